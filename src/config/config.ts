@@ -1,0 +1,90 @@
+/** The whole configuration, read once at the start, frozen. Durations in ms, sizes in bytes. */
+export interface Config {
+  readonly listen: Address;
+  readonly admin: { readonly listen: Address; readonly token: Secret | undefined };
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly dataDir: string;
+  readonly schemasDir: string;
+  readonly nats: {
+    /** Undefined: embedded. */
+    readonly url: string | undefined;
+    readonly serverBin: string | undefined;
+    readonly publishTimeoutMs: number;
+  };
+  readonly roles: ReadonlySet<Role>;
+  readonly processes: number;
+  readonly durability: Durability;
+  readonly auth: 'off' | 'keys';
+  readonly keys: readonly WriteKey[];
+  readonly limits: Limits;
+  readonly log: LogRetention;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly shutdownGraceMs: number;
+  readonly destinations: readonly DestinationConfig[];
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export type Role = 'gate' | 'deliver';
+
+/** What an acknowledgement means: docs/adr/0002-what-an-acknowledgement-means.md. */
+export type Durability = 'fsync' | 'replicated' | 'async';
+
+export interface WriteKey {
+  readonly source: string;
+  /** `sha256:` and the hex digest of the key. */
+  readonly hash: string;
+  /** Globs on the event name; empty: every event. */
+  readonly events: readonly string[];
+}
+
+/** Every edge has a limit; what is beyond it gets an error that names the limit. */
+export interface Limits {
+  /** A request body, after decompression. */
+  readonly requestBytesMax: number;
+  readonly batchEventsMax: number;
+  /** One event, as stored. */
+  readonly eventBytesMax: number;
+  /** Events between publish and acknowledgement, over all requests. */
+  readonly inFlightEventsMax: number;
+  /** From the first byte of a request to the last of its body. */
+  readonly requestTimeoutMs: number;
+  /** A connection that says nothing. */
+  readonly idleTimeoutMs: number;
+  readonly connectionsMax: number;
+}
+
+/** How long and how much the log keeps. */
+export interface LogRetention {
+  readonly retentionMs: number;
+  readonly dedupWindowMs: number;
+  /** All streams together; kept below the free disk whatever it says. */
+  readonly storageBytesMax: number;
+}
+
+export interface DestinationConfig {
+  readonly name: string;
+  readonly type: string;
+  /** Globs on the event name; empty: every event. */
+  readonly events: readonly string[];
+  readonly retry: RetryPolicy;
+  /** How long a worker may hold an event before the log hands it to another. */
+  readonly ackWaitMs: number;
+  /** The type's own settings, read by the type's own table. */
+  readonly settings: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+export interface RetryPolicy {
+  /** How often an event is tried in all before it is a dead letter. */
+  readonly attempts: number;
+  readonly baseMs: number;
+  readonly capMs: number;
+}
+
+/** A value that must not be seen: `String()`, JSON and `util.inspect` show `***`. */
+export interface Secret {
+  readonly reveal: () => string;
+}

@@ -1,0 +1,73 @@
+import type { StoredEvent } from '../event/stored-event.ts';
+
+/** One event on its way to one destination. */
+export interface Delivery {
+  /** Its place in the stream it was delivered from. */
+  readonly sequence: number;
+  /** From 1. */
+  readonly attempt: number;
+  /** The ProtoJSON of `headgate.v1.StoredEvent`, as the log holds it. */
+  readonly payload: Uint8Array;
+  /** The payload decoded; decoded once, on the first call. Throws where the payload is none. */
+  readonly event: () => StoredEvent;
+}
+
+/**
+ * What became of one event.
+ *
+ * `retry` says whose fault it is: `destination` (refused, timed out, 5xx, 429) or `event` (it alone
+ * was refused). `notBeforeMs` is the least delay that the destination asked for (Retry-After).
+ * `dead`: no retry can help. `status` is the destination's own word, where it has one: `503`.
+ */
+export type Outcome =
+  | { readonly kind: 'delivered' }
+  | {
+      readonly kind: 'retry';
+      readonly fault: 'destination' | 'event';
+      readonly reason: string;
+      readonly status?: string;
+      readonly notBeforeMs?: number;
+    }
+  | { readonly kind: 'dead'; readonly reason: string; readonly status?: string };
+
+export const delivered: Outcome = { kind: 'delivered' };
+
+/**
+ * Where events go.
+ *
+ * `deliver` takes a batch in the order of the log and answers one outcome per event, in the same
+ * order and number. It is called for one batch at a time unless `concurrency` says more. A throw is
+ * a bug or an unknown, and counts as `retry` of the whole batch with fault `destination`.
+ *
+ * Delivery is at least once: after a crash an event that had arrived comes again. A destination
+ * refuses the second copy by `event_id`, or its documentation says that it cannot.
+ */
+export interface Destination {
+  /** The most events that one call of `deliver` takes. */
+  readonly batchEventsMax: number;
+  /** How many calls of `deliver` may run at once. */
+  readonly concurrency: number;
+  deliver(batch: readonly Delivery[], signal: AbortSignal): Promise<Outcome[]>;
+  /** Waits for what is under way, then lets go of everything. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** A setting of a destination type, in the words of `headgate.yaml`. */
+export interface DestinationSetting {
+  readonly type: 'string' | 'secret' | 'path' | 'url' | 'boolean' | 'integer' | 'duration' | 'bytes';
+  /** Left out: the setting is required. `null`: it may be absent. */
+  readonly default?: string | number | boolean | null;
+  readonly text: string;
+}
+
+/** Values of the settings after reading: durations in milliseconds, bytes as numbers. */
+export type DestinationSettings = Readonly<Record<string, string | number | boolean | null>>;
+
+/** One type of destination: what the registry holds. */
+export interface DestinationType {
+  /** The word in `type:`. */
+  readonly type: string;
+  readonly settings: Readonly<Record<string, DestinationSetting>>;
+  /** Opens it. A StartError says what the operator must mend. */
+  create(name: string, settings: DestinationSettings): Promise<Destination>;
+}

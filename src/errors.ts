@@ -1,0 +1,230 @@
+/**
+ * The one table of everything that Headgate answers with an error.
+ *
+ * A code is a metric label and a word in callers' programs: it is stable and never reused. Each door
+ * maps it once, at its edge; docs/errors.md is held equal to this table by a test.
+ */
+
+/** Numbers of the gRPC status codes: https://grpc.io/docs/guides/status-codes/ */
+export const grpcCode = {
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  permissionDenied: 7,
+  resourceExhausted: 8,
+  failedPrecondition: 9,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+  unauthenticated: 16,
+} as const;
+
+export interface ErrorEntry {
+  /** A number of `grpcCode`. */
+  readonly grpc: number;
+  readonly http: number;
+  /** True: the same request, unchanged, may succeed later. */
+  readonly retryable: boolean;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** `event`: the verdict on one event. `request`: nothing of the request was looked at further. */
+  readonly scope: 'event' | 'request';
+  /** What it means and how to mend it, for docs/errors.md. */
+  readonly text: string;
+}
+
+const rejected = { grpc: 3, http: 422, retryable: false, logLevel: 'debug', scope: 'event' } as const;
+const refused = { retryable: false, logLevel: 'debug', scope: 'request' } as const;
+
+export const errorTable = {
+  missing_identity: {
+    ...rejected,
+    text: 'Neither user_id nor anonymous_id says who did it, or one of them is a placeholder such as "null". Send a real id in at least one of the two.',
+  },
+  invalid_event_name: {
+    ...rejected,
+    text: 'event_name is missing or is not a noun and a past-tense verb of the taxonomy in lower snake case. Send a name such as order_completed.',
+  },
+  unplanned_event: {
+    ...rejected,
+    text: 'The taxonomy has no event of this name. Mend the name, or add the event to schemas/taxonomy.yaml.',
+  },
+  missing_idempotency_key: {
+    ...rejected,
+    text: 'idempotency_key is missing. Send a UUID made once for the event and kept on every retry.',
+  },
+  invalid_idempotency_key: {
+    ...rejected,
+    text: 'idempotency_key is not a UUID. Send one such as 0190b5f0-7c4e-7d60-9f0a-2f1d6c1f6a11 (version 7 is best).',
+  },
+  schema_violation: {
+    ...rejected,
+    text: "properties break the event's JSON Schema. Each violation names the place and the rule.",
+  },
+  unknown_schema_version: {
+    ...rejected,
+    text: 'The event has no schema of this version. Send one that exists, or leave schema_version out for the active one.',
+  },
+  invalid_field: {
+    ...rejected,
+    text: 'A field of the event has the wrong type, form or length. Each violation names the field and what it takes.',
+  },
+  reserved_field: {
+    ...rejected,
+    text: 'The event carries a field that the server alone writes. Leave it out; the producer\'s own clock belongs in occurred_at.',
+  },
+  unknown_field: {
+    ...rejected,
+    http: 400,
+    text: 'A field is not part of the contract. Nothing is dropped silently: mend its name, or move it into properties.',
+  },
+  event_too_large: {
+    ...rejected,
+    grpc: grpcCode.resourceExhausted,
+    http: 413,
+    text: 'The event is larger than limits.event_bytes_max. Send less, or put large content elsewhere and send its address.',
+  },
+  event_not_allowed: {
+    ...rejected,
+    grpc: grpcCode.permissionDenied,
+    http: 403,
+    text: 'The write key may not send this event. Use the key of the right source, or widen `events` of this key.',
+  },
+  not_stored: {
+    grpc: grpcCode.unavailable,
+    http: 503,
+    retryable: true,
+    logLevel: 'warn',
+    scope: 'event',
+    text: 'The event could not be stored just now, and may or may not be in the log. Send it again with the same idempotency key.',
+  },
+  unauthenticated: {
+    ...refused,
+    grpc: grpcCode.unauthenticated,
+    http: 401,
+    logLevel: 'info',
+    text: 'There is no write key in the request, or it is not one that this gate knows. Send it as `Authorization: Bearer KEY`, as the user of Basic, or as `x-write-key`.',
+  },
+  malformed_request: {
+    ...refused,
+    grpc: grpcCode.invalidArgument,
+    http: 400,
+    text: 'The body is not what its content type says. The message tells where it breaks.',
+  },
+  empty_batch: {
+    ...refused,
+    grpc: grpcCode.invalidArgument,
+    http: 400,
+    text: 'The batch has no events. Send at least one.',
+  },
+  too_many_events: {
+    ...refused,
+    grpc: grpcCode.resourceExhausted,
+    http: 413,
+    text: 'The batch has more events than limits.batch_events_max. Split it.',
+  },
+  request_too_large: {
+    ...refused,
+    grpc: grpcCode.resourceExhausted,
+    http: 413,
+    text: 'The body is larger than limits.request_bytes_max, counted after decompression. Split it.',
+  },
+  unsupported_media_type: {
+    ...refused,
+    grpc: grpcCode.unimplemented,
+    http: 415,
+    text: 'The content type is not one that this door takes. The message lists them.',
+  },
+  unsupported_encoding: {
+    ...refused,
+    grpc: grpcCode.unimplemented,
+    http: 415,
+    text: 'The body is compressed in a way that is not known here. Use gzip, br, deflate, zstd or none.',
+  },
+  not_found: {
+    ...refused,
+    grpc: grpcCode.unimplemented,
+    http: 404,
+    text: 'There is no door of this name. See docs/doors.md for the list.',
+  },
+  method_not_allowed: {
+    ...refused,
+    grpc: grpcCode.unimplemented,
+    http: 405,
+    text: 'This door takes POST.',
+  },
+  request_timeout: {
+    ...refused,
+    grpc: grpcCode.deadlineExceeded,
+    http: 408,
+    retryable: true,
+    text: 'The body did not arrive in time (limits.request_timeout). Send it again with the same idempotency keys.',
+  },
+  deadline_exceeded: {
+    ...refused,
+    grpc: grpcCode.deadlineExceeded,
+    http: 504,
+    retryable: true,
+    text: "The caller's own deadline passed before the log answered. Send it again with the same idempotency keys.",
+  },
+  overloaded: {
+    ...refused,
+    grpc: grpcCode.unavailable,
+    http: 503,
+    retryable: true,
+    logLevel: 'warn',
+    text: 'More events are in flight than limits.in_flight_events_max. Wait as Retry-After says and send again.',
+  },
+  shutting_down: {
+    ...refused,
+    grpc: grpcCode.unavailable,
+    http: 503,
+    retryable: true,
+    logLevel: 'info',
+    text: 'The gate is going down and takes nothing new. Send it again; another gate, or the next start, takes it.',
+  },
+  dead_letter_not_found: {
+    ...refused,
+    grpc: 5,
+    http: 404,
+    text: 'There is no dead letter of this id. `headgate dead list` shows those there are.',
+  },
+  internal: {
+    grpc: grpcCode.internal,
+    http: 500,
+    retryable: true,
+    logLevel: 'error',
+    scope: 'request',
+    text: 'A fault of ours; the log has it under the correlation id. Send it again with the same idempotency keys.',
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+export const errorCodes = Object.keys(errorTable) as ErrorCode[];
+
+export function errorEntry(code: ErrorCode): ErrorEntry {
+  return errorTable[code];
+}
+
+export interface ServiceErrorOptions {
+  readonly cause?: unknown;
+  /** How long the caller should wait before it tries again. */
+  readonly retryAfterMs?: number;
+}
+
+/** A request that gets no verdicts: thrown anywhere behind a door, answered once at its edge. */
+export class ServiceError extends Error {
+  override readonly name = 'ServiceError';
+  readonly code: ErrorCode;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: ServiceErrorOptions = {}) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** The start cannot go on, and the message alone tells the operator what to do: no stack is shown. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+}

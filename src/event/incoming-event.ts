@@ -1,0 +1,28 @@
+import type { EventError } from './verdict.ts';
+import type { JsonObject } from './json.ts';
+
+/**
+ * An event as a producer sent it, decoded from whatever door it came by, not yet judged.
+ *
+ * A field that was not sent is the empty string, 0 or undefined.
+ */
+export interface IncomingEvent {
+  readonly eventName: string;
+  readonly userId: string;
+  readonly anonymousId: string;
+  readonly idempotencyKey: string;
+  readonly properties: JsonObject;
+  /**
+   * The JSON text of `properties` where it says more than the object does (a number that a double
+   * cannot hold); undefined where `JSON.stringify(properties)` says the same.
+   */
+  readonly propertiesText: string | undefined;
+  readonly context: JsonObject | undefined;
+  /** RFC 3339, UTC; empty when the producer sent none. */
+  readonly occurredAt: string;
+  readonly schemaVersion: number;
+  /** What the decoder found wrong with this event alone; undefined when it could be read whole. */
+  readonly fault: EventError | undefined;
+  /** The bytes of this event as they were sent. Called for rejected events only. */
+  readonly original: () => Uint8Array;
+}

@@ -1,0 +1,37 @@
+import type { Violation } from './violation.ts';
+
+export const eventStatuses = ['accepted', 'duplicate', 'rejected', 'retry'] as const;
+
+export type EventStatus = (typeof eventStatuses)[number];
+
+/** Why an event was not taken. `code` is a key of the error table with scope `event`. */
+export interface EventError {
+  readonly code: string;
+  readonly message: string;
+  readonly violations: readonly Violation[];
+}
+
+/** What the caller should know although the event was taken. */
+export interface EventWarning {
+  readonly code: string;
+  readonly message: string;
+  readonly violations: readonly Violation[];
+}
+
+/** The answer to one event. Never holds the event's own data. */
+export interface Verdict {
+  /** The event's place in the request, from 0. */
+  readonly index: number;
+  readonly idempotencyKey: string;
+  /** Empty when the event has no usable idempotency key. */
+  readonly eventId: string;
+  readonly status: EventStatus;
+  /** When the server took it, in milliseconds since 1970. */
+  readonly timestampMs: number;
+  /** The version of the schema that judged it; 0 when none did. */
+  readonly schemaVersion: number;
+  /** Its place in the log; 0 when it was not stored. */
+  readonly sequence: number;
+  readonly error: EventError | undefined;
+  readonly warnings: readonly EventWarning[];
+}
