@@ -1,0 +1,192 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { StartError } from '../errors.ts';
+import { stopOrphan, rememberServer } from './orphaned-server.ts';
+
+/** The largest message: a rejected request is kept whole, and a request body is at most 4 MiB. */
+const payloadBytesMax = 8 * 1024 * 1024;
+
+const startTimeoutMs = 30_000;
+const restartDelayMs = 200;
+/** How long nats-server gets to write its state before it is killed. */
+const stopTimeoutMs = 10_000;
+
+/** How to reach a NATS server. */
+export interface ServerAddress {
+  /** host:port, or a URL. */
+  readonly servers: string[];
+  readonly user?: string;
+  readonly password?: string;
+}
+
+export interface EmbeddedServer {
+  readonly address: ServerAddress;
+  readonly processId: () => number | undefined;
+  /** Where JetStream keeps the streams of the one account. */
+  readonly streamsDir: string;
+  stop(): Promise<void>;
+}
+
+export interface EmbeddedServerOptions {
+  readonly binary: string;
+  /** `<data>/nats`. */
+  readonly storeDir: string;
+  readonly storageBytesMax: number;
+  /** Called when the server ended by itself and is being started again. */
+  readonly onRestart: (reason: string) => void;
+}
+
+/**
+ * Runs nats-server as a child of this process on a free loopback port, and starts it again when it
+ * ends by itself. The caller holds the lock of the data directory.
+ *
+ * The child is in a process group of its own, so that Ctrl-C in a terminal reaches us alone and the
+ * log outlives the drain. It asks for a password of this start, kept in a file for its owner only:
+ * other users of the machine reach the port too.
+ *
+ * States: starting -> running -> (ended -> starting)* -> stopping -> stopped. `stop` is safe in each.
+ */
+export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
+  const { storeDir } = options;
+  mkdirSync(storeDir, { recursive: true });
+  await stopOrphan(storeDir);
+
+  const password = randomBytes(24).toString('base64url');
+  const configFile = path.join(storeDir, 'nats-server.conf');
+  const logFile = path.join(storeDir, 'nats-server.log');
+  let port = -1;
+  let child: ChildProcess | undefined;
+  let stopping = false;
+
+  const launch = async (): Promise<void> => {
+    writeConfig(configFile, { port, password, storeDir, logFile, bytes: options.storageBytesMax });
+    const started = spawnServer(options.binary, configFile, storeDir);
+    child = started;
+    port = await readPort(started, storeDir, logFile);
+    rememberServer(storeDir, started.pid!, options.binary);
+    started.once('exit', (code, signal) => {
+      if (stopping) return;
+      options.onRestart(`nats-server ended by itself (${signal ?? `code ${code}`})`);
+      void relaunch();
+    });
+  };
+
+  const relaunch = async (): Promise<void> => {
+    while (!stopping) {
+      await sleep(restartDelayMs);
+      if (stopping) return;
+      try {
+        await launch();
+        return;
+      } catch (error) {
+        options.onRestart((error as Error).message);
+      }
+    }
+  };
+
+  try {
+    await launch();
+  } catch (error) {
+    stopping = true;
+    child?.kill('SIGKILL');
+    throw error;
+  }
+  const address = { servers: [`127.0.0.1:${port}`], user: 'headgate', password };
+  writeFileSync(
+    path.join(storeDir, 'client.json'),
+    `${JSON.stringify({ url: `nats://127.0.0.1:${port}`, user: address.user, password })}\n`,
+    { mode: 0o600 },
+  );
+  return {
+    address,
+    processId: () => child?.pid,
+    streamsDir: path.join(storeDir, 'jetstream', '$G', 'streams'),
+    stop: async () => {
+      stopping = true;
+      if (child !== undefined) await stopChild(child);
+      rmSync(path.join(storeDir, 'client.json'), { force: true });
+    },
+  };
+}
+
+function writeConfig(
+  file: string,
+  values: { port: number; password: string; storeDir: string; logFile: string; bytes: number },
+): void {
+  const text = [
+    '# Written by headgate at every start; changes here are lost.',
+    'server_name: headgate',
+    'host: "127.0.0.1"',
+    `port: ${values.port}`,
+    `ports_file_dir: ${JSON.stringify(values.storeDir)}`,
+    `log_file: ${JSON.stringify(values.logFile)}`,
+    'log_size_limit: 10MB',
+    'log_max_num: 2',
+    `max_payload: ${payloadBytesMax}`,
+    `max_pending: ${64 * 1024 * 1024}`,
+    `authorization { user: headgate, password: ${JSON.stringify(values.password)} }`,
+    'jetstream {',
+    `  store_dir: ${JSON.stringify(values.storeDir)}`,
+    `  max_file_store: ${values.bytes}`,
+    `  max_memory_store: ${64 * 1024 * 1024}`,
+    '}',
+    '',
+  ].join('\n');
+  // The file holds the password, and an older one may have been readable.
+  rmSync(file, { force: true });
+  writeFileSync(file, text, { mode: 0o600 });
+}
+
+function spawnServer(binary: string, configFile: string, storeDir: string): ChildProcess {
+  const output = openSync(path.join(storeDir, 'nats-server.out'), 'w');
+  try {
+    return spawn(binary, ['--config', configFile], {
+      stdio: ['ignore', output, output],
+      detached: true,
+    });
+  } finally {
+    closeSync(output);
+  }
+}
+
+/** Waits for the file in which nats-server tells its ports, which it writes when it is listening. */
+async function readPort(child: ChildProcess, storeDir: string, logFile: string): Promise<number> {
+  let ended: string | undefined;
+  child.once('error', (error) => (ended = error.message));
+  child.once('exit', (code, signal) => (ended = signal ?? `code ${code}`));
+  const portsFile = path.join(storeDir, `nats-server_${child.pid}.ports`);
+  const deadline = performance.now() + startTimeoutMs;
+  while (ended === undefined && performance.now() < deadline) {
+    if (existsSync(portsFile)) {
+      const ports = JSON.parse(readFileSync(portsFile, 'utf8') || '{}') as { nats?: string[] };
+      const url = ports.nats?.[0];
+      if (url !== undefined) return Number(new URL(url).port);
+    }
+    await sleep(20);
+  }
+  const output = path.join(storeDir, 'nats-server.out');
+  const last = lastFault(output) ?? lastFault(logFile) ?? 'it did not tell its port';
+  throw new StartError(
+    `nats-server did not start (${ended ?? 'timed out'}): ${last}. See ${logFile}.`,
+  );
+}
+
+function lastFault(file: string): string | undefined {
+  if (!existsSync(file)) return undefined;
+  const lines = readFileSync(file, 'utf8').split('\n');
+  return lines.findLast((line) => /\[(?:FTL|ERR)\]|nats-server:/.test(line))?.trim();
+}
+
+async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  // SIGTERM would drain clients first; SIGINT stops it at once with its state written.
+  child.kill('SIGINT');
+  const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
+  await ended;
+  clearTimeout(timer);
+}

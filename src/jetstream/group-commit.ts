@@ -1,0 +1,144 @@
+import { closeSync, constants, existsSync, fdatasync, fsync, openSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const syncData = promisify(fdatasync);
+const syncAll = promisify(fsync);
+
+/** Called once the disk holds everything acknowledged before `join`, or with why it does not. */
+export type CommitCallback = (error: Error | undefined) => void;
+
+export interface GroupCommit {
+  join(callback: CommitCallback): void;
+  /** Syncs every block there is: after anything that rewrites blocks. */
+  syncEverything(): Promise<void>;
+  /** How many syncs served how many joins, for the curious and the benchmark. */
+  readonly counts: () => { commits: number; joins: number };
+}
+
+/**
+ * Makes acknowledged messages of one stream survive a power cut.
+ *
+ * nats-server writes a message to its block file (`<stream>/msgs/<n>.blk`) before it acknowledges it,
+ * and leaves the sync for later. Here whoever has an acknowledgement joins the waiting group; one
+ * committer at a time takes the whole group, syncs the blocks, and lets them all go: one sync for
+ * hundreds of messages. Blocks only grow at the end, so the blocks from the last one known upward
+ * hold everything that is new; a block seen for the first time has its folder synced too.
+ *
+ * The file is opened anew each time (about 5 µs): nats-server may replace a block by a rewritten
+ * one, and a kept descriptor would sync the old one.
+ *
+ * A sync that fails is final: the kernel may have dropped the dirty pages, and a later sync would
+ * succeed without them. Every later join fails too, until the process is started again.
+ */
+export function createGroupCommit(streamDir: string): GroupCommit {
+  const messagesDir = path.join(streamDir, 'msgs');
+  let waiting: CommitCallback[] = [];
+  let running = false;
+  let failure: Error | undefined;
+  let lastBlock = 0;
+  let commits = 0;
+  let joins = 0;
+
+  const blockFile = (block: number): string => path.join(messagesDir, `${block}.blk`);
+
+  /** Syncs from the last known block upward. False: that block is gone, so look at all there are. */
+  const syncNewBlocks = async (): Promise<boolean> => {
+    if (!(await syncFile(blockFile(lastBlock)))) return false;
+    let block = lastBlock;
+    while (existsSync(blockFile(block + 1))) {
+      block += 1;
+      await syncFile(blockFile(block));
+    }
+    if (block > lastBlock) {
+      await syncFolder(messagesDir);
+      lastBlock = block;
+    }
+    return true;
+  };
+
+  const syncEverything = async (): Promise<void> => {
+    for (const block of blocksIn(messagesDir)) {
+      await syncFile(blockFile(block));
+      lastBlock = Math.max(lastBlock, block);
+    }
+    await syncFolder(messagesDir);
+  };
+
+  const run = async (): Promise<void> => {
+    running = true;
+    while (waiting.length > 0) {
+      const group = waiting;
+      waiting = [];
+      if (failure === undefined) {
+        try {
+          if (lastBlock === 0 || !(await syncNewBlocks())) await syncEverything();
+          commits += 1;
+        } catch (error) {
+          failure = error as Error;
+        }
+      }
+      for (const callback of group) callback(failure);
+    }
+    running = false;
+  };
+
+  return {
+    join: (callback) => {
+      joins += 1;
+      waiting.push(callback);
+      if (!running) void run();
+    },
+    syncEverything,
+    counts: () => ({ commits, joins }),
+  };
+}
+
+function blocksIn(folder: string): number[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .map((name) => /^(\d+)\.blk$/.exec(name)?.[1])
+    .filter((number) => number !== undefined)
+    .map(Number)
+    .sort((left, right) => left - right);
+}
+
+/** False: there is no such file. */
+async function syncFile(file: string): Promise<boolean> {
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, constants.O_RDONLY);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+  try {
+    await syncData(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  return true;
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const descriptor = openSync(folder, constants.O_RDONLY);
+  try {
+    await syncAll(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/**
+ * Syncs what a stream needs to be found again: its description and every folder on the way to it.
+ * nats-server writes these when the stream is made, and does not sync them.
+ */
+export async function syncStreamDescription(storeDir: string, streamDir: string): Promise<void> {
+  for (const name of ['meta.inf', 'meta.sum']) await syncFile(path.join(streamDir, name));
+  let folder = streamDir;
+  while (folder.startsWith(storeDir)) {
+    await syncFolder(folder);
+    folder = path.dirname(folder);
+  }
+  await syncFolder(path.dirname(storeDir));
+}

@@ -1,0 +1,137 @@
+import path from 'node:path';
+
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
+
+import type { Durability } from '../config/config.ts';
+import { connectToServer } from './connection.ts';
+import type { ServerAddress } from './embedded-server.ts';
+import { createGroupCommit, syncStreamDescription, type GroupCommit } from './group-commit.ts';
+import { PublishError } from './publish-error.ts';
+import { createPublisher, encodeHeaders, type PublishAck, type PublishCallback } from './publisher.ts';
+import { ensureStreams, subjects, type StreamName, type TopologyOptions } from './topology.ts';
+
+/** The log: everything that Headgate keeps, behind one door. */
+export interface Log {
+  /**
+   * Stores a message and calls back once it is as safe as the durability mode promises: synced
+   * (`fsync`), held by a quorum (`replicated`), or written (`async`).
+   */
+  publish(
+    stream: StreamName,
+    subject: string,
+    headers: Uint8Array,
+    payload: Uint8Array | string,
+    callback: PublishCallback,
+  ): void;
+  /** The same as a promise, for what is not the hot path. */
+  store(
+    stream: StreamName,
+    subject: string,
+    headers: Readonly<Record<string, string>>,
+    payload: Uint8Array | string,
+  ): Promise<PublishAck>;
+  /** Resolves when the log takes publishes; rejects with why it does not. */
+  probe(): Promise<void>;
+  readonly manager: JetStreamManager;
+  /** For pulls and reads, apart from the publishing one so that neither waits for the other. */
+  readonly connection: NatsConnection;
+  /** After anything that made nats-server rewrite blocks of a stream. */
+  syncStream(stream: StreamName): Promise<void>;
+  readonly inFlight: () => number;
+  close(): Promise<void>;
+}
+
+export interface LogOptions {
+  readonly address: ServerAddress;
+  readonly durability: Durability;
+  /** Where the streams lie, for `fsync`; undefined for a server that is not ours. */
+  readonly streamsDir: string | undefined;
+  readonly topology: TopologyOptions;
+  readonly publishTimeoutMs: number;
+  readonly onStatus: (connection: string, status: string) => void;
+}
+
+/** What must survive a power cut. The rest is about us, and can be made again. */
+const syncedStreams: readonly StreamName[] = ['EVENTS', 'REJECTED', 'DEAD', 'REPLAY', 'PROBE'];
+
+/** The smallest room in EVENTS that still counts as ready: a few of the largest events. */
+const readyBytesMin = 1024 * 1024;
+
+export async function openLog(options: LogOptions): Promise<Log> {
+  const { address, onStatus } = options;
+  const connection = await connectToServer({
+    address,
+    name: 'headgate work',
+    onStatus: (status) => onStatus('work', status),
+  });
+  const manager = await jetstreamManager(connection);
+  await ensureStreams(manager, options.topology);
+  const commits = await createCommits(options);
+  const publishing = await connectToServer({
+    address,
+    name: 'headgate publish',
+    onStatus: (status) => onStatus('publish', status),
+  });
+  const publisher = createPublisher(publishing, { timeoutMs: options.publishTimeoutMs });
+
+  const publish: Log['publish'] = (stream, subject, headers, payload, callback) => {
+    const commit = commits.get(stream);
+    if (commit === undefined) {
+      publisher.publish(subject, headers, payload, callback);
+      return;
+    }
+    publisher.publish(subject, headers, payload, (ack, error) => {
+      if (ack === undefined) {
+        callback(undefined, error);
+        return;
+      }
+      commit.join((failure) => {
+        if (failure === undefined) callback(ack, undefined);
+        else callback(undefined, new PublishError('not_synced', failure.message));
+      });
+    });
+  };
+
+  const store: Log['store'] = (stream, subject, headers, payload) =>
+    new Promise((resolve, reject) => {
+      publish(stream, subject, encodeHeaders(headers), payload, (ack, error) => {
+        if (ack === undefined) reject(error!);
+        else resolve(ack);
+      });
+    });
+
+  return {
+    publish,
+    store,
+    probe: async () => {
+      await store('PROBE', subjects.probe, {}, new Date().toISOString());
+      const { state, config } = await manager.streams.info('EVENTS');
+      if (config.max_bytes > 0 && state.bytes + readyBytesMin > config.max_bytes) {
+        throw new PublishError('stream_full', 'the stream EVENTS is full');
+      }
+    },
+    manager,
+    connection,
+    syncStream: async (stream) => {
+      await commits.get(stream)?.syncEverything();
+    },
+    inFlight: publisher.inFlight,
+    close: async () => {
+      publisher.close();
+      await Promise.allSettled([publishing.close(), connection.close()]);
+    },
+  };
+}
+
+async function createCommits(options: LogOptions): Promise<Map<StreamName, GroupCommit>> {
+  const commits = new Map<StreamName, GroupCommit>();
+  if (options.durability !== 'fsync' || options.streamsDir === undefined) return commits;
+  const storeDir = path.resolve(options.streamsDir, '..', '..', '..');
+  for (const stream of syncedStreams) {
+    const streamDir = path.join(options.streamsDir, stream);
+    await syncStreamDescription(storeDir, streamDir);
+    commits.set(stream, createGroupCommit(streamDir));
+  }
+  return commits;
+}

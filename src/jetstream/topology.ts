@@ -1,0 +1,217 @@
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  RetentionPolicy,
+  StorageType,
+  type ConsumerConfig,
+  type JetStreamManager,
+  type StreamConfig,
+} from '@nats-io/jetstream';
+
+import { StartError } from '../errors.ts';
+
+const second = 1_000_000_000;
+const day = 86_400 * second;
+const mebibyte = 1024 * 1024;
+const gibibyte = 1024 * mebibyte;
+
+/** Longer than any advisory waits for its collector to come back. */
+const deadDedupWindowMs = 86_400_000;
+
+export type StreamName =
+  | 'EVENTS'
+  | 'REJECTED'
+  | 'ATTEMPTS'
+  | 'ADVISORIES'
+  | 'DEAD'
+  | 'REPLAY'
+  | 'PROBE';
+
+/** The subjects of DESIGN.md, each written in one place. */
+export const subjects = {
+  event: (source: string, eventName: string) => `headgate.events.${source}.${eventName}`,
+  rejected: (source: string, eventName: string) => `headgate.rejected.${source}.${eventName}`,
+  attempt: (destination: string, sequence: number) =>
+    `headgate.attempts.${destination}.${sequence}`,
+  dead: (destination: string, eventName: string) => `headgate.dead.${destination}.${eventName}`,
+  discarded: (destination: string, eventName: string) =>
+    `headgate.discarded.${destination}.${eventName}`,
+  replay: (destination: string, eventName: string) => `headgate.replay.${destination}.${eventName}`,
+  probe: 'headgate.probe',
+} as const;
+
+/** Under this name REJECTED files what no entry of the taxonomy names. */
+export const unplannedName = '_unplanned';
+
+export interface TopologyOptions {
+  readonly dedupWindowMs: number;
+  /** All streams together. */
+  readonly storageBytesMax: number;
+  readonly replicas: number;
+}
+
+type StreamSettings = Partial<StreamConfig> & { name: StreamName; subjects: string[] };
+
+/**
+ * Every stream that there is, as data. The sizes add up to less than `storageBytesMax`, because a
+ * stream that meets a full disk freezes until the server restarts, while one that meets its own
+ * limit answers cleanly.
+ */
+export function streamSettings(options: TopologyOptions): StreamSettings[] {
+  const total = options.storageBytesMax;
+  const share = Math.floor(total * 0.08);
+  const side = Math.min(gibibyte, share);
+  const advisories = Math.min(64 * mebibyte, Math.floor(total * 0.02));
+  const probe = mebibyte;
+  const common = {
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    num_replicas: options.replicas,
+    allow_direct: true,
+  };
+  return [
+    {
+      ...common,
+      name: 'EVENTS',
+      subjects: ['headgate.events.>'],
+      discard: DiscardPolicy.New,
+      max_bytes: total - side * 4 - advisories - probe * 2,
+      duplicate_window: options.dedupWindowMs * 1_000_000,
+      deny_delete: true,
+    },
+    {
+      ...common,
+      name: 'REJECTED',
+      subjects: ['headgate.rejected.>'],
+      discard: DiscardPolicy.Old,
+      max_age: 7 * day,
+      max_bytes: side,
+    },
+    {
+      ...common,
+      name: 'ATTEMPTS',
+      subjects: ['headgate.attempts.>'],
+      discard: DiscardPolicy.Old,
+      max_age: 7 * day,
+      max_bytes: side,
+    },
+    {
+      ...common,
+      name: 'ADVISORIES',
+      subjects: [
+        '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.EVENTS.*',
+        '$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.EVENTS.*',
+        '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.REPLAY.*',
+        '$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.REPLAY.*',
+      ],
+      discard: DiscardPolicy.Old,
+      max_age: 14 * day,
+      max_bytes: advisories,
+    },
+    {
+      ...common,
+      name: 'DEAD',
+      subjects: ['headgate.dead.>', 'headgate.discarded.>'],
+      discard: DiscardPolicy.New,
+      max_bytes: side,
+      duplicate_window: deadDedupWindowMs * 1_000_000,
+    },
+    {
+      ...common,
+      name: 'REPLAY',
+      subjects: ['headgate.replay.>'],
+      discard: DiscardPolicy.New,
+      max_bytes: side,
+    },
+    {
+      ...common,
+      name: 'PROBE',
+      subjects: [subjects.probe],
+      discard: DiscardPolicy.Old,
+      max_msgs: 1,
+      max_bytes: probe,
+    },
+  ];
+}
+
+/** Makes the streams that are missing, and brings the limits of those there are up to date. */
+export async function ensureStreams(
+  manager: JetStreamManager,
+  options: TopologyOptions,
+): Promise<void> {
+  const existing = new Map<string, StreamConfig>();
+  for await (const info of manager.streams.list()) existing.set(info.config.name, info.config);
+  for (const settings of streamSettings(options)) {
+    const current = existing.get(settings.name);
+    try {
+      if (current === undefined) {
+        await manager.streams.add(settings);
+      } else if (differs(current, settings)) {
+        await manager.streams.update(settings.name, { ...current, ...settings });
+      }
+    } catch (cause) {
+      throw new StartError(
+        `The stream ${settings.name} cannot be ${current === undefined ? 'made' : 'brought up to date'}: ` +
+          `${(cause as Error).message}.`,
+        { cause },
+      );
+    }
+  }
+}
+
+function differs(current: StreamConfig, wanted: StreamSettings): boolean {
+  return Object.entries(wanted).some(
+    ([key, value]) =>
+      JSON.stringify(current[key as keyof StreamConfig]) !== JSON.stringify(value),
+  );
+}
+
+export interface ConsumerOptions {
+  readonly attempts: number;
+  readonly ackWaitMs: number;
+  readonly ackPendingMax: number;
+}
+
+/** A destination has one durable consumer of this name on EVENTS and one on REPLAY. */
+export function consumerSettings(
+  stream: 'EVENTS' | 'REPLAY',
+  destination: string,
+  options: ConsumerOptions,
+): Partial<ConsumerConfig> {
+  return {
+    durable_name: destination,
+    ack_policy: AckPolicy.Explicit,
+    deliver_policy: DeliverPolicy.All,
+    // `backoff` stays unset: a delay of nak() is added to it, so the delay is ours to compute.
+    ack_wait: options.ackWaitMs * 1_000_000,
+    max_deliver: options.attempts,
+    max_ack_pending: options.ackPendingMax,
+    ...(stream === 'REPLAY' ? { filter_subject: `headgate.replay.${destination}.>` } : {}),
+  };
+}
+
+/** The one that turns advisories into dead letters. */
+export const collectorSettings: Partial<ConsumerConfig> = {
+  durable_name: 'dead-letters',
+  ack_policy: AckPolicy.Explicit,
+  deliver_policy: DeliverPolicy.All,
+  ack_wait: 30 * second,
+  max_ack_pending: 256,
+};
+
+/** Makes a consumer, or changes the one there is to these settings. */
+export async function ensureConsumer(
+  manager: JetStreamManager,
+  stream: StreamName,
+  settings: Partial<ConsumerConfig>,
+): Promise<void> {
+  const name = settings.durable_name!;
+  const current = await manager.consumers.info(stream, name).catch(() => undefined);
+  if (current === undefined) {
+    await manager.consumers.add(stream, settings);
+    return;
+  }
+  const { deliver_policy: _fixed, ack_policy: _alsoFixed, ...changeable } = settings;
+  await manager.consumers.update(stream, name, changeable);
+}
