@@ -1,0 +1,159 @@
+import type { Metric, MetricObjectWithValues, MetricType, MetricValue, Registry } from 'prom-client';
+
+/**
+ * Metrics whose hot side is a plain number.
+ *
+ * `counter.inc()` of prom-client hashes its labels each time (330 to 480 ns; a cached child is no
+ * faster). Here the labels are looked up once, when the series is made, and counting is one
+ * addition; prom-client renders what it finds at the scrape.
+ */
+
+export interface FamilyOptions {
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+/** One series of a counter. Add to `value`; never take away. */
+export interface CounterSeries {
+  value: number;
+}
+
+export interface CounterFamily {
+  /** The series of these label values, made at 0 the first time. */
+  series(...labelValues: string[]): CounterSeries;
+}
+
+export interface HistogramSeries {
+  observe(value: number): void;
+}
+
+export interface HistogramFamily {
+  series(...labelValues: string[]): HistogramSeries;
+}
+
+export function createCounter(registry: Registry, options: FamilyOptions): CounterFamily {
+  const all = new Map<string, CounterSeries & { labels: Record<string, string> }>();
+  register(registry, options, 'counter', () =>
+    [...all.values()].map(({ labels, value }) => ({ labels, value })),
+  );
+  return {
+    series: (...labelValues) => {
+      const key = labelValues.join('\0');
+      let found = all.get(key);
+      if (found === undefined) {
+        found = { labels: labelsOf(options, labelValues), value: 0 };
+        all.set(key, found);
+      }
+      return found;
+    },
+  };
+}
+
+/** A gauge that is read at the scrape. */
+export function createGauge(
+  registry: Registry,
+  options: FamilyOptions,
+  read: () => Iterable<{ labels: string[]; value: number }>,
+): void {
+  register(registry, options, 'gauge', () =>
+    [...read()].map(({ labels, value }) => ({ labels: labelsOf(options, labels), value })),
+  );
+}
+
+interface HistogramState {
+  readonly labels: Record<string, string>;
+  readonly counts: Float64Array;
+  sum: number;
+}
+
+export function createHistogram(
+  registry: Registry,
+  options: FamilyOptions & { readonly buckets: readonly number[] },
+): HistogramFamily {
+  const { buckets, name } = options;
+  const all = new Map<string, HistogramState & HistogramSeries>();
+  register(registry, options, 'histogram', () =>
+    [...all.values()].flatMap((state) => histogramValues(name, buckets, state)),
+  );
+  return {
+    series: (...labelValues) => {
+      const key = labelValues.join('\0');
+      let found = all.get(key);
+      if (found === undefined) {
+        found = createHistogramSeries(buckets, labelsOf(options, labelValues));
+        all.set(key, found);
+      }
+      return found;
+    },
+  };
+}
+
+function createHistogramSeries(
+  buckets: readonly number[],
+  labels: Record<string, string>,
+): HistogramState & HistogramSeries {
+  // One count more than there are bounds: what is above the last of them.
+  const counts = new Float64Array(buckets.length + 1);
+  const state = {
+    labels,
+    counts,
+    sum: 0,
+    observe: (value: number) => {
+      let index = 0;
+      while (index < buckets.length && value > buckets[index]!) index += 1;
+      counts[index]! += 1;
+      state.sum += value;
+    },
+  };
+  return state;
+}
+
+function histogramValues(
+  name: string,
+  buckets: readonly number[],
+  state: HistogramState,
+): { labels: Record<string, string | number>; value: number; metricName: string }[] {
+  let total = 0;
+  const values = [...buckets, '+Inf'].map((le, index) => {
+    total += state.counts[index]!;
+    return { labels: { ...state.labels, le }, value: total, metricName: `${name}_bucket` };
+  });
+  return [
+    ...values,
+    { labels: state.labels, value: state.sum, metricName: `${name}_sum` },
+    { labels: state.labels, value: total, metricName: `${name}_count` },
+  ];
+}
+
+function labelsOf(options: FamilyOptions, values: readonly string[]): Record<string, string> {
+  if (values.length !== options.labels.length) {
+    throw new TypeError(`${options.name} takes the labels ${options.labels.join(', ')}`);
+  }
+  return Object.fromEntries(options.labels.map((label, index) => [label, values[index]!]));
+}
+
+/** prom-client's registry asks a metric for its values, whatever class it is of. */
+function register(
+  registry: Registry,
+  options: FamilyOptions,
+  type: 'counter' | 'gauge' | 'histogram',
+  values: () => MetricValue<string>[],
+): void {
+  const metric = {
+    name: options.name,
+    help: options.help,
+    type,
+    labelNames: options.labels,
+    collect: undefined,
+    reset: () => {},
+    get: async (): Promise<Omit<MetricObjectWithValues<MetricValue<string>>, 'collect'>> => ({
+      name: options.name,
+      help: options.help,
+      type: type as unknown as MetricType,
+      aggregator: 'sum',
+      values: values(),
+    }),
+  };
+  registry.registerMetric(metric as unknown as Metric);
+}

@@ -1,0 +1,183 @@
+import { collectDefaultMetrics, Registry } from 'prom-client';
+
+import { errorCodes, errorEntry } from '../errors.ts';
+import { eventStatuses } from '../event/verdict.ts';
+import { createCounter, createGauge, createHistogram } from './metric-families.ts';
+
+/** Every value that a label can have, known at the start. Anything else is `_other`. */
+export interface LabelValues {
+  readonly sources: readonly string[];
+  readonly eventNames: readonly string[];
+  readonly destinations: readonly string[];
+}
+
+export const otherLabel = '_other';
+
+/** Lower-case names of the gRPC status codes, by number. */
+export const grpcCodeNames = [
+  'ok',
+  'canceled',
+  'unknown',
+  'invalid_argument',
+  'deadline_exceeded',
+  'not_found',
+  'already_exists',
+  'permission_denied',
+  'resource_exhausted',
+  'failed_precondition',
+  'aborted',
+  'out_of_range',
+  'unimplemented',
+  'internal',
+  'unavailable',
+  'data_loss',
+  'unauthenticated',
+] as const;
+
+export const rpcs = ['Track', 'BatchTrack', otherLabel] as const;
+export const protocols = ['grpc', 'grpc_web', 'connect', 'rest', otherLabel] as const;
+export const deliveryOutcomes = ['delivered', 'retried', 'dead', 'filtered'] as const;
+
+export type Rpc = (typeof rpcs)[number];
+export type Protocol = (typeof protocols)[number];
+export type DeliveryOutcome = (typeof deliveryOutcomes)[number];
+
+/** Seconds. An acknowledgement takes a sync, 0.2 to 20 ms; a request may wait up to its timeout. */
+const answerBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Seconds from accepted to delivered: milliseconds when all is well, hours after an outage. */
+const deliveryBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400];
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** All metrics, each series present at 0 from the start: an absent series hides the first events. */
+export function createMetrics(labels: LabelValues) {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const sources = [...labels.sources, otherLabel];
+  const eventNames = [...labels.eventNames, otherLabel];
+  const { destinations } = labels;
+
+  const counters = createCounters(registry);
+  for (const source of sources) {
+    for (const eventName of eventNames) {
+      for (const outcome of eventStatuses) counters.events.series(source, eventName, outcome);
+      for (const code of errorCodes) {
+        if (errorEntry(code).scope === 'event' && code !== 'not_stored') {
+          counters.validationFailures.series(source, eventName, code);
+        }
+      }
+    }
+  }
+  for (const rpc of rpcs) {
+    for (const protocol of protocols) {
+      for (const code of grpcCodeNames) counters.requests.series(rpc, protocol, code);
+    }
+  }
+  for (const destination of destinations) {
+    for (const outcome of deliveryOutcomes) counters.deliveries.series(destination, outcome);
+  }
+  const histograms = createHistograms(registry, destinations);
+  const gauges = createGauges(registry, eventNames, destinations);
+  return { registry, ...counters, ...histograms, gauges };
+}
+
+function createCounters(registry: Registry) {
+  return {
+    events: createCounter(registry, {
+      name: 'headgate_events_total',
+      help: 'Events by the verdict they were given.',
+      labels: ['source', 'event_name', 'outcome'],
+    }),
+    validationFailures: createCounter(registry, {
+      name: 'headgate_validation_failures_total',
+      help: 'Rejected events by the error code they were given.',
+      labels: ['source', 'event_name', 'code'],
+    }),
+    requests: createCounter(registry, {
+      name: 'headgate_requests_total',
+      help: 'Requests by the gRPC status code of the answer.',
+      labels: ['rpc', 'protocol', 'code'],
+    }),
+    deliveries: createCounter(registry, {
+      name: 'headgate_deliveries_total',
+      help: 'Attempts to deliver an event to a destination, by what became of it.',
+      labels: ['destination', 'outcome'],
+    }),
+  };
+}
+
+function createHistograms(registry: Registry, destinations: readonly string[]) {
+  const requestDuration = createHistogram(registry, {
+    name: 'headgate_request_duration_seconds',
+    help: 'From the first byte of a request to its answer.',
+    labels: ['rpc', 'protocol'],
+    buckets: answerBuckets,
+  });
+  const publishDuration = createHistogram(registry, {
+    name: 'headgate_publish_duration_seconds',
+    help: 'From handing an event to the log until it is stored as durably as promised.',
+    labels: [],
+    buckets: answerBuckets,
+  });
+  const deliveryLatency = createHistogram(registry, {
+    name: 'headgate_delivery_latency_seconds',
+    help: 'From an event being accepted until its destination has it.',
+    labels: ['destination'],
+    buckets: deliveryBuckets,
+  });
+  for (const rpc of rpcs) for (const protocol of protocols) requestDuration.series(rpc, protocol);
+  publishDuration.series();
+  for (const destination of destinations) deliveryLatency.series(destination);
+  return { requestDuration, publishDuration, deliveryLatency };
+}
+
+/** What is measured elsewhere and only shown here. */
+function createGauges(
+  registry: Registry,
+  eventNames: readonly string[],
+  destinations: readonly string[],
+) {
+  const zeros = (names: readonly string[]) => new Map(names.map((name) => [name, 0]));
+  const gauges = {
+    destinationPending: zeros(destinations),
+    destinationParked: zeros(destinations),
+    deadLetters: zeros(destinations),
+    deadLetterOldest: zeros(destinations),
+    lastEvent: zeros(eventNames),
+  };
+  const expose = (name: string, help: string, label: string, values: Map<string, number>): void =>
+    createGauge(registry, { name, help, labels: [label] }, () =>
+      [...values].map(([key, value]) => ({ labels: [key], value })),
+    );
+  expose(
+    'headgate_destination_pending',
+    'Events that a destination has not been given yet.',
+    'destination',
+    gauges.destinationPending,
+  );
+  expose(
+    'headgate_destination_parked',
+    '1 while a destination is parked: it is away, and its events wait.',
+    'destination',
+    gauges.destinationParked,
+  );
+  expose(
+    'headgate_dead_letters',
+    'Events in the dead-letter queue of a destination.',
+    'destination',
+    gauges.deadLetters,
+  );
+  expose(
+    'headgate_dead_letter_oldest_timestamp_seconds',
+    'When the oldest dead letter of a destination was written; 0 when there is none.',
+    'destination',
+    gauges.deadLetterOldest,
+  );
+  expose(
+    'headgate_last_event_timestamp_seconds',
+    'When the last event of this name was accepted; 0 when none was since the start.',
+    'event_name',
+    gauges.lastEvent,
+  );
+  return gauges;
+}

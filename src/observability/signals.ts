@@ -1,0 +1,119 @@
+import type { ErrorCode } from '../errors.ts';
+import { errorEntry } from '../errors.ts';
+import { eventStatuses, type Verdict } from '../event/verdict.ts';
+import type { Logger } from './logger.ts';
+import type { CounterSeries } from './metric-families.ts';
+import {
+  grpcCodeNames,
+  otherLabel,
+  type DeliveryOutcome,
+  type Metrics,
+  type Protocol,
+  type Rpc,
+} from './metrics.ts';
+
+/** A failed, or given up, attempt to deliver one event: one wide log line. */
+export interface FailedAttempt {
+  readonly destination: string;
+  readonly stream: string;
+  readonly sequence: number;
+  readonly eventId: string;
+  readonly eventName: string;
+  readonly correlationId: string;
+  readonly attempt: number;
+  readonly durationMs: number;
+  readonly status: string;
+  readonly error: string;
+  /** When it is tried again; undefined when it is not. */
+  readonly retryInMs: number | undefined;
+}
+
+/** Everything that Headgate reports about itself, one function a fact: metric and log line. */
+export type Signals = ReturnType<typeof createSignals>;
+
+export function createSignals(metrics: Metrics, logger: Logger) {
+  const verdicts = createVerdictCounters(metrics);
+  const publishDuration = metrics.publishDuration.series();
+  return {
+    /** Per event on the hot path: no log line, no allocation. */
+    eventJudged: (source: string, eventName: string, verdict: Verdict): void => {
+      verdicts(source, eventName, verdict);
+    },
+    eventPublished: (seconds: number): void => publishDuration.observe(seconds),
+    requestAnswered: (rpc: Rpc, protocol: Protocol, grpcCode: number, seconds: number): void => {
+      metrics.requests.series(rpc, protocol, grpcCodeNames[grpcCode] ?? 'unknown').value += 1;
+      metrics.requestDuration.series(rpc, protocol).observe(seconds);
+    },
+    requestFailed: (code: ErrorCode, correlationId: string, error: Error): void => {
+      logger[errorEntry(code).logLevel](
+        { code, correlationId, ...(code === 'internal' ? { err: error } : {}) },
+        error.message,
+      );
+    },
+    rejectedEventNotKept: (correlationId: string, reason: string): void =>
+      logger.error({ correlationId, reason }, 'a rejected event could not be kept; told to retry'),
+    eventsDelivered: (destination: string, count: number): void => {
+      metrics.deliveries.series(destination, 'delivered').value += count;
+    },
+    deliveryLatency: (destination: string, seconds: number): void =>
+      metrics.deliveryLatency.series(destination).observe(seconds),
+    eventsFiltered: (destination: string, count: number): void => {
+      metrics.deliveries.series(destination, 'filtered').value += count;
+    },
+    deliveryFailed: (
+      outcome: Extract<DeliveryOutcome, 'retried' | 'dead'>,
+      attempt: FailedAttempt,
+    ): void => {
+      metrics.deliveries.series(attempt.destination, outcome).value += 1;
+      logger.warn({ ...attempt, outcome }, 'delivery failed');
+    },
+    destinationPending: (destination: string, count: number): void => {
+      metrics.gauges.destinationPending.set(destination, count);
+    },
+    destinationParked: (destination: string, parked: boolean, reason: string): void => {
+      metrics.gauges.destinationParked.set(destination, parked ? 1 : 0);
+      logger.warn({ destination, parked, reason }, parked ? 'destination parked' : 'destination back');
+    },
+    deadLetters: (destination: string, count: number, oldestSeconds: number): void => {
+      metrics.gauges.deadLetters.set(destination, count);
+      metrics.gauges.deadLetterOldest.set(destination, oldestSeconds);
+    },
+    connectionChanged: (connection: string, status: string): void =>
+      logger.warn({ connection, status }, 'NATS connection'),
+    serverRestarted: (reason: string): void =>
+      logger.error({ reason }, 'nats-server is started again'),
+    /** Something of ours went wrong in the background; it is tried again. */
+    trouble: (where: string, error: unknown): void =>
+      logger.error({ where, err: error instanceof Error ? error : new Error(String(error)) }, where),
+    note: (fields: Record<string, unknown>, text: string): void => logger.info(fields, text),
+  };
+}
+
+/** The counters of every (source, event), looked up once: two map reads an event. */
+function createVerdictCounters(metrics: Metrics) {
+  type Outcomes = Record<string, CounterSeries>;
+  const cache = new Map<string, Map<string, Outcomes>>();
+  const { lastEvent } = metrics.gauges;
+
+  const outcomesOf = (source: string, eventName: string): Outcomes => {
+    let events = cache.get(source);
+    if (events === undefined) cache.set(source, (events = new Map<string, Outcomes>()));
+    let outcomes = events.get(eventName);
+    if (outcomes === undefined) {
+      outcomes = Object.fromEntries(
+        eventStatuses.map((status) => [status, metrics.events.series(source, eventName, status)]),
+      );
+      events.set(eventName, outcomes);
+    }
+    return outcomes;
+  };
+
+  return (source: string, eventName: string, verdict: Verdict): void => {
+    const known = lastEvent.has(eventName) ? eventName : otherLabel;
+    outcomesOf(source, known)[verdict.status]!.value += 1;
+    if (verdict.status === 'accepted') lastEvent.set(known, verdict.timestampMs / 1000);
+    if (verdict.status === 'rejected') {
+      metrics.validationFailures.series(source, known, verdict.error!.code).value += 1;
+    }
+  };
+}
