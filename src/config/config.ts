@@ -6,7 +6,7 @@ export interface Config {
   readonly dataDir: string;
   readonly schemasDir: string;
   readonly nats: {
-    /** Undefined: embedded. */
+    /** One URL, or several with commas between. Undefined: embedded. */
     readonly url: string | undefined;
     readonly serverBin: string | undefined;
     readonly publishTimeoutMs: number;
@@ -73,7 +73,7 @@ export interface DestinationConfig {
   readonly retry: RetryPolicy;
   /** How long a worker may hold an event before the log hands it to another. */
   readonly ackWaitMs: number;
-  /** The type's own settings, read by the type's own table. */
+  /** The type's own settings, read by the type's own table; null where one is absent. */
   readonly settings: Readonly<Record<string, string | number | boolean | null>>;
 }
 

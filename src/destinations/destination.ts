@@ -57,6 +57,9 @@ export interface DestinationSetting {
   readonly type: 'string' | 'secret' | 'path' | 'url' | 'boolean' | 'integer' | 'duration' | 'bytes';
   /** Left out: the setting is required. `null`: it may be absent. */
   readonly default?: string | number | boolean | null;
+  /** Bounds of a number, in the file's words: `256`, `'100ms'`, `'1MiB'`. */
+  readonly min?: string | number;
+  readonly max?: string | number;
   readonly text: string;
 }
 

@@ -39,6 +39,8 @@ export interface Log {
   /** After anything that made nats-server rewrite blocks of a stream. */
   syncStream(stream: StreamName): Promise<void>;
   readonly inFlight: () => number;
+  /** The largest message, headers included, that the server takes. */
+  readonly messageBytesMax: () => number;
   close(): Promise<void>;
 }
 
@@ -117,6 +119,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
       await commits.get(stream)?.syncEverything();
     },
     inFlight: publisher.inFlight,
+    messageBytesMax: () => publishing.info?.max_payload ?? 1024 * 1024,
     close: async () => {
       publisher.close();
       await Promise.allSettled([publishing.close(), connection.close()]);

@@ -45,7 +45,7 @@ export async function openPull(options: PullOptions): Promise<Pull> {
   const messages = await consumer.consume({
     max_messages: options.messagesMax,
     idle_heartbeat: 5_000,
-    callback: (message) => options.onMessage(pulled(message)),
+    callback: (message) => options.onMessage(new Pulled(message)),
   });
   void reportTrouble(messages, options.onTrouble);
   return {
@@ -56,20 +56,44 @@ export async function openPull(options: PullOptions): Promise<Pull> {
   };
 }
 
-function pulled(message: JsMsg): PulledMessage {
-  const info = message.info;
-  return {
-    subject: message.subject,
-    sequence: info.streamSequence,
-    deliveries: info.deliveryCount,
-    storedAtMs: info.timestampNanos / 1_000_000,
-    payload: message.data,
-    header: (name) => message.headers?.get(name) ?? '',
-    ack: () => message.ack(),
-    nak: (delayMs) => message.nak(delayMs),
-    term: (reason) => message.term(reason),
-    working: () => message.working(),
-  };
+/** A class, because one is made for every event: its methods are shared, not made anew. */
+class Pulled implements PulledMessage {
+  readonly #message: JsMsg;
+  readonly subject: string;
+  readonly sequence: number;
+  readonly deliveries: number;
+  readonly storedAtMs: number;
+  readonly payload: Uint8Array;
+
+  constructor(message: JsMsg) {
+    const info = message.info;
+    this.#message = message;
+    this.subject = message.subject;
+    this.sequence = info.streamSequence;
+    this.deliveries = info.deliveryCount;
+    this.storedAtMs = info.timestampNanos / 1_000_000;
+    this.payload = message.data;
+  }
+
+  header(name: string): string {
+    return this.#message.headers?.get(name) ?? '';
+  }
+
+  ack(): void {
+    this.#message.ack();
+  }
+
+  nak(delayMs: number): void {
+    this.#message.nak(delayMs);
+  }
+
+  term(reason: string): void {
+    this.#message.term(reason);
+  }
+
+  working(): void {
+    this.#message.working();
+  }
 }
 
 const troubles = new Set([

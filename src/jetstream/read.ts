@@ -48,20 +48,55 @@ export async function* readMatching(
 ): AsyncGenerator<StoredMessage> {
   let sequence = from;
   for (;;) {
-    let last = 0;
-    const batch = await log.manager.direct.getBatch(stream, {
-      seq: sequence,
-      next_by_subj: subject,
-      batch: pageMessagesMax,
-    });
-    for await (const message of batch) {
-      last = message.seq;
-      yield stored(message);
-    }
-    if (last === 0) return;
-    sequence = last + 1;
+    const page = await readPage(log, stream, subject, sequence);
+    yield* page;
+    // Not "fewer than asked for": the server ends a page early when its messages are large.
+    if (page.length === 0) return;
+    sequence = page.at(-1)!.sequence + 1;
   }
 }
+
+/** How long the server may be silent within a page: its connection may be lost halfway. */
+const pageTimeoutMs = 5_000;
+
+/**
+ * By callback: the iterator of this client throws at the end of the stream (it takes "message not
+ * found" for a fault), and leaves a subscription behind for each page.
+ */
+function readPage(
+  log: Log,
+  stream: StreamName,
+  subject: string,
+  sequence: number,
+): Promise<StoredMessage[]> {
+  return new Promise((resolve, reject) => {
+    const page: StoredMessage[] = [];
+    const timer = setTimeout(
+      () => reject(new Error(`${stream} was not read within ${pageTimeoutMs} ms`)),
+      pageTimeoutMs,
+    );
+    log.manager.direct
+      .getBatch(stream, {
+        seq: sequence,
+        next_by_subj: subject,
+        batch: pageMessagesMax,
+        callback: (done, message) => {
+          timer.refresh();
+          if (done === null) {
+            page.push(stored(message));
+            return;
+          }
+          clearTimeout(timer);
+          const code = (done.err as { code?: unknown } | undefined)?.code;
+          if (done.err === undefined || code === notFoundCode) resolve(page);
+          else reject(done.err);
+        },
+      })
+      .catch(reject);
+  });
+}
+
+const notFoundCode = 404;
 
 /** How many messages there are under each subject that matches. */
 export async function countBySubject(

@@ -123,6 +123,8 @@ export function streamSettings(options: TopologyOptions): StreamSettings[] {
       subjects: ['headgate.replay.>'],
       discard: DiscardPolicy.New,
       max_bytes: side,
+      // A replay whose dead letter could not be deleted is asked for again much later.
+      duplicate_window: deadDedupWindowMs * 1_000_000,
     },
     {
       ...common,

@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+import type { JsonObject } from '../../src/event/json.ts';
+
+/** A webhook delivery: what GitHub would have sent. */
+export interface Delivery {
+  /** `api.github.com`, or a release of GitHub Enterprise Server: `ghes-35`. */
+  readonly edition: string;
+  /** GitHub's event, as in the header `X-GitHub-Event`. */
+  readonly event: string;
+  /** Its place among the examples of the event in its edition, from 0. */
+  readonly index: number;
+  readonly payload: JsonObject;
+}
+
+export interface Documented {
+  readonly event: string;
+  readonly actions: readonly string[];
+}
+
+interface Webhook {
+  readonly name: string;
+  readonly actions: readonly string[];
+  readonly examples: readonly JsonObject[];
+}
+
+/** Everything that `@octokit/webhooks-examples` carries, of every edition of GitHub. */
+export function readDeliveries(): Delivery[] {
+  return readEditions().flatMap(({ edition, webhooks }) => (
+    webhooks.flatMap(({ name, examples }) => (
+      examples.map((payload, index) => ({ edition, event: name, index, payload }))
+    ))
+  ));
+}
+
+/** The events and actions that the package documents, with an example or without. */
+export function readDocumented(): Documented[] {
+  return readEditions().flatMap(({ webhooks }) => (
+    webhooks.map(({ name, actions }) => ({ event: name, actions }))
+  ));
+}
+
+/** The package's `main` is one edition of six, so its folders are read and not imported. */
+function readEditions(): { edition: string; webhooks: Webhook[] }[] {
+  const require = createRequire(import.meta.url);
+  const folder = dirname(require.resolve('@octokit/webhooks-examples/package.json'));
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== 'node_modules')
+    .map(({ name }) => name)
+    .sort()
+    .map((edition) => ({
+      edition,
+      webhooks: JSON.parse(readFileSync(join(folder, edition, 'index.json'), 'utf8')) as Webhook[],
+    }));
+}

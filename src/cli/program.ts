@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+
+import { Command, CommanderError } from 'commander';
+
+import { StartError } from '../errors.ts';
+import type { CommandContext } from './command-context.ts';
+import { keysCommand } from './keys.ts';
+import { schemasCheckCommand } from './schemas-check.ts';
+import { serveCommand } from './serve.ts';
+
+/** What scripts can rely on: 0 done, 1 could not be done, 2 the command was not understood. */
+const exitFailed = 1;
+const exitUsage = 2;
+
+function createProgram(context: CommandContext): Command {
+  const { version } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  ) as { version: string };
+  const program = new Command('headgate')
+    .description('The front gate of an event pipeline: judge, store, deliver, find.')
+    .version(version)
+    .showHelpAfterError('(add --help for what it takes)')
+    .addHelpText('after', '\nExit codes: 0 done, 1 could not be done, 2 not understood.');
+  program.addCommand(serveCommand(context));
+  program.addCommand(
+    new Command('schemas').description('the contracts of the events').addCommand(schemasCheckCommand()),
+  );
+  program.addCommand(keysCommand());
+  exitByThrowing(program);
+  return program;
+}
+
+/** Commander would end the process by itself, with 1 for every misunderstanding. */
+function exitByThrowing(command: Command): void {
+  command.exitOverride();
+  for (const child of command.commands) exitByThrowing(child);
+}
+
+/** Runs one command line. Sets the exit code; the process ends once nothing is left to do. */
+export async function runProgram(
+  args: readonly string[],
+  context: CommandContext,
+): Promise<void> {
+  try {
+    await createProgram(context).parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : exitUsage;
+    } else if (error instanceof StartError) {
+      console.error(`headgate: ${error.message}`);
+      process.exitCode = exitFailed;
+    } else {
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+
+import { Command } from 'commander';
+
+import { formatAddress } from '../config/address.ts';
+import { readConfig } from '../config/read-config.ts';
+import { destinationTypes } from '../destinations/registry.ts';
+import { createService, type Service } from '../service.ts';
+import type { CommandContext } from './command-context.ts';
+
+/** `headgate serve`: runs the gate and what belongs to it until it is told to stop. */
+export function serveCommand(context: CommandContext): Command {
+  return new Command('serve')
+    .description('run the gate, the delivery workers and, unless HEADGATE_NATS_URL is set, the log')
+    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
+    .addHelpText(
+      'after',
+      `
+Settings: docs/configuration.md. Ctrl-C drains and stops; a second one, a second later, cuts off.
+
+Exit code: 0 when it was stopped, 1 when it could not start.
+
+Example:
+  $ HEADGATE_LISTEN=127.0.0.1:9090 headgate serve`,
+    )
+    .action((options: { config?: string }) => serve(context, options.config));
+}
+
+/** Two signals this close are one Ctrl-C, told by the terminal and again by npm. */
+const sameSignalMs = 1000;
+
+async function serve(context: CommandContext, configFile: string | undefined): Promise<void> {
+  const config = readConfig({
+    env: context.env,
+    configFile,
+    readFile: (file) => readFileSync(file, 'utf8'),
+    destinationTypes,
+  });
+  const stopped = Promise.withResolvers<void>();
+  let service: Service | undefined;
+  let firstSignalAt: number | undefined;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    const now = performance.now();
+    if (firstSignalAt === undefined) {
+      firstSignalAt = now;
+      console.error(`${signal}: draining (at most ${config.shutdownGraceMs} ms)`);
+      stopped.resolve();
+    } else if (now - firstSignalAt > sameSignalMs) {
+      // Somebody insists. Whatever is cut off comes again: nothing unsettled counts as delivered.
+      process.exit(1);
+    }
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  service = await createService(config, { searchPath: context.env['PATH'] ?? '' });
+  console.error(welcome(service, config.dataDir, config.tls !== undefined, config.auth));
+  await stopped.promise;
+  await service.stop();
+}
+
+function welcome(service: Service, dataDir: string, tls: boolean, auth: 'off' | 'keys'): string {
+  const lines: string[] = [];
+  if (service.address !== undefined) {
+    const address = `${tls ? 'https' : 'http'}://${formatAddress(service.address)}`;
+    const key = auth === 'keys' ? "  -H 'authorization: Bearer YOUR_WRITE_KEY' \\\n" : '';
+    lines.push(
+      `Headgate takes events on ${address} (gRPC, gRPC-Web, Connect, JSON). Try:`,
+      '',
+      `  curl ${address}/v1/track -H 'content-type: application/json' \\`,
+      `${key}    -d '{"event_name":"order_completed","user_id":"u-1","idempotency_key":"'$(cat /proc/sys/kernel/random/uuid)'",` +
+        `"properties":{"order_id":"A-1001","total":49.9,"currency":"EUR"}}'`,
+      '',
+      `  npx headgate query 'select event_name, user_id, timestamp from events'`,
+      '',
+    );
+  }
+  lines.push(
+    `Metrics and health: http://${formatAddress(service.adminAddress)}/metrics`,
+    `Data: ${dataDir}. Ctrl-C drains and stops.`,
+  );
+  return lines.join('\n');
+}

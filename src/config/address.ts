@@ -1,0 +1,38 @@
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import type { Address } from './config.ts';
+
+const addressPattern = /^(?:\[(?<ip6>[^\]]+)\]|(?<name>[^:[\]\s]+)):(?<port>\d{1,5})$/;
+const hostNamePattern = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i;
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/** Reads `host:port` or `[ipv6]:port`; undefined when it is neither. Port 0 asks for a free one. */
+export function parseAddress(text: string): Address | undefined {
+  const groups = addressPattern.exec(text)?.groups;
+  if (!groups) return undefined;
+  const port = Number(groups['port']);
+  const { ip6, name } = groups;
+  const host = ip6 ?? name ?? '';
+  const isHost = ip6 === undefined ? isHostName(host) : isIPv6(host);
+  return isHost && port <= 65_535 ? { host, port } : undefined;
+}
+
+/** The inverse of `parseAddress`. */
+export function formatAddress(address: Address): string {
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+  return `${host}:${address.port}`;
+}
+
+/** True when only this machine can reach the host; a name other than localhost may be any. */
+export function isLoopback(host: string): boolean {
+  if (isIPv4(host)) return loopback.check(host, 'ipv4');
+  if (isIPv6(host)) return loopback.check(host, 'ipv6');
+  return host.toLowerCase() === 'localhost';
+}
+
+/** Digits and dots alone are a mistyped IPv4 address, never a name. */
+function isHostName(text: string): boolean {
+  return isIPv4(text) || (hostNamePattern.test(text) && /[a-z]/i.test(text));
+}

@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+import { judgeGlobs } from './build-keys.ts';
+import type { DestinationConfig } from './config.ts';
+import { type RawDestination, withWarehousePath } from './gather-destinations.ts';
+import { isSecret } from './secret.ts';
+import { type ValuesOf, destinationSettings } from './settings.ts';
+import { readTable } from './table-values.ts';
+
+type CommonValues = ValuesOf<typeof destinationSettings>;
+
+/** Reads the destinations whose type is known. */
+export function buildDestinations(
+  raws: readonly RawDestination[],
+  dataDir: string,
+  faults: string[],
+): DestinationConfig[] {
+  const warehousePath = join(dataDir, 'warehouse.db');
+  return raws
+    .filter((raw) => raw.settings !== undefined)
+    .map((raw) => buildDestination(withWarehousePath(raw, warehousePath), faults));
+}
+
+function buildDestination(raw: RawDestination, faults: string[]): DestinationConfig {
+  const table = readTable(
+    raw.settings ?? {},
+    raw.values,
+    (path) => `${raw.from}.${path}`,
+    faults,
+  );
+  const common = Object.fromEntries(table.values) as unknown as CommonValues;
+  judgeGlobs(common.events ?? [], table.from('events'), faults);
+  if (common['retry.base'] > common['retry.cap']) {
+    faults.push(`${table.from('retry.base')}: is above retry.cap: lower it, or raise the other`);
+  }
+  return {
+    name: raw.name,
+    type: raw.type,
+    events: common.events ?? [],
+    retry: {
+      attempts: common['retry.attempts'],
+      baseMs: common['retry.base'],
+      capMs: common['retry.cap'],
+    },
+    ackWaitMs: common.ack_wait,
+    settings: ownSettings(table.values),
+  };
+}
+
+/** A secret is plain here, since the destination has to send it; `describeConfig` masks it. */
+function ownSettings(values: ReadonlyMap<string, unknown>): DestinationConfig['settings'] {
+  const own: Record<string, string | number | boolean | null> = {};
+  for (const [name, value] of values) {
+    if (Object.hasOwn(destinationSettings, name)) continue;
+    own[name] = isSecret(value) ? value.reveal() : asScalar(value);
+  }
+  return own;
+}
+
+/** What may be absent, and is, is null. */
+function asScalar(value: unknown): string | number | boolean | null {
+  const isScalar =
+    typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+  return isScalar ? value : null;
+}

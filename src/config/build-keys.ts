@@ -1,0 +1,62 @@
+import type { Secret, WriteKey } from './config.ts';
+import { type RawKey, keySettings } from './gather-keys.ts';
+import { readTable } from './table-values.ts';
+import { eventGlobPattern, keyHashPattern, sourcePattern } from './write-key.ts';
+
+/** Reads the write keys. One source may have several, so that a key can change without a gap. */
+export function buildKeys(raws: readonly RawKey[], faults: string[]): WriteKey[] {
+  const fromByHash = new Map<string, string>();
+  const keys: WriteKey[] = [];
+  for (const raw of raws) {
+    const { values, from } = readTable(
+      keySettings,
+      raw.values,
+      (path) => `${raw.from}.${path}`,
+      faults,
+    );
+    const source = values.get('source') as string | undefined;
+    const hash = (values.get('hash') as Secret | undefined)?.reveal();
+    const events = (values.get('events') ?? []) as readonly string[];
+    if (source !== undefined && !sourcePattern.test(source)) {
+      faults.push(
+        `${from('source')}: is not a source: begin with a letter or digit, then at most 63 of ` +
+          'a-z, 0-9, _ and -',
+      );
+    }
+    judgeGlobs(events, from('events'), faults);
+    if (hash !== undefined) judgeHash(hash, from('hash'), fromByHash, faults);
+    if (source !== undefined && hash !== undefined) keys.push({ source, hash, events });
+  }
+  return keys;
+}
+
+/** Globs that could match no event name are faults. */
+export function judgeGlobs(globs: readonly string[], from: string, faults: string[]): void {
+  for (const [index, glob] of globs.entries()) {
+    if (!eventGlobPattern.test(glob)) {
+      faults.push(
+        `${from}: item ${index + 1} is not a glob on event names: write a-z, 0-9, _ and *`,
+      );
+    }
+  }
+}
+
+/** The hash is not shown: it may be the key itself, put there by mistake. */
+function judgeHash(
+  hash: string,
+  from: string,
+  fromByHash: Map<string, string>,
+  faults: string[],
+): void {
+  const first = fromByHash.get(hash);
+  if (!keyHashPattern.test(hash)) {
+    faults.push(
+      `${from}: is not a hash: write sha256: and 64 hex digits in lower case, as ` +
+        '`headgate keys new` prints them',
+    );
+  } else if (first !== undefined) {
+    faults.push(`${from}: is the same as ${first}: remove one of the two`);
+  } else {
+    fromByHash.set(hash, from);
+  }
+}

@@ -1,0 +1,71 @@
+import { StartError } from '../errors.ts';
+import { buildDestinations } from './build-destinations.ts';
+import { buildKeys } from './build-keys.ts';
+import type { Config, Limits, WriteKey } from './config.ts';
+import { deepFreeze } from './freeze.ts';
+import type { RawConfig } from './gather.ts';
+import { judgeRules } from './rules.ts';
+import { type SettingValues, settings } from './settings.ts';
+import { readTable } from './table-values.ts';
+
+/** The second step: reads every value, judges the rules between them, tells all faults at once. */
+export function build(raw: RawConfig): Config {
+  const faults = [...raw.faults];
+  const table = readTable(settings, raw.values, (path) => `default: ${path}`, faults);
+  // Where a value is missing there is a fault, so that nothing is built of it.
+  const values = Object.fromEntries(table.values) as unknown as SettingValues;
+  const keys = buildKeys(raw.keys, faults);
+  const destinations = buildDestinations(raw.destinations, values.data_dir ?? '', faults);
+  if (!raw.fileBroken) judgeRules(table, values, raw.keyEntries, faults);
+  if (faults.length > 0) throw new StartError(describeFaults(faults));
+  return deepFreeze({ ...assemble(values, keys), destinations });
+}
+
+function describeFaults(faults: readonly string[]): string {
+  const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
+  return [`The configuration has ${count}:`, ...faults.map((fault) => `  ${fault}`)].join('\n');
+}
+
+function assemble(
+  values: SettingValues,
+  keys: readonly WriteKey[],
+): Omit<Config, 'destinations'> {
+  const { 'tls.cert': cert, 'tls.key': key, 'nats.url': url } = values;
+  return {
+    listen: values.listen,
+    admin: { listen: values['admin.listen'], token: values['admin.token'] },
+    tls: cert === undefined || key === undefined ? undefined : { cert, key },
+    dataDir: values.data_dir,
+    schemasDir: values.schemas_dir,
+    nats: {
+      url,
+      serverBin: values['nats.server_bin'],
+      publishTimeoutMs: values['nats.publish_timeout'],
+    },
+    roles: new Set(values.roles),
+    processes: values.processes,
+    durability: values.durability ?? (url === undefined ? 'fsync' : 'replicated'),
+    auth: values.auth,
+    keys,
+    limits: assembleLimits(values),
+    log: {
+      retentionMs: values['log.retention'],
+      dedupWindowMs: values['log.dedup_window'],
+      storageBytesMax: values['log.storage_bytes_max'],
+    },
+    logLevel: values.log_level,
+    shutdownGraceMs: values.shutdown_grace,
+  };
+}
+
+function assembleLimits(values: SettingValues): Limits {
+  return {
+    requestBytesMax: values['limits.request_bytes_max'],
+    batchEventsMax: values['limits.batch_events_max'],
+    eventBytesMax: values['limits.event_bytes_max'],
+    inFlightEventsMax: values['limits.in_flight_events_max'],
+    requestTimeoutMs: values['limits.request_timeout'],
+    idleTimeoutMs: values['limits.idle_timeout'],
+    connectionsMax: values['limits.connections_max'],
+  };
+}

@@ -1,0 +1,51 @@
+import { formatAddress } from './address.ts';
+import type { Config, DestinationConfig } from './config.ts';
+import type { DestinationTypeSettings } from './destination-type.ts';
+import { mask } from './secret.ts';
+
+/**
+ * The configuration as one line of the log may show it.
+ *
+ * What is masked follows from the kind of each setting: secrets are hidden, and of a URL only
+ * scheme and host are shown, because users, paths and queries carry passwords and tokens. A
+ * text of a destination whose type is not among `destinationTypes` is hidden: it may be either.
+ */
+export function describeConfig(
+  config: Config,
+  destinationTypes: readonly DestinationTypeSettings[] = [],
+): Record<string, unknown> {
+  const { admin, nats } = config;
+  return {
+    ...config,
+    listen: formatAddress(config.listen),
+    admin: { listen: formatAddress(admin.listen), token: admin.token && mask },
+    nats: { ...nats, url: nats.url?.split(',').map(maskUrl).join(',') },
+    roles: [...config.roles],
+    keys: config.keys.map(({ source, events }) => ({ source, events })),
+    destinations: config.destinations.map((destination) => {
+      const type = destinationTypes.find((candidate) => candidate.type === destination.type);
+      return { ...destination, settings: maskSettings(destination.settings, type) };
+    }),
+  };
+}
+
+function maskSettings(
+  values: DestinationConfig['settings'],
+  type: DestinationTypeSettings | undefined,
+): Record<string, unknown> {
+  const masked = Object.entries(values).map(([name, value]): [string, unknown] => {
+    if (typeof value !== 'string') return [name, value];
+    const kind = type?.settings[name]?.type ?? 'secret';
+    if (kind === 'secret') return [name, mask];
+    return [name, kind === 'url' ? maskUrl(value) : value];
+  });
+  return Object.fromEntries(masked);
+}
+
+function maskUrl(text: string): string {
+  const url = URL.parse(text);
+  if (!url) return mask;
+  const user = url.username || url.password ? `${mask}@` : '';
+  const hasRest = url.pathname.length > 1 || url.search !== '' || url.hash !== '';
+  return `${url.protocol}//${user}${url.host}${hasRest ? `/${mask}` : ''}`;
+}

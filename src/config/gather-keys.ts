@@ -1,0 +1,46 @@
+import { type RawValue } from './raw-value.ts';
+import type { Setting } from './settings.ts';
+import { type GatherContext, collectLeaves } from './tree.ts';
+
+/** A write key as found. */
+export interface RawKey {
+  /** `headgate.yaml: keys[0]`. */
+  readonly from: string;
+  readonly values: ReadonlyMap<string, RawValue>;
+}
+
+/**
+ * What a write key holds. The hash is a `secret` so that no message shows it: whoever puts the key
+ * itself there by mistake should not find it in a log.
+ */
+export const keySettings = {
+  source: { kind: 'string', text: 'Who sends: it becomes the source of each event.' },
+  hash: { kind: 'secret', text: '`headgate keys new` prints it.' },
+  events: {
+    kind: 'list',
+    default: null,
+    defaultText: 'every event',
+    text: 'Globs on the names of the events that this key may send.',
+  },
+} as const satisfies Record<string, Setting>;
+
+/** The write keys of the file. */
+export function gatherKeys(node: unknown, context: GatherContext): RawKey[] {
+  const { file, faults } = context;
+  if (node === undefined || node === null) return [];
+  if (!Array.isArray(node)) {
+    faults.push(`${file}: keys: is not a list: write a line - { source: ..., hash: ... } for each`);
+    return [];
+  }
+  const keys: RawKey[] = [];
+  for (const [index, entry] of node.entries()) {
+    const under = `keys[${index}]`;
+    const from = `${file}: ${under}`;
+    if (entry instanceof Map) {
+      keys.push({ from, values: collectLeaves(entry, keySettings, { ...context, under }) });
+    } else {
+      faults.push(`${from}: is not a map: write { source: ..., hash: "sha256:..." }`);
+    }
+  }
+  return keys;
+}

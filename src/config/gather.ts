@@ -1,0 +1,104 @@
+import type { DestinationTypeSettings } from './destination-type.ts';
+import { type ConfigurationFile, loadConfigurationFile } from './configuration-file.ts';
+import { gatherDestinations, type RawDestination } from './gather-destinations.ts';
+import { gatherKeys, type RawKey } from './gather-keys.ts';
+import { nearest } from './nearest.ts';
+import { type Environment, type RawValue, rawFromEnvironment } from './raw-value.ts';
+import { collectLeaves } from './tree.ts';
+import { environmentName, settings } from './settings.ts';
+
+/** All that there is to read, each value with where it stood. */
+export interface RawConfig {
+  /** By the path of the setting. */
+  readonly values: ReadonlyMap<string, RawValue>;
+  readonly keys: readonly RawKey[];
+  /** Entries under `keys`, those that are no map included: somebody meant them as keys. */
+  readonly keyEntries: number;
+  readonly destinations: readonly RawDestination[];
+  /** True: nothing is known of what the file says, so only what stands alone can be judged. */
+  readonly fileBroken: boolean;
+  readonly faults: readonly string[];
+}
+
+/** From where the configuration comes. */
+export interface ConfigSources {
+  readonly env: Environment;
+  /** `--config`; else HEADGATE_CONFIG; else `headgate.yaml` where there is one. */
+  readonly configFile?: string | undefined;
+  /** As `readFileSync(path, 'utf8')`: throws with `code` ENOENT where there is no file. */
+  readonly readFile: (path: string) => string;
+  readonly destinationTypes: readonly DestinationTypeSettings[];
+}
+
+const configFileVariable = 'HEADGATE_CONFIG';
+
+/** The first step: finds each value, says which names are unknown, and reads none. */
+export function gather(sources: ConfigSources): RawConfig {
+  const { env, readFile, destinationTypes } = sources;
+  const faults: string[] = [];
+  const named = sources.configFile ?? (env[configFileVariable] || undefined);
+  const file = loadConfigurationFile(named, readFile, faults);
+  const tree = new Map(file.tree);
+  const keysNode = tree.get('keys');
+  const destinationsNode = tree.get('destinations');
+  const hasDestinations = tree.has('destinations');
+  tree.delete('keys');
+  tree.delete('destinations');
+
+  const context = { file: file.name, env, faults };
+  const sections = ['keys', 'destinations'];
+  const values = collectLeaves(tree, settings, { ...context, under: '', sections });
+  const known = new Set([configFileVariable]);
+  for (const path of Object.keys(settings)) {
+    const name = environmentName(path);
+    known.add(name);
+    const raw = rawFromEnvironment(name, env);
+    if (raw) values.set(path, raw);
+  }
+  const keys = gatherKeys(keysNode, context);
+  const isList = Array.isArray(keysNode);
+  const keyEntries = isList ? keysNode.length : Number(keysNode !== undefined && keysNode !== null);
+  const destinations = file.broken
+    ? []
+    : gatherDestinations(hasDestinations ? destinationsNode : undefined, hasDestinations, {
+        ...context,
+        destinationTypes,
+        known,
+      });
+  findUnknownVariables(env, known, file, destinations, faults);
+  return { values, keys, keyEntries, destinations, fileBroken: file.broken, faults };
+}
+
+function findUnknownVariables(
+  env: Environment,
+  known: ReadonlySet<string>,
+  file: ConfigurationFile,
+  destinations: readonly RawDestination[],
+  faults: string[],
+): void {
+  const unread = destinations.filter(({ settings }) => settings === undefined);
+  const skipped = file.broken
+    ? ['HEADGATE_DESTINATIONS_']
+    : unread.map(({ name }) => `${environmentName(`destinations.${name}`)}_`);
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith('HEADGATE_') || known.has(name) || file.asksFor.has(name)) continue;
+    if (skipped.some((prefix) => name.startsWith(prefix))) continue;
+    if (isServiceLink(name, value ?? '')) continue;
+    if (name.startsWith('HEADGATE_KEYS')) {
+      faults.push(`${name}: write keys have no variable: list them under keys in ${file.name}`);
+      continue;
+    }
+    faults.push(`${name}: is not known; the nearest that is: ${nearest(name, known)}`);
+  }
+}
+
+/**
+ * Kubernetes gives every pod such variables for each Service of its namespace: one named `headgate`
+ * makes HEADGATE_SERVICE_HOST, HEADGATE_PORT=tcp://... and HEADGATE_PORT_8080_TCP_ADDR. They are
+ * nobody's typing errors, and must not stop the start.
+ */
+function isServiceLink(name: string, value: string): boolean {
+  if (/_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$/.test(name)) return true;
+  if (/_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name)) return true;
+  return name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value);
+}

@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import { faultsOf, keyLine, read } from './read-config.fixture.ts';
+import { hashWriteKey as hash } from './write-key.ts';
+
+describe('keys', () => {
+  it('are read, several of one source included', () => {
+    const file = `auth: keys\nkeys:\n${keyLine('a')}${keyLine('b')}`;
+    const last = `  - { source: web, hash: "${hash('c')}", events: ["o_*"] }`;
+    const { keys } = read({ file: file + last });
+    expect(keys).toEqual([
+      { source: 'checkout', hash: hash('a'), events: [] },
+      { source: 'checkout', hash: hash('b'), events: [] },
+      { source: 'web', hash: hash('c'), events: ['o_*'] },
+    ]);
+  });
+
+  it.each([
+    [keyLine('a') + keyLine('a', 'web'), /keys\[1\]\.hash: is the same as .*keys\[0\]\.hash/],
+    [keyLine('a', 'Checkout'), /keys\[0\]\.source: is not a source/],
+    [keyLine('a', '_a'), /keys\[0\]\.source: is not a source/],
+    [keyLine('a', 'a'.repeat(65)), /keys\[0\]\.source: is not a source/],
+    ['  - { source: a }', /keys\[0\]\.hash: is required/],
+    [`  - { hash: "${hash('a')}" }`, /keys\[0\]\.source: is required/],
+    [`  - { source: a, hash: "sha256:${'a'.repeat(63)}" }`, /is not a hash/],
+    [`  - { source: a, hash: "sha256:${'a'.repeat(65)}" }`, /is not a hash/],
+    [`  - { source: a, hash: "${hash('a')}", event: [a] }`, /keys\[0\]\.event: .*that is: events/],
+    [`  - { source: a, hash: "${hash('a')}", events: [] }`, /events: is empty/],
+    [`  - { source: a, hash: "${hash('a')}", events: ["a.b"] }`, /item 1 is not a glob/],
+    ['  - text', /keys\[0\]: is not a map/],
+  ])('refuses %s', (lines, fault) => {
+    expect(faultsOf({ file: `auth: keys\nkeys:\n${lines}` })).toEqual([
+      expect.stringMatching(fault),
+    ]);
+  });
+
+  it('takes a source of 64 characters, and refuses keys that are no list', () => {
+    expect(faultsOf({ file: `keys:\n${keyLine('a', 'a'.repeat(64))}` })).toEqual([]);
+    expect(faultsOf({ file: 'keys: {}' })[0]).toMatch(/keys: is not a list/);
+  });
+});
+
+describe('destinations', () => {
+  const webhook = 'type: webhook, url: "https://crm.example/h", secret: s3cret';
+
+  it('are read with the settings of their type', () => {
+    const file =
+      `destinations:\n  crm: { ${webhook}, events: ["order_*"], ack_wait: 1m, body_max: 2KiB,` +
+      ' retry: { attempts: 9, base: 2s, cap: 2h } }';
+    const config = read({
+      file,
+      env: {
+        HEADGATE_DESTINATIONS_CRM_RETRY_BASE: '3s',
+        HEADGATE_DESTINATIONS_CRM_CONCURRENCY: '256',
+        HEADGATE_DESTINATIONS_CRM_PRIVATE: 'true',
+      },
+    });
+    expect(config.destinations).toEqual([
+      {
+        name: 'crm',
+        type: 'webhook',
+        events: ['order_*'],
+        retry: { attempts: 9, baseMs: 3_000, capMs: 7_200_000 },
+        ackWaitMs: 60_000,
+        settings: {
+          url: 'https://crm.example/h',
+          secret: 's3cret',
+          label: null,
+          concurrency: 256,
+          body_max: 2_048,
+          private: true,
+        },
+      },
+    ]);
+    expect(read({ file: 'destinations: {}' }).destinations).toEqual([]);
+  });
+
+  it.each([
+    ['destinations:', /destinations: is not a map/],
+    ['destinations: { Crm: { type: sqlite, path: a } }', /destinations\.Crm: is not a name/],
+    [`destinations: { ${'a'.repeat(33)}: { type: sqlite, path: a } }`, /is not a name/],
+    ['destinations: { a: sqlite }', /destinations\.a: is not a map/],
+    ['destinations: { a: { path: b } }', /a\.type: is required: write one of sqlite, webhook/],
+    ['destinations: { a: { type: sqlit } }', /"sqlit" .* nearest is sqlite: .* sqlite, webhook/],
+    ['destinations: { a: { type: "${NO}" } }', /a\.type: asks for \$\{NO\}/],
+    ['destinations: { a: { type: sqlite } }', /a\.path: is required: The file/],
+    ['destinations: { a: { type: sqlite, pth: b, path: c } }', /a\.pth: .*that is: path$/],
+    [`destinations: { a: { ${webhook}, concurrency: 257 } }`, /concurrency: "257" is above 256/],
+    [`destinations: { a: { ${webhook}, concurrency: 0 } }`, /concurrency: "0" is below 1/],
+    [`destinations: { a: { ${webhook}, private: yes } }`, /private: "yes" is neither/],
+    [`destinations: { a: { ${webhook}, retry: { base: 2s, cap: 1s } } }`, /base: is above retry/],
+    [`destinations: { a: { ${webhook}, events: ["A"] } }`, /events: item 1 is not a glob/],
+  ])('refuses %s', (file, fault) => {
+    expect(faultsOf({ file })).toEqual([expect.stringMatching(fault)]);
+  });
+
+  it('takes a name of 32 characters', () => {
+    const file = `destinations: { ${'a'.repeat(32)}: { type: sqlite, path: a } }`;
+    expect(faultsOf({ file })).toEqual([]);
+  });
+
+  it('refuses a variable that fits two of them', () => {
+    const one = '{ type: sqlite, path: a }';
+    const file = `destinations: { crm-eu: ${one}, crm_eu: ${one} }`;
+    expect(faultsOf({ file })).toEqual([]);
+    expect(faultsOf({ file, env: { HEADGATE_DESTINATIONS_CRM_EU_PATH: 'b' } })).toEqual([
+      expect.stringMatching(/fits more than one destination/),
+    ]);
+  });
+});

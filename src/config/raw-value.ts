@@ -1,0 +1,49 @@
+import { expandReferences } from './configuration-file.ts';
+
+/** The environment, passed in: nothing here reads that of the process. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A value as found, before anything is known of its kind. */
+export interface RawValue {
+  /** `headgate.yaml: limits.batch_events_max`, or the name of a variable. */
+  readonly from: string;
+  readonly value: unknown;
+  /** What a message may show: the text as written, with `${NAME}` still in it. */
+  readonly shown: string | undefined;
+  /** True: its fault has been told already. */
+  readonly broken: boolean;
+}
+
+/** A value that stands in the file. */
+export function rawFromFile(
+  from: string,
+  value: unknown,
+  env: Environment,
+  faults: string[],
+): RawValue {
+  if (Array.isArray(value)) {
+    const items = value.map((item, index) => rawFromFile(`${from}[${index}]`, item, env, faults));
+    const broken = items.some((item) => item.broken);
+    return { from, value: items.map((item) => item.value), shown: undefined, broken };
+  }
+  const shown = typeof value === 'object' && value !== null ? undefined : show(String(value));
+  if (typeof value !== 'string') return { from, value, shown, broken: false };
+  const expanded = expandReferences(value, env, from, faults);
+  return { from, value: expanded, shown, broken: expanded === undefined };
+}
+
+/** A value of the environment. An empty one counts as unset: compose files make them of nothing. */
+export function rawFromEnvironment(name: string, env: Environment): RawValue | undefined {
+  const value = env[name];
+  if (value === undefined || value === '') return undefined;
+  return { from: name, value, shown: show(value), broken: false };
+}
+
+/** A value that Headgate itself puts in. */
+export function rawDefault(from: string, value: unknown): RawValue {
+  return { from, value, shown: show(String(value)), broken: false };
+}
+
+function show(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text);
+}

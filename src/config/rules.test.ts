@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { env, faultsOf, keyLine, read } from './read-config.fixture.ts';
+
+describe('rules between settings', () => {
+  it('refuses to listen beyond loopback without keys', () => {
+    for (const listen of ['0.0.0.0:8080', '[::]:8080', '10.0.0.1:80', 'gate.internal:80']) {
+      expect(faultsOf(env({ HEADGATE_LISTEN: listen }))).toEqual([
+        expect.stringMatching(/^HEADGATE_LISTEN: .* while auth is off.*set auth to keys/),
+      ]);
+    }
+    for (const listen of ['127.9.9.9:8080', '[::1]:8080', '[::ffff:127.0.0.1]:80', 'localhost:0']) {
+      expect(faultsOf(env({ HEADGATE_LISTEN: listen }))).toEqual([]);
+    }
+    const file = `listen: 0.0.0.0:8080\nauth: keys\nkeys:\n${keyLine('a')}`;
+    expect(faultsOf({ file })).toEqual([]);
+  });
+
+  it('refuses auth by keys without a key', () => {
+    expect(faultsOf({ file: 'auth: keys' })).toEqual([
+      expect.stringMatching(/^headgate\.yaml: auth: is keys, but there is no key/),
+    ]);
+    expect(faultsOf({ file: 'auth: keys\nkeys: []' })).toHaveLength(1);
+  });
+
+  it('refuses an open admin port without a token', () => {
+    const open = { HEADGATE_ADMIN_LISTEN: '0.0.0.0:8081' };
+    expect(faultsOf(env(open))).toEqual([expect.stringMatching(/set HEADGATE_ADMIN_TOKEN/)]);
+    expect(faultsOf(env({ ...open, HEADGATE_ADMIN_TOKEN: 't0ken' }))).toEqual([]);
+  });
+
+  it('refuses one port for both doors, unless it is 0', () => {
+    expect(faultsOf(env({ HEADGATE_LISTEN: '127.0.0.1:8081' }))).toEqual([
+      expect.stringMatching(/has port 8081/),
+    ]);
+    const free = { HEADGATE_LISTEN: '127.0.0.1:0', HEADGATE_ADMIN_LISTEN: '127.0.0.1:0' };
+    expect(faultsOf(env(free))).toEqual([]);
+  });
+
+  it('refuses half of TLS', () => {
+    expect(faultsOf(env({ HEADGATE_TLS_CERT: 'c.pem' }))).toHaveLength(1);
+    expect(faultsOf(env({ HEADGATE_TLS_KEY: 'k.pem' }))).toHaveLength(1);
+    const both = { HEADGATE_TLS_KEY: 'k.pem', HEADGATE_TLS_CERT: 'c.pem' };
+    expect(read(env(both)).tls).toEqual({ cert: 'c.pem', key: 'k.pem' });
+  });
+
+  it('derives durability from where the log is, and refuses what that cannot keep', () => {
+    const external = { HEADGATE_NATS_URL: 'nats://a:4222' };
+    expect(read(env(external)).durability).toBe('replicated');
+    expect(read(env({ HEADGATE_DURABILITY: 'async' })).durability).toBe('async');
+    expect(faultsOf(env({ ...external, HEADGATE_DURABILITY: 'fsync' }))).toEqual([
+      expect.stringMatching(/out of its reach/),
+    ]);
+    expect(faultsOf(env({ HEADGATE_DURABILITY: 'replicated' }))).toEqual([
+      expect.stringMatching(/no quorum/),
+    ]);
+  });
+
+  it('refuses a batch that could never be taken', () => {
+    expect(faultsOf(env({ HEADGATE_LIMITS_IN_FLIGHT_EVENTS_MAX: '999' }))).toHaveLength(1);
+    expect(faultsOf(env({ HEADGATE_LIMITS_IN_FLIGHT_EVENTS_MAX: '1000' }))).toEqual([]);
+  });
+
+  it('judges nothing by a value that could not be read', () => {
+    const given = { HEADGATE_ADMIN_LISTEN: '0.0.0.0:8081', HEADGATE_ADMIN_TOKEN: ' ' };
+    expect(faultsOf(env(given))).toEqual([expect.stringMatching(/ADMIN_TOKEN: is empty/)]);
+  });
+});

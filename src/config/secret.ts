@@ -1,0 +1,38 @@
+import { inspect } from 'node:util';
+import type { Secret } from './config.ts';
+
+/** What is shown in place of a secret, everywhere. */
+export const mask = '***';
+
+/** The private field keeps the value out of JSON, `inspect` with hidden keys, and spreading. */
+class SecretText implements Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  readonly reveal = (): string => this.#value;
+
+  toString(): string {
+    return mask;
+  }
+
+  toJSON(): string {
+    return mask;
+  }
+
+  [inspect.custom](): string {
+    return mask;
+  }
+}
+
+/** Wraps a value so that only `reveal()` shows it. */
+export function createSecret(value: string): Secret {
+  return new SecretText(value);
+}
+
+/** True for what `createSecret` made. */
+export function isSecret(value: unknown): value is Secret {
+  return value instanceof SecretText;
+}

@@ -1,0 +1,269 @@
+import type { Address, Secret } from './config.ts';
+
+/** How a setting is written, and so how it is read. */
+export type SettingKind =
+  | 'string'
+  | 'integer'
+  | 'duration'
+  | 'bytes'
+  | 'address'
+  | 'enum'
+  | 'list'
+  | 'path'
+  | 'url'
+  | 'secret'
+  | 'boolean';
+
+/** One setting. Defaults and bounds are written as an operator would write them. */
+export interface Setting {
+  readonly kind: SettingKind;
+  /** Left out: the setting is required. `null`: it may be absent. */
+  readonly default?: string | number | boolean | null;
+  /** For the documentation, where the default depends on other settings. */
+  readonly defaultText?: string;
+  readonly min?: string | number;
+  readonly max?: string | number;
+  /** The words of an `enum`, or those of which a `list` is made. */
+  readonly options?: readonly string[];
+  /** Of a `url`. Left out: any. */
+  readonly schemes?: readonly string[];
+  /** A `url` may be several, with commas between. */
+  readonly several?: boolean;
+  /** An `integer` may be `auto`: the number of processors. */
+  readonly auto?: boolean;
+  /** What it means, and why its limits are what they are. */
+  readonly text: string;
+}
+
+/** All that `headgate.yaml` holds besides `keys` and `destinations`, by its path there. */
+export const settings = {
+  listen: {
+    kind: 'address',
+    default: '127.0.0.1:8080',
+    text: 'The public port: gRPC (h2c), Connect, gRPC-Web and JSON, all on it. On anything but loopback it asks for `auth: keys`, since anyone who reaches it could write. Port 0 takes a free one.',
+  },
+  'admin.listen': {
+    kind: 'address',
+    default: '127.0.0.1:8081',
+    text: 'Metrics, health, dead letters and the schema registry. Another port than `listen`, so that it can be kept inside. On anything but loopback it asks for `admin.token`.',
+  },
+  'admin.token': {
+    kind: 'secret',
+    default: null,
+    text: 'What callers of the admin port show as a bearer token (health aside).',
+  },
+  'tls.cert': {
+    kind: 'path',
+    default: null,
+    text: 'The certificate chain of the public port, in PEM. Needs `tls.key`.',
+  },
+  'tls.key': {
+    kind: 'path',
+    default: null,
+    text: 'The private key of the certificate, in PEM. Needs `tls.cert`.',
+  },
+  data_dir: {
+    kind: 'path',
+    default: './data',
+    text: 'The store of the embedded NATS, and the SQLite warehouse.',
+  },
+  schemas_dir: { kind: 'path', default: './schemas', text: 'The taxonomy and the schemas.' },
+  'nats.url': {
+    kind: 'url',
+    default: null,
+    schemes: ['nats', 'tls'],
+    several: true,
+    defaultText: 'unset: embedded',
+    text: 'An external server or cluster: `nats://host:4222`, several with commas between. Unset: nats-server is started as a child.',
+  },
+  'nats.server_bin': {
+    kind: 'path',
+    default: null,
+    text: 'The nats-server to start when `nats.url` is unset. Unset: the one that npm installed, else the one on the PATH.',
+  },
+  'nats.publish_timeout': {
+    kind: 'duration',
+    default: '5s',
+    min: '100ms',
+    max: '1m',
+    text: 'How long an event may wait for its acknowledgement before its verdict is `retry`. Outlasts the election of a new stream leader (a few seconds); at most a minute, because a caller waits meanwhile.',
+  },
+  roles: {
+    kind: 'list',
+    default: 'gate,deliver',
+    options: ['gate', 'deliver'],
+    text: 'Which stages this process runs.',
+  },
+  processes: {
+    kind: 'integer',
+    default: 1,
+    min: 1,
+    max: 256,
+    auto: true,
+    text: 'How many processes share the public port; `auto` is one per processor. Beyond the number of processors more gain nothing, hence the limit.',
+  },
+  durability: {
+    kind: 'enum',
+    default: null,
+    options: ['fsync', 'replicated', 'async'],
+    defaultText: '`fsync` (embedded), `replicated` (external)',
+    text: 'What an acknowledgement means. `fsync`: on disk, synced (embedded alone). `replicated`: held by the quorum of an external cluster. `async`: may lose the last seconds in a power cut.',
+  },
+  auth: {
+    kind: 'enum',
+    default: 'off',
+    options: ['off', 'keys'],
+    text: '`keys`: each request shows one of the write keys under `keys`. `off` is for loopback alone.',
+  },
+  'limits.request_bytes_max': {
+    kind: 'bytes',
+    default: '4MiB',
+    min: '1KiB',
+    max: '64MiB',
+    text: 'A request body, after decompression. A body is held whole in memory while its events are judged, so this times the requests under way is what they can take.',
+  },
+  'limits.batch_events_max': {
+    kind: 'integer',
+    default: 1_000,
+    min: 1,
+    max: 10_000,
+    text: 'Events in one request. A batch is judged in one go, so a larger one makes every other request wait longer. At most `limits.in_flight_events_max`, else a full batch could never be taken.',
+  },
+  'limits.event_bytes_max': {
+    kind: 'bytes',
+    default: '256KiB',
+    min: '1KiB',
+    max: '8MiB',
+    text: 'One event, as stored. A server takes 1 MiB a message unless told otherwise, and NATS advises against more than 8 MiB.',
+  },
+  'limits.in_flight_events_max': {
+    kind: 'integer',
+    default: 20_000,
+    min: 1,
+    max: 1_000_000,
+    text: 'Events between publish and acknowledgement, over all requests. What comes beyond is told to come back (503), so that a slow log does not fill the memory.',
+  },
+  'limits.request_timeout': {
+    kind: 'duration',
+    default: '30s',
+    min: '100ms',
+    max: '10m',
+    text: 'From the first byte of a request to the last of its body, so that a slow sender does not hold a connection for ever.',
+  },
+  'limits.idle_timeout': {
+    kind: 'duration',
+    default: '75s',
+    min: '1s',
+    max: '1h',
+    text: 'A connection that says nothing is closed after this. Longer than the 60 s of most load balancers, so that they close first and never send a request into a connection that is just being closed.',
+  },
+  'limits.connections_max': {
+    kind: 'integer',
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    text: 'Open connections of one process. Each takes a file descriptor and some tens of KiB; keep it below `ulimit -n`.',
+  },
+  'log.retention': {
+    kind: 'duration',
+    default: '7d',
+    min: '1s',
+    max: '3650d',
+    text: 'Events older than this are deleted, once every destination is done with them; never sooner.',
+  },
+  'log.dedup_window': {
+    kind: 'duration',
+    default: '10m',
+    min: '100ms',
+    max: '1d',
+    text: 'How long a retry is known as one. Each id takes about 230 bytes of memory of the server for so long: 1,000 events/s over 10 minutes are 138 MB.',
+  },
+  'log.storage_bytes_max': {
+    kind: 'bytes',
+    default: '20GiB',
+    min: '1MiB',
+    max: '1024TiB',
+    text: 'All streams together; kept below the free disk whatever it says. A stream that meets its limit answers cleanly, one that meets a full disk does not.',
+  },
+  log_level: {
+    kind: 'enum',
+    default: 'info',
+    options: ['debug', 'info', 'warn', 'error', 'silent'],
+    text: 'The least severe lines of the log that are written.',
+  },
+  shutdown_grace: {
+    kind: 'duration',
+    default: '10s',
+    min: '0ms',
+    max: '10m',
+    text: 'How long requests and deliveries under way may take to end after a stop signal. Keep it below the 30 s after which Kubernetes kills.',
+  },
+} as const satisfies Record<string, Setting>;
+
+/** What every destination takes, whatever its type, by its path below the destination. */
+export const destinationSettings = {
+  type: { kind: 'string', text: 'The type of the destination; the types are listed below.' },
+  events: {
+    kind: 'list',
+    default: null,
+    defaultText: 'every event',
+    text: 'Globs on the event name: `order_*`.',
+  },
+  'retry.attempts': {
+    kind: 'integer',
+    default: 5,
+    min: 1,
+    max: 100,
+    text: 'How often an event is tried in all before it is a dead letter. Outages do not count; what fails a hundred times by itself will not succeed.',
+  },
+  'retry.base': {
+    kind: 'duration',
+    default: '1s',
+    min: '1ms',
+    max: '1h',
+    text: 'The bound of the first delay, doubled with each attempt. At most `retry.cap`.',
+  },
+  'retry.cap': {
+    kind: 'duration',
+    default: '1h',
+    min: '1ms',
+    max: '1d',
+    text: 'The longest delay between two attempts. A waiting event keeps its place among those that the log hands out, hence at most a day.',
+  },
+  ack_wait: {
+    kind: 'duration',
+    default: '30s',
+    min: '100ms',
+    max: '1h',
+    text: 'How long a worker may hold an event before the log hands it to another. Longer than the slowest call to the destination, else events arrive twice; this is also how long the events of a crashed worker wait.',
+  },
+} as const satisfies Record<string, Setting>;
+
+type ValueOf<S extends Setting> = S['kind'] extends 'integer' | 'duration' | 'bytes'
+  ? number
+  : S['kind'] extends 'address'
+    ? Address
+    : S['kind'] extends 'secret'
+      ? Secret
+      : S['kind'] extends 'boolean'
+        ? boolean
+        : S['kind'] extends 'list'
+          ? readonly WordOf<S>[]
+          : WordOf<S>;
+
+type WordOf<S extends Setting> = S extends { options: readonly (infer Word)[] } ? Word : string;
+
+/** The values that a table of settings reads to. */
+export type ValuesOf<Table extends Readonly<Record<string, Setting>>> = {
+  readonly [Path in keyof Table]: Table[Path] extends { default: null }
+    ? ValueOf<Table[Path]> | undefined
+    : ValueOf<Table[Path]>;
+};
+
+/** The values of `settings`. */
+export type SettingValues = ValuesOf<typeof settings>;
+
+/** `limits.batch_events_max` is `HEADGATE_LIMITS_BATCH_EVENTS_MAX`. */
+export function environmentName(path: string): string {
+  return `HEADGATE_${path.toUpperCase().replaceAll(/[.-]/g, '_')}`;
+}

@@ -1,0 +1,39 @@
+import type { RawValue } from './raw-value.ts';
+import { readDefault, readValue } from './read-value.ts';
+import type { Setting } from './settings.ts';
+
+/** The values of one table, with where each came from. */
+export interface TableValues {
+  readonly values: ReadonlyMap<string, unknown>;
+  /** Paths whose value has a fault that has been told. */
+  readonly faulty: ReadonlySet<string>;
+  /** Where the value stood, or would stand: the beginning of a message about it. */
+  readonly from: (path: string) => string;
+}
+
+/** Reads each setting of a table, defaults included; what is wrong goes to `faults`. */
+export function readTable(
+  table: Readonly<Record<string, Setting>>,
+  raws: ReadonlyMap<string, RawValue>,
+  fromDefault: (path: string) => string,
+  faults: string[],
+): TableValues {
+  const from = (path: string): string => raws.get(path)?.from ?? fromDefault(path);
+  const values = new Map<string, unknown>();
+  const faulty = new Set<string>();
+  for (const [path, setting] of Object.entries(table)) {
+    const raw = raws.get(path);
+    if (raw?.broken) {
+      faulty.add(path);
+      continue;
+    }
+    const reading = raw ? readValue(setting, raw) : readDefault(setting);
+    if ('fault' in reading) {
+      faulty.add(path);
+      faults.push(`${from(path)}: ${reading.fault}`);
+    } else {
+      values.set(path, reading.value);
+    }
+  }
+  return { values, faulty, from };
+}

@@ -1,0 +1,123 @@
+import type { DeliveredStream, GiveUp } from '../event/delivery-attempt.ts';
+import { isJsonObject } from '../event/json.ts';
+import type { Log } from '../jetstream/log.ts';
+import { openPull, type Pull, type PulledMessage } from '../jetstream/pull.ts';
+import { readMessage } from '../jetstream/read.ts';
+import { collectorSettings, ensureConsumer } from '../jetstream/topology.ts';
+import type { Signals } from '../observability/signals.ts';
+
+export interface AdvisoryCollector {
+  start(): Promise<void>;
+  /** Waits for the entries that are being written; the rest comes again. */
+  stop(): Promise<void>;
+}
+
+export interface AdvisoryCollectorOptions {
+  readonly log: Log;
+  readonly signals: Signals;
+  /** The names of every destination there is. */
+  readonly destinations: readonly string[];
+  readonly write: GiveUp;
+  /** How soon an entry that DEAD did not take is tried again. */
+  readonly retryMs?: number;
+}
+
+interface Advisory {
+  readonly stream: DeliveredStream;
+  readonly destination: string;
+  readonly sequence: number;
+  readonly reason: string;
+}
+
+/**
+ * Writes the dead letters of events whose worker did not live to do so: it crashed or hung on the
+ * event each time. The log then sends an advisory, and keeps it in ADVISORIES until it is acked here,
+ * which is after the entry is stored. The entry has the id that the worker would have given it.
+ */
+export function createAdvisoryCollector(options: AdvisoryCollectorOptions): AdvisoryCollector {
+  const { log, signals } = options;
+  const retryMs = options.retryMs ?? 5_000;
+  const known = new Set(options.destinations);
+  const working = new Set<Promise<void>>();
+  let pull: Pull | undefined;
+  let stopping = false;
+
+  const collect = async (message: PulledMessage): Promise<void> => {
+    try {
+      const advisory = readAdvisory(message.payload);
+      if (advisory !== undefined && known.has(advisory.destination)) {
+        await bury(advisory, options);
+      }
+      message.ack();
+    } catch (error) {
+      signals.trouble('an advisory could not be turned into a dead letter yet', error);
+      // For ever: the advisory is all that tells of the event.
+      message.nak(retryMs);
+    }
+  };
+
+  const start = async (): Promise<void> => {
+    await ensureConsumer(log.manager, 'ADVISORIES', collectorSettings);
+    pull = await openPull({
+      log,
+      stream: 'ADVISORIES',
+      consumer: collectorSettings.durable_name!,
+      messagesMax: collectorSettings.max_ack_pending!,
+      onMessage: (message) => {
+        if (stopping) return;
+        const work = collect(message)
+          .catch((error: unknown) => signals.trouble('collecting advisories', error))
+          .finally(() => working.delete(work));
+        working.add(work);
+      },
+      onTrouble: (text) => signals.trouble('pulling advisories', text),
+    });
+  };
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    await started?.catch(() => {});
+    await pull?.stop();
+    await Promise.allSettled(working);
+    if (pull !== undefined) await log.connection.flush().catch(() => {});
+  };
+  let started: Promise<void> | undefined;
+  let stopped: Promise<void> | undefined;
+  return { start: () => (started ??= start()), stop: () => (stopped ??= stop()) };
+}
+
+async function bury(advisory: Advisory, options: AdvisoryCollectorOptions): Promise<void> {
+  const { stream, destination, sequence, reason } = advisory;
+  const message = await readMessage(options.log, stream, sequence);
+  if (message === undefined) {
+    options.signals.trouble(
+      `${destination}:${sequence} (${stream}) was given up by the log, and is no longer there`,
+      'the event is gone',
+    );
+    return;
+  }
+  await options.write({ destination, stream, message, reason });
+}
+
+const decoder = new TextDecoder();
+
+/** Undefined: it is not about an event on its way to a destination. */
+function readAdvisory(payload: Uint8Array): Advisory | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(decoder.decode(payload));
+  } catch {
+    return undefined;
+  }
+  if (!isJsonObject(value)) return undefined;
+  const { stream, consumer, stream_seq: sequence, deliveries, type, reason } = value;
+  if (stream !== 'EVENTS' && stream !== 'REPLAY') return undefined;
+  if (typeof consumer !== 'string' || typeof sequence !== 'number') return undefined;
+  return {
+    stream,
+    destination: consumer,
+    sequence,
+    reason: String(type).endsWith('terminated')
+      ? `the delivery was ended: ${String(reason ?? 'without a reason')}`
+      : `handed out ${String(deliveries)} times and never settled: its worker crashed or hung each time`,
+  };
+}

@@ -1,0 +1,140 @@
+import { fromJson, type JsonValue } from '@bufbuild/protobuf';
+
+import { DeadLetterSchema, type DeadLetter } from '../../gen/headgate/v1/dead_letter_pb.ts';
+import type { DeliveryAttempt, GivenUpEvent } from '../event/delivery-attempt.ts';
+import { eventNameOf } from '../event/delivery-attempt.ts';
+import { isJsonObject } from '../event/json.ts';
+import { subjects } from '../jetstream/topology.ts';
+
+/** A message of the stream DEAD. */
+export interface DeadMessage {
+  readonly subject: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly payload: string;
+}
+
+/**
+ * Of a replayed event: its place in EVENTS, so that an entry written when it fails again is known as
+ * the same event's.
+ */
+export const originHeader = 'Headgate-Origin-Sequence';
+
+/**
+ * The bytes of an event that is no JSON, in base64: such an event cannot be part of the entry's JSON,
+ * and it must not be lost either.
+ */
+export const rawEventHeader = 'Headgate-Raw-Event';
+
+/**
+ * The id of an entry, under which writing it twice is harmless. With the replay's own place for an
+ * event that came from REPLAY: JetStream remembers the id of the first entry long after that is gone,
+ * and would drop the new one as its duplicate.
+ */
+export function deadLetterId(event: GivenUpEvent): string {
+  const { destination, stream, message } = event;
+  if (stream === 'EVENTS') return `${destination}:${message.sequence}`;
+  return `${destination}:${originOf(event)}:${message.sequence}`;
+}
+
+function originOf({ stream, message }: GivenUpEvent): string {
+  if (stream === 'EVENTS') return String(message.sequence);
+  const origin = message.header(originHeader);
+  return /^\d+$/.test(origin) ? origin : '0';
+}
+
+/** The entry of an event that was given up, with the story of its attempts. */
+export function encodeDeadLetter(
+  event: GivenUpEvent,
+  attempts: readonly DeliveryAttempt[],
+  nowMs: number,
+): DeadMessage {
+  const { destination, stream, message } = event;
+  const id = deadLetterId(event);
+  const eventText = jsonObjectText(message.payload);
+  const fields = {
+    id,
+    destination,
+    sequence: String(message.sequence),
+    stream,
+    reason: event.reason,
+    attempts,
+    deadAt: new Date(nowMs).toISOString(),
+  };
+  const headers: Record<string, string> = { 'Nats-Msg-Id': id, [originHeader]: originOf(event) };
+  for (const name of passedHeaders) {
+    const value = message.header(name);
+    if (value !== '') headers[name] = value;
+  }
+  if (eventText === undefined) {
+    headers[rawEventHeader] = Buffer.from(message.payload).toString('base64');
+  }
+  return {
+    subject: subjects.dead(destination, eventNameOf(message.subject)),
+    headers,
+    payload: spliceEvent(fields, eventText),
+  };
+}
+
+/** What an event keeps on all its ways. */
+export const passedHeaders = ['Headgate-Correlation-Id', 'traceparent'];
+
+/** The event's own text goes in as it is: parsing and writing it again would change large numbers. */
+function spliceEvent(fields: Record<string, unknown>, eventText: string | undefined): string {
+  const text = JSON.stringify(fields);
+  return eventText === undefined ? text : `${text.slice(0, -1)}${eventMark}${eventText}}`;
+}
+
+/**
+ * The event is the last field, and this text cannot stand earlier: inside a string its quotes would
+ * be escaped, and no field before it has this name.
+ */
+const eventMark = ',"event":';
+
+const strictDecoder = new TextDecoder('utf-8', { fatal: true });
+const decoder = new TextDecoder();
+
+function jsonObjectText(payload: Uint8Array): string | undefined {
+  try {
+    const text = strictDecoder.decode(payload);
+    return isJsonObject(JSON.parse(text)) ? text : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The event of an entry, byte for byte as it was stored; undefined when it has none. */
+export function eventOfEntry(message: {
+  readonly payload: Uint8Array;
+  header(name: string): string;
+}): Uint8Array | string | undefined {
+  const raw = message.header(rawEventHeader);
+  if (raw !== '') return Buffer.from(raw, 'base64');
+  const text = decoder.decode(message.payload);
+  const at = text.indexOf(eventMark);
+  return at === -1 ? undefined : text.slice(at + eventMark.length, -1);
+}
+
+/** The same entry with when and why a person discarded it. */
+export function discardedPayload(payload: Uint8Array, why: string, nowMs: number): string {
+  const text = decoder.decode(payload);
+  const at = text.indexOf(eventMark);
+  const eventText = at === -1 ? undefined : text.slice(at + eventMark.length, -1);
+  const fields = JSON.parse(at === -1 ? text : `${text.slice(0, at)}}`) as Record<string, unknown>;
+  return spliceEvent(
+    { ...fields, discardedAt: new Date(nowMs).toISOString(), discardedWhy: why },
+    eventText,
+  );
+}
+
+/** Reads an entry. One whose event is no event of the contract is shown without it. */
+export function decodeDeadLetter(payload: Uint8Array): DeadLetter {
+  const value = JSON.parse(decoder.decode(payload)) as JsonValue;
+  const options = { ignoreUnknownFields: true };
+  try {
+    return fromJson(DeadLetterSchema, value, options);
+  } catch (error) {
+    if (!isJsonObject(value) || value['event'] === undefined) throw error;
+    const { event: _unreadable, ...rest } = value;
+    return fromJson(DeadLetterSchema, rest, options);
+  }
+}

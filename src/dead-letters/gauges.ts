@@ -1,0 +1,51 @@
+import type { Log } from '../jetstream/log.ts';
+import { pendingOf } from '../jetstream/read.ts';
+import type { Signals } from '../observability/signals.ts';
+import type { DeadLetterQueue } from './queue.ts';
+
+export interface DeadLetterGauges {
+  start(): void;
+  stop(): Promise<void>;
+  /** Reads everything once, now. */
+  update(): Promise<void>;
+}
+
+/** Shows, for each destination, what waits and what is dead, every few seconds. */
+export function createDeadLetterGauges(options: {
+  readonly log: Log;
+  readonly queue: DeadLetterQueue;
+  readonly destinations: readonly string[];
+  readonly signals: Signals;
+  readonly intervalMs?: number;
+}): DeadLetterGauges {
+  const { log, queue, signals } = options;
+  let timer: NodeJS.Timeout | undefined;
+  let updating: Promise<void> | undefined;
+
+  const updateOne = async (destination: string): Promise<void> => {
+    const [dead, events, replays] = await Promise.all([
+      queue.count(destination),
+      pendingOf(log, 'EVENTS', destination),
+      pendingOf(log, 'REPLAY', destination),
+    ]);
+    signals.deadLetters(destination, dead.count, dead.oldestMs / 1_000);
+    // Without an answer the last figure stays: a 0 would say that nothing waits.
+    if (events !== undefined) signals.destinationPending(destination, events + (replays ?? 0));
+  };
+  const update = (): Promise<void> =>
+    (updating ??= Promise.allSettled(options.destinations.map(updateOne)).then(() => {
+      updating = undefined;
+    }));
+
+  return {
+    start: () => {
+      timer ??= setInterval(() => void update(), options.intervalMs ?? 5_000);
+      void update();
+    },
+    stop: async () => {
+      clearInterval(timer);
+      await updating;
+    },
+    update,
+  };
+}

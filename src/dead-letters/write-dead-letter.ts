@@ -1,0 +1,48 @@
+import type { DeliveryAttempt, GiveUp, GivenUpEvent } from '../event/delivery-attempt.ts';
+import type { Log } from '../jetstream/log.ts';
+import { readMatching } from '../jetstream/read.ts';
+import { subjects } from '../jetstream/topology.ts';
+import type { Signals } from '../observability/signals.ts';
+import { encodeDeadLetter } from './dead-letter-entry.ts';
+
+const decoder = new TextDecoder();
+
+/**
+ * Writes dead letters: the `giveUp` of every delivery worker, and what the collector calls. Rejects
+ * with a PublishError when DEAD does not take the entry.
+ */
+export function createDeadLetterWriter(options: {
+  readonly log: Log;
+  readonly signals: Signals;
+}): GiveUp {
+  const { log, signals } = options;
+  return async (event) => {
+    let attempts: DeliveryAttempt[] = [];
+    try {
+      attempts = await readAttempts(log, event);
+    } catch (error) {
+      // An entry without its whole story is better than none.
+      signals.trouble('ATTEMPTS cannot be read', error);
+    }
+    const { lastAttempt } = event;
+    if (lastAttempt !== undefined) {
+      attempts = attempts.filter(({ attempt }) => attempt !== lastAttempt.attempt);
+      attempts.push(lastAttempt);
+    }
+    attempts.sort((left, right) => left.attempt - right.attempt);
+    const { subject, headers, payload } = encodeDeadLetter(event, attempts, Date.now());
+    await log.store('DEAD', subject, headers, payload);
+  };
+}
+
+/** EVENTS and REPLAY count from 1 each, and share the subject: the entry says which it is about. */
+async function readAttempts(log: Log, event: GivenUpEvent): Promise<DeliveryAttempt[]> {
+  const { destination, stream, message } = event;
+  const attempts: DeliveryAttempt[] = [];
+  const subject = subjects.attempt(destination, message.sequence);
+  for await (const { payload } of readMatching(log, 'ATTEMPTS', subject)) {
+    const attempt = JSON.parse(decoder.decode(payload)) as DeliveryAttempt;
+    if (attempt.stream === stream) attempts.push(attempt);
+  }
+  return attempts;
+}

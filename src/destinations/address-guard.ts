@@ -1,0 +1,71 @@
+import { lookup as lookupAny, type LookupAddress, type LookupOptions } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { buildConnector } from 'undici';
+
+/** The address that a connection would have gone to is not one of the public internet. */
+export class AddressRefusedError extends Error {
+  override readonly name = 'AddressRefusedError';
+  readonly code = 'ADDRESS_REFUSED';
+}
+
+/**
+ * What stands in the way of an address: `loopback`, `private`, `linkLocal` (cloud metadata) and so
+ * on, or undefined for a public one. An IPv4 address wrapped in IPv6 is judged as what it wraps.
+ */
+export function refusedRange(address: string): string | undefined {
+  if (!ipaddr.isValid(address)) return 'unreadable';
+  const range = ipaddr.process(address).range();
+  return range === 'unicast' ? undefined : range;
+}
+
+function refusal(host: string, addresses: readonly string[]): AddressRefusedError {
+  const found = addresses.map((address) => {
+    const range = refusedRange(address) ?? 'public';
+    return address === host ? range : `${address}, ${range}`;
+  });
+  return new AddressRefusedError(`${host} is not a public address (${found.join('; ')})`);
+}
+
+/** `dns.lookup` that answers public addresses alone, and fails where there is none. */
+export const lookupPublic: LookupFunction = (hostname, options, callback) => {
+  const all: LookupOptions & { all: true } = { ...options, all: true };
+  lookupAny(hostname, all, (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => {
+    if (error) return callback(error, '', 0);
+    const open = addresses.filter(({ address }) => refusedRange(address) === undefined);
+    const first = open[0];
+    if (first === undefined) {
+      return callback(refusal(hostname, addresses.map(({ address }) => address)), '', 0);
+    }
+    if (options.all === true) return callback(null, open);
+    return callback(null, first.address, first.family);
+  });
+};
+
+/**
+ * An undici connector that reaches public addresses alone.
+ *
+ * Three checks, because each has a hole: Node asks no lookup for an IP literal, and the name may be
+ * answered otherwise a moment later, so what counts in the end is where the socket really went. The
+ * last check runs before a byte of the request is written.
+ */
+export function connectPublicOnly(
+  options: buildConnector.BuildOptions,
+  lookup: LookupFunction = lookupPublic,
+): buildConnector.connector {
+  const connect = buildConnector({ ...options, lookup });
+  return (target, callback) => {
+    const host = target.hostname.replace(/^\[(.*)\]$/, '$1');
+    if (isIP(host) !== 0 && refusedRange(host) !== undefined) {
+      callback(refusal(host, [host]), null);
+      return;
+    }
+    connect(target, (...[error, socket]) => {
+      if (error) return callback(error, null);
+      const address = socket?.remoteAddress ?? '';
+      if (socket && refusedRange(address) === undefined) return callback(null, socket);
+      socket?.destroy();
+      return callback(refusal(host, [address]), null);
+    });
+  };
+}

@@ -1,0 +1,47 @@
+/**
+ * One failed attempt to deliver one event to one destination: the ProtoJSON of
+ * `headgate.v1.DeliveryAttempt`, as the stream ATTEMPTS holds it.
+ */
+export interface DeliveryAttempt {
+  readonly destination: string;
+  /** A uint64, which ProtoJSON writes as a string. */
+  readonly sequence: string;
+  readonly eventId: string;
+  /** From 1. */
+  readonly attempt: number;
+  /** RFC 3339. */
+  readonly startedAt: string;
+  readonly durationMs: number;
+  /** The destination's own word, where it has one: `503`. */
+  readonly status: string;
+  readonly error: string;
+  readonly correlationId: string;
+  readonly stream: DeliveredStream;
+}
+
+/** The streams from which events reach a destination. */
+export type DeliveredStream = 'EVENTS' | 'REPLAY';
+
+/** An event that a destination could not be given, on its way to the dead letters. */
+export interface GivenUpEvent {
+  readonly destination: string;
+  readonly stream: DeliveredStream;
+  /** The event as the log holds it. */
+  readonly message: {
+    readonly subject: string;
+    readonly sequence: number;
+    readonly payload: Uint8Array;
+    header(name: string): string;
+  };
+  readonly reason: string;
+  /** The attempt that decided it, where the caller knows it: ATTEMPTS may not hold it yet. */
+  readonly lastAttempt?: DeliveryAttempt;
+}
+
+/** Resolves once the dead letter is stored, as durably as an event is. */
+export type GiveUp = (event: GivenUpEvent) => Promise<void>;
+
+/** The subjects of EVENTS and REPLAY end in the event's name. */
+export function eventNameOf(subject: string): string {
+  return subject.slice(subject.lastIndexOf('.') + 1);
+}

@@ -1,0 +1,118 @@
+import { ServiceError } from '../errors.ts';
+import { headerOf, reply, type Exchange } from './exchange.ts';
+import {
+  base64,
+  failureDetails,
+  failureOfError,
+  retryAfterSeconds,
+  type Failure,
+} from './failure.ts';
+import type { GateContext } from './gate-context.ts';
+import { CallerGone, decompressBody, knownEncodings } from './read-body.ts';
+import { answerUnary, withDeadline, type UnaryAnswer, type UnaryCall } from './unary-rpc.ts';
+
+/*
+ * The unary form of the Connect protocol: https://connectrpc.com/docs/protocol#unary-request
+ */
+
+/** Names and HTTP statuses of the codes: https://connectrpc.com/docs/protocol#error-codes */
+const connectCodes: readonly (readonly [name: string, http: number])[] = [
+  ['ok', 200],
+  ['canceled', 499],
+  ['unknown', 500],
+  ['invalid_argument', 400],
+  ['deadline_exceeded', 504],
+  ['not_found', 404],
+  ['already_exists', 409],
+  ['permission_denied', 403],
+  ['resource_exhausted', 429],
+  ['failed_precondition', 400],
+  ['aborted', 409],
+  ['out_of_range', 400],
+  ['unimplemented', 501],
+  ['internal', 500],
+  ['unavailable', 503],
+  ['data_loss', 500],
+  ['unauthenticated', 401],
+];
+
+export async function handleConnectUnary(
+  context: GateContext,
+  exchange: Exchange,
+  call: UnaryCall,
+): Promise<void> {
+  let grpcCode = 0;
+  try {
+    const answer = await answerRequest(context, exchange, call);
+    if (answer.failure === undefined) {
+      reply(exchange, 200, { 'content-type': `application/${call.codec}` }, answer.message);
+    } else {
+      grpcCode = replyFailure(exchange, answer.failure);
+    }
+  } catch (error) {
+    if (error instanceof CallerGone) grpcCode = 1;
+    else {
+      const failure = failureOfError(error);
+      context.signals.requestFailed(failure.code, exchange.correlationId, error as Error);
+      grpcCode = replyFailure(exchange, failure);
+    }
+  }
+  const seconds = (performance.now() - exchange.startedAt) / 1000;
+  context.signals.requestAnswered(call.rpc, 'connect', grpcCode, seconds);
+}
+
+async function answerRequest(
+  context: GateContext,
+  exchange: Exchange,
+  call: UnaryCall,
+): Promise<UnaryAnswer> {
+  const timeoutMs = readTimeout(headerOf(exchange, 'connect-timeout-ms'));
+  const version = headerOf(exchange, 'connect-protocol-version');
+  if (version !== '' && version !== '1') {
+    throw new ServiceError(
+      'malformed_request',
+      `connect-protocol-version must be "1": got "${version.slice(0, 20)}"`,
+    );
+  }
+  context.authenticate(exchange.request.headers);
+  const work = async (): Promise<UnaryAnswer> => {
+    const sent = await context.bodies.read(exchange.request);
+    const encoding = headerOf(exchange, 'content-encoding');
+    const body =
+      encoding === ''
+        ? sent
+        : await decompressBody(sent, encoding, context.limits.requestBytesMax);
+    return answerUnary(context, exchange, call, body);
+  };
+  return withDeadline(work(), timeoutMs);
+}
+
+function readTimeout(text: string): number | undefined {
+  if (text === '') return undefined;
+  if (/^\d{1,10}$/.test(text)) return Number(text);
+  throw new ServiceError(
+    'malformed_request',
+    `protocol error: invalid connect timeout value: ${text.slice(0, 40)}`,
+  );
+}
+
+/** Answers an error as JSON, whatever the request's codec; returns the code for the metric. */
+function replyFailure(exchange: Exchange, failure: Failure): number {
+  const [code, status] = connectCodes[failure.grpc]!;
+  const headers: Record<string, string> = { 'content-type': 'application/json' };
+  const retryAfter = retryAfterSeconds(failure);
+  if (retryAfter !== undefined) headers['retry-after'] = retryAfter;
+  if (failure.code === 'unsupported_encoding') headers['accept-encoding'] = knownEncodings;
+  if (failure.code === 'unauthenticated') headers['www-authenticate'] = 'Bearer realm="headgate"';
+  const body = {
+    code,
+    message: failure.message,
+    details: failureDetails(failure).map(({ type, value, json }) => ({
+      type,
+      value: base64(value),
+      debug: json,
+    })),
+  };
+  reply(exchange, status, headers, JSON.stringify(body));
+  return failure.grpc;
+}

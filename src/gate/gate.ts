@@ -1,0 +1,71 @@
+import type { Config } from '../config/config.ts';
+import type { Signals } from '../observability/signals.ts';
+import { createAcceptEvents, type AcceptOptions } from './accept-events.ts';
+import { createAdmission } from './admission.ts';
+import { createAuthenticate } from './authenticate.ts';
+import { createConnectDoors } from './connect-router.ts';
+import type { GateContext } from './gate-context.ts';
+import { createRequestHandler } from './handle-request.ts';
+import { listen, type Listener } from './listen.ts';
+import { createBodyReader } from './read-body.ts';
+
+/** What many uploads at once may hold of our memory: thirty-two of the largest. */
+const bufferedRequests = 32;
+
+/** How long a request waits for room among those in flight. */
+const admissionWaitMs = 1000;
+
+export interface Gate {
+  readonly address: Listener['address'];
+  /** Answers health checks with NOT_SERVING, then drains. */
+  close(): Promise<void>;
+}
+
+/** Opens every door. Validating, storing and reading back are handed in. */
+export async function openGate(
+  config: Config,
+  signals: Signals,
+  handed: Pick<AcceptOptions, 'judge' | 'store' | 'reject' | 'readStored'>,
+): Promise<Gate> {
+  const { limits } = config;
+  const admission = createAdmission({
+    inFlightEventsMax: limits.inFlightEventsMax,
+    waitMs: admissionWaitMs,
+  });
+  const bodies = createBodyReader({
+    requestBytesMax: limits.requestBytesMax,
+    requestTimeoutMs: limits.requestTimeoutMs,
+    bufferedBytesMax: limits.requestBytesMax * bufferedRequests,
+  });
+  const context: GateContext = {
+    authenticate: createAuthenticate(config.auth, config.keys),
+    accept: createAcceptEvents({
+      ...handed,
+      admission,
+      signals,
+      eventBytesMax: limits.eventBytesMax,
+    }),
+    bodies,
+    limits,
+    signals,
+  };
+  const connect = createConnectDoors(context);
+  const listener = await listen({
+    address: config.listen,
+    tls: config.tls,
+    handle: createRequestHandler(context, connect),
+    setting: 'HEADGATE_LISTEN',
+    idleTimeoutMs: limits.idleTimeoutMs,
+    requestTimeoutMs: limits.requestTimeoutMs,
+    connectionsMax: limits.connectionsMax,
+  });
+  return {
+    address: listener.address,
+    close: async () => {
+      connect.health.stopServing();
+      await listener.close(config.shutdownGraceMs);
+      admission.close();
+      bodies.close();
+    },
+  };
+}

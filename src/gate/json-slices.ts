@@ -1,0 +1,70 @@
+import { snakeCase } from './event-fields.ts';
+
+/**
+ * The texts of the elements of an array that is a member of the top-level object: how a rejected
+ * event of a batch is kept as it was sent. The text is valid JSON; where a name stands twice the
+ * last one counts, as in `JSON.parse`.
+ */
+export function elementTexts(text: string, memberName: string): string[] {
+  let found: string[] = [];
+  let at = skipSpace(text, skipSpace(text, 0) + 1);
+  while (text[at] === '"') {
+    const nameEnd = skipString(text, at);
+    const name: unknown = JSON.parse(text.slice(at, nameEnd));
+    const valueStart = skipSpace(text, skipSpace(text, nameEnd) + 1);
+    const valueEnd = skipValue(text, valueStart);
+    if (snakeCase(name as string) === memberName && text[valueStart] === '[') {
+      found = elementsOf(text, valueStart);
+    }
+    at = skipSpace(text, valueEnd);
+    if (text[at] !== ',') break;
+    at = skipSpace(text, at + 1);
+  }
+  return found;
+}
+
+function elementsOf(text: string, start: number): string[] {
+  const elements: string[] = [];
+  let at = skipSpace(text, start + 1);
+  while (text[at] !== ']' && at < text.length) {
+    const end = skipValue(text, at);
+    elements.push(text.slice(at, end));
+    at = skipSpace(text, end);
+    if (text[at] === ',') at = skipSpace(text, at + 1);
+  }
+  return elements;
+}
+
+function skipSpace(text: string, from: number): number {
+  let at = from;
+  while (at < text.length && ' \t\n\r'.includes(text[at]!)) at += 1;
+  return at;
+}
+
+function skipString(text: string, from: number): number {
+  let at = from + 1;
+  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+  return at + 1;
+}
+
+/** Past an object or array by counting brackets outside strings; past a scalar by its end. */
+function skipValue(text: string, from: number): number {
+  let at = from;
+  let depth = 0;
+  while (at < text.length) {
+    const character = text[at]!;
+    if (character === '"') {
+      at = skipString(text, at);
+      if (depth === 0) return at;
+      continue;
+    }
+    if (character === '{' || character === '[') depth += 1;
+    else if (character === '}' || character === ']') {
+      if (depth === 0) return at;
+      depth -= 1;
+      if (depth === 0) return at + 1;
+    } else if (depth === 0 && (character === ',' || ' \t\n\r'.includes(character))) return at;
+    at += 1;
+  }
+  return at;
+}

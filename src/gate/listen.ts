@@ -1,0 +1,188 @@
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import http2 from 'node:http2';
+import net from 'node:net';
+
+import type { Address } from '../config/config.ts';
+import { StartError } from '../errors.ts';
+import type { GateResponse } from './exchange.ts';
+import type { GateRequest } from './read-body.ts';
+
+export type RequestHandler = (request: GateRequest, response: GateResponse) => void;
+
+export interface ListenOptions {
+  readonly address: Address;
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly handle: RequestHandler;
+  /** What the port is for and which setting moves it, for the error when it is taken. */
+  readonly setting: string;
+  readonly idleTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly connectionsMax: number;
+}
+
+export interface Listener {
+  /** As bound: the port is never 0. */
+  readonly address: Address;
+  /** Takes no new connections, lets requests under way finish until `graceMs`, then cuts them off. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** What an HTTP/2 connection begins with (RFC 9113 §3.4); no HTTP/1.1 method begins so. */
+const http2Preface = Buffer.from('PRI');
+
+/** Streams of one connection at once. A connection that wants more opens another. */
+const streamsMax = 1000;
+
+/** A connection that opened and has said nothing yet. */
+const firstBytesTimeoutMs = 10_000;
+
+/**
+ * Listens for HTTP/1.1 and HTTP/2 on one port. With TLS the handshake tells which; in the clear the
+ * first three bytes do, because Node's servers speak one of the two each.
+ */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const plain = http.createServer(
+    {
+      // A header block that dribbles in, and one that is huge, end here.
+      headersTimeout: Math.min(options.requestTimeoutMs, 15_000),
+      requestTimeout: options.requestTimeoutMs + 5_000,
+      keepAliveTimeout: options.idleTimeoutMs,
+      connectionsCheckingInterval: 1_000,
+      maxHeaderSize: 32 * 1024,
+    },
+    options.handle,
+  );
+  plain.on('clientError', answerBadRequest);
+  const sessions = new Set<http2.ServerHttp2Session>();
+  const multiplexed = createHttp2(options, sessions);
+  const front = options.tls === undefined ? createFront(plain, multiplexed) : multiplexed;
+  front.maxConnections = options.connectionsMax;
+  const sockets = new Set<net.Socket>();
+  front.on('connection', (socket: net.Socket) => {
+    socket.setNoDelay(true);
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  await bind(front, options);
+  const bound = front.address() as net.AddressInfo;
+  return {
+    address: { host: options.address.host, port: bound.port },
+    close: async (graceMs) => {
+      const closed = new Promise<void>((resolve) => front.close(() => resolve()));
+      plain.closeIdleConnections();
+      const idle = setInterval(() => plain.closeIdleConnections(), 50);
+      for (const session of sessions) session.close();
+      const timer = setTimeout(() => {
+        for (const session of sessions) session.destroy();
+        for (const socket of sockets) socket.destroy();
+      }, graceMs);
+      await closed;
+      clearInterval(idle);
+      clearTimeout(timer);
+      plain.close();
+      if (front !== multiplexed) multiplexed.close();
+    },
+  };
+}
+
+function createHttp2(
+  options: ListenOptions,
+  sessions: Set<http2.ServerHttp2Session>,
+): http2.Http2Server | http2.Http2SecureServer {
+  const settings = { settings: { maxConcurrentStreams: streamsMax }, maxSessionMemory: 256 };
+  const handle = options.handle as never;
+  const server =
+    options.tls === undefined
+      ? http2.createServer(settings, handle)
+      : http2.createSecureServer({ ...settings, ...readTls(options.tls), allowHTTP1: true }, handle);
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.setTimeout(options.idleTimeoutMs, () => session.close());
+    session.once('close', () => sessions.delete(session));
+    session.on('error', () => session.destroy());
+  });
+  server.on('sessionError', () => {});
+  return server;
+}
+
+function readTls(tls: { cert: string; key: string }): { cert: Buffer; key: Buffer } {
+  try {
+    return { cert: readFileSync(tls.cert), key: readFileSync(tls.key) };
+  } catch (cause) {
+    throw new StartError(`The TLS certificate or key cannot be read: ${(cause as Error).message}.`, {
+      cause,
+    });
+  }
+}
+
+function createFront(plain: http.Server, multiplexed: http2.Http2Server | http2.Http2SecureServer) {
+  return net.createServer((socket) => {
+    const timer = setTimeout(() => socket.destroy(), firstBytesTimeoutMs);
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => clearTimeout(timer));
+    const seen: Buffer[] = [];
+    const look = (): void => {
+      const chunk = socket.read() as Buffer | null;
+      if (chunk === null) return;
+      seen.push(chunk);
+      const start = Buffer.concat(seen);
+      const compared = Math.min(start.length, http2Preface.length);
+      const isPrefix = start.subarray(0, compared).equals(http2Preface.subarray(0, compared));
+      if (isPrefix && compared < http2Preface.length) return;
+      clearTimeout(timer);
+      socket.removeListener('readable', look);
+      socket.unshift(start);
+      (isPrefix ? multiplexed : plain).emit('connection', socket);
+    };
+    socket.on('readable', look);
+  });
+}
+
+/** Node would drop the connection without a word. */
+function answerBadRequest(error: NodeJS.ErrnoException, socket: net.Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, code] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ['431 Request Header Fields Too Large', 'malformed_request']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['408 Request Timeout', 'request_timeout']
+        : ['400 Bad Request', 'malformed_request'];
+  const body = JSON.stringify({
+    type: `urn:headgate:error:${code}`,
+    title: status.slice(4),
+    status: Number(status.slice(0, 3)),
+    detail: 'This is not a whole HTTP request.',
+    code,
+  });
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/problem+json\r\nconnection: close\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
+function bind(server: net.Server, options: ListenOptions): Promise<void> {
+  const { host, port } = options.address;
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const why =
+        cause.code === 'EADDRINUSE'
+          ? 'is in use by another program'
+          : cause.code === 'EACCES'
+            ? 'needs rights that this process does not have'
+            : `cannot be listened on (${cause.message})`;
+      reject(
+        new StartError(`${host}:${port} ${why}. Free it, or choose another with ${options.setting}.`, {
+          cause,
+        }),
+      );
+    });
+    server.listen({ host, port, backlog: 1024 }, () => {
+      server.removeAllListeners('error');
+      resolve();
+    });
+  });
+}

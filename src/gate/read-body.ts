@@ -1,0 +1,163 @@
+import type { IncomingMessage } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip, inflate, zstdDecompress, type ZlibOptions } from 'node:zlib';
+
+import { ServiceError } from '../errors.ts';
+
+export type GateRequest = IncomingMessage | Http2ServerRequest;
+
+/** The caller went away before its request was whole: there is nobody to answer. */
+export class CallerGone extends Error {
+  override readonly name = 'CallerGone';
+}
+
+export interface BodyReader {
+  /**
+   * The whole body, as sent. Throws a ServiceError (`request_too_large`, `request_timeout`,
+   * `overloaded`) or CallerGone.
+   */
+  read(request: GateRequest): Promise<Buffer>;
+  close(): void;
+}
+
+export interface BodyReaderOptions {
+  readonly requestBytesMax: number;
+  readonly requestTimeoutMs: number;
+  /** Bodies under way, all together: what many slow uploads may hold of our memory. */
+  readonly bufferedBytesMax: number;
+}
+
+interface Reading {
+  readonly deadline: number;
+  readonly fail: (error: Error) => void;
+}
+
+/** How often uploads that take too long are looked for: one timer for all of them. */
+const sweepIntervalMs = 500;
+
+export function createBodyReader(options: BodyReaderOptions): BodyReader {
+  const { requestBytesMax, requestTimeoutMs, bufferedBytesMax } = options;
+  const readings = new Set<Reading>();
+  let buffered = 0;
+
+  const sweep = setInterval(() => {
+    const now = performance.now();
+    for (const reading of readings) {
+      if (reading.deadline > now) break;
+      reading.fail(
+        new ServiceError(
+          'request_timeout',
+          `The body did not arrive within ${requestTimeoutMs} ms (limits.request_timeout).`,
+        ),
+      );
+    }
+  }, sweepIntervalMs);
+  sweep.unref();
+
+  const read = (request: GateRequest): Promise<Buffer> =>
+    new Promise((resolve, reject) => {
+      const announced = contentLengthOf(request);
+      if (announced > requestBytesMax) {
+        reject(tooLarge(announced, requestBytesMax));
+        return;
+      }
+      const chunks: Buffer[] = [];
+      let size = 0;
+      let done = false;
+      const finish = (): boolean => {
+        if (done) return false;
+        done = true;
+        readings.delete(reading);
+        buffered -= size;
+        return true;
+      };
+      const fail = (error: Error): void => {
+        if (finish()) reject(error);
+      };
+      const reading: Reading = { deadline: performance.now() + requestTimeoutMs, fail };
+      readings.add(reading);
+      request.on('data', (chunk: Buffer) => {
+        if (done) return;
+        chunks.push(chunk);
+        size += chunk.length;
+        buffered += chunk.length;
+        if (size > requestBytesMax) fail(tooLarge(size, requestBytesMax));
+        else if (buffered > bufferedBytesMax) {
+          fail(
+            new ServiceError('overloaded', 'Too many large requests are being read at once.', {
+              retryAfterMs: 1000,
+            }),
+          );
+        }
+      });
+      request.on('end', () => {
+        if (!finish()) return;
+        // An HTTP/2 upload that its caller resets ends like a whole one, with the body cut short.
+        if (request.aborted || (announced >= 0 && announced !== size)) reject(new CallerGone());
+        else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
+      });
+      request.on('error', () => fail(new CallerGone()));
+      request.on('close', () => fail(new CallerGone()));
+    });
+
+  return { read, close: () => clearInterval(sweep) };
+}
+
+function contentLengthOf(request: GateRequest): number {
+  const text = request.headers['content-length'];
+  if (text === undefined) return -1;
+  const value = Number(text);
+  return Number.isSafeInteger(value) ? value : -1;
+}
+
+function tooLarge(size: number, limit: number): ServiceError {
+  return new ServiceError(
+    'request_too_large',
+    `The body is at least ${size} bytes; the limit is ${limit} (limits.request_bytes_max), ` +
+      'counted after decompression. Split it into smaller requests.',
+  );
+}
+
+type Decompress = (body: Uint8Array, options: ZlibOptions) => Promise<Buffer>;
+
+const decompressors: Readonly<Record<string, Decompress>> = {
+  gzip: promisify<Uint8Array, ZlibOptions, Buffer>(gunzip),
+  'x-gzip': promisify<Uint8Array, ZlibOptions, Buffer>(gunzip),
+  deflate: promisify<Uint8Array, ZlibOptions, Buffer>(inflate),
+  br: promisify(brotliDecompress) as Decompress,
+  zstd: promisify(zstdDecompress) as Decompress,
+};
+
+/** What `accept-encoding` and `grpc-accept-encoding` tell. */
+export const knownEncodings = 'gzip,br,deflate,zstd,identity';
+
+/**
+ * Undoes a content encoding; stops as soon as the result passes the limit, however small the input.
+ * Throws a ServiceError: `unsupported_encoding`, `request_too_large`, `malformed_request`.
+ */
+export async function decompressBody(
+  body: Buffer,
+  encoding: string,
+  requestBytesMax: number,
+): Promise<Buffer> {
+  const name = encoding.trim().toLowerCase();
+  if (name === '' || name === 'identity') return body;
+  const decompress = Object.hasOwn(decompressors, name) ? decompressors[name] : undefined;
+  if (decompress === undefined) {
+    throw new ServiceError(
+      'unsupported_encoding',
+      `The encoding "${name.slice(0, 40)}" is not known here. Use one of ${knownEncodings}.`,
+    );
+  }
+  try {
+    return await decompress(body, { maxOutputLength: requestBytesMax });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+      throw tooLarge(requestBytesMax + 1, requestBytesMax);
+    }
+    throw new ServiceError('malformed_request', `The body is not ${name}: ${(cause as Error).message}.`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,118 @@
+import { decodeStoredEvent, type StoredEvent } from '../event/stored-event.ts';
+import type { EventError } from '../event/verdict.ts';
+import type { Log } from './log.ts';
+import type { PublishError, PublishFault } from './publish-error.ts';
+import { encodeHeaders } from './publisher.ts';
+import { readMessage } from './read.ts';
+import { subjects, unplannedName } from './topology.ts';
+
+/** What the gate does with the log: gate/accept-events.ts asks for these functions. */
+export interface EventStore {
+  store(
+    event: {
+      readonly source: string;
+      readonly eventName: string;
+      readonly messageId: string;
+      readonly correlationId: string;
+      readonly traceparent: string;
+      readonly payload: string;
+    },
+    callback: (ack: { sequence: number; duplicate: boolean } | undefined, failure: string) => void,
+  ): void;
+  reject(
+    event: {
+      readonly source: string;
+      readonly eventName: string;
+      readonly idempotencyKey: string;
+      readonly receivedAtMs: number;
+      readonly arrival: {
+        readonly correlationId: string;
+        readonly traceparent: string;
+        readonly door: string;
+        readonly contentType: string;
+      };
+      readonly error: EventError;
+      readonly original: Uint8Array;
+    },
+    callback: (failure: string | undefined) => void,
+  ): void;
+  readStored(sequence: number): Promise<StoredEvent | undefined>;
+}
+
+/** Room for the headers of a rejected event: its error with twenty violations is about 6 KB. */
+const headersBytesMax = 64 * 1024;
+const shownKeyMax = 128;
+
+export function createEventStore(log: Log, eventNames: ReadonlySet<string>): EventStore {
+  return {
+    store: (event, callback) => {
+      const headers: Record<string, string> = {
+        'Nats-Msg-Id': event.messageId,
+        'Headgate-Correlation-Id': event.correlationId,
+      };
+      if (event.traceparent !== '') headers['traceparent'] = event.traceparent;
+      log.publish(
+        'EVENTS',
+        subjects.event(event.source, event.eventName),
+        encodeHeaders(headers),
+        event.payload,
+        (ack, error) => callback(ack, error === undefined ? '' : describeFault(error)),
+      );
+    },
+    reject: (event, callback) => {
+      const name = eventNames.has(event.eventName) ? event.eventName : unplannedName;
+      const bytesMax = log.messageBytesMax() - headersBytesMax;
+      const { original, arrival } = event;
+      const headers: Record<string, string> = {
+        'Headgate-Error-Code': event.error.code,
+        'Headgate-Error': headerText(JSON.stringify(event.error)),
+        'Headgate-Event-Name': headerText(event.eventName.slice(0, shownKeyMax)),
+        'Headgate-Idempotency-Key': headerText(event.idempotencyKey.slice(0, shownKeyMax)),
+        'Headgate-Received-At': new Date(event.receivedAtMs).toISOString(),
+        'Headgate-Door': arrival.door,
+        'Headgate-Content-Type': arrival.contentType,
+        'Headgate-Correlation-Id': arrival.correlationId,
+      };
+      if (arrival.traceparent !== '') headers['traceparent'] = arrival.traceparent;
+      // Only an external server with a small max_payload comes to this, and it is written down.
+      const whole = original.length <= bytesMax;
+      if (!whole) headers['Headgate-Original-Bytes'] = String(original.length);
+      log.publish(
+        'REJECTED',
+        subjects.rejected(event.source, name),
+        encodeHeaders(headers),
+        whole ? original : original.subarray(0, bytesMax),
+        (_ack, error) => callback(error === undefined ? undefined : describeFault(error)),
+      );
+    },
+    readStored: async (sequence) => {
+      const message = await readMessage(log, 'EVENTS', sequence);
+      return message === undefined ? undefined : decodeStoredEvent(message.payload);
+    },
+  };
+}
+
+/** A header value is one line of ASCII; the escapes are JSON's, so that JSON stays JSON. */
+function headerText(text: string): string {
+  return text.replaceAll(
+    /[^\u0020-\u007e]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+const faultTexts: Readonly<Record<PublishFault, string>> = {
+  stream_full: 'the log is full and drops nothing that is not delivered',
+  store_full: "the log's disk space is used up",
+  too_large: 'the message is larger than NATS takes',
+  rejected: 'NATS refused it',
+  no_stream: 'the log has no stream for it',
+  timeout: 'the log did not answer in time',
+  disconnected: 'the log is not connected just now',
+  permission: 'NATS does not permit this gate to publish',
+  not_synced: 'the disk could not be synced',
+  closed: 'the gate is going down',
+};
+
+function describeFault(error: PublishError): string {
+  return faultTexts[error.fault];
+}

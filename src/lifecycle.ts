@@ -1,0 +1,31 @@
+/** Releases what was started, last in first out, once. */
+export interface Lifecycle {
+  /** Remembers how to let go of something that was just started. */
+  onRelease(name: string, release: () => Promise<void> | void): void;
+  /** Safe to call again: the same promise. One release that fails does not keep the others. */
+  release(): Promise<void>;
+}
+
+export function createLifecycle(onFailure: (name: string, error: unknown) => void): Lifecycle {
+  const releasers: { name: string; release: () => Promise<void> | void }[] = [];
+  let releasing: Promise<void> | undefined;
+
+  const releaseAll = async (): Promise<void> => {
+    let next = releasers.pop();
+    while (next !== undefined) {
+      try {
+        await next.release();
+      } catch (error) {
+        onFailure(next.name, error);
+      }
+      next = releasers.pop();
+    }
+  };
+
+  return {
+    onRelease: (name, release) => {
+      releasers.push({ name, release });
+    },
+    release: () => (releasing ??= releaseAll()),
+  };
+}

@@ -1,0 +1,186 @@
+import path from 'node:path';
+
+import type { Address, Config } from './config/config.ts';
+import { describeConfig } from './config/describe-config.ts';
+import { destinationTypes } from './destinations/registry.ts';
+import { openAdmin } from './gate/admin.ts';
+import { defaultSource } from './gate/authenticate.ts';
+import { openGate } from './gate/gate.ts';
+import { parseServerUrl } from './jetstream/connection.ts';
+import { startEmbeddedServer, type EmbeddedServer, type ServerAddress } from './jetstream/embedded-server.ts';
+import { createEventStore } from './jetstream/event-store.ts';
+import { openLog, type Log } from './jetstream/log.ts';
+import { findServerBinary } from './jetstream/server-binary.ts';
+import { storageBudget } from './jetstream/storage-budget.ts';
+import { lockStore } from './jetstream/store-lock.ts';
+import { createLifecycle, type Lifecycle } from './lifecycle.ts';
+import { StartError } from './errors.ts';
+import { createLogger, type Logger } from './observability/logger.ts';
+import { createMetrics } from './observability/metrics.ts';
+import { createSignals, type Signals } from './observability/signals.ts';
+import { loadRegistry } from './validation/schema-registry.ts';
+import { createValidation } from './validation/validation.ts';
+
+/** A running Headgate. */
+export interface Service {
+  /** Where the doors are; undefined when this process has no `gate` role. */
+  readonly address: Address | undefined;
+  readonly adminAddress: Address;
+  /** The log: for tests and tools that look at streams. */
+  readonly log: Log;
+  /** The nats-server that was started; undefined when an external one is used. */
+  readonly embedded: EmbeddedServer | undefined;
+  /** Drains and lets go of everything. Safe to call again. */
+  stop(): Promise<void>;
+}
+
+export interface ServiceOverrides {
+  /** The directories to look for nats-server in, as PATH has them. */
+  readonly searchPath?: string;
+  readonly logger?: Logger;
+}
+
+/**
+ * Starts everything, in the order in which data flows from back to front: the log, the workers, and
+ * the doors last, so that nothing comes in before it can be stored. Stops in the opposite order.
+ *
+ * Throws a StartError with one sentence for the operator; what was started is let go of first.
+ */
+export async function createService(
+  config: Config,
+  overrides: ServiceOverrides = {},
+): Promise<Service> {
+  const logger = overrides.logger ?? createLogger(config.logLevel);
+  const lifecycle = createLifecycle((name, error) =>
+    logger.error({ err: error, name }, 'could not be stopped cleanly'),
+  );
+  try {
+    return await startService(config, overrides, logger, lifecycle);
+  } catch (error) {
+    await lifecycle.release();
+    throw error;
+  }
+}
+
+async function startService(
+  config: Config,
+  overrides: ServiceOverrides,
+  logger: Logger,
+  lifecycle: Lifecycle,
+): Promise<Service> {
+  // Validation: what the events must be.
+  const registry = await loadRegistry(config.schemasDir);
+  const validation = createValidation(registry);
+
+  // Observability: the closed sets of labels are known from here on.
+  const metrics = createMetrics({
+    sources: sourcesOf(config),
+    eventNames: validation.eventNames,
+    destinations: config.destinations.map((destination) => destination.name),
+  });
+  const signals = createSignals(metrics, logger);
+  signals.note({ config: describeConfig(config, destinationTypes) }, 'configuration');
+
+  // JetStream: the log.
+  const server = await startServer(config, overrides, signals, lifecycle);
+  const log = await openLog({
+    address: server.address,
+    durability: config.durability,
+    streamsDir: server.embedded?.streamsDir,
+    topology: {
+      dedupWindowMs: config.log.dedupWindowMs,
+      storageBytesMax: server.storageBytesMax,
+      replicas: config.durability === 'replicated' ? replicasWanted : 1,
+    },
+    publishTimeoutMs: config.nats.publishTimeoutMs,
+    onStatus: signals.connectionChanged,
+  });
+  lifecycle.onRelease('log', log.close);
+  checkMessageSize(config, log);
+
+  // Delivery and dead letters.
+  // (wired next)
+
+  // The operators' port, then the doors.
+  const admin = await openAdmin({
+    config,
+    probe: log.probe,
+    renderMetrics: async () => ({
+      text: await metrics.registry.metrics(),
+      contentType: metrics.registry.contentType,
+    }),
+    routes: () => {},
+  });
+  lifecycle.onRelease('admin port', () => admin.close(adminGraceMs));
+  const gate = config.roles.has('gate')
+    ? await openGate(config, signals, {
+        judge: validation.judge,
+        ...createEventStore(log, new Set(validation.eventNames)),
+      })
+    : undefined;
+  if (gate !== undefined) lifecycle.onRelease('gate', gate.close);
+
+  return {
+    address: gate?.address,
+    adminAddress: admin.address,
+    log,
+    embedded: server.embedded,
+    stop: lifecycle.release,
+  };
+}
+
+/** A quorum of three survives one; more cost more than they bring (research: R5 is no safer here). */
+const replicasWanted = 3;
+const adminGraceMs = 1000;
+
+/** A stored event has headers beside its payload. */
+const headersBytesMax = 4096;
+
+function sourcesOf(config: Config): string[] {
+  if (config.auth === 'off') return [defaultSource];
+  return [...new Set(config.keys.map((key) => key.source))];
+}
+
+interface LogServer {
+  readonly address: ServerAddress;
+  readonly embedded: EmbeddedServer | undefined;
+  readonly storageBytesMax: number;
+}
+
+async function startServer(
+  config: Config,
+  overrides: ServiceOverrides,
+  signals: Signals,
+  lifecycle: Lifecycle,
+): Promise<LogServer> {
+  const { storageBytesMax } = config.log;
+  if (config.nats.url !== undefined) {
+    return { address: parseServerUrl(config.nats.url), embedded: undefined, storageBytesMax };
+  }
+  const dataDir = path.resolve(config.dataDir);
+  const lock = lockStore(dataDir);
+  lifecycle.onRelease('data directory', lock.release);
+  const binary = await findServerBinary({
+    named: config.nats.serverBin,
+    searchPath: overrides.searchPath ?? '',
+  });
+  const storeDir = path.join(dataDir, 'nats');
+  const budget = storageBudget(storeDir, storageBytesMax);
+  const embedded = await startEmbeddedServer({
+    binary: binary.path,
+    storeDir,
+    storageBytesMax: budget,
+    onRestart: signals.serverRestarted,
+  });
+  lifecycle.onRelease('nats-server', embedded.stop);
+  return { address: embedded.address, embedded, storageBytesMax: budget };
+}
+
+function checkMessageSize(config: Config, log: Log): void {
+  const needed = config.limits.eventBytesMax + headersBytesMax;
+  if (log.messageBytesMax() >= needed) return;
+  throw new StartError(
+    `NATS takes messages of ${log.messageBytesMax()} bytes (its max_payload), and an event may have ` +
+      `${needed}. Raise max_payload, or lower limits.event_bytes_max.`,
+  );
+}

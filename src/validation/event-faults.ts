@@ -1,0 +1,19 @@
+import type { ErrorCode } from '../errors.ts';
+import type { EventError } from '../event/verdict.ts';
+import type { Violation } from '../event/violation.ts';
+
+const noViolations: readonly Violation[] = Object.freeze([]);
+
+/** The verdict on one event, with a code that the error table knows. */
+export function eventError(
+  code: ErrorCode,
+  message: string,
+  violations: readonly Violation[] = noViolations,
+): EventError {
+  return { code, message, violations };
+}
+
+/** One field outside of `properties` that does not have the form it should. */
+export function fieldError(field: string, code: string, message: string): EventError {
+  return eventError('invalid_field', `${field} ${message}`, [{ path: `/${field}`, code, message }]);
+}

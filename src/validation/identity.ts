@@ -1,0 +1,53 @@
+import { eventError, fieldError } from './event-faults.ts';
+import type { EventError } from '../event/verdict.ts';
+import type { IncomingEvent } from '../event/incoming-event.ts';
+
+/** An id longer than this is a mistake (a token, a whole object), and no destination takes it. */
+export const identityLengthMax = 256;
+
+/**
+ * What broken clients send where an id should be: every event of every such user would pile up
+ * under one "person". The union of what Mixpanel, Amplitude and PostHog refuse.
+ */
+export const identityPlaceholders: readonly string[] = [
+  '0', '-1', 'null', 'nil', 'none', 'nan', 'na', 'n/a', 'undefined', 'unknown', 'true', 'false',
+  '[]', '{}', '<nil>', 'anon', 'anonymous', 'anonymous-user', 'guest', 'user', 'id', 'email',
+  'distinct_id', 'distinctid', 'system', 'backend', 'not_authenticated', '[object object]',
+  '00000000-0000-0000-0000-000000000000', 'lmy47d',
+];
+
+const placeholders = new Set(identityPlaceholders);
+const placeholderLengthMax = Math.max(...identityPlaceholders.map((text) => text.length));
+
+/** Who did it: at least one usable id, and neither a placeholder. */
+export function identityFault(event: IncomingEvent): EventError | undefined {
+  const { userId, anonymousId } = event;
+  if (userId.length > identityLengthMax) return tooLong('user_id');
+  if (anonymousId.length > identityLengthMax) return tooLong('anonymous_id');
+  const user = userId.trim();
+  const anonymous = anonymousId.trim();
+  if (user === '' && anonymous === '') {
+    return eventError(
+      'missing_identity',
+      'user_id and anonymous_id are both blank: send a real id in at least one of them',
+    );
+  }
+  if (isPlaceholder(user)) return placeholder('user_id');
+  if (isPlaceholder(anonymous)) return placeholder('anonymous_id');
+  return undefined;
+}
+
+function isPlaceholder(id: string): boolean {
+  return id.length <= placeholderLengthMax && placeholders.has(id.toLowerCase());
+}
+
+function placeholder(field: string): EventError {
+  const mending = `is a placeholder such as "null", not an id: send the real one, or leave it out`;
+  return eventError('missing_identity', `${field} ${mending}`, [
+    { path: `/${field}`, code: 'placeholder', message: mending },
+  ]);
+}
+
+function tooLong(field: string): EventError {
+  return fieldError(field, 'maxLength', `must be at most ${identityLengthMax} characters long`);
+}

@@ -1,0 +1,25 @@
+import { StartError } from '../errors.ts';
+
+/** One thing wrong in the schemas folder, and what to do about it. */
+export interface RegistryFault {
+  /** Relative to the schemas folder: `taxonomy.yaml`, `order_completed/2.json`. */
+  readonly file: string;
+  /** Where in the file and what is wrong there. */
+  readonly problem: string;
+  readonly mending: string;
+}
+
+/** Takes the faults of one file as they are found. */
+export type ReportFault = (problem: string, mending: string) => void;
+
+/** The error that stops the start: every fault at once, so that one round of mending is enough. */
+export function registryError(directory: string, faults: readonly RegistryFault[]): StartError {
+  const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
+  const lines = faults.map((fault) => `  ${formatFault(fault)}`);
+  return new StartError([`${count} in the schemas of ${directory}:`, ...lines].join('\n'));
+}
+
+/** One fault on one line. */
+export function formatFault(fault: RegistryFault): string {
+  return `${fault.file}: ${fault.problem}. ${fault.mending}`;
+}

@@ -1,0 +1,100 @@
+import { allSchemas, innerSchemas, unescapePointer, type SchemaPlace } from './schema-walk.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../event/json.ts';
+import type { ReportFault } from './registry-fault.ts';
+
+/**
+ * Schemas in all once every $ref is followed: a few references to references multiply into
+ * millions of checks per event.
+ */
+export const expandedSchemasMax = 10_000;
+
+/** Schemas inside of one another once every $ref is followed; a check is a call for each. */
+export const referenceDepthMax = 100;
+
+/** Reports a $ref that leaves the file, leads nowhere, comes back to itself or multiplies. */
+export function referenceFaults(root: JsonObject, refuse: ReportFault): void {
+  const sizes = new Map<JsonObject, number>();
+  const open = new Set<JsonObject>();
+  const cyclic = new Set<string>();
+  const places = new Map(allSchemas(root).map((place) => [place.schema, place]));
+  let tooDeep = false;
+
+  /** How many schemas one stands for. */
+  function sizeOf(place: SchemaPlace): number {
+    const known = sizes.get(place.schema);
+    if (known !== undefined) return known;
+    if (open.size >= referenceDepthMax) {
+      tooDeep = true;
+      return 1;
+    }
+    open.add(place.schema);
+    let size = 1;
+    for (const inner of innerSchemas(place)) size += sizeOf(inner);
+    const target = targetOf(place, root, places, refuse);
+    if (target !== undefined) {
+      if (open.has(target.schema)) cyclic.add(`${place.path}/$ref`);
+      else size += sizeOf(target);
+    }
+    open.delete(place.schema);
+    sizes.set(place.schema, size);
+    return size;
+  }
+
+  const size = sizeOf({ path: '', schema: root });
+  for (const path of cyclic) {
+    refuse(`${path} comes back to itself, so events may nest without end`, 'Write the levels out.');
+  }
+  if (tooDeep) {
+    const problem = `its references lead more than ${referenceDepthMax} levels deep`;
+    refuse(problem, 'Refer to fewer places that refer on.');
+  }
+  if (size > expandedSchemasMax) {
+    refuse(
+      `its references multiply into ${size} checks, more than ${expandedSchemasMax}`,
+      'Refer to fewer places that refer on.',
+    );
+  }
+}
+
+function targetOf(
+  { path, schema }: SchemaPlace,
+  root: JsonObject,
+  places: ReadonlyMap<JsonObject, SchemaPlace>,
+  refuse: ReportFault,
+): SchemaPlace | undefined {
+  const reference = schema['$ref'];
+  if (typeof reference !== 'string') return undefined;
+  if (!reference.startsWith('#')) {
+    refuse(`${path}/$ref leaves the file`, 'Copy what it means into $defs: nothing is fetched.');
+    return undefined;
+  }
+  const pointer = decodeFragment(reference.slice(1));
+  const value = pointer === undefined ? undefined : valueAt(root, pointer);
+  // Only a place that is a schema was checked: an entry of `examples` or `enum` was not.
+  const target = value !== undefined && isJsonObject(value) ? places.get(value) : undefined;
+  if (target === undefined) {
+    refuse(`${path}/$ref leads nowhere`, 'Write the path of a schema in this file: #/$defs/money.');
+    return undefined;
+  }
+  return target;
+}
+
+function decodeFragment(fragment: string): string | undefined {
+  try {
+    const pointer = decodeURIComponent(fragment);
+    return pointer === '' || pointer.startsWith('/') ? pointer : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function valueAt(root: JsonObject, pointer: string): JsonValue | undefined {
+  let value: JsonValue | undefined = root;
+  for (const step of pointer.split('/').slice(1)) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    const name = unescapePointer(step);
+    const holder = value as JsonObject;
+    value = Object.hasOwn(holder, name) ? holder[name] : undefined;
+  }
+  return value;
+}

@@ -1,0 +1,184 @@
+import { readFile, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { compileSchema, type CompiledSchema } from './compile-schema.ts';
+import { registryError, type RegistryFault, type ReportFault } from './registry-fault.ts';
+import { checkSchemaSafety, schemaBytesMax } from './schema-safety.ts';
+import { readTaxonomy, type TaxonomyEntry, type UnplannedMode } from './taxonomy.ts';
+import type { JsonObject, JsonValue } from '../event/json.ts';
+
+/** One released schema of an event. */
+export interface SchemaVersion extends CompiledSchema {
+  readonly version: number;
+  readonly schema: JsonObject;
+}
+
+/** An event of the taxonomy and every version of its schema. */
+export interface PlannedEvent extends TaxonomyEntry {
+  /** In order, from 1, without gaps. */
+  readonly versions: readonly SchemaVersion[];
+}
+
+/** Everything the schemas folder says. */
+export interface SchemaRegistry {
+  readonly verbs: readonly string[];
+  readonly unplanned: UnplannedMode;
+  readonly events: readonly PlannedEvent[];
+}
+
+/** A registry as far as it could be read, and all that is wrong with it. */
+export interface RegistryReading {
+  readonly registry: SchemaRegistry;
+  readonly faults: readonly RegistryFault[];
+}
+
+const taxonomyFile = 'taxonomy.yaml';
+const versionFile = /^([1-9]\d{0,3})\.json$/;
+
+/** Reads the schemas folder; throws a StartError that lists every fault in it. */
+export async function loadRegistry(directory: string): Promise<SchemaRegistry> {
+  const { registry, faults } = await readRegistry(directory);
+  if (faults.length > 0) throw registryError(directory, faults);
+  return registry;
+}
+
+/** Reads the schemas folder and returns what is wrong instead of throwing it. */
+export async function readRegistry(directory: string): Promise<RegistryReading> {
+  const faults: RegistryFault[] = [];
+  const reportOn =
+    (file: string): ReportFault =>
+    (problem, mending) => void faults.push({ file, problem, mending });
+  const text = await readTaxonomyFile(directory, reportOn(taxonomyFile));
+  if (text === undefined) {
+    return { registry: { verbs: [], unplanned: 'reject', events: [] }, faults };
+  }
+  const taxonomy = readTaxonomy(text, reportOn(taxonomyFile));
+  const folders = await schemaFolders(directory);
+  const events: PlannedEvent[] = [];
+  for (const entry of taxonomy.entries) {
+    // A name that is no name could lead out of the folder.
+    const exists = folders.delete(entry.name);
+    const versions = exists ? await readVersions(directory, entry.name, reportOn) : [];
+    checkActive(entry, versions, reportOn(taxonomyFile));
+    events.push({ ...entry, versions: versions.filter((version) => version !== undefined) });
+  }
+  if (taxonomy.entries.length > 0) {
+    for (const name of folders) {
+      reportOn(`${name}/`)(
+        'no entry of the taxonomy has this name',
+        'Add one under events:, or delete the folder.',
+      );
+    }
+  }
+  return { registry: { verbs: taxonomy.verbs, unplanned: taxonomy.unplanned, events }, faults };
+}
+
+async function readTaxonomyFile(
+  directory: string,
+  report: ReportFault,
+): Promise<string | undefined> {
+  try {
+    return await readFile(join(directory, taxonomyFile), 'utf8');
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    report(
+      missing ? `there is no such file in ${directory}` : `it cannot be read: ${reasonOf(error)}`,
+      missing ? 'Write one, or set HEADGATE_SCHEMAS_DIR to the folder that has it.' : 'Mend that.',
+    );
+    return undefined;
+  }
+}
+
+async function schemaFolders(directory: string): Promise<Set<string>> {
+  const folders = new Set<string>();
+  for (const name of await visibleNames(directory)) {
+    if ((await stat(join(directory, name))).isDirectory()) folders.add(name);
+  }
+  return folders;
+}
+
+/** Where one version could not be read its place holds undefined, so that it counts as there. */
+async function readVersions(
+  directory: string,
+  name: string,
+  reportOn: (file: string) => ReportFault,
+): Promise<(SchemaVersion | undefined)[]> {
+  const found = new Set<number>();
+  for (const file of await visibleNames(join(directory, name))) {
+    const number = versionFile.exec(file)?.[1];
+    if (number !== undefined) {
+      found.add(Number(number));
+      continue;
+    }
+    reportOn(`${name}/${file}`)('it is not named by a version', 'Name it 1.json, 2.json, ....');
+  }
+  const versions: (SchemaVersion | undefined)[] = [];
+  const last = Math.max(0, ...found);
+  for (let version = 1; version <= last; version++) {
+    const file = `${name}/${version}.json`;
+    if (found.has(version)) {
+      versions.push(await readVersion(directory, file, version, reportOn(file)));
+    } else if (found.has(version + 1)) {
+      // Once for each gap, however wide.
+      reportOn(file)('this version is missing', 'Versions go up by one: restore it or renumber.');
+    }
+  }
+  return versions;
+}
+
+async function readVersion(
+  directory: string,
+  file: string,
+  version: number,
+  report: ReportFault,
+): Promise<SchemaVersion | undefined> {
+  const schema = await readSchemaFile(join(directory, file), report);
+  if (schema === undefined || !checkSchemaSafety(schema, report)) return undefined;
+  try {
+    const sound = schema as JsonObject;
+    return { version, schema: sound, ...compileSchema(sound) };
+  } catch (error) {
+    report(`it is not a sound JSON Schema: ${reasonOf(error)}`, 'Mend the keyword it names.');
+    return undefined;
+  }
+}
+
+async function readSchemaFile(path: string, report: ReportFault): Promise<JsonValue | undefined> {
+  try {
+    const { size } = await stat(path);
+    if (size > schemaBytesMax) {
+      report(`it has ${size} bytes, more than ${schemaBytesMax}`, 'Split the event.');
+      return undefined;
+    }
+    return JSON.parse(await readFile(path, 'utf8')) as JsonValue;
+  } catch (error) {
+    report(`it cannot be read as JSON: ${reasonOf(error)}`, 'Mend it there.');
+    return undefined;
+  }
+}
+
+function checkActive(
+  entry: TaxonomyEntry,
+  versions: readonly (SchemaVersion | undefined)[],
+  report: ReportFault,
+): void {
+  if (versions.length === 0) {
+    report(`events.${entry.name} has no schema`, `Write ${entry.name}/1.json.`);
+  } else if (entry.active > versions.length) {
+    report(
+      `events.${entry.name}.active is ${entry.active}, beyond its last, ${versions.length}.json`,
+      `Write ${entry.name}/${entry.active}.json, or lower it.`,
+    );
+  }
+}
+
+/** Without what the system hides there: Kubernetes mounts a ConfigMap through `..data`. */
+async function visibleNames(directory: string): Promise<string[]> {
+  const names = await readdir(directory);
+  return names.filter((name) => !name.startsWith('.')).sort();
+}
+
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/\s+/g, ' ').replace(/\.+$/, '');
+}

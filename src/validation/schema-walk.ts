@@ -1,0 +1,55 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '../event/json.ts';
+
+/** One schema object inside of a schema file, and where it stands there. */
+export interface SchemaPlace {
+  /** A JSON pointer into the file; empty for the whole. */
+  readonly path: string;
+  readonly schema: JsonObject;
+}
+
+const schemaMaps = ['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas'];
+const schemaLists = ['allOf', 'anyOf', 'oneOf', 'prefixItems'];
+const schemaKeywords = [
+  'items', 'additionalProperties', 'propertyNames', 'contains', 'not', 'if', 'then', 'else',
+  'unevaluatedItems', 'unevaluatedProperties',
+];
+
+/** The schemas directly inside of one, and not what only looks like one (in `enum`, `default`). */
+export function innerSchemas({ path, schema }: SchemaPlace): SchemaPlace[] {
+  const inner: SchemaPlace[] = [];
+  const add = (place: string, value: JsonValue | undefined): void => {
+    if (value !== undefined && isJsonObject(value)) inner.push({ path: place, schema: value });
+  };
+  for (const keyword of schemaKeywords) add(`${path}/${keyword}`, schema[keyword]);
+  for (const keyword of schemaLists) {
+    const list = schema[keyword];
+    if (!Array.isArray(list)) continue;
+    for (const [index, value] of list.entries()) add(`${path}/${keyword}/${index}`, value);
+  }
+  for (const keyword of schemaMaps) {
+    const map = schema[keyword];
+    if (map === undefined || !isJsonObject(map)) continue;
+    for (const [name, value] of Object.entries(map)) {
+      add(`${path}/${keyword}/${escapePointer(name)}`, value);
+    }
+  }
+  return inner;
+}
+
+/** Every schema object of a file, the outermost first. The file's depth is checked before. */
+export function allSchemas(root: JsonObject): SchemaPlace[] {
+  const found: SchemaPlace[] = [{ path: '', schema: root }];
+  // The list grows while it is walked.
+  for (const place of found) found.push(...innerSchemas(place));
+  return found;
+}
+
+/** A name as one step of a JSON pointer (RFC 6901 §3). */
+export function escapePointer(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1');
+}
+
+/** A step of a JSON pointer as the name it stands for. */
+export function unescapePointer(step: string): string {
+  return step.replaceAll('~1', '/').replaceAll('~0', '~');
+}

@@ -1,0 +1,185 @@
+import { LineCounter, parseDocument } from 'yaml';
+
+import { eventNameLengthMax, isEventName, isSnakeCase } from './event-name.ts';
+import { nearestName } from './nearest-name.ts';
+import type { ReportFault } from './registry-fault.ts';
+
+/** What a broken `properties` means: rejected, stored with a warning, or not looked at. */
+export const validationModes = ['enforce', 'warn', 'off'] as const;
+export type ValidationMode = (typeof validationModes)[number];
+
+/** What an event that no entry names means. */
+export const unplannedModes = ['reject', 'warn'] as const;
+export type UnplannedMode = (typeof unplannedModes)[number];
+
+/** One planned event, as `taxonomy.yaml` describes it. */
+export interface TaxonomyEntry {
+  readonly name: string;
+  readonly owner: string;
+  readonly description: string;
+  /** The version that judges events which name none. */
+  readonly active: number;
+  readonly mode: ValidationMode;
+}
+
+/** What `taxonomy.yaml` says. */
+export interface Taxonomy {
+  readonly verbs: readonly string[];
+  readonly unplanned: UnplannedMode;
+  readonly entries: readonly TaxonomyEntry[];
+}
+
+/** Event names are labels of metrics: more than this and the monitoring pays for it. */
+export const eventsMax = 2000;
+const verbsMax = 200;
+
+const topKeys = ['verbs', 'unplanned', 'events'];
+const entryKeys = ['owner', 'description', 'active', 'mode'];
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Reads `taxonomy.yaml`; every fault is reported, and what is sound of the rest returned. */
+export function readTaxonomy(text: string, report: ReportFault): Taxonomy {
+  const root = parseYaml(text, report);
+  if (root === undefined) return { verbs: [], unplanned: 'reject', entries: [] };
+  refuseUnknownKeys(root, topKeys, '', report);
+  const verbs = readVerbs(root['verbs'], report);
+  return {
+    verbs,
+    unplanned: readChoice(root['unplanned'], unplannedModes, 'unplanned', report),
+    entries: readEntries(root['events'], verbs, report),
+  };
+}
+
+function parseYaml(text: string, report: ReportFault): Fields | undefined {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  for (const error of document.errors) {
+    const { line } = lines.linePos(error.pos[0]);
+    report(`line ${line}: ${oneLine(error.message)}`, 'Mend the YAML there.');
+  }
+  if (document.errors.length > 0) return undefined;
+  let root: unknown;
+  try {
+    root = document.toJS();
+  } catch (error) {
+    report(oneLine((error as Error).message), 'Write it out without so many aliases.');
+    return undefined;
+  }
+  if (isFields(root)) return root;
+  report('it is not a mapping', 'Write verbs:, unplanned: and events: at its top level.');
+  return undefined;
+}
+
+function readVerbs(value: unknown, report: ReportFault): string[] {
+  if (!Array.isArray(value) || value.length === 0) {
+    report('verbs is not a list of words', 'Write such as verbs: [completed, created, signed_up].');
+    return [];
+  }
+  if (value.length > verbsMax) report(`verbs has more than ${verbsMax}`, 'Leave some out.');
+  const verbs = new Set<string>();
+  for (const [index, verb] of (value as unknown[]).entries()) {
+    if (typeof verb !== 'string' || !isSnakeCase(verb)) {
+      report(`verbs[${index}] is not lower snake case`, 'Write a past-tense verb: completed.');
+    } else if (verbs.has(verb)) {
+      report(`verbs names ${verb} twice`, 'Keep one.');
+    } else {
+      verbs.add(verb);
+    }
+  }
+  return [...verbs];
+}
+
+function readEntries(
+  value: unknown,
+  verbs: readonly string[],
+  report: ReportFault,
+): TaxonomyEntry[] {
+  if (!isFields(value) || Object.keys(value).length === 0) {
+    report('events names no event', 'Add one under events:, such as order_completed.');
+    return [];
+  }
+  const names = Object.keys(value);
+  if (names.length > eventsMax) {
+    report(`events has ${names.length} entries, more than ${eventsMax}`, 'Leave some out.');
+    return [];
+  }
+  return names.map((name) => readEntry(name, value[name], verbs, report));
+}
+
+function readEntry(
+  name: string,
+  value: unknown,
+  verbs: readonly string[],
+  report: ReportFault,
+): TaxonomyEntry {
+  const place = `events.${name}`;
+  if (!isSnakeCase(name)) {
+    const form = `lower snake case of at most ${eventNameLengthMax} characters`;
+    report(`${place} is not named in ${form}`, 'Name it such as order_completed.');
+  } else if (verbs.length > 0 && !isEventName(name, verbs)) {
+    report(`${place} is not a noun and one of the verbs`, 'Mend it, or add its verb to verbs.');
+  }
+  if (!isFields(value)) {
+    report(`${place} is not a mapping`, 'Write { owner: ..., description: ..., active: 1 }.');
+    return { name, owner: '', description: '', active: 0, mode: 'enforce' };
+  }
+  refuseUnknownKeys(value, entryKeys, `${place}.`, report);
+  return {
+    name,
+    owner: readText(value['owner'], `${place}.owner`, 'the team to ask about it', report),
+    description: readText(value['description'], `${place}.description`, 'when it is sent', report),
+    active: readActive(value['active'], `${place}.active`, report),
+    mode: readChoice(value['mode'], validationModes, `${place}.mode`, report),
+  };
+}
+
+function readText(value: unknown, place: string, meaning: string, report: ReportFault): string {
+  if (typeof value === 'string' && value.trim() !== '') return value.trim();
+  report(`${place} is ${value === undefined ? 'missing' : 'not a text'}`, `Write ${meaning}.`);
+  return '';
+}
+
+/** 0 where it could not be read, so that nothing else is said about that version. */
+function readActive(value: unknown, place: string, report: ReportFault): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 1) return value;
+  const problem = value === undefined ? 'missing' : 'not a whole number from 1 up';
+  report(`${place} is ${problem}`, 'Write the number of the schema file that judges by default.');
+  return 0;
+}
+
+/** The first choice is the default. */
+function readChoice<Choice extends string>(
+  value: unknown,
+  choices: readonly [Choice, ...Choice[]],
+  place: string,
+  report: ReportFault,
+): Choice {
+  const choice = value === undefined ? choices[0] : choices.find((known) => known === value);
+  if (choice !== undefined) return choice;
+  const mending = `Write one of them; the default is ${choices[0]}.`;
+  report(`${place} is none of ${choices.join(', ')}`, mending);
+  return choices[0];
+}
+
+function refuseUnknownKeys(
+  fields: Fields,
+  known: readonly string[],
+  place: string,
+  report: ReportFault,
+): void {
+  for (const key of Object.keys(fields)) {
+    if (known.includes(key)) continue;
+    const nearest = nearestName(key, known);
+    const mending = nearest === undefined ? `Known are ${known.join(', ')}.` : `Write ${nearest}.`;
+    report(`${place}${key} is not a known key`, mending);
+  }
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function oneLine(message: string): string {
+  return message.replace(/\s+/g, ' ').replace(/[.:\s]+$/, '');
+}

@@ -1,0 +1,137 @@
+import { valuesReportedMax, type Findings } from './compile-schema.ts';
+import { didYouMean } from './envelope.ts';
+import { escapePointer } from './schema-walk.ts';
+import type { ErrorObject } from 'ajv/dist/2020.js';
+import type { Violation } from '../event/violation.ts';
+
+/** As many as one answer shows, the last of them telling how many more there are. */
+export const violationsMax = 20;
+
+/** A path ends in the event's own name where the property is unknown, and that may be any text. */
+const pathLengthMax = 512;
+const valuesShownMax = 20;
+const valueTextMax = 64;
+
+/** Ajv's errors in the words of the contract. No message holds anything that the event holds. */
+export function violationsOf({ errors, complete }: Findings): Violation[] {
+  const violations = new Map<string, Violation>();
+  let examined = 0;
+  for (const error of errors) {
+    if (violations.size >= violationsMax) break;
+    examined++;
+    const violation = violationOf(error);
+    violations.set(`${violation.path}\n${violation.message}`, violation);
+  }
+  const shown = [...violations.values()];
+  if (!complete) {
+    const size = `the event has more than ${valuesReportedMax} values`;
+    return [...shown, more(`only the first violation is shown: ${size}`)];
+  }
+  // The last of them makes room for the sum, unless there is nothing to sum up.
+  const hidden = errors.length - examined;
+  if (hidden === 0) return shown;
+  const last = more(`${hidden + 1} more violations are not shown; mend these first`);
+  return [...shown.slice(0, -1), last];
+}
+
+function more(message: string): Violation {
+  return { path: '/properties', code: 'more', message };
+}
+
+function violationOf(error: ErrorObject): Violation {
+  const message = messageOf(error);
+  return { path: pathOf(error).slice(0, pathLengthMax), code: error.keyword, message };
+}
+
+function pathOf(error: ErrorObject): string {
+  const holder = `/properties${error.instancePath}`;
+  const { params } = error;
+  const name: unknown =
+    params['missingProperty'] ??
+    params['additionalProperty'] ??
+    params['unevaluatedProperty'] ??
+    params['propertyName'] ??
+    error.propertyName;
+  return typeof name === 'string' ? `${holder}/${escapePointer(name)}` : holder;
+}
+
+const comparisons: Readonly<Record<string, string>> = {
+  '>=': 'at least',
+  '<=': 'at most',
+  '>': 'more than',
+  '<': 'less than',
+};
+
+/** For each keyword, what it expects, from the schema alone. */
+const expectations: Readonly<Record<string, (error: ErrorObject) => string>> = {
+  required: () => 'is required',
+  dependentRequired: ({ params }) => `is required beside ${schemaText(params['property'])}`,
+  additionalProperties: unknownProperty,
+  unevaluatedProperties: () => 'is not a property that the schema knows',
+  propertyNames: () => 'has a name that is not allowed here',
+  type: typeMismatch,
+  enum: ({ params }) => `must be one of ${valueList(params['allowedValues'])}`,
+  const: ({ params }) => `must be ${schemaText(params['allowedValue'])}`,
+  pattern: ({ params }) => `must match the pattern ${schemaText(params['pattern'])}`,
+  format: ({ params }) => `must have the format ${schemaText(params['format'])}`,
+  minLength: ({ params }) => `must have at least ${String(params['limit'])} characters`,
+  maxLength: ({ params }) => `must have at most ${String(params['limit'])} characters`,
+  minItems: ({ params }) => `must have at least ${String(params['limit'])} items`,
+  maxItems: ({ params }) => `must have at most ${String(params['limit'])} items`,
+  minProperties: ({ params }) => `must have at least ${String(params['limit'])} properties`,
+  maxProperties: ({ params }) => `must have at most ${String(params['limit'])} properties`,
+  minimum: comparison,
+  maximum: comparison,
+  exclusiveMinimum: comparison,
+  exclusiveMaximum: comparison,
+  multipleOf: ({ params }) => `must be a multiple of ${String(params['multipleOf'])}`,
+  uniqueItems: () => 'must not have two items that are equal',
+  items: ({ params }) => `must have at most ${String(params['limit'])} items`,
+  contains: ({ params }) => `must contain at least ${String(params['minContains'])} fitting items`,
+  anyOf: () => 'must fit at least one of the forms that the schema allows',
+  oneOf: () => 'must fit exactly one of the forms that the schema allows',
+  not: () => 'has a form that the schema forbids',
+  if: () => 'must fit what the schema asks for in this case',
+  'false schema': () => 'must not be sent in this case',
+};
+
+/** Of ajv's own texts none is used: they may name what the event holds. */
+function messageOf(error: ErrorObject): string {
+  return expectations[error.keyword]?.(error) ?? `breaks the rule ${error.keyword} of the schema`;
+}
+
+function unknownProperty({ params, parentSchema }: ErrorObject): string {
+  const known = Object.keys((parentSchema?.['properties'] as object | undefined) ?? {});
+  return `is not a known property${didYouMean(String(params['additionalProperty']), known)}`;
+}
+
+function typeMismatch({ params, data }: ErrorObject): string {
+  const wanted: unknown = params['type'];
+  const names = Array.isArray(wanted) ? wanted.join(' or ') : String(wanted);
+  const sent = typeOf(data);
+  // A number that is not whole is of the type it should not be called.
+  const told = sent === 'number' ? '' : `, not ${sent}`;
+  return `must be of type ${names}${told}`;
+}
+
+function typeOf(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'array' : typeof value;
+}
+
+function comparison({ params }: ErrorObject): string {
+  const relation = comparisons[String(params['comparison'])] ?? String(params['comparison']);
+  return `must be ${relation} ${String(params['limit'])}`;
+}
+
+function valueList(values: unknown): string {
+  const list = Array.isArray(values) ? (values as unknown[]) : [];
+  const shown = list.slice(0, valuesShownMax).map(schemaText).join(', ');
+  return list.length > valuesShownMax ? `${shown}, ...` : shown;
+}
+
+/** A value of the schema, as JSON. */
+function schemaText(value: unknown): string {
+  const text = JSON.stringify(value) ?? '';
+  return text.length > valueTextMax ? `${text.slice(0, valueTextMax)}...` : text;
+}

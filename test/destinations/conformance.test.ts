@@ -1,0 +1,52 @@
+import { execFileSync } from 'node:child_process';
+import { expect, test } from 'vitest';
+import { destinationTypes } from '../../src/destinations/registry.ts';
+import { describeDestination, type FarSide } from './conformance.ts';
+import { startSqliteFarSide } from './sqlite-far-side.ts';
+import { startWebhookFarSide } from './webhook-far-side.ts';
+
+/** One entry for each entry of the registry. */
+const farSides: Readonly<Record<string, () => Promise<FarSide>>> = {
+  sqlite: startSqliteFarSide,
+  webhook: startWebhookFarSide,
+};
+
+test('every registered type has a run of the suite, under a name of its own', () => {
+  const registered = destinationTypes.map(({ type }) => type);
+  expect(Object.keys(farSides).sort()).toEqual([...registered].sort());
+});
+
+test('every setting has a text, and a name in lower snake case', () => {
+  for (const { settings } of destinationTypes) {
+    for (const [name, { text }] of Object.entries(settings)) {
+      expect(name).toMatch(/^[a-z]+(_[a-z]+)*$/);
+      expect(text).toMatch(/\.$/);
+    }
+  }
+});
+
+test('the registry alone loads neither SQLite nor an HTTP client', () => {
+  const registry = new URL('../../src/destinations/registry.ts', import.meta.url).href;
+  const script = `
+    import { createRequire } from 'node:module';
+    const { destinationTypes } = await import(${JSON.stringify(registry)});
+    const loaded = () => [
+      ...process.moduleLoadList.filter((name) => name === 'NativeModule sqlite'),
+      ...Object.keys(createRequire(${JSON.stringify(registry)}).cache).filter((path) => /undici/.test(path)),
+    ].length > 0;
+    const before = loaded();
+    await destinationTypes.find(({ type }) => type === 'webhook').create('x', {}).catch(() => {});
+    await import('node:sqlite');
+    console.log(JSON.stringify({ before, after: loaded() }));
+  `;
+  const args = ['--input-type=module', '--eval', script];
+  expect(JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }))).toEqual({
+    before: false,
+    after: true,
+  });
+});
+
+for (const type of destinationTypes) {
+  const startFarSide = farSides[type.type];
+  if (startFarSide !== undefined) describeDestination(type, startFarSide);
+}

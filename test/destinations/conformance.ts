@@ -1,0 +1,211 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type {
+  Delivery,
+  Destination,
+  DestinationSettings,
+  DestinationType,
+  Outcome,
+} from '../../src/destinations/destination.ts';
+import { deliverAll, deliveryOf, deliveryOfEvent, never } from './deliveries.ts';
+
+/** The other end of a destination in a test: a real one, on this machine. */
+export interface FarSide {
+  /** Settings under which the destination reaches it; the tests want short timeouts: about 1 s. */
+  readonly settings: DestinationSettings;
+  /** The ids of the events that it holds, each as often as it counts it. */
+  counted(): string[] | Promise<string[]>;
+  /** From now on it does not answer, or refuses; an event delivered now is not counted. */
+  goDown(): void | Promise<void>;
+  comeUp(): void | Promise<void>;
+  /** From now on it takes longer than a test waits. */
+  stall(): void | Promise<void>;
+  unstall(): void | Promise<void>;
+  /** An event too large for it where it has such a limit, and what becomes of it. */
+  readonly oversize: { readonly propertyBytes: number; readonly outcome: Partial<Outcome> };
+  close(): void | Promise<void>;
+}
+
+function idOf(delivery: Delivery): string {
+  return delivery.event().eventId;
+}
+
+function kinds(outcomes: readonly Outcome[]): string[] {
+  return outcomes.map((outcome) => outcome.kind);
+}
+
+/**
+ * What the contract in src/destinations/destination.ts promises, tried on one destination type.
+ * Each test has its own far side.
+ */
+export function describeDestination(
+  type: DestinationType,
+  startFarSide: () => Promise<FarSide>,
+): void {
+  describe(`destination type ${type.type}`, () => {
+    let farSide: FarSide;
+    let destination: Destination;
+    const open = (): Promise<Destination> => type.create('under_test', farSide.settings);
+
+    beforeEach(async () => {
+      farSide = await startFarSide();
+      destination = await open();
+    });
+    afterEach(async () => {
+      await farSide.unstall();
+      await destination.close();
+      await farSide.close();
+    });
+    const expectCounted = async (deliveries: readonly Delivery[]): Promise<void> =>
+      expect([...(await farSide.counted())].sort()).toEqual(deliveries.map(idOf).sort());
+
+    test('states limits that a worker can use', () => {
+      expect(destination.batchEventsMax).toBeGreaterThanOrEqual(1);
+      expect(destination.concurrency).toBeGreaterThanOrEqual(1);
+    });
+
+    test('delivers an ordinary batch, one outcome an event', async () => {
+      const deliveries = Array.from({ length: 25 }, () => deliveryOfEvent());
+      const outcomes = await deliverAll(destination, deliveries);
+      expect(kinds(outcomes)).toEqual(deliveries.map(() => 'delivered'));
+      await expectCounted(deliveries);
+    });
+
+    test('takes as many events in one call as it says', async () => {
+      const length = Math.min(destination.batchEventsMax, 1000);
+      const deliveries = Array.from({ length }, () => deliveryOfEvent());
+      const outcomes = await destination.deliver(deliveries, never);
+      expect(outcomes).toHaveLength(length);
+      await expectCounted(deliveries);
+    });
+
+    test('takes as many calls at once as it says', async () => {
+      const batches = Array.from({ length: destination.concurrency }, () => [deliveryOfEvent()]);
+      const answers = await Promise.all(batches.map((batch) => destination.deliver(batch, never)));
+      expect(answers.map(kinds)).toEqual(batches.map(() => ['delivered']));
+      await expectCounted(batches.flat());
+    });
+
+    test('answers an empty batch with nothing', async () => {
+      expect(await destination.deliver([], never)).toEqual([]);
+      await expectCounted([]);
+    });
+
+    test('counts an event once that comes again', async () => {
+      const delivery = deliveryOfEvent();
+      const again = { ...delivery, attempt: 2 };
+      expect(kinds(await deliverAll(destination, [delivery, delivery]))).toEqual([
+        'delivered',
+        'delivered',
+      ]);
+      expect(kinds(await deliverAll(destination, [again]))).toEqual(['delivered']);
+      await expectCounted([delivery]);
+    });
+
+    test.each(['', 'not json', '{"eventId":', 'null', '[]', '"text"', '{}', '{"eventId":"only"}'])(
+      'a payload that is no event (%s) is dead and takes no other down',
+      async (payload) => {
+        const good = [deliveryOfEvent(), deliveryOfEvent(), deliveryOfEvent()] as const;
+        const batch = [good[0], deliveryOf(payload), good[1], deliveryOf(payload), good[2]];
+        const outcomes = await deliverAll(destination, batch);
+        expect(kinds(outcomes)).toEqual(['delivered', 'dead', 'delivered', 'dead', 'delivered']);
+        expect(outcomes[1]).toMatchObject({ reason: expect.stringMatching(/\w+ \w+/) });
+        await expectCounted(good);
+      },
+    );
+
+    test('an oversize event has its own outcome and takes no other down', async () => {
+      const { propertyBytes, outcome } = farSide.oversize;
+      const large = deliveryOfEvent({ properties: { text: 'x'.repeat(propertyBytes) } });
+      const small = deliveryOfEvent();
+      const outcomes = await deliverAll(destination, [large, small]);
+      expect(outcomes[0]).toMatchObject(outcome);
+      expect(outcomes[1]).toEqual({ kind: 'delivered' });
+      await expectCounted(outcome.kind === 'delivered' ? [large, small] : [small]);
+    });
+
+    test('a far side that is down is at fault itself, and the events arrive later', async () => {
+      const deliveries = [deliveryOfEvent(), deliveryOfEvent(), deliveryOfEvent()];
+      await farSide.goDown();
+      const outcomes = await deliverAll(destination, deliveries);
+      for (const outcome of outcomes) {
+        expect(outcome).toMatchObject({ kind: 'retry', fault: 'destination' });
+      }
+      expect(outcomes).toHaveLength(deliveries.length);
+      await farSide.comeUp();
+      await expectCounted([]);
+      expect(kinds(await deliverAll(destination, deliveries))).toEqual(
+        deliveries.map(() => 'delivered'),
+      );
+      await expectCounted(deliveries);
+    });
+
+    test('an abort ends the wait for a slow far side, and nothing counts as sent', async () => {
+      await farSide.stall();
+      const abort = new AbortController();
+      const deliveries = [deliveryOfEvent(), deliveryOfEvent()];
+      const delivering = deliverAll(destination, deliveries, abort.signal);
+      setTimeout(() => abort.abort(), 50);
+      const start = performance.now();
+      const outcomes = await delivering;
+      expect(performance.now() - start).toBeLessThan(500);
+      for (const outcome of outcomes) {
+        expect(outcome).toMatchObject({ kind: 'retry', fault: 'destination' });
+      }
+      expect(outcomes).toHaveLength(deliveries.length);
+      await farSide.unstall();
+      expect(kinds(await deliverAll(destination, deliveries))).toEqual(['delivered', 'delivered']);
+      await expectCounted(deliveries);
+    });
+
+    test('sends nothing under a signal that is aborted already', async () => {
+      const outcomes = await deliverAll(destination, [deliveryOfEvent()], AbortSignal.abort());
+      expect(outcomes).toMatchObject([{ kind: 'retry', fault: 'destination' }]);
+      await expectCounted([]);
+    });
+
+    test('a far side that never answers is given up by the destination itself', async () => {
+      await farSide.stall();
+      const outcomes = await deliverAll(destination, [deliveryOfEvent()]);
+      expect(outcomes).toMatchObject([{ kind: 'retry', fault: 'destination' }]);
+    });
+
+    test('close waits for what is under way', async () => {
+      const deliveries = Array.from({ length: 25 }, () => deliveryOfEvent());
+      const delivering = deliverAll(destination, deliveries);
+      await destination.close();
+      // Under way or turned away: either is right, so long as the outcome tells which.
+      const counted = new Set(await farSide.counted());
+      const outcomes = await delivering;
+      expect(kinds(outcomes)).toEqual(
+        deliveries.map((delivery) => (counted.has(idOf(delivery)) ? 'delivered' : 'retry')),
+      );
+      expect(kinds(outcomes)).toContain('delivered');
+    });
+
+    test('close may be called twice, at once and later', async () => {
+      const closings = [destination.close(), destination.close()];
+      await expect(Promise.all(closings)).resolves.toEqual([undefined, undefined]);
+      await expect(destination.close()).resolves.toBeUndefined();
+    });
+
+    test('after close it takes nothing, and says so as an outcome', async () => {
+      await destination.close();
+      const outcomes = await deliverAll(destination, [deliveryOfEvent()]);
+      expect(outcomes).toMatchObject([{ kind: 'retry', fault: 'destination' }]);
+      await expectCounted([]);
+    });
+
+    test('opened again, it goes on where it was', async () => {
+      const before = deliveryOfEvent();
+      const after = deliveryOfEvent();
+      await deliverAll(destination, [before]);
+      await destination.close();
+      destination = await open();
+      expect(kinds(await deliverAll(destination, [before, after]))).toEqual([
+        'delivered',
+        'delivered',
+      ]);
+      await expectCounted([before, after]);
+    });
+  });
+}

@@ -1,0 +1,49 @@
+import { randomUUID } from 'node:crypto';
+import type { Delivery, Destination, Outcome } from '../../src/destinations/destination.ts';
+import { decodeStoredEvent, type StoredEvent } from '../../src/event/stored-event.ts';
+
+let sequence = 0;
+
+/** A delivery of exactly these bytes. */
+export function deliveryOf(payload: string | Uint8Array): Delivery {
+  const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+  sequence += 1;
+  return { sequence, attempt: 1, payload: bytes, event: () => decodeStoredEvent(bytes) };
+}
+
+/** An ordinary event; its id is new unless given. */
+export function storedEvent(overrides: Partial<StoredEvent> = {}): StoredEvent {
+  return {
+    eventId: randomUUID(),
+    eventName: 'order_completed',
+    source: 'checkout',
+    timestamp: '2026-03-01T12:00:00.123Z',
+    userId: 'user-1',
+    idempotencyKey: randomUUID(),
+    schemaVersion: 2,
+    properties: { order_id: 'o-1', total: 12.5 },
+    correlationId: randomUUID(),
+    ...overrides,
+  };
+}
+
+export function deliveryOfEvent(overrides: Partial<StoredEvent> = {}): Delivery {
+  return deliveryOf(JSON.stringify(storedEvent(overrides)));
+}
+
+export const never: AbortSignal = new AbortController().signal;
+
+/** Delivers a run of any length as a worker would: in calls of the size that it takes. */
+export async function deliverAll(
+  destination: Destination,
+  deliveries: readonly Delivery[],
+  signal: AbortSignal = never,
+): Promise<Outcome[]> {
+  const size = destination.batchEventsMax;
+  const calls: (readonly Delivery[])[] = [];
+  for (let start = 0; start < deliveries.length; start += size) {
+    calls.push(deliveries.slice(start, start + size));
+  }
+  const answers = await Promise.all(calls.map((batch) => destination.deliver(batch, signal)));
+  return answers.flat();
+}
