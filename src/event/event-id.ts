@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -9,19 +9,25 @@ export function isUuid(text: string): boolean {
   return uuidPattern.test(text);
 }
 
+/** Room for the namespace, a source (64), a colon and a key (36); used again for every id. */
+const scratch = Buffer.alloc(namespaceBytes.length + 128);
+namespaceBytes.copy(scratch);
+
+/** The two bits of RFC 9562's variant before the first hex digit of the fourth group. */
+const variantDigits = '89ab89ab89ab89ab';
+
 /**
  * The id of an event: UUIDv5 (RFC 9562 §5.5) of source and idempotency key, so that every retry of
- * an event has the same id everywhere. The key's case does not matter.
+ * an event has the same id everywhere. The key's case does not matter; both are ASCII.
  */
 export function eventIdOf(source: string, idempotencyKey: string): string {
-  const digest = createHash('sha1')
-    .update(namespaceBytes)
-    .update(`${source}:${idempotencyKey.toLowerCase()}`)
-    .digest();
-  digest[6] = (digest[6]! & 0x0f) | 0x50;
-  digest[8] = (digest[8]! & 0x3f) | 0x80;
-  const hex = digest.toString('hex', 0, 16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  const name = `${source}:${idempotencyKey.toLowerCase()}`;
+  const end = namespaceBytes.length + scratch.write(name, namespaceBytes.length, 'latin1');
+  const hex = hash('sha1', scratch.subarray(0, end), 'hex');
+  return (
+    `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}` +
+    `-${variantDigits[Number.parseInt(hex[16]!, 16)]}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+  );
 }
 
 /** The id by which the log refuses a second copy: `<source>:<idempotency key>`. */

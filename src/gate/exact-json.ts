@@ -2,10 +2,11 @@ import { ServiceError } from '../errors.ts';
 import type { JsonValue } from '../event/json.ts';
 
 /**
- * Numbers that a double may not hold: sixteen digits and more in a row, or an exponent of three. A
- * test of the whole text, so that the slow way is taken for requests that may need it alone.
+ * A number that a double may not hold: sixteen characters and more, or an exponent. Numbers stand
+ * after a colon, a comma or a bracket, which keeps the digits of ids out of it. A text without a
+ * match, which is nearly every one, is not walked again.
  */
-const suspicious = /\d{16}|\d\.\d{14}|[eE][+-]?\d{2}/;
+const suspicious = /[:,[]\s*-?\d(?:[\d.]{15}|[\d.]*[eE])|^\s*-?\d/;
 
 /** Parses a JSON text. Throws a ServiceError `malformed_request` that tells where it breaks. */
 export function parseJson(text: string): JsonValue {

@@ -97,8 +97,12 @@ export function createBodyReader(options: BodyReaderOptions): BodyReader {
         if (request.aborted || (announced >= 0 && announced !== size)) reject(new CallerGone());
         else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
       });
-      request.on('error', () => fail(new CallerGone()));
-      request.on('close', () => fail(new CallerGone()));
+      // Every request closes in the end: an error, and its stack, is made only for those cut short.
+      const cutShort = (): void => {
+        if (!done) fail(new CallerGone());
+      };
+      request.on('error', cutShort);
+      request.on('close', cutShort);
     });
 
   return { read, close: () => clearInterval(sweep) };
