@@ -6,15 +6,20 @@ export interface Lifecycle {
   release(): Promise<void>;
 }
 
-export function createLifecycle(onFailure: (name: string, error: unknown) => void): Lifecycle {
+export function createLifecycle(
+  onFailure: (name: string, error: unknown) => void,
+  onReleased: (name: string, ms: number) => void = () => {},
+): Lifecycle {
   const releasers: { name: string; release: () => Promise<void> | void }[] = [];
   let releasing: Promise<void> | undefined;
 
   const releaseAll = async (): Promise<void> => {
     let next = releasers.pop();
     while (next !== undefined) {
+      const startedAt = performance.now();
       try {
         await next.release();
+        onReleased(next.name, performance.now() - startedAt);
       } catch (error) {
         onFailure(next.name, error);
       }

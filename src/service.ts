@@ -2,19 +2,28 @@ import path from 'node:path';
 
 import type { Address, Config } from './config/config.ts';
 import { describeConfig } from './config/describe-config.ts';
+import { DeadLetterService } from '../gen/headgate/v1/dead_letter_service_pb.ts';
+import { createAdvisoryCollector } from './dead-letters/collect-advisories.ts';
+import { createDeadLetterService } from './dead-letters/dead-letter-service.ts';
+import { createDeadLetterGauges } from './dead-letters/gauges.ts';
+import { createDeadLetterQueue, type DeadLetterQueue } from './dead-letters/queue.ts';
+import { createDeadLetterWriter } from './dead-letters/write-dead-letter.ts';
+import { createDeliveryWorker } from './delivery/worker.ts';
+import type { DestinationType } from './destinations/destination.ts';
 import { destinationTypes } from './destinations/registry.ts';
+import { StartError } from './errors.ts';
 import { openAdmin } from './gate/admin.ts';
 import { defaultSource } from './gate/authenticate.ts';
 import { openGate } from './gate/gate.ts';
 import { parseServerUrl } from './jetstream/connection.ts';
 import { startEmbeddedServer, type EmbeddedServer, type ServerAddress } from './jetstream/embedded-server.ts';
 import { createEventStore } from './jetstream/event-store.ts';
+import { createJanitor } from './jetstream/janitor.ts';
 import { openLog, type Log } from './jetstream/log.ts';
 import { findServerBinary } from './jetstream/server-binary.ts';
 import { storageBudget } from './jetstream/storage-budget.ts';
 import { lockStore } from './jetstream/store-lock.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
-import { StartError } from './errors.ts';
 import { createLogger, type Logger } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { createSignals, type Signals } from './observability/signals.ts';
@@ -51,8 +60,9 @@ export async function createService(
   overrides: ServiceOverrides = {},
 ): Promise<Service> {
   const logger = overrides.logger ?? createLogger(config.logLevel);
-  const lifecycle = createLifecycle((name, error) =>
-    logger.error({ err: error, name }, 'could not be stopped cleanly'),
+  const lifecycle = createLifecycle(
+    (name, error) => logger.error({ err: error, name }, 'could not be stopped cleanly'),
+    (name, ms) => logger.debug({ name, ms: Math.round(ms) }, 'stopped'),
   );
   try {
     return await startService(config, overrides, logger, lifecycle);
@@ -98,8 +108,11 @@ async function startService(
   lifecycle.onRelease('log', log.close);
   checkMessageSize(config, log);
 
-  // Delivery and dead letters.
-  // (wired next)
+  // Delivery and dead letters: what cannot be delivered goes from the one to the other.
+  const deadLetters = createDeadLetterQueue(log);
+  if (config.roles.has('deliver')) {
+    await startDelivery({ config, log, signals, lifecycle, deadLetters });
+  }
 
   // The operators' port, then the doors.
   const admin = await openAdmin({
@@ -109,7 +122,8 @@ async function startService(
       text: await metrics.registry.metrics(),
       contentType: metrics.registry.contentType,
     }),
-    routes: () => {},
+    routes: (router) =>
+      router.service(DeadLetterService, createDeadLetterService(deadLetters, signals)),
   });
   lifecycle.onRelease('admin port', () => admin.close(adminGraceMs));
   const gate = config.roles.has('gate')
@@ -127,6 +141,58 @@ async function startService(
     embedded: server.embedded,
     stop: lifecycle.release,
   };
+}
+
+interface DeliveryParts {
+  readonly config: Config;
+  readonly log: Log;
+  readonly signals: Signals;
+  readonly lifecycle: Lifecycle;
+  readonly deadLetters: DeadLetterQueue;
+}
+
+async function startDelivery(parts: DeliveryParts): Promise<void> {
+  const { config, log, signals, lifecycle } = parts;
+  const destinations = config.destinations.map((destination) => destination.name);
+  const giveUp = createDeadLetterWriter({ log, signals });
+
+  const collector = createAdvisoryCollector({ log, signals, destinations, write: giveUp });
+  await collector.start();
+  lifecycle.onRelease('advisory collector', collector.stop);
+
+  for (const destinationConfig of config.destinations) {
+    const { name, type, settings } = destinationConfig;
+    const destination = await destinationTypeOf(type).create(name, settings);
+    lifecycle.onRelease(`destination ${name}`, () => destination.close());
+    const worker = createDeliveryWorker({
+      destinationConfig,
+      destination,
+      log,
+      signals,
+      giveUp,
+      eventBytesMax: config.limits.eventBytesMax,
+      stopGraceMs: config.shutdownGraceMs,
+    });
+    await worker.start();
+    lifecycle.onRelease(`worker of ${name}`, worker.stop);
+  }
+
+  const gauges = createDeadLetterGauges({ log, queue: parts.deadLetters, destinations, signals });
+  gauges.start();
+  lifecycle.onRelease('dead-letter gauges', gauges.stop);
+  const janitor = createJanitor({
+    log,
+    retentionMs: config.log.retentionMs,
+    destinations,
+    onTrouble: (error) => signals.trouble('janitor', error),
+  });
+  janitor.start();
+  lifecycle.onRelease('janitor', janitor.stop);
+}
+
+/** The configuration has named its type from this very list. */
+function destinationTypeOf(name: string): DestinationType {
+  return destinationTypes.find((type) => type.type === name)!;
 }
 
 /** A quorum of three survives one; more cost more than they bring (research: R5 is no safer here). */

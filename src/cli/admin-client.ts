@@ -1,4 +1,10 @@
-import { Code, ConnectError, createClient, type Client, type Interceptor } from '@connectrpc/connect';
+import {
+  Code,
+  ConnectError,
+  createClient,
+  type Client,
+  type Interceptor,
+} from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 
 import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
@@ -6,7 +12,9 @@ import { StartError } from '../errors.ts';
 
 /** Calls the admin port, and says in one sentence why it could not. */
 export interface AdminClient {
-  call<Answer>(work: (service: Client<typeof DeadLetterService>) => Promise<Answer>): Promise<Answer>;
+  call<Answer>(
+    work: (service: Client<typeof DeadLetterService>) => Promise<Answer>,
+  ): Promise<Answer>;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -39,9 +47,13 @@ export function connectAdmin(named: string | undefined, env: Environment): Admin
   };
 }
 
-/** HEADGATE_ADMIN_LISTEN is host:port, and may say "everywhere", which is no place to connect to. */
+/**
+ * HEADGATE_ADMIN_LISTEN is host:port, and may say "everywhere", which is no place to connect to.
+ */
 function adminUrl(text: string): string {
-  const url = text.includes('://') ? text : `http://${text.startsWith(':') ? `127.0.0.1${text}` : text}`;
+  const url = text.includes('://')
+    ? text
+    : `http://${text.startsWith(':') ? `127.0.0.1${text}` : text}`;
   if (!URL.canParse(url)) {
     throw new StartError('--admin is not a URL such as http://127.0.0.1:8081.');
   }

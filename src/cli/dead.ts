@@ -115,7 +115,9 @@ async function show(client: AdminClient, id: string, options: JsonOption): Promi
   print(JSON.stringify(value, undefined, options.json ? undefined : 2));
 }
 
-/** All ids are read before the first replay: what fails again is a new entry, and would be read too. */
+/**
+ * All ids are read before the first replay: what fails again is a new entry, and would be read too.
+ */
 async function replayAll(
   client: AdminClient,
   options: ReplayOptions,
@@ -126,7 +128,11 @@ async function replayAll(
     command.error(`error: this would replay ${total}; add --yes to do it`);
   }
   const { deadLetters } = await readAll(client, options, Number.POSITIVE_INFINITY);
-  await replayEach(client, deadLetters.map(({ id }) => id), options);
+  await replayEach(
+    client,
+    deadLetters.map(({ id }) => id),
+    options,
+  );
 }
 
 async function replayEach(

@@ -4,9 +4,12 @@ import { Command, CommanderError } from 'commander';
 
 import { StartError } from '../errors.ts';
 import type { CommandContext } from './command-context.ts';
+import { deadCommand } from './dead.ts';
 import { keysCommand } from './keys.ts';
+import { queryCommand } from './query.ts';
 import { schemasCheckCommand } from './schemas-check.ts';
 import { serveCommand } from './serve.ts';
+import { trackCommand } from './track.ts';
 
 /** What scripts can rely on: 0 done, 1 could not be done, 2 the command was not understood. */
 const exitFailed = 1;
@@ -22,10 +25,13 @@ function createProgram(context: CommandContext): Command {
     .showHelpAfterError('(add --help for what it takes)')
     .addHelpText('after', '\nExit codes: 0 done, 1 could not be done, 2 not understood.');
   program.addCommand(serveCommand(context));
+  program.addCommand(trackCommand(context));
+  program.addCommand(queryCommand(context));
   program.addCommand(
     new Command('schemas').description('the contracts of the events').addCommand(schemasCheckCommand()),
   );
   program.addCommand(keysCommand());
+  program.addCommand(deadCommand(context));
   exitByThrowing(program);
   return program;
 }

@@ -1,7 +1,7 @@
 import type { DeliveredStream, GiveUp } from '../event/delivery-attempt.ts';
 import { isJsonObject } from '../event/json.ts';
 import type { Log } from '../jetstream/log.ts';
-import { openPull, type Pull, type PulledMessage } from '../jetstream/pull.ts';
+import { flushSettled, openPull, type Pull, type PulledMessage } from '../jetstream/pull.ts';
 import { readMessage } from '../jetstream/read.ts';
 import { collectorSettings, ensureConsumer } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';
@@ -31,8 +31,9 @@ interface Advisory {
 
 /**
  * Writes the dead letters of events whose worker did not live to do so: it crashed or hung on the
- * event each time. The log then sends an advisory, and keeps it in ADVISORIES until it is acked here,
- * which is after the entry is stored. The entry has the id that the worker would have given it.
+ * event each time. The log then sends an advisory, and keeps it in ADVISORIES until it is acked
+ * here, which is after the entry is stored. The entry has the id that the worker would have given
+ * it.
  */
 export function createAdvisoryCollector(options: AdvisoryCollectorOptions): AdvisoryCollector {
   const { log, signals } = options;
@@ -78,7 +79,7 @@ export function createAdvisoryCollector(options: AdvisoryCollectorOptions): Advi
     await started?.catch(() => {});
     await pull?.stop();
     await Promise.allSettled(working);
-    if (pull !== undefined) await log.connection.flush().catch(() => {});
+    if (pull !== undefined) await flushSettled(log);
   };
   let started: Promise<void> | undefined;
   let stopped: Promise<void> | undefined;
@@ -118,6 +119,6 @@ function readAdvisory(payload: Uint8Array): Advisory | undefined {
     sequence,
     reason: String(type).endsWith('terminated')
       ? `the delivery was ended: ${String(reason ?? 'without a reason')}`
-      : `handed out ${String(deliveries)} times and never settled: its worker crashed or hung each time`,
+      : `handed out ${String(deliveries)} times and never settled: its worker crashed or hung`,
   };
 }

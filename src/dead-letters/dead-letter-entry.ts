@@ -14,21 +14,21 @@ export interface DeadMessage {
 }
 
 /**
- * Of a replayed event: its place in EVENTS, so that an entry written when it fails again is known as
- * the same event's.
+ * Of a replayed event: its place in EVENTS, so that an entry written when it fails again is known
+ * as the same event's.
  */
 export const originHeader = 'Headgate-Origin-Sequence';
 
 /**
- * The bytes of an event that is no JSON, in base64: such an event cannot be part of the entry's JSON,
- * and it must not be lost either.
+ * The bytes of an event that is no JSON, in base64: such an event cannot be part of the entry's
+ * JSON, and it must not be lost either.
  */
 export const rawEventHeader = 'Headgate-Raw-Event';
 
 /**
  * The id of an entry, under which writing it twice is harmless. With the replay's own place for an
- * event that came from REPLAY: JetStream remembers the id of the first entry long after that is gone,
- * and would drop the new one as its duplicate.
+ * event that came from REPLAY: JetStream remembers the id of the first entry long after that is
+ * gone, and would drop the new one as its duplicate.
  */
 export function deadLetterId(event: GivenUpEvent): string {
   const { destination, stream, message } = event;
@@ -78,7 +78,9 @@ export function encodeDeadLetter(
 /** What an event keeps on all its ways. */
 export const passedHeaders = ['Headgate-Correlation-Id', 'traceparent'];
 
-/** The event's own text goes in as it is: parsing and writing it again would change large numbers. */
+/**
+ * The event's own text goes in as it is: parsing and writing it again would change large numbers.
+ */
 function spliceEvent(fields: Record<string, unknown>, eventText: string | undefined): string {
   const text = JSON.stringify(fields);
   return eventText === undefined ? text : `${text.slice(0, -1)}${eventMark}${eventText}}`;

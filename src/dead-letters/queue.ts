@@ -55,6 +55,9 @@ export interface DeadLetterQueue {
 /** A token of a NATS subject that is a name, and no wildcard. */
 const namePattern = /^[A-Za-z0-9_-]+$/;
 
+/** A page ends early beyond this: 1,000 events of 256 KiB would be 256 MiB. */
+const pageBytesMax = 16 * 1024 * 1024;
+
 export function createDeadLetterQueue(log: Log): DeadLetterQueue {
   const index = createIndex(log);
 
@@ -66,7 +69,9 @@ export function createDeadLetterQueue(log: Log): DeadLetterQueue {
     return message;
   };
 
-  /** Deletes it once what follows from it is stored, so that a crash leaves both and never neither. */
+  /**
+   * Deletes it once what follows from it is stored, so that a crash leaves both and never neither.
+   */
   const remove = async (id: string, message: StoredMessage): Promise<void> => {
     await deleteMessage(log, 'DEAD', message.sequence);
     index.forget(id);
@@ -128,19 +133,22 @@ async function listPage(
 ): Promise<DeadLetterPage> {
   for (const name of [filter.destination, filter.eventName]) {
     // What is no name matches nothing; a wildcard in its place would match what was not asked for.
-    if (name !== '' && !namePattern.test(name)) return { deadLetters: [], nextPageToken: '', total: 0 };
+    if (name !== '' && !namePattern.test(name))
+      return { deadLetters: [], nextPageToken: '', total: 0 };
   }
   const subject = subjects.dead(tokenOf(filter.destination), tokenOf(filter.eventName));
   const deadLetters: DeadLetter[] = [];
   let last = pageToken === '' ? 0 : Number(pageToken);
   let more = false;
+  let bytes = 0;
   for await (const message of readMatching(log, 'DEAD', subject, last + 1)) {
-    if (deadLetters.length === pageSize) {
+    if (deadLetters.length === pageSize || bytes > pageBytesMax) {
       more = true;
       break;
     }
     deadLetters.push(decodeDeadLetter(message.payload));
     last = message.sequence;
+    bytes += message.payload.length;
   }
   const total = sum((await countBySubject(log, 'DEAD', subject)).values());
   return { deadLetters, nextPageToken: more ? String(last) : '', total };
@@ -148,8 +156,8 @@ async function listPage(
 
 /**
  * Where entries lie, by id. The stream has no such index, and a scan for each of ten thousand
- * replays would read it ten thousand times. Each look-up first reads what is new, so that entries of
- * other processes are found too. About 100 bytes an entry.
+ * replays would read it ten thousand times. Each look-up first reads what is new, so that entries
+ * of other processes are found too. About 100 bytes an entry.
  */
 function createIndex(log: Log) {
   const sequences = new Map<string, number>();

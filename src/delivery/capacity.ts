@@ -9,8 +9,8 @@ const heldBytesMax = 512 * 1024 * 1024;
  * `limits.event_bytes_max`) are 512 MiB in the worst case, and 2 MiB when events have 1 KiB.
  *
  * More than 2,048 gain nothing: at 100,000 events/s they are 20 ms of work, which is longer than a
- * batch and its acknowledgements take. Events that wait for their next attempt keep their places, so
- * fewer would let a handful of bad events hold up the rest.
+ * batch and its acknowledgements take. Events that wait for their next attempt keep their places,
+ * so fewer would let a handful of bad events hold up the rest.
  */
 export function ackPendingMax(eventBytesMax: number): number {
   return Math.min(2_048, Math.max(16, Math.floor(heldBytesMax / eventBytesMax)));
@@ -21,7 +21,10 @@ export function replayAckPendingMax(eventBytesMax: number): number {
   return Math.max(2, Math.floor(ackPendingMax(eventBytesMax) / 8));
 }
 
-/** How many messages a pull asks for ahead. 1,000 give 1.5 times the rate of 100 (docs/performance.md). */
+/**
+ * How many messages a pull asks for ahead. 1,000 give 1.5 times the rate of 100
+ * (docs/performance.md).
+ */
 export function pullMessagesMax(pending: number): number {
   return Math.min(1_000, pending);
 }
@@ -29,10 +32,10 @@ export function pullMessagesMax(pending: number): number {
 /**
  * How often the log hands an event out before it gives it up by an advisory.
  *
- * More than `retry.attempts`, because the log also counts what was no attempt: an event that was only
- * waiting in a worker when that was stopped or crashed. Without the spare ones five deployments under
- * load would make dead letters. The worker gives up at `retry.attempts`; the advisory is for the
- * event that takes its worker down each time.
+ * More than `retry.attempts`, because the log also counts what was no attempt: an event that was
+ * only waiting in a worker when that was stopped or crashed. Without the spare ones five
+ * deployments under load would make dead letters. The worker gives up at `retry.attempts`; the
+ * advisory is for the event that takes its worker down each time.
  */
 export function deliveriesMax(retry: RetryPolicy): number {
   return retry.attempts + spareDeliveries;
@@ -42,7 +45,8 @@ const spareDeliveries = 5;
 
 /**
  * How long a call of `deliver` may take: ten acknowledgement waits, 5 minutes by default. Then its
- * signal is aborted and its events are tried again: a call that hangs must not keep its slot for ever.
+ * signal is aborted and its events are tried again: a call that hangs must not keep its slot for
+ * ever.
  */
 export function deliverMsMax(ackWaitMs: number): number {
   return ackWaitMs * 10;

@@ -12,12 +12,12 @@ export interface BatchReport {
 }
 
 /**
- * Gives a batch to a destination and makes sure of one outcome per event: a throw, a wrong number of
- * outcomes and a call that outlasts its time count as `retry` of the whole batch with fault
+ * Gives a batch to a destination and makes sure of one outcome per event: a throw, a wrong number
+ * of outcomes and a call that outlasts its time count as `retry` of the whole batch with fault
  * `destination`. Never throws.
  *
- * `abort` ends the call with a `CutShort` as its reason. A destination that ignores its signal is no
- * longer waited for.
+ * `abort` ends the call with a `CutShort` as its reason. A destination that ignores its signal is
+ * no longer waited for.
  */
 export async function deliverBatch(
   destination: Destination,
@@ -38,8 +38,12 @@ export async function deliverBatch(
     outcomes = 'aborted';
   }
   if (outcomes === 'aborted') {
-    if ((signal.reason as CutShort) === 'stopping') return { outcomes: undefined, fault: undefined };
-    return { outcomes: retryAll(batch, 'the destination gave no outcome in time'), fault: undefined };
+    if ((signal.reason as CutShort) === 'stopping')
+      return { outcomes: undefined, fault: undefined };
+    return {
+      outcomes: retryAll(batch, 'the destination gave no outcome in time'),
+      fault: undefined,
+    };
   }
   if (!isComplete(outcomes, batch.length)) {
     const count = Array.isArray(outcomes) ? `${outcomes.length} outcomes` : 'no outcomes';

@@ -4,25 +4,24 @@ import type { Log } from '../jetstream/log.ts';
 import { openPull, type Pull, type PulledMessage } from '../jetstream/pull.ts';
 import { consumerSettings, ensureConsumer } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';
-import {
-  ackPendingMax,
-  deliveriesMax,
-  pullMessagesMax,
-  replayAckPendingMax,
-} from './capacity.ts';
+import { ackPendingMax, deliveriesMax, pullMessagesMax, replayAckPendingMax } from './capacity.ts';
 
 export interface OpenPullsOptions {
-  readonly config: DestinationConfig;
+  readonly destinationConfig: DestinationConfig;
   readonly log: Log;
   readonly signals: Signals;
   readonly eventBytesMax: number;
-  /** Must not throw: a throw ends the pull. */
-  readonly onMessage: (message: PulledMessage, stream: DeliveredStream) => void;
 }
 
-/** Pulls for a destination from EVENTS and from REPLAY, through a durable consumer on each. */
-export async function openPulls(options: OpenPullsOptions): Promise<Pull> {
-  const { config, log, signals, eventBytesMax } = options;
+/**
+ * Pulls for a destination from EVENTS and from REPLAY, through a durable consumer on each.
+ * `onMessage` must not throw: that would end the pull.
+ */
+export async function openPulls(
+  options: OpenPullsOptions,
+  onMessage: (message: PulledMessage, stream: DeliveredStream) => void,
+): Promise<Pull> {
+  const { destinationConfig: config, log, signals, eventBytesMax } = options;
   const pulls: Pull[] = [];
   const stop = async (): Promise<void> => {
     await Promise.allSettled(pulls.map((pull) => pull.stop()));
@@ -45,7 +44,7 @@ export async function openPulls(options: OpenPullsOptions): Promise<Pull> {
           stream,
           consumer: config.name,
           messagesMax: pullMessagesMax(pending[stream]),
-          onMessage: (message) => options.onMessage(message, stream),
+          onMessage: (message) => onMessage(message, stream),
           onTrouble: (text) => signals.trouble(`pulling for ${config.name} from ${stream}`, text),
         }),
       );

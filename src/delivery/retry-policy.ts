@@ -1,8 +1,8 @@
 import type { RetryPolicy } from '../config/config.ts';
 
 /**
- * How long to wait before the next attempt: full jitter, that is anywhere between now and the bound,
- * which doubles with each attempt. Events that failed together so come back apart
+ * How long to wait before the next attempt: full jitter, that is anywhere between now and the
+ * bound, which doubles with each attempt. Events that failed together so come back apart
  * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
  *
  * `attempt` is the one that failed, from 1. `notBeforeMs` is the destination's own word

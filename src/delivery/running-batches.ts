@@ -11,7 +11,9 @@ export interface RunningBatches {
   events(): Iterable<HeldEvent>;
   /** Ends calls that have lasted longer than so many ticks. */
   cutShort(ticksMax: number, tick: number): void;
-  /** Waits for all up to the grace, then ends them. Resolves to the events that may be unsettled. */
+  /**
+   * Waits for all up to the grace, then ends them. Resolves to the events that may be unsettled.
+   */
   drain(graceMs: number): Promise<HeldEvent[]>;
 }
 

@@ -2,7 +2,7 @@ import type { DestinationConfig } from '../config/config.ts';
 import type { Outcome } from '../destinations/destination.ts';
 import { eventNameOf, type DeliveryAttempt, type GiveUp } from '../event/delivery-attempt.ts';
 import type { Log } from '../jetstream/log.ts';
-import { encodeHeaders } from '../jetstream/publisher.ts';
+import { headerBlock } from '../jetstream/raw-publish.ts';
 import { subjects } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';
 import { deliveriesMax } from './capacity.ts';
@@ -18,8 +18,8 @@ export interface BatchTime {
 /** Tells the log what became of events. The only one that does. */
 export interface Settler {
   /**
-   * Settles each event of a batch as its outcome says. Resolves when the last one is; undefined when
-   * it already is, which is so when every event was delivered.
+   * Settles each event of a batch as its outcome says. Resolves when the last one is; undefined
+   * when it already is, which is so when every event was delivered.
    */
   settleBatch(
     batch: readonly HeldEvent[],
@@ -42,7 +42,9 @@ export interface SettlerOptions {
   readonly random: () => number;
 }
 
-/** The longest Retry-After that is honoured: it is a stranger's word, and the event keeps its place. */
+/**
+ * The longest Retry-After that is honoured: it is a stranger's word, and the event keeps its place.
+ */
 const notBeforeMsMax = 86_400_000;
 /** How soon a dead letter that could not be stored is tried again, with its event. */
 const giveUpRetryMs = 5_000;
@@ -67,7 +69,8 @@ export function createSettler(options: SettlerOptions): Settler {
     time: BatchTime,
   ): Promise<void> | undefined => {
     const unreadable = held.undecodable;
-    const reason = outcome.kind === 'retry' && unreadable !== undefined ? unreadable : outcome.reason;
+    const reason =
+      outcome.kind === 'retry' && unreadable !== undefined ? unreadable : outcome.reason;
     const final =
       outcome.kind === 'dead' || unreadable !== undefined || held.attempt >= config.retry.attempts;
     const attempt = describeAttempt(config.name, held, { ...time, reason, status: outcome.status });
@@ -133,7 +136,10 @@ function settle(held: HeldEvent, how: (held: HeldEvent) => void): void {
   tell(held, how);
 }
 
-/** A word to the log that cannot be said (the connection is closed) is one that was lost: it asks again. */
+/**
+ * A word to the log that cannot be said (the connection is closed) is one that was lost: it asks
+ * again.
+ */
 function tell(held: HeldEvent, how: (held: HeldEvent) => void): void {
   try {
     how(held);
@@ -158,7 +164,10 @@ function createGiveUp(options: SettlerOptions) {
       });
       settle(held, acknowledge);
     } catch (error) {
-      signals.trouble(`the dead letter ${config.name}:${held.sequence} (${stream}) is not stored`, error);
+      signals.trouble(
+        `the dead letter ${config.name}:${held.sequence} (${stream}) is not stored`,
+        error,
+      );
       if (held.attempt < deliveries) settle(held, (one) => one.message.nak(giveUpRetryMs));
       // The log will not hand it out again. Left alone it makes the max-deliver advisory, and the
       // collector writes the entry when DEAD takes one.
@@ -175,11 +184,12 @@ function createAttemptRecorder(options: SettlerOptions): (attempt: DeliveryAttem
     options.log.publish(
       'ATTEMPTS',
       subjects.attempt(destination, Number(sequence)),
-      encodeHeaders({ 'Nats-Msg-Id': `${destination}:${stream}:${sequence}:${attempt.attempt}` }),
+      headerBlock({ 'Nats-Msg-Id': `${destination}:${stream}:${sequence}:${attempt.attempt}` }),
       JSON.stringify(attempt),
       (_ack, error) => {
         // One line when it begins to fail, not one for each event of an outage.
-        if (error !== undefined && !failing) options.signals.trouble('ATTEMPTS takes no entries', error);
+        if (error !== undefined && !failing)
+          options.signals.trouble('ATTEMPTS takes no entries', error);
         failing = error !== undefined;
       },
     );

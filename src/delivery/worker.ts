@@ -3,7 +3,7 @@ import type { Destination } from '../destinations/destination.ts';
 import { eventNameOf, type DeliveredStream, type GiveUp } from '../event/delivery-attempt.ts';
 import { compileEventGlobs } from '../event/glob.ts';
 import type { Log } from '../jetstream/log.ts';
-import type { Pull, PulledMessage } from '../jetstream/pull.ts';
+import { flushSettled, type Pull, type PulledMessage } from '../jetstream/pull.ts';
 import type { Signals } from '../observability/signals.ts';
 import { deliverMsMax } from './capacity.ts';
 import { deliverBatch } from './deliver-batch.ts';
@@ -95,16 +95,14 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   const onTick = (): void => {
     tick += 1;
     running.cutShort(ticksMax, tick);
-    for (const events of [queue.values(), running.events()]) {
-      for (const held of events) settler.keep(held);
-    }
+    for (const held of [...queue.values(), ...running.events()]) settler.keep(held);
   };
 
   let timer: NodeJS.Timeout | undefined;
   let pulls: Pull | undefined;
   const start = async (): Promise<void> => {
     timer = setInterval(onTick, tickMs);
-    pulls = await openPulls({ config, log, signals, eventBytesMax: options.eventBytesMax, onMessage });
+    pulls = await openPulls(options, onMessage);
   };
 
   let started: Promise<void> | undefined;
@@ -115,8 +113,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     for (const held of queue.takeAll()) settler.handBack(held);
     for (const held of await running.drain(options.stopGraceMs)) settler.handBack(held);
     clearInterval(timer);
-    // What was said to the log may still lie in the client, whose connection may be closed next.
-    if (pulls !== undefined) await log.connection.flush().catch(() => {});
+    if (pulls !== undefined) await flushSettled(log);
   };
 
   let stopped: Promise<void> | undefined;

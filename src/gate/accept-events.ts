@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { eventIdOf, isUuid, messageIdOf } from '../event/event-id.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { JsonObject } from '../event/json.ts';
-import { encodeStoredEvent, type Acceptance, type StoredEvent } from '../event/stored-event.ts';
+import { encodeRequestPart, encodeStoredEvent, type StoredEvent } from '../event/stored-event.ts';
 import type { EventError, EventWarning, Verdict } from '../event/verdict.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { Admission } from './admission.ts';
@@ -27,9 +27,8 @@ export interface EventToStore {
   readonly source: string;
   readonly eventName: string;
   readonly messageId: string;
-  readonly eventId: string;
-  readonly correlationId: string;
-  readonly traceparent: string;
+  /** What `AcceptOptions.arrivalHeaders` made of the request. */
+  readonly arrivalHeaders: string;
   readonly payload: string;
 }
 
@@ -57,6 +56,8 @@ export interface AcceptOptions {
     readonly warnings: readonly EventWarning[];
     readonly schemaVersion: number;
   };
+  /** What the log keeps beside each event of a request; made once for all of them. */
+  readonly arrivalHeaders: (arrival: Arrival) => string;
   /** Calls back once the event is as safe as promised, or with why it may not be. */
   readonly store: (
     event: EventToStore,
@@ -76,6 +77,21 @@ export type AcceptEvents = (batch: IncomingBatch, arrival: Arrival) => Promise<V
 const noWarnings: readonly EventWarning[] = [];
 const noViolations = [] as const;
 
+/** One request on its way through. */
+interface Passage {
+  readonly options: AcceptOptions;
+  readonly batch: IncomingBatch;
+  readonly arrival: Arrival;
+  readonly arrivalHeaders: string;
+  readonly requestPart: string;
+  readonly startedAt: number;
+  readonly timestampMs: number;
+  readonly verdicts: Verdict[];
+  /** Events without a verdict yet. */
+  open: number;
+  readonly resolve: (verdicts: Verdict[]) => void;
+}
+
 /** The one path behind every door. */
 export function createAcceptEvents(options: AcceptOptions): AcceptEvents {
   const { admission } = options;
@@ -85,16 +101,20 @@ export function createAcceptEvents(options: AcceptOptions): AcceptEvents {
     if (room !== undefined) await room;
     try {
       return await new Promise<Verdict[]>((resolve) => {
-        const verdicts: Verdict[] = [];
-        verdicts.length = count;
-        let open = count;
-        batch.events.forEach((event, index) => {
-          acceptEvent(options, batch, event, index, arrival, (verdict) => {
-            verdicts[index] = verdict;
-            open -= 1;
-            if (open === 0) resolve(verdicts);
-          });
-        });
+        const { correlationId, traceparent } = arrival;
+        const passage: Passage = {
+          options,
+          batch,
+          arrival,
+          arrivalHeaders: options.arrivalHeaders(arrival),
+          requestPart: encodeRequestPart({ correlationId, traceparent, sentAt: batch.sentAt }),
+          startedAt: performance.now(),
+          timestampMs: Date.now(),
+          verdicts: Array.from<Verdict>({ length: count }),
+          open: count,
+          resolve,
+        };
+        for (let index = 0; index < count; index += 1) acceptEvent(passage, index);
       });
     } finally {
       admission.leave(count);
@@ -102,78 +122,77 @@ export function createAcceptEvents(options: AcceptOptions): AcceptEvents {
   };
 }
 
-function acceptEvent(
-  options: AcceptOptions,
-  batch: IncomingBatch,
-  sent: IncomingEvent,
-  index: number,
-  arrival: Arrival,
-  done: (verdict: Verdict) => void,
-): void {
+function acceptEvent(passage: Passage, index: number): void {
+  const { options, batch, arrival, timestampMs } = passage;
   const { source, maySend } = arrival.producer;
-  const timestampMs = Date.now();
+  const sent = batch.events[index]!;
   const event =
     batch.context === undefined ? sent : { ...sent, context: { ...batch.context, ...sent.context } };
-  const hasKey = isUuid(event.idempotencyKey);
-  const base = {
-    index,
-    idempotencyKey: event.idempotencyKey,
-    eventId: hasKey ? eventIdOf(source, event.idempotencyKey) : '',
-    timestampMs,
-    sequence: 0,
-    schemaVersion: 0,
-    error: undefined,
-    warnings: noWarnings,
-  };
+  const { idempotencyKey } = event;
+  const eventId = isUuid(idempotencyKey) ? eventIdOf(source, idempotencyKey) : '';
   const refused = event.fault === undefined && event.eventName !== '' && !maySend(event.eventName);
   const judgement = refused ? notAllowed : options.judge(event);
   const { warnings, schemaVersion } = judgement;
   let { error } = judgement;
   let payload = '';
   if (error === undefined) {
-    payload = encodeStoredEvent(event, acceptanceOf(base, batch, arrival, judgement));
+    const { requestPart } = passage;
+    const acceptance = { eventId, source, timestampMs, schemaVersion, warnings, requestPart };
+    payload = encodeStoredEvent(event, acceptance);
     error = tooLarge(payload, options.eventBytesMax);
   }
-  const finish = (verdict: Verdict): void => {
-    if (!batch.validateOnly) options.signals.eventJudged(source, event.eventName, verdict);
-    done(verdict);
+  const verdict: Verdict = {
+    index,
+    idempotencyKey,
+    eventId,
+    status: error === undefined ? 'accepted' : 'rejected',
+    timestampMs,
+    schemaVersion,
+    sequence: 0,
+    error,
+    warnings: error === undefined ? warnings : noWarnings,
   };
-  if (error !== undefined) {
-    const rejected: Verdict = { ...base, status: 'rejected', schemaVersion, error };
-    if (batch.validateOnly) finish(rejected);
-    else keepRejected(options, event, arrival, rejected, finish);
-    return;
+  if (batch.validateOnly) finish(passage, event, verdict);
+  else if (error === undefined) storeEvent(passage, event, verdict, payload);
+  else keepRejected(passage, event, verdict);
+}
+
+function finish(passage: Passage, event: IncomingEvent, verdict: Verdict): void {
+  if (!passage.batch.validateOnly) {
+    const { source } = passage.arrival.producer;
+    passage.options.signals.eventJudged(source, event.eventName, verdict);
   }
-  if (batch.validateOnly) {
-    finish({ ...base, status: 'accepted', schemaVersion, warnings });
-    return;
-  }
-  const startedAt = performance.now();
-  options.store(
-    {
-      source,
-      eventName: event.eventName,
-      messageId: messageIdOf(source, event.idempotencyKey),
-      eventId: base.eventId,
-      correlationId: arrival.correlationId,
-      traceparent: arrival.traceparent,
-      payload,
-    },
-    (ack, failure) => {
-      if (ack === undefined) {
-        finish({ ...base, status: 'retry', schemaVersion, error: notStored(failure) });
-        return;
-      }
-      const { sequence } = ack;
-      if (ack.duplicate) {
-        const verdict: Verdict = { ...base, status: 'duplicate', schemaVersion, sequence, warnings };
-        void describeDuplicate(options, event, verdict).then(finish);
-        return;
-      }
-      options.signals.eventPublished((performance.now() - startedAt) / 1000);
-      finish({ ...base, status: 'accepted', schemaVersion, sequence, warnings });
-    },
-  );
+  passage.verdicts[verdict.index] = verdict;
+  passage.open -= 1;
+  if (passage.open === 0) passage.resolve(passage.verdicts);
+}
+
+function storeEvent(
+  passage: Passage,
+  event: IncomingEvent,
+  verdict: Verdict,
+  payload: string,
+): void {
+  const { options, arrival, arrivalHeaders } = passage;
+  const { source } = arrival.producer;
+  const { eventName } = event;
+  const messageId = messageIdOf(source, event.idempotencyKey);
+  options.store({ source, eventName, messageId, arrivalHeaders, payload }, (ack, failure) => {
+    if (ack === undefined) {
+      const error = notStored(failure);
+      finish(passage, event, { ...verdict, status: 'retry', error, warnings: noWarnings });
+      return;
+    }
+    options.signals.eventPublished((performance.now() - passage.startedAt) / 1000);
+    const stored = verdict as { sequence: number };
+    stored.sequence = ack.sequence;
+    if (ack.duplicate) {
+      const duplicate: Verdict = { ...verdict, status: 'duplicate' };
+      void describeDuplicate(options, event, duplicate).then((described) =>
+        finish(passage, event, described),
+      );
+    } else finish(passage, event, verdict);
+  });
 }
 
 const notAllowed = {
@@ -187,24 +206,6 @@ const notAllowed = {
   warnings: noWarnings,
   schemaVersion: 0,
 } as const;
-
-function acceptanceOf(
-  base: { eventId: string; timestampMs: number },
-  batch: IncomingBatch,
-  arrival: Arrival,
-  judgement: { schemaVersion: number; warnings: readonly EventWarning[] },
-): Acceptance {
-  return {
-    eventId: base.eventId,
-    source: arrival.producer.source,
-    timestampMs: base.timestampMs,
-    schemaVersion: judgement.schemaVersion,
-    correlationId: arrival.correlationId,
-    traceparent: arrival.traceparent,
-    sentAt: batch.sentAt,
-    warnings: judgement.warnings,
-  };
-}
 
 /** A character is at most three bytes: most events are known to be small without counting. */
 function tooLarge(payload: string, eventBytesMax: number): EventError | undefined {
@@ -229,13 +230,8 @@ function notStored(failure: string): EventError {
 }
 
 /** A rejection is told only once its event is kept: until then the caller is the only one who has it. */
-function keepRejected(
-  options: AcceptOptions,
-  event: IncomingEvent,
-  arrival: Arrival,
-  verdict: Verdict,
-  finish: (verdict: Verdict) => void,
-): void {
+function keepRejected(passage: Passage, event: IncomingEvent, verdict: Verdict): void {
+  const { options, arrival } = passage;
   const rejected: EventToReject = {
     source: arrival.producer.source,
     eventName: event.eventName,
@@ -247,11 +243,11 @@ function keepRejected(
   };
   options.reject(rejected, (failure) => {
     if (failure === undefined) {
-      finish(verdict);
+      finish(passage, event, verdict);
       return;
     }
     options.signals.rejectedEventNotKept(arrival.correlationId, failure);
-    finish({ ...verdict, status: 'retry', error: notStored(failure) });
+    finish(passage, event, { ...verdict, status: 'retry', error: notStored(failure) });
   });
 }
 

@@ -25,6 +25,7 @@ import {
   TrackResponseSchema,
   TrackService,
 } from '../../gen/headgate/v1/track_service_pb.ts';
+import { ServiceError } from '../errors.ts';
 import type { Verdict } from '../event/verdict.ts';
 import type { Protocol, Rpc } from '../observability/metrics.ts';
 import type { Arrival } from './accept-events.ts';
@@ -35,12 +36,14 @@ import type { GateContext } from './gate-context.ts';
 import { createHealthService, type HealthState } from './health-service.ts';
 import type { GateRequest } from './read-body.ts';
 import { createReflection } from './reflection-service.ts';
+import { problem } from './rest-doors.ts';
+import { withDeadline } from './unary-rpc.ts';
 import { encodeBatchTrackResponse, encodeTrackResponse } from './verdict-proto.ts';
 
 /**
- * What connect-node serves: gRPC-Web, the rare forms of the two RPCs, health checking and
- * reflection. The RPCs are decoded, accepted and answered by the same code as in unary-rpc.ts; only
- * the framing is the library's.
+ * What connect-node serves: the JSON forms of gRPC and gRPC-Web, health checking and reflection.
+ * The RPCs are decoded, accepted and answered by the same code as in unary-rpc.ts; only the framing
+ * is the library's.
  */
 export interface ConnectDoors {
   readonly handle: (request: GateRequest, response: GateResponse) => void;
@@ -66,9 +69,10 @@ export function createConnectDoors(context: GateContext): ConnectDoors {
     routes,
     readMaxBytes: context.limits.requestBytesMax,
     jsonOptions: { ignoreUnknownFields: false },
-    fallback: (_request, response) => {
-      response.writeHead(404);
-      response.end();
+    fallback: (request, response) => {
+      const exchange = createExchange(request as GateRequest, response as GateResponse);
+      const error = new ServiceError('not_found', 'There is no RPC of this name here.');
+      problem(exchange, failureOfError(error), undefined);
     },
   });
   return {
@@ -115,7 +119,8 @@ async function answered<T>(
   try {
     const producer = context.authenticate(headers);
     const contentType = 'application/proto';
-    return await handle({ producer, correlationId, traceparent, door: protocol, contentType });
+    const arrival = { producer, correlationId, traceparent, door: protocol, contentType };
+    return await withDeadline(() => handle(arrival), handler.timeoutMs());
   } catch (error) {
     const connectError = error instanceof ConnectError ? error : refusal(context, correlationId, error);
     connectError.metadata.set('x-correlation-id', correlationId);

@@ -66,7 +66,7 @@ async function answerRequest(
   exchange: Exchange,
   call: UnaryCall,
 ): Promise<UnaryAnswer> {
-  const timeoutMs = readTimeout(headerOf(exchange, 'connect-timeout-ms'));
+  const timeoutMs = readTimeout(exchange.request.headers['connect-timeout-ms']);
   const version = headerOf(exchange, 'connect-protocol-version');
   if (version !== '' && version !== '1') {
     throw new ServiceError(
@@ -74,7 +74,7 @@ async function answerRequest(
       `connect-protocol-version must be "1": got "${version.slice(0, 20)}"`,
     );
   }
-  context.authenticate(exchange.request.headers);
+  const producer = context.authenticate(exchange.request.headers);
   const work = async (): Promise<UnaryAnswer> => {
     const sent = await context.bodies.read(exchange.request);
     const encoding = headerOf(exchange, 'content-encoding');
@@ -82,13 +82,14 @@ async function answerRequest(
       encoding === ''
         ? sent
         : await decompressBody(sent, encoding, context.limits.requestBytesMax);
-    return answerUnary(context, exchange, call, body);
+    return answerUnary(context, exchange, call, producer, body);
   };
-  return withDeadline(work(), timeoutMs);
+  return withDeadline(work, timeoutMs);
 }
 
-function readTimeout(text: string): number | undefined {
-  if (text === '') return undefined;
+function readTimeout(sent: string | string[] | undefined): number | undefined {
+  if (sent === undefined) return undefined;
+  const text = String(sent);
   if (/^\d{1,10}$/.test(text)) return Number(text);
   throw new ServiceError(
     'malformed_request',

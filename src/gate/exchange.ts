@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import type { Http2ServerResponse } from 'node:http2';
+import { constants, type Http2ServerResponse } from 'node:http2';
 
 import type { GateRequest } from './read-body.ts';
 
@@ -46,12 +46,20 @@ export function reply(
   if (response.headersSent || response.destroyed) return;
   headers['x-correlation-id'] = exchange.correlationId;
   headers['content-length'] = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-  const unread = !request.complete;
-  if (unread && request.httpVersionMajor === 1) headers['connection'] = 'close';
+  if (!request.complete && request.httpVersionMajor === 1) headers['connection'] = 'close';
+  cutOffWhenAnswered(exchange);
   // The two classes have the same method, under types that TypeScript cannot call as one.
   (response as ServerResponse).writeHead(status, headers);
-  if (unread) response.once('finish', () => stopReading(exchange));
   (response as ServerResponse).end(body);
+}
+
+/** Call before the answer is written: a request that was not read to its end ends with it. */
+export function cutOffWhenAnswered(exchange: Exchange): void {
+  const { request, response } = exchange;
+  if (request.complete) return;
+  // Over HTTP/2 the response's own 'finish' comes when the stream closes, which is what is waited for.
+  const answer = 'stream' in response ? response.stream : response;
+  answer.once('finish', () => stopReading(exchange));
 }
 
 /** Gives the caller a moment to read the answer before its upload is cut off. */
@@ -60,9 +68,15 @@ const lingerMs = 1000;
 function stopReading({ request }: Exchange): void {
   request.resume();
   if (request.complete) return;
-  const timer = setTimeout(() => request.destroy(), lingerMs);
+  const timer = setTimeout(() => cutOff(request), lingerMs);
   timer.unref();
   request.once('close', () => clearTimeout(timer));
+}
+
+/** Over HTTP/2 the one stream, without an error: RFC 9113 §8.1. */
+function cutOff(request: GateRequest): void {
+  if ('stream' in request) request.stream.close(constants.NGHTTP2_NO_ERROR);
+  else request.destroy();
 }
 
 /** Plain headers of a request; a pseudo-header of HTTP/2 is not one. */

@@ -25,7 +25,7 @@ export interface Gate {
 export async function openGate(
   config: Config,
   signals: Signals,
-  handed: Pick<AcceptOptions, 'judge' | 'store' | 'reject' | 'readStored'>,
+  handed: Pick<AcceptOptions, 'judge' | 'arrivalHeaders' | 'store' | 'reject' | 'readStored'>,
 ): Promise<Gate> {
   const { limits } = config;
   const admission = createAdmission({

@@ -1,43 +1,58 @@
 import type { Http2ServerResponse } from 'node:http2';
 
-import { ServiceError } from '../errors.ts';
-import { headerOf, type Exchange } from './exchange.ts';
+import { grpcCode, ServiceError } from '../errors.ts';
+import { cutOffWhenAnswered, headerOf, reply, type Exchange } from './exchange.ts';
 import { failureOfError, grpcStatusDetails, retryAfterSeconds, type Failure } from './failure.ts';
 import type { GateContext } from './gate-context.ts';
-import { CallerGone, decompressBody, knownEncodings } from './read-body.ts';
+import { CallerGone, decompressBody, findDecompress, knownEncodings } from './read-body.ts';
 import { answerUnary, withDeadline, type UnaryAnswer, type UnaryCall } from './unary-rpc.ts';
 
 /*
- * The unary form of gRPC: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+ * The unary form of gRPC: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, and of
+ * gRPC-Web, which has its trailers at the end of the body and so needs no HTTP/2:
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md
  */
 
 /** One byte of flags and four of length stand before every message. */
 const prefixBytes = 5;
 const compressedFlag = 1;
+const trailersFlag = 0x80;
+const canceled = 1;
+
+/** What https://grpc.github.io/grpc/core/md_doc_statuscodes.html has a status of its own for. */
+class ProtocolError extends ServiceError {
+  readonly grpc: number;
+
+  constructor(grpc: number, message: string) {
+    super('malformed_request', `protocol error: ${message}`);
+    this.grpc = grpc;
+  }
+}
 
 export async function handleGrpcUnary(
   context: GateContext,
   exchange: Exchange,
   call: UnaryCall,
 ): Promise<void> {
-  let grpcCode = 0;
+  let status = 0;
   try {
     const answer = await answerRequest(context, exchange, call);
     if (answer.failure === undefined) {
-      send(exchange, call, frameOf(answer.message as Buffer), { 'grpc-status': '0' });
+      send(exchange, call, frameOf(answer.message as Buffer, 0), { 'grpc-status': '0' });
     } else {
-      grpcCode = sendFailure(exchange, call, answer.failure);
+      status = sendFailure(exchange, call, answer.failure);
     }
   } catch (error) {
-    if (error instanceof CallerGone) grpcCode = 1;
+    if (error instanceof CallerGone) status = canceled;
     else {
       const failure = failureOfError(error);
       context.signals.requestFailed(failure.code, exchange.correlationId, error as Error);
-      grpcCode = sendFailure(exchange, call, failure);
+      const grpc = error instanceof ProtocolError ? error.grpc : failure.grpc;
+      status = sendFailure(exchange, call, { ...failure, grpc });
     }
   }
   const seconds = (performance.now() - exchange.startedAt) / 1000;
-  context.signals.requestAnswered(call.rpc, 'grpc', grpcCode, seconds);
+  context.signals.requestAnswered(call.rpc, call.door, status, seconds);
 }
 
 async function answerRequest(
@@ -45,36 +60,42 @@ async function answerRequest(
   exchange: Exchange,
   call: UnaryCall,
 ): Promise<UnaryAnswer> {
-  const timeoutMs = readTimeout(headerOf(exchange, 'grpc-timeout'));
-  context.authenticate(exchange.request.headers);
+  const timeoutMs = readTimeout(exchange.request.headers['grpc-timeout']);
+  // The key is looked at before the body: who may not send is not read.
+  const producer = context.authenticate(exchange.request.headers);
   const work = async (): Promise<UnaryAnswer> => {
     const body = await context.bodies.read(exchange.request);
     const message = await readMessage(exchange, body, context.limits.requestBytesMax);
-    return answerUnary(context, exchange, call, message);
+    return answerUnary(context, exchange, call, producer, message);
   };
-  return withDeadline(work(), timeoutMs);
+  return withDeadline(work, timeoutMs);
 }
 
 /** The one message of a unary request. */
 async function readMessage(exchange: Exchange, body: Buffer, bytesMax: number): Promise<Buffer> {
+  const encoding = headerOf(exchange, 'grpc-encoding');
+  // Refused even when this message is not compressed, so that the caller finds out at once.
+  const decompress = encoding === '' ? undefined : findDecompress(encoding);
   if (body.length === 0) {
-    throw new ServiceError('malformed_request', 'protocol error: missing message of a unary call');
+    throw new ProtocolError(grpcCode.unimplemented, 'a unary call has one message: got none');
   }
-  const length = body.length < prefixBytes ? -1 : body.readUInt32BE(1);
-  if (length === -1 || body.length < prefixBytes + length) {
-    throw new ServiceError('malformed_request', 'protocol error: the message is cut short');
+  const length = body.length < prefixBytes ? Infinity : body.readUInt32BE(1);
+  if (body.length < prefixBytes + length) {
+    throw new ProtocolError(grpcCode.invalidArgument, 'the message is cut short');
   }
   if (body.length > prefixBytes + length) {
-    throw new ServiceError('malformed_request', 'protocol error: a unary call has one message');
+    throw new ProtocolError(grpcCode.unimplemented, 'a unary call has one message: got more');
   }
   const flags = body[0]!;
   const message = body.subarray(prefixBytes);
   if (flags === 0) return message;
-  const encoding = headerOf(exchange, 'grpc-encoding');
-  if (flags !== compressedFlag || encoding === '' || encoding === 'identity') {
-    throw new ServiceError(
-      'malformed_request',
-      'protocol error: the message is marked as compressed, and grpc-encoding names no way',
+  if (flags !== compressedFlag) {
+    throw new ProtocolError(grpcCode.internal, `the message has the unknown flags ${flags}`);
+  }
+  if (decompress === undefined) {
+    throw new ProtocolError(
+      grpcCode.internal,
+      'the message is marked as compressed, and grpc-encoding does not tell how',
     );
   }
   return decompressBody(message, encoding, bytesMax);
@@ -89,8 +110,9 @@ const unitMs: Readonly<Record<string, number>> = {
   n: 0.000_001,
 };
 
-function readTimeout(text: string): number | undefined {
-  if (text === '') return undefined;
+function readTimeout(sent: string | string[] | undefined): number | undefined {
+  if (sent === undefined) return undefined;
+  const text = String(sent);
   const match = /^(\d{1,8})([HMSmun])$/.exec(text);
   if (match !== null) return Number(match[1]) * unitMs[match[2]!]!;
   throw new ServiceError(
@@ -99,9 +121,9 @@ function readTimeout(text: string): number | undefined {
   );
 }
 
-function frameOf(message: Buffer): Buffer {
+function frameOf(message: Buffer, flags: number): Buffer {
   const frame = Buffer.allocUnsafe(prefixBytes + message.length);
-  frame[0] = 0;
+  frame[0] = flags;
   frame.writeUInt32BE(message.length, 1);
   message.copy(frame, prefixBytes);
   return frame;
@@ -130,14 +152,27 @@ function send(
   frame: Buffer | undefined,
   trailers: Record<string, string>,
 ): void {
-  const response = exchange.response as Http2ServerResponse;
-  if (response.destroyed || response.headersSent) return;
-  response.addTrailers(trailers);
-  response.writeHead(200, {
+  const headers: Record<string, string> = {
     'content-type': call.contentType,
     'grpc-accept-encoding': knownEncodings,
-    'x-correlation-id': exchange.correlationId,
-  });
+  };
+  if (call.door === 'grpc_web') {
+    const end = frameOf(Buffer.from(trailerLines(trailers), 'latin1'), trailersFlag);
+    reply(exchange, 200, headers, frame === undefined ? end : Buffer.concat([frame, end]));
+    return;
+  }
+  const response = exchange.response as Http2ServerResponse;
+  if (response.destroyed || response.headersSent) return;
+  headers['x-correlation-id'] = exchange.correlationId;
+  cutOffWhenAnswered(exchange);
+  response.addTrailers(trailers);
+  response.writeHead(200, headers);
   if (frame === undefined) response.end();
   else response.end(frame);
+}
+
+function trailerLines(trailers: Record<string, string>): string {
+  return Object.entries(trailers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
 }

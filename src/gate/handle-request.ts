@@ -11,8 +11,13 @@ import type { UnaryRpc } from './unary-rpc.ts';
 
 const servicePrefix = '/headgate.v1.TrackService/';
 
-/** The content types that the unary doors speak; every other form goes to the Connect router. */
+/** What grpc-unary.ts speaks. Their JSON forms are rare and left to the Connect router. */
 const grpcTypes = new Set(['application/grpc', 'application/grpc+proto']);
+const grpcWebTypes = new Set(['application/grpc-web', 'application/grpc-web+proto']);
+const routerTypes = new Set(['application/grpc+json', 'application/grpc-web+json']);
+
+const rpcTypesShown =
+  'application/json or application/proto (Connect), application/grpc (over HTTP/2) or application/grpc-web';
 
 /** From the path of a request to its door. */
 export function createRequestHandler(context: GateContext, connect: ConnectDoors): RequestHandler {
@@ -22,46 +27,60 @@ export function createRequestHandler(context: GateContext, connect: ConnectDoors
     const url = request.url ?? '/';
     const query = url.indexOf('?');
     const path = query === -1 ? url : url.slice(0, query);
-    if (path.startsWith(servicePrefix)) {
-      const rpc = path.slice(servicePrefix.length);
-      if (request.method === 'POST' && (rpc === 'Track' || rpc === 'BatchTrack')) {
-        const exchange = createExchange(request, response);
-        if (enterUnary(context, exchange, rpc)) return;
-      }
-      connect.handle(request, response);
-      return;
-    }
-    if (path.startsWith('/grpc.')) {
-      connect.handle(request, response);
-      return;
-    }
     const exchange = createExchange(request, response);
-    if (path !== '/v1/track' && path !== '/v1/batch') {
+    if (path === '/v1/track' && request.method === 'POST') void handleRestTrack(context, exchange);
+    else if (path === '/v1/batch' && request.method === 'POST') void handleRestBatch(context, exchange);
+    else if (path.startsWith('/grpc.')) handToRouter(connect, exchange);
+    else if (!isDoor(path)) {
       refuse(exchange, 'not_found', `There is no door ${path.slice(0, 80)}. Events go to POST /v1/track.`);
     } else if (request.method !== 'POST') {
       refuse(exchange, 'method_not_allowed', `${path} takes POST.`);
-    } else if (path === '/v1/track') void handleRestTrack(context, exchange);
-    else void handleRestBatch(context, exchange);
+    } else enterRpc(context, connect, exchange, path.slice(servicePrefix.length) as UnaryRpc);
   };
 }
 
-/** False: a form that is left to the Connect router. */
-function enterUnary(context: GateContext, exchange: Exchange, rpc: UnaryRpc): boolean {
+const rpcPaths = new Set([`${servicePrefix}Track`, `${servicePrefix}BatchTrack`]);
+
+function isDoor(path: string): boolean {
+  return rpcPaths.has(path) || path === '/v1/track' || path === '/v1/batch';
+}
+
+function enterRpc(
+  context: GateContext,
+  connect: ConnectDoors,
+  exchange: Exchange,
+  rpc: UnaryRpc,
+): void {
   const contentType = headerOf(exchange, 'content-type');
-  if (grpcTypes.has(contentType) && exchange.request.httpVersionMajor === 2) {
-    void handleGrpcUnary(context, exchange, { rpc, codec: 'proto', door: 'grpc', contentType });
-    return true;
-  }
   const type = contentType.split(';', 1)[0]!.trim().toLowerCase();
-  if (type !== 'application/json' && type !== 'application/proto') return false;
-  const codec = type === 'application/json' ? 'json' : 'proto';
-  void handleConnectUnary(context, exchange, { rpc, codec, door: 'connect', contentType: type });
-  return true;
+  const isHttp2 = exchange.request.httpVersionMajor === 2;
+  if (grpcTypes.has(type) && isHttp2) {
+    void handleGrpcUnary(context, exchange, { rpc, codec: 'proto', door: 'grpc', contentType: type });
+  } else if (grpcWebTypes.has(type)) {
+    void handleGrpcUnary(context, exchange, { rpc, codec: 'proto', door: 'grpc_web', contentType: type });
+  } else if (type === 'application/json' || type === 'application/proto') {
+    const codec = type === 'application/json' ? 'json' : 'proto';
+    void handleConnectUnary(context, exchange, { rpc, codec, door: 'connect', contentType: type });
+  } else if (routerTypes.has(type)) handToRouter(connect, exchange);
+  else {
+    refuse(
+      exchange,
+      'unsupported_media_type',
+      `The content type "${type.slice(0, 60)}" is not taken here. Use ${rpcTypesShown}.`,
+    );
+  }
+}
+
+/** What the library answers by itself carries the correlation id too. */
+function handToRouter(connect: ConnectDoors, { request, response, correlationId }: Exchange): void {
+  request.headers['x-correlation-id'] = correlationId;
+  response.setHeader('x-correlation-id', correlationId);
+  connect.handle(request, response);
 }
 
 function refuse(
   exchange: Exchange,
-  code: 'not_found' | 'method_not_allowed',
+  code: 'not_found' | 'method_not_allowed' | 'unsupported_media_type',
   message: string,
 ): void {
   problem(exchange, failureOfError(new ServiceError(code, message)), undefined);

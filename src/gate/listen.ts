@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
@@ -36,6 +37,7 @@ const streamsMax = 1000;
 
 /** A connection that opened and has said nothing yet. */
 const firstBytesTimeoutMs = 10_000;
+const headersTimeoutMs = 15_000;
 
 /**
  * Listens for HTTP/1.1 and HTTP/2 on one port. With TLS the handshake tells which; in the clear the
@@ -45,7 +47,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const plain = http.createServer(
     {
       // A header block that dribbles in, and one that is huge, end here.
-      headersTimeout: Math.min(options.requestTimeoutMs, 15_000),
+      headersTimeout: Math.min(options.requestTimeoutMs, headersTimeoutMs),
       requestTimeout: options.requestTimeoutMs + 5_000,
       keepAliveTimeout: options.idleTimeoutMs,
       connectionsCheckingInterval: 1_000,
@@ -54,9 +56,11 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     options.handle,
   );
   plain.on('clientError', answerBadRequest);
+  // It never listens by itself; without this its connections are neither timed nor known to it.
+  plain.emit('listening');
   const sessions = new Set<http2.ServerHttp2Session>();
   const multiplexed = createHttp2(options, sessions);
-  const front = options.tls === undefined ? createFront(plain, multiplexed) : multiplexed;
+  const front = options.tls === undefined ? createFront(options, plain, multiplexed) : multiplexed;
   front.maxConnections = options.connectionsMax;
   const sockets = new Set<net.Socket>();
   front.on('connection', (socket: net.Socket) => {
@@ -116,9 +120,14 @@ function readTls(tls: { cert: string; key: string }): { cert: Buffer; key: Buffe
   }
 }
 
-function createFront(plain: http.Server, multiplexed: http2.Http2Server | http2.Http2SecureServer) {
+function createFront(
+  options: ListenOptions,
+  plain: http.Server,
+  multiplexed: http2.Http2Server | http2.Http2SecureServer,
+): net.Server {
+  const timeoutMs = Math.min(options.requestTimeoutMs, firstBytesTimeoutMs);
   return net.createServer((socket) => {
-    const timer = setTimeout(() => socket.destroy(), firstBytesTimeoutMs);
+    const timer = setTimeout(() => socket.destroy(), timeoutMs);
     socket.on('error', () => socket.destroy());
     socket.once('close', () => clearTimeout(timer));
     const seen: Buffer[] = [];
@@ -160,6 +169,7 @@ function answerBadRequest(error: NodeJS.ErrnoException, socket: net.Socket): voi
   });
   socket.end(
     `HTTP/1.1 ${status}\r\ncontent-type: application/problem+json\r\nconnection: close\r\n` +
+      `x-correlation-id: ${randomUUID()}\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

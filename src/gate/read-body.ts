@@ -146,14 +146,9 @@ export async function decompressBody(
   requestBytesMax: number,
 ): Promise<Buffer> {
   const name = encoding.trim().toLowerCase();
-  if (name === '' || name === 'identity') return body;
-  const decompress = Object.hasOwn(decompressors, name) ? decompressors[name] : undefined;
-  if (decompress === undefined) {
-    throw new ServiceError(
-      'unsupported_encoding',
-      `The encoding "${name.slice(0, 40)}" is not known here. Use one of ${knownEncodings}.`,
-    );
-  }
+  const decompress = findDecompress(name);
+  // Connect: "Servers must not attempt to decompress zero-length HTTP request content."
+  if (decompress === undefined || body.length === 0) return body;
   try {
     return await decompress(body, { maxOutputLength: requestBytesMax });
   } catch (cause) {
@@ -164,4 +159,15 @@ export async function decompressBody(
       cause,
     });
   }
+}
+
+/** Undefined: nothing to undo. Throws a ServiceError `unsupported_encoding` when it is not known. */
+export function findDecompress(encoding: string): Decompress | undefined {
+  const name = encoding.trim().toLowerCase();
+  if (name === '' || name === 'identity') return undefined;
+  if (Object.hasOwn(decompressors, name)) return decompressors[name];
+  throw new ServiceError(
+    'unsupported_encoding',
+    `The encoding "${name.slice(0, 40)}" is not known here. Use one of ${knownEncodings}.`,
+  );
 }

@@ -1,6 +1,7 @@
 import { ServiceError } from '../errors.ts';
 import type { Verdict } from '../event/verdict.ts';
 import type { Rpc } from '../observability/metrics.ts';
+import type { Producer } from './authenticate.ts';
 import { decodeBatchJson, decodeTrackConnect } from './decode-json.ts';
 import { decodeBatchProto, decodeTrackProto } from './decode-proto.ts';
 import type { Exchange } from './exchange.ts';
@@ -30,7 +31,7 @@ export type UnaryAnswer =
 export interface UnaryCall {
   readonly rpc: UnaryRpc;
   readonly codec: Codec;
-  readonly door: 'connect' | 'grpc';
+  readonly door: 'connect' | 'grpc' | 'grpc_web';
   readonly contentType: string;
 }
 
@@ -39,9 +40,9 @@ export async function answerUnary(
   context: GateContext,
   exchange: Exchange,
   call: UnaryCall,
+  producer: Producer,
   message: Buffer,
 ): Promise<UnaryAnswer> {
-  const producer = context.authenticate(exchange.request.headers);
   const verdicts = await context.accept(decodeRequest(context, call, message), {
     producer,
     correlationId: exchange.correlationId,
@@ -78,14 +79,25 @@ function encodeAnswer(call: UnaryCall, verdicts: Verdict[]): UnaryAnswer {
   };
 }
 
-/** Ends the wait at the caller's deadline. What is under way goes on: it may still be stored. */
-export function withDeadline<T>(work: Promise<T>, timeoutMs: number | undefined): Promise<T> {
-  if (timeoutMs === undefined) return work;
+/**
+ * Ends the wait at the caller's deadline. What is under way goes on: it may still be stored. Nothing
+ * is begun for a caller whose deadline has passed already.
+ */
+export function withDeadline<T>(
+  work: () => Promise<T>,
+  timeoutMs: number | undefined,
+): Promise<T> {
+  if (timeoutMs === undefined) return work();
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new ServiceError('deadline_exceeded', 'the operation timed out')),
-      Math.min(timeoutMs, 2 ** 31 - 1),
-    );
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
+    const expire = (): void =>
+      reject(new ServiceError('deadline_exceeded', 'the operation timed out'));
+    if (timeoutMs < 1) {
+      expire();
+      return;
+    }
+    const timer = setTimeout(expire, Math.min(timeoutMs, 2 ** 31 - 1));
+    work()
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer));
   });
 }

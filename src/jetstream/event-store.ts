@@ -2,19 +2,21 @@ import { decodeStoredEvent, type StoredEvent } from '../event/stored-event.ts';
 import type { EventError } from '../event/verdict.ts';
 import type { Log } from './log.ts';
 import type { PublishError, PublishFault } from './publish-error.ts';
-import { encodeHeaders } from './publisher.ts';
+import { headerBlock } from './raw-publish.ts';
 import { readMessage } from './read.ts';
 import { subjects, unplannedName } from './topology.ts';
 
 /** What the gate does with the log: gate/accept-events.ts asks for these functions. */
 export interface EventStore {
+  /** The header lines that all events of a request have. */
+  arrivalHeaders(arrival: { readonly correlationId: string; readonly traceparent: string }): string;
   store(
     event: {
       readonly source: string;
       readonly eventName: string;
       readonly messageId: string;
-      readonly correlationId: string;
-      readonly traceparent: string;
+      /** From `arrivalHeaders`: the same for all events of a request. */
+      readonly arrivalHeaders: string;
       readonly payload: string;
     },
     callback: (ack: { sequence: number; duplicate: boolean } | undefined, failure: string) => void,
@@ -45,16 +47,16 @@ const shownKeyMax = 128;
 
 export function createEventStore(log: Log, eventNames: ReadonlySet<string>): EventStore {
   return {
+    // Both are ASCII without line breaks by the time they are here: gate/exchange.ts.
+    arrivalHeaders: ({ correlationId, traceparent }) =>
+      `Headgate-Correlation-Id: ${correlationId}\r\n` +
+      (traceparent === '' ? '' : `traceparent: ${traceparent}\r\n`),
     store: (event, callback) => {
-      const headers: Record<string, string> = {
-        'Nats-Msg-Id': event.messageId,
-        'Headgate-Correlation-Id': event.correlationId,
-      };
-      if (event.traceparent !== '') headers['traceparent'] = event.traceparent;
       log.publish(
         'EVENTS',
         subjects.event(event.source, event.eventName),
-        encodeHeaders(headers),
+        // The id is a source and a UUID: nothing in it needs a second look.
+        `NATS/1.0\r\nNats-Msg-Id: ${event.messageId}\r\n${event.arrivalHeaders}\r\n`,
         event.payload,
         (ack, error) => callback(ack, error === undefined ? '' : describeFault(error)),
       );
@@ -80,7 +82,7 @@ export function createEventStore(log: Log, eventNames: ReadonlySet<string>): Eve
       log.publish(
         'REJECTED',
         subjects.rejected(event.source, name),
-        encodeHeaders(headers),
+        headerBlock(headers),
         whole ? original : original.subarray(0, bytesMax),
         (_ack, error) => callback(error === undefined ? undefined : describeFault(error)),
       );

@@ -42,27 +42,42 @@ export function createGroupCommit(streamDir: string): GroupCommit {
 
   const blockFile = (block: number): string => path.join(messagesDir, `${block}.blk`);
 
-  /** Syncs from the last known block upward. False: that block is gone, so look at all there are. */
+  /**
+   * Syncs from the last known block upward. False: that block is gone, so look at all there are.
+   *
+   * The newest block is looked up before anything is synced: a block is whole once it has a
+   * successor. Looked up afterwards, what was written to the old block between its sync and the
+   * rotation would never be synced (test/log/power-cut.test.ts lost up to 700 events a block so).
+   */
   const syncNewBlocks = async (): Promise<boolean> => {
-    if (!(await syncFile(blockFile(lastBlock)))) return false;
-    let block = lastBlock;
-    while (existsSync(blockFile(block + 1))) {
-      block += 1;
-      await syncFile(blockFile(block));
-    }
-    if (block > lastBlock) {
+    const first = lastBlock;
+    let newest = first;
+    while (existsSync(blockFile(newest + 1))) newest += 1;
+    if (!(await syncFile(blockFile(first)))) return false;
+    for (let block = first + 1; block <= newest; block += 1) await syncFile(blockFile(block));
+    if (newest > first) {
       await syncFolder(messagesDir);
-      lastBlock = block;
+      lastBlock = Math.max(lastBlock, newest);
     }
     return true;
   };
 
-  const syncEverything = async (): Promise<void> => {
+  const syncAllBlocks = async (): Promise<void> => {
     for (const block of blocksIn(messagesDir)) {
       await syncFile(blockFile(block));
       lastBlock = Math.max(lastBlock, block);
     }
     await syncFolder(messagesDir);
+  };
+
+  const syncEverything = async (): Promise<void> => {
+    if (failure !== undefined) throw failure;
+    try {
+      await syncAllBlocks();
+    } catch (error) {
+      failure = error as Error;
+      throw error;
+    }
   };
 
   const run = async (): Promise<void> => {
@@ -72,7 +87,7 @@ export function createGroupCommit(streamDir: string): GroupCommit {
       waiting = [];
       if (failure === undefined) {
         try {
-          if (lastBlock === 0 || !(await syncNewBlocks())) await syncEverything();
+          if (lastBlock === 0 || !(await syncNewBlocks())) await syncAllBlocks();
           commits += 1;
         } catch (error) {
           failure = error as Error;

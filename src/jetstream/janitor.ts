@@ -27,8 +27,8 @@ const cleanedStreams: readonly CleanedStream[] = ['EVENTS', 'REPLAY'];
 
 /**
  * A stream of events has no maximum age, because age would delete what a destination still waits
- * for. Instead, every minute: all that is older than the retention, and settled by every consumer of
- * the stream (those that no configuration names any more too), and no dead letter in the making.
+ * for. Instead, every minute: all that is older than the retention, and settled by every consumer
+ * of the stream (those that no configuration names any more too), and no dead letter in the making.
  *
  * The last message always stays: a purge of everything races with a publish (nats-server 2.14.0 to
  * 2.14.3 may then drop the new message).
@@ -49,7 +49,10 @@ export function createJanitor(options: JanitorOptions): Janitor {
 
   return {
     start: () => {
-      timer ??= setInterval(() => void run().catch(options.onTrouble), options.intervalMs ?? 60_000);
+      timer ??= setInterval(
+        () => void run().catch(options.onTrouble),
+        options.intervalMs ?? 60_000,
+      );
     },
     stop: async () => {
       clearInterval(timer);
@@ -90,15 +93,16 @@ async function firstUnsettled(
   for await (const consumer of options.log.manager.consumers.list(stream)) {
     missing.delete(consumer.name);
     const { num_pending: waiting, num_ack_pending: handedOut } = consumer;
-    if (handedOut > 0) {
-      first = Math.min(first, consumer.ack_floor.stream_seq + 1);
-    } else if (waiting > 0) {
-      // With nothing handed out, all that was delivered is settled. The ack floor may lag behind it:
-      // 2.14.0 does not move it past an event that was given up until the next one is acked.
-      first = Math.min(first, consumer.delivered.stream_seq + 1);
-    }
-    // Neither: it is done with all there was when `lastSequence` was read, though a consumer with a
-    // filter may have seen none of it.
+    // Done with all there was when `lastSequence` was read.
+    if (waiting + handedOut === 0) continue;
+    // With nothing handed out, all that was delivered is settled. The ack floor may lag behind it:
+    // 2.14.0 does not move it past an event that was given up until the next one is acked.
+    const settled = handedOut > 0 ? consumer.ack_floor.stream_seq : consumer.delivered.stream_seq;
+    // On REPLAY a consumer sees its destination's messages alone; those of others are not its to
+    // keep.
+    const subject = consumer.config.filter_subject ?? '>';
+    const next = await readNext(options.log, stream, settled + 1, subject);
+    if (next !== undefined) first = Math.min(first, next.sequence);
   }
   return missing.size > 0 ? 0 : first;
 }
@@ -134,7 +138,8 @@ async function firstDying(log: Log, stream: CleanedStream): Promise<number> {
     .info('ADVISORIES', collectorSettings.durable_name!)
     .catch(() => undefined);
   let first = Number.POSITIVE_INFINITY;
-  if (collector !== undefined && collector.num_pending + collector.num_ack_pending === 0) return first;
+  if (collector !== undefined && collector.num_pending + collector.num_ack_pending === 0)
+    return first;
   const from = (collector?.ack_floor.stream_seq ?? 0) + 1;
   for await (const { payload } of readMatching(log, 'ADVISORIES', '>', from)) {
     const advisory: unknown = JSON.parse(decoder.decode(payload));

@@ -8,19 +8,20 @@ import { connectToServer } from './connection.ts';
 import type { ServerAddress } from './embedded-server.ts';
 import { createGroupCommit, syncStreamDescription, type GroupCommit } from './group-commit.ts';
 import { PublishError } from './publish-error.ts';
-import { createPublisher, encodeHeaders, type PublishAck, type PublishCallback } from './publisher.ts';
+import { createPublisher, type PublishAck, type PublishCallback } from './publisher.ts';
+import { headerBlock } from './raw-publish.ts';
 import { ensureStreams, subjects, type StreamName, type TopologyOptions } from './topology.ts';
 
 /** The log: everything that Headgate keeps, behind one door. */
 export interface Log {
   /**
    * Stores a message and calls back once it is as safe as the durability mode promises: synced
-   * (`fsync`), held by a quorum (`replicated`), or written (`async`).
+   * (`fsync`), held by a quorum (`replicated`), or written (`async`). `headers`: `headerBlock`.
    */
   publish(
     stream: StreamName,
     subject: string,
-    headers: Uint8Array,
+    headers: string,
     payload: Uint8Array | string,
     callback: PublishCallback,
   ): void;
@@ -97,7 +98,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
 
   const store: Log['store'] = (stream, subject, headers, payload) =>
     new Promise((resolve, reject) => {
-      publish(stream, subject, encodeHeaders(headers), payload, (ack, error) => {
+      publish(stream, subject, headerBlock(headers), payload, (ack, error) => {
         if (ack === undefined) reject(error!);
         else resolve(ack);
       });

@@ -112,3 +112,18 @@ async function reportTrouble(
     if (troubles.has(status.type)) onTrouble(status.type);
   }
 }
+
+/** A server that is away does not hold up a stop. */
+const flushTimeoutMs = 1_000;
+
+/**
+ * Waits until the acks and naks that were said have left this process: they may still lie in the
+ * client, whose connection may be closed next. Never rejects; what is lost comes again.
+ */
+export async function flushSettled(log: Log): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, flushTimeoutMs);
+  log.connection.flush().then(resolve, () => resolve());
+  await promise;
+  clearTimeout(timer);
+}

@@ -116,7 +116,9 @@ export async function deleteMessage(
   await log.manager.streams.deleteMessage(stream, sequence, false);
 }
 
-/** How much of a stream a consumer has not settled yet; undefined when there is no such consumer. */
+/**
+ * How much of a stream a consumer has not settled yet; undefined when there is no such consumer.
+ */
 export async function pendingOf(
   log: Log,
   stream: StreamName,

@@ -1,0 +1,52 @@
+import { PublishError, publishErrorOf } from './publish-error.ts';
+import type { PublishAck } from './publisher.ts';
+
+const decoder = new TextDecoder();
+
+/**
+ * Reads the answer of a stream to a publish: `{"stream":"EVENTS", "seq":12}`, with `"duplicate":true`
+ * or an error in it. The ordinary one is read from its bytes; everything else as JSON.
+ */
+export function readAck(data: Uint8Array): PublishAck | PublishError {
+  // "No responders": an empty message with a 503 header. No stream takes this subject.
+  if (data.length === 0) return new PublishError('no_stream', 'no stream takes this subject');
+  const sequence = plainSequence(data);
+  if (sequence > 0) return { sequence, duplicate: false };
+  let ack: { seq?: number; duplicate?: boolean; error?: { err_code?: number; description?: string } };
+  try {
+    ack = JSON.parse(decoder.decode(data)) as typeof ack;
+  } catch {
+    return new PublishError('rejected', 'the acknowledgement is not JSON');
+  }
+  if (ack.error !== undefined || ack.seq === undefined) {
+    return publishErrorOf(ack.error?.err_code ?? 0, ack.error?.description ?? 'no sequence');
+  }
+  return { sequence: ack.seq, duplicate: ack.duplicate === true };
+}
+
+const quote = 0x22;
+const colon = 0x3a;
+const closingBrace = 0x7d;
+const zero = 0x30;
+const nine = 0x39;
+/** `"seq":` */
+const sequenceName = [quote, 0x73, 0x65, 0x71, quote, colon];
+
+/** The sequence where `"seq":<digits>` ends the answer; 0 where it does not. */
+function plainSequence(data: Uint8Array): number {
+  let at = data.length - 1;
+  if (data[at] !== closingBrace) return 0;
+  at -= 1;
+  let value = 0;
+  let place = 1;
+  while (at > 0 && data[at]! >= zero && data[at]! <= nine) {
+    value += (data[at]! - zero) * place;
+    place *= 10;
+    at -= 1;
+  }
+  for (let index = sequenceName.length - 1; index >= 0; index -= 1, at -= 1) {
+    if (data[at] !== sequenceName[index]) return 0;
+  }
+  // The description of an error may end in anything, but never in a number and a brace alone.
+  return data[1] === quote && data[2] === 0x73 ? value : 0;
+}
