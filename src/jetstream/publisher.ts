@@ -1,5 +1,6 @@
 import { createInbox, type Msg, type NatsConnection } from '@nats-io/nats-core';
 
+import { createAckTable } from './ack-table.ts';
 import { readAck } from './publish-ack.ts';
 import { PublishError } from './publish-error.ts';
 import { createRawSender, writeMessages, type OutgoingMessage } from './raw-publish.ts';
@@ -28,14 +29,6 @@ export interface Publisher {
   close(): void;
 }
 
-interface Waiting {
-  readonly callback: PublishCallback;
-  readonly deadline: number;
-}
-
-/** How often acknowledgements that never came are looked for: one timer for all of them. */
-const sweepIntervalMs = 250;
-
 /**
  * Publishes to JetStream over the core connection.
  *
@@ -53,61 +46,36 @@ export function createPublisher(
 ): Publisher {
   const inbox = `${createInbox()}.`;
   const send = createRawSender(connection);
-  // A Map keeps the order of insertion, and every message has the same time to live: the oldest
-  // deadline is always the first.
-  const waiting = new Map<number, Waiting>();
+  const table = createAckTable(options.timeoutMs);
   let queue: OutgoingMessage[] = [];
-  let nextToken = 1;
   let unavailable: PublishError | undefined;
-
-  const settle = (token: number, ack: PublishAck | undefined, error?: PublishError): void => {
-    const entry = waiting.get(token);
-    if (entry === undefined) return;
-    waiting.delete(token);
-    entry.callback(ack, error);
-  };
 
   const subscription = connection.subscribe(`${inbox}*`, {
     callback: (error: Error | null, message: Msg) => {
       if (error !== null) return;
       const token = Number.parseInt(message.subject.slice(inbox.length), 36);
-      const answer = readAck(message.data);
-      if (answer instanceof PublishError) settle(token, undefined, answer);
-      else settle(token, answer);
+      table.settle(token, readAck(message.data));
     },
   });
 
   const failAll = (error: PublishError): void => {
-    const failed = [...waiting.values()];
-    waiting.clear();
     queue = [];
-    for (const entry of failed) entry.callback(undefined, error);
+    table.failAll(error);
   };
 
   const drain = (): void => {
     const messages = queue;
     queue = [];
     const bytesMax = connection.info?.max_payload ?? 1024 * 1024;
-    for (const block of writeMessages(messages, inbox, bytesMax, (token) => {
+    const refuse = (token: number): void => {
       const text = `the message is larger than the ${bytesMax} bytes that NATS takes`;
-      settle(token, undefined, new PublishError('too_large', text));
-    })) {
-      send(block);
-    }
+      table.settle(token, new PublishError('too_large', text));
+    };
+    for (const block of writeMessages(messages, inbox, bytesMax, refuse)) send(block);
   };
 
-  const sweep = setInterval(() => {
-    const now = performance.now();
-    const text = `no acknowledgement within ${options.timeoutMs} ms`;
-    for (const [token, entry] of waiting) {
-      if (entry.deadline > now) break;
-      settle(token, undefined, new PublishError('timeout', text));
-    }
-  }, sweepIntervalMs);
-  sweep.unref();
-
   void followStatus(connection, (error) => {
-    // A permission error is about some messages; the others keep their places.
+    // A permission error is about some messages; the connection goes on.
     if (error?.fault !== 'permission') unavailable = error;
     if (error !== undefined) failAll(error);
   });
@@ -118,15 +86,13 @@ export function createPublisher(
         callback(undefined, unavailable);
         return;
       }
-      const token = nextToken;
-      nextToken = token === Number.MAX_SAFE_INTEGER ? 1 : token + 1;
-      waiting.set(token, { callback, deadline: performance.now() + options.timeoutMs });
+      const token = table.add(callback);
       if (queue.push({ subject, headers, payload, token }) === 1) setImmediate(drain);
     },
-    inFlight: () => waiting.size,
+    inFlight: table.size,
     close: () => {
       unavailable = new PublishError('closed', 'the publisher is closed');
-      clearInterval(sweep);
+      table.close();
       if (!connection.isClosed()) subscription.unsubscribe();
       failAll(unavailable);
     },

@@ -53,6 +53,17 @@ export interface TopologyOptions {
 
 type StreamSettings = Partial<StreamConfig> & { name: StreamName; subjects: string[] };
 
+/** Pointers to events that were given up; the log sends them once, on core NATS. */
+const advisories = {
+  name: 'ADVISORIES',
+  subjects: ['EVENTS', 'REPLAY'].flatMap((stream) => [
+    `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${stream}.*`,
+    `$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.${stream}.*`,
+  ]),
+  discard: DiscardPolicy.Old,
+  max_age: 14 * day,
+} as const;
+
 /**
  * Every stream that there is, as data. The sizes add up to less than `storageBytesMax`, because a
  * stream that meets a full disk freezes until the server restarts, while one that meets its own
@@ -62,7 +73,7 @@ export function streamSettings(options: TopologyOptions): StreamSettings[] {
   const total = options.storageBytesMax;
   const share = Math.floor(total * 0.08);
   const side = Math.min(gibibyte, share);
-  const advisories = Math.min(64 * mebibyte, Math.floor(total * 0.02));
+  const advisoryBytes = Math.min(64 * mebibyte, Math.floor(total * 0.02));
   const probe = mebibyte;
   const common = {
     storage: StorageType.File,
@@ -76,7 +87,7 @@ export function streamSettings(options: TopologyOptions): StreamSettings[] {
       name: 'EVENTS',
       subjects: ['headgate.events.>'],
       discard: DiscardPolicy.New,
-      max_bytes: total - side * 4 - advisories - probe * 2,
+      max_bytes: total - side * 4 - advisoryBytes - probe * 2,
       duplicate_window: options.dedupWindowMs * 1_000_000,
       deny_delete: true,
     },
@@ -96,19 +107,7 @@ export function streamSettings(options: TopologyOptions): StreamSettings[] {
       max_age: 7 * day,
       max_bytes: side,
     },
-    {
-      ...common,
-      name: 'ADVISORIES',
-      subjects: [
-        '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.EVENTS.*',
-        '$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.EVENTS.*',
-        '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.REPLAY.*',
-        '$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.REPLAY.*',
-      ],
-      discard: DiscardPolicy.Old,
-      max_age: 14 * day,
-      max_bytes: advisories,
-    },
+    { ...common, ...advisories, max_bytes: advisoryBytes },
     {
       ...common,
       name: 'DEAD',

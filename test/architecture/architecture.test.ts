@@ -1,0 +1,149 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const source = path.join(root, 'src');
+
+/** DESIGN's table: what each folder may import, besides itself. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  event: [],
+  config: ['errors'],
+  observability: ['event', 'errors', 'config'],
+  validation: ['event', 'errors'],
+  jetstream: ['event', 'errors', 'config', 'observability'],
+  gate: ['gen', 'event', 'errors', 'config', 'observability'],
+  delivery: ['event', 'errors', 'config', 'jetstream', 'destinations', 'observability'],
+  destinations: ['event', 'errors'],
+  'dead-letters': ['gen', 'event', 'errors', 'config', 'jetstream', 'observability'],
+};
+
+/** One folder alone speaks to each of these. */
+const owners: readonly (readonly [pattern: RegExp, folder: string])[] = [
+  [/^@nats-io\//, 'jetstream'],
+  [/^ajv/, 'validation'],
+  [/^prom-client$/, 'observability'],
+  [/^pino$/, 'observability'],
+  [/^@connectrpc\/connect-node$/, 'gate'],
+  [/^undici$/, 'destinations'],
+];
+
+interface SourceFile {
+  /** From src/: `gate/listen.ts`. */
+  readonly name: string;
+  readonly folder: string;
+  readonly text: string;
+  readonly imports: readonly string[];
+}
+
+function sourceFiles(): SourceFile[] {
+  return readdirSync(source, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !/\.(test|fixture)\.ts$/.test(name))
+    .map((name) => {
+      const text = readFileSync(path.join(source, name), 'utf8');
+      const imports = [...text.matchAll(/(?:from|import\()\s*'([^']+)'/g)].map((found) => found[1]!);
+      const folder = name.includes('/') ? name.split('/')[0]! : '';
+      return { name, folder, text, imports };
+    });
+}
+
+/** The folder of src/ (or `gen`, or a file of src/ itself) that a relative import leads to. */
+function targetOf(file: SourceFile, specifier: string): string {
+  const target = path.relative(root, path.resolve(source, path.dirname(file.name), specifier));
+  const [top, second] = target.split(path.sep);
+  return top === 'src' ? second!.replace(/\.ts$/, '') : top!;
+}
+
+const files = sourceFiles();
+
+describe('the stages', () => {
+  it('are the folders of src/, and no others', () => {
+    const folders = readdirSync(source, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
+    expect(new Set(folders)).toEqual(new Set([...Object.keys(mayImport), 'cli']));
+  });
+
+  it('import in one direction', () => {
+    const broken: string[] = [];
+    for (const file of files) {
+      const allowed = mayImport[file.folder];
+      if (allowed === undefined) continue;
+      for (const specifier of file.imports.filter((each) => each.startsWith('.'))) {
+        const target = targetOf(file, specifier);
+        if (target !== file.folder && !allowed.includes(target)) {
+          broken.push(`${file.name} imports ${target}`);
+        }
+      }
+    }
+    expect(broken).toEqual([]);
+  });
+
+  it('have each outside library in one place', () => {
+    const broken: string[] = [];
+    for (const file of files.filter(({ folder }) => folder !== 'cli')) {
+      for (const specifier of file.imports) {
+        const owner = owners.find(([pattern]) => pattern.test(specifier));
+        if (owner !== undefined && owner[1] !== file.folder) {
+          broken.push(`${file.name} imports ${specifier}`);
+        }
+      }
+    }
+    expect(broken).toEqual([]);
+  });
+});
+
+describe('one place for each', () => {
+  it('of ack, nak, term and working: delivery settles in settle.ts alone', () => {
+    const broken = files
+      .filter(({ folder, name }) => folder === 'delivery' && name !== 'delivery/settle.ts')
+      .filter(({ text }) => /\.(ack|nak|term)\(/.test(text))
+      .map(({ name }) => name);
+    expect(broken).toEqual([]);
+  });
+
+  it('of process.env: the two entries', () => {
+    const broken = files
+      .filter(({ name }) => name !== 'main.ts' && name !== 'cli/main.ts')
+      .filter(({ text }) => /process\.env\b/.test(text))
+      .map(({ name }) => name);
+    expect(broken).toEqual([]);
+  });
+});
+
+describe('files', () => {
+  it('have no drawers among them', () => {
+    const drawer = /^(utils?|helpers?|common|lib|types|interfaces|misc|shared)$/;
+    const broken = files
+      .map(({ name }) => name)
+      .filter((name) => name.split('/').some((part) => drawer.test(part.replace(/\.ts$/, ''))));
+    expect(broken).toEqual([]);
+  });
+
+  it('are named in kebab-case', () => {
+    const broken = files
+      .map(({ name }) => path.basename(name, '.ts'))
+      .filter((name) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name));
+    expect(broken).toEqual([]);
+  });
+
+  it('do no work when they are imported', async () => {
+    const before = process.getActiveResourcesInfo().length;
+    for (const { name } of files) {
+      // The entries run on import, and a worker thread's file runs in a thread alone.
+      if (/(^|\/)main\.ts$|sqlite-writer\.ts$/.test(name)) continue;
+      await import(path.join(source, name));
+    }
+    expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(before);
+  });
+});
+
+describe('the top level', () => {
+  it('has what the layout says', () => {
+    for (const name of ['proto', 'gen', 'schemas', 'docs', 'deploy', 'examples', 'bench']) {
+      expect(existsSync(path.join(root, name)), name).toBe(true);
+    }
+  });
+});
