@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { formatAddress } from '../config/address.ts';
 import { readConfig } from '../config/read-config.ts';
 import { destinationTypes } from '../destinations/registry.ts';
+import { prepareRuntime } from '../runtime.ts';
 import { createService, type Service } from '../service.ts';
 import type { CommandContext } from './command-context.ts';
 
@@ -30,6 +31,7 @@ Example:
 const sameSignalMs = 1000;
 
 async function serve(context: CommandContext, configFile: string | undefined): Promise<void> {
+  prepareRuntime();
   const config = readConfig({
     env: context.env,
     configFile,

@@ -106,7 +106,7 @@ function readEvent(reader: WireReader, draft: EventDraft): void {
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     switch (tag) {
       case (1 << 3) | bytes:
-        draft.eventName = reader.string();
+        draft.eventName = reader.name();
         break;
       case (2 << 3) | bytes:
         draft.userId = reader.string();
@@ -203,7 +203,7 @@ function readStruct(
     let name = '';
     let value: JsonValue = null;
     for (let part = reader.tag(); part !== 0; part = reader.tag()) {
-      if (part === ((1 << 3) | bytes)) name = reader.string();
+      if (part === ((1 << 3) | bytes)) name = reader.name();
       else if (part === ((2 << 3) | bytes)) value = readValue(reader, depth + 1, draft);
       else reader.skip(part);
     }

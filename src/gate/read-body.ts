@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, zstdDecompress, type ZlibOptions } from 'node:zlib';
 
 import { ServiceError } from '../errors.ts';
+import { createUploadWatch } from './upload-watch.ts';
 
 export type GateRequest = IncomingMessage | Http2ServerRequest;
 
@@ -28,32 +29,10 @@ export interface BodyReaderOptions {
   readonly bufferedBytesMax: number;
 }
 
-interface Reading {
-  readonly deadline: number;
-  readonly fail: (error: Error) => void;
-}
-
-/** How often uploads that take too long are looked for: one timer for all of them. */
-const sweepIntervalMs = 500;
-
 export function createBodyReader(options: BodyReaderOptions): BodyReader {
   const { requestBytesMax, requestTimeoutMs, bufferedBytesMax } = options;
-  const readings = new Set<Reading>();
+  const watch = createUploadWatch(requestTimeoutMs);
   let buffered = 0;
-
-  const sweep = setInterval(() => {
-    const now = performance.now();
-    for (const reading of readings) {
-      if (reading.deadline > now) break;
-      reading.fail(
-        new ServiceError(
-          'request_timeout',
-          `The body did not arrive within ${requestTimeoutMs} ms (limits.request_timeout).`,
-        ),
-      );
-    }
-  }, sweepIntervalMs);
-  sweep.unref();
 
   const read = (request: GateRequest): Promise<Buffer> =>
     new Promise((resolve, reject) => {
@@ -68,15 +47,14 @@ export function createBodyReader(options: BodyReaderOptions): BodyReader {
       const finish = (): boolean => {
         if (done) return false;
         done = true;
-        readings.delete(reading);
+        watch.leave(upload);
         buffered -= size;
         return true;
       };
       const fail = (error: Error): void => {
         if (finish()) reject(error);
       };
-      const reading: Reading = { deadline: performance.now() + requestTimeoutMs, fail };
-      readings.add(reading);
+      const upload = watch.enter(fail);
       request.on('data', (chunk: Buffer) => {
         if (done) return;
         chunks.push(chunk);
@@ -105,7 +83,7 @@ export function createBodyReader(options: BodyReaderOptions): BodyReader {
       request.on('close', cutShort);
     });
 
-  return { read, close: () => clearInterval(sweep) };
+  return { read, close: watch.close };
 }
 
 function contentLengthOf(request: GateRequest): number {

@@ -14,50 +14,84 @@ export interface AckTable {
 /** How often acknowledgements that never came are looked for: one timer for all of them. */
 const sweepIntervalMs = 250;
 
-interface Waiting {
-  readonly callback: PublishCallback;
-  readonly deadline: number;
-}
+/** A power of two, so that a number finds its place by its low bits. */
+const placesAtFirst = 1024;
 
-/** Every callback is called once: by its acknowledgement, by the sweep after `timeoutMs`, or by `failAll`. */
+/**
+ * Every callback is called once: by its acknowledgement, by the sweep after `timeoutMs`, or by
+ * `failAll`.
+ *
+ * A ring of places, numbered on for ever. Acknowledgements come nearly in order, so it is about as
+ * long as what is in flight; finding a place is one operation, where a Map would hash, and grow anew
+ * as it churns.
+ */
 export function createAckTable(timeoutMs: number): AckTable {
-  // A Map keeps the order of insertion, and everybody waits equally long: the oldest deadline is
-  // always the first.
-  const waiting = new Map<number, Waiting>();
-  let nextToken = 1;
+  let callbacks: (PublishCallback | undefined)[] = emptyPlaces(placesAtFirst);
+  let deadlines = new Float64Array(placesAtFirst);
+  /** Everything before it is settled. */
+  let oldest = 1;
+  let next = 1;
+  let open = 0;
+
+  const grow = (): void => {
+    const length = callbacks.length;
+    const largerCallbacks = emptyPlaces(length * 2);
+    const largerDeadlines = new Float64Array(length * 2);
+    for (let token = oldest; token < next; token += 1) {
+      largerCallbacks[token & (length * 2 - 1)] = callbacks[token & (length - 1)];
+      largerDeadlines[token & (length * 2 - 1)] = deadlines[token & (length - 1)]!;
+    }
+    callbacks = largerCallbacks;
+    deadlines = largerDeadlines;
+  };
+
+  /** Undefined: nobody waits under this number, or no longer. */
+  const take = (token: number): PublishCallback | undefined => {
+    if (!(token >= oldest && token < next)) return undefined;
+    const place = token & (callbacks.length - 1);
+    const callback = callbacks[place];
+    if (callback === undefined) return undefined;
+    callbacks[place] = undefined;
+    open -= 1;
+    while (oldest < next && callbacks[oldest & (callbacks.length - 1)] === undefined) oldest += 1;
+    return callback;
+  };
 
   const settle = (token: number, answer: PublishAck | PublishError): void => {
-    const entry = waiting.get(token);
-    if (entry === undefined) return;
-    waiting.delete(token);
-    if (answer instanceof PublishError) entry.callback(undefined, answer);
-    else entry.callback(answer, undefined);
+    const callback = take(token);
+    if (answer instanceof PublishError) callback?.(undefined, answer);
+    else callback?.(answer, undefined);
   };
 
   const sweep = setInterval(() => {
     const now = performance.now();
-    const late = new PublishError('timeout', `no acknowledgement within ${timeoutMs} ms`);
-    for (const [token, entry] of waiting) {
-      if (entry.deadline > now) break;
-      settle(token, late);
+    while (oldest < next && deadlines[oldest & (callbacks.length - 1)]! <= now) {
+      settle(oldest, new PublishError('timeout', `no acknowledgement within ${timeoutMs} ms`));
     }
   }, sweepIntervalMs);
   sweep.unref();
 
   return {
     add: (callback) => {
-      const token = nextToken;
-      nextToken = token === Number.MAX_SAFE_INTEGER ? 1 : token + 1;
-      waiting.set(token, { callback, deadline: performance.now() + timeoutMs });
+      if (next - oldest === callbacks.length) grow();
+      const token = next;
+      next += 1;
+      open += 1;
+      const place = token & (callbacks.length - 1);
+      callbacks[place] = callback;
+      deadlines[place] = performance.now() + timeoutMs;
       return token;
     },
     settle,
     failAll: (error) => {
-      const failed = [...waiting.values()];
-      waiting.clear();
-      for (const entry of failed) entry.callback(undefined, error);
+      // What a callback adds while it is told is not failed with the others.
+      for (let token = oldest, end = next; token < end; token += 1) settle(token, error);
     },
-    size: () => waiting.size,
+    size: () => open,
     close: () => clearInterval(sweep),
   };
+}
+
+function emptyPlaces(length: number): (PublishCallback | undefined)[] {
+  return Array.from({ length });
 }

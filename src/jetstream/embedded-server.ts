@@ -1,6 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -10,7 +19,14 @@ import { stopOrphan, rememberServer } from './orphaned-server.ts';
 /** The largest message: a rejected request is kept whole, and a request body is at most 4 MiB. */
 const payloadBytesMax = 8 * 1024 * 1024;
 
-const startTimeoutMs = 30_000;
+/**
+ * nats-server reads its store before it listens: everything of the dedup window, and what it had
+ * not written its index of. 1,500,000 events of 1 KB took 4.5 s here, so 10 minutes of 10,000 a
+ * second take about 20 s; this leaves room for thirty times that.
+ */
+const startTimeoutMs = 600_000;
+/** How often a start that takes long is told of. */
+const slowStartMs = 10_000;
 const restartDelayMs = 200;
 /** How long nats-server gets to write its state before it is killed. */
 const stopTimeoutMs = 10_000;
@@ -38,6 +54,8 @@ export interface EmbeddedServerOptions {
   readonly storageBytesMax: number;
   /** Called when the server ended by itself and is being started again. */
   readonly onRestart: (reason: string) => void;
+  /** Called every ten seconds in which the server is still reading its store. */
+  readonly onSlowStart?: (waitedMs: number) => void;
 }
 
 /**
@@ -51,8 +69,9 @@ export interface EmbeddedServerOptions {
  * States: starting -> running -> (ended -> starting)* -> stopping -> stopped. `stop` is safe in each.
  */
 export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
-  const { storeDir } = options;
-  mkdirSync(storeDir, { recursive: true });
+  mkdirSync(options.storeDir, { recursive: true });
+  // An orphan is known by this name, and the data directory may have several.
+  const storeDir = realpathSync(options.storeDir);
   await stopOrphan(storeDir);
 
   const password = randomBytes(24).toString('base64url');
@@ -66,8 +85,14 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
     writeConfig(configFile, { port, password, storeDir, logFile, bytes: options.storageBytesMax });
     const started = spawnServer(options.binary, configFile, storeDir);
     child = started;
-    port = await readPort(started, storeDir, logFile);
-    rememberServer(storeDir, started.pid!, options.binary);
+    try {
+      if (started.pid !== undefined) rememberServer(storeDir, started.pid, options.binary);
+      port = await readPort(started, storeDir, logFile, options.onSlowStart);
+    } catch (error) {
+      // One that is late is still on the store: another beside it would destroy that.
+      await endChild(started, 'SIGKILL');
+      throw error;
+    }
     started.once('exit', (code, signal) => {
       if (stopping) return;
       options.onRestart(`nats-server ended by itself (${signal ?? `code ${code}`})`);
@@ -88,11 +113,13 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
     }
   };
 
+  // A second Ctrl-C, or a fault that nobody caught: this process ends without `stop`.
+  const stopWithUs = (): void => void child?.kill('SIGINT');
+  process.once('exit', stopWithUs);
   try {
     await launch();
   } catch (error) {
-    stopping = true;
-    child?.kill('SIGKILL');
+    process.removeListener('exit', stopWithUs);
     throw error;
   }
   const address = { servers: [`127.0.0.1:${port}`], user: 'headgate', password };
@@ -107,7 +134,9 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
     streamsDir: path.join(storeDir, 'jetstream', '$G', 'streams'),
     stop: async () => {
       stopping = true;
-      if (child !== undefined) await stopChild(child);
+      // SIGTERM would drain clients first; SIGINT stops it at once with its state written.
+      if (child !== undefined) await endChild(child, 'SIGINT');
+      process.removeListener('exit', stopWithUs);
       rmSync(path.join(storeDir, 'client.json'), { force: true });
     },
   };
@@ -154,19 +183,30 @@ function spawnServer(binary: string, configFile: string, storeDir: string): Chil
 }
 
 /** Waits for the file in which nats-server tells its ports, which it writes when it is listening. */
-async function readPort(child: ChildProcess, storeDir: string, logFile: string): Promise<number> {
+async function readPort(
+  child: ChildProcess,
+  storeDir: string,
+  logFile: string,
+  onSlowStart: (waitedMs: number) => void = () => {},
+): Promise<number> {
   let ended: string | undefined;
   child.once('error', (error) => (ended = error.message));
   child.once('exit', (code, signal) => (ended = signal ?? `code ${code}`));
   const portsFile = path.join(storeDir, `nats-server_${child.pid}.ports`);
-  const deadline = performance.now() + startTimeoutMs;
-  while (ended === undefined && performance.now() < deadline) {
+  const startedAt = performance.now();
+  let told = 0;
+  while (ended === undefined && performance.now() < startedAt + startTimeoutMs) {
     if (existsSync(portsFile)) {
       const ports = JSON.parse(readFileSync(portsFile, 'utf8') || '{}') as { nats?: string[] };
       const url = ports.nats?.[0];
       if (url !== undefined) return Number(new URL(url).port);
     }
     await sleep(20);
+    const waitedMs = performance.now() - startedAt;
+    if (waitedMs > (told + 1) * slowStartMs) {
+      told += 1;
+      onSlowStart(told * slowStartMs);
+    }
   }
   const output = path.join(storeDir, 'nats-server.out');
   const last = lastFault(output) ?? lastFault(logFile) ?? 'it did not tell its port';
@@ -181,11 +221,10 @@ function lastFault(file: string): string | undefined {
   return lines.findLast((line) => /\[(?:FTL|ERR)\]|nats-server:/.test(line))?.trim();
 }
 
-async function stopChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+async function endChild(child: ChildProcess, signal: 'SIGINT' | 'SIGKILL'): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  // SIGTERM would drain clients first; SIGINT stops it at once with its state written.
-  child.kill('SIGINT');
+  child.kill(signal);
   const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
   await ended;
   clearTimeout(timer);

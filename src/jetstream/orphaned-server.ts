@@ -7,7 +7,7 @@ import { StartError } from '../errors.ts';
 
 const stopTimeoutMs = 10_000;
 
-/** Writes down which process serves this store, so that the next start can find an orphan. */
+/** Writes down which process serves this store: for the next start, and for people. */
 export function rememberServer(storeDir: string, processId: number, binary: string): void {
   writeFileSync(path.join(storeDir, 'nats-server.json'), JSON.stringify({ processId, binary }));
 }
@@ -16,15 +16,17 @@ export function rememberServer(storeDir: string, processId: number, binary: stri
  * Stops the nats-server that an earlier Headgate left behind on this store when it was killed: two
  * servers on one store would destroy it. The process is stopped only when its own command line names
  * this store, because process ids are used again.
+ *
+ * `storeDir` is the real path, as the orphan was given it.
  */
 export async function stopOrphan(storeDir: string): Promise<void> {
   const configFile = path.join(storeDir, 'nats-server.conf');
   for (const processId of candidates(storeDir)) {
-    if (!commandLineOf(processId).includes(configFile)) continue;
-    process.kill(processId, 'SIGINT');
+    if (!serves(processId, configFile)) continue;
+    signal(processId, 'SIGINT');
     const deadline = performance.now() + stopTimeoutMs;
-    while (commandLineOf(processId).includes(configFile)) {
-      if (performance.now() > deadline) process.kill(processId, 'SIGKILL');
+    while (serves(processId, configFile)) {
+      if (performance.now() > deadline) signal(processId, 'SIGKILL');
       if (performance.now() > deadline + stopTimeoutMs) {
         throw new StartError(
           `A nats-server of an earlier run (process ${processId}) does not stop. Stop it, then start again.`,
@@ -40,7 +42,10 @@ function portsFiles(storeDir: string): string[] {
   return readdirSync(storeDir).filter((file) => /^nats-server_\d+\.ports$/.test(file));
 }
 
-/** The server that was written down, and any that had told its port but was not yet. */
+/**
+ * The server that was written down, any that had told its port, and where the system lists its
+ * processes in /proc each of them: a gate may be killed before it has written anything down.
+ */
 function candidates(storeDir: string): Set<number> {
   const found = new Set(portsFiles(storeDir).map((file) => Number(/\d+/.exec(file)![0])));
   const memory = path.join(storeDir, 'nats-server.json');
@@ -49,25 +54,41 @@ function candidates(storeDir: string): Set<number> {
       const { processId } = JSON.parse(readFileSync(memory, 'utf8')) as { processId?: number };
       if (Number.isInteger(processId)) found.add(processId!);
     } catch {
-      // A half-written file of a killed start: the ports file tells the same.
+      // A half-written file of a killed start.
     }
+  }
+  if (existsSync('/proc/self/cmdline')) {
+    for (const name of readdirSync('/proc')) if (/^\d+$/.test(name)) found.add(Number(name));
   }
   return found;
 }
 
-/** Empty when there is no such process, or it has ended and waits for its parent to notice. */
-function commandLineOf(processId: number): string {
+/** It may have ended since it was looked at. */
+function signal(processId: number, name: 'SIGINT' | 'SIGKILL'): void {
   try {
-    return readFileSync(`/proc/${processId}/cmdline`, 'utf8').replaceAll('\0', ' ');
+    process.kill(processId, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/**
+ * Whether the process was started with this file. False when there is no such process, or it has
+ * ended and waits for its parent to notice.
+ */
+function serves(processId: number, configFile: string): boolean {
+  try {
+    return readFileSync(`/proc/${processId}/cmdline`, 'utf8').split('\0').includes(configFile);
   } catch {
-    if (existsSync('/proc/self/cmdline')) return '';
+    if (existsSync('/proc/self/cmdline')) return false;
   }
   try {
-    return execFileSync('ps', ['-o', 'command=', '-p', String(processId)], {
+    const commandLine = execFileSync('ps', ['-o', 'command=', '-p', String(processId)], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     });
+    return commandLine.trimEnd().endsWith(` ${configFile}`);
   } catch {
-    return '';
+    return false;
   }
 }

@@ -3,7 +3,7 @@ import { createInbox, type Msg, type NatsConnection } from '@nats-io/nats-core';
 import { createAckTable } from './ack-table.ts';
 import { readAck } from './publish-ack.ts';
 import { PublishError } from './publish-error.ts';
-import { createRawSender, writeMessages, type OutgoingMessage } from './raw-publish.ts';
+import { createOutgoingBlock, createRawSender } from './raw-publish.ts';
 
 /** Where a message came to lie in its stream. */
 export interface PublishAck {
@@ -29,6 +29,9 @@ export interface Publisher {
   close(): void;
 }
 
+/** NATS's own default. */
+const payloadBytesDefault = 1024 * 1024;
+
 /**
  * Publishes to JetStream over the core connection.
  *
@@ -47,7 +50,8 @@ export function createPublisher(
   const inbox = `${createInbox()}.`;
   const send = createRawSender(connection);
   const table = createAckTable(options.timeoutMs);
-  let queue: OutgoingMessage[] = [];
+  const outgoing = createOutgoingBlock();
+  let draining = false;
   let unavailable: PublishError | undefined;
 
   const subscription = connection.subscribe(`${inbox}*`, {
@@ -59,19 +63,13 @@ export function createPublisher(
   });
 
   const failAll = (error: PublishError): void => {
-    queue = [];
+    outgoing.clear();
     table.failAll(error);
   };
 
   const drain = (): void => {
-    const messages = queue;
-    queue = [];
-    const bytesMax = connection.info?.max_payload ?? 1024 * 1024;
-    const refuse = (token: number): void => {
-      const text = `the message is larger than the ${bytesMax} bytes that NATS takes`;
-      table.settle(token, new PublishError('too_large', text));
-    };
-    for (const block of writeMessages(messages, inbox, bytesMax, refuse)) send(block);
+    draining = false;
+    for (const block of outgoing.take()) send(block);
   };
 
   void followStatus(connection, (error) => {
@@ -87,7 +85,15 @@ export function createPublisher(
         return;
       }
       const token = table.add(callback);
-      if (queue.push({ subject, headers, payload, token }) === 1) setImmediate(drain);
+      const reply = inbox + token.toString(36);
+      const bytesMax = connection.info?.max_payload ?? payloadBytesDefault;
+      if (!outgoing.add({ subject, reply, headers, payload }, bytesMax)) {
+        const text = `the message is larger than the ${bytesMax} bytes that NATS takes`;
+        table.settle(token, new PublishError('too_large', text));
+      } else if (!draining) {
+        draining = true;
+        setImmediate(drain);
+      }
     },
     inFlight: table.size,
     close: () => {

@@ -1,61 +1,91 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 
-/** A message on its way to the socket. */
-export interface OutgoingMessage {
-  readonly subject: string;
-  /** ASCII, from `headerBlock`. */
-  readonly headers: string;
-  readonly payload: Uint8Array | string;
-  /** The end of the reply subject. */
-  readonly token: number;
-}
-
-/** Blocks are of this size; a message that is larger has one of its own. */
-const blockBytes = 128 * 1024;
-
 /**
- * Writes messages one behind the other in the form of the protocol's HPUB:
+ * Messages on their way to the socket, in the form of the protocol's HPUB:
  * https://docs.nats.io/reference/reference-protocols/nats-protocol#hpub
  *
  * `connection.publish()` checks each subject, makes three arrays for each message and copies each
- * twice; here the text of all messages of a turn goes into one block, once.
+ * twice; here the text of all messages of a turn goes into one block of bytes, once.
  */
-export function writeMessages(
-  messages: readonly OutgoingMessage[],
-  inbox: string,
-  payloadBytesMax: number,
-  onTooLarge: (token: number) => void,
-): Uint8Array[] {
-  const blocks: Uint8Array[] = [];
-  let block = Buffer.allocUnsafeSlow(blockBytes);
-  let at = 0;
-  for (const { subject, headers, payload, token } of messages) {
-    const isText = typeof payload === 'string';
-    const payloadBytes = isText ? Buffer.byteLength(payload) : payload.length;
-    const total = headers.length + payloadBytes;
-    if (total > payloadBytesMax) {
-      onTooLarge(token);
-      continue;
-    }
-    const head = `HPUB ${subject} ${inbox}${token.toString(36)} ${headers.length} ${total}\r\n${headers}`;
-    const needed = head.length + payloadBytes + 2;
-    if (at + needed > block.length) {
-      if (at > 0) blocks.push(block.subarray(0, at));
-      block = Buffer.allocUnsafeSlow(Math.max(blockBytes, needed));
-      at = 0;
-    }
-    at += block.write(head, at, 'latin1');
-    if (isText) at += block.write(payload, at, 'utf8');
-    else {
-      block.set(payload, at);
-      at += payloadBytes;
-    }
-    block[at] = 13;
-    block[at + 1] = 10;
-    at += 2;
+export interface OutgoingBlock {
+  /** False: the message is larger than NATS takes, and was not added. */
+  add(message: OutgoingMessage, payloadBytesMax: number): boolean;
+  /** The bytes of everything added, in blocks of at most a mebibyte or one message. Empties it. */
+  take(): Uint8Array[];
+  clear(): void;
+}
+
+export interface OutgoingMessage {
+  readonly subject: string;
+  readonly reply: string;
+  /** ASCII, from `headerBlock`. */
+  readonly headers: string;
+  readonly payload: Uint8Array | string;
+}
+
+interface Piece {
+  /** The command line and the headers. */
+  readonly head: string;
+  readonly payload: Uint8Array | string;
+  readonly bytes: number;
+}
+
+const blockBytesMax = 1024 * 1024;
+
+export function createOutgoingBlock(): OutgoingBlock {
+  let pieces: Piece[] = [];
+  let bytesAdded = 0;
+
+  return {
+    add: ({ subject, reply, headers, payload }, payloadBytesMax) => {
+      const payloadBytes =
+        typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length;
+      const total = headers.length + payloadBytes;
+      if (total > payloadBytesMax) return false;
+      const head = `HPUB ${subject} ${reply} ${headers.length} ${total}\r\n${headers}`;
+      const bytes = head.length + payloadBytes + 2;
+      pieces.push({ head, payload, bytes });
+      bytesAdded += bytes;
+      return true;
+    },
+    take: () => {
+      const taken = pieces;
+      let left = bytesAdded;
+      pieces = [];
+      bytesAdded = 0;
+      const blocks: Uint8Array[] = [];
+      let next = 0;
+      while (next < taken.length) {
+        // Small turns get a slice of Node's pool; a large one memory of its own.
+        const size = Math.max(Math.min(left, blockBytesMax), taken[next]!.bytes);
+        const block = Buffer.allocUnsafe(size);
+        let at = 0;
+        while (next < taken.length && at + taken[next]!.bytes <= size) {
+          at = writePiece(block, at, taken[next]!);
+          next += 1;
+        }
+        left -= at;
+        blocks.push(block.subarray(0, at));
+      }
+      return blocks;
+    },
+    clear: () => {
+      pieces = [];
+      bytesAdded = 0;
+    },
+  };
+}
+
+function writePiece(block: Buffer, from: number, { head, payload }: Piece): number {
+  let at = from + block.write(head, from, 'latin1');
+  if (typeof payload === 'string') at += block.write(payload, at, 'utf8');
+  else {
+    block.set(payload, at);
+    at += payload.length;
   }
-  if (at > 0) blocks.push(block.subarray(0, at));
-  return blocks;
+  block[at] = 13;
+  block[at + 1] = 10;
+  return at + 2;
 }
 
 /**

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs';
+
+import { readConfig } from '../src/config/read-config.ts';
+import { destinationTypes } from '../src/destinations/registry.ts';
+import { prepareRuntime } from '../src/runtime.ts';
+import { createService } from '../src/service.ts';
+
+/** The gate as a process of its own; its addresses go to whoever started it. */
+prepareRuntime();
+const config = readConfig({
+  env: process.env,
+  readFile: (file) => readFileSync(file, 'utf8'),
+  destinationTypes,
+});
+const service = await createService(config, { searchPath: process.env['PATH'] ?? '' });
+process.send?.({
+  port: service.address?.port,
+  adminPort: service.adminAddress.port,
+  natsProcessId: service.embedded?.processId(),
+});
+process.on('message', (message) => {
+  if (message === 'usage') {
+    process.send?.({ usage: process.cpuUsage(), memory: process.memoryUsage().rss });
+  } else if (message === 'stop') {
+    void service.stop().then(() => process.exit(0));
+  }
+});
+process.once('SIGTERM', () => void service.stop().then(() => process.exit(0)));

@@ -1,0 +1,297 @@
+import http2 from 'node:http2';
+import net from 'node:net';
+
+import * as payload from './payload.ts';
+
+/**
+ * Sends one kind of request as fast as it is answered, or at a fixed rate, and prints what it saw as
+ * JSON. A process of its own on a core of its own: raw sockets and bytes made beforehand, so that it
+ * costs a fraction of what it measures (the run against the bare server shows its limit).
+ */
+interface Options {
+  readonly kind: 'rest' | 'connect-json' | 'grpc' | 'grpc-batch' | 'rest-batch';
+  readonly port: number;
+  readonly path: string;
+  /** Requests under way at once. */
+  readonly concurrency: number;
+  readonly seconds: number;
+  readonly warmSeconds: number;
+  readonly batch: number;
+  /** Requests a second; 0: as fast as they are answered. */
+  readonly rate: number;
+}
+
+const options = JSON.parse(process.argv[2]!) as Options;
+const run = (Math.random() * 0xffff_ffff) >>> 0;
+let nextKey = 1;
+
+const state = { done: 0, failed: 0, measuring: false, stopped: false };
+const latencies: number[] = [];
+
+function finished(startedAt: number, ok: boolean): void {
+  if (!state.measuring) return;
+  state.done += 1;
+  if (!ok) state.failed += 1;
+  if (options.rate > 0 || state.done % 16 === 0) latencies.push(performance.now() - startedAt);
+}
+
+/** A slot sends its next request when the last one is answered, or when a tick hands it one. */
+type Slot = { send: (startedAt: number) => void; busy: boolean };
+const slots: Slot[] = [];
+const owed: number[] = [];
+
+function answered(slot: Slot, startedAt: number, ok: boolean): void {
+  finished(startedAt, ok);
+  slot.busy = false;
+  if (state.stopped) return;
+  if (options.rate === 0) start(slot, performance.now());
+  else if (owed.length > 0) start(slot, owed.shift()!);
+}
+
+function start(slot: Slot, startedAt: number): void {
+  slot.busy = true;
+  slot.send(startedAt);
+}
+
+/** Open loop: a late answer does not excuse the next request (no coordinated omission). */
+function tickAtRate(): void {
+  const began = performance.now();
+  let sent = 0;
+  const timer = setInterval(() => {
+    if (state.stopped) {
+      clearInterval(timer);
+      return;
+    }
+    const due = Math.floor(((performance.now() - began) / 1000) * options.rate);
+    while (sent < due) {
+      sent += 1;
+      const at = performance.now();
+      const free = slots.find((slot) => !slot.busy);
+      if (free === undefined) owed.push(at);
+      else start(free, at);
+    }
+  }, 1);
+}
+
+function http1Slot(body: Buffer, contentType: string): Promise<Slot> {
+  const head = Buffer.from(
+    `POST ${options.path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: ${contentType}\r\n` +
+      `content-length: ${body.length}\r\n\r\n`,
+  );
+  const request = Buffer.concat([head, body]);
+  const offsets = payload.keyOffsets(request);
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(options.port, '127.0.0.1');
+    socket.setNoDelay(true);
+    let startedAt = 0;
+    let pending: Buffer | undefined;
+    const slot: Slot = {
+      busy: false,
+      send: (at) => {
+        startedAt = at;
+        for (const offset of offsets) payload.writeKey(request, offset, run, nextKey++);
+        // The bytes are overwritten for the next request only after this one is answered.
+        socket.write(request);
+      },
+    };
+    socket.on('data', (chunk) => {
+      const data = pending === undefined ? chunk : Buffer.concat([pending, chunk]);
+      const end = data.indexOf('\r\n\r\n');
+      const length = end === -1 ? -1 : contentLength(data, end);
+      if (length === -1 || data.length < end + 4 + length) {
+        pending = data;
+        return;
+      }
+      pending = undefined;
+      answered(slot, startedAt, data[9] === 0x32);
+    });
+    socket.on('connect', () => resolve(slot));
+    socket.on('error', reject);
+  });
+}
+
+function contentLength(data: Buffer, end: number): number {
+  const head = data.toString('latin1', 0, end).toLowerCase();
+  const at = head.indexOf('content-length: ');
+  return at === -1 ? 0 : Number.parseInt(head.slice(at + 16), 10);
+}
+
+const frameType = { data: 0, headers: 1, settings: 4, ping: 6, goaway: 7 };
+const endStream = 1;
+
+function frame(type: number, flags: number, stream: number, body: Buffer): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(body.length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, body]);
+}
+
+/** HPACK without the dynamic table: literals, never indexed (RFC 7541 §6.2.2). */
+function headerBlock(path: string, contentType: string): Buffer {
+  const text = (value: string) => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
+  return Buffer.concat([
+    Buffer.from([0x83, 0x86]),
+    Buffer.from([0x04]), text(path),
+    Buffer.from([0x01]), text('127.0.0.1'),
+    Buffer.from([0x0f, 0x10]), text(contentType),
+    Buffer.from([0x00]), text('te'), text('trailers'),
+  ]);
+}
+
+/** A connection with `streams` slots. Bodies are small: the windows never run out (see README). */
+function http2Slots(body: Buffer, streams: number): Promise<Slot[]> {
+  const request = Buffer.concat([
+    frame(frameType.headers, 4, 1, headerBlock(options.path, 'application/grpc')),
+    frame(frameType.data, endStream, 1, body),
+  ]);
+  const dataAt = request.length - body.length - 9;
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(options.port, '127.0.0.1');
+    socket.setNoDelay(true);
+    const open = new Map<number, { slot: Slot; startedAt: number; hasData: boolean }>();
+    let nextStream = 1;
+    let outgoing: Buffer[] = [];
+    const flush = (): void => {
+      socket.write(outgoing.length === 1 ? outgoing[0]! : Buffer.concat(outgoing));
+      outgoing = [];
+    };
+    const made = Array.from({ length: streams }, () => {
+      const bytes = Buffer.from(request);
+      const offsets = payload.keyOffsets(bytes);
+      const slot: Slot = {
+        busy: false,
+        send: (startedAt) => {
+          const stream = nextStream;
+          nextStream += 2;
+          bytes.writeUInt32BE(stream, 5);
+          bytes.writeUInt32BE(stream, dataAt + 5);
+          for (const offset of offsets) payload.writeKey(bytes, offset, run, nextKey++);
+          open.set(stream, { slot, startedAt, hasData: false });
+          if (outgoing.push(bytes) === 1) setImmediate(flush);
+        },
+      };
+      return slot;
+    });
+    let pending = Buffer.alloc(0);
+    socket.on('data', (chunk) => {
+      const data = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
+      let at = 0;
+      while (data.length - at >= 9) {
+        const length = data.readUIntBE(at, 3);
+        if (data.length - at < 9 + length) break;
+        const type = data[at + 3]!;
+        const flags = data[at + 4]!;
+        const stream = data.readUInt32BE(at + 5) & 0x7fff_ffff;
+        const entry = open.get(stream);
+        if (type === frameType.settings && (flags & 1) === 0) {
+          socket.write(frame(frameType.settings, 1, 0, Buffer.alloc(0)));
+        } else if (type === frameType.ping && (flags & 1) === 0) {
+          socket.write(frame(frameType.ping, 1, 0, data.subarray(at + 9, at + 17)));
+        } else if (type === frameType.goaway) {
+          reject(new Error('the server closed the connection'));
+        } else if (entry !== undefined) {
+          if (type === frameType.data) entry.hasData = true;
+          if ((flags & endStream) !== 0 || type === 3) {
+            open.delete(stream);
+            answered(entry.slot, entry.startedAt, entry.hasData);
+          }
+        }
+        at += 9 + length;
+      }
+      pending = data.subarray(at);
+    });
+    socket.on('error', reject);
+    socket.on('connect', () => {
+      const window = Buffer.alloc(4);
+      window.writeUInt32BE(0x7fff_0000 - 65_535);
+      socket.write(
+        Buffer.concat([
+          Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+          // SETTINGS_INITIAL_WINDOW_SIZE (4): 16 MiB, and as much for the whole connection.
+          frame(frameType.settings, 0, 0, Buffer.from([0, 4, 1, 0, 0, 0])),
+          frame(8, 0, 0, window),
+        ]),
+      );
+      resolve(made);
+    });
+  });
+}
+
+/** Large bodies: Node's own client, which knows flow control; its cost is shared by the batch. */
+function batchSlot(body: Buffer, contentType: string): Slot {
+  const session = http2.connect(`http://127.0.0.1:${options.port}`);
+  const offsets = payload.keyOffsets(body);
+  const slot: Slot = {
+    busy: false,
+    send: (startedAt) => {
+      const bytes = Buffer.from(body);
+      for (const offset of offsets) payload.writeKey(bytes, offset, run, nextKey++);
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': options.path,
+        'content-type': contentType,
+        te: 'trailers',
+      });
+      let size = 0;
+      stream.on('data', (chunk: Buffer) => (size += chunk.length));
+      stream.on('error', () => {});
+      stream.on('close', () => answered(slot, startedAt, size > 0));
+      stream.end(bytes);
+    },
+  };
+  return slot;
+}
+
+async function openSlots(): Promise<void> {
+  const { kind, concurrency } = options;
+  if (kind === 'rest' || kind === 'connect-json') {
+    const body = kind === 'rest' ? payload.restBody : payload.connectJsonBody;
+    for (let count = 0; count < concurrency; count += 1) {
+      slots.push(await http1Slot(Buffer.from(body), 'application/json'));
+    }
+  } else if (kind === 'grpc') {
+    const streams = Math.min(16, concurrency);
+    for (let count = 0; count < concurrency; count += streams) {
+      slots.push(...(await http2Slots(payload.grpcFrame(payload.trackProto), streams)));
+    }
+  } else {
+    const isGrpc = kind === 'grpc-batch';
+    const body = isGrpc
+      ? payload.grpcFrame(payload.batchProto(options.batch, 'json'))
+      : payload.batchJson(options.batch);
+    for (let count = 0; count < concurrency; count += 1) {
+      slots.push(batchSlot(body, isGrpc ? 'application/grpc' : 'application/json'));
+    }
+  }
+}
+
+await openSlots();
+if (options.rate > 0) tickAtRate();
+else for (const slot of slots) start(slot, performance.now());
+await new Promise((resolve) => setTimeout(resolve, options.warmSeconds * 1000));
+state.measuring = true;
+process.send?.('measuring');
+const began = performance.now();
+const cpu = process.cpuUsage();
+await new Promise((resolve) => setTimeout(resolve, options.seconds * 1000));
+const seconds = (performance.now() - began) / 1000;
+const used = process.cpuUsage(cpu);
+process.send?.('measured');
+state.measuring = false;
+state.stopped = true;
+latencies.sort((left, right) => left - right);
+const at = (part: number): number => latencies[Math.floor(latencies.length * part)] ?? 0;
+console.log(
+  JSON.stringify({
+    requests: state.done,
+    failed: state.failed,
+    seconds,
+    perSecond: state.done / seconds,
+    generatorCores: (used.user + used.system) / 1_000_000 / seconds,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+  }),
+);
+process.exit(0);
