@@ -2,10 +2,12 @@ import type { ErrorCode } from '../errors.ts';
 import { errorEntry } from '../errors.ts';
 import { eventStatuses, type Verdict } from '../event/verdict.ts';
 import type { Logger } from './logger.ts';
-import type { CounterSeries } from './metric-families.ts';
+import type { CounterSeries, HistogramSeries } from './metric-families.ts';
 import {
   grpcCodeNames,
   otherLabel,
+  protocols,
+  rpcs,
   type DeliveryOutcome,
   type Metrics,
   type Protocol,
@@ -33,6 +35,7 @@ export type Signals = ReturnType<typeof createSignals>;
 
 export function createSignals(metrics: Metrics, logger: Logger) {
   const verdicts = createVerdictCounters(metrics);
+  const requestSeries = createRequestSeries(metrics);
   const publishDuration = metrics.publishDuration.series();
   return {
     /** Per event on the hot path: no log line, no allocation. */
@@ -41,8 +44,9 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     },
     eventPublished: (seconds: number): void => publishDuration.observe(seconds),
     requestAnswered: (rpc: Rpc, protocol: Protocol, grpcCode: number, seconds: number): void => {
-      metrics.requests.series(rpc, protocol, grpcCodeNames[grpcCode] ?? 'unknown').value += 1;
-      metrics.requestDuration.series(rpc, protocol).observe(seconds);
+      const series = requestSeries(rpc, protocol);
+      series.codes[grpcCode]!.value += 1;
+      series.duration.observe(seconds);
     },
     requestFailed: (code: ErrorCode, correlationId: string, error: Error): void => {
       logger[errorEntry(code).logLevel](
@@ -87,6 +91,31 @@ export function createSignals(metrics: Metrics, logger: Logger) {
       logger.error({ where, err: error instanceof Error ? error : new Error(String(error)) }, where),
     note: (fields: Record<string, unknown>, text: string): void => logger.info(fields, text),
   };
+}
+
+interface RequestSeries {
+  /** By the number of the gRPC code. */
+  readonly codes: readonly CounterSeries[];
+  readonly duration: HistogramSeries;
+}
+
+/** The series of every (RPC, protocol), looked up once. */
+function createRequestSeries(metrics: Metrics): (rpc: Rpc, protocol: Protocol) => RequestSeries {
+  const byRpc = new Map(
+    rpcs.map((rpc) => [
+      rpc,
+      new Map(
+        protocols.map((protocol) => [
+          protocol,
+          {
+            codes: grpcCodeNames.map((code) => metrics.requests.series(rpc, protocol, code)),
+            duration: metrics.requestDuration.series(rpc, protocol),
+          },
+        ]),
+      ),
+    ]),
+  );
+  return (rpc, protocol) => byRpc.get(rpc)!.get(protocol)!;
 }
 
 /** The counters of every (source, event), looked up once: two map reads an event. */

@@ -1,0 +1,174 @@
+import {
+  canMeasureMemory,
+  freePort,
+  generatorCore,
+  runScript,
+  serverCore,
+  startGate,
+  startPeer,
+  type Gate,
+  type Server,
+} from './processes.ts';
+
+/** One line of the table. A ratio of 1 or more than its floor is what we promise. */
+export interface Measure {
+  /** As in docs/performance.md. */
+  readonly name: string;
+  readonly floor: number;
+  readonly ratios: number[];
+  /** What was compared, for people: "38,100/s : 58,000/s". */
+  readonly shown: string[];
+}
+
+interface Load {
+  readonly requests: number;
+  readonly failed: number;
+  readonly perSecond: number;
+  readonly p99Ms: number;
+  readonly generatorCores: number;
+}
+
+interface Published {
+  readonly perSecond: number;
+  readonly failed: number;
+}
+
+export const names = {
+  rest: 'POST /v1/track, validated, stored, async durability, 128 connections, against bare node:http that parses and answers 202',
+  fsync: 'the same, fsync durability, against async',
+  connect: 'Connect JSON Track, stored, against the stock connect-node handler that stores nothing',
+  grpcStock: 'gRPC Track, stored, against the stock connect-node handler that stores nothing',
+  grpcJs: 'gRPC Track, stored, against @grpc/grpc-js that stores nothing',
+  batch: 'BatchTrack of 500, gRPC, events/s, against the raw pipelined JetStream publisher (same bytes, same stream settings)',
+  groupCommit: 'events/s with fsync group commit at 512 in flight, against sync_interval: always',
+  memory: 'memory of the gate process under the heaviest of these, RSS',
+  p99: 'p99 of Track at half of its top rate, fsync',
+} as const;
+
+const floors: Readonly<Record<keyof typeof names, number>> = {
+  rest: 0.55,
+  fsync: 0.7,
+  connect: 3,
+  grpcStock: 5,
+  grpcJs: 0.9,
+  batch: 0.75,
+  groupCommit: 15,
+  memory: 1,
+  p99: 1,
+};
+
+const memoryBytesMax = 250 * 1024 * 1024;
+const p99MsMax = 20;
+const batchEvents = 500;
+
+export interface Bench {
+  /** For the curious: peers that have no floor. */
+  readonly extras: Map<string, string[]>;
+  readonly measures: Map<keyof typeof names, Measure>;
+  round(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const whole = (value: number): string => Math.round(value).toLocaleString('en-US');
+
+/** Starts every server once; they idle while another is measured. */
+export async function openBench(seconds: number): Promise<Bench> {
+  const gateEnv = { HEADGATE_ROLES: 'gate' };
+  const servers: Server[] = [];
+  const keep = <S extends Server>(server: S): S => {
+    servers.push(server);
+    return server;
+  };
+  const gate = keep(await startGate({ ...gateEnv, HEADGATE_DURABILITY: 'async' }));
+  const syncing = keep(await startGate({ ...gateEnv, HEADGATE_DURABILITY: 'fsync' }));
+  const peers = {
+    http: keep(await startPeer('bare-http')),
+    http2: keep(await startPeer('bare-http2')),
+    connect: keep(await startPeer('stock-connect', 'h1')),
+    connectH2: keep(await startPeer('stock-connect', 'h2')),
+    grpcJs: keep(await startPeer('grpc-js')),
+  };
+  const measures = new Map<keyof typeof names, Measure>();
+  for (const key of Object.keys(names) as (keyof typeof names)[]) {
+    measures.set(key, { name: names[key], floor: floors[key], ratios: [], shown: [] });
+  }
+  const extras = new Map<string, string[]>();
+  const note = (name: string, text: string): void => {
+    extras.set(name, [...(extras.get(name) ?? []), text]);
+  };
+  const record = (key: keyof typeof names, ratio: number, shown: string): void => {
+    measures.get(key)!.ratios.push(ratio);
+    measures.get(key)!.shown.push(shown);
+  };
+  const compare = (key: keyof typeof names, ours: number, theirs: number): void =>
+    record(key, ours / theirs, `${whole(ours)}/s : ${whole(theirs)}/s`);
+
+  const load = async (
+    server: Server,
+    kind: string,
+    path: string,
+    more: { concurrency?: number; batch?: number; rate?: number } = {},
+  ): Promise<Load> => {
+    const options = { concurrency: 128, batch: 1, rate: 0, warmSeconds: 1, seconds, ...more };
+    const answer = await runScript<Load>(
+      'generator.ts',
+      { ...options, kind, path, port: server.port },
+      generatorCore,
+    );
+    if (answer.failed > 0) throw new Error(`${kind}: ${answer.failed} of ${answer.requests} failed`);
+    return answer;
+  };
+  const track = '/headgate.v1.TrackService/Track';
+  const rest = (server: Server, more = {}) => load(server, 'rest', '/v1/track', more);
+  const publisher = (way: 'raw' | 'js', on: Gate, depth: number) =>
+    runScript<Published>('peers/publisher.ts', { way, ...on.nats, depth, seconds }, serverCore);
+
+  const round = async (): Promise<void> => {
+    const bare = await rest(peers.http);
+    note('generator on bare node:http', `${bare.generatorCores.toFixed(2)} of a core`);
+    const ours = await rest(gate);
+    compare('rest', ours.perSecond, bare.perSecond);
+    const synced = await rest(syncing);
+    compare('fsync', synced.perSecond, ours.perSecond);
+    const half = await rest(syncing, { rate: Math.round(synced.perSecond / 2) });
+    record('p99', p99MsMax / half.p99Ms, `${half.p99Ms.toFixed(1)} ms at ${whole(half.perSecond)}/s`);
+
+    const connectPeer = await load(peers.connect, 'connect-json', track);
+    compare('connect', (await load(gate, 'connect-json', track)).perSecond, connectPeer.perSecond);
+
+    const grpc = await load(gate, 'grpc', track);
+    compare('grpcStock', grpc.perSecond, (await load(peers.connectH2, 'grpc', track)).perSecond);
+    compare('grpcJs', grpc.perSecond, (await load(peers.grpcJs, 'grpc', track)).perSecond);
+    const bareH2 = await load(peers.http2, 'grpc', track);
+    note('gRPC Track against bare node:http2', (grpc.perSecond / bareH2.perSecond).toFixed(2));
+
+    const ceiling = await publisher('raw', gate, 2048);
+    const batchTrack = '/headgate.v1.TrackService/BatchTrack';
+    const batch = await load(gate, 'grpc-batch', batchTrack, { concurrency: 4, batch: batchEvents });
+    compare('batch', batch.perSecond * batchEvents, ceiling.perSecond);
+    const client = await publisher('js', gate, 256);
+    note('js.publish() in a loop, 256 in flight', `${whole(client.perSecond)}/s`);
+
+    const natsPort = await freePort();
+    const commit = (way: 'group' | 'always') =>
+      runScript<Published>(
+        'peers/log-publisher.ts',
+        { way, depth: 512, seconds, natsPort },
+        serverCore,
+      );
+    compare('groupCommit', (await commit('group')).perSecond, (await commit('always')).perSecond);
+    if (canMeasureMemory) {
+      const bytes = Math.max(gate.memoryMax(), syncing.memoryMax());
+      record('memory', memoryBytesMax / bytes, `${whole(bytes / 1024 / 1024)} MB`);
+    }
+  };
+
+  return {
+    measures,
+    extras,
+    round,
+    stop: async () => {
+      await Promise.allSettled(servers.map((server) => server.stop()));
+    },
+  };
+}

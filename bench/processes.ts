@@ -1,0 +1,148 @@
+import { execFileSync, fork, spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/*
+ * Starts what is measured and what measures it, each on a core of its own where there are two and
+ * the system lets us choose: the server under test alone, and beside the generator nats-server.
+ */
+
+export const serverCore = 0;
+export const generatorCore = 1;
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+
+const canPin = ((): boolean => {
+  if (os.availableParallelism() < 2) return false;
+  try {
+    execFileSync('taskset', ['-c', '0', 'true'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+export const pinning = canPin ? 'server and generator pinned to cores 0 and 1' : 'not pinned';
+
+/** Moves a process and all of its threads. */
+export function pin(processId: number, core: number): void {
+  if (canPin) execFileSync('taskset', ['-apc', String(core), String(processId)], { stdio: 'ignore' });
+}
+
+export async function freePort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as net.AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+export interface Server {
+  readonly port: number;
+  readonly processId: number;
+  stop(): Promise<void>;
+}
+
+/** A peer of bench/peers that prints "ready" when it listens. */
+export async function startPeer(name: string, ...args: string[]): Promise<Server> {
+  const port = await freePort();
+  const child = spawn(
+    process.execPath,
+    [path.join(here, 'peers', `${name}.ts`), String(port), ...args],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  pin(child.pid!, serverCore);
+  await new Promise<void>((resolve, reject) => {
+    child.stdout!.once('data', () => resolve());
+    child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`)));
+  });
+  return { port, processId: child.pid!, stop: () => stopChild(child) };
+}
+
+export interface Gate extends Server {
+  readonly nats: { readonly port: number; readonly user: string; readonly password: string };
+  /** The largest resident size so far, in bytes. */
+  memoryMax(): number;
+}
+
+export async function startGate(env: Record<string, string>): Promise<Gate> {
+  const dataDir = mkdtempSync(path.join(os.tmpdir(), 'headgate-bench-'));
+  const child = fork(path.join(here, 'gate.ts'), {
+    execArgv: runtimeFlags,
+    env: {
+      ...process.env,
+      HEADGATE_LISTEN: '127.0.0.1:0',
+      HEADGATE_ADMIN_LISTEN: '127.0.0.1:0',
+      HEADGATE_DATA_DIR: dataDir,
+      HEADGATE_LOG_LEVEL: 'warn',
+      HEADGATE_SCHEMAS_DIR: path.join(here, '..', 'schemas'),
+      ...env,
+    },
+  });
+  pin(child.pid!, serverCore);
+  const started = await new Promise<{ port: number; natsProcessId: number }>((resolve, reject) => {
+    child.once('message', (message) => resolve(message as never));
+    child.once('exit', (code) => reject(new Error(`the gate ended with ${code}`)));
+  });
+  pin(started.natsProcessId, generatorCore);
+  const client = JSON.parse(readFileSync(path.join(dataDir, 'nats', 'client.json'), 'utf8')) as {
+    url: string;
+    user: string;
+    password: string;
+  };
+  return {
+    port: started.port,
+    processId: child.pid!,
+    nats: { port: Number(new URL(client.url).port), user: client.user, password: client.password },
+    memoryMax: () => {
+      const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+      return Number(/VmHWM:\s+(\d+) kB/.exec(status)![1]) * 1024;
+    },
+    stop: async () => {
+      await stopChild(child);
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** As `npm start` runs it. */
+const { scripts } = JSON.parse(readFileSync(path.join(here, '..', 'package.json'), 'utf8')) as {
+  scripts: { start: string };
+};
+const runtimeFlags = scripts.start.split(' ').filter((word) => word.startsWith('--'));
+
+/** Runs a script of bench/ to its end and reads the JSON that it prints. */
+export async function runScript<T>(
+  script: string,
+  options: object,
+  core: number,
+  env: Record<string, string> = {},
+): Promise<T> {
+  const child = spawn(process.execPath, [path.join(here, script), JSON.stringify(options)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  });
+  pin(child.pid!, core);
+  let text = '';
+  child.stdout!.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  if (code !== 0) throw new Error(`${script} ended with ${String(code)}`);
+  return JSON.parse(text) as T;
+}
+
+const stopTimeoutMs = 10_000;
+
+async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
+  await ended;
+  clearTimeout(timer);
+}
+
+/** True when the machine has what the numbers need: Linux's /proc. */
+export const canMeasureMemory = existsSync('/proc/self/status');
