@@ -15,7 +15,8 @@ import { trackCommand } from './track.ts';
 const exitFailed = 1;
 const exitUsage = 2;
 
-function createProgram(context: CommandContext): Command {
+/** The whole command line. */
+export function createProgram(context: CommandContext): Command {
   const { version } = JSON.parse(
     readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
   ) as { version: string };

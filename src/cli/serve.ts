@@ -6,7 +6,7 @@ import { formatAddress } from '../config/address.ts';
 import { readConfig } from '../config/read-config.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import { prepareRuntime } from '../runtime.ts';
-import { createService, type Service } from '../service.ts';
+import type { Service } from '../service.ts';
 import type { CommandContext } from './command-context.ts';
 
 /** `headgate serve`: runs the gate and what belongs to it until it is told to stop. */
@@ -54,6 +54,8 @@ async function serve(context: CommandContext, configFile: string | undefined): P
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
+  // Loaded here: the other commands need none of it, and it takes a third of a second.
+  const { createService } = await import('../service.ts');
   service = await createService(config, { searchPath: context.env['PATH'] ?? '' });
   console.error(welcome(service, config.dataDir, config.tls !== undefined, config.auth));
   await stopped.promise;

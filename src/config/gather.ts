@@ -32,6 +32,9 @@ export interface ConfigSources {
 
 const configFileVariable = 'HEADGATE_CONFIG';
 
+/** Settings of `headgate track`, which may stand in the environment of a gate. */
+const clientVariables = ['HEADGATE_URL', 'HEADGATE_WRITE_KEY'];
+
 /** The first step: finds each value, says which names are unknown, and reads none. */
 export function gather(sources: ConfigSources): RawConfig {
   const { env, readFile, destinationTypes } = sources;
@@ -48,7 +51,7 @@ export function gather(sources: ConfigSources): RawConfig {
   const context = { file: file.name, env, faults };
   const sections = ['keys', 'destinations'];
   const values = collectLeaves(tree, settings, { ...context, under: '', sections });
-  const known = new Set([configFileVariable]);
+  const known = new Set([configFileVariable, ...clientVariables]);
   for (const path of Object.keys(settings)) {
     const name = environmentName(path);
     known.add(name);

@@ -1,0 +1,83 @@
+import { createClient, type Client, type Interceptor } from '@connectrpc/connect';
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  Http2SessionManager,
+} from '@connectrpc/connect-node';
+
+import { TrackService } from '../../gen/headgate/v1/track_service_pb.ts';
+import { StartError } from '../errors.ts';
+
+/** The protocols of `--protocol`. */
+export const trackProtocols = ['grpc', 'connect'] as const;
+export type TrackProtocol = (typeof trackProtocols)[number];
+
+export interface GateClient extends Disposable {
+  readonly url: string;
+  readonly service: Client<typeof TrackService>;
+}
+
+export interface GateClientOptions {
+  /** What --url says. */
+  readonly url?: string | undefined;
+  /** What --key says. */
+  readonly key?: string | undefined;
+  readonly protocol: TrackProtocol;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const defaultListen = '127.0.0.1:8080';
+
+/** A batch is judged and stored in milliseconds; a gate that says nothing for so long hangs. */
+const callTimeoutMs = 30_000;
+
+/** Speaks to the doors of a gate. Connects with the first call. */
+export function connectGate(options: GateClientOptions, env: Environment): GateClient {
+  const url = gateUrl(options.url, env);
+  const key = options.key ?? (env['HEADGATE_WRITE_KEY'] || undefined);
+  if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
+    throw new StartError('The write key holds what no write key has: a space or a line break?');
+  }
+  const shared = {
+    baseUrl: url,
+    interceptors: key === undefined ? [] : [withKey(key)],
+    defaultTimeoutMs: callTimeoutMs,
+  };
+  if (options.protocol === 'connect') {
+    const transport = createConnectTransport({ ...shared, httpVersion: '1.1' });
+    return { url, service: createClient(TrackService, transport), [Symbol.dispose]: () => {} };
+  }
+  const sessionManager = new Http2SessionManager(url);
+  const transport = createGrpcTransport({ ...shared, sessionManager });
+  return {
+    url,
+    service: createClient(TrackService, transport),
+    // An open session would keep the process from ending.
+    [Symbol.dispose]: () => sessionManager.abort(),
+  };
+}
+
+function withKey(key: string): Interceptor {
+  return (next) => (request) => {
+    request.header.set('authorization', `Bearer ${key}`);
+    return next(request);
+  };
+}
+
+/** Where the gate is: --url, HEADGATE_URL, HEADGATE_LISTEN, or where it is by default. */
+export function gateUrl(named: string | undefined, env: Environment): string {
+  const text = named ?? (env['HEADGATE_URL'] || undefined);
+  if (text === undefined) {
+    // "Everywhere" is an address to listen on, and no place to connect to.
+    const listen = (env['HEADGATE_LISTEN'] || defaultListen)
+      .replace(/^0\.0\.0\.0:/, '127.0.0.1:')
+      .replace(/^\[::\]:/, '[::1]:');
+    return `http://${listen}`;
+  }
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
+    throw new StartError('--url (or HEADGATE_URL) must be a URL such as http://127.0.0.1:8080.');
+  }
+  return text.replace(/\/+$/, '');
+}

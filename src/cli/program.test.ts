@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+
+import type { Command } from 'commander';
+import { describe, expect, it } from 'vitest';
+
+import { createProgram } from './program.ts';
+
+const page = readFileSync(new URL('../../docs/command-line.md', import.meta.url), 'utf8');
+
+interface Entry {
+  /** `headgate keys new` */
+  readonly name: string;
+  readonly command: Command;
+}
+
+/** Every command that does something: the groups lead to them. */
+function leaves(command: Command, name: string): Entry[] {
+  if (command.commands.length === 0) return [{ name, command }];
+  return command.commands.flatMap((child) => leaves(child, `${name} ${child.name()}`));
+}
+
+const entries = leaves(createProgram({ env: {} }), 'headgate');
+
+/** The part of the page under the heading of a command or of its group. */
+function sectionOf(name: string): string {
+  const start = page.indexOf(`\n## \`${name}\`\n`);
+  if (start === -1) return '';
+  const end = page.indexOf('\n## ', start + 1);
+  return page.slice(start, end === -1 ? undefined : end);
+}
+
+describe('docs/command-line.md', () => {
+  it.each(entries)('has $name, its options and an example', ({ name, command }) => {
+    const section = sectionOf(name);
+    expect(section).not.toBe('');
+    expect(section).toContain(`$ ${name}`);
+    for (const option of command.options) expect(section).toContain(`\`${option.long}`);
+    for (const argument of command.registeredArguments) {
+      expect(section.toUpperCase()).toContain(argument.name().toUpperCase());
+    }
+  });
+
+  it('has no command that is none', () => {
+    const named = [...page.matchAll(/^## `(headgate [^`]+)`$/gm)].map((found) => found[1]);
+    expect(new Set(named)).toEqual(new Set(entries.map(({ name }) => name)));
+  });
+
+  it('names no option that is none', () => {
+    for (const { name, command } of entries) {
+      const known = new Set(['--help', ...(optionsAbove(command) ?? [])]);
+      const used = [...sectionOf(name).matchAll(/`(--[a-z-]+)/g)].map((found) => found[1]!);
+      expect(used.filter((option) => !known.has(option))).toEqual([]);
+    }
+  });
+});
+
+function optionsAbove(command: Command | null): string[] {
+  if (command === null) return [];
+  return [...command.options.map(({ long }) => long ?? ''), ...optionsAbove(command.parent)];
+}

@@ -1,0 +1,42 @@
+import type { Command } from 'commander';
+import { describe, expect, it } from 'vitest';
+
+import { createProgram } from '../../src/cli/program.ts';
+import { runCli } from './run-cli.ts';
+
+function pathsOf(command: Command, path: readonly string[] = []): (readonly string[])[] {
+  const below = command.commands.flatMap((child) => pathsOf(child, [...path, child.name()]));
+  return [path, ...below];
+}
+
+const paths = pathsOf(createProgram({ env: {} }));
+
+describe('headgate', () => {
+  it.each(paths.map((path) => [path.join(' '), path] as const))(
+    'has help for "%s"',
+    async (_name, path) => {
+      const answer = await runCli([...path, '--help']);
+      expect(answer).toMatchObject({ code: 0, stderr: '' });
+      expect(answer.stdout).toMatch(new RegExp(`^Usage: ${['headgate', ...path].join(' ')}\\b`));
+    },
+  );
+
+  it('tells its version', async () => {
+    const answer = await runCli(['--version']);
+    expect(answer.code).toBe(0);
+    expect(answer.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it.each([
+    [['trak'], "unknown command 'trak'"],
+    [['track', '--evnt', 'a'], "unknown option '--evnt'"],
+    [['query'], "missing required argument 'sql'"],
+    [['query', 'select 1', '--csv', '--json'], 'cannot be used with'],
+    [['keys'], 'Usage: headgate keys'],
+    [[], 'Usage: headgate'],
+  ])('does not understand %j, and says so with 2', async (args, sentence) => {
+    const answer = await runCli(args);
+    expect(answer).toMatchObject({ code: 2, stdout: '' });
+    expect(answer.stderr).toContain(sentence);
+  });
+});

@@ -1,0 +1,53 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const entry = fileURLToPath(new URL('../../bin/headgate.js', import.meta.url));
+
+export interface CliAnswer {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CliOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Written to standard input, which is then closed. Else it is empty. */
+  readonly input?: string | Buffer;
+}
+
+/** Starts the real command line in a process of its own, without our own HEADGATE_* variables. */
+export function spawnCli(args: readonly string[], env: CliOptions['env'] = {}): ChildProcess {
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !name.startsWith('HEADGATE_') || name === 'HEADGATE_NATS_SERVER_BIN',
+  );
+  return spawn(process.execPath, [entry, ...args], {
+    cwd: root,
+    env: { ...Object.fromEntries(inherited), ...env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+}
+
+/** Runs a command line to its end. */
+export async function runCli(
+  args: readonly string[],
+  options: CliOptions = {},
+): Promise<CliAnswer> {
+  const child = spawnCli(args, options.env);
+  const answer = collect(child);
+  // A command that does not read it closes the pipe.
+  child.stdin!.on('error', () => {});
+  child.stdin!.end(options.input);
+  return answer;
+}
+
+/** Waits for the end of a process, and gives what it wrote. */
+export async function collect(child: ChildProcess): Promise<CliAnswer> {
+  let stdout = '';
+  let stderr = '';
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stdout, stderr };
+}
