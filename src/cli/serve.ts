@@ -1,8 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 
 import { Command } from 'commander';
 
 import { formatAddress } from '../config/address.ts';
+import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/read-config.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import { prepareRuntime } from '../runtime.ts';
@@ -57,30 +60,41 @@ async function serve(context: CommandContext, configFile: string | undefined): P
   // Loaded here: the other commands need none of it, and it takes a third of a second.
   const { createService } = await import('../service.ts');
   service = await createService(config, { searchPath: context.env['PATH'] ?? '' });
-  console.error(welcome(service, config.dataDir, config.tls !== undefined, config.auth));
+  console.error(welcome(service, config));
   await stopped.promise;
   await service.stop();
 }
 
-function welcome(service: Service, dataDir: string, tls: boolean, auth: 'off' | 'keys'): string {
+function welcome(service: Service, config: Config): string {
   const lines: string[] = [];
   if (service.address !== undefined) {
-    const address = `${tls ? 'https' : 'http'}://${formatAddress(service.address)}`;
-    const key = auth === 'keys' ? "  -H 'authorization: Bearer YOUR_WRITE_KEY' \\\n" : '';
-    lines.push(
-      `Headgate takes events on ${address} (gRPC, gRPC-Web, Connect, JSON). Try:`,
-      '',
-      `  curl ${address}/v1/track -H 'content-type: application/json' \\`,
-      `${key}    -d '{"event_name":"order_completed","user_id":"u-1","idempotency_key":"'$(cat /proc/sys/kernel/random/uuid)'",` +
-        `"properties":{"order_id":"A-1001","total":49.9,"currency":"EUR"}}'`,
-      '',
-      `  npx headgate query 'select event_name, user_id, timestamp from events'`,
-      '',
-    );
+    const scheme = config.tls === undefined ? 'http' : 'https';
+    const address = `${scheme}://${formatAddress(service.address)}`;
+    lines.push(`Headgate takes events on ${address} (gRPC, gRPC-Web, Connect, JSON).`);
+    // Only where it would be accepted: with the example schemas.
+    if (existsSync(path.join(config.schemasDir, 'order_completed'))) {
+      lines.push('Try:', '', ...exampleCall(address, config.auth), '');
+    }
   }
   lines.push(
     `Metrics and health: http://${formatAddress(service.adminAddress)}/metrics`,
-    `Data: ${dataDir}. Ctrl-C drains and stops.`,
+    `Data: ${config.dataDir}. Ctrl-C drains and stops.`,
   );
   return lines.join('\n');
+}
+
+function exampleCall(address: string, auth: Config['auth']): string[] {
+  const event = {
+    event_name: 'order_completed',
+    user_id: 'u-1',
+    idempotency_key: randomUUID(),
+    properties: { order_id: 'A-1001', total: 49.9, currency: 'EUR' },
+  };
+  return [
+    `  curl ${address}/v1/track -H 'content-type: application/json' \\`,
+    ...(auth === 'keys' ? ["    -H 'authorization: Bearer YOUR_WRITE_KEY' \\"] : []),
+    `    -d '${JSON.stringify(event)}'`,
+    '',
+    "  npx headgate query 'select event_name, user_id, timestamp from events'",
+  ];
 }

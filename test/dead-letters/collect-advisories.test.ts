@@ -1,0 +1,200 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { describe, expect, test } from 'vitest';
+
+import { createAdvisoryCollector } from '../../src/dead-letters/collect-advisories.ts';
+import { createDeadLetterWriter } from '../../src/dead-letters/write-dead-letter.ts';
+import type { Log } from '../../src/jetstream/log.ts';
+import { openPull, type Pull } from '../../src/jetstream/pull.ts';
+import { consumerSettings, ensureConsumer, subjects } from '../../src/jetstream/topology.ts';
+import {
+  countMessages,
+  createTestSignals,
+  publishEvents,
+  readDead,
+  unsettled,
+  until,
+} from '../delivery/rig.ts';
+import { startRealLog } from '../real-log.ts';
+
+const attempts = 2;
+
+/** Takes events of `crm` and never settles the chosen ones, as a worker that crashes on them. */
+async function crashOn(log: Log, sequences: readonly number[]): Promise<Pull> {
+  const settings = consumerSettings('EVENTS', 'crm', {
+    attempts,
+    ackWaitMs: 200,
+    ackPendingMax: 100,
+  });
+  await ensureConsumer(log.manager, 'EVENTS', settings);
+  return openPull({
+    log,
+    stream: 'EVENTS',
+    consumer: 'crm',
+    messagesMax: 100,
+    onMessage: (message) => {
+      if (!sequences.includes(message.sequence)) message.ack();
+    },
+    onTrouble: () => {},
+  });
+}
+
+async function startCollector(log: Log, destinations = ['crm']) {
+  const { signals } = createTestSignals();
+  const write = createDeadLetterWriter({ log, signals });
+  const collector = createAdvisoryCollector({ log, signals, destinations, write, retryMs: 200 });
+  await collector.start();
+  return { collector, write };
+}
+
+const collected = (log: Log) => unsettled(log, 'dead-letters', 'ADVISORIES');
+
+describe('the collector of advisories', () => {
+  test('writes the dead letter of an event that took its worker down each time', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    const ids = await publishEvents(log, 5);
+    await log.store(
+      'ATTEMPTS',
+      subjects.attempt('crm', 3),
+      {},
+      JSON.stringify({
+        destination: 'crm',
+        sequence: '3',
+        attempt: 1,
+        error: 'told before the crash',
+        stream: 'EVENTS',
+      }),
+    );
+    await log.store(
+      'ATTEMPTS',
+      subjects.attempt('crm', 3),
+      {},
+      JSON.stringify({
+        destination: 'crm',
+        sequence: '3',
+        attempt: 1,
+        error: 'of another event',
+        stream: 'REPLAY',
+      }),
+    );
+    const worker = await crashOn(log, [3]);
+    const { collector } = await startCollector(log);
+    const letters = await until(
+      () => readDead(log),
+      (found) => found.length > 0,
+    );
+    await until(
+      () => collected(log),
+      (count) => count === 0,
+    );
+    await collector.stop();
+    await worker.stop();
+    expect(letters).toMatchObject([{ id: 'crm:3', stream: 'EVENTS', event: { eventId: ids[2] } }]);
+    expect(letters[0]!.reason).toMatch(/handed out 2 times and never settled/);
+    expect(letters[0]!.attempts).toMatchObject([{ error: 'told before the crash' }]);
+  });
+
+  test('one entry, also when the worker wrote it before it crashed', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    await publishEvents(log, 1);
+    const { collector, write } = await startCollector(log);
+    const { readMessage } = await import('../../src/jetstream/read.ts');
+    const message = (await readMessage(log, 'EVENTS', 1))!;
+    await write({ destination: 'crm', stream: 'EVENTS', message, reason: 'by the worker' });
+    const worker = await crashOn(log, [1]);
+    await until(
+      () => countMessages(log, 'ADVISORIES'),
+      (count) => count === 1,
+    );
+    await until(
+      () => collected(log),
+      (count) => count === 0,
+    );
+    await collector.stop();
+    await worker.stop();
+    expect(await readDead(log)).toMatchObject([{ id: 'crm:1', reason: 'by the worker' }]);
+  });
+
+  test('an advisory of the time before it was started is kept for it', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    await publishEvents(log, 1);
+    const worker = await crashOn(log, [1]);
+    await until(
+      () => countMessages(log, 'ADVISORIES'),
+      (count) => count === 1,
+    );
+    await worker.stop();
+    real.killServer();
+    await sleep(200);
+    await until(
+      () =>
+        log.probe().then(
+          () => true,
+          () => false,
+        ),
+      Boolean,
+    );
+    const { collector } = await startCollector(log);
+    const letters = await until(
+      () => readDead(log),
+      (found) => found.length === 1,
+    );
+    await collector.stop();
+    expect(letters).toMatchObject([{ id: 'crm:1' }]);
+  }, 20_000);
+
+  test("while DEAD is full the advisory waits; an event that is no destination's is let go", async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    const { config } = await log.manager.streams.info('DEAD');
+    await log.manager.streams.update('DEAD', { ...config, max_bytes: 1 });
+    await publishEvents(log, 2);
+    const worker = await crashOn(log, [2]);
+    const { collector } = await startCollector(log);
+    await until(
+      () => countMessages(log, 'ADVISORIES'),
+      (count) => count === 1,
+    );
+    await sleep(500);
+    expect(await collected(log)).toBe(1);
+    await log.manager.streams.update('DEAD', config);
+    await until(
+      () => collected(log),
+      (count) => count === 0,
+    );
+    await collector.stop();
+    await worker.stop();
+    expect(await readDead(log)).toMatchObject([{ id: 'crm:2' }]);
+  });
+
+  test('lets go what is about no destination, and an event that is gone', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    const advise = (consumer: string, sequence: number) =>
+      log.store(
+        'ADVISORIES',
+        `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.EVENTS.${consumer}`,
+        {},
+        JSON.stringify({ stream: 'EVENTS', consumer, stream_seq: sequence, deliveries: 5 }),
+      );
+    await publishEvents(log, 1);
+    await advise('a-person', 1);
+    await advise('crm', 99);
+    await log.store(
+      'ADVISORIES',
+      '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.EVENTS.crm',
+      {},
+      'junk',
+    );
+    const { collector } = await startCollector(log);
+    await until(
+      () => collected(log),
+      (count) => count === 0,
+    );
+    await collector.stop();
+    expect(await readDead(log)).toEqual([]);
+  });
+});

@@ -1,0 +1,187 @@
+import { describe, expect, test } from 'vitest';
+
+import { createDeadLetterGauges } from '../../src/dead-letters/gauges.ts';
+import { createDeadLetterQueue } from '../../src/dead-letters/queue.ts';
+import { delivered } from '../../src/destinations/destination.ts';
+import type { Log } from '../../src/jetstream/log.ts';
+import { readMatching } from '../../src/jetstream/read.ts';
+import {
+  countMessages,
+  createTestSignals,
+  destinationConfig,
+  publishEvents,
+  readDead,
+  recording,
+  startWorker,
+  unsettled,
+  until,
+} from '../delivery/rig.ts';
+import { startRealLog } from '../real-log.ts';
+
+/** Makes dead letters of `crm` out of new events. */
+async function makeDead(log: Log, count: number, eventName = 'order_completed'): Promise<string[]> {
+  const ids = await publishEvents(log, count, {
+    eventName,
+    properties: '{"n":12345678901234567890}',
+  });
+  const worker = await startWorker(
+    log,
+    recording(() => ({ kind: 'dead', reason: 'never' })),
+  );
+  await until(
+    () => unsettled(log),
+    (left) => left === 0,
+  );
+  await worker.stop();
+  return ids;
+}
+
+describe('the dead-letter queue', () => {
+  test('a replay reaches the one destination that failed, as the same event, byte for byte', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    const [id] = await makeDead(log, 1);
+    const crm = recording();
+    const warehouse = recording();
+    const payloads: string[] = [];
+    const workers = [
+      await startWorker(log, {
+        ...crm,
+        deliver: (batch, signal) => {
+          payloads.push(...batch.map(({ payload }) => Buffer.from(payload).toString()));
+          return crm.deliver(batch, signal);
+        },
+      }),
+      await startWorker(log, warehouse, { config: destinationConfig({ name: 'warehouse' }) }),
+    ];
+    await until(
+      () => warehouse.seen.length,
+      (length) => length === 1,
+    );
+    const queue = createDeadLetterQueue(log);
+    expect(await queue.replay('crm:1')).toBe(1);
+    await until(
+      () => unsettled(log, 'crm', 'REPLAY'),
+      (count) => count === 0,
+    );
+    await Promise.all(workers.map((worker) => worker.stop()));
+
+    expect(crm.seen.map(({ eventId }) => eventId)).toEqual([id]);
+    expect(warehouse.seen).toHaveLength(1);
+    expect(await readDead(log)).toEqual([]);
+    for await (const { payload, header } of readMatching(log, 'EVENTS', '>')) {
+      expect(payloads).toEqual([Buffer.from(payload).toString()]);
+      expect(header('traceparent')).toMatch(/^00-/);
+    }
+    await expect(queue.replay('crm:1')).rejects.toMatchObject({ code: 'dead_letter_not_found' });
+  });
+
+  test('a replay that fails again makes a new entry, and that can be replayed too', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    await makeDead(log, 2);
+    const queue = createDeadLetterQueue(log);
+    await queue.replay('crm:2');
+    let fails = true;
+    const worker = await startWorker(
+      log,
+      recording(() => (fails ? { kind: 'dead', reason: 'again' } : delivered)),
+    );
+    await until(
+      () => readDead(log),
+      (found) => found.some(({ id }) => id === 'crm:2:1'),
+    );
+    expect(await queue.get('crm:2:1')).toMatchObject({ stream: 'REPLAY', sequence: 1n });
+    await queue.replay('crm:2:1');
+    const again = await until(
+      () => readDead(log),
+      (found) => found.some(({ id }) => id === 'crm:2:2'),
+    );
+    expect(again.map(({ id }) => id)).toEqual(['crm:1', 'crm:2:2']);
+    fails = false;
+    await queue.replay('crm:2:2');
+    await until(
+      () => unsettled(log, 'crm', 'REPLAY'),
+      (count) => count === 0,
+    );
+    await worker.stop();
+    expect(await readDead(log)).toMatchObject([{ id: 'crm:1' }]);
+  });
+
+  test('a discarded entry is kept with the reason, and no longer counts as dead', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    const [id] = await makeDead(log, 1);
+    const queue = createDeadLetterQueue(log);
+    await queue.discard('crm:1', 'a test order');
+    expect(await readDead(log)).toEqual([]);
+    const kept = await readDead(log, 'headgate.discarded.crm.order_completed');
+    expect(kept).toMatchObject([
+      { id: 'crm:1', discardedWhy: 'a test order', reason: 'never', event: { eventId: id } },
+    ]);
+    expect(kept[0]!.discardedAt).toBeDefined();
+    await expect(queue.get('crm:1')).rejects.toMatchObject({ code: 'dead_letter_not_found' });
+  });
+
+  test('when the log does not take the replay, the dead letter stays', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    await makeDead(log, 1);
+    const { config } = await log.manager.streams.info('REPLAY');
+    await log.manager.streams.update('REPLAY', { ...config, max_bytes: 1 });
+    const queue = createDeadLetterQueue(log);
+    await expect(queue.replay('crm:1')).rejects.toMatchObject({ fault: 'stream_full' });
+    expect(await readDead(log)).toHaveLength(1);
+  });
+
+  test('lists by destination and event, page by page, and finds what another process did', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    await makeDead(log, 5);
+    await makeDead(log, 2, 'page_viewed');
+    const queue = createDeadLetterQueue(log);
+    const all = { destination: '', eventName: '' };
+    const first = await queue.list(all, 4, '');
+    expect(first).toMatchObject({ total: 7, nextPageToken: '4' });
+    const second = await queue.list(all, 4, first.nextPageToken);
+    expect(second).toMatchObject({ total: 7, nextPageToken: '' });
+    const ids = [...first.deadLetters, ...second.deadLetters].map(({ id }) => id);
+    expect(ids.sort()).toEqual([1, 2, 3, 4, 5, 6, 7].map((sequence) => `crm:${sequence}`));
+    const viewed = { destination: 'crm', eventName: 'page_viewed' };
+    expect(await queue.list(viewed, 10, '')).toMatchObject({ total: 2 });
+    expect(await queue.list({ ...all, destination: 'warehouse' }, 10, '')).toMatchObject({
+      total: 0,
+    });
+    expect(await queue.list({ ...all, destination: '*' }, 10, '')).toMatchObject({ total: 0 });
+
+    await queue.get('crm:1');
+    const other = createDeadLetterQueue(await real.open());
+    await other.discard('crm:1', 'elsewhere');
+    await expect(queue.get('crm:1')).rejects.toMatchObject({ code: 'dead_letter_not_found' });
+    await makeDead(log, 1);
+    expect(await queue.get('crm:8')).toMatchObject({ id: 'crm:8' });
+  });
+
+  test('shows what waits and what is dead', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    await makeDead(log, 3);
+    await publishEvents(log, 4);
+    const { metrics, signals } = createTestSignals();
+    const queue = createDeadLetterQueue(log);
+    const gauges = createDeadLetterGauges({
+      log,
+      queue,
+      destinations: ['crm', 'warehouse'],
+      signals,
+    });
+    await queue.replay('crm:3');
+    await gauges.update();
+    expect(metrics.gauges.deadLetters.get('crm')).toBe(2);
+    expect(metrics.gauges.deadLetterOldest.get('crm')).toBeGreaterThan(Date.now() / 1_000 - 60);
+    expect(metrics.gauges.destinationPending.get('crm')).toBe(5);
+    expect(metrics.gauges.deadLetters.get('warehouse')).toBe(0);
+    await gauges.stop();
+    expect(await countMessages(log, 'REPLAY')).toBe(1);
+  });
+});

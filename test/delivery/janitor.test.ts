@@ -1,0 +1,211 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { describe, expect, test } from 'vitest';
+
+import { createAdvisoryCollector } from '../../src/dead-letters/collect-advisories.ts';
+import { createDeadLetterWriter } from '../../src/dead-letters/write-dead-letter.ts';
+import { delivered } from '../../src/destinations/destination.ts';
+import { createJanitor } from '../../src/jetstream/janitor.ts';
+import type { Log } from '../../src/jetstream/log.ts';
+import { openPull } from '../../src/jetstream/pull.ts';
+import { readMessage } from '../../src/jetstream/read.ts';
+import { consumerSettings, ensureConsumer } from '../../src/jetstream/topology.ts';
+import { startRealLog } from '../real-log.ts';
+import {
+  countMessages,
+  createTestSignals,
+  destinationConfig,
+  publishEvents,
+  readDead,
+  recording,
+  startWorker,
+  unsettled,
+  until,
+} from './rig.ts';
+
+const firstOf = async (log: Log, stream = 'EVENTS') =>
+  (await log.manager.streams.info(stream)).state.first_seq;
+
+const janitorOf = (log: Log, retentionMs: number, destinations = ['crm']) =>
+  createJanitor({ log, retentionMs, destinations, onTrouble: () => {} });
+
+async function deliverAll(log: Log, name: string): Promise<void> {
+  const worker = await startWorker(log, recording(), { config: destinationConfig({ name }) });
+  await until(
+    () => unsettled(log, name),
+    (count) => count === 0,
+  );
+  await worker.stop();
+}
+
+describe('the janitor', () => {
+  test('deletes what is older than the retention and settled everywhere', async () => {
+    await using real = await startRealLog({ durability: 'fsync' });
+    const { log } = real;
+    await publishEvents(log, 10);
+    await sleep(400);
+    await publishEvents(log, 5);
+    const retentionMs = 300;
+    await deliverAll(log, 'crm');
+    // The warehouse has no consumer yet, and is to get every event all the same.
+    expect(await janitorOf(log, retentionMs, ['crm', 'warehouse']).run()).toBe(0);
+    await deliverAll(log, 'warehouse');
+    expect(await janitorOf(log, 3_600_000, ['crm', 'warehouse']).run()).toBe(0);
+    const young = (await readMessage(log, 'EVENTS', 11))!.storedAtMs;
+    const janitor = createJanitor({
+      log,
+      retentionMs,
+      destinations: ['crm', 'warehouse'],
+      onTrouble: () => {},
+      now: () => young + retentionMs,
+    });
+    expect(await janitor.run()).toBe(10);
+    expect(await firstOf(log)).toBe(11);
+    // The log still takes and syncs events.
+    await publishEvents(log, 1);
+    // Everything is old by now; the last one stays.
+    await deliverAll(log, 'crm');
+    await deliverAll(log, 'warehouse');
+    await sleep(20);
+    await janitorOf(log, 1, ['crm', 'warehouse']).run();
+    expect(await countMessages(log, 'EVENTS')).toBe(1);
+  });
+
+  test('keeps what a worker still holds or has yet to see, of any consumer there is', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    await publishEvents(log, 10);
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const worker = await startWorker(
+      log,
+      recording(({ sequence }) => (sequence === 4 ? released.then(() => delivered) : delivered), {
+        batchEventsMax: 1,
+        concurrency: 10,
+      }),
+    );
+    await until(
+      () => unsettled(log),
+      (count) => count === 1,
+    );
+    await sleep(20);
+    expect(await janitorOf(log, 1).run()).toBe(3);
+    expect(await firstOf(log)).toBe(4);
+    release();
+    await until(
+      () => unsettled(log),
+      (count) => count === 0,
+    );
+    await worker.stop();
+
+    const forgotten = consumerSettings('EVENTS', 'old-one', {
+      attempts: 2,
+      ackWaitMs: 500,
+      ackPendingMax: 9,
+    });
+    await ensureConsumer(log.manager, 'EVENTS', forgotten);
+    expect(await janitorOf(log, 1).run()).toBe(0);
+    await log.manager.consumers.delete('EVENTS', 'old-one');
+    expect(await janitorOf(log, 1).run()).toBe(6);
+  });
+
+  test('keeps an event that the log gave up on until its dead letter is stored', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    await publishEvents(log, 5);
+    const settings = consumerSettings('EVENTS', 'crm', {
+      attempts: 1,
+      ackWaitMs: 200,
+      ackPendingMax: 9,
+    });
+    await ensureConsumer(log.manager, 'EVENTS', settings);
+    const pull = await openPull({
+      log,
+      stream: 'EVENTS',
+      consumer: 'crm',
+      messagesMax: 100,
+      onMessage: (message) => {
+        if (message.sequence !== 2) message.ack();
+      },
+      onTrouble: () => {},
+    });
+    await until(
+      () => countMessages(log, 'ADVISORIES'),
+      (count) => count === 1,
+    );
+    // More acks, so that the ack floor moves past the event that was given up.
+    await publishEvents(log, 5);
+    await until(
+      () => unsettled(log),
+      (count) => count === 0,
+    );
+    await janitorOf(log, 1).run();
+    expect(await firstOf(log)).toBe(2);
+
+    const { signals } = createTestSignals();
+    const write = createDeadLetterWriter({ log, signals });
+    const collector = createAdvisoryCollector({ log, signals, destinations: ['crm'], write });
+    await collector.start();
+    await until(
+      () => unsettled(log, 'dead-letters', 'ADVISORIES'),
+      (count) => count === 0,
+    );
+    await collector.stop();
+    await pull.stop();
+    await janitorOf(log, 1).run();
+    expect(await firstOf(log)).toBe(10);
+    expect(await readDead(log)).toMatchObject([{ id: 'crm:2' }]);
+  });
+
+  test('keeps an event that failed for the last time while nobody pulls', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    await publishEvents(log, 5);
+    const settings = consumerSettings('EVENTS', 'crm', {
+      attempts: 1,
+      ackWaitMs: 200,
+      ackPendingMax: 9,
+    });
+    await ensureConsumer(log.manager, 'EVENTS', settings);
+    // Asked for one by one, so that no pull waits once it has failed; whether the advisory is there
+    // by then differs between servers, and must not matter.
+    for (let sequence = 1; sequence <= 5; sequence += 1) {
+      const next = '$JS.API.CONSUMER.MSG.NEXT.EVENTS.crm';
+      const message = await log.connection.request(next, '{"batch":1,"no_wait":true}', {
+        noMux: true,
+        timeout: 1_000,
+      });
+      if (sequence !== 2) log.connection.publish(message.reply!, '+ACK');
+    }
+    await log.connection.flush();
+    await sleep(600);
+    await janitorOf(log, 1).run();
+    expect(await firstOf(log)).toBe(2);
+  });
+
+  test('replays of one destination do not hold back those of another for ever', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    for (const name of ['crm', 'warehouse']) {
+      const settings = consumerSettings('REPLAY', name, {
+        attempts: 2,
+        ackWaitMs: 500,
+        ackPendingMax: 9,
+      });
+      await ensureConsumer(log.manager, 'REPLAY', settings);
+    }
+    for (let count = 0; count < 4; count += 1) {
+      await log.store('REPLAY', 'headgate.replay.crm.order_completed', {}, '{"eventId":"x"}');
+    }
+    await log.store('REPLAY', 'headgate.replay.warehouse.order_completed', {}, '{"eventId":"x"}');
+    await sleep(20);
+    expect(await janitorOf(log, 1, ['crm', 'warehouse']).run()).toBe(0);
+    const worker = await startWorker(log, recording());
+    await until(
+      () => unsettled(log, 'crm', 'REPLAY'),
+      (count) => count === 0,
+    );
+    await worker.stop();
+    expect(await janitorOf(log, 1, ['crm', 'warehouse']).run()).toBe(4);
+    expect(await firstOf(log, 'REPLAY')).toBe(5);
+  });
+});

@@ -1,0 +1,181 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { DeadLetter } from '../../gen/headgate/v1/dead_letter_pb.ts';
+import type { DestinationConfig, RetryPolicy } from '../../src/config/config.ts';
+import { decodeDeadLetter } from '../../src/dead-letters/dead-letter-entry.ts';
+import { createDeadLetterWriter } from '../../src/dead-letters/write-dead-letter.ts';
+import { createDeliveryWorker, type DeliveryWorker } from '../../src/delivery/worker.ts';
+import {
+  delivered,
+  type Delivery,
+  type Destination,
+  type Outcome,
+} from '../../src/destinations/destination.ts';
+import type { GiveUp } from '../../src/event/delivery-attempt.ts';
+import type { Log } from '../../src/jetstream/log.ts';
+import { readMatching } from '../../src/jetstream/read.ts';
+import type { StreamName } from '../../src/jetstream/topology.ts';
+import { createLogger } from '../../src/observability/logger.ts';
+import { createMetrics, type Metrics } from '../../src/observability/metrics.ts';
+import { createSignals, type Signals } from '../../src/observability/signals.ts';
+
+/** Signals whose counters can be read, and whose log lines nobody sees. */
+export function createTestSignals(): { metrics: Metrics; signals: Signals } {
+  const metrics = createMetrics({
+    sources: ['shop'],
+    eventNames: ['order_completed'],
+    destinations: ['crm', 'warehouse'],
+  });
+  return { metrics, signals: createSignals(metrics, createLogger('silent')) };
+}
+
+export interface RecordingDestination extends Destination {
+  readonly seen: { eventId: string; attempt: number; atMs: number; sequence: number }[];
+  readonly batchSizes: number[];
+  /** How many calls were under way at once, at most. */
+  readonly together: () => number;
+}
+
+/** A destination that remembers what it was given, and answers what the test says. */
+export function recording(
+  answer: (delivery: Delivery, signal: AbortSignal) => Outcome | Promise<Outcome> = () => delivered,
+  limits: { batchEventsMax?: number; concurrency?: number } = {},
+): RecordingDestination {
+  const seen: RecordingDestination['seen'] = [];
+  const batchSizes: number[] = [];
+  let running = 0;
+  let most = 0;
+  return {
+    batchEventsMax: limits.batchEventsMax ?? 100,
+    concurrency: limits.concurrency ?? 1,
+    seen,
+    batchSizes,
+    together: () => most,
+    deliver: async (batch, signal) => {
+      running += 1;
+      most = Math.max(most, running);
+      batchSizes.push(batch.length);
+      for (const { event, attempt, sequence } of batch) {
+        seen.push({ eventId: idOf(event), attempt, atMs: performance.now(), sequence });
+      }
+      try {
+        return await Promise.all(batch.map((delivery) => answer(delivery, signal)));
+      } finally {
+        running -= 1;
+      }
+    },
+    close: async () => {},
+  };
+}
+
+function idOf(event: Delivery['event']): string {
+  try {
+    return event().eventId;
+  } catch {
+    return 'unreadable';
+  }
+}
+
+export function destinationConfig(
+  overrides: Partial<DestinationConfig> & { retry?: RetryPolicy } = {},
+): DestinationConfig {
+  return {
+    name: 'crm',
+    type: 'test',
+    events: [],
+    retry: { attempts: 3, baseMs: 1, capMs: 1 },
+    ackWaitMs: 2_000,
+    settings: {},
+    ...overrides,
+  };
+}
+
+/** Publishes events and answers their ids. */
+export async function publishEvents(
+  log: Log,
+  count: number,
+  options: { eventName?: string; properties?: string } = {},
+): Promise<string[]> {
+  const eventName = options.eventName ?? 'order_completed';
+  const ids = Array.from({ length: count }, () => randomUUID());
+  await Promise.all(
+    ids.map((eventId) =>
+      log.store(
+        'EVENTS',
+        `headgate.events.shop.${eventName}`,
+        {
+          'Nats-Msg-Id': `shop:${eventId}`,
+          'Headgate-Correlation-Id': `c-${eventId}`,
+          traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+        },
+        `{"eventId":"${eventId}","eventName":"${eventName}","source":"shop",` +
+          `"timestamp":"2026-01-02T03:04:05.678Z","userId":"u1","idempotencyKey":"${eventId}",` +
+          `"properties":${options.properties ?? '{"total":12.5}'}}`,
+      ),
+    ),
+  );
+  return ids;
+}
+
+export interface WorkerParts {
+  readonly config?: DestinationConfig;
+  readonly giveUp?: GiveUp;
+  readonly signals?: Signals;
+  readonly stopGraceMs?: number;
+}
+
+/** A running worker; stop it, or let the end of its log end it. */
+export async function startWorker(
+  log: Log,
+  destination: Destination,
+  parts: WorkerParts = {},
+): Promise<DeliveryWorker> {
+  const signals = parts.signals ?? createTestSignals().signals;
+  const worker = createDeliveryWorker({
+    destinationConfig: parts.config ?? destinationConfig(),
+    destination,
+    log,
+    signals,
+    giveUp: parts.giveUp ?? createDeadLetterWriter({ log, signals }),
+    eventBytesMax: 262_144,
+    stopGraceMs: parts.stopGraceMs ?? 1_000,
+  });
+  await worker.start();
+  return worker;
+}
+
+/** Waits until it holds; fails with what was seen last. */
+export async function until<Value>(
+  read: () => Value | Promise<Value>,
+  holds: (value: Value) => boolean,
+  timeoutMs = 8_000,
+): Promise<Value> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const value = await read();
+    if (holds(value)) return value;
+    if (performance.now() > deadline) {
+      throw new Error(`it did not come to hold; last: ${JSON.stringify(value)}`);
+    }
+    await sleep(20);
+  }
+}
+
+export async function readDead(log: Log, subject = 'headgate.dead.>'): Promise<DeadLetter[]> {
+  const letters: DeadLetter[] = [];
+  for await (const { payload } of readMatching(log, 'DEAD', subject)) {
+    letters.push(decodeDeadLetter(payload));
+  }
+  return letters;
+}
+
+export async function countMessages(log: Log, stream: StreamName): Promise<number> {
+  return (await log.manager.streams.info(stream)).state.messages;
+}
+
+/** What a consumer has not settled. */
+export async function unsettled(log: Log, consumer = 'crm', stream: StreamName = 'EVENTS') {
+  const info = await log.manager.consumers.info(stream, consumer);
+  return info.num_pending + info.num_ack_pending;
+}

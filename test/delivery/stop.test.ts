@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { describe, expect, test } from 'vitest';
+
+import { delivered } from '../../src/destinations/destination.ts';
+import { startRealLog } from '../real-log.ts';
+import {
+  destinationConfig,
+  publishEvents,
+  readDead,
+  recording,
+  startWorker,
+  unsettled,
+  until,
+} from './rig.ts';
+
+describe('stopping a worker', () => {
+  test('waits for the call under way, hands the rest back at once, and is safe to repeat', async () => {
+    await using real = await startRealLog();
+    const ids = await publishEvents(real.log, 20);
+    const slow = recording(() => sleep(300).then(() => delivered), { batchEventsMax: 5 });
+    const config = destinationConfig({ ackWaitMs: 30_000 });
+    const first = await startWorker(real.log, slow, { config });
+    await until(
+      () => slow.seen.length,
+      (length) => length === 5,
+    );
+    await Promise.all([first.stop(), first.stop()]);
+    expect(slow.seen).toHaveLength(5);
+
+    const next = recording();
+    const second = await startWorker(await real.open(), next, { config });
+    // Far sooner than the acknowledgement wait: they were handed back.
+    await until(
+      () => unsettled(real.log),
+      (count) => count === 0,
+      3_000,
+    );
+    await second.stop();
+    const all = [...slow.seen, ...next.seen].map(({ eventId }) => eventId);
+    expect(all.sort()).toEqual([...ids].sort());
+  });
+
+  test('a call that outlasts the grace is ended, and its events go to another worker', async () => {
+    await using real = await startRealLog();
+    await publishEvents(real.log, 3);
+    const hanging = recording(() => new Promise(() => {}));
+    const config = destinationConfig({ ackWaitMs: 30_000 });
+    const first = await startWorker(real.log, hanging, { config, stopGraceMs: 50 });
+    await until(
+      () => hanging.seen.length,
+      (length) => length > 0,
+    );
+    await first.stop();
+    const next = recording();
+    const second = await startWorker(real.log, next, { config });
+    await until(
+      () => unsettled(real.log),
+      (count) => count === 0,
+      3_000,
+    );
+    await second.stop();
+    expect(next.seen).toHaveLength(3);
+  });
+
+  test('however often workers are stopped under load, no event is given up for it', async () => {
+    await using real = await startRealLog();
+    await publishEvents(real.log, 5);
+    const config = destinationConfig({
+      ackWaitMs: 30_000,
+      retry: { attempts: 1, baseMs: 1, capMs: 1 },
+    });
+    for (let deployment = 0; deployment < 5; deployment += 1) {
+      const hanging = recording(() => new Promise(() => {}));
+      const worker = await startWorker(real.log, hanging, { config, stopGraceMs: 20 });
+      await until(
+        () => hanging.seen.length,
+        (length) => length > 0,
+      );
+      await worker.stop();
+    }
+    const next = recording();
+    const last = await startWorker(real.log, next, { config });
+    await until(
+      () => unsettled(real.log),
+      (count) => count === 0,
+      3_000,
+    );
+    await last.stop();
+    expect(next.seen).toHaveLength(5);
+    expect(await readDead(real.log)).toEqual([]);
+  });
+});
+
+test('stops although the log is away', async () => {
+  await using real = await startRealLog();
+  await publishEvents(real.log, 10);
+  const destination = recording(() => sleep(100).then(() => delivered), { batchEventsMax: 1 });
+  const worker = await startWorker(real.log, destination);
+  await until(
+    () => destination.seen.length,
+    (length) => length > 1,
+  );
+  await real.server.stop();
+  const began = performance.now();
+  await worker.stop();
+  expect(performance.now() - began).toBeLessThan(3_000);
+});
+
+test('kill -9 of nats-server in the middle: every event is delivered', async () => {
+  await using real = await startRealLog();
+  const ids = await publishEvents(real.log, 6_000);
+  // Many more than a worker holds, so that it has to pull again from the server that came back.
+  const destination = recording(() => sleep(5).then(() => delivered), { batchEventsMax: 50 });
+  const worker = await startWorker(real.log, destination);
+  await until(
+    () => destination.seen.length,
+    (length) => length > 200,
+  );
+  real.killServer();
+  const distinct = () => new Set(destination.seen.map(({ eventId }) => eventId)).size;
+  await until(distinct, (count) => count === ids.length, 40_000);
+  await until(
+    () => unsettled(real.log),
+    (count) => count === 0,
+    20_000,
+  );
+  await worker.stop();
+  expect(distinct()).toBe(ids.length);
+}, 60_000);

@@ -1,0 +1,303 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { describe, expect, test } from 'vitest';
+
+import { delivered } from '../../src/destinations/destination.ts';
+import { readMatching } from '../../src/jetstream/read.ts';
+import { startRealLog } from '../real-log.ts';
+import {
+  countMessages,
+  createTestSignals,
+  destinationConfig,
+  publishEvents,
+  readDead,
+  recording,
+  startWorker,
+  unsettled,
+  until,
+} from './rig.ts';
+
+const retryOf = (fault: 'destination' | 'event', notBeforeMs?: number) =>
+  ({
+    kind: 'retry',
+    fault,
+    reason: 'busy',
+    status: '503',
+    ...(notBeforeMs === undefined ? {} : { notBeforeMs }),
+  }) as const;
+
+describe('a delivery worker', () => {
+  test('delivers each event once, in batches under load, at most so many at once', async () => {
+    await using real = await startRealLog();
+    const { metrics, signals } = createTestSignals();
+    const ids = await publishEvents(real.log, 500);
+    const destination = recording(() => sleep(2).then(() => delivered), {
+      batchEventsMax: 50,
+      concurrency: 3,
+    });
+    const worker = await startWorker(real.log, destination, { signals });
+    await until(
+      () => unsettled(real.log),
+      (count) => count === 0,
+    );
+    await worker.stop();
+
+    expect(destination.seen.map(({ eventId }) => eventId).sort()).toEqual([...ids].sort());
+    expect(Math.max(...destination.batchSizes)).toBeLessThanOrEqual(50);
+    expect(destination.batchSizes.length).toBeLessThan(100);
+    expect(destination.together()).toBe(3);
+    expect(metrics.deliveries.series('crm', 'delivered').value).toBe(500);
+    expect(await real.log.manager.consumers.info('EVENTS', 'crm')).toMatchObject({
+      ack_floor: { stream_seq: 500 },
+    });
+  });
+
+  test('acks what its globs do not name, and delivers the rest', async () => {
+    await using real = await startRealLog();
+    const { metrics, signals } = createTestSignals();
+    const wanted = await publishEvents(real.log, 3);
+    await publishEvents(real.log, 4, { eventName: 'page_viewed' });
+    const destination = recording();
+    const worker = await startWorker(real.log, destination, {
+      signals,
+      config: destinationConfig({ events: ['order_*'] }),
+    });
+    await until(
+      () => unsettled(real.log),
+      (count) => count === 0,
+    );
+    await worker.stop();
+    expect(destination.seen.map(({ eventId }) => eventId).sort()).toEqual([...wanted].sort());
+    expect(metrics.deliveries.series('crm', 'filtered').value).toBe(4);
+  });
+
+  test('tries again after the delay that the destination asked for, and tells of each attempt', async () => {
+    await using real = await startRealLog();
+    const [id] = await publishEvents(real.log, 1);
+    const destination = recording(({ attempt }) =>
+      attempt === 1 ? retryOf('destination', 400) : delivered,
+    );
+    const worker = await startWorker(real.log, destination);
+    await until(
+      () => unsettled(real.log),
+      (count) => count === 0,
+    );
+    await worker.stop();
+
+    expect(destination.seen.map(({ attempt }) => attempt)).toEqual([1, 2]);
+    const [first, second] = destination.seen;
+    expect(second!.atMs - first!.atMs).toBeGreaterThanOrEqual(390);
+    const attempts = [];
+    for await (const { payload } of readMatching(real.log, 'ATTEMPTS', 'headgate.attempts.crm.1')) {
+      attempts.push(JSON.parse(Buffer.from(payload).toString()));
+    }
+    expect(attempts).toMatchObject([
+      {
+        destination: 'crm',
+        sequence: '1',
+        eventId: id,
+        attempt: 1,
+        status: '503',
+        error: 'busy',
+        correlationId: `c-${id}`,
+        stream: 'EVENTS',
+      },
+    ]);
+    expect(await readDead(real.log)).toEqual([]);
+  });
+
+  test('an event whose attempts are spent is stored as a dead letter before it is acked', async () => {
+    await using real = await startRealLog();
+    const { metrics, signals } = createTestSignals();
+    const [id] = await publishEvents(real.log, 1, { properties: '{"n":12345678901234567890}' });
+    const destination = recording(() => retryOf('event'));
+    let unsettledWhenStored = -1;
+    const { createDeadLetterWriter } = await import('../../src/dead-letters/write-dead-letter.ts');
+    const write = createDeadLetterWriter({ log: real.log, signals });
+    const worker = await startWorker(real.log, destination, {
+      signals,
+      giveUp: async (event) => {
+        await write(event);
+        unsettledWhenStored = await unsettled(real.log);
+      },
+    });
+    await until(
+      () => unsettled(real.log),
+      (count) => count === 0,
+    );
+    await worker.stop();
+
+    expect(unsettledWhenStored).toBe(1);
+    expect(destination.seen.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
+    const [letter] = await readDead(real.log);
+    expect(letter).toMatchObject({
+      id: 'crm:1',
+      destination: 'crm',
+      stream: 'EVENTS',
+      reason: 'busy',
+      event: { eventId: id },
+    });
+    expect(letter!.attempts.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
+    expect(metrics.deliveries.series('crm', 'retried').value).toBe(2);
+    expect(metrics.deliveries.series('crm', 'dead').value).toBe(1);
+    // A `term` would have left an advisory, from which the entry could come back to life.
+    expect(await countMessages(real.log, 'ADVISORIES')).toBe(0);
+    for await (const { payload, header } of readMatching(real.log, 'DEAD', '>')) {
+      expect(Buffer.from(payload).toString()).toContain('12345678901234567890');
+      expect(header('Headgate-Correlation-Id')).toBe(`c-${id}`);
+      expect(header('traceparent')).toMatch(/^00-/);
+    }
+  });
+
+  test('an outcome of dead needs no second attempt, and harms no neighbour', async () => {
+    await using real = await startRealLog();
+    const ids = await publishEvents(real.log, 20);
+    const destination = recording(({ sequence }) =>
+      sequence === 7 ? { kind: 'dead', reason: 'never', status: '400' } : delivered,
+    );
+    const worker = await startWorker(real.log, destination);
+    await until(
+      () => unsettled(real.log),
+      (count) => count === 0,
+    );
+    await worker.stop();
+    expect(destination.seen).toHaveLength(20);
+    expect(await readDead(real.log)).toMatchObject([{ id: 'crm:7', reason: 'never' }]);
+    expect(ids).toHaveLength(20);
+  });
+
+  test('while DEAD is full nothing is lost, and the entry is stored once there is room', async () => {
+    await using real = await startRealLog();
+    const { config } = await real.log.manager.streams.info('DEAD');
+    await real.log.manager.streams.update('DEAD', { ...config, max_bytes: 1 });
+    await publishEvents(real.log, 1);
+    const destination = recording(() => ({ kind: 'dead', reason: 'never' }));
+    const worker = await startWorker(real.log, destination);
+    await until(
+      () => destination.seen.length,
+      (length) => length === 1,
+    );
+    await sleep(200);
+    expect(await unsettled(real.log)).toBe(1);
+    await real.log.manager.streams.update('DEAD', config);
+    await until(
+      () => unsettled(real.log),
+      (count) => count === 0,
+    );
+    await worker.stop();
+    expect(await readDead(real.log)).toMatchObject([{ id: 'crm:1' }]);
+  }, 20_000);
+
+  test.for([
+    ['throws', async () => Promise.reject(new Error('a bug'))],
+    ['answers too few outcomes', async () => [delivered]],
+    ['answers nothing', async () => undefined as never],
+  ] as const)('a destination that %s: the batch is tried again', async ([, misbehave]) => {
+    await using real = await startRealLog();
+    await publishEvents(real.log, 10);
+    let calls = 0;
+    const good = recording();
+    const destination = {
+      ...good,
+      deliver: async (batch: Parameters<typeof good.deliver>[0], signal: AbortSignal) => {
+        calls += 1;
+        return calls === 1 ? misbehave() : good.deliver(batch, signal);
+      },
+    };
+    const worker = await startWorker(real.log, destination);
+    await until(
+      () => unsettled(real.log),
+      (count) => count === 0,
+    );
+    await worker.stop();
+    expect(new Set(good.seen.map(({ sequence }) => sequence)).size).toBe(10);
+    expect(await readDead(real.log)).toEqual([]);
+  });
+
+  test('an event that is no event is a dead letter, whose bytes are kept, and spoils no batch', async () => {
+    await using real = await startRealLog();
+    await publishEvents(real.log, 2);
+    await real.log.store('EVENTS', 'headgate.events.shop.order_completed', {}, 'not {json');
+    await publishEvents(real.log, 2);
+    const good = recording();
+    const destination = {
+      ...good,
+      deliver: async (batch: Parameters<typeof good.deliver>[0], signal: AbortSignal) => {
+        for (const { event } of batch) event();
+        return good.deliver(batch, signal);
+      },
+    };
+    const worker = await startWorker(real.log, destination);
+    await until(
+      () => unsettled(real.log),
+      (count) => count === 0,
+    );
+    await worker.stop();
+    expect(good.seen.map(({ sequence }) => sequence).sort()).toEqual([1, 2, 4, 5]);
+    const letters = await readDead(real.log);
+    expect(letters).toMatchObject([{ id: 'crm:3' }]);
+    expect(letters[0]!.reason).toMatch(/not a stored event: it is not JSON/);
+    for await (const { header } of readMatching(real.log, 'DEAD', '>')) {
+      expect(Buffer.from(header('Headgate-Raw-Event'), 'base64').toString()).toBe('not {json');
+    }
+  });
+
+  test('an event that fails its whole batch takes no neighbour with it', async () => {
+    await using real = await startRealLog();
+    await publishEvents(real.log, 10);
+    const good = recording();
+    const destination = {
+      ...good,
+      deliver: async (batch: Parameters<typeof good.deliver>[0], signal: AbortSignal) => {
+        if (batch.some(({ sequence }) => sequence === 4)) throw new Error('poison');
+        return good.deliver(batch, signal);
+      },
+    };
+    const worker = await startWorker(real.log, destination);
+    await until(
+      () => unsettled(real.log),
+      (count) => count === 0,
+    );
+    await worker.stop();
+    expect(await readDead(real.log)).toMatchObject([{ id: 'crm:4' }]);
+    expect(new Set(good.seen.map(({ sequence }) => sequence)).size).toBe(9);
+  });
+
+  test('work that takes longer than the acknowledgement wait is not handed to another', async () => {
+    await using real = await startRealLog();
+    await publishEvents(real.log, 3);
+    const destination = recording(() => sleep(700).then(() => delivered), { batchEventsMax: 1 });
+    const worker = await startWorker(real.log, destination, {
+      config: destinationConfig({ ackWaitMs: 200 }),
+    });
+    await until(
+      () => unsettled(real.log),
+      (count) => count === 0,
+    );
+    await worker.stop();
+    expect(destination.seen.map(({ attempt }) => attempt)).toEqual([1, 1, 1]);
+    const { delivered: handedOut } = await real.log.manager.consumers.info('EVENTS', 'crm');
+    expect(handedOut.consumer_seq).toBe(3);
+  });
+
+  test('a call that hangs is ended after ten acknowledgement waits, and its events tried again', async () => {
+    await using real = await startRealLog();
+    await publishEvents(real.log, 1);
+    let aborted = 0;
+    const destination = recording(({ attempt }, signal) => {
+      if (attempt > 1) return delivered;
+      signal.addEventListener('abort', () => (aborted += 1));
+      return new Promise(() => {});
+    });
+    const worker = await startWorker(real.log, destination, {
+      config: destinationConfig({ ackWaitMs: 100 }),
+    });
+    await until(
+      () => unsettled(real.log),
+      (count) => count === 0,
+    );
+    await worker.stop();
+    expect(aborted).toBe(1);
+    expect(destination.seen.map(({ attempt }) => attempt)).toEqual([1, 2]);
+  });
+});

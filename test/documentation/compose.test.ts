@@ -1,0 +1,202 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { parse } from 'yaml';
+
+import { hashWriteKey } from '../../src/config/write-key.ts';
+import type { Config } from '../../src/config/config.ts';
+import { readConfig } from '../../src/config/read-config.ts';
+import { destinationTypes } from '../../src/destinations/registry.ts';
+import { createLogger } from '../../src/observability/logger.ts';
+import { createService, type Service } from '../../src/service.ts';
+import { findServerBinary } from '../../src/jetstream/server-binary.ts';
+import { readPage } from './markdown.ts';
+
+interface ComposeService {
+  readonly build?: unknown;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly ports?: readonly string[];
+}
+
+interface ComposeFile {
+  readonly services: Readonly<Record<string, ComposeService>>;
+  readonly configs: Readonly<Record<string, { readonly content: string }>>;
+}
+
+const writeKey = 'hg_of_the_test';
+const secrets: Readonly<Record<string, string>> = {
+  NATS_PASSWORD: 'of-the-test',
+  HEADGATE_ADMIN_TOKEN: 'token-of-the-test',
+  CHECKOUT_KEY_HASH: hashWriteKey(writeKey),
+};
+
+/** As Compose does it: `${NAME}` and `${NAME:?message}`, and `$$` for a dollar. */
+function interpolate(text: string): string {
+  return text.replaceAll(/\$(?:\$|\{(\w+)(?::\?[^}]*)?\})/g, (_whole, name?: string) =>
+    name === undefined ? '$' : secrets[name]!,
+  );
+}
+
+const compose = parse(readPage('deploy/compose.yaml'), { merge: true }) as ComposeFile;
+const image = readPage('Dockerfile');
+
+/** What `ENV` of the Dockerfile sets. */
+const imageEnvironment = Object.fromEntries(
+  [...image.matchAll(/(HEADGATE_(?:LISTEN|ADMIN_LISTEN|DATA_DIR))=(\S+)/g)].map((found) => [
+    found[1]!,
+    found[2]!,
+  ]),
+);
+
+function configOf(name: string): Config {
+  const environment = Object.entries(compose.services[name]!.environment ?? {});
+  return readConfig({
+    env: {
+      ...imageEnvironment,
+      ...Object.fromEntries(environment.map(([key, value]) => [key, interpolate(value)])),
+    },
+    configFile: '/app/headgate.yaml',
+    readFile: () => interpolate(compose.configs['headgate']!.content),
+    destinationTypes,
+  });
+}
+
+describe('deploy/compose.yaml', () => {
+  it('has a gate and workers that the configuration accepts', () => {
+    const gate = configOf('gate');
+    const workers = configOf('workers');
+    expect([...gate.roles]).toEqual(['gate']);
+    expect([...workers.roles]).toEqual(['deliver']);
+    for (const config of [gate, workers]) {
+      expect(config.auth).toBe('keys');
+      expect(config.admin.token?.reveal()).toBe(secrets['HEADGATE_ADMIN_TOKEN']);
+      expect(config.nats.url).toBe('nats://headgate:of-the-test@nats:4222');
+      expect(config.destinations.map(({ name }) => name)).toEqual(['warehouse']);
+    }
+  });
+
+  it('publishes on loopback alone, and the doors alone', () => {
+    const published = Object.values(compose.services).flatMap(({ ports }) => ports ?? []);
+    expect(published).toEqual(['127.0.0.1:8080:8080']);
+  });
+
+  it('keeps the streams below what nats.conf gives them, and events below its max_payload', () => {
+    const conf = readPage('deploy/nats.conf');
+    const storeGb = Number(/max_file_store: (\d+)GB/.exec(conf)![1]);
+    const payloadMb = Number(/max_payload: (\d+)MB/.exec(conf)![1]);
+    const { log, limits } = configOf('gate');
+    expect(log.storageBytesMax).toBeLessThan(storeGb * 1024 ** 3);
+    expect(payloadMb * 1024 ** 2).toBeGreaterThan(limits.requestBytesMax);
+    expect(conf).toContain('sync_interval: always');
+  });
+});
+
+describe('what deploy/ describes', () => {
+  let folder: string;
+  let nats: ChildProcess;
+  const services: Service[] = [];
+
+  beforeAll(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), 'headgate-compose-'));
+    const port = await freePort();
+    const conf = readPage('deploy/nats.conf')
+      .replace('store_dir: /data', `store_dir: ${folder}/nats`)
+      .replace('0.0.0.0:4222', `127.0.0.1:${port}`)
+      .replace('http: 127.0.0.1:8222', '');
+    writeFileSync(path.join(folder, 'nats.conf'), conf);
+    const binary = await findServerBinary({
+      named: process.env['HEADGATE_NATS_SERVER_BIN'],
+      searchPath: process.env['PATH'] ?? '',
+    });
+    nats = spawn(binary.path, ['-c', path.join(folder, 'nats.conf')], {
+      env: { NATS_PASSWORD: secrets['NATS_PASSWORD'] },
+      stdio: 'ignore',
+    });
+    await vi.waitFor(() => connectTo(port), { timeout: 10_000 });
+    for (const name of ['gate', 'workers']) {
+      const config = configOf(name);
+      services.push(
+        await createService(
+          {
+            ...config,
+            // The same but for addresses and folders that are the containers'.
+            listen: { host: '127.0.0.1', port: 0 },
+            admin: { ...config.admin, listen: { host: '127.0.0.1', port: 0 } },
+            nats: {
+              ...config.nats,
+              url: config.nats.url!.replace('nats:4222', `127.0.0.1:${port}`),
+            },
+            destinations: config.destinations.map((destination) => ({
+              ...destination,
+              settings: { ...destination.settings, path: path.join(folder, 'warehouse.db') },
+            })),
+          },
+          { logger: createLogger('silent') },
+        ),
+      );
+    }
+  });
+
+  afterAll(async () => {
+    for (const service of services.toReversed()) await service.stop();
+    nats?.kill();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('carries an event from the gate through NATS and a worker into the warehouse', async () => {
+    const [gate, workers] = services;
+    expect(workers!.address).toBeUndefined();
+    const answer = await fetch(`http://127.0.0.1:${gate!.address!.port}/v1/track`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${writeKey}` },
+      body: JSON.stringify({
+        event_name: 'order_completed',
+        user_id: 'u-1',
+        idempotency_key: '0190b5f0-7c4e-7d60-9f0a-2f1d6c1f6a11',
+        properties: { order_id: 'A-1001', total: 49.9, currency: 'EUR' },
+      }),
+    });
+    expect(answer.status).toBe(202);
+    await vi.waitFor(
+      () => {
+        using database = new DatabaseSync(path.join(folder, 'warehouse.db'), { readOnly: true });
+        const rows = database.prepare('select source from events').all();
+        expect(rows).toMatchObject([{ source: 'checkout' }]);
+      },
+      { timeout: 10_000 },
+    );
+  });
+
+  it('answers metrics to who has the token, and health to anyone', async () => {
+    const admin = `http://127.0.0.1:${services[0]!.adminAddress.port}`;
+    const authorization = `Bearer ${secrets['HEADGATE_ADMIN_TOKEN']}`;
+    expect((await fetch(`${admin}/healthz`)).status).toBe(200);
+    expect((await fetch(`${admin}/metrics`)).status).toBe(401);
+    expect((await fetch(`${admin}/metrics`, { headers: { authorization } })).status).toBe(200);
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as net.AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function connectTo(port: number): Promise<void> {
+  const socket = net.connect(port, '127.0.0.1');
+  try {
+    await new Promise((resolve, reject) => {
+      socket.once('data', resolve);
+      socket.once('error', reject);
+    });
+  } finally {
+    socket.destroy();
+  }
+}
