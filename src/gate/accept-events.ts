@@ -139,7 +139,7 @@ function acceptEvent(passage: Passage, index: number): void {
     const { requestPart } = passage;
     const acceptance = { eventId, source, timestampMs, schemaVersion, warnings, requestPart };
     payload = encodeStoredEvent(event, acceptance);
-    error = tooLarge(payload, options.eventBytesMax);
+    error = tooLarge(payload, options.eventBytesMax) ?? notText(payload);
   }
   const verdict: Verdict = {
     index,
@@ -219,6 +219,13 @@ function tooLarge(payload: string, eventBytesMax: number): EventError | undefine
       '(limits.event_bytes_max). Send less, or put large content elsewhere and send its address.',
     violations: [{ path: '', code: 'bytes', message: `at most ${eventBytesMax} bytes` }],
   };
+}
+
+/** JSON can hold half of a surrogate pair, always as an escape; UTF-8, and so any other form, cannot. */
+function notText(payload: string): EventError | undefined {
+  if (!payload.includes('\\ud') || !/(?<!\\)(?:\\\\)*\\ud[89a-f]/.test(payload)) return undefined;
+  const message = 'A text holds half of a surrogate pair (\\ud800 to \\udfff), which is no character.';
+  return { code: 'invalid_field', message, violations: [{ path: '', code: 'unicode', message }] };
 }
 
 function notStored(failure: string): EventError {

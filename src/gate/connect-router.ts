@@ -112,9 +112,9 @@ async function answered<T>(
 ): Promise<T> {
   const headers = Object.fromEntries(handler.requestHeader);
   const exchange = createExchange({ headers } as GateRequest, undefined as never);
+  // Put on the answer by handle-request.ts, before the library has a say.
   const { correlationId, traceparent, startedAt } = exchange;
   const protocol = protocolOf(handler.protocolName);
-  handler.responseHeader.set('x-correlation-id', correlationId);
   let grpcCode = 0;
   try {
     const producer = context.authenticate(headers);
@@ -123,7 +123,6 @@ async function answered<T>(
     return await withDeadline(() => handle(arrival), handler.timeoutMs());
   } catch (error) {
     const connectError = error instanceof ConnectError ? error : refusal(context, correlationId, error);
-    connectError.metadata.set('x-correlation-id', correlationId);
     grpcCode = connectError.code;
     throw connectError;
   } finally {

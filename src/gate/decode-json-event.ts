@@ -34,8 +34,9 @@ export function decodeJsonEvent(
     // In ProtoJSON null means that the field was not sent; REST keeps to that.
     else if (member !== null) readField(draft, field, member);
   }
-  if (draft.properties !== undefined && isJsonObject(exact)) {
-    draft.exactProperties = exact['properties'];
+  if (isJsonObject(exact)) {
+    draft.inexact = true;
+    if (draft.properties !== undefined) draft.exactProperties = exact['properties'];
   }
   return finishDraft(draft, original);
 }

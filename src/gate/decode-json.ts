@@ -1,8 +1,10 @@
+import { isUtf8 } from 'node:buffer';
+
 import { ServiceError } from '../errors.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../event/json.ts';
 import { decodeJsonEvent, unreadableEvent } from './decode-json-event.ts';
-import { readTime } from './event-draft.ts';
+import { holdsInfinity, nestingMax, nestsDeeper, readTime } from './event-draft.ts';
 import { camelCase, snakeCase, type NameStyle } from './event-fields.ts';
 import { parseExactly, parseJson } from './exact-json.ts';
 import type { IncomingBatch } from './incoming-batch.ts';
@@ -16,7 +18,7 @@ import { elementTexts } from './json-slices.ts';
 
 /** The body of `POST /v1/track`: one event, flat. */
 export function decodeTrackRest(body: Buffer): IncomingEvent {
-  const text = body.toString('utf8');
+  const text = textOf(body);
   const value = parseJson(text);
   if (!isJsonObject(value)) {
     throw new ServiceError('malformed_request', 'The body must be a JSON object: one event.');
@@ -26,7 +28,7 @@ export function decodeTrackRest(body: Buffer): IncomingEvent {
 
 /** The body of the RPC Track: `{"event": {...}}`. */
 export function decodeTrackConnect(body: Buffer): IncomingEvent {
-  const text = body.toString('utf8');
+  const text = textOf(body);
   const value = readRequest(text, ['event'], 'connect');
   const exact = parseExactly(text);
   const event = value['event'] ?? {};
@@ -44,7 +46,7 @@ export function decodeBatchJson(
   names: NameStyle,
   batchEventsMax: number,
 ): IncomingBatch {
-  const text = body.toString('utf8');
+  const text = textOf(body);
   const value = readRequest(text, batchMembers, names);
   const events = value['events'] ?? [];
   if (!Array.isArray(events)) {
@@ -74,25 +76,53 @@ export function decodeBatchJson(
 
 /** `application/x-ndjson`: one event a line; blank lines are passed over. */
 export function decodeNdjson(body: Buffer, batchEventsMax: number): IncomingBatch {
-  const lines = body
-    .toString('utf8')
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
+  const lines = linesOf(body).filter((line) => typeof line !== 'string' || line !== '');
   checkBatchSize(lines.length, batchEventsMax);
-  return { events: lines.map(decodeLine), context: undefined, sentAt: '', validateOnly: false };
+  const events = lines.map((line) =>
+    typeof line === 'string'
+      ? decodeLine(line)
+      : unreadableEvent('The line is not UTF-8.', () => line),
+  );
+  return { events, context: undefined, sentAt: '', validateOnly: false };
+}
+
+/** A line that is not UTF-8 stays as it came. */
+function linesOf(body: Buffer): (string | Buffer)[] {
+  const lines = body.toString('utf8').split('\n');
+  if (isUtf8Text(lines, body)) return lines.map((line) => line.trim());
+  const start = [0];
+  for (let at = body.indexOf(10); at !== -1; at = body.indexOf(10, at + 1)) start.push(at + 1);
+  return lines.map((line, index) => {
+    const bytes = body.subarray(start[index], (start[index + 1] ?? body.length + 1) - 1);
+    return isUtf8(bytes) ? line.trim() : bytes;
+  });
 }
 
 /** A line that is no JSON spoils itself alone: the next line begins a new event. */
 function decodeLine(line: string): IncomingEvent {
   const original = (): Uint8Array => Buffer.from(line);
   let value: JsonValue;
+  let exact: JsonValue | undefined;
   try {
     value = parseJson(line);
+    exact = parseExactly(line);
   } catch (error) {
     return unreadableEvent((error as Error).message.replace('The body', 'The line'), original);
   }
-  return decodeJsonEvent(value, parseExactly(line), 'rest', original);
+  return decodeJsonEvent(value, exact, 'rest', original);
+}
+
+/** Bytes that are no UTF-8 would become U+FFFD, and the event another one than was sent. */
+function textOf(body: Buffer): string {
+  const text = body.toString('utf8');
+  // A byte order mark is no part of the text: RFC 8259 §8.1 lets a reader pass it over.
+  if (isUtf8Text([text], body)) return text.startsWith('\ufeff') ? text.slice(1) : text;
+  throw new ServiceError('malformed_request', 'The body is not UTF-8.');
+}
+
+/** U+FFFD is either in the bytes themselves or stands for some that are no UTF-8. */
+function isUtf8Text(texts: readonly string[], bytes: Buffer): boolean {
+  return !texts.some((text) => text.includes('\ufffd')) || isUtf8(bytes);
 }
 
 export function checkBatchSize(count: number, batchEventsMax: number): void {
@@ -139,6 +169,12 @@ function readBatchFields(
   const shown = (name: string): string => (names === 'rest' ? name : camelCase(name));
   if (context !== undefined && !isJsonObject(context)) {
     throw new ServiceError('malformed_request', '"context" must be an object.');
+  }
+  if (context !== undefined && (nestsDeeper(context, nestingMax) || holdsInfinity(context))) {
+    throw new ServiceError(
+      'malformed_request',
+      `"context" may nest ${nestingMax} levels deep at most, with numbers that a double can hold.`,
+    );
   }
   if (validateOnly !== undefined && typeof validateOnly !== 'boolean') {
     throw new ServiceError('malformed_request', `"${shown('validate_only')}" must be true or false.`);

@@ -2,7 +2,15 @@ import { ServiceError } from '../errors.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { JsonObject, JsonValue } from '../event/json.ts';
 import { checkBatchSize } from './decode-json.ts';
-import { addFault, createDraft, finishDraft, timeText, type EventDraft } from './event-draft.ts';
+import {
+  addFault,
+  createDraft,
+  type EventDraft,
+  finishDraft,
+  nestingMax,
+  nestsDeeper,
+  timeText,
+} from './event-draft.ts';
 import type { IncomingBatch } from './incoming-batch.ts';
 import { WireError, WireReader, wireType } from './wire-reader.ts';
 
@@ -71,6 +79,9 @@ export function decodeBatchProto(body: Buffer, batchEventsMax: number): Incoming
       }
     }
     checkBatchSize(count, batchEventsMax);
+    if (context !== undefined && nestsDeeper(context, nestingMax)) {
+      throw new WireError(`context nests deeper than ${nestingMax} levels`);
+    }
     return { events, context, sentAt, validateOnly };
   });
 }

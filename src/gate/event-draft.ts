@@ -23,6 +23,8 @@ export interface EventDraft {
   properties: JsonObject | undefined;
   /** `properties` with the numbers of its text, where a double would change them. */
   exactProperties: JsonValue | undefined;
+  /** Somewhere there is a number that a double would change, so perhaps one beyond all doubles. */
+  inexact: boolean;
   propertiesJson: string;
   context: JsonObject | undefined;
   occurredAt: string;
@@ -38,6 +40,7 @@ export function createDraft(): EventDraft {
     idempotencyKey: '',
     properties: undefined,
     exactProperties: undefined,
+    inexact: false,
     propertiesJson: '',
     context: undefined,
     occurredAt: '',
@@ -72,6 +75,10 @@ export function finishDraft(draft: EventDraft, original: () => Uint8Array): Inco
   const { properties, context } = draft;
   if (properties !== undefined) checkNesting(draft, '/properties', properties);
   if (context !== undefined) checkNesting(draft, '/context', context);
+  if (draft.inexact) {
+    checkFinite(draft, '/properties', draft.properties);
+    checkFinite(draft, '/context', draft.context);
+  }
   return {
     eventName: draft.eventName,
     userId: draft.userId,
@@ -115,7 +122,13 @@ function readPropertiesJson(draft: EventDraft): string | undefined {
     return undefined;
   }
   draft.properties = value;
-  const exact = parseExactly(draft.propertiesJson);
+  let exact: JsonValue | undefined;
+  try {
+    exact = parseExactly(draft.propertiesJson);
+  } catch {
+    // It nests too deep, which `checkNesting` tells.
+  }
+  draft.inexact ||= exact !== undefined;
   return exact === undefined ? undefined : JSON.stringify(exact);
 }
 
@@ -128,7 +141,7 @@ function checkNesting(draft: EventDraft, path: string, value: JsonObject): void 
   }
 }
 
-function nestsDeeper(value: JsonValue, levels: number): boolean {
+export function nestsDeeper(value: JsonValue, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (levels === 0) return true;
   if (Array.isArray(value)) {
@@ -137,6 +150,20 @@ function nestsDeeper(value: JsonValue, levels: number): boolean {
   }
   for (const name in value) if (nestsDeeper(value[name]!, levels - 1)) return true;
   return false;
+}
+
+/** JSON can say 1e999; what reads the event later could not, and JSON would write it as null. */
+function checkFinite(draft: EventDraft, path: string, value: JsonObject | undefined): void {
+  if (value !== undefined && holdsInfinity(value)) {
+    addFault(draft, 'invalid_field', path, 'number', 'A number is larger than any double can be.');
+  }
+}
+
+/** For values that do not nest deep. */
+export function holdsInfinity(value: JsonValue): boolean {
+  if (typeof value === 'number') return !Number.isFinite(value);
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).some(holdsInfinity);
 }
 
 const faultTexts: Readonly<Record<DraftFault, string>> = {
@@ -154,7 +181,7 @@ function faultOf(faults: NonNullable<EventDraft['faults']>): EventError {
 }
 
 const timePattern =
-  /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})$/;
+  /^\d{4}-\d{2}-\d{2}[Tt](?:[01]\d|2[0-3]):\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})$/;
 
 /** Year 0001 to 9999: what google.protobuf.Timestamp can say. */
 const firstTimeMs = Date.parse('0001-01-01T00:00:00.000Z');
@@ -162,9 +189,15 @@ const lastTimeMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /** Reads an RFC 3339 time into UTC with milliseconds; undefined when it is none. */
 export function readTime(text: string): string | undefined {
-  if (!timePattern.test(text)) return undefined;
+  if (!timePattern.test(text) || !isDay(text.slice(0, 10))) return undefined;
   const time = Date.parse(text.toUpperCase());
   return timeText(time);
+}
+
+/** V8 takes the 31st of February for the 3rd of March. */
+function isDay(date: string): boolean {
+  const day = Number(date.slice(8));
+  return day <= 28 || new Date(Date.parse(date)).getUTCDate() === day;
 }
 
 /** Milliseconds since 1970 as RFC 3339; undefined outside the years 1 to 9999. */

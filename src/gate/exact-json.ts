@@ -27,6 +27,9 @@ function placeOf(error: Error): string {
 /**
  * The same text with its numbers as they were written, for those that a double would change;
  * undefined where parsing loses nothing. The result is for `JSON.stringify` alone.
+ *
+ * Throws a ServiceError `malformed_request` when it nests so deep (thousands of levels) that walking
+ * it takes more stack than there is.
  */
 export function parseExactly(text: string): JsonValue | undefined {
   if (!suspicious.test(text)) return undefined;
@@ -37,8 +40,12 @@ export function parseExactly(text: string): JsonValue | undefined {
     inexact = true;
     return rawJson(context.source);
   };
-  const value = JSON.parse(text, revive) as JsonValue;
-  return inexact ? value : undefined;
+  try {
+    const value = JSON.parse(text, revive) as JsonValue;
+    return inexact ? value : undefined;
+  } catch (cause) {
+    throw new ServiceError('malformed_request', 'The body nests too deep.', { cause });
+  }
 }
 
 /** ECMAScript's "JSON.parse source text access", which the types do not know yet. */

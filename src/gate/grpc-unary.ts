@@ -83,7 +83,12 @@ async function readMessage(exchange: Exchange, body: Buffer, bytesMax: number): 
   if (body.length < prefixBytes + length) {
     throw new ProtocolError(grpcCode.invalidArgument, 'the message is cut short');
   }
-  if (body.length > prefixBytes + length) {
+  const rest = body.subarray(prefixBytes + length);
+  if (rest.length > 0) {
+    const next = rest.length < prefixBytes ? Infinity : rest.readUInt32BE(1);
+    if (rest.length < prefixBytes + next) {
+      throw new ProtocolError(grpcCode.invalidArgument, 'bytes follow the message');
+    }
     throw new ProtocolError(grpcCode.unimplemented, 'a unary call has one message: got more');
   }
   const flags = body[0]!;
@@ -141,9 +146,12 @@ function sendFailure(exchange: Exchange, call: UnaryCall, failure: Failure): num
   return failure.grpc;
 }
 
-/** Header values are visible ASCII: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses */
+/**
+ * Header values are visible ASCII, and neither begin nor end in a space:
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
+ */
 function percentEncoded(text: string): string {
-  return encodeURIComponent(text.toWellFormed()).replaceAll('%20', ' ');
+  return encodeURIComponent(text.toWellFormed());
 }
 
 function send(

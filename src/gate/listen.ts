@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
+import tls from 'node:tls';
 
 import type { Address } from '../config/config.ts';
 import { StartError } from '../errors.ts';
@@ -60,7 +61,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   plain.emit('listening');
   const sessions = new Set<http2.ServerHttp2Session>();
   const multiplexed = createHttp2(options, sessions);
-  const front = options.tls === undefined ? createFront(options, plain, multiplexed) : multiplexed;
+  const front = createFront(options, plain, multiplexed);
   front.maxConnections = options.connectionsMax;
   const sockets = new Set<net.Socket>();
   front.on('connection', (socket: net.Socket) => {
@@ -85,7 +86,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       clearInterval(idle);
       clearTimeout(timer);
       plain.close();
-      if (front !== multiplexed) multiplexed.close();
+      multiplexed.close();
     },
   };
 }
@@ -93,13 +94,9 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 function createHttp2(
   options: ListenOptions,
   sessions: Set<http2.ServerHttp2Session>,
-): http2.Http2Server | http2.Http2SecureServer {
+): http2.Http2Server {
   const settings = { settings: { maxConcurrentStreams: streamsMax }, maxSessionMemory: 256 };
-  const handle = options.handle as never;
-  const server =
-    options.tls === undefined
-      ? http2.createServer(settings, handle)
-      : http2.createSecureServer({ ...settings, ...readTls(options.tls), allowHTTP1: true }, handle);
+  const server = http2.createServer(settings, options.handle as never);
   server.on('session', (session) => {
     sessions.add(session);
     session.setTimeout(options.idleTimeoutMs, () => session.close());
@@ -120,12 +117,23 @@ function readTls(tls: { cert: string; key: string }): { cert: Buffer; key: Buffe
   }
 }
 
+/** Tells the connections apart and hands each to its server, which never listens by itself. */
 function createFront(
   options: ListenOptions,
   plain: http.Server,
-  multiplexed: http2.Http2Server | http2.Http2SecureServer,
+  multiplexed: http2.Http2Server,
 ): net.Server {
   const timeoutMs = Math.min(options.requestTimeoutMs, firstBytesTimeoutMs);
+  if (options.tls !== undefined) {
+    const ALPNProtocols = ['h2', 'http/1.1'];
+    const secure = { ...readTls(options.tls), ALPNProtocols, handshakeTimeout: timeoutMs };
+    const server = tls.createServer(secure, (socket) => {
+      (socket.alpnProtocol === 'h2' ? multiplexed : plain).emit('connection', socket);
+    });
+    // A handshake that timed out is told here, and its socket left open.
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    return server;
+  }
   return net.createServer((socket) => {
     const timer = setTimeout(() => socket.destroy(), timeoutMs);
     socket.on('error', () => socket.destroy());
@@ -152,6 +160,13 @@ function createFront(
 function answerBadRequest(error: NodeJS.ErrnoException, socket: net.Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
+    return;
+  }
+  // What came before the fault has its answer first: this one would be taken for it.
+  const { _httpMessage: underWay } = socket as { _httpMessage?: http.ServerResponse | null };
+  if (underWay) {
+    socket.pause();
+    underWay.once('finish', () => socket.end());
     return;
   }
   const [status, code] =

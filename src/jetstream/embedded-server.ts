@@ -20,6 +20,13 @@ import { stopOrphan, rememberServer } from './orphaned-server.ts';
 const payloadBytesMax = 8 * 1024 * 1024;
 
 /**
+ * Beyond any `log.storage_bytes_max`: the limits of the streams add up to that, and they alone bind.
+ * A limit of the server below what the streams had so far would refuse to lower theirs, and the
+ * gate could not be started on a disk that has become fuller.
+ */
+const fileStoreBytesMax = 2048 * 1024 ** 4;
+
+/**
  * nats-server reads its store before it listens: everything of the dedup window, and what it had
  * not written its index of. 1,500,000 events of 1 KB took 4.5 s here, so 10 minutes of 10,000 a
  * second take about 20 s; this leaves room for thirty times that.
@@ -51,7 +58,6 @@ export interface EmbeddedServerOptions {
   readonly binary: string;
   /** `<data>/nats`. */
   readonly storeDir: string;
-  readonly storageBytesMax: number;
   /** Called when the server ended by itself and is being started again. */
   readonly onRestart: (reason: string) => void;
   /** Called every ten seconds in which the server is still reading its store. */
@@ -82,7 +88,7 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
   let stopping = false;
 
   const launch = async (): Promise<void> => {
-    writeConfig(configFile, { port, password, storeDir, logFile, bytes: options.storageBytesMax });
+    writeConfig(configFile, { port, password, storeDir, logFile });
     const started = spawnServer(options.binary, configFile, storeDir);
     child = started;
     try {
@@ -144,7 +150,7 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
 
 function writeConfig(
   file: string,
-  values: { port: number; password: string; storeDir: string; logFile: string; bytes: number },
+  values: { port: number; password: string; storeDir: string; logFile: string },
 ): void {
   const text = [
     '# Written by headgate at every start; changes here are lost.',
@@ -160,7 +166,7 @@ function writeConfig(
     `authorization { user: headgate, password: ${JSON.stringify(values.password)} }`,
     'jetstream {',
     `  store_dir: ${JSON.stringify(values.storeDir)}`,
-    `  max_file_store: ${values.bytes}`,
+    `  max_file_store: ${fileStoreBytesMax}`,
     `  max_memory_store: ${64 * 1024 * 1024}`,
     '}',
     '',

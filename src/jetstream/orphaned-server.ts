@@ -21,8 +21,7 @@ export function rememberServer(storeDir: string, processId: number, binary: stri
  */
 export async function stopOrphan(storeDir: string): Promise<void> {
   const configFile = path.join(storeDir, 'nats-server.conf');
-  for (const processId of candidates(storeDir)) {
-    if (!serves(processId, configFile)) continue;
+  for (const processId of serversOf(storeDir, configFile)) {
     signal(processId, 'SIGINT');
     const deadline = performance.now() + stopTimeoutMs;
     while (serves(processId, configFile)) {
@@ -43,24 +42,25 @@ function portsFiles(storeDir: string): string[] {
 }
 
 /**
- * The server that was written down, any that had told its port, and where the system lists its
- * processes in /proc each of them: a gate may be killed before it has written anything down.
+ * The servers of this store: the one that was written down, any that had told its port, and where
+ * the system lists its processes in /proc each of them, because a gate may be killed before it has
+ * written anything down. None but a process whose command line names the file is ever in the list.
  */
-function candidates(storeDir: string): Set<number> {
-  const found = new Set(portsFiles(storeDir).map((file) => Number(/\d+/.exec(file)![0])));
+function serversOf(storeDir: string, configFile: string): number[] {
+  const candidates = new Set(portsFiles(storeDir).map((file) => Number(/\d+/.exec(file)![0])));
   const memory = path.join(storeDir, 'nats-server.json');
   if (existsSync(memory)) {
     try {
       const { processId } = JSON.parse(readFileSync(memory, 'utf8')) as { processId?: number };
-      if (Number.isInteger(processId)) found.add(processId!);
+      if (Number.isInteger(processId)) candidates.add(processId!);
     } catch {
       // A half-written file of a killed start.
     }
   }
   if (existsSync('/proc/self/cmdline')) {
-    for (const name of readdirSync('/proc')) if (/^\d+$/.test(name)) found.add(Number(name));
+    for (const name of readdirSync('/proc')) if (/^\d+$/.test(name)) candidates.add(Number(name));
   }
-  return found;
+  return [...candidates].filter((processId) => serves(processId, configFile));
 }
 
 /** It may have ended since it was looked at. */

@@ -30,6 +30,9 @@ export interface FailedAttempt {
   readonly retryInMs: number | undefined;
 }
 
+/** Counts what is no status code of gRPC: a metric must not throw where an answer is on its way. */
+const grpcUnknown = 2;
+
 /** Everything that Headgate reports about itself, one function a fact: metric and log line. */
 export type Signals = ReturnType<typeof createSignals>;
 
@@ -45,7 +48,7 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     eventPublished: (seconds: number): void => publishDuration.observe(seconds),
     requestAnswered: (rpc: Rpc, protocol: Protocol, grpcCode: number, seconds: number): void => {
       const series = requestSeries(rpc, protocol);
-      series.codes[grpcCode]!.value += 1;
+      (series.codes[grpcCode] ?? series.codes[grpcUnknown]!).value += 1;
       series.duration.observe(seconds);
     },
     requestFailed: (code: ErrorCode, correlationId: string, error: Error): void => {

@@ -1,0 +1,122 @@
+import { fromJsonString } from '@bufbuild/protobuf';
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+
+import { StoredEventSchema } from '../../gen/headgate/v1/stored_event_pb.ts';
+import type { IncomingEvent } from './incoming-event.ts';
+import type { JsonObject } from './json.ts';
+import { decodeStoredEvent, encodeRequestPart, encodeStoredEvent } from './stored-event.ts';
+
+const texts = fc.oneof(
+  fc.string({ unit: 'grapheme', maxLength: 10 }),
+  fc.constantFrom('"', '\\', '\u2028', 'a/b', 'null', '😀', '\u0000', 'plain.id@example.com'),
+);
+const objects = fc.dictionary(texts, fc.jsonValue({ maxDepth: 3 }), {
+  maxKeys: 4,
+}) as fc.Arbitrary<JsonObject>;
+const times = fc.constantFrom('', '2026-03-01T12:00:00.000Z', '0001-01-01T00:00:00.000Z');
+
+const events: fc.Arbitrary<IncomingEvent> = fc.record({
+  eventName: fc.constantFrom('order_completed', 'invoice_paid'),
+  userId: texts,
+  anonymousId: texts,
+  idempotencyKey: fc.uuid(),
+  properties: objects,
+  propertiesText: fc.constant(undefined),
+  context: fc.option(objects, { nil: undefined }),
+  occurredAt: times,
+  schemaVersion: fc.nat(3),
+  fault: fc.constant(undefined),
+  original: fc.constant(() => new Uint8Array()),
+});
+
+const warnings = fc.array(
+  fc.record({
+    code: texts,
+    message: texts,
+    violations: fc.array(fc.record({ path: texts, code: texts, message: texts }), { maxLength: 2 }),
+  }),
+  { maxLength: 2 },
+);
+
+const requests = fc.record({
+  correlationId: fc.stringMatching(/^[\u0021-\u007e]{1,40}$/),
+  traceparent: fc.constantFrom('', `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`),
+  sentAt: times,
+});
+
+describe('encodeStoredEvent', () => {
+  test('writes the ProtoJSON of headgate.v1.StoredEvent', () => {
+    fc.assert(
+      fc.property(
+        events,
+        warnings,
+        requests,
+        fc.nat(2_000_000_000_000),
+        (event, list, request, timeMs) => {
+          const text = encodeStoredEvent(event, {
+            eventId: '11111111-1111-5111-8111-111111111111',
+            source: 'checkout',
+            timestampMs: timeMs,
+            schemaVersion: event.schemaVersion,
+            warnings: list,
+            requestPart: encodeRequestPart(request),
+          });
+          const message = fromJsonString(StoredEventSchema, text, { ignoreUnknownFields: false });
+          expect(message).toMatchObject({
+            eventId: '11111111-1111-5111-8111-111111111111',
+            eventName: event.eventName,
+            source: 'checkout',
+            userId: event.userId,
+            anonymousId: event.anonymousId,
+            idempotencyKey: event.idempotencyKey,
+            schemaVersion: event.schemaVersion,
+            correlationId: request.correlationId,
+            traceparent: request.traceparent,
+            warnings: list,
+          });
+          expect(timestampMs(message.timestamp!)).toBe(timeMs);
+          expect(
+            message.occurredAt === undefined
+              ? ''
+              : new Date(timestampMs(message.occurredAt)).toISOString(),
+          ).toBe(event.occurredAt);
+          expect(
+            message.sentAt === undefined ? '' : new Date(timestampMs(message.sentAt)).toISOString(),
+          ).toBe(request.sentAt);
+          const plain = (value: unknown): unknown =>
+            value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+          expect(message.properties).toEqual(plain(event.properties));
+          expect(message.context).toEqual(plain(event.context));
+          expect(decodeStoredEvent(text)).toEqual(
+            decodeStoredEvent(new TextEncoder().encode(text)),
+          );
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  test('puts the exact text of properties where there is one', () => {
+    const [event] = fc.sample(events, { numRuns: 1, seed: 1 });
+    const text = encodeStoredEvent(
+      { ...event!, propertiesText: '{"n":12345678901234567890.0}' },
+      {
+        eventId: 'e',
+        source: 's',
+        timestampMs: 0,
+        schemaVersion: 0,
+        warnings: [],
+        requestPart: '',
+      },
+    );
+    expect(text).toContain('"properties":{"n":12345678901234567890.0}');
+  });
+});
+
+describe('decodeStoredEvent', () => {
+  test.each(['', '[]', '{}', 'null', '{"eventId":7}'])('refuses %s', (text) => {
+    expect(() => decodeStoredEvent(text)).toThrow(/not a stored event|JSON/);
+  });
+});

@@ -1,0 +1,97 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+
+import { decodeBatchJson, decodeTrackRest } from './decode-json.ts';
+import { parseExactly, parseJson } from './exact-json.ts';
+
+const digits = (max: number): fc.Arbitrary<string> =>
+  fc.stringMatching(new RegExp(`^[1-9][0-9]{0,${max}}$`));
+
+/** Numbers as JSON may write them, those that a double changes among them. */
+const numberTexts = fc
+  .tuple(
+    fc.constantFrom('', '-'),
+    fc.oneof(fc.constant('0'), digits(30)),
+    fc.option(fc.stringMatching(/^[0-9]{1,25}$/), { nil: undefined }),
+    fc.option(fc.tuple(fc.constantFrom('e', 'E'), fc.constantFrom('', '+', '-'), fc.nat(300)), {
+      nil: undefined,
+    }),
+  )
+  .map(
+    ([sign, whole, fraction, exponent]) =>
+      `${sign}${whole}${fraction === undefined ? '' : `.${fraction}`}${exponent === undefined ? '' : exponent.join('')}`,
+  )
+  // Of -0 the sign is lost, as JavaScript loses it when it writes JSON.
+  .filter((text) => Number.isFinite(Number(text)) && !/^-0(?:\.0*)?(?:[eE].*)?$/.test(text));
+
+describe('exact numbers', () => {
+  test('keep every digit that was sent, wherever they stand', () => {
+    fc.assert(
+      fc.property(numberTexts, numberTexts, (left, right) => {
+        const properties = `{"a":${left},"b":[1,{"c":${right}}],"d":"${left}"}`;
+        const event = `{"event_name":"x","properties":${properties}}`;
+        const alone = decodeTrackRest(Buffer.from(event));
+        const batch = decodeBatchJson(Buffer.from(`{"events":[{},${event}]}`), 'rest', 5);
+        const asText = decodeTrackRest(
+          Buffer.from(JSON.stringify({ properties_json: properties })),
+        );
+        for (const decoded of [alone, batch.events[1]!, asText]) {
+          const stored = decoded.propertiesText ?? JSON.stringify(decoded.properties);
+          expect(JSON.parse(stored)).toEqual(JSON.parse(properties));
+          expect(sourcesOf(stored)).toEqual([left, right].map(plainest));
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test.each([
+    '12345678901234567890',
+    '0.1234567890123456789',
+    '1e25',
+    '-0',
+    '1.0',
+    '9007199254740993',
+    '1E400',
+  ])('%s comes out as it went in, or as the same number', (text) => {
+    const exact = parseExactly(`{"n":${text}}`);
+    const stored =
+      exact === undefined ? JSON.stringify(JSON.parse(`{"n":${text}}`)) : JSON.stringify(exact);
+    const shown = /:(.*)\}/.exec(stored)![1]!;
+    expect(plainest(shown)).toBe(plainest(text));
+  });
+
+  test('are not looked for where there are none', () => {
+    for (const text of ['{"n":1.5}', '{"id":"12345678901234567890123"}', '{"n":[1,2,3.25]}']) {
+      expect(parseExactly(text)).toBeUndefined();
+    }
+  });
+});
+
+describe('parseJson', () => {
+  test('tells the place and never the text', () => {
+    const secret = '{"email": "somebody@example.com" "x": 1}';
+    expect(() => parseJson(secret)).toThrow(/position 33/);
+    expect(() => parseJson(secret)).not.toThrow(/somebody/);
+    expect(() => parseJson('{"a":')).toThrow(
+      expect.objectContaining({ code: 'malformed_request' }),
+    );
+  });
+});
+
+/** The texts of the numbers `a` and `c`. */
+function sourcesOf(text: string): string[] {
+  const [, a, c] = /^\{"a":([^,]+),"b":\[1,\{"c":([^}]+)\}/.exec(text)!;
+  return [plainest(a!), plainest(c!)];
+}
+
+/** A number without what does not change it, as digits and a power of ten. */
+function plainest(text: string): string {
+  const [, sign, whole, fraction = '', exponent = '0'] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text)!;
+  const all = `${whole}${fraction}`.replace(/^0+/, '');
+  const significant = all.replace(/0+$/, '');
+  if (significant === '') return '0';
+  const power = Number(exponent) - fraction.length + (all.length - significant.length);
+  return `${sign}${significant}e${power}`;
+}

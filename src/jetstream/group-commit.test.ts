@@ -1,0 +1,174 @@
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+
+import { createGroupCommit, syncStreamDescription } from './group-commit.ts';
+
+/*
+ * What a sync covers cannot be seen from outside, so `fdatasync` and `fsync` are a model here: the
+ * bytes that a file has when its sync begins are durable once it ends. test/log/power-cut.test.ts
+ * shows the same with a disk and nats-server.
+ */
+const disk = vi.hoisted(() => ({
+  durable: new Map<string, number>(),
+  log: [] as string[],
+  failure: undefined as Error | undefined,
+  delayMs: 0,
+}));
+
+vi.mock('node:fs', async (importOriginal) => {
+  const real = await importOriginal<typeof fs>();
+  const wrap =
+    (name: 'fdatasync' | 'fsync') =>
+    (descriptor: number, callback: (error: Error | null) => void): void => {
+      const file = real.readlinkSync(`/proc/self/fd/${descriptor}`);
+      const bytes = real.fstatSync(descriptor).size;
+      disk.log.push(`${name} ${file.split('/').at(-1)}`);
+      setTimeout(() => {
+        if (disk.failure === undefined) disk.durable.set(file, bytes);
+        callback(disk.failure ?? null);
+      }, disk.delayMs);
+    };
+  const wrapped = { ...real, fdatasync: wrap('fdatasync'), fsync: wrap('fsync') };
+  return { ...wrapped, default: wrapped };
+});
+
+describe('group commit', () => {
+  let folder: string;
+  let messages: string;
+
+  beforeEach(() => {
+    folder = fs.mkdtempSync(path.join(tmpdir(), 'headgate-commit-'));
+    messages = path.join(folder, 'msgs');
+    fs.mkdirSync(messages);
+    disk.durable.clear();
+    disk.log.length = 0;
+    disk.failure = undefined;
+    disk.delayMs = 0;
+  });
+
+  afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+  const block = (number: number): string => path.join(messages, `${number}.blk`);
+  const write = (number: number): void => fs.appendFileSync(block(number), 'a message');
+  const sizes = (): [string, number][] =>
+    fs.readdirSync(messages).map((name) => {
+      const file = path.join(messages, name);
+      return [file, fs.statSync(file).size];
+    });
+  const isDurable = (written: [string, number][]): boolean =>
+    disk.durable.has(messages) &&
+    written.every(([file, bytes]) => (disk.durable.get(file) ?? -1) >= bytes);
+
+  const joined = (commit: ReturnType<typeof createGroupCommit>): Promise<Error | undefined> =>
+    new Promise((resolve) => commit.join(resolve));
+
+  test('serves all who wait with one sync, and calls back after it', async () => {
+    disk.delayMs = 10;
+    write(1);
+    const commit = createGroupCommit(folder);
+    const first = joined(commit);
+    const rest = Array.from({ length: 100 }, () => joined(commit));
+    expect(disk.durable.size).toBe(0);
+    expect(await first).toBeUndefined();
+    expect(isDurable(sizes())).toBe(true);
+    await Promise.all(rest);
+    expect(commit.counts()).toEqual({ commits: 2, joins: 101 });
+  });
+
+  test('covers every byte written before the join, however the blocks rotate', async () => {
+    disk.delayMs = 2;
+    const commit = createGroupCommit(folder);
+    let newest = 1;
+    let uncovered = 0;
+    const callbacks: Promise<void>[] = [];
+    for (let turn = 0; turn < 700; turn += 1) {
+      write(newest);
+      if (turn % 23 === 22) write((newest += 1));
+      if (turn % 100 === 99) write((newest += 1));
+      const written = sizes();
+      callbacks.push(
+        joined(commit).then(() => {
+          if (!isDurable(written)) uncovered += 1;
+        }),
+      );
+      if (turn % 3 === 0) await sleep(1);
+    }
+    await Promise.all(callbacks);
+    expect(uncovered).toBe(0);
+    expect(commit.counts().commits).toBeLessThan(700);
+  });
+
+  test('syncs the last block alone while it grows, and the folder for each new one', async () => {
+    for (const number of [1, 2, 10]) write(number);
+    const commit = createGroupCommit(folder);
+    await joined(commit);
+    expect(disk.log).toEqual([
+      'fdatasync 1.blk',
+      'fdatasync 2.blk',
+      'fdatasync 10.blk',
+      'fsync msgs',
+    ]);
+    disk.log.length = 0;
+    write(10);
+    await joined(commit);
+    expect(disk.log).toEqual(['fdatasync 10.blk']);
+    disk.log.length = 0;
+    write(11);
+    await joined(commit);
+    expect(disk.log).toEqual(['fdatasync 10.blk', 'fdatasync 11.blk', 'fsync msgs']);
+  });
+
+  test('looks at all blocks again when the last one is gone', async () => {
+    write(1);
+    const commit = createGroupCommit(folder);
+    await joined(commit);
+    fs.rmSync(block(1));
+    write(5);
+    await joined(commit);
+    expect(isDurable(sizes())).toBe(true);
+  });
+
+  test('takes a failed sync for final', async () => {
+    write(1);
+    const commit = createGroupCommit(folder);
+    await joined(commit);
+    disk.failure = new Error('EIO');
+    expect((await joined(commit))?.message).toBe('EIO');
+    disk.failure = undefined;
+    expect((await joined(commit))?.message).toBe('EIO');
+    await expect(commit.syncEverything()).rejects.toThrow('EIO');
+    expect(commit.counts().commits).toBe(1);
+  });
+
+  test('takes a failed sync of everything for final too', async () => {
+    write(1);
+    const commit = createGroupCommit(folder);
+    disk.failure = new Error('EIO');
+    await expect(commit.syncEverything()).rejects.toThrow('EIO');
+    disk.failure = undefined;
+    expect((await joined(commit))?.message).toBe('EIO');
+  });
+
+  test('fails while the folder is missing', async () => {
+    fs.rmSync(messages, { recursive: true });
+    expect(await joined(createGroupCommit(folder))).toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('syncs the description of a stream and every folder on the way to it', async () => {
+    const stream = path.join(folder, 'nats', 'jetstream', '$G', 'streams', 'EVENTS');
+    fs.mkdirSync(stream, { recursive: true });
+    for (const name of ['meta.inf', 'meta.sum']) fs.writeFileSync(path.join(stream, name), '{}');
+    await syncStreamDescription(path.join(folder, 'nats'), stream);
+    expect(disk.log).toEqual([
+      'fdatasync meta.inf',
+      'fdatasync meta.sum',
+      ...['EVENTS', 'streams', '$G', 'jetstream', 'nats', path.basename(folder)].map(
+        (name) => `fsync ${name}`,
+      ),
+    ]);
+  });
+});

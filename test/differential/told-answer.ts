@@ -1,0 +1,188 @@
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+
+import { fromBinary, toJson, type JsonValue } from '@bufbuild/protobuf';
+
+import { StatusSchema } from '../../gen/google/rpc/status_pb.ts';
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RetryInfoSchema,
+} from '../../gen/google/rpc/error_details_pb.ts';
+import {
+  BatchTrackResponseSchema,
+  TrackResponseSchema,
+} from '../../gen/headgate/v1/track_service_pb.ts';
+import type { GeneratedRequest } from './generated-requests.ts';
+import type { RawAnswer } from './raw-call.ts';
+
+/** An answer as a caller understands it. */
+export interface ToldAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** A name of the codes of gRPC and Connect, or its number as text; `ok`. */
+  readonly code: string;
+  readonly message: string;
+  readonly details: readonly JsonValue[];
+  readonly result: JsonValue;
+}
+
+/** Of the connection, of this moment, or advice that an answer may have or not. */
+const ignoredHeaders = new Set([
+  'date',
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'trailer',
+  'content-length',
+  'content-encoding',
+  'grpc-encoding',
+]);
+
+const codeNumbers = [
+  'ok',
+  'canceled',
+  'unknown',
+  'invalid_argument',
+  'deadline_exceeded',
+  'not_found',
+  'already_exists',
+  'permission_denied',
+  'resource_exhausted',
+  'failed_precondition',
+  'aborted',
+  'out_of_range',
+  'unimplemented',
+  'internal',
+  'unavailable',
+  'data_loss',
+  'unauthenticated',
+];
+
+export function tell(request: GeneratedRequest, answer: RawAnswer): ToldAnswer {
+  const headers = Object.fromEntries(
+    Object.entries(answer.headers).filter(([name]) => !ignoredHeaders.has(name)),
+  );
+  const type = headers['content-type'] ?? '';
+  const base = { status: answer.status, headers };
+  if (type.startsWith('application/grpc-web')) {
+    return { ...base, ...tellFramed(request, answer, webTrailers(answer.body)) };
+  }
+  if (type.startsWith('application/grpc')) {
+    return { ...base, ...tellFramed(request, answer, answer.trailers) };
+  }
+  const body = uncompressed(answer.headers['content-encoding'], answer.body);
+  if (answer.status === 200) {
+    const result: JsonValue =
+      type === 'application/proto'
+        ? decode(request, body)
+        : (JSON.parse(body.toString()) as JsonValue);
+    return { ...base, code: 'ok', message: '', details: [], result };
+  }
+  const text = body.toString();
+  const parsed = (type.endsWith('json') ? JSON.parse(text) : {}) as Record<string, never>;
+  const {
+    code = '',
+    message = '',
+    details = [],
+  } = parsed as {
+    code?: string;
+    message?: string;
+    details?: { type: string; value: string }[];
+  };
+  return {
+    ...base,
+    code,
+    message,
+    details: details.map(({ type: name, value }) =>
+      decodeDetail(name, Buffer.from(value, 'base64')),
+    ),
+    result: null,
+  };
+}
+
+type Trailers = Readonly<Record<string, string>>;
+
+function tellFramed(
+  request: GeneratedRequest,
+  answer: RawAnswer,
+  trailers: Trailers,
+): Pick<ToldAnswer, 'code' | 'message' | 'details' | 'result'> {
+  const code = codeNumbers[Number(trailers['grpc-status'])] ?? `none (${trailers['grpc-status']})`;
+  const message = decodeURIComponent(trailers['grpc-message'] ?? '');
+  const bytes = Buffer.from(trailers['grpc-status-details-bin'] ?? '', 'base64');
+  const status = fromBinary(StatusSchema, bytes);
+  if (bytes.length > 0 && (status.message !== message || codeNumbers[status.code] !== code)) {
+    throw new Error(
+      `the details say ${status.code} ${JSON.stringify(status.message)}, not ${code} ${JSON.stringify(message)}`,
+    );
+  }
+  const [first] = framesOf(answer.body);
+  const payload =
+    first === undefined || (first.flags & 0x80) !== 0
+      ? undefined
+      : uncompressed(
+          (first.flags & 1) === 0 ? undefined : answer.headers['grpc-encoding'],
+          first.data,
+        );
+  return {
+    code,
+    message,
+    details: [
+      ...status.details.map(({ typeUrl, value }) =>
+        decodeDetail(typeUrl.split('/').at(-1)!, value),
+      ),
+      ...(trailers['retry-after'] === undefined ? [] : [{ retryAfter: trailers['retry-after'] }]),
+    ],
+    result: payload === undefined ? null : asJson(request, payload, answer),
+  };
+}
+
+function asJson(request: GeneratedRequest, payload: Buffer, answer: RawAnswer): JsonValue {
+  if (answer.headers['content-type']!.endsWith('+json'))
+    return JSON.parse(payload.toString()) as JsonValue;
+  return decode(request, payload);
+}
+
+function decode(request: GeneratedRequest, bytes: Buffer): JsonValue {
+  return request.rpc === 'Track'
+    ? toJson(TrackResponseSchema, fromBinary(TrackResponseSchema, bytes))
+    : toJson(BatchTrackResponseSchema, fromBinary(BatchTrackResponseSchema, bytes));
+}
+
+function decodeDetail(name: string, bytes: Uint8Array): JsonValue {
+  const schema = [BadRequestSchema, ErrorInfoSchema, RetryInfoSchema].find(
+    ({ typeName }) => typeName === name,
+  );
+  if (schema === undefined) throw new Error(`no detail of type ${name}`);
+  return { type: name, value: toJson(schema, fromBinary(schema, bytes)) };
+}
+
+function framesOf(body: Buffer): { flags: number; data: Buffer }[] {
+  const frames: { flags: number; data: Buffer }[] = [];
+  for (let at = 0; at < body.length;) {
+    const length = body.readUInt32BE(at + 1);
+    frames.push({ flags: body[at]!, data: body.subarray(at + 5, at + 5 + length) });
+    at += 5 + length;
+  }
+  return frames;
+}
+
+function webTrailers(body: Buffer): Trailers {
+  const last = framesOf(body).findLast(({ flags }) => (flags & 0x80) !== 0);
+  if (last === undefined) throw new Error('a gRPC-Web answer without trailers');
+  return Object.fromEntries(
+    last.data
+      .toString('latin1')
+      .split('\r\n')
+      .filter((line) => line !== '')
+      .map((line) => {
+        const colon = line.indexOf(':');
+        return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+      }),
+  );
+}
+
+function uncompressed(encoding: string | undefined, bytes: Buffer): Buffer {
+  if (encoding === 'gzip') return gunzipSync(bytes);
+  return encoding === 'br' ? brotliDecompressSync(bytes) : bytes;
+}

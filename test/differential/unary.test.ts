@@ -1,0 +1,142 @@
+import { connectNodeAdapter } from '@connectrpc/connect-node';
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { createConnectDoors, registerTrackService } from '../../src/gate/connect-router.ts';
+import { createRequestHandler } from '../../src/gate/handle-request.ts';
+import { listen, type Listener, type RequestHandler } from '../../src/gate/listen.ts';
+import { comparable, deliberate } from './deliberate-differences.ts';
+import { createFakeContext, limits, type FakeContext } from './fake-context.ts';
+import { oddities, requests, type GeneratedRequest } from './generated-requests.ts';
+import { createCaller, type Caller } from './raw-call.ts';
+import { tell, type ToldAnswer } from './told-answer.ts';
+
+interface Door {
+  readonly fake: FakeContext;
+  readonly listener: Listener;
+  readonly caller: Caller;
+}
+
+async function openDoor(makeHandler: (fake: FakeContext) => RequestHandler): Promise<Door> {
+  const fake = createFakeContext();
+  const listener = await listen({
+    address: { host: '127.0.0.1', port: 0 },
+    tls: undefined,
+    handle: makeHandler(fake),
+    setting: 'HEADGATE_LISTEN',
+    idleTimeoutMs: limits.idleTimeoutMs,
+    requestTimeoutMs: limits.requestTimeoutMs,
+    connectionsMax: limits.connectionsMax,
+  });
+  return { fake, listener, caller: createCaller(listener.address.port) };
+}
+
+async function closeDoor(door: Door): Promise<void> {
+  door.caller.close();
+  await door.listener.close(100);
+  door.fake.close();
+}
+
+const openFast = ({ context }: FakeContext): RequestHandler =>
+  createRequestHandler(context, createConnectDoors(context));
+
+const openStock = ({ context }: FakeContext): RequestHandler => {
+  const adapter = connectNodeAdapter({
+    routes: (router) => registerTrackService(router, context),
+    readMaxBytes: context.limits.requestBytesMax,
+    jsonOptions: { ignoreUnknownFields: false },
+  });
+  return (request, response) => {
+    request.on('error', () => {});
+    response.on('error', () => {});
+    // As handle-request.ts does before it hands a request to the library.
+    response.setHeader('x-correlation-id', request.headers['x-correlation-id'] ?? 'made-up');
+    adapter(request as never, response as never);
+  };
+};
+
+describe('the unary doors beside the stock Connect router', () => {
+  let fast: Door;
+  let stock: Door;
+
+  beforeAll(async () => {
+    fast = await openDoor(openFast);
+    stock = await openDoor(openStock);
+  });
+
+  afterAll(async () => {
+    await Promise.all([closeDoor(fast), closeDoor(stock)]);
+  });
+
+  async function compare(request: GeneratedRequest): Promise<string | undefined> {
+    const [left, right] = await Promise.all([
+      fast.caller.call(request.raw),
+      stock.caller.call(request.raw),
+    ]);
+    if (left === 'gone' || right === 'gone') {
+      return left === right ? undefined : describeBoth(request, left, right);
+    }
+    const told = { fast: tell(request, left), stock: tell(request, right) };
+    const why = explain(request, told.fast, told.stock);
+    return why === undefined ? undefined : describeBoth(request, told.fast, told.stock, why);
+  }
+
+  test('answer thousands of generated requests the same', { timeout: 120_000 }, async () => {
+    const all = fc.sample(requests, { numRuns: 4000, seed: 20_260_301 });
+    const differences: string[] = [];
+    const left = all.values();
+    const worker = async (): Promise<void> => {
+      for (const request of left) {
+        const difference = await compare(request);
+        if (difference !== undefined) differences.push(difference);
+      }
+    };
+    await Promise.all(Array.from({ length: 48 }, worker));
+    expect(new Set(all.map(({ oddity }) => oddity)).size).toBe(Object.keys(oddities).length + 1);
+    expect(`${differences.length} differences\n${differences.slice(0, 6).join('\n')}`).toBe(
+      '0 differences\n',
+    );
+  });
+
+  test('count what they answer the same', async () => {
+    const plain = fc
+      .sample(requests, { numRuns: 400, seed: 7 })
+      .filter(({ oddity }) => oddity === 'nothing');
+    fast.fake.answered.length = 0;
+    stock.fake.answered.length = 0;
+    for (const { raw } of plain) {
+      await Promise.all([fast.caller.call(raw), stock.caller.call(raw)]);
+    }
+    expect(fast.fake.answered.length).toBe(plain.length);
+    expect(fast.fake.answered.toSorted()).toEqual(stock.fake.answered.toSorted());
+  });
+
+  test('has a reason for every difference that is left', () => {
+    for (const { what, why } of deliberate)
+      expect([what, why].join(' ').length).toBeGreaterThan(60);
+    expect(deliberate.length).toBeLessThanOrEqual(11);
+  });
+});
+
+function explain(
+  request: GeneratedRequest,
+  fast: ToldAnswer,
+  stock: ToldAnswer,
+): string | undefined {
+  if (deliberate.some(({ holds }) => holds(request, fast, stock))) return undefined;
+  try {
+    expect(comparable(request, fast)).toEqual(comparable(request, stock));
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function describeBoth(request: GeneratedRequest, fast: unknown, stock: unknown, why = ''): string {
+  const { raw, ...rest } = request;
+  return JSON.stringify(
+    { ...rest, raw: { ...raw, body: raw.body.toString('latin1').slice(0, 300) }, fast, stock, why },
+    null,
+    1,
+  );
+}
