@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import { errorTable, ServiceError } from '../errors.ts';
 import type { Signals } from '../observability/signals.ts';
 import { createAcceptEvents, type AcceptOptions } from './accept-events.ts';
 import { createAdmission } from './admission.ts';
@@ -37,8 +38,14 @@ export async function openGate(
     requestTimeoutMs: limits.requestTimeoutMs,
     bufferedBytesMax: limits.requestBytesMax * bufferedRequests,
   });
+  const authenticate = createAuthenticate(config.auth, config.keys);
+  let closing = false;
   const context: GateContext = {
-    authenticate: createAuthenticate(config.auth, config.keys),
+    // The first thing that every door does with a request: what came before it is served to its end.
+    authenticate: (headers) => {
+      if (closing) throw new ServiceError('shutting_down', errorTable.shutting_down.text);
+      return authenticate(headers);
+    },
     accept: createAcceptEvents({
       ...handed,
       admission,
@@ -62,6 +69,7 @@ export async function openGate(
   return {
     address: listener.address,
     close: async () => {
+      closing = true;
       connect.health.stopServing();
       await listener.close(config.shutdownGraceMs);
       admission.close();

@@ -1,0 +1,247 @@
+import { fromBinary, fromJson, toJson, type Message } from '@bufbuild/protobuf';
+
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RetryInfoSchema,
+} from '../../gen/google/rpc/error_details_pb.ts';
+import { StatusSchema } from '../../gen/google/rpc/status_pb.ts';
+import {
+  BatchTrackResponseSchema,
+  TrackResponseSchema,
+} from '../../gen/headgate/v1/track_service_pb.ts';
+import type { EventResult } from '../../gen/headgate/v1/event_result_pb.ts';
+import { EventResultSchema } from '../../gen/headgate/v1/event_result_pb.ts';
+import type { WireAnswer } from './wire.ts';
+
+/** The result of one event, in the words of REST whatever the door. */
+export interface Result {
+  readonly index: number;
+  readonly idempotency_key: string;
+  readonly event_id: string;
+  readonly status: 'accepted' | 'duplicate' | 'rejected' | 'retry';
+  readonly timestamp: string;
+  readonly schema_version: number;
+  readonly sequence: number;
+  readonly error?: { code: string; message: string; violations: Violation[] };
+  readonly warnings: { code: string; message: string; violations: Violation[] }[];
+}
+
+export interface Violation {
+  readonly path: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** What a door answered, in one shape for all of them. */
+export interface Answer {
+  readonly http: number;
+  /** The gRPC status code; undefined for REST. */
+  readonly grpc: number | undefined;
+  /** The word of src/errors.ts; empty when the request got its results. */
+  readonly code: string;
+  readonly message: string;
+  readonly violations: Violation[];
+  /** Of RetryInfo; undefined without one. */
+  readonly retryDelayMs: number | undefined;
+  readonly retryAfter: string | undefined;
+  readonly correlationId: string | undefined;
+  readonly contentType: string;
+  readonly results: Result[];
+  /** REST batches only. */
+  readonly counts?: Record<string, number>;
+  /** As it came, to look for what must not be in it. */
+  readonly raw: string;
+}
+
+const bare = {
+  grpc: undefined,
+  code: '',
+  message: '',
+  violations: [],
+  retryDelayMs: undefined,
+  results: [],
+};
+
+function frame(answer: WireAnswer): Omit<Answer, keyof typeof bare> {
+  return {
+    http: answer.status,
+    retryAfter: answer.headers['retry-after'] ?? answer.trailers['retry-after'],
+    correlationId: answer.headers['x-correlation-id'],
+    contentType: answer.headers['content-type'] ?? '',
+    raw: `${answer.body.toString('latin1')}${JSON.stringify(answer.trailers)}`,
+  };
+}
+
+export function readRest(answer: WireAnswer): Answer {
+  const base = { ...bare, ...frame(answer) };
+  const body = JSON.parse(answer.body.toString('utf8')) as Record<string, never>;
+  if (base.contentType === 'application/problem+json') {
+    return {
+      ...base,
+      code: body['code']!,
+      message: body['detail']!,
+      violations: body['violations'] ?? [],
+    };
+  }
+  const { results, ...counts } = body as unknown as { results?: Result[] };
+  return results === undefined
+    ? { ...base, results: [body as unknown as Result] }
+    : { ...base, results, counts };
+}
+
+/** Names of the codes: https://connectrpc.com/docs/protocol#error-codes */
+const connectNames = [
+  '',
+  'canceled',
+  'unknown',
+  'invalid_argument',
+  'deadline_exceeded',
+  'not_found',
+  'already_exists',
+  'permission_denied',
+  'resource_exhausted',
+  'failed_precondition',
+  'aborted',
+  'out_of_range',
+  'unimplemented',
+  'internal',
+  'unavailable',
+  'data_loss',
+  'unauthenticated',
+];
+
+export function readConnect(answer: WireAnswer, rpc: Rpc, codec: 'json' | 'proto'): Answer {
+  const base = { ...bare, ...frame(answer) };
+  if (answer.status !== 200) {
+    if (base.contentType !== 'application/json') return base;
+    const error = JSON.parse(answer.body.toString('utf8')) as {
+      code: string;
+      message?: string;
+      details?: { type: string; value: string }[];
+    };
+    const details = (error.details ?? []).map(({ type, value }) => ({
+      type,
+      value: Buffer.from(value, 'base64'),
+    }));
+    const { message = '' } = error;
+    return { ...base, grpc: connectNames.indexOf(error.code), message, ...readDetails(details) };
+  }
+  if (codec === 'proto') return { ...base, grpc: 0, results: readMessage(rpc, answer.body) };
+  const json = JSON.parse(answer.body.toString('utf8')) as never;
+  // Through protobuf-es: what is not ProtoJSON of the contract fails here.
+  const results =
+    rpc === 'Track'
+      ? [fromJson(TrackResponseSchema, json).result!]
+      : fromJson(BatchTrackResponseSchema, json).results;
+  return { ...base, grpc: 0, results: results.map(resultOf) };
+}
+
+export type Rpc = 'Track' | 'BatchTrack';
+
+export function readGrpc(answer: WireAnswer, rpc: Rpc): Answer {
+  const base = { ...bare, ...frame(answer) };
+  const trailers = answer.trailers['grpc-status'] === undefined ? answer.headers : answer.trailers;
+  if (trailers['grpc-status'] === undefined) return base;
+  const status = readStatus(trailers);
+  if (status.grpc !== 0) return { ...base, ...status };
+  return { ...base, ...status, results: readMessage(rpc, answer.body.subarray(5)) };
+}
+
+export function readGrpcWeb(answer: WireAnswer, rpc: Rpc): Answer {
+  const base = { ...bare, ...frame(answer) };
+  if (answer.headers['grpc-status'] !== undefined)
+    return { ...base, ...readStatus(answer.headers) };
+  let message: Buffer | undefined;
+  let trailers: Record<string, string> = {};
+  for (let at = 0; at + 5 <= answer.body.length; ) {
+    const length = answer.body.readUInt32BE(at + 1);
+    const part = answer.body.subarray(at + 5, at + 5 + length);
+    if ((answer.body[at]! & 0x80) === 0) message = part;
+    else {
+      trailers = Object.fromEntries(
+        part
+          .toString('latin1')
+          .split('\r\n')
+          .filter((line) => line !== '')
+          .map((line) => [
+            line.slice(0, line.indexOf(':')).toLowerCase(),
+            line.slice(line.indexOf(':') + 1).trim(),
+          ]),
+      );
+    }
+    at += 5 + length;
+  }
+  if (trailers['grpc-status'] === undefined) return base;
+  const status = readStatus(trailers);
+  const retryAfter = base.retryAfter ?? trailers['retry-after'];
+  const results = status.grpc === 0 ? readMessage(rpc, message!) : [];
+  return { ...base, ...status, retryAfter, results };
+}
+
+function readStatus(trailers: WireAnswer['trailers']) {
+  const grpc = Number(trailers['grpc-status']);
+  const message = decodeURIComponent(trailers['grpc-message'] ?? '');
+  const binary = trailers['grpc-status-details-bin'];
+  if (binary === undefined) return { grpc, message };
+  const status = fromBinary(StatusSchema, Buffer.from(binary, 'base64'));
+  if (status.code !== grpc || status.message !== message)
+    throw new Error('status and details differ');
+  const details = status.details.map(({ typeUrl, value }) => ({
+    type: typeUrl.replace('type.googleapis.com/', ''),
+    value,
+  }));
+  return { grpc, message, ...readDetails(details) };
+}
+
+export interface Detail {
+  readonly type: string;
+  readonly value: Uint8Array;
+}
+
+export function readDetails(
+  details: readonly Detail[],
+): Pick<Answer, 'code' | 'violations' | 'retryDelayMs'> {
+  let code = '';
+  let violations: Violation[] = [];
+  let retryDelayMs: number | undefined;
+  for (const { type, value } of details) {
+    if (type === 'google.rpc.ErrorInfo') {
+      const info = fromBinary(ErrorInfoSchema, value);
+      if (info.domain !== 'headgate') throw new Error(`the domain is ${info.domain}`);
+      code = info.reason;
+    } else if (type === 'google.rpc.BadRequest') {
+      violations = fromBinary(BadRequestSchema, value).fieldViolations.map((violation) => ({
+        path: violation.field,
+        code: violation.reason,
+        message: violation.description,
+      }));
+    } else if (type === 'google.rpc.RetryInfo') {
+      const { retryDelay } = fromBinary(RetryInfoSchema, value);
+      retryDelayMs = Number(retryDelay!.seconds) * 1000 + retryDelay!.nanos / 1_000_000;
+    } else throw new Error(`an unknown detail ${type}`);
+  }
+  return { code, violations, retryDelayMs };
+}
+
+function readMessage(rpc: Rpc, bytes: Buffer): Result[] {
+  const results =
+    rpc === 'Track'
+      ? [fromBinary(TrackResponseSchema, bytes).result!]
+      : fromBinary(BatchTrackResponseSchema, bytes).results;
+  return results.map(resultOf);
+}
+
+/** A headgate.v1.EventResult in the words of REST. */
+export function resultOf(result: EventResult): Result {
+  const json = toJson(EventResultSchema, result, {
+    alwaysEmitImplicit: true,
+    useProtoFieldName: true,
+  }) as unknown as Result & { sequence: string; status: string } & Message;
+  return {
+    ...json,
+    status: json.status.toLowerCase() as Result['status'],
+    sequence: Number(json.sequence),
+    timestamp: new Date(json.timestamp).toISOString(),
+  };
+}

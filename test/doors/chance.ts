@@ -1,0 +1,27 @@
+/** Seeded chance, so that a run that failed can be had again: DOORS_SEED=<seed>. */
+export interface Chance {
+  readonly seed: number;
+  /** A whole number from 0 to below `bound`. */
+  below(bound: number): number;
+  pick<T>(values: readonly T[]): T;
+  bytes(length: number): Buffer;
+}
+
+export function createChance(): Chance {
+  const seed = Number(process.env['DOORS_SEED'] ?? Date.now() % 2 ** 31);
+  // mulberry32: https://gist.github.com/tommyettinger/46a874533244883189143505d203312c
+  let state = seed;
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const below = (bound: number): number => Math.floor(next() * bound);
+  return {
+    seed,
+    below,
+    pick: (values) => values[below(values.length)]!,
+    bytes: (length) => Buffer.from(Array.from({ length }, () => below(256))),
+  };
+}

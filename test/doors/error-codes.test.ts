@@ -1,0 +1,227 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { hashWriteKey } from '../../src/config/write-key.ts';
+import { errorCodes, type ErrorCode } from '../../src/errors.ts';
+import {
+  expectEventFailure,
+  expectFailure,
+  expectHttpProblem,
+  violationsOf,
+} from './expectations.ts';
+import { openGate, type OpenGate } from './open-gate.ts';
+import { order, orderWithout, type Sample } from './sample-events.ts';
+import { isNdjson, knock, wireDoors, type Knock, type WireDoor } from './wire-doors.ts';
+
+/*
+ * Every code of src/errors.ts through every door. The last test holds the tables complete.
+ */
+
+const key = 'hg_orders-only';
+const authorization = { authorization: `Bearer ${key}` };
+const limits = { batchEventsMax: 3, eventBytesMax: 2048, requestBytesMax: 8192 };
+
+interface EventCase {
+  readonly code: ErrorCode;
+  readonly event: () => Sample;
+  /** The first violation, as JSON names it; by its number where protocol buffers have no name. */
+  readonly violation?: readonly [path: string, rule: string];
+  readonly number?: number;
+}
+
+const eventCases: readonly EventCase[] = [
+  { code: 'missing_identity', event: () => orderWithout('user_id') },
+  {
+    code: 'missing_identity',
+    event: () => order({ user_id: 'null' }),
+    violation: ['/user_id', 'placeholder'],
+  },
+  { code: 'invalid_event_name', event: () => order({ event_name: 'order_Completed' }) },
+  { code: 'unplanned_event', event: () => order({ event_name: 'order_paid' }) },
+  { code: 'missing_idempotency_key', event: () => orderWithout('idempotency_key') },
+  { code: 'invalid_idempotency_key', event: () => order({ idempotency_key: 'not-a-uuid' }) },
+  {
+    code: 'schema_violation',
+    event: () => order({ properties: { order_id: 'A', total: -1, currency: 'EUR' } }),
+    violation: ['/properties/total', 'minimum'],
+  },
+  { code: 'unknown_schema_version', event: () => order({ schema_version: 9 }) },
+  {
+    code: 'invalid_field',
+    event: () => ({ ...orderWithout('properties'), properties_json: '[1]' }),
+    violation: ['/properties_json', 'json'],
+  },
+  {
+    code: 'reserved_field',
+    event: () => order({ timestamp: '2026-03-01T12:00:00Z' }),
+    violation: ['/timestamp', 'reserved'],
+    number: 10,
+  },
+  {
+    code: 'unknown_field',
+    event: () => order({ colour: 'red' }),
+    violation: ['/colour', 'unknown'],
+    number: 99,
+  },
+  {
+    code: 'event_too_large',
+    event: () => order({ context: { page: 'x'.repeat(limits.eventBytesMax) } }),
+    violation: ['', 'bytes'],
+  },
+  {
+    code: 'event_not_allowed',
+    event: () => order({ event_name: 'invoice_paid' }),
+    violation: ['/event_name', 'not_allowed'],
+  },
+];
+
+interface RequestCase {
+  readonly code: ErrorCode;
+  readonly request: (door: WireDoor) => Knock | undefined;
+  /** The doors that refuse with HTTP alone, before a protocol has its say. */
+  readonly asHttp?: boolean;
+}
+
+const batchOnly = (door: WireDoor, knocked: Knock): Knock | undefined =>
+  door.rpc === 'BatchTrack' ? knocked : undefined;
+
+/** A body that breaks off in the middle; a line of NDJSON that does is a rejected event instead. */
+function cutShort(door: WireDoor): Knock | undefined {
+  if (isNdjson(door)) return undefined;
+  const whole = door.frame(door.encode([order()]));
+  return { body: whole.subarray(0, whole.length - 3) };
+}
+
+const requestCases: readonly RequestCase[] = [
+  {
+    code: 'unauthenticated',
+    request: () => ({ events: [order()], headers: { authorization: 'Bearer hg_unknown' } }),
+  },
+  { code: 'malformed_request', request: cutShort },
+  { code: 'empty_batch', request: (door) => batchOnly(door, { events: [] }) },
+  {
+    code: 'too_many_events',
+    request: (door) => batchOnly(door, { events: [order(), order(), order(), order()] }),
+  },
+  {
+    code: 'request_too_large',
+    request: () => ({ events: [order({ context: { page: 'x'.repeat(limits.requestBytesMax) } })] }),
+  },
+  {
+    code: 'unsupported_media_type',
+    request: () => ({ events: [order()], headers: { 'content-type': 'text/plain' } }),
+    asHttp: true,
+  },
+  {
+    code: 'unsupported_encoding',
+    request: (door) => ({
+      body: door.frame(door.encode([order()]), true),
+      headers: { [door.encodingHeader]: 'lzma' },
+    }),
+  },
+  {
+    code: 'not_found',
+    request: (door) => ({ events: [order()], path: `${door.path}s` }),
+    asHttp: true,
+  },
+  {
+    code: 'method_not_allowed',
+    request: () => ({ events: [order()], method: 'PUT' }),
+    asHttp: true,
+  },
+];
+
+/** Where they are shown instead, or why no request can bring them about. */
+const elsewhere: Partial<Record<ErrorCode, string>> = {
+  not_stored: 'not-stored.test.ts',
+  overloaded: 'not-stored.test.ts',
+  deadline_exceeded: 'not-stored.test.ts',
+  request_timeout: 'slow-callers.test.ts',
+  shutting_down: 'stop.test.ts',
+  dead_letter_not_found: "belongs to the operators' port: test/dead-letters",
+  internal: 'stands for what nobody thought of: there is no request that is known to cause it',
+};
+
+describe('error codes', () => {
+  let gate: OpenGate;
+
+  beforeAll(async () => {
+    gate = await openGate({
+      env: {
+        HEADGATE_AUTH: 'keys',
+        HEADGATE_LIMITS_BATCH_EVENTS_MAX: String(limits.batchEventsMax),
+        HEADGATE_LIMITS_EVENT_BYTES_MAX: String(limits.eventBytesMax),
+        HEADGATE_LIMITS_REQUEST_BYTES_MAX: String(limits.requestBytesMax),
+      },
+      yaml: `keys:\n  - { source: checkout, hash: "${hashWriteKey(key)}", events: ["*order*"] }\n`,
+    });
+  });
+
+  afterAll(async () => {
+    await gate[Symbol.asyncDispose]();
+  });
+
+  const ask = (door: WireDoor, knocked: Knock, correlationId: string) =>
+    knock(gate.port, door, {
+      ...knocked,
+      headers: { 'x-correlation-id': correlationId, ...authorization, ...knocked.headers },
+    });
+
+  describe.for(wireDoors)('$name', (door) => {
+    test.for(eventCases)('an event: $code', async ({ code, event, violation, number }) => {
+      const answer = await ask(door, { events: [event()] }, `case/${code}`);
+      expectEventFailure(answer, door, code);
+      expect(answer.correlationId).toBe(`case/${code}`);
+      const [first] = violationsOf(answer);
+      if (violation === undefined) expect(first).toBeUndefined();
+      else {
+        const isProto = door.family !== 'rest' && door.contentType !== 'application/json';
+        const path = isProto && number !== undefined ? `/${number}` : violation[0];
+        expect([first?.path, first?.code]).toEqual([path, violation[1]]);
+        expect(first?.message).not.toBe('');
+      }
+    });
+
+    test.for(requestCases)(
+      'a request: $code',
+      async ({ code, request, asHttp = false }, { skip }) => {
+        const knocked = request(door);
+        if (knocked === undefined) return skip('cannot be said by this door');
+        const answer = await ask(door, knocked, `case/${code}`);
+        if (asHttp) expectHttpProblem(answer, code);
+        else expectFailure(answer, door, code);
+        expect(answer.correlationId).toBe(`case/${code}`);
+        expect(answer.violations).toEqual([]);
+        return undefined;
+      },
+    );
+
+    test('a correlation id is made where there is none, or none that can be passed on', async () => {
+      const uuid = /^[0-9a-f]{8}-[0-9a-f-]{27}$/;
+      for (const headers of [
+        {},
+        { 'x-correlation-id': 'two words' },
+        { 'x-correlation-id': 'x'.repeat(129) },
+        { 'x-correlation-id': 'caf\u00e9' },
+      ] as Record<string, string>[]) {
+        const events = [order()];
+        const answer = await knock(gate.port, door, {
+          events,
+          headers: { ...headers, ...authorization },
+        });
+        expect(answer.results[0]?.status, answer.raw).toBe('accepted');
+        expect(answer.correlationId).toMatch(uuid);
+        const refused = await knock(gate.port, door, { events, headers });
+        expect(refused.code).toBe('unauthenticated');
+        expect(refused.correlationId).toMatch(uuid);
+      }
+    });
+  });
+
+  test('every code of the table is here, or there is a reason', () => {
+    const shown = [...eventCases, ...requestCases].map(({ code }) => code);
+    expect([...new Set([...shown, ...Object.keys(elsewhere)])].sort()).toEqual(
+      [...errorCodes].sort(),
+    );
+    expect(shown.filter((code) => code in elsewhere)).toEqual([]);
+  });
+});

@@ -1,0 +1,47 @@
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+import { expect, test } from 'vitest';
+
+import { startRealService } from '../real-service.ts';
+import { order } from './sample-events.ts';
+import { knock, wireDoors } from './wire-doors.ts';
+import { closeSessions } from './wire.ts';
+
+test('what each door takes arrives in the warehouse: each event once, nothing else', async () => {
+  await using real = await startRealService();
+  const { port } = real.service.address!;
+  const events = wireDoors.map(() => order());
+  const answers = await Promise.all(
+    wireDoors.map(async (door, index) => {
+      const event = events[index]!;
+      const answer = await knock(port, door, { events: [event] });
+      await knock(port, wireDoors[(index + 3) % wireDoors.length]!, { events: [event] });
+      await knock(port, door, { events: [order({ user_id: 'null' })] });
+      return answer;
+    }),
+  );
+  closeSessions(port);
+  const database = new DatabaseSync(path.join(real.dataDir, 'warehouse.db'), { readOnly: true });
+  const rows = () =>
+    database.prepare('select event_id, idempotency_key, user_id, properties from events').all() as {
+      event_id: string;
+      idempotency_key: string;
+      user_id: string;
+      properties: string;
+    }[];
+  try {
+    await expect.poll(() => rows().length, { timeout: 10_000 }).toBe(events.length);
+    const byKey = new Map(rows().map((row) => [row.idempotency_key, row]));
+    for (const [index, event] of events.entries()) {
+      const row = byKey.get(String(event['idempotency_key']))!;
+      expect(row.event_id).toBe(answers[index]!.results[0]!.event_id);
+      expect(row.user_id).toBe(event['user_id']);
+      expect(JSON.parse(row.properties)).toEqual(event['properties']);
+    }
+    await real.stop();
+    expect(rows().length).toBe(events.length);
+  } finally {
+    database.close();
+  }
+});
