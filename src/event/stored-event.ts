@@ -1,6 +1,7 @@
 import type { EventWarning } from './verdict.ts';
 import type { IncomingEvent } from './incoming-event.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
+import { timeText } from './time-text.ts';
 
 /** What the server adds to an event when it takes it. */
 export interface Acceptance {
@@ -76,18 +77,6 @@ const plain = /^[\w .:@/+-]*$/;
 
 function quoted(text: string): string {
   return plain.test(text) ? `"${text}"` : JSON.stringify(text);
-}
-
-let lastTimeMs = -1;
-let lastTimeText = '';
-
-/** RFC 3339 with milliseconds. Events come by the hundred in a millisecond. */
-function timeText(timeMs: number): string {
-  if (timeMs !== lastTimeMs) {
-    lastTimeText = new Date(timeMs).toISOString();
-    lastTimeMs = timeMs;
-  }
-  return lastTimeText;
 }
 
 const decoder = new TextDecoder();

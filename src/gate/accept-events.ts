@@ -95,30 +95,36 @@ interface Passage {
 /** The one path behind every door. */
 export function createAcceptEvents(options: AcceptOptions): AcceptEvents {
   const { admission } = options;
-  return async (batch, arrival) => {
-    const count = batch.events.length;
-    const room = admission.enter(count);
-    if (room !== undefined) await room;
-    try {
-      return await new Promise<Verdict[]>((resolve) => {
-        const { correlationId, traceparent } = arrival;
-        const passage: Passage = {
-          options,
-          batch,
-          arrival,
-          arrivalHeaders: options.arrivalHeaders(arrival),
-          requestPart: encodeRequestPart({ correlationId, traceparent, sentAt: batch.sentAt }),
-          startedAt: performance.now(),
-          timestampMs: Date.now(),
-          verdicts: Array.from<Verdict>({ length: count }),
-          open: count,
-          resolve,
-        };
+  const pass = (batch: IncomingBatch, arrival: Arrival): Promise<Verdict[]> =>
+    new Promise((resolve, reject) => {
+      const count = batch.events.length;
+      const { correlationId, traceparent } = arrival;
+      const passage: Passage = {
+        options,
+        batch,
+        arrival,
+        arrivalHeaders: options.arrivalHeaders(arrival),
+        requestPart: encodeRequestPart({ correlationId, traceparent, sentAt: batch.sentAt }),
+        startedAt: performance.now(),
+        timestampMs: Date.now(),
+        verdicts: Array.from<Verdict>({ length: count }),
+        open: count,
+        resolve: (verdicts) => {
+          admission.leave(count);
+          resolve(verdicts);
+        },
+      };
+      try {
         for (let index = 0; index < count; index += 1) acceptEvent(passage, index);
-      });
-    } finally {
-      admission.leave(count);
-    }
+      } catch (error) {
+        // A bug of ours: the events before it go on, and the caller is told to send all of them again.
+        admission.leave(count);
+        reject(error as Error);
+      }
+    });
+  return (batch, arrival) => {
+    const room = admission.enter(batch.events.length);
+    return room === undefined ? pass(batch, arrival) : room.then(() => pass(batch, arrival));
   };
 }
 

@@ -9,7 +9,7 @@ import {
   finishDraft,
   nestingMax,
   nestsDeeper,
-  timeText,
+  protoTimeText,
 } from './event-draft.ts';
 import type { IncomingBatch } from './incoming-batch.ts';
 import { WireError, WireReader, wireType } from './wire-reader.ts';
@@ -193,7 +193,7 @@ function readTimestamp(reader: WireReader): string | undefined {
   }
   reader.leave(outerEnd);
   if (nanos < 0n || nanos > 999_999_999n) return undefined;
-  return timeText(Number(seconds) * 1000 + Math.floor(Number(nanos) / 1_000_000));
+  return protoTimeText(Number(seconds) * 1000 + Math.floor(Number(nanos) / 1_000_000));
 }
 
 /** google.protobuf.Struct into `target`: map<string, Value> fields = 1. */

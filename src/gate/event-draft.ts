@@ -191,7 +191,7 @@ const lastTimeMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 export function readTime(text: string): string | undefined {
   if (!timePattern.test(text) || !isDay(text.slice(0, 10))) return undefined;
   const time = Date.parse(text.toUpperCase());
-  return timeText(time);
+  return protoTimeText(time);
 }
 
 /** V8 takes the 31st of February for the 3rd of March. */
@@ -201,7 +201,7 @@ function isDay(date: string): boolean {
 }
 
 /** Milliseconds since 1970 as RFC 3339; undefined outside the years 1 to 9999. */
-export function timeText(timeMs: number): string | undefined {
+export function protoTimeText(timeMs: number): string | undefined {
   if (!(timeMs >= firstTimeMs && timeMs <= lastTimeMs)) return undefined;
   return new Date(timeMs).toISOString();
 }

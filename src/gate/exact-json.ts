@@ -3,10 +3,10 @@ import type { JsonValue } from '../event/json.ts';
 
 /**
  * A number that a double may not hold: sixteen characters and more, or an exponent. Numbers stand
- * after a colon, a comma or a bracket, which keeps the digits of ids out of it. A text without a
- * match, which is nearly every one, is not walked again.
+ * after a colon, a comma or a bracket, which keeps the digits of ids out of it (a text that is a
+ * number alone is no event). A text without a match, which is nearly every one, is not walked again.
  */
-const suspicious = /[:,[]\s*-?\d(?:[\d.]{15}|[\d.]*[eE])|^\s*-?\d/;
+const suspicious = /[:,[]\s*-?\d(?:[\d.]{15}|[\d.]*[eE])/;
 
 /** Parses a JSON text. Throws a ServiceError `malformed_request` that tells where it breaks. */
 export function parseJson(text: string): JsonValue {

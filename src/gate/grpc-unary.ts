@@ -65,14 +65,24 @@ async function answerRequest(
   const producer = context.authenticate(exchange.request.headers);
   const work = async (): Promise<UnaryAnswer> => {
     const body = await context.bodies.read(exchange.request);
-    const message = await readMessage(exchange, body, context.limits.requestBytesMax);
-    return answerUnary(context, exchange, call, producer, message);
+    const message = readMessage(exchange, body, context.limits.requestBytesMax);
+    return answerUnary(
+      context,
+      exchange,
+      call,
+      producer,
+      message instanceof Promise ? await message : message,
+    );
   };
   return withDeadline(work, timeoutMs);
 }
 
-/** The one message of a unary request. */
-async function readMessage(exchange: Exchange, body: Buffer, bytesMax: number): Promise<Buffer> {
+/** The one message of a unary request; a promise only where it has to be decompressed. */
+function readMessage(
+  exchange: Exchange,
+  body: Buffer,
+  bytesMax: number,
+): Buffer | Promise<Buffer> {
   const encoding = headerOf(exchange, 'grpc-encoding');
   // Refused even when this message is not compressed, so that the caller finds out at once.
   const decompress = encoding === '' ? undefined : findDecompress(encoding);

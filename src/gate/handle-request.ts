@@ -22,14 +22,17 @@ const rpcTypesShown =
 /** From the path of a request to its door. */
 export function createRequestHandler(context: GateContext, connect: ConnectDoors): RequestHandler {
   return (request, response) => {
-    request.on('error', () => {});
-    response.on('error', () => {});
+    // Over HTTP/1.1 Node tells an error only to those who listen; over HTTP/2 it throws at the others.
+    if (request.httpVersionMajor === 2) {
+      request.on('error', ignore);
+      response.on('error', ignore);
+    }
     const url = request.url ?? '/';
     const query = url.indexOf('?');
     const path = query === -1 ? url : url.slice(0, query);
     const exchange = createExchange(request, response);
-    if (path === '/v1/track' && request.method === 'POST') void handleRestTrack(context, exchange);
-    else if (path === '/v1/batch' && request.method === 'POST') void handleRestBatch(context, exchange);
+    if (path === '/v1/track' && request.method === 'POST') handleRestTrack(context, exchange);
+    else if (path === '/v1/batch' && request.method === 'POST') handleRestBatch(context, exchange);
     else if (path.startsWith('/grpc.')) handToRouter(connect, exchange);
     else if (!isDoor(path)) {
       refuse(exchange, 'not_found', `There is no door ${path.slice(0, 80)}. Events go to POST /v1/track.`);
@@ -38,6 +41,9 @@ export function createRequestHandler(context: GateContext, connect: ConnectDoors
     } else enterRpc(context, connect, exchange, path.slice(servicePrefix.length) as UnaryRpc);
   };
 }
+
+/** The door finds out by the request's end, or the response's state. */
+function ignore(): void {}
 
 const rpcPaths = new Set([`${servicePrefix}Track`, `${servicePrefix}BatchTrack`]);
 

@@ -13,31 +13,32 @@ const json = 'application/json';
 const ndjson = 'application/x-ndjson';
 
 /** `POST /v1/track`: one event as flat JSON. 202 with its result, or problem+json. */
-export async function handleRestTrack(context: GateContext, exchange: Exchange): Promise<void> {
-  await answer(context, exchange, 'Track', [json], async (body, arrival) => {
+export function handleRestTrack(context: GateContext, exchange: Exchange): void {
+  void answer(context, exchange, 'Track', [json], (body, arrival) => {
     const event = decodeTrackRest(body);
     const batch = { events: [event], context: undefined, sentAt: '', validateOnly: false };
-    const [verdict] = await context.accept(batch, arrival);
-    const failure = failureOfVerdict(verdict!);
-    if (failure !== undefined) return problem(exchange, failure, verdict);
-    reply(exchange, 202, { 'content-type': json }, restResult(verdict!));
-    return 0;
+    return context.accept(batch, arrival).then(([verdict]) => {
+      const failure = failureOfVerdict(verdict!);
+      if (failure !== undefined) return problem(exchange, failure, verdict);
+      reply(exchange, 202, { 'content-type': json }, restResult(verdict!));
+      return 0;
+    });
   });
 }
 
 /** `POST /v1/batch`: `{"events": [...]}` or NDJSON. A result for every event, in order. */
-export async function handleRestBatch(context: GateContext, exchange: Exchange): Promise<void> {
-  await answer(context, exchange, 'BatchTrack', [json, ndjson], async (body, arrival) => {
+export function handleRestBatch(context: GateContext, exchange: Exchange): void {
+  void answer(context, exchange, 'BatchTrack', [json, ndjson], (body, arrival) => {
     const max = context.limits.batchEventsMax;
     const batch =
       arrival.contentType === ndjson ? decodeNdjson(body, max) : decodeBatchJson(body, 'rest', max);
-    const verdicts = await context.accept(batch, arrival);
-    const counts = countVerdicts(verdicts);
-    const status = batchStatus(counts);
-    const headers: Record<string, string> = { 'content-type': json };
-    if (counts.retry > 0) headers['retry-after'] = '1';
-    reply(exchange, status, headers, restBatch(verdicts, counts));
-    return 0;
+    return context.accept(batch, arrival).then((verdicts) => {
+      const counts = countVerdicts(verdicts);
+      const headers: Record<string, string> = { 'content-type': json };
+      if (counts.retry > 0) headers['retry-after'] = '1';
+      reply(exchange, batchStatus(counts), headers, restBatch(verdicts, counts));
+      return 0;
+    });
   });
 }
 

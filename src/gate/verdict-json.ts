@@ -1,3 +1,4 @@
+import { timeText } from '../event/time-text.ts';
 import type { EventError, EventWarning, Verdict } from '../event/verdict.ts';
 
 /*
@@ -17,7 +18,7 @@ export function restResult(verdict: Verdict): string {
   let text =
     `{"index":${verdict.index},"idempotency_key":${quoted(verdict.idempotencyKey)}` +
     `,"event_id":"${verdict.eventId}","status":"${verdict.status}"` +
-    `,"timestamp":"${new Date(verdict.timestampMs).toISOString()}"` +
+    `,"timestamp":"${timeText(verdict.timestampMs)}"` +
     `,"schema_version":${verdict.schemaVersion},"sequence":${verdict.sequence}`;
   if (error !== undefined) text += `,"error":${JSON.stringify(error)}`;
   return `${text},"warnings":${warnings.length === 0 ? '[]' : JSON.stringify(warnings)}}`;
@@ -65,7 +66,7 @@ function connectResult(verdict: Verdict): string {
 
 /** ProtoJSON writes 0, 3, 6 or 9 digits of a second's fraction, as many as it takes. */
 function protoTime(timestampMs: number): string {
-  return new Date(timestampMs).toISOString().replace('.000Z', 'Z');
+  return timeText(timestampMs).replace('.000Z', 'Z');
 }
 
 /** ProtoJSON leaves empty lists and empty strings out. */
