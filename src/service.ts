@@ -15,20 +15,23 @@ import { StartError } from './errors.ts';
 import { openAdmin } from './gate/admin.ts';
 import { defaultSource } from './gate/authenticate.ts';
 import { openGate } from './gate/gate.ts';
+import { startGateProcesses, type GateProcesses } from './gate-processes.ts';
 import { parseServerUrl } from './jetstream/connection.ts';
 import { startEmbeddedServer, type EmbeddedServer, type ServerAddress } from './jetstream/embedded-server.ts';
 import { createEventStore } from './jetstream/event-store.ts';
 import { createJanitor } from './jetstream/janitor.ts';
-import { openLog, type Log } from './jetstream/log.ts';
+import { openLog, type Log, type LogOptions } from './jetstream/log.ts';
 import { findServerBinary } from './jetstream/server-binary.ts';
 import { storageBudget } from './jetstream/storage-budget.ts';
 import { lockStore } from './jetstream/store-lock.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createLogger, type Logger } from './observability/logger.ts';
-import { createMetrics } from './observability/metrics.ts';
+import { createDeltaSink } from './observability/metric-deltas.ts';
+import { countedFamiliesOf, createGauge } from './observability/metric-families.ts';
+import { createMetrics, type LabelValues, type Metrics } from './observability/metrics.ts';
 import { createSignals, type Signals } from './observability/signals.ts';
-import { loadRegistry } from './validation/schema-registry.ts';
-import { createValidation } from './validation/validation.ts';
+import { loadRegistry, type SchemaRegistry } from './validation/schema-registry.ts';
+import { createValidation, type Validation } from './validation/validation.ts';
 
 /** A running Headgate. */
 export interface Service {
@@ -83,17 +86,18 @@ async function startService(
   const validation = createValidation(registry);
 
   // Observability: the closed sets of labels are known from here on.
-  const metrics = createMetrics({
+  const labels: LabelValues = {
     sources: sourcesOf(config),
     eventNames: validation.eventNames,
     destinations: config.destinations.map((destination) => destination.name),
-  });
+  };
+  const metrics = createMetrics(labels);
   const signals = createSignals(metrics, logger);
   signals.note({ config: describeConfig(config, destinationTypes) }, 'configuration');
 
   // JetStream: the log.
   const server = await startServer(config, overrides, signals, lifecycle);
-  const log = await openLog({
+  const logOptions: Omit<LogOptions, 'onStatus'> = {
     address: server.address,
     durability: config.durability,
     streamsDir: server.embedded?.streamsDir,
@@ -103,8 +107,8 @@ async function startService(
       replicas: config.durability === 'replicated' ? replicasWanted : 1,
     },
     publishTimeoutMs: config.nats.publishTimeoutMs,
-    onStatus: signals.connectionChanged,
-  });
+  };
+  const log = await openLog({ ...logOptions, onStatus: signals.connectionChanged });
   lifecycle.onRelease('log', log.close);
   checkMessageSize(config, log);
 
@@ -115,9 +119,14 @@ async function startService(
   }
 
   // The operators' port, then the doors.
+  let gate: GateProcesses | undefined;
+  exposeGateProcesses(metrics, () => gate?.running() ?? 0);
   const admin = await openAdmin({
     config,
-    probe: log.probe,
+    probe: async () => {
+      await log.probe();
+      if (config.roles.has('gate') && !gate?.running()) throw new Error('no door is open just now');
+    },
     renderMetrics: async () => ({
       text: await metrics.registry.metrics(),
       contentType: metrics.registry.contentType,
@@ -126,13 +135,11 @@ async function startService(
       router.service(DeadLetterService, createDeadLetterService(deadLetters, signals)),
   });
   lifecycle.onRelease('admin port', () => admin.close(adminGraceMs));
-  const gate = config.roles.has('gate')
-    ? await openGate(config, signals, {
-        judge: validation.judge,
-        ...createEventStore(log, new Set(validation.eventNames)),
-      })
-    : undefined;
-  if (gate !== undefined) lifecycle.onRelease('gate', gate.close);
+  if (config.roles.has('gate')) {
+    const observed = { labels, metrics, signals };
+    gate = await openDoors({ config, registry, validation, ...observed, log, logOptions });
+    lifecycle.onRelease('gate', gate.close);
+  }
 
   return {
     address: gate?.address,
@@ -141,6 +148,52 @@ async function startService(
     embedded: server.embedded,
     stop: lifecycle.release,
   };
+}
+
+interface DoorParts {
+  readonly config: Config;
+  readonly registry: SchemaRegistry;
+  readonly validation: Validation;
+  readonly labels: LabelValues;
+  readonly metrics: Metrics;
+  readonly signals: Signals;
+  readonly log: Log;
+  readonly logOptions: Omit<LogOptions, 'onStatus'>;
+}
+
+/** The doors, in this process or in several beside it, which then have connections of their own. */
+async function openDoors(parts: DoorParts): Promise<GateProcesses> {
+  const { config, registry, validation, labels, metrics, signals, log, logOptions } = parts;
+  if (config.processes === 1) {
+    const gate = await openGate(config, signals, {
+      judge: validation.judge,
+      ...createEventStore(log, new Set(validation.eventNames)),
+    });
+    return { ...gate, running: () => 1 };
+  }
+  return startGateProcesses({
+    config,
+    registry,
+    labels,
+    log: logOptions,
+    signals,
+    onCounted: createDeltaSink({
+      families: countedFamiliesOf(metrics.registry),
+      lastEvents: metrics.gauges.lastEvent,
+    }),
+  });
+}
+
+function exposeGateProcesses(metrics: Metrics, running: () => number): void {
+  createGauge(
+    metrics.registry,
+    {
+      name: 'headgate_gate_processes',
+      help: 'Processes that take events at the public port just now.',
+      labels: [],
+    },
+    () => [{ labels: [], value: running() }],
+  );
 }
 
 interface DeliveryParts {
@@ -157,8 +210,9 @@ async function startDelivery(parts: DeliveryParts): Promise<void> {
   const giveUp = createDeadLetterWriter({ log, signals });
 
   const collector = createAdvisoryCollector({ log, signals, destinations, write: giveUp });
-  await collector.start();
+  // Before the start: one that fails half-way has something to let go of.
   lifecycle.onRelease('advisory collector', collector.stop);
+  await collector.start();
 
   for (const destinationConfig of config.destinations) {
     const { name, type, settings } = destinationConfig;
@@ -173,8 +227,8 @@ async function startDelivery(parts: DeliveryParts): Promise<void> {
       eventBytesMax: config.limits.eventBytesMax,
       stopGraceMs: config.shutdownGraceMs,
     });
-    await worker.start();
     lifecycle.onRelease(`worker of ${name}`, worker.stop);
+    await worker.start();
   }
 
   const gauges = createDeadLetterGauges({ log, queue: parts.deadLetters, destinations, signals });
@@ -235,8 +289,8 @@ async function startServer(
   const embedded = await startEmbeddedServer({
     binary: binary.path,
     storeDir,
-    storageBytesMax: budget,
     onRestart: signals.serverRestarted,
+    onSlowStart: (waitedMs) => signals.note({ waitedMs }, 'nats-server is still reading its store'),
   });
   lifecycle.onRelease('nats-server', embedded.stop);
   return { address: embedded.address, embedded, storageBytesMax: budget };

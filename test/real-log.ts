@@ -34,7 +34,6 @@ export async function startRealLog(options: RealLogOptions = {}): Promise<RealLo
   const server = await startEmbeddedServer({
     binary: binary.path,
     storeDir: path.join(folder, 'nats'),
-    storageBytesMax,
     onRestart: () => {},
   });
   const open = (): Promise<Log> =>

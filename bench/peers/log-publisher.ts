@@ -40,7 +40,6 @@ async function openGroup(): Promise<{ log: Log; stop: () => Promise<void> }> {
   const server = await startEmbeddedServer({
     binary,
     storeDir: path.join(folder, 'nats'),
-    storageBytesMax,
     onRestart: (reason) => console.error(reason),
   });
   const { address, streamsDir } = server;

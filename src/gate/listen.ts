@@ -63,6 +63,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const multiplexed = createHttp2(options, sessions);
   const front = createFront(options, plain, multiplexed);
   front.maxConnections = options.connectionsMax;
+  // Of several processes that are all full, each would pass the connection on for ever.
+  (front as net.Server & { dropMaxConnection: boolean }).dropMaxConnection = true;
   const sockets = new Set<net.Socket>();
   front.on('connection', (socket: net.Socket) => {
     socket.setNoDelay(true);

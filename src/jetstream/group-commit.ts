@@ -1,4 +1,14 @@
-import { closeSync, constants, existsSync, fdatasync, fsync, openSync, readdirSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fdatasync,
+  fstatSync,
+  fsync,
+  openSync,
+  readdirSync,
+  statSync,
+} from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
@@ -12,6 +22,8 @@ export interface GroupCommit {
   join(callback: CommitCallback): void;
   /** Syncs every block there is: after anything that rewrites blocks. */
   syncEverything(): Promise<void>;
+  /** Lets go of the last block. Nothing may be under way. */
+  close(): void;
   /** How many syncs served how many joins, for the curious and the benchmark. */
   readonly counts: () => { commits: number; joins: number };
 }
@@ -25,8 +37,10 @@ export interface GroupCommit {
  * hundreds of messages. Blocks only grow at the end, so the blocks from the last one known upward
  * hold everything that is new; a block seen for the first time has its folder synced too.
  *
- * The file is opened anew each time (about 5 µs): nats-server may replace a block by a rewritten
- * one, and a kept descriptor would sync the old one.
+ * The last block stays open between commits: Linux tells a failed write-back to the descriptors that
+ * were open before it, so a file opened afresh might sync "successfully" what the kernel has dropped.
+ * nats-server may replace a block by a rewritten one; the descriptor is used only while it is still
+ * the file of that name.
  *
  * A sync that fails is final: the kernel may have dropped the dirty pages, and a later sync would
  * succeed without them. Every later join fails too, until the process is started again.
@@ -39,6 +53,8 @@ export function createGroupCommit(streamDir: string): GroupCommit {
   let lastBlock = 0;
   let commits = 0;
   let joins = 0;
+
+  const held = createHeldFile();
 
   const blockFile = (block: number): string => path.join(messagesDir, `${block}.blk`);
 
@@ -53,8 +69,8 @@ export function createGroupCommit(streamDir: string): GroupCommit {
     const first = lastBlock;
     let newest = first;
     while (existsSync(blockFile(newest + 1))) newest += 1;
-    if (!(await syncFile(blockFile(first)))) return false;
-    for (let block = first + 1; block <= newest; block += 1) await syncFile(blockFile(block));
+    if (!(await held.sync(blockFile(first)))) return false;
+    for (let block = first + 1; block <= newest; block += 1) await held.sync(blockFile(block));
     if (newest > first) {
       await syncFolder(messagesDir);
       lastBlock = Math.max(lastBlock, newest);
@@ -105,6 +121,7 @@ export function createGroupCommit(streamDir: string): GroupCommit {
       if (!running) void run();
     },
     syncEverything,
+    close: held.close,
     counts: () => ({ commits, joins }),
   };
 }
@@ -118,15 +135,56 @@ function blocksIn(folder: string): number[] {
     .sort((left, right) => left - right);
 }
 
-/** False: there is no such file. */
-async function syncFile(file: string): Promise<boolean> {
-  let descriptor: number;
+/** A descriptor that is kept as long as the same file is meant. */
+interface HeldFile {
+  /** False: there is no such file. */
+  sync(file: string): Promise<boolean>;
+  close(): void;
+}
+
+function createHeldFile(): HeldFile {
+  let descriptor: number | undefined;
+  let name = '';
+  let inode = 0;
+
+  const close = (): void => {
+    if (descriptor !== undefined) closeSync(descriptor);
+    descriptor = undefined;
+  };
+  const hold = (file: string): boolean => {
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (found === undefined) return false;
+    if (descriptor !== undefined && file === name && found.ino === inode) return true;
+    close();
+    descriptor = openIfThere(file);
+    if (descriptor === undefined) return false;
+    name = file;
+    inode = fstatSync(descriptor).ino;
+    return true;
+  };
+  return {
+    sync: async (file) => {
+      if (!hold(file)) return false;
+      await syncData(descriptor!);
+      return true;
+    },
+    close,
+  };
+}
+
+function openIfThere(file: string): number | undefined {
   try {
-    descriptor = openSync(file, constants.O_RDONLY);
+    return openSync(file, constants.O_RDONLY);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** False: there is no such file. */
+async function syncFile(file: string): Promise<boolean> {
+  const descriptor = openIfThere(file);
+  if (descriptor === undefined) return false;
   try {
     await syncData(descriptor);
   } finally {

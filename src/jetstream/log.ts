@@ -4,6 +4,7 @@ import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 
 import type { Durability } from '../config/config.ts';
+import { StartError } from '../errors.ts';
 import { connectToServer } from './connection.ts';
 import type { ServerAddress } from './embedded-server.ts';
 import { createGroupCommit, syncStreamDescription, type GroupCommit } from './group-commit.ts';
@@ -50,7 +51,8 @@ export interface LogOptions {
   readonly durability: Durability;
   /** Where the streams lie, for `fsync`; undefined for a server that is not ours. */
   readonly streamsDir: string | undefined;
-  readonly topology: TopologyOptions;
+  /** Undefined: the streams are there, another process of this Headgate has made them. */
+  readonly topology: TopologyOptions | undefined;
   readonly publishTimeoutMs: number;
   readonly onStatus: (connection: string, status: string) => void;
 }
@@ -68,13 +70,21 @@ export async function openLog(options: LogOptions): Promise<Log> {
     name: 'headgate work',
     onStatus: (status) => onStatus('work', status),
   });
-  const manager = await jetstreamManager(connection);
-  await ensureStreams(manager, options.topology);
-  const commits = await createCommits(options);
-  const publishing = await connectToServer({
-    address,
-    name: 'headgate publish',
-    onStatus: (status) => onStatus('publish', status),
+  const prepare = async () => {
+    const manager = await openManager(connection);
+    if (options.topology !== undefined) await ensureStreams(manager, options.topology);
+    const commits = await createCommits(options);
+    const publishing = await connectToServer({
+      address,
+      name: 'headgate publish',
+      onStatus: (status) => onStatus('publish', status),
+    });
+    return { manager, commits, publishing };
+  };
+  const { manager, commits, publishing } = await prepare().catch(async (error: unknown) => {
+    // Left open it would reconnect for ever, and keep the process that could not start.
+    await connection.close();
+    throw error;
   });
   const publisher = createPublisher(publishing, { timeoutMs: options.publishTimeoutMs });
 
@@ -124,8 +134,21 @@ export async function openLog(options: LogOptions): Promise<Log> {
     close: async () => {
       publisher.close();
       await Promise.allSettled([publishing.close(), connection.close()]);
+      for (const commit of commits.values()) commit.close();
     },
   };
+}
+
+async function openManager(connection: NatsConnection): Promise<JetStreamManager> {
+  try {
+    return await jetstreamManager(connection);
+  } catch (cause) {
+    throw new StartError(
+      `NATS at ${connection.getServer()} gives no JetStream: ${(cause as Error).message}. ` +
+        'Start it with JetStream (-js), and with an account that may use it.',
+      { cause },
+    );
+  }
 }
 
 async function createCommits(options: LogOptions): Promise<Map<StreamName, GroupCommit>> {
@@ -134,7 +157,7 @@ async function createCommits(options: LogOptions): Promise<Map<StreamName, Group
   const storeDir = path.resolve(options.streamsDir, '..', '..', '..');
   for (const stream of syncedStreams) {
     const streamDir = path.join(options.streamsDir, stream);
-    await syncStreamDescription(storeDir, streamDir);
+    if (options.topology !== undefined) await syncStreamDescription(storeDir, streamDir);
     commits.set(stream, createGroupCommit(streamDir));
   }
   return commits;

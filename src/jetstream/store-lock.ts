@@ -8,6 +8,9 @@ export interface StoreLock {
   release(): void;
 }
 
+/** A database that nobody refers to any more is collected, and its lock is let go with it. */
+const held = new Set<DatabaseSync>();
+
 /**
  * Makes this process the only owner of a data directory.
  *
@@ -41,9 +44,11 @@ export function lockStore(dataDir: string): StoreLock {
       { cause },
     );
   }
+  held.add(database);
   writeFileSync(ownerFile, String(process.pid));
   return {
     release: () => {
+      held.delete(database);
       if (database.isOpen) database.close();
     },
   };

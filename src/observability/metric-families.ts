@@ -32,22 +32,50 @@ export interface HistogramFamily {
   series(...labelValues: string[]): HistogramSeries;
 }
 
+/** A family with all its series, for metric-deltas.ts. None ever goes, so their order is fixed. */
+export type CountedFamily =
+  | (Counted<CounterState> & { readonly type: 'counter' })
+  | (Counted<HistogramState & HistogramSeries> & { readonly type: 'histogram' });
+
+interface Counted<State> {
+  readonly name: string;
+  readonly all: ReadonlyMap<string, State>;
+  readonly series: (...labelValues: string[]) => State;
+}
+
+const countedFamilies = new WeakMap<Registry, CountedFamily[]>();
+
+/** The counters and histograms that were made here: what other processes can count for us. */
+export function countedFamiliesOf(registry: Registry): readonly CountedFamily[] {
+  return countedFamilies.get(registry) ?? [];
+}
+
+function remember(registry: Registry, family: CountedFamily): void {
+  const families = countedFamilies.get(registry) ?? [];
+  families.push(family);
+  countedFamilies.set(registry, families);
+}
+
+interface CounterState extends CounterSeries {
+  readonly labels: Record<string, string>;
+}
+
 export function createCounter(registry: Registry, options: FamilyOptions): CounterFamily {
-  const all = new Map<string, CounterSeries & { labels: Record<string, string> }>();
+  const all = new Map<string, CounterState>();
   register(registry, options, 'counter', () =>
     [...all.values()].map(({ labels, value }) => ({ labels, value })),
   );
-  return {
-    series: (...labelValues) => {
-      const key = labelValues.join('\0');
-      let found = all.get(key);
-      if (found === undefined) {
-        found = { labels: labelsOf(options, labelValues), value: 0 };
-        all.set(key, found);
-      }
-      return found;
-    },
+  const series = (...labelValues: string[]): CounterState => {
+    const key = labelValues.join('\0');
+    let found = all.get(key);
+    if (found === undefined) {
+      found = { labels: labelsOf(options, labelValues), value: 0 };
+      all.set(key, found);
+    }
+    return found;
   };
+  remember(registry, { type: 'counter', name: options.name, all, series });
+  return { series };
 }
 
 /** A gauge that is read at the scrape. */
@@ -76,17 +104,17 @@ export function createHistogram(
   register(registry, options, 'histogram', () =>
     [...all.values()].flatMap((state) => histogramValues(name, buckets, state)),
   );
-  return {
-    series: (...labelValues) => {
-      const key = labelValues.join('\0');
-      let found = all.get(key);
-      if (found === undefined) {
-        found = createHistogramSeries(buckets, labelsOf(options, labelValues));
-        all.set(key, found);
-      }
-      return found;
-    },
+  const series = (...labelValues: string[]): HistogramState & HistogramSeries => {
+    const key = labelValues.join('\0');
+    let found = all.get(key);
+    if (found === undefined) {
+      found = createHistogramSeries(buckets, labelsOf(options, labelValues));
+      all.set(key, found);
+    }
+    return found;
   };
+  remember(registry, { type: 'histogram', name: options.name, all, series });
+  return { series };
 }
 
 function createHistogramSeries(

@@ -1,0 +1,137 @@
+import cluster from 'node:cluster';
+import { once } from 'node:events';
+
+import type { Address, Config } from './config/config.ts';
+import { StartError } from './errors.ts';
+import { openGate } from './gate/gate.ts';
+import { createEventStore } from './jetstream/event-store.ts';
+import { openLog, type LogOptions } from './jetstream/log.ts';
+import { createLifecycle, type Lifecycle } from './lifecycle.ts';
+import { createLogger } from './observability/logger.ts';
+import { createDeltaSource, type MetricDeltas } from './observability/metric-deltas.ts';
+import { countedFamiliesOf } from './observability/metric-families.ts';
+import { createMetrics, type LabelValues, type Metrics } from './observability/metrics.ts';
+import { createSignals } from './observability/signals.ts';
+import { prepareRuntime } from './runtime.ts';
+import { compileSchema } from './validation/compile-schema.ts';
+import type { SchemaRegistry } from './validation/schema-registry.ts';
+import { createValidation } from './validation/validation.ts';
+
+/** All that a gate process is told: it reads no settings, no variables and no schemas itself. */
+export interface GateSettings {
+  /** 1, 2, ...: a replacement takes over the number. */
+  readonly number: number;
+  readonly config: Config;
+  readonly registry: SchemaRegistry;
+  readonly labels: LabelValues;
+  readonly log: Omit<LogOptions, 'onStatus'>;
+}
+
+/** From the first process. */
+export type GateOrder =
+  | { readonly kind: 'start'; readonly settings: GateSettings }
+  | { readonly kind: 'stop' };
+
+/** To the first process. */
+export type GateReport =
+  | { readonly kind: 'ready'; readonly address: Address }
+  | { readonly kind: 'failed'; readonly text: string }
+  | { readonly kind: 'counted'; readonly deltas: MetricDeltas };
+
+/** How much counting a process that is killed takes with it at most. */
+const countedIntervalMs = 250;
+
+/**
+ * One of several processes that share the public port: it judges, publishes and syncs by itself,
+ * and tells the first process what it counted. gate-processes.ts starts it and tells it to stop.
+ *
+ * When the first process is gone, node:cluster ends this one at once: nothing answers without it.
+ */
+async function runGateProcess(): Promise<void> {
+  // Ctrl-C reaches every process of a terminal. The first one decides, and tells us.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
+  prepareRuntime();
+  const [{ settings }] = (await once(process, 'message')) as [GateOrder & { kind: 'start' }];
+  const logger = createLogger(settings.config.logLevel).child({ gateProcess: settings.number });
+  const lifecycle = createLifecycle((name, error) =>
+    logger.error({ err: error, name }, 'could not be stopped cleanly'),
+  );
+  let address: Address;
+  try {
+    address = await startGate(settings, logger, lifecycle);
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    // The first process ends this one: something half open may keep it from ending by itself.
+    await report({ kind: 'failed', text: error.message });
+    return;
+  }
+  const stopped = once(process, 'message');
+  await report({ kind: 'ready', address });
+  await stopped;
+  await lifecycle.release();
+  cluster.worker!.disconnect();
+}
+
+/** The same stages in the same order as service.ts has them, without those of the first process. */
+async function startGate(
+  settings: GateSettings,
+  logger: ReturnType<typeof createLogger>,
+  lifecycle: Lifecycle,
+): Promise<Address> {
+  const validation = createValidation(compiled(settings.registry));
+  const metrics = createMetrics(settings.labels);
+  lifecycle.onRelease('counts', reportCounts(metrics));
+  const signals = createSignals(metrics, logger);
+  const log = await openLog({ ...settings.log, onStatus: signals.connectionChanged });
+  lifecycle.onRelease('log', log.close);
+  const gate = await openGate(settings.config, signals, {
+    judge: validation.judge,
+    ...createEventStore(log, new Set(validation.eventNames)),
+  });
+  lifecycle.onRelease('gate', gate.close);
+  return gate.address;
+}
+
+/** What judges is code, which cannot be sent: made again from the same schemas. */
+function compiled(registry: SchemaRegistry): SchemaRegistry {
+  const events = registry.events.map((event) => ({
+    ...event,
+    versions: event.versions.map((version) => ({ ...version, ...compileSchema(version.schema) })),
+  }));
+  return { ...registry, events };
+}
+
+/** Tells what was counted, from now on. The function returned ends that and tells the rest. */
+function reportCounts(metrics: Metrics): () => Promise<void> {
+  const takeDeltas = createDeltaSource({
+    families: countedFamiliesOf(metrics.registry),
+    lastEvents: metrics.gauges.lastEvent,
+  });
+  let underWay = false;
+  const reportGrowth = async (): Promise<void> => {
+    const deltas = takeDeltas();
+    if (deltas === undefined) return;
+    underWay = true;
+    await report({ kind: 'counted', deltas });
+    underWay = false;
+  };
+  const timer = setInterval(() => {
+    // A first process that is busy gets one large report later rather than a heap of small ones.
+    if (!underWay) void reportGrowth();
+  }, countedIntervalMs);
+  timer.unref();
+  return async () => {
+    clearInterval(timer);
+    await reportGrowth();
+  };
+}
+
+/** Resolves once it is on its way. */
+function report(message: GateReport): Promise<void> {
+  return new Promise((resolve) => {
+    // A failure means that the first process is gone, which ends this one anyway.
+    process.send!(message, undefined, undefined, () => resolve());
+  });
+}
+
+if (cluster.isWorker) await runGateProcess();

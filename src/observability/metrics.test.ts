@@ -1,0 +1,105 @@
+import { pino } from 'pino';
+import { describe, expect, test } from 'vitest';
+
+import { errorCodes, errorEntry } from '../errors.ts';
+import { eventStatuses, type Verdict } from '../event/verdict.ts';
+import {
+  createMetrics,
+  deliveryOutcomes,
+  grpcCodeNames,
+  otherLabel,
+  protocols,
+  rpcs,
+} from './metrics.ts';
+import { createSignals } from './signals.ts';
+
+const labels = {
+  sources: ['checkout'],
+  eventNames: ['order_completed'],
+  destinations: ['warehouse'],
+};
+
+async function series(metrics: ReturnType<typeof createMetrics>): Promise<Map<string, number>> {
+  const page = await metrics.registry.metrics();
+  return new Map(
+    page
+      .split('\n')
+      .filter((line) => line.startsWith('headgate_'))
+      .map((line) => [
+        line.slice(0, line.lastIndexOf(' ')),
+        Number(line.slice(line.lastIndexOf(' ') + 1)),
+      ]),
+  );
+}
+
+const verdict = (status: Verdict['status'], code = ''): Verdict =>
+  ({
+    status,
+    timestampMs: 1_750_000_000_000,
+    error: code === '' ? undefined : { code },
+  }) as Verdict;
+
+describe('the metrics', () => {
+  test('are all there from the start, at 0', async () => {
+    const found = await series(createMetrics(labels));
+    expect([...found.values()].every((value) => value === 0)).toBe(true);
+    const count = (name: string): number =>
+      [...found.keys()].filter((key) => key.startsWith(`${name}{`) || key === name).length;
+    const eventCodes = errorCodes.filter(
+      (code) => errorEntry(code).scope === 'event' && code !== 'not_stored',
+    );
+    expect(count('headgate_events_total')).toBe(2 * 2 * eventStatuses.length);
+    expect(count('headgate_validation_failures_total')).toBe(2 * 2 * eventCodes.length);
+    expect(count('headgate_requests_total')).toBe(
+      rpcs.length * protocols.length * grpcCodeNames.length,
+    );
+    expect(count('headgate_deliveries_total')).toBe(deliveryOutcomes.length);
+    expect(count('headgate_request_duration_seconds_count')).toBe(rpcs.length * protocols.length);
+    for (const name of ['publish_duration_seconds_count', 'delivery_latency_seconds_count']) {
+      expect(count(`headgate_${name}`)).toBe(1);
+    }
+    for (const name of [
+      'destination_pending',
+      'destination_parked',
+      'dead_letters',
+      'dead_letter_oldest_timestamp_seconds',
+    ]) {
+      expect(found.get(`headgate_${name}{destination="warehouse"}`)).toBe(0);
+    }
+    expect(count('headgate_last_event_timestamp_seconds')).toBe(2);
+  });
+
+  test('have no series beyond those of the start, whatever comes', async () => {
+    const metrics = createMetrics(labels);
+    const before = (await series(metrics)).size;
+    const signals = createSignals(metrics, pino({ level: 'silent' }));
+    for (const name of ['order_completed', 'made_up', '', '__proto__', '"}\n']) {
+      for (const status of eventStatuses) {
+        signals.eventJudged(
+          'checkout',
+          name,
+          verdict(status, status === 'rejected' ? 'schema_violation' : ''),
+        );
+      }
+    }
+    signals.requestAnswered('Track', 'grpc', 0, 0.1);
+    signals.requestAnswered('Track', 'grpc', 99, 0.1);
+    const after = await series(metrics);
+    expect(after.size).toBe(before);
+    const events = (name: string): number | undefined =>
+      after.get(`headgate_events_total{source="checkout",event_name="${name}",outcome="accepted"}`);
+    expect(events('order_completed')).toBe(1);
+    expect(events(otherLabel)).toBe(4);
+    expect(
+      after.get(
+        `headgate_validation_failures_total{source="checkout",event_name="${otherLabel}",code="schema_violation"}`,
+      ),
+    ).toBe(4);
+    expect(after.get('headgate_requests_total{rpc="Track",protocol="grpc",code="unknown"}')).toBe(
+      1,
+    );
+    expect(after.get('headgate_last_event_timestamp_seconds{event_name="order_completed"}')).toBe(
+      1_750_000_000,
+    );
+  });
+});
