@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * `unit`: beside the code, no servers. `integration`: the real service, a real nats-server and real
- * clients; one file at a time, because they share two cores with the servers they start.
+ * `unit`: beside the code. `integration`: the real service, a real nats-server and real clients. One
+ * file at a time, because they share the cores with the servers they start.
  */
 export default defineConfig({
   test: {
@@ -11,7 +11,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'examples/**/*.test.ts'],
-          testTimeout: 30_000,
+          testTimeout: 60_000,
+          fileParallelism: false,
         },
       },
       {

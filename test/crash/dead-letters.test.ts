@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+
+import { prepareGate, until } from './gate-process.ts';
+import { makeEvent, openTrackClient } from './steady-load.ts';
+import { countRows } from './stored-state.ts';
+import { startWebhookReceiver } from './webhook-receiver.ts';
+
+/** What the receiver refuses is told by the event's user. */
+const isBad = (body: Buffer): boolean => body.includes('"u-bad"');
+
+test('a dead letter by the real command line: list, show, replay, discard', async () => {
+  const receiver = await startWebhookReceiver();
+  receiver.answer = ({ body }) => (isBad(body) ? 500 : 204);
+  await using gate = await prepareGate({
+    yaml: (dataDir) =>
+      'destinations:\n' +
+      `  warehouse: { type: sqlite, path: "${dataDir}/warehouse.db" }\n` +
+      `  crm:\n${receiver.yaml('{ attempts: 2, base: 10ms }')}`,
+  });
+  const run = await gate.start();
+  const { client, close } = openTrackClient(gate.url);
+  const users = ['u-1', 'u-bad', 'u-2', 'u-bad', 'u-3'];
+  const { results } = await client.batchTrack({ events: users.map(makeEvent) });
+  close();
+  const ids = results.map((result) => result.eventId);
+
+  const dead = async (...args: string[]): Promise<unknown[]> => {
+    const { code, stdout, stderr } = await gate.headgate('dead', ...args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    return stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as unknown);
+  };
+  const listed = (await until(
+    () => dead('list', '--json'),
+    (letters) => letters.length === 2,
+  )) as { id: string; destination: string; attempts: unknown[]; event: { eventId: string } }[];
+  expect(new Set(listed.map(({ event }) => event.eventId))).toEqual(new Set([ids[1], ids[3]]));
+  for (const letter of listed) {
+    expect(letter).toMatchObject({
+      destination: 'crm',
+      attempts: [{ status: '500' }, { status: '500' }],
+    });
+    expect(await dead('show', letter.id, '--json')).toMatchObject([{ id: letter.id }]);
+  }
+  expect(receiver.taken).toEqual(new Set([ids[0], ids[2], ids[4]]));
+  expect(countRows(gate.dataDir)).toBe(users.length);
+
+  const [replayed, discarded] = listed;
+  receiver.answer = () => 204;
+  expect(await dead('replay', replayed!.id, '--json')).toHaveLength(1);
+  await until(
+    () => receiver.taken.size,
+    (size) => size === 4,
+  );
+  expect(receiver.taken.has(replayed!.event.eventId)).toBe(true);
+  expect(await dead('list', '--json')).toMatchObject([{ id: discarded!.id }]);
+  expect(await dead('discard', discarded!.id, '--why', 'a test order', '--json')).toHaveLength(1);
+  expect(await dead('list', '--json')).toEqual([]);
+  const again = await gate.headgate('dead', 'replay', discarded!.id);
+  expect(again).toMatchObject({ code: 1, stdout: '' });
+  expect(again.stderr).toMatch(/^headgate: There is no dead letter crm:\d+\.[^\n]*\n$/);
+
+  // Two attempts for each of the two, one replay, one for each of the others; the warehouse had
+  // its five at first, and a replay to crm is none of its business.
+  expect(receiver.counts()).toEqual({ requests: 3 + 2 * 2 + 1, forged: 0 });
+  expect(countRows(gate.dataDir)).toBe(users.length);
+  run.kill('SIGTERM');
+  expect(await run.exit).toMatchObject({ code: 0 });
+});

@@ -1,0 +1,207 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import { onTestFinished } from 'vitest';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const readyTimeoutMs = 30_000;
+
+/** How a run of the program ended. */
+export interface GateExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stderr: string;
+}
+
+/** One run of `node src/main.ts`. */
+export interface GateRun {
+  readonly processId: number;
+  readonly exit: Promise<GateExit>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** The real program, run again and again on one data directory and the same two ports. */
+export interface GateProcess extends AsyncDisposable {
+  readonly url: string;
+  readonly adminListen: string;
+  readonly dataDir: string;
+  /** Starts it and waits for nothing. */
+  spawn(env?: Readonly<Record<string, string>>): GateRun;
+  /** Starts it and waits until it is ready. Throws with what it wrote when it ends instead. */
+  start(): Promise<GateRun>;
+  /** The nats-servers that serve this data directory: one at most, ever. */
+  servers(): number[];
+  /** All that its runs wrote, for a failed test to show. */
+  output(): string;
+  /** `node bin/headgate.js`, on this gate's admin port. */
+  headgate(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }>;
+}
+
+export interface GateProcessOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** The text of headgate.yaml, given the data directory. */
+  readonly yaml?: (dataDir: string) => string;
+}
+
+/** Reserves ports and a folder; starts nothing yet. Disposal kills whatever is left of it. */
+export async function prepareGate(options: GateProcessOptions = {}): Promise<GateProcess> {
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'headgate-crash-'));
+  const configFile = path.join(dataDir, 'headgate.yaml');
+  writeFileSync(configFile, options.yaml?.(dataDir) ?? '');
+  const port = await freePort();
+  const adminListen = `127.0.0.1:${await freePort()}`;
+  const env = {
+    ...inherited(),
+    HEADGATE_LISTEN: `127.0.0.1:${port}`,
+    HEADGATE_ADMIN_LISTEN: adminListen,
+    HEADGATE_DATA_DIR: dataDir,
+    HEADGATE_LOG_STORAGE_BYTES_MAX: '1GiB',
+    HEADGATE_SHUTDOWN_GRACE: '3s',
+    ...options.env,
+  };
+  const running = new Set<ChildProcess>();
+  const servers = (): number[] => serversOn(dataDir);
+  const killAll = (): void => {
+    for (const child of running) child.kill('SIGKILL');
+    for (const processId of servers()) killHard(processId);
+  };
+  process.once('exit', killAll);
+  let output = '';
+
+  const run = (args: readonly string[], more: Readonly<Record<string, string>> = {}) => {
+    const child = spawn(process.execPath, args, { cwd: root, env: { ...env, ...more } });
+    const written = { stdout: '', stderr: '' };
+    running.add(child);
+    for (const stream of ['stdout', 'stderr'] as const) {
+      child[stream].setEncoding('utf8').on('data', (text: string) => (written[stream] += text));
+    }
+    const exit = once(child, 'close').then(([code, signal]) => {
+      running.delete(child);
+      return { code: code as number | null, signal: signal as NodeJS.Signals | null, ...written };
+    });
+    return { child, exit };
+  };
+
+  const start: GateProcess['spawn'] = (more) => {
+    const { child, exit } = run(['src/main.ts', '--config', configFile], more);
+    child.stdout!.on('data', (text: string) => (output += text));
+    child.stderr!.on('data', (text: string) => (output += text));
+    return { processId: child.pid!, exit, kill: (signal) => void child.kill(signal) };
+  };
+
+  const dispose = async (): Promise<void> => {
+    const ended = [...running].map((child) => once(child, 'close'));
+    killAll();
+    await Promise.all(ended);
+    // What was started in its last moment.
+    killAll();
+    process.removeListener('exit', killAll);
+    rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
+  };
+  // A test that ran out of time never comes to its own disposal.
+  onTestFinished(dispose);
+
+  return {
+    url: `http://127.0.0.1:${port}`,
+    adminListen,
+    dataDir,
+    spawn: start,
+    start: async () => {
+      const started = start();
+      await waitReady(`http://${adminListen}/readyz`, started.exit);
+      return started;
+    },
+    servers,
+    output: () => output,
+    headgate: (...args) => run(['bin/headgate.js', ...args]).exit,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+function inherited(): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const name of ['PATH', 'HOME', 'HEADGATE_NATS_SERVER_BIN']) {
+    const value = process.env[name];
+    if (value !== undefined) kept[name] = value;
+  }
+  return kept;
+}
+
+async function waitReady(url: string, exit: Promise<GateExit>): Promise<void> {
+  let ended: GateExit | undefined;
+  void exit.then((how) => (ended = how));
+  const deadline = performance.now() + readyTimeoutMs;
+  while (performance.now() < deadline) {
+    if (ended !== undefined) throw new Error(`the gate ended: ${JSON.stringify(ended)}`);
+    const answer = await fetch(url).catch(() => undefined);
+    await answer?.body?.cancel();
+    if (answer?.ok) return;
+    await sleep(20);
+  }
+  throw new Error(`the gate was not ready within ${readyTimeoutMs} ms`);
+}
+
+/** Below the range from which the system takes the near ends of connections: free stays free. */
+const portMin = 20_000;
+const portCount = 10_000;
+
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = portMin + Math.floor(Math.random() * portCount);
+    const server = net.createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+}
+
+/** Every live process that was started with this data directory's nats-server.conf. */
+function serversOn(dataDir: string): number[] {
+  const configFile = path.join(dataDir, 'nats', 'nats-server.conf');
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((processId) => {
+      try {
+        return readFileSync(`/proc/${processId}/cmdline`, 'utf8').split('\0').includes(configFile);
+      } catch {
+        return false;
+      }
+    });
+}
+
+/** It may have ended in the meantime. */
+export function killHard(processId: number): void {
+  try {
+    process.kill(processId, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/** Polls until `accept` is content; throws with the last value when that takes too long. */
+export async function until<Value>(
+  read: () => Value | Promise<Value>,
+  accept: (value: Value) => boolean,
+  timeoutMs = 20_000,
+  intervalMs = 25,
+): Promise<Value> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const value = await read();
+    if (accept(value)) return value;
+    if (performance.now() > deadline) {
+      throw new Error(`not within ${timeoutMs} ms; last seen: ${JSON.stringify(value)}`);
+    }
+    await sleep(intervalMs);
+  }
+}

@@ -1,0 +1,16 @@
+import { killHard, until, type GateProcess, type GateRun } from './gate-process.ts';
+import type { Victim } from './kill-plan.ts';
+
+/** `kill -9`, and starts the gate again where it was among the killed. */
+export async function killAndStart(
+  gate: GateProcess,
+  run: GateRun,
+  victim: Victim,
+): Promise<GateRun> {
+  const servers = await until(gate.servers, (ids) => ids.length === 1);
+  if (victim !== 'nats-server') run.kill('SIGKILL');
+  if (victim !== 'gate') for (const processId of servers) killHard(processId);
+  if (victim === 'nats-server') return run;
+  await run.exit;
+  return gate.start();
+}
