@@ -1,6 +1,7 @@
 import type { EventWarning } from './verdict.ts';
 import type { IncomingEvent } from './incoming-event.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
+import { parseJsonText } from './parse-json.ts';
 import { timeText } from './time-text.ts';
 
 /** What the server adds to an event when it takes it. */
@@ -83,7 +84,7 @@ const decoder = new TextDecoder();
 
 /** Reads what `encodeStoredEvent` wrote. Throws a SyntaxError or TypeError on anything else. */
 export function decodeStoredEvent(payload: Uint8Array | string): StoredEvent {
-  const value: unknown = JSON.parse(typeof payload === 'string' ? payload : decoder.decode(payload));
+  const value = parseJsonText(typeof payload === 'string' ? payload : decoder.decode(payload));
   if (!isJsonObject(value) || typeof value['eventId'] !== 'string') {
     throw new TypeError('not a stored event: it has no eventId');
   }

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { eventIdOf, isUuid, messageIdOf } from '../event/event-id.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { JsonObject } from '../event/json.ts';
+import { parseJsonText } from '../event/parse-json.ts';
 import { encodeRequestPart, encodeStoredEvent, type StoredEvent } from '../event/stored-event.ts';
 import type { EventError, EventWarning, Verdict } from '../event/verdict.ts';
 import type { Signals } from '../observability/signals.ts';
@@ -317,5 +318,5 @@ function sameBody(event: IncomingEvent, stored: StoredEvent): boolean {
 
 /** As JSON would carry it: -0 is 0 there, and the comparison must not tell them apart. */
 function plain(value: JsonObject | undefined): unknown {
-  return value === undefined ? {} : JSON.parse(JSON.stringify(value));
+  return value === undefined ? {} : parseJsonText(JSON.stringify(value));
 }

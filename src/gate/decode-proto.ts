@@ -1,6 +1,7 @@
 import { ServiceError } from '../errors.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { JsonObject, JsonValue } from '../event/json.ts';
+import { defineMember } from '../event/parse-json.ts';
 import { checkBatchSize } from './decode-json.ts';
 import {
   addFault,
@@ -218,23 +219,12 @@ function readStruct(
       else if (part === ((2 << 3) | bytes)) value = readValue(reader, depth + 1, draft);
       else reader.skip(part);
     }
-    setMember(target, name, value);
+    if (name === '__proto__') defineMember(target, name, value);
+    else target[name] = value;
     reader.leave(entryEnd);
   }
   reader.leave(outerEnd);
   return target;
-}
-
-/** `__proto__` as a name is data like any other, and must not become the object's prototype. */
-function setMember(target: JsonObject, name: string, value: JsonValue): void {
-  if (name === '__proto__') {
-    Object.defineProperty(target, name, {
-      value,
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
-  } else target[name] = value;
 }
 
 /** google.protobuf.Value: a oneof, of which the last one counts. None set: null. */

@@ -1,5 +1,6 @@
 import type { IncomingEvent } from '../event/incoming-event.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../event/json.ts';
+import { parseJsonText } from '../event/parse-json.ts';
 import type { EventError } from '../event/verdict.ts';
 import type { Violation } from '../event/violation.ts';
 import { parseExactly } from './exact-json.ts';
@@ -107,7 +108,7 @@ function readPropertiesJson(draft: EventDraft): string | undefined {
   }
   let value: unknown;
   try {
-    value = JSON.parse(draft.propertiesJson);
+    value = parseJsonText(draft.propertiesJson);
   } catch {
     value = undefined;
   }

@@ -1,5 +1,6 @@
 import { ServiceError } from '../errors.ts';
 import type { JsonValue } from '../event/json.ts';
+import { mayEscapeNames, parseByHand, parseJsonText } from '../event/parse-json.ts';
 
 /**
  * A number that a double may not hold: sixteen characters and more, or an exponent. Numbers stand
@@ -11,7 +12,7 @@ const suspicious = /[:,[]\s*-?\d(?:[\d.]{15}|[\d.]*[eE])/;
 /** Parses a JSON text. Throws a ServiceError `malformed_request` that tells where it breaks. */
 export function parseJson(text: string): JsonValue {
   try {
-    return JSON.parse(text) as JsonValue;
+    return parseJsonText(text);
   } catch (cause) {
     throw new ServiceError('malformed_request', `The body is not JSON: ${placeOf(cause as Error)}.`, {
       cause,
@@ -34,14 +35,20 @@ function placeOf(error: Error): string {
 export function parseExactly(text: string): JsonValue | undefined {
   if (!suspicious.test(text)) return undefined;
   let inexact = false;
-  const revive = (_name: string, member: unknown, context?: { source?: string }): unknown => {
-    if (typeof member !== 'number' || context?.source === undefined) return member;
-    if (String(member) === context.source) return member;
+  const exactNumber = (source: string): unknown => {
+    const number = Number(source);
+    if (String(number) === source) return number;
     inexact = true;
-    return rawJson(context.source);
+    return rawJson(source);
   };
+  const revive = (_name: string, member: unknown, context?: { source?: string }): unknown =>
+    typeof member === 'number' && context?.source !== undefined
+      ? exactNumber(context.source)
+      : member;
   try {
-    const value = JSON.parse(text, revive) as JsonValue;
+    const value = mayEscapeNames(text)
+      ? parseByHand(text, exactNumber)
+      : (JSON.parse(text, revive) as JsonValue);
     return inexact ? value : undefined;
   } catch (cause) {
     throw new ServiceError('malformed_request', 'The body nests too deep.', { cause });
