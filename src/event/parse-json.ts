@@ -29,89 +29,120 @@ const depthMax = 500;
  * number. Of a name that stands twice the last value counts, as with `JSON.parse`.
  */
 export function parseByHand(text: string, numberOf: (source: string) => unknown): JsonValue {
-  let at = 0;
+  return new JsonReader(text, numberOf).readText();
+}
 
-  const fail = (): never => {
-    throw new SyntaxError(
-      at >= text.length ? 'Unexpected end of JSON input' : `Unexpected token at position ${at}`,
-    );
-  };
-  const skipSpace = (): void => {
-    while (at < text.length && ' \t\n\r'.includes(text[at]!)) at += 1;
-  };
-  const match = (pattern: RegExp): string => {
-    pattern.lastIndex = at;
-    const found = pattern.exec(text)?.[0] ?? fail();
-    at += found.length;
-    return found;
-  };
-  const readString = (): string => {
-    const source = match(stringToken);
-    // A string by itself is parsed rightly: the fault is in the names of objects alone.
-    return source.includes('\\') ? (JSON.parse(source) as string) : source.slice(1, -1);
-  };
-  const readWord = (word: string, value: JsonValue): JsonValue => {
-    if (!text.startsWith(word, at)) fail();
-    at += word.length;
+// oxlint-disable-next-line no-control-regex -- what a string may not hold unescaped
+const stringToken = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const numberToken = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+
+class JsonReader {
+  private readonly text: string;
+  private readonly numberOf: (source: string) => unknown;
+  private at = 0;
+
+  constructor(text: string, numberOf: (source: string) => unknown) {
+    this.text = text;
+    this.numberOf = numberOf;
+  }
+
+  readText(): JsonValue {
+    const value = this.readValue(0);
+    this.skipSpace();
+    if (this.at < this.text.length) this.fail();
     return value;
-  };
-  /** Reads `open`, items with commas between, and `close`. */
-  const readItems = (close: string, readItem: () => void): void => {
-    at += 1;
-    skipSpace();
-    if (text[at] === close) {
-      at += 1;
-      return;
+  }
+
+  private readValue(depth: number): JsonValue {
+    if (depth > depthMax) throw new SyntaxError(`It nests too deep at position ${this.at}`);
+    this.skipSpace();
+    switch (this.text[this.at]) {
+      case '{':
+        return this.readObject(depth);
+      case '[':
+        return this.readArray(depth);
+      case '"':
+        return this.readString();
+      case 't':
+        return this.readWord('true', true);
+      case 'f':
+        return this.readWord('false', false);
+      case 'n':
+        return this.readWord('null', null);
+      default:
+        return this.numberOf(this.match(numberToken)) as JsonValue;
     }
-    for (;;) {
-      readItem();
-      skipSpace();
-      if (text[at] === close) break;
-      if (text[at] !== ',') fail();
-      at += 1;
-    }
-    at += 1;
-  };
-  const readObject = (depth: number): JsonObject => {
+  }
+
+  private readObject(depth: number): JsonObject {
     const object: JsonObject = {};
-    readItems('}', () => {
-      skipSpace();
-      const name = readString();
-      skipSpace();
-      if (text[at] !== ':') fail();
-      at += 1;
-      const value = readValue(depth + 1);
+    this.readItems('}', () => {
+      this.skipSpace();
+      const name = this.readString();
+      this.skipSpace();
+      if (this.text[this.at] !== ':') this.fail();
+      this.at += 1;
+      const value = this.readValue(depth + 1);
       if (name === '__proto__') defineMember(object, name, value);
       else object[name] = value;
     });
     return object;
-  };
-  const readArray = (depth: number): JsonValue[] => {
+  }
+
+  private readArray(depth: number): JsonValue[] {
     const array: JsonValue[] = [];
-    readItems(']', () => void array.push(readValue(depth + 1)));
+    this.readItems(']', () => array.push(this.readValue(depth + 1)));
     return array;
-  };
-  const readValue = (depth: number): JsonValue => {
-    if (depth > depthMax) throw new SyntaxError(`It nests too deep at position ${at}`);
-    skipSpace();
-    const first = text[at];
-    if (first === '{') return readObject(depth);
-    if (first === '[') return readArray(depth);
-    if (first === '"') return readString();
-    if (first === 't') return readWord('true', true);
-    if (first === 'f') return readWord('false', false);
-    if (first === 'n') return readWord('null', null);
-    return numberOf(match(numberToken)) as JsonValue;
-  };
+  }
 
-  const value = readValue(0);
-  skipSpace();
-  if (at < text.length) fail();
-  return value;
+  /** From an opening bracket to its closing one: items with commas between. */
+  private readItems(close: string, readItem: () => void): void {
+    this.at += 1;
+    this.skipSpace();
+    if (this.text[this.at] !== close) {
+      readItem();
+      this.skipSpace();
+      while (this.text[this.at] === ',') {
+        this.at += 1;
+        readItem();
+        this.skipSpace();
+      }
+      if (this.text[this.at] !== close) this.fail();
+    }
+    this.at += 1;
+  }
+
+  private readString(): string {
+    const source = this.match(stringToken);
+    // A string by itself is parsed rightly: the fault is in the names of objects alone.
+    return source.includes('\\') ? (JSON.parse(source) as string) : source.slice(1, -1);
+  }
+
+  private readWord(word: string, value: JsonValue): JsonValue {
+    if (!this.text.startsWith(word, this.at)) this.fail();
+    this.at += word.length;
+    return value;
+  }
+
+  private match(token: RegExp): string {
+    token.lastIndex = this.at;
+    const found = token.exec(this.text)?.[0] ?? this.fail();
+    this.at += found.length;
+    return found;
+  }
+
+  private skipSpace(): void {
+    while (this.at < this.text.length && ' \t\n\r'.includes(this.text[this.at]!)) this.at += 1;
+  }
+
+  private fail(): never {
+    throw new SyntaxError(
+      this.at >= this.text.length
+        ? 'Unexpected end of JSON input'
+        : `Unexpected token at position ${this.at}`,
+    );
+  }
 }
-
-const stringToken = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
-const numberToken = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
 /** `__proto__` as a name is data like any other, and must not become the object's prototype. */
 export function defineMember(object: JsonObject, name: string, value: JsonValue): void {
