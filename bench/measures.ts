@@ -142,9 +142,9 @@ export async function openBench(seconds: number): Promise<Bench> {
     const bareH2 = await load(peers.http2, 'grpc', track);
     note('gRPC Track against bare node:http2', (grpc.perSecond / bareH2.perSecond).toFixed(2));
 
-    const ceiling = await publisher('raw', gate, 2048);
+    const ceiling = await publisher('raw', gate, 4096);
     const batchTrack = '/headgate.v1.TrackService/BatchTrack';
-    const batch = await load(gate, 'grpc-batch', batchTrack, { concurrency: 4, batch: batchEvents });
+    const batch = await load(gate, 'grpc-batch', batchTrack, { concurrency: 8, batch: batchEvents });
     compare('batch', batch.perSecond * batchEvents, ceiling.perSecond);
     const client = await publisher('js', gate, 256);
     note('js.publish() in a loop, 256 in flight', `${whole(client.perSecond)}/s`);

@@ -74,6 +74,8 @@ export async function startGate(env: Record<string, string>): Promise<Gate> {
     execArgv: runtimeFlags,
     env: {
       ...process.env,
+      // As src/main.ts sets it.
+      NODE_COMPILE_CACHE: path.join(here, '..', 'node_modules', '.headgate', 'compile-cache'),
       HEADGATE_LISTEN: '127.0.0.1:0',
       HEADGATE_ADMIN_LISTEN: '127.0.0.1:0',
       HEADGATE_DATA_DIR: dataDir,

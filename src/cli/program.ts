@@ -48,6 +48,11 @@ export async function runProgram(
   args: readonly string[],
   context: CommandContext,
 ): Promise<void> {
+  // Whoever reads us has seen enough (`| head`): that is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
   try {
     await createProgram(context).parseAsync(args, { from: 'user' });
   } catch (error) {

@@ -46,7 +46,7 @@ export interface StoredEvent {
 
 /** The fields that a request gives to each of its events, as JSON text. */
 export function encodeRequestPart(request: RequestFacts): string {
-  let text = `,"correlationId":${JSON.stringify(request.correlationId)}`;
+  let text = `,"correlationId":${quoted(request.correlationId)}`;
   if (request.sentAt !== '') text += `,"sentAt":"${request.sentAt}"`;
   if (request.traceparent !== '') text += `,"traceparent":"${request.traceparent}"`;
   return text;

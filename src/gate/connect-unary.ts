@@ -1,15 +1,9 @@
 import { ServiceError } from '../errors.ts';
 import { headerOf, reply, type Exchange } from './exchange.ts';
-import {
-  base64,
-  failureDetails,
-  failureOfError,
-  retryAfterSeconds,
-  type Failure,
-} from './failure.ts';
-import type { GateContext } from './gate-context.ts';
-import { CallerGone, decompressBody, knownEncodings } from './read-body.ts';
-import { answerUnary, withDeadline, type UnaryAnswer, type UnaryCall } from './unary-rpc.ts';
+import { base64, failureDetails, retryAfterSeconds, type Failure } from './failure.ts';
+import { knownEncodings, unpackBody } from './read-body.ts';
+import type { Door } from './serve-request.ts';
+import { decodeRequest, encodeAnswer, isMessage } from './unary-rpc.ts';
 
 /*
  * The unary form of the Connect protocol: https://connectrpc.com/docs/protocol#unary-request
@@ -36,56 +30,28 @@ const connectCodes: readonly (readonly [name: string, http: number])[] = [
   ['unauthenticated', 401],
 ];
 
-export async function handleConnectUnary(
-  context: GateContext,
-  exchange: Exchange,
-  call: UnaryCall,
-): Promise<void> {
-  let grpcCode = 0;
-  try {
-    const answer = await answerRequest(context, exchange, call);
-    if (answer.failure === undefined) {
-      reply(exchange, 200, { 'content-type': `application/${call.codec}` }, answer.message);
-    } else {
-      grpcCode = replyFailure(exchange, answer.failure);
+export const connectDoor: Door = {
+  begin: (exchange) => {
+    const timeoutMs = readTimeout(exchange.request.headers['connect-timeout-ms']);
+    const version = headerOf(exchange, 'connect-protocol-version');
+    if (version !== '' && version !== '1') {
+      throw new ServiceError(
+        'malformed_request',
+        `connect-protocol-version must be "1": got "${version.slice(0, 20)}"`,
+      );
     }
-  } catch (error) {
-    if (error instanceof CallerGone) grpcCode = 1;
-    else {
-      const failure = failureOfError(error);
-      context.signals.requestFailed(failure.code, exchange.correlationId, error as Error);
-      grpcCode = replyFailure(exchange, failure);
-    }
-  }
-  const seconds = (performance.now() - exchange.startedAt) / 1000;
-  context.signals.requestAnswered(call.rpc, 'connect', grpcCode, seconds);
-}
-
-async function answerRequest(
-  context: GateContext,
-  exchange: Exchange,
-  call: UnaryCall,
-): Promise<UnaryAnswer> {
-  const timeoutMs = readTimeout(exchange.request.headers['connect-timeout-ms']);
-  const version = headerOf(exchange, 'connect-protocol-version');
-  if (version !== '' && version !== '1') {
-    throw new ServiceError(
-      'malformed_request',
-      `connect-protocol-version must be "1": got "${version.slice(0, 20)}"`,
-    );
-  }
-  const producer = context.authenticate(exchange.request.headers);
-  const work = async (): Promise<UnaryAnswer> => {
-    const sent = await context.bodies.read(exchange.request);
-    const encoding = headerOf(exchange, 'content-encoding');
-    const body =
-      encoding === ''
-        ? sent
-        : await decompressBody(sent, encoding, context.limits.requestBytesMax);
-    return answerUnary(context, exchange, call, producer, body);
-  };
-  return withDeadline(work, timeoutMs);
-}
+    return timeoutMs;
+  },
+  unpack: unpackBody,
+  decode: decodeRequest,
+  answer: (exchange, call, verdicts) => {
+    const answer = encodeAnswer(call, verdicts);
+    if (!isMessage(answer)) return sendFailure(exchange, answer);
+    reply(exchange, 200, { 'content-type': `application/${call.codec}` }, answer);
+    return 0;
+  },
+  refuse: (exchange, _call, failure) => sendFailure(exchange, failure),
+};
 
 function readTimeout(sent: string | string[] | undefined): number | undefined {
   if (sent === undefined) return undefined;
@@ -98,7 +64,7 @@ function readTimeout(sent: string | string[] | undefined): number | undefined {
 }
 
 /** Answers an error as JSON, whatever the request's codec; returns the code for the metric. */
-function replyFailure(exchange: Exchange, failure: Failure): number {
+function sendFailure(exchange: Exchange, failure: Failure): number {
   const [code, status] = connectCodes[failure.grpc]!;
   const headers: Record<string, string> = { 'content-type': 'application/json' };
   const retryAfter = retryAfterSeconds(failure);

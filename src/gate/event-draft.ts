@@ -125,6 +125,8 @@ function readPropertiesJson(draft: EventDraft): string | undefined {
   draft.properties = value;
   let exact: JsonValue | undefined;
   try {
+    // Where the text says what the object does, to the letter, it is kept and not written anew later.
+    if (JSON.stringify(value) === draft.propertiesJson) return draft.propertiesJson;
     exact = parseExactly(draft.propertiesJson);
   } catch {
     // It nests too deep, which `checkNesting` tells.

@@ -88,3 +88,11 @@ export function headerOf(exchange: Exchange, name: string): string {
   const value = exchange.request.headers[name];
   return typeof value === 'string' ? value : '';
 }
+
+/** The content type without its parameters, in lower case. */
+export function mediaTypeOf(exchange: Exchange): string {
+  const sent = headerOf(exchange, 'content-type');
+  // As nearly everybody sends it.
+  if (sent === 'application/json' || sent === 'application/grpc') return sent;
+  return sent.split(';', 1)[0]!.trim().toLowerCase();
+}

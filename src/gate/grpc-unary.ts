@@ -2,10 +2,10 @@ import type { Http2ServerResponse } from 'node:http2';
 
 import { grpcCode, ServiceError } from '../errors.ts';
 import { cutOffWhenAnswered, headerOf, reply, type Exchange } from './exchange.ts';
-import { failureOfError, grpcStatusDetails, retryAfterSeconds, type Failure } from './failure.ts';
-import type { GateContext } from './gate-context.ts';
-import { CallerGone, decompressBody, findDecompress, knownEncodings } from './read-body.ts';
-import { answerUnary, withDeadline, type UnaryAnswer, type UnaryCall } from './unary-rpc.ts';
+import { grpcStatusDetails, retryAfterSeconds, type Failure } from './failure.ts';
+import { decompressBody, findDecompress, knownEncodings } from './read-body.ts';
+import type { Door, DoorCall } from './serve-request.ts';
+import { decodeRequest, encodeAnswer, isMessage } from './unary-rpc.ts';
 
 /*
  * The unary form of gRPC: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, and of
@@ -17,7 +17,6 @@ import { answerUnary, withDeadline, type UnaryAnswer, type UnaryCall } from './u
 const prefixBytes = 5;
 const compressedFlag = 1;
 const trailersFlag = 0x80;
-const canceled = 1;
 
 /** What https://grpc.github.io/grpc/core/md_doc_statuscodes.html has a status of its own for. */
 class ProtocolError extends ServiceError {
@@ -29,53 +28,23 @@ class ProtocolError extends ServiceError {
   }
 }
 
-export async function handleGrpcUnary(
-  context: GateContext,
-  exchange: Exchange,
-  call: UnaryCall,
-): Promise<void> {
-  let status = 0;
-  try {
-    const answer = await answerRequest(context, exchange, call);
-    if (answer.failure === undefined) {
-      send(exchange, call, frameOf(answer.message as Buffer, 0), { 'grpc-status': '0' });
-    } else {
-      status = sendFailure(exchange, call, answer.failure);
-    }
-  } catch (error) {
-    if (error instanceof CallerGone) status = canceled;
-    else {
-      const failure = failureOfError(error);
-      context.signals.requestFailed(failure.code, exchange.correlationId, error as Error);
-      const grpc = error instanceof ProtocolError ? error.grpc : failure.grpc;
-      status = sendFailure(exchange, call, { ...failure, grpc });
-    }
-  }
-  const seconds = (performance.now() - exchange.startedAt) / 1000;
-  context.signals.requestAnswered(call.rpc, call.door, status, seconds);
-}
+export const grpcDoor: Door = {
+  begin: (exchange) => readTimeout(exchange.request.headers['grpc-timeout']),
+  unpack: readMessage,
+  decode: decodeRequest,
+  answer: (exchange, call, verdicts) => {
+    const answer = encodeAnswer(call, verdicts);
+    if (!isMessage(answer)) return sendFailure(exchange, call, answer);
+    send(exchange, call, frameOf(answer as Buffer, 0), succeeded);
+    return 0;
+  },
+  refuse: (exchange, call, failure, error) => {
+    const grpc = error instanceof ProtocolError ? error.grpc : failure.grpc;
+    return sendFailure(exchange, call, { ...failure, grpc });
+  },
+};
 
-async function answerRequest(
-  context: GateContext,
-  exchange: Exchange,
-  call: UnaryCall,
-): Promise<UnaryAnswer> {
-  const timeoutMs = readTimeout(exchange.request.headers['grpc-timeout']);
-  // The key is looked at before the body: who may not send is not read.
-  const producer = context.authenticate(exchange.request.headers);
-  const work = async (): Promise<UnaryAnswer> => {
-    const body = await context.bodies.read(exchange.request);
-    const message = readMessage(exchange, body, context.limits.requestBytesMax);
-    return answerUnary(
-      context,
-      exchange,
-      call,
-      producer,
-      message instanceof Promise ? await message : message,
-    );
-  };
-  return withDeadline(work, timeoutMs);
-}
+const succeeded = { 'grpc-status': '0' };
 
 /** The one message of a unary request; a promise only where it has to be decompressed. */
 function readMessage(
@@ -144,7 +113,7 @@ function frameOf(message: Buffer, flags: number): Buffer {
   return frame;
 }
 
-function sendFailure(exchange: Exchange, call: UnaryCall, failure: Failure): number {
+function sendFailure(exchange: Exchange, call: DoorCall, failure: Failure): number {
   const trailers: Record<string, string> = {
     'grpc-status': String(failure.grpc),
     'grpc-message': percentEncoded(failure.message),
@@ -166,14 +135,13 @@ function percentEncoded(text: string): string {
 
 function send(
   exchange: Exchange,
-  call: UnaryCall,
+  call: DoorCall,
   frame: Buffer | undefined,
   trailers: Record<string, string>,
 ): void {
-  const headers: Record<string, string> = {
-    'content-type': call.contentType,
-    'grpc-accept-encoding': knownEncodings,
-  };
+  const headers: Record<string, string> = { 'content-type': call.contentType };
+  // Advice for those who were refused, and a header less for everybody else.
+  if (trailers !== succeeded) headers['grpc-accept-encoding'] = knownEncodings;
   if (call.door === 'grpc_web') {
     const end = frameOf(Buffer.from(trailerLines(trailers), 'latin1'), trailersFlag);
     reply(exchange, 200, headers, frame === undefined ? end : Buffer.concat([frame, end]));

@@ -1,13 +1,13 @@
 import { ServiceError } from '../errors.ts';
-import { handleConnectUnary } from './connect-unary.ts';
+import { connectDoor } from './connect-unary.ts';
 import type { ConnectDoors } from './connect-router.ts';
-import { createExchange, headerOf, type Exchange } from './exchange.ts';
+import { createExchange, mediaTypeOf, type Exchange } from './exchange.ts';
 import { failureOfError } from './failure.ts';
 import type { GateContext } from './gate-context.ts';
-import { handleGrpcUnary } from './grpc-unary.ts';
+import { grpcDoor } from './grpc-unary.ts';
 import type { RequestHandler } from './listen.ts';
-import { handleRestBatch, handleRestTrack, problem } from './rest-doors.ts';
-import type { UnaryRpc } from './unary-rpc.ts';
+import { problem, restBatchDoor, restTrackDoor } from './rest-doors.ts';
+import { serveRequest, type DoorCall } from './serve-request.ts';
 
 const servicePrefix = '/headgate.v1.TrackService/';
 
@@ -18,6 +18,12 @@ const routerTypes = new Set(['application/grpc+json', 'application/grpc-web+json
 
 const rpcTypesShown =
   'application/json or application/proto (Connect), application/grpc (over HTTP/2) or application/grpc-web';
+
+const json = 'application/json';
+const ndjson = 'application/x-ndjson';
+const restTrack: DoorCall = { rpc: 'Track', door: 'rest', codec: 'json', contentType: json };
+const restBatch: DoorCall = { rpc: 'BatchTrack', door: 'rest', codec: 'json', contentType: json };
+const restNdjsonBatch: DoorCall = { ...restBatch, codec: 'ndjson', contentType: ndjson };
 
 /** From the path of a request to its door. */
 export function createRequestHandler(context: GateContext, connect: ConnectDoors): RequestHandler {
@@ -31,14 +37,17 @@ export function createRequestHandler(context: GateContext, connect: ConnectDoors
     const query = url.indexOf('?');
     const path = query === -1 ? url : url.slice(0, query);
     const exchange = createExchange(request, response);
-    if (path === '/v1/track' && request.method === 'POST') handleRestTrack(context, exchange);
-    else if (path === '/v1/batch' && request.method === 'POST') handleRestBatch(context, exchange);
-    else if (path.startsWith('/grpc.')) handToRouter(connect, exchange);
+    if (path === '/v1/track' && request.method === 'POST') {
+      serveRequest(context, exchange, restTrackDoor, restTrack);
+    } else if (path === '/v1/batch' && request.method === 'POST') {
+      const isNdjson = mediaTypeOf(exchange) === restNdjsonBatch.contentType;
+      serveRequest(context, exchange, restBatchDoor, isNdjson ? restNdjsonBatch : restBatch);
+    } else if (path.startsWith('/grpc.')) handToRouter(connect, exchange);
     else if (!isDoor(path)) {
       refuse(exchange, 'not_found', `There is no door ${path.slice(0, 80)}. Events go to POST /v1/track.`);
     } else if (request.method !== 'POST') {
       refuse(exchange, 'method_not_allowed', `${path} takes POST.`);
-    } else enterRpc(context, connect, exchange, path.slice(servicePrefix.length) as UnaryRpc);
+    } else enterRpc(context, connect, exchange, path.slice(servicePrefix.length) as DoorCall['rpc']);
   };
 }
 
@@ -55,18 +64,18 @@ function enterRpc(
   context: GateContext,
   connect: ConnectDoors,
   exchange: Exchange,
-  rpc: UnaryRpc,
+  rpc: DoorCall['rpc'],
 ): void {
-  const contentType = headerOf(exchange, 'content-type');
-  const type = contentType.split(';', 1)[0]!.trim().toLowerCase();
-  const isHttp2 = exchange.request.httpVersionMajor === 2;
-  if (grpcTypes.has(type) && isHttp2) {
-    void handleGrpcUnary(context, exchange, { rpc, codec: 'proto', door: 'grpc', contentType: type });
+  const type = mediaTypeOf(exchange);
+  if (grpcTypes.has(type) && exchange.request.httpVersionMajor === 2) {
+    const call: DoorCall = { rpc, codec: 'proto', door: 'grpc', contentType: type };
+    serveRequest(context, exchange, grpcDoor, call);
   } else if (grpcWebTypes.has(type)) {
-    void handleGrpcUnary(context, exchange, { rpc, codec: 'proto', door: 'grpc_web', contentType: type });
+    const call: DoorCall = { rpc, codec: 'proto', door: 'grpc_web', contentType: type };
+    serveRequest(context, exchange, grpcDoor, call);
   } else if (type === 'application/json' || type === 'application/proto') {
     const codec = type === 'application/json' ? 'json' : 'proto';
-    void handleConnectUnary(context, exchange, { rpc, codec, door: 'connect', contentType: type });
+    serveRequest(context, exchange, connectDoor, { rpc, codec, door: 'connect', contentType: type });
   } else if (routerTypes.has(type)) handToRouter(connect, exchange);
   else {
     refuse(

@@ -149,3 +149,13 @@ export function findDecompress(encoding: string): Decompress | undefined {
     `The encoding "${name.slice(0, 40)}" is not known here. Use one of ${knownEncodings}.`,
   );
 }
+
+/** The body of a request whose `content-encoding` says how it is packed. */
+export function unpackBody(
+  { request }: { readonly request: GateRequest },
+  body: Buffer,
+  bytesMax: number,
+): Buffer | Promise<Buffer> {
+  const encoding = request.headers['content-encoding'];
+  return encoding === undefined || encoding === '' ? body : decompressBody(body, encoding, bytesMax);
+}

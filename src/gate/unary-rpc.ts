@@ -1,13 +1,10 @@
 import { ServiceError } from '../errors.ts';
 import type { Verdict } from '../event/verdict.ts';
-import type { Rpc } from '../observability/metrics.ts';
-import type { Producer } from './authenticate.ts';
 import { decodeBatchJson, decodeTrackConnect } from './decode-json.ts';
 import { decodeBatchProto, decodeTrackProto } from './decode-proto.ts';
-import type { Exchange } from './exchange.ts';
 import { failureOfVerdict, type Failure } from './failure.ts';
-import type { GateContext } from './gate-context.ts';
 import type { IncomingBatch } from './incoming-batch.ts';
+import type { DoorCall } from './serve-request.ts';
 import { connectBatchResponse, connectTrackResponse } from './verdict-json.ts';
 import { encodeBatchTrackResponse, encodeTrackResponse } from './verdict-proto.ts';
 
@@ -20,63 +17,37 @@ import { encodeBatchTrackResponse, encodeTrackResponse } from './verdict-proto.t
  * that the Connect router uses for what is left to it: connect-router.ts.
  */
 
-export type UnaryRpc = Extract<Rpc, 'Track' | 'BatchTrack'>;
-export type Codec = 'json' | 'proto';
-
-/** What an RPC answers: a message, or why not. */
-export type UnaryAnswer =
-  | { readonly message: Buffer | string; readonly failure?: undefined }
-  | { readonly message?: undefined; readonly failure: Failure };
-
-export interface UnaryCall {
-  readonly rpc: UnaryRpc;
-  readonly codec: Codec;
-  readonly door: 'connect' | 'grpc' | 'grpc_web';
-  readonly contentType: string;
-}
-
-/** Judges and stores what a decompressed request message holds. Throws ServiceErrors. */
-export async function answerUnary(
-  context: GateContext,
-  exchange: Exchange,
-  call: UnaryCall,
-  producer: Producer,
+export function decodeRequest(
+  call: DoorCall,
   message: Buffer,
-): Promise<UnaryAnswer> {
-  const verdicts = await context.accept(decodeRequest(context, call, message), {
-    producer,
-    correlationId: exchange.correlationId,
-    traceparent: exchange.traceparent,
-    door: call.door,
-    contentType: call.contentType,
-  });
-  return encodeAnswer(call, verdicts);
-}
-
-function decodeRequest(context: GateContext, call: UnaryCall, message: Buffer): IncomingBatch {
-  const max = context.limits.batchEventsMax;
+  batchEventsMax: number,
+): IncomingBatch {
   if (call.rpc === 'BatchTrack') {
     return call.codec === 'json'
-      ? decodeBatchJson(message, 'connect', max)
-      : decodeBatchProto(message, max);
+      ? decodeBatchJson(message, 'connect', batchEventsMax)
+      : decodeBatchProto(message, batchEventsMax);
   }
   const event = call.codec === 'json' ? decodeTrackConnect(message) : decodeTrackProto(message);
   return { events: [event], context: undefined, sentAt: '', validateOnly: false };
 }
 
-function encodeAnswer(call: UnaryCall, verdicts: Verdict[]): UnaryAnswer {
+/** The answer to Track, whose one event may be its failure, or to BatchTrack, which has none. */
+export function encodeAnswer(
+  call: DoorCall,
+  verdicts: readonly Verdict[],
+): Buffer | string | Failure {
+  const isJson = call.codec === 'json';
   if (call.rpc === 'BatchTrack') {
-    return {
-      message:
-        call.codec === 'json' ? connectBatchResponse(verdicts) : encodeBatchTrackResponse(verdicts),
-    };
+    return isJson ? connectBatchResponse(verdicts) : encodeBatchTrackResponse(verdicts);
   }
   const verdict = verdicts[0]!;
   const failure = failureOfVerdict(verdict);
-  if (failure !== undefined) return { failure };
-  return {
-    message: call.codec === 'json' ? connectTrackResponse(verdict) : encodeTrackResponse(verdict),
-  };
+  if (failure !== undefined) return failure;
+  return isJson ? connectTrackResponse(verdict) : encodeTrackResponse(verdict);
+}
+
+export function isMessage(answer: Buffer | string | Failure): answer is Buffer | string {
+  return typeof answer === 'string' || Buffer.isBuffer(answer);
 }
 
 /**

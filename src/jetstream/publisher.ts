@@ -57,8 +57,7 @@ export function createPublisher(
   const subscription = connection.subscribe(`${inbox}*`, {
     callback: (error: Error | null, message: Msg) => {
       if (error !== null) return;
-      const token = Number.parseInt(message.subject.slice(inbox.length), 36);
-      table.settle(token, readAck(message.data));
+      table.settle(readToken(message), readAck(message.data));
     },
   });
 
@@ -103,6 +102,29 @@ export function createPublisher(
       failAll(unavailable);
     },
   };
+}
+
+const dot = 0x2e;
+const nine = 0x39;
+
+/**
+ * The number at the end of the reply subject, in base 36. Read from the subject's bytes where the
+ * client has them: decoding the subject into a string costs more than all the rest of an
+ * acknowledgement.
+ */
+function readToken(message: Msg): number {
+  const bytes = (message as { _msg?: { subject?: Uint8Array } })._msg?.subject;
+  if (bytes === undefined) {
+    return Number.parseInt(message.subject.slice(message.subject.lastIndexOf('.') + 1), 36);
+  }
+  let value = 0;
+  let place = 1;
+  for (let at = bytes.length - 1; at >= 0 && bytes[at] !== dot; at -= 1) {
+    const code = bytes[at]!;
+    value += (code <= nine ? code - 0x30 : code - 0x61 + 10) * place;
+    place *= 36;
+  }
+  return value;
 }
 
 /**
