@@ -113,6 +113,7 @@ const nine = 0x39;
  * acknowledgement.
  */
 function readToken(message: Msg): number {
+  // oxlint-disable-next-line no-underscore-dangle -- the client's own name for it
   const bytes = (message as { _msg?: { subject?: Uint8Array } })._msg?.subject;
   if (bytes === undefined) {
     return Number.parseInt(message.subject.slice(message.subject.lastIndexOf('.') + 1), 36);
