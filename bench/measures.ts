@@ -144,7 +144,7 @@ export async function openBench(seconds: number): Promise<Bench> {
 
     const ceiling = await publisher('raw', gate, 4096);
     const batchTrack = '/headgate.v1.TrackService/BatchTrack';
-    const batch = await load(gate, 'grpc-batch', batchTrack, { concurrency: 8, batch: batchEvents });
+    const batch = await load(gate, 'grpc-batch', batchTrack, { concurrency: 6, batch: batchEvents });
     compare('batch', batch.perSecond * batchEvents, ceiling.perSecond);
     const client = await publisher('js', gate, 256);
     note('js.publish() in a loop, 256 in flight', `${whole(client.perSecond)}/s`);
