@@ -25,14 +25,19 @@ export function createDeadLetterWriter(options: {
       signals.trouble('ATTEMPTS cannot be read', error);
     }
     const { lastAttempt } = event;
-    if (lastAttempt !== undefined) {
-      attempts = attempts.filter(({ attempt }) => attempt !== lastAttempt.attempt);
-      attempts.push(lastAttempt);
-    }
-    attempts.sort((left, right) => left.attempt - right.attempt);
-    const { subject, headers, payload } = encodeDeadLetter(event, attempts, Date.now());
+    if (lastAttempt !== undefined) attempts.push(lastAttempt);
+    const { subject, headers, payload } = encodeDeadLetter(event, inOrder(attempts), Date.now());
     await log.store('DEAD', subject, headers, payload);
   };
+}
+
+/** Each attempt once: the last word on it stays, which may have charged it after all. */
+function inOrder(attempts: readonly DeliveryAttempt[]): DeliveryAttempt[] {
+  const byStart = new Map(attempts.map((one) => [`${one.startedAt} ${one.attempt}`, one]));
+  return [...byStart.values()].sort(
+    (left, right) =>
+      Date.parse(left.startedAt) - Date.parse(right.startedAt) || left.attempt - right.attempt,
+  );
 }
 
 /** EVENTS and REPLAY count from 1 each, and share the subject: the entry says which it is about. */

@@ -30,18 +30,22 @@ export function pullMessagesMax(pending: number): number {
 }
 
 /**
- * How often the log hands an event out before it gives it up by an advisory.
- *
- * More than `retry.attempts`, because the log also counts what was no attempt: an event that was
- * only waiting in a worker when that was stopped or crashed. Without the spare ones five
- * deployments under load would make dead letters. The worker gives up at `retry.attempts`; the
- * advisory is for the event that takes its worker down each time.
+ * How often an event is handed out before its worker is careful with it (`HeldEvent.exclusive`):
+ * more than `retry.attempts`, because hand-outs count stops and outages, too.
  */
-export function deliveriesMax(retry: RetryPolicy): number {
-  return retry.attempts + spareDeliveries;
+export function trustedDeliveriesMax(retry: RetryPolicy): number {
+  return retry.attempts + 5;
 }
 
-const spareDeliveries = 5;
+/**
+ * How often the log hands an event out before it gives it up by an advisory. Far more than it has
+ * attempts: the log counts hand-outs, and each restart of a worker during an outage is one. What is
+ * left for the advisory is the event that is never even tried; at one restart a minute 1,000 are 16
+ * hours.
+ */
+export function deliveriesMax(retry: RetryPolicy): number {
+  return retry.attempts + 1_000;
+}
 
 /**
  * How long a call of `deliver` may take: ten acknowledgement waits, 5 minutes by default. Then its

@@ -12,10 +12,18 @@ export class HeldEvent implements Delivery {
   readonly message: PulledMessage;
   readonly stream: DeliveredStream;
   readonly sequence: number;
-  readonly attempt: number;
   readonly payload: Uint8Array;
   readonly event: () => StoredEvent;
   settled = false;
+  /** How often it was tried since the log handed it out. */
+  tries = 0;
+  /** Halved each time that a whole batch fails with it, down to a call of its own. */
+  batchEventsMax = Number.MAX_SAFE_INTEGER;
+  /**
+   * Handed out so often that it may be what takes its worker down: nothing runs beside it, so that
+   * a crash is its own.
+   */
+  exclusive = false;
   /** Why the payload is no event; set by `event()`, which then throws. */
   undecodable: string | undefined = undefined;
   #decoded: StoredEvent | undefined = undefined;
@@ -24,10 +32,14 @@ export class HeldEvent implements Delivery {
     this.message = message;
     this.stream = stream;
     this.sequence = message.sequence;
-    this.attempt = message.deliveries;
     this.payload = message.payload;
     // Bound, so that a destination may pass it on by itself.
     this.event = () => (this.#decoded ??= this.#decode());
+  }
+
+  /** Being handed out is no attempt (docs/adr/0014-parking.md); this is a number, not a charge. */
+  get attempt(): number {
+    return this.message.deliveries + this.tries;
   }
 
   #decode(): StoredEvent {

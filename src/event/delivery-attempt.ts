@@ -7,8 +7,10 @@ export interface DeliveryAttempt {
   /** A uint64, which ProtoJSON writes as a string. */
   readonly sequence: string;
   readonly eventId: string;
-  /** From 1. */
+  /** From 1. The same number may come again after a restart; `startedAt` tells them apart. */
   readonly attempt: number;
+  /** It counts towards `retry.attempts`; false where the destination was at fault. */
+  readonly charged: boolean;
   /** RFC 3339. */
   readonly startedAt: string;
   readonly durationMs: number;

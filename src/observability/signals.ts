@@ -74,12 +74,19 @@ export function createSignals(metrics: Metrics, logger: Logger) {
       metrics.deliveries.series(attempt.destination, outcome).value += 1;
       logger.warn({ ...attempt, outcome }, 'delivery failed');
     },
+    /** It was the destination's fault: one log line an outage (`destinationParked`), none here. */
+    deliveryPostponed: (destination: string): void => {
+      metrics.deliveries.series(destination, 'retried').value += 1;
+    },
     destinationPending: (destination: string, count: number): void => {
       metrics.gauges.destinationPending.set(destination, count);
     },
     destinationParked: (destination: string, parked: boolean, reason: string): void => {
       metrics.gauges.destinationParked.set(destination, parked ? 1 : 0);
-      logger.warn({ destination, parked, reason }, parked ? 'destination parked' : 'destination back');
+      logger.warn(
+        parked ? { destination, parked, reason } : { destination, parked },
+        parked ? 'destination parked' : 'destination back',
+      );
     },
     deadLetters: (destination: string, count: number, oldestSeconds: number): void => {
       metrics.gauges.deadLetters.set(destination, count);

@@ -5,6 +5,7 @@ import type { DeadLetter } from '../../gen/headgate/v1/dead_letter_pb.ts';
 import type { DestinationConfig, RetryPolicy } from '../../src/config/config.ts';
 import { decodeDeadLetter } from '../../src/dead-letters/dead-letter-entry.ts';
 import { createDeadLetterWriter } from '../../src/dead-letters/write-dead-letter.ts';
+import type { ProbeIntervals } from '../../src/delivery/parking.ts';
 import { createDeliveryWorker, type DeliveryWorker } from '../../src/delivery/worker.ts';
 import {
   delivered,
@@ -123,6 +124,7 @@ export interface WorkerParts {
   readonly giveUp?: GiveUp;
   readonly signals?: Signals;
   readonly stopGraceMs?: number;
+  readonly probes?: ProbeIntervals;
 }
 
 /** A running worker; stop it, or let the end of its log end it. */
@@ -140,6 +142,7 @@ export async function startWorker(
     giveUp: parts.giveUp ?? createDeadLetterWriter({ log, signals }),
     eventBytesMax: 262_144,
     stopGraceMs: parts.stopGraceMs ?? 1_000,
+    probes: parts.probes ?? { baseMs: 20, capMs: 200 },
   });
   await worker.start();
   return worker;

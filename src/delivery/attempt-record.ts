@@ -1,0 +1,139 @@
+import type { Outcome } from '../destinations/destination.ts';
+import type { DeliveryAttempt } from '../event/delivery-attempt.ts';
+import type { Log } from '../jetstream/log.ts';
+import { headerBlock } from '../jetstream/raw-publish.ts';
+import { deleteMessage, readMatching } from '../jetstream/read.ts';
+import { subjects } from '../jetstream/topology.ts';
+import type { Signals } from '../observability/signals.ts';
+import type { HeldEvent } from './held-event.ts';
+
+/** How long one call of `deliver` took, and when it began. */
+export interface BatchTime {
+  readonly startedAtMs: number;
+  readonly durationMs: number;
+}
+
+/** One attempt at one event that failed. */
+export interface Failure {
+  readonly held: HeldEvent;
+  /** Its number, as it was then. */
+  readonly attempt: number;
+  readonly outcome: Exclude<Outcome, { kind: 'delivered' }>;
+  readonly time: BatchTime;
+}
+
+/**
+ * The story of each event in ATTEMPTS, and how many attempts it has spent: those entries that are
+ * charged, and the marks of attempts that their worker did not live to see the end of.
+ */
+export interface AttemptRecord {
+  /** Resolves when the entry is stored, or cannot be. Never rejects. */
+  write(attempt: DeliveryAttempt): Promise<void>;
+  /**
+   * Never too many, so that nothing dies early: where the record cannot be read or written, it is
+   * the hand-outs that count.
+   */
+  countCharged(held: HeldEvent): Promise<number>;
+  /** Says, before an attempt, that it is made; the answer takes that back. Never rejects. */
+  mark(held: HeldEvent): Promise<() => Promise<void>>;
+}
+
+const errorTextMax = 2_000;
+
+export function describeFailure(
+  destination: string,
+  { held, attempt, outcome, time }: Failure,
+  charged: boolean,
+): DeliveryAttempt {
+  const reason =
+    outcome.kind === 'retry' && held.undecodable !== undefined ? held.undecodable : outcome.reason;
+  let eventId = '';
+  try {
+    eventId = held.event().eventId;
+  } catch {
+    // The attempt is told of all the same.
+  }
+  return {
+    destination,
+    sequence: String(held.sequence),
+    eventId,
+    attempt,
+    charged,
+    startedAt: new Date(time.startedAtMs).toISOString(),
+    durationMs: Math.round(time.durationMs),
+    status: outcome.status ?? '',
+    error: reason.slice(0, errorTextMax),
+    correlationId: held.message.header('Headgate-Correlation-Id'),
+    stream: held.stream,
+  };
+}
+
+export function createAttemptRecord(
+  destination: string,
+  log: Log,
+  signals: Signals,
+): AttemptRecord {
+  let failing = false;
+
+  const write = (attempt: DeliveryAttempt): Promise<number | undefined> =>
+    new Promise((resolve) => {
+      const { stream, sequence, startedAt, charged } = attempt;
+      const id = `${destination}:${stream}:${sequence}:${attempt.attempt}:${startedAt}:${charged}`;
+      log.publish(
+        'ATTEMPTS',
+        subjects.attempt(destination, Number(sequence)),
+        headerBlock({ 'Nats-Msg-Id': id }),
+        JSON.stringify(attempt),
+        (ack, error) => {
+          // One line when it begins to fail, not one for each event of an outage.
+          if (error !== undefined && !failing) signals.trouble('ATTEMPTS takes no entries', error);
+          failing = error !== undefined;
+          resolve(ack?.sequence);
+        },
+      );
+    });
+
+  return {
+    write: async (attempt) => void (await write(attempt)),
+    countCharged: async (held) => {
+      const handOuts = held.message.deliveries - 1;
+      if (failing) return handOuts;
+      try {
+        return Math.min(handOuts, await readCharged(log, destination, held));
+      } catch (error) {
+        signals.trouble('ATTEMPTS cannot be read', error);
+        return handOuts;
+      }
+    },
+    mark: async (held) => {
+      const reason = 'its worker ended during this attempt';
+      const failure: Failure = {
+        held,
+        attempt: held.attempt,
+        outcome: { kind: 'dead', reason },
+        time: { startedAtMs: Date.now(), durationMs: 0 },
+      };
+      const sequence = await write(describeFailure(destination, failure, true));
+      return async () => {
+        if (sequence === undefined) return;
+        try {
+          await deleteMessage(log, 'ATTEMPTS', sequence);
+        } catch (error) {
+          signals.trouble('a mark in ATTEMPTS stays', error);
+        }
+      };
+    },
+  };
+}
+
+const decoder = new TextDecoder();
+
+async function readCharged(log: Log, destination: string, held: HeldEvent): Promise<number> {
+  let count = 0;
+  const subject = subjects.attempt(destination, held.sequence);
+  for await (const { payload } of readMatching(log, 'ATTEMPTS', subject)) {
+    const attempt = JSON.parse(decoder.decode(payload)) as DeliveryAttempt;
+    if (attempt.stream === held.stream && attempt.charged) count += 1;
+  }
+  return count;
+}

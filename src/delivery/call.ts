@@ -1,0 +1,166 @@
+import type { RetryPolicy } from '../config/config.ts';
+import type { Destination, Outcome } from '../destinations/destination.ts';
+import type { Signals } from '../observability/signals.ts';
+import type { AttemptRecord, Failure } from './attempt-record.ts';
+import { deliverBatch } from './deliver-batch.ts';
+import type { DelayedEvents } from './delayed-events.ts';
+import type { EventQueue } from './event-queue.ts';
+import type { HeldEvent } from './held-event.ts';
+import type { Judgement, Parking } from './parking.ts';
+import { retryDelayMs } from './retry-policy.ts';
+import type { Settler } from './settle.ts';
+
+export interface CallParts {
+  readonly name: string;
+  readonly retry: RetryPolicy;
+  readonly destination: Destination;
+  readonly signals: Signals;
+  readonly settler: Settler;
+  readonly record: AttemptRecord;
+  readonly parking: Parking<Failure>;
+  readonly queue: EventQueue;
+  readonly delayed: DelayedEvents;
+  readonly random: () => number;
+}
+
+/** Calls of `deliver`, each from its start until its events are settled or in hand again. */
+export interface Calls {
+  /** Never rejects. */
+  run(events: readonly HeldEvent[], abort: AbortController, probe: boolean): Promise<void>;
+  /** Does with failures what was judged of them. */
+  apply(judgement: Judgement<Failure>): Promise<void>;
+}
+
+export function createCalls(parts: CallParts): Calls {
+  const { name, settler, parking, queue, signals } = parts;
+  const settleBatch = createSettleBatch(parts);
+
+  const apply = async (judgement: Judgement<Failure>): Promise<void> => {
+    for (const failure of judgement.queued) {
+      settler.postponed(failure);
+      queue.push(failure.held);
+    }
+    for (const failure of judgement.delayed) {
+      settler.postponed(failure);
+      parts.delayed.add(failure.held, delayOf(failure, parts));
+    }
+    await Promise.all(
+      judgement.charged.map((failure) => {
+        queue.remove(failure.held);
+        return settler.failed(failure);
+      }),
+    );
+  };
+
+  /** False: nothing was learned of the destination. */
+  const carry = async (
+    events: readonly HeldEvent[],
+    abort: AbortController,
+    probe: boolean,
+  ): Promise<boolean> => {
+    const unmark = events[0]!.exclusive ? await begin(events[0]!, parts) : undefined;
+    if (unmark === 'given up') return false;
+    const startedAtMs = Date.now();
+    const startedMs = performance.now();
+    const { outcomes, fault } = await deliverBatch(parts.destination, events, abort);
+    if (fault !== undefined) signals.trouble(`destination ${name}`, fault);
+    await unmark?.();
+    if (outcomes === undefined) {
+      for (const held of events) settler.handBack(held);
+      return false;
+    }
+    const endedMs = performance.now();
+    const time = { startedAtMs, durationMs: endedMs - startedMs };
+    const { own, failures, answered } = settleBatch(events, outcomes, time);
+    const judgement = parking.judge({ probe, startedMs, endedMs, answered, failures });
+    await Promise.all([...own.map(settler.failed), apply(judgement)]);
+    return true;
+  };
+
+  return {
+    apply,
+    run: async (events, abort, probe) => {
+      try {
+        if (await carry(events, abort, probe)) return;
+      } catch (error) {
+        // A bug of ours. What it left unsettled comes again when the acknowledgement wait is over.
+        signals.trouble(`delivering to ${name}`, error);
+      }
+      const nowMs = performance.now();
+      parking.judge({ probe, startedMs: nowMs, endedMs: nowMs, answered: [], failures: [] });
+    },
+  };
+}
+
+/**
+ * Marks an event that may take its worker down, before it is tried. One whose marks, and failures,
+ * are as many as it has attempts is tried no more.
+ */
+async function begin(
+  held: HeldEvent,
+  { record, retry, settler }: CallParts,
+): Promise<(() => Promise<void>) | 'given up'> {
+  const charged = await record.countCharged(held);
+  if (charged < retry.attempts) return record.mark(held);
+  const reason = `its ${retry.attempts} attempts are spent: in the last of them its worker crashed or hung`;
+  const time = { startedAtMs: Date.now(), durationMs: 0 };
+  await settler.failed({ held, attempt: held.attempt, outcome: { kind: 'dead', reason }, time });
+  return 'given up';
+}
+
+interface Settled {
+  /** The events' own failures. */
+  readonly own: readonly Failure[];
+  /** The destination's, if one believes it. */
+  readonly failures: readonly Failure[];
+  readonly answered: readonly HeldEvent[];
+}
+
+/** Acks what was delivered, and sorts the rest. */
+function createSettleBatch({ name, signals, settler }: CallParts) {
+  return (
+    batch: readonly HeldEvent[],
+    outcomes: readonly Outcome[],
+    time: Failure['time'],
+  ): Settled => {
+    const nowMs = time.startedAtMs + time.durationMs;
+    const own: Failure[] = [];
+    const failures: Failure[] = [];
+    const refused: HeldEvent[] = [];
+    let deliveredCount = 0;
+    for (let index = 0; index < batch.length; index += 1) {
+      const held = batch[index]!;
+      const outcome = outcomes[index]!;
+      if (outcome.kind === 'delivered') {
+        deliveredCount += 1;
+        const latencyMs = nowMs - held.message.storedAtMs;
+        signals.deliveryLatency(name, Math.max(0, latencyMs / 1_000));
+        settler.delivered(held);
+        continue;
+      }
+      const failure = { held, attempt: held.attempt, outcome, time };
+      // What cannot even be read has told nothing about the destination.
+      if (outcome.kind === 'dead' || held.undecodable !== undefined) own.push(failure);
+      else if (outcome.fault === 'event') {
+        own.push(failure);
+        refused.push(held);
+      } else {
+        failures.push(failure);
+        held.batchEventsMax = Math.ceil(batch.length / 2);
+      }
+    }
+    if (deliveredCount > 0) signals.eventsDelivered(name, deliveredCount);
+    const all = deliveredCount === batch.length;
+    const delivered = batch.filter((_held, index) => outcomes[index]!.kind === 'delivered');
+    return { own, failures, answered: all ? batch : [...delivered, ...refused] };
+  };
+}
+
+/** Of an event that was told to wait. The exponent grows with each try of this hand-out. */
+function delayOf({ held, outcome }: Failure, { retry, random }: CallParts): number {
+  const least = outcome.kind === 'retry' ? (outcome.notBeforeMs ?? 0) : 0;
+  return Math.min(retryDelayMs(retry, held.tries, least, random()), delayMsMax);
+}
+
+/** The longest that an event waits in a worker's memory: a day. */
+const delayMsMax = 86_400_000;

@@ -1,0 +1,232 @@
+/** A failure whose fault is said to be the destination's. */
+export interface SharedFailure {
+  readonly held: object;
+  readonly outcome: {
+    readonly reason: string;
+    readonly status?: string;
+    readonly notBeforeMs?: number;
+  };
+}
+
+/** How one call of `deliver` ended. Times are of a monotonic clock. */
+export interface CallReport<Failure> {
+  readonly probe: boolean;
+  readonly startedMs: number;
+  readonly endedMs: number;
+  /** Events that the destination answered for: delivered, or refused for themselves. */
+  readonly answered: readonly object[];
+  readonly failures: readonly Failure[];
+}
+
+/** What becomes of failures. Those in no list are not judged yet. */
+export interface Judgement<Failure> {
+  /** It was the event: an attempt is spent. */
+  readonly charged: readonly Failure[];
+  /** It was not: the event comes again when its delay is over. */
+  readonly delayed: readonly Failure[];
+  /** It was not: the event goes to the end of the queue, and waits there as long as it takes. */
+  readonly queued: readonly Failure[];
+}
+
+export interface ProbeIntervals {
+  readonly baseMs: number;
+  readonly capMs: number;
+}
+
+/** 1, 2, 4 ... 60 s, each give or take a fifth: an outage of a day costs 1,440 calls. */
+export const probeIntervals: ProbeIntervals = { baseMs: 1_000, capMs: 60_000 };
+
+export interface ParkingOptions {
+  readonly intervals: ProbeIntervals;
+  /** So many events in a row that fail alone are an outage. */
+  readonly failuresMax: number;
+  readonly random: () => number;
+  /** Once when it parks, and once when it is open again. */
+  readonly onChange: (parked: boolean, reason: string) => void;
+}
+
+interface Suspect<Failure> {
+  readonly failure: Failure;
+  readonly failedMs: number;
+  /** The destination had answered for another event just before. */
+  readonly near: boolean;
+}
+
+const nearMs = 1_000;
+/** A stranger's word is honoured for no longer than this. */
+const notBeforeMsMax = 86_400_000;
+
+/**
+ * Tells an outage from an event that the destination cannot bear, though both look like a refused
+ * connection or a 500. Pure: time and chance are handed in.
+ *
+ *     open --- a whole batch fails, or `failuresMax` events one after the other, or one with nothing
+ *      ^       else to try ---> parked --- the interval is over ---> probing (one event, another
+ *      |                          ^                                     |     one each time)
+ *      |                          +---- it fails: a longer interval ----+
+ *      +---- the destination answers for an event, of a probe or of a call begun since ---+
+ *
+ * While open, an event that failed alone is a *suspect*. A call that began after it failed decides:
+ * when that is answered, the destination is up, and the failure is the event's own (charged). When
+ * the destination parks first, it was the destination's (queued).
+ *
+ * A batch that fails as a whole may hold one such event. So its first probe goes out at once, and
+ * nothing is said until that fails, too; the caller takes the batch apart.
+ *
+ * A suspect with nothing else to try parks the destination. Where that had answered for another
+ * event a second ago, and answers for another again without having failed a third one, the suspect
+ * is charged then: at a quiet destination an event would otherwise be tried for ever.
+ *
+ * Who is told to wait (429, Retry-After) is never charged.
+ */
+export class Parking<Failure extends SharedFailure> {
+  readonly #options: ParkingOptions;
+  #state: 'open' | 'parked' | 'probing' = 'open';
+  #suspects: Suspect<Failure>[] = [];
+  #accused: Failure | undefined = undefined;
+  #announced = false;
+  #answeredMs = Number.NEGATIVE_INFINITY;
+  #parkedMs = 0;
+  #dueMs = 0;
+  #step = 0;
+
+  constructor(options: ParkingOptions) {
+    this.#options = options;
+  }
+
+  get parked(): boolean {
+    return this.#state !== 'open';
+  }
+
+  /** When the next probe goes out; undefined while one is under way, and while it is open. */
+  get dueMs(): number | undefined {
+    return this.#state === 'parked' ? this.#dueMs : undefined;
+  }
+
+  /** Failures that are not judged yet. */
+  get suspects(): readonly Failure[] {
+    return this.#suspects.map(({ failure }) => failure);
+  }
+
+  /** What may be handed to the destination just now. */
+  mayStart(nowMs: number): 'batch' | 'probe' | 'nothing' {
+    if (this.#state === 'open') return 'batch';
+    return this.#state === 'parked' && nowMs >= this.#dueMs ? 'probe' : 'nothing';
+  }
+
+  /** The probe that `mayStart` allowed is on its way. */
+  probeStarted(): void {
+    this.#state = 'probing';
+  }
+
+  judge(report: CallReport<Failure>): Judgement<Failure> {
+    if (report.answered.length > 0) return this.#onAnswered(report);
+    if (report.failures.length > 0) {
+      return this.#state === 'open' ? this.#onFailedOpen(report) : this.#onFailedParked(report);
+    }
+    // The destination has not been asked: the next event is a probe at once.
+    if (report.probe) {
+      this.#state = 'parked';
+      this.#dueMs = report.endedMs;
+    }
+    return nothing;
+  }
+
+  /** No call is under way and no event waits for one: nothing else can tell whose fault it was. */
+  nothingElse(nowMs: number): Judgement<Failure> {
+    const [first, second] = this.#suspects;
+    if (first === undefined || this.#state !== 'open') return nothing;
+    const lone = second === undefined && first.near && !isToldToWait(first.failure);
+    this.#accused = lone ? first.failure : undefined;
+    return this.#park(nowMs, this.#takeSuspects(), false);
+  }
+
+  #onAnswered(report: CallReport<Failure>): Judgement<Failure> {
+    const { answered, failures, startedMs } = report;
+    this.#answeredMs = report.endedMs;
+    if (!this.parked && this.#suspects.length === 0 && failures.length === 0) return nothing;
+    // Within one call: when most of it fails, that is no event's own fault.
+    const mostly = failures.length > answered.length;
+    const own = mostly ? [] : [...failures];
+    for (const { failure, failedMs } of this.#suspects) {
+      if (failedMs <= startedMs) own.push(failure);
+    }
+    this.#suspects = this.#suspects.filter(({ failedMs }) => failedMs > startedMs);
+    if (this.parked && (report.probe || startedMs >= this.#parkedMs)) {
+      const accused = this.#accused;
+      if (accused !== undefined && !answered.includes(accused.held)) own.push(accused);
+      this.#resume();
+    }
+    return {
+      charged: own.filter((one) => !isToldToWait(one)),
+      delayed: [...own.filter(isToldToWait), ...(mostly ? failures : [])],
+      queued: [],
+    };
+  }
+
+  #onFailedOpen({ failures, startedMs, endedMs }: CallReport<Failure>): Judgement<Failure> {
+    if (failures.length > 1) {
+      return this.#park(endedMs, [...this.#takeSuspects(), ...failures], true);
+    }
+    const near = this.#answeredMs >= startedMs - nearMs;
+    this.#suspects.push({ failure: failures[0]!, failedMs: endedMs, near });
+    if (this.#suspects.length < this.#options.failuresMax) return nothing;
+    return this.#park(endedMs, this.#takeSuspects(), false);
+  }
+
+  #onFailedParked({ failures, probe, endedMs }: CallReport<Failure>): Judgement<Failure> {
+    if (failures.some(({ held }) => held !== this.#accused?.held)) this.#accused = undefined;
+    if (probe) {
+      this.#state = 'parked';
+      this.#dueMs = endedMs + this.#nextInterval();
+      this.#announce(failures[0]!.outcome.reason);
+    }
+    this.#dueMs = Math.max(this.#dueMs, endedMs + leastWaitMs(failures));
+    return { ...nothing, queued: failures };
+  }
+
+  #park(nowMs: number, failures: readonly Failure[], doubtful: boolean): Judgement<Failure> {
+    this.#state = 'parked';
+    this.#parkedMs = nowMs;
+    this.#step = 0;
+    this.#dueMs =
+      nowMs + Math.max(doubtful ? 0 : this.#nextInterval(), leastWaitMs(failures));
+    if (!doubtful) this.#announce(failures.at(-1)!.outcome.reason);
+    return { ...nothing, queued: failures };
+  }
+
+  #resume(): void {
+    this.#state = 'open';
+    this.#accused = undefined;
+    if (this.#announced) this.#options.onChange(false, '');
+    this.#announced = false;
+  }
+
+  #announce(reason: string): void {
+    if (!this.#announced) this.#options.onChange(true, reason);
+    this.#announced = true;
+  }
+
+  #nextInterval(): number {
+    const { intervals, random } = this.#options;
+    const interval = Math.min(intervals.capMs, intervals.baseMs * 2 ** this.#step);
+    this.#step += 1;
+    return interval * (0.8 + 0.4 * random());
+  }
+
+  #takeSuspects(): Failure[] {
+    return this.#suspects.splice(0).map(({ failure }) => failure);
+  }
+}
+
+const nothing = { charged: [], delayed: [], queued: [] } as const;
+
+function isToldToWait({ outcome }: SharedFailure): boolean {
+  return outcome.status === '429' || (outcome.notBeforeMs ?? 0) > 0;
+}
+
+function leastWaitMs(failures: readonly SharedFailure[]): number {
+  let least = 0;
+  for (const { outcome } of failures) least = Math.max(least, outcome.notBeforeMs ?? 0);
+  return Math.min(least, notBeforeMsMax);
+}

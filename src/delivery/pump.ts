@@ -1,0 +1,58 @@
+import type { Destination } from '../destinations/destination.ts';
+import type { Signals } from '../observability/signals.ts';
+import type { Failure } from './attempt-record.ts';
+import type { Calls } from './call.ts';
+import type { EventQueue } from './event-queue.ts';
+import type { Parking } from './parking.ts';
+import type { RunningBatches } from './running-batches.ts';
+
+export interface PumpParts {
+  readonly destination: Destination;
+  readonly signals: Signals;
+  readonly queue: EventQueue;
+  readonly parking: Parking<Failure>;
+  readonly running: RunningBatches;
+  readonly calls: Calls;
+  readonly stopping: () => boolean;
+}
+
+/** Starts every call that may start now, and comes back by itself for the next probe. */
+export function createPump(parts: PumpParts): () => void {
+  const { destination, queue, parking, running, calls, stopping } = parts;
+  let timer: NodeJS.Timeout | undefined;
+  let exclusive = false;
+
+  const startNext = (nowMs: number): boolean => {
+    const next = queue.peek();
+    if (next === undefined || exclusive || running.count() >= destination.concurrency) return false;
+    if (next.exclusive && running.count() > 0) return false;
+    const what = parking.mayStart(nowMs);
+    if (what === 'nothing') return false;
+    const probe = what === 'probe';
+    if (probe) parking.probeStarted();
+    const events = queue.take(probe ? 1 : destination.batchEventsMax);
+    exclusive = next.exclusive;
+    running.start(events, (abort) =>
+      calls.run(events, abort, probe).finally(() => {
+        if (next.exclusive) exclusive = false;
+      }),
+    );
+    return true;
+  };
+
+  const pump = (): void => {
+    clearTimeout(timer);
+    if (stopping()) return;
+    const nowMs = performance.now();
+    if (queue.length() === 0 && running.count() === 0) {
+      calls.apply(parking.nothingElse(nowMs)).catch((error: unknown) => {
+        parts.signals.trouble('parking', error);
+      });
+    }
+    while (startNext(nowMs));
+    // What is due and could not start has no free slot: the next one that is freed comes here.
+    const waitMs = (parking.dueMs ?? 0) - nowMs;
+    if (waitMs > 0) timer = setTimeout(pump, waitMs);
+  };
+  return pump;
+}
