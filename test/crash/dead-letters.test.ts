@@ -10,7 +10,7 @@ const isBad = (body: Buffer): boolean => body.includes('"u-bad"');
 
 test('a dead letter by the real command line: list, show, replay, discard', async () => {
   const receiver = await startWebhookReceiver();
-  receiver.answer = ({ body }) => (isBad(body) ? 500 : 204);
+  receiver.answer = ({ body }) => (isBad(body) ? 422 : 204);
   await using gate = await prepareGate({
     yaml: (dataDir) =>
       'destinations:\n' +
@@ -40,7 +40,7 @@ test('a dead letter by the real command line: list, show, replay, discard', asyn
   for (const letter of listed) {
     expect(letter).toMatchObject({
       destination: 'crm',
-      attempts: [{ status: '500' }, { status: '500' }],
+      attempts: [{ status: '422' }, { status: '422' }],
     });
     expect(await dead('show', letter.id, '--json')).toMatchObject([{ id: letter.id }]);
   }

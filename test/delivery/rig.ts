@@ -13,7 +13,7 @@ import {
   type Destination,
   type Outcome,
 } from '../../src/destinations/destination.ts';
-import type { GiveUp } from '../../src/event/delivery-attempt.ts';
+import type { DeliveryAttempt, GiveUp } from '../../src/event/delivery-attempt.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { readMatching } from '../../src/jetstream/read.ts';
 import type { StreamName } from '../../src/jetstream/topology.ts';
@@ -171,6 +171,16 @@ export async function readDead(log: Log, subject = 'headgate.dead.>'): Promise<D
     letters.push(decodeDeadLetter(payload));
   }
   return letters;
+}
+
+/** Every entry about a destination in ATTEMPTS, oldest first. */
+export async function readAttempts(log: Log, destination = 'crm'): Promise<DeliveryAttempt[]> {
+  const attempts: DeliveryAttempt[] = [];
+  const subject = `headgate.attempts.${destination}.*`;
+  for await (const { payload } of readMatching(log, 'ATTEMPTS', subject)) {
+    attempts.push(JSON.parse(Buffer.from(payload).toString()) as DeliveryAttempt);
+  }
+  return attempts;
 }
 
 export async function countMessages(log: Log, stream: StreamName): Promise<number> {
