@@ -1,0 +1,132 @@
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { expect, onTestFinished, test } from 'vitest';
+
+import { createSqliteDestination } from '../../src/destinations/sqlite.ts';
+import { createWebhookDestination } from '../../src/destinations/webhook.ts';
+import type { Log } from '../../src/jetstream/log.ts';
+import { startWebhookServer, webhookSettings, type Responder } from '../destinations/webhook-far-side.ts';
+import { startRealLog } from '../real-log.ts';
+import {
+  createTestSignals,
+  destinationConfig,
+  publishEvents,
+  readAttempts,
+  readDead,
+  startWorker,
+  unsettled,
+  until,
+} from './rig.ts';
+
+const attempts = { attempts: 2, baseMs: 1, capMs: 1 };
+
+async function expectNothingSpent(log: Log): Promise<number> {
+  const entries = await readAttempts(log);
+  expect(entries.filter(({ charged }) => charged)).toEqual([]);
+  expect(await readDead(log)).toEqual([]);
+  return entries.length;
+}
+
+test('a webhook that refuses, then answers 503, then comes back: each event once', async () => {
+  await using real = await startRealLog();
+  const { metrics, signals } = createTestSignals();
+  let status = 204;
+  const taken: string[] = [];
+  const answer: Responder = ({ headers }, response) => {
+    if (status < 300) taken.push(String(headers['webhook-id']));
+    response.writeHead(status).end();
+  };
+  const server = await startWebhookServer(answer);
+  const settings = webhookSettings(server.port, { concurrency: 8, timeout: 5_000 });
+  const config = destinationConfig({ retry: attempts });
+  const start = async (log: Log) => {
+    const destination = createWebhookDestination('crm', settings);
+    const worker = await startWorker(log, destination, { signals, config });
+    return () => worker.stop().then(destination.close);
+  };
+  let stop = await start(real.log);
+  const ids = await publishEvents(real.log, 2_000);
+  await until(
+    () => taken.length,
+    (length) => length > 100,
+  );
+  status = 503;
+  await until(
+    () => metrics.gauges.destinationParked.get('crm'),
+    (parked) => parked === 1,
+  );
+  await server.close();
+  ids.push(...(await publishEvents(real.log, 2_000)));
+  await sleep(500);
+  const lower = taken.length;
+  const before = (await readAttempts(real.log)).length;
+  // Another process takes over in the middle of it.
+  await stop();
+  stop = await start(await real.open());
+  await sleep(500);
+  await server.listen();
+  await sleep(300);
+  expect(taken).toHaveLength(lower);
+
+  status = 204;
+  const began = performance.now();
+  await until(
+    () => unsettled(real.log),
+    (count) => count === 0,
+    20_000,
+  );
+  const drainedMs = performance.now() - began;
+  await stop();
+  await server.close();
+  expect(taken).toHaveLength(ids.length);
+  expect(new Set(taken)).toEqual(new Set(ids));
+  expect(metrics.gauges.destinationParked.get('crm')).toBe(0);
+  const failures = await expectNothingSpent(real.log);
+  expect(failures).toBeLessThan(100);
+  console.log(
+    `${ids.length} events, ${before} failed calls before the restart and ${failures} in all; ` +
+      `${ids.length - lower} events drained in ${Math.round(drainedMs)} ms`,
+  );
+}, 60_000);
+
+test('a SQLite file that cannot be opened, then can: each event once', async () => {
+  await using real = await startRealLog();
+  const { metrics, signals } = createTestSignals();
+  const folder = mkdtempSync(path.join(tmpdir(), 'headgate-outage-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = path.join(folder, 'warehouse.db');
+  const destination = await createSqliteDestination('warehouse', { path: file, busy_timeout: 100 });
+  for (const end of ['', '-wal', '-shm']) rmSync(`${file}${end}`, { force: true });
+  // Not by its rights: the tests may run as root, whom they do not stop.
+  mkdirSync(file);
+
+  const ids = await publishEvents(real.log, 5_000);
+  const config = destinationConfig({ retry: attempts });
+  const worker = await startWorker(real.log, destination, { signals, config });
+  await until(
+    () => metrics.gauges.destinationParked.get('crm'),
+    (parked) => parked === 1,
+  );
+  await sleep(1_000);
+  rmdirSync(file);
+  await until(
+    () => unsettled(real.log),
+    (count) => count === 0,
+    20_000,
+  );
+  await worker.stop();
+  await destination.close();
+
+  const reader = new DatabaseSync(file, { readOnly: true });
+  const rows = reader.prepare('SELECT event_id FROM events').all();
+  reader.close();
+  expect(new Set(rows.map((row) => row['event_id']))).toEqual(new Set(ids));
+  expect(metrics.deliveries.series('crm', 'delivered').value).toBe(ids.length);
+  await expectNothingSpent(real.log);
+  const info = await real.log.manager.consumers.info('EVENTS', 'crm');
+  expect(info.delivered.consumer_seq).toBe(ids.length);
+}, 60_000);
