@@ -22,6 +22,12 @@ export interface Failure {
   readonly time: BatchTime;
 }
 
+export interface ChargedAttempts {
+  readonly count: number;
+  /** Empty where it is not known. */
+  readonly lastError: string;
+}
+
 /**
  * The story of each event in ATTEMPTS, and how many attempts it has spent: those entries that are
  * charged, and the marks of attempts that their worker did not live to see the end of.
@@ -33,10 +39,13 @@ export interface AttemptRecord {
    * Never too many, so that nothing dies early: where the record cannot be read or written, it is
    * the hand-outs that count.
    */
-  countCharged(held: HeldEvent): Promise<number>;
+  readCharged(held: HeldEvent): Promise<ChargedAttempts>;
   /** Says, before an attempt, that it is made; the answer takes that back. Never rejects. */
   mark(held: HeldEvent): Promise<() => Promise<void>>;
 }
+
+/** What stands in a mark that nobody lived to take back. */
+export const markText = 'its worker ended during this attempt';
 
 const errorTextMax = 2_000;
 
@@ -95,22 +104,22 @@ export function createAttemptRecord(
 
   return {
     write: async (attempt) => void (await write(attempt)),
-    countCharged: async (held) => {
-      const handOuts = held.message.deliveries - 1;
+    readCharged: async (held) => {
+      const handOuts = { count: held.message.deliveries - 1, lastError: '' };
       if (failing) return handOuts;
       try {
-        return Math.min(handOuts, await readCharged(log, destination, held));
+        const { count, lastError } = await readCharged(log, destination, held);
+        return { count: Math.min(handOuts.count, count), lastError };
       } catch (error) {
         signals.trouble('ATTEMPTS cannot be read', error);
         return handOuts;
       }
     },
     mark: async (held) => {
-      const reason = 'its worker ended during this attempt';
       const failure: Failure = {
         held,
         attempt: held.attempt,
-        outcome: { kind: 'dead', reason },
+        outcome: { kind: 'dead', reason: markText },
         time: { startedAtMs: Date.now(), durationMs: 0 },
       };
       const sequence = await write(describeFailure(destination, failure, true));
@@ -128,12 +137,19 @@ export function createAttemptRecord(
 
 const decoder = new TextDecoder();
 
-async function readCharged(log: Log, destination: string, held: HeldEvent): Promise<number> {
+async function readCharged(
+  log: Log,
+  destination: string,
+  held: HeldEvent,
+): Promise<ChargedAttempts> {
   let count = 0;
+  let lastError = '';
   const subject = subjects.attempt(destination, held.sequence);
   for await (const { payload } of readMatching(log, 'ATTEMPTS', subject)) {
     const attempt = JSON.parse(decoder.decode(payload)) as DeliveryAttempt;
-    if (attempt.stream === held.stream && attempt.charged) count += 1;
+    if (attempt.stream !== held.stream || !attempt.charged) continue;
+    count += 1;
+    lastError = attempt.error;
   }
-  return count;
+  return { count, lastError };
 }

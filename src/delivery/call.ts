@@ -1,7 +1,7 @@
 import type { RetryPolicy } from '../config/config.ts';
 import type { Destination, Outcome } from '../destinations/destination.ts';
 import type { Signals } from '../observability/signals.ts';
-import type { AttemptRecord, Failure } from './attempt-record.ts';
+import { markText, type AttemptRecord, type Failure } from './attempt-record.ts';
 import { deliverBatch } from './deliver-batch.ts';
 import type { DelayedEvents } from './delayed-events.ts';
 import type { EventQueue } from './event-queue.ts';
@@ -100,9 +100,13 @@ async function begin(
   held: HeldEvent,
   { record, retry, settler }: CallParts,
 ): Promise<(() => Promise<void>) | 'given up'> {
-  const charged = await record.countCharged(held);
-  if (charged < retry.attempts) return record.mark(held);
-  const reason = `its ${retry.attempts} attempts are spent: in the last of them its worker crashed or hung`;
+  const { count, lastError } = await record.readCharged(held);
+  if (count < retry.attempts) return record.mark(held);
+  // Other than a crash: its dead letter could not be stored.
+  const crashed = lastError === markText || lastError === '';
+  const reason = crashed
+    ? `its worker crashed or hung in the last of ${count} attempts`
+    : lastError;
   const time = { startedAtMs: Date.now(), durationMs: 0 };
   await settler.failed({ held, attempt: held.attempt, outcome: { kind: 'dead', reason }, time });
   return 'given up';

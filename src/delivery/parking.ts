@@ -60,8 +60,8 @@ const notBeforeMsMax = 86_400_000;
  * Tells an outage from an event that the destination cannot bear, though both look like a refused
  * connection or a 500. Pure: time and chance are handed in.
  *
- *     open --- a whole batch fails, or `failuresMax` events one after the other, or one with nothing
- *      ^       else to try ---> parked --- the interval is over ---> probing (one event, another
+ *     open --- a whole batch fails, or `failuresMax` events in a row, or one with nothing else
+ *      ^       to try --------> parked --- the interval is over ---> probing (one event, another
  *      |                          ^                                     |     one each time)
  *      |                          +---- it fails: a longer interval ----+
  *      +---- the destination answers for an event, of a probe or of a call begun since ---+

@@ -57,7 +57,7 @@ export function createSettler(options: SettlerOptions): Settler {
     const { deliveries } = held.message;
     // A hand-out spends one at most: below the limit there is nothing to look up.
     if (deliveries < config.retry.attempts) return deliveries;
-    return 1 + (await record.countCharged(held));
+    return 1 + (await record.readCharged(held)).count;
   };
 
   return {

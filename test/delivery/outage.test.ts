@@ -9,7 +9,11 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createSqliteDestination } from '../../src/destinations/sqlite.ts';
 import { createWebhookDestination } from '../../src/destinations/webhook.ts';
 import type { Log } from '../../src/jetstream/log.ts';
-import { startWebhookServer, webhookSettings, type Responder } from '../destinations/webhook-far-side.ts';
+import {
+  startWebhookServer,
+  webhookSettings,
+  type Responder,
+} from '../destinations/webhook-far-side.ts';
 import { startRealLog } from '../real-log.ts';
 import {
   createTestSignals,
