@@ -93,7 +93,7 @@ async function startService(
   };
   const metrics = createMetrics(labels);
   const signals = createSignals(metrics, logger);
-  signals.note({ config: describeConfig(config, destinationTypes) }, 'configuration');
+  logger.debug({ config: describeConfig(config, destinationTypes) }, 'configuration');
 
   // JetStream: the log.
   const server = await startServer(config, overrides, signals, lifecycle);

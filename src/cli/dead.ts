@@ -78,9 +78,10 @@ async function list(
     return;
   }
   const rows = deadLetters.map(rowOf);
-  if (process.stdout.isTTY) print(tableOf(rows));
+  if (process.stdout.isTTY && rows.length > 0) print(tableOf(rows));
   else for (const row of rows) print(row.join('\t'));
-  if (process.stdout.isTTY) print(`${deadLetters.length} of ${total}`);
+  if (rows.length === 0) process.stderr.write('No dead letters.\n');
+  else if (process.stdout.isTTY) print(`${deadLetters.length} of ${total}`);
 }
 
 async function readAll(
