@@ -18,6 +18,27 @@ export const grpcCode = {
   unauthenticated: 16,
 } as const;
 
+/** Lower-case names of the gRPC status codes, by number. */
+export const grpcCodeNames = [
+  'ok',
+  'canceled',
+  'unknown',
+  'invalid_argument',
+  'deadline_exceeded',
+  'not_found',
+  'already_exists',
+  'permission_denied',
+  'resource_exhausted',
+  'failed_precondition',
+  'aborted',
+  'out_of_range',
+  'unimplemented',
+  'internal',
+  'unavailable',
+  'data_loss',
+  'unauthenticated',
+] as const;
+
 export interface ErrorEntry {
   /** A number of `grpcCode`. */
   readonly grpc: number;

@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts';
+import { grpcCodeNames, ServiceError } from '../errors.ts';
 import { headerOf, reply, type Exchange } from './exchange.ts';
 import { base64, failureDetails, retryAfterSeconds, type Failure } from './failure.ts';
 import { knownEncodings, unpackBody } from './read-body.ts';
@@ -9,25 +9,9 @@ import { decodeRequest, encodeAnswer, isMessage } from './unary-rpc.ts';
  * The unary form of the Connect protocol: https://connectrpc.com/docs/protocol#unary-request
  */
 
-/** Names and HTTP statuses of the codes: https://connectrpc.com/docs/protocol#error-codes */
-const connectCodes: readonly (readonly [name: string, http: number])[] = [
-  ['ok', 200],
-  ['canceled', 499],
-  ['unknown', 500],
-  ['invalid_argument', 400],
-  ['deadline_exceeded', 504],
-  ['not_found', 404],
-  ['already_exists', 409],
-  ['permission_denied', 403],
-  ['resource_exhausted', 429],
-  ['failed_precondition', 400],
-  ['aborted', 409],
-  ['out_of_range', 400],
-  ['unimplemented', 501],
-  ['internal', 500],
-  ['unavailable', 503],
-  ['data_loss', 500],
-  ['unauthenticated', 401],
+/** HTTP statuses by the number of the code: https://connectrpc.com/docs/protocol#error-codes */
+const httpStatuses = [
+  200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401,
 ];
 
 export const connectDoor: Door = {
@@ -65,14 +49,13 @@ function readTimeout(sent: string | string[] | undefined): number | undefined {
 
 /** Answers an error as JSON, whatever the request's codec; returns the code for the metric. */
 function sendFailure(exchange: Exchange, failure: Failure): number {
-  const [code, status] = connectCodes[failure.grpc]!;
   const headers: Record<string, string> = { 'content-type': 'application/json' };
   const retryAfter = retryAfterSeconds(failure);
   if (retryAfter !== undefined) headers['retry-after'] = retryAfter;
   if (failure.code === 'unsupported_encoding') headers['accept-encoding'] = knownEncodings;
   if (failure.code === 'unauthenticated') headers['www-authenticate'] = 'Bearer realm="headgate"';
   const body = {
-    code,
+    code: grpcCodeNames[failure.grpc],
     message: failure.message,
     details: failureDetails(failure).map(({ type, value, json }) => ({
       type,
@@ -80,6 +63,6 @@ function sendFailure(exchange: Exchange, failure: Failure): number {
       debug: json,
     })),
   };
-  reply(exchange, status, headers, JSON.stringify(body));
+  reply(exchange, httpStatuses[failure.grpc]!, headers, JSON.stringify(body));
   return failure.grpc;
 }

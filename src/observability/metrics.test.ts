@@ -1,12 +1,11 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 
-import { errorCodes, errorEntry } from '../errors.ts';
+import { errorCodes, errorEntry, grpcCodeNames } from '../errors.ts';
 import { eventStatuses, type Verdict } from '../event/verdict.ts';
 import {
   createMetrics,
   deliveryOutcomes,
-  grpcCodeNames,
   otherLabel,
   protocols,
   rpcs,

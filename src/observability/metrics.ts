@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
-import { errorCodes, errorEntry } from '../errors.ts';
+import { errorCodes, errorEntry, grpcCodeNames } from '../errors.ts';
 import { eventStatuses } from '../event/verdict.ts';
 import { createCounter, createGauge, createHistogram } from './metric-families.ts';
 
@@ -12,27 +12,6 @@ export interface LabelValues {
 }
 
 export const otherLabel = '_other';
-
-/** Lower-case names of the gRPC status codes, by number. */
-export const grpcCodeNames = [
-  'ok',
-  'canceled',
-  'unknown',
-  'invalid_argument',
-  'deadline_exceeded',
-  'not_found',
-  'already_exists',
-  'permission_denied',
-  'resource_exhausted',
-  'failed_precondition',
-  'aborted',
-  'out_of_range',
-  'unimplemented',
-  'internal',
-  'unavailable',
-  'data_loss',
-  'unauthenticated',
-] as const;
 
 export const rpcs = ['Track', 'BatchTrack', otherLabel] as const;
 export const protocols = ['grpc', 'grpc_web', 'connect', 'rest', otherLabel] as const;

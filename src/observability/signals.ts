@@ -1,10 +1,9 @@
 import type { ErrorCode } from '../errors.ts';
-import { errorEntry } from '../errors.ts';
+import { errorEntry, grpcCodeNames } from '../errors.ts';
 import { eventStatuses, type Verdict } from '../event/verdict.ts';
 import type { Logger } from './logger.ts';
 import type { CounterSeries, HistogramSeries } from './metric-families.ts';
 import {
-  grpcCodeNames,
   otherLabel,
   protocols,
   rpcs,

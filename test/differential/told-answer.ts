@@ -12,6 +12,7 @@ import {
   BatchTrackResponseSchema,
   TrackResponseSchema,
 } from '../../gen/headgate/v1/track_service_pb.ts';
+import { grpcCodeNames } from '../../src/errors.ts';
 import type { GeneratedRequest } from './generated-requests.ts';
 import type { RawAnswer } from './raw-call.ts';
 
@@ -37,26 +38,6 @@ const ignoredHeaders = new Set([
   'content-encoding',
   'grpc-encoding',
 ]);
-
-const codeNumbers = [
-  'ok',
-  'canceled',
-  'unknown',
-  'invalid_argument',
-  'deadline_exceeded',
-  'not_found',
-  'already_exists',
-  'permission_denied',
-  'resource_exhausted',
-  'failed_precondition',
-  'aborted',
-  'out_of_range',
-  'unimplemented',
-  'internal',
-  'unavailable',
-  'data_loss',
-  'unauthenticated',
-];
 
 export function tell(request: GeneratedRequest, answer: RawAnswer): ToldAnswer {
   const headers = Object.fromEntries(
@@ -107,11 +88,11 @@ function tellFramed(
   answer: RawAnswer,
   trailers: Trailers,
 ): Pick<ToldAnswer, 'code' | 'message' | 'details' | 'result'> {
-  const code = codeNumbers[Number(trailers['grpc-status'])] ?? `none (${trailers['grpc-status']})`;
+  const code = grpcCodeNames[Number(trailers['grpc-status'])] ?? `none (${trailers['grpc-status']})`;
   const message = decodeURIComponent(trailers['grpc-message'] ?? '');
   const bytes = Buffer.from(trailers['grpc-status-details-bin'] ?? '', 'base64');
   const status = fromBinary(StatusSchema, bytes);
-  if (bytes.length > 0 && (status.message !== message || codeNumbers[status.code] !== code)) {
+  if (bytes.length > 0 && (status.message !== message || grpcCodeNames[status.code] !== code)) {
     throw new Error(
       `the details say ${status.code} ${JSON.stringify(status.message)}, not ${code} ${JSON.stringify(message)}`,
     );

@@ -12,6 +12,7 @@ import {
 } from '../../gen/headgate/v1/track_service_pb.ts';
 import type { EventResult } from '../../gen/headgate/v1/event_result_pb.ts';
 import { EventResultSchema } from '../../gen/headgate/v1/event_result_pb.ts';
+import { grpcCodeNames } from '../../src/errors.ts';
 import type { WireAnswer } from './wire.ts';
 
 /** The result of one event, in the words of REST whatever the door. */
@@ -90,27 +91,6 @@ export function readRest(answer: WireAnswer): Answer {
     : { ...base, results, counts };
 }
 
-/** Names of the codes: https://connectrpc.com/docs/protocol#error-codes */
-const connectNames = [
-  '',
-  'canceled',
-  'unknown',
-  'invalid_argument',
-  'deadline_exceeded',
-  'not_found',
-  'already_exists',
-  'permission_denied',
-  'resource_exhausted',
-  'failed_precondition',
-  'aborted',
-  'out_of_range',
-  'unimplemented',
-  'internal',
-  'unavailable',
-  'data_loss',
-  'unauthenticated',
-];
-
 export function readConnect(answer: WireAnswer, rpc: Rpc, codec: 'json' | 'proto'): Answer {
   const base = { ...bare, ...frame(answer) };
   if (answer.status !== 200) {
@@ -125,7 +105,7 @@ export function readConnect(answer: WireAnswer, rpc: Rpc, codec: 'json' | 'proto
       value: Buffer.from(value, 'base64'),
     }));
     const { message = '' } = error;
-    return { ...base, grpc: connectNames.indexOf(error.code), message, ...readDetails(details) };
+    return { ...base, grpc: (grpcCodeNames as readonly string[]).indexOf(error.code), message, ...readDetails(details) };
   }
   if (codec === 'proto') return { ...base, grpc: 0, results: readMessage(rpc, answer.body) };
   const json = JSON.parse(answer.body.toString('utf8')) as never;
