@@ -8,6 +8,7 @@ import { DiscardPolicy, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
+import { freeze } from '../../test/frozen-process.ts';
 import { startRealLog, type RealLog } from '../../test/real-log.ts';
 import { connectToServer } from './connection.ts';
 import type { PublishError } from './publish-error.ts';
@@ -110,7 +111,7 @@ describe('the publisher on a real nats-server', () => {
 
   test('gives up on a server that does not answer', async () => {
     const processId = real.server.processId()!;
-    process.kill(processId, 'SIGSTOP');
+    await freeze(processId);
     try {
       const answer = await publish(publisher, subject, 'e:1');
       expect(answer.fault).toBe('timeout');
@@ -127,7 +128,7 @@ describe('the publisher on a real nats-server', () => {
 
   test('fails at once when the server dies, and until it is back', async () => {
     const { port } = new URL(`nats://${real.server.address.servers[0]}`);
-    process.kill(real.server.processId()!, 'SIGSTOP');
+    await freeze(real.server.processId()!);
     const waiting = Promise.all([
       publish(publisher, subject, 'f:1'),
       publish(publisher, subject, 'f:2'),

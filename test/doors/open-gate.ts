@@ -1,5 +1,6 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 
+import { freeze } from '../frozen-process.ts';
 import { startRealService, type RealService, type RealServiceOverrides } from '../real-service.ts';
 import { closeSessions } from './wire.ts';
 
@@ -26,9 +27,6 @@ export interface OpenGate extends AsyncDisposable {
   /** Has nats-server stand still until what is returned is called. */
   freezeServer(): Promise<() => void>;
 }
-
-/** A signal is on its way for a moment, and a server of many threads may answer meanwhile. */
-const signalDelayMs = 50;
 
 /** No destinations: what is told here is told by the streams. */
 const withoutDestinations = 'destinations: {}\n';
@@ -63,8 +61,7 @@ export async function openGate(overrides: RealServiceOverrides = {}): Promise<Op
     killServer: () => process.kill(embedded!.processId()!, 'SIGKILL'),
     freezeServer: async () => {
       const processId = embedded!.processId()!;
-      process.kill(processId, 'SIGSTOP');
-      await new Promise((resolve) => setTimeout(resolve, signalDelayMs));
+      await freeze(processId);
       return () => process.kill(processId, 'SIGCONT');
     },
     [Symbol.asyncDispose]: async () => {
