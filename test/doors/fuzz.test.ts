@@ -118,9 +118,11 @@ async function knockAtRandom(door: WireDoor): Promise<string> {
   return send({ port, version: door.version, path: door.path, headers, body }).then(
     (answer) => {
       const status = answer.trailers['grpc-status'] ?? answer.headers['grpc-status'];
-      // 13 is INTERNAL: a fault of ours.
-      return answer.status === 500 || status === '13'
-        ? `fault: ${answer.body.toString()}`
+      // 13 is INTERNAL: a fault of ours, except where gRPC has no other word for frames that are none.
+      const message = decodeURIComponent(answer.trailers['grpc-message'] ?? '');
+      const isOurs = status === '13' && !message.startsWith('protocol error: the message ');
+      return answer.status === 500 || isOurs
+        ? `fault: ${message}${answer.body.toString()}`
         : 'answered';
     },
     (error: Error) => (error.message === 'no answer in time' ? 'hangs' : 'closed'),
