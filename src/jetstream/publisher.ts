@@ -54,7 +54,7 @@ export function createPublisher(
   let draining = false;
   let unavailable: PublishError | undefined;
 
-  const subscription = connection.subscribe(`${inbox}*`, {
+  connection.subscribe(`${inbox}*`, {
     callback: (error: Error | null, message: Msg) => {
       if (error !== null) return;
       table.settle(readToken(message), readAck(message.data));
@@ -68,6 +68,7 @@ export function createPublisher(
 
   const drain = (): void => {
     draining = false;
+    if (connection.isClosed()) return;
     for (const block of outgoing.take()) send(block);
   };
 
@@ -98,7 +99,7 @@ export function createPublisher(
     close: () => {
       unavailable = new PublishError('closed', 'the publisher is closed');
       table.close();
-      if (!connection.isClosed()) subscription.unsubscribe();
+      // The inbox goes with the connection, which is closed next: a word more would meet a closed socket.
       failAll(unavailable);
     },
   };
