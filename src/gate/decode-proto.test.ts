@@ -282,6 +282,8 @@ describe('the edges of decodeTrackProto', () => {
     ['a group', [0x0b, 0x0c]],
     ['a field of number 0', [0x02, 0x00]],
     ['a varint of eleven bytes', [0x0a, ...Array.from({ length: 10 }, () => 0xff), 1]],
+    ['a tag that is field 1 but for its upper bits', [0x8a, 0x80, 0x80, 0x80, 0x10, 0x00]],
+    ['a tag of six bytes', [0x8a, 0x80, 0x80, 0x80, 0x80, 0x00, 0x00]],
     ['a length beyond the end', [0x0a, 0x05, 0x0a]],
     ['a string that is not UTF-8', [0x0a, 0x04, 0x0a, 0x02, 0xc3, 0x28]],
   ])('refuses %s', (_what, bytes) => {

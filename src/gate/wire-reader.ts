@@ -30,8 +30,14 @@ export class WireReader {
 
   /** The next field's tag; 0 at the end of the message. */
   tag(): number {
-    if (this.position === this.end) return 0;
+    const start = this.position;
+    if (start === this.end) return 0;
     const tag = this.uint32();
+    const length = this.position - start;
+    // Its upper bits are not dropped as those of a value are: that would make one field another.
+    if (length > 5 || (length === 5 && this.buffer[this.position - 1]! > 0x0f)) {
+      throw new WireError('a field number is longer than 29 bits');
+    }
     if (tag >>> 3 === 0) throw new WireError('a field has the number 0');
     return tag;
   }
