@@ -105,7 +105,7 @@ export async function startGate(env: Record<string, string>): Promise<Gate> {
     },
     stop: async () => {
       await stopChild(child);
-      rmSync(dataDir, { recursive: true, force: true });
+      rmSync(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     },
   };
 }

@@ -29,5 +29,5 @@ try {
     process.exitCode = 1;
   }
 } finally {
-  rmSync(scratch, { recursive: true, force: true });
+  rmSync(scratch, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }

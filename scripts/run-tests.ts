@@ -17,7 +17,14 @@ interface Report {
 try {
   const { status } = spawnSync(
     'vitest',
-    ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...process.argv.slice(2)],
+    [
+      'run',
+      '--reporter=default',
+      '--reporter=./scripts/second-try-reporter.ts',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+      ...process.argv.slice(2),
+    ],
     { stdio: 'inherit' },
   );
   const totals = JSON.parse(readFileSync(report, 'utf8')) as Report;
@@ -27,5 +34,5 @@ try {
   );
   process.exitCode = status ?? 1;
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }

@@ -58,7 +58,7 @@ export async function startRealLog(options: RealLogOptions = {}): Promise<RealLo
   const release = async (): Promise<void> => {
     await Promise.allSettled(opened.map((log) => log.close()));
     await server.stop();
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   };
   try {
     const log = await openAndKeep();

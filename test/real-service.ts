@@ -37,7 +37,7 @@ export async function startRealService(
   const kept = overrides.env?.['HEADGATE_DATA_DIR'];
   const dataDir = kept ?? (await mkdtemp(path.join(tmpdir(), 'headgate-service-')));
   const removeData = async (): Promise<void> => {
-    if (kept === undefined) await rm(dataDir, { recursive: true, force: true });
+    if (kept === undefined) await rm(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   };
   try {
     const config = configOf(overrides, dataDir);

@@ -50,7 +50,7 @@ describe('group commit', () => {
     disk.delayMs = 0;
   });
 
-  afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
+  afterEach(() => fs.rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
 
   const block = (number: number): string => path.join(messages, `${number}.blk`);
   const write = (number: number): void => fs.appendFileSync(block(number), 'a message');

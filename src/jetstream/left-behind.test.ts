@@ -33,7 +33,7 @@ afterEach(async () => {
   await Promise.all(servers.map((server) => server.stop()));
   holders = [];
   servers = [];
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 });
 
 /** Runs a module text in a process of its own and gives the first line that it prints. */

@@ -30,6 +30,6 @@ export async function openFolder(): Promise<Folder> {
       await writeFile(file, content);
       return file;
     },
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }),
   };
 }

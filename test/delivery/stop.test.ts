@@ -18,14 +18,17 @@ describe('stopping a worker', () => {
   test('waits for the call under way, hands the rest back at once, and is safe to repeat', async () => {
     await using real = await startRealLog();
     const ids = await publishEvents(real.log, 20);
-    const slow = recording(() => sleep(300).then(() => delivered), { batchEventsMax: 5 });
+    const answer = Promise.withResolvers<void>();
+    const slow = recording(() => answer.promise.then(() => delivered), { batchEventsMax: 5 });
     const config = destinationConfig({ ackWaitMs: 30_000 });
     const first = await startWorker(real.log, slow, { config });
     await until(
       () => slow.seen.length,
       (length) => length === 5,
     );
-    await Promise.all([first.stop(), first.stop()]);
+    const stopped = Promise.all([first.stop(), first.stop()]);
+    answer.resolve();
+    await stopped;
     expect(slow.seen).toHaveLength(5);
 
     const next = recording();

@@ -145,7 +145,7 @@ describe('what deploy/ describes', () => {
   afterAll(async () => {
     for (const service of services.toReversed()) await service.stop();
     nats?.kill();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   });
 
   it('carries an event from the gate through NATS and a worker into the warehouse', async () => {

@@ -1,4 +1,4 @@
-/** Seeded chance, so that a run that failed can be had again: DOORS_SEED=<seed>. */
+/** Seeded chance, as test/property-seed.ts has it: FUZZ_SEED=<seed>, or `random`. */
 export interface Chance {
   readonly seed: number;
   /** A whole number from 0 to below `bound`. */
@@ -8,7 +8,8 @@ export interface Chance {
 }
 
 export function createChance(): Chance {
-  const seed = Number(process.env['DOORS_SEED'] ?? Date.now() % 2 ** 31);
+  const wanted = process.env['FUZZ_SEED'] ?? 20_260_301;
+  const seed = wanted === 'random' ? Date.now() % 2 ** 31 : Number(wanted);
   // mulberry32: https://gist.github.com/tommyettinger/46a874533244883189143505d203312c
   let state = seed;
   const next = (): number => {

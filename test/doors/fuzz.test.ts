@@ -21,7 +21,7 @@ let gate: OpenGate;
 const cutShort = new Set<string>();
 
 beforeAll(async () => {
-  console.info(`fuzz: DOORS_SEED=${chance.seed}`);
+  console.info(`fuzz: FUZZ_SEED=${chance.seed}`);
   gate = await openGate({ env: { HEADGATE_LIMITS_REQUEST_TIMEOUT: `${requestTimeoutMs}ms` } });
 });
 

@@ -63,6 +63,6 @@ export async function whyNoLoopMounts(): Promise<string | undefined> {
     const output = (error as { stderr?: Buffer }).stderr?.toString().trim();
     return output === undefined || output === '' ? (error as Error).message : output;
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 }

@@ -169,7 +169,7 @@ describe('a power cut under full load', () => {
       try {
         results.push(await cutPower(folder, durability, loadMs));
       } finally {
-        rmSync(folder, { recursive: true, force: true });
+        rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
       }
       const { acked, lost, blocks, perSecond } = results.at(-1)!;
       console.info(`${durability}: ${lost} of ${acked} lost, ${perSecond}/s, ${blocks} blocks`);
