@@ -32,6 +32,20 @@ export type Outcome =
 
 export const delivered: Outcome = { kind: 'delivered' };
 
+/** From `fromMs` up to but not including `toMs`: Unix times in ms, of the server's `timestamp`. */
+export interface TimeWindow {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** What a destination says of an event that it holds. */
+export interface EventAtDestination {
+  readonly eventId: string;
+  readonly eventName: string;
+  /** RFC 3339, UTC, milliseconds: the server's. */
+  readonly timestamp: string;
+}
+
 /**
  * Where events go.
  *
@@ -48,6 +62,12 @@ export interface Destination {
   /** How many calls of `deliver` may run at once. */
   readonly concurrency: number;
   deliver(batch: readonly Delivery[], signal: AbortSignal): Promise<Outcome[]>;
+  /**
+   * Reads what it holds of a window of time, each event as often as it holds it, in no order. Only
+   * reads, and holds no more than a page of it in memory. Throws where it cannot be asked just now.
+   * What arrives meanwhile may be among it or not. Left out: it cannot be asked.
+   */
+  stored?(window: TimeWindow): AsyncIterable<EventAtDestination>;
   /** Waits for what is under way, then lets go of everything. Safe to call twice. */
   close(): Promise<void>;
 }

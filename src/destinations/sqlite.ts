@@ -79,6 +79,10 @@ export async function createSqliteDestination(
       for (const { index, reason } of reply.refused) outcomes[index] = { kind: 'dead', reason };
       return outcomes;
     },
+    async *stored(window) {
+      const { readWarehouse } = await import('./sqlite-reader.ts');
+      yield* readWarehouse(path, data.busyTimeoutMs, window);
+    },
     close: () => (closing ??= close()),
   };
 }

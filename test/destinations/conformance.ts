@@ -6,7 +6,7 @@ import type {
   DestinationType,
   Outcome,
 } from '../../src/destinations/destination.ts';
-import { deliverAll, deliveryOf, deliveryOfEvent, never } from './deliveries.ts';
+import { deliverAll, deliveryOf, deliveryOfEvent, never, readAll } from './deliveries.ts';
 
 /** The other end of a destination in a test: a real one, on this machine. */
 export interface FarSide {
@@ -193,6 +193,28 @@ export function describeDestination(
       const outcomes = await deliverAll(destination, [deliveryOfEvent()]);
       expect(outcomes).toMatchObject([{ kind: 'retry', fault: 'destination' }]);
       await expectCounted([]);
+    });
+
+    test('a destination that can be asked tells what it holds of a window', async () => {
+      if (destination.stored === undefined) return;
+      const times = ['11:59:59.999', '12:00:00.000', '12:59:59.999', '13:00:00.000'];
+      const deliveries = times.map((time) =>
+        deliveryOfEvent({ timestamp: `2026-03-01T${time}Z`, eventName: `at_${time.slice(0, 2)}` }),
+      );
+      await deliverAll(destination, deliveries);
+      const window = { fromMs: Date.UTC(2026, 2, 1, 12), toMs: Date.UTC(2026, 2, 1, 13) };
+      const told = await readAll(destination.stored(window));
+      expect(told.sort((a, b) => a.timestamp.localeCompare(b.timestamp))).toEqual(
+        deliveries.slice(1, 3).map((delivery) => {
+          const { eventId, eventName, timestamp } = delivery.event();
+          return { eventId, eventName, timestamp };
+        }),
+      );
+      // To ask for a part and leave is no fault either.
+      for await (const { eventName } of destination.stored(window)) {
+        expect(eventName).toBe('at_12');
+        break;
+      }
     });
 
     test('opened again, it goes on where it was', async () => {

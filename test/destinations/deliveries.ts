@@ -47,3 +47,9 @@ export async function deliverAll(
   const answers = await Promise.all(calls.map((batch) => destination.deliver(batch, signal)));
   return answers.flat();
 }
+
+export async function readAll<Value>(values: AsyncIterable<Value>): Promise<Value[]> {
+  const read: Value[] = [];
+  for await (const value of values) read.push(value);
+  return read;
+}

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { StartError } from '../../src/errors.ts';
 import type { Destination } from '../../src/destinations/destination.ts';
 import { createSqliteDestination } from '../../src/destinations/sqlite.ts';
-import { deliveryOfEvent, never } from './deliveries.ts';
+import { deliveryOfEvent, never, readAll } from './deliveries.ts';
 
 let folder: string;
 let path: string;
@@ -109,6 +109,29 @@ test('several processes may open a new file at once', async () => {
   );
   expect(answers.flat()).toEqual(Array.from({ length: 10 }, () => ({ kind: 'delivered' })));
   expect(count()).toBe(10);
+});
+
+test('what it holds is read page by page, while it takes more', async () => {
+  const destination = await open();
+  const batches = Array.from({ length: 5 }, () =>
+    Array.from({ length: 1000 }, () => deliveryOfEvent()),
+  );
+  for (const batch of batches) await destination.deliver(batch, never);
+  const told = new Set<string>();
+  const window = { fromMs: 0, toMs: Date.UTC(2027, 0) };
+  for await (const { eventId } of destination.stored!(window)) {
+    if (told.size === 0) await destination.deliver([deliveryOfEvent()], never);
+    told.add(eventId);
+  }
+  const ids = batches.flat().map((delivery) => delivery.event().eventId);
+  expect(ids.filter((id) => !told.has(id))).toEqual([]);
+});
+
+test('a file that is gone cannot be asked, and says so', async () => {
+  const destination = await open();
+  for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
+  const asking = readAll(destination.stored!({ fromMs: 0, toMs: 1 }));
+  await expect(asking).rejects.toThrow(/open/);
 });
 
 test('a path that cannot be a database stops the start with a sentence', async () => {
