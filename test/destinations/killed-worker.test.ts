@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, onTestFinished, test } from 'vitest';
+import { deliverWhileKilled, type KilledDestination } from './killed-worker.ts';
+
+function sqliteDestination(): KilledDestination {
+  const folder = mkdtempSync(join(tmpdir(), 'headgate-killed-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'warehouse.db');
+  const query = (sql: string): Record<string, unknown>[] => {
+    const database = new DatabaseSync(path, { timeout: 5000 });
+    try {
+      return database.prepare(sql).all();
+    } finally {
+      database.close();
+    }
+  };
+  const isThere = (): boolean =>
+    query("SELECT 1 FROM sqlite_schema WHERE name = 'events'").length > 0;
+  return {
+    name: 'files',
+    settings: { type: 'sqlite', path },
+    arrives: 'exactly once',
+    count: () => (isThere() ? Number(query('SELECT count(*) AS n FROM events')[0]?.['n']) : 0),
+    ids: () => query('SELECT event_id FROM events').map((row) => String(row['event_id'])),
+  };
+}
+
+test('20,000 events, ten kills of the worker: each is at every destination, as it promises', async () => {
+  const destinations = [sqliteDestination()];
+  const run = await deliverWhileKilled(destinations, { events: 20_000, kills: 10 });
+  console.log(run.story);
+  expect(run.inHandAtKills).toBeGreaterThan(0);
+  expect(run.dead).toBe(0);
+  const published = [...run.ids].sort();
+  expect(published).toHaveLength(20_000);
+  for (const { name, arrives, ids } of destinations) {
+    const there = await ids();
+    const wanted = arrives === 'exactly once' ? there.sort() : [...new Set(there)].sort();
+    // Not toEqual: the difference of 20,000 ids takes minutes to print.
+    expect({ name, missing: published.length - wanted.length }).toEqual({ name, missing: 0 });
+    expect(wanted.every((id, index) => id === published[index])).toBe(true);
+  }
+});

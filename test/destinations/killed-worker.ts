@@ -1,0 +1,140 @@
+import { seededChance } from '../crash/kill-plan.ts';
+import { prepareGate, until, type GateProcess, type GateRun } from '../crash/gate-process.ts';
+import { countMessages, publishEvents, unsettled } from '../delivery/rig.ts';
+import { startRealLog, type RealLog } from '../real-log.ts';
+
+/** One destination of a worker that is killed, with the real far side that it delivers to. */
+export interface KilledDestination {
+  /** Its name in headgate.yaml: its own among those of a run. */
+  readonly name: string;
+  /** As in headgate.yaml, `type` included. */
+  readonly settings: Readonly<Record<string, string | number | boolean>>;
+  /** Whether the far side takes a second copy for a new event. Its section of the docs says so. */
+  readonly arrives: 'exactly once' | 'at least once';
+  /** How many events are there by now. Called often. */
+  count(): number | Promise<number>;
+  /** The id of every event that is there, as often as it is there. */
+  ids(): string[] | Promise<string[]>;
+}
+
+export interface KilledRun {
+  /** What was published. */
+  readonly ids: readonly string[];
+  /** Events that a worker had in its hands when it was killed, over all kills and destinations. */
+  readonly inHandAtKills: number;
+  /** Entries in DEAD. */
+  readonly dead: number;
+  /** `seed 12: ...`: for the one who reads a failed run. */
+  readonly story: string;
+}
+
+export interface KilledRunOptions {
+  readonly events: number;
+  readonly kills: number;
+}
+
+/** Lots in which a share of the events is published: a kill comes between two of them. */
+const lotsPerShare = 8;
+/** A slow machine, and the wait for what a killed worker had in hand to come again. */
+const deliveredTimeoutMs = 90_000;
+
+/**
+ * Delivers events by the real program (`node src/main.ts`, role `deliver`) while that is killed with
+ * SIGKILL again and again, each time in the middle of its deliveries to another destination, and
+ * resolves when the log has nothing left for any of them.
+ *
+ * The log is outside of the killed process, as it is with a cluster: a kill takes a worker alone.
+ */
+export async function deliverWhileKilled(
+  destinations: readonly KilledDestination[],
+  options: KilledRunOptions,
+): Promise<KilledRun> {
+  const chance = seededChance();
+  await using real = await startRealLog({ storageBytesMax });
+  await using worker = await prepareWorker(real, destinations);
+  const ids: string[] = [];
+  let inHandAtKills = 0;
+  const shareEvents = Math.ceil(options.events / (options.kills + 1));
+  const publishShare = async function* (): AsyncGenerator<void> {
+    const share = Math.min(shareEvents, options.events - ids.length);
+    for (let lot = 0; lot < lotsPerShare; lot += 1) {
+      const upTo = (part: number): number => Math.round((share * part) / lotsPerShare);
+      ids.push(...(await publishEvents(real.log, upTo(lot + 1) - upTo(lot))));
+      yield;
+    }
+  };
+
+  for (let kill = 0; kill < options.kills; kill += 1) {
+    const target = destinations[kill % destinations.length]!;
+    const before = await target.count();
+    const run = await worker.start();
+    let lotsLeft = Math.floor(chance.between(1, lotsPerShare));
+    for await (const _ of publishShare()) {
+      lotsLeft -= 1;
+      if (lotsLeft !== 0) continue;
+      await until(target.count, (count) => count > before, deliveredTimeoutMs, 5);
+      run.kill('SIGKILL');
+      await run.exit;
+      inHandAtKills += await inHand(real, destinations);
+    }
+  }
+  const last = await worker.start();
+  for await (const _ of publishShare());
+  await untilSettled(real, destinations);
+  await endGently(last, worker);
+  return {
+    ids,
+    inHandAtKills,
+    dead: await countMessages(real.log, 'DEAD'),
+    story: `seed ${chance.seed}: ${options.kills} kills, ${inHandAtKills} events in hand at them`,
+  };
+}
+
+const storageBytesMax = 256 * 1024 * 1024;
+
+function prepareWorker(
+  real: RealLog,
+  destinations: readonly KilledDestination[],
+): Promise<GateProcess> {
+  const { servers, user, password } = real.server.address;
+  const url = new URL(servers[0]!.includes('://') ? servers[0]! : `nats://${servers[0]}`);
+  url.username = user ?? '';
+  url.password = password ?? '';
+  const common = { ack_wait: '2s', retry: { attempts: 50, base: '10ms', cap: '100ms' } };
+  const tree = destinations.map(({ name, settings }) => [name, { ...common, ...settings }]);
+  return prepareGate({
+    env: {
+      HEADGATE_ROLES: 'deliver',
+      HEADGATE_NATS_URL: url.href,
+      HEADGATE_DURABILITY: 'async',
+      HEADGATE_LOG_STORAGE_BYTES_MAX: String(storageBytesMax),
+      HEADGATE_LOG_DEDUP_WINDOW: '2m',
+      HEADGATE_SHUTDOWN_GRACE: '10s',
+    },
+    // JSON is YAML too.
+    yaml: () => JSON.stringify({ destinations: Object.fromEntries(tree) }),
+  });
+}
+
+async function inHand(real: RealLog, destinations: readonly KilledDestination[]): Promise<number> {
+  const counts = destinations.map(async ({ name }) => {
+    const info = await real.log.manager.consumers.info('EVENTS', name);
+    return info.num_ack_pending;
+  });
+  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+}
+
+async function untilSettled(
+  real: RealLog,
+  destinations: readonly KilledDestination[],
+): Promise<void> {
+  for (const { name } of destinations) {
+    await until(() => unsettled(real.log, name), (left) => left === 0, deliveredTimeoutMs);
+  }
+}
+
+async function endGently(run: GateRun, worker: GateProcess): Promise<void> {
+  run.kill('SIGTERM');
+  const { code } = await run.exit;
+  if (code !== 0) throw new Error(`the last worker ended with ${code}: ${worker.output()}`);
+}
