@@ -3,13 +3,8 @@ import path from 'node:path';
 import type { Address, Config } from './config/config.ts';
 import { describeConfig } from './config/describe-config.ts';
 import { DeadLetterService } from '../gen/headgate/v1/dead_letter_service_pb.ts';
-import { createAdvisoryCollector } from './dead-letters/collect-advisories.ts';
 import { createDeadLetterService } from './dead-letters/dead-letter-service.ts';
-import { createDeadLetterGauges } from './dead-letters/gauges.ts';
-import { createDeadLetterQueue, type DeadLetterQueue } from './dead-letters/queue.ts';
-import { createDeadLetterWriter } from './dead-letters/write-dead-letter.ts';
-import { createDeliveryWorker } from './delivery/worker.ts';
-import type { DestinationType } from './destinations/destination.ts';
+import { createDeadLetterQueue } from './dead-letters/queue.ts';
 import { destinationTypes } from './destinations/registry.ts';
 import { StartError } from './errors.ts';
 import { openAdmin } from './gate/admin.ts';
@@ -19,7 +14,6 @@ import { startGateProcesses, type GateProcesses } from './gate-processes.ts';
 import { parseServerUrl } from './jetstream/connection.ts';
 import { startEmbeddedServer, type EmbeddedServer, type ServerAddress } from './jetstream/embedded-server.ts';
 import { createEventStore } from './jetstream/event-store.ts';
-import { createJanitor } from './jetstream/janitor.ts';
 import { openLog, type Log, type LogOptions } from './jetstream/log.ts';
 import { findServerBinary } from './jetstream/server-binary.ts';
 import { storageBudget } from './jetstream/storage-budget.ts';
@@ -30,6 +24,7 @@ import { createDeltaSink } from './observability/metric-deltas.ts';
 import { countedFamiliesOf, createGauge } from './observability/metric-families.ts';
 import { createMetrics, type LabelValues, type Metrics } from './observability/metrics.ts';
 import { createSignals, type Signals } from './observability/signals.ts';
+import { startDelivery } from './start-delivery.ts';
 import { loadRegistry, type SchemaRegistry } from './validation/schema-registry.ts';
 import { createValidation, type Validation } from './validation/validation.ts';
 
@@ -194,59 +189,6 @@ function exposeGateProcesses(metrics: Metrics, running: () => number): void {
     },
     () => [{ labels: [], value: running() }],
   );
-}
-
-interface DeliveryParts {
-  readonly config: Config;
-  readonly log: Log;
-  readonly signals: Signals;
-  readonly lifecycle: Lifecycle;
-  readonly deadLetters: DeadLetterQueue;
-}
-
-async function startDelivery(parts: DeliveryParts): Promise<void> {
-  const { config, log, signals, lifecycle } = parts;
-  const destinations = config.destinations.map((destination) => destination.name);
-  const giveUp = createDeadLetterWriter({ log, signals });
-
-  const collector = createAdvisoryCollector({ log, signals, destinations, write: giveUp });
-  // Before the start: one that fails half-way has something to let go of.
-  lifecycle.onRelease('advisory collector', collector.stop);
-  await collector.start();
-
-  for (const destinationConfig of config.destinations) {
-    const { name, type, settings } = destinationConfig;
-    const destination = await destinationTypeOf(type).create(name, settings);
-    lifecycle.onRelease(`destination ${name}`, () => destination.close());
-    const worker = createDeliveryWorker({
-      destinationConfig,
-      destination,
-      log,
-      signals,
-      giveUp,
-      eventBytesMax: config.limits.eventBytesMax,
-      stopGraceMs: config.shutdownGraceMs,
-    });
-    lifecycle.onRelease(`worker of ${name}`, worker.stop);
-    await worker.start();
-  }
-
-  const gauges = createDeadLetterGauges({ log, queue: parts.deadLetters, destinations, signals });
-  gauges.start();
-  lifecycle.onRelease('dead-letter gauges', gauges.stop);
-  const janitor = createJanitor({
-    log,
-    retentionMs: config.log.retentionMs,
-    destinations,
-    onTrouble: (error) => signals.trouble('janitor', error),
-  });
-  janitor.start();
-  lifecycle.onRelease('janitor', janitor.stop);
-}
-
-/** The configuration has named its type from this very list. */
-function destinationTypeOf(name: string): DestinationType {
-  return destinationTypes.find((type) => type.type === name)!;
 }
 
 /** A quorum of three survives one; more cost more than they bring (research: R5 is no safer here). */

@@ -1,0 +1,101 @@
+import type { Config, DestinationConfig } from './config/config.ts';
+import { createAdvisoryCollector } from './dead-letters/collect-advisories.ts';
+import { createDeadLetterGauges } from './dead-letters/gauges.ts';
+import type { DeadLetterQueue } from './dead-letters/queue.ts';
+import { createDeadLetterWriter } from './dead-letters/write-dead-letter.ts';
+import { createDeliveryWorker, type DeliveryWorker } from './delivery/worker.ts';
+import type { Destination, DestinationType } from './destinations/destination.ts';
+import { destinationTypes } from './destinations/registry.ts';
+import type { GiveUp } from './event/delivery-attempt.ts';
+import { createJanitor } from './jetstream/janitor.ts';
+import type { Log } from './jetstream/log.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import type { Signals } from './observability/signals.ts';
+
+export interface DeliveryParts {
+  readonly config: Config;
+  readonly log: Log;
+  readonly signals: Signals;
+  readonly lifecycle: Lifecycle;
+  readonly deadLetters: DeadLetterQueue;
+}
+
+/** A destination with the worker that carries events to it. */
+export interface Carrier {
+  readonly destination: Pick<Destination, 'close'>;
+  readonly worker: DeliveryWorker;
+}
+
+/**
+ * Starts everything behind the log: what turns advisories into dead letters, a worker for each
+ * destination, the gauges, and the janitor.
+ */
+export async function startDelivery(parts: DeliveryParts): Promise<void> {
+  const { config, log, signals, lifecycle } = parts;
+  const destinations = config.destinations.map((destination) => destination.name);
+  const giveUp = createDeadLetterWriter({ log, signals });
+
+  const collector = createAdvisoryCollector({ log, signals, destinations, write: giveUp });
+  // Before the start: one that fails half-way has something to let go of.
+  lifecycle.onRelease('advisory collector', collector.stop);
+  await collector.start();
+
+  const carriers: Carrier[] = [];
+  lifecycle.onRelease('destinations', () => stopAll(carriers));
+  for (const destinationConfig of config.destinations) {
+    const carrier = await createCarrier(destinationConfig, parts, giveUp);
+    carriers.push(carrier);
+    await carrier.worker.start();
+  }
+
+  const gauges = createDeadLetterGauges({ log, queue: parts.deadLetters, destinations, signals });
+  gauges.start();
+  lifecycle.onRelease('dead-letter gauges', gauges.stop);
+  const janitor = createJanitor({
+    log,
+    retentionMs: config.log.retentionMs,
+    destinations,
+    onTrouble: (error) => signals.trouble('janitor', error),
+  });
+  janitor.start();
+  lifecycle.onRelease('janitor', janitor.stop);
+}
+
+async function createCarrier(
+  destinationConfig: DestinationConfig,
+  { config, log, signals }: DeliveryParts,
+  giveUp: GiveUp,
+): Promise<Carrier> {
+  const { name, type, settings } = destinationConfig;
+  const destination = await destinationTypeOf(type).create(name, settings);
+  const worker = createDeliveryWorker({
+    destinationConfig,
+    destination,
+    log,
+    signals,
+    giveUp,
+    eventBytesMax: config.limits.eventBytesMax,
+    stopGraceMs: config.shutdownGraceMs,
+  });
+  return { destination, worker };
+}
+
+/** All at once: one after the other, each slow destination would take a grace of its own. */
+export async function stopAll(carriers: readonly Carrier[]): Promise<void> {
+  const ended = await Promise.allSettled(
+    carriers.map(async ({ destination, worker }) => {
+      try {
+        await worker.stop();
+      } finally {
+        await destination.close();
+      }
+    }),
+  );
+  const faults = ended.filter((one) => one.status === 'rejected').map(({ reason }) => reason);
+  if (faults.length > 0) throw new AggregateError(faults, 'destinations could not be stopped');
+}
+
+/** The configuration has named its type from this very list. */
+function destinationTypeOf(name: string): DestinationType {
+  return destinationTypes.find((type) => type.type === name)!;
+}
