@@ -2,50 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
-import { createAdvisoryCollector } from '../../src/dead-letters/collect-advisories.ts';
-import { createDeadLetterWriter } from '../../src/dead-letters/write-dead-letter.ts';
 import type { Log } from '../../src/jetstream/log.ts';
-import { openPull, type Pull } from '../../src/jetstream/pull.ts';
-import { consumerSettings, ensureConsumer, subjects } from '../../src/jetstream/topology.ts';
+import { subjects } from '../../src/jetstream/topology.ts';
 import {
   countMessages,
-  createTestSignals,
+  crashOn,
   publishEvents,
   readDead,
+  startCollector,
   unsettled,
   until,
 } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
-
-const attempts = 2;
-
-/** Takes events of `crm` and never settles the chosen ones, as a worker that crashes on them. */
-async function crashOn(log: Log, sequences: readonly number[]): Promise<Pull> {
-  const settings = consumerSettings('EVENTS', 'crm', {
-    attempts,
-    ackWaitMs: 200,
-    ackPendingMax: 100,
-  });
-  await ensureConsumer(log.manager, 'EVENTS', settings);
-  return openPull({
-    log,
-    stream: 'EVENTS',
-    consumer: 'crm',
-    messagesMax: 100,
-    onMessage: (message) => {
-      if (!sequences.includes(message.sequence)) message.ack();
-    },
-    onTrouble: () => {},
-  });
-}
-
-async function startCollector(log: Log, destinations = ['crm']) {
-  const { signals } = createTestSignals();
-  const write = createDeadLetterWriter({ log, signals });
-  const collector = createAdvisoryCollector({ log, signals, destinations, write, retryMs: 200 });
-  await collector.start();
-  return { collector, write };
-}
 
 const collected = (log: Log) => unsettled(log, 'dead-letters', 'ADVISORIES');
 

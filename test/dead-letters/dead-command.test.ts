@@ -11,12 +11,8 @@ import { createDeadLetterQueue } from '../../src/dead-letters/queue.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import {
   createTestSignals,
-  publishEvents,
+  makeDead,
   readDead,
-  recording,
-  startWorker,
-  unsettled,
-  until,
 } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
 
@@ -66,24 +62,11 @@ async function startAdmin(log: Log) {
   };
 }
 
-async function makeDead(log: Log, count: number, reason: string): Promise<void> {
-  await publishEvents(log, count);
-  const worker = await startWorker(
-    log,
-    recording(() => ({ kind: 'dead', reason })),
-  );
-  await until(
-    () => unsettled(log),
-    (left) => left === 0,
-  );
-  await worker.stop();
-}
-
 describe('headgate dead', () => {
   test('lists, shows, replays and discards over the admin port', async () => {
     await using real = await startRealLog();
     const { log } = real;
-    await makeDead(log, 3, 'refused \u001b[31mloudly');
+    await makeDead(log, 3, { reason: 'refused \u001b[31mloudly' });
     await using admin = await startAdmin(log);
 
     await admin.run('list');

@@ -3,44 +3,26 @@ import { describe, expect, test } from 'vitest';
 import { createDeadLetterGauges } from '../../src/dead-letters/gauges.ts';
 import { createDeadLetterQueue } from '../../src/dead-letters/queue.ts';
 import { delivered } from '../../src/destinations/destination.ts';
-import type { Log } from '../../src/jetstream/log.ts';
 import { readMatching } from '../../src/jetstream/read.ts';
 import {
   countMessages,
   createTestSignals,
   destinationConfig,
+  makeDead,
   publishEvents,
   readDead,
   recording,
+  settled,
   startWorker,
-  unsettled,
   until,
 } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
-
-/** Makes dead letters of `crm` out of new events. */
-async function makeDead(log: Log, count: number, eventName = 'order_completed'): Promise<string[]> {
-  const ids = await publishEvents(log, count, {
-    eventName,
-    properties: '{"n":12345678901234567890}',
-  });
-  const worker = await startWorker(
-    log,
-    recording(() => ({ kind: 'dead', reason: 'never' })),
-  );
-  await until(
-    () => unsettled(log),
-    (left) => left === 0,
-  );
-  await worker.stop();
-  return ids;
-}
 
 describe('the dead-letter queue', () => {
   test('a replay reaches the one destination that failed, as the same event, byte for byte', async () => {
     await using real = await startRealLog();
     const { log } = real;
-    const [id] = await makeDead(log, 1);
+    const [id] = await makeDead(log, 1, { properties: '{"n":12345678901234567890}' });
     const crm = recording();
     const warehouse = recording();
     const payloads: string[] = [];
@@ -60,10 +42,7 @@ describe('the dead-letter queue', () => {
     );
     const queue = createDeadLetterQueue(log);
     expect(await queue.replay('crm:1')).toBe(1);
-    await until(
-      () => unsettled(log, 'crm', 'REPLAY'),
-      (count) => count === 0,
-    );
+    await settled(log, 'crm', 'REPLAY');
     await Promise.all(workers.map((worker) => worker.stop()));
 
     expect(crm.seen.map(({ eventId }) => eventId)).toEqual([id]);
@@ -100,10 +79,7 @@ describe('the dead-letter queue', () => {
     expect(again.map(({ id }) => id)).toEqual(['crm:1', 'crm:2:2']);
     fails = false;
     await queue.replay('crm:2:2');
-    await until(
-      () => unsettled(log, 'crm', 'REPLAY'),
-      (count) => count === 0,
-    );
+    await settled(log, 'crm', 'REPLAY');
     await worker.stop();
     expect(await readDead(log)).toMatchObject([{ id: 'crm:1' }]);
   });
@@ -138,7 +114,7 @@ describe('the dead-letter queue', () => {
     await using real = await startRealLog();
     const { log } = real;
     await makeDead(log, 5);
-    await makeDead(log, 2, 'page_viewed');
+    await makeDead(log, 2, { eventName: 'page_viewed' });
     const queue = createDeadLetterQueue(log);
     const all = { destination: '', eventName: '' };
     const first = await queue.list(all, 4, '');

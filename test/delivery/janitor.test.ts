@@ -2,22 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
-import { createAdvisoryCollector } from '../../src/dead-letters/collect-advisories.ts';
-import { createDeadLetterWriter } from '../../src/dead-letters/write-dead-letter.ts';
 import { delivered } from '../../src/destinations/destination.ts';
 import { createJanitor } from '../../src/jetstream/janitor.ts';
 import type { Log } from '../../src/jetstream/log.ts';
-import { openPull } from '../../src/jetstream/pull.ts';
 import { readMessage } from '../../src/jetstream/read.ts';
 import { consumerSettings, ensureConsumer } from '../../src/jetstream/topology.ts';
 import { startRealLog } from '../real-log.ts';
 import {
   countMessages,
-  createTestSignals,
+  crashOn,
   destinationConfig,
   publishEvents,
   readDead,
   recording,
+  settled,
+  startCollector,
   startWorker,
   unsettled,
   until,
@@ -31,10 +30,7 @@ const janitorOf = (log: Log, retentionMs: number, destinations = ['crm']) =>
 
 async function deliverAll(log: Log, name: string): Promise<void> {
   const worker = await startWorker(log, recording(), { config: destinationConfig({ name }) });
-  await until(
-    () => unsettled(log, name),
-    (count) => count === 0,
-  );
+  await settled(log, name);
   await worker.stop();
 }
 
@@ -91,10 +87,7 @@ describe('the janitor', () => {
     expect(await janitorOf(log, 1).run()).toBe(3);
     expect(await firstOf(log)).toBe(4);
     release();
-    await until(
-      () => unsettled(log),
-      (count) => count === 0,
-    );
+    await settled(log);
     await worker.stop();
 
     const forgotten = consumerSettings('EVENTS', 'old-one', {
@@ -112,43 +105,19 @@ describe('the janitor', () => {
     await using real = await startRealLog();
     const { log } = real;
     await publishEvents(log, 5);
-    const settings = consumerSettings('EVENTS', 'crm', {
-      attempts: 1,
-      ackWaitMs: 200,
-      ackPendingMax: 9,
-    });
-    await ensureConsumer(log.manager, 'EVENTS', settings);
-    const pull = await openPull({
-      log,
-      stream: 'EVENTS',
-      consumer: 'crm',
-      messagesMax: 100,
-      onMessage: (message) => {
-        if (message.sequence !== 2) message.ack();
-      },
-      onTrouble: () => {},
-    });
+    const pull = await crashOn(log, [2], 1);
     await until(
       () => countMessages(log, 'ADVISORIES'),
       (count) => count === 1,
     );
     // More acks, so that the ack floor moves past the event that was given up.
     await publishEvents(log, 5);
-    await until(
-      () => unsettled(log),
-      (count) => count === 0,
-    );
+    await settled(log);
     await janitorOf(log, 1).run();
     expect(await firstOf(log)).toBe(2);
 
-    const { signals } = createTestSignals();
-    const write = createDeadLetterWriter({ log, signals });
-    const collector = createAdvisoryCollector({ log, signals, destinations: ['crm'], write });
-    await collector.start();
-    await until(
-      () => unsettled(log, 'dead-letters', 'ADVISORIES'),
-      (count) => count === 0,
-    );
+    const { collector } = await startCollector(log);
+    await settled(log, 'dead-letters', 'ADVISORIES');
     await collector.stop();
     await pull.stop();
     await janitorOf(log, 1).run();
@@ -200,10 +169,7 @@ describe('the janitor', () => {
     await sleep(20);
     expect(await janitorOf(log, 1, ['crm', 'warehouse']).run()).toBe(0);
     const worker = await startWorker(log, recording());
-    await until(
-      () => unsettled(log, 'crm', 'REPLAY'),
-      (count) => count === 0,
-    );
+    await settled(log, 'crm', 'REPLAY');
     await worker.stop();
     expect(await janitorOf(log, 1, ['crm', 'warehouse']).run()).toBe(4);
     expect(await firstOf(log, 'REPLAY')).toBe(5);

@@ -21,8 +21,8 @@ import {
   publishEvents,
   readAttempts,
   readDead,
+  settled,
   startWorker,
-  unsettled,
   until,
 } from './rig.ts';
 
@@ -78,11 +78,7 @@ test('a webhook that refuses, then answers 503, then comes back: each event once
 
   status = 204;
   const began = performance.now();
-  await until(
-    () => unsettled(real.log),
-    (count) => count === 0,
-    20_000,
-  );
+  await settled(real.log, 'crm', 'EVENTS', 20_000);
   const drainedMs = performance.now() - began;
   await stop();
   await server.close();
@@ -117,11 +113,7 @@ test('a SQLite file that cannot be opened, then can: each event once', async () 
   );
   await sleep(1_000);
   rmdirSync(file);
-  await until(
-    () => unsettled(real.log),
-    (count) => count === 0,
-    20_000,
-  );
+  await settled(real.log, 'crm', 'EVENTS', 20_000);
   await worker.stop();
   await destination.close();
 

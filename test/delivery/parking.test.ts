@@ -11,8 +11,8 @@ import {
   readAttempts,
   readDead,
   recording,
+  settled,
   startWorker,
-  unsettled,
   until,
 } from './rig.ts';
 
@@ -58,10 +58,7 @@ describe('a destination that is away', () => {
       (length) => length > wait,
     );
     const resumedMs = performance.now();
-    await until(
-      () => unsettled(real.log),
-      (count) => count === 0,
-    );
+    await settled(real.log);
     expect(performance.now() - resumedMs).toBeLessThan(3_000);
     await worker.stop();
 
@@ -122,10 +119,7 @@ describe('a destination that is away', () => {
     }
     const up = recording();
     const worker = await startWorker(real.log, up, { config });
-    await until(
-      () => unsettled(real.log),
-      (count) => count === 0,
-    );
+    await settled(real.log);
     await worker.stop();
     expect(up.seen.map(({ eventId }) => eventId).sort()).toEqual([...ids].sort());
     expect(await readDead(real.log)).toEqual([]);
@@ -195,10 +189,7 @@ describe('an event that the destination cannot bear', () => {
       },
       (length) => length === 2,
     );
-    await until(
-      () => unsettled(real.log),
-      (left) => left === 0,
-    );
+    await settled(real.log);
     await worker.stop();
     const letters = await readDead(real.log);
     expect(new Set(letters.map(({ id }) => id))).toEqual(new Set(['crm:50', 'crm:333']));

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { DeadLetter } from '../../gen/headgate/v1/dead_letter_pb.ts';
 import type { DestinationConfig, RetryPolicy } from '../../src/config/config.ts';
+import { createAdvisoryCollector } from '../../src/dead-letters/collect-advisories.ts';
 import { decodeDeadLetter } from '../../src/dead-letters/dead-letter-entry.ts';
 import { createDeadLetterWriter } from '../../src/dead-letters/write-dead-letter.ts';
 import type { ProbeIntervals } from '../../src/delivery/parking.ts';
@@ -16,7 +17,8 @@ import {
 import type { DeliveryAttempt, GiveUp } from '../../src/event/delivery-attempt.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { readMatching } from '../../src/jetstream/read.ts';
-import type { StreamName } from '../../src/jetstream/topology.ts';
+import { openPull, type Pull } from '../../src/jetstream/pull.ts';
+import { consumerSettings, ensureConsumer, type StreamName } from '../../src/jetstream/topology.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { createMetrics, type Metrics } from '../../src/observability/metrics.ts';
 import { createSignals, type Signals } from '../../src/observability/signals.ts';
@@ -163,6 +165,72 @@ export async function until<Value>(
     }
     await sleep(20);
   }
+}
+
+/** Waits until a consumer has settled everything. */
+export async function settled(
+  log: Log,
+  consumer = 'crm',
+  stream: StreamName = 'EVENTS',
+  timeoutMs?: number,
+): Promise<void> {
+  await until(
+    () => unsettled(log, consumer, stream),
+    (count) => count === 0,
+    timeoutMs,
+  );
+}
+
+/** Makes dead letters of `crm` out of new events, whose ids it answers. */
+export async function makeDead(
+  log: Log,
+  count: number,
+  options: { reason?: string; eventName?: string; properties?: string } = {},
+): Promise<string[]> {
+  const ids = await publishEvents(log, count, options);
+  const outcome: Outcome = { kind: 'dead', reason: options.reason ?? 'never' };
+  const worker = await startWorker(
+    log,
+    recording(() => outcome),
+  );
+  await settled(log);
+  await worker.stop();
+  return ids;
+}
+
+/**
+ * Takes events of `crm` and never settles the chosen ones, as a worker that crashes on them.
+ */
+export async function crashOn(
+  log: Log,
+  sequences: readonly number[],
+  attempts = 2,
+): Promise<Pull> {
+  const settings = consumerSettings('EVENTS', 'crm', {
+    attempts,
+    ackWaitMs: 200,
+    ackPendingMax: 100,
+  });
+  await ensureConsumer(log.manager, 'EVENTS', settings);
+  return openPull({
+    log,
+    stream: 'EVENTS',
+    consumer: 'crm',
+    messagesMax: 100,
+    onMessage: (message) => {
+      if (!sequences.includes(message.sequence)) message.ack();
+    },
+    onTrouble: () => {},
+  });
+}
+
+/** A collector of advisories that runs, and what it writes dead letters with. */
+export async function startCollector(log: Log, destinations = ['crm']) {
+  const { signals } = createTestSignals();
+  const write = createDeadLetterWriter({ log, signals });
+  const collector = createAdvisoryCollector({ log, signals, destinations, write, retryMs: 200 });
+  await collector.start();
+  return { collector, write };
 }
 
 export async function readDead(log: Log, subject = 'headgate.dead.>'): Promise<DeadLetter[]> {

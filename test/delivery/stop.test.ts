@@ -9,8 +9,8 @@ import {
   publishEvents,
   readDead,
   recording,
+  settled,
   startWorker,
-  unsettled,
   until,
 } from './rig.ts';
 
@@ -34,11 +34,7 @@ describe('stopping a worker', () => {
     const next = recording();
     const second = await startWorker(await real.open(), next, { config });
     // Far sooner than the acknowledgement wait: they were handed back.
-    await until(
-      () => unsettled(real.log),
-      (count) => count === 0,
-      3_000,
-    );
+    await settled(real.log, 'crm', 'EVENTS', 3_000);
     await second.stop();
     const all = [...slow.seen, ...next.seen].map(({ eventId }) => eventId);
     expect(all.sort()).toEqual([...ids].sort());
@@ -57,11 +53,7 @@ describe('stopping a worker', () => {
     await first.stop();
     const next = recording();
     const second = await startWorker(real.log, next, { config });
-    await until(
-      () => unsettled(real.log),
-      (count) => count === 0,
-      3_000,
-    );
+    await settled(real.log, 'crm', 'EVENTS', 3_000);
     await second.stop();
     expect(next.seen).toHaveLength(3);
   });
@@ -84,11 +76,7 @@ describe('stopping a worker', () => {
     }
     const next = recording();
     const last = await startWorker(real.log, next, { config });
-    await until(
-      () => unsettled(real.log),
-      (count) => count === 0,
-      3_000,
-    );
+    await settled(real.log, 'crm', 'EVENTS', 3_000);
     await last.stop();
     expect(next.seen).toHaveLength(5);
     expect(await readDead(real.log)).toEqual([]);
@@ -123,11 +111,7 @@ test('kill -9 of nats-server in the middle: every event is delivered', async () 
   real.killServer();
   const distinct = () => new Set(destination.seen.map(({ eventId }) => eventId)).size;
   await until(distinct, (count) => count === ids.length, 40_000);
-  await until(
-    () => unsettled(real.log),
-    (count) => count === 0,
-    20_000,
-  );
+  await settled(real.log, 'crm', 'EVENTS', 20_000);
   await worker.stop();
   expect(distinct()).toBe(ids.length);
 }, 60_000);

@@ -12,6 +12,7 @@ import {
   publishEvents,
   readDead,
   recording,
+  settled,
   startWorker,
   unsettled,
   until,
@@ -36,10 +37,7 @@ describe('a delivery worker', () => {
       concurrency: 3,
     });
     const worker = await startWorker(real.log, destination, { signals });
-    await until(
-      () => unsettled(real.log),
-      (count) => count === 0,
-    );
+    await settled(real.log);
     await worker.stop();
 
     expect(destination.seen.map(({ eventId }) => eventId).sort()).toEqual([...ids].sort());
@@ -62,10 +60,7 @@ describe('a delivery worker', () => {
       signals,
       config: destinationConfig({ events: ['order_*'] }),
     });
-    await until(
-      () => unsettled(real.log),
-      (count) => count === 0,
-    );
+    await settled(real.log);
     await worker.stop();
     expect(destination.seen.map(({ eventId }) => eventId).sort()).toEqual([...wanted].sort());
     expect(metrics.deliveries.series('crm', 'filtered').value).toBe(4);
@@ -78,10 +73,7 @@ describe('a delivery worker', () => {
       attempt === 1 ? retryOf('destination', 400) : delivered,
     );
     const worker = await startWorker(real.log, destination);
-    await until(
-      () => unsettled(real.log),
-      (count) => count === 0,
-    );
+    await settled(real.log);
     await worker.stop();
 
     expect(destination.seen.map(({ attempt }) => attempt)).toEqual([1, 2]);
@@ -121,10 +113,7 @@ describe('a delivery worker', () => {
         unsettledWhenStored = await unsettled(real.log);
       },
     });
-    await until(
-      () => unsettled(real.log),
-      (count) => count === 0,
-    );
+    await settled(real.log);
     await worker.stop();
 
     expect(unsettledWhenStored).toBe(1);
@@ -156,10 +145,7 @@ describe('a delivery worker', () => {
       sequence === 7 ? { kind: 'dead', reason: 'never', status: '400' } : delivered,
     );
     const worker = await startWorker(real.log, destination);
-    await until(
-      () => unsettled(real.log),
-      (count) => count === 0,
-    );
+    await settled(real.log);
     await worker.stop();
     expect(destination.seen).toHaveLength(20);
     expect(await readDead(real.log)).toMatchObject([{ id: 'crm:7', reason: 'never' }]);
@@ -180,10 +166,7 @@ describe('a delivery worker', () => {
     await sleep(200);
     expect(await unsettled(real.log)).toBe(1);
     await real.log.manager.streams.update('DEAD', config);
-    await until(
-      () => unsettled(real.log),
-      (count) => count === 0,
-    );
+    await settled(real.log);
     await worker.stop();
     expect(await readDead(real.log)).toMatchObject([{ id: 'crm:1' }]);
   }, 20_000);
@@ -205,10 +188,7 @@ describe('a delivery worker', () => {
       },
     };
     const worker = await startWorker(real.log, destination);
-    await until(
-      () => unsettled(real.log),
-      (count) => count === 0,
-    );
+    await settled(real.log);
     await worker.stop();
     expect(new Set(good.seen.map(({ sequence }) => sequence)).size).toBe(10);
     expect(await readDead(real.log)).toEqual([]);
@@ -228,10 +208,7 @@ describe('a delivery worker', () => {
       },
     };
     const worker = await startWorker(real.log, destination);
-    await until(
-      () => unsettled(real.log),
-      (count) => count === 0,
-    );
+    await settled(real.log);
     await worker.stop();
     expect(good.seen.map(({ sequence }) => sequence).sort()).toEqual([1, 2, 4, 5]);
     const letters = await readDead(real.log);
@@ -263,10 +240,7 @@ describe('a delivery worker', () => {
       },
       (length) => length === 1,
     );
-    await until(
-      () => unsettled(real.log),
-      (left) => left === 0,
-    );
+    await settled(real.log);
     await worker.stop();
     const [letter] = await readDead(real.log);
     expect(letter).toMatchObject({ id: 'crm:4' });
@@ -283,10 +257,7 @@ describe('a delivery worker', () => {
     const worker = await startWorker(real.log, destination, {
       config: destinationConfig({ ackWaitMs: 200 }),
     });
-    await until(
-      () => unsettled(real.log),
-      (count) => count === 0,
-    );
+    await settled(real.log);
     await worker.stop();
     expect(destination.seen.map(({ attempt }) => attempt)).toEqual([1, 1, 1]);
     const { delivered: handedOut } = await real.log.manager.consumers.info('EVENTS', 'crm');
@@ -305,10 +276,7 @@ describe('a delivery worker', () => {
     const worker = await startWorker(real.log, destination, {
       config: destinationConfig({ ackWaitMs: 100 }),
     });
-    await until(
-      () => unsettled(real.log),
-      (count) => count === 0,
-    );
+    await settled(real.log);
     await worker.stop();
     expect(aborted).toBe(1);
     expect(destination.seen.map(({ attempt }) => attempt)).toEqual([1, 2]);
