@@ -170,6 +170,13 @@ function checkActive(
       `Write ${entry.name}/${entry.active}.json, or lower it.`,
     );
   }
+  for (const version of [...new Set(entry.superseded.values()), ...entry.deprecated]) {
+    if (version <= versions.length || versions.length === 0) continue;
+    report(
+      `events.${entry.name} names version ${version}, beyond its last, ${versions.length}.json`,
+      `Write ${entry.name}/${version}.json, or leave it out.`,
+    );
+  }
 }
 
 /** Without what the system hides there: Kubernetes mounts a ConfigMap through `..data`. */

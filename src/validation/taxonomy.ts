@@ -1,8 +1,10 @@
 import { LineCounter, parseDocument } from 'yaml';
 
 import { eventNameLengthMax, isEventName, isSnakeCase } from './event-name.ts';
+import { compatibilityModes, type CompatibilityMode } from './compatibility.ts';
 import { nearestName } from './nearest-name.ts';
 import type { ReportFault } from './registry-fault.ts';
+import { readDeprecated, readSupersedes, type Superseded } from './taxonomy-versions.ts';
 
 /** What a broken `properties` means: rejected, stored with a warning, or not looked at. */
 export const validationModes = ['enforce', 'warn', 'off'] as const;
@@ -20,6 +22,12 @@ export interface TaxonomyEntry {
   /** The version that judges events which name none. */
   readonly active: number;
   readonly mode: ValidationMode;
+  /** What a new version may change. */
+  readonly compatibility: CompatibilityMode;
+  /** Versions that another judges in their place, each with that other. */
+  readonly superseded: Superseded;
+  /** Versions that are still judged by, and whose producers are told to move on. */
+  readonly deprecated: readonly number[];
 }
 
 /** What `taxonomy.yaml` says. */
@@ -34,14 +42,21 @@ export const eventsMax = 2000;
 const verbsMax = 200;
 
 const topKeys = ['verbs', 'unplanned', 'events'];
-const entryKeys = ['owner', 'description', 'active', 'mode'];
+const entryKeys = [
+  'owner', 'description', 'active', 'mode', 'compatibility', 'supersedes', 'deprecated',
+];
 
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 
 /** Reads `taxonomy.yaml`; every fault is reported, and what is sound of the rest returned. */
 export function readTaxonomy(text: string, report: ReportFault): Taxonomy {
   const root = parseYaml(text, report);
   if (root === undefined) return { verbs: [], unplanned: 'reject', entries: [] };
+  return readTaxonomyFields(root, report);
+}
+
+/** The same from what the YAML said. */
+export function readTaxonomyFields(root: Fields, report: ReportFault): Taxonomy {
   refuseUnknownKeys(root, topKeys, '', report);
   const verbs = readVerbs(root['verbs'], report);
   return {
@@ -51,7 +66,8 @@ export function readTaxonomy(text: string, report: ReportFault): Taxonomy {
   };
 }
 
-function parseYaml(text: string, report: ReportFault): Fields | undefined {
+/** What a YAML text says, where it is a mapping. */
+export function parseYaml(text: string, report: ReportFault): Fields | undefined {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   for (const error of document.errors) {
@@ -107,7 +123,8 @@ function readEntries(
   return names.map((name) => readEntry(name, value[name], verbs, report));
 }
 
-function readEntry(
+/** One entry. Without `verbs` its name is not held against them. */
+export function readEntry(
   name: string,
   value: unknown,
   verbs: readonly string[],
@@ -122,17 +139,37 @@ function readEntry(
   }
   if (!isFields(value)) {
     report(`${place} is not a mapping`, 'Write { owner: ..., description: ..., active: 1 }.');
-    return { name, owner: '', description: '', active: 0, mode: 'enforce' };
+    return { name, ...emptyEntry };
   }
   refuseUnknownKeys(value, entryKeys, `${place}.`, report);
+  const active = readActive(value['active'], `${place}.active`, report);
+  const superseded = readSupersedes(value['supersedes'], active, `${place}.supersedes`, report);
   return {
     name,
     owner: readText(value['owner'], `${place}.owner`, 'the team to ask about it', report),
     description: readText(value['description'], `${place}.description`, 'when it is sent', report),
-    active: readActive(value['active'], `${place}.active`, report),
+    active,
     mode: readChoice(value['mode'], validationModes, `${place}.mode`, report),
+    compatibility: readChoice(
+      value['compatibility'],
+      compatibilityModes,
+      `${place}.compatibility`,
+      report,
+    ),
+    superseded,
+    deprecated: readDeprecated(value['deprecated'], active, `${place}.deprecated`, report),
   };
 }
+
+const emptyEntry = {
+  owner: '',
+  description: '',
+  active: 0,
+  mode: 'enforce',
+  compatibility: 'compatible',
+  superseded: new Map<number, number>(),
+  deprecated: [],
+} as const satisfies Omit<TaxonomyEntry, 'name'>;
 
 function readText(value: unknown, place: string, meaning: string, report: ReportFault): string {
   if (typeof value === 'string' && value.trim() !== '') return value.trim();
@@ -176,7 +213,7 @@ function refuseUnknownKeys(
   }
 }
 
-function isFields(value: unknown): value is Fields {
+export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

@@ -98,15 +98,23 @@ export function createValidation(registry: SchemaRegistry): Validation {
 }
 
 function planOf(event: PlannedEvent): Plan {
+  const schemas = new Map(event.versions.map((schema) => [schema.version, schema]));
   const rules = new Map(
-    event.versions.map((schema): [number, Rule] => {
-      const valid = { error: undefined, warnings: noWarnings, schemaVersion: schema.version };
-      return [schema.version, { schema, valid: Object.freeze(valid) }];
+    event.versions.map(({ version }): [number, Rule] => {
+      const judging = event.superseded.get(version) ?? version;
+      const warnings = event.deprecated.includes(version) ? [moveOn(event, version)] : noWarnings;
+      const valid = Object.freeze({ error: undefined, warnings, schemaVersion: judging });
+      return [version, { schema: schemas.get(judging)!, valid }];
     }),
   );
   const active = rules.get(event.active);
   if (active === undefined) throw new Error(`${event.name} has no version ${event.active}`);
   return { name: event.name, mode: event.mode, active, rules };
+}
+
+function moveOn({ name, active }: PlannedEvent, version: number): EventWarning {
+  const message = `version ${version} of ${name} is deprecated: send version ${active}`;
+  return Object.freeze({ code: 'deprecated_schema_version', message, violations: [] });
 }
 
 function judgeProperties(plan: Plan, event: IncomingEvent): Judgement {
@@ -121,7 +129,7 @@ function judgeProperties(plan: Plan, event: IncomingEvent): Judgement {
   const problem = `properties break version ${schemaVersion} of ${plan.name}: see violations`;
   const broken = eventError('schema_violation', problem, violations);
   return plan.mode === 'warn'
-    ? { error: undefined, warnings: [broken], schemaVersion }
+    ? { error: undefined, warnings: [broken, ...rule.valid.warnings], schemaVersion }
     : rejected(broken, schemaVersion);
 }
 

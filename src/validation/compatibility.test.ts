@@ -1,0 +1,92 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+
+import { compileSchema } from './compile-schema.ts';
+import { compatibilityCases } from './compatibility-cases.fixture.ts';
+import { changesMax } from './compare-schemas.ts';
+import { compatibilityFindings, isAllowed } from './compatibility.ts';
+import { canonicalJson, schemaHash } from './schema-identity.ts';
+import type { JsonObject, JsonValue } from '../event/json.ts';
+
+function findings(before: JsonObject, after: JsonObject) {
+  return compatibilityFindings({ version: 1, schema: before }, { version: 2, schema: after });
+}
+
+test.each(compatibilityCases)('$change', ({ before, after, breaks, says }) => {
+  const found = findings(before, after);
+  expect(found.map(({ message }) => message)).toEqual(says);
+  expect([...new Set(found.flatMap((finding) => finding.breaks))].sort()).toEqual(
+    [...breaks].sort(),
+  );
+});
+
+test('who is said to go on can go on: every event of the old schema is one of the new', () => {
+  const rules: JsonObject[] = [
+    {}, { type: 'string' }, { type: 'string', maxLength: 1 }, { enum: ['a', 1] }, { const: 'a' },
+    { type: ['string', 'null'] }, { type: 'number', minimum: 1 }, { type: 'integer' },
+    { type: 'number', exclusiveMinimum: 1 }, { type: 'number', multipleOf: 0.5 },
+    { type: 'array', items: { type: 'string' } }, { type: 'array', minItems: 1 },
+    { anyOf: [{ type: 'string' }, { type: 'null' }] }, { allOf: [{ type: 'string' }] },
+    { type: 'object', required: ['x'], properties: { x: { type: 'integer' } } },
+  ];
+  const values: JsonValue[] = [null, 0, 1, 1.5, 2, '', 'a', 'abc', [], ['a'], [1], {}, { x: 1 }];
+  const names = ['a', 'b'];
+  const schemas = fc.record({
+    properties: fc.dictionary(fc.constantFrom(...names), fc.constantFrom(...rules)),
+    required: fc.subarray(names),
+  });
+  const events: JsonObject[] = values.flatMap((a) => [
+    { a },
+    { b: a },
+    ...values.map((b) => ({ a, b })),
+  ]);
+  const compiled = ({ properties, required }: { properties: JsonObject; required: string[] }) => {
+    const listed = required.filter((name) => Object.hasOwn(properties, name));
+    const schema = { type: 'object', additionalProperties: false, properties, required: listed };
+    return { schema, takes: compileSchema(schema).findingsIn };
+  };
+  fc.assert(
+    fc.property(schemas, schemas, (left, right) => {
+      const before = compiled({ ...left, properties: { ...left.properties } });
+      const after = compiled({ ...right, properties: { ...right.properties } });
+      const found = findings(before.schema, after.schema);
+      if (found.some(({ breaks }) => breaks.includes('producers'))) return;
+      const valid = [{}, ...events].filter((event) => before.takes(event) === undefined);
+      expect(valid.filter((event) => after.takes(event) !== undefined)).toEqual([]);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+describe('the modes', () => {
+  const finding = (breaks: ('producers' | 'consumers')[]) => ({ place: '', breaks, message: '' });
+  test.each([
+    ['compatible', [], true],
+    ['compatible', ['producers'], false],
+    ['compatible', ['consumers'], false],
+    ['forward', ['producers'], true],
+    ['forward', ['consumers'], false],
+    ['forward', ['producers', 'consumers'], false],
+    ['none', ['producers', 'consumers'], true],
+  ] as const)('%s and what breaks %j: %s', (mode, breaks, allowed) => {
+    expect(isAllowed(mode, finding([...breaks]))).toBe(allowed);
+  });
+});
+
+test('more changes than anyone reads are not all listed', () => {
+  const names = Array.from({ length: changesMax + 1 }, (_, index) => `p${index}`);
+  const of = (type: string): JsonObject => ({
+    type: 'object',
+    properties: Object.fromEntries(names.map((name) => [name, { type }])),
+  });
+  expect(findings(of('integer'), of('number'))).toHaveLength(changesMax);
+});
+
+test('two texts of the same schema are one version', () => {
+  const one = { type: 'object', required: ['a', 'b'] };
+  expect(schemaHash(one)).toBe(schemaHash({ required: ['a', 'b'], type: 'object' }));
+  expect(schemaHash(one)).not.toBe(schemaHash({ required: ['b', 'a'], type: 'object' }));
+  expect(canonicalJson({ b: [1, { d: null, c: 'x' }], a: true })).toBe(
+    '{"a":true,"b":[1,{"c":"x","d":null}]}',
+  );
+});

@@ -1,0 +1,58 @@
+import { compareSchemas } from './compare-schemas.ts';
+import type { SchemaChange } from './schema-change.ts';
+import type { JsonObject } from '../event/json.ts';
+
+/**
+ * What a new version of an event may change.
+ *
+ * `compatible`: nobody notices; `forward`: consumers do not, producers may have to send more or
+ * otherwise; `none`: anything.
+ */
+export const compatibilityModes = ['compatible', 'forward', 'none'] as const;
+export type CompatibilityMode = (typeof compatibilityModes)[number];
+
+/** Who has to do something about a change. */
+export const concerned = ['producers', 'consumers'] as const;
+export type Concerned = (typeof concerned)[number];
+
+/** One change between two versions and whom it breaks, in words. */
+export interface CompatibilityFinding {
+  /** `items[].sku`; empty for the whole. */
+  readonly place: string;
+  readonly breaks: readonly Concerned[];
+  /** `version 3 makes 'currency' required: producers on version 2 would be rejected` */
+  readonly message: string;
+}
+
+/** One version to compare. */
+export interface ComparedVersion {
+  readonly version: number;
+  readonly schema: JsonObject;
+}
+
+/** Every change from one version to another. */
+export function compatibilityFindings(
+  before: ComparedVersion,
+  after: ComparedVersion,
+): CompatibilityFinding[] {
+  return compareSchemas(before.schema, after.schema).map((change) => ({
+    place: change.place,
+    breaks: concerned.filter((who) => change[who] !== ''),
+    message: sentence(change, before.version, after.version),
+  }));
+}
+
+function sentence(change: SchemaChange, before: number, after: number): string {
+  const effects = concerned
+    .filter((who) => change[who] !== '')
+    .map((who) => `${who} on version ${before} ${change[who]}`);
+  const said = `version ${after} ${change.change}`;
+  return effects.length === 0 ? `${said}: nobody breaks` : `${said}: ${effects.join(', ')}`;
+}
+
+/** Whether an event of this mode may be changed so. */
+export function isAllowed(mode: CompatibilityMode, finding: CompatibilityFinding): boolean {
+  if (mode === 'none') return true;
+  const forbidden = mode === 'compatible' ? concerned : ['consumers'];
+  return !finding.breaks.some((who) => forbidden.includes(who));
+}

@@ -1,0 +1,56 @@
+import { unescapePointer } from './schema-walk.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../event/json.ts';
+
+/** What says nothing about which events are valid. */
+const annotations = new Set([
+  '$schema', '$id', '$comment', '$defs', 'definitions', '$anchor', 'title', 'description', 'default',
+  'deprecated', 'examples', 'readOnly', 'writeOnly', 'contentEncoding', 'contentMediaType',
+  'contentSchema',
+]);
+
+/** Keywords whose value maps names to schemas, is a list of schemas, or is one. */
+const maps = new Set(['properties', 'patternProperties', 'dependentSchemas']);
+const lists = new Set(['allOf', 'anyOf', 'oneOf', 'prefixItems']);
+const single = new Set([
+  'items', 'additionalProperties', 'propertyNames', 'contains', 'not', 'if', 'then', 'else',
+  'unevaluatedItems', 'unevaluatedProperties',
+]);
+
+/**
+ * The schema with each $ref replaced by what it means and without annotations, so that two of them
+ * can be compared part by part. For schemas that were found safe: their references do not come back
+ * to themselves, and what they multiply into is bounded.
+ */
+export function expandSchema(root: JsonObject): JsonObject {
+  const expand = (value: JsonValue): JsonValue => {
+    if (!isJsonObject(value)) return value;
+    const own: JsonObject = {};
+    for (const [keyword, inner] of Object.entries(value)) {
+      if (keyword === '$ref' || annotations.has(keyword)) continue;
+      own[keyword] = expandKeyword(keyword, inner);
+    }
+    const reference = value['$ref'];
+    if (typeof reference !== 'string') return own;
+    const target = expand(targetOf(root, reference) ?? {});
+    // Beside other keywords a reference is one more thing to meet.
+    return Object.keys(own).length === 0 ? target : { allOf: [target, own] };
+  };
+  const expandKeyword = (keyword: string, value: JsonValue): JsonValue => {
+    if (single.has(keyword)) return expand(value);
+    if (lists.has(keyword) && Array.isArray(value)) return value.map(expand);
+    if (maps.has(keyword) && isJsonObject(value)) {
+      return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, expand(inner)]));
+    }
+    return value;
+  };
+  return expand(root) as JsonObject;
+}
+
+function targetOf(root: JsonObject, reference: string): JsonValue | undefined {
+  let value: JsonValue | undefined = root;
+  for (const step of decodeURIComponent(reference.slice(1)).split('/').slice(1)) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = (value as JsonObject)[unescapePointer(step)];
+  }
+  return value;
+}

@@ -1,0 +1,101 @@
+import {
+  compatibilityFindings,
+  isAllowed,
+  type CompatibilityFinding,
+} from './compatibility.ts';
+import { canonicalJson } from './schema-identity.ts';
+import type { PlannedEvent, SchemaRegistry } from './schema-registry.ts';
+
+/** What became of one event between two registries. */
+export interface EventChange {
+  readonly event: string;
+  /** The version it is about; 0: the event as a whole. */
+  readonly version: number;
+  readonly kind: 'added' | 'removed' | 'rewritten' | 'version';
+  /** Whether the event's `compatibility` allows it; what was released never changes at all. */
+  readonly allowed: boolean;
+  readonly message: string;
+  readonly findings: readonly CompatibilityFinding[];
+}
+
+/** What a registry changes against the one that is in force, and whether it may. */
+export function registryChanges(before: SchemaRegistry, after: SchemaRegistry): EventChange[] {
+  const now = new Map(after.events.map((event) => [event.name, event]));
+  const old = new Map(before.events.map((event) => [event.name, event]));
+  const removed = before.events.filter(({ name }) => !now.has(name)).map(removedChange);
+  const changed = after.events.flatMap((event) => {
+    const known = old.get(event.name);
+    return known === undefined ? [addedChange(event)] : eventChanges(known, event);
+  });
+  return [...removed, ...changed];
+}
+
+function addedChange({ name, versions }: PlannedEvent): EventChange {
+  const message = 'is new: nobody sends it yet';
+  return { event: name, version: versions.length, kind: 'added', allowed: true, message, findings: [] };
+}
+
+function removedChange({ name, compatibility }: PlannedEvent): EventChange {
+  return {
+    event: name,
+    version: 0,
+    kind: 'removed',
+    allowed: compatibility === 'none',
+    message: 'is removed: who sends it is told that the taxonomy does not have it',
+    findings: [],
+  };
+}
+
+function eventChanges(before: PlannedEvent, after: PlannedEvent): EventChange[] {
+  const changes: EventChange[] = [];
+  for (const released of before.versions) {
+    const same = after.versions.find(({ version }) => version === released.version);
+    const rewritten = sameness(released.schema, same?.schema);
+    if (rewritten === undefined) continue;
+    changes.push({
+      event: after.name,
+      version: released.version,
+      kind: 'rewritten',
+      allowed: false,
+      message: `version ${released.version} was released and ${rewritten}`,
+      findings: [],
+    });
+  }
+  const last = before.versions.at(-1)?.version ?? 0;
+  for (const added of after.versions.filter(({ version }) => version > last)) {
+    changes.push(versionChange(after, added.version));
+  }
+  return changes;
+}
+
+function sameness(
+  before: PlannedEvent['versions'][number]['schema'],
+  after: PlannedEvent['versions'][number]['schema'] | undefined,
+): string | undefined {
+  if (after === undefined) return 'is gone: restore it';
+  if (canonicalJson(before) === canonicalJson(after)) return undefined;
+  return 'says something else now: restore it, and write the next number';
+}
+
+/**
+ * One version against the one before it that still judges: a version that is superseded is broken,
+ * and what mends it must not be held against it.
+ */
+export function versionChange(event: PlannedEvent, version: number): EventChange {
+  const added = event.versions.find((each) => each.version === version)!;
+  const baseline = event.versions.findLast(
+    (each) => each.version < version && !event.superseded.has(each.version),
+  );
+  const findings = baseline === undefined ? [] : compatibilityFindings(baseline, added);
+  const allowed = findings.every((finding) => isAllowed(event.compatibility, finding));
+  const against = baseline === undefined ? '' : ` after version ${baseline.version}`;
+  const verdict = allowed ? 'is allowed' : 'is not allowed';
+  return {
+    event: event.name,
+    version,
+    kind: 'version',
+    allowed,
+    message: `version ${version}${against} ${verdict} (compatibility: ${event.compatibility})`,
+    findings,
+  };
+}
