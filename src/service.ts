@@ -3,13 +3,16 @@ import path from 'node:path';
 import type { Address, Config } from './config/config.ts';
 import { describeConfig } from './config/describe-config.ts';
 import { DeadLetterService } from '../gen/headgate/v1/dead_letter_service_pb.ts';
+import { DestinationService } from '../gen/headgate/v1/destination_service_pb.ts';
 import { createDeadLetterService } from './dead-letters/dead-letter-service.ts';
-import { createDeadLetterQueue } from './dead-letters/queue.ts';
+import { createDeadLetterQueue, type DeadLetterQueue } from './dead-letters/queue.ts';
+import { createDestinationService } from './delivery/destination-service.ts';
 import { destinationTypes } from './destinations/registry.ts';
 import { StartError } from './errors.ts';
 import { openAdmin } from './gate/admin.ts';
 import { defaultSource } from './gate/authenticate.ts';
 import { openGate } from './gate/gate.ts';
+import type { Listener } from './gate/listen.ts';
 import { startGateProcesses, type GateProcesses } from './gate-processes.ts';
 import { parseServerUrl } from './jetstream/connection.ts';
 import { startEmbeddedServer, type EmbeddedServer, type ServerAddress } from './jetstream/embedded-server.ts';
@@ -24,7 +27,7 @@ import { createDeltaSink } from './observability/metric-deltas.ts';
 import { countedFamiliesOf, createGauge } from './observability/metric-families.ts';
 import { createMetrics, type LabelValues, type Metrics } from './observability/metrics.ts';
 import { createSignals, type Signals } from './observability/signals.ts';
-import { startDelivery } from './start-delivery.ts';
+import { startDelivery, type Delivery } from './start-delivery.ts';
 import { loadRegistry, type SchemaRegistry } from './validation/schema-registry.ts';
 import { createValidation, type Validation } from './validation/validation.ts';
 
@@ -109,25 +112,21 @@ async function startService(
 
   // Delivery and dead letters: what cannot be delivered goes from the one to the other.
   const deadLetters = createDeadLetterQueue(log);
-  if (config.roles.has('deliver')) {
-    await startDelivery({ config, log, signals, lifecycle, deadLetters });
-  }
+  const delivery = config.roles.has('deliver')
+    ? await startDelivery({ config, log, signals, lifecycle, deadLetters })
+    : undefined;
 
   // The operators' port, then the doors.
   let gate: GateProcesses | undefined;
   exposeGateProcesses(metrics, () => gate?.running() ?? 0);
-  const admin = await openAdmin({
+  const admin = await openOperatorsPort({
     config,
-    probe: async () => {
-      await log.probe();
-      if (config.roles.has('gate') && !gate?.running()) throw new Error('no door is open just now');
-    },
-    renderMetrics: async () => ({
-      text: await metrics.registry.metrics(),
-      contentType: metrics.registry.contentType,
-    }),
-    routes: (router) =>
-      router.service(DeadLetterService, createDeadLetterService(deadLetters, signals)),
+    log,
+    metrics,
+    signals,
+    deadLetters,
+    delivery,
+    gate: () => gate,
   });
   lifecycle.onRelease('admin port', () => admin.close(adminGraceMs));
   if (config.roles.has('gate')) {
@@ -143,6 +142,44 @@ async function startService(
     embedded: server.embedded,
     stop: lifecycle.release,
   };
+}
+
+interface OperatorsPortParts {
+  readonly config: Config;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly signals: Signals;
+  readonly deadLetters: DeadLetterQueue;
+  readonly delivery: Delivery | undefined;
+  readonly gate: () => GateProcesses | undefined;
+}
+
+function openOperatorsPort(parts: OperatorsPortParts): Promise<Listener> {
+  const { config, log, metrics, signals, deadLetters, delivery, gate } = parts;
+  return openAdmin({
+    config,
+    probe: async () => {
+      await log.probe();
+      if (config.roles.has('gate') && !gate()?.running()) throw new Error('no door is open just now');
+    },
+    renderMetrics: async () => ({
+      text: await metrics.registry.metrics(),
+      contentType: metrics.registry.contentType,
+    }),
+    routes: (router) =>
+      router
+        .service(DeadLetterService, createDeadLetterService(deadLetters, signals))
+        .service(
+          DestinationService,
+          createDestinationService({
+            log,
+            signals,
+            destinations: config.destinations,
+            stateOf: (name) => delivery?.stateOf(name),
+            deliveredOf: (name) => metrics.deliveries.series(name, 'delivered').value,
+          }),
+        ),
+  });
 }
 
 interface DoorParts {

@@ -7,7 +7,6 @@ test('workers stop beside each other, and each destination is closed once its wo
   const both = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const carriers = ['first', 'second'].map((name, index) => ({
     worker: {
-      start: async () => {},
       stop: async () => {
         both[index]!.resolve();
         // One after the other this would never end.

@@ -3,7 +3,7 @@ import { createAdvisoryCollector } from './dead-letters/collect-advisories.ts';
 import { createDeadLetterGauges } from './dead-letters/gauges.ts';
 import type { DeadLetterQueue } from './dead-letters/queue.ts';
 import { createDeadLetterWriter } from './dead-letters/write-dead-letter.ts';
-import { createDeliveryWorker, type DeliveryWorker } from './delivery/worker.ts';
+import { createDeliveryWorker, type DeliveryWorker, type WorkerState } from './delivery/worker.ts';
 import type { Destination, DestinationType } from './destinations/destination.ts';
 import { destinationTypes } from './destinations/registry.ts';
 import type { GiveUp } from './event/delivery-attempt.ts';
@@ -20,6 +20,12 @@ export interface DeliveryParts {
   readonly deadLetters: DeadLetterQueue;
 }
 
+/** What runs behind the log. */
+export interface Delivery {
+  /** Undefined: there is no such worker. */
+  stateOf(destination: string): WorkerState | undefined;
+}
+
 /** A destination with the worker that carries events to it. */
 export interface Carrier {
   readonly destination: Pick<Destination, 'close'>;
@@ -30,7 +36,7 @@ export interface Carrier {
  * Starts everything behind the log: what turns advisories into dead letters, a worker for each
  * destination, the gauges, and the janitor.
  */
-export async function startDelivery(parts: DeliveryParts): Promise<void> {
+export async function startDelivery(parts: DeliveryParts): Promise<Delivery> {
   const { config, log, signals, lifecycle } = parts;
   const destinations = config.destinations.map((destination) => destination.name);
   const giveUp = createDeadLetterWriter({ log, signals });
@@ -56,9 +62,12 @@ export async function startDelivery(parts: DeliveryParts): Promise<void> {
     retentionMs: config.log.retentionMs,
     destinations,
     onTrouble: (error) => signals.trouble('janitor', error),
+    onForgotten: signals.destinationForgotten,
   });
   janitor.start();
   lifecycle.onRelease('janitor', janitor.stop);
+  const workers = new Map(carriers.map(({ worker }, index) => [destinations[index], worker]));
+  return { stateOf: (destination) => workers.get(destination)?.state() };
 }
 
 async function createCarrier(
@@ -81,7 +90,9 @@ async function createCarrier(
 }
 
 /** All at once: one after the other, each slow destination would take a grace of its own. */
-export async function stopAll(carriers: readonly Carrier[]): Promise<void> {
+export async function stopAll(
+  carriers: readonly { worker: Pick<DeliveryWorker, 'stop'>; destination: Carrier['destination'] }[],
+): Promise<void> {
   const ended = await Promise.allSettled(
     carriers.map(async ({ destination, worker }) => {
       try {

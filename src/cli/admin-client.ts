@@ -1,3 +1,4 @@
+import type { DescService } from '@bufbuild/protobuf';
 import {
   Code,
   ConnectError,
@@ -7,14 +8,11 @@ import {
 } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 
-import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
 import { StartError } from '../errors.ts';
 
 /** Calls the admin port, and says in one sentence why it could not. */
-export interface AdminClient {
-  call<Answer>(
-    work: (service: Client<typeof DeadLetterService>) => Promise<Answer>,
-  ): Promise<Answer>;
+export interface AdminClient<Service extends DescService> {
+  call<Answer>(work: (service: Client<Service>) => Promise<Answer>): Promise<Answer>;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -22,7 +20,11 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const timeoutMs = 30_000;
 
 /** `named` is what --admin says. */
-export function connectAdmin(named: string | undefined, env: Environment): AdminClient {
+export function connectAdmin<Service extends DescService>(
+  described: Service,
+  named: string | undefined,
+  env: Environment,
+): AdminClient<Service> {
   const url = adminUrl(named ?? env['HEADGATE_ADMIN_LISTEN'] ?? '127.0.0.1:8081');
   const token = env['HEADGATE_ADMIN_TOKEN'];
   const withToken: Interceptor = (next) => (request) => {
@@ -35,7 +37,7 @@ export function connectAdmin(named: string | undefined, env: Environment): Admin
     interceptors: [withToken],
     defaultTimeoutMs: timeoutMs,
   });
-  const service = createClient(DeadLetterService, transport);
+  const service = createClient(described, transport);
   return {
     call: async (work) => {
       try {

@@ -4,8 +4,11 @@ import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 
 import { DeadLetterSchema, type DeadLetter } from '../../gen/headgate/v1/dead_letter_pb.ts';
-import { connectAdmin, type AdminClient } from './admin-client.ts';
+import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
+import { connectAdmin, type AdminClient as AnyAdminClient } from './admin-client.ts';
 import type { CommandContext } from './command-context.ts';
+
+type AdminClient = AnyAdminClient<typeof DeadLetterService>;
 
 interface Filter {
   readonly destination: string;
@@ -25,7 +28,7 @@ export function deadCommand({ env }: CommandContext): Command {
     .description('look at dead letters, replay them, or discard them')
     .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
     .addHelpText('after', '\nThe token of the admin port is taken from HEADGATE_ADMIN_TOKEN.');
-  const client = (): AdminClient => connectAdmin(dead.opts<{ admin?: string }>().admin, env);
+  const client = (): AdminClient => connectAdmin(DeadLetterService, dead.opts<{ admin?: string }>().admin, env);
   withFilter(dead.command('list'))
     .description('show what there is, oldest first')
     .option('--limit <count>', 'at most so many', readCount, 50)

@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { StartError } from '../errors.ts';
 import type { CommandContext } from './command-context.ts';
 import { deadCommand } from './dead.ts';
+import { destinationsCommand } from './destinations.ts';
 import { keysCommand } from './keys.ts';
 import { queryCommand } from './query.ts';
 import { schemasCheckCommand } from './schemas-check.ts';
@@ -33,6 +34,7 @@ export function createProgram(context: CommandContext): Command {
   );
   program.addCommand(keysCommand());
   program.addCommand(deadCommand(context));
+  program.addCommand(destinationsCommand(context));
   exitByThrowing(program);
   return program;
 }

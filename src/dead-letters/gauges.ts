@@ -1,5 +1,5 @@
+import { readBacklog } from '../jetstream/backlog.ts';
 import type { Log } from '../jetstream/log.ts';
-import { pendingOf } from '../jetstream/read.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { DeadLetterQueue } from './queue.ts';
 
@@ -23,14 +23,13 @@ export function createDeadLetterGauges(options: {
   let updating: Promise<void> | undefined;
 
   const updateOne = async (destination: string): Promise<void> => {
-    const [dead, events, replays] = await Promise.all([
+    const [dead, backlog] = await Promise.all([
       queue.count(destination),
-      pendingOf(log, 'EVENTS', destination),
-      pendingOf(log, 'REPLAY', destination),
+      readBacklog(log, destination),
     ]);
     signals.deadLetters(destination, dead.count, dead.oldestMs / 1_000);
     // Without an answer the last figure stays: a 0 would say that nothing waits.
-    if (events !== undefined) signals.destinationPending(destination, events + (replays ?? 0));
+    if (backlog !== undefined) signals.destinationPending(destination, backlog.waiting);
   };
   const update = (): Promise<void> =>
     (updating ??= Promise.allSettled(options.destinations.map(updateOne)).then(() => {

@@ -17,6 +17,16 @@ import { createPump } from './pump.ts';
 import { createRunningBatches } from './running-batches.ts';
 import { createSettler, type Settler } from './settle.ts';
 
+/** How it stands with a worker. Times are Unix times in ms. */
+export interface WorkerState {
+  readonly kind: 'running' | 'parked' | 'stopped';
+  readonly sinceMs: number;
+  /** Why it is parked; else empty. */
+  readonly reason: string;
+  /** When a parked one tries again; undefined while it is trying. */
+  readonly nextProbeMs: number | undefined;
+}
+
 /** Carries events to one destination. */
 export interface DeliveryWorker {
   /** Makes its consumers and begins to pull. Rejects when the log cannot be reached. */
@@ -26,6 +36,7 @@ export interface DeliveryWorker {
    * The destination stays open: its owner closes it.
    */
   stop(): Promise<void>;
+  state(): WorkerState;
 }
 
 export interface DeliveryWorkerOptions {
@@ -60,7 +71,7 @@ const failuresMin = 8;
  */
 export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
   const { destinationConfig: config, log, signals } = options;
-  const { settler, queue, parking, delayed, calls } = createParts(options, () => schedule());
+  const { settler, queue, parking, delayed, calls, told } = createParts(options, () => schedule());
   const tickMs = config.ackWaitMs / ticksPerAckWait;
   const ticksMax = deliverMsMax(config.ackWaitMs) / tickMs;
   let tick = 0;
@@ -105,11 +116,13 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   const start = async (): Promise<void> => {
     timer = setInterval(onTick, tickMs);
     pulls = await openPulls(options, onMessage);
+    told.change('running', '');
   };
 
   let started: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     stopping = true;
+    told.change('stopped', '');
     pump();
     await started?.catch(() => {});
     await pulls?.stop();
@@ -130,6 +143,31 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   return {
     start: () => (started ??= start()),
     stop: () => (stopped ??= stop()),
+    state: () => told.state(parking.dueMs),
+  };
+}
+
+/** What the worker tells of itself; changed by whoever knows. */
+function createTold() {
+  let kind: WorkerState['kind'] = 'stopped';
+  let sinceMs = Date.now();
+  let reason = '';
+  return {
+    change: (to: WorkerState['kind'], why: string): void => {
+      kind = to;
+      reason = why;
+      sinceMs = Date.now();
+    },
+    /** `dueMs` is of the monotonic clock. */
+    state: (dueMs: number | undefined): WorkerState => ({
+      kind,
+      sinceMs,
+      reason,
+      nextProbeMs:
+        kind === 'parked' && dueMs !== undefined
+          ? Math.round(performance.timeOrigin + dueMs)
+          : undefined,
+    }),
   };
 }
 
@@ -158,6 +196,7 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
   const { destinationConfig: config, destination, log, signals } = options;
   const { name, retry } = config;
   const random = options.random ?? Math.random;
+  const told = createTold();
   const record = createAttemptRecord(name, log, signals);
   const settler = createSettler({ ...options, config, record, random });
   const queue = createEventQueue();
@@ -170,9 +209,12 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
     // No more than are under way at once when an outage begins.
     failuresMax: Math.max(failuresMin, destination.concurrency),
     random,
-    onChange: (parked, reason) => signals.destinationParked(name, parked, reason),
+    onChange: (parked, reason) => {
+      told.change(parked ? 'parked' : 'running', reason);
+      signals.destinationParked(name, parked, reason);
+    },
   });
   const own = { settler, record, parking, queue, delayed };
   const calls = createCalls({ name, retry, destination, signals, random, ...own });
-  return { settler, queue, parking, delayed, calls };
+  return { settler, queue, parking, delayed, calls, told };
 }

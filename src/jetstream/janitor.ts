@@ -1,7 +1,8 @@
 import { isJsonObject } from '../event/json.ts';
+import { settledUpTo } from './backlog.ts';
 import type { Log } from './log.ts';
 import { readMatching, readNext } from './read.ts';
-import { collectorSettings } from './topology.ts';
+import { collectorSettings, subjects } from './topology.ts';
 
 /** Deletes what is old and what everybody is done with. */
 export interface Janitor {
@@ -18,12 +19,23 @@ export interface JanitorOptions {
   /** Every destination of the configuration: while one has no consumer yet, nothing is deleted. */
   readonly destinations: readonly string[];
   readonly onTrouble: (error: unknown) => void;
+  /**
+   * Told once of each destination that no configuration names any more, and for which the log keeps
+   * events.
+   */
+  readonly onForgotten?: (destination: string, waiting: number) => void;
   readonly intervalMs?: number;
   readonly now?: () => number;
 }
 
 type CleanedStream = 'EVENTS' | 'REPLAY';
 const cleanedStreams: readonly CleanedStream[] = ['EVENTS', 'REPLAY'];
+
+/**
+ * How long a discarded dead letter is kept, at least as long as events are: 30 days are enough to ask
+ * who discarded it and why.
+ */
+const discardedKeptMs = 30 * 86_400_000;
 
 /**
  * A stream of events has no maximum age, because age would delete what a destination still waits
@@ -36,11 +48,16 @@ const cleanedStreams: readonly CleanedStream[] = ['EVENTS', 'REPLAY'];
 export function createJanitor(options: JanitorOptions): Janitor {
   let running: Promise<number> | undefined;
   let timer: NodeJS.Timeout | undefined;
+  const told = new Set<string>();
+  const onForgotten = (destination: string, waiting: number): void => {
+    if (!told.has(destination)) options.onForgotten?.(destination, waiting);
+    told.add(destination);
+  };
 
   const round = async (): Promise<number> => {
     let deleted = 0;
-    for (const stream of cleanedStreams) deleted += await clean(stream, options);
-    return deleted;
+    for (const stream of cleanedStreams) deleted += await clean(stream, { ...options, onForgotten });
+    return deleted + (await cleanDiscarded(options));
   };
   const run = (): Promise<number> =>
     (running ??= round().finally(() => {
@@ -82,6 +99,21 @@ async function clean(stream: CleanedStream, options: JanitorOptions): Promise<nu
   return purged;
 }
 
+/** Deletes discarded dead letters that are old: nobody waits for those, and DEAD has a limit. */
+async function cleanDiscarded({ log, retentionMs, now }: JanitorOptions): Promise<number> {
+  const beforeMs = (now?.() ?? Date.now()) - Math.max(discardedKeptMs, retentionMs);
+  const subject = subjects.discarded('*', '*');
+  let keepFrom = 0;
+  for await (const { sequence, storedAtMs } of readMatching(log, 'DEAD', subject)) {
+    if (storedAtMs >= beforeMs) break;
+    keepFrom = sequence + 1;
+  }
+  if (keepFrom === 0) return 0;
+  const { purged } = await log.manager.streams.purge('DEAD', { filter: subject, seq: keepFrom });
+  await log.syncStream('DEAD');
+  return purged;
+}
+
 /** The first message that some consumer may still have to settle. */
 async function firstUnsettled(
   stream: CleanedStream,
@@ -95,13 +127,13 @@ async function firstUnsettled(
     const { num_pending: waiting, num_ack_pending: handedOut } = consumer;
     // Done with all there was when `lastSequence` was read.
     if (waiting + handedOut === 0) continue;
-    // With nothing handed out, all that was delivered is settled. The ack floor may lag behind it:
-    // 2.14.0 does not move it past an event that was given up until the next one is acked.
-    const settled = handedOut > 0 ? consumer.ack_floor.stream_seq : consumer.delivered.stream_seq;
+    if (!options.destinations.includes(consumer.name)) {
+      options.onForgotten?.(consumer.name, waiting + handedOut);
+    }
     // On REPLAY a consumer sees its destination's messages alone; those of others are not its to
     // keep.
     const subject = consumer.config.filter_subject ?? '>';
-    const next = await readNext(options.log, stream, settled + 1, subject);
+    const next = await readNext(options.log, stream, settledUpTo(consumer) + 1, subject);
     if (next !== undefined) first = Math.min(first, next.sequence);
   }
   return missing.size > 0 ? 0 : first;

@@ -116,22 +116,6 @@ export async function deleteMessage(
   await log.manager.streams.deleteMessage(stream, sequence, false);
 }
 
-/**
- * How much of a stream a consumer has not settled yet; undefined when there is no such consumer.
- */
-export async function pendingOf(
-  log: Log,
-  stream: StreamName,
-  consumer: string,
-): Promise<number | undefined> {
-  try {
-    const info = await log.manager.consumers.info(stream, consumer);
-    return info.num_pending + info.num_ack_pending;
-  } catch {
-    return undefined;
-  }
-}
-
 function stored(message: StoredMsg): StoredMessage {
   return {
     subject: message.subject,

@@ -28,6 +28,10 @@ export type StreamName =
   | 'REPLAY'
   | 'PROBE';
 
+/** Where each destination has a durable consumer of its name: its place in the log. */
+export const placeStreams = ['EVENTS', 'REPLAY'] as const;
+export type PlaceStream = (typeof placeStreams)[number];
+
 /** The subjects of DESIGN.md, each written in one place. */
 export const subjects = {
   event: (source: string, eventName: string) => `headgate.events.${source}.${eventName}`,

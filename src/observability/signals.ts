@@ -87,6 +87,13 @@ export function createSignals(metrics: Metrics, logger: Logger) {
         parked ? 'destination parked' : 'destination back',
       );
     },
+    /** It is configured no more, and what it was not given holds back the janitor for ever. */
+    destinationForgotten: (destination: string, waiting: number): void =>
+      logger.warn(
+        { destination, waiting },
+        'no configuration names this destination, and the log keeps events for it: ' +
+          'put it back, or run headgate destinations remove',
+      ),
     deadLetters: (destination: string, count: number, oldestSeconds: number): void => {
       metrics.gauges.deadLetters.set(destination, count);
       metrics.gauges.deadLetterOldest.set(destination, oldestSeconds);

@@ -15,7 +15,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   validation: ['event', 'errors'],
   jetstream: ['event', 'errors', 'config', 'observability'],
   gate: ['gen', 'event', 'errors', 'config', 'observability'],
-  delivery: ['event', 'errors', 'config', 'jetstream', 'destinations', 'observability'],
+  delivery: ['gen', 'event', 'errors', 'config', 'jetstream', 'destinations', 'observability'],
   destinations: ['event', 'errors'],
   'dead-letters': ['gen', 'event', 'errors', 'config', 'jetstream', 'observability'],
 };

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
+import { createDeadLetterQueue } from '../../src/dead-letters/queue.ts';
 import { delivered } from '../../src/destinations/destination.ts';
 import { createJanitor } from '../../src/jetstream/janitor.ts';
 import type { Log } from '../../src/jetstream/log.ts';
@@ -12,6 +13,7 @@ import {
   countMessages,
   crashOn,
   destinationConfig,
+  makeDead,
   publishEvents,
   readDead,
   recording,
@@ -96,7 +98,17 @@ describe('the janitor', () => {
       ackPendingMax: 9,
     });
     await ensureConsumer(log.manager, 'EVENTS', forgotten);
-    expect(await janitorOf(log, 1).run()).toBe(0);
+    const told: [string, number][] = [];
+    const janitor = createJanitor({
+      log,
+      retentionMs: 1,
+      destinations: ['crm'],
+      onTrouble: () => {},
+      onForgotten: (...one) => told.push(one),
+    });
+    expect(await janitor.run()).toBe(0);
+    expect(await janitor.run()).toBe(0);
+    expect(told).toEqual([['old-one', 7]]);
     await log.manager.consumers.delete('EVENTS', 'old-one');
     expect(await janitorOf(log, 1).run()).toBe(6);
   });
@@ -173,5 +185,27 @@ describe('the janitor', () => {
     await worker.stop();
     expect(await janitorOf(log, 1, ['crm', 'warehouse']).run()).toBe(4);
     expect(await firstOf(log, 'REPLAY')).toBe(5);
+  });
+
+  test('deletes discarded dead letters after 30 days, and no others', async () => {
+    await using real = await startRealLog({ durability: 'fsync' });
+    const { log } = real;
+    await makeDead(log, 3);
+    const queue = createDeadLetterQueue(log);
+    await queue.discard('crm:2', 'a test order');
+    const later = (days: number, retentionMs: number) =>
+      createJanitor({
+        log,
+        retentionMs,
+        destinations: ['crm'],
+        onTrouble: () => {},
+        now: () => Date.now() + days * 86_400_000,
+      });
+    await later(29, 1).run();
+    await later(60, 61 * 86_400_000).run();
+    expect(await readDead(log, 'headgate.discarded.>')).toHaveLength(1);
+    await later(31, 86_400_000).run();
+    expect(await readDead(log, 'headgate.discarded.>')).toEqual([]);
+    expect((await readDead(log)).map(({ id }) => id)).toEqual(['crm:1', 'crm:3']);
   });
 });

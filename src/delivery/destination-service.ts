@@ -1,0 +1,110 @@
+import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+
+import {
+  DestinationStatus_State as State,
+  DestinationStatusSchema,
+  type DestinationService,
+  type DestinationStatus,
+} from '../../gen/headgate/v1/destination_service_pb.ts';
+import { deletePlace, listPlaces, readBacklog } from '../jetstream/backlog.ts';
+import type { Log } from '../jetstream/log.ts';
+import { countBySubject } from '../jetstream/read.ts';
+import { subjects } from '../jetstream/topology.ts';
+import type { Signals } from '../observability/signals.ts';
+import type { WorkerState } from './worker.ts';
+
+export interface DestinationServiceOptions {
+  readonly log: Log;
+  readonly signals: Signals;
+  /** Those of the configuration. */
+  readonly destinations: readonly { readonly name: string; readonly type: string }[];
+  /** Undefined: its worker is in no hands of this process. */
+  readonly stateOf: (name: string) => WorkerState | undefined;
+  /** How many events were delivered since this process was started. */
+  readonly deliveredOf: (name: string) => number;
+}
+
+/** `headgate.v1.DestinationService`, for the admin port. */
+export function createDestinationService(
+  options: DestinationServiceOptions,
+): ServiceImpl<typeof DestinationService> {
+  const { log, destinations } = options;
+  const configured = new Set(destinations.map(({ name }) => name));
+
+  const removed = async (): Promise<string[]> =>
+    (await listPlaces(log)).filter((name) => !configured.has(name));
+
+  return {
+    listDestinations: () =>
+      answer(options.signals, async () => {
+        const known = destinations.map(({ name, type }) => describe(name, type, options));
+        const forgotten = (await removed()).map((name) => describe(name, '', options));
+        return { destinations: await Promise.all([...known, ...forgotten]) };
+      }),
+    removeDestination: ({ name }) =>
+      answer(options.signals, async () => {
+        if (configured.has(name)) {
+          const text = `${name} is in the configuration. Take it out, start again, then remove it.`;
+          throw new ConnectError(text, Code.FailedPrecondition);
+        }
+        const backlog = (await removed()).includes(name) ? await readBacklog(log, name) : undefined;
+        if (backlog === undefined) {
+          throw new ConnectError(`No destination ${name} has a place in the log.`, Code.NotFound);
+        }
+        if (backlog.pulls > 0) {
+          const text = `A worker of another process still delivers to ${name}. Stop that one first.`;
+          throw new ConnectError(text, Code.FailedPrecondition);
+        }
+        await deletePlace(log, name);
+        options.signals.note({ destination: name, waiting: backlog.waiting }, 'destination removed');
+        return { waiting: BigInt(backlog.waiting) };
+      }),
+  };
+}
+
+async function answer<Answer>(signals: Signals, work: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof ConnectError) throw error;
+    signals.trouble('the destination service', error);
+    throw new ConnectError('The log cannot be asked just now. Try again.', Code.Unavailable);
+  }
+}
+
+/** `type` is empty for a destination that no configuration names. */
+async function describe(
+  name: string,
+  type: string,
+  { log, stateOf, deliveredOf }: DestinationServiceOptions,
+): Promise<DestinationStatus> {
+  const [backlog, dead] = await Promise.all([
+    readBacklog(log, name),
+    countBySubject(log, 'DEAD', subjects.dead(name, '*')),
+  ]);
+  let deadCount = 0;
+  for (const count of dead.values()) deadCount += count;
+  const state = type === '' ? undefined : stateOf(name);
+  const oldestMs = backlog?.oldestMs ?? 0;
+  return create(DestinationStatusSchema, {
+    name,
+    type,
+    state: type === '' ? State.REMOVED : stateWords[state?.kind ?? 'elsewhere'],
+    reason: state?.reason ?? '',
+    since: state && timestampFromMs(state.sinceMs),
+    nextProbe: state?.nextProbeMs === undefined ? undefined : timestampFromMs(state.nextProbeMs),
+    waiting: BigInt(backlog?.waiting ?? 0),
+    delivered: BigInt(type === '' ? 0 : deliveredOf(name)),
+    dead: BigInt(deadCount),
+    oldestWaiting: oldestMs > 0 ? timestampFromMs(oldestMs) : undefined,
+  });
+}
+
+const stateWords = {
+  running: State.RUNNING,
+  parked: State.PARKED,
+  stopped: State.STOPPED,
+  elsewhere: State.ELSEWHERE,
+} as const;
