@@ -1,152 +1,162 @@
-import { buildConnector, Pool, type Dispatcher } from 'undici';
+import { createHash } from 'node:crypto';
 import { StartError } from '../errors.ts';
-import { AddressRefusedError, connectPublicOnly } from './address-guard.ts';
+import { deliverInRequests, type Verdict } from './batch-requests.ts';
 import type { Delivery, Destination, DestinationSettings, Outcome } from './destination.ts';
-import { createHider, outcomeOfAnswer } from './webhook-answer.ts';
+import { createHider, outcomeOfAnswer, type AnswerReading } from './http-answer.ts';
+import { openEndpoint, readHttpUrl, type HttpEndpoint } from './http-endpoint.ts';
+import { readEvent } from './readable-event.ts';
 import { readSigningKey, secretForm, signWebhook } from './webhook-signature.ts';
 
 /** Of an answer, no more than this is read: enough for its reason, too little to be a burden. */
 const answerBytesMax = 16 * 1024;
 
-/** A handshake that takes longer is a host that is not there. */
-const connectTimeoutMsMax = 10_000;
-
-const concurrencyMax = 256;
+/** Of the events of one request: what a receiver takes without a setting of its own, mostly. */
+const requestBytesMax = 1024 * 1024;
 
 interface Target {
-  readonly url: URL;
+  readonly path: string;
   readonly keys: readonly Buffer[];
-  readonly timeoutMs: number;
-  readonly concurrency: number;
-  readonly allowPrivate: boolean;
-  readonly hide: (text: string) => string;
+  /** True: requests are lists of events, even of one. */
+  readonly inBatches: boolean;
+  readonly reading: AnswerReading;
 }
 
 /**
- * POSTs each event to one URL as Standard Webhooks (https://www.standardwebhooks.com).
+ * POSTs events to one URL as Standard Webhooks (https://www.standardwebhooks.com), one a request or
+ * several.
  *
- * At least once: a receiver refuses a second copy by `webhook-id`, which is the event's id and the
- * same on every attempt. One event a call, so that a slow answer holds up no other event's outcome.
+ * At least once: a receiver refuses a second copy by the event's id, which is `webhook-id` where a
+ * request is one event. One event a call by default, so that a slow answer holds up no other.
+ *
+ * open -> gone, when the endpoint answers 410: nothing is sent any more, its events wait, and only
+ * a restart opens it again. It was its owner's word that ended it, so it is a person's that resumes.
  */
 export function createWebhookDestination(
   name: string,
   settings: DestinationSettings,
 ): Destination {
-  const target = readTarget(name, settings);
-  const connection = {
-    timeout: Math.min(target.timeoutMs, connectTimeoutMsMax),
-    allowH2: false,
-  };
-  const pool = new Pool(target.url.origin, {
-    connections: target.concurrency,
-    allowH2: false,
-    headersTimeout: target.timeoutMs,
-    bodyTimeout: target.timeoutMs,
-    connect: target.allowPrivate ? buildConnector(connection) : connectPublicOnly(connection),
+  const url = readHttpUrl(name, 'url', settings);
+  const target = readTarget(name, settings, url);
+  const endpoint = openEndpoint(name, settings, {
+    url,
+    answerBytesMax,
+    waitHeaders: ['retry-after'],
+    requestsPerSecond: Number(settings['requests_per_second'] ?? 0) || undefined,
   });
-  let closing: Promise<void> | undefined;
+  const batchEventsMax = Number(settings['batch_events'] ?? 1);
+  let gone: Outcome | undefined;
+  const send = async (messages: readonly Message[], signal: AbortSignal): Promise<Verdict> => {
+    const outcome = await post(endpoint, target, messages, signal);
+    if (outcome.kind === 'retry' && outcome.status === '410') gone = outcome;
+    return outcome;
+  };
+  const requests = { requestBytesMax, requestEventsMax: batchEventsMax, read: readMessage, send };
   return {
-    batchEventsMax: 1,
-    concurrency: target.concurrency,
-    deliver: (batch, signal) =>
-      Promise.all(batch.map((delivery) => post(pool, target, delivery, signal))),
-    close: () => (closing ??= pool.close().then(() => undefined)),
+    batchEventsMax,
+    concurrency: endpoint.concurrency,
+    async deliver(batch, signal) {
+      const known = gone;
+      return known === undefined
+        ? deliverInRequests(requests, batch, signal)
+        : batch.map(() => known);
+    },
+    close: () => endpoint.close(),
   };
 }
 
-function readTarget(name: string, settings: DestinationSettings): Target {
+/**
+ * Answers below 500 that speak of the endpoint and not of the event: every event would get them.
+ * Wrong or missing credentials (401, 407), not an endpoint that takes POST (405), too slow (408),
+ * too early (425), too many (429), and 410, with which Standard Webhooks retires an endpoint.
+ */
+const endpointStatuses: ReadonlySet<number> = new Set([401, 405, 407, 408, 410, 425, 429]);
+
+export const webhookReading: Omit<AnswerReading, 'hide'> = {
+  refusesEvent: (status) => status >= 400 && status < 500 && !endpointStatuses.has(status),
+  advice: {
+    410:
+      'the endpoint is gone for good. Nothing more is sent and its events wait; set url to its ' +
+      'new place, or take the destination out, and restart',
+  },
+};
+
+function readTarget(name: string, settings: DestinationSettings, url: URL): Target {
   const fail = (setting: string, text: string): never => {
     throw new StartError(`destinations.${name}.${setting}: ${text}`);
   };
-  // The URL itself is not shown: its query may be a credential.
-  const urlText = String(settings['url']);
-  const url = URL.canParse(urlText) ? new URL(urlText) : fail('url', 'it is not a URL');
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') fail('url', 'use http or https');
-  if (url.username !== '' || url.password !== '') {
-    fail('url', 'take the user and password out; requests are signed with secret instead');
-  }
   const secrets = [String(settings['secret'])];
   if (typeof settings['secret_previous'] === 'string') secrets.push(settings['secret_previous']);
   const keys = secrets.map(
     (secret, index) =>
       readSigningKey(secret) ?? fail(index === 0 ? 'secret' : 'secret_previous', secretForm),
   );
-  const concurrency = Number(settings['concurrency']);
-  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > concurrencyMax) {
-    fail('concurrency', `give a whole number from 1 to ${concurrencyMax}`);
-  }
-  const timeoutMs = Number(settings['timeout']);
-  if (!(timeoutMs > 0)) fail('timeout', 'give a duration above 0, such as 15s');
-  const allowPrivate = settings['allow_private_addresses'] === true;
-  return { url, keys, timeoutMs, concurrency, allowPrivate, hide: createHider(url, secrets) };
+  return {
+    path: url.pathname + url.search,
+    keys,
+    inBatches: Number(settings['batch_events'] ?? 1) > 1,
+    reading: { ...webhookReading, hide: createHider(url, secrets) },
+  };
 }
 
 async function post(
-  pool: Pool,
+  endpoint: HttpEndpoint,
   target: Target,
-  delivery: Delivery,
+  messages: readonly Message[],
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const message = readMessage(delivery);
-  if (typeof message === 'string') return { kind: 'dead', reason: message };
-  const stop = new AbortController();
-  const onAbort = (): void => stop.abort(new Error('the delivery was stopped'));
-  if (signal.aborted) onAbort();
-  signal.addEventListener('abort', onAbort, { once: true });
-  const timer = setTimeout(
-    () => stop.abort(new Error(`no answer within ${target.timeoutMs} ms`)),
-    target.timeoutMs,
-  );
-  try {
-    const response = await pool.request({
-      method: 'POST',
-      path: target.url.pathname + target.url.search,
-      headers: headersOf(target, message),
-      body: message.body,
-      signal: stop.signal,
-    });
-    return await readAnswer(response, stop.signal, target);
-  } catch (error) {
-    return { kind: 'retry', fault: 'destination', reason: failureReason(error, stop, target) };
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
-  }
+  const request = target.inBatches ? batchRequest(messages) : messages[0]!;
+  const headers = headersOf(target, request);
+  const reply = await endpoint.post(target.path, headers, request.body, signal);
+  if (reply.kind === 'unanswered') return reply.outcome;
+  return outcomeOfAnswer(reply.answer, Date.now(), target.reading);
 }
 
 interface Message {
   readonly id: string;
+  /** JSON text; of a request with several events, of one of them. */
   readonly body: Buffer;
+  readonly bytes: number;
+  readonly timestamp: string;
   readonly traceparent: string | undefined;
   readonly correlationId: string | undefined;
 }
 
-const encoder = new TextEncoder();
-const bodyEnd = encoder.encode('}');
+const objectEnd = Buffer.from('}');
 
-/** The request of a delivery, or in words why it cannot be one. */
+/** The message of a delivery, or in words why it cannot be one. */
 function readMessage(delivery: Delivery): Message | string {
-  try {
-    const { eventId, eventName, timestamp, traceparent, correlationId } = delivery.event();
-    // A dot in the id would let two different messages have the same signed content.
-    if (!/^[\w-]+$/.test(eventId)) return 'not a stored event: its eventId is not an id';
-    if (typeof eventName !== 'string' || typeof timestamp !== 'string') {
-      return 'not a stored event: it has no eventName or no timestamp';
-    }
-    const [type, time] = [JSON.stringify(eventName), JSON.stringify(timestamp)];
-    const head = `{"type":${type},"timestamp":${time},"data":`;
-    // The payload goes in as bytes: parsing and writing it again would change large numbers.
-    const body = Buffer.concat([encoder.encode(head), delivery.payload, bodyEnd]);
-    return { id: eventId, body, traceparent, correlationId };
-  } catch (error) {
-    // V8 quotes the text around the fault, which may be anybody's data.
-    const text = error instanceof SyntaxError ? 'not JSON' : String(error);
-    return `the payload is not a stored event: ${text}`;
-  }
+  const event = readEvent(delivery);
+  if (typeof event === 'string') return event;
+  const { eventId: id, timestamp, traceparent, correlationId } = event;
+  // The payload goes in as bytes: parsing and writing it again would change large numbers.
+  const body = Buffer.concat([headOf(event.eventName, timestamp), delivery.payload, objectEnd]);
+  return { id, body, bytes: body.length + 1, timestamp, traceparent, correlationId };
 }
 
-function headersOf(target: Target, message: Message): Record<string, string> {
-  const { id, body } = message;
+/** A Standard Webhook is an object with these three; `data` follows. */
+function headOf(type: string, timestamp: string): Buffer {
+  const [typeText, timeText] = [JSON.stringify(type), JSON.stringify(timestamp)];
+  return Buffer.from(`{"type":${typeText},"timestamp":${timeText},"data":`);
+}
+
+type SignedRequest = Pick<Message, 'id' | 'body'> & Partial<Message>;
+
+/**
+ * Several events in one request. Its id follows from theirs, so that the same request has the same
+ * one on every attempt; after a crash events may come in other company, and only their own ids hold.
+ */
+function batchRequest(messages: readonly Message[]): SignedRequest {
+  const ids = createHash('sha256').update(messages.map(({ id }) => id).join(' '));
+  const head = headOf('batch', messages[0]!.timestamp);
+  const list = messages.flatMap(({ body }, index) => [index === 0 ? listStart : comma, body]);
+  const body = Buffer.concat([head, ...list, listEnd, objectEnd]);
+  return { id: `batch_${ids.digest('hex').slice(0, 32)}`, body };
+}
+
+const [listStart, comma, listEnd] = [Buffer.from('['), Buffer.from(','), Buffer.from(']')];
+
+function headersOf(target: Target, request: SignedRequest): Record<string, string> {
+  const { id, body } = request;
   const timestampSeconds = Math.floor(Date.now() / 1000);
   const headers: Record<string, string> = {
     'content-type': 'application/json',
@@ -155,58 +165,12 @@ function headersOf(target: Target, message: Message): Record<string, string> {
     'webhook-timestamp': String(timestampSeconds),
     'webhook-signature': signWebhook(target.keys, { id, timestampSeconds, body }),
   };
-  addHeader(headers, 'traceparent', message.traceparent);
-  addHeader(headers, 'x-correlation-id', message.correlationId);
+  addHeader(headers, 'traceparent', request.traceparent);
+  addHeader(headers, 'x-correlation-id', request.correlationId);
   return headers;
 }
 
 /** What cannot stand in a header stays out of it; the body has it all the same. */
 function addHeader(headers: Record<string, string>, name: string, value: unknown): void {
   if (typeof value === 'string' && /^[\x21-\x7e]{1,256}$/.test(value)) headers[name] = value;
-}
-
-async function readAnswer(
-  response: Dispatcher.ResponseData,
-  signal: AbortSignal,
-  target: Target,
-): Promise<Outcome> {
-  const { statusCode: status, headers, body } = response;
-  if (status >= 200 && status < 300) {
-    // The verdict is in: whatever becomes of the body, the event has arrived.
-    await body.dump({ limit: answerBytesMax, signal }).catch(() => undefined);
-    return outcomeOfAnswer({ status, retryAfter: undefined, text: '' }, 0, target.hide);
-  }
-  const retryAfter = headers['retry-after'];
-  const answer = {
-    status,
-    retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
-    text: await readText(body),
-  };
-  return outcomeOfAnswer(answer, Date.now(), target.hide);
-}
-
-async function readText(body: Dispatcher.ResponseData['body']): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes >= answerBytesMax) break;
-    }
-  } catch {
-    // The status has been read; a body that breaks off takes nothing from it.
-  }
-  // Leaving the loop destroys the body, and with it the connection.
-  return Buffer.concat(chunks).subarray(0, answerBytesMax).toString('utf8');
-}
-
-/** Names the host and the code alone: messages of the network may quote the URL. */
-function failureReason(error: unknown, stop: AbortController, target: Target): string {
-  if (stop.signal.aborted) return (stop.signal.reason as Error).message;
-  if (error instanceof AddressRefusedError) {
-    return `address_refused: ${error.message}; set allow_private_addresses: true if that is meant`;
-  }
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown fault';
-  return `no answer from ${target.url.host}: ${code}`;
 }

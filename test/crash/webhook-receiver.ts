@@ -1,21 +1,17 @@
 import { onTestFinished } from 'vitest';
 import { Webhook } from 'standardwebhooks';
 
-import {
-  startWebhookServer,
-  webhookSecret,
-  type ReceivedWebhook,
-  type WebhookServer,
-} from '../destinations/webhook-far-side.ts';
+import { startHttpServer, type ReceivedRequest, type RealHttpServer } from '../destinations/http-server.ts';
+import { webhookSecret } from '../destinations/webhook-far-side.ts';
 
 /** A receiver as docs/destinations.md asks for: verifies, and takes each webhook-id once. */
 export interface WebhookReceiver {
-  readonly server: WebhookServer;
+  readonly server: RealHttpServer;
   /** Every id that was taken. */
   readonly taken: ReadonlySet<string>;
   readonly counts: () => { requests: number; forged: number };
   /** The status for a request; undefined: none is ever sent. 204 from the start. */
-  answer: (request: ReceivedWebhook) => number | undefined;
+  answer: (request: ReceivedRequest) => number | undefined;
   /** A destination of headgate.yaml that posts here. */
   yaml(retry: string): string;
 }
@@ -25,7 +21,7 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
   const verifier = new Webhook(webhookSecret);
   let requests = 0;
   let forged = 0;
-  const server = await startWebhookServer((request, response) => {
+  const server = await startHttpServer((request, response) => {
     requests += 1;
     // What was received is counted, not kept: a run sends tens of thousands.
     server.received.length = 0;

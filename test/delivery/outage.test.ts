@@ -9,11 +9,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createSqliteDestination } from '../../src/destinations/sqlite.ts';
 import { createWebhookDestination } from '../../src/destinations/webhook.ts';
 import type { Log } from '../../src/jetstream/log.ts';
-import {
-  startWebhookServer,
-  webhookSettings,
-  type Responder,
-} from '../destinations/webhook-far-side.ts';
+import { startHttpServer, type Responder } from '../destinations/http-server.ts';
+import { webhookSettings } from '../destinations/webhook-far-side.ts';
 import { startRealLog } from '../real-log.ts';
 import {
   createTestSignals,
@@ -44,7 +41,7 @@ test('a webhook that refuses, then answers 503, then comes back: each event once
     if (status < 300) taken.push(String(headers['webhook-id']));
     response.writeHead(status).end();
   };
-  const server = await startWebhookServer(answer);
+  const server = await startHttpServer(answer);
   const settings = webhookSettings(server.port, { concurrency: 8, timeout: 5_000 });
   const config = destinationConfig({ retry: attempts });
   const start = async (log: Log) => {

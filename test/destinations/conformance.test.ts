@@ -1,14 +1,29 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { destinationTypes } from '../../src/destinations/registry.ts';
-import { describeDestination, type FarSide } from './conformance.ts';
+import { describeDestination, type Ability, type FarSide } from './conformance.ts';
+import { startMixpanelFarSide } from './mixpanel-far-side.ts';
+import { startPosthogFarSide } from './posthog-far-side.ts';
+import { startSegmentFarSide } from './segment-far-side.ts';
 import { startSqliteFarSide } from './sqlite-far-side.ts';
-import { startWebhookFarSide } from './webhook-far-side.ts';
+import { startWebhookBatchFarSide, startWebhookFarSide } from './webhook-far-side.ts';
 
 /** One entry for each entry of the registry. */
 const farSides: Readonly<Record<string, () => Promise<FarSide>>> = {
   sqlite: startSqliteFarSide,
   webhook: startWebhookFarSide,
+  segment: startSegmentFarSide,
+  posthog: startPosthogFarSide,
+  mixpanel: startMixpanelFarSide,
+};
+
+/** What the far side of a type can do beyond what every one can. */
+const abilities: Readonly<Record<string, readonly Ability[]>> = {
+  webhook: ['partial_failure', 'lost_answer', 'retry_after'],
+  // Segment says of no event that it refuses it.
+  segment: ['lost_answer', 'retry_after'],
+  posthog: ['partial_failure', 'lost_answer', 'retry_after'],
+  mixpanel: ['partial_failure', 'lost_answer', 'retry_after'],
 };
 
 test('every registered type has a run of the suite, under a name of its own', () => {
@@ -48,5 +63,12 @@ test('the registry alone loads neither SQLite nor an HTTP client', () => {
 
 for (const type of destinationTypes) {
   const startFarSide = farSides[type.type];
-  if (startFarSide !== undefined) describeDestination(type, startFarSide);
+  if (startFarSide !== undefined) describeDestination(type, startFarSide, abilities[type.type]);
 }
+
+const webhook = destinationTypes.find(({ type }) => type === 'webhook')!;
+describeDestination(
+  { ...webhook, type: 'webhook, several events a request' },
+  startWebhookBatchFarSide,
+  abilities['webhook'],
+);

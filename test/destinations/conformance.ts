@@ -6,6 +6,7 @@ import type {
   DestinationType,
   Outcome,
 } from '../../src/destinations/destination.ts';
+import type { StoredEvent } from '../../src/event/stored-event.ts';
 import { deliverAll, deliveryOf, deliveryOfEvent, never, readAll } from './deliveries.ts';
 
 /** The other end of a destination in a test: a real one, on this machine. */
@@ -22,8 +23,22 @@ export interface FarSide {
   unstall(): void | Promise<void>;
   /** An event too large for it where it has such a limit, and what becomes of it. */
   readonly oversize: { readonly propertyBytes: number; readonly outcome: Partial<Outcome> };
+  /** With the ability `partial_failure`: an event that it refuses for itself. */
+  readonly refused?: {
+    readonly overrides: Partial<StoredEvent>;
+    readonly outcome: Partial<Outcome>;
+  };
+  /** With `lost_answer`: from now on it takes what comes and never says so; `unstall` ends it. */
+  takeSilently?(): void | Promise<void>;
+  /** With `retry_after`: from now on it says to wait so long; `unstall` ends it. */
+  throttle?(seconds: number): void | Promise<void>;
   close(): void | Promise<void>;
 }
+
+type TestWith = (name: string, run: () => Promise<void>) => void;
+
+/** What not every kind of far side can do. */
+export type Ability = 'partial_failure' | 'lost_answer' | 'retry_after';
 
 function idOf(delivery: Delivery): string {
   return delivery.event().eventId;
@@ -35,15 +50,18 @@ function kinds(outcomes: readonly Outcome[]): string[] {
 
 /**
  * What the contract in src/destinations/destination.ts promises, tried on one destination type.
- * Each test has its own far side.
+ * Each test has its own far side; those that need an ability are there for those that have it.
  */
 export function describeDestination(
   type: DestinationType,
   startFarSide: () => Promise<FarSide>,
+  abilities: readonly Ability[] = [],
 ): void {
   describe(`destination type ${type.type}`, () => {
     let farSide: FarSide;
     let destination: Destination;
+    const testWith = (ability: Ability): TestWith =>
+      abilities.includes(ability) ? test : () => undefined;
     const open = (): Promise<Destination> => type.create('under_test', farSide.settings);
 
     beforeEach(async () => {
@@ -133,6 +151,54 @@ export function describeDestination(
       expect(outcomes).toHaveLength(deliveries.length);
       await farSide.comeUp();
       await expectCounted([]);
+      expect(kinds(await deliverAll(destination, deliveries))).toEqual(
+        deliveries.map(() => 'delivered'),
+      );
+      await expectCounted(deliveries);
+    });
+
+    const testPartialFailure = testWith('partial_failure');
+    testPartialFailure('an event refused for itself takes no other down', async () => {
+      const { overrides, outcome } = farSide.refused!;
+      const good = [deliveryOfEvent(), deliveryOfEvent(), deliveryOfEvent()] as const;
+      const [bad, worse] = [deliveryOfEvent(overrides), deliveryOfEvent(overrides)];
+      const batch = [good[0], bad, good[1], worse, good[2]];
+      const outcomes = await deliverAll(destination, batch);
+      expect(kinds([outcomes[0]!, outcomes[2]!, outcomes[4]!])).toEqual(
+        good.map(() => 'delivered'),
+      );
+      for (const index of [1, 3]) expect(outcomes[index]).toMatchObject(outcome);
+      expect(await deliverAll(destination, [bad])).toMatchObject([outcome]);
+      await expectCounted(good);
+    });
+
+    const testLostAnswer = testWith('lost_answer');
+    testLostAnswer('events whose answer is lost come again, and are counted once', async () => {
+      const deliveries = Array.from({ length: 5 }, () => deliveryOfEvent());
+      await farSide.takeSilently!();
+      const outcomes = await deliverAll(destination, deliveries);
+      for (const outcome of outcomes) {
+        expect(outcome).toMatchObject({ kind: 'retry', fault: 'destination' });
+      }
+      expect(outcomes).toHaveLength(deliveries.length);
+      await farSide.unstall();
+      const again = deliveries.map((delivery) => ({ ...delivery, attempt: 2 })).toReversed();
+      expect(kinds(await deliverAll(destination, again))).toEqual(again.map(() => 'delivered'));
+      await expectCounted(deliveries);
+    });
+
+    const testRetryAfter = testWith('retry_after');
+    testRetryAfter('a far side that says to wait has its wait handed on', async () => {
+      const deliveries = [deliveryOfEvent(), deliveryOfEvent(), deliveryOfEvent()];
+      await farSide.throttle!(7);
+      const outcomes = await deliverAll(destination, deliveries);
+      for (const outcome of outcomes) {
+        const wait = { kind: 'retry', fault: 'destination', notBeforeMs: 7000 };
+        expect(outcome).toMatchObject(wait);
+      }
+      expect(outcomes).toHaveLength(deliveries.length);
+      await expectCounted([]);
+      await farSide.unstall();
       expect(kinds(await deliverAll(destination, deliveries))).toEqual(
         deliveries.map(() => 'delivered'),
       );

@@ -6,26 +6,22 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { destinationTypes } from '../../src/destinations/registry.ts';
 import { createWebhookDestination } from '../../src/destinations/webhook.ts';
 import { deliverAll, deliveryOfEvent } from './deliveries.ts';
-import {
-  startWebhookServer,
-  webhookSecret,
-  webhookSettings,
-  type ReceivedWebhook,
-} from './webhook-far-side.ts';
+import { startHttpServer, type ReceivedRequest } from './http-server.ts';
+import { webhookSecret, webhookSettings } from './webhook-far-side.ts';
 
 type Verify = (secret: string, headers: object, body: Buffer) => boolean;
 
 const page = readFileSync(new URL('../../docs/destinations.md', import.meta.url), 'utf8');
 const folder = mkdtempSync(join(tmpdir(), 'headgate-snippet-'));
 let verify: Verify;
-let request: ReceivedWebhook;
+let request: ReceivedRequest;
 
 beforeAll(async () => {
   const snippet = /```js\n(.*?)```/s.exec(page)?.[1] ?? '';
   const file = join(folder, 'snippet.mjs');
   writeFileSync(file, snippet);
   verify = ((await import(pathToFileURL(file).href)) as { verifyWebhook: Verify }).verifyWebhook;
-  const server = await startWebhookServer((received, response) => {
+  const server = await startHttpServer((received, response) => {
     request = received;
     response.end();
   });

@@ -4,14 +4,10 @@ import { StartError } from '../../src/errors.ts';
 import type { Destination, DestinationSettings } from '../../src/destinations/destination.ts';
 import { createWebhookDestination } from '../../src/destinations/webhook.ts';
 import { deliverAll, deliveryOf, deliveryOfEvent, never, storedEvent } from './deliveries.ts';
-import {
-  startWebhookServer,
-  webhookSecret,
-  webhookSettings,
-  type WebhookServer,
-} from './webhook-far-side.ts';
+import { startHttpServer, type RealHttpServer } from './http-server.ts';
+import { webhookSecret, webhookSettings } from './webhook-far-side.ts';
 
-let server: WebhookServer;
+let server: RealHttpServer;
 const opened: Destination[] = [];
 
 function open(more: DestinationSettings = {}): Destination {
@@ -21,7 +17,7 @@ function open(more: DestinationSettings = {}): Destination {
 }
 
 beforeEach(async () => {
-  server = await startWebhookServer((_request, response) => void response.end());
+  server = await startHttpServer((_request, response) => void response.end());
 });
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((destination) => destination.close()));

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { createHider, outcomeOfAnswer, readRetryAfter } from './webhook-answer.ts';
+import { createHider, outcomeOfAnswer, readRetryAfter } from './http-answer.ts';
+import { webhookReading } from './webhook.ts';
 
 const nowMs = Date.parse('2026-03-01T12:00:00Z');
-const asIs = (text: string): string => text;
+const reading = { ...webhookReading, hide: (text: string): string => text };
 const outcomeOf = (status: number, text = '', retryAfter?: string) =>
-  outcomeOfAnswer({ status, retryAfter, text }, nowMs, asIs);
+  outcomeOfAnswer({ status, retryAfter, text }, nowMs, reading);
 
 describe('outcomeOfAnswer', () => {
   test.each([200, 201, 202, 204, 299])('%i is delivered', (status) => {

@@ -5,39 +5,43 @@ const notBeforeMsMax = 24 * 60 * 60 * 1000;
 
 const excerptCharactersMax = 200;
 
-/** What a webhook's far side answered. */
-export interface WebhookAnswer {
+/** What a far side answered. */
+export interface HttpAnswer {
   readonly status: number;
   readonly retryAfter: string | undefined;
   /** The beginning of the body. */
   readonly text: string;
 }
 
-/**
- * Answers below 500 that speak of the endpoint and not of the event: every event would get them.
- * Wrong or missing credentials (401, 407), not an endpoint that takes POST (405), too slow (408),
- * too early (425), too many (429), and 410, with which Standard Webhooks retires an endpoint.
- */
-const endpointStatuses: ReadonlySet<number> = new Set([401, 405, 407, 408, 410, 425, 429]);
+/** How the answers of a far side are read. */
+export interface AnswerReading {
+  /** True: this status refuses the event, and is no fault of the far side or its settings. */
+  readonly refusesEvent: (status: number) => boolean;
+  /** Blanks what must not be shown. */
+  readonly hide: (text: string) => string;
+  /** What to do about a status, in words. */
+  readonly advice?: Readonly<Record<number, string>>;
+}
 
 /**
  * The outcome of an answer. A 3xx is the endpoint's fault: it moved, and its operator has to put
- * the new address into `url`; to follow it would hand signed events to wherever it points.
+ * the new address into its setting; to follow it would hand events to wherever it points.
  */
 export function outcomeOfAnswer(
-  answer: WebhookAnswer,
+  answer: HttpAnswer,
   nowMs: number,
-  hide: (text: string) => string,
+  { refusesEvent, hide, advice }: AnswerReading,
 ): Outcome {
   const { status } = answer;
   if (status >= 200 && status < 300) return delivered;
-  const ofEndpoint = status < 400 || status >= 500 || endpointStatuses.has(status);
   const notBeforeMs = readRetryAfter(answer.retryAfter, nowMs);
   const said = excerpt(hide(answer.text));
+  const todo = advice?.[status];
   return {
     kind: 'retry',
-    fault: ofEndpoint ? 'destination' : 'event',
-    reason: reasonOf(status) + (said === '' ? '' : `: ${said}`),
+    fault: refusesEvent(status) ? 'event' : 'destination',
+    reason:
+      reasonOf(status) + (todo === undefined ? '' : `; ${todo}`) + (said === '' ? '' : `: ${said}`),
     status: String(status),
     ...(notBeforeMs === undefined ? {} : { notBeforeMs }),
   };
@@ -45,10 +49,9 @@ export function outcomeOfAnswer(
 
 function reasonOf(status: number): string {
   if (status >= 300 && status < 400) {
-    const advice = 'redirects are not followed; set url to the new place';
+    const advice = 'redirects are not followed; set the address to the new place';
     return `redirect_refused: answered ${status}, and ${advice}`;
   }
-  if (status === 410) return 'answered 410: the endpoint is gone for good';
   return `answered ${status}`;
 }
 
@@ -66,7 +69,7 @@ export function readRetryAfter(value: string | undefined, nowMs: number): number
 }
 
 /** One printable line of the far side's own words. */
-function excerpt(text: string): string {
+export function excerpt(text: string): string {
   const line = text
     .replaceAll(/[\p{Cc}\p{Cf}\s\uFFFD]+/gu, ' ')
     .trim();

@@ -1,0 +1,84 @@
+import type { Delivery, Outcome } from './destination.ts';
+
+/** One outcome for each message, in their order, or one that holds for all of them. */
+export type Verdict = readonly Outcome[] | Outcome;
+
+/** How a batch becomes requests. */
+export interface BatchRequests<Message extends { readonly bytes: number }> {
+  /** Of the messages of one request together; a single larger one goes alone. */
+  readonly requestBytesMax: number;
+  readonly requestEventsMax: number;
+  /** The message of an event, or in words why it can be none: then it is dead. */
+  readonly read: (delivery: Delivery) => Message | string;
+  /** Never rejects. */
+  readonly send: (messages: readonly Message[], signal: AbortSignal) => Promise<Verdict>;
+}
+
+interface Place<Message> {
+  readonly index: number;
+  readonly message: Message;
+}
+
+/**
+ * Delivers a batch in as few requests as its limits allow, one after another: calls at once are the
+ * worker's to make.
+ *
+ * A request that is refused as a whole for what is in it (400, 413) is cut in two, down to single
+ * events, so that a bad one is known and takes no other with it: at most twice as many requests as
+ * there are events. A fault of the destination ends it: what is left is not sent in vain.
+ */
+export async function deliverInRequests<Message extends { readonly bytes: number }>(
+  requests: BatchRequests<Message>,
+  batch: readonly Delivery[],
+  signal: AbortSignal,
+): Promise<Outcome[]> {
+  const outcomes = Array.from<Outcome>({ length: batch.length });
+  const places: Place<Message>[] = [];
+  for (const [index, delivery] of batch.entries()) {
+    const message = requests.read(delivery);
+    if (typeof message === 'string') outcomes[index] = { kind: 'dead', reason: message };
+    else places.push({ index, message });
+  }
+  let fault: Outcome | undefined;
+  const send = async (part: readonly Place<Message>[]): Promise<void> => {
+    const verdict = fault ?? (await requests.send(part.map(({ message }) => message), signal));
+    if (isList(verdict)) {
+      for (const [at, { index }] of part.entries()) outcomes[index] = verdict[at]!;
+      return;
+    }
+    const isDestinations = verdict.kind === 'retry' && verdict.fault === 'destination';
+    if (isDestinations) fault = verdict;
+    if (isDestinations || verdict.kind === 'delivered' || part.length === 1) {
+      for (const { index } of part) outcomes[index] = verdict;
+      return;
+    }
+    const middle = Math.ceil(part.length / 2);
+    await send(part.slice(0, middle));
+    await send(part.slice(middle));
+  };
+  for (const part of cut(places, requests)) await send(part);
+  return outcomes;
+}
+
+function isList(verdict: Verdict): verdict is readonly Outcome[] {
+  return Array.isArray(verdict);
+}
+
+function cut<Message extends { readonly bytes: number }>(
+  places: readonly Place<Message>[],
+  { requestBytesMax, requestEventsMax }: BatchRequests<Message>,
+): Place<Message>[][] {
+  const parts: Place<Message>[][] = [];
+  let part: Place<Message>[] = [];
+  let bytes = 0;
+  for (const place of places) {
+    const isFull = part.length >= requestEventsMax || bytes + place.message.bytes > requestBytesMax;
+    if (part.length === 0 || isFull) {
+      parts.push((part = []));
+      bytes = 0;
+    }
+    part.push(place);
+    bytes += place.message.bytes;
+  }
+  return parts;
+}

@@ -1,0 +1,19 @@
+import type { StoredEvent } from '../event/stored-event.ts';
+import type { Delivery } from './destination.ts';
+
+/** The event of a delivery, or in words why it is none. Never throws, and quotes no data. */
+export function readEvent(delivery: Delivery): StoredEvent | string {
+  try {
+    const event = delivery.event();
+    // Ids go into headers and signed content, where a dot or a line break would be ambiguous.
+    if (!/^[\w-]+$/.test(event.eventId)) return 'not a stored event: its eventId is not an id';
+    if (typeof event.eventName !== 'string' || typeof event.timestamp !== 'string') {
+      return 'not a stored event: it has no eventName or no timestamp';
+    }
+    return event;
+  } catch (error) {
+    // V8 quotes the text around the fault, which may be anybody's data.
+    const text = error instanceof SyntaxError ? 'not JSON' : String(error);
+    return `the payload is not a stored event: ${text}`;
+  }
+}
