@@ -5,7 +5,7 @@ import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 
 import { runCli } from '../cli/run-cli.ts';
-import { startWebhookServer } from '../destinations/webhook-far-side.ts';
+import { startHttpServer } from '../destinations/http-server.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { publishEvents, until } from './rig.ts';
 
@@ -36,7 +36,7 @@ async function tell(service: RealService): Promise<Record<string, Told>> {
 test('headgate destinations tells how it stands with each, and forgets one that is gone', async () => {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'headgate-destinations-'));
   onTestFinished(() => rm(dataDir, { recursive: true }));
-  const far = await startWebhookServer((_request, response) => response.writeHead(503).end());
+  const far = await startHttpServer((_request, response) => response.writeHead(503).end());
   const warehouse = `warehouse: { type: sqlite, path: ${path.join(dataDir, 'w.db')} }`;
   const crm = `crm: { type: webhook, url: "http://127.0.0.1:${far.port}/x", secret: "${secret}", allow_private_addresses: true }`;
   const start = (...destinations: string[]): Promise<RealService> =>
