@@ -1,4 +1,5 @@
 import type { DestinationType } from './destination.ts';
+import { postgresType } from './postgres-type.ts';
 import { mixpanelType, posthogType, segmentType } from './vendor-types.ts';
 import { webhookType } from './webhook-type.ts';
 
@@ -29,6 +30,7 @@ export const destinationTypes: readonly DestinationType[] = [
       return createSqliteDestination(name, settings);
     },
   },
+  postgresType,
   webhookType,
   segmentType,
   posthogType,

@@ -28,6 +28,7 @@ const owners: readonly (readonly [pattern: RegExp, folder: string])[] = [
   [/^pino$/, 'observability'],
   [/^@connectrpc\/connect-node$/, 'gate'],
   [/^undici$/, 'destinations'],
+  [/^(pg|@clickhouse\/|hyparquet)/, 'destinations'],
 ];
 
 interface SourceFile {

@@ -1,15 +1,25 @@
 import { execFileSync } from 'node:child_process';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { destinationTypes } from '../../src/destinations/registry.ts';
 import { describeDestination, type Ability, type FarSide } from './conformance.ts';
 import { startMixpanelFarSide } from './mixpanel-far-side.ts';
+import { startPostgresFarSide } from './postgres-far-side.ts';
+import { startPostgres, whyNoPostgres, type PostgresServer } from './postgres-server.ts';
 import { startPosthogFarSide } from './posthog-far-side.ts';
 import { startSegmentFarSide } from './segment-far-side.ts';
 import { startSqliteFarSide } from './sqlite-far-side.ts';
 import { startWebhookBatchFarSide, startWebhookFarSide } from './webhook-far-side.ts';
 
+let postgres: PostgresServer;
+const postgresMissing = whyNoPostgres();
+beforeAll(async () => {
+  if (postgresMissing === undefined) postgres = await startPostgres();
+});
+afterAll(() => postgres?.close());
+
 /** One entry for each entry of the registry. */
 const farSides: Readonly<Record<string, () => Promise<FarSide>>> = {
+  postgres: () => startPostgresFarSide(postgres),
   sqlite: startSqliteFarSide,
   webhook: startWebhookFarSide,
   segment: startSegmentFarSide,
@@ -19,6 +29,7 @@ const farSides: Readonly<Record<string, () => Promise<FarSide>>> = {
 
 /** What the far side of a type can do beyond what every one can. */
 const abilities: Readonly<Record<string, readonly Ability[]>> = {
+  postgres: ['partial_failure'],
   webhook: ['partial_failure', 'lost_answer', 'retry_after'],
   // Segment says of no event that it refuses it.
   segment: ['lost_answer', 'retry_after'],
@@ -40,14 +51,14 @@ test('every setting has a text, and a name in lower snake case', () => {
   }
 });
 
-test('the registry alone loads neither SQLite nor an HTTP client', () => {
+test('the registry alone loads neither SQLite nor the client of any server', () => {
   const registry = new URL('../../src/destinations/registry.ts', import.meta.url).href;
   const script = `
     import { createRequire } from 'node:module';
     const { destinationTypes } = await import(${JSON.stringify(registry)});
     const loaded = () => [
       ...process.moduleLoadList.filter((name) => name === 'NativeModule sqlite'),
-      ...Object.keys(createRequire(${JSON.stringify(registry)}).cache).filter((path) => /undici/.test(path)),
+      ...Object.keys(createRequire(${JSON.stringify(registry)}).cache).filter((path) => /node_modules.(undici|pg)./.test(path)),
     ].length > 0;
     const before = loaded();
     await destinationTypes.find(({ type }) => type === 'webhook').create('x', {}).catch(() => {});
@@ -61,9 +72,15 @@ test('the registry alone loads neither SQLite nor an HTTP client', () => {
   });
 });
 
+/** Far sides that this machine cannot have, and why. */
+const missing: Readonly<Record<string, string | undefined>> = { postgres: postgresMissing };
+
 for (const type of destinationTypes) {
   const startFarSide = farSides[type.type];
-  if (startFarSide !== undefined) describeDestination(type, startFarSide, abilities[type.type]);
+  const reason = missing[type.type];
+  describe.skipIf(reason !== undefined)('the suite', () => {
+    if (startFarSide !== undefined) describeDestination(type, startFarSide, abilities[type.type]);
+  });
 }
 
 const webhook = destinationTypes.find(({ type }) => type === 'webhook')!;

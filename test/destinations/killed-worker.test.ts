@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
+import { askPostgres } from './postgres-far-side.ts';
+import { startPostgres, whyNoPostgres, type PostgresServer } from './postgres-server.ts';
 import { deliverWhileKilled, type KilledDestination } from './killed-worker.ts';
 
 function sqliteDestination(): KilledDestination {
@@ -28,8 +30,34 @@ function sqliteDestination(): KilledDestination {
   };
 }
 
+function postgresDestination(server: PostgresServer): KilledDestination {
+  const isThere = async (): Promise<boolean> => {
+    const sql = "SELECT to_regclass('events') IS NOT NULL AS there";
+    return (await askPostgres<{ there: boolean }>(server, sql))[0]?.there === true;
+  };
+  const read = async (): Promise<string[]> => {
+    const rows = await askPostgres<{ event_id: string }>(server, 'SELECT event_id FROM events');
+    return rows.map((row) => row.event_id);
+  };
+  const { url, password } = server;
+  return {
+    name: 'tables',
+    settings: { type: 'postgres', url, password, tls: false, timeout: '10s' },
+    arrives: 'exactly once',
+    count: async () => ((await isThere()) ? (await read()).length : 0),
+    ids: read,
+  };
+}
+
+const postgresMissing = whyNoPostgres() !== undefined;
+
 test('20,000 events, ten kills of the worker: each is at every destination, as it promises', async () => {
   const destinations = [sqliteDestination()];
+  if (!postgresMissing) {
+    const server = await startPostgres();
+    onTestFinished(() => server.close());
+    destinations.push(postgresDestination(server));
+  }
   const run = await deliverWhileKilled(destinations, { events: 20_000, kills: 10 });
   console.log(run.story);
   expect(run.inHandAtKills).toBeGreaterThan(0);

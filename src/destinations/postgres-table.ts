@@ -1,0 +1,86 @@
+/** A table of PostgreSQL, as the setting names it: `events` or `analytics.events`. */
+const tableName = /^[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?$/;
+
+/** The name, quoted; undefined where it is none. */
+export function quoteTable(name: string): string | undefined {
+  if (!tableName.test(name)) return undefined;
+  return name
+    .split('.')
+    .map((part) => `"${part}"`)
+    .join('.');
+}
+
+/** Headgates that start together would else create the same table at once, and one would fail. */
+export const lockCreation = 'SELECT pg_advisory_xact_lock(4242004)';
+
+/**
+ * CREATE TABLE IF NOT EXISTS asks for the right to create even where the table is there. With FROM,
+ * since a lookup that reads no table does not learn what others created since the transaction began.
+ */
+export const findTable = 'SELECT to_regclass($1) IS NOT NULL AS there FROM pg_class LIMIT 1';
+
+/**
+ * The index by time is a BRIN: rows come nearly in the order of their time, so a few bytes for every
+ * 128 pages tell where a window lies, at next to no cost for an insert.
+ */
+export function createTable(table: string): string[] {
+  return [
+    `CREATE TABLE ${table} (
+      event_id uuid PRIMARY KEY,
+      event_name text NOT NULL,
+      source text NOT NULL,
+      timestamp timestamptz NOT NULL,
+      user_id text,
+      anonymous_id text,
+      idempotency_key text NOT NULL,
+      schema_version integer,
+      properties jsonb,
+      context jsonb,
+      occurred_at timestamptz,
+      sent_at timestamptz,
+      correlation_id text,
+      traceparent text,
+      sequence bigint NOT NULL,
+      warnings jsonb,
+      delivered_at timestamptz NOT NULL DEFAULT now()
+    )`,
+    `CREATE INDEX ON ${table} USING brin (timestamp)`,
+  ];
+}
+
+/**
+ * One statement for a whole batch: two arrays, of payloads and of sequences. PostgreSQL takes the
+ * events apart itself, so numbers arrive as the producer wrote them, however long.
+ *
+ * The conflict names its column: without it DO NOTHING would also skip a row that meets a unique
+ * constraint which somebody added, without a word.
+ */
+export function insertEvents(table: string): string {
+  return `
+    INSERT INTO ${table} (
+      event_id, event_name, source, timestamp, user_id, anonymous_id, idempotency_key,
+      schema_version, properties, context, occurred_at, sent_at, correlation_id, traceparent,
+      warnings, sequence)
+    SELECT
+      (e->>'eventId')::uuid, e->>'eventName', e->>'source', (e->>'timestamp')::timestamptz,
+      e->>'userId', e->>'anonymousId', e->>'idempotencyKey', (e->>'schemaVersion')::integer,
+      e->'properties', e->'context', (e->>'occurredAt')::timestamptz,
+      (e->>'sentAt')::timestamptz, e->>'correlationId', e->>'traceparent', e->'warnings', sequence
+    FROM (
+      SELECT payload::jsonb AS e, sequence
+      FROM unnest($1::text[], $2::bigint[]) AS delivered (payload, sequence)
+    ) AS events
+    ON CONFLICT (event_id) DO NOTHING`;
+}
+
+/** A cursor over a window of time. A declaration takes no parameters; a Date has nothing to quote. */
+export function declareWindow(table: string, from: Date, to: Date): string {
+  return `
+    DECLARE events_of_window NO SCROLL CURSOR FOR
+    SELECT event_id::text AS "eventId", event_name AS "eventName",
+      to_char(timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS timestamp
+    FROM ${table}
+    WHERE timestamp >= '${from.toISOString()}' AND timestamp < '${to.toISOString()}'`;
+}
+
+export const fetchPage = 'FETCH 2000 FROM events_of_window';

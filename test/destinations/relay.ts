@@ -1,0 +1,63 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+
+/** Passes bytes on to a server, until the network between breaks or falls silent. */
+export interface Relay {
+  readonly port: number;
+  /** Every connection breaks, and new ones are refused. */
+  close(): Promise<void>;
+  listen(): Promise<void>;
+  /** Nothing gets through from now on, and nobody is told. */
+  freeze(): void;
+  /** Frozen connections break; new ones get through. */
+  thaw(): void;
+}
+
+export async function startRelay(targetPort: number): Promise<Relay> {
+  const sockets = new Set<Socket>();
+  let port = 0;
+  let frozen = false;
+  let server: Server;
+  const keep = (socket: Socket): void => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('close', () => sockets.delete(socket));
+  };
+  const listen = async (): Promise<void> => {
+    server = createServer((near) => {
+      keep(near);
+      if (frozen) return void near.pause();
+      const far = connect(targetPort, '127.0.0.1');
+      keep(far);
+      near.pipe(far).pipe(near);
+      near.on('close', () => far.destroy());
+      far.on('close', () => near.destroy());
+      return undefined;
+    });
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    port = (server.address() as AddressInfo).port;
+  };
+  const breakAll = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
+  await listen();
+  return {
+    get port() {
+      return port;
+    },
+    listen,
+    async close() {
+      breakAll();
+      if (server.listening) await new Promise((resolve) => server.close(resolve));
+    },
+    freeze() {
+      frozen = true;
+      for (const socket of sockets) socket.unpipe().pause();
+    },
+    thaw() {
+      if (frozen) breakAll();
+      frozen = false;
+    },
+  };
+}
