@@ -80,6 +80,10 @@ export const errorTable = {
     ...rejected,
     text: "properties break the event's JSON Schema. Each violation names the place and the rule.",
   },
+  quarantined: {
+    ...rejected,
+    text: 'The event breaks its contract, and the taxonomy says to quarantine it: it is kept as it was sent, but not among the events, and goes nowhere until it is replayed once the contract is mended. It need not be sent again. Each violation names the place and the rule.',
+  },
   unknown_schema_version: {
     ...rejected,
     text: 'The event has no schema of this version. Send one that exists, or leave schema_version out for the active one.',
@@ -224,6 +228,11 @@ export const errorCodes = Object.keys(errorTable) as ErrorCode[];
 
 export function errorEntry(code: ErrorCode): ErrorEntry {
   return errorTable[code];
+}
+
+/** Where a code is explained, from the root of the repository. */
+export function errorHelp(code: string): string {
+  return `docs/errors.md#${code}`;
 }
 
 export interface ServiceErrorOptions {

@@ -78,7 +78,9 @@ async function startGate(
   logger: ReturnType<typeof createLogger>,
   lifecycle: Lifecycle,
 ): Promise<Address> {
-  const validation = createValidation(compiled(settings.registry));
+  const validation = createValidation(compiled(settings.registry), {
+    enforcement: settings.config.enforcement,
+  });
   const metrics = createMetrics(settings.labels);
   lifecycle.onRelease('counts', reportCounts(metrics));
   const signals = createSignals(metrics, logger);

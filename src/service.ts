@@ -26,7 +26,7 @@ import { createLogger, type Logger } from './observability/logger.ts';
 import { createDeltaSink } from './observability/metric-deltas.ts';
 import { countedFamiliesOf, createGauge } from './observability/metric-families.ts';
 import { createMetrics, type LabelValues, type Metrics } from './observability/metrics.ts';
-import { createSignals, type Signals } from './observability/signals.ts';
+import { createSignals, suspendedText, type Signals } from './observability/signals.ts';
 import { startDelivery, type Delivery } from './start-delivery.ts';
 import { loadRegistry, type SchemaRegistry } from './validation/schema-registry.ts';
 import { createValidation, type Validation } from './validation/validation.ts';
@@ -81,7 +81,7 @@ async function startService(
 ): Promise<Service> {
   // Validation: what the events must be.
   const registry = await loadRegistry(config.schemasDir);
-  const validation = createValidation(registry);
+  const validation = createValidation(registry, { enforcement: config.enforcement });
 
   // Observability: the closed sets of labels are known from here on.
   const labels: LabelValues = {
@@ -92,6 +92,7 @@ async function startService(
   const metrics = createMetrics(labels);
   const signals = createSignals(metrics, logger);
   logger.debug({ config: describeConfig(config, destinationTypes) }, 'configuration');
+  signals.enforcementSet(config.enforcement === 'warn');
 
   // JetStream: the log.
   const server = await startServer(config, overrides, signals, lifecycle);
@@ -158,6 +159,7 @@ function openOperatorsPort(parts: OperatorsPortParts): Promise<Listener> {
   const { config, log, metrics, signals, deadLetters, delivery, gate } = parts;
   return openAdmin({
     config,
+    notice: config.enforcement === 'warn' ? suspendedText : undefined,
     probe: async () => {
       await log.probe();
       if (config.roles.has('gate') && !gate()?.running()) throw new Error('no door is open just now');

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 
 import { StartError } from '../errors.ts';
+import { modeText } from '../validation/modes.ts';
 import { registryChanges, type EventChange } from '../validation/registry-changes.ts';
 import { formatFault } from '../validation/registry-fault.ts';
 import { readRegistry, type RegistryReading } from '../validation/schema-registry.ts';
@@ -84,7 +85,7 @@ function textOf(directory: string, { registry, faults }: RegistryReading): strin
       if (successor !== undefined) return `${version} (judged by ${successor})`;
       return deprecated.includes(version) ? `${version} (deprecated)` : String(version);
     });
-    return `  ${name.padEnd(width)}  ${mode.padEnd(7)}  ${states.join(', ')}`;
+    return `  ${name.padEnd(width)}  ${modeText(mode).padEnd(7)}  ${states.join(', ')}`;
   });
   const sum = registry.events.length === 1 ? '1 event' : `${registry.events.length} events`;
   return [`${sum} in ${directory}, all sound:`, ...lines].join('\n');

@@ -37,6 +37,7 @@ function assemble(
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
     dataDir: values.data_dir,
     schemasDir: values.schemas_dir,
+    enforcement: values.enforcement,
     nats: {
       url,
       serverBin: values['nats.server_bin'],

@@ -5,6 +5,8 @@ export interface Config {
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly dataDir: string;
   readonly schemasDir: string;
+  /** `warn`: no event is refused for what the taxonomy and its schemas say. */
+  readonly enforcement: 'on' | 'warn';
   readonly nats: {
     /** One URL, or several with commas between. Undefined: embedded. */
     readonly url: string | undefined;

@@ -15,6 +15,7 @@ describe('without any configuration', () => {
       tls: undefined,
       dataDir: './data',
       schemasDir: './schemas',
+      enforcement: 'on',
       nats: { url: undefined, serverBin: undefined, publishTimeoutMs: 5_000 },
       processes: 1,
       durability: 'fsync',

@@ -68,6 +68,12 @@ export const settings = {
     text: 'The store of the embedded NATS, and the SQLite warehouse.',
   },
   schemas_dir: { kind: 'path', default: './schemas', text: 'The taxonomy and the schemas.' },
+  enforcement: {
+    kind: 'enum',
+    default: 'on',
+    options: ['on', 'warn'],
+    text: 'The emergency switch of all contracts. `warn`: no event is refused, quarantined or stripped for what the taxonomy and its schemas say; it is stored as sent, with its violations as warnings. The log, `headgate_enforcement_suspended` and `/readyz` tell as long as it lasts. What an event needs to be stored at all (name, identity, key, a known version) is asked for all the same, and `x-pii` is honoured.',
+  },
   'nats.url': {
     kind: 'url',
     default: null,

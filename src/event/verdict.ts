@@ -11,6 +11,15 @@ export interface EventError {
   readonly violations: readonly Violation[];
 }
 
+/** What a warning may be about: stable words, and a label of the metrics. */
+export const warningCodes = [
+  'schema_violation',
+  'unplanned_event',
+  'deprecated_schema_version',
+  'properties_stripped',
+  'idempotency_key_reused',
+] as const;
+
 /** What the caller should know although the event was taken. */
 export interface EventWarning {
   readonly code: string;

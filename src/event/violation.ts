@@ -6,4 +6,12 @@ export interface Violation {
   readonly code: string;
   /** What is wrong and how to mend it. Never the event's own data. */
   readonly message: string;
+  /** By which the taxonomy tells what it means: `missing_required`, `wrong_type`, ... */
+  readonly kind?: string;
+  /** The type or the values that belong there. */
+  readonly expected?: string;
+  /** The nearest name that the contract knows. */
+  readonly suggestion?: string;
+  /** What the schema itself says of the place. */
+  readonly description?: string;
 }

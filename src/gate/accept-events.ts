@@ -56,6 +56,8 @@ export interface AcceptOptions {
     readonly error: EventError | undefined;
     readonly warnings: readonly EventWarning[];
     readonly schemaVersion: number;
+    /** What is to be stored, where that is not what was sent. */
+    readonly event: IncomingEvent | undefined;
   };
   /** What the log keeps beside each event of a request; made once for all of them. */
   readonly arrivalHeaders: (arrival: Arrival) => string;
@@ -133,7 +135,7 @@ function acceptEvent(passage: Passage, index: number): void {
   const { options, batch, arrival, timestampMs } = passage;
   const { source, maySend } = arrival.producer;
   const sent = batch.events[index]!;
-  const event =
+  let event =
     batch.context === undefined ? sent : { ...sent, context: { ...batch.context, ...sent.context } };
   const { idempotencyKey } = event;
   const eventId = isUuid(idempotencyKey) ? eventIdOf(source, idempotencyKey) : '';
@@ -141,6 +143,7 @@ function acceptEvent(passage: Passage, index: number): void {
   const judgement = refused ? notAllowed : options.judge(event);
   const { warnings, schemaVersion } = judgement;
   let { error } = judgement;
+  if (judgement.event !== undefined) ({ event } = judgement);
   let payload = '';
   if (error === undefined) {
     const { requestPart } = passage;
@@ -212,6 +215,7 @@ const notAllowed = {
   },
   warnings: noWarnings,
   schemaVersion: 0,
+  event: undefined,
 } as const;
 
 /** A character is at most three bytes: most events are known to be small without counting. */

@@ -14,6 +14,8 @@ export interface AdminOptions {
   readonly renderMetrics: () => Promise<{ readonly text: string; readonly contentType: string }>;
   /** Resolves when the log takes publishes; rejects with why it does not. */
   readonly probe: () => Promise<void>;
+  /** What whoever looks at the health should know although all is well. */
+  readonly notice: string | undefined;
   readonly routes: (router: ConnectRouter) => void;
 }
 
@@ -34,6 +36,7 @@ export async function openAdmin(options: AdminOptions): Promise<Listener> {
       sendText(response as GateResponse, 404, 'Not here. There are /metrics, /healthz and /readyz.\n');
     },
   });
+  const notice = options.notice === undefined ? '' : `${options.notice}\n`;
   const token = config.admin.token?.reveal();
   const handle = (request: GateRequest, response: GateResponse): void => {
     request.on('error', () => {});
@@ -41,10 +44,10 @@ export async function openAdmin(options: AdminOptions): Promise<Listener> {
     const path = (request.url ?? '/').split('?', 1)[0];
     // Health is asked by balancers, which hold no token.
     if (path === '/healthz') {
-      sendText(response, 200, 'ok\n');
+      sendText(response, 200, `ok\n${notice}`);
     } else if (path === '/readyz') {
       void ready().then((why) =>
-        sendText(response, why === undefined ? 200 : 503, why === undefined ? 'ready\n' : `${why}\n`),
+        sendText(response, why === undefined ? 200 : 503, `${why ?? 'ready'}\n${notice}`),
       );
     } else if (token !== undefined && !isBearer(request, token)) {
       sendText(response, 401, 'Send HEADGATE_ADMIN_TOKEN as "Authorization: Bearer TOKEN".\n');

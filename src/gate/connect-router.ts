@@ -6,6 +6,7 @@ import {
   BadRequestSchema,
   ErrorInfoSchema,
   file_google_rpc_error_details,
+  HelpSchema,
   RetryInfoSchema,
 } from '../../gen/google/rpc/error_details_pb.ts';
 import { file_grpc_health_v1_health, Health } from '../../gen/grpc/health/v1/health_pb.ts';
@@ -142,7 +143,7 @@ function protocolOf(name: string): Protocol {
   return name === 'grpc-web' ? 'grpc_web' : 'connect';
 }
 
-const detailSchemas = [BadRequestSchema, ErrorInfoSchema, RetryInfoSchema];
+const detailSchemas = [BadRequestSchema, ErrorInfoSchema, HelpSchema, RetryInfoSchema];
 
 function connectErrorOf(failure: Failure): ConnectError {
   const error = new ConnectError(failure.message, failure.grpc);

@@ -48,6 +48,7 @@ describe('a failure', () => {
     expect(retryAfterSeconds(overloaded)).toBe('2');
     expect(failureDetails(overloaded).map(({ type }) => type)).toEqual([
       'google.rpc.ErrorInfo',
+      'google.rpc.Help',
       'google.rpc.RetryInfo',
     ]);
     const refused = failureOfError(
@@ -68,6 +69,7 @@ describe('a failure', () => {
     expect(status.details.map(({ typeUrl }) => typeUrl)).toEqual([
       'type.googleapis.com/google.rpc.BadRequest',
       'type.googleapis.com/google.rpc.ErrorInfo',
+      'type.googleapis.com/google.rpc.Help',
     ]);
     expect(failureOfVerdict({ error: undefined } as unknown as Verdict)).toBeUndefined();
     const unknown = { error: { code: 'toString', message: '', violations: [] } };

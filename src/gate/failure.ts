@@ -3,10 +3,11 @@ import { create, toBinary, toJson, type DescMessage, type MessageShape } from '@
 import {
   BadRequestSchema,
   ErrorInfoSchema,
+  HelpSchema,
   RetryInfoSchema,
 } from '../../gen/google/rpc/error_details_pb.ts';
 import { StatusSchema } from '../../gen/google/rpc/status_pb.ts';
-import { errorEntry, errorTable, ServiceError, type ErrorCode } from '../errors.ts';
+import { errorEntry, errorHelp, errorTable, ServiceError, type ErrorCode } from '../errors.ts';
 import type { EventError, Verdict } from '../event/verdict.ts';
 import type { Violation } from '../event/violation.ts';
 
@@ -75,21 +76,36 @@ function detail<Desc extends DescMessage>(schema: Desc, message: MessageShape<De
   };
 }
 
-/** The standard details of AIP-193: which fields, which code, and when to come back. */
+/** The trailers of gRPC hold all of them, and its Java client takes 8 KiB. */
+const explainedMax = 5;
+
+function explained({ message, description }: Violation): string {
+  return description === undefined ? message : `${message} (${description})`;
+}
+
+/** The standard details of AIP-193: which fields, which code, where it is explained, and when to come back. */
 export function failureDetails(failure: Failure): Detail[] {
   const details: Detail[] = [];
   const { violations } = failure;
   if (violations.length > 0) {
-    const fieldViolations = violations.map(({ path, code, message }) => ({
+    const fieldViolations = violations.map((violation, index) => ({
       $typeName: 'google.rpc.BadRequest.FieldViolation' as const,
-      field: path,
-      description: message,
-      reason: code,
+      field: violation.path,
+      description: index < explainedMax ? explained(violation) : violation.message,
+      reason: violation.code,
     }));
     details.push(detail(BadRequestSchema, create(BadRequestSchema, { fieldViolations })));
   }
   const info = create(ErrorInfoSchema, { reason: failure.code, domain: 'headgate' });
   details.push(detail(ErrorInfoSchema, info));
+  const links = [
+    {
+      $typeName: 'google.rpc.Help.Link' as const,
+      description: `What ${failure.code} means and how to mend it.`,
+      url: errorHelp(failure.code),
+    },
+  ];
+  details.push(detail(HelpSchema, create(HelpSchema, { links })));
   if (failure.retryAfterMs !== undefined) {
     const seconds = Math.floor(failure.retryAfterMs / 1000);
     const retryDelay = { seconds: BigInt(seconds), nanos: (failure.retryAfterMs % 1000) * 1_000_000 };

@@ -1,4 +1,4 @@
-import { errorEntry, ServiceError } from '../errors.ts';
+import { errorEntry, errorHelp, ServiceError } from '../errors.ts';
 import type { Verdict } from '../event/verdict.ts';
 import { decodeBatchJson, decodeNdjson, decodeTrackRest } from './decode-json.ts';
 import { mediaTypeOf, reply, type Exchange } from './exchange.ts';
@@ -86,6 +86,7 @@ export function problem(
     detail: failure.message,
     code: failure.code,
     violations: failure.violations,
+    help: errorHelp(failure.code),
     retryable: errorEntry(failure.code).retryable,
     correlation_id: exchange.correlationId,
     ...(verdict === undefined

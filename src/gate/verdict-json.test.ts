@@ -6,6 +6,7 @@ import {
   BatchTrackResponseSchema,
   TrackResponseSchema,
 } from '../../gen/headgate/v1/track_service_pb.ts';
+import { errorHelp } from '../errors.ts';
 import {
   connectBatchResponse,
   connectTrackResponse,
@@ -50,7 +51,7 @@ describe('verdicts as JSON of REST', () => {
           timestamp: new Date(verdict.timestampMs).toISOString(),
           schema_version: verdict.schemaVersion,
           sequence: verdict.sequence,
-          ...(verdict.error === undefined ? {} : { error: verdict.error }),
+          ...(verdict.error === undefined ? {} : { error: { ...verdict.error, help: errorHelp(verdict.error.code) } }),
           warnings: verdict.warnings,
         }));
         const count = (status: string): number =>

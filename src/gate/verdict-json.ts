@@ -1,3 +1,4 @@
+import { errorHelp } from '../errors.ts';
 import { timeText } from '../event/time-text.ts';
 import type { EventError, EventWarning, Verdict } from '../event/verdict.ts';
 
@@ -20,8 +21,13 @@ export function restResult(verdict: Verdict): string {
     `,"event_id":"${verdict.eventId}","status":"${verdict.status}"` +
     `,"timestamp":"${timeText(verdict.timestampMs)}"` +
     `,"schema_version":${verdict.schemaVersion},"sequence":${verdict.sequence}`;
-  if (error !== undefined) text += `,"error":${JSON.stringify(error)}`;
+  if (error !== undefined) text += `,"error":${JSON.stringify(restError(error))}`;
   return `${text},"warnings":${warnings.length === 0 ? '[]' : JSON.stringify(warnings)}}`;
+}
+
+/** With the page that explains it. */
+function restError(error: EventError): object {
+  return { ...error, help: errorHelp(error.code) };
 }
 
 const counted = { accepted: 'accepted', duplicate: 'duplicates', rejected: 'rejected', retry: 'retry' };
@@ -57,7 +63,7 @@ function connectResult(verdict: Verdict): string {
     `,"timestamp":"${protoTime(verdict.timestampMs)}"`;
   if (verdict.schemaVersion !== 0) text += `,"schemaVersion":${verdict.schemaVersion}`;
   if (verdict.sequence !== 0) text += `,"sequence":"${verdict.sequence}"`;
-  if (error !== undefined) text += `,"error":${JSON.stringify(protoFinding(error))}`;
+  if (error !== undefined) text += `,"error":${JSON.stringify(protoError(error))}`;
   if (verdict.warnings.length > 0) {
     text += `,"warnings":${JSON.stringify(verdict.warnings.map(protoFinding))}`;
   }
@@ -80,6 +86,10 @@ function protoFinding(finding: EventError | EventWarning): object {
       Object.fromEntries(Object.entries(violation).filter(([, value]) => value !== '')),
     ),
   };
+}
+
+function protoError(error: EventError): object {
+  return { ...protoFinding(error), help: errorHelp(error.code) };
 }
 
 export function connectTrackResponse(verdict: Verdict): string {

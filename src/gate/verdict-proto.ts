@@ -1,3 +1,4 @@
+import { errorHelp } from '../errors.ts';
 import type { EventError, EventStatus, EventWarning, Verdict } from '../event/verdict.ts';
 import type { Violation } from '../event/violation.ts';
 import { WireWriter } from './wire-writer.ts';
@@ -42,16 +43,23 @@ function writeResult(writer: WireWriter, verdict: Verdict): void {
   });
   writer.number(6, verdict.schemaVersion);
   writer.number(7, verdict.sequence);
-  if (verdict.error !== undefined) writeFinding(writer, 8, verdict.error);
-  for (const warning of verdict.warnings) writeFinding(writer, 9, warning);
+  const { error } = verdict;
+  if (error !== undefined) writeFinding(writer, 8, error, errorHelp(error.code));
+  for (const warning of verdict.warnings) writeFinding(writer, 9, warning, '');
 }
 
-/** EventError and EventWarning have the same fields. */
-function writeFinding(writer: WireWriter, field: number, finding: EventError | EventWarning): void {
+/** EventError and EventWarning have the same fields, but for the help. */
+function writeFinding(
+  writer: WireWriter,
+  field: number,
+  finding: EventError | EventWarning,
+  help: string,
+): void {
   writer.message(field, () => {
     writer.string(1, finding.code);
     writer.string(2, finding.message);
     for (const violation of finding.violations) writeViolation(writer, violation);
+    writer.string(4, help);
   });
 }
 
@@ -60,5 +68,9 @@ function writeViolation(writer: WireWriter, violation: Violation): void {
     writer.string(1, violation.path);
     writer.string(2, violation.code);
     writer.string(3, violation.message);
+    writer.string(4, violation.kind ?? '');
+    writer.string(5, violation.expected ?? '');
+    writer.string(6, violation.suggestion ?? '');
+    writer.string(7, violation.description ?? '');
   });
 }

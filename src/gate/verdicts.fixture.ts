@@ -7,6 +7,7 @@ import {
   EventResultSchema,
   type EventResult,
 } from '../../gen/headgate/v1/event_result_pb.ts';
+import { errorHelp } from '../errors.ts';
 import { eventStatuses, type Verdict } from '../event/verdict.ts';
 
 const texts = fc.oneof(
@@ -18,10 +19,23 @@ const texts = fc.oneof(
 /** A finding has a code and a message, whatever it found. */
 const words = texts.map((text) => `w${text}`);
 
+const violations = fc.record(
+  {
+    path: texts,
+    code: texts,
+    message: texts,
+    kind: words,
+    expected: words,
+    suggestion: words,
+    description: words,
+  },
+  { requiredKeys: ['path', 'code', 'message'] },
+);
+
 const findings = fc.record({
   code: words,
   message: words,
-  violations: fc.array(fc.record({ path: texts, code: texts, message: texts }), { maxLength: 3 }),
+  violations: fc.array(violations, { maxLength: 3 }),
 });
 
 export const verdicts: fc.Arbitrary<Verdict> = fc.record({
@@ -55,7 +69,7 @@ export function resultOf(verdict: Verdict): EventResult {
     status: statuses[status],
     timestamp: seconds,
     sequence: BigInt(sequence),
-    ...(error === undefined ? {} : { error: plain(error) }),
+    ...(error === undefined ? {} : { error: { ...plain(error), help: errorHelp(error.code) } }),
     warnings: warnings.map(plain),
   });
 }

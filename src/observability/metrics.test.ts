@@ -34,9 +34,10 @@ async function series(metrics: ReturnType<typeof createMetrics>): Promise<Map<st
 const verdict = (status: Verdict['status'], code = ''): Verdict =>
   ({
     status,
+    warnings: [],
     timestampMs: 1_750_000_000_000,
     error: code === '' ? undefined : { code },
-  }) as Verdict;
+  }) as Partial<Verdict> as Verdict;
 
 describe('the metrics', () => {
   test('are all there from the start, at 0', async () => {

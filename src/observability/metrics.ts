@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
 import { errorCodes, errorEntry, grpcCodeNames } from '../errors.ts';
-import { eventStatuses } from '../event/verdict.ts';
+import { eventStatuses, warningCodes } from '../event/verdict.ts';
 import { createCounter, createGauge, createHistogram } from './metric-families.ts';
 
 /** Every value that a label can have, known at the start. Anything else is `_other`. */
@@ -45,6 +45,7 @@ export function createMetrics(labels: LabelValues) {
           counters.validationFailures.series(source, eventName, code);
         }
       }
+      for (const code of warningCodes) counters.warnings.series(source, eventName, code);
     }
   }
   for (const rpc of rpcs) {
@@ -70,6 +71,11 @@ function createCounters(registry: Registry) {
     validationFailures: createCounter(registry, {
       name: 'headgate_validation_failures_total',
       help: 'Rejected events by the error code they were given.',
+      labels: ['source', 'event_name', 'code'],
+    }),
+    warnings: createCounter(registry, {
+      name: 'headgate_warnings_total',
+      help: 'Events that were stored although something was wrong with them, by what it was.',
       labels: ['source', 'event_name', 'code'],
     }),
     requests: createCounter(registry, {
@@ -123,7 +129,17 @@ function createGauges(
     deadLetters: zeros(destinations),
     deadLetterOldest: zeros(destinations),
     lastEvent: zeros(eventNames),
+    enforcementSuspended: 0,
   };
+  createGauge(
+    registry,
+    {
+      name: 'headgate_enforcement_suspended',
+      help: '1 while the setting enforcement is warn: no event is refused for its contract.',
+      labels: [],
+    },
+    () => [{ labels: [], value: gauges.enforcementSuspended }],
+  );
   const expose = (name: string, help: string, label: string, values: Map<string, number>): void =>
     createGauge(registry, { name, help, labels: [label] }, () =>
       [...values].map(([key, value]) => ({ labels: [key], value })),

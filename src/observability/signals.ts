@@ -32,6 +32,10 @@ export interface FailedAttempt {
 /** Counts what is no status code of gRPC: a metric must not throw where an answer is on its way. */
 const grpcUnknown = 2;
 
+/** What an operator reads while `enforcement` is `warn`. */
+export const suspendedText =
+  'enforcement is warn: no event is refused for its contract; violations are stored as warnings';
+
 /** Everything that Headgate reports about itself, one function a fact: metric and log line. */
 export type Signals = ReturnType<typeof createSignals>;
 
@@ -43,6 +47,11 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     /** Per event on the hot path: no log line, no allocation. */
     eventJudged: (source: string, eventName: string, verdict: Verdict): void => {
       verdicts(source, eventName, verdict);
+    },
+    /** Once, at the start: contracts that are not enforced must not be forgotten. */
+    enforcementSet: (suspended: boolean): void => {
+      metrics.gauges.enforcementSuspended = suspended ? 1 : 0;
+      if (suspended) logger.warn({ enforcement: 'warn' }, suspendedText);
     },
     eventPublished: (seconds: number): void => publishDuration.observe(seconds),
     requestAnswered: (rpc: Rpc, protocol: Protocol, grpcCode: number, seconds: number): void => {
@@ -157,6 +166,11 @@ function createVerdictCounters(metrics: Metrics) {
     const known = lastEvent.has(eventName) ? eventName : otherLabel;
     outcomesOf(source, known)[verdict.status]!.value += 1;
     if (verdict.status === 'accepted') lastEvent.set(known, verdict.timestampMs / 1000);
+    if (verdict.warnings.length > 0) {
+      for (const { code } of verdict.warnings) {
+        metrics.warnings.series(source, known, code).value += 1;
+      }
+    }
     if (verdict.status === 'rejected') {
       metrics.validationFailures.series(source, known, verdict.error!.code).value += 1;
     }

@@ -3,7 +3,9 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 
 import { formatSubjectMax, numberFormats, textFormats } from './schema-formats.ts';
 import { patternSubjectMax } from './pattern-safety.ts';
+import { createClassifier } from './violation-kind.ts';
 import type { JsonObject, JsonValue } from '../event/json.ts';
+import type { ViolationKind } from './modes.ts';
 
 /** A schema ready to judge. */
 export interface CompiledSchema {
@@ -16,6 +18,7 @@ export interface Findings {
   readonly errors: readonly ErrorObject[];
   /** False: the event was too large to look past its first error. */
   readonly complete: boolean;
+  readonly kindOf: (error: ErrorObject) => ViolationKind;
 }
 
 /**
@@ -40,18 +43,21 @@ export function compileSchema(schema: JsonObject): CompiledSchema {
   if (dialect.validateSchema(schema) !== true) {
     throw new Error(dialect.errorsText(dialect.errors, { dataVar: '' }));
   }
-  const first = compile(schema, false);
+  // Its `$schema` was looked at, and would have to be known to the instance.
+  const { $schema: _, ...rest } = schema;
+  const first = compile(rest, false);
   let every: ValidateFunction | undefined;
+  let kindOf: Findings['kindOf'] | undefined;
   return {
     findingsIn: (properties) => {
       if (first(properties)) return undefined;
       const complete = hasAtMost(properties, valuesReportedMax);
-      if (complete) (every ??= compile(schema, true))(properties);
+      if (complete) (every ??= compile(rest, true))(properties);
       const errors = (complete ? every?.errors : first.errors) ?? [];
       // The errors hold the event, which must not live on until the next broken one.
       first.errors = null;
       if (every !== undefined) every.errors = null;
-      return { errors, complete };
+      return { errors, complete, kindOf: (kindOf ??= createClassifier(rest)) };
     },
   };
 }
@@ -93,9 +99,7 @@ function compile(schema: JsonObject, allErrors: boolean): ValidateFunction {
   for (const name of textFormats) {
     ajv.addFormat(name, { type: 'string', validate: boundedFormat(textCheckOf(name)) });
   }
-  // Its `$schema` was looked at, and would have to be known to this instance.
-  const { $schema: _, ...rest } = schema;
-  return ajv.compile(rest);
+  return ajv.compile(schema);
 }
 
 /**

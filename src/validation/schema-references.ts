@@ -1,5 +1,5 @@
-import { allSchemas, innerSchemas, unescapePointer, type SchemaPlace } from './schema-walk.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../event/json.ts';
+import { allSchemas, innerSchemas, resolvePointer, type SchemaPlace } from './schema-walk.ts';
+import type { JsonObject } from '../event/json.ts';
 import type { ReportFault } from './registry-fault.ts';
 
 /**
@@ -68,33 +68,12 @@ function targetOf(
     refuse(`${path}/$ref leaves the file`, 'Copy what it means into $defs: nothing is fetched.');
     return undefined;
   }
-  const pointer = decodeFragment(reference.slice(1));
-  const value = pointer === undefined ? undefined : valueAt(root, pointer);
   // Only a place that is a schema was checked: an entry of `examples` or `enum` was not.
-  const target = value !== undefined && isJsonObject(value) ? places.get(value) : undefined;
+  const found = resolvePointer(root, reference);
+  const target = found === undefined ? undefined : places.get(found);
   if (target === undefined) {
     refuse(`${path}/$ref leads nowhere`, 'Write the path of a schema in this file: #/$defs/money.');
     return undefined;
   }
   return target;
-}
-
-function decodeFragment(fragment: string): string | undefined {
-  try {
-    const pointer = decodeURIComponent(fragment);
-    return pointer === '' || pointer.startsWith('/') ? pointer : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function valueAt(root: JsonObject, pointer: string): JsonValue | undefined {
-  let value: JsonValue | undefined = root;
-  for (const step of pointer.split('/').slice(1)) {
-    if (typeof value !== 'object' || value === null) return undefined;
-    const name = unescapePointer(step);
-    const holder = value as JsonObject;
-    value = Object.hasOwn(holder, name) ? holder[name] : undefined;
-  }
-  return value;
 }

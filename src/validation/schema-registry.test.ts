@@ -45,8 +45,8 @@ test('all faults stop the start at once, each with its file and mending', async 
   expect((error as StartError).message.split('\n')).toEqual([
     `4 faults in the schemas of ${directory}:`,
     '  taxonomy.yaml: events.order_completed.ownr is not a known key. Write owner.',
-    '  taxonomy.yaml: events.order_completed.mode is none of enforce, warn, off. ' +
-      'Write one of them; the default is enforce.',
+    '  taxonomy.yaml: events.order_completed.mode is none of enforce, warn, off, nor a mapping. ' +
+      'Write one of them, or { additional_property: strip }; the default is enforce.',
     '  order_completed/1.json: /$async is refused. Leave it out: the verdict does not wait.',
     '  cart_completed/: no entry of the taxonomy has this name. ' +
       'Add one under events:, or delete the folder.',
@@ -71,7 +71,7 @@ describe('taxonomy.yaml', () => {
     [`verbs: [completed, Signed-Up]\n${entry}`, 'verbs[1] is not lower snake case'],
     [`verbs: [completed, completed]\n${entry}`, 'verbs names completed twice'],
     [`verbs: [completed]\nunplaned: warn\n${entry}`, 'unplaned is not a known key'],
-    [`verbs: [completed]\nunplanned: allow\n${entry}`, 'unplanned is none of reject, warn'],
+    [`verbs: [completed]\nunplanned: strip\n${entry}`, 'unplanned is none of reject, quarantine, warn, allow'],
     ['verbs: [completed]', 'events names no event'],
     ['verbs: [completed]\nevents: {}', 'events names no event'],
     ['verbs: [completed]\nevents: { order_completed: 1 }', 'is not a mapping'],

@@ -2,9 +2,10 @@ import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { compileSchema, type CompiledSchema } from './compile-schema.ts';
+import type { UnplannedMode } from './modes.ts';
 import { registryError, type RegistryFault, type ReportFault } from './registry-fault.ts';
 import { checkSchemaSafety, schemaBytesMax } from './schema-safety.ts';
-import { readTaxonomy, type TaxonomyEntry, type UnplannedMode } from './taxonomy.ts';
+import { readTaxonomy, type TaxonomyEntry } from './taxonomy.ts';
 import type { JsonObject, JsonValue } from '../event/json.ts';
 
 /** One released schema of an event. */

@@ -53,3 +53,22 @@ export function escapePointer(name: string): string {
 export function unescapePointer(step: string): string {
   return step.replaceAll('~1', '/').replaceAll('~0', '~');
 }
+
+/** The object that a $ref inside of a file (`#/$defs/money`) leads to; undefined when to none. */
+export function resolvePointer(root: JsonObject, reference: string): JsonObject | undefined {
+  let pointer: string;
+  try {
+    pointer = decodeURIComponent(reference.slice(1));
+  } catch {
+    return undefined;
+  }
+  if (!reference.startsWith('#') || !(pointer === '' || pointer.startsWith('/'))) return undefined;
+  let value: JsonValue | undefined = root;
+  for (const step of pointer.split('/').slice(1)) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    const name = unescapePointer(step);
+    const holder = value as JsonObject;
+    value = Object.hasOwn(holder, name) ? holder[name] : undefined;
+  }
+  return value !== undefined && isJsonObject(value) ? value : undefined;
+}

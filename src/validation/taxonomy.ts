@@ -2,17 +2,10 @@ import { LineCounter, parseDocument } from 'yaml';
 
 import { eventNameLengthMax, isEventName, isSnakeCase } from './event-name.ts';
 import { compatibilityModes, type CompatibilityMode } from './compatibility.ts';
+import { readMode, unplannedModes, type EventMode, type UnplannedMode } from './modes.ts';
 import { nearestName } from './nearest-name.ts';
 import type { ReportFault } from './registry-fault.ts';
 import { readDeprecated, readSupersedes, type Superseded } from './taxonomy-versions.ts';
-
-/** What a broken `properties` means: rejected, stored with a warning, or not looked at. */
-export const validationModes = ['enforce', 'warn', 'off'] as const;
-export type ValidationMode = (typeof validationModes)[number];
-
-/** What an event that no entry names means. */
-export const unplannedModes = ['reject', 'warn'] as const;
-export type UnplannedMode = (typeof unplannedModes)[number];
 
 /** One planned event, as `taxonomy.yaml` describes it. */
 export interface TaxonomyEntry {
@@ -21,7 +14,7 @@ export interface TaxonomyEntry {
   readonly description: string;
   /** The version that judges events which name none. */
   readonly active: number;
-  readonly mode: ValidationMode;
+  readonly mode: EventMode;
   /** What a new version may change. */
   readonly compatibility: CompatibilityMode;
   /** Versions that another judges in their place, each with that other. */
@@ -149,7 +142,7 @@ export function readEntry(
     owner: readText(value['owner'], `${place}.owner`, 'the team to ask about it', report),
     description: readText(value['description'], `${place}.description`, 'when it is sent', report),
     active,
-    mode: readChoice(value['mode'], validationModes, `${place}.mode`, report),
+    mode: readMode(value['mode'], `${place}.mode`, report),
     compatibility: readChoice(
       value['compatibility'],
       compatibilityModes,

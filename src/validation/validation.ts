@@ -1,11 +1,18 @@
-import { didYouMean, eventNameFault, idempotencyKeyFault } from './envelope.ts';
+import { eventNameFault, idempotencyKeyFault } from './envelope.ts';
 import { eventError, fieldError } from './event-faults.ts';
 import { identityFault } from './identity.ts';
-import { violationsOf } from './violations.ts';
+import { nearestName } from './nearest-name.ts';
+import { quarantineError, weighFindings } from './weigh-findings.ts';
 import type { EventError, EventWarning } from '../event/verdict.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { PlannedEvent, SchemaRegistry, SchemaVersion } from './schema-registry.ts';
-import type { ValidationMode } from './taxonomy.ts';
+import {
+  modesByKind,
+  unplannedMode,
+  type Enforcement,
+  type ModesByKind,
+  type UnplannedMode,
+} from './modes.ts';
 
 export { loadRegistry, readRegistry } from './schema-registry.ts';
 
@@ -16,6 +23,8 @@ export interface Judgement {
   readonly warnings: readonly EventWarning[];
   /** The version that judged it; 0 when none did. */
   readonly schemaVersion: number;
+  /** What is to be stored, where that is not what was sent. */
+  readonly event: IncomingEvent | undefined;
 }
 
 /** Judges events by envelope, taxonomy and schema. */
@@ -29,7 +38,8 @@ export interface Validation {
 /** What is looked up for an event, laid out for the hot path. */
 interface Plan {
   readonly name: string;
-  readonly mode: ValidationMode;
+  /** Undefined: `properties` are not looked at. */
+  readonly modes: ModesByKind | undefined;
   readonly active: Rule;
   readonly rules: ReadonlyMap<number, Rule>;
 }
@@ -49,9 +59,18 @@ const unplannedRememberedMax = 1000;
 
 const noWarnings: readonly EventWarning[] = Object.freeze([]);
 
+export interface ValidationOptions {
+  /** `on` unless it is told otherwise. */
+  readonly enforcement?: Enforcement;
+}
+
 /** Judges by the registry that `loadRegistry` read. */
-export function createValidation(registry: SchemaRegistry): Validation {
-  const plans = new Map(registry.events.map((event) => [event.name, planOf(event)]));
+export function createValidation(
+  registry: SchemaRegistry,
+  { enforcement = 'on' }: ValidationOptions = {},
+): Validation {
+  const plans = new Map(registry.events.map((event) => [event.name, planOf(event, enforcement)]));
+  const unplannedAction = unplannedMode(registry.unplanned, enforcement);
   const unplannedJudgements = new Map<string, Judgement>();
 
   function judgeKnown(event: IncomingEvent): Judgement {
@@ -71,13 +90,7 @@ export function createValidation(registry: SchemaRegistry): Validation {
   function unplanned(name: string): Judgement {
     const known = unplannedJudgements.get(name);
     if (known !== undefined) return known;
-    const suggestion = didYouMean(name, plans.keys());
-    const problem = `the taxonomy has no event of this name${suggestion}`;
-    const error = eventError('unplanned_event', problem);
-    const judgement: Judgement =
-      registry.unplanned === 'warn'
-        ? Object.freeze({ error: undefined, warnings: [error], schemaVersion: 0 })
-        : Object.freeze(rejected(error, 0));
+    const judgement = Object.freeze(judgeUnplanned(unplannedAction, name, plans.keys()));
     if (unplannedJudgements.size >= unplannedRememberedMax) unplannedJudgements.clear();
     unplannedJudgements.set(name, judgement);
     return judgement;
@@ -97,19 +110,41 @@ export function createValidation(registry: SchemaRegistry): Validation {
   };
 }
 
-function planOf(event: PlannedEvent): Plan {
+function judgeUnplanned(
+  mode: UnplannedMode,
+  name: string,
+  planned: Iterable<string>,
+): Judgement {
+  const suggestion = nearestName(name, planned);
+  const hint = suggestion === undefined ? '' : `. Did you mean ${suggestion}?`;
+  const problem = `the taxonomy has no event of this name${hint}`;
+  const violation = {
+    path: '/event_name',
+    code: 'unplanned_event',
+    message: 'is not the name of a planned event',
+    kind: 'unplanned_event',
+    ...(suggestion === undefined ? {} : { suggestion }),
+  };
+  if (mode === 'quarantine') return rejected(quarantineError(problem, [violation]), 0);
+  const error = eventError('unplanned_event', problem, [violation]);
+  if (mode === 'reject') return rejected(error, 0);
+  const warnings = mode === 'warn' ? [error] : noWarnings;
+  return { error: undefined, warnings, schemaVersion: 0, event: undefined };
+}
+
+function planOf(event: PlannedEvent, enforcement: Enforcement): Plan {
   const schemas = new Map(event.versions.map((schema) => [schema.version, schema]));
   const rules = new Map(
     event.versions.map(({ version }): [number, Rule] => {
       const judging = event.superseded.get(version) ?? version;
       const warnings = event.deprecated.includes(version) ? [moveOn(event, version)] : noWarnings;
-      const valid = Object.freeze({ error: undefined, warnings, schemaVersion: judging });
-      return [version, { schema: schemas.get(judging)!, valid }];
+      const valid = { error: undefined, warnings, schemaVersion: judging, event: undefined };
+      return [version, { schema: schemas.get(judging)!, valid: Object.freeze(valid) }];
     }),
   );
   const active = rules.get(event.active);
   if (active === undefined) throw new Error(`${event.name} has no version ${event.active}`);
-  return { name: event.name, mode: event.mode, active, rules };
+  return { name: event.name, modes: modesByKind(event.mode, enforcement), active, rules };
 }
 
 function moveOn({ name, active }: PlannedEvent, version: number): EventWarning {
@@ -121,16 +156,17 @@ function judgeProperties(plan: Plan, event: IncomingEvent): Judgement {
   const version = event.schemaVersion;
   const rule = version === 0 ? plan.active : plan.rules.get(version);
   if (rule === undefined) return rejected(unknownVersion(plan), 0);
-  if (plan.mode === 'off') return rule.valid;
+  const { modes } = plan;
+  if (modes === undefined) return rule.valid;
   const findings = rule.schema.findingsIn(event.properties);
   if (findings === undefined) return rule.valid;
-  const violations = violationsOf(findings);
   const { schemaVersion } = rule.valid;
-  const problem = `properties break version ${schemaVersion} of ${plan.name}: see violations`;
-  const broken = eventError('schema_violation', problem, violations);
-  return plan.mode === 'warn'
-    ? { error: undefined, warnings: [broken, ...rule.valid.warnings], schemaVersion }
-    : rejected(broken, schemaVersion);
+  const judged = { eventName: plan.name, version: schemaVersion, schema: rule.schema, modes };
+  const weighed = weighFindings(judged, event, findings);
+  if (weighed.error !== undefined || rule.valid.warnings === noWarnings) {
+    return { ...weighed, schemaVersion };
+  }
+  return { ...weighed, warnings: [...weighed.warnings, ...rule.valid.warnings], schemaVersion };
 }
 
 function unknownVersion(plan: Plan): EventError {
@@ -143,5 +179,5 @@ function unknownVersion(plan: Plan): EventError {
 }
 
 function rejected(error: EventError, schemaVersion: number): Judgement {
-  return { error, warnings: noWarnings, schemaVersion };
+  return { error, warnings: noWarnings, schemaVersion, event: undefined };
 }

@@ -37,14 +37,21 @@ describe('each keyword says what it expects', () => {
     ['maxItems', { ...list, maxItems: 1 }, [1, 2], 'must have at most 1 items'],
   ])('%s: %j', async (code, schema, value, message) => {
     const found = await violationsIn({ properties: { field: schema } }, { field: value });
-    expect(found).toEqual([{ path: '/properties/field', code, message }]);
+    const kind = code === 'type' ? 'wrong_type' : 'advanced_rule';
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatchObject({ path: '/properties/field', code, message, kind });
   });
 });
 
 test('a missing property is pointed at itself', async () => {
   const schema = { properties: { order: { type: 'object', required: ['id'] } } };
   expect(await violationsIn(schema, { order: {} })).toEqual([
-    { path: '/properties/order/id', code: 'required', message: 'is required' },
+    {
+      path: '/properties/order/id',
+      code: 'required',
+      message: 'is required',
+      kind: 'missing_required',
+    },
   ]);
 });
 
@@ -55,11 +62,16 @@ test('an unknown property is pointed at itself, with the nearest known one', asy
       path: '/properties/orderid',
       code: 'additionalProperties',
       message: 'is not a known property. Did you mean order_id?',
+      kind: 'additional_property',
+      expected: 'order_id',
+      suggestion: 'order_id',
     },
     {
       path: '/properties/colour',
       code: 'additionalProperties',
       message: 'is not a known property',
+      kind: 'additional_property',
+      expected: 'order_id',
     },
   ]);
 });
@@ -68,6 +80,40 @@ test('a property named __proto__ is unknown like any other', async () => {
   const schema = { properties: { order_id: {} }, additionalProperties: false };
   const found = await violationsIn(schema, JSON.parse('{"__proto__": {"order_id": 1}}'));
   expect(found.map(({ path }) => path)).toEqual(['/properties/__proto__']);
+});
+
+describe('a violation says what belongs there', () => {
+  const description = 'What was paid, tax included.';
+
+  test.each<[JsonObject, JsonObject[keyof JsonObject], string | undefined]>([
+    [{ type: ['number', 'null'] }, 'x', 'number or null'],
+    [{ enum: ['EUR', 'USD'] }, 'GBP', '"EUR", "USD"'],
+    [{ const: 1 }, 2, '1'],
+    [{ type: 'number', minimum: 0 }, -1, 'at least 0'],
+    [{ type: 'number', multipleOf: 0.5 }, 0.3, 'a multiple of 0.5'],
+    [{ type: 'string', maxLength: 9, pattern: '^[A-Z]+$' }, 'x', '^[A-Z]+$'],
+    [{ type: 'string', maxLength: 10, format: 'date' }, 'x', 'date'],
+    [{ type: 'array', maxItems: 1 }, [1, 2], undefined],
+  ])('%j', async (schema, value, expected) => {
+    const properties = { field: { ...schema, description } };
+    const [found] = await violationsIn({ properties }, { field: value });
+    expect([found?.expected, found?.description]).toEqual([expected, description]);
+  });
+
+  test('a missing property by the schema of its own', async () => {
+    const properties = { total: { type: 'number', description } };
+    const [found] = await violationsIn({ properties, required: ['total'] }, {});
+    expect(found).toMatchObject({ expected: 'number', description });
+  });
+
+  test('cut, where the schema says very much', async () => {
+    const long = 'x'.repeat(1000);
+    const values = Array.from({ length: 100 }, (_, index) => `${index}${long}`);
+    const schema = { enum: values, description: long };
+    const [found] = await violationsIn({ properties: { field: schema } }, { field: 1 });
+    expect(found?.expected?.length).toBe(203);
+    expect(found?.description?.length).toBe(163);
+  });
 });
 
 test('names are escaped as JSON pointers want it', async () => {

@@ -1,6 +1,14 @@
 import { valuesReportedMax, type Findings } from './compile-schema.ts';
 import { didYouMean } from './envelope.ts';
 import { escapePointer } from './schema-walk.ts';
+import {
+  comparisonText,
+  helpOf,
+  knownNames,
+  schemaText,
+  typeText,
+  valueList,
+} from './violation-help.ts';
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import type { Violation } from '../event/violation.ts';
 
@@ -9,17 +17,15 @@ export const violationsMax = 20;
 
 /** A path ends in the event's own name where the property is unknown, and that may be any text. */
 const pathLengthMax = 512;
-const valuesShownMax = 20;
-const valueTextMax = 64;
 
 /** Ajv's errors in the words of the contract. No message holds anything that the event holds. */
-export function violationsOf({ errors, complete }: Findings): Violation[] {
+export function violationsOf({ errors, complete, kindOf }: Findings): Violation[] {
   const violations = new Map<string, Violation>();
   let examined = 0;
   for (const error of errors) {
     if (violations.size >= violationsMax) break;
     examined++;
-    const violation = violationOf(error);
+    const violation = violationOf(error, kindOf(error));
     violations.set(`${violation.path}\n${violation.message}`, violation);
   }
   const shown = [...violations.values()];
@@ -38,9 +44,9 @@ function more(message: string): Violation {
   return { path: '/properties', code: 'more', message };
 }
 
-function violationOf(error: ErrorObject): Violation {
-  const message = messageOf(error);
-  return { path: pathOf(error).slice(0, pathLengthMax), code: error.keyword, message };
+function violationOf(error: ErrorObject, kind: string): Violation {
+  const path = pathOf(error).slice(0, pathLengthMax);
+  return { path, code: error.keyword, message: messageOf(error), kind, ...helpOf(error) };
 }
 
 function pathOf(error: ErrorObject): string {
@@ -54,13 +60,6 @@ function pathOf(error: ErrorObject): string {
     error.propertyName;
   return typeof name === 'string' ? `${holder}/${escapePointer(name)}` : holder;
 }
-
-const comparisons: Readonly<Record<string, string>> = {
-  '>=': 'at least',
-  '<=': 'at most',
-  '>': 'more than',
-  '<': 'less than',
-};
 
 /** For each keyword, what it expects, from the schema alone. */
 const expectations: Readonly<Record<string, (error: ErrorObject) => string>> = {
@@ -80,10 +79,10 @@ const expectations: Readonly<Record<string, (error: ErrorObject) => string>> = {
   maxItems: ({ params }) => `must have at most ${String(params['limit'])} items`,
   minProperties: ({ params }) => `must have at least ${String(params['limit'])} properties`,
   maxProperties: ({ params }) => `must have at most ${String(params['limit'])} properties`,
-  minimum: comparison,
-  maximum: comparison,
-  exclusiveMinimum: comparison,
-  exclusiveMaximum: comparison,
+  minimum: (error) => `must be ${comparisonText(error)}`,
+  maximum: (error) => `must be ${comparisonText(error)}`,
+  exclusiveMinimum: (error) => `must be ${comparisonText(error)}`,
+  exclusiveMaximum: (error) => `must be ${comparisonText(error)}`,
   multipleOf: ({ params }) => `must be a multiple of ${String(params['multipleOf'])}`,
   uniqueItems: () => 'must not have two items that are equal',
   items: ({ params }) => `must have at most ${String(params['limit'])} items`,
@@ -100,14 +99,13 @@ function messageOf(error: ErrorObject): string {
   return expectations[error.keyword]?.(error) ?? `breaks the rule ${error.keyword} of the schema`;
 }
 
-function unknownProperty({ params, parentSchema }: ErrorObject): string {
-  const known = Object.keys((parentSchema?.['properties'] as object | undefined) ?? {});
-  return `is not a known property${didYouMean(String(params['additionalProperty']), known)}`;
+function unknownProperty(error: ErrorObject): string {
+  const name = String(error.params['additionalProperty']);
+  return `is not a known property${didYouMean(name, knownNames(error))}`;
 }
 
 function typeMismatch({ params, data }: ErrorObject): string {
-  const wanted: unknown = params['type'];
-  const names = Array.isArray(wanted) ? wanted.join(' or ') : String(wanted);
+  const names = typeText(params['type']) ?? '';
   const sent = typeOf(data);
   // A number that is not whole is of the type it should not be called.
   const told = sent === 'number' ? '' : `, not ${sent}`;
@@ -117,21 +115,4 @@ function typeMismatch({ params, data }: ErrorObject): string {
 function typeOf(value: unknown): string {
   if (value === null) return 'null';
   return Array.isArray(value) ? 'array' : typeof value;
-}
-
-function comparison({ params }: ErrorObject): string {
-  const relation = comparisons[String(params['comparison'])] ?? String(params['comparison']);
-  return `must be ${relation} ${String(params['limit'])}`;
-}
-
-function valueList(values: unknown): string {
-  const list = Array.isArray(values) ? (values as unknown[]) : [];
-  const shown = list.slice(0, valuesShownMax).map(schemaText).join(', ');
-  return list.length > valuesShownMax ? `${shown}, ...` : shown;
-}
-
-/** A value of the schema, as JSON. */
-function schemaText(value: unknown): string {
-  const text = JSON.stringify(value) ?? '';
-  return text.length > valueTextMax ? `${text.slice(0, valueTextMax)}...` : text;
 }

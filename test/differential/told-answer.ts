@@ -6,6 +6,7 @@ import { StatusSchema } from '../../gen/google/rpc/status_pb.ts';
 import {
   BadRequestSchema,
   ErrorInfoSchema,
+  HelpSchema,
   RetryInfoSchema,
 } from '../../gen/google/rpc/error_details_pb.ts';
 import {
@@ -131,7 +132,7 @@ function decode(request: GeneratedRequest, bytes: Buffer): JsonValue {
 }
 
 function decodeDetail(name: string, bytes: Uint8Array): JsonValue {
-  const schema = [BadRequestSchema, ErrorInfoSchema, RetryInfoSchema].find(
+  const schema = [BadRequestSchema, ErrorInfoSchema, HelpSchema, RetryInfoSchema].find(
     ({ typeName }) => typeName === name,
   );
   if (schema === undefined) throw new Error(`no detail of type ${name}`);

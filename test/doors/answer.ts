@@ -3,6 +3,7 @@ import { fromBinary, fromJson, toJson, type Message } from '@bufbuild/protobuf';
 import {
   BadRequestSchema,
   ErrorInfoSchema,
+  HelpSchema,
   RetryInfoSchema,
 } from '../../gen/google/rpc/error_details_pb.ts';
 import { StatusSchema } from '../../gen/google/rpc/status_pb.ts';
@@ -24,7 +25,7 @@ export interface Result {
   readonly timestamp: string;
   readonly schema_version: number;
   readonly sequence: number;
-  readonly error?: { code: string; message: string; violations: Violation[] };
+  readonly error?: { code: string; message: string; violations: Violation[]; help: string };
   readonly warnings: { code: string; message: string; violations: Violation[] }[];
 }
 
@@ -32,6 +33,10 @@ export interface Violation {
   readonly path: string;
   readonly code: string;
   readonly message: string;
+  readonly kind?: string;
+  readonly expected?: string;
+  readonly suggestion?: string;
+  readonly description?: string;
 }
 
 /** What a door answered, in one shape for all of them. */
@@ -43,6 +48,8 @@ export interface Answer {
   readonly code: string;
   readonly message: string;
   readonly violations: Violation[];
+  /** Where the code is explained; empty when the request got its results. */
+  readonly help: string;
   /** Of RetryInfo; undefined without one. */
   readonly retryDelayMs: number | undefined;
   readonly retryAfter: string | undefined;
@@ -60,6 +67,7 @@ const bare = {
   code: '',
   message: '',
   violations: [],
+  help: '',
   retryDelayMs: undefined,
   results: [],
 };
@@ -83,6 +91,7 @@ export function readRest(answer: WireAnswer): Answer {
       code: body['code']!,
       message: body['detail']!,
       violations: body['violations'] ?? [],
+      help: body['help'] ?? '',
     };
   }
   const { results, ...counts } = body as unknown as { results?: Result[] };
@@ -181,10 +190,11 @@ export interface Detail {
 
 export function readDetails(
   details: readonly Detail[],
-): Pick<Answer, 'code' | 'violations' | 'retryDelayMs'> {
+): Pick<Answer, 'code' | 'violations' | 'retryDelayMs' | 'help'> {
   let code = '';
   let violations: Violation[] = [];
   let retryDelayMs: number | undefined;
+  let help = '';
   for (const { type, value } of details) {
     if (type === 'google.rpc.ErrorInfo') {
       const info = fromBinary(ErrorInfoSchema, value);
@@ -196,12 +206,14 @@ export function readDetails(
         code: violation.reason,
         message: violation.description,
       }));
+    } else if (type === 'google.rpc.Help') {
+      help = fromBinary(HelpSchema, value).links[0]!.url;
     } else if (type === 'google.rpc.RetryInfo') {
       const { retryDelay } = fromBinary(RetryInfoSchema, value);
       retryDelayMs = Number(retryDelay!.seconds) * 1000 + retryDelay!.nanos / 1_000_000;
     } else throw new Error(`an unknown detail ${type}`);
   }
-  return { code, violations, retryDelayMs };
+  return { code, violations, retryDelayMs, help };
 }
 
 function readMessage(rpc: Rpc, bytes: Buffer): Result[] {

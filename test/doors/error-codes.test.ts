@@ -10,6 +10,7 @@ import {
 } from './expectations.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order, orderWithout, type Sample } from './sample-events.ts';
+import { schemasWith } from './schemas-folder.ts';
 import { isNdjson, knock, wireDoors, type Knock, type WireDoor } from './wire-doors.ts';
 
 /*
@@ -36,7 +37,16 @@ const eventCases: readonly EventCase[] = [
     violation: ['/user_id', 'placeholder'],
   },
   { code: 'invalid_event_name', event: () => order({ event_name: 'order_Completed' }) },
-  { code: 'unplanned_event', event: () => order({ event_name: 'order_paid' }) },
+  {
+    code: 'unplanned_event',
+    event: () => order({ event_name: 'order_paid' }),
+    violation: ['/event_name', 'unplanned_event'],
+  },
+  {
+    code: 'quarantined',
+    event: () => order({ event_name: 'order_viewed' }),
+    violation: ['/properties/total', 'type'],
+  },
   { code: 'missing_idempotency_key', event: () => orderWithout('idempotency_key') },
   { code: 'invalid_idempotency_key', event: () => order({ idempotency_key: 'not-a-uuid' }) },
   {
@@ -143,11 +153,18 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
 
 describe('error codes', () => {
   let gate: OpenGate;
+  const schemas = schemasWith({
+    order_viewed: {
+      entry: 'active: 1, mode: { wrong_type: quarantine }',
+      versions: [{ type: 'object', properties: { total: { type: 'string' } } }],
+    },
+  });
 
   beforeAll(async () => {
     gate = await openGate({
       env: {
         HEADGATE_AUTH: 'keys',
+        HEADGATE_SCHEMAS_DIR: schemas.folder,
         HEADGATE_LIMITS_BATCH_EVENTS_MAX: String(limits.batchEventsMax),
         HEADGATE_LIMITS_EVENT_BYTES_MAX: String(limits.eventBytesMax),
         HEADGATE_LIMITS_REQUEST_BYTES_MAX: String(limits.requestBytesMax),
@@ -158,6 +175,7 @@ describe('error codes', () => {
 
   afterAll(async () => {
     await gate[Symbol.asyncDispose]();
+    schemas[Symbol.dispose]();
   });
 
   const ask = (door: WireDoor, knocked: Knock, correlationId: string) =>

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file headgate/v1/event_result.proto.
  */
 export const file_headgate_v1_event_result: GenFile = /*@__PURE__*/
-  fileDesc("Ch5oZWFkZ2F0ZS92MS9ldmVudF9yZXN1bHQucHJvdG8SC2hlYWRnYXRlLnYxIv4CCgtFdmVudFJlc3VsdBINCgVpbmRleBgBIAEoDRIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSLwoGc3RhdHVzGAQgASgOMh8uaGVhZGdhdGUudjEuRXZlbnRSZXN1bHQuU3RhdHVzEi0KCXRpbWVzdGFtcBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOc2NoZW1hX3ZlcnNpb24YBiABKA0SEAoIc2VxdWVuY2UYByABKAQSJgoFZXJyb3IYCCABKAsyFy5oZWFkZ2F0ZS52MS5FdmVudEVycm9yEisKCHdhcm5pbmdzGAkgAygLMhkuaGVhZGdhdGUudjEuRXZlbnRXYXJuaW5nIlYKBlN0YXR1cxIWChJTVEFUVVNfVU5TUEVDSUZJRUQQABIMCghBQ0NFUFRFRBABEg0KCURVUExJQ0FURRACEgwKCFJFSkVDVEVEEAMSCQoFUkVUUlkQBCJXCgpFdmVudEVycm9yEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIqCgp2aW9sYXRpb25zGAMgAygLMhYuaGVhZGdhdGUudjEuVmlvbGF0aW9uIjgKCVZpb2xhdGlvbhIMCgRwYXRoGAEgASgJEgwKBGNvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSJZCgxFdmVudFdhcm5pbmcSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEioKCnZpb2xhdGlvbnMYAyADKAsyFi5oZWFkZ2F0ZS52MS5WaW9sYXRpb25iBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Ch5oZWFkZ2F0ZS92MS9ldmVudF9yZXN1bHQucHJvdG8SC2hlYWRnYXRlLnYxIv4CCgtFdmVudFJlc3VsdBINCgVpbmRleBgBIAEoDRIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSLwoGc3RhdHVzGAQgASgOMh8uaGVhZGdhdGUudjEuRXZlbnRSZXN1bHQuU3RhdHVzEi0KCXRpbWVzdGFtcBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOc2NoZW1hX3ZlcnNpb24YBiABKA0SEAoIc2VxdWVuY2UYByABKAQSJgoFZXJyb3IYCCABKAsyFy5oZWFkZ2F0ZS52MS5FdmVudEVycm9yEisKCHdhcm5pbmdzGAkgAygLMhkuaGVhZGdhdGUudjEuRXZlbnRXYXJuaW5nIlYKBlN0YXR1cxIWChJTVEFUVVNfVU5TUEVDSUZJRUQQABIMCghBQ0NFUFRFRBABEg0KCURVUExJQ0FURRACEgwKCFJFSkVDVEVEEAMSCQoFUkVUUlkQBCJlCgpFdmVudEVycm9yEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIqCgp2aW9sYXRpb25zGAMgAygLMhYuaGVhZGdhdGUudjEuVmlvbGF0aW9uEgwKBGhlbHAYBCABKAkigQEKCVZpb2xhdGlvbhIMCgRwYXRoGAEgASgJEgwKBGNvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIMCgRraW5kGAQgASgJEhAKCGV4cGVjdGVkGAUgASgJEhIKCnN1Z2dlc3Rpb24YBiABKAkSEwoLZGVzY3JpcHRpb24YByABKAkiWQoMRXZlbnRXYXJuaW5nEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIqCgp2aW9sYXRpb25zGAMgAygLMhYuaGVhZGdhdGUudjEuVmlvbGF0aW9uYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * What one event was answered. Never echoes the event's data.
@@ -164,6 +164,13 @@ export type EventError = Message<"headgate.v1.EventError"> & {
    * @generated from field: repeated headgate.v1.Violation violations = 3;
    */
   violations: Violation[];
+
+  /**
+   * Where the code is explained: docs/errors.md#schema_violation.
+   *
+   * @generated from field: string help = 4;
+   */
+  help: string;
 };
 
 /**
@@ -197,6 +204,35 @@ export type Violation = Message<"headgate.v1.Violation"> & {
    * @generated from field: string message = 3;
    */
   message: string;
+
+  /**
+   * By which the taxonomy tells what it means: missing_required, wrong_type, additional_property,
+   * advanced_rule, unplanned_event. Empty where it is no matter of the taxonomy.
+   *
+   * @generated from field: string kind = 4;
+   */
+  kind: string;
+
+  /**
+   * The type or the values that belong there.
+   *
+   * @generated from field: string expected = 5;
+   */
+  expected: string;
+
+  /**
+   * The nearest name that the contract knows.
+   *
+   * @generated from field: string suggestion = 6;
+   */
+  suggestion: string;
+
+  /**
+   * What the schema itself says of the place.
+   *
+   * @generated from field: string description = 7;
+   */
+  description: string;
 };
 
 /**

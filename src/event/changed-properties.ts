@@ -1,0 +1,47 @@
+import type { IncomingEvent } from './incoming-event.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
+import { defineMember, parseByHand, parseJsonText } from './parse-json.ts';
+
+/** Makes another value of one; the one it was given stays as it is. */
+export type ChangeObject = (value: JsonObject) => JsonObject;
+
+/**
+ * The event with other properties. Where it has a text of its own the change is made in that, so that
+ * every other number keeps its digits, and the object is read from it.
+ */
+export function withChangedProperties(event: IncomingEvent, change: ChangeObject): IncomingEvent {
+  const text = event.propertiesText;
+  if (text === undefined) return { ...event, properties: change(event.properties) };
+  const propertiesText = JSON.stringify(change(parseByHand(text, rawJson) as JsonObject));
+  return { ...event, properties: parseJsonText(propertiesText) as JsonObject, propertiesText };
+}
+
+/** A copy of an object whose members are what `change` makes of them; undefined leaves one out. */
+export function mapMembers(
+  object: JsonObject,
+  change: (name: string, value: JsonValue) => JsonValue | undefined,
+): JsonObject {
+  const copy: JsonObject = {};
+  for (const name of Object.keys(object)) {
+    const value = change(name, object[name]!);
+    if (value === undefined) continue;
+    if (name === '__proto__') defineMember(copy, name, value);
+    else copy[name] = value;
+  }
+  return copy;
+}
+
+/** An object with members, rather than a number that is kept as text. */
+export function hasMembers(value: JsonValue): value is JsonObject {
+  return isJsonObject(value) && !jsonText.isRawJSON(value);
+}
+
+/** ECMAScript's "JSON.parse source text access", which the types do not know yet. */
+const jsonText = JSON as unknown as {
+  rawJSON(text: string): unknown;
+  isRawJSON(value: unknown): boolean;
+};
+
+function rawJson(text: string): unknown {
+  return jsonText.rawJSON(text);
+}

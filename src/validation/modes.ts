@@ -1,0 +1,125 @@
+import type { ReportFault } from './registry-fault.ts';
+
+/** The ways in which `properties` can break their schema, for which an event may have modes. */
+export const violationKinds = [
+  'missing_required',
+  'wrong_type',
+  'additional_property',
+  'advanced_rule',
+] as const;
+export type ViolationKind = (typeof violationKinds)[number];
+
+/** What a violation means, the mildest first. Of several in one event the strictest counts. */
+export const violationActions = ['allow', 'strip', 'warn', 'quarantine', 'reject'] as const;
+export type ViolationAction = (typeof violationActions)[number];
+
+/** What each kind of violation means for one event. */
+export type ModesByKind = Readonly<Record<ViolationKind, ViolationAction>>;
+
+/** The short form: every kind rejected, every kind stored with a warning, or not looked at. */
+export const validationModes = ['enforce', 'warn', 'off'] as const;
+export type ValidationMode = (typeof validationModes)[number];
+
+/** The mode of one event, as `taxonomy.yaml` has it. */
+export type EventMode = ValidationMode | ModesByKind;
+
+/** What an event that no entry names means; there is nothing in it that could be stripped. */
+export const unplannedModes = ['reject', 'quarantine', 'warn', 'allow'] as const;
+export type UnplannedMode = (typeof unplannedModes)[number];
+
+/** `on`: what the taxonomy says. `warn`: nothing is refused for its contract, and all of it told. */
+export type Enforcement = 'on' | 'warn';
+
+/** What each kind means under a mode; undefined where nothing is looked at. */
+export function modesByKind(mode: EventMode, enforcement: Enforcement): ModesByKind | undefined {
+  if (mode === 'off') return undefined;
+  if (mode === 'enforce') return enforcement === 'on' ? uniform('reject') : uniform('warn');
+  if (mode === 'warn') return uniform('warn');
+  const modes = enforcement === 'on' ? mode : softened(mode);
+  return violationKinds.every((each) => modes[each] === 'allow') ? undefined : modes;
+}
+
+/** Under `warn` an event is stored whole: what would have been stripped is kept and told. */
+function softened(modes: ModesByKind): ModesByKind {
+  return byKind((each) => (modes[each] === 'allow' ? 'allow' : 'warn'));
+}
+
+/** What an unplanned event means while enforcement is as it is. */
+export function unplannedMode(mode: UnplannedMode, enforcement: Enforcement): UnplannedMode {
+  return enforcement === 'on' || mode === 'allow' ? mode : 'warn';
+}
+
+/** The strictest of some actions; `allow` for none. */
+export function strictest(actions: Iterable<ViolationAction>): ViolationAction {
+  let rank = 0;
+  for (const action of actions) rank = Math.max(rank, violationActions.indexOf(action));
+  return violationActions[rank]!;
+}
+
+/** `enforce`, or `additional_property: strip, advanced_rule: warn`: what differs from enforce. */
+export function modeText(mode: EventMode): string {
+  if (typeof mode === 'string') return mode;
+  const parts = violationKinds
+    .filter((each) => mode[each] !== 'reject')
+    .map((each) => `${each}: ${mode[each]}`);
+  return parts.length === 0 ? 'enforce' : parts.join(', ');
+}
+
+/** Reads the `mode` of an entry: a word, or a mapping from kinds to actions. */
+export function readMode(value: unknown, place: string, report: ReportFault): EventMode {
+  if (value === undefined) return 'enforce';
+  const word = validationModes.find((known) => known === value);
+  if (word !== undefined) return word;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return readKinds(value as Readonly<Record<string, unknown>>, place, report);
+  }
+  report(
+    `${place} is none of ${validationModes.join(', ')}, nor a mapping`,
+    'Write one of them, or { additional_property: strip }; the default is enforce.',
+  );
+  return 'enforce';
+}
+
+function readKinds(
+  fields: Readonly<Record<string, unknown>>,
+  place: string,
+  report: ReportFault,
+): ModesByKind {
+  for (const key of Object.keys(fields)) {
+    if (violationKinds.some((known) => known === key)) continue;
+    const elsewhere =
+      key === 'unplanned_event'
+        ? 'An event without an entry has no mode of its own: write unplanned: at the top.'
+        : `Known are ${violationKinds.join(', ')}.`;
+    report(`${place}.${key} is not a kind of violation`, elsewhere);
+  }
+  return byKind((each) => readAction(each, fields[each], `${place}.${each}`, report));
+}
+
+function readAction(
+  each: ViolationKind,
+  value: unknown,
+  place: string,
+  report: ReportFault,
+): ViolationAction {
+  if (value === undefined) return 'reject';
+  // Only a property that the schema does not know can go without breaking something else.
+  const actions = violationActions.filter(
+    (action) => action !== 'strip' || each === 'additional_property',
+  );
+  const action = actions.find((known) => known === value);
+  if (action !== undefined) return action;
+  const why = value === 'strip' ? 'Only additional_property can be stripped. ' : '';
+  const mending = `${why}Write one of them; the default is reject.`;
+  report(`${place} is none of ${actions.toReversed().join(', ')}`, mending);
+  return 'reject';
+}
+
+function uniform(action: ViolationAction): ModesByKind {
+  return byKind(() => action);
+}
+
+function byKind(actionOf: (each: ViolationKind) => ViolationAction): ModesByKind {
+  const entries = violationKinds.map((each) => [each, actionOf(each)] as const);
+  return Object.freeze(Object.fromEntries(entries)) as ModesByKind;
+}

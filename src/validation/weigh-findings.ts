@@ -1,0 +1,107 @@
+import { eventError } from './event-faults.ts';
+import { strictest, type ModesByKind } from './modes.ts';
+import { withoutProperties, type Unwanted } from './strip-properties.ts';
+import { violationsOf } from './violations.ts';
+import type { ErrorObject } from 'ajv/dist/2020.js';
+import type { Findings, CompiledSchema } from './compile-schema.ts';
+import type { IncomingEvent } from '../event/incoming-event.ts';
+import type { EventError, EventWarning } from '../event/verdict.ts';
+
+/** What an event that breaks its schema comes to. */
+export interface Weighed {
+  /** Undefined: it may be stored. */
+  readonly error: EventError | undefined;
+  readonly warnings: readonly EventWarning[];
+  /** What is to be stored, where that is not what was sent. */
+  readonly event: IncomingEvent | undefined;
+}
+
+/** How the schema of a version is named in a message. */
+export interface Judged {
+  readonly eventName: string;
+  readonly version: number;
+  readonly schema: CompiledSchema;
+  readonly modes: ModesByKind;
+}
+
+const nothingSaid: Weighed = Object.freeze({ error: undefined, warnings: [], event: undefined });
+
+/** Weighs what was found in an event by the modes of its kinds: the strictest decides. */
+export function weighFindings(judged: Judged, event: IncomingEvent, findings: Findings): Weighed {
+  const { modes } = judged;
+  const actionOf = (error: ErrorObject) => modes[findings.kindOf(error)];
+  // Where not everything was looked at, the rest may be of any kind.
+  const verdict = findings.complete
+    ? strictest(findings.errors.map(actionOf))
+    : strictest(Object.values(modes));
+  const told = only(findings, (error) => actionOf(error) !== 'allow');
+  if (verdict === 'reject' || verdict === 'quarantine') return refusal(judged, verdict, told);
+  if (verdict === 'allow') return nothingSaid;
+  const unknown = only(findings, (error) => actionOf(error) === 'strip');
+  if (unknown.errors.length > 0) return strip(judged, event, unknown);
+  const warned = only(findings, (error) => actionOf(error) === 'warn');
+  const warnings = warned.errors.length === 0 ? [] : [schemaWarning(judged, warned)];
+  return { error: undefined, warnings, event: undefined };
+}
+
+/**
+ * Takes the unknown properties out and looks again at what is left: it may have fewer properties than
+ * the schema wants, or break a rule for which one of them was there.
+ */
+function strip(judged: Judged, event: IncomingEvent, removed: Findings): Weighed {
+  const stripped = withoutProperties(event, removed.errors.map(unwantedOf));
+  const left = judged.schema.findingsIn(stripped.properties);
+  const violations = violationsOf(removed).map((violation) =>
+    violation.code === 'more' ? violation : { ...violation, message: `${violation.message}: removed` },
+  );
+  const warning = {
+    code: 'properties_stripped',
+    message: `properties that version ${judged.version} of ${judged.eventName} does not know were removed before the event was stored: see violations`,
+    violations,
+  };
+  if (left === undefined) return { error: undefined, warnings: [warning], event: stripped };
+  // Nothing unknown is left; if there were, it could not be stripped.
+  const modes = { ...judged.modes, additional_property: 'reject' } as const;
+  const rest = weighFindings({ ...judged, modes }, stripped, left);
+  return rest.error === undefined
+    ? { error: undefined, warnings: [warning, ...rest.warnings], event: stripped }
+    : rest;
+}
+
+function unwantedOf({ instancePath, params }: ErrorObject): Unwanted {
+  const name: unknown = params['additionalProperty'] ?? params['unevaluatedProperty'];
+  return { holder: instancePath, name: String(name) };
+}
+
+function refusal(judged: Judged, verdict: 'reject' | 'quarantine', found: Findings): Weighed {
+  const problem = brokenText(judged);
+  const error =
+    verdict === 'reject'
+      ? eventError('schema_violation', problem, violationsOf(found))
+      : quarantineError(problem, violationsOf(found));
+  return { error, warnings: [], event: undefined };
+}
+
+/** The verdict on an event that is kept for a replay and not among the events. */
+export function quarantineError(
+  problem: string,
+  violations: EventError['violations'],
+): EventError {
+  return eventError(
+    'quarantined',
+    `${problem}. The event is kept in quarantine for a replay, and need not be sent again`,
+    violations,
+  );
+}
+
+function schemaWarning(judged: Judged, found: Findings): EventWarning {
+  return eventError('schema_violation', brokenText(judged), violationsOf(found));
+}
+
+function brokenText({ eventName, version }: Judged): string {
+  return `properties break version ${version} of ${eventName}: see violations`;
+}
+
+function only(findings: Findings, wanted: (error: ErrorObject) => boolean): Findings {
+  return { ...findings, errors: findings.errors.filter(wanted) };
+}
