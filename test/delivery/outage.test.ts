@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect, onTestFinished, test } from 'vitest';
 
+import { probeIntervals } from '../../src/delivery/parking.ts';
+import { delivered, type Outcome } from '../../src/destinations/destination.ts';
 import { createSqliteDestination } from '../../src/destinations/sqlite.ts';
 import { createWebhookDestination } from '../../src/destinations/webhook.ts';
 import type { Log } from '../../src/jetstream/log.ts';
@@ -18,6 +20,7 @@ import {
   publishEvents,
   readAttempts,
   readDead,
+  recording,
   settled,
   startWorker,
   until,
@@ -123,3 +126,58 @@ test('a SQLite file that cannot be opened, then can: each event once', async () 
   const info = await real.log.manager.consumers.info('EVENTS', 'crm');
   expect(info.delivered.consumer_seq).toBe(ids.length);
 }, 60_000);
+
+/**
+ * So many times faster than life: an hour is 6 s, and the probes of 1 to 60 s are 1.7 to 100 ms apart. The
+ * acknowledgement wait is shorter than this hour, so that what is held has to be kept alive.
+ */
+const timeScale = 600;
+
+test('an hour of outage with a backlog of 100,000 events: all arrive, each once, none is dead', async () => {
+  await using real = await startRealLog({ publishTimeoutMs: 30_000 });
+  const { metrics, signals } = createTestSignals();
+  const away: Outcome = { kind: 'retry', fault: 'destination', reason: 'away', status: '503' };
+  let up = true;
+  const destination = recording(() => (up ? delivered : away), {
+    batchEventsMax: 1_000,
+    concurrency: 2,
+  });
+  const worker = await startWorker(real.log, destination, {
+    signals,
+    config: destinationConfig({ retry: attempts, ackWaitMs: 4_000 }),
+    probes: { baseMs: probeIntervals.baseMs / timeScale, capMs: probeIntervals.capMs / timeScale },
+  });
+  const ids = await publishEvents(real.log, 1_000);
+  await settled(real.log);
+  const before = destination.seen.length;
+  const calls = destination.batchSizes.length;
+  up = false;
+  const beganMs = performance.now();
+  for (let count = 0; count < 100_000; count += 5_000) {
+    ids.push(...(await publishEvents(real.log, 5_000)));
+  }
+  const leftMs = 3_600_000 / timeScale - (performance.now() - beganMs);
+  if (leftMs > 0) await sleep(leftMs);
+  expect(worker.state()).toMatchObject({ kind: 'parked', reason: 'away' });
+  const failed = destination.batchSizes.length - calls;
+  const outageMs = performance.now() - beganMs;
+  const missed = destination.seen.splice(before).length;
+  up = true;
+  await settled(real.log, 'crm', 'EVENTS', 60_000);
+  await worker.stop();
+
+  const arrived = destination.seen.map(({ eventId }) => eventId);
+  expect(arrived).toHaveLength(ids.length);
+  expect(new Set(arrived)).toEqual(new Set(ids));
+  expect(metrics.deliveries.series('crm', 'delivered').value).toBe(ids.length);
+  expect(metrics.deliveries.series('crm', 'dead').value).toBe(0);
+  // Nothing was handed out twice, and nothing was charged.
+  const info = await real.log.manager.consumers.info('EVENTS', 'crm');
+  expect(info.delivered.consumer_seq).toBe(ids.length);
+  await expectNothingSpent(real.log);
+  // An hour is a hundred calls at most, not one for each of 100,000 events.
+  expect(failed).toBeLessThan(outageMs / (100 * 0.8) + 30);
+  console.log(
+    `${ids.length} events; an hour of ${Math.round(outageMs)} ms: ${failed} calls with ${missed} events failed`,
+  );
+}, 120_000);
