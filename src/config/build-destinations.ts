@@ -40,6 +40,7 @@ function buildDestination(raw: RawDestination, faults: string[]): DestinationCon
       attempts: common['retry.attempts'],
       baseMs: common['retry.base'],
       capMs: common['retry.cap'],
+      maxAgeMs: common['retry.max_age'],
     },
     ackWaitMs: common.ack_wait,
     settings: ownSettings(table.values),

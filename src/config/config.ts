@@ -84,6 +84,8 @@ export interface RetryPolicy {
   readonly attempts: number;
   readonly baseMs: number;
   readonly capMs: number;
+  /** How long after its first failure an event is still tried; undefined: as long as it has attempts. */
+  readonly maxAgeMs?: number | undefined;
 }
 
 /** A value that must not be seen: `String()`, JSON and `util.inspect` show `***`. */

@@ -234,7 +234,15 @@ export const destinationSettings = {
     default: '1h',
     min: '1ms',
     max: '1d',
-    text: 'The longest delay between two attempts. A waiting event keeps its place among those that the log hands out, hence at most a day.',
+    text: 'The longest delay between two attempts. An event that is to wait for more than 2 s does so in the stream RETRY, and takes no place among those that the log hands out.',
+  },
+  'retry.max_age': {
+    kind: 'duration',
+    default: null,
+    defaultText: 'unset: attempts alone count',
+    min: '1s',
+    max: '6d',
+    text: 'How long after its first failure an event is still tried, though it has attempts left; the last one is made when it is over. At most 6 days, because the failures that it is counted from are kept for 7.',
   },
   ack_wait: {
     kind: 'duration',

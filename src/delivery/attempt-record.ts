@@ -26,6 +26,8 @@ export interface ChargedAttempts {
   readonly count: number;
   /** Empty where it is not known. */
   readonly lastError: string;
+  /** When the first of them was made, as a Unix time in ms; undefined where it is not known. */
+  readonly firstMs: number | undefined;
 }
 
 /**
@@ -105,11 +107,13 @@ export function createAttemptRecord(
   return {
     write: async (attempt) => void (await write(attempt)),
     readCharged: async (held) => {
-      const handOuts = { count: held.message.deliveries - 1, lastError: '' };
+      // One that was set aside may have had a hand-out more than its message can tell.
+      const count = held.message.deliveries - (held.setAside ? 0 : 1);
+      const handOuts = { count, lastError: '', firstMs: undefined };
       if (failing) return handOuts;
       try {
-        const { count, lastError } = await readCharged(log, destination, held);
-        return { count: Math.min(handOuts.count, count), lastError };
+        const charged = await readCharged(log, destination, held);
+        return { ...charged, count: Math.min(count, charged.count) };
       } catch (error) {
         signals.trouble('ATTEMPTS cannot be read', error);
         return handOuts;
@@ -144,12 +148,14 @@ async function readCharged(
 ): Promise<ChargedAttempts> {
   let count = 0;
   let lastError = '';
+  let firstMs: number | undefined;
   const subject = subjects.attempt(destination, held.sequence);
   for await (const { payload } of readMatching(log, 'ATTEMPTS', subject)) {
     const attempt = JSON.parse(decoder.decode(payload)) as DeliveryAttempt;
     if (attempt.stream !== held.stream || !attempt.charged) continue;
     count += 1;
     lastError = attempt.error;
+    firstMs ??= Date.parse(attempt.startedAt);
   }
-  return { count, lastError };
+  return { count, lastError, firstMs };
 }

@@ -2,6 +2,7 @@ import type { RetryPolicy } from '../config/config.ts';
 import type { Destination, Outcome } from '../destinations/destination.ts';
 import type { Signals } from '../observability/signals.ts';
 import { markText, type AttemptRecord, type Failure } from './attempt-record.ts';
+import { inPlaceDelayMsMax } from './capacity.ts';
 import { deliverBatch } from './deliver-batch.ts';
 import type { DelayedEvents } from './delayed-events.ts';
 import type { EventQueue } from './event-queue.ts';
@@ -35,21 +36,23 @@ export function createCalls(parts: CallParts): Calls {
   const { name, settler, parking, queue, signals } = parts;
   const settleBatch = createSettleBatch(parts);
 
+  const delay = async (failure: Failure): Promise<void> => {
+    settler.postponed(failure);
+    const delayMs = delayOf(failure, parts);
+    if (delayMs > inPlaceDelayMsMax && (await settler.setAside(failure.held, delayMs))) return;
+    parts.delayed.add(failure.held, delayMs);
+  };
+
   const apply = async (judgement: Judgement<Failure>): Promise<void> => {
     for (const failure of judgement.queued) {
       settler.postponed(failure);
       queue.push(failure.held);
     }
-    for (const failure of judgement.delayed) {
-      settler.postponed(failure);
-      parts.delayed.add(failure.held, delayOf(failure, parts));
-    }
-    await Promise.all(
-      judgement.charged.map((failure) => {
-        queue.remove(failure.held);
-        return settler.failed(failure);
-      }),
-    );
+    const charged = judgement.charged.map((failure) => {
+      queue.remove(failure.held);
+      return settler.failed(failure);
+    });
+    await Promise.all([...judgement.delayed.map(delay), ...charged]);
   };
 
   /** False: nothing was learned of the destination. */
@@ -160,11 +163,11 @@ function createSettleBatch({ name, signals, settler }: CallParts) {
   };
 }
 
-/** Of an event that was told to wait. The exponent grows with each try of this hand-out. */
+/** Of an event that was told to wait. The exponent grows with each try that was not charged. */
 function delayOf({ held, outcome }: Failure, { retry, random }: CallParts): number {
   const least = outcome.kind === 'retry' ? (outcome.notBeforeMs ?? 0) : 0;
   return Math.min(retryDelayMs(retry, held.tries, least, random()), delayMsMax);
 }
 
-/** The longest that an event waits in a worker's memory: a day. */
+/** The longest that an event is told to wait: a day. */
 const delayMsMax = 86_400_000;

@@ -22,6 +22,22 @@ export function replayAckPendingMax(eventBytesMax: number): number {
 }
 
 /**
+ * How many events of RETRY the log lets wait for their time at once. Each takes about 100 bytes of
+ * the server's memory, and none of the worker's. What comes beyond waits in the stream unseen, and
+ * may so come late.
+ */
+export const setAsideMax = 50_000;
+
+/** How many events of RETRY whose time has come a worker holds: as many as of REPLAY. */
+export const retriedMax = replayAckPendingMax;
+
+/**
+ * The longest delay that an event waits for in its place among those that the log hands out. So others
+ * wait no longer than this for one of those; the copy in RETRY that a longer delay costs is worth it.
+ */
+export const inPlaceDelayMsMax = 2_000;
+
+/**
  * How many messages a pull asks for ahead. 1,000 give 1.5 times the rate of 100
  * (docs/performance.md).
  */

@@ -15,7 +15,9 @@ export class HeldEvent implements Delivery {
   readonly payload: Uint8Array;
   readonly event: () => StoredEvent;
   settled = false;
-  /** How often it was tried since the log handed it out. */
+  /** It waited in RETRY: `message` is its copy there. */
+  setAside = false;
+  /** How often it was tried without being charged, since the log handed it out from EVENTS. */
   tries = 0;
   /** Halved each time that a whole batch fails with it, down to a call of its own. */
   batchEventsMax = Number.MAX_SAFE_INTEGER;

@@ -1,10 +1,24 @@
 import type { DestinationConfig } from '../config/config.ts';
 import type { DeliveredStream } from '../event/delivery-attempt.ts';
 import type { Log } from '../jetstream/log.ts';
+import { openPacedPull } from '../jetstream/paced-pull.ts';
 import { openPull, type Pull, type PulledMessage } from '../jetstream/pull.ts';
-import { consumerSettings, ensureConsumer } from '../jetstream/topology.ts';
+import { SetAsideMessage } from '../jetstream/set-aside.ts';
+import {
+  consumerSettings,
+  ensureConsumer,
+  placeStreams,
+  type PlaceStream,
+} from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';
-import { ackPendingMax, deliveriesMax, pullMessagesMax, replayAckPendingMax } from './capacity.ts';
+import {
+  ackPendingMax,
+  deliveriesMax,
+  pullMessagesMax,
+  replayAckPendingMax,
+  retriedMax,
+  setAsideMax,
+} from './capacity.ts';
 
 export interface OpenPullsOptions {
   readonly destinationConfig: DestinationConfig;
@@ -13,42 +27,55 @@ export interface OpenPullsOptions {
   readonly eventBytesMax: number;
 }
 
-/**
- * Pulls for a destination from EVENTS and from REPLAY, through a durable consumer on each.
- * `onMessage` must not throw: that would end the pull.
- */
-export async function openPulls(
-  options: OpenPullsOptions,
-  onMessage: (message: PulledMessage, stream: DeliveredStream) => void,
-): Promise<Pull> {
+/** What a worker does with what was pulled. None may throw: that would end the pull. */
+export interface Receiver {
+  onMessage(message: PulledMessage, stream: DeliveredStream): void;
+  /** One that was set aside; its time may not have come yet. */
+  onSetAside(message: SetAsideMessage): void;
+  /** How many more of these the worker has room for. */
+  room(): number;
+}
+
+/** Pulls for a destination from EVENTS, REPLAY and RETRY, through a durable consumer on each. */
+export async function openPulls(options: OpenPullsOptions, receiver: Receiver): Promise<Pull> {
   const { destinationConfig: config, log, signals, eventBytesMax } = options;
   const pulls: Pull[] = [];
   const stop = async (): Promise<void> => {
     await Promise.allSettled(pulls.map((pull) => pull.stop()));
   };
-  const pending: Readonly<Record<DeliveredStream, number>> = {
+  const pending: Readonly<Record<PlaceStream, number>> = {
     EVENTS: ackPendingMax(eventBytesMax),
     REPLAY: replayAckPendingMax(eventBytesMax),
+    RETRY: setAsideMax,
+  };
+  const open = async (stream: PlaceStream): Promise<Pull> => {
+    const settings = consumerSettings(stream, config.name, {
+      // What was set aside is never given up by the log: there would be no advisory of it.
+      attempts: stream === 'RETRY' ? -1 : deliveriesMax(config.retry),
+      ackWaitMs: config.ackWaitMs,
+      ackPendingMax: pending[stream],
+    });
+    await ensureConsumer(log.manager, stream, settings);
+    const pull = {
+      log,
+      stream,
+      consumer: config.name,
+      onTrouble: (text: string) =>
+        signals.trouble(`pulling for ${config.name} from ${stream}`, text),
+    };
+    if (stream !== 'RETRY') {
+      const onMessage = (message: PulledMessage): void => receiver.onMessage(message, stream);
+      return openPull({ ...pull, messagesMax: pullMessagesMax(pending[stream]), onMessage });
+    }
+    return openPacedPull({
+      ...pull,
+      messagesMax: retriedMax(eventBytesMax),
+      onMessage: (message) => receiver.onSetAside(new SetAsideMessage(message)),
+      room: receiver.room,
+    });
   };
   try {
-    for (const stream of ['EVENTS', 'REPLAY'] as const) {
-      const settings = consumerSettings(stream, config.name, {
-        attempts: deliveriesMax(config.retry),
-        ackWaitMs: config.ackWaitMs,
-        ackPendingMax: pending[stream],
-      });
-      await ensureConsumer(log.manager, stream, settings);
-      pulls.push(
-        await openPull({
-          log,
-          stream,
-          consumer: config.name,
-          messagesMax: pullMessagesMax(pending[stream]),
-          onMessage: (message) => onMessage(message, stream),
-          onTrouble: (text) => signals.trouble(`pulling for ${config.name} from ${stream}`, text),
-        }),
-      );
-    }
+    for (const stream of placeStreams) pulls.push(await open(stream));
   } catch (error) {
     await stop();
     throw error;

@@ -1,8 +1,10 @@
 import type { DestinationConfig } from '../config/config.ts';
 import { eventNameOf, type DeliveryAttempt, type GiveUp } from '../event/delivery-attempt.ts';
+import type { PulledMessage } from '../jetstream/pull.ts';
+import type { SetAside } from '../jetstream/set-aside.ts';
 import type { Signals } from '../observability/signals.ts';
 import { describeFailure, type AttemptRecord, type Failure } from './attempt-record.ts';
-import { deliveriesMax } from './capacity.ts';
+import { deliveriesMax, inPlaceDelayMsMax } from './capacity.ts';
 import type { HeldEvent } from './held-event.ts';
 import { retryDelayMs } from './retry-policy.ts';
 
@@ -16,6 +18,13 @@ export interface Settler {
   failed(failure: Failure): Promise<void>;
   /** The destination's fault: recorded, and no attempt spent. The event stays in hand. */
   postponed(failure: Failure): void;
+  /**
+   * Moves an event that was postponed to RETRY until its delay is over. False: it could not be, and
+   * stays in hand.
+   */
+  setAside(held: HeldEvent, delayMs: number): Promise<boolean>;
+  /** An event of RETRY whose time has not come. */
+  notYet(message: PulledMessage, delayMs: number): void;
   /** The destination does not want it. */
   filtered(held: HeldEvent): void;
   /** It goes back untried. */
@@ -29,6 +38,7 @@ export interface SettlerOptions {
   readonly record: AttemptRecord;
   readonly signals: Signals;
   readonly giveUp: GiveUp;
+  readonly store: (event: Omit<SetAside, 'destination'>) => Promise<void>;
   readonly random: () => number;
 }
 
@@ -42,7 +52,8 @@ const giveUpRetryMs = 5_000;
 /**
  * States of an event here: held -> delivered (ack)
  *                               -> held (an entry in ATTEMPTS: the destination's fault)
- *                               -> waiting (an entry in ATTEMPTS, stored, then nak with a delay)
+ *                               -> waiting (an entry in ATTEMPTS, stored, then nak with a delay;
+ *                                  for long delays a copy in RETRY, stored, then ack)
  *                               -> given up (an entry in DEAD, stored, and only then ack).
  *
  * A dead letter is acked and never termed: `term` makes the log send an advisory, from which the
@@ -52,12 +63,30 @@ export function createSettler(options: SettlerOptions): Settler {
   const { config, record, signals } = options;
   const giveUpEvent = createGiveUp(options);
 
-  /** How many attempts are spent, this one included. */
-  const countSpent = async (held: HeldEvent): Promise<number> => {
+  const moveToRetry = createMoveToRetry(options);
+
+  /** How many attempts are spent, this one included, and since when. */
+  const readSpent = async (held: HeldEvent): Promise<{ count: number; firstMs: number }> => {
     const { deliveries } = held.message;
+    const { attempts, maxAgeMs } = config.retry;
     // A hand-out spends one at most: below the limit there is nothing to look up.
-    if (deliveries < config.retry.attempts) return deliveries;
-    return 1 + (await record.readCharged(held)).count;
+    if (deliveries < attempts && maxAgeMs === undefined && !held.setAside) {
+      return { count: deliveries, firstMs: Date.now() };
+    }
+    const { count, firstMs } = await record.readCharged(held);
+    return { count: 1 + count, firstMs: firstMs ?? Date.now() };
+  };
+
+  /** Undefined: there is no further attempt. */
+  const nextDelayMs = async (held: HeldEvent, outcome: Failure['outcome']) => {
+    if (outcome.kind !== 'retry' || held.undecodable !== undefined) return undefined;
+    const { count, firstMs } = await readSpent(held);
+    const { attempts, maxAgeMs = Number.POSITIVE_INFINITY } = config.retry;
+    const leftMs = firstMs + maxAgeMs - Date.now();
+    if (count >= attempts || leftMs <= 0) return undefined;
+    const least = noSillier(outcome.notBeforeMs);
+    // The last attempt is made when the age is reached, and not a whole delay later.
+    return Math.max(least, Math.min(leftMs, retryDelayMs(config.retry, count, least, options.random())));
   };
 
   return {
@@ -65,13 +94,7 @@ export function createSettler(options: SettlerOptions): Settler {
     failed: async (failure) => {
       const { held, outcome } = failure;
       if (held.settled) return;
-      let delayMs: number | undefined;
-      if (outcome.kind === 'retry' && held.undecodable === undefined) {
-        const spent = await countSpent(held);
-        const least = noSillier(outcome.notBeforeMs);
-        if (spent < config.retry.attempts)
-          delayMs = retryDelayMs(config.retry, spent, least, options.random());
-      }
+      const delayMs = await nextDelayMs(held, outcome);
       const attempt = describeFailure(config.name, failure, true);
       const recorded = record.write(attempt);
       tellOfFailure(signals, held, attempt, delayMs);
@@ -81,6 +104,7 @@ export function createSettler(options: SettlerOptions): Settler {
       }
       // First stored, then tried again: else the next attempt might count one too few.
       await recorded;
+      if (delayMs > inPlaceDelayMsMax && (await moveToRetry(held, delayMs, true))) return;
       settle(held, () => held.message.nak(delayMs));
     },
     postponed: (failure) => {
@@ -88,6 +112,8 @@ export function createSettler(options: SettlerOptions): Settler {
       signals.deliveryPostponed(config.name);
       failure.held.tries += 1;
     },
+    setAside: (held, delayMs) => moveToRetry(held, delayMs, false),
+    notYet: (message, delayMs) => tell(message, (one) => one.nak(delayMs)),
     filtered: (held) => settle(held, acknowledge),
     handBack: (held) => settle(held, (one) => one.message.nak(0)),
     keep: (held) => {
@@ -129,12 +155,39 @@ function settle(held: HeldEvent, how: (held: HeldEvent) => void): void {
  * A word to the log that cannot be said (the connection is closed) is one that was lost: it asks
  * again.
  */
-function tell(held: HeldEvent, how: (held: HeldEvent) => void): void {
+function tell<Subject>(subject: Subject, how: (subject: Subject) => void): void {
   try {
-    how(held);
+    how(subject);
   } catch {
     // Nothing to do: unsettled, the event comes again.
   }
+}
+
+/** Stores the copy in RETRY, and settles the event only when that is stored. */
+function createMoveToRetry({ store, signals }: SettlerOptions) {
+  let failing = false;
+  return async (held: HeldEvent, delayMs: number, charged: boolean): Promise<boolean> => {
+    const { stream, message, tries } = held;
+    if (held.settled) return true;
+    try {
+      await store({
+        stream,
+        message,
+        dueMs: Date.now() + delayMs,
+        // A hand-out that was not charged counts among the tries.
+        deliveries: message.deliveries - (charged ? 0 : 1),
+        tries,
+      });
+    } catch (error) {
+      // One line when it begins to fail: RETRY is full, or the log is away.
+      if (!failing) signals.trouble('RETRY takes no events: they wait in their places', error);
+      failing = true;
+      return false;
+    }
+    failing = false;
+    settle(held, acknowledge);
+    return true;
+  };
 }
 
 /** Writes the entry in DEAD, and settles the event only when that is stored. */
@@ -157,7 +210,8 @@ function createGiveUp(options: SettlerOptions) {
         `the dead letter ${config.name}:${held.sequence} (${stream}) is not stored`,
         error,
       );
-      if (message.deliveries < deliveries) settle(held, (one) => one.message.nak(giveUpRetryMs));
+      if (held.setAside || message.deliveries < deliveries)
+        settle(held, (one) => one.message.nak(giveUpRetryMs));
       // The log will not hand it out again. Left alone it makes the max-deliver advisory, and the
       // collector writes the entry when DEAD takes one.
       else held.settled = true;

@@ -1,31 +1,23 @@
 import type { DestinationConfig } from '../config/config.ts';
 import type { Destination } from '../destinations/destination.ts';
-import { eventNameOf, type DeliveredStream, type GiveUp } from '../event/delivery-attempt.ts';
-import { compileEventGlobs } from '../event/glob.ts';
+import type { GiveUp } from '../event/delivery-attempt.ts';
 import type { Log } from '../jetstream/log.ts';
-import { flushSettled, type Pull, type PulledMessage } from '../jetstream/pull.ts';
+import { flushSettled, type Pull } from '../jetstream/pull.ts';
+import { storeSetAside, type SetAside } from '../jetstream/set-aside.ts';
 import type { Signals } from '../observability/signals.ts';
 import { createAttemptRecord, type Failure } from './attempt-record.ts';
 import { createCalls } from './call.ts';
-import { deliverMsMax, trustedDeliveriesMax } from './capacity.ts';
+import { deliverMsMax } from './capacity.ts';
 import { createDelayedEvents } from './delayed-events.ts';
 import { createEventQueue } from './event-queue.ts';
-import { HeldEvent } from './held-event.ts';
+import type { HeldEvent } from './held-event.ts';
 import { openPulls } from './open-pulls.ts';
 import { Parking, probeIntervals, type ProbeIntervals } from './parking.ts';
 import { createPump } from './pump.ts';
 import { createRunningBatches } from './running-batches.ts';
-import { createSettler, type Settler } from './settle.ts';
-
-/** How it stands with a worker. Times are Unix times in ms. */
-export interface WorkerState {
-  readonly kind: 'running' | 'parked' | 'stopped';
-  readonly sinceMs: number;
-  /** Why it is parked; else empty. */
-  readonly reason: string;
-  /** When a parked one tries again; undefined while it is trying. */
-  readonly nextProbeMs: number | undefined;
-}
+import { createReceiver } from './receiver.ts';
+import { createSettler } from './settle.ts';
+import { createTold, type WorkerState } from './worker-state.ts';
 
 /** Carries events to one destination. */
 export interface DeliveryWorker {
@@ -70,7 +62,7 @@ const failuresMin = 8;
  * queue and its acknowledgement; there is a promise per batch.
  */
 export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
-  const { destinationConfig: config, log, signals } = options;
+  const { destinationConfig: config, log } = options;
   const { settler, queue, parking, delayed, calls, told } = createParts(options, () => schedule());
   const tickMs = config.ackWaitMs / ticksPerAckWait;
   const ticksMax = deliverMsMax(config.ackWaitMs) / tickMs;
@@ -90,16 +82,6 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     });
   };
 
-  const admit = createAdmit(config, settler, signals);
-  const onMessage = (message: PulledMessage, stream: DeliveredStream): void => {
-    const held = new HeldEvent(message, stream);
-    if (stopping) settler.handBack(held);
-    else if (admit(held)) {
-      queue.push(held);
-      schedule();
-    }
-  };
-
   const inHand = (): HeldEvent[] => [
     ...queue.values(),
     ...delayed.values(),
@@ -111,11 +93,20 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     for (const held of [...inHand(), ...running.events()]) settler.keep(held);
   };
 
+  const receiver = createReceiver({
+    ...options,
+    settler,
+    queue,
+    schedule,
+    stopping: () => stopping,
+    held: () => [...inHand(), ...running.events()],
+  });
+
   let timer: NodeJS.Timeout | undefined;
   let pulls: Pull | undefined;
   const start = async (): Promise<void> => {
     timer = setInterval(onTick, tickMs);
-    pulls = await openPulls(options, onMessage);
+    pulls = await openPulls(options, receiver);
     told.change('running', '');
   };
 
@@ -147,50 +138,6 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   };
 }
 
-/** What the worker tells of itself; changed by whoever knows. */
-function createTold() {
-  let kind: WorkerState['kind'] = 'stopped';
-  let sinceMs = Date.now();
-  let reason = '';
-  return {
-    change: (to: WorkerState['kind'], why: string): void => {
-      kind = to;
-      reason = why;
-      sinceMs = Date.now();
-    },
-    /** `dueMs` is of the monotonic clock. */
-    state: (dueMs: number | undefined): WorkerState => ({
-      kind,
-      sinceMs,
-      reason,
-      nextProbeMs:
-        kind === 'parked' && dueMs !== undefined
-          ? Math.round(performance.timeOrigin + dueMs)
-          : undefined,
-    }),
-  };
-}
-
-/** False: the event is not for this destination, and settled. */
-function createAdmit(config: DestinationConfig, settler: Settler, signals: Signals) {
-  const wanted = compileEventGlobs(config.events);
-  const trusted = trustedDeliveriesMax(config.retry);
-  return (held: HeldEvent): boolean => {
-    const { message, stream } = held;
-    // A replay was meant for this destination by a person, whatever the globs say by now.
-    if (stream === 'EVENTS' && !wanted(eventNameOf(message.subject))) {
-      settler.filtered(held);
-      signals.eventsFiltered(config.name, 1);
-      return false;
-    }
-    if (message.deliveries > trusted) {
-      held.exclusive = true;
-      held.batchEventsMax = 1;
-    }
-    return true;
-  };
-}
-
 /** Everything between the queue and the destination. */
 function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
   const { destinationConfig: config, destination, log, signals } = options;
@@ -198,7 +145,9 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
   const random = options.random ?? Math.random;
   const told = createTold();
   const record = createAttemptRecord(name, log, signals);
-  const settler = createSettler({ ...options, config, record, random });
+  const store = (event: Omit<SetAside, 'destination'>): Promise<void> =>
+    storeSetAside(log, { ...event, destination: name });
+  const settler = createSettler({ ...options, config, record, random, store });
   const queue = createEventQueue();
   const delayed = createDelayedEvents((held) => {
     queue.push(held);

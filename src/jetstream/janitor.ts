@@ -2,7 +2,7 @@ import { isJsonObject } from '../event/json.ts';
 import { settledUpTo } from './backlog.ts';
 import type { Log } from './log.ts';
 import { readMatching, readNext } from './read.ts';
-import { collectorSettings, subjects } from './topology.ts';
+import { collectorSettings, placeStreams, subjects, type PlaceStream } from './topology.ts';
 
 /** Deletes what is old and what everybody is done with. */
 export interface Janitor {
@@ -28,8 +28,6 @@ export interface JanitorOptions {
   readonly now?: () => number;
 }
 
-type CleanedStream = 'EVENTS' | 'REPLAY';
-const cleanedStreams: readonly CleanedStream[] = ['EVENTS', 'REPLAY'];
 
 /**
  * How long a discarded dead letter is kept, at least as long as events are: 30 days are enough to ask
@@ -56,7 +54,7 @@ export function createJanitor(options: JanitorOptions): Janitor {
 
   const round = async (): Promise<number> => {
     let deleted = 0;
-    for (const stream of cleanedStreams) deleted += await clean(stream, { ...options, onForgotten });
+    for (const stream of placeStreams) deleted += await clean(stream, { ...options, onForgotten });
     return deleted + (await cleanDiscarded(options));
   };
   const run = (): Promise<number> =>
@@ -79,9 +77,11 @@ export function createJanitor(options: JanitorOptions): Janitor {
   };
 }
 
-async function clean(stream: CleanedStream, options: JanitorOptions): Promise<number> {
-  const { log, retentionMs } = options;
+async function clean(stream: PlaceStream, options: JanitorOptions): Promise<number> {
+  const { log } = options;
   const { state } = await log.manager.streams.info(stream);
+  // What waited in RETRY is a copy, and of no use once it is settled.
+  const retentionMs = stream === 'RETRY' ? 0 : options.retentionMs;
   const youngestMs = (options.now?.() ?? Date.now()) - retentionMs;
   // `first_ts` of an empty stream is a time in the year 1.
   if (state.messages < 2 || Date.parse(String(state.first_ts)) >= youngestMs) return 0;
@@ -116,7 +116,7 @@ async function cleanDiscarded({ log, retentionMs, now }: JanitorOptions): Promis
 
 /** The first message that some consumer may still have to settle. */
 async function firstUnsettled(
-  stream: CleanedStream,
+  stream: PlaceStream,
   lastSequence: number,
   options: JanitorOptions,
 ): Promise<number> {
@@ -130,7 +130,7 @@ async function firstUnsettled(
     if (!options.destinations.includes(consumer.name)) {
       options.onForgotten?.(consumer.name, waiting + handedOut);
     }
-    // On REPLAY a consumer sees its destination's messages alone; those of others are not its to
+    // On REPLAY and RETRY a consumer sees its destination's messages alone; those of others are not its to
     // keep.
     const subject = consumer.config.filter_subject ?? '>';
     const next = await readNext(options.log, stream, settledUpTo(consumer) + 1, subject);
@@ -142,7 +142,7 @@ async function firstUnsettled(
 /** The first message that is not older, by halving: times grow with the sequence. */
 async function firstSince(
   log: Log,
-  stream: CleanedStream,
+  stream: PlaceStream,
   timeMs: number,
   first: number,
   last: number,
@@ -165,7 +165,7 @@ const decoder = new TextDecoder();
  * The first message that the log gave up on and whose dead letter is not stored yet. No consumer
  * waits for it any more, but the collector will read it.
  */
-async function firstDying(log: Log, stream: CleanedStream): Promise<number> {
+async function firstDying(log: Log, stream: PlaceStream): Promise<number> {
   const collector = await log.manager.consumers
     .info('ADVISORIES', collectorSettings.durable_name!)
     .catch(() => undefined);

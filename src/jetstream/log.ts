@@ -63,7 +63,14 @@ export interface LogOptions {
 }
 
 /** What must survive a power cut. The rest is about us, and can be made again. */
-const syncedStreams: readonly StreamName[] = ['EVENTS', 'REJECTED', 'DEAD', 'REPLAY', 'PROBE'];
+const syncedStreams: readonly StreamName[] = [
+  'EVENTS',
+  'REJECTED',
+  'DEAD',
+  'REPLAY',
+  'RETRY',
+  'PROBE',
+];
 
 /** The smallest room in EVENTS that still counts as ready: a few of the largest events. */
 const readyBytesMin = 1024 * 1024;

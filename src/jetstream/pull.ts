@@ -57,7 +57,7 @@ export async function openPull(options: PullOptions): Promise<Pull> {
 }
 
 /** A class, because one is made for every event: its methods are shared, not made anew. */
-class Pulled implements PulledMessage {
+export class Pulled implements PulledMessage {
   readonly #message: JsMsg;
   readonly subject: string;
   readonly sequence: number;

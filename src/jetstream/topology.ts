@@ -26,10 +26,11 @@ export type StreamName =
   | 'ADVISORIES'
   | 'DEAD'
   | 'REPLAY'
+  | 'RETRY'
   | 'PROBE';
 
 /** Where each destination has a durable consumer of its name: its place in the log. */
-export const placeStreams = ['EVENTS', 'REPLAY'] as const;
+export const placeStreams = ['EVENTS', 'REPLAY', 'RETRY'] as const;
 export type PlaceStream = (typeof placeStreams)[number];
 
 /** The subjects of DESIGN.md, each written in one place. */
@@ -42,6 +43,7 @@ export const subjects = {
   discarded: (destination: string, eventName: string) =>
     `headgate.discarded.${destination}.${eventName}`,
   replay: (destination: string, eventName: string) => `headgate.replay.${destination}.${eventName}`,
+  retry: (destination: string, eventName: string) => `headgate.retry.${destination}.${eventName}`,
   probe: 'headgate.probe',
 } as const;
 
@@ -68,6 +70,13 @@ const advisories = {
   max_age: 14 * day,
 } as const;
 
+/** Copies of events that wait for more than a moment for their next attempt. */
+const retries = {
+  name: 'RETRY',
+  subjects: ['headgate.retry.>'] as string[],
+  discard: DiscardPolicy.New,
+} as const;
+
 /**
  * Every stream that there is, as data. The sizes add up to less than `storageBytesMax`, because a
  * stream that meets a full disk freezes until the server restarts, while one that meets its own
@@ -91,7 +100,7 @@ export function streamSettings(options: TopologyOptions): StreamSettings[] {
       name: 'EVENTS',
       subjects: ['headgate.events.>'],
       discard: DiscardPolicy.New,
-      max_bytes: total - side * 4 - advisoryBytes - probe * 2,
+      max_bytes: total - side * 5 - advisoryBytes - probe * 2,
       duplicate_window: options.dedupWindowMs * 1_000_000,
       deny_delete: true,
     },
@@ -129,6 +138,7 @@ export function streamSettings(options: TopologyOptions): StreamSettings[] {
       // A replay whose dead letter could not be deleted is asked for again much later.
       duplicate_window: deadDedupWindowMs * 1_000_000,
     },
+    { ...common, ...retries, max_bytes: side },
     {
       ...common,
       name: 'PROBE',
@@ -178,9 +188,9 @@ export interface ConsumerOptions {
   readonly ackPendingMax: number;
 }
 
-/** A destination has one durable consumer of this name on EVENTS and one on REPLAY. */
+/** A destination has a durable consumer of its name on each stream in which something waits for it. */
 export function consumerSettings(
-  stream: 'EVENTS' | 'REPLAY',
+  stream: PlaceStream,
   destination: string,
   options: ConsumerOptions,
 ): Partial<ConsumerConfig> {
@@ -192,7 +202,8 @@ export function consumerSettings(
     ack_wait: options.ackWaitMs * 1_000_000,
     max_deliver: options.attempts,
     max_ack_pending: options.ackPendingMax,
-    ...(stream === 'REPLAY' ? { filter_subject: `headgate.replay.${destination}.>` } : {}),
+    ...(stream === 'REPLAY' ? { filter_subject: subjects.replay(destination, '>') } : {}),
+    ...(stream === 'RETRY' ? { filter_subject: subjects.retry(destination, '>') } : {}),
   };
 }
 

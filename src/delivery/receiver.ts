@@ -1,0 +1,76 @@
+import type { DestinationConfig } from '../config/config.ts';
+import { eventNameOf } from '../event/delivery-attempt.ts';
+import { compileEventGlobs } from '../event/glob.ts';
+import type { SetAsideMessage } from '../jetstream/set-aside.ts';
+import type { Signals } from '../observability/signals.ts';
+import { retriedMax, trustedDeliveriesMax } from './capacity.ts';
+import type { EventQueue } from './event-queue.ts';
+import { HeldEvent } from './held-event.ts';
+import type { Receiver } from './open-pulls.ts';
+import type { Settler } from './settle.ts';
+
+export interface ReceiverParts {
+  readonly destinationConfig: DestinationConfig;
+  readonly signals: Signals;
+  readonly settler: Settler;
+  readonly queue: EventQueue;
+  readonly eventBytesMax: number;
+  /** Something is in the queue. */
+  readonly schedule: () => void;
+  readonly stopping: () => boolean;
+  /** All that the worker has in its hands. */
+  readonly held: () => readonly HeldEvent[];
+}
+
+/** What becomes of an event when it is pulled: queued, filtered, told to wait, or handed back. */
+export function createReceiver(parts: ReceiverParts): Receiver {
+  const { settler, queue } = parts;
+  const admit = createAdmit(parts.destinationConfig, settler, parts.signals);
+  const take = (held: HeldEvent): void => {
+    if (parts.stopping()) settler.handBack(held);
+    else if (admit(held)) {
+      queue.push(held);
+      parts.schedule();
+    }
+  };
+  return {
+    onMessage: (message, stream) => take(new HeldEvent(message, stream)),
+    onSetAside: (message) => {
+      const waitMs = message.dueMs - Date.now();
+      if (waitMs > 0) settler.notYet(message, waitMs);
+      else take(heldAgain(message));
+    },
+    room: () => {
+      const retried = parts.held().filter(({ setAside }) => setAside);
+      return retriedMax(parts.eventBytesMax) - retried.length;
+    },
+  };
+}
+
+/** An event that comes back from RETRY. */
+function heldAgain(message: SetAsideMessage): HeldEvent {
+  const held = new HeldEvent(message, message.stream);
+  held.setAside = true;
+  held.tries = message.tries;
+  return held;
+}
+
+/** False: the event is not for this destination, and settled. */
+function createAdmit(config: DestinationConfig, settler: Settler, signals: Signals) {
+  const wanted = compileEventGlobs(config.events);
+  const trusted = trustedDeliveriesMax(config.retry);
+  return (held: HeldEvent): boolean => {
+    const { message, stream } = held;
+    // A replay was meant for this destination by a person, whatever the globs say by now.
+    if (stream === 'EVENTS' && !wanted(eventNameOf(message.subject))) {
+      settler.filtered(held);
+      signals.eventsFiltered(config.name, 1);
+      return false;
+    }
+    if (message.deliveries > trusted) {
+      held.exclusive = true;
+      held.batchEventsMax = 1;
+    }
+    return true;
+  };
+}

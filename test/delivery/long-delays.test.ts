@@ -1,0 +1,190 @@
+import { expect, test } from 'vitest';
+
+import { delivered, type Outcome } from '../../src/destinations/destination.ts';
+import { createJanitor } from '../../src/jetstream/janitor.ts';
+import type { Log } from '../../src/jetstream/log.ts';
+import { startRealLog } from '../real-log.ts';
+import {
+  countMessages,
+  createTestSignals,
+  destinationConfig,
+  publishEvents,
+  readAttempts,
+  readDead,
+  recording,
+  settled,
+  startWorker,
+  unsettled,
+  until,
+} from './rig.ts';
+
+const hour = 3_600_000;
+const refusedFor = (notBeforeMs: number) =>
+  ({
+    kind: 'retry',
+    fault: 'event',
+    reason: 'not yet',
+    status: '422',
+    notBeforeMs,
+  }) as const;
+
+const setAside = (log: Log) => unsettled(log, 'crm', 'RETRY');
+
+test('5,000 events that wait for an hour do not stop fresh ones', async () => {
+  await using real = await startRealLog();
+  const { log } = real;
+  // More than twice as many as the log hands out at once.
+  const slow = await publishEvents(log, 5_000, { eventName: 'page_viewed' });
+  const waiting = new Set(slow);
+  const destination = recording(
+    ({ event }) => (waiting.has(event().eventId) ? refusedFor(hour) : delivered),
+    { batchEventsMax: 500, concurrency: 2 },
+  );
+  const worker = await startWorker(log, destination);
+  await until(() => setAside(log), (count) => count === 5_000, 30_000);
+  await settled(log);
+  expect(destination.seen).toHaveLength(5_000);
+
+  const fresh = await publishEvents(log, 3_000);
+  await settled(log);
+  expect(destination.seen.slice(5_000).map(({ eventId }) => eventId).sort()).toEqual(fresh.sort());
+  // All of them have been told to wait; none is in the worker's hands.
+  await until(
+    async () => (await log.manager.consumers.info('RETRY', 'crm')).num_pending,
+    (count) => count === 0,
+  );
+  expect(await setAside(log)).toBe(5_000);
+  await worker.stop();
+  expect(await readDead(log)).toEqual([]);
+});
+
+test('what was set aside comes back as the same event, when its time has come and not sooner', async () => {
+  await using real = await startRealLog({ durability: 'fsync' });
+  const { log } = real;
+  const ids = await publishEvents(log, 20);
+  const destination = recording(({ attempt }) => (attempt < 3 ? refusedFor(2_100) : delivered));
+  const worker = await startWorker(log, destination);
+  await until(
+    () => destination.seen.length,
+    (length) => length === 60,
+    20_000,
+  );
+  await settled(log, 'crm', 'RETRY');
+  await worker.stop();
+  for (const [index, eventId] of ids.entries()) {
+    const seen = destination.seen.filter((one) => one.eventId === eventId);
+    expect(seen).toMatchObject([1, 2, 3].map((attempt) => ({ attempt, sequence: index + 1 })));
+    expect(seen[1]!.atMs - seen[0]!.atMs).toBeGreaterThan(2_090);
+    expect(seen[2]!.atMs - seen[1]!.atMs).toBeGreaterThan(2_090);
+  }
+  expect(await readAttempts(log)).toHaveLength(40);
+  // A copy is deleted once it is settled; the last message of a stream stays.
+  const janitor = createJanitor({ log, retentionMs: hour, destinations: ['crm'], onTrouble: () => {} });
+  expect(await countMessages(log, 'RETRY')).toBe(40);
+  await janitor.run();
+  expect(await countMessages(log, 'RETRY')).toBe(1);
+  expect(await countMessages(log, 'EVENTS')).toBe(20);
+});
+
+test('what was set aside outlives its worker and kill -9 of nats-server', async () => {
+  await using real = await startRealLog();
+  const ids = await publishEvents(real.log, 300);
+  const first = recording(() => refusedFor(2_500));
+  const log = await real.open();
+  await startWorker(log, first);
+  await until(() => setAside(real.log), (count) => count === 300);
+  await settled(real.log);
+  // The worker's connections are cut: to the log it is as dead as after kill -9.
+  await log.close();
+  real.killServer();
+  const next = recording();
+  const worker = await until(
+    () => real.open().then((opened) => startWorker(opened, next)).catch(() => undefined),
+    (started) => started !== undefined,
+    20_000,
+  );
+  await until(() => setAside(real.log).catch(() => -1), (count) => count === 0, 30_000);
+  await worker!.stop();
+  expect(new Set(next.seen.map(({ eventId }) => eventId))).toEqual(new Set(ids));
+  expect(await readDead(real.log)).toEqual([]);
+}, 60_000);
+
+test('its attempts are counted on, and its dead letter is that of the event', async () => {
+  await using real = await startRealLog();
+  const { log } = real;
+  const ids = await publishEvents(log, 3);
+  const destination = recording(({ sequence }) => (sequence === 2 ? refusedFor(2_100) : delivered));
+  const worker = await startWorker(log, destination);
+  const [letter] = await until(
+    () => readDead(log),
+    (letters) => letters.length === 1,
+    20_000,
+  );
+  await settled(log, 'crm', 'RETRY');
+  await worker.stop();
+  expect(letter).toMatchObject({ id: 'crm:2', stream: 'EVENTS', event: { eventId: ids[1] } });
+  expect(letter!.attempts.map(({ attempt, charged }) => [attempt, charged])).toEqual([
+    [1, true],
+    [2, true],
+    [3, true],
+  ]);
+});
+
+test('one that is told to wait long while others get through is set aside, and not charged', async () => {
+  await using real = await startRealLog();
+  const { log } = real;
+  const limited: Outcome = { ...refusedFor(2_100), fault: 'destination', status: '429' };
+  let open = false;
+  const destination = recording(({ sequence }) => (sequence === 1 && !open ? limited : delivered), {
+    batchEventsMax: 1,
+    concurrency: 4,
+  });
+  await publishEvents(log, 20);
+  const worker = await startWorker(log, destination);
+  await until(() => setAside(log), (count) => count === 1);
+  open = true;
+  await settled(log, 'crm', 'RETRY', 15_000);
+  await worker.stop();
+  const seen = destination.seen.filter(({ sequence }) => sequence === 1);
+  expect(seen.length).toBeGreaterThan(1);
+  expect(seen.map(({ attempt }) => attempt)).toEqual(seen.map((_one, index) => index + 1));
+  expect((await readAttempts(log)).filter(({ charged }) => charged)).toEqual([]);
+});
+
+test('where RETRY takes nothing an event waits in its place, and is not lost', async () => {
+  await using real = await startRealLog();
+  const { log } = real;
+  const { config } = await log.manager.streams.info('RETRY');
+  await log.manager.streams.update('RETRY', { ...config, max_bytes: 1 });
+  const ids = await publishEvents(log, 5);
+  const destination = recording(({ attempt }) => (attempt < 2 ? refusedFor(2_100) : delivered));
+  const worker = await startWorker(log, destination);
+  await settled(log, 'crm', 'EVENTS', 15_000);
+  await worker.stop();
+  expect(destination.seen.slice(5).map(({ eventId }) => eventId).sort()).toEqual(ids.sort());
+  expect(await readDead(log)).toEqual([]);
+});
+
+test('an event that is older than max_age is tried no more, though it has attempts left', async () => {
+  await using real = await startRealLog();
+  const { log } = real;
+  await publishEvents(log, 1);
+  const { metrics, signals } = createTestSignals();
+  const destination = recording(() => refusedFor(0));
+  const retry = { attempts: 100, baseMs: 1, capMs: 200, maxAgeMs: 500 };
+  const worker = await startWorker(log, destination, {
+    signals,
+    config: destinationConfig({ retry }),
+  });
+  const [letter] = await until(
+    () => readDead(log),
+    (letters) => letters.length === 1,
+  );
+  await worker.stop();
+  const { seen } = destination;
+  expect(seen.length).toBeGreaterThan(2);
+  expect(seen.length).toBeLessThan(100);
+  expect(seen.at(-1)!.atMs - seen[0]!.atMs).toBeGreaterThan(490);
+  expect(letter!.attempts).toHaveLength(seen.length);
+  expect(metrics.deliveries.series('crm', 'dead').value).toBe(1);
+});
