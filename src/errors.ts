@@ -212,6 +212,24 @@ export const errorTable = {
     http: 404,
     text: 'There is no dead letter of this id. `headgate dead list` shows those there are.',
   },
+  rejected_not_found: {
+    ...refused,
+    grpc: 5,
+    http: 404,
+    text: 'There is no rejected event of this number. `headgate rejected list` shows those there are.',
+  },
+  invalid_edit: {
+    ...refused,
+    grpc: grpcCode.invalidArgument,
+    http: 400,
+    text: 'An edit of a rejected event cannot be made: its path or its value is wrong, or the event has no such place.',
+  },
+  replay_too_wide: {
+    ...refused,
+    grpc: grpcCode.failedPrecondition,
+    http: 400,
+    text: 'More events of this name were stored since than can be searched for a copy. Narrow the replay with --since.',
+  },
   internal: {
     grpc: grpcCode.internal,
     http: 500,

@@ -1,7 +1,11 @@
 import path from 'node:path';
 
+import type { ServiceImpl } from '@connectrpc/connect';
+
 import type { Address, Config } from './config/config.ts';
 import { describeConfig } from './config/describe-config.ts';
+import { EventLogService } from '../gen/headgate/v1/event_log_service_pb.ts';
+import { RejectedService } from '../gen/headgate/v1/rejected_service_pb.ts';
 import { DeadLetterService } from '../gen/headgate/v1/dead_letter_service_pb.ts';
 import { DestinationService } from '../gen/headgate/v1/destination_service_pb.ts';
 import { createDeadLetterService } from './dead-letters/dead-letter-service.ts';
@@ -13,6 +17,7 @@ import { openAdmin } from './gate/admin.ts';
 import { defaultSource } from './gate/authenticate.ts';
 import { openGate } from './gate/gate.ts';
 import type { Listener } from './gate/listen.ts';
+import { openReplayDoor } from './gate/replay-door.ts';
 import { startGateProcesses, type GateProcesses } from './gate-processes.ts';
 import { parseServerUrl } from './jetstream/connection.ts';
 import { startEmbeddedServer, type EmbeddedServer, type ServerAddress } from './jetstream/embedded-server.ts';
@@ -28,6 +33,8 @@ import { countedFamiliesOf, createGauge } from './observability/metric-families.
 import { createMetrics, type LabelValues, type Metrics } from './observability/metrics.ts';
 import { createSignals, suspendedText, type Signals } from './observability/signals.ts';
 import { startDelivery, type Delivery } from './start-delivery.ts';
+import { createEventLogService } from './quarantine/event-log-service.ts';
+import { createQuarantine } from './quarantine/quarantine.ts';
 import { loadRegistry, type SchemaRegistry } from './validation/schema-registry.ts';
 import { createValidation, type Validation } from './validation/validation.ts';
 
@@ -117,6 +124,9 @@ async function startService(
     ? await startDelivery({ config, log, signals, lifecycle, deadLetters })
     : undefined;
 
+  // Quarantine: what was rejected, and its way back in.
+  const quarantine = startQuarantine({ config, log, signals, lifecycle, validation });
+
   // The operators' port, then the doors.
   let gate: GateProcesses | undefined;
   exposeGateProcesses(metrics, () => gate?.running() ?? 0);
@@ -126,6 +136,7 @@ async function startService(
     metrics,
     signals,
     deadLetters,
+    quarantine,
     delivery,
     gate: () => gate,
   });
@@ -151,12 +162,13 @@ interface OperatorsPortParts {
   readonly metrics: Metrics;
   readonly signals: Signals;
   readonly deadLetters: DeadLetterQueue;
+  readonly quarantine: ServiceImpl<typeof RejectedService>;
   readonly delivery: Delivery | undefined;
   readonly gate: () => GateProcesses | undefined;
 }
 
 function openOperatorsPort(parts: OperatorsPortParts): Promise<Listener> {
-  const { config, log, metrics, signals, deadLetters, delivery, gate } = parts;
+  const { config, log, metrics, signals, deadLetters, quarantine, delivery, gate } = parts;
   return openAdmin({
     config,
     notice: config.enforcement === 'warn' ? suspendedText : undefined,
@@ -171,6 +183,8 @@ function openOperatorsPort(parts: OperatorsPortParts): Promise<Listener> {
     routes: (router) =>
       router
         .service(DeadLetterService, createDeadLetterService(deadLetters, signals))
+        .service(RejectedService, quarantine)
+        .service(EventLogService, createEventLogService(log, signals))
         .service(
           DestinationService,
           createDestinationService({
@@ -182,6 +196,25 @@ function openOperatorsPort(parts: OperatorsPortParts): Promise<Listener> {
           }),
         ),
   });
+}
+
+interface QuarantineParts {
+  readonly config: Config;
+  readonly log: Log;
+  readonly signals: Signals;
+  readonly lifecycle: Lifecycle;
+  readonly validation: Validation;
+}
+
+/** In the first process, which has no other door when there are several. */
+function startQuarantine(parts: QuarantineParts): ServiceImpl<typeof RejectedService> {
+  const { config, log, signals, lifecycle, validation } = parts;
+  const wayIn = openReplayDoor(config, signals, {
+    judge: validation.judge,
+    ...createEventStore(log, new Set(validation.eventNames)),
+  });
+  lifecycle.onRelease('replay door', wayIn.close);
+  return createQuarantine({ log, signals, wayIn, dedupWindowMs: config.log.dedupWindowMs });
 }
 
 interface DoorParts {

@@ -8,6 +8,7 @@ import { deadCommand } from './dead.ts';
 import { destinationsCommand } from './destinations.ts';
 import { keysCommand } from './keys.ts';
 import { queryCommand } from './query.ts';
+import { rejectedCommand } from './rejected.ts';
 import { schemasCheckCommand } from './schemas-check.ts';
 import { serveCommand } from './serve.ts';
 import { trackCommand } from './track.ts';
@@ -33,6 +34,7 @@ export function createProgram(context: CommandContext): Command {
     new Command('schemas').description('the contracts of the events').addCommand(schemasCheckCommand()),
   );
   program.addCommand(keysCommand());
+  program.addCommand(rejectedCommand(context));
   program.addCommand(deadCommand(context));
   program.addCommand(destinationsCommand(context));
   exitByThrowing(program);

@@ -43,6 +43,9 @@ export interface EventToReject {
   readonly arrival: Arrival;
   readonly error: EventError;
   readonly original: Uint8Array;
+  /** What the request gave to each of its events, and is no part of `original`. */
+  readonly batchContext: JsonObject | undefined;
+  readonly sentAt: string;
 }
 
 export interface StoreAck {
@@ -258,6 +261,8 @@ function keepRejected(passage: Passage, event: IncomingEvent, verdict: Verdict):
     arrival,
     error: verdict.error!,
     original: event.original(),
+    batchContext: passage.batch.context,
+    sentAt: passage.batch.sentAt,
   };
   options.reject(rejected, (failure) => {
     if (failure === undefined) {

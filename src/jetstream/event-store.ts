@@ -1,4 +1,5 @@
 import { decodeStoredEvent, type StoredEvent } from '../event/stored-event.ts';
+import type { JsonObject } from '../event/json.ts';
 import type { EventError } from '../event/verdict.ts';
 import type { Log } from './log.ts';
 import type { PublishError, PublishFault } from './publish-error.ts';
@@ -35,6 +36,8 @@ export interface EventStore {
       };
       readonly error: EventError;
       readonly original: Uint8Array;
+      readonly batchContext: JsonObject | undefined;
+      readonly sentAt: string;
     },
     callback: (failure: string | undefined) => void,
   ): void;
@@ -43,7 +46,8 @@ export interface EventStore {
 
 /** Room for the headers of a rejected event: its error with twenty violations is about 6 KB. */
 const headersBytesMax = 64 * 1024;
-const shownKeyMax = 128;
+const contextBytesMax = 40 * 1024;
+const shownMax = 128;
 
 export function createEventStore(log: Log, eventNames: ReadonlySet<string>): EventStore {
   return {
@@ -68,14 +72,16 @@ export function createEventStore(log: Log, eventNames: ReadonlySet<string>): Eve
       const headers: Record<string, string> = {
         'Headgate-Error-Code': event.error.code,
         'Headgate-Error': headerText(JSON.stringify(event.error)),
-        'Headgate-Event-Name': headerText(event.eventName.slice(0, shownKeyMax)),
-        'Headgate-Idempotency-Key': headerText(event.idempotencyKey.slice(0, shownKeyMax)),
+        'Headgate-Event-Name': shownText(event.eventName),
+        'Headgate-Idempotency-Key': shownText(event.idempotencyKey),
         'Headgate-Received-At': new Date(event.receivedAtMs).toISOString(),
         'Headgate-Door': arrival.door,
         'Headgate-Content-Type': arrival.contentType,
         'Headgate-Correlation-Id': arrival.correlationId,
       };
       if (arrival.traceparent !== '') headers['traceparent'] = arrival.traceparent;
+      if (event.sentAt !== '') headers['Headgate-Sent-At'] = event.sentAt;
+      if (event.batchContext !== undefined) addContext(headers, event.batchContext);
       // Only an external server with a small max_payload comes to this, and it is written down.
       const whole = original.length <= bytesMax;
       if (!whole) headers['Headgate-Original-Bytes'] = String(original.length);
@@ -92,6 +98,18 @@ export function createEventStore(log: Log, eventNames: ReadonlySet<string>): Eve
       return message === undefined ? undefined : decodeStoredEvent(message.payload);
     },
   };
+}
+
+/** What the request gave to each of its events is no part of the event's own bytes. */
+function addContext(headers: Record<string, string>, context: JsonObject): void {
+  const text = headerText(JSON.stringify(context));
+  if (text.length <= contextBytesMax) headers['Headgate-Batch-Context'] = text;
+  else headers['Headgate-Batch-Context-Bytes'] = String(text.length);
+}
+
+/** A name or key of a rejected event, which may be any text, as its header has it. */
+export function shownText(text: string): string {
+  return headerText(text.slice(0, shownMax));
 }
 
 /** A header value is one line of ASCII; the escapes are JSON's, so that JSON stays JSON. */

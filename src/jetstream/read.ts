@@ -36,6 +36,25 @@ export async function readNext(
   return found === null ? undefined : stored(found);
 }
 
+/** The place of the first message that was stored at a time or after; undefined: there is none. */
+export async function sequenceSince(
+  log: Log,
+  stream: StreamName,
+  sinceMs: number,
+): Promise<number | undefined> {
+  const found = await log.manager.direct.getMessage(stream, { start_time: new Date(sinceMs) });
+  return found?.seq;
+}
+
+/** The first and the last place of a stream; the last is 0 where nothing was ever stored. */
+export async function boundsOf(
+  log: Log,
+  stream: StreamName,
+): Promise<{ readonly first: number; readonly last: number }> {
+  const { state } = await log.manager.streams.info(stream);
+  return { first: state.first_seq, last: state.last_seq };
+}
+
 /** How many messages are asked for at a time. */
 const pageMessagesMax = 256;
 

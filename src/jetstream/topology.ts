@@ -37,6 +37,8 @@ export type PlaceStream = (typeof placeStreams)[number];
 export const subjects = {
   event: (source: string, eventName: string) => `headgate.events.${source}.${eventName}`,
   rejected: (source: string, eventName: string) => `headgate.rejected.${source}.${eventName}`,
+  /** In REJECTED too: a note of what was replayed is younger than it, and so lives longer. */
+  replayed: 'headgate.replayed',
   attempt: (destination: string, sequence: number) =>
     `headgate.attempts.${destination}.${sequence}`,
   dead: (destination: string, eventName: string) => `headgate.dead.${destination}.${eventName}`,
@@ -107,7 +109,7 @@ export function streamSettings(options: TopologyOptions): StreamSettings[] {
     {
       ...common,
       name: 'REJECTED',
-      subjects: ['headgate.rejected.>'],
+      subjects: ['headgate.rejected.>', subjects.replayed],
       discard: DiscardPolicy.Old,
       max_age: 7 * day,
       max_bytes: side,

@@ -18,6 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   delivery: ['gen', 'event', 'errors', 'config', 'jetstream', 'destinations', 'observability'],
   destinations: ['event', 'errors'],
   'dead-letters': ['gen', 'event', 'errors', 'config', 'jetstream', 'observability'],
+  quarantine: ['gen', 'event', 'errors', 'jetstream', 'observability'],
 };
 
 /** One folder alone speaks to each of these. */

@@ -65,6 +65,7 @@ describe('src/README.md', () => {
     'delivery/',
     'destinations/',
     'dead-letters/',
+    'quarantine/',
     'cli/',
   ];
 

@@ -1,0 +1,26 @@
+import type { Log } from '../jetstream/log.ts';
+import type { Signals } from '../observability/signals.ts';
+import type { RejectedEntry } from './rejected-entry.ts';
+import { createRejectedEvents } from './rejected-events.ts';
+import { createRejectedService } from './rejected-service.ts';
+import { createReplayMarks } from './replay-marks.ts';
+import { createReplay, type WayIn } from './replay.ts';
+import { createStoredIds } from './stored-ids.ts';
+
+export interface QuarantineOptions {
+  readonly log: Log;
+  readonly signals: Signals;
+  /** gate/replay-door.ts */
+  readonly wayIn: WayIn & { textOf(entry: RejectedEntry): string };
+  readonly dedupWindowMs: number;
+}
+
+/** What operators do with rejected events, ready for the admin port. */
+export function createQuarantine(options: QuarantineOptions) {
+  const { log, signals, wayIn, dedupWindowMs } = options;
+  const marks = createReplayMarks(log);
+  const rejected = createRejectedEvents(log, marks);
+  const storedIds = createStoredIds(log);
+  const replay = createReplay({ wayIn, rejected, marks, storedIds, dedupWindowMs });
+  return createRejectedService({ rejected, replay, textOf: wayIn.textOf, signals });
+}

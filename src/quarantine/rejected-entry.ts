@@ -1,0 +1,99 @@
+import type { IncomingEvent } from '../event/incoming-event.ts';
+import { isJsonObject, type JsonObject } from '../event/json.ts';
+import { parseJsonText } from '../event/parse-json.ts';
+import type { EventError } from '../event/verdict.ts';
+import { shownText } from '../jetstream/event-store.ts';
+import type { StoredMessage } from '../jetstream/read.ts';
+
+/** A message of REJECTED, read. */
+export interface RejectedEntry {
+  readonly sequence: number;
+  readonly source: string;
+  /** As sent, cut at 128 characters. */
+  readonly eventName: string;
+  readonly idempotencyKey: string;
+  readonly receivedAtMs: number;
+  readonly error: EventError;
+  readonly door: string;
+  readonly contentType: string;
+  readonly correlationId: string;
+  readonly traceparent: string;
+  readonly batchContext: JsonObject | undefined;
+  readonly sentAt: string;
+  readonly bytes: Uint8Array;
+  /** Why it cannot be judged as it is kept; undefined: it can. */
+  readonly incomplete: string | undefined;
+  readonly isSame: (event: IncomingEvent) => boolean;
+}
+
+export function readEntry(message: StoredMessage): RejectedEntry {
+  const name = message.header('Headgate-Event-Name');
+  const key = message.header('Headgate-Idempotency-Key');
+  const received = Date.parse(message.header('Headgate-Received-At'));
+  return {
+    sequence: message.sequence,
+    source: message.subject.split('.')[2] ?? '',
+    eventName: plainText(name),
+    idempotencyKey: plainText(key),
+    receivedAtMs: Number.isNaN(received) ? message.storedAtMs : received,
+    error: readError(message),
+    door: message.header('Headgate-Door'),
+    contentType: message.header('Headgate-Content-Type'),
+    correlationId: message.header('Headgate-Correlation-Id'),
+    traceparent: message.header('traceparent'),
+    batchContext: readContext(message),
+    sentAt: message.header('Headgate-Sent-At'),
+    bytes: message.payload,
+    incomplete: missingOf(message),
+    // A header is trimmed on its way.
+    isSame: (event) =>
+      shownText(event.eventName).trim() === name && shownText(event.idempotencyKey).trim() === key,
+  };
+}
+
+/** The error's code alone, without reading the rest. */
+export function codeOf(message: StoredMessage): string {
+  return message.header('Headgate-Error-Code');
+}
+
+export function nameOf(message: StoredMessage): string {
+  return plainText(message.header('Headgate-Event-Name'));
+}
+
+function plainText(header: string): string {
+  return header.replaceAll(/\\u([0-9a-f]{4})/g, (_escape, code: string) =>
+    String.fromCharCode(Number.parseInt(code, 16)),
+  );
+}
+
+function readError(message: StoredMessage): EventError {
+  const code = codeOf(message);
+  const value = parsed(message.header('Headgate-Error'));
+  if (value === undefined) return { code, message: '', violations: [] };
+  return { code, message: '', violations: [], ...value } as EventError;
+}
+
+function readContext(message: StoredMessage): JsonObject | undefined {
+  const text = message.header('Headgate-Batch-Context');
+  return text === '' ? undefined : parsed(text);
+}
+
+function parsed(text: string): JsonObject | undefined {
+  try {
+    const value = parseJsonText(text);
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function missingOf(message: StoredMessage): string | undefined {
+  const wholeBytes = message.header('Headgate-Original-Bytes');
+  if (wholeBytes !== '') {
+    return `Only ${message.payload.length} of its ${wholeBytes} bytes were kept.`;
+  }
+  const contextBytes = message.header('Headgate-Batch-Context-Bytes');
+  return contextBytes === ''
+    ? undefined
+    : `The context of its request, of ${contextBytes} bytes, was too large to be kept beside it.`;
+}

@@ -1,0 +1,78 @@
+import type { EventError } from '../event/verdict.ts';
+import type { Log } from '../jetstream/log.ts';
+import { readMessage, type StoredMessage } from '../jetstream/read.ts';
+import { subjects, unplannedName } from '../jetstream/topology.ts';
+import { codeOf, nameOf, readEntry, type RejectedEntry } from './rejected-entry.ts';
+import type { ReplayMarks, ReplayOutcome } from './replay-marks.ts';
+import { walkPage, type WalkPage } from './walk.ts';
+
+/** Which rejected events are meant. Empty, 0 and Infinity: whatever it is. */
+export interface RejectedFilter {
+  readonly source: string;
+  readonly eventName: string;
+  readonly code: string;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  /** Also those that a replay has stored. */
+  readonly withReplayed: boolean;
+}
+
+/** A rejected event and its newest replay. */
+export interface Found {
+  readonly entry: RejectedEntry;
+  /** By its newest replay, else as it came. */
+  readonly error: EventError;
+  readonly replay: (ReplayOutcome & { readonly atMs: number }) | undefined;
+}
+
+/** The rejected events, and what became of those that were replayed. */
+export interface RejectedEvents {
+  page(filter: RejectedFilter, size: number, pageToken: string): Promise<WalkPage<Found>>;
+  /** Undefined: there is none at this place. */
+  get(sequence: number): Promise<Found | undefined>;
+}
+
+export function createRejectedEvents(log: Log, marks: ReplayMarks): RejectedEvents {
+  const findingOf = async (message: StoredMessage): Promise<Found> => {
+    const replay = await marks.find(message.sequence);
+    const entry = readEntry(message);
+    return { entry, error: replay?.error ?? entry.error, replay };
+  };
+  return {
+    page: async (filter, size, pageToken) => {
+      await marks.refresh();
+      const { sinceMs, untilMs } = filter;
+      const walk = { sinceMs, untilMs, pageToken, subjects: subjectsOf(filter) };
+      return walkPage(log, { stream: 'REJECTED', ...walk }, size, async (message) => {
+        if (!filter.withReplayed && marks.isStored(message.sequence)) return undefined;
+        if (filter.eventName !== '' && nameOf(message) !== filter.eventName) return undefined;
+        if (filter.code !== '') {
+          const newest = await marks.find(message.sequence);
+          if ((newest?.error?.code ?? codeOf(message)) !== filter.code) return undefined;
+        }
+        return findingOf(message);
+      });
+    },
+    get: async (sequence) => {
+      await marks.refresh();
+      const message = await readMessage(log, 'REJECTED', sequence);
+      const isEntry = message?.subject.startsWith(rejectedPrefix) === true;
+      return isEntry ? findingOf(message) : undefined;
+    },
+  };
+}
+
+const rejectedPrefix = subjects.rejected('', '').slice(0, -1);
+
+/** A token of a NATS subject that is a name, and no wildcard. */
+const namePattern = /^[a-z0-9_-]+$/;
+
+/** What the taxonomy did not have when the event came lies under a name of its own. */
+function subjectsOf({ source, eventName }: RejectedFilter): string[] {
+  if (source !== '' && !namePattern.test(source)) return [];
+  const sourceToken = source === '' ? '*' : source;
+  if (eventName === '') return [subjects.rejected(sourceToken, '*')];
+  const unplanned = subjects.rejected(sourceToken, unplannedName);
+  if (!namePattern.test(eventName) || eventName === unplannedName) return [unplanned];
+  return [subjects.rejected(sourceToken, eventName), unplanned];
+}

@@ -1,0 +1,170 @@
+import { isJsonObject } from '../event/json.ts';
+import type { EventError } from '../event/verdict.ts';
+import type { Log } from '../jetstream/log.ts';
+import { boundsOf, readMatching, readMessage } from '../jetstream/read.ts';
+import { subjects } from '../jetstream/topology.ts';
+
+/** What became of one rejected event when it was replayed. */
+export interface ReplayOutcome {
+  readonly status: 'accepted' | 'duplicate' | 'rejected';
+  /** Its place in EVENTS; 0 where it is not stored. */
+  readonly storedSequence: number;
+  /** Undefined where it is stored. */
+  readonly error: EventError | undefined;
+}
+
+/** The notes of what was replayed, beside the rejected events themselves. */
+export interface ReplayMarks {
+  /** Reads what was noted since, by other processes too. */
+  refresh(): Promise<void>;
+  /** Whether a replay has stored it. */
+  isStored(sequence: number): boolean;
+  /** What its newest replay came to; undefined: it has none. */
+  find(sequence: number): Promise<(ReplayOutcome & { readonly atMs: number }) | undefined>;
+  write(outcomes: ReadonlyMap<number, ReplayOutcome>): Promise<void>;
+}
+
+/** One message: the outcomes of a page, with what they have in common said once. */
+interface Note {
+  readonly at: string;
+  /** Rejected event, place in EVENTS. */
+  readonly accepted: [number, number][];
+  readonly duplicate: [number, number][];
+  readonly rejected: { readonly error: EventError; readonly sequences: number[] }[];
+}
+
+/** Below the smallest max_payload that a server of ours or another is likely to have. */
+const noteBytesMax = 256 * 1024;
+
+/**
+ * In memory there are four bytes for each rejected event of a part of the stream in which any was
+ * replayed: which note is its newest, and whether it is stored. The notes themselves stay in the log.
+ */
+export function createReplayMarks(log: Log): ReplayMarks {
+  const index = createIndex();
+  const notes = new Map<number, Note>();
+  let readUpTo = 0;
+  let reading: Promise<void> | undefined;
+
+  const readNew = async (): Promise<void> => {
+    for await (const message of readMatching(log, 'REJECTED', subjects.replayed, readUpTo + 1)) {
+      index.add(message.sequence, readNote(message.payload));
+      readUpTo = message.sequence;
+    }
+    index.forgetBefore((await boundsOf(log, 'REJECTED')).first);
+  };
+  const noteAt = async (sequence: number): Promise<Note | undefined> => {
+    const known = notes.get(sequence);
+    if (known !== undefined) return known;
+    const message = await readMessage(log, 'REJECTED', sequence);
+    if (message === undefined) return undefined;
+    const note = readNote(message.payload);
+    // Neighbours were replayed together, so that few notes serve many.
+    if (notes.size >= notesRememberedMax) notes.clear();
+    notes.set(sequence, note);
+    return note;
+  };
+  return {
+    refresh: () => (reading ??= readNew().finally(() => (reading = undefined))),
+    isStored: index.isStored,
+    find: async (sequence) => {
+      const place = index.noteOf(sequence);
+      const note = place === undefined ? undefined : await noteAt(place);
+      const outcome = note === undefined ? undefined : outcomeIn(note, sequence);
+      return outcome === undefined ? undefined : { ...outcome, atMs: Date.parse(note!.at) };
+    },
+    write: async (outcomes) => {
+      for (const note of notesOf(outcomes)) {
+        await log.store('REJECTED', subjects.replayed, {}, JSON.stringify(note));
+      }
+    },
+  };
+}
+
+const notesRememberedMax = 16;
+const pageSize = 4096;
+
+/** For each rejected event the number of its newest note, doubled, and 1 more where it is stored. */
+function createIndex() {
+  const pages = new Map<number, Uint32Array>();
+  /** The note's own place in the stream, by its number; numbers begin at 1. */
+  const places: number[] = [0];
+  const set = (sequence: number, value: number): void => {
+    const number = Math.floor(sequence / pageSize);
+    let page = pages.get(number);
+    if (page === undefined) pages.set(number, (page = new Uint32Array(pageSize)));
+    page[sequence % pageSize] = value;
+  };
+  const get = (sequence: number): number =>
+    pages.get(Math.floor(sequence / pageSize))?.[sequence % pageSize] ?? 0;
+  return {
+    add: (place: number, note: Note): void => {
+      const number = places.push(place) - 1;
+      for (const [sequence] of note.accepted) set(sequence, number * 2 + 1);
+      for (const [sequence] of note.duplicate) set(sequence, number * 2 + 1);
+      for (const { sequences } of note.rejected) {
+        // Two people at once: what the one has stored the other cannot unsay.
+        for (const sequence of sequences) if (get(sequence) % 2 === 0) set(sequence, number * 2);
+      }
+    },
+    isStored: (sequence: number): boolean => get(sequence) % 2 === 1,
+    noteOf: (sequence: number): number | undefined => places[Math.floor(get(sequence) / 2)] || undefined,
+    forgetBefore: (sequence: number): void => {
+      for (const number of pages.keys()) {
+        if ((number + 1) * pageSize <= sequence) pages.delete(number);
+      }
+    },
+  };
+}
+
+function notesOf(outcomes: ReadonlyMap<number, ReplayOutcome>): Note[] {
+  const at = new Date().toISOString();
+  const notes: Note[] = [];
+  let note: Note | undefined;
+  let bytes = 0;
+  let reasons = new Map<string, Note['rejected'][number]>();
+  for (const [sequence, { status, storedSequence, error }] of outcomes) {
+    if (note === undefined || bytes > noteBytesMax) {
+      notes.push((note = { at, accepted: [], duplicate: [], rejected: [] }));
+      reasons = new Map();
+      bytes = 0;
+    }
+    bytes += 40;
+    if (status !== 'rejected') {
+      note[status].push([sequence, storedSequence]);
+      continue;
+    }
+    const text = JSON.stringify(error);
+    let reason = reasons.get(text);
+    if (reason === undefined) {
+      note.rejected.push((reason = { error: error!, sequences: [] }));
+      reasons.set(text, reason);
+      bytes += Buffer.byteLength(text);
+    }
+    reason.sequences.push(sequence);
+  }
+  return notes;
+}
+
+function outcomeIn(note: Note, sequence: number): ReplayOutcome | undefined {
+  for (const status of ['accepted', 'duplicate'] as const) {
+    const found = note[status].find(([rejected]) => rejected === sequence);
+    if (found !== undefined) return { status, storedSequence: found[1], error: undefined };
+  }
+  const refused = note.rejected.find(({ sequences }) => sequences.includes(sequence));
+  if (refused === undefined) return undefined;
+  return { status: 'rejected', storedSequence: 0, error: refused.error };
+}
+
+const decoder = new TextDecoder();
+
+/** A note that is none says nothing; a newer Headgate may have written it. */
+function readNote(payload: Uint8Array): Note {
+  const empty = { at: '', accepted: [], duplicate: [], rejected: [] };
+  try {
+    const value: unknown = JSON.parse(decoder.decode(payload));
+    return isJsonObject(value) ? { ...empty, ...(value as unknown as Note) } : empty;
+  } catch {
+    return empty;
+  }
+}

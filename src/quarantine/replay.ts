@@ -1,0 +1,164 @@
+import { ServiceError } from '../errors.ts';
+import { messageIdOf } from '../event/event-id.ts';
+import type { IncomingEvent } from '../event/incoming-event.ts';
+import type { EventError, EventStatus, Verdict } from '../event/verdict.ts';
+import type { RejectedEntry } from './rejected-entry.ts';
+import type { Found, RejectedEvents, RejectedFilter } from './rejected-events.ts';
+import type { ReplayMarks, ReplayOutcome } from './replay-marks.ts';
+import type { StoredIds } from './stored-ids.ts';
+import type { WalkPage } from './walk.ts';
+
+/** One change to an event before it is judged again. */
+export interface EventEdit {
+  readonly path: string;
+  readonly valueJson: string;
+}
+
+/** The way back in, which the gate has: gate/replay-door.ts. */
+export interface WayIn {
+  read(entry: RejectedEntry, edits: readonly EventEdit[], replacement: string): IncomingEvent;
+  accept(event: IncomingEvent, entry: RejectedEntry, validateOnly: boolean): Promise<Verdict>;
+}
+
+export interface ReplayRequest {
+  readonly edits: readonly EventEdit[];
+  /** The text of an event in the place of the one that was rejected; empty: that one. */
+  readonly replacement: string;
+  /** Judge, store nothing, note nothing. */
+  readonly dryRun: boolean;
+}
+
+export interface ReplayResult {
+  readonly entry: RejectedEntry;
+  readonly eventName: string;
+  readonly idempotencyKey: string;
+  /** `retry`: nothing has changed. */
+  readonly status: EventStatus;
+  readonly error: EventError | undefined;
+  readonly storedSequence: number;
+}
+
+export interface Replay {
+  page(
+    filter: RejectedFilter,
+    size: number,
+    pageToken: string,
+    request: ReplayRequest,
+  ): Promise<WalkPage<ReplayResult>>;
+  one(found: Found, request: ReplayRequest): Promise<ReplayResult>;
+}
+
+export interface ReplayOptions {
+  readonly wayIn: WayIn;
+  readonly rejected: RejectedEvents;
+  readonly marks: ReplayMarks;
+  readonly storedIds: StoredIds;
+  /** How long the log itself refuses a second copy. */
+  readonly dedupWindowMs: number;
+}
+
+/**
+ * Sends rejected events through the gate again. What is stored, or was before, is noted and not shown
+ * or replayed again; what is refused is noted with its new reason. The note comes last: a crash before
+ * it leaves events that are stored and look as if they were not, and their next replay finds them in
+ * the log.
+ *
+ * One page at a time: of two at once, one would replay what the other has not noted yet.
+ */
+export function createReplay(options: ReplayOptions): Replay {
+  const { rejected, marks } = options;
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
+    const turn = last.then(work);
+    last = turn.catch(() => {});
+    return turn;
+  };
+  const replayAll = async (found: readonly Found[], request: ReplayRequest) => {
+    const results = await Promise.all(found.map((each) => replayOne(options, each, request)));
+    if (!request.dryRun) {
+      // What an earlier replay has stored is noted as it was.
+      const news = results.filter((_result, index) => !isStored(found[index]!));
+      await marks.write(outcomesOf(news));
+    }
+    return results;
+  };
+  return {
+    page: (filter, size, pageToken, request) =>
+      inTurn(async () => {
+        const page = await rejected.page(filter, size, pageToken);
+        return { ...page, items: await replayAll(page.items, request) };
+      }),
+    one: (found, request) =>
+      inTurn(async () => {
+        const [result] = await replayAll([found], request);
+        return result!;
+      }),
+  };
+}
+
+async function replayOne(
+  options: ReplayOptions,
+  found: Found,
+  request: ReplayRequest,
+): Promise<ReplayResult> {
+  const { wayIn } = options;
+  const { entry } = found;
+  const unread = { entry, eventName: entry.eventName, idempotencyKey: entry.idempotencyKey };
+  const refused = (error: EventError): ReplayResult => ({
+    ...unread,
+    status: 'retry',
+    error,
+    storedSequence: 0,
+  });
+  if (isStored(found)) {
+    const { storedSequence } = found.replay;
+    return { ...unread, status: 'duplicate', error: undefined, storedSequence };
+  }
+  if (entry.incomplete !== undefined && request.replacement === '') {
+    return refused(faultOf('invalid_field', `${entry.incomplete} Replay it with --edit.`));
+  }
+  let event: IncomingEvent;
+  try {
+    event = wayIn.read(entry, request.edits, request.replacement);
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    return refused(faultOf(error.code, error.message));
+  }
+  const { eventName, idempotencyKey } = event;
+  const known = await findStored(options, event, entry);
+  if (known !== undefined) {
+    const duplicate = { status: 'duplicate', error: undefined, storedSequence: known } as const;
+    return { entry, eventName, idempotencyKey, ...duplicate };
+  }
+  const { status, error, sequence } = await wayIn.accept(event, entry, request.dryRun);
+  return { entry, eventName, idempotencyKey, status, error, storedSequence: sequence };
+}
+
+function isStored(found: Found): found is Found & { replay: ReplayOutcome } {
+  return found.replay !== undefined && found.replay.status !== 'rejected';
+}
+
+/** Beyond half of the window: clocks differ, and looking costs little. */
+async function findStored(
+  { storedIds, dedupWindowMs }: ReplayOptions,
+  { eventName, idempotencyKey, fault }: IncomingEvent,
+  { source, receivedAtMs }: RejectedEntry,
+): Promise<number | undefined> {
+  if (fault !== undefined || !/^[a-z0-9_]+$/.test(eventName)) return undefined;
+  if (Date.now() - receivedAtMs < dedupWindowMs / 2) return undefined;
+  const messageId = messageIdOf(source, idempotencyKey);
+  return storedIds.find({ source, eventName, messageId, sinceMs: receivedAtMs - dedupWindowMs });
+}
+
+function faultOf(code: string, message: string): EventError {
+  return { code, message, violations: [] };
+}
+
+/** Without those that came to nothing. */
+function outcomesOf(results: readonly ReplayResult[]): Map<number, ReplayOutcome> {
+  const outcomes = new Map<number, ReplayOutcome>();
+  for (const { entry, status, error, storedSequence } of results) {
+    if (status !== 'retry') outcomes.set(entry.sequence, { status, storedSequence, error });
+  }
+  return outcomes;
+}
