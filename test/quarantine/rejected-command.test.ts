@@ -122,10 +122,8 @@ describe('headgate rejected', () => {
       await send(order({ event_name: 'invoice_paid', idempotency_key: key, properties: { sum: 1 } }));
     }
     const before = await gate.last('EVENTS');
-    const edits = [
-      ...['--unset', 'properties.sum', '--set', '/properties/invoice_id="7"'],
-      ...['--set', 'properties.amount=12.5', '--set', 'properties.currency=EUR'],
-    ];
+    const set = ['/properties/invoice_id="7"', 'properties.amount=12.5', 'properties.currency=EUR'];
+    const edits = ['--unset', 'properties.sum', ...set.flatMap((each) => ['--set', each])];
     const asked = await run(['replay', '--all', '--event', 'invoice_paid', ...edits]);
     expect(asked.code).toBe(2);
     expect(asked.stdout).toContain('2 would be accepted, 0 stored before');
