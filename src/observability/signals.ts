@@ -67,6 +67,21 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     },
     rejectedEventNotKept: (correlationId: string, reason: string): void =>
       logger.error({ correlationId, reason }, 'a rejected event could not be kept; told to retry'),
+    ...createDeliverySignals(metrics, logger),
+    connectionChanged: (connection: string, status: string): void =>
+      logger.warn({ connection, status }, 'NATS connection'),
+    serverRestarted: (reason: string): void =>
+      logger.error({ reason }, 'nats-server is started again'),
+    /** Something of ours went wrong in the background; it is tried again. */
+    trouble: (where: string, error: unknown): void =>
+      logger.error({ where, err: error instanceof Error ? error : new Error(String(error)) }, where),
+    note: (fields: Record<string, unknown>, text: string): void => logger.info(fields, text),
+  };
+}
+
+/** What becomes of events on their way to destinations. */
+function createDeliverySignals(metrics: Metrics, logger: Logger) {
+  return {
     eventsDelivered: (destination: string, count: number): void => {
       metrics.deliveries.series(destination, 'delivered').value += count;
     },
@@ -107,14 +122,6 @@ export function createSignals(metrics: Metrics, logger: Logger) {
       metrics.gauges.deadLetters.set(destination, count);
       metrics.gauges.deadLetterOldest.set(destination, oldestSeconds);
     },
-    connectionChanged: (connection: string, status: string): void =>
-      logger.warn({ connection, status }, 'NATS connection'),
-    serverRestarted: (reason: string): void =>
-      logger.error({ reason }, 'nats-server is started again'),
-    /** Something of ours went wrong in the background; it is tried again. */
-    trouble: (where: string, error: unknown): void =>
-      logger.error({ where, err: error instanceof Error ? error : new Error(String(error)) }, where),
-    note: (fields: Record<string, unknown>, text: string): void => logger.info(fields, text),
   };
 }
 
