@@ -10,6 +10,7 @@ import { keysCommand } from './keys.ts';
 import { queryCommand } from './query.ts';
 import { rejectedCommand } from './rejected.ts';
 import { schemasCheckCommand } from './schemas-check.ts';
+import { schemasTryCommand } from './schemas-try.ts';
 import { serveCommand } from './serve.ts';
 import { trackCommand } from './track.ts';
 
@@ -31,7 +32,10 @@ export function createProgram(context: CommandContext): Command {
   program.addCommand(trackCommand(context));
   program.addCommand(queryCommand(context));
   program.addCommand(
-    new Command('schemas').description('the contracts of the events').addCommand(schemasCheckCommand()),
+    new Command('schemas')
+      .description('the contracts of the events')
+      .addCommand(schemasCheckCommand())
+      .addCommand(schemasTryCommand(context)),
   );
   program.addCommand(keysCommand());
   program.addCommand(rejectedCommand(context));
