@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { judgeGlobs } from './build-keys.ts';
+import { judgeGlobs, judgeSources } from './build-keys.ts';
 import type { DestinationConfig } from './config.ts';
+import { buildFields } from './field-paths.ts';
 import { type RawDestination, withWarehousePath } from './gather-destinations.ts';
 import { isSecret } from './secret.ts';
 import { type ValuesOf, destinationSettings } from './settings.ts';
@@ -29,13 +30,26 @@ function buildDestination(raw: RawDestination, faults: string[]): DestinationCon
   );
   const common = Object.fromEntries(table.values) as unknown as CommonValues;
   judgeGlobs(common.events ?? [], table.from('events'), faults);
+  judgeSources(common.sources ?? [], table.from('sources'), faults);
   if (common['retry.base'] > common['retry.cap']) {
     faults.push(`${table.from('retry.base')}: is above retry.cap: lower it, or raise the other`);
   }
+  const fields = buildFields(
+    {
+      allow: common['fields.allow'],
+      drop: common['fields.drop'],
+      hash: common['fields.hash'],
+      hashKey: common['fields.hash_key'],
+      from: (setting) => table.from(`fields.${setting}`),
+    },
+    faults,
+  );
   return {
     name: raw.name,
     type: raw.type,
     events: common.events ?? [],
+    sources: common.sources ?? [],
+    ...(fields === undefined ? {} : { fields }),
     retry: {
       attempts: common['retry.attempts'],
       baseMs: common['retry.base'],

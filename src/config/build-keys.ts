@@ -1,7 +1,7 @@
 import type { Secret, WriteKey } from './config.ts';
 import { type RawKey, keySettings } from './gather-keys.ts';
 import { readTable } from './table-values.ts';
-import { eventGlobPattern, keyHashPattern, sourcePattern } from './write-key.ts';
+import { eventGlobPattern, keyHashPattern, sourceGlobPattern, sourcePattern } from './write-key.ts';
 
 /** Reads the write keys. One source may have several, so that a key can change without a gap. */
 export function buildKeys(raws: readonly RawKey[], faults: string[]): WriteKey[] {
@@ -36,6 +36,17 @@ export function judgeGlobs(globs: readonly string[], from: string, faults: strin
     if (!eventGlobPattern.test(glob)) {
       faults.push(
         `${from}: item ${index + 1} is not a glob on event names: write a-z, 0-9, _ and *`,
+      );
+    }
+  }
+}
+
+/** The same for sources. */
+export function judgeSources(globs: readonly string[], from: string, faults: string[]): void {
+  for (const [index, glob] of globs.entries()) {
+    if (!sourceGlobPattern.test(glob)) {
+      faults.push(
+        `${from}: item ${index + 1} is not a glob on sources: write a-z, 0-9, _, - and *`,
       );
     }
   }

@@ -72,11 +72,28 @@ export interface DestinationConfig {
   readonly type: string;
   /** Globs on the event name; empty: every event. */
   readonly events: readonly string[];
+  /** Globs on the source; empty: every source. */
+  readonly sources: readonly string[];
+  /** Which fields of an event leave; undefined: all, as they are. */
+  readonly fields?: FieldRules | undefined;
   readonly retry: RetryPolicy;
   /** How long a worker may hold an event before the log hands it to another. */
   readonly ackWaitMs: number;
   /** The type's own settings, read by the type's own table; null where one is absent. */
   readonly settings: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+/** `/properties/items/*` as `['properties', 'items', '*']`: `*` stands for any member. */
+export type FieldPath = readonly string[];
+
+/** In the order in which they hold. */
+export interface FieldRules {
+  /** Undefined: all; else of what a path can name only this. */
+  readonly allow: readonly FieldPath[] | undefined;
+  readonly drop: readonly FieldPath[];
+  readonly hash: readonly FieldPath[];
+  /** Of the HMAC; there where `hash` is not empty. */
+  readonly hashKey: Secret | undefined;
 }
 
 export interface RetryPolicy {

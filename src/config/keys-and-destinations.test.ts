@@ -58,6 +58,7 @@ describe('destinations', () => {
       {
         name: 'crm',
         type: 'webhook',
+        sources: [],
         events: ['order_*'],
         retry: { attempts: 9, baseMs: 3_000, capMs: 7_200_000 },
         ackWaitMs: 60_000,

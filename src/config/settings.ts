@@ -215,6 +215,35 @@ export const destinationSettings = {
     defaultText: 'every event',
     text: 'Globs on the event name: `order_*`.',
   },
+  sources: {
+    kind: 'list',
+    default: null,
+    defaultText: 'every source',
+    text: 'Globs on the source, which the write key of a producer stands for: `shop-*`.',
+  },
+  'fields.allow': {
+    kind: 'list',
+    default: null,
+    defaultText: 'all of them',
+    text: 'The paths that leave: `/user_id`, `/properties/total`, `/context/page`. Of `user_id`, `anonymous_id`, `properties` and `context` nothing else does.',
+  },
+  'fields.drop': {
+    kind: 'list',
+    default: null,
+    defaultText: 'none',
+    text: 'Paths that do not leave: `/context/ip`, `/properties/items/*/note`.',
+  },
+  'fields.hash': {
+    kind: 'list',
+    default: null,
+    defaultText: 'none',
+    text: 'Paths whose texts, numbers and booleans leave as their HMAC-SHA256, in hex.',
+  },
+  'fields.hash_key': {
+    kind: 'secret',
+    default: null,
+    text: 'The key of those: 16 characters or more. Another key gives other hashes.',
+  },
   'retry.attempts': {
     kind: 'integer',
     default: 5,

@@ -9,6 +9,9 @@ export const keyHashPattern = /^sha256:[0-9a-f]{64}$/;
 /** A glob on event names, in which `*` stands for any run of characters. */
 export const eventGlobPattern = /^[a-z0-9_*]+$/;
 
+/** The same on sources. */
+export const sourceGlobPattern = /^[a-z0-9_*-]+$/;
+
 /**
  * The form in which a write key is configured and looked up.
  *

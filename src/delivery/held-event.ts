@@ -12,7 +12,8 @@ export class HeldEvent implements Delivery {
   readonly message: PulledMessage;
   readonly stream: DeliveredStream;
   readonly sequence: number;
-  readonly payload: Uint8Array;
+  /** What the destination may see of it; `message.payload` is what the log holds. */
+  payload: Uint8Array;
   readonly event: () => StoredEvent;
   settled = false;
   /** It waited in RETRY: `message` is its copy there. */

@@ -1,10 +1,11 @@
 import type { DestinationConfig } from '../config/config.ts';
-import { eventNameOf } from '../event/delivery-attempt.ts';
+import { eventNameOf, sourceOf } from '../event/delivery-attempt.ts';
 import { compileEventGlobs } from '../event/glob.ts';
 import type { SetAsideMessage } from '../jetstream/set-aside.ts';
 import type { Signals } from '../observability/signals.ts';
 import { retriedMax, trustedDeliveriesMax } from './capacity.ts';
 import type { EventQueue } from './event-queue.ts';
+import { compileFieldRules, type FieldMapping } from './field-rules.ts';
 import { HeldEvent } from './held-event.ts';
 import type { Receiver } from './open-pulls.ts';
 import type { Settler } from './settle.ts';
@@ -25,7 +26,7 @@ export interface ReceiverParts {
 /** What becomes of an event when it is pulled: queued, filtered, told to wait, or handed back. */
 export function createReceiver(parts: ReceiverParts): Receiver {
   const { settler, queue } = parts;
-  const admit = createAdmit(parts.destinationConfig, settler, parts.signals);
+  const admit = createAdmit(parts);
   const take = (held: HeldEvent): void => {
     if (parts.stopping()) settler.handBack(held);
     else if (admit(held)) {
@@ -55,22 +56,50 @@ function heldAgain(message: SetAsideMessage): HeldEvent {
   return held;
 }
 
-/** False: the event is not for this destination, and settled. */
-function createAdmit(config: DestinationConfig, settler: Settler, signals: Signals) {
-  const wanted = compileEventGlobs(config.events);
+/** False: the event is settled, or is being. */
+function createAdmit({ destinationConfig: config, settler, signals }: ReceiverParts) {
+  const isWanted = createFilter(config);
+  const map = config.fields && compileFieldRules(config.fields);
   const trusted = trustedDeliveriesMax(config.retry);
   return (held: HeldEvent): boolean => {
     const { message, stream } = held;
-    // A replay was meant for this destination by a person, whatever the globs say by now.
-    if (stream === 'EVENTS' && !wanted(eventNameOf(message.subject))) {
+    // A replay was meant for this destination by a person, whatever the filter says by now.
+    if (stream === 'EVENTS' && !isWanted(message.subject)) {
       settler.filtered(held);
       signals.eventsFiltered(config.name, 1);
       return false;
     }
+    if (map !== undefined && !applyMapping(map, held, settler)) return false;
     if (message.deliveries > trusted) {
       held.exclusive = true;
       held.batchEventsMax = 1;
     }
     return true;
   };
+}
+
+/** Whether a destination wants the events of a subject of EVENTS. */
+export function createFilter({
+  events,
+  sources,
+}: Pick<DestinationConfig, 'events' | 'sources'>): (subject: string) => boolean {
+  const isNamed = compileEventGlobs(events);
+  if (sources.length === 0) return (subject) => isNamed(eventNameOf(subject));
+  const isFrom = compileEventGlobs(sources);
+  return (subject) => isNamed(eventNameOf(subject)) && isFrom(sourceOf(subject));
+}
+
+/** What cannot be taken apart may hold what must not leave: it never does. */
+function applyMapping(map: FieldMapping, held: HeldEvent, settler: Settler): boolean {
+  try {
+    held.payload = map(held.message.payload);
+    return true;
+  } catch (error) {
+    // V8 and TextDecoder may quote the text around a fault.
+    const what = error instanceof TypeError ? 'has no eventId or is not UTF-8' : 'is not JSON';
+    const outcome = { kind: 'dead', reason: `the payload is not a stored event: it ${what}` } as const;
+    const time = { startedAtMs: Date.now(), durationMs: 0 };
+    void settler.failed({ held, attempt: held.attempt, outcome, time });
+    return false;
+  }
 }

@@ -47,3 +47,9 @@ export type GiveUp = (event: GivenUpEvent) => Promise<void>;
 export function eventNameOf(subject: string): string {
   return subject.slice(subject.lastIndexOf('.') + 1);
 }
+
+/** Those of EVENTS have the source before it. */
+export function sourceOf(subject: string): string {
+  const end = subject.lastIndexOf('.');
+  return subject.slice(subject.lastIndexOf('.', end - 1) + 1, end);
+}

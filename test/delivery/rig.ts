@@ -87,6 +87,7 @@ export function destinationConfig(
     name: 'crm',
     type: 'test',
     events: [],
+    sources: [],
     retry: { attempts: 3, baseMs: 1, capMs: 1 },
     ackWaitMs: 2_000,
     settings: {},
