@@ -1,7 +1,10 @@
 import type { Delivery, Outcome } from './destination.ts';
 
-/** One outcome for each message, in their order, or one that holds for all of them. */
-export type Verdict = readonly Outcome[] | Outcome;
+/** `unclear`: refused because of a message that it shared something with. It is sent again. */
+export type MessageVerdict = Outcome | 'unclear';
+
+/** One for each message, in their order, or one outcome that holds for all of them. */
+export type Verdict = readonly MessageVerdict[] | Outcome;
 
 /** How a batch becomes requests. */
 export interface BatchRequests<Message extends { readonly bytes: number }> {
@@ -40,27 +43,33 @@ export async function deliverInRequests<Message extends { readonly bytes: number
     else places.push({ index, message });
   }
   let fault: Outcome | undefined;
-  const send = async (part: readonly Place<Message>[]): Promise<void> => {
-    const verdict = fault ?? (await requests.send(part.map(({ message }) => message), signal));
-    if (isList(verdict)) {
-      for (const [at, { index }] of part.entries()) outcomes[index] = verdict[at]!;
-      return;
-    }
-    const isDestinations = verdict.kind === 'retry' && verdict.fault === 'destination';
-    if (isDestinations) fault = verdict;
-    if (isDestinations || verdict.kind === 'delivered' || part.length === 1) {
-      for (const { index } of part) outcomes[index] = verdict;
-      return;
-    }
+  const halve = async (part: readonly Place<Message>[]): Promise<void> => {
     const middle = Math.ceil(part.length / 2);
     await send(part.slice(0, middle));
     await send(part.slice(middle));
+  };
+  const send = async (part: readonly Place<Message>[]): Promise<void> => {
+    const verdict = fault ?? (await requests.send(part.map(({ message }) => message), signal));
+    if (isList(verdict)) {
+      const unclear: Place<Message>[] = [];
+      for (const [at, place] of part.entries()) {
+        const judged = verdict[at]!;
+        if (judged === 'unclear') unclear.push(place);
+        else outcomes[place.index] = judged;
+      }
+      if (unclear.length < part.length) return unclear.length === 0 ? undefined : send(unclear);
+      return halve(part);
+    }
+    const isDestinations = verdict.kind === 'retry' && verdict.fault === 'destination';
+    if (isDestinations) fault = verdict;
+    if (!isDestinations && verdict.kind !== 'delivered' && part.length > 1) return halve(part);
+    for (const { index } of part) outcomes[index] = verdict;
   };
   for (const part of cut(places, requests)) await send(part);
   return outcomes;
 }
 
-function isList(verdict: Verdict): verdict is readonly Outcome[] {
+function isList(verdict: Verdict): verdict is readonly MessageVerdict[] {
   return Array.isArray(verdict);
 }
 

@@ -1,4 +1,5 @@
 import type { DestinationType } from './destination.ts';
+import { kafkaType } from './kafka-type.ts';
 import { postgresType } from './postgres-type.ts';
 import { mixpanelType, posthogType, segmentType } from './vendor-types.ts';
 import { webhookType } from './webhook-type.ts';
@@ -35,4 +36,5 @@ export const destinationTypes: readonly DestinationType[] = [
   segmentType,
   posthogType,
   mixpanelType,
+  kafkaType,
 ];

@@ -30,6 +30,7 @@ const owners: readonly (readonly [pattern: RegExp, folder: string])[] = [
   [/^@connectrpc\/connect-node$/, 'gate'],
   [/^undici$/, 'destinations'],
   [/^(pg|@clickhouse\/|hyparquet)/, 'destinations'],
+  [/^@platformatic\/kafka$/, 'destinations'],
 ];
 
 interface SourceFile {

@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createKafkaDestination } from '../../src/destinations/kafka.ts';
+import { kafkaType } from '../../src/destinations/kafka-type.ts';
+import { describeDestination } from '../destinations/conformance.ts';
+import { deliverAll, deliveryOfEvent, never, storedEvent } from '../destinations/deliveries.ts';
+import { saslPassword, saslUser, startBroker, type Broker } from './broker.ts';
+import { startKafkaFarSide } from './kafka-far-side.ts';
+import { createProxy, type Proxy } from './proxy.ts';
+
+const classpath = process.env['HEADGATE_TEST_KAFKA_CLASSPATH'];
+if (classpath === undefined) {
+  console.log('kafka: skipped: there is no broker here; npm run test:kafka starts one');
+}
+
+describe.skipIf(classpath === undefined)('with a broker', () => {
+  let broker: Broker;
+  let proxy: Proxy;
+  beforeAll(async () => {
+    broker = await startBroker(classpath!);
+    proxy = createProxy(broker.advertisedPort, broker.clientPort);
+  }, 120_000);
+  afterAll(async () => {
+    await proxy?.close();
+    await broker?.stop();
+  });
+  const startFarSide = () => startKafkaFarSide(broker, proxy);
+
+  describeDestination(kafkaType, startFarSide, ['partial_failure', 'lost_answer']);
+
+  test('a record is the stored event byte for byte, with its id as key and header', async () => {
+    const farSide = await startFarSide();
+    const destination = createKafkaDestination('next', farSide.settings);
+    const event = storedEvent({ traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' });
+    const delivery = deliveryOfEvent(event);
+    expect(await destination.deliver([delivery], never)).toEqual([{ kind: 'delivered' }]);
+    await destination.close();
+    const [record] = await farSide.records();
+    expect(record).toEqual({
+      key: event.eventId,
+      value: delivery.payload,
+      headers: {
+        event_id: event.eventId,
+        event_name: event.eventName,
+        source: event.source,
+        correlation_id: event.correlationId,
+        traceparent: event.traceparent,
+      },
+    });
+  });
+
+  test('more than a request takes goes in several, and nothing twice', async () => {
+    const farSide = await startFarSide();
+    const destination = createKafkaDestination('next', { ...farSide.settings, timeout: 15_000 });
+    const text = 'x'.repeat(20_000);
+    const deliveries = Array.from({ length: 200 }, () => deliveryOfEvent({ properties: { text } }));
+    const outcomes = await destination.deliver(deliveries, never);
+    await destination.close();
+    expect(outcomes.every(({ kind }) => kind === 'delivered')).toBe(true);
+    expect((await farSide.records()).length).toBe(200);
+  });
+
+  test.each([
+    [saslPassword, { kind: 'delivered' }],
+    ['wrong-password', { kind: 'retry', fault: 'destination' }],
+  ])('with SASL: %s', async (password, outcome) => {
+    const farSide = await startFarSide();
+    const sasl = { sasl_mechanism: 'PLAIN', username: saslUser, password };
+    const settings = { ...farSide.settings, ...sasl, brokers: broker.saslAddress, timeout: 10_000 };
+    const destination = createKafkaDestination('next', settings);
+    const outcomes = await deliverAll(destination, [deliveryOfEvent()]);
+    await destination.close();
+    expect(outcomes).toMatchObject([outcome]);
+    expect(JSON.stringify(outcomes)).not.toContain(password);
+  });
+
+  test('a topic that is not there is the destination\'s fault, and says so', async () => {
+    const farSide = await startFarSide();
+    const settings = { ...farSide.settings, topic: 'not-there', timeout: 10_000 };
+    const destination = createKafkaDestination('next', settings);
+    const outcomes = await deliverAll(destination, [deliveryOfEvent(), deliveryOfEvent()]);
+    await destination.close();
+    for (const outcome of outcomes) {
+      const reason = expect.stringContaining('not-there');
+      expect(outcome).toMatchObject({ kind: 'retry', fault: 'destination', reason });
+    }
+  });
+});
