@@ -9,19 +9,27 @@ export interface Relay {
   listen(): Promise<void>;
   /** Nothing gets through from now on, and nobody is told. */
   freeze(): void;
-  /** Frozen connections break; new ones get through. */
+  /** What the server answers gets lost from now on; what it is asked gets through. */
+  loseAnswers(): void;
+  /** After either of these: connections break; new ones get through. */
   thaw(): void;
 }
 
-export async function startRelay(targetPort: number): Promise<Relay> {
+/** Without `port` on a free one. */
+export async function startRelay(targetPort: number, port = 0): Promise<Relay> {
   const sockets = new Set<Socket>();
-  let port = 0;
+  /** By the socket that they come from: the one that they are for. */
+  const answers = new Map<Socket, Socket>();
   let frozen = false;
+  let losesAnswers = false;
   let server: Server;
   const keep = (socket: Socket): void => {
     sockets.add(socket);
     socket.on('error', () => undefined);
-    socket.on('close', () => sockets.delete(socket));
+    socket.on('close', () => {
+      sockets.delete(socket);
+      answers.delete(socket);
+    });
   };
   const listen = async (): Promise<void> => {
     server = createServer((near) => {
@@ -29,7 +37,10 @@ export async function startRelay(targetPort: number): Promise<Relay> {
       if (frozen) return void near.pause();
       const far = connect(targetPort, '127.0.0.1');
       keep(far);
-      near.pipe(far).pipe(near);
+      near.pipe(far);
+      answers.set(far, near);
+      if (losesAnswers) far.resume();
+      else far.pipe(near);
       near.on('close', () => far.destroy());
       far.on('close', () => near.destroy());
       return undefined;
@@ -55,9 +66,13 @@ export async function startRelay(targetPort: number): Promise<Relay> {
       frozen = true;
       for (const socket of sockets) socket.unpipe().pause();
     },
+    loseAnswers() {
+      losesAnswers = true;
+      for (const [far, near] of answers) far.unpipe(near).resume();
+    },
     thaw() {
-      if (frozen) breakAll();
-      frozen = false;
+      if (frozen || losesAnswers) breakAll();
+      [frozen, losesAnswers] = [false, false];
     },
   };
 }

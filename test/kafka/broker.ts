@@ -11,7 +11,7 @@ import { Admin } from '@platformatic/kafka';
 export interface Broker {
   /** Where tests read and make topics. */
   readonly address: string;
-  /** Where it tells the clients of `clientPort` to go: a proxy of the test listens there. */
+  /** Where it tells the clients of `clientPort` to go: a relay of the test listens there. */
   readonly clientPort: number;
   readonly advertisedPort: number;
   /** Asks for `saslUser` and `saslPassword`, by PLAIN. */
@@ -63,7 +63,7 @@ interface Ports {
   readonly sasl: number;
 }
 
-/** Listeners: for the tests, one that is advertised under the port of a proxy, and one with SASL. */
+/** Listeners: for the tests, one that is advertised under the port of a relay, and one with SASL. */
 function properties(folder: string, ports: Ports): string {
   const { direct, clientPort, controller, advertisedPort, sasl } = ports;
   const at = (name: string, port: number): string => `${name}://127.0.0.1:${port}`;

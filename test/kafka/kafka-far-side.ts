@@ -1,7 +1,7 @@
 import { Admin, Consumer } from '@platformatic/kafka';
 import type { FarSide } from '../destinations/conformance.ts';
+import type { Relay } from '../destinations/relay.ts';
 import type { Broker } from './broker.ts';
-import type { Proxy } from './proxy.ts';
 
 /** A record of the topic, as a consumer gets it. */
 export interface KafkaRecord {
@@ -20,14 +20,12 @@ const partitions = 3;
 let topics = 0;
 
 /** A topic of its own; it counts as docs/destinations.md asks consumers to: each `event_id` once. */
-export async function startKafkaFarSide(broker: Broker, proxy: Proxy): Promise<KafkaFarSide> {
+export async function startKafkaFarSide(broker: Broker, relay: Relay): Promise<KafkaFarSide> {
   const client = { clientId: 'test', bootstrapBrokers: [broker.address] };
   const topic = `events-${(topics += 1)}`;
   const admin = new Admin(client);
   await admin.createTopics({ topics: [topic], partitions, replicas: 1 });
   await admin.close();
-  proxy.passage = 'open';
-  await proxy.open();
   const records = (): Promise<KafkaRecord[]> => readTopic(client, topic);
   return {
     topic,
@@ -44,18 +42,11 @@ export async function startKafkaFarSide(broker: Broker, proxy: Proxy): Promise<K
     async counted() {
       return [...new Set((await records()).map(({ headers }) => headers['event_id']!))];
     },
-    goDown: () => proxy.close(),
-    comeUp: () => proxy.open(),
-    stall() {
-      proxy.passage = 'no_requests';
-    },
-    takeSilently() {
-      proxy.passage = 'no_answers';
-    },
-    unstall() {
-      if (proxy.passage !== 'open') proxy.cut();
-      proxy.passage = 'open';
-    },
+    goDown: () => relay.close(),
+    comeUp: () => relay.listen(),
+    stall: () => relay.freeze(),
+    takeSilently: () => relay.loseAnswers(),
+    unstall: () => relay.thaw(),
     oversize: {
       propertyBytes: 1_100_000,
       outcome: { kind: 'dead', status: 'MESSAGE_TOO_LARGE' },

@@ -3,9 +3,9 @@ import { createKafkaDestination } from '../../src/destinations/kafka.ts';
 import { kafkaType } from '../../src/destinations/kafka-type.ts';
 import { describeDestination } from '../destinations/conformance.ts';
 import { deliverAll, deliveryOfEvent, never, storedEvent } from '../destinations/deliveries.ts';
+import { startRelay, type Relay } from '../destinations/relay.ts';
 import { saslPassword, saslUser, startBroker, type Broker } from './broker.ts';
 import { startKafkaFarSide } from './kafka-far-side.ts';
-import { createProxy, type Proxy } from './proxy.ts';
 
 const classpath = process.env['HEADGATE_TEST_KAFKA_CLASSPATH'];
 if (classpath === undefined) {
@@ -14,16 +14,16 @@ if (classpath === undefined) {
 
 describe.skipIf(classpath === undefined)('with a broker', () => {
   let broker: Broker;
-  let proxy: Proxy;
+  let relay: Relay;
   beforeAll(async () => {
     broker = await startBroker(classpath!);
-    proxy = createProxy(broker.advertisedPort, broker.clientPort);
+    relay = await startRelay(broker.clientPort, broker.advertisedPort);
   }, 120_000);
   afterAll(async () => {
-    await proxy?.close();
+    await relay?.close();
     await broker?.stop();
   });
-  const startFarSide = () => startKafkaFarSide(broker, proxy);
+  const startFarSide = () => startKafkaFarSide(broker, relay);
 
   describeDestination(kafkaType, startFarSide, ['partial_failure', 'lost_answer']);
 
