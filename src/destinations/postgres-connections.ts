@@ -1,4 +1,5 @@
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
+import { whenAborted } from './when-aborted.ts';
 
 /** The pool of one destination. */
 export interface PostgresConnections {
@@ -11,10 +12,7 @@ export interface PostgresConnections {
   close(): Promise<void>;
 }
 
-export function createPostgresConnections(
-  name: string,
-  config: PoolConfig,
-): PostgresConnections {
+export function createPostgresConnections(config: PoolConfig): PostgresConnections {
   const pool = new Pool(config);
   // A connection that breaks while nobody uses it is no news: the next use opens another.
   pool.on('error', () => undefined);
@@ -22,7 +20,7 @@ export function createPostgresConnections(
   return {
     async use(signal, work) {
       signal.throwIfAborted();
-      const aborted = whenAborted(signal, name);
+      const aborted = whenAborted(signal);
       const connecting = pool.connect();
       let client: PoolClient | undefined;
       let isClean = false;
@@ -40,14 +38,4 @@ export function createPostgresConnections(
     },
     close: () => pool.end(),
   };
-}
-
-function whenAborted(signal: AbortSignal, name: string): { promise: Promise<never>; forget(): void } {
-  const { promise, reject } = Promise.withResolvers<never>();
-  // It is raced, and lost by most; nobody else listens.
-  promise.catch(() => undefined);
-  const onAbort = (): void => reject(new Error(`the delivery to ${name} was stopped`));
-  if (signal.aborted) onAbort();
-  signal.addEventListener('abort', onAbort, { once: true });
-  return { promise, forget: () => signal.removeEventListener('abort', onAbort) };
 }

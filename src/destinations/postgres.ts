@@ -35,7 +35,7 @@ export function createPostgresDestination(
 ): Destination {
   const table = readTable(name, settings);
   const connection = readConnection(name, settings);
-  const connections = createPostgresConnections(name, connection);
+  const connections = createPostgresConnections(connection);
   const insert = insertEvents(table);
   let ready: Promise<void> | undefined;
 

@@ -1,5 +1,6 @@
 import type { DestinationType } from './destination.ts';
 import { kafkaType } from './kafka-type.ts';
+import { parquetType } from './parquet-type.ts';
 import { postgresType } from './postgres-type.ts';
 import { mixpanelType, posthogType, segmentType } from './vendor-types.ts';
 import { webhookType } from './webhook-type.ts';
@@ -32,6 +33,7 @@ export const destinationTypes: readonly DestinationType[] = [
     },
   },
   postgresType,
+  parquetType,
   webhookType,
   segmentType,
   posthogType,

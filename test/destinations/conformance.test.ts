@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { destinationTypes } from '../../src/destinations/registry.ts';
 import { describeDestination, type Ability, type FarSide } from './conformance.ts';
 import { startMixpanelFarSide } from './mixpanel-far-side.ts';
+import { startParquetFarSide } from './parquet-far-side.ts';
 import { startPostgresFarSide } from './postgres-far-side.ts';
 import { startPostgres, whyNoPostgres, type PostgresServer } from './postgres-server.ts';
 import { startPosthogFarSide } from './posthog-far-side.ts';
@@ -19,6 +20,7 @@ afterAll(() => postgres?.close());
 
 /** One entry for each entry of the registry. */
 const farSides: Readonly<Record<string, () => Promise<FarSide>>> = {
+  parquet: startParquetFarSide,
   postgres: () => startPostgresFarSide(postgres),
   sqlite: startSqliteFarSide,
   webhook: startWebhookFarSide,

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
+import { askSpool, readFileIds, spoolOf } from './parquet-far-side.ts';
 import { askPostgres } from './postgres-far-side.ts';
 import { startPostgres, whyNoPostgres, type PostgresServer } from './postgres-server.ts';
 import { deliverWhileKilled, type KilledDestination } from './killed-worker.ts';
@@ -49,10 +50,26 @@ function postgresDestination(server: PostgresServer): KilledDestination {
   };
 }
 
+function parquetDestination(): KilledDestination {
+  const path = mkdtempSync(join(tmpdir(), 'headgate-killed-'));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  const tables = 'SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM exported) AS n';
+  const isThere = (): boolean =>
+    existsSync(spoolOf(path)) &&
+    askSpool(path, "SELECT 1 FROM sqlite_schema WHERE name IN ('events', 'exported')").length === 2;
+  return {
+    name: 'lake',
+    settings: { type: 'parquet', path, flush_interval: '20ms', file_events_max: 1000 },
+    arrives: 'exactly once',
+    count: () => (isThere() ? Number(askSpool(path, tables)[0]?.['n']) : 0),
+    ids: () => readFileIds(path),
+  };
+}
+
 const postgresMissing = whyNoPostgres() !== undefined;
 
 test('20,000 events, ten kills of the worker: each is at every destination, as it promises', async () => {
-  const destinations = [sqliteDestination()];
+  const destinations = [sqliteDestination(), parquetDestination()];
   if (!postgresMissing) {
     const server = await startPostgres();
     onTestFinished(() => server.close());

@@ -1,0 +1,79 @@
+import { Worker } from 'node:worker_threads';
+import { whenAborted } from './when-aborted.ts';
+import type { ExportData, ExportReply } from './parquet-exporter.ts';
+
+/** Runs the exporter's thread, one at a time: now and then, and whenever it is asked. */
+export interface ParquetExport {
+  /** So many events have come into the spool. */
+  added(events: number): void;
+  /**
+   * Resolves when the spool takes more: at once, unless files cannot be written, or not as fast as
+   * events come. To the reason where it takes none. Rejects when the signal is aborted.
+   */
+  room(signal: AbortSignal): Promise<string | undefined>;
+  /** Writes what is left, and runs no more. */
+  close(): Promise<void>;
+}
+
+export function createParquetExport(data: ExportData, intervalMs: number): ParquetExport {
+  // What a run before this one left behind is counted as if it had just come.
+  let waiting = 1;
+  let fault: string | undefined;
+  let running: Promise<void> | undefined;
+  let closed = false;
+
+  const run = async (): Promise<void> => {
+    const taken = waiting;
+    const reply = await runThread(data);
+    if (reply.kind === 'exported') waiting -= taken;
+    // While another holds the spool nothing comes into it either.
+    fault = reply.kind === 'failed' && !reply.isBusy ? reply.reason : undefined;
+  };
+  const start = (): Promise<void> =>
+    (running ??= run().finally(() => {
+      running = undefined;
+    }));
+  const timer = setInterval(() => {
+    if (waiting > 0) void start();
+  }, intervalMs);
+  void start();
+
+  return {
+    added(events) {
+      waiting += events;
+      if (waiting >= data.fileEventsMax && !closed) void start();
+    },
+    async room(signal) {
+      if (fault === undefined && waiting < 2 * data.fileEventsMax) return undefined;
+      const aborted = whenAborted(signal);
+      await Promise.race([start(), aborted.promise]).finally(aborted.forget);
+      return fault && `the Parquet files cannot be written: ${fault}`;
+    },
+    async close() {
+      closed = true;
+      clearInterval(timer);
+      await running;
+      if (waiting > 0) await start();
+    },
+  };
+}
+
+async function runThread(data: ExportData): Promise<ExportReply> {
+  const thread = new Worker(new URL('./parquet-exporter.ts', import.meta.url), {
+    workerData: data,
+    name: 'headgate-parquet',
+    // Flags of the gate's own process (an inspector, a preload) are not meant for this thread.
+    execArgv: [],
+  });
+  let reply: ExportReply = {
+    kind: 'failed',
+    isBusy: false,
+    reason: 'the thread ended before it was done',
+  };
+  thread.on('message', (message: ExportReply) => (reply = message));
+  thread.on('error', (error) => {
+    reply = { kind: 'failed', isBusy: false, reason: error.message };
+  });
+  await new Promise((resolve) => thread.once('exit', resolve));
+  return reply;
+}

@@ -1,0 +1,200 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+
+/** Events that go into one file, set down before the file is begun. */
+export interface Claim {
+  readonly id: number;
+  /** `2026-03-01T12`, or `unknown`: where the event has a timestamp that is none. */
+  readonly hour: string;
+  /** Those of the hour up to this row. */
+  readonly rowMax: number;
+  readonly events: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+}
+
+/** Of the texts of one file: a file is made in memory. */
+const claimBytesMax = 64 * 1024 * 1024;
+
+/** How many ids are forgotten in one transaction: about 50 ms. */
+const forgottenMax = 20_000;
+
+/**
+ * The spool is a warehouse of SQLite (sqlite-warehouse.ts) with three tables more. An event is in
+ * `events` until its file is there, and its id in `exported` from then on.
+ *
+ * `claims` numbers the files. One claim is open at a time; whoever finds it, after a crash or beside
+ * another process, writes the same rows to the same file.
+ */
+const createTables = `
+  CREATE TABLE IF NOT EXISTS claims (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    hour TEXT NOT NULL,
+    row_max INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    first_sequence INTEGER NOT NULL,
+    last_sequence INTEGER NOT NULL
+  );
+  CREATE TABLE IF NOT EXISTS exported (
+    event_id TEXT PRIMARY KEY NOT NULL,
+    exported_at INTEGER NOT NULL
+  );
+  CREATE TABLE IF NOT EXISTS spool (id TEXT NOT NULL);`;
+
+/** Never of the event's making: it becomes the name of a folder. */
+const hourOf = `CASE
+  WHEN timestamp GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:*'
+  THEN substr(timestamp, 1, 13) ELSE 'unknown' END`;
+
+const notExported =
+  'NOT EXISTS (SELECT 1 FROM exported WHERE exported.event_id = events.event_id)';
+
+/** Throws where there is none: SQLite would make an empty one, without a table. */
+export function openSpool(path: string, busyTimeoutMs: number): DatabaseSync {
+  if (!existsSync(path)) throw new Error(`the spool ${path} is not there`);
+  return new DatabaseSync(path, { timeout: busyTimeoutMs });
+}
+
+/** Makes what is missing, and answers the spool's own name, which is in those of its files. */
+export function prepareSpool(database: DatabaseSync): string {
+  database.exec('PRAGMA synchronous = FULL');
+  return inTransaction(database, () => {
+    database.exec(createTables);
+    const found = database.prepare('SELECT id FROM spool').get();
+    if (found !== undefined) return String(found['id']);
+    const id = randomBytes(4).toString('hex');
+    database.prepare('INSERT INTO spool VALUES (?)').run(id);
+    return id;
+  });
+}
+
+/** The row of the event that came last. */
+export function lastRow(database: DatabaseSync): number {
+  const row = database.prepare('SELECT ifnull(max(rowid), 0) AS last FROM events').get();
+  return Number(row?.['last']);
+}
+
+/**
+ * The open claim, or a new one of what has waited longest, of rows up to `last`; undefined where
+ * nothing waits.
+ */
+export function takeClaim(
+  database: DatabaseSync,
+  eventsMax: number,
+  last: number,
+): Claim | undefined {
+  return inTransaction(database, () => {
+    for (;;) {
+      const open = database.prepare('SELECT * FROM claims ORDER BY id DESC LIMIT 1').get();
+      if (open !== undefined) {
+        return {
+          id: Number(open['id']),
+          hour: String(open['hour']),
+          rowMax: Number(open['row_max']),
+          events: Number(open['events']),
+          firstSequence: Number(open['first_sequence']),
+          lastSequence: Number(open['last_sequence']),
+        };
+      }
+      const select = `SELECT ${hourOf} AS hour FROM events WHERE rowid <= ? ORDER BY rowid LIMIT 1`;
+      const first = database.prepare(select).get(last);
+      if (first === undefined) return undefined;
+      makeClaim(database, String(first['hour']), eventsMax, last);
+    }
+  });
+}
+
+/** Makes none where all that it found had been exported before. */
+function makeClaim(database: DatabaseSync, hour: string, eventsMax: number, last: number): void {
+  const waiting = database.prepare(
+    `SELECT rowid, octet_length(properties) + octet_length(ifnull(context, '')) AS bytes
+     FROM events WHERE ${hourOf} = ? AND rowid <= ? ORDER BY rowid LIMIT ?`,
+  );
+  let rowMax = 0;
+  let bytes = 0;
+  for (const row of waiting.iterate(hour, last, eventsMax)) {
+    bytes += Number(row['bytes'] ?? 0);
+    if (rowMax !== 0 && bytes > claimBytesMax) break;
+    rowMax = Number(row['rowid']);
+  }
+  database
+    .prepare(`DELETE FROM events WHERE rowid <= ? AND ${hourOf} = ? AND NOT (${notExported})`)
+    .run(rowMax, hour);
+  // Up to the last row that is left, not the last that was: its number could be given again.
+  database
+    .prepare(
+      `INSERT INTO claims (hour, row_max, events, first_sequence, last_sequence)
+       SELECT ?2, max(rowid), count(*), min(sequence), max(sequence) FROM events
+       WHERE rowid <= ?1 AND ${hourOf} = ?2 HAVING count(*) > 0`,
+    )
+    .run(rowMax, hour);
+}
+
+/** The rows of a claim; undefined where another process has finished it meanwhile. */
+export function readClaim(
+  database: DatabaseSync,
+  claim: Claim,
+): Record<string, unknown>[] | undefined {
+  const rows = database
+    .prepare(`SELECT * FROM events WHERE rowid <= ? AND ${hourOf} = ? ORDER BY rowid`)
+    .all(claim.rowMax, claim.hour);
+  if (rows.length === claim.events) return rows;
+  const still = database.prepare('SELECT 1 FROM claims WHERE id = ?').get(claim.id);
+  if (still === undefined) return undefined;
+  throw new Error(`the spool has ${rows.length} events of claim ${claim.id}, not ${claim.events}`);
+}
+
+/** The file is there: its events leave the spool, and their ids stay. */
+export function finishClaim(database: DatabaseSync, claim: Claim, nowMs: number): void {
+  inTransaction(database, () => {
+    const { changes } = database.prepare('DELETE FROM claims WHERE id = ?').run(claim.id);
+    if (changes === 0) return;
+    const rows = `FROM events WHERE rowid <= ? AND ${hourOf} = ?`;
+    database
+      .prepare(`INSERT OR IGNORE INTO exported SELECT event_id, ? ${rows}`)
+      .run(nowMs, claim.rowMax, claim.hour);
+    database.prepare(`DELETE ${rows}`).run(claim.rowMax, claim.hour);
+  });
+}
+
+/** Forgets ids that were exported before a time; they are in the order of it. */
+export function forgetExported(database: DatabaseSync, beforeMs: number): void {
+  const oldest = database.prepare(
+    'SELECT rowid, exported_at FROM exported ORDER BY rowid LIMIT ?',
+  );
+  let last = 0;
+  for (const row of oldest.iterate(forgottenMax)) {
+    if (Number(row['exported_at']) >= beforeMs) break;
+    last = Number(row['rowid']);
+  }
+  if (last > 0) database.prepare('DELETE FROM exported WHERE rowid <= ?').run(last);
+}
+
+/** The number of the last file whose events have left the spool. */
+export function lastFinished(database: DatabaseSync): number {
+  const row = database
+    .prepare(
+      `SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'claims'), 0)
+         - (SELECT count(*) FROM claims) AS last`,
+    )
+    .get();
+  return Number(row?.['last']);
+}
+
+/** Rows of a window of time that are in no file yet, of a range of rows. */
+export const selectWaiting = `
+  SELECT event_id, event_name, timestamp FROM events
+  WHERE rowid > ?1 AND rowid <= ?2 AND timestamp >= ?3 AND timestamp < ?4 AND ${notExported}`;
+
+function inTransaction<Value>(database: DatabaseSync, work: () => Value): Value {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    const value = work();
+    database.exec('COMMIT');
+    return value;
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}
