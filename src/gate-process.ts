@@ -23,6 +23,8 @@ export interface GateSettings {
   readonly number: number;
   readonly config: Config;
   readonly registry: SchemaRegistry;
+  /** A secret of the configuration, which loses it on its way. */
+  readonly hashKey: string | undefined;
   readonly labels: LabelValues;
   readonly log: Omit<LogOptions, 'onStatus'>;
 }
@@ -80,6 +82,7 @@ async function startGate(
 ): Promise<Address> {
   const validation = createValidation(compiled(settings.registry), {
     enforcement: settings.config.enforcement,
+    hashKey: settings.hashKey,
   });
   const metrics = createMetrics(settings.labels);
   lifecycle.onRelease('counts', reportCounts(metrics));
@@ -88,6 +91,7 @@ async function startGate(
   lifecycle.onRelease('log', log.close);
   const gate = await openGate(settings.config, signals, {
     judge: validation.judge,
+    redactRejected: validation.redactRejected,
     ...createEventStore(log, new Set(validation.eventNames)),
   });
   lifecycle.onRelease('gate', gate.close);

@@ -86,6 +86,7 @@ export function handOver(
       // Theirs alone who use them: the token of the operators, the secrets of the destinations.
       admin: { ...config.admin, token: undefined },
       nats: { ...config.nats, url: undefined },
+      pii: { hashKey: undefined },
       destinations: [],
       // A share that holds no full batch would refuse it whenever anything else is under way.
       limits: { ...limits, inFlightEventsMax: Math.max(share, limits.batchEventsMax) },
@@ -97,6 +98,7 @@ export function handOver(
         versions: event.versions.map(({ findingsIn: _code, ...version }) => version),
       })) as unknown as SchemaRegistry['events'],
     },
+    hashKey: config.pii.hashKey?.reveal(),
     labels: { ...options.labels, destinations: [] },
     // The streams are made, and only this process knows the room there was for them at its start.
     log: { ...options.log, topology: undefined },

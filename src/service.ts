@@ -88,7 +88,10 @@ async function startService(
 ): Promise<Service> {
   // Validation: what the events must be.
   const registry = await loadRegistry(config.schemasDir);
-  const validation = createValidation(registry, { enforcement: config.enforcement });
+  const validation = createValidation(registry, {
+    enforcement: config.enforcement,
+    hashKey: config.pii.hashKey?.reveal(),
+  });
 
   // Observability: the closed sets of labels are known from here on.
   const labels: LabelValues = {
@@ -234,6 +237,7 @@ async function openDoors(parts: DoorParts): Promise<GateProcesses> {
   if (config.processes === 1) {
     const gate = await openGate(config, signals, {
       judge: validation.judge,
+      redactRejected: validation.redactRejected,
       ...createEventStore(log, new Set(validation.eventNames)),
     });
     return { ...gate, running: () => 1 };

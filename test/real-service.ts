@@ -6,6 +6,7 @@ import { formatAddress } from '../src/config/address.ts';
 import type { Config } from '../src/config/config.ts';
 import { readConfig } from '../src/config/read-config.ts';
 import { destinationTypes } from '../src/destinations/registry.ts';
+import type { Logger } from '../src/observability/logger.ts';
 import { createService, type Service } from '../src/service.ts';
 
 /** The whole of Headgate in this process, on free loopback ports. */
@@ -26,6 +27,8 @@ export interface RealServiceOverrides {
   readonly env?: Readonly<Record<string, string>>;
   /** The text of headgate.yaml: `keys` and `destinations` have no variables. */
   readonly yaml?: string;
+  /** Else nothing is logged. */
+  readonly logger?: Logger;
   /** Laid over the configuration as it was read. */
   readonly config?: Partial<Config>;
 }
@@ -41,7 +44,10 @@ export async function startRealService(
   };
   try {
     const config = configOf(overrides, dataDir);
-    const service = await createService(config, { searchPath: process.env['PATH'] ?? '' });
+    const service = await createService(config, {
+      searchPath: process.env['PATH'] ?? '',
+      ...(overrides.logger !== undefined && { logger: overrides.logger }),
+    });
     const { address, adminAddress } = service;
     return {
       service,

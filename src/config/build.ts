@@ -38,6 +38,7 @@ function assemble(
     dataDir: values.data_dir,
     schemasDir: values.schemas_dir,
     enforcement: values.enforcement,
+    pii: { hashKey: values['pii.hash_key'] },
     nats: {
       url,
       serverBin: values['nats.server_bin'],

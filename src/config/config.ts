@@ -7,6 +7,7 @@ export interface Config {
   readonly schemasDir: string;
   /** `warn`: no event is refused for what the taxonomy and its schemas say. */
   readonly enforcement: 'on' | 'warn';
+  readonly pii: { readonly hashKey: Secret | undefined };
   readonly nats: {
     /** One URL, or several with commas between. Undefined: embedded. */
     readonly url: string | undefined;

@@ -6,7 +6,7 @@ import { destinationTypes, keyLine, read } from './read-config.fixture.ts';
 const word = 'hunter2';
 const config = read({
   file:
-    'admin: { token: "${W}" }\nnats: { url: "nats://user:${W}@a:4222,tls://b:4222" }\n' +
+    'admin: { token: "${W}" }\npii: { hash_key: "${W}${W}${W}${W}${W}${W}" }\nnats: { url: "nats://user:${W}@a:4222,tls://b:4222" }\n' +
     `auth: keys\nkeys:\n${keyLine('a')}` +
     'destinations:\n  crm: { type: webhook, url: "https://u:${W}@crm.example/${W}?k=${W}",' +
     ' secret: "${W}", label: shown }\n  own: { type: sqlite, path: a.db }\n',
@@ -19,6 +19,7 @@ describe('describeConfig', () => {
     expect(described).toMatchObject({
       listen: '127.0.0.1:8080',
       admin: { listen: '127.0.0.1:8081', token: '***' },
+      pii: { hashKey: '***' },
       nats: { url: 'nats://***@a:4222,tls://b:4222', publishTimeoutMs: 5_000 },
       roles: ['gate', 'deliver'],
       keys: [{ source: 'checkout', events: [] }],

@@ -20,6 +20,7 @@ export function describeConfig(
     listen: formatAddress(config.listen),
     admin: { listen: formatAddress(admin.listen), token: admin.token && mask },
     nats: { ...nats, url: nats.url?.split(',').map(maskUrl).join(',') },
+    pii: { hashKey: config.pii.hashKey && mask },
     roles: [...config.roles],
     keys: config.keys.map(({ source, events }) => ({ source, events })),
     destinations: config.destinations.map((destination) => {

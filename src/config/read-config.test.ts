@@ -16,6 +16,7 @@ describe('without any configuration', () => {
       dataDir: './data',
       schemasDir: './schemas',
       enforcement: 'on',
+      pii: { hashKey: undefined },
       nats: { url: undefined, serverBin: undefined, publishTimeoutMs: 5_000 },
       processes: 1,
       durability: 'fsync',

@@ -9,6 +9,8 @@ interface Rule {
   readonly judge: (values: SettingValues, keyEntries: number) => string | undefined;
 }
 
+const hashKeyLengthMin = 32;
+
 const rules: readonly Rule[] = [
   {
     settings: ['listen', 'auth'],
@@ -74,6 +76,14 @@ const rules: readonly Rule[] = [
       values.durability === 'replicated' && values['nats.url'] === undefined
         ? 'replicated is for a cluster: the embedded server is a single one and has no quorum: ' +
           'use fsync or async, or set nats.url'
+        : undefined,
+  },
+  {
+    settings: ['pii.hash_key'],
+    judge: (values) =>
+      (values['pii.hash_key']?.reveal().length ?? hashKeyLengthMin) < hashKeyLengthMin
+        ? `has fewer than ${hashKeyLengthMin} characters, so that hashes could be undone by trying ` +
+          'keys: use `openssl rand -hex 32`'
         : undefined,
   },
   {

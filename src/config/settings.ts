@@ -74,6 +74,11 @@ export const settings = {
     options: ['on', 'warn'],
     text: 'The emergency switch of all contracts. `warn`: no event is refused, quarantined or stripped for what the taxonomy and its schemas say; it is stored as sent, with its violations as warnings. The log, `headgate_enforcement_suspended` and `/readyz` tell as long as it lasts. What an event needs to be stored at all (name, identity, key, a known version) is asked for all the same, and `x-pii` is honoured.',
   },
+  'pii.hash_key': {
+    kind: 'secret',
+    default: null,
+    text: 'The key with which properties marked `"x-pii": "hash"` are hashed (HMAC-SHA-256), 32 characters or more. Needed where a schema marks one. The same for every gate, and kept: with another key the same person has another hash.',
+  },
   'nats.url': {
     kind: 'url',
     default: null,

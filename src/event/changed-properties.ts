@@ -12,8 +12,13 @@ export type ChangeObject = (value: JsonObject) => JsonObject;
 export function withChangedProperties(event: IncomingEvent, change: ChangeObject): IncomingEvent {
   const text = event.propertiesText;
   if (text === undefined) return { ...event, properties: change(event.properties) };
-  const propertiesText = JSON.stringify(change(parseByHand(text, rawJson) as JsonObject));
+  const propertiesText = JSON.stringify(change(parseWithNumberTexts(text) as JsonObject));
   return { ...event, properties: parseJsonText(propertiesText) as JsonObject, propertiesText };
+}
+
+/** The value of a JSON text for `JSON.stringify` alone: each number is written again as it stood. */
+export function parseWithNumberTexts(text: string): JsonValue {
+  return parseByHand(text, rawJson);
 }
 
 /** A copy of an object whose members are what `change` makes of them; undefined leaves one out. */

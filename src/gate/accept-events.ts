@@ -42,10 +42,12 @@ export interface EventToReject {
   readonly receivedAtMs: number;
   readonly arrival: Arrival;
   readonly error: EventError;
+  /** As it was sent, or what is left of that without personal data. */
   readonly original: Uint8Array;
   /** What the request gave to each of its events, and is no part of `original`. */
   readonly batchContext: JsonObject | undefined;
   readonly sentAt: string;
+  readonly redacted: boolean;
 }
 
 export interface StoreAck {
@@ -64,6 +66,10 @@ export interface AcceptOptions {
   };
   /** What the log keeps beside each event of a request; made once for all of them. */
   readonly arrivalHeaders: (arrival: Arrival) => string;
+  /** What is kept of a rejected event in the place of its bytes; undefined: the bytes. */
+  readonly redactRejected: (
+    event: IncomingEvent,
+  ) => { readonly bytes: Uint8Array; readonly keepsForm: boolean } | undefined;
   /** Calls back once the event is as safe as promised, or with why it may not be. */
   readonly store: (
     event: EventToStore,
@@ -252,7 +258,12 @@ function notStored(failure: string): EventError {
 
 /** A rejection is told only once its event is kept: until then the caller is the only one who has it. */
 function keepRejected(passage: Passage, event: IncomingEvent, verdict: Verdict): void {
-  const { options, arrival } = passage;
+  const { options } = passage;
+  const redacted = options.redactRejected(event);
+  const arrival =
+    redacted?.keepsForm === false
+      ? { ...passage.arrival, contentType: 'application/json' }
+      : passage.arrival;
   const rejected: EventToReject = {
     source: arrival.producer.source,
     eventName: event.eventName,
@@ -260,9 +271,10 @@ function keepRejected(passage: Passage, event: IncomingEvent, verdict: Verdict):
     receivedAtMs: verdict.timestampMs,
     arrival,
     error: verdict.error!,
-    original: event.original(),
     batchContext: passage.batch.context,
     sentAt: passage.batch.sentAt,
+    original: redacted?.bytes ?? event.original(),
+    redacted: redacted !== undefined,
   };
   options.reject(rejected, (failure) => {
     if (failure === undefined) {

@@ -26,7 +26,10 @@ export interface Gate {
 export async function openGate(
   config: Config,
   signals: Signals,
-  handed: Pick<AcceptOptions, 'judge' | 'arrivalHeaders' | 'store' | 'reject' | 'readStored'>,
+  handed: Pick<
+    AcceptOptions,
+    'judge' | 'redactRejected' | 'arrivalHeaders' | 'store' | 'reject' | 'readStored'
+  >,
 ): Promise<Gate> {
   const { limits } = config;
   const admission = createAdmission({

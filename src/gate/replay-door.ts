@@ -56,6 +56,7 @@ export function openReplayDoor(
     ...handed,
     // It is kept already: the caller notes the new reason beside it.
     reject: (_event, callback) => callback(undefined),
+    redactRejected: () => undefined,
     admission,
     signals,
     eventBytesMax: config.limits.eventBytesMax,

@@ -38,6 +38,7 @@ export interface EventStore {
       readonly original: Uint8Array;
       readonly batchContext: JsonObject | undefined;
       readonly sentAt: string;
+      readonly redacted: boolean;
     },
     callback: (failure: string | undefined) => void,
   ): void;
@@ -79,6 +80,7 @@ export function createEventStore(log: Log, eventNames: ReadonlySet<string>): Eve
         'Headgate-Content-Type': arrival.contentType,
         'Headgate-Correlation-Id': arrival.correlationId,
       };
+      if (event.redacted) headers['Headgate-Redacted'] = 'true';
       if (arrival.traceparent !== '') headers['traceparent'] = arrival.traceparent;
       if (event.sentAt !== '') headers['Headgate-Sent-At'] = event.sentAt;
       if (event.batchContext !== undefined) addContext(headers, event.batchContext);

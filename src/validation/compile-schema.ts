@@ -3,6 +3,7 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 
 import { formatSubjectMax, numberFormats, textFormats } from './schema-formats.ts';
 import { patternSubjectMax } from './pattern-safety.ts';
+import { personalDataKeyword } from './personal-data.ts';
 import { createClassifier } from './violation-kind.ts';
 import type { JsonObject, JsonValue } from '../event/json.ts';
 import type { ViolationKind } from './modes.ts';
@@ -95,6 +96,7 @@ function compile(schema: JsonObject, allErrors: boolean): ValidateFunction {
     logger: false,
     code: { regExp: boundedRegExp },
   });
+  ajv.addKeyword({ keyword: personalDataKeyword, schemaType: 'string' });
   for (const name of numberFormats) ajv.addFormat(name, addFormats.default.get(name));
   for (const name of textFormats) {
     ajv.addFormat(name, { type: 'string', validate: boundedFormat(textCheckOf(name)) });

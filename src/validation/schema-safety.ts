@@ -1,5 +1,6 @@
 import { formatSubjectMax, numberFormats, textFormats } from './schema-formats.ts';
 import { patternDanger, patternSubjectMax } from './pattern-safety.ts';
+import { personalDataFaults } from './personal-data.ts';
 import { referenceFaults } from './schema-references.ts';
 import { allSchemas, escapePointer, type SchemaPlace } from './schema-walk.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../event/json.ts';
@@ -43,6 +44,7 @@ export function checkSchemaSafety(root: JsonValue, report: ReportFault): boolean
   checkRoot(root, refuse);
   for (const place of allSchemas(root)) checkPlace(place, refuse);
   referenceFaults(root, refuse);
+  personalDataFaults(root, refuse);
   return safe;
 }
 

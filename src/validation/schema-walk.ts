@@ -72,3 +72,27 @@ export function resolvePointer(root: JsonObject, reference: string): JsonObject 
   }
   return value !== undefined && isJsonObject(value) ? value : undefined;
 }
+
+/**
+ * The schemas that some schemas apply, themselves included: through every $ref, and through the
+ * keywords that `follows` names.
+ */
+export function reachableSchemas(
+  root: JsonObject,
+  starts: readonly JsonObject[],
+  follows: (keyword: string) => boolean,
+): Set<JsonObject> {
+  const found = new Set<JsonObject>(starts);
+  // The set grows while it is walked.
+  for (const schema of found) {
+    const reference = schema['$ref'];
+    const target = typeof reference === 'string' ? resolvePointer(root, reference) : undefined;
+    if (target !== undefined) found.add(target);
+    for (const inner of innerSchemas({ path: '', schema })) {
+      const keyword = inner.path.split('/')[1]!;
+      // What stands in $defs holds where it is referred to.
+      if (keyword !== '$defs' && keyword !== 'definitions' && follows(keyword)) found.add(inner.schema);
+    }
+  }
+  return found;
+}

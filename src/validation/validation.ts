@@ -1,10 +1,14 @@
 import { eventNameFault, idempotencyKeyFault } from './envelope.ts';
+import { withChangedProperties } from '../event/changed-properties.ts';
 import { eventError, fieldError } from './event-faults.ts';
 import { identityFault } from './identity.ts';
 import { nearestName } from './nearest-name.ts';
+import { checkHashKey, personalOf, withoutRedacted, type Personal } from './personal-plan.ts';
+import { redactOriginal, type RedactedOriginal } from './redact-original.ts';
 import { quarantineError, weighFindings } from './weigh-findings.ts';
 import type { EventError, EventWarning } from '../event/verdict.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
+import type { Findings } from './compile-schema.ts';
 import type { PlannedEvent, SchemaRegistry, SchemaVersion } from './schema-registry.ts';
 import {
   modesByKind,
@@ -31,6 +35,11 @@ export interface Judgement {
 export interface Validation {
   /** Never throws, whatever the event holds. */
   judge(event: IncomingEvent): Judgement;
+  /**
+   * What is kept of a rejected event in the place of its bytes, where its schemas call something in it
+   * personal; undefined: the bytes. Of an event that no entry names, what any schema calls so.
+   */
+  readonly redactRejected: (event: IncomingEvent) => RedactedOriginal | undefined;
   /** Every event that the taxonomy plans: the closed set of the metrics' label. */
   readonly eventNames: readonly string[];
 }
@@ -42,6 +51,8 @@ interface Plan {
   readonly modes: ModesByKind | undefined;
   readonly active: Rule;
   readonly rules: ReadonlyMap<number, Rule>;
+  /** Undefined, as for most: no schema of the event calls anything personal. */
+  readonly personal: Personal | undefined;
 }
 
 /** One version of one event. */
@@ -62,14 +73,18 @@ const noWarnings: readonly EventWarning[] = Object.freeze([]);
 export interface ValidationOptions {
   /** `on` unless it is told otherwise. */
   readonly enforcement?: Enforcement;
+  /** With what `"x-pii": "hash"` hashes; needed where a schema says so. */
+  readonly hashKey?: string | undefined;
 }
 
 /** Judges by the registry that `loadRegistry` read. */
 export function createValidation(
   registry: SchemaRegistry,
-  { enforcement = 'on' }: ValidationOptions = {},
+  { enforcement = 'on', hashKey }: ValidationOptions = {},
 ): Validation {
-  const plans = new Map(registry.events.map((event) => [event.name, planOf(event, enforcement)]));
+  checkHashKey(registry.events, hashKey);
+  const plans = new Map(registry.events.map((event) => [event.name, planOf(event, enforcement, hashKey)]));
+  const everything = personalOf(registry.events, hashKey);
   const unplannedAction = unplannedMode(registry.unplanned, enforcement);
   const unplannedJudgements = new Map<string, Judgement>();
 
@@ -97,6 +112,12 @@ export function createValidation(
   }
 
   return {
+    redactRejected: (event) => {
+      const personal = plans.has(event.eventName)
+        ? plans.get(event.eventName)!.personal
+        : everything;
+      return personal === undefined ? undefined : redactOriginal(event, personal.redact);
+    },
     eventNames: Object.freeze([...plans.keys()]),
     judge: (event) => {
       try {
@@ -132,7 +153,7 @@ function judgeUnplanned(
   return { error: undefined, warnings, schemaVersion: 0, event: undefined };
 }
 
-function planOf(event: PlannedEvent, enforcement: Enforcement): Plan {
+function planOf(event: PlannedEvent, enforcement: Enforcement, hashKey: string | undefined): Plan {
   const schemas = new Map(event.versions.map((schema) => [schema.version, schema]));
   const rules = new Map(
     event.versions.map(({ version }): [number, Rule] => {
@@ -144,7 +165,8 @@ function planOf(event: PlannedEvent, enforcement: Enforcement): Plan {
   );
   const active = rules.get(event.active);
   if (active === undefined) throw new Error(`${event.name} has no version ${event.active}`);
-  return { name: event.name, modes: modesByKind(event.mode, enforcement), active, rules };
+  const modes = modesByKind(event.mode, enforcement);
+  return { name: event.name, modes, active, rules, personal: personalOf([event], hashKey) };
 }
 
 function moveOn({ name, active }: PlannedEvent, version: number): EventWarning {
@@ -156,17 +178,39 @@ function judgeProperties(plan: Plan, event: IncomingEvent): Judgement {
   const version = event.schemaVersion;
   const rule = version === 0 ? plan.active : plan.rules.get(version);
   if (rule === undefined) return rejected(unknownVersion(plan), 0);
-  const { modes } = plan;
-  if (modes === undefined) return rule.valid;
+  const { modes, personal } = plan;
+  if (modes === undefined) return personal === undefined ? rule.valid : redacted(personal, rule, event);
   const findings = rule.schema.findingsIn(event.properties);
-  if (findings === undefined) return rule.valid;
-  const { schemaVersion } = rule.valid;
-  const judged = { eventName: plan.name, version: schemaVersion, schema: rule.schema, modes };
-  const weighed = weighFindings(judged, event, findings);
-  if (weighed.error !== undefined || rule.valid.warnings === noWarnings) {
-    return { ...weighed, schemaVersion };
+  if (findings === undefined) {
+    return personal === undefined ? rule.valid : redacted(personal, rule, event);
   }
-  return { ...weighed, warnings: [...weighed.warnings, ...rule.valid.warnings], schemaVersion };
+  return judgeFindings(plan, modes, rule, event, findings);
+}
+
+/** For the events whose schemas call something personal. */
+function redacted(personal: Personal, rule: Rule, event: IncomingEvent): Judgement {
+  return { ...rule.valid, event: withChangedProperties(event, personal.redact) };
+}
+
+function judgeFindings(
+  plan: Plan,
+  modes: ModesByKind,
+  rule: Rule,
+  event: IncomingEvent,
+  findings: Findings,
+): Judgement {
+  const { personal } = plan;
+  const { schemaVersion, warnings } = rule.valid;
+  const judged = { eventName: plan.name, version: schemaVersion, schema: rule.schema, modes };
+  const weighed = weighFindings(judged, event, withoutRedacted(findings, personal));
+  if (weighed.error !== undefined) return { ...weighed, schemaVersion };
+  const kept = weighed.event ?? event;
+  return {
+    error: undefined,
+    warnings: warnings === noWarnings ? weighed.warnings : [...weighed.warnings, ...warnings],
+    schemaVersion,
+    event: personal === undefined ? weighed.event : withChangedProperties(kept, personal.redact),
+  };
 }
 
 function unknownVersion(plan: Plan): EventError {

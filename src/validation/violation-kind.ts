@@ -1,4 +1,4 @@
-import { innerSchemas, resolvePointer } from './schema-walk.ts';
+import { innerSchemas, reachableSchemas } from './schema-walk.ts';
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import type { JsonObject } from '../event/json.ts';
 import type { ViolationKind } from './modes.ts';
@@ -31,32 +31,12 @@ export function createClassifier(root: JsonObject): (error: ErrorObject) => Viol
 
 /** The schemas that hold in every case, except those that also stand for one of several. */
 function alwaysHolding(root: JsonObject): Set<JsonObject> {
-  const always = reachable(root, [root], (keyword) => !conditional.has(keyword));
+  const always = reachableSchemas(root, [root], (keyword) => !conditional.has(keyword));
   const starts = [...always].flatMap((schema) =>
     innerSchemas({ path: '', schema })
       .filter(({ path }) => conditional.has(path.split('/')[1]!))
       .map((place) => place.schema),
   );
-  for (const schema of reachable(root, starts, () => true)) always.delete(schema);
+  for (const schema of reachableSchemas(root, starts, () => true)) always.delete(schema);
   return always;
-}
-
-function reachable(
-  root: JsonObject,
-  starts: readonly JsonObject[],
-  follows: (keyword: string) => boolean,
-): Set<JsonObject> {
-  const found = new Set<JsonObject>(starts);
-  // The set grows while it is walked.
-  for (const schema of found) {
-    const reference = schema['$ref'];
-    const target = typeof reference === 'string' ? resolvePointer(root, reference) : undefined;
-    if (target !== undefined) found.add(target);
-    for (const inner of innerSchemas({ path: '', schema })) {
-      const keyword = inner.path.split('/')[1]!;
-      // What stands in $defs holds where it is referred to.
-      if (keyword !== '$defs' && keyword !== 'definitions' && follows(keyword)) found.add(inner.schema);
-    }
-  }
-  return found;
 }

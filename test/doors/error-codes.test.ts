@@ -148,6 +148,9 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   request_timeout: 'slow-callers.test.ts',
   shutting_down: 'stop.test.ts',
   dead_letter_not_found: "belongs to the operators' port: test/dead-letters",
+  rejected_not_found: "belongs to the operators' port: test/quarantine",
+  invalid_edit: "belongs to the operators' port: test/quarantine",
+  replay_too_wide: "belongs to the operators' port: test/quarantine",
   internal: 'stands for what nobody thought of: there is no request that is known to cause it',
 };
 

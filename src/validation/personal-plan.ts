@@ -1,0 +1,45 @@
+import { markingOf, marksWith, type Marking } from './personal-data.ts';
+import { createRedact, isRedactedAlready, type Redact } from './redact.ts';
+import { StartError } from '../errors.ts';
+import type { Findings } from './compile-schema.ts';
+import type { PlannedEvent } from './schema-registry.ts';
+
+/** What is done with the personal data of an event. */
+export interface Personal {
+  readonly marking: Marking;
+  readonly redact: Redact;
+}
+
+/** Of all versions of some events together: a mark in one holds for the property in each. */
+export function personalOf(
+  events: readonly PlannedEvent[],
+  hashKey: string | undefined,
+): Personal | undefined {
+  const schemas = events.flatMap(({ versions }) => versions.map(({ schema }) => schema));
+  const marking = markingOf(schemas);
+  return marking && { marking, redact: createRedact(marking, hashKey ?? '') };
+}
+
+/**
+ * Throws a StartError where there is no key: a hash without one could be undone by hashing every
+ * address there is.
+ */
+export function checkHashKey(events: readonly PlannedEvent[], hashKey: string | undefined): void {
+  if (hashKey !== undefined) return;
+  const names = events
+    .filter(({ versions }) => versions.some(({ schema }) => marksWith(schema, 'hash')))
+    .map(({ name }) => name);
+  if (names.length === 0) return;
+  throw new StartError(
+    `The schemas of ${names.slice(0, 5).join(', ')} say "x-pii": "hash", and there is no key to hash ` +
+      'with. Set HEADGATE_PII_HASH_KEY (pii.hash_key) to 32 random characters or more, the same for every gate.',
+  );
+}
+
+/** What is left of some findings without those that a redacted copy cannot help. */
+export function withoutRedacted(findings: Findings, personal: Personal | undefined): Findings {
+  if (personal === undefined || !findings.complete) return findings;
+  const { marking } = personal;
+  const errors = findings.errors.filter((error) => !isRedactedAlready(error, marking));
+  return { ...findings, errors };
+}

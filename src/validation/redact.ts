@@ -1,0 +1,85 @@
+import { createHmac } from 'node:crypto';
+
+import { hasMembers, mapMembers } from '../event/changed-properties.ts';
+import { patternSubjectMax } from './pattern-safety.ts';
+import { unescapePointer } from './schema-walk.ts';
+import type { ErrorObject } from 'ajv/dist/2020.js';
+import type { JsonObject, JsonValue } from '../event/json.ts';
+import type { Marking, PersonalDataAction } from './personal-data.ts';
+
+/** What stands in the place of a masked value. */
+export const maskText = '***';
+
+const hashPrefix = 'hmac-sha256:';
+const hashForm = /^hmac-sha256:[0-9a-f]{64}$/;
+
+/** Takes out of `properties` what a marking calls personal; what it was given stays as it is. */
+export type Redact = (properties: JsonObject) => JsonObject;
+
+/**
+ * The same properties come to the same result under one key, so that a retry is still a duplicate;
+ * and a result comes to itself, so that a kept copy can be sent again.
+ */
+export function createRedact(marking: Marking, hashKey: string): Redact {
+  const hashed = (value: JsonValue): string => {
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    if (hashForm.test(text)) return text;
+    return `${hashPrefix}${createHmac('sha256', hashKey).update(text).digest('hex')}`;
+  };
+  /** Undefined: nothing is left of it. */
+  function redacted(value: JsonValue, mark: Marking): JsonValue | undefined {
+    if (mark.action === 'drop') return undefined;
+    if (mark.action !== undefined) {
+      // Nothing is known of a person by it, and a column may hold null.
+      if (value === null) return null;
+      return mark.action === 'mask' ? maskText : hashed(value);
+    }
+    if (Array.isArray(value)) {
+      return value
+        .map((item, index) => redactedMember(String(index), item, mark))
+        .filter((item) => item !== undefined);
+    }
+    if (!hasMembers(value)) return value;
+    return mapMembers(value, (name, member) => redactedMember(name, member, mark));
+  }
+  function redactedMember(name: string, value: JsonValue, holder: Marking): JsonValue | undefined {
+    let left: JsonValue | undefined = value;
+    for (const mark of marksOf(holder, name)) {
+      if (left !== undefined) left = redacted(left, mark);
+    }
+    return left;
+  }
+  return (properties) => redacted(properties, marking) as JsonObject;
+}
+
+/** All that is said of one member. */
+function marksOf(holder: Marking, name: string): Marking[] {
+  const marks = holder.patterns
+    .filter(([form]) => name.length > patternSubjectMax || form.test(name))
+    .map(([, mark]) => mark);
+  const member = holder.members.get(name);
+  if (member !== undefined) marks.push(member);
+  return marks.length === 0 && holder.others !== undefined ? [holder.others] : marks;
+}
+
+/**
+ * Whether what breaks a schema does so because it was redacted before: a kept copy that is sent again
+ * has a hash where the schema wants an address, and nothing where it was dropped.
+ */
+export function isRedactedAlready(error: ErrorObject, marking: Marking): boolean {
+  const steps = error.instancePath.split('/').slice(1).map(unescapePointer);
+  if (error.keyword === 'required') {
+    const missing = String(error.params['missingProperty']);
+    return actionsAt(marking, [...steps, missing]).has('drop');
+  }
+  const actions = actionsAt(marking, steps);
+  const { data } = error;
+  if (typeof data !== 'string') return false;
+  return (actions.has('mask') && data === maskText) || (actions.has('hash') && hashForm.test(data));
+}
+
+function actionsAt(root: Marking, steps: readonly string[]): Set<PersonalDataAction> {
+  let marks = [root];
+  for (const step of steps) marks = marks.flatMap((mark) => marksOf(mark, step));
+  return new Set(marks.flatMap(({ action }) => action ?? []));
+}
