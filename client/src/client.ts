@@ -1,0 +1,257 @@
+import { EventEncoder } from './encode-event.ts';
+import { eventJson, identityOf } from './event-json.ts';
+import type { AnyEvents, TrackedEvent, UntypedEvent } from './event.ts';
+import type { HeadgateError } from './headgate-error.ts';
+import { guardHooks, type ClientHooks } from './hooks.ts';
+import { readOptions, type ClientOptions, type ReadOptions } from './options.ts';
+import { createRejectedFile, type RejectedFile } from './rejected-file.ts';
+import { Sender, type VerdictCounts } from './send/sender.ts';
+import { DiskSpool } from './spool/disk-spool.ts';
+import { MemorySpool } from './spool/memory-spool.ts';
+import { closedError, refused } from './spool/refused.ts';
+import type { Spool, SpoolSignals } from './spool/spool.ts';
+import { openTransport, type VerdictError } from './transport/transport.ts';
+
+/** What `track()` resolves with. */
+export interface TrackReceipt {
+  /** The key under which the event is known from now on, at the gate too. */
+  readonly idempotencyKey: string;
+}
+
+/** All since the client was made, but `waiting`. */
+export interface ClientCounters {
+  readonly accepted: number;
+  /** The gate had them already: a retry after a lost answer, or a key used twice. */
+  readonly duplicate: number;
+  readonly rejected: number;
+  /** In the spool, without a verdict yet; those of earlier runs too. */
+  readonly waiting: number;
+  /** Not sent, and never will be: refused for want of room, dropped for it, lost on the disk. */
+  readonly dropped: number;
+  /** Verdicts `retry`, and events in requests that brought no verdicts. */
+  readonly retried: number;
+  readonly requests: number;
+  readonly spoolBytes: number;
+}
+
+export interface FlushOptions {
+  /** Default 30,000. */
+  readonly timeoutMs?: number;
+}
+
+export interface FlushResult {
+  /** Of the events tracked before the call, all have a verdict. */
+  readonly complete: boolean;
+  /** Events in the spool now. */
+  readonly waiting: number;
+}
+
+/** `Events` maps event names to the types of their properties: `headgate codegen` writes one. */
+export interface HeadgateClient<Events extends object = AnyEvents> extends AsyncDisposable {
+  /**
+   * Puts an event into the spool, from where it reaches the gate however long that takes. Resolves
+   * when it is there (see `fsync`); fails with HeadgateError, and then it is not. Not awaiting it is
+   * safe: what is not taken is counted and told by `onDropped`.
+   */
+  track(event: TrackedEvent<Events>): Promise<TrackReceipt>;
+  /** Resolves when the spool is open; fails with why it cannot be. track() need not wait for it. */
+  ready(): Promise<void>;
+  /** Waits for the verdicts on all that was tracked before, what is in flight included. */
+  flush(options?: FlushOptions): Promise<FlushResult>;
+  counters(): ClientCounters;
+  /**
+   * Takes no more events, sends for `closeTimeoutMs` at most, and lets go of everything. What is not
+   * sent by then stays on disk for the next start.
+   */
+  close(): Promise<FlushResult>;
+}
+
+const flushTimeoutMs = 30_000;
+
+/** Opens the spool and begins to send what an earlier run left. Throws HeadgateError on bad options. */
+export function createHeadgateClient<Events extends object = AnyEvents>(
+  options: ClientOptions,
+): HeadgateClient<Events> {
+  return new Client(readOptions(options));
+}
+
+class Client<Events extends object> implements HeadgateClient<Events> {
+  readonly #options: ReadOptions;
+  readonly #hooks: Required<ClientHooks>;
+  readonly #encoder: EventEncoder;
+  readonly #spool: Spool;
+  readonly #rejectedFile: RejectedFile | undefined;
+  readonly #opened: Promise<void>;
+  readonly #flushes = new Set<() => void>();
+  readonly #counts = { accepted: 0, duplicate: 0, rejected: 0, dropped: 0, retried: 0, requests: 0 };
+  /** Events of the spool that have a verdict or were dropped, and where counting began. */
+  #ended = 0;
+  #firstOrdinal = 0;
+  #sender: Sender | undefined;
+  #closed: Promise<FlushResult> | undefined;
+
+  constructor(options: ReadOptions) {
+    this.#options = options;
+    this.#hooks = guardHooks(options.hooks);
+    this.#encoder = new EventEncoder(options);
+    const { spool, rejectedBytesMax } = options;
+    const signals = this.#spoolSignals();
+    this.#spool = spool.memory
+      ? new MemorySpool(spool, signals)
+      : new DiskSpool({ ...spool, unwrittenBytesMax }, signals);
+    this.#rejectedFile = spool.memory
+      ? undefined
+      : createRejectedFile(spool.directory, rejectedBytesMax);
+    this.#opened = this.#open();
+    this.#opened.catch((error: unknown) => {
+      this.#hooks.onTrouble((error as Error).message, error);
+    });
+  }
+
+  async #open(): Promise<void> {
+    const { protocol, spool } = this.#options;
+    const left = await this.#spool.open();
+    this.#firstOrdinal = this.#spool.next - left;
+    const transport = await openTransport(protocol, this.#options);
+    this.#sender = new Sender(
+      this.#spool,
+      transport,
+      { ...this.#options, failuresMax: this.#options.breakerFailures, keepsAlive: spool.memory },
+      {
+        settled: (counts) => this.#settled(counts),
+        request: (report) => {
+          this.#counts.requests += 1;
+          this.#counts.retried += report.failure === undefined ? report.retry : report.events;
+          this.#hooks.onRequest(report);
+        },
+        rejected: (record, eventId, error) => this.#reject(record, eventId, error),
+        trouble: (message) => this.#hooks.onTrouble(message),
+        recovered: () => this.#hooks.onRecovered(),
+      },
+    );
+    this.#sender.start();
+  }
+
+  #spoolSignals(): SpoolSignals {
+    return {
+      dropped: (count, reason, message, stored) => {
+        this.#counts.dropped += count;
+        if (stored) this.#ended += count;
+        this.#hooks.onDropped({ count, reason, message });
+        this.#progress();
+      },
+      trouble: (message, cause) => this.#hooks.onTrouble(message, cause),
+      damaged: (file, offset, bytes) => this.#hooks.onDamaged({ file, offset, bytes }),
+      readable: () => this.#sender?.wake(),
+    };
+  }
+
+  track(event: TrackedEvent<Events>): Promise<TrackReceipt> {
+    if (this.#closed !== undefined) {
+      return refused(closedError());
+    }
+    try {
+      const payload = this.#encoder.encode(event as unknown as UntypedEvent);
+      return this.#spool.append(payload, { idempotencyKey: this.#encoder.key });
+    } catch (error) {
+      // Nothing but a HeadgateError is thrown there, and a caller has one way to see it.
+      return refused(error as HeadgateError);
+    }
+  }
+
+  ready(): Promise<void> {
+    return this.#opened;
+  }
+
+  async flush({ timeoutMs = flushTimeoutMs }: FlushOptions = {}): Promise<FlushResult> {
+    const deadline = performance.now() + timeoutMs;
+    const isIn = await inTime(
+      this.#opened.then(() => this.#spool.appended()).catch(() => {}),
+      timeoutMs,
+    );
+    const target = this.#spool.next;
+    const calm = this.#sender?.hurry();
+    const settled = new Promise<void>((resolve) => {
+      const check = (): void => {
+        if (this.#spool.settled < target) return;
+        this.#flushes.delete(check);
+        resolve();
+      };
+      this.#flushes.add(check);
+      check();
+    });
+    const complete = isIn && (await inTime(settled, deadline - performance.now()));
+    calm?.();
+    return { complete, waiting: this.#waiting() };
+  }
+
+  counters(): ClientCounters {
+    return { ...this.#counts, waiting: this.#waiting(), spoolBytes: this.#spool.bytes };
+  }
+
+  close(): Promise<FlushResult> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<FlushResult> {
+    const { complete } = await this.flush({ timeoutMs: this.#options.closeTimeoutMs });
+    await this.#opened.catch(() => {});
+    await this.#sender?.stop();
+    await this.#spool.close();
+    await this.#rejectedFile?.close();
+    return { complete, waiting: this.#waiting() };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #waiting(): number {
+    return this.#spool.next - this.#firstOrdinal - this.#ended;
+  }
+
+  #settled({ accepted, duplicate, rejected }: VerdictCounts): void {
+    this.#counts.accepted += accepted;
+    this.#counts.duplicate += duplicate;
+    this.#counts.rejected += rejected;
+    this.#ended += accepted + duplicate + rejected;
+    this.#progress();
+  }
+
+  #progress(): void {
+    for (const check of this.#flushes) check();
+  }
+
+  async #reject(record: Buffer, eventId: string, error: VerdictError): Promise<void> {
+    const { code, message } = error;
+    const violations = error.violations.map(({ path, code, message }) => ({ path, code, message }));
+    const { eventName, idempotencyKey } = identityOf(record);
+    const original = eventJson(record);
+    const reason = { code, message, violations };
+    this.#hooks.onRejected({ eventName, idempotencyKey, eventId, ...reason, original });
+    // The form of the rejected file of `headgate track`.
+    const line = { status: 'rejected', ...reason, idempotency_key: idempotencyKey, original };
+    try {
+      await this.#rejectedFile?.append(JSON.stringify(line));
+    } catch (cause) {
+      this.#hooks.onTrouble(`rejected.ndjson cannot be written: ${(cause as Error).message}`, cause);
+    }
+  }
+}
+
+/** What is tracked faster than the disk takes it waits in memory, and no more than this. */
+const unwrittenBytesMax = 64 * 1024 * 1024;
+
+/** False: it took longer. */
+async function inTime(done: Promise<void>, timeoutMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), Math.max(0, timeoutMs));
+  });
+  try {
+    return await Promise.race([done.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,111 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { sizeDelimitedPeek } from '@bufbuild/protobuf/wire';
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+import { EventEncoder } from './encode-event.ts';
+import { eventJson } from './event-json.ts';
+import type { UntypedEvent } from './event.ts';
+import { EventSchema, type Event } from './gen/headgate/v1/event_pb.ts';
+
+const options = { context: undefined, eventBytesMax: 64 * 1024 };
+
+/** As any reader of the contract sees it. */
+function decode(record: Buffer): Event {
+  const { offset, size } = sizeDelimitedPeek(record) as { offset: number; size: number };
+  expect(offset + size).toBe(record.length);
+  return fromBinary(EventSchema, record.subarray(offset));
+}
+
+const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 300 });
+
+test('what is encoded is read back by the generated code', () => {
+  const encoder = new EventEncoder(options);
+  fc.assert(
+    fc.property(
+      text,
+      text,
+      fc.option(text, { nil: undefined }),
+      fc.dictionary(fc.string(), fc.jsonValue()),
+      fc.date({ min: new Date(0), max: new Date(8e15 / 1000), noInvalidDate: true }),
+      fc.nat(),
+      (eventName, userId, anonymousId, properties, occurredAt, schemaVersion) => {
+        const event = { eventName, userId, anonymousId, properties, occurredAt, schemaVersion };
+        const decoded = decode(encoder.encode(event as UntypedEvent));
+        expect(decoded).toMatchObject({ eventName, userId, anonymousId: anonymousId ?? '', schemaVersion });
+        expect(decoded.idempotencyKey).toBe(encoder.key);
+        expect(JSON.parse(decoded.propertiesJson)).toEqual(JSON.parse(JSON.stringify(properties)));
+        expect(timestampMs(decoded.occurredAt!)).toBe(occurredAt.getTime());
+      },
+    ),
+  );
+});
+
+test('the context of an event lies over that of the client', () => {
+  const encoder = new EventEncoder({ ...options, context: { program: 'shop', version: '1' } });
+  const plain = decode(encoder.encode({ eventName: 'order_paid', userId: 'u' }));
+  expect(plain.context).toEqual({ program: 'shop', version: '1' });
+  const own = { eventName: 'order_paid', userId: 'u', context: { version: '2', at: undefined } };
+  expect(decode(encoder.encode(own)).context).toEqual({ program: 'shop', version: '2' });
+});
+
+test('as JSON it is what the REST door takes', () => {
+  const encoder = new EventEncoder({ ...options, context: { program: 'shop' } });
+  const record = encoder.encode({
+    eventName: 'order_paid',
+    userId: 'u-1',
+    idempotencyKey: '0190b5f0-7c4e-7d60-9f0a-2f1d6c1f6a11',
+    properties: { total: 49.9, note: 'a "b" ü' },
+    occurredAt: new Date('2026-03-01T12:00:00.123Z'),
+    schemaVersion: 2,
+  });
+  expect(JSON.parse(eventJson(record))).toEqual({
+    event_name: 'order_paid',
+    user_id: 'u-1',
+    idempotency_key: '0190b5f0-7c4e-7d60-9f0a-2f1d6c1f6a11',
+    properties: { total: 49.9, note: 'a "b" ü' },
+    context: { program: 'shop' },
+    occurred_at: '2026-03-01T12:00:00.123Z',
+    schema_version: 2,
+  });
+});
+
+const circular: Record<string, unknown> = {};
+circular['self'] = circular;
+
+test.each<[string, unknown]>([
+  ['no name', { userId: 'u' }],
+  ['an empty name', { eventName: '', userId: 'u' }],
+  ['a number for a user', { eventName: 'a_b', userId: 5 }],
+  ['a key that is no UUID', { eventName: 'a_b', userId: 'u', idempotencyKey: 'mine' }],
+  ['a version that is none', { eventName: 'a_b', userId: 'u', schemaVersion: -1 }],
+  ['an invalid time', { eventName: 'a_b', userId: 'u', occurredAt: new Date(Number.NaN) }],
+  ['a list for properties', { eventName: 'a_b', userId: 'u', properties: [] }],
+  ['properties that go in a circle', { eventName: 'a_b', userId: 'u', properties: circular }],
+  ['a BigInt', { eventName: 'a_b', userId: 'u', properties: { total: 1n } }],
+  ['a context that goes in a circle', { eventName: 'a_b', userId: 'u', context: circular }],
+])('%s cannot be written down', (_name, event) => {
+  const encode = (): unknown => new EventEncoder(options).encode(event as UntypedEvent);
+  expect(encode).toThrow(expect.objectContaining({ name: 'HeadgateError', code: 'invalid_event' }));
+});
+
+test('one byte over the limit is too large', () => {
+  const event = (length: number): UntypedEvent => ({
+    eventName: 'a_b',
+    userId: 'u',
+    occurredAt: new Date(0),
+    properties: { text: 'x'.repeat(length) },
+  });
+  const least = new EventEncoder({ context: undefined, eventBytesMax: 3_000_000 });
+  const bytes = decodeLength(least.encode(event(2_000)));
+  const encoder = new EventEncoder({ context: undefined, eventBytesMax: bytes });
+  expect(decodeLength(encoder.encode(event(2_000)))).toBe(bytes);
+  expect(() => encoder.encode(event(2_001))).toThrow(
+    expect.objectContaining({ code: 'event_too_large' }),
+  );
+});
+
+function decodeLength(record: Buffer): number {
+  return (sizeDelimitedPeek(record) as { size: number }).size;
+}

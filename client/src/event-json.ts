@@ -1,0 +1,40 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { timestampDate, type Timestamp } from '@bufbuild/protobuf/wkt';
+
+import { EventSchema } from './gen/headgate/v1/event_pb.ts';
+
+/** A record of the spool as JSON text, flat and in snake_case, as `POST /v1/track` takes it. */
+export function eventJson(record: Buffer): string {
+  const event = fromBinary(EventSchema, withoutLength(record));
+  const { eventName, userId, anonymousId, idempotencyKey, propertiesJson, occurredAt } = event;
+  let text = `{"event_name":${JSON.stringify(eventName)}`;
+  if (userId !== '') text += `,"user_id":${JSON.stringify(userId)}`;
+  if (anonymousId !== '') text += `,"anonymous_id":${JSON.stringify(anonymousId)}`;
+  text += `,"idempotency_key":${JSON.stringify(idempotencyKey)}`;
+  // JSON.stringify wrote it when the event was tracked: nothing to parse again.
+  if (propertiesJson !== '') text += `,"properties":${propertiesJson}`;
+  if (event.context !== undefined) text += `,"context":${JSON.stringify(event.context)}`;
+  if (occurredAt !== undefined) text += `,"occurred_at":"${timeOf(occurredAt)}"`;
+  if (event.schemaVersion !== 0) text += `,"schema_version":${event.schemaVersion}`;
+  return `${text}}`;
+}
+
+export interface RecordIdentity {
+  readonly eventName: string;
+  readonly idempotencyKey: string;
+}
+
+export function identityOf(record: Buffer): RecordIdentity {
+  const { eventName, idempotencyKey } = fromBinary(EventSchema, withoutLength(record));
+  return { eventName, idempotencyKey };
+}
+
+function withoutLength(record: Buffer): Buffer {
+  let at = 0;
+  while (record[at]! >= 128) at += 1;
+  return record.subarray(at + 1);
+}
+
+function timeOf(occurredAt: Timestamp): string {
+  return timestampDate(occurredAt).toISOString();
+}

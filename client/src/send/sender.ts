@@ -1,0 +1,282 @@
+import type { Spool, SpoolRange } from '../spool/spool.ts';
+import type { Answer, RetryReason, Transport, Verdict, VerdictError } from '../transport/transport.ts';
+import { createBatchLimit, type BatchLimit } from './batch-limit.ts';
+import { backoffBoundMs, createBreaker, type Breaker } from './breaker.ts';
+
+export interface SenderOptions {
+  readonly batchEventsMax: number;
+  readonly batchBytesMax: number;
+  readonly inFlightMax: number;
+  /** How long an event may wait for others to go with. */
+  readonly lingerMs: number;
+  readonly backoffBaseMs: number;
+  readonly backoffCapMs: number;
+  readonly failuresMax: number;
+  /** A timer of it keeps the program running: what is in memory alone would be lost with it. */
+  readonly keepsAlive: boolean;
+}
+
+/** What one request came to. */
+export interface RequestReport {
+  readonly events: number;
+  readonly bytes: number;
+  readonly durationMs: number;
+  readonly accepted: number;
+  readonly duplicate: number;
+  readonly rejected: number;
+  /** To be sent again. */
+  readonly retry: number;
+  /** Why there were no verdicts. */
+  readonly failure: RetryReason | 'refused' | undefined;
+}
+
+export type VerdictCounts = Readonly<Record<Verdict['status'], number>>;
+
+export interface SenderSignals {
+  /** Events got a verdict that is final, and the spool knows. */
+  settled(counts: VerdictCounts): void;
+  request(report: RequestReport): void;
+  /** Resolves when the event is kept where its owner finds it. */
+  rejected(record: Buffer, eventId: string, error: VerdictError): Promise<void>;
+  trouble(message: string): void;
+  recovered(): void;
+}
+
+/** Events of one range that go together. */
+interface Group {
+  readonly records: readonly Buffer[];
+  readonly range: SpoolRange;
+  readonly attempt: number;
+  readonly notBeforeMs: number;
+}
+
+/** A gate that is away is asked with few events: it may be away because of many. */
+const probeEvents = 10;
+const noReason: VerdictError = { code: 'internal', message: 'The gate gave no reason.', violations: [] };
+
+/** Carries events from the spool to the gate, until each has a verdict that is final. */
+export class Sender {
+  readonly #spool: Spool;
+  readonly #transport: Transport;
+  readonly #options: SenderOptions;
+  readonly #signals: SenderSignals;
+  readonly #breaker: Breaker;
+  readonly #limit: BatchLimit;
+  /** Bounded by what may be in flight: no more is read while there are any. */
+  #retries: Group[] = [];
+  readonly #sending = new Set<Promise<void>>();
+  #unreadSinceMs = 0;
+  #flushes = 0;
+  #stopped = false;
+  #wake: (() => void) | undefined;
+  #running: Promise<void> | undefined;
+  #isTroubled = false;
+
+  constructor(spool: Spool, transport: Transport, options: SenderOptions, signals: SenderSignals) {
+    this.#spool = spool;
+    this.#transport = transport;
+    this.#options = options;
+    this.#signals = signals;
+    this.#limit = createBatchLimit(options.batchEventsMax);
+    this.#breaker = createBreaker({
+      baseMs: options.backoffBaseMs,
+      capMs: options.backoffCapMs,
+      failuresMax: options.failuresMax,
+      random: Math.random,
+    });
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** There may be something new to do. */
+  wake(): void {
+    if (this.#unreadSinceMs === 0) this.#unreadSinceMs = performance.now();
+    this.#wake?.();
+  }
+
+  /** Nothing lingers until the returned function is called. */
+  hurry(): () => void {
+    this.#flushes += 1;
+    this.#wake?.();
+    return () => {
+      this.#flushes -= 1;
+    };
+  }
+
+  /** Ends what is under way without waiting for the gate: it stays in the spool. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#wake?.();
+    this.#transport.close();
+    await this.#running;
+    await Promise.all(this.#sending);
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      const delayMs = this.#delayMs(performance.now());
+      if (delayMs > 0) {
+        await this.#sleep(delayMs);
+        continue;
+      }
+      const group = this.#takeRetry() ?? (await this.#readGroup());
+      if (group === undefined) continue;
+      const sent = this.#send(group).then(() => {
+        this.#sending.delete(sent);
+        this.#wake?.();
+      });
+      this.#sending.add(sent);
+    }
+  }
+
+  /** How long until a request may begin; Infinity: until something happens. */
+  #delayMs(nowMs: number): number {
+    const isClosed = this.#breaker.state === 'closed';
+    if (this.#sending.size >= (isClosed ? this.#options.inFlightMax : 1)) return Infinity;
+    const held = this.#breaker.waitMs(nowMs);
+    if (held > 0) return held;
+    const retryMs = this.#retries.reduce(
+      (least, { notBeforeMs }) => Math.min(least, Math.max(0, notBeforeMs - nowMs)),
+      Infinity,
+    );
+    const { unread } = this.#spool;
+    if (unread === 0) this.#unreadSinceMs = 0;
+    if (unread === 0 || this.#retries.length >= this.#options.inFlightMax) return retryMs;
+    if (unread >= this.#limit.events || this.#flushes > 0) return 0;
+    return Math.min(retryMs, Math.max(0, this.#unreadSinceMs + this.#options.lingerMs - nowMs));
+  }
+
+  #takeRetry(): Group | undefined {
+    const nowMs = performance.now();
+    const index = this.#retries.findIndex(({ notBeforeMs }) => notBeforeMs <= nowMs);
+    if (index < 0) return undefined;
+    const [group] = this.#retries.splice(index, 1);
+    const max = this.#eventsMax();
+    if (group!.records.length <= max) return group;
+    this.#retries.unshift({ ...group!, records: group!.records.slice(max) });
+    return { ...group!, records: group!.records.slice(0, max) };
+  }
+
+  #eventsMax(): number {
+    return this.#breaker.state === 'open'
+      ? Math.min(probeEvents, this.#limit.events)
+      : this.#limit.events;
+  }
+
+  async #readGroup(): Promise<Group | undefined> {
+    const { overheadBytes } = this.#transport;
+    // The rest of a request beside its events.
+    const bytes = this.#options.batchBytesMax - 1024;
+    let batch;
+    try {
+      batch = await this.#spool.read(this.#eventsMax(), bytes, overheadBytes);
+    } catch (error) {
+      this.#tellTrouble(`The spool cannot be read: ${(error as Error).message}`);
+      await this.#sleep(this.#options.backoffCapMs / 10);
+      return undefined;
+    }
+    this.#unreadSinceMs = performance.now();
+    return batch === undefined ? undefined : { ...batch, attempt: 0, notBeforeMs: 0 };
+  }
+
+  async #send(group: Group): Promise<void> {
+    const startedMs = performance.now();
+    const answer = await this.#transport.send(group.records);
+    const bytes = group.records.reduce((sum, { length }) => sum + length, 0);
+    let counts: VerdictCounts = { accepted: 0, duplicate: 0, rejected: 0, retry: 0 };
+    let failure: RequestReport['failure'];
+    if (answer.kind === 'verdicts') {
+      counts = await this.#settle(group, answer.verdicts, answer.afterMs);
+    } else if (answer.kind === 'split') {
+      failure = 'refused';
+      await this.#split(group, answer);
+    } else {
+      failure = answer.reason;
+      if (answer.reason === 'overloaded') this.#limit.halve();
+      this.#retries.unshift({ ...group, attempt: group.attempt + 1, notBeforeMs: 0 });
+      this.#failed(answer.message, answer.afterMs);
+    }
+    const durationMs = performance.now() - startedMs;
+    this.#signals.request({ ...counts, events: group.records.length, bytes, durationMs, failure });
+  }
+
+  async #settle(
+    group: Group,
+    verdicts: readonly Verdict[],
+    afterMs: number,
+  ): Promise<VerdictCounts> {
+    const counts = { accepted: 0, duplicate: 0, rejected: 0, retry: 0 };
+    const again: Buffer[] = [];
+    let why = 'it says retry';
+    for (const [index, { status, eventId, error }] of verdicts.entries()) {
+      counts[status] += 1;
+      const record = group.records[index]!;
+      if (status === 'rejected') await this.#signals.rejected(record, eventId, error ?? noReason);
+      if (status !== 'retry') continue;
+      why = error?.message ?? why;
+      again.push(record);
+    }
+    const settled = verdicts.length - again.length;
+    if (again.length > 0) this.#retryLater(group, again, afterMs);
+    if (settled === 0) {
+      this.#failed(`The gate cannot store: ${why}`, afterMs);
+      return counts;
+    }
+    this.#breaker.succeeded();
+    this.#limit.grow();
+    if (this.#isTroubled) this.#signals.recovered();
+    this.#isTroubled = false;
+    this.#spool.settle(group.range, settled);
+    this.#signals.settled(counts);
+    return counts;
+  }
+
+  #retryLater(group: Group, records: readonly Buffer[], afterMs: number): void {
+    const { backoffBaseMs, backoffCapMs } = this.#options;
+    const bound = backoffBoundMs(group.attempt, backoffBaseMs, backoffCapMs);
+    const notBeforeMs = performance.now() + Math.max(afterMs, Math.random() * bound);
+    this.#retries.push({ ...group, records, attempt: group.attempt + 1, notBeforeMs });
+  }
+
+  /** Halves find the event that cannot be read, and fit a gate with smaller limits. */
+  async #split(group: Group, { code, message }: Extract<Answer, { kind: 'split' }>): Promise<void> {
+    const { records } = group;
+    if (records.length === 1) {
+      const error = { code, message, violations: [] };
+      await this.#settle(group, [{ status: 'rejected', eventId: '', error }], 0);
+      return;
+    }
+    this.#limit.below(records.length);
+    const middle = Math.ceil(records.length / 2);
+    this.#retries.unshift(
+      { ...group, records: records.slice(0, middle) },
+      { ...group, records: records.slice(middle) },
+    );
+  }
+
+  #failed(message: string, afterMs: number): void {
+    this.#breaker.failed(performance.now(), afterMs);
+    this.#tellTrouble(message);
+  }
+
+  /** Once for each stretch of trouble. */
+  #tellTrouble(message: string): void {
+    if (this.#stopped) return;
+    if (!this.#isTroubled) this.#signals.trouble(message);
+    this.#isTroubled = true;
+  }
+
+  async #sleep(delayMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      if (delayMs === Infinity) return;
+      timer = setTimeout(resolve, delayMs);
+      if (!this.#options.keepsAlive) timer.unref();
+    });
+    clearTimeout(timer);
+    this.#wake = undefined;
+  }
+}

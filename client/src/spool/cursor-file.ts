@@ -1,0 +1,45 @@
+import { open, readFile, rename } from 'node:fs/promises';
+import path from 'node:path';
+
+import type { SpoolPosition } from './spool.ts';
+
+/**
+ * Up to where everything is settled. Written now and then: what is settled after the last time is
+ * sent once more after a crash, and the gate knows it by its key. So it is not synced either.
+ */
+export interface CursorFile {
+  read(): Promise<SpoolPosition | undefined>;
+  write(position: SpoolPosition): Promise<void>;
+}
+
+export function createCursorFile(directory: string): CursorFile {
+  const file = path.join(directory, 'cursor.json');
+  return {
+    read: async () => {
+      let value: unknown;
+      try {
+        value = JSON.parse(await readFile(file, 'utf8'));
+      } catch {
+        // Missing, or not whole: everything that is there is sent again.
+        return undefined;
+      }
+      return isPosition(value) ? value : undefined;
+    },
+    write: async (position) => {
+      const fresh = `${file}.new`;
+      const handle = await open(fresh, 'w');
+      try {
+        await handle.writeFile(JSON.stringify(position));
+      } finally {
+        await handle.close();
+      }
+      await rename(fresh, file);
+    },
+  };
+}
+
+function isPosition(value: unknown): value is SpoolPosition {
+  if (typeof value !== 'object' || value === null) return false;
+  const { ordinal, segment, offset } = value as Record<keyof SpoolPosition, unknown>;
+  return [ordinal, segment, offset].every((each) => Number.isSafeInteger(each) && Number(each) >= 0);
+}

@@ -1,0 +1,369 @@
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+
+import { EventEncoder } from '../encode-event.ts';
+import { identityOf } from '../event-json.ts';
+import { DiskSpool, type DiskSpoolOptions } from './disk-spool.ts';
+import type { SpoolBatch, SpoolSignals } from './spool.ts';
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(path.join(tmpdir(), 'headgate-spool-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+});
+
+interface Told {
+  readonly dropped: { count: number; reason: string; stored: boolean }[];
+  readonly damaged: { file: string; offset: number; bytes: number }[];
+  readonly trouble: string[];
+}
+
+const mib = 1024 * 1024;
+
+async function openSpool(
+  overrides: Partial<DiskSpoolOptions> = {},
+): Promise<{ spool: DiskSpool; told: Told; left: number }> {
+  const told: Told = { dropped: [], damaged: [], trouble: [] };
+  const signals: SpoolSignals = {
+    dropped: (count, reason, _message, stored) => told.dropped.push({ count, reason, stored }),
+    damaged: (file, offset, bytes) => told.damaged.push({ file: path.basename(file), offset, bytes }),
+    trouble: (message) => told.trouble.push(message),
+    readable: () => {},
+  };
+  const options: DiskSpoolOptions = {
+    directory,
+    bytesMax: 64 * mib,
+    fsync: 'none',
+    fsyncIntervalMs: 10,
+    whenFull: 'reject',
+    unwrittenBytesMax: 64 * mib,
+    ...overrides,
+  };
+  const spool = new DiskSpool(options, signals);
+  const left = await spool.open();
+  onTestFinished(() => spool.close());
+  return { spool, told, left };
+}
+
+const encoder = new EventEncoder({ context: undefined, eventBytesMax: mib });
+
+/** Events numbered from `first`, all in one turn; `bytes` more or less each. */
+function append(spool: DiskSpool, first: number, count: number, bytes = 100): Promise<unknown> {
+  const text = 'x'.repeat(bytes);
+  return Promise.all(
+    Array.from({ length: count }, (_, index) =>
+      spool.append(
+        encoder.encode({ eventName: `event_${first + index}`, userId: 'u', properties: { text } }),
+        undefined,
+      ),
+    ),
+  );
+}
+
+function numbersOf(batch: SpoolBatch | undefined): number[] {
+  return (batch?.records ?? []).map((record) => Number(identityOf(record).eventName.slice(6)));
+}
+
+async function readAll(spool: DiskSpool): Promise<number[]> {
+  const numbers: number[] = [];
+  for (;;) {
+    const batch = await spool.read(1_000, 4 * mib, 1);
+    if (batch === undefined) return numbers;
+    numbers.push(...numbersOf(batch));
+    spool.settle(batch.range, batch.records.length);
+  }
+}
+
+const range = (first: number, end: number): number[] =>
+  Array.from({ length: end - first }, (_, index) => first + index);
+
+const segments = (): string[] => readdirSync(directory).filter((name) => name.endsWith('.seg'));
+const segmentPath = (index: number): string => path.join(directory, segments()[index]!);
+
+describe('what is appended', () => {
+  test.each(['always', 'interval', 'none'] as const)('is read in order, with fsync %s', async (fsync) => {
+    const { spool } = await openSpool({ fsync });
+    await append(spool, 0, 2_500);
+    expect(spool.unread).toBe(2_500);
+    expect(await readAll(spool)).toEqual(range(0, 2_500));
+    expect(spool.settled).toBe(2_500);
+  });
+
+  test('outlives the spool, but for what is settled', async () => {
+    const first = await openSpool();
+    await append(first.spool, 0, 30);
+    const batch = await first.spool.read(10, mib, 1);
+    first.spool.settle(batch!.range, 10);
+    await first.spool.close();
+    const second = await openSpool();
+    expect(second.left).toBe(20);
+    await append(second.spool, 30, 5);
+    expect(await readAll(second.spool)).toEqual(range(10, 35));
+  });
+
+  test('comes in batches of a limit of events and of bytes, the overhead counted', async () => {
+    const { spool } = await openSpool();
+    await append(spool, 0, 20);
+    const size = (await spool.read(1, mib, 1))!.records[0]!.length;
+    expect(numbersOf(await spool.read(3, mib, 1))).toEqual([1, 2, 3]);
+    expect(numbersOf(await spool.read(9, 4 * (size + 7), 7))).toEqual([4, 5, 6, 7]);
+    expect(numbersOf(await spool.read(9, 4 * (size + 7) - 1, 7))).toEqual([8, 9, 10]);
+    // One event goes, however large.
+    expect(numbersOf(await spool.read(9, 1, 1))).toEqual([11]);
+  });
+
+  test('is larger than what is read at once', async () => {
+    const { spool } = await openSpool({ bytesMax: 256 * mib });
+    await append(spool, 0, 40, 900_000);
+    await append(spool, 40, 2_000, 10);
+    expect(await readAll(spool)).toEqual(range(0, 2_040));
+    expect(segments().length).toBeLessThan(3);
+  });
+
+  test('is given back once everything before it is settled', async () => {
+    const { spool } = await openSpool();
+    await append(spool, 0, 30);
+    const [first, second] = [await spool.read(10, mib, 1), await spool.read(10, mib, 1)];
+    spool.settle(second!.range, 10);
+    expect(spool.settled).toBe(0);
+    spool.settle(first!.range, 4);
+    expect(spool.settled).toBe(0);
+    spool.settle(first!.range, 6);
+    expect(spool.settled).toBe(20);
+  });
+
+  test('leaves no file behind when all is settled', async () => {
+    const { spool } = await openSpool();
+    await append(spool, 0, 30);
+    await readAll(spool);
+    await spool.close();
+    expect(readdirSync(directory)).toEqual(['cursor.json']);
+  });
+
+  test('is numbered on after everything was settled', async () => {
+    const first = await openSpool();
+    await append(first.spool, 0, 30);
+    await readAll(first.spool);
+    await first.spool.close();
+    const { spool, left } = await openSpool();
+    expect([left, spool.next]).toEqual([0, 30]);
+    await append(spool, 30, 1);
+    expect(await readAll(spool)).toEqual([30]);
+  });
+});
+
+describe('after a crash', () => {
+  /** What a run left that ended without close(). */
+  async function crashed(change: (file: string) => void): Promise<void> {
+    const { spool } = await openSpool();
+    await append(spool, 0, 100);
+    const copy = path.join(directory, 'copy');
+    copyFileSync(segmentPath(0), copy);
+    await readAll(spool);
+    await spool.close();
+    rmSync(path.join(directory, 'cursor.json'));
+    change(copy);
+    copyFileSync(copy, path.join(directory, `${'0'.repeat(16)}.seg`));
+  }
+
+  test('a torn tail is cut off, wherever it tears, and new events go on behind', async () => {
+    for (const cut of [1, 7, 8, 9, 100]) {
+      await crashed((file) => writeFileSync(file, readFileSync(file).subarray(0, -cut)));
+      const { spool, told, left } = await openSpool();
+      expect(left).toBe(99);
+      await append(spool, 99, 3);
+      expect(await readAll(spool)).toEqual(range(0, 102));
+      expect(told).toEqual({ dropped: [], damaged: [], trouble: [] });
+      await spool.close();
+      rmSync(path.join(directory, 'cursor.json'));
+    }
+  });
+
+  test('zeros at the end, as a power cut leaves them, are cut off', async () => {
+    await crashed((file) => writeFileSync(file, Buffer.alloc(4_096), { flag: 'a' }));
+    const { spool, told } = await openSpool();
+    expect(await readAll(spool)).toEqual(range(0, 100));
+    expect(told.damaged).toEqual([]);
+  });
+
+  test('damage in the middle costs the events that it hits, is told, and the file is kept', async () => {
+    await crashed((file) => {
+      const bytes = readFileSync(file);
+      bytes[Math.floor(bytes.length / 2)]! ^= 0xff;
+      writeFileSync(file, bytes);
+    });
+    const { spool, told } = await openSpool();
+    const numbers = await readAll(spool);
+    expect(numbers.length).toBe(99);
+    expect(told.damaged).toMatchObject([{ file: `${'0'.repeat(16)}.damaged` }]);
+    await spool.close();
+    expect(readdirSync(directory)).toContain(`${'0'.repeat(16)}.damaged`);
+  });
+
+  test('damage in an older segment is counted', async () => {
+    const { spool } = await openSpool({ bytesMax: 4 * mib });
+    for (let first = 0; first < 4_000; first += 500) await append(spool, first, 500, 300);
+    await spool.close();
+    expect(segments().length).toBeGreaterThan(2);
+    const file = segmentPath(0);
+    const bytes = readFileSync(file);
+    bytes.fill(0xaa, 1_000, 3_000);
+    writeFileSync(file, bytes);
+    const again = await openSpool();
+    const numbers = await readAll(again.spool);
+    const lost = 4_000 - numbers.length;
+    expect(lost).toBeGreaterThan(3);
+    expect(again.told.dropped).toEqual([{ count: lost, reason: 'damaged', stored: true }]);
+    expect(again.spool.settled).toBe(4_000);
+  });
+
+  test('a segment that begins with something else gives what is whole in it', async () => {
+    await crashed((file) => {
+      const bytes = readFileSync(file);
+      bytes.write('garbage!', 0);
+      writeFileSync(file, bytes);
+    });
+    const { spool, told } = await openSpool();
+    expect(await readAll(spool)).toEqual(range(0, 100));
+    expect(told.damaged).toMatchObject([{ offset: 0, bytes: 8 }]);
+  });
+
+  test('a segment with nothing whole in it is put aside', async () => {
+    await crashed((file) => writeFileSync(file, Buffer.alloc(1_000, 'y')));
+    const { spool, left } = await openSpool();
+    expect(left).toBe(0);
+    await append(spool, 0, 1);
+    expect(await readAll(spool)).toEqual([0]);
+    expect(readdirSync(directory)).toContain(`${'0'.repeat(16)}.damaged`);
+  });
+
+  test.each(['', '{"ordinal":', '{"ordinal":-1,"segment":0,"offset":0}', '[]'])(
+    'a cursor that says %j sends everything again',
+    async (text) => {
+      await crashed(() => {});
+      writeFileSync(path.join(directory, 'cursor.json'), text);
+      const { spool } = await openSpool();
+      expect(await readAll(spool)).toEqual(range(0, 100));
+    },
+  );
+});
+
+describe('a full spool', () => {
+  const small = { bytesMax: 4 * mib };
+
+  /** About 5 MiB in the end. */
+  async function overfill(spool: DiskSpool): Promise<PromiseSettledResult<unknown>[]> {
+    const results: PromiseSettledResult<unknown>[] = [];
+    for (let first = 0; first < 50; first += 1) {
+      results.push(...(await Promise.allSettled([append(spool, first, 1, 100_000)])));
+    }
+    return results;
+  }
+
+  test('rejects what is one too many, counted, and stays within its bytes', async () => {
+    const { spool, told } = await openSpool({ ...small, whenFull: 'reject' });
+    const results = await overfill(spool);
+    const refused = results.filter(({ status }) => status === 'rejected');
+    expect(refused.length).toBeGreaterThan(5);
+    expect(refused[0]).toMatchObject({ reason: { code: 'spool_full' } });
+    const dropped = told.dropped.reduce((sum, { count }) => sum + count, 0);
+    expect(dropped).toBe(refused.length);
+    expect(told.dropped.every(({ stored }) => !stored)).toBe(true);
+    expect(spool.bytes).toBeLessThanOrEqual(small.bytesMax);
+    expect((await readAll(spool)).length).toBe(50 - refused.length);
+    await append(spool, 50, 1);
+  });
+
+  test('blocks until there is room', async () => {
+    const { spool } = await openSpool({ ...small, whenFull: 'block' });
+    let isDone = false;
+    const done = overfill(spool).then(() => (isDone = true));
+    while (spool.bytes < small.bytesMax - 300_000) await new Promise(setImmediate);
+    expect(isDone).toBe(false);
+    const numbers: number[] = [];
+    while (numbers.length < 50) {
+      numbers.push(...(await readAll(spool)));
+      await new Promise(setImmediate);
+    }
+    await done;
+    expect(numbers).toEqual(range(0, 50));
+  });
+
+  test('that blocks is closed all the same, and its callers are told', async () => {
+    const { spool } = await openSpool({ ...small, whenFull: 'block' });
+    const done = overfill(spool);
+    while (spool.bytes < small.bytesMax - 300_000) await new Promise(setImmediate);
+    await spool.close();
+    expect((await done).at(-1)).toMatchObject({ reason: { code: 'closed' } });
+  });
+
+  test('drops the oldest, and tells how many', async () => {
+    const { spool, told } = await openSpool({ ...small, whenFull: 'drop-oldest' });
+    const results = await overfill(spool);
+    expect(results.every(({ status }) => status === 'fulfilled')).toBe(true);
+    const dropped = told.dropped.reduce((sum, { count }) => sum + count, 0);
+    expect(dropped).toBeGreaterThan(5);
+    expect(told.dropped.every(({ stored }) => stored)).toBe(true);
+    expect(await readAll(spool)).toEqual(range(dropped, 50));
+    expect(spool.settled).toBe(50);
+  });
+
+  test('drops the oldest while they are being sent: those still get their verdict', async () => {
+    const { spool, told } = await openSpool({ ...small, whenFull: 'drop-oldest' });
+    await append(spool, 0, 3, 100_000);
+    const batch = await spool.read(2, 4 * mib, 1);
+    await overfill(spool);
+    spool.settle(batch!.range, 2);
+    const dropped = told.dropped.reduce((sum, { count }) => sum + count, 0);
+    expect((await readAll(spool)).length).toBe(53 - 2 - dropped);
+    expect(spool.settled).toBe(53);
+  });
+
+  test('refuses what would not fit into memory, one event over the limit', async () => {
+    const { spool, told } = await openSpool({ unwrittenBytesMax: 10_000 });
+    const results = await Promise.allSettled(range(0, 20).map((first) => append(spool, first, 1, 900)));
+    const refused = results.filter(({ status }) => status === 'rejected');
+    expect(refused.length).toBeGreaterThan(0);
+    expect(told.dropped.length).toBe(refused.length);
+    expect(await readAll(spool)).toEqual(range(0, 20 - refused.length));
+  });
+});
+
+describe('the directory', () => {
+  test('has one owner', async () => {
+    const { spool } = await openSpool();
+    await expect(openSpool()).rejects.toMatchObject({ code: 'spool_locked' });
+    await spool.close();
+    await openSpool();
+  });
+
+  test('that cannot be made is told, to those who track too', async () => {
+    const file = path.join(directory, 'file');
+    writeFileSync(file, '');
+    const signals = { dropped: () => {}, damaged: () => {}, trouble: () => {}, readable: () => {} };
+    const options = { bytesMax: 64 * mib, fsync: 'none', fsyncIntervalMs: 1, whenFull: 'block' } as const;
+    const spool = new DiskSpool(
+      { ...options, directory: path.join(file, 'spool'), unwrittenBytesMax: mib },
+      signals,
+    );
+    const early = append(spool, 0, 1);
+    await expect(spool.open()).rejects.toMatchObject({ code: 'spool_failed' });
+    await expect(early).rejects.toMatchObject({ code: 'spool_failed' });
+    await expect(append(spool, 0, 1)).rejects.toMatchObject({ code: 'spool_failed' });
+    await spool.close();
+  });
+
+  test('keeps segments small: a full one is followed by the next', async () => {
+    const { spool } = await openSpool({ bytesMax: 8 * mib });
+    for (let first = 0; first < 40; first += 1) await append(spool, first, 1, 100_000);
+    expect(segments().length).toBeGreaterThan(3);
+    const largest = Math.max(...segments().map((name) => statSync(path.join(directory, name)).size));
+    expect(largest).toBeLessThanOrEqual(mib);
+    expect(await readAll(spool)).toEqual(range(0, 40));
+    expect(segments().length).toBe(1);
+  });
+});

@@ -1,0 +1,364 @@
+import { mkdir } from 'node:fs/promises';
+
+import { HeadgateError } from '../headgate-error.ts';
+import { createCursorFile, type CursorFile } from './cursor-file.ts';
+import { createGroupQueue, type Group, type GroupQueue } from './group-queue.ts';
+import { lockDirectory, type OwnerLock } from './owner-lock.ts';
+import { closedError, refused } from './refused.ts';
+import { createRoom, type Room } from './room.ts';
+import { damagedFile, discardSegment, findSegments, type Segment } from './segment-folder.ts';
+import { openSegmentReader, type SegmentReader } from './segment-reader.ts';
+import { SegmentWriter, type Fsync } from './segment-writer.ts';
+import { createSettlement, type Settlement } from './settlement.ts';
+import type {
+  Spool,
+  SpoolBatch,
+  SpoolPosition,
+  SpoolRange,
+  SpoolSignals,
+  WhenFull,
+} from './spool.ts';
+
+export interface DiskSpoolOptions {
+  readonly directory: string;
+  /** All segments together. */
+  readonly bytesMax: number;
+  readonly fsync: Fsync;
+  readonly fsyncIntervalMs: number;
+  readonly whenFull: WhenFull;
+  /** What may wait in memory to be written; one more event is refused whatever `whenFull` says. */
+  readonly unwrittenBytesMax: number;
+}
+
+const segmentBytesMax = 8 * 1024 * 1024;
+/** Segments are deleted whole: in a spool that is full there are always older ones to settle. */
+const segmentsInSpool = 8;
+/** One write of so much costs as much a byte as a larger one. */
+const groupBytesMax = 1024 * 1024;
+/** A crash sends again what was settled since the last write of the cursor. */
+const cursorIntervalMs = 200;
+const retryDelayMsMax = 2_000;
+
+/**
+ * Keeps events in segment files, so that they outlive the process.
+ *
+ * Three things go on beside each other, each by itself in order: groups of events are written at
+ * the end, batches are read behind them, and what is settled is forgotten at the beginning.
+ */
+export class DiskSpool implements Spool {
+  readonly #options: DiskSpoolOptions;
+  readonly #signals: SpoolSignals;
+  readonly #queue: GroupQueue;
+  readonly #writer: SegmentWriter;
+  readonly #cursorFile: CursorFile;
+  readonly #room: Room = createRoom();
+  #segments: Segment[] = [];
+  #lock: OwnerLock | undefined;
+  #reader: SegmentReader | undefined;
+  #settlement: Settlement = createSettlement({ ordinal: 0, segment: 0, offset: 0 });
+  #readAt: SpoolPosition = this.#settlement.position;
+  #next = 0;
+  #opened = false;
+  #closing = false;
+  #failure: HeadgateError | undefined;
+  #writing: Promise<void> | undefined;
+  #syncTimer: NodeJS.Timeout | undefined;
+  #cursorTimer: NodeJS.Timeout | undefined;
+  #cursorWritten: Promise<void> = Promise.resolve();
+  #discarded: Promise<void> = Promise.resolve();
+
+  constructor(options: DiskSpoolOptions, signals: SpoolSignals) {
+    this.#options = options;
+    this.#signals = signals;
+    const segmentBytes = Math.min(segmentBytesMax, Math.ceil(options.bytesMax / segmentsInSpool));
+    this.#queue = createGroupQueue(Math.min(groupBytesMax, segmentBytes));
+    this.#cursorFile = createCursorFile(options.directory);
+    this.#writer = new SegmentWriter({
+      directory: options.directory,
+      segmentBytes,
+      fsync: options.fsync,
+      next: () => this.#next,
+      onSegment: (segment) => void this.#segments.push(segment),
+    });
+  }
+
+  get unread(): number {
+    return this.#next - this.#readAt.ordinal;
+  }
+
+  get next(): number {
+    return this.#next;
+  }
+
+  get settled(): number {
+    return this.#settlement.position.ordinal;
+  }
+
+  get bytes(): number {
+    return this.#segments.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  async open(): Promise<number> {
+    try {
+      await this.#find();
+    } catch (error) {
+      this.#failure = asFailure(error, this.#options.directory);
+      await this.#lock?.release();
+      this.#lock = undefined;
+      // Whoever called track() in the meantime is told.
+      this.#startWriting();
+      throw this.#failure;
+    }
+    this.#opened = true;
+    this.#startWriting();
+    if (this.unread > 0) this.#signals.readable();
+    return this.unread;
+  }
+
+  async #find(): Promise<void> {
+    const { directory } = this.#options;
+    await mkdir(directory, { recursive: true });
+    this.#lock = await lockDirectory(directory);
+    this.#segments = await findSegments(directory);
+    const cursor = await this.#cursorFile.read();
+    const last = this.#segments.at(-1);
+    this.#next = Math.max(cursor?.ordinal ?? 0, last === undefined ? 0 : last.base + last.count);
+    this.#readAt = startPosition(this.#segments, cursor, this.#next);
+    this.#settlement = createSettlement(this.#readAt);
+    this.#forgetSettled();
+  }
+
+  append<Receipt>(payload: Buffer, receipt: Receipt): Promise<Receipt> {
+    if (this.#closing) return refused(closedError());
+    if (this.#failure !== undefined) return refused(this.#failure);
+    const { unwrittenBytesMax } = this.#options;
+    if (this.#queue.bytes + payload.length > unwrittenBytesMax) {
+      const error = new HeadgateError(
+        'spool_full',
+        `More than ${unwrittenBytesMax} bytes wait to be written: await track() now and then.`,
+      );
+      this.#signals.dropped(1, 'spool_full', error.message, false);
+      return refused(error);
+    }
+    const added = this.#queue.add(payload, receipt);
+    if (this.#opened) this.#startWriting();
+    return added;
+  }
+
+  async appended(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
+  #startWriting(): void {
+    // One turn later: everything that is tracked in this one goes into the same group.
+    this.#writing ??= new Promise<void>((resolve) => {
+      setImmediate(resolve);
+    }).then(() => this.#writeGroups());
+  }
+
+  async #writeGroups(): Promise<void> {
+    for (let group = this.#queue.take(); group !== undefined; group = this.#queue.take()) {
+      const error = this.#failure ?? (await this.#store(group));
+      this.#queue.recycle(group);
+      if (error === undefined) {
+        this.#next += group.count;
+        if (this.#options.fsync === 'interval') this.#syncSoon();
+        group.resolve();
+        this.#signals.readable();
+      } else {
+        group.reject(error);
+        const reason = error.code === 'closed' ? 'closed' : 'spool_full';
+        this.#signals.dropped(group.count, reason, error.message, false);
+      }
+    }
+    this.#writing = undefined;
+  }
+
+  /** Undefined: the group is stored. */
+  async #store(group: Group): Promise<HeadgateError | undefined> {
+    const { bytesMax } = this.#options;
+    for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, retryDelayMsMax)) {
+      let cause: unknown;
+      if (this.bytes + group.length <= bytesMax || this.#segments.length === 0) {
+        try {
+          await this.#writer.write(group);
+          return undefined;
+        } catch (error) {
+          cause = error;
+          this.#signals.trouble(`The spool cannot be written: ${(error as Error).message}`, error);
+        }
+      }
+      if (await this.#makeRoom(delayMs)) continue;
+      return this.#closing && this.#options.whenFull === 'block'
+        ? closedError()
+        : fullError(bytesMax, cause);
+    }
+  }
+
+  /** False: there will be none. */
+  async #makeRoom(waitMsMax: number): Promise<boolean> {
+    if (this.#options.whenFull === 'reject') return false;
+    if (this.#options.whenFull === 'drop-oldest') return this.#dropOldest();
+    if (this.#closing) return false;
+    await this.#room.wait(waitMsMax);
+    return true;
+  }
+
+  /** Gives up the oldest segment. False: there is none. */
+  async #dropOldest(): Promise<boolean> {
+    const oldest = this.#segments[0];
+    if (oldest === undefined || oldest.count === 0) return false;
+    if (oldest === this.#writer.active) await this.#writer.seal().catch(() => {});
+    const end = oldest.base + oldest.count;
+    oldest.dropped = true;
+    // What is read already is under way in memory, and still gets its verdict.
+    const unread = end - Math.max(this.#readAt.ordinal, oldest.base);
+    this.#forget(oldest);
+    if (unread <= 0) return true;
+    this.#readAt = { ordinal: end, segment: end, offset: 0 };
+    const message = `The spool has no room: its ${unread} oldest events were dropped`;
+    this.#signals.dropped(unread, 'spool_full', message, true);
+    if (this.#settlement.skip(this.#readAt)) this.#moved();
+    return true;
+  }
+
+  #syncSoon(): void {
+    this.#syncTimer ??= setTimeout(() => {
+      this.#syncTimer = undefined;
+      this.#writer.sync().catch((error: unknown) => {
+        this.#signals.trouble(`The spool cannot be synced: ${(error as Error).message}`, error);
+      });
+    }, this.#options.fsyncIntervalMs).unref();
+  }
+
+  async read(
+    events: number,
+    bytes: number,
+    overheadBytes: number,
+  ): Promise<SpoolBatch | undefined> {
+    while (this.unread > 0) {
+      const segment = this.#segments.find(({ base, count }) => base + count > this.#readAt.ordinal)!;
+      const from = segment.base === this.#readAt.segment ? this.#readAt.offset : 0;
+      const reader = await this.#readerOf(segment);
+      const { records, offset } = await reader.read(from, { events, bytes, overheadBytes });
+      if (segment.dropped) continue;
+      if (records.length === 0) {
+        this.#lose(segment);
+        continue;
+      }
+      const ordinal = this.#readAt.ordinal + records.length;
+      this.#readAt = { ordinal, segment: segment.base, offset };
+      return { records, range: this.#settlement.begin(records.length, this.#readAt) };
+    }
+    return undefined;
+  }
+
+  async #readerOf(segment: Segment): Promise<SegmentReader> {
+    if (this.#reader?.segment === segment) return this.#reader;
+    await this.#reader?.close();
+    this.#reader = undefined;
+    this.#reader = await openSegmentReader(segment, (offset, bytes) => {
+      this.#signals.damaged(damagedFile(segment.file), offset, bytes);
+    });
+    return this.#reader;
+  }
+
+  /** All that is whole in a segment is read, and it once had more. */
+  #lose(segment: Segment): void {
+    const end = segment.base + segment.count;
+    const lost = end - this.#readAt.ordinal;
+    this.#readAt = { ordinal: end, segment: segment.base, offset: segment.bytes };
+    const message = `${lost} events are lost in damaged bytes: see ${damagedFile(segment.file)}`;
+    this.#signals.dropped(lost, 'damaged', message, true);
+    if (this.#settlement.skip(this.#readAt)) this.#moved();
+  }
+
+  settle(range: SpoolRange, count: number): void {
+    if (this.#settlement.settle(range, count)) this.#moved();
+  }
+
+  #moved(): void {
+    this.#forgetSettled();
+    this.#cursorTimer ??= setTimeout(() => void this.#writeCursor(), cursorIntervalMs).unref();
+  }
+
+  #forgetSettled(): void {
+    for (const segment of this.#segments) {
+      if (segment.base + segment.count > this.settled) return;
+      if (segment !== this.#writer.active) this.#forget(segment);
+    }
+  }
+
+  #forget(segment: Segment): void {
+    this.#segments = this.#segments.filter((each) => each !== segment);
+    this.#discarded = this.#discarded
+      .then(() => discardSegment(segment, this.#options.directory))
+      .catch((error: unknown) => {
+        this.#signals.trouble(`The spool cannot delete ${segment.file}`, error);
+      });
+    this.#room.open();
+  }
+
+  #writeCursor(): Promise<void> {
+    clearTimeout(this.#cursorTimer);
+    this.#cursorTimer = undefined;
+    this.#cursorWritten = this.#cursorWritten
+      .then(() => this.#cursorFile.write(this.#settlement.position))
+      .catch((error: unknown) => {
+        const message = 'The spool cannot note what is settled: a crash would send it again';
+        this.#signals.trouble(message, error);
+      });
+    return this.#cursorWritten;
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#room.open();
+    await this.appended();
+    clearTimeout(this.#syncTimer);
+    if (!this.#opened) return;
+    await this.#writer.seal().catch((error: unknown) => {
+      this.#signals.trouble(`The spool cannot be synced: ${(error as Error).message}`, error);
+    });
+    await this.#reader?.close();
+    this.#reader = undefined;
+    await this.#writeCursor();
+    this.#forgetSettled();
+    await this.#discarded;
+    await this.#lock?.release();
+    this.#lock = undefined;
+  }
+}
+
+function fullError(bytesMax: number, cause: unknown): HeadgateError {
+  const message =
+    cause === undefined
+      ? `The spool is full (bytesMax is ${bytesMax}): the gate is away, or slower than track().`
+      : `The spool cannot be written: ${(cause as Error).message}.`;
+  return new HeadgateError('spool_full', message, { cause });
+}
+
+function asFailure(error: unknown, directory: string): HeadgateError {
+  if (error instanceof HeadgateError) return error;
+  const message = `The spool directory ${directory} cannot be opened: ${(error as Error).message}.`;
+  return new HeadgateError('spool_failed', message, { cause: error });
+}
+
+/** Where the cursor says, if that is a place that there is; else the oldest event. */
+function startPosition(
+  segments: readonly Segment[],
+  cursor: SpoolPosition | undefined,
+  next: number,
+): SpoolPosition {
+  const first = segments[0];
+  const end = { ordinal: next, segment: next, offset: 0 };
+  if (first === undefined) return end;
+  const start = { ordinal: first.base, segment: first.base, offset: 0 };
+  if (cursor === undefined || cursor.ordinal < first.base) return start;
+  if (cursor.ordinal >= next) return end;
+  const segment = segments.find(({ base }) => base === cursor.segment);
+  if (segment !== undefined && cursor.offset <= segment.bytes) return cursor;
+  // Its segment was settled whole, and is gone: the next one begins where it ended.
+  const later = segments.find(({ base }) => base >= cursor.ordinal);
+  return later === undefined ? start : { ordinal: later.base, segment: later.base, offset: 0 };
+}

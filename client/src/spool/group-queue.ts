@@ -1,0 +1,106 @@
+import type { HeadgateError } from '../headgate-error.ts';
+import { frameHeaderBytes, writeFrame } from './frame.ts';
+
+/** Events that are written, synced and answered together. */
+export interface Group {
+  readonly bytes: Buffer;
+  readonly length: number;
+  readonly count: number;
+  resolve(): void;
+  reject(error: HeadgateError): void;
+}
+
+/** Frames that wait to be written. Filled by track() alone, emptied by the writer alone. */
+export interface GroupQueue {
+  /** Bytes in memory that are not written yet. */
+  readonly bytes: number;
+  add<Receipt>(payload: Buffer, receipt: Receipt): Promise<Receipt>;
+  /** Takes what there is, up to about a mebibyte. Undefined: nothing. */
+  take(): Group | undefined;
+  /** A group is written and its buffer free. */
+  recycle(group: Group): void;
+}
+
+const bufferBytesMin = 64 * 1024;
+
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: HeadgateError) => void;
+}
+
+interface OpenGroup {
+  bytes: Buffer;
+  length: number;
+  readonly waiters: Waiter[];
+}
+
+/** A group of more than `groupBytesMax` has one event. */
+export function createGroupQueue(groupBytesMax: number): GroupQueue {
+  const groups: OpenGroup[] = [];
+  let spare: Buffer | undefined;
+  let bytes = 0;
+
+  const open = (frameBytes: number): OpenGroup => {
+    const last = groups.at(-1);
+    if (last !== undefined && last.length + frameBytes <= groupBytesMax) return last;
+    const size = Math.max(bufferBytesMin, frameBytes);
+    const buffer = spare !== undefined && spare.length >= size ? spare : Buffer.allocUnsafeSlow(size);
+    if (buffer === spare) spare = undefined;
+    const group: OpenGroup = { bytes: buffer, length: 0, waiters: [] };
+    groups.push(group);
+    return group;
+  };
+
+  return {
+    get bytes() {
+      return bytes;
+    },
+    add: (payload, receipt) => {
+      const frameBytes = frameHeaderBytes + payload.length;
+      const group = open(frameBytes);
+      if (group.length + frameBytes > group.bytes.length) {
+        const size = Math.max(group.bytes.length * 2, group.length + frameBytes);
+        const larger = Buffer.allocUnsafeSlow(size);
+        group.bytes.copy(larger, 0, 0, group.length);
+        group.bytes = larger;
+      }
+      group.length = writeFrame(group.bytes, group.length, payload);
+      bytes += frameBytes;
+      return waitIn(group, receipt);
+    },
+    take: () => {
+      const group = groups.shift();
+      if (group === undefined) return undefined;
+      const { waiters } = group;
+      return {
+        bytes: group.bytes,
+        length: group.length,
+        count: waiters.length,
+        resolve: () => {
+          for (const waiter of waiters) waiter.resolve();
+        },
+        reject: (error) => {
+          for (const waiter of waiters) waiter.reject(error);
+        },
+      };
+    },
+    recycle: (group) => {
+      bytes -= group.length;
+      if (group.bytes.length <= 2 * groupBytesMax) spare = group.bytes;
+    },
+  };
+}
+
+function waitIn<Receipt>(group: OpenGroup, receipt: Receipt): Promise<Receipt> {
+  const promise = new Promise<Receipt>((resolve, reject) => {
+    group.waiters.push({
+      resolve: () => resolve(receipt),
+      reject: (why) => {
+        // A track() that nobody awaits must not end the program: drops are counted and told anyway.
+        promise.catch(() => {});
+        reject(why);
+      },
+    });
+  });
+  return promise;
+}

@@ -1,0 +1,126 @@
+import { open, type FileHandle } from 'node:fs/promises';
+
+import { segmentMagic } from './frame.ts';
+import type { Group } from './group-queue.ts';
+import { segmentFile, syncDirectory, type Segment } from './segment-folder.ts';
+
+/**
+ * When an event is safe, and so track() resolves.
+ *
+ * `always`: after a sync of the disk, shared by all that wait for one: it survives a power cut.
+ * `interval`: after the write: it survives the end of the process, and a power cut takes at most what
+ * came since the last sync. `none`: the same without syncs of ours; the system writes when it likes.
+ */
+export type Fsync = 'always' | 'interval' | 'none';
+
+export interface SegmentWriterOptions {
+  readonly directory: string;
+  readonly segmentBytes: number;
+  readonly fsync: Fsync;
+  /** The ordinal of the next event. */
+  readonly next: () => number;
+  readonly onSegment: (segment: Segment) => void;
+}
+
+/** Appends groups to segment files, one at a time. */
+export class SegmentWriter {
+  readonly #options: SegmentWriterOptions;
+  #open: { readonly segment: Segment; readonly file: FileHandle } | undefined;
+  #owesSync = false;
+
+  constructor(options: SegmentWriterOptions) {
+    this.#options = options;
+  }
+
+  /** What is written to now. */
+  get active(): Segment | undefined {
+    return this.#open?.segment;
+  }
+
+  /** The group is in the active segment, as safe as `fsync` says. Throws: it is not. */
+  async write(group: Group): Promise<void> {
+    const { segment, file } = await this.#place(group.length);
+    const { fsync } = this.#options;
+    try {
+      await writeAll(file, group.bytes, group.length, segment.bytes);
+      if (fsync === 'always') await file.datasync();
+      else if (fsync === 'interval') this.#owesSync = true;
+    } catch (error) {
+      await this.#abandon(segment, file);
+      throw error;
+    }
+    segment.bytes += group.length;
+    segment.count += group.count;
+  }
+
+  /** Syncs what `interval` left. */
+  async sync(): Promise<void> {
+    if (!this.#owesSync || this.#open === undefined) return;
+    this.#owesSync = false;
+    await this.#open.file.datasync();
+  }
+
+  /** The next group begins a new segment. */
+  async seal(): Promise<void> {
+    const closing = this.#open;
+    const owesSync = this.#owesSync;
+    this.#open = undefined;
+    this.#owesSync = false;
+    if (closing === undefined) return;
+    try {
+      if (owesSync) await closing.file.datasync();
+    } finally {
+      await closing.file.close();
+    }
+  }
+
+  async #place(length: number): Promise<{ segment: Segment; file: FileHandle }> {
+    const open = this.#open;
+    if (open !== undefined) {
+      const { bytes, count } = open.segment;
+      if (count === 0 || bytes + length <= this.#options.segmentBytes) return open;
+      await this.seal();
+    }
+    return this.#begin();
+  }
+
+  async #begin(): Promise<{ segment: Segment; file: FileHandle }> {
+    const { directory, fsync, next, onSegment } = this.#options;
+    const base = next();
+    const name = segmentFile(directory, base);
+    // A file of this name has no event of ours: the disk was full when it was begun.
+    const file = await open(name, 'w');
+    try {
+      await writeAll(file, segmentMagic, segmentMagic.length, 0);
+      if (fsync !== 'none') await syncDirectory(directory);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    const bytes = segmentMagic.length;
+    const segment = { base, file: name, bytes, count: 0, damaged: false, dropped: false };
+    this.#open = { segment, file };
+    onSegment(segment);
+    return this.#open;
+  }
+
+  /** After a failed sync nobody knows what the disk has: the group goes whole into a new segment. */
+  async #abandon(segment: Segment, file: FileHandle): Promise<void> {
+    await file.truncate(segment.bytes).catch(() => {});
+    if (segment.count > 0) await this.seal().catch(() => {});
+  }
+}
+
+async function writeAll(
+  file: FileHandle,
+  bytes: Buffer,
+  length: number,
+  position: number,
+): Promise<void> {
+  let written = 0;
+  while (written < length) {
+    // A disk that is almost full takes a part of it, and refuses the rest.
+    const { bytesWritten } = await file.write(bytes, written, length - written, position + written);
+    written += bytesWritten;
+  }
+}

@@ -1,0 +1,144 @@
+import http from 'node:http';
+import https from 'node:https';
+
+import { create } from '@bufbuild/protobuf';
+import { timestampNow } from '@bufbuild/protobuf/wkt';
+import { Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  Http2SessionManager,
+} from '@connectrpc/connect-node';
+
+import { ErrorInfoSchema, RetryInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
+import {
+  EventResult_Status as Status,
+  type EventResult,
+} from '../gen/headgate/v1/event_result_pb.ts';
+import {
+  BatchTrackRequestSchema,
+  TrackService,
+  type BatchTrackRequest,
+} from '../gen/headgate/v1/track_service_pb.ts';
+import {
+  describeOutage,
+  notAGate,
+  retryAfterMs,
+  unauthorized,
+  type Answer,
+  type Transport,
+  type TransportOptions,
+  type Verdict,
+} from './transport.ts';
+
+/** gRPC over HTTP/2, or Connect over HTTP/1.1, both with binary messages. */
+export function openRpcTransport(
+  protocol: 'connect' | 'grpc',
+  options: TransportOptions,
+): Transport {
+  const { url, key, requestTimeoutMs } = options;
+  const { transport, close } = connectTo(protocol, url, key);
+  const service = createClient(TrackService, transport);
+  // One signal for the life of the client: without it, close() would wait for what hangs.
+  const closed = new AbortController();
+  return {
+    // The tag; an event carries its length itself.
+    overheadBytes: 1,
+    send: async (records) => {
+      const call = { timeoutMs: requestTimeoutMs, signal: closed.signal };
+      try {
+        const { results } = await service.batchTrack(requestOf(records), call);
+        if (results.length !== records.length) {
+          return notAGate(url, `${results.length} verdicts on ${records.length} events`);
+        }
+        return { kind: 'verdicts', verdicts: results.map(verdictOf), afterMs: 0 };
+      } catch (error) {
+        return answerOf(error, url);
+      }
+    },
+    close: () => {
+      closed.abort();
+      close();
+    },
+  };
+}
+
+/** An open connection that nobody uses would keep the program from ending. */
+const idleConnectionTimeoutMs = 5_000;
+
+function connectTo(protocol: 'connect' | 'grpc', url: string, key: string | undefined) {
+  const shared = { baseUrl: url, interceptors: key === undefined ? [] : [withKey(key)] };
+  if (protocol === 'grpc') {
+    const sessionManager = new Http2SessionManager(url, { idleConnectionTimeoutMs });
+    const transport = createGrpcTransport({ ...shared, sessionManager });
+    return { transport, close: () => sessionManager.abort() };
+  }
+  const agent = new (url.startsWith('https:') ? https : http).Agent({ keepAlive: true });
+  const nodeOptions = { agent };
+  const transport = createConnectTransport({ ...shared, httpVersion: '1.1', nodeOptions });
+  return { transport, close: () => agent.destroy() };
+}
+
+function withKey(key: string): Interceptor {
+  return (next) => (request) => {
+    request.header.set('authorization', `Bearer ${key}`);
+    return next(request);
+  };
+}
+
+const eventsField = BatchTrackRequestSchema.field.events.number;
+const lengthDelimited = 2;
+
+/**
+ * The events are wire format already: they go into the message as they are, which a message has
+ * room for as the fields that it does not know. Decoding and encoding them anew would cost more than
+ * all the rest of a request.
+ */
+function requestOf(records: readonly Buffer[]): BatchTrackRequest {
+  const request = create(BatchTrackRequestSchema, { sentAt: timestampNow() });
+  request.$unknown = records.map((data) => ({ no: eventsField, wireType: lengthDelimited, data }));
+  return request;
+}
+
+const statuses: Readonly<Record<number, Verdict['status']>> = {
+  [Status.ACCEPTED]: 'accepted',
+  [Status.DUPLICATE]: 'duplicate',
+  [Status.REJECTED]: 'rejected',
+};
+
+function verdictOf({ status, eventId, error }: EventResult): Verdict {
+  // A status of a later gate is not known to be final.
+  return { status: statuses[status] ?? 'retry', eventId, error };
+}
+
+function answerOf(error: unknown, url: string): Answer {
+  const failure = ConnectError.from(error);
+  const code = failure.findDetails(ErrorInfoSchema)[0]?.reason;
+  const delay = failure.findDetails(RetryInfoSchema)[0]?.retryDelay;
+  const message = failure.rawMessage;
+  if (delay !== undefined) {
+    const afterMs = Number(delay.seconds) * 1000 + delay.nanos / 1_000_000;
+    const busy = `The gate at ${url} is busy (${code ?? Code[failure.code]}): ${message}`;
+    return { kind: 'retry', reason: 'overloaded', message: busy, afterMs };
+  }
+  const afterMs = retryAfterMs(failure.metadata.get('retry-after'));
+  switch (failure.code) {
+    case Code.Unauthenticated:
+    case Code.PermissionDenied:
+      return unauthorized(url, message);
+    case Code.Unimplemented:
+    case Code.NotFound:
+      return notAGate(url, message);
+    case Code.InvalidArgument:
+      return { kind: 'split', code: code ?? 'malformed_request', message };
+    case Code.DeadlineExceeded: {
+      const late = `The gate at ${url} does not answer in time`;
+      return { kind: 'retry', reason: 'overloaded', message: late, afterMs };
+    }
+    case Code.ResourceExhausted:
+      if (code !== undefined) return { kind: 'split', code, message };
+      return { kind: 'retry', reason: 'overloaded', message, afterMs };
+    default:
+      return { kind: 'retry', reason: 'unreachable', message: describeOutage(failure, url), afterMs };
+  }
+}
