@@ -4,9 +4,8 @@ import type { ConnectRouter } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 
 import type { Config } from '../config/config.ts';
-import type { GateResponse } from './exchange.ts';
+import type { CompatibleCall, HttpCall } from './http-call.ts';
 import { listen, type Listener } from './listen.ts';
-import type { GateRequest } from './read-body.ts';
 
 export interface AdminOptions {
   readonly config: Config;
@@ -33,12 +32,13 @@ export async function openAdmin(options: AdminOptions): Promise<Listener> {
     routes: options.routes,
     readMaxBytes: requestBytesMax,
     fallback: (_request, response) => {
-      sendText(response as GateResponse, 404, 'Not here. There are /metrics, /healthz and /readyz.\n');
+      sendText(response as CompatibleCall['response'], 404, 'Not here. There are /metrics, /healthz and /readyz.\n');
     },
   });
   const notice = options.notice === undefined ? '' : `${options.notice}\n`;
   const token = config.admin.token?.reveal();
-  const handle = (request: GateRequest, response: GateResponse): void => {
+  const handle = (call: HttpCall): void => {
+    const { request, response } = call.compatible();
     request.on('error', () => {});
     response.on('error', () => {});
     const path = (request.url ?? '/').split('?', 1)[0];
@@ -87,14 +87,14 @@ function createReadiness(probe: () => Promise<void>): () => Promise<string | und
   };
 }
 
-function isBearer(request: GateRequest, token: string): boolean {
+function isBearer(request: CompatibleCall['request'], token: string): boolean {
   const sent = Buffer.from(request.headers.authorization ?? '');
   const wanted = Buffer.from(`Bearer ${token}`);
   return sent.length === wanted.length && timingSafeEqual(sent, wanted);
 }
 
 function sendText(
-  response: GateResponse,
+  response: CompatibleCall['response'],
   status: number,
   text: string,
   contentType = 'text/plain; charset=utf-8',

@@ -31,11 +31,11 @@ import type { Verdict } from '../event/verdict.ts';
 import type { Protocol, Rpc } from '../observability/metrics.ts';
 import type { Arrival } from './accept-events.ts';
 import { decodeBatchProto, decodeTrackProto } from './decode-proto.ts';
-import { createExchange, type GateResponse } from './exchange.ts';
+import { createExchange } from './exchange.ts';
 import { failureDetails, failureOfError, failureOfVerdict, retryAfterSeconds, type Failure } from './failure.ts';
 import type { GateContext } from './gate-context.ts';
+import { Http1Call, type CompatibleCall, type HttpCall } from './http-call.ts';
 import { createHealthService, type HealthState } from './health-service.ts';
-import type { GateRequest } from './read-body.ts';
 import { createReflection } from './reflection-service.ts';
 import { problem } from './rest-doors.ts';
 import { withDeadline } from './unary-rpc.ts';
@@ -47,7 +47,7 @@ import { encodeBatchTrackResponse, encodeTrackResponse } from './verdict-proto.t
  * is the library's.
  */
 export interface ConnectDoors {
-  readonly handle: (request: GateRequest, response: GateResponse) => void;
+  readonly handle: (request: CompatibleCall['request'], response: CompatibleCall['response']) => void;
   readonly health: HealthState;
 }
 
@@ -71,7 +71,7 @@ export function createConnectDoors(context: GateContext): ConnectDoors {
     readMaxBytes: context.limits.requestBytesMax,
     jsonOptions: { ignoreUnknownFields: false },
     fallback: (request, response) => {
-      const exchange = createExchange(request as GateRequest, response as GateResponse);
+      const exchange = createExchange(new Http1Call(request as never, response as never));
       const error = new ServiceError('not_found', 'There is no RPC of this name here.');
       problem(exchange, failureOfError(error), undefined);
     },
@@ -112,7 +112,7 @@ async function answered<T>(
   handle: (arrival: Arrival) => Promise<T>,
 ): Promise<T> {
   const headers = Object.fromEntries(handler.requestHeader);
-  const exchange = createExchange({ headers } as GateRequest, undefined as never);
+  const exchange = createExchange({ headers } as HttpCall);
   // Put on the answer by handle-request.ts, before the library has a say.
   const { correlationId, traceparent, startedAt } = exchange;
   const protocol = protocolOf(handler.protocolName);

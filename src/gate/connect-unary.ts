@@ -16,7 +16,7 @@ const httpStatuses = [
 
 export const connectDoor: Door = {
   begin: (exchange) => {
-    const timeoutMs = readTimeout(exchange.request.headers['connect-timeout-ms']);
+    const timeoutMs = readTimeout(exchange.call.headers['connect-timeout-ms']);
     const version = headerOf(exchange, 'connect-protocol-version');
     if (version !== '' && version !== '1') {
       throw new ServiceError(

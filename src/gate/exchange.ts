@@ -1,15 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
-import { constants, type Http2ServerResponse } from 'node:http2';
 
-import type { GateRequest } from './read-body.ts';
+import type { HttpCall } from './http-call.ts';
 
-export type GateResponse = ServerResponse | Http2ServerResponse;
-
-/** One request and the place for its answer, the same over HTTP/1.1 and HTTP/2. */
+/** One request at a door, and what is known of it before it is read. */
 export interface Exchange {
-  readonly request: GateRequest;
-  readonly response: GateResponse;
+  readonly call: HttpCall;
   readonly startedAt: number;
   /** The caller's, else a new one; on every answer. */
   readonly correlationId: string;
@@ -22,13 +17,12 @@ const correlationPattern = /^[\u0021-\u007e]{1,128}$/;
 /** https://www.w3.org/TR/trace-context/#traceparent-header, version 00. */
 const traceparentPattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-export function createExchange(request: GateRequest, response: GateResponse): Exchange {
-  const { headers } = request;
+export function createExchange(call: HttpCall): Exchange {
+  const { headers } = call;
   const sent = headers['x-correlation-id'];
   const trace = headers['traceparent'];
   return {
-    request,
-    response,
+    call,
     startedAt: performance.now(),
     correlationId: typeof sent === 'string' && correlationPattern.test(sent) ? sent : randomUUID(),
     traceparent: typeof trace === 'string' && traceparentPattern.test(trace) ? trace : '',
@@ -42,50 +36,35 @@ export function reply(
   headers: Record<string, string | number>,
   body: string | Buffer,
 ): void {
-  const { request, response } = exchange;
-  if (response.headersSent || response.destroyed) return;
+  const { call } = exchange;
+  if (call.answered) return;
   headers['x-correlation-id'] = exchange.correlationId;
   const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
   headers['content-length'] = length;
-  if (!request.complete && request.httpVersionMajor === 1) headers['connection'] = 'close';
-  cutOffWhenAnswered(exchange);
-  // The two classes have the same method, under types that TypeScript cannot call as one.
-  (response as ServerResponse).writeHead(status, headers);
-  // As many bytes as characters: ASCII, which is written without a look at each character.
-  if (length === body.length && typeof body === 'string') {
-    (response as ServerResponse).end(body, 'latin1');
-  } else (response as ServerResponse).end(body);
+  cutOffWhenAnswered(call);
+  // As many bytes as characters: ASCII.
+  call.reply(status, headers, body, typeof body === 'string' && length === body.length);
 }
 
 /** Call before the answer is written: a request that was not read to its end ends with it. */
-export function cutOffWhenAnswered(exchange: Exchange): void {
-  const { request, response } = exchange;
-  if (request.complete) return;
-  // Over HTTP/2 the response's own 'finish' comes when the stream closes, which is what is waited for.
-  const answer = 'stream' in response ? response.stream : response;
-  answer.once('finish', () => stopReading(exchange));
+export function cutOffWhenAnswered(call: HttpCall): void {
+  if (!call.complete) call.answer.once('finish', () => stopReading(call));
 }
 
 /** Gives the caller a moment to read the answer before its upload is cut off. */
 const lingerMs = 1000;
 
-function stopReading({ request }: Exchange): void {
-  request.resume();
-  if (request.complete) return;
-  const timer = setTimeout(() => cutOff(request), lingerMs);
+function stopReading(call: HttpCall): void {
+  call.body.resume();
+  if (call.complete) return;
+  const timer = setTimeout(() => call.cutOff(), lingerMs);
   timer.unref();
-  request.once('close', () => clearTimeout(timer));
-}
-
-/** Over HTTP/2 the one stream, without an error: RFC 9113 §8.1. */
-function cutOff(request: GateRequest): void {
-  if ('stream' in request) request.stream.close(constants.NGHTTP2_NO_ERROR);
-  else request.destroy();
+  call.body.once('close', () => clearTimeout(timer));
 }
 
 /** Plain headers of a request; a pseudo-header of HTTP/2 is not one. */
 export function headerOf(exchange: Exchange, name: string): string {
-  const value = exchange.request.headers[name];
+  const value = exchange.call.headers[name];
   return typeof value === 'string' ? value : '';
 }
 

@@ -1,8 +1,7 @@
-import type { Http2ServerResponse } from 'node:http2';
-
 import { grpcCode, ServiceError } from '../errors.ts';
 import { cutOffWhenAnswered, headerOf, reply, type Exchange } from './exchange.ts';
 import { grpcStatusDetails, retryAfterSeconds, type Failure } from './failure.ts';
+import type { Http2Call } from './http-call.ts';
 import { decompressBody, findDecompress, knownEncodings } from './read-body.ts';
 import type { Door, DoorCall } from './serve-request.ts';
 import { decodeRequest, encodeAnswer, isMessage } from './unary-rpc.ts';
@@ -29,7 +28,7 @@ class ProtocolError extends ServiceError {
 }
 
 export const grpcDoor: Door = {
-  begin: (exchange) => readTimeout(exchange.request.headers['grpc-timeout']),
+  begin: (exchange) => readTimeout(exchange.call.headers['grpc-timeout']),
   unpack: readMessage,
   decode: decodeRequest,
   answer: (exchange, call, verdicts) => {
@@ -147,14 +146,11 @@ function send(
     reply(exchange, 200, headers, frame === undefined ? end : Buffer.concat([frame, end]));
     return;
   }
-  const response = exchange.response as Http2ServerResponse;
-  if (response.destroyed || response.headersSent) return;
+  const http2 = exchange.call as Http2Call;
+  if (http2.answered) return;
   headers['x-correlation-id'] = exchange.correlationId;
-  cutOffWhenAnswered(exchange);
-  response.addTrailers(trailers);
-  response.writeHead(200, headers);
-  if (frame === undefined) response.end();
-  else response.end(frame);
+  cutOffWhenAnswered(http2);
+  http2.replyWithTrailers(headers, frame, trailers);
 }
 
 function trailerLines(trailers: Record<string, string>): string {

@@ -27,32 +27,24 @@ const restNdjsonBatch: DoorCall = { ...restBatch, codec: 'ndjson', contentType: 
 
 /** From the path of a request to its door. */
 export function createRequestHandler(context: GateContext, connect: ConnectDoors): RequestHandler {
-  return (request, response) => {
-    // Over HTTP/1.1 Node tells an error only to those who listen; over HTTP/2 it throws at the others.
-    if (request.httpVersionMajor === 2) {
-      request.on('error', ignore);
-      response.on('error', ignore);
-    }
-    const url = request.url ?? '/';
+  return (call) => {
+    const { url, method } = call;
     const query = url.indexOf('?');
     const path = query === -1 ? url : url.slice(0, query);
-    const exchange = createExchange(request, response);
-    if (path === '/v1/track' && request.method === 'POST') {
+    const exchange = createExchange(call);
+    if (path === '/v1/track' && method === 'POST') {
       serveRequest(context, exchange, restTrackDoor, restTrack);
-    } else if (path === '/v1/batch' && request.method === 'POST') {
+    } else if (path === '/v1/batch' && method === 'POST') {
       const isNdjson = mediaTypeOf(exchange) === restNdjsonBatch.contentType;
       serveRequest(context, exchange, restBatchDoor, isNdjson ? restNdjsonBatch : restBatch);
     } else if (path.startsWith('/grpc.')) handToRouter(connect, exchange);
     else if (!isDoor(path)) {
       refuse(exchange, 'not_found', `There is no door ${path.slice(0, 80)}. Events go to POST /v1/track.`);
-    } else if (request.method !== 'POST') {
+    } else if (method !== 'POST') {
       refuse(exchange, 'method_not_allowed', `${path} takes POST.`);
     } else enterRpc(context, connect, exchange, path.slice(servicePrefix.length) as DoorCall['rpc']);
   };
 }
-
-/** The door finds out by the request's end, or the response's state. */
-function ignore(): void {}
 
 const rpcPaths = new Set([`${servicePrefix}Track`, `${servicePrefix}BatchTrack`]);
 
@@ -67,7 +59,7 @@ function enterRpc(
   rpc: DoorCall['rpc'],
 ): void {
   const type = mediaTypeOf(exchange);
-  if (grpcTypes.has(type) && exchange.request.httpVersionMajor === 2) {
+  if (grpcTypes.has(type) && exchange.call.httpVersionMajor === 2) {
     const call: DoorCall = { rpc, codec: 'proto', door: 'grpc', contentType: type };
     serveRequest(context, exchange, grpcDoor, call);
   } else if (grpcWebTypes.has(type)) {
@@ -87,7 +79,8 @@ function enterRpc(
 }
 
 /** What the library answers by itself carries the correlation id too. */
-function handToRouter(connect: ConnectDoors, { request, response, correlationId }: Exchange): void {
+function handToRouter(connect: ConnectDoors, { call, correlationId }: Exchange): void {
+  const { request, response } = call.compatible();
   request.headers['x-correlation-id'] = correlationId;
   response.setHeader('x-correlation-id', correlationId);
   connect.handle(request, response);

@@ -7,10 +7,9 @@ import tls from 'node:tls';
 
 import type { Address } from '../config/config.ts';
 import { StartError } from '../errors.ts';
-import type { GateResponse } from './exchange.ts';
-import type { GateRequest } from './read-body.ts';
+import { Http1Call, Http2Call, type HttpCall } from './http-call.ts';
 
-export type RequestHandler = (request: GateRequest, response: GateResponse) => void;
+export type RequestHandler = (call: HttpCall) => void;
 
 export interface ListenOptions {
   readonly address: Address;
@@ -54,7 +53,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       connectionsCheckingInterval: 1_000,
       maxHeaderSize: 32 * 1024,
     },
-    options.handle,
+    (request, response) => options.handle(new Http1Call(request, response)),
   );
   plain.on('clientError', answerBadRequest);
   // It never listens by itself; without this its connections are neither timed nor known to it.
@@ -98,7 +97,11 @@ function createHttp2(
   sessions: Set<http2.ServerHttp2Session>,
 ): http2.Http2Server {
   const settings = { settings: { maxConcurrentStreams: streamsMax }, maxSessionMemory: 256 };
-  const server = http2.createServer(settings, options.handle as never);
+  const server = http2.createServer(settings);
+  server.on('stream', (stream, headers, _flags, rawHeaders) => {
+    if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
+    options.handle(new Http2Call(stream, headers, rawHeaders));
+  });
   server.on('session', (session) => {
     sessions.add(session);
     session.setTimeout(options.idleTimeoutMs, () => session.close());

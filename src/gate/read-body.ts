@@ -1,24 +1,24 @@
-import type { IncomingMessage } from 'node:http';
-import type { Http2ServerRequest } from 'node:http2';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, zstdDecompress, type ZlibOptions } from 'node:zlib';
 
 import { ServiceError } from '../errors.ts';
+import type { HttpCall } from './http-call.ts';
 import { createUploadWatch } from './upload-watch.ts';
-
-export type GateRequest = IncomingMessage | Http2ServerRequest;
 
 /** The caller went away before its request was whole: there is nobody to answer. */
 export class CallerGone extends Error {
   override readonly name = 'CallerGone';
 }
 
+/** As much of a call as its body takes. */
+type RequestCall = Pick<HttpCall, 'headers' | 'body'>;
+
 export interface BodyReader {
   /**
    * The whole body, as sent. Throws a ServiceError (`request_too_large`, `request_timeout`,
    * `overloaded`) or CallerGone.
    */
-  read(request: GateRequest): Promise<Buffer>;
+  read(call: RequestCall): Promise<Buffer>;
   close(): void;
 }
 
@@ -34,9 +34,9 @@ export function createBodyReader(options: BodyReaderOptions): BodyReader {
   const watch = createUploadWatch(requestTimeoutMs);
   let buffered = 0;
 
-  const read = (request: GateRequest): Promise<Buffer> =>
+  const read = ({ headers, body }: RequestCall): Promise<Buffer> =>
     new Promise((resolve, reject) => {
-      const announced = contentLengthOf(request);
+      const announced = contentLengthOf(headers['content-length']);
       if (announced > requestBytesMax) {
         reject(tooLarge(announced, requestBytesMax));
         return;
@@ -55,7 +55,7 @@ export function createBodyReader(options: BodyReaderOptions): BodyReader {
         if (finish()) reject(error);
       };
       const upload = watch.enter(fail);
-      request.on('data', (chunk: Buffer) => {
+      body.on('data', (chunk: Buffer) => {
         if (done) return;
         chunks.push(chunk);
         size += chunk.length;
@@ -69,25 +69,24 @@ export function createBodyReader(options: BodyReaderOptions): BodyReader {
           );
         }
       });
-      request.on('end', () => {
+      body.on('end', () => {
         if (!finish()) return;
         // An HTTP/2 upload that its caller resets ends like a whole one, with the body cut short.
-        if (request.aborted || (announced >= 0 && announced !== size)) reject(new CallerGone());
+        if (body.aborted || (announced >= 0 && announced !== size)) reject(new CallerGone());
         else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
       });
       // Every request closes in the end: an error, and its stack, is made only for those cut short.
       const cutShort = (): void => {
         if (!done) fail(new CallerGone());
       };
-      request.on('error', cutShort);
-      request.on('close', cutShort);
+      body.on('error', cutShort);
+      body.on('close', cutShort);
     });
 
   return { read, close: watch.close };
 }
 
-function contentLengthOf(request: GateRequest): number {
-  const text = request.headers['content-length'];
+function contentLengthOf(text: string | undefined): number {
   if (text === undefined) return -1;
   const value = Number(text);
   return Number.isSafeInteger(value) ? value : -1;
@@ -152,10 +151,10 @@ export function findDecompress(encoding: string): Decompress | undefined {
 
 /** The body of a request whose `content-encoding` says how it is packed. */
 export function unpackBody(
-  { request }: { readonly request: GateRequest },
+  { call }: { readonly call: RequestCall },
   body: Buffer,
   bytesMax: number,
 ): Buffer | Promise<Buffer> {
-  const encoding = request.headers['content-encoding'];
+  const encoding = call.headers['content-encoding'];
   return encoding === undefined || encoding === '' ? body : decompressBody(body, encoding, bytesMax);
 }

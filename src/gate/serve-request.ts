@@ -72,9 +72,9 @@ export function serveRequest(
   try {
     const timeoutMs = door.begin(exchange, call);
     // The key is looked at before the body: who may not send is not read.
-    producer = context.authenticate(exchange.request.headers);
+    producer = context.authenticate(exchange.call.headers);
     if (timeoutMs !== undefined) ending.expireAfter(timeoutMs);
-    if (!ending.isOver()) context.bodies.read(exchange.request).then(onBody, fail);
+    if (!ending.isOver()) context.bodies.read(exchange.call).then(onBody, fail);
   } catch (error) {
     fail(error);
   }

@@ -46,7 +46,8 @@ const openStock = ({ context }: FakeContext): RequestHandler => {
     readMaxBytes: context.limits.requestBytesMax,
     jsonOptions: { ignoreUnknownFields: false },
   });
-  return (request, response) => {
+  return (call) => {
+    const { request, response } = call.compatible();
     request.on('error', () => {});
     response.on('error', () => {});
     // As handle-request.ts does before it hands a request to the library.
