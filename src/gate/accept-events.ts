@@ -4,7 +4,12 @@ import { eventIdOf, isUuid, messageIdOf } from '../event/event-id.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { JsonObject } from '../event/json.ts';
 import { parseJsonText } from '../event/parse-json.ts';
-import { encodeRequestPart, encodeStoredEvent, type StoredEvent } from '../event/stored-event.ts';
+import {
+  decodeStoredEvent,
+  encodeRequestPart,
+  encodeStoredEvent,
+  type StoredEvent,
+} from '../event/stored-event.ts';
 import type { EventError, EventWarning, Verdict } from '../event/verdict.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { Admission } from './admission.ts';
@@ -73,7 +78,10 @@ export interface AcceptOptions {
   /** Calls back once the event is as safe as promised, or with why it may not be. */
   readonly store: (
     event: EventToStore,
-    callback: (ack: StoreAck | undefined, failure: string) => void,
+    callback: (
+      ack: StoreAck | undefined,
+      failure: { readonly told: string } | undefined,
+    ) => void,
   ) => void;
   readonly reject: (event: EventToReject, callback: (failure: string | undefined) => void) => void;
   /** What the log has at a place: asked for duplicates only. */
@@ -89,13 +97,19 @@ export type AcceptEvents = (batch: IncomingBatch, arrival: Arrival) => Promise<V
 const noWarnings: readonly EventWarning[] = [];
 const noViolations = [] as const;
 
-/** One request on its way through. */
+/**
+ * One request on its way through. It does not hold the events: what an event was decoded into is
+ * garbage once it is written to the log, and thousands of them waiting for their acknowledgements
+ * cost the collector a tenth of all time (docs/performance.md).
+ */
 interface Passage {
   readonly options: AcceptOptions;
-  readonly batch: IncomingBatch;
   readonly arrival: Arrival;
   readonly arrivalHeaders: string;
   readonly requestPart: string;
+  readonly batchContext: JsonObject | undefined;
+  readonly sentAt: string;
+  readonly validateOnly: boolean;
   readonly startedAt: number;
   readonly timestampMs: number;
   readonly verdicts: Verdict[];
@@ -104,33 +118,41 @@ interface Passage {
   readonly resolve: (verdicts: Verdict[]) => void;
 }
 
+function createPassage(
+  options: AcceptOptions,
+  batch: IncomingBatch,
+  arrival: Arrival,
+  resolve: (verdicts: Verdict[]) => void,
+): Passage {
+  const { correlationId, traceparent } = arrival;
+  const count = batch.events.length;
+  return {
+    options,
+    arrival,
+    arrivalHeaders: options.arrivalHeaders(arrival),
+    requestPart: encodeRequestPart({ correlationId, traceparent, sentAt: batch.sentAt }),
+    batchContext: batch.context,
+    sentAt: batch.sentAt,
+    validateOnly: batch.validateOnly,
+    startedAt: performance.now(),
+    timestampMs: Date.now(),
+    verdicts: Array.from<Verdict>({ length: count }),
+    open: count,
+    resolve,
+  };
+}
+
 /** The one path behind every door. */
 export function createAcceptEvents(options: AcceptOptions): AcceptEvents {
   const { admission } = options;
   const pass = (batch: IncomingBatch, arrival: Arrival): Promise<Verdict[]> =>
     new Promise((resolve, reject) => {
-      const count = batch.events.length;
-      const { correlationId, traceparent } = arrival;
-      const passage: Passage = {
-        options,
-        batch,
-        arrival,
-        arrivalHeaders: options.arrivalHeaders(arrival),
-        requestPart: encodeRequestPart({ correlationId, traceparent, sentAt: batch.sentAt }),
-        startedAt: performance.now(),
-        timestampMs: Date.now(),
-        verdicts: Array.from<Verdict>({ length: count }),
-        open: count,
-        resolve: (verdicts) => {
-          admission.leave(count);
-          resolve(verdicts);
-        },
-      };
+      const passage = createPassage(options, batch, arrival, resolve);
       try {
-        for (let index = 0; index < count; index += 1) acceptEvent(passage, index);
+        acceptAll(passage, batch);
       } catch (error) {
         // A bug of ours: the events before it go on, and the caller is told to send all of them again.
-        admission.leave(count);
+        admission.leave(passage.verdicts.length);
         reject(error as Error);
       }
     });
@@ -140,19 +162,25 @@ export function createAcceptEvents(options: AcceptOptions): AcceptEvents {
   };
 }
 
-function acceptEvent(passage: Passage, index: number): void {
-  const { options, batch, arrival, timestampMs } = passage;
+function acceptAll(passage: Passage, { events, context }: IncomingBatch): void {
+  for (let index = 0; index < events.length; index += 1) {
+    const sent = events[index]!;
+    const event =
+      context === undefined ? sent : { ...sent, context: { ...context, ...sent.context } };
+    acceptEvent(passage, event, index);
+  }
+}
+
+function acceptEvent(passage: Passage, sent: IncomingEvent, index: number): void {
+  const { options, arrival, timestampMs } = passage;
   const { source, maySend } = arrival.producer;
-  const sent = batch.events[index]!;
-  let event =
-    batch.context === undefined ? sent : { ...sent, context: { ...batch.context, ...sent.context } };
-  const { idempotencyKey } = event;
+  const { idempotencyKey, eventName } = sent;
   const eventId = isUuid(idempotencyKey) ? eventIdOf(source, idempotencyKey) : '';
-  const refused = event.fault === undefined && event.eventName !== '' && !maySend(event.eventName);
-  const judgement = refused ? notAllowed : options.judge(event);
+  const refused = sent.fault === undefined && eventName !== '' && !maySend(eventName);
+  const judgement = refused ? notAllowed : options.judge(sent);
   const { warnings, schemaVersion } = judgement;
   let { error } = judgement;
-  if (judgement.event !== undefined) ({ event } = judgement);
+  const event = judgement.event ?? sent;
   let payload = '';
   if (error === undefined) {
     const { requestPart } = passage;
@@ -171,35 +199,36 @@ function acceptEvent(passage: Passage, index: number): void {
     error,
     warnings: error === undefined ? warnings : noWarnings,
   };
-  if (batch.validateOnly) finish(passage, event, verdict);
-  else if (error === undefined) storeEvent(passage, event, verdict, payload);
+  if (passage.validateOnly) finish(passage, eventName, verdict);
+  else if (error === undefined) storeEvent(passage, eventName, verdict, payload);
   else keepRejected(passage, event, verdict);
 }
 
-function finish(passage: Passage, event: IncomingEvent, verdict: Verdict): void {
-  if (!passage.batch.validateOnly) {
-    const { source } = passage.arrival.producer;
-    passage.options.signals.eventJudged(source, event.eventName, verdict);
+function finish(passage: Passage, eventName: string, verdict: Verdict): void {
+  const { options, verdicts } = passage;
+  if (!passage.validateOnly) {
+    options.signals.eventJudged(passage.arrival.producer.source, eventName, verdict);
   }
-  passage.verdicts[verdict.index] = verdict;
+  verdicts[verdict.index] = verdict;
   passage.open -= 1;
-  if (passage.open === 0) passage.resolve(passage.verdicts);
+  if (passage.open > 0) return;
+  options.admission.leave(verdicts.length);
+  passage.resolve(verdicts);
 }
 
 function storeEvent(
   passage: Passage,
-  event: IncomingEvent,
+  eventName: string,
   verdict: Verdict,
   payload: string,
 ): void {
   const { options, arrival, arrivalHeaders } = passage;
   const { source } = arrival.producer;
-  const { eventName } = event;
-  const messageId = messageIdOf(source, event.idempotencyKey);
+  const messageId = messageIdOf(source, verdict.idempotencyKey);
   options.store({ source, eventName, messageId, arrivalHeaders, payload }, (ack, failure) => {
     if (ack === undefined) {
-      const error = notStored(failure);
-      finish(passage, event, { ...verdict, status: 'retry', error, warnings: noWarnings });
+      const error = notStored(failure!.told);
+      finish(passage, eventName, { ...verdict, status: 'retry', error, warnings: noWarnings });
       return;
     }
     options.signals.eventPublished((performance.now() - passage.startedAt) / 1000);
@@ -207,10 +236,10 @@ function storeEvent(
     stored.sequence = ack.sequence;
     if (ack.duplicate) {
       const duplicate: Verdict = { ...verdict, status: 'duplicate' };
-      void describeDuplicate(options, event, duplicate).then((described) =>
-        finish(passage, event, described),
+      void describeDuplicate(options, payload, duplicate).then((described) =>
+        finish(passage, eventName, described),
       );
-    } else finish(passage, event, verdict);
+    } else finish(passage, eventName, verdict);
   });
 }
 
@@ -271,18 +300,18 @@ function keepRejected(passage: Passage, event: IncomingEvent, verdict: Verdict):
     receivedAtMs: verdict.timestampMs,
     arrival,
     error: verdict.error!,
-    batchContext: passage.batch.context,
-    sentAt: passage.batch.sentAt,
+    batchContext: passage.batchContext,
+    sentAt: passage.sentAt,
     original: redacted?.bytes ?? event.original(),
     redacted: redacted !== undefined,
   };
   options.reject(rejected, (failure) => {
     if (failure === undefined) {
-      finish(passage, event, verdict);
+      finish(passage, event.eventName, verdict);
       return;
     }
     options.signals.rejectedEventNotKept(arrival.correlationId, failure);
-    finish(passage, event, { ...verdict, status: 'retry', error: notStored(failure) });
+    finish(passage, event.eventName, { ...verdict, status: 'retry', error: notStored(failure) });
   });
 }
 
@@ -293,7 +322,7 @@ function keepRejected(passage: Passage, event: IncomingEvent, verdict: Verdict):
  */
 async function describeDuplicate(
   options: AcceptOptions,
-  event: IncomingEvent,
+  payload: string,
   verdict: Verdict,
 ): Promise<Verdict> {
   let stored: StoredEvent | undefined;
@@ -308,7 +337,7 @@ async function describeDuplicate(
     timestampMs: Date.parse(stored.timestamp),
     schemaVersion: stored.schemaVersion ?? 0,
   };
-  if (sameBody(event, stored)) return first;
+  if (sameBody(decodeStoredEvent(payload), stored)) return first;
   return {
     ...first,
     warnings: [
@@ -324,16 +353,16 @@ async function describeDuplicate(
   };
 }
 
-function sameBody(event: IncomingEvent, stored: StoredEvent): boolean {
-  const same = (sent: JsonObject | undefined, kept: JsonObject | undefined): boolean =>
-    isDeepStrictEqual(plain(sent), plain(kept));
+function sameBody(sent: StoredEvent, stored: StoredEvent): boolean {
+  const same = (one: JsonObject | undefined, other: JsonObject | undefined): boolean =>
+    isDeepStrictEqual(plain(one), plain(other));
   return (
-    event.eventName === stored.eventName &&
-    event.userId === (stored.userId ?? '') &&
-    event.anonymousId === (stored.anonymousId ?? '') &&
-    event.occurredAt === (stored.occurredAt ?? '') &&
-    same(event.properties, stored.properties) &&
-    same(event.context, stored.context)
+    sent.eventName === stored.eventName &&
+    sent.userId === stored.userId &&
+    sent.anonymousId === stored.anonymousId &&
+    sent.occurredAt === stored.occurredAt &&
+    same(sent.properties, stored.properties) &&
+    same(sent.context, stored.context)
   );
 }
 

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 
@@ -11,7 +12,7 @@ import {
 } from './read-body.ts';
 
 /** As much of a request as a body reader looks at. */
-function request(contentLength?: number): PassThrough & { aborted: boolean; headers: object } {
+function request(contentLength?: number): PassThrough & { aborted: boolean; headers: IncomingHttpHeaders } {
   const headers = contentLength === undefined ? {} : { 'content-length': String(contentLength) };
   return Object.assign(new PassThrough(), { aborted: false, headers });
 }

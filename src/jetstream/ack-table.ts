@@ -1,10 +1,14 @@
 import { PublishError } from './publish-error.ts';
-import type { PublishAck, PublishCallback } from './publisher.ts';
+import type { GroupCommit } from './group-commit.ts';
+import type { PublishAck, PublishCallback } from './publish-ack.ts';
 
 /** Who waits for which acknowledgement. */
 export interface AckTable {
-  /** Puts a callback on the table and gives the number that its acknowledgement will bear. */
-  add(callback: PublishCallback): number;
+  /**
+   * Puts a callback on the table and gives the number that its acknowledgement will bear. The
+   * acknowledgement passes through `commit` where there is one.
+   */
+  add(callback: PublishCallback, commit: GroupCommit | undefined): number;
   settle(token: number, answer: PublishAck | PublishError): void;
   failAll(error: PublishError): void;
   readonly size: () => number;
@@ -27,6 +31,7 @@ const placesAtFirst = 1024;
  */
 export function createAckTable(timeoutMs: number): AckTable {
   let callbacks: (PublishCallback | undefined)[] = emptyPlaces(placesAtFirst);
+  let commits: (GroupCommit | undefined)[] = emptyPlaces(placesAtFirst);
   let deadlines = new Float64Array(placesAtFirst);
   /** Everything before it is settled. */
   let oldest = 1;
@@ -35,13 +40,18 @@ export function createAckTable(timeoutMs: number): AckTable {
 
   const grow = (): void => {
     const length = callbacks.length;
-    const largerCallbacks = emptyPlaces(length * 2);
+    const largerCallbacks: typeof callbacks = emptyPlaces(length * 2);
+    const largerCommits: typeof commits = emptyPlaces(length * 2);
     const largerDeadlines = new Float64Array(length * 2);
     for (let token = oldest; token < next; token += 1) {
-      largerCallbacks[token & (length * 2 - 1)] = callbacks[token & (length - 1)];
-      largerDeadlines[token & (length * 2 - 1)] = deadlines[token & (length - 1)]!;
+      const place = token & (length - 1);
+      const larger = token & (length * 2 - 1);
+      largerCallbacks[larger] = callbacks[place];
+      largerCommits[larger] = commits[place];
+      largerDeadlines[larger] = deadlines[place]!;
     }
     callbacks = largerCallbacks;
+    commits = largerCommits;
     deadlines = largerDeadlines;
   };
 
@@ -59,8 +69,11 @@ export function createAckTable(timeoutMs: number): AckTable {
 
   const settle = (token: number, answer: PublishAck | PublishError): void => {
     const callback = take(token);
-    if (answer instanceof PublishError) callback?.(undefined, answer);
-    else callback?.(answer, undefined);
+    if (callback === undefined) return;
+    const commit = commits[token & (commits.length - 1)];
+    if (answer instanceof PublishError) callback(undefined, answer);
+    else if (commit === undefined) callback(answer, undefined);
+    else commit.join(callback, answer);
   };
 
   const sweep = setInterval(() => {
@@ -72,13 +85,14 @@ export function createAckTable(timeoutMs: number): AckTable {
   sweep.unref();
 
   return {
-    add: (callback) => {
+    add: (callback, commit) => {
       if (next - oldest === callbacks.length) grow();
       const token = next;
       next += 1;
       open += 1;
       const place = token & (callbacks.length - 1);
       callbacks[place] = callback;
+      commits[place] = commit;
       deadlines[place] = performance.now() + timeoutMs;
       return token;
     },
@@ -92,6 +106,6 @@ export function createAckTable(timeoutMs: number): AckTable {
   };
 }
 
-function emptyPlaces(length: number): (PublishCallback | undefined)[] {
+function emptyPlaces<T>(length: number): (T | undefined)[] {
   return Array.from({ length });
 }

@@ -2,7 +2,6 @@ import { decodeStoredEvent, type StoredEvent } from '../event/stored-event.ts';
 import type { JsonObject } from '../event/json.ts';
 import type { EventError } from '../event/verdict.ts';
 import type { Log } from './log.ts';
-import type { PublishError, PublishFault } from './publish-error.ts';
 import { headerBlock } from './raw-publish.ts';
 import { readMessage } from './read.ts';
 import { subjects, unplannedName } from './topology.ts';
@@ -20,7 +19,10 @@ export interface EventStore {
       readonly arrivalHeaders: string;
       readonly payload: string;
     },
-    callback: (ack: { sequence: number; duplicate: boolean } | undefined, failure: string) => void,
+    callback: (
+      ack: { sequence: number; duplicate: boolean } | undefined,
+      failure: { readonly told: string } | undefined,
+    ) => void,
   ): void;
   reject(
     event: {
@@ -63,7 +65,7 @@ export function createEventStore(log: Log, eventNames: ReadonlySet<string>): Eve
         // The id is a source and a UUID: nothing in it needs a second look.
         `NATS/1.0\r\nNats-Msg-Id: ${event.messageId}\r\n${event.arrivalHeaders}\r\n`,
         event.payload,
-        (ack, error) => callback(ack, error === undefined ? '' : describeFault(error)),
+        callback,
       );
     },
     reject: (event, callback) => {
@@ -92,7 +94,7 @@ export function createEventStore(log: Log, eventNames: ReadonlySet<string>): Eve
         subjects.rejected(event.source, name),
         headerBlock(headers),
         whole ? original : original.subarray(0, bytesMax),
-        (_ack, error) => callback(error === undefined ? undefined : describeFault(error)),
+        (_ack, error) => callback(error?.told),
       );
     },
     readStored: async (sequence) => {
@@ -120,21 +122,4 @@ function headerText(text: string): string {
     /[^\u0020-\u007e]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-}
-
-const faultTexts: Readonly<Record<PublishFault, string>> = {
-  stream_full: 'the log is full and drops nothing that is not delivered',
-  store_full: "the log's disk space is used up",
-  too_large: 'the message is larger than NATS takes',
-  rejected: 'NATS refused it',
-  no_stream: 'the log has no stream for it',
-  timeout: 'the log did not answer in time',
-  disconnected: 'the log is not connected just now',
-  permission: 'NATS does not permit this gate to publish',
-  not_synced: 'the disk could not be synced',
-  closed: 'the gate is going down',
-};
-
-function describeFault(error: PublishError): string {
-  return faultTexts[error.fault];
 }

@@ -63,8 +63,9 @@ describe('group commit', () => {
     disk.durable.has(messages) &&
     written.every(([file, bytes]) => (disk.durable.get(file) ?? -1) >= bytes);
 
+  const anAck = { sequence: 1, duplicate: false };
   const joined = (commit: ReturnType<typeof createGroupCommit>): Promise<Error | undefined> =>
-    new Promise((resolve) => commit.join(resolve));
+    new Promise((resolve) => commit.join((_ack, error) => resolve(error), anAck));
 
   test('serves all who wait with one sync, and calls back after it', async () => {
     disk.delayMs = 10;
@@ -155,7 +156,8 @@ describe('group commit', () => {
 
   test('fails while the folder is missing', async () => {
     fs.rmSync(messages, { recursive: true });
-    expect(await joined(createGroupCommit(folder))).toMatchObject({ code: 'ENOENT' });
+    const error = await joined(createGroupCommit(folder));
+    expect(error).toMatchObject({ fault: 'not_synced', message: expect.stringContaining('ENOENT') });
   });
 
   test('syncs the description of a stream and every folder on the way to it', async () => {

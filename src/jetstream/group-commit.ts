@@ -12,14 +12,18 @@ import {
 import path from 'node:path';
 import { promisify } from 'node:util';
 
+import type { PublishAck, PublishCallback } from './publish-ack.ts';
+import { PublishError } from './publish-error.ts';
+
 const syncData = promisify(fdatasync);
 const syncAll = promisify(fsync);
 
-/** Called once the disk holds everything acknowledged before `join`, or with why it does not. */
-export type CommitCallback = (error: Error | undefined) => void;
-
 export interface GroupCommit {
-  join(callback: CommitCallback): void;
+  /**
+   * Passes an acknowledgement on once the disk holds everything acknowledged before: `callback` is
+   * called with it, or with a PublishError `not_synced`.
+   */
+  join(callback: PublishCallback, ack: PublishAck): void;
   /** Syncs every block there is: after anything that rewrites blocks. */
   syncEverything(): Promise<void>;
   /** Lets go of the last block. Nothing may be under way. */
@@ -47,7 +51,8 @@ export interface GroupCommit {
  */
 export function createGroupCommit(streamDir: string): GroupCommit {
   const messagesDir = path.join(streamDir, 'msgs');
-  let waiting: CommitCallback[] = [];
+  let waiting: PublishCallback[] = [];
+  let waitingAcks: PublishAck[] = [];
   let running = false;
   let failure: Error | undefined;
   let lastBlock = 0;
@@ -100,7 +105,9 @@ export function createGroupCommit(streamDir: string): GroupCommit {
     running = true;
     while (waiting.length > 0) {
       const group = waiting;
+      const acks = waitingAcks;
       waiting = [];
+      waitingAcks = [];
       if (failure === undefined) {
         try {
           if (lastBlock === 0 || !(await syncNewBlocks())) await syncAllBlocks();
@@ -109,21 +116,33 @@ export function createGroupCommit(streamDir: string): GroupCommit {
           failure = error as Error;
         }
       }
-      for (const callback of group) callback(failure);
+      passOn(group, acks, failure);
     }
     running = false;
   };
 
   return {
-    join: (callback) => {
+    join: (callback, ack) => {
       joins += 1;
       waiting.push(callback);
+      waitingAcks.push(ack);
       if (!running) void run();
     },
     syncEverything,
     close: held.close,
     counts: () => ({ commits, joins }),
   };
+}
+
+function passOn(
+  group: readonly PublishCallback[],
+  acks: readonly PublishAck[],
+  failure: Error | undefined,
+): void {
+  const error = failure === undefined ? undefined : new PublishError('not_synced', failure.message);
+  for (let at = 0; at < group.length; at += 1) {
+    group[at]!(error === undefined ? acks[at] : undefined, error);
+  }
 }
 
 function blocksIn(folder: string): number[] {

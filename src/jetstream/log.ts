@@ -8,13 +8,9 @@ import { StartError } from '../errors.ts';
 import { connectToServer } from './connection.ts';
 import type { ServerAddress } from './embedded-server.ts';
 import { createGroupCommit, syncStreamDescription, type GroupCommit } from './group-commit.ts';
+import type { PublishAck, PublishCallback } from './publish-ack.ts';
 import { PublishError } from './publish-error.ts';
-import {
-  createPublisher,
-  type PublishAck,
-  type PublishCallback,
-  type Publisher,
-} from './publisher.ts';
+import { createPublisher } from './publisher.ts';
 import { headerBlock } from './raw-publish.ts';
 import { ensureStreams, subjects, type StreamName, type TopologyOptions } from './topology.ts';
 
@@ -100,7 +96,9 @@ export async function openLog(options: LogOptions): Promise<Log> {
   });
   const publisher = createPublisher(publishing, { timeoutMs: options.publishTimeoutMs });
 
-  const publish = createDurablePublish(publisher, commits);
+  // An acknowledgement of a synced stream is passed on once its block is on the disk.
+  const publish: Log['publish'] = (stream, subject, headers, payload, callback) =>
+    publisher.publish(subject, headers, payload, callback, commits.get(stream));
 
   const store: Log['store'] = (stream, subject, headers, payload) =>
     new Promise((resolve, reject) => {
@@ -132,30 +130,6 @@ export async function openLog(options: LogOptions): Promise<Log> {
       await Promise.allSettled([publishing.close(), connection.close()]);
       for (const commit of commits.values()) commit.close();
     },
-  };
-}
-
-/** An acknowledgement of a synced stream is passed on once its block is on the disk. */
-function createDurablePublish(
-  publisher: Publisher,
-  commits: ReadonlyMap<StreamName, GroupCommit>,
-): Log['publish'] {
-  return (stream, subject, headers, payload, callback) => {
-    const commit = commits.get(stream);
-    if (commit === undefined) {
-      publisher.publish(subject, headers, payload, callback);
-      return;
-    }
-    publisher.publish(subject, headers, payload, (ack, error) => {
-      if (ack === undefined) {
-        callback(undefined, error);
-        return;
-      }
-      commit.join((failure) => {
-        if (failure === undefined) callback(ack, undefined);
-        else callback(undefined, new PublishError('not_synced', failure.message));
-      });
-    });
   };
 }
 

@@ -1,5 +1,14 @@
 import { PublishError, publishErrorOf } from './publish-error.ts';
-import type { PublishAck } from './publisher.ts';
+
+/** Where a message came to lie in its stream. */
+export interface PublishAck {
+  readonly sequence: number;
+  /** The stream had the message id already; `sequence` is the earlier message's. */
+  readonly duplicate: boolean;
+}
+
+/** Called once for a message: with its acknowledgement, or with why there is none. */
+export type PublishCallback = (ack: PublishAck | undefined, error: PublishError | undefined) => void;
 
 const decoder = new TextDecoder();
 
@@ -7,14 +16,18 @@ const decoder = new TextDecoder();
  * Reads the answer of a stream to a publish: `{"stream":"EVENTS", "seq":12}`, with `"duplicate":true`
  * or an error in it. The ordinary one is read from its bytes; everything else as JSON.
  */
-export function readAck(data: Uint8Array): PublishAck | PublishError {
+export function readAck(
+  bytes: Uint8Array,
+  start = 0,
+  end = bytes.length,
+): PublishAck | PublishError {
   // "No responders": an empty message with a 503 header. No stream takes this subject.
-  if (data.length === 0) return new PublishError('no_stream', 'no stream takes this subject');
-  const sequence = plainSequence(data);
+  if (start === end) return new PublishError('no_stream', 'no stream takes this subject');
+  const sequence = plainSequence(bytes, start, end);
   if (sequence > 0) return { sequence, duplicate: false };
   let ack: { seq?: number; duplicate?: boolean; error?: { err_code?: number; description?: string } };
   try {
-    ack = JSON.parse(decoder.decode(data)) as typeof ack;
+    ack = JSON.parse(decoder.decode(bytes.subarray(start, end))) as typeof ack;
   } catch {
     return new PublishError('rejected', 'the acknowledgement is not JSON');
   }
@@ -33,13 +46,13 @@ const nine = 0x39;
 const sequenceName = [quote, 0x73, 0x65, 0x71, quote, colon];
 
 /** The sequence where `"seq":<digits>` ends the answer; 0 where it does not. */
-function plainSequence(data: Uint8Array): number {
-  let at = data.length - 1;
+function plainSequence(data: Uint8Array, start: number, end: number): number {
+  let at = end - 1;
   if (data[at] !== closingBrace) return 0;
   at -= 1;
   let value = 0;
   let place = 1;
-  while (at > 0 && data[at]! >= zero && data[at]! <= nine) {
+  while (at > start && data[at]! >= zero && data[at]! <= nine) {
     value += (data[at]! - zero) * place;
     place *= 10;
     at -= 1;
@@ -48,5 +61,5 @@ function plainSequence(data: Uint8Array): number {
     if (data[at] !== sequenceName[index]) return 0;
   }
   // The description of an error may end in anything, but never in a number and a brace alone.
-  return data[1] === quote && data[2] === 0x73 ? value : 0;
+  return data[start + 1] === quote && data[start + 2] === 0x73 ? value : 0;
 }

@@ -16,6 +16,20 @@ export type PublishFault =
   | 'not_synced'
   | 'closed';
 
+/** What a producer is told. */
+const toldTexts: Readonly<Record<PublishFault, string>> = {
+  stream_full: 'the log is full and drops nothing that is not delivered',
+  store_full: "the log's disk space is used up",
+  too_large: 'the message is larger than NATS takes',
+  rejected: 'NATS refused it',
+  no_stream: 'the log has no stream for it',
+  timeout: 'the log did not answer in time',
+  disconnected: 'the log is not connected just now',
+  permission: 'NATS does not permit this gate to publish',
+  not_synced: 'the disk could not be synced',
+  closed: 'the gate is going down',
+};
+
 export class PublishError extends Error {
   override readonly name = 'PublishError';
   readonly fault: PublishFault;
@@ -23,6 +37,11 @@ export class PublishError extends Error {
   constructor(fault: PublishFault, message: string) {
     super(message);
     this.fault = fault;
+  }
+
+  /** What a producer is told: never more than it needs. */
+  get told(): string {
+    return toldTexts[this.fault];
   }
 }
 

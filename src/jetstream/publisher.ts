@@ -1,27 +1,23 @@
 import { createInbox, type Msg, type NatsConnection } from '@nats-io/nats-core';
 
-import { createAckTable } from './ack-table.ts';
-import { readAck } from './publish-ack.ts';
+import { createAckReader } from './ack-reader.ts';
+import { createAckTable, type AckTable } from './ack-table.ts';
+import type { GroupCommit } from './group-commit.ts';
+import { readAck, type PublishCallback } from './publish-ack.ts';
 import { PublishError } from './publish-error.ts';
 import { createOutgoingBlock, createRawSender } from './raw-publish.ts';
 
-/** Where a message came to lie in its stream. */
-export interface PublishAck {
-  readonly sequence: number;
-  /** The stream had the message id already; `sequence` is the earlier message's. */
-  readonly duplicate: boolean;
-}
-
-/** Called once for a message: with its acknowledgement, or with why there is none. */
-export type PublishCallback = (ack: PublishAck | undefined, error: PublishError | undefined) => void;
-
 export interface Publisher {
-  /** `headers` come from `headerBlock`. Never throws; the fault reaches the callback. */
+  /**
+   * `headers` come from `headerBlock`. Never throws; the fault reaches the callback. With a `commit`
+   * the callback waits until the disk has the message too.
+   */
   publish(
     subject: string,
     headers: string,
     payload: Uint8Array | string,
     callback: PublishCallback,
+    commit?: GroupCommit,
   ): void;
   /** Messages without an acknowledgement yet. */
   readonly inFlight: () => number;
@@ -54,12 +50,7 @@ export function createPublisher(
   let draining = false;
   let unavailable: PublishError | undefined;
 
-  connection.subscribe(`${inbox}*`, {
-    callback: (error: Error | null, message: Msg) => {
-      if (error !== null) return;
-      table.settle(readToken(message), readAck(message.data));
-    },
-  });
+  const acks = receiveAcks(connection, inbox, table);
 
   const failAll = (error: PublishError): void => {
     outgoing.clear();
@@ -73,18 +64,19 @@ export function createPublisher(
   };
 
   void followStatus(connection, (error) => {
+    acks.attach();
     // A permission error is about some messages; the connection goes on.
     if (error?.fault !== 'permission') unavailable = error;
     if (error !== undefined) failAll(error);
   });
 
   return {
-    publish: (subject, headers, payload, callback) => {
+    publish: (subject, headers, payload, callback, commit) => {
       if (unavailable !== undefined) {
         callback(undefined, unavailable);
         return;
       }
-      const token = table.add(callback);
+      const token = table.add(callback, commit);
       const reply = inbox + token.toString(36);
       const bytesMax = connection.info?.max_payload ?? payloadBytesDefault;
       if (!outgoing.add({ subject, reply, headers, payload }, bytesMax)) {
@@ -105,28 +97,24 @@ export function createPublisher(
   };
 }
 
-const dot = 0x2e;
-const nine = 0x39;
-
-/**
- * The number at the end of the reply subject, in base 36. Read from the subject's bytes where the
- * client has them: decoding the subject into a string costs more than all the rest of an
- * acknowledgement.
- */
-function readToken(message: Msg): number {
-  // oxlint-disable-next-line no-underscore-dangle -- the client's own name for it
-  const bytes = (message as { _msg?: { subject?: Uint8Array } })._msg?.subject;
-  if (bytes === undefined) {
-    return Number.parseInt(message.subject.slice(message.subject.lastIndexOf('.') + 1), 36);
-  }
-  let value = 0;
-  let place = 1;
-  for (let at = bytes.length - 1; at >= 0 && bytes[at] !== dot; at -= 1) {
-    const code = bytes[at]!;
-    value += (code <= nine ? code - 0x30 : code - 0x61 + 10) * place;
-    place *= 36;
-  }
-  return value;
+/** Those that the reader does not take come by the subscription: "no responders" among them. */
+function receiveAcks(
+  connection: NatsConnection,
+  inbox: string,
+  table: AckTable,
+): ReturnType<typeof createAckReader> {
+  const reader = createAckReader(connection, inbox, (token, bytes, start, end) =>
+    table.settle(token, readAck(bytes, start, end)),
+  );
+  reader.attach();
+  connection.subscribe(`${inbox}*`, {
+    callback: (error: Error | null, message: Msg) => {
+      if (error !== null) return;
+      const token = Number.parseInt(message.subject.slice(inbox.length), 36);
+      table.settle(token, readAck(message.data));
+    },
+  });
+  return reader;
 }
 
 /**
