@@ -12,6 +12,10 @@ export function isUuid(text: string): boolean {
 /** Room for the namespace, a source (64), a colon and a key (36); used again for every id. */
 const scratch = Buffer.alloc(namespaceBytes.length + 128);
 namespaceBytes.copy(scratch);
+/** `scratch` up to a length, once for each length: making a view costs a fifth of the digest. */
+const scratchViews: Buffer[] = Array.from({ length: scratch.length + 1 }, (_, end) =>
+  scratch.subarray(0, end),
+);
 
 /** The two bits of RFC 9562's variant before the first hex digit of the fourth group. */
 const variantDigits = '89ab89ab89ab89ab';
@@ -23,7 +27,7 @@ const variantDigits = '89ab89ab89ab89ab';
 export function eventIdOf(source: string, idempotencyKey: string): string {
   const name = `${source}:${idempotencyKey.toLowerCase()}`;
   const end = namespaceBytes.length + scratch.write(name, namespaceBytes.length, 'latin1');
-  const hex = hash('sha1', scratch.subarray(0, end), 'hex');
+  const hex = hash('sha1', scratchViews[end]!, 'hex');
   return (
     `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}` +
     `-${variantDigits[Number.parseInt(hex[16]!, 16)]}${hex.slice(17, 20)}-${hex.slice(20, 32)}`

@@ -91,8 +91,25 @@ export interface AcceptOptions {
   readonly eventBytesMax: number;
 }
 
-/** Judges and stores every event of a request; one verdict each, in order. Rejects: `overloaded`. */
-export type AcceptEvents = (batch: IncomingBatch, arrival: Arrival) => Promise<Verdict[]>;
+/**
+ * Judges and stores every event of a request. Calls one of the two, once: with a verdict for each
+ * event, in order, or with a ServiceError `overloaded`.
+ */
+export type AcceptEvents = (
+  batch: IncomingBatch,
+  arrival: Arrival,
+  onVerdicts: (verdicts: Verdict[]) => void,
+  onError: (error: unknown) => void,
+) => void;
+
+/** The same as a promise, for what is not the hot path. */
+export function acceptedVerdicts(
+  accept: AcceptEvents,
+  batch: IncomingBatch,
+  arrival: Arrival,
+): Promise<Verdict[]> {
+  return new Promise((resolve, reject) => accept(batch, arrival, resolve, reject));
+}
 
 const noWarnings: readonly EventWarning[] = [];
 const noViolations = [] as const;
@@ -145,20 +162,20 @@ function createPassage(
 /** The one path behind every door. */
 export function createAcceptEvents(options: AcceptOptions): AcceptEvents {
   const { admission } = options;
-  const pass = (batch: IncomingBatch, arrival: Arrival): Promise<Verdict[]> =>
-    new Promise((resolve, reject) => {
-      const passage = createPassage(options, batch, arrival, resolve);
-      try {
-        acceptAll(passage, batch);
-      } catch (error) {
-        // A bug of ours: the events before it go on, and the caller is told to send all of them again.
-        admission.leave(passage.verdicts.length);
-        reject(error as Error);
-      }
-    });
-  return (batch, arrival) => {
+  const pass: AcceptEvents = (batch, arrival, onVerdicts, onError) => {
+    const passage = createPassage(options, batch, arrival, onVerdicts);
+    try {
+      acceptAll(passage, batch);
+    } catch (error) {
+      // A bug of ours: the events before it go on, and the caller is told to send all of them again.
+      admission.leave(passage.verdicts.length);
+      onError(error);
+    }
+  };
+  return (batch, arrival, onVerdicts, onError) => {
     const room = admission.enter(batch.events.length);
-    return room === undefined ? pass(batch, arrival) : room.then(() => pass(batch, arrival));
+    if (room === undefined) pass(batch, arrival, onVerdicts, onError);
+    else room.then(() => pass(batch, arrival, onVerdicts, onError), onError);
   };
 }
 

@@ -27,9 +27,8 @@ import {
   TrackService,
 } from '../../gen/headgate/v1/track_service_pb.ts';
 import { ServiceError } from '../errors.ts';
-import type { Verdict } from '../event/verdict.ts';
 import type { Protocol, Rpc } from '../observability/metrics.ts';
-import type { Arrival } from './accept-events.ts';
+import { acceptedVerdicts, type Arrival } from './accept-events.ts';
 import { decodeBatchProto, decodeTrackProto } from './decode-proto.ts';
 import { createExchange } from './exchange.ts';
 import { failureDetails, failureOfError, failureOfVerdict, retryAfterSeconds, type Failure } from './failure.ts';
@@ -91,7 +90,7 @@ export function registerTrackService(router: ConnectRouter, context: GateContext
         // Back to the wire form, which keeps unknown fields, so that one decoder judges them all.
         const event = decodeTrackProto(Buffer.from(toBinary(TrackRequestSchema, request)));
         const batch = { events: [event], context: undefined, sentAt: '', validateOnly: false };
-        const [verdict] = await context.accept(batch, arrival);
+        const [verdict] = await acceptedVerdicts(context.accept, batch, arrival);
         const failure = failureOfVerdict(verdict!);
         if (failure !== undefined) throw connectErrorOf(failure);
         return fromBinary(TrackResponseSchema, encodeTrackResponse(verdict!));
@@ -99,7 +98,8 @@ export function registerTrackService(router: ConnectRouter, context: GateContext
     batchTrack: (request, handler) =>
       answered(context, handler, 'BatchTrack', async (arrival) => {
         const bytes = Buffer.from(toBinary(BatchTrackRequestSchema, request));
-        const verdicts: Verdict[] = await context.accept(decodeBatchProto(bytes, max), arrival);
+        const batch = decodeBatchProto(bytes, max);
+        const verdicts = await acceptedVerdicts(context.accept, batch, arrival);
         return fromBinary(BatchTrackResponseSchema, encodeBatchTrackResponse(verdicts));
       }),
   });

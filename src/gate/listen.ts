@@ -8,6 +8,7 @@ import tls from 'node:tls';
 import type { Address } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import { Http1Call, Http2Call, type HttpCall } from './http-call.ts';
+import { createIdleSessions, type IdleSessions } from './idle-sessions.ts';
 
 export type RequestHandler = (call: HttpCall) => void;
 
@@ -59,7 +60,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   // It never listens by itself; without this its connections are neither timed nor known to it.
   plain.emit('listening');
   const sessions = new Set<http2.ServerHttp2Session>();
-  const multiplexed = createHttp2(options, sessions);
+  const idleSessions = createIdleSessions(options.idleTimeoutMs);
+  const multiplexed = createHttp2(options, sessions, idleSessions);
   const front = createFront(options, plain, multiplexed);
   front.maxConnections = options.connectionsMax;
   // Of several processes that are all full, each would pass the connection on for ever.
@@ -86,6 +88,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       await closed;
       clearInterval(idle);
       clearTimeout(timer);
+      idleSessions.close();
       plain.close();
       multiplexed.close();
     },
@@ -95,6 +98,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 function createHttp2(
   options: ListenOptions,
   sessions: Set<http2.ServerHttp2Session>,
+  idleSessions: IdleSessions,
 ): http2.Http2Server {
   const settings = { settings: { maxConcurrentStreams: streamsMax }, maxSessionMemory: 256 };
   const server = http2.createServer(settings);
@@ -104,7 +108,7 @@ function createHttp2(
   });
   server.on('session', (session) => {
     sessions.add(session);
-    session.setTimeout(options.idleTimeoutMs, () => session.close());
+    idleSessions.watch(session);
     session.once('close', () => sessions.delete(session));
     session.on('error', () => session.destroy());
   });

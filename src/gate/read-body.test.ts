@@ -27,7 +27,9 @@ describe('a body reader', () => {
     reader = createBodyReader({ requestBytesMax, bufferedBytesMax, requestTimeoutMs });
   };
   const read = (stream: ReturnType<typeof request>): Promise<Buffer> =>
-    reader.read({ headers: stream.headers, body: stream as never });
+    new Promise((resolve, reject) =>
+      reader.read({ headers: stream.headers, body: stream as never }, resolve, reject),
+    );
 
   afterEach(() => reader.close());
 

@@ -15,10 +15,10 @@ type RequestCall = Pick<HttpCall, 'headers' | 'body'>;
 
 export interface BodyReader {
   /**
-   * The whole body, as sent. Throws a ServiceError (`request_too_large`, `request_timeout`,
-   * `overloaded`) or CallerGone.
+   * Calls one of the two, once: with the whole body, as sent, or with a ServiceError
+   * (`request_too_large`, `request_timeout`, `overloaded`) or CallerGone.
    */
-  read(call: RequestCall): Promise<Buffer>;
+  read(call: RequestCall, onBody: (body: Buffer) => void, onError: (error: Error) => void): void;
   close(): void;
 }
 
@@ -34,54 +34,58 @@ export function createBodyReader(options: BodyReaderOptions): BodyReader {
   const watch = createUploadWatch(requestTimeoutMs);
   let buffered = 0;
 
-  const read = ({ headers, body }: RequestCall): Promise<Buffer> =>
-    new Promise((resolve, reject) => {
-      const announced = contentLengthOf(headers['content-length']);
-      if (announced > requestBytesMax) {
-        reject(tooLarge(announced, requestBytesMax));
-        return;
+  const read: BodyReader['read'] = ({ headers, body }, onBody, onError) => {
+    const announced = contentLengthOf(headers['content-length']);
+    if (announced > requestBytesMax) {
+      onError(tooLarge(announced, requestBytesMax));
+      return;
+    }
+    let chunks: Buffer[] = [];
+    let size = 0;
+    let done = false;
+    const finish = (): boolean => {
+      if (done) return false;
+      done = true;
+      watch.leave(upload);
+      buffered -= size;
+      return true;
+    };
+    const fail = (error: Error): void => {
+      if (finish()) onError(error);
+    };
+    const upload = watch.enter(fail);
+    body.on('data', (chunk: Buffer) => {
+      if (done) return;
+      chunks.push(chunk);
+      size += chunk.length;
+      buffered += chunk.length;
+      if (size > requestBytesMax) fail(tooLarge(size, requestBytesMax));
+      else if (buffered > bufferedBytesMax) {
+        fail(
+          new ServiceError('overloaded', 'Too many large requests are being read at once.', {
+            retryAfterMs: 1000,
+          }),
+        );
       }
-      const chunks: Buffer[] = [];
-      let size = 0;
-      let done = false;
-      const finish = (): boolean => {
-        if (done) return false;
-        done = true;
-        watch.leave(upload);
-        buffered -= size;
-        return true;
-      };
-      const fail = (error: Error): void => {
-        if (finish()) reject(error);
-      };
-      const upload = watch.enter(fail);
-      body.on('data', (chunk: Buffer) => {
-        if (done) return;
-        chunks.push(chunk);
-        size += chunk.length;
-        buffered += chunk.length;
-        if (size > requestBytesMax) fail(tooLarge(size, requestBytesMax));
-        else if (buffered > bufferedBytesMax) {
-          fail(
-            new ServiceError('overloaded', 'Too many large requests are being read at once.', {
-              retryAfterMs: 1000,
-            }),
-          );
-        }
-      });
-      body.on('end', () => {
-        if (!finish()) return;
-        // An HTTP/2 upload that its caller resets ends like a whole one, with the body cut short.
-        if (body.aborted || (announced >= 0 && announced !== size)) reject(new CallerGone());
-        else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
-      });
-      // Every request closes in the end: an error, and its stack, is made only for those cut short.
-      const cutShort = (): void => {
-        if (!done) fail(new CallerGone());
-      };
-      body.on('error', cutShort);
-      body.on('close', cutShort);
     });
+    body.on('end', () => {
+      if (!finish()) return;
+      // An HTTP/2 upload that its caller resets ends like a whole one, with the body cut short.
+      if (body.aborted || (announced >= 0 && announced !== size)) onError(new CallerGone());
+      else {
+        const whole = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
+        // An HTTP/2 stream outlives its request, and holds what its listeners hold.
+        chunks = [];
+        onBody(whole);
+      }
+    });
+    // Every request closes in the end: an error, and its stack, is made only for those cut short.
+    const cutShort = (): void => {
+      if (!done) fail(new CallerGone());
+    };
+    body.on('error', cutShort);
+    body.on('close', cutShort);
+  };
 
   return { read, close: watch.close };
 }

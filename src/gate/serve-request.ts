@@ -54,7 +54,7 @@ export function serveRequest(
       const batch = door.decode(call, message, context.limits.batchEventsMax);
       const { correlationId, traceparent } = exchange;
       const arrival = { producer, correlationId, traceparent, ...call };
-      context.accept(batch, arrival).then(ending.succeed, fail);
+      context.accept(batch, arrival, ending.succeed, fail);
     } catch (error) {
       fail(error);
     }
@@ -74,7 +74,7 @@ export function serveRequest(
     // The key is looked at before the body: who may not send is not read.
     producer = context.authenticate(exchange.call.headers);
     if (timeoutMs !== undefined) ending.expireAfter(timeoutMs);
-    if (!ending.isOver()) context.bodies.read(exchange.call).then(onBody, fail);
+    if (!ending.isOver()) context.bodies.read(exchange.call, onBody, fail);
   } catch (error) {
     fail(error);
   }

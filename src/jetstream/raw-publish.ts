@@ -10,7 +10,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 export interface OutgoingBlock {
   /** False: the message is larger than NATS takes, and was not added. */
   add(message: OutgoingMessage, payloadBytesMax: number): boolean;
-  /** The bytes of everything added, in blocks of at most a mebibyte or one message. Empties it. */
+  /** The bytes of everything added, in blocks of whole messages. Empties it. */
   take(): Uint8Array[];
   clear(): void;
 }
@@ -23,18 +23,26 @@ export interface OutgoingMessage {
   readonly payload: Uint8Array | string;
 }
 
-interface Piece {
-  /** The command line and the headers. */
-  readonly head: string;
-  readonly payload: Uint8Array | string;
-  readonly bytes: number;
-}
+/**
+ * Text that is written as one: a string beyond 128 KiB goes to V8's space for large objects, which
+ * is slower than this many writes.
+ */
+const textBytesMax = 64 * 1024;
 
-const blockBytesMax = 1024 * 1024;
+const lineEnd = Buffer.from('\r\n');
 
 export function createOutgoingBlock(): OutgoingBlock {
-  let pieces: Piece[] = [];
-  let bytesAdded = 0;
+  let blocks: Uint8Array[] = [];
+  /** The messages of a block as one text: written at once, and where all is ASCII as Latin-1. */
+  let text = '';
+  let textBytes = 0;
+
+  const endText = (): void => {
+    if (textBytes === 0) return;
+    blocks.push(Buffer.from(text, textBytes === text.length ? 'latin1' : 'utf8'));
+    text = '';
+    textBytes = 0;
+  };
 
   return {
     add: ({ subject, reply, headers, payload }, payloadBytesMax) => {
@@ -44,48 +52,28 @@ export function createOutgoingBlock(): OutgoingBlock {
       if (total > payloadBytesMax) return false;
       const head = `HPUB ${subject} ${reply} ${headers.length} ${total}\r\n${headers}`;
       const bytes = head.length + payloadBytes + 2;
-      pieces.push({ head, payload, bytes });
-      bytesAdded += bytes;
+      if (textBytes > 0 && textBytes + bytes > textBytesMax) endText();
+      if (typeof payload === 'string') {
+        text += `${head}${payload}\r\n`;
+        textBytes += bytes;
+      } else {
+        endText();
+        blocks.push(Buffer.concat([Buffer.from(head, 'latin1'), payload, lineEnd]));
+      }
       return true;
     },
     take: () => {
-      const taken = pieces;
-      let left = bytesAdded;
-      pieces = [];
-      bytesAdded = 0;
-      const blocks: Uint8Array[] = [];
-      let next = 0;
-      while (next < taken.length) {
-        // Small turns get a slice of Node's pool; a large one memory of its own.
-        const size = Math.max(Math.min(left, blockBytesMax), taken[next]!.bytes);
-        const block = Buffer.allocUnsafe(size);
-        let at = 0;
-        while (next < taken.length && at + taken[next]!.bytes <= size) {
-          at = writePiece(block, at, taken[next]!);
-          next += 1;
-        }
-        left -= at;
-        blocks.push(block.subarray(0, at));
-      }
-      return blocks;
+      endText();
+      const taken = blocks;
+      blocks = [];
+      return taken;
     },
     clear: () => {
-      pieces = [];
-      bytesAdded = 0;
+      blocks = [];
+      text = '';
+      textBytes = 0;
     },
   };
-}
-
-function writePiece(block: Buffer, from: number, { head, payload }: Piece): number {
-  let at = from + block.write(head, from, 'latin1');
-  if (typeof payload === 'string') at += block.write(payload, at, 'utf8');
-  else {
-    block.set(payload, at);
-    at += payload.length;
-  }
-  block[at] = 13;
-  block[at + 1] = 10;
-  return at + 2;
 }
 
 /**

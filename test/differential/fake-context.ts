@@ -6,9 +6,10 @@ import { hashWriteKey } from '../../src/config/write-key.ts';
 import { ServiceError } from '../../src/errors.ts';
 import type { IncomingEvent } from '../../src/event/incoming-event.ts';
 import type { EventStatus, Verdict } from '../../src/event/verdict.ts';
-import type { AcceptEvents } from '../../src/gate/accept-events.ts';
+import type { AcceptEvents, Arrival } from '../../src/gate/accept-events.ts';
 import { createAuthenticate } from '../../src/gate/authenticate.ts';
 import type { GateContext } from '../../src/gate/gate-context.ts';
+import type { IncomingBatch } from '../../src/gate/incoming-batch.ts';
 import { createBodyReader } from '../../src/gate/read-body.ts';
 import type { Signals } from '../../src/observability/signals.ts';
 
@@ -61,7 +62,11 @@ export function createFakeContext(): FakeContext {
   };
 }
 
-const accept: AcceptEvents = async (batch, arrival) => {
+const accept: AcceptEvents = (batch, arrival, onVerdicts, onError) => {
+  judgeAll(batch, arrival).then(onVerdicts, onError);
+};
+
+async function judgeAll(batch: IncomingBatch, arrival: Arrival): Promise<Verdict[]> {
   const names = batch.events.map((event) => event.eventName);
   if (names.includes(specialNames.slow)) await sleep(slowMs);
   if (names.includes(specialNames.overloaded)) {
@@ -70,7 +75,7 @@ const accept: AcceptEvents = async (batch, arrival) => {
   if (names.includes(specialNames.fault)) throw new TypeError('a fault of ours');
   const shared = [batch.context, batch.sentAt, batch.validateOnly, arrival.producer.source];
   return batch.events.map((event, index) => verdictOf(event, index, shared));
-};
+}
 
 function verdictOf(event: IncomingEvent, index: number, shared: unknown[]): Verdict {
   const { original: _original, propertiesText: _text, ...fields } = event;
