@@ -5,7 +5,7 @@ import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { JsonObject } from '../event/json.ts';
 import type { Verdict } from '../event/verdict.ts';
 import type { Signals } from '../observability/signals.ts';
-import { createAcceptEvents, type AcceptOptions } from './accept-events.ts';
+import { acceptedVerdicts, createAcceptEvents, type AcceptOptions } from './accept-events.ts';
 import { createAdmission } from './admission.ts';
 import { decodeOriginal, eventText, type Original } from './decode-original.ts';
 import { decodeTrackRest } from './decode-json.ts';
@@ -87,7 +87,7 @@ export function openReplayDoor(
       const producer = { source, maySend: maySend(source) };
       const { door, contentType } = kept;
       const arrival = { producer, correlationId, traceparent, door, contentType };
-      const [verdict] = await accept(batch, arrival);
+      const [verdict] = await acceptedVerdicts(accept, batch, arrival);
       return verdict!;
     },
     close: admission.close,
