@@ -77,11 +77,12 @@ function destinationsSection(types: readonly DestinationTypeSettings[]): string 
     `\`${path}\``,
     ...cells(setting),
   ]);
-  const sections = types.map(({ type, settings }) => {
+  const sections = types.map(({ type, settings, options }) => {
     const rows = Object.entries(settings).map(([name, setting]) => [
       `\`${name}\``,
       ...cells(asSetting(setting)),
     ]);
+    if (options !== undefined) rows.push(['`options`', 'unset', 'a map', options]);
     const content = rows.length === 0 ? 'Has no settings of its own.' : table(header, rows);
     return `### \`type: ${type}\`\n\n${content}`;
   });

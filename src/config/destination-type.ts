@@ -7,11 +7,13 @@ import { type Setting, type SettingKind, destinationSettings } from './settings.
 export interface DestinationTypeSettings {
   readonly type: string;
   readonly settings: Readonly<Record<string, DestinationTypeSetting>>;
+  /** Its text, where the type also takes a map `options` of any names. */
+  readonly options?: string;
 }
 
 /** One setting of a type. */
 export interface DestinationTypeSetting {
-  readonly type: Exclude<SettingKind, 'address' | 'enum' | 'list'>;
+  readonly type: Exclude<SettingKind, 'address' | 'enum' | 'list' | 'scalar'>;
   /** Left out: the setting is required. `null`: it may be absent. */
   readonly default?: string | number | boolean | null;
   readonly min?: string | number;
@@ -33,4 +35,41 @@ export function asSetting(setting: DestinationTypeSetting): Setting {
   const { type: kind, ...rest } = setting;
   const bounds = kind === 'duration' ? { max: durationMax } : {};
   return { min: 0, ...bounds, ...rest, kind };
+}
+
+/** As settings are named. */
+const optionPattern = /^[a-z][a-z0-9_]{0,63}$/;
+
+/** A tree without the options that cannot be, and a setting for each of the others. */
+export interface Options {
+  readonly tree: ReadonlyMap<unknown, unknown>;
+  readonly settings: Readonly<Record<string, Setting>>;
+}
+
+/** Reads which options stand in the tree of a destination whose type takes any. */
+export function gatherOptions(
+  { options: text }: DestinationTypeSettings,
+  tree: ReadonlyMap<unknown, unknown>,
+  from: string,
+  faults: string[],
+): Options {
+  if (text === undefined || !tree.has('options')) return { tree, settings: {} };
+  const options = tree.get('options');
+  const found: [string, unknown][] =
+    options instanceof Map ? [...options].map(([name, value]) => [String(name), value]) : [];
+  if (!(options instanceof Map) && options !== null) {
+    faults.push(`${from}.options: is not a map: write its settings below it, indented`);
+  }
+  const named = found.filter(([name]) => optionPattern.test(name));
+  for (const [name] of found.filter((option) => !named.includes(option))) {
+    faults.push(
+      `${from}.options.${name}: is not a name: begin with a letter, then at most 63 of a-z, 0-9 and _`,
+    );
+  }
+  const settings = named.map(([name]) => [`options.${name}`, { kind: 'scalar', default: null, text }]);
+  const kept = [...tree].filter(([name]) => name !== 'options');
+  return {
+    tree: new Map(named.length > 0 ? [...kept, ['options', new Map(named)]] : kept),
+    settings: Object.fromEntries(settings),
+  };
 }

@@ -1,4 +1,4 @@
-import { type DestinationTypeSettings, settingsOfType } from './destination-type.ts';
+import { type DestinationTypeSettings, gatherOptions, settingsOfType } from './destination-type.ts';
 import { nearest } from './nearest.ts';
 import { type RawValue, rawDefault, rawFromEnvironment, rawFromFile } from './raw-value.ts';
 import { type Setting, environmentName } from './settings.ts';
@@ -77,8 +77,9 @@ function gatherDestination(
     if (!rawType?.broken) faults.push(describeUnknownType(rawType, from, destinationTypes));
     return { ...empty, settings: undefined };
   }
-  const table = settingsOfType(type);
-  const values = collectLeaves(tree, table, { file, env, faults, under });
+  const options = gatherOptions(type, tree, from, faults);
+  const table = { ...settingsOfType(type), ...options.settings };
+  const values = collectLeaves(options.tree, table, { file, env, faults, under });
   for (const path of Object.keys(table)) {
     const variable = environmentName(`${under}.${path}`);
     if (path !== 'type') claim(variable, from, context);

@@ -107,4 +107,34 @@ describe('destinations', () => {
       expect.stringMatching(/fits more than one destination/),
     ]);
   });
+
+  it('hand a type that takes options those of any name', () => {
+    const file =
+      'destinations: { own: { type: module, path: ./own.ts, options: ' +
+      '{ url: "${URL}", deep_2: 3, on: true } } }';
+    const env = { URL: 'https://x.example', HEADGATE_DESTINATIONS_OWN_OPTIONS_DEEP_2: '4' };
+    expect(read({ file, env }).destinations[0]?.settings).toEqual({
+      path: './own.ts',
+      'options.url': 'https://x.example',
+      'options.deep_2': '4',
+      'options.on': true,
+    });
+    const none = 'destinations: { own: { type: module, path: ./own.ts, options: {} } }';
+    expect(read({ file: none }).destinations[0]?.settings).toEqual({ path: './own.ts' });
+  });
+
+  it.each([
+    ['type: module, path: a, options: { Url: b }', /options\.Url: is not a name/],
+    ['type: module, path: a, options: { a.b: c }', /options\.a\.b: is not a name/],
+    [`type: module, path: a, options: { ${'a'.repeat(65)}: b }`, /is not a name/],
+    ['type: module, path: a, options: { a: [b] }', /options\.a: is neither text, a number nor/],
+    ['type: module, path: a, options: { a: { b: c } }', /options\.a: is neither text, a number nor/],
+    ['type: module, path: a, options: { a: }', /options\.a: has no value/],
+    ['type: module, path: a, options: b', /options: is not a map/],
+    ['type: sqlite, path: a, options: { a: b }', /options: is not known/],
+  ])('refuses %s', (text, fault) => {
+    expect(faultsOf({ file: `destinations: { own: { ${text} } }` })).toEqual([
+      expect.stringMatching(fault),
+    ]);
+  });
 });

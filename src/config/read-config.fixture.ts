@@ -24,6 +24,11 @@ export const destinationTypes: readonly DestinationTypeSettings[] = [
       private: { type: 'boolean', default: false, text: 'Private.' },
     },
   },
+  {
+    type: 'module',
+    settings: { path: { type: 'path', text: 'The file.' } },
+    options: 'What it is handed.',
+  },
 ];
 
 /** What a test gives to read. */

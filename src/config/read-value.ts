@@ -36,6 +36,7 @@ const readers: Readonly<Record<Setting['kind'], Reader>> = {
   duration: readDuration,
   bytes: readBytes,
   boolean: readBoolean,
+  scalar: readScalar,
   address: readAddress,
   enum: readWord,
   list: readList,
@@ -118,6 +119,11 @@ function readBoolean(value: unknown): Reading {
   if (value === true || value === 'true') return { value: true };
   if (value === false || value === 'false') return { value: false };
   return { fault: 'is neither true nor false: write one of the two' };
+}
+
+function readScalar(value: unknown): Reading {
+  const isScalar = typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value);
+  return isScalar ? { value } : { fault: 'is neither text, a number nor true or false' };
 }
 
 function readAddress(value: unknown): Reading {

@@ -12,7 +12,9 @@ export type SettingKind =
   | 'path'
   | 'url'
   | 'secret'
-  | 'boolean';
+  | 'boolean'
+  /** Text, a number or a boolean: an option whose meaning only its module knows. */
+  | 'scalar';
 
 /** One setting. Defaults and bounds are written as an operator would write them. */
 export interface Setting {

@@ -91,6 +91,11 @@ export interface DestinationType {
   /** The word in `type:`. */
   readonly type: string;
   readonly settings: Readonly<Record<string, DestinationSetting>>;
+  /**
+   * Its text, where the type also takes a map `options` of any names. Their values are text, numbers
+   * and booleans, and come to `create` under `options.<name>`; text among them is masked as a secret.
+   */
+  readonly options?: string;
   /** Opens it. A StartError says what the operator must mend. */
   create(name: string, settings: DestinationSettings): Promise<Destination>;
 }

@@ -1,5 +1,6 @@
 import type { DestinationType } from './destination.ts';
 import { kafkaType } from './kafka-type.ts';
+import { moduleType } from './module-type.ts';
 import { parquetType } from './parquet-type.ts';
 import { postgresType } from './postgres-type.ts';
 import { mixpanelType, posthogType, segmentType } from './vendor-types.ts';
@@ -39,4 +40,5 @@ export const destinationTypes: readonly DestinationType[] = [
   posthogType,
   mixpanelType,
   kafkaType,
+  moduleType,
 ];

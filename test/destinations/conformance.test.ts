@@ -29,8 +29,8 @@ const farSides: Readonly<Record<string, () => Promise<FarSide>>> = {
   mixpanel: startMixpanelFarSide,
 };
 
-/** Types with a run elsewhere: test/kafka needs more than npm. */
-const elsewhere = ['kafka'];
+/** Types with a run elsewhere: test/kafka needs more than npm, and examples/destination is a module. */
+const elsewhere = ['kafka', 'module'];
 
 /** What the far side of a type can do beyond what every one can. */
 const abilities: Readonly<Record<string, readonly Ability[]>> = {
