@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 
 import { StartError } from '../errors.ts';
+import { codegenCommand } from './codegen.ts';
 import type { CommandContext } from './command-context.ts';
 import { deadCommand } from './dead.ts';
 import { destinationsCommand } from './destinations.ts';
@@ -37,6 +38,7 @@ export function createProgram(context: CommandContext): Command {
       .addCommand(schemasCheckCommand())
       .addCommand(schemasTryCommand(context)),
   );
+  program.addCommand(codegenCommand());
   program.addCommand(keysCommand());
   program.addCommand(rejectedCommand(context));
   program.addCommand(deadCommand(context));

@@ -1,0 +1,46 @@
+/** A type that every language can write, read from a JSON Schema. */
+export type ModelType =
+  | { readonly kind: 'string' | 'number' | 'integer' | 'boolean' | 'null' }
+  /** Texts, numbers, booleans and null, in the order of the schema. */
+  | { readonly kind: 'enum'; readonly values: readonly (string | number | boolean | null)[] }
+  | { readonly kind: 'array'; readonly items: ModelType }
+  | { readonly kind: 'map'; readonly values: ModelType }
+  | { readonly kind: 'object'; readonly name: string }
+  | { readonly kind: 'union'; readonly of: readonly ModelType[] }
+  /** The widest: what the schema says here cannot be said by a type. */
+  | { readonly kind: 'any' };
+
+export interface ModelMember {
+  /** As in the event. */
+  readonly name: string;
+  readonly type: ModelType;
+  readonly required: boolean;
+  readonly nullable: boolean;
+  /** The schema's description, and what of it the gate alone checks. */
+  readonly notes: readonly string[];
+}
+
+/** An object type with a name of its own. */
+export interface ModelObject {
+  /** `OrderCompletedItem`. */
+  readonly name: string;
+  readonly members: readonly ModelMember[];
+  /** What properties that have no member may hold; undefined: there are none. */
+  readonly extra: ModelType | undefined;
+  readonly notes: readonly string[];
+}
+
+/** One event with the types of its properties. */
+export interface ModelEvent {
+  readonly eventName: string;
+  readonly description: string;
+  readonly owner: string;
+  readonly schemaVersion: number;
+  /** The first is that of the properties; the others are used by it. */
+  readonly objects: readonly ModelObject[];
+}
+
+/** Whether an event may be sent with no properties at all. */
+export function allOptional({ objects }: ModelEvent): boolean {
+  return objects[0]!.members.every((member) => !member.required);
+}

@@ -1,0 +1,190 @@
+import { describe, expect, test } from 'vitest';
+
+import { isMissing, openWorkshop, type Workshop } from './generated-client.ts';
+
+/*
+ * The generated protocol buffers are stood in for by a few lines with the names that protoc gives
+ * them, so that nothing has to be fetched: what is tested is whether what we write compiles.
+ */
+
+const goStubs = {
+  'go.mod': `module example.com/shop
+go 1.22
+require google.golang.org/protobuf v0.0.0
+replace google.golang.org/protobuf => ./stub
+`,
+  'stub/go.mod': 'module google.golang.org/protobuf\ngo 1.22\n',
+  'stub/types/known/structpb/struct.go': `package structpb
+type Struct struct{}
+func NewStruct(map[string]any) (*Struct, error) { return &Struct{}, nil }
+`,
+  'stub/types/known/timestamppb/timestamp.go': `package timestamppb
+import "time"
+type Timestamp struct{}
+func New(time.Time) *Timestamp { return &Timestamp{} }
+`,
+  'gen/headgate/v1/headgate.go': `package headgatev1
+import (
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+type Event struct {
+	EventName, UserId, AnonymousId, IdempotencyKey, PropertiesJson string
+	SchemaVersion uint32
+	Context *structpb.Struct
+	OccurredAt *timestamppb.Timestamp
+}
+type TrackRequest struct{ Event *Event }
+type TrackResponse struct{}
+`,
+};
+
+const goUse = (field: string): string => `package main
+import (
+	"context"
+	"fmt"
+	"example.com/shop/events"
+	headgatev1 "example.com/shop/gen/headgate/v1"
+)
+type option int
+type client struct{}
+func (client) Track(_ context.Context, in *headgatev1.TrackRequest, _ ...option) (*headgatev1.TrackResponse, error) {
+	fmt.Println(in.Event.PropertiesJson, len(in.Event.IdempotencyKey), in.Event.SchemaVersion)
+	return &headgatev1.TrackResponse{}, nil
+}
+func main() {
+	_, err := events.ThingCreated(context.Background(), client{}, events.Envelope{UserID: "u"}, events.ThingCreatedProperties{
+		ID: "7", Count: 1, State: events.ThingCreatedPropertiesStateOnHold, Owner: events.ThingCreatedPerson{Name: "Zo"},
+		${field}
+	})
+	fmt.Println(err)
+}
+`;
+
+const pythonStubs = {
+  'headgate/v1/event_pb2.py': `from typing import Any
+class Event:
+    context: Any
+    occurred_at: Any
+    def __init__(self, **fields):
+        self.__dict__.update(fields)
+`,
+  'headgate/v1/track_service_pb2.py': `class TrackRequest:
+    def __init__(self, event):
+        self.event = event
+`,
+};
+
+const pythonUse = (entry: string): string => `import headgate_events as events
+from headgate.v1 import track_service_pb2
+
+def send(request: track_service_pb2.TrackRequest) -> str:
+    return request.event.properties_json + " " + str(len(request.event.idempotency_key))
+
+print(events.thing_created(send, {
+    "id": "7", "count": 1, "note": None, "state": "on hold", "owner": {"name": "Zo"}, "tags": [], ${entry}
+}, user_id="u"))
+print(events.parcel_shipped(send, anonymous_id="a"))
+`;
+
+const message = (name: string, setters: readonly string[]): string =>
+  `public static class ${name} { public static Builder newBuilder() { return new Builder(); }
+  public String text = "";
+  public static class Builder { ${name} made = new ${name}();
+${setters.map((setter) => `    public Builder ${setter} { made.text += value + " "; return this; }`).join('\n')}
+    public ${name} build() { return made; } public String toString() { return made.text; } }
+  public String toString() { return text; } }`;
+
+const eventSetters = [
+  'setEventName(String value)', 'setUserId(String value)', 'setAnonymousId(String value)',
+  'setIdempotencyKey(String value)', 'setPropertiesJson(String value)', 'setSchemaVersion(int value)',
+  'setContext(com.google.protobuf.Struct value)', 'setOccurredAt(Object value)',
+];
+
+const javaStubs = {
+  'com/google/protobuf/Struct.java': 'package com.google.protobuf; public class Struct {}',
+  'com/google/protobuf/Timestamp.java': `package com.google.protobuf; public class Timestamp {
+  public static Timestamp newBuilder() { return new Timestamp(); }
+  public Timestamp setSeconds(long value) { return this; } public Timestamp setNanos(int value) { return this; } }`,
+  'headgate/v1/EventOuterClass.java': `package headgate.v1; public class EventOuterClass { ${message('Event', eventSetters)} }`,
+  'headgate/v1/TrackServiceOuterClass.java': `package headgate.v1; import headgate.v1.EventOuterClass.Event;
+public class TrackServiceOuterClass { ${message('TrackRequest', ['setEvent(Event value)'])} }`,
+};
+
+const javaUse = (call: string): string => `import headgate.events.HeadgateEvents;
+import headgate.events.HeadgateEvents.*;
+import java.util.List;
+public class Use {
+  public static void main(String[] arguments) {
+    HeadgateEvents.thingCreated(request -> { System.out.println(request); return 1; }, Envelope.ofUser("u"),
+        new ThingCreatedProperties("7", 1, null, ThingCreatedPropertiesState.ON_HOLD, new ThingCreatedPerson("Z\\"o"), List.of())${call});
+    HeadgateEvents.parcelShipped(request -> request, Envelope.ofAnonymous("a"), new ParcelShippedProperties());
+  }
+}
+`;
+
+const javaFiles = [
+  ...Object.keys(javaStubs), 'headgate/events/HeadgateEvents.java', 'Use.java',
+];
+
+describe('codegen --lang go', () => {
+  const protoImport = 'example.com/shop/gen/headgate/v1';
+  const vet = (workshop: Workshop) => workshop.run('go', ['vet', './events', './use'], { GOFLAGS: '-mod=mod', GOPROXY: 'off' });
+
+  test.skipIf(isMissing('go', ['version']))('compiles, and a wrong property does not', async () => {
+    const workshop = await openWorkshop({ language: 'go', protoImport }, 'events');
+    workshop.write({ ...goStubs, 'use/main.go': goUse('OddName: new(int64), Parts: []events.ThingCreatedPart{{SKU: "s"}}, Open: &events.ThingCreatedOpen{Others: map[string]any{"x": 1}},') });
+    expect(vet(workshop)).toEqual({ status: 0, output: '' });
+    const ran = workshop.run('go', ['run', './use'], { GOFLAGS: '-mod=mod', GOPROXY: 'off' });
+    expect(ran.output).toBe(
+      '{"id":"7","count":1,"note":null,"state":"on hold","owner":{"name":"Zo"},"tags":[],' +
+        '"parts":[{"sku":"s"}],"odd-name":0,"open":{"x":1}} 36 1\n<nil>\n',
+    );
+    workshop.write({ 'use/main.go': goUse('Totl: 1,') });
+    expect(vet(workshop).output).toContain('unknown field Totl');
+    workshop.write({ 'use/main.go': goUse('Tags: []int{1},') });
+    expect(vet(workshop).status).not.toBe(0);
+  });
+});
+
+describe('codegen --lang python', () => {
+  const python = 'python3';
+  const isNew = ['-c', 'import sys; sys.exit(sys.version_info < (3, 11))'];
+
+  test.skipIf(isMissing(python, isNew))('compiles and runs', async () => {
+    const workshop = await openWorkshop({ language: 'python' });
+    workshop.write({ ...pythonStubs, 'use.py': pythonUse('"odd-name": 3') });
+    const compiled = workshop.run(python, ['-W', 'error', '-m', 'py_compile', 'headgate_events.py']);
+    expect(compiled).toEqual({ status: 0, output: '' });
+    expect(workshop.run(python, ['use.py'])).toEqual({
+      status: 0,
+      output:
+        '{"id": "7", "count": 1, "note": null, "state": "on hold", "owner": {"name": "Zo"}, "tags": [], "odd-name": 3} 36\n{} 36\n',
+    });
+  });
+
+  test.skipIf(isMissing(python, ['-m', 'mypy', '--version']))('a wrong property is an error of mypy', async () => {
+    const workshop = await openWorkshop({ language: 'python' });
+    workshop.write({ ...pythonStubs, 'use.py': pythonUse('"odd-name": 3') });
+    expect(workshop.run(python, ['-m', 'mypy', 'use.py']).output).toContain('Success');
+    workshop.write({ 'use.py': pythonUse('"totl": 3') });
+    expect(workshop.run(python, ['-m', 'mypy', 'use.py']).output).toContain('Extra key "totl"');
+  });
+});
+
+describe('codegen --lang java', () => {
+  test.skipIf(isMissing('javac', ['--version']))('compiles, and a wrong property does not', async () => {
+    const workshop = await openWorkshop({ language: 'java' });
+    workshop.write({ ...javaStubs, 'Use.java': javaUse('.weight(1.5).class_("c").open(new ThingCreatedOpen().with("x", List.of(1)))') });
+    const compile = () => workshop.run('javac', ['-Xlint:all', '-Werror', '-d', 'classes', ...javaFiles]);
+    expect(compile()).toEqual({ status: 0, output: '' });
+    const { output } = workshop.run('java', ['-cp', 'classes', 'Use']);
+    expect(output).toContain(
+      '{"id":"7","count":1,"note":null,"state":"on hold","owner":{"name":"Z\\"o"},"tags":[],"weight":1.5,"class":"c","open":{"x":[1]}}',
+    );
+    workshop.write({ 'Use.java': javaUse('.totl(1)') });
+    expect(compile().output).toContain('totl');
+    workshop.write({ 'Use.java': javaUse('.weight("heavy")') });
+    expect(compile().status).not.toBe(0);
+  });
+});

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import { cpSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import { createClient } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-node';
+import { describe, expect, test } from 'vitest';
+
+import { EventResult_Status } from '../../gen/headgate/v1/event_result_pb.ts';
+import { TrackService } from '../../gen/headgate/v1/track_service_pb.ts';
+import { openGate } from '../doors/open-gate.ts';
+import { everySchema, openWorkshop, root, type Workshop } from './generated-client.ts';
+
+const settings = {
+  compilerOptions: {
+    target: 'es2024',
+    lib: ['es2024', 'esnext.disposable'],
+    module: 'nodenext',
+    types: ['node'],
+    noEmit: true,
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    noUnusedLocals: true,
+    erasableSyntaxOnly: true,
+    allowImportingTsExtensions: true,
+    skipLibCheck: true,
+  },
+  include: ['*.ts'],
+};
+
+async function open(): Promise<Workshop> {
+  const workshop = await openWorkshop({ language: 'ts' });
+  cpSync(path.join(root, 'gen'), path.join(workshop.folder, 'gen'), { recursive: true });
+  symlinkSync(path.join(root, 'node_modules'), path.join(workshop.folder, 'node_modules'));
+  workshop.write({
+    'tsconfig.json': JSON.stringify(settings),
+    'package.json': '{"type":"module"}',
+  });
+  return workshop;
+}
+
+/** The generated client of Connect, which speaks gRPC too. */
+const begin = `
+import type { Client } from '@connectrpc/connect';
+import type { TrackService } from './gen/headgate/v1/track_service_pb.ts';
+import { parcelShipped, schemaVersions, thingCreated, thingCreatedEvent, type Events } from './events.ts';
+declare const client: Client<typeof TrackService>;
+const good: Events['thing_created'] = {
+  id: '7', count: 1, note: null, state: 'on hold', owner: { name: 'Zo' }, tags: ['a'],
+};
+`;
+
+const right = `
+export const answer = await thingCreated(client, {
+  userId: 'u-1',
+  occurredAt: new Date(),
+  context: { page: { url: '/' } },
+  properties: {
+    ...good, weight: 1.5, is_new: true, level: 2, kind: 'thing', maybe: null, maker: { name: 'A', email: 'a@b' },
+    parts: [{ sku: 's', size: null }], labels: { any: 'text' }, either: 5, pair: ['a', 1], anything: [1, {}],
+    class: 'c', 'odd-name': 3, both: { left: 1, right: 2 }, open: { name: 'n', more: true },
+  },
+});
+export const id: string | undefined = answer.result?.eventId;
+export const version: 1 = schemaVersions.thing_created;
+await parcelShipped(client, { anonymousId: 'a-1' });
+await client.batchTrack({ events: [thingCreatedEvent({ userId: 'u', properties: good })] });
+`;
+
+/** Each is one mistake in otherwise right code. */
+const wrong: Readonly<Record<string, string>> = {
+  'an unknown property': `{ userId: 'u', properties: { ...good, totl: 1 } }`,
+  'an unknown property inside': `{ userId: 'u', properties: { ...good, owner: { name: 'n', age: 3 } } }`,
+  'a wrong type': `{ userId: 'u', properties: { ...good, count: '1' } }`,
+  'a value that is none of the enum': `{ userId: 'u', properties: { ...good, state: 'ajar' } }`,
+  'a missing property': `{ userId: 'u', properties: { id: '7', count: 1, note: null, tags: [], state: 'open' } }`,
+  'a null that is not allowed': `{ userId: 'u', properties: { ...good, weight: null } }`,
+  'a property that is never allowed': `{ userId: 'u', properties: { ...good, forbidden: 1 } }`,
+  'no properties': `{ userId: 'u' }`,
+  'nobody who did it': `{ properties: good }`,
+  'a wrong item': `{ userId: 'u', properties: { ...good, tags: [1] } }`,
+};
+
+describe('codegen --lang ts', () => {
+  test('right code compiles, and each mistake is an error', async () => {
+    const workshop = await open();
+    const mistakes = Object.values(wrong).map(
+      (argument) => `// @ts-expect-error\nawait thingCreated(client, ${argument});\n`,
+    );
+    workshop.write({ 'right.ts': begin + right, 'wrong.ts': `${begin}${mistakes.join('')}void [parcelShipped, schemaVersions, thingCreatedEvent];\nexport {};\n` });
+    const { status, output } = workshop.run(path.join(root, 'node_modules/.bin/tsc'), []);
+    expect(output).toBe('');
+    expect(status).toBe(0);
+  });
+
+  test('an event made by it is accepted by the gate, under one key however often it is sent', async () => {
+    const workshop = await open();
+    await using gate = await openGate({ env: { HEADGATE_SCHEMAS_DIR: everySchema } });
+    const events = await import(pathToFileURL(path.join(workshop.folder, 'events.ts')).href);
+    const client = createClient(
+      TrackService,
+      createConnectTransport({ baseUrl: gate.url, httpVersion: '1.1' }),
+    );
+    const properties = {
+      ...{ id: randomUUID(), count: 1, note: null, state: 'on hold' },
+      ...{ owner: { name: 'Zo' }, tags: [], 'odd-name': 3 },
+    };
+    const occurredAt = new Date('1969-12-31T23:59:59.250Z');
+    const made = events.thingCreatedEvent({ userId: 'u-1', properties, occurredAt });
+    expect(made.idempotencyKey).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-/);
+    const first = await client.track({ event: made });
+    const second = await client.track({ event: made });
+    expect([first.result!.status, second.result!.status]).toEqual([
+      EventResult_Status.ACCEPTED,
+      EventResult_Status.DUPLICATE,
+    ]);
+    const other = await events.thingCreated(client, { userId: 'u-1', properties });
+    expect(other.result.status).toBe(EventResult_Status.ACCEPTED);
+    const [stored] = await gate.events();
+    expect(JSON.parse(stored!.bytes.toString())).toMatchObject({
+      eventName: 'thing_created',
+      schemaVersion: 1,
+      properties,
+      occurredAt: occurredAt.toISOString(),
+    });
+  });
+});
