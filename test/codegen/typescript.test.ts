@@ -95,6 +95,28 @@ describe('codegen --lang ts', () => {
     expect(status).toBe(0);
   });
 
+  test('types the events of @headgate/client', async () => {
+    const workshop = await open();
+    const client = JSON.stringify(path.join(root, 'client/src/index.ts'));
+    const start = `import { createHeadgateClient } from ${client};
+import type { Events } from './events.ts';
+const client = createHeadgateClient<Events>({} as never);
+`;
+    const use = `await client.track({ eventName: 'parcel_shipped', userId: 'u', properties: { carrier: 'c' } });
+await client.track({ eventName: 'parcel_shipped', userId: 'u' });
+// @ts-expect-error
+await client.track({ eventName: 'parcel_shipped', userId: 'u', properties: { carier: 'c' } });
+// @ts-expect-error
+await client.track({ eventName: 'parcel_lost', userId: 'u' });
+// @ts-expect-error
+await client.track({ eventName: 'thing_created', userId: 'u', properties: { id: '7' } });
+`;
+    workshop.write({ 'use.ts': start + use });
+    const { status, output } = workshop.run(path.join(root, 'node_modules/.bin/tsc'), []);
+    expect(output).toBe('');
+    expect(status).toBe(0);
+  });
+
   test('an event made by it is accepted by the gate, under one key however often it is sent', async () => {
     const workshop = await open();
     await using gate = await openGate({ env: { HEADGATE_SCHEMAS_DIR: everySchema } });
@@ -103,10 +125,8 @@ describe('codegen --lang ts', () => {
       TrackService,
       createConnectTransport({ baseUrl: gate.url, httpVersion: '1.1' }),
     );
-    const properties = {
-      ...{ id: randomUUID(), count: 1, note: null, state: 'on hold' },
-      ...{ owner: { name: 'Zo' }, tags: [], 'odd-name': 3 },
-    };
+    const owner = { name: 'Zo' };
+    const properties = { id: randomUUID(), count: 1, note: null, state: 'on hold', owner, tags: [] };
     const occurredAt = new Date('1969-12-31T23:59:59.250Z');
     const made = events.thingCreatedEvent({ userId: 'u-1', properties, occurredAt });
     expect(made.idempotencyKey).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-/);
