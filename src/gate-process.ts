@@ -1,5 +1,4 @@
 import cluster from 'node:cluster';
-import { once } from 'node:events';
 
 import type { Address, Config } from './config/config.ts';
 import { StartError } from './errors.ts';
@@ -14,8 +13,8 @@ import { createMetrics, type LabelValues, type Metrics } from './observability/m
 import { createSignals } from './observability/signals.ts';
 import { prepareRuntime } from './runtime.ts';
 import { compileSchema } from './validation/compile-schema.ts';
+import { createLiveValidation, withEvents } from './validation/live-validation.ts';
 import type { SchemaRegistry } from './validation/schema-registry.ts';
-import { createValidation } from './validation/validation.ts';
 
 /** All that a gate process is told: it reads no settings, no variables and no schemas itself. */
 export interface GateSettings {
@@ -32,6 +31,8 @@ export interface GateSettings {
 /** From the first process. */
 export type GateOrder =
   | { readonly kind: 'start'; readonly settings: GateSettings }
+  /** The header of the contracts, and the events of them that are new or others. */
+  | { readonly kind: 'follow'; readonly changed: SchemaRegistry }
   | { readonly kind: 'stop' };
 
 /** To the first process. */
@@ -53,38 +54,69 @@ async function runGateProcess(): Promise<void> {
   // Ctrl-C reaches every process of a terminal. The first one decides, and tells us.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
   prepareRuntime();
-  const [{ settings }] = (await once(process, 'message')) as [GateOrder & { kind: 'start' }];
+  const { settings, followed, stopped } = await firstOrder();
   const logger = createLogger(settings.config.logLevel).child({ gateProcess: settings.number });
   const lifecycle = createLifecycle((name, error) =>
     logger.error({ err: error, name }, 'could not be stopped cleanly'),
   );
   let address: Address;
   try {
-    address = await startGate(settings, logger, lifecycle);
+    address = await startGate(settings, followed, logger, lifecycle);
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     // The first process ends this one: something half open may keep it from ending by itself.
     await report({ kind: 'failed', text: error.message });
     return;
   }
-  const stopped = once(process, 'message');
   await report({ kind: 'ready', address });
   await stopped;
   await lifecycle.release();
   cluster.worker!.disconnect();
 }
 
+interface Orders {
+  readonly settings: GateSettings;
+  /** Hands on each change of the contracts, also of those told before anyone asked. */
+  readonly followed: (take: (changed: SchemaRegistry) => void) => void;
+  readonly stopped: Promise<void>;
+}
+
+/** Listens from the first order on: the next may come while the gate is still opening. */
+function firstOrder(): Promise<Orders> {
+  return new Promise((resolve) => {
+    const waiting: SchemaRegistry[] = [];
+    const stopped = Promise.withResolvers<void>();
+    let take = (changed: SchemaRegistry): void => void waiting.push(changed);
+    process.on('message', (order: GateOrder) => {
+      if (order.kind === 'follow') take(order.changed);
+      else if (order.kind === 'stop') stopped.resolve();
+      else {
+        const followed: Orders['followed'] = (taker) => {
+          for (const changed of waiting.splice(0)) taker(changed);
+          take = taker;
+        };
+        resolve({ settings: order.settings, followed, stopped: stopped.promise });
+      }
+    });
+  });
+}
+
 /** The same stages in the same order as service.ts has them, without those of the first process. */
 async function startGate(
   settings: GateSettings,
+  followed: Orders['followed'],
   logger: ReturnType<typeof createLogger>,
   lifecycle: Lifecycle,
 ): Promise<Address> {
-  const validation = createValidation(compiled(settings.registry), {
+  const validation = createLiveValidation(compiled(settings.registry), {
     enforcement: settings.config.enforcement,
     hashKey: settings.hashKey,
   });
   const metrics = createMetrics(settings.labels);
+  followed((changed) => {
+    validation.replace(withEvents(validation.registry(), compiled(changed)));
+    metrics.addEventNames(changed.events.map(({ name }) => name));
+  });
   lifecycle.onRelease('counts', reportCounts(metrics));
   const signals = createSignals(metrics, logger);
   const log = await openLog({ ...settings.log, onStatus: signals.connectionChanged });
@@ -92,7 +124,7 @@ async function startGate(
   const gate = await openGate(settings.config, signals, {
     judge: validation.judge,
     redactRejected: validation.redactRejected,
-    ...createEventStore(log, new Set(validation.eventNames)),
+    ...createEventStore(log, validation.isPlanned),
   });
   lifecycle.onRelease('gate', gate.close);
   return gate.address;

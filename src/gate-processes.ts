@@ -9,11 +9,13 @@ import { StartError } from './errors.ts';
 import type { GateOrder, GateReport, GateSettings } from './gate-process.ts';
 import type { MetricDeltas } from './observability/metric-deltas.ts';
 import type { Signals } from './observability/signals.ts';
+import { changedEvents } from './validation/live-validation.ts';
 import type { SchemaRegistry } from './validation/schema-registry.ts';
 
 export interface GateProcessesOptions {
   readonly config: Config;
-  readonly registry: SchemaRegistry;
+  /** By which the gates judge: a replacement is handed that of its start. */
+  readonly registry: () => SchemaRegistry;
   readonly labels: GateSettings['labels'];
   readonly log: GateSettings['log'];
   readonly signals: Signals;
@@ -24,6 +26,8 @@ export interface GateProcessesOptions {
 export interface GateProcesses {
   readonly address: Address;
   readonly running: () => number;
+  /** Has each judge by other contracts from its next request on. */
+  follow(registry: SchemaRegistry): void;
   /** Lets each drain. */
   close(): Promise<void>;
 }
@@ -50,10 +54,10 @@ export async function startGateProcesses(options: GateProcessesOptions): Promise
     // Sets, and bytes, as they are.
     serialization: 'advanced',
   });
-  const settings = handOver(options, await choosePort(options.config.listen));
+  const listen = await choosePort(options.config.listen);
   const { processes, shutdownGraceMs } = options.config;
   const gates = Array.from({ length: processes }, (_, index) =>
-    superviseGate({ ...settings, number: index + 1 }, options),
+    superviseGate(index + 1, () => handOver(options, listen), options),
   );
   const close = async (graceMs: number): Promise<void> => {
     await Promise.all(gates.map((gate) => gate.stop(graceMs)));
@@ -63,6 +67,9 @@ export async function startGateProcesses(options: GateProcessesOptions): Promise
     return {
       address: address!,
       running: () => gates.filter((gate) => gate.running()).length,
+      follow: (registry) => {
+        for (const gate of gates) gate.follow(registry);
+      },
       close: () => close(shutdownGraceMs + endTimeoutMs),
     };
   } catch (error) {
@@ -76,7 +83,8 @@ export function handOver(
   options: GateProcessesOptions,
   listen: Address,
 ): Omit<GateSettings, 'number'> {
-  const { config, registry } = options;
+  const { config } = options;
+  const registry = options.registry();
   const { limits, processes } = config;
   const share = Math.ceil(limits.inFlightEventsMax / processes);
   return {
@@ -91,18 +99,25 @@ export function handOver(
       // A share that holds no full batch would refuse it whenever anything else is under way.
       limits: { ...limits, inFlightEventsMax: Math.max(share, limits.batchEventsMax) },
     },
-    registry: {
-      ...registry,
-      events: registry.events.map((event) => ({
-        ...event,
-        versions: event.versions.map(({ findingsIn: _code, ...version }) => version),
-      })) as unknown as SchemaRegistry['events'],
+    registry: withoutCode(registry),
+    labels: {
+      ...options.labels,
+      eventNames: registry.events.map(({ name }) => name),
+      destinations: [],
     },
     hashKey: config.pii.hashKey?.reveal(),
-    labels: { ...options.labels, destinations: [] },
     // The streams are made, and only this process knows the room there was for them at its start.
     log: { ...options.log, topology: undefined },
   };
+}
+
+/** What judges is code, which cannot be sent. */
+function withoutCode(registry: SchemaRegistry): SchemaRegistry {
+  const events = registry.events.map((event) => ({
+    ...event,
+    versions: event.versions.map(({ findingsIn: _code, ...version }) => version),
+  }));
+  return { ...registry, events: events as unknown as SchemaRegistry['events'] };
 }
 
 /** Port 0 is chosen once: a replacement that is alone would be given another. */
@@ -120,6 +135,7 @@ interface SupervisedGate {
   /** Rejects with a StartError when it ends before it serves. */
   start(): Promise<Address>;
   readonly running: () => boolean;
+  follow(registry: SchemaRegistry): void;
   /** Lets it drain; what is left of it after `graceMs` is killed. */
   stop(graceMs: number): Promise<void>;
 }
@@ -130,20 +146,28 @@ interface SupervisedGate {
  * States: starting -> running -> (ended -> waiting -> starting)* -> stopping -> stopped. What was
  * acknowledged when it ends was stored before; what was not comes again.
  */
-function superviseGate(settings: GateSettings, options: GateProcessesOptions): SupervisedGate {
+function superviseGate(
+  number: number,
+  settings: () => Omit<GateSettings, 'number'>,
+  options: GateProcessesOptions,
+): SupervisedGate {
   const { signals } = options;
-  const name = `gate process ${settings.number}`;
+  const name = `gate process ${number}`;
   const stopping = new AbortController();
   let current: RunningGate | undefined;
   let endsInARow = 0;
+  /** What the current process judges by, as soon as it has read its messages. */
+  let told = options.registry();
 
   const launch = async (): Promise<Address> => {
     const startedAt = performance.now();
-    const gate = forkGate(settings, options.onCounted);
+    const handed = options.registry();
+    const gate = forkGate({ ...settings(), number }, options.onCounted);
+    told = handed;
     current = gate;
     const { processId } = gate;
     const address = await gate.ready;
-    signals.note({ gateProcess: settings.number, processId }, 'a gate process serves');
+    signals.note({ gateProcess: number, processId }, 'a gate process serves');
     void gate.ended.then((how) => {
       if (stopping.signal.aborted) return;
       if (performance.now() - startedAt > soundLifeMs) endsInARow = 0;
@@ -181,6 +205,11 @@ function superviseGate(settings: GateSettings, options: GateProcessesOptions): S
   return {
     start,
     running: () => current?.serves() === true,
+    follow: (registry) => {
+      if (registry === told) return;
+      current?.follow(withoutCode({ ...registry, events: changedEvents(told, registry) }));
+      told = registry;
+    },
     stop: async (graceMs) => {
       stopping.abort();
       await current?.stop(graceMs);
@@ -198,6 +227,8 @@ interface RunningGate {
   /** Resolves with the signal or the exit code, once all that it told is here. */
   readonly ended: Promise<string>;
   readonly serves: () => boolean;
+  /** Tells it the events that have changed. */
+  follow(changed: SchemaRegistry): void;
   stop(graceMs: number): Promise<void>;
 }
 
@@ -241,6 +272,7 @@ function forkGate(
     ready: ready.promise,
     ended,
     serves: () => serves,
+    follow: (changed) => order({ kind: 'follow', changed }),
     stop: async (graceMs) => {
       if (serves && graceMs > 0) order({ kind: 'stop' });
       else kill();

@@ -8,6 +8,7 @@ import { EventLogService } from '../gen/headgate/v1/event_log_service_pb.ts';
 import { RejectedService } from '../gen/headgate/v1/rejected_service_pb.ts';
 import { DeadLetterService } from '../gen/headgate/v1/dead_letter_service_pb.ts';
 import { DestinationService } from '../gen/headgate/v1/destination_service_pb.ts';
+import { SchemaRegistryService } from '../gen/headgate/v1/schema_registry_service_pb.ts';
 import { createDeadLetterService } from './dead-letters/dead-letter-service.ts';
 import { createDeadLetterQueue, type DeadLetterQueue } from './dead-letters/queue.ts';
 import { createDestinationService } from './delivery/destination-service.ts';
@@ -33,10 +34,11 @@ import { countedFamiliesOf, createGauge } from './observability/metric-families.
 import { createMetrics, type LabelValues, type Metrics } from './observability/metrics.ts';
 import { createSignals, suspendedText, type Signals } from './observability/signals.ts';
 import { startDelivery, type Delivery } from './start-delivery.ts';
+import { startRegistry } from './start-registry.ts';
 import { createEventLogService } from './quarantine/event-log-service.ts';
 import { createQuarantine } from './quarantine/quarantine.ts';
-import { loadRegistry, type SchemaRegistry } from './validation/schema-registry.ts';
-import { createValidation, type Validation } from './validation/validation.ts';
+import { createLiveValidation, type LiveValidation } from './validation/live-validation.ts';
+import { emptyRegistry, loadRegistry } from './validation/schema-registry.ts';
 
 /** A running Headgate. */
 export interface Service {
@@ -87,39 +89,43 @@ async function startService(
   lifecycle: Lifecycle,
 ): Promise<Service> {
   // Validation: what the events must be.
-  const registry = await loadRegistry(config.schemasDir);
-  const validation = createValidation(registry, {
-    enforcement: config.enforcement,
-    hashKey: config.pii.hashKey?.reveal(),
-  });
+  const validation = createLiveValidation(
+    config.schemasSource === 'files' ? await loadRegistry(config.schemasDir) : emptyRegistry,
+    { enforcement: config.enforcement, hashKey: config.pii.hashKey?.reveal() },
+  );
 
   // Observability: the closed sets of labels are known from here on.
   const labels: LabelValues = {
     sources: sourcesOf(config),
-    eventNames: validation.eventNames,
+    eventNames: validation.registry().events.map(({ name }) => name),
     destinations: config.destinations.map((destination) => destination.name),
   };
   const metrics = createMetrics(labels);
   const signals = createSignals(metrics, logger);
+  const observed = { labels, metrics, signals };
   logger.debug({ config: describeConfig(config, destinationTypes) }, 'configuration');
   signals.enforcementSet(config.enforcement === 'warn');
 
   // JetStream: the log.
   const server = await startServer(config, overrides, signals, lifecycle);
-  const logOptions: Omit<LogOptions, 'onStatus'> = {
-    address: server.address,
-    durability: config.durability,
-    streamsDir: server.embedded?.streamsDir,
-    topology: {
-      dedupWindowMs: config.log.dedupWindowMs,
-      storageBytesMax: server.storageBytesMax,
-      replicas: config.durability === 'replicated' ? replicasWanted : 1,
-    },
-    publishTimeoutMs: config.nats.publishTimeoutMs,
-  };
+  const logOptions = logOptionsOf(config, server);
   const log = await openLog({ ...logOptions, onStatus: signals.connectionChanged });
   lifecycle.onRelease('log', log.close);
   checkMessageSize(config, log);
+
+  // The contracts, where they are kept in the log: in force before the first event.
+  let gate: GateProcesses | undefined;
+  const registryService = await startRegistry({
+    config,
+    log,
+    signals,
+    lifecycle,
+    registry: validation.registry,
+    onChange: (registry) => {
+      validation.replace(registry);
+      gate?.follow(registry);
+    },
+  });
 
   // Delivery and dead letters: what cannot be delivered goes from the one to the other.
   const deadLetters = createDeadLetterQueue(log);
@@ -131,7 +137,6 @@ async function startService(
   const quarantine = startQuarantine({ config, log, signals, lifecycle, validation });
 
   // The operators' port, then the doors.
-  let gate: GateProcesses | undefined;
   exposeGateProcesses(metrics, () => gate?.running() ?? 0);
   const admin = await openOperatorsPort({
     config,
@@ -140,14 +145,16 @@ async function startService(
     signals,
     deadLetters,
     quarantine,
+    registry: registryService,
     delivery,
     gate: () => gate,
   });
   lifecycle.onRelease('admin port', () => admin.close(adminGraceMs));
   if (config.roles.has('gate')) {
-    const observed = { labels, metrics, signals };
-    gate = await openDoors({ config, registry, validation, ...observed, log, logOptions });
+    gate = await openDoors({ config, validation, ...observed, log, logOptions });
     lifecycle.onRelease('gate', gate.close);
+    // What has changed while it opened.
+    gate.follow(validation.registry());
   }
 
   return {
@@ -166,12 +173,13 @@ interface OperatorsPortParts {
   readonly signals: Signals;
   readonly deadLetters: DeadLetterQueue;
   readonly quarantine: ServiceImpl<typeof RejectedService>;
+  readonly registry: ServiceImpl<typeof SchemaRegistryService>;
   readonly delivery: Delivery | undefined;
   readonly gate: () => GateProcesses | undefined;
 }
 
 function openOperatorsPort(parts: OperatorsPortParts): Promise<Listener> {
-  const { config, log, metrics, signals, deadLetters, quarantine, delivery, gate } = parts;
+  const { config, log, metrics, signals, deadLetters, quarantine, registry, delivery, gate } = parts;
   return openAdmin({
     config,
     notice: config.enforcement === 'warn' ? suspendedText : undefined,
@@ -187,6 +195,7 @@ function openOperatorsPort(parts: OperatorsPortParts): Promise<Listener> {
       router
         .service(DeadLetterService, createDeadLetterService(deadLetters, signals))
         .service(RejectedService, quarantine)
+        .service(SchemaRegistryService, registry)
         .service(EventLogService, createEventLogService(log, signals))
         .service(
           DestinationService,
@@ -206,7 +215,7 @@ interface QuarantineParts {
   readonly log: Log;
   readonly signals: Signals;
   readonly lifecycle: Lifecycle;
-  readonly validation: Validation;
+  readonly validation: LiveValidation;
 }
 
 /** In the first process, which has no other door when there are several. */
@@ -214,7 +223,7 @@ function startQuarantine(parts: QuarantineParts): ServiceImpl<typeof RejectedSer
   const { config, log, signals, lifecycle, validation } = parts;
   const wayIn = openReplayDoor(config, signals, {
     judge: validation.judge,
-    ...createEventStore(log, new Set(validation.eventNames)),
+    ...createEventStore(log, validation.isPlanned),
   });
   lifecycle.onRelease('replay door', wayIn.close);
   return createQuarantine({ log, signals, wayIn, dedupWindowMs: config.log.dedupWindowMs });
@@ -222,8 +231,7 @@ function startQuarantine(parts: QuarantineParts): ServiceImpl<typeof RejectedSer
 
 interface DoorParts {
   readonly config: Config;
-  readonly registry: SchemaRegistry;
-  readonly validation: Validation;
+  readonly validation: LiveValidation;
   readonly labels: LabelValues;
   readonly metrics: Metrics;
   readonly signals: Signals;
@@ -233,18 +241,18 @@ interface DoorParts {
 
 /** The doors, in this process or in several beside it, which then have connections of their own. */
 async function openDoors(parts: DoorParts): Promise<GateProcesses> {
-  const { config, registry, validation, labels, metrics, signals, log, logOptions } = parts;
+  const { config, validation, labels, metrics, signals, log, logOptions } = parts;
   if (config.processes === 1) {
     const gate = await openGate(config, signals, {
       judge: validation.judge,
       redactRejected: validation.redactRejected,
-      ...createEventStore(log, new Set(validation.eventNames)),
+      ...createEventStore(log, validation.isPlanned),
     });
-    return { ...gate, running: () => 1 };
+    return { ...gate, running: () => 1, follow: () => {} };
   }
   return startGateProcesses({
     config,
-    registry,
+    registry: validation.registry,
     labels,
     log: logOptions,
     signals,
@@ -283,6 +291,21 @@ interface LogServer {
   readonly address: ServerAddress;
   readonly embedded: EmbeddedServer | undefined;
   readonly storageBytesMax: number;
+}
+
+function logOptionsOf(config: Config, server: LogServer): Omit<LogOptions, 'onStatus'> {
+  return {
+    address: server.address,
+    durability: config.durability,
+    streamsDir: server.embedded?.streamsDir,
+    topology: {
+      dedupWindowMs: config.log.dedupWindowMs,
+      storageBytesMax: server.storageBytesMax,
+      replicas: config.durability === 'replicated' ? replicasWanted : 1,
+      keepsSchemas: config.schemasSource === 'registry',
+    },
+    publishTimeoutMs: config.nats.publishTimeoutMs,
+  };
 }
 
 async function startServer(

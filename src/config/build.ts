@@ -39,6 +39,7 @@ function assemble(
     schemasDir: values.schemas_dir,
     enforcement: values.enforcement,
     pii: { hashKey: values['pii.hash_key'] },
+    schemasSource: values['schemas.source'],
     nats: {
       url,
       serverBin: values['nats.server_bin'],

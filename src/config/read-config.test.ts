@@ -17,6 +17,7 @@ describe('without any configuration', () => {
       schemasDir: './schemas',
       enforcement: 'on',
       pii: { hashKey: undefined },
+      schemasSource: 'files',
       nats: { url: undefined, serverBin: undefined, publishTimeoutMs: 5_000 },
       processes: 1,
       durability: 'fsync',

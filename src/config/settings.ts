@@ -81,6 +81,12 @@ export const settings = {
     default: null,
     text: 'The key with which properties marked `"x-pii": "hash"` are hashed (HMAC-SHA-256), 32 characters or more. Needed where a schema marks one. The same for every gate, and kept: with another key the same person has another hash.',
   },
+  'schemas.source': {
+    kind: 'enum',
+    default: 'files',
+    options: ['files', 'registry'],
+    text: '`files`: the gate judges by `schemas_dir`, read once at the start. `registry`: by the bucket `headgate_schemas` of NATS, whose changes every gate follows; `schemas_dir` is read only where the bucket is empty, and then put into it.',
+  },
   'nats.url': {
     kind: 'url',
     default: null,

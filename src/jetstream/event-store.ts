@@ -52,7 +52,10 @@ const headersBytesMax = 64 * 1024;
 const contextBytesMax = 40 * 1024;
 const shownMax = 128;
 
-export function createEventStore(log: Log, eventNames: ReadonlySet<string>): EventStore {
+export function createEventStore(
+  log: Log,
+  isPlanned: (eventName: string) => boolean,
+): EventStore {
   return {
     // Both are ASCII without line breaks by the time they are here: gate/exchange.ts.
     arrivalHeaders: ({ correlationId, traceparent }) =>
@@ -69,7 +72,7 @@ export function createEventStore(log: Log, eventNames: ReadonlySet<string>): Eve
       );
     },
     reject: (event, callback) => {
-      const name = eventNames.has(event.eventName) ? event.eventName : unplannedName;
+      const name = isPlanned(event.eventName) ? event.eventName : unplannedName;
       const bytesMax = log.messageBytesMax() - headersBytesMax;
       const { original, arrival } = event;
       const headers: Record<string, string> = {

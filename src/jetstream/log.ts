@@ -149,7 +149,9 @@ async function createCommits(options: LogOptions): Promise<Map<StreamName, Group
   const commits = new Map<StreamName, GroupCommit>();
   if (options.durability !== 'fsync' || options.streamsDir === undefined) return commits;
   const storeDir = path.resolve(options.streamsDir, '..', '..', '..');
-  for (const stream of syncedStreams) {
+  const streams = [...syncedStreams];
+  if (options.topology?.keepsSchemas === true) streams.push('KV_headgate_schemas');
+  for (const stream of streams) {
     const streamDir = path.join(options.streamsDir, stream);
     if (options.topology !== undefined) await syncStreamDescription(storeDir, streamDir);
     commits.set(stream, createGroupCommit(streamDir));

@@ -1,7 +1,7 @@
 /**
  * Why a publish has no acknowledgement.
  *
- * `stream_full`, `store_full`, `too_large` and `rejected`: the message is not in the log. The others
+ * `stream_full`, `store_full`, `too_large`, `rejected` and `conflict`: the message is not in the log. The others
  * leave it open: it may be, and publishing it again under the same message id is safe.
  */
 export type PublishFault =
@@ -9,6 +9,7 @@ export type PublishFault =
   | 'store_full'
   | 'too_large'
   | 'rejected'
+  | 'conflict'
   | 'no_stream'
   | 'timeout'
   | 'disconnected'
@@ -22,6 +23,7 @@ const toldTexts: Readonly<Record<PublishFault, string>> = {
   store_full: "the log's disk space is used up",
   too_large: 'the message is larger than NATS takes',
   rejected: 'NATS refused it',
+  conflict: 'somebody else changed it meanwhile',
   no_stream: 'the log has no stream for it',
   timeout: 'the log did not answer in time',
   disconnected: 'the log is not connected just now',
@@ -51,6 +53,7 @@ const faultByCode: Readonly<Record<number, PublishFault>> = {
   10047: 'store_full',
   10077: 'stream_full',
   10054: 'too_large',
+  10071: 'conflict',
   10060: 'no_stream',
   10167: 'timeout',
 };

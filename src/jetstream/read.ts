@@ -55,6 +55,16 @@ export async function boundsOf(
   return { first: state.first_seq, last: state.last_seq };
 }
 
+/** When the newest message on a subject, which may hold wildcards, was stored. */
+export async function lastStoredAtMs(
+  log: Log,
+  stream: StreamName,
+  subject: string,
+): Promise<number | undefined> {
+  const found = await log.manager.direct.getMessage(stream, { last_by_subj: subject });
+  return found?.time.getTime();
+}
+
 /** How many messages are asked for at a time. */
 const pageMessagesMax = 256;
 

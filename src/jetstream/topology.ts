@@ -27,7 +27,8 @@ export type StreamName =
   | 'DEAD'
   | 'REPLAY'
   | 'RETRY'
-  | 'PROBE';
+  | 'PROBE'
+  | 'KV_headgate_schemas';
 
 /** Where each destination has a durable consumer of its name: its place in the log. */
 export const placeStreams = ['EVENTS', 'REPLAY', 'RETRY'] as const;
@@ -47,6 +48,8 @@ export const subjects = {
   replay: (destination: string, eventName: string) => `headgate.replay.${destination}.${eventName}`,
   retry: (destination: string, eventName: string) => `headgate.retry.${destination}.${eventName}`,
   probe: 'headgate.probe',
+  /** NATS's own layout of a key-value bucket: `nats kv get headgate_schemas taxonomy` reads it. */
+  schemas: (key: string) => `$KV.headgate_schemas.${key}`,
 } as const;
 
 /** Under this name REJECTED files what no entry of the taxonomy names. */
@@ -57,7 +60,12 @@ export interface TopologyOptions {
   /** All streams together. */
   readonly storageBytesMax: number;
   readonly replicas: number;
+  /** Whether the contracts are kept in the log too: `schemas.source: registry`. */
+  readonly keepsSchemas?: boolean;
 }
+
+/** So many revisions of an entry are kept, the one in force before a bad one among them. */
+export const schemaRevisionsMax = 16;
 
 type StreamSettings = Partial<StreamConfig> & { name: StreamName; subjects: string[] };
 
@@ -90,6 +98,8 @@ export function streamSettings(options: TopologyOptions): StreamSettings[] {
   const side = Math.min(gibibyte, share);
   const advisoryBytes = Math.min(64 * mebibyte, Math.floor(total * 0.02));
   const probe = mebibyte;
+  const schemaBytes = Math.min(64 * mebibyte, Math.floor(total * 0.04));
+  const bucket = options.keepsSchemas === true ? schemaBytes : 0;
   const common = {
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
@@ -102,7 +112,7 @@ export function streamSettings(options: TopologyOptions): StreamSettings[] {
       name: 'EVENTS',
       subjects: ['headgate.events.>'],
       discard: DiscardPolicy.New,
-      max_bytes: total - side * 5 - advisoryBytes - probe * 2,
+      max_bytes: total - side * 5 - advisoryBytes - probe * 2 - bucket,
       duplicate_window: options.dedupWindowMs * 1_000_000,
       deny_delete: true,
     },
@@ -149,8 +159,19 @@ export function streamSettings(options: TopologyOptions): StreamSettings[] {
       max_msgs: 1,
       max_bytes: probe,
     },
+    ...(bucket === 0 ? [] : [{ ...common, ...schemas, max_bytes: bucket }]),
   ];
 }
+
+/** A bucket as NATS clients know them. What was released is never deleted, nor purged. */
+const schemas = {
+  name: 'KV_headgate_schemas',
+  subjects: [subjects.schemas('>')],
+  discard: DiscardPolicy.New,
+  max_msgs_per_subject: schemaRevisionsMax,
+  deny_delete: true,
+  deny_purge: true,
+} satisfies StreamSettings;
 
 /** Makes the streams that are missing, and brings the limits of those there are up to date. */
 export async function ensureStreams(

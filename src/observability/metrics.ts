@@ -37,17 +37,20 @@ export function createMetrics(labels: LabelValues) {
   const { destinations } = labels;
 
   const counters = createCounters(registry);
-  for (const source of sources) {
-    for (const eventName of eventNames) {
-      for (const outcome of eventStatuses) counters.events.series(source, eventName, outcome);
-      for (const code of errorCodes) {
-        if (errorEntry(code).scope === 'event' && code !== 'not_stored') {
-          counters.validationFailures.series(source, eventName, code);
+  const countEvents = (names: readonly string[]): void => {
+    for (const source of sources) {
+      for (const eventName of names) {
+        for (const outcome of eventStatuses) counters.events.series(source, eventName, outcome);
+        for (const code of errorCodes) {
+          if (errorEntry(code).scope === 'event' && code !== 'not_stored') {
+            counters.validationFailures.series(source, eventName, code);
+          }
         }
+        for (const code of warningCodes) counters.warnings.series(source, eventName, code);
       }
-      for (const code of warningCodes) counters.warnings.series(source, eventName, code);
     }
-  }
+  };
+  countEvents(eventNames);
   for (const rpc of rpcs) {
     for (const protocol of protocols) {
       for (const code of grpcCodeNames) counters.requests.series(rpc, protocol, code);
@@ -58,7 +61,13 @@ export function createMetrics(labels: LabelValues) {
   }
   const histograms = createHistograms(registry, destinations);
   const gauges = createGauges(registry, eventNames, destinations);
-  return { registry, ...counters, ...histograms, gauges };
+  /** Events that were registered later: the set grows with the registry, which is bounded. */
+  const addEventNames = (names: readonly string[]): void => {
+    const added = names.filter((name) => !gauges.lastEvent.has(name));
+    countEvents(added);
+    for (const name of added) gauges.lastEvent.set(name, 0);
+  };
+  return { registry, ...counters, ...histograms, gauges, addEventNames };
 }
 
 function createCounters(registry: Registry) {
@@ -130,6 +139,7 @@ function createGauges(
     deadLetterOldest: zeros(destinations),
     lastEvent: zeros(eventNames),
     enforcementSuspended: 0,
+    contracts: { revision: 0, badEntries: 0, followedAtMs: 0 },
   };
   createGauge(
     registry,
@@ -174,5 +184,30 @@ function createGauges(
     'event_name',
     gauges.lastEvent,
   );
+  exposeContracts(registry, gauges.contracts);
   return gauges;
+}
+
+/** All 0 where the contracts are files. */
+function exposeContracts(
+  registry: Registry,
+  contracts: { revision: number; badEntries: number; followedAtMs: number },
+): void {
+  const expose = (name: string, help: string, read: () => number): void =>
+    createGauge(registry, { name, help, labels: [] }, () => [{ labels: [], value: read() }]);
+  expose(
+    'headgate_registry_revision',
+    'The newest revision of the schema registry that this gate judges by.',
+    () => contracts.revision,
+  );
+  expose(
+    'headgate_registry_bad_entries',
+    'Entries of the schema registry whose newest revision is not in force because it is not sound.',
+    () => contracts.badEntries,
+  );
+  expose(
+    'headgate_registry_followed_timestamp_seconds',
+    'When the schema registry was last read; while NATS is away this stands still.',
+    () => contracts.followedAtMs / 1000,
+  );
 }

@@ -68,6 +68,7 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     rejectedEventNotKept: (correlationId: string, reason: string): void =>
       logger.error({ correlationId, reason }, 'a rejected event could not be kept; told to retry'),
     ...createDeliverySignals(metrics, logger),
+    ...createRegistrySignals(metrics, logger),
     connectionChanged: (connection: string, status: string): void =>
       logger.warn({ connection, status }, 'NATS connection'),
     serverRestarted: (reason: string): void =>
@@ -122,6 +123,24 @@ function createDeliverySignals(metrics: Metrics, logger: Logger) {
       metrics.gauges.deadLetters.set(destination, count);
       metrics.gauges.deadLetterOldest.set(destination, oldestSeconds);
     },
+  };
+}
+
+/** About the contracts, where they are kept in the log. */
+function createRegistrySignals(metrics: Metrics, logger: Logger) {
+  return {
+    registryFollowed: (revision: number, badEntries: number): void => {
+      Object.assign(metrics.gauges.contracts, { revision, badEntries, followedAtMs: Date.now() });
+    },
+    /** An entry of the registry is not sound: what was in force before stays so. */
+    registryFault: (fault: string): void =>
+      logger.error({ fault }, 'an entry of the schema registry is not in force'),
+    registryChanged: (revision: number, eventNames: readonly string[]): void => {
+      metrics.addEventNames(eventNames);
+      logger.info({ revision, events: eventNames.length }, 'the contracts have changed');
+    },
+    registryAway: (error: unknown): void =>
+      logger.warn({ err: error }, 'the schema registry cannot be read; the contracts stay as they are'),
   };
 }
 

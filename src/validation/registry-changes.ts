@@ -87,7 +87,10 @@ export function versionChange(event: PlannedEvent, version: number): EventChange
     (each) => each.version < version && !event.superseded.has(each.version),
   );
   const findings = baseline === undefined ? [] : compatibilityFindings(baseline, added);
-  const allowed = findings.every((finding) => isAllowed(event.compatibility, finding));
+  // What is superseded judges nobody.
+  const allowed =
+    event.superseded.has(version) ||
+    findings.every((finding) => isAllowed(event.compatibility, finding));
   const against = baseline === undefined ? '' : ` after version ${baseline.version}`;
   const verdict = allowed ? 'is allowed' : 'is not allowed';
   return {

@@ -2,10 +2,9 @@ import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { compileSchema, type CompiledSchema } from './compile-schema.ts';
-import type { UnplannedMode } from './modes.ts';
 import { registryError, type RegistryFault, type ReportFault } from './registry-fault.ts';
 import { checkSchemaSafety, schemaBytesMax } from './schema-safety.ts';
-import { readTaxonomy, type TaxonomyEntry } from './taxonomy.ts';
+import { readTaxonomy, type TaxonomyEntry, type TaxonomyHeader } from './taxonomy.ts';
 import type { JsonObject, JsonValue } from '../event/json.ts';
 
 /** One released schema of an event. */
@@ -20,10 +19,8 @@ export interface PlannedEvent extends TaxonomyEntry {
   readonly versions: readonly SchemaVersion[];
 }
 
-/** Everything the schemas folder says. */
-export interface SchemaRegistry {
-  readonly verbs: readonly string[];
-  readonly unplanned: UnplannedMode;
+/** Every contract that there is. */
+export interface SchemaRegistry extends TaxonomyHeader {
   readonly events: readonly PlannedEvent[];
 }
 
@@ -33,7 +30,9 @@ export interface RegistryReading {
   readonly faults: readonly RegistryFault[];
 }
 
-const taxonomyFile = 'taxonomy.yaml';
+export const emptyRegistry: SchemaRegistry = { verbs: [], unplanned: 'reject', events: [] };
+
+export const taxonomyFile = 'taxonomy.yaml';
 const versionFile = /^([1-9]\d{0,3})\.json$/;
 
 /** Reads the schemas folder; throws a StartError that lists every fault in it. */
@@ -51,19 +50,19 @@ export async function readRegistry(directory: string): Promise<RegistryReading> 
     (problem, mending) => void faults.push({ file, problem, mending });
   const text = await readTaxonomyFile(directory, reportOn(taxonomyFile));
   if (text === undefined) {
-    return { registry: { verbs: [], unplanned: 'reject', events: [] }, faults };
+    return { registry: emptyRegistry, faults };
   }
-  const taxonomy = readTaxonomy(text, reportOn(taxonomyFile));
+  const { entries, ...header } = readTaxonomy(text, reportOn(taxonomyFile));
   const folders = await schemaFolders(directory);
   const events: PlannedEvent[] = [];
-  for (const entry of taxonomy.entries) {
+  for (const entry of entries) {
     // A name that is no name could lead out of the folder.
     const exists = folders.delete(entry.name);
     const versions = exists ? await readVersions(directory, entry.name, reportOn) : [];
     checkActive(entry, versions, reportOn(taxonomyFile));
     events.push({ ...entry, versions: versions.filter((version) => version !== undefined) });
   }
-  if (taxonomy.entries.length > 0) {
+  if (entries.length > 0) {
     for (const name of folders) {
       reportOn(`${name}/`)(
         'no entry of the taxonomy has this name',
@@ -71,7 +70,7 @@ export async function readRegistry(directory: string): Promise<RegistryReading> 
       );
     }
   }
-  return { registry: { verbs: taxonomy.verbs, unplanned: taxonomy.unplanned, events }, faults };
+  return { registry: { ...header, events }, faults };
 }
 
 async function readTaxonomyFile(
@@ -134,7 +133,16 @@ async function readVersion(
   report: ReportFault,
 ): Promise<SchemaVersion | undefined> {
   const schema = await readSchemaFile(join(directory, file), report);
-  if (schema === undefined || !checkSchemaSafety(schema, report)) return undefined;
+  return schema === undefined ? undefined : compileVersion(version, schema, report);
+}
+
+/** Makes one version ready to judge; undefined where it is not sound, and then it is told. */
+export function compileVersion(
+  version: number,
+  schema: JsonValue,
+  report: ReportFault,
+): SchemaVersion | undefined {
+  if (!checkSchemaSafety(schema, report)) return undefined;
   try {
     const sound = schema as JsonObject;
     return { version, schema: sound, ...compileSchema(sound) };
@@ -158,7 +166,8 @@ async function readSchemaFile(path: string, report: ReportFault): Promise<JsonVa
   }
 }
 
-function checkActive(
+/** Whether the versions are there that an entry names. */
+export function checkActive(
   entry: TaxonomyEntry,
   versions: readonly (SchemaVersion | undefined)[],
   report: ReportFault,

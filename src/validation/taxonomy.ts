@@ -23,10 +23,14 @@ export interface TaxonomyEntry {
   readonly deprecated: readonly number[];
 }
 
-/** What `taxonomy.yaml` says. */
-export interface Taxonomy {
+/** What `taxonomy.yaml` says of all events. */
+export interface TaxonomyHeader {
   readonly verbs: readonly string[];
   readonly unplanned: UnplannedMode;
+}
+
+/** What `taxonomy.yaml` says. */
+export interface Taxonomy extends TaxonomyHeader {
   readonly entries: readonly TaxonomyEntry[];
 }
 
@@ -50,12 +54,16 @@ export function readTaxonomy(text: string, report: ReportFault): Taxonomy {
 
 /** The same from what the YAML said. */
 export function readTaxonomyFields(root: Fields, report: ReportFault): Taxonomy {
+  const header = readHeader(root, report);
+  return { ...header, entries: readEntries(root['events'], header.verbs, report) };
+}
+
+/** What stands beside `events`. */
+export function readHeader(root: Fields, report: ReportFault): TaxonomyHeader {
   refuseUnknownKeys(root, topKeys, '', report);
-  const verbs = readVerbs(root['verbs'], report);
   return {
-    verbs,
+    verbs: readVerbs(root['verbs'], report),
     unplanned: readChoice(root['unplanned'], unplannedModes, 'unplanned', report),
-    entries: readEntries(root['events'], verbs, report),
   };
 }
 

@@ -20,6 +20,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'dead-letters': ['gen', 'event', 'errors', 'config', 'jetstream', 'observability'],
   codegen: ['event', 'errors', 'validation'],
   quarantine: ['gen', 'event', 'errors', 'jetstream', 'observability'],
+  registry: ['gen', 'event', 'errors', 'config', 'jetstream', 'observability', 'validation'],
 };
 
 /** One folder alone speaks to each of these. */

@@ -151,6 +151,10 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   rejected_not_found: "belongs to the operators' port: test/quarantine",
   invalid_edit: "belongs to the operators' port: test/quarantine",
   replay_too_wide: "belongs to the operators' port: test/quarantine",
+  schema_not_found: "belongs to the operators' port: test/registry",
+  schema_refused: "belongs to the operators' port: test/registry",
+  registry_read_only: "belongs to the operators' port: test/registry",
+  registry_conflict: "belongs to the operators' port: test/registry",
   internal: 'stands for what nobody thought of: there is no request that is known to cause it',
 };
 

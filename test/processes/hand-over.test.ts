@@ -19,7 +19,7 @@ async function handedOver(env: Readonly<Record<string, string>>) {
   const settings = handOver(
     {
       config,
-      registry,
+      registry: () => registry,
       labels: { sources: ['a'], eventNames: ['b'], destinations: ['crm'] },
       log: {
         address: { servers: ['127.0.0.1:4222'], user: 'headgate', password: 'p' },

@@ -1,0 +1,29 @@
+import { isJsonObject, type JsonObject } from '../event/json.ts';
+import type { ReportFault } from '../validation/registry-fault.ts';
+import { schemaBytesMax } from '../validation/schema-safety.ts';
+import type { BucketKey } from './bucket-keys.ts';
+
+/** An entry is an owner, a description and a few words; the header holds up to 200 verbs. */
+const entryBytesMax = 64 * 1024;
+
+/** Reads what an entry of the bucket holds; undefined where it is not JSON or too long. */
+export function readBucketJson(
+  kind: BucketKey['kind'],
+  text: string,
+  report: ReportFault,
+): JsonObject | undefined {
+  const bytesMax = kind === 'schema' ? schemaBytesMax : entryBytesMax;
+  const bytes = Buffer.byteLength(text);
+  if (bytes > bytesMax) {
+    report(`it has ${bytes} bytes, more than ${bytesMax}`, 'Say less in it.');
+    return undefined;
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isJsonObject(value)) return value;
+    report('it is not an object', 'Write a JSON object.');
+  } catch (error) {
+    report(`it cannot be read as JSON: ${(error as Error).message}`, 'Write it again as JSON.');
+  }
+  return undefined;
+}

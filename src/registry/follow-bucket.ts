@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { BucketEntry, SchemaBucket } from '../jetstream/schema-bucket.ts';
+import type { Signals } from '../observability/signals.ts';
+import { formatFault } from '../validation/registry-fault.ts';
+import type { SchemaRegistry } from '../validation/schema-registry.ts';
+import type { RegistryContents } from './contents.ts';
+
+/** Keeps the registry of this process up to the bucket. */
+export interface BucketFollower {
+  /** Reads whatever was written until now. Rejects while NATS is away; nothing is lost by that. */
+  refresh(): Promise<void>;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+export interface BucketFollowerOptions {
+  readonly bucket: SchemaBucket;
+  readonly contents: RegistryContents;
+  readonly signals: Pick<Signals, 'registryFollowed' | 'registryFault' | 'registryAway'>;
+  /** Called with each registry that says something else. */
+  readonly onChange: (registry: SchemaRegistry) => void;
+}
+
+/**
+ * A quarter of the second within which every gate has a change. One small request a process: cheaper
+ * than a consumer that has to be kept alive, and there is nothing to be missed.
+ */
+const pollIntervalMs = 250;
+/** What was asked when the connection broke may have no answer for longer. */
+const pollTimeoutMs = 1_000;
+
+/** What comes later is let go of: it is read again. */
+async function inTime<Result>(work: Promise<Result>): Promise<Result> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Error(`the bucket was not read within ${pollTimeoutMs} ms`)),
+    pollTimeoutMs,
+  );
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export function createBucketFollower(options: BucketFollowerOptions): BucketFollower {
+  const { bucket, contents, signals } = options;
+  const stopping = new AbortController();
+  let told = new Set<string>();
+  let running: Promise<void> = Promise.resolve();
+  let polling: Promise<void> = Promise.resolve();
+
+  const read = async (): Promise<BucketEntry[]> => {
+    const entries: BucketEntry[] = [];
+    for await (const entry of bucket.readAfter(contents.revision())) entries.push(entry);
+    return entries;
+  };
+
+  const tellFaults = (): void => {
+    const faults = contents.faults().map(formatFault);
+    for (const fault of faults) if (!told.has(fault)) signals.registryFault(fault);
+    told = new Set(faults);
+  };
+
+  const follow = async (): Promise<void> => {
+    const before = contents.registry();
+    await contents.apply(await inTime(read()));
+    if (contents.registry() !== before) options.onChange(contents.registry());
+    tellFaults();
+    signals.registryFollowed(contents.revision(), told.size);
+  };
+
+  /** One at a time: a revision is taken in once. */
+  const refresh = (): Promise<void> => {
+    running = running.catch(() => {}).then(follow);
+    return running;
+  };
+
+  const poll = async (): Promise<void> => {
+    let away = false;
+    while (!stopping.signal.aborted) {
+      await sleep(pollIntervalMs, undefined, { signal: stopping.signal }).catch(() => {});
+      if (stopping.signal.aborted) return;
+      try {
+        await refresh();
+        away = false;
+      } catch (error) {
+        // One line an outage.
+        if (!away && !stopping.signal.aborted) signals.registryAway(error);
+        away = true;
+      }
+    }
+  };
+
+  return {
+    refresh,
+    start: () => {
+      polling = poll();
+    },
+    stop: async () => {
+      stopping.abort();
+      await polling;
+    },
+  };
+}

@@ -1,0 +1,143 @@
+import type { JsonObject } from '../event/json.ts';
+import type { CompatibilityFinding } from '../validation/compatibility.ts';
+import { isSnakeCase } from '../validation/event-name.ts';
+import { versionChange } from '../validation/registry-changes.ts';
+import type { RegistryFault } from '../validation/registry-fault.ts';
+import { schemaHash } from '../validation/schema-identity.ts';
+import { checkActive, type SchemaVersion } from '../validation/schema-registry.ts';
+import { eventsMax, type Fields } from '../validation/taxonomy.ts';
+import { readBucketJson } from './bucket-json.ts';
+import { eventKey, schemaKey } from './bucket-keys.ts';
+import { compileUsable } from './contents.ts';
+import {
+  createWriter,
+  readEntryText,
+  refuse,
+  refuseFaults,
+  type RegistryEditorOptions,
+} from './registry-editor.ts';
+
+/** A version to be kept. */
+export interface Registration {
+  readonly name: string;
+  /** 0: the next one. */
+  readonly version: number;
+  readonly schemaText: string;
+  /** The event's entry; empty: the one there is. */
+  readonly entryText: string;
+  readonly activate: boolean;
+  readonly validateOnly: boolean;
+}
+
+export interface Registered {
+  readonly version: SchemaVersion;
+  readonly created: boolean;
+  readonly findings: readonly CompatibilityFinding[];
+}
+
+const versionMax = 9999;
+
+/** Keeps a version for good. Throws `schema_refused`, and `registry_conflict` where it was raced. */
+export async function registerSchema(
+  options: RegistryEditorOptions,
+  wanted: Registration,
+): Promise<Registered> {
+  const { contents, refresh } = options;
+  const { name } = wanted;
+  await refresh();
+  if (!isSnakeCase(name)) refuse(`${name} is no name of an event: write such as order_completed.`);
+  if (!contents.hasRoomFor(name)) refuse(`There are ${eventsMax} events already: use fewer.`);
+  const known = contents.versionsOf(name);
+  const registered = versionToKeep(wanted, known, contents.canHash);
+  const { version, created } = registered;
+  const versions = created ? [...known, version] : known;
+  const findings = created ? judge(options, wanted, versions, version.version) : [];
+  const entry = entryToWrite(options, wanted, versions, version.version);
+  if (wanted.validateOnly) return { ...registered, findings };
+  const write = createWriter(options);
+  if (created) await write(schemaKey(name, version.version), version.schema);
+  if (entry !== undefined) await write(eventKey(name), entry);
+  await refresh();
+  return { ...registered, findings };
+}
+
+function versionToKeep(
+  { name, version: number, schemaText }: Registration,
+  known: readonly SchemaVersion[],
+  canHash: boolean,
+): { readonly version: SchemaVersion; readonly created: boolean } {
+  const next = known.length + 1;
+  const version = number === 0 ? next : number;
+  const file = schemaKey(name, version);
+  const faults: RegistryFault[] = [];
+  const report = (problem: string, mending: string): void =>
+    void faults.push({ file, problem, mending });
+  const schema = readBucketJson('schema', schemaText, report);
+  refuseFaults(faults);
+  const released = known[version - 1];
+  if (released !== undefined) {
+    if (schemaHash(released.schema) === schemaHash(schema!)) {
+      return { version: released, created: false };
+    }
+    refuse(
+      `${name} has a version ${version} with another schema, and what was released never changes. ` +
+        `Register it as version ${next}.`,
+    );
+  }
+  if (version > next || version > versionMax) {
+    refuse(`Versions go up by one: the next of ${name} is ${next}.`);
+  }
+  const compiled = compileUsable(version, schema as JsonObject, canHash, report);
+  refuseFaults(faults);
+  return { version: compiled!, created: true };
+}
+
+/** Whom it would break, by the rules of the entry that comes with it, else of the one there is. */
+function judge(
+  { contents }: RegistryEditorOptions,
+  { name, entryText }: Registration,
+  versions: readonly SchemaVersion[],
+  version: number,
+): readonly CompatibilityFinding[] {
+  const { events } = contents.registry();
+  const event = events.find((each) => each.name === name);
+  // Nobody sends an event that has no entry.
+  if (event === undefined) return [];
+  const rules = entryText === '' ? event : readEntryText(name, entryText, []).entry;
+  const { compatibility, superseded } = rules;
+  const change = versionChange({ ...event, compatibility, superseded, versions }, version);
+  if (change.allowed) return change.findings;
+  const messages = change.findings.map((finding) => `  ${finding.message}`);
+  return refuse([`${name}: ${change.message}:`, ...messages].join('\n'));
+}
+
+/** Undefined: it stays as it is. */
+function entryToWrite(
+  { contents }: RegistryEditorOptions,
+  { name, entryText, activate }: Registration,
+  versions: readonly SchemaVersion[],
+  version: number,
+): Fields | undefined {
+  const current = contents.fieldsOf(name);
+  if (current !== undefined) {
+    if (!activate || current['active'] === version) return undefined;
+    return checked(name, { ...current, active: version }, versions);
+  }
+  if (entryText === '') {
+    if (activate) refuse(`${name} has no entry to be active in: send one with it.`);
+    return undefined;
+  }
+  const { verbs } = contents.registry();
+  const { fields } = readEntryText(name, entryText, verbs);
+  return checked(name, { ...fields, active: version }, versions);
+}
+
+function checked(name: string, fields: Fields, versions: readonly SchemaVersion[]): Fields {
+  const { entry } = readEntryText(name, JSON.stringify(fields), []);
+  const faults: RegistryFault[] = [];
+  checkActive(entry, versions, (problem, mending) =>
+    void faults.push({ file: eventKey(name), problem, mending }),
+  );
+  refuseFaults(faults);
+  return fields;
+}

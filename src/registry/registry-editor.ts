@@ -1,0 +1,174 @@
+import { ServiceError } from '../errors.ts';
+import type { SchemaBucket } from '../jetstream/schema-bucket.ts';
+import { PublishError } from '../jetstream/publish-error.ts';
+import {
+  compatibilityFindings,
+  type CompatibilityFinding,
+} from '../validation/compatibility.ts';
+import { formatFault, type RegistryFault, type ReportFault } from '../validation/registry-fault.ts';
+import { canonicalJson } from '../validation/schema-identity.ts';
+import {
+  checkActive,
+  taxonomyFile,
+  type PlannedEvent,
+  type SchemaVersion,
+} from '../validation/schema-registry.ts';
+import {
+  isFields,
+  parseYaml,
+  readEntry,
+  readTaxonomyFields,
+  type Fields,
+} from '../validation/taxonomy.ts';
+import { eventKey, taxonomyKey } from './bucket-keys.ts';
+import type { RegistryContents } from './contents.ts';
+import type { JsonValue } from '../event/json.ts';
+
+/** What a pushed taxonomy changes. */
+export interface PushedTaxonomy {
+  readonly changed: readonly string[];
+  /** Events that it does not name; they stay. */
+  readonly kept: readonly string[];
+}
+
+/** Changes the contracts of every gate. Throws `schema_refused`, `schema_not_found`, `registry_conflict`. */
+export interface RegistryEditor {
+  pushTaxonomy(text: string, validateOnly: boolean): Promise<PushedTaxonomy>;
+  /** What changes for those who name no version. */
+  activate(name: string, version: number): Promise<readonly CompatibilityFinding[]>;
+  deprecate(name: string, version: number): Promise<void>;
+}
+
+export interface RegistryEditorOptions {
+  readonly bucket: SchemaBucket;
+  readonly contents: RegistryContents;
+  /** Takes in what was written until now. */
+  readonly refresh: () => Promise<void>;
+}
+
+export function createRegistryEditor(options: RegistryEditorOptions): RegistryEditor {
+  const { contents, refresh } = options;
+  const write = createWriter(options);
+  return {
+    pushTaxonomy: async (text, validateOnly) => {
+      await refresh();
+      const taxonomy = readPushed(text, contents);
+      const changed = [...taxonomy.entries].filter(
+        ([name, fields]) => canonicalJson(contents.fieldsOf(name) as JsonValue) !== canonicalJson(fields as JsonValue),
+      );
+      const known = contents.registry().events.map(({ name }) => name);
+      const pushed = {
+        changed: changed.map(([name]) => name),
+        kept: known.filter((name) => !taxonomy.entries.has(name)),
+      };
+      if (validateOnly) return pushed;
+      for (const [name, fields] of changed) await write(eventKey(name), fields);
+      // Last: by this a bucket is known to be filled.
+      const header = canonicalJson(contents.headerFields() as JsonValue);
+      if (!contents.isFilled() || header !== canonicalJson(taxonomy.header as JsonValue)) {
+        await write(taxonomyKey, taxonomy.header);
+      }
+      await refresh();
+      return pushed;
+    },
+    activate: async (name, version) => {
+      await refresh();
+      const { event, fields } = eventOf(contents, name);
+      const wanted = versionOf(event, version);
+      const judge = event.superseded.get(version);
+      if (judge !== undefined) {
+        refuse(`Version ${judge} of ${name} judges in the place of ${version}: activate ${judge}.`);
+      }
+      const before = versionOf(event, event.active);
+      const deprecated = event.deprecated.filter((each) => each !== version);
+      const { deprecated: _listed, ...rest } = fields;
+      const more = deprecated.length === 0 ? {} : { deprecated };
+      if (event.active !== version || deprecated.length !== event.deprecated.length) {
+        await write(eventKey(name), { ...rest, ...more, active: version });
+        await refresh();
+      }
+      return before === wanted ? [] : compatibilityFindings(before, wanted);
+    },
+    deprecate: async (name, version) => {
+      await refresh();
+      const { event, fields } = eventOf(contents, name);
+      versionOf(event, version);
+      if (event.active === version) {
+        refuse(`Version ${version} of ${name} is active: activate another one first.`);
+      }
+      if (event.deprecated.includes(version)) return;
+      const deprecated = [...event.deprecated, version].sort((left, right) => left - right);
+      await write(eventKey(name), { ...fields, deprecated });
+      await refresh();
+    },
+  };
+}
+
+/** Writes an entry on top of the revision that was read, and of no other. */
+export function createWriter({ bucket, contents }: RegistryEditorOptions) {
+  return async (key: string, value: Fields): Promise<void> => {
+    try {
+      await bucket.put(key, JSON.stringify(value), contents.revisionOf(key));
+    } catch (error) {
+      if (!(error instanceof PublishError) || error.fault !== 'conflict') throw error;
+      throw new ServiceError('registry_conflict', `${key} was written meanwhile.`);
+    }
+  };
+}
+
+export function refuse(message: string): never {
+  throw new ServiceError('schema_refused', message);
+}
+
+/** Refuses with every fault at once. */
+export function refuseFaults(faults: readonly RegistryFault[]): void {
+  if (faults.length > 0) refuse(faults.map(formatFault).join('\n'));
+}
+
+export function eventOf(
+  contents: RegistryContents,
+  name: string,
+): { readonly event: PlannedEvent; readonly fields: Fields } {
+  const event = contents.registry().events.find((each) => each.name === name);
+  const fields = contents.fieldsOf(name);
+  if (event !== undefined && fields !== undefined) return { event, fields };
+  throw new ServiceError('schema_not_found', `There is no event ${name}.`);
+}
+
+export function versionOf(event: PlannedEvent, version: number): SchemaVersion {
+  const found = event.versions.find((each) => each.version === version);
+  if (found !== undefined) return found;
+  const known = event.versions.map((each) => each.version).join(', ');
+  throw new ServiceError('schema_not_found', `${event.name} has the versions ${known}.`);
+}
+
+/** The header and the entries of a taxonomy whose schemas are all registered. */
+function readPushed(
+  text: string,
+  contents: RegistryContents,
+): { readonly header: Fields; readonly entries: ReadonlyMap<string, Fields> } {
+  const faults: RegistryFault[] = [];
+  const report: ReportFault = (problem, mending) =>
+    void faults.push({ file: taxonomyFile, problem, mending });
+  const root = parseYaml(text, report);
+  if (root === undefined) refuseFaults(faults);
+  const { entries } = readTaxonomyFields(root!, report);
+  for (const entry of entries) checkActive(entry, contents.versionsOf(entry.name), report);
+  refuseFaults(faults);
+  const { events, ...header } = root!;
+  const fields = Object.entries(events as Record<string, Fields>);
+  return { header, entries: new Map(fields) };
+}
+
+/** Reads an entry that came by itself, as YAML or JSON. */
+export function readEntryText(name: string, text: string, verbs: readonly string[]) {
+  const faults: RegistryFault[] = [];
+  const report: ReportFault = (problem, mending) =>
+    void faults.push({ file: eventKey(name), problem, mending });
+  const root = parseYaml(text, report);
+  if (root === undefined || !isFields(root)) refuseFaults(faults);
+  const fields: Fields = { active: 1, ...root };
+  const entry = readEntry(name, fields, verbs, report);
+  refuseFaults(faults);
+  return { entry, fields };
+}

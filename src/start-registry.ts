@@ -1,0 +1,107 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import type { ServiceImpl } from '@connectrpc/connect';
+
+import { SchemaRegistryService } from '../gen/headgate/v1/schema_registry_service_pb.ts';
+import type { Config } from './config/config.ts';
+import { ServiceError, StartError } from './errors.ts';
+import type { Log } from './jetstream/log.ts';
+import { lastStoredAtMs } from './jetstream/read.ts';
+import { openSchemaBucket } from './jetstream/schema-bucket.ts';
+import { subjects } from './jetstream/topology.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import type { Signals } from './observability/signals.ts';
+import { createRegistryContents, type RegistryContents } from './registry/contents.ts';
+import { createBucketFollower } from './registry/follow-bucket.ts';
+import { registerSchema } from './registry/register-schema.ts';
+import { createRegistryEditor, type RegistryEditorOptions } from './registry/registry-editor.ts';
+import { createRegistryService, type ChangeableRegistry } from './registry/registry-service.ts';
+import { formatFault } from './validation/registry-fault.ts';
+import { loadRegistry, taxonomyFile, type SchemaRegistry } from './validation/schema-registry.ts';
+
+export interface RegistryParts {
+  readonly config: Config;
+  readonly log: Log;
+  readonly signals: Signals;
+  readonly lifecycle: Lifecycle;
+  /** By which this process judges. */
+  readonly registry: () => SchemaRegistry;
+  /** Called with the first contracts of the bucket, and after each change of them. */
+  readonly onChange: (registry: SchemaRegistry) => void;
+}
+
+/** Where the contracts are in the log, follows them there; opens them to the operators either way. */
+export async function startRegistry(
+  parts: RegistryParts,
+): Promise<ServiceImpl<typeof SchemaRegistryService>> {
+  const { config, log, signals, registry } = parts;
+  const changeable = config.schemasSource === 'registry' ? await openBucket(parts) : undefined;
+  return createRegistryService({
+    source: config.schemasSource,
+    registry,
+    changeable,
+    lastEventAtMs: (name) => lastStoredAtMs(log, 'EVENTS', subjects.event('*', name)),
+    signals,
+  });
+}
+
+async function openBucket(parts: RegistryParts): Promise<ChangeableRegistry> {
+  const { config, log, signals, lifecycle } = parts;
+  const bucket = openSchemaBucket(log);
+  const contents = createRegistryContents({ canHash: config.pii.hashKey !== undefined });
+  const onChange = (registry: SchemaRegistry): void => {
+    const names = registry.events.map(({ name }) => name);
+    signals.registryChanged(contents.revision(), names);
+    parts.onChange(registry);
+  };
+  const follower = createBucketFollower({ bucket, contents, signals, onChange });
+  const editing: RegistryEditorOptions = { bucket, contents, refresh: follower.refresh };
+  const editor = createRegistryEditor(editing);
+  const changeable: ChangeableRegistry = {
+    ...editor,
+    register: (registration) => registerSchema(editing, registration),
+    faults: () => contents.faults().map(formatFault),
+  };
+  await follower.refresh();
+  if (!contents.isFilled()) await fill(config.schemasDir, changeable, contents);
+  follower.start();
+  lifecycle.onRelease('schema registry', follower.stop);
+  return changeable;
+}
+
+/**
+ * Puts the files into a bucket that is empty, or whose filling was cut off: the header comes last.
+ * Several gates may do it at once: who is second finds it done.
+ */
+async function fill(
+  schemasDir: string,
+  changeable: ChangeableRegistry,
+  contents: RegistryContents,
+): Promise<void> {
+  const files = await loadRegistry(schemasDir);
+  const text = await readFile(path.join(schemasDir, taxonomyFile), 'utf8');
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      for (const { name, versions } of files.events) {
+        for (const { version, schema } of versions.slice(contents.versionsOf(name).length)) {
+          const schemaText = JSON.stringify(schema);
+          const no = { entryText: '', activate: false, validateOnly: false };
+          await changeable.register({ name, version, schemaText, ...no });
+        }
+      }
+      await changeable.pushTaxonomy(text, false);
+      return;
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+      if (error.code === 'registry_conflict' && attempt < fillAttempts) continue;
+      throw new StartError(
+        `The schema registry cannot be filled from ${schemasDir}: ${error.message}`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+/** Each goes on where the other gate was faster. */
+const fillAttempts = 100;
