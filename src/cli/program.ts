@@ -10,7 +10,11 @@ import { destinationsCommand } from './destinations.ts';
 import { keysCommand } from './keys.ts';
 import { queryCommand } from './query.ts';
 import { rejectedCommand } from './rejected.ts';
+import { schemasActivateCommand } from './schemas-activate.ts';
 import { schemasCheckCommand } from './schemas-check.ts';
+import { schemasDeprecateCommand } from './schemas-deprecate.ts';
+import { schemasListCommand } from './schemas-list.ts';
+import { schemasPushCommand } from './schemas-push.ts';
 import { schemasTryCommand } from './schemas-try.ts';
 import { serveCommand } from './serve.ts';
 import { trackCommand } from './track.ts';
@@ -36,7 +40,11 @@ export function createProgram(context: CommandContext): Command {
     new Command('schemas')
       .description('the contracts of the events')
       .addCommand(schemasCheckCommand())
-      .addCommand(schemasTryCommand(context)),
+      .addCommand(schemasTryCommand(context))
+      .addCommand(schemasPushCommand(context))
+      .addCommand(schemasListCommand(context))
+      .addCommand(schemasActivateCommand(context))
+      .addCommand(schemasDeprecateCommand(context)),
   );
   program.addCommand(codegenCommand());
   program.addCommand(keysCommand());

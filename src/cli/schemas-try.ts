@@ -1,5 +1,5 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 
 import { EventLogService } from '../../gen/headgate/v1/event_log_service_pb.ts';
 import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
@@ -14,6 +14,7 @@ import { print, visible } from './rejected.ts';
 import { filterMessage, readMoment } from './rejected-filter.ts';
 import { createTryTally, type BrokenRule, type TryTally } from './try-tally.ts';
 import { createWalkProgress, type WalkProgress } from './walk-progress.ts';
+import { readNamed, type Named } from './version-name.ts';
 
 interface TryOptions {
   readonly file?: string;
@@ -23,11 +24,6 @@ interface TryOptions {
   readonly until?: number;
   readonly admin?: string;
   readonly json?: true;
-}
-
-interface Named {
-  readonly eventName: string;
-  readonly version: number | undefined;
 }
 
 const pageSize = 500;
@@ -192,10 +188,4 @@ function textOf({ eventName, title, mode }: Candidate, tally: TryTally): string 
 function ruleText({ path, code, message, stored, rejected, examples }: BrokenRule): string {
   const shown = examples.map(({ stream, sequence }) => `${stream} ${sequence}`).join(', ');
   return `  ${stored + rejected}  ${path} ${message} (${code}); e.g. ${shown}`;
-}
-
-function readNamed(text: string): Named {
-  const found = /^([a-z][a-z0-9_]{0,127})(?:@([1-9]\d{0,3}))?$/.exec(text);
-  if (found === null) throw new InvalidArgumentError('Name an event and a version: order_completed@3.');
-  return { eventName: found[1]!, version: found[2] === undefined ? undefined : Number(found[2]) };
 }
