@@ -40,19 +40,23 @@ export async function readCandidate(
   }
   const schema = file === undefined ? versionOf(planned, version) : await readSchema(file);
   const judging = (mode: PlannedEvent['mode']): Validation =>
-    createValidation({
-      ...registry,
-      events: [
-        {
-          ...planned,
-          mode,
-          active: schema.version,
-          versions: [schema],
-          superseded: new Map(),
-          deprecated: [],
-        },
-      ],
-    });
+    createValidation(
+      {
+        ...registry,
+        events: [
+          {
+            ...planned,
+            mode,
+            active: schema.version,
+            versions: [schema],
+            superseded: new Map(),
+            deprecated: [],
+          },
+        ],
+      },
+      // Nothing that is hashed here is kept.
+      { hashKey: 'for judging alone' },
+    );
   return {
     eventName,
     title: file ?? `version ${schema.version}`,

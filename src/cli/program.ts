@@ -18,6 +18,7 @@ import { schemasPushCommand } from './schemas-push.ts';
 import { schemasTryCommand } from './schemas-try.ts';
 import { serveCommand } from './serve.ts';
 import { trackCommand } from './track.ts';
+import { validateCommand } from './validate.ts';
 
 /** What scripts can rely on: 0 done, 1 could not be done, 2 the command was not understood. */
 const exitFailed = 1;
@@ -47,6 +48,7 @@ export function createProgram(context: CommandContext): Command {
       .addCommand(schemasDeprecateCommand(context)),
   );
   program.addCommand(codegenCommand());
+  program.addCommand(validateCommand());
   program.addCommand(keysCommand());
   program.addCommand(rejectedCommand(context));
   program.addCommand(deadCommand(context));

@@ -74,6 +74,12 @@ export function decodeBatchJson(
   };
 }
 
+/** Whether a body is in the form of `POST /v1/batch` rather than of `/v1/track`. */
+export function isBatchJson(body: Buffer): boolean {
+  const value = parseJson(textOf(body));
+  return isJsonObject(value) && Object.hasOwn(value, 'events');
+}
+
 /** `application/x-ndjson`: one event a line; blank lines are passed over. */
 export function decodeNdjson(body: Buffer, batchEventsMax: number): IncomingBatch {
   const lines = linesOf(body).filter((line) => typeof line !== 'string' || line !== '');

@@ -6,7 +6,7 @@ import { failureOfError } from './failure.ts';
 import type { GateContext } from './gate-context.ts';
 import { grpcDoor } from './grpc-unary.ts';
 import type { RequestHandler } from './listen.ts';
-import { problem, restBatchDoor, restTrackDoor } from './rest-doors.ts';
+import { problem, restBatchDoor, restTrackDoor, restValidateDoor } from './rest-doors.ts';
 import { serveRequest, type DoorCall } from './serve-request.ts';
 
 const servicePrefix = '/headgate.v1.TrackService/';
@@ -37,6 +37,9 @@ export function createRequestHandler(context: GateContext, connect: ConnectDoors
     } else if (path === '/v1/batch' && method === 'POST') {
       const isNdjson = mediaTypeOf(exchange) === restNdjsonBatch.contentType;
       serveRequest(context, exchange, restBatchDoor, isNdjson ? restNdjsonBatch : restBatch);
+    } else if (path === '/v1/validate' && method === 'POST') {
+      const isNdjson = mediaTypeOf(exchange) === restNdjsonBatch.contentType;
+      serveRequest(context, exchange, restValidateDoor, isNdjson ? restNdjsonBatch : restBatch);
     } else if (path.startsWith('/grpc.')) handToRouter(connect, exchange);
     else if (!isDoor(path)) {
       refuse(exchange, 'not_found', `There is no door ${path.slice(0, 80)}. Events go to POST /v1/track.`);
@@ -46,10 +49,16 @@ export function createRequestHandler(context: GateContext, connect: ConnectDoors
   };
 }
 
-const rpcPaths = new Set([`${servicePrefix}Track`, `${servicePrefix}BatchTrack`]);
+const doorPaths = new Set([
+  `${servicePrefix}Track`,
+  `${servicePrefix}BatchTrack`,
+  '/v1/track',
+  '/v1/batch',
+  '/v1/validate',
+]);
 
 function isDoor(path: string): boolean {
-  return rpcPaths.has(path) || path === '/v1/track' || path === '/v1/batch';
+  return doorPaths.has(path);
 }
 
 function enterRpc(

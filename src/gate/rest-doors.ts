@@ -1,10 +1,11 @@
 import { errorEntry, errorHelp, ServiceError } from '../errors.ts';
 import type { Verdict } from '../event/verdict.ts';
-import { decodeBatchJson, decodeNdjson, decodeTrackRest } from './decode-json.ts';
+import { decodeBatchJson, decodeNdjson, decodeTrackRest, isBatchJson } from './decode-json.ts';
 import { mediaTypeOf, reply, type Exchange } from './exchange.ts';
 import { failureOfVerdict, retryAfterSeconds, type Failure } from './failure.ts';
 import { unpackBody } from './read-body.ts';
-import type { Door } from './serve-request.ts';
+import type { IncomingBatch } from './incoming-batch.ts';
+import type { Door, DoorCall } from './serve-request.ts';
 import { countVerdicts, restBatch, restResult, type VerdictCounts } from './verdict-json.ts';
 
 const json = 'application/json';
@@ -47,6 +48,35 @@ export const restBatchDoor: Door = {
   },
   refuse: (exchange, _call, failure) => problem(exchange, failure, undefined),
 };
+
+/**
+ * `POST /v1/validate`: what `/v1/track` or `/v1/batch` takes, judged and not stored anywhere. 200 all
+ * sound, 207 mixed, 422 none; a result for every event.
+ */
+export const restValidateDoor: Door = {
+  begin: (exchange) => checkContentType(exchange, [json, ndjson]),
+  unpack: unpackBody,
+  decode: (call, message, batchEventsMax) => ({
+    ...decodeAnyRest(call, message, batchEventsMax),
+    validateOnly: true,
+  }),
+  answer: (exchange, _call, verdicts) => {
+    const counts = countVerdicts(verdicts);
+    const status = batchStatus(counts);
+    const headers = { 'content-type': json };
+    reply(exchange, status === 202 ? 200 : status, headers, restBatch(verdicts, counts));
+    return 0;
+  },
+  refuse: (exchange, _call, failure) => problem(exchange, failure, undefined),
+};
+
+/** Of the two forms of JSON the batch is the one that has `events`. */
+function decodeAnyRest(call: DoorCall, message: Buffer, batchEventsMax: number): IncomingBatch {
+  if (call.codec === 'ndjson') return decodeNdjson(message, batchEventsMax);
+  return isBatchJson(message)
+    ? decodeBatchJson(message, 'rest', batchEventsMax)
+    : { events: [decodeTrackRest(message)], context: undefined, sentAt: '', validateOnly: true };
+}
 
 /** REST has no deadlines of the caller's. */
 function checkContentType(exchange: Exchange, known: readonly string[]): undefined {
