@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import { seededChance } from '../crash/kill-plan.ts';
 import { prepareGate, until, type GateProcess, type GateRun } from '../crash/gate-process.ts';
 import { countMessages, publishEvents, unsettled } from '../delivery/rig.ts';
@@ -8,7 +9,7 @@ export interface KilledDestination {
   /** Its name in headgate.yaml: its own among those of a run. */
   readonly name: string;
   /** As in headgate.yaml, `type` included. */
-  readonly settings: Readonly<Record<string, string | number | boolean>>;
+  readonly settings: Readonly<Record<string, string | number | boolean | object>>;
   /** Whether the far side takes a second copy for a new event. Its section of the docs says so. */
   readonly arrives: 'exactly once' | 'at least once';
   /** How many events are there by now. Called often. */
@@ -137,4 +138,22 @@ async function endGently(run: GateRun, worker: GateProcess): Promise<void> {
   run.kill('SIGTERM');
   const { code } = await run.exit;
   if (code !== 0) throw new Error(`the last worker ended with ${code}: ${worker.output()}`);
+}
+
+/** Each published event is at each destination, as often as that promises, and none is dead. */
+export async function expectAllArrived(
+  run: KilledRun,
+  destinations: readonly KilledDestination[],
+): Promise<void> {
+  console.log(run.story);
+  expect(run.inHandAtKills).toBeGreaterThan(0);
+  expect(run.dead).toBe(0);
+  const published = [...run.ids].sort();
+  for (const { name, arrives, ids } of destinations) {
+    const there = await ids();
+    const wanted = arrives === 'exactly once' ? there.sort() : [...new Set(there)].sort();
+    // Not toEqual: the difference of 20,000 ids takes minutes to print.
+    expect({ name, missing: published.length - wanted.length }).toEqual({ name, missing: 0 });
+    expect(wanted.every((id, index) => id === published[index])).toBe(true);
+  }
 }

@@ -14,6 +14,8 @@ export interface KafkaFarSide extends FarSide {
   readonly topic: string;
   /** Every record, second copies included. */
   records(): Promise<KafkaRecord[]>;
+  /** How many there are. */
+  count(): Promise<number>;
 }
 
 const partitions = 3;
@@ -30,6 +32,7 @@ export async function startKafkaFarSide(broker: Broker, relay: Relay): Promise<K
   return {
     topic,
     records,
+    count: () => withConsumer(client, topic, (consumer) => countRecords(consumer, topic)),
     settings: {
       brokers: `127.0.0.1:${broker.advertisedPort}`,
       topic,
@@ -59,14 +62,32 @@ export async function startKafkaFarSide(broker: Broker, relay: Relay): Promise<K
   };
 }
 
-async function readTopic(
-  client: { clientId: string; bootstrapBrokers: string[] },
+interface Client {
+  readonly clientId: string;
+  readonly bootstrapBrokers: string[];
+}
+
+async function withConsumer<Value>(
+  client: Client,
   topic: string,
-): Promise<KafkaRecord[]> {
+  use: (consumer: Consumer) => Promise<Value>,
+): Promise<Value> {
   const consumer = new Consumer({ ...client, groupId: `${topic}-${performance.now()}` });
   try {
-    const ends = await consumer.listOffsets({ topics: [topic] });
-    const total = [...ends.values()].flat().reduce((sum, end) => sum + Number(end), 0);
+    return await use(consumer);
+  } finally {
+    await consumer.close(true);
+  }
+}
+
+async function countRecords(consumer: Consumer, topic: string): Promise<number> {
+  const ends = await consumer.listOffsets({ topics: [topic] });
+  return [...ends.values()].flat().reduce((sum, end) => sum + Number(end), 0);
+}
+
+function readTopic(client: Client, topic: string): Promise<KafkaRecord[]> {
+  return withConsumer(client, topic, async (consumer) => {
+    const total = await countRecords(consumer, topic);
     const records: KafkaRecord[] = [];
     if (total === 0) return records;
     const stream = await consumer.consume({ topics: [topic], mode: 'earliest', autocommit: false });
@@ -76,7 +97,5 @@ async function readTopic(
       if (records.length === total) break;
     }
     return records;
-  } finally {
-    await consumer.close(true);
-  }
+  });
 }

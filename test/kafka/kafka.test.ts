@@ -3,6 +3,7 @@ import { createKafkaDestination } from '../../src/destinations/kafka.ts';
 import { kafkaType } from '../../src/destinations/kafka-type.ts';
 import { describeDestination } from '../destinations/conformance.ts';
 import { deliverAll, deliveryOfEvent, never, storedEvent } from '../destinations/deliveries.ts';
+import { deliverWhileKilled, expectAllArrived, type KilledDestination } from '../destinations/killed-worker.ts';
 import { startRelay, type Relay } from '../destinations/relay.ts';
 import { saslPassword, saslUser, startBroker, type Broker } from './broker.ts';
 import { startKafkaFarSide } from './kafka-far-side.ts';
@@ -92,4 +93,20 @@ function describeWithBroker(classpath: string): void {
       expect(outcome).toMatchObject({ kind: 'retry', fault: 'destination', reason });
     }
   });
+
+  test('20,000 events, ten kills of the worker: each is there, and once by its event_id', async () => {
+    const farSide = await startFarSide();
+    const { brokers, topic } = farSide.settings as { brokers: string; topic: string };
+    const destination: KilledDestination = {
+      name: 'next',
+      settings: { type: 'kafka', brokers, topic, timeout: '10s' },
+      arrives: 'at least once',
+      count: farSide.count,
+      ids: async () => (await farSide.records()).map(({ headers }) => headers['event_id']!),
+    };
+    const run = await deliverWhileKilled([destination], { events: 20_000, kills: 10 });
+    expect(run.ids).toHaveLength(20_000);
+    await expectAllArrived(run, [destination]);
+    console.log(`${await farSide.count()} records for ${run.ids.length} events`);
+  }, 300_000);
 }
