@@ -9,6 +9,7 @@ import { deadCommand } from './dead.ts';
 import { destinationsCommand } from './destinations.ts';
 import { keysCommand } from './keys.ts';
 import { queryCommand } from './query.ts';
+import { reconcileCommand } from './reconcile.ts';
 import { rejectedCommand } from './rejected.ts';
 import { schemasActivateCommand } from './schemas-activate.ts';
 import { schemasCheckCommand } from './schemas-check.ts';
@@ -53,6 +54,7 @@ export function createProgram(context: CommandContext): Command {
   program.addCommand(rejectedCommand(context));
   program.addCommand(deadCommand(context));
   program.addCommand(destinationsCommand(context));
+  program.addCommand(reconcileCommand(context));
   exitByThrowing(program);
   return program;
 }

@@ -56,6 +56,21 @@ export async function storeSetAside(log: Log, event: SetAside): Promise<void> {
 }
 
 /**
+ * Of a message of RETRY: the place in EVENTS that its event first had, and when it is to be tried
+ * again.
+ */
+export function originOfSetAside(message: { header(name: string): string }): {
+  readonly sequence: number;
+  readonly dueMs: number;
+} {
+  const first = message.header('Headgate-Origin-Sequence');
+  return {
+    sequence: Number(first === '' ? message.header(header.sequence) : first),
+    dueMs: Number(message.header(header.due)),
+  };
+}
+
+/**
  * A message of RETRY, seen as the event that was set aside: with the place, the subject and the time
  * that it has in the stream it came from. Settling it settles the copy.
  */

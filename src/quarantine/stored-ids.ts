@@ -1,4 +1,5 @@
 import { ServiceError } from '../errors.ts';
+import { createIdTable } from '../event/id-table.ts';
 import type { Log } from '../jetstream/log.ts';
 import { boundsOf, readMatching, readMessage, sequenceSince } from '../jetstream/read.ts';
 import { subjects } from '../jetstream/topology.ts';
@@ -34,7 +35,7 @@ export function createStoredIds(log: Log, idsMax = idsMaxDefault): StoredIds {
     let table = tables.get(subject);
     if (table === undefined || table.sinceMs > sinceMs) {
       const from = await sequenceSince(log, 'EVENTS', sinceMs);
-      table = createIdTable(sinceMs, from ?? (await boundsOf(log, 'EVENTS')).last + 1);
+      table = createTable(sinceMs, from ?? (await boundsOf(log, 'EVENTS')).last + 1);
       tables.set(subject, table);
     } else if (performance.now() - table.readAt() < freshMs) return table;
     for await (const message of readMatching(log, 'EVENTS', subject, table.next)) {
@@ -86,57 +87,24 @@ interface IdTable {
   find(id: string): number | undefined;
 }
 
-/** Digests and places, in open addressing. */
-function createIdTable(sinceMs: number, from: number): IdTable {
-  let digests = new Float64Array(1024);
-  let places = new Float64Array(1024);
-  let count = 0;
+function createTable(sinceMs: number, from: number): IdTable {
+  const ids = createIdTable();
   let next = from;
   let readAt = -Infinity;
-  const slotOf = (digest: number): number => {
-    let slot = digest % digests.length;
-    while (places[slot] !== 0 && digests[slot] !== digest) slot = (slot + 1) % digests.length;
-    return slot;
-  };
-  const put = (digest: number, place: number): void => {
-    const slot = slotOf(digest);
-    digests[slot] = digest;
-    places[slot] = place;
-  };
-  const grow = (): void => {
-    const [oldDigests, oldPlaces] = [digests, places];
-    digests = new Float64Array(oldDigests.length * 2);
-    places = new Float64Array(oldDigests.length * 2);
-    for (const [slot, place] of oldPlaces.entries()) if (place !== 0) put(oldDigests[slot]!, place);
-  };
   return {
     sinceMs,
     get next() {
       return next;
     },
-    count: () => count,
+    count: ids.count,
     readAt: () => readAt,
     wasRead: () => {
       readAt = performance.now();
     },
     add: (id, sequence) => {
-      if (count * 2 >= digests.length) grow();
-      put(digestOf(id), sequence);
-      count += 1;
+      ids.add(id, sequence);
       next = sequence + 1;
     },
-    find: (id) => places[slotOf(digestOf(id))] || undefined,
+    find: ids.find,
   };
-}
-
-/** 53 bits of FNV-1a in two halves: enough to tell ids apart, and a number. */
-function digestOf(text: string): number {
-  let low = 0x811c9dc5;
-  let high = 0x1b873593;
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    low = Math.imul(low ^ code, 0x01000193);
-    high = Math.imul(high ^ (code + at), 0x85ebca6b);
-  }
-  return (high >>> 11) * 0x1_0000_0000 + (low >>> 0);
 }

@@ -18,6 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   delivery: ['gen', 'event', 'errors', 'config', 'jetstream', 'destinations', 'observability'],
   destinations: ['event', 'errors'],
   'dead-letters': ['gen', 'event', 'errors', 'config', 'jetstream', 'observability'],
+  books: ['event', 'destinations', 'jetstream'],
   codegen: ['event', 'errors', 'validation'],
   quarantine: ['gen', 'event', 'errors', 'jetstream', 'observability'],
   registry: ['gen', 'event', 'errors', 'config', 'jetstream', 'observability', 'validation'],

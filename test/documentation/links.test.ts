@@ -66,6 +66,7 @@ describe('src/README.md', () => {
     'destinations/',
     'dead-letters/',
     'quarantine/',
+    'books/',
     'registry/',
     'codegen/',
     'cli/',

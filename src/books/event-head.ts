@@ -1,0 +1,36 @@
+import { decodeStoredEvent } from '../event/stored-event.ts';
+import type { StoredMessage } from '../jetstream/read.ts';
+
+/** What the books need of an event. */
+export interface EventHead {
+  /** Empty where the payload is no stored event. */
+  readonly eventId: string;
+  /** RFC 3339: the server's. */
+  readonly timestamp: string;
+}
+
+const decoder = new TextDecoder('latin1');
+/** An id, a name and a source have at most 36, 100 and 64 characters. */
+const headBytes = 400;
+/** As `encodeStoredEvent` begins. */
+const head =
+  /^\{"eventId":"([0-9a-f-]{36})","eventName":"[^"\\]*","source":"[^"\\]*","timestamp":"([0-9T:.-]{23}Z)"/;
+
+/** Millions are read, and all that is wanted stands in front: only what is odd is parsed. */
+export function readHead(message: StoredMessage): EventHead {
+  const found = head.exec(decoder.decode(message.payload.subarray(0, headBytes)));
+  if (found !== null) return { eventId: found[1]!, timestamp: found[2]! };
+  const storedAt = new Date(message.storedAtMs).toISOString();
+  try {
+    const { eventId, timestamp } = decodeStoredEvent(message.payload);
+    const isTime = Number.isFinite(Date.parse(timestamp));
+    return { eventId, timestamp: isTime ? new Date(timestamp).toISOString() : storedAt };
+  } catch {
+    return { eventId: '', timestamp: storedAt };
+  }
+}
+
+/** `2026-03-01T12:00:00.000Z`: when the hour of a time began. */
+export function hourOf(timestamp: string): string {
+  return `${timestamp.slice(0, 13)}:00:00.000Z`;
+}

@@ -1,0 +1,169 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Log } from '../jetstream/log.ts';
+import { boundsOf, readMessage, sequenceSince } from '../jetstream/read.ts';
+import { createAudit, type Audit, type Audited, type Entry } from './audit.ts';
+import { createBook, type Book, type BookRow, type Column } from './book.ts';
+import { readHead } from './event-head.ts';
+import { createSubjectList, readSegment } from './segment.ts';
+import { takeSnapshot } from './snapshot.ts';
+
+/** An event that a destination should hold, and does not. */
+export interface MissingEvent {
+  readonly destination: string;
+  readonly sequence: number;
+  readonly eventId: string;
+  readonly eventName: string;
+  readonly timestamp: string;
+}
+
+export interface AuditedBooks {
+  readonly name: string;
+  readonly type: string;
+  /** It was asked what it holds. */
+  readonly asked: boolean;
+  /** Why not, where it could have been. */
+  readonly fault: string;
+  readonly missing: number;
+  /** What it holds beyond the first copy of each. */
+  readonly copies: number;
+}
+
+export interface Books {
+  /** Places in EVENTS; `last` is below `first` where there is nothing. */
+  readonly log: { readonly first: number; readonly last: number };
+  /** The log held events before the time that was asked for. */
+  readonly reachesBack: boolean;
+  readonly destinations: readonly AuditedBooks[];
+  /** By hour, then by name. */
+  readonly rows: readonly BookRow[];
+  /** The first 10,000 of each destination. */
+  readonly missing: readonly MissingEvent[];
+}
+
+export interface ReconcileOptions {
+  readonly log: Log;
+  readonly destinations: readonly Audited[];
+  readonly sinceMs: number;
+  /** How many events are held at once. */
+  readonly segmentEventsMax?: number;
+  /** How long what is missing has to turn up. */
+  readonly secondLookMs?: number;
+  readonly onProgress?: (reached: number, from: number, upTo: number) => void;
+}
+
+/** Some 60 MB, and a byte more for each destination. A destination is asked once for each. */
+const segmentEventsMaxDefault = 1_000_000;
+const secondLookMsDefault = 1_000;
+
+/**
+ * Holds the log against what each destination has been given, and where it can be asked, against what
+ * it holds. Reads alone. Works beside a running gate: what comes in meanwhile is left for the next
+ * time, and what is missing is looked for twice.
+ */
+export async function reconcile(options: ReconcileOptions): Promise<Books> {
+  const { log, destinations, sinceMs } = options;
+  const bounds = await boundsOf(log, 'EVENTS');
+  const first = (await sequenceSince(log, 'EVENTS', sinceMs)) ?? bounds.last + 1;
+  const book = createBook(destinations.length);
+  const audits = await openAudits(options, book, first);
+
+  let from = first;
+  while (from <= bounds.last) {
+    const segment = await readSegment({
+      log,
+      from,
+      upTo: bounds.last,
+      eventsMax: options.segmentEventsMax ?? segmentEventsMaxDefault,
+      book,
+      subjects: audits.subjects,
+      onProgress: (reached) => options.onProgress?.(reached, first, bounds.last),
+    });
+    for (const audit of audits.all) await audit.count(segment);
+    from = segment.next;
+  }
+  for (const audit of audits.all) audit.finish();
+
+  const missing: MissingEvent[] = [];
+  if (audits.all.some((audit) => audit.missing.count > 0)) {
+    await sleep(options.secondLookMs ?? secondLookMsDefault);
+    for (const [index, audit] of audits.all.entries()) {
+      missing.push(...(await lookAgain(options, audit, index, book)));
+    }
+  }
+  return {
+    log: { first, last: bounds.last },
+    reachesBack: first > bounds.first,
+    destinations: destinations.map(({ name, type }, index) => describe(name, type, audits.all[index]!)),
+    rows: book.rows.toSorted(
+      (left, right) =>
+        left.hour.localeCompare(right.hour) || left.eventName.localeCompare(right.eventName),
+    ),
+    missing,
+  };
+}
+
+function describe(name: string, type: string, audit: Audit): AuditedBooks {
+  return {
+    name,
+    type,
+    asked: audit.asked(),
+    fault: audit.fault(),
+    missing: audit.missing.count,
+    copies: audit.copies(),
+  };
+}
+
+async function openAudits({ log, destinations }: ReconcileOptions, book: Book, first: number) {
+  const subjects = createSubjectList();
+  const all: Audit[] = [];
+  for (const [index, audited] of destinations.entries()) {
+    const snapshot = await takeSnapshot(log, audited.name, first);
+    all.push(createAudit({ audited, snapshot, book, subjects, index }));
+  }
+  return { all, subjects };
+}
+
+/**
+ * What was nowhere may have been on its way from one stream to another, or into the destination.
+ * Resolves to what is missing still.
+ */
+async function lookAgain(
+  { log, destinations }: ReconcileOptions,
+  audit: Audit,
+  index: number,
+  book: Book,
+): Promise<MissingEvent[]> {
+  const { missing } = audit;
+  const { name, stored } = destinations[index]!;
+  const entries = [...missing.first];
+  if (entries.length === 0 || stored === undefined) return [];
+  const snapshot = await takeSnapshot(log, name, entries[0]!.sequence);
+  const lost = new Map<string, MissingEvent & Entry>();
+  let [fromMs, toMs] = [Number.POSITIVE_INFINITY, 0];
+  for (const entry of entries) {
+    const message = await readMessage(log, 'EVENTS', entry.sequence);
+    if (message === undefined) continue;
+    const { eventId, timestamp } = readHead(message);
+    const { eventName } = book.rows[entry.row]!;
+    lost.set(eventId, { ...entry, destination: name, eventId, eventName, timestamp });
+    fromMs = Math.min(fromMs, Date.parse(timestamp));
+    toMs = Math.max(toMs, Date.parse(timestamp) + 1);
+  }
+  const found = (entry: MissingEvent & Entry, column: Column): void => {
+    book.rows[entry.row]!.accounts[index]![column] += 1;
+    missing.count -= 1;
+    lost.delete(entry.eventId);
+  };
+  if (lost.size > 0) {
+    for await (const { eventId } of stored({ fromMs, toMs })) {
+      const entry = lost.get(eventId);
+      if (entry !== undefined) found(entry, 'delivered');
+    }
+  }
+  for (const entry of lost.values()) {
+    const fate = snapshot.fateOf(entry.sequence);
+    if (fate !== undefined) found(entry, fate);
+  }
+  return [...lost.values()].map(({ row: _row, ...event }) => event);
+}

@@ -1,0 +1,90 @@
+import { createIdTable, type IdTable } from '../event/id-table.ts';
+import { eventNameOf } from '../event/delivery-attempt.ts';
+import type { Log } from '../jetstream/log.ts';
+import { readMatching } from '../jetstream/read.ts';
+import type { Book } from './book.ts';
+import { hourOf, readHead } from './event-head.ts';
+
+/** Some events of EVENTS in a row, in about 60 bytes each. */
+export interface Segment {
+  readonly length: number;
+  readonly sequences: Float64Array;
+  /** The row of the book that each belongs to. */
+  readonly rows: Uint32Array;
+  /** The number of its subject. */
+  readonly subjects: Uint32Array;
+  /** The first event of the segment that has the same id: most often the event itself. */
+  readonly firsts: Uint32Array;
+  /** By event id: 1 is the first event of the segment. */
+  readonly ids: IdTable;
+  /** Of the server's timestamps; the end is not included. */
+  readonly window: { readonly fromMs: number; readonly toMs: number };
+  /** From where to go on. */
+  readonly next: number;
+}
+
+/** Numbers subjects, of which there are few, so that a segment need not hold their text. */
+export interface SubjectList {
+  numberOf(subject: string): number;
+  readonly all: readonly string[];
+}
+
+export function createSubjectList(): SubjectList {
+  const numbers = new Map<string, number>();
+  const all: string[] = [];
+  return {
+    all,
+    numberOf: (subject) => {
+      let number = numbers.get(subject);
+      if (number === undefined) {
+        number = all.push(subject) - 1;
+        numbers.set(subject, number);
+      }
+      return number;
+    },
+  };
+}
+
+export interface SegmentSource {
+  readonly log: Log;
+  readonly from: number;
+  readonly upTo: number;
+  readonly eventsMax: number;
+  readonly book: Book;
+  readonly subjects: SubjectList;
+  readonly onProgress: (sequence: number) => void;
+}
+
+const progressEvents = 1_000;
+
+/** Reads events, and counts each as accepted. */
+export async function readSegment(source: SegmentSource): Promise<Segment> {
+  const { log, from, upTo, book } = source;
+  const room = Math.max(0, Math.min(source.eventsMax, upTo - from + 1));
+  const [sequences, rows] = [new Float64Array(room), new Uint32Array(room)];
+  const [subjects, firsts] = [new Uint32Array(room), new Uint32Array(room)];
+  const ids = createIdTable();
+  let fromMs = Number.POSITIVE_INFINITY;
+  let toMs = 0;
+  let length = 0;
+  for await (const message of readMatching(log, 'EVENTS', '>', from)) {
+    if (message.sequence > upTo || length === room) break;
+    const { eventId, timestamp } = readHead(message);
+    const row = book.rowOf(hourOf(timestamp), eventNameOf(message.subject));
+    book.rows[row]!.accepted += 1;
+    sequences[length] = message.sequence;
+    rows[length] = row;
+    subjects[length] = source.subjects.numberOf(message.subject);
+    // The same event, sent again after the log had forgotten its id, is there once.
+    const known = eventId === '' ? undefined : ids.find(eventId);
+    firsts[length] = known === undefined ? length : known - 1;
+    if (known === undefined && eventId !== '') ids.add(eventId, length + 1);
+    const timeMs = Date.parse(timestamp);
+    fromMs = Math.min(fromMs, timeMs);
+    toMs = Math.max(toMs, timeMs + 1);
+    length += 1;
+    if (length % progressEvents === 0) source.onProgress(message.sequence);
+  }
+  const next = length === 0 ? upTo + 1 : sequences[length - 1]! + 1;
+  return { length, sequences, rows, subjects, firsts, ids, window: { fromMs, toMs }, next };
+}

@@ -1,0 +1,114 @@
+import { readConsumer, settledUpTo } from '../jetstream/backlog.ts';
+import type { Log } from '../jetstream/log.ts';
+import { readMatching } from '../jetstream/read.ts';
+import { originOfSetAside } from '../jetstream/set-aside.ts';
+import { subjects } from '../jetstream/topology.ts';
+
+/** What became of an event, as far as it is known for certain. */
+export type Fate = 'waiting' | 'dead' | 'discarded';
+
+/**
+ * Events of which some are in work: the log tells how many, and not which.
+ */
+export interface InWork {
+  has(sequence: number): boolean;
+  /** How many of them wait. */
+  readonly count: number;
+}
+
+/** How it stands with one destination, by the places of events in EVENTS. */
+export interface DestinationSnapshot {
+  fateOf(sequence: number): Fate | undefined;
+  readonly inWork: readonly InWork[];
+}
+
+/**
+ * Reads how it stands with a destination.
+ *
+ * In the order in which events go: EVENTS, RETRY, DEAD, REPLAY, and in each its consumer first. What
+ * leaves one is stored in the next before it is settled, so what is settled by the time a consumer
+ * is asked is found further on, or is delivered. An event that is replayed and then set aside while
+ * this is read may be missed: whoever finds it nowhere looks a second time.
+ */
+export async function takeSnapshot(
+  log: Log,
+  destination: string,
+  fromSequence: number,
+): Promise<DestinationSnapshot> {
+  const fates = new Map<number, Fate>();
+  const events = await readConsumer(log, 'EVENTS', destination);
+  const handedOut = events?.delivered.stream_seq ?? 0;
+  const settled = events === undefined ? 0 : settledUpTo(events);
+
+  const setAside = await readSetAside(log, destination, fates);
+  for (const [subject, fate] of [
+    [subjects.discarded(destination, '*'), 'discarded'],
+    [subjects.dead(destination, '*'), 'dead'],
+  ] as const) {
+    for await (const message of readMatching(log, 'DEAD', subject)) {
+      const sequence = Number(message.header(originHeader));
+      // What waits again has not died for good.
+      if (sequence >= fromSequence && fates.get(sequence) !== 'waiting') fates.set(sequence, fate);
+    }
+  }
+  const replayed = await readReplayed(log, destination, fates);
+  return {
+    fateOf: (sequence) => fates.get(sequence) ?? (sequence > handedOut ? 'waiting' : undefined),
+    inWork: [
+      {
+        has: (sequence) => sequence > settled && sequence <= handedOut,
+        count: events?.num_ack_pending ?? 0,
+      },
+      setAside,
+      replayed,
+    ],
+  };
+}
+
+/** Of dead letters and replays: the place in EVENTS that the event first had. */
+const originHeader = 'Headgate-Origin-Sequence';
+
+/** The certain ones go to `fates`: those that were not handed out, or whose time has not come. */
+async function readSetAside(
+  log: Log,
+  destination: string,
+  fates: Map<number, Fate>,
+): Promise<InWork> {
+  const info = await readConsumer(log, 'RETRY', destination);
+  const nowMs = Date.now();
+  const last = new Map<number, number>();
+  if (info !== undefined) {
+    const from = settledUpTo(info) + 1;
+    for await (const message of readMatching(log, 'RETRY', subjects.retry(destination, '*'), from)) {
+      const { sequence, dueMs } = originOfSetAside(message);
+      const waits = message.sequence > info.delivered.stream_seq || dueMs > nowMs;
+      // An event may have been set aside more than once; the last time counts.
+      last.set(sequence, waits ? dueMs : 0);
+    }
+  }
+  let certain = 0;
+  for (const [sequence, dueMs] of last) {
+    if (dueMs === 0) continue;
+    fates.set(sequence, 'waiting');
+    last.delete(sequence);
+    certain += 1;
+  }
+  const count = (info?.num_ack_pending ?? 0) + (info?.num_pending ?? 0) - certain;
+  return { has: (sequence) => last.has(sequence), count: Math.max(0, count) };
+}
+
+async function readReplayed(
+  log: Log,
+  destination: string,
+  fates: Map<number, Fate>,
+): Promise<InWork> {
+  const info = await readConsumer(log, 'REPLAY', destination);
+  const some = new Set<number>();
+  const from = info === undefined ? 1 : settledUpTo(info) + 1;
+  for await (const message of readMatching(log, 'REPLAY', subjects.replay(destination, '*'), from)) {
+    const sequence = Number(message.header(originHeader));
+    if (message.sequence > (info?.delivered.stream_seq ?? 0)) fates.set(sequence, 'waiting');
+    else if (fates.get(sequence) === undefined) some.add(sequence);
+  }
+  return { has: (sequence) => some.has(sequence), count: info?.num_ack_pending ?? 0 };
+}

@@ -1,0 +1,122 @@
+import Table from 'cli-table3';
+
+import { differenceOf, emptyAccount, type Account, type BookRow } from '../books/book.ts';
+import type { Books } from '../books/reconcile.ts';
+
+/** Nothing is missing, and every destination that can be asked was. */
+export function isBalanced(books: Books): boolean {
+  return books.destinations.every(({ missing, fault }) => missing === 0 && fault === '');
+}
+
+/** One JSON text. */
+export function booksJson(books: Books): string {
+  const names = books.destinations.map(({ name }) => name);
+  const accountsOf = (row: BookRow): object =>
+    Object.fromEntries(
+      row.accounts.map((account, index) => [names[index], withDifference(row.accepted, account)]),
+    );
+  const value = {
+    balanced: isBalanced(books),
+    log: books.log,
+    destinations: books.destinations,
+    hours: books.rows.map((row) => ({
+      hour: row.hour,
+      event: row.eventName,
+      accepted: row.accepted,
+      destinations: accountsOf(row),
+    })),
+    missing: books.missing.map(({ destination, sequence, eventId, eventName, timestamp }) => ({
+      destination,
+      event_id: eventId,
+      event: eventName,
+      timestamp,
+      sequence,
+    })),
+  };
+  return `${JSON.stringify(value)}\n`;
+}
+
+function withDifference(accepted: number, account: Account): Account & { difference: number } {
+  return { ...account, difference: differenceOf(accepted, account) };
+}
+
+const columns = ['delivered', 'waiting', 'dead', 'discarded', 'filtered'] as const;
+const headings = ['hour', 'event', 'accepted', 'destination', ...columns, 'difference'];
+/** A terminal need not scroll by ten thousand ids; --json has them. */
+const missingShownMax = 20;
+
+/** A table on a terminal; elsewhere a line a row, with tabs. */
+export function rowLines(books: Books, isTable: boolean): string {
+  const rows = books.rows.flatMap((row) => linesOf(row, books));
+  rows.push(...totalsOf(books));
+  return isTable ? `${layOut(rows)}\n` : rows.map((row) => `${row.join('\t')}\n`).join('');
+}
+
+function linesOf({ hour, eventName, accepted, accounts }: BookRow, books: Books): string[][] {
+  return accounts.map((account, index) => [
+    `${hour.slice(0, 16)}Z`,
+    eventName,
+    ...cellsOf(accepted, books.destinations[index]!.name, account),
+  ]);
+}
+
+function cellsOf(accepted: number, name: string, account: Account): string[] {
+  const counts = columns.map((column) => String(account[column]));
+  return [String(accepted), name, ...counts, String(differenceOf(accepted, account))];
+}
+
+function totalsOf({ rows, destinations }: Books): string[][] {
+  return destinations.map(({ name }, index) => {
+    const total = emptyAccount();
+    let accepted = 0;
+    for (const row of rows) {
+      accepted += row.accepted;
+      for (const column of columns) total[column] += row.accounts[index]![column];
+    }
+    return ['all', '-', ...cellsOf(accepted, name, total)];
+  });
+}
+
+function layOut(rows: readonly string[][]): string {
+  const colAligns = headings.map((heading) =>
+    ['hour', 'event', 'destination'].includes(heading) ? ('left' as const) : ('right' as const),
+  );
+  const table = new Table({
+    head: headings,
+    colAligns,
+    style: { head: [], border: [], compact: true },
+  });
+  table.push(...rows);
+  return table.toString();
+}
+
+/** What a person reads beside the rows. */
+export function noteLines(books: Books): string {
+  return notesOf(books)
+    .map((note) => `${note}\n`)
+    .join('');
+}
+
+function notesOf(books: Books): string[] {
+  const notes = books.destinations.flatMap(({ name, type, asked, fault, copies }) => {
+    const told: string[] = [];
+    if (fault !== '') told.push(`${name} could not be asked: ${plain(fault)}`);
+    else if (!asked) told.push(`${name} (${type}) cannot be asked: delivered is what it acknowledged.`);
+    if (copies > 0) told.push(`${name} holds ${copies} second copies.`);
+    return told;
+  });
+  for (const { destination, eventId, eventName, timestamp } of books.missing.slice(0, missingShownMax)) {
+    notes.push(`missing at ${destination}: ${eventId} ${eventName} ${timestamp}`);
+  }
+  const more = books.missing.length - missingShownMax;
+  if (more > 0) notes.push(`and ${more} more; --json lists them.`);
+  const missing = books.destinations.reduce((sum, one) => sum + one.missing, 0);
+  if (isBalanced(books)) notes.push('The books balance.');
+  else if (missing > 0) notes.push(`The books do not balance: ${missing} missing.`);
+  return notes;
+}
+
+/** Another system's words must not reach the terminal as commands. */
+function plain(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, ' ');
+}

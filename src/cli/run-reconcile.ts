@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+
+import { create } from '@bufbuild/protobuf';
+
+import { StreamWalkSchema } from '../../gen/headgate/v1/stream_walk_pb.ts';
+import type { Audited } from '../books/audit.ts';
+import { reconcile } from '../books/reconcile.ts';
+import type { DestinationConfig } from '../config/config.ts';
+import { readConfig } from '../config/read-config.ts';
+import { createFilter } from '../delivery/receiver.ts';
+import type { Destination } from '../destinations/destination.ts';
+import { destinationTypes } from '../destinations/registry.ts';
+import { StartError } from '../errors.ts';
+import type { CommandContext } from './command-context.ts';
+import { booksJson, isBalanced, noteLines, rowLines } from './reconcile-report.ts';
+import type { ReconcileFlags } from './reconcile.ts';
+import { openRunningLog } from './running-log.ts';
+import { createWalkProgress } from './walk-progress.ts';
+
+const sinceDefaultMs = 86_400_000;
+
+export async function runReconcile(context: CommandContext, flags: ReconcileFlags): Promise<void> {
+  const config = readConfig({
+    env: context.env,
+    configFile: flags.config,
+    readFile: (file) => readFileSync(file, 'utf8'),
+    destinationTypes,
+  });
+  const sinceMs = flags.since ?? Date.now() - sinceDefaultMs;
+  const log = await openRunningLog(config);
+  const opened: Destination[] = [];
+  const progress = createWalkProgress(process.stderr);
+  try {
+    const destinations: Audited[] = [];
+    for (const destination of config.destinations) {
+      destinations.push(await openDestination(destination, opened));
+    }
+    const books = await reconcile({
+      log,
+      destinations,
+      sinceMs,
+      onProgress: (reached, from, upTo) => {
+        const walk = { from: BigInt(from), upTo: BigInt(upTo), reached: BigInt(reached) };
+        progress.reached(
+          create(StreamWalkSchema, walk),
+          `${(reached - from + 1).toLocaleString('en')} events`,
+        );
+      },
+    });
+    progress.stop();
+    process.stdout.write(flags.json ? booksJson(books) : rowLines(books, process.stdout.isTTY));
+    if (!flags.json) process.stderr.write(noteLines(books));
+    if (!isBalanced(books)) process.exitCode = 1;
+  } finally {
+    progress.stop();
+    await Promise.allSettled(opened.map((destination) => destination.close()));
+    await log.close();
+  }
+}
+
+/** One that cannot be opened just now is told of; the books of the others are looked at. */
+async function openDestination(
+  config: DestinationConfig,
+  opened: Destination[],
+): Promise<Audited> {
+  const { name, type, settings } = config;
+  const audited = { name, type, wants: createFilter(config), stored: undefined };
+  try {
+    const found = destinationTypes.find((candidate) => candidate.type === type)!;
+    const destination = await found.create(name, settings);
+    opened.push(destination);
+    return { ...audited, stored: destination.stored?.bind(destination) };
+  } catch (error) {
+    if (error instanceof StartError) return { ...audited, fault: error.message };
+    throw error;
+  }
+}

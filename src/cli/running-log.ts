@@ -1,0 +1,35 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+import type { Config } from '../config/config.ts';
+import { StartError } from '../errors.ts';
+import { parseServerUrl } from '../jetstream/connection.ts';
+import type { ServerAddress } from '../jetstream/embedded-server.ts';
+import { openLog, type Log } from '../jetstream/log.ts';
+
+/** Connects to the log of a Headgate that is running, to read it. Throws a StartError. */
+export function openRunningLog(config: Config): Promise<Log> {
+  return openLog({
+    address: addressOf(config),
+    durability: 'async',
+    streamsDir: undefined,
+    // Its owner has made the streams.
+    topology: undefined,
+    publishTimeoutMs: config.nats.publishTimeoutMs,
+    onStatus: () => {},
+  });
+}
+
+function addressOf({ nats, dataDir }: Config): ServerAddress {
+  if (nats.url !== undefined) return parseServerUrl(nats.url);
+  // Written by the embedded server for its owner alone, and taken away when it stops.
+  const file = path.join(dataDir, 'nats', 'client.json');
+  if (!existsSync(file)) {
+    throw new StartError(
+      `No Headgate is running on ${path.resolve(dataDir)}, and this reads the log of one that is. ` +
+        'Start it, or name its settings: --config, HEADGATE_DATA_DIR or HEADGATE_NATS_URL.',
+    );
+  }
+  const { url, user, password } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>;
+  return { servers: [url!], user: user!, password: password! };
+}

@@ -1,0 +1,55 @@
+/** Where ids are, in 32 bytes each at most: for millions of them. */
+export interface IdTable {
+  readonly count: () => number;
+  /** `place` is above 0. An id that is there already gets the new place. */
+  add(id: string, place: number): void;
+  /**
+   * Undefined: it is not there. Two ids may share a digest of 53 bits, which among two million
+   * happens once in 4,000 tables: where that matters, look at what lies at the place.
+   */
+  find(id: string): number | undefined;
+}
+
+/** Digests and places, in open addressing. */
+export function createIdTable(): IdTable {
+  let digests = new Float64Array(1024);
+  let places = new Float64Array(1024);
+  let count = 0;
+  const slotOf = (digest: number): number => {
+    let slot = digest % digests.length;
+    while (places[slot] !== 0 && digests[slot] !== digest) slot = (slot + 1) % digests.length;
+    return slot;
+  };
+  const put = (digest: number, place: number): void => {
+    const slot = slotOf(digest);
+    digests[slot] = digest;
+    places[slot] = place;
+  };
+  const grow = (): void => {
+    const [oldDigests, oldPlaces] = [digests, places];
+    digests = new Float64Array(oldDigests.length * 2);
+    places = new Float64Array(oldDigests.length * 2);
+    for (const [slot, place] of oldPlaces.entries()) if (place !== 0) put(oldDigests[slot]!, place);
+  };
+  return {
+    count: () => count,
+    add: (id, place) => {
+      if (count * 2 >= digests.length) grow();
+      put(digestOf(id), place);
+      count += 1;
+    },
+    find: (id) => places[slotOf(digestOf(id))] || undefined,
+  };
+}
+
+/** 53 bits of FNV-1a in two halves: enough to tell ids apart, and a number. */
+function digestOf(text: string): number {
+  let low = 0x811c9dc5;
+  let high = 0x1b873593;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    low = Math.imul(low ^ code, 0x01000193);
+    high = Math.imul(high ^ (code + at), 0x85ebca6b);
+  }
+  return (high >>> 11) * 0x1_0000_0000 + (low >>> 0);
+}

@@ -1,0 +1,55 @@
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+import { expect, test } from 'vitest';
+
+import { publishEvents, settled } from '../delivery/rig.ts';
+import { runCli } from '../cli/run-cli.ts';
+import { startRealService } from '../real-service.ts';
+
+test('headgate reconcile balances the books of a running gate, and finds a deleted row', async () => {
+  await using real = await startRealService();
+  const { log } = real.service;
+  const ids = await publishEvents(log, 200);
+  await publishEvents(log, 50, { eventName: 'page_viewed' });
+  await settled(log, 'warehouse');
+  const env = { HEADGATE_DATA_DIR: real.dataDir };
+  const ask = (...args: string[]) => runCli(['reconcile', '--since', '1h', ...args], { env });
+
+  const sound = await ask();
+  expect(sound.stderr).toContain('The books balance.');
+  expect(sound.code).toBe(0);
+  expect(sound.stdout.split('\n')).toEqual([
+    '2026-01-02T03:00Z\torder_completed\t200\twarehouse\t200\t0\t0\t0\t0\t0',
+    '2026-01-02T03:00Z\tpage_viewed\t50\twarehouse\t50\t0\t0\t0\t0\t0',
+    'all\t-\t250\twarehouse\t250\t0\t0\t0\t0\t0',
+    '',
+  ]);
+
+  const warehouse = new DatabaseSync(path.join(real.dataDir, 'warehouse.db'));
+  warehouse.prepare('DELETE FROM events WHERE event_id = ?').run(ids[7]!);
+  warehouse.close();
+  const short = await ask();
+  expect(short.code).toBe(1);
+  expect(short.stdout).toContain('\twarehouse\t199\t0\t0\t0\t0\t1\n');
+  expect(short.stderr).toContain(`missing at warehouse: ${ids[7]} order_completed 2026-01-02T03:04:05.678Z`);
+  expect(short.stderr).toContain('The books do not balance: 1 missing.');
+  const json = await ask('--json');
+  expect(json).toMatchObject({ code: 1, stderr: '' });
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    balanced: false,
+    log: { first: 1, last: 250 },
+    destinations: [{ name: 'warehouse', asked: true, missing: 1 }],
+    hours: [
+      { event: 'order_completed', accepted: 200, destinations: { warehouse: { delivered: 199, difference: 1 } } },
+      { event: 'page_viewed', accepted: 50, destinations: { warehouse: { delivered: 50, difference: 0 } } },
+    ],
+    missing: [{ destination: 'warehouse', event_id: ids[7], sequence: 8 }],
+  });
+
+  await real.stop();
+  const stopped = await ask();
+  expect(stopped).toMatchObject({ code: 1, stdout: '' });
+  expect(stopped.stderr).toContain('No Headgate is running on');
+  expect((await runCli(['reconcile', '--since', 'yesterday'])).code).toBe(2);
+});

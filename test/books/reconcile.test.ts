@@ -1,0 +1,195 @@
+import { describe, expect, test } from 'vitest';
+
+import type { Audited } from '../../src/books/audit.ts';
+import { differenceOf, emptyAccount, type Account } from '../../src/books/book.ts';
+import { reconcile, type Books } from '../../src/books/reconcile.ts';
+import { createDeadLetterQueue } from '../../src/dead-letters/queue.ts';
+import { createFilter } from '../../src/delivery/receiver.ts';
+import { delivered, type Outcome } from '../../src/destinations/destination.ts';
+import type { Log } from '../../src/jetstream/log.ts';
+import {
+  destinationConfig,
+  publishEvents,
+  readDead,
+  recording,
+  settled,
+  startWorker,
+  unsettled,
+  until,
+} from '../delivery/rig.ts';
+import { startRealLog } from '../real-log.ts';
+
+const everything = destinationConfig();
+const none: Account = emptyAccount();
+
+/** A destination that holds these events, and can be asked. */
+function holding(ids: Iterable<string>, config = everything): Audited {
+  return {
+    name: config.name,
+    type: config.type,
+    wants: createFilter(config),
+    async *stored() {
+      for (const eventId of ids) yield { eventId, eventName: 'order_completed', timestamp: '' };
+    },
+  };
+}
+
+const silent = (config = everything): Audited => ({ ...holding([], config), stored: undefined });
+
+const look = (log: Log, destinations: readonly Audited[], segmentEventsMax = 7): Promise<Books> =>
+  reconcile({ log, destinations, sinceMs: 0, segmentEventsMax, secondLookMs: 1 });
+
+/** Of the first destination, all rows together. */
+function totalOf({ rows }: Books): Account & { accepted: number; difference: number } {
+  const total = { ...emptyAccount(), accepted: 0, difference: 0 };
+  for (const { accepted, accounts } of rows) {
+    total.accepted += accepted;
+    total.difference += differenceOf(accepted, accounts[0]!);
+    for (const column of Object.keys(none) as (keyof Account)[]) total[column] += accounts[0]![column];
+  }
+  return total;
+}
+
+const hourLater: Outcome = { kind: 'retry', fault: 'event', reason: 'x', notBeforeMs: 3_600_000 };
+
+describe('the books', () => {
+  test('balance, whatever has become of an event', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    const config = destinationConfig({ events: ['order_*'] });
+    const ids = await publishEvents(log, 40);
+    await publishEvents(log, 5, { eventName: 'page_viewed' });
+    const outcomes = new Map<number, Outcome>();
+    for (const sequence of [3, 4, 5, 6, 7]) outcomes.set(sequence, { kind: 'dead', reason: 'never' });
+    for (const sequence of [10, 11, 12]) outcomes.set(sequence, hourLater);
+    const destination = recording(({ sequence }) => outcomes.get(sequence) ?? delivered);
+    const worker = await startWorker(log, destination, { config });
+    await settled(log);
+    const queue = createDeadLetterQueue(log);
+    await queue.discard('crm:3', 'a test');
+    // The first in REPLAY is set aside, the second comes through, and the third is to be handed out.
+    outcomes.set(1, hourLater);
+    await queue.replay('crm:4');
+    await queue.replay('crm:6');
+    await settled(log, 'crm', 'REPLAY');
+    await worker.stop();
+    await queue.replay('crm:5');
+    await publishEvents(log, 2);
+
+    const account = { delivered: 33, waiting: 7, dead: 1, discarded: 1, filtered: 5 };
+    const gone = new Set([3, 4, 5, 7, 10, 11, 12]);
+    const held = ids.filter((_id, index) => !gone.has(index + 1));
+    for (const audited of [holding(held, config), silent(config)]) {
+      const books = await look(log, [audited]);
+      expect(books.missing).toEqual([]);
+      expect(totalOf(books)).toEqual({ ...account, accepted: 47, difference: 0 });
+      expect(books.rows.map(({ eventName }) => eventName)).toEqual(['order_completed', 'page_viewed']);
+      expect(books.rows[0]!.hour).toBe('2026-01-02T03:00:00.000Z');
+    }
+  });
+
+  test('find what a destination lost, and whatever it has twice', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    const ids = await publishEvents(log, 30);
+    const worker = await startWorker(log, recording());
+    await settled(log);
+    await worker.stop();
+    const held = [...ids.filter((_id, index) => index !== 4 && index !== 20), ids[0]!, 'unknown'];
+    const books = await look(log, [holding(held)]);
+    expect(totalOf(books)).toMatchObject({ accepted: 30, delivered: 28, difference: 2 });
+    expect(books.missing).toEqual(
+      [4, 20].map((index) => ({
+        destination: 'crm',
+        sequence: index + 1,
+        eventId: ids[index],
+        eventName: 'order_completed',
+        timestamp: '2026-01-02T03:04:05.678Z',
+      })),
+    );
+    expect(books.destinations).toMatchObject([{ asked: true, missing: 2, copies: 1 }]);
+  });
+
+  test('wait for what is on its way, and look a second time', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    const ids = await publishEvents(log, 20);
+    let looks = 0;
+    const worker = await startWorker(log, recording());
+    await settled(log);
+    await worker.stop();
+    const late: Audited = {
+      ...holding([]),
+      async *stored() {
+        looks += 1;
+        const there = looks === 1 ? ids.slice(0, 15) : ids;
+        for (const eventId of there) yield { eventId, eventName: '', timestamp: '' };
+      },
+    };
+    const books = await look(log, [late], 100);
+    expect(looks).toBe(2);
+    expect(totalOf(books)).toMatchObject({ delivered: 20, difference: 0 });
+    expect(books.destinations[0]!.missing).toBe(0);
+  });
+
+  test('of events in work, know how many there are', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    const ids = await publishEvents(log, 30);
+    const { promise: never } = Promise.withResolvers<Outcome>();
+    const stuck = new Set([2, 9, 25]);
+    const destination = recording(({ sequence }) => (stuck.has(sequence) ? never : delivered), {
+      batchEventsMax: 1,
+      concurrency: 30,
+    });
+    const worker = await startWorker(log, destination, { stopGraceMs: 1 });
+    await until(() => unsettled(log), (count) => count === 3);
+    const held = ids.filter((_id, index) => !stuck.has(index + 1));
+    const balance = { delivered: 27, waiting: 3, difference: 0 };
+    expect(totalOf(await look(log, [holding(held)]))).toMatchObject(balance);
+    expect(totalOf(await look(log, [silent()]))).toMatchObject(balance);
+    // One more than can be in work.
+    const books = await look(log, [holding(held.slice(1))]);
+    expect(totalOf(books)).toMatchObject({ delivered: 26, waiting: 3, difference: 1 });
+    await worker.stop();
+  });
+
+  test('an event that the log took twice is one at the destination', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    const [id] = await publishEvents(log, 1);
+    const event = `{"eventId":"${id}","eventName":"order_completed","source":"shop","timestamp":"2026-01-02T03:04:05.678Z"}`;
+    // Under another message id, as after the window in which a retry is known.
+    await log.store('EVENTS', 'headgate.events.shop.order_completed', {}, event);
+    // And one that is no event at all.
+    await log.store('EVENTS', 'headgate.events.shop.order_completed', {}, 'none');
+    const worker = await startWorker(
+      log,
+      recording(({ event }) => (event(), delivered)),
+    );
+    await settled(log);
+    await worker.stop();
+    expect(await readDead(log)).toHaveLength(1);
+    expect(totalOf(await look(log, [holding([id!])]))).toMatchObject({
+      accepted: 3,
+      delivered: 2,
+      dead: 1,
+      difference: 0,
+    });
+  });
+
+  test('a destination that cannot be asked just now, or that never began, is told of', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    await publishEvents(log, 3);
+    const away: Audited = {
+      ...silent(),
+      stored: () => {
+        throw new Error('connection refused');
+      },
+    };
+    const books = await look(log, [away]);
+    expect(books.destinations).toMatchObject([{ asked: false, fault: 'connection refused' }]);
+    expect(totalOf(books)).toMatchObject({ accepted: 3, waiting: 3, difference: 0 });
+  });
+});
