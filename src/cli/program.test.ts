@@ -13,10 +13,12 @@ interface Entry {
   readonly command: Command;
 }
 
-/** Every command that does something: the groups lead to them. */
+/** Every command that does something: most groups only lead to them. */
 function leaves(command: Command, name: string): Entry[] {
-  if (command.commands.length === 0) return [{ name, command }];
-  return command.commands.flatMap((child) => leaves(child, `${name} ${child.name()}`));
+  const below = command.commands.flatMap((child) => leaves(child, `${name} ${child.name()}`));
+  // A group that has a part of the page does something by itself too.
+  const isShown = below.length === 0 || page.includes(`\n## \`${name}\`\n`);
+  return isShown ? [{ name, command }, ...below] : below;
 }
 
 const entries = leaves(createProgram({ env: {} }), 'headgate');
