@@ -1,3 +1,4 @@
+import { clickhouseType } from './clickhouse-type.ts';
 import type { DestinationType } from './destination.ts';
 import { kafkaType } from './kafka-type.ts';
 import { moduleType } from './module-type.ts';
@@ -34,6 +35,7 @@ export const destinationTypes: readonly DestinationType[] = [
     },
   },
   postgresType,
+  clickhouseType,
   parquetType,
   webhookType,
   segmentType,

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { destinationTypes } from '../../src/destinations/registry.ts';
+import { startClickhouseFarSide } from './clickhouse-far-side.ts';
 import { describeDestination, type Ability, type FarSide } from './conformance.ts';
 import { startMixpanelFarSide } from './mixpanel-far-side.ts';
 import { startParquetFarSide } from './parquet-far-side.ts';
@@ -20,6 +21,7 @@ afterAll(() => postgres?.close());
 
 /** One entry for each entry of the registry. */
 const farSides: Readonly<Record<string, () => Promise<FarSide>>> = {
+  clickhouse: startClickhouseFarSide,
   parquet: startParquetFarSide,
   postgres: () => startPostgresFarSide(postgres),
   sqlite: startSqliteFarSide,
@@ -34,6 +36,7 @@ const elsewhere = ['kafka', 'module'];
 
 /** What the far side of a type can do beyond what every one can. */
 const abilities: Readonly<Record<string, readonly Ability[]>> = {
+  clickhouse: ['partial_failure', 'lost_answer', 'retry_after'],
   postgres: ['partial_failure'],
   webhook: ['partial_failure', 'lost_answer', 'retry_after'],
   // Segment says of no event that it refuses it.
@@ -63,7 +66,7 @@ test('the registry alone loads neither SQLite nor the client of any server', () 
     const { destinationTypes } = await import(${JSON.stringify(registry)});
     const loaded = () => [
       ...process.moduleLoadList.filter((name) => name === 'NativeModule sqlite'),
-      ...Object.keys(createRequire(${JSON.stringify(registry)}).cache).filter((path) => /node_modules.(undici|pg)./.test(path)),
+      ...Object.keys(createRequire(${JSON.stringify(registry)}).cache).filter((path) => /node_modules.(undici|pg|@clickhouse)./.test(path)),
     ].length > 0;
     const before = loaded();
     await destinationTypes.find(({ type }) => type === 'webhook').create('x', {}).catch(() => {});

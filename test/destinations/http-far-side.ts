@@ -8,6 +8,8 @@ export interface StandInAnswer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  /** Instead of a body in JSON. */
+  readonly text?: string;
 }
 
 /** A vendor's API as its documentation has it, and what it holds. */
@@ -54,7 +56,8 @@ export async function startHttpFarSide(standIn: StandIn): Promise<HttpFarSide> {
   };
 }
 
-function say(response: ServerResponse, { status, headers, body }: StandInAnswer): void {
+function say(response: ServerResponse, answer: StandInAnswer): void {
+  const { status, headers, body, text } = answer;
   response.writeHead(status, { 'content-type': 'application/json', ...headers });
-  response.end(body === undefined ? undefined : JSON.stringify(body));
+  response.end(text ?? (body === undefined ? undefined : JSON.stringify(body)));
 }

@@ -1,0 +1,55 @@
+const name = /^[a-zA-Z_][a-zA-Z0-9_]{0,62}$/;
+
+/** The name, quoted; undefined where it is none. */
+export function quoteName(text: string): string | undefined {
+  return name.test(text) ? `\`${text}\`` : undefined;
+}
+
+/**
+ * ReplacingMergeTree keeps one of the rows with the same key. The key begins with what queries ask
+ * for, and all of it is frozen when an event is taken: a copy has the same key and the same
+ * partition, and only so do they meet.
+ *
+ * The window is how many inserts are remembered by their token. Zero, the default, is none.
+ */
+export function createTable(table: string): string {
+  return `
+    CREATE TABLE IF NOT EXISTS ${table} (
+      event_id UUID,
+      event_name LowCardinality(String),
+      source LowCardinality(String),
+      timestamp DateTime64(3, 'UTC'),
+      user_id Nullable(String),
+      anonymous_id Nullable(String),
+      idempotency_key String,
+      schema_version Nullable(UInt32),
+      properties String,
+      context Nullable(String),
+      occurred_at Nullable(String),
+      sent_at Nullable(String),
+      correlation_id Nullable(String),
+      traceparent Nullable(String),
+      sequence UInt64,
+      warnings Nullable(String),
+      delivered_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+    )
+    ENGINE = ReplacingMergeTree
+    PARTITION BY toYYYYMM(timestamp)
+    ORDER BY (event_name, toDate(timestamp), event_id)
+    SETTINGS non_replicated_deduplication_window = 1000`;
+}
+
+/** Of a window of time; FINAL leaves one of each key. */
+export function selectWindow(table: string, from: Date, to: Date): string {
+  return `
+    SELECT toString(event_id) AS eventId, event_name AS eventName,
+      toUnixTimestamp64Milli(timestamp) AS ms
+    FROM ${table} FINAL
+    WHERE timestamp >= toDateTime64('${textOf(from)}', 3, 'UTC')
+      AND timestamp < toDateTime64('${textOf(to)}', 3, 'UTC')`;
+}
+
+/** As ClickHouse reads a time in every mode. */
+function textOf(time: Date): string {
+  return time.toISOString().replace('T', ' ').replace('Z', '');
+}
