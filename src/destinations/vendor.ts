@@ -1,3 +1,4 @@
+import { parseExactly } from '../event/exact-numbers.ts';
 import type { StoredEvent } from '../event/stored-event.ts';
 import { deliverInRequests, type Verdict } from './batch-requests.ts';
 import type { Delivery, Destination, DestinationSettings, Outcome } from './destination.ts';
@@ -103,10 +104,16 @@ function readMessage(vendor: Vendor, delivery: Delivery): VendorMessage | string
   const event = readEvent(delivery);
   if (typeof event === 'string') return event;
   if (personOf(event) === '') return 'not a stored event: it has neither userId nor anonymousId';
-  const text = JSON.stringify(vendor.translate(event));
+  const text = JSON.stringify(vendor.translate(exactly(event, delivery)));
   const bytes = Buffer.byteLength(text) + 1;
   if (bytes <= vendor.eventBytesMax) return { eventId: event.eventId, text, bytes };
   return `it has ${bytes} bytes in the vendor's form, which takes ${vendor.eventBytesMax} at most`;
+}
+
+/** With numbers as the producer wrote them: an id of twenty digits is another one as a double. */
+function exactly(event: StoredEvent, { payload }: Delivery): StoredEvent {
+  const exact = parseExactly(Buffer.from(payload).toString());
+  return exact === undefined ? event : (exact as unknown as StoredEvent);
 }
 
 async function post(

@@ -4,7 +4,7 @@ import { createMixpanelDestination } from '../../src/destinations/mixpanel.ts';
 import { createPosthogDestination } from '../../src/destinations/posthog.ts';
 import { createSegmentDestination } from '../../src/destinations/segment.ts';
 import { StartError } from '../../src/errors.ts';
-import { deliverAll, deliveryOfEvent, never, storedEvent } from './deliveries.ts';
+import { deliverAll, deliveryOf, deliveryOfEvent, never, storedEvent } from './deliveries.ts';
 import { startHttpFarSide, type HttpFarSide, type StandIn } from './http-far-side.ts';
 import { mixpanelSecret, mixpanelStandIn } from './mixpanel-far-side.ts';
 import { posthogKey, posthogStandIn } from './posthog-far-side.ts';
@@ -122,6 +122,15 @@ describe.each(Object.entries(vendors))('%s', (_name, { create, standIn, key: [se
       { kind: 'retry', fault: 'destination', reason: expect.stringMatching(/^address_refused: /) },
     ]);
     expect(farSide.server.received).toEqual([]);
+  });
+
+  test('numbers go out as they were written', async () => {
+    const { destination, farSide } = await open(create, standIn());
+    const exact = '{"order_id":12345678901234567890,"total":12.10,"a\\n":1e3}';
+    const holder = JSON.stringify({ ...storedEvent(), properties: 0 });
+    const payload = holder.replace('"properties":0', `"properties":${exact}`);
+    expect(await deliverAll(destination, [deliveryOf(payload)])).toEqual([{ kind: 'delivered' }]);
+    expect(farSide.server.received[0]?.body.toString()).toContain(exact.slice(1, -1));
   });
 
   test('an event without a person is dead, and nothing is sent of it', async () => {
