@@ -105,6 +105,7 @@ async function describe(
 const stateWords = {
   running: State.RUNNING,
   parked: State.PARKED,
+  disabled: State.DISABLED,
   stopped: State.STOPPED,
   elsewhere: State.ELSEWHERE,
 } as const;

@@ -1,8 +1,8 @@
 /** How it stands with a worker. Times are Unix times in ms. */
 export interface WorkerState {
-  readonly kind: 'running' | 'parked' | 'stopped';
+  readonly kind: 'running' | 'parked' | 'disabled' | 'stopped';
   readonly sinceMs: number;
-  /** Why it is parked; else empty. */
+  /** Why it is parked or disabled; else empty. */
   readonly reason: string;
   /** When a parked one tries again; undefined while it is trying. */
   readonly nextProbeMs: number | undefined;
@@ -10,24 +10,26 @@ export interface WorkerState {
 
 /** What the worker tells of itself; changed by whoever knows. */
 export function createTold() {
-  let kind: WorkerState['kind'] = 'stopped';
+  let kind: Exclude<WorkerState['kind'], 'disabled'> = 'stopped';
   let sinceMs = Date.now();
   let reason = '';
   return {
-    change: (to: WorkerState['kind'], why: string): void => {
+    change: (to: typeof kind, why: string): void => {
       kind = to;
       reason = why;
       sinceMs = Date.now();
     },
-    /** `dueMs` is of the monotonic clock. */
-    state: (dueMs: number | undefined): WorkerState => ({
-      kind,
-      sinceMs,
-      reason,
-      nextProbeMs:
-        kind === 'parked' && dueMs !== undefined
-          ? Math.round(performance.timeOrigin + dueMs)
-          : undefined,
-    }),
+    /**
+     * `dueMs` is of the monotonic clock. `disabled`: the destination's own word; a parked worker
+     * goes on probing one that is, and gets the same answer without asking anybody.
+     */
+    state: (dueMs: number | undefined, disabled: string | undefined): WorkerState => {
+      if (kind === 'parked' && disabled !== undefined) {
+        return { kind: 'disabled', sinceMs, reason: disabled, nextProbeMs: undefined };
+      }
+      const next = kind === 'parked' ? dueMs : undefined;
+      const nextProbeMs = next && Math.round(performance.timeOrigin + next);
+      return { kind, sinceMs, reason, nextProbeMs };
+    },
   };
 }

@@ -106,8 +106,8 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   let pulls: Pull | undefined;
   const start = async (): Promise<void> => {
     timer = setInterval(onTick, tickMs);
-    pulls = await openPulls(options, receiver);
     told.change('running', '');
+    pulls = await openPulls(options, receiver);
   };
 
   let started: Promise<void> | undefined;
@@ -134,7 +134,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   return {
     start: () => (started ??= start()),
     stop: () => (stopped ??= stop()),
-    state: () => told.state(parking.dueMs),
+    state: () => told.state(parking.dueMs, options.destination.disabled?.()),
   };
 }
 

@@ -68,6 +68,11 @@ export interface Destination {
    * What arrives meanwhile may be among it or not. Left out: it cannot be asked.
    */
   stored?(window: TimeWindow): AsyncIterable<EventAtDestination>;
+  /**
+   * Why it wants nothing more until it is opened anew; undefined while that is not so. Its events are
+   * answered with `retry` all the same, and wait. Left out: it never says so.
+   */
+  disabled?(): string | undefined;
   /** Waits for what is under way, then lets go of everything. Safe to call twice. */
   close(): Promise<void>;
 }

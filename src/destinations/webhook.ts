@@ -60,6 +60,7 @@ export function createWebhookDestination(
         ? deliverInRequests(requests, batch, signal)
         : batch.map(() => known);
     },
+    disabled: () => (gone?.kind === 'retry' ? gone.reason : undefined),
     close: () => endpoint.close(),
   };
 }

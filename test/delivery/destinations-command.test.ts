@@ -37,6 +37,8 @@ test('headgate destinations tells how it stands with each, and forgets one that 
   const dataDir = await mkdtemp(path.join(tmpdir(), 'headgate-destinations-'));
   onTestFinished(() => rm(dataDir, { recursive: true }));
   const far = await startHttpServer((_request, response) => response.writeHead(503).end());
+  const gone = await startHttpServer((_request, response) => response.writeHead(410).end());
+  const old = `old: { type: webhook, url: "http://127.0.0.1:${gone.port}/x", secret: "${secret}", allow_private_addresses: true }`;
   const warehouse = `warehouse: { type: sqlite, path: ${path.join(dataDir, 'w.db')} }`;
   const crm = `crm: { type: webhook, url: "http://127.0.0.1:${far.port}/x", secret: "${secret}", allow_private_addresses: true }`;
   const start = (...destinations: string[]): Promise<RealService> =>
@@ -46,12 +48,14 @@ test('headgate destinations tells how it stands with each, and forgets one that 
     });
 
   {
-    await using real = await start(warehouse, crm);
+    await using real = await start(warehouse, crm, old);
     const before = Date.now();
     await publishEvents(real.service.log, 20);
     const told = await until(
       () => tell(real),
-      (all) => all['crm']!.state === 'PARKED' && all['warehouse']!.delivered === '20',
+      (all) => all['crm']!.state === 'PARKED' &&
+        all['old']!.state === 'DISABLED' &&
+        all['warehouse']!.delivered === '20',
       20_000,
     );
     expect(told['warehouse']).toMatchObject({ state: 'RUNNING', waiting: '0', dead: '0' });
@@ -59,7 +63,10 @@ test('headgate destinations tells how it stands with each, and forgets one that 
     expect(told['crm']).toMatchObject({ waiting: '20', delivered: '0', reason: expect.stringContaining('503') });
     expect(Date.parse(told['crm']!.since!)).toBeGreaterThanOrEqual(before);
     expect(Date.parse(told['crm']!.oldestWaiting!)).toBeGreaterThanOrEqual(before - 1);
+    expect(told['old']).toMatchObject({ waiting: '20', reason: expect.stringContaining('410') });
+    expect(told['old']!.nextProbe).toBeUndefined();
     const { stdout } = await ask(real);
+    expect(stdout).toMatch(/^old\twebhook\tdisabled\t20\t.*410.*; for /m);
     expect(stdout).toMatch(/^warehouse\tsqlite\trunning\t0\t-\t20\t0\t-$/m);
     expect(stdout).toMatch(/^crm\twebhook\tparked\t20\t\d+m?s\t0\t0\t.*503.*; for .*; (next try in|trying now)/m);
     expect(stdout + JSON.stringify(told)).not.toContain(secret);
@@ -69,7 +76,8 @@ test('headgate destinations tells how it stands with each, and forgets one that 
     expect(refused.stderr).toContain('crm is in the configuration');
   }
 
-  await using real = await start(warehouse);
+  await gone.close();
+  await using real = await start(warehouse, old);
   expect((await tell(real))['crm']).toMatchObject({ state: 'REMOVED', waiting: '20' });
   expect((await ask(real)).stderr).toContain('headgate destinations remove');
   const unsure = await ask(real, 'remove', 'crm');
@@ -79,7 +87,7 @@ test('headgate destinations tells how it stands with each, and forgets one that 
     code: 0,
     stdout: 'removed crm, for which 20 events waited\n',
   });
-  expect(Object.keys(await tell(real))).toEqual(['warehouse']);
+  expect(Object.keys(await tell(real))).toEqual(['warehouse', 'old']);
   expect((await ask(real, 'remove', 'crm', '--yes')).stderr).toContain('has a place in the log');
   await far.close();
 });

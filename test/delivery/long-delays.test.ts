@@ -3,6 +3,8 @@ import { expect, test } from 'vitest';
 import { delivered, type Outcome } from '../../src/destinations/destination.ts';
 import { createJanitor } from '../../src/jetstream/janitor.ts';
 import type { Log } from '../../src/jetstream/log.ts';
+import { startHttpServer } from '../destinations/http-server.ts';
+import { prepareWorker } from '../destinations/killed-worker.ts';
 import { startRealLog } from '../real-log.ts';
 import {
   countMessages,
@@ -188,3 +190,39 @@ test('an event that is older than max_age is tried no more, though it has attemp
   expect(letter!.attempts).toHaveLength(seen.length);
   expect(metrics.deliveries.series('crm', 'dead').value).toBe(1);
 });
+
+test('what was set aside outlives kill -9 of the worker process, again and again', async () => {
+  await using real = await startRealLog();
+  const { log } = real;
+  const taken: string[] = [];
+  let open = false;
+  const far = await startHttpServer(({ headers }, response) => {
+    if (open) taken.push(String(headers['webhook-id']));
+    // It is the event's own fault: 0 to 6 s until the next attempt.
+    response.writeHead(open ? 204 : 422).end();
+  });
+  const settings = {
+    type: 'webhook',
+    url: `http://127.0.0.1:${far.port}/`,
+    secret: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
+    allow_private_addresses: true,
+    retry: { attempts: 50, base: '6s', cap: '6s' },
+  };
+  await using worker = await prepareWorker(real, [{ name: 'crm', settings }]);
+  const ids = await publishEvents(log, 300);
+  for (let kill = 1; kill <= 3; kill += 1) {
+    const run = await worker.start();
+    await until(() => setAside(log).catch(() => 0), (count) => count >= 60 * kill, 30_000);
+    run.kill('SIGKILL');
+    await run.exit;
+  }
+  open = true;
+  const last = await worker.start();
+  await settled(log, 'crm', 'EVENTS', 40_000);
+  await settled(log, 'crm', 'RETRY', 40_000);
+  last.kill('SIGTERM');
+  await last.exit;
+  await far.close();
+  expect(new Set(taken)).toEqual(new Set(ids));
+  expect(await readDead(log)).toEqual([]);
+}, 120_000);

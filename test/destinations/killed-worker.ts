@@ -93,9 +93,10 @@ export async function deliverWhileKilled(
 
 const storageBytesMax = 256 * 1024 * 1024;
 
-function prepareWorker(
+/** The real program with the role `deliver`, on this log. */
+export function prepareWorker(
   real: RealLog,
-  destinations: readonly KilledDestination[],
+  destinations: readonly Pick<KilledDestination, 'name' | 'settings'>[],
 ): Promise<GateProcess> {
   const { servers, user, password } = real.server.address;
   const url = new URL(servers[0]!.includes('://') ? servers[0]! : `nats://${servers[0]}`);
