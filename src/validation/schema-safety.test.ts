@@ -111,8 +111,8 @@ describe('a schema is refused, with the reason,', () => {
     const places: JsonObject[] = [
       { items: bad }, { prefixItems: [bad] }, { contains: bad }, { not: bad }, { if: bad },
       { ['then' as string]: bad }, { else: bad }, { additionalProperties: bad }, { propertyNames: bad },
-      { dependentSchemas: { a: bad } }, { $defs: { a: bad } }, { unevaluatedItems: bad },
-      { unevaluatedProperties: bad }, { allOf: [bad] }, { anyOf: [bad] }, { oneOf: [bad] },
+      { dependentSchemas: { a: bad } }, { $defs: { a: bad } }, { unevaluatedProperties: bad },
+      { allOf: [bad] }, { anyOf: [bad] }, { oneOf: [bad] },
     ];
     for (const place of places) expect(problemsOf({ type: 'object', ...place })).toHaveLength(1);
   });
@@ -178,4 +178,17 @@ describe('a schema file', () => {
     };
     expect(await faultsOf(schema)).toEqual([]);
   });
+});
+
+test('what the validator would judge otherwise than the draft', () => {
+  const faultsIn = (schema: JsonObject): string =>
+    problemsOf({ type: 'object', ...schema }).join();
+  const list = { type: 'array', prefixItems: [{}], unevaluatedItems: false };
+  expect(faultsIn({ properties: { list } })).toContain('/properties/list/unevaluatedItems is refused');
+  const branches = '{ "if": {}, "else": {} }';
+  const half = { allOf: [JSON.parse(branches)], unevaluatedProperties: false };
+  expect(faultsIn(half)).toContain('/allOf/0/if has no then or no else');
+  expect(faultsIn({ allOf: half.allOf })).toBe('');
+  const whole = { ...half, allOf: [JSON.parse('{ "if": {}, "then": {}, "else": {} }')] };
+  expect(faultsIn(whole)).toBe('');
 });

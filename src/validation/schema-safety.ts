@@ -21,6 +21,8 @@ const refusedKeywords: Readonly<Record<string, string>> = {
   $async: 'Leave it out: the verdict does not wait.',
   $dynamicRef: 'Use a $ref into $defs.',
   $recursiveRef: 'Use a $ref into $defs.',
+  // Ajv does not see what `contains`, and items inside of branches, have evaluated.
+  unevaluatedItems: 'Use items, or prefixItems with "items": false.',
 };
 
 /**
@@ -45,7 +47,22 @@ export function checkSchemaSafety(root: JsonValue, report: ReportFault): boolean
   for (const place of allSchemas(root)) checkPlace(place, refuse);
   referenceFaults(root, refuse);
   personalDataFaults(root, refuse);
+  checkUnevaluated(root, refuse);
   return safe;
+}
+
+/** Ajv takes the branch that is not there for one that has evaluated what the other has. */
+function checkUnevaluated(root: JsonObject, refuse: ReportFault): void {
+  const places = allSchemas(root);
+  if (!places.some(({ schema }) => schema['unevaluatedProperties'] !== undefined)) return;
+  for (const { path, schema } of places) {
+    if (schema['if'] === undefined) continue;
+    if (schema['then'] !== undefined && schema['else'] !== undefined) continue;
+    refuse(
+      `${path}/if has no then or no else, in a file with unevaluatedProperties`,
+      'Write both; {} holds always.',
+    );
+  }
 }
 
 function checkRoot(root: JsonObject, refuse: ReportFault): void {
