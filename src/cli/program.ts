@@ -14,6 +14,7 @@ import { rejectedCommand } from './rejected.ts';
 import { schemasActivateCommand } from './schemas-activate.ts';
 import { schemasCheckCommand } from './schemas-check.ts';
 import { schemasDeprecateCommand } from './schemas-deprecate.ts';
+import { schemasDocsCommand } from './schemas-docs.ts';
 import { schemasListCommand } from './schemas-list.ts';
 import { schemasPushCommand } from './schemas-push.ts';
 import { schemasTryCommand } from './schemas-try.ts';
@@ -46,7 +47,8 @@ export function createProgram(context: CommandContext): Command {
       .addCommand(schemasPushCommand(context))
       .addCommand(schemasListCommand(context))
       .addCommand(schemasActivateCommand(context))
-      .addCommand(schemasDeprecateCommand(context)),
+      .addCommand(schemasDeprecateCommand(context))
+      .addCommand(schemasDocsCommand(context)),
   );
   program.addCommand(codegenCommand());
   program.addCommand(validateCommand());

@@ -31,7 +31,7 @@ export function expandSchema(root: JsonObject): JsonObject {
     }
     const reference = value['$ref'];
     if (typeof reference !== 'string') return own;
-    const target = expand(targetOf(root, reference) ?? {});
+    const target = expand(schemaAt(root, reference) ?? {});
     // Beside other keywords a reference is one more thing to meet.
     return Object.keys(own).length === 0 ? target : { allOf: [target, own] };
   };
@@ -46,7 +46,8 @@ export function expandSchema(root: JsonObject): JsonObject {
   return expand(root) as JsonObject;
 }
 
-function targetOf(root: JsonObject, reference: string): JsonValue | undefined {
+/** What a $ref of a safe schema leads to. */
+export function schemaAt(root: JsonObject, reference: string): JsonValue | undefined {
   let value: JsonValue | undefined = root;
   for (const step of decodeURIComponent(reference.slice(1)).split('/').slice(1)) {
     if (typeof value !== 'object' || value === null) return undefined;

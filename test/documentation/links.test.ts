@@ -68,6 +68,7 @@ describe('src/README.md', () => {
     'quarantine/',
     'books/',
     'registry/',
+    'catalog/',
     'codegen/',
     'cli/',
   ];

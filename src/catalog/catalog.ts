@@ -1,0 +1,58 @@
+import type { JsonObject } from '../event/json.ts';
+
+/** What people read of every event. */
+export interface Catalog {
+  /** By name. */
+  readonly events: readonly CatalogEvent[];
+  /** Why the destinations are not told; undefined: they are. */
+  readonly destinationsUnknown: string | undefined;
+  /** Why it is not told when an event was last stored; undefined: it is. */
+  readonly lastEventsUnknown: string | undefined;
+}
+
+export interface CatalogEvent {
+  readonly name: string;
+  readonly owner: string;
+  readonly description: string;
+  /** `enforce`, or what differs from it. */
+  readonly mode: string;
+  readonly compatibility: string;
+  readonly active: number;
+  /** The newest first. */
+  readonly versions: readonly CatalogVersion[];
+  /** The destinations whose filters let it through. */
+  readonly destinations: readonly CatalogDestination[];
+  /** Undefined: none is in the log, or it is not known. */
+  readonly lastEventAt: Date | undefined;
+}
+
+export interface CatalogDestination {
+  readonly name: string;
+  readonly type: string;
+}
+
+export interface CatalogVersion {
+  readonly version: number;
+  /** `active`, `deprecated`, `judged by version 3`, or empty. */
+  readonly state: string;
+  readonly properties: readonly CatalogProperty[];
+  /** How many there are that are not among `properties`. */
+  readonly propertiesHidden: number;
+  /** Whether properties are taken that it does not list. */
+  readonly open: boolean;
+  /** Properties that the version takes; undefined: none could be made. */
+  readonly example: JsonObject | undefined;
+}
+
+export interface CatalogProperty {
+  /** `items[].sku`. */
+  readonly path: string;
+  /** `string`, `array of object`, `"card" or "invoice"`. */
+  readonly type: string;
+  readonly required: boolean;
+  readonly description: string;
+  /** `at most 64 characters`. */
+  readonly limits: readonly string[];
+  /** What happens to it before it is stored: `drop`, `hash`, `mask`, or empty. */
+  readonly personal: string;
+}

@@ -1,0 +1,33 @@
+import type { Cell, PageFormat } from './page.ts';
+
+/** Pages for a repository or a wiki; README.md is what hosting sites show first. */
+export const markdown: PageFormat = {
+  indexFile: 'README.md',
+  eventFile: (name) => `${name}.md`,
+  page: (_title, parts, isIndex) => {
+    const back = isIndex ? [] : ['[All events](../README.md)'];
+    return `${[...back, ...parts].join('\n\n')}\n`;
+  },
+  heading: (level, text) => `${'#'.repeat(level)} ${escape(text)}`,
+  paragraph: escape,
+  table: (headings, rows) =>
+    [headings, headings.map(() => '---'), ...rows.map((cells) => cells.map(cellText))]
+      .map((cells) => `| ${cells.join(' | ')} |`)
+      .join('\n'),
+  code: (text) => `\`\`\`json\n${text}\n\`\`\``,
+};
+
+function cellText({ text, link, code }: Cell): string {
+  // A name of a property may hold any character: between backticks only these two are special.
+  const shown =
+    code === true && !/[`|\n]/.test(text) ? `\`${text}\`` : escape(text);
+  return link === undefined ? shown : `[${shown}](${link})`;
+}
+
+/** A description is a line of text here, whatever is in it. */
+function escape(text: string): string {
+  return text
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll(/[\\`*_[\]<>|#~]/g, '\\$&')
+    .replaceAll('&', '&amp;');
+}

@@ -1,0 +1,126 @@
+import type { Catalog, CatalogEvent, CatalogProperty, CatalogVersion } from './catalog.ts';
+
+/** One file of the catalog, by its path below the folder. */
+export interface CatalogFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** How one format writes what both say. Texts come as they are: each escapes them. */
+export interface PageFormat {
+  readonly indexFile: string;
+  readonly eventFile: (name: string) => string;
+  page(title: string, parts: readonly string[], isIndex: boolean): string;
+  heading(level: 1 | 2 | 3, text: string): string;
+  paragraph(text: string): string;
+  /** Cells of the first column may be links. */
+  table(headings: readonly string[], rows: readonly (readonly Cell[])[]): string;
+  code(text: string): string;
+}
+
+export interface Cell {
+  readonly text: string;
+  /** Relative to the page. */
+  readonly link?: string;
+  readonly code?: true;
+}
+
+/** Every page of the catalog. */
+export function catalogFiles(catalog: Catalog, format: PageFormat): CatalogFile[] {
+  const index: CatalogFile = {
+    path: format.indexFile,
+    text: format.page('Events', indexParts(catalog, format), true),
+  };
+  const pages = catalog.events.map((event) => ({
+    path: `events/${format.eventFile(event.name)}`,
+    text: format.page(event.name, eventParts(catalog, event, format), false),
+  }));
+  return [index, ...pages];
+}
+
+const plain = (text: string): Cell => ({ text });
+const code = (text: string): Cell => ({ text, code: true });
+
+function indexParts(catalog: Catalog, format: PageFormat): string[] {
+  const rows = catalog.events.map((event) => [
+    { text: event.name, link: `events/${format.eventFile(event.name)}`, code: true } as const,
+    plain(event.description),
+    plain(event.owner),
+    plain(String(event.active)),
+    plain(destinationsText(catalog, event)),
+    plain(lastEventText(catalog, event)),
+  ]);
+  return [
+    format.heading(1, 'Events'),
+    ...notes(catalog, format),
+    format.table(['event', 'sent when', 'owner', 'version', 'goes to', 'last stored'], rows),
+  ];
+}
+
+/** What the pages cannot say, and why. */
+function notes({ destinationsUnknown, lastEventsUnknown }: Catalog, format: PageFormat): string[] {
+  return [
+    ...(destinationsUnknown === undefined
+      ? []
+      : [format.paragraph(`Where events go is not known here: ${destinationsUnknown}`)]),
+    ...(lastEventsUnknown === undefined
+      ? []
+      : [format.paragraph(`When events were last stored is not known here: ${lastEventsUnknown}`)]),
+  ];
+}
+
+function eventParts(catalog: Catalog, event: CatalogEvent, format: PageFormat): string[] {
+  return [
+    format.heading(1, event.name),
+    format.paragraph(event.description),
+    format.table(
+      ['', ''],
+      [
+        [plain('owner'), plain(event.owner)],
+        [plain('active version'), plain(String(event.active))],
+        [plain('what breaks its schema'), plain(event.mode)],
+        [plain('what a new version may change'), plain(event.compatibility)],
+        [plain('goes to'), plain(destinationsText(catalog, event))],
+        [plain('last stored'), plain(lastEventText(catalog, event))],
+      ],
+    ),
+    ...event.versions.flatMap((version) => versionParts(event, version, format)),
+  ];
+}
+
+function versionParts(event: CatalogEvent, version: CatalogVersion, format: PageFormat): string[] {
+  const { state, properties, propertiesHidden, open, example } = version;
+  const number = `Version ${version.version}`;
+  const more = propertiesHidden === 0 ? '' : ` ${propertiesHidden} or more properties are not shown.`;
+  const others = open ? 'Other properties are taken too.' : 'No other property is taken.';
+  const sent = { event_name: event.name, schema_version: version.version, properties: example };
+  return [
+    format.heading(2, state === '' ? number : `${number} (${state})`),
+    ...(properties.length === 0
+      ? []
+      : [format.table(['property', 'type', 'required', 'meaning'], properties.map(propertyCells))]),
+    format.paragraph(`${others}${more}`),
+    ...(example === undefined
+      ? [format.paragraph('There is no example: the schema gives none under "examples".')]
+      : [format.heading(3, 'Example'), format.code(JSON.stringify(sent, undefined, 2))]),
+  ];
+}
+
+function propertyCells(property: CatalogProperty): Cell[] {
+  const { path, type, required, description, limits, personal } = property;
+  const kept = personal === '' ? [] : [`personal data: ${personal} before it is stored`];
+  const facts = [...limits, ...kept].join(', ');
+  const meaning = [description, facts].filter((text) => text !== '').join(' — ');
+  return [code(path), plain(type), plain(required ? 'yes' : ''), plain(meaning)];
+}
+
+function destinationsText(catalog: Catalog, { destinations }: CatalogEvent): string {
+  if (catalog.destinationsUnknown !== undefined) return 'not known';
+  if (destinations.length === 0) return 'nowhere';
+  return destinations.map(({ name, type }) => `${name} (${type})`).join(', ');
+}
+
+function lastEventText(catalog: Catalog, { lastEventAt }: CatalogEvent): string {
+  if (catalog.lastEventsUnknown !== undefined) return 'not known';
+  return lastEventAt === undefined ? 'none is in the log' : lastEventAt.toISOString();
+}

@@ -1,0 +1,65 @@
+import { compileEventGlobs } from '../event/glob.ts';
+import { modeText } from '../validation/modes.ts';
+import type { PlannedEvent, SchemaRegistry, SchemaVersion } from '../validation/schema-registry.ts';
+import type { Catalog, CatalogDestination, CatalogEvent, CatalogVersion } from './catalog.ts';
+import { makeExample } from './make-example.ts';
+import { propertiesShownMax, readProperties } from './read-properties.ts';
+
+/** A destination, and which events it takes. */
+export interface DestinationFilter extends CatalogDestination {
+  readonly events: readonly string[];
+}
+
+/** What is not in the schemas; a text says why it is not known. */
+export interface CatalogSurroundings {
+  readonly destinations: readonly DestinationFilter[] | string;
+  readonly lastEvents: ReadonlyMap<string, Date> | string;
+}
+
+/** Everything that the pages say. */
+export function readCatalog(registry: SchemaRegistry, around: CatalogSurroundings): Catalog {
+  const { destinations, lastEvents } = around;
+  const filters = typeof destinations === 'string' ? [] : destinations;
+  const matching = filters.map(({ name, type, events }) => ({
+    destination: { name, type },
+    takes: compileEventGlobs(events),
+  }));
+  const events = registry.events.map((event): CatalogEvent => {
+    const { name, owner, description, compatibility, active } = event;
+    return {
+      name,
+      owner,
+      description,
+      mode: modeText(event.mode),
+      compatibility,
+      active,
+      versions: event.versions.map((version) => readVersion(event, version)).toReversed(),
+      destinations: matching.filter(({ takes }) => takes(name)).map(({ destination }) => destination),
+      lastEventAt: typeof lastEvents === 'string' ? undefined : lastEvents.get(name),
+    };
+  });
+  return {
+    events: events.sort((left, right) => (left.name < right.name ? -1 : 1)),
+    destinationsUnknown: typeof destinations === 'string' ? destinations : undefined,
+    lastEventsUnknown: typeof lastEvents === 'string' ? lastEvents : undefined,
+  };
+}
+
+function readVersion(event: PlannedEvent, version: SchemaVersion): CatalogVersion {
+  const properties = readProperties(version.schema);
+  return {
+    version: version.version,
+    state: stateOf(event, version.version),
+    properties: properties.slice(0, propertiesShownMax),
+    propertiesHidden: Math.max(0, properties.length - propertiesShownMax),
+    open: version.schema['additionalProperties'] !== false,
+    example: makeExample(version),
+  };
+}
+
+function stateOf({ active, superseded, deprecated }: PlannedEvent, version: number): string {
+  if (version === active) return 'active';
+  const judge = superseded.get(version);
+  if (judge !== undefined) return `judged by version ${judge}`;
+  return deprecated.includes(version) ? 'deprecated' : '';
+}
