@@ -1,4 +1,5 @@
 import type { Destination } from '../destinations/destination.ts';
+import type { EventFilter } from '../event/event-filter.ts';
 import type { Account, Book } from './book.ts';
 import type { Segment, SubjectList } from './segment.ts';
 import type { DestinationSnapshot } from './snapshot.ts';
@@ -7,8 +8,8 @@ import type { DestinationSnapshot } from './snapshot.ts';
 export interface Audited {
   readonly name: string;
   readonly type: string;
-  /** By the subject of EVENTS. */
-  wants(subject: string): boolean;
+  /** What it wants by the configuration. */
+  readonly filter: EventFilter;
   /** Undefined: it cannot be asked. */
   readonly stored: Destination['stored'] | undefined;
   /** Why it could not be opened, and so not be asked. */
@@ -61,7 +62,6 @@ export function createAudit(parts: AuditParts): Audit {
   const { audited, snapshot, book, subjects, index } = parts;
   const missing: Audit['missing'] = { count: 0, first: [] };
   const inWork = snapshot.inWork.map((): Entry[] => []);
-  const wanted: boolean[] = [];
   let fault = audited.fault ?? '';
   let copies = 0;
 
@@ -97,12 +97,11 @@ export function createAudit(parts: AuditParts): Audit {
       for (let at = 0; at < segment.length; at += 1) {
         const sequence = segment.sequences[at]!;
         const row = segment.rows[at]!;
-        const subject = segment.subjects[at]!;
+        const subject = subjects.all[segment.subjects[at]!]!;
         const fate = snapshot.fateOf(sequence);
-        wanted[subject] ??= audited.wants(subjects.all[subject]!);
         if (fate !== undefined) accountOf(row)[fate] += 1;
         else if (held?.[segment.firsts[at]!] === 1) accountOf(row).delivered += 1;
-        else if (!wanted[subject]) accountOf(row).filtered += 1;
+        else if (!snapshot.wants(sequence, subject)) accountOf(row).filtered += 1;
         else {
           const pool = snapshot.inWork.findIndex((some) => some.has(sequence));
           if (pool === -1) settle({ sequence, row });

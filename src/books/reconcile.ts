@@ -118,7 +118,7 @@ async function openAudits({ log, destinations }: ReconcileOptions, book: Book, f
   const subjects = createSubjectList();
   const all: Audit[] = [];
   for (const [index, audited] of destinations.entries()) {
-    const snapshot = await takeSnapshot(log, audited.name, first);
+    const snapshot = await takeSnapshot(log, audited, first);
     all.push(createAudit({ audited, snapshot, book, subjects, index }));
   }
   return { all, subjects };
@@ -135,10 +135,11 @@ async function lookAgain(
   book: Book,
 ): Promise<MissingEvent[]> {
   const { missing } = audit;
-  const { name, stored } = destinations[index]!;
+  const audited = destinations[index]!;
+  const { name, stored } = audited;
   const entries = [...missing.first];
   if (entries.length === 0 || stored === undefined) return [];
-  const snapshot = await takeSnapshot(log, name, entries[0]!.sequence);
+  const snapshot = await takeSnapshot(log, audited, entries[0]!.sequence);
   const lost = new Map<string, MissingEvent & Entry>();
   let [fromMs, toMs] = [Number.POSITIVE_INFINITY, 0];
   for (const entry of entries) {

@@ -1,4 +1,6 @@
+import { compileEventFilter, type EventFilter } from '../event/event-filter.ts';
 import { readConsumer, settledUpTo } from '../jetstream/backlog.ts';
+import { readEras, type FilterEra } from '../jetstream/filter-history.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMatching } from '../jetstream/read.ts';
 import { originOfSetAside } from '../jetstream/set-aside.ts';
@@ -16,10 +18,14 @@ export interface InWork {
   readonly count: number;
 }
 
+/** Says of an event whether its destination wanted it all the time since it was first handed out. */
+export type Wants = (sequence: number, subject: string) => boolean;
+
 /** How it stands with one destination, by the places of events in EVENTS. */
 export interface DestinationSnapshot {
   fateOf(sequence: number): Fate | undefined;
   readonly inWork: readonly InWork[];
+  readonly wants: Wants;
 }
 
 /**
@@ -32,7 +38,7 @@ export interface DestinationSnapshot {
  */
 export async function takeSnapshot(
   log: Log,
-  destination: string,
+  { name: destination, filter }: { readonly name: string; readonly filter: EventFilter },
   fromSequence: number,
 ): Promise<DestinationSnapshot> {
   const fates = new Map<number, Fate>();
@@ -53,6 +59,7 @@ export async function takeSnapshot(
   }
   const replayed = await readReplayed(log, destination, fates);
   return {
+    wants: compileEras(events === undefined ? [] : readEras(events), filter),
     fateOf: (sequence) => fates.get(sequence) ?? (sequence > handedOut ? 'waiting' : undefined),
     inWork: [
       {
@@ -62,6 +69,25 @@ export async function takeSnapshot(
       setAside,
       replayed,
     ],
+  };
+}
+
+/**
+ * `now` is what the configuration says, for a destination that has not written down anything. What
+ * waited when its filter changed was judged again by the next one, so each since then has to want it.
+ */
+function compileEras(eras: readonly FilterEra[], now: EventFilter): Wants {
+  const filters = (eras.length === 0 ? [{ ...now, from: 1 }] : eras).map((era) => ({
+    from: era.from,
+    wants: compileEventFilter(era),
+  }));
+  return (sequence, subject) => {
+    for (let at = filters.length - 1; at >= 0; at -= 1) {
+      const { from, wants } = filters[at]!;
+      if (!wants(subject)) return false;
+      if (from <= sequence) return true;
+    }
+    return true;
   };
 }
 

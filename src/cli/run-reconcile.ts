@@ -7,7 +7,6 @@ import type { Audited } from '../books/audit.ts';
 import { reconcile } from '../books/reconcile.ts';
 import type { DestinationConfig } from '../config/config.ts';
 import { readConfig } from '../config/read-config.ts';
-import { createFilter } from '../delivery/receiver.ts';
 import type { Destination } from '../destinations/destination.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import { StartError } from '../errors.ts';
@@ -64,7 +63,7 @@ async function openDestination(
   opened: Destination[],
 ): Promise<Audited> {
   const { name, type, settings } = config;
-  const audited = { name, type, wants: createFilter(config), stored: undefined };
+  const audited = { name, type, filter: config, stored: undefined };
   try {
     const found = destinationTypes.find((candidate) => candidate.type === type)!;
     const destination = await found.create(name, settings);

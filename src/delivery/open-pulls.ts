@@ -1,5 +1,6 @@
 import type { DestinationConfig } from '../config/config.ts';
 import type { DeliveredStream } from '../event/delivery-attempt.ts';
+import { recordFilter } from '../jetstream/filter-history.ts';
 import type { Log } from '../jetstream/log.ts';
 import { openPacedPull } from '../jetstream/paced-pull.ts';
 import { openPull, type Pull, type PulledMessage } from '../jetstream/pull.ts';
@@ -56,6 +57,7 @@ export async function openPulls(options: OpenPullsOptions, receiver: Receiver): 
       ackPendingMax: pending[stream],
     });
     await ensureConsumer(log.manager, stream, settings);
+    if (stream === 'EVENTS') await recordFilter(log.manager, config.name, config);
     const pull = {
       log,
       stream,

@@ -1,6 +1,5 @@
 import type { DestinationConfig } from '../config/config.ts';
-import { eventNameOf, sourceOf } from '../event/delivery-attempt.ts';
-import { compileEventGlobs } from '../event/glob.ts';
+import { compileEventFilter } from '../event/event-filter.ts';
 import type { SetAsideMessage } from '../jetstream/set-aside.ts';
 import type { Signals } from '../observability/signals.ts';
 import { retriedMax, trustedDeliveriesMax } from './capacity.ts';
@@ -58,7 +57,7 @@ function heldAgain(message: SetAsideMessage): HeldEvent {
 
 /** False: the event is settled, or is being. */
 function createAdmit({ destinationConfig: config, settler, signals }: ReceiverParts) {
-  const isWanted = createFilter(config);
+  const isWanted = compileEventFilter(config);
   const map = config.fields && compileFieldRules(config.fields);
   const trusted = trustedDeliveriesMax(config.retry);
   return (held: HeldEvent): boolean => {
@@ -76,17 +75,6 @@ function createAdmit({ destinationConfig: config, settler, signals }: ReceiverPa
     }
     return true;
   };
-}
-
-/** Whether a destination wants the events of a subject of EVENTS. */
-export function createFilter({
-  events,
-  sources,
-}: Pick<DestinationConfig, 'events' | 'sources'>): (subject: string) => boolean {
-  const isNamed = compileEventGlobs(events);
-  if (sources.length === 0) return (subject) => isNamed(eventNameOf(subject));
-  const isFrom = compileEventGlobs(sources);
-  return (subject) => isNamed(eventNameOf(subject)) && isFrom(sourceOf(subject));
 }
 
 /** What cannot be taken apart may hold what must not leave: it never does. */

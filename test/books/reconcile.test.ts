@@ -4,8 +4,8 @@ import type { Audited } from '../../src/books/audit.ts';
 import { differenceOf, emptyAccount, type Account } from '../../src/books/book.ts';
 import { reconcile, type Books } from '../../src/books/reconcile.ts';
 import { createDeadLetterQueue } from '../../src/dead-letters/queue.ts';
-import { createFilter } from '../../src/delivery/receiver.ts';
 import { delivered, type Outcome } from '../../src/destinations/destination.ts';
+import { readEras } from '../../src/jetstream/filter-history.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import {
   destinationConfig,
@@ -27,7 +27,7 @@ function holding(ids: Iterable<string>, config = everything): Audited {
   return {
     name: config.name,
     type: config.type,
-    wants: createFilter(config),
+    filter: config,
     async *stored() {
       for (const eventId of ids) yield { eventId, eventName: 'order_completed', timestamp: '' };
     },
@@ -191,5 +191,33 @@ describe('the books', () => {
     const books = await look(log, [away]);
     expect(books.destinations).toMatchObject([{ asked: false, fault: 'connection refused' }]);
     expect(totalOf(books)).toMatchObject({ accepted: 3, waiting: 3, difference: 0 });
+  });
+
+  test('know what was filtered, also when the configuration has changed since', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    const ids: string[] = [];
+    const run = async (events: string[]): Promise<void> => {
+      ids.push(...(await publishEvents(log, 10)));
+      await publishEvents(log, 4, { eventName: 'page_viewed' });
+      const config = destinationConfig({ events });
+      // A start that changes nothing is no other filter.
+      for (let start = 0; start < 2; start += 1) {
+        const worker = await startWorker(log, recording(), { config });
+        await settled(log);
+        await worker.stop();
+      }
+    };
+    await run(['order_*']);
+    await run([]);
+    const info = await log.manager.consumers.info('EVENTS', 'crm');
+    expect(readEras(info)).toEqual([
+      { from: 1, events: ['order_*'], sources: [] },
+      { from: 15, events: [], sources: [] },
+    ]);
+    // Of the second run the orders alone are there: the views are missing, and those before are not.
+    const books = await look(log, [holding(ids)]);
+    expect(totalOf(books)).toMatchObject({ delivered: 20, filtered: 4, difference: 4 });
+    expect(books.missing.map(({ sequence }) => sequence)).toEqual([25, 26, 27, 28]);
   });
 });

@@ -1,0 +1,16 @@
+import { eventNameOf, sourceOf } from './delivery-attempt.ts';
+import { compileEventGlobs } from './glob.ts';
+
+/** Which events a destination wants: globs on the name and on the source; empty: every one. */
+export interface EventFilter {
+  readonly events: readonly string[];
+  readonly sources: readonly string[];
+}
+
+/** Compiles it to a judgement of subjects of EVENTS, which name both. */
+export function compileEventFilter({ events, sources }: EventFilter): (subject: string) => boolean {
+  const isNamed = compileEventGlobs(events);
+  if (sources.length === 0) return (subject) => isNamed(eventNameOf(subject));
+  const isFrom = compileEventGlobs(sources);
+  return (subject) => isNamed(eventNameOf(subject)) && isFrom(sourceOf(subject));
+}
