@@ -54,6 +54,9 @@ export function createTable(table: string): string[] {
  *
  * The conflict names its column: without it DO NOTHING would also skip a row that meets a unique
  * constraint which somebody added, without a word.
+ *
+ * In the order of the ids: two workers with the same events in other orders would wait for each
+ * other, and PostgreSQL would end one.
  */
 export function insertEvents(table: string): string {
   return `
@@ -70,6 +73,7 @@ export function insertEvents(table: string): string {
       SELECT payload::jsonb AS e, sequence
       FROM unnest($1::text[], $2::bigint[]) AS delivered (payload, sequence)
     ) AS events
+    ORDER BY 1
     ON CONFLICT (event_id) DO NOTHING`;
 }
 

@@ -8,6 +8,7 @@ import { createPostgresDestination } from '../../src/destinations/postgres.ts';
 import { StartError } from '../../src/errors.ts';
 import { deliveryOf, deliveryOfEvent, never, storedEvent } from './deliveries.ts';
 import { askPostgres, postgresSettings } from './postgres-far-side.ts';
+import { startRelay } from './relay.ts';
 import { startPostgres, whyNoPostgres, type PostgresServer } from './postgres-server.ts';
 
 const missing = whyNoPostgres();
@@ -161,6 +162,41 @@ test('a locked table is given up after the timeout, and nothing is counted twice
   await expectWaiting(destination, /57014/);
   await locked;
   expect(await countRows()).toBe(1);
+});
+
+test('an answer that is lost on its way: the rows are there, and are not doubled', async () => {
+  const relay = await startRelay(server.port);
+  const url = server.url.replace(`:${server.port}/`, `:${relay.port}/`);
+  const destination = openNew({ url, timeout: 500, concurrency: 1 });
+  await destination.deliver([deliveryOfEvent()], never);
+  relay.loseAnswers();
+  const batch = [deliveryOfEvent(), deliveryOfEvent()];
+  expect(await destination.deliver(batch, never)).toMatchObject([
+    { kind: 'retry', fault: 'destination' },
+    { kind: 'retry', fault: 'destination' },
+  ]);
+  await expect.poll(countRows).toBe(3);
+  relay.thaw();
+  const again = await destination.deliver(batch.toReversed(), never);
+  expect(again).toEqual([{ kind: 'delivered' }, { kind: 'delivered' }]);
+  expect(await countRows()).toBe(3);
+  await destination.close();
+  await relay.close();
+});
+
+test('workers with the same events in other orders do not stop each other', async () => {
+  const several = [openNew({ concurrency: 4, timeout: 20_000 }), open({ concurrency: 4, timeout: 20_000 })];
+  await several[0]!.deliver([deliveryOfEvent()], never);
+  for (let round = 0; round < 10; round += 1) {
+    const batch = Array.from({ length: 400 }, () => deliveryOfEvent());
+    const answers = await Promise.all([
+      ...several.map((destination) => destination.deliver(batch, never)),
+      ...several.map((destination) => destination.deliver(batch.toReversed(), never)),
+    ]);
+    const outcomes = new Set(answers.flat().map((outcome) => JSON.stringify(outcome)));
+    expect([...outcomes]).toEqual(['{"kind":"delivered"}']);
+  }
+  expect(await countRows()).toBe(4001);
 });
 
 test('a table that is dropped is made anew, and its batch comes again', async () => {
