@@ -32,6 +32,8 @@ interface ReplayOptions extends FilterOptions {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const pageSizeMax = 250;
+/** The first page of many old events has all that was stored since then searched: up to 2,000,000. */
+const timeoutMs = 600_000;
 /** How often a page that the log did not take is tried again, a second apart. */
 const retriesMax = 30;
 
@@ -92,7 +94,7 @@ async function replayOne(
   }
   const dryRun = options.dryRun ?? false;
   const request = { sequence, replacementJson, dryRun, edits: editsOf(options) };
-  const { results } = await client.call((service) => service.replayRejected(request));
+  const { results } = await client.call((service) => service.replayRejected(request, { timeoutMs }));
   const sum = createSum();
   tell(results, sum, options.json ? 'json' : 'text', dryRun);
   if (sum.rejected + sum.retry > 0) process.exitCode = 1;
@@ -137,7 +139,7 @@ async function replayPage(
 ): Promise<ReplayRejectedResponse> {
   const settled: ReplayResult[] = [];
   for (let tries = 1; ; tries += 1) {
-    const page = await client.call((service) => service.replayRejected(request));
+    const page = await client.call((service) => service.replayRejected(request, { timeoutMs }));
     const waiting = page.results.find(isWaiting);
     if (waiting === undefined) return { ...page, results: [...settled, ...page.results] };
     // What is stored is not told again; what was refused, or cannot be tried, is.

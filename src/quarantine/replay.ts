@@ -36,6 +36,8 @@ export interface ReplayResult {
   readonly status: EventStatus;
   readonly error: EventError | undefined;
   readonly storedSequence: number;
+  /** An earlier replay has stored it, which stays noted as it was. */
+  readonly isKnown?: true;
 }
 
 export interface Replay {
@@ -74,12 +76,12 @@ export function createReplay(options: ReplayOptions): Replay {
     return turn;
   };
   const replayAll = async (found: readonly Found[], request: ReplayRequest) => {
-    const results = await Promise.all(found.map((each) => replayOne(options, each, request)));
-    if (!request.dryRun) {
-      // What an earlier replay has stored is noted as it was.
-      const news = results.filter((_result, index) => !isStored(found[index]!));
-      await marks.write(outcomesOf(news));
-    }
+    const settled = await Promise.allSettled(found.map((each) => replayOne(options, each, request)));
+    const results = settled.filter((each) => each.status === 'fulfilled').map(({ value }) => value);
+    // What is stored is noted even where another event of the page could not be looked at.
+    if (!request.dryRun) await marks.write(outcomesOf(results));
+    const failed = settled.find((each) => each.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
     return results;
   };
   return {
@@ -112,7 +114,7 @@ async function replayOne(
   });
   if (isStored(found)) {
     const { storedSequence } = found.replay;
-    return { ...unread, status: 'duplicate', error: undefined, storedSequence };
+    return { ...unread, status: 'duplicate', error: undefined, storedSequence, isKnown: true };
   }
   if (entry.incomplete !== undefined && request.replacement === '') {
     return refused(faultOf('invalid_field', `${entry.incomplete} Replay it with --edit.`));
@@ -157,8 +159,8 @@ function faultOf(code: string, message: string): EventError {
 /** Without those that came to nothing. */
 function outcomesOf(results: readonly ReplayResult[]): Map<number, ReplayOutcome> {
   const outcomes = new Map<number, ReplayOutcome>();
-  for (const { entry, status, error, storedSequence } of results) {
-    if (status !== 'retry') outcomes.set(entry.sequence, { status, storedSequence, error });
+  for (const { entry, status, error, storedSequence, isKnown } of results) {
+    if (status !== 'retry' && isKnown !== true) outcomes.set(entry.sequence, { status, storedSequence, error });
   }
   return outcomes;
 }

@@ -30,20 +30,32 @@ const freshMs = 1_000;
  */
 export function createStoredIds(log: Log, idsMax = idsMaxDefault): StoredIds {
   const tables = new Map<string, IdTable>();
+  let last: Promise<unknown> = Promise.resolve();
 
-  const tableOf = async (subject: string, sinceMs: number): Promise<IdTable> => {
-    let table = tables.get(subject);
-    if (table === undefined || table.sinceMs > sinceMs) {
-      const from = await sequenceSince(log, 'EVENTS', sinceMs);
-      table = createTable(sinceMs, from ?? (await boundsOf(log, 'EVENTS')).last + 1);
-      tables.set(subject, table);
-    } else if (performance.now() - table.readAt() < freshMs) return table;
+  const readOn = async (subject: string, table: IdTable): Promise<void> => {
     for await (const message of readMatching(log, 'EVENTS', subject, table.next)) {
       table.add(message.header('Nats-Msg-Id'), message.sequence);
       if (countOf(tables) > idsMax) makeRoom(tables, subject, idsMax);
     }
     table.wasRead();
+  };
+  const openTable = async (subject: string, sinceMs: number): Promise<IdTable> => {
+    const known = tables.get(subject);
+    if (known !== undefined && known.sinceMs <= sinceMs) {
+      if (performance.now() - known.readAt() >= freshMs) await readOn(subject, known);
+      return known;
+    }
+    const from = await sequenceSince(log, 'EVENTS', sinceMs);
+    const table = createTable(sinceMs, from ?? (await boundsOf(log, 'EVENTS')).last + 1);
+    tables.set(subject, table);
+    await readOn(subject, table);
     return table;
+  };
+  // A page asks for hundreds at once: the first of them reads, and the others find it read.
+  const tableOf = (subject: string, sinceMs: number): Promise<IdTable> => {
+    const turn = last.then(() => openTable(subject, sinceMs));
+    last = turn.catch(() => {});
+    return turn;
   };
   return {
     find: async ({ source, eventName, messageId, sinceMs }) => {
