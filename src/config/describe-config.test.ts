@@ -9,7 +9,8 @@ const config = read({
     'admin: { token: "${W}" }\npii: { hash_key: "${W}${W}${W}${W}${W}${W}" }\nnats: { url: "nats://user:${W}@a:4222,tls://b:4222" }\n' +
     `auth: keys\nkeys:\n${keyLine('a')}` +
     'destinations:\n  crm: { type: webhook, url: "https://u:${W}@crm.example/${W}?k=${W}",' +
-    ' secret: "${W}", label: shown }\n  own: { type: sqlite, path: a.db }\n',
+    ' secret: "${W}", label: shown }\n  own: { type: sqlite, path: a.db }\n' +
+    '  mine: { type: module, path: m.ts, options: { token: "${W}", rate: 3 } }\n',
   env: { W: word },
 });
 
@@ -35,6 +36,7 @@ describe('describeConfig', () => {
           },
         },
         { settings: { path: 'a.db' } },
+        { settings: { path: 'm.ts', 'options.token': '***', 'options.rate': 3 } },
       ],
     });
     expect(JSON.stringify(described)).not.toContain(word);

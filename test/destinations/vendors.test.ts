@@ -341,6 +341,16 @@ describe('mixpanel', () => {
     expect(outcomes.map(({ kind }) => kind)).toEqual(['dead', 'dead', 'dead']);
   });
 
+  test('the secret is blanked in the word about a failed record, too', async () => {
+    const { destination, farSide } = await open(createMixpanelDestination, mixpanelStandIn());
+    const failed = { index: 0, field: 'properties.token', message: `bad ${mixpanelSecret}` };
+    farSide.server.respond = (_request, response) =>
+      void response.writeHead(400).end(JSON.stringify({ code: 400, failed_records: [failed] }));
+    expect(await deliverAll(destination, deliveries(1))).toMatchObject([
+      { kind: 'dead', reason: 'answered 400: properties.token: bad ***' },
+    ]);
+  });
+
   test('a service account without a project is refused at the start', () => {
     const settings = { ...mixpanelStandIn().settings(1), project_id: null };
     expect(() => createMixpanelDestination('mix', settings)).toThrow(StartError);
