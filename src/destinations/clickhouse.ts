@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import type { ClickHouseClient } from '@clickhouse/client';
 import { StartError } from '../errors.ts';
 import { createClickhouseConnection } from './clickhouse-connection.ts';
 import { faultOf, isTableGone } from './clickhouse-fault.ts';
@@ -44,12 +45,11 @@ export function createClickhouseDestination(
 
   const prepare = async (abort_signal: AbortSignal, query_id: string): Promise<void> => {
     if (ready) return;
-    // To ask needs fewer rights than CREATE TABLE IF NOT EXISTS, where the table is there.
     const options = { abort_signal, query_id };
-    const query = `EXISTS TABLE ${table}`;
-    const answer = await client.query({ query, format: 'JSONEachRow', ...options });
-    const [found] = await answer.json<{ result: number }>();
-    if (found?.result !== 1) await client.command({ query: createTable(table), ...options });
+    // To ask needs fewer rights than CREATE TABLE IF NOT EXISTS, where the table is there.
+    if (!(await isThere(client, table, options))) {
+      await client.command({ query: createTable(table), ...options });
+    }
     ready = true;
   };
 
@@ -124,11 +124,24 @@ function tokenOf(rows: readonly Row[]): string {
   return hash.digest('hex');
 }
 
+async function isThere(
+  client: ClickHouseClient,
+  table: string,
+  options: { readonly abort_signal?: AbortSignal; readonly query_id?: string } = {},
+): Promise<boolean> {
+  const query = `EXISTS TABLE ${table}`;
+  const answer = await client.query({ query, format: 'JSONEachRow', ...options });
+  const [found] = await answer.json<{ result: number }>();
+  return found?.result === 1;
+}
+
+/** No table is no event. */
 async function* readWindow(
-  client: ReturnType<typeof createClickhouseConnection>['client'],
+  client: ClickHouseClient,
   table: string,
   { fromMs, toMs }: TimeWindow,
 ): AsyncGenerator<EventAtDestination> {
+  if (!(await isThere(client, table))) return;
   const query = selectWindow(table, new Date(fromMs), new Date(toMs));
   const stop = new AbortController();
   const answer = await client.query({ query, format: 'JSONEachRow', abort_signal: stop.signal });

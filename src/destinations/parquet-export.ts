@@ -24,7 +24,7 @@ export function createParquetExport(data: ExportData, intervalMs: number): Parqu
 
   const run = async (): Promise<void> => {
     const taken = waiting;
-    const reply = await runThread(data);
+    const reply = await runThread(data).catch((error: Error) => failure(error.message));
     if (reply.kind === 'exported') waiting -= taken;
     // While another holds the spool nothing comes into it either.
     fault = reply.kind === 'failed' && !reply.isBusy ? reply.reason : undefined;
@@ -58,6 +58,10 @@ export function createParquetExport(data: ExportData, intervalMs: number): Parqu
   };
 }
 
+function failure(reason: string): ExportReply {
+  return { kind: 'failed', isBusy: false, reason };
+}
+
 async function runThread(data: ExportData): Promise<ExportReply> {
   const thread = new Worker(new URL('./parquet-exporter.ts', import.meta.url), {
     workerData: data,
@@ -65,15 +69,9 @@ async function runThread(data: ExportData): Promise<ExportReply> {
     // Flags of the gate's own process (an inspector, a preload) are not meant for this thread.
     execArgv: [],
   });
-  let reply: ExportReply = {
-    kind: 'failed',
-    isBusy: false,
-    reason: 'the thread ended before it was done',
-  };
+  let reply = failure('the thread ended before it was done');
   thread.on('message', (message: ExportReply) => (reply = message));
-  thread.on('error', (error) => {
-    reply = { kind: 'failed', isBusy: false, reason: error.message };
-  });
+  thread.on('error', (error) => (reply = failure(error.message)));
   await new Promise((resolve) => thread.once('exit', resolve));
   return reply;
 }

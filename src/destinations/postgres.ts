@@ -133,16 +133,23 @@ function readConnection(name: string, settings: DestinationSettings): PoolConfig
   if (url.search !== '') {
     fail(name, 'url', 'take out what follows the ?; TLS is set by tls and tls_ca');
   }
-  const database = decodeURIComponent(url.pathname.slice(1));
+  const decode = (part: string): string => {
+    try {
+      return decodeURIComponent(part);
+    } catch {
+      return fail(name, 'url', 'a % in it is not followed by the code of a character; write %25');
+    }
+  };
+  const database = decode(url.pathname.slice(1));
   if (url.username === '') fail(name, 'url', 'name a user: postgres://user@host:5432/database');
   if (database === '') fail(name, 'url', 'name a database: postgres://user@host:5432/database');
-  const password = settings['password'] ?? decodeURIComponent(url.password);
+  const password = settings['password'] ?? decode(url.password);
   const timeoutMs = Number(settings['timeout']);
   return {
     // A v6 literal has brackets in a URL, and none where it is connected to.
     host: url.hostname.replaceAll(/[[\]]/g, ''),
     port: Number(url.port || 5432),
-    user: decodeURIComponent(url.username),
+    user: decode(url.username),
     ...(password === '' ? {} : { password: String(password) }),
     database,
     ssl: readTls(name, settings),

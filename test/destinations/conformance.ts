@@ -267,8 +267,9 @@ export function describeDestination(
       const deliveries = times.map((time) =>
         deliveryOfEvent({ timestamp: `2026-03-01T${time}Z`, eventName: `at_${time.slice(0, 2)}` }),
       );
-      await deliverAll(destination, deliveries);
       const window = { fromMs: Date.UTC(2026, 2, 1, 12), toMs: Date.UTC(2026, 2, 1, 13) };
+      expect(await readAll(destination.stored(window))).toEqual([]);
+      await deliverAll(destination, deliveries);
       const told = await readAll(destination.stored(window));
       expect(told.sort((a, b) => a.timestamp.localeCompare(b.timestamp))).toEqual(
         deliveries.slice(1, 3).map((delivery) => {

@@ -278,6 +278,7 @@ test('by TLS it connects to a server whose certificate it can check, and to no o
 test.each([
   ['url', { url: 'https://x/y' }, /begin with postgres/],
   ['url', { url: 'postgres://user:pass%C3word@host/db?sslmode=disable' }, /take out what follows/],
+  ['url', { url: 'postgres://user:50%off@host/db', password: null }, /write %25/],
   ['url', { url: 'postgres://host/db' }, /name a user/],
   ['url', { url: 'postgres://user@host' }, /name a database/],
   ['table', { table: 'a.b.c' }, /use a-z/],
