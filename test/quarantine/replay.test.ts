@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { EventResult_Status as Status } from '../../gen/headgate/v1/event_result_pb.ts';
 import { RejectedService, type ReplayResult } from '../../gen/headgate/v1/rejected_service_pb.ts';
+import { hashWriteKey } from '../../src/config/write-key.ts';
 import { openGate, type OpenGate } from '../doors/open-gate.ts';
 import type { Sample } from '../doors/sample-events.ts';
 import { isNdjson, knock, wireDoors } from '../doors/wire-doors.ts';
@@ -29,8 +30,13 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function start(dataDir: string, env: Record<string, string> = {}): Promise<OpenGate> {
+async function start(
+  dataDir: string,
+  env: Record<string, string> = {},
+  yaml = '',
+): Promise<OpenGate> {
   return openGate({
+    yaml,
     env: {
       HEADGATE_DATA_DIR: path.join(folder, dataDir),
       HEADGATE_SCHEMAS_DIR: schemas,
@@ -213,6 +219,53 @@ describe('a replay', () => {
     const { results } = await quarantine.replayRejected({ edits });
     expect(results.map(({ status }) => status)).toEqual(wireDoors.map(() => Status.ACCEPTED));
     expect(JSON.stringify(await gate.events())).not.toContain('zo@example.com');
+  });
+
+  test('keeps the source, and what its write keys may send', async () => {
+    const key = 'hg_test';
+    const keys = `keys: [{ source: checkout, hash: "${hashWriteKey(key)}", events: ["order_*"] }]\n`;
+    await using gate = await start('keys', { HEADGATE_AUTH: 'keys' }, keys);
+    const quarantine = quarantineOf(gate);
+    const door = wireDoors.find(({ name }) => name.startsWith('REST batch'))!;
+    const headers = { authorization: `Bearer ${key}` };
+    const events = [sample('order_completed'), sample('invoice_paid')];
+    await knock(gate.port, door, { events, headers });
+    const properties = { order_id: 'A', total: 1, currency: 'EUR' };
+    const edits = [{ path: '/properties', valueJson: JSON.stringify(properties) }];
+    const { results } = await quarantine.replayRejected({ edits });
+    expect(results).toMatchObject([
+      { source: 'checkout', status: Status.ACCEPTED },
+      { source: 'checkout', status: Status.REJECTED, error: { code: 'event_not_allowed' } },
+    ]);
+    const [stored] = await gate.events();
+    expect(stored!.subject).toBe('headgate.events.checkout.order_completed');
+    expect(JSON.parse(stored!.bytes.toString())).toMatchObject({ source: 'checkout', properties });
+  });
+
+  test('an event whose context was too large to be kept is replayed edited alone', async () => {
+    await using gate = await start('context');
+    const quarantine = quarantineOf(gate);
+    const door = wireDoors.find(({ name }) => name.startsWith('REST batch'))!;
+    // As JSON it is the text and {"a":""}: 40 KiB, and one byte more.
+    for (const length of [40 * 1024 - 8, 40 * 1024 - 7]) {
+      const events = [sample('order_completed', { user_id: 'null', context: { own: 1 } })];
+      await knock(gate.port, door, { events, fields: { context: { a: 'x'.repeat(length) } } });
+    }
+    const edits = [
+      { path: '/user_id', valueJson: '"u-1"' },
+      { path: '/properties', valueJson: '{"order_id":"A","total":1,"currency":"EUR"}' },
+    ];
+    const { results } = await quarantine.replayRejected({ edits });
+    expect(results).toMatchObject([
+      { status: Status.ACCEPTED },
+      { status: Status.RETRY, error: { message: expect.stringContaining('too large to be kept') } },
+    ]);
+    const replacementJson = JSON.stringify({
+      ...sample('order_completed'),
+      properties: { order_id: 'A', total: 1, currency: 'EUR' },
+    });
+    const replaced = await quarantine.replayRejected({ sequence: 2n, replacementJson });
+    expect(replaced.results).toMatchObject([{ status: Status.ACCEPTED }]);
   });
 
   test('walks pages of many, and refuses what is beyond its limits', async () => {
