@@ -40,7 +40,7 @@ export async function startKafkaFarSide(broker: Broker, relay: Relay): Promise<K
       sasl_mechanism: null,
       username: null,
       password: null,
-      timeout: 1500,
+      timeout: 3000,
     },
     async counted() {
       return [...new Set((await records()).map(({ headers }) => headers['event_id']!))];
