@@ -63,7 +63,9 @@ async function openBucket(parts: RegistryParts): Promise<ChangeableRegistry> {
     register: (registration) => registerSchema(editing, registration),
     faults: () => contents.faults().map(formatFault),
   };
-  await follower.refresh();
+  await follower.refresh().catch((cause: Error) => {
+    throw new StartError(`The schema registry cannot be read: ${cause.message}.`, { cause });
+  });
   if (!contents.isFilled()) await fill(config.schemasDir, changeable, contents);
   follower.start();
   lifecycle.onRelease('schema registry', follower.stop);

@@ -28,17 +28,28 @@ export interface BucketFollowerOptions {
  */
 const pollIntervalMs = 250;
 /** What was asked when the connection broke may have no answer for longer. */
-const pollTimeoutMs = 1_000;
+const silenceMsMax = 1_000;
 
-/** What comes later is let go of: it is read again. */
-async function inTime<Result>(work: Promise<Result>): Promise<Result> {
-  const late = Promise.withResolvers<never>();
+/**
+ * All that was written after a revision. Rejects when nothing more comes: what comes later is let go of,
+ * and read again.
+ */
+async function readAfter(bucket: SchemaBucket, revision: number): Promise<BucketEntry[]> {
+  const silent = Promise.withResolvers<never>();
   const timer = setTimeout(
-    () => late.reject(new Error(`the bucket was not read within ${pollTimeoutMs} ms`)),
-    pollTimeoutMs,
+    () => silent.reject(new Error(`the bucket said nothing for ${silenceMsMax} ms`)),
+    silenceMsMax,
   );
+  const read = async (): Promise<BucketEntry[]> => {
+    const entries: BucketEntry[] = [];
+    for await (const entry of bucket.readAfter(revision)) {
+      timer.refresh();
+      entries.push(entry);
+    }
+    return entries;
+  };
   try {
-    return await Promise.race([work, late.promise]);
+    return await Promise.race([read(), silent.promise]);
   } finally {
     clearTimeout(timer);
   }
@@ -51,12 +62,6 @@ export function createBucketFollower(options: BucketFollowerOptions): BucketFoll
   let running: Promise<void> = Promise.resolve();
   let polling: Promise<void> = Promise.resolve();
 
-  const read = async (): Promise<BucketEntry[]> => {
-    const entries: BucketEntry[] = [];
-    for await (const entry of bucket.readAfter(contents.revision())) entries.push(entry);
-    return entries;
-  };
-
   const tellFaults = (): void => {
     const faults = contents.faults().map(formatFault);
     for (const fault of faults) if (!told.has(fault)) signals.registryFault(fault);
@@ -65,7 +70,7 @@ export function createBucketFollower(options: BucketFollowerOptions): BucketFoll
 
   const follow = async (): Promise<void> => {
     const before = contents.registry();
-    await contents.apply(await inTime(read()));
+    await contents.apply(await readAfter(bucket, contents.revision()));
     if (contents.registry() !== before) options.onChange(contents.registry());
     tellFaults();
     signals.registryFollowed(contents.revision(), told.size);
