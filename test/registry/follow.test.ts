@@ -192,10 +192,11 @@ describe('what is not sound in the bucket', () => {
       const headers = { 'KV-Operation': 'DEL' };
       await log.log.store('KV_headgate_schemas', `$KV.headgate_schemas.${key}`, headers, '');
     }
-    await until(
+    const faults = await until(
       async () => (await registryOf(one.adminUrl).listSchemas({})).faults,
       ({ length }) => length === 3,
     );
+    for (const fault of faults) expect(fault).toContain('it was deleted, and stays in force');
     await using later = await startGateOn(log);
     for (const gate of [one, later]) expect((await track(gate.url, {})).status).toBe(202);
     const { manager } = log.log;
