@@ -127,7 +127,10 @@ const javaFiles = [
   ...Object.keys(javaStubs), 'headgate/events/HeadgateEvents.java', 'Use.java',
 ];
 
-describe('codegen --lang go', () => {
+/** A compiler that never ran here builds its own library first, on a machine that does other things too. */
+const timeout = 400_000;
+
+describe('codegen --lang go', { timeout }, () => {
   const protoImport = 'example.com/shop/gen/headgate/v1';
   const vet = (workshop: Workshop) => workshop.run('go', ['vet', './events', './use'], { GOFLAGS: '-mod=mod', GOPROXY: 'off' });
 
@@ -147,7 +150,7 @@ describe('codegen --lang go', () => {
   });
 });
 
-describe('codegen --lang python', () => {
+describe('codegen --lang python', { timeout }, () => {
   const python = 'python3';
   const isNew = ['-c', 'import sys; sys.exit(sys.version_info < (3, 11))'];
 
@@ -172,7 +175,7 @@ describe('codegen --lang python', () => {
   });
 });
 
-describe('codegen --lang java', () => {
+describe('codegen --lang java', { timeout }, () => {
   test.skipIf(isMissing('javac', ['--version']))('compiles, and a wrong property does not', async () => {
     const workshop = await openWorkshop({ language: 'java' });
     workshop.write({ ...javaStubs, 'Use.java': javaUse('.weight(1.5).class_("c").open(new ThingCreatedOpen().with("x", List.of(1)))') });
