@@ -77,7 +77,8 @@ function optionsOf(settings: DestinationSettings): DestinationSettings {
 
 function faultsOfShape(destination: unknown): string[] {
   if (typeof destination !== 'object' || destination === null) return ['it is no object'];
-  const { batchEventsMax, concurrency, deliver, close, stored } = destination as Record<string, unknown>;
+  const { batchEventsMax, concurrency } = destination as Record<string, unknown>;
+  const { deliver, close, stored, disabled } = destination as Record<string, unknown>;
   const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 1;
   return [
     isCount(batchEventsMax) ? '' : 'batchEventsMax is no whole number from 1',
@@ -85,6 +86,7 @@ function faultsOfShape(destination: unknown): string[] {
     typeof deliver === 'function' ? '' : 'deliver is no function',
     typeof close === 'function' ? '' : 'close is no function',
     stored === undefined || typeof stored === 'function' ? '' : 'stored is no function',
+    disabled === undefined || typeof disabled === 'function' ? '' : 'disabled is no function',
   ].filter((fault) => fault !== '');
 }
 
@@ -103,8 +105,21 @@ function checked(path: string, destination: Destination): Destination {
     ...(destination.stored === undefined
       ? {}
       : { stored: (window) => destination.stored!(window) }),
+    ...(destination.disabled === undefined
+      ? {}
+      : { disabled: () => wordOf(() => destination.disabled!()) }),
     close: () => (closing ??= Promise.resolve(destination.close())),
   };
+}
+
+/** What it says of itself; whoever asks is told of no fault in that. */
+function wordOf(ask: () => unknown): string | undefined {
+  try {
+    const word = ask();
+    return typeof word === 'string' ? word : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function within<Value>(promise: Promise<Value>, onLate: () => never): Promise<Value> {

@@ -40,8 +40,8 @@ describe('the start', () => {
     ['opens nothing', 'export default () => undefined;', /opens no destination: it is no object/],
     [
       'opens something else',
-      'export default () => ({ batchEventsMax: 0, concurrency: 1.5, deliver: 1, stored: 1 });',
-      /batchEventsMax is no whole .*; concurrency .*; deliver is no .*; close is no .*; stored is no /,
+      'export default () => ({ batchEventsMax: 0, concurrency: 1.5, deliver: 1, stored: 1, disabled: 1 });',
+      /batchEventsMax is no whole .*; concurrency .*; deliver is no .*; close is no .*; stored is no .*; disabled is no /,
     ],
   ])('is refused to a module that %s', async (_what, text, message) => {
     const opening = open(text);
@@ -85,8 +85,19 @@ describe('the start', () => {
     const held = await readAll(destination.stored!({ fromMs: 7, toMs: 8 }));
     expect(held).toEqual([{ eventId: '2', eventName: 'a_b', timestamp: '7' }]);
     await Promise.all([destination.close(), destination.close()]);
-    expect((await open(answering('return [];'))).stored).toBeUndefined();
+    const plain = await open(answering('return [];'));
+    expect([plain.stored, plain.disabled]).toEqual([undefined, undefined]);
   });
+});
+
+test.each([
+  ['this.why', 'gone'],
+  ['undefined', undefined],
+  ['5', undefined],
+  ['this.not.there', undefined],
+])('that it wants nothing more is handed on: %s', async (word, told) => {
+  const text = `export default () => ({ ${sound} why: 'gone', async deliver() {}, disabled() { return ${word}; } });`;
+  expect((await open(text)).disabled?.()).toBe(told);
 });
 
 describe('outcomes', () => {
