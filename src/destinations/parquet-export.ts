@@ -16,8 +16,10 @@ export interface ParquetExport {
 }
 
 export function createParquetExport(data: ExportData, intervalMs: number): ParquetExport {
-  // What a run before this one left behind is counted as if it had just come.
-  let waiting = 1;
+  let waiting = 0;
+  // What others left in the spool is moved at the first interval, and not at once or at the end:
+  // whoever opens the destination only to ask it moves nothing.
+  let mayHoldOlder = true;
   let fault: string | undefined;
   let running: Promise<void> | undefined;
   let closed = false;
@@ -25,7 +27,10 @@ export function createParquetExport(data: ExportData, intervalMs: number): Parqu
   const run = async (): Promise<void> => {
     const taken = waiting;
     const reply = await runThread(data).catch((error: Error) => failure(error.message));
-    if (reply.kind === 'exported') waiting -= taken;
+    if (reply.kind === 'exported') {
+      waiting -= taken;
+      mayHoldOlder = false;
+    }
     // While another holds the spool nothing comes into it either.
     fault = reply.kind === 'failed' && !reply.isBusy ? reply.reason : undefined;
   };
@@ -34,9 +39,8 @@ export function createParquetExport(data: ExportData, intervalMs: number): Parqu
       running = undefined;
     }));
   const timer = setInterval(() => {
-    if (waiting > 0) void start();
+    if (waiting > 0 || mayHoldOlder) void start();
   }, intervalMs);
-  void start();
 
   return {
     added(events) {
