@@ -50,6 +50,10 @@ export async function runReconcile(context: CommandContext, flags: ReconcileFlag
     process.stdout.write(flags.json ? booksJson(books) : rowLines(books, process.stdout.isTTY));
     if (!flags.json) process.stderr.write(noteLines(books));
     if (!isBalanced(books)) process.exitCode = 1;
+  } catch (cause) {
+    if (cause instanceof StartError) throw cause;
+    const reason = (cause as Error).message;
+    throw new StartError(`The log could not be read: ${reason}. Try again.`, { cause });
   } finally {
     progress.stop();
     await Promise.allSettled(opened.map((destination) => destination.close()));
