@@ -4,10 +4,11 @@ import { html } from './html.ts';
 import { markdown } from './markdown.ts';
 import { makeExample } from './make-example.ts';
 import { catalogFiles } from './page.ts';
-import { readCatalog } from './read-catalog.ts';
+import { readCatalog, type CatalogContract } from './read-catalog.ts';
 import { propertiesShownMax, readProperties } from './read-properties.ts';
 import type { JsonObject } from '../event/json.ts';
-import { compileVersion, loadRegistry } from '../validation/schema-registry.ts';
+import { modeText } from '../validation/modes.ts';
+import { compileVersion, loadRegistry, type SchemaRegistry } from '../validation/schema-registry.ts';
 import { orderTaxonomy, schemasFolder } from '../validation/schemas-folder.fixture.ts';
 
 const unknown = { destinations: 'nobody said.', lastEvents: 'nobody was asked.' };
@@ -19,6 +20,10 @@ const around = {
   lastEvents: new Map([['order_completed', new Date('2026-03-01T12:00:00Z')]]),
 };
 
+function contractsOf({ events }: SchemaRegistry): CatalogContract[] {
+  return events.map((event) => ({ ...event, mode: modeText(event.mode) }));
+}
+
 function exampleOf(schema: JsonObject): JsonObject | undefined {
   const faults: string[] = [];
   const version = compileVersion(1, schema, (problem) => void faults.push(problem));
@@ -27,7 +32,7 @@ function exampleOf(schema: JsonObject): JsonObject | undefined {
 }
 
 test('the pages of the example schemas say what those say', async () => {
-  const catalog = readCatalog(await loadRegistry('schemas'), around);
+  const catalog = readCatalog(contractsOf(await loadRegistry('schemas')), around);
   expect(catalog.events.map(({ name }) => name)).toEqual([
     'invoice_paid', 'order_completed', 'page_viewed', 'user_signed_up',
   ]);
@@ -46,7 +51,7 @@ test('the pages of the example schemas say what those say', async () => {
       expect(text).toContain(said);
     }
     expect(files[0]!.text).toContain('none is in the log');
-    const again = catalogFiles(readCatalog(await loadRegistry('schemas'), around), format);
+    const again = catalogFiles(readCatalog(contractsOf(await loadRegistry('schemas')), around), format);
     expect(again).toEqual(files);
   }
 });
@@ -75,7 +80,7 @@ test('an example is given, else made, and never one that would be rejected', () 
 });
 
 test('what is not known is told', async () => {
-  const catalog = readCatalog(await loadRegistry('schemas'), unknown);
+  const catalog = readCatalog(contractsOf(await loadRegistry('schemas')), unknown);
   const [index, page] = catalogFiles(catalog, markdown);
   expect(index!.text).toContain('Where events go is not known here: nobody said.');
   expect(index!.text).toContain('When events were last stored is not known here: nobody was asked.');
@@ -93,7 +98,7 @@ test('a text is a text, whatever is in it', async () => {
       },
     }),
   );
-  const catalog = readCatalog(registry, unknown);
+  const catalog = readCatalog(contractsOf(registry), unknown);
   const site = catalogFiles(catalog, html).map(({ text }) => text).join('');
   expect(site).not.toContain('<script');
   expect(site).not.toContain('<b>');
@@ -133,7 +138,7 @@ test('a page does not list more properties than anyone reads', async () => {
       'order_completed/1.json': { type: 'object', properties },
     }),
   );
-  const [version] = readCatalog(registry, unknown).events[0]!.versions;
+  const [version] = readCatalog(contractsOf(registry), unknown).events[0]!.versions;
   expect(version!.properties).toHaveLength(propertiesShownMax);
   expect(version!.propertiesHidden).toBeGreaterThan(0);
 });

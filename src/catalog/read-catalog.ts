@@ -1,6 +1,5 @@
 import { compileEventGlobs } from '../event/glob.ts';
-import { modeText } from '../validation/modes.ts';
-import type { PlannedEvent, SchemaRegistry, SchemaVersion } from '../validation/schema-registry.ts';
+import type { PlannedEvent, SchemaVersion } from '../validation/schema-registry.ts';
 import type { Catalog, CatalogDestination, CatalogEvent, CatalogVersion } from './catalog.ts';
 import { makeExample } from './make-example.ts';
 import { propertiesShownMax, readProperties } from './read-properties.ts';
@@ -16,21 +15,27 @@ export interface CatalogSurroundings {
   readonly lastEvents: ReadonlyMap<string, Date> | string;
 }
 
+/** A contract, from a folder or from a gate. */
+export type CatalogContract = Omit<PlannedEvent, 'mode' | 'compatibility'> & {
+  readonly mode: string;
+  readonly compatibility: string;
+};
+
 /** Everything that the pages say. */
-export function readCatalog(registry: SchemaRegistry, around: CatalogSurroundings): Catalog {
+export function readCatalog(contracts: readonly CatalogContract[], around: CatalogSurroundings): Catalog {
   const { destinations, lastEvents } = around;
   const filters = typeof destinations === 'string' ? [] : destinations;
   const matching = filters.map(({ name, type, events }) => ({
     destination: { name, type },
     takes: compileEventGlobs(events),
   }));
-  const events = registry.events.map((event): CatalogEvent => {
-    const { name, owner, description, compatibility, active } = event;
+  const events = contracts.map((event): CatalogEvent => {
+    const { name, owner, description, mode, compatibility, active } = event;
     return {
       name,
       owner,
       description,
-      mode: modeText(event.mode),
+      mode,
       compatibility,
       active,
       versions: event.versions.map((version) => readVersion(event, version)).toReversed(),
@@ -45,7 +50,7 @@ export function readCatalog(registry: SchemaRegistry, around: CatalogSurrounding
   };
 }
 
-function readVersion(event: PlannedEvent, version: SchemaVersion): CatalogVersion {
+function readVersion(event: CatalogContract, version: SchemaVersion): CatalogVersion {
   const properties = readProperties(version.schema);
   return {
     version: version.version,
@@ -57,7 +62,7 @@ function readVersion(event: PlannedEvent, version: SchemaVersion): CatalogVersio
   };
 }
 
-function stateOf({ active, superseded, deprecated }: PlannedEvent, version: number): string {
+function stateOf({ active, superseded, deprecated }: CatalogContract, version: number): string {
   if (version === active) return 'active';
   const judge = superseded.get(version);
   if (judge !== undefined) return `judged by version ${judge}`;

@@ -9,18 +9,22 @@ import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_ser
 import { html } from '../catalog/html.ts';
 import { markdown } from '../catalog/markdown.ts';
 import { catalogFiles } from '../catalog/page.ts';
-import { readCatalog, type CatalogSurroundings } from '../catalog/read-catalog.ts';
+import { readCatalog, type CatalogContract, type CatalogSurroundings } from '../catalog/read-catalog.ts';
 import { readConfig } from '../config/read-config.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import { StartError } from '../errors.ts';
-import { loadRegistry } from '../validation/schema-registry.ts';
-import { connectAdmin } from './admin-client.ts';
+import type { JsonObject } from '../event/json.ts';
+import { compileSchema } from '../validation/compile-schema.ts';
+import { modeText } from '../validation/modes.ts';
+import { loadRegistry, type SchemaVersion } from '../validation/schema-registry.ts';
+import { connectAdmin, type AdminClient } from './admin-client.ts';
 import type { CommandContext } from './command-context.ts';
 
 const formats = { html, markdown };
 
 interface DocsOptions {
   readonly schemas: string;
+  readonly fromGate?: true;
   readonly out: string;
   readonly format: keyof typeof formats;
   readonly config?: string;
@@ -32,6 +36,7 @@ export function schemasDocsCommand(context: CommandContext): Command {
   return new Command('docs')
     .description('write a page for each event: what it means, its properties, where it goes')
     .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
+    .option('--from-gate', 'the contracts that a running gate judges by, instead of a folder')
     .option('--out <dir>', 'the folder to write into', './schema-docs')
     .addOption(
       new Option('--format <format>', 'of the pages').choices(Object.keys(formats)).default('html'),
@@ -53,8 +58,10 @@ Example:
 }
 
 async function write({ env }: CommandContext, options: DocsOptions): Promise<void> {
-  const registry = await loadRegistry(options.schemas);
-  const catalog = readCatalog(registry, {
+  const contracts = options.fromGate
+    ? await contractsOfGate(connectAdmin(SchemaRegistryService, options.admin, env))
+    : await contractsOfFolder(options.schemas);
+  const catalog = readCatalog(contracts, {
     destinations: destinationsOf(options.config, env),
     lastEvents: await lastEventsOf(options.admin, env),
   });
@@ -68,8 +75,37 @@ async function write({ env }: CommandContext, options: DocsOptions): Promise<voi
       throw new StartError(`${file} cannot be written: ${(cause as Error).message}.`, { cause });
     }
   }
-  const pages = registry.events.length === 1 ? '1 event' : `${registry.events.length} events`;
+  const pages = contracts.length === 1 ? '1 event' : `${contracts.length} events`;
   console.log(`${pages} in ${path.join(options.out, files[0]!.path)}`);
+}
+
+async function contractsOfFolder(directory: string): Promise<CatalogContract[]> {
+  const { events } = await loadRegistry(directory);
+  return events.map((event) => ({ ...event, mode: modeText(event.mode) }));
+}
+
+async function contractsOfGate(
+  client: AdminClient<typeof SchemaRegistryService>,
+): Promise<CatalogContract[]> {
+  const { events } = await client.call((service) => service.listSchemas({}));
+  const contracts: CatalogContract[] = [];
+  for (const { name, owner, description, mode, compatibility, active, versions } of events) {
+    const compiled: SchemaVersion[] = [];
+    for (const { version } of versions) {
+      const { schemaJson } = await client.call((service) =>
+        service.getSchema({ eventName: name, version }),
+      );
+      const schema = JSON.parse(schemaJson) as JsonObject;
+      compiled.push({ version, schema, ...compileSchema(schema) });
+    }
+    const superseded = new Map(
+      versions.flatMap((each) => (each.supersededBy > 0 ? [[each.version, each.supersededBy]] : [])),
+    );
+    const deprecated = versions.filter((each) => each.deprecated).map(({ version }) => version);
+    const entry = { name, owner, description, mode, compatibility, active, superseded, deprecated };
+    contracts.push({ ...entry, versions: compiled });
+  }
+  return contracts;
 }
 
 function destinationsOf(

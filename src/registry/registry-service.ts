@@ -5,6 +5,7 @@ import type { SchemaRegistryService } from '../../gen/headgate/v1/schema_registr
 import type { Config } from '../config/config.ts';
 import { errorEntry, ServiceError } from '../errors.ts';
 import type { Signals } from '../observability/signals.ts';
+import { modeText } from '../validation/modes.ts';
 import { schemaHash } from '../validation/schema-identity.ts';
 import type { PlannedEvent, SchemaRegistry } from '../validation/schema-registry.ts';
 import type { Registered, Registration } from './register-schema.ts';
@@ -130,7 +131,8 @@ function describe(event: PlannedEvent) {
     deprecated: deprecated.includes(version),
     supersededBy: superseded.get(version) ?? 0,
   }));
-  return { name, owner, description, compatibility, active, versions };
+  const mode = modeText(event.mode);
+  return { name, owner, description, compatibility, active, versions, mode };
 }
 
 function messagesOf(findings: Registered['findings']) {

@@ -45,6 +45,24 @@ test.each(['html', 'markdown'])('the pages in %s say where events go, and when o
   expect(other).toContain('none is in the log');
 });
 
+test('the contracts of a gate make the same pages as the folder that they are from', async () => {
+  await using gate = await startRealService({
+    yaml: 'destinations: {}\n',
+    env: { HEADGATE_SCHEMAS_SOURCE: 'registry' },
+  });
+  const out = folder();
+  const env = { HEADGATE_ADMIN_LISTEN: gate.adminUrl };
+  const ofFolder = ['schemas', 'docs', '--out', path.join(out, 'folder'), '--format', 'markdown'];
+  const ofGate = ['schemas', 'docs', '--out', path.join(out, 'gate'), '--format', 'markdown'];
+  expect((await runCli(ofFolder, { env })).code).toBe(0);
+  expect((await runCli([...ofGate, '--from-gate'], { env })).code).toBe(0);
+  for (const page of ['README.md', 'events/order_completed.md', 'events/page_viewed.md']) {
+    expect(readFileSync(path.join(out, 'gate', page), 'utf8')).toBe(
+      readFileSync(path.join(out, 'folder', page), 'utf8'),
+    );
+  }
+});
+
 test('without a gate and a configuration it is written all the same, and says what it does not know', async () => {
   const out = folder();
   const config = path.join(out, 'headgate.yaml');

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file headgate/v1/registered_event.proto.
  */
 export const file_headgate_v1_registered_event: GenFile = /*@__PURE__*/
-  fileDesc("CiJoZWFkZ2F0ZS92MS9yZWdpc3RlcmVkX2V2ZW50LnByb3RvEgtoZWFkZ2F0ZS52MSLPAQoPUmVnaXN0ZXJlZEV2ZW50EgwKBG5hbWUYASABKAkSDQoFb3duZXIYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSFQoNY29tcGF0aWJpbGl0eRgEIAEoCRIOCgZhY3RpdmUYBSABKA0SMAoIdmVyc2lvbnMYBiADKAsyHi5oZWFkZ2F0ZS52MS5SZWdpc3RlcmVkVmVyc2lvbhIxCg1sYXN0X2V2ZW50X2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJdChFSZWdpc3RlcmVkVmVyc2lvbhIPCgd2ZXJzaW9uGAEgASgNEgwKBGhhc2gYAiABKAkSEgoKZGVwcmVjYXRlZBgDIAEoCBIVCg1zdXBlcnNlZGVkX2J5GAQgASgNIkYKFENvbXBhdGliaWxpdHlGaW5kaW5nEg0KBXBsYWNlGAEgASgJEg4KBmJyZWFrcxgCIAMoCRIPCgdtZXNzYWdlGAMgASgJYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("CiJoZWFkZ2F0ZS92MS9yZWdpc3RlcmVkX2V2ZW50LnByb3RvEgtoZWFkZ2F0ZS52MSLdAQoPUmVnaXN0ZXJlZEV2ZW50EgwKBG5hbWUYASABKAkSDQoFb3duZXIYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSFQoNY29tcGF0aWJpbGl0eRgEIAEoCRIOCgZhY3RpdmUYBSABKA0SMAoIdmVyc2lvbnMYBiADKAsyHi5oZWFkZ2F0ZS52MS5SZWdpc3RlcmVkVmVyc2lvbhIxCg1sYXN0X2V2ZW50X2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRtb2RlGAggASgJIl0KEVJlZ2lzdGVyZWRWZXJzaW9uEg8KB3ZlcnNpb24YASABKA0SDAoEaGFzaBgCIAEoCRISCgpkZXByZWNhdGVkGAMgASgIEhUKDXN1cGVyc2VkZWRfYnkYBCABKA0iRgoUQ29tcGF0aWJpbGl0eUZpbmRpbmcSDQoFcGxhY2UYASABKAkSDgoGYnJlYWtzGAIgAygJEg8KB21lc3NhZ2UYAyABKAliBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * An event of the taxonomy with every version of its schema.
@@ -58,6 +58,13 @@ export type RegisteredEvent = Message<"headgate.v1.RegisteredEvent"> & {
    * @generated from field: google.protobuf.Timestamp last_event_at = 7;
    */
   lastEventAt?: Timestamp | undefined;
+
+  /**
+   * What a violation means: `enforce`, or what differs from it.
+   *
+   * @generated from field: string mode = 8;
+   */
+  mode: string;
 };
 
 /**
