@@ -1,5 +1,6 @@
 import { compileEventGlobs } from '../event/glob.ts';
 import type { PlannedEvent, SchemaVersion } from '../validation/schema-registry.ts';
+import { versionState } from '../validation/version-state.ts';
 import type { Catalog, CatalogDestination, CatalogEvent, CatalogVersion } from './catalog.ts';
 import { makeExample } from './make-example.ts';
 import { propertiesShownMax, readProperties } from './read-properties.ts';
@@ -54,17 +55,10 @@ function readVersion(event: CatalogContract, version: SchemaVersion): CatalogVer
   const properties = readProperties(version.schema);
   return {
     version: version.version,
-    state: stateOf(event, version.version),
+    state: versionState(version.version, event),
     properties: properties.slice(0, propertiesShownMax),
     propertiesHidden: Math.max(0, properties.length - propertiesShownMax),
     open: version.schema['additionalProperties'] !== false,
     example: makeExample(version),
   };
-}
-
-function stateOf({ active, superseded, deprecated }: CatalogContract, version: number): string {
-  if (version === active) return 'active';
-  const judge = superseded.get(version);
-  if (judge !== undefined) return `judged by version ${judge}`;
-  return deprecated.includes(version) ? 'deprecated' : '';
 }

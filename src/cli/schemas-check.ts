@@ -7,6 +7,7 @@ import { modeText } from '../validation/modes.ts';
 import { registryChanges, type EventChange } from '../validation/registry-changes.ts';
 import { formatFault } from '../validation/registry-fault.ts';
 import { readRegistry, type RegistryReading } from '../validation/schema-registry.ts';
+import { versionList } from '../validation/version-state.ts';
 import { withSchemasAt } from './git-schemas.ts';
 
 interface CheckOptions {
@@ -78,14 +79,10 @@ function textOf(directory: string, { registry, faults }: RegistryReading): strin
     return [`${count} in ${directory}:`, ...lines].join('\n');
   }
   const width = Math.max(...registry.events.map(({ name }) => name.length));
-  const lines = registry.events.map(({ name, mode, active, versions, superseded, deprecated }) => {
-    const states = versions.map(({ version }) => {
-      if (version === active) return `${version} (active)`;
-      const successor = superseded.get(version);
-      if (successor !== undefined) return `${version} (judged by ${successor})`;
-      return deprecated.includes(version) ? `${version} (deprecated)` : String(version);
-    });
-    return `  ${name.padEnd(width)}  ${modeText(mode).padEnd(7)}  ${states.join(', ')}`;
+  const lines = registry.events.map((event) => {
+    const versions = event.versions.map(({ version }) => version);
+    const mode = modeText(event.mode).padEnd(7);
+    return `  ${event.name.padEnd(width)}  ${mode}  ${versionList(versions, event)}`;
   });
   const sum = registry.events.length === 1 ? '1 event' : `${registry.events.length} events`;
   return [`${sum} in ${directory}, all sound:`, ...lines].join('\n');

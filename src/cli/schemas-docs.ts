@@ -19,6 +19,7 @@ import { modeText } from '../validation/modes.ts';
 import { loadRegistry, type SchemaVersion } from '../validation/schema-registry.ts';
 import { connectAdmin, type AdminClient } from './admin-client.ts';
 import type { CommandContext } from './command-context.ts';
+import { registeredStates } from './registered-states.ts';
 
 const formats = { html, markdown };
 
@@ -89,7 +90,8 @@ async function contractsOfGate(
 ): Promise<CatalogContract[]> {
   const { events } = await client.call((service) => service.listSchemas({}));
   const contracts: CatalogContract[] = [];
-  for (const { name, owner, description, mode, compatibility, active, versions } of events) {
+  for (const event of events) {
+    const { name, owner, description, mode, compatibility, versions } = event;
     const compiled: SchemaVersion[] = [];
     for (const { version } of versions) {
       const { schemaJson } = await client.call((service) =>
@@ -98,11 +100,7 @@ async function contractsOfGate(
       const schema = JSON.parse(schemaJson) as JsonObject;
       compiled.push({ version, schema, ...compileSchema(schema) });
     }
-    const superseded = new Map(
-      versions.flatMap((each) => (each.supersededBy > 0 ? [[each.version, each.supersededBy]] : [])),
-    );
-    const deprecated = versions.filter((each) => each.deprecated).map(({ version }) => version);
-    const entry = { name, owner, description, mode, compatibility, active, superseded, deprecated };
+    const entry = { name, owner, description, mode, compatibility, ...registeredStates(event) };
     contracts.push({ ...entry, versions: compiled });
   }
   return contracts;

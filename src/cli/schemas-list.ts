@@ -7,8 +7,10 @@ import {
   type RegisteredEvent,
 } from '../../gen/headgate/v1/registered_event_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
+import { versionList } from '../validation/version-state.ts';
 import { connectAdmin } from './admin-client.ts';
 import type { CommandContext } from './command-context.ts';
+import { registeredStates } from './registered-states.ts';
 
 interface ListOptions {
   readonly admin?: string;
@@ -37,12 +39,8 @@ export function schemasListCommand({ env }: CommandContext): Command {
 }
 
 function lineOf(event: RegisteredEvent): string {
-  const { name, active, versions, compatibility, lastEventAt } = event;
-  const states = versions.map(({ version, supersededBy, deprecated }) => {
-    if (version === active) return `${version} (active)`;
-    if (supersededBy > 0) return `${version} (judged by ${supersededBy})`;
-    return deprecated ? `${version} (deprecated)` : String(version);
-  });
+  const { name, compatibility, lastEventAt } = event;
+  const versions = event.versions.map(({ version }) => version);
   const last = lastEventAt === undefined ? 'never' : timestampDate(lastEventAt).toISOString();
-  return [name, states.join(', '), compatibility, last].join('\t');
+  return [name, versionList(versions, registeredStates(event)), compatibility, last].join('\t');
 }

@@ -1,0 +1,27 @@
+/** What an event's entry says of its versions. */
+export interface VersionStates {
+  readonly active: number;
+  readonly superseded: ReadonlyMap<number, number>;
+  readonly deprecated: readonly number[];
+}
+
+/** `active`, `judged by 3`, `deprecated`, or empty: how a version stands, for people. */
+export function versionState(
+  version: number,
+  { active, superseded, deprecated }: VersionStates,
+): string {
+  if (version === active) return 'active';
+  const judge = superseded.get(version);
+  if (judge !== undefined) return `judged by ${judge}`;
+  return deprecated.includes(version) ? 'deprecated' : '';
+}
+
+/** `1 (deprecated), 2, 3 (active)` */
+export function versionList(versions: readonly number[], states: VersionStates): string {
+  return versions
+    .map((version) => {
+      const state = versionState(version, states);
+      return state === '' ? String(version) : `${version} (${state})`;
+    })
+    .join(', ');
+}
