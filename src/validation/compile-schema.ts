@@ -2,8 +2,14 @@ import addFormats from 'ajv-formats';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 
 import { formatSubjectMax, numberFormats, textFormats } from './schema-formats.ts';
-import { patternSubjectMax } from './pattern-safety.ts';
+import { patternSteps, patternSubjectMax } from './pattern-safety.ts';
 import { personalDataKeyword } from './personal-data.ts';
+import {
+  patternStepsMax,
+  TooMuchWork,
+  valuesJudgedMax,
+  valuesListedMax,
+} from './work-bound.ts';
 import { createClassifier } from './violation-kind.ts';
 import type { JsonObject, JsonValue } from '../event/json.ts';
 import type { ViolationKind } from './modes.ts';
@@ -30,6 +36,9 @@ export const valuesReportedMax = 5000;
 
 type TextCheck = (text: string) => boolean;
 
+/** Of the event that is being judged: one at a time, and none waits in the middle of it. */
+let patternStepsLeft = patternStepsMax;
+
 /** Holds the draft's own schema, which takes 50 ms to compile: made once, when first needed. */
 let dialect: Ajv2020 | undefined;
 
@@ -46,14 +55,31 @@ export function compileSchema(schema: JsonObject): CompiledSchema {
   }
   // Its `$schema` was looked at, and would have to be known to the instance.
   const { $schema: _, ...rest } = schema;
-  const first = compile(rest, false);
+  const first = compileWhole(rest, false);
+  const judgedMax = valuesJudgedMax(rest);
+  const listedMax = valuesListedMax(rest, valuesReportedMax);
   let every: ValidateFunction | undefined;
   let kindOf: Findings['kindOf'] | undefined;
+  let everyIsSound = true;
+  /** Its code is longer than the other's, and of the very largest schemas beyond what V8 parses. */
+  const compiled = (): boolean => {
+    try {
+      every ??= compileWhole(rest, true);
+    } catch {
+      everyIsSound = false;
+    }
+    return everyIsSound;
+  };
   return {
     findingsIn: (properties) => {
+      if (judgedMax !== undefined && !hasAtMost(properties, judgedMax)) {
+        throw new TooMuchWork(`have more than ${judgedMax} values, which take too long to check`);
+      }
+      patternStepsLeft = patternStepsMax;
       if (first(properties)) return undefined;
-      const complete = hasAtMost(properties, valuesReportedMax);
-      if (complete) (every ??= compile(rest, true))(properties);
+      const complete = everyIsSound && hasAtMost(properties, listedMax) && compiled();
+      patternStepsLeft = patternStepsMax;
+      if (complete) every!(properties);
       const errors = (complete ? every?.errors : first.errors) ?? [];
       // The errors hold the event, which must not live on until the next broken one.
       first.errors = null;
@@ -61,6 +87,18 @@ export function compileSchema(schema: JsonObject): CompiledSchema {
       return { errors, complete, kindOf: (kindOf ??= createClassifier(rest)) };
     },
   };
+}
+
+/** V8 parses a function when it is first called: what is too large for it must be found out here. */
+function compileWhole(schema: JsonObject, allErrors: boolean): ValidateFunction {
+  try {
+    const validate = compile(schema, allErrors);
+    validate({});
+    return validate;
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new Error('it has too many rules to be made into a check', { cause });
+  }
 }
 
 /** Whether a value has at most so many values inside of it; looks at no more than that. */
@@ -118,8 +156,16 @@ export function compile(
  */
 function boundedRegExp(pattern: string, flags: string): { test: TextCheck } {
   const expression = new RegExp(pattern, flags);
+  const stepsOf = patternSteps(pattern);
   return {
-    test: (text) => text.length > patternSubjectMax || expression.test(text),
+    test: (text) => {
+      if (text.length > patternSubjectMax) return true;
+      patternStepsLeft -= stepsOf(text.length);
+      if (patternStepsLeft < 0) {
+        throw new TooMuchWork('have so many texts for patterns that they take too long to check');
+      }
+      return expression.test(text);
+    },
     // By this ajv tells expressions apart.
     toString: () => String(expression),
   } as { test: TextCheck };

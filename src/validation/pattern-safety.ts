@@ -33,6 +33,37 @@ export function patternDanger(source: string): string | undefined {
   }
 }
 
+/**
+ * How many steps a sound pattern may take on a text of some length, at worst: the length to the power
+ * of its overlapping repeats, once for each choice of its optional parts.
+ */
+export function patternSteps(source: string): (length: number) => number {
+  // Each schema is compiled twice.
+  let steps = knownSteps.get(source);
+  if (steps === undefined) {
+    if (knownSteps.size >= stepsRememberedMax) knownSteps.clear();
+    knownSteps.set(source, (steps = stepsOf(source)));
+  }
+  return steps;
+}
+
+const stepsRememberedMax = 5000;
+const knownSteps = new Map<string, (length: number) => number>();
+
+function stepsOf(source: string): (length: number) => number {
+  let quadratic = false;
+  let ways = 1;
+  try {
+    const automaton = readPattern(source);
+    const loops = componentsOf(automaton.masks.length, (position) => automaton.moves[position]!);
+    quadratic = repeatsInARow(automaton, loops) > 1;
+    ways = 2 ** Math.min(automaton.optionalParts, optionalPartsMax);
+  } catch {
+    // One that cannot be judged is refused elsewhere.
+  }
+  return quadratic ? (length) => ((length * length) / 2) * ways + 1 : (length) => length * ways + 1;
+}
+
 function automatonDanger(automaton: PatternAutomaton): string | undefined {
   const { masks, moves } = automaton;
   const loops = componentsOf(masks.length, (position) => moves[position]!);

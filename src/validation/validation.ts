@@ -6,6 +6,7 @@ import { nearestName } from './nearest-name.ts';
 import { checkHashKey, personalOf, withoutRedacted, type Personal } from './personal-plan.ts';
 import { redactOriginal, type RedactedOriginal } from './redact-original.ts';
 import { quarantineError, weighFindings } from './weigh-findings.ts';
+import { TooMuchWork } from './work-bound.ts';
 import type { EventError, EventWarning } from '../event/verdict.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { Findings } from './compile-schema.ts';
@@ -122,7 +123,10 @@ export function createValidation(
     judge: (event) => {
       try {
         return judgeKnown(event);
-      } catch {
+      } catch (error) {
+        if (error instanceof TooMuchWork) {
+          return rejected(fieldError('properties', 'work', `${error.message}: send less`), 0);
+        }
         // Comparing items of thousands of levels overflows the stack; nothing else here throws.
         const message = 'cannot be checked: nest them less deep';
         return rejected(fieldError('properties', 'depth', message), 0);

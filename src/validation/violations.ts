@@ -1,4 +1,4 @@
-import { valuesReportedMax, type Findings } from './compile-schema.ts';
+import type { Findings } from './compile-schema.ts';
 import { didYouMean } from './envelope.ts';
 import { escapePointer } from './schema-walk.ts';
 import {
@@ -30,7 +30,7 @@ export function violationsOf({ errors, complete, kindOf }: Findings): Violation[
   }
   const shown = [...violations.values()];
   if (!complete) {
-    const size = `the event has more than ${valuesReportedMax} values`;
+    const size = 'the event has too many values to list every one';
     return [...shown, more(`only the first violation is shown: ${size}`)];
   }
   // The last of them makes room for the sum, unless there is nothing to sum up.
