@@ -1,6 +1,6 @@
 import type { RetryPolicy } from '../config/config.ts';
 import type { Destination, Outcome } from '../destinations/destination.ts';
-import type { Signals } from '../observability/signals.ts';
+import type { DeliveryCall, Signals } from '../observability/signals.ts';
 import { markText, type AttemptRecord, type Failure } from './attempt-record.ts';
 import { inPlaceDelayMsMax } from './capacity.ts';
 import { deliverBatch } from './deliver-batch.ts';
@@ -75,6 +75,10 @@ export function createCalls(parts: CallParts): Calls {
     const endedMs = performance.now();
     const time = { startedAtMs, durationMs: endedMs - startedMs };
     const { own, failures, answered } = settleBatch(events, outcomes, time);
+    const well = own.length + failures.length === 0;
+    signals.destinationCalled(name, well, () =>
+      describeCall(parts, { events, own, failures, probe, durationMs: time.durationMs }),
+    );
     const judgement = parking.judge({ probe, startedMs, endedMs, answered, failures });
     await Promise.all([...own.map(settler.failed), apply(judgement)]);
     return true;
@@ -160,6 +164,33 @@ function createSettleBatch({ name, signals, settler }: CallParts) {
     const all = deliveredCount === batch.length;
     const delivered = batch.filter((_held, index) => outcomes[index]!.kind === 'delivered');
     return { own, failures, answered: all ? batch : [...delivered, ...refused] };
+  };
+}
+
+interface EndedCall extends Pick<Settled, 'own' | 'failures'> {
+  readonly events: readonly HeldEvent[];
+  readonly probe: boolean;
+  readonly durationMs: number;
+}
+
+function describeCall({ name }: CallParts, call: EndedCall): DeliveryCall {
+  const { events, own, failures, probe } = call;
+  const [first, last] = [events[0]!, events.at(-1)!];
+  const outcome = (failures[0] ?? own[0])?.outcome;
+  return {
+    destination: name,
+    stream: first.stream,
+    firstSequence: first.sequence,
+    lastSequence: last.sequence,
+    events: events.length,
+    delivered: events.length - own.length - failures.length,
+    postponed: failures.length,
+    refused: own.length,
+    probe,
+    durationMs: Math.round(call.durationMs),
+    correlationId: first.message.header('Headgate-Correlation-Id'),
+    status: outcome?.status ?? '',
+    error: outcome?.reason ?? '',
   };
 }
 

@@ -4,6 +4,7 @@ import type { ConnectRouter } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 
 import type { Config } from '../config/config.ts';
+import { correlationIdOf } from './exchange.ts';
 import type { CompatibleCall, HttpCall } from './http-call.ts';
 import { listen, type Listener } from './listen.ts';
 
@@ -41,6 +42,7 @@ export async function openAdmin(options: AdminOptions): Promise<Listener> {
     const { request, response } = call.compatible();
     request.on('error', () => {});
     response.on('error', () => {});
+    response.setHeader('x-correlation-id', correlationIdOf(request.headers));
     const path = (request.url ?? '/').split('?', 1)[0];
     // Health is asked by balancers, which hold no token.
     if (path === '/healthz') {

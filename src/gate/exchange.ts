@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 
 import type { HttpCall } from './http-call.ts';
 
@@ -19,14 +20,19 @@ const traceparentPattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 export function createExchange(call: HttpCall): Exchange {
   const { headers } = call;
-  const sent = headers['x-correlation-id'];
   const trace = headers['traceparent'];
   return {
     call,
     startedAt: performance.now(),
-    correlationId: typeof sent === 'string' && correlationPattern.test(sent) ? sent : randomUUID(),
+    correlationId: correlationIdOf(headers),
     traceparent: typeof trace === 'string' && traceparentPattern.test(trace) ? trace : '',
   };
+}
+
+/** The caller's, where it is one, else a new one. */
+export function correlationIdOf(headers: IncomingHttpHeaders): string {
+  const sent = headers['x-correlation-id'];
+  return typeof sent === 'string' && correlationPattern.test(sent) ? sent : randomUUID();
 }
 
 /** Answers once, and lets go of a connection whose request was not read to its end. */

@@ -1,19 +1,28 @@
-import { pino, type Logger } from 'pino';
+import { destination, pino, type Logger } from 'pino';
+
+import { maskPersonal } from './mask-personal.ts';
 
 export type { Logger } from 'pino';
 
 /** Fields that may hold a secret, wherever in a log line they stand. */
 const masked = ['token', 'secret', 'password', 'authorization', 'cookie', 'key', 'hash'];
 
-export function createLogger(level: string): Logger {
-  return pino({
+/** Takes whole lines, each with its line feed. */
+export interface LineWriter {
+  write(line: string): void;
+}
+
+/** Writes JSON lines to standard output, unless told otherwise, without secrets and personal data. */
+export function createLogger(level: string, out: LineWriter = destination(1)): Logger {
+  const options = {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
+    formatters: { level: (label: string) => ({ level: label }) },
     redact: {
       paths: masked.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
       censor: '***',
     },
-  });
+  };
+  return pino(options, { write: (line) => out.write(maskPersonal(line)) });
 }

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../errors.ts';
 import { errorEntry, grpcCodeNames } from '../errors.ts';
 import { eventStatuses, type Verdict } from '../event/verdict.ts';
+import { createLineSampler, type LineSampler } from './line-sampler.ts';
 import type { Logger } from './logger.ts';
 import type { CounterSeries, HistogramSeries } from './metric-families.ts';
 import {
@@ -12,6 +13,28 @@ import {
   type Protocol,
   type Rpc,
 } from './metrics.ts';
+
+/** One call of a destination: one wide log line. */
+export interface DeliveryCall {
+  readonly destination: string;
+  readonly stream: string;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly events: number;
+  readonly delivered: number;
+  /** Events that it could not take for reasons of its own. */
+  readonly postponed: number;
+  /** Events that it refused; each has a line of its own. */
+  readonly refused: number;
+  /** A single event, to see whether a parked destination is back. */
+  readonly probe: boolean;
+  readonly durationMs: number;
+  /** Of the first event. */
+  readonly correlationId: string;
+  /** Of the first that was not delivered; empty where all were. */
+  readonly status: string;
+  readonly error: string;
+}
 
 /** A failed, or given up, attempt to deliver one event: one wide log line. */
 export interface FailedAttempt {
@@ -32,6 +55,9 @@ export interface FailedAttempt {
 /** Counts what is no status code of gRPC: a metric must not throw where an answer is on its way. */
 const grpcUnknown = 2;
 
+/** Of one kind: enough to see what happens, and few enough to be read. */
+const linesPerSecondMax = 20;
+
 /** What an operator reads while `enforcement` is `warn`. */
 export const suspendedText =
   'enforcement is warn: no event is refused for its contract; violations are stored as warnings';
@@ -43,6 +69,10 @@ export function createSignals(metrics: Metrics, logger: Logger) {
   const verdicts = createVerdictCounters(metrics);
   const requestSeries = createRequestSeries(metrics);
   const publishDuration = metrics.publishDuration.series();
+  const sampler = createLineSampler({
+    linesPerSecondMax,
+    onLeftOut: (kind, leftOut) => logger.warn({ kind, leftOut }, 'log lines left out'),
+  });
   return {
     /** Per event on the hot path: no log line, no allocation. */
     eventJudged: (source: string, eventName: string, verdict: Verdict): void => {
@@ -60,28 +90,35 @@ export function createSignals(metrics: Metrics, logger: Logger) {
       series.duration.observe(seconds);
     },
     requestFailed: (code: ErrorCode, correlationId: string, error: Error): void => {
-      logger[errorEntry(code).logLevel](
+      const level = errorEntry(code).logLevel;
+      if (!logger.isLevelEnabled(level) || !sampler.admit(code)) return;
+      logger[level](
         { code, correlationId, ...(code === 'internal' ? { err: error } : {}) },
         error.message,
       );
     },
-    rejectedEventNotKept: (correlationId: string, reason: string): void =>
-      logger.error({ correlationId, reason }, 'a rejected event could not be kept; told to retry'),
-    ...createDeliverySignals(metrics, logger),
+    rejectedEventNotKept: (correlationId: string, reason: string): void => {
+      if (!sampler.admit('rejected event not kept')) return;
+      logger.error({ correlationId, reason }, 'a rejected event could not be kept; told to retry');
+    },
+    ...createDeliverySignals(metrics, logger, sampler),
     ...createRegistrySignals(metrics, logger),
     connectionChanged: (connection: string, status: string): void =>
       logger.warn({ connection, status }, 'NATS connection'),
     serverRestarted: (reason: string): void =>
       logger.error({ reason }, 'nats-server is started again'),
     /** Something of ours went wrong in the background; it is tried again. */
-    trouble: (where: string, error: unknown): void =>
-      logger.error({ where, err: error instanceof Error ? error : new Error(String(error)) }, where),
+    trouble: (where: string, error: unknown): void => {
+      // One kind, whichever event it was about.
+      if (!sampler.admit(where.replaceAll(/\d+/g, '#'))) return;
+      logger.error({ where, err: error instanceof Error ? error : new Error(String(error)) }, where);
+    },
     note: (fields: Record<string, unknown>, text: string): void => logger.info(fields, text),
   };
 }
 
 /** What becomes of events on their way to destinations. */
-function createDeliverySignals(metrics: Metrics, logger: Logger) {
+function createDeliverySignals(metrics: Metrics, logger: Logger, sampler: LineSampler) {
   return {
     eventsDelivered: (destination: string, count: number): void => {
       metrics.deliveries.series(destination, 'delivered').value += count;
@@ -96,9 +133,16 @@ function createDeliverySignals(metrics: Metrics, logger: Logger) {
       attempt: FailedAttempt,
     ): void => {
       metrics.deliveries.series(attempt.destination, outcome).value += 1;
+      if (!sampler.admit(`delivery failed: ${attempt.destination}`)) return;
       logger.warn({ ...attempt, outcome }, 'delivery failed');
     },
-    /** It was the destination's fault: one log line an outage (`destinationParked`), none here. */
+    /** `describe` is asked only where the line is written: calls are many, and mostly go well. */
+    destinationCalled: (destination: string, well: boolean, describe: () => DeliveryCall): void => {
+      const level = well ? 'debug' : 'warn';
+      if (!logger.isLevelEnabled(level) || !sampler.admit(`${level} call: ${destination}`)) return;
+      logger[level]({ ...describe() }, well ? 'delivered' : 'destination did not take all');
+    },
+    /** It was the destination's fault: one log line a call (`destinationCalled`), none here. */
     deliveryPostponed: (destination: string): void => {
       metrics.deliveries.series(destination, 'retried').value += 1;
     },
