@@ -8,6 +8,7 @@ import { EventLogService } from '../gen/headgate/v1/event_log_service_pb.ts';
 import { RejectedService } from '../gen/headgate/v1/rejected_service_pb.ts';
 import { DeadLetterService } from '../gen/headgate/v1/dead_letter_service_pb.ts';
 import { DestinationService } from '../gen/headgate/v1/destination_service_pb.ts';
+import { TailService } from '../gen/headgate/v1/tail_service_pb.ts';
 import { SchemaRegistryService } from '../gen/headgate/v1/schema_registry_service_pb.ts';
 import { createDeadLetterService } from './dead-letters/dead-letter-service.ts';
 import { createDeadLetterQueue, type DeadLetterQueue } from './dead-letters/queue.ts';
@@ -37,6 +38,7 @@ import { startDelivery, type Delivery } from './start-delivery.ts';
 import { startRegistry } from './start-registry.ts';
 import { createEventLogService } from './quarantine/event-log-service.ts';
 import { createQuarantine } from './quarantine/quarantine.ts';
+import { createTail } from './tail/tail-service.ts';
 import { createLiveValidation, type LiveValidation } from './validation/live-validation.ts';
 import { emptyRegistry, loadRegistry } from './validation/schema-registry.ts';
 
@@ -178,9 +180,10 @@ interface OperatorsPortParts {
   readonly gate: () => GateProcesses | undefined;
 }
 
-function openOperatorsPort(parts: OperatorsPortParts): Promise<Listener> {
+async function openOperatorsPort(parts: OperatorsPortParts): Promise<Listener> {
   const { config, log, metrics, signals, deadLetters, quarantine, registry, delivery, gate } = parts;
-  return openAdmin({
+  const tail = createTail(log);
+  const admin = await openAdmin({
     config,
     notice: config.enforcement === 'warn' ? suspendedText : undefined,
     probe: async () => {
@@ -195,6 +198,7 @@ function openOperatorsPort(parts: OperatorsPortParts): Promise<Listener> {
       router
         .service(DeadLetterService, createDeadLetterService(deadLetters, signals))
         .service(RejectedService, quarantine)
+        .service(TailService, tail.service)
         .service(SchemaRegistryService, registry)
         .service(EventLogService, createEventLogService(log, signals))
         .service(
@@ -208,6 +212,12 @@ function openOperatorsPort(parts: OperatorsPortParts): Promise<Listener> {
           }),
         ),
   });
+  // Who watches would hold the port open to the end of its grace.
+  const close: Listener['close'] = (graceMs) => {
+    tail.close();
+    return admin.close(graceMs);
+  };
+  return { ...admin, close };
 }
 
 interface QuarantineParts {

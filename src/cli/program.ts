@@ -19,6 +19,7 @@ import { schemasListCommand } from './schemas-list.ts';
 import { schemasPushCommand } from './schemas-push.ts';
 import { schemasTryCommand } from './schemas-try.ts';
 import { serveCommand } from './serve.ts';
+import { tailCommand } from './tail.ts';
 import { trackCommand } from './track.ts';
 import { validateCommand } from './validate.ts';
 
@@ -39,6 +40,7 @@ export function createProgram(context: CommandContext): Command {
   program.addCommand(serveCommand(context));
   program.addCommand(trackCommand(context));
   program.addCommand(queryCommand(context));
+  program.addCommand(tailCommand(context));
   program.addCommand(
     new Command('schemas')
       .description('the contracts of the events')

@@ -3,22 +3,32 @@ import Table from 'cli-table3';
 import { differenceOf, emptyAccount, type Account, type BookRow } from '../books/book.ts';
 import type { Books } from '../books/reconcile.ts';
 
-/** Nothing is missing, and every destination that can be asked was. */
-export function isBalanced(books: Books): boolean {
+/** Where the settings that this was run with and the log name other destinations. */
+export interface Strays {
+  /** The log delivers to them, or did, and these settings do not name them. */
+  readonly unasked: readonly string[];
+  /** These settings name them, and no worker of this log ever delivered to them. */
+  readonly placeless: readonly string[];
+}
+
+/** Nothing is missing, every destination that can be asked was, and they are those of the log. */
+export function isBalanced(books: Books, strays: Strays): boolean {
+  if (strays.unasked.length + strays.placeless.length > 0) return false;
   return books.destinations.every(({ missing, fault }) => missing === 0 && fault === '');
 }
 
 /** One JSON text. */
-export function booksJson(books: Books): string {
+export function booksJson(books: Books, strays: Strays): string {
   const names = books.destinations.map(({ name }) => name);
   const accountsOf = (row: BookRow): object =>
     Object.fromEntries(
       row.accounts.map((account, index) => [names[index], withDifference(row.accepted, account)]),
     );
   const value = {
-    balanced: isBalanced(books),
+    balanced: isBalanced(books, strays),
     log: books.log,
     destinations: books.destinations,
+    ...strays,
     hours: books.rows.map((row) => ({
       hour: row.hour,
       event: row.eventName,
@@ -91,8 +101,8 @@ function layOut(rows: readonly string[][]): string {
 }
 
 /** What a person reads beside the rows. */
-export function noteLines(books: Books): string {
-  return notesOf(books)
+export function noteLines(books: Books, strays: Strays): string {
+  return [...notesOf(books), ...straysText(strays), ...verdictOf(books, strays)]
     .map((note) => `${note}\n`)
     .join('');
 }
@@ -110,10 +120,32 @@ function notesOf(books: Books): string[] {
   }
   const more = books.missing.length - missingShownMax;
   if (more > 0) notes.push(`and ${more} more; --json lists them.`);
-  const missing = books.destinations.reduce((sum, one) => sum + one.missing, 0);
-  if (isBalanced(books)) notes.push('The books balance.');
-  else if (missing > 0) notes.push(`The books do not balance: ${missing} missing.`);
   return notes;
+}
+
+function straysText({ unasked, placeless }: Strays): string[] {
+  const notes: string[] = [];
+  const these = (names: readonly string[]): string => (names.length === 1 ? 'it' : 'them');
+  if (unasked.length > 0) {
+    notes.push(
+      `The log has a place for ${unasked.join(', ')}, and these settings do not name ` +
+        `${these(unasked)}: ${these(unasked)} nobody looked at. Give the settings of the gate ` +
+        '(--config, and its variables); what is gone for good: headgate destinations remove NAME.',
+    );
+  }
+  if (placeless.length > 0) {
+    notes.push(
+      `The log has no place for ${placeless.join(', ')}: no worker of it ever delivered to ` +
+        `${these(placeless)}. Give the settings of the gate (--config, and its variables), or start it with these.`,
+    );
+  }
+  return notes;
+}
+
+function verdictOf(books: Books, strays: Strays): string[] {
+  const missing = books.destinations.reduce((sum, one) => sum + one.missing, 0);
+  if (missing > 0) return [`The books do not balance: ${missing} missing.`];
+  return isBalanced(books, strays) ? ['The books balance.'] : [];
 }
 
 /** Another system's words must not reach the terminal as commands. */

@@ -10,8 +10,9 @@ import { readConfig } from '../config/read-config.ts';
 import type { Destination } from '../destinations/destination.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import { StartError } from '../errors.ts';
+import { listPlaces } from '../jetstream/backlog.ts';
 import type { CommandContext } from './command-context.ts';
-import { booksJson, isBalanced, noteLines, rowLines } from './reconcile-report.ts';
+import { booksJson, isBalanced, noteLines, rowLines, type Strays } from './reconcile-report.ts';
 import type { ReconcileFlags } from './reconcile.ts';
 import { openRunningLog } from './running-log.ts';
 import { createWalkProgress } from './walk-progress.ts';
@@ -46,10 +47,13 @@ export async function runReconcile(context: CommandContext, flags: ReconcileFlag
         );
       },
     });
+    const strays = straysOf(config.destinations, await listPlaces(log));
     progress.stop();
-    process.stdout.write(flags.json ? booksJson(books) : rowLines(books, process.stdout.isTTY));
-    if (!flags.json) process.stderr.write(noteLines(books));
-    if (!isBalanced(books)) process.exitCode = 1;
+    process.stdout.write(
+      flags.json ? booksJson(books, strays) : rowLines(books, process.stdout.isTTY),
+    );
+    if (!flags.json) process.stderr.write(noteLines(books, strays));
+    if (!isBalanced(books, strays)) process.exitCode = 1;
   } catch (cause) {
     if (cause instanceof StartError) throw cause;
     const reason = (cause as Error).message;
@@ -59,6 +63,18 @@ export async function runReconcile(context: CommandContext, flags: ReconcileFlag
     await Promise.allSettled(opened.map((destination) => destination.close()));
     await log.close();
   }
+}
+
+/** The log has a place for each destination that a worker ever delivered to. */
+function straysOf(
+  configured: readonly { readonly name: string }[],
+  places: readonly string[],
+): Strays {
+  const known = new Set(configured.map(({ name }) => name));
+  return {
+    unasked: places.filter((name) => !known.has(name)),
+    placeless: [...known].filter((name) => !places.includes(name)),
+  };
 }
 
 /** One that cannot be opened just now is told of; the books of the others are looked at. */

@@ -1,7 +1,9 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 
 import { publishEvents, settled } from '../delivery/rig.ts';
 import { runCli } from '../cli/run-cli.ts';
@@ -52,4 +54,27 @@ test('headgate reconcile balances the books of a running gate, and finds a delet
   expect(stopped).toMatchObject({ code: 1, stdout: '' });
   expect(stopped.stderr).toContain('No Headgate is running on');
   expect((await runCli(['reconcile', '--since', 'yesterday'])).code).toBe(2);
+});
+
+test('headgate reconcile with other settings than the gate says so, and does not call it balanced', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'headgate-crm-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  await using real = await startRealService({
+    yaml: `destinations:\n  crm: { type: sqlite, path: "${folder}/crm.db" }\n`,
+  });
+  const { log } = real.service;
+  await publishEvents(log, 3);
+  await settled(log, 'crm');
+  const env = { HEADGATE_DATA_DIR: real.dataDir };
+  const asked = await runCli(['reconcile', '--since', '1h'], { env });
+  expect(asked.code).toBe(1);
+  expect(asked.stderr).not.toContain('The books balance.');
+  expect(asked.stderr).toContain('The log has a place for crm, and these settings do not name it');
+  expect(asked.stderr).toContain('The log has no place for warehouse');
+  const json = await runCli(['reconcile', '--since', '1h', '--json'], { env });
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    balanced: false,
+    unasked: ['crm'],
+    placeless: ['warehouse'],
+  });
 });

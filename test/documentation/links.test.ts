@@ -66,6 +66,7 @@ describe('src/README.md', () => {
     'destinations/',
     'dead-letters/',
     'quarantine/',
+    'tail/',
     'books/',
     'registry/',
     'catalog/',
