@@ -27,6 +27,7 @@ import { createEventStore } from './jetstream/event-store.ts';
 import { openLog, type Log, type LogOptions } from './jetstream/log.ts';
 import { findServerBinary } from './jetstream/server-binary.ts';
 import { storageBudget } from './jetstream/storage-budget.ts';
+import { createStreamGauges } from './jetstream/stream-gauges.ts';
 import { lockStore } from './jetstream/store-lock.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createLogger, type Logger } from './observability/logger.ts';
@@ -114,6 +115,7 @@ async function startService(
   const log = await openLog({ ...logOptions, onStatus: signals.connectionChanged });
   lifecycle.onRelease('log', log.close);
   checkMessageSize(config, log);
+  await showStreamSizes(log, signals, lifecycle);
 
   // The contracts, where they are kept in the log: in force before the first event.
   let gate: GateProcesses | undefined;
@@ -345,6 +347,12 @@ async function startServer(
   });
   lifecycle.onRelease('nats-server', embedded.stop);
   return { address: embedded.address, embedded, storageBytesMax: budget };
+}
+
+async function showStreamSizes(log: Log, signals: Signals, lifecycle: Lifecycle): Promise<void> {
+  const gauges = createStreamGauges({ log, onSize: signals.streamSize });
+  lifecycle.onRelease('stream gauges', gauges.stop);
+  await gauges.start();
 }
 
 function checkMessageSize(config: Config, log: Log): void {

@@ -91,6 +91,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     tick += 1;
     running.cutShort(ticksMax, tick);
     for (const held of [...inHand(), ...running.events()]) settler.keep(held);
+    if (parking.parked) tellDisabled(options);
   };
 
   const receiver = createReceiver({
@@ -138,6 +139,10 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   };
 }
 
+function tellDisabled({ signals, destination, destinationConfig }: DeliveryWorkerOptions): void {
+  signals.destinationDisabled(destinationConfig.name, destination.disabled?.() !== undefined);
+}
+
 /** Everything between the queue and the destination. */
 function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
   const { destinationConfig: config, destination, log, signals } = options;
@@ -161,6 +166,7 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
     onChange: (parked, reason) => {
       told.change(parked ? 'parked' : 'running', reason);
       signals.destinationParked(name, parked, reason);
+      if (parked) tellDisabled(options);
     },
   });
   const own = { settler, record, parking, queue, delayed };

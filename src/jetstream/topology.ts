@@ -19,16 +19,18 @@ const gibibyte = 1024 * mebibyte;
 /** Longer than any advisory waits for its collector to come back. */
 const deadDedupWindowMs = 86_400_000;
 
-export type StreamName =
-  | 'EVENTS'
-  | 'REJECTED'
-  | 'ATTEMPTS'
-  | 'ADVISORIES'
-  | 'DEAD'
-  | 'REPLAY'
-  | 'RETRY'
-  | 'PROBE'
-  | 'KV_headgate_schemas';
+export const streamNames = [
+  'EVENTS',
+  'REJECTED',
+  'ATTEMPTS',
+  'ADVISORIES',
+  'DEAD',
+  'REPLAY',
+  'RETRY',
+  'PROBE',
+  'KV_headgate_schemas',
+] as const;
+export type StreamName = (typeof streamNames)[number];
 
 /** Where each destination has a durable consumer of its name: its place in the log. */
 export const placeStreams = ['EVENTS', 'REPLAY', 'RETRY'] as const;

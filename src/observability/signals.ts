@@ -103,6 +103,10 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     },
     ...createDeliverySignals(metrics, logger, sampler),
     ...createRegistrySignals(metrics, logger),
+    streamSize: (stream: string, bytes: number, bytesMax: number): void => {
+      metrics.gauges.streamBytes.set(stream, bytes);
+      metrics.gauges.streamBytesMax.set(stream, bytesMax);
+    },
     connectionChanged: (connection: string, status: string): void =>
       logger.warn({ connection, status }, 'NATS connection'),
     serverRestarted: (reason: string): void =>
@@ -151,10 +155,15 @@ function createDeliverySignals(metrics: Metrics, logger: Logger, sampler: LineSa
     },
     destinationParked: (destination: string, parked: boolean, reason: string): void => {
       metrics.gauges.destinationParked.set(destination, parked ? 1 : 0);
+      if (!parked) metrics.gauges.destinationDisabled.set(destination, 0);
       logger.warn(
         parked ? { destination, parked, reason } : { destination, parked },
         parked ? 'destination parked' : 'destination back',
       );
+    },
+    /** Of a parked one: it has said that it wants nothing more. */
+    destinationDisabled: (destination: string, disabled: boolean): void => {
+      metrics.gauges.destinationDisabled.set(destination, disabled ? 1 : 0);
     },
     /** It is configured no more, and what it was not given holds back the janitor for ever. */
     destinationForgotten: (destination: string, waiting: number): void =>

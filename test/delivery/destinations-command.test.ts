@@ -71,6 +71,14 @@ test('headgate destinations tells how it stands with each, and forgets one that 
     expect(stdout).toMatch(/^crm\twebhook\tparked\t20\t\d+m?s\t0\t0\t.*503.*; for .*; (next try in|trying now)/m);
     expect(stdout + JSON.stringify(told)).not.toContain(secret);
 
+    const metrics = await (await fetch(`${real.adminUrl}/metrics`)).text();
+    const disabled = metrics.match(/^headgate_destination_disabled\{.*$/gm);
+    expect(disabled?.toSorted()).toEqual([
+      'headgate_destination_disabled{destination="crm"} 0',
+      'headgate_destination_disabled{destination="old"} 1',
+      'headgate_destination_disabled{destination="warehouse"} 0',
+    ]);
+
     const refused = await ask(real, 'remove', 'crm', '--yes');
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain('crm is in the configuration');

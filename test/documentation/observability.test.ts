@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { startRealService, type RealService } from '../real-service.ts';
-import { readPage } from './markdown.ts';
+import { runbookOf } from '../../deploy/observability/alert.ts';
+import { alerts, ruleFile } from '../../deploy/observability/rules.ts';
+import { pages, readPage } from './markdown.ts';
 
 const page = readPage('docs/observability.md');
 
@@ -50,5 +52,47 @@ describe('docs/observability.md', () => {
     const byName = (one: Metric, other: Metric): number => (one.name < other.name ? -1 : 1);
     expect(metrics.length).toBeGreaterThan(10);
     expect(documented().toSorted(byName)).toEqual(metrics.toSorted(byName));
+  });
+});
+
+describe('the alerts', () => {
+  const runbooks = pages().filter((name) => name.startsWith('docs/runbooks/'));
+
+  it('are all listed with their severities, and no others are', () => {
+    const rows = page.matchAll(/^\| \[(Headgate\w+)\]\(runbooks\/([\w-]+)\.md\) \| ([\w, ]+) \|/gm);
+    const listed = [...rows].map(([, name, runbook, severities]) => ({ name, runbook, severities }));
+    const names = [...new Set(alerts.map(({ name }) => name))];
+    expect(listed).toEqual(
+      names.map((name) => ({
+        name,
+        runbook: runbookOf({ name }),
+        severities: alerts
+          .filter((alert) => alert.name === name)
+          .map(({ severity }) => severity)
+          .join(', '),
+      })),
+    );
+  });
+
+  it('have a runbook each, of the same shape, and there is no other', () => {
+    const wanted = new Set(alerts.map((alert) => `docs/runbooks/${runbookOf(alert)}.md`));
+    expect(new Set(runbooks)).toEqual(wanted);
+    for (const alert of alerts) {
+      const text = readPage(`docs/runbooks/${runbookOf(alert)}.md`);
+      expect(text).toMatch(new RegExp(`^# ${alert.name}\n`));
+      for (const part of ['**What it means.**', '**First look.**', '**Mend.**']) {
+        expect(text).toContain(part);
+      }
+    }
+  });
+
+  it('ask for metrics that there are, on the pages too', () => {
+    const known = new Set(documented().map(({ name }) => name));
+    // The help of a histogram names the family; a query names its parts.
+    const family = (name: string): string => name.replace(/_(bucket|count|sum)$/, '');
+    const texts = [JSON.stringify(ruleFile()), ...runbooks.map(readPage)];
+    const used = texts.flatMap((text) => [...text.matchAll(/(?<![\w:])headgate_\w+/g)]);
+    expect(used.length).toBeGreaterThan(20);
+    expect(used.map(([name]) => name).filter((name) => !known.has(family(name)))).toEqual([]);
   });
 });

@@ -1,0 +1,85 @@
+import { promql, type Alert, type RuleGroup } from './alert.ts';
+import { perDestination } from './series.ts';
+import { thresholds } from './thresholds.ts';
+
+const deadLettersDeep: Alert = {
+  name: 'HeadgateDeadLettersDeep',
+  severity: 'page',
+  expression: promql`
+    ${perDestination('headgate_dead_letters')} > ${thresholds.deadLetters.countMax}`,
+  for: '5m',
+  summary:
+    'Read why {{ $labels.destination }} refuses events (headgate dead list --destination {{ $labels.destination }}), mend it, replay them.',
+  description: '{{ printf "%.0f" $value }} events have not reached {{ $labels.destination }} and never will by themselves.',
+};
+
+const deadLettersOld: Alert = {
+  name: 'HeadgateDeadLettersOld',
+  severity: 'page',
+  expression: promql`
+    time() - (${perDestination('headgate_dead_letter_oldest_timestamp_seconds')} > 0)
+    > ${thresholds.deadLetters.ageSecondsMax}`,
+  for: '5m',
+  summary:
+    'Replay or discard the dead letters of {{ $labels.destination }}: nobody has since the oldest was written.',
+  description: 'The oldest has been there for {{ $value | humanizeDuration }}.',
+};
+
+const parked = promql`${perDestination('headgate_destination_parked')} == 1`;
+const disabled = promql`${perDestination('headgate_destination_disabled')} == 1`;
+
+const destinationParked = (severity: Alert['severity'], duration: string): Alert => ({
+  name: 'HeadgateDestinationParked',
+  severity,
+  // One that has said it wants nothing more is the next alert's.
+  expression: promql`${parked} unless ${disabled}`,
+  for: duration,
+  summary:
+    'Find out why {{ $labels.destination }} does not answer (headgate destinations says what it was last told); its events wait meanwhile.',
+  description: `{{ $labels.destination }} has been away for ${duration} or more. Nothing is lost until the store is full.`,
+});
+
+const destinationDisabled: Alert = {
+  name: 'HeadgateDestinationDisabled',
+  severity: 'page',
+  expression: disabled,
+  for: '1m',
+  summary:
+    '{{ $labels.destination }} has said that it wants nothing more (410): ask its owner, then mend the URL or remove it, and restart the workers.',
+  description: 'It is not tried again until the workers start anew; its events wait.',
+};
+
+/**
+ * `clamp_min`: a worker that delivers nothing at all gives a time without end, and not no answer.
+ * Filtered and dead events leave the backlog too.
+ */
+const backlogSlow: Alert = {
+  name: 'HeadgateBacklogSlow',
+  severity: 'warn',
+  expression: promql`
+    ${perDestination('headgate_destination_pending')}
+    / clamp_min(
+        sum by (destination) (rate(headgate_deliveries_total{outcome!="retried"}[15m])), 0.001)
+    > ${thresholds.backlog.drainSecondsMax}
+    and ${perDestination('headgate_destination_pending')} > ${thresholds.backlog.eventsMin}
+    unless ${parked}`,
+  for: '15m',
+  summary:
+    'Give {{ $labels.destination }} more workers or a larger concurrency: at its pace the backlog lasts over an hour.',
+  description: 'It would take {{ $value | humanizeDuration }} to deliver what waits for {{ $labels.destination }}.',
+};
+
+export const deliveryGroups: readonly RuleGroup[] = [
+  {
+    name: 'headgate-delivery',
+    recordings: [],
+    alerts: [
+      deadLettersDeep,
+      deadLettersOld,
+      destinationParked('warn', '10m'),
+      destinationParked('page', '1h'),
+      destinationDisabled,
+      backlogSlow,
+    ],
+  },
+];

@@ -1,0 +1,140 @@
+import { promql, type Alert, type Recording, type RuleGroup } from './alert.ts';
+import { jobs, perStream, serverFaults, streamsThatFill } from './series.ts';
+import { thresholds } from './thresholds.ts';
+
+const fill = promql`
+  ${perStream(`headgate_stream_bytes{${streamsThatFill}}`)}
+  / (${perStream(`headgate_stream_bytes_max{${streamsThatFill}}`)} > 0)`;
+
+const storeFilling: Alert = {
+  name: 'HeadgateStoreFilling',
+  severity: 'warn',
+  expression: promql`(${fill}) > ${thresholds.store.warnRatio}`,
+  for: '15m',
+  summary:
+    'Make room in {{ $labels.stream }} or raise log.storage_bytes_max: when it is full, events are answered with retry.',
+  description: '{{ $labels.stream }} holds {{ $value | humanizePercentage }} of what it may.',
+};
+
+const storeAlmostFull: Alert = {
+  name: 'HeadgateStoreFilling',
+  severity: 'page',
+  expression: (() => {
+    const { pageRatio, fullInSeconds, predictedFromRatio } = thresholds.store;
+    const bytes = `headgate_stream_bytes{${streamsThatFill}}`;
+    const max = perStream(`headgate_stream_bytes_max{${streamsThatFill}}`);
+    return promql`
+      (${fill}) > ${pageRatio}
+      or (
+        (${fill}) > ${predictedFromRatio}
+        and ${perStream(`predict_linear(${bytes}[1h], ${fullInSeconds})`)} > ${max}
+      )`;
+  })(),
+  for: '10m',
+  summary:
+    'Make room in {{ $labels.stream }} now (runbook): it is full, or will be within four hours, and then takes nothing more.',
+  description: '{{ $labels.stream }} holds {{ $value | humanizePercentage }} of what it may.',
+};
+
+const acknowledgementSlow: Alert = {
+  name: 'HeadgateAcknowledgementSlow',
+  severity: 'page',
+  expression: (() => {
+    const { secondsMax, rateMin } = thresholds.acknowledgement;
+    return promql`
+      histogram_quantile(0.99, sum by (le) (rate(headgate_publish_duration_seconds_bucket[5m])))
+      > ${secondsMax}
+      and sum(rate(headgate_publish_duration_seconds_count[5m])) > ${rateMin}`;
+  })(),
+  for: '10m',
+  summary: 'Look at the disk and the cluster of NATS: callers wait for their acknowledgements.',
+  description: 'One event in a hundred waits for {{ $value | humanizeDuration }} or more until it is stored.',
+};
+
+/** No process at all is no series at all, hence `absent`. */
+const targetDown: Alert = {
+  name: 'HeadgateTargetDown',
+  severity: 'page',
+  expression: promql`
+    avg_over_time(up{${jobs}}[5m]) < 0.5
+    or absent(up{${jobs}})`,
+  for: '5m',
+  summary:
+    'Start Headgate again, or mend its scrape (target {{ $labels.instance }}): until then no other alert can be trusted.',
+  description: 'Prometheus cannot read the metrics of {{ $labels.job }} {{ $labels.instance }}.',
+};
+
+/** What each objective counts as failed, and out of what. */
+const objectives = {
+  /** Asked, and not answered for a reason of ours. */
+  requests: {
+    failed: `headgate_requests_total{${serverFaults}}`,
+    all: 'headgate_requests_total',
+  },
+  /** In a batch the request is well, and single events may be told to come again. */
+  events: {
+    failed: 'headgate_events_total{outcome="retry"}',
+    all: 'headgate_events_total',
+  },
+} as const;
+
+const burnWindows = ['5m', '30m', '1h', '2h', '6h', '1d', '3d'] as const;
+type BurnWindow = (typeof burnWindows)[number];
+
+const burnSeries = (window: BurnWindow): string => `slo:headgate_failures:ratio_rate${window}`;
+
+const burnRecordings: readonly Recording[] = burnWindows.flatMap((window) =>
+  Object.entries(objectives).map(([slo, { failed, all }]) => ({
+    name: burnSeries(window),
+    labels: { slo },
+    expression: `sum(rate(${failed}[${window}])) / (sum(rate(${all}[${window}])) > 0)`,
+  })),
+);
+
+const failureRecordings: readonly Recording[] = Object.entries(objectives).map(([slo, { failed }]) => ({
+  name: 'slo:headgate_failures:increase1h',
+  labels: { slo },
+  expression: `sum(increase(${failed}[1h]))`,
+}));
+
+/** Both windows: the long one says that it matters, the short one that it still goes on. */
+const burning = (long: BurnWindow, short: BurnWindow, factor: number): string => {
+  const limit = Number((factor * thresholds.objective.errorBudget).toFixed(6));
+  return `(${burnSeries(long)} > ${limit} and ${burnSeries(short)} > ${limit})`;
+};
+
+/** 14.4 times the pace spends 2% of a month's budget in an hour, 6 times 5% in six. */
+const burningFast: Alert = {
+  name: 'HeadgateErrorBudgetBurning',
+  severity: 'page',
+  expression: promql`
+    (${burning('1h', '5m', 14.4)} or ${burning('6h', '30m', 6)})
+    and slo:headgate_failures:increase1h >= ${thresholds.objective.failuresMin}`,
+  for: '2m',
+  summary: 'Headgate refuses what it should take ({{ $labels.slo }}): look at NATS first, then at the gates.',
+  description: '{{ $value | humanizePercentage }} of the {{ $labels.slo }} fail; the objective is 99.9% in 30 days.',
+};
+
+/** 3 times the pace spends 10% in a day, once 10% in three. */
+const burningSlowly: Alert = {
+  ...burningFast,
+  severity: 'warn',
+  expression: promql`
+    (${burning('1d', '2h', 3)} or ${burning('3d', '6h', 1)})
+    and slo:headgate_failures:increase1h > 0`,
+  for: '15m',
+  summary: 'Find out what fails now and then ({{ $labels.slo }}), before the budget of the month is spent.',
+};
+
+export const gateGroups: readonly RuleGroup[] = [
+  {
+    name: 'headgate-log',
+    recordings: [],
+    alerts: [storeFilling, storeAlmostFull, acknowledgementSlow, targetDown],
+  },
+  {
+    name: 'headgate-objectives',
+    recordings: [...burnRecordings, ...failureRecordings],
+    alerts: [burningFast, burningSlowly],
+  },
+];

@@ -1,0 +1,55 @@
+import { stringify } from 'yaml';
+
+import { runbookOf, type Alert, type RuleGroup } from './alert.ts';
+import { deliveryGroups } from './delivery-alerts.ts';
+import { gateGroups } from './gate-alerts.ts';
+import { intakeGroups } from './intake-alerts.ts';
+
+/** All there are, in the order of the way of the data. */
+export const ruleGroups: readonly RuleGroup[] = [
+  ...intakeGroups,
+  ...deliveryGroups,
+  ...gateGroups,
+];
+
+export const alerts: readonly Alert[] = ruleGroups.flatMap((group) => group.alerts);
+
+/**
+ * Where a runbook is. `docs_url` is an external label of Prometheus, set where the pages are to be
+ * read: with it this is a link, without it a path in this repository.
+ */
+function runbookUrl(alert: Alert): string {
+  const page = `docs/runbooks/${runbookOf(alert)}.md`;
+  return `{{ with $externalLabels.docs_url }}{{ . }}/{{ end }}${page}`;
+}
+
+/** The groups as Prometheus reads them, and as a PrometheusRule has them under `spec`. */
+export function ruleFile(): object {
+  return {
+    groups: ruleGroups.map(({ name, recordings, alerts }) => ({
+      name,
+      rules: [
+        ...recordings.map(({ name, expression, labels }) => ({
+          record: name,
+          expr: expression,
+          ...(labels !== undefined && { labels }),
+        })),
+        ...alerts.map((alert) => ({
+          alert: alert.name,
+          expr: alert.expression,
+          for: alert.for,
+          labels: { severity: alert.severity },
+          annotations: {
+            summary: alert.summary,
+            description: alert.description,
+            runbook_url: runbookUrl(alert),
+          },
+        })),
+      ],
+    })),
+  };
+}
+
+export function renderYaml(source: string, content: object): string {
+  return `# Made by scripts/generate-observability.ts from ${source}: edit that.\n${stringify(content, { lineWidth: 100 })}`;
+}

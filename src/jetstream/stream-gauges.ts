@@ -1,0 +1,50 @@
+import type { Log } from './log.ts';
+import { streamNames } from './topology.ts';
+
+/** Shows how full the streams are. */
+export interface StreamGauges {
+  /** Resolves when it has read them for the first time. */
+  start(): Promise<void>;
+  /** Waits for a look that is under way. */
+  stop(): Promise<void>;
+  /** Reads all of them once, now. Never rejects: while the log is away the last figures stay. */
+  update(): Promise<void>;
+}
+
+export interface StreamGaugesOptions {
+  readonly log: Log;
+  readonly onSize: (stream: string, bytes: number, bytesMax: number) => void;
+  /** Default: 15 s, as often as Prometheus looks. */
+  readonly intervalMs?: number;
+}
+
+export function createStreamGauges(options: StreamGaugesOptions): StreamGauges {
+  // A NATS may have streams of others.
+  const ours = new Set<string>(streamNames);
+  let timer: NodeJS.Timeout | undefined;
+  let updating: Promise<void> | undefined;
+
+  const read = async (): Promise<void> => {
+    for await (const { config, state } of options.log.manager.streams.list()) {
+      if (ours.has(config.name)) options.onSize(config.name, state.bytes, config.max_bytes);
+    }
+  };
+  const update = (): Promise<void> =>
+    (updating ??= read()
+      .catch(() => {})
+      .finally(() => {
+        updating = undefined;
+      }));
+
+  return {
+    start: async () => {
+      timer ??= setInterval(() => void update(), options.intervalMs ?? 15_000);
+      await update();
+    },
+    stop: async () => {
+      clearInterval(timer);
+      await updating;
+    },
+    update,
+  };
+}

@@ -1,0 +1,174 @@
+import { counter, gauge, type Scenario } from './scenario.ts';
+
+const of = (metric: string, labels = '', worker = 1): string =>
+  `${metric}{instance="worker-${worker}",destination="crm"${labels}}`;
+const crm = { destination: 'crm' };
+
+/** Every 5 minutes: an hour is 12 samples. */
+const common = { interval: '5m', at: '30m' } as const;
+
+const deadLetters: readonly Scenario[] = [
+  {
+    alert: 'HeadgateDeadLettersDeep',
+    title: '60, of which both workers tell',
+    series: {
+      [of('headgate_dead_letters', '', 1)]: gauge(60, 10),
+      [of('headgate_dead_letters', '', 2)]: gauge(60, 10),
+    },
+    fires: [{ ...crm, severity: 'page' }],
+    says: {
+      summary:
+        'Read why crm refuses events (headgate dead list --destination crm), mend it, replay them.',
+      description: '60 events have not reached crm and never will by themselves.',
+    },
+  },
+  {
+    alert: 'HeadgateDeadLettersDeep',
+    title: '30, of which both workers tell: not 60',
+    series: {
+      [of('headgate_dead_letters', '', 1)]: gauge(30, 10),
+      [of('headgate_dead_letters', '', 2)]: gauge(30, 10),
+    },
+    fires: [],
+  },
+  {
+    alert: 'HeadgateDeadLettersOld',
+    title: 'one, written five hours ago',
+    series: { [of('headgate_dead_letter_oldest_timestamp_seconds')]: gauge(3600, 80) },
+    at: '6h',
+    fires: [{ ...crm, severity: 'page' }],
+    says: {
+      summary: 'Replay or discard the dead letters of crm: nobody has since the oldest was written.',
+      description: 'The oldest has been there for 5h 0m 0s.',
+    },
+  },
+  {
+    alert: 'HeadgateDeadLettersOld',
+    title: 'one, written three hours ago',
+    series: { [of('headgate_dead_letter_oldest_timestamp_seconds')]: gauge(3 * 3600, 80) },
+    at: '6h',
+    fires: [],
+  },
+  {
+    alert: 'HeadgateDeadLettersOld',
+    title: 'none, which is the time 0',
+    series: { [of('headgate_dead_letter_oldest_timestamp_seconds')]: gauge(0, 80) },
+    at: '6h',
+    fires: [],
+  },
+].map((scenario) => ({ ...common, ...scenario }));
+
+const parkedSays = {
+  summary:
+    'Find out why crm does not answer (headgate destinations says what it was last told); its events wait meanwhile.',
+  description: 'crm has been away for 10m or more. Nothing is lost until the store is full.',
+};
+
+const parked: readonly Scenario[] = [
+  {
+    alert: 'HeadgateDestinationParked',
+    title: 'for a quarter of an hour, at one worker of two',
+    series: {
+      [of('headgate_destination_parked', '', 1)]: gauge(1, 20),
+      [of('headgate_destination_parked', '', 2)]: gauge(0, 20),
+    },
+    at: '15m',
+    fires: [{ ...crm, severity: 'warn' }],
+    says: parkedSays,
+  },
+  {
+    alert: 'HeadgateDestinationParked',
+    title: 'for over an hour: it pages, too',
+    series: { [of('headgate_destination_parked')]: gauge(1, 20) },
+    at: '65m',
+    fires: [
+      { ...crm, severity: 'warn' },
+      { ...crm, severity: 'page' },
+    ],
+  },
+  {
+    alert: 'HeadgateDestinationParked',
+    title: 'for five minutes now and then',
+    series: { [of('headgate_destination_parked')]: '0 1 0 0 1 0 0 1 0 0 1 0 0 1' },
+    at: '65m',
+    fires: [],
+  },
+  {
+    alert: 'HeadgateDestinationParked',
+    title: 'it wants nothing more, which is another alert',
+    series: {
+      [of('headgate_destination_parked')]: gauge(1, 20),
+      [of('headgate_destination_disabled')]: gauge(1, 20),
+    },
+    at: '65m',
+    fires: [],
+  },
+  {
+    alert: 'HeadgateDestinationDisabled',
+    title: 'it has said that it wants nothing more',
+    series: {
+      [of('headgate_destination_parked')]: gauge(1, 20),
+      [of('headgate_destination_disabled')]: gauge(1, 20),
+    },
+    fires: [{ ...crm, severity: 'page' }],
+    says: {
+      summary:
+        'crm has said that it wants nothing more (410): ask its owner, then mend the URL or remove it, and restart the workers.',
+      description: 'It is not tried again until the workers start anew; its events wait.',
+    },
+  },
+  {
+    alert: 'HeadgateDestinationDisabled',
+    title: 'it is only parked',
+    series: {
+      [of('headgate_destination_parked')]: gauge(1, 20),
+      [of('headgate_destination_disabled')]: gauge(0, 20),
+    },
+    fires: [],
+  },
+].map((scenario) => ({ ...common, ...scenario }));
+
+const delivered = of('headgate_deliveries_total', ',outcome="delivered"');
+const retried = of('headgate_deliveries_total', ',outcome="retried"');
+const pending = of('headgate_destination_pending');
+const away = of('headgate_destination_parked');
+
+const backlog: readonly Scenario[] = [
+  {
+    title: '7,200 wait, and one goes out a second',
+    series: { [pending]: gauge(7200, 20), [delivered]: counter([20, 300]), [away]: gauge(0, 20) },
+    fires: [{ ...crm, severity: 'warn' }],
+    says: {
+      summary:
+        'Give crm more workers or a larger concurrency: at its pace the backlog lasts over an hour.',
+      description: 'It would take 2h 0m 0s to deliver what waits for crm.',
+    },
+  },
+  {
+    title: 'nothing goes out at all: every attempt is made again',
+    series: {
+      [pending]: gauge(7200, 20),
+      [delivered]: gauge(10, 20),
+      [retried]: counter([20, 300]),
+      [away]: gauge(0, 20),
+    },
+    fires: [{ ...crm, severity: 'warn' }],
+  },
+  {
+    title: '7,200 wait, and ten go out a second',
+    series: { [pending]: gauge(7200, 20), [delivered]: counter([20, 3000]), [away]: gauge(0, 20) },
+    fires: [],
+  },
+  {
+    title: 'some hundred wait',
+    series: { [pending]: gauge(400, 20), [delivered]: gauge(10, 20), [away]: gauge(0, 20) },
+    fires: [],
+  },
+  {
+    title: 'it is parked, which is another alert',
+    series: { [pending]: gauge(7200, 20), [delivered]: gauge(10, 20), [away]: gauge(1, 20) },
+    fires: [],
+  },
+].map((scenario) => ({ ...common, at: '40m', alert: 'HeadgateBacklogSlow', ...scenario }));
+
+export const deliveryScenarios: readonly Scenario[] = [...deadLetters, ...parked, ...backlog];

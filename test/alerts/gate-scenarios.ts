@@ -1,0 +1,194 @@
+import { counter, gauge, missing, type Scenario } from './scenario.ts';
+
+/** Every 5 minutes: an hour is 12 samples. */
+const common = { interval: '5m', at: '65m' } as const;
+
+const stream = (
+  name: string,
+  bytes: string,
+  bytesMax: number,
+  instance = 'gate-1',
+): Record<string, string> => ({
+  [`headgate_stream_bytes{stream="${name}",instance="${instance}"}`]: bytes,
+  [`headgate_stream_bytes_max{stream="${name}",instance="${instance}"}`]: gauge(bytesMax, 40),
+});
+const events = { stream: 'EVENTS' };
+
+const store: readonly Scenario[] = [
+  {
+    title: '85% full, as two gates tell',
+    series: { ...stream('EVENTS', gauge(850, 40), 1000), ...stream('EVENTS', gauge(850, 40), 1000, 'gate-2') },
+    fires: [{ ...events, severity: 'warn' }],
+    says: {
+      summary:
+        'Make room in EVENTS or raise log.storage_bytes_max: when it is full, events are answered with retry.',
+      description: 'EVENTS holds 85% of what it may.',
+    },
+  },
+  {
+    title: '96% full',
+    series: stream('DEAD', gauge(960, 40), 1000),
+    fires: [
+      { stream: 'DEAD', severity: 'warn' },
+      { stream: 'DEAD', severity: 'page' },
+    ],
+  },
+  {
+    title: '70% full, and full in two hours at this pace',
+    series: stream('EVENTS', '500+15x39', 1000),
+    fires: [{ ...events, severity: 'page' }],
+  },
+  {
+    title: '70% full, and it stays so',
+    series: stream('EVENTS', gauge(700, 40), 1000),
+    fires: [],
+  },
+  {
+    title: 'it grows, but there is room enough',
+    series: stream('EVENTS', '0+10x39', 1000),
+    fires: [],
+  },
+  {
+    title: 'a stream in which the old make room for the new',
+    series: stream('REJECTED', gauge(1000, 40), 1000),
+    fires: [],
+  },
+].map((scenario) => ({ ...common, alert: 'HeadgateStoreFilling', ...scenario }));
+
+/** Publishes each 5 minutes, of which so many took less than 0.5 s, and the others less than 1 s. */
+const publishes = (all: number, fast: number): Record<string, string> => ({
+  'headgate_publish_duration_seconds_bucket{le="0.5"}': counter([40, fast]),
+  'headgate_publish_duration_seconds_bucket{le="1"}': counter([40, all]),
+  'headgate_publish_duration_seconds_bucket{le="+Inf"}': counter([40, all]),
+  headgate_publish_duration_seconds_count: counter([40, all]),
+});
+
+const acknowledgement: readonly Scenario[] = [
+  {
+    title: 'one in ten waits for over half a second',
+    series: publishes(3000, 2700),
+    fires: [{ severity: 'page' }],
+    says: {
+      summary: 'Look at the disk and the cluster of NATS: callers wait for their acknowledgements.',
+      description: 'One event in a hundred waits for 950ms or more until it is stored.',
+    },
+  },
+  { title: 'one in a thousand does', series: publishes(3000, 2997), fires: [] },
+  { title: 'three in five minutes do, and nothing else comes', series: publishes(3, 0), fires: [] },
+].map((scenario) => ({ ...common, alert: 'HeadgateAcknowledgementSlow', ...scenario }));
+
+const target: readonly Scenario[] = [
+  {
+    title: 'a scrape fails for ten minutes',
+    series: {
+      'up{job="headgate",instance="gate-1"}': `${gauge(1, 20)} ${gauge(0, 20)}`,
+      'up{job="headgate",instance="gate-2"}': gauge(1, 40),
+    },
+    interval: '1m',
+    at: '32m',
+    fires: [{ job: 'headgate', instance: 'gate-1', severity: 'page' }],
+    says: {
+      summary:
+        'Start Headgate again, or mend its scrape (target gate-1): until then no other alert can be trusted.',
+      description: 'Prometheus cannot read the metrics of headgate gate-1.',
+    },
+  },
+  {
+    title: 'there is no target any more',
+    series: { 'up{job="headgate",instance="gate-1"}': `${gauge(1, 10)} ${missing(30)}` },
+    interval: '1m',
+    at: '32m',
+    fires: [{ severity: 'page' }],
+  },
+  {
+    title: 'two scrapes fail',
+    series: { 'up{job="headgate",instance="gate-1"}': `${gauge(1, 28)} 0 0 ${gauge(1, 20)}` },
+    interval: '1m',
+    at: '32m',
+    fires: [],
+  },
+  {
+    title: 'something else is down',
+    series: { 'up{job="headgate"}': gauge(1, 40), 'up{job="node"}': gauge(0, 40) },
+    interval: '1m',
+    at: '32m',
+    fires: [],
+  },
+].map((scenario) => ({ ...common, alert: 'HeadgateTargetDown', ...scenario }));
+
+const requests = (code: string): string =>
+  `headgate_requests_total{rpc="Track",protocol="grpc",code="${code}"}`;
+
+const objectives: readonly Scenario[] = [
+  {
+    title: 'one request in fifty is not answered, for over an hour',
+    series: {
+      [requests('ok')]: counter([300, 1000], [14, 980]),
+      [requests('unavailable')]: counter([300, 0], [14, 20]),
+    },
+    at: '26h',
+    fires: [{ slo: 'requests', severity: 'page' }],
+    says: {
+      summary: 'Headgate refuses what it should take (requests): look at NATS first, then at the gates.',
+      description: '2% of the requests fail; the objective is 99.9% in 30 days.',
+    },
+  },
+  {
+    title: 'requests are answered, and one event in fifty is told to come again',
+    series: {
+      [requests('ok')]: counter([28, 1000]),
+      'headgate_events_total{outcome="accepted"}': counter([28, 9800]),
+      'headgate_events_total{outcome="retry"}': counter([28, 200]),
+    },
+    at: '135m',
+    fires: [
+      { slo: 'events', severity: 'page' },
+      { slo: 'events', severity: 'warn' },
+    ],
+  },
+  {
+    title: 'four in a thousand, for a day',
+    series: {
+      [requests('ok')]: counter([310, 996]),
+      [requests('internal')]: counter([310, 4]),
+    },
+    at: '25h',
+    fires: [{ slo: 'requests', severity: 'warn' }],
+  },
+  {
+    title: 'one in two thousand, for a day',
+    series: {
+      [requests('ok')]: counter([310, 1999]),
+      [requests('internal')]: counter([310, 1]),
+    },
+    at: '25h',
+    fires: [],
+  },
+  {
+    title: 'half of it is the fault of callers',
+    series: {
+      [requests('ok')]: counter([28, 500]),
+      [requests('unavailable')]: counter([28, 0]),
+      [requests('invalid_argument')]: counter([28, 400]),
+      [requests('unauthenticated')]: counter([28, 100]),
+    },
+    at: '135m',
+    fires: [],
+  },
+  {
+    title: 'it was bad, and is over',
+    series: {
+      [requests('ok')]: counter([300, 1000], [6, 980], [8, 1000]),
+      [requests('unavailable')]: counter([300, 0], [6, 20], [8, 0]),
+    },
+    at: '26h',
+    fires: [],
+  },
+].map((scenario) => ({ ...common, alert: 'HeadgateErrorBudgetBurning', ...scenario }));
+
+export const gateScenarios: readonly Scenario[] = [
+  ...store,
+  ...acknowledgement,
+  ...target,
+  ...objectives,
+];
