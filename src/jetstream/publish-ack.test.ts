@@ -38,7 +38,7 @@ describe('readAck', () => {
     ],
     [
       '{"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 3"},"stream":"E","seq":3}',
-      'rejected',
+      'conflict',
     ],
     ['{"error":{"code":500,"err_code":10054},"stream":"E","seq":7}', 'too_large'],
   ])('takes %s for %s', (text, fault) => {

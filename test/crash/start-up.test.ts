@@ -14,11 +14,18 @@ import { readWarehouse } from './stored-state.ts';
 const killsMax = 15;
 const lastKillMs = 2_000;
 
-/** Counts the nats-servers of the gate every few milliseconds, until it is disposed of. */
+/**
+ * How many nats-servers there were at once. One counts from the third look in a row that finds it: a
+ * look takes milliseconds on a busy machine, in which one may end and another begin, and a process
+ * that was forked looks like its parent until it is another program.
+ */
 function watchServers(gate: GateProcess) {
   const seen = { most: 0 };
+  let looks = new Map<number, number>();
   const timer = setInterval(() => {
-    seen.most = Math.max(seen.most, gate.servers().length);
+    looks = new Map(gate.servers().map((id) => [id, (looks.get(id) ?? 0) + 1]));
+    const settled = [...looks.values()].filter((count) => count >= 3);
+    seen.most = Math.max(seen.most, settled.length);
   }, 4);
   return { seen, [Symbol.dispose]: () => clearInterval(timer) };
 }
