@@ -24,6 +24,8 @@ export interface GateSettings {
   readonly registry: SchemaRegistry;
   /** A secret of the configuration, which loses it on its way. */
   readonly hashKey: string | undefined;
+  /** What our own heartbeat shows; undefined: none is sent. */
+  readonly canaryKey: string | undefined;
   readonly labels: LabelValues;
   readonly log: Omit<LogOptions, 'onStatus'>;
 }
@@ -125,6 +127,7 @@ async function startGate(
     judge: validation.judge,
     redactRejected: validation.redactRejected,
     ...createEventStore(log, validation.isPlanned),
+    canaryKey: settings.canaryKey,
   });
   lifecycle.onRelease('gate', gate.close);
   return gate.address;

@@ -16,6 +16,7 @@ export interface GateProcessesOptions {
   readonly config: Config;
   /** By which the gates judge: a replacement is handed that of its start. */
   readonly registry: () => SchemaRegistry;
+  readonly canaryKey: string | undefined;
   readonly labels: GateSettings['labels'];
   readonly log: GateSettings['log'];
   readonly signals: Signals;
@@ -106,6 +107,7 @@ export function handOver(
       destinations: [],
     },
     hashKey: config.pii.hashKey?.reveal(),
+    canaryKey: options.canaryKey,
     // The streams are made, and only this process knows the room there was for them at its start.
     log: { ...options.log, topology: undefined },
   };

@@ -2,6 +2,9 @@ import path from 'node:path';
 
 import type { ServiceImpl } from '@connectrpc/connect';
 
+import { newCanaryKey } from './canary/canary-key.ts';
+import { createHeartbeat } from './canary/heartbeat.ts';
+import { createSendHeartbeat } from './canary/send-heartbeat.ts';
 import type { Address, Config } from './config/config.ts';
 import { describeConfig } from './config/describe-config.ts';
 import { EventLogService } from '../gen/headgate/v1/event_log_service_pb.ts';
@@ -155,8 +158,7 @@ async function startService(
   });
   lifecycle.onRelease('admin port', () => admin.close(adminGraceMs));
   if (config.roles.has('gate')) {
-    gate = await openDoors({ config, validation, ...observed, log, logOptions });
-    lifecycle.onRelease('gate', gate.close);
+    gate = await openDoors({ config, validation, ...observed, log, logOptions, lifecycle });
     // What has changed while it opened.
     gate.follow(validation.registry());
   }
@@ -249,22 +251,44 @@ interface DoorParts {
   readonly signals: Signals;
   readonly log: Log;
   readonly logOptions: Omit<LogOptions, 'onStatus'>;
+  readonly lifecycle: Lifecycle;
 }
 
-/** The doors, in this process or in several beside it, which then have connections of their own. */
+/** The doors, and the heartbeat that goes through them. */
 async function openDoors(parts: DoorParts): Promise<GateProcesses> {
+  const { config, log, signals, lifecycle } = parts;
+  const { intervalMs } = config.canary;
+  const key = intervalMs === undefined ? undefined : newCanaryKey();
+  const gate = await openGates(parts, key);
+  lifecycle.onRelease('gate', gate.close);
+  if (intervalMs !== undefined && key !== undefined) {
+    const send = createSendHeartbeat({ address: gate.address, tls: config.tls, key });
+    const heartbeat = createHeartbeat({ log, signals, intervalMs, send });
+    lifecycle.onRelease('heartbeat', heartbeat.stop);
+    heartbeat.start();
+  }
+  return gate;
+}
+
+/** In this process, or in several beside it, which then have connections of their own. */
+async function openGates(
+  parts: DoorParts,
+  canaryKey: string | undefined,
+): Promise<GateProcesses> {
   const { config, validation, labels, metrics, signals, log, logOptions } = parts;
   if (config.processes === 1) {
     const gate = await openGate(config, signals, {
       judge: validation.judge,
       redactRejected: validation.redactRejected,
       ...createEventStore(log, validation.isPlanned),
+      canaryKey,
     });
     return { ...gate, running: () => 1, follow: () => {} };
   }
   return startGateProcesses({
     config,
     registry: validation.registry,
+    canaryKey,
     labels,
     log: logOptions,
     signals,

@@ -1,3 +1,4 @@
+import { createCanaryWorker } from './canary/canary-worker.ts';
 import type { Config, DestinationConfig } from './config/config.ts';
 import { createAdvisoryCollector } from './dead-letters/collect-advisories.ts';
 import { createDeadLetterGauges } from './dead-letters/gauges.ts';
@@ -55,6 +56,12 @@ export async function startDelivery(parts: DeliveryParts): Promise<Delivery> {
     await carrier.worker.start();
   }
 
+  if (config.canary.intervalMs !== undefined) {
+    const canary = createCanaryWorker({ config, log, signals, giveUp });
+    carriers.push(canary);
+    await canary.worker.start();
+  }
+
   const gauges = createDeadLetterGauges({ log, queue: parts.deadLetters, destinations, signals });
   gauges.start();
   lifecycle.onRelease('dead-letter gauges', gauges.stop);
@@ -67,7 +74,7 @@ export async function startDelivery(parts: DeliveryParts): Promise<Delivery> {
   });
   janitor.start();
   lifecycle.onRelease('janitor', janitor.stop);
-  const workers = new Map(carriers.map(({ worker }, index) => [destinations[index], worker]));
+  const workers = new Map(destinations.map((name, index) => [name, carriers[index]!.worker]));
   return { stateOf: (destination) => workers.get(destination)?.state() };
 }
 

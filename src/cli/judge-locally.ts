@@ -32,7 +32,7 @@ export async function openJudge(schemasDir: string): Promise<JudgeLocally> {
     signals: {} as Signals,
     eventBytesMax,
   });
-  const producer = { source: 'default', maySend: () => true };
+  const producer = { source: 'default', maySend: () => true, isCanary: false };
   const arrival = { producer, correlationId: '', traceparent: '', door: 'rest', contentType: '' };
   return (batch) => acceptedVerdicts(accept, { ...batch, validateOnly: true }, arrival);
 }

@@ -56,6 +56,7 @@ function assemble(
       dedupWindowMs: values['log.dedup_window'],
       storageBytesMax: values['log.storage_bytes_max'],
     },
+    canary: { intervalMs: values['canary.interval'] },
     logLevel: values.log_level,
     shutdownGraceMs: values.shutdown_grace,
   };

@@ -23,6 +23,8 @@ export interface Config {
   readonly keys: readonly WriteKey[];
   readonly limits: Limits;
   readonly log: LogRetention;
+  /** Undefined: no heartbeat is sent, and none taken. */
+  readonly canary: { readonly intervalMs: number | undefined };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly shutdownGraceMs: number;
   readonly destinations: readonly DestinationConfig[];

@@ -204,6 +204,14 @@ export const settings = {
     max: '1024TiB',
     text: 'All streams together; kept below the free disk whatever it says. A stream that meets its limit answers cleanly, one that meets a full disk does not.',
   },
+  'canary.interval': {
+    kind: 'duration',
+    default: null,
+    min: '1s',
+    max: '1h',
+    defaultText: 'unset: none is sent',
+    text: 'How often each gate sends a heartbeat through its own public port, which goes to no destination and is in nobody’s counts. Set it for the gates and for the workers: where it is set, a worker takes heartbeats. Below a second it would be load, above an hour it tells too late.',
+  },
   log_level: {
     kind: 'enum',
     default: 'info',

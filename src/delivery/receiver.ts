@@ -1,4 +1,5 @@
 import type { DestinationConfig } from '../config/config.ts';
+import { canaryName, canarySubject } from '../event/canary.ts';
 import { compileEventFilter } from '../event/event-filter.ts';
 import type { SetAsideMessage } from '../jetstream/set-aside.ts';
 import type { Signals } from '../observability/signals.ts';
@@ -57,7 +58,7 @@ function heldAgain(message: SetAsideMessage): HeldEvent {
 
 /** False: the event is settled, or is being. */
 function createAdmit({ destinationConfig: config, settler, signals }: ReceiverParts) {
-  const isWanted = compileEventFilter(config);
+  const isWanted = config.name === canaryName ? () => true : compileEventFilter(config);
   const map = config.fields && compileFieldRules(config.fields);
   const trusted = trustedDeliveriesMax(config.retry);
   return (held: HeldEvent): boolean => {
@@ -65,7 +66,7 @@ function createAdmit({ destinationConfig: config, settler, signals }: ReceiverPa
     // A replay was meant for this destination by a person, whatever the filter says by now.
     if (stream === 'EVENTS' && !isWanted(message.subject)) {
       settler.filtered(held);
-      signals.eventsFiltered(config.name, 1);
+      if (message.subject !== canarySubject) signals.eventsFiltered(config.name, 1);
       return false;
     }
     if (map !== undefined && !applyMapping(map, held, settler)) return false;

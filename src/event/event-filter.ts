@@ -1,3 +1,4 @@
+import { canarySubject } from './canary.ts';
 import { eventNameOf, sourceOf } from './delivery-attempt.ts';
 import { compileEventGlobs } from './glob.ts';
 
@@ -7,10 +8,13 @@ export interface EventFilter {
   readonly sources: readonly string[];
 }
 
-/** Compiles it to a judgement of subjects of EVENTS, which name both. */
+/** Compiles it to a judgement of subjects of EVENTS, which name both. Nobody wants a heartbeat. */
 export function compileEventFilter({ events, sources }: EventFilter): (subject: string) => boolean {
   const isNamed = compileEventGlobs(events);
-  if (sources.length === 0) return (subject) => isNamed(eventNameOf(subject));
+  if (sources.length === 0) {
+    return (subject) => subject !== canarySubject && isNamed(eventNameOf(subject));
+  }
   const isFrom = compileEventGlobs(sources);
-  return (subject) => isNamed(eventNameOf(subject)) && isFrom(sourceOf(subject));
+  return (subject) =>
+    subject !== canarySubject && isNamed(eventNameOf(subject)) && isFrom(sourceOf(subject));
 }

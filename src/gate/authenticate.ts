@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { WriteKey } from '../config/config.ts';
 import { hashWriteKey } from '../config/write-key.ts';
 import { ServiceError } from '../errors.ts';
+import { canaryName } from '../event/canary.ts';
 import { compileEventGlobs } from '../event/glob.ts';
 
 /** Who sends: what a write key stands for. */
@@ -10,6 +11,8 @@ export interface Producer {
   readonly source: string;
   /** Whether this producer may send events of this name. */
   readonly maySend: (eventName: string) => boolean;
+  /** It is the gate itself, and sends heartbeats. */
+  readonly isCanary: boolean;
 }
 
 /** Finds out who sends from the headers of a request. Throws a ServiceError `unauthenticated`. */
@@ -21,10 +24,22 @@ export const defaultSource = 'default';
 /** How many digests of presented keys are remembered: a key is hashed once, not once a request. */
 const rememberedMax = 10_000;
 
-export function createAuthenticate(auth: 'off' | 'keys', keys: readonly WriteKey[]): Authenticate {
+const canary: Producer = {
+  source: canaryName,
+  maySend: (eventName) => eventName === canaryName,
+  isCanary: true,
+};
+
+/** `canaryKey` is what our own heartbeat shows; undefined: none is sent. */
+export function createAuthenticate(
+  auth: 'off' | 'keys',
+  keys: readonly WriteKey[],
+  canaryKey?: string,
+): Authenticate {
   if (auth === 'off') {
-    const anyone: Producer = { source: defaultSource, maySend: () => true };
-    return () => anyone;
+    const anyone: Producer = { source: defaultSource, maySend: () => true, isCanary: false };
+    if (canaryKey === undefined) return () => anyone;
+    return (headers) => (headers['x-write-key'] === canaryKey ? canary : anyone);
   }
   const producers = new Map<string, Producer>(
     keys.map((key) => [
@@ -32,9 +47,11 @@ export function createAuthenticate(auth: 'off' | 'keys', keys: readonly WriteKey
       {
         source: key.source,
         maySend: compileEventGlobs(key.events),
+        isCanary: false,
       },
     ]),
   );
+  if (canaryKey !== undefined) producers.set(hashWriteKey(canaryKey), canary);
   // Looked up by digest: what a comparison's time could tell is about the digest, not the key.
   const remembered = new Map<string, Producer>();
   return (headers) => {

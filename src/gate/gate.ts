@@ -29,7 +29,7 @@ export async function openGate(
   handed: Pick<
     AcceptOptions,
     'judge' | 'redactRejected' | 'arrivalHeaders' | 'store' | 'reject' | 'readStored'
-  >,
+  > & { readonly canaryKey?: string | undefined },
 ): Promise<Gate> {
   const { limits } = config;
   const admission = createAdmission({
@@ -41,7 +41,7 @@ export async function openGate(
     requestTimeoutMs: limits.requestTimeoutMs,
     bufferedBytesMax: limits.requestBytesMax * bufferedRequests,
   });
-  const authenticate = createAuthenticate(config.auth, config.keys);
+  const authenticate = createAuthenticate(config.auth, config.keys, handed.canaryKey);
   let closing = false;
   const context: GateContext = {
     // The first thing that every door does with a request: what came before it is served to its end.

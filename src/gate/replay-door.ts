@@ -84,7 +84,7 @@ export function openReplayDoor(
         sentAt,
         validateOnly,
       };
-      const producer = { source, maySend: maySend(source) };
+      const producer = { source, maySend: maySend(source), isCanary: false };
       const { door, contentType } = kept;
       const arrival = { producer, correlationId, traceparent, door, contentType };
       const [verdict] = await acceptedVerdicts(accept, batch, arrival);

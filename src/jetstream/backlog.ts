@@ -1,5 +1,6 @@
 import type { ConsumerInfo } from '@nats-io/jetstream';
 
+import { canaryName } from '../event/canary.ts';
 import type { Log } from './log.ts';
 import { readNext } from './read.ts';
 import { placeStreams, type PlaceStream } from './topology.ts';
@@ -67,12 +68,13 @@ export function settledUpTo(info: ConsumerInfo): number {
   return info.num_ack_pending > 0 ? info.ack_floor.stream_seq : info.delivered.stream_seq;
 }
 
-/** Every destination that has a place in the log, whether it is configured or not. */
+/** Every destination that has a place in the log, whether it is configured or not. Heartbeats have none. */
 export async function listPlaces(log: Log): Promise<string[]> {
   const names = new Set<string>();
   for (const stream of placeStreams) {
     for await (const { name } of log.manager.consumers.list(stream)) names.add(name);
   }
+  names.delete(canaryName);
   return [...names].sort();
 }
 

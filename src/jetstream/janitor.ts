@@ -1,3 +1,4 @@
+import { canaryName } from '../event/canary.ts';
 import { isJsonObject } from '../event/json.ts';
 import { settledUpTo } from './backlog.ts';
 import type { Log } from './log.ts';
@@ -123,6 +124,8 @@ async function firstUnsettled(
   const missing = new Set(options.destinations);
   let first = lastSequence + 1;
   for await (const consumer of options.log.manager.consumers.list(stream)) {
+    // Heartbeats that nobody took hold back nothing.
+    if (consumer.name === canaryName) continue;
     missing.delete(consumer.name);
     const { num_pending: waiting, num_ack_pending: handedOut } = consumer;
     // Done with all there was when `lastSequence` was read.

@@ -10,6 +10,7 @@ import {
 } from '@nats-io/jetstream';
 
 import { StartError } from '../errors.ts';
+import { canaryName, canarySubject } from '../event/canary.ts';
 
 const second = 1_000_000_000;
 const day = 86_400 * second;
@@ -222,11 +223,13 @@ export function consumerSettings(
   return {
     durable_name: destination,
     ack_policy: AckPolicy.Explicit,
-    deliver_policy: DeliverPolicy.All,
+    // Heartbeats from before it was there are nobody's to count.
+    deliver_policy: destination === canaryName ? DeliverPolicy.New : DeliverPolicy.All,
     // `backoff` stays unset: a delay of nak() is added to it, so the delay is ours to compute.
     ack_wait: options.ackWaitMs * 1_000_000,
     max_deliver: options.attempts,
     max_ack_pending: options.ackPendingMax,
+    ...(destination === canaryName && stream === 'EVENTS' ? { filter_subject: canarySubject } : {}),
     ...(stream === 'REPLAY' ? { filter_subject: subjects.replay(destination, '>') } : {}),
     ...(stream === 'RETRY' ? { filter_subject: subjects.retry(destination, '>') } : {}),
   };

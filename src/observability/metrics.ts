@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 
 import { errorCodes, errorEntry, grpcCodeNames } from '../errors.ts';
 import { eventStatuses, warningCodes } from '../event/verdict.ts';
+import { createCanaryMetrics } from './canary-metrics.ts';
 import { createCounter, createGauge, createHistogram } from './metric-families.ts';
 
 /** Every value that a label can have, known at the start. Anything else is `_other`. */
@@ -67,7 +68,8 @@ export function createMetrics(labels: LabelValues) {
     countEvents(added);
     for (const name of added) gauges.lastEvent.set(name, 0);
   };
-  return { registry, ...counters, ...histograms, gauges, addEventNames };
+  const canary = createCanaryMetrics(registry);
+  return { registry, ...counters, ...histograms, gauges, canary, addEventNames };
 }
 
 function createCounters(registry: Registry) {

@@ -1,6 +1,8 @@
 import type { ErrorCode } from '../errors.ts';
 import { errorEntry, grpcCodeNames } from '../errors.ts';
+import { canaryName } from '../event/canary.ts';
 import { eventStatuses, type Verdict } from '../event/verdict.ts';
+import { createCanarySignals } from './canary-metrics.ts';
 import { createLineSampler, type LineSampler } from './line-sampler.ts';
 import type { Logger } from './logger.ts';
 import type { CounterSeries, HistogramSeries } from './metric-families.ts';
@@ -76,7 +78,8 @@ export function createSignals(metrics: Metrics, logger: Logger) {
   return {
     /** Per event on the hot path: no log line, no allocation. */
     eventJudged: (source: string, eventName: string, verdict: Verdict): void => {
-      verdicts(source, eventName, verdict);
+      // Our own heartbeat is in nobody's counts.
+      if (source !== canaryName) verdicts(source, eventName, verdict);
     },
     /** Once, at the start: contracts that are not enforced must not be forgotten. */
     enforcementSet: (suspended: boolean): void => {
@@ -107,6 +110,7 @@ export function createSignals(metrics: Metrics, logger: Logger) {
       metrics.gauges.streamBytes.set(stream, bytes);
       metrics.gauges.streamBytesMax.set(stream, bytesMax);
     },
+    ...createCanarySignals(metrics.canary, logger),
     connectionChanged: (connection: string, status: string): void =>
       logger.warn({ connection, status }, 'NATS connection'),
     serverRestarted: (reason: string): void =>

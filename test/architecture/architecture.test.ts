@@ -21,6 +21,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   books: ['event', 'destinations', 'jetstream'],
   codegen: ['event', 'errors', 'validation'],
   quarantine: ['gen', 'event', 'errors', 'jetstream', 'observability'],
+  canary: ['event', 'config', 'jetstream', 'delivery', 'destinations', 'observability'],
   tail: ['gen', 'event', 'jetstream', 'quarantine'],
   catalog: ['event', 'validation'],
   registry: ['gen', 'event', 'errors', 'config', 'jetstream', 'observability', 'validation'],

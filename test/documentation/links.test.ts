@@ -67,6 +67,7 @@ describe('src/README.md', () => {
     'dead-letters/',
     'quarantine/',
     'tail/',
+    'canary/',
     'books/',
     'registry/',
     'catalog/',

@@ -20,6 +20,7 @@ async function handedOver(env: Readonly<Record<string, string>>) {
     {
       config,
       registry: () => registry,
+      canaryKey: undefined,
       labels: { sources: ['a'], eventNames: ['b'], destinations: ['crm'] },
       log: {
         address: { servers: ['127.0.0.1:4222'], user: 'headgate', password: 'p' },

@@ -2,6 +2,7 @@ import { createClient, type Client } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
+import type { Logger } from '../../src/observability/logger.ts';
 import { startRealLog, type RealLog } from '../real-log.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 
@@ -17,9 +18,11 @@ export function registryOf(adminUrl: string): Registry {
 export function startGateOn(
   { server }: RealLog,
   env: Readonly<Record<string, string>> = {},
+  logger?: Logger,
 ): Promise<RealService> {
   const { servers, user, password } = server.address;
   return startRealService({
+    ...(logger !== undefined && { logger }),
     yaml: 'destinations: {}\n',
     env: {
       HEADGATE_NATS_URL: `nats://${user}:${password}@${servers[0]!.replace(/^nats:\/\//, '')}`,

@@ -1,0 +1,75 @@
+import type { Config, DestinationConfig } from '../config/config.ts';
+import { createDeliveryWorker, type DeliveryWorker } from '../delivery/worker.ts';
+import { delivered, type Delivery, type Destination } from '../destinations/destination.ts';
+import { canaryName } from '../event/canary.ts';
+import type { GiveUp } from '../event/delivery-attempt.ts';
+import { tellCanaryArrived } from '../jetstream/canary-word.ts';
+import type { Log } from '../jetstream/log.ts';
+import type { Signals } from '../observability/signals.ts';
+
+export interface CanaryWorkerParts {
+  readonly config: Config;
+  readonly log: Log;
+  readonly signals: Signals;
+  readonly giveUp: GiveUp;
+}
+
+const destinationConfig: DestinationConfig = {
+  name: canaryName,
+  type: 'null',
+  events: [],
+  sources: [],
+  retry: { attempts: 5, baseMs: 1_000, capMs: 60_000 },
+  ackWaitMs: 30_000,
+  settings: {},
+};
+
+/**
+ * The worker of any destination, for heartbeats alone: what it is given goes nowhere. It counts as no
+ * destination: nothing of it is in the metrics of those.
+ */
+export function createCanaryWorker(parts: CanaryWorkerParts): {
+  readonly worker: DeliveryWorker;
+  readonly destination: Destination;
+} {
+  const { config, log, signals, giveUp } = parts;
+  const destination = createNullDestination(log);
+  const worker = createDeliveryWorker({
+    destinationConfig,
+    destination,
+    log,
+    signals: {
+      ...signals,
+      eventsDelivered: () => {},
+      deliveryLatency: () => {},
+      destinationCalled: () => {},
+    },
+    giveUp,
+    eventBytesMax: config.limits.eventBytesMax,
+    stopGraceMs: config.shutdownGraceMs,
+  });
+  return { worker, destination };
+}
+
+function createNullDestination(log: Log): Destination {
+  return {
+    batchEventsMax: 100,
+    concurrency: 1,
+    deliver: (batch) => {
+      for (const delivery of batch) tellArrived(log, delivery);
+      return Promise.resolve(batch.map(() => delivered));
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+function tellArrived(log: Log, delivery: Delivery): void {
+  let key: string;
+  try {
+    key = delivery.event().idempotencyKey;
+  } catch {
+    // What another program wrote there is no heartbeat.
+    return;
+  }
+  tellCanaryArrived(log, key);
+}

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+
+import { onCanaryArrived } from '../jetstream/canary-word.ts';
+import type { Log } from '../jetstream/log.ts';
+import type { Signals } from '../observability/signals.ts';
+import type { SendHeartbeat } from './send-heartbeat.ts';
+
+export interface Heartbeat {
+  start(): void;
+  /** Breaks off the one that is under way. */
+  stop(): Promise<void>;
+}
+
+export interface HeartbeatOptions {
+  readonly log: Log;
+  readonly signals: Signals;
+  readonly intervalMs: number;
+  readonly send: SendHeartbeat;
+}
+
+/** Those that have not arrived: older ones are given up, and late for good. */
+const awaitedMax = 1_000;
+
+/**
+ * Sends an event through our own door every interval, and waits for word that it has arrived behind
+ * the log. One at a time: while the door does not answer, one more would tell nothing new.
+ */
+export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
+  const { log, signals, intervalMs, send } = options;
+  const awaited = new Map<string, { readonly sentAtMs: number; readonly startedAt: number }>();
+  const stopping = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let underWay: Promise<void> | undefined;
+  let stopListening = (): void => {};
+
+  const beat = async (): Promise<void> => {
+    const key = randomUUID();
+    const startedAt = performance.now();
+    signals.canarySent();
+    awaited.set(key, { sentAtMs: Date.now(), startedAt });
+    const [oldest] = awaited.keys();
+    if (awaited.size > awaitedMax) awaited.delete(oldest!);
+    try {
+      await send(key, stopping.signal);
+      signals.canaryAccepted((performance.now() - startedAt) / 1_000);
+    } catch (error) {
+      // It may be in the log all the same, and then arrives.
+      if (!stopping.signal.aborted) signals.canaryFailed((error as Error).message);
+    }
+  };
+  const tick = (): void => {
+    underWay ??= beat().finally(() => {
+      underWay = undefined;
+    });
+  };
+  const arrived = (key: string): void => {
+    const sent = awaited.get(key);
+    // Another gate's, or one that comes a second time.
+    if (sent === undefined) return;
+    awaited.delete(key);
+    signals.canaryArrived(sent.sentAtMs, (performance.now() - sent.startedAt) / 1_000);
+  };
+  return {
+    start: () => {
+      if (timer !== undefined) return;
+      stopListening = onCanaryArrived(log, arrived);
+      signals.canaryStarted(intervalMs);
+      timer = setInterval(tick, intervalMs);
+      tick();
+    },
+    stop: async () => {
+      clearInterval(timer);
+      stopping.abort();
+      await underWay;
+      stopListening();
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+
+import type { Address, Config } from '../config/config.ts';
+import { canaryName } from '../event/canary.ts';
+
+/** Longer than any acknowledgement may take; the next heartbeat waits for the one before. */
+const timeoutMs = 65_000;
+const shownCharactersMax = 200;
+
+/** Sends one heartbeat. Rejects with why it was not accepted. */
+export type SendHeartbeat = (idempotencyKey: string, signal: AbortSignal) => Promise<void>;
+
+export interface HeartbeatTarget {
+  /** Where the public port is bound. */
+  readonly address: Address;
+  readonly tls: Config['tls'];
+  readonly key: string;
+}
+
+/**
+ * By HTTP to our own public port, on a connection of its own each time, as a producer would that has
+ * just started: what keeps others from being taken keeps this one, too.
+ */
+export function createSendHeartbeat({ address, tls, key }: HeartbeatTarget): SendHeartbeat {
+  const options = {
+    host: reachableHost(address.host),
+    port: address.port,
+    method: 'POST',
+    path: '/v1/track',
+    agent: false,
+    timeout: timeoutMs,
+    headers: { 'content-type': 'application/json', 'x-write-key': key },
+    ...(tls !== undefined && ownCertificate(tls.cert)),
+  };
+  const request = tls === undefined ? http.request : https.request;
+  return (idempotencyKey, signal) =>
+    new Promise((resolve, reject) => {
+      const call = request({ ...options, signal }, (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (part: string) => (text += part));
+        response.on('error', reject);
+        response.on('end', () => {
+          if (response.statusCode === 202) resolve();
+          else reject(new Error(`${response.statusCode}: ${text.slice(0, shownCharactersMax)}`));
+        });
+      });
+      call.on('timeout', () => call.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+      call.on('error', reject);
+      const event = { event_name: canaryName, anonymous_id: canaryName, idempotency_key: idempotencyKey };
+      call.end(JSON.stringify(event));
+    });
+}
+
+/** "Everywhere" is no place to connect to. */
+function reachableHost(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  return host === '::' ? '::1' : host;
+}
+
+/**
+ * Trusts the certificate that the port was opened with and no other, whatever its name: a name is for
+ * those who come from outside. One that has expired fails here as it does for them.
+ */
+function ownCertificate(file: string): https.RequestOptions {
+  return {
+    ca: readFileSync(file),
+    allowPartialTrustChain: true,
+    checkServerIdentity: () => undefined,
+  } as https.RequestOptions;
+}

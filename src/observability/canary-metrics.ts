@@ -1,0 +1,95 @@
+import type { Registry } from 'prom-client';
+
+import type { Logger } from './logger.ts';
+import { createCounter, createGauge, createHistogram } from './metric-families.ts';
+
+const outcomes = ['accepted', 'failed', 'arrived'] as const;
+const steps = ['answered', 'arrived'] as const;
+
+/** Seconds: milliseconds when all is well, hours after an outage. */
+const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3600];
+
+export type CanaryMetrics = ReturnType<typeof createCanaryMetrics>;
+
+/** About the heartbeats that this gate sends to itself. All 0 while it sends none. */
+export function createCanaryMetrics(registry: Registry) {
+  const counter = createCounter(registry, {
+    name: 'headgate_canary_total',
+    help: 'Heartbeats of this gate: accepted at its door or failed there, and arrived behind the log.',
+    labels: ['outcome'],
+  });
+  const duration = createHistogram(registry, {
+    name: 'headgate_canary_duration_seconds',
+    help: 'From sending a heartbeat until the door has answered, and until it has arrived.',
+    labels: ['step'],
+    buckets,
+  });
+  const canary = { intervalMs: 0, arrivedSentAtMs: 0 };
+  createGauge(
+    registry,
+    {
+      name: 'headgate_canary_interval_seconds',
+      help: 'How often this gate sends a heartbeat; 0 while it sends none.',
+      labels: [],
+    },
+    () => [{ labels: [], value: canary.intervalMs / 1_000 }],
+  );
+  createGauge(
+    registry,
+    {
+      name: 'headgate_canary_arrived_timestamp_seconds',
+      help: 'When the newest heartbeat that arrived was sent; at first, when the first was.',
+      labels: [],
+    },
+    () => [{ labels: [], value: canary.arrivedSentAtMs / 1_000 }],
+  );
+  for (const outcome of outcomes) counter.series(outcome);
+  for (const step of steps) duration.series(step);
+  return {
+    canary,
+    count: (outcome: (typeof outcomes)[number]): void => {
+      counter.series(outcome).value += 1;
+    },
+    observe: (step: (typeof steps)[number], seconds: number): void =>
+      duration.series(step).observe(seconds),
+  };
+}
+
+/** A heartbeat that is so many intervals late is told of. */
+const lateIntervals = 3;
+
+/** What is told of heartbeats: one log line when they stop coming through, one when they do again. */
+export function createCanarySignals({ canary, count, observe }: CanaryMetrics, logger: Logger) {
+  let late = false;
+  let failure = '';
+  const ageMs = (): number => Date.now() - canary.arrivedSentAtMs;
+  return {
+    canaryStarted: (intervalMs: number): void => {
+      Object.assign(canary, { intervalMs, arrivedSentAtMs: Date.now() });
+    },
+    /** Before each heartbeat. */
+    canarySent: (): void => {
+      if (late || ageMs() < lateIntervals * canary.intervalMs) return;
+      late = true;
+      const seconds = Math.round(ageMs() / 1_000);
+      logger.error({ seconds, failure }, 'the heartbeat does not come through');
+    },
+    canaryAccepted: (seconds: number): void => {
+      failure = '';
+      count('accepted');
+      observe('answered', seconds);
+    },
+    canaryFailed: (reason: string): void => {
+      failure = reason;
+      count('failed');
+    },
+    canaryArrived: (sentAtMs: number, seconds: number): void => {
+      count('arrived');
+      observe('arrived', seconds);
+      canary.arrivedSentAtMs = Math.max(canary.arrivedSentAtMs, sentAtMs);
+      if (!late || ageMs() >= lateIntervals * canary.intervalMs) return;
+      late = false;
+      logger.warn('the heartbeat comes through again');
+    },
+  };
+}
