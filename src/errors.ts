@@ -213,6 +213,19 @@ export const errorTable = {
     http: 404,
     text: 'There is no dead letter of this id. `headgate dead list` shows those there are.',
   },
+  dead_letter_busy: {
+    ...refused,
+    grpc: grpcCode.aborted,
+    http: 409,
+    retryable: true,
+    text: 'Somebody else replays, fixes or discards this dead letter just now. Nothing was changed; look at it again in a moment.',
+  },
+  dead_letter_changed: {
+    ...refused,
+    grpc: grpcCode.aborted,
+    http: 409,
+    text: 'Somebody else fixed this dead letter after it was read. Nothing was changed; read it again and fix what it is now.',
+  },
   rejected_not_found: {
     ...refused,
     grpc: 5,
@@ -223,7 +236,7 @@ export const errorTable = {
     ...refused,
     grpc: grpcCode.invalidArgument,
     http: 400,
-    text: 'An edit of a rejected event cannot be made: its path or its value is wrong, or the event has no such place.',
+    text: 'An edit of an event cannot be made: its path or its value is wrong, the event has no such place, or what comes of it is no event of the contract. Nothing was changed.',
   },
   replay_too_wide: {
     ...refused,

@@ -14,7 +14,7 @@ import { DestinationService } from '../gen/headgate/v1/destination_service_pb.ts
 import { TailService } from '../gen/headgate/v1/tail_service_pb.ts';
 import { SchemaRegistryService } from '../gen/headgate/v1/schema_registry_service_pb.ts';
 import { createDeadLetterService } from './dead-letters/dead-letter-service.ts';
-import { createDeadLetterQueue, type DeadLetterQueue } from './dead-letters/queue.ts';
+import { openDeadLetters, type DeadLetterQueue } from './dead-letters/queue.ts';
 import { createDestinationService } from './delivery/destination-service.ts';
 import { destinationTypes } from './destinations/registry.ts';
 import { StartError } from './errors.ts';
@@ -22,6 +22,7 @@ import { openAdmin } from './gate/admin.ts';
 import { defaultSource } from './gate/authenticate.ts';
 import { openGate } from './gate/gate.ts';
 import type { Listener } from './gate/listen.ts';
+import { createEventMender } from './gate/mend-event.ts';
 import { openReplayDoor } from './gate/replay-door.ts';
 import { startGateProcesses, type GateProcesses } from './gate-processes.ts';
 import { parseServerUrl } from './jetstream/connection.ts';
@@ -135,7 +136,8 @@ async function startService(
   });
 
   // Delivery and dead letters: what cannot be delivered goes from the one to the other.
-  const deadLetters = createDeadLetterQueue(log);
+  const mender = createEventMender({ judge: validation.judge, ...config.limits });
+  const deadLetters = await openDeadLetters(log, mender);
   const delivery = config.roles.has('deliver')
     ? await startDelivery({ config, log, signals, lifecycle, deadLetters })
     : undefined;

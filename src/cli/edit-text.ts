@@ -23,7 +23,7 @@ export async function editText(
     await writeFile(file, shown, { mode: 0o600 });
     await runEditor(editor, file);
     const changed = await readFile(file, 'utf8');
-    if (changed === shown) throw new StartError('Nothing was changed, and so nothing was replayed.');
+    if (changed === shown) throw new StartError('Nothing was changed in the editor, and so nothing was done.');
     return changed.trim();
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -44,5 +44,5 @@ async function runEditor(editor: string, file: string): Promise<void> {
   // By a shell, as every program does it: the variable may hold options.
   const child = spawn('/bin/sh', ['-c', `${editor} "$1"`, 'sh', file], { stdio: 'inherit' });
   const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0) throw new StartError('The editor did not end well, and so nothing was replayed.');
+  if (code !== 0) throw new StartError('The editor did not end well, and so nothing was done.');
 }

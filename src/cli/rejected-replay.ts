@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 
+import type { EventEdit } from '../../gen/headgate/v1/event_edit_pb.ts';
 import { EventResult_Status as Status } from '../../gen/headgate/v1/event_result_pb.ts';
 import {
-  EventEditSchema,
   RejectedFilterSchema,
-  type EventEdit,
   type ReplayRejectedRequestSchema,
   type ReplayRejectedResponse,
   type ReplayResult,
 } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { StartError } from '../errors.ts';
+import { addSet, addUnset } from './edit-options.ts';
 import { editText } from './edit-text.ts';
 import { print, readCount, readNumber, visible, type RejectedClient } from './rejected.ts';
 import { filterMessage, withFilter, type FilterOptions } from './rejected-filter.ts';
@@ -230,33 +230,4 @@ function sumText(sum: Sum, dryRun: boolean): string {
 
 function editsOf({ set = [], unset = [] }: ReplayOptions): EventEdit[] {
   return [...unset, ...set];
-}
-
-function addSet(text: string, edits: readonly EventEdit[] = []): EventEdit[] {
-  const at = text.indexOf('=');
-  if (at < 1) throw new InvalidArgumentError('Give path=value: properties.currency=EUR.');
-  const value = text.slice(at + 1);
-  return [...edits, editOf(text.slice(0, at), isJson(value) ? value : JSON.stringify(value))];
-}
-
-function addUnset(text: string, edits: readonly EventEdit[] = []): EventEdit[] {
-  return [...edits, editOf(text, '')];
-}
-
-function editOf(place: string, valueJson: string): EventEdit {
-  return create(EventEditSchema, { path: pointerOf(place), valueJson });
-}
-
-/** `properties.items.0.sku`, or a JSON pointer as it is. */
-function pointerOf(place: string): string {
-  return place.startsWith('/') ? place : `/${place.replaceAll('~', '~0').split('.').join('/')}`;
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

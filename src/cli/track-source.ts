@@ -2,6 +2,7 @@ import { createReadStream, fstatSync, openSync, statSync } from 'node:fs';
 import { Readable } from 'node:stream';
 
 import { StartError } from '../errors.ts';
+import { isJson } from './edit-options.ts';
 import { jsonMembers } from './json-members.ts';
 
 /** Where the lines come from. */
@@ -103,13 +104,4 @@ function propertiesOf({ properties, property }: EventFlags): Map<string, string>
     add(each.slice(0, at), isJson(value) ? value.trim() : JSON.stringify(value));
   }
   return found;
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

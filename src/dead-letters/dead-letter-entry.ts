@@ -25,6 +25,15 @@ export const originHeader = 'Headgate-Origin-Sequence';
  */
 export const rawEventHeader = 'Headgate-Raw-Event';
 
+/** The id of an entry that was fixed. */
+export const entryIdHeader = 'Headgate-Dead-Letter';
+
+/**
+ * Of what follows from an entry (a replay, a discarded or a fixed one): the place in DEAD of the
+ * entry that it takes the place of. A crash may have left both.
+ */
+export const settlesHeader = 'Headgate-Settles';
+
 /**
  * The id of an entry, under which writing it twice is harmless. With the replay's own place for an
  * event that came from REPLAY: JetStream remembers the id of the first entry long after that is
@@ -104,28 +113,55 @@ function jsonObjectText(payload: Uint8Array): string | undefined {
   }
 }
 
-/** The event of an entry, byte for byte as it was stored; undefined when it has none. */
-export function eventOfEntry(message: {
+/** What a reader of an entry needs of its message. */
+export interface EntryMessage {
   readonly payload: Uint8Array;
   header(name: string): string;
-}): Uint8Array | string | undefined {
+}
+
+/** The event of an entry, byte for byte as it was stored; undefined when it has none. */
+export function eventOfEntry(message: EntryMessage): Uint8Array | string | undefined {
   const raw = message.header(rawEventHeader);
-  if (raw !== '') return Buffer.from(raw, 'base64');
-  const text = decoder.decode(message.payload);
+  return raw === '' ? splitEntry(message.payload).eventText : Buffer.from(raw, 'base64');
+}
+
+/** The fields of an entry besides its event, as ProtoJSON has them. */
+export interface EntryFields extends Record<string, unknown> {
+  readonly id: string;
+  readonly destination: string;
+  readonly reason: string;
+  /** RFC 3339, UTC, milliseconds. */
+  readonly deadAt: string;
+}
+
+/** An entry without a look into its event, which may be large. */
+export function splitEntry(payload: Uint8Array): {
+  readonly fields: EntryFields;
+  readonly eventText: string | undefined;
+} {
+  const text = decoder.decode(payload);
   const at = text.indexOf(eventMark);
-  return at === -1 ? undefined : text.slice(at + eventMark.length, -1);
+  const fields = JSON.parse(at === -1 ? text : `${text.slice(0, at)}}`) as EntryFields;
+  return { fields, eventText: at === -1 ? undefined : text.slice(at + eventMark.length, -1) };
 }
 
 /** The same entry with when and why a person discarded it. */
 export function discardedPayload(payload: Uint8Array, why: string, nowMs: number): string {
-  const text = decoder.decode(payload);
-  const at = text.indexOf(eventMark);
-  const eventText = at === -1 ? undefined : text.slice(at + eventMark.length, -1);
-  const fields = JSON.parse(at === -1 ? text : `${text.slice(0, at)}}`) as Record<string, unknown>;
-  return spliceEvent(
-    { ...fields, discardedAt: new Date(nowMs).toISOString(), discardedWhy: why },
-    eventText,
-  );
+  const { fields, eventText } = splitEntry(payload);
+  const discardedAt = new Date(nowMs).toISOString();
+  return spliceEvent({ ...fields, discardedAt, discardedWhy: why }, eventText);
+}
+
+/** The same entry with another event, and the one it had at first as a text beside it. */
+export function fixedPayload(payload: Uint8Array, eventText: string, nowMs: number): string {
+  const { fields, eventText: former } = splitEntry(payload);
+  const fixedAt = new Date(nowMs).toISOString();
+  return spliceEvent({ originalEventJson: former, ...fields, fixedAt }, eventText);
+}
+
+/** The id of an entry: a fixed one is stored under another message id than the first. */
+export function entryIdOf(message: EntryMessage): string {
+  return message.header(entryIdHeader) || message.header('Nats-Msg-Id');
 }
 
 /** Reads an entry. One whose event is no event of the contract is shown without it. */

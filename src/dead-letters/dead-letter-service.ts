@@ -1,15 +1,20 @@
+import { timestampMs, type Timestamp } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 
 import type { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
 import { errorEntry, ServiceError } from '../errors.ts';
 import { PublishError } from '../jetstream/publish-error.ts';
 import type { Signals } from '../observability/signals.ts';
-import type { DeadLetterQueue } from './queue.ts';
+import type { DeadLetterQueue, OpenedDeadLetter } from './queue.ts';
+import { isPageToken, type DeadLetterFilter } from './walk-dead-letters.ts';
 
 const pageSizeDefault = 100;
 const pageSizeMax = 1_000;
 /** A reason is a line or a paragraph. */
 const whyCharactersMax = 2_000;
+const pathCharactersMax = 1_000;
+/** Of a part of a reason, which is looked for in each. */
+const reasonCharactersMax = 200;
 
 /** `headgate.v1.DeadLetterService`, for the admin port. */
 export function createDeadLetterService(
@@ -24,19 +29,38 @@ export function createDeadLetterService(
     }
   };
   return {
-    listDeadLetters: ({ destination, eventName, pageSize, pageToken }) =>
+    listDeadLetters: (request) =>
       answer(async () => {
+        const { pageSize, pageToken } = request;
         if (pageSize > pageSizeMax) {
           refuse(`page_size is ${pageSize}; at most ${pageSizeMax} are told at a time.`);
         }
-        if (!/^\d{0,15}$/.test(pageToken)) {
-          refuse('page_token is not the next_page_token of an earlier page.');
-        }
+        checkPageToken(pageToken);
         const size = pageSize === 0 ? pageSizeDefault : pageSize;
-        const page = await queue.list({ destination, eventName }, size, pageToken);
+        const page = await queue.list(filterOf(request), size, pageToken);
         return { ...page, deadLetters: [...page.deadLetters], total: BigInt(page.total) };
       }),
-    getDeadLetter: ({ id }) => answer(async () => ({ deadLetter: await queue.get(id) })),
+    countDeadLetters: (request) =>
+      answer(async () => {
+        checkPageToken(request.pageToken);
+        const { count, reasons, nextPageToken } = await queue.count(
+          filterOf(request),
+          request.pageToken,
+        );
+        const counted = reasons.map((one) => ({ reason: one.reason, count: BigInt(one.count) }));
+        return { count: BigInt(count), reasons: counted, nextPageToken };
+      }),
+    getDeadLetter: ({ id }) => answer(async () => shown(await queue.get(id))),
+    fixDeadLetter: ({ id, eventJson, edits, revision }) =>
+      answer(async () => {
+        if (eventJson === '' && edits.length === 0) {
+          refuse('There is nothing to fix: give event_json, or edits.');
+        }
+        if (edits.some(({ path }) => path.length > pathCharactersMax)) {
+          refuse(`A path has more than ${pathCharactersMax} characters.`);
+        }
+        return shown(await queue.fix(id, Number(revision), { eventJson, edits }));
+      }),
     replayDeadLetter: ({ id }) =>
       answer(async () => ({ sequence: BigInt(await queue.replay(id)) })),
     discardDeadLetter: ({ id, why }) =>
@@ -49,6 +73,36 @@ export function createDeadLetterService(
         return {};
       }),
   };
+}
+
+interface FilterRequest {
+  readonly destination: string;
+  readonly eventName: string;
+  readonly reason: string;
+  readonly since?: Timestamp | undefined;
+  readonly until?: Timestamp | undefined;
+}
+
+function filterOf({ destination, eventName, reason, since, until }: FilterRequest): DeadLetterFilter {
+  if (reason.length > reasonCharactersMax) {
+    refuse(`reason has ${reason.length} characters; at most ${reasonCharactersMax} are looked for.`);
+  }
+  return {
+    destination,
+    eventName,
+    reason,
+    sinceMs: since === undefined ? 0 : timestampMs(since),
+    untilMs: until === undefined ? Infinity : timestampMs(until),
+  };
+}
+
+function shown({ deadLetter, eventJson, revision }: OpenedDeadLetter) {
+  return { deadLetter, eventJson, revision: BigInt(revision) };
+}
+
+function checkPageToken(pageToken: string): void {
+  if (isPageToken(pageToken)) return;
+  refuse('page_token is not the next_page_token of an earlier page.');
 }
 
 function refuse(message: string): never {

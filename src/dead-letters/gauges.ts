@@ -24,7 +24,7 @@ export function createDeadLetterGauges(options: {
 
   const updateOne = async (destination: string): Promise<void> => {
     const [dead, backlog] = await Promise.all([
-      queue.count(destination),
+      queue.countOf(destination),
       readBacklog(log, destination),
     ]);
     signals.deadLetters(destination, dead.count, dead.oldestMs / 1_000);

@@ -3,6 +3,7 @@ import { ServiceError } from '../errors.ts';
 import { eventNameOf } from '../event/delivery-attempt.ts';
 import type { Log } from '../jetstream/log.ts';
 import {
+  boundsOf,
   countBySubject,
   deleteMessage,
   readMatching,
@@ -11,27 +12,33 @@ import {
   type StoredMessage,
 } from '../jetstream/read.ts';
 import { subjects } from '../jetstream/topology.ts';
+import { createClaims } from './claims.ts';
 import {
   decodeDeadLetter,
   discardedPayload,
+  entryIdHeader,
+  entryIdOf,
   eventOfEntry,
+  fixedPayload,
   originHeader,
   passedHeaders,
   rawEventHeader,
+  settlesHeader,
+  splitEntry,
 } from './dead-letter-entry.ts';
+import { createIndex } from './dead-letter-index.ts';
+import { createReasonCounts, reasonClassOf, type ReasonCount } from './reason-counts.ts';
+import { subjectOf, walkPart, type DeadLetterFilter, type DeadLetterPart } from './walk-dead-letters.ts';
 
-export interface DeadLetterFilter {
-  /** Empty: every destination. */
-  readonly destination: string;
-  /** Empty: every event. */
-  readonly eventName: string;
+export interface DeadLetterPage extends DeadLetterPart {
+  readonly deadLetters: readonly DeadLetter[];
+  /** Of the destination and event. */
+  readonly total: number;
 }
 
-export interface DeadLetterPage {
-  readonly deadLetters: readonly DeadLetter[];
-  /** Empty on the last page. */
-  readonly nextPageToken: string;
-  readonly total: number;
+export interface DeadLetterCounts extends DeadLetterPart {
+  readonly count: number;
+  readonly reasons: readonly ReasonCount[];
 }
 
 export interface DeadLetterCount {
@@ -40,79 +47,109 @@ export interface DeadLetterCount {
   readonly oldestMs: number;
 }
 
+/** One entry, as it can be fixed. */
+export interface OpenedDeadLetter {
+  readonly deadLetter: DeadLetter;
+  /** The event in the form of `POST /v1/track`; empty when it cannot be read. */
+  readonly eventJson: string;
+  /** Another after each fix. */
+  readonly revision: number;
+}
+
+/** What a person wants an event to be. */
+export interface EventEdit {
+  /** The whole event; empty: as it is. */
+  readonly eventJson: string;
+  /** Made after that. `valueJson` empty: what is there is taken out. */
+  readonly edits: readonly { readonly path: string; readonly valueJson: string }[];
+}
+
+/** Shows events as they can be edited, and judges what came of it: handed in, it is the gate's. */
+export interface EventMender {
+  /** Undefined: it cannot be read as an event. */
+  readonly editable: (stored: string) => string | undefined;
+  /** The event as it is to be stored. Throws `invalid_edit`. */
+  readonly mend: (stored: string, edit: EventEdit) => string;
+}
+
 /** The events that destinations could not be given, and what a person can do about them. */
 export interface DeadLetterQueue {
   list(filter: DeadLetterFilter, pageSize: number, pageToken: string): Promise<DeadLetterPage>;
-  /** Throws `dead_letter_not_found`, as the next two do. */
-  get(id: string): Promise<DeadLetter>;
+  count(filter: DeadLetterFilter, pageToken: string): Promise<DeadLetterCounts>;
+  /**
+   * Throws `dead_letter_not_found`, as the next three do. Those throw `dead_letter_busy` while
+   * somebody else does one of them.
+   */
+  get(id: string): Promise<OpenedDeadLetter>;
+  /**
+   * Puts another event in the place of the entry's. `revision`: what it must be still, or 0. Throws
+   * `dead_letter_changed`, and what the mender throws.
+   */
+  fix(id: string, revision: number, edit: EventEdit): Promise<OpenedDeadLetter>;
   /** Hands the event to its destination again. Resolves to its place in REPLAY. */
   replay(id: string): Promise<number>;
   /** Gives the event up for good; the entry is kept with the reason. */
   discard(id: string, why: string): Promise<void>;
-  count(destination: string): Promise<DeadLetterCount>;
+  countOf(destination: string): Promise<DeadLetterCount>;
 }
 
-/** A token of a NATS subject that is a name, and no wildcard. */
-const namePattern = /^[A-Za-z0-9_-]+$/;
+/** The queue, after what a crash left half done is ended. */
+export async function openDeadLetters(log: Log, mender: EventMender): Promise<DeadLetterQueue> {
+  await recover(log);
+  return createDeadLetterQueue(log, mender);
+}
 
-/** A page ends early beyond this: 1,000 events of 256 KiB would be 256 MiB. */
-const pageBytesMax = 16 * 1024 * 1024;
-
-export function createDeadLetterQueue(log: Log): DeadLetterQueue {
+export function createDeadLetterQueue(log: Log, mender: EventMender): DeadLetterQueue {
   const index = createIndex(log);
+  const claims = createClaims(log);
 
-  const find = async (id: string): Promise<StoredMessage> => {
-    const message = await index.find(id);
-    if (message === undefined) {
-      throw new ServiceError('dead_letter_not_found', `There is no dead letter ${id}.`);
-    }
-    return message;
-  };
+  const find = async (id: string): Promise<StoredMessage> =>
+    (await index.find(id)) ?? refuseUnknown(id);
 
-  /**
-   * Deletes it once what follows from it is stored, so that a crash leaves both and never neither.
-   */
-  const remove = async (id: string, message: StoredMessage): Promise<void> => {
-    await deleteMessage(log, 'DEAD', message.sequence);
-    index.forget(id);
-    await log.syncStream('DEAD');
+  /** One person at a time: the second is told so, or that the entry is gone. */
+  const settle = async <Value>(
+    id: string,
+    work: (entry: StoredMessage) => Promise<Value>,
+  ): Promise<Value> => {
+    const { sequence } = await find(id);
+    return claims.hold(sequence, async () => {
+      const entry = await readMessage(log, 'DEAD', sequence);
+      if (entry === undefined) return refuseUnknown(id);
+      const value = await work(entry);
+      // Only once what follows from it is stored: a crash leaves both, and never neither.
+      await deleteMessage(log, 'DEAD', sequence);
+      index.forget(id);
+      await log.syncStream('DEAD');
+      return value;
+    });
   };
 
   return {
     list: (filter, pageSize, pageToken) => listPage(log, filter, pageSize, pageToken),
-    get: async (id) => decodeDeadLetter((await find(id)).payload),
-    replay: async (id) => {
-      const message = await find(id);
-      const event = eventOfEntry(message);
-      if (event === undefined) throw new Error(`the dead letter ${id} holds no event`);
-      const { destination } = decodeDeadLetter(message.payload);
-      const { sequence } = await log.store(
-        'REPLAY',
-        subjects.replay(destination, eventNameOf(message.subject)),
-        {
-          'Nats-Msg-Id': `replay:${destination}:${message.sequence}`,
-          ...headersOf(message, [...passedHeaders, originHeader]),
-        },
-        event,
-      );
-      await remove(id, message);
-      return sequence;
-    },
-    discard: async (id, why) => {
-      const message = await find(id);
-      const { destination } = decodeDeadLetter(message.payload);
-      await log.store(
-        'DEAD',
-        subjects.discarded(destination, eventNameOf(message.subject)),
-        {
-          'Nats-Msg-Id': `discarded:${destination}:${message.sequence}`,
-          ...headersOf(message, [...passedHeaders, originHeader, rawEventHeader]),
-        },
-        discardedPayload(message.payload, why, Date.now()),
-      );
-      await remove(id, message);
-    },
-    count: async (destination) => {
+    count: (filter, pageToken) => countPart(log, filter, pageToken),
+    get: async (id) => openEntry(await find(id), mender),
+    fix: (id, revision, edit) =>
+      settle(id, async (entry) => {
+        checkRevision(id, entry, revision);
+        const sequence = await storeFixed(log, mender, id, entry, edit);
+        return openEntry((await readMessage(log, 'DEAD', sequence))!, mender);
+      }),
+    replay: (id) => settle(id, (entry) => storeReplay(log, id, entry)),
+    discard: (id, why) =>
+      settle(id, async (entry) => {
+        const { destination } = splitEntry(entry.payload).fields;
+        await log.store(
+          'DEAD',
+          subjects.discarded(destination, eventNameOf(entry.subject)),
+          {
+            'Nats-Msg-Id': `discarded:${destination}:${entry.sequence}`,
+            [settlesHeader]: String(entry.sequence),
+            ...headersOf(entry, [...passedHeaders, originHeader, rawEventHeader]),
+          },
+          discardedPayload(entry.payload, why, Date.now()),
+        );
+      }),
+    countOf: async (destination) => {
       const subject = subjects.dead(destination, '*');
       const [counts, oldest] = await Promise.all([
         countBySubject(log, 'DEAD', subject),
@@ -123,7 +160,77 @@ export function createDeadLetterQueue(log: Log): DeadLetterQueue {
   };
 }
 
-const tokenOf = (name: string): string => (name === '' ? '*' : name);
+function refuseUnknown(id: string): never {
+  throw new ServiceError('dead_letter_not_found', `There is no dead letter ${id}.`);
+}
+
+function checkRevision(id: string, entry: StoredMessage, revision: number): void {
+  if (revision === 0 || revision === entry.sequence) return;
+  throw new ServiceError('dead_letter_changed', `The dead letter ${id} is another than was read.`);
+}
+
+function openEntry(message: StoredMessage, mender: EventMender): OpenedDeadLetter {
+  const { eventText } = splitEntry(message.payload);
+  return {
+    deadLetter: decodeDeadLetter(message.payload),
+    eventJson: (eventText === undefined ? undefined : mender.editable(eventText)) ?? '',
+    revision: message.sequence,
+  };
+}
+
+async function storeReplay(log: Log, id: string, entry: StoredMessage): Promise<number> {
+  const event = eventOfEntry(entry);
+  if (event === undefined) throw new Error(`the dead letter ${id} holds no event`);
+  const { destination } = splitEntry(entry.payload).fields;
+  const { sequence } = await log.store(
+    'REPLAY',
+    subjects.replay(destination, eventNameOf(entry.subject)),
+    {
+      'Nats-Msg-Id': `replay:${destination}:${entry.sequence}`,
+      [settlesHeader]: String(entry.sequence),
+      ...headersOf(entry, [...passedHeaders, originHeader]),
+    },
+    event,
+  );
+  return sequence;
+}
+
+/** An entry has headers beside its payload. */
+const headersBytesMax = 4096;
+
+/** The fixed entry has the place of the first: the same subject and id, later in the stream. */
+async function storeFixed(
+  log: Log,
+  mender: EventMender,
+  id: string,
+  entry: StoredMessage,
+  edit: EventEdit,
+): Promise<number> {
+  const { fields, eventText } = splitEntry(entry.payload);
+  if (eventText === undefined) {
+    const what = 'is no JSON, and cannot be fixed: discard it, or replay it as it is.';
+    throw new ServiceError('invalid_edit', `The event of ${id} ${what}`);
+  }
+  const payload = fixedPayload(entry.payload, mender.mend(eventText, edit), Date.now());
+  const bytes = Buffer.byteLength(payload) + headersBytesMax;
+  const bytesMax = log.messageBytesMax();
+  if (bytes > bytesMax) {
+    const what = `takes ${bytes} bytes with its original beside it; NATS takes ${bytesMax}`;
+    throw new ServiceError('invalid_edit', `The fixed event ${what} (max_payload).`);
+  }
+  const { sequence } = await log.store(
+    'DEAD',
+    entry.subject,
+    {
+      'Nats-Msg-Id': `fixed:${fields.destination}:${entry.sequence}`,
+      [entryIdHeader]: id,
+      [settlesHeader]: String(entry.sequence),
+      ...headersOf(entry, [...passedHeaders, originHeader]),
+    },
+    payload,
+  );
+  return sequence;
+}
 
 async function listPage(
   log: Log,
@@ -131,65 +238,62 @@ async function listPage(
   pageSize: number,
   pageToken: string,
 ): Promise<DeadLetterPage> {
-  for (const name of [filter.destination, filter.eventName]) {
-    // What is no name matches nothing; a wildcard in its place would match what was not asked for.
-    if (name !== '' && !namePattern.test(name))
-      return { deadLetters: [], nextPageToken: '', total: 0 };
-  }
-  const subject = subjects.dead(tokenOf(filter.destination), tokenOf(filter.eventName));
   const deadLetters: DeadLetter[] = [];
-  let last = pageToken === '' ? 0 : Number(pageToken);
-  let more = false;
-  let bytes = 0;
-  for await (const message of readMatching(log, 'DEAD', subject, last + 1)) {
-    if (deadLetters.length === pageSize || bytes > pageBytesMax) {
-      more = true;
-      break;
-    }
+  const part = await walkPart(log, filter, pageToken, (message) => {
     deadLetters.push(decodeDeadLetter(message.payload));
-    last = message.sequence;
-    bytes += message.payload.length;
-  }
-  const total = sum((await countBySubject(log, 'DEAD', subject)).values());
-  return { deadLetters, nextPageToken: more ? String(last) : '', total };
+    return deadLetters.length === pageSize ? 'enough' : 'more';
+  });
+  const subject = subjectOf(filter);
+  const counts = subject === undefined ? undefined : await countBySubject(log, 'DEAD', subject);
+  return { ...part, deadLetters, total: sum(counts?.values() ?? []) };
 }
 
-/**
- * Where entries lie, by id. The stream has no such index, and a scan for each of ten thousand
- * replays would read it ten thousand times. Each look-up first reads what is new, so that entries
- * of other processes are found too. About 100 bytes an entry.
- */
-function createIndex(log: Log) {
-  const sequences = new Map<string, number>();
-  let readUpTo = 0;
-  let reading: Promise<void> | undefined;
+async function countPart(
+  log: Log,
+  filter: DeadLetterFilter,
+  pageToken: string,
+): Promise<DeadLetterCounts> {
+  const reasons = createReasonCounts();
+  let count = 0;
+  const part = await walkPart(log, filter, pageToken, (_message, { reason }) => {
+    reasons.add(reasonClassOf(reason), 1);
+    count += 1;
+    return 'more';
+  });
+  return { ...part, count, reasons: reasons.counts() };
+}
 
-  const readNew = async (): Promise<void> => {
-    for await (const message of readMatching(log, 'DEAD', subjects.dead('*', '*'), readUpTo + 1)) {
-      sequences.set(message.header('Nats-Msg-Id'), message.sequence);
-      readUpTo = message.sequence;
+/** More than people and commands can have had under way at once when the process ended. */
+const recoveredMessagesMax = 256;
+
+/**
+ * The newest of what follows from entries: where the entry is still there, its deletion is all that
+ * is missing. By id or age too, so that a DEAD made anew, which counts from 1 again, loses nothing.
+ */
+export async function recover(log: Log): Promise<void> {
+  let deleted = 0;
+  for (const stream of ['REPLAY', 'DEAD'] as const) {
+    const from = Math.max(1, (await boundsOf(log, stream)).last - recoveredMessagesMax + 1);
+    for await (const message of readMatching(log, stream, 'headgate.>', from)) {
+      const settled = Number(message.header(settlesHeader));
+      if (!(settled > 0)) continue;
+      const entry = await readMessage(log, 'DEAD', settled);
+      if (entry === undefined || !follows(message, entry)) continue;
+      await deleteMessage(log, 'DEAD', settled);
+      deleted += 1;
     }
-  };
-  const lookUp = async (id: string): Promise<StoredMessage | undefined> => {
-    const sequence = sequences.get(id);
-    if (sequence === undefined) return undefined;
-    const message = await readMessage(log, 'DEAD', sequence);
-    if (message?.header('Nats-Msg-Id') === id) return message;
-    // Replayed or discarded by another process.
-    sequences.delete(id);
-    return undefined;
-  };
-  return {
-    find: async (id: string): Promise<StoredMessage | undefined> => {
-      const known = await lookUp(id);
-      if (known !== undefined) return known;
-      await (reading ??= readNew().finally(() => {
-        reading = undefined;
-      }));
-      return lookUp(id);
-    },
-    forget: (id: string): void => void sequences.delete(id),
-  };
+  }
+  if (deleted > 0) await log.syncStream('DEAD');
+}
+
+function follows(message: StoredMessage, entry: StoredMessage): boolean {
+  const origin = message.header(originHeader);
+  return (
+    message.storedAtMs >= entry.storedAtMs &&
+    origin === entry.header(originHeader) &&
+    eventNameOf(message.subject) === eventNameOf(entry.subject) &&
+    entryIdOf(entry).startsWith(`${message.subject.split('.').at(-2)}:`)
+  );
 }
 
 function headersOf(message: StoredMessage, names: readonly string[]): Record<string, string> {

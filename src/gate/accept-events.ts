@@ -277,7 +277,7 @@ const notAllowed = {
 } as const;
 
 /** A character is at most three bytes: most events are known to be small without counting. */
-function tooLarge(payload: string, eventBytesMax: number): EventError | undefined {
+export function tooLarge(payload: string, eventBytesMax: number): EventError | undefined {
   if (payload.length * 3 <= eventBytesMax) return undefined;
   const size = Buffer.byteLength(payload);
   if (size <= eventBytesMax) return undefined;
@@ -291,7 +291,7 @@ function tooLarge(payload: string, eventBytesMax: number): EventError | undefine
 }
 
 /** JSON can hold half of a surrogate pair, always as an escape; UTF-8, and so any other form, cannot. */
-function notText(payload: string): EventError | undefined {
+export function notText(payload: string): EventError | undefined {
   if (!payload.includes('\\ud') || !/(?<!\\)(?:\\\\)*\\ud[89a-f]/.test(payload)) return undefined;
   const message = 'A text holds half of a surrogate pair (\\ud800 to \\udfff), which is no character.';
   return { code: 'invalid_field', message, violations: [{ path: '', code: 'unicode', message }] };

@@ -21,6 +21,7 @@ export interface AdminOptions {
 
 /** A probe is a publish: scrapers and balancers that ask more often share one. */
 const readyCacheMs = 1000;
+/** Beside the event that a fix may bring, which JSON's escapes can double. */
 const requestBytesMax = 1024 * 1024;
 const requestTimeoutMs = 30_000;
 const connectionsMax = 200;
@@ -31,7 +32,7 @@ export async function openAdmin(options: AdminOptions): Promise<Listener> {
   const ready = createReadiness(options.probe);
   const rpc = connectNodeAdapter({
     routes: options.routes,
-    readMaxBytes: requestBytesMax,
+    readMaxBytes: requestBytesMax + 2 * config.limits.eventBytesMax,
     fallback: (_request, response) => {
       sendText(response as CompatibleCall['response'], 404, 'Not here. There are /metrics, /healthz and /readyz.\n');
     },

@@ -54,6 +54,7 @@ const faultByCode: Readonly<Record<number, PublishFault>> = {
   10077: 'stream_full',
   10054: 'too_large',
   10071: 'conflict',
+  10164: 'conflict',
   10060: 'no_stream',
   10167: 'timeout',
 };

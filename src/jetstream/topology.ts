@@ -28,6 +28,7 @@ export const streamNames = [
   'DEAD',
   'REPLAY',
   'RETRY',
+  'CLAIMS',
   'PROBE',
   'KV_headgate_schemas',
 ] as const;
@@ -50,10 +51,17 @@ export const subjects = {
     `headgate.discarded.${destination}.${eventName}`,
   replay: (destination: string, eventName: string) => `headgate.replay.${destination}.${eventName}`,
   retry: (destination: string, eventName: string) => `headgate.retry.${destination}.${eventName}`,
+  claim: (deadSequence: number) => `headgate.claims.${deadSequence}`,
   probe: 'headgate.probe',
   /** NATS's own layout of a key-value bucket: `nats kv get headgate_schemas taxonomy` reads it. */
   schemas: (key: string) => `$KV.headgate_schemas.${key}`,
 } as const;
+
+/**
+ * How long a dead letter stays claimed by somebody who crashed at it. Longer than any publish may
+ * wait (nats.publish_timeout, a minute at most).
+ */
+export const claimMs = 120_000;
 
 /** Under this name REJECTED files what no entry of the taxonomy names. */
 export const unplannedName = '_unplanned';
@@ -90,6 +98,16 @@ const retries = {
   discard: DiscardPolicy.New,
 } as const;
 
+/** Who does something about which dead letter just now. */
+const claims: StreamSettings = {
+  name: 'CLAIMS',
+  subjects: ['headgate.claims.*'],
+  // Those of what is done are left to age; a new one must never be refused for want of room.
+  discard: DiscardPolicy.Old,
+  max_age: claimMs * 1_000_000,
+  duplicate_window: second,
+};
+
 /**
  * Every stream that there is, as data. The sizes add up to less than `storageBytesMax`, because a
  * stream that meets a full disk freezes until the server restarts, while one that meets its own
@@ -115,7 +133,7 @@ export function streamSettings(options: TopologyOptions): StreamSettings[] {
       name: 'EVENTS',
       subjects: ['headgate.events.>'],
       discard: DiscardPolicy.New,
-      max_bytes: total - side * 5 - advisoryBytes - probe * 2 - bucket,
+      max_bytes: total - side * 5 - advisoryBytes - probe * 3 - bucket,
       duplicate_window: options.dedupWindowMs * 1_000_000,
       deny_delete: true,
     },
@@ -154,6 +172,7 @@ export function streamSettings(options: TopologyOptions): StreamSettings[] {
       duplicate_window: deadDedupWindowMs * 1_000_000,
     },
     { ...common, ...retries, max_bytes: side },
+    { ...common, ...claims, max_bytes: probe },
     {
       ...common,
       name: 'PROBE',

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import type { Audited } from '../../src/books/audit.ts';
 import { differenceOf, emptyAccount, type Account } from '../../src/books/book.ts';
 import { reconcile, type Books } from '../../src/books/reconcile.ts';
-import { createDeadLetterQueue } from '../../src/dead-letters/queue.ts';
 import { delivered, type Outcome } from '../../src/destinations/destination.ts';
 import { readEras } from '../../src/jetstream/filter-history.ts';
 import type { Log } from '../../src/jetstream/log.ts';
@@ -18,6 +17,7 @@ import {
   until,
 } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
+import { openQueue } from '../dead-letters/dead-rig.ts';
 
 const everything = destinationConfig();
 const none: Account = emptyAccount();
@@ -65,7 +65,7 @@ describe('the books', () => {
     const destination = recording(({ sequence }) => outcomes.get(sequence) ?? delivered);
     const worker = await startWorker(log, destination, { config });
     await settled(log);
-    const queue = createDeadLetterQueue(log);
+    const queue = await openQueue(log);
     await queue.discard('crm:3', 'a test');
     // The first in REPLAY is set aside, the second comes through, and the third is to be handed out.
     outcomes.set(1, hourLater);

@@ -1,28 +1,26 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { chmod, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 
-import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
-import { deadCommand } from '../../src/cli/dead.ts';
 import { createDeadLetterService } from '../../src/dead-letters/dead-letter-service.ts';
-import { createDeadLetterQueue } from '../../src/dead-letters/queue.ts';
-import type { Log } from '../../src/jetstream/log.ts';
-import {
-  createTestSignals,
-  makeDead,
-  readDead,
-} from '../delivery/rig.ts';
+import { countMessages, createTestSignals, readDead } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
+import { makeSound, openQueue, startAdmin } from './dead-rig.ts';
 
 let output = '';
-const seenTokens: (string | undefined)[] = [];
+let told = '';
 
 beforeEach(() => {
   output = '';
+  told = '';
   vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
     output += String(text);
+    return true;
+  });
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    told += String(text);
     return true;
   });
 });
@@ -31,109 +29,196 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-async function startAdmin(log: Log) {
-  const queue = createDeadLetterQueue(log);
-  const { signals } = createTestSignals();
-  const handler = connectNodeAdapter({
-    routes: (router) => router.service(DeadLetterService, createDeadLetterService(queue, signals)),
-  });
-  const server = createServer((request, response) => {
-    seenTokens.push(request.headers.authorization);
-    handler(request, response);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  return {
-    run: (...args: string[]) => {
-      const env = { HEADGATE_ADMIN_LISTEN: `127.0.0.1:${port}`, HEADGATE_ADMIN_TOKEN: 'sesame' };
-      const command = deadCommand({ env })
-        .exitOverride()
-        .configureOutput({ writeErr: () => {} });
-      for (const child of command.commands) {
-        child.exitOverride().configureOutput({ writeErr: () => {} });
-      }
-      return command.parseAsync(args, { from: 'user' });
-    },
-    [Symbol.asyncDispose]: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+/** What a command with --json printed: one document. */
+function printed(): Record<string, unknown> {
+  const text = output;
+  output = '';
+  return JSON.parse(text) as Record<string, unknown>;
 }
 
 describe('headgate dead', () => {
   test('lists, shows, replays and discards over the admin port', async () => {
     await using real = await startRealLog();
     const { log } = real;
-    await makeDead(log, 3, { reason: 'refused \u001b[31mloudly' });
+    await makeSound(log, 3, { reason: 'refused \u001b[31mloudly' });
     await using admin = await startAdmin(log);
 
-    await admin.run('list');
+    await admin.run(['list']);
     expect(output.trim().split('\n')).toHaveLength(3);
     expect(output).toContain('crm:1\torder_completed\t');
-    expect(output).not.toContain('\u001b');
-    expect(seenTokens).toContain('Bearer sesame');
+    expect(output + told).not.toContain('\u001b');
+    expect(told).toMatch(/^3 of 3 dead letters\n {2}3 {2}refused/);
+    expect(admin.tokens).toContain('Bearer sesame');
 
     output = '';
-    await admin.run('list', '--json', '--limit', '2');
-    expect(
-      output
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line).destination),
-    ).toEqual(['crm', 'crm']);
-
-    output = '';
-    await admin.run('show', 'crm:2', '--json');
-    expect(JSON.parse(output)).toMatchObject({
-      id: 'crm:2',
-      event: { eventName: 'order_completed' },
+    await admin.run(['list', '--json', '--limit', '2']);
+    expect(printed()).toMatchObject({
+      deadLetters: [{ destination: 'crm' }, { destination: 'crm' }],
+      total: 3,
+      reasons: [{ reason: 'refused [31mloudly', count: 3 }],
     });
 
-    output = '';
-    await admin.run('discard', 'crm:2', '--why', 'a test');
+    await admin.run(['show', 'crm:2', '--json']);
+    expect(output).toContain('"total":12345678901234567890');
+    expect(printed()).toMatchObject({ id: 'crm:2', event: { eventName: 'order_completed' } });
+
+    await admin.run(['discard', 'crm:2', '--why', 'a test']);
     expect(output).toBe('discarded crm:2\n');
     expect(await readDead(log, 'headgate.discarded.>')).toMatchObject([{ discardedWhy: 'a test' }]);
 
-    await expect(admin.run('replay', '--all')).rejects.toMatchObject({
+    await expect(admin.run(['replay', '--all'])).rejects.toMatchObject({
       exitCode: 1,
       code: 'commander.error',
     });
     output = '';
-    await admin.run('replay', '--all', '--yes', '--json');
-    expect(output.trim().split('\n')).toHaveLength(2);
+    await admin.run(['replay', '--all', '--dry-run', '--json']);
+    expect(printed()).toMatchObject({ matched: 2, dryRun: true, reasons: [{ count: 2 }] });
+    expect(await readDead(log)).toHaveLength(2);
+    await admin.run(['replay', '--all', '--yes', '--json']);
+    expect(printed()).toMatchObject({
+      matched: 2,
+      replayed: [{ id: expect.any(String) }, { id: expect.any(String) }],
+      gone: [],
+      busy: [],
+    });
     expect(await readDead(log)).toEqual([]);
+  });
+
+  test('the filters name the same letters to list, and to replay', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    await makeSound(log, 2, { reason: 'answered 422: bad total' });
+    await makeSound(log, 1, { reason: 'answered 413: too large' });
+    await makeSound(log, 1, { reason: 'answered 413: too large', eventName: 'page_viewed' });
+    await using admin = await startAdmin(log);
+    const matched = async (...args: string[]): Promise<unknown> => {
+      await admin.run(['list', '--json', ...args]);
+      const { total, deadLetters } = printed() as { total: number; deadLetters: unknown[] };
+      expect(deadLetters).toHaveLength(total);
+      await admin.run(['replay', '--all', '--dry-run', '--json', ...args]);
+      expect(printed()['matched']).toBe(total);
+      return total;
+    };
+    expect(await matched()).toBe(4);
+    expect(await matched('--reason', 'BAD total')).toBe(2);
+    expect(await matched('--reason', '413')).toBe(2);
+    expect(await matched('--reason', '413', '--event', 'page_viewed')).toBe(1);
+    expect(await matched('--destination', 'warehouse')).toBe(0);
+    expect(await matched('--since', '1h')).toBe(4);
+    expect(await matched('--until', '1h')).toBe(0);
+    expect(await matched('--until', '2999-01-01T00:00:00Z', '--since', '2020-01-01')).toBe(4);
+    await admin.run(['replay', '--all', '--yes', '--reason', '413', '--rate', '1000']);
+    expect(output).toBe('2 replayed\n');
+    output = '';
+    expect(await matched()).toBe(2);
+  });
+
+  test('a replay of many is no faster than it may be', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    await makeSound(log, 11);
+    await using admin = await startAdmin(log);
+    const startedAt = performance.now();
+    await admin.run(['replay', '--all', '--yes', '--rate', '20']);
+    // The first at once, ten more at 50 ms each. Slower it may be, on a machine that is busy.
+    expect(performance.now() - startedAt).toBeGreaterThan(495);
+    expect(await countMessages(log, 'REPLAY')).toBe(11);
+  });
+
+  test('fixes an event by --set, and in an editor', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    await makeSound(log, 2);
+    await using admin = await startAdmin(log);
+    await admin.run(['fix', 'crm:1', '--set', 'properties.coupon=SPRING', '--set', '/user_id="7"']);
+    expect(output).toMatch(/^fixed crm:1/);
+    output = '';
+    await admin.run(['fix', 'crm:1', '--unset', 'properties.coupon', '--json']);
+    expect(printed()).toMatchObject({ id: 'crm:1', fixed: true });
+    await admin.run(['show', 'crm:1', '--json']);
+    expect(output).toContain('"total":12345678901234567890');
+    expect(printed()).toMatchObject({ event: { userId: '7', properties: { order_id: 'A-1' } } });
+
+    const EDITOR = path.join(await mkdtemp(path.join(tmpdir(), 'headgate-editor-')), 'edit');
+    await writeFile(EDITOR, '#!/bin/sh\nsed -i s/A-1/A-2/ "$1"\n');
+    await chmod(EDITOR, 0o700);
+    await admin.run(['fix', 'crm:2'], { EDITOR });
+    const orders = (await readDead(log)).map(({ id, event }) => [id, event?.properties]);
+    expect(orders).toMatchObject([
+      ['crm:1', { order_id: 'A-1' }],
+      ['crm:2', { order_id: 'A-2' }],
+    ]);
+    await expect(admin.run(['fix', 'crm:2'])).rejects.toThrow(/set EDITOR/);
+    await expect(admin.run(['fix', 'crm:2'], { EDITOR: 'false' })).rejects.toThrow(/end well/);
+    await expect(admin.run(['fix', 'crm:2'], { EDITOR: 'true' })).rejects.toThrow(/Nothing was/);
   });
 
   test('says in one sentence what is wrong', async () => {
     await using real = await startRealLog();
+    await makeSound(real.log, 1);
     await using admin = await startAdmin(real.log);
-    await expect(admin.run('show', 'crm:9')).rejects.toThrow(/^There is no dead letter crm:9\./);
-    await expect(admin.run('discard', 'crm:9', '--why', ' ')).rejects.toThrow(/why is missing/);
-    await expect(admin.run('replay')).rejects.toMatchObject({ code: 'commander.error' });
-    await expect(admin.run('list', '--limit', '0')).rejects.toMatchObject({
-      code: 'commander.invalidArgument',
-    });
-    await expect(admin.run('list', '--admin', 'http://127.0.0.1:9')).rejects.toThrow(
+    await expect(admin.run(['show', 'crm:9'])).rejects.toThrow(/^There is no dead letter crm:9\./);
+    await expect(admin.run(['discard', 'crm:9', '--why', ' '])).rejects.toThrow(/why is missing/);
+    await expect(admin.run(['fix', 'crm:1', '--set', 'properties.total=-1'])).rejects.toThrow(
+      /\/properties\/total/,
+    );
+    await expect(admin.run(['replay'])).rejects.toMatchObject({ code: 'commander.error' });
+    for (const wrong of [
+      ['list', '--limit', '0'],
+      ['list', '--limit', '10001'],
+      ['list', '--since', 'yesterday'],
+      ['replay', '--all', '--rate', '0'],
+      ['replay', '--all', '--rate', '100001'],
+      ['fix', 'crm:1', '--set', 'total'],
+    ]) {
+      await expect(admin.run(wrong)).rejects.toMatchObject({
+        code: 'commander.invalidArgument',
+      });
+    }
+    await expect(admin.run(['list', '--admin', 'http://127.0.0.1:9'])).rejects.toThrow(
       /cannot be reached/,
     );
     expect(output).toBe('');
   });
 
-  test('the service refuses a page beyond its limit', async () => {
+  test('the service refuses what is beyond its limits', async () => {
     await using real = await startRealLog();
+    await makeSound(real.log, 1);
     const service = createDeadLetterService(
-      createDeadLetterQueue(real.log),
+      await openQueue(real.log),
       createTestSignals().signals,
     );
-    const ask = (pageSize: number, pageToken = '') =>
+    const context = undefined as never;
+    const list = (more: object) =>
       service.listDeadLetters(
-        { destination: '', eventName: '', pageSize, pageToken } as never,
-        undefined as never,
+        { destination: '', eventName: '', reason: '', pageSize: 10, pageToken: '', ...more } as never,
+        context,
       );
-    await expect(ask(1_001)).rejects.toMatchObject({ code: 3 });
-    await expect(ask(10, 'x')).rejects.toMatchObject({ code: 3 });
-    expect(await ask(1_000)).toMatchObject({ total: 0n });
+    await expect(list({ pageSize: 1_001 })).rejects.toMatchObject({ code: 3 });
+    await expect(list({ pageToken: '4' })).rejects.toMatchObject({ code: 3 });
+    await expect(list({ reason: 'x'.repeat(201) })).rejects.toMatchObject({ code: 3 });
+    expect(await list({ pageSize: 1_000, reason: 'x'.repeat(200) })).toMatchObject({ total: 1n });
+    const count = async (more: object) =>
+      service.countDeadLetters(
+        { destination: '', eventName: '', reason: '', pageToken: '', ...more } as never,
+        context,
+      );
+    await expect(count({ pageToken: 'x' })).rejects.toMatchObject({ code: 3 });
+
+    const change = { path: '/user_id', valueJson: '"u"' };
+    const fix = async (more: object) =>
+      service.fixDeadLetter(
+        { id: 'crm:1', eventJson: '', edits: [], revision: 0n, ...more } as never,
+        context,
+      );
+    await expect(fix({})).rejects.toThrow(/nothing to fix/);
+    await expect(fix({ edits: Array.from({ length: 101 }, () => change) })).rejects.toThrow(/100/);
+    await expect(fix({ edits: [{ path: `/${'x'.repeat(1_000)}` }] })).rejects.toThrow(/1000/);
+    await expect(fix({ eventJson: ' '.repeat(4_097) })).rejects.toThrow(/4096 bytes/);
+    await expect(service.discardDeadLetter({ id: 'crm:1', why: 'x'.repeat(2_001) } as never, context))
+      .rejects.toThrow(/2000/);
+    expect(await fix({ edits: Array.from({ length: 100 }, () => change) })).toMatchObject({
+      deadLetter: { event: { userId: 'u' } },
+    });
   });
 });

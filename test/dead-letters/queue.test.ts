@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
 import { createDeadLetterGauges } from '../../src/dead-letters/gauges.ts';
-import { createDeadLetterQueue } from '../../src/dead-letters/queue.ts';
 import { delivered } from '../../src/destinations/destination.ts';
 import { readMatching } from '../../src/jetstream/read.ts';
 import {
@@ -17,6 +16,7 @@ import {
   until,
 } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
+import { everything, openQueue } from './dead-rig.ts';
 
 describe('the dead-letter queue', () => {
   test('a replay reaches the one destination that failed, as the same event, byte for byte', async () => {
@@ -40,7 +40,7 @@ describe('the dead-letter queue', () => {
       () => warehouse.seen.length,
       (length) => length === 1,
     );
-    const queue = createDeadLetterQueue(log);
+    const queue = await openQueue(log);
     expect(await queue.replay('crm:1')).toBe(1);
     await settled(log, 'crm', 'REPLAY');
     await Promise.all(workers.map((worker) => worker.stop()));
@@ -59,7 +59,7 @@ describe('the dead-letter queue', () => {
     await using real = await startRealLog();
     const { log } = real;
     await makeDead(log, 2);
-    const queue = createDeadLetterQueue(log);
+    const queue = await openQueue(log);
     await queue.replay('crm:2');
     let fails = true;
     const worker = await startWorker(
@@ -70,7 +70,9 @@ describe('the dead-letter queue', () => {
       () => readDead(log),
       (found) => found.some(({ id }) => id === 'crm:2:1'),
     );
-    expect(await queue.get('crm:2:1')).toMatchObject({ stream: 'REPLAY', sequence: 1n });
+    expect(await queue.get('crm:2:1')).toMatchObject({
+      deadLetter: { stream: 'REPLAY', sequence: 1n },
+    });
     await queue.replay('crm:2:1');
     const again = await until(
       () => readDead(log),
@@ -88,7 +90,7 @@ describe('the dead-letter queue', () => {
     await using real = await startRealLog();
     const { log } = real;
     const [id] = await makeDead(log, 1);
-    const queue = createDeadLetterQueue(log);
+    const queue = await openQueue(log);
     await queue.discard('crm:1', 'a test order');
     expect(await readDead(log)).toEqual([]);
     const kept = await readDead(log, 'headgate.discarded.crm.order_completed');
@@ -105,7 +107,7 @@ describe('the dead-letter queue', () => {
     await makeDead(log, 1);
     const { config } = await log.manager.streams.info('REPLAY');
     await log.manager.streams.update('REPLAY', { ...config, max_bytes: 1 });
-    const queue = createDeadLetterQueue(log);
+    const queue = await openQueue(log);
     await expect(queue.replay('crm:1')).rejects.toMatchObject({ fault: 'stream_full' });
     expect(await readDead(log)).toHaveLength(1);
   });
@@ -115,15 +117,15 @@ describe('the dead-letter queue', () => {
     const { log } = real;
     await makeDead(log, 5);
     await makeDead(log, 2, { eventName: 'page_viewed' });
-    const queue = createDeadLetterQueue(log);
-    const all = { destination: '', eventName: '' };
+    const queue = await openQueue(log);
+    const all = everything;
     const first = await queue.list(all, 4, '');
-    expect(first).toMatchObject({ total: 7, nextPageToken: '4' });
+    expect(first).toMatchObject({ total: 7, nextPageToken: '4-7' });
     const second = await queue.list(all, 4, first.nextPageToken);
     expect(second).toMatchObject({ total: 7, nextPageToken: '' });
     const ids = [...first.deadLetters, ...second.deadLetters].map(({ id }) => id);
     expect(ids.sort()).toEqual([1, 2, 3, 4, 5, 6, 7].map((sequence) => `crm:${sequence}`));
-    const viewed = { destination: 'crm', eventName: 'page_viewed' };
+    const viewed = { ...all, destination: 'crm', eventName: 'page_viewed' };
     expect(await queue.list(viewed, 10, '')).toMatchObject({ total: 2 });
     expect(await queue.list({ ...all, destination: 'warehouse' }, 10, '')).toMatchObject({
       total: 0,
@@ -131,11 +133,11 @@ describe('the dead-letter queue', () => {
     expect(await queue.list({ ...all, destination: '*' }, 10, '')).toMatchObject({ total: 0 });
 
     await queue.get('crm:1');
-    const other = createDeadLetterQueue(await real.open());
+    const other = await openQueue(await real.open());
     await other.discard('crm:1', 'elsewhere');
     await expect(queue.get('crm:1')).rejects.toMatchObject({ code: 'dead_letter_not_found' });
     await makeDead(log, 1);
-    expect(await queue.get('crm:8')).toMatchObject({ id: 'crm:8' });
+    expect(await queue.get('crm:8')).toMatchObject({ deadLetter: { id: 'crm:8' } });
   });
 
   test('shows what waits and what is dead', async () => {
@@ -144,7 +146,7 @@ describe('the dead-letter queue', () => {
     await makeDead(log, 3);
     await publishEvents(log, 4);
     const { metrics, signals } = createTestSignals();
-    const queue = createDeadLetterQueue(log);
+    const queue = await openQueue(log);
     const gauges = createDeadLetterGauges({
       log,
       queue,

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 
 import { createSecret } from '../../src/config/secret.ts';
-import { createDeadLetterQueue } from '../../src/dead-letters/queue.ts';
 import { delivered } from '../../src/destinations/destination.ts';
 import { startRealLog } from '../real-log.ts';
 import {
@@ -14,6 +13,7 @@ import {
   settled,
   startWorker,
 } from './rig.ts';
+import { openQueue } from '../dead-letters/dead-rig.ts';
 
 const secretText = 'kate@example.com';
 const properties = JSON.stringify({ total: 12.5, email: secretText });
@@ -56,7 +56,7 @@ test('a destination sees of an event what its rules leave, and of a replay too',
   expect(letter!.event).toMatchObject({ eventId: id, properties: { email: secretText } });
 
   refuses = false;
-  await createDeadLetterQueue(log).replay('crm:1');
+  await (await openQueue(log)).replay('crm:1');
   await settled(log, 'crm', 'REPLAY');
   await worker.stop();
   expect(shown).toHaveLength(2);

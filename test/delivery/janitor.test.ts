@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
-import { createDeadLetterQueue } from '../../src/dead-letters/queue.ts';
 import { delivered } from '../../src/destinations/destination.ts';
 import { createJanitor } from '../../src/jetstream/janitor.ts';
 import type { Log } from '../../src/jetstream/log.ts';
@@ -23,6 +22,7 @@ import {
   unsettled,
   until,
 } from './rig.ts';
+import { openQueue } from '../dead-letters/dead-rig.ts';
 
 const firstOf = async (log: Log, stream = 'EVENTS') =>
   (await log.manager.streams.info(stream)).state.first_seq;
@@ -191,7 +191,7 @@ describe('the janitor', () => {
     await using real = await startRealLog({ durability: 'fsync' });
     const { log } = real;
     await makeDead(log, 3);
-    const queue = createDeadLetterQueue(log);
+    const queue = await openQueue(log);
     await queue.discard('crm:2', 'a test order');
     const later = (days: number, retentionMs: number) =>
       createJanitor({

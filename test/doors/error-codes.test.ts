@@ -148,6 +148,8 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   request_timeout: 'slow-callers.test.ts',
   shutting_down: 'stop.test.ts',
   dead_letter_not_found: "belongs to the operators' port: test/dead-letters",
+  dead_letter_busy: 'the same: test/dead-letters/fix.test.ts',
+  dead_letter_changed: 'the same: test/dead-letters/fix.test.ts',
   rejected_not_found: "belongs to the operators' port: test/quarantine",
   invalid_edit: "belongs to the operators' port: test/quarantine",
   replay_too_wide: "belongs to the operators' port: test/quarantine",

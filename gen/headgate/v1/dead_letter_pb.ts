@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file headgate/v1/dead_letter.proto.
  */
 export const file_headgate_v1_dead_letter: GenFile = /*@__PURE__*/
-  fileDesc("Ch1oZWFkZ2F0ZS92MS9kZWFkX2xldHRlci5wcm90bxILaGVhZGdhdGUudjEirgIKCkRlYWRMZXR0ZXISCgoCaWQYASABKAkSEwoLZGVzdGluYXRpb24YAiABKAkSEAoIc2VxdWVuY2UYAyABKAQSDgoGc3RyZWFtGAQgASgJEicKBWV2ZW50GAUgASgLMhguaGVhZGdhdGUudjEuU3RvcmVkRXZlbnQSDgoGcmVhc29uGAYgASgJEi4KCGF0dGVtcHRzGAcgAygLMhwuaGVhZGdhdGUudjEuRGVsaXZlcnlBdHRlbXB0EisKB2RlYWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGRpc2NhcmRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNZGlzY2FyZGVkX3doeRgKIAEoCSL4AQoPRGVsaXZlcnlBdHRlbXB0EhMKC2Rlc3RpbmF0aW9uGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEhAKCGV2ZW50X2lkGAMgASgJEg8KB2F0dGVtcHQYBCABKA0SLgoKc3RhcnRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZHVyYXRpb25fbXMYBiABKA0SDgoGc3RhdHVzGAcgASgJEg0KBWVycm9yGAggASgJEhYKDmNvcnJlbGF0aW9uX2lkGAkgASgJEg4KBnN0cmVhbRgKIAEoCRIPCgdjaGFyZ2VkGAsgASgIYgZwcm90bzM", [file_google_protobuf_timestamp, file_headgate_v1_stored_event]);
+  fileDesc("Ch1oZWFkZ2F0ZS92MS9kZWFkX2xldHRlci5wcm90bxILaGVhZGdhdGUudjEi+QIKCkRlYWRMZXR0ZXISCgoCaWQYASABKAkSEwoLZGVzdGluYXRpb24YAiABKAkSEAoIc2VxdWVuY2UYAyABKAQSDgoGc3RyZWFtGAQgASgJEicKBWV2ZW50GAUgASgLMhguaGVhZGdhdGUudjEuU3RvcmVkRXZlbnQSDgoGcmVhc29uGAYgASgJEi4KCGF0dGVtcHRzGAcgAygLMhwuaGVhZGdhdGUudjEuRGVsaXZlcnlBdHRlbXB0EisKB2RlYWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGRpc2NhcmRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNZGlzY2FyZGVkX3doeRgKIAEoCRIsCghmaXhlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGwoTb3JpZ2luYWxfZXZlbnRfanNvbhgMIAEoCSL4AQoPRGVsaXZlcnlBdHRlbXB0EhMKC2Rlc3RpbmF0aW9uGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEhAKCGV2ZW50X2lkGAMgASgJEg8KB2F0dGVtcHQYBCABKA0SLgoKc3RhcnRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZHVyYXRpb25fbXMYBiABKA0SDgoGc3RhdHVzGAcgASgJEg0KBWVycm9yGAggASgJEhYKDmNvcnJlbGF0aW9uX2lkGAkgASgJEg4KBnN0cmVhbRgKIAEoCRIPCgdjaGFyZ2VkGAsgASgIYgZwcm90bzM", [file_google_protobuf_timestamp, file_headgate_v1_stored_event]);
 
 /**
  * An event that one destination could not be given. The payload of every message of the stream DEAD
@@ -82,6 +82,19 @@ export type DeadLetter = Message<"headgate.v1.DeadLetter"> & {
    * @generated from field: string discarded_why = 10;
    */
   discardedWhy: string;
+
+  /**
+   * Set on an entry whose event a person fixed: when last, and the event's JSON as it was before the
+   * first fix.
+   *
+   * @generated from field: google.protobuf.Timestamp fixed_at = 11;
+   */
+  fixedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string original_event_json = 12;
+   */
+  originalEventJson: string;
 };
 
 /**

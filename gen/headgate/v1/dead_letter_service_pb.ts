@@ -4,15 +4,19 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { DeadLetter } from "./dead_letter_pb.ts";
 import { file_headgate_v1_dead_letter } from "./dead_letter_pb.ts";
+import type { EventEdit } from "./event_edit_pb.ts";
+import { file_headgate_v1_event_edit } from "./event_edit_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file headgate/v1/dead_letter_service.proto.
  */
 export const file_headgate_v1_dead_letter_service: GenFile = /*@__PURE__*/
-  fileDesc("CiVoZWFkZ2F0ZS92MS9kZWFkX2xldHRlcl9zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSJoChZMaXN0RGVhZExldHRlcnNSZXF1ZXN0EhMKC2Rlc3RpbmF0aW9uGAEgASgJEhIKCmV2ZW50X25hbWUYAiABKAkSEQoJcGFnZV9zaXplGAMgASgNEhIKCnBhZ2VfdG9rZW4YBCABKAkicAoXTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2USLQoMZGVhZF9sZXR0ZXJzGAEgAygLMhcuaGVhZGdhdGUudjEuRGVhZExldHRlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSDQoFdG90YWwYAyABKAQiIgoUR2V0RGVhZExldHRlclJlcXVlc3QSCgoCaWQYASABKAkiRQoVR2V0RGVhZExldHRlclJlc3BvbnNlEiwKC2RlYWRfbGV0dGVyGAEgASgLMhcuaGVhZGdhdGUudjEuRGVhZExldHRlciIlChdSZXBsYXlEZWFkTGV0dGVyUmVxdWVzdBIKCgJpZBgBIAEoCSIsChhSZXBsYXlEZWFkTGV0dGVyUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAQiMwoYRGlzY2FyZERlYWRMZXR0ZXJSZXF1ZXN0EgoKAmlkGAEgASgJEgsKA3doeRgCIAEoCSIbChlEaXNjYXJkRGVhZExldHRlclJlc3BvbnNlMo4DChFEZWFkTGV0dGVyU2VydmljZRJcCg9MaXN0RGVhZExldHRlcnMSIy5oZWFkZ2F0ZS52MS5MaXN0RGVhZExldHRlcnNSZXF1ZXN0GiQuaGVhZGdhdGUudjEuTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2USVgoNR2V0RGVhZExldHRlchIhLmhlYWRnYXRlLnYxLkdldERlYWRMZXR0ZXJSZXF1ZXN0GiIuaGVhZGdhdGUudjEuR2V0RGVhZExldHRlclJlc3BvbnNlEl8KEFJlcGxheURlYWRMZXR0ZXISJC5oZWFkZ2F0ZS52MS5SZXBsYXlEZWFkTGV0dGVyUmVxdWVzdBolLmhlYWRnYXRlLnYxLlJlcGxheURlYWRMZXR0ZXJSZXNwb25zZRJiChFEaXNjYXJkRGVhZExldHRlchIlLmhlYWRnYXRlLnYxLkRpc2NhcmREZWFkTGV0dGVyUmVxdWVzdBomLmhlYWRnYXRlLnYxLkRpc2NhcmREZWFkTGV0dGVyUmVzcG9uc2ViBnByb3RvMw", [file_headgate_v1_dead_letter]);
+  fileDesc("CiVoZWFkZ2F0ZS92MS9kZWFkX2xldHRlcl9zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSLOAQoWTGlzdERlYWRMZXR0ZXJzUmVxdWVzdBITCgtkZXN0aW5hdGlvbhgBIAEoCRISCgpldmVudF9uYW1lGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoDRISCgpwYWdlX3Rva2VuGAQgASgJEg4KBnJlYXNvbhgFIAEoCRIpCgVzaW5jZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wInAKF0xpc3REZWFkTGV0dGVyc1Jlc3BvbnNlEi0KDGRlYWRfbGV0dGVycxgBIAMoCzIXLmhlYWRnYXRlLnYxLkRlYWRMZXR0ZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEg0KBXRvdGFsGAMgASgEIrwBChdDb3VudERlYWRMZXR0ZXJzUmVxdWVzdBITCgtkZXN0aW5hdGlvbhgBIAEoCRISCgpldmVudF9uYW1lGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIpCgVzaW5jZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnBhZ2VfdG9rZW4YBiABKAkicgoYQ291bnREZWFkTGV0dGVyc1Jlc3BvbnNlEg0KBWNvdW50GAEgASgEEi4KB3JlYXNvbnMYAiADKAsyHS5oZWFkZ2F0ZS52MS5EZWFkTGV0dGVyUmVhc29uEhcKD25leHRfcGFnZV90b2tlbhgDIAEoCSIxChBEZWFkTGV0dGVyUmVhc29uEg4KBnJlYXNvbhgBIAEoCRINCgVjb3VudBgCIAEoBCIiChRHZXREZWFkTGV0dGVyUmVxdWVzdBIKCgJpZBgBIAEoCSJrChVHZXREZWFkTGV0dGVyUmVzcG9uc2USLAoLZGVhZF9sZXR0ZXIYASABKAsyFy5oZWFkZ2F0ZS52MS5EZWFkTGV0dGVyEhIKCmV2ZW50X2pzb24YAiABKAkSEAoIcmV2aXNpb24YAyABKAQibwoURml4RGVhZExldHRlclJlcXVlc3QSCgoCaWQYASABKAkSEgoKZXZlbnRfanNvbhgCIAEoCRIlCgVlZGl0cxgDIAMoCzIWLmhlYWRnYXRlLnYxLkV2ZW50RWRpdBIQCghyZXZpc2lvbhgEIAEoBCJrChVGaXhEZWFkTGV0dGVyUmVzcG9uc2USLAoLZGVhZF9sZXR0ZXIYASABKAsyFy5oZWFkZ2F0ZS52MS5EZWFkTGV0dGVyEhIKCmV2ZW50X2pzb24YAiABKAkSEAoIcmV2aXNpb24YAyABKAQiJQoXUmVwbGF5RGVhZExldHRlclJlcXVlc3QSCgoCaWQYASABKAkiLAoYUmVwbGF5RGVhZExldHRlclJlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEIjMKGERpc2NhcmREZWFkTGV0dGVyUmVxdWVzdBIKCgJpZBgBIAEoCRILCgN3aHkYAiABKAkiGwoZRGlzY2FyZERlYWRMZXR0ZXJSZXNwb25zZTLHBAoRRGVhZExldHRlclNlcnZpY2USXAoPTGlzdERlYWRMZXR0ZXJzEiMuaGVhZGdhdGUudjEuTGlzdERlYWRMZXR0ZXJzUmVxdWVzdBokLmhlYWRnYXRlLnYxLkxpc3REZWFkTGV0dGVyc1Jlc3BvbnNlEl8KEENvdW50RGVhZExldHRlcnMSJC5oZWFkZ2F0ZS52MS5Db3VudERlYWRMZXR0ZXJzUmVxdWVzdBolLmhlYWRnYXRlLnYxLkNvdW50RGVhZExldHRlcnNSZXNwb25zZRJWCg1HZXREZWFkTGV0dGVyEiEuaGVhZGdhdGUudjEuR2V0RGVhZExldHRlclJlcXVlc3QaIi5oZWFkZ2F0ZS52MS5HZXREZWFkTGV0dGVyUmVzcG9uc2USVgoNRml4RGVhZExldHRlchIhLmhlYWRnYXRlLnYxLkZpeERlYWRMZXR0ZXJSZXF1ZXN0GiIuaGVhZGdhdGUudjEuRml4RGVhZExldHRlclJlc3BvbnNlEl8KEFJlcGxheURlYWRMZXR0ZXISJC5oZWFkZ2F0ZS52MS5SZXBsYXlEZWFkTGV0dGVyUmVxdWVzdBolLmhlYWRnYXRlLnYxLlJlcGxheURlYWRMZXR0ZXJSZXNwb25zZRJiChFEaXNjYXJkRGVhZExldHRlchIlLmhlYWRnYXRlLnYxLkRpc2NhcmREZWFkTGV0dGVyUmVxdWVzdBomLmhlYWRnYXRlLnYxLkRpc2NhcmREZWFkTGV0dGVyUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_headgate_v1_dead_letter, file_headgate_v1_event_edit]);
 
 /**
  * @generated from message headgate.v1.ListDeadLettersRequest
@@ -45,6 +49,27 @@ export type ListDeadLettersRequest = Message<"headgate.v1.ListDeadLettersRequest
    * @generated from field: string page_token = 4;
    */
   pageToken: string;
+
+  /**
+   * A part of the reason, in any case. Empty: every reason.
+   *
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+
+  /**
+   * Became a dead letter at this time or later.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 6;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * Became a dead letter before this time.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 7;
+   */
+  until?: Timestamp | undefined;
 };
 
 /**
@@ -64,14 +89,15 @@ export type ListDeadLettersResponse = Message<"headgate.v1.ListDeadLettersRespon
   deadLetters: DeadLetter[];
 
   /**
-   * Empty on the last page.
+   * Empty on the last page. A page may be short, or empty, before that: each looks at a bounded part
+   * of what there is. What became a dead letter after the first page is on none of them.
    *
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
 
   /**
-   * How many there are in all that match.
+   * How many there are of the destination and event; CountDeadLetters looks at the rest too.
    *
    * @generated from field: uint64 total = 3;
    */
@@ -84,6 +110,106 @@ export type ListDeadLettersResponse = Message<"headgate.v1.ListDeadLettersRespon
  */
 export const ListDeadLettersResponseSchema: GenMessage<ListDeadLettersResponse> = /*@__PURE__*/
   messageDesc(file_headgate_v1_dead_letter_service, 1);
+
+/**
+ * @generated from message headgate.v1.CountDeadLettersRequest
+ */
+export type CountDeadLettersRequest = Message<"headgate.v1.CountDeadLettersRequest"> & {
+  /**
+   * As in ListDeadLettersRequest.
+   *
+   * @generated from field: string destination = 1;
+   */
+  destination: string;
+
+  /**
+   * @generated from field: string event_name = 2;
+   */
+  eventName: string;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp since = 4;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp until = 5;
+   */
+  until?: Timestamp | undefined;
+
+  /**
+   * next_page_token of the answer before: each counts a bounded part; add them up.
+   *
+   * @generated from field: string page_token = 6;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message headgate.v1.CountDeadLettersRequest.
+ * Use `create(CountDeadLettersRequestSchema)` to create a new message.
+ */
+export const CountDeadLettersRequestSchema: GenMessage<CountDeadLettersRequest> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_dead_letter_service, 2);
+
+/**
+ * @generated from message headgate.v1.CountDeadLettersResponse
+ */
+export type CountDeadLettersResponse = Message<"headgate.v1.CountDeadLettersResponse"> & {
+  /**
+   * @generated from field: uint64 count = 1;
+   */
+  count: bigint;
+
+  /**
+   * Most frequent first.
+   *
+   * @generated from field: repeated headgate.v1.DeadLetterReason reasons = 2;
+   */
+  reasons: DeadLetterReason[];
+
+  /**
+   * @generated from field: string next_page_token = 3;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message headgate.v1.CountDeadLettersResponse.
+ * Use `create(CountDeadLettersResponseSchema)` to create a new message.
+ */
+export const CountDeadLettersResponseSchema: GenMessage<CountDeadLettersResponse> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_dead_letter_service, 3);
+
+/**
+ * @generated from message headgate.v1.DeadLetterReason
+ */
+export type DeadLetterReason = Message<"headgate.v1.DeadLetterReason"> & {
+  /**
+   * What reasons have in common: ids and long numbers are left out. At most 100 are told apart, and
+   * "(others)" is the rest.
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: uint64 count = 2;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message headgate.v1.DeadLetterReason.
+ * Use `create(DeadLetterReasonSchema)` to create a new message.
+ */
+export const DeadLetterReasonSchema: GenMessage<DeadLetterReason> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_dead_letter_service, 4);
 
 /**
  * @generated from message headgate.v1.GetDeadLetterRequest
@@ -100,7 +226,7 @@ export type GetDeadLetterRequest = Message<"headgate.v1.GetDeadLetterRequest"> &
  * Use `create(GetDeadLetterRequestSchema)` to create a new message.
  */
 export const GetDeadLetterRequestSchema: GenMessage<GetDeadLetterRequest> = /*@__PURE__*/
-  messageDesc(file_headgate_v1_dead_letter_service, 2);
+  messageDesc(file_headgate_v1_dead_letter_service, 5);
 
 /**
  * @generated from message headgate.v1.GetDeadLetterResponse
@@ -110,6 +236,21 @@ export type GetDeadLetterResponse = Message<"headgate.v1.GetDeadLetterResponse">
    * @generated from field: headgate.v1.DeadLetter dead_letter = 1;
    */
   deadLetter?: DeadLetter | undefined;
+
+  /**
+   * The part of the event that can be fixed, in the form of POST /v1/track, every digit of its numbers
+   * kept. Empty when the event cannot be read.
+   *
+   * @generated from field: string event_json = 2;
+   */
+  eventJson: string;
+
+  /**
+   * Changes with every fix.
+   *
+   * @generated from field: uint64 revision = 3;
+   */
+  revision: bigint;
 };
 
 /**
@@ -117,7 +258,72 @@ export type GetDeadLetterResponse = Message<"headgate.v1.GetDeadLetterResponse">
  * Use `create(GetDeadLetterResponseSchema)` to create a new message.
  */
 export const GetDeadLetterResponseSchema: GenMessage<GetDeadLetterResponse> = /*@__PURE__*/
-  messageDesc(file_headgate_v1_dead_letter_service, 3);
+  messageDesc(file_headgate_v1_dead_letter_service, 6);
+
+/**
+ * @generated from message headgate.v1.FixDeadLetterRequest
+ */
+export type FixDeadLetterRequest = Message<"headgate.v1.FixDeadLetterRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The whole event, as edited from GetDeadLetterResponse.event_json. Empty: as it is.
+   *
+   * @generated from field: string event_json = 2;
+   */
+  eventJson: string;
+
+  /**
+   * Made after that, in order. At most 100.
+   *
+   * @generated from field: repeated headgate.v1.EventEdit edits = 3;
+   */
+  edits: EventEdit[];
+
+  /**
+   * Where not 0: refused unless it is the entry's revision still.
+   *
+   * @generated from field: uint64 revision = 4;
+   */
+  revision: bigint;
+};
+
+/**
+ * Describes the message headgate.v1.FixDeadLetterRequest.
+ * Use `create(FixDeadLetterRequestSchema)` to create a new message.
+ */
+export const FixDeadLetterRequestSchema: GenMessage<FixDeadLetterRequest> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_dead_letter_service, 7);
+
+/**
+ * @generated from message headgate.v1.FixDeadLetterResponse
+ */
+export type FixDeadLetterResponse = Message<"headgate.v1.FixDeadLetterResponse"> & {
+  /**
+   * @generated from field: headgate.v1.DeadLetter dead_letter = 1;
+   */
+  deadLetter?: DeadLetter | undefined;
+
+  /**
+   * @generated from field: string event_json = 2;
+   */
+  eventJson: string;
+
+  /**
+   * @generated from field: uint64 revision = 3;
+   */
+  revision: bigint;
+};
+
+/**
+ * Describes the message headgate.v1.FixDeadLetterResponse.
+ * Use `create(FixDeadLetterResponseSchema)` to create a new message.
+ */
+export const FixDeadLetterResponseSchema: GenMessage<FixDeadLetterResponse> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_dead_letter_service, 8);
 
 /**
  * @generated from message headgate.v1.ReplayDeadLetterRequest
@@ -134,7 +340,7 @@ export type ReplayDeadLetterRequest = Message<"headgate.v1.ReplayDeadLetterReque
  * Use `create(ReplayDeadLetterRequestSchema)` to create a new message.
  */
 export const ReplayDeadLetterRequestSchema: GenMessage<ReplayDeadLetterRequest> = /*@__PURE__*/
-  messageDesc(file_headgate_v1_dead_letter_service, 4);
+  messageDesc(file_headgate_v1_dead_letter_service, 9);
 
 /**
  * @generated from message headgate.v1.ReplayDeadLetterResponse
@@ -153,7 +359,7 @@ export type ReplayDeadLetterResponse = Message<"headgate.v1.ReplayDeadLetterResp
  * Use `create(ReplayDeadLetterResponseSchema)` to create a new message.
  */
 export const ReplayDeadLetterResponseSchema: GenMessage<ReplayDeadLetterResponse> = /*@__PURE__*/
-  messageDesc(file_headgate_v1_dead_letter_service, 5);
+  messageDesc(file_headgate_v1_dead_letter_service, 10);
 
 /**
  * @generated from message headgate.v1.DiscardDeadLetterRequest
@@ -177,7 +383,7 @@ export type DiscardDeadLetterRequest = Message<"headgate.v1.DiscardDeadLetterReq
  * Use `create(DiscardDeadLetterRequestSchema)` to create a new message.
  */
 export const DiscardDeadLetterRequestSchema: GenMessage<DiscardDeadLetterRequest> = /*@__PURE__*/
-  messageDesc(file_headgate_v1_dead_letter_service, 6);
+  messageDesc(file_headgate_v1_dead_letter_service, 11);
 
 /**
  * @generated from message headgate.v1.DiscardDeadLetterResponse
@@ -190,7 +396,7 @@ export type DiscardDeadLetterResponse = Message<"headgate.v1.DiscardDeadLetterRe
  * Use `create(DiscardDeadLetterResponseSchema)` to create a new message.
  */
 export const DiscardDeadLetterResponseSchema: GenMessage<DiscardDeadLetterResponse> = /*@__PURE__*/
-  messageDesc(file_headgate_v1_dead_letter_service, 7);
+  messageDesc(file_headgate_v1_dead_letter_service, 12);
 
 /**
  * Events that a destination could not be given. Served on the admin port.
@@ -207,12 +413,33 @@ export const DeadLetterService: GenService<{
     output: typeof ListDeadLettersResponseSchema;
   },
   /**
+   * How many there are, and for which reasons.
+   *
+   * @generated from rpc headgate.v1.DeadLetterService.CountDeadLetters
+   */
+  countDeadLetters: {
+    methodKind: "unary";
+    input: typeof CountDeadLettersRequestSchema;
+    output: typeof CountDeadLettersResponseSchema;
+  },
+  /**
    * @generated from rpc headgate.v1.DeadLetterService.GetDeadLetter
    */
   getDeadLetter: {
     methodKind: "unary";
     input: typeof GetDeadLetterRequestSchema;
     output: typeof GetDeadLetterResponseSchema;
+  },
+  /**
+   * Changes the event, which is judged anew as at the doors. Its names, ids and times stay, and the
+   * original is kept in the entry. ABORTED when somebody else is at it, or changed it meanwhile.
+   *
+   * @generated from rpc headgate.v1.DeadLetterService.FixDeadLetter
+   */
+  fixDeadLetter: {
+    methodKind: "unary";
+    input: typeof FixDeadLetterRequestSchema;
+    output: typeof FixDeadLetterResponseSchema;
   },
   /**
    * Hands the event again to the one destination that failed, under the same event_id.

@@ -6,6 +6,8 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { EventEdit } from "./event_edit_pb.ts";
+import { file_headgate_v1_event_edit } from "./event_edit_pb.ts";
 import type { EventError, EventResult_Status } from "./event_result_pb.ts";
 import { file_headgate_v1_event_result } from "./event_result_pb.ts";
 import type { RejectedEvent } from "./rejected_event_pb.ts";
@@ -18,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file headgate/v1/rejected_service.proto.
  */
 export const file_headgate_v1_rejected_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJoZWFkZ2F0ZS92MS9yZWplY3RlZF9zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSKvAQoOUmVqZWN0ZWRGaWx0ZXISDgoGc291cmNlGAEgASgJEhIKCmV2ZW50X25hbWUYAiABKAkSDAoEY29kZRgDIAEoCRIpCgVzaW5jZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXdpdGhfcmVwbGF5ZWQYBiABKAgifgoTTGlzdFJlamVjdGVkUmVxdWVzdBIrCgZmaWx0ZXIYASABKAsyGy5oZWFkZ2F0ZS52MS5SZWplY3RlZEZpbHRlchIRCglwYWdlX3NpemUYAiABKA0SEgoKcGFnZV90b2tlbhgDIAEoCRITCgt3aXRoX2V2ZW50cxgEIAEoCCKEAQoUTGlzdFJlamVjdGVkUmVzcG9uc2USLAoIcmVqZWN0ZWQYASADKAsyGi5oZWFkZ2F0ZS52MS5SZWplY3RlZEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIlCgR3YWxrGAMgASgLMhcuaGVhZGdhdGUudjEuU3RyZWFtV2FsayImChJHZXRSZWplY3RlZFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQiQwoTR2V0UmVqZWN0ZWRSZXNwb25zZRIsCghyZWplY3RlZBgBIAEoCzIaLmhlYWRnYXRlLnYxLlJlamVjdGVkRXZlbnQibwoUQ291bnRSZWplY3RlZFJlcXVlc3QSKwoGZmlsdGVyGAEgASgLMhsuaGVhZGdhdGUudjEuUmVqZWN0ZWRGaWx0ZXISEgoKcGFnZV90b2tlbhgCIAEoCRIWCg5idWNrZXRfc2Vjb25kcxgDIAEoDSLXAQoNUmVqZWN0ZWRDb3VudBIOCgZzb3VyY2UYASABKAkSEgoKZXZlbnRfbmFtZRgCIAEoCRIMCgRjb2RlGAMgASgJEioKBmJ1Y2tldBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFY291bnQYBSABKAQSLAoIZmlyc3RfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2xhc3RfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoMBChVDb3VudFJlamVjdGVkUmVzcG9uc2USKgoGY291bnRzGAEgAygLMhouaGVhZGdhdGUudjEuUmVqZWN0ZWRDb3VudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSJQoEd2FsaxgDIAEoCzIXLmhlYWRnYXRlLnYxLlN0cmVhbVdhbGsiLQoJRXZlbnRFZGl0EgwKBHBhdGgYASABKAkSEgoKdmFsdWVfanNvbhgCIAEoCSLPAQoVUmVwbGF5UmVqZWN0ZWRSZXF1ZXN0EhAKCHNlcXVlbmNlGAEgASgEEisKBmZpbHRlchgCIAEoCzIbLmhlYWRnYXRlLnYxLlJlamVjdGVkRmlsdGVyEhEKCXBhZ2Vfc2l6ZRgDIAEoDRISCgpwYWdlX3Rva2VuGAQgASgJEg8KB2RyeV9ydW4YBSABKAgSJQoFZWRpdHMYBiADKAsyFi5oZWFkZ2F0ZS52MS5FdmVudEVkaXQSGAoQcmVwbGFjZW1lbnRfanNvbhgHIAEoCSLPAQoMUmVwbGF5UmVzdWx0EhAKCHNlcXVlbmNlGAEgASgEEg4KBnNvdXJjZRgCIAEoCRISCgpldmVudF9uYW1lGAMgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgEIAEoCRIvCgZzdGF0dXMYBSABKA4yHy5oZWFkZ2F0ZS52MS5FdmVudFJlc3VsdC5TdGF0dXMSJgoFZXJyb3IYBiABKAsyFy5oZWFkZ2F0ZS52MS5FdmVudEVycm9yEhcKD3N0b3JlZF9zZXF1ZW5jZRgHIAEoBCKEAQoWUmVwbGF5UmVqZWN0ZWRSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkuaGVhZGdhdGUudjEuUmVwbGF5UmVzdWx0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIlCgR3YWxrGAMgASgLMhcuaGVhZGdhdGUudjEuU3RyZWFtV2FsazLrAgoPUmVqZWN0ZWRTZXJ2aWNlElMKDExpc3RSZWplY3RlZBIgLmhlYWRnYXRlLnYxLkxpc3RSZWplY3RlZFJlcXVlc3QaIS5oZWFkZ2F0ZS52MS5MaXN0UmVqZWN0ZWRSZXNwb25zZRJQCgtHZXRSZWplY3RlZBIfLmhlYWRnYXRlLnYxLkdldFJlamVjdGVkUmVxdWVzdBogLmhlYWRnYXRlLnYxLkdldFJlamVjdGVkUmVzcG9uc2USVgoNQ291bnRSZWplY3RlZBIhLmhlYWRnYXRlLnYxLkNvdW50UmVqZWN0ZWRSZXF1ZXN0GiIuaGVhZGdhdGUudjEuQ291bnRSZWplY3RlZFJlc3BvbnNlElkKDlJlcGxheVJlamVjdGVkEiIuaGVhZGdhdGUudjEuUmVwbGF5UmVqZWN0ZWRSZXF1ZXN0GiMuaGVhZGdhdGUudjEuUmVwbGF5UmVqZWN0ZWRSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_headgate_v1_event_result, file_headgate_v1_rejected_event, file_headgate_v1_stream_walk]);
+  fileDesc("CiJoZWFkZ2F0ZS92MS9yZWplY3RlZF9zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSKvAQoOUmVqZWN0ZWRGaWx0ZXISDgoGc291cmNlGAEgASgJEhIKCmV2ZW50X25hbWUYAiABKAkSDAoEY29kZRgDIAEoCRIpCgVzaW5jZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXdpdGhfcmVwbGF5ZWQYBiABKAgifgoTTGlzdFJlamVjdGVkUmVxdWVzdBIrCgZmaWx0ZXIYASABKAsyGy5oZWFkZ2F0ZS52MS5SZWplY3RlZEZpbHRlchIRCglwYWdlX3NpemUYAiABKA0SEgoKcGFnZV90b2tlbhgDIAEoCRITCgt3aXRoX2V2ZW50cxgEIAEoCCKEAQoUTGlzdFJlamVjdGVkUmVzcG9uc2USLAoIcmVqZWN0ZWQYASADKAsyGi5oZWFkZ2F0ZS52MS5SZWplY3RlZEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIlCgR3YWxrGAMgASgLMhcuaGVhZGdhdGUudjEuU3RyZWFtV2FsayImChJHZXRSZWplY3RlZFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQiQwoTR2V0UmVqZWN0ZWRSZXNwb25zZRIsCghyZWplY3RlZBgBIAEoCzIaLmhlYWRnYXRlLnYxLlJlamVjdGVkRXZlbnQibwoUQ291bnRSZWplY3RlZFJlcXVlc3QSKwoGZmlsdGVyGAEgASgLMhsuaGVhZGdhdGUudjEuUmVqZWN0ZWRGaWx0ZXISEgoKcGFnZV90b2tlbhgCIAEoCRIWCg5idWNrZXRfc2Vjb25kcxgDIAEoDSLXAQoNUmVqZWN0ZWRDb3VudBIOCgZzb3VyY2UYASABKAkSEgoKZXZlbnRfbmFtZRgCIAEoCRIMCgRjb2RlGAMgASgJEioKBmJ1Y2tldBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFY291bnQYBSABKAQSLAoIZmlyc3RfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2xhc3RfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoMBChVDb3VudFJlamVjdGVkUmVzcG9uc2USKgoGY291bnRzGAEgAygLMhouaGVhZGdhdGUudjEuUmVqZWN0ZWRDb3VudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSJQoEd2FsaxgDIAEoCzIXLmhlYWRnYXRlLnYxLlN0cmVhbVdhbGsizwEKFVJlcGxheVJlamVjdGVkUmVxdWVzdBIQCghzZXF1ZW5jZRgBIAEoBBIrCgZmaWx0ZXIYAiABKAsyGy5oZWFkZ2F0ZS52MS5SZWplY3RlZEZpbHRlchIRCglwYWdlX3NpemUYAyABKA0SEgoKcGFnZV90b2tlbhgEIAEoCRIPCgdkcnlfcnVuGAUgASgIEiUKBWVkaXRzGAYgAygLMhYuaGVhZGdhdGUudjEuRXZlbnRFZGl0EhgKEHJlcGxhY2VtZW50X2pzb24YByABKAkizwEKDFJlcGxheVJlc3VsdBIQCghzZXF1ZW5jZRgBIAEoBBIOCgZzb3VyY2UYAiABKAkSEgoKZXZlbnRfbmFtZRgDIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYBCABKAkSLwoGc3RhdHVzGAUgASgOMh8uaGVhZGdhdGUudjEuRXZlbnRSZXN1bHQuU3RhdHVzEiYKBWVycm9yGAYgASgLMhcuaGVhZGdhdGUudjEuRXZlbnRFcnJvchIXCg9zdG9yZWRfc2VxdWVuY2UYByABKAQihAEKFlJlcGxheVJlamVjdGVkUmVzcG9uc2USKgoHcmVzdWx0cxgBIAMoCzIZLmhlYWRnYXRlLnYxLlJlcGxheVJlc3VsdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSJQoEd2FsaxgDIAEoCzIXLmhlYWRnYXRlLnYxLlN0cmVhbVdhbGsy6wIKD1JlamVjdGVkU2VydmljZRJTCgxMaXN0UmVqZWN0ZWQSIC5oZWFkZ2F0ZS52MS5MaXN0UmVqZWN0ZWRSZXF1ZXN0GiEuaGVhZGdhdGUudjEuTGlzdFJlamVjdGVkUmVzcG9uc2USUAoLR2V0UmVqZWN0ZWQSHy5oZWFkZ2F0ZS52MS5HZXRSZWplY3RlZFJlcXVlc3QaIC5oZWFkZ2F0ZS52MS5HZXRSZWplY3RlZFJlc3BvbnNlElYKDUNvdW50UmVqZWN0ZWQSIS5oZWFkZ2F0ZS52MS5Db3VudFJlamVjdGVkUmVxdWVzdBoiLmhlYWRnYXRlLnYxLkNvdW50UmVqZWN0ZWRSZXNwb25zZRJZCg5SZXBsYXlSZWplY3RlZBIiLmhlYWRnYXRlLnYxLlJlcGxheVJlamVjdGVkUmVxdWVzdBojLmhlYWRnYXRlLnYxLlJlcGxheVJlamVjdGVkUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_headgate_v1_event_edit, file_headgate_v1_event_result, file_headgate_v1_rejected_event, file_headgate_v1_stream_walk]);
 
 /**
  * Every field that is set must fit.
@@ -283,34 +285,6 @@ export const CountRejectedResponseSchema: GenMessage<CountRejectedResponse> = /*
   messageDesc(file_headgate_v1_rejected_service, 7);
 
 /**
- * One change to an event before it is judged again.
- *
- * @generated from message headgate.v1.EventEdit
- */
-export type EventEdit = Message<"headgate.v1.EventEdit"> & {
-  /**
-   * A JSON pointer into the event as POST /v1/track takes it: /properties/currency.
-   *
-   * @generated from field: string path = 1;
-   */
-  path: string;
-
-  /**
-   * JSON. Empty: what is there is taken out.
-   *
-   * @generated from field: string value_json = 2;
-   */
-  valueJson: string;
-};
-
-/**
- * Describes the message headgate.v1.EventEdit.
- * Use `create(EventEditSchema)` to create a new message.
- */
-export const EventEditSchema: GenMessage<EventEdit> = /*@__PURE__*/
-  messageDesc(file_headgate_v1_rejected_service, 8);
-
-/**
  * @generated from message headgate.v1.ReplayRejectedRequest
  */
 export type ReplayRejectedRequest = Message<"headgate.v1.ReplayRejectedRequest"> & {
@@ -363,7 +337,7 @@ export type ReplayRejectedRequest = Message<"headgate.v1.ReplayRejectedRequest">
  * Use `create(ReplayRejectedRequestSchema)` to create a new message.
  */
 export const ReplayRejectedRequestSchema: GenMessage<ReplayRejectedRequest> = /*@__PURE__*/
-  messageDesc(file_headgate_v1_rejected_service, 9);
+  messageDesc(file_headgate_v1_rejected_service, 8);
 
 /**
  * @generated from message headgate.v1.ReplayResult
@@ -416,7 +390,7 @@ export type ReplayResult = Message<"headgate.v1.ReplayResult"> & {
  * Use `create(ReplayResultSchema)` to create a new message.
  */
 export const ReplayResultSchema: GenMessage<ReplayResult> = /*@__PURE__*/
-  messageDesc(file_headgate_v1_rejected_service, 10);
+  messageDesc(file_headgate_v1_rejected_service, 9);
 
 /**
  * @generated from message headgate.v1.ReplayRejectedResponse
@@ -443,7 +417,7 @@ export type ReplayRejectedResponse = Message<"headgate.v1.ReplayRejectedResponse
  * Use `create(ReplayRejectedResponseSchema)` to create a new message.
  */
 export const ReplayRejectedResponseSchema: GenMessage<ReplayRejectedResponse> = /*@__PURE__*/
-  messageDesc(file_headgate_v1_rejected_service, 11);
+  messageDesc(file_headgate_v1_rejected_service, 10);
 
 /**
  * Events that broke their contract. Served on the admin port.

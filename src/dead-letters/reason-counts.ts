@@ -1,0 +1,43 @@
+/** A reason and how many dead letters have it. */
+export interface ReasonCount {
+  readonly reason: string;
+  readonly count: number;
+}
+
+/** More are not told apart: a destination may answer with another text each time. */
+export const reasonsMax = 100;
+export const otherReasons = '(others)';
+
+const reasonCharactersMax = 120;
+
+/** What reasons have in common: ids, numbers of four digits and more, and control characters go. */
+export function reasonClassOf(reason: string): string {
+  const plain = reason
+    .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{16,}|\d{4,}/gi, '…')
+    .replaceAll(/[\p{Cc}\s]+/gu, ' ')
+    .trim();
+  return plain.length > reasonCharactersMax ? `${plain.slice(0, reasonCharactersMax - 1)}…` : plain;
+}
+
+/** Adds up reasons, in bounded memory. */
+export function createReasonCounts(): {
+  add(reasonClass: string, count: number): void;
+  /** Most frequent first, the others last. */
+  counts(): ReasonCount[];
+} {
+  const counts = new Map<string, number>();
+  return {
+    add: (reasonClass, count) => {
+      const isRoom = counts.size - Number(counts.has(otherReasons)) < reasonsMax;
+      const key = isRoom || counts.has(reasonClass) ? reasonClass : otherReasons;
+      counts.set(key, (counts.get(key) ?? 0) + count);
+    },
+    counts: () =>
+      [...counts]
+        .map(([reason, count]) => ({ reason, count }))
+        .sort((left, right) => {
+          const isOther = (one: ReasonCount): number => Number(one.reason === otherReasons);
+          return isOther(left) - isOther(right) || right.count - left.count;
+        }),
+  };
+}

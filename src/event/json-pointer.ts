@@ -1,0 +1,30 @@
+import { isJsonObject, type JsonValue } from './json.ts';
+
+/**
+ * Takes a JSON pointer (RFC 6901) apart: `/items/0/a~1b` is `items`, `0`, `a/b`; the empty text is
+ * the whole value. Undefined when it is none.
+ */
+export function parsePointer(text: string): readonly string[] | undefined {
+  if (text === '') return [];
+  if (!text.startsWith('/') || /~(?![01])/.test(text)) return undefined;
+  return text
+    .slice(1)
+    .split('/')
+    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+/** The value at a place; undefined when there is none. */
+export function valueAt(value: JsonValue, tokens: readonly string[]): JsonValue | undefined {
+  let at: JsonValue | undefined = value;
+  for (const token of tokens) {
+    if (Array.isArray(at)) at = isArrayIndex(token) ? at[Number(token)] : undefined;
+    else if (isJsonObject(at) && Object.hasOwn(at, token)) at = at[token];
+    else return undefined;
+  }
+  return at;
+}
+
+/** `01` and `-1` are no places of an array. */
+export function isArrayIndex(token: string): boolean {
+  return /^(?:0|[1-9]\d{0,8})$/.test(token);
+}

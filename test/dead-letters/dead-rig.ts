@@ -1,0 +1,81 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import { connectNodeAdapter } from '@connectrpc/connect-node';
+
+import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
+import { deadCommand } from '../../src/cli/dead.ts';
+import { createDeadLetterService } from '../../src/dead-letters/dead-letter-service.ts';
+import { createDeadLetterQueue, type DeadLetterQueue } from '../../src/dead-letters/queue.ts';
+import type { DeadLetterFilter } from '../../src/dead-letters/walk-dead-letters.ts';
+import { createEventMender } from '../../src/gate/mend-event.ts';
+import type { Log } from '../../src/jetstream/log.ts';
+import { createValidation, loadRegistry } from '../../src/validation/validation.ts';
+import { createTestSignals, makeDead } from '../delivery/rig.ts';
+
+export const everything: DeadLetterFilter = {
+  destination: '',
+  eventName: '',
+  reason: '',
+  sinceMs: 0,
+  untilMs: Infinity,
+};
+
+/** Properties that the example's schema of order_completed takes. */
+export const soundProperties = '{"order_id":"A-1","total":12345678901234567890,"currency":"EUR"}';
+
+export const eventBytesMax = 4_096;
+
+/** The queue with the gate's own judge, on the schemas of the example. */
+export async function openQueue(log: Log): Promise<DeadLetterQueue> {
+  const { judge } = createValidation(await loadRegistry('schemas'));
+  return createDeadLetterQueue(log, createEventMender({ judge, eventBytesMax }));
+}
+
+/** Dead letters of `crm` whose events keep their contract. */
+export function makeSound(
+  log: Log,
+  count: number,
+  options: { reason?: string; eventName?: string; properties?: string } = {},
+): Promise<string[]> {
+  return makeDead(log, count, { properties: soundProperties, ...options });
+}
+
+/** The dead-letter service on a port of its own, and the command that talks to it. */
+export async function startAdmin(log: Log) {
+  const queue = await openQueue(log);
+  const { signals } = createTestSignals();
+  const tokens: (string | undefined)[] = [];
+  const handler = connectNodeAdapter({
+    routes: (router) => router.service(DeadLetterService, createDeadLetterService(queue, signals)),
+  });
+  const server = createServer((request, response) => {
+    tokens.push(request.headers.authorization);
+    handler(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    queue,
+    tokens,
+    run: (args: readonly string[], more: Readonly<Record<string, string>> = {}) => {
+      const env = {
+        HEADGATE_ADMIN_LISTEN: `127.0.0.1:${port}`,
+        HEADGATE_ADMIN_TOKEN: 'sesame',
+        ...more,
+      };
+      const command = deadCommand({ env })
+        .exitOverride()
+        .configureOutput({ writeErr: () => {} });
+      for (const child of command.commands) {
+        child.exitOverride().configureOutput({ writeErr: () => {} });
+      }
+      return command.parseAsync(args, { from: 'user' });
+    },
+    [Symbol.asyncDispose]: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
