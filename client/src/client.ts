@@ -110,8 +110,8 @@ class Client<Events extends object> implements HeadgateClient<Events> {
 
   async #open(): Promise<void> {
     const { protocol, spool } = this.#options;
-    const left = await this.#spool.open();
-    this.#firstOrdinal = this.#spool.next - left;
+    await this.#spool.open();
+    this.#firstOrdinal = this.#spool.settled;
     const transport = await openTransport(protocol, this.#options);
     this.#sender = new Sender(
       this.#spool,

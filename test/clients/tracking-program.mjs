@@ -7,13 +7,20 @@ import { createHeadgateClient } from '@headgate/client';
 
 const { url, protocol, directory, notes, total, windowEvents } = JSON.parse(process.argv[2]);
 
+let isTroubled = false;
 const client = createHeadgateClient({
   url,
   protocol,
   spool: { directory, whenFull: 'block', bytesMax: 256 * 1024 * 1024 },
   backoffBaseMs: 50,
   backoffCapMs: 500,
-  onTrouble: (message) => process.stdout.write(`trouble: ${message}\n`),
+  onTrouble: (message) => {
+    isTroubled = true;
+    process.stdout.write(`trouble: ${message}\n`);
+  },
+  onRecovered: () => {
+    isTroubled = false;
+  },
   onRejected: ({ code, message }) => process.stdout.write(`rejected: ${code} ${message}\n`),
   onDropped: ({ message }) => process.stdout.write(`dropped: ${message}\n`),
   onDamaged: ({ file }) => process.stdout.write(`damaged: ${file}\n`),
@@ -36,9 +43,9 @@ for (let next = noted; next < total; ) {
     );
   }
   const receipts = await Promise.all(window);
-  // Lets the gate keep up, so that the kills come while events are on their way; not for long, so that
-  // they also come when it is away.
-  for (let tries = 0; client.counters().waiting > 2_000 && tries < 6; tries += 1) await sleep(3);
+  // Lets the gate keep up, so that the kills come while events are on their way; but not one that is
+  // away, so that they also come while much waits.
+  while (client.counters().waiting > 2_000 && !isTroubled) await sleep(3);
   writeSync(file, receipts.map(({ idempotencyKey }) => `${idempotencyKey}\n`).join(''));
 }
 closeSync(file);
