@@ -33,7 +33,8 @@ export async function openJudge(schemasDir: string): Promise<JudgeLocally> {
     eventBytesMax,
   });
   const producer = { source: 'default', maySend: () => true, isCanary: false };
-  const arrival = { producer, correlationId: '', traceparent: '', door: 'rest', contentType: '' };
+  const noTrace = { traceparent: '', tracestate: '' };
+  const arrival = { producer, correlationId: '', ...noTrace, door: 'rest', contentType: '' };
   return (batch) => acceptedVerdicts(accept, { ...batch, validateOnly: true }, arrival);
 }
 

@@ -85,7 +85,7 @@ export function encodeDeadLetter(
 }
 
 /** What an event keeps on all its ways. */
-export const passedHeaders = ['Headgate-Correlation-Id', 'traceparent'];
+export const passedHeaders = ['Headgate-Correlation-Id', 'traceparent', 'tracestate'];
 
 /**
  * The event's own text goes in as it is: parsing and writing it again would change large numbers.

@@ -1,9 +1,10 @@
 import type { RetryPolicy } from '../config/config.ts';
 import type { Destination, Outcome } from '../destinations/destination.ts';
 import type { DeliveryCall, Signals } from '../observability/signals.ts';
+import { traceDeliveries } from '../tracing/delivery-spans.ts';
 import { markText, type AttemptRecord, type Failure } from './attempt-record.ts';
 import { inPlaceDelayMsMax } from './capacity.ts';
-import { deliverBatch } from './deliver-batch.ts';
+import { deliverBatch, type BatchReport } from './deliver-batch.ts';
 import type { DelayedEvents } from './delayed-events.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { HeldEvent } from './held-event.ts';
@@ -35,6 +36,7 @@ export interface Calls {
 export function createCalls(parts: CallParts): Calls {
   const { name, settler, parking, queue, signals } = parts;
   const settleBatch = createSettleBatch(parts);
+  const deliver = createDeliver(parts);
 
   const delay = async (failure: Failure): Promise<void> => {
     settler.postponed(failure);
@@ -65,7 +67,7 @@ export function createCalls(parts: CallParts): Calls {
     if (unmark === 'given up') return false;
     const startedAtMs = Date.now();
     const startedMs = performance.now();
-    const { outcomes, fault } = await deliverBatch(parts.destination, events, abort);
+    const { outcomes, fault } = await deliver(events, abort);
     if (fault !== undefined) signals.trouble(`destination ${name}`, fault);
     await unmark?.();
     if (outcomes === undefined) {
@@ -125,6 +127,16 @@ interface Settled {
   /** The destination's, if one believes it. */
   readonly failures: readonly Failure[];
   readonly answered: readonly HeldEvent[];
+}
+
+/** In a span, where somebody traces. */
+function createDeliver({ name, destination }: CallParts) {
+  const deliver = (events: readonly HeldEvent[], abort: AbortController): Promise<BatchReport> =>
+    deliverBatch(destination, events, abort);
+  const trace = traceDeliveries(name);
+  if (trace === undefined) return deliver;
+  return (events: readonly HeldEvent[], abort: AbortController): Promise<BatchReport> =>
+    trace(events, () => deliver(events, abort));
 }
 
 /** Acks what was delivered, and sorts the rest. */

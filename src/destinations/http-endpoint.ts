@@ -1,5 +1,6 @@
 import { buildConnector, Pool, type Dispatcher } from 'undici';
 import { StartError } from '../errors.ts';
+import { traceHttpRequests } from '../tracing/http-client-spans.ts';
 import { AddressRefusedError, connectPublicOnly } from './address-guard.ts';
 import type { DestinationSettings, Outcome } from './destination.ts';
 import type { HttpAnswer } from './http-answer.ts';
@@ -85,13 +86,18 @@ export function openEndpoint(
   });
   const takeTurn = requestsPerSecond === undefined ? undefined : createPace(requestsPerSecond);
   const turnsMax = Math.ceil((requestsPerSecond ?? Number.POSITIVE_INFINITY) * turnWaitSecondsMax);
+  const trace = traceHttpRequests(url);
   let closing: Promise<void> | undefined;
   return {
     concurrency: Math.min(connections, turnsMax),
     async post(path, headers, body, signal) {
       // Without a rate nothing is awaited here, so that a call counts as under way at once.
       if (takeTurn !== undefined && !(await takeTurn(signal))) return unanswered(stopped);
-      return attempt(pool, { path, headers, body }, { ...options, timeoutMs, signal });
+      const all = { ...options, timeoutMs, signal };
+      if (trace === undefined) return attempt(pool, { path, headers, body }, all);
+      const send = (traced: typeof headers): Promise<Reply> =>
+        attempt(pool, { path, headers: traced, body }, all);
+      return trace(headers, send, (reply) => (reply.kind === 'answered' ? reply.answer.status : undefined));
     },
     close: () => (closing ??= pool.close().then(() => undefined)),
   };

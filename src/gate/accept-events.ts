@@ -22,6 +22,7 @@ export interface Arrival {
   readonly correlationId: string;
   /** Empty when the request had none. */
   readonly traceparent: string;
+  readonly tracestate: string;
   /** `rest`, `connect`, `grpc`, `grpc_web`. */
   readonly door: string;
   /** Of the bytes that `IncomingEvent.original` gives. */

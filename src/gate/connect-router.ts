@@ -114,13 +114,14 @@ async function answered<T>(
   const headers = Object.fromEntries(handler.requestHeader);
   const exchange = createExchange({ headers } as HttpCall);
   // Put on the answer by handle-request.ts, before the library has a say.
-  const { correlationId, traceparent, startedAt } = exchange;
+  const { correlationId, traceparent, tracestate, startedAt } = exchange;
   const protocol = protocolOf(handler.protocolName);
   let grpcCode = 0;
   try {
     const producer = context.authenticate(headers);
     const contentType = 'application/proto';
-    const arrival = { producer, correlationId, traceparent, door: protocol, contentType };
+    const trace = { traceparent, tracestate };
+    const arrival = { producer, correlationId, ...trace, door: protocol, contentType };
     return await withDeadline(() => handle(arrival), handler.timeoutMs());
   } catch (error) {
     const connectError = error instanceof ConnectError ? error : refusal(context, correlationId, error);

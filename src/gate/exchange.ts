@@ -11,21 +11,28 @@ export interface Exchange {
   readonly correlationId: string;
   /** W3C trace context; empty when there is none, or it is malformed. */
   readonly traceparent: string;
+  /** Of the same; empty where that is, or when there is none. */
+  readonly tracestate: string;
 }
 
 /** Visible ASCII: what is safe in a header, a log line and a NATS header. */
 const correlationPattern = /^[\u0021-\u007e]{1,128}$/;
 /** https://www.w3.org/TR/trace-context/#traceparent-header, version 00. */
 const traceparentPattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** No more than the 512 characters that the standard has everybody carry. */
+const tracestatePattern = /^[\u0020-\u007e]{1,512}$/;
 
 export function createExchange(call: HttpCall): Exchange {
   const { headers } = call;
   const trace = headers['traceparent'];
+  const traceparent = typeof trace === 'string' && traceparentPattern.test(trace) ? trace : '';
+  const state = traceparent === '' ? undefined : headers['tracestate'];
   return {
     call,
     startedAt: performance.now(),
     correlationId: correlationIdOf(headers),
-    traceparent: typeof trace === 'string' && traceparentPattern.test(trace) ? trace : '',
+    traceparent,
+    tracestate: typeof state === 'string' && tracestatePattern.test(state) ? state : '',
   };
 }
 

@@ -1,6 +1,8 @@
 import type { Config } from '../config/config.ts';
 import { errorTable, ServiceError } from '../errors.ts';
 import type { Signals } from '../observability/signals.ts';
+import { tracePublishing } from '../tracing/publish-spans.ts';
+import { traceRequests } from '../tracing/request-spans.ts';
 import { createAcceptEvents, type AcceptOptions } from './accept-events.ts';
 import { createAdmission } from './admission.ts';
 import { createAuthenticate } from './authenticate.ts';
@@ -49,12 +51,14 @@ export async function openGate(
       if (closing) throw new ServiceError('shutting_down', errorTable.shutting_down.text);
       return authenticate(headers);
     },
-    accept: createAcceptEvents({
-      ...handed,
-      admission,
-      signals,
-      eventBytesMax: limits.eventBytesMax,
-    }),
+    accept: tracePublishing(
+      createAcceptEvents({
+        ...handed,
+        admission,
+        signals,
+        eventBytesMax: limits.eventBytesMax,
+      }),
+    ),
     bodies,
     limits,
     signals,
@@ -63,7 +67,7 @@ export async function openGate(
   const listener = await listen({
     address: config.listen,
     tls: config.tls,
-    handle: createRequestHandler(context, connect),
+    handle: traceRequests(createRequestHandler(context, connect)),
     setting: 'HEADGATE_LISTEN',
     idleTimeoutMs: limits.idleTimeoutMs,
     requestTimeoutMs: limits.requestTimeoutMs,

@@ -86,7 +86,8 @@ export function openReplayDoor(
       };
       const producer = { source, maySend: maySend(source), isCanary: false };
       const { door, contentType } = kept;
-      const arrival = { producer, correlationId, traceparent, door, contentType };
+      const trace = { traceparent, tracestate: '' };
+      const arrival = { producer, correlationId, ...trace, door, contentType };
       const [verdict] = await acceptedVerdicts(accept, batch, arrival);
       return verdict!;
     },

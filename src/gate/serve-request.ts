@@ -52,8 +52,8 @@ export function serveRequest(
     if (ending.isOver()) return;
     try {
       const batch = door.decode(call, message, context.limits.batchEventsMax);
-      const { correlationId, traceparent } = exchange;
-      const arrival = { producer, correlationId, traceparent, ...call };
+      const { correlationId, traceparent, tracestate } = exchange;
+      const arrival = { producer, correlationId, traceparent, tracestate, ...call };
       context.accept(batch, arrival, ending.succeed, fail);
     } catch (error) {
       fail(error);

@@ -9,7 +9,12 @@ import { subjects, unplannedName } from './topology.ts';
 /** What the gate does with the log: gate/accept-events.ts asks for these functions. */
 export interface EventStore {
   /** The header lines that all events of a request have. */
-  arrivalHeaders(arrival: { readonly correlationId: string; readonly traceparent: string }): string;
+  arrivalHeaders(arrival: {
+    readonly correlationId: string;
+    readonly traceparent: string;
+    readonly tracestate: string;
+    readonly door: string;
+  }): string;
   store(
     event: {
       readonly source: string;
@@ -57,10 +62,11 @@ export function createEventStore(
   isPlanned: (eventName: string) => boolean,
 ): EventStore {
   return {
-    // Both are ASCII without line breaks by the time they are here: gate/exchange.ts.
-    arrivalHeaders: ({ correlationId, traceparent }) =>
-      `Headgate-Correlation-Id: ${correlationId}\r\n` +
-      (traceparent === '' ? '' : `traceparent: ${traceparent}\r\n`),
+    // All are ASCII without line breaks by the time they are here: gate/exchange.ts.
+    arrivalHeaders: ({ correlationId, traceparent, tracestate, door }) =>
+      `Headgate-Correlation-Id: ${correlationId}\r\nHeadgate-Door: ${door}\r\n` +
+      (traceparent === '' ? '' : `traceparent: ${traceparent}\r\n`) +
+      (tracestate === '' ? '' : `tracestate: ${tracestate}\r\n`),
     store: (event, callback) => {
       log.publish(
         'EVENTS',

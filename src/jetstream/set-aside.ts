@@ -28,7 +28,12 @@ const header = {
 } as const;
 
 /** What an event keeps of its own headers; dead letters and replays are made of these. */
-const keptHeaders = ['Headgate-Correlation-Id', 'traceparent', 'Headgate-Origin-Sequence'];
+const keptHeaders = [
+  'Headgate-Correlation-Id',
+  'traceparent',
+  'tracestate',
+  'Headgate-Origin-Sequence',
+];
 
 /**
  * Stores a copy of an event in RETRY, where it waits without holding one of the places that the log

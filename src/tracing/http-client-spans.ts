@@ -1,0 +1,50 @@
+import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+
+import { writeTraceparent, writeTracestate } from './trace-context.ts';
+import { registeredTracer } from './tracer.ts';
+
+export type RequestHeaders = Readonly<Record<string, string>>;
+
+/** Sends with the headers it is given; the answer's status, where there is one. */
+export type TraceHttpRequest = <Reply>(
+  headers: RequestHeaders,
+  send: (headers: RequestHeaders) => Promise<Reply>,
+  statusOf: (reply: Reply) => number | undefined,
+) => Promise<Reply>;
+
+/**
+ * Each request to a destination as a span of a client, whose context the request carries on. Neither
+ * path nor query are told: they may be credentials. Undefined: nobody traces.
+ */
+export function traceHttpRequests(url: URL): TraceHttpRequest | undefined {
+  const tracer = registeredTracer();
+  if (tracer === undefined) return undefined;
+  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
+  const attributes = {
+    'http.request.method': 'POST',
+    'server.address': url.hostname,
+    'server.port': port,
+    'url.scheme': url.protocol.slice(0, -1),
+  };
+  return async (headers, send, statusOf) => {
+    // The span of the delivery, which it is sent for.
+    const parent = context.active();
+    const span = tracer.startSpan('POST', { kind: SpanKind.CLIENT, attributes }, parent);
+    const own = span.spanContext();
+    const traced: Record<string, string> = { ...headers, traceparent: writeTraceparent(own) };
+    const tracestate = writeTracestate(own);
+    if (tracestate !== '') traced['tracestate'] = tracestate;
+    try {
+      const reply = await context.with(trace.setSpan(parent, span), () => send(traced));
+      const status = statusOf(reply);
+      if (status !== undefined) span.setAttribute('http.response.status_code', status);
+      if (status === undefined || status >= 400) {
+        span.setAttribute('error.type', String(status ?? 'no_answer'));
+        span.setStatus({ code: SpanStatusCode.ERROR });
+      }
+      return reply;
+    } finally {
+      span.end();
+    }
+  };
+}

@@ -1,0 +1,90 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Writable } from 'node:stream';
+
+import { SpanKind, SpanStatusCode, type Attributes, type Span } from '@opentelemetry/api';
+
+import { writeTraceparent, writeTracestate } from './trace-context.ts';
+import { registeredTracer, remoteContext } from './tracer.ts';
+
+/** What is looked at of a request: gate/http-call.ts. */
+export interface TracedCall {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly answer: Writable;
+}
+
+/** The doors that take events. Of others (health, reflection) there are no spans. */
+const doorPattern = /^\/(?:v1\/(?:track|batch|validate)|headgate\.v1\.TrackService\/(?:Track|BatchTrack))$/;
+
+/**
+ * Each request at a door as a span: a child of the caller's, and from then on what the request says
+ * of its trace. Without a tracer it is `handle` itself.
+ */
+export function traceRequests<Call extends TracedCall>(
+  handle: (call: Call) => void,
+): (call: Call) => void {
+  const tracer = registeredTracer();
+  if (tracer === undefined) return handle;
+  return (call) => {
+    const { headers, method } = call;
+    const path = call.url.split('?', 1)[0]!;
+    if (method !== 'POST' || !doorPattern.test(path)) {
+      handle(call);
+      return;
+    }
+    const parent = remoteContext(textOf(headers['traceparent']), textOf(headers['tracestate']));
+    const span = tracer.startSpan(
+      path.startsWith('/v1/') ? `POST ${path}` : path.slice(1),
+      { kind: SpanKind.SERVER, attributes: attributesOf(path, headers) },
+      parent,
+    );
+    const own = span.spanContext();
+    headers['traceparent'] = writeTraceparent(own);
+    const tracestate = writeTracestate(own);
+    if (tracestate !== '') headers['tracestate'] = tracestate;
+    else delete headers['tracestate'];
+    call.answer.once('close', () => end(span, call.answer));
+    handle(call);
+  };
+}
+
+function textOf(header: string | string[] | undefined): string {
+  return typeof header === 'string' ? header : '';
+}
+
+function attributesOf(path: string, headers: IncomingHttpHeaders): Attributes {
+  const attributes: Attributes = { 'http.request.method': 'POST', 'http.route': path, 'url.path': path };
+  if (path.startsWith('/v1/')) return attributes;
+  const [, service = '', method = ''] = path.split('/');
+  const isGrpc = textOf(headers['content-type']).startsWith('application/grpc');
+  attributes['rpc.system'] = isGrpc ? 'grpc' : 'connect_rpc';
+  attributes['rpc.service'] = service;
+  attributes['rpc.method'] = method;
+  return attributes;
+}
+
+/** The answer of HTTP/1.1, or the stream of HTTP/2. */
+interface Answered {
+  readonly statusCode?: number;
+  readonly headersSent: boolean;
+  readonly sentHeaders?: { readonly ':status'?: number; readonly 'grpc-status'?: string };
+  readonly sentTrailers?: { readonly 'grpc-status'?: string };
+}
+
+function end(span: Span, answer: Writable): void {
+  const { headersSent, statusCode, sentHeaders, sentTrailers } = answer as unknown as Answered;
+  const status = headersSent ? (sentHeaders?.[':status'] ?? statusCode) : undefined;
+  const grpcStatus = sentTrailers?.['grpc-status'] ?? sentHeaders?.['grpc-status'];
+  if (status !== undefined) span.setAttribute('http.response.status_code', status);
+  if (grpcStatus !== undefined) span.setAttribute('rpc.grpc.status_code', Number(grpcStatus));
+  // What the caller got wrong is no error of the server: only what it could not do is.
+  if (status === undefined || status >= 500 || serverFaults.has(grpcStatus ?? '')) {
+    span.setAttribute('error.type', String(grpcStatus ?? status ?? 'canceled'));
+    span.setStatus({ code: SpanStatusCode.ERROR });
+  }
+  span.end();
+}
+
+/** UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
+const serverFaults: ReadonlySet<string> = new Set(['2', '4', '12', '13', '14', '15']);

@@ -1,0 +1,23 @@
+import { createTraceState, type SpanContext } from '@opentelemetry/api';
+
+/** https://www.w3.org/TR/trace-context/#traceparent-header, version 00. */
+const pattern = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
+
+/** Undefined: it is none, or all zeros, which the standard says to leave alone. */
+export function readTraceparent(traceparent: string, tracestate: string): SpanContext | undefined {
+  const found = pattern.exec(traceparent);
+  if (found === null) return undefined;
+  const [, traceId = '', spanId = '', flags = ''] = found;
+  if (/^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
+  const context = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
+  return tracestate === '' ? context : { ...context, traceState: createTraceState(tracestate) };
+}
+
+export function writeTraceparent({ traceId, spanId, traceFlags }: SpanContext): string {
+  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`;
+}
+
+/** Empty where there is none. */
+export function writeTracestate({ traceState }: SpanContext): string {
+  return traceState?.serialize() ?? '';
+}

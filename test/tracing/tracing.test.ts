@@ -1,0 +1,210 @@
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import { NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
+import { expect, onTestFinished, test } from 'vitest';
+
+import { writeTraceparent } from '../../src/tracing/trace-context.ts';
+import { prepareGate, type GateProcess, type GateRun } from '../crash/gate-process.ts';
+import { until } from '../delivery/rig.ts';
+import { startHttpServer, type ReceivedRequest, type RealHttpServer } from '../destinations/http-server.ts';
+import { order, type Sample } from '../doors/sample-events.ts';
+import { knock, wireDoors, type WireDoor } from '../doors/wire-doors.ts';
+import { closeSessions } from '../doors/wire.ts';
+import { startOtlpReceiver, type OtlpReceiver, type ReceivedSpan } from './otlp-receiver.ts';
+
+const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+const waitMs = 60_000;
+
+let collector: OtlpReceiver;
+let single: RealHttpServer;
+let batched: RealHttpServer;
+let application: NodeTracerProvider;
+let gate: GateProcess;
+let run: GateRun;
+/** The receiver of batches answers once this is resolved. */
+let release = Promise.withResolvers<void>();
+
+async function start(): Promise<void> {
+  collector = await startOtlpReceiver();
+  single = await startHttpServer((_request, response) => void response.writeHead(204).end());
+  batched = await startHttpServer((_request, response) => {
+    void release.promise.then(() => response.writeHead(204).end());
+  });
+  application = new NodeTracerProvider({
+    resource: resourceFromAttributes({ 'service.name': 'shop' }),
+    spanProcessors: [
+      new SimpleSpanProcessor(new OTLPTraceExporter({ url: `${collector.endpoint}/v1/traces` })),
+    ],
+  });
+  const webhook = (server: RealHttpServer): string =>
+    `type: webhook, url: "http://127.0.0.1:${server.port}/in?token=hidden-in-the-query", ` +
+    `secret: "${secret}", allow_private_addresses: true, concurrency: 1`;
+  gate = await prepareGate({
+    env: {
+      // As a user does it: docs/tracing.md.
+      NODE_OPTIONS: '--import ./examples/tracing/otel.mjs',
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
+      OTEL_SERVICE_NAME: 'gate',
+      OTEL_BSP_SCHEDULE_DELAY: '100',
+    },
+    yaml: () =>
+      `destinations:\n  crm: { ${webhook(single)} }\n  lake: { ${webhook(batched)}, batch_events: 50 }\n`,
+  });
+  onTestFinished(async () => {
+    release.resolve();
+    closeSessions(Number(new URL(gate.url).port));
+    await gate[Symbol.asyncDispose]();
+    await application.shutdown();
+    await Promise.all([single.close(), batched.close(), collector[Symbol.asyncDispose]()]);
+  });
+  run = await gate.start();
+}
+
+/** Sends events within a span of the application, and answers its context. */
+async function sendTraced(door: WireDoor, events: Sample[]) {
+  const span = application.getTracer('shop').startSpan('checkout');
+  const headers = {
+    traceparent: writeTraceparent(span.spanContext()),
+    tracestate: 'shop=t61rcWkgMzE',
+    'x-correlation-id': `c-${span.spanContext().spanId}`,
+  };
+  const body = door.frame(door.encode(events));
+  await knock(Number(new URL(gate.url).port), door, { body, headers });
+  span.end();
+  return span.spanContext();
+}
+
+const spansOf = (traceId: string): ReceivedSpan[] =>
+  collector.spans().filter((span) => span.traceId === traceId);
+
+const spanOf = (request: ReceivedRequest): string =>
+  /^00-\w{32}-(\w{16})-01$/.exec(String(request.headers['traceparent']))![1]!;
+
+const byName = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan =>
+  spans.find((span) => span.name === name)!;
+
+const trackDoors = wireDoors.filter(({ rpc }) => rpc === 'Track');
+
+test('one trace from the application to the destination, through every door', async () => {
+  await start();
+  for (const door of trackDoors) await followOneTrace(door);
+  await followBatch();
+  await followRefusal();
+  await stopAndFlush();
+}, 180_000);
+
+async function followOneTrace(door: WireDoor): Promise<void> {
+  const before = single.received.length;
+  const { traceId, spanId } = await sendTraced(door, [order()]);
+  const requests = await until(
+    () => single.received.slice(before),
+    (all) => all.length === 1,
+    waitMs,
+  );
+  const names = ['checkout', 'publish EVENTS', 'deliver crm', 'POST'];
+  const spans = await until(
+    () => spansOf(traceId),
+    (all) => names.every((name) => byName(all, name) !== undefined),
+    waitMs,
+  );
+  const checkout = byName(spans, 'checkout');
+  const publish = byName(spans, 'publish EVENTS');
+  const deliver = byName(spans, 'deliver crm');
+  const post = byName(spans, 'POST');
+  const entered = spans.find(({ spanId: id }) => id === publish.parentSpanId)!;
+  expect([checkout.service, checkout.spanId]).toEqual(['shop', spanId]);
+  expect([entered.service, entered.kind, entered.parentSpanId]).toEqual(['gate', 2, spanId]);
+  expect(entered.name).toBe(door.path.startsWith('/v1/') ? `POST ${door.path}` : door.path.slice(1));
+  expect(entered.attributes['http.response.status_code']).toBe(door.family === 'rest' ? 202 : 200);
+  expect(publish).toMatchObject({
+    kind: 4,
+    attributes: {
+      'messaging.system': 'nats',
+      'messaging.operation.type': 'send',
+      'messaging.destination.name': 'EVENTS',
+      'messaging.batch.message_count': 1,
+      'messaging.message.conversation_id': `c-${spanId}`,
+      'headgate.events.accepted': 1,
+    },
+  });
+  expect(deliver).toMatchObject({
+    kind: 5,
+    parentSpanId: publish.spanId,
+    attributes: {
+      'messaging.operation.type': 'process',
+      'messaging.consumer.group.name': 'crm',
+      'messaging.message.conversation_id': `c-${spanId}`,
+      'headgate.attempt': 1,
+    },
+  });
+  expect(post).toMatchObject({
+    kind: 3,
+    parentSpanId: deliver.spanId,
+    attributes: { 'http.response.status_code': 204, 'server.port': single.port },
+  });
+  // What the destination sees is the span of the request that it got, and the application's state.
+  expect(spanOf(requests[0]!)).toBe(post.spanId);
+  expect(requests[0]!.headers['traceparent']).toContain(traceId);
+  expect(requests[0]!.headers['tracestate']).toBe('shop=t61rcWkgMzE');
+  expect(requests[0]!.headers['x-correlation-id']).toBe(`c-${spanId}`);
+  expect(JSON.stringify(spans)).not.toContain('hidden-in-the-query');
+}
+
+/** A batch of several traces is linked from one of its own. */
+async function followBatch(): Promise<void> {
+  release.resolve();
+  const rest = wireDoors.find(({ path }) => path === '/v1/batch')!;
+  // One call waits for its answer; what comes meanwhile is the next batch.
+  await until(() => batched.received.length, (count) => count > 0, waitMs);
+  release = Promise.withResolvers<void>();
+  const before = batched.received.length;
+  await sendTraced(rest, [order()]);
+  await until(() => batched.received.length, (count) => count > before, waitMs);
+  const sent = [await sendTraced(rest, [order(), order()]), await sendTraced(rest, [order()])];
+  release.resolve();
+  const traceIds = sent.map(({ traceId }) => traceId);
+  const span = await until(
+    () =>
+      collector
+        .spans()
+        .find(({ name, links }) => name === 'deliver lake' && links.some(({ traceId }) => traceId === traceIds[0])),
+    (found) => found !== undefined,
+    waitMs,
+  );
+  // Two events of the one request share a link. What came before may be in the same batch.
+  const linked = span!.links.filter(({ traceId }) => traceIds.includes(traceId));
+  expect(linked.map(({ traceId }) => traceId)).toEqual(traceIds);
+  expect(span!.attributes['messaging.batch.message_count']).toBe(span!.links.length + 1);
+  expect(span!.parentSpanId).toBe('');
+  expect(traceIds).not.toContain(span!.traceId);
+  const published = traceIds.map((traceId) => byName(spansOf(traceId), 'publish EVENTS').spanId);
+  expect(linked.map(({ spanId }) => spanId)).toEqual(published);
+  const request = await until(
+    () => batched.received.find(({ headers }) => String(headers['traceparent']).includes(span!.traceId)),
+    (found) => found !== undefined,
+    waitMs,
+  );
+  expect(request).toBeDefined();
+}
+
+/** A request that was refused is a span, and no error of the server. */
+async function followRefusal(): Promise<void> {
+  const door = wireDoors.find(({ path }) => path === '/v1/track')!;
+  const { traceId, spanId } = await sendTraced(door, [order({ user_id: 'null' })]);
+  const spans = await until(() => spansOf(traceId), (all) => all.length >= 3, waitMs);
+  const server = spans.find(({ parentSpanId }) => parentSpanId === spanId)!;
+  expect(server.attributes).toMatchObject({ 'http.response.status_code': 422 });
+  expect(server.attributes['error.type']).toBeUndefined();
+  expect(byName(spans, 'publish EVENTS').attributes).toMatchObject({ 'headgate.events.rejected': 1 });
+}
+
+/** What is left is sent before the process ends. */
+async function stopAndFlush(): Promise<void> {
+  const door = wireDoors.find(({ path }) => path === '/v1/track')!;
+  const { traceId } = await sendTraced(door, [order()]);
+  run.kill('SIGTERM');
+  expect((await run.exit).code).toBe(0);
+  expect(spansOf(traceId).map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['POST /v1/track', 'publish EVENTS']),
+  );
+}
