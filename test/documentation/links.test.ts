@@ -59,6 +59,7 @@ describe('src/README.md', () => {
     'event/',
     'config/',
     'observability/',
+    'tracing/',
     'validation/',
     'jetstream/',
     'gate/',
