@@ -144,6 +144,8 @@ function createPassage(
 ): Passage {
   const { correlationId, traceparent } = arrival;
   const count = batch.events.length;
+  const verdicts: Verdict[] = [];
+  verdicts.length = count;
   return {
     options,
     arrival,
@@ -154,7 +156,7 @@ function createPassage(
     validateOnly: batch.validateOnly,
     startedAt: performance.now(),
     timestampMs: Date.now(),
-    verdicts: Array.from<Verdict>({ length: count }),
+    verdicts,
     open: count,
     resolve,
   };

@@ -12,6 +12,8 @@ import {
   retryAfterSeconds,
 } from './failure.ts';
 
+const operatorsConflicts: readonly string[] = ['registry_conflict', 'dead_letter_busy'];
+
 describe('the error table', () => {
   test.each(errorCodes)('has all of %s', (code) => {
     const entry = errorEntry(code);
@@ -21,9 +23,9 @@ describe('the error table', () => {
     expect(entry.http).toBeLessThan(600);
     // 5 is NOT_FOUND, of the operators' RPCs alone.
     expect([...Object.values(grpcCode), 5]).toContain(entry.grpc);
-    // An operator may look again at what another has changed.
+    // An operator may look again at what another is changing.
     const mayBeTriedAgain = [408, 429, 500, 503, 504].includes(entry.http);
-    expect(entry.retryable).toBe(mayBeTriedAgain || code === 'registry_conflict');
+    expect(entry.retryable).toBe(mayBeTriedAgain || operatorsConflicts.includes(code));
     expect(['error', 'warn'].includes(entry.logLevel)).toBe(
       ['internal', 'overloaded', 'not_stored'].includes(code),
     );
