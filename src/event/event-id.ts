@@ -27,11 +27,27 @@ const variantDigits = '89ab89ab89ab89ab';
 export function eventIdOf(source: string, idempotencyKey: string): string {
   const name = `${source}:${idempotencyKey.toLowerCase()}`;
   const end = namespaceBytes.length + scratch.write(name, namespaceBytes.length, 'latin1');
-  const hex = hash('sha1', scratchViews[end]!, 'hex');
+  return uuidOfHash(hash('sha1', scratchViews[end]!, 'hex'));
+}
+
+function uuidOfHash(hex: string): string {
   return (
     `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}` +
     `-${variantDigits[Number.parseInt(hex[16]!, 16)]}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
   );
+}
+
+/** Under which ids of other systems become idempotency keys. Changing it would change every key. */
+const foreignNamespace = Buffer.from('5b0c6f4e0a7d5f3a9c2e417d86b1f035', 'hex');
+
+/**
+ * The idempotency key of what another system sends: its own id where that is a UUID, else the UUIDv5 of
+ * the system's name and the id, so that the same id always gives the same key.
+ */
+export function idempotencyKeyOf(system: string, id: string): string {
+  if (isUuid(id)) return id;
+  const name = Buffer.from(`${system}:${id}`);
+  return uuidOfHash(hash('sha1', Buffer.concat([foreignNamespace, name]), 'hex'));
 }
 
 /** The id by which the log refuses a second copy: `<source>:<idempotency key>`. */

@@ -73,7 +73,7 @@ export function createAuthenticate(
 }
 
 /** Bearer, Basic with the key as the user, or `x-write-key`; empty when there is none. */
-function presentedKey(headers: IncomingHttpHeaders): string {
+export function presentedKey(headers: IncomingHttpHeaders): string {
   const direct = headers['x-write-key'];
   if (typeof direct === 'string') return direct.trim();
   const [scheme = '', value = ''] = (headers.authorization ?? '').trim().split(/\s+/, 2);

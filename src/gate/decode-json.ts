@@ -119,7 +119,7 @@ function decodeLine(line: string): IncomingEvent {
 }
 
 /** Bytes that are no UTF-8 would become U+FFFD, and the event another one than was sent. */
-function textOf(body: Buffer): string {
+export function textOf(body: Buffer): string {
   const text = body.toString('utf8');
   // A byte order mark is no part of the text: RFC 8259 §8.1 lets a reader pass it over.
   if (isUtf8Text([text], body)) return text.startsWith('\ufeff') ? text.slice(1) : text;

@@ -18,7 +18,7 @@ export interface Exchange {
 /** Visible ASCII: what is safe in a header, a log line and a NATS header. */
 const correlationPattern = /^[\u0021-\u007e]{1,128}$/;
 /** https://www.w3.org/TR/trace-context/#traceparent-header, version 00. */
-const traceparentPattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+export const traceparentPattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 /** No more than the 512 characters that the standard has everybody carry. */
 const tracestatePattern = /^[\u0020-\u007e]{1,512}$/;
 

@@ -1,6 +1,7 @@
 import { ServiceError } from '../errors.ts';
 import { connectDoor } from './connect-unary.ts';
 import type { ConnectDoors } from './connect-router.ts';
+import { foreignDoors } from './foreign-doors.ts';
 import { createExchange, mediaTypeOf, type Exchange } from './exchange.ts';
 import { failureOfError } from './failure.ts';
 import type { GateContext } from './gate-context.ts';
@@ -41,6 +42,7 @@ export function createRequestHandler(context: GateContext, connect: ConnectDoors
       const isNdjson = mediaTypeOf(exchange) === restNdjsonBatch.contentType;
       serveRequest(context, exchange, restValidateDoor, isNdjson ? restNdjsonBatch : restBatch);
     } else if (path.startsWith('/grpc.')) handToRouter(connect, exchange);
+    else if (foreignDoors.has(path)) enterForeign(context, exchange, path);
     else if (!isDoor(path)) {
       refuse(exchange, 'not_found', `There is no door ${path.slice(0, 80)}. Events go to POST /v1/track.`);
     } else if (method !== 'POST') {
@@ -59,6 +61,16 @@ const doorPaths = new Set([
 
 function isDoor(path: string): boolean {
   return doorPaths.has(path);
+}
+
+function enterForeign(context: GateContext, exchange: Exchange, path: string): void {
+  const { enter, methods } = foreignDoors.get(path)!;
+  if (!methods.includes(exchange.call.method)) {
+    refuse(exchange, 'method_not_allowed', `${path} takes ${methods.join(' or ')}.`);
+    return;
+  }
+  const { door, call } = enter(exchange);
+  serveRequest(context, exchange, door, call);
 }
 
 function enterRpc(

@@ -9,4 +9,6 @@ export interface IncomingBatch {
   /** RFC 3339; empty when the producer sent none. */
   readonly sentAt: string;
   readonly validateOnly: boolean;
+  /** What some protocols have in the body, and ours in headers; empty where it was not there. */
+  readonly inBody?: { readonly writeKey: string; readonly traceparent: string };
 }

@@ -1,7 +1,7 @@
 import { ServiceError } from '../errors.ts';
 import type { Verdict } from '../event/verdict.ts';
-import type { Rpc } from '../observability/metrics.ts';
-import type { Producer } from './authenticate.ts';
+import type { ForeignProtocol, Rpc } from '../observability/metrics.ts';
+import { presentedKey, type Producer } from './authenticate.ts';
 import type { Exchange } from './exchange.ts';
 import { failureOfError, type Failure } from './failure.ts';
 import type { GateContext } from './gate-context.ts';
@@ -11,13 +11,15 @@ import { CallerGone } from './read-body.ts';
 /** What a request asks for, in the form that its headers tell. */
 export interface DoorCall {
   readonly rpc: Extract<Rpc, 'Track' | 'BatchTrack'>;
-  readonly door: 'rest' | 'connect' | 'grpc' | 'grpc_web';
+  readonly door: 'rest' | 'connect' | 'grpc' | 'grpc_web' | ForeignProtocol;
   readonly codec: 'json' | 'ndjson' | 'proto';
   readonly contentType: string;
 }
 
 /** How a protocol frames a request and its answer. Each method may throw a ServiceError. */
 export interface Door {
+  /** The write key may stand in the body (`IncomingBatch.inBody`) where the headers have none. */
+  readonly keyInBody?: true;
   /** Looks at the headers. Returns how long the caller waits, in ms, where it told. */
   begin(exchange: Exchange, call: DoorCall): number | undefined;
   /** The message in a body; a promise only where it has to be decompressed. */
@@ -46,13 +48,15 @@ export function serveRequest(
 ): void {
   const ending = createEnding(context, exchange, door, call);
   const { fail } = ending;
-  let producer: Producer;
+  let producer: Producer | undefined;
 
   const onMessage = (message: Buffer): void => {
     if (ending.isOver()) return;
     try {
       const batch = door.decode(call, message, context.limits.batchEventsMax);
-      const { correlationId, traceparent, tracestate } = exchange;
+      producer ??= context.authenticate({ 'x-write-key': batch.inBody?.writeKey ?? '' });
+      const { correlationId, tracestate } = exchange;
+      const traceparent = exchange.traceparent || (batch.inBody?.traceparent ?? '');
       const arrival = { producer, correlationId, traceparent, tracestate, ...call };
       context.accept(batch, arrival, ending.succeed, fail);
     } catch (error) {
@@ -72,7 +76,10 @@ export function serveRequest(
   try {
     const timeoutMs = door.begin(exchange, call);
     // The key is looked at before the body: who may not send is not read.
-    producer = context.authenticate(exchange.call.headers);
+    const { headers } = exchange.call;
+    if (door.keyInBody !== true || presentedKey(headers) !== '') {
+      producer = context.authenticate(headers);
+    }
     if (timeoutMs !== undefined) ending.expireAfter(timeoutMs);
     if (!ending.isOver()) context.bodies.read(exchange.call, onBody, fail);
   } catch (error) {

@@ -15,10 +15,20 @@ export interface LabelValues {
 export const otherLabel = '_other';
 
 export const rpcs = ['Track', 'BatchTrack', otherLabel] as const;
-export const protocols = ['grpc', 'grpc_web', 'connect', 'rest', otherLabel] as const;
+/** Of the doors for events in the form of another system. */
+export const foreignProtocols = ['segment', 'posthog', 'mixpanel', 'cloudevents'] as const;
+export const protocols = [
+  'grpc',
+  'grpc_web',
+  'connect',
+  'rest',
+  ...foreignProtocols,
+  otherLabel,
+] as const;
 export const deliveryOutcomes = ['delivered', 'retried', 'dead', 'filtered'] as const;
 
 export type Rpc = (typeof rpcs)[number];
+export type ForeignProtocol = (typeof foreignProtocols)[number];
 export type Protocol = (typeof protocols)[number];
 export type DeliveryOutcome = (typeof deliveryOutcomes)[number];
 

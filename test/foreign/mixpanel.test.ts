@@ -1,0 +1,112 @@
+import Mixpanel from 'mixpanel';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { openForeignGate, shopKey, type ForeignGate } from './foreign-gate.ts';
+
+/** Mixpanel's SDK for Node: every event by a callback of its own, and no second try. */
+describe('Mixpanel', () => {
+  let foreign: ForeignGate;
+
+  beforeAll(async () => {
+    foreign = await openForeignGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '500ms' });
+  });
+
+  afterAll(async () => {
+    await foreign[Symbol.asyncDispose]();
+  });
+
+  const order = (id: string) => ({ order_id: id, total: 12.5, currency: 'EUR' });
+  const time = Date.parse('2026-03-01T12:00:00.000Z');
+
+  function client(verbose = false, token = shopKey): Mixpanel.Mixpanel {
+    const { port } = foreign.gate;
+    return Mixpanel.init(token, {
+      protocol: 'http',
+      host: '127.0.0.1',
+      port,
+      key: 'unused',
+      verbose,
+      keepAlive: false,
+    } as Partial<Mixpanel.InitConfig>);
+  }
+
+  /** What the SDK tells its caller: nothing, or the errors. */
+  function told(send: (callback: (error: unknown) => void) => void): Promise<string> {
+    return new Promise((resolve) => {
+      send((error) => {
+        const errors = (Array.isArray(error) ? error : [error]).filter(Boolean);
+        resolve(errors.map(String).join());
+      });
+    });
+  }
+
+  test.for([false, true])('each way of sending; verbose: %s', async (verbose) => {
+    const mixpanel = client(verbose);
+    const before = (await foreign.stored()).length;
+    const event = (id: string) => ({
+      event: 'Order Completed',
+      properties: { ...order(id), distinct_id: 'u1', time: new Date(time) },
+    });
+    const outcomes = [
+      await told((done) =>
+        mixpanel.track('Order Completed', { ...order('A1'), distinct_id: 'u1', ip: '203.0.113.9' }, done),
+      ),
+      await told((done) => mixpanel.import('Order Completed', new Date(time), { ...order('A2'), distinct_id: 'u1' }, done)),
+      await told((done) => mixpanel.track_batch([event('A3'), event('A4')] as never, done as never)),
+      await told((done) => mixpanel.import_batch([event('A5'), event('A6')] as never, done as never)),
+    ];
+    expect(outcomes).toEqual(['', '', '', '']);
+    const events = (await foreign.stored()).slice(before);
+    expect(events).toMatchObject(
+      ['A1', 'A2', 'A3', 'A4', 'A5', 'A6'].map((id) => ({
+        eventName: 'order_completed',
+        source: 'shop',
+        userId: 'u1',
+        properties: order(id),
+      })),
+    );
+    expect(events[0]).toMatchObject({ context: { mixpanel: { mp_lib: 'node', ip: '203.0.113.9' } } });
+    expect(events[1]).toMatchObject({ occurredAt: '2026-03-01T12:00:00.000Z' });
+    expect(JSON.stringify(events)).not.toContain(shopKey);
+  });
+
+  test.for([false, true])('a rejected event is told, others stay; verbose: %s', async (verbose) => {
+    const before = [(await foreign.stored()).length, (await foreign.rejected()).length];
+    const event = (properties: object) => ({
+      event: 'Order Completed',
+      properties: { ...properties, distinct_id: 'u2', time },
+    });
+    const outcome = await told((done) =>
+      client(verbose).import_batch([event(order('B1')), event({ order_id: 'B2' })] as never, done as never),
+    );
+    expect(outcome).toContain('schema_violation');
+    expect(await foreign.stored()).toHaveLength(before[0]! + 1);
+    const [kept] = (await foreign.rejected()).slice(before[1]);
+    expect(kept).toMatchObject({ code: 'schema_violation', kept: { properties: { order_id: 'B2' } } });
+    expect(kept!.text).not.toContain(shopKey);
+  });
+
+  test('an outage is told, and the same event with its id is there once', async () => {
+    const before = (await foreign.stored()).length;
+    const send = () =>
+      told((done) =>
+        client().track('Order Completed', { ...order('C1'), distinct_id: 'u3', $insert_id: 'C1' }, done),
+      );
+    const thaw = await foreign.gate.freezeServer();
+    const first = await send();
+    thaw();
+    expect(first).toContain('not_stored');
+    await expect.poll(send, { timeout: 30_000 }).toBe('');
+    expect(await send()).toBe('');
+    expect(await foreign.stored()).toHaveLength(before + 1);
+  });
+
+  test('a token that nobody knows, and what is no event, are errors at the SDK', async () => {
+    const unknown = await told((done) =>
+      client(true, 'hg_nobody').track('Order Completed', { ...order('D1'), distinct_id: 'u4' }, done),
+    );
+    expect(unknown).toContain('unauthenticated');
+    const person = await told((done) => client().people.set('u4', { plan: 'team' }, done as never));
+    expect(person).toContain('not_found');
+  });
+});

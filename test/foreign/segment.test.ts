@@ -1,0 +1,130 @@
+import { Analytics } from '@segment/analytics-node';
+import RudderAnalytics from '@rudderstack/rudder-sdk-node';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { openForeignGate, shopKey, type ForeignGate } from './foreign-gate.ts';
+
+/** Segment's own SDK and RudderStack's, which need another address and nothing else. */
+describe('Segment', () => {
+  let foreign: ForeignGate;
+
+  beforeAll(async () => {
+    foreign = await openForeignGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '500ms' });
+  });
+
+  afterAll(async () => {
+    await foreign[Symbol.asyncDispose]();
+  });
+
+  const order = (id: string) => ({ order_id: id, total: 12.5, currency: 'EUR' });
+
+  function segment(writeKey = shopKey): { analytics: Analytics; errors: unknown[] } {
+    const analytics = new Analytics({
+      writeKey,
+      host: foreign.gate.url,
+      path: '/v1/segment/batch',
+      flushAt: 50,
+    });
+    const errors: unknown[] = [];
+    analytics.on('error', (error) => errors.push(error));
+    return { analytics, errors };
+  }
+
+  test('every call of the SDK is an event', async () => {
+    const before = (await foreign.stored()).length;
+    const { analytics, errors } = segment();
+    const timestamp = new Date('2026-03-01T12:00:00.000Z');
+    analytics.track({ userId: 'u1', event: 'Order Completed', properties: order('A1'), timestamp });
+    analytics.identify({ userId: 'u1', traits: { plan: 'team' } });
+    analytics.page({ anonymousId: 'a1', name: 'Home', properties: { url: 'https://x.example/' } });
+    analytics.screen({ userId: 'u1', name: 'Cart' });
+    analytics.group({ userId: 'u1', groupId: 'g1', traits: { seats: 3 } });
+    analytics.alias({ userId: 'u1', previousId: 'a1' });
+    await analytics.closeAndFlush();
+    expect(errors).toEqual([]);
+    const events = (await foreign.stored()).slice(before);
+    expect(events).toMatchObject([
+      {
+        eventName: 'order_completed',
+        source: 'shop',
+        userId: 'u1',
+        properties: order('A1'),
+        occurredAt: '2026-03-01T12:00:00.000Z',
+        context: {
+          library: { name: '@segment/analytics-node' },
+          segment: { event: 'Order Completed', messageId: expect.stringMatching(/^node-next-/) },
+        },
+      },
+      { eventName: 'user_identified', properties: { plan: 'team' } },
+      { eventName: 'page_viewed', anonymousId: 'a1', properties: { name: 'Home' } },
+      { eventName: 'screen_viewed', properties: { name: 'Cart' } },
+      { eventName: 'group_joined', properties: { group_id: 'g1', seats: 3 } },
+      { eventName: 'user_aliased', userId: 'u1', properties: { previous_id: 'a1' } },
+    ]);
+    expect(JSON.stringify(events)).not.toContain(shopKey);
+  });
+
+  test('an outage: the SDK sends again, and each event is there once', async () => {
+    const before = (await foreign.stored()).length;
+    const thaw = await foreign.gate.freezeServer();
+    const { analytics, errors } = segment();
+    const statuses: unknown[] = [];
+    analytics.on('http_response', ({ status }) => {
+      statuses.push(status);
+      // The first answer said that nothing is known to be stored.
+      if (statuses.length === 1) thaw();
+    });
+    for (const id of ['B1', 'B2', 'B3']) {
+      analytics.track({ userId: 'u2', event: 'Order Completed', properties: order(id) });
+    }
+    await analytics.closeAndFlush();
+    expect(errors).toEqual([]);
+    expect(statuses[0]).toBe(503);
+    expect(statuses.at(-1)).toBe(200);
+    const events = (await foreign.stored()).slice(before);
+    const ids = events.map(({ properties }) => properties['order_id']);
+    expect(ids).toEqual(['B1', 'B2', 'B3']);
+  });
+
+  test('a rejected event is kept, and takes no other with it', async () => {
+    const before = [(await foreign.stored()).length, (await foreign.rejected()).length];
+    const { analytics, errors } = segment();
+    const answers: number[] = [];
+    analytics.on('http_response', ({ status }) => answers.push(status as number));
+    analytics.track({ userId: 'u3', event: 'Order Completed', properties: { order_id: 'C1' } });
+    analytics.track({ userId: 'u3', event: 'Order Completed', properties: order('C2') });
+    analytics.track({ userId: 'u3', event: 'Signed Up' });
+    await analytics.closeAndFlush();
+    expect([errors, answers]).toEqual([[], [200]]);
+    expect(await foreign.stored()).toHaveLength(before[0]! + 1);
+    expect((await foreign.rejected()).slice(before[1])).toMatchObject([
+      { code: 'schema_violation', kept: { event_name: 'order_completed', user_id: 'u3' } },
+      { code: 'invalid_event_name', kept: { event_name: 'signed_up' } },
+    ]);
+  });
+
+  test('a key that nobody knows is an error at the SDK', async () => {
+    const { analytics, errors } = segment('hg_nobody');
+    analytics.track({ userId: 'u4', event: 'Order Completed', properties: order('D1') });
+    await analytics.closeAndFlush();
+    expect(errors).toHaveLength(1);
+    expect(String((errors[0] as { reason: Error }).reason)).toContain('[401]');
+  });
+
+  test('RudderStack, whose SDK packs its bodies', async () => {
+    const before = (await foreign.stored()).length;
+    const rudder = new RudderAnalytics(shopKey, {
+      dataPlaneUrl: foreign.gate.url,
+      path: '/v1/segment/batch',
+      flushAt: 20,
+    });
+    rudder.track({ userId: 'u5', event: 'orderCompleted', properties: order('E1') });
+    rudder.identify({ userId: 'u5', traits: { plan: 'free' } });
+    await rudder.flush();
+    const events = (await foreign.stored()).slice(before);
+    expect(events).toMatchObject([
+      { eventName: 'order_completed', properties: order('E1') },
+      { eventName: 'user_identified', properties: { plan: 'free' } },
+    ]);
+  });
+});
