@@ -52,7 +52,7 @@ export function connectAdmin<Service extends DescService>(
 /**
  * HEADGATE_ADMIN_LISTEN is host:port, and may say "everywhere", which is no place to connect to.
  */
-function adminUrl(text: string): string {
+export function adminUrl(text: string): string {
   const url = text.includes('://')
     ? text
     : `http://${text.startsWith(':') ? `127.0.0.1${text}` : text}`;

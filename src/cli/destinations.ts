@@ -128,7 +128,7 @@ function plain(text: string): string {
 }
 
 /** `850ms`, `42s`, `3h 5m`, `2d 4h`. */
-function spanText(ms: number): string {
+export function spanText(ms: number): string {
   const seconds = Math.round(Math.max(0, ms) / 1_000);
   if (ms < 1_000) return `${Math.max(0, Math.round(ms))}ms`;
   if (seconds < 60) return `${seconds}s`;

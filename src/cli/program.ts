@@ -7,6 +7,7 @@ import { codegenCommand } from './codegen.ts';
 import type { CommandContext } from './command-context.ts';
 import { deadCommand } from './dead.ts';
 import { destinationsCommand } from './destinations.ts';
+import { doctorCommand } from './doctor.ts';
 import { keysCommand } from './keys.ts';
 import { queryCommand } from './query.ts';
 import { reconcileCommand } from './reconcile.ts';
@@ -59,6 +60,7 @@ export function createProgram(context: CommandContext): Command {
   program.addCommand(deadCommand(context));
   program.addCommand(destinationsCommand(context));
   program.addCommand(reconcileCommand(context));
+  program.addCommand(doctorCommand(context));
   exitByThrowing(program);
   return program;
 }

@@ -28,7 +28,8 @@ export function storageBudget(storeDir: string, configuredBytesMax: number): num
   return budget;
 }
 
-function folderBytes(folder: string): number {
+/** What the files below a folder take. */
+export function folderBytes(folder: string): number {
   let bytes = 0;
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;

@@ -207,7 +207,7 @@ export async function ensureStreams(
     try {
       if (current === undefined) {
         await manager.streams.add(settings);
-      } else if (differs(current, settings)) {
+      } else if (driftOf(current, settings).length > 0) {
         await manager.streams.update(settings.name, { ...current, ...settings });
       }
     } catch (cause) {
@@ -220,11 +220,13 @@ export async function ensureStreams(
   }
 }
 
-function differs(current: StreamConfig, wanted: StreamSettings): boolean {
-  return Object.entries(wanted).some(
+/** The settings of a stream that are others than they are to be. */
+export function driftOf(current: StreamConfig, wanted: StreamSettings): string[] {
+  const drifted = Object.entries(wanted).filter(
     ([key, value]) =>
       JSON.stringify(current[key as keyof StreamConfig]) !== JSON.stringify(value),
   );
+  return drifted.map(([key]) => key);
 }
 
 export interface ConsumerOptions {
