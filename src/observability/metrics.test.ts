@@ -6,6 +6,8 @@ import { eventStatuses, type Verdict } from '../event/verdict.ts';
 import {
   createMetrics,
   deliveryOutcomes,
+  labelledPairsMax,
+  labelledSourcesMax,
   otherLabel,
   protocols,
   rpcs,
@@ -101,5 +103,49 @@ describe('the metrics', () => {
     expect(after.get('headgate_last_event_timestamp_seconds{event_name="order_completed"}')).toBe(
       1_750_000_000,
     );
+  });
+});
+
+describe('the number of series', () => {
+  const madeUp = 100_000;
+
+  test('does not grow with made-up names, sources and codes', async () => {
+    const metrics = createMetrics(labels);
+    const signals = createSignals(metrics, pino({ level: 'silent' }));
+    for (const status of eventStatuses) signals.eventJudged('checkout', 'no', verdict(status, 'no'));
+    const before = (await series(metrics)).size;
+    for (let index = 0; index < madeUp; index += 1) {
+      const [source, name, code] = [`source-${index}`, `name_${index}_done`, `code_${index}`];
+      const warnings = [{ code, message: '', violations: [] }];
+      signals.eventJudged(source, name, { ...verdict('rejected', code), warnings });
+    }
+    const after = await series(metrics);
+    // Codes that are in no table come to `_other`, of two sources.
+    expect(after.size).toBeLessThanOrEqual(before + 4);
+    const rejected = 'headgate_events_total{source="_other",event_name="_other",outcome="rejected"}';
+    expect(after.get(rejected)).toBe(madeUp);
+  });
+
+  test('is bounded for events and sources that are known, and says how many have none of their own', async () => {
+    const names = Array.from({ length: 3_000 }, (_, index) => `name_${index}_done`);
+    const sources = Array.from({ length: labelledSourcesMax + 1 }, (_, index) => `source-${index}`);
+    const metrics = createMetrics({ ...labels, sources, eventNames: names.slice(0, 10) });
+    const pairs = (found: Map<string, number>): number =>
+      [...found.keys()].filter((key) => /^headgate_events_total.*outcome="accepted"/.test(key)).length;
+    const few = await series(metrics);
+    expect(pairs(few)).toBe((labelledSourcesMax + 1) * 11);
+    expect(few.get('headgate_unlabelled{what="source"}')).toBe(1);
+    expect(few.get('headgate_unlabelled{what="event_name"}')).toBe(0);
+    metrics.addEventNames(names);
+    const many = await series(metrics);
+    expect(pairs(many)).toBeLessThanOrEqual(labelledPairsMax);
+    const namesMax = Math.floor(labelledPairsMax / (labelledSourcesMax + 1));
+    expect(many.get('headgate_unlabelled{what="event_name"}')).toBe(names.length - namesMax + 1);
+    const signals = createSignals(metrics, pino({ level: 'silent' }));
+    signals.eventJudged(sources.at(-1)!, names.at(-1)!, verdict('accepted'));
+    const counted = await series(metrics);
+    expect(counted.size).toBe(many.size);
+    const other = 'headgate_events_total{source="_other",event_name="_other",outcome="accepted"}';
+    expect(counted.get(other)).toBe(1);
   });
 });

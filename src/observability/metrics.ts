@@ -37,14 +37,26 @@ const answerBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2
 /** Seconds from accepted to delivered: milliseconds when all is well, hours after an outage. */
 const deliveryBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400];
 
+/**
+ * Sources, and pairs of a source and an event, that have series of their own. A pair has 22, and a
+ * scrape writes some 150,000 series a second, while nothing else is done: the rest is `_other`.
+ */
+export const labelledSourcesMax = 200;
+export const labelledPairsMax = 5_000;
+
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** All metrics, each series present at 0 from the start: an absent series hides the first events. */
 export function createMetrics(labels: LabelValues) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const sources = [...labels.sources, otherLabel];
-  const eventNames = [...labels.eventNames, otherLabel];
+  const sources = [...labels.sources.slice(0, labelledSourcesMax), otherLabel];
+  const eventNamesMax = Math.floor(labelledPairsMax / sources.length);
+  const eventNames = [otherLabel, ...labels.eventNames].slice(0, eventNamesMax);
+  const unlabelled = {
+    sources: labels.sources.length + 1 - sources.length,
+    eventNames: labels.eventNames.length + 1 - eventNames.length,
+  };
   const { destinations } = labels;
 
   const counters = createCounters(registry);
@@ -74,12 +86,34 @@ export function createMetrics(labels: LabelValues) {
   const gauges = createGauges(registry, eventNames, destinations);
   /** Events that were registered later: the set grows with the registry, which is bounded. */
   const addEventNames = (names: readonly string[]): void => {
-    const added = names.filter((name) => !gauges.lastEvent.has(name));
+    const missing = names.filter((name) => !gauges.lastEvent.has(name));
+    const added = missing.slice(0, eventNamesMax - gauges.lastEvent.size);
+    unlabelled.eventNames = missing.length - added.length;
     countEvents(added);
     for (const name of added) gauges.lastEvent.set(name, 0);
   };
   const canary = createCanaryMetrics(registry);
-  return { registry, ...counters, ...histograms, gauges, canary, addEventNames };
+  exposeUnlabelled(registry, unlabelled);
+  const knownSources: ReadonlySet<string> = new Set(sources);
+  return { registry, ...counters, ...histograms, gauges, canary, knownSources, addEventNames };
+}
+
+function exposeUnlabelled(
+  registry: Registry,
+  unlabelled: { readonly sources: number; readonly eventNames: number },
+): void {
+  createGauge(
+    registry,
+    {
+      name: 'headgate_unlabelled',
+      help: 'Known sources and registered events that have no series of their own and are counted as _other.',
+      labels: ['what'],
+    },
+    () => [
+      { labels: ['source'], value: unlabelled.sources },
+      { labels: ['event_name'], value: unlabelled.eventNames },
+    ],
+  );
 }
 
 function createCounters(registry: Registry) {

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.ts';
-import { errorEntry, grpcCodeNames } from '../errors.ts';
+import { errorCodes, errorEntry, grpcCodeNames } from '../errors.ts';
 import { canaryName } from '../event/canary.ts';
-import { eventStatuses, type Verdict } from '../event/verdict.ts';
+import { eventStatuses, warningCodes, type Verdict } from '../event/verdict.ts';
 import { createCanarySignals } from './canary-metrics.ts';
 import { createLineSampler, type LineSampler } from './line-sampler.ts';
 import type { Logger } from './logger.ts';
@@ -226,19 +226,26 @@ function createRequestSeries(metrics: Metrics): (rpc: Rpc, protocol: Protocol) =
   return (rpc, protocol) => byRpc.get(rpc)!.get(protocol)!;
 }
 
+const knownErrors: ReadonlySet<string> = new Set(errorCodes);
+const knownWarnings: ReadonlySet<string> = new Set(warningCodes);
+const errorLabel = (code: string): string => (knownErrors.has(code) ? code : otherLabel);
+const warningLabel = (code: string): string => (knownWarnings.has(code) ? code : otherLabel);
+
 /** The counters of every (source, event), looked up once: two map reads an event. */
 function createVerdictCounters(metrics: Metrics) {
   type Outcomes = Record<string, CounterSeries>;
   const cache = new Map<string, Map<string, Outcomes>>();
   const { lastEvent } = metrics.gauges;
+  for (const source of metrics.knownSources) cache.set(source, new Map<string, Outcomes>());
+  const labelOf = (source: string): string => (metrics.knownSources.has(source) ? source : otherLabel);
 
   const outcomesOf = (source: string, eventName: string): Outcomes => {
-    let events = cache.get(source);
-    if (events === undefined) cache.set(source, (events = new Map<string, Outcomes>()));
+    // Nothing is kept by a source that is not known, such as that of a replay whose keys are gone.
+    const events = cache.get(source) ?? cache.get(otherLabel)!;
     let outcomes = events.get(eventName);
     if (outcomes === undefined) {
       outcomes = Object.fromEntries(
-        eventStatuses.map((status) => [status, metrics.events.series(source, eventName, status)]),
+        eventStatuses.map((status) => [status, metrics.events.series(labelOf(source), eventName, status)]),
       );
       events.set(eventName, outcomes);
     }
@@ -251,11 +258,12 @@ function createVerdictCounters(metrics: Metrics) {
     if (verdict.status === 'accepted') lastEvent.set(known, verdict.timestampMs / 1000);
     if (verdict.warnings.length > 0) {
       for (const { code } of verdict.warnings) {
-        metrics.warnings.series(source, known, code).value += 1;
+        metrics.warnings.series(labelOf(source), known, warningLabel(code)).value += 1;
       }
     }
     if (verdict.status === 'rejected') {
-      metrics.validationFailures.series(source, known, verdict.error!.code).value += 1;
+      const { code } = verdict.error!;
+      metrics.validationFailures.series(labelOf(source), known, errorLabel(code)).value += 1;
     }
   };
 }
