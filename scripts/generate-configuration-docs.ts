@@ -8,6 +8,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type DestinationTypeSettings, asSetting } from '../src/config/destination-type.ts';
 import { keySettings } from '../src/config/gather-keys.ts';
+import { webhookLimits, webhookSettings } from '../src/config/webhook-source.ts';
 import {
   type Setting,
   destinationSettings,
@@ -27,7 +28,7 @@ export async function loadDestinationTypes(): Promise<readonly DestinationTypeSe
 
 /** The whole page. */
 export function renderConfigurationDocs(types: readonly DestinationTypeSettings[]): string {
-  const sections = [head, settingsSection(), keysSection(), destinationsSection(types), example];
+  const sections = [head, settingsSection(), keysSection(), webhooksSection(), destinationsSection(types), example];
   return `${sections.join('\n\n')}\n`;
 }
 
@@ -67,6 +68,42 @@ function keysSection(): string {
 
 The write keys, for \`auth: keys\`: a list. \`npx headgate keys new --source checkout\` makes one and prints
 its line. A source may have several, so that a key can be changed without a gap.
+
+${table(['key', 'default', 'takes', 'meaning'], rows)}`;
+}
+
+function webhooksSection(): string {
+  const rows = Object.entries(webhookSettings).map(([name, setting]) => [
+    `\`${name}\``,
+    ...cells(setting),
+  ]);
+  const { secrets, events, properties, sources } = webhookLimits;
+  rows.unshift(
+    [
+      '`secret`',
+      '**required**',
+      'secret',
+      `What the sender signs with; a list of up to ${secrets} while it changes.`,
+    ],
+    [
+      '`events`',
+      '**required**',
+      'map',
+      `From types to event names, up to ${events}: \`order.paid: order_completed\`, or ` +
+        '`{ event: order_completed, properties: ... }`. A type may end in `*`; the longest that fits counts.',
+    ],
+    [
+      '`properties`',
+      'the whole body',
+      'place or map',
+      `A JSON pointer to an object, or a map of up to ${properties} names to places.`,
+    ],
+  );
+  return `## \`webhooks\`
+
+A map from a source to how its webhooks are verified and mapped, up to ${sources}: see [webhooks](webhooks.md).
+They come to \`POST /v1/webhooks/<source>\`. A place is a JSON pointer into the body, or \`header:\` and the
+name of a header. There are no variables: \`\${NAME}\` keeps secrets out of the file.
 
 ${table(['key', 'default', 'takes', 'meaning'], rows)}`;
 }

@@ -7,6 +7,7 @@
 
 /** Numbers of the gRPC status codes: https://grpc.io/docs/guides/status-codes/ */
 export const grpcCode = {
+  ok: 0,
   invalidArgument: 3,
   deadlineExceeded: 4,
   permissionDenied: 7,
@@ -128,6 +129,26 @@ export const errorTable = {
     http: 401,
     logLevel: 'info',
     text: 'There is no write key in the request, or it is not one that this gate knows. Send it as `Authorization: Bearer KEY`, as the user of Basic, or as `x-write-key`.',
+  },
+  invalid_signature: {
+    ...refused,
+    grpc: grpcCode.unauthenticated,
+    http: 401,
+    logLevel: 'info',
+    text: 'The signature of a webhook is missing, or is not that of its body under any of the configured secrets. Compare the secret here with that of the sender, and let nothing on the way change the body.',
+  },
+  stale_webhook: {
+    ...refused,
+    grpc: grpcCode.unauthenticated,
+    http: 401,
+    logLevel: 'info',
+    text: 'The webhook was signed too long ago, or in the future: further from the clock here than `tolerance` of its source. Set the clocks right; senders sign each new try.',
+  },
+  unmapped_webhook: {
+    ...refused,
+    grpc: grpcCode.ok,
+    http: 202,
+    text: 'No event is mapped to the type of this webhook, so it was taken and nothing was stored. To have it, add the type under `events` of its source; else have the sender leave it out.',
   },
   malformed_request: {
     ...refused,

@@ -106,6 +106,7 @@ async function startService(
     sources: sourcesOf(config),
     eventNames: validation.registry().events.map(({ name }) => name),
     destinations: config.destinations.map((destination) => destination.name),
+    webhooks: config.webhooks.map(({ source }) => source),
   };
   const metrics = createMetrics(labels);
   const signals = createSignals(metrics, logger);
@@ -321,8 +322,8 @@ const adminGraceMs = 1000;
 const headersBytesMax = 4096;
 
 function sourcesOf(config: Config): string[] {
-  if (config.auth === 'off') return [defaultSource];
-  return [...new Set(config.keys.map((key) => key.source))];
+  const sources = config.auth === 'off' ? [defaultSource] : config.keys.map((key) => key.source);
+  return [...new Set([...sources, ...config.webhooks.map(({ source }) => source)])];
 }
 
 interface LogServer {

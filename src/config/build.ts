@@ -1,6 +1,7 @@
 import { StartError } from '../errors.ts';
 import { buildDestinations } from './build-destinations.ts';
 import { buildKeys } from './build-keys.ts';
+import { buildWebhooks } from './build-webhooks.ts';
 import type { Config, Limits, WriteKey } from './config.ts';
 import { deepFreeze } from './freeze.ts';
 import type { RawConfig } from './gather.ts';
@@ -16,9 +17,10 @@ export function build(raw: RawConfig): Config {
   const values = Object.fromEntries(table.values) as unknown as SettingValues;
   const keys = buildKeys(raw.keys, faults);
   const destinations = buildDestinations(raw.destinations, values.data_dir ?? '', faults);
+  const webhooks = buildWebhooks(raw.webhooks, faults);
   if (!raw.fileBroken) judgeRules(table, values, raw.keyEntries, faults);
   if (faults.length > 0) throw new StartError(describeFaults(faults));
-  return deepFreeze({ ...assemble(values, keys), destinations });
+  return deepFreeze({ ...assemble(values, keys), destinations, webhooks });
 }
 
 function describeFaults(faults: readonly string[]): string {
@@ -29,7 +31,7 @@ function describeFaults(faults: readonly string[]): string {
 function assemble(
   values: SettingValues,
   keys: readonly WriteKey[],
-): Omit<Config, 'destinations'> {
+): Omit<Config, 'destinations' | 'webhooks'> {
   const { 'tls.cert': cert, 'tls.key': key, 'nats.url': url } = values;
   return {
     listen: values.listen,

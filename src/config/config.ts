@@ -1,3 +1,5 @@
+import type { WebhookSource } from './webhook-source.ts';
+
 /** The whole configuration, read once at the start, frozen. Durations in ms, sizes in bytes. */
 export interface Config {
   readonly listen: Address;
@@ -28,6 +30,8 @@ export interface Config {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly shutdownGraceMs: number;
   readonly destinations: readonly DestinationConfig[];
+  /** What comes in by `POST /v1/webhooks/<source>`. */
+  readonly webhooks: readonly WebhookSource[];
 }
 
 export interface Address {

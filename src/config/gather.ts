@@ -2,6 +2,7 @@ import type { DestinationTypeSettings } from './destination-type.ts';
 import { type ConfigurationFile, loadConfigurationFile } from './configuration-file.ts';
 import { gatherDestinations, type RawDestination } from './gather-destinations.ts';
 import { gatherKeys, type RawKey } from './gather-keys.ts';
+import { gatherWebhooks, type RawWebhook } from './gather-webhooks.ts';
 import { nearest } from './nearest.ts';
 import { type Environment, type RawValue, rawFromEnvironment } from './raw-value.ts';
 import { collectLeaves } from './tree.ts';
@@ -15,6 +16,7 @@ export interface RawConfig {
   /** Entries under `keys`, those that are no map included: somebody meant them as keys. */
   readonly keyEntries: number;
   readonly destinations: readonly RawDestination[];
+  readonly webhooks: readonly RawWebhook[];
   /** True: nothing is known of what the file says, so only what stands alone can be judged. */
   readonly fileBroken: boolean;
   readonly faults: readonly string[];
@@ -47,9 +49,11 @@ export function gather(sources: ConfigSources): RawConfig {
   const hasDestinations = tree.has('destinations');
   tree.delete('keys');
   tree.delete('destinations');
+  const webhooksNode = tree.get('webhooks');
+  tree.delete('webhooks');
 
   const context = { file: file.name, env, faults };
-  const sections = ['keys', 'destinations'];
+  const sections = ['keys', 'destinations', 'webhooks'];
   const values = collectLeaves(tree, settings, { ...context, under: '', sections });
   const known = new Set([configFileVariable, ...clientVariables]);
   for (const path of Object.keys(settings)) {
@@ -68,8 +72,9 @@ export function gather(sources: ConfigSources): RawConfig {
         destinationTypes,
         known,
       });
+  const webhooks = gatherWebhooks(webhooksNode, context);
   findUnknownVariables(env, known, file, destinations, faults);
-  return { values, keys, keyEntries, destinations, fileBroken: file.broken, faults };
+  return { values, keys, keyEntries, destinations, webhooks, fileBroken: file.broken, faults };
 }
 
 function findUnknownVariables(
@@ -89,6 +94,10 @@ function findUnknownVariables(
     if (isServiceLink(name, value ?? '')) continue;
     if (name.startsWith('HEADGATE_KEYS')) {
       faults.push(`${name}: write keys have no variable: list them under keys in ${file.name}`);
+      continue;
+    }
+    if (name.startsWith('HEADGATE_WEBHOOKS')) {
+      faults.push(`${name}: webhooks have no variables: list them under webhooks in ${file.name}`);
       continue;
     }
     faults.push(`${name}: is not known; the nearest that is: ${nearest(name, known)}`);

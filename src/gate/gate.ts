@@ -11,6 +11,7 @@ import type { GateContext } from './gate-context.ts';
 import { createRequestHandler } from './handle-request.ts';
 import { listen, type Listener } from './listen.ts';
 import { createBodyReader } from './read-body.ts';
+import { createWebhookEntries } from './webhook-door.ts';
 
 /** What many uploads at once may hold of our memory: thirty-two of the largest. */
 const bufferedRequests = 32;
@@ -45,10 +46,13 @@ export async function openGate(
   });
   const authenticate = createAuthenticate(config.auth, config.keys, handed.canaryKey);
   let closing = false;
+  const checkOpen = (): void => {
+    if (closing) throw new ServiceError('shutting_down', errorTable.shutting_down.text);
+  };
   const context: GateContext = {
     // The first thing that every door does with a request: what came before it is served to its end.
     authenticate: (headers) => {
-      if (closing) throw new ServiceError('shutting_down', errorTable.shutting_down.text);
+      checkOpen();
       return authenticate(headers);
     },
     accept: tracePublishing(
@@ -64,10 +68,11 @@ export async function openGate(
     signals,
   };
   const connect = createConnectDoors(context);
+  const webhooks = createWebhookEntries(config.webhooks, context, checkOpen);
   const listener = await listen({
     address: config.listen,
     tls: config.tls,
-    handle: traceRequests(createRequestHandler(context, connect)),
+    handle: traceRequests(createRequestHandler(context, connect, webhooks)),
     setting: 'HEADGATE_LISTEN',
     idleTimeoutMs: limits.idleTimeoutMs,
     requestTimeoutMs: limits.requestTimeoutMs,

@@ -9,6 +9,7 @@ import { grpcDoor } from './grpc-unary.ts';
 import type { RequestHandler } from './listen.ts';
 import { problem, restBatchDoor, restTrackDoor, restValidateDoor } from './rest-doors.ts';
 import { serveRequest, type DoorCall } from './serve-request.ts';
+import { webhookCall, webhookPath, type WebhookEntry } from './webhook-door.ts';
 
 const servicePrefix = '/headgate.v1.TrackService/';
 
@@ -27,7 +28,11 @@ const restBatch: DoorCall = { rpc: 'BatchTrack', door: 'rest', codec: 'json', co
 const restNdjsonBatch: DoorCall = { ...restBatch, codec: 'ndjson', contentType: ndjson };
 
 /** From the path of a request to its door. */
-export function createRequestHandler(context: GateContext, connect: ConnectDoors): RequestHandler {
+export function createRequestHandler(
+  context: GateContext,
+  connect: ConnectDoors,
+  webhooks: ReadonlyMap<string, WebhookEntry>,
+): RequestHandler {
   return (call) => {
     const { url, method } = call;
     const query = url.indexOf('?');
@@ -43,12 +48,28 @@ export function createRequestHandler(context: GateContext, connect: ConnectDoors
       serveRequest(context, exchange, restValidateDoor, isNdjson ? restNdjsonBatch : restBatch);
     } else if (path.startsWith('/grpc.')) handToRouter(connect, exchange);
     else if (foreignDoors.has(path)) enterForeign(context, exchange, path);
+    else if (path.startsWith(webhookPath)) enterWebhook(webhooks, exchange, path);
     else if (!isDoor(path)) {
       refuse(exchange, 'not_found', `There is no door ${path.slice(0, 80)}. Events go to POST /v1/track.`);
     } else if (method !== 'POST') {
       refuse(exchange, 'method_not_allowed', `${path} takes POST.`);
     } else enterRpc(context, connect, exchange, path.slice(servicePrefix.length) as DoorCall['rpc']);
   };
+}
+
+function enterWebhook(
+  webhooks: ReadonlyMap<string, WebhookEntry>,
+  exchange: Exchange,
+  path: string,
+): void {
+  const source = path.slice(webhookPath.length);
+  const entry = webhooks.get(source);
+  if (entry === undefined) {
+    const shown = source.slice(0, 64);
+    refuse(exchange, 'not_found', `There is no source of webhooks "${shown}". webhooks has those there are.`);
+  } else if (exchange.call.method !== 'POST') {
+    refuse(exchange, 'method_not_allowed', `${webhookPath}${source} takes POST.`);
+  } else serveRequest(entry.context, exchange, entry.door(exchange), webhookCall);
 }
 
 const doorPaths = new Set([

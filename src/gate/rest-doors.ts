@@ -79,7 +79,7 @@ function decodeAnyRest(call: DoorCall, message: Buffer, batchEventsMax: number):
 }
 
 /** REST has no deadlines of the caller's. */
-function checkContentType(exchange: Exchange, known: readonly string[]): undefined {
+export function checkContentType(exchange: Exchange, known: readonly string[]): undefined {
   const type = mediaTypeOf(exchange);
   if (known.includes(type)) return undefined;
   throw new ServiceError(

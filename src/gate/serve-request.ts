@@ -11,7 +11,7 @@ import { CallerGone } from './read-body.ts';
 /** What a request asks for, in the form that its headers tell. */
 export interface DoorCall {
   readonly rpc: Extract<Rpc, 'Track' | 'BatchTrack'>;
-  readonly door: 'rest' | 'connect' | 'grpc' | 'grpc_web' | ForeignProtocol;
+  readonly door: 'rest' | 'connect' | 'grpc' | 'grpc_web' | 'webhook' | ForeignProtocol;
   readonly codec: 'json' | 'ndjson' | 'proto';
   readonly contentType: string;
 }

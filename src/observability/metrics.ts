@@ -10,6 +10,8 @@ export interface LabelValues {
   readonly sources: readonly string[];
   readonly eventNames: readonly string[];
   readonly destinations: readonly string[];
+  /** Sources that come by webhook. */
+  readonly webhooks?: readonly string[];
 }
 
 export const otherLabel = '_other';
@@ -22,14 +24,17 @@ export const protocols = [
   'grpc_web',
   'connect',
   'rest',
+  'webhook',
   ...foreignProtocols,
   otherLabel,
 ] as const;
+export const webhookOutcomes = ['mapped', 'unmapped', 'invalid_signature', 'stale', 'malformed'] as const;
 export const deliveryOutcomes = ['delivered', 'retried', 'dead', 'filtered'] as const;
 
 export type Rpc = (typeof rpcs)[number];
 export type ForeignProtocol = (typeof foreignProtocols)[number];
 export type Protocol = (typeof protocols)[number];
+export type WebhookOutcome = (typeof webhookOutcomes)[number];
 export type DeliveryOutcome = (typeof deliveryOutcomes)[number];
 
 /** Seconds. An acknowledgement takes a sync, 0.2 to 20 ms; a request may wait up to its timeout. */
@@ -81,6 +86,9 @@ export function createMetrics(labels: LabelValues) {
   }
   for (const destination of destinations) {
     for (const outcome of deliveryOutcomes) counters.deliveries.series(destination, outcome);
+  }
+  for (const source of labels.webhooks ?? []) {
+    for (const outcome of webhookOutcomes) counters.webhooks.series(source, outcome);
   }
   const histograms = createHistograms(registry, destinations);
   const gauges = createGauges(registry, eventNames, destinations);
@@ -137,6 +145,11 @@ function createCounters(registry: Registry) {
       name: 'headgate_requests_total',
       help: 'Requests by the gRPC status code of the answer.',
       labels: ['rpc', 'protocol', 'code'],
+    }),
+    webhooks: createCounter(registry, {
+      name: 'headgate_webhook_requests_total',
+      help: 'Webhooks that came in, by what could be made of them. A mapped one is an event.',
+      labels: ['source', 'outcome'],
     }),
     deliveries: createCounter(registry, {
       name: 'headgate_deliveries_total',

@@ -14,6 +14,7 @@ import {
   type Metrics,
   type Protocol,
   type Rpc,
+  type WebhookOutcome,
 } from './metrics.ts';
 
 /** One call of a destination: one wide log line. */
@@ -99,6 +100,9 @@ export function createSignals(metrics: Metrics, logger: Logger) {
         { code, correlationId, ...(code === 'internal' ? { err: error } : {}) },
         error.message,
       );
+    },
+    webhookReceived: (source: string, outcome: WebhookOutcome): void => {
+      metrics.webhooks.series(source, outcome).value += 1;
     },
     rejectedEventNotKept: (correlationId: string, reason: string): void => {
       if (!sampler.admit('rejected event not kept')) return;

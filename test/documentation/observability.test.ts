@@ -42,7 +42,9 @@ describe('docs/observability.md', () => {
   let metrics: Metric[];
 
   beforeAll(async () => {
-    real = await startRealService();
+    // A metric of webhooks has series where there is a source of them.
+    const hub = '{ provider: github, secret: of-a-test, events: { push: page_viewed } }';
+    real = await startRealService({ yaml: `webhooks: { hub: ${hub} }\n` });
     metrics = exposed(await (await fetch(`${real.adminUrl}/metrics`)).text());
   });
 
