@@ -151,17 +151,24 @@ export class Http2Call implements HttpCall {
     else this.body.end(body);
   }
 
-  /** Answers with trailers, in which gRPC has its status. */
+  /**
+   * Answers with trailers, in which gRPC has its status. Without a body they are one with the headers
+   * (Trailers-Only): a caller whose retries its service config orders takes headers that come alone
+   * for the beginning of the answer, and tries no more.
+   */
   replyWithTrailers(
     headers: Record<string, string>,
     body: Buffer | undefined,
     trailers: Record<string, string>,
   ): void {
     const { body: stream } = this;
+    if (body === undefined) {
+      stream.respond({ ':status': 200, ...headers, ...trailers }, { endStream: true });
+      return;
+    }
     stream.respond({ ':status': 200, ...headers }, { waitForTrailers: true });
     stream.on('wantTrailers', () => stream.sendTrailers(trailers));
-    if (body === undefined) stream.end();
-    else stream.end(body);
+    stream.end(body);
   }
 
   /** The one stream, without an error: RFC 9113 §8.1. */

@@ -50,7 +50,12 @@ export function tell(request: GeneratedRequest, answer: RawAnswer): ToldAnswer {
     return { ...base, ...tellFramed(request, answer, webTrailers(answer.body)) };
   }
   if (type.startsWith('application/grpc')) {
-    return { ...base, ...tellFramed(request, answer, answer.trailers) };
+    if (headers['grpc-status'] === undefined) {
+      return { ...base, ...tellFramed(request, answer, answer.trailers) };
+    }
+    // Trailers-Only: what the stock router splits in two comes in one.
+    const { trailers, others } = trailersAmong(headers);
+    return { ...base, headers: others, ...tellFramed(request, answer, trailers) };
   }
   const body = uncompressed(answer.headers['content-encoding'], answer.body);
   if (answer.status === 200) {
@@ -83,6 +88,15 @@ export function tell(request: GeneratedRequest, answer: RawAnswer): ToldAnswer {
 }
 
 type Trailers = Readonly<Record<string, string>>;
+
+function trailersAmong(headers: Trailers): { trailers: Trailers; others: Trailers } {
+  const isTrailer = (name: string): boolean => /^grpc-(status|message)|^retry-after$/.test(name);
+  const entries = Object.entries(headers);
+  return {
+    trailers: Object.fromEntries(entries.filter(([name]) => isTrailer(name))),
+    others: Object.fromEntries(entries.filter(([name]) => !isTrailer(name))),
+  };
+}
 
 function tellFramed(
   request: GeneratedRequest,

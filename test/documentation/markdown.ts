@@ -6,7 +6,8 @@ export const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Every page of this project, from the root: `docs/doors.md`. */
 export function pages(): string[] {
-  const folders = ['.', 'src', 'docs', 'docs/adr', 'docs/runbooks', 'examples/github', 'client'];
+  const examples = ['github', 'go', 'python', 'java', 'rust'].map((name) => `examples/${name}`);
+  const folders = ['.', 'src', 'docs', 'docs/adr', 'docs/runbooks', ...examples, 'client'];
   return folders.flatMap((folder) =>
     readdirSync(path.join(root, folder))
       .filter((name) => name.endsWith('.md'))

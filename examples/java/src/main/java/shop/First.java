@@ -1,0 +1,23 @@
+package shop;
+
+import headgate.v1.EventOuterClass.Event;
+import headgate.v1.TrackServiceOuterClass.TrackRequest;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+
+/** Sends one event: the ten lines of docs/clients.md. */
+public class First {
+  public static void main(String[] arguments) throws Exception {
+    try (Gate gate = new Gate(System.getenv("HEADGATE_ADDRESS"), "")) {
+      Event event =
+          Event.newBuilder()
+              .setEventName("order_completed")
+              .setUserId("u-1")
+              .setIdempotencyKey(UUID.randomUUID().toString()) // once for the event, and kept with it
+              .setPropertiesJson("{\"order_id\": \"A-1\", \"total\": 49.9, \"currency\": \"EUR\"}")
+              .build();
+      var request = TrackRequest.newBuilder().setEvent(event).build();
+      System.out.println(gate.within(30, TimeUnit.SECONDS).track(request).getResult());
+    }
+  }
+}

@@ -1,0 +1,10 @@
+//! Makes Rust of the gate's contract. protox reads .proto files, so that no protoc is needed.
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed=../../proto");
+    let contract = protox::compile(["headgate/v1/track_service.proto"], ["../../proto"])?;
+    tonic_prost_build::configure()
+        .build_server(false)
+        .compile_fds(contract)?;
+    Ok(())
+}
