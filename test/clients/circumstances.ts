@@ -1,0 +1,71 @@
+import { expect, vi } from 'vitest';
+
+import type { OpenGate } from '../doors/open-gate.ts';
+import { order } from '../doors/sample-events.ts';
+import type { BusyGate } from './busy-gate.ts';
+import type { Told } from './case-program.ts';
+import type { Circumstance } from './cases.ts';
+
+/** What the gate of the cases is started with. */
+export const key = 'hg_cases';
+export const inFlightEventsMax = 1000;
+
+/** Sends while the gate goes through it, and puts everything right again. */
+export async function under(
+  circumstance: Circumstance | undefined,
+  gate: OpenGate,
+  busy: BusyGate,
+  send: () => Promise<Told>,
+): Promise<Told> {
+  if (circumstance === undefined) return send();
+  if (circumstance === 'busy twice') {
+    busy.refuse(2);
+    return send();
+  }
+  if (circumstance === 'the log is full') return whileFull(gate, send);
+  const thaw = await gate.freezeServer();
+  let filling: Promise<Response> | undefined;
+  try {
+    if (!circumstance.startsWith('the gate is full')) return await send();
+    filling = fill(gate);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const before = await refusals(gate);
+    const told = send();
+    if (circumstance === 'the gate is full for a moment') {
+      await vi.waitUntil(async () => (await refusals(gate)) > before, { timeout: 30_000, interval: 20 });
+      thaw();
+    }
+    return await told;
+  } finally {
+    thaw();
+    expect((await filling)?.status ?? 202).toBe(202);
+  }
+}
+
+/** Calls that the gate has answered with UNAVAILABLE. */
+async function refusals(gate: OpenGate): Promise<number> {
+  const metrics = await (await fetch(`${gate.real.adminUrl}/metrics`)).text();
+  const counted = metrics.match(/^headgate_requests_total{[^}]*unavailable[^}]*} (\d+)$/gim) ?? [];
+  return counted.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+}
+
+/** As many events as may be in flight. */
+function fill(gate: OpenGate): Promise<Response> {
+  const events = Array.from({ length: inFlightEventsMax }, () => order());
+  return fetch(`${gate.url}/v1/batch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-write-key': key },
+    body: JSON.stringify({ events }),
+  });
+}
+
+async function whileFull<T>(gate: OpenGate, work: () => Promise<T>): Promise<T> {
+  const { streams } = gate.real.service.log.manager;
+  const { config } = await streams.info('EVENTS');
+  await streams.update('EVENTS', { ...config, max_bytes: 1 });
+  try {
+    return await work();
+  } finally {
+    await streams.update('EVENTS', config);
+  }
+}
