@@ -11,6 +11,7 @@ import { EventLogService } from '../gen/headgate/v1/event_log_service_pb.ts';
 import { RejectedService } from '../gen/headgate/v1/rejected_service_pb.ts';
 import { DeadLetterService } from '../gen/headgate/v1/dead_letter_service_pb.ts';
 import { DestinationService } from '../gen/headgate/v1/destination_service_pb.ts';
+import { EventService } from '../gen/headgate/v1/event_service_pb.ts';
 import { TailService } from '../gen/headgate/v1/tail_service_pb.ts';
 import { SchemaRegistryService } from '../gen/headgate/v1/schema_registry_service_pb.ts';
 import { createDeadLetterService } from './dead-letters/dead-letter-service.ts';
@@ -33,6 +34,7 @@ import { findServerBinary } from './jetstream/server-binary.ts';
 import { storageBudget } from './jetstream/storage-budget.ts';
 import { createStreamGauges } from './jetstream/stream-gauges.ts';
 import { lockStore } from './jetstream/store-lock.ts';
+import { createEventService } from './locate/event-service.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createLogger, type Logger } from './observability/logger.ts';
 import { createDeltaSink } from './observability/metric-deltas.ts';
@@ -208,6 +210,7 @@ async function openOperatorsPort(parts: OperatorsPortParts): Promise<Listener> {
         .service(TailService, tail.service)
         .service(SchemaRegistryService, registry)
         .service(EventLogService, createEventLogService(log, signals))
+        .service(EventService, createEventService({ ...config, log, signals, delivery }))
         .service(
           DestinationService,
           createDestinationService({

@@ -26,11 +26,13 @@ export interface DeliveryParts {
 export interface Delivery {
   /** Undefined: there is no such worker. */
   stateOf(destination: string): WorkerState | undefined;
+  /** Undefined: it cannot be asked what it holds. */
+  storedOf(destination: string): Destination['stored'] | undefined;
 }
 
 /** A destination with the worker that carries events to it. */
 export interface Carrier {
-  readonly destination: Pick<Destination, 'close'>;
+  readonly destination: Pick<Destination, 'close' | 'stored'>;
   readonly worker: DeliveryWorker;
 }
 
@@ -74,8 +76,14 @@ export async function startDelivery(parts: DeliveryParts): Promise<Delivery> {
   });
   janitor.start();
   lifecycle.onRelease('janitor', janitor.stop);
-  const workers = new Map(destinations.map((name, index) => [name, carriers[index]!.worker]));
-  return { stateOf: (destination) => workers.get(destination)?.state() };
+  const byName = new Map(destinations.map((name, index) => [name, carriers[index]!]));
+  return {
+    stateOf: (name) => byName.get(name)?.worker.state(),
+    storedOf: (name) => {
+      const destination = byName.get(name)?.destination;
+      return destination?.stored?.bind(destination);
+    },
+  };
 }
 
 async function createCarrier(

@@ -76,7 +76,7 @@ export async function takeSnapshot(
  * `now` is what the configuration says, for a destination that has not written down anything. What
  * waited when its filter changed was judged again by the next one, so each since then has to want it.
  */
-function compileEras(eras: readonly FilterEra[], now: EventFilter): Wants {
+export function compileEras(eras: readonly FilterEra[], now: EventFilter): Wants {
   const filters = (eras.length === 0 ? [{ ...now, from: 1 }] : eras).map((era) => ({
     from: era.from,
     wants: compileEventFilter(era),

@@ -21,6 +21,7 @@ import { schemasPushCommand } from './schemas-push.ts';
 import { schemasTryCommand } from './schemas-try.ts';
 import { serveCommand } from './serve.ts';
 import { tailCommand } from './tail.ts';
+import { traceCommand } from './trace.ts';
 import { trackCommand } from './track.ts';
 import { validateCommand } from './validate.ts';
 
@@ -59,6 +60,7 @@ export function createProgram(context: CommandContext): Command {
   program.addCommand(rejectedCommand(context));
   program.addCommand(deadCommand(context));
   program.addCommand(destinationsCommand(context));
+  program.addCommand(traceCommand(context));
   program.addCommand(reconcileCommand(context));
   program.addCommand(doctorCommand(context));
   exitByThrowing(program);

@@ -1,5 +1,7 @@
 import type { ConsumerInfo } from '@nats-io/jetstream';
 
+export type { ConsumerInfo } from '@nats-io/jetstream';
+
 import { canaryName } from '../event/canary.ts';
 import type { Log } from './log.ts';
 import { readNext } from './read.ts';
@@ -66,6 +68,17 @@ const consumerNotFound = 10014;
  */
 export function settledUpTo(info: ConsumerInfo): number {
   return info.num_ack_pending > 0 ? info.ack_floor.stream_seq : info.delivered.stream_seq;
+}
+
+/**
+ * By when everything up to the ack floor was settled: a Unix time in ms. The log keeps the time of the
+ * last ack alone, so it is the latest that it can have been. Undefined: the floor is not there yet.
+ */
+export function settledByMs({ ack_floor }: ConsumerInfo, sequence: number): number | undefined {
+  if (ack_floor.stream_seq < sequence) return undefined;
+  // The server writes RFC 3339, whatever the client's type says.
+  const timeMs = Date.parse(String(ack_floor.last_active));
+  return Number.isNaN(timeMs) ? undefined : timeMs;
 }
 
 /** Every destination that has a place in the log, whether it is configured or not. Heartbeats have none. */

@@ -101,7 +101,7 @@ const statuses: Readonly<Record<EventStatus, EventResult_Status>> = {
   retry: EventResult_Status.RETRY,
 };
 
-function messageOf(found: Found, textOf?: (entry: RejectedEntry) => string): RejectedEvent {
+export function messageOf(found: Found, textOf?: (entry: RejectedEntry) => string): RejectedEvent {
   const { entry, error, replay } = found;
   const { sequence, source, eventName, idempotencyKey, door, contentType, correlationId } = entry;
   return create(RejectedEventSchema, {

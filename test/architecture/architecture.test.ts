@@ -24,6 +24,17 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   quarantine: ['gen', 'event', 'errors', 'jetstream', 'observability'],
   canary: ['event', 'config', 'jetstream', 'delivery', 'destinations', 'observability'],
   tail: ['gen', 'event', 'jetstream', 'quarantine'],
+  locate: [
+    'gen',
+    'event',
+    'errors',
+    'jetstream',
+    'observability',
+    'destinations',
+    'delivery',
+    'quarantine',
+    'books',
+  ],
   catalog: ['event', 'validation'],
   registry: ['gen', 'event', 'errors', 'config', 'jetstream', 'observability', 'validation'],
 };

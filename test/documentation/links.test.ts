@@ -70,6 +70,7 @@ describe('src/README.md', () => {
     'tail/',
     'canary/',
     'books/',
+    'locate/',
     'registry/',
     'catalog/',
     'codegen/',
