@@ -1,8 +1,8 @@
-import { chmod, mkdtemp, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { createDeadLetterService } from '../../src/dead-letters/dead-letter-service.ts';
 import { countMessages, createTestSignals, readDead } from '../delivery/rig.ts';
@@ -139,7 +139,9 @@ describe('headgate dead', () => {
     expect(output).toContain('"total":12345678901234567890');
     expect(printed()).toMatchObject({ event: { userId: '7', properties: { order_id: 'A-1' } } });
 
-    const EDITOR = path.join(await mkdtemp(path.join(tmpdir(), 'headgate-editor-')), 'edit');
+    const folder = await mkdtemp(path.join(tmpdir(), 'headgate-editor-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const EDITOR = path.join(folder, 'edit');
     await writeFile(EDITOR, '#!/bin/sh\nsed -i s/A-1/A-2/ "$1"\n');
     await chmod(EDITOR, 0o700);
     await admin.run(['fix', 'crm:2'], { EDITOR });
