@@ -9,14 +9,22 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { renderYaml, ruleFile } from '../deploy/observability/rules.ts';
+import { dashboards, renderDashboard } from '../deploy/observability/dashboards.ts';
+import { prometheusRule, renderYaml, ruleFile } from '../deploy/observability/rules.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const source = 'deploy/observability/';
 
 /** Path to content. */
 function files(): Map<string, string> {
-  return new Map([['deploy/prometheus/headgate.rules.yaml', renderYaml(source, ruleFile())]]);
+  return new Map([
+    ['deploy/prometheus/headgate.rules.yaml', renderYaml(source, ruleFile())],
+    ['deploy/kubernetes/prometheus-rule.yaml', renderYaml(source, prometheusRule())],
+    ...dashboards.map(
+      (dashboard) =>
+        [`deploy/grafana/dashboards/${dashboard.uid}.json`, renderDashboard(dashboard)] as const,
+    ),
+  ]);
 }
 
 function main(): void {

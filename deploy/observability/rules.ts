@@ -50,6 +50,16 @@ export function ruleFile(): object {
   };
 }
 
+/** The same for the Prometheus operator. */
+export function prometheusRule(): object {
+  return {
+    apiVersion: 'monitoring.coreos.com/v1',
+    kind: 'PrometheusRule',
+    metadata: { name: 'headgate' },
+    spec: ruleFile(),
+  };
+}
+
 export function renderYaml(source: string, content: object): string {
   return `# Made by scripts/generate-observability.ts from ${source}: edit that.\n${stringify(content, { lineWidth: 100 })}`;
 }

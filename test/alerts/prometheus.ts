@@ -27,6 +27,8 @@ interface ToolOptions {
   /** Beside the configuration: name to content. */
   readonly files?: Readonly<Record<string, string>>;
   readonly argumentsOf: (folder: string, address: string) => string[];
+  /** Before it starts: puts into the folder what it is to find. */
+  readonly prepare?: (folder: string) => Promise<void>;
 }
 
 const startMsMax = 60_000;
@@ -37,6 +39,7 @@ async function startTool(options: ToolOptions): Promise<RunningTool> {
   for (const [name, content] of Object.entries(options.files ?? {})) {
     await writeFile(path.join(folder, name), content);
   }
+  await options.prepare?.(folder);
   const address = `127.0.0.1:${await freePort()}`;
   const child = spawn(findTool(options.tool)!, options.argumentsOf(folder, address), {
     cwd: folder,
@@ -73,15 +76,20 @@ async function isReady(address: string): Promise<boolean> {
   );
 }
 
-/** Files of the configuration (rules) are given beside it and named in it. */
+/**
+ * Files of the configuration (rules) are given beside it and named in it. `prepareData` may put blocks
+ * of an earlier time into its data folder.
+ */
 export async function startPrometheus(
   config: object,
   files: Readonly<Record<string, string>> = {},
+  prepareData: (dataFolder: string) => Promise<void> = async () => {},
 ): Promise<Prometheus> {
   const running = await startTool({
     tool: 'prometheus',
     config,
     files,
+    prepare: (folder) => prepareData(path.join(folder, 'data')),
     argumentsOf: (folder, address) => [
       `--config.file=${folder}/config.yaml`,
       `--storage.tsdb.path=${folder}/data`,

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -15,18 +15,34 @@ import { destinationTypes } from '../../src/destinations/registry.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { createService, type Service } from '../../src/service.ts';
 import { findServerBinary } from '../../src/jetstream/server-binary.ts';
-import { readPage } from './markdown.ts';
+import { readPage, root } from './markdown.ts';
 
 interface ComposeService {
   readonly build?: unknown;
   readonly environment?: Readonly<Record<string, string>>;
   readonly ports?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly secrets?: readonly string[];
 }
 
 interface ComposeFile {
   readonly services: Readonly<Record<string, ComposeService>>;
   readonly configs: Readonly<Record<string, { readonly content: string }>>;
+  readonly secrets: Readonly<Record<string, { readonly environment: string }>>;
 }
+
+interface PrometheusConfig {
+  readonly rule_files: readonly string[];
+  readonly alerting: {
+    readonly alertmanagers: readonly { readonly static_configs: readonly { readonly targets: readonly string[] }[] }[];
+  };
+  readonly scrape_configs: readonly {
+    readonly authorization: { readonly credentials_file: string };
+    readonly dns_sd_configs: readonly { readonly names: readonly string[]; readonly port: number }[];
+  }[];
+}
+
+const provisioning = 'deploy/grafana/provisioning';
 
 const writeKey = 'hg_of_the_test';
 const secrets: Readonly<Record<string, string>> = {
@@ -80,9 +96,50 @@ describe('deploy/compose.yaml', () => {
     }
   });
 
-  it('publishes on loopback alone, and the doors alone', () => {
+  it('publishes on loopback alone, and neither NATS nor the operators\' port', () => {
     const published = Object.values(compose.services).flatMap(({ ports }) => ports ?? []);
-    expect(published).toEqual(['127.0.0.1:8080:8080']);
+    expect(published).toEqual([8080, 9090, 9093, 3000].map((port) => `127.0.0.1:${port}:${port}`));
+  });
+
+  it('mounts files that are there', () => {
+    const mounted = Object.values(compose.services)
+      .flatMap(({ volumes }) => volumes ?? [])
+      .map((volume) => volume.split(':')[0]!)
+      .filter((source) => source.startsWith('.'));
+    expect(mounted.length).toBeGreaterThan(4);
+    const missing = mounted.filter((source) => !existsSync(path.join(root, 'deploy', source)));
+    expect(missing).toEqual([]);
+  });
+
+  it('has Prometheus look at the gate and the workers, with the token, and knows Alertmanager', () => {
+    const prometheus = parse(readPage('deploy/prometheus/prometheus.yaml')) as PrometheusConfig;
+    const [headgate] = prometheus.scrape_configs;
+    const [found] = headgate!.dns_sd_configs;
+    const adminPort = Number(imageEnvironment['HEADGATE_ADMIN_LISTEN']!.split(':')[1]);
+    expect(found).toMatchObject({ names: ['gate', 'workers'], port: adminPort });
+    for (const name of found!.names) expect(compose.services).toHaveProperty(name);
+    const secret = path.basename(headgate!.authorization.credentials_file);
+    expect(compose.services['prometheus']!.secrets).toEqual([secret]);
+    expect(compose.secrets[secret]).toEqual({ environment: 'HEADGATE_ADMIN_TOKEN' });
+    const targets = prometheus.alerting.alertmanagers[0]!.static_configs[0]!.targets;
+    expect(targets).toEqual(['alertmanager:9093']);
+    for (const file of prometheus.rule_files) readPage(`deploy/prometheus/${file}`);
+  });
+
+  it('has Grafana find Prometheus and the dashboards', () => {
+    const sources = parse(readPage(`${provisioning}/datasources/prometheus.yaml`)) as {
+      datasources: { url: string }[];
+    };
+    expect(compose.services).toHaveProperty(new URL(sources.datasources[0]!.url).hostname);
+    const { providers } = parse(readPage(`${provisioning}/dashboards/headgate.yaml`)) as {
+      providers: { options: { path: string } }[];
+    };
+    const folder = providers[0]!.options.path;
+    expect(compose.services['grafana']!.volumes).toContain(`./grafana/dashboards:${folder}:ro`);
+    const home =
+      compose.services['grafana']!.environment!['GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH']!;
+    expect(path.dirname(home)).toBe(folder);
+    readPage(`deploy/grafana/dashboards/${path.basename(home)}`);
   });
 
   it('keeps the streams below what nats.conf gives them, and events below its max_payload', () => {

@@ -1,0 +1,162 @@
+import type { Dashboard } from '../dashboard.ts';
+import { jobs, perStream } from '../series.ts';
+import { thresholds } from '../thresholds.ts';
+
+const quantile = (share: number, metric: string): string =>
+  `histogram_quantile(${share}, sum by (le) (rate(${metric}_bucket[$__rate_interval])))`;
+
+const now: Dashboard['rows'][number] = {
+  title: 'Now',
+  panels: [
+    {
+      title: 'Processes seen',
+      description: 'Of Headgate, by Prometheus.',
+      kind: 'figure',
+      unit: 'short',
+      queries: [{ expression: `sum(up{${jobs}})`, legend: 'up' }],
+    },
+    {
+      title: 'Gates open',
+      description: 'Processes that take events.',
+      kind: 'figure',
+      unit: 'short',
+      queries: [{ expression: 'sum(headgate_gate_processes)', legend: 'gates' }],
+    },
+    {
+      title: 'Contracts suspended',
+      description: '1 while no event is refused for its contract.',
+      kind: 'figure',
+      unit: 'short',
+      redFrom: 1,
+      queries: [{ expression: 'max(headgate_enforcement_suspended)', legend: 'suspended' }],
+    },
+    {
+      title: 'Unsound contracts',
+      description: 'Entries of the registry that are not in force.',
+      kind: 'figure',
+      unit: 'short',
+      redFrom: 1,
+      queries: [{ expression: 'max(headgate_registry_bad_entries)', legend: 'entries' }],
+    },
+    {
+      title: 'Fullest stream',
+      description: 'Of those that take no more when they are full: what it holds of what it may.',
+      kind: 'figure',
+      unit: 'percentunit',
+      redFrom: thresholds.store.warnRatio,
+      queries: [
+        {
+          expression:
+            'max(headgate_stream_bytes{stream=~"EVENTS|DEAD|REPLAY|RETRY|KV_.*"} / headgate_stream_bytes_max)',
+          legend: 'full',
+        },
+      ],
+    },
+    {
+      title: 'Failing requests',
+      description: 'In the last hour; the objective is 0.1%.',
+      kind: 'figure',
+      unit: 'percentunit',
+      redFrom: thresholds.objective.errorBudget,
+      queries: [
+        { expression: 'slo:headgate_failures:ratio_rate1h{slo="requests"} or vector(0)', legend: 'failing' },
+      ],
+    },
+  ],
+};
+
+const doors: Dashboard['rows'][number] = {
+  title: 'Doors',
+  panels: [
+    {
+      title: 'Requests',
+      description: 'By gRPC code, at whichever door.',
+      kind: 'graph',
+      unit: 'eps',
+      queries: [
+        {
+          expression: 'sum by (code) (rate(headgate_requests_total[$__rate_interval])) > 0',
+          legend: '{{code}}',
+        },
+      ],
+    },
+    {
+      title: 'Requests by door',
+      description: 'How they came.',
+      kind: 'graph',
+      unit: 'eps',
+      queries: [
+        {
+          expression: 'sum by (rpc, protocol) (rate(headgate_requests_total[$__rate_interval])) > 0',
+          legend: '{{rpc}}, {{protocol}}',
+        },
+      ],
+    },
+    {
+      title: 'Answer time',
+      description: 'From the first byte of a request to its answer.',
+      kind: 'graph',
+      unit: 's',
+      queries: [
+        { expression: quantile(0.5, 'headgate_request_duration_seconds'), legend: 'half of them' },
+        { expression: quantile(0.99, 'headgate_request_duration_seconds'), legend: '99 in 100' },
+      ],
+    },
+    {
+      title: 'Acknowledgement',
+      description: 'From handing an event to the log until it is stored as promised.',
+      kind: 'graph',
+      unit: 's',
+      queries: [
+        { expression: quantile(0.5, 'headgate_publish_duration_seconds'), legend: 'half of them' },
+        { expression: quantile(0.99, 'headgate_publish_duration_seconds'), legend: '99 in 100' },
+      ],
+    },
+  ],
+};
+
+const inside: Dashboard['rows'][number] = {
+  title: 'Log and processes',
+  panels: [
+    {
+      title: 'Streams',
+      description: 'What each holds.',
+      kind: 'graph',
+      unit: 'bytes',
+      queries: [{ expression: perStream('headgate_stream_bytes'), legend: '{{stream}}' }],
+    },
+    {
+      title: 'Event loop',
+      description: 'How late a process gets to what it has to do, 99 times in 100.',
+      kind: 'graph',
+      unit: 's',
+      queries: [{ expression: `nodejs_eventloop_lag_p99_seconds{${jobs}}`, legend: '{{instance}}' }],
+    },
+    {
+      title: 'CPU',
+      description: 'Cores in use; of the first process where there are several.',
+      kind: 'graph',
+      unit: 'short',
+      queries: [
+        {
+          expression: `rate(process_cpu_seconds_total{${jobs}}[$__rate_interval])`,
+          legend: '{{instance}}',
+        },
+      ],
+    },
+    {
+      title: 'Memory',
+      description: 'Resident; of the first process where there are several.',
+      kind: 'graph',
+      unit: 'bytes',
+      queries: [{ expression: `process_resident_memory_bytes{${jobs}}`, legend: '{{instance}}' }],
+    },
+  ],
+};
+
+export const gateAndLog: Dashboard = {
+  uid: 'headgate-gate',
+  title: 'Headgate: gate and log',
+  description: "The gate's own health: doors, acknowledgements, the store, processes.",
+  rows: [now, doors, inside],
+};

@@ -1,0 +1,102 @@
+import type { Dashboard, Subject } from '../dashboard.ts';
+import type { Panel } from '../panel.ts';
+import { acceptedHour, acceptedHourLastWeek, rejectedTenMinutes } from '../series.ts';
+
+/** The panels about one event or one source, drawn by the other of the two. */
+function intakePanels(about: Subject, by: Subject): Panel[] {
+  const own = `${about}="$${about}"`;
+  const legend = `{{${by}}}`;
+  const rate = (metric: string, selector: string, labels: string): string =>
+    `sum by (${labels}) (rate(${metric}{${own}${selector}}[$__rate_interval]))`;
+  return [
+    {
+      title: 'Accepted',
+      description: 'Stored events.',
+      kind: 'graph',
+      unit: 'eps',
+      queries: [{ expression: rate('headgate_events_total', ', outcome="accepted"', by), legend }],
+    },
+    {
+      title: 'The hour against last week',
+      description: 'Accepted in the hour before, now and a week ago: what the volume alert compares.',
+      kind: 'graph',
+      unit: 'short',
+      queries: [
+        { expression: `sum(${acceptedHour}{${own}})`, legend: 'now' },
+        { expression: `sum(${acceptedHourLastWeek}{${own}})`, legend: 'a week ago' },
+      ],
+    },
+    {
+      title: 'Refused share',
+      description: 'Of what was judged in ten minutes, the share that broke its contract.',
+      kind: 'graph',
+      unit: 'percentunit',
+      queries: [{ expression: `${rejectedTenMinutes}{${own}}`, legend }],
+    },
+    {
+      title: 'Refused by code',
+      description: 'Why: docs/errors.md has each code.',
+      kind: 'graph',
+      unit: 'eps',
+      queries: [
+        {
+          expression: `${rate('headgate_validation_failures_total', '', 'code')} > 0`,
+          legend: '{{code}}',
+        },
+      ],
+    },
+    {
+      title: 'Verdicts',
+      description: 'Accepted, known already, refused, told to come again.',
+      kind: 'graph',
+      unit: 'eps',
+      queries: [
+        { expression: rate('headgate_events_total', '', 'outcome'), legend: '{{outcome}}' },
+      ],
+    },
+    {
+      title: 'Stored with a warning',
+      description: 'Taken although something was wrong, by what it was.',
+      kind: 'graph',
+      unit: 'eps',
+      queries: [{ expression: rate('headgate_warnings_total', '', 'code'), legend: '{{code}}' }],
+    },
+  ];
+}
+
+export const oneEvent: Dashboard = {
+  uid: 'headgate-event',
+  title: 'Headgate: one event',
+  description: 'Who sends it, how often against last week, and what is refused.',
+  about: 'event_name',
+  rows: [
+    {
+      title: 'Now',
+      panels: [
+        {
+          title: 'Last accepted',
+          description: 'How long ago.',
+          kind: 'figure',
+          unit: 's',
+          width: 6,
+          queries: [
+            {
+              expression:
+                'time() - max(headgate_last_event_timestamp_seconds{event_name="$event_name"} > 0)',
+              legend: 'ago',
+            },
+          ],
+        },
+      ],
+    },
+    { title: 'By source', panels: intakePanels('event_name', 'source') },
+  ],
+};
+
+export const oneSource: Dashboard = {
+  uid: 'headgate-source',
+  title: 'Headgate: one source',
+  description: 'What it sends, how often against last week, and what of it is refused.',
+  about: 'source',
+  rows: [{ title: 'By event', panels: intakePanels('source', 'event_name') }],
+};
