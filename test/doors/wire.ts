@@ -1,5 +1,6 @@
 import http from 'node:http';
 import http2 from 'node:http2';
+import type { Writable } from 'node:stream';
 
 /** One request as bytes, by the HTTP version that is asked for. */
 export interface WireRequest {
@@ -11,6 +12,8 @@ export interface WireRequest {
   readonly body?: Uint8Array | string;
   /** Never ends the body. */
   readonly stall?: boolean;
+  /** Has the body go in that many writes. */
+  readonly parts?: number;
 }
 
 export interface WireAnswer {
@@ -49,7 +52,8 @@ function sendHttp1(request: WireRequest): Promise<WireAnswer> {
     sent.on('timeout', () => sent.destroy(new Error('no answer in time')));
     sent.on('error', reject);
     if (stall) sent.write(body ?? '');
-    else sent.end(body);
+    else if (request.parts === undefined || request.parts === 1) sent.end(body);
+    else void writeParts(sent, Buffer.from(body ?? ''), request.parts);
   });
 }
 
@@ -74,8 +78,18 @@ function sendHttp2(request: WireRequest): Promise<WireAnswer> {
   const { method = 'POST', path, headers = {}, body, stall = false } = request;
   const stream = sessionOf(request.port).request({ ':method': method, ':path': path, ...headers });
   if (stall) stream.write(body ?? '');
-  else stream.end(body);
+  else if (request.parts === undefined || request.parts === 1) stream.end(body);
+  else void writeParts(stream, Buffer.from(body ?? ''), request.parts);
   return answerOf(stream);
+}
+
+/** Each when the one before it has gone out, so that the transport does not join them. */
+async function writeParts(to: Writable, body: Buffer, parts: number): Promise<void> {
+  const size = Math.max(1, Math.ceil(body.length / parts));
+  for (let at = 0; at < body.length; at += size) {
+    await new Promise<void>((resolve) => to.write(body.subarray(at, at + size), () => setImmediate(resolve)));
+  }
+  to.end();
 }
 
 export function answerOf(stream: http2.ClientHttp2Stream): Promise<WireAnswer> {

@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, describe, test } from 'vitest';
+
+import { hashWriteKey } from '../../src/config/write-key.ts';
+import { openGate, type OpenGate } from '../doors/open-gate.ts';
+import { wireDoors } from '../doors/wire-doors.ts';
+import { send } from '../doors/wire.ts';
+import { connectRules } from './connect-rules.ts';
+import { grpcRules, grpcWebRules } from './grpc-rules.ts';
+
+/*
+ * The rules of Connect, gRPC and gRPC-Web for unary calls, one by one with where they stand, at every
+ * door that speaks the protocol. test/differential tells whether our doors and connect-node agree;
+ * this tells what both must do.
+ */
+
+const key = 'hg_protocol';
+const rows = [...connectRules, ...grpcRules, ...grpcWebRules].flatMap((rule) =>
+  wireDoors
+    .filter((door) => door.family === rule.family && (rule.doors?.(door) ?? true))
+    .map((door) => ({ rule, door, name: `${door.name}: ${rule.says} (${rule.source})` })),
+);
+
+describe('the protocols, by rule', () => {
+  let gate: OpenGate;
+
+  beforeAll(async () => {
+    gate = await openGate({
+      env: { HEADGATE_AUTH: 'keys' },
+      yaml: `keys:\n  - { source: checkout, hash: "${hashWriteKey(key)}", events: ["*"] }\n`,
+    });
+  });
+
+  afterAll(async () => {
+    await gate?.[Symbol.asyncDispose]();
+  });
+
+  test.each(rows)('$name', async ({ rule, door }) => {
+    const { method = 'POST', path = door.path, version = door.version, headers, body, parts = 1 } = rule.sent(door);
+    const answer = await send({
+      port: gate.port,
+      version,
+      method,
+      path,
+      headers: { 'content-type': door.contentType, authorization: `Bearer ${key}`, ...headers },
+      // Node ends a GET by itself.
+      ...(method !== 'GET' && { body, parts }),
+    });
+    rule.back(answer, door);
+  });
+});
