@@ -1,6 +1,6 @@
 import { ServiceError } from '../errors.ts';
 import type { Verdict } from '../event/verdict.ts';
-import { mediaTypeOf, reply, type Exchange } from './exchange.ts';
+import { reply, type Exchange } from './exchange.ts';
 import { unpackBody } from './read-body.ts';
 import { countVerdicts, restBatch, type VerdictCounts } from './verdict-json.ts';
 
@@ -38,16 +38,6 @@ export function replyJson(exchange: Exchange, status: number, body: string): voi
   const headers: Record<string, string> = { 'content-type': json };
   if (status === 503) headers['retry-after'] = '1';
   reply(exchange, status, headers, body);
-}
-
-/** Throws a ServiceError `unsupported_media_type`. */
-export function checkMediaType(exchange: Exchange, known: readonly string[]): undefined {
-  const type = mediaTypeOf(exchange);
-  if (known.includes(type)) return undefined;
-  throw new ServiceError(
-    'unsupported_media_type',
-    `The content type "${type.slice(0, 60)}" is not taken here. Use ${known.join(' or ')}.`,
-  );
 }
 
 /** The body, decompressed, where the door has a limit of its own below that of the gate. */

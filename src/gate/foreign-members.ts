@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../event/json.ts';
 import { idempotencyKeyOf } from '../event/event-id.ts';
+import { protoTimeText } from './event-draft.ts';
 import type { ForeignProtocol } from '../observability/metrics.ts';
 
 /**
@@ -61,6 +62,15 @@ export function idOf(value: JsonValue | undefined): JsonValue | undefined {
 export function keyOf(system: ForeignProtocol, id: JsonValue | undefined): JsonValue | undefined {
   const text = idOf(id);
   return typeof text !== 'string' || text.trim() === '' ? text : idempotencyKeyOf(system, text);
+}
+
+/** Below this a number counts seconds, until the year 5138; from it milliseconds, after 1973. */
+const secondsMax = 1e11;
+
+/** A time as a number, where others write it so. What is no time stays as it is, and is refused. */
+export function timeOf(value: JsonValue | undefined): JsonValue | undefined {
+  if (typeof value !== 'number') return value;
+  return protoTimeText(Math.abs(value) < secondsMax ? value * 1000 : value) ?? value;
 }
 
 /** An event of the contract, of what there is. */

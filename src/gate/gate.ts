@@ -10,6 +10,7 @@ import { createConnectDoors } from './connect-router.ts';
 import type { GateContext } from './gate-context.ts';
 import { createRequestHandler } from './handle-request.ts';
 import { listen, type Listener } from './listen.ts';
+import { openApiDocument } from './openapi.ts';
 import { createBodyReader } from './read-body.ts';
 import { createWebhookEntries } from './webhook-door.ts';
 
@@ -69,10 +70,13 @@ export async function openGate(
   };
   const connect = createConnectDoors(context);
   const webhooks = createWebhookEntries(config.webhooks, context, checkOpen);
+  // Most gates are never asked for it.
+  let document: string | undefined;
+  const openApi = (): string => (document ??= openApiDocument(limits, config.auth));
   const listener = await listen({
     address: config.listen,
     tls: config.tls,
-    handle: traceRequests(createRequestHandler(context, connect, webhooks)),
+    handle: traceRequests(createRequestHandler(context, connect, webhooks, openApi)),
     setting: 'HEADGATE_LISTEN',
     idleTimeoutMs: limits.idleTimeoutMs,
     requestTimeoutMs: limits.requestTimeoutMs,

@@ -2,11 +2,12 @@ import { ServiceError } from '../errors.ts';
 import { connectDoor } from './connect-unary.ts';
 import type { ConnectDoors } from './connect-router.ts';
 import { foreignDoors } from './foreign-doors.ts';
-import { createExchange, mediaTypeOf, type Exchange } from './exchange.ts';
+import { createExchange, mediaTypeOf, reply, type Exchange } from './exchange.ts';
 import { failureOfError } from './failure.ts';
 import type { GateContext } from './gate-context.ts';
 import { grpcDoor } from './grpc-unary.ts';
 import type { RequestHandler } from './listen.ts';
+import { openApiPath } from './openapi.ts';
 import { problem, restBatchDoor, restTrackDoor, restValidateDoor } from './rest-doors.ts';
 import { serveRequest, type DoorCall } from './serve-request.ts';
 import { webhookCall, webhookPath, type WebhookEntry } from './webhook-door.ts';
@@ -32,6 +33,7 @@ export function createRequestHandler(
   context: GateContext,
   connect: ConnectDoors,
   webhooks: ReadonlyMap<string, WebhookEntry>,
+  openApi: () => string,
 ): RequestHandler {
   return (call) => {
     const { url, method } = call;
@@ -49,7 +51,9 @@ export function createRequestHandler(
     } else if (path.startsWith('/grpc.')) handToRouter(connect, exchange);
     else if (foreignDoors.has(path)) enterForeign(context, exchange, path);
     else if (path.startsWith(webhookPath)) enterWebhook(webhooks, exchange, path);
-    else if (!isDoor(path)) {
+    else if (path === openApiPath && (method === 'GET' || method === 'HEAD')) {
+      reply(exchange, 200, { 'content-type': json }, openApi());
+    } else if (!isDoor(path)) {
       refuse(exchange, 'not_found', `There is no door ${path.slice(0, 80)}. Events go to POST /v1/track.`);
     } else if (method !== 'POST') {
       refuse(exchange, 'method_not_allowed', `${path} takes POST.`);

@@ -12,9 +12,8 @@ import type { IncomingEvent } from '../event/incoming-event.ts';
 import { parsePointer, valueAt } from '../event/json-pointer.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../event/json.ts';
 import { defineMember } from '../event/parse-json.ts';
-import { protoTimeText } from './event-draft.ts';
 import { decodeForeign, readForeignBody } from './foreign-event.ts';
-import { flatEvent, idOf } from './foreign-members.ts';
+import { flatEvent, idOf, timeOf } from './foreign-members.ts';
 import type { SignedWebhook } from './verify-webhook.ts';
 
 /**
@@ -134,15 +133,6 @@ function findText(
 ): string {
   const found = idOf(findFirst(headers, sent, places));
   return typeof found === 'string' ? found : '';
-}
-
-/** Before this a number of milliseconds would be a time of 1973, and one of seconds of the year 5138. */
-const secondsMax = 1e11;
-
-/** What is no time stays as it is, and is refused. */
-function timeOf(value: JsonValue | undefined): JsonValue | undefined {
-  if (typeof value !== 'number') return value;
-  return protoTimeText(value < secondsMax ? value * 1000 : value) ?? value;
 }
 
 /** A place that has nothing is left out: whether it may be missing is for the schema to say. */

@@ -4,20 +4,20 @@ import { STATUS_CODES } from 'node:http';
 import { ServiceError } from '../errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../event/json.ts';
 import type { Verdict } from '../event/verdict.ts';
-import { protoTimeText } from './event-draft.ts';
 import { mediaTypeOf, reply, type Exchange } from './exchange.ts';
 import { retryAfterSeconds, type Failure } from './failure.ts';
-import { checkMediaType, foreignOutcome } from './foreign-answer.ts';
+import { foreignOutcome } from './foreign-answer.ts';
 import {
   decodeForeignBatch,
   readForeignBody,
   type ForeignBody,
   type Translation,
 } from './foreign-event.ts';
-import { contextWith, flatEvent, ForeignMembers, idOf, keyOf } from './foreign-members.ts';
+import { contextWith, flatEvent, ForeignMembers, idOf, keyOf, timeOf } from './foreign-members.ts';
 import { snakeName } from './foreign-names.ts';
 import type { IncomingBatch } from './incoming-batch.ts';
 import { unpackBody } from './read-body.ts';
+import { checkContentType } from './rest-doors.ts';
 import type { Door, DoorCall } from './serve-request.ts';
 
 /*
@@ -27,9 +27,6 @@ import type { Door, DoorCall } from './serve-request.ts';
 
 const json = 'application/json';
 const form = 'application/x-www-form-urlencoded';
-
-/** Seconds until the year 5138, milliseconds after 1973: Mixpanel takes both. */
-const secondsMax = 1e11;
 
 /** Mixpanel's own and its SDK's; they say how the event was sent, and go under `context`. */
 function isOwnProperty(name: string): boolean {
@@ -76,12 +73,6 @@ function identityOf(members: ForeignMembers): Record<string, JsonValue | undefin
     return { user_id: userId, anonymous_id: device };
   }
   return { user_id: userId ?? distinctId, anonymous_id: deviceId };
-}
-
-/** Mixpanel's time is a number; a text is taken for RFC 3339. */
-function timeOf(time: JsonValue | undefined): JsonValue | undefined {
-  if (typeof time !== 'number') return time;
-  return protoTimeText(Math.abs(time) < secondsMax ? time * 1000 : time) ?? time;
 }
 
 function decodeEvents(body: ForeignBody, batchEventsMax: number): IncomingBatch {
@@ -201,7 +192,7 @@ function refuse(exchange: Exchange, failure: Failure): number {
 const eventsDoor: Door = {
   keyInBody: true,
   begin: (exchange) =>
-    exchange.call.method === 'GET' ? undefined : checkMediaType(exchange, [json, form]),
+    exchange.call.method === 'GET' ? undefined : checkContentType(exchange, [json, form]),
   unpack: unpackEvents,
   decode: (_call, message, batchEventsMax) =>
     decodeEvents(readForeignBody(message), batchEventsMax),

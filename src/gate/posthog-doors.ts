@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../event/json.ts'
 import type { Verdict } from '../event/verdict.ts';
 import { readTime } from './event-draft.ts';
 import { reply } from './exchange.ts';
-import { answerBatch, checkMediaType } from './foreign-answer.ts';
+import { answerBatch } from './foreign-answer.ts';
 import {
   decodeForeignBatch,
   memberOf,
@@ -22,7 +22,7 @@ import {
 import { snakeName } from './foreign-names.ts';
 import type { IncomingBatch } from './incoming-batch.ts';
 import { unpackBody } from './read-body.ts';
-import { problem } from './rest-doors.ts';
+import { checkContentType, problem } from './rest-doors.ts';
 import type { Door, DoorCall } from './serve-request.ts';
 
 /*
@@ -172,7 +172,7 @@ function withoutSentAt(value: JsonObject): JsonObject {
 
 const batchDoor: Door = {
   keyInBody: true,
-  begin: (exchange) => checkMediaType(exchange, [json]),
+  begin: (exchange) => checkContentType(exchange, [json]),
   unpack: unpackBody,
   decode: (_call, message, batchEventsMax) =>
     decodeBatch(readForeignBody(message), batchEventsMax, derivedKey),

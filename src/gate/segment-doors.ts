@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../event/json.ts'
 import { readTime } from './event-draft.ts';
 import { reply } from './exchange.ts';
 import { failureOfVerdict } from './failure.ts';
-import { answerBatch, checkMediaType, unpackWithin } from './foreign-answer.ts';
+import { answerBatch, unpackWithin } from './foreign-answer.ts';
 import {
   decodeForeign,
   decodeForeignBatch,
@@ -21,7 +21,7 @@ import {
 } from './foreign-members.ts';
 import { snakeName } from './foreign-names.ts';
 import type { IncomingBatch } from './incoming-batch.ts';
-import { problem } from './rest-doors.ts';
+import { checkContentType, problem } from './rest-doors.ts';
 import type { Door, DoorCall } from './serve-request.ts';
 import { restResult } from './verdict-json.ts';
 
@@ -178,7 +178,7 @@ function besidesOf(value: JsonObject): { besides: JsonObject; context: JsonObjec
 function singleDoor(type: SegmentCall): Door {
   return {
     keyInBody: true,
-    begin: (exchange) => checkMediaType(exchange, mediaTypes),
+    begin: (exchange) => checkContentType(exchange, mediaTypes),
     unpack: (exchange, body, bytesMax) =>
       unpackWithin(exchange, body, bytesMax, segmentEventBytesMax),
     decode: (_call, message) => decodeSingle(message, type),
@@ -196,7 +196,7 @@ function singleDoor(type: SegmentCall): Door {
 
 const batchDoor: Door = {
   keyInBody: true,
-  begin: (exchange) => checkMediaType(exchange, mediaTypes),
+  begin: (exchange) => checkContentType(exchange, mediaTypes),
   unpack: (exchange, body, bytesMax) =>
     unpackWithin(exchange, body, bytesMax, segmentBatchBytesMax),
   decode: (_call, message, batchEventsMax) => decodeBatch(message, batchEventsMax),

@@ -38,7 +38,7 @@ async function closeDoor(door: Door): Promise<void> {
 }
 
 const openFast = ({ context }: FakeContext): RequestHandler =>
-  createRequestHandler(context, createConnectDoors(context), new Map());
+  createRequestHandler(context, createConnectDoors(context), new Map(), () => '{}');
 
 const openStock = ({ context }: FakeContext): RequestHandler => {
   const adapter = connectNodeAdapter({

@@ -8,7 +8,7 @@ describe('PostHog', () => {
   let foreign: ForeignGate;
 
   beforeAll(async () => {
-    foreign = await openForeignGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '500ms' });
+    foreign = await openForeignGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '3s' });
   });
 
   afterAll(async () => {

@@ -9,7 +9,7 @@ describe('Segment', () => {
   let foreign: ForeignGate;
 
   beforeAll(async () => {
-    foreign = await openForeignGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '500ms' });
+    foreign = await openForeignGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '3s' });
   });
 
   afterAll(async () => {
