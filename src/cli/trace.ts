@@ -7,12 +7,13 @@ import {
   LocatedEventSchema,
   type LocatedEvent,
 } from '../../gen/headgate/v1/event_service_pb.ts';
-import { connectAdmin } from './admin-client.ts';
+import { timeOfUuid } from '../locate/search.ts';
+import { connectAdmin, type AdminClient } from './admin-client.ts';
 import type { CommandContext } from './command-context.ts';
 import { print } from './rejected.ts';
 import { readMoment } from './rejected-filter.ts';
 import { traceText } from './trace-report.ts';
-import { createWalkProgress } from './walk-progress.ts';
+import { createWalkProgress, type WalkProgress } from './walk-progress.ts';
 
 interface TraceOptions {
   readonly since?: number;
@@ -53,46 +54,67 @@ Examples:
 
 async function trace(id: string, options: TraceOptions, env: CommandContext['env']): Promise<void> {
   const client = connectAdmin(EventService, options.admin, env);
-  const { since, until, source = '', event: eventName = '' } = options;
-  const request = {
-    id,
-    source,
-    eventName,
-    ...(since !== undefined && { since: timestampFromMs(since) }),
-    ...(until !== undefined && { until: timestampFromMs(until) }),
-  };
   const progress = createWalkProgress(process.stderr);
   const found: LocatedEvent[] = [];
-  let searchedFromMs: number | undefined;
-  let pageToken = '';
+  let searched: Searched;
   try {
-    do {
-      const page = await client.call((service) =>
-        service.locate({
-          ...request,
-          // What the first page found out of the id holds for all of them.
-          ...(searchedFromMs !== undefined && { since: timestampFromMs(searchedFromMs) }),
-          pageToken,
-        }),
-      );
-      searchedFromMs ??= page.searchedFrom && timestampMs(page.searchedFrom);
-      found.push(...page.events);
-      progress.reached(page.walk, `${(page.walk?.reached ?? 0n).toLocaleString('en')} in the log`);
-      pageToken = page.nextPageToken;
-    } while (pageToken !== '' && (options.all || found.length === 0));
+    searched = await search(client, { id, ...options }, found, progress);
+    if (found.length === 0 && options.since === undefined && timeOfUuid(id) !== undefined) {
+      // Its producer's clock may be ahead: then it came before it was made.
+      const { fromMs: until } = searched;
+      searched = await search(client, { id, ...options, until, since: until - skewMsMax }, found, progress);
+    }
   } finally {
     progress.stop();
   }
-  const from = new Date(searchedFromMs ?? 0).toISOString();
+  const from = new Date(searched.fromMs).toISOString();
   if (options.json) {
     const events = found.map((event) => toJson(LocatedEventSchema, event));
-    print(JSON.stringify({ id, searched_from: from, searched_all: pageToken === '', events }));
+    print(JSON.stringify({ id, searched_from: from, searched_all: searched.all, events }));
   } else {
     for (const event of found) print(traceText(event, Date.now()));
   }
   if (found.length > 0) return;
   process.exitCode = 1;
   process.stderr.write(`headgate: ${notFound(id, from)}\n`);
+}
+
+/** No clock that is set at all is further ahead. */
+const skewMsMax = 60_000;
+
+interface Searched {
+  readonly fromMs: number;
+  /** False: there is more to be looked at. */
+  readonly all: boolean;
+}
+
+/** Adds what it finds to `found`. */
+async function search(
+  client: AdminClient<typeof EventService>,
+  { id, since, until, source = '', event: eventName = '', all }: TraceOptions & { readonly id: string },
+  found: LocatedEvent[],
+  progress: WalkProgress,
+): Promise<Searched> {
+  let fromMs = since;
+  let pageToken = '';
+  do {
+    const page = await client.call((service) =>
+      service.locate({
+        id,
+        source,
+        eventName,
+        // What the first page made of the id holds for all of them.
+        ...(fromMs !== undefined && { since: timestampFromMs(fromMs) }),
+        ...(until !== undefined && { until: timestampFromMs(until) }),
+        pageToken,
+      }),
+    );
+    fromMs ??= timestampMs(page.searchedFrom!);
+    found.push(...page.events);
+    progress.reached(page.walk, `${(page.walk?.reached ?? 0n).toLocaleString('en')} in the log`);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== '' && (all || found.length === 0));
+  return { fromMs, all: pageToken === '' };
 }
 
 function notFound(id: string, from: string): string {
