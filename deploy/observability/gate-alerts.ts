@@ -64,6 +64,24 @@ const targetDown: Alert = {
   description: 'Prometheus cannot read the metrics of {{ $labels.job }} {{ $labels.instance }}.',
 };
 
+/** Only where heartbeats are sent. */
+const heartbeatLate: Alert = {
+  name: 'HeadgateHeartbeatLate',
+  severity: 'page',
+  expression: (() => {
+    const { intervalsMax, secondsMin } = thresholds.heartbeat;
+    const interval = 'headgate_canary_interval_seconds';
+    return promql`
+      time() - headgate_canary_arrived_timestamp_seconds
+      > clamp_min(${intervalsMax} * ${interval}, ${secondsMin})
+      and ${interval} > 0`;
+  })(),
+  for: '2m',
+  summary:
+    'Find where the way from the door to a worker is broken (headgate doctor): heartbeats of {{ $labels.instance }} do not come through.',
+  description: 'The newest that came through was sent {{ $value | humanizeDuration }} ago.',
+};
+
 /** What each objective counts as failed, and out of what. */
 const objectives = {
   /** Asked, and not answered for a reason of ours. */
@@ -130,7 +148,7 @@ export const gateGroups: readonly RuleGroup[] = [
   {
     name: 'headgate-log',
     recordings: [],
-    alerts: [storeFilling, storeAlmostFull, acknowledgementSlow, targetDown],
+    alerts: [storeFilling, storeAlmostFull, acknowledgementSlow, heartbeatLate, targetDown],
   },
   {
     name: 'headgate-objectives',

@@ -56,6 +56,12 @@ export const thresholds = {
     /** Events a second that a quantile needs to be more than chance. */
     rateMin: 0.1,
   },
+  heartbeat: {
+    /** One that is lost, and one that waits for an election, are none yet. */
+    intervalsMax: 5,
+    /** However often one is sent: a restart takes so long. */
+    secondsMin: 60,
+  },
   objective: {
     /** 99.9% in 30 days: 43 minutes. */
     errorBudget: 0.001,

@@ -116,6 +116,36 @@ const target: readonly Scenario[] = [
   },
 ].map((scenario) => ({ ...common, alert: 'HeadgateTargetDown', ...scenario }));
 
+const heartbeat = (interval: number, arrived: string): Record<string, string> => ({
+  'headgate_canary_interval_seconds{instance="gate-1"}': gauge(interval, 60),
+  'headgate_canary_arrived_timestamp_seconds{instance="gate-1"}': arrived,
+});
+
+const heartbeats: readonly Scenario[] = [
+  {
+    title: 'none has come through for half an hour',
+    series: heartbeat(15, gauge(0, 60)),
+    fires: [{ instance: 'gate-1', severity: 'page' }],
+    says: {
+      summary:
+        'Find where the way from the door to a worker is broken (headgate doctor): heartbeats of gate-1 do not come through.',
+      description: 'The newest that came through was sent 30m 0s ago.',
+    },
+  },
+  { title: 'they come through', series: heartbeat(15, '0+60x59'), fires: [] },
+  {
+    title: 'one a quarter of an hour, of which one was lost',
+    series: heartbeat(900, gauge(0, 60)),
+    fires: [],
+  },
+  { title: 'none is sent', series: heartbeat(0, gauge(0, 60)), fires: [] },
+].map((scenario) => ({
+  ...scenario,
+  interval: '1m',
+  at: '30m',
+  alert: 'HeadgateHeartbeatLate',
+}));
+
 const requests = (code: string): string =>
   `headgate_requests_total{rpc="Track",protocol="grpc",code="${code}"}`;
 
@@ -189,6 +219,7 @@ const objectives: readonly Scenario[] = [
 export const gateScenarios: readonly Scenario[] = [
   ...store,
   ...acknowledgement,
+  ...heartbeats,
   ...target,
   ...objectives,
 ];
