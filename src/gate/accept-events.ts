@@ -23,7 +23,7 @@ export interface Arrival {
   /** Empty when the request had none. */
   readonly traceparent: string;
   readonly tracestate: string;
-  /** `rest`, `connect`, `grpc`, `grpc_web`. */
+  /** `rest`, `connect`, `grpc`, `grpc_web`, or the system whose form it came in: `segment`. */
   readonly door: string;
   /** Of the bytes that `IncomingEvent.original` gives. */
   readonly contentType: string;

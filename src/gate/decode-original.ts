@@ -11,7 +11,7 @@ import { parseExactly, parseJson } from './exact-json.ts';
 
 /** The bytes of one event as a door kept them. */
 export interface Original {
-  /** `rest`, `connect`, `grpc`, `grpc_web`. */
+  /** `rest`, `connect`, `grpc`, `grpc_web`; of any other the event was kept as `rest` has it. */
   readonly door: string;
   readonly contentType: string;
   readonly bytes: Uint8Array;

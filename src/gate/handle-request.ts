@@ -91,7 +91,9 @@ function isDoor(path: string): boolean {
 function enterForeign(context: GateContext, exchange: Exchange, path: string): void {
   const { enter, methods } = foreignDoors.get(path)!;
   if (!methods.includes(exchange.call.method)) {
-    refuse(exchange, 'method_not_allowed', `${path} takes ${methods.join(' or ')}.`);
+    const message = `${path} takes ${methods.join(' or ')}.`;
+    const failure = failureOfError(new ServiceError('method_not_allowed', message));
+    problem(exchange, failure, undefined, methods.join(', '));
     return;
   }
   const { door, call } = enter(exchange);

@@ -102,12 +102,13 @@ export function problem(
   exchange: Exchange,
   failure: Failure,
   verdict: Verdict | undefined,
+  allow = 'POST',
 ): number {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' };
   const retryAfter = retryAfterSeconds(failure);
   if (retryAfter !== undefined) headers['retry-after'] = retryAfter;
   if (failure.http === 401) headers['www-authenticate'] = 'Bearer realm="headgate"';
-  if (failure.http === 405) headers['allow'] = 'POST';
+  if (failure.http === 405) headers['allow'] = allow;
   if (failure.http === 415) headers['accept-encoding'] = 'gzip, br, deflate, zstd';
   const body = {
     type: `urn:headgate:error:${failure.code}`,

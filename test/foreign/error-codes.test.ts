@@ -359,6 +359,12 @@ describe('error codes at foreign doors', () => {
     expect((over.body as { code: string }).code).toBe('request_too_large');
   });
 
+  test('a method that a door does not take, and those that it does', async () => {
+    const allowed = async (path: string) =>
+      (await fetch(`${foreign.gate.url}${path}`, { method: 'DELETE' })).headers.get('allow');
+    expect([await allowed('/track'), await allowed('/batch/')]).toEqual(['POST, GET', 'POST']);
+  });
+
   test('a call of Segment that nobody knows', async () => {
     const call = segmentCall({ ...sound(forms[1]!), more: { type: 'merge' } });
     const answer = await ask(forms[1]!, { body: { batch: [call] } });
