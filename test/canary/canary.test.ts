@@ -16,6 +16,9 @@ import { startRealLog } from '../real-log.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { startGateOn, track } from '../registry/two-gates.ts';
 
+/** Several processes start, on machines that do other things. */
+const waitMsMax = 60_000;
+
 const on = { HEADGATE_CANARY_INTERVAL: '1s' };
 
 type Page = Awaited<ReturnType<typeof scrape>>;
@@ -30,6 +33,7 @@ function arrived(gate: Pick<RealService, 'adminUrl'>, count = 1): Promise<Page> 
   return until(
     () => pageOf(gate),
     (page) => counted(page, 'arrived') >= count,
+    waitMsMax,
   );
 }
 
@@ -78,7 +82,7 @@ test('headgate tail shows heartbeats to who asks for them alone', async () => {
   await until(
     () => track(real.url, {}),
     () => hasEnded,
-    60_000,
+    waitMsMax,
   );
   expect((await others).stdout).toMatch(/\taccepted\tdefault\torder_completed\t/);
 });
@@ -126,6 +130,7 @@ test('with write keys, TLS under a name of its own, and several gate processes',
   const page = await until(
     () => scrape(gate).catch((): Page => new Map()),
     (seen) => counted(seen, 'arrived') >= 3,
+    waitMsMax,
   );
   expect(total(page, 'headgate_events_total')).toBe(0);
   expect(counted(page, 'failed')).toBe(0);
@@ -144,6 +149,7 @@ test('gates apart from their worker each count their own, and say when none come
   await until(
     () => Promise.resolve(lines.join('')),
     (text) => text.includes('the heartbeat does not come through'),
+    waitMsMax,
   );
   const waiting = await pageOf(one);
   expect(counted(waiting, 'accepted')).toBeGreaterThan(0);
@@ -158,12 +164,14 @@ test('gates apart from their worker each count their own, and say when none come
   await until(
     () => Promise.resolve(lines.join('')),
     (text) => text.includes('the heartbeat comes through again'),
+    waitMsMax,
   );
   await worker.stop();
   const stopped = await pageOf(one);
   const later = await until(
     () => pageOf(one),
     (page) => counted(page, 'accepted') > counted(stopped, 'accepted') + 4,
+    waitMsMax,
   );
   expect(counted(later, 'arrived')).toBeLessThanOrEqual(counted(stopped, 'arrived') + 1);
   // Nobody takes those of the last five seconds, and they hold back nothing.
