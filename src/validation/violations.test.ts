@@ -173,13 +173,13 @@ describe('the cap', () => {
 test('an overlong text is not given to the pattern', async () => {
   const pattern = '[a-z]+[0-9]';
   const schema = { properties: { name: { type: 'string', maxLength: 1000, pattern } } };
-  // Half a second without the bound, and growing with the square of the length.
+  // A minute without the bound, and growing with the square of the length.
   const { judge } = await validationOf({ type: 'object', ...schema });
-  const event = orderCompleted({ properties: { name: 'a'.repeat(40_000) } });
+  const event = orderCompleted({ properties: { name: 'a'.repeat(400_000) } });
   judge(event);
   const started = performance.now();
   const { error } = judge(event);
-  expect(performance.now() - started).toBeLessThan(100);
+  expect(performance.now() - started).toBeLessThan(5_000);
   expect(error?.violations.map(({ code }) => code)).toEqual(['maxLength']);
 });
 

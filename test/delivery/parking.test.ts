@@ -59,7 +59,7 @@ describe('a destination that is away', () => {
     );
     const resumedMs = performance.now();
     await settled(real.log);
-    expect(performance.now() - resumedMs).toBeLessThan(3_000);
+    expect(performance.now() - resumedMs).toBeLessThan(10_000);
     await worker.stop();
 
     expect(told).toEqual([[true, 'away'], [false, '']]);
@@ -100,7 +100,7 @@ describe('a destination that is away', () => {
     );
     const began = performance.now();
     await worker.stop();
-    expect(performance.now() - began).toBeLessThan(1_500);
+    expect(performance.now() - began).toBeLessThan(15_000);
   });
 
   test('however often its worker is started anew, nothing is given up', async () => {

@@ -95,7 +95,7 @@ test('stops although the log is away', async () => {
   await real.server.stop();
   const began = performance.now();
   await worker.stop();
-  expect(performance.now() - began).toBeLessThan(3_000);
+  expect(performance.now() - began).toBeLessThan(15_000);
 });
 
 test('kill -9 of nats-server in the middle: every event is delivered', async () => {

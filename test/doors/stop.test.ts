@@ -141,7 +141,7 @@ test('idle connections do not hold up a stop; silent ones are cut off at the gra
   const closed = once(silent, 'close');
   const startedAt = performance.now();
   await gate.real.stop();
-  expect(performance.now() - startedAt).toBeLessThan(3000);
+  expect(performance.now() - startedAt).toBeLessThan(8_000);
   await closed;
   agent.destroy();
 });
