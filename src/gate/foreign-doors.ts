@@ -2,7 +2,7 @@ import { cloudEventsDoor, cloudEventsPath } from './cloudevents-doors.ts';
 import type { Exchange } from './exchange.ts';
 import { mixpanelDoors } from './mixpanel-doors.ts';
 import { posthogDoors } from './posthog-doors.ts';
-import { segmentDoors } from './segment-doors.ts';
+import { segmentAliases, segmentDoors } from './segment-doors.ts';
 import type { Door, DoorCall } from './serve-request.ts';
 
 export interface ForeignDoor {
@@ -15,7 +15,7 @@ type Entry = readonly [path: string, door: ForeignDoor];
 
 /** The doors for events in the form of another system, by path. */
 export const foreignDoors: ReadonlyMap<string, ForeignDoor> = new Map<string, ForeignDoor>([
-  ...[...segmentDoors, ...posthogDoors].map(
+  ...[...segmentDoors, ...segmentAliases, ...posthogDoors].map(
     ([path, door, call]): Entry => [path, { enter: () => ({ door, call }), methods: ['POST'] }],
   ),
   ...mixpanelDoors.map(

@@ -209,9 +209,20 @@ const batchDoor: Door = {
 
 const call = { door: 'segment', codec: 'json', contentType: json } as const;
 
-/** By path. */
-export const segmentDoors: readonly (readonly [path: string, door: Door, call: DoorCall])[] = [
-  ...callNames.map((type) => [`/v1/segment/${type}`, singleDoor(type), { ...call, rpc: 'Track' }] as const),
-  ['/v1/segment/batch', batchDoor, { ...call, rpc: 'BatchTrack' }],
+type Entry = readonly [path: string, door: Door, call: DoorCall];
+
+const entries: readonly Entry[] = [
+  ...callNames.map((type): Entry => [type, singleDoor(type), { ...call, rpc: 'Track' }]),
+  ['batch', batchDoor, { ...call, rpc: 'BatchTrack' }],
 ];
 
+const prefix = '/v1/segment/';
+
+/** By path. */
+export const segmentDoors: readonly Entry[] = entries.map(([name, ...door]) => [`${prefix}${name}`, ...door]);
+
+/** The same, where most of Segment's SDKs find them: they put `/v1/batch` behind what they are given. */
+export const segmentAliases: readonly Entry[] = entries.map(([name, ...door]) => [
+  `${prefix}v1/${name}`,
+  ...door,
+]);

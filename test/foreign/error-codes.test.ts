@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { errorCodes, errorEntry, type ErrorCode } from '../../src/errors.ts';
 import { foreignDoors } from '../../src/gate/foreign-doors.ts';
+import { segmentAliases } from '../../src/gate/segment-doors.ts';
 import { openForeignGate, shopKey, type ForeignGate } from './foreign-gate.ts';
 
 /*
@@ -237,6 +238,7 @@ describe('error codes at foreign doors', () => {
       '/batch',
       '/capture',
       '/track',
+      ...segmentAliases.map(([path]) => path),
       ...['identify', 'page', 'screen', 'group', 'alias'].map((name) => `/v1/segment/${name}`),
     ]);
     expect([...foreignDoors.keys()].filter((path) => !paths.has(path) && !same.has(path))).toEqual([]);

@@ -114,8 +114,7 @@ describe('Segment', () => {
   test('RudderStack, whose SDK packs its bodies', async () => {
     const before = (await foreign.stored()).length;
     const rudder = new RudderAnalytics(shopKey, {
-      dataPlaneUrl: foreign.gate.url,
-      path: '/v1/segment/batch',
+      dataPlaneUrl: `${foreign.gate.url}/v1/segment`,
       flushAt: 20,
     });
     rudder.track({ userId: 'u5', event: 'orderCompleted', properties: order('E1') });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hashWriteKey } from '../../src/config/write-key.ts';
 import { errorCodes, errorEntry } from '../../src/errors.ts';
 import { foreignDoors } from '../../src/gate/foreign-doors.ts';
+import { segmentAliases } from '../../src/gate/segment-doors.ts';
 import { openGate, type OpenGate } from '../doors/open-gate.ts';
 import { foreignSchemas } from '../foreign/schemas.ts';
 import { createChecker, type Document, type RealAnswer } from './described-answers.ts';
@@ -138,7 +139,7 @@ webhooks:
 
   test('has every door that speaks JSON, and no other', () => {
     const ownPaths = ['/v1/track', '/v1/batch', '/v1/validate', '/v1/webhooks/{source}', '/openapi.json'];
-    const aliases = ['/batch', '/capture'];
+    const aliases = ['/batch', '/capture', ...segmentAliases.map(([path]) => path)];
     const doors = [...foreignDoors.keys()].filter((path) => !aliases.includes(path));
     expect(Object.keys(document.paths).toSorted()).toEqual([...ownPaths, ...doors].toSorted());
     for (const [path, { methods }] of foreignDoors) {
