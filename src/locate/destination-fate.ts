@@ -7,7 +7,12 @@ import { settledByMs, settledUpTo, type ConsumerInfo } from '../jetstream/backlo
 import { readEras } from '../jetstream/filter-history.ts';
 import type { Log } from '../jetstream/log.ts';
 import { askDestination } from './ask-destination.ts';
-import { createConsumerReader, readAttempts, readTracesLeft, type TracesLeft } from './traces-left.ts';
+import {
+  createConsumerReader,
+  createTraceReader,
+  readAttempts,
+  type TracesLeft,
+} from './traces-left.ts';
 
 /** A destination that events are looked for at. */
 export interface LocatedDestination {
@@ -67,13 +72,21 @@ export function createFateReader(
   destination: LocatedDestination,
 ): (event: PlacedEvent) => Promise<Fate> {
   const consumer = createConsumerReader(log, destination.name);
+  const traces = createTraceReader(log, destination.name);
+  let { stored } = destination;
+  // One that does not answer is not waited for again.
+  const ask = async (event: PlacedEvent): Promise<boolean | undefined> => {
+    const held = stored === undefined ? undefined : await askDestination(stored, event);
+    if (held === undefined) stored = undefined;
+    return held;
+  };
   return async (event) => {
     const { sequence } = event;
     // In the order in which events go, and each consumer before what it hands out.
     const events = await consumer('EVENTS');
     const retries = await consumer('RETRY');
     const replays = await consumer('REPLAY');
-    const left = await readTracesLeft(log, destination.name, event, retries);
+    const left = await traces(event, retries);
     const places = [{ stream: 'EVENTS', sequence }];
     if (left.replayed !== undefined) places.push({ stream: 'REPLAY', sequence: left.replayed.sequence });
     const attempts = await readAttempts(log, destination.name, places);
@@ -90,7 +103,7 @@ export function createFateReader(
       reason: '',
     };
     const certain = certainOf(known, destination.filter);
-    return { ...fate, ...(certain ?? (await settledOf(known, destination))) };
+    return { ...fate, ...(certain ?? (await settledOf(known, ask))) };
   };
 }
 
@@ -127,12 +140,15 @@ function certainOf({ event, events, replays, left }: Known, filter: EventFilter)
   return replayed === undefined && !wants(sequence, subject) ? { kind: 'filtered' } : undefined;
 }
 
-async function settledOf(known: Known, { stored }: LocatedDestination): Promise<Partial<Fate>> {
+async function settledOf(
+  known: Known,
+  ask: (event: PlacedEvent) => Promise<boolean | undefined>,
+): Promise<Partial<Fate>> {
   const { event, events, replays, left, attempts } = known;
   const place = left.replayed?.sequence ?? event.sequence;
   const info = (left.replayed === undefined ? events : replays)!;
   const inWork = info.num_ack_pending > 0 && place > settledUpTo(info);
-  const held = stored === undefined ? undefined : await askDestination(stored, event);
+  const held = await ask(event);
   const asked = held !== undefined;
   if (held === true || (!inWork && held === undefined && !left.cut)) {
     const by = settledByMs(info, place) ?? Date.now();

@@ -1,15 +1,13 @@
 import type { DeliveryAttempt } from '../event/delivery-attempt.ts';
 import { readConsumer, settledUpTo, type ConsumerInfo } from '../jetstream/backlog.ts';
 import type { Log } from '../jetstream/log.ts';
-import { readMatching, sequenceSince, type StoredMessage } from '../jetstream/read.ts';
+import { readMatching, readMessage, sequenceSince, type StoredMessage } from '../jetstream/read.ts';
 import { originOfSetAside } from '../jetstream/set-aside.ts';
 import { subjects, type PlaceStream, type StreamName } from '../jetstream/topology.ts';
 
 /** What the streams beside EVENTS hold of one event for one destination; the newest of each. */
 export interface TracesLeft {
-  readonly setAside:
-    | { readonly dueMs: number; readonly settled: boolean; readonly handedOut: boolean }
-    | undefined;
+  readonly setAside: { readonly dueMs: number; readonly settled: boolean } | undefined;
   readonly replayed: StoredMessage | undefined;
   readonly dead: StoredMessage | undefined;
   readonly discarded: StoredMessage | undefined;
@@ -26,53 +24,64 @@ export interface TracedEvent {
 /** So many entries of one stream, destination and event name are looked at. */
 const entriesMax = 20_000;
 
+/** Where the newest entry about each event lies, by the event's place in EVENTS. */
+interface Entries {
+  readonly newest: ReadonlyMap<number, number>;
+  readonly cut: boolean;
+}
+
 /**
- * Reads what is left of an event, and nothing older than it: an entry about it is younger. The
- * consumers are read by the caller, before this: what leaves one stream is stored in the next first.
+ * Reads what is left of events at one destination, the oldest event first, and nothing older than it:
+ * an entry about an event is younger. Each part of a stream is read once for all of them. The consumers
+ * are read by the caller, before this: what leaves one stream is stored in the next first.
  */
-export async function readTracesLeft(
-  log: Log,
-  destination: string,
-  { sequence, eventName, storedAtMs }: TracedEvent,
-  retries: ConsumerInfo | undefined,
-): Promise<TracesLeft> {
-  let cut = false;
-  const newest = async (
-    stream: StreamName,
-    subject: string,
-    originOf: (message: StoredMessage) => number,
-  ): Promise<StoredMessage | undefined> => {
-    const from = await sequenceSince(log, stream, storedAtMs);
-    if (from === undefined) return undefined;
-    let found: StoredMessage | undefined;
+export function createTraceReader(log: Log, destination: string) {
+  const known = new Map<string, Promise<Entries>>();
+
+  const read = async (stream: StreamName, subject: string, sinceMs: number): Promise<Entries> => {
+    const newest = new Map<number, number>();
+    const from = await sequenceSince(log, stream, sinceMs);
+    if (from === undefined) return { newest, cut: false };
     let seen = 0;
     for await (const message of readMatching(log, stream, subject, from)) {
-      if (originOf(message) === sequence) found = message;
+      const origin = stream === 'RETRY' ? originOfSetAside(message).sequence : originOf(message);
+      newest.set(origin, message.sequence);
       seen += 1;
-      if (seen < entriesMax) continue;
-      cut = true;
-      break;
+      if (seen >= entriesMax) return { newest, cut: true };
     }
-    return found;
+    return { newest, cut: false };
   };
-  const setAside = await newest(
-    'RETRY',
-    subjects.retry(destination, eventName),
-    (message) => originOfSetAside(message).sequence,
-  );
-  const discarded = await newest('DEAD', subjects.discarded(destination, eventName), originOf);
-  const dead = await newest('DEAD', subjects.dead(destination, eventName), originOf);
-  const replayed = await newest('REPLAY', subjects.replay(destination, eventName), originOf);
-  return {
-    setAside: setAside && {
-      dueMs: originOfSetAside(setAside).dueMs,
-      settled: retries !== undefined && setAside.sequence <= settledUpTo(retries),
-      handedOut: retries !== undefined && setAside.sequence <= retries.delivered.stream_seq,
-    },
-    discarded,
-    dead,
-    replayed,
-    cut,
+
+  return async (
+    { sequence, eventName, storedAtMs }: TracedEvent,
+    retries: ConsumerInfo | undefined,
+  ): Promise<TracesLeft> => {
+    let cut = false;
+    const find = async (
+      stream: StreamName,
+      subject: string,
+    ): Promise<StoredMessage | undefined> => {
+      let entries = known.get(subject);
+      if (entries === undefined) known.set(subject, (entries = read(stream, subject, storedAtMs)));
+      const found = await entries;
+      cut ||= found.cut;
+      const place = found.newest.get(sequence);
+      return place === undefined ? undefined : readMessage(log, stream, place);
+    };
+    const setAside = await find('RETRY', subjects.retry(destination, eventName));
+    const discarded = await find('DEAD', subjects.discarded(destination, eventName));
+    const dead = await find('DEAD', subjects.dead(destination, eventName));
+    const replayed = await find('REPLAY', subjects.replay(destination, eventName));
+    return {
+      setAside: setAside && {
+        dueMs: originOfSetAside(setAside).dueMs,
+        settled: retries !== undefined && setAside.sequence <= settledUpTo(retries),
+      },
+      discarded,
+      dead,
+      replayed,
+      cut,
+    };
   };
 }
 

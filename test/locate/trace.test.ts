@@ -32,6 +32,8 @@ interface Fate {
 let refusing: RealHttpServer;
 let later: RealHttpServer;
 let hanging: RealHttpServer;
+/** Nobody listens there any more. */
+let away: RealHttpServer;
 let real: RealService;
 let folder: string;
 
@@ -42,6 +44,8 @@ beforeAll(async () => {
     (_request, response) => void response.writeHead(404).end(),
   );
   hanging = await startHttpServer(() => {});
+  away = await startHttpServer(() => {});
+  await away.close();
   const webhook = (server: RealHttpServer): string =>
     `type: webhook, url: "http://127.0.0.1:${server.port}/in", secret: "${secret}", ` +
     'allow_private_addresses: true, timeout: 20s, concurrency: 1';
@@ -51,6 +55,7 @@ beforeAll(async () => {
   other: { type: sqlite, path: "${folder}/other.db", events: ["invoice_*"] }
   refusing: { ${webhook(refusing)}, retry: { attempts: 1 } }
   hanging: { ${webhook(hanging)} }
+  away: { ${webhook(away)}, events: ["order_*"] }
   later: { ${webhook(later)}, retry: { attempts: 5, base: 1h } }
 `,
   });
@@ -110,6 +115,7 @@ describe('headgate trace', () => {
       refusing: 'DEAD',
       hanging: 'IN_WORK',
       later: 'RETRYING',
+      away: 'RETRYING',
     });
     expect(event.stored).toMatchObject({
       sequence: String(told['sequence']),
@@ -155,6 +161,17 @@ describe('headgate trace', () => {
     expect(stdout).toMatch(/^ {2}refusing .*dead: .*headgate dead show refusing:\d+$/m);
     // The destination's words are no commands to the terminal.
     expect([stdout.includes('\u001b'), stdout.includes('\u0007')]).toEqual([false, false]);
+  });
+
+  test('says of a destination that is away why nothing goes there, and when it is tried again', async () => {
+    const key = uuidV7();
+    await (await send(order({ idempotency_key: key }))).body?.cancel();
+    const event = await until(
+      async () => (await located(key))[0]!,
+      (found) => found !== undefined && fateOf(found, 'away')['nextProbe'] !== undefined,
+      waitMs,
+    );
+    expect(fateOf(event, 'away')).toMatchObject({ reason: expect.stringMatching(/^parked: no answer from/) });
   });
 
   test('counts what is ahead of an event that waits', async () => {
