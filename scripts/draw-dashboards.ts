@@ -59,7 +59,7 @@ async function linesOf(observed: ObservedService, panel: GrafanaPanel, from: num
 async function main(): Promise<void> {
   if (whyNotWith('prometheus', 'promtool') !== undefined) return;
   const minutes = Number(process.argv[2] ?? 5);
-  await using observed = await startObservedService();
+  await using observed = await startObservedService(1000);
   const from = Date.now() / 1000;
   await live(observed, minutes);
   const to = Date.now() / 1000;

@@ -32,7 +32,8 @@ export const chosen = {
 
 const weekSeconds = 7 * 86_400;
 
-export async function startObservedService(): Promise<ObservedService> {
+/** A week ago each event came so many times as often as at the start: `lastWeekFactor`. */
+export async function startObservedService(lastWeekFactor = 100): Promise<ObservedService> {
   const observed = { away: false };
   const crm = await startHttpServer(({ body }, response) => {
     // It cannot bear what has cost nothing.
@@ -41,7 +42,7 @@ export async function startObservedService(): Promise<ObservedService> {
   });
   const dataDir = await mkdtemp(path.join(tmpdir(), 'headgate-observed-'));
   const real = await startRealService({
-    env: { HEADGATE_DATA_DIR: dataDir },
+    env: { HEADGATE_DATA_DIR: dataDir, HEADGATE_CANARY_INTERVAL: '1s' },
     yaml: `auth: keys
 keys:
   - { source: shop, hash: "${hashWriteKey('hg_shop')}" }
@@ -66,7 +67,7 @@ destinations:
       ],
     },
     { 'headgate.rules.yaml': readPage(rulesFile) },
-    async (data) => writeLastWeek(data, await readMetrics(real), new URL(real.adminUrl).host),
+    async (data) => writeLastWeek(data, await readMetrics(real), new URL(real.adminUrl).host, lastWeekFactor),
   );
   return Object.assign(observed, {
     real,
@@ -85,8 +86,13 @@ async function readMetrics(real: RealService): Promise<string> {
   return (await fetch(`${real.adminUrl}/metrics`)).text();
 }
 
-/** The same series a week ago, for two hours: each grew evenly, and by 120 times what it has now. */
-async function writeLastWeek(data: string, page: string, instance: string): Promise<void> {
+/** The same series a week ago, for two hours: each grew evenly, by the factor in each of them. */
+async function writeLastWeek(
+  data: string,
+  page: string,
+  instance: string,
+  factor: number,
+): Promise<void> {
   const folder = await mkdtemp(path.join(tmpdir(), 'headgate-last-week-'));
   try {
     const series = [...page.matchAll(/^headgate_events_total\{(.*)\} (\d+)$/gm)];
@@ -94,7 +100,7 @@ async function writeLastWeek(data: string, page: string, instance: string): Prom
     const lines = Array.from({ length: 240 }, (_, index) =>
       series.map(
         ([, labels, value]) =>
-          `headgate_events_total{job="headgate",instance="${instance}",${labels}} ${(Number(value) * index) / 2} ${from + index * 30}`,
+          `headgate_events_total{job="headgate",instance="${instance}",${labels}} ${(Number(value) * factor * index) / 120} ${from + index * 30}`,
       ),
     ).flat();
     const text = `# TYPE headgate_events counter\n${lines.join('\n')}\n# EOF\n`;
@@ -112,7 +118,7 @@ async function writeLastWeek(data: string, page: string, instance: string): Prom
   }
 }
 
-/** Of these `bad` break their contract, one is free of charge, one is sent twice, one is a page view to be warned of. */
+/** Of these `bad` break their contract; then one is free of charge, too. One is sent twice, and one is a page view. */
 async function post(real: RealService, key: string, count: number, bad: number): Promise<void> {
   const order = (total: unknown) => ({
     event_name: 'order_completed',
@@ -121,7 +127,8 @@ async function post(real: RealService, key: string, count: number, bad: number):
     properties: { order_id: 'A-1', total, currency: 'EUR' },
   });
   const events: object[] = Array.from({ length: count }, () => order(12.5));
-  events.push(order(0), events[0]!, ...Array.from({ length: bad }, () => order('12.5')));
+  if (bad > 0) events.push(order(0));
+  events.push(events[0]!, ...Array.from({ length: bad }, () => order('12.5')));
   events.push({ ...order(1), event_name: 'page_viewed' });
   const answer = await fetch(`${real.url}/v1/batch`, {
     method: 'POST',

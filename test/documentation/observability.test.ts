@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { startRealService, type RealService } from '../real-service.ts';
 import { runbookOf } from '../../deploy/observability/alert.ts';
+import { dashboards } from '../../deploy/observability/dashboards.ts';
 import { alerts, ruleFile } from '../../deploy/observability/rules.ts';
 import { pages, readPage } from './markdown.ts';
 
@@ -96,5 +97,27 @@ describe('the alerts', () => {
     const used = texts.flatMap((text) => [...text.matchAll(/(?<![\w:])headgate_\w+/g)]);
     expect(used.length).toBeGreaterThan(20);
     expect(used.map(([name]) => name).filter((name) => !known.has(family(name)))).toEqual([]);
+  });
+
+  it('name dashboards, panels and commands that there are', () => {
+    const titles = new Set(
+      dashboards.flatMap(({ title, rows }) => [
+        title.replace(/^Headgate: (.)/, (_whole, first: string) => first.toUpperCase()),
+        ...rows.flatMap(({ panels }) => panels.map((panel) => panel.title)),
+        // A page of Prometheus itself.
+        'Targets',
+      ]),
+    );
+    const commands = [...readPage('docs/command-line.md').matchAll(/^## `headgate (.+)`$/gm)];
+    const known = new Set(commands.map(([, command]) => command!));
+    const text = runbooks.map(readPage).join('\n');
+    const shown = [...text.matchAll(/(?<!\*)\*([A-Z][^*]+)\*(?!\*)/g)].map(([, title]) => title!);
+    expect(shown.length).toBeGreaterThan(5);
+    expect(shown.filter((title) => !titles.has(title.replaceAll('\n', ' ')))).toEqual([]);
+    const used = [...text.matchAll(/headgate ([a-z]+(?: [a-z]+)?)/g)].map(([, command]) => command!);
+    expect(used.length).toBeGreaterThan(10);
+    const isKnown = (command: string): boolean =>
+      known.has(command) || known.has(command.split(' ')[0]!);
+    expect(used.filter((command) => !isKnown(command))).toEqual([]);
   });
 });

@@ -119,6 +119,21 @@ const inside: Dashboard['rows'][number] = {
   title: 'Log and processes',
   panels: [
     {
+      title: 'Heartbeat',
+      description:
+        'How long ago the newest one that came through was sent; nothing where HEADGATE_CANARY_INTERVAL is unset.',
+      kind: 'graph',
+      unit: 's',
+      width: 24,
+      queries: [
+        {
+          expression:
+            'time() - headgate_canary_arrived_timestamp_seconds and headgate_canary_interval_seconds > 0',
+          legend: '{{instance}}',
+        },
+      ],
+    },
+    {
       title: 'Streams',
       description: 'What each holds.',
       kind: 'graph',

@@ -1,6 +1,51 @@
 import type { Dashboard, Subject } from '../dashboard.ts';
 import type { Panel } from '../panel.ts';
-import { acceptedHour, acceptedHourLastWeek, rejectedTenMinutes } from '../series.ts';
+import { acceptedHour, acceptedHourLastWeek, judged, rejectedTenMinutes } from '../series.ts';
+import { thresholds } from '../thresholds.ts';
+
+/** How it stands with one event or one source. */
+function intakeFigures(about: Subject): Panel[] {
+  const own = `${about}="$${about}"`;
+  const rate = (outcome: string): string =>
+    `sum(rate(headgate_events_total{${own}, ${outcome}}[$__rate_interval]))`;
+  return [
+    {
+      title: 'Accepted now',
+      description: 'Stored events.',
+      kind: 'figure',
+      unit: 'eps',
+      width: 6,
+      queries: [{ expression: rate('outcome="accepted"'), legend: 'accepted' }],
+    },
+    {
+      title: 'Against last week',
+      description: 'The last hour, as a share of the same hour a week ago.',
+      kind: 'figure',
+      unit: 'percentunit',
+      width: 6,
+      queries: [
+        {
+          expression: `sum(${acceptedHour}{${own}}) / (sum(${acceptedHourLastWeek}{${own}}) > 0)`,
+          legend: 'of last week',
+        },
+      ],
+    },
+    {
+      title: 'Refused now',
+      description: 'Of what is judged, the share that breaks its contract.',
+      kind: 'figure',
+      unit: 'percentunit',
+      width: 6,
+      redFrom: thresholds.rejected.spikeRatio,
+      queries: [
+        {
+          expression: `${rate('outcome="rejected"')} / (${rate(judged)} > 0)`,
+          legend: 'refused',
+        },
+      ],
+    },
+  ];
+}
 
 /** The panels about one event or one source, drawn by the other of the two. */
 function intakePanels(about: Subject, by: Subject): Panel[] {
@@ -73,6 +118,7 @@ export const oneEvent: Dashboard = {
     {
       title: 'Now',
       panels: [
+        ...intakeFigures('event_name'),
         {
           title: 'Last accepted',
           description: 'How long ago.',
@@ -98,5 +144,8 @@ export const oneSource: Dashboard = {
   title: 'Headgate: one source',
   description: 'What it sends, how often against last week, and what of it is refused.',
   about: 'source',
-  rows: [{ title: 'By event', panels: intakePanels('source', 'event_name') }],
+  rows: [
+    { title: 'Now', panels: intakeFigures('source') },
+    { title: 'By event', panels: intakePanels('source', 'event_name') },
+  ],
 };
