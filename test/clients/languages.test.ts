@@ -109,7 +109,8 @@ describe.each(here)('$name', (language) => {
     expect(await open.last('EVENTS')).toBe(1);
   });
 
-  test.each(cases)('$name', { timeout: 120_000 }, async (written) => {
+  // Not test.each, which cuts names short.
+  for (const written of cases) test(`${written.name}`, { timeout: 120_000 }, async () => {
     const it = filled(written);
     const before = await gate.last('EVENTS');
     const told = await under(it.while, gate, busy, () =>

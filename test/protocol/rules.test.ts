@@ -34,7 +34,8 @@ describe('the protocols, by rule', () => {
     await gate?.[Symbol.asyncDispose]();
   });
 
-  test.each(rows)('$name', async ({ rule, door }) => {
+  // Not test.each, which cuts names short.
+  for (const { rule, door, name } of rows) test(`${name}`, async () => {
     const { method = 'POST', path = door.path, version = door.version, headers, body, parts = 1 } = rule.sent(door);
     const answer = await send({
       port: gate.port,
