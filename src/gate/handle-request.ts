@@ -84,6 +84,12 @@ const doorPaths = new Set([
   '/v1/validate',
 ]);
 
+/** The door of a path, as traces name it. Undefined: none that takes events. */
+export function routeOf(path: string): string | undefined {
+  if (doorPaths.has(path) || foreignDoors.has(path)) return path;
+  return path.startsWith(webhookPath) ? `${webhookPath}{source}` : undefined;
+}
+
 function isDoor(path: string): boolean {
   return doorPaths.has(path);
 }

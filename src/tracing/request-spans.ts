@@ -14,29 +14,28 @@ export interface TracedCall {
   readonly answer: Writable;
 }
 
-/** The doors that take events. Of others (health, reflection) there are no spans. */
-const doorPattern = /^\/(?:v1\/(?:track|batch|validate)|headgate\.v1\.TrackService\/(?:Track|BatchTrack))$/;
-
 /**
  * Each request at a door as a span: a child of the caller's, and from then on what the request says
- * of its trace. Without a tracer it is `handle` itself.
+ * of its trace. `routeOf` names the doors that take events, from a closed set; of other requests (health,
+ * reflection) there are no spans. Without a tracer it is `handle` itself.
  */
 export function traceRequests<Call extends TracedCall>(
   handle: (call: Call) => void,
+  routeOf: (path: string) => string | undefined,
 ): (call: Call) => void {
   const tracer = registeredTracer();
   if (tracer === undefined) return handle;
   return (call) => {
     const { headers, method } = call;
-    const path = call.url.split('?', 1)[0]!;
-    if (method !== 'POST' || !doorPattern.test(path)) {
+    const route = routeOf(call.url.split('?', 1)[0]!);
+    if (route === undefined) {
       handle(call);
       return;
     }
     const parent = remoteContext(textOf(headers['traceparent']), textOf(headers['tracestate']));
     const span = tracer.startSpan(
-      path.startsWith('/v1/') ? `POST ${path}` : path.slice(1),
-      { kind: SpanKind.SERVER, attributes: attributesOf(path, headers) },
+      rpcPattern.test(route) ? route.slice(1) : `${knownMethod(method)} ${route}`,
+      { kind: SpanKind.SERVER, attributes: attributesOf(knownMethod(method), route, headers) },
       parent,
     );
     const own = span.spanContext();
@@ -53,10 +52,17 @@ function textOf(header: string | string[] | undefined): string {
   return typeof header === 'string' ? header : '';
 }
 
-function attributesOf(path: string, headers: IncomingHttpHeaders): Attributes {
-  const attributes: Attributes = { 'http.request.method': 'POST', 'http.route': path, 'url.path': path };
-  if (path.startsWith('/v1/')) return attributes;
-  const [, service = '', method = ''] = path.split('/');
+const rpcPattern = /^\/headgate\.v1\.\w+\/\w+$/;
+
+/** As the conventions have it for what is none of HTTP's: a span's name is from a closed set. */
+function knownMethod(method: string): string {
+  return /^(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH)$/.test(method) ? method : '_OTHER';
+}
+
+function attributesOf(verb: string, route: string, headers: IncomingHttpHeaders): Attributes {
+  const attributes: Attributes = { 'http.request.method': verb, 'http.route': route };
+  if (!rpcPattern.test(route)) return attributes;
+  const [, service = '', method = ''] = route.split('/');
   const isGrpc = textOf(headers['content-type']).startsWith('application/grpc');
   attributes['rpc.system'] = isGrpc ? 'grpc' : 'connect_rpc';
   attributes['rpc.service'] = service;

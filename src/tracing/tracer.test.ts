@@ -10,7 +10,7 @@ import { registeredTracer } from './tracer.ts';
 test('without a tracer nothing stands in the way of an event', () => {
   const handle = (): void => {};
   expect(registeredTracer()).toBeUndefined();
-  expect(traceRequests(handle)).toBe(handle);
+  expect(traceRequests(handle, () => '/v1/track')).toBe(handle);
   expect(tracePublishing(handle)).toBe(handle);
   expect(traceDeliveries('crm')).toBeUndefined();
   expect(traceHttpRequests(new URL('http://127.0.0.1'))).toBeUndefined();

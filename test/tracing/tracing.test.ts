@@ -90,6 +90,7 @@ const trackDoors = wireDoors.filter(({ rpc }) => rpc === 'Track');
 test('one trace from the application to the destination, through every door', async () => {
   await start();
   for (const door of trackDoors) await followOneTrace(door);
+  await followForeignDoor();
   await followBatch();
   await followRefusal();
   expect(await stopAndFlush()).toBe(0);
@@ -151,6 +152,22 @@ async function followOneTrace(door: WireDoor): Promise<void> {
   expect(requests[0]!.headers['tracestate']).toBe('shop=t61rcWkgMzE');
   expect(requests[0]!.headers['x-correlation-id']).toBe(`c-${spanId}`);
   expect(JSON.stringify(spans)).not.toContain('hidden-in-the-query');
+}
+
+/** The doors of other tools are doors. */
+async function followForeignDoor(): Promise<void> {
+  const span = application.getTracer('shop').startSpan('page');
+  const { traceId, spanId } = span.spanContext();
+  const traceparent = writeTraceparent(span.spanContext());
+  const answer = await fetch(`${gate.url}/capture/`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', traceparent },
+    body: JSON.stringify({ type: 'track', event: 'Order Completed', userId: 'u-1', messageId: 'm-1' }),
+  });
+  await answer.body?.cancel();
+  span.end();
+  const spans = await until(() => spansOf(traceId), (all) => all.some((one) => one.parentSpanId === spanId), waitMs);
+  expect(spans.find((one) => one.parentSpanId === spanId)!.name).toBe('POST /capture/');
 }
 
 /** A batch of several traces is linked from one of its own. */
