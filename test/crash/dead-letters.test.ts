@@ -94,7 +94,7 @@ test('a replay of many that kill -9 ends midway is run again for the rest: nothi
   receiver.answer = () => 204;
   const replay = (...more: string[]) =>
     gate.headgate('dead', 'replay', '--all', '--yes', ...more);
-  const cut = replay('--rate', '50');
+  const cut = replay('--rate', '10');
   await until(
     () => receiver.taken.size,
     (size) => size > 10,
