@@ -2,8 +2,8 @@ import { timestampMs, type Timestamp } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 
 import type { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
-import { errorEntry, ServiceError } from '../errors.ts';
 import { PublishError } from '../jetstream/publish-error.ts';
+import { answerOperators } from '../observability/answer-operators.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { DeadLetterQueue, OpenedDeadLetter } from './queue.ts';
 import { isPageToken, type DeadLetterFilter } from './walk-dead-letters.ts';
@@ -21,13 +21,7 @@ export function createDeadLetterService(
   queue: DeadLetterQueue,
   signals: Signals,
 ): ServiceImpl<typeof DeadLetterService> {
-  const answer = async <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
-    try {
-      return await work();
-    } catch (error) {
-      throw connectErrorOf(error, signals);
-    }
-  };
+  const answer = answerOperators('the dead-letter service', signals, notTaken);
   return {
     listDeadLetters: (request) =>
       answer(async () => {
@@ -109,18 +103,10 @@ function refuse(message: string): never {
   throw new ConnectError(message, Code.InvalidArgument);
 }
 
-function connectErrorOf(error: unknown, signals: Signals): ConnectError {
-  if (error instanceof ConnectError) return error;
-  if (error instanceof ServiceError) {
-    const { grpc, text } = errorEntry(error.code);
-    return new ConnectError(`${error.message} ${text}`, grpc);
-  }
-  signals.trouble('the dead-letter service', error);
-  if (error instanceof PublishError) {
-    return new ConnectError(
-      `The log did not take it (${error.fault}), and the dead letter is still there. Try again.`,
-      Code.Unavailable,
-    );
-  }
-  return new ConnectError(errorEntry('internal').text, Code.Internal);
+function notTaken(error: unknown): ConnectError | undefined {
+  if (!(error instanceof PublishError)) return undefined;
+  return new ConnectError(
+    `The log did not take it (${error.fault}), and the dead letter is still there. Try again.`,
+    Code.Unavailable,
+  );
 }

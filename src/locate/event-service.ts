@@ -17,7 +17,8 @@ import { decodeStoredEvent } from '../event/stored-event.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { StoredMessage } from '../jetstream/read.ts';
 import type { Signals } from '../observability/signals.ts';
-import { answerOperators } from '../quarantine/answer-operators.ts';
+import { answerOperators } from '../observability/answer-operators.ts';
+import { notTaken } from '../quarantine/operator-answers.ts';
 import { createRejectedEvents } from '../quarantine/rejected-events.ts';
 import { messageOf } from '../quarantine/rejected-service.ts';
 import { createReplayMarks } from '../quarantine/replay-marks.ts';
@@ -52,7 +53,7 @@ const dayMs = 86_400_000;
 /** `headgate.v1.EventService`, for the admin port. Nothing is written, and no consumer is made. */
 export function createEventService(options: EventServiceOptions): ServiceImpl<typeof EventService> {
   const { log } = options;
-  const answer = answerOperators('the service that locates events', options.signals);
+  const answer = answerOperators('the service that locates events', options.signals, notTaken);
   const rejected = createRejectedEvents(log, createReplayMarks(log));
   return {
     locate: ({ id, since, until, source, eventName, pageToken }) =>

@@ -5,7 +5,8 @@ import type { EventLogService } from '../../gen/headgate/v1/event_log_service_pb
 import type { Log } from '../jetstream/log.ts';
 import { subjects } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';
-import { answerOperators, readPageSize } from './answer-operators.ts';
+import { answerOperators } from '../observability/answer-operators.ts';
+import { notTaken, readPageSize } from './operator-answers.ts';
 import { walkPage } from './walk.ts';
 
 const namePattern = /^[a-z0-9_-]+$/;
@@ -18,7 +19,7 @@ export function createEventLogService(
   log: Log,
   signals: Signals,
 ): ServiceImpl<typeof EventLogService> {
-  const answer = answerOperators('the service of stored events', signals);
+  const answer = answerOperators('the service of stored events', signals, notTaken);
   return {
     readEvents: ({ eventName, source, since, until, pageSize, pageToken }) =>
       answer(async () => {

@@ -14,7 +14,8 @@ import {
 import { ServiceError } from '../errors.ts';
 import type { EventStatus } from '../event/verdict.ts';
 import type { Signals } from '../observability/signals.ts';
-import { answerOperators, readPageSize } from './answer-operators.ts';
+import { answerOperators } from '../observability/answer-operators.ts';
+import { notTaken, readPageSize } from './operator-answers.ts';
 import { createTally } from './count-rejected.ts';
 import type { RejectedEntry } from './rejected-entry.ts';
 import type { Found, RejectedEvents, RejectedFilter } from './rejected-events.ts';
@@ -37,7 +38,7 @@ export function createRejectedService(
   options: RejectedServiceOptions,
 ): ServiceImpl<typeof RejectedService> {
   const { rejected, replay, textOf } = options;
-  const answer = answerOperators('the service of rejected events', options.signals);
+  const answer = answerOperators('the service of rejected events', options.signals, notTaken);
   const find = async (sequence: bigint): Promise<Found> => {
     const found = await rejected.get(Number(sequence));
     if (found !== undefined) return found;

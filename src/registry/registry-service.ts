@@ -3,7 +3,8 @@ import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 
 import type { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import type { Config } from '../config/config.ts';
-import { errorEntry, ServiceError } from '../errors.ts';
+import { ServiceError } from '../errors.ts';
+import { answerOperators } from '../observability/answer-operators.ts';
 import type { Signals } from '../observability/signals.ts';
 import { modeText } from '../validation/modes.ts';
 import { schemaHash } from '../validation/schema-identity.ts';
@@ -35,13 +36,7 @@ export function createRegistryService(
   options: RegistryServiceOptions,
 ): ServiceImpl<typeof SchemaRegistryService> {
   const { registry, signals } = options;
-  const answer = async <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
-    try {
-      return await work();
-    } catch (error) {
-      throw connectErrorOf(error, signals);
-    }
-  };
+  const answer = answerOperators('the schema registry', signals, notDone);
   const changeable = (): ChangeableRegistry => {
     if (options.changeable !== undefined) return options.changeable;
     throw new ServiceError('registry_read_only', 'Not changed.');
@@ -139,17 +134,9 @@ function messagesOf(findings: Registered['findings']) {
   return findings.map(({ place, breaks, message }) => ({ place, breaks: [...breaks], message }));
 }
 
-function connectErrorOf(error: unknown, signals: Pick<Signals, 'trouble'>): ConnectError {
-  if (error instanceof ConnectError) return error;
-  if (error instanceof ServiceError) {
-    const { grpc, text } = errorEntry(error.code);
-    return new ConnectError(`${error.message} ${text}`, grpc);
-  }
-  signals.trouble('the schema registry', error);
+function notDone(error: unknown): ConnectError | undefined {
   // Of the log's client there are many; what Node throws by itself is a fault of ours.
-  if (error instanceof TypeError || error instanceof RangeError) {
-    return new ConnectError(errorEntry('internal').text, Code.Internal);
-  }
+  if (error instanceof TypeError || error instanceof RangeError) return undefined;
   return new ConnectError(
     `The log did not do it (${(error as Error).message}), or nobody knows whether it did. Try again.`,
     Code.Unavailable,
