@@ -59,20 +59,12 @@ export function reply(
   call.reply(status, headers, body, typeof body === 'string' && length === body.length);
 }
 
-/** Call before the answer is written: a request that was not read to its end ends with it. */
-export function cutOffWhenAnswered(call: HttpCall): void {
-  if (!call.complete) call.answer.once('finish', () => stopReading(call));
-}
-
 /** Gives the caller a moment to read the answer before its upload is cut off. */
 const lingerMs = 1000;
 
-function stopReading(call: HttpCall): void {
-  call.body.resume();
-  if (call.complete) return;
-  const timer = setTimeout(() => call.cutOff(), lingerMs);
-  timer.unref();
-  call.body.once('close', () => clearTimeout(timer));
+/** Call before the answer is written: a request that was not read to its end ends with it. */
+export function cutOffWhenAnswered(call: HttpCall): void {
+  if (!call.complete) call.cutOffAfterAnswer(lingerMs);
 }
 
 /** Plain headers of a request; a pseudo-header of HTTP/2 is not one. */

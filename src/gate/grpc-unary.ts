@@ -1,7 +1,7 @@
 import { grpcCode, ServiceError } from '../errors.ts';
 import { cutOffWhenAnswered, headerOf, reply, type Exchange } from './exchange.ts';
 import { grpcStatusDetails, retryAfterSeconds, type Failure } from './failure.ts';
-import type { Http2Call } from './http-call.ts';
+import type { TrailersCall } from './http-call.ts';
 import { decompressBody, findDecompress, knownEncodings } from './read-body.ts';
 import type { Door, DoorCall } from './serve-request.ts';
 import { decodeRequest, encodeAnswer, isMessage } from './unary-rpc.ts';
@@ -146,7 +146,7 @@ function send(
     reply(exchange, 200, headers, frame === undefined ? end : Buffer.concat([frame, end]));
     return;
   }
-  const http2 = exchange.call as Http2Call;
+  const http2 = exchange.call as TrailersCall;
   if (http2.answered) return;
   headers['x-correlation-id'] = exchange.correlationId;
   cutOffWhenAnswered(http2);

@@ -5,23 +5,26 @@ import {
   Http2ServerResponse,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 
-/** One request over HTTP and the place for its answer, the same over HTTP/1.1 and HTTP/2. */
+/**
+ * One request over HTTP and the place for its answer: all that a door needs of a connection, so that a
+ * connection needs none of Node's streams. Whoever gives one calls back whenever it suits: at once,
+ * within the call that asked, or later.
+ */
 export interface HttpCall {
   readonly httpVersionMajor: 1 | 2;
   readonly method: string;
   /** The path and the query. */
   readonly url: string;
+  /** The handler may change them. */
   readonly headers: IncomingHttpHeaders;
-  /** Where the request's bytes come from. */
-  readonly body: Readable & { readonly aborted: boolean };
-  /** Whether the request was read to its end, or no more of it will come. */
+  /** Whether the request was read to its end by somebody, or no more of it will come. */
   readonly complete: boolean;
   /** Answered, or there is nobody to answer any more. */
   readonly answered: boolean;
-  /** Where the answer's bytes go. */
-  readonly answer: Writable;
+  /** Hands over the body. Once. A call that is never asked for it may leave it unread. */
+  receive(sink: BodySink): void;
   /** A body of text is ASCII if `isAscii`, else UTF-8. Once, and only while not `answered`. */
   reply(
     status: number,
@@ -29,10 +32,41 @@ export interface HttpCall {
     body: string | Buffer,
     isAscii?: boolean,
   ): void;
-  /** Ends what is still coming in. */
-  cutOff(): void;
+  /**
+   * For a request that is not `complete`, before its answer: once that is written, the rest is thrown
+   * away as it comes, and cut off if it still comes `lingerMs` later.
+   */
+  cutOffAfterAnswer(lingerMs: number): void;
+  /** Tells once how the call ended: when its answer is written, or nobody is left to take it. */
+  whenAnswered(listener: (end: CallEnd) => void): void;
   /** The same for a library that knows Node's classes. Nothing may have been read yet. */
   compatible(): CompatibleCall;
+}
+
+/** Takes the body of a request: chunks, then one of the other two. What comes after that means nothing. */
+export interface BodySink {
+  chunk(bytes: Buffer): void;
+  /** The body is whole. */
+  end(): void;
+  /** It stays cut short: the caller is gone, or took it back. */
+  cut(): void;
+}
+
+export interface CallEnd {
+  /** Undefined: nothing was answered. */
+  readonly status: number | undefined;
+  readonly grpcStatus: string | undefined;
+}
+
+/** A call whose answer can have trailers: HTTP/2. */
+export interface TrailersCall extends HttpCall {
+  readonly httpVersionMajor: 2;
+  /** With `body` undefined the trailers are one with the headers (Trailers-Only). */
+  replyWithTrailers(
+    headers: Record<string, string>,
+    body: Buffer | undefined,
+    trailers: Record<string, string>,
+  ): void;
 }
 
 export interface CompatibleCall {
@@ -42,8 +76,8 @@ export interface CompatibleCall {
 
 export class Http1Call implements HttpCall {
   readonly httpVersionMajor = 1;
-  readonly body: IncomingMessage;
-  readonly answer: ServerResponse;
+  private readonly body: IncomingMessage;
+  private readonly answer: ServerResponse;
 
   constructor(request: IncomingMessage, response: ServerResponse) {
     this.body = request;
@@ -84,8 +118,20 @@ export class Http1Call implements HttpCall {
     else this.answer.end(body);
   }
 
-  cutOff(): void {
-    this.body.destroy();
+  receive(sink: BodySink): void {
+    receiveStream(this.body, sink);
+  }
+
+  cutOffAfterAnswer(lingerMs: number): void {
+    const { answer, body } = this;
+    answer.once('finish', () => dropRest(this, body, lingerMs, () => body.destroy()));
+  }
+
+  whenAnswered(listener: (end: CallEnd) => void): void {
+    const { answer } = this;
+    answer.once('close', () => {
+      listener({ status: answer.headersSent ? answer.statusCode : undefined, grpcStatus: undefined });
+    });
   }
 
   compatible(): CompatibleCall {
@@ -98,9 +144,9 @@ export class Http1Call implements HttpCall {
  * second stream and keep state of their own, 5 µs of the 27 that a bare gRPC call costs
  * (docs/performance.md). They are made for the Connect router alone.
  */
-export class Http2Call implements HttpCall {
+export class Http2Call implements TrailersCall {
   readonly httpVersionMajor = 2;
-  readonly body: ServerHttp2Stream;
+  private readonly body: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
   private readonly rawHeaders: readonly string[];
 
@@ -134,8 +180,8 @@ export class Http2Call implements HttpCall {
     return body.headersSent || body.closed || body.destroyed;
   }
 
-  get answer(): ServerHttp2Stream {
-    return this.body;
+  receive(sink: BodySink): void {
+    receiveStream(this.body, sink);
   }
 
   reply(
@@ -171,9 +217,23 @@ export class Http2Call implements HttpCall {
     stream.end(body);
   }
 
-  /** The one stream, without an error: RFC 9113 §8.1. */
-  cutOff(): void {
-    this.body.close(constants.NGHTTP2_NO_ERROR);
+  /** The one stream ends, without an error: RFC 9113 §8.1. */
+  cutOffAfterAnswer(lingerMs: number): void {
+    const { body } = this;
+    const cutOff = (): void => body.close(constants.NGHTTP2_NO_ERROR);
+    body.once('finish', () => dropRest(this, body, lingerMs, cutOff));
+  }
+
+  whenAnswered(listener: (end: CallEnd) => void): void {
+    const { body: stream } = this;
+    stream.once('close', () => {
+      const { headersSent, sentHeaders, sentTrailers } = stream;
+      const grpcStatus = sentTrailers?.['grpc-status'] ?? sentHeaders?.['grpc-status'];
+      listener({
+        status: headersSent ? (sentHeaders[':status'] as number) : undefined,
+        grpcStatus: grpcStatus as string | undefined,
+      });
+    });
   }
 
   compatible(): CompatibleCall {
@@ -184,6 +244,26 @@ export class Http2Call implements HttpCall {
     response.on('error', ignore);
     return { request, response };
   }
+}
+
+function receiveStream(body: Readable & { readonly aborted: boolean }, sink: BodySink): void {
+  body.on('data', (chunk: Buffer) => sink.chunk(chunk));
+  body.on('end', () => {
+    // An HTTP/2 upload that its caller resets ends like a whole one, with the body cut short.
+    if (body.aborted) sink.cut();
+    else sink.end();
+  });
+  const cut = (): void => sink.cut();
+  body.on('error', cut);
+  body.on('close', cut);
+}
+
+function dropRest(call: HttpCall, body: Readable, lingerMs: number, cutOff: () => void): void {
+  body.resume();
+  if (call.complete) return;
+  const timer = setTimeout(cutOff, lingerMs);
+  timer.unref();
+  body.once('close', () => clearTimeout(timer));
 }
 
 function ignore(): void {}

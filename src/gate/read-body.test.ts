@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { PassThrough } from 'node:stream';
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 
 import { afterEach, describe, expect, test } from 'vitest';
 
+import type { BodySink } from './http-call.ts';
 import {
   CallerGone,
   createBodyReader,
@@ -12,9 +12,32 @@ import {
 } from './read-body.ts';
 
 /** As much of a request as a body reader looks at. */
-function request(contentLength?: number): PassThrough & { aborted: boolean; headers: IncomingHttpHeaders } {
-  const headers = contentLength === undefined ? {} : { 'content-length': String(contentLength) };
-  return Object.assign(new PassThrough(), { aborted: false, headers });
+class Request {
+  readonly headers: IncomingHttpHeaders;
+  private sink: BodySink | undefined;
+
+  constructor(contentLength?: number) {
+    this.headers = contentLength === undefined ? {} : { 'content-length': String(contentLength) };
+  }
+
+  receive(sink: BodySink): void {
+    this.sink = sink;
+  }
+
+  write(bytes: Buffer | string): void {
+    this.sink!.chunk(Buffer.from(bytes as string));
+  }
+
+  end(bytes?: Buffer | string): void {
+    if (bytes !== undefined) this.write(bytes);
+    this.sink!.end();
+    this.sink!.cut();
+  }
+
+  cut(): void {
+    this.sink!.cut();
+    this.sink!.end();
+  }
 }
 
 describe('a body reader', () => {
@@ -26,20 +49,19 @@ describe('a body reader', () => {
   ): void => {
     reader = createBodyReader({ requestBytesMax, bufferedBytesMax, requestTimeoutMs });
   };
-  const read = (stream: ReturnType<typeof request>): Promise<Buffer> =>
-    new Promise((resolve, reject) =>
-      reader.read({ headers: stream.headers, body: stream as never }, resolve, reject),
-    );
+  const read = (request: Pick<Request, 'headers' | 'receive'>): Promise<Buffer> =>
+    new Promise((resolve, reject) => reader.read(request, resolve, reject));
 
   afterEach(() => reader.close());
 
   test('takes the limit, and refuses one byte more, announced or not', async () => {
     open(10);
-    const whole = request();
+    const whole = new Request();
+    const body = read(whole);
     whole.end(Buffer.alloc(10));
-    expect((await read(whole)).length).toBe(10);
-    await expect(read(request(11))).rejects.toMatchObject({ code: 'request_too_large' });
-    const dribble = request();
+    expect((await body).length).toBe(10);
+    await expect(read(new Request(11))).rejects.toMatchObject({ code: 'request_too_large' });
+    const dribble = new Request();
     const answer = read(dribble);
     dribble.write(Buffer.alloc(6));
     dribble.write(Buffer.alloc(5));
@@ -48,12 +70,12 @@ describe('a body reader', () => {
 
   test('joins what comes in pieces', async () => {
     open(100);
-    const stream = request(6);
+    const stream = new Request(6);
     const answer = read(stream);
     stream.write('abc');
     stream.end('def');
     expect((await answer).toString()).toBe('abcdef');
-    const empty = request(0);
+    const empty = new Request(0);
     const nothing = read(empty);
     empty.end();
     expect((await nothing).length).toBe(0);
@@ -61,14 +83,14 @@ describe('a body reader', () => {
 
   test('bounds what all uploads hold together, and lets go of it', async () => {
     open(100, 150);
-    const [first, second] = [request(), request()];
+    const [first, second] = [new Request(), new Request()];
     const answers = [read(first), read(second)];
     first.write(Buffer.alloc(100));
     second.write(Buffer.alloc(60));
     await expect(answers[1]).rejects.toMatchObject({ code: 'overloaded' });
     first.end();
     await answers[0];
-    const third = request();
+    const third = new Request();
     const again = read(third);
     third.end(Buffer.alloc(100));
     expect((await again).length).toBe(100);
@@ -76,21 +98,35 @@ describe('a body reader', () => {
 
   test('ends an upload that takes too long', async () => {
     open(100, 1_000, 50);
-    await expect(read(request())).rejects.toMatchObject({ code: 'request_timeout' });
+    await expect(read(new Request())).rejects.toMatchObject({ code: 'request_timeout' });
   });
 
-  test('does not take a reset or shortened upload for a whole one', async () => {
+  test('takes one that is here at once by the same limits', async () => {
+    const atOnce = (bytes: number): Pick<Request, 'headers' | 'receive'> => ({
+      headers: {},
+      receive: (sink) => {
+        sink.chunk(Buffer.alloc(bytes));
+        sink.end();
+      },
+    });
+    open(10);
+    expect((await read(atOnce(10))).length).toBe(10);
+    await expect(read(atOnce(11))).rejects.toMatchObject({ code: 'request_too_large' });
+    reader.close();
+    open(10, 9, 20);
+    await expect(read(atOnce(10))).rejects.toMatchObject({ code: 'overloaded' });
+    expect((await read(atOnce(9))).length).toBe(9);
+  });
+
+  test('does not take a shortened upload for a whole one', async () => {
     open(100);
-    const reset = request();
-    const answers = [read(reset)];
-    reset.aborted = true;
-    reset.end('abc');
-    const short = request(5);
-    answers.push(read(short));
+    const short = new Request(5);
+    const answers = [read(short)];
     short.end('abc');
-    const broken = request();
-    answers.push(read(broken));
-    broken.destroy(new Error('reset'));
+    const gone = new Request();
+    answers.push(read(gone));
+    gone.write('abc');
+    gone.cut();
     for (const answer of answers) await expect(answer).rejects.toBeInstanceOf(CallerGone);
   });
 });

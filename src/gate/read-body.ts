@@ -2,8 +2,8 @@ import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, zstdDecompress, type ZlibOptions } from 'node:zlib';
 
 import { ServiceError } from '../errors.ts';
-import type { HttpCall } from './http-call.ts';
-import { createUploadWatch } from './upload-watch.ts';
+import type { BodySink, HttpCall } from './http-call.ts';
+import { createUploadWatch, type Upload, type UploadWatch } from './upload-watch.ts';
 
 /** The caller went away before its request was whole: there is nobody to answer. */
 export class CallerGone extends Error {
@@ -11,7 +11,7 @@ export class CallerGone extends Error {
 }
 
 /** As much of a call as its body takes. */
-type RequestCall = Pick<HttpCall, 'headers' | 'body'>;
+type RequestCall = Pick<HttpCall, 'headers' | 'receive'>;
 
 export interface BodyReader {
   /**
@@ -30,64 +30,94 @@ export interface BodyReaderOptions {
 }
 
 export function createBodyReader(options: BodyReaderOptions): BodyReader {
-  const { requestBytesMax, requestTimeoutMs, bufferedBytesMax } = options;
-  const watch = createUploadWatch(requestTimeoutMs);
-  let buffered = 0;
-
-  const read: BodyReader['read'] = ({ headers, body }, onBody, onError) => {
-    const announced = contentLengthOf(headers['content-length']);
-    if (announced > requestBytesMax) {
-      onError(tooLarge(announced, requestBytesMax));
-      return;
-    }
-    let chunks: Buffer[] = [];
-    let size = 0;
-    let done = false;
-    const finish = (): boolean => {
-      if (done) return false;
-      done = true;
-      watch.leave(upload);
-      buffered -= size;
-      return true;
-    };
-    const fail = (error: Error): void => {
-      if (finish()) onError(error);
-    };
-    const upload = watch.enter(fail);
-    body.on('data', (chunk: Buffer) => {
-      if (done) return;
-      chunks.push(chunk);
-      size += chunk.length;
-      buffered += chunk.length;
-      if (size > requestBytesMax) fail(tooLarge(size, requestBytesMax));
-      else if (buffered > bufferedBytesMax) {
-        fail(
-          new ServiceError('overloaded', 'Too many large requests are being read at once.', {
-            retryAfterMs: 1000,
-          }),
-        );
+  const { requestBytesMax, requestTimeoutMs } = options;
+  const room: Room = { options, watch: createUploadWatch(requestTimeoutMs), buffered: 0 };
+  return {
+    read: (call, onBody, onError) => {
+      const announced = contentLengthOf(call.headers['content-length']);
+      if (announced > requestBytesMax) {
+        onError(tooLarge(announced, requestBytesMax));
+        return;
       }
-    });
-    body.on('end', () => {
-      if (!finish()) return;
-      // An HTTP/2 upload that its caller resets ends like a whole one, with the body cut short.
-      if (body.aborted || (announced >= 0 && announced !== size)) onError(new CallerGone());
-      else {
-        const whole = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
-        // An HTTP/2 stream outlives its request, and holds what its listeners hold.
-        chunks = [];
-        onBody(whole);
-      }
-    });
-    // Every request closes in the end: an error, and its stack, is made only for those cut short.
-    const cutShort = (): void => {
-      if (!done) fail(new CallerGone());
-    };
-    body.on('error', cutShort);
-    body.on('close', cutShort);
+      const upload = new BodyUpload(room, announced, onBody, onError);
+      call.receive(upload);
+      // Most are here already, and need no deadline.
+      if (!upload.done) room.watch.enter(upload);
+    },
+    close: room.watch.close,
   };
+}
 
-  return { read, close: watch.close };
+/** What all uploads of a reader share. */
+interface Room {
+  readonly options: BodyReaderOptions;
+  readonly watch: UploadWatch;
+  /** Bytes held now. */
+  buffered: number;
+}
+
+/** One body on its way, until `done`: whole, refused or cut short. */
+class BodyUpload implements BodySink, Upload {
+  done = false;
+  private readonly room: Room;
+  private readonly announced: number;
+  private readonly onBody: (body: Buffer) => void;
+  private readonly onError: (error: Error) => void;
+  private chunks: Buffer[] = [];
+  private size = 0;
+
+  constructor(
+    room: Room,
+    announced: number,
+    onBody: (body: Buffer) => void,
+    onError: (error: Error) => void,
+  ) {
+    this.room = room;
+    this.announced = announced;
+    this.onBody = onBody;
+    this.onError = onError;
+  }
+
+  chunk(bytes: Buffer): void {
+    if (this.done) return;
+    const { room } = this;
+    const { requestBytesMax, bufferedBytesMax } = room.options;
+    this.chunks.push(bytes);
+    this.size += bytes.length;
+    room.buffered += bytes.length;
+    if (this.size > requestBytesMax) this.fail(tooLarge(this.size, requestBytesMax));
+    else if (room.buffered > bufferedBytesMax) {
+      const text = 'Too many large requests are being read at once.';
+      this.fail(new ServiceError('overloaded', text, { retryAfterMs: 1000 }));
+    }
+  }
+
+  end(): void {
+    if (this.done) return;
+    const { chunks, announced, size } = this;
+    this.finish();
+    if (announced >= 0 && announced !== size) this.onError(new CallerGone());
+    else this.onBody(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
+  }
+
+  /** Every request closes in the end: an error, and its stack, is made only for those cut short. */
+  cut(): void {
+    if (!this.done) this.fail(new CallerGone());
+  }
+
+  fail(error: Error): void {
+    if (this.done) return;
+    this.finish();
+    this.onError(error);
+  }
+
+  private finish(): void {
+    this.done = true;
+    this.room.watch.leave(this);
+    this.room.buffered -= this.size;
+    // An HTTP/2 stream outlives its request, and holds what its listeners hold.
+    this.chunks = [];
+  }
 }
 
 function contentLengthOf(text: string | undefined): number {

@@ -3,27 +3,26 @@ import { ServiceError } from '../errors.ts';
 /** Ends the uploads that take too long. */
 export interface UploadWatch {
   /** The upload's `fail` is called once its time is over, unless it left before. */
-  enter(fail: (error: Error) => void): Upload;
+  enter(upload: Upload): void;
   leave(upload: Upload): void;
   close(): void;
 }
 
 export interface Upload {
-  readonly deadline: number;
-  readonly fail: (error: Error) => void;
+  fail(error: Error): void;
 }
 
 /** How often uploads that take too long are looked for: one timer for all of them. */
 const sweepIntervalMs = 500;
 
 export function createUploadWatch(requestTimeoutMs: number): UploadWatch {
-  // A Set keeps the order of insertion, and all have equally long: the oldest comes first.
-  const uploads = new Set<Upload>();
+  // Deadlines. A Map keeps the order of insertion, and all have equally long: the oldest comes first.
+  const uploads = new Map<Upload, number>();
 
   const sweep = setInterval(() => {
     const now = performance.now();
-    for (const upload of uploads) {
-      if (upload.deadline > now) break;
+    for (const [upload, deadline] of uploads) {
+      if (deadline > now) break;
       const text = `The body did not arrive within ${requestTimeoutMs} ms (limits.request_timeout).`;
       upload.fail(new ServiceError('request_timeout', text));
     }
@@ -31,10 +30,8 @@ export function createUploadWatch(requestTimeoutMs: number): UploadWatch {
   sweep.unref();
 
   return {
-    enter: (fail) => {
-      const upload = { deadline: performance.now() + requestTimeoutMs, fail };
-      uploads.add(upload);
-      return upload;
+    enter: (upload) => {
+      uploads.set(upload, performance.now() + requestTimeoutMs);
     },
     leave: (upload) => {
       uploads.delete(upload);

@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Writable } from 'node:stream';
 
 import { SpanKind, SpanStatusCode, type Attributes, type Span } from '@opentelemetry/api';
 
@@ -11,7 +10,13 @@ export interface TracedCall {
   readonly method: string;
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
-  readonly answer: Writable;
+  whenAnswered(listener: (end: CallEnd) => void): void;
+}
+
+interface CallEnd {
+  /** Undefined: nothing was answered. */
+  readonly status: number | undefined;
+  readonly grpcStatus: string | undefined;
 }
 
 /**
@@ -43,7 +48,7 @@ export function traceRequests<Call extends TracedCall>(
     const tracestate = writeTracestate(own);
     if (tracestate !== '') headers['tracestate'] = tracestate;
     else delete headers['tracestate'];
-    call.answer.once('close', () => end(span, call.answer));
+    call.whenAnswered((how) => end(span, how));
     handle(call);
   };
 }
@@ -70,18 +75,7 @@ function attributesOf(verb: string, route: string, headers: IncomingHttpHeaders)
   return attributes;
 }
 
-/** The answer of HTTP/1.1, or the stream of HTTP/2. */
-interface Answered {
-  readonly statusCode?: number;
-  readonly headersSent: boolean;
-  readonly sentHeaders?: { readonly ':status'?: number; readonly 'grpc-status'?: string };
-  readonly sentTrailers?: { readonly 'grpc-status'?: string };
-}
-
-function end(span: Span, answer: Writable): void {
-  const { headersSent, statusCode, sentHeaders, sentTrailers } = answer as unknown as Answered;
-  const status = headersSent ? (sentHeaders?.[':status'] ?? statusCode) : undefined;
-  const grpcStatus = sentTrailers?.['grpc-status'] ?? sentHeaders?.['grpc-status'];
+function end(span: Span, { status, grpcStatus }: CallEnd): void {
   if (status !== undefined) span.setAttribute('http.response.status_code', status);
   if (grpcStatus !== undefined) span.setAttribute('rpc.grpc.status_code', Number(grpcStatus));
   // What the caller got wrong is no error of the server: only what it could not do is.
