@@ -10,9 +10,9 @@ import type { ServerAddress } from './embedded-server.ts';
 import { createGroupCommit, syncStreamDescription, type GroupCommit } from './group-commit.ts';
 import type { PublishAck, PublishCallback } from './publish-ack.ts';
 import { PublishError } from './publish-error.ts';
-import { createPublisher } from './publisher.ts';
+import { createPublisher, type PublishToStream } from './publisher.ts';
 import { headerBlock } from './raw-publish.ts';
-import { ensureStreams, subjects, type StreamName, type TopologyOptions } from './topology.ts';
+import { ensureStreams, streamNames, subjects, type StreamName, type TopologyOptions } from './topology.ts';
 
 /** The log: everything that Headgate keeps, behind one door. */
 export interface Log {
@@ -97,8 +97,11 @@ export async function openLog(options: LogOptions): Promise<Log> {
   const publisher = createPublisher(publishing, { timeoutMs: options.publishTimeoutMs });
 
   // An acknowledgement of a synced stream is passed on once its block is on the disk.
+  const publishTo = (stream: StreamName): PublishToStream =>
+    publisher.openStream({ commit: commits.get(stream), dedups: stream === 'EVENTS' });
+  const streams = new Map(streamNames.map((name) => [name, publishTo(name)]));
   const publish: Log['publish'] = (stream, subject, headers, payload, callback) =>
-    publisher.publish(subject, headers, payload, callback, commits.get(stream));
+    streams.get(stream)!(subject, headers, payload, callback);
 
   const store: Log['store'] = (stream, subject, headers, payload) =>
     new Promise((resolve, reject) => {

@@ -23,7 +23,7 @@ export function readAck(
 ): PublishAck | PublishError {
   // "No responders": an empty message with a 503 header. No stream takes this subject.
   if (start === end) return new PublishError('no_stream', 'no stream takes this subject');
-  const sequence = plainSequence(bytes, start, end);
+  const sequence = storedSequence(bytes, start, end);
   if (sequence > 0) return { sequence, duplicate: false };
   let ack: { seq?: number; duplicate?: boolean; error?: { err_code?: number; description?: string } };
   try {
@@ -45,8 +45,11 @@ const nine = 0x39;
 /** `"seq":` */
 const sequenceName = [quote, 0x73, 0x65, 0x71, quote, colon];
 
-/** The sequence where `"seq":<digits>` ends the answer; 0 where it does not. */
-function plainSequence(data: Uint8Array, start: number, end: number): number {
+/**
+ * The sequence of a message that was stored now, read from the bytes of an answer that ends in
+ * `"seq":<digits>}`; 0 for every other answer.
+ */
+export function storedSequence(data: Uint8Array, start: number, end: number): number {
   let at = end - 1;
   if (data[at] !== closingBrace) return 0;
   at -= 1;

@@ -13,7 +13,7 @@ import { startRealLog, type RealLog } from '../../test/real-log.ts';
 import { connectToServer } from './connection.ts';
 import type { PublishError } from './publish-error.ts';
 import type { PublishAck } from './publish-ack.ts';
-import { createPublisher, type Publisher } from './publisher.ts';
+import { createPublisher, type Publisher, type PublishToStream } from './publisher.ts';
 import { headerBlock } from './raw-publish.ts';
 import { readMessage } from './read.ts';
 import { findServerBinary } from './server-binary.ts';
@@ -26,11 +26,20 @@ interface Answer {
   readonly afterMs: number;
 }
 
+const streams = new WeakMap<Publisher, PublishToStream>();
+
+function streamOf(publisher: Publisher): PublishToStream {
+  const send = streams.get(publisher) ?? publisher.openStream({ dedups: true });
+  streams.set(publisher, send);
+  return send;
+}
+
 function publish(publisher: Publisher, to: string, id: string, payload = '{}'): Promise<Answer> {
   const startedAt = performance.now();
   const headers = headerBlock(id === '' ? {} : { 'Nats-Msg-Id': id });
+  const send = streamOf(publisher);
   return new Promise((resolve) =>
-    publisher.publish(to, headers, payload, (ack, error) =>
+    send(to, headers, payload, (ack, error) =>
       resolve({ ack, fault: error?.fault, afterMs: performance.now() - startedAt }),
     ),
   );

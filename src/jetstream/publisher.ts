@@ -1,67 +1,111 @@
 import { createInbox, type Msg, type NatsConnection } from '@nats-io/nats-core';
 
-import { createAckReader } from './ack-reader.ts';
-import { createAckTable, type AckTable } from './ack-table.ts';
-import type { GroupCommit } from './group-commit.ts';
-import { readAck, type PublishCallback } from './publish-ack.ts';
+import { createAckReader, type OnAck } from './ack-reader.ts';
+import { createAckTable } from './ack-table.ts';
+import type { PublishCallback } from './publish-ack.ts';
 import { PublishError } from './publish-error.ts';
-import { createOutgoingBlock, createRawSender } from './raw-publish.ts';
+import {
+  createOutgoingBlock,
+  createRawSender,
+  messagesIn,
+  type OutgoingMessage,
+} from './raw-publish.ts';
+import type { ReplyGroup } from './reply-group.ts';
+import { createSharedReplies, type Lane, type StreamOptions } from './shared-replies.ts';
 
 export interface Publisher {
-  /**
-   * `headers` come from `headerBlock`. Never throws; the fault reaches the callback. With a `commit`
-   * the callback waits until the disk has the message too.
-   */
-  publish(
-    subject: string,
-    headers: string,
-    payload: Uint8Array | string,
-    callback: PublishCallback,
-    commit?: GroupCommit,
-  ): void;
+  /** What publishes to one stream; made once for each. */
+  openStream(options: StreamOptions): PublishToStream;
   /** Messages without an acknowledgement yet. */
   readonly inFlight: () => number;
   /** Fails what is in flight and takes nothing more. */
   close(): void;
 }
 
+/** `headers` come from `headerBlock`. Never throws; the fault reaches the callback. */
+export type PublishToStream = (
+  subject: string,
+  headers: string,
+  payload: Uint8Array | string,
+  callback: PublishCallback,
+) => void;
+
+export interface PublisherOptions {
+  readonly timeoutMs: number;
+  /** Messages that may have to be asked about again; beyond it each has a reply subject of its own. */
+  readonly heldBytesMax?: number;
+}
+
 /** NATS's own default. */
 const payloadBytesDefault = 1024 * 1024;
+
+const heldBytesDefault = 64 * 1024 * 1024;
 
 /**
  * Publishes to JetStream over the core connection.
  *
  * `js.publish()` costs about 26 µs a message: a stack capture, a timer, a promise and an inbox entry
- * for each. Here one inbox serves all; the reply subject ends in a number under which the callback
- * waits; late ones are swept. Messages are written once per turn of the event loop, all of them into
- * one block of bytes, so that the requests of a turn share one write: docs/performance.md.
+ * for each. Here one inbox serves all; the reply subject ends in a number under which the callbacks
+ * of a block wait (reply-group.ts); late ones are swept. The messages of a turn of the event loop go
+ * into one block of bytes, so that its requests share one write, or into several where it has many:
+ * docs/performance.md.
  *
  * While the connection is away every message fails at once as `disconnected`. The caller bounds how
  * many are in flight: gate/admission.ts.
  */
-export function createPublisher(
-  connection: NatsConnection,
-  options: { readonly timeoutMs: number },
-): Publisher {
+export function createPublisher(connection: NatsConnection, options: PublisherOptions): Publisher {
+  const { timeoutMs, heldBytesMax = heldBytesDefault } = options;
   const inbox = `${createInbox()}.`;
+  const replyOf = (group: ReplyGroup): string => inbox + group.token.toString(36);
   const send = createRawSender(connection);
-  const table = createAckTable(options.timeoutMs);
-  const outgoing = createOutgoingBlock();
-  let draining = false;
+  let inFlight = 0;
   let unavailable: PublishError | undefined;
 
-  const acks = receiveAcks(connection, inbox, table);
-
+  const table = createAckTable(timeoutMs, (group, error) => {
+    leave(group);
+    group.fail(error);
+  });
+  const replies = createSharedReplies(heldBytesMax, table.open);
+  const outgoing = createOutgoingBlock((block) => {
+    replies.endBlock(block);
+    if (!connection.isClosed()) send(block);
+  });
+  const leave = (group: ReplyGroup): void => {
+    inFlight -= group.callbacks.length;
+    replies.leave(group);
+  };
   const failAll = (error: PublishError): void => {
     outgoing.clear();
+    replies.endBlock(undefined);
     table.failAll(error);
   };
 
-  const drain = (): void => {
-    draining = false;
-    if (connection.isClosed()) return;
-    for (const block of outgoing.take()) send(block);
+  const publish: Publish = (lane, message, callback) => {
+    if (unavailable !== undefined) {
+      callback(undefined, unavailable);
+      return;
+    }
+    const payloadBytes = bytesOf(message.payload);
+    const bytes = message.headers.length + payloadBytes;
+    const bytesMax = connection.info?.max_payload ?? payloadBytesDefault;
+    if (bytes > bytesMax) {
+      callback(undefined, tooLarge(bytesMax));
+      return;
+    }
+    outgoing.makeRoom(bytes);
+    const group = replies.groupFor(lane, message);
+    group.callbacks.push(callback);
+    inFlight += 1;
+    outgoing.add(message, replyOf(group), payloadBytes);
   };
+
+  const acks = receiveAcks(connection, inbox, (token, bytes, start, end) => {
+    const group = table.find(token);
+    if (group === undefined || !group.answer(bytes, start, end)) return;
+    table.take(group);
+    leave(group);
+    if (!group.finish()) askAgain(group, replyOf(group), publish);
+  });
 
   void followStatus(connection, (error) => {
     acks.attach();
@@ -71,23 +115,12 @@ export function createPublisher(
   });
 
   return {
-    publish: (subject, headers, payload, callback, commit) => {
-      if (unavailable !== undefined) {
-        callback(undefined, unavailable);
-        return;
-      }
-      const token = table.add(callback, commit);
-      const reply = inbox + token.toString(36);
-      const bytesMax = connection.info?.max_payload ?? payloadBytesDefault;
-      if (!outgoing.add({ subject, reply, headers, payload }, bytesMax)) {
-        const text = `the message is larger than the ${bytesMax} bytes that NATS takes`;
-        table.settle(token, new PublishError('too_large', text));
-      } else if (!draining) {
-        draining = true;
-        setImmediate(drain);
-      }
+    openStream: (stream) => {
+      const lane = replies.addLane(stream);
+      return (subject, headers, payload, callback) =>
+        publish(lane, { subject, headers, payload }, callback);
     },
-    inFlight: table.size,
+    inFlight: () => inFlight,
     close: () => {
       unavailable = new PublishError('closed', 'the publisher is closed');
       table.close();
@@ -97,21 +130,46 @@ export function createPublisher(
   };
 }
 
+function bytesOf(payload: Uint8Array | string): number {
+  return typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length;
+}
+
+function tooLarge(bytesMax: number): PublishError {
+  const text = `the message is larger than the ${bytesMax} bytes that NATS takes`;
+  return new PublishError('too_large', text);
+}
+
+type Publish = (lane: Lane, message: OutgoingMessage, callback: PublishCallback) => void;
+
+/** Publishes each message of a group once more, with a reply subject of its own. */
+function askAgain(group: ReplyGroup, reply: string, publish: Publish): void {
+  const { callbacks, commit } = group;
+  const stored = group.stored();
+  const alone: Lane = { dedups: false, commit, open: undefined };
+  let at = 0;
+  for (const message of messagesIn(group.block!, reply)) {
+    const callback = callbacks[at]!;
+    at += 1;
+    publish(alone, message, (ack, error) => {
+      // A duplicate of what this very group has stored is no duplicate.
+      const isOwn = ack !== undefined && ack.duplicate && stored.delete(ack.sequence);
+      callback(isOwn ? { sequence: ack.sequence, duplicate: false } : ack, error);
+    });
+  }
+}
+
 /** Those that the reader does not take come by the subscription: "no responders" among them. */
 function receiveAcks(
   connection: NatsConnection,
   inbox: string,
-  table: AckTable,
+  onAck: OnAck,
 ): ReturnType<typeof createAckReader> {
-  const reader = createAckReader(connection, inbox, (token, bytes, start, end) =>
-    table.settle(token, readAck(bytes, start, end)),
-  );
+  const reader = createAckReader(connection, inbox, onAck);
   reader.attach();
   connection.subscribe(`${inbox}*`, {
-    callback: (error: Error | null, message: Msg) => {
+    callback: (error: Error | null, { subject, data }: Msg) => {
       if (error !== null) return;
-      const token = Number.parseInt(message.subject.slice(inbox.length), 36);
-      table.settle(token, readAck(message.data));
+      onAck(Number.parseInt(subject.slice(inbox.length), 36), data, 0, data.length);
     },
   });
   return reader;

@@ -1,7 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { createOutgoingBlock, headerBlock } from './raw-publish.ts';
+import {
+  createOutgoingBlock,
+  headerBlock,
+  messagesIn,
+  type OutgoingBlock,
+  type OutgoingMessage,
+} from './raw-publish.ts';
 
 /** Reads HPUB commands as a server would. */
 function parse(bytes: Buffer): unknown[] {
@@ -35,40 +41,56 @@ const messages = fc.record({
   ),
 });
 
+const turnEnds = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** As the publisher adds one. */
+function add(outgoing: OutgoingBlock, message: OutgoingMessage & { reply: string }): void {
+  const payloadBytes = Buffer.byteLength(message.payload);
+  outgoing.makeRoom(message.headers.length + payloadBytes);
+  outgoing.add(message, message.reply, payloadBytes);
+}
+
 describe('an outgoing block', () => {
-  test('holds commands that a server reads as they were meant', () => {
-    const outgoing = createOutgoingBlock();
-    fc.assert(
-      fc.property(fc.array(messages, { maxLength: 12 }), fc.boolean(), (list, asBytes) => {
+  test('holds commands that a server reads as they were meant', async () => {
+    const blocks: Uint8Array[] = [];
+    const outgoing = createOutgoingBlock((block) => blocks.push(block));
+    await fc.assert(
+      fc.asyncProperty(fc.array(messages, { maxLength: 12 }), fc.boolean(), async (list, asBytes) => {
+        blocks.length = 0;
         for (const message of list) {
           const payload = asBytes ? Buffer.from(message.payload) : message.payload;
-          expect(outgoing.add({ ...message, payload }, 1_000_000)).toBe(true);
+          add(outgoing, { ...message, payload });
         }
-        const blocks = outgoing.take();
+        await turnEnds();
         expect(parse(Buffer.concat(blocks))).toEqual(
           list.map((message) => ({ command: 'HPUB', ...message })),
         );
         // A block holds whole commands: a connection that is lost between two of them cuts none.
         for (const block of blocks) expect(parse(Buffer.from(block)).length).toBeGreaterThan(0);
-        expect(outgoing.take()).toEqual([]);
+        const count = blocks.length;
+        await turnEnds();
+        expect(blocks.length).toBe(count);
+        for (const reply of ['_INBOX.abc.1', '_INBOX.abc.zz']) {
+          const found = blocks.flatMap((block) => [...messagesIn(block, reply)]);
+          expect(found.map((message) => ({ ...message, payload: message.payload.toString() }))).toEqual(
+            list
+              .filter((message) => message.reply === reply)
+              .map(({ subject, headers, payload }) => ({ subject, headers, payload })),
+          );
+        }
       }),
     );
   });
 
-  test('refuses what is too large, counted with its headers, and keeps the rest', () => {
-    const outgoing = createOutgoingBlock();
-    const headers = headerBlock({});
-    const add = (bytes: number): boolean =>
-      outgoing.add({ subject: 's', reply: 'r', headers, payload: 'x'.repeat(bytes) }, 100);
-    const room = 100 - headers.length;
-    expect([add(room), add(room + 1), add(0)]).toEqual([true, false, true]);
-    expect(
-      outgoing.add({ subject: 's', reply: 'r', headers, payload: 'é'.repeat(room) }, 100),
-    ).toBe(false);
-    expect(parse(Buffer.concat(outgoing.take())).length).toBe(2);
-    add(1);
+  test('ends before it is longer than 64 KiB, and forgets what is cleared', async () => {
+    const blocks: Uint8Array[] = [];
+    const outgoing = createOutgoingBlock((block) => blocks.push(block));
+    const message = { subject: 's', reply: 'r', headers: headerBlock({}), payload: 'x'.repeat(30_000) };
+    for (let count = 0; count < 5; count += 1) add(outgoing, message);
+    expect(blocks.map((block) => parse(Buffer.from(block)).length)).toEqual([2, 2]);
     outgoing.clear();
-    expect(outgoing.take()).toEqual([]);
+    await turnEnds();
+    expect(blocks.length).toBe(2);
   });
 });
 

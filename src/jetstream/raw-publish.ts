@@ -8,16 +8,18 @@ import type { NatsConnection } from '@nats-io/nats-core';
  * twice; here the text of all messages of a turn goes into one block of bytes, once.
  */
 export interface OutgoingBlock {
-  /** False: the message is larger than NATS takes, and was not added. */
-  add(message: OutgoingMessage, payloadBytesMax: number): boolean;
-  /** The bytes of everything added, in blocks of whole messages. Empties it. */
-  take(): Uint8Array[];
+  /**
+   * Ends the block if a message of `bytes` (its headers and its payload) would make it too long: call
+   * it before each `add`.
+   */
+  makeRoom(bytes: number): void;
+  add(message: OutgoingMessage, reply: string, payloadBytes: number): void;
+  /** Forgets it. */
   clear(): void;
 }
 
 export interface OutgoingMessage {
   readonly subject: string;
-  readonly reply: string;
   /** ASCII, from `headerBlock`. */
   readonly headers: string;
   readonly payload: Uint8Array | string;
@@ -31,49 +33,70 @@ const textBytesMax = 64 * 1024;
 
 const lineEnd = Buffer.from('\r\n');
 
-export function createOutgoingBlock(): OutgoingBlock {
-  let blocks: Uint8Array[] = [];
+/**
+ * `onBlock` gets the bytes of whole messages: those of one turn of the event loop, in one block or in
+ * several.
+ */
+export function createOutgoingBlock(onBlock: (bytes: Uint8Array) => void): OutgoingBlock {
   /** The messages of a block as one text: written at once, and where all is ASCII as Latin-1. */
   let text = '';
   let textBytes = 0;
+  let isScheduled = false;
 
-  const endText = (): void => {
+  const end = (): void => {
     if (textBytes === 0) return;
-    blocks.push(Buffer.from(text, textBytes === text.length ? 'latin1' : 'utf8'));
+    const bytes = Buffer.from(text, textBytes === text.length ? 'latin1' : 'utf8');
     text = '';
     textBytes = 0;
+    onBlock(bytes);
+  };
+  const endTurn = (): void => {
+    isScheduled = false;
+    end();
   };
 
   return {
-    add: ({ subject, reply, headers, payload }, payloadBytesMax) => {
-      const payloadBytes =
-        typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length;
+    makeRoom: (bytes) => {
+      if (textBytes + bytes > textBytesMax) end();
+    },
+    add: ({ subject, headers, payload }, reply, payloadBytes) => {
       const total = headers.length + payloadBytes;
-      if (total > payloadBytesMax) return false;
       const head = `HPUB ${subject} ${reply} ${headers.length} ${total}\r\n${headers}`;
-      const bytes = head.length + payloadBytes + 2;
-      if (textBytes > 0 && textBytes + bytes > textBytesMax) endText();
       if (typeof payload === 'string') {
         text += `${head}${payload}\r\n`;
-        textBytes += bytes;
+        textBytes += head.length + payloadBytes + lineEnd.length;
+        if (isScheduled) return;
+        isScheduled = true;
+        setImmediate(endTurn);
       } else {
-        endText();
-        blocks.push(Buffer.concat([Buffer.from(head, 'latin1'), payload, lineEnd]));
+        end();
+        onBlock(Buffer.concat([Buffer.from(head, 'latin1'), payload, lineEnd]));
       }
-      return true;
-    },
-    take: () => {
-      endText();
-      const taken = blocks;
-      blocks = [];
-      return taken;
     },
     clear: () => {
-      blocks = [];
       text = '';
       textBytes = 0;
     },
   };
+}
+
+/** The messages of a block that have this reply subject, in their order. */
+export function* messagesIn(
+  bytes: Uint8Array,
+  reply: string,
+): Generator<OutgoingMessage> {
+  const block = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at < block.length; ) {
+    const headersAt = block.indexOf(lineEnd, at) + lineEnd.length;
+    const words = block.toString('latin1', at, headersAt - lineEnd.length).split(' ');
+    const [, subject, replyTo, headersBytes, totalBytes] = words;
+    const payloadAt = headersAt + Number(headersBytes);
+    const end = headersAt + Number(totalBytes);
+    at = end + lineEnd.length;
+    if (replyTo !== reply) continue;
+    const headers = block.toString('latin1', headersAt, payloadAt);
+    yield { subject: subject!, headers, payload: block.subarray(payloadAt, end) };
+  }
 }
 
 /**
@@ -93,16 +116,20 @@ export function headerBlock(headers: Readonly<Record<string, string>>): string {
 }
 
 /**
- * Hands bytes of the protocol to a connection as they are. The client's protocol handler has this
- * method, behind a class that its types do not show; the exact version is in the lock file, and a
- * test publishes through it.
+ * Hands bytes of the protocol to a connection as they are, and those to the socket at once: NATS works
+ * while the rest of a batch is still read. The client's protocol handler has these methods, behind a
+ * class that its types do not show; the exact version is in the lock file, and a test publishes
+ * through them.
  */
 export function createRawSender(connection: NatsConnection): (bytes: Uint8Array) => void {
   const { protocol } = connection as unknown as {
-    protocol?: { sendCommand?: (bytes: Uint8Array) => void };
+    protocol?: { sendCommand?: (bytes: Uint8Array) => void; flushPending?: () => void };
   };
-  if (typeof protocol?.sendCommand !== 'function') {
-    throw new TypeError('this version of @nats-io/nats-core has no protocol.sendCommand');
+  if (typeof protocol?.sendCommand !== 'function' || typeof protocol.flushPending !== 'function') {
+    throw new TypeError('this version of @nats-io/nats-core has no protocol.sendCommand, or flushPending');
   }
-  return (bytes) => protocol.sendCommand!(bytes);
+  return (bytes) => {
+    protocol.sendCommand!(bytes);
+    protocol.flushPending!();
+  };
 }
