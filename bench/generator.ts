@@ -1,6 +1,6 @@
-import http2 from 'node:http2';
 import net from 'node:net';
 
+import { endStream, frame, frameType, headerBlock, openUpload, preface } from './http2-client.ts';
 import * as payload from './payload.ts';
 
 /**
@@ -116,30 +116,6 @@ function contentLength(data: Buffer, end: number): number {
   return at === -1 ? 0 : Number.parseInt(head.slice(at + 16), 10);
 }
 
-const frameType = { data: 0, headers: 1, settings: 4, ping: 6, goaway: 7 };
-const endStream = 1;
-
-function frame(type: number, flags: number, stream: number, body: Buffer): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(body.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, body]);
-}
-
-/** HPACK without the dynamic table: literals, never indexed (RFC 7541 §6.2.2). */
-function headerBlock(path: string, contentType: string): Buffer {
-  const text = (value: string) => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
-  return Buffer.concat([
-    Buffer.from([0x83, 0x86]),
-    Buffer.from([0x04]), text(path),
-    Buffer.from([0x01]), text('127.0.0.1'),
-    Buffer.from([0x0f, 0x10]), text(contentType),
-    Buffer.from([0x00]), text('te'), text('trailers'),
-  ]);
-}
-
 /** A connection with `streams` slots. Bodies are small: the windows never run out (see README). */
 function http2Slots(body: Buffer, streams: number): Promise<Slot[]> {
   const request = Buffer.concat([
@@ -204,41 +180,26 @@ function http2Slots(body: Buffer, streams: number): Promise<Slot[]> {
     });
     socket.on('error', reject);
     socket.on('connect', () => {
-      const window = Buffer.alloc(4);
-      window.writeUInt32BE(0x7fff_0000 - 65_535);
-      socket.write(
-        Buffer.concat([
-          Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
-          // SETTINGS_INITIAL_WINDOW_SIZE (4): 16 MiB, and as much for the whole connection.
-          frame(frameType.settings, 0, 0, Buffer.from([0, 4, 1, 0, 0, 0])),
-          frame(8, 0, 0, window),
-        ]),
-      );
+      socket.write(preface);
       resolve(made);
     });
   });
 }
 
-/** Large bodies: Node's own client, which knows flow control; its cost is shared by the batch. */
-function batchSlot(body: Buffer, contentType: string): Slot {
-  const session = http2.connect(`http://127.0.0.1:${options.port}`);
+/** Large bodies: a connection for each, which sends as far as the server's windows allow. */
+async function batchSlot(body: Buffer, contentType: string): Promise<Slot> {
   const offsets = payload.keyOffsets(body);
+  let sentAt = 0;
+  const upload = await openUpload(
+    { port: options.port, path: options.path, contentType, body },
+    (hasData) => answered(slot, sentAt, hasData),
+  );
   const slot: Slot = {
     busy: false,
     send: (startedAt) => {
-      const bytes = Buffer.from(body);
-      for (const offset of offsets) payload.writeKey(bytes, offset, run, nextKey++);
-      const stream = session.request({
-        ':method': 'POST',
-        ':path': options.path,
-        'content-type': contentType,
-        te: 'trailers',
-      });
-      let size = 0;
-      stream.on('data', (chunk: Buffer) => (size += chunk.length));
-      stream.on('error', () => {});
-      stream.on('close', () => answered(slot, startedAt, size > 0));
-      stream.end(bytes);
+      sentAt = startedAt;
+      for (const offset of offsets) payload.writeKey(body, offset, run, nextKey++);
+      upload.send();
     },
   };
   return slot;
@@ -262,7 +223,7 @@ async function openSlots(): Promise<void> {
       ? payload.grpcFrame(payload.batchProto(options.batch, 'json'))
       : payload.batchJson(options.batch);
     for (let count = 0; count < concurrency; count += 1) {
-      slots.push(batchSlot(body, isGrpc ? 'application/grpc' : 'application/json'));
+      slots.push(await batchSlot(Buffer.from(body), isGrpc ? 'application/grpc' : 'application/json'));
     }
   }
 }

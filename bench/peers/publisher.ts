@@ -62,7 +62,10 @@ async function publishRaw(until: number): Promise<void> {
   socket.write(`CONNECT ${JSON.stringify({ ...login, ...credentials })}\r\nSUB r 1\r\n`);
 
   const idPlaceholder = `default:${keyPlaceholder}`;
-  const headers = `NATS/1.0\r\nNats-Msg-Id: ${idPlaceholder}\r\n\r\n`;
+  // Those that the gate gives to an event.
+  const headers =
+    `NATS/1.0\r\nNats-Msg-Id: ${idPlaceholder}\r\n` +
+    `Headgate-Correlation-Id: ${keyPlaceholder}\r\nHeadgate-Door: grpc\r\n\r\n`;
   const total = headers.length + storedBody.length;
   const message = Buffer.concat([
     Buffer.from(`HPUB ${subject} r ${headers.length} ${total}\r\n${headers}`),
