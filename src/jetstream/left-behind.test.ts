@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -117,6 +117,13 @@ describe('the lock of a data directory', () => {
     lock.release();
     const { line } = await hold(holding());
     expect(line).toBe('held');
+  });
+
+  test('makes the directory closed to other users', () => {
+    const made = path.join(folder, 'made', 'data');
+    const lock = lockStore(made);
+    lock.release();
+    expect(statSync(made).mode & 0o777).toBe(0o750);
   });
 
   test('says when the directory cannot be written', () => {

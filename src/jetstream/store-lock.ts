@@ -11,6 +11,9 @@ export interface StoreLock {
 /** A database that nobody refers to any more is collected, and its lock is let go with it. */
 const held = new Set<DatabaseSync>();
 
+/** Events are in it: not for every user of the machine. `headgate doctor` asks for the same. */
+const folderMode = 0o750;
+
 /**
  * Makes this process the only owner of a data directory.
  *
@@ -25,7 +28,7 @@ export function lockStore(dataDir: string): StoreLock {
   const ownerFile = path.join(dataDir, 'headgate.pid');
   let database: DatabaseSync;
   try {
-    mkdirSync(dataDir, { recursive: true });
+    mkdirSync(dataDir, { recursive: true, mode: folderMode });
     database = new DatabaseSync(lockFile, { timeout: 0 });
   } catch (cause) {
     throw new StartError(
