@@ -8,7 +8,7 @@ import { createAdmission } from './admission.ts';
 import { createAuthenticate } from './authenticate.ts';
 import { createConnectDoors } from './connect-router.ts';
 import type { GateContext } from './gate-context.ts';
-import { createRequestHandler, routeOf } from './handle-request.ts';
+import { createRequestHandler, routeOf, servesWhole } from './handle-request.ts';
 import { listen, type Listener } from './listen.ts';
 import { openApiDocument } from './openapi.ts';
 import { createBodyReader } from './read-body.ts';
@@ -77,6 +77,7 @@ export async function openGate(
     address: config.listen,
     tls: config.tls,
     handle: traceRequests(createRequestHandler(context, connect, webhooks, openApi), routeOf),
+    servesWhole,
     setting: 'HEADGATE_LISTEN',
     idleTimeoutMs: limits.idleTimeoutMs,
     requestTimeoutMs: limits.requestTimeoutMs,

@@ -7,6 +7,7 @@ import { failureOfError } from './failure.ts';
 import type { GateContext } from './gate-context.ts';
 import { grpcDoor } from './grpc-unary.ts';
 import type { RequestHandler } from './listen.ts';
+import type { ServesWhole } from './http1/reader.ts';
 import { openApiPath } from './openapi.ts';
 import { problem, restBatchDoor, restTrackDoor, restValidateDoor } from './rest-doors.ts';
 import { serveRequest, type DoorCall } from './serve-request.ts';
@@ -89,6 +90,15 @@ export function routeOf(path: string): string | undefined {
   if (doorPaths.has(path) || foreignDoors.has(path)) return path;
   return path.startsWith(webhookPath) ? `${webhookPath}{source}` : undefined;
 }
+
+const wholeRestPaths = new Set(['/v1/track', '/v1/batch']);
+const wholeRpcPaths = new Set([`${servicePrefix}Track`, `${servicePrefix}BatchTrack`]);
+const wholeRpcTypes = new Set(['application/json', 'application/proto']);
+
+/** The hot doors: `POST`s to them never need what Node's classes of HTTP/1.1 have. */
+export const servesWhole: ServesWhole = (url, headers) =>
+  wholeRestPaths.has(url) ||
+  (wholeRpcPaths.has(url) && wholeRpcTypes.has(headers['content-type'] ?? ''));
 
 function isDoor(path: string): boolean {
   return doorPaths.has(path);

@@ -8,6 +8,7 @@ import tls from 'node:tls';
 import type { Address } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import { Http1Call, Http2Call, type HttpCall } from './http-call.ts';
+import { createHttp1Reader, handOver, type Http1Reader, type ServesWhole } from './http1/reader.ts';
 import { createIdleSessions, type IdleSessions } from './idle-sessions.ts';
 
 export type RequestHandler = (call: HttpCall) => void;
@@ -16,6 +17,8 @@ export interface ListenOptions {
   readonly address: Address;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly handle: RequestHandler;
+  /** Which requests are served without Node's classes; undefined: none. */
+  readonly servesWhole?: ServesWhole | undefined;
   /** What the port is for and which setting moves it, for the error when it is taken. */
   readonly setting: string;
   readonly idleTimeoutMs: number;
@@ -62,7 +65,10 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const sessions = new Set<http2.ServerHttp2Session>();
   const idleSessions = createIdleSessions(options.idleTimeoutMs);
   const multiplexed = createHttp2(options, sessions, idleSessions);
-  const front = createFront(options, plain, multiplexed);
+  const { handle, servesWhole, idleTimeoutMs } = options;
+  const reader =
+    servesWhole && createHttp1Reader({ handle, servesWhole, node: plain, idleTimeoutMs });
+  const front = createFront(options, { plain, multiplexed, reader });
   front.maxConnections = options.connectionsMax;
   // Of several processes that are all full, each would pass the connection on for ever.
   (front as net.Server & { dropMaxConnection: boolean }).dropMaxConnection = true;
@@ -78,6 +84,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     address: { host: options.address.host, port: bound.port },
     close: async (graceMs) => {
       const closed = new Promise<void>((resolve) => front.close(() => resolve()));
+      reader?.close();
       plain.closeIdleConnections();
       const idle = setInterval(() => plain.closeIdleConnections(), 50);
       for (const session of sessions) session.close();
@@ -126,43 +133,76 @@ function readTls(tls: { cert: string; key: string }): { cert: Buffer; key: Buffe
   }
 }
 
+interface Servers {
+  readonly plain: http.Server;
+  readonly multiplexed: http2.Http2Server;
+  readonly reader: Http1Reader | undefined;
+}
+
 /** Tells the connections apart and hands each to its server, which never listens by itself. */
 function createFront(
   options: ListenOptions,
-  plain: http.Server,
-  multiplexed: http2.Http2Server,
+  { plain, multiplexed, reader }: Servers,
 ): net.Server {
   const timeoutMs = Math.min(options.requestTimeoutMs, firstBytesTimeoutMs);
   if (options.tls !== undefined) {
     const ALPNProtocols = ['h2', 'http/1.1'];
     const secure = { ...readTls(options.tls), ALPNProtocols, handshakeTimeout: timeoutMs };
     const server = tls.createServer(secure, (socket) => {
-      (socket.alpnProtocol === 'h2' ? multiplexed : plain).emit('connection', socket);
+      if (socket.alpnProtocol === 'h2') multiplexed.emit('connection', socket);
+      else if (reader === undefined) plain.emit('connection', socket);
+      else {
+        awaitFirstBytes(socket, timeoutMs, (start) => {
+          reader.take(socket, start);
+          return true;
+        });
+      }
     });
     // A handshake that timed out is told here, and its socket left open.
     server.on('tlsClientError', (_error, socket) => socket.destroy());
     return server;
   }
   return net.createServer((socket) => {
-    const timer = setTimeout(() => socket.destroy(), timeoutMs);
-    socket.on('error', () => socket.destroy());
-    socket.once('close', () => clearTimeout(timer));
-    const seen: Buffer[] = [];
-    const look = (): void => {
-      const chunk = socket.read() as Buffer | null;
-      if (chunk === null) return;
-      seen.push(chunk);
-      const start = Buffer.concat(seen);
+    let seen: Buffer | undefined;
+    awaitFirstBytes(socket, timeoutMs, (chunk) => {
+      const start = seen === undefined ? chunk : Buffer.concat([seen, chunk]);
       const compared = Math.min(start.length, http2Preface.length);
-      const isPrefix = start.subarray(0, compared).equals(http2Preface.subarray(0, compared));
-      if (isPrefix && compared < http2Preface.length) return;
-      clearTimeout(timer);
-      socket.removeListener('readable', look);
-      socket.unshift(start);
-      (isPrefix ? multiplexed : plain).emit('connection', socket);
-    };
-    socket.on('readable', look);
+      const isPrefix = start.compare(http2Preface, 0, compared, 0, compared) === 0;
+      if (isPrefix && compared < http2Preface.length) {
+        seen = start;
+        return false;
+      }
+      if (isPrefix) handOverHttp2(multiplexed, socket, start);
+      else if (reader === undefined) handOver(plain, socket, start);
+      else reader.take(socket, start);
+      return true;
+    });
   });
+}
+
+/** A session takes what its socket holds by itself: flowing, it would lose that. */
+function handOverHttp2(server: http2.Http2Server, socket: net.Socket, start: Buffer): void {
+  socket.pause();
+  socket.unshift(start);
+  server.emit('connection', socket);
+}
+
+/** Calls `onBytes` with what comes until it returns true, or ends the connection after `timeoutMs`. */
+function awaitFirstBytes(
+  socket: net.Socket,
+  timeoutMs: number,
+  onBytes: (chunk: Buffer) => boolean,
+): void {
+  const timer = setTimeout(() => socket.destroy(), timeoutMs);
+  socket.on('error', () => socket.destroy());
+  const stopWaiting = (): void => clearTimeout(timer);
+  socket.once('close', stopWaiting);
+  const look = (chunk: Buffer): void => {
+    socket.off('data', look);
+    if (onBytes(chunk)) stopWaiting();
+    else socket.on('data', look);
+  };
+  socket.on('data', look);
 }
 
 /** Node would drop the connection without a word. */

@@ -1,0 +1,77 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+import type { BodySink, CallEnd, CompatibleCall, HttpCall } from '../http-call.ts';
+import type { WholeRequest } from './read-request.ts';
+
+/** What a call needs of its connection. */
+export interface CallConnection {
+  /** The call that waits for its answer; undefined: none does, or the caller is gone. */
+  readonly underWay: WholeCall | undefined;
+  /** Answers the call under way. With `isLast` the connection ends behind the answer. */
+  answer(
+    status: number,
+    headers: Record<string, string | number>,
+    body: string | Buffer,
+    isAscii: boolean,
+    isLast: boolean,
+  ): void;
+}
+
+/** A call whose request was all there before it began: no stream on either side, nothing to wait for. */
+export class WholeCall implements HttpCall {
+  readonly httpVersionMajor = 1;
+  readonly method = 'POST';
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  /** Whether a door has asked for the body: one that refuses without a look ends the connection. */
+  complete = false;
+  private readonly connection: CallConnection;
+  private readonly body: Buffer;
+  private listener: ((end: CallEnd) => void) | undefined = undefined;
+
+  constructor(connection: CallConnection, { url, headers, body }: WholeRequest) {
+    this.connection = connection;
+    this.url = url;
+    this.headers = headers;
+    this.body = body;
+  }
+
+  get answered(): boolean {
+    return this.connection.underWay !== this;
+  }
+
+  receive(sink: BodySink): void {
+    this.complete = true;
+    if (this.body.length > 0) sink.chunk(this.body);
+    sink.end();
+  }
+
+  reply(
+    status: number,
+    headers: Record<string, string | number>,
+    body: string | Buffer,
+    isAscii = false,
+  ): void {
+    // As Http1Call: with Node's parser the body of a request refused by its headers is still to come.
+    const isLast = !this.complete;
+    if (isLast) headers['connection'] = 'close';
+    this.connection.answer(status, headers, body, isAscii, isLast);
+    this.ended(status);
+  }
+
+  /** There is nothing left to come. */
+  cutOffAfterAnswer(): void {}
+
+  whenAnswered(listener: (end: CallEnd) => void): void {
+    this.listener = listener;
+  }
+
+  /** Undefined: the caller went away before its answer. */
+  ended(status: number | undefined): void {
+    this.listener?.({ status, grpcStatus: undefined });
+  }
+
+  compatible(): CompatibleCall {
+    throw new TypeError(`${this.url} is served without Node's classes (gate/http1)`);
+  }
+}

@@ -1,0 +1,94 @@
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { createConnectDoors } from '../../src/gate/connect-router.ts';
+import { createRequestHandler, servesWhole } from '../../src/gate/handle-request.ts';
+import { WholeCall } from '../../src/gate/http1/whole-call.ts';
+import { listen, type Listener } from '../../src/gate/listen.ts';
+import { createFakeContext, type FakeContext } from './fake-context.ts';
+import { http1Oddities, http1Writings, tornEverywhere, type Http1Writing } from './http1-requests.ts';
+import { writeRaw } from './raw-connection.ts';
+
+interface Door {
+  readonly fake: FakeContext;
+  readonly listener: Listener;
+  /** Calls that our own reader read. */
+  whole: number;
+}
+
+async function openDoor(withReader: boolean): Promise<Door> {
+  const fake = createFakeContext();
+  const { context } = fake;
+  const handle = createRequestHandler(context, createConnectDoors(context), new Map(), () => '{}');
+  const listener = await listen({
+    address: { host: '127.0.0.1', port: 0 },
+    tls: undefined,
+    handle: (call) => {
+      if (call instanceof WholeCall) door.whole += 1;
+      handle(call);
+    },
+    servesWhole: withReader ? servesWhole : undefined,
+    setting: 'HEADGATE_LISTEN',
+    idleTimeoutMs: 5_000,
+    // Requests that never become whole end by it.
+    requestTimeoutMs: 700,
+    connectionsMax: 1000,
+  });
+  const door: Door = { fake, listener, whole: 0 };
+  return door;
+}
+
+describe('the reader of HTTP/1.1 beside Node', () => {
+  let own: Door;
+  let node: Door;
+
+  beforeAll(async () => {
+    own = await openDoor(true);
+    node = await openDoor(false);
+  });
+
+  afterAll(async () => {
+    for (const { listener, fake } of [own, node]) {
+      await listener.close(100);
+      fake.close();
+    }
+  });
+
+  /** Byte by byte, save what differs from one moment to the next. */
+  async function differencesIn(writings: readonly Http1Writing[]): Promise<string> {
+    const differences: string[] = [];
+    const left = writings.values();
+    const worker = async (): Promise<void> => {
+      for (const { parts, requests, oddities, split } of left) {
+        const [ours, theirs] = await Promise.all([
+          writeRaw(own.listener.address.port, parts, requests),
+          writeRaw(node.listener.address.port, parts, requests),
+        ]);
+        if (ours.received === theirs.received) continue;
+        const sent = parts.map((part) => part.toString('latin1').slice(0, 600));
+        differences.push(JSON.stringify({ oddities, split, sent, ours, theirs }, null, 1));
+      }
+    };
+    await Promise.all(Array.from({ length: 48 }, worker));
+    return `${differences.length} differences\n${differences.slice(0, 5).join('\n')}`;
+  }
+
+  test('answers thousands of connections the same', { timeout: 120_000 }, async () => {
+    const writings = fc.sample(http1Writings, { numRuns: 3000, seed: 20_260_301 });
+    const met = new Set(writings.flatMap(({ oddities }) => oddities));
+    expect(met.size).toBe(Object.keys(http1Oddities).length);
+    own.whole = 0;
+    expect(await differencesIn(writings)).toBe('0 differences\n');
+    expect(own.whole).toBeGreaterThan(300);
+    expect(node.whole).toBe(0);
+    expect(own.fake.answered.toSorted()).toEqual(node.fake.answered.toSorted());
+  });
+
+  test('answers a request that is torn at any of its bytes the same', async () => {
+    own.whole = 0;
+    const writings = tornEverywhere();
+    expect(await differencesIn(writings)).toBe('0 differences\n');
+    // The first three bytes are waited for, to tell the protocol.
+    expect(own.whole).toBeLessThan(writings.length / 4);
+  });
+});
