@@ -19,7 +19,7 @@ export interface Http1ReaderOptions {
 
 /**
  * Serves the plain requests of the hot doors from the socket itself; Node's http classes are 9 of the
- * 16 µs that a bare request costs (docs/adr/0026-an-http1-reader-of-our-own.md).
+ * 16 µs that a bare request costs (docs/adr/0027-an-http1-reader-of-our-own.md).
  *
  * A connection is here as long as each read of it gives exactly one whole request that
  * `readWholeRequest` knows and a hot door serves, and the next comes after the answer. The first bytes
