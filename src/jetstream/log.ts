@@ -12,7 +12,15 @@ import type { PublishAck, PublishCallback } from './publish-ack.ts';
 import { PublishError } from './publish-error.ts';
 import { createPublisher, type PublishToStream } from './publisher.ts';
 import { headerBlock } from './raw-publish.ts';
-import { ensureStreams, streamNames, subjects, type StreamName, type TopologyOptions } from './topology.ts';
+import { waitUntilReadable } from './stream-readiness.ts';
+import {
+  ensureStreams,
+  streamNames,
+  streamSettings,
+  subjects,
+  type StreamName,
+  type TopologyOptions,
+} from './topology.ts';
 
 /** The log: everything that Headgate keeps, behind one door. */
 export interface Log {
@@ -80,7 +88,13 @@ export async function openLog(options: LogOptions): Promise<Log> {
   });
   const prepare = async () => {
     const manager = await openManager(connection);
-    if (options.topology !== undefined) await ensureStreams(manager, options.topology);
+    if (options.topology !== undefined) {
+      await ensureStreams(manager, options.topology);
+      if (options.topology.replicas > 1) {
+        const names = streamSettings(options.topology).map(({ name }) => name);
+        await waitUntilReadable(manager, names);
+      }
+    }
     const commits = await createCommits(options);
     const publishing = await connectToServer({
       address,

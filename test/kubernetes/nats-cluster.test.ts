@@ -4,14 +4,13 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect, onTestFinished, test } from 'vitest';
 
 import { findServerBinary } from '../../src/jetstream/server-binary.ts';
 import { until } from '../delivery/rig.ts';
 import { readPage } from '../documentation/markdown.ts';
-import { startRealService, type RealService } from '../real-service.ts';
+import { startRealService } from '../real-service.ts';
 
 const nodes = [0, 1, 2];
 const password = 'n0123456789abcdef';
@@ -93,23 +92,6 @@ async function startCluster(): Promise<Cluster> {
   return { url, monitor: `http://127.0.0.1:${monitors![0]}`, children };
 }
 
-/**
- * Starts it again where it ends, as Kubernetes does: a stream of three that was made a moment ago may have
- * no leader yet, and a start that reads from it ends with "no responders".
- */
-async function startAsKubernetes(
-  overrides: Parameters<typeof startRealService>[0],
-): Promise<RealService> {
-  for (let left = 10; ; left -= 1) {
-    try {
-      return await startRealService(overrides);
-    } catch (error) {
-      if (left === 0) throw error;
-      await sleep(500);
-    }
-  }
-}
-
 /** What KEDA's scaler looks for in /jsz. */
 interface JetStreamFigures {
   readonly account_details: readonly {
@@ -123,7 +105,7 @@ interface JetStreamFigures {
 
 test('three nodes with deploy/kubernetes/nats.conf take events, with one of them away, too', async () => {
   const { url, monitor, children } = await startCluster();
-  await using real = await startAsKubernetes({
+  await using real = await startRealService({
     env: { HEADGATE_NATS_URL: url },
     // It is away: what waits for it is what KEDA counts.
     yaml: 'destinations:\n  crm: { type: webhook, url: "http://127.0.0.1:9/", secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", allow_private_addresses: true }\n',
