@@ -1,3 +1,8 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -16,13 +21,16 @@ interface Door {
   whole: number;
 }
 
-async function openDoor(withReader: boolean): Promise<Door> {
+async function openDoor(
+  withReader: boolean,
+  certificate?: { readonly cert: string; readonly key: string },
+): Promise<Door> {
   const fake = createFakeContext();
   const { context } = fake;
   const handle = createRequestHandler(context, createConnectDoors(context), new Map(), () => '{}');
   const listener = await listen({
     address: { host: '127.0.0.1', port: 0 },
-    tls: undefined,
+    tls: certificate,
     handle: (call) => {
       if (call instanceof WholeCall) door.whole += 1;
       handle(call);
@@ -38,6 +46,36 @@ async function openDoor(withReader: boolean): Promise<Door> {
   return door;
 }
 
+async function closeDoors(doors: readonly Door[]): Promise<void> {
+  for (const { listener, fake } of doors) {
+    await listener.close(100);
+    fake.close();
+  }
+}
+
+/** Byte by byte, save what differs from one moment to the next. */
+async function differences(
+  [own, node]: readonly [Door, Door],
+  writings: readonly Http1Writing[],
+  ca?: Buffer,
+): Promise<string> {
+  const found: string[] = [];
+  const left = writings.values();
+  const worker = async (): Promise<void> => {
+    for (const { parts, requests, oddities, split } of left) {
+      const [ours, theirs] = await Promise.all([
+        writeRaw(own.listener.address.port, parts, requests, ca),
+        writeRaw(node.listener.address.port, parts, requests, ca),
+      ]);
+      if (ours.received === theirs.received) continue;
+      const sent = parts.map((part) => part.toString('latin1').slice(0, 600));
+      found.push(JSON.stringify({ oddities, split, sent, ours, theirs }, null, 1));
+    }
+  };
+  await Promise.all(Array.from({ length: 48 }, worker));
+  return `${found.length} differences\n${found.slice(0, 5).join('\n')}`;
+}
+
 describe('the reader of HTTP/1.1 beside Node', () => {
   let own: Door;
   let node: Door;
@@ -47,38 +85,13 @@ describe('the reader of HTTP/1.1 beside Node', () => {
     node = await openDoor(false);
   });
 
-  afterAll(async () => {
-    for (const { listener, fake } of [own, node]) {
-      await listener.close(100);
-      fake.close();
-    }
-  });
-
-  /** Byte by byte, save what differs from one moment to the next. */
-  async function differencesIn(writings: readonly Http1Writing[]): Promise<string> {
-    const differences: string[] = [];
-    const left = writings.values();
-    const worker = async (): Promise<void> => {
-      for (const { parts, requests, oddities, split } of left) {
-        const [ours, theirs] = await Promise.all([
-          writeRaw(own.listener.address.port, parts, requests),
-          writeRaw(node.listener.address.port, parts, requests),
-        ]);
-        if (ours.received === theirs.received) continue;
-        const sent = parts.map((part) => part.toString('latin1').slice(0, 600));
-        differences.push(JSON.stringify({ oddities, split, sent, ours, theirs }, null, 1));
-      }
-    };
-    await Promise.all(Array.from({ length: 48 }, worker));
-    return `${differences.length} differences\n${differences.slice(0, 5).join('\n')}`;
-  }
+  afterAll(() => closeDoors([own, node]));
 
   test('answers thousands of connections the same', { timeout: 120_000 }, async () => {
     const writings = fc.sample(http1Writings, { numRuns: 3000, seed: 20_260_301 });
     const met = new Set(writings.flatMap(({ oddities }) => oddities));
     expect(met.size).toBe(Object.keys(http1Oddities).length);
-    own.whole = 0;
-    expect(await differencesIn(writings)).toBe('0 differences\n');
+    expect(await differences([own, node], writings)).toBe('0 differences\n');
     expect(own.whole).toBeGreaterThan(300);
     expect(node.whole).toBe(0);
     expect(own.fake.answered.toSorted()).toEqual(node.fake.answered.toSorted());
@@ -87,8 +100,25 @@ describe('the reader of HTTP/1.1 beside Node', () => {
   test('answers a request that is torn at any of its bytes the same', async () => {
     own.whole = 0;
     const writings = tornEverywhere();
-    expect(await differencesIn(writings)).toBe('0 differences\n');
+    expect(await differences([own, node], writings)).toBe('0 differences\n');
     // The first three bytes are waited for, to tell the protocol.
     expect(own.whole).toBeLessThan(writings.length / 4);
+  });
+
+  test('answers the same over TLS', { timeout: 120_000 }, async ({ skip }) => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'headgate-http1-'));
+    const certificate = { cert: path.join(folder, 'cert.pem'), key: path.join(folder, 'key.pem') };
+    const how = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost';
+    const names = ['-addext', 'subjectAltName=IP:127.0.0.1'];
+    const files = ['-keyout', certificate.key, '-out', certificate.cert];
+    const made = spawnSync('openssl', ['req', ...how.split(' '), ...names, ...files]);
+    skip(made.status !== 0, 'openssl makes no certificate here');
+    const doors = [await openDoor(true, certificate), await openDoor(false, certificate)] as const;
+    const ca = readFileSync(certificate.cert);
+    rmSync(folder, { recursive: true });
+    const writings = fc.sample(http1Writings, { numRuns: 500, seed: 20_260_302 });
+    expect(await differences(doors, writings, ca)).toBe('0 differences\n');
+    expect(doors[0].whole).toBeGreaterThan(50);
+    await closeDoors(doors);
   });
 });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import tls from 'node:tls';
 
 /** All that came back on a connection until it closed. */
 export interface Http1Told {
@@ -16,14 +17,18 @@ const turnsUntilRead = 100;
 
 /**
  * Writes the parts to a connection of their own, each once the one before can have been read; once
- * `requests` answers are there, a last request. Resolves when the connection is closed.
+ * `requests` answers are there, a last request. Resolves when the connection is closed. With `ca` over TLS.
  */
 export async function writeRaw(
   port: number,
   parts: readonly Buffer[],
   requests: number,
+  ca?: Buffer,
 ): Promise<Http1Told> {
-  const socket = net.connect(port, '127.0.0.1');
+  const socket =
+    ca === undefined
+      ? net.connect(port, '127.0.0.1')
+      : tls.connect({ port, host: '127.0.0.1', ca, ALPNProtocols: ['http/1.1'] });
   socket.setNoDelay(true);
   socket.on('error', () => {});
   const closed = once(socket, 'close');
@@ -35,7 +40,7 @@ export async function writeRaw(
     asked = true;
     socket.write(lastRequest);
   });
-  await Promise.race([once(socket, 'connect'), closed]);
+  await Promise.race([once(socket, ca === undefined ? 'connect' : 'secureConnect'), closed]);
   for (const part of parts) {
     if (socket.destroyed) break;
     socket.write(part);

@@ -135,6 +135,25 @@ describe('a connection', () => {
     await other.received(/second$/);
   });
 
+  test('keeps far more than it reads at once, and Node answers all of it', async () => {
+    // Several times what a socket holds before it is no longer read from.
+    const count = 10_000;
+    const { calls, called } = await openListener((call) => {
+      const number = open!.calls.length;
+      if (number > 1) answerText(call, number === count + 2 ? 'last' : 'next');
+    });
+    const { socket, received } = send(plain);
+    await called(1);
+    socket.write(plain.repeat(count));
+    // Somebody else is served meanwhile.
+    await send(plain).received(/next$/);
+    expect(calls.length).toBe(2);
+    answerText(calls[0]!, 'first');
+    const text = await received(/last$/);
+    expect(text).toMatch(/^[^]{1,300}first/);
+    expect(text.match(/202 Accepted/g)!.length).toBe(count + 1);
+  });
+
   test('tells how a call ended', async () => {
     const ended = Promise.withResolvers<CallEnd>();
     const { called, calls } = await openListener((call) => call.whenAnswered(ended.resolve));
