@@ -211,13 +211,6 @@ function answerBadRequest(error: NodeJS.ErrnoException, socket: net.Socket): voi
     socket.destroy();
     return;
   }
-  // What came before the fault has its answer first: this one would be taken for it.
-  const { _httpMessage: underWay } = socket as { _httpMessage?: http.ServerResponse | null };
-  if (underWay) {
-    socket.pause();
-    underWay.once('finish', () => socket.end());
-    return;
-  }
   const [status, code] =
     error.code === 'HPE_HEADER_OVERFLOW'
       ? ['431 Request Header Fields Too Large', 'malformed_request']
@@ -231,11 +224,24 @@ function answerBadRequest(error: NodeJS.ErrnoException, socket: net.Socket): voi
     detail: 'This is not a whole HTTP request.',
     code,
   });
-  socket.end(
+  endWith(
+    socket,
     `HTTP/1.1 ${status}\r\ncontent-type: application/problem+json\r\nconnection: close\r\n` +
       `x-correlation-id: ${randomUUID()}\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
+}
+
+/**
+ * What came before the fault has its answer first: this one would be taken for it. Where an answer under
+ * way is the last (the fault was in the body of its own request), there is none to come.
+ */
+function endWith(socket: net.Socket, answer: string): void {
+  const { _httpMessage: underWay } = socket as { _httpMessage?: http.ServerResponse | null };
+  if (underWay) {
+    socket.pause();
+    underWay.once('finish', () => endWith(socket, answer));
+  } else if (socket.writable) socket.end(answer);
 }
 
 function bind(server: net.Server, options: ListenOptions): Promise<void> {

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import net from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import tls from 'node:tls';
@@ -31,7 +30,7 @@ export async function writeRaw(
       : tls.connect({ port, host: '127.0.0.1', ca, ALPNProtocols: ['http/1.1'] });
   socket.setNoDelay(true);
   socket.on('error', () => {});
-  const closed = once(socket, 'close');
+  const closed = new Promise((resolve) => socket.once('close', resolve));
   let received = '';
   let asked = false;
   socket.on('data', (chunk: Buffer) => {
@@ -40,7 +39,8 @@ export async function writeRaw(
     asked = true;
     socket.write(lastRequest);
   });
-  await Promise.race([once(socket, ca === undefined ? 'connect' : 'secureConnect'), closed]);
+  const connected = ca === undefined ? 'connect' : 'secureConnect';
+  await Promise.race([new Promise((resolve) => socket.once(connected, resolve)), closed]);
   for (const part of parts) {
     if (socket.destroyed) break;
     socket.write(part);

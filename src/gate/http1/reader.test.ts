@@ -154,6 +154,25 @@ describe('a connection', () => {
     expect(text.match(/202 Accepted/g)!.length).toBe(count + 1);
   });
 
+  test.each(['/plain', '/other'])(
+    'has every answer, and then a word about what is malformed behind: %s',
+    async (path) => {
+      const { calls, called } = await openListener((call) => {
+        if (open!.calls.length > 1) answerText(call, 'second');
+      });
+      const request = plain.replace('/plain', path);
+      const { socket, received, closed } = send(request);
+      await called(1);
+      socket.write(`${request}nonsense\r\n\r\n`);
+      // Node reads ahead, the reader does not: either way the answers keep their order.
+      if (path === '/other') await called(2);
+      answerText(calls[0]!, 'first');
+      const text = await received(/whole HTTP request[^]*}$/);
+      expect(text).toMatch(/^HTTP\/1\.1 202[^]*first[^]*202[^]*second[^]*HTTP\/1\.1 400 Bad Request/);
+      await closed;
+    },
+  );
+
   test('tells how a call ended', async () => {
     const ended = Promise.withResolvers<CallEnd>();
     const { called, calls } = await openListener((call) => call.whenAnswered(ended.resolve));
