@@ -62,6 +62,7 @@ describe('src/README.md', () => {
     'tracing/',
     'validation/',
     'jetstream/',
+    'http2/',
     'gate/',
     'delivery/',
     'destinations/',

@@ -1,0 +1,27 @@
+/** So many at once, and so many more a second: a bucket that fills again with time. */
+export class Budget {
+  private left: number;
+  private readonly burst: number;
+  private readonly perSecond: number;
+  private filledAt: number;
+
+  constructor(burst: number, perSecond: number, now: number) {
+    this.left = burst;
+    this.burst = burst;
+    this.perSecond = perSecond;
+    this.filledAt = now;
+  }
+
+  /** Whether there was enough left. `now` as of `performance.now()`. */
+  take(amount: number, now: number): boolean {
+    const earned = ((now - this.filledAt) / 1000) * this.perSecond;
+    this.filledAt = now;
+    this.left = Math.min(this.burst, this.left + earned) - amount;
+    return this.left >= 0;
+  }
+
+  /** For what is worth more than it costs. */
+  earn(amount: number): void {
+    this.left = Math.min(this.burst, this.left + amount);
+  }
+}

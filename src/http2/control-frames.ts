@@ -1,0 +1,133 @@
+import type { Http2Connection } from './connection.ts';
+import {
+  connectionFrame,
+  errorCode,
+  flowBroken,
+  frameFlag,
+  frameType,
+  int31Max,
+  readUint31,
+  ruleBroken,
+  sizeBroken,
+} from './frames.ts';
+import { readSettings } from './settings.ts';
+
+const pingBytes = 8;
+/** Of the ping whose answer shows that the peer has read our GOAWAY. */
+export const farewellPing = Buffer.from('farewell', 'latin1');
+/** RFC 9113 §6.5.2 */
+const tableBytesDefault = 4096;
+const noPayload = Buffer.alloc(0);
+
+/* What a connection does with frames that bring no request: RFC 9113 §6.3 to §6.9. */
+
+export function takeReset(connection: Http2Connection, id: number, length: number): void {
+  if (length !== 4) throw sizeBroken(`RST_STREAM has ${length} bytes`);
+  if (id === 0 || id > connection.lastStreamId) throw ruleBroken('RST_STREAM is for a stream that was not begun');
+  connection.conduct.countReset();
+  const stream = connection.streams.get(id);
+  if (stream !== undefined) connection.close(stream, true);
+}
+
+export function takeSettings(
+  connection: Http2Connection,
+  flags: number,
+  id: number,
+  bytes: Buffer,
+  from: number,
+  to: number,
+): void {
+  if (id !== 0) throw ruleBroken('SETTINGS are for a stream');
+  if ((flags & frameFlag.ack) !== 0) {
+    if (to > from) throw sizeBroken('an acknowledgement has settings');
+    if (!connection.hasSettings) throw ruleBroken('the first frame is not SETTINGS');
+    connection.spend(1);
+    return;
+  }
+  // Each may change the window of every stream.
+  if (connection.hasSettings) connection.spend(16);
+  connection.hasSettings = true;
+  const { sender } = connection;
+  const { headerTableSize, initialWindowSize, maxFrameSize } = readSettings(bytes, from, to);
+  if (headerTableSize !== undefined && headerTableSize < tableBytesDefault) sender.mustSayTableSize = true;
+  if (maxFrameSize !== undefined) sender.frameBytesMax = maxFrameSize;
+  if (initialWindowSize !== undefined) {
+    const change = initialWindowSize - sender.streamWindow;
+    sender.streamWindow = initialWindowSize;
+    for (const stream of connection.streams.values()) {
+      stream.sending.windowLeft += change;
+      if (stream.sending.windowLeft > int31Max) throw flowBroken('a window grows beyond 2^31-1');
+      if (change > 0 && stream.sending.bytesWaiting > 0) connection.wantsToSend(stream);
+    }
+  }
+  connection.say(connectionFrame(frameType.settings, frameFlag.ack, noPayload));
+}
+
+export function takePing(
+  connection: Http2Connection,
+  flags: number,
+  id: number,
+  bytes: Buffer,
+  from: number,
+  to: number,
+): void {
+  if (id !== 0) throw ruleBroken('PING is for a stream');
+  if (to - from !== pingBytes) throw sizeBroken('PING has not 8 bytes');
+  connection.spend(1);
+  connection.wasUsed = true;
+  const payload = bytes.subarray(from, to);
+  if ((flags & frameFlag.ack) === 0) connection.say(connectionFrame(frameType.ping, frameFlag.ack, payload));
+  else if (connection.isGoing && farewellPing.equals(payload)) connection.sayGone();
+}
+
+export function takeGoAway(connection: Http2Connection, id: number, length: number): void {
+  if (id !== 0) throw ruleBroken('GOAWAY is for a stream');
+  if (length < 8) throw sizeBroken('GOAWAY is too short');
+  connection.spend(1);
+  connection.sayGone();
+}
+
+export function takeWindowUpdate(
+  connection: Http2Connection,
+  id: number,
+  bytes: Buffer,
+  from: number,
+  to: number,
+): void {
+  if (to - from !== 4) {
+    throw sizeBroken(`WINDOW_UPDATE has ${to - from} bytes`);
+  }
+  connection.spend(1);
+  const increment = readUint31(bytes, from);
+  if (id === 0) {
+    if (increment === 0) throw ruleBroken('WINDOW_UPDATE adds nothing');
+    const { sender } = connection;
+    if (sender.windowLeft + increment > int31Max) throw flowBroken('a window grows beyond 2^31-1');
+    sender.openWindow(increment);
+    if (sender.hasWork) connection.schedule();
+    return;
+  }
+  if (id > connection.lastStreamId) throw ruleBroken('WINDOW_UPDATE is for a stream that was not begun');
+  const stream = connection.streams.get(id);
+  if (stream === undefined) return;
+  if (increment === 0) connection.refuse(stream, errorCode.protocolError);
+  else if (stream.sending.windowLeft + increment > int31Max) connection.refuse(stream, errorCode.flowControlError);
+  else {
+    stream.sending.windowLeft += increment;
+    if (stream.sending.bytesWaiting > 0) connection.wantsToSend(stream);
+  }
+}
+
+/** Looked at, and not followed: RFC 9113 §5.3.2. */
+export function takePriority(
+  connection: Http2Connection,
+  id: number,
+  bytes: Buffer,
+  from: number,
+  to: number,
+): void {
+  if (id === 0) throw ruleBroken('PRIORITY is for the connection');
+  if (to - from !== 5) throw sizeBroken('PRIORITY has not 5 bytes');
+  if (readUint31(bytes, from) === id) throw ruleBroken('a stream depends on itself');
+  connection.spend(1);
+}

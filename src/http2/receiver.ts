@@ -1,0 +1,227 @@
+import type { Http2Connection } from './connection.ts';
+import {
+  takeGoAway,
+  takePing,
+  takePriority,
+  takeReset,
+  takeSettings,
+  takeWindowUpdate,
+} from './control-frames.ts';
+import type { FrameSink } from './frame-reader.ts';
+import {
+  ConnectionError,
+  errorCode,
+    frameFlag,
+  frameType,
+  ruleBroken,
+  shortFrame,
+} from './frames.ts';
+import { HeaderBlocks } from './header-blocks.ts';
+import type { Http2Stream } from './stream.ts';
+
+/** DATA smaller than this costs us more than its bytes. */
+const smallDataBytes = 128;
+
+/**
+ * What a connection does with the frames it is sent: requests to streams, their bodies against the
+ * windows (RFC 9113 §5.2, §6.9), everything else to control-frames.ts. Throws a ConnectionError for what
+ * ends the connection.
+ */
+export class Receiver implements FrameSink {
+  private readonly connection: Http2Connection;
+  private readonly blocks: HeaderBlocks;
+  /** Of the DATA frame that is coming in; undefined: it is passed over. */
+  private dataStream: Http2Stream | undefined;
+  private dataEnds = false;
+
+  constructor(connection: Http2Connection) {
+    this.connection = connection;
+    this.blocks = new HeaderBlocks(connection.limits);
+  }
+
+  get isWithinBlock(): boolean {
+    return this.blocks.isOpen;
+  }
+
+  frame(type: number, flags: number, id: number, bytes: Buffer, from: number, to: number): void {
+    const { connection } = this;
+    if (connection.isOver) return;
+    if (!connection.hasSettings && type !== frameType.settings) throw ruleBroken('the first frame is not SETTINGS');
+    if (this.blocks.isOpen && type !== frameType.continuation) {
+      throw ruleBroken('a frame stands within a header block');
+    }
+    switch (type) {
+      case frameType.data:
+        this.wholeData(flags, id, bytes, from, to);
+        break;
+      case frameType.headers:
+        this.headers(flags, id, bytes, from, to);
+        break;
+      case frameType.continuation:
+        if (this.blocks.continue(flags, id, bytes, from, to)) this.blockRead();
+        break;
+      case frameType.resetStream:
+        takeReset(connection, id, to - from);
+        break;
+      case frameType.settings:
+        takeSettings(connection, flags, id, bytes, from, to);
+        break;
+      case frameType.ping:
+        takePing(connection, flags, id, bytes, from, to);
+        break;
+      case frameType.goAway:
+        takeGoAway(connection, id, to - from);
+        break;
+      case frameType.windowUpdate:
+        takeWindowUpdate(connection, id, bytes, from, to);
+        break;
+      case frameType.priority:
+        takePriority(connection, id, bytes, from, to);
+        break;
+      case frameType.pushPromise:
+        throw ruleBroken('a client does not push');
+      default:
+        connection.spend(1);
+    }
+  }
+
+  dataBegins(flags: number, id: number, length: number): void {
+    const { connection } = this;
+    if (!connection.hasSettings) throw ruleBroken('the first frame is not SETTINGS');
+    if (this.blocks.isOpen) throw ruleBroken('a frame stands within a header block');
+    this.dataStream = connection.isOver ? undefined : this.admitData(flags, id, length, length);
+    this.dataEnds = (flags & frameFlag.endStream) !== 0;
+  }
+
+  dataPart(bytes: Buffer, from: number, to: number, isLast: boolean): void {
+    const { connection } = this;
+    const stream = this.dataStream;
+    if (stream === undefined || stream.isClosed) {
+      connection.connectionTaken(to - from);
+      return;
+    }
+    const isEnd = isLast && this.dataEnds;
+    if (!isEnd && to - from < smallDataBytes) connection.spend(1);
+    connection.deliver(stream, keptPart(bytes, from, to, isEnd));
+    if (isEnd && !stream.isClosed) connection.requestEnded(stream);
+  }
+
+  private wholeData(flags: number, id: number, bytes: Buffer, from: number, to: number): void {
+    const { connection } = this;
+    let dataFrom = from;
+    let dataTo = to;
+    if ((flags & frameFlag.padded) !== 0) {
+      const padding = from < to ? bytes[from]! : 256;
+      if (padding >= to - from) throw ruleBroken('DATA is shorter than its padding');
+      dataFrom = from + 1;
+      dataTo = to - padding;
+    }
+    const length = dataTo - dataFrom;
+    const stream = this.admitData(flags, id, to - from, length);
+    if (stream === undefined) {
+      connection.connectionTaken(to - from);
+      return;
+    }
+    const isEnd = (flags & frameFlag.endStream) !== 0;
+    if (!isEnd && length < smallDataBytes) connection.spend(1);
+    if (to - from > length) connection.taken(stream, to - from - length);
+    if (length > 0) connection.deliver(stream, keptPart(bytes, dataFrom, dataTo, isEnd));
+    if (isEnd && !stream.isClosed) connection.requestEnded(stream);
+  }
+
+  /** Counts DATA against the windows. Undefined: it is for nobody, and counts for the connection. */
+  private admitData(flags: number, id: number, bytes: number, length: number): Http2Stream | undefined {
+    const { connection } = this;
+    const stream = connection.streams.get(id);
+    if (stream === undefined && (id > connection.lastStreamId || (id & 1) === 0)) {
+      throw ruleBroken('DATA is for a stream that was not begun');
+    }
+    connection.countReceived(bytes);
+    if (stream === undefined || stream.isRequestEnded) {
+      this.lateFrame(id);
+      return undefined;
+    }
+    const { receiving } = stream;
+    receiving.windowLeft -= bytes;
+    if (receiving.windowLeft < 0) {
+      connection.refuse(stream, errorCode.flowControlError);
+      return undefined;
+    }
+    if (receiving.contentLeft >= 0) {
+      // RFC 9113 §8.1.1: what was announced is what comes.
+      const left = receiving.contentLeft - length;
+      if (left < 0 || (left > 0 && (flags & frameFlag.endStream) !== 0)) {
+        connection.refuse(stream, errorCode.protocolError);
+        return undefined;
+      }
+      receiving.contentLeft = left;
+    }
+    return stream;
+  }
+
+  /** Of a stream that is over: RFC 9113 §5.1, "closed" and "half-closed (remote)". */
+  private lateFrame(id: number): void {
+    const { connection } = this;
+    if (connection.resetIds.has(id)) {
+      connection.spend(1);
+      return;
+    }
+    const stream = connection.streams.get(id);
+    if (stream !== undefined) connection.refuse(stream, errorCode.streamClosed);
+    else {
+      connection.conduct.countReset();
+      connection.say(shortFrame(frameType.resetStream, id, errorCode.streamClosed));
+    }
+  }
+
+  private headers(flags: number, id: number, bytes: Buffer, from: number, to: number): void {
+    const { connection } = this;
+    if ((id & 1) === 0) throw ruleBroken(`HEADERS are for stream ${id}`);
+    const isNew = id > connection.lastStreamId;
+    if (!isNew && !connection.streams.has(id) && !connection.resetIds.has(id)) {
+      if (connection.closedIds.has(id)) throw new ConnectionError(errorCode.streamClosed, 'the stream is closed');
+      throw ruleBroken('the id of a stream is not larger than the one before');
+    }
+    if (isNew) connection.lastStreamId = id;
+    if (this.blocks.begin(flags, id, !isNew, bytes, from, to)) this.blockRead();
+  }
+
+  private blockRead(): void {
+    const { connection } = this;
+    const { head, info } = this.blocks;
+    if (info.isTrailers) {
+      this.trailersRead();
+      return;
+    }
+    connection.wasUsed = true;
+    const { streamId } = info;
+    // Those that came after the last one we said we serve are passed over, as the peer knows.
+    if (connection.isGone) connection.resetIds.add(streamId);
+    else if (head.isMalformed || info.dependsOnItself) connection.refuseId(streamId, errorCode.protocolError);
+    else if (connection.activeStreams >= connection.limits.streamsMax) connection.refuseId(streamId, errorCode.refusedStream);
+    else if (info.isEndStream && head.contentLength > 0) connection.refuseId(streamId, errorCode.protocolError);
+    else connection.begin(streamId, head, info.isEndStream);
+  }
+
+  /** RFC 9113 §8.1: trailers end the request. */
+  private trailersRead(): void {
+    const { connection } = this;
+    const { head, info } = this.blocks;
+    const stream = connection.streams.get(info.streamId);
+    if (stream === undefined) this.lateFrame(info.streamId);
+    else if (stream.isRequestEnded) connection.refuse(stream, errorCode.streamClosed);
+    else if (!info.isEndStream || head.isMalformed || head.isTooLarge || info.dependsOnItself) {
+      connection.refuse(stream, errorCode.protocolError);
+    } else if (stream.receiving.contentLeft > 0) connection.refuse(stream, errorCode.protocolError);
+    else connection.requestEnded(stream, head.headers);
+  }
+}
+
+/**
+ * A part of what was read, to keep: by reference where it is most of it or the end of a request, which is
+ * taken at once; else as a copy, so that a few bytes do not hold the whole read.
+ */
+function keptPart(bytes: Buffer, from: number, to: number, isEnd: boolean): Buffer {
+  const part = bytes.subarray(from, to);
+  return isEnd || (to - from) * 4 >= bytes.length ? part : Buffer.from(part);
+}

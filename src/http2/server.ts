@@ -1,0 +1,163 @@
+import type { Duplex } from 'node:stream';
+
+import { Http2Connection, type ConnectionHost } from './connection.ts';
+import { errorCode } from './frames.ts';
+import { HpackEncoder } from './hpack-encode.ts';
+import { defaultLimits, type Http2Limits } from './limits.ts';
+import { OutputBlock } from './sender.ts';
+import type { Http2Stream } from './stream.ts';
+
+export interface Http2ServerOptions {
+  /** A request whose headers are whole. It may answer at once or later, from anywhere. */
+  readonly onStream: (stream: Http2Stream) => void;
+  /** What threw and must not; the stream or the connection it happened in is closed. */
+  readonly onFault: (error: Error) => void;
+  /** A connection on which nothing was asked for so long is told to go. */
+  readonly idleTimeoutMs: number;
+  /** Instead of defaultLimits. */
+  readonly limits?: Partial<Http2Limits>;
+}
+
+export interface Http2Server {
+  /** Serves a connection whose peer begins with the preface of HTTP/2. `start`: what was read of it. */
+  accept(socket: Duplex, start?: Buffer): void;
+  /** How many connections there are. */
+  readonly connections: number;
+  /** Tells every peer to go; what they asked for before they knew is served. */
+  shutDown(): void;
+  /** Cuts off what is left. */
+  destroy(): void;
+}
+
+/** What the sweep remembers of a connection. */
+interface Watched {
+  quietSince: number;
+  /** Since when it was seen to wait for the same; 0: it did not. */
+  incompleteSince: number;
+  blockedSince: number;
+}
+
+const sweepIntervalMsMax = 1000;
+
+/** The server's side of HTTP/2 over sockets that are handed to it: docs/adr/0027. */
+export function createHttp2Server(options: Http2ServerOptions): Http2Server {
+  const limits = { ...defaultLimits, ...options.limits };
+  const connections = new Map<Http2Connection, Watched>();
+  let waiting: Http2Connection[] = [];
+
+  const flush = (): void => {
+    const turn = waiting;
+    waiting = [];
+    for (const connection of turn) {
+      try {
+        connection.flush();
+      } catch (error) {
+        options.onFault(error as Error);
+        connection.destroy();
+      }
+    }
+  };
+  const host: ConnectionHost = {
+    limits,
+    encoder: new HpackEncoder(),
+    block: new OutputBlock(),
+    onStream: options.onStream,
+    onFault: options.onFault,
+    scheduleFlush: (connection) => {
+      if (waiting.push(connection) === 1) setImmediate(flush);
+    },
+    forget: (connection) => {
+      connections.delete(connection);
+      if (connections.size === 0) stopSweep();
+    },
+  };
+
+  let timer: NodeJS.Timeout | undefined;
+  const startSweep = (): void => {
+    if (timer !== undefined) return;
+    const intervalMs = Math.min(sweepIntervalMsMax, Math.ceil(options.idleTimeoutMs / 4));
+    timer = setInterval(() => {
+      const now = performance.now();
+      for (const [connection, watched] of connections) {
+        sweepConnection(connection, watched, now, limits, options.idleTimeoutMs);
+      }
+    }, intervalMs);
+    timer.unref();
+  };
+  const stopSweep = (): void => {
+    clearInterval(timer);
+    timer = undefined;
+  };
+
+  return {
+    accept: (socket, start) => {
+      const connection = new Http2Connection(socket, host);
+      const watched = { quietSince: performance.now(), incompleteSince: 0, blockedSince: 0 };
+      connections.set(connection, watched);
+      startSweep();
+      if (start !== undefined) connection.read(start);
+      socket.resume();
+    },
+    get connections() {
+      return connections.size;
+    },
+    shutDown: () => {
+      for (const connection of connections.keys()) connection.shutDown();
+    },
+    destroy: () => {
+      for (const connection of connections.keys()) connection.destroy();
+    },
+  };
+}
+
+/** One timer looks after all connections: timers of their own would be set back by every frame. */
+function sweepConnection(
+  connection: Http2Connection,
+  watched: Watched,
+  now: number,
+  limits: Http2Limits,
+  idleTimeoutMs: number,
+): void {
+  const isIncomplete = connection.isWithinFrame || !connection.hasSettings;
+  if (!isIncomplete) watched.incompleteSince = 0;
+  else if (watched.incompleteSince === 0) watched.incompleteSince = now;
+  else if (now - watched.incompleteSince >= limits.frameTimeoutMs) {
+    connection.fail(errorCode.enhanceYourCalm, 'a frame did not arrive in time');
+    return;
+  }
+  // A drain between two looks sets it back.
+  const { sender } = connection;
+  if (!sender.isBlocked || sender.hasDrained) watched.blockedSince = 0;
+  else if (watched.blockedSince === 0) watched.blockedSince = now;
+  else if (now - watched.blockedSince >= limits.stallTimeoutMs) {
+    connection.destroy();
+    return;
+  }
+  sender.hasDrained = false;
+  for (const stream of connection.streams.values()) sweepStream(stream, now, limits);
+  if (connection.wasUsed || connection.activeStreams > 0) {
+    connection.wasUsed = false;
+    watched.quietSince = now;
+  } else if (now - watched.quietSince >= idleTimeoutMs) connection.shutDown();
+}
+
+function sweepStream(stream: Http2Stream, now: number, limits: Http2Limits): void {
+  const { sending } = stream;
+  if (sending.bytesWaiting === 0 && !sending.isAllSent) {
+    sending.stalledAt = 0;
+    return;
+  }
+  if (sending.stalledAt === 0) {
+    sending.stalledAt = now;
+    sending.bytesSinceStalled = 0;
+    return;
+  }
+  // The answer is out, and the rest of the request still comes: RFC 9113 §8.1.
+  if (sending.isAllSent) {
+    if (now - sending.stalledAt >= limits.lingerMs) stream.close(errorCode.noError);
+    return;
+  }
+  if (now - sending.stalledAt < limits.stallTimeoutMs) return;
+  if (sending.bytesSinceStalled < limits.stallBytesMin) stream.close(errorCode.cancel);
+  else sending.stalledAt = 0;
+}
