@@ -1,12 +1,12 @@
 import { timingSafeEqual } from 'node:crypto';
 
 import type { ConnectRouter } from '@connectrpc/connect';
-import { connectNodeAdapter } from '@connectrpc/connect-node';
 
 import type { Config } from '../config/config.ts';
-import { correlationIdOf } from './exchange.ts';
-import type { CompatibleCall, HttpCall } from './http-call.ts';
+import { createExchange, reply, type Exchange } from './exchange.ts';
+import type { HttpCall } from './http-call.ts';
 import { listen, type Listener } from './listen.ts';
+import { createUniversalDoor } from './universal-door.ts';
 
 export interface AdminOptions {
   readonly config: Config;
@@ -30,37 +30,30 @@ const connectionsMax = 200;
 export async function openAdmin(options: AdminOptions): Promise<Listener> {
   const { config } = options;
   const ready = createReadiness(options.probe);
-  const rpc = connectNodeAdapter({
-    routes: options.routes,
+  const rpc = createUniversalDoor(options.routes, {
     readMaxBytes: requestBytesMax + 2 * config.limits.eventBytesMax,
-    fallback: (_request, response) => {
-      sendText(response as CompatibleCall['response'], 404, 'Not here. There are /metrics, /healthz and /readyz.\n');
-    },
   });
   const notice = options.notice === undefined ? '' : `${options.notice}\n`;
   const token = config.admin.token?.reveal();
   const handle = (call: HttpCall): void => {
-    const { request, response } = call.compatible();
-    request.on('error', () => {});
-    response.on('error', () => {});
-    response.setHeader('x-correlation-id', correlationIdOf(request.headers));
-    const path = (request.url ?? '/').split('?', 1)[0];
+    const exchange = createExchange(call);
+    const path = call.url.split('?', 1)[0];
     // Health is asked by balancers, which hold no token.
     if (path === '/healthz') {
-      sendText(response, 200, `ok\n${notice}`);
+      sendText(exchange, 200, `ok\n${notice}`);
     } else if (path === '/readyz') {
       void ready().then((why) =>
-        sendText(response, why === undefined ? 200 : 503, `${why ?? 'ready'}\n${notice}`),
+        sendText(exchange, why === undefined ? 200 : 503, `${why ?? 'ready'}\n${notice}`),
       );
-    } else if (token !== undefined && !isBearer(request, token)) {
-      sendText(response, 401, 'Send HEADGATE_ADMIN_TOKEN as "Authorization: Bearer TOKEN".\n');
+    } else if (token !== undefined && !isBearer(call, token)) {
+      sendText(exchange, 401, 'Send HEADGATE_ADMIN_TOKEN as "Authorization: Bearer TOKEN".\n');
     } else if (path === '/metrics') {
       void options.renderMetrics().then(
-        ({ text, contentType }) => sendText(response, 200, text, contentType),
-        (error: Error) => sendText(response, 500, `${error.message}\n`),
+        ({ text, contentType }) => sendText(exchange, 200, text, contentType),
+        (error: Error) => sendText(exchange, 500, `${error.message}\n`),
       );
-    } else {
-      rpc(request as never, response as never);
+    } else if (!rpc.serve(call, exchange.correlationId)) {
+      sendText(exchange, 404, 'Not here. There are /metrics, /healthz and /readyz.\n');
     }
   };
   return listen({
@@ -90,19 +83,17 @@ function createReadiness(probe: () => Promise<void>): () => Promise<string | und
   };
 }
 
-function isBearer(request: CompatibleCall['request'], token: string): boolean {
-  const sent = Buffer.from(request.headers.authorization ?? '');
+function isBearer({ headers }: HttpCall, token: string): boolean {
+  const sent = Buffer.from(headers.authorization ?? '');
   const wanted = Buffer.from(`Bearer ${token}`);
   return sent.length === wanted.length && timingSafeEqual(sent, wanted);
 }
 
 function sendText(
-  response: CompatibleCall['response'],
+  exchange: Exchange,
   status: number,
   text: string,
   contentType = 'text/plain; charset=utf-8',
 ): void {
-  response.statusCode = status;
-  response.setHeader('content-type', contentType);
-  response.end(text);
+  reply(exchange, status, { 'content-type': contentType }, text);
 }

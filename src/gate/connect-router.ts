@@ -1,6 +1,5 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
-import { connectNodeAdapter } from '@connectrpc/connect-node';
 
 import {
   BadRequestSchema,
@@ -30,23 +29,24 @@ import { ServiceError } from '../errors.ts';
 import type { Protocol, Rpc } from '../observability/metrics.ts';
 import { acceptedVerdicts, type Arrival } from './accept-events.ts';
 import { decodeBatchProto, decodeTrackProto } from './decode-proto.ts';
-import { createExchange } from './exchange.ts';
+import { createExchange, type Exchange } from './exchange.ts';
 import { failureDetails, failureOfError, failureOfVerdict, retryAfterSeconds, type Failure } from './failure.ts';
 import type { GateContext } from './gate-context.ts';
-import { Http1Call, type CompatibleCall, type HttpCall } from './http-call.ts';
+import type { HttpCall } from './http-call.ts';
 import { createHealthService, type HealthState } from './health-service.ts';
 import { createReflection } from './reflection-service.ts';
 import { problem } from './rest-doors.ts';
 import { withDeadline } from './unary-rpc.ts';
+import { createUniversalDoor } from './universal-door.ts';
 import { encodeBatchTrackResponse, encodeTrackResponse } from './verdict-proto.ts';
 
 /**
- * What connect-node serves: the JSON forms of gRPC and gRPC-Web, health checking and reflection.
+ * What the library of Connect serves: the JSON forms of gRPC and gRPC-Web, health checking and reflection.
  * The RPCs are decoded, accepted and answered by the same code as in unary-rpc.ts; only the framing
  * is the library's.
  */
 export interface ConnectDoors {
-  readonly handle: (request: CompatibleCall['request'], response: CompatibleCall['response']) => void;
+  readonly handle: (exchange: Exchange) => void;
   readonly health: HealthState;
 }
 
@@ -65,18 +65,16 @@ export function createConnectDoors(context: GateContext): ConnectDoors {
     router.service(ReflectionV1, { serverReflectionInfo: reflection });
     router.service(ReflectionV1Alpha, { serverReflectionInfo: reflection });
   };
-  const adapter = connectNodeAdapter({
-    routes,
+  const door = createUniversalDoor(routes, {
     readMaxBytes: context.limits.requestBytesMax,
     jsonOptions: { ignoreUnknownFields: false },
-    fallback: (request, response) => {
-      const exchange = createExchange(new Http1Call(request as never, response as never));
+  });
+  return {
+    handle: (exchange) => {
+      if (door.serve(exchange.call, exchange.correlationId)) return;
       const error = new ServiceError('not_found', 'There is no RPC of this name here.');
       problem(exchange, failureOfError(error), undefined);
     },
-  });
-  return {
-    handle: (request, response) => adapter(request as never, response as never),
     health,
   };
 }

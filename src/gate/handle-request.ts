@@ -142,12 +142,10 @@ function enterRpc(
   }
 }
 
-/** What the library answers by itself carries the correlation id too. */
-function handToRouter(connect: ConnectDoors, { call, correlationId }: Exchange): void {
-  const { request, response } = call.compatible();
-  request.headers['x-correlation-id'] = correlationId;
-  response.setHeader('x-correlation-id', correlationId);
-  connect.handle(request, response);
+/** What the library hands to our handlers has the correlation id that its answer carries. */
+function handToRouter(connect: ConnectDoors, exchange: Exchange): void {
+  exchange.call.headers['x-correlation-id'] = exchange.correlationId;
+  connect.handle(exchange);
 }
 
 function refuse(

@@ -1,10 +1,4 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import {
-  constants,
-  Http2ServerRequest,
-  Http2ServerResponse,
-  type ServerHttp2Stream,
-} from 'node:http2';
 import type { Readable } from 'node:stream';
 
 /**
@@ -39,8 +33,21 @@ export interface HttpCall {
   cutOffAfterAnswer(lingerMs: number): void;
   /** Tells once how the call ended: when its answer is written, or nobody is left to take it. */
   whenAnswered(listener: (end: CallEnd) => void): void;
-  /** The same for a library that knows Node's classes. Nothing may have been read yet. */
-  compatible(): CompatibleCall;
+  /** For a body that is read in parts: no more of it comes until `resume`. */
+  hold(): void;
+  resume(): void;
+  /** For an answer in parts, instead of `reply`. Once, and only while not `answered`. */
+  open(): OpenAnswer;
+}
+
+/** An answer in parts: `begin`, any number of `write`, and `end` or `cut`. */
+export interface OpenAnswer {
+  begin(status: number, headers: Record<string, string | string[]>): void;
+  /** Calls back when there is room for more, at once or later, or nobody is left to take it. */
+  write(bytes: Uint8Array, whenTaken: () => void): void;
+  end(trailers: Record<string, string | string[]>): void;
+  /** It stays cut short, and the caller sees that. */
+  cut(): void;
 }
 
 /** Takes the body of a request: chunks, then one of the other two. What comes after that means nothing. */
@@ -69,11 +76,7 @@ export interface TrailersCall extends HttpCall {
   ): void;
 }
 
-export interface CompatibleCall {
-  readonly request: IncomingMessage | Http2ServerRequest;
-  readonly response: ServerResponse | Http2ServerResponse;
-}
-
+/** On Node's classes of HTTP/1.1. */
 export class Http1Call implements HttpCall {
   readonly httpVersionMajor = 1;
   private readonly body: IncomingMessage;
@@ -110,8 +113,7 @@ export class Http1Call implements HttpCall {
     body: string | Buffer,
     isAscii = false,
   ): void {
-    // The Connect router gives back Node's classes of HTTP/2 too, where the header is not allowed.
-    if (!this.complete && this.body.httpVersionMajor === 1) headers['connection'] = 'close';
+    if (!this.complete) headers['connection'] = 'close';
     this.answer.writeHead(status, headers);
     // Latin-1 is written without a look at each character.
     if (isAscii) this.answer.end(body, 'latin1');
@@ -134,122 +136,59 @@ export class Http1Call implements HttpCall {
     });
   }
 
-  compatible(): CompatibleCall {
-    return { request: this.body, response: this.answer };
+  hold(): void {
+    this.body.pause();
+  }
+
+  resume(): void {
+    this.body.resume();
+  }
+
+  open(): OpenAnswer {
+    return new Http1Answer(this.answer);
   }
 }
 
-/**
- * On the stream itself: Node's Http2ServerRequest and Http2ServerResponse pass every chunk through a
- * second stream and keep state of their own, 5 µs of the 27 that a bare gRPC call costs
- * (docs/performance.md). They are made for the Connect router alone.
- */
-export class Http2Call implements TrailersCall {
-  readonly httpVersionMajor = 2;
-  private readonly body: ServerHttp2Stream;
-  readonly headers: IncomingHttpHeaders;
-  private readonly rawHeaders: readonly string[];
+class Http1Answer implements OpenAnswer {
+  private readonly response: ServerResponse;
 
-  constructor(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-    rawHeaders: readonly string[],
-  ) {
-    this.body = stream;
-    this.headers = headers;
-    this.rawHeaders = rawHeaders;
-    // Thrown at those who do not listen; the door finds out by the stream's state.
-    stream.on('error', ignore);
+  constructor(response: ServerResponse) {
+    this.response = response;
+    response.on('error', ignore);
   }
 
-  get method(): string {
-    return (this.headers[':method'] as string | undefined) ?? '';
+  begin(status: number, headers: Record<string, string | string[]>): void {
+    this.response.writeHead(status, headers);
   }
 
-  get url(): string {
-    return (this.headers[':path'] as string | undefined) ?? '/';
-  }
-
-  get complete(): boolean {
-    const { body } = this;
-    return body.readableEnded || body.aborted || body.closed || body.destroyed;
-  }
-
-  get answered(): boolean {
-    const { body } = this;
-    return body.headersSent || body.closed || body.destroyed;
-  }
-
-  receive(sink: BodySink): void {
-    receiveStream(this.body, sink);
-  }
-
-  reply(
-    status: number,
-    headers: Record<string, string | number>,
-    body: string | Buffer,
-    isAscii = false,
-  ): void {
-    this.body.respond({ ':status': status, ...headers });
-    // The answer to HEAD has ended with its headers.
-    if (this.method === 'HEAD') return;
-    if (isAscii) this.body.end(body, 'latin1');
-    else this.body.end(body);
-  }
-
-  /**
-   * Answers with trailers, in which gRPC has its status. Without a body they are one with the headers
-   * (Trailers-Only): a caller whose retries its service config orders takes headers that come alone
-   * for the beginning of the answer, and tries no more.
-   */
-  replyWithTrailers(
-    headers: Record<string, string>,
-    body: Buffer | undefined,
-    trailers: Record<string, string>,
-  ): void {
-    const { body: stream } = this;
-    if (body === undefined) {
-      stream.respond({ ':status': 200, ...headers, ...trailers }, { endStream: true });
+  write(bytes: Uint8Array, whenTaken: () => void): void {
+    const { response } = this;
+    if (response.write(bytes) || response.destroyed) {
+      whenTaken();
       return;
     }
-    stream.respond({ ':status': 200, ...headers }, { waitForTrailers: true });
-    stream.on('wantTrailers', () => stream.sendTrailers(trailers));
-    stream.end(body);
+    const taken = (): void => {
+      response.off('drain', taken);
+      response.off('close', taken);
+      whenTaken();
+    };
+    response.on('drain', taken);
+    response.on('close', taken);
   }
 
-  /** The one stream ends, without an error: RFC 9113 §8.1. */
-  cutOffAfterAnswer(lingerMs: number): void {
-    const { body } = this;
-    const cutOff = (): void => body.close(constants.NGHTTP2_NO_ERROR);
-    body.once('finish', () => dropRest(this, body, lingerMs, cutOff));
+  end(trailers: Record<string, string | string[]>): void {
+    this.response.addTrailers(trailers as Record<string, string>);
+    this.response.end();
   }
 
-  whenAnswered(listener: (end: CallEnd) => void): void {
-    const { body: stream } = this;
-    stream.once('close', () => {
-      const { headersSent, sentHeaders, sentTrailers } = stream;
-      const grpcStatus = sentTrailers?.['grpc-status'] ?? sentHeaders?.['grpc-status'];
-      listener({
-        status: headersSent ? (sentHeaders[':status'] as number) : undefined,
-        grpcStatus: grpcStatus as string | undefined,
-      });
-    });
-  }
-
-  compatible(): CompatibleCall {
-    const { body: stream, headers, rawHeaders } = this;
-    const request = new Http2ServerRequest(stream, headers, {}, rawHeaders);
-    const response = new Http2ServerResponse(stream);
-    request.on('error', ignore);
-    response.on('error', ignore);
-    return { request, response };
+  cut(): void {
+    this.response.destroy();
   }
 }
 
 function receiveStream(body: Readable & { readonly aborted: boolean }, sink: BodySink): void {
   body.on('data', (chunk: Buffer) => sink.chunk(chunk));
   body.on('end', () => {
-    // An HTTP/2 upload that its caller resets ends like a whole one, with the body cut short.
     if (body.aborted) sink.cut();
     else sink.end();
   });

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
-import http2 from 'node:http2';
 import net from 'node:net';
 import tls from 'node:tls';
 
 import type { Address } from '../config/config.ts';
 import { StartError } from '../errors.ts';
-import { Http1Call, Http2Call, type HttpCall } from './http-call.ts';
+import { createHttp2Server, type Http2Server } from '../http2/server.ts';
+import { Http1Call, type HttpCall } from './http-call.ts';
 import { createHttp1Reader, handOver, type Http1Reader, type ServesWhole } from './http1/reader.ts';
-import { createIdleSessions, type IdleSessions } from './idle-sessions.ts';
+import { Http2Call } from './http2-call.ts';
 
 export type RequestHandler = (call: HttpCall) => void;
 
@@ -36,9 +36,6 @@ export interface Listener {
 /** What an HTTP/2 connection begins with (RFC 9113 §3.4); no HTTP/1.1 method begins so. */
 const http2Preface = Buffer.from('PRI');
 
-/** Streams of one connection at once. A connection that wants more opens another. */
-const streamsMax = 1000;
-
 /** A connection that opened and has said nothing yet. */
 const firstBytesTimeoutMs = 10_000;
 const headersTimeoutMs = 15_000;
@@ -62,9 +59,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   plain.on('clientError', answerBadRequest);
   // It never listens by itself; without this its connections are neither timed nor known to it.
   plain.emit('listening');
-  const sessions = new Set<http2.ServerHttp2Session>();
-  const idleSessions = createIdleSessions(options.idleTimeoutMs);
-  const multiplexed = createHttp2(options, sessions, idleSessions);
+  const multiplexed = createMultiplexed(options);
   const { handle, servesWhole, idleTimeoutMs } = options;
   const reader =
     servesWhole && createHttp1Reader({ handle, servesWhole, node: plain, idleTimeoutMs });
@@ -87,40 +82,29 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       reader?.close();
       plain.closeIdleConnections();
       const idle = setInterval(() => plain.closeIdleConnections(), 50);
-      for (const session of sessions) session.close();
+      multiplexed.shutDown();
       const timer = setTimeout(() => {
-        for (const session of sessions) session.destroy();
+        multiplexed.destroy();
         for (const socket of sockets) socket.destroy();
       }, graceMs);
       await closed;
       clearInterval(idle);
       clearTimeout(timer);
-      idleSessions.close();
       plain.close();
-      multiplexed.close();
     },
   };
 }
 
-function createHttp2(
-  options: ListenOptions,
-  sessions: Set<http2.ServerHttp2Session>,
-  idleSessions: IdleSessions,
-): http2.Http2Server {
-  const settings = { settings: { maxConcurrentStreams: streamsMax }, maxSessionMemory: 256 };
-  const server = http2.createServer(settings);
-  server.on('stream', (stream, headers, _flags, rawHeaders) => {
-    if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
-    options.handle(new Http2Call(stream, headers, rawHeaders));
+function createMultiplexed({ handle, idleTimeoutMs }: ListenOptions): Http2Server {
+  return createHttp2Server({
+    idleTimeoutMs,
+    onStream: (stream) => {
+      if (stream.headers.expect === '100-continue') stream.sendContinue();
+      handle(new Http2Call(stream));
+    },
+    // A handler answers for its own errors: this one is of ours, and says so where one looks.
+    onFault: (error) => process.emitWarning(error),
   });
-  server.on('session', (session) => {
-    sessions.add(session);
-    idleSessions.watch(session);
-    session.once('close', () => sessions.delete(session));
-    session.on('error', () => session.destroy());
-  });
-  server.on('sessionError', () => {});
-  return server;
 }
 
 function readTls(tls: { cert: string; key: string }): { cert: Buffer; key: Buffer } {
@@ -135,7 +119,7 @@ function readTls(tls: { cert: string; key: string }): { cert: Buffer; key: Buffe
 
 interface Servers {
   readonly plain: http.Server;
-  readonly multiplexed: http2.Http2Server;
+  readonly multiplexed: Http2Server;
   readonly reader: Http1Reader | undefined;
 }
 
@@ -149,7 +133,7 @@ function createFront(
     const ALPNProtocols = ['h2', 'http/1.1'];
     const secure = { ...readTls(options.tls), ALPNProtocols, handshakeTimeout: timeoutMs };
     const server = tls.createServer(secure, (socket) => {
-      if (socket.alpnProtocol === 'h2') multiplexed.emit('connection', socket);
+      if (socket.alpnProtocol === 'h2') multiplexed.accept(socket);
       else if (reader === undefined) plain.emit('connection', socket);
       else {
         awaitFirstBytes(socket, timeoutMs, (start) => {
@@ -172,19 +156,12 @@ function createFront(
         seen = start;
         return false;
       }
-      if (isPrefix) handOverHttp2(multiplexed, socket, start);
+      if (isPrefix) multiplexed.accept(socket, start);
       else if (reader === undefined) handOver(plain, socket, start);
       else reader.take(socket, start);
       return true;
     });
   });
-}
-
-/** A session takes what its socket holds by itself: flowing, it would lose that. */
-function handOverHttp2(server: http2.Http2Server, socket: net.Socket, start: Buffer): void {
-  socket.pause();
-  socket.unshift(start);
-  server.emit('connection', socket);
 }
 
 /** Calls `onBytes` with what comes until it returns true, or ends the connection after `timeoutMs`. */

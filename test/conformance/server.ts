@@ -9,9 +9,9 @@ import path from 'node:path';
 
 import { create, createFileRegistry, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import { connectNodeAdapter } from '@connectrpc/connect-node';
 
 import { listen } from '../../src/gate/listen.ts';
+import { createUniversalDoor } from '../../src/gate/universal-door.ts';
 import { registerConformance } from './conformance-service.ts';
 
 interface Wanted {
@@ -51,8 +51,7 @@ function tlsFiles(): { cert: string; key: string } | undefined {
   return files;
 }
 
-const adapter = connectNodeAdapter({
-  routes: (router) => registerConformance(router, service),
+const door = createUniversalDoor((router) => registerConformance(router, service), {
   jsonOptions: { registry },
   ...(wanted.messageReceiveLimit > 0 && { readMaxBytes: wanted.messageReceiveLimit }),
 });
@@ -60,8 +59,7 @@ const listener = await listen({
   address: { host: '127.0.0.1', port: 0 },
   tls: tlsFiles(),
   handle: (call) => {
-    const { request, response } = call.compatible();
-    adapter(request as never, response as never);
+    if (!door.serve(call, 'conformance')) call.reply(404, {}, '');
   },
   setting: 'none',
   idleTimeoutMs: 60_000,

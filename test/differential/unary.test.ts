@@ -1,68 +1,59 @@
-import { connectNodeAdapter } from '@connectrpc/connect-node';
+import type { ConnectRouter } from '@connectrpc/connect';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createConnectDoors, registerTrackService } from '../../src/gate/connect-router.ts';
 import { createRequestHandler } from '../../src/gate/handle-request.ts';
-import { listen, type Listener, type RequestHandler } from '../../src/gate/listen.ts';
+import { listen } from '../../src/gate/listen.ts';
 import { comparable, deliberate } from './deliberate-differences.ts';
 import { createFakeContext, limits, type FakeContext } from './fake-context.ts';
 import { oddities, requests, type GeneratedRequest } from './generated-requests.ts';
 import { createCaller, type Caller } from './raw-call.ts';
+import { openStockServer } from './stock-server.ts';
 import { tell, type ToldAnswer } from './told-answer.ts';
 
 interface Door {
   readonly fake: FakeContext;
-  readonly listener: Listener;
   readonly caller: Caller;
+  close(): Promise<void>;
 }
 
-async function openDoor(makeHandler: (fake: FakeContext) => RequestHandler): Promise<Door> {
+async function openFast(): Promise<Door> {
   const fake = createFakeContext();
+  const { context } = fake;
   const listener = await listen({
     address: { host: '127.0.0.1', port: 0 },
     tls: undefined,
-    handle: makeHandler(fake),
+    handle: createRequestHandler(context, createConnectDoors(context), new Map(), () => '{}'),
     setting: 'HEADGATE_LISTEN',
     idleTimeoutMs: limits.idleTimeoutMs,
     requestTimeoutMs: limits.requestTimeoutMs,
     connectionsMax: limits.connectionsMax,
   });
-  return { fake, listener, caller: createCaller(listener.address.port) };
+  return { fake, caller: createCaller(listener.address.port), close: () => listener.close(100) };
+}
+
+async function openStock(): Promise<Door> {
+  const fake = createFakeContext();
+  const { context } = fake;
+  const routes = (router: ConnectRouter): void => registerTrackService(router, context);
+  const server = await openStockServer(routes, context.limits.requestBytesMax);
+  return { fake, caller: createCaller(server.port), close: server.close };
 }
 
 async function closeDoor(door: Door): Promise<void> {
   door.caller.close();
-  await door.listener.close(100);
+  await door.close();
   door.fake.close();
 }
-
-const openFast = ({ context }: FakeContext): RequestHandler =>
-  createRequestHandler(context, createConnectDoors(context), new Map(), () => '{}');
-
-const openStock = ({ context }: FakeContext): RequestHandler => {
-  const adapter = connectNodeAdapter({
-    routes: (router) => registerTrackService(router, context),
-    readMaxBytes: context.limits.requestBytesMax,
-    jsonOptions: { ignoreUnknownFields: false },
-  });
-  return (call) => {
-    const { request, response } = call.compatible();
-    request.on('error', () => {});
-    response.on('error', () => {});
-    // As handle-request.ts does before it hands a request to the library.
-    response.setHeader('x-correlation-id', request.headers['x-correlation-id'] ?? 'made-up');
-    adapter(request as never, response as never);
-  };
-};
 
 describe('the unary doors beside the stock Connect router', () => {
   let fast: Door;
   let stock: Door;
 
   beforeAll(async () => {
-    fast = await openDoor(openFast);
-    stock = await openDoor(openStock);
+    fast = await openFast();
+    stock = await openStock();
   });
 
   afterAll(async () => {

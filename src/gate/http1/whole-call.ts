@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-import type { BodySink, CallEnd, CompatibleCall, HttpCall } from '../http-call.ts';
+import type { BodySink, CallEnd, HttpCall, OpenAnswer } from '../http-call.ts';
 import type { WholeRequest } from './read-request.ts';
 
 /** What a call needs of its connection. */
@@ -71,7 +71,12 @@ export class WholeCall implements HttpCall {
     this.listener?.({ status, grpcStatus: undefined });
   }
 
-  compatible(): CompatibleCall {
-    throw new TypeError(`${this.url} is served without Node's classes (gate/http1)`);
+  /** The whole body was handed over at once. */
+  hold(): void {}
+
+  resume(): void {}
+
+  open(): OpenAnswer {
+    throw new TypeError(`${this.url} is answered in one piece (gate/http1)`);
   }
 }

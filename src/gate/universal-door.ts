@@ -1,0 +1,176 @@
+import {
+  Code,
+  ConnectError,
+  createConnectRouter,
+  type ConnectRouter,
+  type ConnectRouterOptions,
+} from '@connectrpc/connect';
+import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node';
+import type { UniversalHandler, UniversalServerResponse } from '@connectrpc/connect/protocol';
+
+import { cutOffWhenAnswered } from './exchange.ts';
+import type { BodySink, HttpCall } from './http-call.ts';
+
+export interface UniversalDoor {
+  /**
+   * Serves a call by the RPC that its path names, with `correlationId` on the answer. False: there is
+   * no such RPC, and nothing has happened to the call.
+   */
+  serve(call: HttpCall, correlationId: string): boolean;
+}
+
+/**
+ * The library's own handlers of RPCs, over our own calls: all of Connect, gRPC and gRPC-Web, streams in
+ * both directions, over both versions of HTTP. What is hot has a door of its own: unary-rpc.ts.
+ */
+export function createUniversalDoor(
+  routes: (router: ConnectRouter) => void,
+  options: ConnectRouterOptions,
+): UniversalDoor {
+  const router = createConnectRouter({
+    acceptCompression: [compressionGzip, compressionBrotli],
+    ...options,
+  });
+  routes(router);
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  return {
+    serve: (call, correlationId) => {
+      const handler = handlers.get(call.url.split('?', 1)[0]!);
+      if (handler === undefined) return false;
+      void serve(handler, call, correlationId);
+      return true;
+    },
+  };
+}
+
+async function serve(handler: UniversalHandler, call: HttpCall, correlationId: string): Promise<void> {
+  const controller = new AbortController();
+  // After the answer too: what the handler left running ends.
+  call.whenAnswered(() => controller.abort(callerGone()));
+  const answer = call.open();
+  try {
+    const response = await handler({
+      httpVersion: call.httpVersionMajor === 2 ? '2.0' : '1.1',
+      method: call.method,
+      url: urlOf(call),
+      header: webHeaders(call),
+      body: new CallBody(call),
+      signal: controller.signal,
+    });
+    cutOffWhenAnswered(call);
+    await sendResponse(response, { ...plainHeaders(response.header), 'x-correlation-id': correlationId });
+  } catch (error) {
+    // The library answers its handlers' errors itself: what is left is that nobody takes the answer.
+    if (!(error instanceof ConnectError)) process.emitWarning(error as Error);
+    answer.cut();
+  }
+
+  async function sendResponse(
+    { body, status, trailer }: UniversalServerResponse,
+    headers: Record<string, string | string[]>,
+  ): Promise<void> {
+    const parts = body?.[Symbol.asyncIterator]();
+    try {
+      // Before the headers: until its first message a handler may set them.
+      let part = await parts?.next();
+      answer.begin(status, headers);
+      while (part !== undefined && part.done !== true) {
+        const { value } = part;
+        await new Promise<void>((resolve) => answer.write(value, resolve));
+        if (controller.signal.aborted) throw callerGone();
+        part = await parts!.next();
+      }
+      answer.end(plainHeaders(trailer));
+    } finally {
+      void parts?.return?.().catch(() => {});
+    }
+  }
+}
+
+function callerGone(): ConnectError {
+  return new ConnectError('the caller is gone', Code.Canceled);
+}
+
+/** Only its path and query matter to the library; it is never resolved. */
+function urlOf({ headers, url }: HttpCall): string {
+  const authority = headers[':authority'] ?? headers.host;
+  const base = `http://${typeof authority === 'string' ? authority : 'localhost'}`;
+  return URL.parse(url, base)?.href ?? new URL(url.replace(/^\/*/, '/'), 'http://localhost').href;
+}
+
+function webHeaders({ headers }: HttpCall): Headers {
+  const made = new Headers();
+  for (const name in headers) {
+    const value = headers[name];
+    if (name.startsWith(':') || value === undefined) continue;
+    if (typeof value === 'string') made.append(name, value);
+    else for (const each of value) made.append(name, each);
+  }
+  return made;
+}
+
+function plainHeaders(headers: Headers | undefined): Record<string, string | string[]> {
+  const made: Record<string, string | string[]> = {};
+  headers?.forEach((value, name) => {
+    made[name] = name === 'set-cookie' ? headers.getSetCookie() : value;
+  });
+  return made;
+}
+
+/** The body of a call as the library reads it: the caller sends no more than what was asked for. */
+class CallBody implements AsyncIterable<Uint8Array>, BodySink {
+  private readonly call: HttpCall;
+  private chunks: Buffer[] = [];
+  private isEnded = false;
+  private isCut = false;
+  /** Nobody reads any more. */
+  private isLeft = false;
+  private wake: (() => void) | undefined;
+
+  constructor(call: HttpCall) {
+    this.call = call;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    this.call.receive(this);
+    try {
+      for (;;) {
+        const { chunks } = this;
+        this.chunks = [];
+        yield* chunks;
+        if (this.chunks.length > 0) continue;
+        if (this.isCut) throw new ConnectError('the request was cut short', Code.Aborted);
+        if (this.isEnded) return;
+        this.call.resume();
+        await new Promise<void>((resolve) => (this.wake = resolve));
+      }
+    } finally {
+      this.isLeft = true;
+      this.chunks = [];
+      this.call.resume();
+    }
+  }
+
+  chunk(bytes: Buffer): void {
+    if (this.isLeft) return;
+    this.chunks.push(bytes);
+    this.call.hold();
+    this.wakeUp();
+  }
+
+  end(): void {
+    if (!this.isCut) this.isEnded = true;
+    this.wakeUp();
+  }
+
+  cut(): void {
+    if (!this.isEnded) this.isCut = true;
+    this.wakeUp();
+  }
+
+  private wakeUp(): void {
+    const { wake } = this;
+    this.wake = undefined;
+    wake?.();
+  }
+}
