@@ -41,5 +41,5 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "-e", "const port = process.env.HEADGATE_ADMIN_LISTEN.split(':').at(-1); fetch(`http://127.0.0.1:${port}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # No shell in between: SIGTERM reaches the process, which drains (HEADGATE_SHUTDOWN_GRACE) and ends.
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["node", "--max-semi-space-size=16", "--v8-pool-size=1", "bin/headgate.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=32", "--v8-pool-size=1", "bin/headgate.js"]
 CMD ["serve"]

@@ -12,10 +12,14 @@ import { createRequestHandler, routeOf, servesWhole } from './handle-request.ts'
 import { listen, type Listener } from './listen.ts';
 import { openApiDocument } from './openapi.ts';
 import { createBodyReader } from './read-body.ts';
+import { createTurnBudget } from './turn-budget.ts';
 import { createWebhookEntries } from './webhook-door.ts';
 
 /** What many uploads at once may hold of our memory: thirty-two of the largest. */
 const bufferedRequests = 32;
+
+/** What of large requests one turn of the event loop takes on: about 300 events of a batch. */
+const turnBytes = 128 * 1024;
 
 /** How long a request waits for room among those in flight. */
 const admissionWaitMs = 1000;
@@ -40,10 +44,11 @@ export async function openGate(
     inFlightEventsMax: limits.inFlightEventsMax,
     waitMs: admissionWaitMs,
   });
+  const bufferedBytesMax = limits.requestBytesMax * bufferedRequests;
   const bodies = createBodyReader({
     requestBytesMax: limits.requestBytesMax,
     requestTimeoutMs: limits.requestTimeoutMs,
-    bufferedBytesMax: limits.requestBytesMax * bufferedRequests,
+    bufferedBytesMax,
   });
   const authenticate = createAuthenticate(config.auth, config.keys, handed.canaryKey);
   let closing = false;
@@ -65,6 +70,7 @@ export async function openGate(
       }),
     ),
     bodies,
+    turns: createTurnBudget({ turnBytes, waitingBytesMax: bufferedBytesMax }),
     limits,
     signals,
   };

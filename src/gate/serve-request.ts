@@ -31,6 +31,9 @@ export interface Door {
   refuse(exchange: Exchange, call: DoorCall, failure: Failure, error: unknown): number;
 }
 
+/** Smaller messages are taken at once: a turn has too few of them to matter. */
+const largeBytes = 16 * 1024;
+
 const canceled = 1;
 const timerMsMax = 2 ** 31 - 1;
 
@@ -51,6 +54,10 @@ export function serveRequest(
   let producer: Producer | undefined;
 
   const onMessage = (message: Buffer): void => {
+    if (message.length < largeBytes) take(message);
+    else context.turns.run(message.length, () => take(message));
+  };
+  const take = (message: Buffer): void => {
     if (ending.isOver()) return;
     try {
       const batch = door.decode(call, message, context.limits.batchEventsMax);

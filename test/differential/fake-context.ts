@@ -56,7 +56,14 @@ export function createFakeContext(): FakeContext {
   } as unknown as Signals;
   const key = { source: 'checkout', hash: hashWriteKey(writeKey), events: [] };
   return {
-    context: { authenticate: createAuthenticate('keys', [key]), accept, bodies, limits, signals },
+    context: {
+      authenticate: createAuthenticate('keys', [key]),
+      accept,
+      bodies,
+      turns: { run: (_bytes, work) => work() },
+      limits,
+      signals,
+    },
     answered,
     close: () => bodies.close(),
   };
