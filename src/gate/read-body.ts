@@ -59,6 +59,9 @@ interface Room {
 /** One body on its way, until `done`: whole, refused or cut short. */
 class BodyUpload implements BodySink, Upload {
   done = false;
+  deadline = 0;
+  older: Upload | undefined = undefined;
+  newer: Upload | undefined = undefined;
   private readonly room: Room;
   private readonly announced: number;
   private readonly onBody: (body: Buffer) => void;

@@ -20,6 +20,7 @@ import type { RequestHead } from './request-head.ts';
 import { goAwayPayload, Sender, type OutputBlock, type SenderOwner } from './sender.ts';
 import { openingFrames } from './settings.ts';
 import { Http2Stream, type StreamOwner } from './stream.ts';
+import { StreamTable } from './stream-table.ts';
 
 /** What all connections of a server share. */
 export interface ConnectionHost {
@@ -47,7 +48,7 @@ const closedIdsKept = 128;
  * socket ends after what was written, or is lost).
  */
 export class Http2Connection implements StreamOwner, SenderOwner {
-  readonly streams = new Map<number, Http2Stream>();
+  readonly streams = new StreamTable();
   readonly sender: Sender;
   readonly limits: Http2Limits;
   readonly conduct: Conduct;
@@ -121,7 +122,7 @@ export class Http2Connection implements StreamOwner, SenderOwner {
     const stream = new Http2Stream(this, id, head.headers, streamWindowBytes, this.sender.streamWindow);
     stream.receiving.contentLeft = head.contentLength;
     stream.isRequestEnded = isEnded;
-    this.streams.set(id, stream);
+    this.streams.add(stream);
     this.activeStreams += 1;
     if (head.isTooLarge) {
       this.conduct.countReset();
