@@ -21,28 +21,31 @@ interface Batch {
   readonly events: readonly HeldEvent[];
   readonly abort: AbortController;
   readonly startedTick: number;
+  readonly done: Promise<void>;
 }
 
 /** How long an ended call may take to hand its events back. */
 const endMs = 250;
 
 export function createRunningBatches(tick: () => number, onFree: () => void): RunningBatches {
-  const running = new Map<Batch, Promise<void>>();
-  const all = (): Promise<unknown> => Promise.all(running.values());
+  // No Map: what V8 leaves behind as batches come and go holds the later ones (http2/stream-table.ts).
+  const running: Batch[] = [];
+  const all = (): Promise<unknown> => Promise.all(running.map(({ done }) => done));
   const end = (batch: Batch, why: CutShort): void => batch.abort.abort(why);
   return {
     start: (events, work) => {
-      const batch: Batch = { events, abort: new AbortController(), startedTick: tick() };
-      const done = work(batch.abort).then(() => {
-        running.delete(batch);
+      const abort = new AbortController();
+      const done = work(abort).then(() => {
+        running.splice(running.indexOf(batch), 1);
         onFree();
       });
-      running.set(batch, done);
+      const batch: Batch = { events, abort, startedTick: tick(), done };
+      running.push(batch);
     },
-    count: () => running.size,
-    events: () => [...running.keys()].flatMap((batch) => batch.events),
+    count: () => running.length,
+    events: () => running.flatMap((batch) => batch.events),
     cutShort: (ticksMax, now) => {
-      for (const batch of running.keys()) {
+      for (const batch of running) {
         if (now - batch.startedTick > ticksMax) end(batch, 'timeout');
       }
     },
@@ -52,12 +55,12 @@ export function createRunningBatches(tick: () => number, onFree: () => void): Ru
         Promise.race([all(), sleep(ms, undefined, { signal: timer.signal }).catch(() => {})]);
       try {
         await within(graceMs);
-        for (const batch of running.keys()) end(batch, 'stopping');
-        if (running.size > 0) await within(endMs);
+        for (const batch of running) end(batch, 'stopping');
+        if (running.length > 0) await within(endMs);
       } finally {
         timer.abort();
       }
-      return [...running.keys()].flatMap((batch) => batch.events);
+      return running.flatMap((batch) => batch.events);
     },
   };
 }
