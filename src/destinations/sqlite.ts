@@ -11,7 +11,7 @@ import { startWriterThread, type WriteReply, type WriterThread } from './sqlite-
 import type { PackedBatch } from './sqlite-warehouse.ts';
 
 /** One commit, one sync of the disk: the more events share it, the less it costs each. */
-const batchEventsMax = 1000;
+const batchEventsMax = 2000;
 
 /** While one batch is being written the next is packed and stands ready. */
 const concurrency = 2;
