@@ -135,6 +135,14 @@ export async function runScript<T>(
   return JSON.parse(text) as T;
 }
 
+/**
+ * Has the disk write what others left to the kernel. It is one disk for all, and a measure with `fsync`
+ * would wait for what one without it wrote.
+ */
+export function settleDisk(): void {
+  if (process.platform !== 'win32') execFileSync('sync', { stdio: 'ignore' });
+}
+
 const stopTimeoutMs = 10_000;
 
 async function stopChild(child: ChildProcess): Promise<void> {
