@@ -1,3 +1,4 @@
+import { currentDate } from './current-date.ts';
 import { staticTable } from './static-table.ts';
 
 /** Fields of an answer, by names in lower case. */
@@ -25,7 +26,6 @@ const noBytes = Buffer.alloc(0);
 export class HpackEncoder {
   private readonly names = new Map<string, EncodedName>();
   private readonly date: Record<string, string> = { date: '' };
-  private dateAt = 0;
 
   /** Throws a TypeError for what no field may hold; else returns no less than `write` takes. */
   check(fields: FieldRecord): number {
@@ -61,12 +61,9 @@ export class HpackEncoder {
 
   /** Writes `date` (RFC 9110 §6.6.1), unless the application has. */
   writeDate(target: Buffer, at: number, fields: FieldRecord): number {
-    const now = Date.now();
-    if (now - this.dateAt >= 1000 || now < this.dateAt) {
-      this.dateAt = now - (now % 1000);
-      this.date['date'] = new Date(now).toUTCString();
-    }
-    return fields['date'] === undefined ? this.write(target, at, this.date) : at;
+    if (fields['date'] !== undefined) return at;
+    this.date['date'] = currentDate();
+    return this.write(target, at, this.date);
   }
 
   /** Writes fields that were checked. Returns where they ended. */
