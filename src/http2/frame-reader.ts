@@ -1,13 +1,13 @@
 import {
   clientPreface,
-  ConnectionError,
-  errorCode,
   frameFlag,
   frameHeadBytes,
   frameType,
   initialFrameBytesMax,
   readUint24,
   readUint31,
+  ruleBroken,
+  sizeBroken,
 } from './frames.ts';
 
 /** Takes frames. What it throws goes to whoever reads. */
@@ -69,7 +69,7 @@ export class FrameReader {
     const taken = Math.min(wanted, chunk.length);
     const { prefaceRead } = this;
     if (clientPreface.compare(chunk, 0, taken, prefaceRead, prefaceRead + taken) !== 0) {
-      throw new ConnectionError(errorCode.protocolError, 'this is no preface of HTTP/2');
+      throw ruleBroken('this is no preface of HTTP/2');
     }
     this.prefaceRead += taken;
     return taken;
@@ -127,7 +127,7 @@ export class FrameReader {
 function lengthAt(bytes: Buffer, at: number): number {
   const length = readUint24(bytes, at);
   if (length <= initialFrameBytesMax) return length;
-  throw new ConnectionError(errorCode.frameSizeError, `a frame has ${length} bytes`);
+  throw sizeBroken(`a frame has ${length} bytes`);
 }
 
 /** DATA whose payload needs no look as a whole. */

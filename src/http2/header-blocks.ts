@@ -1,4 +1,4 @@
-import { ConnectionError, errorCode, frameFlag, readUint31 } from './frames.ts';
+import { ConnectionError, errorCode, frameFlag, readUint31, ruleBroken } from './frames.ts';
 import { HpackDecoder } from './hpack-decode.ts';
 import type { Http2Limits } from './limits.ts';
 import { BlockMemory, RequestHead } from './request-head.ts';
@@ -54,7 +54,7 @@ export class HeaderBlocks {
       if (to - from >= 5) info.dependsOnItself = readUint31(bytes, from) === streamId;
       from += 5;
     }
-    if (from > to) throw new ConnectionError(errorCode.protocolError, 'HEADERS is shorter than its padding');
+    if (from > to) throw ruleBroken('HEADERS is shorter than its padding');
     info.streamId = streamId;
     info.isEndStream = (flags & frameFlag.endStream) !== 0;
     info.isTrailers = isTrailers;
@@ -70,7 +70,7 @@ export class HeaderBlocks {
   /** Takes CONTINUATION; as `begin`. */
   continue(flags: number, streamId: number, bytes: Buffer, from: number, to: number): boolean {
     if (!this.isOpen || streamId !== this.info.streamId) {
-      throw new ConnectionError(errorCode.protocolError, 'CONTINUATION continues nothing');
+      throw ruleBroken('CONTINUATION continues nothing');
     }
     this.keep(bytes, from, to);
     if ((flags & frameFlag.endHeaders) === 0) return false;

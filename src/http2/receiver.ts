@@ -11,7 +11,7 @@ import type { FrameSink } from './frame-reader.ts';
 import {
   ConnectionError,
   errorCode,
-    frameFlag,
+  frameFlag,
   frameType,
   ruleBroken,
   shortFrame,

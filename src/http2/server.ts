@@ -39,7 +39,7 @@ interface Watched {
 
 const sweepIntervalMsMax = 1000;
 
-/** The server's side of HTTP/2 over sockets that are handed to it: docs/adr/0027. */
+/** The server's side of HTTP/2 over sockets that are handed to it: docs/adr/0028-an-http2-server-of-our-own.md. */
 export function createHttp2Server(options: Http2ServerOptions): Http2Server {
   const limits = { ...defaultLimits, ...options.limits };
   const connections = new Map<Http2Connection, Watched>();

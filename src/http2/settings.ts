@@ -1,14 +1,15 @@
 import {
-  ConnectionError,
   connectionFrame,
-  errorCode,
+  flowBroken,
   frameType,
   initialFrameBytesMax,
+  initialWindowBytes,
   int31Max,
   readUint32,
+  ruleBroken,
   settingId,
   shortFrame,
-  initialWindowBytes,
+  sizeBroken,
 } from './frames.ts';
 import type { Http2Limits } from './limits.ts';
 
@@ -28,7 +29,7 @@ const frameBytesMax = 2 ** 24 - 1;
  */
 export function readSettings(bytes: Buffer, from: number, to: number): PeerSettings {
   if ((to - from) % settingBytes !== 0) {
-    throw new ConnectionError(errorCode.frameSizeError, `SETTINGS has ${to - from} bytes`);
+    throw sizeBroken(`SETTINGS has ${to - from} bytes`);
   }
   const settings: PeerSettings = {
     headerTableSize: undefined,
@@ -42,15 +43,15 @@ export function readSettings(bytes: Buffer, from: number, to: number): PeerSetti
       // The smallest of a frame: what was to be forgotten in between is forgotten.
       settings.headerTableSize = Math.min(settings.headerTableSize ?? value, value);
     } else if (id === settingId.enablePush && value > 1) {
-      throw new ConnectionError(errorCode.protocolError, `SETTINGS_ENABLE_PUSH is ${value}`);
+      throw ruleBroken(`SETTINGS_ENABLE_PUSH is ${value}`);
     } else if (id === settingId.initialWindowSize) {
       if (value > int31Max) {
-        throw new ConnectionError(errorCode.flowControlError, `SETTINGS_INITIAL_WINDOW_SIZE is ${value}`);
+        throw flowBroken(`SETTINGS_INITIAL_WINDOW_SIZE is ${value}`);
       }
       settings.initialWindowSize = value;
     } else if (id === settingId.maxFrameSize) {
       if (value < initialFrameBytesMax || value > frameBytesMax) {
-        throw new ConnectionError(errorCode.protocolError, `SETTINGS_MAX_FRAME_SIZE is ${value}`);
+        throw ruleBroken(`SETTINGS_MAX_FRAME_SIZE is ${value}`);
       }
       settings.maxFrameSize = value;
     }
