@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import type { Readable } from 'node:stream';
 
 /**
  * One request over HTTP and the place for its answer: all that a door needs of a connection, so that a
@@ -126,7 +125,7 @@ export class Http1Call implements HttpCall {
 
   cutOffAfterAnswer(lingerMs: number): void {
     const { answer, body } = this;
-    answer.once('finish', () => dropRest(this, body, lingerMs, () => body.destroy()));
+    answer.once('finish', () => dropRest(body, lingerMs));
   }
 
   whenAnswered(listener: (end: CallEnd) => void): void {
@@ -186,7 +185,7 @@ class Http1Answer implements OpenAnswer {
   }
 }
 
-function receiveStream(body: Readable & { readonly aborted: boolean }, sink: BodySink): void {
+function receiveStream(body: IncomingMessage, sink: BodySink): void {
   body.on('data', (chunk: Buffer) => sink.chunk(chunk));
   body.on('end', () => {
     if (body.aborted) sink.cut();
@@ -197,10 +196,10 @@ function receiveStream(body: Readable & { readonly aborted: boolean }, sink: Bod
   body.on('close', cut);
 }
 
-function dropRest(call: HttpCall, body: Readable, lingerMs: number, cutOff: () => void): void {
+function dropRest(body: IncomingMessage, lingerMs: number): void {
   body.resume();
-  if (call.complete) return;
-  const timer = setTimeout(cutOff, lingerMs);
+  if (body.complete) return;
+  const timer = setTimeout(() => body.destroy(), lingerMs);
   timer.unref();
   body.once('close', () => clearTimeout(timer));
 }

@@ -118,7 +118,7 @@ class BodyUpload implements BodySink, Upload {
     this.done = true;
     this.room.watch.leave(this);
     this.room.buffered -= this.size;
-    // An HTTP/2 stream outlives its request, and holds what its listeners hold.
+    // A call holds its sink until it ends, also after a refusal.
     this.chunks = [];
   }
 }
