@@ -10,7 +10,7 @@ import type { ServerAddress } from './embedded-server.ts';
 import { createGroupCommit, syncStreamDescription, type GroupCommit } from './group-commit.ts';
 import type { PublishAck, PublishCallback } from './publish-ack.ts';
 import { PublishError } from './publish-error.ts';
-import { createPublisher, type PublishToStream } from './publisher.ts';
+import { createPublisher } from './publisher.ts';
 import { headerBlock } from './raw-publish.ts';
 import { waitUntilReadable } from './stream-readiness.ts';
 import {
@@ -111,9 +111,12 @@ export async function openLog(options: LogOptions): Promise<Log> {
   const publisher = createPublisher(publishing, { timeoutMs: options.publishTimeoutMs });
 
   // An acknowledgement of a synced stream is passed on once its block is on the disk.
-  const publishTo = (stream: StreamName): PublishToStream =>
-    publisher.openStream({ commit: commits.get(stream), dedups: stream === 'EVENTS' });
-  const streams = new Map(streamNames.map((name) => [name, publishTo(name)]));
+  const streams = new Map(
+    streamNames.map((name) => [
+      name,
+      publisher.openStream({ commit: commits.get(name), dedups: name === 'EVENTS' }),
+    ]),
+  );
   const publish: Log['publish'] = (stream, subject, headers, payload, callback) =>
     streams.get(stream)!(subject, headers, payload, callback);
 

@@ -45,7 +45,8 @@ export function createSharedReplies(
   return {
     addLane: (stream) => {
       const lane: Lane = { ...stream, open: undefined };
-      lanes.push(lane);
+      // The others never have an open group.
+      if (stream.dedups) lanes.push(lane);
       return lane;
     },
     groupFor: (lane, { headers, payload }) => {
