@@ -1,6 +1,7 @@
 import net from 'node:net';
 
-import { endStream, frame, frameType, headerBlock, openUpload, preface } from './http2-client.ts';
+import { frameFlag, frameType } from '../src/http2/frames.ts';
+import { frame, headerBlock, openUpload, preface } from './http2-client.ts';
 import * as payload from './payload.ts';
 
 /**
@@ -120,7 +121,7 @@ function contentLength(data: Buffer, end: number): number {
 function http2Slots(body: Buffer, streams: number): Promise<Slot[]> {
   const request = Buffer.concat([
     frame(frameType.headers, 4, 1, headerBlock(options.path, 'application/grpc')),
-    frame(frameType.data, endStream, 1, body),
+    frame(frameType.data, frameFlag.endStream, 1, body),
   ]);
   const dataAt = request.length - body.length - 9;
   return new Promise((resolve, reject) => {
@@ -165,11 +166,11 @@ function http2Slots(body: Buffer, streams: number): Promise<Slot[]> {
           socket.write(frame(frameType.settings, 1, 0, Buffer.alloc(0)));
         } else if (type === frameType.ping && (flags & 1) === 0) {
           socket.write(frame(frameType.ping, 1, 0, data.subarray(at + 9, at + 17)));
-        } else if (type === frameType.goaway) {
+        } else if (type === frameType.goAway) {
           reject(new Error('the server closed the connection'));
         } else if (entry !== undefined) {
           if (type === frameType.data) entry.hasData = true;
-          if ((flags & endStream) !== 0 || type === 3) {
+          if ((flags & frameFlag.endStream) !== 0 || type === 3) {
             open.delete(stream);
             answered(entry.slot, entry.startedAt, entry.hasData);
           }

@@ -1,37 +1,27 @@
 import net from 'node:net';
 
+import {
+  clientPreface,
+  frameFlag,
+  frameHeadBytes,
+  frameType,
+  initialFrameBytesMax,
+  initialWindowBytes,
+  readUint24,
+  readUint31,
+  settingId,
+  writeFrameHead,
+} from '../src/http2/frames.ts';
+
 /*
  * As much of an HTTP/2 client (RFC 9113) as the generator needs: Node's own costs more than what it is
  * to measure.
  */
 
-export const frameType = { data: 0, headers: 1, settings: 4, ping: 6, goaway: 7, windowUpdate: 8 };
-export const endStream = 1;
-const endHeaders = 4;
-const acknowledged = 1;
-const frameHeadBytes = 9;
-/** What every peer takes: RFC 9113 §4.2. */
-const frameBytesMax = 16_384;
-/** Of a stream and of a connection, until the server says otherwise: RFC 9113 §6.9.2. */
-const windowDefault = 65_535;
-const initialWindowSetting = 4;
-
 export function frame(type: number, flags: number, stream: number, body: Buffer): Buffer {
   const bytes = Buffer.alloc(frameHeadBytes + body.length);
-  writeFrameHead(bytes, 0, { length: body.length, type, flags, stream });
-  body.copy(bytes, frameHeadBytes);
+  bytes.set(body, writeFrameHead(bytes, 0, body.length, type, flags, stream));
   return bytes;
-}
-
-function writeFrameHead(
-  bytes: Buffer,
-  at: number,
-  head: { length: number; type: number; flags: number; stream: number },
-): void {
-  bytes.writeUIntBE(head.length, at, 3);
-  bytes[at + 3] = head.type;
-  bytes[at + 4] = head.flags;
-  bytes.writeUInt32BE(head.stream, at + 5);
 }
 
 /** HPACK without the dynamic table: literals, never indexed (RFC 7541 §6.2.2). */
@@ -49,11 +39,11 @@ export function headerBlock(path: string, contentType: string): Buffer {
 /** What a connection begins with, and windows for answers that never run out. */
 export const preface = ((): Buffer => {
   const window = Buffer.alloc(4);
-  window.writeUInt32BE(0x7fff_0000 - windowDefault);
+  window.writeUInt32BE(0x7fff_0000 - initialWindowBytes);
   return Buffer.concat([
-    Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+    clientPreface,
     // SETTINGS_INITIAL_WINDOW_SIZE: 16 MiB, and as much for the whole connection.
-    frame(frameType.settings, 0, 0, Buffer.from([0, initialWindowSetting, 1, 0, 0, 0])),
+    frame(frameType.settings, 0, 0, Buffer.from([0, settingId.initialWindowSize, 1, 0, 0, 0])),
     frame(frameType.windowUpdate, 0, 0, window),
   ]);
 })();
@@ -78,31 +68,31 @@ export async function openUpload(
     socket.once('connect', resolve);
     socket.once('error', reject);
   });
-  const head = frame(frameType.headers, endHeaders, 1, headerBlock(request.path, request.contentType));
-  const frames = Math.ceil(body.length / frameBytesMax);
+  const head = frame(frameType.headers, frameFlag.endHeaders, 1, headerBlock(request.path, request.contentType));
+  const frames = Math.ceil(body.length / initialFrameBytesMax);
   const outgoing = Buffer.alloc(body.length + frames * frameHeadBytes);
   let stream = -1;
   let sent = body.length;
   let hasData = false;
   let isWriting = false;
-  let streamWindowAtFirst = windowDefault;
+  let streamWindowAtFirst = initialWindowBytes;
   let streamWindow = 0;
-  let window = windowDefault;
+  let window = initialWindowBytes;
 
   const sendMore = (): void => {
     if (isWriting) return;
     let end = 0;
     while (sent < body.length) {
-      const length = Math.min(frameBytesMax, body.length - sent, streamWindow, window);
+      const length = Math.min(initialFrameBytesMax, body.length - sent, streamWindow, window);
       if (length <= 0) break;
-      const flags = sent + length === body.length ? endStream : 0;
-      writeFrameHead(outgoing, end, { length, type: frameType.data, flags, stream });
+      const flags = sent + length === body.length ? frameFlag.endStream : 0;
+      writeFrameHead(outgoing, end, length, frameType.data, flags, stream);
       body.copy(outgoing, end + frameHeadBytes, sent, sent + length);
       end += frameHeadBytes + length;
       sent += length;
       streamWindow -= length;
       window -= length;
-      if (end + frameHeadBytes + frameBytesMax > outgoing.length) break;
+      if (end + frameHeadBytes + initialFrameBytesMax > outgoing.length) break;
     }
     if (end === 0) return;
     // The buffer is used again: what is left waits until this is with the kernel.
@@ -114,26 +104,26 @@ export async function openUpload(
   };
 
   const receive = (type: number, flags: number, on: number, data: Buffer): void => {
-    if (type === frameType.settings && (flags & acknowledged) === 0) {
+    if (type === frameType.settings && (flags & frameFlag.ack) === 0) {
       for (let at = 0; at < data.length; at += 6) {
-        if (data.readUInt16BE(at) !== initialWindowSetting) continue;
+        if (data.readUInt16BE(at) !== settingId.initialWindowSize) continue;
         const size = data.readUInt32BE(at + 2);
         streamWindow += size - streamWindowAtFirst;
         streamWindowAtFirst = size;
       }
-      socket.write(frame(frameType.settings, acknowledged, 0, Buffer.alloc(0)));
-    } else if (type === frameType.ping && (flags & acknowledged) === 0) {
-      socket.write(frame(frameType.ping, acknowledged, 0, data));
+      socket.write(frame(frameType.settings, frameFlag.ack, 0, Buffer.alloc(0)));
+    } else if (type === frameType.ping && (flags & frameFlag.ack) === 0) {
+      socket.write(frame(frameType.ping, frameFlag.ack, 0, data));
     } else if (type === frameType.windowUpdate) {
       if (on === 0) window += data.readUInt32BE(0);
       else if (on === stream) streamWindow += data.readUInt32BE(0);
       else return;
       sendMore();
-    } else if (type === frameType.goaway) {
+    } else if (type === frameType.goAway) {
       throw new Error('the server closed the connection');
     } else if (on === stream && (type === frameType.data || type === frameType.headers)) {
       if (type === frameType.data) hasData = true;
-      if ((flags & endStream) !== 0) onAnswer(hasData);
+      if ((flags & frameFlag.endStream) !== 0) onAnswer(hasData);
     }
   };
   readFrames(socket, receive);
@@ -163,9 +153,9 @@ function readFrames(
     const data = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
     let at = 0;
     while (data.length - at >= frameHeadBytes) {
-      const end = at + frameHeadBytes + data.readUIntBE(at, 3);
+      const end = at + frameHeadBytes + readUint24(data, at);
       if (data.length < end) break;
-      const stream = data.readUInt32BE(at + 5) & 0x7fff_ffff;
+      const stream = readUint31(data, at + 5);
       onFrame(data[at + 3]!, data[at + 4]!, stream, data.subarray(at + frameHeadBytes, end));
       at = end;
     }
