@@ -1,6 +1,6 @@
 import net from 'node:net';
 
-import { frameFlag, frameType } from '../src/http2/frames.ts';
+import { frameFlag, frameType } from '../src/http/http2/frames.ts';
 import { frame, headerBlock, openUpload, preface } from './http2-client.ts';
 import * as payload from './payload.ts';
 

@@ -11,7 +11,7 @@ import {
   readUint31,
   settingId,
   writeFrameHead,
-} from '../src/http2/frames.ts';
+} from '../src/http/http2/frames.ts';
 
 /*
  * As much of an HTTP/2 client (RFC 9113) as the generator needs: Node's own costs more than what it is

@@ -22,7 +22,7 @@ import { StartError } from './errors.ts';
 import { openAdmin } from './gate/admin.ts';
 import { defaultSource } from './gate/authenticate.ts';
 import { openGate } from './gate/gate.ts';
-import type { Listener } from './gate/listen.ts';
+import type { Listener } from './http/listen.ts';
 import { createEventMender } from './gate/mend-event.ts';
 import { openReplayDoor } from './gate/replay-door.ts';
 import { startGateProcesses, type GateProcesses } from './gate-processes.ts';

@@ -28,7 +28,7 @@ interface Batch {
 const endMs = 250;
 
 export function createRunningBatches(tick: () => number, onFree: () => void): RunningBatches {
-  // No Map: what V8 leaves behind as batches come and go holds the later ones (http2/stream-table.ts).
+  // No Map: what V8 leaves behind as batches come and go holds the later ones (http/http2/stream-table.ts).
   const running: Batch[] = [];
   const all = (): Promise<unknown> => Promise.all(running.map(({ done }) => done));
   const end = (batch: Batch, why: CutShort): void => batch.abort.abort(why);

@@ -4,9 +4,9 @@ import type { ConnectRouter } from '@connectrpc/connect';
 
 import type { Config } from '../config/config.ts';
 import { createExchange, reply, type Exchange } from './exchange.ts';
-import type { HttpCall } from './http-call.ts';
-import { listen, type Listener } from './listen.ts';
-import { createUniversalDoor } from './universal-door.ts';
+import type { HttpCall } from '../http/http-call.ts';
+import { listen, type Listener } from '../http/listen.ts';
+import { createUniversalDoor } from '../http/universal.ts';
 
 export interface AdminOptions {
   readonly config: Config;

@@ -32,12 +32,12 @@ import { decodeBatchProto, decodeTrackProto } from './decode-proto.ts';
 import { createExchange, type Exchange } from './exchange.ts';
 import { failureDetails, failureOfError, failureOfVerdict, retryAfterSeconds, type Failure } from './failure.ts';
 import type { GateContext } from './gate-context.ts';
-import type { HttpCall } from './http-call.ts';
+import type { HttpCall } from '../http/http-call.ts';
 import { createHealthService, type HealthState } from './health-service.ts';
 import { createReflection } from './reflection-service.ts';
 import { problem } from './rest-doors.ts';
 import { withDeadline } from './unary-rpc.ts';
-import { createUniversalDoor } from './universal-door.ts';
+import { createUniversalDoor } from '../http/universal.ts';
 import { encodeBatchTrackResponse, encodeTrackResponse } from './verdict-proto.ts';
 
 /**

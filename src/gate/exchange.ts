@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 
-import type { HttpCall } from './http-call.ts';
+import type { HttpCall } from '../http/http-call.ts';
 
 /** One request at a door, and what is known of it before it is read. */
 export interface Exchange {

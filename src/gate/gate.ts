@@ -9,7 +9,7 @@ import { createAuthenticate } from './authenticate.ts';
 import { createConnectDoors } from './connect-router.ts';
 import type { GateContext } from './gate-context.ts';
 import { createRequestHandler, routeOf, servesWhole } from './handle-request.ts';
-import { listen, type Listener } from './listen.ts';
+import { listen, type Listener } from '../http/listen.ts';
 import { openApiDocument } from './openapi.ts';
 import { createBodyReader } from './read-body.ts';
 import { createTurnBudget } from './turn-budget.ts';

@@ -1,7 +1,7 @@
 import { grpcCode, ServiceError } from '../errors.ts';
 import { cutOffWhenAnswered, headerOf, reply, type Exchange } from './exchange.ts';
 import { grpcStatusDetails, retryAfterSeconds, type Failure } from './failure.ts';
-import type { TrailersCall } from './http-call.ts';
+import type { TrailersCall } from '../http/http-call.ts';
 import { decompressBody, findDecompress, knownEncodings } from './read-body.ts';
 import type { Door, DoorCall } from './serve-request.ts';
 import { decodeRequest, encodeAnswer, isMessage } from './unary-rpc.ts';

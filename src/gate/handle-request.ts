@@ -6,8 +6,8 @@ import { createExchange, mediaTypeOf, reply, type Exchange } from './exchange.ts
 import { failureOfError } from './failure.ts';
 import type { GateContext } from './gate-context.ts';
 import { grpcDoor } from './grpc-unary.ts';
-import type { RequestHandler } from './listen.ts';
-import type { ServesWhole } from './http1/reader.ts';
+import type { RequestHandler } from '../http/listen.ts';
+import type { ServesWhole } from '../http/http1/reader.ts';
 import { openApiPath } from './openapi.ts';
 import { problem, restBatchDoor, restTrackDoor, restValidateDoor } from './rest-doors.ts';
 import { serveRequest, type DoorCall } from './serve-request.ts';

@@ -3,7 +3,7 @@ import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'nod
 
 import { afterEach, describe, expect, test } from 'vitest';
 
-import type { BodySink } from './http-call.ts';
+import type { BodySink } from '../http/http-call.ts';
 import {
   CallerGone,
   createBodyReader,

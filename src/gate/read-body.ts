@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, zstdDecompress, type ZlibOptions } from 'node:zlib';
 
 import { ServiceError } from '../errors.ts';
-import type { BodySink, HttpCall } from './http-call.ts';
+import type { BodySink, HttpCall } from '../http/http-call.ts';
 import { createUploadWatch, type Upload, type UploadWatch } from './upload-watch.ts';
 
 /** The caller went away before its request was whole: there is nobody to answer. */

@@ -25,7 +25,7 @@ const sweepIntervalMs = 500;
 /**
  * A list through the uploads themselves, oldest first: all have equally long. A Map through which every
  * request passes is made anew by V8 again and again, and what is left of it holds requests that are
- * over (http2/stream-table.ts).
+ * over (http/http2/stream-table.ts).
  */
 export function createUploadWatch(requestTimeoutMs: number): UploadWatch {
   let oldest: Upload | undefined;

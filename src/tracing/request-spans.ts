@@ -5,7 +5,7 @@ import { SpanKind, SpanStatusCode, type Attributes, type Span } from '@opentelem
 import { writeTraceparent, writeTracestate } from './trace-context.ts';
 import { registeredTracer, remoteContext } from './tracer.ts';
 
-/** What is looked at of a request: gate/http-call.ts. */
+/** What is looked at of a request: http/http-call.ts. */
 export interface TracedCall {
   readonly method: string;
   readonly url: string;

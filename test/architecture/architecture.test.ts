@@ -54,7 +54,7 @@ const owners: readonly (readonly [pattern: RegExp, folder: string])[] = [
 ];
 
 interface SourceFile {
-  /** From src/: `gate/listen.ts`. */
+  /** From src/: `http/listen.ts`. */
   readonly name: string;
   readonly folder: string;
   readonly text: string;

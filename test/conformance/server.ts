@@ -10,8 +10,8 @@ import path from 'node:path';
 import { create, createFileRegistry, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 
-import { listen } from '../../src/gate/listen.ts';
-import { createUniversalDoor } from '../../src/gate/universal-door.ts';
+import { listen } from '../../src/http/listen.ts';
+import { createUniversalDoor } from '../../src/http/universal.ts';
 import { registerConformance } from './conformance-service.ts';
 
 interface Wanted {

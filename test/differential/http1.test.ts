@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createConnectDoors } from '../../src/gate/connect-router.ts';
 import { createRequestHandler, servesWhole } from '../../src/gate/handle-request.ts';
-import { WholeCall } from '../../src/gate/http1/whole-call.ts';
-import { listen, type Listener } from '../../src/gate/listen.ts';
+import { WholeCall } from '../../src/http/http1/whole-call.ts';
+import { listen, type Listener } from '../../src/http/listen.ts';
 import { createFakeContext, type FakeContext } from './fake-context.ts';
 import { http1Oddities, http1Writings, tornEverywhere, type Http1Writing } from './http1-requests.ts';
 import { writeRaw } from './raw-connection.ts';

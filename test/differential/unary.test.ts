@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createConnectDoors, registerTrackService } from '../../src/gate/connect-router.ts';
 import { createRequestHandler } from '../../src/gate/handle-request.ts';
-import { listen } from '../../src/gate/listen.ts';
+import { listen } from '../../src/http/listen.ts';
 import { comparable, deliberate } from './deliberate-differences.ts';
 import { createFakeContext, limits, type FakeContext } from './fake-context.ts';
 import { oddities, requests, type GeneratedRequest } from './generated-requests.ts';

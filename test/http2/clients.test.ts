@@ -8,8 +8,8 @@ import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { openRawServer, type RawServer } from '../../src/http2/raw-peer.fixture.ts';
-import type { Http2Stream } from '../../src/http2/stream.ts';
+import { openRawServer, type RawServer } from '../../src/http/http2/raw-peer.fixture.ts';
+import type { Http2Stream } from '../../src/http/http2/stream.ts';
 
 /* Our server before the clients that there are: Node's (nghttp2), curl's, @grpc/grpc-js. */
 

@@ -12,11 +12,11 @@ import {
   int31Max,
   shortFrame,
 } from './frames.ts';
-import type { FieldRecord, HpackEncoder } from './hpack-encode.ts';
+import type { FieldRecord, HpackEncoder } from './headers/hpack-encode.ts';
 import type { Http2Limits } from './limits.ts';
 import { Receiver } from './receiver.ts';
 import { RecentIds } from './recent-ids.ts';
-import type { RequestHead } from './request-head.ts';
+import type { RequestHead } from './headers/request-head.ts';
 import { goAwayPayload, Sender, type OutputBlock, type SenderOwner } from './sender.ts';
 import { openingFrames } from './settings.ts';
 import { Http2Stream, type StreamOwner } from './stream.ts';

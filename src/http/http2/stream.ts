@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 import { errorCode } from './frames.ts';
-import type { FieldRecord } from './hpack-encode.ts';
+import type { FieldRecord } from './headers/hpack-encode.ts';
 
 /** Takes the body of a request. One of `end` and `cut` is called, once, and nothing after it. */
 export interface BodySink {

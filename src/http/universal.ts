@@ -8,7 +8,7 @@ import {
 import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node';
 import type { UniversalHandler, UniversalServerResponse } from '@connectrpc/connect/protocol';
 
-import { cutOffWhenAnswered } from './exchange.ts';
+import { cutOffWhenAnswered } from '../gate/exchange.ts';
 import type { BodySink, HttpCall } from './http-call.ts';
 
 export interface UniversalDoor {

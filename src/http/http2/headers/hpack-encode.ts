@@ -1,4 +1,4 @@
-import { currentDate } from './current-date.ts';
+import { currentDate } from '../../current-date.ts';
 import { staticTable } from './static-table.ts';
 
 /** Fields of an answer, by names in lower case. */

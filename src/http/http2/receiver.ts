@@ -16,7 +16,7 @@ import {
   ruleBroken,
   shortFrame,
 } from './frames.ts';
-import { HeaderBlocks } from './header-blocks.ts';
+import { HeaderBlocks } from './headers/header-blocks.ts';
 import type { Http2Stream } from './stream.ts';
 
 /** DATA smaller than this costs us more than its bytes. */

@@ -1,5 +1,5 @@
 import { fieldName, type FieldName } from './field-names.ts';
-import { ConnectionError, errorCode } from './frames.ts';
+import { ConnectionError, errorCode } from '../frames.ts';
 import { decodeHuffman, huffmanBytesMax } from './huffman.ts';
 import { Field, staticTable, staticTableEnd, type StaticTable } from './static-table.ts';
 

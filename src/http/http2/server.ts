@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 
 import { Http2Connection, type ConnectionHost } from './connection.ts';
 import { errorCode } from './frames.ts';
-import { HpackEncoder } from './hpack-encode.ts';
+import { HpackEncoder } from './headers/hpack-encode.ts';
 import { defaultLimits, type Http2Limits } from './limits.ts';
 import { OutputBlock } from './sender.ts';
 import type { Http2Stream } from './stream.ts';

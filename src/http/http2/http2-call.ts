@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-import { errorCode } from '../http2/frames.ts';
-import type { Http2Stream } from '../http2/stream.ts';
-import type { BodySink, CallEnd, OpenAnswer, TrailersCall } from './http-call.ts';
+import { errorCode } from './frames.ts';
+import type { Http2Stream } from './stream.ts';
+import type { BodySink, CallEnd, OpenAnswer, TrailersCall } from '../http-call.ts';
 
 /** One stream of HTTP/2. */
 export class Http2Call implements TrailersCall {

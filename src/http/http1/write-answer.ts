@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 
-import { currentDate } from '../../http2/current-date.ts';
+import { currentDate } from '../current-date.ts';
 
 /** As Node's server tells it: whole seconds, of which a caller may make use. */
 export function keepAliveLines(idleTimeoutMs: number): string {

@@ -1,6 +1,6 @@
-import { ConnectionError, errorCode, frameFlag, readUint31, ruleBroken } from './frames.ts';
+import { ConnectionError, errorCode, frameFlag, readUint31, ruleBroken } from '../frames.ts';
 import { HpackDecoder } from './hpack-decode.ts';
-import type { Http2Limits } from './limits.ts';
+import type { Http2Limits } from '../limits.ts';
 import { BlockMemory, RequestHead } from './request-head.ts';
 
 /** What the frames of one header block say beside its fields. */

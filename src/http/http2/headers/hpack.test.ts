@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { ConnectionError } from './frames.ts';
+import { ConnectionError } from '../frames.ts';
 import { HpackDecoder } from './hpack-decode.ts';
 import { HpackEncoder, writeInteger } from './hpack-encode.ts';
 

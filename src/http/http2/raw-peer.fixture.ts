@@ -10,7 +10,7 @@ import {
   readUint31,
   writeFrameHead,
 } from './frames.ts';
-import { HpackDecoder } from './hpack-decode.ts';
+import { HpackDecoder } from './headers/hpack-decode.ts';
 import type { Http2Limits } from './limits.ts';
 import { createHttp2Server, type Http2Server } from './server.ts';
 import type { Http2Stream } from './stream.ts';

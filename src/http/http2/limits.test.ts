@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { errorCode, frameFlag, frameType, settingId } from './frames.ts';
-import { fieldOverheadBytes } from './hpack-decode.ts';
+import { fieldOverheadBytes } from './headers/hpack-decode.ts';
 import {
   block,
   codeOf,

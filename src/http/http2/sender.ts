@@ -10,7 +10,7 @@ import {
   initialWindowBytes,
   writeFrameHead,
 } from './frames.ts';
-import type { FieldRecord, HpackEncoder } from './hpack-encode.ts';
+import type { FieldRecord, HpackEncoder } from './headers/hpack-encode.ts';
 import type { Http2Stream } from './stream.ts';
 
 /** Where all connections of a server put together what they send. */
