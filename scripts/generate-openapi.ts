@@ -9,7 +9,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 import { readConfig } from '../src/config/read-config.ts';
 import { destinationTypes } from '../src/destinations/registry.ts';
-import { openApiDocument } from '../src/gate/openapi.ts';
+import { openApiDocument } from '../src/gate/openapi/openapi.ts';
 
 const docsFile = new URL('../docs/openapi.json', import.meta.url);
 

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 
 import { DeadLetterSchema } from '../../gen/headgate/v1/dead_letter_pb.ts';
 import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
-import { parseExactly } from '../gate/exact-json.ts';
+import { parseExactly } from '../gate/decode/exact-json.ts';
 import { connectAdmin } from './admin-client.ts';
 import type { CommandContext } from './command-context.ts';
 import type { DeadClient } from './dead-filter.ts';

@@ -1,7 +1,7 @@
 import type { Verdict } from '../event/verdict.ts';
-import { acceptedVerdicts, createAcceptEvents } from '../gate/accept-events.ts';
-import { createAdmission } from '../gate/admission.ts';
-import type { IncomingBatch } from '../gate/incoming-batch.ts';
+import { acceptedVerdicts, createAcceptEvents } from '../gate/accept/accept-events.ts';
+import { createAdmission } from '../gate/intake/admission.ts';
+import type { IncomingBatch } from '../gate/decode/incoming-batch.ts';
 import type { Signals } from '../observability/signals.ts';
 import { createValidation, loadRegistry } from '../validation/validation.ts';
 

@@ -6,7 +6,7 @@ import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { ServiceError, StartError } from '../errors.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
 import { decodeStoredEvent } from '../event/stored-event.ts';
-import { decodeTrackRest } from '../gate/decode-json.ts';
+import { decodeTrackRest } from '../gate/decode/decode-json.ts';
 import { connectAdmin } from './admin-client.ts';
 import { readCandidate, type Candidate } from './candidate.ts';
 import type { CommandContext } from './command-context.ts';

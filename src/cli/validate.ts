@@ -5,8 +5,8 @@ import { Command } from 'commander';
 import { errorHelp, ServiceError, StartError } from '../errors.ts';
 import type { EventError, EventWarning, Verdict } from '../event/verdict.ts';
 import type { Violation } from '../event/violation.ts';
-import { decodeBatchJson, decodeNdjson, decodeTrackRest, isBatchJson } from '../gate/decode-json.ts';
-import type { IncomingBatch } from '../gate/incoming-batch.ts';
+import { decodeBatchJson, decodeNdjson, decodeTrackRest, isBatchJson } from '../gate/decode/decode-json.ts';
+import type { IncomingBatch } from '../gate/decode/incoming-batch.ts';
 import { openJudge, type JudgeLocally } from './judge-locally.ts';
 import { readLines, type Line } from './read-lines.ts';
 

@@ -1,9 +1,9 @@
 import type { Limits } from '../config/config.ts';
 import type { Signals } from '../observability/signals.ts';
-import type { AcceptEvents } from './accept-events.ts';
-import type { Authenticate } from './authenticate.ts';
-import type { BodyReader } from './read-body.ts';
-import type { TurnBudget } from './turn-budget.ts';
+import type { AcceptEvents } from './accept/accept-events.ts';
+import type { Authenticate } from './intake/authenticate.ts';
+import type { BodyReader } from './intake/read-body.ts';
+import type { TurnBudget } from './intake/turn-budget.ts';
 
 /** What every door of the gate works with. */
 export interface GateContext {

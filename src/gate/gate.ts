@@ -3,17 +3,17 @@ import { errorTable, ServiceError } from '../errors.ts';
 import type { Signals } from '../observability/signals.ts';
 import { tracePublishing } from '../tracing/publish-spans.ts';
 import { traceRequests } from '../tracing/request-spans.ts';
-import { createAcceptEvents, type AcceptOptions } from './accept-events.ts';
-import { createAdmission } from './admission.ts';
-import { createAuthenticate } from './authenticate.ts';
-import { createConnectDoors } from './connect-router.ts';
+import { createAcceptEvents, type AcceptOptions } from './accept/accept-events.ts';
+import { createAdmission } from './intake/admission.ts';
+import { createAuthenticate } from './intake/authenticate.ts';
+import { createConnectDoors } from './rpc/connect-router.ts';
 import type { GateContext } from './gate-context.ts';
-import { createRequestHandler, routeOf, servesWhole } from './handle-request.ts';
+import { createRequestHandler, routeOf, servesWhole } from './route-request.ts';
 import { listen, type Listener } from '../http/listen.ts';
-import { openApiDocument } from './openapi.ts';
-import { createBodyReader } from './read-body.ts';
-import { createTurnBudget } from './turn-budget.ts';
-import { createWebhookEntries } from './webhook-door.ts';
+import { openApiDocument } from './openapi/openapi.ts';
+import { createBodyReader } from './intake/read-body.ts';
+import { createTurnBudget } from './intake/turn-budget.ts';
+import { createWebhookEntries } from './webhooks/webhook-endpoint.ts';
 
 /** What many uploads at once may hold of our memory: thirty-two of the largest. */
 const bufferedRequests = 32;

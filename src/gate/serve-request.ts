@@ -1,12 +1,12 @@
 import { ServiceError } from '../errors.ts';
 import type { Verdict } from '../event/verdict.ts';
 import type { ForeignProtocol, Rpc } from '../observability/metrics.ts';
-import { presentedKey, type Producer } from './authenticate.ts';
+import { presentedKey, type Producer } from './intake/authenticate.ts';
 import type { Exchange } from './exchange.ts';
-import { failureOfError, type Failure } from './failure.ts';
+import { failureOfError, type Failure } from './answer/failure.ts';
 import type { GateContext } from './gate-context.ts';
-import type { IncomingBatch } from './incoming-batch.ts';
-import { CallerGone } from './read-body.ts';
+import type { IncomingBatch } from './decode/incoming-batch.ts';
+import { CallerGone } from './intake/read-body.ts';
 
 /** What a request asks for, in the form that its headers tell. */
 export interface DoorCall {

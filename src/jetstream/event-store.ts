@@ -6,7 +6,7 @@ import { headerBlock } from './raw-publish.ts';
 import { readMessage } from './read.ts';
 import { subjects, unplannedName } from './topology.ts';
 
-/** What the gate does with the log: gate/accept-events.ts asks for these functions. */
+/** What the gate does with the log: gate/accept/accept-events.ts asks for these functions. */
 export interface EventStore {
   /** The header lines that all events of a request have. */
   arrivalHeaders(arrival: {

@@ -51,7 +51,7 @@ const heldBytesDefault = 64 * 1024 * 1024;
  * docs/performance.md.
  *
  * While the connection is away every message fails at once as `disconnected`. The caller bounds how
- * many are in flight: gate/admission.ts.
+ * many are in flight: gate/intake/admission.ts.
  */
 export function createPublisher(connection: NatsConnection, options: PublisherOptions): Publisher {
   const { timeoutMs, heldBytesMax = heldBytesDefault } = options;

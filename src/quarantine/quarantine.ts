@@ -10,7 +10,7 @@ import { createStoredIds } from './stored-ids.ts';
 export interface QuarantineOptions {
   readonly log: Log;
   readonly signals: Signals;
-  /** gate/replay-door.ts */
+  /** gate/accept/replay.ts */
   readonly wayIn: WayIn & { textOf(entry: RejectedEntry): string };
   readonly dedupWindowMs: number;
 }

@@ -14,7 +14,7 @@ export interface EventEdit {
   readonly valueJson: string;
 }
 
-/** The way back in, which the gate has: gate/replay-door.ts. */
+/** The way back in, which the gate has: gate/accept/replay.ts. */
 export interface WayIn {
   read(entry: RejectedEntry, edits: readonly EventEdit[], replacement: string): IncomingEvent;
   accept(event: IncomingEvent, entry: RejectedEntry, validateOnly: boolean): Promise<Verdict>;

@@ -3,7 +3,7 @@ import { SpanKind, SpanStatusCode, type Attributes, type Span } from '@opentelem
 import { writeTraceparent, writeTracestate } from './trace-context.ts';
 import { registeredTracer, remoteContext } from './tracer.ts';
 
-/** The parts of gate/accept-events.ts that are looked at. */
+/** The parts of gate/accept/accept-events.ts that are looked at. */
 interface TracedBatch {
   readonly events: readonly unknown[];
   readonly validateOnly: boolean;

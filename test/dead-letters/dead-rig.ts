@@ -8,7 +8,7 @@ import { deadCommand } from '../../src/cli/dead.ts';
 import { createDeadLetterService } from '../../src/dead-letters/dead-letter-service.ts';
 import { createDeadLetterQueue, type DeadLetterQueue } from '../../src/dead-letters/queue.ts';
 import type { DeadLetterFilter } from '../../src/dead-letters/walk-dead-letters.ts';
-import { createEventMender } from '../../src/gate/mend-event.ts';
+import { createEventMender } from '../../src/gate/accept/fix-event.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { createValidation, loadRegistry } from '../../src/validation/validation.ts';
 import { createTestSignals, makeDead } from '../delivery/rig.ts';

@@ -6,11 +6,11 @@ import { hashWriteKey } from '../../src/config/write-key.ts';
 import { ServiceError } from '../../src/errors.ts';
 import type { IncomingEvent } from '../../src/event/incoming-event.ts';
 import type { EventStatus, Verdict } from '../../src/event/verdict.ts';
-import type { AcceptEvents, Arrival } from '../../src/gate/accept-events.ts';
-import { createAuthenticate } from '../../src/gate/authenticate.ts';
+import type { AcceptEvents, Arrival } from '../../src/gate/accept/accept-events.ts';
+import { createAuthenticate } from '../../src/gate/intake/authenticate.ts';
 import type { GateContext } from '../../src/gate/gate-context.ts';
-import type { IncomingBatch } from '../../src/gate/incoming-batch.ts';
-import { createBodyReader } from '../../src/gate/read-body.ts';
+import type { IncomingBatch } from '../../src/gate/decode/incoming-batch.ts';
+import { createBodyReader } from '../../src/gate/intake/read-body.ts';
 import type { Signals } from '../../src/observability/signals.ts';
 
 export const writeKey = 'hg_differential';

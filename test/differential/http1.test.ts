@@ -6,8 +6,8 @@ import path from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { createConnectDoors } from '../../src/gate/connect-router.ts';
-import { createRequestHandler, servesWhole } from '../../src/gate/handle-request.ts';
+import { createConnectDoors } from '../../src/gate/rpc/connect-router.ts';
+import { createRequestHandler, servesWhole } from '../../src/gate/route-request.ts';
 import { WholeCall } from '../../src/http/http1/whole-call.ts';
 import { listen, type Listener } from '../../src/http/listen.ts';
 import { createFakeContext, type FakeContext } from './fake-context.ts';

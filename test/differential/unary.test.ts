@@ -2,8 +2,8 @@ import type { ConnectRouter } from '@connectrpc/connect';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { createConnectDoors, registerTrackService } from '../../src/gate/connect-router.ts';
-import { createRequestHandler } from '../../src/gate/handle-request.ts';
+import { createConnectDoors, registerTrackService } from '../../src/gate/rpc/connect-router.ts';
+import { createRequestHandler } from '../../src/gate/route-request.ts';
 import { listen } from '../../src/http/listen.ts';
 import { comparable, deliberate } from './deliberate-differences.ts';
 import { createFakeContext, limits, type FakeContext } from './fake-context.ts';

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { decodeOriginal } from '../../src/gate/decode-original.ts';
+import { decodeOriginal } from '../../src/gate/decode/decode-original.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { until } from '../delivery/rig.ts';
 import { openGate, type OpenGate } from './open-gate.ts';

@@ -5,7 +5,7 @@ import {
   BatchTrackRequestSchema,
   TrackRequestSchema,
 } from '../../gen/headgate/v1/track_service_pb.ts';
-import { reservedFields } from '../../src/gate/event-fields.ts';
+import { reservedFields } from '../../src/gate/decode/event-fields.ts';
 import { readConnect, readGrpc, readGrpcWeb, readRest, type Answer, type Rpc } from './answer.ts';
 import type { Sample } from './sample-events.ts';
 import { send, type WireAnswer } from './wire.ts';

@@ -4,8 +4,8 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { errorCodes, errorEntry, type ErrorCode } from '../../src/errors.ts';
-import { foreignDoors } from '../../src/gate/foreign-doors.ts';
-import { segmentAliases } from '../../src/gate/segment-doors.ts';
+import { foreignDoors } from '../../src/gate/vendor-endpoints.ts';
+import { segmentAliases } from '../../src/gate/vendors/segment-endpoint.ts';
 import { openForeignGate, shopKey, type ForeignGate } from './foreign-gate.ts';
 
 /*

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { hashWriteKey } from '../../src/config/write-key.ts';
 import { errorCodes, errorEntry } from '../../src/errors.ts';
-import { foreignDoors } from '../../src/gate/foreign-doors.ts';
-import { segmentAliases } from '../../src/gate/segment-doors.ts';
+import { foreignDoors } from '../../src/gate/vendor-endpoints.ts';
+import { segmentAliases } from '../../src/gate/vendors/segment-endpoint.ts';
 import { openGate, type OpenGate } from '../doors/open-gate.ts';
 import { foreignSchemas } from '../foreign/schemas.ts';
 import { createChecker, type Document, type RealAnswer } from './described-answers.ts';

@@ -1,0 +1,132 @@
+import type { IncomingEvent } from '../../event/incoming-event.ts';
+import { isJsonObject, type JsonValue } from '../../event/json.ts';
+import { addFault, createDraft, finishDraft, readTime, type EventDraft } from './event-draft.ts';
+import {
+  fieldHint,
+  fieldsByName,
+  reservedFields,
+  snakeCase,
+  type EventField,
+  type NameStyle,
+} from './event-fields.ts';
+
+/**
+ * Decodes one event from parsed JSON. Never throws: what is wrong is a fault of the event.
+ *
+ * `exact` is the same value from `parseExactly`, or undefined.
+ */
+export function decodeJsonEvent(
+  value: JsonValue,
+  exact: JsonValue | undefined,
+  names: NameStyle,
+  original: () => Uint8Array,
+): IncomingEvent {
+  const draft = createDraft();
+  if (!isJsonObject(value)) {
+    addFault(draft, 'invalid_field', '', 'type', 'An event must be a JSON object.');
+    return finishDraft(draft, original);
+  }
+  const fields = fieldsByName[names];
+  for (const name in value) {
+    const field = fields.get(name);
+    const member = value[name]!;
+    if (field === undefined) refuseField(draft, name);
+    // In ProtoJSON null means that the field was not sent; REST keeps to that.
+    else if (member !== null) readField(draft, field, member);
+  }
+  if (isJsonObject(exact)) {
+    draft.inexact = true;
+    if (draft.properties !== undefined) draft.exactProperties = exact['properties'];
+  }
+  return finishDraft(draft, original);
+}
+
+/** An event that cannot be told at all: a line that is no JSON. */
+export function unreadableEvent(message: string, original: () => Uint8Array): IncomingEvent {
+  const draft = createDraft();
+  addFault(draft, 'invalid_field', '', 'json', message);
+  return finishDraft(draft, original);
+}
+
+function refuseField(draft: EventDraft, name: string): void {
+  const shown = name.slice(0, 60);
+  const path = `/${shown.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  const reserved = snakeCase(name);
+  if (Object.hasOwn(reservedFields, reserved)) {
+    addFault(draft, 'reserved_field', path, 'reserved', reservedFields[reserved]!);
+  } else {
+    addFault(draft, 'unknown_field', path, 'unknown', `There is no field "${shown}".${fieldHint(name)}`);
+  }
+}
+
+function readField(draft: EventDraft, field: EventField, value: JsonValue): void {
+  switch (field) {
+    case 'event_name':
+      draft.eventName = readString(draft, field, value);
+      break;
+    case 'user_id':
+      draft.userId = readString(draft, field, value);
+      break;
+    case 'anonymous_id':
+      draft.anonymousId = readString(draft, field, value);
+      break;
+    case 'idempotency_key':
+      draft.idempotencyKey = readString(draft, field, value);
+      break;
+    case 'properties':
+    case 'context':
+      if (isJsonObject(value)) draft[field] = value;
+      else addTypeFault(draft, field, 'an object', value);
+      break;
+    case 'properties_json':
+      draft.propertiesJson = readString(draft, field, value);
+      break;
+    case 'occurred_at':
+      readOccurredAt(draft, value);
+      break;
+    case 'schema_version':
+      readSchemaVersion(draft, value);
+      break;
+  }
+}
+
+function readString(draft: EventDraft, field: EventField, value: JsonValue): string {
+  if (typeof value === 'string') return value;
+  addTypeFault(draft, field, 'a string', value);
+  return '';
+}
+
+function addTypeFault(draft: EventDraft, field: EventField, expected: string, value: JsonValue): void {
+  const actual = Array.isArray(value) ? 'an array' : `a JSON ${typeof value}`;
+  addFault(draft, 'invalid_field', `/${field}`, 'type', `${field} must be ${expected}, not ${actual}.`);
+}
+
+function readOccurredAt(draft: EventDraft, value: JsonValue): void {
+  const time = typeof value === 'string' ? readTime(value) : undefined;
+  if (time !== undefined) draft.occurredAt = time;
+  else {
+    addFault(
+      draft,
+      'invalid_field',
+      '/occurred_at',
+      'date-time',
+      'occurred_at must be an RFC 3339 time such as 2026-03-01T12:00:00.000Z.',
+    );
+  }
+}
+
+/** ProtoJSON writes a whole number as a number or as a string. */
+function readSchemaVersion(draft: EventDraft, value: JsonValue): void {
+  const version = typeof value === 'string' && /^\d{1,10}$/.test(value) ? Number(value) : value;
+  if (typeof version === 'number' && Number.isInteger(version) && version >= 0 && version < 2 ** 32) {
+    draft.schemaVersion = version;
+  } else {
+    addFault(
+      draft,
+      'invalid_field',
+      '/schema_version',
+      'type',
+      'schema_version must be a whole number from 0.',
+    );
+  }
+}

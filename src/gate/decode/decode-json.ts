@@ -1,0 +1,193 @@
+import { isUtf8 } from 'node:buffer';
+
+import { ServiceError } from '../../errors.ts';
+import type { IncomingEvent } from '../../event/incoming-event.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import { decodeJsonEvent, unreadableEvent } from './decode-json-event.ts';
+import { holdsInfinity, nestingMax, nestsDeeper, readTime } from './event-draft.ts';
+import { camelCase, snakeCase, type NameStyle } from './event-fields.ts';
+import { parseExactly, parseJson } from './exact-json.ts';
+import type { IncomingBatch } from './incoming-batch.ts';
+import { elementTexts } from './json-slices.ts';
+
+/*
+ * Decodes JSON bodies into plain events. What is wrong with one event is that event's fault and
+ * leaves the others alone; only what cannot be told apart from the rest of the request is a
+ * ServiceError (malformed_request, unknown_field, empty_batch, too_many_events).
+ */
+
+/** The body of `POST /v1/track`: one event, flat. */
+export function decodeTrackRest(body: Buffer): IncomingEvent {
+  const text = textOf(body);
+  const value = parseJson(text);
+  if (!isJsonObject(value)) {
+    throw new ServiceError('malformed_request', 'The body must be a JSON object: one event.');
+  }
+  return decodeJsonEvent(value, parseExactly(text), 'rest', () => body);
+}
+
+/** The body of the RPC Track: `{"event": {...}}`. */
+export function decodeTrackConnect(body: Buffer): IncomingEvent {
+  const text = textOf(body);
+  const value = readRequest(text, ['event'], 'connect');
+  const exact = parseExactly(text);
+  const event = value['event'] ?? {};
+  if (!isJsonObject(event)) {
+    throw new ServiceError('malformed_request', '"event" must be a JSON object.');
+  }
+  return decodeJsonEvent(event, isJsonObject(exact) ? exact['event'] : undefined, 'connect', () => body);
+}
+
+const batchMembers = ['events', 'context', 'sent_at', 'validate_only'];
+
+/** The body of `POST /v1/batch` and of the RPC BatchTrack. */
+export function decodeBatchJson(
+  body: Buffer,
+  names: NameStyle,
+  batchEventsMax: number,
+): IncomingBatch {
+  const text = textOf(body);
+  const value = readRequest(text, batchMembers, names);
+  const events = value['events'] ?? [];
+  if (!Array.isArray(events)) {
+    throw new ServiceError('malformed_request', '"events" must be an array of events.');
+  }
+  checkBatchSize(events.length, batchEventsMax);
+  const exact = parseExactly(text);
+  const exactEvents = isJsonObject(exact) ? exact['events'] : undefined;
+  // Needed for rejected events only, so looked for when the first of them asks.
+  let slices: string[] | undefined;
+  const originalOf = (index: number): Uint8Array => {
+    slices ??= elementTexts(text, 'events');
+    return Buffer.from(slices[index] ?? JSON.stringify(events[index]));
+  };
+  return {
+    events: events.map((event, index) =>
+      decodeJsonEvent(
+        event,
+        Array.isArray(exactEvents) ? exactEvents[index] : undefined,
+        names,
+        () => originalOf(index),
+      ),
+    ),
+    ...readBatchFields(value, names),
+  };
+}
+
+/** Whether a body is in the form of `POST /v1/batch` rather than of `/v1/track`. */
+export function isBatchJson(body: Buffer): boolean {
+  const value = parseJson(textOf(body));
+  return isJsonObject(value) && Object.hasOwn(value, 'events');
+}
+
+/** `application/x-ndjson`: one event a line; blank lines are passed over. */
+export function decodeNdjson(body: Buffer, batchEventsMax: number): IncomingBatch {
+  const lines = linesOf(body).filter((line) => typeof line !== 'string' || line !== '');
+  checkBatchSize(lines.length, batchEventsMax);
+  const events = lines.map((line) =>
+    typeof line === 'string'
+      ? decodeLine(line)
+      : unreadableEvent('The line is not UTF-8.', () => line),
+  );
+  return { events, context: undefined, sentAt: '', validateOnly: false };
+}
+
+/** A line that is not UTF-8 stays as it came. */
+function linesOf(body: Buffer): (string | Buffer)[] {
+  const lines = body.toString('utf8').split('\n');
+  if (isUtf8Text(lines, body)) return lines.map((line) => line.trim());
+  const start = [0];
+  for (let at = body.indexOf(10); at !== -1; at = body.indexOf(10, at + 1)) start.push(at + 1);
+  return lines.map((line, index) => {
+    const bytes = body.subarray(start[index], (start[index + 1] ?? body.length + 1) - 1);
+    return isUtf8(bytes) ? line.trim() : bytes;
+  });
+}
+
+/** A line that is no JSON spoils itself alone: the next line begins a new event. */
+function decodeLine(line: string): IncomingEvent {
+  const original = (): Uint8Array => Buffer.from(line);
+  let value: JsonValue;
+  let exact: JsonValue | undefined;
+  try {
+    value = parseJson(line);
+    exact = parseExactly(line);
+  } catch (error) {
+    return unreadableEvent((error as Error).message.replace('The body', 'The line'), original);
+  }
+  return decodeJsonEvent(value, exact, 'rest', original);
+}
+
+/** Bytes that are no UTF-8 would become U+FFFD, and the event another one than was sent. */
+export function textOf(body: Buffer): string {
+  const text = body.toString('utf8');
+  // A byte order mark is no part of the text: RFC 8259 §8.1 lets a reader pass it over.
+  if (isUtf8Text([text], body)) return text.startsWith('\ufeff') ? text.slice(1) : text;
+  throw new ServiceError('malformed_request', 'The body is not UTF-8.');
+}
+
+/** U+FFFD is either in the bytes themselves or stands for some that are no UTF-8. */
+function isUtf8Text(texts: readonly string[], bytes: Buffer): boolean {
+  return !texts.some((text) => text.includes('\ufffd')) || isUtf8(bytes);
+}
+
+export function checkBatchSize(count: number, batchEventsMax: number): void {
+  if (count === 0) {
+    throw new ServiceError('empty_batch', 'The batch has no events. Send at least one.');
+  }
+  if (count > batchEventsMax) {
+    throw new ServiceError(
+      'too_many_events',
+      `The batch has ${count} events; the limit is ${batchEventsMax} (limits.batch_events_max). Split it.`,
+    );
+  }
+}
+
+/** The members of a request under the contract's names. */
+function readRequest(text: string, members: readonly string[], names: NameStyle): JsonObject {
+  const value = parseJson(text);
+  if (!isJsonObject(value)) {
+    throw new ServiceError('malformed_request', 'The body must be a JSON object.');
+  }
+  const known: JsonObject = {};
+  for (const key in value) {
+    const name = names === 'connect' ? snakeCase(key) : key;
+    if (!members.includes(name)) {
+      throw new ServiceError(
+        'unknown_field',
+        `The request has no field "${key.slice(0, 60)}". It takes ${shownNames(members, names)}.`,
+      );
+    }
+    if (value[key] !== null) known[name] = value[key]!;
+  }
+  return known;
+}
+
+function shownNames(members: readonly string[], names: NameStyle): string {
+  return (names === 'rest' ? members : members.map(camelCase)).join(', ');
+}
+
+function readBatchFields(
+  value: JsonObject,
+  names: NameStyle,
+): Pick<IncomingBatch, 'context' | 'sentAt' | 'validateOnly'> {
+  const { context, sent_at: sentAt, validate_only: validateOnly } = value;
+  const shown = (name: string): string => (names === 'rest' ? name : camelCase(name));
+  if (context !== undefined && !isJsonObject(context)) {
+    throw new ServiceError('malformed_request', '"context" must be an object.');
+  }
+  if (context !== undefined && (nestsDeeper(context, nestingMax) || holdsInfinity(context))) {
+    throw new ServiceError(
+      'malformed_request',
+      `"context" may nest ${nestingMax} levels deep at most, with numbers that a double can hold.`,
+    );
+  }
+  if (validateOnly !== undefined && typeof validateOnly !== 'boolean') {
+    throw new ServiceError('malformed_request', `"${shown('validate_only')}" must be true or false.`);
+  }
+  const sent = sentAt === undefined ? '' : typeof sentAt === 'string' ? readTime(sentAt) : undefined;
+  if (sent === undefined) {
+    throw new ServiceError('malformed_request', `"${shown('sent_at')}" must be an RFC 3339 time.`);
+  }
+  return { context, sentAt: sent, validateOnly: validateOnly ?? false };
+}

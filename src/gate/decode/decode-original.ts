@@ -1,0 +1,132 @@
+import { isUtf8 } from 'node:buffer';
+
+import { ServiceError } from '../../errors.ts';
+import type { IncomingEvent } from '../../event/incoming-event.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import { decodeJsonEvent, unreadableEvent } from './decode-json-event.ts';
+import { decodeTrackConnect } from './decode-json.ts';
+import { decodeBatchProto, decodeTrackProto } from './decode-proto.ts';
+import { fieldsByName } from './event-fields.ts';
+import { parseExactly, parseJson } from './exact-json.ts';
+
+/** The bytes of one event as a door kept them. */
+export interface Original {
+  /** `rest`, `connect`, `grpc`, `grpc_web`; of any other the event was kept as `rest` has it. */
+  readonly door: string;
+  readonly contentType: string;
+  readonly bytes: Uint8Array;
+  /** Whether this is the event that was kept, by what was noted of it then. */
+  readonly isSame: (event: IncomingEvent) => boolean;
+}
+
+/**
+ * Decodes a rejected event once more, by the decoders of the door that it came by. Never throws: what
+ * cannot be read is a fault of the event, as it was when it came.
+ *
+ * Of a Track by Connect or gRPC the whole request was kept, of a batch the event alone, and nothing
+ * says which: what decodes to the name and key that were noted is it.
+ */
+export function decodeOriginal(kept: Original): IncomingEvent {
+  const body = Buffer.from(kept.bytes.buffer, kept.bytes.byteOffset, kept.bytes.byteLength);
+  const original = (): Uint8Array => body;
+  const ways = waysOf(kept, body, original);
+  let first: IncomingEvent | undefined;
+  let failure: ServiceError | undefined;
+  for (const way of ways) {
+    try {
+      const event = way();
+      if (kept.isSame(event)) return event;
+      first ??= event;
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+      failure ??= error;
+    }
+  }
+  return first ?? unreadableEvent(failure!.message, original);
+}
+
+type Way = () => IncomingEvent;
+
+function waysOf(kept: Original, body: Buffer, original: () => Uint8Array): readonly Way[] {
+  if (isJson(kept)) {
+    const style = kept.door === 'connect' ? 'connect' : 'rest';
+    const one: Way = () => {
+      if (!isUtf8(body)) throw new ServiceError('malformed_request', 'The event is not UTF-8.');
+      const text = textOf(body);
+      return decodeJsonEvent(parseJson(text), parseExactly(text), style, original);
+    };
+    return style === 'rest' ? [one] : [() => whole(body), one];
+  }
+  return [
+    () => decodeTrackProto(body),
+    () => decodeBatchProto(Buffer.concat([eventTag, varint(body.length), body]), 1).events[0]!,
+  ];
+}
+
+/** An element that has no `event` would pass for a request whose event is empty. */
+function whole(body: Buffer): IncomingEvent {
+  const value = parseJson(textOf(body));
+  if (isJsonObject(value) && isJsonObject(value['event'] ?? null)) return decodeTrackConnect(body);
+  throw new ServiceError('malformed_request', 'It is no request of Track.');
+}
+
+/** Protocol buffers too are kept as JSON where something personal was taken out of them. */
+function isJson({ door, contentType }: Original): boolean {
+  return door === 'rest' || contentType === 'application/json';
+}
+
+function textOf(body: Buffer): string {
+  return body.toString('utf8').replace(/^\ufeff/, '');
+}
+
+/** Field 1 of BatchTrackRequest: bytes. */
+const eventTag = Buffer.from([(1 << 3) | 2]);
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest >= 128; rest >>>= 7) bytes.push((rest & 127) | 128);
+  bytes.push(rest);
+  return Buffer.from(bytes);
+}
+
+/** The event as POST /v1/track takes it; its own text where that cannot be read at all. */
+export function eventText(kept: Original): string {
+  if (!isJson(kept)) return textOfEvent(decodeOriginal(kept));
+  const text = textOf(Buffer.from(kept.bytes));
+  if (kept.door === 'rest') return text;
+  try {
+    const value = parseExactly(text) ?? parseJson(text);
+    if (!isJsonObject(value)) return text;
+    const event = value['event'];
+    return JSON.stringify(restNamed(event !== undefined && isJsonObject(event) ? event : value));
+  } catch {
+    return text;
+  }
+}
+
+/** ProtoJSON's names as the contract has them. Unknown ones stay, to be seen and mended. */
+function restNamed(event: JsonObject): JsonObject {
+  const named: [string, JsonValue][] = Object.entries(event).map(([name, value]) => [
+    fieldsByName.connect.get(name) ?? name,
+    value,
+  ]);
+  return Object.fromEntries(named);
+}
+
+/** Of protocol buffers: what was read. A field that the contract has not is not among it. */
+function textOfEvent(event: IncomingEvent): string {
+  const members: [string, string][] = [];
+  const add = (name: string, value: string | number): void => {
+    if (value !== '' && value !== 0) members.push([name, JSON.stringify(value)]);
+  };
+  add('event_name', event.eventName);
+  add('user_id', event.userId);
+  add('anonymous_id', event.anonymousId);
+  add('idempotency_key', event.idempotencyKey);
+  add('occurred_at', event.occurredAt);
+  add('schema_version', event.schemaVersion);
+  members.push(['properties', event.propertiesText ?? JSON.stringify(event.properties)]);
+  if (event.context !== undefined) members.push(['context', JSON.stringify(event.context)]);
+  return `{${members.map(([name, text]) => `"${name}":${text}`).join(',')}}`;
+}

@@ -1,0 +1,210 @@
+import type { IncomingEvent } from '../../event/incoming-event.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import { parseJsonText } from '../../event/parse-json.ts';
+import type { EventError } from '../../event/verdict.ts';
+import type { Violation } from '../../event/violation.ts';
+import { parseExactly } from './exact-json.ts';
+
+/** What a decoder may find wrong with one event, worst first. */
+export type DraftFault = 'unknown_field' | 'reserved_field' | 'invalid_field';
+
+/** How deep `properties` and `context` may nest: what walks them later does so by recursion. */
+export const nestingMax = 32;
+
+/**
+ * An event while it is being decoded. Every decoder fills one of these, so that what a door lets in
+ * is decided in one place. A fault leaves the other fields in their place: the verdict names the
+ * event by its idempotency key whatever else is wrong with it.
+ */
+export interface EventDraft {
+  eventName: string;
+  userId: string;
+  anonymousId: string;
+  idempotencyKey: string;
+  properties: JsonObject | undefined;
+  /** `properties` with the numbers of its text, where a double would change them. */
+  exactProperties: JsonValue | undefined;
+  /** Somewhere there is a number that a double would change, so perhaps one beyond all doubles. */
+  inexact: boolean;
+  propertiesJson: string;
+  context: JsonObject | undefined;
+  occurredAt: string;
+  schemaVersion: number;
+  faults: { code: DraftFault; violation: Violation }[] | undefined;
+}
+
+export function createDraft(): EventDraft {
+  return {
+    eventName: '',
+    userId: '',
+    anonymousId: '',
+    idempotencyKey: '',
+    properties: undefined,
+    exactProperties: undefined,
+    inexact: false,
+    propertiesJson: '',
+    context: undefined,
+    occurredAt: '',
+    schemaVersion: 0,
+    faults: undefined,
+  };
+}
+
+/** More are not told: an event of a thousand unknown fields is one mistake, not a thousand. */
+const faultsMax = 20;
+
+export function addFault(
+  draft: EventDraft,
+  code: DraftFault,
+  path: string,
+  rule: string,
+  message: string,
+): void {
+  draft.faults ??= [];
+  if (draft.faults.length < faultsMax) {
+    draft.faults.push({ code, violation: { path, code: rule, message } });
+  }
+}
+
+/** Completes an event. `original` gives its bytes as they were sent. */
+export function finishDraft(draft: EventDraft, original: () => Uint8Array): IncomingEvent {
+  let propertiesText: string | undefined;
+  if (draft.propertiesJson !== '') propertiesText = readPropertiesJson(draft);
+  else if (draft.exactProperties !== undefined) {
+    propertiesText = JSON.stringify(draft.exactProperties);
+  }
+  const { properties, context } = draft;
+  if (properties !== undefined) checkNesting(draft, '/properties', properties);
+  if (context !== undefined) checkNesting(draft, '/context', context);
+  if (draft.inexact) {
+    checkFinite(draft, '/properties', draft.properties);
+    checkFinite(draft, '/context', draft.context);
+  }
+  return {
+    eventName: draft.eventName,
+    userId: draft.userId,
+    anonymousId: draft.anonymousId,
+    idempotencyKey: draft.idempotencyKey,
+    properties: draft.properties ?? {},
+    propertiesText,
+    context,
+    occurredAt: draft.occurredAt,
+    schemaVersion: draft.schemaVersion,
+    fault: draft.faults === undefined ? undefined : faultOf(draft.faults),
+    original,
+  };
+}
+
+function readPropertiesJson(draft: EventDraft): string | undefined {
+  if (draft.properties !== undefined) {
+    addFault(
+      draft,
+      'invalid_field',
+      '/properties_json',
+      'one_of',
+      'Send properties or properties_json, not both.',
+    );
+    return undefined;
+  }
+  let value: unknown;
+  try {
+    value = parseJsonText(draft.propertiesJson);
+  } catch {
+    value = undefined;
+  }
+  if (!isJsonObject(value)) {
+    addFault(
+      draft,
+      'invalid_field',
+      '/properties_json',
+      'json',
+      'properties_json must be the text of a JSON object.',
+    );
+    return undefined;
+  }
+  draft.properties = value;
+  let exact: JsonValue | undefined;
+  try {
+    // Where the text says what the object does, to the letter, it is kept and not written anew later.
+    if (JSON.stringify(value) === draft.propertiesJson) return draft.propertiesJson;
+    exact = parseExactly(draft.propertiesJson);
+  } catch {
+    // It nests too deep, which `checkNesting` tells.
+  }
+  draft.inexact ||= exact !== undefined;
+  return exact === undefined ? undefined : JSON.stringify(exact);
+}
+
+function checkNesting(draft: EventDraft, path: string, value: JsonObject): void {
+  if (nestsDeeper(value, nestingMax)) {
+    addFault(draft, 'invalid_field', path, 'depth', `It may nest ${nestingMax} levels deep at most.`);
+    // What is too deep to walk goes no further; the original bytes are kept as they came.
+    if (path === '/properties') draft.properties = undefined;
+    else draft.context = undefined;
+  }
+}
+
+export function nestsDeeper(value: JsonValue, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (levels === 0) return true;
+  if (Array.isArray(value)) {
+    for (const element of value) if (nestsDeeper(element, levels - 1)) return true;
+    return false;
+  }
+  for (const name in value) if (nestsDeeper(value[name]!, levels - 1)) return true;
+  return false;
+}
+
+/** JSON can say 1e999; what reads the event later could not, and JSON would write it as null. */
+function checkFinite(draft: EventDraft, path: string, value: JsonObject | undefined): void {
+  if (value !== undefined && holdsInfinity(value)) {
+    addFault(draft, 'invalid_field', path, 'number', 'A number is larger than any double can be.');
+  }
+}
+
+/** For values that do not nest deep. */
+export function holdsInfinity(value: JsonValue): boolean {
+  if (typeof value === 'number') return !Number.isFinite(value);
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).some(holdsInfinity);
+}
+
+const faultTexts: Readonly<Record<DraftFault, string>> = {
+  unknown_field: 'The event has a field that is not part of the contract. Nothing is dropped silently.',
+  reserved_field: 'The event has a field that the server alone writes. Leave it out.',
+  invalid_field: 'A field of the event cannot be read.',
+};
+
+function faultOf(faults: NonNullable<EventDraft['faults']>): EventError {
+  const order: DraftFault[] = ['unknown_field', 'reserved_field', 'invalid_field'];
+  const code = order.find((candidate) => faults.some((fault) => fault.code === candidate))!;
+  const violations = faults.map((fault) => fault.violation);
+  const first = faults.find((fault) => fault.code === code)!.violation;
+  return { code, message: `${faultTexts[code]} ${first.message}`, violations };
+}
+
+const timePattern =
+  /^\d{4}-\d{2}-\d{2}[Tt](?:[01]\d|2[0-3]):\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})$/;
+
+/** Year 0001 to 9999: what google.protobuf.Timestamp can say. */
+const firstTimeMs = Date.parse('0001-01-01T00:00:00.000Z');
+const lastTimeMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+/** Reads an RFC 3339 time into UTC with milliseconds; undefined when it is none. */
+export function readTime(text: string): string | undefined {
+  if (!timePattern.test(text) || !isDay(text.slice(0, 10))) return undefined;
+  const time = Date.parse(text.toUpperCase());
+  return protoTimeText(time);
+}
+
+/** V8 takes the 31st of February for the 3rd of March. */
+function isDay(date: string): boolean {
+  const day = Number(date.slice(8));
+  return day <= 28 || new Date(Date.parse(date)).getUTCDate() === day;
+}
+
+/** Milliseconds since 1970 as RFC 3339; undefined outside the years 1 to 9999. */
+export function protoTimeText(timeMs: number): string | undefined {
+  if (!(timeMs >= firstTimeMs && timeMs <= lastTimeMs)) return undefined;
+  return new Date(timeMs).toISOString();
+}

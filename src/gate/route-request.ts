@@ -1,0 +1,157 @@
+import { ServiceError } from '../errors.ts';
+import { connectDoor } from './rpc/connect-unary.ts';
+import type { ConnectDoors } from './rpc/connect-router.ts';
+import { foreignDoors } from './vendor-endpoints.ts';
+import { createExchange, mediaTypeOf, reply, type Exchange } from './exchange.ts';
+import { failureOfError } from './answer/failure.ts';
+import type { GateContext } from './gate-context.ts';
+import { grpcDoor } from './rpc/grpc-unary.ts';
+import type { RequestHandler } from '../http/listen.ts';
+import type { ServesWhole } from '../http/http1/reader.ts';
+import { openApiPath } from './openapi/openapi.ts';
+import { problem, restBatchDoor, restTrackDoor, restValidateDoor } from './rest/rest-endpoints.ts';
+import { serveRequest, type DoorCall } from './serve-request.ts';
+import { webhookCall, webhookPath, type WebhookEntry } from './webhooks/webhook-endpoint.ts';
+
+const servicePrefix = '/headgate.v1.TrackService/';
+
+/** What grpc-unary.ts speaks. Their JSON forms are rare and left to the Connect router. */
+const grpcTypes = new Set(['application/grpc', 'application/grpc+proto']);
+const grpcWebTypes = new Set(['application/grpc-web', 'application/grpc-web+proto']);
+const routerTypes = new Set(['application/grpc+json', 'application/grpc-web+json']);
+
+const rpcTypesShown =
+  'application/json or application/proto (Connect), application/grpc (over HTTP/2) or application/grpc-web';
+
+const json = 'application/json';
+const ndjson = 'application/x-ndjson';
+const restTrack: DoorCall = { rpc: 'Track', door: 'rest', codec: 'json', contentType: json };
+const restBatch: DoorCall = { rpc: 'BatchTrack', door: 'rest', codec: 'json', contentType: json };
+const restNdjsonBatch: DoorCall = { ...restBatch, codec: 'ndjson', contentType: ndjson };
+
+/** From the path of a request to its door. */
+export function createRequestHandler(
+  context: GateContext,
+  connect: ConnectDoors,
+  webhooks: ReadonlyMap<string, WebhookEntry>,
+  openApi: () => string,
+): RequestHandler {
+  return (call) => {
+    const { url, method } = call;
+    const query = url.indexOf('?');
+    const path = query === -1 ? url : url.slice(0, query);
+    const exchange = createExchange(call);
+    if (path === '/v1/track' && method === 'POST') {
+      serveRequest(context, exchange, restTrackDoor, restTrack);
+    } else if (path === '/v1/batch' && method === 'POST') {
+      const isNdjson = mediaTypeOf(exchange) === restNdjsonBatch.contentType;
+      serveRequest(context, exchange, restBatchDoor, isNdjson ? restNdjsonBatch : restBatch);
+    } else if (path === '/v1/validate' && method === 'POST') {
+      const isNdjson = mediaTypeOf(exchange) === restNdjsonBatch.contentType;
+      serveRequest(context, exchange, restValidateDoor, isNdjson ? restNdjsonBatch : restBatch);
+    } else if (path.startsWith('/grpc.')) handToRouter(connect, exchange);
+    else if (foreignDoors.has(path)) enterForeign(context, exchange, path);
+    else if (path.startsWith(webhookPath)) enterWebhook(webhooks, exchange, path);
+    else if (path === openApiPath && (method === 'GET' || method === 'HEAD')) {
+      reply(exchange, 200, { 'content-type': json }, openApi());
+    } else if (!isDoor(path)) {
+      refuse(exchange, 'not_found', `There is no door ${path.slice(0, 80)}. Events go to POST /v1/track.`);
+    } else if (method !== 'POST') {
+      refuse(exchange, 'method_not_allowed', `${path} takes POST.`);
+    } else enterRpc(context, connect, exchange, path.slice(servicePrefix.length) as DoorCall['rpc']);
+  };
+}
+
+function enterWebhook(
+  webhooks: ReadonlyMap<string, WebhookEntry>,
+  exchange: Exchange,
+  path: string,
+): void {
+  const source = path.slice(webhookPath.length);
+  const entry = webhooks.get(source);
+  if (entry === undefined) {
+    const shown = source.slice(0, 64);
+    refuse(exchange, 'not_found', `There is no source of webhooks "${shown}". webhooks has those there are.`);
+  } else if (exchange.call.method !== 'POST') {
+    refuse(exchange, 'method_not_allowed', `${webhookPath}${source} takes POST.`);
+  } else serveRequest(entry.context, exchange, entry.door(exchange), webhookCall);
+}
+
+const doorPaths = new Set([
+  `${servicePrefix}Track`,
+  `${servicePrefix}BatchTrack`,
+  '/v1/track',
+  '/v1/batch',
+  '/v1/validate',
+]);
+
+/** The door of a path, as traces name it. Undefined: none that takes events. */
+export function routeOf(path: string): string | undefined {
+  if (doorPaths.has(path) || foreignDoors.has(path)) return path;
+  return path.startsWith(webhookPath) ? `${webhookPath}{source}` : undefined;
+}
+
+const wholeRestPaths = new Set(['/v1/track', '/v1/batch']);
+const wholeRpcPaths = new Set([`${servicePrefix}Track`, `${servicePrefix}BatchTrack`]);
+const wholeRpcTypes = new Set(['application/json', 'application/proto']);
+
+/** The hot doors: `POST`s to them never need what Node's classes of HTTP/1.1 have. */
+export const servesWhole: ServesWhole = (url, headers) =>
+  wholeRestPaths.has(url) ||
+  (wholeRpcPaths.has(url) && wholeRpcTypes.has(headers['content-type'] ?? ''));
+
+function isDoor(path: string): boolean {
+  return doorPaths.has(path);
+}
+
+function enterForeign(context: GateContext, exchange: Exchange, path: string): void {
+  const { enter, methods } = foreignDoors.get(path)!;
+  if (!methods.includes(exchange.call.method)) {
+    const message = `${path} takes ${methods.join(' or ')}.`;
+    const failure = failureOfError(new ServiceError('method_not_allowed', message));
+    problem(exchange, failure, undefined, methods.join(', '));
+    return;
+  }
+  const { door, call } = enter(exchange);
+  serveRequest(context, exchange, door, call);
+}
+
+function enterRpc(
+  context: GateContext,
+  connect: ConnectDoors,
+  exchange: Exchange,
+  rpc: DoorCall['rpc'],
+): void {
+  const type = mediaTypeOf(exchange);
+  if (grpcTypes.has(type) && exchange.call.httpVersionMajor === 2) {
+    const call: DoorCall = { rpc, codec: 'proto', door: 'grpc', contentType: type };
+    serveRequest(context, exchange, grpcDoor, call);
+  } else if (grpcWebTypes.has(type)) {
+    const call: DoorCall = { rpc, codec: 'proto', door: 'grpc_web', contentType: type };
+    serveRequest(context, exchange, grpcDoor, call);
+  } else if (type === 'application/json' || type === 'application/proto') {
+    const codec = type === 'application/json' ? 'json' : 'proto';
+    serveRequest(context, exchange, connectDoor, { rpc, codec, door: 'connect', contentType: type });
+  } else if (routerTypes.has(type)) handToRouter(connect, exchange);
+  else {
+    refuse(
+      exchange,
+      'unsupported_media_type',
+      `The content type "${type.slice(0, 60)}" is not taken here. Use ${rpcTypesShown}.`,
+    );
+  }
+}
+
+/** What the library hands to our handlers has the correlation id that its answer carries. */
+function handToRouter(connect: ConnectDoors, exchange: Exchange): void {
+  exchange.call.headers['x-correlation-id'] = exchange.correlationId;
+  connect.handle(exchange);
+}
+
+function refuse(
+  exchange: Exchange,
+  code: 'not_found' | 'method_not_allowed' | 'unsupported_media_type',
+  message: string,
+): void {
+  problem(exchange, failureOfError(new ServiceError(code, message)), undefined);
+}

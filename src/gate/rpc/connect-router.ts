@@ -1,0 +1,156 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
+
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  file_google_rpc_error_details,
+  HelpSchema,
+  RetryInfoSchema,
+} from '../../../gen/google/rpc/error_details_pb.ts';
+import { file_grpc_health_v1_health, Health } from '../../../gen/grpc/health/v1/health_pb.ts';
+import {
+  file_grpc_reflection_v1_reflection,
+  ServerReflection as ReflectionV1,
+} from '../../../gen/grpc/reflection/v1/reflection_pb.ts';
+import {
+  file_grpc_reflection_v1alpha_reflection,
+  ServerReflection as ReflectionV1Alpha,
+} from '../../../gen/grpc/reflection/v1alpha/reflection_pb.ts';
+import {
+  BatchTrackRequestSchema,
+  BatchTrackResponseSchema,
+  file_headgate_v1_track_service,
+  TrackRequestSchema,
+  TrackResponseSchema,
+  TrackService,
+} from '../../../gen/headgate/v1/track_service_pb.ts';
+import { ServiceError } from '../../errors.ts';
+import type { Protocol, Rpc } from '../../observability/metrics.ts';
+import { acceptedVerdicts, type Arrival } from '../accept/accept-events.ts';
+import { decodeBatchProto, decodeTrackProto } from '../decode/decode-proto.ts';
+import { createExchange, type Exchange } from '../exchange.ts';
+import { failureDetails, failureOfError, failureOfVerdict, retryAfterSeconds, type Failure } from '../answer/failure.ts';
+import type { GateContext } from '../gate-context.ts';
+import type { HttpCall } from '../../http/http-call.ts';
+import { createHealthService, type HealthState } from './health.ts';
+import { createReflection } from './reflection.ts';
+import { problem } from '../rest/rest-endpoints.ts';
+import { withDeadline } from './unary-rpc.ts';
+import { createUniversalDoor } from '../../http/universal.ts';
+import { encodeBatchTrackResponse, encodeTrackResponse } from '../answer/verdict-proto.ts';
+
+/**
+ * What the library of Connect serves: the JSON forms of gRPC and gRPC-Web, health checking and reflection.
+ * The RPCs are decoded, accepted and answered by the same code as in unary-rpc.ts; only the framing
+ * is the library's.
+ */
+export interface ConnectDoors {
+  readonly handle: (exchange: Exchange) => void;
+  readonly health: HealthState;
+}
+
+export function createConnectDoors(context: GateContext): ConnectDoors {
+  const health = createHealthService([TrackService.typeName]);
+  const reflection = createReflection([
+    file_headgate_v1_track_service,
+    file_grpc_health_v1_health,
+    file_grpc_reflection_v1_reflection,
+    file_grpc_reflection_v1alpha_reflection,
+    file_google_rpc_error_details,
+  ]);
+  const routes = (router: ConnectRouter): void => {
+    registerTrackService(router, context);
+    router.service(Health, health.service);
+    router.service(ReflectionV1, { serverReflectionInfo: reflection });
+    router.service(ReflectionV1Alpha, { serverReflectionInfo: reflection });
+  };
+  const door = createUniversalDoor(routes, {
+    readMaxBytes: context.limits.requestBytesMax,
+    jsonOptions: { ignoreUnknownFields: false },
+  });
+  return {
+    handle: (exchange) => {
+      if (door.serve(exchange.call, exchange.correlationId)) return;
+      const error = new ServiceError('not_found', 'There is no RPC of this name here.');
+      problem(exchange, failureOfError(error), undefined);
+    },
+    health,
+  };
+}
+
+/** Also what the differential test and the benchmark put beside unary-rpc.ts. */
+export function registerTrackService(router: ConnectRouter, context: GateContext): void {
+  const max = context.limits.batchEventsMax;
+  router.service(TrackService, {
+    track: (request, handler) =>
+      answered(context, handler, 'Track', async (arrival) => {
+        // Back to the wire form, which keeps unknown fields, so that one decoder judges them all.
+        const event = decodeTrackProto(Buffer.from(toBinary(TrackRequestSchema, request)));
+        const batch = { events: [event], context: undefined, sentAt: '', validateOnly: false };
+        const [verdict] = await acceptedVerdicts(context.accept, batch, arrival);
+        const failure = failureOfVerdict(verdict!);
+        if (failure !== undefined) throw connectErrorOf(failure);
+        return fromBinary(TrackResponseSchema, encodeTrackResponse(verdict!));
+      }),
+    batchTrack: (request, handler) =>
+      answered(context, handler, 'BatchTrack', async (arrival) => {
+        const bytes = Buffer.from(toBinary(BatchTrackRequestSchema, request));
+        const batch = decodeBatchProto(bytes, max);
+        const verdicts = await acceptedVerdicts(context.accept, batch, arrival);
+        return fromBinary(BatchTrackResponseSchema, encodeBatchTrackResponse(verdicts));
+      }),
+  });
+}
+
+async function answered<T>(
+  context: GateContext,
+  handler: HandlerContext,
+  rpc: Rpc,
+  handle: (arrival: Arrival) => Promise<T>,
+): Promise<T> {
+  const headers = Object.fromEntries(handler.requestHeader);
+  const exchange = createExchange({ headers } as HttpCall);
+  // Put on the answer by handle-request.ts, before the library has a say.
+  const { correlationId, traceparent, tracestate, startedAt } = exchange;
+  const protocol = protocolOf(handler.protocolName);
+  let grpcCode = 0;
+  try {
+    const producer = context.authenticate(headers);
+    const contentType = 'application/proto';
+    const trace = { traceparent, tracestate };
+    const arrival = { producer, correlationId, ...trace, door: protocol, contentType };
+    return await withDeadline(() => handle(arrival), handler.timeoutMs());
+  } catch (error) {
+    const connectError = error instanceof ConnectError ? error : refusal(context, correlationId, error);
+    grpcCode = connectError.code;
+    throw connectError;
+  } finally {
+    const seconds = (performance.now() - startedAt) / 1000;
+    context.signals.requestAnswered(rpc, protocol, grpcCode, seconds);
+  }
+}
+
+function refusal(context: GateContext, correlationId: string, error: unknown): ConnectError {
+  const failure = failureOfError(error);
+  context.signals.requestFailed(failure.code, correlationId, error as Error);
+  return connectErrorOf(failure);
+}
+
+function protocolOf(name: string): Protocol {
+  if (name === 'grpc') return 'grpc';
+  return name === 'grpc-web' ? 'grpc_web' : 'connect';
+}
+
+const detailSchemas = [BadRequestSchema, ErrorInfoSchema, HelpSchema, RetryInfoSchema];
+
+function connectErrorOf(failure: Failure): ConnectError {
+  const error = new ConnectError(failure.message, failure.grpc);
+  const retryAfter = retryAfterSeconds(failure);
+  if (retryAfter !== undefined) error.metadata.set('retry-after', retryAfter);
+  error.details = failureDetails(failure).map(({ type, value }) => {
+    const desc = detailSchemas.find((schema) => schema.typeName === type)!;
+    return { desc, value: create(desc as never, fromBinary(desc as never, value)) } as never;
+  });
+  return error;
+}

@@ -1,0 +1,160 @@
+import { grpcCode, ServiceError } from '../../errors.ts';
+import { cutOffWhenAnswered, headerOf, reply, type Exchange } from '../exchange.ts';
+import { grpcStatusDetails, retryAfterSeconds, type Failure } from '../answer/failure.ts';
+import type { TrailersCall } from '../../http/http-call.ts';
+import { decompressBody, findDecompress, knownEncodings } from '../intake/read-body.ts';
+import type { Door, DoorCall } from '../serve-request.ts';
+import { decodeRequest, encodeAnswer, isMessage } from './unary-rpc.ts';
+
+/*
+ * The unary form of gRPC: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, and of
+ * gRPC-Web, which has its trailers at the end of the body and so needs no HTTP/2:
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md
+ */
+
+/** One byte of flags and four of length stand before every message. */
+const prefixBytes = 5;
+const compressedFlag = 1;
+const trailersFlag = 0x80;
+
+/** What https://grpc.github.io/grpc/core/md_doc_statuscodes.html has a status of its own for. */
+class ProtocolError extends ServiceError {
+  readonly grpc: number;
+
+  constructor(grpc: number, message: string) {
+    super('malformed_request', `protocol error: ${message}`);
+    this.grpc = grpc;
+  }
+}
+
+export const grpcDoor: Door = {
+  begin: (exchange) => readTimeout(exchange.call.headers['grpc-timeout']),
+  unpack: readMessage,
+  decode: decodeRequest,
+  answer: (exchange, call, verdicts) => {
+    const answer = encodeAnswer(call, verdicts);
+    if (!isMessage(answer)) return sendFailure(exchange, call, answer);
+    send(exchange, call, frameOf(answer as Buffer, 0), succeeded);
+    return 0;
+  },
+  refuse: (exchange, call, failure, error) => {
+    const grpc = error instanceof ProtocolError ? error.grpc : failure.grpc;
+    return sendFailure(exchange, call, { ...failure, grpc });
+  },
+};
+
+const succeeded = { 'grpc-status': '0' };
+
+/** The one message of a unary request; a promise only where it has to be decompressed. */
+function readMessage(
+  exchange: Exchange,
+  body: Buffer,
+  bytesMax: number,
+): Buffer | Promise<Buffer> {
+  const encoding = headerOf(exchange, 'grpc-encoding');
+  // Refused even when this message is not compressed, so that the caller finds out at once.
+  const decompress = encoding === '' ? undefined : findDecompress(encoding);
+  if (body.length === 0) {
+    throw new ProtocolError(grpcCode.unimplemented, 'a unary call has one message: got none');
+  }
+  const length = body.length < prefixBytes ? Infinity : body.readUInt32BE(1);
+  if (body.length < prefixBytes + length) {
+    throw new ProtocolError(grpcCode.invalidArgument, 'the message is cut short');
+  }
+  const rest = body.subarray(prefixBytes + length);
+  if (rest.length > 0) {
+    const next = rest.length < prefixBytes ? Infinity : rest.readUInt32BE(1);
+    if (rest.length < prefixBytes + next) {
+      throw new ProtocolError(grpcCode.invalidArgument, 'bytes follow the message');
+    }
+    throw new ProtocolError(grpcCode.unimplemented, 'a unary call has one message: got more');
+  }
+  const flags = body[0]!;
+  const message = body.subarray(prefixBytes);
+  if (flags === 0) return message;
+  if (flags !== compressedFlag) {
+    throw new ProtocolError(grpcCode.internal, `the message has the unknown flags ${flags}`);
+  }
+  if (decompress === undefined) {
+    throw new ProtocolError(
+      grpcCode.internal,
+      'the message is marked as compressed, and grpc-encoding does not tell how',
+    );
+  }
+  return decompressBody(message, encoding, bytesMax);
+}
+
+const unitMs: Readonly<Record<string, number>> = {
+  H: 3_600_000,
+  M: 60_000,
+  S: 1000,
+  m: 1,
+  u: 0.001,
+  n: 0.000_001,
+};
+
+function readTimeout(sent: string | string[] | undefined): number | undefined {
+  if (sent === undefined) return undefined;
+  const text = String(sent);
+  const match = /^(\d{1,8})([HMSmun])$/.exec(text);
+  if (match !== null) return Number(match[1]) * unitMs[match[2]!]!;
+  throw new ServiceError(
+    'malformed_request',
+    `protocol error: invalid grpc timeout value: ${text.slice(0, 40)}`,
+  );
+}
+
+function frameOf(message: Buffer, flags: number): Buffer {
+  const frame = Buffer.allocUnsafe(prefixBytes + message.length);
+  frame[0] = flags;
+  frame.writeUInt32BE(message.length, 1);
+  message.copy(frame, prefixBytes);
+  return frame;
+}
+
+function sendFailure(exchange: Exchange, call: DoorCall, failure: Failure): number {
+  const trailers: Record<string, string> = {
+    'grpc-status': String(failure.grpc),
+    'grpc-message': percentEncoded(failure.message),
+    'grpc-status-details-bin': grpcStatusDetails(failure),
+  };
+  const retryAfter = retryAfterSeconds(failure);
+  if (retryAfter !== undefined) trailers['retry-after'] = retryAfter;
+  send(exchange, call, undefined, trailers);
+  return failure.grpc;
+}
+
+/**
+ * Header values are visible ASCII, and neither begin nor end in a space:
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
+ */
+function percentEncoded(text: string): string {
+  return encodeURIComponent(text.toWellFormed());
+}
+
+function send(
+  exchange: Exchange,
+  call: DoorCall,
+  frame: Buffer | undefined,
+  trailers: Record<string, string>,
+): void {
+  const headers: Record<string, string> = { 'content-type': call.contentType };
+  // Advice for those who were refused, and a header less for everybody else.
+  if (trailers !== succeeded) headers['grpc-accept-encoding'] = knownEncodings;
+  if (call.door === 'grpc_web') {
+    const end = frameOf(Buffer.from(trailerLines(trailers), 'latin1'), trailersFlag);
+    reply(exchange, 200, headers, frame === undefined ? end : Buffer.concat([frame, end]));
+    return;
+  }
+  const http2 = exchange.call as TrailersCall;
+  if (http2.answered) return;
+  headers['x-correlation-id'] = exchange.correlationId;
+  cutOffWhenAnswered(http2);
+  http2.replyWithTrailers(headers, frame, trailers);
+}
+
+function trailerLines(trailers: Record<string, string>): string {
+  return Object.entries(trailers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
+}

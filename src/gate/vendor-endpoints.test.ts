@@ -1,0 +1,111 @@
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+import { ServiceError } from '../errors.ts';
+import { batchedType, cloudEventsDoor } from './cloudevents/cloudevents-endpoint.ts';
+import type { Exchange } from './exchange.ts';
+import { mixpanelDoors } from './vendors/mixpanel-endpoint.ts';
+import { posthogDoors } from './vendors/posthog-endpoint.ts';
+import { segmentDoors } from './vendors/segment-endpoint.ts';
+import type { Door, DoorCall } from './serve-request.ts';
+
+const cloudEvents = ['application/cloudevents+json', batchedType].map((type) => {
+  const { door, call } = cloudEventsDoor({ call: { headers: { 'content-type': type } } } as never as Exchange);
+  return [type, door, call] as const;
+});
+
+const doors: readonly (readonly [name: string, door: Door, call: DoorCall])[] = [
+  ...segmentDoors,
+  ...posthogDoors,
+  ...mixpanelDoors,
+  ...cloudEvents,
+];
+
+/** Words that the doors look for, so that most of what is made means something to one of them. */
+const word = fc.constantFrom(
+  'type', 'track', 'identify', 'page', 'event', 'Order Completed', '$identify', '$create_alias', 'alias',
+  'userId', 'messageId', 'uuid', 'distinct_id', '$insert_id', 'time', 'timestamp', 'sentAt', 'traits', 'groupId',
+  'properties', '$set', 'context', 'segment', 'batch', 'api_key', 'writeKey', 'token', 'specversion', '1.0', 'id',
+  'source', 'subject', 'data', 'data_base64', 'traceparent', '__proto__', 'constructor', 'toString', '',
+);
+
+const leaf = fc.oneof(word, fc.string(), fc.integer(), fc.double({ noNaN: true }), fc.constant(null), fc.boolean());
+
+const { value } = fc.letrec<{ value: unknown }>((tie) => ({
+  value: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    leaf,
+    fc.array(tie('value'), { maxLength: 3 }),
+    fc.array(fc.tuple(word, tie('value')), { maxLength: 8 }).map((members) => Object.fromEntries(members)),
+  ),
+}));
+
+const body = fc.oneof(
+  value,
+  fc.array(value, { maxLength: 3 }),
+  fc.array(value, { maxLength: 3 }).map((batch) => ({ batch, context: { page: 1 } })),
+);
+
+test.for(doors)('whatever JSON comes, events come out or a refusal: %s', ([, door, call]) => {
+  fc.assert(
+    fc.property(body, (sent) => {
+      const message = Buffer.from(JSON.stringify(sent));
+      try {
+        const { events } = door.decode(call, message, 1000);
+        for (const event of events) {
+          // What is kept of it is an event of the contract, or as much as there was.
+          const kept: unknown = JSON.parse(Buffer.from(event.original()).toString());
+          expect(kept === undefined).toBe(false);
+          expect(Object.getPrototypeOf(event.properties)).toBe(Object.prototype);
+        }
+      } catch (error) {
+        if (!(error instanceof ServiceError)) throw error;
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+const segmentBatch = segmentDoors.at(-1)!;
+
+function eventOf(call: object) {
+  const [, door, doorCall] = segmentBatch;
+  return door.decode(doorCall, Buffer.from(JSON.stringify({ batch: [call] })), 10).events[0]!;
+}
+
+test('nothing that a call says is lost', () => {
+  const call = {
+    type: 'page',
+    messageId: 'm-1',
+    anonymousId: 7,
+    name: 'Home',
+    category: 'Docs',
+    properties: { name: 'Start', url: 'https://x.example/' },
+    context: { ip: '203.0.113.9' },
+    integrations: { All: false },
+    channel: 'server',
+  };
+  expect(eventOf(call)).toMatchObject({
+    eventName: 'page_viewed',
+    anonymousId: '7',
+    properties: { name: 'Start', url: 'https://x.example/', category: 'Docs' },
+    context: {
+      ip: '203.0.113.9',
+      segment: { messageId: 'm-1', name: 'Home', integrations: { All: false }, channel: 'server' },
+    },
+    fault: undefined,
+  });
+});
+
+test('a context that has the name already keeps what it has', () => {
+  const { context } = eventOf({ type: 'track', event: 'x', context: { segment: 1 }, channel: 'server' });
+  expect(context).toEqual({ segment: 1, segment_call: { channel: 'server' } });
+});
+
+test('an id that a double cannot hold is refused, not rounded to that of another person', () => {
+  const [, door, call] = segmentBatch;
+  const text = '{"batch":[{"type":"track","event":"Order Completed","userId":12345678901234567890}]}';
+  const [event] = door.decode(call, Buffer.from(text), 10).events;
+  expect([event!.userId, event!.fault?.code]).toEqual(['', 'invalid_field']);
+  expect(Buffer.from(event!.original()).toString()).toContain('12345678901234567');
+});

@@ -1,0 +1,225 @@
+import { ServiceError } from '../../errors.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import type { Verdict } from '../../event/verdict.ts';
+import { readTime } from '../decode/event-draft.ts';
+import { reply } from '../exchange.ts';
+import { answerBatch } from './vendor-answer.ts';
+import {
+  decodeForeignBatch,
+  memberOf,
+  readForeignBody,
+  type ForeignBody,
+  type Translation,
+} from './vendor-event.ts';
+import {
+  contextWith,
+  flatEvent,
+  ForeignMembers,
+  idOf,
+  keyOf,
+  propertiesWith,
+} from './vendor-members.ts';
+import { snakeName } from './vendor-names.ts';
+import type { IncomingBatch } from '../decode/incoming-batch.ts';
+import { unpackBody } from '../intake/read-body.ts';
+import { checkContentType, problem } from '../rest/rest-endpoints.ts';
+import type { Door, DoorCall } from '../serve-request.ts';
+
+/*
+ * PostHog's capture API as its server SDKs speak it: `/batch/`, and the one whose answer has a result
+ * for each event. https://posthog.com/docs/api/capture
+ */
+
+const json = 'application/json';
+
+/** What PostHog's own events are here: the name, and which of their `$` properties are properties. */
+interface OwnEvent {
+  readonly eventName: string;
+  /** Whose members are properties. */
+  readonly within?: string;
+  readonly added: readonly (readonly [name: string, from: string])[];
+}
+
+export const posthogEvents: Readonly<Record<string, OwnEvent>> = {
+  $identify: { eventName: 'user_identified', within: '$set', added: [] },
+  $set: { eventName: 'user_identified', within: '$set', added: [] },
+  $create_alias: { eventName: 'user_aliased', added: [['previous_id', 'alias']] },
+  $groupidentify: {
+    eventName: 'group_identified',
+    within: '$group_set',
+    added: [
+      ['group_type', '$group_type'],
+      ['group_id', '$group_key'],
+    ],
+  },
+  $pageview: {
+    eventName: 'page_viewed',
+    added: [
+      ['url', '$current_url'],
+      ['title', '$title'],
+      ['referrer', '$referrer'],
+    ],
+  },
+  $screen: { eventName: 'screen_viewed', added: [['name', '$screen_name']] },
+};
+
+/** From `uuid` to the idempotency key. */
+type ReadKey = (id: JsonValue | undefined) => JsonValue | undefined;
+
+const derivedKey: ReadKey = (id) => keyOf('posthog', id);
+
+/** Of the door that answers by `uuid`: what the answer cannot name must not be taken. */
+const sameKey: ReadKey = (id) => id;
+
+function ownEvent(name: JsonValue | undefined): OwnEvent | undefined {
+  return typeof name === 'string' && Object.hasOwn(posthogEvents, name)
+    ? posthogEvents[name]
+    : undefined;
+}
+
+/** A property whose name begins with `$` is PostHog's or its SDK's, and goes under `context`. */
+function translateEvent(sent: JsonObject, readKey: ReadKey): Translation {
+  const { properties: sentProperties, ...envelope } = sent;
+  const members = new ForeignMembers(envelope);
+  const sentName = members.take('event');
+  let properties = sentProperties ?? undefined;
+  if (isJsonObject(sentProperties)) {
+    const own: [string, JsonValue][] = [];
+    for (const [name, value] of Object.entries(sentProperties)) {
+      const isEnvelope = name.startsWith('$') || name === 'distinct_id';
+      if (isEnvelope && !Object.hasOwn(envelope, name)) members.put(name, value);
+      else if (!isEnvelope || value !== envelope[name]) own.push([name, value]);
+    }
+    properties = Object.fromEntries(own);
+  }
+  for (const name of ['api_key', 'token']) members.take(name);
+  const form = ownEvent(sentName);
+  if (form?.eventName === 'user_aliased' && isJsonObject(properties)) {
+    // The SDK puts it among the properties under a name that is PostHog's.
+    const { alias, ...others } = properties;
+    if (alias !== undefined) members.put('alias', alias);
+    properties = others;
+  }
+  if (form?.within !== undefined && (properties === undefined || isJsonObject(properties))) {
+    const within = members.takeObject(form.within);
+    properties = { ...within, ...properties };
+  }
+  return { event: eventOf(sentName, form, properties, members, readKey) };
+}
+
+function eventOf(
+  sentName: JsonValue | undefined,
+  form: OwnEvent | undefined,
+  properties: JsonValue | undefined,
+  members: ForeignMembers,
+  readKey: ReadKey,
+): JsonObject {
+  const name = form?.eventName ?? (typeof sentName === 'string' ? snakeName(sentName) : sentName);
+  if (name !== sentName && sentName !== undefined) members.put('event', sentName);
+  const id = members.take('uuid');
+  const key = readKey(id);
+  if (id !== undefined && key !== id) members.put('uuid', id);
+  const distinctId = idOf(members.take('distinct_id'));
+  const anonymousId = idOf(members.take('$anon_distinct_id'));
+  // By this PostHog's SDKs say that there is no person behind the id.
+  const isNobody = isPersonless(members.rest());
+  return flatEvent({
+    event_name: name,
+    user_id: isNobody ? undefined : distinctId,
+    anonymous_id: isNobody ? distinctId : anonymousId,
+    idempotency_key: key,
+    occurred_at: members.take('timestamp'),
+    properties: propertiesWith(properties, form?.added ?? [], members),
+    context: contextWith(members.take('context'), 'posthog', members.rest()),
+  });
+}
+
+function isPersonless(rest: JsonObject): boolean {
+  const { options } = rest;
+  const said = isJsonObject(options) ? options['process_person_profile'] : undefined;
+  return (rest['$process_person_profile'] ?? said) === false;
+}
+
+function textIn(value: JsonValue, ...names: readonly string[]): string {
+  if (!isJsonObject(value)) return '';
+  const found = names.map((name) => value[name]).find((member) => typeof member === 'string');
+  return (found as string | undefined) ?? '';
+}
+
+function decodeBatch(body: ForeignBody, batchEventsMax: number, readKey: ReadKey): IncomingBatch {
+  const { value } = body;
+  if (!isJsonObject(value)) {
+    throw new ServiceError('malformed_request', 'The body must be a JSON object.');
+  }
+  // `/capture/` takes one event beside its key; a batch has them in `batch`.
+  const events = Object.hasOwn(value, 'batch')
+    ? memberOf(body, 'batch')
+    : { value: [withoutSentAt(value)], exact: body.exact === undefined ? undefined : [body.exact] };
+  return {
+    events: decodeForeignBatch(events, (sent) => translateEvent(sent, readKey), batchEventsMax),
+    context: undefined,
+    sentAt: readTime(textIn(value, 'sent_at', 'created_at')) ?? '',
+    validateOnly: false,
+    inBody: { writeKey: textIn(value, 'api_key', 'token'), traceparent: '' },
+  };
+}
+
+/** The request's, and another on each try. */
+function withoutSentAt(value: JsonObject): JsonObject {
+  const { sent_at: _sentAt, ...event } = value;
+  return event;
+}
+
+const batchDoor: Door = {
+  keyInBody: true,
+  begin: (exchange) => checkContentType(exchange, [json]),
+  unpack: unpackBody,
+  decode: (_call, message, batchEventsMax) =>
+    decodeBatch(readForeignBody(message), batchEventsMax, derivedKey),
+  answer: (exchange, _call, verdicts) =>
+    answerBatch(exchange, verdicts, ({ rejected, retry }) => ({
+      status: rejected === 0 && retry === 0 ? 1 : 0,
+    })),
+  refuse: (exchange, _call, failure) => problem(exchange, failure, undefined),
+};
+
+/** By `uuid`: the SDK sends what is `retry` again, and tells its program what was dropped. */
+const eventsDoor: Door = {
+  ...batchDoor,
+  decode: (_call, message, batchEventsMax) =>
+    decodeBatch(readForeignBody(message), batchEventsMax, sameKey),
+  answer: (exchange, _call, verdicts) => {
+    // Where an id stands twice, what is to be sent again must not be hidden by the other.
+    const inOrder = [...verdicts].sort((one, other) => rankOf(one) - rankOf(other));
+    const results = inOrder.map((verdict) => [verdict.idempotencyKey, resultOf(verdict)] as const);
+    const body = JSON.stringify({ results: Object.fromEntries(results) });
+    const mustRetry = verdicts.some(({ status }) => status === 'retry');
+    reply(exchange, 200, { 'content-type': json, ...(mustRetry && { 'retry-after': '1' }) }, body);
+    return 0;
+  },
+};
+
+function rankOf({ status }: Verdict): number {
+  return status === 'retry' ? 2 : status === 'rejected' ? 1 : 0;
+}
+
+function resultOf({ status, error, warnings }: Verdict): object {
+  if (error !== undefined) {
+    const details = `${error.code}: ${error.message}`;
+    return { result: status === 'retry' ? 'retry' : 'drop', details };
+  }
+  const [warning] = warnings;
+  if (warning === undefined) return { result: 'ok' };
+  return { result: 'warning', details: `${warning.code}: ${warning.message}` };
+}
+
+const call: DoorCall = { rpc: 'BatchTrack', door: 'posthog', codec: 'json', contentType: json };
+
+/** By path, which is PostHog's own, with and without the slash at its end. */
+export const posthogDoors: readonly (readonly [path: string, door: Door, call: DoorCall])[] = [
+  ['/batch/', batchDoor, call],
+  ['/batch', batchDoor, call],
+  ['/capture/', batchDoor, call],
+  ['/capture', batchDoor, call],
+  ['/i/v1/analytics/events', eventsDoor, call],
+];

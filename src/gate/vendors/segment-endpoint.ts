@@ -1,0 +1,228 @@
+import { ServiceError } from '../../errors.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import { readTime } from '../decode/event-draft.ts';
+import { reply } from '../exchange.ts';
+import { failureOfVerdict } from '../answer/failure.ts';
+import { answerBatch, unpackWithin } from './vendor-answer.ts';
+import {
+  decodeForeign,
+  decodeForeignBatch,
+  memberOf,
+  readForeignBody,
+  type Translation,
+} from './vendor-event.ts';
+import {
+  contextWith,
+  flatEvent,
+  ForeignMembers,
+  idOf,
+  keyOf,
+  propertiesWith,
+} from './vendor-members.ts';
+import { snakeName } from './vendor-names.ts';
+import type { IncomingBatch } from '../decode/incoming-batch.ts';
+import { checkContentType, problem } from '../rest/rest-endpoints.ts';
+import type { Door, DoorCall } from '../serve-request.ts';
+import { restResult } from '../answer/verdict-json.ts';
+
+/*
+ * Segment's HTTP tracking API, which its own SDKs and RudderStack's speak.
+ * https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/
+ */
+
+/** Segment's own limits, decompressed: of one event, and of a request with several. */
+export const segmentEventBytesMax = 32 * 1024;
+export const segmentBatchBytesMax = 500 * 1024;
+
+const json = 'application/json';
+/** RudderStack's SDK says so of the JSON that it packs, and browsers' of what they send at the end. */
+const mediaTypes = [json, 'application/x-www-form-urlencoded', 'text/plain'];
+
+/** How each call becomes an event: its name, and where its properties are. */
+interface CallForm {
+  /** Undefined: the call names its event itself. */
+  readonly eventName: string | undefined;
+  readonly properties: 'properties' | 'traits' | undefined;
+  /** Members of the call that become properties: the property's name, and the member's. */
+  readonly added: readonly (readonly [name: string, from: string])[];
+}
+
+const pageMembers = [['name', 'name'], ['category', 'category']] as const;
+
+export const segmentCalls = {
+  track: { eventName: undefined, properties: 'properties', added: [] },
+  identify: { eventName: 'user_identified', properties: 'traits', added: [] },
+  page: { eventName: 'page_viewed', properties: 'properties', added: pageMembers },
+  screen: { eventName: 'screen_viewed', properties: 'properties', added: pageMembers },
+  group: { eventName: 'group_joined', properties: 'traits', added: [['group_id', 'groupId']] },
+  alias: { eventName: 'user_aliased', properties: undefined, added: [['previous_id', 'previousId']] },
+} as const satisfies Record<string, CallForm>;
+
+export type SegmentCall = keyof typeof segmentCalls;
+
+const callNames = Object.keys(segmentCalls) as SegmentCall[];
+
+function isCall(type: JsonValue | undefined): type is SegmentCall {
+  return typeof type === 'string' && Object.hasOwn(segmentCalls, type);
+}
+
+/** `type` is the path's, or the call's own in a batch. `besides` was said of the whole batch. */
+function translateCall(
+  sent: JsonObject,
+  pathType: SegmentCall | undefined,
+  besides: JsonObject,
+): Translation {
+  const members = new ForeignMembers({ ...besides, ...sent });
+  members.take('writeKey');
+  const type = pathType ?? sent['type'];
+  if (isCall(type)) members.take('type');
+  const form: CallForm = isCall(type) ? segmentCalls[type] : segmentCalls.track;
+  const eventName = form.eventName ?? nameOf(members);
+  const within = form.properties === undefined ? undefined : members.take(form.properties);
+  const event = flatEvent({
+    event_name: eventName,
+    user_id: idOf(members.take('userId')),
+    anonymous_id: idOf(members.take('anonymousId')),
+    idempotency_key: keyOf('segment', messageIdOf(members)),
+    occurred_at: members.takeFirst('timestamp', 'originalTimestamp'),
+    properties: propertiesWith(within, form.added, members),
+    context: contextWith(members.take('context'), 'segment', members.rest()),
+  });
+  if (isCall(type)) return { event };
+  const message = `type must be one of ${callNames.join(', ')}.`;
+  return {
+    event,
+    fault: { code: 'invalid_field', message, violations: [{ path: '/type', code: 'enum', message }] },
+  };
+}
+
+/** The name as it was sent stays with the event where it is another than the event's. */
+function nameOf(members: ForeignMembers): JsonValue | undefined {
+  const sent = members.take('event');
+  if (typeof sent !== 'string') return sent;
+  const name = snakeName(sent);
+  if (name !== sent) members.put('event', sent);
+  return name;
+}
+
+/** The same of the id: by it an event is found again that is known under it elsewhere. */
+function messageIdOf(members: ForeignMembers): JsonValue | undefined {
+  const id = members.take('messageId');
+  if (id !== undefined && keyOf('segment', id) !== id) members.put('messageId', id);
+  return id;
+}
+
+function inBody(value: JsonValue): NonNullable<IncomingBatch['inBody']> {
+  const key = isJsonObject(value) ? value['writeKey'] : undefined;
+  return { writeKey: typeof key === 'string' ? key : '', traceparent: '' };
+}
+
+function decodeSingle(message: Buffer, type: SegmentCall): IncomingBatch {
+  const body = readForeignBody(message);
+  if (!isJsonObject(body.value)) {
+    throw new ServiceError('malformed_request', 'The body must be a JSON object: one call.');
+  }
+  const sentAt = body.value['sentAt'];
+  const besides: JsonObject = {};
+  const event = decodeForeign(body, (sent) => translateCall(withoutSentAt(sent), type, besides));
+  return {
+    events: [event],
+    context: undefined,
+    sentAt: timeOf(sentAt),
+    validateOnly: false,
+    inBody: inBody(body.value),
+  };
+}
+
+/** `sentAt` is the request's, and another on each try. */
+function withoutSentAt(sent: JsonObject): JsonObject {
+  if (timeOf(sent['sentAt']) === '') return sent;
+  const { sentAt: _sentAt, ...others } = sent;
+  return others;
+}
+
+function timeOf(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? (readTime(value) ?? '') : '';
+}
+
+function decodeBatch(message: Buffer, batchEventsMax: number): IncomingBatch {
+  const body = readForeignBody(message);
+  const { value } = body;
+  if (!isJsonObject(value)) {
+    throw new ServiceError('malformed_request', 'The body must be a JSON object with "batch".');
+  }
+  const { besides, context } = besidesOf(value);
+  const translate = (sent: JsonObject): Translation =>
+    translateCall(withoutSentAt(sent), undefined, besides);
+  const eventBytesMax = message.length > segmentEventBytesMax ? segmentEventBytesMax : Infinity;
+  return {
+    events: decodeForeignBatch(memberOf(body, 'batch'), translate, batchEventsMax, eventBytesMax),
+    context,
+    sentAt: timeOf(value['sentAt']) || timeOf(value['timestamp']),
+    validateOnly: false,
+    inBody: inBody(value),
+  };
+}
+
+/** What a batch says of each of its calls. Its times are the request's. */
+function besidesOf(value: JsonObject): { besides: JsonObject; context: JsonObject | undefined } {
+  const members = new ForeignMembers(value);
+  for (const name of ['batch', 'writeKey']) members.take(name);
+  for (const name of ['sentAt', 'timestamp']) {
+    if (timeOf(value[name]) !== '') members.take(name);
+  }
+  const context = members.takeObject('context');
+  return { besides: members.rest(), context };
+}
+
+function singleDoor(type: SegmentCall): Door {
+  return {
+    keyInBody: true,
+    begin: (exchange) => checkContentType(exchange, mediaTypes),
+    unpack: (exchange, body, bytesMax) =>
+      unpackWithin(exchange, body, bytesMax, segmentEventBytesMax),
+    decode: (_call, message) => decodeSingle(message, type),
+    answer: (exchange, _call, verdicts) => {
+      const verdict = verdicts[0]!;
+      const failure = failureOfVerdict(verdict);
+      if (failure !== undefined) return problem(exchange, failure, verdict);
+      const result = restResult(verdict).slice(1);
+      reply(exchange, 200, { 'content-type': json }, `{"success":true,${result}`);
+      return 0;
+    },
+    refuse: (exchange, _call, failure) => problem(exchange, failure, undefined),
+  };
+}
+
+const batchDoor: Door = {
+  keyInBody: true,
+  begin: (exchange) => checkContentType(exchange, mediaTypes),
+  unpack: (exchange, body, bytesMax) =>
+    unpackWithin(exchange, body, bytesMax, segmentBatchBytesMax),
+  decode: (_call, message, batchEventsMax) => decodeBatch(message, batchEventsMax),
+  answer: (exchange, _call, verdicts) =>
+    answerBatch(exchange, verdicts, ({ rejected, retry }) => ({
+      success: rejected === 0 && retry === 0,
+    })),
+  refuse: (exchange, _call, failure) => problem(exchange, failure, undefined),
+};
+
+const call = { door: 'segment', codec: 'json', contentType: json } as const;
+
+type Entry = readonly [path: string, door: Door, call: DoorCall];
+
+const entries: readonly Entry[] = [
+  ...callNames.map((type): Entry => [type, singleDoor(type), { ...call, rpc: 'Track' }]),
+  ['batch', batchDoor, { ...call, rpc: 'BatchTrack' }],
+];
+
+const prefix = '/v1/segment/';
+
+/** By path. */
+export const segmentDoors: readonly Entry[] = entries.map(([name, ...door]) => [`${prefix}${name}`, ...door]);
+
+/** The same, where most of Segment's SDKs find them: they put `/v1/batch` behind what they are given. */
+export const segmentAliases: readonly Entry[] = entries.map(([name, ...door]) => [
+  `${prefix}v1/${name}`,
+  ...door,
+]);

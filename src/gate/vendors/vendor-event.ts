@@ -1,0 +1,120 @@
+import { ServiceError } from '../../errors.ts';
+import type { IncomingEvent } from '../../event/incoming-event.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import type { EventError } from '../../event/verdict.ts';
+import { decodeJsonEvent, unreadableEvent } from '../decode/decode-json-event.ts';
+import { checkBatchSize, textOf } from '../decode/decode-json.ts';
+import { nestingMax, nestsDeeper } from '../decode/event-draft.ts';
+import { parseExactly, parseJson } from '../decode/exact-json.ts';
+
+/*
+ * Events in the form of another system become events of the contract by being written anew in its
+ * names, as `POST /v1/track` takes them, and are then decoded like those. What is kept of a rejected
+ * one is that text: it can be shown, edited, cleared of personal data and replayed like any other.
+ */
+
+/** One event, or one call, of another system in the names of the contract. */
+export interface Translation {
+  readonly event: JsonObject;
+  /** Why it cannot be said in those names. */
+  readonly fault?: EventError;
+}
+
+/** Reads no deeper than it must: it is called for the exact form of the numbers too. */
+export type Translate = (sent: JsonObject) => Translation;
+
+/** A body of JSON, and the same with its numbers as they were written where a double changes them. */
+export interface ForeignBody {
+  readonly value: JsonValue;
+  readonly exact: JsonValue | undefined;
+}
+
+/** Throws a ServiceError `malformed_request`. */
+export function readForeignBody(body: Buffer): ForeignBody {
+  const text = textOf(body);
+  return { value: parseJson(text), exact: parseExactly(text) };
+}
+
+/** The same of a member. */
+export function memberOf({ value, exact }: ForeignBody, name: string): ForeignBody | undefined {
+  if (!isJsonObject(value) || !Object.hasOwn(value, name)) return undefined;
+  return { value: value[name]!, exact: isJsonObject(exact) ? exact[name] : undefined };
+}
+
+/** Throws a ServiceError: `malformed_request`, `empty_batch`, `too_many_events`. */
+export function decodeForeignBatch(
+  events: ForeignBody | undefined,
+  translate: Translate,
+  batchEventsMax: number,
+  eventBytesMax = Infinity,
+): IncomingEvent[] {
+  const elements = events?.value;
+  if (!Array.isArray(elements)) {
+    throw new ServiceError('malformed_request', 'The body has no array of events where one belongs.');
+  }
+  checkBatchSize(elements.length, batchEventsMax);
+  const exact = events!.exact;
+  return elements.map((value, index) =>
+    decodeForeign(
+      { value, exact: Array.isArray(exact) ? exact[index] : undefined },
+      translate,
+      eventBytesMax,
+    ),
+  );
+}
+
+/** Never throws: what is wrong is a fault of the event. */
+export function decodeForeign(
+  { value, exact }: ForeignBody,
+  translate: Translate,
+  eventBytesMax = Infinity,
+): IncomingEvent {
+  if (!isJsonObject(value)) {
+    return unreadableEvent('An event must be a JSON object.', () => kept(exact ?? value));
+  }
+  const { event, fault } = translate(value);
+  const exactEvent = isJsonObject(exact) ? withNumbersOf(translate(exact).event, event) : undefined;
+  const decoded = decodeJsonEvent(event, exactEvent, 'rest', () => kept(exactEvent ?? event));
+  const wrong = fault ?? tooLarge(value, eventBytesMax);
+  return wrong === undefined ? decoded : { ...decoded, fault: wrong };
+}
+
+/** Numbers count where they are data; who, what and when are told once. */
+function withNumbersOf(exact: JsonObject, event: JsonObject): JsonObject {
+  const { properties, context } = exact;
+  return {
+    ...event,
+    ...(properties !== undefined && { properties }),
+    ...(context !== undefined && { context }),
+  };
+}
+
+/** Two levels more than the contract lets in: the event itself, and `properties` or `context`. */
+const levelsMax = nestingMax + 2;
+
+/** What nests too deep to be walked, and so to be written, is cut off there. */
+function kept(value: JsonValue): Buffer {
+  return Buffer.from(
+    JSON.stringify(nestsDeeper(value, levelsMax) ? cutBelow(value, levelsMax) : value),
+  );
+}
+
+function cutBelow(value: JsonValue, levels: number): JsonValue {
+  if (typeof value !== 'object' || value === null) return value;
+  if (levels === 0) return '(cut off: it nests too deep)';
+  if (Array.isArray(value)) return value.map((element) => cutBelow(element, levels - 1));
+  const members = Object.entries(value).map(([name, member]) => [name, cutBelow(member, levels - 1)]);
+  return Object.fromEntries(members) as JsonObject;
+}
+
+function tooLarge(sent: JsonObject, eventBytesMax: number): EventError | undefined {
+  if (eventBytesMax === Infinity || nestsDeeper(sent, levelsMax)) return undefined;
+  const size = Buffer.byteLength(JSON.stringify(sent));
+  if (size <= eventBytesMax) return undefined;
+  const message = `The event takes ${size} bytes; the limit of this door is ${eventBytesMax}.`;
+  return {
+    code: 'event_too_large',
+    message: `${message} Send less, or put large content elsewhere and send its address.`,
+    violations: [{ path: '', code: 'bytes', message: `at most ${eventBytesMax} bytes` }],
+  };
+}

@@ -1,0 +1,115 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import { idempotencyKeyOf } from '../../event/event-id.ts';
+import { protoTimeText } from '../decode/event-draft.ts';
+import type { ForeignProtocol } from '../../observability/metrics.ts';
+
+/**
+ * The members of a call of another system, taken one by one. What nobody took has no place in the
+ * contract and goes under `context`, so that nothing is dropped. `null` is the same as leaving out.
+ */
+export class ForeignMembers {
+  private readonly members: Map<string, JsonValue>;
+
+  constructor(sent: JsonObject) {
+    this.members = new Map(Object.entries(sent));
+  }
+
+  take(name: string): JsonValue | undefined {
+    const value = this.members.get(name);
+    this.members.delete(name);
+    return value ?? undefined;
+  }
+
+  /** The first of these that is there, and leaves the others. */
+  takeFirst(...names: readonly string[]): JsonValue | undefined {
+    for (const name of names) {
+      if ((this.members.get(name) ?? undefined) !== undefined) return this.take(name);
+    }
+    return undefined;
+  }
+
+  /** Undefined, and left in its place, when it is no object. */
+  takeObject(name: string): JsonObject | undefined {
+    const value = this.members.get(name);
+    if (!isJsonObject(value)) return undefined;
+    this.members.delete(name);
+    return value;
+  }
+
+  /** Only where it is a string that `read` makes something of. */
+  takeText(name: string, read: (text: string) => string | undefined): string | undefined {
+    const value = this.members.get(name);
+    const text = typeof value === 'string' ? read(value) : undefined;
+    if (text !== undefined) this.members.delete(name);
+    return text;
+  }
+
+  put(name: string, value: JsonValue): void {
+    this.members.set(name, value);
+  }
+
+  rest(): JsonObject {
+    return Object.fromEntries(this.members);
+  }
+}
+
+/** Others take a number for an id. One that a double cannot hold stays a number, and is refused. */
+export function idOf(value: JsonValue | undefined): JsonValue | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value;
+}
+
+/** Of an id that is a text; what else it may be stays as it is, and is refused. */
+export function keyOf(system: ForeignProtocol, id: JsonValue | undefined): JsonValue | undefined {
+  const text = idOf(id);
+  return typeof text !== 'string' || text.trim() === '' ? text : idempotencyKeyOf(system, text);
+}
+
+/** Below this a number counts seconds, until the year 5138; from it milliseconds, after 1973. */
+const secondsMax = 1e11;
+
+/** A time as a number, where others write it so. What is no time stays as it is, and is refused. */
+export function timeOf(value: JsonValue | undefined): JsonValue | undefined {
+  if (typeof value !== 'number') return value;
+  return protoTimeText(Math.abs(value) < secondsMax ? value * 1000 : value) ?? value;
+}
+
+/** An event of the contract, of what there is. */
+export function flatEvent(fields: Readonly<Record<string, JsonValue | undefined>>): JsonObject {
+  const there = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(there) as JsonObject;
+}
+
+/** `context` with what has no other place, under the name of the system it came from. */
+export function contextWith(
+  context: JsonValue | undefined,
+  system: ForeignProtocol,
+  rest: JsonObject,
+): JsonValue | undefined {
+  if (Object.keys(rest).length === 0) return context;
+  if (context === undefined) return { [system]: rest };
+  // It is refused for what it is.
+  if (!isJsonObject(context)) return context;
+  const name = Object.hasOwn(context, system) ? `${system}_call` : system;
+  return { ...context, [name]: rest };
+}
+
+/**
+ * What a call says beside its properties, put among them. Where a property has that name already the
+ * property stays, and the other is put back.
+ */
+export function propertiesWith(
+  properties: JsonValue | undefined,
+  added: readonly (readonly [name: string, from: string])[],
+  members: ForeignMembers,
+): JsonValue | undefined {
+  if (properties !== undefined && !isJsonObject(properties)) return properties;
+  const whole: [string, JsonValue][] = Object.entries(properties ?? {});
+  for (const [name, from] of added) {
+    const value = members.take(from);
+    if (value === undefined) continue;
+    if (properties !== undefined && Object.hasOwn(properties, name)) {
+      if (properties[name] !== value) members.put(from, value);
+    } else whole.push([name, value]);
+  }
+  return Object.fromEntries(whole);
+}

@@ -1,0 +1,99 @@
+import type { WebhookSource } from '../../config/webhook-source.ts';
+import { ServiceError, type ErrorCode } from '../../errors.ts';
+import type { WebhookOutcome } from '../../observability/metrics.ts';
+import { reply, type Exchange } from '../exchange.ts';
+import type { GateContext } from '../gate-context.ts';
+import { createMapWebhook } from './map-webhook.ts';
+import { checkContentType, problem, restTrackDoor } from '../rest/rest-endpoints.ts';
+import type { Door, DoorCall } from '../serve-request.ts';
+import { createVerifyWebhook } from './verify-webhook.ts';
+
+const json = 'application/json';
+
+export const webhookCall: DoorCall = {
+  rpc: 'Track',
+  door: 'webhook',
+  codec: 'json',
+  contentType: json,
+};
+
+export const webhookPath = '/v1/webhooks/';
+
+/** One source of webhooks, as its requests are served. */
+export interface WebhookEntry {
+  /** In which the signature is the credential: no write key is asked for. */
+  readonly context: GateContext;
+  /** For one request, whose headers it remembers from the signature to the mapping. */
+  door(exchange: Exchange): Door;
+}
+
+/** By the name of the source. `checkOpen` throws while the gate is going down. */
+export function createWebhookEntries(
+  sources: readonly WebhookSource[],
+  context: GateContext,
+  checkOpen: () => void,
+): ReadonlyMap<string, WebhookEntry> {
+  return new Map(sources.map((source) => [source.source, createEntry(source, context, checkOpen)]));
+}
+
+/** `POST /v1/webhooks/<source>`: verified, mapped, and from there on an event like any other. */
+function createEntry(
+  source: WebhookSource,
+  context: GateContext,
+  checkOpen: () => void,
+): WebhookEntry {
+  const producer = { source: source.source, maySend: () => true, isCanary: false };
+  const verify = createVerifyWebhook(source);
+  const map = createMapWebhook(source);
+  const count = (outcome: WebhookOutcome): void => context.signals.webhookReceived(source.source, outcome);
+  return {
+    context: {
+      ...context,
+      authenticate: () => {
+        checkOpen();
+        return producer;
+      },
+    },
+    door: ({ call: { headers } }) => ({
+      begin: (exchange) => checkContentType(exchange, [json]),
+      unpack: (_exchange, body) => {
+        const encoding = headers['content-encoding'] ?? 'identity';
+        if (encoding !== 'identity') {
+          throw new ServiceError(
+            'unsupported_encoding',
+            'A webhook is signed as it is sent. Send it without content-encoding.',
+          );
+        }
+        // Before anything is made of the body.
+        verify({ headers, body }, Date.now());
+        return body;
+      },
+      decode: (_call, body) => {
+        const event = map({ headers, body });
+        count('mapped');
+        return { events: [event], context: undefined, sentAt: '', validateOnly: false };
+      },
+      answer: restTrackDoor.answer,
+      refuse: (exchange, _call, failure) => {
+        const outcome = outcomes[failure.code];
+        if (outcome !== undefined) count(outcome);
+        if (failure.code !== 'unmapped_webhook') return problem(exchange, failure, undefined);
+        const { code, message, http, grpc } = failure;
+        const body = { status: 'unmapped', code, message, correlation_id: exchange.correlationId };
+        reply(exchange, http, { 'content-type': json }, JSON.stringify(body));
+        return grpc;
+      },
+    }),
+  };
+}
+
+/** Of what is refused before there is an event. */
+const outcomes: Partial<Record<ErrorCode, WebhookOutcome>> = {
+  unmapped_webhook: 'unmapped',
+  invalid_signature: 'invalid_signature',
+  stale_webhook: 'stale',
+  malformed_request: 'malformed',
+  request_too_large: 'malformed',
+  unsupported_encoding: 'malformed',
+  unsupported_media_type: 'malformed',
+};
