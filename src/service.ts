@@ -14,12 +14,12 @@ import { DestinationService } from '../gen/headgate/v1/destination_service_pb.ts
 import { EventService } from '../gen/headgate/v1/event_service_pb.ts';
 import { TailService } from '../gen/headgate/v1/tail_service_pb.ts';
 import { SchemaRegistryService } from '../gen/headgate/v1/schema_registry_service_pb.ts';
-import { createDeadLetterService } from './dead-letters/dead-letter-service.ts';
+import { createDeadLetterService } from './operators/dead-letter-service.ts';
 import { openDeadLetters, type DeadLetterQueue } from './dead-letters/queue.ts';
-import { createDestinationService } from './delivery/destination-service.ts';
+import { createDestinationService } from './operators/destination-service.ts';
 import { destinationTypes } from './destinations/registry.ts';
 import { StartError } from './errors.ts';
-import { openAdmin } from './gate/admin.ts';
+import { openAdmin } from './operators/admin.ts';
 import { defaultSource } from './gate/intake/authenticate.ts';
 import { openGate } from './gate/gate.ts';
 import type { Listener } from './http/listen.ts';
@@ -34,7 +34,7 @@ import { findServerBinary } from './jetstream/server-binary.ts';
 import { storageBudget } from './jetstream/storage-budget.ts';
 import { createStreamGauges } from './jetstream/stream-gauges.ts';
 import { lockStore } from './jetstream/store-lock.ts';
-import { createEventService } from './locate/event-service.ts';
+import { createEventService } from './operators/event-service.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createLogger, type Logger } from './observability/logger.ts';
 import { createDeltaSink } from './observability/metric-deltas.ts';
@@ -43,9 +43,9 @@ import { createMetrics, type LabelValues, type Metrics } from './observability/m
 import { createSignals, suspendedText, type Signals } from './observability/signals.ts';
 import { startDelivery, type Delivery } from './start-delivery.ts';
 import { startRegistry } from './start-registry.ts';
-import { createEventLogService } from './quarantine/event-log-service.ts';
+import { createEventLogService } from './operators/event-log-service.ts';
 import { createQuarantine } from './quarantine/quarantine.ts';
-import { createTail } from './tail/tail-service.ts';
+import { createTail } from './operators/tail-service.ts';
 import { createLiveValidation, type LiveValidation } from './validation/live-validation.ts';
 import { emptyRegistry, loadRegistry } from './validation/schema-registry.ts';
 

@@ -16,7 +16,7 @@ import { createRegistryContents, type RegistryContents } from './registry/conten
 import { createBucketFollower } from './registry/follow-bucket.ts';
 import { registerSchema } from './registry/register-schema.ts';
 import { createRegistryEditor, type RegistryEditorOptions } from './registry/registry-editor.ts';
-import { createRegistryService, type ChangeableRegistry } from './registry/registry-service.ts';
+import { createRegistryService, type ChangeableRegistry } from './operators/registry-service.ts';
 import { formatFault } from './validation/registry-fault.ts';
 import { loadRegistry, taxonomyFile, type SchemaRegistry } from './validation/schema-registry.ts';
 

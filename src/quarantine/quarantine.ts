@@ -2,7 +2,7 @@ import type { Log } from '../jetstream/log.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { RejectedEntry } from './rejected-entry.ts';
 import { createRejectedEvents } from './rejected-events.ts';
-import { createRejectedService } from './rejected-service.ts';
+import { createRejectedService } from '../operators/rejected-service.ts';
 import { createReplayMarks } from './replay-marks.ts';
 import { createReplay, type WayIn } from './replay.ts';
 import { createStoredIds } from './stored-ids.ts';

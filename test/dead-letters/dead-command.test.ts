@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 
-import { createDeadLetterService } from '../../src/dead-letters/dead-letter-service.ts';
+import { createDeadLetterService } from '../../src/operators/dead-letter-service.ts';
 import { countMessages, createTestSignals, readDead } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
 import { makeSound, openQueue, startAdmin } from './dead-rig.ts';

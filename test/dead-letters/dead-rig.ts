@@ -5,7 +5,7 @@ import { connectNodeAdapter } from '@connectrpc/connect-node';
 
 import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
 import { deadCommand } from '../../src/cli/dead.ts';
-import { createDeadLetterService } from '../../src/dead-letters/dead-letter-service.ts';
+import { createDeadLetterService } from '../../src/operators/dead-letter-service.ts';
 import { createDeadLetterQueue, type DeadLetterQueue } from '../../src/dead-letters/queue.ts';
 import type { DeadLetterFilter } from '../../src/dead-letters/walk-dead-letters.ts';
 import { createEventMender } from '../../src/gate/accept/fix-event.ts';

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 
 import { EventResult_Status } from '../../gen/headgate/v1/event_result_pb.ts';
 import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
-import { watchersMax } from '../../src/tail/tail-service.ts';
+import { watchersMax } from '../../src/operators/tail-service.ts';
 import { collect, runCli, spawnCli, type CliAnswer } from '../cli/run-cli.ts';
 import { publishEvents } from '../delivery/rig.ts';
 import { openGate, type OpenGate } from '../doors/open-gate.ts';

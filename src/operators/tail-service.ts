@@ -16,8 +16,8 @@ import type { Log } from '../jetstream/log.ts';
 import type { StoredMessage } from '../jetstream/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import { nameOf } from '../quarantine/rejected-entry.ts';
-import { followStream, type Follower } from './follow-stream.ts';
-import { acceptedEvent, rejectedEvent } from './tailed-event.ts';
+import { followStream, type Follower } from '../tail/follow-stream.ts';
+import { acceptedEvent, rejectedEvent } from '../tail/tailed-event.ts';
 
 export interface Tail {
   readonly service: ServiceImpl<typeof TailService>;

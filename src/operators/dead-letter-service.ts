@@ -3,10 +3,10 @@ import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 
 import type { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
 import { PublishError } from '../jetstream/publish-error.ts';
-import { answerOperators } from '../observability/answer-operators.ts';
+import { answerOperators } from './answer-operators.ts';
 import type { Signals } from '../observability/signals.ts';
-import type { DeadLetterQueue, OpenedDeadLetter } from './queue.ts';
-import { isPageToken, type DeadLetterFilter } from './walk-dead-letters.ts';
+import type { DeadLetterQueue, OpenedDeadLetter } from '../dead-letters/queue.ts';
+import { isPageToken, type DeadLetterFilter } from '../dead-letters/walk-dead-letters.ts';
 
 const pageSizeDefault = 100;
 const pageSizeMax = 1_000;

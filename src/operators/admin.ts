@@ -3,7 +3,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { ConnectRouter } from '@connectrpc/connect';
 
 import type { Config } from '../config/config.ts';
-import { createExchange, reply, type Exchange } from './exchange.ts';
+import { createExchange, reply, type Exchange } from '../gate/exchange.ts';
 import type { HttpCall } from '../http/http-call.ts';
 import { listen, type Listener } from '../http/listen.ts';
 import { createUniversalDoor } from '../http/universal.ts';

@@ -14,12 +14,12 @@ import {
 import { ServiceError } from '../errors.ts';
 import type { EventStatus } from '../event/verdict.ts';
 import type { Signals } from '../observability/signals.ts';
-import { answerOperators } from '../observability/answer-operators.ts';
+import { answerOperators } from './answer-operators.ts';
 import { notTaken, readPageSize } from './operator-answers.ts';
-import { createTally } from './count-rejected.ts';
-import type { RejectedEntry } from './rejected-entry.ts';
-import type { Found, RejectedEvents, RejectedFilter } from './rejected-events.ts';
-import type { Replay, ReplayResult } from './replay.ts';
+import { createTally } from '../quarantine/count-rejected.ts';
+import type { RejectedEntry } from '../quarantine/rejected-entry.ts';
+import type { Found, RejectedEvents, RejectedFilter } from '../quarantine/rejected-events.ts';
+import type { Replay, ReplayResult } from '../quarantine/replay.ts';
 
 export interface RejectedServiceOptions {
   readonly rejected: RejectedEvents;

@@ -5,9 +5,9 @@ import type { EventLogService } from '../../gen/headgate/v1/event_log_service_pb
 import type { Log } from '../jetstream/log.ts';
 import { subjects } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';
-import { answerOperators } from '../observability/answer-operators.ts';
+import { answerOperators } from './answer-operators.ts';
 import { notTaken, readPageSize } from './operator-answers.ts';
-import { walkPage } from './walk.ts';
+import { walkPage } from '../quarantine/walk.ts';
 
 const namePattern = /^[a-z0-9_-]+$/;
 

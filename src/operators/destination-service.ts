@@ -13,7 +13,7 @@ import type { Log } from '../jetstream/log.ts';
 import { countBySubject } from '../jetstream/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';
-import type { WorkerState } from './worker-state.ts';
+import type { WorkerState } from '../delivery/worker-state.ts';
 
 export interface DestinationServiceOptions {
   readonly log: Log;

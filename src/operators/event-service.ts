@@ -17,10 +17,10 @@ import { decodeStoredEvent } from '../event/stored-event.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { StoredMessage } from '../jetstream/read.ts';
 import type { Signals } from '../observability/signals.ts';
-import { answerOperators } from '../observability/answer-operators.ts';
-import { notTaken } from '../quarantine/operator-answers.ts';
+import { answerOperators } from './answer-operators.ts';
+import { notTaken } from './operator-answers.ts';
 import { createRejectedEvents } from '../quarantine/rejected-events.ts';
-import { messageOf } from '../quarantine/rejected-service.ts';
+import { messageOf } from './rejected-service.ts';
 import { createReplayMarks } from '../quarantine/replay-marks.ts';
 import {
   createFateReader,
@@ -28,8 +28,8 @@ import {
   type FateKind,
   type LocatedDestination,
   type PlacedEvent,
-} from './destination-fate.ts';
-import { searchFrom, searchPage } from './search.ts';
+} from '../locate/destination-fate.ts';
+import { searchFrom, searchPage } from '../locate/search.ts';
 
 export interface EventServiceOptions {
   readonly log: Log;

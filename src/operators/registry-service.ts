@@ -4,13 +4,13 @@ import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 import type { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import type { Config } from '../config/config.ts';
 import { ServiceError } from '../errors.ts';
-import { answerOperators } from '../observability/answer-operators.ts';
+import { answerOperators } from './answer-operators.ts';
 import type { Signals } from '../observability/signals.ts';
 import { modeText } from '../validation/modes.ts';
 import { schemaHash } from '../validation/schema-identity.ts';
 import type { PlannedEvent, SchemaRegistry } from '../validation/schema-registry.ts';
-import type { Registered, Registration } from './register-schema.ts';
-import { versionOf, type RegistryEditor } from './registry-editor.ts';
+import type { Registered, Registration } from '../registry/register-schema.ts';
+import { versionOf, type RegistryEditor } from '../registry/registry-editor.ts';
 
 /** What can be changed where the contracts are kept in the log. */
 export interface ChangeableRegistry extends RegistryEditor {

@@ -1,7 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 
 import { errorEntry, ServiceError } from '../errors.ts';
-import type { Signals } from './signals.ts';
+import type { Signals } from '../observability/signals.ts';
 
 /**
  * Does what an operator asks for, and says why not in the terms of the error table. Anything else is
