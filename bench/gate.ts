@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 
 import { readConfig } from '../src/config/read-config.ts';
 import { destinationTypes } from '../src/destinations/registry.ts';
-import { prepareRuntime } from '../src/runtime.ts';
-import { createService } from '../src/service.ts';
+import { prepareRuntime } from '../src/service/runtime.ts';
+import { createService } from '../src/service/service.ts';
 
 /** The gate as a process of its own; its addresses go to whoever started it. */
 prepareRuntime();

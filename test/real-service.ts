@@ -7,7 +7,7 @@ import type { Config } from '../src/config/config.ts';
 import { readConfig } from '../src/config/read-config.ts';
 import { destinationTypes } from '../src/destinations/registry.ts';
 import type { Logger } from '../src/observability/logger.ts';
-import { createService, type Service } from '../src/service.ts';
+import { createService, type Service } from '../src/service/service.ts';
 
 /** The whole of Headgate in this process, on free loopback ports. */
 export interface RealService extends AsyncDisposable {

@@ -9,7 +9,7 @@ import { startEmbeddedServer } from '../../src/jetstream/embedded-server.ts';
 import { openLog, type Log } from '../../src/jetstream/log.ts';
 import { headerBlock } from '../../src/jetstream/raw-publish.ts';
 import { findServerBinary } from '../../src/jetstream/server-binary.ts';
-import { prepareRuntime } from '../../src/runtime.ts';
+import { prepareRuntime } from '../../src/service/runtime.ts';
 import { keyPlaceholder, storedBody, writeKey } from '../payload.ts';
 
 /**

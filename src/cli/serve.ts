@@ -8,8 +8,8 @@ import { formatAddress } from '../config/address.ts';
 import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/read-config.ts';
 import { destinationTypes } from '../destinations/registry.ts';
-import { prepareRuntime } from '../runtime.ts';
-import type { Service } from '../service.ts';
+import { prepareRuntime } from '../service/runtime.ts';
+import type { Service } from '../service/service.ts';
 import type { CommandContext } from './command-context.ts';
 
 /** `headgate serve`: runs the gate and what belongs to it until it is told to stop. */
@@ -58,7 +58,7 @@ async function serve(context: CommandContext, configFile: string | undefined): P
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   // Loaded here: the other commands need none of it, and it takes a third of a second.
-  const { createService } = await import('../service.ts');
+  const { createService } = await import('../service/service.ts');
   service = await createService(config, { searchPath: context.env['PATH'] ?? '' });
   console.error(welcome(service, config));
   await stopped.promise;

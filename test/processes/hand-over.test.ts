@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 import { readConfig } from '../../src/config/read-config.ts';
 import { destinationTypes } from '../../src/destinations/registry.ts';
-import { handOver } from '../../src/gate-processes.ts';
+import { handOver } from '../../src/service/gate-processes.ts';
 import { loadRegistry } from '../../src/validation/schema-registry.ts';
 
 async function handedOver(env: Readonly<Record<string, string>>) {

@@ -1,20 +1,20 @@
 import cluster from 'node:cluster';
 
-import type { Address, Config } from './config/config.ts';
-import { StartError } from './errors.ts';
-import { openGate } from './gate/gate.ts';
-import { createEventStore } from './jetstream/event-store.ts';
-import { openLog, type LogOptions } from './jetstream/log.ts';
+import type { Address, Config } from '../config/config.ts';
+import { StartError } from '../errors.ts';
+import { openGate } from '../gate/gate.ts';
+import { createEventStore } from '../jetstream/event-store.ts';
+import { openLog, type LogOptions } from '../jetstream/log.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
-import { createLogger } from './observability/logger.ts';
-import { createDeltaSource, type MetricDeltas } from './observability/metric-deltas.ts';
-import { countedFamiliesOf } from './observability/metric-families.ts';
-import { createMetrics, type LabelValues, type Metrics } from './observability/metrics.ts';
-import { createSignals } from './observability/signals.ts';
+import { createLogger } from '../observability/logger.ts';
+import { createDeltaSource, type MetricDeltas } from '../observability/metric-deltas.ts';
+import { countedFamiliesOf } from '../observability/metric-families.ts';
+import { createMetrics, type LabelValues, type Metrics } from '../observability/metrics.ts';
+import { createSignals } from '../observability/signals.ts';
 import { prepareRuntime } from './runtime.ts';
-import { compileSchema } from './validation/compile-schema.ts';
-import { createLiveValidation, withEvents } from './validation/live-validation.ts';
-import type { SchemaRegistry } from './validation/schema-registry.ts';
+import { compileSchema } from '../validation/compile-schema.ts';
+import { createLiveValidation, withEvents } from '../validation/live-validation.ts';
+import type { SchemaRegistry } from '../validation/schema-registry.ts';
 
 /** All that a gate process is told: it reads no settings, no variables and no schemas itself. */
 export interface GateSettings {

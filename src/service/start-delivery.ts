@@ -1,18 +1,18 @@
-import { createCanaryWorker } from './canary/canary-worker.ts';
-import type { Config, DestinationConfig } from './config/config.ts';
-import { createAdvisoryCollector } from './dead-letters/collect-advisories.ts';
-import { createDeadLetterGauges } from './dead-letters/gauges.ts';
-import type { DeadLetterQueue } from './dead-letters/queue.ts';
-import { createDeadLetterWriter } from './dead-letters/write-dead-letter.ts';
-import { createDeliveryWorker, type DeliveryWorker } from './delivery/worker.ts';
-import type { WorkerState } from './delivery/worker-state.ts';
-import type { Destination, DestinationType } from './destinations/destination.ts';
-import { destinationTypes } from './destinations/registry.ts';
-import type { GiveUp } from './event/delivery-attempt.ts';
-import { createJanitor } from './jetstream/janitor.ts';
-import type { Log } from './jetstream/log.ts';
+import { createCanaryWorker } from '../canary/canary-worker.ts';
+import type { Config, DestinationConfig } from '../config/config.ts';
+import { createAdvisoryCollector } from '../dead-letters/collect-advisories.ts';
+import { createDeadLetterGauges } from '../dead-letters/gauges.ts';
+import type { DeadLetterQueue } from '../dead-letters/queue.ts';
+import { createDeadLetterWriter } from '../dead-letters/write-dead-letter.ts';
+import { createDeliveryWorker, type DeliveryWorker } from '../delivery/worker.ts';
+import type { WorkerState } from '../delivery/worker-state.ts';
+import type { Destination, DestinationType } from '../destinations/destination.ts';
+import { destinationTypes } from '../destinations/registry.ts';
+import type { GiveUp } from '../event/delivery-attempt.ts';
+import { createJanitor } from '../jetstream/janitor.ts';
+import type { Log } from '../jetstream/log.ts';
 import type { Lifecycle } from './lifecycle.ts';
-import type { Signals } from './observability/signals.ts';
+import type { Signals } from '../observability/signals.ts';
 
 export interface DeliveryParts {
   readonly config: Config;

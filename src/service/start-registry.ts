@@ -3,22 +3,22 @@ import path from 'node:path';
 
 import type { ServiceImpl } from '@connectrpc/connect';
 
-import { SchemaRegistryService } from '../gen/headgate/v1/schema_registry_service_pb.ts';
-import type { Config } from './config/config.ts';
-import { ServiceError, StartError } from './errors.ts';
-import type { Log } from './jetstream/log.ts';
-import { lastStoredAtMs } from './jetstream/read.ts';
-import { openSchemaBucket } from './jetstream/schema-bucket.ts';
-import { subjects } from './jetstream/topology.ts';
+import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
+import type { Config } from '../config/config.ts';
+import { ServiceError, StartError } from '../errors.ts';
+import type { Log } from '../jetstream/log.ts';
+import { lastStoredAtMs } from '../jetstream/read.ts';
+import { openSchemaBucket } from '../jetstream/schema-bucket.ts';
+import { subjects } from '../jetstream/topology.ts';
 import type { Lifecycle } from './lifecycle.ts';
-import type { Signals } from './observability/signals.ts';
-import { createRegistryContents, type RegistryContents } from './registry/contents.ts';
-import { createBucketFollower } from './registry/follow-bucket.ts';
-import { registerSchema } from './registry/register-schema.ts';
-import { createRegistryEditor, type RegistryEditorOptions } from './registry/registry-editor.ts';
-import { createRegistryService, type ChangeableRegistry } from './operators/registry-service.ts';
-import { formatFault } from './validation/registry-fault.ts';
-import { loadRegistry, taxonomyFile, type SchemaRegistry } from './validation/schema-registry.ts';
+import type { Signals } from '../observability/signals.ts';
+import { createRegistryContents, type RegistryContents } from '../registry/contents.ts';
+import { createBucketFollower } from '../registry/follow-bucket.ts';
+import { registerSchema } from '../registry/register-schema.ts';
+import { createRegistryEditor, type RegistryEditorOptions } from '../registry/registry-editor.ts';
+import { createRegistryService, type ChangeableRegistry } from '../operators/registry-service.ts';
+import { formatFault } from '../validation/registry-fault.ts';
+import { loadRegistry, taxonomyFile, type SchemaRegistry } from '../validation/schema-registry.ts';
 
 export interface RegistryParts {
   readonly config: Config;

@@ -1,11 +1,11 @@
 import type { Log } from '../jetstream/log.ts';
 import type { Signals } from '../observability/signals.ts';
-import type { RejectedEntry } from './rejected-entry.ts';
-import { createRejectedEvents } from './rejected-events.ts';
+import type { RejectedEntry } from '../quarantine/rejected-entry.ts';
+import { createRejectedEvents } from '../quarantine/rejected-events.ts';
 import { createRejectedService } from '../operators/rejected-service.ts';
-import { createReplayMarks } from './replay-marks.ts';
-import { createReplay, type WayIn } from './replay.ts';
-import { createStoredIds } from './stored-ids.ts';
+import { createReplayMarks } from '../quarantine/replay-marks.ts';
+import { createReplay, type WayIn } from '../quarantine/replay.ts';
+import { createStoredIds } from '../quarantine/stored-ids.ts';
 
 export interface QuarantineOptions {
   readonly log: Log;

@@ -4,13 +4,13 @@ import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import type { Address, Config } from './config/config.ts';
-import { StartError } from './errors.ts';
+import type { Address, Config } from '../config/config.ts';
+import { StartError } from '../errors.ts';
 import type { GateOrder, GateReport, GateSettings } from './gate-process.ts';
-import type { MetricDeltas } from './observability/metric-deltas.ts';
-import type { Signals } from './observability/signals.ts';
-import { changedEvents } from './validation/live-validation.ts';
-import type { SchemaRegistry } from './validation/schema-registry.ts';
+import type { MetricDeltas } from '../observability/metric-deltas.ts';
+import type { Signals } from '../observability/signals.ts';
+import { changedEvents } from '../validation/live-validation.ts';
+import type { SchemaRegistry } from '../validation/schema-registry.ts';
 
 export interface GateProcessesOptions {
   readonly config: Config;
