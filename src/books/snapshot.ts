@@ -1,9 +1,9 @@
 import { compileEventFilter, type EventFilter } from '../event/event-filter.ts';
-import { readConsumer, settledUpTo } from '../jetstream/backlog.ts';
-import { readEras, type FilterEra } from '../jetstream/filter-history.ts';
+import { readConsumer, settledUpTo } from '../jetstream/consume/backlog.ts';
+import { readEras, type FilterEra } from '../jetstream/consume/filter-history.ts';
 import type { Log } from '../jetstream/log.ts';
-import { readMatching } from '../jetstream/read.ts';
-import { originOfSetAside } from '../jetstream/set-aside.ts';
+import { readMatching } from '../jetstream/read/read.ts';
+import { originOfSetAside } from '../jetstream/consume/delayed-copies.ts';
 import { subjects } from '../jetstream/topology.ts';
 
 /** What became of an event, as far as it is known for certain. */

@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import type { Log } from '../jetstream/log.ts';
-import { findServerBinary, oldestServerVersion } from '../jetstream/server-binary.ts';
+import { findServerBinary, oldestServerVersion } from '../jetstream/server/server-binary.ts';
 import { driftOf, streamSettings } from '../jetstream/topology.ts';
 import { sizeText, type Findings } from './doctor-finding.ts';
 import { openRunningLog } from './running-log.ts';

@@ -10,7 +10,7 @@ import { readConfig } from '../config/read-config.ts';
 import type { Destination } from '../destinations/destination.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import { StartError } from '../errors.ts';
-import { listPlaces } from '../jetstream/backlog.ts';
+import { listPlaces } from '../jetstream/consume/backlog.ts';
 import type { CommandContext } from './command-context.ts';
 import { booksJson, isBalanced, noteLines, rowLines, type Strays } from './reconcile-report.ts';
 import type { ReconcileFlags } from './reconcile.ts';

@@ -1,7 +1,7 @@
 import { ServiceError } from '../errors.ts';
 import type { Log } from '../jetstream/log.ts';
-import { PublishError } from '../jetstream/publish-error.ts';
-import { deleteMessage } from '../jetstream/read.ts';
+import { PublishError } from '../jetstream/publish/publish-error.ts';
+import { deleteMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 
 /** Makes sure that one person at a time does something about one dead letter. */

@@ -1,5 +1,5 @@
 import type { Log } from '../jetstream/log.ts';
-import { readMatching, readMessage, type StoredMessage } from '../jetstream/read.ts';
+import { readMatching, readMessage, type StoredMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import { entryIdOf } from './dead-letter-entry.ts';
 

@@ -1,4 +1,4 @@
-import { readBacklog } from '../jetstream/backlog.ts';
+import { readBacklog } from '../jetstream/consume/backlog.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { DeadLetterQueue } from './queue.ts';

@@ -10,7 +10,7 @@ import {
   readMessage,
   readNext,
   type StoredMessage,
-} from '../jetstream/read.ts';
+} from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import { createClaims } from './claims.ts';
 import {

@@ -1,6 +1,6 @@
 import type { DeliveryAttempt, GiveUp, GivenUpEvent } from '../event/delivery-attempt.ts';
 import type { Log } from '../jetstream/log.ts';
-import { readMatching } from '../jetstream/read.ts';
+import { readMatching } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';
 import { encodeDeadLetter } from './dead-letter-entry.ts';

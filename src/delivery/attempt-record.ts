@@ -1,8 +1,8 @@
 import type { Outcome } from '../destinations/destination.ts';
 import type { DeliveryAttempt } from '../event/delivery-attempt.ts';
 import type { Log } from '../jetstream/log.ts';
-import { headerBlock } from '../jetstream/raw-publish.ts';
-import { deleteMessage, readMatching } from '../jetstream/read.ts';
+import { headerBlock } from '../jetstream/publish/raw-publish.ts';
+import { deleteMessage, readMatching } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { HeldEvent } from './held-event.ts';

@@ -1,7 +1,7 @@
 import type { Delivery } from '../destinations/destination.ts';
 import type { DeliveredStream } from '../event/delivery-attempt.ts';
 import { decodeStoredEvent, type StoredEvent } from '../event/stored-event.ts';
-import type { PulledMessage } from '../jetstream/pull.ts';
+import type { PulledMessage } from '../jetstream/consume/pull.ts';
 
 /**
  * An event in a worker's hands, from the pull until it is settled; what the destination sees of it.

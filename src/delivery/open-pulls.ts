@@ -1,10 +1,10 @@
 import type { DestinationConfig } from '../config/config.ts';
 import type { DeliveredStream } from '../event/delivery-attempt.ts';
-import { recordFilter } from '../jetstream/filter-history.ts';
+import { recordFilter } from '../jetstream/consume/filter-history.ts';
 import type { Log } from '../jetstream/log.ts';
-import { openPacedPull } from '../jetstream/paced-pull.ts';
-import { openPull, type Pull, type PulledMessage } from '../jetstream/pull.ts';
-import { SetAsideMessage } from '../jetstream/set-aside.ts';
+import { openPacedPull } from '../jetstream/consume/paced-pull.ts';
+import { openPull, type Pull, type PulledMessage } from '../jetstream/consume/pull.ts';
+import { SetAsideMessage } from '../jetstream/consume/delayed-copies.ts';
 import {
   consumerSettings,
   ensureConsumer,

@@ -1,7 +1,7 @@
 import type { DestinationConfig } from '../config/config.ts';
 import { canaryName, canarySubject } from '../event/canary.ts';
 import { compileEventFilter } from '../event/event-filter.ts';
-import type { SetAsideMessage } from '../jetstream/set-aside.ts';
+import type { SetAsideMessage } from '../jetstream/consume/delayed-copies.ts';
 import type { Signals } from '../observability/signals.ts';
 import { retriedMax, trustedDeliveriesMax } from './capacity.ts';
 import type { EventQueue } from './event-queue.ts';

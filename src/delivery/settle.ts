@@ -1,7 +1,7 @@
 import type { DestinationConfig } from '../config/config.ts';
 import { eventNameOf, type DeliveryAttempt, type GiveUp } from '../event/delivery-attempt.ts';
-import type { PulledMessage } from '../jetstream/pull.ts';
-import type { SetAside } from '../jetstream/set-aside.ts';
+import type { PulledMessage } from '../jetstream/consume/pull.ts';
+import type { SetAside } from '../jetstream/consume/delayed-copies.ts';
 import type { Signals } from '../observability/signals.ts';
 import { describeFailure, type AttemptRecord, type Failure } from './attempt-record.ts';
 import { deliveriesMax, inPlaceDelayMsMax } from './capacity.ts';

@@ -2,8 +2,8 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 
 import { StartError } from '../errors.ts';
-import type { ServerAddress } from './embedded-server.ts';
-import { isOlder, oldestServerVersion } from './server-binary.ts';
+import type { ServerAddress } from './server/embedded-server.ts';
+import { isOlder, oldestServerVersion } from './server/server-binary.ts';
 
 const reconnectDelayMs = 100;
 const connectTimeoutMs = 5_000;

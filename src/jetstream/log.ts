@@ -6,12 +6,12 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import type { Durability } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import { connectToServer } from './connection.ts';
-import type { ServerAddress } from './embedded-server.ts';
-import { createGroupCommit, syncStreamDescription, type GroupCommit } from './group-commit.ts';
-import type { PublishAck, PublishCallback } from './publish-ack.ts';
-import { PublishError } from './publish-error.ts';
-import { createPublisher } from './publisher.ts';
-import { headerBlock } from './raw-publish.ts';
+import type { ServerAddress } from './server/embedded-server.ts';
+import { createGroupCommit, syncStreamDescription, type GroupCommit } from './publish/group-commit.ts';
+import type { PublishAck, PublishCallback } from './publish/publish-ack.ts';
+import { PublishError } from './publish/publish-error.ts';
+import { createPublisher } from './publish/publisher.ts';
+import { headerBlock } from './publish/raw-publish.ts';
 import { waitUntilReadable } from './stream-readiness.ts';
 import {
   ensureStreams,

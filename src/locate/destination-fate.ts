@@ -3,8 +3,8 @@ import type { WorkerState } from '../delivery/worker-state.ts';
 import type { Destination } from '../destinations/destination.ts';
 import type { DeliveryAttempt } from '../event/delivery-attempt.ts';
 import type { EventFilter } from '../event/event-filter.ts';
-import { settledByMs, settledUpTo, type ConsumerInfo } from '../jetstream/backlog.ts';
-import { readEras } from '../jetstream/filter-history.ts';
+import { settledByMs, settledUpTo, type ConsumerInfo } from '../jetstream/consume/backlog.ts';
+import { readEras } from '../jetstream/consume/filter-history.ts';
 import type { Log } from '../jetstream/log.ts';
 import { askDestination } from './ask-destination.ts';
 import {

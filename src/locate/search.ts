@@ -2,7 +2,7 @@ import { ServiceError } from '../errors.ts';
 import { eventIdOf, isUuid } from '../event/event-id.ts';
 import { sourceOf } from '../event/delivery-attempt.ts';
 import type { Log } from '../jetstream/log.ts';
-import type { StoredMessage } from '../jetstream/read.ts';
+import type { StoredMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import { nameOf } from '../quarantine/rejected-entry.ts';
 import { walkPage, type WalkPage } from '../quarantine/walk.ts';

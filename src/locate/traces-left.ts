@@ -1,8 +1,8 @@
 import type { DeliveryAttempt } from '../event/delivery-attempt.ts';
-import { readConsumer, settledUpTo, type ConsumerInfo } from '../jetstream/backlog.ts';
+import { readConsumer, settledUpTo, type ConsumerInfo } from '../jetstream/consume/backlog.ts';
 import type { Log } from '../jetstream/log.ts';
-import { readMatching, readMessage, sequenceSince, type StoredMessage } from '../jetstream/read.ts';
-import { originOfSetAside } from '../jetstream/set-aside.ts';
+import { readMatching, readMessage, sequenceSince, type StoredMessage } from '../jetstream/read/read.ts';
+import { originOfSetAside } from '../jetstream/consume/delayed-copies.ts';
 import { subjects, type PlaceStream, type StreamName } from '../jetstream/topology.ts';
 
 /** What the streams beside EVENTS hold of one event for one destination; the newest of each. */

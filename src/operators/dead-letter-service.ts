@@ -2,7 +2,7 @@ import { timestampMs, type Timestamp } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 
 import type { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
-import { PublishError } from '../jetstream/publish-error.ts';
+import { PublishError } from '../jetstream/publish/publish-error.ts';
 import { answerOperators } from './answer-operators.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { DeadLetterQueue, OpenedDeadLetter } from '../dead-letters/queue.ts';

@@ -8,9 +8,9 @@ import {
   type DestinationService,
   type DestinationStatus,
 } from '../../gen/headgate/v1/destination_service_pb.ts';
-import { deletePlace, listPlaces, readBacklog } from '../jetstream/backlog.ts';
+import { deletePlace, listPlaces, readBacklog } from '../jetstream/consume/backlog.ts';
 import type { Log } from '../jetstream/log.ts';
-import { countBySubject } from '../jetstream/read.ts';
+import { countBySubject } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { WorkerState } from '../delivery/worker-state.ts';

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 
-import { PublishError } from '../jetstream/publish-error.ts';
+import { PublishError } from '../jetstream/publish/publish-error.ts';
 
 const pageSizeDefault = 100;
 export const pageSizeMax = 500;

@@ -13,7 +13,7 @@ import { canaryName } from '../event/canary.ts';
 import { eventNameOf, sourceOf } from '../event/delivery-attempt.ts';
 import { compileEventGlobs } from '../event/glob.ts';
 import type { Log } from '../jetstream/log.ts';
-import type { StoredMessage } from '../jetstream/read.ts';
+import type { StoredMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import { nameOf } from '../quarantine/rejected-entry.ts';
 import { followStream, type Follower } from '../tail/follow-stream.ts';

@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject } from '../event/json.ts';
 import { parseJsonText } from '../event/parse-json.ts';
 import type { EventError } from '../event/verdict.ts';
 import { shownText } from '../jetstream/event-store.ts';
-import type { StoredMessage } from '../jetstream/read.ts';
+import type { StoredMessage } from '../jetstream/read/read.ts';
 
 /** A message of REJECTED, read. */
 export interface RejectedEntry {

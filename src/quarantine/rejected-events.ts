@@ -1,6 +1,6 @@
 import type { EventError } from '../event/verdict.ts';
 import type { Log } from '../jetstream/log.ts';
-import { readMessage, type StoredMessage } from '../jetstream/read.ts';
+import { readMessage, type StoredMessage } from '../jetstream/read/read.ts';
 import { subjects, unplannedName } from '../jetstream/topology.ts';
 import { codeOf, nameOf, readEntry, type RejectedEntry } from './rejected-entry.ts';
 import type { ReplayMarks, ReplayOutcome } from './replay-marks.ts';

@@ -1,7 +1,7 @@
 import { isJsonObject } from '../event/json.ts';
 import type { EventError } from '../event/verdict.ts';
 import type { Log } from '../jetstream/log.ts';
-import { boundsOf, readMatching, readMessage } from '../jetstream/read.ts';
+import { boundsOf, readMatching, readMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 
 /** What became of one rejected event when it was replayed. */

@@ -1,7 +1,7 @@
 import { ServiceError } from '../errors.ts';
 import { createIdTable } from '../event/id-table.ts';
 import type { Log } from '../jetstream/log.ts';
-import { boundsOf, readMatching, readMessage, sequenceSince } from '../jetstream/read.ts';
+import { boundsOf, readMatching, readMessage, sequenceSince } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 
 /** Says whether an event is in EVENTS, after the log itself has forgotten its message id. */

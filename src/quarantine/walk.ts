@@ -1,6 +1,6 @@
 import { ServiceError } from '../errors.ts';
 import type { Log } from '../jetstream/log.ts';
-import { boundsOf, readMatching, sequenceSince, type StoredMessage } from '../jetstream/read.ts';
+import { boundsOf, readMatching, sequenceSince, type StoredMessage } from '../jetstream/read/read.ts';
 import type { StreamName } from '../jetstream/topology.ts';
 
 /** Where a walk through a stream goes. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { BucketEntry, SchemaBucket } from '../jetstream/schema-bucket.ts';
+import type { BucketEntry, SchemaBucket } from '../jetstream/read/schema-bucket.ts';
 import type { Signals } from '../observability/signals.ts';
 import { formatFault } from '../validation/registry-fault.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';

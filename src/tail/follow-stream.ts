@@ -1,5 +1,5 @@
 import type { Log } from '../jetstream/log.ts';
-import { boundsOf, readMatching, type StoredMessage } from '../jetstream/read.ts';
+import { boundsOf, readMatching, type StoredMessage } from '../jetstream/read/read.ts';
 
 /** What one look at a stream brings. */
 export type Followed =

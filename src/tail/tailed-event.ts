@@ -5,7 +5,7 @@ import { EventResult_Status } from '../../gen/headgate/v1/event_result_pb.ts';
 import { TailedEventSchema, type TailedEvent } from '../../gen/headgate/v1/tail_service_pb.ts';
 import { eventNameOf, sourceOf } from '../event/delivery-attempt.ts';
 import { decodeStoredEvent, type StoredEvent } from '../event/stored-event.ts';
-import type { StoredMessage } from '../jetstream/read.ts';
+import type { StoredMessage } from '../jetstream/read/read.ts';
 import { readEntry } from '../quarantine/rejected-entry.ts';
 
 /** What was refused may be a whole batch that could not be taken apart. */

@@ -4,7 +4,7 @@ import type { Audited } from '../../src/books/audit.ts';
 import { differenceOf, emptyAccount, type Account } from '../../src/books/book.ts';
 import { reconcile, type Books } from '../../src/books/reconcile.ts';
 import { delivered, type Outcome } from '../../src/destinations/destination.ts';
-import { readEras } from '../../src/jetstream/filter-history.ts';
+import { readEras } from '../../src/jetstream/consume/filter-history.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import {
   destinationConfig,

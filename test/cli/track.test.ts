@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { readMessage } from '../../src/jetstream/read.ts';
+import { readMessage } from '../../src/jetstream/read/read.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { openFolder, orderLine, type Folder } from './orders.ts';
 import { runCli, spawnCli, collect } from './run-cli.ts';

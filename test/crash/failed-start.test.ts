@@ -5,7 +5,7 @@ import path from 'node:path';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 
-import { findServerBinary } from '../../src/jetstream/server-binary.ts';
+import { findServerBinary } from '../../src/jetstream/server/server-binary.ts';
 import { freePort, prepareGate, until } from './gate-process.ts';
 import { startLoad } from './steady-load.ts';
 

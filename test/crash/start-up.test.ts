@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
-import { findServerBinary } from '../../src/jetstream/server-binary.ts';
+import { findServerBinary } from '../../src/jetstream/server/server-binary.ts';
 import { EventResult_Status } from '../../gen/headgate/v1/event_result_pb.ts';
 import { killHard, prepareGate, until, type GateProcess } from './gate-process.ts';
 import { seededChance } from './kill-plan.ts';

@@ -68,7 +68,7 @@ describe('the collector of advisories', () => {
     const { log } = real;
     await publishEvents(log, 1);
     const { collector, write } = await startCollector(log);
-    const { readMessage } = await import('../../src/jetstream/read.ts');
+    const { readMessage } = await import('../../src/jetstream/read/read.ts');
     const message = (await readMessage(log, 'EVENTS', 1))!;
     await write({ destination: 'crm', stream: 'EVENTS', message, reason: 'by the worker' });
     const worker = await crashOn(log, [1]);

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { settlesHeader } from '../../src/dead-letters/dead-letter-entry.ts';
 import { recover, type DeadLetterQueue } from '../../src/dead-letters/queue.ts';
 import { claimMs, subjects } from '../../src/jetstream/topology.ts';
-import { readMatching } from '../../src/jetstream/read.ts';
+import { readMatching } from '../../src/jetstream/read/read.ts';
 import { countMessages, readDead, recording, startWorker, until } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
 import { eventBytesMax, everything, makeSound, openQueue, soundProperties } from './dead-rig.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { createDeadLetterGauges } from '../../src/dead-letters/gauges.ts';
 import { delivered } from '../../src/destinations/destination.ts';
-import { readMatching } from '../../src/jetstream/read.ts';
+import { readMatching } from '../../src/jetstream/read/read.ts';
 import {
   countMessages,
   createTestSignals,

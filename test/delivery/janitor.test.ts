@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { delivered } from '../../src/destinations/destination.ts';
 import { createJanitor } from '../../src/jetstream/janitor.ts';
 import type { Log } from '../../src/jetstream/log.ts';
-import { readMessage } from '../../src/jetstream/read.ts';
+import { readMessage } from '../../src/jetstream/read/read.ts';
 import { consumerSettings, ensureConsumer } from '../../src/jetstream/topology.ts';
 import { startRealLog } from '../real-log.ts';
 import {

@@ -16,8 +16,8 @@ import {
 } from '../../src/destinations/destination.ts';
 import type { DeliveryAttempt, GiveUp } from '../../src/event/delivery-attempt.ts';
 import type { Log } from '../../src/jetstream/log.ts';
-import { readMatching } from '../../src/jetstream/read.ts';
-import { openPull, type Pull } from '../../src/jetstream/pull.ts';
+import { readMatching } from '../../src/jetstream/read/read.ts';
+import { openPull, type Pull } from '../../src/jetstream/consume/pull.ts';
 import { consumerSettings, ensureConsumer, type StreamName } from '../../src/jetstream/topology.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { createMetrics, type Metrics } from '../../src/observability/metrics.ts';

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 
 import { delivered } from '../../src/destinations/destination.ts';
-import { readMatching } from '../../src/jetstream/read.ts';
+import { readMatching } from '../../src/jetstream/read/read.ts';
 import { startRealLog } from '../real-log.ts';
 import {
   countMessages,

@@ -14,7 +14,7 @@ import { readConfig } from '../../src/config/read-config.ts';
 import { destinationTypes } from '../../src/destinations/registry.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { createService, type Service } from '../../src/service/service.ts';
-import { findServerBinary } from '../../src/jetstream/server-binary.ts';
+import { findServerBinary } from '../../src/jetstream/server/server-binary.ts';
 import { readPage, root } from './markdown.ts';
 
 interface ComposeService {

@@ -7,7 +7,7 @@ import path from 'node:path';
 
 import { expect, onTestFinished, test } from 'vitest';
 
-import { findServerBinary } from '../../src/jetstream/server-binary.ts';
+import { findServerBinary } from '../../src/jetstream/server/server-binary.ts';
 import { until } from '../delivery/rig.ts';
 import { readPage } from '../documentation/markdown.ts';
 import { startRealService } from '../real-service.ts';

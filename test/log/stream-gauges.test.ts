@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { createStreamGauges } from '../../src/jetstream/stream-gauges.ts';
+import { createStreamGauges } from '../../src/jetstream/read/stream-gauges.ts';
 import { streamNames } from '../../src/jetstream/topology.ts';
 import { publishEvents } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';

@@ -1,5 +1,5 @@
-import type { Log } from './log.ts';
-import { streamNames } from './topology.ts';
+import type { Log } from '../log.ts';
+import { streamNames } from '../topology.ts';
 
 /** Shows how full the streams are. */
 export interface StreamGauges {

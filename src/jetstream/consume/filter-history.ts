@@ -1,6 +1,6 @@
 import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
 
-import type { EventFilter } from '../event/event-filter.ts';
+import type { EventFilter } from '../../event/event-filter.ts';
 
 /** What a destination wanted, from a place of EVENTS on. */
 export interface FilterEra extends EventFilter {

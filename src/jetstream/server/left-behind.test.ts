@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { connectToServer } from './connection.ts';
+import { connectToServer } from '../connection.ts';
 import { startEmbeddedServer, type EmbeddedServer } from './embedded-server.ts';
 import { findServerBinary } from './server-binary.ts';
 import { lockStore } from './store-lock.ts';

@@ -4,13 +4,13 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-import { StartError } from '../errors.ts';
+import { StartError } from '../../errors.ts';
 
 const run = promisify(execFile);
 
 /** Where `npm ci` puts nats-server: scripts/install-nats-server.js. */
 export const bundledServerPath = fileURLToPath(
-  new URL('../../node_modules/.headgate/nats-server', import.meta.url),
+  new URL('../../../node_modules/.headgate/nats-server', import.meta.url),
 );
 
 export const oldestServerVersion = '2.11.0';

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { StartError } from '../errors.ts';
+import { StartError } from '../../errors.ts';
 
 const stopTimeoutMs = 10_000;
 

@@ -1,7 +1,7 @@
-import type { DeliveredStream } from '../event/delivery-attempt.ts';
-import type { Log } from './log.ts';
+import type { DeliveredStream } from '../../event/delivery-attempt.ts';
+import type { Log } from '../log.ts';
 import type { PulledMessage } from './pull.ts';
-import { subjects } from './topology.ts';
+import { subjects } from '../topology.ts';
 
 /** What is carried on with an event that waits in RETRY for its next attempt. */
 export interface SetAside {

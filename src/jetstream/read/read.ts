@@ -1,7 +1,7 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 
-import type { Log } from './log.ts';
-import type { StreamName } from './topology.ts';
+import type { Log } from '../log.ts';
+import type { StreamName } from '../topology.ts';
 
 /** A message as it lies in a stream. */
 export interface StoredMessage {

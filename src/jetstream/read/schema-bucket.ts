@@ -1,6 +1,6 @@
-import type { Log } from './log.ts';
+import type { Log } from '../log.ts';
 import { readMatching } from './read.ts';
-import { subjects } from './topology.ts';
+import { subjects } from '../topology.ts';
 
 /** One revision of one entry of the bucket `headgate_schemas`. */
 export interface BucketEntry {

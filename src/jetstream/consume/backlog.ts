@@ -2,10 +2,10 @@ import type { ConsumerInfo } from '@nats-io/jetstream';
 
 export type { ConsumerInfo } from '@nats-io/jetstream';
 
-import { canaryName } from '../event/canary.ts';
-import type { Log } from './log.ts';
-import { readNext } from './read.ts';
-import { placeStreams, type PlaceStream } from './topology.ts';
+import { canaryName } from '../../event/canary.ts';
+import type { Log } from '../log.ts';
+import { readNext } from '../read/read.ts';
+import { placeStreams, type PlaceStream } from '../topology.ts';
 
 /** What waits for a destination, in whichever stream. */
 export interface Backlog {

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-import { StartError } from '../errors.ts';
+import { StartError } from '../../errors.ts';
 
 export interface StoreLock {
   release(): void;

@@ -13,7 +13,7 @@ import {
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { StartError } from '../errors.ts';
+import { StartError } from '../../errors.ts';
 import { stopOrphan, rememberServer } from './orphaned-server.ts';
 
 /** The largest message: a rejected request is kept whole, and a request body is at most 4 MiB. */

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import path from 'node:path';
 
-import { StartError } from '../errors.ts';
+import { StartError } from '../../errors.ts';
 
 /** The part of the disk that the streams may take: a full disk freezes a stream until a restart. */
 const diskShare = 0.8;
