@@ -6,7 +6,7 @@ import { markText, type AttemptRecord, type Failure } from './attempt-record.ts'
 import { inPlaceDelayMsMax } from './capacity.ts';
 import { deliverBatch, type BatchReport } from './deliver-batch.ts';
 import type { DelayedEvents } from './delayed-events.ts';
-import type { EventQueue } from './event-queue.ts';
+import type { EventQueue } from './receive/event-queue.ts';
 import type { HeldEvent } from './held-event.ts';
 import type { Judgement, Parking } from './parking.ts';
 import { retryDelayMs } from './retry-policy.ts';

@@ -2,7 +2,7 @@ import type { Destination } from '../destinations/destination.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { Failure } from './attempt-record.ts';
 import type { Calls } from './call.ts';
-import type { EventQueue } from './event-queue.ts';
+import type { EventQueue } from './receive/event-queue.ts';
 import type { Parking } from './parking.ts';
 import type { RunningBatches } from './running-batches.ts';
 

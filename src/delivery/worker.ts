@@ -9,13 +9,13 @@ import { createAttemptRecord, type Failure } from './attempt-record.ts';
 import { createCalls } from './call.ts';
 import { deliverMsMax } from './capacity.ts';
 import { createDelayedEvents } from './delayed-events.ts';
-import { createEventQueue } from './event-queue.ts';
+import { createEventQueue } from './receive/event-queue.ts';
 import type { HeldEvent } from './held-event.ts';
-import { openPulls } from './open-pulls.ts';
+import { openPulls } from './receive/open-pulls.ts';
 import { Parking, probeIntervals, type ProbeIntervals } from './parking.ts';
 import { createPump } from './pump.ts';
 import { createRunningBatches } from './running-batches.ts';
-import { createReceiver } from './receiver.ts';
+import { createReceiver } from './receive/receiver.ts';
 import { createSettler } from './settle.ts';
 import { createTold, type WorkerState } from './worker-state.ts';
 

@@ -1,4 +1,4 @@
-import type { HeldEvent } from './held-event.ts';
+import type { HeldEvent } from '../held-event.ts';
 
 /** Events that wait for a free slot, in the order of their arrival. */
 export interface EventQueue {

@@ -1,17 +1,17 @@
-import type { DestinationConfig } from '../config/config.ts';
-import type { DeliveredStream } from '../event/delivery-attempt.ts';
-import { recordFilter } from '../jetstream/consume/filter-history.ts';
-import type { Log } from '../jetstream/log.ts';
-import { openPacedPull } from '../jetstream/consume/paced-pull.ts';
-import { openPull, type Pull, type PulledMessage } from '../jetstream/consume/pull.ts';
-import { SetAsideMessage } from '../jetstream/consume/delayed-copies.ts';
+import type { DestinationConfig } from '../../config/config.ts';
+import type { DeliveredStream } from '../../event/delivery-attempt.ts';
+import { recordFilter } from '../../jetstream/consume/filter-history.ts';
+import type { Log } from '../../jetstream/log.ts';
+import { openPacedPull } from '../../jetstream/consume/paced-pull.ts';
+import { openPull, type Pull, type PulledMessage } from '../../jetstream/consume/pull.ts';
+import { SetAsideMessage } from '../../jetstream/consume/delayed-copies.ts';
 import {
   consumerSettings,
   ensureConsumer,
   placeStreams,
   type PlaceStream,
-} from '../jetstream/topology.ts';
-import type { Signals } from '../observability/signals.ts';
+} from '../../jetstream/topology.ts';
+import type { Signals } from '../../observability/signals.ts';
 import {
   ackPendingMax,
   deliveriesMax,
@@ -19,7 +19,7 @@ import {
   replayAckPendingMax,
   retriedMax,
   setAsideMax,
-} from './capacity.ts';
+} from '../capacity.ts';
 
 export interface OpenPullsOptions {
   readonly destinationConfig: DestinationConfig;

@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 import { array, assert, property, stringMatching } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { createSecret } from '../config/secret.ts';
+import { createSecret } from '../../config/secret.ts';
 import { compileFieldRules } from './field-rules.ts';
 
 const key = '0123456789abcdef';

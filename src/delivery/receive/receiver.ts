@@ -1,14 +1,14 @@
-import type { DestinationConfig } from '../config/config.ts';
-import { canaryName, canarySubject } from '../event/canary.ts';
-import { compileEventFilter } from '../event/event-filter.ts';
-import type { SetAsideMessage } from '../jetstream/consume/delayed-copies.ts';
-import type { Signals } from '../observability/signals.ts';
-import { retriedMax, trustedDeliveriesMax } from './capacity.ts';
+import type { DestinationConfig } from '../../config/config.ts';
+import { canaryName, canarySubject } from '../../event/canary.ts';
+import { compileEventFilter } from '../../event/event-filter.ts';
+import type { SetAsideMessage } from '../../jetstream/consume/delayed-copies.ts';
+import type { Signals } from '../../observability/signals.ts';
+import { retriedMax, trustedDeliveriesMax } from '../capacity.ts';
 import type { EventQueue } from './event-queue.ts';
 import { compileFieldRules, type FieldMapping } from './field-rules.ts';
-import { HeldEvent } from './held-event.ts';
+import { HeldEvent } from '../held-event.ts';
 import type { Receiver } from './open-pulls.ts';
-import type { Settler } from './settle.ts';
+import type { Settler } from '../settle.ts';
 
 export interface ReceiverParts {
   readonly destinationConfig: DestinationConfig;
