@@ -1,11 +1,11 @@
-import { clickhouseType } from './clickhouse-type.ts';
+import { clickhouseType } from './clickhouse/type.ts';
 import type { DestinationType } from './destination.ts';
-import { kafkaType } from './kafka-type.ts';
-import { moduleType } from './module-type.ts';
-import { parquetType } from './parquet-type.ts';
-import { postgresType } from './postgres-type.ts';
-import { mixpanelType, posthogType, segmentType } from './vendor-types.ts';
-import { webhookType } from './webhook-type.ts';
+import { kafkaType } from './kafka/type.ts';
+import { moduleType } from './module/type.ts';
+import { parquetType } from './parquet/type.ts';
+import { postgresType } from './postgres/type.ts';
+import { mixpanelType, posthogType, segmentType } from './vendor/vendor-types.ts';
+import { webhookType } from './webhook/type.ts';
 
 /**
  * Every type of destination, by the word in `type:`.
@@ -30,7 +30,7 @@ export const destinationTypes: readonly DestinationType[] = [
       },
     },
     async create(name, settings) {
-      const { createSqliteDestination } = await import('./sqlite.ts');
+      const { createSqliteDestination } = await import('./sqlite/sqlite.ts');
       return createSqliteDestination(name, settings);
     },
   },

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { clickhouseType } from '../../src/destinations/clickhouse-type.ts';
-import { createClickhouseDestination } from '../../src/destinations/clickhouse.ts';
+import { clickhouseType } from '../../src/destinations/clickhouse/type.ts';
+import { createClickhouseDestination } from '../../src/destinations/clickhouse/clickhouse.ts';
 import type { Delivery, Destination } from '../../src/destinations/destination.ts';
 import { clickhouseSettings } from '../destinations/clickhouse-far-side.ts';
 import { describeDestination, type FarSide } from '../destinations/conformance.ts';

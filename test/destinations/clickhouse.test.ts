@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createClickhouseDestination } from '../../src/destinations/clickhouse.ts';
+import { createClickhouseDestination } from '../../src/destinations/clickhouse/clickhouse.ts';
 import type { Destination, DestinationSettings } from '../../src/destinations/destination.ts';
 import { StartError } from '../../src/errors.ts';
 import { clickhouseError, clickhouseSettings, startClickhouseFarSide } from './clickhouse-far-side.ts';

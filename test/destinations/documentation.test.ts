@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { destinationTypes } from '../../src/destinations/registry.ts';
-import { createWebhookDestination } from '../../src/destinations/webhook.ts';
+import { createWebhookDestination } from '../../src/destinations/webhook/webhook.ts';
 import { deliverAll, deliveryOfEvent } from './deliveries.ts';
 import { startHttpServer, type ReceivedRequest } from './http-server.ts';
 import { webhookSecret, webhookSettings } from './webhook-far-side.ts';

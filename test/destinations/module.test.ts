@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Destination } from '../../src/destinations/destination.ts';
-import { createModuleDestination } from '../../src/destinations/module.ts';
+import { createModuleDestination } from '../../src/destinations/module/module.ts';
 import { StartError } from '../../src/errors.ts';
 import { publishEvents, readAttempts, startWorker, unsettled, until } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';

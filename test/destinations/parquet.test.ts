@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Delivery, Destination, DestinationSettings } from '../../src/destinations/destination.ts';
-import { exportSpool, type ExportData } from '../../src/destinations/parquet-exporter.ts';
-import { filePathOf, writeFile } from '../../src/destinations/parquet-file.ts';
-import { lastRow, openSpool, prepareSpool, readClaim, takeClaim } from '../../src/destinations/parquet-spool.ts';
-import { createParquetDestination } from '../../src/destinations/parquet.ts';
-import { createSqliteDestination } from '../../src/destinations/sqlite.ts';
+import { exportSpool, type ExportData } from '../../src/destinations/parquet/exporter.ts';
+import { filePathOf, writeFile } from '../../src/destinations/parquet/file.ts';
+import { lastRow, openSpool, prepareSpool, readClaim, takeClaim } from '../../src/destinations/parquet/spool.ts';
+import { createParquetDestination } from '../../src/destinations/parquet/parquet.ts';
+import { createSqliteDestination } from '../../src/destinations/sqlite/sqlite.ts';
 import { deliverAll, deliveryOf, deliveryOfEvent, never, readAll, storedEvent } from './deliveries.ts';
 import { askFiles, parquetSettings, readFileIds, spoolOf, untilExported } from './parquet-far-side.ts';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Delivery, Destination, DestinationSettings } from '../../src/destinations/destination.ts';
-import { createPostgresDestination } from '../../src/destinations/postgres.ts';
+import { createPostgresDestination } from '../../src/destinations/postgres/postgres.ts';
 import { StartError } from '../../src/errors.ts';
 import { deliveryOf, deliveryOfEvent, never, storedEvent } from './deliveries.ts';
 import { askPostgres, postgresSettings } from './postgres-far-side.ts';

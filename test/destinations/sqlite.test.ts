@@ -7,7 +7,7 @@ import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { StartError } from '../../src/errors.ts';
 import type { Destination } from '../../src/destinations/destination.ts';
-import { createSqliteDestination } from '../../src/destinations/sqlite.ts';
+import { createSqliteDestination } from '../../src/destinations/sqlite/sqlite.ts';
 import { deliveryOfEvent, never, readAll } from './deliveries.ts';
 
 let folder: string;
@@ -82,7 +82,7 @@ test('a disk that is full keeps the events waiting', async () => {
   const script = `
     process.on('SIGXFSZ', () => {});
     const { createSqliteDestination } = await import(${JSON.stringify(
-      new URL('../../src/destinations/sqlite.ts', import.meta.url).href,
+      new URL('../../src/destinations/sqlite/sqlite.ts', import.meta.url).href,
     )});
     const path = ${JSON.stringify(path)};
     const destination = await createSqliteDestination('w', { path, busy_timeout: 100 });

@@ -1,8 +1,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Destination, DestinationSettings } from '../../src/destinations/destination.ts';
-import { createMixpanelDestination } from '../../src/destinations/mixpanel.ts';
-import { createPosthogDestination } from '../../src/destinations/posthog.ts';
-import { createSegmentDestination } from '../../src/destinations/segment.ts';
+import { createMixpanelDestination } from '../../src/destinations/mixpanel/mixpanel.ts';
+import { createPosthogDestination } from '../../src/destinations/posthog/posthog.ts';
+import { createSegmentDestination } from '../../src/destinations/segment/segment.ts';
 import { StartError } from '../../src/errors.ts';
 import { deliverAll, deliveryOf, deliveryOfEvent, never, storedEvent } from './deliveries.ts';
 import { startHttpFarSide, type HttpFarSide, type StandIn } from './http-far-side.ts';

@@ -1,7 +1,7 @@
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { DestinationSettings } from '../../src/destinations/destination.ts';
-import { createWebhookDestination } from '../../src/destinations/webhook.ts';
+import { createWebhookDestination } from '../../src/destinations/webhook/webhook.ts';
 import { startRealLog } from '../real-log.ts';
 import { destinationConfig, publishEvents, readAttempts, startWorker, until } from '../delivery/rig.ts';
 import { deliverAll, deliveryOfEvent, never } from './deliveries.ts';

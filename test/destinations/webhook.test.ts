@@ -2,7 +2,7 @@ import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { StartError } from '../../src/errors.ts';
 import type { Destination, DestinationSettings } from '../../src/destinations/destination.ts';
-import { createWebhookDestination } from '../../src/destinations/webhook.ts';
+import { createWebhookDestination } from '../../src/destinations/webhook/webhook.ts';
 import { deliverAll, deliveryOf, deliveryOfEvent, never, storedEvent } from './deliveries.ts';
 import { startHttpServer, type RealHttpServer } from './http-server.ts';
 import { webhookSecret, webhookSettings } from './webhook-far-side.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createKafkaDestination } from '../../src/destinations/kafka.ts';
-import { kafkaType } from '../../src/destinations/kafka-type.ts';
+import { createKafkaDestination } from '../../src/destinations/kafka/kafka.ts';
+import { kafkaType } from '../../src/destinations/kafka/type.ts';
 import { describeDestination } from '../destinations/conformance.ts';
 import { deliverAll, deliveryOfEvent, never, storedEvent } from '../destinations/deliveries.ts';
 import { deliverWhileKilled, expectAllArrived, type KilledDestination } from '../destinations/killed-worker.ts';

@@ -1,0 +1,72 @@
+import { excerpt, outcomeOfAnswer } from '../http/answers.ts';
+import type { Outcome } from '../destination.ts';
+
+/** What was answered besides the error: the client keeps neither. */
+export interface AnswerHead {
+  readonly status: number;
+  readonly retryAfter: string | undefined;
+}
+
+export interface ClickhouseFault {
+  /** True: a smaller insert, or another event, may be taken. */
+  readonly ofEvent: boolean;
+  readonly outcome: Outcome;
+}
+
+/**
+ * Codes of ClickHouse's own (system.errors) that speak of rows: values that cannot be read, and
+ * constraints that somebody added to the table. Every row is judged before it is sent, so the first
+ * mean that columns were changed. All else, from a missing table to memory that is full, would be
+ * the same for every event.
+ */
+const rowCodes: ReadonlySet<string> = new Set([
+  '6', // CANNOT_PARSE_TEXT
+  '26', // CANNOT_PARSE_QUOTED_STRING
+  '27', // CANNOT_PARSE_INPUT_ASSERTION_FAILED
+  '38', // CANNOT_PARSE_DATE
+  '41', // CANNOT_PARSE_DATETIME
+  '69', // ARGUMENT_OUT_OF_BOUND
+  '72', // CANNOT_PARSE_NUMBER
+  '376', // CANNOT_PARSE_UUID
+  '469', // VIOLATED_CONSTRAINT
+]);
+
+/** The payload is too large for whatever stands in front of ClickHouse. */
+const tooLarge = 413;
+
+export function faultOf(error: unknown, head: AnswerHead | undefined): ClickhouseFault {
+  const text = error instanceof Error ? error.message : String(error);
+  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  if (code === undefined || !/^\d+$/.test(code)) return faultOfOther(code ?? excerpt(text), text, head);
+  const ofEvent = rowCodes.has(code);
+  const fault = ofEvent ? 'event' : 'destination';
+  const reason = `ClickHouse ${code}: ${excerpt(ofEvent ? withoutData(text) : text)}`;
+  return { ofEvent, outcome: { kind: 'retry', fault, reason, status: code } };
+}
+
+/** Not ClickHouse's own words: those of a proxy, or of the network. */
+function faultOfOther(
+  what: string,
+  text: string,
+  head: AnswerHead | undefined,
+): ClickhouseFault {
+  const ofEvent = head?.status === tooLarge;
+  if (head !== undefined) {
+    const reading = { refusesEvent: () => ofEvent, hide: (shown: string) => shown };
+    return { ofEvent, outcome: outcomeOfAnswer({ ...head, text }, Date.now(), reading) };
+  }
+  const reason = `no answer from ClickHouse: ${what}`;
+  return { ofEvent, outcome: { kind: 'retry', fault: 'destination', reason } };
+}
+
+/** A table that is gone, or was never made. */
+export function isTableGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code) === '60';
+}
+
+/** It quotes the values at fault, and those are somebody's data. */
+function withoutData(text: string): string {
+  return (text.split('\n', 1)[0] ?? '')
+    .replaceAll(/'[^']*'|"[^"]*"/g, '...')
+    .replace(/(Column values|while parsing|Row)\b.*$/i, '');
+}

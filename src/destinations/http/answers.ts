@@ -1,0 +1,96 @@
+import { delivered, type Outcome } from '../destination.ts';
+
+/** A far side may ask for any wait; beyond a day it is a mistake or an attack. */
+const notBeforeMsMax = 24 * 60 * 60 * 1000;
+
+const excerptCharactersMax = 200;
+
+/** What a far side answered. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly retryAfter: string | undefined;
+  /** The beginning of the body. */
+  readonly text: string;
+}
+
+/** How the answers of a far side are read. */
+export interface AnswerReading {
+  /** True: this status refuses the event, and is no fault of the far side or its settings. */
+  readonly refusesEvent: (status: number) => boolean;
+  /** Blanks what must not be shown. */
+  readonly hide: (text: string) => string;
+  /** What to do about a status, in words. */
+  readonly advice?: Readonly<Record<number, string>>;
+}
+
+/**
+ * The outcome of an answer. A 3xx is the endpoint's fault: it moved, and its operator has to put
+ * the new address into its setting; to follow it would hand events to wherever it points.
+ */
+export function outcomeOfAnswer(
+  answer: HttpAnswer,
+  nowMs: number,
+  { refusesEvent, hide, advice }: AnswerReading,
+): Outcome {
+  const { status } = answer;
+  if (status >= 200 && status < 300) return delivered;
+  const notBeforeMs = readRetryAfter(answer.retryAfter, nowMs);
+  const said = excerpt(hide(answer.text));
+  const todo = advice?.[status];
+  return {
+    kind: 'retry',
+    fault: refusesEvent(status) ? 'event' : 'destination',
+    reason:
+      reasonOf(status) + (todo === undefined ? '' : `; ${todo}`) + (said === '' ? '' : `: ${said}`),
+    status: String(status),
+    ...(notBeforeMs === undefined ? {} : { notBeforeMs }),
+  };
+}
+
+function reasonOf(status: number): string {
+  if (status >= 300 && status < 400) {
+    const advice = 'redirects are not followed; set the address to the new place';
+    return `redirect_refused: answered ${status}, and ${advice}`;
+  }
+  return `answered ${status}`;
+}
+
+/** The wait in a Retry-After header, in seconds or as an HTTP date; undefined where it has none. */
+export function readRetryAfter(value: string | undefined, nowMs: number): number | undefined {
+  if (value === undefined) return undefined;
+  const text = value.trim();
+  // Date.parse takes almost anything; a date of HTTP begins with a weekday.
+  const waitMs = /^\d+$/.test(text)
+    ? Number(text) * 1000
+    : /^[A-Z][a-z]{2}/.test(text)
+      ? Date.parse(text) - nowMs
+      : Number.NaN;
+  return waitMs > 0 ? Math.min(waitMs, notBeforeMsMax) : undefined;
+}
+
+/** One printable line of the far side's own words. */
+export function excerpt(text: string): string {
+  const line = text
+    .replaceAll(/[\p{Cc}\p{Cf}\s\uFFFD]+/gu, ' ')
+    .trim();
+  return line.length > excerptCharactersMax ? `${line.slice(0, excerptCharactersMax)}...` : line;
+}
+
+/**
+ * Hides what must not reach a log or a dead letter should the far side echo it: the secrets, the
+ * query, and the parts of the path that look like a token, as chat services put them there.
+ */
+export function createHider(url: URL, secrets: readonly string[]): (text: string) => string {
+  const segments = url.pathname.split('/').filter((segment) => segment.length >= 16);
+  const pairs = url.search.slice(1).split('&').map((pair) => pair.slice(pair.indexOf('=') + 1));
+  const hidden = [
+    ...secrets,
+    url.search.slice(1),
+    ...pairs.filter((value) => value.length >= 4),
+    ...[...url.searchParams.values()].filter((value) => value.length >= 4),
+    ...segments,
+  ].filter((value) => value !== '');
+  // The longest first, so that a part never leaves the rest of its whole behind.
+  hidden.sort((a, b) => b.length - a.length);
+  return (text) => hidden.reduce((shown, value) => shown.replaceAll(value, '***'), text);
+}

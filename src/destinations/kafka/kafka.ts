@@ -1,0 +1,175 @@
+import { compatibilityPartitioner, Producer } from '@platformatic/kafka';
+import { deliverInRequests, type MessageVerdict, type Verdict } from '../batch-requests.ts';
+import type { Delivery, Destination, DestinationSettings, Outcome } from '../destination.ts';
+import { describeKafkaError, judgeFailure } from './failure.ts';
+import { readKafkaSettings, type KafkaSettings } from './settings.ts';
+import { readEvent } from '../readable-event.ts';
+
+const batchEventsMax = 1000;
+
+/** A topic takes a batch of 1 MiB by default, and all of these may be of one partition. */
+const requestBytesMax = 768 * 1024;
+
+/** What a record has beside its key, value and headers. */
+const recordOverheadBytes = 64;
+
+/** Of the client, within one attempt of ours: it repeats with the same numbers, so none doubles. */
+const retries = 3;
+const retryDelayMs = 250;
+
+/**
+ * Writes each event to a topic of Apache Kafka, as the log holds it, under its id as key.
+ *
+ * At least once: the producer is idempotent, so that its own retries write nothing twice; but an
+ * event that comes again after a crash, or after a timeout, is another record to Kafka. Consumers
+ * count each `event_id` once, which is the key and a header.
+ *
+ * One call at a time: an idempotent producer has one request under way for each broker, in order.
+ * A call that is given up leaves a request behind whose end is not known; its producer is dropped,
+ * and the next call opens another.
+ */
+export function createKafkaDestination(name: string, settings: DestinationSettings): Destination {
+  const kafka = readKafkaSettings(name, settings);
+  const running = new Set<Promise<unknown>>();
+  let producer: Producer | undefined;
+  let closing: Promise<void> | undefined;
+
+  const drop = (): void => {
+    // Its end is waited for by nobody: what it hangs on may never answer.
+    producer?.close(true).catch(() => undefined);
+    producer = undefined;
+  };
+  const send = async (records: readonly KafkaRecord[], signal: AbortSignal): Promise<Verdict> => {
+    if (closing !== undefined) return faultOf('the destination is closed');
+    if (signal.aborted) return faultOf(stopped);
+    producer ??= openProducer(kafka);
+    const writing = write(producer, kafka.topic, records);
+    const verdict = await orGivenUp(writing, kafka.timeoutMs, signal);
+    if (typeof verdict !== 'string') return verdict;
+    drop();
+    return faultOf(verdict);
+  };
+  const close = async (): Promise<void> => {
+    await Promise.allSettled(running);
+    await producer?.close(true).catch(() => undefined);
+  };
+
+  const requests = {
+    requestBytesMax,
+    requestEventsMax: batchEventsMax,
+    read: (delivery: Delivery) => readRecord(kafka.topic, delivery),
+    send,
+  };
+  return {
+    batchEventsMax,
+    concurrency: 1,
+    async deliver(batch, signal) {
+      const delivering = deliverInRequests(requests, batch, signal);
+      running.add(delivering);
+      return delivering.finally(() => running.delete(delivering));
+    },
+    close: () => (closing ??= close()),
+  };
+}
+
+const stopped = 'the delivery was stopped';
+
+function faultOf(reason: string): Outcome {
+  return { kind: 'retry', fault: 'destination', reason };
+}
+
+function openProducer({ brokers, tls, sasl, timeoutMs }: KafkaSettings): Producer {
+  return new Producer({
+    clientId: 'headgate',
+    bootstrapBrokers: [...brokers],
+    idempotent: true,
+    retries,
+    retryDelay: retryDelayMs,
+    timeout: timeoutMs,
+    connectTimeout: timeoutMs,
+    requestTimeout: timeoutMs,
+    ...(tls ? { tls: {} } : {}),
+    ...(sasl === undefined ? {} : { sasl: { ...sasl } }),
+  });
+}
+
+interface KafkaRecord {
+  readonly key: Buffer;
+  readonly value: Buffer;
+  readonly headers: Map<Buffer, Buffer>;
+  readonly bytes: number;
+}
+
+/**
+ * The record of a delivery, or in words why it cannot be one. It has the time of its writing and
+ * not the event's: a topic deletes by that time, and would take an old event away at once.
+ */
+function readRecord(topic: string, delivery: Delivery): KafkaRecord | string {
+  const event = readEvent(delivery);
+  if (typeof event === 'string') return event;
+  const key = Buffer.from(event.eventId);
+  const { payload } = delivery;
+  const value = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  const headers = new Map<Buffer, Buffer>();
+  let bytes = recordOverheadBytes + topic.length + key.length + value.length;
+  const named = {
+    event_id: event.eventId,
+    event_name: event.eventName,
+    source: event.source,
+    correlation_id: event.correlationId,
+    traceparent: event.traceparent,
+  };
+  for (const [name, text] of Object.entries(named)) {
+    if (typeof text !== 'string' || text === '') continue;
+    headers.set(Buffer.from(name), Buffer.from(text));
+    bytes += name.length + Buffer.byteLength(text) + 8;
+  }
+  return { key, value, headers, bytes };
+}
+
+/** Never rejects. Partitions are chosen here, as every client of Kafka does, to know their answers. */
+async function write(
+  producer: Producer,
+  topic: string,
+  records: readonly KafkaRecord[],
+): Promise<Verdict> {
+  let partitions: number[] = [];
+  try {
+    const metadata = await producer.metadata({ topics: [topic] });
+    const count = metadata.topics.get(topic)?.partitionsCount ?? 1;
+    partitions = records.map(({ key }) => compatibilityPartitioner({ topic, key }, key) % count);
+    const messages = records.map(({ key, value, headers }, index) => {
+      return { topic, key, value, headers, partition: partitions[index]! };
+    });
+    await producer.send({ messages, idempotent: true });
+    return { kind: 'delivered' };
+  } catch (error) {
+    const reason = `Kafka did not take it: ${describeKafkaError(error)}`;
+    if (partitions.length === 0) return faultOf(reason);
+    const verdicts = judgeFailure(error, partitions, reason);
+    // All of it: then what is left of the batch is not tried in vain.
+    return verdicts.every((verdict) => isFault(verdict)) ? faultOf(reason) : verdicts;
+  }
+}
+
+function isFault(verdict: MessageVerdict): boolean {
+  return verdict !== 'unclear' && verdict.kind === 'retry';
+}
+
+/** What was written, or why it is no longer waited for. */
+async function orGivenUp(
+  writing: Promise<Verdict>,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Verdict | string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const onAbort = (): void => resolve(stopped);
+  signal.addEventListener('abort', onAbort, { once: true });
+  const timer = setTimeout(() => resolve(`no answer within ${timeoutMs} ms`), timeoutMs);
+  try {
+    return await Promise.race([writing, promise]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,120 @@
+import { StartError } from '../../errors.ts';
+import { isJsonObject } from '../../event/json.ts';
+import type { Verdict } from '../batch-requests.ts';
+import { delivered, type Destination, type DestinationSettings, type Outcome } from '../destination.ts';
+import { excerpt, type HttpAnswer } from '../http/answers.ts';
+import {
+  addressOf,
+  basicAuthorization,
+  createVendorDestination,
+  personOf,
+  refused,
+  type VendorMessage,
+} from '../vendor/vendor.ts';
+
+/** Mixpanel takes 1 MB an event. */
+const eventBytesMax = 1_000_000;
+
+/** Its pages say 10 MB, and 2 MB where they show the error. */
+const requestBytesMax = 1_900_000;
+
+/** Mixpanel takes 2,000. */
+const requestEventsMax = 1000;
+
+/**
+ * Forwards events to Mixpanel in batches (`POST /import?strict=1`).
+ *
+ * Mixpanel takes copies with the same event, time, distinct_id and $insert_id for one: all four are
+ * the same on every attempt. It tells which events it refuses, and takes the others.
+ */
+export function createMixpanelDestination(
+  name: string,
+  settings: DestinationSettings,
+): Destination {
+  const { authorization, secrets, query } = readAccount(name, settings);
+  return createVendorDestination(name, settings, {
+    path: `/import?strict=1${query}`,
+    headers: { authorization: `Basic ${authorization}` },
+    keySetting: 'secret',
+    secrets,
+    eventBytesMax,
+    requestBytesMax,
+    requestEventsMax,
+    waitHeaders: ['retry-after'],
+    around: ['[', ']'],
+    translate: (event) => ({
+      event: event.eventName,
+      properties: {
+        ...event.properties,
+        time: Date.parse(event.timestamp),
+        distinct_id: personOf(event),
+        $insert_id: event.eventId,
+        ...(event.userId === undefined ? {} : { $user_id: event.userId }),
+        ...(event.anonymousId === undefined ? {} : { $device_id: event.anonymousId }),
+        ...(addressOf(event) === undefined ? {} : { ip: addressOf(event) }),
+      },
+    }),
+    judge: judgeRecords,
+  });
+}
+
+function readAccount(name: string, settings: DestinationSettings) {
+  const secret = String(settings['secret']);
+  const account = settings['service_account'] ?? null;
+  const projectId = settings['project_id'] ?? null;
+  if (account !== null && projectId === null) {
+    throw new StartError(
+      `destinations.${name}.project_id: a service account has many projects; say which one`,
+    );
+  }
+  const authorization =
+    account === null ? basicAuthorization(secret, '') : basicAuthorization(String(account), secret);
+  const query = projectId === null ? '' : `&project_id=${encodeURIComponent(String(projectId))}`;
+  return { authorization, secrets: [secret, authorization], query };
+}
+
+/**
+ * A 400 that names each event which it refuses; the others are in. Where that cannot be read, or
+ * names an event that was not sent, the status alone counts: the request is cut.
+ */
+function judgeRecords(
+  { status, text }: HttpAnswer,
+  messages: readonly VendorMessage[],
+): Verdict | undefined {
+  if (status !== 400) return undefined;
+  const records = readFailedRecords(text);
+  if (records === undefined || records.length === 0) return undefined;
+  const outcomes = messages.map((): Outcome => delivered);
+  for (const record of records) {
+    const index = placeOf(record, messages);
+    if (index === undefined) return undefined;
+    const said = `${record['field']}: ${record['message']}`;
+    outcomes[index] = refused(`answered 400: ${excerpt(said)}`);
+  }
+  return outcomes;
+}
+
+function readFailedRecords(text: string): Record<string, unknown>[] | undefined {
+  try {
+    const answer: unknown = JSON.parse(text);
+    const records = isJsonObject(answer) ? answer['failed_records'] : undefined;
+    return Array.isArray(records) && records.every(isJsonObject) ? records : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** By its index, where the id there does not speak against it; else by its id. */
+function placeOf(
+  record: Record<string, unknown>,
+  messages: readonly VendorMessage[],
+): number | undefined {
+  const id = record['$insert_id'] ?? record['insert_id'];
+  const index = record['index'];
+  const isPlace = typeof index === 'number' && messages[index] !== undefined;
+  if (isPlace && (typeof id !== 'string' || id === '' || id === messages[index]?.eventId)) {
+    return index;
+  }
+  const found = messages.findIndex(({ eventId }) => eventId === id);
+  return found === -1 ? undefined : found;
+}

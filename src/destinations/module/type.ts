@@ -1,0 +1,17 @@
+import type { DestinationType } from '../destination.ts';
+
+/** A destination that somebody else wrote: module.ts. */
+export const moduleType: DestinationType = {
+  type: 'module',
+  settings: {
+    path: {
+      type: 'path',
+      text: 'The file, JavaScript or TypeScript, whose default export opens the destination.',
+    },
+  },
+  options: 'What the module is handed, by names of its own: text, numbers and booleans.',
+  async create(name, settings) {
+    const { createModuleDestination } = await import('./module.ts');
+    return createModuleDestination(name, settings);
+  },
+};

@@ -1,0 +1,167 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import path from 'node:path';
+import { zstdCompressSync } from 'node:zlib';
+import { parquetWriteBuffer } from 'hyparquet-writer';
+import type { Claim } from './spool.ts';
+
+/**
+ * Rows that a reader has to take in at once. Fewer than the 122,880 that DuckDB would choose: our own
+ * reader runs on the gate's event loop.
+ */
+const rowGroupRows = 20_000;
+
+type Value = string | number | bigint | Date | null;
+
+interface Column {
+  readonly name: string;
+  readonly kind: 'text' | 'optional text' | 'time' | 'integer' | 'sequence';
+}
+
+const columns: readonly Column[] = [
+  { name: 'event_id', kind: 'text' },
+  { name: 'event_name', kind: 'text' },
+  { name: 'source', kind: 'text' },
+  { name: 'timestamp', kind: 'time' },
+  { name: 'user_id', kind: 'optional text' },
+  { name: 'anonymous_id', kind: 'optional text' },
+  { name: 'idempotency_key', kind: 'text' },
+  { name: 'schema_version', kind: 'integer' },
+  { name: 'properties', kind: 'optional text' },
+  { name: 'context', kind: 'optional text' },
+  { name: 'occurred_at', kind: 'optional text' },
+  { name: 'sent_at', kind: 'optional text' },
+  { name: 'correlation_id', kind: 'optional text' },
+  { name: 'traceparent', kind: 'optional text' },
+  { name: 'sequence', kind: 'sequence' },
+  { name: 'warnings', kind: 'optional text' },
+  { name: 'delivered_at', kind: 'time' },
+];
+
+const elements = {
+  text: { type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'REQUIRED' },
+  'optional text': { type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' },
+  time: {
+    type: 'INT64',
+    logical_type: { type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'MILLIS' },
+    repetition_type: 'OPTIONAL',
+  },
+  integer: { type: 'INT32', repetition_type: 'OPTIONAL' },
+  sequence: { type: 'INT64', repetition_type: 'REQUIRED' },
+} as const;
+
+/**
+ * Where the file of a claim lies below the folder: `date=2026-03-01/hour=12/`, as Hive has it, then
+ * the sequences of its first and last event, the spool it came from and its number there. The last
+ * two keep files apart that have the same range, as those of a replay may.
+ */
+export function filePathOf(claim: Claim, spoolId: string): string {
+  const [date, hour = 'unknown'] = claim.hour.split('T');
+  const range = [claim.firstSequence, claim.lastSequence].map((each) =>
+    String(each).padStart(12, '0'),
+  );
+  return path.join(
+    `date=${date}`,
+    `hour=${hour}`,
+    `${range.join('-')}.${spoolId}-${claim.id}.parquet`,
+  );
+}
+
+/** The spool and the number in the name of a file; undefined where it is another's. */
+export function readFileName(name: string): { spoolId: string; id: number } | undefined {
+  const found = /^\d{12,}-\d{12,}\.([0-9a-f]{8})-(\d+)\.parquet$/.exec(name);
+  return found === null ? undefined : { spoolId: found[1]!, id: Number(found[2]) };
+}
+
+/**
+ * Writes a file whole, synced, under a name that no reader looks at, and gives it its own name last.
+ * One that is there already was written by whoever held the same claim before.
+ */
+export function writeFile(file: string, rows: readonly Record<string, unknown>[]): void {
+  if (existsSync(file)) return;
+  const folder = path.dirname(file);
+  makeFolder(folder);
+  const temporary = path.join(folder, `.${path.basename(file)}.${process.pid}.tmp`);
+  const descriptor = openSync(temporary, 'w');
+  try {
+    writeWhole(descriptor, Buffer.from(encode(rows)));
+    fsyncSync(descriptor);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  } finally {
+    closeSync(descriptor);
+  }
+  try {
+    renameSync(temporary, file);
+  } catch (error) {
+    // Another process had the same claim, and has swept up.
+    if (!existsSync(file)) throw error;
+  }
+  syncFolder(folder);
+  sweepUp(file);
+}
+
+/** What a process that was killed while it wrote this very file has left behind. */
+function sweepUp(file: string): void {
+  const folder = path.dirname(file);
+  for (const name of readdirSync(folder)) {
+    if (name.startsWith(`.${path.basename(file)}.`)) rmSync(path.join(folder, name), { force: true });
+  }
+}
+
+function writeWhole(descriptor: number, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+}
+
+function encode(rows: readonly Record<string, unknown>[]): ArrayBuffer {
+  return parquetWriteBuffer({
+    schema: [
+      { name: 'root', num_children: columns.length },
+      ...columns.map(({ name, kind }) => ({ name, ...elements[kind] })),
+    ],
+    columnData: columns.map(({ name, kind }) => ({
+      name,
+      data: rows.map((row) => asValue(row[name], kind)),
+    })),
+    codec: 'ZSTD',
+    compressors: { ZSTD: (bytes) => zstdCompressSync(bytes) },
+    rowGroupSize: rowGroupRows,
+    createdBy: 'headgate',
+  });
+}
+
+function asValue(value: unknown, kind: Column['kind']): Value {
+  if (value === null || value === undefined) return null;
+  if (kind === 'sequence') return BigInt(Number(value));
+  if (kind === 'integer') return Number(value);
+  if (kind !== 'time') return String(value);
+  const time = new Date(String(value));
+  return Number.isNaN(time.getTime()) ? null : time;
+}
+
+/** A folder survives a power cut only once the one above does. */
+function makeFolder(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true });
+  if (first === undefined) return;
+  for (let at = folder; at.length >= first.length; at = path.dirname(at)) {
+    syncFolder(path.dirname(at));
+  }
+}
+
+function syncFolder(folder: string): void {
+  // Windows neither needs this nor can do it.
+  if (process.platform === 'win32') return;
+  const descriptor = openSync(folder, 'r');
+  fsyncSync(descriptor);
+  closeSync(descriptor);
+}

@@ -1,0 +1,57 @@
+import path from 'node:path';
+import { closeWhenIdle } from '../close-when-idle.ts';
+import type { Delivery, Destination, DestinationSettings, Outcome } from '../destination.ts';
+import { createParquetExport } from './export.ts';
+import { readParquetWindow } from './reader.ts';
+import { createSqliteDestination } from '../sqlite/sqlite.ts';
+
+/**
+ * Parquet files in folders by the hour.
+ *
+ * The log hands out some two thousand events at a time and wants to hear of them within minutes; a
+ * file is worth its name from a hundred thousand on. So events go into a spool first, a warehouse of
+ * SQLite beside the files, and are delivered when that is synced. A thread moves them on into files.
+ *
+ * Counted once: the spool refuses a second copy by `event_id`, of what waits and of what was written
+ * within `ids_kept`. What goes into a file, and its name, is set down before it is begun: a crash on
+ * the way, at any point, ends with that file written once and whole.
+ */
+export async function createParquetDestination(
+  name: string,
+  settings: DestinationSettings,
+): Promise<Destination> {
+  const folder = path.resolve(String(settings['path']));
+  const spool = path.join(folder, '.spool', 'spool.db');
+  const busyTimeoutMs = Number(settings['busy_timeout']);
+  const events = await createSqliteDestination(name, { path: spool, busy_timeout: busyTimeoutMs });
+  const exporting = createParquetExport(
+    {
+      folder,
+      spool,
+      busyTimeoutMs,
+      fileEventsMax: Number(settings['file_events_max']),
+      idsKeptMs: Number(settings['ids_kept']),
+    },
+    Number(settings['flush_interval']),
+  );
+
+  const deliver = async (batch: readonly Delivery[], signal: AbortSignal): Promise<Outcome[]> => {
+    const reason = await exporting.room(signal).catch((error: Error) => error.message);
+    if (reason !== undefined) {
+      return batch.map(() => ({ kind: 'retry', fault: 'destination', reason }));
+    }
+    const outcomes = await events.deliver(batch, signal);
+    exporting.added(outcomes.filter(({ kind }) => kind === 'delivered').length);
+    return outcomes;
+  };
+
+  return {
+    batchEventsMax: events.batchEventsMax,
+    concurrency: events.concurrency,
+    ...closeWhenIdle(deliver, async () => {
+      await events.close();
+      await exporting.close();
+    }),
+    stored: (window) => readParquetWindow(folder, spool, busyTimeoutMs, window),
+  };
+}

@@ -1,0 +1,133 @@
+import { openSync, closeSync, readSync, fstatSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { zstdDecompressSync } from 'node:zlib';
+import { parquetMetadataAsync, parquetReadObjects, type AsyncBuffer } from 'hyparquet';
+import type { EventAtDestination, TimeWindow } from '../destination.ts';
+import { readFileName } from './file.ts';
+import { lastFinished, openSpool, prepareSpool, selectWaiting } from './spool.ts';
+
+const pageRows = 2_000;
+const hourMs = 60 * 60 * 1000;
+
+/**
+ * The events of a window of time: those that wait in the spool, then those in the files.
+ *
+ * Both are as of one moment, though events move from the one to the other meanwhile: what had not
+ * left the spool when it was read is counted there, and files that were finished later are left out.
+ */
+export async function* readParquetWindow(
+  folder: string,
+  spool: string,
+  busyTimeoutMs: number,
+  window: TimeWindow,
+): AsyncGenerator<EventAtDestination> {
+  const database = openSpool(spool, busyTimeoutMs);
+  let spoolId: string;
+  let finished: number;
+  try {
+    spoolId = prepareSpool(database);
+    database.exec('BEGIN');
+    finished = lastFinished(database);
+    yield* readSpool(database, window);
+  } finally {
+    database.close();
+  }
+  for await (const file of filesOf(folder, window)) {
+    const from = readFileName(path.basename(file));
+    if (from?.spoolId === spoolId && from.id > finished) continue;
+    yield* readFile(file, window);
+  }
+}
+
+async function* readSpool(
+  database: DatabaseSync,
+  { fromMs, toMs }: TimeWindow,
+): AsyncGenerator<EventAtDestination> {
+  const bounds = database.prepare('SELECT min(rowid) AS low, max(rowid) AS high FROM events').get();
+  const page = database.prepare(selectWaiting);
+  const [from, to] = [new Date(fromMs).toISOString(), new Date(toMs).toISOString()];
+  const high = Number(bounds?.['high'] ?? -1);
+  for (let row = Number(bounds?.['low'] ?? 0) - 1; row < high; row += pageRows) {
+    for (const found of page.all(row, row + pageRows, from, to)) {
+      yield {
+        eventId: String(found['event_id']),
+        eventName: String(found['event_name']),
+        timestamp: String(found['timestamp']),
+      };
+    }
+    await nextTurn();
+  }
+}
+
+/** The files of the hours that the window touches. */
+async function* filesOf(folder: string, { fromMs, toMs }: TimeWindow): AsyncGenerator<string> {
+  for (const date of (await namesIn(folder)).filter((name) => name.startsWith('date='))) {
+    for (const hour of await namesIn(path.join(folder, date))) {
+      const startMs = Date.parse(`${date.slice('date='.length)}T${hour.slice('hour='.length)}:00Z`);
+      if (!(startMs < toMs && startMs + hourMs > fromMs)) continue;
+      for (const name of await namesIn(path.join(folder, date, hour))) {
+        if (/^[^.].*\.parquet$/.test(name)) yield path.join(folder, date, hour, name);
+      }
+    }
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+    throw error;
+  }
+}
+
+/** One group of rows after the other. */
+async function* readFile(
+  file: string,
+  { fromMs, toMs }: TimeWindow,
+): AsyncGenerator<EventAtDestination> {
+  const descriptor = openSync(file, 'r');
+  try {
+    const buffer = asBuffer(descriptor);
+    const metadata = await parquetMetadataAsync(buffer);
+    let rowStart = 0;
+    for (const group of metadata.row_groups) {
+      const rowEnd = rowStart + Number(group.num_rows);
+      const rows = await parquetReadObjects({
+        file: buffer,
+        metadata,
+        columns: ['event_id', 'event_name', 'timestamp'],
+        rowStart,
+        rowEnd,
+        compressors: { ZSTD: (bytes) => zstdDecompressSync(bytes) },
+      });
+      rowStart = rowEnd;
+      for (const { event_id, event_name, timestamp } of rows) {
+        if (!(timestamp instanceof Date) || +timestamp < fromMs || +timestamp >= toMs) continue;
+        yield {
+          eventId: String(event_id),
+          eventName: String(event_name),
+          timestamp: timestamp.toISOString(),
+        };
+      }
+      await nextTurn();
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function asBuffer(descriptor: number): AsyncBuffer {
+  const { size: byteLength } = fstatSync(descriptor);
+  return {
+    byteLength,
+    slice(start, end = byteLength) {
+      const bytes = Buffer.alloc(end - start);
+      readSync(descriptor, bytes, 0, bytes.length, start);
+      return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
+    },
+  };
+}

@@ -1,0 +1,43 @@
+import type { DestinationType } from '../destination.ts';
+
+/** Parquet files by the hour: parquet.ts. */
+export const parquetType: DestinationType = {
+  type: 'parquet',
+  settings: {
+    path: {
+      type: 'path',
+      text: 'The folder of the files, on a local disk. It is created.',
+    },
+    flush_interval: {
+      type: 'duration',
+      default: '1m',
+      min: '10ms',
+      max: '1h',
+      text: 'How long events wait for others to be in one file with, at most.',
+    },
+    file_events_max: {
+      type: 'integer',
+      default: 50_000,
+      min: 1,
+      max: 1_000_000,
+      text: 'Events in a file. So many are written before flush_interval is over.',
+    },
+    ids_kept: {
+      type: 'duration',
+      default: '7d',
+      min: '1s',
+      text: 'How long after it was written a second copy of an event is known as one.',
+    },
+    busy_timeout: {
+      type: 'duration',
+      default: '5s',
+      min: '1ms',
+      max: '1m',
+      text: 'How long a batch waits for the spool while a file is being taken from it.',
+    },
+  },
+  async create(name, settings) {
+    const { createParquetDestination } = await import('./parquet.ts');
+    return createParquetDestination(name, settings);
+  },
+};

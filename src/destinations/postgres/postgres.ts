@@ -1,0 +1,174 @@
+import { readFileSync } from 'node:fs';
+import type { PoolConfig } from 'pg';
+import { StartError } from '../../errors.ts';
+import { closeWhenIdle } from '../close-when-idle.ts';
+import {
+  delivered,
+  type Delivery,
+  type Destination,
+  type DestinationSettings,
+  type Outcome,
+} from '../destination.ts';
+import { createPostgresConnections, type PostgresConnections } from './connections.ts';
+import { faultOf, isTableGone } from './fault.ts';
+import { readPostgresWindow } from './reader.ts';
+import { createTable, findTable, insertEvents, lockCreation, quoteTable } from './table.ts';
+
+/** One commit for so many: 500 gain most of what there is to gain, and hold little in memory. */
+const batchEventsMax = 500;
+
+/** Of one statement. What is larger goes in several; an event alone may be larger still. */
+const statementBytesMax = 8 * 1024 * 1024;
+
+/**
+ * One row per event in a table of PostgreSQL.
+ *
+ * A batch is one statement, committed before it is reported delivered. Counted once: a second copy
+ * of an event meets the primary key, `event_id`, and changes nothing. An event that PostgreSQL
+ * refuses is found by halving its batch; the others arrive.
+ *
+ * Opening needs no server: one that is down when Headgate starts is an outage like any other.
+ */
+export function createPostgresDestination(
+  name: string,
+  settings: DestinationSettings,
+): Destination {
+  const table = readTable(name, settings);
+  const connection = readConnection(name, settings);
+  const connections = createPostgresConnections(connection);
+  const insert = insertEvents(table);
+  let ready: Promise<void> | undefined;
+
+  const prepare = (signal: AbortSignal): Promise<void> => {
+    ready ??= makeTable(connections, table, signal).catch((error: unknown) => {
+      ready = undefined;
+      throw error;
+    });
+    return ready;
+  };
+
+  const write = async (batch: readonly Delivery[], signal: AbortSignal): Promise<Outcome[]> => {
+    const values = [
+      batch.map(({ payload }) => decoder.decode(payload)),
+      batch.map(({ sequence }) => sequence),
+    ];
+    try {
+      await prepare(signal);
+      await connections.use(signal, (client) => client.query(insert, values));
+      return batch.map(() => delivered);
+    } catch (error) {
+      if (isTableGone(error)) ready = undefined;
+      const { ofEvent, outcome } = faultOf(error);
+      if (!ofEvent || batch.length === 1) return batch.map(() => outcome);
+    }
+    const middle = batch.length >> 1;
+    const first = await write(batch.slice(0, middle), signal);
+    return [...first, ...(await write(batch.slice(middle), signal))];
+  };
+
+  const deliver = async (batch: readonly Delivery[], signal: AbortSignal): Promise<Outcome[]> => {
+    const outcomes: Outcome[] = [];
+    for (const part of partsOf(batch)) outcomes.push(...(await write(part, signal)));
+    return outcomes;
+  };
+
+  return {
+    batchEventsMax,
+    concurrency: Number(settings['concurrency']),
+    ...closeWhenIdle(deliver, connections.close),
+    stored: (window) => readPostgresWindow(connection, table, window),
+  };
+}
+
+const decoder = new TextDecoder();
+
+function* partsOf(batch: readonly Delivery[]): Generator<readonly Delivery[]> {
+  let start = 0;
+  let bytes = 0;
+  for (const [index, { payload }] of batch.entries()) {
+    if (index > start && bytes + payload.length > statementBytesMax) {
+      yield batch.slice(start, index);
+      start = index;
+      bytes = 0;
+    }
+    bytes += payload.length;
+  }
+  if (start < batch.length) yield batch.slice(start);
+}
+
+function makeTable(
+  connections: PostgresConnections,
+  table: string,
+  signal: AbortSignal,
+): Promise<void> {
+  return connections.use(signal, async (client) => {
+    const isThere = async (): Promise<boolean> =>
+      (await client.query<{ there: boolean }>(findTable, [table])).rows[0]?.there === true;
+    if (await isThere()) return;
+    await client.query('BEGIN');
+    await client.query(lockCreation);
+    if (!(await isThere())) {
+      for (const statement of createTable(table)) await client.query(statement);
+    }
+    await client.query('COMMIT');
+  });
+}
+
+function fail(name: string, setting: string, text: string): never {
+  throw new StartError(`destinations.${name}.${setting}: ${text}`);
+}
+
+function readTable(name: string, settings: DestinationSettings): string {
+  const table = quoteTable(String(settings['table']));
+  return table ?? fail(name, 'table', 'use a-z, 0-9 and _, as in events or analytics.events');
+}
+
+function readConnection(name: string, settings: DestinationSettings): PoolConfig {
+  // The URL itself is not shown: there may be a password in it.
+  const text = String(settings['url']);
+  const url = URL.canParse(text) ? new URL(text) : fail(name, 'url', 'it is not a URL');
+  if (!['postgres:', 'postgresql:'].includes(url.protocol)) {
+    fail(name, 'url', 'begin with postgres://');
+  }
+  if (url.search !== '') {
+    fail(name, 'url', 'take out what follows the ?; TLS is set by tls and tls_ca');
+  }
+  const decode = (part: string): string => {
+    try {
+      return decodeURIComponent(part);
+    } catch {
+      return fail(name, 'url', 'a % in it is not followed by the code of a character; write %25');
+    }
+  };
+  const database = decode(url.pathname.slice(1));
+  if (url.username === '') fail(name, 'url', 'name a user: postgres://user@host:5432/database');
+  if (database === '') fail(name, 'url', 'name a database: postgres://user@host:5432/database');
+  const password = settings['password'] ?? decode(url.password);
+  const timeoutMs = Number(settings['timeout']);
+  return {
+    // A v6 literal has brackets in a URL, and none where it is connected to.
+    host: url.hostname.replaceAll(/[[\]]/g, ''),
+    port: Number(url.port || 5432),
+    user: decode(url.username),
+    ...(password === '' ? {} : { password: String(password) }),
+    database,
+    ssl: readTls(name, settings),
+    max: Number(settings['concurrency']),
+    connectionTimeoutMillis: timeoutMs,
+    statement_timeout: timeoutMs,
+    // The server's own limit is the first; this one is for a server that has fallen silent.
+    query_timeout: timeoutMs + 1000,
+    application_name: `headgate ${name}`,
+  };
+}
+
+function readTls(name: string, settings: DestinationSettings): PoolConfig['ssl'] {
+  if (settings['tls'] !== true) return false;
+  const path = settings['tls_ca'];
+  if (typeof path !== 'string') return { rejectUnauthorized: true };
+  try {
+    return { rejectUnauthorized: true, ca: readFileSync(path, 'utf8') };
+  } catch (error) {
+    return fail(name, 'tls_ca', `cannot read it: ${(error as NodeJS.ErrnoException).code}`);
+  }
+}

@@ -1,0 +1,50 @@
+import type { DestinationType } from '../destination.ts';
+
+/** Rows in PostgreSQL: postgres.ts. */
+export const postgresType: DestinationType = {
+  type: 'postgres',
+  settings: {
+    url: {
+      type: 'url',
+      text: 'The database: postgres://user@host:5432/database. A password may stand in it.',
+    },
+    password: {
+      type: 'secret',
+      default: null,
+      text: 'The password of the user, as it is: in the URL it would have to be percent-encoded.',
+    },
+    table: {
+      type: 'string',
+      default: 'events',
+      text: 'The table, with its schema where that is not the default: analytics.events. It is created.',
+    },
+    tls: {
+      type: 'boolean',
+      default: true,
+      text: 'Connect by TLS alone, and check the certificate and its name.',
+    },
+    tls_ca: {
+      type: 'path',
+      default: null,
+      text: 'The authority that signed the certificate, in PEM, where it is one of your own.',
+    },
+    timeout: {
+      type: 'duration',
+      default: '15s',
+      min: '10ms',
+      max: '5m',
+      text: 'How long a connection or a statement may take. Keep it below ack_wait.',
+    },
+    concurrency: {
+      type: 'integer',
+      default: 2,
+      min: 1,
+      max: 32,
+      text: 'Connections, and statements under way at once, from 1 to 32.',
+    },
+  },
+  async create(name, settings) {
+    const { createPostgresDestination } = await import('./postgres.ts');
+    return createPostgresDestination(name, settings);
+  },
+};

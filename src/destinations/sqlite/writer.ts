@@ -1,0 +1,78 @@
+/**
+ * The thread that owns the database: node:sqlite is synchronous, and the gate's event loop must not
+ * wait for a disk. It works through its messages in order, one transaction each.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { StartError } from '../../errors.ts';
+import {
+  openWarehouse,
+  type PackedBatch,
+  type RefusedEvent,
+  type Warehouse,
+} from './warehouse.ts';
+
+/** What the thread is started with. */
+export interface WriterData {
+  readonly path: string;
+  readonly busyTimeoutMs: number;
+}
+
+/** What the thread is told. */
+export type WriterRequest = ({ readonly kind: 'write' } & PackedBatch) | { readonly kind: 'close' };
+
+/** What it answers: first whether it could open, then one answer for each batch, in order. */
+export type WriterReply =
+  | { readonly kind: 'opened' }
+  | { readonly kind: 'not_opened'; readonly reason: string }
+  | { readonly kind: 'written'; readonly refused: readonly RefusedEvent[] }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+const port = parentPort;
+if (port !== null) run(workerData as WriterData);
+
+function reply(message: WriterReply): void {
+  port?.postMessage(message);
+}
+
+function run(data: WriterData): void {
+  const open = (): Warehouse => openWarehouse(data.path, data.busyTimeoutMs);
+  let warehouse: Warehouse | undefined;
+  try {
+    warehouse = open();
+  } catch (error) {
+    reply({ kind: 'not_opened', reason: describe(error) });
+    port?.close();
+    return;
+  }
+  reply({ kind: 'opened' });
+  port?.on('message', (request: WriterRequest) => {
+    if (request.kind === 'close') {
+      warehouse?.close();
+      // Without its port nothing holds the thread, and it ends.
+      port?.close();
+      return;
+    }
+    try {
+      warehouse ??= open();
+      reply({ kind: 'written', refused: warehouse.write(request) });
+    } catch (error) {
+      // A lock passes. After anything else (a full disk, a file that is gone) the state of the
+      // connection is not known: the next batch opens another.
+      if (!isBusy(error)) {
+        warehouse?.close();
+        warehouse = undefined;
+      }
+      reply({ kind: 'failed', reason: describe(error) });
+    }
+  });
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5;
+}
+
+function describe(error: unknown): string {
+  if (error instanceof StartError) return error.message;
+  const code = error instanceof Error && 'errcode' in error ? ` (SQLite ${error.errcode})` : '';
+  return `${error instanceof Error ? error.message : String(error)}${code}`;
+}

@@ -1,0 +1,142 @@
+import { parseExactly } from '../../event/exact-numbers.ts';
+import type { StoredEvent } from '../../event/stored-event.ts';
+import { deliverInRequests, type Verdict } from '../batch-requests.ts';
+import type { Delivery, Destination, DestinationSettings, Outcome } from '../destination.ts';
+import { createHider, outcomeOfAnswer, type AnswerReading, type HttpAnswer } from '../http/answers.ts';
+import { openEndpoint, readHttpUrl, type HttpEndpoint } from '../http/endpoint.ts';
+import { readEvent } from '../readable-event.ts';
+
+/** Room for an error about each of a thousand events. */
+const answerBytesMax = 1024 * 1024;
+
+/** An event in a vendor's words. */
+export interface VendorMessage {
+  readonly eventId: string;
+  readonly text: string;
+  readonly bytes: number;
+}
+
+/** What one analytics vendor wants: where, how much, and in which words. */
+export interface Vendor {
+  /** Of the vendor's batch endpoint, with its query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The setting with the key, for the advice on a 401. */
+  readonly keySetting: string;
+  /** What must not be shown, in every form in which it is sent. */
+  readonly secrets: readonly string[];
+  readonly eventBytesMax: number;
+  readonly requestBytesMax: number;
+  readonly requestEventsMax: number;
+  readonly waitHeaders: readonly string[];
+  /** What stands around the events of a request, which have commas between. */
+  readonly around: readonly [before: string, after: string];
+  /** The event as the vendor takes it; what it throws is not the event's doing. */
+  readonly translate: (event: StoredEvent) => object;
+  /** What an answer says beyond its status; undefined: the status says it all. */
+  readonly judge?: (answer: HttpAnswer, messages: readonly VendorMessage[]) => Verdict | undefined;
+}
+
+/**
+ * Forwards events to an analytics vendor in batches, through the same client as the webhook.
+ *
+ * An answer that refuses a request for what is in it (400, 413, 422) is final for an event that is
+ * alone in it: a vendor that refuses an event once refuses it always. Everything else, a wrong key
+ * among it, is a fault of the destination: its events wait until it is mended.
+ */
+export function createVendorDestination(
+  name: string,
+  settings: DestinationSettings,
+  vendor: Vendor,
+): Destination {
+  const url = readHttpUrl(name, 'host', settings);
+  const { waitHeaders, requestBytesMax, requestEventsMax } = vendor;
+  const endpoint = openEndpoint(name, settings, { url, answerBytesMax, waitHeaders });
+  const keyAdvice = `the key is not accepted: mend destinations.${name}.${vendor.keySetting}`;
+  const reading: AnswerReading = {
+    refusesEvent: (status) => status === 400 || status === 413 || status === 422,
+    hide: createHider(url, vendor.secrets),
+    advice: {
+      401: keyAdvice,
+      403: keyAdvice,
+      402: 'the account has no room left; its events wait',
+      404: `nothing is there: mend destinations.${name}.host`,
+    },
+  };
+  const path = url.pathname.replace(/\/$/, '') + vendor.path;
+  const requests = {
+    requestBytesMax,
+    requestEventsMax,
+    read: (delivery: Delivery) => readMessage(vendor, delivery),
+    send: (messages: readonly VendorMessage[], signal: AbortSignal) =>
+      post(endpoint, path, vendor, reading, messages, signal),
+  };
+  return {
+    batchEventsMax: requestEventsMax,
+    concurrency: endpoint.concurrency,
+    deliver: (batch, signal) => deliverInRequests(requests, batch, signal),
+    close: () => endpoint.close(),
+  };
+}
+
+/** Who did it: the user where known, else the device. */
+export function personOf({ userId, anonymousId }: StoredEvent): string {
+  return userId ?? anonymousId ?? '';
+}
+
+/** The address of the person, where the producer tells it; never that of the gate. */
+export function addressOf({ context }: StoredEvent): string | undefined {
+  const address = context?.['ip'];
+  return typeof address === 'string' && address !== '' ? address : undefined;
+}
+
+/** Basic authorization, as a header and as what to hide. */
+export function basicAuthorization(user: string, password: string): string {
+  return Buffer.from(`${user}:${password}`).toString('base64');
+}
+
+/** An outcome of a single event that the vendor refused. */
+export function refused(reason: string, status = '400'): Outcome {
+  return { kind: 'dead', reason, status };
+}
+
+function readMessage(vendor: Vendor, delivery: Delivery): VendorMessage | string {
+  const event = readEvent(delivery);
+  if (typeof event === 'string') return event;
+  if (personOf(event) === '') return 'not a stored event: it has neither userId nor anonymousId';
+  const text = JSON.stringify(vendor.translate(exactly(event, delivery)));
+  const bytes = Buffer.byteLength(text) + 1;
+  if (bytes <= vendor.eventBytesMax) return { eventId: event.eventId, text, bytes };
+  return `it has ${bytes} bytes in the vendor's form, which takes ${vendor.eventBytesMax} at most`;
+}
+
+/** With numbers as the producer wrote them: an id of twenty digits is another one as a double. */
+function exactly(event: StoredEvent, { payload }: Delivery): StoredEvent {
+  const exact = parseExactly(Buffer.from(payload).toString());
+  return exact === undefined ? event : (exact as unknown as StoredEvent);
+}
+
+async function post(
+  endpoint: HttpEndpoint,
+  path: string,
+  vendor: Vendor,
+  reading: AnswerReading,
+  messages: readonly VendorMessage[],
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const [before, after] = vendor.around;
+  const body = Buffer.from(before + messages.map(({ text }) => text).join(',') + after);
+  const headers = {
+    'content-type': 'application/json',
+    'user-agent': 'Headgate/1',
+    ...vendor.headers,
+  };
+  const reply = await endpoint.post(path, headers, body, signal);
+  if (reply.kind === 'unanswered') return reply.outcome;
+  const answer = { ...reply.answer, text: reading.hide(reply.answer.text) };
+  const judged = vendor.judge?.(answer, messages);
+  if (judged !== undefined) return judged;
+  const outcome = outcomeOfAnswer(answer, Date.now(), reading);
+  if (outcome.kind !== 'retry' || outcome.fault !== 'event') return outcome;
+  return refused(outcome.reason, outcome.status);
+}
