@@ -10,12 +10,12 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import {
   compatibilityCases,
   type CompatibilityCase,
-} from '../src/validation/compatibility-cases.fixture.ts';
-import { isAllowed, type CompatibilityMode } from '../src/validation/compatibility.ts';
+} from '../src/validation/compatibility/compatibility-cases.fixture.ts';
+import { isAllowed, type CompatibilityMode } from '../src/validation/compatibility/compatibility.ts';
 
 const docsFile = new URL('../docs/compatibility.md', import.meta.url);
 
-const head = `<!-- Made by scripts/generate-compatibility-docs.ts from src/validation/compatibility-cases.fixture.ts: edit that. -->
+const head = `<!-- Made by scripts/generate-compatibility-docs.ts from src/validation/compatibility/compatibility-cases.fixture.ts: edit that. -->
 
 # Changes of a schema and their verdicts
 

@@ -1,6 +1,6 @@
 import { compileEventGlobs } from '../event/glob.ts';
 import type { PlannedEvent, SchemaVersion } from '../validation/schema-registry.ts';
-import { versionState } from '../validation/version-state.ts';
+import { versionState } from '../validation/taxonomy/version-state.ts';
 import type { Catalog, CatalogDestination, CatalogEvent, CatalogVersion } from './catalog.ts';
 import { makeExample } from './make-example.ts';
 import { propertiesShownMax, readProperties } from './read-properties.ts';

@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../event/json.ts';
-import { schemaAt } from '../validation/expand-schema.ts';
+import { schemaAt } from '../validation/schema/expand-schema.ts';
 import type { CatalogProperty } from './catalog.ts';
 
 /** A page with more than this is read by nobody; the schema has them all. */

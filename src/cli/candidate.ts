@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 
 import { StartError } from '../errors.ts';
 import { isJsonObject } from '../event/json.ts';
-import { compileSchema } from '../validation/compile-schema.ts';
+import { compileSchema } from '../validation/schema/compile-schema.ts';
 import { modeText } from '../validation/modes.ts';
-import { checkSchemaSafety, schemaBytesMax } from '../validation/schema-safety.ts';
+import { checkSchemaSafety, schemaBytesMax } from '../validation/schema/schema-safety.ts';
 import { loadRegistry, type PlannedEvent, type SchemaVersion } from '../validation/schema-registry.ts';
 import { createValidation, type Validation } from '../validation/validation.ts';
 

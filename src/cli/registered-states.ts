@@ -1,5 +1,5 @@
 import type { RegisteredEvent } from '../../gen/headgate/v1/registered_event_pb.ts';
-import type { VersionStates } from '../validation/version-state.ts';
+import type { VersionStates } from '../validation/taxonomy/version-state.ts';
 
 /** What a gate tells of the versions of an event, as an entry of the taxonomy says it. */
 export function registeredStates({ active, versions }: RegisteredEvent): VersionStates {

@@ -4,10 +4,10 @@ import { Command } from 'commander';
 
 import { StartError } from '../errors.ts';
 import { modeText } from '../validation/modes.ts';
-import { registryChanges, type EventChange } from '../validation/registry-changes.ts';
+import { registryChanges, type EventChange } from '../validation/compatibility/registry-changes.ts';
 import { formatFault } from '../validation/registry-fault.ts';
 import { readRegistry, type RegistryReading } from '../validation/schema-registry.ts';
-import { versionList } from '../validation/version-state.ts';
+import { versionList } from '../validation/taxonomy/version-state.ts';
 import { withSchemasAt } from './git-schemas.ts';
 
 interface CheckOptions {

@@ -14,7 +14,7 @@ import { readConfig } from '../config/read-config.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import { StartError } from '../errors.ts';
 import type { JsonObject } from '../event/json.ts';
-import { compileSchema } from '../validation/compile-schema.ts';
+import { compileSchema } from '../validation/schema/compile-schema.ts';
 import { modeText } from '../validation/modes.ts';
 import { loadRegistry, type SchemaVersion } from '../validation/schema-registry.ts';
 import { connectAdmin, type AdminClient } from './admin-client.ts';

@@ -7,7 +7,7 @@ import {
   type RegisteredEvent,
 } from '../../gen/headgate/v1/registered_event_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
-import { versionList } from '../validation/version-state.ts';
+import { versionList } from '../validation/taxonomy/version-state.ts';
 import { connectAdmin } from './admin-client.ts';
 import type { CommandContext } from './command-context.ts';
 import { registeredStates } from './registered-states.ts';

@@ -6,15 +6,15 @@ import { Command } from 'commander';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import type { RegisteredEvent } from '../../gen/headgate/v1/registered_event_pb.ts';
 import { StartError } from '../errors.ts';
-import { registryChanges, type EventChange } from '../validation/registry-changes.ts';
-import { schemaHash } from '../validation/schema-identity.ts';
+import { registryChanges, type EventChange } from '../validation/compatibility/registry-changes.ts';
+import { schemaHash } from '../validation/schema/schema-identity.ts';
 import {
   loadRegistry,
   taxonomyFile,
   type PlannedEvent,
   type SchemaRegistry,
 } from '../validation/schema-registry.ts';
-import { parseYaml, type Fields } from '../validation/taxonomy.ts';
+import { parseYaml, type Fields } from '../validation/taxonomy/taxonomy.ts';
 import { connectAdmin, type AdminClient } from './admin-client.ts';
 import type { CommandContext } from './command-context.ts';
 import { changeLines } from './schemas-check.ts';

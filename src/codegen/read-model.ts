@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../event/json.ts';
 import type { PlannedEvent } from '../validation/schema-registry.ts';
-import { unescapePointer } from '../validation/schema-walk.ts';
+import { unescapePointer } from '../validation/schema/schema-walk.ts';
 import { NameTable, pascalCase } from './names.ts';
 import type { ModelEvent, ModelMember, ModelObject, ModelType } from './type-model.ts';
 

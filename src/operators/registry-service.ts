@@ -7,7 +7,7 @@ import { ServiceError } from '../errors.ts';
 import { answerOperators } from './answer-operators.ts';
 import type { Signals } from '../observability/signals.ts';
 import { modeText } from '../validation/modes.ts';
-import { schemaHash } from '../validation/schema-identity.ts';
+import { schemaHash } from '../validation/schema/schema-identity.ts';
 import type { PlannedEvent, SchemaRegistry } from '../validation/schema-registry.ts';
 import type { Registered, Registration } from '../registry/register-schema.ts';
 import { versionOf, type RegistryEditor } from '../registry/registry-editor.ts';

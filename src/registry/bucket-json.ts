@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject } from '../event/json.ts';
 import type { ReportFault } from '../validation/registry-fault.ts';
-import { schemaBytesMax } from '../validation/schema-safety.ts';
+import { schemaBytesMax } from '../validation/schema/schema-safety.ts';
 import type { BucketKey } from './bucket-keys.ts';
 
 /** An entry is an owner, a description and a few words; the header holds up to 200 verbs. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { createRegistryContents } from './contents.ts';
 import type { BucketEntry } from '../jetstream/read/schema-bucket.ts';
-import { eventsMax } from '../validation/taxonomy.ts';
+import { eventsMax } from '../validation/taxonomy/taxonomy.ts';
 
 let revision = 0;
 function entry(key: string, value: object | string): BucketEntry {

@@ -2,9 +2,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import type { BucketEntry } from '../jetstream/read/schema-bucket.ts';
 import { schemaRevisionsMax } from '../jetstream/topology.ts';
-import { marksWith } from '../validation/personal-data.ts';
+import { marksWith } from '../validation/schema/personal-data.ts';
 import type { RegistryFault, ReportFault } from '../validation/registry-fault.ts';
-import { schemaHash } from '../validation/schema-identity.ts';
+import { schemaHash } from '../validation/schema/schema-identity.ts';
 import {
   checkActive,
   compileVersion,
@@ -19,7 +19,7 @@ import {
   readHeader,
   type Fields,
   type TaxonomyHeader,
-} from '../validation/taxonomy.ts';
+} from '../validation/taxonomy/taxonomy.ts';
 import { readBucketJson } from './bucket-json.ts';
 import { eventKey, readBucketKey, type BucketKey } from './bucket-keys.ts';
 

@@ -1,11 +1,11 @@
 import type { JsonObject } from '../event/json.ts';
-import type { CompatibilityFinding } from '../validation/compatibility.ts';
+import type { CompatibilityFinding } from '../validation/compatibility/compatibility.ts';
 import { isSnakeCase } from '../validation/event-name.ts';
-import { versionChange } from '../validation/registry-changes.ts';
+import { versionChange } from '../validation/compatibility/registry-changes.ts';
 import type { RegistryFault } from '../validation/registry-fault.ts';
-import { schemaHash } from '../validation/schema-identity.ts';
+import { schemaHash } from '../validation/schema/schema-identity.ts';
 import { checkActive, type SchemaVersion } from '../validation/schema-registry.ts';
-import { eventsMax, type Fields } from '../validation/taxonomy.ts';
+import { eventsMax, type Fields } from '../validation/taxonomy/taxonomy.ts';
 import { readBucketJson } from './bucket-json.ts';
 import { eventKey, schemaKey } from './bucket-keys.ts';
 import { compileUsable } from './contents.ts';

@@ -4,9 +4,9 @@ import { PublishError } from '../jetstream/publish/publish-error.ts';
 import {
   compatibilityFindings,
   type CompatibilityFinding,
-} from '../validation/compatibility.ts';
+} from '../validation/compatibility/compatibility.ts';
 import { formatFault, type RegistryFault, type ReportFault } from '../validation/registry-fault.ts';
-import { canonicalJson } from '../validation/schema-identity.ts';
+import { canonicalJson } from '../validation/schema/schema-identity.ts';
 import {
   checkActive,
   taxonomyFile,
@@ -19,7 +19,7 @@ import {
   readEntry,
   readTaxonomyFields,
   type Fields,
-} from '../validation/taxonomy.ts';
+} from '../validation/taxonomy/taxonomy.ts';
 import { eventKey, taxonomyKey } from './bucket-keys.ts';
 import type { RegistryContents } from './contents.ts';
 import type { JsonValue } from '../event/json.ts';

@@ -12,7 +12,7 @@ import { countedFamiliesOf } from '../observability/metric-families.ts';
 import { createMetrics, type LabelValues, type Metrics } from '../observability/metrics.ts';
 import { createSignals } from '../observability/signals.ts';
 import { prepareRuntime } from './runtime.ts';
-import { compileSchema } from '../validation/compile-schema.ts';
+import { compileSchema } from '../validation/schema/compile-schema.ts';
 import { createLiveValidation, withEvents } from '../validation/live-validation.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 

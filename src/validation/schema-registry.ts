@@ -1,10 +1,10 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { compileSchema, type CompiledSchema } from './compile-schema.ts';
+import { compileSchema, type CompiledSchema } from './schema/compile-schema.ts';
 import { registryError, type RegistryFault, type ReportFault } from './registry-fault.ts';
-import { checkSchemaSafety, schemaBytesMax } from './schema-safety.ts';
-import { readTaxonomy, type TaxonomyEntry, type TaxonomyHeader } from './taxonomy.ts';
+import { checkSchemaSafety, schemaBytesMax } from './schema/schema-safety.ts';
+import { readTaxonomy, type TaxonomyEntry, type TaxonomyHeader } from './taxonomy/taxonomy.ts';
 import type { JsonObject, JsonValue } from '../event/json.ts';
 
 /** One released schema of an event. */

@@ -3,13 +3,13 @@ import { withChangedProperties } from '../event/changed-properties.ts';
 import { eventError, fieldError } from './event-faults.ts';
 import { identityFault } from './identity.ts';
 import { nearestName } from './nearest-name.ts';
-import { checkHashKey, personalOf, withoutRedacted, type Personal } from './personal-plan.ts';
-import { redactOriginal, type RedactedOriginal } from './redact-original.ts';
+import { checkHashKey, personalOf, withoutRedacted, type Personal } from './personal-data/personal-plan.ts';
+import { redactOriginal, type RedactedOriginal } from './personal-data/redact-original.ts';
 import { quarantineError, weighFindings } from './weigh-findings.ts';
-import { TooMuchWork } from './work-bound.ts';
+import { TooMuchWork } from './schema/work-bound.ts';
 import type { EventError, EventWarning } from '../event/verdict.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
-import type { Findings } from './compile-schema.ts';
+import type { Findings } from './schema/compile-schema.ts';
 import type { PlannedEvent, SchemaRegistry, SchemaVersion } from './schema-registry.ts';
 import {
   modesByKind,

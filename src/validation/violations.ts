@@ -1,6 +1,6 @@
-import type { Findings } from './compile-schema.ts';
+import type { Findings } from './schema/compile-schema.ts';
 import { didYouMean } from './envelope.ts';
-import { escapePointer } from './schema-walk.ts';
+import { escapePointer } from './schema/schema-walk.ts';
 import {
   comparisonText,
   helpOf,

@@ -1,9 +1,9 @@
 import { eventError } from './event-faults.ts';
 import { strictest, type ModesByKind } from './modes.ts';
-import { withoutProperties, type Unwanted } from './strip-properties.ts';
+import { withoutProperties, type Unwanted } from './personal-data/strip-properties.ts';
 import { violationsOf } from './violations.ts';
 import type { ErrorObject } from 'ajv/dist/2020.js';
-import type { Findings, CompiledSchema } from './compile-schema.ts';
+import type { Findings, CompiledSchema } from './schema/compile-schema.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { EventError, EventWarning } from '../event/verdict.ts';
 

@@ -3,8 +3,8 @@ import path from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { compile } from '../../src/validation/compile-schema.ts';
-import { checkSchemaSafety } from '../../src/validation/schema-safety.ts';
+import { compile } from '../../src/validation/schema/compile-schema.ts';
+import { checkSchemaSafety } from '../../src/validation/schema/schema-safety.ts';
 import { suiteFolder } from '../../scripts/json-schema-suite.ts';
 import type { JsonObject, JsonValue } from '../../src/event/json.ts';
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 
-import { schemaBytesMax } from '../../src/validation/schema-safety.ts';
+import { schemaBytesMax } from '../../src/validation/schema/schema-safety.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { registryOf, startGateOn, startTwoGates, track, type Registry } from './two-gates.ts';
 

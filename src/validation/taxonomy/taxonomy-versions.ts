@@ -1,4 +1,4 @@
-import type { ReportFault } from './registry-fault.ts';
+import type { ReportFault } from '../registry-fault.ts';
 
 /** A version that another judges in its place, to that other. */
 export type Superseded = ReadonlyMap<number, number>;

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 
 import { patternDanger } from './pattern-safety.ts';
 import { checkSchemaSafety } from './schema-safety.ts';
-import { readRegistry } from './schema-registry.ts';
-import { orderTaxonomy, schemasFolder } from './schemas-folder.fixture.ts';
-import type { JsonObject, JsonValue } from '../event/json.ts';
+import { readRegistry } from '../schema-registry.ts';
+import { orderTaxonomy, schemasFolder } from '../schemas-folder.fixture.ts';
+import type { JsonObject, JsonValue } from '../../event/json.ts';
 
 function problemsOf(schema: JsonValue): string[] {
   const problems: string[] = [];

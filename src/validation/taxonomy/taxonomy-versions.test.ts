@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 
-import { createValidation } from './validation.ts';
-import { loadRegistry, readRegistry } from './schema-registry.ts';
-import { orderCompleted, orderTaxonomy, schemasFolder } from './schemas-folder.fixture.ts';
+import { createValidation } from '../validation.ts';
+import { loadRegistry, readRegistry } from '../schema-registry.ts';
+import { orderCompleted, orderTaxonomy, schemasFolder } from '../schemas-folder.fixture.ts';
 
 const total = (type: string) => ({
   type: 'object',

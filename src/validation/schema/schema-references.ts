@@ -1,6 +1,6 @@
 import { allSchemas, innerSchemas, resolvePointer, type SchemaPlace } from './schema-walk.ts';
-import type { JsonObject } from '../event/json.ts';
-import type { ReportFault } from './registry-fault.ts';
+import type { JsonObject } from '../../event/json.ts';
+import type { ReportFault } from '../registry-fault.ts';
 
 /**
  * Schemas in all once every $ref is followed: a few references to references multiply into

@@ -1,9 +1,9 @@
 import { compareBounds } from './compare-bounds.ts';
 import { compareValues } from './compare-values.ts';
-import { expandSchema } from './expand-schema.ts';
+import { expandSchema } from '../schema/expand-schema.ts';
 import { alters, narrows, widens, type Place, type ReportChange, type SchemaChange } from './schema-change.ts';
-import { canonicalJson } from './schema-identity.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../event/json.ts';
+import { canonicalJson } from '../schema/schema-identity.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
 
 /** More changes than this are another schema; the rest would tell nothing new. */
 export const changesMax = 100;

@@ -3,8 +3,8 @@ import {
   isAllowed,
   type CompatibilityFinding,
 } from './compatibility.ts';
-import { canonicalJson } from './schema-identity.ts';
-import type { PlannedEvent, SchemaRegistry } from './schema-registry.ts';
+import { canonicalJson } from '../schema/schema-identity.ts';
+import type { PlannedEvent, SchemaRegistry } from '../schema-registry.ts';
 
 /** What became of one event between two registries. */
 export interface EventChange {

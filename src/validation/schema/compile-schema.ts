@@ -11,8 +11,8 @@ import {
   valuesListedMax,
 } from './work-bound.ts';
 import { createClassifier } from './violation-kind.ts';
-import type { JsonObject, JsonValue } from '../event/json.ts';
-import type { ViolationKind } from './modes.ts';
+import type { JsonObject, JsonValue } from '../../event/json.ts';
+import type { ViolationKind } from '../modes.ts';
 
 /** A schema ready to judge. */
 export interface CompiledSchema {

@@ -5,8 +5,8 @@ import {
   resolvePointer,
   unescapePointer,
 } from './schema-walk.ts';
-import type { JsonObject } from '../event/json.ts';
-import type { ReportFault } from './registry-fault.ts';
+import type { JsonObject } from '../../event/json.ts';
+import type { ReportFault } from '../registry-fault.ts';
 
 /** What a schema may say of a property that is personal: `"x-pii": "hash"`. */
 export const personalDataKeyword = 'x-pii';

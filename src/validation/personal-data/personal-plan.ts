@@ -1,8 +1,8 @@
-import { markingOf, marksWith, type Marking } from './personal-data.ts';
+import { markingOf, marksWith, type Marking } from '../schema/personal-data.ts';
 import { createRedact, isRedactedAlready, type Redact } from './redact.ts';
-import { StartError } from '../errors.ts';
-import type { Findings } from './compile-schema.ts';
-import type { PlannedEvent } from './schema-registry.ts';
+import { StartError } from '../../errors.ts';
+import type { Findings } from '../schema/compile-schema.ts';
+import type { PlannedEvent } from '../schema-registry.ts';
 
 /** What is done with the personal data of an event. */
 export interface Personal {

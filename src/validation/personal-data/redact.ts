@@ -1,11 +1,11 @@
 import { createHmac } from 'node:crypto';
 
-import { hasMembers, mapMembers } from '../event/changed-properties.ts';
-import { patternSubjectMax } from './pattern-safety.ts';
-import { unescapePointer } from './schema-walk.ts';
+import { hasMembers, mapMembers } from '../../event/changed-properties.ts';
+import { patternSubjectMax } from '../schema/pattern-safety.ts';
+import { unescapePointer } from '../schema/schema-walk.ts';
 import type { ErrorObject } from 'ajv/dist/2020.js';
-import type { JsonObject, JsonValue } from '../event/json.ts';
-import type { Marking, PersonalDataAction } from './personal-data.ts';
+import type { JsonObject, JsonValue } from '../../event/json.ts';
+import type { Marking, PersonalDataAction } from '../schema/personal-data.ts';
 
 /** What stands in the place of a masked value. */
 export const maskText = '***';

@@ -2,10 +2,10 @@ import {
   hasMembers,
   mapMembers,
   withChangedProperties,
-} from '../event/changed-properties.ts';
-import { unescapePointer } from './schema-walk.ts';
-import type { IncomingEvent } from '../event/incoming-event.ts';
-import type { JsonObject, JsonValue } from '../event/json.ts';
+} from '../../event/changed-properties.ts';
+import { unescapePointer } from '../schema/schema-walk.ts';
+import type { IncomingEvent } from '../../event/incoming-event.ts';
+import type { JsonObject, JsonValue } from '../../event/json.ts';
 
 /** A property that is to go: the object that holds it, as a JSON pointer, and its name there. */
 export interface Unwanted {

@@ -3,8 +3,8 @@ import { patternDanger, patternSubjectMax } from './pattern-safety.ts';
 import { personalDataFaults } from './personal-data.ts';
 import { referenceFaults } from './schema-references.ts';
 import { allSchemas, escapePointer, type SchemaPlace } from './schema-walk.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../event/json.ts';
-import type { ReportFault } from './registry-fault.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import type { ReportFault } from '../registry-fault.ts';
 
 /** More than a thousand properties fit in it. */
 export const schemaBytesMax = 256 * 1024;

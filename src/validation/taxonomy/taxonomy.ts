@@ -1,10 +1,10 @@
 import { LineCounter, parseDocument } from 'yaml';
 
-import { eventNameLengthMax, isEventName, isSnakeCase } from './event-name.ts';
-import { compatibilityModes, type CompatibilityMode } from './compatibility.ts';
-import { readMode, unplannedModes, type EventMode, type UnplannedMode } from './modes.ts';
-import { nearestName } from './nearest-name.ts';
-import type { ReportFault } from './registry-fault.ts';
+import { eventNameLengthMax, isEventName, isSnakeCase } from '../event-name.ts';
+import { compatibilityModes, type CompatibilityMode } from '../compatibility/compatibility.ts';
+import { readMode, unplannedModes, type EventMode, type UnplannedMode } from '../modes.ts';
+import { nearestName } from '../nearest-name.ts';
+import type { ReportFault } from '../registry-fault.ts';
 import { readDeprecated, readSupersedes, type Superseded } from './taxonomy-versions.ts';
 
 /** One planned event, as `taxonomy.yaml` describes it. */

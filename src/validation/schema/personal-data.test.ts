@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { createValidation, loadRegistry, type Validation } from './validation.ts';
+import { createValidation, loadRegistry, type Validation } from '../validation.ts';
 import { markingOf, personalDataFaults } from './personal-data.ts';
-import { createRedact } from './redact.ts';
-import { orderCompleted, orderTaxonomy, schemasFolder } from './schemas-folder.fixture.ts';
-import { StartError } from '../errors.ts';
-import type { JsonObject } from '../event/json.ts';
+import { createRedact } from '../personal-data/redact.ts';
+import { orderCompleted, orderTaxonomy, schemasFolder } from '../schemas-folder.fixture.ts';
+import { StartError } from '../../errors.ts';
+import type { JsonObject } from '../../event/json.ts';
 
 const hashKey = 'a key of this test, and of nothing else';
 const email = { type: 'string', maxLength: 254, format: 'email', 'x-pii': 'hash' };

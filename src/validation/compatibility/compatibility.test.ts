@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { compileSchema } from './compile-schema.ts';
+import { compileSchema } from '../schema/compile-schema.ts';
 import { compatibilityCases } from './compatibility-cases.fixture.ts';
 import { changesMax } from './compare-schemas.ts';
 import { compatibilityFindings, isAllowed } from './compatibility.ts';
-import { canonicalJson, schemaHash } from './schema-identity.ts';
-import type { JsonObject, JsonValue } from '../event/json.ts';
+import { canonicalJson, schemaHash } from '../schema/schema-identity.ts';
+import type { JsonObject, JsonValue } from '../../event/json.ts';
 
 function findings(before: JsonObject, after: JsonObject) {
   return compatibilityFindings({ version: 1, schema: before }, { version: 2, schema: after });

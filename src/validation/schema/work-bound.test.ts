@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { compileSchema } from './compile-schema.ts';
 import { patternSteps } from './pattern-safety.ts';
 import { checkSchemaSafety } from './schema-safety.ts';
-import { orderCompleted, validationOf } from './schemas-folder.fixture.ts';
+import { orderCompleted, validationOf } from '../schemas-folder.fixture.ts';
 import { checksMax, patternStepsMax, TooMuchWork, valuesJudgedMax } from './work-bound.ts';
-import type { JsonObject, JsonValue } from '../event/json.ts';
+import type { JsonObject, JsonValue } from '../../event/json.ts';
 
 /** What a busy machine needs for half a second's work. Without the bounds some take minutes. */
 const patienceMs = 20_000;
