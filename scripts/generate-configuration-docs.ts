@@ -7,7 +7,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type DestinationTypeSettings, asSetting } from '../src/config/destination-type.ts';
-import { keySettings } from '../src/config/gather-keys.ts';
+import { keySettings } from '../src/config/gather/gather-keys.ts';
 import { webhookLimits, webhookSettings } from '../src/config/webhook-source.ts';
 import {
   type Setting,

@@ -1,8 +1,8 @@
-import { build } from './build.ts';
+import { build } from './build/build.ts';
 import type { Config } from './config.ts';
-import { type ConfigSources, gather } from './gather.ts';
+import { type ConfigSources, gather } from './gather/gather.ts';
 
-export type { ConfigSources } from './gather.ts';
+export type { ConfigSources } from './gather/gather.ts';
 
 /**
  * Reads the whole configuration: variables over the file over defaults, frozen.

@@ -1,12 +1,12 @@
-import { StartError } from '../errors.ts';
+import { StartError } from '../../errors.ts';
 import { buildDestinations } from './build-destinations.ts';
 import { buildKeys } from './build-keys.ts';
 import { buildWebhooks } from './build-webhooks.ts';
-import type { Config, Limits, WriteKey } from './config.ts';
+import type { Config, Limits, WriteKey } from '../config.ts';
 import { deepFreeze } from './freeze.ts';
-import type { RawConfig } from './gather.ts';
+import type { RawConfig } from '../gather/gather.ts';
 import { judgeRules } from './rules.ts';
-import { type SettingValues, settings } from './settings.ts';
+import { type SettingValues, settings } from '../settings.ts';
 import { readTable } from './table-values.ts';
 
 /** The second step: reads every value, judges the rules between them, tells all faults at once. */

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { judgeGlobs, judgeSources } from './build-keys.ts';
-import type { DestinationConfig } from './config.ts';
+import type { DestinationConfig } from '../config.ts';
 import { buildFields } from './field-paths.ts';
-import { type RawDestination, withWarehousePath } from './gather-destinations.ts';
-import { isSecret } from './secret.ts';
-import { type ValuesOf, destinationSettings } from './settings.ts';
+import { type RawDestination, withWarehousePath } from '../gather/gather-destinations.ts';
+import { isSecret } from '../secret.ts';
+import { type ValuesOf, destinationSettings } from '../settings.ts';
 import { readTable } from './table-values.ts';
 
 type CommonValues = ValuesOf<typeof destinationSettings>;

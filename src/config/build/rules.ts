@@ -1,5 +1,5 @@
-import { formatAddress, isLoopback } from './address.ts';
-import type { SettingValues } from './settings.ts';
+import { formatAddress, isLoopback } from '../address.ts';
+import type { SettingValues } from '../settings.ts';
 import type { TableValues } from './table-values.ts';
 
 /** A rule between settings. It is judged only where each of them could be read. */

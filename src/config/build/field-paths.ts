@@ -1,4 +1,4 @@
-import type { FieldPath, FieldRules, Secret } from './config.ts';
+import type { FieldPath, FieldRules, Secret } from '../config.ts';
 
 /** The values of the settings below `fields`, and where each of them stands. */
 export interface FieldSettings {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { env, faultsOf, keyLine, read } from './read-config.fixture.ts';
+import { env, faultsOf, keyLine, read } from '../read-config.fixture.ts';
 
 describe('rules between settings', () => {
   it('refuses to listen beyond loopback without keys', () => {

@@ -1,4 +1,4 @@
-import type { DestinationTypeSettings } from './destination-type.ts';
+import type { DestinationTypeSettings } from '../destination-type.ts';
 import { type ConfigurationFile, loadConfigurationFile } from './configuration-file.ts';
 import { gatherDestinations, type RawDestination } from './gather-destinations.ts';
 import { gatherKeys, type RawKey } from './gather-keys.ts';
@@ -6,7 +6,7 @@ import { gatherWebhooks, type RawWebhook } from './gather-webhooks.ts';
 import { nearest } from './nearest.ts';
 import { type Environment, type RawValue, rawFromEnvironment } from './raw-value.ts';
 import { collectLeaves } from './tree.ts';
-import { environmentName, settings } from './settings.ts';
+import { environmentName, settings } from '../settings.ts';
 
 /** All that there is to read, each value with where it stood. */
 export interface RawConfig {

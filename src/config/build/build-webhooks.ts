@@ -1,5 +1,5 @@
-import type { RawWebhook } from './gather-webhooks.ts';
-import { type ValuesOf } from './settings.ts';
+import type { RawWebhook } from '../gather/gather-webhooks.ts';
+import { type ValuesOf } from '../settings.ts';
 import { readTable } from './table-values.ts';
 import {
   webhookLimits,
@@ -7,7 +7,7 @@ import {
   type WebhookEvent,
   type WebhookProperties,
   type WebhookSource,
-} from './webhook-source.ts';
+} from '../webhook-source.ts';
 
 type Values = ValuesOf<typeof webhookSettings>;
 

@@ -1,7 +1,7 @@
 import { type RawValue, rawFromFile } from './raw-value.ts';
 import { type GatherContext, collectLeaves } from './tree.ts';
-import { webhookLimits, webhookSettings } from './webhook-source.ts';
-import { sourcePattern } from './write-key.ts';
+import { webhookLimits, webhookSettings } from '../webhook-source.ts';
+import { sourcePattern } from '../write-key.ts';
 
 /** A source of webhooks as found. */
 export interface RawWebhook {

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { env, faultsOf, read } from './read-config.fixture.ts';
+import { env, faultsOf, read } from '../read-config.fixture.ts';
 
 describe('kinds', () => {
   const refused: readonly [string, string, RegExp][] = [

@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
-import { parseAddress } from './address.ts';
-import type { RawValue } from './raw-value.ts';
-import { createSecret } from './secret.ts';
-import type { Setting } from './settings.ts';
-import { parseBytes, parseDuration } from './units.ts';
+import { parseAddress } from '../address.ts';
+import type { RawValue } from '../gather/raw-value.ts';
+import { createSecret } from '../secret.ts';
+import type { Setting } from '../settings.ts';
+import { parseBytes, parseDuration } from '../units.ts';
 
 /** A value read, or what is wrong with it and how to mend it. */
 export type Reading = { readonly value: unknown } | { readonly fault: string };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { faultsOf, read } from './read-config.fixture.ts';
+import { faultsOf, read } from '../read-config.fixture.ts';
 
 const destination = (rest: string): string =>
   `destinations:\n  crm: { type: webhook, url: "https://crm.example/h", secret: s3cret, ${rest} }`;
