@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../../src/event/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../src/event/json/json.ts';
 
 /**
  * One property of an event: where it is in GitHub's payload, and what its schema says of it.

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
 import { isUuid } from '../../src/event/event-id.ts';
-import { isJsonObject, type JsonObject } from '../../src/event/json.ts';
+import { isJsonObject, type JsonObject } from '../../src/event/json/json.ts';
 import { eventNameOf, namedDeliveries } from './event-names.ts';
 import { kinds, mapPayload } from './map-payload.ts';
 import { readDeliveries, readDocumented, type Delivery } from './payloads.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import type { JsonObject } from '../../src/event/json.ts';
+import type { JsonObject } from '../../src/event/json/json.ts';
 import { eventNameOf, namedDeliveries } from './event-names.ts';
 import { text, valueAt, word, type Field, type Fields, type Kind } from './field.ts';
 import { administration } from './kinds/administration.ts';

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
-import type { JsonObject } from '../../src/event/json.ts';
+import type { JsonObject } from '../../src/event/json/json.ts';
 
 /** A webhook delivery: what GitHub would have sent. */
 export interface Delivery {

@@ -6,7 +6,7 @@ import { makeExample } from './make-example.ts';
 import { catalogFiles } from './page.ts';
 import { readCatalog, type CatalogContract } from './read-catalog.ts';
 import { propertiesShownMax, readProperties } from './read-properties.ts';
-import type { JsonObject } from '../event/json.ts';
+import type { JsonObject } from '../event/json/json.ts';
 import { modeText } from '../validation/modes.ts';
 import { compileVersion, loadRegistry, type SchemaRegistry } from '../validation/schema-registry.ts';
 import { orderTaxonomy, schemasFolder } from '../validation/schemas-folder.fixture.ts';

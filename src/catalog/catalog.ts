@@ -1,4 +1,4 @@
-import type { JsonObject } from '../event/json.ts';
+import type { JsonObject } from '../event/json/json.ts';
 
 /** What people read of every event. */
 export interface Catalog {

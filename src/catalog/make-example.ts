@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../event/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../event/json/json.ts';
 import type { SchemaVersion } from '../validation/schema-registry.ts';
 import { resolve } from './read-properties.ts';
 

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../event/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../event/json/json.ts';
 import { schemaAt } from '../validation/schema/expand-schema.ts';
 import type { CatalogProperty } from './catalog.ts';
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
 import { StartError } from '../errors.ts';
-import { isJsonObject } from '../event/json.ts';
+import { isJsonObject } from '../event/json/json.ts';
 import { compileSchema } from '../validation/schema/compile-schema.ts';
 import { modeText } from '../validation/modes.ts';
 import { checkSchemaSafety, schemaBytesMax } from '../validation/schema/schema-safety.ts';

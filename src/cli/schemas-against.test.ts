@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 
 import { schemasCheckCommand } from './schemas-check.ts';
 import { orderTaxonomy } from '../validation/schemas-folder.fixture.ts';
-import type { JsonObject } from '../event/json.ts';
+import type { JsonObject } from '../event/json/json.ts';
 
 const printed: string[] = [];
 

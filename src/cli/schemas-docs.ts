@@ -13,7 +13,7 @@ import { readCatalog, type CatalogContract, type CatalogSurroundings } from '../
 import { readConfig } from '../config/read-config.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import { StartError } from '../errors.ts';
-import type { JsonObject } from '../event/json.ts';
+import type { JsonObject } from '../event/json/json.ts';
 import { compileSchema } from '../validation/schema/compile-schema.ts';
 import { modeText } from '../validation/modes.ts';
 import { loadRegistry, type SchemaVersion } from '../validation/schema-registry.ts';

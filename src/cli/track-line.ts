@@ -6,7 +6,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { EventSchema } from '../../gen/headgate/v1/event_pb.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
-import type { JsonValue } from '../event/json.ts';
+import type { JsonValue } from '../event/json/json.ts';
 import type { EventError } from '../event/verdict.ts';
 import { decodeJsonEvent, unreadableEvent } from '../gate/decode/decode-json-event.ts';
 import { parseJson } from '../gate/decode/exact-json.ts';

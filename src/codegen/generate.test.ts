@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import type { JsonObject } from '../event/json.ts';
+import type { JsonObject } from '../event/json/json.ts';
 import { compileSchema } from '../validation/schema/compile-schema.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 import { generate, languages, type Language } from './generate.ts';

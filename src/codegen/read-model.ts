@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../event/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../event/json/json.ts';
 import type { PlannedEvent } from '../validation/schema-registry.ts';
 import { unescapePointer } from '../validation/schema/schema-walk.ts';
 import { NameTable, pascalCase } from './names.ts';

@@ -1,5 +1,5 @@
 import type { DeliveredStream, GiveUp } from '../event/delivery-attempt.ts';
-import { isJsonObject } from '../event/json.ts';
+import { isJsonObject } from '../event/json/json.ts';
 import type { Log } from '../jetstream/log.ts';
 import { flushSettled, openPull, type Pull, type PulledMessage } from '../jetstream/consume/pull.ts';
 import { readMessage } from '../jetstream/read/read.ts';

@@ -3,7 +3,7 @@ import { fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { DeadLetterSchema, type DeadLetter } from '../../gen/headgate/v1/dead_letter_pb.ts';
 import type { DeliveryAttempt, GivenUpEvent } from '../event/delivery-attempt.ts';
 import { eventNameOf } from '../event/delivery-attempt.ts';
-import { isJsonObject } from '../event/json.ts';
+import { isJsonObject } from '../event/json/json.ts';
 import { subjects } from '../jetstream/topology.ts';
 
 /** A message of the stream DEAD. */

@@ -1,6 +1,6 @@
 import { rawJson } from './changed-properties.ts';
-import type { JsonValue } from './json.ts';
-import { mayEscapeNames, parseByHand } from './parse-json.ts';
+import type { JsonValue } from './json/json.ts';
+import { mayEscapeNames, parseByHand } from './json/parse-json.ts';
 
 /**
  * A number that a double may not hold: sixteen characters and more, or an exponent. Numbers stand

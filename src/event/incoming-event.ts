@@ -1,5 +1,5 @@
 import type { EventError } from './verdict.ts';
-import type { JsonObject } from './json.ts';
+import type { JsonObject } from './json/json.ts';
 
 /**
  * An event as a producer sent it, decoded from whatever door it came by, not yet judged.

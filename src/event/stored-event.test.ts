@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 
 import { StoredEventSchema } from '../../gen/headgate/v1/stored_event_pb.ts';
 import type { IncomingEvent } from './incoming-event.ts';
-import type { JsonObject } from './json.ts';
+import type { JsonObject } from './json/json.ts';
 import { decodeStoredEvent, encodeRequestPart, encodeStoredEvent } from './stored-event.ts';
 
 const texts = fc.oneof(

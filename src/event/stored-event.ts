@@ -1,7 +1,7 @@
 import type { EventWarning } from './verdict.ts';
 import type { IncomingEvent } from './incoming-event.ts';
-import { isJsonObject, type JsonObject } from './json.ts';
-import { parseJsonText } from './parse-json.ts';
+import { isJsonObject, type JsonObject } from './json/json.ts';
+import { parseJsonText } from './json/parse-json.ts';
 import { timeText } from './time-text.ts';
 
 /** What the server adds to an event when it takes it. */

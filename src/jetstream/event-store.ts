@@ -1,5 +1,5 @@
 import { decodeStoredEvent, type StoredEvent } from '../event/stored-event.ts';
-import type { JsonObject } from '../event/json.ts';
+import type { JsonObject } from '../event/json/json.ts';
 import type { EventError } from '../event/verdict.ts';
 import type { Log } from './log.ts';
 import { headerBlock } from './publish/raw-publish.ts';

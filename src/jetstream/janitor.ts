@@ -1,5 +1,5 @@
 import { canaryName } from '../event/canary.ts';
-import { isJsonObject } from '../event/json.ts';
+import { isJsonObject } from '../event/json/json.ts';
 import { settledUpTo } from './consume/backlog.ts';
 import type { Log } from './log.ts';
 import { readMatching, readNext } from './read/read.ts';

@@ -1,6 +1,6 @@
 import type { IncomingEvent } from '../event/incoming-event.ts';
-import { isJsonObject, type JsonObject } from '../event/json.ts';
-import { parseJsonText } from '../event/parse-json.ts';
+import { isJsonObject, type JsonObject } from '../event/json/json.ts';
+import { parseJsonText } from '../event/json/parse-json.ts';
 import type { EventError } from '../event/verdict.ts';
 import { shownText } from '../jetstream/event-store.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';

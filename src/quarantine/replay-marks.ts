@@ -1,4 +1,4 @@
-import { isJsonObject } from '../event/json.ts';
+import { isJsonObject } from '../event/json/json.ts';
 import type { EventError } from '../event/verdict.ts';
 import type { Log } from '../jetstream/log.ts';
 import { boundsOf, readMatching, readMessage } from '../jetstream/read/read.ts';

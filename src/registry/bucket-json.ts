@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from '../event/json.ts';
+import { isJsonObject, type JsonObject } from '../event/json/json.ts';
 import type { ReportFault } from '../validation/registry-fault.ts';
 import { schemaBytesMax } from '../validation/schema/schema-safety.ts';
 import type { BucketKey } from './bucket-keys.ts';

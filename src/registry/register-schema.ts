@@ -1,4 +1,4 @@
-import type { JsonObject } from '../event/json.ts';
+import type { JsonObject } from '../event/json/json.ts';
 import type { CompatibilityFinding } from '../validation/compatibility/compatibility.ts';
 import { isSnakeCase } from '../validation/event-name.ts';
 import { versionChange } from '../validation/compatibility/registry-changes.ts';

@@ -22,7 +22,7 @@ import {
 } from '../validation/taxonomy/taxonomy.ts';
 import { eventKey, taxonomyKey } from './bucket-keys.ts';
 import type { RegistryContents } from './contents.ts';
-import type { JsonValue } from '../event/json.ts';
+import type { JsonValue } from '../event/json/json.ts';
 
 /** What a pushed taxonomy changes. */
 export interface PushedTaxonomy {

@@ -4,7 +4,7 @@ import { loadRegistry, readRegistry } from './schema-registry.ts';
 import { nearestName } from './nearest-name.ts';
 import { orderTaxonomy, schemasFolder } from './schemas-folder.fixture.ts';
 import { StartError } from '../errors.ts';
-import type { JsonValue } from '../event/json.ts';
+import type { JsonValue } from '../event/json/json.ts';
 
 const schema = { type: 'object' };
 

@@ -5,7 +5,7 @@ import { compileSchema, type CompiledSchema } from './schema/compile-schema.ts';
 import { registryError, type RegistryFault, type ReportFault } from './registry-fault.ts';
 import { checkSchemaSafety, schemaBytesMax } from './schema/schema-safety.ts';
 import { readTaxonomy, type TaxonomyEntry, type TaxonomyHeader } from './taxonomy/taxonomy.ts';
-import type { JsonObject, JsonValue } from '../event/json.ts';
+import type { JsonObject, JsonValue } from '../event/json/json.ts';
 
 /** One released schema of an event. */
 export interface SchemaVersion extends CompiledSchema {

@@ -7,7 +7,7 @@ import { onTestFinished } from 'vitest';
 import { createValidation, type Validation } from './validation.ts';
 import { loadRegistry } from './schema-registry.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
-import type { JsonObject, JsonValue } from '../event/json.ts';
+import type { JsonObject, JsonValue } from '../event/json/json.ts';
 
 /** A folder of schemas that lives as long as the test: file names and what is in them. */
 export function schemasFolder(files: Readonly<Record<string, JsonValue>>): string {

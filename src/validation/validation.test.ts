@@ -6,7 +6,7 @@ import { errorTable } from '../errors.ts';
 import { identityPlaceholders } from './identity.ts';
 import { orderCompleted, validationOf } from './schemas-folder.fixture.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
-import type { JsonObject } from '../event/json.ts';
+import type { JsonObject } from '../event/json/json.ts';
 
 let validation: Validation;
 

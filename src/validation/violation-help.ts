@@ -1,6 +1,6 @@
 import { nearestName } from './nearest-name.ts';
 import type { ErrorObject } from 'ajv/dist/2020.js';
-import { isJsonObject, type JsonObject } from '../event/json.ts';
+import { isJsonObject, type JsonObject } from '../event/json/json.ts';
 import type { Violation } from '../event/violation.ts';
 
 const valuesShownMax = 20;

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { orderCompleted, validationOf } from './schemas-folder.fixture.ts';
-import type { JsonObject } from '../event/json.ts';
+import type { JsonObject } from '../event/json/json.ts';
 import type { Violation } from '../event/violation.ts';
 
 async function violationsIn(schema: JsonObject, properties: JsonObject): Promise<Violation[]> {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { orderCompleted, validationOf } from './schemas-folder.fixture.ts';
-import type { JsonObject } from '../event/json.ts';
+import type { JsonObject } from '../event/json/json.ts';
 import type { Judgement } from './validation.ts';
 
 const order: JsonObject = {

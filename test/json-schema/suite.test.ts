@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { compile } from '../../src/validation/schema/compile-schema.ts';
 import { checkSchemaSafety } from '../../src/validation/schema/schema-safety.ts';
 import { suiteFolder } from '../../scripts/json-schema-suite.ts';
-import type { JsonObject, JsonValue } from '../../src/event/json.ts';
+import type { JsonObject, JsonValue } from '../../src/event/json/json.ts';
 
 /*
  * The official JSON Schema Test Suite, draft 2020-12, its required part: `npm run test:json-schema`

@@ -2,8 +2,8 @@ import { createHmac } from 'node:crypto';
 
 import type { FieldPath, FieldRules } from '../../config/config.ts';
 import { hasMembers, mapMembers, rawJson } from '../../event/changed-properties.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
-import { parseByHand, parseJsonText } from '../../event/parse-json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
+import { parseByHand, parseJsonText } from '../../event/json/parse-json.ts';
 
 /** Makes of a stored event what a destination may see of it. Throws on what is no stored event. */
 export type FieldMapping = (payload: Uint8Array) => Uint8Array;

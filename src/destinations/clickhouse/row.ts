@@ -1,5 +1,5 @@
 import { rawJson } from '../../event/changed-properties.ts';
-import { parseByHand } from '../../event/parse-json.ts';
+import { parseByHand } from '../../event/json/parse-json.ts';
 import type { StoredEvent } from '../../event/stored-event.ts';
 import type { Delivery } from '../destination.ts';
 import { readEvent } from '../readable-event.ts';

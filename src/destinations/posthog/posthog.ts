@@ -1,4 +1,4 @@
-import { isJsonObject } from '../../event/json.ts';
+import { isJsonObject } from '../../event/json/json.ts';
 import type { Destination, DestinationSettings } from '../destination.ts';
 import type { HttpAnswer } from '../http/answers.ts';
 import type { Verdict } from '../batch-requests.ts';

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { eventIdOf, isUuid, messageIdOf } from '../../event/event-id.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
-import type { JsonObject } from '../../event/json.ts';
-import { parseJsonText } from '../../event/parse-json.ts';
+import type { JsonObject } from '../../event/json/json.ts';
+import { parseJsonText } from '../../event/json/parse-json.ts';
 import {
   decodeStoredEvent,
   encodeRequestPart,

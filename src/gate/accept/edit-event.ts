@@ -1,6 +1,6 @@
 import { ServiceError } from '../../errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
-import { defineMember } from '../../event/parse-json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
+import { defineMember } from '../../event/json/parse-json.ts';
 import { parseExactly, parseJson } from '../decode/exact-json.ts';
 
 /** One change to an event before it is judged again. */

@@ -2,7 +2,7 @@ import type { Config } from '../../config/config.ts';
 import { ServiceError } from '../../errors.ts';
 import { compileEventGlobs } from '../../event/glob.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
-import type { JsonObject } from '../../event/json.ts';
+import type { JsonObject } from '../../event/json/json.ts';
 import type { Verdict } from '../../event/verdict.ts';
 import type { Signals } from '../../observability/signals.ts';
 import { acceptedVerdicts, createAcceptEvents, type AcceptOptions } from './accept-events.ts';

@@ -1,6 +1,6 @@
 import { ServiceError } from '../../errors.ts';
 import { idempotencyKeyOf, isUuid } from '../../event/event-id.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { EventError } from '../../event/verdict.ts';
 import { headerOf, mediaTypeOf, reply, traceparentPattern, type Exchange } from '../exchange.ts';
 import { foreignOutcome } from '../vendors/vendor-answer.ts';

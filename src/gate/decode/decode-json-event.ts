@@ -1,5 +1,5 @@
 import type { IncomingEvent } from '../../event/incoming-event.ts';
-import { isJsonObject, type JsonValue } from '../../event/json.ts';
+import { isJsonObject, type JsonValue } from '../../event/json/json.ts';
 import { addFault, createDraft, finishDraft, readTime, type EventDraft } from './event-draft.ts';
 import {
   fieldHint,

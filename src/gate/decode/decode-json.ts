@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 
 import { ServiceError } from '../../errors.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import { decodeJsonEvent, unreadableEvent } from './decode-json-event.ts';
 import { holdsInfinity, nestingMax, nestsDeeper, readTime } from './event-draft.ts';
 import { camelCase, snakeCase, type NameStyle } from './event-fields.ts';

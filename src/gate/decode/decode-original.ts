@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 
 import { ServiceError } from '../../errors.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import { decodeJsonEvent, unreadableEvent } from './decode-json-event.ts';
 import { decodeTrackConnect } from './decode-json.ts';
 import { decodeBatchProto, decodeTrackProto } from './decode-proto.ts';

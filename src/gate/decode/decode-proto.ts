@@ -1,7 +1,7 @@
 import { ServiceError } from '../../errors.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
-import type { JsonObject, JsonValue } from '../../event/json.ts';
-import { defineMember } from '../../event/parse-json.ts';
+import type { JsonObject, JsonValue } from '../../event/json/json.ts';
+import { defineMember } from '../../event/json/parse-json.ts';
 import { checkBatchSize } from './decode-json.ts';
 import {
   addFault,

@@ -1,6 +1,6 @@
 import type { IncomingEvent } from '../../event/incoming-event.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
-import { parseJsonText } from '../../event/parse-json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
+import { parseJsonText } from '../../event/json/parse-json.ts';
 import type { EventError } from '../../event/verdict.ts';
 import type { Violation } from '../../event/violation.ts';
 import { parseExactly } from './exact-json.ts';

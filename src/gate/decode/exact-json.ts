@@ -1,7 +1,7 @@
 import { ServiceError } from '../../errors.ts';
 import { parseExactly as parseNumbersExactly } from '../../event/exact-numbers.ts';
-import type { JsonValue } from '../../event/json.ts';
-import { parseJsonText } from '../../event/parse-json.ts';
+import type { JsonValue } from '../../event/json/json.ts';
+import { parseJsonText } from '../../event/json/parse-json.ts';
 
 /** Parses a JSON text. Throws a ServiceError `malformed_request` that tells where it breaks. */
 export function parseJson(text: string): JsonValue {

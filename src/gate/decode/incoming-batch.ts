@@ -1,5 +1,5 @@
 import type { IncomingEvent } from '../../event/incoming-event.ts';
-import type { JsonObject } from '../../event/json.ts';
+import type { JsonObject } from '../../event/json/json.ts';
 
 /** What one request carries, decoded, from whatever door it came by. */
 export interface IncomingBatch {

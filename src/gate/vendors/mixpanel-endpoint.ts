@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 
 import { ServiceError } from '../../errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { Verdict } from '../../event/verdict.ts';
 import { mediaTypeOf, reply, type Exchange } from '../exchange.ts';
 import { retryAfterSeconds, type Failure } from '../answer/failure.ts';

@@ -1,5 +1,5 @@
 import { ServiceError } from '../../errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { Verdict } from '../../event/verdict.ts';
 import { readTime } from '../decode/event-draft.ts';
 import { reply } from '../exchange.ts';

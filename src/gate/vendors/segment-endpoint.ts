@@ -1,5 +1,5 @@
 import { ServiceError } from '../../errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import { readTime } from '../decode/event-draft.ts';
 import { reply } from '../exchange.ts';
 import { failureOfVerdict } from '../answer/failure.ts';

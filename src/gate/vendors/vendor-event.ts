@@ -1,6 +1,6 @@
 import { ServiceError } from '../../errors.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { EventError } from '../../event/verdict.ts';
 import { decodeJsonEvent, unreadableEvent } from '../decode/decode-json-event.ts';
 import { checkBatchSize, textOf } from '../decode/decode-json.ts';

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import { idempotencyKeyOf } from '../../event/event-id.ts';
 import { protoTimeText } from '../decode/event-draft.ts';
 import type { ForeignProtocol } from '../../observability/metrics.ts';

@@ -9,9 +9,9 @@ import type {
 import { ServiceError } from '../../errors.ts';
 import { idempotencyKeyOf } from '../../event/event-id.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
-import { parsePointer, valueAt } from '../../event/json-pointer.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
-import { defineMember } from '../../event/parse-json.ts';
+import { parsePointer, valueAt } from '../../event/json/json-pointer.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
+import { defineMember } from '../../event/json/parse-json.ts';
 import { decodeForeign, readForeignBody } from '../vendors/vendor-event.ts';
 import { flatEvent, idOf, timeOf } from '../vendors/vendor-members.ts';
 import type { SignedWebhook } from './verify-webhook.ts';

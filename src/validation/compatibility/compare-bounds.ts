@@ -1,6 +1,6 @@
 import { alters, narrows, widens, type Place, type ReportChange } from './schema-change.ts';
 import { canonicalJson } from '../schema/schema-identity.ts';
-import type { JsonObject } from '../../event/json.ts';
+import type { JsonObject } from '../../event/json/json.ts';
 
 /** A keyword that holds a limit: what it limits, and whether a higher one takes more. */
 const limits = [

@@ -3,7 +3,7 @@ import { compareValues } from './compare-values.ts';
 import { expandSchema } from '../schema/expand-schema.ts';
 import { alters, narrows, widens, type Place, type ReportChange, type SchemaChange } from './schema-change.ts';
 import { canonicalJson } from '../schema/schema-identity.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 
 /** More changes than this are another schema; the rest would tell nothing new. */
 export const changesMax = 100;

@@ -1,6 +1,6 @@
 import { narrows, widens, type Place, type ReportChange } from './schema-change.ts';
 import { canonicalJson } from '../schema/schema-identity.ts';
-import type { JsonObject, JsonValue } from '../../event/json.ts';
+import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 
 const allTypes = ['null', 'boolean', 'object', 'array', 'string', 'number'] as const;
 

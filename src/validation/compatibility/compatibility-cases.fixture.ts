@@ -1,5 +1,5 @@
 import type { Concerned } from './compatibility.ts';
-import type { JsonObject } from '../../event/json.ts';
+import type { JsonObject } from '../../event/json/json.ts';
 
 /** One row of the published table: docs/compatibility.md is made of these. */
 export interface CompatibilityCase {

@@ -6,7 +6,7 @@ import { compatibilityCases } from './compatibility-cases.fixture.ts';
 import { changesMax } from './compare-schemas.ts';
 import { compatibilityFindings, isAllowed } from './compatibility.ts';
 import { canonicalJson, schemaHash } from '../schema/schema-identity.ts';
-import type { JsonObject, JsonValue } from '../../event/json.ts';
+import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 
 function findings(before: JsonObject, after: JsonObject) {
   return compatibilityFindings({ version: 1, schema: before }, { version: 2, schema: after });

@@ -1,6 +1,6 @@
 import { compareSchemas } from './compare-schemas.ts';
 import type { SchemaChange } from './schema-change.ts';
-import type { JsonObject } from '../../event/json.ts';
+import type { JsonObject } from '../../event/json/json.ts';
 
 /**
  * What a new version of an event may change.

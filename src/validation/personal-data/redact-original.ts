@@ -1,6 +1,6 @@
 import { hasMembers, mapMembers, parseWithNumberTexts } from '../../event/changed-properties.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
-import type { JsonObject, JsonValue } from '../../event/json.ts';
+import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 import type { Redact } from './redact.ts';
 
 /** What is kept of a rejected event in the place of its bytes. */

@@ -4,7 +4,7 @@ import { hasMembers, mapMembers } from '../../event/changed-properties.ts';
 import { patternSubjectMax } from '../schema/pattern-safety.ts';
 import { unescapePointer } from '../schema/schema-walk.ts';
 import type { ErrorObject } from 'ajv/dist/2020.js';
-import type { JsonObject, JsonValue } from '../../event/json.ts';
+import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 import type { Marking, PersonalDataAction } from '../schema/personal-data.ts';
 
 /** What stands in the place of a masked value. */

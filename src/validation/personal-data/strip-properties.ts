@@ -5,7 +5,7 @@ import {
 } from '../../event/changed-properties.ts';
 import { unescapePointer } from '../schema/schema-walk.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
-import type { JsonObject, JsonValue } from '../../event/json.ts';
+import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 
 /** A property that is to go: the object that holds it, as a JSON pointer, and its name there. */
 export interface Unwanted {

@@ -11,7 +11,7 @@ import {
   valuesListedMax,
 } from './work-bound.ts';
 import { createClassifier } from './violation-kind.ts';
-import type { JsonObject, JsonValue } from '../../event/json.ts';
+import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 import type { ViolationKind } from '../modes.ts';
 
 /** A schema ready to judge. */

@@ -1,5 +1,5 @@
 import { unescapePointer } from './schema-walk.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 
 /** What says nothing about which events are valid. */
 const annotations = new Set([

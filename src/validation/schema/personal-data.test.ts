@@ -6,7 +6,7 @@ import { markingOf, personalDataFaults } from './personal-data.ts';
 import { createRedact } from '../personal-data/redact.ts';
 import { orderCompleted, orderTaxonomy, schemasFolder } from '../schemas-folder.fixture.ts';
 import { StartError } from '../../errors.ts';
-import type { JsonObject } from '../../event/json.ts';
+import type { JsonObject } from '../../event/json/json.ts';
 
 const hashKey = 'a key of this test, and of nothing else';
 const email = { type: 'string', maxLength: 254, format: 'email', 'x-pii': 'hash' };

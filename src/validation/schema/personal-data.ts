@@ -5,7 +5,7 @@ import {
   resolvePointer,
   unescapePointer,
 } from './schema-walk.ts';
-import type { JsonObject } from '../../event/json.ts';
+import type { JsonObject } from '../../event/json/json.ts';
 import type { ReportFault } from '../registry-fault.ts';
 
 /** What a schema may say of a property that is personal: `"x-pii": "hash"`. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import type { JsonValue } from '../../event/json.ts';
+import type { JsonValue } from '../../event/json/json.ts';
 
 /**
  * JSON with its members in the order of their names: two texts that say the same are one text. How a

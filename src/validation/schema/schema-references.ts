@@ -1,5 +1,5 @@
 import { allSchemas, innerSchemas, resolvePointer, type SchemaPlace } from './schema-walk.ts';
-import type { JsonObject } from '../../event/json.ts';
+import type { JsonObject } from '../../event/json/json.ts';
 import type { ReportFault } from '../registry-fault.ts';
 
 /**

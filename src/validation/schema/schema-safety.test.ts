@@ -4,7 +4,7 @@ import { patternDanger } from './pattern-safety.ts';
 import { checkSchemaSafety } from './schema-safety.ts';
 import { readRegistry } from '../schema-registry.ts';
 import { orderTaxonomy, schemasFolder } from '../schemas-folder.fixture.ts';
-import type { JsonObject, JsonValue } from '../../event/json.ts';
+import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 
 function problemsOf(schema: JsonValue): string[] {
   const problems: string[] = [];

@@ -3,7 +3,7 @@ import { patternDanger, patternSubjectMax } from './pattern-safety.ts';
 import { personalDataFaults } from './personal-data.ts';
 import { referenceFaults } from './schema-references.ts';
 import { allSchemas, escapePointer, type SchemaPlace } from './schema-walk.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { ReportFault } from '../registry-fault.ts';
 
 /** More than a thousand properties fit in it. */

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 
 /** One schema object inside of a schema file, and where it stands there. */
 export interface SchemaPlace {

@@ -1,6 +1,6 @@
 import { innerSchemas, reachableSchemas } from './schema-walk.ts';
 import type { ErrorObject } from 'ajv/dist/2020.js';
-import type { JsonObject } from '../../event/json.ts';
+import type { JsonObject } from '../../event/json/json.ts';
 import type { ViolationKind } from '../modes.ts';
 
 /** What a schema says under these holds in some cases only, or for names rather than values. */

@@ -5,7 +5,7 @@ import { patternSteps } from './pattern-safety.ts';
 import { checkSchemaSafety } from './schema-safety.ts';
 import { orderCompleted, validationOf } from '../schemas-folder.fixture.ts';
 import { checksMax, patternStepsMax, TooMuchWork, valuesJudgedMax } from './work-bound.ts';
-import type { JsonObject, JsonValue } from '../../event/json.ts';
+import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 
 /** What a busy machine needs for half a second's work. Without the bounds some take minutes. */
 const patienceMs = 20_000;

@@ -1,5 +1,5 @@
 import { innerSchemas, resolvePointer } from './schema-walk.ts';
-import { isJsonObject, type JsonObject } from '../../event/json.ts';
+import { isJsonObject, type JsonObject } from '../../event/json/json.ts';
 
 /**
  * What judging one event may take: a gate judges on one thread, and answers nobody meanwhile. One check
