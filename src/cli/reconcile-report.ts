@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 
-import { differenceOf, emptyAccount, type Account, type BookRow } from '../books/book.ts';
-import type { Books } from '../books/reconcile.ts';
+import { differenceOf, emptyAccount, type Account, type BookRow } from '../reconciliation/book.ts';
+import type { Books } from '../reconciliation/reconcile.ts';
 
 /** Where the settings that this was run with and the log name other destinations. */
 export interface Strays {

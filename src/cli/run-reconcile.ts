@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { create } from '@bufbuild/protobuf';
 
 import { StreamWalkSchema } from '../../gen/headgate/v1/stream_walk_pb.ts';
-import type { Audited } from '../books/audit.ts';
-import { reconcile } from '../books/reconcile.ts';
+import type { Audited } from '../reconciliation/audit.ts';
+import { reconcile } from '../reconciliation/reconcile.ts';
 import type { DestinationConfig } from '../config/config.ts';
 import { readConfig } from '../config/read-config.ts';
 import type { Destination } from '../destinations/destination.ts';

@@ -1,4 +1,4 @@
-import { compileEras } from '../books/snapshot.ts';
+import { compileEras } from '../reconciliation/snapshot.ts';
 import type { WorkerState } from '../delivery/worker-state.ts';
 import type { Destination } from '../destinations/destination.ts';
 import type { DeliveryAttempt } from '../event/delivery-attempt.ts';

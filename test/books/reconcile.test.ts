@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
-import type { Audited } from '../../src/books/audit.ts';
-import { differenceOf, emptyAccount, type Account } from '../../src/books/book.ts';
-import { reconcile, type Books } from '../../src/books/reconcile.ts';
+import type { Audited } from '../../src/reconciliation/audit.ts';
+import { differenceOf, emptyAccount, type Account } from '../../src/reconciliation/book.ts';
+import { reconcile, type Books } from '../../src/reconciliation/reconcile.ts';
 import { delivered, type Outcome } from '../../src/destinations/destination.ts';
 import { readEras } from '../../src/jetstream/consume/filter-history.ts';
 import type { Log } from '../../src/jetstream/log.ts';
