@@ -12,7 +12,7 @@ import {
 } from '../../gen/headgate/v1/destination_service_pb.ts';
 import { connectAdmin, type AdminClient } from './admin-client.ts';
 import type { CommandContext } from './command-context.ts';
-import { confirm } from './confirm.ts';
+import { confirm } from './terminal/confirm.ts';
 
 type DestinationClient = AdminClient<typeof DestinationService>;
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 
 import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
-import { deadCommand } from '../../src/cli/dead.ts';
+import { deadCommand } from '../../src/cli/dead/dead.ts';
 import { createDeadLetterService } from '../../src/operators/dead-letter-service.ts';
 import { createDeadLetterQueue, type DeadLetterQueue } from '../../src/dead-letters/queue.ts';
 import type { DeadLetterFilter } from '../../src/dead-letters/walk-dead-letters.ts';

@@ -1,0 +1,77 @@
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { Command } from 'commander';
+
+import type {
+  CountDeadLettersResponse,
+  DeadLetterService,
+} from '../../../gen/headgate/v1/dead_letter_service_pb.ts';
+import { createReasonCounts, type ReasonCount } from '../../dead-letters/reason-counts.ts';
+import type { AdminClient } from '../admin-client.ts';
+import { visible } from '../rejected/rejected.ts';
+import { readMoment } from '../rejected/filter.ts';
+
+/** What speaks to the admin port about dead letters. */
+export type DeadClient = AdminClient<typeof DeadLetterService>;
+
+/** Which dead letters a command is about. */
+export interface Filter {
+  readonly destination: string;
+  readonly event: string;
+  readonly reason: string;
+  readonly since?: number;
+  readonly until?: number;
+}
+
+export function withFilter(command: Command): Command {
+  return command
+    .option('--destination <name>', 'of this destination alone', '')
+    .option('--event <name>', 'of this event alone', '')
+    .option('--reason <text>', 'with this text in the reason, in any case', '')
+    .option('--since <time>', 'dead since then: RFC 3339, or how long ago: 2h', readMoment)
+    .option('--until <time>', 'dead before then', readMoment);
+}
+
+/** The filter as the service takes it. */
+export function filterRequest({ destination, event, reason, since, until }: Filter) {
+  return {
+    destination,
+    eventName: event,
+    reason,
+    ...(since !== undefined && { since: timestampFromMs(since) }),
+    ...(until !== undefined && { until: timestampFromMs(until) }),
+  };
+}
+
+/** How many a filter means, and why they are dead. */
+export interface FilterCounts {
+  readonly count: number;
+  readonly reasons: readonly ReasonCount[];
+}
+
+/** The service counts in parts, each of a bounded time. */
+export async function countAll(client: DeadClient, filter: Filter): Promise<FilterCounts> {
+  const reasons = createReasonCounts();
+  let count = 0;
+  let pageToken = '';
+  do {
+    const part: CountDeadLettersResponse = await client.call((service) =>
+      service.countDeadLetters({ ...filterRequest(filter), pageToken }),
+    );
+    count += Number(part.count);
+    for (const one of part.reasons) reasons.add(one.reason, Number(one.count));
+    ({ nextPageToken: pageToken } = part);
+  } while (pageToken !== '');
+  return { count, reasons: reasons.counts() };
+}
+
+export function reasonLines(reasons: readonly ReasonCount[]): string {
+  const width = Math.max(...reasons.map(({ count }) => String(count).length));
+  return reasons
+    .map(({ reason, count }) => `  ${String(count).padStart(width)}  ${oneLine(reason)}\n`)
+    .join('');
+}
+
+/** What another system wrote must not reach the terminal as commands, nor as lines of its own. */
+export function oneLine(text: string): string {
+  return visible(text).replaceAll('\n', ' ');
+}

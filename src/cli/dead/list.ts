@@ -1,0 +1,108 @@
+import { toJson } from '@bufbuild/protobuf';
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import Table from 'cli-table3';
+import { InvalidArgumentError, type Command } from 'commander';
+
+import { DeadLetterSchema, type DeadLetter } from '../../../gen/headgate/v1/dead_letter_pb.ts';
+import {
+  countAll,
+  filterRequest,
+  oneLine,
+  reasonLines,
+  withFilter,
+  type DeadClient,
+  type Filter,
+} from './filter.ts';
+
+interface ListOptions extends Filter {
+  readonly limit: number;
+  readonly json?: true;
+}
+
+/** How many are asked for at a time. */
+const pageSize = 100;
+/** They are held in memory; who wants more narrows the filter. */
+const limitMax = 10_000;
+
+/** `headgate dead list`: what there is, oldest first, and why. */
+export function addListCommand(dead: Command, client: () => DeadClient): void {
+  withFilter(dead.command('list'))
+    .description('show what there is, oldest first, and count the reasons')
+    .option('--limit <count>', `at most so many; ${limitMax} are the most`, readCount, 50)
+    .option('--json', 'print one JSON document')
+    .action((options: ListOptions) => list(client(), options));
+}
+
+async function list(client: DeadClient, options: ListOptions): Promise<void> {
+  const [deadLetters, { count, reasons }] = await Promise.all([
+    readLetters(client, options),
+    countAll(client, options),
+  ]);
+  if (options.json) {
+    const letters = deadLetters.map((letter) => toJson(DeadLetterSchema, letter));
+    process.stdout.write(
+      `${JSON.stringify({ deadLetters: letters, total: count, reasons })}\n`,
+    );
+    return;
+  }
+  const rows = deadLetters.map(rowOf);
+  if (process.stdout.isTTY && rows.length > 0) process.stdout.write(`${tableOf(rows)}\n`);
+  else for (const row of rows) process.stdout.write(`${row.join('\t')}\n`);
+  process.stderr.write(
+    count === 0
+      ? 'No dead letters.\n'
+      : `${rows.length} of ${count} dead letters\n${reasonLines(reasons)}`,
+  );
+}
+
+async function readLetters(client: DeadClient, options: ListOptions): Promise<DeadLetter[]> {
+  const letters: DeadLetter[] = [];
+  for await (const page of deadLetterPages(client, options, pageSize)) {
+    letters.push(...page);
+    if (letters.length >= options.limit) break;
+  }
+  return letters.slice(0, options.limit);
+}
+
+/** All that a filter means and that there was at the first page. */
+export async function* deadLetterPages(
+  client: DeadClient,
+  filter: Filter,
+  size: number,
+): AsyncGenerator<readonly DeadLetter[]> {
+  let pageToken = '';
+  do {
+    const page = await client.call((service) =>
+      service.listDeadLetters({ ...filterRequest(filter), pageSize: size, pageToken }),
+    );
+    yield page.deadLetters;
+    pageToken = page.nextPageToken;
+  } while (pageToken !== '');
+}
+
+const headings = ['id', 'event', 'since', 'attempts', 'reason'];
+const reasonCharactersMax = 60;
+
+function rowOf(letter: DeadLetter): string[] {
+  const since = letter.deadAt === undefined ? '' : timestampDate(letter.deadAt).toISOString();
+  const reason = oneLine(letter.reason);
+  return [
+    letter.id,
+    letter.event?.eventName ?? '',
+    since,
+    String(letter.attempts.length),
+    reason.length > reasonCharactersMax ? `${reason.slice(0, reasonCharactersMax - 1)}…` : reason,
+  ];
+}
+
+function tableOf(rows: readonly string[][]): string {
+  const table = new Table({ head: headings, style: { head: [], border: [], compact: true } });
+  table.push(...rows);
+  return table.toString();
+}
+
+function readCount(text: string): number {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count > 0 && count <= limitMax) return count;
+  throw new InvalidArgumentError(`Give a whole number from 1 to ${limitMax}.`);
+}

@@ -1,0 +1,189 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { Code, ConnectError } from '@connectrpc/connect';
+import { Presets, SingleBar } from 'cli-progress';
+import { InvalidArgumentError, type Command } from 'commander';
+
+import { confirm } from '../terminal/confirm.ts';
+import { countAll, reasonLines, withFilter, type DeadClient, type Filter } from './filter.ts';
+import { deadLetterPages } from './list.ts';
+
+interface ReplayOptions extends Filter {
+  readonly all?: true;
+  readonly yes?: true;
+  readonly dryRun?: true;
+  readonly rate?: number;
+  readonly json?: true;
+}
+
+/** A page is held in memory while its letters are replayed. */
+const pageSize = 100;
+/** Each waits for the disk; this many share its turns. */
+const inFlightMax = 8;
+const rateMax = 100_000;
+
+/** `headgate dead replay`: one by its id, or all that a filter means. */
+export function addReplayCommand(dead: Command, client: () => DeadClient): void {
+  const replay = withFilter(dead.command('replay [id]'))
+    .description('hand the event to its destination again, under the same event_id')
+    .option('--all', 'every one that the filters name')
+    .option('--yes', 'with --all: do not ask')
+    .option('--dry-run', 'with --all: say how many there are, and do nothing')
+    .option('--rate <count>', 'with --all: at most so many a second', readRate)
+    .option('--json', 'print one JSON document');
+  replay.action(async (id: string | undefined, options: ReplayOptions) => {
+    if ((id === undefined) === (options.all === undefined)) {
+      replay.error('error: name one dead letter, or say --all');
+    }
+    if (id !== undefined) await replayOne(client(), id, options);
+    else await replayAll(client(), options, replay);
+  });
+}
+
+async function replayOne(
+  client: DeadClient,
+  id: string,
+  { json }: ReplayOptions,
+): Promise<void> {
+  const { sequence } = await client.call((service) => service.replayDeadLetter({ id }));
+  const replayed = { id, sequence: String(sequence) };
+  print(
+    json
+      ? JSON.stringify({ matched: 1, replayed: [replayed], gone: [], busy: [] })
+      : `replayed ${id} (REPLAY ${sequence})`,
+  );
+}
+
+async function replayAll(
+  client: DeadClient,
+  options: ReplayOptions,
+  command: Command,
+): Promise<void> {
+  const { count, reasons } = await countAll(client, options);
+  if (options.dryRun) {
+    if (options.json) print(JSON.stringify({ matched: count, reasons, dryRun: true }));
+    else {
+      print(`${count} would be replayed`);
+      process.stderr.write(reasonLines(reasons));
+    }
+    return;
+  }
+  if (count > 0 && !options.yes) {
+    const agreed = await confirm(`${reasonLines(reasons)}Replay ${count} dead letters?`);
+    if (agreed === undefined) {
+      command.error(`error: this would replay ${count}; add --yes to do it`);
+    }
+    if (!agreed) {
+      print('nothing was replayed');
+      return;
+    }
+  }
+  const tally = await replayMatching(client, options, count);
+  const { replayed, gone, busy } = tally;
+  if (options.json) print(JSON.stringify({ matched: count, ...tally }));
+  else {
+    print(`${replayed.length} replayed`);
+    if (gone.length > 0) print(`${gone.length} replayed or discarded by somebody else`);
+    if (busy.length > 0) print(`${busy.length} in work by somebody else: ${busy.slice(0, 5).join(', ')}`);
+  }
+  if (busy.length > 0) process.exitCode = 1;
+}
+
+/** What became of the letters that were asked for. */
+interface Tally {
+  readonly replayed: { readonly id: string; readonly sequence: string }[];
+  readonly gone: string[];
+  readonly busy: string[];
+}
+
+/**
+ * Page by page, several at once. What fails again meanwhile is a new dead letter, which the pages do
+ * not show. It may be ended at any time, and run again for the rest.
+ */
+async function replayMatching(
+  client: DeadClient,
+  options: ReplayOptions,
+  count: number,
+): Promise<Tally> {
+  const tally: Tally = { replayed: [], gone: [], busy: [] };
+  const bar = startBar(count, options);
+  const pace = createPace(options.rate);
+  const replay = async (id: string): Promise<void> => {
+    try {
+      const { sequence } = await client.call((service) => service.replayDeadLetter({ id }));
+      tally.replayed.push({ id, sequence: String(sequence) });
+    } catch (error) {
+      const { code } = ConnectError.from((error as Error).cause);
+      if (code === Code.NotFound) tally.gone.push(id);
+      else if (code === Code.Aborted) tally.busy.push(id);
+      else throw error;
+    }
+    bar?.increment();
+  };
+  try {
+    for await (const page of deadLetterPages(client, options, pageSize)) {
+      const ids = page.map(({ id }) => id);
+      const work = async (): Promise<void> => {
+        for (let id = ids.shift(); id !== undefined; id = ids.shift()) {
+          await pace();
+          await replay(id);
+        }
+      };
+      await allOrFirstFault(Array.from({ length: inFlightMax }, work), () => ids.splice(0));
+    }
+  } catch (error) {
+    bar?.stop();
+    process.stderr.write(`${tally.replayed.length} replayed before this:\n`);
+    throw error;
+  }
+  bar?.stop();
+  return tally;
+}
+
+/** Waits for all of them; the first fault stops the others after what they have in hand. */
+async function allOrFirstFault(works: readonly Promise<void>[], stop: () => void): Promise<void> {
+  const results = await Promise.allSettled(
+    works.map((work) =>
+      work.catch((error: unknown) => {
+        stop();
+        throw error;
+      }),
+    ),
+  );
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+/** Resolves when the next may begin: evenly, so that a slow destination gets no bursts. */
+function createPace(rate: number | undefined): () => Promise<unknown> {
+  if (rate === undefined) return () => Promise.resolve();
+  let nextAt = performance.now();
+  return () => {
+    const now = performance.now();
+    const at = Math.max(now, nextAt);
+    nextAt = at + 1000 / rate;
+    return sleep(at - now);
+  };
+}
+
+/** On a terminal alone, so that no log is full of bars. */
+function startBar(count: number, { json }: ReplayOptions): SingleBar | undefined {
+  if (!process.stderr.isTTY || json || count === 0) return undefined;
+  const format = '{bar} {percentage}% | {value} of {total} | {eta_formatted} left';
+  const bar = new SingleBar(
+    { stream: process.stderr, fps: 5, hideCursor: false, format },
+    Presets.shades_classic,
+  );
+  bar.start(count, 0);
+  return bar;
+}
+
+function readRate(text: string): number {
+  const rate = Number(text);
+  if (Number.isSafeInteger(rate) && rate > 0 && rate <= rateMax) return rate;
+  throw new InvalidArgumentError(`Give a whole number from 1 to ${rateMax}.`);
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

@@ -1,0 +1,135 @@
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+
+import {
+  DestinationService,
+  DestinationStatus_State as State,
+  type DestinationStatus,
+} from '../../../gen/headgate/v1/destination_service_pb.ts';
+import { adminUrl, connectAdmin } from '../admin-client.ts';
+import { spanText } from '../destinations.ts';
+import type { Findings } from './finding.ts';
+import { visible } from '../rejected/rejected.ts';
+
+/** A gate that answers at its operators' port. */
+export interface RunningGate {
+  readonly url: string;
+  readonly token: string | undefined;
+  /** Series without labels, by name. */
+  readonly metrics: ReadonlyMap<string, number>;
+}
+
+const timeoutMs = 5_000;
+
+/** Undefined: none answers, which is said in `findings`. */
+export async function reachGate(
+  findings: Findings,
+  admin: string,
+  token: string | undefined,
+): Promise<RunningGate | undefined> {
+  const url = adminUrl(admin);
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const get = (path: string): Promise<Response> =>
+    fetch(`${url}${path}`, { headers, signal: AbortSignal.timeout(timeoutMs) });
+  let ready: Response;
+  try {
+    ready = await get('/readyz');
+  } catch {
+    findings.skipped(
+      `no gate answers at ${url}, so what one knows was not looked at`,
+      'Run this again while it runs, or name its port: --admin.',
+    );
+    return undefined;
+  }
+  const [why = ''] = visible(await ready.text()).split('\n');
+  if (ready.ok) findings.ok(`the gate at ${url} takes events`);
+  else findings.failure(`the gate at ${url} is ${why}`, 'See what is said of NATS here, and its log.');
+  const page = await get('/metrics');
+  if (page.status === 401) {
+    findings.failure(
+      `the gate at ${url} asks for another token`,
+      'Set HEADGATE_ADMIN_TOKEN to the one that it was started with.',
+    );
+    return undefined;
+  }
+  const metrics = new Map<string, number>();
+  for (const [, name, value] of (await page.text()).matchAll(/^(\w+) (\S+)$/gm)) {
+    metrics.set(name!, Number(value));
+  }
+  if (!metrics.has('headgate_enforcement_suspended')) {
+    findings.failure(`what answers at ${url} is not the operators' port of a gate`, 'Name it: --admin.');
+    return undefined;
+  }
+  return { url, token, metrics };
+}
+
+/** What the running gate says of itself. */
+export function checkGate(findings: Findings, { metrics }: RunningGate): void {
+  const value = (name: string): number => metrics.get(name) ?? 0;
+  const bad = value('headgate_registry_bad_entries');
+  if (bad > 0) {
+    findings.failure(
+      `${bad} entries of the schema registry are not sound, and the ones before them are in force`,
+      'See the log for which; push them again: headgate schemas push.',
+    );
+  }
+  const intervalSeconds = value('headgate_canary_interval_seconds');
+  if (intervalSeconds === 0) return;
+  const ageMs = Date.now() - value('headgate_canary_arrived_timestamp_seconds') * 1_000;
+  if (ageMs > 3_000 * intervalSeconds) {
+    findings.failure(
+      `the last heartbeat that came through was sent ${spanText(ageMs)} ago, and one is sent every ${spanText(intervalSeconds * 1_000)}`,
+      'See that a worker runs with canary.interval set, and what else is found here.',
+    );
+  } else findings.ok(`heartbeats come through: the last was sent ${spanText(ageMs)} ago`);
+}
+
+const lagMsMax = 3_600_000;
+
+/** How it stands with each destination, by the gate that runs. */
+export async function checkDeliveries(findings: Findings, gate: RunningGate): Promise<void> {
+  const env = gate.token === undefined ? {} : { HEADGATE_ADMIN_TOKEN: gate.token };
+  const client = connectAdmin(DestinationService, gate.url, env);
+  const { destinations } = await client.call((service) => service.listDestinations({}));
+  for (const status of destinations) {
+    checkState(findings, status);
+    checkLag(findings, status);
+  }
+}
+
+function checkState(findings: Findings, { name, state, reason, waiting, dead }: DestinationStatus): void {
+  const why = visible(reason).replaceAll('\n', ' ');
+  const waits = `${waiting.toLocaleString('en')} events wait`;
+  if (state === State.DISABLED) {
+    findings.failure(
+      `${name} has said that it wants nothing more (${why}), and ${waits}`,
+      'Mend it there, or take it out of the configuration; then start the workers again.',
+    );
+  } else if (state === State.PARKED) {
+    findings.warning(`${name} is parked (${why}), and ${waits}`, 'See what is wrong there: it is tried by itself.');
+  } else if (state === State.STOPPED) {
+    findings.warning(`the worker of ${name} has stopped, and ${waits}`, 'Start the service again.');
+  } else if (state === State.REMOVED) {
+    findings.warning(
+      `no configuration names ${name}, and the log keeps every event for it that it was not given (${waits})`,
+      `Put it back, or: headgate destinations remove ${name}`,
+    );
+  }
+  if (dead > 0n) {
+    findings.warning(
+      `${name} has ${dead.toLocaleString('en')} dead letters`,
+      `headgate dead list --destination ${name} says why; mend it, and replay them.`,
+    );
+  }
+}
+
+function checkLag(findings: Findings, { name, state, oldestWaiting, waiting }: DestinationStatus): void {
+  const lagMs = oldestWaiting === undefined ? 0 : Date.now() - timestampMs(oldestWaiting);
+  if (lagMs > lagMsMax) {
+    findings.warning(
+      `${name} is ${spanText(lagMs)} behind, ${waiting.toLocaleString('en')} events`,
+      'See headgate destinations; more workers help where it is slow and not away.',
+    );
+  } else if (state === State.RUNNING || state === State.ELSEWHERE) {
+    findings.ok(`${name} is up to date or nearly so: ${waiting.toLocaleString('en')} events wait`);
+  }
+}

@@ -1,0 +1,155 @@
+import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import path from 'node:path';
+
+import { formatAddress, isLoopback } from '../../config/address.ts';
+import type { Config } from '../../config/config.ts';
+import { sizeText, type Findings } from './finding.ts';
+
+/** What is allowed, and is a risk all the same. What is not allowed stops a start, and this command. */
+export function checkDoor(findings: Findings, config: Config): void {
+  const { listen, auth, tls, admin } = config;
+  if (auth === 'off') {
+    findings.ok(`${formatAddress(listen)} asks for no key, and only this machine reaches it`);
+  } else if (tls === undefined && !isLoopback(listen.host)) {
+    findings.warning(
+      `${formatAddress(listen)} can be reached from other machines, and write keys and events come in the clear`,
+      'Set tls.cert and tls.key, or see that TLS ends in front of it and nobody else reaches it.',
+    );
+  } else findings.ok(`${formatAddress(listen)} asks for a write key; there are ${config.keys.length}`);
+  if (tls !== undefined) {
+    for (const file of [tls.cert, tls.key]) checkReadable(findings, file, 'tls.cert and tls.key');
+  }
+  if (!isLoopback(admin.listen.host)) {
+    findings.warning(
+      `the operators' port ${formatAddress(admin.listen)} can be reached from other machines, by whoever has its token`,
+      'Keep it inside by a firewall or a network policy.',
+    );
+  }
+  if (config.enforcement === 'warn') {
+    findings.warning('enforcement is warn: no event is refused for its contract', 'Set it to on again.');
+  }
+}
+
+export function checkReadable(findings: Findings, file: string, setting: string): void {
+  try {
+    accessSync(file, constants.R_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'is not there' : 'cannot be read by this user';
+    findings.failure(`${file} ${why}`, `Mend ${setting}, or the file and its permissions.`);
+  }
+}
+
+/** The nearest folder above a path that is there: what is not there yet will be made in it. */
+export function nearestFolder(file: string): string {
+  let folder = path.resolve(file);
+  while (!existsSync(folder)) folder = path.dirname(folder);
+  return folder;
+}
+
+const othersMayWrite = 0o002;
+const othersMayRead = 0o005;
+
+/** The folder that holds the log of the embedded server and the warehouse. */
+export function checkDataDirectory(findings: Findings, dataDir: string): void {
+  const folder = path.resolve(dataDir);
+  const nearest = nearestFolder(folder);
+  if (!statSync(nearest).isDirectory()) {
+    findings.failure(`${nearest} is a file`, 'Name a folder in HEADGATE_DATA_DIR.');
+    return;
+  }
+  try {
+    accessSync(nearest, constants.W_OK | constants.X_OK);
+  } catch {
+    const user = process.getuid?.() ?? 'this user';
+    findings.failure(
+      `${nearest} cannot be written by user ${user}, who runs this`,
+      `Give it to who runs the gate (chown), run this as that user, or name another in HEADGATE_DATA_DIR.`,
+    );
+    return;
+  }
+  if (nearest !== folder) {
+    findings.ok(`${folder} is not there yet; it will be made in ${nearest}`);
+    return;
+  }
+  const { mode } = statSync(folder);
+  const mend = `chmod 750 ${folder}`;
+  if ((mode & othersMayWrite) !== 0) {
+    findings.failure(`every user of this machine may write to ${folder}`, mend);
+  } else if ((mode & othersMayRead) === othersMayRead) {
+    findings.warning(`every user of this machine may look into ${folder}, where events are`, mend);
+  } else findings.ok(`${folder} is written by this user, and closed to others`);
+  const credentials = path.join(folder, 'nats', 'client.json');
+  if (existsSync(credentials) && (statSync(credentials).mode & 0o077) !== 0) {
+    findings.failure(`${credentials}, a password, can be read by others`, `chmod 600 ${credentials}`);
+  }
+}
+
+/** Below this a part of the disk that is free may be gone within the hour. */
+const freeShareMin = 0.1;
+/** What storage-budget.ts leaves of a disk, and the least it starts with. */
+const diskShare = 0.8;
+const storageBytesMin = 64 * 1024 * 1024;
+
+/** `storeBytes`: what the log takes already, which counts as room for it. */
+export function checkDisk(findings: Findings, config: Config, storeBytes: number): void {
+  const folder = nearestFolder(config.dataDir);
+  const disk = statfsSync(folder);
+  const free = disk.bavail * disk.bsize;
+  const share = disk.bavail / disk.blocks;
+  const room = `${sizeText(free)} (${Math.round(share * 100)}%) free for ${folder}`;
+  const budget = (free + storeBytes) * diskShare;
+  const mend = 'Free some, give it a larger disk, or name another in HEADGATE_DATA_DIR.';
+  if (config.nats.url === undefined && budget < storageBytesMin) {
+    findings.failure(`${room}: the log needs ${sizeText(storageBytesMin / diskShare)}`, mend);
+  } else if (share < freeShareMin) {
+    findings.warning(room, mend);
+  } else findings.ok(room);
+  if (config.nats.url === undefined && budget < config.log.storageBytesMax) {
+    findings.warning(
+      `log.storage_bytes_max is ${sizeText(config.log.storageBytesMax)}, and the next start takes ${sizeText(budget)}, which is what the disk has`,
+      'Give it a larger disk, or say what is meant in log.storage_bytes_max.',
+    );
+  }
+}
+
+/** Beside connections: the log, destinations, the store of SQLite. */
+const otherFiles = 200;
+
+/**
+ * `running`: the limit of the gate that answers; undefined, that of this shell is looked at, which a
+ * service may not have.
+ */
+export function checkFileLimit(
+  findings: Findings,
+  config: Config,
+  running: { readonly max: number; readonly open: number } | undefined,
+): void {
+  const needed = config.limits.connectionsMax + otherFiles;
+  const max = running?.max ?? ownFileLimit();
+  if (max === undefined) {
+    findings.skipped('this system does not tell how many files may be open');
+    return;
+  }
+  const whose = running === undefined ? 'a program that is started from here' : 'the running gate';
+  const found = `${whose} may open ${max.toLocaleString('en')} files`;
+  const mend = `Raise it (ulimit -n ${needed}; LimitNOFILE= of systemd), or lower limits.connections_max.`;
+  if (running !== undefined && running.open > max * 0.9) {
+    findings.failure(`${found}, and has opened ${running.open.toLocaleString('en')}`, mend);
+  } else if (max < needed) {
+    findings.warning(
+      `${found}; limits.connections_max of ${config.limits.connectionsMax.toLocaleString('en')} needs ${needed.toLocaleString('en')}`,
+      mend,
+    );
+  } else findings.ok(found);
+}
+
+function ownFileLimit(): number | undefined {
+  try {
+    const line = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
+    if (line === null) return undefined;
+    return line[1] === 'unlimited' ? Number.POSITIVE_INFINITY : Number(line[1]);
+  } catch {
+    return undefined;
+  }
+}

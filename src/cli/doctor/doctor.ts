@@ -1,0 +1,34 @@
+import { Command } from 'commander';
+
+import type { CommandContext } from '../command-context.ts';
+
+export interface DoctorFlags {
+  readonly config?: string;
+  readonly admin?: string;
+  readonly json?: true;
+}
+
+/** `headgate doctor`: looks at everything that a gate needs, and says what to do. */
+export function doctorCommand(context: CommandContext): Command {
+  return new Command('doctor')
+    .description('look at settings, NATS, schemas, destinations and this machine, and say what to do')
+    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
+    .option('--admin <url>', 'the admin port (default: what the settings say)')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Works while the gate runs, and while it is stopped. It changes nothing: destinations are knocked at, and
+told nothing. Give it the settings and variables that the gate has, and run it as the gate's user.
+
+Exit code: 0 when nothing has failed (there may be warnings), 1 when something has.
+
+Example:
+  $ headgate doctor --config headgate.yaml`,
+    )
+    .action(async (flags: DoctorFlags) => {
+      // Loaded here: the other commands need none of it.
+      const { runDoctor } = await import('./run-doctor.ts');
+      await runDoctor(context, flags);
+    });
+}

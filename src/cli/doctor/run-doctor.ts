@@ -1,0 +1,135 @@
+import { readFileSync, statfsSync } from 'node:fs';
+import path from 'node:path';
+
+import { formatAddress } from '../../config/address.ts';
+import type { Config } from '../../config/config.ts';
+import { readConfig } from '../../config/read-config.ts';
+import { destinationTypes } from '../../destinations/registry.ts';
+import { StartError } from '../../errors.ts';
+import type { Log } from '../../jetstream/log.ts';
+import { folderBytes } from '../../jetstream/server/storage-budget.ts';
+import { createLiveValidation } from '../../validation/live-validation.ts';
+import { loadRegistry } from '../../validation/schema-registry.ts';
+import type { CommandContext } from '../command-context.ts';
+import { checkDestinations } from './check-destinations.ts';
+import { look, type Finding, type Findings } from './finding.ts';
+import { checkDeliveries, checkGate, reachGate, type RunningGate } from './check-gate.ts';
+import { checkDataDirectory, checkDisk, checkDoor, checkFileLimit, nearestFolder } from './check-host.ts';
+import { checkClock, checkDurability, checkStreams, reachLog } from './check-nats.ts';
+import type { DoctorFlags } from './doctor.ts';
+import { findingsText } from './text.ts';
+
+export async function runDoctor(context: CommandContext, flags: DoctorFlags): Promise<void> {
+  const config = readSettings(context, flags);
+  const findings = Array.isArray(config) ? config : await examine(config, context, flags);
+  const failed = findings.some(({ level }) => level === 'failure');
+  process.stdout.write(
+    flags.json ? `${JSON.stringify({ ok: !failed, findings })}\n` : findingsText(findings),
+  );
+  if (failed) process.exitCode = 1;
+}
+
+/** The configuration, or what is wrong with it: without one nothing else is known. */
+function readSettings({ env }: CommandContext, flags: DoctorFlags): Config | Finding[] {
+  try {
+    return readConfig({
+      env,
+      configFile: flags.config,
+      readFile: (file) => readFileSync(file, 'utf8'),
+      destinationTypes,
+    });
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    const [head = '', ...faults] = error.message.split('\n');
+    const mend = 'Mend it as it says (docs/configuration.md), then run this again: nothing else was looked at.';
+    return (faults.length === 0 ? [head] : faults).map((fault) => ({
+      check: 'settings',
+      level: 'failure',
+      found: fault.trim(),
+      mend,
+    }));
+  }
+}
+
+/** From what others rest on to what rests on others. */
+async function examine(
+  config: Config,
+  context: CommandContext,
+  flags: DoctorFlags,
+): Promise<Finding[]> {
+  const all: Finding[] = [];
+  const check = async (name: string, work: (findings: Findings) => Promise<void> | void): Promise<void> => {
+    all.push(...(await look(name, work)));
+  };
+  let gate: RunningGate | undefined;
+  let log: Log | undefined;
+  const embedded = config.nats.url === undefined;
+  const storeBytes = embedded ? storedBytes(config) : 0;
+
+  await check('settings', (findings) =>
+    findings.ok(`sound; destinations: ${config.destinations.length}, write keys: ${config.keys.length}`),
+  );
+  await check('door', (findings) => checkDoor(findings, config));
+  await check('data directory', (findings) => checkDataDirectory(findings, config.dataDir));
+  await check('disk', (findings) => checkDisk(findings, config, storeBytes));
+  await check('gate', async (findings) => {
+    const admin = flags.admin ?? formatAddress(config.admin.listen);
+    gate = await reachGate(findings, admin, config.admin.token?.reveal());
+    if (gate !== undefined) checkGate(findings, gate);
+  });
+  await check('open files', (findings) => checkFileLimit(findings, config, fileLimitOf(gate)));
+  try {
+    await check('nats', async (findings) => {
+      log = await reachLog(findings, config, context.env['PATH'] ?? '');
+    });
+    const reached = log;
+    await check('durability', (findings) => checkDurability(findings, config, reached));
+    if (reached !== undefined) {
+      const room = embedded ? freeBytes(config) + storeBytes : undefined;
+      await check('streams', (findings) => checkStreams(findings, config, reached, room));
+      await check('clock', (findings) => checkClock(findings, reached));
+    }
+  } finally {
+    await log?.close();
+  }
+  await check('schemas', (findings) => checkSchemas(findings, config));
+  await check('destinations', (findings) => checkDestinations(findings, config));
+  const running = gate;
+  if (running !== undefined) {
+    await check('deliveries', (findings) => checkDeliveries(findings, running));
+  }
+  return all;
+}
+
+async function checkSchemas(findings: Findings, config: Config): Promise<void> {
+  if (config.schemasSource === 'registry') {
+    findings.skipped('they are in the registry: headgate schemas list shows how they stand');
+    return;
+  }
+  const registry = await loadRegistry(config.schemasDir);
+  // As the gate does: a schema that hashes asks for a key.
+  createLiveValidation(registry, {
+    enforcement: config.enforcement,
+    hashKey: config.pii.hashKey?.reveal(),
+  });
+  findings.ok(`${registry.events.length} events in ${config.schemasDir}, all sound`);
+}
+
+function storedBytes({ dataDir }: Config): number {
+  try {
+    return folderBytes(path.join(dataDir, 'nats'));
+  } catch {
+    // Not there yet, or not ours to look into, which is found elsewhere.
+    return 0;
+  }
+}
+
+function freeBytes({ dataDir }: Config): number {
+  const disk = statfsSync(nearestFolder(dataDir));
+  return disk.bavail * disk.bsize;
+}
+
+function fileLimitOf(gate: RunningGate | undefined): { max: number; open: number } | undefined {
+  const max = gate?.metrics.get('process_max_fds');
+  return max === undefined ? undefined : { max, open: gate?.metrics.get('process_open_fds') ?? 0 };
+}

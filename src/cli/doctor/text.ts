@@ -1,0 +1,32 @@
+import type { Finding, Level } from './finding.ts';
+import { visible } from '../rejected/rejected.ts';
+
+const marks: Readonly<Record<Level, string>> = {
+  ok: 'ok     ',
+  skipped: 'skipped',
+  warning: 'WARNING',
+  failure: 'FAILED ',
+};
+
+/** A line for each finding, what to do about it below, and the sum. */
+export function findingsText(findings: readonly Finding[]): string {
+  const width = Math.max(...findings.map(({ check }) => check.length));
+  const lines = findings.flatMap(({ check, level, found, mend }) => {
+    const line = `${marks[level]}  ${check.padEnd(width)}  ${oneLine(found)}`;
+    const indent = ' '.repeat(marks.ok.length + width + 4);
+    return mend === '' ? [line] : [line, `${indent}-> ${oneLine(mend)}`];
+  });
+  const count = (level: Level): number => findings.filter((one) => one.level === level).length;
+  const sum = [
+    `${count('failure')} failed`,
+    `${count('warning')} to look at`,
+    `${count('skipped')} skipped`,
+    `${count('ok')} ok`,
+  ].join(', ');
+  return `${[...lines, sum].join('\n')}\n`;
+}
+
+/** Sentences of a fault may have lines; those of others may hold more. */
+function oneLine(text: string): string {
+  return visible(text).replaceAll(/\s*\n\s*/g, ' ');
+}

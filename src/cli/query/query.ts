@@ -1,0 +1,88 @@
+import { once } from 'node:events';
+import path from 'node:path';
+
+import { Command, Option } from 'commander';
+
+import type { CommandContext } from '../command-context.ts';
+import { csvFormat, jsonFormat, type QueryFormat } from './formats.ts';
+import { tableFormat } from './table.ts';
+import { openWarehouseReader } from './warehouse-reader.ts';
+
+interface QueryOptions {
+  readonly db?: string;
+  readonly json?: true;
+  readonly csv?: true;
+  readonly table?: true;
+}
+
+/** `headgate query`: reads the embedded warehouse with SQL, while the gate writes it or without. */
+export function queryCommand({ env }: CommandContext): Command {
+  return new Command('query')
+    .description('ask the SQLite warehouse with SQL; nothing can be written')
+    .argument('<sql>', 'one statement, over the table events')
+    .option('--db <file>', 'the warehouse (default: warehouse.db in HEADGATE_DATA_DIR, or ./data)')
+    .addOption(new Option('--json', 'print a JSON array (default when not on a terminal)'))
+    .addOption(new Option('--csv', 'print CSV').conflicts('json'))
+    .addOption(
+      new Option('--table', 'print a table (default on a terminal)').conflicts(['json', 'csv']),
+    )
+    .addHelpText(
+      'after',
+      `
+Columns: event_id, event_name, source, timestamp, user_id, anonymous_id, idempotency_key,
+schema_version, properties, context, occurred_at, sent_at, correlation_id, traceparent, sequence,
+warnings, delivered_at. properties, context and warnings hold JSON: properties->>'$.total'.
+
+Exit code: 0 done, 1 when SQLite refuses, 2 when the command was not understood.
+
+Example:
+  $ headgate query "select event_name, count(*) from events group by 1 order by 2 desc"`,
+    )
+    .action((sql: string, options: QueryOptions) => query(env, sql, options));
+}
+
+async function query(
+  env: CommandContext['env'],
+  sql: string,
+  options: QueryOptions,
+): Promise<void> {
+  const file = options.db ?? path.join(env['HEADGATE_DATA_DIR'] || './data', 'warehouse.db');
+  using warehouse = openWarehouseReader(file);
+  const answer = warehouse.query(sql);
+  await writeOut(formatOf(options, process.stdout)(answer));
+}
+
+/** Where the terminal does not tell its width. */
+const widthDefault = 120;
+
+function formatOf(options: QueryOptions, stream: NodeJS.WriteStream): QueryFormat {
+  if (options.csv) return csvFormat;
+  if (options.table || (stream.isTTY && !options.json)) {
+    return (answer) => tableFormat(answer, stream.columns ?? widthDefault);
+  }
+  return jsonFormat;
+}
+
+const pieceCharacters = 64 * 1024;
+
+/** Stops quietly when the reader has seen enough, as `| head` does. */
+async function writeOut(pieces: Iterable<string>): Promise<void> {
+  const { stdout } = process;
+  let isClosed = false;
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    isClosed = true;
+  });
+  let held = '';
+  const flush = async (): Promise<void> => {
+    const text = held;
+    held = '';
+    if (!stdout.write(text) && !isClosed) await once(stdout, 'drain').catch(() => {});
+  };
+  for (const piece of pieces) {
+    held += piece;
+    if (held.length > pieceCharacters) await flush();
+    if (isClosed) return;
+  }
+  await flush();
+}

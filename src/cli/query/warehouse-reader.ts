@@ -1,0 +1,97 @@
+import { existsSync } from 'node:fs';
+import { constants, DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
+
+import { StartError } from '../../errors.ts';
+
+/** A value of SQLite, its integers whole: beyond 2^53 a double would be another number. */
+export type Value = SQLOutputValue;
+
+export interface QueryRows {
+  readonly columns: readonly string[];
+  /** Read one by one, so that the answer may be larger than the memory. */
+  readonly rows: Iterable<readonly Value[]>;
+}
+
+export interface WarehouseReader extends Disposable {
+  /** Throws a StartError with one sentence. */
+  query(sql: string): QueryRows;
+}
+
+/** A writer in WAL mode never blocks a reader; a checkpoint that resets the file may, briefly. */
+const busyTimeoutMs = 5_000;
+
+/** Opens the warehouse so that nothing can be written: not there, and into no other file either. */
+export function openWarehouseReader(path: string): WarehouseReader {
+  if (!existsSync(path)) {
+    throw new StartError(
+      `There is no warehouse at ${path}. It is made when the gate delivers its first event; ` +
+        '--db or HEADGATE_DATA_DIR names another place.',
+    );
+  }
+  const database = guarded(path, () => {
+    const opened = new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs });
+    // VACUUM INTO and ATTACH would write other files, which a read-only connection does not hinder.
+    opened.setAuthorizer((action) =>
+      readingActions.has(action) ? constants.SQLITE_OK : constants.SQLITE_DENY,
+    );
+    return opened;
+  });
+  return {
+    query: (sql) => {
+      const statement = guarded(path, () => database.prepare(sql));
+      refuseSecond(sql, statement);
+      statement.setReadBigInts(true);
+      statement.setReturnArrays(true);
+      const columns = statement.columns().map(({ name }) => name);
+      return { columns, rows: rowsOf(path, statement) };
+    },
+    [Symbol.dispose]: () => database.close(),
+  };
+}
+
+const readingActions = new Set<number>([
+  constants.SQLITE_SELECT,
+  constants.SQLITE_READ,
+  constants.SQLITE_FUNCTION,
+  constants.SQLITE_RECURSIVE,
+  constants.SQLITE_PRAGMA,
+]);
+
+function* rowsOf(path: string, statement: StatementSync): Generator<readonly Value[]> {
+  const rows = guarded(path, () => statement.iterate()) as unknown as Iterator<Value[]>;
+  for (;;) {
+    const next = guarded(path, () => rows.next());
+    if (next.done) return;
+    yield next.value;
+  }
+}
+
+/** SQLite compiles the first statement, and node:sqlite says nothing of those that follow. */
+function refuseSecond(sql: string, statement: StatementSync): void {
+  const rest = sql.slice(statement.sourceSQL.length);
+  if (/^(?:[\s;]|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*$/.test(rest)) return;
+  throw new StartError('That is more than one statement. Ask one at a time.');
+}
+
+/** Result codes: https://www.sqlite.org/rescode.html */
+const sqliteReadonly = 8;
+const sqliteAuth = 23;
+const sqliteNotDatabase = 26;
+
+function guarded<Answer>(path: string, work: () => Answer): Answer {
+  try {
+    return work();
+  } catch (cause) {
+    throw new StartError(sentenceOf(cause as Error, path), { cause });
+  }
+}
+
+function sentenceOf(error: Error, path: string): string {
+  const code = 'errcode' in error ? Number(error.errcode) & 0xff : undefined;
+  if (code === sqliteReadonly || code === sqliteAuth) {
+    const refusal = `SQLite refused the statement: ${error.message}`;
+    return `The warehouse is open for reading alone, and ${refusal}.`;
+  }
+  if (code === sqliteNotDatabase) return `${path} is not a SQLite database.`;
+  return `SQLite: ${error.message}.`;
+}

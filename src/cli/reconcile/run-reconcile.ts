@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs';
+
+import { create } from '@bufbuild/protobuf';
+
+import { StreamWalkSchema } from '../../../gen/headgate/v1/stream_walk_pb.ts';
+import type { Audited } from '../../reconciliation/audit.ts';
+import { reconcile } from '../../reconciliation/reconcile.ts';
+import type { DestinationConfig } from '../../config/config.ts';
+import { readConfig } from '../../config/read-config.ts';
+import type { Destination } from '../../destinations/destination.ts';
+import { destinationTypes } from '../../destinations/registry.ts';
+import { StartError } from '../../errors.ts';
+import { listPlaces } from '../../jetstream/consume/backlog.ts';
+import type { CommandContext } from '../command-context.ts';
+import { booksJson, isBalanced, noteLines, rowLines, type Strays } from './report.ts';
+import type { ReconcileFlags } from './reconcile.ts';
+import { openRunningLog } from '../running-log.ts';
+import { createWalkProgress } from '../terminal/walk-progress.ts';
+
+const sinceDefaultMs = 86_400_000;
+
+export async function runReconcile(context: CommandContext, flags: ReconcileFlags): Promise<void> {
+  const config = readConfig({
+    env: context.env,
+    configFile: flags.config,
+    readFile: (file) => readFileSync(file, 'utf8'),
+    destinationTypes,
+  });
+  const sinceMs = flags.since ?? Date.now() - sinceDefaultMs;
+  const log = await openRunningLog(config);
+  const opened: Destination[] = [];
+  const progress = createWalkProgress(process.stderr);
+  try {
+    const destinations: Audited[] = [];
+    for (const destination of config.destinations) {
+      destinations.push(await openDestination(destination, opened));
+    }
+    const books = await reconcile({
+      log,
+      destinations,
+      sinceMs,
+      onProgress: (reached, from, upTo) => {
+        const walk = { from: BigInt(from), upTo: BigInt(upTo), reached: BigInt(reached) };
+        progress.reached(
+          create(StreamWalkSchema, walk),
+          `${(reached - from + 1).toLocaleString('en')} events`,
+        );
+      },
+    });
+    const strays = straysOf(config.destinations, await listPlaces(log));
+    progress.stop();
+    process.stdout.write(
+      flags.json ? booksJson(books, strays) : rowLines(books, process.stdout.isTTY),
+    );
+    if (!flags.json) process.stderr.write(noteLines(books, strays));
+    if (!isBalanced(books, strays)) process.exitCode = 1;
+  } catch (cause) {
+    if (cause instanceof StartError) throw cause;
+    const reason = (cause as Error).message;
+    throw new StartError(`The log could not be read: ${reason}. Try again.`, { cause });
+  } finally {
+    progress.stop();
+    await Promise.allSettled(opened.map((destination) => destination.close()));
+    await log.close();
+  }
+}
+
+/** The log has a place for each destination that a worker ever delivered to. */
+function straysOf(
+  configured: readonly { readonly name: string }[],
+  places: readonly string[],
+): Strays {
+  const known = new Set(configured.map(({ name }) => name));
+  return {
+    unasked: places.filter((name) => !known.has(name)),
+    placeless: [...known].filter((name) => !places.includes(name)),
+  };
+}
+
+/** One that cannot be opened just now is told of; the books of the others are looked at. */
+async function openDestination(
+  config: DestinationConfig,
+  opened: Destination[],
+): Promise<Audited> {
+  const { name, type, settings } = config;
+  const audited = { name, type, filter: config, stored: undefined };
+  try {
+    const found = destinationTypes.find((candidate) => candidate.type === type)!;
+    const destination = await found.create(name, settings);
+    opened.push(destination);
+    return { ...audited, stored: destination.stored?.bind(destination) };
+  } catch (error) {
+    if (error instanceof StartError) return { ...audited, fault: error.message };
+    throw error;
+  }
+}

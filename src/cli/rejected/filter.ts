@@ -1,0 +1,47 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { InvalidArgumentError, type Command } from 'commander';
+
+import { RejectedFilterSchema, type RejectedFilter } from '../../../gen/headgate/v1/rejected_service_pb.ts';
+import { parseDuration } from '../../config/units.ts';
+
+/** The options by which rejected events are chosen. */
+export interface FilterOptions {
+  readonly source?: string;
+  readonly event?: string;
+  readonly code?: string;
+  /** Milliseconds since 1970, as `until` is. */
+  readonly since?: number;
+  readonly until?: number;
+}
+
+export function withFilter(command: Command): Command {
+  return command
+    .option('--source <name>', 'of this source alone')
+    .option('--event <name>', 'of this event name alone, as it was sent')
+    .option('--code <code>', 'refused with this code alone')
+    .option('--since <time>', 'received since: 24h ago, or 2026-03-01T12:00:00Z', readMoment)
+    .option('--until <time>', 'received before: 1h ago, or 2026-03-01T12:00:00Z', readMoment);
+}
+
+export function filterMessage(options: FilterOptions, withReplayed = false): RejectedFilter {
+  const { source = '', event = '', code = '', since, until } = options;
+  return create(RejectedFilterSchema, {
+    source,
+    eventName: event,
+    code,
+    withReplayed,
+    ...(since !== undefined && { since: timestampFromMs(since) }),
+    ...(until !== undefined && { until: timestampFromMs(until) }),
+  });
+}
+
+/** So long ago, or a time. */
+export function readMoment(text: string): number {
+  const ago = parseDuration(text);
+  const moment = ago === undefined ? Date.parse(text) : Date.now() - ago;
+  if (Number.isNaN(moment)) {
+    throw new InvalidArgumentError('Give how long ago (90s, 24h, 7d), or an RFC 3339 time.');
+  }
+  return moment;
+}

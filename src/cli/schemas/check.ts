@@ -1,0 +1,102 @@
+import { existsSync } from 'node:fs';
+
+import { Command } from 'commander';
+
+import { StartError } from '../../errors.ts';
+import { modeText } from '../../validation/modes.ts';
+import { registryChanges, type EventChange } from '../../validation/compatibility/registry-changes.ts';
+import { formatFault } from '../../validation/registry-fault.ts';
+import { readRegistry, type RegistryReading } from '../../validation/schema-registry.ts';
+import { versionList } from '../../validation/taxonomy/version-state.ts';
+import { withSchemasAt } from './git-schemas.ts';
+
+interface CheckOptions {
+  readonly schemas: string;
+  readonly against?: string;
+  readonly json?: true;
+}
+
+/** `headgate schemas check`: says whether the gate would start with a folder of schemas. */
+export function schemasCheckCommand(): Command {
+  return new Command('check')
+    .description('check the taxonomy and every schema, as the gate does when it starts')
+    .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
+    .option('--against <ref>', 'say whom the changes since this commit, branch or tag would break')
+    .option('--json', 'print JSON for programs')
+    .addHelpText(
+      'after',
+      `
+Exit code: 0 when the gate would start with it, and every change is one that its event's
+\`compatibility\` allows; 1 when not.
+
+Examples:
+  $ headgate schemas check --schemas ./schemas
+  $ headgate schemas check --against origin/main`,
+    )
+    .action(async ({ schemas, against, json }: CheckOptions) => {
+      const reading = await readRegistry(schemas);
+      const sound = reading.faults.length === 0;
+      const changes =
+        against === undefined || !sound ? undefined : await changesSince(schemas, against, reading);
+      const text = json === true ? jsonOf(reading, changes) : textOf(schemas, reading);
+      console.log(text);
+      if (json !== true && changes !== undefined) console.log(changesText(against!, changes));
+      const allowed = changes?.every((change) => change.allowed) ?? true;
+      if (!sound || !allowed) process.exitCode = 1;
+    });
+}
+
+async function changesSince(
+  directory: string,
+  ref: string,
+  reading: RegistryReading,
+): Promise<EventChange[]> {
+  if (!existsSync(directory)) throw new StartError(`There is no folder ${directory}.`);
+  // What was unsound there is gone from it: nobody's events were judged by it.
+  const before = await withSchemasAt(directory, ref, readRegistry);
+  return registryChanges(before.registry, reading.registry);
+}
+
+function jsonOf({ registry, faults }: RegistryReading, changes?: readonly EventChange[]): string {
+  const events = registry.events.map(({ versions, superseded, ...entry }) => ({
+    ...entry,
+    supersededBy: Object.fromEntries(superseded),
+    versions: versions.map(({ version }) => version),
+  }));
+  const { verbs, unplanned } = registry;
+  const sound = faults.length === 0;
+  const compared =
+    changes === undefined
+      ? {}
+      : { compatible: changes.every(({ allowed }) => allowed), changes };
+  return JSON.stringify({ sound, verbs, unplanned, events, faults, ...compared }, null, 2);
+}
+
+function textOf(directory: string, { registry, faults }: RegistryReading): string {
+  if (faults.length > 0) {
+    const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
+    const lines = faults.map((fault) => `  ${formatFault(fault)}`);
+    return [`${count} in ${directory}:`, ...lines].join('\n');
+  }
+  const width = Math.max(...registry.events.map(({ name }) => name.length));
+  const lines = registry.events.map((event) => {
+    const versions = event.versions.map(({ version }) => version);
+    const mode = modeText(event.mode).padEnd(7);
+    return `  ${event.name.padEnd(width)}  ${mode}  ${versionList(versions, event)}`;
+  });
+  const sum = registry.events.length === 1 ? '1 event' : `${registry.events.length} events`;
+  return [`${sum} in ${directory}, all sound:`, ...lines].join('\n');
+}
+
+/** What changed, whether it may, and whom it would break. */
+export function changesText(against: string, changes: readonly EventChange[]): string {
+  if (changes.length === 0) return `No event has changed since ${against}.`;
+  const refused = changes.filter(({ allowed }) => !allowed).length;
+  const head = `Since ${against}, ${refused === 0 ? 'all of it allowed' : `${refused} not allowed`}:`;
+  return [head, ...changes.flatMap(changeLines)].join('\n');
+}
+
+/** One change, and each finding below it. */
+export function changeLines({ event, message, findings }: EventChange): string[] {
+  return [`  ${event}: ${message}`, ...findings.map((finding) => `    ${finding.message}`)];
+}

@@ -1,0 +1,29 @@
+import { Command } from 'commander';
+
+import { SchemaRegistryService } from '../../../gen/headgate/v1/schema_registry_service_pb.ts';
+import { connectAdmin } from '../admin-client.ts';
+import type { CommandContext } from '../command-context.ts';
+import { readVersionName } from './version-name.ts';
+
+/** `headgate schemas deprecate`: has the producers of a version warned. */
+export function schemasDeprecateCommand({ env }: CommandContext): Command {
+  return new Command('deprecate')
+    .description('warn whoever sends a version in the registry; its events are judged as before')
+    .argument('<event@version>', 'such as order_completed@1', readVersionName)
+    .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
+    .addHelpText(
+      'after',
+      `
+The token of the admin port is taken from HEADGATE_ADMIN_TOKEN. Activating the version takes it back.
+
+Example:
+  $ headgate schemas deprecate order_completed@1`,
+    )
+    .action(async (wanted: ReturnType<typeof readVersionName>, options: { admin?: string }) => {
+      const client = connectAdmin(SchemaRegistryService, options.admin, env);
+      const { event } = await client.call((service) => service.deprecateSchema(wanted));
+      console.log(
+        `Who sends version ${wanted.version} of ${wanted.eventName} is told to send ${event?.active}.`,
+      );
+    });
+}

@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { Command, Option } from 'commander';
+
+import { SchemaRegistryService } from '../../../gen/headgate/v1/schema_registry_service_pb.ts';
+import { html } from '../../catalog/html.ts';
+import { markdown } from '../../catalog/markdown.ts';
+import { catalogFiles } from '../../catalog/page.ts';
+import { readCatalog, type CatalogContract, type CatalogSurroundings } from '../../catalog/read-catalog.ts';
+import { readConfig } from '../../config/read-config.ts';
+import { destinationTypes } from '../../destinations/registry.ts';
+import { StartError } from '../../errors.ts';
+import type { JsonObject } from '../../event/json/json.ts';
+import { compileSchema } from '../../validation/schema/compile-schema.ts';
+import { modeText } from '../../validation/modes.ts';
+import { loadRegistry, type SchemaVersion } from '../../validation/schema-registry.ts';
+import { connectAdmin, type AdminClient } from '../admin-client.ts';
+import type { CommandContext } from '../command-context.ts';
+import { registeredStates } from './registered-states.ts';
+
+const formats = { html, markdown };
+
+interface DocsOptions {
+  readonly schemas: string;
+  readonly fromGate?: true;
+  readonly out: string;
+  readonly format: keyof typeof formats;
+  readonly config?: string;
+  readonly admin?: string;
+}
+
+/** `headgate schemas docs`: a catalog of every event that people can read. */
+export function schemasDocsCommand(context: CommandContext): Command {
+  return new Command('docs')
+    .description('write a page for each event: what it means, its properties, where it goes')
+    .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
+    .option('--from-gate', 'the contracts that a running gate judges by, instead of a folder')
+    .option('--out <dir>', 'the folder to write into', './schema-docs')
+    .addOption(
+      new Option('--format <format>', 'of the pages').choices(Object.keys(formats)).default('html'),
+    )
+    .option('--config <file>', 'headgate.yaml with the destinations (default: as of serve)')
+    .option('--admin <url>', 'the admin port, for when each was last stored (default: HEADGATE_ADMIN_LISTEN)')
+    .addHelpText(
+      'after',
+      `
+What cannot be read (the configuration, a running gate) is told on the pages, and stops nothing. Pages of
+events that are gone stay: empty the folder first.
+
+Exit code: 0 when it is written, 1 when the schemas are not sound or it cannot be written.
+
+Example:
+  $ headgate schemas docs --out site --format html`,
+    )
+    .action((options: DocsOptions) => write(context, options));
+}
+
+async function write({ env }: CommandContext, options: DocsOptions): Promise<void> {
+  const contracts = options.fromGate
+    ? await contractsOfGate(connectAdmin(SchemaRegistryService, options.admin, env))
+    : await contractsOfFolder(options.schemas);
+  const catalog = readCatalog(contracts, {
+    destinations: destinationsOf(options.config, env),
+    lastEvents: await lastEventsOf(options.admin, env),
+  });
+  const files = catalogFiles(catalog, formats[options.format]);
+  for (const { path: name, text } of files) {
+    const file = path.join(options.out, name);
+    try {
+      await mkdir(path.dirname(file), { recursive: true });
+      await writeFile(file, text);
+    } catch (cause) {
+      throw new StartError(`${file} cannot be written: ${(cause as Error).message}.`, { cause });
+    }
+  }
+  const pages = contracts.length === 1 ? '1 event' : `${contracts.length} events`;
+  console.log(`${pages} in ${path.join(options.out, files[0]!.path)}`);
+}
+
+async function contractsOfFolder(directory: string): Promise<CatalogContract[]> {
+  const { events } = await loadRegistry(directory);
+  return events.map((event) => ({ ...event, mode: modeText(event.mode) }));
+}
+
+async function contractsOfGate(
+  client: AdminClient<typeof SchemaRegistryService>,
+): Promise<CatalogContract[]> {
+  const { events } = await client.call((service) => service.listSchemas({}));
+  const contracts: CatalogContract[] = [];
+  for (const event of events) {
+    const { name, owner, description, mode, compatibility, versions } = event;
+    const compiled: SchemaVersion[] = [];
+    for (const { version } of versions) {
+      const { schemaJson } = await client.call((service) =>
+        service.getSchema({ eventName: name, version }),
+      );
+      const schema = JSON.parse(schemaJson) as JsonObject;
+      compiled.push({ version, schema, ...compileSchema(schema) });
+    }
+    const entry = { name, owner, description, mode, compatibility, ...registeredStates(event) };
+    contracts.push({ ...entry, versions: compiled });
+  }
+  return contracts;
+}
+
+function destinationsOf(
+  configFile: string | undefined,
+  env: CommandContext['env'],
+): CatalogSurroundings['destinations'] {
+  try {
+    const readFile = (file: string): string => readFileSync(file, 'utf8');
+    return readConfig({ env, configFile, readFile, destinationTypes }).destinations;
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    console.error(`Where events go is not on the pages. ${error.message}`);
+    return 'the configuration of the gate could not be read when this was written.';
+  }
+}
+
+async function lastEventsOf(
+  admin: string | undefined,
+  env: CommandContext['env'],
+): Promise<CatalogSurroundings['lastEvents']> {
+  try {
+    const { events } = await connectAdmin(SchemaRegistryService, admin, env).call((service) =>
+      service.listSchemas({ withLastEvents: true }),
+    );
+    return new Map(
+      events.flatMap(({ name, lastEventAt }) =>
+        lastEventAt === undefined ? [] : [[name, timestampDate(lastEventAt)] as const],
+      ),
+    );
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    console.error(`When events were last stored is not on the pages. ${error.message}`);
+    return 'no running gate could be asked when this was written.';
+  }
+}

@@ -1,0 +1,46 @@
+import { toJson } from '@bufbuild/protobuf';
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { Command } from 'commander';
+
+import {
+  RegisteredEventSchema,
+  type RegisteredEvent,
+} from '../../../gen/headgate/v1/registered_event_pb.ts';
+import { SchemaRegistryService } from '../../../gen/headgate/v1/schema_registry_service_pb.ts';
+import { versionList } from '../../validation/taxonomy/version-state.ts';
+import { connectAdmin } from '../admin-client.ts';
+import type { CommandContext } from '../command-context.ts';
+import { registeredStates } from './registered-states.ts';
+
+interface ListOptions {
+  readonly admin?: string;
+  readonly json?: true;
+}
+
+/** `headgate schemas list`: what a running gate judges by. Talks to the admin port. */
+export function schemasListCommand({ env }: CommandContext): Command {
+  return new Command('list')
+    .description('show the contracts that a running gate judges by')
+    .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
+    .option('--json', 'print JSON, one event a line')
+    .addHelpText('after', '\nThe token of the admin port is taken from HEADGATE_ADMIN_TOKEN.')
+    .action(async ({ admin, json }: ListOptions) => {
+      const client = connectAdmin(SchemaRegistryService, admin, env);
+      const { events, faults } = await client.call((service) =>
+        service.listSchemas({ withLastEvents: true }),
+      );
+      for (const event of events) {
+        console.log(
+          json === true ? JSON.stringify(toJson(RegisteredEventSchema, event)) : lineOf(event),
+        );
+      }
+      for (const fault of faults) console.error(`Not in force: ${fault}`);
+    });
+}
+
+function lineOf(event: RegisteredEvent): string {
+  const { name, compatibility, lastEventAt } = event;
+  const versions = event.versions.map(({ version }) => version);
+  const last = lastEventAt === undefined ? 'never' : timestampDate(lastEventAt).toISOString();
+  return [name, versionList(versions, registeredStates(event)), compatibility, last].join('\t');
+}

@@ -1,0 +1,156 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { Command } from 'commander';
+
+import { SchemaRegistryService } from '../../../gen/headgate/v1/schema_registry_service_pb.ts';
+import type { RegisteredEvent } from '../../../gen/headgate/v1/registered_event_pb.ts';
+import { StartError } from '../../errors.ts';
+import { registryChanges, type EventChange } from '../../validation/compatibility/registry-changes.ts';
+import { schemaHash } from '../../validation/schema/schema-identity.ts';
+import {
+  loadRegistry,
+  taxonomyFile,
+  type PlannedEvent,
+  type SchemaRegistry,
+} from '../../validation/schema-registry.ts';
+import { parseYaml, type Fields } from '../../validation/taxonomy/taxonomy.ts';
+import { connectAdmin, type AdminClient } from '../admin-client.ts';
+import type { CommandContext } from '../command-context.ts';
+import { changeLines } from './check.ts';
+
+interface PushOptions {
+  readonly schemas: string;
+  readonly admin?: string;
+  readonly dryRun?: true;
+  readonly json?: true;
+}
+
+type Client = AdminClient<typeof SchemaRegistryService>;
+
+interface Version {
+  readonly event: string;
+  readonly version: number;
+}
+
+/** `headgate schemas push`: brings a folder of schemas into the registry of running gates. */
+export function schemasPushCommand({ env }: CommandContext): Command {
+  return new Command('push')
+    .description('bring the taxonomy and the schemas of a folder into the registry')
+    .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
+    .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
+    .option('--dry-run', 'say what would be done, and do nothing')
+    .option('--json', 'print JSON for programs')
+    .addHelpText(
+      'after',
+      `
+The token of the admin port is taken from HEADGATE_ADMIN_TOKEN. The gates judge by the registry when
+schemas.source is registry.
+
+Exit code: 0 when the registry says what the folder says, 1 when the folder is not sound, or has a change
+that its event's \`compatibility\` does not allow: then nothing is pushed.
+
+Example:
+  $ headgate schemas push --schemas ./schemas --dry-run`,
+    )
+    .action(async (options: PushOptions) => {
+      const client = connectAdmin(SchemaRegistryService, options.admin, env);
+      await push(client, options);
+    });
+}
+
+async function push(client: Client, options: PushOptions): Promise<void> {
+  const files = await loadRegistry(options.schemas);
+  const { events: registered, source } = await client.call((service) => service.listSchemas({}));
+  if (source !== 'registry') {
+    throw new StartError(
+      'This gate judges by its files: set schemas.source to registry there before you push.',
+    );
+  }
+  const known = new Map(registered.map((event) => [event.name, event]));
+  // What is not in these files stays in the registry, so that it is no change.
+  const changes = registryChanges(inForce(files, known), files);
+  const missing = files.events.flatMap((event) => versionsBeyond(event, known.get(event.name)));
+  const allowed = changes.every((change) => change.allowed);
+  const go = allowed && options.dryRun === undefined;
+  const { changed, kept } = go
+    ? await register(client, options.schemas, files, missing, new Set(known.keys()))
+    : { changed: [], kept: [] };
+  if (!allowed) process.exitCode = 1;
+  if (options.json === true) {
+    console.log(JSON.stringify({ pushed: go, versions: missing, entries: changed, kept, changes }));
+    return;
+  }
+  for (const line of linesOf(changes)) console.log(line);
+  if (!allowed) console.log('Nothing was pushed.');
+  else if (go) console.log(summary(missing, changed, kept));
+  else console.log(`${counted(missing.length, 'version')} would be registered. Nothing was pushed.`);
+}
+
+/** The files as the registry has them: the versions that it knows, with a mark on those it has otherwise. */
+function inForce(
+  files: SchemaRegistry,
+  known: ReadonlyMap<string, RegisteredEvent>,
+): SchemaRegistry {
+  const events = files.events.flatMap((event) => {
+    const registered = known.get(event.name);
+    if (registered === undefined) return [];
+    const versions = event.versions.flatMap((version) => {
+      const kept = registered.versions.find((each) => each.version === version.version);
+      if (kept === undefined) return [];
+      const same = kept.hash === schemaHash(version.schema);
+      return [same ? version : { ...version, schema: { 'registered as': kept.hash } }];
+    });
+    return [{ ...event, versions }];
+  });
+  return { ...files, events };
+}
+
+function versionsBeyond(event: PlannedEvent, registered: RegisteredEvent | undefined): Version[] {
+  const last = registered?.versions.length ?? 0;
+  return event.versions
+    .filter(({ version }) => version > last)
+    .map(({ version }) => ({ event: event.name, version }));
+}
+
+async function register(
+  client: Client,
+  directory: string,
+  files: SchemaRegistry,
+  missing: readonly Version[],
+  known: ReadonlySet<string>,
+): Promise<{ readonly changed: readonly string[]; readonly kept: readonly string[] }> {
+  const taxonomy = await readFile(path.join(directory, taxonomyFile), 'utf8');
+  const entries = parseYaml(taxonomy, () => {})!['events'] as Record<string, Fields>;
+  const events = new Map(files.events.map((event) => [event.name, event]));
+  for (const { event, version } of missing) {
+    const schema = events.get(event)!.versions[version - 1]!.schema;
+    // Of an event that is new the entry comes with the taxonomy, once all its versions are there.
+    const entry = known.has(event) ? JSON.stringify(entries[event]) : '';
+    const schemaJson = JSON.stringify(schema);
+    await client.call((service) =>
+      service.registerSchema({ eventName: event, version, schemaJson, entry }),
+    );
+  }
+  return client.call((service) => service.pushTaxonomy({ taxonomy }));
+}
+
+function linesOf(changes: readonly EventChange[]): string[] {
+  return changes.flatMap(changeLines);
+}
+
+function summary(
+  missing: readonly Version[],
+  changed: readonly string[],
+  kept: readonly string[],
+): string {
+  const entries = changed.length === 1 ? '1 entry' : `${changed.length} entries`;
+  const text = `${counted(missing.length, 'version')} registered, ${entries} of the taxonomy changed.`;
+  return kept.length === 0
+    ? text
+    : `${text}\nIn the registry and not in these files: ${kept.join(', ')}. They stay.`;
+}
+
+function counted(count: number, noun: string): string {
+  return count === 1 ? `1 ${noun}` : `${count} ${noun}s`;
+}

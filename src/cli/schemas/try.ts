@@ -1,0 +1,191 @@
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { Command } from 'commander';
+
+import { EventLogService } from '../../../gen/headgate/v1/event_log_service_pb.ts';
+import { RejectedService } from '../../../gen/headgate/v1/rejected_service_pb.ts';
+import { ServiceError, StartError } from '../../errors.ts';
+import type { IncomingEvent } from '../../event/incoming-event.ts';
+import { decodeStoredEvent } from '../../event/stored-event.ts';
+import { decodeTrackRest } from '../../gate/decode/decode-json.ts';
+import { connectAdmin } from '../admin-client.ts';
+import { readCandidate, type Candidate } from './candidate.ts';
+import type { CommandContext } from '../command-context.ts';
+import { print, visible } from '../rejected/rejected.ts';
+import { filterMessage, readMoment } from '../rejected/filter.ts';
+import { createTryTally, type BrokenRule, type TryTally } from './try-tally.ts';
+import { createWalkProgress, type WalkProgress } from '../terminal/walk-progress.ts';
+import { readNamed, type Named } from './version-name.ts';
+
+interface TryOptions {
+  readonly file?: string;
+  readonly schemas: string;
+  readonly source?: string;
+  readonly since: number;
+  readonly until?: number;
+  readonly admin?: string;
+  readonly json?: true;
+}
+
+const pageSize = 500;
+const rulesShownMax = 20;
+const dayMs = 86_400_000;
+
+/** `headgate schemas try`: what a contract would have said to the events that came. */
+export function schemasTryCommand({ env }: CommandContext): Command {
+  return new Command('try')
+    .description('say what a version that is not active yet would have done to the events that came')
+    .argument('<event>', 'order_completed@3, or order_completed with --file', readNamed)
+    .option('--file <file>', 'try this schema instead of a version')
+    .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
+    .option('--since <time>', 'events since: 24h ago, or 2026-03-01T12:00:00Z', readMoment, Date.now() - dayMs)
+    .option('--until <time>', 'events before this time', readMoment)
+    .option('--source <name>', 'of this source alone')
+    .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
+    .option('--json', 'print JSON')
+    .addHelpText('after', help)
+    .action((named: Named, options: TryOptions) => tryCandidate(named, options, env));
+}
+
+const help = `
+Reads what is stored and what was rejected through the admin port, and judges it here: nothing is
+written, and deliveries do not notice.
+
+Exit code: 0 when no stored event would have been rejected, 1 when one would.
+
+Examples:
+  $ headgate schemas try order_completed@3 --since 24h
+  $ headgate schemas try order_completed --file draft.json --since 7d --json`;
+
+async function tryCandidate(
+  { eventName, version }: Named,
+  options: TryOptions,
+  env: CommandContext['env'],
+): Promise<void> {
+  if (version !== undefined && options.file !== undefined) {
+    throw new StartError('Name a version, or a --file, not both.');
+  }
+  const candidate = await readCandidate(eventName, version, options.file, options.schemas);
+  const tally = createTryTally(candidate);
+  const progress = createWalkProgress(process.stderr);
+  try {
+    await walkStored(candidate, options, env, tally, progress);
+    await walkRejected(candidate, options, env, tally, progress);
+  } finally {
+    progress.stop();
+  }
+  print(options.json ? jsonOf(candidate, options, tally) : textOf(candidate, tally));
+  if (tally.counts.stored.rejected > 0) process.exitCode = 1;
+}
+
+async function walkStored(
+  { eventName }: Candidate,
+  options: TryOptions,
+  env: CommandContext['env'],
+  tally: TryTally,
+  progress: WalkProgress,
+): Promise<void> {
+  const client = connectAdmin(EventLogService, options.admin, env);
+  const { source = '', since, until } = options;
+  const time = {
+    since: timestampFromMs(since),
+    ...(until !== undefined && { until: timestampFromMs(until) }),
+  };
+  let pageToken = '';
+  do {
+    const page = await client.call((service) =>
+      service.readEvents({ eventName, source, ...time, pageSize, pageToken }),
+    );
+    for (const { sequence, storedJson } of page.events) {
+      const event = incomingOf(storedJson);
+      const { idempotencyKey: idempotency_key } = event;
+      tally.judge(event, { stream: 'EVENTS', sequence: Number(sequence), idempotency_key });
+    }
+    progress.reached(page.walk, `${tally.counts.stored.seen.toLocaleString('en')} stored events`);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== '');
+}
+
+async function walkRejected(
+  { eventName }: Candidate,
+  options: TryOptions,
+  env: CommandContext['env'],
+  tally: TryTally,
+  progress: WalkProgress,
+): Promise<void> {
+  const client = connectAdmin(RejectedService, options.admin, env);
+  const filter = filterMessage({ ...options, event: eventName });
+  let pageToken = '';
+  do {
+    const page = await client.call((service) =>
+      service.listRejected({ filter, pageSize, pageToken, withEvents: true }),
+    );
+    for (const { sequence, eventJson, idempotencyKey: idempotency_key } of page.rejected) {
+      const event = readEvent(eventJson);
+      if (event === undefined) tally.skip();
+      else tally.judge(event, { stream: 'REJECTED', sequence: Number(sequence), idempotency_key });
+    }
+    progress.reached(page.walk, `${tally.counts.rejected.seen.toLocaleString('en')} rejected events`);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== '');
+}
+
+/** As it was sent, but for the version: the candidate is tried on all of them. */
+function incomingOf(storedJson: Uint8Array): IncomingEvent {
+  const stored = decodeStoredEvent(storedJson);
+  return {
+    eventName: stored.eventName,
+    userId: stored.userId ?? '',
+    anonymousId: stored.anonymousId ?? '',
+    idempotencyKey: stored.idempotencyKey,
+    properties: stored.properties ?? {},
+    propertiesText: undefined,
+    context: stored.context,
+    occurredAt: stored.occurredAt ?? '',
+    schemaVersion: 0,
+    fault: undefined,
+    original: () => storedJson,
+  };
+}
+
+function readEvent(text: string): IncomingEvent | undefined {
+  try {
+    return { ...decodeTrackRest(Buffer.from(text)), schemaVersion: 0 };
+  } catch (error) {
+    if (error instanceof ServiceError) return undefined;
+    throw error;
+  }
+}
+
+function jsonOf(candidate: Candidate, options: TryOptions, tally: TryTally): string {
+  return JSON.stringify({
+    event_name: candidate.eventName,
+    candidate: candidate.title,
+    mode: candidate.mode,
+    since: new Date(options.since).toISOString(),
+    ...(options.until !== undefined && { until: new Date(options.until).toISOString() }),
+    ...tally.counts,
+    violations: tally.rules(),
+  });
+}
+
+function textOf({ eventName, title, mode }: Candidate, tally: TryTally): string {
+  const { stored, rejected } = tally.counts;
+  const count = (value: number): string => value.toLocaleString('en');
+  const lines = [
+    `${eventName}, ${title}, mode ${mode}`,
+    `  stored    ${count(stored.seen)}: ${count(stored.pass)} would pass, ` +
+      `${count(stored.warned)} would pass with a warning, ${count(stored.rejected)} would be rejected`,
+    `  rejected  ${count(rejected.seen)}: ${count(rejected.newly_accepted)} would be accepted now, ` +
+      `${count(rejected.still_rejected)} would still be rejected`,
+  ];
+  const rules = tally.rules();
+  if (rules.length > 0) lines.push('', 'violations, the most frequent first:');
+  for (const rule of rules.slice(0, rulesShownMax)) lines.push(ruleText(rule));
+  if (rules.length > rulesShownMax) lines.push(`  ${rules.length - rulesShownMax} more with --json`);
+  return visible(lines.join('\n'));
+}
+
+function ruleText({ path, code, message, stored, rejected, examples }: BrokenRule): string {
+  const shown = examples.map(({ stream, sequence }) => `${stream} ${sequence}`).join(', ');
+  return `  ${stored + rejected}  ${path} ${message} (${code}); e.g. ${shown}`;
+}

@@ -1,0 +1,48 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { StartError } from '../../errors.ts';
+
+/** Has a person change a text in their editor. Throws a StartError when they leave it as it is. */
+export async function editText(
+  text: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string> {
+  const editor = [env['VISUAL'], env['EDITOR']].find((each) => each !== undefined && each.trim() !== '');
+  if (editor === undefined) {
+    throw new StartError('There is no editor: set EDITOR, or use --set path=value.');
+  }
+  // A folder that nobody else may look into: the event may hold personal data.
+  const folder = await mkdtemp(path.join(tmpdir(), 'headgate-edit-'));
+  try {
+    const file = path.join(folder, 'event.json');
+    const shown = laidOut(text);
+    await writeFile(file, shown, { mode: 0o600 });
+    await runEditor(editor, file);
+    const changed = await readFile(file, 'utf8');
+    if (changed === shown) throw new StartError('Nothing was changed in the editor, and so nothing was done.');
+    return changed.trim();
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** In lines, where that changes no number. */
+function laidOut(text: string): string {
+  try {
+    const value: unknown = JSON.parse(text);
+    return JSON.stringify(value) === text ? `${JSON.stringify(value, undefined, 2)}\n` : text;
+  } catch {
+    return text;
+  }
+}
+
+async function runEditor(editor: string, file: string): Promise<void> {
+  // By a shell, as every program does it: the variable may hold options.
+  const child = spawn('/bin/sh', ['-c', `${editor} "$1"`, 'sh', file], { stdio: 'inherit' });
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new StartError('The editor did not end well, and so nothing was done.');
+}

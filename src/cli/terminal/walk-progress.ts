@@ -1,0 +1,41 @@
+import { Presets, SingleBar } from 'cli-progress';
+
+import type { StreamWalk } from '../../../gen/headgate/v1/stream_walk_pb.ts';
+
+/** What a person sees while a stream is walked through, page by page. */
+export interface WalkProgress {
+  /** After each page. `tally` is a few words: `1,200 accepted, 3 rejected`. */
+  reached(walk: StreamWalk | undefined, tally: string): void;
+  stop(): void;
+}
+
+const drawingsPerSecond = 5;
+
+/** A bar on a terminal, and nothing elsewhere, so that no log is full of bars. */
+export function createWalkProgress(stream: NodeJS.WriteStream): WalkProgress {
+  if (!stream.isTTY) return { reached: () => {}, stop: () => {} };
+  const bar = new SingleBar(
+    {
+      stream,
+      fps: drawingsPerSecond,
+      hideCursor: false,
+      format: '{bar} {percentage}% | {tally}',
+      clearOnComplete: true,
+    },
+    Presets.shades_classic,
+  );
+  let started = false;
+  return {
+    reached: (walk, tally) => {
+      if (walk === undefined) return;
+      const total = Math.max(1, Number(walk.upTo - walk.from) + 1);
+      const done = Math.max(0, Number(walk.reached - walk.from) + 1);
+      if (!started) bar.start(total, done, { tally });
+      else bar.update(done, { tally });
+      started = true;
+    },
+    stop: () => {
+      if (started) bar.stop();
+    },
+  };
+}

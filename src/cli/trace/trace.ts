@@ -1,0 +1,126 @@
+import { toJson } from '@bufbuild/protobuf';
+import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
+import { Command } from 'commander';
+
+import {
+  EventService,
+  LocatedEventSchema,
+  type LocatedEvent,
+} from '../../../gen/headgate/v1/event_service_pb.ts';
+import { timeOfUuid } from '../../locate/search.ts';
+import { connectAdmin, type AdminClient } from '../admin-client.ts';
+import type { CommandContext } from '../command-context.ts';
+import { print } from '../rejected/rejected.ts';
+import { readMoment } from '../rejected/filter.ts';
+import { traceText } from './report.ts';
+import { createWalkProgress, type WalkProgress } from '../terminal/walk-progress.ts';
+
+interface TraceOptions {
+  readonly since?: number;
+  readonly until?: number;
+  readonly source?: string;
+  readonly event?: string;
+  readonly all?: true;
+  readonly admin?: string;
+  readonly json?: true;
+}
+
+/** `headgate trace`: where is my event? */
+export function traceCommand({ env }: CommandContext): Command {
+  return new Command('trace')
+    .description('say where an event is: when it came, its verdict, and what became of it everywhere')
+    .argument('<id>', 'an event_id, an idempotency_key or a correlation_id')
+    .option('--since <time>', 'it came since: 24h ago, or 2026-03-01T12:00:00Z', readMoment)
+    .option('--until <time>', 'it came before this time', readMoment)
+    .option('--source <name>', 'of this source alone')
+    .option('--event <name>', 'of this event name alone')
+    .option('--all', 'search to the end, where more events may carry the same id')
+    .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
+    .option('--json', 'print JSON')
+    .addHelpText('after', help)
+    .action((id: string, options: TraceOptions) => trace(id, options, env));
+}
+
+const help = `
+An id that is a UUID of version 7 says when it was made, and is found at once. Others are searched for
+from a day ago on, or from --since: --source and --event make that faster. Rejected events are found
+too. Reads alone: deliveries do not notice.
+
+Exit code: 0 when it was found, 1 when it was not.
+
+Examples:
+  $ headgate trace 0190b5f0-7c4e-7d60-9f0a-2f1d6c1f6a11
+  $ headgate trace 1d28405d-9185-5e83-b767-44d17a84e516 --since 7d --event order_completed`;
+
+async function trace(id: string, options: TraceOptions, env: CommandContext['env']): Promise<void> {
+  const client = connectAdmin(EventService, options.admin, env);
+  const progress = createWalkProgress(process.stderr);
+  const found: LocatedEvent[] = [];
+  let searched: Searched;
+  try {
+    searched = await search(client, { id, ...options }, found, progress);
+    if (found.length === 0 && options.since === undefined && timeOfUuid(id) !== undefined) {
+      // Its producer's clock may be ahead: then it came before it was made.
+      const { fromMs: until } = searched;
+      searched = await search(client, { id, ...options, until, since: until - skewMsMax }, found, progress);
+    }
+  } finally {
+    progress.stop();
+  }
+  const from = new Date(searched.fromMs).toISOString();
+  if (options.json) {
+    const events = found.map((event) => toJson(LocatedEventSchema, event));
+    print(JSON.stringify({ id, searched_from: from, searched_all: searched.all, events }));
+  } else {
+    for (const event of found) print(traceText(event, Date.now()));
+  }
+  if (found.length > 0) return;
+  process.exitCode = 1;
+  process.stderr.write(`headgate: ${notFound(id, from)}\n`);
+}
+
+/** No clock that is set at all is further ahead. */
+const skewMsMax = 60_000;
+
+interface Searched {
+  readonly fromMs: number;
+  /** False: there is more to be looked at. */
+  readonly all: boolean;
+}
+
+/** Adds what it finds to `found`. */
+async function search(
+  client: AdminClient<typeof EventService>,
+  { id, since, until, source = '', event: eventName = '', all }: TraceOptions & { readonly id: string },
+  found: LocatedEvent[],
+  progress: WalkProgress,
+): Promise<Searched> {
+  let fromMs = since;
+  let pageToken = '';
+  do {
+    const page = await client.call((service) =>
+      service.locate({
+        id,
+        source,
+        eventName,
+        // What the first page made of the id holds for all of them.
+        ...(fromMs !== undefined && { since: timestampFromMs(fromMs) }),
+        ...(until !== undefined && { until: timestampFromMs(until) }),
+        pageToken,
+      }),
+    );
+    fromMs ??= timestampMs(page.searchedFrom!);
+    found.push(...page.events);
+    progress.reached(page.walk, `${(page.walk?.reached ?? 0n).toLocaleString('en')} in the log`);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== '' && (all || found.length === 0));
+  return { fromMs, all: pageToken === '' };
+}
+
+function notFound(id: string, from: string): string {
+  return (
+    `Nothing since ${from} has the id ${id.replaceAll(/[^\u0021-\u007e]/g, '?')}. It may have come ` +
+    'before that (--since), be past its retention, or never have been answered as accepted or rejected: ' +
+    'then its producer is to send it again.'
+  );
+}

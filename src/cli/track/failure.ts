@@ -1,0 +1,63 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+
+import { ErrorInfoSchema, RetryInfoSchema } from '../../../gen/google/rpc/error_details_pb.ts';
+
+/** What to do about a call that brought no verdicts. */
+export type TrackFailure =
+  | { readonly kind: 'retry'; readonly message: string; readonly afterMs: number }
+  /** The request itself was refused: halves may pass, or show the event that is at fault. */
+  | { readonly kind: 'split'; readonly code: string; readonly message: string }
+  /** No event can pass. */
+  | { readonly kind: 'stop'; readonly message: string };
+
+/**
+ * Judges an error of the client. Whatever is not known to be final is tried again: every event
+ * carries its key, so that sending it once more costs nothing.
+ */
+export function failureOf(error: unknown, url: string): TrackFailure {
+  const failure = ConnectError.from(error);
+  const reason = failure.findDetails(ErrorInfoSchema)[0]?.reason;
+  const delay = failure.findDetails(RetryInfoSchema)[0]?.retryDelay;
+  if (delay !== undefined) {
+    const afterMs = Number(delay.seconds) * 1000 + delay.nanos / 1_000_000;
+    return { kind: 'retry', message: `The gate at ${url} is busy (${reason})`, afterMs };
+  }
+  switch (failure.code) {
+    case Code.Unauthenticated:
+      return {
+        kind: 'stop',
+        message:
+          `The gate at ${url} does not know the write key: ` +
+          'set HEADGATE_WRITE_KEY (or --key) to one that it has',
+      };
+    case Code.PermissionDenied:
+      return { kind: 'stop', message: `The gate at ${url} refuses: ${failure.rawMessage}` };
+    case Code.Unimplemented:
+    case Code.NotFound:
+      return { kind: 'stop', message: `What answers at ${url} is not a gate; mend --url` };
+    case Code.InvalidArgument:
+      return { kind: 'split', code: reason ?? 'malformed_request', message: failure.rawMessage };
+    default:
+  }
+  if (reason !== undefined) return { kind: 'split', code: reason, message: failure.rawMessage };
+  return { kind: 'retry', message: outageOf(failure, url), afterMs: 0 };
+}
+
+function outageOf(failure: ConnectError, url: string): string {
+  const code = systemCodeOf(failure);
+  if (code === 'ECONNREFUSED') return `No gate answers at ${url}; start it, or mend --url`;
+  if (code === 'ENOTFOUND') return `No host of this name is known: ${url}; mend --url`;
+  if (failure.code === Code.DeadlineExceeded) return `The gate at ${url} does not answer in time`;
+  const cause = code ?? failure.rawMessage.split('\n')[0];
+  return `The connection to ${url} fails (${cause}); see whether a gate is running there`;
+}
+
+/** ECONNREFUSED and its kind, wherever in the chain it stands. */
+function systemCodeOf(failure: ConnectError): string | undefined {
+  let error: unknown = failure.cause;
+  for (let depth = 0; error instanceof Error && depth < 5; depth += 1) {
+    if ('code' in error && typeof error.code === 'string') return error.code;
+    error = error instanceof AggregateError ? error.errors[0] : error.cause;
+  }
+  return undefined;
+}

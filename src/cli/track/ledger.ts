@@ -1,0 +1,150 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+
+import type { EventResult } from '../../../gen/headgate/v1/event_result_pb.ts';
+import { StartError } from '../../errors.ts';
+import type { EventError } from '../../event/verdict.ts';
+import type { Line } from '../read-lines.ts';
+
+/** An event that was sent, or could not be. */
+export interface Sent {
+  readonly line: Line;
+  readonly idempotencyKey: string;
+}
+
+export interface Counts {
+  lines: number;
+  accepted: number;
+  duplicates: number;
+  rejected: number;
+  givenUp: number;
+  /** Of the accepted ones, those that came back with warnings. */
+  warned: number;
+}
+
+export type FaultKind = 'rejected' | 'given_up';
+
+/** Keeps account of every line: what became of it, and of which not, why. */
+export interface Ledger {
+  readonly counts: Readonly<Counts>;
+  /** How many of each error code. */
+  readonly byCode: ReadonlyMap<string, number>;
+  /** A few of the first rejected ones, for people. */
+  readonly firstFaults: readonly string[];
+  /** The result of the last event that was taken. */
+  readonly lastTaken: EventResult | undefined;
+  lineRead(): void;
+  taken(result: EventResult, isDuplicate: boolean): void;
+  fault(kind: FaultKind, sent: Sent, error: EventError): void;
+  /** Writes what is still held of the rejected file. */
+  close(): void;
+}
+
+const firstFaultsMax = 5;
+const violationsShownMax = 3;
+const bufferedCharactersMax = 64 * 1024;
+
+/** With `rejectedFile`, faults are written there as NDJSON; what the file held before is gone. */
+export function createLedger(rejectedFile: string | undefined): Ledger {
+  const counts: Counts = {
+    lines: 0,
+    accepted: 0,
+    duplicates: 0,
+    rejected: 0,
+    givenUp: 0,
+    warned: 0,
+  };
+  const byCode = new Map<string, number>();
+  const firstFaults: string[] = [];
+  const file = rejectedFile === undefined ? undefined : openRejectedFile(rejectedFile);
+  let lastTaken: EventResult | undefined;
+  return {
+    counts,
+    byCode,
+    firstFaults,
+    get lastTaken() {
+      return lastTaken;
+    },
+    lineRead: () => {
+      counts.lines += 1;
+    },
+    taken: (result, isDuplicate) => {
+      lastTaken = result;
+      if (isDuplicate) counts.duplicates += 1;
+      else counts.accepted += 1;
+      if (result.warnings.length > 0) counts.warned += 1;
+    },
+    fault: (kind, sent, error) => {
+      if (kind === 'rejected') counts.rejected += 1;
+      else counts.givenUp += 1;
+      byCode.set(error.code, (byCode.get(error.code) ?? 0) + 1);
+      // Why events were given up is the same for all, and is told once, by the end of the run.
+      if (kind === 'rejected' && firstFaults.length < firstFaultsMax) {
+        firstFaults.push(describeFault(sent, error));
+      }
+      file?.write(recordOf(kind, sent, error));
+    },
+    close: () => file?.close(),
+  };
+}
+
+function describeFault({ line }: Sent, error: EventError): string {
+  const places = error.violations
+    .filter(({ message }) => !error.message.includes(message))
+    .slice(0, violationsShownMax)
+    .map(({ path, message }) => `\n  ${path} ${message}`);
+  return `line ${line.number}: ${error.code}: ${error.message}${places.join('')}`;
+}
+
+/** What a program needs to mend the line and send it again, under the same key. */
+function recordOf(kind: FaultKind, { line, idempotencyKey }: Sent, error: EventError): string {
+  const { code, message, violations } = error;
+  const text = line.bytes.toString('utf8');
+  const isWhole = !line.isTooLong;
+  return JSON.stringify({
+    line: line.number,
+    status: kind,
+    code,
+    message,
+    violations: violations.map(({ path, code, message }) => ({ path, code, message })),
+    ...(idempotencyKey !== '' && { idempotency_key: idempotencyKey }),
+    // Of what is not UTF-8 the text says less than the bytes.
+    ...(Buffer.from(text).equals(line.bytes)
+      ? { original: text }
+      : { original_base64: line.bytes.toString('base64') }),
+    ...(!isWhole && { original_is_cut: true }),
+  });
+}
+
+interface RejectedFile {
+  write(record: string): void;
+  close(): void;
+}
+
+/** Written synchronously, 64 KiB at a time: a file in which all is rejected stays out of memory. */
+function openRejectedFile(path: string): RejectedFile {
+  const guarded = <Answer>(work: () => Answer): Answer => {
+    try {
+      return work();
+    } catch (cause) {
+      throw new StartError(`${path} cannot be written: ${(cause as Error).message}.`, { cause });
+    }
+  };
+  const descriptor = guarded(() => openSync(path, 'w'));
+  let buffered = '';
+  const flush = (): void => {
+    let bytes = Buffer.from(buffered);
+    buffered = '';
+    while (bytes.length > 0) bytes = bytes.subarray(writeSync(descriptor, bytes));
+  };
+  return {
+    write: (record) => {
+      buffered += `${record}\n`;
+      if (buffered.length > bufferedCharactersMax) guarded(flush);
+    },
+    close: () =>
+      guarded(() => {
+        flush();
+        closeSync(descriptor);
+      }),
+  };
+}
