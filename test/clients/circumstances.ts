@@ -1,7 +1,7 @@
 import { expect, vi } from 'vitest';
 
-import type { OpenGate } from '../doors/open-gate.ts';
-import { order } from '../doors/sample-events.ts';
+import type { OpenGate } from '../endpoints/open-gate.ts';
+import { order } from '../endpoints/sample-events.ts';
 import type { BusyGate } from './busy-gate.ts';
 import type { Told } from './case-program.ts';
 import type { Circumstance } from './cases.ts';

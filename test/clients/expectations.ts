@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 
-import type { OpenGate } from '../doors/open-gate.ts';
+import type { OpenGate } from '../endpoints/open-gate.ts';
 import type { BusyGate } from './busy-gate.ts';
 import type { Place, Told } from './case-program.ts';
 import type { ClientCase } from './cases.ts';

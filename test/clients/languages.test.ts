@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { hashWriteKey } from '../../src/config/write-key.ts';
 import { errorCodes, type ErrorCode } from '../../src/errors.ts';
-import { openGate, type OpenGate } from '../doors/open-gate.ts';
-import { schemasWith } from '../doors/schemas-folder.ts';
+import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
+import { schemasWith } from '../endpoints/schemas-folder.ts';
 import { startBusyGate, type BusyGate } from './busy-gate.ts';
 import { startCaseProgram, type CaseProgram } from './case-program.ts';
 import { filled, readCases } from './cases.ts';
@@ -39,7 +39,7 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   method_not_allowed: 'gRPC has one method',
   request_timeout: 'a unary call sends its body at once',
   deadline_exceeded: 'the clock of the caller is mostly first, and its library then has no details',
-  shutting_down: 'belongs to the operator: test/doors/stop.test.ts',
+  shutting_down: 'belongs to the operator: test/endpoints/stop.test.ts',
   internal: 'stands for what nobody thought of',
 };
 

@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 
 import { EventResult_Status } from '../../gen/headgate/v1/event_result_pb.ts';
 import { TrackService } from '../../gen/headgate/v1/track_service_pb.ts';
-import { openGate } from '../doors/open-gate.ts';
+import { openGate } from '../endpoints/open-gate.ts';
 import { everySchema, openWorkshop, root, type Workshop } from './generated-client.ts';
 
 const settings = {

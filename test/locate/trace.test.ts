@@ -10,7 +10,7 @@ import { connectAdmin } from '../../src/cli/admin-client.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { countMessages, publishEvents, until } from '../delivery/rig.ts';
 import { startHttpServer, type RealHttpServer } from '../destinations/http-server.ts';
-import { order, type Sample } from '../doors/sample-events.ts';
+import { order, type Sample } from '../endpoints/sample-events.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { uuidV7 } from './uuid-v7.ts';
 

@@ -6,7 +6,7 @@ import { hashWriteKey } from '../../src/config/write-key.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { until } from '../delivery/rig.ts';
 import { startHttpServer, type RealHttpServer } from '../destinations/http-server.ts';
-import { order } from '../doors/sample-events.ts';
+import { order } from '../endpoints/sample-events.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 
 /** Each may be quoted by somebody on the way, and must be found in no line. */

@@ -7,8 +7,8 @@ import { hashWriteKey } from '../../src/config/write-key.ts';
 import { errorCodes, errorEntry } from '../../src/errors.ts';
 import { foreignDoors } from '../../src/gate/vendor-endpoints.ts';
 import { segmentAliases } from '../../src/gate/vendors/segment-endpoint.ts';
-import { openGate, type OpenGate } from '../doors/open-gate.ts';
-import { foreignSchemas } from '../foreign/schemas.ts';
+import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
+import { foreignSchemas } from '../vendors/schemas.ts';
 import { createChecker, type Document, type RealAnswer } from './described-answers.ts';
 
 const key = 'hg_described_0123456789';
@@ -91,7 +91,7 @@ const asking: Readonly<Record<string, Asking>> = {
 
 /** Statuses that no request here can bring about, and where they are shown. */
 const elsewhere: Readonly<Record<string, string>> = {
-  408: 'test/doors/slow-callers.test.ts',
+  408: 'test/endpoints/slow-callers.test.ts',
   500: 'stands for what nobody thought of',
 };
 

@@ -2,8 +2,8 @@ import { gzipSync } from 'node:zlib';
 
 import { expect } from 'vitest';
 
-import { order } from '../doors/sample-events.ts';
-import type { WireDoor } from '../doors/wire-doors.ts';
+import { order } from '../endpoints/sample-events.ts';
+import type { WireDoor } from '../endpoints/wire-endpoints.ts';
 import { connectError, type Rule } from './rule.ts';
 
 const spec = 'https://connectrpc.com/docs/protocol';

@@ -2,8 +2,8 @@ import { gzipSync } from 'node:zlib';
 
 import { expect } from 'vitest';
 
-import { order } from '../doors/sample-events.ts';
-import type { WireDoor } from '../doors/wire-doors.ts';
+import { order } from '../endpoints/sample-events.ts';
+import type { WireDoor } from '../endpoints/wire-endpoints.ts';
 import { framesOf, grpcStatus, webTrailers, type Rule } from './rule.ts';
 
 const spec = 'grpc/doc/PROTOCOL-HTTP2.md';

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 
-import type { Family, WireDoor } from '../doors/wire-doors.ts';
-import type { WireAnswer } from '../doors/wire.ts';
+import type { Family, WireDoor } from '../endpoints/wire-endpoints.ts';
+import type { WireAnswer } from '../endpoints/wire.ts';
 
 /** One sentence of a protocol: what is sent because of it, and what must come back. */
 export interface Rule {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, test } from 'vitest';
 
 import { hashWriteKey } from '../../src/config/write-key.ts';
-import { openGate, type OpenGate } from '../doors/open-gate.ts';
-import { wireDoors } from '../doors/wire-doors.ts';
-import { send } from '../doors/wire.ts';
+import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
+import { wireDoors } from '../endpoints/wire-endpoints.ts';
+import { send } from '../endpoints/wire.ts';
 import { connectRules } from './connect-rules.ts';
 import { grpcRules, grpcWebRules } from './grpc-rules.ts';
 

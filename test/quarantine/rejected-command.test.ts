@@ -6,8 +6,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { runCli, type CliAnswer } from '../cli/run-cli.ts';
-import { openGate, type OpenGate } from '../doors/open-gate.ts';
-import { order } from '../doors/sample-events.ts';
+import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
+import { order } from '../endpoints/sample-events.ts';
 
 let gate: OpenGate;
 let folder: string;

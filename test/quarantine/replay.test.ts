@@ -11,9 +11,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EventResult_Status as Status } from '../../gen/headgate/v1/event_result_pb.ts';
 import { RejectedService, type ReplayResult } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { hashWriteKey } from '../../src/config/write-key.ts';
-import { openGate, type OpenGate } from '../doors/open-gate.ts';
-import type { Sample } from '../doors/sample-events.ts';
-import { isNdjson, knock, wireDoors } from '../doors/wire-doors.ts';
+import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
+import type { Sample } from '../endpoints/sample-events.ts';
+import { isNdjson, knock, wireDoors } from '../endpoints/wire-endpoints.ts';
 
 type Quarantine = Client<typeof RejectedService>;
 

@@ -5,8 +5,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { runCli, type CliAnswer } from '../cli/run-cli.ts';
-import { openGate, type OpenGate } from '../doors/open-gate.ts';
-import { order, type Sample } from '../doors/sample-events.ts';
+import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
+import { order, type Sample } from '../endpoints/sample-events.ts';
 
 let gate: OpenGate;
 let folder: string;

@@ -10,8 +10,8 @@ import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
 import { watchersMax } from '../../src/operators/tail-service.ts';
 import { collect, runCli, spawnCli, type CliAnswer } from '../cli/run-cli.ts';
 import { publishEvents } from '../delivery/rig.ts';
-import { openGate, type OpenGate } from '../doors/open-gate.ts';
-import { order } from '../doors/sample-events.ts';
+import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
+import { order } from '../endpoints/sample-events.ts';
 
 async function send(gate: OpenGate, event: unknown): Promise<void> {
   const headers = { 'content-type': 'application/json' };

@@ -7,9 +7,9 @@ import { writeTraceparent } from '../../src/tracing/trace-context.ts';
 import { prepareGate, type GateProcess, type GateRun } from '../crash/gate-process.ts';
 import { until } from '../delivery/rig.ts';
 import { startHttpServer, type ReceivedRequest, type RealHttpServer } from '../destinations/http-server.ts';
-import { order, type Sample } from '../doors/sample-events.ts';
-import { knock, wireDoors, type WireDoor } from '../doors/wire-doors.ts';
-import { closeSessions } from '../doors/wire.ts';
+import { order, type Sample } from '../endpoints/sample-events.ts';
+import { knock, wireDoors, type WireDoor } from '../endpoints/wire-endpoints.ts';
+import { closeSessions } from '../endpoints/wire.ts';
 import { startOtlpReceiver, type OtlpReceiver, type ReceivedSpan } from './otlp-receiver.ts';
 
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;

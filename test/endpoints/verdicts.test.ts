@@ -7,7 +7,7 @@ import { StoredEventSchema } from '../../gen/headgate/v1/stored_event_pb.ts';
 import { openGate, type Kept, type OpenGate } from './open-gate.ts';
 import { order, type Sample } from './sample-events.ts';
 import { send } from './wire.ts';
-import { isNdjson, knock, wireDoors, type WireDoor } from './wire-doors.ts';
+import { isNdjson, knock, wireDoors, type WireDoor } from './wire-endpoints.ts';
 
 const doorNamed = (name: string): WireDoor => wireDoors.find((door) => door.name === name)!;
 const batchDoors = wireDoors.filter((door) => door.rpc === 'BatchTrack');

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { openGate, type Kept, type OpenGate } from './open-gate.ts';
 import { order, type Sample } from './sample-events.ts';
-import { eventBytes, isNdjson, knock, wireDoors, type WireDoor } from './wire-doors.ts';
+import { eventBytes, isNdjson, knock, wireDoors, type WireDoor } from './wire-endpoints.ts';
 
 /** A rejected event is kept with its reasons, byte for byte as it was sent. */
 describe('REJECTED', () => {

@@ -6,11 +6,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorCodes, errorEntry, type ErrorCode } from '../../src/errors.ts';
 import { foreignDoors } from '../../src/gate/vendor-endpoints.ts';
 import { segmentAliases } from '../../src/gate/vendors/segment-endpoint.ts';
-import { openForeignGate, shopKey, type ForeignGate } from './foreign-gate.ts';
+import { openForeignGate, shopKey, type ForeignGate } from './vendor-gate.ts';
 
 /*
  * Every code of src/errors.ts that a caller of a foreign door can bring about, at each of them. Those
- * that are missing here have the same cause at every door and are shown in test/doors.
+ * that are missing here have the same cause at every door and are shown in test/endpoints.
  */
 
 const limits = { batchEventsMax: 3, requestBytesMax: 700_000 };

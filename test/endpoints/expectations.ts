@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 
 import { errorEntry, type ErrorCode } from '../../src/errors.ts';
 import type { Answer } from './answer.ts';
-import type { WireDoor } from './wire-doors.ts';
+import type { WireDoor } from './wire-endpoints.ts';
 
 /** HTTP statuses of gRPC codes: https://connectrpc.com/docs/protocol#error-codes */
 const connectStatus: Readonly<Record<number, number>> = {

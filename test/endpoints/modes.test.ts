@@ -5,7 +5,7 @@ import { expectEventFailure, violationsOf } from './expectations.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order } from './sample-events.ts';
 import { schemasWith } from './schemas-folder.ts';
-import { knock, wireDoors } from './wire-doors.ts';
+import { knock, wireDoors } from './wire-endpoints.ts';
 
 const schema = {
   type: 'object',

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { EventResult_Status as Status } from '../../gen/headgate/v1/event_result_pb.ts';
 import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
-import { openGate, type OpenGate } from '../doors/open-gate.ts';
-import { schemasWith } from '../doors/schemas-folder.ts';
+import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
+import { schemasWith } from '../endpoints/schemas-folder.ts';
 
 /** What the tools for rejected events make of those that came in another form. */
 describe('a rejected call of Segment', () => {

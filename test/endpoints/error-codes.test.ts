@@ -11,7 +11,7 @@ import {
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order, orderWithout, type Sample } from './sample-events.ts';
 import { schemasWith } from './schemas-folder.ts';
-import { isNdjson, knock, wireDoors, type Knock, type WireDoor } from './wire-doors.ts';
+import { isNdjson, knock, wireDoors, type Knock, type WireDoor } from './wire-endpoints.ts';
 
 /*
  * Every code of src/errors.ts through every door. The last test holds the tables complete.

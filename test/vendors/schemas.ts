@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { schemasWith } from '../doors/schemas-folder.ts';
+import { schemasWith } from '../endpoints/schemas-folder.ts';
 
 /** The sample taxonomy, and what the SDKs' other calls become, each free in its properties. */
 export function foreignSchemas(): ReturnType<typeof schemasWith> {

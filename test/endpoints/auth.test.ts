@@ -4,7 +4,7 @@ import { hashWriteKey } from '../../src/config/write-key.ts';
 import { expectEventFailure, expectFailure } from './expectations.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order } from './sample-events.ts';
-import { knock, wireDoors } from './wire-doors.ts';
+import { knock, wireDoors } from './wire-endpoints.ts';
 import { answerOf, send, sessionOf } from './wire.ts';
 
 const keys = { checkout: 'hg_checkout', checkoutOld: 'hg_checkout-old', billing: 'hg_billing' };

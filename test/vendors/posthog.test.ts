@@ -1,7 +1,7 @@
 import { PostHog } from 'posthog-node';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
-import { openForeignGate, shopKey, type ForeignGate } from './foreign-gate.ts';
+import { openForeignGate, shopKey, type ForeignGate } from './vendor-gate.ts';
 
 /** PostHog's SDK for Node, in both ways in which it sends. It needs another host and nothing else. */
 describe('PostHog', () => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Result } from './answer.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order, type Sample } from './sample-events.ts';
-import { knock, wireDoors } from './wire-doors.ts';
+import { knock, wireDoors } from './wire-endpoints.ts';
 
 /*
  * Any mix of valid, broken and repeated events, in any batching, by any door: each event gets the

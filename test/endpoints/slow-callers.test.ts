@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectFailure } from './expectations.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order } from './sample-events.ts';
-import { knock, wireDoors } from './wire-doors.ts';
+import { knock, wireDoors } from './wire-endpoints.ts';
 import { answerOf } from './wire.ts';
 
 /** Callers that hold a connection and do not get on with it. */

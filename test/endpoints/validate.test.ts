@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order, type Sample } from './sample-events.ts';
-import { knock, wireDoors } from './wire-doors.ts';
+import { knock, wireDoors } from './wire-endpoints.ts';
 
 /** `POST /v1/validate`: what the other REST doors take, judged and kept nowhere. */
 describe('POST /v1/validate', () => {

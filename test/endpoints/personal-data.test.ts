@@ -11,7 +11,7 @@ import { until } from '../delivery/rig.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order, type Sample } from './sample-events.ts';
 import { schemasWith } from './schemas-folder.ts';
-import { knock, wireDoors } from './wire-doors.ts';
+import { knock, wireDoors } from './wire-endpoints.ts';
 
 const address = 'ann.secret@example.com';
 const schema = {

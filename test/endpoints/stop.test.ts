@@ -9,7 +9,7 @@ import { expectFailure } from './expectations.ts';
 import { openGate } from './open-gate.ts';
 import { order } from './sample-events.ts';
 import { closeSessions, send } from './wire.ts';
-import { knock, wireDoors } from './wire-doors.ts';
+import { knock, wireDoors } from './wire-endpoints.ts';
 
 test('a stop answers what is under way, at every door, and keeps it', async () => {
   await using gate = await openGate();

@@ -1,7 +1,7 @@
 import Mixpanel from 'mixpanel';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { openForeignGate, shopKey, type ForeignGate } from './foreign-gate.ts';
+import { openForeignGate, shopKey, type ForeignGate } from './vendor-gate.ts';
 
 /** Mixpanel's SDK for Node: every event by a callback of its own, and no second try. */
 describe('Mixpanel', () => {

@@ -2,7 +2,7 @@ import { Analytics } from '@segment/analytics-node';
 import RudderAnalytics from '@rudderstack/rudder-sdk-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { openForeignGate, shopKey, type ForeignGate } from './foreign-gate.ts';
+import { openForeignGate, shopKey, type ForeignGate } from './vendor-gate.ts';
 
 /** Segment's own SDK and RudderStack's, which need another address and nothing else. */
 describe('Segment', () => {

@@ -8,7 +8,7 @@ import { expectFailure } from './expectations.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order, type Sample } from './sample-events.ts';
 import { send, sessionOf } from './wire.ts';
-import { knock, wireDoors, type WireDoor } from './wire-doors.ts';
+import { knock, wireDoors, type WireDoor } from './wire-endpoints.ts';
 
 const requestBytesMax = 64 * 1024;
 const eventBytesMax = 96 * 1024;

@@ -6,7 +6,7 @@ import { createChance } from './chance.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order } from './sample-events.ts';
 import { send } from './wire.ts';
-import { knock, wireDoors, type WireDoor } from './wire-doors.ts';
+import { knock, wireDoors, type WireDoor } from './wire-endpoints.ts';
 
 /*
  * Whatever comes in, the answer is an error or a closed connection, never a crash or a hang. An

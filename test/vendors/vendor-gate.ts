@@ -1,5 +1,5 @@
 import { hashWriteKey } from '../../src/config/write-key.ts';
-import { openGate, type OpenGate } from '../doors/open-gate.ts';
+import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
 import { foreignSchemas } from './schemas.ts';
 
 /** The write key of the source `shop`: what the SDKs are given. */

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { CloudEvent, HTTP, type Message } from 'cloudevents';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { openForeignGate, shopKey, type ForeignGate } from './foreign-gate.ts';
+import { openForeignGate, shopKey, type ForeignGate } from './vendor-gate.ts';
 
 /** CloudEvents as their own package writes them, in each of HTTP's three modes. */
 describe('CloudEvents', () => {

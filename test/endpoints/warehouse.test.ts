@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 
 import { startRealService } from '../real-service.ts';
 import { order } from './sample-events.ts';
-import { knock, wireDoors } from './wire-doors.ts';
+import { knock, wireDoors } from './wire-endpoints.ts';
 import { closeSessions } from './wire.ts';
 
 test('what each door takes arrives in the warehouse: each event once, nothing else', async () => {

@@ -4,7 +4,7 @@ import type { Answer } from './answer.ts';
 import { expectEventFailure, expectFailure } from './expectations.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order } from './sample-events.ts';
-import { knock, wireDoors, type WireDoor } from './wire-doors.ts';
+import { knock, wireDoors, type WireDoor } from './wire-endpoints.ts';
 
 const restBatch = wireDoors.find((door) => door.name === 'REST batch HTTP/1.1')!;
 const inFlightEventsMax = 4;
