@@ -65,7 +65,7 @@ export interface EventEdit {
 }
 
 /** Shows events as they can be edited, and judges what came of it: handed in, it is the gate's. */
-export interface EventMender {
+export interface EventFixer {
   /** Undefined: it cannot be read as an event. */
   readonly editable: (stored: string) => string | undefined;
   /** The event as it is to be stored. Throws `invalid_edit`. */
@@ -83,7 +83,7 @@ export interface DeadLetterQueue {
   get(id: string): Promise<OpenedDeadLetter>;
   /**
    * Puts another event in the place of the entry's. `revision`: what it must be still, or 0. Throws
-   * `dead_letter_changed`, and what the mender throws.
+   * `dead_letter_changed`, and what the fixer throws.
    */
   fix(id: string, revision: number, edit: EventEdit): Promise<OpenedDeadLetter>;
   /** Hands the event to its destination again. Resolves to its place in REPLAY. */
@@ -94,12 +94,12 @@ export interface DeadLetterQueue {
 }
 
 /** The queue, after what a crash left half done is ended. */
-export async function openDeadLetters(log: Log, mender: EventMender): Promise<DeadLetterQueue> {
+export async function openDeadLetters(log: Log, fixer: EventFixer): Promise<DeadLetterQueue> {
   await recover(log);
-  return createDeadLetterQueue(log, mender);
+  return createDeadLetterQueue(log, fixer);
 }
 
-export function createDeadLetterQueue(log: Log, mender: EventMender): DeadLetterQueue {
+export function createDeadLetterQueue(log: Log, fixer: EventFixer): DeadLetterQueue {
   const index = createIndex(log);
   const claims = createClaims(log);
 
@@ -127,12 +127,12 @@ export function createDeadLetterQueue(log: Log, mender: EventMender): DeadLetter
   return {
     list: (filter, pageSize, pageToken) => listPage(log, filter, pageSize, pageToken),
     count: (filter, pageToken) => countPart(log, filter, pageToken),
-    get: async (id) => openEntry(await find(id), mender),
+    get: async (id) => openEntry(await find(id), fixer),
     fix: (id, revision, edit) =>
       settle(id, async (entry) => {
         checkRevision(id, entry, revision);
-        const sequence = await storeFixed(log, mender, id, entry, edit);
-        return openEntry((await readMessage(log, 'DEAD', sequence))!, mender);
+        const sequence = await storeFixed(log, fixer, id, entry, edit);
+        return openEntry((await readMessage(log, 'DEAD', sequence))!, fixer);
       }),
     replay: (id) => settle(id, (entry) => storeReplay(log, id, entry)),
     discard: (id, why) =>
@@ -169,11 +169,11 @@ function checkRevision(id: string, entry: StoredMessage, revision: number): void
   throw new ServiceError('dead_letter_changed', `The dead letter ${id} is another than was read.`);
 }
 
-function openEntry(message: StoredMessage, mender: EventMender): OpenedDeadLetter {
+function openEntry(message: StoredMessage, fixer: EventFixer): OpenedDeadLetter {
   const { eventText } = splitEntry(message.payload);
   return {
     deadLetter: decodeDeadLetter(message.payload),
-    eventJson: (eventText === undefined ? undefined : mender.editable(eventText)) ?? '',
+    eventJson: (eventText === undefined ? undefined : fixer.editable(eventText)) ?? '',
     revision: message.sequence,
   };
 }
@@ -201,7 +201,7 @@ const headersBytesMax = 4096;
 /** The fixed entry has the place of the first: the same subject and id, later in the stream. */
 async function storeFixed(
   log: Log,
-  mender: EventMender,
+  fixer: EventFixer,
   id: string,
   entry: StoredMessage,
   edit: EventEdit,
@@ -211,7 +211,7 @@ async function storeFixed(
     const what = 'is no JSON, and cannot be fixed: discard it, or replay it as it is.';
     throw new ServiceError('invalid_edit', `The event of ${id} ${what}`);
   }
-  const payload = fixedPayload(entry.payload, mender.mend(eventText, edit), Date.now());
+  const payload = fixedPayload(entry.payload, fixer.mend(eventText, edit), Date.now());
   const bytes = Buffer.byteLength(payload) + headersBytesMax;
   const bytesMax = log.messageBytesMax();
   if (bytes > bytesMax) {

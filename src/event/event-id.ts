@@ -38,7 +38,7 @@ function uuidOfHash(hex: string): string {
 }
 
 /** Under which ids of other systems become idempotency keys. Changing it would change every key. */
-const foreignNamespace = Buffer.from('5b0c6f4e0a7d5f3a9c2e417d86b1f035', 'hex');
+const vendorNamespace = Buffer.from('5b0c6f4e0a7d5f3a9c2e417d86b1f035', 'hex');
 
 /**
  * The idempotency key of what another system sends: its own id where that is a UUID, else the UUIDv5 of
@@ -47,7 +47,7 @@ const foreignNamespace = Buffer.from('5b0c6f4e0a7d5f3a9c2e417d86b1f035', 'hex');
 export function idempotencyKeyOf(system: string, id: string): string {
   if (isUuid(id)) return id;
   const name = Buffer.from(`${system}:${id}`);
-  return uuidOfHash(hash('sha1', Buffer.concat([foreignNamespace, name]), 'hex'));
+  return uuidOfHash(hash('sha1', Buffer.concat([vendorNamespace, name]), 'hex'));
 }
 
 /** The id by which the log refuses a second copy: `<source>:<idempotency key>`. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 
-import type { HttpCall } from '../http/http-call.ts';
+import { cutOffWhenAnswered, type HttpCall } from '../http/http-call.ts';
 
 /** One request at a door, and what is known of it before it is read. */
 export interface Exchange {
@@ -57,14 +57,6 @@ export function reply(
   cutOffWhenAnswered(call);
   // As many bytes as characters: ASCII.
   call.reply(status, headers, body, typeof body === 'string' && length === body.length);
-}
-
-/** Gives the caller a moment to read the answer before its upload is cut off. */
-const lingerMs = 1000;
-
-/** Call before the answer is written: a request that was not read to its end ends with it. */
-export function cutOffWhenAnswered(call: HttpCall): void {
-  if (!call.complete) call.cutOffAfterAnswer(lingerMs);
 }
 
 /** Plain headers of a request; a pseudo-header of HTTP/2 is not one. */

@@ -6,7 +6,7 @@ import { traceRequests } from '../tracing/request-spans.ts';
 import { createAcceptEvents, type AcceptOptions } from './accept/accept-events.ts';
 import { createAdmission } from './intake/admission.ts';
 import { createAuthenticate } from './intake/authenticate.ts';
-import { createConnectDoors } from './rpc/connect-router.ts';
+import { createConnectEndpoints } from './rpc/connect-router.ts';
 import type { GateContext } from './gate-context.ts';
 import { createRequestHandler, routeOf, servesWhole } from './route-request.ts';
 import { listen, type Listener } from '../http/listen.ts';
@@ -74,7 +74,7 @@ export async function openGate(
     limits,
     signals,
   };
-  const connect = createConnectDoors(context);
+  const connect = createConnectEndpoints(context);
   const webhooks = createWebhookEntries(config.webhooks, context, checkOpen);
   // Most gates are never asked for it.
   let document: string | undefined;

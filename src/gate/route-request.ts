@@ -1,16 +1,16 @@
 import { ServiceError } from '../errors.ts';
-import { connectDoor } from './rpc/connect-unary.ts';
-import type { ConnectDoors } from './rpc/connect-router.ts';
-import { foreignDoors } from './vendor-endpoints.ts';
+import { connectEndpoint } from './rpc/connect-unary.ts';
+import type { ConnectEndpoints } from './rpc/connect-router.ts';
+import { vendorEndpoints } from './vendor-endpoints.ts';
 import { createExchange, mediaTypeOf, reply, type Exchange } from './exchange.ts';
 import { failureOfError } from './answer/failure.ts';
 import type { GateContext } from './gate-context.ts';
-import { grpcDoor } from './rpc/grpc-unary.ts';
+import { grpcEndpoint } from './rpc/grpc-unary.ts';
 import type { RequestHandler } from '../http/listen.ts';
 import type { ServesWhole } from '../http/http1/reader.ts';
 import { openApiPath } from './openapi/openapi.ts';
-import { problem, restBatchDoor, restTrackDoor, restValidateDoor } from './rest/rest-endpoints.ts';
-import { serveRequest, type DoorCall } from './serve-request.ts';
+import { problem, restBatchEndpoint, restTrackEndpoint, restValidateEndpoint } from './rest/rest-endpoints.ts';
+import { serveRequest, type EndpointCall } from './serve-request.ts';
 import { webhookCall, webhookPath, type WebhookEntry } from './webhooks/webhook-endpoint.ts';
 
 const servicePrefix = '/headgate.v1.TrackService/';
@@ -25,14 +25,14 @@ const rpcTypesShown =
 
 const json = 'application/json';
 const ndjson = 'application/x-ndjson';
-const restTrack: DoorCall = { rpc: 'Track', door: 'rest', codec: 'json', contentType: json };
-const restBatch: DoorCall = { rpc: 'BatchTrack', door: 'rest', codec: 'json', contentType: json };
-const restNdjsonBatch: DoorCall = { ...restBatch, codec: 'ndjson', contentType: ndjson };
+const restTrack: EndpointCall = { rpc: 'Track', door: 'rest', codec: 'json', contentType: json };
+const restBatch: EndpointCall = { rpc: 'BatchTrack', door: 'rest', codec: 'json', contentType: json };
+const restNdjsonBatch: EndpointCall = { ...restBatch, codec: 'ndjson', contentType: ndjson };
 
 /** From the path of a request to its door. */
 export function createRequestHandler(
   context: GateContext,
-  connect: ConnectDoors,
+  connect: ConnectEndpoints,
   webhooks: ReadonlyMap<string, WebhookEntry>,
   openApi: () => string,
 ): RequestHandler {
@@ -42,23 +42,23 @@ export function createRequestHandler(
     const path = query === -1 ? url : url.slice(0, query);
     const exchange = createExchange(call);
     if (path === '/v1/track' && method === 'POST') {
-      serveRequest(context, exchange, restTrackDoor, restTrack);
+      serveRequest(context, exchange, restTrackEndpoint, restTrack);
     } else if (path === '/v1/batch' && method === 'POST') {
       const isNdjson = mediaTypeOf(exchange) === restNdjsonBatch.contentType;
-      serveRequest(context, exchange, restBatchDoor, isNdjson ? restNdjsonBatch : restBatch);
+      serveRequest(context, exchange, restBatchEndpoint, isNdjson ? restNdjsonBatch : restBatch);
     } else if (path === '/v1/validate' && method === 'POST') {
       const isNdjson = mediaTypeOf(exchange) === restNdjsonBatch.contentType;
-      serveRequest(context, exchange, restValidateDoor, isNdjson ? restNdjsonBatch : restBatch);
+      serveRequest(context, exchange, restValidateEndpoint, isNdjson ? restNdjsonBatch : restBatch);
     } else if (path.startsWith('/grpc.')) handToRouter(connect, exchange);
-    else if (foreignDoors.has(path)) enterForeign(context, exchange, path);
+    else if (vendorEndpoints.has(path)) enterVendor(context, exchange, path);
     else if (path.startsWith(webhookPath)) enterWebhook(webhooks, exchange, path);
     else if (path === openApiPath && (method === 'GET' || method === 'HEAD')) {
       reply(exchange, 200, { 'content-type': json }, openApi());
-    } else if (!isDoor(path)) {
+    } else if (!isEndpoint(path)) {
       refuse(exchange, 'not_found', `There is no door ${path.slice(0, 80)}. Events go to POST /v1/track.`);
     } else if (method !== 'POST') {
       refuse(exchange, 'method_not_allowed', `${path} takes POST.`);
-    } else enterRpc(context, connect, exchange, path.slice(servicePrefix.length) as DoorCall['rpc']);
+    } else enterRpc(context, connect, exchange, path.slice(servicePrefix.length) as EndpointCall['rpc']);
   };
 }
 
@@ -77,7 +77,7 @@ function enterWebhook(
   } else serveRequest(entry.context, exchange, entry.door(exchange), webhookCall);
 }
 
-const doorPaths = new Set([
+const endpointPaths = new Set([
   `${servicePrefix}Track`,
   `${servicePrefix}BatchTrack`,
   '/v1/track',
@@ -87,7 +87,7 @@ const doorPaths = new Set([
 
 /** The door of a path, as traces name it. Undefined: none that takes events. */
 export function routeOf(path: string): string | undefined {
-  if (doorPaths.has(path) || foreignDoors.has(path)) return path;
+  if (endpointPaths.has(path) || vendorEndpoints.has(path)) return path;
   return path.startsWith(webhookPath) ? `${webhookPath}{source}` : undefined;
 }
 
@@ -100,12 +100,12 @@ export const servesWhole: ServesWhole = (url, headers) =>
   wholeRestPaths.has(url) ||
   (wholeRpcPaths.has(url) && wholeRpcTypes.has(headers['content-type'] ?? ''));
 
-function isDoor(path: string): boolean {
-  return doorPaths.has(path);
+function isEndpoint(path: string): boolean {
+  return endpointPaths.has(path);
 }
 
-function enterForeign(context: GateContext, exchange: Exchange, path: string): void {
-  const { enter, methods } = foreignDoors.get(path)!;
+function enterVendor(context: GateContext, exchange: Exchange, path: string): void {
+  const { enter, methods } = vendorEndpoints.get(path)!;
   if (!methods.includes(exchange.call.method)) {
     const message = `${path} takes ${methods.join(' or ')}.`;
     const failure = failureOfError(new ServiceError('method_not_allowed', message));
@@ -118,20 +118,20 @@ function enterForeign(context: GateContext, exchange: Exchange, path: string): v
 
 function enterRpc(
   context: GateContext,
-  connect: ConnectDoors,
+  connect: ConnectEndpoints,
   exchange: Exchange,
-  rpc: DoorCall['rpc'],
+  rpc: EndpointCall['rpc'],
 ): void {
   const type = mediaTypeOf(exchange);
   if (grpcTypes.has(type) && exchange.call.httpVersionMajor === 2) {
-    const call: DoorCall = { rpc, codec: 'proto', door: 'grpc', contentType: type };
-    serveRequest(context, exchange, grpcDoor, call);
+    const call: EndpointCall = { rpc, codec: 'proto', door: 'grpc', contentType: type };
+    serveRequest(context, exchange, grpcEndpoint, call);
   } else if (grpcWebTypes.has(type)) {
-    const call: DoorCall = { rpc, codec: 'proto', door: 'grpc_web', contentType: type };
-    serveRequest(context, exchange, grpcDoor, call);
+    const call: EndpointCall = { rpc, codec: 'proto', door: 'grpc_web', contentType: type };
+    serveRequest(context, exchange, grpcEndpoint, call);
   } else if (type === 'application/json' || type === 'application/proto') {
     const codec = type === 'application/json' ? 'json' : 'proto';
-    serveRequest(context, exchange, connectDoor, { rpc, codec, door: 'connect', contentType: type });
+    serveRequest(context, exchange, connectEndpoint, { rpc, codec, door: 'connect', contentType: type });
   } else if (routerTypes.has(type)) handToRouter(connect, exchange);
   else {
     refuse(
@@ -143,7 +143,7 @@ function enterRpc(
 }
 
 /** What the library hands to our handlers has the correlation id that its answer carries. */
-function handToRouter(connect: ConnectDoors, exchange: Exchange): void {
+function handToRouter(connect: ConnectEndpoints, exchange: Exchange): void {
   exchange.call.headers['x-correlation-id'] = exchange.correlationId;
   connect.handle(exchange);
 }

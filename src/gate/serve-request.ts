@@ -1,6 +1,6 @@
 import { ServiceError } from '../errors.ts';
 import type { Verdict } from '../event/verdict.ts';
-import type { ForeignProtocol, Rpc } from '../observability/metrics.ts';
+import type { VendorProtocol, Rpc } from '../observability/metrics.ts';
 import { presentedKey, type Producer } from './intake/authenticate.ts';
 import type { Exchange } from './exchange.ts';
 import { failureOfError, type Failure } from './answer/failure.ts';
@@ -9,26 +9,26 @@ import type { IncomingBatch } from './decode/incoming-batch.ts';
 import { CallerGone } from './intake/read-body.ts';
 
 /** What a request asks for, in the form that its headers tell. */
-export interface DoorCall {
+export interface EndpointCall {
   readonly rpc: Extract<Rpc, 'Track' | 'BatchTrack'>;
-  readonly door: 'rest' | 'connect' | 'grpc' | 'grpc_web' | 'webhook' | ForeignProtocol;
+  readonly door: 'rest' | 'connect' | 'grpc' | 'grpc_web' | 'webhook' | VendorProtocol;
   readonly codec: 'json' | 'ndjson' | 'proto';
   readonly contentType: string;
 }
 
 /** How a protocol frames a request and its answer. Each method may throw a ServiceError. */
-export interface Door {
+export interface Endpoint {
   /** The write key may stand in the body (`IncomingBatch.inBody`) where the headers have none. */
   readonly keyInBody?: true;
   /** Looks at the headers. Returns how long the caller waits, in ms, where it told. */
-  begin(exchange: Exchange, call: DoorCall): number | undefined;
+  begin(exchange: Exchange, call: EndpointCall): number | undefined;
   /** The message in a body; a promise only where it has to be decompressed. */
   unpack(exchange: Exchange, body: Buffer, bytesMax: number): Buffer | Promise<Buffer>;
-  decode(call: DoorCall, message: Buffer, batchEventsMax: number): IncomingBatch;
+  decode(call: EndpointCall, message: Buffer, batchEventsMax: number): IncomingBatch;
   /** Sends the verdicts. Returns the number of the gRPC status, for the metric. */
-  answer(exchange: Exchange, call: DoorCall, verdicts: readonly Verdict[]): number;
+  answer(exchange: Exchange, call: EndpointCall, verdicts: readonly Verdict[]): number;
   /** Sends why there are none. */
-  refuse(exchange: Exchange, call: DoorCall, failure: Failure, error: unknown): number;
+  refuse(exchange: Exchange, call: EndpointCall, failure: Failure, error: unknown): number;
 }
 
 /** Smaller messages are taken at once: a turn has too few of them to matter. */
@@ -46,8 +46,8 @@ const timerMsMax = 2 ** 31 - 1;
 export function serveRequest(
   context: GateContext,
   exchange: Exchange,
-  door: Door,
-  call: DoorCall,
+  door: Endpoint,
+  call: EndpointCall,
 ): void {
   const ending = createEnding(context, exchange, door, call);
   const { fail } = ending;
@@ -105,8 +105,8 @@ interface Ending {
 function createEnding(
   context: GateContext,
   exchange: Exchange,
-  door: Door,
-  call: DoorCall,
+  door: Endpoint,
+  call: EndpointCall,
 ): Ending {
   const { signals } = context;
   let over = false;

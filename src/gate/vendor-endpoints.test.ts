@@ -2,22 +2,22 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { ServiceError } from '../errors.ts';
-import { batchedType, cloudEventsDoor } from './cloudevents/cloudevents-endpoint.ts';
+import { batchedType, cloudEventsEndpoint } from './cloudevents/cloudevents-endpoint.ts';
 import type { Exchange } from './exchange.ts';
-import { mixpanelDoors } from './vendors/mixpanel-endpoint.ts';
-import { posthogDoors } from './vendors/posthog-endpoint.ts';
-import { segmentDoors } from './vendors/segment-endpoint.ts';
-import type { Door, DoorCall } from './serve-request.ts';
+import { mixpanelEndpoints } from './vendors/mixpanel-endpoint.ts';
+import { posthogEndpoints } from './vendors/posthog-endpoint.ts';
+import { segmentEndpoints } from './vendors/segment-endpoint.ts';
+import type { Endpoint, EndpointCall } from './serve-request.ts';
 
 const cloudEvents = ['application/cloudevents+json', batchedType].map((type) => {
-  const { door, call } = cloudEventsDoor({ call: { headers: { 'content-type': type } } } as never as Exchange);
+  const { door, call } = cloudEventsEndpoint({ call: { headers: { 'content-type': type } } } as never as Exchange);
   return [type, door, call] as const;
 });
 
-const doors: readonly (readonly [name: string, door: Door, call: DoorCall])[] = [
-  ...segmentDoors,
-  ...posthogDoors,
-  ...mixpanelDoors,
+const doors: readonly (readonly [name: string, door: Endpoint, call: EndpointCall])[] = [
+  ...segmentEndpoints,
+  ...posthogEndpoints,
+  ...mixpanelEndpoints,
   ...cloudEvents,
 ];
 
@@ -66,11 +66,11 @@ test.for(doors)('whatever JSON comes, events come out or a refusal: %s', ([, doo
   );
 });
 
-const segmentBatch = segmentDoors.at(-1)!;
+const segmentBatch = segmentEndpoints.at(-1)!;
 
 function eventOf(call: object) {
-  const [, door, doorCall] = segmentBatch;
-  return door.decode(doorCall, Buffer.from(JSON.stringify({ batch: [call] })), 10).events[0]!;
+  const [, door, endpointCall] = segmentBatch;
+  return door.decode(endpointCall, Buffer.from(JSON.stringify({ batch: [call] })), 10).events[0]!;
 }
 
 test('nothing that a call says is lost', () => {

@@ -1,25 +1,25 @@
-import { cloudEventsDoor, cloudEventsPath } from './cloudevents/cloudevents-endpoint.ts';
+import { cloudEventsEndpoint, cloudEventsPath } from './cloudevents/cloudevents-endpoint.ts';
 import type { Exchange } from './exchange.ts';
-import { mixpanelDoors } from './vendors/mixpanel-endpoint.ts';
-import { posthogDoors } from './vendors/posthog-endpoint.ts';
-import { segmentAliases, segmentDoors } from './vendors/segment-endpoint.ts';
-import type { Door, DoorCall } from './serve-request.ts';
+import { mixpanelEndpoints } from './vendors/mixpanel-endpoint.ts';
+import { posthogEndpoints } from './vendors/posthog-endpoint.ts';
+import { segmentAliases, segmentEndpoints } from './vendors/segment-endpoint.ts';
+import type { Endpoint, EndpointCall } from './serve-request.ts';
 
-export interface ForeignDoor {
+export interface VendorEndpoint {
   /** By the headers of a request, where a path has more than one door. */
-  readonly enter: (exchange: Exchange) => { readonly door: Door; readonly call: DoorCall };
+  readonly enter: (exchange: Exchange) => { readonly door: Endpoint; readonly call: EndpointCall };
   readonly methods: readonly string[];
 }
 
-type Entry = readonly [path: string, door: ForeignDoor];
+type Entry = readonly [path: string, door: VendorEndpoint];
 
 /** The doors for events in the form of another system, by path. */
-export const foreignDoors: ReadonlyMap<string, ForeignDoor> = new Map<string, ForeignDoor>([
-  ...[...segmentDoors, ...segmentAliases, ...posthogDoors].map(
+export const vendorEndpoints: ReadonlyMap<string, VendorEndpoint> = new Map<string, VendorEndpoint>([
+  ...[...segmentEndpoints, ...segmentAliases, ...posthogEndpoints].map(
     ([path, door, call]): Entry => [path, { enter: () => ({ door, call }), methods: ['POST'] }],
   ),
-  ...mixpanelDoors.map(
+  ...mixpanelEndpoints.map(
     ([path, door, call]): Entry => [path, { enter: () => ({ door, call }), methods: ['POST', 'GET'] }],
   ),
-  [cloudEventsPath, { enter: cloudEventsDoor, methods: ['POST'] }],
+  [cloudEventsPath, { enter: cloudEventsEndpoint, methods: ['POST'] }],
 ]);

@@ -75,6 +75,14 @@ export interface TrailersCall extends HttpCall {
   ): void;
 }
 
+/** Gives the caller a moment to read the answer before its upload is cut off. */
+const lingerMs = 1000;
+
+/** Call before the answer is written: a request that was not read to its end ends with it. */
+export function cutOffWhenAnswered(call: HttpCall): void {
+  if (!call.complete) call.cutOffAfterAnswer(lingerMs);
+}
+
 /** On Node's classes of HTTP/1.1. */
 export class Http1Call implements HttpCall {
   readonly httpVersionMajor = 1;

@@ -8,10 +8,9 @@ import {
 import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node';
 import type { UniversalHandler, UniversalServerResponse } from '@connectrpc/connect/protocol';
 
-import { cutOffWhenAnswered } from '../gate/exchange.ts';
-import type { BodySink, HttpCall } from './http-call.ts';
+import { cutOffWhenAnswered, type BodySink, type HttpCall } from './http-call.ts';
 
-export interface UniversalDoor {
+export interface UniversalEndpoint {
   /**
    * Serves a call by the RPC that its path names, with `correlationId` on the answer. False: there is
    * no such RPC, and nothing has happened to the call.
@@ -23,10 +22,10 @@ export interface UniversalDoor {
  * The library's own handlers of RPCs, over our own calls: all of Connect, gRPC and gRPC-Web, streams in
  * both directions, over both versions of HTTP. What is hot has a door of its own: unary-rpc.ts.
  */
-export function createUniversalDoor(
+export function createUniversalEndpoint(
   routes: (router: ConnectRouter) => void,
   options: ConnectRouterOptions,
-): UniversalDoor {
+): UniversalEndpoint {
   const router = createConnectRouter({
     acceptCompression: [compressionGzip, compressionBrotli],
     ...options,

@@ -18,21 +18,21 @@ export const otherLabel = '_other';
 
 export const rpcs = ['Track', 'BatchTrack', otherLabel] as const;
 /** Of the doors for events in the form of another system. */
-export const foreignProtocols = ['segment', 'posthog', 'mixpanel', 'cloudevents'] as const;
+export const vendorProtocols = ['segment', 'posthog', 'mixpanel', 'cloudevents'] as const;
 export const protocols = [
   'grpc',
   'grpc_web',
   'connect',
   'rest',
   'webhook',
-  ...foreignProtocols,
+  ...vendorProtocols,
   otherLabel,
 ] as const;
 export const webhookOutcomes = ['mapped', 'unmapped', 'invalid_signature', 'stale', 'malformed'] as const;
 export const deliveryOutcomes = ['delivered', 'retried', 'dead', 'filtered'] as const;
 
 export type Rpc = (typeof rpcs)[number];
-export type ForeignProtocol = (typeof foreignProtocols)[number];
+export type VendorProtocol = (typeof vendorProtocols)[number];
 export type Protocol = (typeof protocols)[number];
 export type WebhookOutcome = (typeof webhookOutcomes)[number];
 export type DeliveryOutcome = (typeof deliveryOutcomes)[number];

@@ -6,7 +6,7 @@ import type { Config } from '../config/config.ts';
 import { createExchange, reply, type Exchange } from '../gate/exchange.ts';
 import type { HttpCall } from '../http/http-call.ts';
 import { listen, type Listener } from '../http/listen.ts';
-import { createUniversalDoor } from '../http/universal.ts';
+import { createUniversalEndpoint } from '../http/universal.ts';
 
 export interface AdminOptions {
   readonly config: Config;
@@ -30,7 +30,7 @@ const connectionsMax = 200;
 export async function openAdmin(options: AdminOptions): Promise<Listener> {
   const { config } = options;
   const ready = createReadiness(options.probe);
-  const rpc = createUniversalDoor(options.routes, {
+  const rpc = createUniversalEndpoint(options.routes, {
     readMaxBytes: requestBytesMax + 2 * config.limits.eventBytesMax,
   });
   const notice = options.notice === undefined ? '' : `${options.notice}\n`;

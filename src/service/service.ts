@@ -23,8 +23,8 @@ import { openAdmin } from '../operators/admin.ts';
 import { defaultSource } from '../gate/intake/authenticate.ts';
 import { openGate } from '../gate/gate.ts';
 import type { Listener } from '../http/listen.ts';
-import { createEventMender } from '../gate/accept/fix-event.ts';
-import { openReplayDoor } from '../gate/accept/replay.ts';
+import { createEventFixer } from '../gate/accept/fix-event.ts';
+import { openReplayEndpoint } from '../gate/accept/replay.ts';
 import { startGateProcesses, type GateProcesses } from './gate-processes.ts';
 import { parseServerUrl } from '../jetstream/connection.ts';
 import { startEmbeddedServer, type EmbeddedServer, type ServerAddress } from '../jetstream/server/embedded-server.ts';
@@ -139,8 +139,8 @@ async function startService(
   });
 
   // Delivery and dead letters: what cannot be delivered goes from the one to the other.
-  const mender = createEventMender({ judge: validation.judge, ...config.limits });
-  const deadLetters = await openDeadLetters(log, mender);
+  const fixer = createEventFixer({ judge: validation.judge, ...config.limits });
+  const deadLetters = await openDeadLetters(log, fixer);
   const delivery = config.roles.has('deliver')
     ? await startDelivery({ config, log, signals, lifecycle, deadLetters })
     : undefined;
@@ -163,7 +163,7 @@ async function startService(
   });
   lifecycle.onRelease('admin port', () => admin.close(adminGraceMs));
   if (config.roles.has('gate')) {
-    gate = await openDoors({ config, validation, ...observed, log, logOptions, lifecycle });
+    gate = await openEndpoints({ config, validation, ...observed, log, logOptions, lifecycle });
     // What has changed while it opened.
     gate.follow(validation.registry());
   }
@@ -241,7 +241,7 @@ interface QuarantineParts {
 /** In the first process, which has no other door when there are several. */
 function startQuarantine(parts: QuarantineParts): ServiceImpl<typeof RejectedService> {
   const { config, log, signals, lifecycle, validation } = parts;
-  const wayIn = openReplayDoor(config, signals, {
+  const wayIn = openReplayEndpoint(config, signals, {
     judge: validation.judge,
     ...createEventStore(log, validation.isPlanned),
   });
@@ -249,7 +249,7 @@ function startQuarantine(parts: QuarantineParts): ServiceImpl<typeof RejectedSer
   return createQuarantine({ log, signals, wayIn, dedupWindowMs: config.log.dedupWindowMs });
 }
 
-interface DoorParts {
+interface EndpointParts {
   readonly config: Config;
   readonly validation: LiveValidation;
   readonly labels: LabelValues;
@@ -261,7 +261,7 @@ interface DoorParts {
 }
 
 /** The doors, and the heartbeat that goes through them. */
-async function openDoors(parts: DoorParts): Promise<GateProcesses> {
+async function openEndpoints(parts: EndpointParts): Promise<GateProcesses> {
   const { config, log, signals, lifecycle } = parts;
   const { intervalMs } = config.canary;
   const key = intervalMs === undefined ? undefined : newCanaryKey();
@@ -278,7 +278,7 @@ async function openDoors(parts: DoorParts): Promise<GateProcesses> {
 
 /** In this process, or in several beside it, which then have connections of their own. */
 async function openGates(
-  parts: DoorParts,
+  parts: EndpointParts,
   canaryKey: string | undefined,
 ): Promise<GateProcesses> {
   const { config, validation, labels, metrics, signals, log, logOptions } = parts;

@@ -11,7 +11,7 @@ import { create, createFileRegistry, fromBinary, toBinary } from '@bufbuild/prot
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 
 import { listen } from '../../src/http/listen.ts';
-import { createUniversalDoor } from '../../src/http/universal.ts';
+import { createUniversalEndpoint } from '../../src/http/universal.ts';
 import { registerConformance } from './conformance-service.ts';
 
 interface Wanted {
@@ -51,7 +51,7 @@ function tlsFiles(): { cert: string; key: string } | undefined {
   return files;
 }
 
-const door = createUniversalDoor((router) => registerConformance(router, service), {
+const door = createUniversalEndpoint((router) => registerConformance(router, service), {
   jsonOptions: { registry },
   ...(wanted.messageReceiveLimit > 0 && { readMaxBytes: wanted.messageReceiveLimit }),
 });

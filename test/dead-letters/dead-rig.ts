@@ -8,7 +8,7 @@ import { deadCommand } from '../../src/cli/dead/dead.ts';
 import { createDeadLetterService } from '../../src/operators/dead-letter-service.ts';
 import { createDeadLetterQueue, type DeadLetterQueue } from '../../src/dead-letters/queue.ts';
 import type { DeadLetterFilter } from '../../src/dead-letters/walk-dead-letters.ts';
-import { createEventMender } from '../../src/gate/accept/fix-event.ts';
+import { createEventFixer } from '../../src/gate/accept/fix-event.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { createValidation, loadRegistry } from '../../src/validation/validation.ts';
 import { createTestSignals, makeDead } from '../delivery/rig.ts';
@@ -29,7 +29,7 @@ export const eventBytesMax = 4_096;
 /** The queue with the gate's own judge, on the schemas of the example. */
 export async function openQueue(log: Log): Promise<DeadLetterQueue> {
   const { judge } = createValidation(await loadRegistry('schemas'));
-  return createDeadLetterQueue(log, createEventMender({ judge, eventBytesMax }));
+  return createDeadLetterQueue(log, createEventFixer({ judge, eventBytesMax }));
 }
 
 /** Dead letters of `crm` whose events keep their contract. */

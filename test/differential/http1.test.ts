@@ -6,7 +6,7 @@ import path from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { createConnectDoors } from '../../src/gate/rpc/connect-router.ts';
+import { createConnectEndpoints } from '../../src/gate/rpc/connect-router.ts';
 import { createRequestHandler, servesWhole } from '../../src/gate/route-request.ts';
 import { WholeCall } from '../../src/http/http1/whole-call.ts';
 import { listen, type Listener } from '../../src/http/listen.ts';
@@ -14,20 +14,20 @@ import { createFakeContext, type FakeContext } from './fake-context.ts';
 import { http1Oddities, http1Writings, tornEverywhere, type Http1Writing } from './http1-requests.ts';
 import { writeRaw } from './raw-connection.ts';
 
-interface Door {
+interface Endpoint {
   readonly fake: FakeContext;
   readonly listener: Listener;
   /** Calls that our own reader read. */
   whole: number;
 }
 
-async function openDoor(
+async function openEndpoint(
   withReader: boolean,
   certificate?: { readonly cert: string; readonly key: string },
-): Promise<Door> {
+): Promise<Endpoint> {
   const fake = createFakeContext();
   const { context } = fake;
-  const handle = createRequestHandler(context, createConnectDoors(context), new Map(), () => '{}');
+  const handle = createRequestHandler(context, createConnectEndpoints(context), new Map(), () => '{}');
   const listener = await listen({
     address: { host: '127.0.0.1', port: 0 },
     tls: certificate,
@@ -42,11 +42,11 @@ async function openDoor(
     requestTimeoutMs: 700,
     connectionsMax: 1000,
   });
-  const door: Door = { fake, listener, whole: 0 };
+  const door: Endpoint = { fake, listener, whole: 0 };
   return door;
 }
 
-async function closeDoors(doors: readonly Door[]): Promise<void> {
+async function closeEndpoints(doors: readonly Endpoint[]): Promise<void> {
   for (const { listener, fake } of doors) {
     await listener.close(100);
     fake.close();
@@ -55,7 +55,7 @@ async function closeDoors(doors: readonly Door[]): Promise<void> {
 
 /** Byte by byte, save what differs from one moment to the next. */
 async function differences(
-  [own, node]: readonly [Door, Door],
+  [own, node]: readonly [Endpoint, Endpoint],
   writings: readonly Http1Writing[],
   ca?: Buffer,
 ): Promise<string> {
@@ -77,15 +77,15 @@ async function differences(
 }
 
 describe('the reader of HTTP/1.1 beside Node', () => {
-  let own: Door;
-  let node: Door;
+  let own: Endpoint;
+  let node: Endpoint;
 
   beforeAll(async () => {
-    own = await openDoor(true);
-    node = await openDoor(false);
+    own = await openEndpoint(true);
+    node = await openEndpoint(false);
   });
 
-  afterAll(() => closeDoors([own, node]));
+  afterAll(() => closeEndpoints([own, node]));
 
   test('answers thousands of connections the same', { timeout: 120_000 }, async () => {
     const writings = fc.sample(http1Writings, { numRuns: 3000, seed: 20_260_301 });
@@ -113,12 +113,12 @@ describe('the reader of HTTP/1.1 beside Node', () => {
     const files = ['-keyout', certificate.key, '-out', certificate.cert];
     const made = spawnSync('openssl', ['req', ...how.split(' '), ...names, ...files]);
     skip(made.status !== 0, 'openssl makes no certificate here');
-    const doors = [await openDoor(true, certificate), await openDoor(false, certificate)] as const;
+    const doors = [await openEndpoint(true, certificate), await openEndpoint(false, certificate)] as const;
     const ca = readFileSync(certificate.cert);
     rmSync(folder, { recursive: true });
     const writings = fc.sample(http1Writings, { numRuns: 500, seed: 20_260_302 });
     expect(await differences(doors, writings, ca)).toBe('0 differences\n');
     expect(doors[0].whole).toBeGreaterThan(50);
-    await closeDoors(doors);
+    await closeEndpoints(doors);
   });
 });

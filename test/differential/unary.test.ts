@@ -2,7 +2,7 @@ import type { ConnectRouter } from '@connectrpc/connect';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { createConnectDoors, registerTrackService } from '../../src/gate/rpc/connect-router.ts';
+import { createConnectEndpoints, registerTrackService } from '../../src/gate/rpc/connect-router.ts';
 import { createRequestHandler } from '../../src/gate/route-request.ts';
 import { listen } from '../../src/http/listen.ts';
 import { comparable, deliberate } from './deliberate-differences.ts';
@@ -12,19 +12,19 @@ import { createCaller, type Caller } from './raw-call.ts';
 import { openStockServer } from './stock-server.ts';
 import { tell, type ToldAnswer } from './told-answer.ts';
 
-interface Door {
+interface Endpoint {
   readonly fake: FakeContext;
   readonly caller: Caller;
   close(): Promise<void>;
 }
 
-async function openFast(): Promise<Door> {
+async function openFast(): Promise<Endpoint> {
   const fake = createFakeContext();
   const { context } = fake;
   const listener = await listen({
     address: { host: '127.0.0.1', port: 0 },
     tls: undefined,
-    handle: createRequestHandler(context, createConnectDoors(context), new Map(), () => '{}'),
+    handle: createRequestHandler(context, createConnectEndpoints(context), new Map(), () => '{}'),
     setting: 'HEADGATE_LISTEN',
     idleTimeoutMs: limits.idleTimeoutMs,
     requestTimeoutMs: limits.requestTimeoutMs,
@@ -33,7 +33,7 @@ async function openFast(): Promise<Door> {
   return { fake, caller: createCaller(listener.address.port), close: () => listener.close(100) };
 }
 
-async function openStock(): Promise<Door> {
+async function openStock(): Promise<Endpoint> {
   const fake = createFakeContext();
   const { context } = fake;
   const routes = (router: ConnectRouter): void => registerTrackService(router, context);
@@ -41,15 +41,15 @@ async function openStock(): Promise<Door> {
   return { fake, caller: createCaller(server.port), close: server.close };
 }
 
-async function closeDoor(door: Door): Promise<void> {
+async function closeEndpoint(door: Endpoint): Promise<void> {
   door.caller.close();
   await door.close();
   door.fake.close();
 }
 
 describe('the unary doors beside the stock Connect router', () => {
-  let fast: Door;
-  let stock: Door;
+  let fast: Endpoint;
+  let stock: Endpoint;
 
   beforeAll(async () => {
     fast = await openFast();
@@ -57,7 +57,7 @@ describe('the unary doors beside the stock Connect router', () => {
   });
 
   afterAll(async () => {
-    await Promise.all([closeDoor(fast), closeDoor(stock)]);
+    await Promise.all([closeEndpoint(fast), closeEndpoint(stock)]);
   });
 
   async function compare(request: GeneratedRequest): Promise<string | undefined> {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Result } from './answer.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order, type Sample } from './sample-events.ts';
-import { knock, wireDoors } from './wire-endpoints.ts';
+import { knock, wireEndpoints } from './wire-endpoints.ts';
 
 /*
  * Any mix of valid, broken and repeated events, in any batching, by any door: each event gets the
@@ -35,7 +35,7 @@ const breaks: Readonly<Record<string, Sample>> = {
 
 const kind = constantFrom('valid', 'valid', 'repeated', ...Object.keys(breaks));
 const request = record({
-  door: integer({ min: 0, max: wireDoors.length - 1 }),
+  door: integer({ min: 0, max: wireEndpoints.length - 1 }),
   kinds: array(kind, { minLength: 1, maxLength: 12 }),
 });
 
@@ -52,7 +52,7 @@ test('verdicts do not depend on the company an event keeps', { timeout: 60_000 }
       const counts = { accepted: 0, duplicate: 0, rejected: 0, retry: 0 };
       let sentCount = 0;
       for (const { door: index, kinds } of requests) {
-        const door = wireDoors[index]!;
+        const door = wireEndpoints[index]!;
         const sent = kinds.map((each): Sent => {
           const earlier = [...taken.values()];
           if (each === 'repeated' && earlier.length > 0) {

@@ -4,7 +4,7 @@ import { hashWriteKey } from '../../src/config/write-key.ts';
 import { expectEventFailure, expectFailure } from './expectations.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order } from './sample-events.ts';
-import { knock, wireDoors } from './wire-endpoints.ts';
+import { knock, wireEndpoints } from './wire-endpoints.ts';
 import { answerOf, send, sessionOf } from './wire.ts';
 
 const keys = { checkout: 'hg_checkout', checkoutOld: 'hg_checkout-old', billing: 'hg_billing' };
@@ -37,7 +37,7 @@ describe('write keys', () => {
     await gate[Symbol.asyncDispose]();
   });
 
-  describe.for(wireDoors)('$name', (door) => {
+  describe.for(wireEndpoints)('$name', (door) => {
     test.for(ways)('%s', async ([, headersOf]) => {
       for (const key of [keys.checkout, keys.checkoutOld]) {
         const after = await gate.last('EVENTS');
@@ -94,7 +94,7 @@ describe('write keys', () => {
   });
 
   test('the same key of two sources is two events', async () => {
-    const door = wireDoors[0]!;
+    const door = wireEndpoints[0]!;
     const properties = { invoice_id: 'I-1', amount: 5, currency: 'EUR' };
     const event = order({ event_name: 'invoice_paid', properties });
     const answers = await Promise.all(
@@ -107,7 +107,7 @@ describe('write keys', () => {
   });
 
   test('who may not send is answered before the upload ends, at every door of HTTP/2', async () => {
-    const doors = wireDoors.filter(({ version }) => version === '2');
+    const doors = wireEndpoints.filter(({ version }) => version === '2');
     const answers = await Promise.all(
       doors.map((door) => {
         const headers = { ':method': 'POST', ':path': door.path, 'content-type': door.contentType };

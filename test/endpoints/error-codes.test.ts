@@ -11,7 +11,7 @@ import {
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order, orderWithout, type Sample } from './sample-events.ts';
 import { schemasWith } from './schemas-folder.ts';
-import { isNdjson, knock, wireDoors, type Knock, type WireDoor } from './wire-endpoints.ts';
+import { isNdjson, knock, wireEndpoints, type Knock, type WireEndpoint } from './wire-endpoints.ts';
 
 /*
  * Every code of src/errors.ts through every door. The last test holds the tables complete.
@@ -86,16 +86,16 @@ const eventCases: readonly EventCase[] = [
 
 interface RequestCase {
   readonly code: ErrorCode;
-  readonly request: (door: WireDoor) => Knock | undefined;
+  readonly request: (door: WireEndpoint) => Knock | undefined;
   /** The doors that refuse with HTTP alone, before a protocol has its say. */
   readonly asHttp?: boolean;
 }
 
-const batchOnly = (door: WireDoor, knocked: Knock): Knock | undefined =>
+const batchOnly = (door: WireEndpoint, knocked: Knock): Knock | undefined =>
   door.rpc === 'BatchTrack' ? knocked : undefined;
 
 /** A body that breaks off in the middle; a line of NDJSON that does is a rejected event instead. */
-function cutShort(door: WireDoor): Knock | undefined {
+function cutShort(door: WireEndpoint): Knock | undefined {
   if (isNdjson(door)) return undefined;
   const whole = door.frame(door.encode([order()]));
   return { body: whole.subarray(0, whole.length - 3) };
@@ -190,13 +190,13 @@ describe('error codes', () => {
     schemas[Symbol.dispose]();
   });
 
-  const ask = (door: WireDoor, knocked: Knock, correlationId: string) =>
+  const ask = (door: WireEndpoint, knocked: Knock, correlationId: string) =>
     knock(gate.port, door, {
       ...knocked,
       headers: { 'x-correlation-id': correlationId, ...authorization, ...knocked.headers },
     });
 
-  describe.for(wireDoors)('$name', (door) => {
+  describe.for(wireEndpoints)('$name', (door) => {
     test.for(eventCases)('an event: $code', async ({ code, event, violation, number }) => {
       const answer = await ask(door, { events: [event()] }, `case/${code}`);
       expectEventFailure(answer, door, code);

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 
 import { errorEntry, type ErrorCode } from '../../src/errors.ts';
 import type { Answer } from './answer.ts';
-import type { WireDoor } from './wire-endpoints.ts';
+import type { WireEndpoint } from './wire-endpoints.ts';
 
 /** HTTP statuses of gRPC codes: https://connectrpc.com/docs/protocol#error-codes */
 const connectStatus: Readonly<Record<number, number>> = {
@@ -18,7 +18,7 @@ const connectStatus: Readonly<Record<number, number>> = {
   16: 401,
 };
 
-const plainTypes: Readonly<Record<WireDoor['family'], (door: WireDoor) => string>> = {
+const plainTypes: Readonly<Record<WireEndpoint['family'], (door: WireEndpoint) => string>> = {
   grpc: (door) => door.contentType,
   'grpc-web': (door) => door.contentType,
   connect: () => 'application/json',
@@ -26,7 +26,7 @@ const plainTypes: Readonly<Record<WireDoor['family'], (door: WireDoor) => string
 };
 
 /** The whole request, or the one event of Track, was refused with this code. */
-export function expectFailure(answer: Answer, door: WireDoor, code: ErrorCode): void {
+export function expectFailure(answer: Answer, door: WireEndpoint, code: ErrorCode): void {
   const entry = errorEntry(code);
   expect(answer.code, answer.raw).toBe(code);
   expect(answer.message).not.toBe('');
@@ -40,7 +40,7 @@ export function expectFailure(answer: Answer, door: WireDoor, code: ErrorCode): 
   expect(answer.results).toEqual([]);
 }
 
-function expectRetryHint(answer: Answer, door: WireDoor, retryable: boolean): void {
+function expectRetryHint(answer: Answer, door: WireEndpoint, retryable: boolean): void {
   expect(answer.retryAfter !== undefined).toBe(retryable);
   if (retryable) expect(Number(answer.retryAfter)).toBeGreaterThan(0);
   if (door.family === 'rest') return;
@@ -56,7 +56,7 @@ export function expectHttpProblem(answer: Answer, code: ErrorCode): void {
 }
 
 /** One event, sent alone, got this code: as a failure of Track, or as the result in a batch. */
-export function expectEventFailure(answer: Answer, door: WireDoor, code: ErrorCode): void {
+export function expectEventFailure(answer: Answer, door: WireEndpoint, code: ErrorCode): void {
   if (door.rpc === 'Track') {
     expectFailure(answer, door, code);
     return;

@@ -6,7 +6,7 @@ import { createChance } from './chance.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order } from './sample-events.ts';
 import { send } from './wire.ts';
-import { knock, wireDoors, type WireDoor } from './wire-endpoints.ts';
+import { knock, wireEndpoints, type WireEndpoint } from './wire-endpoints.ts';
 
 /*
  * Whatever comes in, the answer is an error or a closed connection, never a crash or a hang. An
@@ -15,7 +15,7 @@ import { knock, wireDoors, type WireDoor } from './wire-endpoints.ts';
 
 const chance = createChance();
 const requestTimeoutMs = 800;
-const bodiesPerDoor = 40;
+const bodiesPerEndpoint = 40;
 let gate: OpenGate;
 /** Of events that were never whole: none of them may be stored. */
 const cutShort = new Set<string>();
@@ -31,7 +31,7 @@ afterAll(async () => {
 
 /** After everything: it still takes events, at every door, and kept nothing that was cut short. */
 async function expectUnharmed(): Promise<void> {
-  for (const door of wireDoors) {
+  for (const door of wireEndpoints) {
     const answer = await knock(gate.port, door, { events: [order()] });
     expect(answer.results[0]?.status, answer.raw).toBe('accepted');
   }
@@ -106,7 +106,7 @@ const oddPairs = Object.entries(oddHeaders).flatMap(([name, values]) =>
   values.map((value) => [name, value] as const),
 );
 
-async function knockAtRandom(door: WireDoor): Promise<string> {
+async function knockAtRandom(door: WireEndpoint): Promise<string> {
   const whole = door.frame(door.encode([order(), order()].slice(0, door.rpc === 'Track' ? 1 : 2)));
   const body = chance.pick(mutations)(whole);
   const headers: Record<string, string> = { 'content-type': door.contentType };
@@ -171,9 +171,9 @@ function headerBlock(headers: Readonly<Record<string, string>>): Buffer {
 }
 
 describe('fuzz', () => {
-  test.for(wireDoors)('bodies and headers: $name', async (door) => {
+  test.for(wireEndpoints)('bodies and headers: $name', async (door) => {
     const outcomes: string[] = [];
-    for (let count = 0; count < bodiesPerDoor / 8; count += 1) {
+    for (let count = 0; count < bodiesPerEndpoint / 8; count += 1) {
       outcomes.push(...(await Promise.all(Array.from({ length: 8 }, () => knockAtRandom(door)))));
     }
     expect([...new Set(outcomes)].filter((each) => !/^(?:answered|closed)$/.test(each))).toEqual(
@@ -182,7 +182,7 @@ describe('fuzz', () => {
   });
 
   test('HTTP/2 uploads that are reset, with every code and at any byte', async () => {
-    const doors = wireDoors.filter(({ version }) => version === '2');
+    const doors = wireEndpoints.filter(({ version }) => version === '2');
     // The last of each door is not reset: such frames are taken.
     const whole = doors.map(() => order());
     const taken = await gate.last('EVENTS');
@@ -230,7 +230,7 @@ describe('fuzz', () => {
   });
 
   test('HTTP/1.1 uploads that break off: by FIN, by RST, in a length or in chunks', async () => {
-    const doors = wireDoors.filter(({ version }) => version === '1.1');
+    const doors = wireEndpoints.filter(({ version }) => version === '1.1');
     await Promise.all(
       Array.from({ length: 72 }, async (_each, index) => {
         const door = doors[index % doors.length]!;

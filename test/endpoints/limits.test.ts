@@ -8,7 +8,7 @@ import { expectFailure } from './expectations.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order, type Sample } from './sample-events.ts';
 import { send, sessionOf } from './wire.ts';
-import { knock, wireDoors, type WireDoor } from './wire-endpoints.ts';
+import { knock, wireEndpoints, type WireEndpoint } from './wire-endpoints.ts';
 
 const requestBytesMax = 64 * 1024;
 const eventBytesMax = 96 * 1024;
@@ -29,7 +29,7 @@ afterAll(async () => {
 });
 
 /** One event whose body is exactly so long, by padding its context. */
-function bodyOfSize(door: WireDoor, size: number, frame: boolean): Buffer {
+function bodyOfSize(door: WireEndpoint, size: number, frame: boolean): Buffer {
   const build = (pad: number): Buffer => {
     const body = door.encode([order({ user_id: 'u', context: { pad: 'x'.repeat(pad) } })]);
     return frame ? door.frame(body) : body;
@@ -45,7 +45,7 @@ function bodyOfSize(door: WireDoor, size: number, frame: boolean): Buffer {
 }
 
 describe('request bytes', () => {
-  test.for(wireDoors)('the largest is taken, one byte more is not: $name', async (door) => {
+  test.for(wireEndpoints)('the largest is taken, one byte more is not: $name', async (door) => {
     const largest = bodyOfSize(door, requestBytesMax, true);
     const taken = await knock(gate.port, door, { body: largest });
     expect(taken.results[0]?.status, taken.raw).toBe('accepted');
@@ -55,7 +55,7 @@ describe('request bytes', () => {
     expect(refused.message).toContain(String(requestBytesMax));
   });
 
-  test.for(wireDoors)('the same without an announced length: $name', async (door) => {
+  test.for(wireEndpoints)('the same without an announced length: $name', async (door) => {
     const chunked = door.version === '1.1' ? { 'transfer-encoding': 'chunked' } : {};
     const larger = bodyOfSize(door, requestBytesMax + 1, true);
     const refused = await knock(gate.port, door, { body: larger, headers: chunked });
@@ -72,7 +72,7 @@ describe('request bytes', () => {
   const zeros = Buffer.alloc(64 * 1024 * 1024);
   const bombs: Record<string, Buffer> = {};
   for (const [name, compress] of Object.entries(compressions)) bombs[name] = compress(zeros);
-  const cases = wireDoors.flatMap((door) =>
+  const cases = wireEndpoints.flatMap((door) =>
     Object.keys(compressions).map((encoding) => ({
       name: `${encoding} at ${door.name}`,
       door,
@@ -97,9 +97,9 @@ describe('request bytes', () => {
 });
 
 describe('events', () => {
-  const batchDoors = wireDoors.filter((door) => door.rpc === 'BatchTrack');
+  const batchEndpoints = wireEndpoints.filter((door) => door.rpc === 'BatchTrack');
 
-  test.for(batchDoors)('the largest batch is taken, one event more is not: $name', async (door) => {
+  test.for(batchEndpoints)('the largest batch is taken, one event more is not: $name', async (door) => {
     await using large = await openGate();
     const few = Array.from({ length: 1000 }, () => order());
     const taken = await knock(large.port, door, { events: few });
@@ -112,7 +112,7 @@ describe('events', () => {
 
   test('the largest event is taken, one byte more is not: as stored, in bytes', async () => {
     await using small = await openGate({ env: { HEADGATE_LIMITS_EVENT_BYTES_MAX: '2KiB' } });
-    const door = wireDoors.find(({ name }) => name === 'REST track HTTP/1.1')!;
+    const door = wireEndpoints.find(({ name }) => name === 'REST track HTTP/1.1')!;
     const headers = { 'x-correlation-id': 'c' };
     const event = (pad: string): Sample => order({ user_id: 'u', context: { pad } });
     await knock(small.port, door, { events: [event('')], headers });

@@ -5,7 +5,7 @@ import { expectEventFailure, violationsOf } from './expectations.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order } from './sample-events.ts';
 import { schemasWith } from './schemas-folder.ts';
-import { knock, wireDoors } from './wire-endpoints.ts';
+import { knock, wireEndpoints } from './wire-endpoints.ts';
 
 const schema = {
   type: 'object',
@@ -35,7 +35,7 @@ describe('modes', () => {
     await gate[Symbol.asyncDispose]();
   });
 
-  test.for(wireDoors)('strip stores the rest, and a retry is a duplicate: $name', async (door) => {
+  test.for(wireEndpoints)('strip stores the rest, and a retry is a duplicate: $name', async (door) => {
     const after = await gate.last('EVENTS');
     const sent = event({ total: 5, colour: 'red' });
     const answer = await knock(gate.port, door, { events: [sent] });
@@ -56,7 +56,7 @@ describe('modes', () => {
     expect(await gate.last('EVENTS')).toBe(after + 1);
   });
 
-  test.for(wireDoors)('quarantine keeps the event and says so: $name', async (door) => {
+  test.for(wireEndpoints)('quarantine keeps the event and says so: $name', async (door) => {
     const [events, rejected] = [await gate.last('EVENTS'), await gate.last('REJECTED')];
     const answer = await knock(gate.port, door, { events: [event({ total: '5' })] });
     expectEventFailure(answer, door, 'quarantined');
@@ -66,7 +66,7 @@ describe('modes', () => {
     expect(await gate.last('EVENTS')).toBe(events);
   });
 
-  test.for(wireDoors)('warn stores the event: $name', async (door) => {
+  test.for(wireEndpoints)('warn stores the event: $name', async (door) => {
     const answer = await knock(gate.port, door, { events: [event({ total: -1 })] });
     expect(answer.results[0]).toMatchObject({
       status: 'accepted',
@@ -74,12 +74,12 @@ describe('modes', () => {
     });
   });
 
-  test.for(wireDoors)('an unplanned event is quarantined: $name', async (door) => {
+  test.for(wireEndpoints)('an unplanned event is quarantined: $name', async (door) => {
     const answer = await knock(gate.port, door, { events: [order({ event_name: 'cart_paid' })] });
     expectEventFailure(answer, door, 'quarantined');
   });
 
-  test.for(wireDoors)('a verdict tells what belongs there, and where it is explained: $name', async (door) => {
+  test.for(wireEndpoints)('a verdict tells what belongs there, and where it is explained: $name', async (door) => {
     const answer = await knock(gate.port, door, { events: [event({})] });
     expectEventFailure(answer, door, 'schema_violation');
     const help = door.rpc === 'Track' ? answer.help : answer.results[0]?.error?.help;
@@ -107,7 +107,7 @@ describe('modes', () => {
       return Number(line?.split(' ').at(-1));
     };
     const before = await read();
-    await knock(gate.port, wireDoors[0]!, { events: [event({ total: 1, x: 1 })] });
+    await knock(gate.port, wireEndpoints[0]!, { events: [event({ total: 1, x: 1 })] });
     expect(await read()).toBe(before + 1);
   });
 
@@ -140,7 +140,7 @@ describe('enforcement: warn', () => {
     [event({ total: 5, colour: 'red' }), 'schema_violation'],
   ] as const;
 
-  test.for(wireDoors)('refuses and strips nothing for its contract: $name', async (door) => {
+  test.for(wireEndpoints)('refuses and strips nothing for its contract: $name', async (door) => {
     for (const [sent, code] of suspended) {
       const after = await gate.last('EVENTS');
       const key = crypto.randomUUID();
@@ -154,7 +154,7 @@ describe('enforcement: warn', () => {
     }
   });
 
-  test.for(wireDoors)('still asks for what storing an event needs: $name', async (door) => {
+  test.for(wireEndpoints)('still asks for what storing an event needs: $name', async (door) => {
     for (const [fields, code] of [
       [{ user_id: 'null' }, 'missing_identity'],
       [{ schema_version: 9 }, 'unknown_schema_version'],

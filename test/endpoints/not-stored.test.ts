@@ -4,9 +4,9 @@ import type { Answer } from './answer.ts';
 import { expectEventFailure, expectFailure } from './expectations.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order } from './sample-events.ts';
-import { knock, wireDoors, type WireDoor } from './wire-endpoints.ts';
+import { knock, wireEndpoints, type WireEndpoint } from './wire-endpoints.ts';
 
-const restBatch = wireDoors.find((door) => door.name === 'REST batch HTTP/1.1')!;
+const restBatch = wireEndpoints.find((door) => door.name === 'REST batch HTTP/1.1')!;
 const inFlightEventsMax = 4;
 
 /** What is answered while the log cannot take an event, at every door. */
@@ -43,14 +43,14 @@ describe('a log that does not answer', () => {
     const answers = await frozen(async () => {
       filled = knock(gate.port, restBatch, { events: filling });
       await new Promise((resolve) => setTimeout(resolve, 100));
-      return Promise.all(wireDoors.map((door) => knock(gate.port, door, { events: [order()] })));
+      return Promise.all(wireEndpoints.map((door) => knock(gate.port, door, { events: [order()] })));
     });
-    answers.forEach((answer, index) => expectFailure(answer, wireDoors[index]!, 'overloaded'));
+    answers.forEach((answer, index) => expectFailure(answer, wireEndpoints[index]!, 'overloaded'));
     expect((await filled!).counts).toMatchObject({ accepted: filling.length });
     expect(await gate.last('EVENTS')).toBe(filling.length);
   });
 
-  const withDeadline = wireDoors.filter((door) => door.family !== 'rest');
+  const withDeadline = wireEndpoints.filter((door) => door.family !== 'rest');
 
   test.for(withDeadline)('deadline_exceeded: $name', async (door) => {
     const timeout = door.family === 'connect' ? 'connect-timeout-ms' : 'grpc-timeout';
@@ -82,10 +82,10 @@ describe('a log that is full', () => {
     await gate[Symbol.asyncDispose]();
   });
 
-  const refusal = async (door: WireDoor): Promise<Answer> =>
+  const refusal = async (door: WireEndpoint): Promise<Answer> =>
     knock(gate.port, door, { events: [order()] });
 
-  test.for(wireDoors)('not_stored: $name', async (door) => {
+  test.for(wireEndpoints)('not_stored: $name', async (door) => {
     const answer = await refusal(door);
     expectEventFailure(answer, door, 'not_stored');
     const message = answer.results[0]?.error?.message ?? answer.message;
@@ -123,7 +123,7 @@ test('nats-server is killed in the middle: retry until it is back, each event on
         killed = true;
         gate.killServer();
       }
-      const door = wireDoors[index % wireDoors.length]!;
+      const door = wireEndpoints[index % wireEndpoints.length]!;
       for (let attempt = 0; attempt < 100; attempt += 1) {
         const answer = await knock(gate.port, door, { events: [event] });
         const status = answer.results[0]?.status ?? answer.code;

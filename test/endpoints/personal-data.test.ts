@@ -11,7 +11,7 @@ import { until } from '../delivery/rig.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order, type Sample } from './sample-events.ts';
 import { schemasWith } from './schemas-folder.ts';
-import { knock, wireDoors } from './wire-endpoints.ts';
+import { knock, wireEndpoints } from './wire-endpoints.ts';
 
 const address = 'ann.secret@example.com';
 const schema = {
@@ -49,7 +49,7 @@ describe('personal data', () => {
     await gate[Symbol.asyncDispose]();
   });
 
-  test.for(wireDoors)('is not stored, and a retry is a duplicate: $name', async (door) => {
+  test.for(wireEndpoints)('is not stored, and a retry is a duplicate: $name', async (door) => {
     const after = await gate.last('EVENTS');
     const sent = paid({});
     const answer = await knock(gate.port, door, { events: [sent] });
@@ -74,7 +74,7 @@ describe('personal data', () => {
     ['no identity', { ...paid({}), user_id: '' }],
   ];
 
-  test.for(wireDoors)('is not kept of what is rejected, which can be replayed: $name', async (door) => {
+  test.for(wireEndpoints)('is not kept of what is rejected, which can be replayed: $name', async (door) => {
     for (const [what, sent] of refused) {
       const after = await gate.last('REJECTED');
       const answer = await knock(gate.port, door, { events: [sent] });

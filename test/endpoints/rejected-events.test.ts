@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { openGate, type Kept, type OpenGate } from './open-gate.ts';
 import { order, type Sample } from './sample-events.ts';
-import { eventBytes, isNdjson, knock, wireDoors, type WireDoor } from './wire-endpoints.ts';
+import { eventBytes, isNdjson, knock, wireEndpoints, type WireEndpoint } from './wire-endpoints.ts';
 
 /** A rejected event is kept with its reasons, byte for byte as it was sent. */
 describe('REJECTED', () => {
@@ -17,7 +17,7 @@ describe('REJECTED', () => {
   });
 
   /** Sends and gives what was kept of it. */
-  const keep = async (door: WireDoor, body: Buffer): Promise<Kept[]> => {
+  const keep = async (door: WireEndpoint, body: Buffer): Promise<Kept[]> => {
     const after = await gate.last('REJECTED');
     const headers = { 'x-correlation-id': 'c/rejected', traceparent };
     await knock(gate.port, door, { body: door.frame(body), headers });
@@ -34,7 +34,7 @@ describe('REJECTED', () => {
     rest: 'rest',
   } as const;
 
-  test.for(wireDoors)('keeps reasons and whereabouts: $name', async (door) => {
+  test.for(wireEndpoints)('keeps reasons and whereabouts: $name', async (door) => {
     const event = bad();
     const [kept, ...others] = await keep(door, door.encode([event]));
     expect(others).toEqual([]);
@@ -54,9 +54,9 @@ describe('REJECTED', () => {
     expect(Math.abs(age)).toBeLessThan(10_000);
   });
 
-  const protoDoors = wireDoors.filter((door) => /gRPC|proto/.test(door.name));
+  const protoEndpoints = wireEndpoints.filter((door) => /gRPC|proto/.test(door.name));
 
-  test.for(protoDoors)('protocol buffers, byte for byte: $name', async (door) => {
+  test.for(protoEndpoints)('protocol buffers, byte for byte: $name', async (door) => {
     const events = door.rpc === 'Track' ? [bad()] : [order(), bad(), order(), bad()];
     const [first, second] = await keep(door, door.encode(events));
     if (door.rpc === 'Track') expect(first!.bytes).toEqual(door.encode(events));
@@ -67,9 +67,9 @@ describe('REJECTED', () => {
       ]);
   });
 
-  const restTracks = wireDoors.filter((door) => door.name.startsWith('REST track'));
-  const ndjsons = wireDoors.filter(isNdjson);
-  const jsonBatches = wireDoors.filter((door) => /REST batch|Connect json Batch/.test(door.name));
+  const restTracks = wireEndpoints.filter((door) => door.name.startsWith('REST track'));
+  const ndjsons = wireEndpoints.filter(isNdjson);
+  const jsonBatches = wireEndpoints.filter((door) => /REST batch|Connect json Batch/.test(door.name));
 
   /** Spaces, a repeated name, escapes and a long number: what parsing would lose. */
   const odd = (name: string): string =>

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectFailure } from './expectations.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order } from './sample-events.ts';
-import { knock, wireDoors } from './wire-endpoints.ts';
+import { knock, wireEndpoints } from './wire-endpoints.ts';
 import { answerOf } from './wire.ts';
 
 /** Callers that hold a connection and do not get on with it. */
@@ -51,14 +51,14 @@ describe('slow callers', () => {
   test('request_timeout: a body that does not come to its end, at every door', async () => {
     const events = [order()];
     const answers = await Promise.all(
-      wireDoors.map((door) => {
+      wireEndpoints.map((door) => {
         const whole = door.frame(door.encode(events));
         const body = whole.subarray(0, whole.length - 1);
         const length = { 'content-length': String(whole.length) };
         return knock(gate.port, door, { body, stall: true, headers: length });
       }),
     );
-    answers.forEach((answer, index) => expectFailure(answer, wireDoors[index]!, 'request_timeout'));
+    answers.forEach((answer, index) => expectFailure(answer, wireEndpoints[index]!, 'request_timeout'));
     expect(await gate.last('EVENTS')).toBe(0);
   });
 
@@ -113,7 +113,7 @@ describe('slow callers', () => {
     const session = http2.connect(gate.url);
     session.on('error', () => {});
     const headers = { 'content-type': 'application/grpc', 'content-length': '100000000' };
-    const stream = session.request({ ':method': 'POST', ':path': wireDoors[0]!.path, ...headers });
+    const stream = session.request({ ':method': 'POST', ':path': wireEndpoints[0]!.path, ...headers });
     const trickle = setInterval(() => stream.write('x'), 100);
     const answer = answerOf(stream);
     const closed = answer.then(

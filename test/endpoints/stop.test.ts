@@ -9,19 +9,19 @@ import { expectFailure } from './expectations.ts';
 import { openGate } from './open-gate.ts';
 import { order } from './sample-events.ts';
 import { closeSessions, send } from './wire.ts';
-import { knock, wireDoors } from './wire-endpoints.ts';
+import { knock, wireEndpoints } from './wire-endpoints.ts';
 
 test('a stop answers what is under way, at every door, and keeps it', async () => {
   await using gate = await openGate();
   // All requests are in flight at the moment of the stop, because the log stands still.
   const thaw = await gate.freezeServer();
-  const underWay = wireDoors.map((door) => knock(gate.port, door, { events: [order()] }));
+  const underWay = wireEndpoints.map((door) => knock(gate.port, door, { events: [order()] }));
   await new Promise((resolve) => setTimeout(resolve, 300));
   const stopped = gate.real.stop();
   setTimeout(thaw, 300);
   const answers = await Promise.all(underWay);
   for (const [index, answer] of answers.entries()) {
-    expect(answer.results[0]?.status, `${wireDoors[index]!.name}: ${answer.raw}`).toBe('accepted');
+    expect(answer.results[0]?.status, `${wireEndpoints[index]!.name}: ${answer.raw}`).toBe('accepted');
   }
   await stopped;
   closeSessions(gate.port);
@@ -31,7 +31,7 @@ test('a stop answers what is under way, at every door, and keeps it', async () =
 
   const env = { HEADGATE_DATA_DIR: gate.real.dataDir };
   await using next = await openGate({ env });
-  expect(await next.last('EVENTS')).toBe(wireDoors.length);
+  expect(await next.last('EVENTS')).toBe(wireEndpoints.length);
 });
 
 test('a body on its way at the moment of the stop is waited for', async () => {
@@ -69,7 +69,7 @@ test('shutting_down: new requests on open connections are refused, at every door
   await using gate = await openGate();
   const thaw = await gate.freezeServer();
   // Each connection has a request under way and outlives the stop; the next comes after it.
-  const pipelined = async (door: (typeof wireDoors)[number]) => {
+  const pipelined = async (door: (typeof wireEndpoints)[number]) => {
     const body = door.frame(door.encode([order()]));
     const head =
       `POST ${door.path} HTTP/1.1\r\nhost: x\r\ncontent-type: ${door.contentType}\r\n` +
@@ -82,8 +82,8 @@ test('shutting_down: new requests on open connections are refused, at every door
     socket.write(whole);
     return { again: () => socket.write(whole), ended: once(socket, 'close').then(() => received) };
   };
-  const oldDoors = wireDoors.filter(({ version }) => version === '1.1');
-  const connections = await Promise.all(oldDoors.map(pipelined));
+  const oldEndpoints = wireEndpoints.filter(({ version }) => version === '1.1');
+  const connections = await Promise.all(oldEndpoints.map(pipelined));
   await new Promise((resolve) => setTimeout(resolve, 300));
   const stopped = gate.real.stop();
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -94,7 +94,7 @@ test('shutting_down: new requests on open connections are refused, at every door
     const text = (await ended).toString('latin1');
     const statuses = [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
     // gRPC-Web tells its refusals inside of a 200.
-    const isGrpcWeb = oldDoors[index]!.family === 'grpc-web';
+    const isGrpcWeb = oldEndpoints[index]!.family === 'grpc-web';
     expect(statuses[0]).toMatch(/^20[02]$/);
     if (statuses.length > 1) {
       expect(statuses).toEqual([statuses[0], isGrpcWeb ? '200' : '503']);
@@ -110,7 +110,7 @@ test('shutting_down over HTTP/2: a stream opened before the goodbye arrived', as
   const session = http2.connect(gate.url);
   session.on('error', () => {});
   await once(session, 'connect');
-  const door = wireDoors.find(({ name }) => name === 'REST track HTTP/2')!;
+  const door = wireEndpoints.find(({ name }) => name === 'REST track HTTP/2')!;
   const stopped = gate.real.stop();
   const answer = await knock(gate.port, door, { events: [order()] }).catch((error: Error) => error);
   // The goodbye was there first.

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order, type Sample } from './sample-events.ts';
-import { knock, wireDoors } from './wire-endpoints.ts';
+import { knock, wireEndpoints } from './wire-endpoints.ts';
 
 /** `POST /v1/validate`: what the other REST doors take, judged and kept nowhere. */
 describe('POST /v1/validate', () => {
@@ -16,7 +16,7 @@ describe('POST /v1/validate', () => {
     await gate[Symbol.asyncDispose]();
   });
 
-  const restDoors = wireDoors.filter(({ family }) => family === 'rest');
+  const restEndpoints = wireEndpoints.filter(({ family }) => family === 'rest');
   const bad = (): Sample => order({ properties: { total: '5' } });
   const page = async (): Promise<string> => {
     const text = await (await fetch(`${gate.real.adminUrl}/metrics`)).text();
@@ -26,7 +26,7 @@ describe('POST /v1/validate', () => {
       .join('\n');
   };
 
-  test.for(restDoors)('gives the whole verdict and keeps nothing: $name', async (door) => {
+  test.for(restEndpoints)('gives the whole verdict and keeps nothing: $name', async (door) => {
     const before = [await gate.last('EVENTS'), await gate.last('REJECTED'), await page()];
     const path = '/v1/validate';
     const single = door.rpc === 'Track';
@@ -51,7 +51,7 @@ describe('POST /v1/validate', () => {
     expect([await gate.last('EVENTS'), await gate.last('REJECTED'), await page()]).toEqual(before);
   });
 
-  test.for(restDoors)('refuses what the door refuses: $name', async (door) => {
+  test.for(restEndpoints)('refuses what the door refuses: $name', async (door) => {
     const path = '/v1/validate';
     const cut = await knock(gate.port, door, { body: Buffer.from('{"events":'), path });
     expect(cut.code || cut.results[0]?.error?.code).toBe(
@@ -65,7 +65,7 @@ describe('POST /v1/validate', () => {
   });
 
   test('a batch that says validate_only: false is judged only', async () => {
-    const door = restDoors.find(({ name }) => name.startsWith('REST batch'))!;
+    const door = restEndpoints.find(({ name }) => name.startsWith('REST batch'))!;
     const before = await gate.last('EVENTS');
     const fields = { validate_only: false };
     const answer = await knock(gate.port, door, { events: [order()], fields, path: '/v1/validate' });
@@ -74,7 +74,7 @@ describe('POST /v1/validate', () => {
   });
 
   test('takes POST', async () => {
-    const answer = await knock(gate.port, restDoors[0]!, {
+    const answer = await knock(gate.port, restEndpoints[0]!, {
       events: [order()],
       method: 'PUT',
       path: '/v1/validate',

@@ -7,13 +7,13 @@ import { StoredEventSchema } from '../../gen/headgate/v1/stored_event_pb.ts';
 import { openGate, type Kept, type OpenGate } from './open-gate.ts';
 import { order, type Sample } from './sample-events.ts';
 import { send } from './wire.ts';
-import { isNdjson, knock, wireDoors, type WireDoor } from './wire-endpoints.ts';
+import { isNdjson, knock, wireEndpoints, type WireEndpoint } from './wire-endpoints.ts';
 
-const doorNamed = (name: string): WireDoor => wireDoors.find((door) => door.name === name)!;
-const batchDoors = wireDoors.filter((door) => door.rpc === 'BatchTrack');
-const restTrack = doorNamed('REST track HTTP/1.1');
-const restBatch = doorNamed('REST batch HTTP/1.1');
-const grpcTrack = doorNamed('gRPC Track');
+const endpointNamed = (name: string): WireEndpoint => wireEndpoints.find((door) => door.name === name)!;
+const batchEndpoints = wireEndpoints.filter((door) => door.rpc === 'BatchTrack');
+const restTrack = endpointNamed('REST track HTTP/1.1');
+const restBatch = endpointNamed('REST batch HTTP/1.1');
+const grpcTrack = endpointNamed('gRPC Track');
 
 let gate: OpenGate;
 
@@ -36,7 +36,7 @@ async function storedUnder(after: number, events: readonly Sample[]): Promise<Ke
   return kept.filter((each) => wanted.has(String(storedOf(each)['idempotencyKey']).toLowerCase()));
 }
 
-async function storedBy(door: WireDoor, event: Sample): Promise<Record<string, never>> {
+async function storedBy(door: WireEndpoint, event: Sample): Promise<Record<string, never>> {
   const after = await gate.last('EVENTS');
   const answer = await knock(gate.port, door, { events: [event] });
   expect(answer.results[0]?.status, answer.raw).toBe('accepted');
@@ -45,7 +45,7 @@ async function storedBy(door: WireDoor, event: Sample): Promise<Record<string, n
 }
 
 describe('a batch', () => {
-  test.for(batchDoors)('one verdict per event, in order: $name', async (door) => {
+  test.for(batchEndpoints)('one verdict per event, in order: $name', async (door) => {
     const after = await gate.last('EVENTS');
     const repeated = order();
     const events = [
@@ -93,7 +93,7 @@ describe('a batch', () => {
     );
   });
 
-  test.for(batchDoors.filter((door) => !isNdjson(door)))(
+  test.for(batchEndpoints.filter((door) => !isNdjson(door)))(
     'validate_only judges and stores nothing: $name',
     async (door) => {
       const before = [await gate.last('EVENTS'), await gate.last('REJECTED')];
@@ -108,7 +108,7 @@ describe('a batch', () => {
     },
   );
 
-  test.for(batchDoors.filter((door) => !isNdjson(door)))(
+  test.for(batchEndpoints.filter((door) => !isNdjson(door)))(
     "its context lies under each event's own, and sent_at is kept: $name",
     async (door) => {
       const after = await gate.last('EVENTS');
@@ -130,10 +130,10 @@ describe('a batch', () => {
 });
 
 describe('a repeated event', () => {
-  const pairs = wireDoors.map((door, index) => ({
-    name: `${door.name}, then ${wireDoors[(index + 7) % wireDoors.length]!.name}`,
+  const pairs = wireEndpoints.map((door, index) => ({
+    name: `${door.name}, then ${wireEndpoints[(index + 7) % wireEndpoints.length]!.name}`,
     first: door,
-    second: wireDoors[(index + 7) % wireDoors.length]!,
+    second: wireEndpoints[(index + 7) % wireEndpoints.length]!,
   }));
 
   test.for(pairs)('is a duplicate by whatever door: $name', async ({ first, second }) => {
@@ -177,7 +177,7 @@ describe('a repeated event', () => {
 });
 
 describe('what is stored', () => {
-  test.for(wireDoors)('is what was sent: $name', async (door) => {
+  test.for(wireEndpoints)('is what was sent: $name', async (door) => {
     const properties = { order_id: '\u00e9\u{1f600}"\\\n', total: 0.1, currency: 'EUR' };
     const context = JSON.parse('{"__proto__":{"x":1},"constructor":"c","":0,"n":[null,true,-1.5]}');
     const event = order({
@@ -204,7 +204,7 @@ describe('what is stored', () => {
     expect(Math.abs(Date.now() - Date.parse(stored['timestamp']!))).toBeLessThan(10_000);
   });
 
-  test.for(wireDoors)('properties_json is the same as properties: $name', async (door) => {
+  test.for(wireEndpoints)('properties_json is the same as properties: $name', async (door) => {
     const { properties, ...rest } = order();
     const stored = await storedBy(door, {
       ...rest,
@@ -215,7 +215,7 @@ describe('what is stored', () => {
 
   const exact = '{"order_id":"A","total":12345678901234567890.10,"currency":"EUR"}';
 
-  test.for(wireDoors)(
+  test.for(wireEndpoints)(
     'numbers beyond a double stay exact in properties_json: $name',
     async (door) => {
       const after = await gate.last('EVENTS');
@@ -227,7 +227,7 @@ describe('what is stored', () => {
     },
   );
 
-  test.for(wireDoors.filter((door) => /REST|NDJSON|Connect json/.test(door.name)))(
+  test.for(wireEndpoints.filter((door) => /REST|NDJSON|Connect json/.test(door.name)))(
     'numbers beyond a double stay exact in JSON: $name',
     async (door) => {
       for (const number of ['12345678901234567890.10', '123456789012345.1234567890123', '1e-400']) {
@@ -293,7 +293,7 @@ describe('what cannot be right is not bent into something else', () => {
     expect([answer.http, answer.code], answer.raw).toEqual([422, 'invalid_field']);
   });
 
-  const mangled = (door: WireDoor): Buffer => {
+  const mangled = (door: WireEndpoint): Buffer => {
     const body = door.encode([order({ user_id: 'u-XY' })]);
     const at = body.indexOf('u-XY');
     return door.frame(
@@ -301,7 +301,7 @@ describe('what cannot be right is not bent into something else', () => {
     );
   };
 
-  test.for(wireDoors)('text that is not UTF-8: $name', async (door) => {
+  test.for(wireEndpoints)('text that is not UTF-8: $name', async (door) => {
     const answer = await knock(gate.port, door, { body: mangled(door) });
     const code = answer.results[0]?.error?.code ?? answer.code;
     expect(code, answer.raw).toBe(isNdjson(door) ? 'invalid_field' : 'malformed_request');
@@ -327,7 +327,7 @@ test('no answer holds what the event holds', async () => {
     order({ user_id: secret, schema_version: 77 }),
     { ...order({ user_id: secret }), properties: secret },
   ];
-  for (const door of batchDoors.filter(({ contentType }) => /json/.test(contentType))) {
+  for (const door of batchEndpoints.filter(({ contentType }) => /json/.test(contentType))) {
     const answer = await knock(gate.port, door, { events });
     expect(answer.results.length).toBe(events.length);
     expect(answer.raw).not.toContain(secret);
@@ -352,7 +352,7 @@ describe('nesting without end', () => {
   const deep = (levels: number, inner = '1'): string =>
     `${'{"a":['.repeat(levels / 2)}${inner}${']}'.repeat(levels / 2)}`;
   const long = '12345678901234567890';
-  const jsonBatches = wireDoors.filter((door) => /REST batch|Connect json Batch/.test(door.name));
+  const jsonBatches = wireEndpoints.filter((door) => /REST batch|Connect json Batch/.test(door.name));
 
   test.for([[34], [2000], [40_000], [400_000]] as const)(
     'of %i levels, in an event',
@@ -382,7 +382,7 @@ describe('nesting without end', () => {
     }
   });
 
-  test.for(batchDoors.filter((door) => !isNdjson(door)))(
+  test.for(batchEndpoints.filter((door) => !isNdjson(door)))(
     "34 levels in a batch's own context: $name",
     async (door) => {
       const fields = { context: JSON.parse(deep(34)) as Sample };
@@ -396,7 +396,7 @@ describe('nesting without end', () => {
 
   test('in a line of NDJSON: that line alone', async () => {
     const lines = [JSON.stringify(order()), deep(40_000, long), JSON.stringify(order())];
-    const door = wireDoors.find(isNdjson)!;
+    const door = wireEndpoints.find(isNdjson)!;
     const answer = await knock(gate.port, door, { body: Buffer.from(lines.join('\n')) });
     expect(answer.results.map(({ status }) => status)).toEqual([
       'accepted',

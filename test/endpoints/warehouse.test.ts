@@ -5,18 +5,18 @@ import { expect, test } from 'vitest';
 
 import { startRealService } from '../real-service.ts';
 import { order } from './sample-events.ts';
-import { knock, wireDoors } from './wire-endpoints.ts';
+import { knock, wireEndpoints } from './wire-endpoints.ts';
 import { closeSessions } from './wire.ts';
 
 test('what each door takes arrives in the warehouse: each event once, nothing else', async () => {
   await using real = await startRealService();
   const { port } = real.service.address!;
-  const events = wireDoors.map(() => order());
+  const events = wireEndpoints.map(() => order());
   const answers = await Promise.all(
-    wireDoors.map(async (door, index) => {
+    wireEndpoints.map(async (door, index) => {
       const event = events[index]!;
       const answer = await knock(port, door, { events: [event] });
-      await knock(port, wireDoors[(index + 3) % wireDoors.length]!, { events: [event] });
+      await knock(port, wireEndpoints[(index + 3) % wireEndpoints.length]!, { events: [event] });
       await knock(port, door, { events: [order({ user_id: 'null' })] });
       return answer;
     }),

@@ -16,7 +16,7 @@ export type Family = 'grpc' | 'grpc-web' | 'connect' | 'rest';
 export type BatchFields = Record<string, unknown>;
 
 /** One way into the gate: what to write, and how to read the answer. */
-export interface WireDoor {
+export interface WireEndpoint {
   readonly name: string;
   readonly family: Family;
   readonly rpc: Rpc;
@@ -101,9 +101,9 @@ function framed(message: Uint8Array, compressed = false): Buffer {
   return Buffer.concat([prefix, message]);
 }
 
-function rpcDoors(rpc: Rpc): WireDoor[] {
+function rpcEndpoints(rpc: Rpc): WireEndpoint[] {
   const path = `/headgate.v1.TrackService/${rpc}`;
-  const grpc: WireDoor = {
+  const grpc: WireEndpoint = {
     name: `gRPC ${rpc}`,
     family: 'grpc',
     rpc,
@@ -115,7 +115,7 @@ function rpcDoors(rpc: Rpc): WireDoor[] {
     frame: framed,
     read: (answer) => readGrpc(answer, rpc),
   };
-  const doors: WireDoor[] = [grpc];
+  const doors: WireEndpoint[] = [grpc];
   for (const version of ['1.1', '2'] as const) {
     doors.push(
       {
@@ -127,7 +127,7 @@ function rpcDoors(rpc: Rpc): WireDoor[] {
         read: (answer) => readGrpcWeb(answer, rpc),
       },
       ...(['proto', 'json'] as const).map(
-        (codec): WireDoor => ({
+        (codec): WireEndpoint => ({
           name: `Connect ${codec} ${rpc} HTTP/${version}`,
           family: 'connect',
           rpc,
@@ -148,7 +148,7 @@ function rpcDoors(rpc: Rpc): WireDoor[] {
   return doors;
 }
 
-function restDoors(version: '1.1' | '2'): WireDoor[] {
+function restEndpoints(version: '1.1' | '2'): WireEndpoint[] {
   const rest = {
     family: 'rest' as const,
     version,
@@ -184,14 +184,14 @@ function restDoors(version: '1.1' | '2'): WireDoor[] {
   ];
 }
 
-export const wireDoors: readonly WireDoor[] = [
-  ...rpcDoors('Track'),
-  ...rpcDoors('BatchTrack'),
-  ...restDoors('1.1'),
-  ...restDoors('2'),
+export const wireEndpoints: readonly WireEndpoint[] = [
+  ...rpcEndpoints('Track'),
+  ...rpcEndpoints('BatchTrack'),
+  ...restEndpoints('1.1'),
+  ...restEndpoints('2'),
 ];
 
-export const isNdjson = (door: WireDoor): boolean => door.contentType === 'application/x-ndjson';
+export const isNdjson = (door: WireEndpoint): boolean => door.contentType === 'application/x-ndjson';
 
 export interface Knock {
   readonly events?: readonly Sample[];
@@ -206,7 +206,7 @@ export interface Knock {
 }
 
 /** Sends by a door and reads what it answers. */
-export async function knock(port: number, door: WireDoor, knocked: Knock): Promise<Answer> {
+export async function knock(port: number, door: WireEndpoint, knocked: Knock): Promise<Answer> {
   const { events = [], fields, headers, body, method, path = door.path, stall = false } = knocked;
   const answer = await send({
     port,

@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { hashWriteKey } from '../../src/config/write-key.ts';
 import { errorCodes, errorEntry } from '../../src/errors.ts';
-import { foreignDoors } from '../../src/gate/vendor-endpoints.ts';
+import { vendorEndpoints } from '../../src/gate/vendor-endpoints.ts';
 import { segmentAliases } from '../../src/gate/vendors/segment-endpoint.ts';
 import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
-import { foreignSchemas } from '../vendors/schemas.ts';
+import { vendorSchemas } from '../vendors/schemas.ts';
 import { createChecker, type Document, type RealAnswer } from './described-answers.ts';
 
 const key = 'hg_described_0123456789';
@@ -99,7 +99,7 @@ describe('/openapi.json', () => {
   let gate: OpenGate;
   let document: Document;
   let outage: Map<string, RealAnswer>;
-  const schemas = foreignSchemas();
+  const schemas = vendorSchemas();
 
   beforeAll(async () => {
     gate = await openGate({
@@ -140,9 +140,9 @@ webhooks:
   test('has every door that speaks JSON, and no other', () => {
     const ownPaths = ['/v1/track', '/v1/batch', '/v1/validate', '/v1/webhooks/{source}', '/openapi.json'];
     const aliases = ['/batch', '/capture', ...segmentAliases.map(([path]) => path)];
-    const doors = [...foreignDoors.keys()].filter((path) => !aliases.includes(path));
+    const doors = [...vendorEndpoints.keys()].filter((path) => !aliases.includes(path));
     expect(Object.keys(document.paths).toSorted()).toEqual([...ownPaths, ...doors].toSorted());
-    for (const [path, { methods }] of foreignDoors) {
+    for (const [path, { methods }] of vendorEndpoints) {
       if (aliases.includes(path)) continue;
       const described = Object.keys(document.paths[path]!).map((method) => method.toUpperCase());
       expect(described.toSorted()).toEqual([...methods].toSorted());

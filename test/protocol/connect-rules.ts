@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { expect } from 'vitest';
 
 import { order } from '../endpoints/sample-events.ts';
-import type { WireDoor } from '../endpoints/wire-endpoints.ts';
+import type { WireEndpoint } from '../endpoints/wire-endpoints.ts';
 import { connectError, type Rule } from './rule.ts';
 
 const spec = 'https://connectrpc.com/docs/protocol';
@@ -11,11 +11,11 @@ const unaryRequest = `${spec}#unary-request`;
 const unaryResponse = `${spec}#unary-response`;
 const errorEndStream = `${spec}#error-codes`;
 
-const good = (door: WireDoor): Buffer => door.encode([order()]);
+const good = (door: WireEndpoint): Buffer => door.encode([order()]);
 /** The whole request is at fault, so that Track and BatchTrack are refused alike. */
 const refusedHeaders = { 'connect-timeout-ms': 'soon' };
-const isJson = (door: WireDoor): boolean => door.contentType === 'application/json';
-const isProto = (door: WireDoor): boolean => !isJson(door);
+const isJson = (door: WireEndpoint): boolean => door.contentType === 'application/json';
+const isProto = (door: WireEndpoint): boolean => !isJson(door);
 const family = 'connect' as const;
 
 const taken: Rule['back'] = (answer, door) => {

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { expect } from 'vitest';
 
 import { order } from '../endpoints/sample-events.ts';
-import type { WireDoor } from '../endpoints/wire-endpoints.ts';
+import type { WireEndpoint } from '../endpoints/wire-endpoints.ts';
 import { framesOf, grpcStatus, webTrailers, type Rule } from './rule.ts';
 
 const spec = 'grpc/doc/PROTOCOL-HTTP2.md';
@@ -19,8 +19,8 @@ const deadlineExceeded = 4;
 const unimplemented = 12;
 const internal = 13;
 
-const message = (door: WireDoor): Buffer => door.encode([order()]);
-const good = (door: WireDoor): Buffer => door.frame(message(door));
+const message = (door: WireEndpoint): Buffer => door.encode([order()]);
+const good = (door: WireEndpoint): Buffer => door.frame(message(door));
 const late = { 'grpc-timeout': '0m' };
 
 const taken: Rule['back'] = (answer, door) => {
@@ -36,7 +36,7 @@ const refused =
     expect(grpcStatus(answer)).toBe(code);
   };
 
-const flagged = (door: WireDoor, flags: number): Buffer => {
+const flagged = (door: WireEndpoint, flags: number): Buffer => {
   const frame = good(door);
   frame[0] = flags;
   return frame;
@@ -171,7 +171,7 @@ const shared: readonly Shared[] = [
   },
 ];
 
-const plainType = (door: WireDoor): string =>
+const plainType = (door: WireEndpoint): string =>
   door.family === 'grpc' ? 'application/grpc' : 'application/grpc-web';
 
 export const grpcRules: readonly Rule[] = [

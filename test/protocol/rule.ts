@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 
-import type { Family, WireDoor } from '../endpoints/wire-endpoints.ts';
+import type { Family, WireEndpoint } from '../endpoints/wire-endpoints.ts';
 import type { WireAnswer } from '../endpoints/wire.ts';
 
 /** One sentence of a protocol: what is sent because of it, and what must come back. */
@@ -10,9 +10,9 @@ export interface Rule {
   readonly says: string;
   readonly family: Exclude<Family, 'rest'>;
   /** Else by every door of the family. */
-  readonly doors?: (door: WireDoor) => boolean;
-  readonly sent: (door: WireDoor) => Sent;
-  readonly back: (answer: WireAnswer, door: WireDoor) => void;
+  readonly doors?: (door: WireEndpoint) => boolean;
+  readonly sent: (door: WireEndpoint) => Sent;
+  readonly back: (answer: WireAnswer, door: WireEndpoint) => void;
 }
 
 export interface Sent {

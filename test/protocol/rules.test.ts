@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 
 import { hashWriteKey } from '../../src/config/write-key.ts';
 import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
-import { wireDoors } from '../endpoints/wire-endpoints.ts';
+import { wireEndpoints } from '../endpoints/wire-endpoints.ts';
 import { send } from '../endpoints/wire.ts';
 import { connectRules } from './connect-rules.ts';
 import { grpcRules, grpcWebRules } from './grpc-rules.ts';
@@ -15,7 +15,7 @@ import { grpcRules, grpcWebRules } from './grpc-rules.ts';
 
 const key = 'hg_protocol';
 const rows = [...connectRules, ...grpcRules, ...grpcWebRules].flatMap((rule) =>
-  wireDoors
+  wireEndpoints
     .filter((door) => door.family === rule.family && (rule.doors?.(door) ?? true))
     .map((door) => ({ rule, door, name: `${door.name}: ${rule.says} (${rule.source})` })),
 );

@@ -13,7 +13,7 @@ import { RejectedService, type ReplayResult } from '../../gen/headgate/v1/reject
 import { hashWriteKey } from '../../src/config/write-key.ts';
 import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
 import type { Sample } from '../endpoints/sample-events.ts';
-import { isNdjson, knock, wireDoors } from '../endpoints/wire-endpoints.ts';
+import { isNdjson, knock, wireEndpoints } from '../endpoints/wire-endpoints.ts';
 
 type Quarantine = Client<typeof RejectedService>;
 
@@ -96,7 +96,7 @@ describe('a replay', () => {
   test('of what came by any door, once its schema is mended, stores each event once', async () => {
     const keys = new Map<string, string>();
     let gate = await start('doors');
-    for (const door of wireDoors) {
+    for (const door of wireEndpoints) {
       const event = sample('parcel_created');
       keys.set(String(event['idempotency_key']), door.name);
       const hasFields = door.rpc === 'BatchTrack' && !isNdjson(door);
@@ -104,9 +104,9 @@ describe('a replay', () => {
       const headers = { 'x-correlation-id': `c/${door.name.replaceAll(/\W/g, '-')}` };
       await knock(gate.port, door, { events: [event], headers, ...(hasFields && { fields }) });
     }
-    expect(await gate.last('REJECTED')).toBe(wireDoors.length);
+    expect(await gate.last('REJECTED')).toBe(wireEndpoints.length);
     const early = await replayAll(quarantineOf(gate), { pageSize: 7 });
-    expect(early.map(({ status }) => status)).toEqual(wireDoors.map(() => Status.REJECTED));
+    expect(early.map(({ status }) => status)).toEqual(wireEndpoints.map(() => Status.REJECTED));
     expect(early[0]!.error).toMatchObject({ code: 'unplanned_event' });
     await gate[Symbol.asyncDispose]();
 
@@ -118,12 +118,12 @@ describe('a replay', () => {
     expect(await gate.last('EVENTS')).toBe(0);
 
     const replayed = await replayAll(quarantine, { pageSize: 5, eventName: 'parcel_created' });
-    expect(replayed.map(({ status }) => status)).toEqual(wireDoors.map(() => Status.ACCEPTED));
+    expect(replayed.map(({ status }) => status)).toEqual(wireEndpoints.map(() => Status.ACCEPTED));
     const stored = await gate.events();
-    expect(stored).toHaveLength(wireDoors.length);
+    expect(stored).toHaveLength(wireEndpoints.length);
     for (const { bytes, subject, header } of stored) {
       const event = JSON.parse(bytes.toString()) as Record<string, never>;
-      const door = wireDoors.find(({ name }) => name === keys.get(event['idempotencyKey']!))!;
+      const door = wireEndpoints.find(({ name }) => name === keys.get(event['idempotencyKey']!))!;
       expect(subject).toBe('headgate.events.default.parcel_created');
       expect(header('Nats-Msg-Id')).toBe(`default:${event['idempotencyKey']}`);
       expect(event).toMatchObject({
@@ -143,13 +143,13 @@ describe('a replay', () => {
     // Asked for once more by its number it is told where it is, and not stored again.
     const again = await quarantine.replayRejected({ sequence: replayed[0]!.sequence });
     expect(again.results).toMatchObject([{ status: Status.DUPLICATE, storedSequence: 1n }]);
-    expect(await gate.last('EVENTS')).toBe(wireDoors.length);
+    expect(await gate.last('EVENTS')).toBe(wireEndpoints.length);
     await gate[Symbol.asyncDispose]();
   });
 
   test('finds what was stored meanwhile, long after the log has forgotten its id', async () => {
     const events = [sample('box_created'), sample('box_created'), sample('box_created')];
-    const door = wireDoors.find(({ name }) => name.startsWith('REST batch'))!;
+    const door = wireEndpoints.find(({ name }) => name.startsWith('REST batch'))!;
     const window = { HEADGATE_LOG_DEDUP_WINDOW: '1s' };
     let gate = await start('late', window);
     await knock(gate.port, door, { events });
@@ -181,7 +181,7 @@ describe('a replay', () => {
   test('keeps what is refused again, with its new reason', async () => {
     await using gate = await start('refused');
     const quarantine = quarantineOf(gate);
-    const door = wireDoors.find(({ name }) => name.startsWith('NDJSON'))!;
+    const door = wireEndpoints.find(({ name }) => name.startsWith('NDJSON'))!;
     await knock(gate.port, door, { events: [sample('order_completed', { user_id: 'null' })] });
     const { results } = await quarantine.replayRejected({
       sequence: 1n,
@@ -203,12 +203,12 @@ describe('a replay', () => {
     await plan('letter_created', { email });
     await using gate = await start('personal');
     const quarantine = quarantineOf(gate);
-    for (const door of wireDoors) {
+    for (const door of wireEndpoints) {
       const event = sample('letter_created', { user_id: 'null', properties: { email: 'zo@example.com' } });
       await knock(gate.port, door, { events: [event] });
     }
     const kept = (await quarantine.listRejected({ withEvents: true })).rejected;
-    expect(kept).toHaveLength(wireDoors.length);
+    expect(kept).toHaveLength(wireEndpoints.length);
     for (const { eventJson } of kept) {
       expect(JSON.parse(eventJson)).toMatchObject({
         event_name: 'letter_created',
@@ -217,7 +217,7 @@ describe('a replay', () => {
     }
     const edits = [{ path: '/user_id', valueJson: '"u-1"' }];
     const { results } = await quarantine.replayRejected({ edits });
-    expect(results.map(({ status }) => status)).toEqual(wireDoors.map(() => Status.ACCEPTED));
+    expect(results.map(({ status }) => status)).toEqual(wireEndpoints.map(() => Status.ACCEPTED));
     expect(JSON.stringify(await gate.events())).not.toContain('zo@example.com');
   });
 
@@ -226,7 +226,7 @@ describe('a replay', () => {
     const keys = `keys: [{ source: checkout, hash: "${hashWriteKey(key)}", events: ["order_*"] }]\n`;
     await using gate = await start('keys', { HEADGATE_AUTH: 'keys' }, keys);
     const quarantine = quarantineOf(gate);
-    const door = wireDoors.find(({ name }) => name.startsWith('REST batch'))!;
+    const door = wireEndpoints.find(({ name }) => name.startsWith('REST batch'))!;
     const headers = { authorization: `Bearer ${key}` };
     const events = [sample('order_completed'), sample('invoice_paid')];
     await knock(gate.port, door, { events, headers });
@@ -245,7 +245,7 @@ describe('a replay', () => {
   test('an event whose context was too large to be kept is replayed edited alone', async () => {
     await using gate = await start('context');
     const quarantine = quarantineOf(gate);
-    const door = wireDoors.find(({ name }) => name.startsWith('REST batch'))!;
+    const door = wireEndpoints.find(({ name }) => name.startsWith('REST batch'))!;
     // As JSON it is the text and {"a":""}: 40 KiB, and one byte more.
     for (const length of [40 * 1024 - 8, 40 * 1024 - 7]) {
       const events = [sample('order_completed', { user_id: 'null', context: { own: 1 } })];
@@ -271,7 +271,7 @@ describe('a replay', () => {
   test('walks pages of many, and refuses what is beyond its limits', async () => {
     await using gate = await start('many');
     const quarantine = quarantineOf(gate);
-    const door = wireDoors.find(({ name }) => name.startsWith('NDJSON'))!;
+    const door = wireEndpoints.find(({ name }) => name.startsWith('NDJSON'))!;
     for (let batch = 0; batch < 6; batch += 1) {
       const events = Array.from({ length: 1_000 }, () => sample('lost_created'));
       await knock(gate.port, door, { events });

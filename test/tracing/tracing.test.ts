@@ -8,7 +8,7 @@ import { prepareGate, type GateProcess, type GateRun } from '../crash/gate-proce
 import { until } from '../delivery/rig.ts';
 import { startHttpServer, type ReceivedRequest, type RealHttpServer } from '../destinations/http-server.ts';
 import { order, type Sample } from '../endpoints/sample-events.ts';
-import { knock, wireDoors, type WireDoor } from '../endpoints/wire-endpoints.ts';
+import { knock, wireEndpoints, type WireEndpoint } from '../endpoints/wire-endpoints.ts';
 import { closeSessions } from '../endpoints/wire.ts';
 import { startOtlpReceiver, type OtlpReceiver, type ReceivedSpan } from './otlp-receiver.ts';
 
@@ -63,7 +63,7 @@ async function start(): Promise<void> {
 }
 
 /** Sends events within a span of the application, and answers its context. */
-async function sendTraced(door: WireDoor, events: Sample[]) {
+async function sendTraced(door: WireEndpoint, events: Sample[]) {
   const span = application.getTracer('shop').startSpan('checkout');
   const headers = {
     traceparent: writeTraceparent(span.spanContext()),
@@ -85,18 +85,18 @@ const spanOf = (request: ReceivedRequest): string =>
 const byName = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan =>
   spans.find((span) => span.name === name)!;
 
-const trackDoors = wireDoors.filter(({ rpc }) => rpc === 'Track');
+const trackEndpoints = wireEndpoints.filter(({ rpc }) => rpc === 'Track');
 
 test('one trace from the application to the destination, through every door', async () => {
   await start();
-  for (const door of trackDoors) await followOneTrace(door);
-  await followForeignDoor();
+  for (const door of trackEndpoints) await followOneTrace(door);
+  await followVendorEndpoint();
   await followBatch();
   await followRefusal();
   expect(await stopAndFlush()).toBe(0);
 }, 180_000);
 
-async function followOneTrace(door: WireDoor): Promise<void> {
+async function followOneTrace(door: WireEndpoint): Promise<void> {
   const before = single.received.length;
   const { traceId, spanId } = await sendTraced(door, [order()]);
   const requests = await until(
@@ -104,8 +104,8 @@ async function followOneTrace(door: WireDoor): Promise<void> {
     (all) => all.length === 1,
     waitMs,
   );
-  const doorName = door.path.startsWith('/v1/') ? `POST ${door.path}` : door.path.slice(1);
-  const names = ['checkout', doorName, 'publish EVENTS', 'deliver crm', 'POST'];
+  const endpointName = door.path.startsWith('/v1/') ? `POST ${door.path}` : door.path.slice(1);
+  const names = ['checkout', endpointName, 'publish EVENTS', 'deliver crm', 'POST'];
   const spans = await until(
     () => spansOf(traceId),
     (all) => names.every((name) => byName(all, name) !== undefined),
@@ -118,7 +118,7 @@ async function followOneTrace(door: WireDoor): Promise<void> {
   const entered = spans.find(({ spanId: id }) => id === publish.parentSpanId)!;
   expect([checkout.service, checkout.spanId]).toEqual(['shop', spanId]);
   expect([entered.service, entered.kind, entered.parentSpanId]).toEqual(['gate', 2, spanId]);
-  expect(entered.name).toBe(doorName);
+  expect(entered.name).toBe(endpointName);
   expect(entered.attributes['http.response.status_code']).toBe(door.family === 'rest' ? 202 : 200);
   expect(publish).toMatchObject({
     kind: 4,
@@ -155,7 +155,7 @@ async function followOneTrace(door: WireDoor): Promise<void> {
 }
 
 /** The doors of other tools are doors. */
-async function followForeignDoor(): Promise<void> {
+async function followVendorEndpoint(): Promise<void> {
   const span = application.getTracer('shop').startSpan('page');
   const { traceId, spanId } = span.spanContext();
   const traceparent = writeTraceparent(span.spanContext());
@@ -173,7 +173,7 @@ async function followForeignDoor(): Promise<void> {
 /** A batch of several traces is linked from one of its own. */
 async function followBatch(): Promise<void> {
   release.resolve();
-  const rest = wireDoors.find(({ path }) => path === '/v1/batch')!;
+  const rest = wireEndpoints.find(({ path }) => path === '/v1/batch')!;
   // One call waits for its answer; what comes meanwhile is the next batch.
   await until(() => batched.received.length, (count) => count > 0, waitMs);
   release = Promise.withResolvers<void>();
@@ -213,7 +213,7 @@ async function followBatch(): Promise<void> {
 
 /** A request that was refused is a span, and no error of the server. */
 async function followRefusal(): Promise<void> {
-  const door = wireDoors.find(({ path }) => path === '/v1/track')!;
+  const door = wireEndpoints.find(({ path }) => path === '/v1/track')!;
   const { traceId, spanId } = await sendTraced(door, [order({ user_id: 'null' })]);
   const spans = await until(() => spansOf(traceId), (all) => all.length >= 3, waitMs);
   const server = spans.find(({ parentSpanId }) => parentSpanId === spanId)!;
@@ -224,7 +224,7 @@ async function followRefusal(): Promise<void> {
 
 /** What is left is sent before the process ends. */
 async function stopAndFlush(): Promise<number | null> {
-  const door = wireDoors.find(({ path }) => path === '/v1/track')!;
+  const door = wireEndpoints.find(({ path }) => path === '/v1/track')!;
   const { traceId } = await sendTraced(door, [order()]);
   run.kill('SIGTERM');
   const { code } = await run.exit;

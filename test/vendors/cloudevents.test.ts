@@ -4,14 +4,14 @@ import { gzipSync } from 'node:zlib';
 import { CloudEvent, HTTP, type Message } from 'cloudevents';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { openForeignGate, shopKey, type ForeignGate } from './vendor-gate.ts';
+import { openVendorGate, shopKey, type VendorGate } from './vendor-gate.ts';
 
 /** CloudEvents as their own package writes them, in each of HTTP's three modes. */
 describe('CloudEvents', () => {
-  let foreign: ForeignGate;
+  let foreign: VendorGate;
 
   beforeAll(async () => {
-    foreign = await openForeignGate();
+    foreign = await openVendorGate();
   });
 
   afterAll(async () => {

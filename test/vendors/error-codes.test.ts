@@ -4,9 +4,9 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { errorCodes, errorEntry, type ErrorCode } from '../../src/errors.ts';
-import { foreignDoors } from '../../src/gate/vendor-endpoints.ts';
+import { vendorEndpoints } from '../../src/gate/vendor-endpoints.ts';
 import { segmentAliases } from '../../src/gate/vendors/segment-endpoint.ts';
-import { openForeignGate, shopKey, type ForeignGate } from './vendor-gate.ts';
+import { openVendorGate, shopKey, type VendorGate } from './vendor-gate.ts';
 
 /*
  * Every code of src/errors.ts that a caller of a foreign door can bring about, at each of them. Those
@@ -192,10 +192,10 @@ const eventCases: readonly EventCase[] = [
 ];
 
 describe('error codes at foreign doors', () => {
-  let foreign: ForeignGate;
+  let foreign: VendorGate;
 
   beforeAll(async () => {
-    foreign = await openForeignGate({
+    foreign = await openVendorGate({
       HEADGATE_LIMITS_BATCH_EVENTS_MAX: String(limits.batchEventsMax),
       HEADGATE_LIMITS_REQUEST_BYTES_MAX: String(limits.requestBytesMax),
     });
@@ -241,7 +241,7 @@ describe('error codes at foreign doors', () => {
       ...segmentAliases.map(([path]) => path),
       ...['identify', 'page', 'screen', 'group', 'alias'].map((name) => `/v1/segment/${name}`),
     ]);
-    expect([...foreignDoors.keys()].filter((path) => !paths.has(path) && !same.has(path))).toEqual([]);
+    expect([...vendorEndpoints.keys()].filter((path) => !paths.has(path) && !same.has(path))).toEqual([]);
   });
 
   describe.for(forms)('$path, one event: $single', (form) => {

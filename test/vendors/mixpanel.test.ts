@@ -1,14 +1,14 @@
 import Mixpanel from 'mixpanel';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { openForeignGate, shopKey, type ForeignGate } from './vendor-gate.ts';
+import { openVendorGate, shopKey, type VendorGate } from './vendor-gate.ts';
 
 /** Mixpanel's SDK for Node: every event by a callback of its own, and no second try. */
 describe('Mixpanel', () => {
-  let foreign: ForeignGate;
+  let foreign: VendorGate;
 
   beforeAll(async () => {
-    foreign = await openForeignGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '3s' });
+    foreign = await openVendorGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '3s' });
   });
 
   afterAll(async () => {

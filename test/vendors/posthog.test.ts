@@ -1,14 +1,14 @@
 import { PostHog } from 'posthog-node';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
-import { openForeignGate, shopKey, type ForeignGate } from './vendor-gate.ts';
+import { openVendorGate, shopKey, type VendorGate } from './vendor-gate.ts';
 
 /** PostHog's SDK for Node, in both ways in which it sends. It needs another host and nothing else. */
 describe('PostHog', () => {
-  let foreign: ForeignGate;
+  let foreign: VendorGate;
 
   beforeAll(async () => {
-    foreign = await openForeignGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '3s' });
+    foreign = await openVendorGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '3s' });
   });
 
   afterAll(async () => {
@@ -121,7 +121,7 @@ describe('PostHog', () => {
   });
 
   test('more events than the gate takes at once: the SDK halves its batches', async () => {
-    await using small = await openForeignGate({ HEADGATE_LIMITS_BATCH_EVENTS_MAX: '4' });
+    await using small = await openVendorGate({ HEADGATE_LIMITS_BATCH_EVENTS_MAX: '4' });
     const posthog = new PostHog(shopKey, { host: small.gate.url, flushAt: 100 });
     for (let index = 0; index < 10; index += 1) {
       posthog.capture({ distinctId: 'u4', event: 'Order Completed', properties: order(`D${index}`) });

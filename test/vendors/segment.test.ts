@@ -2,14 +2,14 @@ import { Analytics } from '@segment/analytics-node';
 import RudderAnalytics from '@rudderstack/rudder-sdk-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { openForeignGate, shopKey, type ForeignGate } from './vendor-gate.ts';
+import { openVendorGate, shopKey, type VendorGate } from './vendor-gate.ts';
 
 /** Segment's own SDK and RudderStack's, which need another address and nothing else. */
 describe('Segment', () => {
-  let foreign: ForeignGate;
+  let foreign: VendorGate;
 
   beforeAll(async () => {
-    foreign = await openForeignGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '3s' });
+    foreign = await openVendorGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '3s' });
   });
 
   afterAll(async () => {

@@ -1,6 +1,6 @@
 import { hashWriteKey } from '../../src/config/write-key.ts';
 import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
-import { foreignSchemas } from './schemas.ts';
+import { vendorSchemas } from './schemas.ts';
 
 /** The write key of the source `shop`: what the SDKs are given. */
 export const shopKey = 'hg_shop_0123456789';
@@ -10,7 +10,7 @@ export interface StoredJson extends Record<string, unknown> {
   readonly properties: Record<string, unknown>;
 }
 
-export interface ForeignGate extends AsyncDisposable {
+export interface VendorGate extends AsyncDisposable {
   readonly gate: OpenGate;
   /** Every stored event, as JSON, from the beginning. */
   stored(): Promise<StoredJson[]>;
@@ -19,10 +19,10 @@ export interface ForeignGate extends AsyncDisposable {
 }
 
 /** A gate that asks for keys, with the schemas of what the SDKs send. */
-export async function openForeignGate(
+export async function openVendorGate(
   env: Readonly<Record<string, string>> = {},
-): Promise<ForeignGate> {
-  const schemas = foreignSchemas();
+): Promise<VendorGate> {
+  const schemas = vendorSchemas();
   const gate = await openGate({
     env: { HEADGATE_AUTH: 'keys', HEADGATE_SCHEMAS_DIR: schemas.folder, ...env },
     yaml: `keys:\n  - { source: shop, hash: "${hashWriteKey(shopKey)}" }\n`,

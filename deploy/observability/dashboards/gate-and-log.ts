@@ -66,7 +66,7 @@ const now: Dashboard['rows'][number] = {
 };
 
 const doors: Dashboard['rows'][number] = {
-  title: 'Doors',
+  title: 'Endpoints',
   panels: [
     {
       title: 'Requests',

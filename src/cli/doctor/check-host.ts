@@ -6,7 +6,7 @@ import type { Config } from '../../config/config.ts';
 import { sizeText, type Findings } from './finding.ts';
 
 /** What is allowed, and is a risk all the same. What is not allowed stops a start, and this command. */
-export function checkDoor(findings: Findings, config: Config): void {
+export function checkEndpoint(findings: Findings, config: Config): void {
   const { listen, auth, tls, admin } = config;
   if (auth === 'off') {
     findings.ok(`${formatAddress(listen)} asks for no key, and only this machine reaches it`);

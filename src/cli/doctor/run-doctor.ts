@@ -14,7 +14,7 @@ import type { CommandContext } from '../command-context.ts';
 import { checkDestinations } from './check-destinations.ts';
 import { look, type Finding, type Findings } from './finding.ts';
 import { checkDeliveries, checkGate, reachGate, type RunningGate } from './check-gate.ts';
-import { checkDataDirectory, checkDisk, checkDoor, checkFileLimit, nearestFolder } from './check-host.ts';
+import { checkDataDirectory, checkDisk, checkEndpoint, checkFileLimit, nearestFolder } from './check-host.ts';
 import { checkClock, checkDurability, checkStreams, reachLog } from './check-nats.ts';
 import type { DoctorFlags } from './doctor.ts';
 import { findingsText } from './text.ts';
@@ -69,7 +69,7 @@ async function examine(
   await check('settings', (findings) =>
     findings.ok(`sound; destinations: ${config.destinations.length}, write keys: ${config.keys.length}`),
   );
-  await check('door', (findings) => checkDoor(findings, config));
+  await check('door', (findings) => checkEndpoint(findings, config));
   await check('data directory', (findings) => checkDataDirectory(findings, config.dataDir));
   await check('disk', (findings) => checkDisk(findings, config, storeBytes));
   await check('gate', async (findings) => {

@@ -29,7 +29,7 @@ const editableFields = [
  * Lets a stored event be fixed by hand: shows it as it could be sent again, and judges what came of
  * it by the very decoder, rules and limits of the doors. What the server added stays as it is.
  */
-export function createEventMender({
+export function createEventFixer({
   judge,
   eventBytesMax,
 }: Pick<AcceptOptions, 'judge' | 'eventBytesMax'>) {

@@ -24,7 +24,7 @@ export interface KeptEvent extends Original {
 }
 
 /** The way back in for events that were rejected. */
-export interface ReplayDoor {
+export interface ReplayEndpoint {
   /** As POST /v1/track takes it, as far as it can be read; as it was sent where it can not. */
   textOf(kept: KeptEvent): string;
   /**
@@ -46,11 +46,11 @@ const admissionWaitMs = 10_000;
  * it leaves out is the write key, which is the producer's; the source is the one the event was
  * rejected under, and that source's keys still say which events it may send.
  */
-export function openReplayDoor(
+export function openReplayEndpoint(
   config: Config,
   signals: Signals,
   handed: Pick<AcceptOptions, 'judge' | 'arrivalHeaders' | 'store' | 'readStored'>,
-): ReplayDoor {
+): ReplayEndpoint {
   const admission = createAdmission({ inFlightEventsMax, waitMs: admissionWaitMs });
   const accept = createAcceptEvents({
     ...handed,

@@ -3,22 +3,22 @@ import { idempotencyKeyOf, isUuid } from '../../event/event-id.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { EventError } from '../../event/verdict.ts';
 import { headerOf, mediaTypeOf, reply, traceparentPattern, type Exchange } from '../exchange.ts';
-import { foreignOutcome } from '../vendors/vendor-answer.ts';
+import { vendorOutcome } from '../vendors/vendor-answer.ts';
 import {
-  decodeForeign,
-  decodeForeignBatch,
-  readForeignBody,
-  type ForeignBody,
+  decodeVendor,
+  decodeVendorBatch,
+  readVendorBody,
+  type VendorBody,
   type Translation,
 } from '../vendors/vendor-event.ts';
-import { contextWith, flatEvent, ForeignMembers, idOf } from '../vendors/vendor-members.ts';
+import { contextWith, flatEvent, VendorMembers, idOf } from '../vendors/vendor-members.ts';
 import { nameOfType } from '../vendors/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { textOf } from '../decode/decode-json.ts';
 import { parseJson } from '../decode/exact-json.ts';
 import { unpackBody } from '../intake/read-body.ts';
-import { problem, restTrackDoor } from '../rest/rest-endpoints.ts';
-import type { Door, DoorCall } from '../serve-request.ts';
+import { problem, restTrackEndpoint } from '../rest/rest-endpoints.ts';
+import type { Endpoint, EndpointCall } from '../serve-request.ts';
 import { restBatch } from '../answer/verdict-json.ts';
 
 /*
@@ -33,7 +33,7 @@ const json = 'application/json';
 const required = ['specversion', 'id', 'source', 'type'] as const;
 
 function translateEvent(sent: JsonObject): Translation {
-  const members = new ForeignMembers(sent);
+  const members = new VendorMembers(sent);
   const id = sent['id'];
   if (typeof id === 'string' && isUuid(id)) members.take('id');
   for (const name of ['specversion', 'datacontenttype']) members.take(name);
@@ -151,40 +151,40 @@ function percentDecoded(value: string): string {
 }
 
 /** The event's own trace, where the request has none. */
-function traceOf({ value }: ForeignBody): string {
+function traceOf({ value }: VendorBody): string {
   const trace = isJsonObject(value) ? value['traceparent'] : undefined;
   return typeof trace === 'string' && traceparentPattern.test(trace) ? trace : '';
 }
 
-const singleDoor: Door = {
+const singleEndpoint: Endpoint = {
   begin: checkMode,
   unpack: unpackEvent,
   decode: (_call, message) => {
-    const body = readForeignBody(message);
+    const body = readVendorBody(message);
     if (!isJsonObject(body.value)) {
       throw new ServiceError('malformed_request', 'The body must be a JSON object: one CloudEvent.');
     }
     return {
-      events: [decodeForeign(body, translateEvent)],
+      events: [decodeVendor(body, translateEvent)],
       ...nothingBesides,
       inBody: { writeKey: '', traceparent: traceOf(body) },
     };
   },
-  answer: restTrackDoor.answer,
-  refuse: restTrackDoor.refuse,
+  answer: restTrackEndpoint.answer,
+  refuse: restTrackEndpoint.refuse,
 };
 
 const nothingBesides = { context: undefined, sentAt: '', validateOnly: false } as const;
 
-const batchDoor: Door = {
+const batchEndpoint: Endpoint = {
   begin: checkMode,
   unpack: unpackBody,
   decode: (_call, message, batchEventsMax): IncomingBatch => ({
-    events: decodeForeignBatch(readForeignBody(message), translateEvent, batchEventsMax),
+    events: decodeVendorBatch(readVendorBody(message), translateEvent, batchEventsMax),
     ...nothingBesides,
   }),
   answer: (exchange, _call, verdicts) => {
-    const { status, counts } = foreignOutcome(verdicts);
+    const { status, counts } = vendorOutcome(verdicts);
     const stored = counts.accepted + counts.duplicates;
     const judged = counts.rejected === 0 ? 202 : stored > 0 ? 207 : 422;
     const headers: Record<string, string> = { 'content-type': json };
@@ -195,14 +195,14 @@ const batchDoor: Door = {
   refuse: (exchange, _call, failure) => problem(exchange, failure, undefined),
 };
 
-const single: DoorCall = { rpc: 'Track', door: 'cloudevents', codec: 'json', contentType: json };
-const batch: DoorCall = { ...single, rpc: 'BatchTrack' };
+const single: EndpointCall = { rpc: 'Track', door: 'cloudevents', codec: 'json', contentType: json };
+const batch: EndpointCall = { ...single, rpc: 'BatchTrack' };
 
 export const cloudEventsPath = '/v1/cloudevents';
 
 /** By the content type: one event, or several. */
-export function cloudEventsDoor(exchange: Exchange): { door: Door; call: DoorCall } {
+export function cloudEventsEndpoint(exchange: Exchange): { door: Endpoint; call: EndpointCall } {
   return mediaTypeOf(exchange) === batchedType
-    ? { door: batchDoor, call: batch }
-    : { door: singleDoor, call: single };
+    ? { door: batchEndpoint, call: batch }
+    : { door: singleEndpoint, call: single };
 }

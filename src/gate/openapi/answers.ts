@@ -51,7 +51,7 @@ const anyBatch: readonly ErrorCode[] = [...anyRequest, 'empty_batch', 'too_many_
 
 /** Of our own batch: what stands beside its events is held to the contract. */
 export const ownBatchCodes: readonly ErrorCode[] = [...anyBatch, 'unknown_field'];
-export const foreignBatchCodes = anyBatch;
+export const vendorBatchCodes = anyBatch;
 
 /** The verdict on its one event is the answer to the request. */
 export const singleCodes: readonly ErrorCode[] = [

@@ -12,7 +12,7 @@ import {
   withMember,
   type Answers,
 } from './answers.ts';
-import { foreignOperations, foreignSchemas, type Operation } from './vendors.ts';
+import { vendorOperations, vendorSchemas, type Operation } from './vendors.ts';
 import { jsonObject, messageSchemas, refTo, type Schema } from './messages.ts';
 import { webhookPath } from '../webhooks/webhook-endpoint.ts';
 
@@ -132,7 +132,7 @@ function ownSchemas({ batchEventsMax }: Limits): Record<string, Schema> {
     BatchResult: batchSchema,
     Problem: problemSchema,
     UnmappedWebhook: unmappedSchema,
-    ...foreignSchemas,
+    ...vendorSchemas,
     SegmentResult: withMember('success', { const: true }, messages['EventResult']!),
     SegmentBatch: withMember('success', success, batchSchema),
     PostHogBatch: withMember('status', { enum: [0, 1] }, batchSchema),
@@ -147,7 +147,7 @@ const tags = ['events', 'webhooks', 'segment', 'posthog', 'mixpanel', 'cloudeven
 export function openApiDocument(limits: Limits, auth: 'off' | 'keys'): string {
   const paths: Record<string, Record<string, object>> = {};
   const shared = createSharedAnswers();
-  for (const operation of [...ownOperations(), ...foreignOperations()]) {
+  for (const operation of [...ownOperations(), ...vendorOperations()]) {
     const described = describe({ ...operation, answers: shared.refer(operation.answers) }, auth);
     paths[operation.path] = { ...paths[operation.path], [operation.method]: described };
   }

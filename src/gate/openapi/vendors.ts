@@ -1,7 +1,7 @@
 import {
   answer,
   byStatus,
-  foreignBatchCodes,
+  vendorBatchCodes,
   json,
   problems,
   singleCodes,
@@ -89,7 +89,7 @@ const cloudEvent: Schema = {
   },
 };
 
-export const foreignSchemas: Readonly<Record<string, Schema>> = {
+export const vendorSchemas: Readonly<Record<string, Schema>> = {
   SegmentCall: segmentCall,
   PostHogEvent: posthogEvent,
   MixpanelEvent: mixpanelEvent,
@@ -102,7 +102,7 @@ function listOf(name: string): Schema {
 
 /** A vendor's SDK is told to send the batch again where one event of it must be. */
 function batchAnswers(name: string): Answers {
-  const refusals = problems(foreignBatchCodes);
+  const refusals = problems(vendorBatchCodes);
   return {
     200: answer('Every event has its verdict; nothing need be sent again.', refTo(name)),
     ...refusals,
@@ -189,14 +189,14 @@ const posthogOperations: readonly Operation[] = [
     request: { [json]: posthogBatch },
     answers: {
       200: answer('A result for each event.', refTo('PostHogResults'), { retryAfter: true }),
-      ...problems(foreignBatchCodes),
+      ...problems(vendorBatchCodes),
     },
   },
 ];
 
 /** Mixpanel's clients look at the body, so each status has the same one. */
 const mixpanelAnswers: Answers = {
-  ...byStatus(foreignBatchCodes, () => ({ schema: refTo('MixpanelAnswer') })),
+  ...byStatus(vendorBatchCodes, () => ({ schema: refTo('MixpanelAnswer') })),
   200: {
     ...answer('All stored, now or before.', {}),
     content: {
@@ -258,7 +258,7 @@ function cloudEventsOperation(): Operation {
     request: { [structuredType]: refTo('CloudEvent'), [batchedType]: listOf('CloudEvent'), [json]: jsonObject },
     answers: {
       ...single,
-      ...problems([...new Set([...singleCodes, ...foreignBatchCodes])]),
+      ...problems([...new Set([...singleCodes, ...vendorBatchCodes])]),
       202: answer('Stored, now or before.', { anyOf: [refTo('EventResult'), refTo('BatchResult')] }),
       207: answer('Of a batch some are stored and some rejected.', refTo('BatchResult')),
       422: either('422', single, 'Rejected; of a batch all.'),
@@ -272,7 +272,7 @@ function either(status: string, refusals: Answers, description: string): object 
   return { ...refusal, description, content: { ...refusal.content, [json]: { schema: refTo('BatchResult') } } };
 }
 
-export function foreignOperations(): readonly Operation[] {
+export function vendorOperations(): readonly Operation[] {
   return [
     ...segmentOperations(),
     ...posthogOperations,

@@ -5,14 +5,14 @@ import { mediaTypeOf, reply, type Exchange } from '../exchange.ts';
 import { failureOfVerdict, retryAfterSeconds, type Failure } from '../answer/failure.ts';
 import { unpackBody } from '../intake/read-body.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
-import type { Door, DoorCall } from '../serve-request.ts';
+import type { Endpoint, EndpointCall } from '../serve-request.ts';
 import { countVerdicts, restBatch, restResult, type VerdictCounts } from '../answer/verdict-json.ts';
 
 const json = 'application/json';
 const ndjson = 'application/x-ndjson';
 
 /** `POST /v1/track`: one event as flat JSON. 202 with its result, or problem+json. */
-export const restTrackDoor: Door = {
+export const restTrackEndpoint: Endpoint = {
   begin: (exchange) => checkContentType(exchange, [json]),
   unpack: unpackBody,
   decode: (_call, message) => ({
@@ -32,7 +32,7 @@ export const restTrackDoor: Door = {
 };
 
 /** `POST /v1/batch`: `{"events": [...]}` or NDJSON. A result for every event, in order. */
-export const restBatchDoor: Door = {
+export const restBatchEndpoint: Endpoint = {
   begin: (exchange) => checkContentType(exchange, [json, ndjson]),
   unpack: unpackBody,
   decode: (call, message, batchEventsMax) =>
@@ -53,7 +53,7 @@ export const restBatchDoor: Door = {
  * `POST /v1/validate`: what `/v1/track` or `/v1/batch` takes, judged and not stored anywhere. 200 all
  * sound, 207 mixed, 422 none; a result for every event.
  */
-export const restValidateDoor: Door = {
+export const restValidateEndpoint: Endpoint = {
   begin: (exchange) => checkContentType(exchange, [json, ndjson]),
   unpack: unpackBody,
   decode: (call, message, batchEventsMax) => ({
@@ -71,7 +71,7 @@ export const restValidateDoor: Door = {
 };
 
 /** Of the two forms of JSON the batch is the one that has `events`. */
-function decodeAnyRest(call: DoorCall, message: Buffer, batchEventsMax: number): IncomingBatch {
+function decodeAnyRest(call: EndpointCall, message: Buffer, batchEventsMax: number): IncomingBatch {
   if (call.codec === 'ndjson') return decodeNdjson(message, batchEventsMax);
   return isBatchJson(message)
     ? decodeBatchJson(message, 'rest', batchEventsMax)

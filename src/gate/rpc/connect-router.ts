@@ -37,7 +37,7 @@ import { createHealthService, type HealthState } from './health.ts';
 import { createReflection } from './reflection.ts';
 import { problem } from '../rest/rest-endpoints.ts';
 import { withDeadline } from './unary-rpc.ts';
-import { createUniversalDoor } from '../../http/universal.ts';
+import { createUniversalEndpoint } from '../../http/universal.ts';
 import { encodeBatchTrackResponse, encodeTrackResponse } from '../answer/verdict-proto.ts';
 
 /**
@@ -45,12 +45,12 @@ import { encodeBatchTrackResponse, encodeTrackResponse } from '../answer/verdict
  * The RPCs are decoded, accepted and answered by the same code as in unary-rpc.ts; only the framing
  * is the library's.
  */
-export interface ConnectDoors {
+export interface ConnectEndpoints {
   readonly handle: (exchange: Exchange) => void;
   readonly health: HealthState;
 }
 
-export function createConnectDoors(context: GateContext): ConnectDoors {
+export function createConnectEndpoints(context: GateContext): ConnectEndpoints {
   const health = createHealthService([TrackService.typeName]);
   const reflection = createReflection([
     file_headgate_v1_track_service,
@@ -65,7 +65,7 @@ export function createConnectDoors(context: GateContext): ConnectDoors {
     router.service(ReflectionV1, { serverReflectionInfo: reflection });
     router.service(ReflectionV1Alpha, { serverReflectionInfo: reflection });
   };
-  const door = createUniversalDoor(routes, {
+  const door = createUniversalEndpoint(routes, {
     readMaxBytes: context.limits.requestBytesMax,
     jsonOptions: { ignoreUnknownFields: false },
   });

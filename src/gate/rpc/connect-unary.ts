@@ -2,7 +2,7 @@ import { grpcCodeNames, ServiceError } from '../../errors.ts';
 import { headerOf, reply, type Exchange } from '../exchange.ts';
 import { base64, failureDetails, retryAfterSeconds, type Failure } from '../answer/failure.ts';
 import { knownEncodings, unpackBody } from '../intake/read-body.ts';
-import type { Door } from '../serve-request.ts';
+import type { Endpoint } from '../serve-request.ts';
 import { decodeRequest, encodeAnswer, isMessage } from './unary-rpc.ts';
 
 /*
@@ -14,7 +14,7 @@ const httpStatuses = [
   200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401,
 ];
 
-export const connectDoor: Door = {
+export const connectEndpoint: Endpoint = {
   begin: (exchange) => {
     const timeoutMs = readTimeout(exchange.call.headers['connect-timeout-ms']);
     const version = headerOf(exchange, 'connect-protocol-version');

@@ -1,9 +1,9 @@
 import { grpcCode, ServiceError } from '../../errors.ts';
-import { cutOffWhenAnswered, headerOf, reply, type Exchange } from '../exchange.ts';
+import { headerOf, reply, type Exchange } from '../exchange.ts';
 import { grpcStatusDetails, retryAfterSeconds, type Failure } from '../answer/failure.ts';
-import type { TrailersCall } from '../../http/http-call.ts';
+import { cutOffWhenAnswered, type TrailersCall } from '../../http/http-call.ts';
 import { decompressBody, findDecompress, knownEncodings } from '../intake/read-body.ts';
-import type { Door, DoorCall } from '../serve-request.ts';
+import type { Endpoint, EndpointCall } from '../serve-request.ts';
 import { decodeRequest, encodeAnswer, isMessage } from './unary-rpc.ts';
 
 /*
@@ -27,7 +27,7 @@ class ProtocolError extends ServiceError {
   }
 }
 
-export const grpcDoor: Door = {
+export const grpcEndpoint: Endpoint = {
   begin: (exchange) => readTimeout(exchange.call.headers['grpc-timeout']),
   unpack: readMessage,
   decode: decodeRequest,
@@ -112,7 +112,7 @@ function frameOf(message: Buffer, flags: number): Buffer {
   return frame;
 }
 
-function sendFailure(exchange: Exchange, call: DoorCall, failure: Failure): number {
+function sendFailure(exchange: Exchange, call: EndpointCall, failure: Failure): number {
   const trailers: Record<string, string> = {
     'grpc-status': String(failure.grpc),
     'grpc-message': percentEncoded(failure.message),
@@ -134,7 +134,7 @@ function percentEncoded(text: string): string {
 
 function send(
   exchange: Exchange,
-  call: DoorCall,
+  call: EndpointCall,
   frame: Buffer | undefined,
   trailers: Record<string, string>,
 ): void {

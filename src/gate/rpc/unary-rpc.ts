@@ -4,7 +4,7 @@ import { decodeBatchJson, decodeTrackConnect } from '../decode/decode-json.ts';
 import { decodeBatchProto, decodeTrackProto } from '../decode/decode-proto.ts';
 import { failureOfVerdict, type Failure } from '../answer/failure.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
-import type { DoorCall } from '../serve-request.ts';
+import type { EndpointCall } from '../serve-request.ts';
 import { connectBatchResponse, connectTrackResponse } from '../answer/verdict-json.ts';
 import { encodeBatchTrackResponse, encodeTrackResponse } from '../answer/verdict-proto.ts';
 
@@ -18,7 +18,7 @@ import { encodeBatchTrackResponse, encodeTrackResponse } from '../answer/verdict
  */
 
 export function decodeRequest(
-  call: DoorCall,
+  call: EndpointCall,
   message: Buffer,
   batchEventsMax: number,
 ): IncomingBatch {
@@ -33,7 +33,7 @@ export function decodeRequest(
 
 /** The answer to Track, whose one event may be its failure, or to BatchTrack, which has none. */
 export function encodeAnswer(
-  call: DoorCall,
+  call: EndpointCall,
   verdicts: readonly Verdict[],
 ): Buffer | string | Failure {
   const isJson = call.codec === 'json';

@@ -6,19 +6,19 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/
 import type { Verdict } from '../../event/verdict.ts';
 import { mediaTypeOf, reply, type Exchange } from '../exchange.ts';
 import { retryAfterSeconds, type Failure } from '../answer/failure.ts';
-import { foreignOutcome } from './vendor-answer.ts';
+import { vendorOutcome } from './vendor-answer.ts';
 import {
-  decodeForeignBatch,
-  readForeignBody,
-  type ForeignBody,
+  decodeVendorBatch,
+  readVendorBody,
+  type VendorBody,
   type Translation,
 } from './vendor-event.ts';
-import { contextWith, flatEvent, ForeignMembers, idOf, keyOf, timeOf } from './vendor-members.ts';
+import { contextWith, flatEvent, VendorMembers, idOf, keyOf, timeOf } from './vendor-members.ts';
 import { snakeName } from './vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { unpackBody } from '../intake/read-body.ts';
 import { checkContentType } from '../rest/rest-endpoints.ts';
-import type { Door, DoorCall } from '../serve-request.ts';
+import type { Endpoint, EndpointCall } from '../serve-request.ts';
 
 /*
  * Mixpanel's `/track` and `/import`: JSON, or `data=` in base64 as a form or a query, which is how its
@@ -35,7 +35,7 @@ function isOwnProperty(name: string): boolean {
 
 function translateEvent(sent: JsonObject): Translation {
   const { properties: sentProperties, event: sentName, ...others } = sent;
-  const members = new ForeignMembers(others);
+  const members = new VendorMembers(others);
   let properties = sentProperties ?? undefined;
   if (isJsonObject(sentProperties)) {
     const own: [string, JsonValue][] = [];
@@ -64,7 +64,7 @@ function translateEvent(sent: JsonObject): Translation {
 
 const devicePrefix = '$device:';
 
-function identityOf(members: ForeignMembers): Record<string, JsonValue | undefined> {
+function identityOf(members: VendorMembers): Record<string, JsonValue | undefined> {
   const distinctId = idOf(members.take('distinct_id'));
   const userId = idOf(members.take('$user_id'));
   const deviceId = idOf(members.take('$device_id'));
@@ -75,7 +75,7 @@ function identityOf(members: ForeignMembers): Record<string, JsonValue | undefin
   return { user_id: userId ?? distinctId, anonymous_id: deviceId };
 }
 
-function decodeEvents(body: ForeignBody, batchEventsMax: number): IncomingBatch {
+function decodeEvents(body: VendorBody, batchEventsMax: number): IncomingBatch {
   const { value, exact } = body;
   if (typeof value !== 'object' || value === null) {
     throw new ServiceError('malformed_request', 'The body must be an event, or an array of events.');
@@ -84,7 +84,7 @@ function decodeEvents(body: ForeignBody, batchEventsMax: number): IncomingBatch 
     ? body
     : { value: [value], exact: exact === undefined ? undefined : [exact] };
   return {
-    events: decodeForeignBatch(events, translateEvent, batchEventsMax),
+    events: decodeVendorBatch(events, translateEvent, batchEventsMax),
     context: undefined,
     sentAt: '',
     validateOnly: false,
@@ -189,15 +189,15 @@ function refuse(exchange: Exchange, failure: Failure): number {
   return failure.grpc;
 }
 
-const eventsDoor: Door = {
+const eventsEndpoint: Endpoint = {
   keyInBody: true,
   begin: (exchange) =>
     exchange.call.method === 'GET' ? undefined : checkContentType(exchange, [json, form]),
   unpack: unpackEvents,
   decode: (_call, message, batchEventsMax) =>
-    decodeEvents(readForeignBody(message), batchEventsMax),
+    decodeEvents(readVendorBody(message), batchEventsMax),
   answer: (exchange, _call, verdicts) => {
-    const { status, counts } = foreignOutcome(verdicts);
+    const { status, counts } = vendorOutcome(verdicts);
     const http = status === 200 && counts.rejected > 0 ? 400 : status;
     replyInForm(exchange, http, answerOf(verdicts, counts.accepted + counts.duplicates));
     return 0;
@@ -205,10 +205,10 @@ const eventsDoor: Door = {
   refuse: (exchange, _call, failure) => refuse(exchange, failure),
 };
 
-const call: DoorCall = { rpc: 'BatchTrack', door: 'mixpanel', codec: 'json', contentType: json };
+const call: EndpointCall = { rpc: 'BatchTrack', door: 'mixpanel', codec: 'json', contentType: json };
 
 /** By path, which is Mixpanel's own. Its SDK for Node sends a single event by GET. */
-export const mixpanelDoors: readonly (readonly [path: string, door: Door, call: DoorCall])[] = [
-  ['/track', eventsDoor, call],
-  ['/import', eventsDoor, call],
+export const mixpanelEndpoints: readonly (readonly [path: string, door: Endpoint, call: EndpointCall])[] = [
+  ['/track', eventsEndpoint, call],
+  ['/import', eventsEndpoint, call],
 ];

@@ -5,16 +5,16 @@ import { readTime } from '../decode/event-draft.ts';
 import { reply } from '../exchange.ts';
 import { answerBatch } from './vendor-answer.ts';
 import {
-  decodeForeignBatch,
+  decodeVendorBatch,
   memberOf,
-  readForeignBody,
-  type ForeignBody,
+  readVendorBody,
+  type VendorBody,
   type Translation,
 } from './vendor-event.ts';
 import {
   contextWith,
   flatEvent,
-  ForeignMembers,
+  VendorMembers,
   idOf,
   keyOf,
   propertiesWith,
@@ -23,7 +23,7 @@ import { snakeName } from './vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { unpackBody } from '../intake/read-body.ts';
 import { checkContentType, problem } from '../rest/rest-endpoints.ts';
-import type { Door, DoorCall } from '../serve-request.ts';
+import type { Endpoint, EndpointCall } from '../serve-request.ts';
 
 /*
  * PostHog's capture API as its server SDKs speak it: `/batch/`, and the one whose answer has a result
@@ -80,7 +80,7 @@ function ownEvent(name: JsonValue | undefined): OwnEvent | undefined {
 /** A property whose name begins with `$` is PostHog's or its SDK's, and goes under `context`. */
 function translateEvent(sent: JsonObject, readKey: ReadKey): Translation {
   const { properties: sentProperties, ...envelope } = sent;
-  const members = new ForeignMembers(envelope);
+  const members = new VendorMembers(envelope);
   const sentName = members.take('event');
   let properties = sentProperties ?? undefined;
   if (isJsonObject(sentProperties)) {
@@ -111,7 +111,7 @@ function eventOf(
   sentName: JsonValue | undefined,
   form: OwnEvent | undefined,
   properties: JsonValue | undefined,
-  members: ForeignMembers,
+  members: VendorMembers,
   readKey: ReadKey,
 ): JsonObject {
   const name = form?.eventName ?? (typeof sentName === 'string' ? snakeName(sentName) : sentName);
@@ -146,7 +146,7 @@ function textIn(value: JsonValue, ...names: readonly string[]): string {
   return (found as string | undefined) ?? '';
 }
 
-function decodeBatch(body: ForeignBody, batchEventsMax: number, readKey: ReadKey): IncomingBatch {
+function decodeBatch(body: VendorBody, batchEventsMax: number, readKey: ReadKey): IncomingBatch {
   const { value } = body;
   if (!isJsonObject(value)) {
     throw new ServiceError('malformed_request', 'The body must be a JSON object.');
@@ -156,7 +156,7 @@ function decodeBatch(body: ForeignBody, batchEventsMax: number, readKey: ReadKey
     ? memberOf(body, 'batch')
     : { value: [withoutSentAt(value)], exact: body.exact === undefined ? undefined : [body.exact] };
   return {
-    events: decodeForeignBatch(events, (sent) => translateEvent(sent, readKey), batchEventsMax),
+    events: decodeVendorBatch(events, (sent) => translateEvent(sent, readKey), batchEventsMax),
     context: undefined,
     sentAt: readTime(textIn(value, 'sent_at', 'created_at')) ?? '',
     validateOnly: false,
@@ -170,12 +170,12 @@ function withoutSentAt(value: JsonObject): JsonObject {
   return event;
 }
 
-const batchDoor: Door = {
+const batchEndpoint: Endpoint = {
   keyInBody: true,
   begin: (exchange) => checkContentType(exchange, [json]),
   unpack: unpackBody,
   decode: (_call, message, batchEventsMax) =>
-    decodeBatch(readForeignBody(message), batchEventsMax, derivedKey),
+    decodeBatch(readVendorBody(message), batchEventsMax, derivedKey),
   answer: (exchange, _call, verdicts) =>
     answerBatch(exchange, verdicts, ({ rejected, retry }) => ({
       status: rejected === 0 && retry === 0 ? 1 : 0,
@@ -184,10 +184,10 @@ const batchDoor: Door = {
 };
 
 /** By `uuid`: the SDK sends what is `retry` again, and tells its program what was dropped. */
-const eventsDoor: Door = {
-  ...batchDoor,
+const eventsEndpoint: Endpoint = {
+  ...batchEndpoint,
   decode: (_call, message, batchEventsMax) =>
-    decodeBatch(readForeignBody(message), batchEventsMax, sameKey),
+    decodeBatch(readVendorBody(message), batchEventsMax, sameKey),
   answer: (exchange, _call, verdicts) => {
     // Where an id stands twice, what is to be sent again must not be hidden by the other.
     const inOrder = [...verdicts].sort((one, other) => rankOf(one) - rankOf(other));
@@ -213,13 +213,13 @@ function resultOf({ status, error, warnings }: Verdict): object {
   return { result: 'warning', details: `${warning.code}: ${warning.message}` };
 }
 
-const call: DoorCall = { rpc: 'BatchTrack', door: 'posthog', codec: 'json', contentType: json };
+const call: EndpointCall = { rpc: 'BatchTrack', door: 'posthog', codec: 'json', contentType: json };
 
 /** By path, which is PostHog's own, with and without the slash at its end. */
-export const posthogDoors: readonly (readonly [path: string, door: Door, call: DoorCall])[] = [
-  ['/batch/', batchDoor, call],
-  ['/batch', batchDoor, call],
-  ['/capture/', batchDoor, call],
-  ['/capture', batchDoor, call],
-  ['/i/v1/analytics/events', eventsDoor, call],
+export const posthogEndpoints: readonly (readonly [path: string, door: Endpoint, call: EndpointCall])[] = [
+  ['/batch/', batchEndpoint, call],
+  ['/batch', batchEndpoint, call],
+  ['/capture/', batchEndpoint, call],
+  ['/capture', batchEndpoint, call],
+  ['/i/v1/analytics/events', eventsEndpoint, call],
 ];

@@ -5,16 +5,16 @@ import { reply } from '../exchange.ts';
 import { failureOfVerdict } from '../answer/failure.ts';
 import { answerBatch, unpackWithin } from './vendor-answer.ts';
 import {
-  decodeForeign,
-  decodeForeignBatch,
+  decodeVendor,
+  decodeVendorBatch,
   memberOf,
-  readForeignBody,
+  readVendorBody,
   type Translation,
 } from './vendor-event.ts';
 import {
   contextWith,
   flatEvent,
-  ForeignMembers,
+  VendorMembers,
   idOf,
   keyOf,
   propertiesWith,
@@ -22,7 +22,7 @@ import {
 import { snakeName } from './vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { checkContentType, problem } from '../rest/rest-endpoints.ts';
-import type { Door, DoorCall } from '../serve-request.ts';
+import type { Endpoint, EndpointCall } from '../serve-request.ts';
 import { restResult } from '../answer/verdict-json.ts';
 
 /*
@@ -72,7 +72,7 @@ function translateCall(
   pathType: SegmentCall | undefined,
   besides: JsonObject,
 ): Translation {
-  const members = new ForeignMembers({ ...besides, ...sent });
+  const members = new VendorMembers({ ...besides, ...sent });
   members.take('writeKey');
   const type = pathType ?? sent['type'];
   if (isCall(type)) members.take('type');
@@ -97,7 +97,7 @@ function translateCall(
 }
 
 /** The name as it was sent stays with the event where it is another than the event's. */
-function nameOf(members: ForeignMembers): JsonValue | undefined {
+function nameOf(members: VendorMembers): JsonValue | undefined {
   const sent = members.take('event');
   if (typeof sent !== 'string') return sent;
   const name = snakeName(sent);
@@ -106,7 +106,7 @@ function nameOf(members: ForeignMembers): JsonValue | undefined {
 }
 
 /** The same of the id: by it an event is found again that is known under it elsewhere. */
-function messageIdOf(members: ForeignMembers): JsonValue | undefined {
+function messageIdOf(members: VendorMembers): JsonValue | undefined {
   const id = members.take('messageId');
   if (id !== undefined && keyOf('segment', id) !== id) members.put('messageId', id);
   return id;
@@ -118,13 +118,13 @@ function inBody(value: JsonValue): NonNullable<IncomingBatch['inBody']> {
 }
 
 function decodeSingle(message: Buffer, type: SegmentCall): IncomingBatch {
-  const body = readForeignBody(message);
+  const body = readVendorBody(message);
   if (!isJsonObject(body.value)) {
     throw new ServiceError('malformed_request', 'The body must be a JSON object: one call.');
   }
   const sentAt = body.value['sentAt'];
   const besides: JsonObject = {};
-  const event = decodeForeign(body, (sent) => translateCall(withoutSentAt(sent), type, besides));
+  const event = decodeVendor(body, (sent) => translateCall(withoutSentAt(sent), type, besides));
   return {
     events: [event],
     context: undefined,
@@ -146,7 +146,7 @@ function timeOf(value: JsonValue | undefined): string {
 }
 
 function decodeBatch(message: Buffer, batchEventsMax: number): IncomingBatch {
-  const body = readForeignBody(message);
+  const body = readVendorBody(message);
   const { value } = body;
   if (!isJsonObject(value)) {
     throw new ServiceError('malformed_request', 'The body must be a JSON object with "batch".');
@@ -156,7 +156,7 @@ function decodeBatch(message: Buffer, batchEventsMax: number): IncomingBatch {
     translateCall(withoutSentAt(sent), undefined, besides);
   const eventBytesMax = message.length > segmentEventBytesMax ? segmentEventBytesMax : Infinity;
   return {
-    events: decodeForeignBatch(memberOf(body, 'batch'), translate, batchEventsMax, eventBytesMax),
+    events: decodeVendorBatch(memberOf(body, 'batch'), translate, batchEventsMax, eventBytesMax),
     context,
     sentAt: timeOf(value['sentAt']) || timeOf(value['timestamp']),
     validateOnly: false,
@@ -166,7 +166,7 @@ function decodeBatch(message: Buffer, batchEventsMax: number): IncomingBatch {
 
 /** What a batch says of each of its calls. Its times are the request's. */
 function besidesOf(value: JsonObject): { besides: JsonObject; context: JsonObject | undefined } {
-  const members = new ForeignMembers(value);
+  const members = new VendorMembers(value);
   for (const name of ['batch', 'writeKey']) members.take(name);
   for (const name of ['sentAt', 'timestamp']) {
     if (timeOf(value[name]) !== '') members.take(name);
@@ -175,7 +175,7 @@ function besidesOf(value: JsonObject): { besides: JsonObject; context: JsonObjec
   return { besides: members.rest(), context };
 }
 
-function singleDoor(type: SegmentCall): Door {
+function singleEndpoint(type: SegmentCall): Endpoint {
   return {
     keyInBody: true,
     begin: (exchange) => checkContentType(exchange, mediaTypes),
@@ -194,7 +194,7 @@ function singleDoor(type: SegmentCall): Door {
   };
 }
 
-const batchDoor: Door = {
+const batchEndpoint: Endpoint = {
   keyInBody: true,
   begin: (exchange) => checkContentType(exchange, mediaTypes),
   unpack: (exchange, body, bytesMax) =>
@@ -209,17 +209,17 @@ const batchDoor: Door = {
 
 const call = { door: 'segment', codec: 'json', contentType: json } as const;
 
-type Entry = readonly [path: string, door: Door, call: DoorCall];
+type Entry = readonly [path: string, door: Endpoint, call: EndpointCall];
 
 const entries: readonly Entry[] = [
-  ...callNames.map((type): Entry => [type, singleDoor(type), { ...call, rpc: 'Track' }]),
-  ['batch', batchDoor, { ...call, rpc: 'BatchTrack' }],
+  ...callNames.map((type): Entry => [type, singleEndpoint(type), { ...call, rpc: 'Track' }]),
+  ['batch', batchEndpoint, { ...call, rpc: 'BatchTrack' }],
 ];
 
 const prefix = '/v1/segment/';
 
 /** By path. */
-export const segmentDoors: readonly Entry[] = entries.map(([name, ...door]) => [`${prefix}${name}`, ...door]);
+export const segmentEndpoints: readonly Entry[] = entries.map(([name, ...door]) => [`${prefix}${name}`, ...door]);
 
 /** The same, where most of Segment's SDKs find them: they put `/v1/batch` behind what they are given. */
 export const segmentAliases: readonly Entry[] = entries.map(([name, ...door]) => [

@@ -6,7 +6,7 @@ import { countVerdicts, restBatch, type VerdictCounts } from '../answer/verdict-
 
 const json = 'application/json';
 
-export interface ForeignOutcome {
+export interface VendorOutcome {
   /** 200: every event has its verdict and none need be sent again. 503: send all of them again. */
   readonly status: 200 | 503;
   readonly counts: VerdictCounts;
@@ -17,7 +17,7 @@ export interface ForeignOutcome {
  * is told to send the batch again, which is safe because of the keys. A rejected event is no reason:
  * sending it again cannot help, and these clients let a refused batch hold up or take down the next.
  */
-export function foreignOutcome(verdicts: readonly Verdict[]): ForeignOutcome {
+export function vendorOutcome(verdicts: readonly Verdict[]): VendorOutcome {
   const counts = countVerdicts(verdicts);
   return { status: counts.retry > 0 ? 503 : 200, counts };
 }
@@ -28,7 +28,7 @@ export function answerBatch(
   verdicts: readonly Verdict[],
   own: (counts: VerdictCounts) => object,
 ): number {
-  const { status, counts } = foreignOutcome(verdicts);
+  const { status, counts } = vendorOutcome(verdicts);
   const mine = JSON.stringify(own(counts)).slice(0, -1);
   replyJson(exchange, status, `${mine},${restBatch(verdicts, counts).slice(1)}`);
   return 0;
@@ -45,13 +45,13 @@ export function unpackWithin(
   exchange: Exchange,
   body: Buffer,
   gateBytesMax: number,
-  doorBytesMax: number,
+  endpointBytesMax: number,
 ): Buffer | Promise<Buffer> {
   const within = (message: Buffer): Buffer => {
-    if (message.length <= doorBytesMax) return message;
+    if (message.length <= endpointBytesMax) return message;
     throw new ServiceError(
       'request_too_large',
-      `The body is ${message.length} bytes; the limit of this door is ${doorBytesMax}, counted after ` +
+      `The body is ${message.length} bytes; the limit of this door is ${endpointBytesMax}, counted after ` +
         'decompression. Split it into smaller requests.',
     );
   };

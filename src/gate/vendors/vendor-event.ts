@@ -24,26 +24,26 @@ export interface Translation {
 export type Translate = (sent: JsonObject) => Translation;
 
 /** A body of JSON, and the same with its numbers as they were written where a double changes them. */
-export interface ForeignBody {
+export interface VendorBody {
   readonly value: JsonValue;
   readonly exact: JsonValue | undefined;
 }
 
 /** Throws a ServiceError `malformed_request`. */
-export function readForeignBody(body: Buffer): ForeignBody {
+export function readVendorBody(body: Buffer): VendorBody {
   const text = textOf(body);
   return { value: parseJson(text), exact: parseExactly(text) };
 }
 
 /** The same of a member. */
-export function memberOf({ value, exact }: ForeignBody, name: string): ForeignBody | undefined {
+export function memberOf({ value, exact }: VendorBody, name: string): VendorBody | undefined {
   if (!isJsonObject(value) || !Object.hasOwn(value, name)) return undefined;
   return { value: value[name]!, exact: isJsonObject(exact) ? exact[name] : undefined };
 }
 
 /** Throws a ServiceError: `malformed_request`, `empty_batch`, `too_many_events`. */
-export function decodeForeignBatch(
-  events: ForeignBody | undefined,
+export function decodeVendorBatch(
+  events: VendorBody | undefined,
   translate: Translate,
   batchEventsMax: number,
   eventBytesMax = Infinity,
@@ -55,7 +55,7 @@ export function decodeForeignBatch(
   checkBatchSize(elements.length, batchEventsMax);
   const exact = events!.exact;
   return elements.map((value, index) =>
-    decodeForeign(
+    decodeVendor(
       { value, exact: Array.isArray(exact) ? exact[index] : undefined },
       translate,
       eventBytesMax,
@@ -64,8 +64,8 @@ export function decodeForeignBatch(
 }
 
 /** Never throws: what is wrong is a fault of the event. */
-export function decodeForeign(
-  { value, exact }: ForeignBody,
+export function decodeVendor(
+  { value, exact }: VendorBody,
   translate: Translate,
   eventBytesMax = Infinity,
 ): IncomingEvent {

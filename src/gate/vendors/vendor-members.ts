@@ -1,13 +1,13 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import { idempotencyKeyOf } from '../../event/event-id.ts';
 import { protoTimeText } from '../decode/event-draft.ts';
-import type { ForeignProtocol } from '../../observability/metrics.ts';
+import type { VendorProtocol } from '../../observability/metrics.ts';
 
 /**
  * The members of a call of another system, taken one by one. What nobody took has no place in the
  * contract and goes under `context`, so that nothing is dropped. `null` is the same as leaving out.
  */
-export class ForeignMembers {
+export class VendorMembers {
   private readonly members: Map<string, JsonValue>;
 
   constructor(sent: JsonObject) {
@@ -59,7 +59,7 @@ export function idOf(value: JsonValue | undefined): JsonValue | undefined {
 }
 
 /** Of an id that is a text; what else it may be stays as it is, and is refused. */
-export function keyOf(system: ForeignProtocol, id: JsonValue | undefined): JsonValue | undefined {
+export function keyOf(system: VendorProtocol, id: JsonValue | undefined): JsonValue | undefined {
   const text = idOf(id);
   return typeof text !== 'string' || text.trim() === '' ? text : idempotencyKeyOf(system, text);
 }
@@ -82,7 +82,7 @@ export function flatEvent(fields: Readonly<Record<string, JsonValue | undefined>
 /** `context` with what has no other place, under the name of the system it came from. */
 export function contextWith(
   context: JsonValue | undefined,
-  system: ForeignProtocol,
+  system: VendorProtocol,
   rest: JsonObject,
 ): JsonValue | undefined {
   if (Object.keys(rest).length === 0) return context;
@@ -100,7 +100,7 @@ export function contextWith(
 export function propertiesWith(
   properties: JsonValue | undefined,
   added: readonly (readonly [name: string, from: string])[],
-  members: ForeignMembers,
+  members: VendorMembers,
 ): JsonValue | undefined {
   if (properties !== undefined && !isJsonObject(properties)) return properties;
   const whole: [string, JsonValue][] = Object.entries(properties ?? {});

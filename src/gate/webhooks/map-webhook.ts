@@ -12,7 +12,7 @@ import type { IncomingEvent } from '../../event/incoming-event.ts';
 import { parsePointer, valueAt } from '../../event/json/json-pointer.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import { defineMember } from '../../event/json/parse-json.ts';
-import { decodeForeign, readForeignBody } from '../vendors/vendor-event.ts';
+import { decodeVendor, readVendorBody } from '../vendors/vendor-event.ts';
 import { flatEvent, idOf, timeOf } from '../vendors/vendor-members.ts';
 import type { SignedWebhook } from './verify-webhook.ts';
 
@@ -44,7 +44,7 @@ export function createMapWebhook(source: WebhookSource): MapWebhook {
   const isGithub = source.provider === 'github' && source.type.length === 0;
   const findEvent = createEventFinder(source);
   return ({ headers, body }) => {
-    const parsed = readForeignBody(body);
+    const parsed = readVendorBody(body);
     const { value } = parsed;
     if (!isJsonObject(value)) {
       throw new ServiceError('malformed_request', 'The body must be a JSON object.');
@@ -64,7 +64,7 @@ export function createMapWebhook(source: WebhookSource): MapWebhook {
     }
     const { provider } = source;
     const context = { webhook: { provider, type, delivery_id: deliveryId } };
-    return decodeForeign(parsed, (sent) => {
+    return decodeVendor(parsed, (sent) => {
       const first = (places: readonly WebhookPlace[]) => findFirst(headers, sent, places);
       return {
         event: flatEvent({

@@ -4,13 +4,13 @@ import type { WebhookOutcome } from '../../observability/metrics.ts';
 import { reply, type Exchange } from '../exchange.ts';
 import type { GateContext } from '../gate-context.ts';
 import { createMapWebhook } from './map-webhook.ts';
-import { checkContentType, problem, restTrackDoor } from '../rest/rest-endpoints.ts';
-import type { Door, DoorCall } from '../serve-request.ts';
+import { checkContentType, problem, restTrackEndpoint } from '../rest/rest-endpoints.ts';
+import type { Endpoint, EndpointCall } from '../serve-request.ts';
 import { createVerifyWebhook } from './verify-webhook.ts';
 
 const json = 'application/json';
 
-export const webhookCall: DoorCall = {
+export const webhookCall: EndpointCall = {
   rpc: 'Track',
   door: 'webhook',
   codec: 'json',
@@ -24,7 +24,7 @@ export interface WebhookEntry {
   /** In which the signature is the credential: no write key is asked for. */
   readonly context: GateContext;
   /** For one request, whose headers it remembers from the signature to the mapping. */
-  door(exchange: Exchange): Door;
+  door(exchange: Exchange): Endpoint;
 }
 
 /** By the name of the source. `checkOpen` throws while the gate is going down. */
@@ -73,7 +73,7 @@ function createEntry(
         count('mapped');
         return { events: [event], context: undefined, sentAt: '', validateOnly: false };
       },
-      answer: restTrackDoor.answer,
+      answer: restTrackEndpoint.answer,
       refuse: (exchange, _call, failure) => {
         const outcome = outcomes[failure.code];
         if (outcome !== undefined) count(outcome);
