@@ -224,7 +224,9 @@ async function openSlots(): Promise<void> {
       ? payload.grpcFrame(payload.batchProto(options.batch, 'json'))
       : payload.batchJson(options.batch);
     for (let count = 0; count < concurrency; count += 1) {
-      slots.push(await batchSlot(Buffer.from(body), isGrpc ? 'application/grpc' : 'application/json'));
+      slots.push(
+        await batchSlot(Buffer.from(body), isGrpc ? 'application/grpc' : 'application/json'),
+      );
     }
   }
 }

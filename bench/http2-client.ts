@@ -29,10 +29,15 @@ export function headerBlock(path: string, contentType: string): Buffer {
   const text = (value: string) => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
   return Buffer.concat([
     Buffer.from([0x83, 0x86]),
-    Buffer.from([0x04]), text(path),
-    Buffer.from([0x01]), text('127.0.0.1'),
-    Buffer.from([0x0f, 0x10]), text(contentType),
-    Buffer.from([0x00]), text('te'), text('trailers'),
+    Buffer.from([0x04]),
+    text(path),
+    Buffer.from([0x01]),
+    text('127.0.0.1'),
+    Buffer.from([0x0f, 0x10]),
+    text(contentType),
+    Buffer.from([0x00]),
+    text('te'),
+    text('trailers'),
   ]);
 }
 
@@ -68,7 +73,12 @@ export async function openUpload(
     socket.once('connect', resolve);
     socket.once('error', reject);
   });
-  const head = frame(frameType.headers, frameFlag.endHeaders, 1, headerBlock(request.path, request.contentType));
+  const head = frame(
+    frameType.headers,
+    frameFlag.endHeaders,
+    1,
+    headerBlock(request.path, request.contentType),
+  );
   const frames = Math.ceil(body.length / initialFrameBytesMax);
   const outgoing = Buffer.alloc(body.length + frames * frameHeadBytes);
   let stream = -1;

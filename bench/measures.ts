@@ -40,7 +40,8 @@ export const names = {
   connect: 'Connect JSON Track, stored, against the stock connect-node handler that stores nothing',
   grpcStock: 'gRPC Track, stored, against the stock connect-node handler that stores nothing',
   grpcJs: 'gRPC Track, stored, against @grpc/grpc-js that stores nothing',
-  batch: 'BatchTrack of 500, gRPC, events/s, against the raw pipelined JetStream publisher (same bytes, same stream settings)',
+  batch:
+    'BatchTrack of 500, gRPC, events/s, against the raw pipelined JetStream publisher (same bytes, same stream settings)',
   groupCommit: 'events/s with fsync group commit at 512 in flight, against sync_interval: always',
   memory: 'memory of the gate process under the heaviest of these, RSS',
   p99: 'p99 of Track at half of its top rate, fsync',
@@ -121,7 +122,8 @@ export async function openBench(seconds: number): Promise<Bench> {
       { ...options, kind, path, port: server.port },
       generatorCore,
     );
-    if (answer.failed > 0) throw new Error(`${kind}: ${answer.failed} of ${answer.requests} failed`);
+    if (answer.failed > 0)
+      throw new Error(`${kind}: ${answer.failed} of ${answer.requests} failed`);
     return answer;
   };
   const track = '/headgate.v1.TrackService/Track';
@@ -156,7 +158,11 @@ export async function openBench(seconds: number): Promise<Bench> {
     compare('fsync', synced.perSecond, ours.perSecond);
     settleDisk();
     const half = await rest(syncing, { rate: Math.round(synced.perSecond / 2) });
-    record('p99', p99MsMax / half.p99Ms, `${half.p99Ms.toFixed(1)} ms at ${whole(half.perSecond)}/s`);
+    record(
+      'p99',
+      p99MsMax / half.p99Ms,
+      `${half.p99Ms.toFixed(1)} ms at ${whole(half.perSecond)}/s`,
+    );
 
     const connectPeer = await load(peers.connect, 'connect-json', track);
     compare('connect', (await load(gate, 'connect-json', track)).perSecond, connectPeer.perSecond);

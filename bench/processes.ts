@@ -29,7 +29,8 @@ export const pinning = canPin ? 'server and generator pinned to cores 0 and 1' :
 
 /** Moves a process and all of its threads. */
 export function pin(processId: number, core: number): void {
-  if (canPin) execFileSync('taskset', ['-apc', String(core), String(processId)], { stdio: 'ignore' });
+  if (canPin)
+    execFileSync('taskset', ['-apc', String(core), String(processId)], { stdio: 'ignore' });
 }
 
 export async function freePort(): Promise<number> {

@@ -15,7 +15,14 @@ const formats = {
   cjs: {
     type: 'commonjs',
     // What the sources say about imports is meant for ES modules.
-    options: ['--module', 'commonjs', '--moduleResolution', 'bundler', '--verbatimModuleSyntax', 'false'],
+    options: [
+      '--module',
+      'commonjs',
+      '--moduleResolution',
+      'bundler',
+      '--verbatimModuleSyntax',
+      'false',
+    ],
   },
 };
 

@@ -32,10 +32,14 @@ if (process.argv.includes('--check')) {
     name.endsWith('.ts'),
   );
   const differing = [...new Set([...needed, ...found])].filter(
-    (name) => !needed.includes(name) || read(path.join(copies, name)) !== read(path.join(root, 'gen', name)),
+    (name) =>
+      !needed.includes(name) ||
+      read(path.join(copies, name)) !== read(path.join(root, 'gen', name)),
   );
   if (differing.length > 0) {
-    console.error(`client/src/gen is not what gen/ says: run "npm run generate". ${differing.join(', ')}`);
+    console.error(
+      `client/src/gen is not what gen/ says: run "npm run generate". ${differing.join(', ')}`,
+    );
     process.exitCode = 1;
   }
 } else {

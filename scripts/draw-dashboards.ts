@@ -10,7 +10,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { drawDashboard, type Line } from '../test/dashboards/draw.ts';
-import { chosen, startObservedService, type ObservedService } from '../test/dashboards/observed-service.ts';
+import {
+  chosen,
+  startObservedService,
+  type ObservedService,
+} from '../test/dashboards/observed-service.ts';
 import { committedDashboards, expand, type GrafanaPanel } from '../test/dashboards/queries.ts';
 import { whyNotWith } from '../test/alerts/tools.ts';
 
@@ -29,12 +33,19 @@ async function live(observed: ObservedService, minutes: number): Promise<void> {
     const done = (performance.now() - start) / length;
     if (done >= 1) return;
     observed.away = done > 0.3 && done < 0.45;
-    await observed.send(Math.round(6 + 4 * Math.sin(done * 9)), { bad: done > 0.7 ? 4 : done * 100 % 9 < 1 ? 1 : 0 });
+    await observed.send(Math.round(6 + 4 * Math.sin(done * 9)), {
+      bad: done > 0.7 ? 4 : (done * 100) % 9 < 1 ? 1 : 0,
+    });
     await sleep(200);
   }
 }
 
-async function linesOf(observed: ObservedService, panel: GrafanaPanel, from: number, to: number): Promise<Line[]> {
+async function linesOf(
+  observed: ObservedService,
+  panel: GrafanaPanel,
+  from: number,
+  to: number,
+): Promise<Line[]> {
   const step = (to - from) / (steps - 1);
   const lines: Line[] = [];
   for (const { expr, legendFormat } of panel.targets ?? []) {
@@ -47,9 +58,13 @@ async function linesOf(observed: ObservedService, panel: GrafanaPanel, from: num
     for (const { metric, values } of result) {
       const points = Array.from<number | undefined>({ length: steps });
       for (const [seconds, value] of values) {
-        if (Number.isFinite(Number(value))) points[Math.round((seconds - from) / step)] = Number(value);
+        if (Number.isFinite(Number(value)))
+          points[Math.round((seconds - from) / step)] = Number(value);
       }
-      const name = legendFormat.replaceAll(/\{\{(\w+)\}\}/g, (_whole, label: string) => metric[label] ?? '');
+      const name = legendFormat.replaceAll(
+        /\{\{(\w+)\}\}/g,
+        (_whole, label: string) => metric[label] ?? '',
+      );
       lines.push({ name, points });
     }
   }

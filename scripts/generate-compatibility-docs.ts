@@ -11,7 +11,10 @@ import {
   compatibilityCases,
   type CompatibilityCase,
 } from '../src/validation/compatibility/compatibility-cases.fixture.ts';
-import { isAllowed, type CompatibilityMode } from '../src/validation/compatibility/compatibility.ts';
+import {
+  isAllowed,
+  type CompatibilityMode,
+} from '../src/validation/compatibility/compatibility.ts';
 
 const docsFile = new URL('../docs/compatibility.md', import.meta.url);
 
@@ -55,7 +58,9 @@ function main(): void {
     return;
   }
   if (existsSync(docsFile) && readFileSync(docsFile, 'utf8') === page) return;
-  process.stderr.write('docs/compatibility.md is stale: run node scripts/generate-compatibility-docs.ts\n');
+  process.stderr.write(
+    'docs/compatibility.md is stale: run node scripts/generate-compatibility-docs.ts\n',
+  );
   process.exitCode = 1;
 }
 

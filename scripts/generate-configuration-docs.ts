@@ -28,7 +28,14 @@ export async function loadDestinationTypes(): Promise<readonly DestinationTypeSe
 
 /** The whole page. */
 export function renderConfigurationDocs(types: readonly DestinationTypeSettings[]): string {
-  const sections = [head, settingsSection(), keysSection(), webhooksSection(), destinationsSection(types), example];
+  const sections = [
+    head,
+    settingsSection(),
+    keysSection(),
+    webhooksSection(),
+    destinationsSection(types),
+    example,
+  ];
   return `${sections.join('\n\n')}\n`;
 }
 

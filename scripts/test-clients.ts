@@ -25,18 +25,22 @@ const env = {
   PATH: `${path.join(root, 'node_modules', '.bin')}${path.delimiter}${process.env['PATH']}`,
 };
 
-type Built = { readonly kind: 'built' } | { readonly kind: 'skipped' | 'failed'; readonly why: string };
+type Built =
+  | { readonly kind: 'built' }
+  | { readonly kind: 'skipped' | 'failed'; readonly why: string };
 
 async function build(language: Language): Promise<Built> {
   for (const [command, ...args] of language.needs) {
-    if (spawnSync(command!, args).status !== 0) return { kind: 'skipped', why: `it needs ${command}` };
+    if (spawnSync(command!, args).status !== 0)
+      return { kind: 'skipped', why: `it needs ${command}` };
   }
   const timeoutMs = buildUntil - performance.now();
   if (timeoutMs <= 0) return { kind: 'skipped', why: 'there was no time left to build it' };
   const { status, output } = await paste(commandsOf(language).build, folderOf(language), timeoutMs);
   if (status === 0) return { kind: 'built' };
   if (status === null) return { kind: 'skipped', why: 'there was not the time to build it' };
-  if (language.notFetched.test(output)) return { kind: 'skipped', why: 'its libraries could not be fetched' };
+  if (language.notFetched.test(output))
+    return { kind: 'skipped', why: 'its libraries could not be fetched' };
   return { kind: 'failed', why: output };
 }
 
@@ -46,7 +50,12 @@ function paste(
   cwd: string,
   timeoutMs: number,
 ): Promise<{ status: number | null; output: string }> {
-  const child = spawn('bash', ['-euc', script], { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('bash', ['-euc', script], {
+    cwd,
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const timer = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), timeoutMs);
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += String(chunk)));

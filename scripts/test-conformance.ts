@@ -34,22 +34,37 @@ function fetchCases(): string | undefined {
   const env = { ...process.env, GOBIN: folder };
   if (spawnSync('go', ['version']).status !== 0) return 'it needs go';
   const install = ['install', `${module.replace('@', '/cmd/connectconformance@')}`];
-  if (spawnSync('go', install, { env, timeout: 120_000 }).status !== 0) return `go could not fetch ${module}`;
-  const found = spawnSync('go', ['mod', 'download', '-json', module], { encoding: 'utf8', timeout: 30_000 });
+  if (spawnSync('go', install, { env, timeout: 120_000 }).status !== 0)
+    return `go could not fetch ${module}`;
+  const found = spawnSync('go', ['mod', 'download', '-json', module], {
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
   if (found.status !== 0) return `go could not fetch ${module}`;
   const { Dir } = JSON.parse(found.stdout) as { Dir: string };
   const buf = path.join(root, 'node_modules', '.bin', 'buf');
-  const build = spawnSync(buf, ['build', path.join(Dir, 'proto'), '-o', descriptors], { encoding: 'utf8' });
-  if (build.status !== 0) throw new Error(`buf could not read the protos of ${module}: ${build.stderr}`);
+  const build = spawnSync(buf, ['build', path.join(Dir, 'proto'), '-o', descriptors], {
+    encoding: 'utf8',
+  });
+  if (build.status !== 0)
+    throw new Error(`buf could not read the protos of ${module}: ${build.stderr}`);
   return undefined;
 }
 
 function put(cases: readonly string[]): { isGood: boolean; output: string } {
   const known = path.join(casesOf, 'known-failing.txt');
   const args = ['--mode', 'server', '--max-servers', '1', '--parallel', '8', '--skip', `@${known}`];
-  args.push('--conf', path.join(casesOf, 'config.yaml'), ...cases.flatMap((name) => ['--run', name]));
+  args.push(
+    '--conf',
+    path.join(casesOf, 'config.yaml'),
+    ...cases.flatMap((name) => ['--run', name]),
+  );
   args.push('--', process.execPath, path.join(casesOf, 'server.ts'), descriptors);
-  const options = { encoding: 'utf8', timeout: passTimeoutMs, maxBuffer: 64 * 1024 * 1024 } as const;
+  const options = {
+    encoding: 'utf8',
+    timeout: passTimeoutMs,
+    maxBuffer: 64 * 1024 * 1024,
+  } as const;
   const { status, stdout, stderr } = spawnSync(bin, args, options);
   return { isGood: status === 0, output: `${stdout}${stderr}` };
 }
@@ -59,7 +74,10 @@ const hung = /^FAILED: (\S.*):\n\tfailed to get result from client: timed out wa
 
 function run({ name, cases }: Pass): void {
   const first = put([cases]);
-  const totals = first.output.match(/^Total cases:[^]*/mu)?.[0].trim().replaceAll('\n', '; ');
+  const totals = first.output
+    .match(/^Total cases:[^]*/mu)?.[0]
+    .trim()
+    .replaceAll('\n', '; ');
   console.log(`test:conformance: ${name}: ${totals ?? 'not ended in time'}`);
   if (first.isGood) return;
   const again = [...first.output.matchAll(hung)].map((match) => match[1]!);

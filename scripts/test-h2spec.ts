@@ -32,7 +32,17 @@ function fetchSpec(): string | undefined {
 function makeCertificate(): { cert: string; key: string } | undefined {
   const [cert, key] = [path.join(folder, 'cert.pem'), path.join(folder, 'key.pem')];
   const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
-  const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'];
+  const args = [
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-days',
+    '1',
+  ];
   const { status } = spawnSync('openssl', [...args, '-keyout', key, '-out', cert, ...names]);
   return status === 0 ? { cert, key } : undefined;
 }
@@ -58,7 +68,15 @@ async function openListener(tls: { cert: string; key: string } | undefined) {
 async function run(name: string, tls: { cert: string; key: string } | undefined): Promise<void> {
   const listener = await openListener(tls);
   // Strict: with the cases that later RFCs made optional.
-  const args = ['--strict', '--host', '127.0.0.1', '--port', String(listener.address.port), '--timeout', '5'];
+  const args = [
+    '--strict',
+    '--host',
+    '127.0.0.1',
+    '--port',
+    String(listener.address.port),
+    '--timeout',
+    '5',
+  ];
   if (tls !== undefined) args.push('--tls', '--insecure');
   const child = spawn(bin, args, { timeout: passTimeoutMs });
   let output = '';

@@ -16,7 +16,8 @@ const javaMin = 17;
 function missing(): string | undefined {
   const java = spawnSync('java', ['-version'], { encoding: 'utf8' });
   const version = Number(/version "(\d+)/.exec(java.stderr ?? '')?.[1] ?? 0);
-  if (version < javaMin) return `it needs Java ${javaMin} or newer, and this is ${version || 'none'}`;
+  if (version < javaMin)
+    return `it needs Java ${javaMin} or newer, and this is ${version || 'none'}`;
   return spawnSync('mvn', ['--version']).status === 0 ? undefined : 'it needs Maven (mvn)';
 }
 
@@ -35,7 +36,10 @@ function run(): void {
       console.log('test:kafka: skipped: Maven could not fetch the broker');
       return;
     }
-    const env = { ...process.env, HEADGATE_TEST_KAFKA_CLASSPATH: readFileSync(list, 'utf8').trim() };
+    const env = {
+      ...process.env,
+      HEADGATE_TEST_KAFKA_CLASSPATH: readFileSync(list, 'utf8').trim(),
+    };
     const { status } = spawnSync('vitest', ['run', 'test/kafka', ...process.argv.slice(2)], {
       stdio: 'inherit',
       env,

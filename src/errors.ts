@@ -54,7 +54,13 @@ export interface ErrorEntry {
   readonly text: string;
 }
 
-const rejected = { grpc: 3, http: 422, retryable: false, logLevel: 'debug', scope: 'event' } as const;
+const rejected = {
+  grpc: 3,
+  http: 422,
+  retryable: false,
+  logLevel: 'debug',
+  scope: 'event',
+} as const;
 const refused = { retryable: false, logLevel: 'debug', scope: 'request' } as const;
 
 export const errorTable = {
@@ -96,7 +102,7 @@ export const errorTable = {
   },
   reserved_field: {
     ...rejected,
-    text: 'The event carries a field that the server alone writes. Leave it out; the producer\'s own clock belongs in occurred_at.',
+    text: "The event carries a field that the server alone writes. Leave it out; the producer's own clock belongs in occurred_at.",
   },
   unknown_field: {
     ...rejected,

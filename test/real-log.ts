@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import type { Durability } from '../src/config/config.ts';
-import { startEmbeddedServer, type EmbeddedServer } from '../src/jetstream/server/embedded-server.ts';
+import {
+  startEmbeddedServer,
+  type EmbeddedServer,
+} from '../src/jetstream/server/embedded-server.ts';
 import { openLog, type Log } from '../src/jetstream/log.ts';
 import { findServerBinary } from '../src/jetstream/server/server-binary.ts';
 import type { TopologyOptions } from '../src/jetstream/topology.ts';

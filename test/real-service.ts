@@ -34,13 +34,12 @@ export interface RealServiceOverrides {
 }
 
 /** Starts the service as `headgate serve` does, with a data directory of its own. */
-export async function startRealService(
-  overrides: RealServiceOverrides = {},
-): Promise<RealService> {
+export async function startRealService(overrides: RealServiceOverrides = {}): Promise<RealService> {
   const kept = overrides.env?.['HEADGATE_DATA_DIR'];
   const dataDir = kept ?? (await mkdtemp(path.join(tmpdir(), 'headgate-service-')));
   const removeData = async (): Promise<void> => {
-    if (kept === undefined) await rm(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    if (kept === undefined)
+      await rm(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   };
   try {
     const config = configOf(overrides, dataDir);

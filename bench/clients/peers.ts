@@ -11,7 +11,14 @@ export interface Peer {
   close(): Promise<unknown>;
 }
 
-export const peerNames = ['headgate', 'headgate, no fsync', 'headgate, memory', 'segment', 'posthog', 'rudderstack'] as const;
+export const peerNames = [
+  'headgate',
+  'headgate, no fsync',
+  'headgate, memory',
+  'segment',
+  'posthog',
+  'rudderstack',
+] as const;
 export type PeerName = (typeof peerNames)[number];
 
 function propertiesOf(number: number) {
@@ -33,7 +40,11 @@ export function openPeer(name: PeerName, url: string, directory: string): Peer {
   });
   return {
     track: (number) =>
-      client.track({ eventName: 'order_completed', userId: 'u-1', properties: propertiesOf(number) }),
+      client.track({
+        eventName: 'order_completed',
+        userId: 'u-1',
+        properties: propertiesOf(number),
+      }),
     close: () => client.close(),
   };
 }
@@ -44,7 +55,11 @@ function openSegment(host: string): Peer {
   client.on('error', () => {});
   return {
     track: (number) =>
-      void client.track({ event: 'order_completed', userId: 'u-1', properties: propertiesOf(number) }),
+      void client.track({
+        event: 'order_completed',
+        userId: 'u-1',
+        properties: propertiesOf(number),
+      }),
     close: () => client.closeAndFlush({ timeout: 60_000 }),
   };
 }
@@ -54,7 +69,11 @@ function openPostHog(host: string): Peer {
   client.on('error', () => {});
   return {
     track: (number) =>
-      void client.capture({ event: 'order_completed', distinctId: 'u-1', properties: propertiesOf(number) }),
+      void client.capture({
+        event: 'order_completed',
+        distinctId: 'u-1',
+        properties: propertiesOf(number),
+      }),
     close: () => client.shutdown(60_000),
   };
 }
@@ -63,7 +82,11 @@ function openRudder(url: string): Peer {
   const client = new Rudder('key', { dataPlaneUrl: url, logLevel: 'silent' });
   return {
     track: (number) =>
-      void client.track({ event: 'order_completed', userId: 'u-1', properties: propertiesOf(number) }),
+      void client.track({
+        event: 'order_completed',
+        userId: 'u-1',
+        properties: propertiesOf(number),
+      }),
     close: () => new Promise((resolve) => void client.flush(() => resolve(undefined))),
   };
 }

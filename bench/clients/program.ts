@@ -16,7 +16,14 @@ interface Options {
   readonly perSecond: number;
 }
 
-const { peer: name, url, directory, notes, total, perSecond } = JSON.parse(process.argv[2]!) as Options;
+const {
+  peer: name,
+  url,
+  directory,
+  notes,
+  total,
+  perSecond,
+} = JSON.parse(process.argv[2]!) as Options;
 const file = openSync(notes, 'a');
 const turn = 100;
 const first = readFileSync(notes).length * turn;

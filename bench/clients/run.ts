@@ -55,13 +55,22 @@ async function measure(peer: PeerName, total: number, perSecond: number): Promis
   const folder = mkdtempSync(path.join(tmpdir(), 'headgate-bench-'));
   const notes = path.join(folder, 'notes');
   writeFileSync(notes, '');
-  const server = fork(path.join(here, 'stand-in.ts'), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const server = fork(path.join(here, 'stand-in.ts'), {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
   let program: ChildProcess | undefined;
   let measures: Measures | undefined;
   try {
     const [address] = (await once(server, 'message')) as [AddressInfo];
     const directory = path.join(folder, 'spool');
-    const options = { peer, url: `http://127.0.0.1:${address.port}`, directory, notes, total, perSecond };
+    const options = {
+      peer,
+      url: `http://127.0.0.1:${address.port}`,
+      directory,
+      notes,
+      total,
+      perSecond,
+    };
     const start = (): Promise<unknown> => {
       program = fork(path.join(here, 'program.ts'), [JSON.stringify(options)], nothing);
       program.on('message', (message) => (measures = message as Measures));
@@ -126,7 +135,9 @@ for (const peer of peerNames) {
   const { done, counted } = await measure(peer, steadyEvents, steadyPerSecond);
   const lost = Math.max(0, done - counted.arrived);
   const again = counted.copies - counted.arrived;
-  steady.push(`  ${peer.padEnd(20)}${count.format(lost)} of ${count.format(done)} lost, ${count.format(again)} sent twice`);
+  steady.push(
+    `  ${peer.padEnd(20)}${count.format(lost)} of ${count.format(done)} lost, ${count.format(again)} sent twice`,
+  );
   console.log(steady.at(-1));
 }
 console.log(`\n${[...fast, '', ...steady].join('\n')}`);

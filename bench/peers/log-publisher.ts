@@ -26,9 +26,8 @@ interface Options {
 const options = JSON.parse(process.argv[2]!) as Options;
 prepareRuntime();
 const folder = mkdtempSync(path.join(os.tmpdir(), 'headgate-bench-log-'));
-const binary = (
-  await findServerBinary({ named: undefined, searchPath: process.env['PATH'] ?? '' })
-).path;
+const binary = (await findServerBinary({ named: undefined, searchPath: process.env['PATH'] ?? '' }))
+  .path;
 const storageBytesMax = 8 * 1024 ** 3;
 const common = {
   topology: { dedupWindowMs: 600_000, storageBytesMax, replicas: 1 },

@@ -83,7 +83,14 @@ class Client<Events extends object> implements HeadgateClient<Events> {
   readonly #rejectedFile: RejectedFile | undefined;
   readonly #opened: Promise<void>;
   readonly #flushes = new Set<() => void>();
-  readonly #counts = { accepted: 0, duplicate: 0, rejected: 0, dropped: 0, retried: 0, requests: 0 };
+  readonly #counts = {
+    accepted: 0,
+    duplicate: 0,
+    rejected: 0,
+    dropped: 0,
+    retried: 0,
+    requests: 0,
+  };
   /** Events of the spool that have a verdict or were dropped, and where counting began. */
   #ended = 0;
   #firstOrdinal = 0;
@@ -235,7 +242,10 @@ class Client<Events extends object> implements HeadgateClient<Events> {
     try {
       await this.#rejectedFile?.append(JSON.stringify(line));
     } catch (cause) {
-      this.#hooks.onTrouble(`rejected.ndjson cannot be written: ${(cause as Error).message}`, cause);
+      this.#hooks.onTrouble(
+        `rejected.ndjson cannot be written: ${(cause as Error).message}`,
+        cause,
+      );
     }
   }
 }

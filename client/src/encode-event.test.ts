@@ -33,7 +33,12 @@ test('what is encoded is read back by the generated code', () => {
       (eventName, userId, anonymousId, properties, occurredAt, schemaVersion) => {
         const event = { eventName, userId, anonymousId, properties, occurredAt, schemaVersion };
         const decoded = decode(encoder.encode(event as UntypedEvent));
-        expect(decoded).toMatchObject({ eventName, userId, anonymousId: anonymousId ?? '', schemaVersion });
+        expect(decoded).toMatchObject({
+          eventName,
+          userId,
+          anonymousId: anonymousId ?? '',
+          schemaVersion,
+        });
         expect(decoded.idempotencyKey).toBe(encoder.key);
         expect(JSON.parse(decoded.propertiesJson)).toEqual(JSON.parse(JSON.stringify(properties)));
         expect(timestampMs(decoded.occurredAt!)).toBe(occurredAt.getTime());

@@ -15,7 +15,9 @@ test('every fault is told at once, and the key is not', () => {
     spool: { directory: '', fsync: 'sometimes', whenFull: 'panic', bytesMax: 1 },
   } as unknown as ClientOptions;
   const create = (): unknown => createHeadgateClient(options);
-  expect(create).toThrow(expect.objectContaining({ name: 'HeadgateError', code: 'invalid_option' }));
+  expect(create).toThrow(
+    expect.objectContaining({ name: 'HeadgateError', code: 'invalid_option' }),
+  );
   for (const name of [
     'url',
     'key',

@@ -107,11 +107,19 @@ export type ReadSpool =
 /** Throws HeadgateError `invalid_option` with every fault at once. */
 export function readOptions(options: ClientOptions): ReadOptions {
   const faults: string[] = [];
-  const oneOf = <Value extends string>(name: string, value: Value, values: readonly Value[]): Value => {
+  const oneOf = <Value extends string>(
+    name: string,
+    value: Value,
+    values: readonly Value[],
+  ): Value => {
     if (!values.includes(value)) faults.push(`${name} must be one of ${values.join(', ')}`);
     return value;
   };
-  const within = (name: string, value: number, { least, most }: { least: number; most: number }) => {
+  const within = (
+    name: string,
+    value: number,
+    { least, most }: { least: number; most: number },
+  ) => {
     if (!(Number.isFinite(value) && value >= least && value <= most)) {
       faults.push(`${name} must be a number from ${least} to ${most}`);
     }
@@ -140,7 +148,11 @@ export function readOptions(options: ClientOptions): ReadOptions {
 }
 
 interface Readers {
-  readonly oneOf: <Value extends string>(name: string, value: Value, values: readonly Value[]) => Value;
+  readonly oneOf: <Value extends string>(
+    name: string,
+    value: Value,
+    values: readonly Value[],
+  ) => Value;
   readonly within: (name: string, value: number, bounds: { least: number; most: number }) => number;
   readonly faults: string[];
 }

@@ -36,5 +36,7 @@ export function runbookOf(alert: Pick<Alert, 'name'>): string {
 
 /** An expression on one line, however it is laid out here. */
 export function promql(strings: TemplateStringsArray, ...values: (string | number)[]): string {
-  return String.raw({ raw: strings }, ...values).replaceAll(/\s+/g, ' ').trim();
+  return String.raw({ raw: strings }, ...values)
+    .replaceAll(/\s+/g, ' ')
+    .trim();
 }

@@ -52,7 +52,9 @@ export function buildDashboard(dashboard: Dashboard): object {
         .includeVars(true)
         .keepTime(true),
     )
-    .withVariable(new DatasourceVariableBuilder('datasource').label('Prometheus').type('prometheus'));
+    .withVariable(
+      new DatasourceVariableBuilder('datasource').label('Prometheus').type('prometheus'),
+    );
   if (dashboard.about !== undefined) {
     builder.withVariable(
       new QueryVariableBuilder(dashboard.about)

@@ -10,7 +10,8 @@ const deadLettersDeep: Alert = {
   for: '5m',
   summary:
     'Read why {{ $labels.destination }} refuses events (headgate dead list --destination {{ $labels.destination }}), mend it, replay them.',
-  description: '{{ printf "%.0f" $value }} events have not reached {{ $labels.destination }} and never will by themselves.',
+  description:
+    '{{ printf "%.0f" $value }} events have not reached {{ $labels.destination }} and never will by themselves.',
 };
 
 const deadLettersOld: Alert = {
@@ -66,7 +67,8 @@ const backlogSlow: Alert = {
   for: '15m',
   summary:
     'Give {{ $labels.destination }} more workers or a larger concurrency: at its pace the backlog lasts over an hour.',
-  description: 'It would take {{ $value | humanizeDuration }} to deliver what waits for {{ $labels.destination }}.',
+  description:
+    'It would take {{ $value | humanizeDuration }} to deliver what waits for {{ $labels.destination }}.',
 };
 
 export const deliveryGroups: readonly RuleGroup[] = [

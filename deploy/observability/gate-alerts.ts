@@ -48,7 +48,8 @@ const acknowledgementSlow: Alert = {
   })(),
   for: '10m',
   summary: 'Look at the disk and the cluster of NATS: callers wait for their acknowledgements.',
-  description: 'One event in a hundred waits for {{ $value | humanizeDuration }} or more until it is stored.',
+  description:
+    'One event in a hundred waits for {{ $value | humanizeDuration }} or more until it is stored.',
 };
 
 /** No process at all is no series at all, hence `absent`. */
@@ -109,11 +110,13 @@ const burnRecordings: readonly Recording[] = burnWindows.flatMap((window) =>
   })),
 );
 
-const failureRecordings: readonly Recording[] = Object.entries(objectives).map(([slo, { failed }]) => ({
-  name: 'slo:headgate_failures:increase1h',
-  labels: { slo },
-  expression: `sum(increase(${failed}[1h]))`,
-}));
+const failureRecordings: readonly Recording[] = Object.entries(objectives).map(
+  ([slo, { failed }]) => ({
+    name: 'slo:headgate_failures:increase1h',
+    labels: { slo },
+    expression: `sum(increase(${failed}[1h]))`,
+  }),
+);
 
 /** Both windows: the long one says that it matters, the short one that it still goes on. */
 const burning = (long: BurnWindow, short: BurnWindow, factor: number): string => {
@@ -129,8 +132,10 @@ const burningFast: Alert = {
     (${burning('1h', '5m', 14.4)} or ${burning('6h', '30m', 6)})
     and slo:headgate_failures:increase1h >= ${thresholds.objective.failuresMin}`,
   for: '2m',
-  summary: 'Headgate refuses what it should take ({{ $labels.slo }}): look at NATS first, then at the gates.',
-  description: '{{ $value | humanizePercentage }} of the {{ $labels.slo }} fail; the objective is 99.9% in 30 days.',
+  summary:
+    'Headgate refuses what it should take ({{ $labels.slo }}): look at NATS first, then at the gates.',
+  description:
+    '{{ $value | humanizePercentage }} of the {{ $labels.slo }} fail; the objective is 99.9% in 30 days.',
 };
 
 /** 3 times the pace spends 10% in a day, once 10% in three. */
@@ -141,7 +146,8 @@ const burningSlowly: Alert = {
     (${burning('1d', '2h', 3)} or ${burning('3d', '6h', 1)})
     and slo:headgate_failures:increase1h > 0`,
   for: '15m',
-  summary: 'Find out what fails now and then ({{ $labels.slo }}), before the budget of the month is spent.',
+  summary:
+    'Find out what fails now and then ({{ $labels.slo }}), before the budget of the month is spent.',
 };
 
 export const gateGroups: readonly RuleGroup[] = [

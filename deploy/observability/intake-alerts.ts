@@ -68,7 +68,8 @@ const eventSilent: Alert = {
   for: '5m',
   summary:
     'Nobody sends {{ $labels.event_name }} any more: look at the sources that did, and at what they deployed.',
-  description: 'There were {{ printf "%.0f" $value }} in the same time before, and there is none now.',
+  description:
+    'There were {{ printf "%.0f" $value }} in the same time before, and there is none now.',
 };
 
 const rejectedTooFew = (window: string, min: number): string =>

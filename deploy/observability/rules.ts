@@ -6,11 +6,7 @@ import { gateGroups } from './gate-alerts.ts';
 import { intakeGroups } from './intake-alerts.ts';
 
 /** All there are, in the order of the way of the data. */
-export const ruleGroups: readonly RuleGroup[] = [
-  ...intakeGroups,
-  ...deliveryGroups,
-  ...gateGroups,
-];
+export const ruleGroups: readonly RuleGroup[] = [...intakeGroups, ...deliveryGroups, ...gateGroups];
 
 export const alerts: readonly Alert[] = ruleGroups.flatMap((group) => group.alerts);
 

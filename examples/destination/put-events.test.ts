@@ -82,7 +82,10 @@ class ObjectStore implements FarSide {
     this.answer = undefined;
   }
 
-  readonly oversize = { propertyBytes: bytesMax, outcome: { kind: 'dead', status: '413' } } as const;
+  readonly oversize = {
+    propertyBytes: bytesMax,
+    outcome: { kind: 'dead', status: '413' },
+  } as const;
 
   readonly refused = {
     overrides: { eventName: 'order_refused' },

@@ -142,8 +142,15 @@ export const repository: Fields = {
 
 export function authorAssociation(path: string): Field {
   return word(
-    path, 'COLLABORATOR', 'CONTRIBUTOR', 'FIRST_TIMER', 'FIRST_TIME_CONTRIBUTOR', 'MANNEQUIN',
-    'MEMBER', 'NONE', 'OWNER',
+    path,
+    'COLLABORATOR',
+    'CONTRIBUTOR',
+    'FIRST_TIMER',
+    'FIRST_TIME_CONTRIBUTOR',
+    'MANNEQUIN',
+    'MEMBER',
+    'NONE',
+    'OWNER',
   );
 }
 
@@ -153,10 +160,20 @@ export function checkStatus(path: string): Field {
 
 /** There only once the check, job or run has ended. */
 export function conclusion(path: string): Field {
-  return optional(word(
-    path, 'success', 'failure', 'neutral', 'cancelled', 'timed_out', 'action_required', 'stale',
-    'skipped', 'startup_failure',
-  ));
+  return optional(
+    word(
+      path,
+      'success',
+      'failure',
+      'neutral',
+      'cancelled',
+      'timed_out',
+      'action_required',
+      'stale',
+      'skipped',
+      'startup_failure',
+    ),
+  );
 }
 
 export function lockReason(path: string): Field {

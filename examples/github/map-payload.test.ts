@@ -67,10 +67,11 @@ describe('every payload of the package', () => {
   });
 
   test('fits its schema', () => {
-    const faults = mapped.flatMap(({ event: { eventName, properties }, delivery }) => (
-      faultsOf(eventName, properties)
-        .map((fault) => `${delivery.edition} ${delivery.event} ${delivery.index}: ${fault}`)
-    ));
+    const faults = mapped.flatMap(({ event: { eventName, properties }, delivery }) =>
+      faultsOf(eventName, properties).map(
+        (fault) => `${delivery.edition} ${delivery.event} ${delivery.index}: ${fault}`,
+      ),
+    );
     expect(faults).toEqual([]);
   });
 
@@ -79,9 +80,12 @@ describe('every payload of the package', () => {
     expect(new Set(keys).size).toBe(keys.length);
     expect(readDeliveries().map((delivery) => mapPayload(delivery).idempotencyKey)).toEqual(keys);
     // Stable over releases of this example too: a known key, written down.
-    expect(mapped.find(({ delivery: { edition, event, index } }) => (
-      edition === 'api.github.com' && event === 'ping' && index === 0
-    ))?.event.idempotencyKey).toBe('95f33f3b-9057-5af7-85e4-35623f91246f');
+    expect(
+      mapped.find(
+        ({ delivery: { edition, event, index } }) =>
+          edition === 'api.github.com' && event === 'ping' && index === 0,
+      )?.event.idempotencyKey,
+    ).toBe('95f33f3b-9057-5af7-85e4-35623f91246f');
   });
 });
 
@@ -99,7 +103,9 @@ describe('a broken payload', () => {
     Object.assign(checkRun, { head_sha: null, status: 'dreaming', started_at: 'yesterday' });
     const { eventName, properties } = mapPayload(delivery);
     expect(faultsOf(eventName, properties).sort()).toEqual([
-      ' required', '/started_at format', '/status enum',
+      ' required',
+      '/started_at format',
+      '/status enum',
     ]);
   });
 
@@ -111,9 +117,12 @@ describe('a broken payload', () => {
   });
 
   test('with more than the schema names is found by it', () => {
-    expect(faultsOf('enterprise_anonymous_access_enabled', {
-      action: 'anonymous_access_enabled', password: 'x',
-    })).toEqual([' additionalProperties']);
+    expect(
+      faultsOf('enterprise_anonymous_access_enabled', {
+        action: 'anonymous_access_enabled',
+        password: 'x',
+      }),
+    ).toEqual([' additionalProperties']);
   });
 
   test('without anyone who did it is refused by the mapping', () => {
@@ -174,8 +183,9 @@ describe('the schemas', () => {
 
   test('have names that end in a verb of the taxonomy, in the past tense', () => {
     for (const verb of taxonomy.verbs) expect(verb).toMatch(/^[a-z]+ed$/);
-    expect(folders.filter((name) => !taxonomy.verbs.some((verb) => name.endsWith(`_${verb}`))))
-      .toEqual([]);
+    expect(
+      folders.filter((name) => !taxonomy.verbs.some((verb) => name.endsWith(`_${verb}`))),
+    ).toEqual([]);
   });
 
   test('are closed objects whose strings all have an end, and compile in strict mode', () => {
@@ -188,17 +198,17 @@ describe('the schemas', () => {
   });
 
   test('are what write-schemas.ts writes', () => {
-    const stale = [...schemaFiles()].filter(([path, content]) => (
-      readFileSync(join(schemasFolder, path), 'utf8') !== content
-    ));
+    const stale = [...schemaFiles()].filter(
+      ([path, content]) => readFileSync(join(schemasFolder, path), 'utf8') !== content,
+    );
     expect(stale.map(([path]) => path)).toEqual([]);
   });
 });
 
 function unboundedStrings(schema: JsonObject): JsonObject[] {
-  const inner = Object.values(schema).flatMap((value) => (
-    isJsonObject(value) ? unboundedStrings(value) : []
-  ));
+  const inner = Object.values(schema).flatMap((value) =>
+    isJsonObject(value) ? unboundedStrings(value) : [],
+  );
   const isBounded = 'maxLength' in schema || 'enum' in schema;
   return schema['type'] === 'string' && !isBounded ? [schema, ...inner] : inner;
 }

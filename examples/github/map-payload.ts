@@ -26,9 +26,9 @@ interface OwnedKind extends Kind {
 
 /** Every kind by GitHub's name for it. */
 export const kinds: ReadonlyMap<string, OwnedKind> = new Map(
-  Object.entries({ administration, code, collaboration }).flatMap(([owner, group]) => (
-    Object.entries(group).map(([event, kind]) => [event, { ...kind, owner }] as const)
-  )),
+  Object.entries({ administration, code, collaboration }).flatMap(([owner, group]) =>
+    Object.entries(group).map(([event, kind]) => [event, { ...kind, owner }] as const),
+  ),
 );
 
 /** The namespace of the idempotency keys of this example; another one would make other keys. */

@@ -28,18 +28,18 @@ interface Webhook {
 
 /** Everything that `@octokit/webhooks-examples` carries, of every edition of GitHub. */
 export function readDeliveries(): Delivery[] {
-  return readEditions().flatMap(({ edition, webhooks }) => (
-    webhooks.flatMap(({ name, examples }) => (
-      examples.map((payload, index) => ({ edition, event: name, index, payload }))
-    ))
-  ));
+  return readEditions().flatMap(({ edition, webhooks }) =>
+    webhooks.flatMap(({ name, examples }) =>
+      examples.map((payload, index) => ({ edition, event: name, index, payload })),
+    ),
+  );
 }
 
 /** The events and actions that the package documents, with an example or without. */
 export function readDocumented(): Documented[] {
-  return readEditions().flatMap(({ webhooks }) => (
-    webhooks.map(({ name, actions }) => ({ event: name, actions }))
-  ));
+  return readEditions().flatMap(({ webhooks }) =>
+    webhooks.map(({ name, actions }) => ({ event: name, actions })),
+  );
 }
 
 /** The package's `main` is one edition of six, so its folders are read and not imported. */

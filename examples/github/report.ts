@@ -16,14 +16,17 @@ const verdicts = [
 
 /** A table of the verdicts, and below it why events were not taken, alike ones together. */
 export function reportOf(answered: readonly Answered[]): Report {
-  const counts = verdicts.map(([word, status]) => (
-    [word, answered.filter(({ result }) => result.status === status).length] as const
-  ));
+  const counts = verdicts.map(
+    ([word, status]) =>
+      [word, answered.filter(({ result }) => result.status === status).length] as const,
+  );
   const rows = [...counts, ['total', answered.length] as const];
   const lines = rows.map(([word, count]) => `${word.padEnd(10)}${String(count).padStart(6)}`);
-  const notTaken = answered.filter(({ result }) => (
-    result.status !== EventResult_Status.ACCEPTED && result.status !== EventResult_Status.DUPLICATE
-  ));
+  const notTaken = answered.filter(
+    ({ result }) =>
+      result.status !== EventResult_Status.ACCEPTED &&
+      result.status !== EventResult_Status.DUPLICATE,
+  );
   return {
     text: [...lines, ...groupReasons(notTaken)].join('\n'),
     isClean: notTaken.length === 0,
@@ -34,9 +37,10 @@ function groupReasons(notTaken: readonly Answered[]): string[] {
   const groups = new Map<string, number>();
   for (const { event, result } of notTaken) {
     const { code = 'no_reason', message = '', violations = [] } = result.error ?? {};
-    const details = violations.length > 0
-      ? violations.map(({ path, code: rule, message: why }) => `    ${path} ${rule}: ${why}`)
-      : [`    ${message}`];
+    const details =
+      violations.length > 0
+        ? violations.map(({ path, code: rule, message: why }) => `    ${path} ${rule}: ${why}`)
+        : [`    ${message}`];
     const reason = [`${event.eventName}  ${code}`, ...details].join('\n');
     groups.set(reason, (groups.get(reason) ?? 0) + 1);
   }

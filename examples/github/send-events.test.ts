@@ -1,5 +1,9 @@
 import {
-  Code, ConnectError, createClient, createRouterTransport, type Client,
+  Code,
+  ConnectError,
+  createClient,
+  createRouterTransport,
+  type Client,
 } from '@connectrpc/connect';
 import { describe, expect, test } from 'vitest';
 
@@ -23,7 +27,9 @@ function gateOf(verdict: (key: string, earlier: number) => Status) {
         const earlier = requests.push(request) - 1;
         return {
           results: request.events.map(({ idempotencyKey }, index) => ({
-            index, idempotencyKey, status: verdict(idempotencyKey, earlier),
+            index,
+            idempotencyKey,
+            status: verdict(idempotencyKey, earlier),
           })),
         };
       },
@@ -45,12 +51,13 @@ describe('sendEvents', () => {
 
   test('sends what was answered retry again, alone and under the same key', async () => {
     const late = events[120]!.idempotencyKey;
-    const { client, requests } = gateOf((key, earlier) => (
-      key === late && earlier < 4 ? Status.RETRY : Status.ACCEPTED
-    ));
+    const { client, requests } = gateOf((key, earlier) =>
+      key === late && earlier < 4 ? Status.RETRY : Status.ACCEPTED,
+    );
     const answered = await sendEvents(client, events, options);
-    expect(requests.slice(3).map((request) => request.events.map((event) => event.idempotencyKey)))
-      .toEqual([[late], [late]]);
+    expect(
+      requests.slice(3).map((request) => request.events.map((event) => event.idempotencyKey)),
+    ).toEqual([[late], [late]]);
     expect(reportOf(answered).isClean).toBe(true);
   });
 
@@ -68,7 +75,8 @@ describe('sendEvents', () => {
     });
     const answered = await sendEvents(client, events.slice(0, 2), options);
     expect(answered.map(({ result }) => [result.status, result.error?.code])).toEqual([
-      [Status.RETRY, 'Unavailable'], [Status.RETRY, 'Unavailable'],
+      [Status.RETRY, 'Unavailable'],
+      [Status.RETRY, 'Unavailable'],
     ]);
   });
 
@@ -90,9 +98,9 @@ describe('sendEvents', () => {
 
 describe('reportOf', () => {
   test('puts rejected events of one reason together', async () => {
-    const { client } = gateOf((key) => (
-      key === events[0]!.idempotencyKey ? Status.DUPLICATE : Status.REJECTED
-    ));
+    const { client } = gateOf((key) =>
+      key === events[0]!.idempotencyKey ? Status.DUPLICATE : Status.REJECTED,
+    );
     const { text, isClean } = reportOf(await sendEvents(client, events.slice(0, 3), options));
     expect(isClean).toBe(false);
     expect(text).toContain('rejected       2');

@@ -6,7 +6,10 @@ import { Code, ConnectError, type Client } from '@connectrpc/connect';
 
 import { EventSchema, type Event } from '../../gen/headgate/v1/event_pb.ts';
 import {
-  EventErrorSchema, EventResult_Status, EventResultSchema, type EventResult,
+  EventErrorSchema,
+  EventResult_Status,
+  EventResultSchema,
+  type EventResult,
 } from '../../gen/headgate/v1/event_result_pb.ts';
 import type { TrackService } from '../../gen/headgate/v1/track_service_pb.ts';
 import type { MappedEvent } from './map-payload.ts';
@@ -39,7 +42,11 @@ export const sendDefaults: SendOptions = {
  * that breaks under a request is `Aborted` or, as nobody here cancels, `Canceled`.
  */
 const laterCodes: ReadonlySet<Code> = new Set([
-  Code.Unavailable, Code.DeadlineExceeded, Code.ResourceExhausted, Code.Aborted, Code.Canceled,
+  Code.Unavailable,
+  Code.DeadlineExceeded,
+  Code.ResourceExhausted,
+  Code.Aborted,
+  Code.Canceled,
 ]);
 
 /**
@@ -70,7 +77,11 @@ export async function sendEvents(
 }
 
 const unreachableCodes: ReadonlySet<unknown> = new Set([
-  'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH',
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
 ]);
 
 /** True when nothing listens at the address, or it cannot be reached. */

@@ -40,10 +40,13 @@ function taxonomyText(): string {
   for (const { event, eventName, description } of namedDeliveries) {
     verbs.add(eventName.slice(eventName.lastIndexOf('_') + 1));
     const owner = kinds.get(event)?.owner;
-    const entry = stringify({ owner, description, active: 1, mode: 'enforce' }, {
-      collectionStyle: 'flow',
-      lineWidth: 0,
-    });
+    const entry = stringify(
+      { owner, description, active: 1, mode: 'enforce' },
+      {
+        collectionStyle: 'flow',
+        lineWidth: 0,
+      },
+    );
     events.push(`  ${eventName}: ${entry.trim()}`);
   }
   return [

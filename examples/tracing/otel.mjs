@@ -11,7 +11,9 @@ import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace
 // The threads of destinations make no spans.
 if (isMainThread) {
   const provider = new NodeTracerProvider({
-    resource: resourceFromAttributes({ 'service.name': process.env.OTEL_SERVICE_NAME ?? 'headgate' }),
+    resource: resourceFromAttributes({
+      'service.name': process.env.OTEL_SERVICE_NAME ?? 'headgate',
+    }),
     // Where to: OTEL_EXPORTER_OTLP_ENDPOINT, else http://localhost:4318. How many: OTEL_TRACES_SAMPLER.
     spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())],
   });

@@ -48,7 +48,11 @@ export function createSendHeartbeat({ address, tls, key }: HeartbeatTarget): Sen
       });
       call.on('timeout', () => call.destroy(new Error(`no answer within ${timeoutMs} ms`)));
       call.on('error', reject);
-      const event = { event_name: canaryName, anonymous_id: canaryName, idempotency_key: idempotencyKey };
+      const event = {
+        event_name: canaryName,
+        anonymous_id: canaryName,
+        idempotency_key: idempotencyKey,
+      };
       call.end(JSON.stringify(event));
     });
 }

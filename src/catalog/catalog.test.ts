@@ -8,7 +8,11 @@ import { readCatalog, type CatalogContract } from './read-catalog.ts';
 import { propertiesShownMax, readProperties } from './read-properties.ts';
 import type { JsonObject } from '../event/json/json.ts';
 import { modeText } from '../validation/modes.ts';
-import { compileVersion, loadRegistry, type SchemaRegistry } from '../validation/schema-registry.ts';
+import {
+  compileVersion,
+  loadRegistry,
+  type SchemaRegistry,
+} from '../validation/schema-registry.ts';
 import { orderTaxonomy, schemasFolder } from '../validation/schemas-folder.fixture.ts';
 
 const unknown = { destinations: 'nobody said.', lastEvents: 'nobody was asked.' };
@@ -34,7 +38,10 @@ function exampleOf(schema: JsonObject): JsonObject | undefined {
 test('the pages of the example schemas say what those say', async () => {
   const catalog = readCatalog(contractsOf(await loadRegistry('schemas')), around);
   expect(catalog.events.map(({ name }) => name)).toEqual([
-    'invoice_paid', 'order_completed', 'page_viewed', 'user_signed_up',
+    'invoice_paid',
+    'order_completed',
+    'page_viewed',
+    'user_signed_up',
   ]);
   for (const format of [markdown, html]) {
     const files = catalogFiles(catalog, format);
@@ -44,14 +51,27 @@ test('the pages of the example schemas say what those say', async () => {
     ]);
     const text = files[2]!.text.replaceAll('\\', '').replaceAll(/&quot;/g, '"');
     for (const said of [
-      'order_completed', 'An order was paid for.', 'checkout', 'warehouse (sqlite), crm (webhook)',
-      '2026-03-01T12:00:00.000Z', 'Version 2 (active)', 'Version 1', 'items[].sku', 'ISO 4217.',
-      '"card" or "invoice"', 'at least 0', '"currency": "EUR"', 'No other property is taken.',
+      'order_completed',
+      'An order was paid for.',
+      'checkout',
+      'warehouse (sqlite), crm (webhook)',
+      '2026-03-01T12:00:00.000Z',
+      'Version 2 (active)',
+      'Version 1',
+      'items[].sku',
+      'ISO 4217.',
+      '"card" or "invoice"',
+      'at least 0',
+      '"currency": "EUR"',
+      'No other property is taken.',
     ]) {
       expect(text).toContain(said);
     }
     expect(files[0]!.text).toContain('none is in the log');
-    const again = catalogFiles(readCatalog(contractsOf(await loadRegistry('schemas')), around), format);
+    const again = catalogFiles(
+      readCatalog(contractsOf(await loadRegistry('schemas')), around),
+      format,
+    );
     expect(again).toEqual(files);
   }
 });
@@ -83,7 +103,9 @@ test('what is not known is told', async () => {
   const catalog = readCatalog(contractsOf(await loadRegistry('schemas')), unknown);
   const [index, page] = catalogFiles(catalog, markdown);
   expect(index!.text).toContain('Where events go is not known here: nobody said.');
-  expect(index!.text).toContain('When events were last stored is not known here: nobody was asked.');
+  expect(index!.text).toContain(
+    'When events were last stored is not known here: nobody was asked.',
+  );
   expect(page!.text).toContain('| goes to | not known |');
 });
 
@@ -99,10 +121,14 @@ test('a text is a text, whatever is in it', async () => {
     }),
   );
   const catalog = readCatalog(contractsOf(registry), unknown);
-  const site = catalogFiles(catalog, html).map(({ text }) => text).join('');
+  const site = catalogFiles(catalog, html)
+    .map(({ text }) => text)
+    .join('');
   expect(site).not.toContain('<script');
   expect(site).not.toContain('<b>');
-  const pages = catalogFiles(catalog, markdown).map(({ text }) => text).join('');
+  const pages = catalogFiles(catalog, markdown)
+    .map(({ text }) => text)
+    .join('');
   expect(pages).not.toMatch(/(?<!\\)<script/);
   expect(pages).not.toMatch(/(?<!\\)\[x\]/);
   expect(pages).not.toMatch(/^# no/m);
@@ -124,7 +150,12 @@ test('properties are followed into objects, lists and references', () => {
     { path: 'items', type: 'array of object', required: false },
     { path: 'items[].sku', type: 'string', required: true },
     { path: 'buyer', type: 'object' },
-    { path: 'buyer.email', personal: 'hash', description: 'Where to write.', limits: ['at most 254 characters'] },
+    {
+      path: 'buyer.email',
+      personal: 'hash',
+      description: 'Where to write.',
+      limits: ['at most 254 characters'],
+    },
     { path: 'plan', type: '"free"' },
   ]);
 });

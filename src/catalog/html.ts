@@ -38,7 +38,9 @@ export const html: PageFormat = {
     const head = headings.some((text) => text !== '')
       ? [`<tr>${headings.map((text) => `<th>${escape(text)}</th>`).join('')}</tr>`]
       : [];
-    const body = rows.map((cells) => `<tr>${cells.map((cell) => `<td>${cellText(cell)}</td>`).join('')}</tr>`);
+    const body = rows.map(
+      (cells) => `<tr>${cells.map((cell) => `<td>${cellText(cell)}</td>`).join('')}</tr>`,
+    );
     return ['<table>', ...head, ...body, '</table>'].join('\n');
   },
   code: (text) => `<pre><code>${escape(text)}</code></pre>`,

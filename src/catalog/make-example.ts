@@ -41,7 +41,9 @@ function made(root: JsonObject, value: JsonValue, optional: boolean): JsonValue 
   if (type === 'object') return madeObject(root, schema, optional);
   if (type === 'array') {
     const count = Math.max(1, Number(schema['minItems'] ?? 1));
-    return Array.from({ length: Math.min(count, 3) }, () => made(root, schema['items'] ?? {}, optional));
+    return Array.from({ length: Math.min(count, 3) }, () =>
+      made(root, schema['items'] ?? {}, optional),
+    );
   }
   if (type === 'number' || type === 'integer') return madeNumber(schema);
   if (type === 'boolean') return true;

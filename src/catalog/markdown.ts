@@ -19,8 +19,7 @@ export const markdown: PageFormat = {
 
 function cellText({ text, link, code }: Cell): string {
   // A name of a property may hold any character: between backticks only these two are special.
-  const shown =
-    code === true && !/[`|\n]/.test(text) ? `\`${text}\`` : escape(text);
+  const shown = code === true && !/[`|\n]/.test(text) ? `\`${text}\`` : escape(text);
   return link === undefined ? shown : `[${shown}](${link})`;
 }
 

@@ -91,7 +91,8 @@ function eventParts(catalog: Catalog, event: CatalogEvent, format: PageFormat): 
 function versionParts(event: CatalogEvent, version: CatalogVersion, format: PageFormat): string[] {
   const { state, properties, propertiesHidden, open, example } = version;
   const number = `Version ${version.version}`;
-  const more = propertiesHidden === 0 ? '' : ` ${propertiesHidden} or more properties are not shown.`;
+  const more =
+    propertiesHidden === 0 ? '' : ` ${propertiesHidden} or more properties are not shown.`;
   const others = open ? 'Other properties are taken too.' : 'No other property is taken.';
   const sent = { event_name: event.name, schema_version: version.version, properties: example };
   return [

@@ -23,7 +23,10 @@ export type CatalogContract = Omit<PlannedEvent, 'mode' | 'compatibility'> & {
 };
 
 /** Everything that the pages say. */
-export function readCatalog(contracts: readonly CatalogContract[], around: CatalogSurroundings): Catalog {
+export function readCatalog(
+  contracts: readonly CatalogContract[],
+  around: CatalogSurroundings,
+): Catalog {
   const { destinations, lastEvents } = around;
   const filters = typeof destinations === 'string' ? [] : destinations;
   const matching = filters.map(({ name, type, events }) => ({
@@ -40,7 +43,9 @@ export function readCatalog(contracts: readonly CatalogContract[], around: Catal
       compatibility,
       active,
       versions: event.versions.map((version) => readVersion(event, version)).toReversed(),
-      destinations: matching.filter(({ takes }) => takes(name)).map(({ destination }) => destination),
+      destinations: matching
+        .filter(({ takes }) => takes(name))
+        .map(({ destination }) => destination),
       lastEventAt: typeof lastEvents === 'string' ? undefined : lastEvents.get(name),
     };
   });

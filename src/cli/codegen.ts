@@ -3,7 +3,13 @@ import path from 'node:path';
 
 import { Command, Option } from 'commander';
 
-import { generate, generatedMark, languages, type GeneratedFile, type Language } from '../codegen/generate.ts';
+import {
+  generate,
+  generatedMark,
+  languages,
+  type GeneratedFile,
+  type Language,
+} from '../codegen/generate.ts';
 import { StartError } from '../errors.ts';
 import { loadRegistry } from '../validation/schema-registry.ts';
 
@@ -21,11 +27,16 @@ interface CodegenOptions {
 export function codegenCommand(): Command {
   return new Command('codegen')
     .description('write a typed client: one type and one function for each event')
-    .addOption(new Option('--lang <language>', 'in this language').choices(languages).makeOptionMandatory())
+    .addOption(
+      new Option('--lang <language>', 'in this language').choices(languages).makeOptionMandatory(),
+    )
     .requiredOption('--out <dir>', 'the folder to write into')
     .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
     .option('--events <globs>', 'these events alone, with commas between: order_*,invoice_paid')
-    .option('--package <name>', 'the package of the file, for go (events) and java (headgate.events)')
+    .option(
+      '--package <name>',
+      'the package of the file, for go (events) and java (headgate.events)',
+    )
     .option('--proto-import <path>', 'where the generated protocol buffers are: required for go')
     .option('--check', 'write nothing; say whether the file is what would be written')
     .addHelpText('after', help)
@@ -44,7 +55,8 @@ async function run(options: CodegenOptions): Promise<void> {
   const registry = await loadRegistry(options.schemas);
   const file = generate(registry, {
     language: options.lang,
-    events: options.events === undefined ? [] : options.events.split(',').map((glob) => glob.trim()),
+    events:
+      options.events === undefined ? [] : options.events.split(',').map((glob) => glob.trim()),
     packageName: options.package,
     protoImport: options.protoImport,
   });

@@ -82,16 +82,7 @@ async function removeOne(
   print(`removed ${name}, for which ${waiting} events waited`);
 }
 
-const headings = [
-  'name',
-  'type',
-  'state',
-  'waiting',
-  'oldest',
-  'delivered',
-  'dead',
-  'why',
-];
+const headings = ['name', 'type', 'state', 'waiting', 'oldest', 'delivered', 'dead', 'why'];
 const reasonCharactersMax = 80;
 
 function rowOf(status: DestinationStatus, nowMs: number): string[] {
@@ -108,7 +99,8 @@ function rowOf(status: DestinationStatus, nowMs: number): string[] {
 }
 
 function whyText({ state, since, nextProbe, reason }: DestinationStatus, nowMs: number): string {
-  if (state !== State.PARKED && state !== State.DISABLED) return reason === '' ? '-' : plain(reason);
+  if (state !== State.PARKED && state !== State.DISABLED)
+    return reason === '' ? '-' : plain(reason);
   const parts = [plain(reason), `for ${age(since, nowMs)}`];
   if (state === State.PARKED) {
     const next = nextProbe === undefined ? undefined : timestampMs(nextProbe) - nowMs;

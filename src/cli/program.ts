@@ -74,10 +74,7 @@ function exitByThrowing(command: Command): void {
 }
 
 /** Runs one command line. Sets the exit code; the process ends once nothing is left to do. */
-export async function runProgram(
-  args: readonly string[],
-  context: CommandContext,
-): Promise<void> {
+export async function runProgram(args: readonly string[], context: CommandContext): Promise<void> {
   // Whoever reads us has seen enough (`| head`): that is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);

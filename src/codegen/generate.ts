@@ -61,11 +61,17 @@ export function generate(registry: SchemaRegistry, options: GenerateOptions): Ge
           'Go asks for --proto-import: the import path of what protoc-gen-go made of proto/headgate/v1.',
         );
       }
-      return { path: 'events.go', text: goFile(generatedMark, events, { packageName, protoImport }) };
+      return {
+        path: 'events.go',
+        text: goFile(generatedMark, events, { packageName, protoImport }),
+      };
     }
     case 'python': {
       const from = packageOf(protoImport ?? 'headgate.v1', dotted);
-      return { path: 'headgate_events.py', text: pythonFile(generatedMark, events, { protoImport: from }) };
+      return {
+        path: 'headgate_events.py',
+        text: pythonFile(generatedMark, events, { protoImport: from }),
+      };
     }
     case 'java': {
       const packageName = packageOf(options.packageName ?? 'headgate.events', dotted);

@@ -1,7 +1,14 @@
 import { camelCase, commentLines, NameTable, pascalCase } from './names.ts';
 import { allOptional, type ModelEvent, type ModelObject, type ModelType } from './type-model.ts';
 
-export const goReserved = ['Client', 'Envelope', 'List', 'NewIdempotencyKey', 'SchemaVersions', 'newEvent'];
+export const goReserved = [
+  'Client',
+  'Envelope',
+  'List',
+  'NewIdempotencyKey',
+  'SchemaVersions',
+  'newEvent',
+];
 
 export interface GoOptions {
   /** Of the file. */
@@ -188,7 +195,10 @@ function enumText(owner: string, member: string, type: ModelType, names: NameTab
   if (type.kind !== 'enum' || !isTexts(type.values)) return [];
   const prefix = `${owner}${pascalCase(member)}`;
   const lines = type.values.map((value) => {
-    const constant = names.take(`${prefix}${pascalCase(value) || 'Empty'}`, `${owner}'s value ${value}`);
+    const constant = names.take(
+      `${prefix}${pascalCase(value) || 'Empty'}`,
+      `${owner}'s value ${value}`,
+    );
     return `\t${constant} = ${JSON.stringify(value)}`;
   });
   return [`// The values of ${member}.\nconst (\n${lines.join('\n')}\n)`];

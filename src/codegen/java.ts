@@ -1,23 +1,106 @@
 import { camelCase, commentLines, NameTable, pascalCase } from './names.ts';
-import { allOptional, type ModelEvent, type ModelMember, type ModelObject, type ModelType } from './type-model.ts';
+import {
+  allOptional,
+  type ModelEvent,
+  type ModelMember,
+  type ModelObject,
+  type ModelType,
+} from './type-model.ts';
 
 const keywords = [
-  'abstract', 'assert', 'boolean', 'break', 'byte', 'case', 'catch', 'char', 'class', 'const',
-  'continue', 'default', 'do', 'double', 'else', 'enum', 'extends', 'final', 'finally', 'float',
-  'for', 'goto', 'if', 'implements', 'import', 'instanceof', 'int', 'interface', 'long', 'native',
-  'new', 'package', 'private', 'protected', 'public', 'return', 'short', 'static', 'strictfp',
-  'super', 'switch', 'synchronized', 'this', 'throw', 'throws', 'transient', 'try', 'void',
-  'volatile', 'while', 'true', 'false', 'null',
+  'abstract',
+  'assert',
+  'boolean',
+  'break',
+  'byte',
+  'case',
+  'catch',
+  'char',
+  'class',
+  'const',
+  'continue',
+  'default',
+  'do',
+  'double',
+  'else',
+  'enum',
+  'extends',
+  'final',
+  'finally',
+  'float',
+  'for',
+  'goto',
+  'if',
+  'implements',
+  'import',
+  'instanceof',
+  'int',
+  'interface',
+  'long',
+  'native',
+  'new',
+  'package',
+  'private',
+  'protected',
+  'public',
+  'return',
+  'short',
+  'static',
+  'strictfp',
+  'super',
+  'switch',
+  'synchronized',
+  'this',
+  'throw',
+  'throws',
+  'transient',
+  'try',
+  'void',
+  'volatile',
+  'while',
+  'true',
+  'false',
+  'null',
 ];
 export const javaClass = 'HeadgateEvents';
 export const javaReserved = [
-  javaClass, 'Envelope', 'Event', 'Function', 'Instant', 'Iterator', 'Json', 'List', 'Map', 'Object', 'Override',
-  'Objects', 'Properties', 'SecureRandom', 'String', 'StringBuilder', 'Struct', 'Timestamp', 'TrackRequest', 'UUID', 'event',
-  'idempotencyKey', 'LinkedHashMap',
+  javaClass,
+  'Envelope',
+  'Event',
+  'Function',
+  'Instant',
+  'Iterator',
+  'Json',
+  'List',
+  'Map',
+  'Object',
+  'Override',
+  'Objects',
+  'Properties',
+  'SecureRandom',
+  'String',
+  'StringBuilder',
+  'Struct',
+  'Timestamp',
+  'TrackRequest',
+  'UUID',
+  'event',
+  'idempotencyKey',
+  'LinkedHashMap',
 ];
 /** What every object has already. */
 const methods = [
-  'clone', 'equals', 'finalize', 'getClass', 'hashCode', 'members', 'notify', 'notifyAll', 'put', 'toString', 'wait',
+  'clone',
+  'equals',
+  'finalize',
+  'getClass',
+  'hashCode',
+  'members',
+  'notify',
+  'notifyAll',
+  'put',
+  'toString',
+  'wait',
 ];
 
 export interface JavaOptions {
@@ -239,7 +322,9 @@ function objectText(object: ModelObject, story: readonly string[], names: NameTa
   const enums = members.flatMap((member) => enumText(member, name, names));
   const required = named.filter((member) => member.required);
   const parameters = required.map(({ javaType, field }) => `${javaType} ${field}`).join(', ');
-  const puts = required.map(({ name: key, field }) => `    put(${JSON.stringify(key)}, ${field});\n`);
+  const puts = required.map(
+    ({ name: key, field }) => `    put(${JSON.stringify(key)}, ${field});\n`,
+  );
   const setters = named
     .filter((member) => !member.required)
     .map(
@@ -276,7 +361,10 @@ function fieldName(name: string): string {
 function enumText(member: ModelMember, owner: string, names: NameTable): string[] {
   const { type } = member;
   if (!isTextEnum(type)) return [];
-  const name = names.take(`${owner}${pascalCase(member.name)}`, `${owner}'s values of ${member.name}`);
+  const name = names.take(
+    `${owner}${pascalCase(member.name)}`,
+    `${owner}'s values of ${member.name}`,
+  );
   const constants = new NameTable('Java');
   const values: readonly string[] = type.values;
   const lines = values.map((value) => {
@@ -343,7 +431,11 @@ function typeOf(type: ModelType, owner: string, member: string): string {
 }
 
 function boxed(type: string): string {
-  const boxes: Readonly<Record<string, string>> = { boolean: 'Boolean', long: 'Long', double: 'Double' };
+  const boxes: Readonly<Record<string, string>> = {
+    boolean: 'Boolean',
+    long: 'Long',
+    double: 'Double',
+  };
   return boxes[type] ?? type;
 }
 

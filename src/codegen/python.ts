@@ -1,15 +1,71 @@
 import { commentLines, NameTable } from './names.ts';
-import { allOptional, type ModelEvent, type ModelMember, type ModelObject, type ModelType } from './type-model.ts';
+import {
+  allOptional,
+  type ModelEvent,
+  type ModelMember,
+  type ModelObject,
+  type ModelType,
+} from './type-model.ts';
 
 const keywords = [
-  'False', 'None', 'True', 'and', 'as', 'assert', 'async', 'await', 'break', 'class', 'continue',
-  'def', 'del', 'elif', 'else', 'except', 'finally', 'for', 'from', 'global', 'if', 'import', 'in',
-  'is', 'lambda', 'nonlocal', 'not', 'or', 'pass', 'raise', 'return', 'try', 'while', 'with', 'yield',
+  'False',
+  'None',
+  'True',
+  'and',
+  'as',
+  'assert',
+  'async',
+  'await',
+  'break',
+  'class',
+  'continue',
+  'def',
+  'del',
+  'elif',
+  'else',
+  'except',
+  'finally',
+  'for',
+  'from',
+  'global',
+  'if',
+  'import',
+  'in',
+  'is',
+  'lambda',
+  'nonlocal',
+  'not',
+  'or',
+  'pass',
+  'raise',
+  'return',
+  'try',
+  'while',
+  'with',
+  'yield',
 ];
 export const pythonReserved = [
-  'Answer', 'Any', 'Callable', 'Literal', 'Mapping', 'NotRequired', 'Required', 'SCHEMA_VERSIONS',
-  'Sequence', 'TypedDict', 'TypeVar', 'Union', 'datetime', 'event_message', 'event_pb2',
-  'idempotency_key', 'json', 'secrets', 'time', 'track_service_pb2', 'uuid',
+  'Answer',
+  'Any',
+  'Callable',
+  'Literal',
+  'Mapping',
+  'NotRequired',
+  'Required',
+  'SCHEMA_VERSIONS',
+  'Sequence',
+  'TypedDict',
+  'TypeVar',
+  'Union',
+  'datetime',
+  'event_message',
+  'event_pb2',
+  'idempotency_key',
+  'json',
+  'secrets',
+  'time',
+  'track_service_pb2',
+  'uuid',
 ];
 
 export interface PythonOptions {
@@ -91,8 +147,12 @@ function eventText(event: ModelEvent, names: NameTable): string {
   const story = commentLines([description, `Version ${schemaVersion}, of ${owner}.`]);
   const properties = `properties: ${type}${allOptional(event) ? ' = {}' : ''},`;
   const envelope = [
-    '*,', 'user_id: str = "",', 'anonymous_id: str = "",', 'key: str | None = None,',
-    'context: Mapping[str, Any] | None = None,', 'occurred_at: datetime | None = None,',
+    '*,',
+    'user_id: str = "",',
+    'anonymous_id: str = "",',
+    'key: str | None = None,',
+    'context: Mapping[str, Any] | None = None,',
+    'occurred_at: datetime | None = None,',
   ];
   const parameters = (first: readonly string[]): string =>
     [...first, properties, ...envelope].map((line) => `    ${line}\n`).join('');
@@ -124,7 +184,10 @@ function docstring(lines: readonly string[]): string {
   return `"""${lines.join(' ').replaceAll('"', "'")}"""`;
 }
 
-function objectText({ name, members, extra, notes }: ModelObject, story: readonly string[]): string {
+function objectText(
+  { name, members, extra, notes }: ModelObject,
+  story: readonly string[],
+): string {
   const about = [...(story.length > 0 ? story : commentLines(notes))];
   if (extra !== undefined) {
     about.push('Other properties may be sent: add them to a copy of it, as a plain dict.');

@@ -9,12 +9,31 @@ const rootSuffix = 'Properties';
 
 /** What no type can say, and the gate alone checks. */
 const uncheckedKeywords = [
-  'if', 'not', 'dependentRequired', 'dependentSchemas', 'propertyNames', 'contains', 'prefixItems',
-  'unevaluatedProperties', 'unevaluatedItems', 'patternProperties', 'minProperties', 'maxProperties',
+  'if',
+  'not',
+  'dependentRequired',
+  'dependentSchemas',
+  'propertyNames',
+  'contains',
+  'prefixItems',
+  'unevaluatedProperties',
+  'unevaluatedItems',
+  'patternProperties',
+  'minProperties',
+  'maxProperties',
 ];
 const annotated = [
-  'format', 'pattern', 'minLength', 'maxLength', 'minimum', 'maximum', 'exclusiveMinimum',
-  'exclusiveMaximum', 'multipleOf', 'minItems', 'maxItems',
+  'format',
+  'pattern',
+  'minLength',
+  'maxLength',
+  'minimum',
+  'maximum',
+  'exclusiveMinimum',
+  'exclusiveMaximum',
+  'multipleOf',
+  'minItems',
+  'maxItems',
 ];
 const any: ModelType = { kind: 'any' };
 
@@ -101,7 +120,11 @@ class SchemaReader {
     if (!isJsonObject(value)) return { type: any, nullable: false, notes: ['Any value.'] };
     const target = this.#target(value);
     if (target !== undefined) {
-      const reading = this.#read(target.schema, pascalCase(this.#eventName) + pascalCase(target.name), target.pointer);
+      const reading = this.#read(
+        target.schema,
+        pascalCase(this.#eventName) + pascalCase(target.name),
+        target.pointer,
+      );
       const own = notesOf(value);
       return own.length === 0 ? reading : { ...reading, notes: own };
     }
@@ -129,7 +152,8 @@ class SchemaReader {
       return { kind: 'array', items: withNull(items) };
     }
     if (type === 'object') {
-      const hasMembers = isJsonObject(schema['properties']) || stringsOf(schema['required']).length > 0;
+      const hasMembers =
+        isJsonObject(schema['properties']) || stringsOf(schema['required']).length > 0;
       if (hasMembers) return this.#object(schema, name, name, place, []);
       return { kind: 'map', values: this.#extra(schema, name, place) ?? any };
     }
@@ -144,7 +168,8 @@ class SchemaReader {
     );
     const nullable = readings.some(({ type, nullable }) => nullable || type.kind === 'null');
     const types = readings.map(({ type }) => type).filter(({ kind }) => kind !== 'null');
-    if (types.length === 0 || types.some(({ kind }) => kind === 'any')) return { type: any, nullable: false };
+    if (types.length === 0 || types.some(({ kind }) => kind === 'any'))
+      return { type: any, nullable: false };
     const distinct = new Map(types.map((type) => [JSON.stringify(type), type]));
     const of = [...distinct.values()];
     return { type: of.length === 1 ? of[0]! : { kind: 'union', of }, nullable };
@@ -165,7 +190,9 @@ class SchemaReader {
         continue;
       }
       const both = { ...objectOf(merged['properties']), ...objectOf(inner['properties']) };
-      const required = [...new Set([...stringsOf(merged['required']), ...stringsOf(inner['required'])])];
+      const required = [
+        ...new Set([...stringsOf(merged['required']), ...stringsOf(inner['required'])]),
+      ];
       merged = {
         ...inner,
         ...merged,
@@ -174,7 +201,10 @@ class SchemaReader {
       };
       if (uncheckedKeywords.some((keyword) => inner[keyword] !== undefined)) isWhole = false;
     }
-    return { schema: merged, notes: isWhole ? notes : [...notes, 'Not all of allOf is in the type.'] };
+    return {
+      schema: merged,
+      notes: isWhole ? notes : [...notes, 'Not all of allOf is in the type.'],
+    };
   }
 
   /** Where a reference leads, and by what name; the file was found sound before. */
@@ -184,7 +214,10 @@ class SchemaReader {
     const pointer = decodeURIComponent(reference.slice(1));
     let value: JsonValue | undefined = this.#root;
     for (const step of pointer.split('/').slice(1)) {
-      value = isJsonObject(value) || Array.isArray(value) ? (value as JsonObject)[unescapePointer(step)] : undefined;
+      value =
+        isJsonObject(value) || Array.isArray(value)
+          ? (value as JsonObject)[unescapePointer(step)]
+          : undefined;
     }
     const name = pointer.split('/').at(-1)!;
     return isJsonObject(value) ? { schema: value, name, pointer } : undefined;
@@ -209,7 +242,8 @@ function typesOf(schema: JsonObject): string[] {
 
 function enumOf(values: readonly JsonValue[]): Omit<Reading, 'notes'> {
   const scalars = values.filter((each) => typeof each !== 'object' || each === null);
-  if (scalars.length !== values.length || scalars.length === 0) return { type: any, nullable: false };
+  if (scalars.length !== values.length || scalars.length === 0)
+    return { type: any, nullable: false };
   const others = scalars.filter((each) => each !== null);
   const nullable = others.length < scalars.length;
   if (others.length === 0) return { type: { kind: 'null' }, nullable: false };

@@ -8,8 +8,24 @@ import {
 } from './type-model.ts';
 
 export const typescriptReserved = [
-  'Answer', 'BigInt', 'Date', 'Envelope', 'JSON', 'ReadonlyArray', 'Uint8Array', 'EventMessage', 'Events', 'JsonObject', 'JsonValue', 'Promise', 'Record',
-  'TrackClient', 'Who', 'eventMessage', 'idempotencyKey', 'schemaVersions',
+  'Answer',
+  'BigInt',
+  'Date',
+  'Envelope',
+  'JSON',
+  'ReadonlyArray',
+  'Uint8Array',
+  'EventMessage',
+  'Events',
+  'JsonObject',
+  'JsonValue',
+  'Promise',
+  'Record',
+  'TrackClient',
+  'Who',
+  'eventMessage',
+  'idempotencyKey',
+  'schemaVersions',
 ];
 
 /** One module without imports: types, one function an event, and the map of them all. */
@@ -91,7 +107,9 @@ function eventMessage(
 
 function eventsMap(events: readonly ModelEvent[]): string {
   const types = events.map(({ eventName, objects }) => `  ${eventName}: ${objects[0]!.name};`);
-  const versions = events.map(({ eventName, schemaVersion }) => `  ${eventName}: ${schemaVersion},`);
+  const versions = events.map(
+    ({ eventName, schemaVersion }) => `  ${eventName}: ${schemaVersion},`,
+  );
   return `/** Every event and the type of its properties: \`createHeadgateClient<Events>(...)\`. */
 export interface Events {
 ${types.join('\n')}

@@ -66,7 +66,10 @@ export function gatherOptions(
       `${from}.options.${name}: is not a name: begin with a letter, then at most 63 of a-z, 0-9 and _`,
     );
   }
-  const settings = named.map(([name]) => [`options.${name}`, { kind: 'scalar', default: null, text }]);
+  const settings = named.map(([name]) => [
+    `options.${name}`,
+    { kind: 'scalar', default: null, text },
+  ]);
   const kept = [...tree].filter(([name]) => name !== 'options');
   return {
     tree: new Map(named.length > 0 ? [...kept, ['options', new Map(named)]] : kept),

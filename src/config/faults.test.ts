@@ -101,9 +101,12 @@ describe('secrets', () => {
     ['an alias', { file: `admin: { token: *${word} }` }],
     ['a block scalar header', { file: `admin:\n  token: |${word}\n    a` }],
     ['a bad start', { file: `admin:\n  token: @${word}` }],
-    ['a URL of a destination', {
-      file: `destinations: { a: { type: webhook, secret: [${word}], url: ${word} } }`,
-    }],
+    [
+      'a URL of a destination',
+      {
+        file: `destinations: { a: { type: webhook, secret: [${word}], url: ${word} } }`,
+      },
+    ],
   ])('never stand in a message: %s', (_title, given) => {
     const faults = faultsOf(given);
     expect(faults.length).toBeGreaterThan(0);

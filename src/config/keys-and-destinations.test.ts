@@ -128,7 +128,10 @@ describe('destinations', () => {
     ['type: module, path: a, options: { a.b: c }', /options\.a\.b: is not a name/],
     [`type: module, path: a, options: { ${'a'.repeat(65)}: b }`, /is not a name/],
     ['type: module, path: a, options: { a: [b] }', /options\.a: is neither text, a number nor/],
-    ['type: module, path: a, options: { a: { b: c } }', /options\.a: is neither text, a number nor/],
+    [
+      'type: module, path: a, options: { a: { b: c } }',
+      /options\.a: is neither text, a number nor/,
+    ],
     ['type: module, path: a, options: { a: }', /options\.a: has no value/],
     ['type: module, path: a, options: b', /options: is not a map/],
     ['type: sqlite, path: a, options: { a: b }', /options: is not known/],

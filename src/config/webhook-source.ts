@@ -76,17 +76,21 @@ export const webhookSettings = {
   type: {
     kind: 'list',
     default: null,
-    defaultText: 'the provider\'s',
+    defaultText: "the provider's",
     text: 'Where the type stands: places, of which the first that has something counts.',
   },
   delivery_id: {
     kind: 'list',
     default: null,
-    defaultText: 'the provider\'s',
+    defaultText: "the provider's",
     text: 'Where the id of the delivery stands, the same when it is sent again. `hmac` needs it.',
   },
   user_id: { kind: 'list', default: null, text: 'Where `user_id` of the event comes from.' },
-  anonymous_id: { kind: 'list', default: null, text: 'Where `anonymous_id` of the event comes from.' },
+  anonymous_id: {
+    kind: 'list',
+    default: null,
+    text: 'Where `anonymous_id` of the event comes from.',
+  },
   occurred_at: {
     kind: 'list',
     default: null,

@@ -49,22 +49,64 @@ describe('the webhooks of the configuration', () => {
     [`{ a: { provider: gitlab, secret: ${secret}, events: { push: a_sent } } }`, 'provider'],
     ['{ a: { provider: github, events: { push: a_sent } } }', 'secret: is required'],
     ['{ a: { provider: github, secret: short, events: { push: a_sent } } }', 'is not a secret'],
-    [`{ a: { provider: github, secret: ${'x'.repeat(501)}, events: { push: a_sent } } }`, '500 characters'],
-    [`{ a: { provider: github, secret: [${'aaaaaaaa, '.repeat(9)}], events: { push: a_sent } } }`, '9 secrets'],
+    [
+      `{ a: { provider: github, secret: ${'x'.repeat(501)}, events: { push: a_sent } } }`,
+      '500 characters',
+    ],
+    [
+      `{ a: { provider: github, secret: [${'aaaaaaaa, '.repeat(9)}], events: { push: a_sent } } }`,
+      '9 secrets',
+    ],
     [`{ a: { provider: github, secret: [], events: { push: a_sent } } }`, '0 secrets'],
-    [`{ a: { provider: standard, secret: "no base64 at all", events: { a: a_sent } } }`, 'Standard Webhooks'],
+    [
+      `{ a: { provider: standard, secret: "no base64 at all", events: { a: a_sent } } }`,
+      'Standard Webhooks',
+    ],
     [`{ a: { provider: github, secret: ${secret} } }`, 'events: is required'],
-    [`{ a: { provider: github, secret: ${secret}, events: { push: Not A Name } } }`, 'is not an event name'],
-    [`{ a: { provider: github, secret: ${secret}, events: { push: { event: a_sent, colour: 1 } } } }`, 'colour'],
-    [`{ a: { provider: github, secret: ${secret}, user: /id, events: { push: a_sent } } }`, 'user_id'],
-    [`{ a: { provider: github, secret: ${secret}, user_id: id, events: { push: a_sent } } }`, 'is not a place'],
-    [`{ a: { provider: github, secret: ${secret}, user_id: /${'x'.repeat(500)}, events: { push: a_sent } } }`, 'is not a place'],
-    [`{ a: { provider: github, secret: ${secret}, properties: data, events: { push: a_sent } } }`, 'place of an object'],
-    [`{ a: { provider: github, secret: ${secret}, properties: { a: b }, events: { push: a_sent } } }`, 'is not a place'],
-    [`{ a: { provider: github, secret: ${secret}, signature: { header: x-sig }, events: { push: a_sent } } }`, 'hmac alone'],
-    [`{ a: { provider: hmac, secret: ${secret}, delivery_id: /id, events: { push: a_sent } } }`, 'signature.header'],
-    [`{ a: { provider: hmac, secret: ${secret}, signature: { header: x-sig }, events: { push: a_sent } } }`, 'delivery_id'],
-    [`{ a: { provider: stripe, secret: ${secret}, tolerance: 2d, events: { push: a_sent } } }`, 'tolerance'],
+    [
+      `{ a: { provider: github, secret: ${secret}, events: { push: Not A Name } } }`,
+      'is not an event name',
+    ],
+    [
+      `{ a: { provider: github, secret: ${secret}, events: { push: { event: a_sent, colour: 1 } } } }`,
+      'colour',
+    ],
+    [
+      `{ a: { provider: github, secret: ${secret}, user: /id, events: { push: a_sent } } }`,
+      'user_id',
+    ],
+    [
+      `{ a: { provider: github, secret: ${secret}, user_id: id, events: { push: a_sent } } }`,
+      'is not a place',
+    ],
+    [
+      `{ a: { provider: github, secret: ${secret}, user_id: /${'x'.repeat(500)}, events: { push: a_sent } } }`,
+      'is not a place',
+    ],
+    [
+      `{ a: { provider: github, secret: ${secret}, properties: data, events: { push: a_sent } } }`,
+      'place of an object',
+    ],
+    [
+      `{ a: { provider: github, secret: ${secret}, properties: { a: b }, events: { push: a_sent } } }`,
+      'is not a place',
+    ],
+    [
+      `{ a: { provider: github, secret: ${secret}, signature: { header: x-sig }, events: { push: a_sent } } }`,
+      'hmac alone',
+    ],
+    [
+      `{ a: { provider: hmac, secret: ${secret}, delivery_id: /id, events: { push: a_sent } } }`,
+      'signature.header',
+    ],
+    [
+      `{ a: { provider: hmac, secret: ${secret}, signature: { header: x-sig }, events: { push: a_sent } } }`,
+      'delivery_id',
+    ],
+    [
+      `{ a: { provider: stripe, secret: ${secret}, tolerance: 2d, events: { push: a_sent } } }`,
+      'tolerance',
+    ],
   ])('%s is a fault that tells %s', ([section, told]) => {
     const faults = faultsOf({ file: `webhooks: ${section}\n` }).join('\n');
     expect(faults).toContain(told);

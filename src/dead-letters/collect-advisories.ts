@@ -1,7 +1,12 @@
 import type { DeliveredStream, GiveUp } from '../event/delivery-attempt.ts';
 import { isJsonObject } from '../event/json/json.ts';
 import type { Log } from '../jetstream/log.ts';
-import { flushSettled, openPull, type Pull, type PulledMessage } from '../jetstream/consume/pull.ts';
+import {
+  flushSettled,
+  openPull,
+  type Pull,
+  type PulledMessage,
+} from '../jetstream/consume/pull.ts';
 import { readMessage } from '../jetstream/read/read.ts';
 import { collectorSettings, ensureConsumer } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';

@@ -28,7 +28,12 @@ import {
 } from './dead-letter-entry.ts';
 import { createIndex } from './dead-letter-index.ts';
 import { createReasonCounts, reasonClassOf, type ReasonCount } from './reason-counts.ts';
-import { subjectOf, walkPart, type DeadLetterFilter, type DeadLetterPart } from './walk-dead-letters.ts';
+import {
+  subjectOf,
+  walkPart,
+  type DeadLetterFilter,
+  type DeadLetterPart,
+} from './walk-dead-letters.ts';
 
 export interface DeadLetterPage extends DeadLetterPart {
   readonly deadLetters: readonly DeadLetter[];

@@ -74,7 +74,10 @@ describe('an outage', () => {
       expect(changes).toHaveLength(1);
       expect(probe(nowMs, nowMs, [], other)).toEqual(nothing);
       expect(parking.parked).toBe(false);
-      expect(changes).toEqual([[true, 'a failed'], [false, '']]);
+      expect(changes).toEqual([
+        [true, 'a failed'],
+        [false, ''],
+      ]);
       call(nowMs, nowMs, [a, b]);
       probe(nowMs, nowMs, [b]);
       expect(Math.round((parking.dueMs! - nowMs) / factor)).toBe(1_000);

@@ -189,8 +189,7 @@ export class Parking<Failure extends SharedFailure> {
     this.#state = 'parked';
     this.#parkedMs = nowMs;
     this.#step = 0;
-    this.#dueMs =
-      nowMs + Math.max(doubtful ? 0 : this.#nextInterval(), leastWaitMs(failures));
+    this.#dueMs = nowMs + Math.max(doubtful ? 0 : this.#nextInterval(), leastWaitMs(failures));
     if (!doubtful) this.#announce(failures.at(-1)!.outcome.reason);
     return { ...nothing, queued: failures };
   }

@@ -86,7 +86,10 @@ export function createSettler(options: SettlerOptions): Settler {
     if (count >= attempts || leftMs <= 0) return undefined;
     const least = noSillier(outcome.notBeforeMs);
     // The last attempt is made when the age is reached, and not a whole delay later.
-    return Math.max(least, Math.min(leftMs, retryDelayMs(config.retry, count, least, options.random())));
+    return Math.max(
+      least,
+      Math.min(leftMs, retryDelayMs(config.retry, count, least, options.random())),
+    );
   };
 
   return {

@@ -70,7 +70,10 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   let pumping = false;
   let stopping = false;
 
-  const running = createRunningBatches(() => tick, () => pump());
+  const running = createRunningBatches(
+    () => tick,
+    () => pump(),
+  );
   const pump = createPump({ ...options, queue, parking, running, calls, stopping: () => stopping });
   // Once per turn of the event loop, so that what one read of the socket brought is one batch.
   const schedule = (): void => {

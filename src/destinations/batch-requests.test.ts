@@ -55,7 +55,11 @@ describe('deliverInRequests', () => {
 
   test('what is no message is dead, in its place, and not sent', async () => {
     const { run, sent } = requestsOf(() => done);
-    expect(await run(['a', 'none', 'b'])).toEqual([done, { kind: 'dead', reason: 'it is none' }, done]);
+    expect(await run(['a', 'none', 'b'])).toEqual([
+      done,
+      { kind: 'dead', reason: 'it is none' },
+      done,
+    ]);
     expect(sent).toEqual(['ab']);
     expect(await requestsOf(() => done).run([])).toEqual([]);
   });

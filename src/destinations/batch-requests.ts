@@ -49,7 +49,12 @@ export async function deliverInRequests<Message extends { readonly bytes: number
     await send(part.slice(middle));
   };
   const send = async (part: readonly Place<Message>[]): Promise<void> => {
-    const verdict = fault ?? (await requests.send(part.map(({ message }) => message), signal));
+    const verdict =
+      fault ??
+      (await requests.send(
+        part.map(({ message }) => message),
+        signal,
+      ));
     if (isList(verdict)) {
       const unclear: Place<Message>[] = [];
       for (const [at, place] of part.entries()) {

@@ -79,7 +79,15 @@ export interface Destination {
 
 /** A setting of a destination type, in the words of `headgate.yaml`. */
 export interface DestinationSetting {
-  readonly type: 'string' | 'secret' | 'path' | 'url' | 'boolean' | 'integer' | 'duration' | 'bytes';
+  readonly type:
+    | 'string'
+    | 'secret'
+    | 'path'
+    | 'url'
+    | 'boolean'
+    | 'integer'
+    | 'duration'
+    | 'bytes';
   /** Left out: the setting is required. `null`: it may be absent. */
   readonly default?: string | number | boolean | null;
   /** Bounds of a number, in the file's words: `256`, `'100ms'`, `'1MiB'`. */

@@ -9,7 +9,12 @@ import { grpcEndpoint } from './rpc/grpc-unary.ts';
 import type { RequestHandler } from '../http/listen.ts';
 import type { ServesWhole } from '../http/http1/reader.ts';
 import { openApiPath } from './openapi/openapi.ts';
-import { problem, restBatchEndpoint, restTrackEndpoint, restValidateEndpoint } from './rest/rest-endpoints.ts';
+import {
+  problem,
+  restBatchEndpoint,
+  restTrackEndpoint,
+  restValidateEndpoint,
+} from './rest/rest-endpoints.ts';
 import { serveRequest, type EndpointCall } from './serve-request.ts';
 import { webhookCall, webhookPath, type WebhookEntry } from './webhooks/webhook-endpoint.ts';
 
@@ -26,7 +31,12 @@ const rpcTypesShown =
 const json = 'application/json';
 const ndjson = 'application/x-ndjson';
 const restTrack: EndpointCall = { rpc: 'Track', door: 'rest', codec: 'json', contentType: json };
-const restBatch: EndpointCall = { rpc: 'BatchTrack', door: 'rest', codec: 'json', contentType: json };
+const restBatch: EndpointCall = {
+  rpc: 'BatchTrack',
+  door: 'rest',
+  codec: 'json',
+  contentType: json,
+};
 const restNdjsonBatch: EndpointCall = { ...restBatch, codec: 'ndjson', contentType: ndjson };
 
 /** From the path of a request to its door. */
@@ -55,10 +65,15 @@ export function createRequestHandler(
     else if (path === openApiPath && (method === 'GET' || method === 'HEAD')) {
       reply(exchange, 200, { 'content-type': json }, openApi());
     } else if (!isEndpoint(path)) {
-      refuse(exchange, 'not_found', `There is no door ${path.slice(0, 80)}. Events go to POST /v1/track.`);
+      refuse(
+        exchange,
+        'not_found',
+        `There is no door ${path.slice(0, 80)}. Events go to POST /v1/track.`,
+      );
     } else if (method !== 'POST') {
       refuse(exchange, 'method_not_allowed', `${path} takes POST.`);
-    } else enterRpc(context, connect, exchange, path.slice(servicePrefix.length) as EndpointCall['rpc']);
+    } else
+      enterRpc(context, connect, exchange, path.slice(servicePrefix.length) as EndpointCall['rpc']);
   };
 }
 
@@ -71,7 +86,11 @@ function enterWebhook(
   const entry = webhooks.get(source);
   if (entry === undefined) {
     const shown = source.slice(0, 64);
-    refuse(exchange, 'not_found', `There is no source of webhooks "${shown}". webhooks has those there are.`);
+    refuse(
+      exchange,
+      'not_found',
+      `There is no source of webhooks "${shown}". webhooks has those there are.`,
+    );
   } else if (exchange.call.method !== 'POST') {
     refuse(exchange, 'method_not_allowed', `${webhookPath}${source} takes POST.`);
   } else serveRequest(entry.context, exchange, entry.door(exchange), webhookCall);
@@ -131,7 +150,12 @@ function enterRpc(
     serveRequest(context, exchange, grpcEndpoint, call);
   } else if (type === 'application/json' || type === 'application/proto') {
     const codec = type === 'application/json' ? 'json' : 'proto';
-    serveRequest(context, exchange, connectEndpoint, { rpc, codec, door: 'connect', contentType: type });
+    serveRequest(context, exchange, connectEndpoint, {
+      rpc,
+      codec,
+      door: 'connect',
+      contentType: type,
+    });
   } else if (routerTypes.has(type)) handToRouter(connect, exchange);
   else {
     refuse(

@@ -10,7 +10,9 @@ import { segmentEndpoints } from './vendors/segment-endpoint.ts';
 import type { Endpoint, EndpointCall } from './serve-request.ts';
 
 const cloudEvents = ['application/cloudevents+json', batchedType].map((type) => {
-  const { door, call } = cloudEventsEndpoint({ call: { headers: { 'content-type': type } } } as never as Exchange);
+  const { door, call } = cloudEventsEndpoint({
+    call: { headers: { 'content-type': type } },
+  } as never as Exchange);
   return [type, door, call] as const;
 });
 
@@ -23,20 +25,64 @@ const doors: readonly (readonly [name: string, door: Endpoint, call: EndpointCal
 
 /** Words that the doors look for, so that most of what is made means something to one of them. */
 const word = fc.constantFrom(
-  'type', 'track', 'identify', 'page', 'event', 'Order Completed', '$identify', '$create_alias', 'alias',
-  'userId', 'messageId', 'uuid', 'distinct_id', '$insert_id', 'time', 'timestamp', 'sentAt', 'traits', 'groupId',
-  'properties', '$set', 'context', 'segment', 'batch', 'api_key', 'writeKey', 'token', 'specversion', '1.0', 'id',
-  'source', 'subject', 'data', 'data_base64', 'traceparent', '__proto__', 'constructor', 'toString', '',
+  'type',
+  'track',
+  'identify',
+  'page',
+  'event',
+  'Order Completed',
+  '$identify',
+  '$create_alias',
+  'alias',
+  'userId',
+  'messageId',
+  'uuid',
+  'distinct_id',
+  '$insert_id',
+  'time',
+  'timestamp',
+  'sentAt',
+  'traits',
+  'groupId',
+  'properties',
+  '$set',
+  'context',
+  'segment',
+  'batch',
+  'api_key',
+  'writeKey',
+  'token',
+  'specversion',
+  '1.0',
+  'id',
+  'source',
+  'subject',
+  'data',
+  'data_base64',
+  'traceparent',
+  '__proto__',
+  'constructor',
+  'toString',
+  '',
 );
 
-const leaf = fc.oneof(word, fc.string(), fc.integer(), fc.double({ noNaN: true }), fc.constant(null), fc.boolean());
+const leaf = fc.oneof(
+  word,
+  fc.string(),
+  fc.integer(),
+  fc.double({ noNaN: true }),
+  fc.constant(null),
+  fc.boolean(),
+);
 
 const { value } = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
     leaf,
     fc.array(tie('value'), { maxLength: 3 }),
-    fc.array(fc.tuple(word, tie('value')), { maxLength: 8 }).map((members) => Object.fromEntries(members)),
+    fc
+      .array(fc.tuple(word, tie('value')), { maxLength: 8 })
+      .map((members) => Object.fromEntries(members)),
   ),
 }));
 
@@ -98,13 +144,19 @@ test('nothing that a call says is lost', () => {
 });
 
 test('a context that has the name already keeps what it has', () => {
-  const { context } = eventOf({ type: 'track', event: 'x', context: { segment: 1 }, channel: 'server' });
+  const { context } = eventOf({
+    type: 'track',
+    event: 'x',
+    context: { segment: 1 },
+    channel: 'server',
+  });
   expect(context).toEqual({ segment: 1, segment_call: { channel: 'server' } });
 });
 
 test('an id that a double cannot hold is refused, not rounded to that of another person', () => {
   const [, door, call] = segmentBatch;
-  const text = '{"batch":[{"type":"track","event":"Order Completed","userId":12345678901234567890}]}';
+  const text =
+    '{"batch":[{"type":"track","event":"Order Completed","userId":12345678901234567890}]}';
   const [event] = door.decode(call, Buffer.from(text), 10).events;
   expect([event!.userId, event!.fault?.code]).toEqual(['', 'invalid_field']);
   expect(Buffer.from(event!.original()).toString()).toContain('12345678901234567');

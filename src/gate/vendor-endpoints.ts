@@ -14,12 +14,15 @@ export interface VendorEndpoint {
 type Entry = readonly [path: string, door: VendorEndpoint];
 
 /** The doors for events in the form of another system, by path. */
-export const vendorEndpoints: ReadonlyMap<string, VendorEndpoint> = new Map<string, VendorEndpoint>([
-  ...[...segmentEndpoints, ...segmentAliases, ...posthogEndpoints].map(
-    ([path, door, call]): Entry => [path, { enter: () => ({ door, call }), methods: ['POST'] }],
-  ),
-  ...mixpanelEndpoints.map(
-    ([path, door, call]): Entry => [path, { enter: () => ({ door, call }), methods: ['POST', 'GET'] }],
-  ),
-  [cloudEventsPath, { enter: cloudEventsEndpoint, methods: ['POST'] }],
-]);
+export const vendorEndpoints: ReadonlyMap<string, VendorEndpoint> = new Map<string, VendorEndpoint>(
+  [
+    ...[...segmentEndpoints, ...segmentAliases, ...posthogEndpoints].map(
+      ([path, door, call]): Entry => [path, { enter: () => ({ door, call }), methods: ['POST'] }],
+    ),
+    ...mixpanelEndpoints.map(([path, door, call]): Entry => [
+      path,
+      { enter: () => ({ door, call }), methods: ['POST', 'GET'] },
+    ]),
+    [cloudEventsPath, { enter: cloudEventsEndpoint, methods: ['POST'] }],
+  ],
+);

@@ -139,7 +139,10 @@ export class Http1Call implements HttpCall {
   whenAnswered(listener: (end: CallEnd) => void): void {
     const { answer } = this;
     answer.once('close', () => {
-      listener({ status: answer.headersSent ? answer.statusCode : undefined, grpcStatus: undefined });
+      listener({
+        status: answer.headersSent ? answer.statusCode : undefined,
+        grpcStatus: undefined,
+      });
     });
   }
 

@@ -111,9 +111,12 @@ function readTls(tls: { cert: string; key: string }): { cert: Buffer; key: Buffe
   try {
     return { cert: readFileSync(tls.cert), key: readFileSync(tls.key) };
   } catch (cause) {
-    throw new StartError(`The TLS certificate or key cannot be read: ${(cause as Error).message}.`, {
-      cause,
-    });
+    throw new StartError(
+      `The TLS certificate or key cannot be read: ${(cause as Error).message}.`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -124,10 +127,7 @@ interface Servers {
 }
 
 /** Tells the connections apart and hands each to its server, which never listens by itself. */
-function createFront(
-  options: ListenOptions,
-  { plain, multiplexed, reader }: Servers,
-): net.Server {
+function createFront(options: ListenOptions, { plain, multiplexed, reader }: Servers): net.Server {
   const timeoutMs = Math.min(options.requestTimeoutMs, firstBytesTimeoutMs);
   if (options.tls !== undefined) {
     const ALPNProtocols = ['h2', 'http/1.1'];
@@ -232,9 +232,12 @@ function bind(server: net.Server, options: ListenOptions): Promise<void> {
             ? 'needs rights that this process does not have'
             : `cannot be listened on (${cause.message})`;
       reject(
-        new StartError(`${host}:${port} ${why}. Free it, or choose another with ${options.setting}.`, {
-          cause,
-        }),
+        new StartError(
+          `${host}:${port} ${why}. Free it, or choose another with ${options.setting}.`,
+          {
+            cause,
+          },
+        ),
       );
     });
     server.listen({ host, port, backlog: 1024 }, () => {

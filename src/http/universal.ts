@@ -42,7 +42,11 @@ export function createUniversalEndpoint(
   };
 }
 
-async function serve(handler: UniversalHandler, call: HttpCall, correlationId: string): Promise<void> {
+async function serve(
+  handler: UniversalHandler,
+  call: HttpCall,
+  correlationId: string,
+): Promise<void> {
   const controller = new AbortController();
   // After the answer too: what the handler left running ends.
   call.whenAnswered(() => controller.abort(callerGone()));
@@ -57,7 +61,10 @@ async function serve(handler: UniversalHandler, call: HttpCall, correlationId: s
       signal: controller.signal,
     });
     cutOffWhenAnswered(call);
-    await sendResponse(response, { ...plainHeaders(response.header), 'x-correlation-id': correlationId });
+    await sendResponse(response, {
+      ...plainHeaders(response.header),
+      'x-correlation-id': correlationId,
+    });
   } catch (error) {
     // The library answers its handlers' errors itself: what is left is that nobody takes the answer.
     if (!(error instanceof ConnectError)) process.emitWarning(error as Error);

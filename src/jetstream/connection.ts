@@ -19,7 +19,9 @@ export function parseServerUrl(url: string): ServerAddress {
     try {
       parsed = new URL(part.includes('://') ? part : `nats://${part}`);
     } catch {
-      throw new StartError('HEADGATE_NATS_URL is not a URL such as nats://user:password@host:4222.');
+      throw new StartError(
+        'HEADGATE_NATS_URL is not a URL such as nats://user:password@host:4222.',
+      );
     }
     if (!['nats:', 'tls:'].includes(parsed.protocol)) {
       throw new StartError('HEADGATE_NATS_URL must begin with nats:// or tls://.');

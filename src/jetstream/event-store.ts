@@ -57,10 +57,7 @@ const headersBytesMax = 64 * 1024;
 const contextBytesMax = 40 * 1024;
 const shownMax = 128;
 
-export function createEventStore(
-  log: Log,
-  isPlanned: (eventName: string) => boolean,
-): EventStore {
+export function createEventStore(log: Log, isPlanned: (eventName: string) => boolean): EventStore {
   return {
     // All are ASCII without line breaks by the time they are here: gate/exchange.ts.
     arrivalHeaders: ({ correlationId, traceparent, tracestate, door }) =>

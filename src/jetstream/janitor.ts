@@ -29,7 +29,6 @@ export interface JanitorOptions {
   readonly now?: () => number;
 }
 
-
 /**
  * How long a discarded dead letter is kept, at least as long as events are: 30 days are enough to ask
  * who discarded it and why.

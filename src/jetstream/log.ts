@@ -7,7 +7,11 @@ import type { Durability } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import { connectToServer } from './connection.ts';
 import type { ServerAddress } from './server/embedded-server.ts';
-import { createGroupCommit, syncStreamDescription, type GroupCommit } from './publish/group-commit.ts';
+import {
+  createGroupCommit,
+  syncStreamDescription,
+  type GroupCommit,
+} from './publish/group-commit.ts';
 import type { PublishAck, PublishCallback } from './publish/publish-ack.ts';
 import { PublishError } from './publish/publish-error.ts';
 import { createPublisher } from './publish/publisher.ts';

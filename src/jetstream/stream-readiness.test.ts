@@ -16,7 +16,9 @@ function managerThat(...answers: (Error | null)[]) {
   return { asked, leaders, manager: { direct: { getMessage }, streams: { info } } as never };
 }
 
-const nobody = new RequestError('no', { cause: new NoRespondersError('$JS.API.DIRECT.GET.EVENTS') });
+const nobody = new RequestError('no', {
+  cause: new NoRespondersError('$JS.API.DIRECT.GET.EVENTS'),
+});
 
 describe('waiting for streams', () => {
   test('asks each until it answers', async () => {

@@ -223,8 +223,7 @@ export async function ensureStreams(
 /** The settings of a stream that are others than they are to be. */
 export function driftOf(current: StreamConfig, wanted: StreamSettings): string[] {
   const drifted = Object.entries(wanted).filter(
-    ([key, value]) =>
-      JSON.stringify(current[key as keyof StreamConfig]) !== JSON.stringify(value),
+    ([key, value]) => JSON.stringify(current[key as keyof StreamConfig]) !== JSON.stringify(value),
   );
   return drifted.map(([key]) => key);
 }

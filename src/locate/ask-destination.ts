@@ -13,7 +13,9 @@ export async function askDestination(
   { eventId, timestampMs }: { readonly eventId: string; readonly timestampMs: number },
 ): Promise<boolean | undefined> {
   const stop = new AbortController();
-  const timeout = sleep(answerTimeoutMs, undefined, { signal: stop.signal, ref: false }).catch(() => undefined);
+  const timeout = sleep(answerTimeoutMs, undefined, { signal: stop.signal, ref: false }).catch(
+    () => undefined,
+  );
   const search = async (): Promise<boolean | undefined> => {
     let seen = 0;
     for await (const held of stored({ fromMs: timestampMs, toMs: timestampMs + 1 })) {

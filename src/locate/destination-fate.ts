@@ -88,7 +88,8 @@ export function createFateReader(
     const replays = await consumer('REPLAY');
     const left = await traces(event, retries);
     const places = [{ stream: 'EVENTS', sequence }];
-    if (left.replayed !== undefined) places.push({ stream: 'REPLAY', sequence: left.replayed.sequence });
+    if (left.replayed !== undefined)
+      places.push({ stream: 'REPLAY', sequence: left.replayed.sequence });
     const attempts = await readAttempts(log, destination.name, places);
     const known = { event, events, replays, left, attempts };
     const fate: Fate = {
@@ -116,7 +117,10 @@ interface Known {
 }
 
 /** Undefined: it was handed out, and is neither waiting nor dead. */
-function certainOf({ event, events, replays, left }: Known, filter: EventFilter): Partial<Fate> | undefined {
+function certainOf(
+  { event, events, replays, left }: Known,
+  filter: EventFilter,
+): Partial<Fate> | undefined {
   const { sequence, subject } = event;
   if (events === undefined) {
     return { kind: 'unknown', reason: 'no worker has made a place for it in the log yet' };
@@ -156,7 +160,8 @@ async function settledOf(
   }
   if (inWork) return { kind: attempts.length > 0 ? 'retrying' : 'in work', asked };
   if (held === false && !left.cut) return { kind: 'missing', asked };
-  const reason = 'it was settled, and too many entries came after it to say how; see headgate reconcile';
+  const reason =
+    'it was settled, and too many entries came after it to say how; see headgate reconcile';
   return { kind: 'unknown', asked, reason };
 }
 

@@ -6,7 +6,9 @@ const dayMs = 86_400_000;
 
 test('a UUID of version 7 says when it was made', () => {
   // RFC 9562, appendix A.6.
-  expect(timeOfUuid('017F22E2-79B0-7CC3-98C4-DC0C0C07398F')).toBe(Date.parse('2022-02-22T19:22:22.000Z'));
+  expect(timeOfUuid('017F22E2-79B0-7CC3-98C4-DC0C0C07398F')).toBe(
+    Date.parse('2022-02-22T19:22:22.000Z'),
+  );
 });
 
 test.each([

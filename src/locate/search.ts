@@ -76,7 +76,12 @@ export async function searchPage(log: Log, search: Search, pageToken: string): P
       ? undefined
       : walkPage(
           log,
-          { stream: 'REJECTED', subjects: [subjects.rejected(source, '*')], pageToken: inRejected, ...time },
+          {
+            stream: 'REJECTED',
+            subjects: [subjects.rejected(source, '*')],
+            pageToken: inRejected,
+            ...time,
+          },
           foundMax,
           (message) => {
             if (eventName !== '' && nameOf(message) !== eventName) return undefined;

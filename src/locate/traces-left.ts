@@ -1,7 +1,12 @@
 import type { DeliveryAttempt } from '../event/delivery-attempt.ts';
 import { readConsumer, settledUpTo, type ConsumerInfo } from '../jetstream/consume/backlog.ts';
 import type { Log } from '../jetstream/log.ts';
-import { readMatching, readMessage, sequenceSince, type StoredMessage } from '../jetstream/read/read.ts';
+import {
+  readMatching,
+  readMessage,
+  sequenceSince,
+  type StoredMessage,
+} from '../jetstream/read/read.ts';
 import { originOfSetAside } from '../jetstream/consume/delayed-copies.ts';
 import { subjects, type PlaceStream, type StreamName } from '../jetstream/topology.ts';
 
@@ -110,7 +115,11 @@ export async function readAttempts(
 ): Promise<DeliveryAttempt[]> {
   const attempts: DeliveryAttempt[] = [];
   for (const { stream, sequence } of places) {
-    for await (const { payload } of readMatching(log, 'ATTEMPTS', subjects.attempt(destination, sequence))) {
+    for await (const { payload } of readMatching(
+      log,
+      'ATTEMPTS',
+      subjects.attempt(destination, sequence),
+    )) {
       const attempt = JSON.parse(decoder.decode(payload)) as DeliveryAttempt;
       if (attempt.stream === stream) attempts.push(attempt);
       if (attempts.length > attemptsMax) attempts.shift();

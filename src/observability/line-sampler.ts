@@ -26,7 +26,10 @@ const otherKind = 'other';
  * refuses) neither fills the disk nor takes the gate's time: a line costs 4.5 µs. What was left out is
  * told by its number at the end of each second; the metrics count it all.
  */
-export function createLineSampler({ linesPerSecondMax, onLeftOut }: LineSamplerOptions): LineSampler {
+export function createLineSampler({
+  linesPerSecondMax,
+  onLeftOut,
+}: LineSamplerOptions): LineSampler {
   const windows = new Map<string, Window>();
 
   const close = (kind: string, window: Window): void => {

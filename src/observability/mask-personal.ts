@@ -18,7 +18,8 @@ const patterns: readonly Pattern[] = [
   { mark: 'eyJ', pattern: /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*/g, shown: '***' },
   {
     mark: '=',
-    pattern: /\b((?:api_?key|access_token|token|secret|password|signature|sig|key)=)[^&\s"'\\]{1,1024}/gi,
+    pattern:
+      /\b((?:api_?key|access_token|token|secret|password|signature|sig|key)=)[^&\s"'\\]{1,1024}/gi,
     shown: '$1***',
   },
 ];

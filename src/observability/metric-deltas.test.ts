@@ -13,7 +13,12 @@ import { countedFamiliesOf, createCounter, createHistogram } from './metric-fami
 function createProcess() {
   const registry = new Registry();
   const events = createCounter(registry, { name: 'events', help: 'e', labels: ['source', 'name'] });
-  const plain = createHistogram(registry, { name: 'plain', help: 'p', labels: [], buckets: [1, 2] });
+  const plain = createHistogram(registry, {
+    name: 'plain',
+    help: 'p',
+    labels: [],
+    buckets: [1, 2],
+  });
   const waits = createHistogram(registry, {
     name: 'waits',
     help: 'w',
@@ -116,9 +121,7 @@ test('no total ever goes down, and a process that ends takes nothing back', () =
     add(take()!);
   }
   const [events] = first.metrics.families;
-  expect([...events!.all.values()]).toEqual([
-    { labels: { source: 'a', name: 'paid' }, value: 4 },
-  ]);
+  expect([...events!.all.values()]).toEqual([{ labels: { source: 'a', name: 'paid' }, value: 4 }]);
   expect(first.metrics.lastEvents.get('paid')).toBe(10);
 });
 

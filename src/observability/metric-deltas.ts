@@ -70,11 +70,7 @@ function grownCounter(value: number, before: number[]): number[] | undefined {
   return [grown];
 }
 
-function grownHistogram(
-  counts: Float64Array,
-  sum: number,
-  before: number[],
-): number[] | undefined {
+function grownHistogram(counts: Float64Array, sum: number, before: number[]): number[] | undefined {
   // No observation leaves all counts as they are; one of 0 leaves the sum.
   if (counts.every((count, index) => count === (before[index] ?? 0))) return undefined;
   const now = [...counts, sum];

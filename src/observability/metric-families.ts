@@ -1,4 +1,10 @@
-import type { Metric, MetricObjectWithValues, MetricType, MetricValue, Registry } from 'prom-client';
+import type {
+  Metric,
+  MetricObjectWithValues,
+  MetricType,
+  MetricValue,
+  Registry,
+} from 'prom-client';
 
 /**
  * Metrics whose hot side is a plain number.

@@ -112,7 +112,8 @@ describe('the number of series', () => {
   test('does not grow with made-up names, sources and codes', async () => {
     const metrics = createMetrics(labels);
     const signals = createSignals(metrics, pino({ level: 'silent' }));
-    for (const status of eventStatuses) signals.eventJudged('checkout', 'no', verdict(status, 'no'));
+    for (const status of eventStatuses)
+      signals.eventJudged('checkout', 'no', verdict(status, 'no'));
     const before = (await series(metrics)).size;
     for (let index = 0; index < madeUp; index += 1) {
       const [source, name, code] = [`source-${index}`, `name_${index}_done`, `code_${index}`];
@@ -122,7 +123,8 @@ describe('the number of series', () => {
     const after = await series(metrics);
     // Codes that are in no table come to `_other`, of two sources.
     expect(after.size).toBeLessThanOrEqual(before + 4);
-    const rejected = 'headgate_events_total{source="_other",event_name="_other",outcome="rejected"}';
+    const rejected =
+      'headgate_events_total{source="_other",event_name="_other",outcome="rejected"}';
     expect(after.get(rejected)).toBe(madeUp);
   });
 
@@ -131,7 +133,8 @@ describe('the number of series', () => {
     const sources = Array.from({ length: labelledSourcesMax + 1 }, (_, index) => `source-${index}`);
     const metrics = createMetrics({ ...labels, sources, eventNames: names.slice(0, 10) });
     const pairs = (found: Map<string, number>): number =>
-      [...found.keys()].filter((key) => /^headgate_events_total.*outcome="accepted"/.test(key)).length;
+      [...found.keys()].filter((key) => /^headgate_events_total.*outcome="accepted"/.test(key))
+        .length;
     const few = await series(metrics);
     expect(pairs(few)).toBe((labelledSourcesMax + 1) * 11);
     expect(few.get('headgate_unlabelled{what="source"}')).toBe(1);

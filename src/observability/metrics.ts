@@ -28,7 +28,13 @@ export const protocols = [
   ...vendorProtocols,
   otherLabel,
 ] as const;
-export const webhookOutcomes = ['mapped', 'unmapped', 'invalid_signature', 'stale', 'malformed'] as const;
+export const webhookOutcomes = [
+  'mapped',
+  'unmapped',
+  'invalid_signature',
+  'stale',
+  'malformed',
+] as const;
 export const deliveryOutcomes = ['delivered', 'retried', 'dead', 'filtered'] as const;
 
 export type Rpc = (typeof rpcs)[number];
@@ -38,9 +44,13 @@ export type WebhookOutcome = (typeof webhookOutcomes)[number];
 export type DeliveryOutcome = (typeof deliveryOutcomes)[number];
 
 /** Seconds. An acknowledgement takes a sync, 0.2 to 20 ms; a request may wait up to its timeout. */
-const answerBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const answerBuckets = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
 /** Seconds from accepted to delivered: milliseconds when all is well, hours after an outage. */
-const deliveryBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400];
+const deliveryBuckets = [
+  0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400,
+];
 
 /**
  * Sources, and pairs of a source and an event, that have series of their own. A pair has 22, and a

@@ -123,7 +123,10 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     trouble: (where: string, error: unknown): void => {
       // One kind, whichever event it was about.
       if (!sampler.admit(where.replaceAll(/\d+/g, '#'))) return;
-      logger.error({ where, err: error instanceof Error ? error : new Error(String(error)) }, where);
+      logger.error(
+        { where, err: error instanceof Error ? error : new Error(String(error)) },
+        where,
+      );
     },
     note: (fields: Record<string, unknown>, text: string): void => logger.info(fields, text),
   };
@@ -201,7 +204,10 @@ function createRegistrySignals(metrics: Metrics, logger: Logger) {
       logger.info({ revision, events: eventNames.length }, 'the contracts have changed');
     },
     registryAway: (error: unknown): void =>
-      logger.warn({ err: error }, 'the schema registry cannot be read; the contracts stay as they are'),
+      logger.warn(
+        { err: error },
+        'the schema registry cannot be read; the contracts stay as they are',
+      ),
   };
 }
 
@@ -241,7 +247,8 @@ function createVerdictCounters(metrics: Metrics) {
   const cache = new Map<string, Map<string, Outcomes>>();
   const { lastEvent } = metrics.gauges;
   for (const source of metrics.knownSources) cache.set(source, new Map<string, Outcomes>());
-  const labelOf = (source: string): string => (metrics.knownSources.has(source) ? source : otherLabel);
+  const labelOf = (source: string): string =>
+    metrics.knownSources.has(source) ? source : otherLabel;
 
   const outcomesOf = (source: string, eventName: string): Outcomes => {
     // Nothing is kept by a source that is not known, such as that of a replay whose keys are gone.
@@ -249,7 +256,10 @@ function createVerdictCounters(metrics: Metrics) {
     let outcomes = events.get(eventName);
     if (outcomes === undefined) {
       outcomes = Object.fromEntries(
-        eventStatuses.map((status) => [status, metrics.events.series(labelOf(source), eventName, status)]),
+        eventStatuses.map((status) => [
+          status,
+          metrics.events.series(labelOf(source), eventName, status),
+        ]),
       );
       events.set(eventName, outcomes);
     }

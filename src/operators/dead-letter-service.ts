@@ -77,9 +77,17 @@ interface FilterRequest {
   readonly until?: Timestamp | undefined;
 }
 
-function filterOf({ destination, eventName, reason, since, until }: FilterRequest): DeadLetterFilter {
+function filterOf({
+  destination,
+  eventName,
+  reason,
+  since,
+  until,
+}: FilterRequest): DeadLetterFilter {
   if (reason.length > reasonCharactersMax) {
-    refuse(`reason has ${reason.length} characters; at most ${reasonCharactersMax} are looked for.`);
+    refuse(
+      `reason has ${reason.length} characters; at most ${reasonCharactersMax} are looked for.`,
+    );
   }
   return {
     destination,

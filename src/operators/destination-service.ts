@@ -58,7 +58,10 @@ export function createDestinationService(
           throw new ConnectError(text, Code.FailedPrecondition);
         }
         await deletePlace(log, name);
-        options.signals.note({ destination: name, waiting: backlog.waiting }, 'destination removed');
+        options.signals.note(
+          { destination: name, waiting: backlog.waiting },
+          'destination removed',
+        );
         return { waiting: BigInt(backlog.waiting) };
       }),
   };

@@ -59,11 +59,14 @@ export function createEventService(options: EventServiceOptions): ServiceImpl<ty
     locate: ({ id, since, until, source, eventName, pageToken }) =>
       answer(async () => {
         if (!idPattern.test(id)) {
-          refuse('id is missing, or is none: give an event_id, an idempotency_key or a correlation_id.');
+          refuse(
+            'id is missing, or is none: give an event_id, an idempotency_key or a correlation_id.',
+          );
         }
         if (!namePattern.test(source)) refuse('source is no name.');
         if (!namePattern.test(eventName)) refuse('event_name is no name.');
-        const sinceMs = since === undefined ? searchFrom(id, Date.now(), dayMs) : timestampMs(since);
+        const sinceMs =
+          since === undefined ? searchFrom(id, Date.now(), dayMs) : timestampMs(since);
         const untilMs = until === undefined ? Number.POSITIVE_INFINITY : timestampMs(until);
         const search = { id, sinceMs, untilMs, source, eventName };
         const page = await searchPage(log, search, pageToken);
@@ -160,14 +163,19 @@ function fateMessage(destination: string, fate: Fate): DestinationFate {
     state: states[kind],
     ahead: BigInt(fate.ahead),
     attempts: fate.attempts.map((attempt) =>
-      fromJson(DeliveryAttemptSchema, attempt as unknown as JsonValue, { ignoreUnknownFields: true }),
+      fromJson(DeliveryAttemptSchema, attempt as unknown as JsonValue, {
+        ignoreUnknownFields: true,
+      }),
     ),
     asked: fate.asked,
     reason: fate.reason,
   };
   if (fate.nextAttemptMs !== undefined) message.nextAttempt = timestampFromMs(fate.nextAttemptMs);
   if (deliveredMs !== undefined) {
-    const [after, by] = deliveredMs.map((ms) => timestampFromMs(Math.round(ms))) as [Timestamp, Timestamp];
+    const [after, by] = deliveredMs.map((ms) => timestampFromMs(Math.round(ms))) as [
+      Timestamp,
+      Timestamp,
+    ];
     Object.assign(message, { deliveredAfter: after, deliveredBy: by });
   }
   if (left.replayed !== undefined) message.replayedAt = timestampFromMs(left.replayed.storedAtMs);

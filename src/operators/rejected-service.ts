@@ -3,7 +3,10 @@ import { timestampFromMs, timestampMs, type Timestamp } from '@bufbuild/protobuf
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 
 import { EventResult_Status } from '../../gen/headgate/v1/event_result_pb.ts';
-import { RejectedEventSchema, type RejectedEvent } from '../../gen/headgate/v1/rejected_event_pb.ts';
+import {
+  RejectedEventSchema,
+  type RejectedEvent,
+} from '../../gen/headgate/v1/rejected_event_pb.ts';
 import {
   RejectedFilterSchema,
   ReplayResultSchema,

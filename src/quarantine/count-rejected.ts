@@ -1,7 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 
-import { RejectedCountSchema, type RejectedCount } from '../../gen/headgate/v1/rejected_service_pb.ts';
+import {
+  RejectedCountSchema,
+  type RejectedCount,
+} from '../../gen/headgate/v1/rejected_service_pb.ts';
 import type { Found } from './rejected-events.ts';
 
 /** Counts by source, event, code and time. */

@@ -108,7 +108,8 @@ function createIndex() {
       }
     },
     isStored: (sequence: number): boolean => get(sequence) % 2 === 1,
-    noteOf: (sequence: number): number | undefined => places[Math.floor(get(sequence) / 2)] || undefined,
+    noteOf: (sequence: number): number | undefined =>
+      places[Math.floor(get(sequence) / 2)] || undefined,
     forgetBefore: (sequence: number): void => {
       for (const number of pages.keys()) {
         if ((number + 1) * pageSize <= sequence) pages.delete(number);

@@ -76,7 +76,9 @@ export function createReplay(options: ReplayOptions): Replay {
     return turn;
   };
   const replayAll = async (found: readonly Found[], request: ReplayRequest) => {
-    const settled = await Promise.allSettled(found.map((each) => replayOne(options, each, request)));
+    const settled = await Promise.allSettled(
+      found.map((each) => replayOne(options, each, request)),
+    );
     const results = settled.filter((each) => each.status === 'fulfilled').map(({ value }) => value);
     // What is stored is noted even where another event of the page could not be looked at.
     if (!request.dryRun) await marks.write(outcomesOf(results));
@@ -160,7 +162,8 @@ function faultOf(code: string, message: string): EventError {
 function outcomesOf(results: readonly ReplayResult[]): Map<number, ReplayOutcome> {
   const outcomes = new Map<number, ReplayOutcome>();
   for (const { entry, status, error, storedSequence, isKnown } of results) {
-    if (status !== 'retry' && isKnown !== true) outcomes.set(entry.sequence, { status, storedSequence, error });
+    if (status !== 'retry' && isKnown !== true)
+      outcomes.set(entry.sequence, { status, storedSequence, error });
   }
   return outcomes;
 }

@@ -1,6 +1,11 @@
 import { ServiceError } from '../errors.ts';
 import type { Log } from '../jetstream/log.ts';
-import { boundsOf, readMatching, sequenceSince, type StoredMessage } from '../jetstream/read/read.ts';
+import {
+  boundsOf,
+  readMatching,
+  sequenceSince,
+  type StoredMessage,
+} from '../jetstream/read/read.ts';
 import type { StreamName } from '../jetstream/topology.ts';
 
 /** Where a walk through a stream goes. */
@@ -69,7 +74,10 @@ async function beginning(
   if (pageToken !== '') {
     const found = /^(\d{1,15})-(\d{1,15})-(\d{1,15})$/.exec(pageToken);
     if (found === null) {
-      throw new ServiceError('malformed_request', 'page_token is not the next_page_token of a page.');
+      throw new ServiceError(
+        'malformed_request',
+        'page_token is not the next_page_token of a page.',
+      );
     }
     const [next, from, upTo] = found.slice(1).map(Number) as [number, number, number];
     return { from, upTo, next: Math.max(1, next) };

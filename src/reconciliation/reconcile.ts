@@ -94,7 +94,9 @@ export async function reconcile(options: ReconcileOptions): Promise<Books> {
   return {
     log: { first, last: bounds.last },
     reachesBack: first > bounds.first,
-    destinations: destinations.map(({ name, type }, index) => describe(name, type, audits.all[index]!)),
+    destinations: destinations.map(({ name, type }, index) =>
+      describe(name, type, audits.all[index]!),
+    ),
     rows: book.rows.toSorted(
       (left, right) =>
         left.hour.localeCompare(right.hour) || left.eventName.localeCompare(right.eventName),

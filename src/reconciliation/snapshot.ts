@@ -105,7 +105,12 @@ async function readSetAside(
   const last = new Map<number, number>();
   if (info !== undefined) {
     const from = settledUpTo(info) + 1;
-    for await (const message of readMatching(log, 'RETRY', subjects.retry(destination, '*'), from)) {
+    for await (const message of readMatching(
+      log,
+      'RETRY',
+      subjects.retry(destination, '*'),
+      from,
+    )) {
       const { sequence, dueMs } = originOfSetAside(message);
       const waits = message.sequence > info.delivered.stream_seq || dueMs > nowMs;
       // An event may have been set aside more than once; the last time counts.
@@ -131,7 +136,12 @@ async function readReplayed(
   const info = await readConsumer(log, 'REPLAY', destination);
   const some = new Set<number>();
   const from = info === undefined ? 1 : settledUpTo(info) + 1;
-  for await (const message of readMatching(log, 'REPLAY', subjects.replay(destination, '*'), from)) {
+  for await (const message of readMatching(
+    log,
+    'REPLAY',
+    subjects.replay(destination, '*'),
+    from,
+  )) {
     const sequence = Number(message.header(originHeader));
     if (message.sequence > (info?.delivered.stream_seq ?? 0)) fates.set(sequence, 'waiting');
     else if (fates.get(sequence) === undefined) some.add(sequence);

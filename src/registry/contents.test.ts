@@ -79,14 +79,20 @@ test('there is room for so many events and no more', async () => {
   );
 });
 
-test.each(['', 'event', 'event.', 'event.Order', 'schema.a', 'schema.a.0', 'schema.a.01', 'schema.a.b.1'])(
-  'the key %j is none of ours',
-  async (key) => {
-    const contents = createRegistryContents({ canHash: false });
-    await contents.apply([entry(key, order)]);
-    expect(contents.faults()).toMatchObject([{ file: key, problem: 'it is no entry of ours' }]);
-  },
-);
+test.each([
+  '',
+  'event',
+  'event.',
+  'event.Order',
+  'schema.a',
+  'schema.a.0',
+  'schema.a.01',
+  'schema.a.b.1',
+])('the key %j is none of ours', async (key) => {
+  const contents = createRegistryContents({ canHash: false });
+  await contents.apply([entry(key, order)]);
+  expect(contents.faults()).toMatchObject([{ file: key, problem: 'it is no entry of ours' }]);
+});
 
 test('a version that hashes needs a key in this gate', async () => {
   const hashing = {

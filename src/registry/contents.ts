@@ -144,7 +144,8 @@ function takeValue(
   problems: Problem[],
 ): string | undefined {
   const report: ReportFault = (problem, mending) => void problems.push({ problem, mending });
-  if (entry.deleted) report('it was deleted, and stays in force', 'Write it again, or deprecate it.');
+  if (entry.deleted)
+    report('it was deleted, and stays in force', 'Write it again, or deprecate it.');
   const value = entry.deleted ? undefined : readBucketJson(key.kind, entry.value, report);
   if (key.kind === 'taxonomy') {
     if (value !== undefined) takeHeader(taken, value, report);
@@ -185,7 +186,11 @@ function planEvent(taken: Taken, name: string): void {
 
 function setFaults(taken: Taken, key: string, problems: readonly Problem[]): void {
   if (problems.length === 0) taken.faults.delete(key);
-  else taken.faults.set(key, problems.map((problem) => ({ file: key, ...problem })));
+  else
+    taken.faults.set(
+      key,
+      problems.map((problem) => ({ file: key, ...problem })),
+    );
 }
 
 type Problem = Omit<RegistryFault, 'file'>;
@@ -235,7 +240,7 @@ export function compileUsable(
 /** From 1 up to the first that is not there. */
 function versionsInOrder({ versions }: EventState): SchemaVersion[] {
   const ordered: SchemaVersion[] = [];
-  for (let version = versions.get(1); version !== undefined; ) {
+  for (let version = versions.get(1); version !== undefined;) {
     ordered.push(version);
     version = versions.get(version.version + 1);
   }

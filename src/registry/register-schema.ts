@@ -135,8 +135,10 @@ function entryToWrite(
 function checked(name: string, fields: Fields, versions: readonly SchemaVersion[]): Fields {
   const { entry } = readEntryText(name, JSON.stringify(fields), []);
   const faults: RegistryFault[] = [];
-  checkActive(entry, versions, (problem, mending) =>
-    void faults.push({ file: eventKey(name), problem, mending }),
+  checkActive(
+    entry,
+    versions,
+    (problem, mending) => void faults.push({ file: eventKey(name), problem, mending }),
   );
   refuseFaults(faults);
   return fields;

@@ -54,7 +54,9 @@ export function createRegistryEditor(options: RegistryEditorOptions): RegistryEd
       await refresh();
       const taxonomy = readPushed(text, contents);
       const changed = [...taxonomy.entries].filter(
-        ([name, fields]) => canonicalJson(contents.fieldsOf(name) as JsonValue) !== canonicalJson(fields as JsonValue),
+        ([name, fields]) =>
+          canonicalJson(contents.fieldsOf(name) as JsonValue) !==
+          canonicalJson(fields as JsonValue),
       );
       const known = contents.registry().events.map(({ name }) => name);
       const pushed = {

@@ -27,7 +27,11 @@ import { createEventFixer } from '../gate/accept/fix-event.ts';
 import { openReplayEndpoint } from '../gate/accept/replay.ts';
 import { startGateProcesses, type GateProcesses } from './gate-processes.ts';
 import { parseServerUrl } from '../jetstream/connection.ts';
-import { startEmbeddedServer, type EmbeddedServer, type ServerAddress } from '../jetstream/server/embedded-server.ts';
+import {
+  startEmbeddedServer,
+  type EmbeddedServer,
+  type ServerAddress,
+} from '../jetstream/server/embedded-server.ts';
 import { createEventStore } from '../jetstream/event-store.ts';
 import { openLog, type Log, type LogOptions } from '../jetstream/log.ts';
 import { findServerBinary } from '../jetstream/server/server-binary.ts';
@@ -190,14 +194,16 @@ interface OperatorsPortParts {
 }
 
 async function openOperatorsPort(parts: OperatorsPortParts): Promise<Listener> {
-  const { config, log, metrics, signals, deadLetters, quarantine, registry, delivery, gate } = parts;
+  const { config, log, metrics, signals, deadLetters, quarantine, registry, delivery, gate } =
+    parts;
   const tail = createTail(log);
   const admin = await openAdmin({
     config,
     notice: config.enforcement === 'warn' ? suspendedText : undefined,
     probe: async () => {
       await log.probe();
-      if (config.roles.has('gate') && !gate()?.running()) throw new Error('no door is open just now');
+      if (config.roles.has('gate') && !gate()?.running())
+        throw new Error('no door is open just now');
     },
     renderMetrics: async () => ({
       text: await metrics.registry.metrics(),

@@ -18,6 +18,11 @@ test('workers stop beside each other, and each destination is closed once its wo
     destination: { close: async () => void told.push(`${name} closed`) },
   }));
   await expect(stopAll(carriers)).rejects.toThrow('destinations could not be stopped');
-  expect(told.toSorted()).toEqual(['first closed', 'first stopped', 'second closed', 'second stopped']);
+  expect(told.toSorted()).toEqual([
+    'first closed',
+    'first stopped',
+    'second closed',
+    'second stopped',
+  ]);
   expect(told.indexOf('first closed')).toBeGreaterThan(told.indexOf('first stopped'));
 });

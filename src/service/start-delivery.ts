@@ -107,7 +107,10 @@ async function createCarrier(
 
 /** All at once: one after the other, each slow destination would take a grace of its own. */
 export async function stopAll(
-  carriers: readonly { worker: Pick<DeliveryWorker, 'stop'>; destination: Carrier['destination'] }[],
+  carriers: readonly {
+    worker: Pick<DeliveryWorker, 'stop'>;
+    destination: Carrier['destination'];
+  }[],
 ): Promise<void> {
   const ended = await Promise.allSettled(
     carriers.map(async ({ destination, worker }) => {

@@ -43,12 +43,14 @@ export function traceDeliveries(destination: string): TraceDelivery | undefined 
   return async (events, call) => {
     const links = linksOf(events);
     const attributes = attributesOf(destination, events);
-    const parent = links.length === 1 ? trace.setSpanContext(ROOT_CONTEXT, links[0]!.context) : ROOT_CONTEXT;
+    const parent =
+      links.length === 1 ? trace.setSpanContext(ROOT_CONTEXT, links[0]!.context) : ROOT_CONTEXT;
     const options = { kind: SpanKind.CONSUMER, attributes, ...(links.length > 1 && { links }) };
     const span = tracer.startSpan(`deliver ${destination}`, options, parent);
     try {
       const report = await context.with(trace.setSpan(parent, span), call);
-      const failed = report.outcomes?.filter(({ kind }) => kind !== 'delivered').length ?? events.length;
+      const failed =
+        report.outcomes?.filter(({ kind }) => kind !== 'delivered').length ?? events.length;
       span.setAttribute('headgate.events.delivered', events.length - failed);
       if (failed > 0) span.setStatus({ code: SpanStatusCode.ERROR });
       return report;

@@ -41,7 +41,11 @@ export function tracePublishing<
     }
     const parent = remoteContext(arrival.traceparent, arrival.tracestate);
     const attributes = attributesOf(batch, arrival);
-    const span = tracer.startSpan('publish EVENTS', { kind: SpanKind.PRODUCER, attributes }, parent);
+    const span = tracer.startSpan(
+      'publish EVENTS',
+      { kind: SpanKind.PRODUCER, attributes },
+      parent,
+    );
     const own = span.spanContext();
     const traced = {
       ...arrival,

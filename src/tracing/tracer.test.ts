@@ -27,9 +27,11 @@ test('a traceparent is read and written again', () => {
   expect(writeTraceparent(context)).toBe(text);
 });
 
-test.each(['', `00-${'0'.repeat(32)}-${spanId}-01`, `00-${traceId}-${'0'.repeat(16)}-01`, '00-1-2-3'])(
-  'is none: %s',
-  (text) => {
-    expect(readTraceparent(text, '')).toBeUndefined();
-  },
-);
+test.each([
+  '',
+  `00-${'0'.repeat(32)}-${spanId}-01`,
+  `00-${traceId}-${'0'.repeat(16)}-01`,
+  '00-1-2-3',
+])('is none: %s', (text) => {
+  expect(readTraceparent(text, '')).toBeUndefined();
+});

@@ -1,4 +1,10 @@
-import { ProxyTracerProvider, ROOT_CONTEXT, trace, type Context, type Tracer } from '@opentelemetry/api';
+import {
+  ProxyTracerProvider,
+  ROOT_CONTEXT,
+  trace,
+  type Context,
+  type Tracer,
+} from '@opentelemetry/api';
 
 import { readTraceparent } from './trace-context.ts';
 

@@ -71,7 +71,10 @@ describe('taxonomy.yaml', () => {
     [`verbs: [completed, Signed-Up]\n${entry}`, 'verbs[1] is not lower snake case'],
     [`verbs: [completed, completed]\n${entry}`, 'verbs names completed twice'],
     [`verbs: [completed]\nunplaned: warn\n${entry}`, 'unplaned is not a known key'],
-    [`verbs: [completed]\nunplanned: strip\n${entry}`, 'unplanned is none of reject, quarantine, warn, allow'],
+    [
+      `verbs: [completed]\nunplanned: strip\n${entry}`,
+      'unplanned is none of reject, quarantine, warn, allow',
+    ],
     ['verbs: [completed]', 'events names no event'],
     ['verbs: [completed]\nevents: {}', 'events names no event'],
     ['verbs: [completed]\nevents: { order_completed: 1 }', 'is not a mapping'],

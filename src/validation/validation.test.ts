@@ -53,9 +53,8 @@ describe('a sound event', () => {
 describe('event_name', () => {
   const words = ['', ' ', 'Order Completed', 'order_', 'completed', 'order_refunding'];
   const signs = ['_completed', 'order__completed', 'order-completed', '1st_completed', 'é_paid'];
-  test.each([...words, ...signs])(
-    'refuses %j',
-    (eventName) => expect(codeOf({ eventName })).toBe('invalid_event_name'),
+  test.each([...words, ...signs])('refuses %j', (eventName) =>
+    expect(codeOf({ eventName })).toBe('invalid_event_name'),
   );
 
   test('takes 128 characters and not one more', () => {

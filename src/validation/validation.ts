@@ -3,7 +3,12 @@ import { withChangedProperties } from '../event/changed-properties.ts';
 import { eventError, fieldError } from './event-faults.ts';
 import { identityFault } from './identity.ts';
 import { nearestName } from './nearest-name.ts';
-import { checkHashKey, personalOf, withoutRedacted, type Personal } from './personal-data/personal-plan.ts';
+import {
+  checkHashKey,
+  personalOf,
+  withoutRedacted,
+  type Personal,
+} from './personal-data/personal-plan.ts';
 import { redactOriginal, type RedactedOriginal } from './personal-data/redact-original.ts';
 import { quarantineError, weighFindings } from './weigh-findings.ts';
 import { TooMuchWork } from './schema/work-bound.ts';
@@ -84,7 +89,9 @@ export function createValidation(
   { enforcement = 'on', hashKey }: ValidationOptions = {},
 ): Validation {
   checkHashKey(registry.events, hashKey);
-  const plans = new Map(registry.events.map((event) => [event.name, planOf(event, enforcement, hashKey)]));
+  const plans = new Map(
+    registry.events.map((event) => [event.name, planOf(event, enforcement, hashKey)]),
+  );
   const everything = personalOf(registry.events, hashKey);
   const unplannedAction = unplannedMode(registry.unplanned, enforcement);
   const unplannedJudgements = new Map<string, Judgement>();
@@ -135,11 +142,7 @@ export function createValidation(
   };
 }
 
-function judgeUnplanned(
-  mode: UnplannedMode,
-  name: string,
-  planned: Iterable<string>,
-): Judgement {
+function judgeUnplanned(mode: UnplannedMode, name: string, planned: Iterable<string>): Judgement {
   const suggestion = nearestName(name, planned);
   const hint = suggestion === undefined ? '' : `. Did you mean ${suggestion}?`;
   const problem = `the taxonomy has no event of this name${hint}`;
@@ -183,7 +186,8 @@ function judgeProperties(plan: Plan, event: IncomingEvent): Judgement {
   const rule = version === 0 ? plan.active : plan.rules.get(version);
   if (rule === undefined) return rejected(unknownVersion(plan), 0);
   const { modes, personal } = plan;
-  if (modes === undefined) return personal === undefined ? rule.valid : redacted(personal, rule, event);
+  if (modes === undefined)
+    return personal === undefined ? rule.valid : redacted(personal, rule, event);
   const findings = rule.schema.findingsIn(event.properties);
   if (findings === undefined) {
     return personal === undefined ? rule.valid : redacted(personal, rule, event);

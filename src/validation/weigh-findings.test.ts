@@ -163,7 +163,9 @@ describe('strip', () => {
     for (const schema of [inline, referred]) {
       const { error } = await judge(mode, { a: 1, x: 2 }, schema);
       expect(error?.code).toBe('schema_violation');
-      expect(new Set(error?.violations.map(({ kind }) => kind))).toEqual(new Set(['advanced_rule']));
+      expect(new Set(error?.violations.map(({ kind }) => kind))).toEqual(
+        new Set(['advanced_rule']),
+      );
     }
   });
 

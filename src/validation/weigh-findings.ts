@@ -52,7 +52,9 @@ function strip(judged: Judged, event: IncomingEvent, removed: Findings): Weighed
   const stripped = withoutProperties(event, removed.errors.map(unwantedOf));
   const left = judged.schema.findingsIn(stripped.properties);
   const violations = violationsOf(removed).map((violation) =>
-    violation.code === 'more' ? violation : { ...violation, message: `${violation.message}: removed` },
+    violation.code === 'more'
+      ? violation
+      : { ...violation, message: `${violation.message}: removed` },
   );
   const warning = {
     code: 'properties_stripped',
@@ -83,10 +85,7 @@ function refusal(judged: Judged, verdict: 'reject' | 'quarantine', found: Findin
 }
 
 /** The verdict on an event that is kept for a replay and not among the events. */
-export function quarantineError(
-  problem: string,
-  violations: EventError['violations'],
-): EventError {
+export function quarantineError(problem: string, violations: EventError['violations']): EventError {
   return eventError(
     'quarantined',
     `${problem}. The event is kept in quarantine for a replay, and need not be sent again`,

@@ -38,7 +38,8 @@ const deadLetters: readonly Scenario[] = [
     at: '6h',
     fires: [{ ...crm, severity: 'page' }],
     says: {
-      summary: 'Replay or discard the dead letters of crm: nobody has since the oldest was written.',
+      summary:
+        'Replay or discard the dead letters of crm: nobody has since the oldest was written.',
       description: 'The oldest has been there for 5h 0m 0s.',
     },
   },

@@ -17,16 +17,23 @@ import { findTool, whyNotWith } from './tools.ts';
 const needed = ['prometheus', 'promtool', 'prometheus-alertmanager'] as const;
 
 interface PrometheusConfig {
-  scrape_configs: { job_name: string; authorization?: object; dns_sd_configs?: object; static_configs?: object }[];
+  scrape_configs: {
+    job_name: string;
+    authorization?: object;
+    dns_sd_configs?: object;
+    static_configs?: object;
+  }[];
 }
 
 describe.skipIf(whyNotWith(...needed) !== undefined)('the files of deploy/prometheus', () => {
-  test('have Prometheus scrape an operators\' port with its token, and load the rules', async () => {
+  test("have Prometheus scrape an operators' port with its token, and load the rules", async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'headgate-token-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     const tokenFile = path.join(folder, 'token');
     await writeFile(tokenFile, 'token-of-the-test\n');
-    await using real = await startRealService({ env: { HEADGATE_ADMIN_TOKEN: 'token-of-the-test' } });
+    await using real = await startRealService({
+      env: { HEADGATE_ADMIN_TOKEN: 'token-of-the-test' },
+    });
 
     // As it is committed, but for where things are.
     const config = parse(
@@ -42,7 +49,10 @@ describe.skipIf(whyNotWith(...needed) !== undefined)('the files of deploy/promet
       { 'headgate.rules.yaml': readPage(rulesFile) },
     );
     const seen = await until(
-      () => prometheus.ask<{ result: { value: [number, string] }[] }>('query', { query: 'up{job="headgate"}' }),
+      () =>
+        prometheus.ask<{ result: { value: [number, string] }[] }>('query', {
+          query: 'up{job="headgate"}',
+        }),
       ({ result }) => result[0]?.value[1] === '1',
       60_000,
     );
@@ -50,7 +60,11 @@ describe.skipIf(whyNotWith(...needed) !== undefined)('the files of deploy/promet
   });
 
   test('have rules that promtool takes, and an Alertmanager that starts', async () => {
-    await promisify(execFile)(findTool('promtool')!, ['check', 'rules', path.join(root, rulesFile)]);
+    await promisify(execFile)(findTool('promtool')!, [
+      'check',
+      'rules',
+      path.join(root, rulesFile),
+    ]);
     const config = parse(readPage('deploy/prometheus/alertmanager.yaml')) as object;
     await using alertmanager = await startAlertmanager(config);
     expect((await fetch(`http://${alertmanager.address}/-/healthy`)).status).toBe(200);

@@ -17,7 +17,10 @@ const events = { stream: 'EVENTS' };
 const store: readonly Scenario[] = [
   {
     title: '85% full, as two gates tell',
-    series: { ...stream('EVENTS', gauge(850, 40), 1000), ...stream('EVENTS', gauge(850, 40), 1000, 'gate-2') },
+    series: {
+      ...stream('EVENTS', gauge(850, 40), 1000),
+      ...stream('EVENTS', gauge(850, 40), 1000, 'gate-2'),
+    },
     fires: [{ ...events, severity: 'warn' }],
     says: {
       summary:
@@ -159,7 +162,8 @@ const objectives: readonly Scenario[] = [
     at: '26h',
     fires: [{ slo: 'requests', severity: 'page' }],
     says: {
-      summary: 'Headgate refuses what it should take (requests): look at NATS first, then at the gates.',
+      summary:
+        'Headgate refuses what it should take (requests): look at NATS first, then at the gates.',
       description: '2% of the requests fail; the objective is 99.9% in 30 days.',
     },
   },

@@ -27,7 +27,8 @@ const volume: readonly Scenario[] = [
     fires: [{ ...shop, severity: 'warn' }],
     says: {
       summary: 'Ask the owners of shop why order_completed comes so much less than a week ago.',
-      description: 'In the last hour 30% fewer events were accepted than in the same hour last week.',
+      description:
+        'In the last hour 30% fewer events were accepted than in the same hour last week.',
     },
   },
   {
@@ -82,7 +83,8 @@ const volume: readonly Scenario[] = [
     title: 'another process takes over',
     series: {
       [accepted()]: `${counter([week + day - 3, 200])} ${missing(3)}`,
-      [accepted('order_completed', 'shop', 'gate-2')]: `${missing(week + day - 3)} ${counter([3, 200])}`,
+      [accepted('order_completed', 'shop', 'gate-2')]:
+        `${missing(week + day - 3)} ${counter([3, 200])}`,
     },
     fires: [],
   },

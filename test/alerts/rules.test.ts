@@ -15,8 +15,14 @@ describe('the scenarios', () => {
     const fires = ({ fires }: (typeof own)[number]): boolean =>
       fires.some((labels) => labels['severity'] === severity);
     expect(own.some(fires), 'one in which it fires').toBe(true);
-    expect(own.some((scenario) => !fires(scenario)), 'one in which it must not').toBe(true);
-    expect(own.some(({ says }) => says !== undefined), 'what it says').toBe(true);
+    expect(
+      own.some((scenario) => !fires(scenario)),
+      'one in which it must not',
+    ).toBe(true);
+    expect(
+      own.some(({ says }) => says !== undefined),
+      'what it says',
+    ).toBe(true);
   });
 });
 

@@ -57,9 +57,14 @@ export async function runScenario(promtool: string, scenario: Scenario): Promise
     await writeFile(path.join(folder, 'rules.yaml'), stringify({ groups: own }));
     await writeFile(path.join(folder, 'test.yaml'), stringify(testFileOf(scenario)));
     return await new Promise((resolve) => {
-      execFile(promtool, ['test', 'rules', 'test.yaml'], { cwd: folder }, (error, stdout, stderr) => {
-        resolve(error === null ? '' : `${stdout}${stderr}` || error.message);
-      });
+      execFile(
+        promtool,
+        ['test', 'rules', 'test.yaml'],
+        { cwd: folder },
+        (error, stdout, stderr) => {
+          resolve(error === null ? '' : `${stdout}${stderr}` || error.message);
+        },
+      );
     });
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -67,7 +72,10 @@ export async function runScenario(promtool: string, scenario: Scenario): Promise
 }
 
 function testFileOf({ alert, interval, series, at, fires, says }: Scenario): object {
-  const runbook = `docs/runbooks/${alert.replace('Headgate', '').replaceAll(/(?<!^)[A-Z]/g, '-$&').toLowerCase()}.md`;
+  const runbook = `docs/runbooks/${alert
+    .replace('Headgate', '')
+    .replaceAll(/(?<!^)[A-Z]/g, '-$&')
+    .toLowerCase()}.md`;
   return {
     rule_files: ['rules.yaml'],
     evaluation_interval: interval,

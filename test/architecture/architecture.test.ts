@@ -22,7 +22,15 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'dead-letters': ['gen', 'event', 'errors', 'jetstream', 'observability'],
   quarantine: ['gen', 'event', 'errors', 'jetstream'],
   reconciliation: ['event', 'destinations', 'jetstream'],
-  locate: ['event', 'errors', 'jetstream', 'destinations', 'delivery', 'quarantine', 'reconciliation'],
+  locate: [
+    'event',
+    'errors',
+    'jetstream',
+    'destinations',
+    'delivery',
+    'quarantine',
+    'reconciliation',
+  ],
   tail: ['gen', 'event', 'jetstream', 'quarantine'],
   canary: ['event', 'config', 'jetstream', 'delivery', 'destinations', 'observability'],
   registry: ['event', 'errors', 'jetstream', 'observability', 'validation'],
@@ -91,7 +99,9 @@ function sourceFiles(): SourceFile[] {
     .filter((name) => name.endsWith('.ts') && !/\.(test|fixture)\.ts$/.test(name))
     .map((name) => {
       const text = readFileSync(path.join(source, name), 'utf8');
-      const imports = [...text.matchAll(/(?:from|import\()\s*'([^']+)'/g)].map((found) => found[1]!);
+      const imports = [...text.matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(
+        (found) => found[1]!,
+      );
       const folder = name.includes('/') ? name.split('/')[0]! : '';
       return { name, folder, text, imports };
     });

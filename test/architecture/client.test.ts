@@ -18,7 +18,9 @@ const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
   .map((name) => {
     const text = readFileSync(path.join(source, name), 'utf8');
-    const imports = [...text.matchAll(/(?:from|import\()\s*['"]([^'"]+)['"]/g)].map((found) => found[1]!);
+    const imports = [...text.matchAll(/(?:from|import\()\s*['"]([^'"]+)['"]/g)].map(
+      (found) => found[1]!,
+    );
     return { name, folder: name.includes('/') ? name.split('/')[0]! : '', imports };
   });
 
@@ -44,16 +46,24 @@ it('has a folder for each part, and no others', () => {
 });
 
 it('loads the RPC libraries in one place, which is loaded when it is needed', () => {
-  const users = files.filter(({ imports }) => imports.some((each) => each.startsWith('@connectrpc/')));
+  const users = files.filter(({ imports }) =>
+    imports.some((each) => each.startsWith('@connectrpc/')),
+  );
   expect(users.map(({ name }) => name)).toEqual(['transport/rpc-transport.ts']);
-  const loaders = files.filter(({ imports }) => imports.some((each) => each.endsWith('/rpc-transport.ts')));
+  const loaders = files.filter(({ imports }) =>
+    imports.some((each) => each.endsWith('/rpc-transport.ts')),
+  );
   expect(loaders.map(({ name }) => name)).toEqual(['transport/transport.ts']);
 });
 
 it('has no drawers, and names in kebab-case', () => {
-  const own = files.filter(({ folder }) => folder !== 'gen').map(({ name }) => path.basename(name, '.ts'));
+  const own = files
+    .filter(({ folder }) => folder !== 'gen')
+    .map(({ name }) => path.basename(name, '.ts'));
   expect(own.filter((name) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name))).toEqual([]);
-  expect(own.filter((name) => /^(utils?|helpers?|common|lib|types|interfaces|misc|shared)$/.test(name))).toEqual([]);
+  expect(
+    own.filter((name) => /^(utils?|helpers?|common|lib|types|interfaces|misc|shared)$/.test(name)),
+  ).toEqual([]);
 });
 
 it('does no work when it is imported', async () => {

@@ -73,7 +73,8 @@ test('a heartbeat goes the whole way, and is in nobody’s data', async () => {
 
 test('headgate tail shows heartbeats to who asks for them alone', async () => {
   await using real = await startRealService({ env: on });
-  const tail = (...args: string[]) => runCli(['tail', '--admin', real.adminUrl, '--count', '1', ...args]);
+  const tail = (...args: string[]) =>
+    runCli(['tail', '--admin', real.adminUrl, '--count', '1', ...args]);
   const [canary, others] = [tail('--source', '_canary'), tail()];
   expect((await canary).stdout).toMatch(/\taccepted\t_canary\t_canary\t/);
   let hasEnded = false;
@@ -175,7 +176,12 @@ test('gates apart from their worker each count their own, and say when none come
   );
   expect(counted(later, 'arrived')).toBeLessThanOrEqual(counted(stopped, 'arrived') + 1);
   // Nobody takes those of the last five seconds, and they hold back nothing.
-  const janitor = createJanitor({ log: log.log, retentionMs: 0, destinations: [], onTrouble: () => {} });
+  const janitor = createJanitor({
+    log: log.log,
+    retentionMs: 0,
+    destinations: [],
+    onTrouble: () => {},
+  });
   const left = async (): Promise<number> => {
     await janitor.run();
     return (await log.log.manager.streams.info('EVENTS')).state.messages;

@@ -113,7 +113,13 @@ test('with the service running it looks at its log, its streams and its destinat
   expect(sound.of('failure')).toEqual([]);
   expect(sound.of('skipped')).toEqual([]);
   const said = sound.of('ok').join('\n');
-  for (const text of ['takes events', 'streams, as these settings', 'NATS agree', 'the running gate may open', 'warehouse is up to date']) {
+  for (const text of [
+    'takes events',
+    'streams, as these settings',
+    'NATS agree',
+    'the running gate may open',
+    'warehouse is up to date',
+  ]) {
     expect(said).toContain(text);
   }
 
@@ -126,13 +132,19 @@ test('with the service running it looks at its log, its streams and its destinat
   expect(sick.code).toBe(1);
   expect(sick.of('failure').join('\n')).toContain('the stream PROBE is not there -> Start a gate');
   const warnings = sick.of('warning').join('\n');
-  expect(warnings).toContain('the stream ATTEMPTS is not as these settings want it: max_age is 1000000000000');
-  expect(warnings).toContain('the stream EVENTS is not as these settings want it: duplicate_window');
+  expect(warnings).toContain(
+    'the stream ATTEMPTS is not as these settings want it: max_age is 1000000000000',
+  );
+  expect(warnings).toContain(
+    'the stream EVENTS is not as these settings want it: duplicate_window',
+  );
   expect(warnings).toContain('no configuration names gone');
   expect(warnings).toContain('warehouse has 1 dead letters');
   const text = await runCli(['doctor', ...admin], { env });
   expect(text.code).toBe(1);
-  expect(text.stdout).toMatch(/^FAILED {3}streams +the stream PROBE is not there\n +-> Start a gate/m);
+  expect(text.stdout).toMatch(
+    /^FAILED {3}streams +the stream PROBE is not there\n +-> Start a gate/m,
+  );
 });
 
 test('what keeps a gate from starting is told whole, and a NATS that is away', async () => {
@@ -140,10 +152,14 @@ test('what keeps a gate from starting is told whole, and a NATS that is away', a
   const faults = await doctor({ HEADGATE_LISTEN: '0.0.0.0:8080', HEADGATE_LOG_LEVEL: 'loud' });
   expect(faults.code).toBe(1);
   expect(faults.findings).toHaveLength(2);
-  expect(faults.of('failure').join('\n')).toContain('while auth is off, so that anyone could write');
+  expect(faults.of('failure').join('\n')).toContain(
+    'while auth is off, so that anyone could write',
+  );
   const url = `nats://127.0.0.1:${await closedPort()}`;
   const away = await doctor({ HEADGATE_NATS_URL: url, HEADGATE_DATA_DIR: folder });
-  expect(away.of('failure')).toEqual([expect.stringContaining('cannot be reached: connection refused')]);
+  expect(away.of('failure')).toEqual([
+    expect.stringContaining('cannot be reached: connection refused'),
+  ]);
 });
 
 test('a limit on open files that is below what connections may take', async () => {
@@ -152,11 +168,21 @@ test('a limit on open files that is below what connections may take', async () =
   const { stdout } = spawnSync(
     'sh',
     ['-c', `ulimit -n 500 && exec "${process.execPath}" bin/headgate.js doctor --json`],
-    { cwd: root, encoding: 'utf8', env: { PATH: process.env['PATH'], HEADGATE_DATA_DIR: folder, HEADGATE_ADMIN_LISTEN: `127.0.0.1:${await closedPort()}` } },
+    {
+      cwd: root,
+      encoding: 'utf8',
+      env: {
+        PATH: process.env['PATH'],
+        HEADGATE_DATA_DIR: folder,
+        HEADGATE_ADMIN_LISTEN: `127.0.0.1:${await closedPort()}`,
+      },
+    },
   );
   const { findings } = JSON.parse(stdout) as { findings: Finding[] };
   expect(findings.find(({ check }) => check === 'open files')).toMatchObject({
     level: 'warning',
-    found: expect.stringContaining('may open 500 files; limits.connections_max of 10,000 needs 10,200'),
+    found: expect.stringContaining(
+      'may open 500 files; limits.connections_max of 10,000 needs 10,200',
+    ),
   });
 });

@@ -5,7 +5,13 @@ import { createClickhouseDestination } from '../../src/destinations/clickhouse/c
 import type { Delivery, Destination } from '../../src/destinations/destination.ts';
 import { clickhouseSettings } from '../destinations/clickhouse-far-side.ts';
 import { describeDestination, type FarSide } from '../destinations/conformance.ts';
-import { deliveryOf, deliveryOfEvent, never, readAll, storedEvent } from '../destinations/deliveries.ts';
+import {
+  deliveryOf,
+  deliveryOfEvent,
+  never,
+  readAll,
+  storedEvent,
+} from '../destinations/deliveries.ts';
 import { deliverWhileKilled, expectAllArrived } from '../destinations/killed-worker.ts';
 import { startRelay } from '../destinations/relay.ts';
 import { startEngine, whyNoEngine, type ClickhouseEngine } from './engine.ts';
@@ -66,7 +72,8 @@ describe.skipIf(whyNoEngine() !== undefined)('with the engine', () => {
   test('an event is a row, with its types and its long numbers', async () => {
     const destination = openNew();
     const event = storedEvent({ context: { page: '/' }, occurredAt: '2026-03-01T11:00:00Z' });
-    const properties = '{"total":12345678901234567890.123456789,"tiny":1e-400,"text":"1e5, \\u0000"}';
+    const properties =
+      '{"total":12345678901234567890.123456789,"tiny":1e-400,"text":"1e5, \\u0000"}';
     const payload = JSON.stringify({ ...event, properties: 0 });
     const delivery = deliveryOf(payload.replace('"properties":0', `"properties":${properties}`));
     expect(await destination.deliver([delivery], never)).toEqual([{ kind: 'delivered' }]);
@@ -93,7 +100,9 @@ describe.skipIf(whyNoEngine() !== undefined)('with the engine', () => {
     const destination = openNew();
     const batch = make(100);
     for (const again of [batch, batch, batch.toReversed()]) {
-      expect(await destination.deliver(again, never)).toEqual(again.map(() => ({ kind: 'delivered' })));
+      expect(await destination.deliver(again, never)).toEqual(
+        again.map(() => ({ kind: 'delivered' })),
+      );
     }
     expect(await count()).toBe(100);
   });
@@ -101,7 +110,11 @@ describe.skipIf(whyNoEngine() !== undefined)('with the engine', () => {
   test('cut otherwise, each event is there once by FINAL, and for whoever asks us', async () => {
     const destination = openNew();
     const all = make(1100);
-    for (const [from, to] of [[0, 1000], [0, 600], [600, 1100]] as const) {
+    for (const [from, to] of [
+      [0, 1000],
+      [0, 600],
+      [600, 1100],
+    ] as const) {
       await destination.deliver(all.slice(from, to), never);
     }
     expect(await count('FINAL')).toBe(1100);
@@ -114,7 +127,10 @@ describe.skipIf(whyNoEngine() !== undefined)('with the engine', () => {
   test('another batch of the same size and times is never taken for a known one', async () => {
     const destination = openNew();
     const first = make(10);
-    const second = make(10).map((delivery, index) => ({ ...delivery, sequence: first[index]!.sequence }));
+    const second = make(10).map((delivery, index) => ({
+      ...delivery,
+      sequence: first[index]!.sequence,
+    }));
     await destination.deliver(first, never);
     await destination.deliver(second, never);
     expect(await count()).toBe(20);
@@ -130,13 +146,15 @@ describe.skipIf(whyNoEngine() !== undefined)('with the engine', () => {
     expect(await count()).toBe(1);
   });
 
-  test('what a constraint of yours refuses is the event\'s own, and no other\'s', async () => {
+  test("what a constraint of yours refuses is the event's own, and no other's", async () => {
     const destination = openNew();
     await destination.deliver(make(1), never);
     await engine.ask(`ALTER TABLE ${table} ADD CONSTRAINT known CHECK source != 'unknown'`);
     const batch = [...make(2), deliveryOfEvent({ source: 'unknown' }), ...make(2)];
     const outcomes = await destination.deliver(batch, never);
-    expect(outcomes.map(({ kind }) => kind).join()).toBe('delivered,delivered,retry,delivered,delivered');
+    expect(outcomes.map(({ kind }) => kind).join()).toBe(
+      'delivered,delivered,retry,delivered,delivered',
+    );
     expect(outcomes[2]).toMatchObject({ fault: 'event', status: '469' });
     expect(await count('FINAL')).toBe(5);
   });

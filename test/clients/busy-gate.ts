@@ -33,7 +33,10 @@ export async function startBusyGate(gateUrl: string): Promise<BusyGate> {
       refusals -= 1;
       if (refusals >= 0) {
         const refusal = { 'grpc-status': '14', 'grpc-message': 'busy' };
-        stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...refusal }, { endStream: true });
+        stream.respond(
+          { ':status': 200, 'content-type': 'application/grpc', ...refusal },
+          { endStream: true },
+        );
       } else passOn(gate, stream, headers, body);
     });
   });
@@ -62,7 +65,11 @@ function passOn(
   body: Buffer,
 ): void {
   const passed = Object.entries(headers).filter(([name]) => !name.startsWith(':'));
-  const call = gate.request({ ':method': 'POST', ':path': headers[':path']!, ...Object.fromEntries(passed) });
+  const call = gate.request({
+    ':method': 'POST',
+    ':path': headers[':path']!,
+    ...Object.fromEntries(passed),
+  });
   const chunks: Buffer[] = [];
   let answered: http2.IncomingHttpHeaders = {};
   let trailers: http2.IncomingHttpHeaders = {};
@@ -70,7 +77,10 @@ function passOn(
   call.on('trailers', (received) => (trailers = received));
   call.on('data', (chunk: Buffer) => chunks.push(chunk));
   call.on('end', () => {
-    stream.respond({ ':status': 200, 'content-type': answered['content-type'] }, { waitForTrailers: true });
+    stream.respond(
+      { ':status': 200, 'content-type': answered['content-type'] },
+      { waitForTrailers: true },
+    );
     stream.on('wantTrailers', () => stream.sendTrailers(trailers));
     stream.end(Buffer.concat(chunks));
   });

@@ -76,7 +76,9 @@ export function filled<T>(written: T): T {
     if ('$times' in members) {
       return Array.from({ length: members['$times'] as number }, () => fill(members['of']));
     }
-    return Object.fromEntries(Object.entries(members).map(([name, member]) => [name, fill(member)]));
+    return Object.fromEntries(
+      Object.entries(members).map(([name, member]) => [name, fill(member)]),
+    );
   };
   return fill(written) as T;
 }
@@ -86,5 +88,10 @@ let made = 0;
 function order(): Record<string, unknown> {
   made += 1;
   const propertiesJson = JSON.stringify({ order_id: `A-${made}`, total: 49.5, currency: 'EUR' });
-  return { eventName: 'order_completed', userId: `u-${made}`, idempotencyKey: randomUUID(), propertiesJson };
+  return {
+    eventName: 'order_completed',
+    userId: `u-${made}`,
+    idempotencyKey: randomUUID(),
+    propertiesJson,
+  };
 }

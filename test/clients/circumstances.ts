@@ -32,7 +32,10 @@ export async function under(
     const before = await refusals(gate);
     const told = send();
     if (circumstance === 'the gate is full for a moment') {
-      await vi.waitUntil(async () => (await refusals(gate)) > before, { timeout: 30_000, interval: 20 });
+      await vi.waitUntil(async () => (await refusals(gate)) > before, {
+        timeout: 30_000,
+        interval: 20,
+      });
       thaw();
     }
     return await told;

@@ -67,12 +67,26 @@ describe.each(protocols)('over %s', (protocol) => {
   it('every verdict is counted, and a batch of good and bad keeps them apart', async () => {
     const rejected: RejectedEvent[] = [];
     const directory = path.join(scratch(), 'spool');
-    const client = openClient({ protocol, spool: { directory }, onRejected: (event) => rejected.push(event) });
+    const client = openClient({
+      protocol,
+      spool: { directory },
+      onRejected: (event) => rejected.push(event),
+    });
     const { idempotencyKey } = await client.track(good);
     await client.flush();
-    await Promise.all([client.track({ ...good, idempotencyKey }), client.track(bad), client.track(good)]);
+    await Promise.all([
+      client.track({ ...good, idempotencyKey }),
+      client.track(bad),
+      client.track(good),
+    ]);
     expect(await client.flush()).toEqual({ complete: true, waiting: 0 });
-    expect(client.counters()).toMatchObject({ accepted: 2, duplicate: 1, rejected: 1, waiting: 0, dropped: 0 });
+    expect(client.counters()).toMatchObject({
+      accepted: 2,
+      duplicate: 1,
+      rejected: 1,
+      waiting: 0,
+      dropped: 0,
+    });
     expect(rejected).toMatchObject([
       {
         eventName: 'order_completed',
@@ -83,19 +97,32 @@ describe.each(protocols)('over %s', (protocol) => {
         ]) as unknown,
       },
     ]);
-    const line = JSON.parse(readFileSync(path.join(directory, 'rejected.ndjson'), 'utf8')) as Record<string, unknown>;
-    expect(line).toMatchObject({ code: 'schema_violation', idempotency_key: rejected[0]!.idempotencyKey });
+    const line = JSON.parse(
+      readFileSync(path.join(directory, 'rejected.ndjson'), 'utf8'),
+    ) as Record<string, unknown>;
+    expect(line).toMatchObject({
+      code: 'schema_violation',
+      idempotency_key: rejected[0]!.idempotencyKey,
+    });
     expect(JSON.parse(line['original'] as string)).toMatchObject({ properties: { order_id: 5 } });
   });
 
   it('as much goes into one request as a gate takes: 1,000 events, and 4 MiB', async () => {
     const reports: RequestReport[] = [];
-    const client = openClient({ protocol, lingerMs: 1_000, onRequest: (report) => reports.push(report) });
+    const client = openClient({
+      protocol,
+      lingerMs: 1_000,
+      onRequest: (report) => reports.push(report),
+    });
     await Promise.all(Array.from({ length: 1_001 }, () => client.track(good)));
     await client.flush();
     expect(Math.max(...reports.map(({ events }) => events))).toBe(1_000);
     reports.length = 0;
-    const large = { ...good, properties: { ...order, coupon: 'x'.repeat(64) }, context: { text: 'y'.repeat(20_000) } };
+    const large = {
+      ...good,
+      properties: { ...order, coupon: 'x'.repeat(64) },
+      context: { text: 'y'.repeat(20_000) },
+    };
     await Promise.all(Array.from({ length: 500 }, () => client.track(large)));
     await client.flush();
     // 500 of 20 KB are 10 MB: three requests, none of which the gate refuses.
@@ -121,7 +148,10 @@ describe.each(protocols)('over %s', (protocol) => {
     const query = ['bin/headgate.js', 'query', '--json', sql];
     const env = { ...process.env, HEADGATE_DATA_DIR: service.dataDir };
     const ask = async (): Promise<string> => (await run(process.execPath, query, { env })).stdout;
-    const row = JSON.parse(await until(ask, (text) => text.includes(idempotencyKey))) as Record<string, unknown>;
+    const row = JSON.parse(await until(ask, (text) => text.includes(idempotencyKey))) as Record<
+      string,
+      unknown
+    >;
     const text = JSON.stringify(row);
     expect(text).toContain('2026-03-01T12:00:00.123Z');
     expect(text).toContain('192.0.2.1');
@@ -139,9 +169,18 @@ describe.each(protocols)('over %s', (protocol) => {
     const troubles: string[] = [];
     const directory = path.join(folder, 'spool');
     const onTrouble = (message: string): void => void troubles.push(message);
-    const client = openClient({ protocol, url: keyed.url, key: 'hg_wrong', spool: { directory }, onTrouble });
+    const client = openClient({
+      protocol,
+      url: keyed.url,
+      key: 'hg_wrong',
+      spool: { directory },
+      onTrouble,
+    });
     await client.track(good);
-    await until(() => troubles.length, (count) => count > 0);
+    await until(
+      () => troubles.length,
+      (count) => count > 0,
+    );
     expect(troubles[0]).toMatch(/refuses the write key/);
     expect(troubles[0]).not.toContain('hg_wrong');
     expect(await client.close()).toEqual({ complete: false, waiting: 1 });
@@ -153,9 +192,17 @@ describe.each(protocols)('over %s', (protocol) => {
   it('what answers and is no gate loses nothing either', async () => {
     const url = await answerWith((_request, response) => response.end('<html>Welcome</html>'));
     const troubles: string[] = [];
-    const client = openClient({ protocol, url, requestTimeoutMs: 2_000, onTrouble: (message) => troubles.push(message) });
+    const client = openClient({
+      protocol,
+      url,
+      requestTimeoutMs: 2_000,
+      onTrouble: (message) => troubles.push(message),
+    });
     await client.track(good);
-    await until(() => troubles.length, (count) => count > 0);
+    await until(
+      () => troubles.length,
+      (count) => count > 0,
+    );
     expect(client.counters()).toMatchObject({ waiting: 1, rejected: 0, dropped: 0 });
   });
 });
@@ -165,7 +212,8 @@ it('a gate that says when it takes requests again is not asked before', async ()
   const url = await answerWith((request, response) => {
     times.push(performance.now());
     request.resume();
-    if (times.length === 1) response.writeHead(503, { 'retry-after': '1' }).end('{"code":"overloaded"}');
+    if (times.length === 1)
+      response.writeHead(503, { 'retry-after': '1' }).end('{"code":"overloaded"}');
     else response.end(JSON.stringify({ results: [{ event_id: 'x', status: 'accepted' }] }));
   });
   const client = openClient({ url, protocol: 'json' });
@@ -178,7 +226,10 @@ it('a gate that says when it takes requests again is not asked before', async ()
 it('what the gate rejected is mended by the rejected file, as the documentation says', async () => {
   const directory = path.join(scratch(), 'spool');
   const client = openClient({ spool: { directory }, onRejected: () => {} });
-  const { idempotencyKey } = await client.track({ ...good, properties: { ...order, total: '49.9' } });
+  const { idempotencyKey } = await client.track({
+    ...good,
+    properties: { ...order, total: '49.9' },
+  });
   await client.flush();
   await client.close();
   const mended = readFileSync(path.join(directory, 'rejected.ndjson'), 'utf8')
@@ -220,7 +271,11 @@ it('in memory: flush() sends all, and what close() leaves is counted as dropped'
   await Promise.all(Array.from({ length: 50 }, () => client.track(good)));
   expect(await client.flush()).toEqual({ complete: true, waiting: 0 });
   const url = await answerWith((_request, response) => response.writeHead(503).end());
-  const away = openClient({ spool: { memory: true }, url, onDropped: ({ count }) => dropped.push(count) });
+  const away = openClient({
+    spool: { memory: true },
+    url,
+    onDropped: ({ count }) => dropped.push(count),
+  });
   await Promise.all(Array.from({ length: 5 }, () => away.track(good)));
   expect(await away.close()).toEqual({ complete: false, waiting: 0 });
   expect(dropped).toEqual([5]);
@@ -243,7 +298,10 @@ it('a full disk: what is not taken is told, what was taken stays, and it goes on
   let taken = 0;
   let failed: unknown;
   for (let tries = 0; failed === undefined && tries < 1_000; tries += 1) {
-    await client.track({ ...good, context }).then(() => (taken += 1), (error: unknown) => (failed = error));
+    await client.track({ ...good, context }).then(
+      () => (taken += 1),
+      (error: unknown) => (failed = error),
+    );
   }
   expect(failed).toMatchObject({ code: 'spool_full', cause: { code: 'ENOSPC' } });
   expect(dropped).toEqual([1]);

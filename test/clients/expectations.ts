@@ -11,8 +11,12 @@ export function expectAnswer(told: Told, it: ClientCase, language: Language): vo
   const { status = 'OK', code = '', violations = [], retry = false, results = [] } = it.expect;
   const expected = status === 'DEADLINE_EXCEEDED' ? language.lateStatus : status;
   expect(spelled(told.status), JSON.stringify(told)).toBe(spelled(expected));
-  expect((told.results ?? []).map((each) => each.status)).toEqual(results.map((each) => each.status));
-  const sent = (it.request as { events?: object[] }).events ?? [(it.request as { event: object }).event];
+  expect((told.results ?? []).map((each) => each.status)).toEqual(
+    results.map((each) => each.status),
+  );
+  const sent = (it.request as { events?: object[] }).events ?? [
+    (it.request as { event: object }).event,
+  ];
   for (const [index, verdict] of (told.results ?? []).entries()) {
     const { violations: places = [], ...fields } = results[index]!;
     const isStored = ['ACCEPTED', 'DUPLICATE'].includes(verdict.status);
@@ -30,8 +34,10 @@ export function expectAnswer(told: Told, it: ClientCase, language: Language): vo
   expect(told.retryAfterMs > 0).toBe(retry);
 }
 
-const placeAs = (language: Language, path: string, code: string): Place =>
-  ({ path, code: language.readsReasons ? code : null });
+const placeAs = (language: Language, path: string, code: string): Place => ({
+  path,
+  code: language.readsReasons ? code : null,
+});
 
 /** What the log has of it, and no more. */
 export async function expectStored(gate: OpenGate, before: number, it: ClientCase): Promise<void> {

@@ -33,9 +33,12 @@ test('killed twenty times, with an outage and a full disk: every event tracked a
   const notes = path.join(folder, 'notes');
   writeFileSync(notes, '');
   const refusal = await whyNoLoopMounts();
-  if (refusal !== undefined) console.warn(`skipped: the full disk, no loop mounts here (${refusal})`);
+  if (refusal !== undefined)
+    console.warn(`skipped: the full disk, no loop mounts here (${refusal})`);
   const disk =
-    refusal === undefined ? await createDisk(path.join(folder, 'disk.img'), 64 * 1024 * 1024) : undefined;
+    refusal === undefined
+      ? await createDisk(path.join(folder, 'disk.img'), 64 * 1024 * 1024)
+      : undefined;
   onTestFinished(() => disk?.unmount());
   const spool = path.join(disk?.folder ?? folder, 'spool');
   const filler = path.join(disk?.folder ?? folder, 'filler');
@@ -52,7 +55,14 @@ test('killed twenty times, with an outage and a full disk: every event tracked a
   /** Lives take turns: both versions of Node, all protocols, one spool. */
   const start = (life: number): { exit: Promise<unknown[]>; said: () => string } => {
     const protocol = ['connect', 'grpc', 'json'][life % 3];
-    const options = { url: gate.url, protocol, directory: spool, notes, total, windowEvents: 1_000 };
+    const options = {
+      url: gate.url,
+      protocol,
+      directory: spool,
+      notes,
+      total,
+      windowEvents: 1_000,
+    };
     const node = 'path' in node20 && life % 2 === 1 ? node20.path : process.execPath;
     child = spawn(node, [program, JSON.stringify(options)], { cwd: client.folder });
     let said = '';
@@ -97,7 +107,9 @@ test('killed twenty times, with an outage and a full disk: every event tracked a
   const { exit, said } = start(kills);
   expect(await exit).toEqual([0, null]);
   const end = JSON.parse(/done: (.*)/.exec(said())![1]!) as Record<string, number | boolean>;
-  console.log(`seed ${chance.seed}: ${killed} tracked over ${kills} kills; last life: ${JSON.stringify(end)}`);
+  console.log(
+    `seed ${chance.seed}: ${killed} tracked over ${kills} kills; last life: ${JSON.stringify(end)}`,
+  );
   expect(end).toMatchObject({ complete: true, waiting: 0, dropped: 0, rejected: 0 });
   expect(output).not.toMatch(/rejected:|dropped:|damaged:/);
 

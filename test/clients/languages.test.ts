@@ -49,7 +49,9 @@ const ofOthers =
 
 test('every code has a case, or there is a reason', () => {
   const shown = cases.flatMap(({ expect: { code, results } }) =>
-    [code, ...(Array.isArray(results) ? results.map((each) => each.code) : [])].filter((each) => each !== undefined),
+    [code, ...(Array.isArray(results) ? results.map((each) => each.code) : [])].filter(
+      (each) => each !== undefined,
+    ),
   );
   expect(shown.filter((code) => code in elsewhere)).toEqual([]);
   const wanted = errorCodes.filter((code) => !ofOthers.test(code));
@@ -96,7 +98,11 @@ describe.each(here)('$name', (language) => {
     expect(script).toContain('127.0.0.1:8080');
     const pasted = script.replace('127.0.0.1:8080', `127.0.0.1:${gate.port}`);
     const env = { ...process.env, HEADGATE_WRITE_KEY: key };
-    const { stdout } = await run('bash', ['-euc', pasted], { cwd: folderOf(language), env, timeout: 90_000 });
+    const { stdout } = await run('bash', ['-euc', pasted], {
+      cwd: folderOf(language),
+      env,
+      timeout: 90_000,
+    });
     expect(stdout).toBe(output);
   });
 
@@ -110,23 +116,24 @@ describe.each(here)('$name', (language) => {
   });
 
   // Not test.each, which cuts names short.
-  for (const written of cases) test(`${written.name}`, { timeout: 120_000 }, async () => {
-    const it = filled(written);
-    const before = await gate.last('EVENTS');
-    const told = await under(it.while, gate, busy, () =>
-      program.ask({
-        address: it.while === 'busy twice' ? busy.address : `127.0.0.1:${gate.port}`,
-        key: it.key ?? key,
-        rpc: it.rpc,
-        request: it.request,
-        deadlineMs: it.deadlineMs ?? 60_000,
-        cancelAfterMs: it.cancelAfterMs ?? 0,
-        gzip: it.gzip ?? false,
-      }),
-    );
-    expectAnswer(told, it, language);
-    if (it.while === 'busy twice') expectSameThrice(busy);
-    // What waits behind a log that stands still is stored after its caller has gone.
-    if (it.while === undefined) await expectStored(gate, before, it);
-  });
+  for (const written of cases)
+    test(`${written.name}`, { timeout: 120_000 }, async () => {
+      const it = filled(written);
+      const before = await gate.last('EVENTS');
+      const told = await under(it.while, gate, busy, () =>
+        program.ask({
+          address: it.while === 'busy twice' ? busy.address : `127.0.0.1:${gate.port}`,
+          key: it.key ?? key,
+          rpc: it.rpc,
+          request: it.request,
+          deadlineMs: it.deadlineMs ?? 60_000,
+          cancelAfterMs: it.cancelAfterMs ?? 0,
+          gzip: it.gzip ?? false,
+        }),
+      );
+      expectAnswer(told, it, language);
+      if (it.while === 'busy twice') expectSameThrice(busy);
+      // What waits behind a log that stands still is stored after its caller has gone.
+      if (it.while === undefined) await expectStored(gate, before, it);
+    });
 });

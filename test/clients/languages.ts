@@ -45,11 +45,15 @@ export const languages: readonly Language[] = [
   },
   {
     name: 'java',
-    needs: [['javac', '--release', '17', '--version'], ['mvn', '--version']],
+    needs: [
+      ['javac', '--release', '17', '--version'],
+      ['mvn', '--version'],
+    ],
     first: [...java, 'shop.First'],
     cases: [...java, 'shop.Cases'],
     firstFile: 'src/main/java/shop/First.java',
-    notFetched: /Could not transfer|could not be resolved|Could not find artifact|Failed to resolve/,
+    notFetched:
+      /Could not transfer|could not be resolved|Could not find artifact|Failed to resolve/,
     readsReasons: true,
     lateStatus: 'DEADLINE_EXCEEDED',
   },

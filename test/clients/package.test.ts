@@ -58,12 +58,15 @@ describe.each(nodes)('the package on %s', (node) => {
   it.each([
     ['by require', 'program.cjs', "const { createHeadgateClient } = require('@headgate/client');"],
     ['by import', 'program.mjs', "import { createHeadgateClient } from '@headgate/client';"],
-  ])('works %s, over every protocol, and its programs end by themselves', async (_how, name, head) => {
-    const text = `${head}\n${body.replace('URL_OF_GATE', JSON.stringify(service.url))}`;
-    const { counts } = JSON.parse(await runProgram(node, name, text)) as { counts: unknown };
-    const each = { accepted: 1, duplicate: 1, rejected: 0, waiting: 0, dropped: 0 };
-    expect(counts).toEqual([each, each, each]);
-  });
+  ])(
+    'works %s, over every protocol, and its programs end by themselves',
+    async (_how, name, head) => {
+      const text = `${head}\n${body.replace('URL_OF_GATE', JSON.stringify(service.url))}`;
+      const { counts } = JSON.parse(await runProgram(node, name, text)) as { counts: unknown };
+      const each = { accepted: 1, duplicate: 1, rejected: 0, waiting: 0, dropped: 0 };
+      expect(counts).toEqual([each, each, each]);
+    },
+  );
 
   it('starts nothing, and loads no RPC library, when it is imported', async () => {
     const printed = await runProgram(
@@ -101,12 +104,28 @@ void untyped.track({ eventName: 'anything_happened', anonymousId: 'a', propertie
 
 describe('its types', () => {
   it.each([
-    ['ES modules', 'types.mts', "import { createHeadgateClient, type HeadgateClient } from '@headgate/client';"],
-    ['CommonJS', 'types.cts', "import { createHeadgateClient, type HeadgateClient } from '@headgate/client';"],
+    [
+      'ES modules',
+      'types.mts',
+      "import { createHeadgateClient, type HeadgateClient } from '@headgate/client';",
+    ],
+    [
+      'CommonJS',
+      'types.cts',
+      "import { createHeadgateClient, type HeadgateClient } from '@headgate/client';",
+    ],
   ])('say which properties go with which event, in %s', async (_format, name, head) => {
     writeFileSync(path.join(client.folder, name), `${head}\n${typed}`);
     const types = path.join(root, 'node_modules/@types');
-    const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--ignoreConfig'];
+    const options = [
+      '--noEmit',
+      '--strict',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2022',
+      '--ignoreConfig',
+    ];
     const libs = ['--lib', 'es2022,esnext.disposable', '--typeRoots', types, '--types', 'node'];
     const checked = await run('tsc', [...options, ...libs, name], { cwd: client.folder }).catch(
       (error: { stdout: string }) => ({ stdout: error.stdout }),
@@ -117,7 +136,9 @@ describe('its types', () => {
 
 describe('the example of client/README.md', () => {
   it('sends an event', async () => {
-    const example = fencesOf(readPage('client/README.md')).find(({ language }) => language === 'js')!;
+    const example = fencesOf(readPage('client/README.md')).find(
+      ({ language }) => language === 'js',
+    )!;
     const text = example.text.replaceAll('http://127.0.0.1:8080', service.url);
     const printed = await runProgram(process.execPath, 'example.mjs', text);
     expect(printed).toContain('accepted: 1');

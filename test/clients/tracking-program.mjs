@@ -31,7 +31,7 @@ process.stdout.write(`waiting: ${client.counters().waiting}\n`);
 // A note that was cut off is none: its event is simply tracked again.
 const noted = readFileSync(notes, { flag: 'a+', encoding: 'utf8' }).split('\n').length - 1;
 const file = openSync(notes, 'a');
-for (let next = noted; next < total; ) {
+for (let next = noted; next < total;) {
   const window = [];
   for (let count = 0; count < windowEvents && next < total; count += 1, next += 1) {
     window.push(

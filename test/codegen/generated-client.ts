@@ -64,6 +64,8 @@ export async function openWorkshop(
 export function isMissing(command: string, args: readonly string[]): boolean {
   const { status } = spawnSync(command, args, { encoding: 'utf8', timeout: 60_000 });
   if (status === 0) return false;
-  console.log(`skipped: there is no "${[command, ...args].join(' ')}" here, so that its output is not compiled`);
+  console.log(
+    `skipped: there is no "${[command, ...args].join(' ')}" here, so that its output is not compiled`,
+  );
   return true;
 }

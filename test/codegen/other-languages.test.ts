@@ -96,9 +96,14 @@ ${setters.map((setter) => `    public Builder ${setter} { made.text += value + "
   public String toString() { return text; } }`;
 
 const eventSetters = [
-  'setEventName(String value)', 'setUserId(String value)', 'setAnonymousId(String value)',
-  'setIdempotencyKey(String value)', 'setPropertiesJson(String value)', 'setSchemaVersion(int value)',
-  'setContext(com.google.protobuf.Struct value)', 'setOccurredAt(Object value)',
+  'setEventName(String value)',
+  'setUserId(String value)',
+  'setAnonymousId(String value)',
+  'setIdempotencyKey(String value)',
+  'setPropertiesJson(String value)',
+  'setSchemaVersion(int value)',
+  'setContext(com.google.protobuf.Struct value)',
+  'setOccurredAt(Object value)',
 ];
 
 const javaStubs = {
@@ -123,20 +128,24 @@ public class Use {
 }
 `;
 
-const javaFiles = [
-  ...Object.keys(javaStubs), 'headgate/events/HeadgateEvents.java', 'Use.java',
-];
+const javaFiles = [...Object.keys(javaStubs), 'headgate/events/HeadgateEvents.java', 'Use.java'];
 
 /** A compiler that never ran here builds its own library first, on a machine that does other things too. */
 const timeout = 400_000;
 
 describe('codegen --lang go', { timeout }, () => {
   const protoImport = 'example.com/shop/gen/headgate/v1';
-  const vet = (workshop: Workshop) => workshop.run('go', ['vet', './events', './use'], { GOFLAGS: '-mod=mod', GOPROXY: 'off' });
+  const vet = (workshop: Workshop) =>
+    workshop.run('go', ['vet', './events', './use'], { GOFLAGS: '-mod=mod', GOPROXY: 'off' });
 
   test.skipIf(isMissing('go', ['version']))('compiles, and a wrong property does not', async () => {
     const workshop = await openWorkshop({ language: 'go', protoImport }, 'events');
-    workshop.write({ ...goStubs, 'use/main.go': goUse('OddName: new(int64), Parts: []events.ThingCreatedPart{{SKU: "s"}}, Open: &events.ThingCreatedOpen{Others: map[string]any{"x": 1}},') });
+    workshop.write({
+      ...goStubs,
+      'use/main.go': goUse(
+        'OddName: new(int64), Parts: []events.ThingCreatedPart{{SKU: "s"}}, Open: &events.ThingCreatedOpen{Others: map[string]any{"x": 1}},',
+      ),
+    });
     expect(vet(workshop)).toEqual({ status: 0, output: '' });
     const ran = workshop.run('go', ['run', './use'], { GOFLAGS: '-mod=mod', GOPROXY: 'off' });
     expect(ran.output).toBe(
@@ -157,7 +166,13 @@ describe('codegen --lang python', { timeout }, () => {
   test.skipIf(isMissing(python, isNew))('compiles and runs', async () => {
     const workshop = await openWorkshop({ language: 'python' });
     workshop.write({ ...pythonStubs, 'use.py': pythonUse('"odd-name": 3') });
-    const compiled = workshop.run(python, ['-W', 'error', '-m', 'py_compile', 'headgate_events.py']);
+    const compiled = workshop.run(python, [
+      '-W',
+      'error',
+      '-m',
+      'py_compile',
+      'headgate_events.py',
+    ]);
     expect(compiled).toEqual({ status: 0, output: '' });
     expect(workshop.run(python, ['use.py'])).toEqual({
       status: 0,
@@ -166,28 +181,40 @@ describe('codegen --lang python', { timeout }, () => {
     });
   });
 
-  test.skipIf(isMissing(python, ['-m', 'mypy', '--version']))('a wrong property is an error of mypy', async () => {
-    const workshop = await openWorkshop({ language: 'python' });
-    workshop.write({ ...pythonStubs, 'use.py': pythonUse('"odd-name": 3') });
-    expect(workshop.run(python, ['-m', 'mypy', 'use.py']).output).toContain('Success');
-    workshop.write({ 'use.py': pythonUse('"totl": 3') });
-    expect(workshop.run(python, ['-m', 'mypy', 'use.py']).output).toContain('Extra key "totl"');
-  });
+  test.skipIf(isMissing(python, ['-m', 'mypy', '--version']))(
+    'a wrong property is an error of mypy',
+    async () => {
+      const workshop = await openWorkshop({ language: 'python' });
+      workshop.write({ ...pythonStubs, 'use.py': pythonUse('"odd-name": 3') });
+      expect(workshop.run(python, ['-m', 'mypy', 'use.py']).output).toContain('Success');
+      workshop.write({ 'use.py': pythonUse('"totl": 3') });
+      expect(workshop.run(python, ['-m', 'mypy', 'use.py']).output).toContain('Extra key "totl"');
+    },
+  );
 });
 
 describe('codegen --lang java', { timeout }, () => {
-  test.skipIf(isMissing('javac', ['--version']))('compiles, and a wrong property does not', async () => {
-    const workshop = await openWorkshop({ language: 'java' });
-    workshop.write({ ...javaStubs, 'Use.java': javaUse('.weight(1.5).class_("c").open(new ThingCreatedOpen().with("x", List.of(1)))') });
-    const compile = () => workshop.run('javac', ['-Xlint:all', '-Werror', '-d', 'classes', ...javaFiles]);
-    expect(compile()).toEqual({ status: 0, output: '' });
-    const { output } = workshop.run('java', ['-cp', 'classes', 'Use']);
-    expect(output).toContain(
-      '{"id":"7","count":1,"note":null,"state":"on hold","owner":{"name":"Z\\"o"},"tags":[],"weight":1.5,"class":"c","open":{"x":[1]}}',
-    );
-    workshop.write({ 'Use.java': javaUse('.totl(1)') });
-    expect(compile().output).toContain('totl');
-    workshop.write({ 'Use.java': javaUse('.weight("heavy")') });
-    expect(compile().status).not.toBe(0);
-  });
+  test.skipIf(isMissing('javac', ['--version']))(
+    'compiles, and a wrong property does not',
+    async () => {
+      const workshop = await openWorkshop({ language: 'java' });
+      workshop.write({
+        ...javaStubs,
+        'Use.java': javaUse(
+          '.weight(1.5).class_("c").open(new ThingCreatedOpen().with("x", List.of(1)))',
+        ),
+      });
+      const compile = () =>
+        workshop.run('javac', ['-Xlint:all', '-Werror', '-d', 'classes', ...javaFiles]);
+      expect(compile()).toEqual({ status: 0, output: '' });
+      const { output } = workshop.run('java', ['-cp', 'classes', 'Use']);
+      expect(output).toContain(
+        '{"id":"7","count":1,"note":null,"state":"on hold","owner":{"name":"Z\\"o"},"tags":[],"weight":1.5,"class":"c","open":{"x":[1]}}',
+      );
+      workshop.write({ 'Use.java': javaUse('.totl(1)') });
+      expect(compile().output).toContain('totl');
+      workshop.write({ 'Use.java': javaUse('.weight("heavy")') });
+      expect(compile().status).not.toBe(0);
+    },
+  );
 });

@@ -89,7 +89,10 @@ describe('codegen --lang ts', () => {
     const mistakes = Object.values(wrong).map(
       (argument) => `// @ts-expect-error\nawait thingCreated(client, ${argument});\n`,
     );
-    workshop.write({ 'right.ts': begin + right, 'wrong.ts': `${begin}${mistakes.join('')}void [parcelShipped, schemaVersions, thingCreatedEvent];\nexport {};\n` });
+    workshop.write({
+      'right.ts': begin + right,
+      'wrong.ts': `${begin}${mistakes.join('')}void [parcelShipped, schemaVersions, thingCreatedEvent];\nexport {};\n`,
+    });
     const { status, output } = workshop.run(path.join(root, 'node_modules/.bin/tsc'), []);
     expect(output).toBe('');
     expect(status).toBe(0);
@@ -126,7 +129,14 @@ await client.track({ eventName: 'thing_created', userId: 'u', properties: { id: 
       createConnectTransport({ baseUrl: gate.url, httpVersion: '1.1' }),
     );
     const owner = { name: 'Zo' };
-    const properties = { id: randomUUID(), count: 1, note: null, state: 'on hold', owner, tags: [] };
+    const properties = {
+      id: randomUUID(),
+      count: 1,
+      note: null,
+      state: 'on hold',
+      owner,
+      tags: [],
+    };
     const occurredAt = new Date('1969-12-31T23:59:59.250Z');
     const made = events.thingCreatedEvent({ userId: 'u-1', properties, occurredAt });
     expect(made.idempotencyKey).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-/);

@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { create, type DescService, type Message, type MessageShape, type DescMessage } from '@bufbuild/protobuf';
+import {
+  create,
+  type DescService,
+  type Message,
+  type MessageShape,
+  type DescMessage,
+} from '@bufbuild/protobuf';
 import { anyPack, type Any } from '@bufbuild/protobuf/wkt';
 import { ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
 
@@ -27,7 +33,10 @@ interface Definition {
 }
 
 interface UnaryDefinition extends Definition {
-  readonly response: { case: 'responseData'; value: Uint8Array } | { case: 'error'; value: AskedError } | { case: undefined };
+  readonly response:
+    | { case: 'responseData'; value: Uint8Array }
+    | { case: 'error'; value: AskedError }
+    | { case: undefined };
 }
 
 interface StreamDefinition extends Definition {
@@ -40,68 +49,113 @@ type Asking<D> = Message & { readonly responseDefinition?: D; readonly fullDuple
 /** Generated code is not at hand: the messages are made by their descriptors. */
 export function registerConformance(router: ConnectRouter, service: DescService): void {
   const { unary, serverStream, clientStream, bidiStream, idempotentUnary } = service.method;
-  const infoType = payloadOf(unary!.output).fields.find(({ name }) => name === 'request_info')!.message!;
-  const make = (method: { readonly output: DescMessage }, data: Uint8Array | undefined, info: object | undefined) =>
-    create(method.output, { payload: { data: data ?? new Uint8Array(), requestInfo: info } } as never);
+  const infoType = payloadOf(unary!.output).fields.find(
+    ({ name }) => name === 'request_info',
+  )!.message!;
+  const make = (
+    method: { readonly output: DescMessage },
+    data: Uint8Array | undefined,
+    info: object | undefined,
+  ) =>
+    create(method.output, {
+      payload: { data: data ?? new Uint8Array(), requestInfo: info },
+    } as never);
 
-  const info = (method: { readonly input: DescMessage }, context: HandlerContext, requests: readonly Message[]) =>
-    infoOf(context, requests.map((request) => anyPack(method.input, request as MessageShape<DescMessage>)));
+  const info = (
+    method: { readonly input: DescMessage },
+    context: HandlerContext,
+    requests: readonly Message[],
+  ) =>
+    infoOf(
+      context,
+      requests.map((request) => anyPack(method.input, request as MessageShape<DescMessage>)),
+    );
 
   const single = (name: typeof unary) => async (request: Message, context: HandlerContext) => {
     const { responseDefinition } = request as Asking<UnaryDefinition>;
-    return answerOnce(responseDefinition, context, info(name!, context, [request]), infoType, (data, seen) => make(name!, data, seen));
+    return answerOnce(
+      responseDefinition,
+      context,
+      info(name!, context, [request]),
+      infoType,
+      (data, seen) => make(name!, data, seen),
+    );
   };
 
   router.rpc(unary as never, single(unary) as never);
   router.rpc(idempotentUnary as never, single(idempotentUnary) as never);
 
-  router.rpc(clientStream as never, (async (requests: AsyncIterable<Message>, context: HandlerContext) => {
-    const all: Message[] = [];
-    for await (const request of requests) all.push(request);
-    const definition = (all[0] as Asking<UnaryDefinition> | undefined)?.responseDefinition;
-    return answerOnce(definition, context, info(clientStream!, context, all), infoType, (data, seen) => make(clientStream!, data, seen));
-  }) as never);
+  router.rpc(
+    clientStream as never,
+    (async (requests: AsyncIterable<Message>, context: HandlerContext) => {
+      const all: Message[] = [];
+      for await (const request of requests) all.push(request);
+      const definition = (all[0] as Asking<UnaryDefinition> | undefined)?.responseDefinition;
+      return answerOnce(
+        definition,
+        context,
+        info(clientStream!, context, all),
+        infoType,
+        (data, seen) => make(clientStream!, data, seen),
+      );
+    }) as never,
+  );
 
-  router.rpc(serverStream as never, (async function* (request: Message, context: HandlerContext) {
-    const { responseDefinition: definition } = request as Asking<StreamDefinition>;
-    if (definition === undefined) return;
-    begin(definition, context);
-    const seen = info(serverStream!, context, [request]);
-    for (const [index, data] of definition.responseData.entries()) {
-      await sleep(definition.responseDelayMs);
-      yield make(serverStream!, data, index === 0 ? seen : undefined);
-    }
-    const told = definition.responseData.length === 0 ? seen : undefined;
-    if (definition.error !== undefined) throw errorOf(definition.error, told, infoType);
-  }) as never);
-
-  router.rpc(bidiStream as never, (async function* (requests: AsyncIterable<Message>, context: HandlerContext) {
-    let definition: StreamDefinition | undefined;
-    let isFull = false;
-    let seen: Message[] = [];
-    let sent = 0;
-    for await (const request of requests) {
-      seen.push(request);
-      if (definition === undefined) {
-        ({ responseDefinition: definition, fullDuplex: isFull = false } = request as Asking<StreamDefinition>);
-        if (definition !== undefined) begin(definition, context);
+  router.rpc(
+    serverStream as never,
+    async function* (request: Message, context: HandlerContext) {
+      const { responseDefinition: definition } = request as Asking<StreamDefinition>;
+      if (definition === undefined) return;
+      begin(definition, context);
+      const seen = info(serverStream!, context, [request]);
+      for (const [index, data] of definition.responseData.entries()) {
+        await sleep(definition.responseDelayMs);
+        yield make(serverStream!, data, index === 0 ? seen : undefined);
       }
-      if (!isFull) continue;
-      if (definition === undefined || sent >= definition.responseData.length) break;
-      await sleep(definition.responseDelayMs);
-      const whole = info(bidiStream!, context, seen);
-      yield make(bidiStream!, definition.responseData[sent], sent === 0 ? whole : { requests: whole.requests });
-      sent += 1;
-      seen = [];
-    }
-    if (definition === undefined) return;
-    for (; sent < definition.responseData.length; sent += 1) {
-      await sleep(definition.responseDelayMs);
-      yield make(bidiStream!, definition.responseData[sent], sent === 0 ? info(bidiStream!, context, seen) : undefined);
-    }
-    const told = sent === 0 ? info(bidiStream!, context, seen) : undefined;
-    if (definition.error !== undefined) throw errorOf(definition.error, told, infoType);
-  }) as never);
+      const told = definition.responseData.length === 0 ? seen : undefined;
+      if (definition.error !== undefined) throw errorOf(definition.error, told, infoType);
+    } as never,
+  );
+
+  router.rpc(
+    bidiStream as never,
+    async function* (requests: AsyncIterable<Message>, context: HandlerContext) {
+      let definition: StreamDefinition | undefined;
+      let isFull = false;
+      let seen: Message[] = [];
+      let sent = 0;
+      for await (const request of requests) {
+        seen.push(request);
+        if (definition === undefined) {
+          ({ responseDefinition: definition, fullDuplex: isFull = false } =
+            request as Asking<StreamDefinition>);
+          if (definition !== undefined) begin(definition, context);
+        }
+        if (!isFull) continue;
+        if (definition === undefined || sent >= definition.responseData.length) break;
+        await sleep(definition.responseDelayMs);
+        const whole = info(bidiStream!, context, seen);
+        yield make(
+          bidiStream!,
+          definition.responseData[sent],
+          sent === 0 ? whole : { requests: whole.requests },
+        );
+        sent += 1;
+        seen = [];
+      }
+      if (definition === undefined) return;
+      for (; sent < definition.responseData.length; sent += 1) {
+        await sleep(definition.responseDelayMs);
+        yield make(
+          bidiStream!,
+          definition.responseData[sent],
+          sent === 0 ? info(bidiStream!, context, seen) : undefined,
+        );
+      }
+      const told = sent === 0 ? info(bidiStream!, context, seen) : undefined;
+      if (definition.error !== undefined) throw errorOf(definition.error, told, infoType);
+    } as never,
+  );
 }
 
 async function answerOnce<T>(
@@ -147,7 +201,10 @@ function infoOf(context: HandlerContext, requests: readonly Any[]) {
 
 function errorOf(asked: AskedError, seen: object | undefined, infoType: DescMessage): ConnectError {
   const error = new ConnectError(asked.message ?? '', asked.code);
-  error.details = asked.details.map(({ typeUrl, value }) => ({ type: typeUrl.split('/').at(-1)!, value }));
+  error.details = asked.details.map(({ typeUrl, value }) => ({
+    type: typeUrl.split('/').at(-1)!,
+    value,
+  }));
   if (seen !== undefined) error.details.push({ desc: infoType, value: seen as never });
   return error;
 }

@@ -28,7 +28,7 @@ const responseSchema = registry.getMessage('connectrpc.conformance.v1.ServerComp
 
 function readExactly(bytes: number): Buffer {
   const buffer = Buffer.alloc(bytes);
-  for (let read = 0; read < bytes; ) {
+  for (let read = 0; read < bytes;) {
     const more = readSync(0, buffer, read, bytes - read, null);
     if (more === 0) throw new Error('standard input ended early');
     read += more;

@@ -34,7 +34,12 @@ test('a dead letter by the real command line: list, show, replay, discard', asyn
     ({ total }) => total === 2,
   );
   expect(reasons).toMatchObject([{ count: 2 }]);
-  const listed = deadLetters as { id: string; destination: string; attempts: unknown[]; event: { eventId: string } }[];
+  const listed = deadLetters as {
+    id: string;
+    destination: string;
+    attempts: unknown[];
+    event: { eventId: string };
+  }[];
   expect(new Set(listed.map(({ event }) => event.eventId))).toEqual(new Set([ids[1], ids[3]]));
   for (const letter of listed) {
     expect(letter).toMatchObject({
@@ -92,8 +97,7 @@ test('a replay of many that kill -9 ends midway is run again for the rest: nothi
   };
   await until(total, (found) => found === count);
   receiver.answer = () => 204;
-  const replay = (...more: string[]) =>
-    gate.headgate('dead', 'replay', '--all', '--yes', ...more);
+  const replay = (...more: string[]) => gate.headgate('dead', 'replay', '--all', '--yes', ...more);
   const cut = replay('--rate', '10');
   await until(
     () => receiver.taken.size,

@@ -30,7 +30,12 @@ test('a start with less room than the log holds loses nothing and takes no more'
   const readiness = (): Promise<string> =>
     fetch(`http://${gate.adminListen}/readyz`).then((answer) => answer.text(), String);
   expect(await until(readiness, (text) => text.startsWith('not ready'))).toMatch(/EVENTS is full/);
-  expect(await until(() => send(10).catch(() => []), (seen) => seen.length > 0)).toEqual([RETRY]);
+  expect(
+    await until(
+      () => send(10).catch(() => []),
+      (seen) => seen.length > 0,
+    ),
+  ).toEqual([RETRY]);
   expect(await readMessageIds(gate.dataDir, 'EVENTS')).toHaveLength(24_000);
   small.kill('SIGTERM');
   expect(await small.exit).toMatchObject({ code: 0 });

@@ -18,9 +18,7 @@ export function readWarehouse(dataDir: string): WarehouseState {
   return withWarehouse(dataDir, (database) => {
     const rows = database.prepare('SELECT event_id, idempotency_key FROM events').all();
     return {
-      rows: new Map(
-        rows.map((row) => [String(row['event_id']), String(row['idempotency_key'])]),
-      ),
+      rows: new Map(rows.map((row) => [String(row['event_id']), String(row['idempotency_key'])])),
       rowCount: rows.length,
       integrity: String(database.prepare('PRAGMA integrity_check').get()?.['integrity_check']),
     };

@@ -1,7 +1,11 @@
 import { onTestFinished } from 'vitest';
 import { Webhook } from 'standardwebhooks';
 
-import { startHttpServer, type ReceivedRequest, type RealHttpServer } from '../destinations/http-server.ts';
+import {
+  startHttpServer,
+  type ReceivedRequest,
+  type RealHttpServer,
+} from '../destinations/http-server.ts';
 import { webhookSecret } from '../destinations/webhook-far-side.ts';
 
 /** A receiver as docs/destinations.md asks for: verifies, and takes each webhook-id once. */

@@ -9,19 +9,22 @@ import { chosen, startObservedService, type ObservedService } from './observed-s
 const dashboards = committedDashboards();
 
 describe('the dashboards', () => {
-  it.each(dashboards)('$title: has a place for each panel, and asks the Prometheus that is chosen', (dashboard) => {
-    const ids = dashboard.panels.map(({ id }) => id);
-    expect(new Set(ids).size).toBe(ids.length);
-    for (const { type, targets, datasource, gridPos, description } of dashboard.panels) {
-      expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24);
-      if (type === 'row') continue;
-      expect(description).toBeTruthy();
-      expect(targets.length).toBeGreaterThan(0);
-      for (const asked of [datasource, ...targets.map((target) => target.datasource)]) {
-        expect(asked).toEqual({ type: 'prometheus', uid: '${datasource}' });
+  it.each(dashboards)(
+    '$title: has a place for each panel, and asks the Prometheus that is chosen',
+    (dashboard) => {
+      const ids = dashboard.panels.map(({ id }) => id);
+      expect(new Set(ids).size).toBe(ids.length);
+      for (const { type, targets, datasource, gridPos, description } of dashboard.panels) {
+        expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24);
+        if (type === 'row') continue;
+        expect(description).toBeTruthy();
+        expect(targets.length).toBeGreaterThan(0);
+        for (const asked of [datasource, ...targets.map((target) => target.datasource)]) {
+          expect(asked).toEqual({ type: 'prometheus', uid: '${datasource}' });
+        }
       }
-    }
-  });
+    },
+  );
 
   it('are all shown on their page, under their titles, with a picture', () => {
     const page = readPage('docs/dashboards.md');
@@ -42,7 +45,10 @@ interface Answer {
 }
 
 /** Panels without a figure, or with a query that Prometheus does not take. */
-async function emptyPanels({ prometheus }: ObservedService, dashboard: GrafanaDashboard): Promise<string[]> {
+async function emptyPanels(
+  { prometheus }: ObservedService,
+  dashboard: GrafanaDashboard,
+): Promise<string[]> {
   const empty: string[] = [];
   for (const panel of dashboard.panels) {
     for (const { expr } of panel.targets ?? []) {
@@ -55,29 +61,32 @@ async function emptyPanels({ prometheus }: ObservedService, dashboard: GrafanaDa
   return empty;
 }
 
-describe.skipIf(whyNotWith('prometheus', 'promtool') !== undefined)('with a real Prometheus', () => {
-  test('every panel shows a figure of the real service, and every list has its values', async () => {
-    await using observed = await startObservedService();
-    await until(
-      async () => {
-        await observed.send(10, { bad: 1 });
-        const empty = await Promise.all(
-          dashboards.map((dashboard) => emptyPanels(observed, dashboard)),
-        );
-        return empty.flat();
-      },
-      (empty) => empty.length === 0,
-      90_000,
-    );
-    for (const { templating } of dashboards) {
-      for (const { type, name, query } of templating.list) {
-        if (type !== 'query') continue;
-        const [, metric, label] = /^label_values\((\w+), (\w+)\)$/.exec(query)!;
-        const values = await observed.prometheus.ask<string[]>(`label/${label}/values`, {
-          'match[]': metric!,
-        });
-        expect(values).toContain(chosen[name as keyof typeof chosen]);
+describe.skipIf(whyNotWith('prometheus', 'promtool') !== undefined)(
+  'with a real Prometheus',
+  () => {
+    test('every panel shows a figure of the real service, and every list has its values', async () => {
+      await using observed = await startObservedService();
+      await until(
+        async () => {
+          await observed.send(10, { bad: 1 });
+          const empty = await Promise.all(
+            dashboards.map((dashboard) => emptyPanels(observed, dashboard)),
+          );
+          return empty.flat();
+        },
+        (empty) => empty.length === 0,
+        90_000,
+      );
+      for (const { templating } of dashboards) {
+        for (const { type, name, query } of templating.list) {
+          if (type !== 'query') continue;
+          const [, metric, label] = /^label_values\((\w+), (\w+)\)$/.exec(query)!;
+          const values = await observed.prometheus.ask<string[]>(`label/${label}/values`, {
+            'match[]': metric!,
+          });
+          expect(values).toContain(chosen[name as keyof typeof chosen]);
+        }
       }
-    }
-  }, 180_000);
-});
+    }, 180_000);
+  },
+);

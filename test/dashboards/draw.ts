@@ -10,14 +10,30 @@ const columnWidth = 40;
 const rowHeight = 26;
 const head = 34;
 const gap = 4;
-const colors = ['#3b6fd4', '#2a9d5c', '#d9822b', '#b0413e', '#7d4fb5', '#2b97a8', '#8a8d2f', '#c2558c'];
+const colors = [
+  '#3b6fd4',
+  '#2a9d5c',
+  '#d9822b',
+  '#b0413e',
+  '#7d4fb5',
+  '#2b97a8',
+  '#8a8d2f',
+  '#c2558c',
+];
 /** More lines than these are not told apart in a picture. */
 const linesMax = colors.length;
 
 const escape = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
-const text = (x: number, y: number, size: number, fill: string, what: string, anchor = 'start'): string =>
+const text = (
+  x: number,
+  y: number,
+  size: number,
+  fill: string,
+  what: string,
+  anchor = 'start',
+): string =>
   `<text x="${x}" y="${y}" font-size="${size}" fill="${fill}" text-anchor="${anchor}">${escape(what)}</text>`;
 
 const scaled = (value: number, steps: readonly (readonly [number, string])[]): string => {
@@ -29,9 +45,24 @@ const scaled = (value: number, steps: readonly (readonly [number, string])[]): s
 export function format(value: number, unit: string): string {
   if (unit === 'percentunit') return `${Number((value * 100).toPrecision(3))}%`;
   if (unit === 'eps') return `${Number(value.toPrecision(3))}/s`;
-  if (unit === 's') return value === 0 ? '0 s' : scaled(value, [[60, ' min'], [1, ' s'], [0.001, ' ms']]);
-  if (unit === 'bytes') return scaled(value, [[1048576, ' MiB'], [1024, ' KiB'], [1, ' B']]);
-  return scaled(value, [[1000, 'k'], [1, '']]);
+  if (unit === 's')
+    return value === 0
+      ? '0 s'
+      : scaled(value, [
+          [60, ' min'],
+          [1, ' s'],
+          [0.001, ' ms'],
+        ]);
+  if (unit === 'bytes')
+    return scaled(value, [
+      [1048576, ' MiB'],
+      [1024, ' KiB'],
+      [1, ' B'],
+    ]);
+  return scaled(value, [
+    [1000, 'k'],
+    [1, ''],
+  ]);
 }
 
 /** One SVG, with the panels where Grafana has them. */
@@ -86,7 +117,9 @@ function drawPanel(panel: GrafanaPanel, lines: readonly Line[]): string {
     );
   }
   shown.forEach(({ points }, index) => {
-    parts.push(`<path d="${pathOf(points, top, area)}" fill="none" stroke="${colors[index]}" stroke-width="1.5"/>`);
+    parts.push(
+      `<path d="${pathOf(points, top, area)}" fill="none" stroke="${colors[index]}" stroke-width="1.5"/>`,
+    );
   });
   parts.push(drawLegend(shown, area.x - 50, y + height - 10, width - 16));
   return parts.join('\n');

@@ -67,7 +67,8 @@ destinations:
       ],
     },
     { 'headgate.rules.yaml': readPage(rulesFile) },
-    async (data) => writeLastWeek(data, await readMetrics(real), new URL(real.adminUrl).host, lastWeekFactor),
+    async (data) =>
+      writeLastWeek(data, await readMetrics(real), new URL(real.adminUrl).host, lastWeekFactor),
   );
   return Object.assign(observed, {
     real,

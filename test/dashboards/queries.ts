@@ -9,7 +9,13 @@ const folder = 'deploy/grafana/dashboards';
 export interface GrafanaDashboard {
   readonly uid: string;
   readonly title: string;
-  readonly templating: { readonly list: readonly { readonly type: string; readonly name: string; readonly query: string }[] };
+  readonly templating: {
+    readonly list: readonly {
+      readonly type: string;
+      readonly name: string;
+      readonly query: string;
+    }[];
+  };
   readonly panels: readonly GrafanaPanel[];
 }
 
@@ -18,10 +24,19 @@ export interface GrafanaPanel {
   readonly type: 'row' | 'timeseries' | 'stat';
   readonly title: string;
   readonly description?: string;
-  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+  readonly gridPos: {
+    readonly x: number;
+    readonly y: number;
+    readonly w: number;
+    readonly h: number;
+  };
   readonly datasource?: { readonly uid: string };
   readonly fieldConfig: { readonly defaults: { readonly unit: string } };
-  readonly targets: readonly { readonly expr: string; readonly legendFormat: string; readonly datasource: { readonly uid: string } }[];
+  readonly targets: readonly {
+    readonly expr: string;
+    readonly legendFormat: string;
+    readonly datasource: { readonly uid: string };
+  }[];
 }
 
 export function committedDashboards(): GrafanaDashboard[] {

@@ -186,14 +186,18 @@ describe('headgate dead', () => {
   test('the service refuses what is beyond its limits', async () => {
     await using real = await startRealLog();
     await makeSound(real.log, 1);
-    const service = createDeadLetterService(
-      await openQueue(real.log),
-      createTestSignals().signals,
-    );
+    const service = createDeadLetterService(await openQueue(real.log), createTestSignals().signals);
     const context = undefined as never;
     const list = (more: object) =>
       service.listDeadLetters(
-        { destination: '', eventName: '', reason: '', pageSize: 10, pageToken: '', ...more } as never,
+        {
+          destination: '',
+          eventName: '',
+          reason: '',
+          pageSize: 10,
+          pageToken: '',
+          ...more,
+        } as never,
         context,
       );
     await expect(list({ pageSize: 1_001 })).rejects.toMatchObject({ code: 3 });
@@ -217,8 +221,9 @@ describe('headgate dead', () => {
     await expect(fix({ edits: Array.from({ length: 101 }, () => change) })).rejects.toThrow(/100/);
     await expect(fix({ edits: [{ path: `/${'x'.repeat(1_000)}` }] })).rejects.toThrow(/1000/);
     await expect(fix({ eventJson: ' '.repeat(4_097) })).rejects.toThrow(/4096 bytes/);
-    await expect(service.discardDeadLetter({ id: 'crm:1', why: 'x'.repeat(2_001) } as never, context))
-      .rejects.toThrow(/2000/);
+    await expect(
+      service.discardDeadLetter({ id: 'crm:1', why: 'x'.repeat(2_001) } as never, context),
+    ).rejects.toThrow(/2000/);
     expect(await fix({ edits: Array.from({ length: 100 }, () => change) })).toMatchObject({
       deadLetter: { event: { userId: 'u' } },
     });

@@ -112,7 +112,11 @@ describe('a fix', () => {
       expect(await queue.get('crm:1')).toEqual(before);
     }
     // It is nobody's any more.
-    await queue.fix('crm:1', before.revision, set('/properties/items', [{ sku: 'a', quantity: 1 }]));
+    await queue.fix(
+      'crm:1',
+      before.revision,
+      set('/properties/items', [{ sku: 'a', quantity: 1 }]),
+    );
     await queue.fix('crm:1', 0, set('/properties/items/-', { sku: 'b', quantity: 1 }));
     expect(JSON.parse((await queue.get('crm:1')).eventJson)).toMatchObject({
       properties: { items: [{ sku: 'a' }, { sku: 'b' }] },
@@ -228,10 +232,15 @@ describe('what a crash left half done', () => {
       ['DEAD', 2],
       ['DEAD', 3],
     ]);
-    await log.store('REPLAY', 'headgate.replay.crm.order_completed', {
-      [settlesHeader]: '4',
-      'Headgate-Origin-Sequence': '4',
-    }, 'the replay of crm:4, of which the deletion is missing');
+    await log.store(
+      'REPLAY',
+      'headgate.replay.crm.order_completed',
+      {
+        [settlesHeader]: '4',
+        'Headgate-Origin-Sequence': '4',
+      },
+      'the replay of crm:4, of which the deletion is missing',
+    );
     await recover(log);
     expect(await countMessages(log, 'DEAD')).toBe(kept - 1);
     expect((await readDead(log)).map(({ id }) => id).sort()).toEqual(['crm:2', 'crm:5']);
@@ -240,19 +249,34 @@ describe('what a crash left half done', () => {
   test('an entry that is another than was settled stays', async () => {
     await using real = await startRealLog();
     const { log } = real;
-    await log.store('REPLAY', 'headgate.replay.crm.order_completed', {
-      [settlesHeader]: '1',
-      'Headgate-Origin-Sequence': '1',
-    }, 'older than the entry: of a stream DEAD that was made anew');
+    await log.store(
+      'REPLAY',
+      'headgate.replay.crm.order_completed',
+      {
+        [settlesHeader]: '1',
+        'Headgate-Origin-Sequence': '1',
+      },
+      'older than the entry: of a stream DEAD that was made anew',
+    );
     await makeSound(log, 1);
-    await log.store('REPLAY', 'headgate.replay.crm.order_completed', {
-      [settlesHeader]: '1',
-      'Headgate-Origin-Sequence': '7',
-    }, 'of another event');
-    await log.store('REPLAY', 'headgate.replay.warehouse.order_completed', {
-      [settlesHeader]: '1',
-      'Headgate-Origin-Sequence': '1',
-    }, 'of another destination');
+    await log.store(
+      'REPLAY',
+      'headgate.replay.crm.order_completed',
+      {
+        [settlesHeader]: '1',
+        'Headgate-Origin-Sequence': '7',
+      },
+      'of another event',
+    );
+    await log.store(
+      'REPLAY',
+      'headgate.replay.warehouse.order_completed',
+      {
+        [settlesHeader]: '1',
+        'Headgate-Origin-Sequence': '1',
+      },
+      'of another destination',
+    );
     await recover(log);
     expect((await readDead(log)).map(({ id }) => id)).toContain('crm:1');
   });
@@ -268,7 +292,7 @@ describe('a walk in pages', () => {
     await queue.replay('crm:3');
     await makeSound(log, 3, { reason: 'later' });
     const ids = first.deadLetters.map(({ id }) => id);
-    for (let token = first.nextPageToken; token !== ''; ) {
+    for (let token = first.nextPageToken; token !== '';) {
       const page = await queue.list(everything, 2, token);
       ids.push(...page.deadLetters.map(({ id }) => id));
       token = page.nextPageToken;

@@ -53,14 +53,19 @@ test('headgate destinations tells how it stands with each, and forgets one that 
     await publishEvents(real.service.log, 20);
     const told = await until(
       () => tell(real),
-      (all) => all['crm']!.state === 'PARKED' &&
+      (all) =>
+        all['crm']!.state === 'PARKED' &&
         all['old']!.state === 'DISABLED' &&
         all['warehouse']!.delivered === '20',
       20_000,
     );
     expect(told['warehouse']).toMatchObject({ state: 'RUNNING', waiting: '0', dead: '0' });
     expect(told['warehouse']!.oldestWaiting).toBeUndefined();
-    expect(told['crm']).toMatchObject({ waiting: '20', delivered: '0', reason: expect.stringContaining('503') });
+    expect(told['crm']).toMatchObject({
+      waiting: '20',
+      delivered: '0',
+      reason: expect.stringContaining('503'),
+    });
     expect(Date.parse(told['crm']!.since!)).toBeGreaterThanOrEqual(before);
     expect(Date.parse(told['crm']!.oldestWaiting!)).toBeGreaterThanOrEqual(before - 1);
     expect(told['old']).toMatchObject({ waiting: '20', reason: expect.stringContaining('410') });
@@ -68,7 +73,9 @@ test('headgate destinations tells how it stands with each, and forgets one that 
     const { stdout } = await ask(real);
     expect(stdout).toMatch(/^old\twebhook\tdisabled\t20\t.*410.*; for /m);
     expect(stdout).toMatch(/^warehouse\tsqlite\trunning\t0\t-\t20\t0\t-$/m);
-    expect(stdout).toMatch(/^crm\twebhook\tparked\t20\t\d+m?s\t0\t0\t.*503.*; for .*; (next try in|trying now)/m);
+    expect(stdout).toMatch(
+      /^crm\twebhook\tparked\t20\t\d+m?s\t0\t0\t.*503.*; for .*; (next try in|trying now)/m,
+    );
     expect(stdout + JSON.stringify(told)).not.toContain(secret);
 
     const metrics = await (await fetch(`${real.adminUrl}/metrics`)).text();

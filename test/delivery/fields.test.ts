@@ -40,9 +40,7 @@ test('a destination sees of an event what its rules leave, and of a replay too',
   const [id] = await publishEvents(log, 1, { properties });
   let refuses = true;
   const { shown, destination } = watching(({ event }) =>
-    refuses
-      ? { kind: 'dead', reason: `no ${JSON.stringify(event())}`, status: '400' }
-      : delivered,
+    refuses ? { kind: 'dead', reason: `no ${JSON.stringify(event())}`, status: '400' } : delivered,
   );
   const worker = await startWorker(log, destination, { config: destinationConfig({ fields }) });
   await settled(log);
@@ -80,7 +78,9 @@ test('events of other sources and names are settled as filtered, and counted', a
   const worker = await startWorker(log, destination, { signals, config });
   await settled(log);
   await worker.stop();
-  expect(destination.seen.map(({ eventId }) => eventId).sort()).toEqual([...wanted, 'shop-eu'].sort());
+  expect(destination.seen.map(({ eventId }) => eventId).sort()).toEqual(
+    [...wanted, 'shop-eu'].sort(),
+  );
   expect(metrics.deliveries.series('crm', 'filtered').value).toBe(3);
 });
 
@@ -88,7 +88,12 @@ test('what cannot be taken apart is a dead letter, and the destination never see
   await using real = await startRealLog();
   const { log } = real;
   await log.store('EVENTS', 'headgate.events.shop.order_completed', {}, `{"email":"${secretText}`);
-  await log.store('EVENTS', 'headgate.events.shop.order_completed', {}, `{"email":"${secretText}"}`);
+  await log.store(
+    'EVENTS',
+    'headgate.events.shop.order_completed',
+    {},
+    `{"email":"${secretText}"}`,
+  );
   await publishEvents(log, 1);
   const { shown, destination } = watching();
   const worker = await startWorker(log, destination, { config: destinationConfig({ fields }) });

@@ -43,13 +43,22 @@ test('5,000 events that wait for an hour do not stop fresh ones', async () => {
     { batchEventsMax: 500, concurrency: 2 },
   );
   const worker = await startWorker(log, destination);
-  await until(() => setAside(log), (count) => count === 5_000, 30_000);
+  await until(
+    () => setAside(log),
+    (count) => count === 5_000,
+    30_000,
+  );
   await settled(log);
   expect(destination.seen).toHaveLength(5_000);
 
   const fresh = await publishEvents(log, 3_000);
   await settled(log);
-  expect(destination.seen.slice(5_000).map(({ eventId }) => eventId).sort()).toEqual(fresh.sort());
+  expect(
+    destination.seen
+      .slice(5_000)
+      .map(({ eventId }) => eventId)
+      .sort(),
+  ).toEqual(fresh.sort());
   // All of them have been told to wait; none is in the worker's hands.
   await until(
     async () => (await log.manager.consumers.info('RETRY', 'crm')).num_pending,
@@ -81,7 +90,12 @@ test('what was set aside comes back as the same event, when its time has come an
   }
   expect(await readAttempts(log)).toHaveLength(40);
   // A copy is deleted once it is settled; the last message of a stream stays.
-  const janitor = createJanitor({ log, retentionMs: hour, destinations: ['crm'], onTrouble: () => {} });
+  const janitor = createJanitor({
+    log,
+    retentionMs: hour,
+    destinations: ['crm'],
+    onTrouble: () => {},
+  });
   expect(await countMessages(log, 'RETRY')).toBe(40);
   await janitor.run();
   expect(await countMessages(log, 'RETRY')).toBe(1);
@@ -94,18 +108,29 @@ test('what was set aside outlives its worker and kill -9 of nats-server', async 
   const first = recording(() => refusedFor(2_500));
   const log = await real.open();
   await startWorker(log, first);
-  await until(() => setAside(real.log), (count) => count === 300);
+  await until(
+    () => setAside(real.log),
+    (count) => count === 300,
+  );
   await settled(real.log);
   // The worker's connections are cut: to the log it is as dead as after kill -9.
   await log.close();
   real.killServer();
   const next = recording();
   const worker = await until(
-    () => real.open().then((opened) => startWorker(opened, next)).catch(() => undefined),
+    () =>
+      real
+        .open()
+        .then((opened) => startWorker(opened, next))
+        .catch(() => undefined),
     (started) => started !== undefined,
     20_000,
   );
-  await until(() => setAside(real.log).catch(() => -1), (count) => count === 0, 30_000);
+  await until(
+    () => setAside(real.log).catch(() => -1),
+    (count) => count === 0,
+    30_000,
+  );
   await worker!.stop();
   expect(new Set(next.seen.map(({ eventId }) => eventId))).toEqual(new Set(ids));
   expect(await readDead(real.log)).toEqual([]);
@@ -143,7 +168,10 @@ test('one that is told to wait long while others get through is set aside, and n
   });
   await publishEvents(log, 20);
   const worker = await startWorker(log, destination);
-  await until(() => setAside(log), (count) => count === 1);
+  await until(
+    () => setAside(log),
+    (count) => count === 1,
+  );
   open = true;
   await settled(log, 'crm', 'RETRY', 15_000);
   await worker.stop();
@@ -163,7 +191,12 @@ test('where RETRY takes nothing an event waits in its place, and is not lost', a
   const worker = await startWorker(log, destination);
   await settled(log, 'crm', 'EVENTS', 15_000);
   await worker.stop();
-  expect(destination.seen.slice(5).map(({ eventId }) => eventId).sort()).toEqual(ids.sort());
+  expect(
+    destination.seen
+      .slice(5)
+      .map(({ eventId }) => eventId)
+      .sort(),
+  ).toEqual(ids.sort());
   expect(await readDead(log)).toEqual([]);
 });
 
@@ -212,7 +245,11 @@ test('what was set aside outlives kill -9 of the worker process, again and again
   const ids = await publishEvents(log, 300);
   for (let kill = 1; kill <= 3; kill += 1) {
     const run = await worker.start();
-    await until(() => setAside(log).catch(() => 0), (count) => count >= 60 * kill, 30_000);
+    await until(
+      () => setAside(log).catch(() => 0),
+      (count) => count >= 60 * kill,
+      30_000,
+    );
     run.kill('SIGKILL');
     await run.exit;
   }

@@ -62,7 +62,10 @@ describe('a destination that is away', () => {
     expect(performance.now() - resumedMs).toBeLessThan(10_000);
     await worker.stop();
 
-    expect(told).toEqual([[true, 'away'], [false, '']]);
+    expect(told).toEqual([
+      [true, 'away'],
+      [false, ''],
+    ]);
     expect(metrics.deliveries.series('crm', 'delivered').value).toBe(ids.length);
     const attempts = await readAttempts(real.log);
     expect(attempts.filter(({ charged }) => charged)).toEqual([]);
@@ -152,54 +155,57 @@ describe('a destination that is away', () => {
 });
 
 describe('an event that the destination cannot bear', () => {
-  test.for([1, 100])('dies after its attempts, and holds up no other: batches of %i', async (size) => {
-    await using real = await startRealLog();
-    const { metrics, signals } = createTestSignals();
-    const odd = new Set([50, 333]);
-    const destination = recording(() => sleep(1).then(() => delivered), {
-      batchEventsMax: size,
-      concurrency: size === 1 ? 8 : 1,
-    });
-    const picky: typeof destination = {
-      ...destination,
-      deliver: async (batch, signal) =>
-        batch.some(({ sequence }) => odd.has(sequence))
-          ? batch.map(() => ({ ...away, status: '500' }) as const)
-          : destination.deliver(batch, signal),
-    };
-    await publishEvents(real.log, 1_000);
-    const parked: boolean[] = [];
-    const watched = {
-      ...signals,
-      destinationParked: (_name: string, now: boolean) => void parked.push(now),
-    };
-    const worker = await startWorker(real.log, picky, {
-      signals: watched,
-      config: destinationConfig({ retry: { attempts: 3, baseMs: 50, capMs: 50 } }),
-    });
-    await until(
-      () => destination.seen.length,
-      (length) => length === 998,
-      4_000,
-    );
-    await until(
-      async () => {
-        await publishEvents(real.log, 2);
-        return (await readDead(real.log)).length;
-      },
-      (length) => length === 2,
-    );
-    await settled(real.log);
-    await worker.stop();
-    const letters = await readDead(real.log);
-    expect(new Set(letters.map(({ id }) => id))).toEqual(new Set(['crm:50', 'crm:333']));
-    for (const { attempts } of letters) {
-      expect(attempts.filter(({ charged }) => charged)).toHaveLength(3);
-    }
-    const charged = (await readAttempts(real.log)).filter((attempt) => attempt.charged);
-    expect(new Set(charged.map(({ sequence }) => sequence))).toEqual(new Set(['50', '333']));
-    expect(metrics.deliveries.series('crm', 'dead').value).toBe(2);
-  });
+  test.for([1, 100])(
+    'dies after its attempts, and holds up no other: batches of %i',
+    async (size) => {
+      await using real = await startRealLog();
+      const { metrics, signals } = createTestSignals();
+      const odd = new Set([50, 333]);
+      const destination = recording(() => sleep(1).then(() => delivered), {
+        batchEventsMax: size,
+        concurrency: size === 1 ? 8 : 1,
+      });
+      const picky: typeof destination = {
+        ...destination,
+        deliver: async (batch, signal) =>
+          batch.some(({ sequence }) => odd.has(sequence))
+            ? batch.map(() => ({ ...away, status: '500' }) as const)
+            : destination.deliver(batch, signal),
+      };
+      await publishEvents(real.log, 1_000);
+      const parked: boolean[] = [];
+      const watched = {
+        ...signals,
+        destinationParked: (_name: string, now: boolean) => void parked.push(now),
+      };
+      const worker = await startWorker(real.log, picky, {
+        signals: watched,
+        config: destinationConfig({ retry: { attempts: 3, baseMs: 50, capMs: 50 } }),
+      });
+      await until(
+        () => destination.seen.length,
+        (length) => length === 998,
+        4_000,
+      );
+      await until(
+        async () => {
+          await publishEvents(real.log, 2);
+          return (await readDead(real.log)).length;
+        },
+        (length) => length === 2,
+      );
+      await settled(real.log);
+      await worker.stop();
+      const letters = await readDead(real.log);
+      expect(new Set(letters.map(({ id }) => id))).toEqual(new Set(['crm:50', 'crm:333']));
+      for (const { attempts } of letters) {
+        expect(attempts.filter(({ charged }) => charged)).toHaveLength(3);
+      }
+      const charged = (await readAttempts(real.log)).filter((attempt) => attempt.charged);
+      expect(new Set(charged.map(({ sequence }) => sequence))).toEqual(new Set(['50', '333']));
+      expect(metrics.deliveries.series('crm', 'dead').value).toBe(2);
+    },
+  );
 
   test('its own refusals never park', async () => {
     await using real = await startRealLog();
@@ -213,7 +219,7 @@ describe('an event that the destination cannot bear', () => {
     );
     await worker.stop();
     expect(destination.seen).toHaveLength(180);
-    expect(metrics.gauges.destinationParked.get("crm")).toBe(0);
+    expect(metrics.gauges.destinationParked.get('crm')).toBe(0);
   });
 
   test('that takes its worker down each time is given up, and its neighbours are not', async () => {

@@ -202,11 +202,7 @@ export async function makeDead(
 /**
  * Takes events of `crm` and never settles the chosen ones, as a worker that crashes on them.
  */
-export async function crashOn(
-  log: Log,
-  sequences: readonly number[],
-  attempts = 2,
-): Promise<Pull> {
+export async function crashOn(log: Log, sequences: readonly number[], attempts = 2): Promise<Pull> {
   const settings = consumerSettings('EVENTS', 'crm', {
     attempts,
     ackWaitMs: 200,

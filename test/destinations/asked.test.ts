@@ -33,7 +33,10 @@ test.skipIf(missing !== undefined)(
     // A request after the other is in a file: so there are several.
     for (let sent = 20; sent <= 60; sent += 20) {
       await track(gate.url, 20);
-      await until(() => readFileIds(lake), (ids) => ids.length === sent);
+      await until(
+        () => readFileIds(lake),
+        (ids) => ids.length === sent,
+      );
     }
     await until(countRows, (count) => count === 60);
     const config = ['--config', path.join(gate.dataDir, 'headgate.yaml')];
@@ -45,7 +48,12 @@ test.skipIf(missing !== undefined)(
     );
     const before = await readFileIds(lake);
     const files = readdirSync(lake, { recursive: true, encoding: 'utf8' });
-    rmSync(path.join(lake, files.find((name) => name.endsWith('.parquet'))!));
+    rmSync(
+      path.join(
+        lake,
+        files.find((name) => name.endsWith('.parquet'))!,
+      ),
+    );
     const left = new Set(await readFileIds(lake));
     const gone = before.filter((id) => !left.has(id));
     expect(gone.length).toBeGreaterThan(0);

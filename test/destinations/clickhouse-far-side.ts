@@ -28,7 +28,10 @@ interface StoredRow {
 
 /** As ClickHouse words it. */
 export function clickhouseError(code: number, type: string, text: string): StandInAnswer {
-  return { status: 500, text: `Code: ${code}. DB::Exception: ${text}. (${type}) (version 26.7.2.1)` };
+  return {
+    status: 500,
+    text: `Code: ${code}. DB::Exception: ${text}. (${type}) (version 26.7.2.1)`,
+  };
 }
 
 const bodyBytesMax = 64 * 1024;
@@ -41,7 +44,8 @@ export function startClickhouseFarSide(): Promise<HttpFarSide> {
   const rows = new Map<string, StoredRow>();
   let hasTable = false;
   const insert = (body: string): StandInAnswer => {
-    if (!hasTable) return clickhouseError(60, 'UNKNOWN_TABLE', 'Table default.events does not exist');
+    if (!hasTable)
+      return clickhouseError(60, 'UNKNOWN_TABLE', 'Table default.events does not exist');
     const inserted = body
       .split('\n')
       .filter((line) => line !== '')
@@ -69,7 +73,8 @@ export function startClickhouseFarSide(): Promise<HttpFarSide> {
     if (body.length > bodyBytesMax) return { status: 413, text: 'too large' };
     const query = (given ?? body.toString()).trim();
     if (query.startsWith('INSERT')) return insert(body.toString());
-    if (query.startsWith('EXISTS')) return { status: 200, text: `{"result":${Number(hasTable)}}\n` };
+    if (query.startsWith('EXISTS'))
+      return { status: 200, text: `{"result":${Number(hasTable)}}\n` };
     if (query.startsWith('SELECT')) return select(query);
     if (!query.startsWith('CREATE')) return clickhouseError(62, 'SYNTAX_ERROR', 'Syntax error');
     hasTable = true;

@@ -2,7 +2,11 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createClickhouseDestination } from '../../src/destinations/clickhouse/clickhouse.ts';
 import type { Destination, DestinationSettings } from '../../src/destinations/destination.ts';
 import { StartError } from '../../src/errors.ts';
-import { clickhouseError, clickhouseSettings, startClickhouseFarSide } from './clickhouse-far-side.ts';
+import {
+  clickhouseError,
+  clickhouseSettings,
+  startClickhouseFarSide,
+} from './clickhouse-far-side.ts';
 import { deliveryOf, deliveryOfEvent, never, storedEvent } from './deliveries.ts';
 import type { HttpFarSide, StandInAnswer } from './http-far-side.ts';
 import type { ReceivedRequest } from './http-server.ts';
@@ -31,7 +35,11 @@ const inserts = (): ReceivedRequest[] =>
   farSide.server.received.filter((request) => queryOf(request).get('query')?.startsWith('INSERT'));
 
 test.each([
-  [clickhouseError(252, 'TOO_MANY_PARTS', 'Too many parts'), '252', /ClickHouse 252: Too many parts/],
+  [
+    clickhouseError(252, 'TOO_MANY_PARTS', 'Too many parts'),
+    '252',
+    /ClickHouse 252: Too many parts/,
+  ],
   [clickhouseError(241, 'MEMORY_LIMIT_EXCEEDED', 'Memory limit exceeded'), '241', /241/],
   [clickhouseError(159, 'TIMEOUT_EXCEEDED', 'Timeout exceeded'), '159', /159/],
   [clickhouseError(242, 'TABLE_IS_READ_ONLY', 'Table is in readonly mode'), '242', /242/],
@@ -44,24 +52,43 @@ test.each([
   [{ status: 502, text: '' }, '502', /answered 502/],
   [{ status: 401, text: 'who are you' }, '401', /answered 401/],
   [{ status: 302, headers: { location: '/x' }, text: '' }, '302', /redirect_refused/],
-] as [StandInAnswer, string, RegExp][])('%j is the destination\'s fault', async (answer, status, reason) => {
-  const batch = [deliveryOfEvent(), deliveryOfEvent()];
-  await destination.deliver([deliveryOfEvent()], never);
-  answerWith(answer);
-  const outcomes = await destination.deliver(batch, never);
-  const outcome = { kind: 'retry', fault: 'destination', status, reason: expect.stringMatching(reason) };
-  expect(outcomes).toEqual([outcome, outcome]);
-  expect(JSON.stringify(outcomes)).not.toContain('of-clickhouse');
-});
+] as [StandInAnswer, string, RegExp][])(
+  "%j is the destination's fault",
+  async (answer, status, reason) => {
+    const batch = [deliveryOfEvent(), deliveryOfEvent()];
+    await destination.deliver([deliveryOfEvent()], never);
+    answerWith(answer);
+    const outcomes = await destination.deliver(batch, never);
+    const outcome = {
+      kind: 'retry',
+      fault: 'destination',
+      status,
+      reason: expect.stringMatching(reason),
+    };
+    expect(outcomes).toEqual([outcome, outcome]);
+    expect(JSON.stringify(outcomes)).not.toContain('of-clickhouse');
+  },
+);
 
 test.each([
-  clickhouseError(469, 'VIOLATED_CONSTRAINT', "Constraint `known` is violated at row 1. Column values: user_id = 'secret'"),
-  clickhouseError(41, 'CANNOT_PARSE_DATETIME', "Cannot parse datetime 'secret': (at row 1)\nRow 1: secret"),
+  clickhouseError(
+    469,
+    'VIOLATED_CONSTRAINT',
+    "Constraint `known` is violated at row 1. Column values: user_id = 'secret'",
+  ),
+  clickhouseError(
+    41,
+    'CANNOT_PARSE_DATETIME',
+    "Cannot parse datetime 'secret': (at row 1)\nRow 1: secret",
+  ),
 ])('%j is looked for one by one, and shows no data', async (answer) => {
   await destination.deliver([deliveryOfEvent()], never);
   answerWith(answer);
   const before = inserts().length;
-  const outcomes = await destination.deliver(Array.from({ length: 4 }, () => deliveryOfEvent()), never);
+  const outcomes = await destination.deliver(
+    Array.from({ length: 4 }, () => deliveryOfEvent()),
+    never,
+  );
   expect(outcomes.map((outcome) => 'fault' in outcome && outcome.fault)).toEqual(
     outcomes.map(() => 'event'),
   );
@@ -73,19 +100,27 @@ test.each([
   [{ status: 503, headers: { 'retry-after': '120' } }, 120_000],
   [{ status: 429, headers: { 'retry-after': '3' } }, 3000],
   [{ status: 429, headers: { 'retry-after': 'soon' } }, undefined],
-] as [StandInAnswer, number | undefined][])('of %j the wait is handed on', async (answer, notBeforeMs) => {
-  answerWith(answer);
-  const [outcome] = await destination.deliver([deliveryOfEvent()], never);
-  expect(outcome).toMatchObject({ kind: 'retry', fault: 'destination' });
-  expect((outcome as { notBeforeMs?: number }).notBeforeMs).toBe(notBeforeMs);
-});
+] as [StandInAnswer, number | undefined][])(
+  'of %j the wait is handed on',
+  async (answer, notBeforeMs) => {
+    answerWith(answer);
+    const [outcome] = await destination.deliver([deliveryOfEvent()], never);
+    expect(outcome).toMatchObject({ kind: 'retry', fault: 'destination' });
+    expect((outcome as { notBeforeMs?: number }).notBeforeMs).toBe(notBeforeMs);
+  },
+);
 
 test('an insert says what ClickHouse needs to know, and the token follows the events', async () => {
   const [one, two] = [deliveryOfEvent(), deliveryOfEvent()];
-  for (const batch of [[one, two], [two, one], [one], [one]]) await destination.deliver(batch, never);
+  for (const batch of [[one, two], [two, one], [one], [one]])
+    await destination.deliver(batch, never);
   const tokens = inserts().map((request) => queryOf(request).get('insert_deduplication_token'));
   expect(tokens[0]).toMatch(/^[0-9a-f]{64}$/);
-  expect([tokens[0] === tokens[1], tokens[2] === tokens[3], tokens[0] === tokens[2]]).toEqual([true, true, false]);
+  expect([tokens[0] === tokens[1], tokens[2] === tokens[3], tokens[0] === tokens[2]]).toEqual([
+    true,
+    true,
+    false,
+  ]);
   const [first] = inserts();
   expect(Object.fromEntries(queryOf(first!))).toMatchObject({
     insert_deduplicate: '1',
@@ -99,7 +134,10 @@ test('an insert says what ClickHouse needs to know, and the token follows the ev
 test('numbers keep their digits', async () => {
   const event = storedEvent();
   const text = (number: string): string =>
-    JSON.stringify({ ...event, properties: 0 }).replace('"properties":0', `"properties":{"n":${number}}`);
+    JSON.stringify({ ...event, properties: 0 }).replace(
+      '"properties":0',
+      `"properties":{"n":${number}}`,
+    );
   for (const number of ['12345678901234567890.5', '1e-400', '-1E+400', '0.1']) {
     await destination.deliver([deliveryOf(text(number))], never);
     const row = JSON.parse(inserts().at(-1)!.body.toString()) as { properties: string };
@@ -112,7 +150,10 @@ test.each([
   ['a time beyond what a column holds', { timestamp: '9999-01-01T00:00:00.000Z' }],
   ['a time that is none', { timestamp: '2026-02-31T99:00:00.000Z' }],
 ])('%s is dead before it is sent', async (_, overrides) => {
-  const outcomes = await destination.deliver([deliveryOfEvent(overrides), deliveryOfEvent()], never);
+  const outcomes = await destination.deliver(
+    [deliveryOfEvent(overrides), deliveryOfEvent()],
+    never,
+  );
   expect(outcomes).toMatchObject([
     { kind: 'dead', reason: expect.stringContaining('not a stored event') },
     { kind: 'delivered' },
@@ -127,9 +168,13 @@ test.each([
   ['table', { table: 'a.b' }, /use letters/],
   ['table', { table: '`; DROP TABLE x' }, /use letters/],
   ['tls_ca', { tls_ca: '/not/there.pem' }, /ENOENT/],
-] as [string, DestinationSettings, RegExp][])('a %s that cannot be right stops the start: %j', (setting, wrong, text) => {
-  const create = (): Destination => createClickhouseDestination('olap', clickhouseSettings(1, wrong));
-  expect(create).toThrow(StartError);
-  expect(create).toThrow(`destinations.olap.${setting}: `);
-  expect(create).toThrow(text);
-});
+] as [string, DestinationSettings, RegExp][])(
+  'a %s that cannot be right stops the start: %j',
+  (setting, wrong, text) => {
+    const create = (): Destination =>
+      createClickhouseDestination('olap', clickhouseSettings(1, wrong));
+    expect(create).toThrow(StartError);
+    expect(create).toThrow(`destinations.olap.${setting}: `);
+    expect(create).toThrow(text);
+  },
+);

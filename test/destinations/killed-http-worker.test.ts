@@ -11,7 +11,9 @@ import { webhookStandIn } from './webhook-far-side.ts';
 
 /** Settings as a file has them. */
 function written(settings: DestinationSettings): KilledDestination['settings'] {
-  const given = Object.entries({ ...settings, timeout: '10s' }).filter(([, value]) => value !== null);
+  const given = Object.entries({ ...settings, timeout: '10s' }).filter(
+    ([, value]) => value !== null,
+  );
   return Object.fromEntries(given) as Record<string, string | number | boolean>;
 }
 

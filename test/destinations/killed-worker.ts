@@ -131,7 +131,11 @@ async function untilSettled(
   destinations: readonly KilledDestination[],
 ): Promise<void> {
   for (const { name } of destinations) {
-    await until(() => unsettled(real.log, name), (left) => left === 0, deliveredTimeoutMs);
+    await until(
+      () => unsettled(real.log, name),
+      (left) => left === 0,
+      deliveredTimeoutMs,
+    );
   }
 }
 

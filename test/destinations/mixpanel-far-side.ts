@@ -60,9 +60,16 @@ export function mixpanelStandIn(): StandIn & { readonly events: Map<string, Mixp
         return [{ index, $insert_id: id, field: fault[0], message: fault[1] }];
       });
       const imported = { num_records_imported: batch.length - failed.length };
-      if (failed.length === 0) return { status: 200, body: { code: 200, ...imported, status: 'OK' } };
+      if (failed.length === 0)
+        return { status: 200, body: { code: 200, ...imported, status: 'OK' } };
       const error = 'some data points in the request failed validation';
-      const body400 = { code: 400, error, failed_records: failed, ...imported, status: 'Bad Request' };
+      const body400 = {
+        code: 400,
+        error,
+        failed_records: failed,
+        ...imported,
+        status: 'Bad Request',
+      };
       return { status: 400, body: body400 };
     },
     counted: () => [...events.values()].map((event) => String(event.properties['$insert_id'])),

@@ -109,7 +109,10 @@ describe('outcomes', () => {
     ['return [{ kind: "delivered" }, null];', `${wrong}it is no object`],
     ['return [{ kind: "delivered" }, ,];', `${wrong}it is no object`],
     ['return [{ kind: "delivered" }, { kind: "ok" }];', `${wrong}its kind is neither`],
-    ['return [{ kind: "delivered" }, { kind: "dead" }];', `${wrong}its kind is dead, and it has no`],
+    [
+      'return [{ kind: "delivered" }, { kind: "dead" }];',
+      `${wrong}its kind is dead, and it has no`,
+    ],
     [
       'return [{ kind: "delivered" }, { kind: "retry", reason: "r" }];',
       `${wrong}its fault is neither destination nor event`,
@@ -157,9 +160,15 @@ describe('outcomes', () => {
       (entries) => entries.length > 0,
       30_000,
     );
-    expect(attempts[0]?.error).toMatch(/^the destination failed: .* answered 0 outcomes for \d events/);
+    expect(attempts[0]?.error).toMatch(
+      /^the destination failed: .* answered 0 outcomes for \d events/,
+    );
     expect(attempts[0]?.charged).toBe(false);
-    await until(() => unsettled(real.log), (left) => left === 0, 30_000);
+    await until(
+      () => unsettled(real.log),
+      (left) => left === 0,
+      30_000,
+    );
     await worker.stop();
   });
 });

@@ -7,10 +7,7 @@ import { expect } from 'vitest';
 import type { DestinationSettings } from '../../src/destinations/destination.ts';
 import type { FarSide } from './conformance.ts';
 
-export function parquetSettings(
-  path: string,
-  more: DestinationSettings = {},
-): DestinationSettings {
+export function parquetSettings(path: string, more: DestinationSettings = {}): DestinationSettings {
   return {
     path,
     flush_interval: 50,

@@ -2,14 +2,37 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Delivery, Destination, DestinationSettings } from '../../src/destinations/destination.ts';
+import type {
+  Delivery,
+  Destination,
+  DestinationSettings,
+} from '../../src/destinations/destination.ts';
 import { exportSpool, type ExportData } from '../../src/destinations/parquet/exporter.ts';
 import { filePathOf, writeFile } from '../../src/destinations/parquet/file.ts';
-import { lastRow, openSpool, prepareSpool, readClaim, takeClaim } from '../../src/destinations/parquet/spool.ts';
+import {
+  lastRow,
+  openSpool,
+  prepareSpool,
+  readClaim,
+  takeClaim,
+} from '../../src/destinations/parquet/spool.ts';
 import { createParquetDestination } from '../../src/destinations/parquet/parquet.ts';
 import { createSqliteDestination } from '../../src/destinations/sqlite/sqlite.ts';
-import { deliverAll, deliveryOf, deliveryOfEvent, never, readAll, storedEvent } from './deliveries.ts';
-import { askFiles, parquetSettings, readFileIds, spoolOf, untilExported } from './parquet-far-side.ts';
+import {
+  deliverAll,
+  deliveryOf,
+  deliveryOfEvent,
+  never,
+  readAll,
+  storedEvent,
+} from './deliveries.ts';
+import {
+  askFiles,
+  parquetSettings,
+  readFileIds,
+  spoolOf,
+  untilExported,
+} from './parquet-far-side.ts';
 
 let folder: string;
 const opened: Destination[] = [];
@@ -53,9 +76,15 @@ async function storedIds(destination: Destination): Promise<string[]> {
 test('an event is a row in the folder of its hour, with its types and its long numbers', async () => {
   const destination = await open();
   const number = '12345678901234567890.123456789';
-  const event = storedEvent({ userId: 'ü', context: { page: '/' }, occurredAt: '2026-03-01T11:00:00Z' });
+  const event = storedEvent({
+    userId: 'ü',
+    context: { page: '/' },
+    occurredAt: '2026-03-01T11:00:00Z',
+  });
   const payload = JSON.stringify({ ...event, properties: 0 });
-  const delivery = deliveryOf(payload.replace('"properties":0', `"properties":{"total":${number}}`));
+  const delivery = deliveryOf(
+    payload.replace('"properties":0', `"properties":{"total":${number}}`),
+  );
   const nextHour = deliveryOfEvent({ timestamp: '2026-03-01T13:00:00.000Z' });
   await destination.deliver([delivery, nextHour], never);
   await untilExported(folder);
@@ -83,13 +112,20 @@ test('an event is a row in the folder of its hour, with its types and its long n
     { hour: '13' },
   ]);
   const [sequence, name] = [String(delivery.sequence).padStart(12, '0'), 'date=2026-03-01/hour=12'];
-  expect(files()[0]).toMatch(new RegExp(`^${name}/${sequence}-${sequence}\\.[0-9a-f]{8}-\\d+\\.parquet$`));
+  expect(files()[0]).toMatch(
+    new RegExp(`^${name}/${sequence}-${sequence}\\.[0-9a-f]{8}-\\d+\\.parquet$`),
+  );
 });
 
 test('redelivered in other batches, events are in the files once', async () => {
   const destination = await open();
   const all = make(900);
-  for (const [from, to] of [[0, 600], [300, 900], [0, 900], [450, 451]] as const) {
+  for (const [from, to] of [
+    [0, 600],
+    [300, 900],
+    [0, 900],
+    [450, 451],
+  ] as const) {
     await destination.deliver(all.slice(from, to), never);
     await untilExported(folder);
   }
@@ -100,7 +136,10 @@ test('redelivered in other batches, events are in the files once', async () => {
 test('a replay, whose sequences are those of other events, writes files of its own', async () => {
   const destination = await open();
   const first = make(3);
-  const replayed = make(3).map((delivery, index) => ({ ...delivery, sequence: first[index]!.sequence }));
+  const replayed = make(3).map((delivery, index) => ({
+    ...delivery,
+    sequence: first[index]!.sequence,
+  }));
   for (const batch of [first, replayed]) {
     await destination.deliver(batch, never);
     await untilExported(folder);
@@ -113,7 +152,10 @@ test('a file has no more events than file_events_max', async () => {
   const batch = make(25);
   await destination.deliver(batch, never);
   await untilExported(folder);
-  const counts = await askFiles(folder, 'SELECT count(*)::INT AS n FROM files GROUP BY filename ORDER BY n');
+  const counts = await askFiles(
+    folder,
+    'SELECT count(*)::INT AS n FROM files GROUP BY filename ORDER BY n',
+  );
   expect(counts.map(({ n }) => n)).toEqual([5, 10, 10]);
 });
 
@@ -261,7 +303,10 @@ test('ids are forgotten after ids_kept, and not before', async () => {
         await untilExported(folder);
         await destination.deliver(batch, never);
         await untilExported(folder);
-        const rows = await askFiles(folder, `SELECT event_id FROM files GROUP BY 1 HAVING count(*) > 1`);
+        const rows = await askFiles(
+          folder,
+          `SELECT event_id FROM files GROUP BY 1 HAVING count(*) > 1`,
+        );
         return rows.length;
       },
       { timeout: 20_000, interval: 300 },
@@ -271,12 +316,16 @@ test('ids are forgotten after ids_kept, and not before', async () => {
 
 test('a timestamp that is none never becomes a path', async () => {
   const destination = await open();
-  const batch = ['../../../etc', '2026-03-01', ''].map((timestamp) => deliveryOfEvent({ timestamp }));
+  const batch = ['../../../etc', '2026-03-01', ''].map((timestamp) =>
+    deliveryOfEvent({ timestamp }),
+  );
   expect((await destination.deliver(batch, never)).map(({ kind }) => kind)).toEqual(
     batch.map(() => 'delivered'),
   );
   await untilExported(folder);
-  expect(files().map((name) => name.split('/').slice(0, -1).join('/'))).toEqual(['date=unknown/hour=unknown']);
+  expect(files().map((name) => name.split('/').slice(0, -1).join('/'))).toEqual([
+    'date=unknown/hour=unknown',
+  ]);
 });
 
 test('a spool that is deleted under way is made anew', async () => {

@@ -1,6 +1,15 @@
 import { spawn, execFile, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, constants, cpSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  constants,
+  cpSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -80,7 +89,11 @@ export async function startPostgres(tls?: ServerCertificate): Promise<PostgresSe
   ];
   const remove = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   try {
-    await promisify(execFile)(join(programs, 'bin', 'initdb'), initdbArgs, { env, cwd: folder, ...runAs });
+    await promisify(execFile)(join(programs, 'bin', 'initdb'), initdbArgs, {
+      env,
+      cwd: folder,
+      ...runAs,
+    });
   } catch (error) {
     remove();
     throw error;

@@ -3,7 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { Delivery, Destination, DestinationSettings } from '../../src/destinations/destination.ts';
+import type {
+  Delivery,
+  Destination,
+  DestinationSettings,
+} from '../../src/destinations/destination.ts';
 import { createPostgresDestination } from '../../src/destinations/postgres/postgres.ts';
 import { StartError } from '../../src/errors.ts';
 import { deliveryOf, deliveryOfEvent, never, storedEvent } from './deliveries.ts';
@@ -60,7 +64,10 @@ test('an event is a row, with its types and its long numbers', async () => {
     properties: 'HERE',
   };
   const number = '12345678901234567890.123456789';
-  const payload = JSON.stringify(event).replace('"HERE"', `{"total":${number},"text":"{a,\\"b\\"}\\\\"}`);
+  const payload = JSON.stringify(event).replace(
+    '"HERE"',
+    `{"total":${number},"text":"{a,\\"b\\"}\\\\"}`,
+  );
   const delivery = deliveryOf(payload);
   expect(await destination.deliver([delivery], never)).toEqual([{ kind: 'delivered' }]);
   const [row] = await ask(
@@ -94,7 +101,9 @@ test.each([
   const destination = openNew();
   for (const at of [0, 4, 6]) {
     const batch = Array.from({ length: 7 }, (_each, index) =>
-      index === at ? deliveryOf(JSON.stringify({ ...storedEvent(), ...poison })) : deliveryOfEvent(),
+      index === at
+        ? deliveryOf(JSON.stringify({ ...storedEvent(), ...poison }))
+        : deliveryOfEvent(),
     );
     const outcomes = await destination.deliver(batch, never);
     expect(outcomes.map(({ kind }) => kind)).toEqual(
@@ -108,7 +117,7 @@ test.each([
   expect(await countRows()).toBe(18);
 });
 
-test('what a constraint of yours refuses is the event\'s own, and no other\'s', async () => {
+test("what a constraint of yours refuses is the event's own, and no other's", async () => {
   const destination = openNew();
   await destination.deliver([deliveryOfEvent()], never);
   await ask(`ALTER TABLE ${table} ADD CONSTRAINT known CHECK (source <> 'unknown')`);
@@ -144,7 +153,7 @@ async function expectWaiting(destination: Destination, text: RegExp): Promise<vo
   expect(JSON.stringify(outcomes)).not.toContain(server.password);
 }
 
-test('a wrong password, table, right or certificate is the destination\'s fault', async () => {
+test("a wrong password, table, right or certificate is the destination's fault", async () => {
   expect.hasAssertions();
   await expectWaiting(openNew({ password: 'wrong' }), /28P01: password authentication failed/);
   await expectWaiting(openNew({ tls: true }), /does not support SSL/);
@@ -158,7 +167,9 @@ test('a locked table is given up after the timeout, and nothing is counted twice
   const destination = openNew({ timeout: 300 });
   await destination.deliver([deliveryOfEvent()], never);
   const locked = ask(`BEGIN; LOCK TABLE ${table} IN EXCLUSIVE MODE; SELECT pg_sleep(2); COMMIT`);
-  await expect.poll(() => ask("SELECT 1 FROM pg_locks WHERE mode = 'ExclusiveLock' AND relation IS NOT NULL")).toHaveLength(1);
+  await expect
+    .poll(() => ask("SELECT 1 FROM pg_locks WHERE mode = 'ExclusiveLock' AND relation IS NOT NULL"))
+    .toHaveLength(1);
   await expectWaiting(destination, /57014/);
   await locked;
   expect(await countRows()).toBe(1);
@@ -185,7 +196,10 @@ test('an answer that is lost on its way: the rows are there, and are not doubled
 });
 
 test('workers with the same events in other orders do not stop each other', async () => {
-  const several = [openNew({ concurrency: 4, timeout: 20_000 }), open({ concurrency: 4, timeout: 20_000 })];
+  const several = [
+    openNew({ concurrency: 4, timeout: 20_000 }),
+    open({ concurrency: 4, timeout: 20_000 }),
+  ];
   await several[0]!.deliver([deliveryOfEvent()], never);
   for (let round = 0; round < 10; round += 1) {
     const batch = Array.from({ length: 400 }, () => deliveryOfEvent());

@@ -48,7 +48,8 @@ export function posthogStandIn(): StandIn & {
       if (batch.length === 0 || batch.some(isBad)) {
         return { status: 400, body: { type: 'validation_error', detail: 'invalid event' } };
       }
-      if (standIn.isOverQuota) return { status: 200, body: { status: 1, quota_limited: ['events'] } };
+      if (standIn.isOverQuota)
+        return { status: 200, body: { status: 1, quota_limited: ['events'] } };
       for (const event of batch) {
         const { uuid: id, event: name, timestamp, distinct_id: person } = event;
         events.set([id, name, timestamp, person].join(' '), event);

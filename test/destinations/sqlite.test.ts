@@ -95,7 +95,12 @@ test('a disk that is full keeps the events waiting', async () => {
     console.log(few.map((outcome) => outcome.kind).join());
     await destination.close();
   `;
-  const args = ['-c', 'ulimit -f 1024; exec "$0" --input-type=module --eval "$1"', process.execPath, script];
+  const args = [
+    '-c',
+    'ulimit -f 1024; exec "$0" --input-type=module --eval "$1"',
+    process.execPath,
+    script,
+  ];
   const lines = execFileSync('bash', args, { encoding: 'utf8' }).trim().split('\n');
   expect(lines[0]).toMatch(/^\{"kind":"retry","fault":"destination","reason":".*SQLite \d+.*\} 1$/);
   expect(lines[1]).toBe('delivered,delivered');

@@ -54,7 +54,7 @@ async function open(
 const deliveries = (length: number) => Array.from({ length }, () => deliveryOfEvent());
 
 describe.each(Object.entries(vendors))('%s', (_name, { create, standIn, key: [setting, key] }) => {
-  test('a key that is not accepted is the destination\'s fault, says what to mend, and is not shown', async () => {
+  test("a key that is not accepted is the destination's fault, says what to mend, and is not shown", async () => {
     const wrong = 'wrong-key-0123456789';
     const { destination, farSide } = await open(create, standIn(), { [setting]: wrong });
     const outcomes = await deliverAll(destination, deliveries(3));
@@ -82,7 +82,7 @@ describe.each(Object.entries(vendors))('%s', (_name, { create, standIn, key: [se
   });
 
   test.each([402, 403, 404, 408, 429, 500, 502, 503, 504, 302])(
-    '%i is the destination\'s fault, and one request tells it',
+    "%i is the destination's fault, and one request tells it",
     async (status) => {
       const { destination, farSide } = await open(create, standIn());
       farSide.server.respond = (_request, response) => void response.writeHead(status).end();
@@ -96,23 +96,26 @@ describe.each(Object.entries(vendors))('%s', (_name, { create, standIn, key: [se
     },
   );
 
-  test.each([400, 413])('%i without a word of which event: cut until one is alone', async (status) => {
-    const { destination, farSide } = await open(create, standIn());
-    const batch = deliveries(9);
-    const bad = batch[4]!.event().eventId;
-    const take = farSide.server.respond;
-    farSide.server.respond = (request, response) => {
-      if (request.body.includes(bad)) response.writeHead(status).end('no');
-      else take(request, response);
-    };
-    const outcomes = await destination.deliver(batch, never);
-    expect(outcomes.map(({ kind }) => kind)).toEqual(
-      batch.map((_delivery, index) => (index === 4 ? 'dead' : 'delivered')),
-    );
-    expect(outcomes[4]).toMatchObject({ kind: 'dead', status: String(status) });
-    expect((await farSide.counted()).length).toBe(8);
-    expect(farSide.server.received.length).toBeLessThan(2 * batch.length);
-  });
+  test.each([400, 413])(
+    '%i without a word of which event: cut until one is alone',
+    async (status) => {
+      const { destination, farSide } = await open(create, standIn());
+      const batch = deliveries(9);
+      const bad = batch[4]!.event().eventId;
+      const take = farSide.server.respond;
+      farSide.server.respond = (request, response) => {
+        if (request.body.includes(bad)) response.writeHead(status).end('no');
+        else take(request, response);
+      };
+      const outcomes = await destination.deliver(batch, never);
+      expect(outcomes.map(({ kind }) => kind)).toEqual(
+        batch.map((_delivery, index) => (index === 4 ? 'dead' : 'delivered')),
+      );
+      expect(outcomes[4]).toMatchObject({ kind: 'dead', status: String(status) });
+      expect((await farSide.counted()).length).toBe(8);
+      expect(farSide.server.received.length).toBeLessThan(2 * batch.length);
+    },
+  );
 
   test('a private address is refused unless allowed', async () => {
     const { destination, farSide } = await open(create, standIn(), {
@@ -284,7 +287,7 @@ describe('mixpanel', () => {
     ]);
   });
 
-  test('a project\'s token alone is a user without a password', async () => {
+  test("a project's token alone is a user without a password", async () => {
     const settings = { service_account: null, project_id: null };
     const { destination, farSide } = await open(
       createMixpanelDestination,
@@ -313,7 +316,10 @@ describe('mixpanel', () => {
     ['by index', (ids: string[]) => record({ index: 1, $insert_id: ids[1] })],
     ['by index alone', () => record({ index: 1 })],
     ['by insert_id', (ids: string[]) => record({ insert_id: ids[1] })],
-    ['by its id where the index is another\'s', (ids: string[]) => record({ index: 0, $insert_id: ids[1] })],
+    [
+      "by its id where the index is another's",
+      (ids: string[]) => record({ index: 0, $insert_id: ids[1] }),
+    ],
   ])('finds a failed record %s', async (_how, failedRecord) => {
     const { destination, farSide } = await open(createMixpanelDestination, mixpanelStandIn());
     const batch = deliveries(3);
@@ -354,6 +360,8 @@ describe('mixpanel', () => {
   test('a service account without a project is refused at the start', () => {
     const settings = { ...mixpanelStandIn().settings(1), project_id: null };
     expect(() => createMixpanelDestination('mix', settings)).toThrow(StartError);
-    expect(() => createMixpanelDestination('mix', settings)).toThrow(/destinations\.mix\.project_id/);
+    expect(() => createMixpanelDestination('mix', settings)).toThrow(
+      /destinations\.mix\.project_id/,
+    );
   });
 });

@@ -3,7 +3,13 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { DestinationSettings } from '../../src/destinations/destination.ts';
 import { createWebhookDestination } from '../../src/destinations/webhook/webhook.ts';
 import { startRealLog } from '../real-log.ts';
-import { destinationConfig, publishEvents, readAttempts, startWorker, until } from '../delivery/rig.ts';
+import {
+  destinationConfig,
+  publishEvents,
+  readAttempts,
+  startWorker,
+  until,
+} from '../delivery/rig.ts';
 import { deliverAll, deliveryOfEvent, never } from './deliveries.ts';
 import { startHttpServer, type ReceivedRequest } from './http-server.ts';
 import { webhookSecret, webhookSettings } from './webhook-far-side.ts';
@@ -151,7 +157,13 @@ test('every failed attempt is in the log, with its status and the event it was o
     30_000,
   );
   await worker.stop();
-  expect(attempts.slice(0, 5).map(({ status }) => status)).toEqual(['422', '500', '', '302', '410']);
+  expect(attempts.slice(0, 5).map(({ status }) => status)).toEqual([
+    '422',
+    '500',
+    '',
+    '302',
+    '410',
+  ]);
   expect(attempts[2]?.error).toBe('no answer within 1500 ms');
   expect(attempts.slice(0, 5).map(({ charged }) => charged)).toEqual(
     answers.map((_status, index) => index === 0),

@@ -186,7 +186,10 @@ describe('the answer', () => {
         response.end('ok');
       }, 2);
     };
-    await deliverAll(open({ concurrency: 3 }), Array.from({ length: 60 }, () => deliveryOfEvent()));
+    await deliverAll(
+      open({ concurrency: 3 }),
+      Array.from({ length: 60 }, () => deliveryOfEvent()),
+    );
     expect(most).toBe(3);
     expect(ports.size).toBe(3);
   });

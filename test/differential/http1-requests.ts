@@ -35,15 +35,31 @@ type Kind = readonly [target: string, type: string, body: (key: string, name: st
 
 /** The hot doors, and some that never are the reader's. */
 const kinds: readonly Kind[] = [
-  ['/v1/track', 'application/json', (key, name) => ({ ...track, event_name: name, idempotency_key: key })],
-  ['/v1/batch', 'application/json', (key) => ({ events: [{ ...track, idempotency_key: key }, track] })],
+  [
+    '/v1/track',
+    'application/json',
+    (key, name) => ({ ...track, event_name: name, idempotency_key: key }),
+  ],
+  [
+    '/v1/batch',
+    'application/json',
+    (key) => ({ events: [{ ...track, idempotency_key: key }, track] }),
+  ],
   ['/v1/batch', 'application/x-ndjson', (key) => ({ ...track, idempotency_key: key })],
-  ['/headgate.v1.TrackService/Track', 'application/json', (key, name) => ({
-    event: { ...connectTrack.event, eventName: name, idempotencyKey: key },
-  })],
-  ['/headgate.v1.TrackService/BatchTrack', 'application/json', (key) => ({
-    events: [{ ...connectTrack.event, idempotencyKey: key }],
-  })],
+  [
+    '/headgate.v1.TrackService/Track',
+    'application/json',
+    (key, name) => ({
+      event: { ...connectTrack.event, eventName: name, idempotencyKey: key },
+    }),
+  ],
+  [
+    '/headgate.v1.TrackService/BatchTrack',
+    'application/json',
+    (key) => ({
+      events: [{ ...connectTrack.event, idempotencyKey: key }],
+    }),
+  ],
   // No sound message, which is told as JSON.
   ['/headgate.v1.TrackService/Track', 'application/proto', (key) => key],
   // An empty one, of which the answer is none.
@@ -54,7 +70,10 @@ const kinds: readonly Kind[] = [
 ];
 
 const names = fc.oneof(
-  { weight: 10, arbitrary: fc.constantFrom('order_completed', 'invoice_paid', 'größe_geändert', '') },
+  {
+    weight: 10,
+    arbitrary: fc.constantFrom('order_completed', 'invoice_paid', 'größe_geändert', ''),
+  },
   { weight: 1, arbitrary: fc.constantFrom(...Object.values(specialNames)) },
 );
 
@@ -62,11 +81,13 @@ const drafts: fc.Arbitrary<Draft> = fc
   .tuple(fc.constantFrom(...kinds, kinds[0]!, kinds[0]!, kinds[3]!), fc.uuid(), names, fc.nat(3))
   .map(([[target, type, bodyOf], key, name, shape]) => {
     const value = bodyOf(key, name);
-    const text = typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value);
+    const text =
+      typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value);
     const body = Buffer.from(text);
     const lines = ['Host: gate.example', `Content-Type: ${type}`, `Content-Length: ${body.length}`];
     lines.push(shape === 1 ? `authorization: Bearer ${writeKey}` : `x-write-key: ${writeKey}`);
-    if (shape === 2) lines.unshift('connection: keep-alive', 'accept: */*', 'USER-AGENT: a b/1 (c)');
+    if (shape === 2)
+      lines.unshift('connection: keep-alive', 'accept: */*', 'USER-AGENT: a b/1 (c)');
     if (shape === 3) lines.push(`x-correlation-id: ${key}`, 'x-empty:', 'X-Spaces:   a  b   ');
     return { method: 'POST', target, version: 'HTTP/1.1', lines, lineEnd: '\r\n', body };
   });
@@ -95,7 +116,11 @@ function chunked(draft: Draft): void {
   draft.body =
     body.length === 0
       ? Buffer.from(last)
-      : Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from(`\r\n${last}`)]);
+      : Buffer.concat([
+          Buffer.from(`${body.length.toString(16)}\r\n`),
+          body,
+          Buffer.from(`\r\n${last}`),
+        ]);
 }
 
 /** RFC 9112: what is malformed, what is rare, and what two parsers have been known to read differently. */
@@ -158,23 +183,31 @@ export const http1Oddities: Readonly<Record<string, Oddity>> = {
   'the content type twice': withLine('content-type: text/plain'),
   'a trace': withLine(`traceparent: 00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, 'tracestate: a=b'),
   'an odd correlation id': withLine('x-correlation-id: a b'),
-  '__proto__': withLine('__proto__: a'),
+  __proto__: withLine('__proto__: a'),
   'a constructor': withLine('constructor: a', 'hasOwnProperty: b'),
   'set-cookie': withLine('set-cookie: a'),
   'a cookie': withLine('cookie: a=b; c=d'),
   'no host': (draft) => void (draft.lines = draft.lines.filter((line) => !/^host/i.test(line))),
-  'an empty host': (draft) => void (draft.lines = draft.lines.map((line) => line.replace(/^Host:.*/, 'Host:'))),
+  'an empty host': (draft) =>
+    void (draft.lines = draft.lines.map((line) => line.replace(/^Host:.*/, 'Host:'))),
   'two hosts': withLine('host: other.example'),
   'the host twice': withLine('host: gate.example'),
-  'no key': (draft) => void (draft.lines = draft.lines.filter((line) => !/^(x-w|auth)/i.test(line))),
-  'a wrong key': (draft) => void (draft.lines = draft.lines.map((line) => line.replace(writeKey, 'hg_no'))),
+  'no key': (draft) =>
+    void (draft.lines = draft.lines.filter((line) => !/^(x-w|auth)/i.test(line))),
+  'a wrong key': (draft) =>
+    void (draft.lines = draft.lines.map((line) => line.replace(writeKey, 'hg_no'))),
   'another content type': (draft) =>
-    void (draft.lines = draft.lines.map((line) => line.replace(/^(Content-Type: ).*/, '$1text/plain'))),
+    void (draft.lines = draft.lines.map((line) =>
+      line.replace(/^(Content-Type: ).*/, '$1text/plain'),
+    )),
   'a parameter of the content type': (draft) =>
-    void (draft.lines = draft.lines.map((line) => line.replace(/^(Content-Type: .*)/, '$1; charset=utf-8'))),
+    void (draft.lines = draft.lines.map((line) =>
+      line.replace(/^(Content-Type: .*)/, '$1; charset=utf-8'),
+    )),
   'an unknown encoding': withLine('content-encoding: snappy'),
   'a body that is not packed': withLine('content-encoding: gzip'),
-  'no length': (draft) => void (draft.lines = draft.lines.filter((line) => !/^content-l/i.test(line))),
+  'no length': (draft) =>
+    void (draft.lines = draft.lines.filter((line) => !/^content-l/i.test(line))),
   'an empty length': withLength(() => 'Content-Length:'),
   'a length with a plus': withLength((length) => `Content-Length: +${length}`),
   'a negative length': withLength((length) => `Content-Length: -${length}`),
@@ -186,8 +219,12 @@ export const http1Oddities: Readonly<Record<string, Oddity>> = {
   'a length with a space in it': withLength((length) => `Content-Length: ${length} 0`),
   'a length one short': withLength((length) => `Content-Length: ${Math.max(0, length - 1)}`),
   'a length one over': withLength((length) => `Content-Length: ${length + 1}`),
-  'the length twice': withLength((length) => `Content-Length: ${length}\r\ncontent-length: ${length}`),
-  'two lengths': withLength((length) => `Content-Length: ${length}\r\ncontent-length: ${length + 1}`),
+  'the length twice': withLength(
+    (length) => `Content-Length: ${length}\r\ncontent-length: ${length}`,
+  ),
+  'two lengths': withLength(
+    (length) => `Content-Length: ${length}\r\ncontent-length: ${length + 1}`,
+  ),
   'no body': (draft) => {
     withLength(() => 'Content-Length: 0')(draft);
     draft.body = Buffer.alloc(0);
@@ -205,7 +242,11 @@ export const http1Oddities: Readonly<Record<string, Oddity>> = {
   'connection: Keep-Alive': withLine('Connection: Keep-Alive'),
   'a list of connection options': withLine('connection: keep-alive, te'),
   'an upgrade': withLine('connection: upgrade', 'upgrade: websocket'),
-  'an upgrade to h2c': withLine('connection: upgrade, http2-settings', 'upgrade: h2c', 'http2-settings: AA'),
+  'an upgrade to h2c': withLine(
+    'connection: upgrade, http2-settings',
+    'upgrade: h2c',
+    'http2-settings: AA',
+  ),
   'an upgrade that is not asked for': withLine('upgrade: h2c'),
   expect: withLine('expect: 100-continue'),
   'an unknown expectation': withLine('expect: nonsense'),
@@ -235,10 +276,7 @@ interface Request {
 }
 
 const requests: fc.Arbitrary<Request> = fc
-  .tuple(
-    drafts,
-    fc.oneof(fc.constant('nothing'), fc.constantFrom(...Object.keys(http1Oddities))),
-  )
+  .tuple(drafts, fc.oneof(fc.constant('nothing'), fc.constantFrom(...Object.keys(http1Oddities))))
   .map(([draft, oddity]) => {
     http1Oddities[oddity]!(draft);
     return { oddity, bytes: bytesOf(draft) };
@@ -256,7 +294,9 @@ const splits: Readonly<Record<string, Split>> = {
   },
   'before the body': (whole) => {
     const middle = whole.indexOf('\r\n\r\n') + 4;
-    return middle < 4 || middle === whole.length ? [whole] : [whole.subarray(0, middle), whole.subarray(middle)];
+    return middle < 4 || middle === whole.length
+      ? [whole]
+      : [whole.subarray(0, middle), whole.subarray(middle)];
   },
   'within the second request': (whole, [first], at) => {
     const middle = first!.bytes.length + (at % Math.max(1, whole.length - first!.bytes.length));

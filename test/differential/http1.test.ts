@@ -11,7 +11,12 @@ import { createRequestHandler, servesWhole } from '../../src/gate/route-request.
 import { WholeCall } from '../../src/http/http1/whole-call.ts';
 import { listen, type Listener } from '../../src/http/listen.ts';
 import { createFakeContext, type FakeContext } from './fake-context.ts';
-import { http1Oddities, http1Writings, tornEverywhere, type Http1Writing } from './http1-requests.ts';
+import {
+  http1Oddities,
+  http1Writings,
+  tornEverywhere,
+  type Http1Writing,
+} from './http1-requests.ts';
 import { writeRaw } from './raw-connection.ts';
 
 interface Endpoint {
@@ -27,7 +32,12 @@ async function openEndpoint(
 ): Promise<Endpoint> {
   const fake = createFakeContext();
   const { context } = fake;
-  const handle = createRequestHandler(context, createConnectEndpoints(context), new Map(), () => '{}');
+  const handle = createRequestHandler(
+    context,
+    createConnectEndpoints(context),
+    new Map(),
+    () => '{}',
+  );
   const listener = await listen({
     address: { host: '127.0.0.1', port: 0 },
     tls: certificate,
@@ -108,12 +118,16 @@ describe('the reader of HTTP/1.1 beside Node', () => {
   test('answers the same over TLS', { timeout: 120_000 }, async ({ skip }) => {
     const folder = mkdtempSync(path.join(tmpdir(), 'headgate-http1-'));
     const certificate = { cert: path.join(folder, 'cert.pem'), key: path.join(folder, 'key.pem') };
-    const how = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost';
+    const how =
+      '-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost';
     const names = ['-addext', 'subjectAltName=IP:127.0.0.1'];
     const files = ['-keyout', certificate.key, '-out', certificate.cert];
     const made = spawnSync('openssl', ['req', ...how.split(' '), ...names, ...files]);
     skip(made.status !== 0, 'openssl makes no certificate here');
-    const doors = [await openEndpoint(true, certificate), await openEndpoint(false, certificate)] as const;
+    const doors = [
+      await openEndpoint(true, certificate),
+      await openEndpoint(false, certificate),
+    ] as const;
     const ca = readFileSync(certificate.cert);
     rmSync(folder, { recursive: true });
     const writings = fc.sample(http1Writings, { numRuns: 500, seed: 20_260_302 });

@@ -70,6 +70,9 @@ function normalised(received: string): string {
   const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/;
   return received
     .replaceAll(/^Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r$/gm, 'Date: then\r')
-    .replaceAll(new RegExp(`^x-correlation-id: ${uuid.source}\\r$`, 'gm'), 'x-correlation-id: new\r')
+    .replaceAll(
+      new RegExp(`^x-correlation-id: ${uuid.source}\\r$`, 'gm'),
+      'x-correlation-id: new\r',
+    )
     .replaceAll(new RegExp(`"correlation_id":"${uuid.source}"`, 'g'), '"correlation_id":"new"');
 }

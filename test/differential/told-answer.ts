@@ -103,7 +103,8 @@ function tellFramed(
   answer: RawAnswer,
   trailers: Trailers,
 ): Pick<ToldAnswer, 'code' | 'message' | 'details' | 'result'> {
-  const code = grpcCodeNames[Number(trailers['grpc-status'])] ?? `none (${trailers['grpc-status']})`;
+  const code =
+    grpcCodeNames[Number(trailers['grpc-status'])] ?? `none (${trailers['grpc-status']})`;
   const message = decodeURIComponent(trailers['grpc-message'] ?? '');
   const bytes = Buffer.from(trailers['grpc-status-details-bin'] ?? '', 'base64');
   const status = fromBinary(StatusSchema, bytes);

@@ -34,11 +34,16 @@ interface ComposeFile {
 interface PrometheusConfig {
   readonly rule_files: readonly string[];
   readonly alerting: {
-    readonly alertmanagers: readonly { readonly static_configs: readonly { readonly targets: readonly string[] }[] }[];
+    readonly alertmanagers: readonly {
+      readonly static_configs: readonly { readonly targets: readonly string[] }[];
+    }[];
   };
   readonly scrape_configs: readonly {
     readonly authorization: { readonly credentials_file: string };
-    readonly dns_sd_configs: readonly { readonly names: readonly string[]; readonly port: number }[];
+    readonly dns_sd_configs: readonly {
+      readonly names: readonly string[];
+      readonly port: number;
+    }[];
   }[];
 }
 
@@ -96,7 +101,7 @@ describe('deploy/compose.yaml', () => {
     }
   });
 
-  it('publishes on loopback alone, and neither NATS nor the operators\' port', () => {
+  it("publishes on loopback alone, and neither NATS nor the operators' port", () => {
     const published = Object.values(compose.services).flatMap(({ ports }) => ports ?? []);
     expect(published).toEqual([8080, 9090, 9093, 3000].map((port) => `127.0.0.1:${port}:${port}`));
   });

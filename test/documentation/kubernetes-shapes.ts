@@ -65,7 +65,12 @@ const pod: Shape = {
       seccompProfile: { type: 'text' },
     },
     topologySpreadConstraints: [
-      { maxSkew: 'number', topologyKey: 'text', whenUnsatisfiable: 'text', labelSelector: selector },
+      {
+        maxSkew: 'number',
+        topologyKey: 'text',
+        whenUnsatisfiable: 'text',
+        labelSelector: selector,
+      },
     ],
     affinity: {
       podAntiAffinity: {
@@ -208,7 +213,8 @@ export interface KubernetesObject {
 }
 
 function compare(value: unknown, shape: Shape, place: string): string[] {
-  if (typeof shape === 'string') return isOf(value, shape) ? [] : [`${place}: is not of the type ${shape}`];
+  if (typeof shape === 'string')
+    return isOf(value, shape) ? [] : [`${place}: is not of the type ${shape}`];
   if (isList(shape)) {
     if (!Array.isArray(value)) return [`${place}: is not a list`];
     return value.flatMap((one, index) => compare(one, shape[0], `${place}[${index}]`));

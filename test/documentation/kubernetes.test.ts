@@ -17,7 +17,9 @@ function render(): string | undefined {
     return execFileSync('kubectl', ['kustomize', folder], { encoding: 'utf8' });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    console.log('skipped, what needs kubectl: there is none here, and nothing renders deploy/kubernetes');
+    console.log(
+      'skipped, what needs kubectl: there is none here, and nothing renders deploy/kubernetes',
+    );
     return undefined;
   }
 }
@@ -37,7 +39,9 @@ interface Workload extends KubernetesObject {
           readonly env: readonly {
             readonly name: string;
             readonly value?: string;
-            readonly valueFrom?: { readonly secretKeyRef?: { readonly name: string; readonly key: string } };
+            readonly valueFrom?: {
+              readonly secretKeyRef?: { readonly name: string; readonly key: string };
+            };
           }[];
           readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
           readonly livenessProbe: { readonly httpGet: { readonly port: string } };
@@ -107,48 +111,84 @@ describe.skipIf(rendered === undefined)('deploy/kubernetes', () => {
   });
 
   it('chooses pods that there are, by ports that they have', () => {
-    for (const { spec, metadata, kind } of ofKind<Chooser>('Service', 'PodDisruptionBudget', 'NetworkPolicy', 'Deployment', 'StatefulSet')) {
-      const labels = spec.podSelector?.matchLabels ?? spec.selector?.matchLabels ?? spec.selector ?? {};
+    for (const { spec, metadata, kind } of ofKind<Chooser>(
+      'Service',
+      'PodDisruptionBudget',
+      'NetworkPolicy',
+      'Deployment',
+      'StatefulSet',
+    )) {
+      const labels =
+        spec.podSelector?.matchLabels ?? spec.selector?.matchLabels ?? spec.selector ?? {};
       const chosen = chosenBy(labels as Labels);
       expect(chosen, `${kind}/${metadata.name}`).not.toEqual([]);
       if (kind !== 'Service') continue;
-      const ports = chosen.flatMap((one) => one.spec.template.spec.containers.flatMap((each) => each.ports));
+      const ports = chosen.flatMap((one) =>
+        one.spec.template.spec.containers.flatMap((each) => each.ports),
+      );
       for (const { targetPort, port } of spec.ports!) {
         expect(ports).toContainEqual({ name: targetPort, containerPort: port });
       }
     }
     for (const kind of ['HorizontalPodAutoscaler', 'ScaledObject']) {
-      for (const one of ofKind<KubernetesObject & { spec: { scaleTargetRef: { name: string } } }>(kind)) {
+      for (const one of ofKind<KubernetesObject & { spec: { scaleTargetRef: { name: string } } }>(
+        kind,
+      )) {
         expect(named('Deployment', one.spec.scaleTargetRef.name)).toBeDefined();
       }
     }
   });
 
   it('has settings that the configuration accepts, and a trigger for each destination', () => {
-    const secrets: Labels = { NATS_PASSWORD: 'of-the-test', HEADGATE_ADMIN_TOKEN: 'token', CRM_SECRET: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' };
-    const image = [...readPage('Dockerfile').matchAll(/(HEADGATE_(?:LISTEN|ADMIN_LISTEN|DATA_DIR))=(\S+)/g)];
+    const secrets: Labels = {
+      NATS_PASSWORD: 'of-the-test',
+      HEADGATE_ADMIN_TOKEN: 'token',
+      CRM_SECRET: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+    };
+    const image = [
+      ...readPage('Dockerfile').matchAll(/(HEADGATE_(?:LISTEN|ADMIN_LISTEN|DATA_DIR))=(\S+)/g),
+    ];
     const roles = ['gate', 'workers'].map((name) => {
       const { template } = named<Workload>('Deployment', name).spec;
       const { env, ports, livenessProbe } = template.spec.containers[0]!;
       const given = env.map(({ name, value, valueFrom }) => {
         expect(valueFrom === undefined || valueFrom.secretKeyRef!.name === 'headgate').toBe(true);
-        return [name, value?.replaceAll(/\$\((\w+)\)/g, (_whole, key: string) => secrets[key]!) ?? secrets[name]!];
+        return [
+          name,
+          value?.replaceAll(/\$\((\w+)\)/g, (_whole, key: string) => secrets[key]!) ??
+            secrets[name]!,
+        ];
       });
       const config = readConfig({
-        env: { ...Object.fromEntries(image.map((found) => [found[1]!, found[2]!])), ...Object.fromEntries(given) },
+        env: {
+          ...Object.fromEntries(image.map((found) => [found[1]!, found[2]!])),
+          ...Object.fromEntries(given),
+        },
         configFile: '/app/headgate.yaml',
         readFile: () => readPage('deploy/kubernetes/headgate.yaml'),
         destinationTypes,
       });
       expect(config.durability).toBe('replicated');
       expect(config.nats.url!.split(',')).toHaveLength(3);
-      expect(ports).toContainEqual({ name: livenessProbe.httpGet.port, containerPort: config.admin.listen.port });
-      expect(template.spec.terminationGracePeriodSeconds * 1000).toBeGreaterThan(config.shutdownGraceMs + 5000);
+      expect(ports).toContainEqual({
+        name: livenessProbe.httpGet.port,
+        containerPort: config.admin.listen.port,
+      });
+      expect(template.spec.terminationGracePeriodSeconds * 1000).toBeGreaterThan(
+        config.shutdownGraceMs + 5000,
+      );
       // HEADGATE_* of a service that happens to be called so would stop the start.
       expect(template.spec.enableServiceLinks).toBe(false);
-      const { triggers } = named<KubernetesObject & { spec: { triggers: { metadata: Labels }[] } }>('ScaledObject', 'workers').spec;
-      expect(triggers.map(({ metadata }) => metadata['consumer'])).toEqual(config.destinations.map((one) => one.name));
-      expect(new Set(triggers.map(({ metadata }) => metadata['stream']))).toEqual(new Set(['EVENTS']));
+      const { triggers } = named<KubernetesObject & { spec: { triggers: { metadata: Labels }[] } }>(
+        'ScaledObject',
+        'workers',
+      ).spec;
+      expect(triggers.map(({ metadata }) => metadata['consumer'])).toEqual(
+        config.destinations.map((one) => one.name),
+      );
+      expect(new Set(triggers.map(({ metadata }) => metadata['stream']))).toEqual(
+        new Set(['EVENTS']),
+      );
       return [...config.roles];
     });
     expect(roles).toEqual([['gate'], ['deliver']]);
@@ -156,13 +196,23 @@ describe.skipIf(rendered === undefined)('deploy/kubernetes', () => {
 
   it('mounts what kustomize makes, and keeps the streams below the store, and that below the volume', () => {
     const made = new Set(ofKind('ConfigMap').map(({ metadata }) => metadata.name));
-    const mounted = workloads.flatMap(({ spec }) => spec.template.spec.volumes.flatMap(({ configMap }) => configMap?.name ?? []));
+    const mounted = workloads.flatMap(({ spec }) =>
+      spec.template.spec.volumes.flatMap(({ configMap }) => configMap?.name ?? []),
+    );
     expect(new Set(mounted)).toEqual(made);
-    const storeBytes = Number(/max_file_store: (\d+)GB/.exec(readPage('deploy/kubernetes/nats.conf'))![1]) * 1e9;
-    const { volumeClaimTemplates } = (named<Workload>('StatefulSet', 'nats').spec as object) as { volumeClaimTemplates: { spec: { resources: { requests: { storage: string } } } }[] };
+    const storeBytes =
+      Number(/max_file_store: (\d+)GB/.exec(readPage('deploy/kubernetes/nats.conf'))![1]) * 1e9;
+    const { volumeClaimTemplates } = named<Workload>('StatefulSet', 'nats').spec as object as {
+      volumeClaimTemplates: { spec: { resources: { requests: { storage: string } } } }[];
+    };
     const volume = volumeClaimTemplates[0]!.spec.resources.requests.storage;
     expect(storeBytes).toBeLessThan(parseInt(volume, 10) * 1024 ** 3);
-    const streams = named<Workload>('Deployment', 'gate').spec.template.spec.containers[0]!.env.find(({ name }) => name === 'HEADGATE_LOG_STORAGE_BYTES_MAX')!.value!;
+    const streams = named<Workload>(
+      'Deployment',
+      'gate',
+    ).spec.template.spec.containers[0]!.env.find(
+      ({ name }) => name === 'HEADGATE_LOG_STORAGE_BYTES_MAX',
+    )!.value!;
     expect(parseInt(streams, 10) * 1024 ** 3).toBeLessThan(storeBytes);
   });
 
@@ -170,14 +220,18 @@ describe.skipIf(rendered === undefined)('deploy/kubernetes', () => {
     interface Monitor extends KubernetesObject {
       readonly spec: {
         readonly selector: { readonly matchLabels: Labels };
-        readonly endpoints: readonly { readonly port: string; readonly relabelings: readonly { readonly replacement: string }[] }[];
+        readonly endpoints: readonly {
+          readonly port: string;
+          readonly relabelings: readonly { readonly replacement: string }[];
+        }[];
       };
     }
     const { selector, endpoints } = named<Monitor>('ServiceMonitor', 'headgate').spec;
     const found = ofKind<Chooser & { metadata: { labels: Labels } }>('Service').filter(
       ({ metadata, spec }) =>
-        Object.entries(selector.matchLabels).every(([key, value]) => metadata.labels[key] === value) &&
-        spec.ports!.some(({ name }) => name === endpoints[0]!.port),
+        Object.entries(selector.matchLabels).every(
+          ([key, value]) => metadata.labels[key] === value,
+        ) && spec.ports!.some(({ name }) => name === endpoints[0]!.port),
     );
     expect(found.map(({ metadata }) => metadata.name).toSorted()).toEqual(['gate', 'workers']);
     expect(endpoints[0]!.relabelings[0]!.replacement).toMatch(/^headgate/);

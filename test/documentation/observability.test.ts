@@ -63,7 +63,11 @@ describe('the alerts', () => {
 
   it('are all listed with their severities, and no others are', () => {
     const rows = page.matchAll(/^\| \[(Headgate\w+)\]\(runbooks\/([\w-]+)\.md\) \| ([\w, ]+) \|/gm);
-    const listed = [...rows].map(([, name, runbook, severities]) => ({ name, runbook, severities }));
+    const listed = [...rows].map(([, name, runbook, severities]) => ({
+      name,
+      runbook,
+      severities,
+    }));
     const names = [...new Set(alerts.map(({ name }) => name))];
     expect(listed).toEqual(
       names.map((name) => ({
@@ -114,7 +118,9 @@ describe('the alerts', () => {
     const shown = [...text.matchAll(/(?<!\*)\*([A-Z][^*]+)\*(?!\*)/g)].map(([, title]) => title!);
     expect(shown.length).toBeGreaterThan(5);
     expect(shown.filter((title) => !titles.has(title.replaceAll('\n', ' ')))).toEqual([]);
-    const used = [...text.matchAll(/headgate ([a-z]+(?: [a-z]+)?)/g)].map(([, command]) => command!);
+    const used = [...text.matchAll(/headgate ([a-z]+(?: [a-z]+)?)/g)].map(
+      ([, command]) => command!,
+    );
     expect(used.length).toBeGreaterThan(10);
     const isKnown = (command: string): boolean =>
       known.has(command) || known.has(command.split(' ')[0]!);

@@ -114,7 +114,12 @@ export function readConnect(answer: WireAnswer, rpc: Rpc, codec: 'json' | 'proto
       value: Buffer.from(value, 'base64'),
     }));
     const { message = '' } = error;
-    return { ...base, grpc: (grpcCodeNames as readonly string[]).indexOf(error.code), message, ...readDetails(details) };
+    return {
+      ...base,
+      grpc: (grpcCodeNames as readonly string[]).indexOf(error.code),
+      message,
+      ...readDetails(details),
+    };
   }
   if (codec === 'proto') return { ...base, grpc: 0, results: readMessage(rpc, answer.body) };
   const json = JSON.parse(answer.body.toString('utf8')) as never;
@@ -143,7 +148,7 @@ export function readGrpcWeb(answer: WireAnswer, rpc: Rpc): Answer {
     return { ...base, ...readStatus(answer.headers) };
   let message: Buffer | undefined;
   let trailers: Record<string, string> = {};
-  for (let at = 0; at + 5 <= answer.body.length; ) {
+  for (let at = 0; at + 5 <= answer.body.length;) {
     const length = answer.body.readUInt32BE(at + 1);
     const part = answer.body.subarray(at + 5, at + 5 + length);
     if ((answer.body[at]! & 0x80) === 0) message = part;

@@ -71,7 +71,9 @@ test("GitHub's own payloads, signed: each is stored whole, and once", async () =
   expect(deliveries.length).toBeGreaterThan(700);
   expect(await send()).toEqual({ accepted: deliveries.length });
   expect(await send()).toEqual({ duplicate: deliveries.length });
-  const byKey = new Map(deliveries.map((delivery) => [idempotencyKeyOf('github', delivery.id), delivery]));
+  const byKey = new Map(
+    deliveries.map((delivery) => [idempotencyKeyOf('github', delivery.id), delivery]),
+  );
   const kept = await gate.events();
   expect(kept).toHaveLength(deliveries.length);
   for (const { bytes } of kept) {

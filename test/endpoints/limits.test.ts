@@ -99,16 +99,19 @@ describe('request bytes', () => {
 describe('events', () => {
   const batchEndpoints = wireEndpoints.filter((door) => door.rpc === 'BatchTrack');
 
-  test.for(batchEndpoints)('the largest batch is taken, one event more is not: $name', async (door) => {
-    await using large = await openGate();
-    const few = Array.from({ length: 1000 }, () => order());
-    const taken = await knock(large.port, door, { events: few });
-    expect(taken.results.filter(({ status }) => status === 'accepted').length).toBe(1000);
-    const refused = await knock(large.port, door, { events: [...few, order()] });
-    expectFailure(refused, door, 'too_many_events');
-    expect(refused.message).toMatch(/1001 events.*1000/);
-    expect(await large.last('EVENTS')).toBe(1000);
-  });
+  test.for(batchEndpoints)(
+    'the largest batch is taken, one event more is not: $name',
+    async (door) => {
+      await using large = await openGate();
+      const few = Array.from({ length: 1000 }, () => order());
+      const taken = await knock(large.port, door, { events: few });
+      expect(taken.results.filter(({ status }) => status === 'accepted').length).toBe(1000);
+      const refused = await knock(large.port, door, { events: [...few, order()] });
+      expectFailure(refused, door, 'too_many_events');
+      expect(refused.message).toMatch(/1001 events.*1000/);
+      expect(await large.last('EVENTS')).toBe(1000);
+    },
+  );
 
   test('the largest event is taken, one byte more is not: as stored, in bytes', async () => {
     await using small = await openGate({ env: { HEADGATE_LIMITS_EVENT_BYTES_MAX: '2KiB' } });

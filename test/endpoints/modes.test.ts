@@ -35,26 +35,29 @@ describe('modes', () => {
     await gate[Symbol.asyncDispose]();
   });
 
-  test.for(wireEndpoints)('strip stores the rest, and a retry is a duplicate: $name', async (door) => {
-    const after = await gate.last('EVENTS');
-    const sent = event({ total: 5, colour: 'red' });
-    const answer = await knock(gate.port, door, { events: [sent] });
-    expect(answer.results[0]?.status, answer.raw).toBe('accepted');
-    expect(answer.results[0]?.warnings).toMatchObject([
-      {
-        code: 'properties_stripped',
-        violations: [{ path: '/properties/colour', code: 'additionalProperties' }],
-      },
-    ]);
-    const [stored] = await gate.events(after);
-    const kept = JSON.parse(stored!.bytes.toString()) as Record<string, unknown>;
-    expect(kept['properties']).toEqual({ total: 5 });
-    expect(kept['warnings']).toMatchObject([{ code: 'properties_stripped' }]);
-    const again = await knock(gate.port, door, { events: [sent] });
-    expect(again.results[0]?.status).toBe('duplicate');
-    expect(again.results[0]?.warnings.map(({ code }) => code)).toEqual(['properties_stripped']);
-    expect(await gate.last('EVENTS')).toBe(after + 1);
-  });
+  test.for(wireEndpoints)(
+    'strip stores the rest, and a retry is a duplicate: $name',
+    async (door) => {
+      const after = await gate.last('EVENTS');
+      const sent = event({ total: 5, colour: 'red' });
+      const answer = await knock(gate.port, door, { events: [sent] });
+      expect(answer.results[0]?.status, answer.raw).toBe('accepted');
+      expect(answer.results[0]?.warnings).toMatchObject([
+        {
+          code: 'properties_stripped',
+          violations: [{ path: '/properties/colour', code: 'additionalProperties' }],
+        },
+      ]);
+      const [stored] = await gate.events(after);
+      const kept = JSON.parse(stored!.bytes.toString()) as Record<string, unknown>;
+      expect(kept['properties']).toEqual({ total: 5 });
+      expect(kept['warnings']).toMatchObject([{ code: 'properties_stripped' }]);
+      const again = await knock(gate.port, door, { events: [sent] });
+      expect(again.results[0]?.status).toBe('duplicate');
+      expect(again.results[0]?.warnings.map(({ code }) => code)).toEqual(['properties_stripped']);
+      expect(await gate.last('EVENTS')).toBe(after + 1);
+    },
+  );
 
   test.for(wireEndpoints)('quarantine keeps the event and says so: $name', async (door) => {
     const [events, rejected] = [await gate.last('EVENTS'), await gate.last('REJECTED')];
@@ -79,24 +82,27 @@ describe('modes', () => {
     expectEventFailure(answer, door, 'quarantined');
   });
 
-  test.for(wireEndpoints)('a verdict tells what belongs there, and where it is explained: $name', async (door) => {
-    const answer = await knock(gate.port, door, { events: [event({})] });
-    expectEventFailure(answer, door, 'schema_violation');
-    const help = door.rpc === 'Track' ? answer.help : answer.results[0]?.error?.help;
-    expect(help).toBe('docs/errors.md#schema_violation');
-    const [violation] = violationsOf(answer);
-    if (door.rpc === 'Track' && door.family !== 'rest') {
-      // The standard's form has no room for more.
-      expect(violation?.message).toBe('is required (What was paid.)');
-    } else {
-      expect(violation).toMatchObject({
-        message: 'is required',
-        kind: 'missing_required',
-        expected: 'number',
-        description: 'What was paid.',
-      });
-    }
-  });
+  test.for(wireEndpoints)(
+    'a verdict tells what belongs there, and where it is explained: $name',
+    async (door) => {
+      const answer = await knock(gate.port, door, { events: [event({})] });
+      expectEventFailure(answer, door, 'schema_violation');
+      const help = door.rpc === 'Track' ? answer.help : answer.results[0]?.error?.help;
+      expect(help).toBe('docs/errors.md#schema_violation');
+      const [violation] = violationsOf(answer);
+      if (door.rpc === 'Track' && door.family !== 'rest') {
+        // The standard's form has no room for more.
+        expect(violation?.message).toBe('is required (What was paid.)');
+      } else {
+        expect(violation).toMatchObject({
+          message: 'is required',
+          kind: 'missing_required',
+          expected: 'number',
+          description: 'What was paid.',
+        });
+      }
+    },
+  );
 
   test('warnings are counted', async () => {
     const read = async (): Promise<number> => {

@@ -43,7 +43,9 @@ describe('a log that does not answer', () => {
     const answers = await frozen(async () => {
       filled = knock(gate.port, restBatch, { events: filling });
       await new Promise((resolve) => setTimeout(resolve, 100));
-      return Promise.all(wireEndpoints.map((door) => knock(gate.port, door, { events: [order()] })));
+      return Promise.all(
+        wireEndpoints.map((door) => knock(gate.port, door, { events: [order()] })),
+      );
     });
     answers.forEach((answer, index) => expectFailure(answer, wireEndpoints[index]!, 'overloaded'));
     expect((await filled!).counts).toMatchObject({ accepted: filling.length });

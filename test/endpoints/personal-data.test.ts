@@ -74,31 +74,34 @@ describe('personal data', () => {
     ['no identity', { ...paid({}), user_id: '' }],
   ];
 
-  test.for(wireEndpoints)('is not kept of what is rejected, which can be replayed: $name', async (door) => {
-    for (const [what, sent] of refused) {
-      const after = await gate.last('REJECTED');
-      const answer = await knock(gate.port, door, { events: [sent] });
-      expect(answer.raw, what).not.toMatch(/secret/i);
-      const [kept] = await gate.rejected(after);
-      expect(kept!.header('Headgate-Redacted')).toBe('true');
-      expect(kept!.bytes.toString('latin1'), what).not.toMatch(/secret/i);
-      expect(kept!.bytes.toString()).toContain('hmac-sha256:');
-      expect(kept!.header('Headgate-Error')).not.toMatch(/secret/i);
-      // By the decoder of the replay.
-      const event = decodeOriginal({
-        door: kept!.header('Headgate-Door'),
-        contentType: kept!.header('Headgate-Content-Type'),
-        bytes: kept!.bytes,
-        isSame: ({ idempotencyKey }) => idempotencyKey === sent['idempotency_key'],
-      });
-      expect(event.fault, what).toBeUndefined();
-      expect(event).toMatchObject({
-        eventName: sent['event_name'],
-        idempotencyKey: sent['idempotency_key'],
-        properties: { email: token, name: '***' },
-      });
-    }
-  });
+  test.for(wireEndpoints)(
+    'is not kept of what is rejected, which can be replayed: $name',
+    async (door) => {
+      for (const [what, sent] of refused) {
+        const after = await gate.last('REJECTED');
+        const answer = await knock(gate.port, door, { events: [sent] });
+        expect(answer.raw, what).not.toMatch(/secret/i);
+        const [kept] = await gate.rejected(after);
+        expect(kept!.header('Headgate-Redacted')).toBe('true');
+        expect(kept!.bytes.toString('latin1'), what).not.toMatch(/secret/i);
+        expect(kept!.bytes.toString()).toContain('hmac-sha256:');
+        expect(kept!.header('Headgate-Error')).not.toMatch(/secret/i);
+        // By the decoder of the replay.
+        const event = decodeOriginal({
+          door: kept!.header('Headgate-Door'),
+          contentType: kept!.header('Headgate-Content-Type'),
+          bytes: kept!.bytes,
+          isSame: ({ idempotencyKey }) => idempotencyKey === sent['idempotency_key'],
+        });
+        expect(event.fault, what).toBeUndefined();
+        expect(event).toMatchObject({
+          eventName: sent['event_name'],
+          idempotencyKey: sent['idempotency_key'],
+          properties: { email: token, name: '***' },
+        });
+      }
+    },
+  );
 
   test('is in no line of the log', () => {
     expect(log).not.toBe('');
@@ -135,12 +138,17 @@ test('what cannot be delivered is kept without it', async () => {
 
 test('a hash without a key stops the start', async () => {
   const { HEADGATE_PII_HASH_KEY: _, ...without } = env(schemas.folder);
-  await expect(startRealService({ env: without })).rejects.toThrow(/order_paid.*HEADGATE_PII_HASH_KEY/);
+  await expect(startRealService({ env: without })).rejects.toThrow(
+    /order_paid.*HEADGATE_PII_HASH_KEY/,
+  );
   const short = { ...without, HEADGATE_PII_HASH_KEY: 'x'.repeat(31) };
   await expect(startRealService({ env: short })).rejects.toThrow(/fewer than 32 characters/);
 });
 
-async function messagesOf({ service }: RealService, stream: 'DEAD' | 'ATTEMPTS'): Promise<string[]> {
+async function messagesOf(
+  { service }: RealService,
+  stream: 'DEAD' | 'ATTEMPTS',
+): Promise<string[]> {
   const { manager } = service.log;
   const { state } = await manager.streams.info(stream);
   const found: string[] = [];

@@ -69,7 +69,9 @@ describe('REJECTED', () => {
 
   const restTracks = wireEndpoints.filter((door) => door.name.startsWith('REST track'));
   const ndjsons = wireEndpoints.filter(isNdjson);
-  const jsonBatches = wireEndpoints.filter((door) => /REST batch|Connect json Batch/.test(door.name));
+  const jsonBatches = wireEndpoints.filter((door) =>
+    /REST batch|Connect json Batch/.test(door.name),
+  );
 
   /** Spaces, a repeated name, escapes and a long number: what parsing would lose. */
   const odd = (name: string): string =>

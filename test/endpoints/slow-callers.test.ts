@@ -58,7 +58,9 @@ describe('slow callers', () => {
         return knock(gate.port, door, { body, stall: true, headers: length });
       }),
     );
-    answers.forEach((answer, index) => expectFailure(answer, wireEndpoints[index]!, 'request_timeout'));
+    answers.forEach((answer, index) =>
+      expectFailure(answer, wireEndpoints[index]!, 'request_timeout'),
+    );
     expect(await gate.last('EVENTS')).toBe(0);
   });
 
@@ -113,7 +115,11 @@ describe('slow callers', () => {
     const session = http2.connect(gate.url);
     session.on('error', () => {});
     const headers = { 'content-type': 'application/grpc', 'content-length': '100000000' };
-    const stream = session.request({ ':method': 'POST', ':path': wireEndpoints[0]!.path, ...headers });
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': wireEndpoints[0]!.path,
+      ...headers,
+    });
     const trickle = setInterval(() => stream.write('x'), 100);
     const answer = answerOf(stream);
     const closed = answer.then(

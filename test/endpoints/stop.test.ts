@@ -21,7 +21,9 @@ test('a stop answers what is under way, at every door, and keeps it', async () =
   setTimeout(thaw, 300);
   const answers = await Promise.all(underWay);
   for (const [index, answer] of answers.entries()) {
-    expect(answer.results[0]?.status, `${wireEndpoints[index]!.name}: ${answer.raw}`).toBe('accepted');
+    expect(answer.results[0]?.status, `${wireEndpoints[index]!.name}: ${answer.raw}`).toBe(
+      'accepted',
+    );
   }
   await stopped;
   closeSessions(gate.port);

@@ -39,11 +39,18 @@ describe('POST /v1/validate', () => {
       const answer = await knock(gate.port, door, { events, path });
       expect([answer.http, answer.results.map(({ status }) => status)]).toEqual([http, statuses]);
       expect(answer.results.every(({ sequence }) => sequence === 0)).toBe(true);
-      expect(answer.counts).toMatchObject({ rejected: statuses.filter((s) => s === 'rejected').length });
+      expect(answer.counts).toMatchObject({
+        rejected: statuses.filter((s) => s === 'rejected').length,
+      });
       const rejected = answer.results.find(({ status }) => status === 'rejected');
       if (rejected === undefined) continue;
-      expect(rejected.error).toMatchObject({ code: 'schema_violation', help: 'docs/errors.md#schema_violation' });
-      expect(rejected.error?.violations.find(({ path: at }) => at === '/properties/total')).toMatchObject({
+      expect(rejected.error).toMatchObject({
+        code: 'schema_violation',
+        help: 'docs/errors.md#schema_violation',
+      });
+      expect(
+        rejected.error?.violations.find(({ path: at }) => at === '/properties/total'),
+      ).toMatchObject({
         kind: 'wrong_type',
         expected: 'number',
       });
@@ -60,7 +67,10 @@ describe('POST /v1/validate', () => {
     if (door.rpc === 'Track') return;
     const none = await knock(gate.port, door, { events: [], path });
     expect(none.code).toBe('empty_batch');
-    const four = await knock(gate.port, door, { events: [order(), order(), order(), order()], path });
+    const four = await knock(gate.port, door, {
+      events: [order(), order(), order(), order()],
+      path,
+    });
     expect(four.code).toBe('too_many_events');
   });
 
@@ -68,7 +78,11 @@ describe('POST /v1/validate', () => {
     const door = restEndpoints.find(({ name }) => name.startsWith('REST batch'))!;
     const before = await gate.last('EVENTS');
     const fields = { validate_only: false };
-    const answer = await knock(gate.port, door, { events: [order()], fields, path: '/v1/validate' });
+    const answer = await knock(gate.port, door, {
+      events: [order()],
+      fields,
+      path: '/v1/validate',
+    });
     expect(answer.http).toBe(200);
     expect(await gate.last('EVENTS')).toBe(before);
   });

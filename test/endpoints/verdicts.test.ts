@@ -9,7 +9,8 @@ import { order, type Sample } from './sample-events.ts';
 import { send } from './wire.ts';
 import { isNdjson, knock, wireEndpoints, type WireEndpoint } from './wire-endpoints.ts';
 
-const endpointNamed = (name: string): WireEndpoint => wireEndpoints.find((door) => door.name === name)!;
+const endpointNamed = (name: string): WireEndpoint =>
+  wireEndpoints.find((door) => door.name === name)!;
 const batchEndpoints = wireEndpoints.filter((door) => door.rpc === 'BatchTrack');
 const restTrack = endpointNamed('REST track HTTP/1.1');
 const restBatch = endpointNamed('REST batch HTTP/1.1');
@@ -352,7 +353,9 @@ describe('nesting without end', () => {
   const deep = (levels: number, inner = '1'): string =>
     `${'{"a":['.repeat(levels / 2)}${inner}${']}'.repeat(levels / 2)}`;
   const long = '12345678901234567890';
-  const jsonBatches = wireEndpoints.filter((door) => /REST batch|Connect json Batch/.test(door.name));
+  const jsonBatches = wireEndpoints.filter((door) =>
+    /REST batch|Connect json Batch/.test(door.name),
+  );
 
   test.for([[34], [2000], [40_000], [400_000]] as const)(
     'of %i levels, in an event',

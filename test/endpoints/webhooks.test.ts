@@ -85,7 +85,9 @@ const good = {
     return {
       source: 'billing',
       body,
-      headers: { 'stripe-signature': `t=${seconds(ago)},v0=aa,v1=${'0'.repeat(64)},v1=${signature}` },
+      headers: {
+        'stripe-signature': `t=${seconds(ago)},v0=aa,v1=${'0'.repeat(64)},v1=${signature}`,
+      },
     };
   },
   hub: (value: object = { action: 'opened', sender: { id: 21031067 } }, event = 'issues'): Sent => {
@@ -129,7 +131,12 @@ function standardBody(type = 'order.paid') {
 
 function stripeBody() {
   const object = { id: 'in_1', customer: 'cus_9', amount: 1299, currency: 'EUR' };
-  return { id: `evt_${randomUUID()}`, type: 'invoice.paid', created: 1_700_000_000, data: { object } };
+  return {
+    id: `evt_${randomUUID()}`,
+    type: 'invoice.paid',
+    created: 1_700_000_000,
+    data: { object },
+  };
 }
 
 describe('webhooks coming in', () => {
@@ -165,7 +172,12 @@ describe('webhooks coming in', () => {
   const counted = async (source: string, outcome: string): Promise<number> => {
     const text = await (await fetch(`${gate.real.adminUrl}/metrics`)).text();
     const series = `headgate_webhook_requests_total{source="${source}",outcome="${outcome}"} `;
-    return Number(text.split('\n').find((line) => line.startsWith(series))?.slice(series.length));
+    return Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(series))
+        ?.slice(series.length),
+    );
   };
 
   test.for(signers)('$source: taken once, however often it is sent', async ({ source, sign }) => {
@@ -180,24 +192,29 @@ describe('webhooks coming in', () => {
     expect(await counted(source, 'mapped')).toBe(mapped + 2);
   });
 
-  test.for(signers)('$source: a changed body, or none to sign, is 401', async ({ source, sign }) => {
-    const sent = sign();
-    const before = await gate.last('EVENTS');
-    const refused = await counted(source, 'invalid_signature');
-    expect(await post({ ...sent, body: `${sent.body} ` })).toMatchObject({
-      status: 401,
-      code: 'invalid_signature',
-    });
-    for (const name of Object.keys(sent.headers).filter((each) => /sign|hmac/.test(each))) {
-      const { [name]: _signature, ...others } = sent.headers;
-      expect(await post({ ...sent, headers: others })).toMatchObject({ code: 'invalid_signature' });
-      for (const junk of ['', 'x', 'sha256=zz', 't=1,v1=zz', 'v1,zz', 'v0:zz']) {
-        expect(await post(sent, { [name]: junk })).toMatchObject({ code: 'invalid_signature' });
+  test.for(signers)(
+    '$source: a changed body, or none to sign, is 401',
+    async ({ source, sign }) => {
+      const sent = sign();
+      const before = await gate.last('EVENTS');
+      const refused = await counted(source, 'invalid_signature');
+      expect(await post({ ...sent, body: `${sent.body} ` })).toMatchObject({
+        status: 401,
+        code: 'invalid_signature',
+      });
+      for (const name of Object.keys(sent.headers).filter((each) => /sign|hmac/.test(each))) {
+        const { [name]: _signature, ...others } = sent.headers;
+        expect(await post({ ...sent, headers: others })).toMatchObject({
+          code: 'invalid_signature',
+        });
+        for (const junk of ['', 'x', 'sha256=zz', 't=1,v1=zz', 'v1,zz', 'v0:zz']) {
+          expect(await post(sent, { [name]: junk })).toMatchObject({ code: 'invalid_signature' });
+        }
       }
-    }
-    expect(await counted(source, 'invalid_signature')).toBeGreaterThan(refused + 5);
-    expect(await gate.last('EVENTS')).toBe(before);
-  });
+      expect(await counted(source, 'invalid_signature')).toBeGreaterThan(refused + 5);
+      expect(await gate.last('EVENTS')).toBe(before);
+    },
+  );
 
   test.for([
     ['shop', good.shop],
@@ -206,7 +223,10 @@ describe('webhooks coming in', () => {
     const stale = await counted(source, 'stale');
     expect(await post(sign(undefined, 290))).toMatchObject({ status: 'accepted' });
     for (const ago of [310, -310]) {
-      expect(await post(sign(undefined, ago))).toMatchObject({ status: 401, code: 'stale_webhook' });
+      expect(await post(sign(undefined, ago))).toMatchObject({
+        status: 401,
+        code: 'stale_webhook',
+      });
     }
     expect(await counted(source, 'stale')).toBe(stale + 2);
   });
@@ -255,8 +275,12 @@ describe('webhooks coming in', () => {
   });
 
   test('both secrets count while they change, and no third', async () => {
-    expect(await post(good.billing(stripeBody(), 0, newSecret))).toMatchObject({ status: 'accepted' });
-    expect(await post(good.billing(stripeBody(), 0, 'a-third-secret'))).toMatchObject({ status: 401 });
+    expect(await post(good.billing(stripeBody(), 0, newSecret))).toMatchObject({
+      status: 'accepted',
+    });
+    expect(await post(good.billing(stripeBody(), 0, 'a-third-secret'))).toMatchObject({
+      status: 401,
+    });
   });
 
   test('a type that is not mapped is taken, counted, and not stored', async () => {
@@ -272,7 +296,9 @@ describe('webhooks coming in', () => {
     expect(await post(good.shop(standardBody('order.refunded')))).not.toMatchObject({
       code: 'unmapped_webhook',
     });
-    expect(await post(good.shop(standardBody('invoice.paid')))).toMatchObject({ status: 'unmapped' });
+    expect(await post(good.shop(standardBody('invoice.paid')))).toMatchObject({
+      status: 'unmapped',
+    });
     expect(await counted('hub', 'unmapped')).toBe(unmapped + 1);
     expect(await gate.last('EVENTS')).toBe(before + 1);
   });
@@ -317,7 +343,10 @@ describe('webhooks coming in', () => {
   });
 
   test('several processes verify too, and count as one', async () => {
-    await using several = await openGate({ yaml, env: { HEADGATE_AUTH: 'keys', HEADGATE_PROCESSES: '2' } });
+    await using several = await openGate({
+      yaml,
+      env: { HEADGATE_AUTH: 'keys', HEADGATE_PROCESSES: '2' },
+    });
     const sent = good.hub();
     const send = () =>
       fetch(`${several.url}/v1/webhooks/hub`, {
@@ -330,7 +359,9 @@ describe('webhooks coming in', () => {
     }
     const series = 'headgate_webhook_requests_total{source="hub",outcome="mapped"} 2';
     await expect
-      .poll(async () => (await fetch(`${several.real.adminUrl}/metrics`)).text(), { timeout: 20_000 })
+      .poll(async () => (await fetch(`${several.real.adminUrl}/metrics`)).text(), {
+        timeout: 20_000,
+      })
       .toContain(series);
   });
 

@@ -126,23 +126,19 @@ function rpcEndpoints(rpc: Rpc): WireEndpoint[] {
         contentType: 'application/grpc-web+proto',
         read: (answer) => readGrpcWeb(answer, rpc),
       },
-      ...(['proto', 'json'] as const).map(
-        (codec): WireEndpoint => ({
-          name: `Connect ${codec} ${rpc} HTTP/${version}`,
-          family: 'connect',
-          rpc,
-          version,
-          path,
-          contentType: `application/${codec}`,
-          encodingHeader: 'content-encoding',
-          encode: (events, fields = {}) =>
-            codec === 'json'
-              ? connectJsonBody(rpc, events, fields)
-              : protoBody(rpc, events, fields),
-          frame: unframed,
-          read: (answer) => readConnect(answer, rpc, codec),
-        }),
-      ),
+      ...(['proto', 'json'] as const).map((codec): WireEndpoint => ({
+        name: `Connect ${codec} ${rpc} HTTP/${version}`,
+        family: 'connect',
+        rpc,
+        version,
+        path,
+        contentType: `application/${codec}`,
+        encodingHeader: 'content-encoding',
+        encode: (events, fields = {}) =>
+          codec === 'json' ? connectJsonBody(rpc, events, fields) : protoBody(rpc, events, fields),
+        frame: unframed,
+        read: (answer) => readConnect(answer, rpc, codec),
+      })),
     );
   }
   return doors;
@@ -191,7 +187,8 @@ export const wireEndpoints: readonly WireEndpoint[] = [
   ...restEndpoints('2'),
 ];
 
-export const isNdjson = (door: WireEndpoint): boolean => door.contentType === 'application/x-ndjson';
+export const isNdjson = (door: WireEndpoint): boolean =>
+  door.contentType === 'application/x-ndjson';
 
 export interface Knock {
   readonly events?: readonly Sample[];

@@ -87,7 +87,9 @@ function sendHttp2(request: WireRequest): Promise<WireAnswer> {
 async function writeParts(to: Writable, body: Buffer, parts: number): Promise<void> {
   const size = Math.max(1, Math.ceil(body.length / parts));
   for (let at = 0; at < body.length; at += size) {
-    await new Promise<void>((resolve) => to.write(body.subarray(at, at + size), () => setImmediate(resolve)));
+    await new Promise<void>((resolve) =>
+      to.write(body.subarray(at, at + size), () => setImmediate(resolve)),
+    );
   }
   to.end();
 }

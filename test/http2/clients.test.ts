@@ -14,7 +14,8 @@ import type { Http2Stream } from '../../src/http/http2/stream.ts';
 /* Our server before the clients that there are: Node's (nghttp2), curl's, @grpc/grpc-js. */
 
 const sum = (bytes: Buffer): string => createHash('sha1').update(bytes).digest('hex');
-const parsed = (bytes: Buffer): Record<string, unknown> => JSON.parse(bytes.toString()) as Record<string, unknown>;
+const parsed = (bytes: Buffer): Record<string, unknown> =>
+  JSON.parse(bytes.toString()) as Record<string, unknown>;
 
 function serve(stream: Http2Stream): void {
   const path = String(stream.headers[':path']);
@@ -56,7 +57,10 @@ async function call(
   const stream = session.request(headers, { waitForTrailers: trailers !== undefined });
   stream.on('wantTrailers', () => stream.sendTrailers(trailers!));
   const chunks: Buffer[] = [];
-  const seen: Record<'response' | 'trailers', http2.IncomingHttpHeaders> = { response: {}, trailers: {} };
+  const seen: Record<'response' | 'trailers', http2.IncomingHttpHeaders> = {
+    response: {},
+    trailers: {},
+  };
   stream.on('response', (each) => (seen.response = each));
   stream.on('trailers', (each) => (seen.trailers = each));
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -85,13 +89,17 @@ afterAll(async () => {
 describe("Node's client", () => {
   test('thousands of calls at once on one connection', async () => {
     const session = http2.connect(`http://127.0.0.1:${server.port}`);
-    const bodies = Array.from({ length: 5000 }, (_value, index) => Buffer.from(`${index}`.repeat(1 + (index % 700))));
+    const bodies = Array.from({ length: 5000 }, (_value, index) =>
+      Buffer.from(`${index}`.repeat(1 + (index % 700))),
+    );
     const answers = await Promise.all(
       bodies.map((body) => call(session, { ':path': '/', ':method': 'POST' }, body)),
     );
     const wrong = answers.filter(
       ({ body, headers, trailers }, index) =>
-        !body.equals(bodies[index]!) || headers['x-sum'] !== sum(body) || trailers['grpc-status'] !== '0',
+        !body.equals(bodies[index]!) ||
+        headers['x-sum'] !== sum(body) ||
+        trailers['grpc-status'] !== '0',
     );
     expect(wrong).toEqual([]);
     session.close();
@@ -106,7 +114,9 @@ describe("Node's client", () => {
     const body = randomBytes(4 * 1024 * 1024 + 77);
     const post = { ':path': '/', ':method': 'POST' };
     const answers = await Promise.all(Array.from({ length: 8 }, () => call(session, post, body)));
-    expect(answers.map(({ body: each }) => each.equals(body))).toEqual(Array.from({ length: 8 }, () => true));
+    expect(answers.map(({ body: each }) => each.equals(body))).toEqual(
+      Array.from({ length: 8 }, () => true),
+    );
     session.close();
   });
 
@@ -116,21 +126,36 @@ describe("Node's client", () => {
     const value = fc.stringMatching(/^[!-~]([ -~\u00a1-\u00ff]{0,80}[!-~])?$/);
     const fields = fc.dictionary(name, value, { maxKeys: 12 });
     await fc.assert(
-      fc.asyncProperty(fields, fc.dictionary(name, value, { minKeys: 1, maxKeys: 3 }), async (headers, trailers) => {
-        const answer = await call(session, { ...headers, ':path': '/headers', ':method': 'POST' }, Buffer.from('a'), trailers);
-        const seen = parsed(answer.body);
-        expect(seen).toMatchObject(headers);
-        expect(seen['trailers']).toEqual(trailers);
-      }),
+      fc.asyncProperty(
+        fields,
+        fc.dictionary(name, value, { minKeys: 1, maxKeys: 3 }),
+        async (headers, trailers) => {
+          const answer = await call(
+            session,
+            { ...headers, ':path': '/headers', ':method': 'POST' },
+            Buffer.from('a'),
+            trailers,
+          );
+          const seen = parsed(answer.body);
+          expect(seen).toMatchObject(headers);
+          expect(seen['trailers']).toEqual(trailers);
+        },
+      ),
       { numRuns: 300 },
     );
     session.close();
   });
 
   test('a table of another size, set and set again', async () => {
-    const session = http2.connect(`http://127.0.0.1:${server.port}`, { settings: { headerTableSize: 0 } });
+    const session = http2.connect(`http://127.0.0.1:${server.port}`, {
+      settings: { headerTableSize: 0 },
+    });
     for (const headerTableSize of [100, 4096, 0, 65_536]) {
-      const { headers } = await call(session, { ':path': '/', 'x-same': 'the same each time' }, undefined);
+      const { headers } = await call(
+        session,
+        { ':path': '/', 'x-same': 'the same each time' },
+        undefined,
+      );
       expect(headers['x-sum']).toBe(sum(Buffer.alloc(0)));
       await new Promise<void>((resolve) => session.settings({ headerTableSize }, () => resolve()));
     }
@@ -189,7 +214,8 @@ describe('@grpc/grpc-js', () => {
   });
 });
 
-const hasCurl = spawnSync('curl', ['--version'], { encoding: 'utf8' }).stdout?.includes('HTTP2') ?? false;
+const hasCurl =
+  spawnSync('curl', ['--version'], { encoding: 'utf8' }).stdout?.includes('HTTP2') ?? false;
 
 test.skipIf(!hasCurl)('curl, with a body and without', async () => {
   const run = promisify(execFile);

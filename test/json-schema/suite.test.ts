@@ -107,5 +107,7 @@ describe.skipIf(!present)('the JSON Schema Test Suite, draft 2020-12', () => {
 });
 
 if (!present) {
-  console.log('JSON Schema Test Suite: skipped, not here; npm run test:json-schema gets and runs it');
+  console.log(
+    'JSON Schema Test Suite: skipped, not here; npm run test:json-schema gets and runs it',
+  );
 }

@@ -3,7 +3,11 @@ import { createKafkaDestination } from '../../src/destinations/kafka/kafka.ts';
 import { kafkaType } from '../../src/destinations/kafka/type.ts';
 import { describeDestination } from '../destinations/conformance.ts';
 import { deliverAll, deliveryOfEvent, never, storedEvent } from '../destinations/deliveries.ts';
-import { deliverWhileKilled, expectAllArrived, type KilledDestination } from '../destinations/killed-worker.ts';
+import {
+  deliverWhileKilled,
+  expectAllArrived,
+  type KilledDestination,
+} from '../destinations/killed-worker.ts';
 import { startRelay, type Relay } from '../destinations/relay.ts';
 import { saslPassword, saslUser, startBroker, type Broker } from './broker.ts';
 import { startKafkaFarSide } from './kafka-far-side.ts';
@@ -39,7 +43,9 @@ function describeWithBroker(classpath: string): void {
   test('a record is the stored event byte for byte, with its id as key and header', async () => {
     const farSide = await startFarSide();
     const destination = createKafkaDestination('next', farSide.settings);
-    const event = storedEvent({ traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' });
+    const event = storedEvent({
+      traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+    });
     const delivery = deliveryOfEvent(event);
     expect(await destination.deliver([delivery], never)).toEqual([{ kind: 'delivered' }]);
     await destination.close();
@@ -82,7 +88,7 @@ function describeWithBroker(classpath: string): void {
     expect(JSON.stringify(outcomes)).not.toContain(password);
   });
 
-  test('a topic that is not there is the destination\'s fault, and says so', async () => {
+  test("a topic that is not there is the destination's fault, and says so", async () => {
     const farSide = await startFarSide();
     const settings = { ...farSide.settings, topic: 'not-there', timeout: 10_000 };
     const destination = createKafkaDestination('next', settings);

@@ -64,11 +64,16 @@ async function startCluster(): Promise<Cluster> {
       .replace('0.0.0.0:6222', `127.0.0.1:${routes![node]}`)
       .replace('0.0.0.0:8222', `127.0.0.1:${monitors![node]}`)
       .replace('store_dir: /data', `store_dir: ${folder}/${node}`)
-      .replaceAll(/nats-(\d)\.nats:6222/g, (_whole, other: string) => `127.0.0.1:${routes![Number(other)]}`);
+      .replaceAll(
+        /nats-(\d)\.nats:6222/g,
+        (_whole, other: string) => `127.0.0.1:${routes![Number(other)]}`,
+      );
     await mkdir(path.join(folder, String(node)));
     await writeFile(path.join(folder, `${node}.conf`), conf);
     const env = { POD_NAME: `nats-${node}`, NATS_PASSWORD: password };
-    children.push(spawn(binary.path, ['-c', path.join(folder, `${node}.conf`)], { env, stdio: 'ignore' }));
+    children.push(
+      spawn(binary.path, ['-c', path.join(folder, `${node}.conf`)], { env, stdio: 'ignore' }),
+    );
   }
   // What the startup probe asks; and the leader must know the others, or it places nothing on three.
   const read = async (port: number, what: string): Promise<Response | undefined> =>
@@ -88,7 +93,10 @@ async function startCluster(): Promise<Cluster> {
     60_000,
   );
   const [first, ...others] = clients!.map((port) => `127.0.0.1:${port}`);
-  const url = [`nats://headgate:${password}@${first}`, ...others.map((one) => `nats://${one}`)].join(',');
+  const url = [
+    `nats://headgate:${password}@${first}`,
+    ...others.map((one) => `nats://${one}`),
+  ].join(',');
   return { url, monitor: `http://127.0.0.1:${monitors![0]}`, children };
 }
 
@@ -136,7 +144,9 @@ test('three nodes with deploy/kubernetes/nats.conf take events, with one of them
   );
   const streams = figures.account_details.find(({ name }) => name === '$G')!.stream_detail;
   const consumers = streams.find(({ name }) => name === 'EVENTS')!.consumer_detail!;
-  expect(consumers).toContainEqual(expect.objectContaining({ name: 'crm', num_pending: expect.any(Number) }));
+  expect(consumers).toContainEqual(
+    expect.objectContaining({ name: 'crm', num_pending: expect.any(Number) }),
+  );
 
   // Two are the quorum: it may take an election until the next event is taken.
   children[2]!.kill('SIGKILL');

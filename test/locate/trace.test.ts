@@ -39,10 +39,10 @@ let folder: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'headgate-trace-'));
-  refusing = await startHttpServer((_request, response) => void response.writeHead(422).end('\u001b[31mno\u0007'));
-  later = await startHttpServer(
-    (_request, response) => void response.writeHead(404).end(),
+  refusing = await startHttpServer(
+    (_request, response) => void response.writeHead(422).end('\u001b[31mno\u0007'),
   );
+  later = await startHttpServer((_request, response) => void response.writeHead(404).end());
   hanging = await startHttpServer(() => {});
   away = await startHttpServer(() => {});
   await away.close();
@@ -91,9 +91,7 @@ function settledAt(id: string, states: Readonly<Record<string, string>>): Promis
     async () => (await located(id))[0]!,
     (event) =>
       event?.stored !== undefined &&
-      Object.entries(states).every(
-        ([name, state]) => fateOf(event, name)['state'] === state,
-      ),
+      Object.entries(states).every(([name, state]) => fateOf(event, name)['state'] === state),
     waitMs,
   );
 }
@@ -107,7 +105,10 @@ describe('headgate trace', () => {
     const key = uuidV7();
     const correlationId = `c-${randomUUID()}`;
     const occurredAt = new Date(Date.now() - 60_000).toISOString();
-    const answer = await send(order({ idempotency_key: key, occurred_at: occurredAt }), correlationId);
+    const answer = await send(
+      order({ idempotency_key: key, occurred_at: occurredAt }),
+      correlationId,
+    );
     const told = (await answer.json()) as Record<string, unknown>;
     const event = await settledAt(key, {
       warehouse: 'DELIVERED',
@@ -132,7 +133,9 @@ describe('headgate trace', () => {
     });
     const warehouse = fateOf(event, 'warehouse');
     expect(warehouse['asked']).toBe(true);
-    const [after, by] = [warehouse['deliveredAfter'], warehouse['deliveredBy']].map((text) => Date.parse(String(text)));
+    const [after, by] = [warehouse['deliveredAfter'], warehouse['deliveredBy']].map((text) =>
+      Date.parse(String(text)),
+    );
     expect(after).toBeGreaterThanOrEqual(Date.parse(String(event.stored!['storedAt'])));
     expect(by).toBeGreaterThanOrEqual(after!);
     expect(by).toBeLessThanOrEqual(Date.now());
@@ -148,7 +151,9 @@ describe('headgate trace', () => {
     expect(fateOf(event, 'later')['attempts']).toHaveLength(1);
     // The same by every id that it has.
     for (const id of [String(told['event_id']), correlationId, key.toUpperCase()]) {
-      expect((await located(id)).map(({ stored }) => stored?.['eventId'])).toEqual([told['event_id']]);
+      expect((await located(id)).map(({ stored }) => stored?.['eventId'])).toEqual([
+        told['event_id'],
+      ]);
     }
 
     const { code, stdout } = await run(key);
@@ -171,13 +176,19 @@ describe('headgate trace', () => {
       (found) => found !== undefined && fateOf(found, 'away')['nextProbe'] !== undefined,
       waitMs,
     );
-    expect(fateOf(event, 'away')).toMatchObject({ reason: expect.stringMatching(/^parked: no answer from/) });
+    expect(fateOf(event, 'away')).toMatchObject({
+      reason: expect.stringMatching(/^parked: no answer from/),
+    });
   });
 
   test('counts what is ahead of an event that waits', async () => {
     // The receiver that hangs has one call; with more than may be handed out the rest waits in the log.
     const [first] = await publishEvents(real.service.log, 1);
-    const event = await until(async () => (await located(first!))[0]!, (found) => found !== undefined, waitMs);
+    const event = await until(
+      async () => (await located(first!))[0]!,
+      (found) => found !== undefined,
+      waitMs,
+    );
     const fate = fateOf(event, 'hanging');
     expect(['WAITING', 'IN_WORK']).toContain(fate['state']);
   });
@@ -197,14 +208,18 @@ describe('headgate trace', () => {
     await client.call((service) => service.replayDeadLetter({ id: ids[1]! }));
     const again = await until(
       async () => (await located(keys[1]!))[0]!,
-      (event) => fateOf(event, 'refusing')['state'] === 'DEAD' && fateOf(event, 'refusing')['replayedAt'] !== undefined,
+      (event) =>
+        fateOf(event, 'refusing')['state'] === 'DEAD' &&
+        fateOf(event, 'refusing')['replayedAt'] !== undefined,
       waitMs,
     );
     expect(fateOf(again, 'refusing')['attempts']).toHaveLength(2);
     // Once more, and now it is taken.
     const answerOld = refusing.respond;
     refusing.respond = (_request, response) => void response.writeHead(204).end();
-    await client.call((service) => service.replayDeadLetter({ id: String(fateOf(again, 'refusing')['deadLetterId']) }));
+    await client.call((service) =>
+      service.replayDeadLetter({ id: String(fateOf(again, 'refusing')['deadLetterId']) }),
+    );
     await settledAt(keys[1]!, { refusing: 'DELIVERED' });
     refusing.respond = answerOld;
   });
@@ -237,7 +252,15 @@ describe('headgate trace', () => {
     const { code, stdout, stderr } = await run(uuidV7(made));
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toContain(`Nothing since ${new Date(made - 60_250).toISOString()}`);
-    const other = await run(randomUUID(), '--since', '2h', '--source', 'nobody', '--event', 'order_completed');
+    const other = await run(
+      randomUUID(),
+      '--since',
+      '2h',
+      '--source',
+      'nobody',
+      '--event',
+      'order_completed',
+    );
     expect(other.code).toBe(1);
   });
 
@@ -247,12 +270,17 @@ describe('headgate trace', () => {
     const key = uuidV7();
     await (await send(order({ idempotency_key: key }))).body?.cancel();
     await settledAt(key, { warehouse: 'DELIVERED', refusing: 'DEAD' });
-    const state = () => Promise.all(streams.map(async (name) => (await log.manager.streams.info(name)).state));
+    const state = () =>
+      Promise.all(streams.map(async (name) => (await log.manager.streams.info(name)).state));
     const before = await state();
     await run(key);
     const after = await state();
-    expect(after.map(({ last_seq: last }) => last)).toEqual(before.map(({ last_seq: last }) => last));
-    expect(after.map(({ consumer_count: count }) => count)).toEqual(before.map(({ consumer_count: count }) => count));
+    expect(after.map(({ last_seq: last }) => last)).toEqual(
+      before.map(({ last_seq: last }) => last),
+    );
+    expect(after.map(({ consumer_count: count }) => count)).toEqual(
+      before.map(({ consumer_count: count }) => count),
+    );
   });
 
   test.each([

@@ -7,7 +7,10 @@ import { jetstream } from '@nats-io/jetstream';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 import type { Durability } from '../../src/config/config.ts';
-import { startEmbeddedServer, type EmbeddedServer } from '../../src/jetstream/server/embedded-server.ts';
+import {
+  startEmbeddedServer,
+  type EmbeddedServer,
+} from '../../src/jetstream/server/embedded-server.ts';
 import { openLog, type Log } from '../../src/jetstream/log.ts';
 import { headerBlock } from '../../src/jetstream/publish/raw-publish.ts';
 import { findServerBinary } from '../../src/jetstream/server/server-binary.ts';

@@ -63,7 +63,10 @@ test('100,000 made-up events, and made-up keys, paths and methods, add no series
     expect(await send('/v1/batch', { method: 'POST', headers, body: lines.join('\n') })).toBe(422);
   }
   for (let index = 0; index < 300; index += 1) {
-    const headers = { 'content-type': `application/made-up-${index}`, 'x-write-key': `hg_no_${index}` };
+    const headers = {
+      'content-type': `application/made-up-${index}`,
+      'x-write-key': `hg_no_${index}`,
+    };
     await send(`/v1/track`, { method: 'POST', headers, body: '{}' });
     await send(`/made/up/${index}`, { method: index % 2 === 0 ? 'GET' : 'PATCH' });
     await send(`/headgate.v1.TrackService/MadeUp${index}`, {
@@ -78,7 +81,9 @@ test('100,000 made-up events, and made-up keys, paths and methods, add no series
   expect([...after].filter((series) => !before.has(series))).toEqual([]);
 
   // Nor does the log learn a subject for each: what no entry names is filed under one.
-  const { state } = await real.service.log.manager.streams.info('REJECTED', { subjects_filter: '>' });
+  const { state } = await real.service.log.manager.streams.info('REJECTED', {
+    subjects_filter: '>',
+  });
   expect(state.messages).toBe(madeUp);
   expect(Object.keys(state.subjects ?? {})).toEqual(['headgate.rejected.shop._unplanned']);
   const counted = await runCli(['rejected', '--admin', real.adminUrl, 'list', '--limit', '1']);

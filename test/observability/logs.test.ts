@@ -31,7 +31,11 @@ beforeAll(async () => {
     response.writeHead(body.includes('"order_id":"good"') ? 200 : 422).end(text);
   });
   real = await startRealService({
-    env: { HEADGATE_AUTH: 'keys', HEADGATE_ADMIN_TOKEN: planted.adminToken, HEADGATE_LOG_LEVEL: 'debug' },
+    env: {
+      HEADGATE_AUTH: 'keys',
+      HEADGATE_ADMIN_TOKEN: planted.adminToken,
+      HEADGATE_LOG_LEVEL: 'debug',
+    },
     yaml: `keys:
   - { source: checkout, hash: "${hashWriteKey(planted.writeKey)}" }
 destinations:
@@ -86,8 +90,9 @@ test('one wide line for each attempt that failed, none for an event that was acc
   expect([bad.status, bad.headers.get('x-correlation-id')]).toEqual([202, correlationId]);
   const told = await until(
     () => read().slice(before),
-    (all) => all.filter(({ msg }) => msg === 'delivery failed').length > 0
-      && all.some(({ msg }) => msg === 'delivered'),
+    (all) =>
+      all.filter(({ msg }) => msg === 'delivery failed').length > 0 &&
+      all.some(({ msg }) => msg === 'delivered'),
   );
   const { event_id: eventId } = (await bad.json()) as { event_id: string };
   expect(told.filter(({ msg }) => msg === 'delivery failed')).toEqual([
@@ -110,7 +115,9 @@ test('one wide line for each attempt that failed, none for an event that was acc
   expect(told.filter(({ msg }) => msg === 'delivered')).toEqual([
     expect.objectContaining({ level: 'debug', destination: 'crm', events: 1, delivered: 1 }),
   ]);
-  expect(told.filter(({ msg }) => !/^(delivery failed|deliver.*|destination did not.*)$/.test(msg))).toEqual([]);
+  expect(
+    told.filter(({ msg }) => !/^(delivery failed|deliver.*|destination did not.*)$/.test(msg)),
+  ).toEqual([]);
 });
 
 test('a flood of bad requests is a few lines a second, and how many were left out', async () => {
@@ -155,7 +162,9 @@ test('whatever goes wrong, no line has a secret or a person in it', async () => 
   ];
   for (const body of bodies) await (await post(body)).body?.cancel();
   await (await fetch(`${real.url}/v1/nowhere?token=${planted.writeKey}`)).body?.cancel();
-  const admin = await fetch(`${real.adminUrl}/metrics`, { headers: { authorization: planted.bearer } });
+  const admin = await fetch(`${real.adminUrl}/metrics`, {
+    headers: { authorization: planted.bearer },
+  });
   expect(admin.status).toBe(401);
   expect(admin.headers.get('x-correlation-id')).toEqual(expect.any(String));
   await until(
@@ -163,7 +172,9 @@ test('whatever goes wrong, no line has a secret or a person in it', async () => 
     (all) => all.some(({ msg }) => msg === 'delivery failed'),
   );
   const text = lines.join('');
-  const found = Object.values(planted).filter((secret) => text.includes(secret.replace('Bearer ', '')));
+  const found = Object.values(planted).filter((secret) =>
+    text.includes(secret.replace('Bearer ', '')),
+  );
   expect(found).toEqual([]);
   // What hides them is not that nothing was told.
   expect(text).toContain('***@***');

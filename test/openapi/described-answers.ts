@@ -29,7 +29,9 @@ export interface RealAnswer {
 }
 
 /** What an answer has that the document does not say. Closed schemas: no member goes unnoticed. */
-export function createChecker(document: Document): (operation: DescribedOperation, answer: RealAnswer) => string[] {
+export function createChecker(
+  document: Document,
+): (operation: DescribedOperation, answer: RealAnswer) => string[] {
   const { components } = closed(document) as Document;
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   formats.default(ajv);
@@ -52,7 +54,8 @@ export function createChecker(document: Document): (operation: DescribedOperatio
       faults.push(`${told} has a retry-after that the document does not know`);
     }
     const validate = validatorOf(schema);
-    if (!validate(body)) faults.push(`${told}: ${ajv.errorsText(validate.errors)} ${JSON.stringify(body)}`);
+    if (!validate(body))
+      faults.push(`${told}: ${ajv.errorsText(validate.errors)} ${JSON.stringify(body)}`);
     return faults;
   };
 }
@@ -61,7 +64,9 @@ export function createChecker(document: Document): (operation: DescribedOperatio
 function closed(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(closed);
   if (typeof value !== 'object' || value === null) return value;
-  const members = Object.fromEntries(Object.entries(value).map(([name, member]) => [name, closed(member)]));
+  const members = Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [name, closed(member)]),
+  );
   const isOpen = members['type'] === 'object' && members['properties'] !== undefined;
   return isOpen ? { additionalProperties: false, ...members } : members;
 }

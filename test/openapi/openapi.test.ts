@@ -76,7 +76,9 @@ const asking: Readonly<Record<string, Asking>> = {
   track: { contentType: json, single: true, body: ([first]) => own(first!) },
   batch: { contentType: json, body: (events) => ({ events: events.map(own) }) },
   validate: { contentType: json, body: (events) => ({ events: events.map(own) }) },
-  ...Object.fromEntries(['track', 'identify', 'page', 'screen', 'group', 'alias'].map(segmentSingle)),
+  ...Object.fromEntries(
+    ['track', 'identify', 'page', 'screen', 'group', 'alias'].map(segmentSingle),
+  ),
   segment_batch: { contentType: json, body: (events) => ({ batch: events.map(segment) }) },
   posthog_batch: { contentType: json, body: (events) => ({ batch: events.map(posthog) }) },
   posthog_capture: { contentType: json, single: true, body: ([first]) => posthog(first!) },
@@ -138,7 +140,13 @@ webhooks:
   });
 
   test('has every door that speaks JSON, and no other', () => {
-    const ownPaths = ['/v1/track', '/v1/batch', '/v1/validate', '/v1/webhooks/{source}', '/openapi.json'];
+    const ownPaths = [
+      '/v1/track',
+      '/v1/batch',
+      '/v1/validate',
+      '/v1/webhooks/{source}',
+      '/openapi.json',
+    ];
     const aliases = ['/batch', '/capture', ...segmentAliases.map(([path]) => path)];
     const doors = [...vendorEndpoints.keys()].filter((path) => !aliases.includes(path));
     expect(Object.keys(document.paths).toSorted()).toEqual([...ownPaths, ...doors].toSorted());
@@ -155,7 +163,11 @@ webhooks:
     expect(verdicts.filter((code) => !text.includes(`\`${code}\``))).toEqual([]);
   });
 
-  async function ask(method: string, path: string, init: Omit<RequestInit, 'method'>): Promise<RealAnswer> {
+  async function ask(
+    method: string,
+    path: string,
+    init: Omit<RequestInit, 'method'>,
+  ): Promise<RealAnswer> {
     const answer = await fetch(`${gate.url}${path}`, { method, ...init });
     const contentType = answer.headers.get('content-type') ?? '';
     const text = await answer.text();
@@ -170,7 +182,10 @@ webhooks:
       const answers = Object.entries(asking).map(async ([id, { contentType, body }]) => {
         const headers = { 'content-type': contentType, authorization: `Bearer ${key}` };
         const [path] = operationOf(document, id);
-        return [id, await ask('POST', path, { headers, body: JSON.stringify(body([sound])) })] as const;
+        return [
+          id,
+          await ask('POST', path, { headers, body: JSON.stringify(body([sound])) }),
+        ] as const;
       });
       const hook = ask('POST', '/v1/webhooks/hub', webhook({ user: 'u1' }));
       return new Map([...(await Promise.all(answers)), ['webhook', await hook] as const]);
@@ -290,7 +305,9 @@ async function moreAnswers(id: string, ask: Ask): Promise<RealAnswer[]> {
     return [await send(sound, key), await send(broken, key), await send(sound, narrowKey)];
   }
   if (id === 'mixpanel_track') {
-    const data = encodeURIComponent(Buffer.from(JSON.stringify(mixpanel(sound))).toString('base64'));
+    const data = encodeURIComponent(
+      Buffer.from(JSON.stringify(mixpanel(sound))).toString('base64'),
+    );
     const headers = { authorization };
     return [
       await ask('GET', `/track?data=${data}&verbose=0`, { headers }),

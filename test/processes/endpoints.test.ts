@@ -18,7 +18,9 @@ const key = 'a-write-key-of-this-test';
 /** All that a gate process needs comes from the first one: certificate, keys, contracts, limits. */
 test('TLS, write keys and contracts are handed over, to replacements too', async (context) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'headgate-processes-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
+  onTestFinished(() =>
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }),
+  );
   const tls = makeCertificate(folder);
   if (tls === undefined) return context.skip('openssl cannot make a certificate');
   const schemasDir = path.join(folder, 'schemas');

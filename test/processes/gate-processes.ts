@@ -7,7 +7,9 @@ export function gateProcessesOf(processId: number): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
-    .filter((each) => parentOf(each) === processId && commandLineOf(each).includes('gate-process.ts'));
+    .filter(
+      (each) => parentOf(each) === processId && commandLineOf(each).includes('gate-process.ts'),
+    );
 }
 
 export function isRunning(processId: number): boolean {

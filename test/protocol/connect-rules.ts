@@ -115,18 +115,24 @@ export const connectRules: readonly Rule[] = [
       expect(answer.headers['content-encoding'] ?? 'identity').toBe('identity');
     },
   },
-  ...['application/connect+proto', 'application/connect+json', 'application/xml'].map((type): Rule => ({
-    source: unaryRequest,
-    says: `an unsupported content type, such as ${type} for a unary call, is 415`,
-    family,
-    sent: (door) => ({ body: good(door), headers: { 'content-type': type } }),
-    back: (answer) => expect(answer.status).toBe(415),
-  })),
+  ...['application/connect+proto', 'application/connect+json', 'application/xml'].map(
+    (type): Rule => ({
+      source: unaryRequest,
+      says: `an unsupported content type, such as ${type} for a unary call, is 415`,
+      family,
+      sent: (door) => ({ body: good(door), headers: { 'content-type': type } }),
+      back: (answer) => expect(answer.status).toBe(415),
+    }),
+  ),
   {
     source: unaryRequest,
     says: 'a method that is not idempotent takes no GET: 405, with Allow',
     family,
-    sent: (door) => ({ method: 'GET', path: `${door.path}?connect=v1&encoding=json&message=%7B%7D`, body: Buffer.alloc(0) }),
+    sent: (door) => ({
+      method: 'GET',
+      path: `${door.path}?connect=v1&encoding=json&message=%7B%7D`,
+      body: Buffer.alloc(0),
+    }),
     back: (answer) => {
       expect(answer.status).toBe(405);
       expect(answer.headers['allow']).toBe('POST');
@@ -194,7 +200,11 @@ export const connectRules: readonly Rule[] = [
     family,
     sent: (door) => ({
       body: good(door),
-      headers: { 'content-type': door.contentType.toUpperCase(), 'x-more': 'a', 'x-more-bin': 'AAEC' },
+      headers: {
+        'content-type': door.contentType.toUpperCase(),
+        'x-more': 'a',
+        'x-more-bin': 'AAEC',
+      },
     }),
     back: taken,
   },

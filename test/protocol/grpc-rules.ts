@@ -55,13 +55,18 @@ const shared: readonly Shared[] = [
       expect(answer.headers['content-type']).toBe(plainType(door) + codec);
     },
   })),
-  ...['99999999H', '99999999M', '99999999S', '99999999m', '99999999u', '999999999n'.slice(1)].map((value): Shared => ({
-    source: requests,
-    says: `grpc-timeout has up to eight digits and a unit: ${value}`,
-    sent: (door) => ({ body: good(door), headers: { 'grpc-timeout': value } }),
-    // Ninety-nine milliseconds may pass; then that is told.
-    back: (answer, door) => (value.endsWith('n') ? expect([0, deadlineExceeded]).toContain(grpcStatus(answer)) : taken(answer, door)),
-  })),
+  ...['99999999H', '99999999M', '99999999S', '99999999m', '99999999u', '999999999n'.slice(1)].map(
+    (value): Shared => ({
+      source: requests,
+      says: `grpc-timeout has up to eight digits and a unit: ${value}`,
+      sent: (door) => ({ body: good(door), headers: { 'grpc-timeout': value } }),
+      // Ninety-nine milliseconds may pass; then that is told.
+      back: (answer, door) =>
+        value.endsWith('n')
+          ? expect([0, deadlineExceeded]).toContain(grpcStatus(answer))
+          : taken(answer, door),
+    }),
+  ),
   ...['', '1', 'S', '-1S', '1.5S', '1s', '123456789S'].map((value): Shared => ({
     source: requests,
     says: `grpc-timeout is no "${value}"`,
@@ -113,7 +118,10 @@ const shared: readonly Shared[] = [
   {
     source: compression,
     says: 'a message with the flag is compressed by grpc-encoding',
-    sent: (door) => ({ body: door.frame(gzipSync(message(door)), true), headers: { 'grpc-encoding': 'gzip' } }),
+    sent: (door) => ({
+      body: door.frame(gzipSync(message(door)), true),
+      headers: { 'grpc-encoding': 'gzip' },
+    }),
     back: taken,
   },
   {
@@ -134,7 +142,10 @@ const shared: readonly Shared[] = [
   {
     source: compression,
     says: 'an encoding that is not known is UNIMPLEMENTED, with grpc-accept-encoding',
-    sent: (door) => ({ body: door.frame(message(door), true), headers: { 'grpc-encoding': 'lzma' } }),
+    sent: (door) => ({
+      body: door.frame(message(door), true),
+      headers: { 'grpc-encoding': 'lzma' },
+    }),
     back: (answer, door) => {
       refused(unimplemented)(answer, door);
       expect(answer.headers['grpc-accept-encoding']).toContain('gzip');
@@ -150,7 +161,12 @@ const shared: readonly Shared[] = [
       expect(framesOf(answer.body)[0]!.flags).toBe(0);
     },
   },
-  ...([['no', 0], ['two', 2]] as const).map(([word, count]): Shared => ({
+  ...(
+    [
+      ['no', 0],
+      ['two', 2],
+    ] as const
+  ).map(([word, count]): Shared => ({
     source: statusCodes,
     says: `${word} messages where one is due are UNIMPLEMENTED (a cardinality violation)`,
     sent: (door) => ({ body: Buffer.concat(Array.from({ length: count }, () => good(door))) }),
@@ -240,7 +256,10 @@ export const grpcWebRules: readonly Rule[] = [
       expect(frames.map(({ flags }) => flags)).toEqual([0, 0x80]);
       expect(frames[1]!.data.toString('latin1')).toMatch(/^([a-z0-9-]+: [^\r\n]+\r\n)+$/);
       expect(webTrailers(answer)['grpc-status']).toBe('0');
-      expect([answer.headers['grpc-status'], Object.keys(answer.trailers)]).toEqual([undefined, []]);
+      expect([answer.headers['grpc-status'], Object.keys(answer.trailers)]).toEqual([
+        undefined,
+        [],
+      ]);
     },
   },
   {
@@ -257,14 +276,20 @@ export const grpcWebRules: readonly Rule[] = [
     source: `${web}, Protocol differences vs gRPC over HTTP2 (User Agent)`,
     says: 'x-user-agent and x-grpc-web are no concern of the server’s',
     family: 'grpc-web',
-    sent: (door) => ({ body: good(door), headers: { 'x-user-agent': 'grpc-web-javascript/0.1', 'x-grpc-web': '1' } }),
+    sent: (door) => ({
+      body: good(door),
+      headers: { 'x-user-agent': 'grpc-web-javascript/0.1', 'x-grpc-web': '1' },
+    }),
     back: taken,
   },
   {
     source: `${web}, Protocol differences vs gRPC over HTTP2 (Content-Type)`,
     says: 'the text form is not served: 415',
     family: 'grpc-web',
-    sent: (door) => ({ body: good(door), headers: { 'content-type': 'application/grpc-web-text' } }),
+    sent: (door) => ({
+      body: good(door),
+      headers: { 'content-type': 'application/grpc-web-text' },
+    }),
     back: (answer) => expect(answer.status).toBe(415),
   },
 ];

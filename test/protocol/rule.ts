@@ -34,7 +34,7 @@ export interface Frame {
 /** The length-prefixed messages of a body; throws at what is none. */
 export function framesOf(body: Buffer): Frame[] {
   const frames: Frame[] = [];
-  for (let at = 0; at < body.length; ) {
+  for (let at = 0; at < body.length;) {
     if (at + 5 > body.length) throw new Error('a frame is cut short');
     const length = body.readUInt32BE(at + 1);
     if (at + 5 + length > body.length) throw new Error('a frame is cut short');
@@ -47,7 +47,8 @@ export function framesOf(body: Buffer): Frame[] {
 /** gRPC's status, wherever its trailers are; fails where there is none. */
 export function grpcStatus(answer: WireAnswer): number {
   const { trailers, headers } = answer;
-  const text = trailers['grpc-status'] ?? headers['grpc-status'] ?? webTrailers(answer)['grpc-status'];
+  const text =
+    trailers['grpc-status'] ?? headers['grpc-status'] ?? webTrailers(answer)['grpc-status'];
   expect(text).toMatch(/^\d+$/);
   return Number(text);
 }

@@ -35,17 +35,25 @@ describe('the protocols, by rule', () => {
   });
 
   // Not test.each, which cuts names short.
-  for (const { rule, door, name } of rows) test(`${name}`, async () => {
-    const { method = 'POST', path = door.path, version = door.version, headers, body, parts = 1 } = rule.sent(door);
-    const answer = await send({
-      port: gate.port,
-      version,
-      method,
-      path,
-      headers: { 'content-type': door.contentType, authorization: `Bearer ${key}`, ...headers },
-      // Node ends a GET by itself.
-      ...(method !== 'GET' && { body, parts }),
+  for (const { rule, door, name } of rows)
+    test(`${name}`, async () => {
+      const {
+        method = 'POST',
+        path = door.path,
+        version = door.version,
+        headers,
+        body,
+        parts = 1,
+      } = rule.sent(door);
+      const answer = await send({
+        port: gate.port,
+        version,
+        method,
+        path,
+        headers: { 'content-type': door.contentType, authorization: `Bearer ${key}`, ...headers },
+        // Node ends a GET by itself.
+        ...(method !== 'GET' && { body, parts }),
+      });
+      rule.back(answer, door);
     });
-    rule.back(answer, door);
-  });
 });

@@ -76,7 +76,10 @@ describe('headgate rejected', () => {
     expect(stored!.bytes.toString()).toContain('"total":12345678901234567890,"currency":"EUR"');
 
     const again = await run(['replay', number]);
-    expect(again).toMatchObject({ code: 0, stdout: `${number}: duplicate (EVENTS ${stored!.sequence})\n` });
+    expect(again).toMatchObject({
+      code: 0,
+      stdout: `${number}: duplicate (EVENTS ${stored!.sequence})\n`,
+    });
     expect(await gate.last('EVENTS')).toBe(stored!.sequence);
     const shown = await run(['list', '--json']);
     expect(shown.stdout).not.toContain(key);
@@ -119,7 +122,9 @@ describe('headgate rejected', () => {
   test('replays all that a filter names, once it is told to', async () => {
     const keys = [randomUUID(), randomUUID()];
     for (const key of keys) {
-      await send(order({ event_name: 'invoice_paid', idempotency_key: key, properties: { sum: 1 } }));
+      await send(
+        order({ event_name: 'invoice_paid', idempotency_key: key, properties: { sum: 1 } }),
+      );
     }
     const before = await gate.last('EVENTS');
     const set = ['/properties/invoice_id="7"', 'properties.amount=12.5', 'properties.currency=EUR'];
@@ -150,11 +155,14 @@ describe('headgate rejected', () => {
     await send(order({ properties: { order_id: 'B-1', total: 1, currency: 'euro' } }));
     const number = String(await lastNumber());
     const editor = path.join(folder, 'editor.sh');
-    await writeFile(editor, "#!/bin/sh\nsed -i 's/euro/EUR/' \"$2\"\n", { mode: 0o700 });
+    await writeFile(editor, '#!/bin/sh\nsed -i \'s/euro/EUR/\' "$2"\n', { mode: 0o700 });
     const same = await run(['replay', number, '--edit'], { EDITOR: 'true', VISUAL: '' });
     expect(same).toMatchObject({ code: 1, stdout: '' });
     expect(same.stderr).toContain('Nothing was changed');
-    const done = await run(['replay', number, '--edit'], { EDITOR: `${editor} --wait`, VISUAL: '' });
+    const done = await run(['replay', number, '--edit'], {
+      EDITOR: `${editor} --wait`,
+      VISUAL: '',
+    });
     expect(done).toMatchObject({ code: 0, stderr: '' });
     expect(done.stdout).toMatch(/: accepted \(EVENTS \d+\)\n$/);
   });
@@ -179,6 +187,8 @@ describe('headgate rejected', () => {
     }
     const unreadable = await run(['replay', number, '--set', 'user_id=u']);
     expect(unreadable).toMatchObject({ code: 1 });
-    expect(unreadable.stdout).toContain('invalid_edit: The event cannot be edited: it is not JSON.');
+    expect(unreadable.stdout).toContain(
+      'invalid_edit: The event cannot be edited: it is not JSON.',
+    );
   });
 });

@@ -53,13 +53,22 @@ function quarantineOf(gate: OpenGate): Quarantine {
 /** Every page, and what each event came to. */
 async function replayAll(
   quarantine: Quarantine,
-  request: { readonly pageSize?: number; readonly eventName?: string; readonly dryRun?: boolean } = {},
+  request: {
+    readonly pageSize?: number;
+    readonly eventName?: string;
+    readonly dryRun?: boolean;
+  } = {},
 ): Promise<ReplayResult[]> {
   const { pageSize = 0, eventName = '', dryRun = false } = request;
   const results: ReplayResult[] = [];
   let pageToken = '';
   do {
-    const page = await quarantine.replayRejected({ filter: { eventName }, pageSize, pageToken, dryRun });
+    const page = await quarantine.replayRejected({
+      filter: { eventName },
+      pageSize,
+      pageToken,
+      dryRun,
+    });
     results.push(...page.results);
     pageToken = page.nextPageToken;
   } while (pageToken !== '');
@@ -100,7 +109,10 @@ describe('a replay', () => {
       const event = sample('parcel_created');
       keys.set(String(event['idempotency_key']), door.name);
       const hasFields = door.rpc === 'BatchTrack' && !isNdjson(door);
-      const fields = { context: { shared: door.name, own: 'no' }, sent_at: '2026-03-01T12:00:00.000Z' };
+      const fields = {
+        context: { shared: door.name, own: 'no' },
+        sent_at: '2026-03-01T12:00:00.000Z',
+      };
       const headers = { 'x-correlation-id': `c/${door.name.replaceAll(/\W/g, '-')}` };
       await knock(gate.port, door, { events: [event], headers, ...(hasFields && { fields }) });
     }
@@ -187,10 +199,14 @@ describe('a replay', () => {
       sequence: 1n,
       edits: [{ path: '/user_id', valueJson: '"u-1"' }],
     });
-    expect(results).toMatchObject([{ status: Status.REJECTED, error: { code: 'schema_violation' } }]);
+    expect(results).toMatchObject([
+      { status: Status.REJECTED, error: { code: 'schema_violation' } },
+    ]);
     const { rejected } = await quarantine.listRejected({ filter: { code: 'schema_violation' } });
     expect(rejected).toMatchObject([{ sequence: 1n, replay: { status: Status.REJECTED } }]);
-    expect((await quarantine.listRejected({ filter: { code: 'missing_identity' } })).rejected).toEqual([]);
+    expect(
+      (await quarantine.listRejected({ filter: { code: 'missing_identity' } })).rejected,
+    ).toEqual([]);
     const { counts } = await quarantine.countRejected({});
     expect(counts).toMatchObject([{ code: 'schema_violation', count: 1n }]);
     // The note lies beside it, and is no rejected event.
@@ -204,7 +220,10 @@ describe('a replay', () => {
     await using gate = await start('personal');
     const quarantine = quarantineOf(gate);
     for (const door of wireEndpoints) {
-      const event = sample('letter_created', { user_id: 'null', properties: { email: 'zo@example.com' } });
+      const event = sample('letter_created', {
+        user_id: 'null',
+        properties: { email: 'zo@example.com' },
+      });
       await knock(gate.port, door, { events: [event] });
     }
     const kept = (await quarantine.listRejected({ withEvents: true })).rejected;
@@ -293,8 +312,14 @@ describe('a replay', () => {
     await expect(quarantine.replayRejected({ replacementJson: '{}' })).rejects.toThrow(/sequence/);
     const edits = Array.from({ length: 101 }, () => ({ path: '/user_id', valueJson: '1' }));
     const tooMany = await quarantine.replayRejected({ sequence: 1n, edits });
-    expect(tooMany.results).toMatchObject([{ status: Status.RETRY, error: { code: 'invalid_edit' } }]);
-    expect(await quarantine.listRejected({ filter: { source: '*' } })).toMatchObject({ rejected: [] });
-    expect(await quarantine.listRejected({ filter: { eventName: '>' } })).toMatchObject({ rejected: [] });
+    expect(tooMany.results).toMatchObject([
+      { status: Status.RETRY, error: { code: 'invalid_edit' } },
+    ]);
+    expect(await quarantine.listRejected({ filter: { source: '*' } })).toMatchObject({
+      rejected: [],
+    });
+    expect(await quarantine.listRejected({ filter: { eventName: '>' } })).toMatchObject({
+      rejected: [],
+    });
   });
 });

@@ -18,7 +18,15 @@ beforeAll(async () => {
   await send([
     ...Array.from({ length: 700 }, () => order({ properties: paid })),
     order({ properties: { ...paid, tax: 3 } }),
-    order({ properties: { ...paid, items: [{ sku: 'x', quantity: 1 }, { sku: 'y', quantity: 2 }] } }),
+    order({
+      properties: {
+        ...paid,
+        items: [
+          { sku: 'x', quantity: 1 },
+          { sku: 'y', quantity: 2 },
+        ],
+      },
+    }),
     // Rejected by version 2; the draft takes the first two of them.
     order({ properties: { order_id: 'A', total: 1 } }),
     order({ properties: { order_id: 'B', total: 1 } }),
@@ -75,7 +83,10 @@ describe('headgate schemas try', () => {
       stored: { seen: 702, pass: 700, warned: 0, rejected: 2 },
       rejected: { seen: 3, newly_accepted: 2, still_rejected: 1 },
     });
-    const places = told.violations.map((each: Record<string, unknown>) => [each['path'], each['stored']]);
+    const places = told.violations.map((each: Record<string, unknown>) => [
+      each['path'],
+      each['stored'],
+    ]);
     expect(places).toContainEqual(['/properties/items/{n}/quantity', 2]);
     expect(places).toContainEqual(['/properties/tax', 1]);
     expect(places).toContainEqual(['/user_id', 0]);
@@ -87,11 +98,20 @@ describe('headgate schemas try', () => {
     const answer = await run('order_completed@1', '--since', '1h');
     expect(answer).toMatchObject({ code: 1, stderr: '' });
     expect(answer.stdout).toContain('order_completed, version 1, mode enforce');
-    expect(answer.stdout).toContain('702: 0 would pass, 0 would pass with a warning, 702 would be rejected');
+    expect(answer.stdout).toContain(
+      '702: 0 would pass, 0 would pass with a warning, 702 would be rejected',
+    );
     expect(answer.stdout).toContain('702  /properties/currency is not a known property');
     const active = await run('order_completed');
     expect(active).toMatchObject({ code: 0 });
-    const none = await run('order_completed@1', '--since', '2020-01-01T00:00:00Z', '--until', '24h', '--json');
+    const none = await run(
+      'order_completed@1',
+      '--since',
+      '2020-01-01T00:00:00Z',
+      '--until',
+      '24h',
+      '--json',
+    );
     expect(JSON.parse(none.stdout)).toMatchObject({ stored: { seen: 0 }, rejected: { seen: 0 } });
   });
 

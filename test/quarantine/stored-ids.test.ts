@@ -20,7 +20,9 @@ test('what is stored is found, read once however many ask, and not beyond the li
   expect(found[7]).toBeTypeOf('number');
   const later = { ...shop, sinceMs: Date.now() + 60_000, messageId: `shop:${ids[0]}` };
   expect(await createStoredIds(real.log).find(later)).toBeUndefined();
-  expect(await exact.find({ ...shop, eventName: 'invoice_paid', messageId: `shop:${ids[0]}` })).toBeUndefined();
+  expect(
+    await exact.find({ ...shop, eventName: 'invoice_paid', messageId: `shop:${ids[0]}` }),
+  ).toBeUndefined();
 
   const tooSmall = createStoredIds(real.log, ids.length - 1);
   const refused = tooSmall.find({ ...shop, messageId: `shop:${ids[0]}` });

@@ -34,7 +34,9 @@ test('headgate reconcile balances the books of a running gate, and finds a delet
   const short = await ask();
   expect(short.code).toBe(1);
   expect(short.stdout).toContain('\twarehouse\t199\t0\t0\t0\t0\t1\n');
-  expect(short.stderr).toContain(`missing at warehouse: ${ids[7]} order_completed 2026-01-02T03:04:05.678Z`);
+  expect(short.stderr).toContain(
+    `missing at warehouse: ${ids[7]} order_completed 2026-01-02T03:04:05.678Z`,
+  );
   expect(short.stderr).toContain('The books do not balance: 1 missing.');
   const json = await ask('--json');
   expect(json).toMatchObject({ code: 1, stderr: '' });
@@ -43,8 +45,16 @@ test('headgate reconcile balances the books of a running gate, and finds a delet
     log: { first: 1, last: 250 },
     destinations: [{ name: 'warehouse', asked: true, missing: 1 }],
     hours: [
-      { event: 'order_completed', accepted: 200, destinations: { warehouse: { delivered: 199, difference: 1 } } },
-      { event: 'page_viewed', accepted: 50, destinations: { warehouse: { delivered: 50, difference: 0 } } },
+      {
+        event: 'order_completed',
+        accepted: 200,
+        destinations: { warehouse: { delivered: 199, difference: 1 } },
+      },
+      {
+        event: 'page_viewed',
+        accepted: 50,
+        destinations: { warehouse: { delivered: 50, difference: 0 } },
+      },
     ],
     missing: [{ destination: 'warehouse', event_id: ids[7], sequence: 8 }],
   });

@@ -45,7 +45,8 @@ function totalOf({ rows }: Books): Account & { accepted: number; difference: num
   for (const { accepted, accounts } of rows) {
     total.accepted += accepted;
     total.difference += differenceOf(accepted, accounts[0]!);
-    for (const column of Object.keys(none) as (keyof Account)[]) total[column] += accounts[0]![column];
+    for (const column of Object.keys(none) as (keyof Account)[])
+      total[column] += accounts[0]![column];
   }
   return total;
 }
@@ -60,7 +61,8 @@ describe('the books', () => {
     const ids = await publishEvents(log, 40);
     await publishEvents(log, 5, { eventName: 'page_viewed' });
     const outcomes = new Map<number, Outcome>();
-    for (const sequence of [3, 4, 5, 6, 7]) outcomes.set(sequence, { kind: 'dead', reason: 'never' });
+    for (const sequence of [3, 4, 5, 6, 7])
+      outcomes.set(sequence, { kind: 'dead', reason: 'never' });
     for (const sequence of [10, 11, 12]) outcomes.set(sequence, hourLater);
     const destination = recording(({ sequence }) => outcomes.get(sequence) ?? delivered);
     const worker = await startWorker(log, destination, { config });
@@ -83,7 +85,10 @@ describe('the books', () => {
       const books = await look(log, [audited]);
       expect(books.missing).toEqual([]);
       expect(totalOf(books)).toEqual({ ...account, accepted: 47, difference: 0 });
-      expect(books.rows.map(({ eventName }) => eventName)).toEqual(['order_completed', 'page_viewed']);
+      expect(books.rows.map(({ eventName }) => eventName)).toEqual([
+        'order_completed',
+        'page_viewed',
+      ]);
       expect(books.rows[0]!.hour).toBe('2026-01-02T03:00:00.000Z');
     }
   });
@@ -143,7 +148,10 @@ describe('the books', () => {
       concurrency: 30,
     });
     const worker = await startWorker(log, destination, { stopGraceMs: 1 });
-    await until(() => unsettled(log), (count) => count === 3);
+    await until(
+      () => unsettled(log),
+      (count) => count === 3,
+    );
     const held = ids.filter((_id, index) => !stuck.has(index + 1));
     const balance = { delivered: 27, waiting: 3, difference: 0 };
     expect(totalOf(await look(log, [holding(held)]))).toMatchObject(balance);

@@ -23,27 +23,30 @@ const crm = [
   '    events: ["order_*"]',
 ].join('\n');
 
-test.each(['html', 'markdown'])('the pages in %s say where events go, and when one last came', async (format) => {
-  await using gate = await startRealService({ yaml: 'destinations: {}\n' });
-  const out = folder();
-  const config = path.join(out, 'headgate.yaml');
-  writeFileSync(config, crm);
-  await track(gate.url, {});
-  const env = { HEADGATE_ADMIN_LISTEN: gate.adminUrl.replace('http://', '') };
-  const args = ['--out', path.join(out, 'site'), '--format', format, '--config', config];
-  const { code, stdout, stderr } = await runCli(['schemas', 'docs', ...args], { env });
-  expect(stderr).toBe('');
-  expect(code).toBe(0);
-  expect(stdout).toContain('4 events in ');
-  const [ending, index] = format === 'html' ? ['html', 'index.html'] : ['md', 'README.md'];
-  expect(readdirSync(path.join(out, 'site')).sort()).toEqual([index, 'events'].sort());
-  const page = readFileSync(path.join(out, 'site/events', `order_completed.${ending}`), 'utf8');
-  expect(page).toContain('crm (webhook)');
-  expect(page).toContain(new Date().toISOString().slice(0, 10));
-  const other = readFileSync(path.join(out, 'site/events', `invoice_paid.${ending}`), 'utf8');
-  expect(other).toContain('nowhere');
-  expect(other).toContain('none is in the log');
-});
+test.each(['html', 'markdown'])(
+  'the pages in %s say where events go, and when one last came',
+  async (format) => {
+    await using gate = await startRealService({ yaml: 'destinations: {}\n' });
+    const out = folder();
+    const config = path.join(out, 'headgate.yaml');
+    writeFileSync(config, crm);
+    await track(gate.url, {});
+    const env = { HEADGATE_ADMIN_LISTEN: gate.adminUrl.replace('http://', '') };
+    const args = ['--out', path.join(out, 'site'), '--format', format, '--config', config];
+    const { code, stdout, stderr } = await runCli(['schemas', 'docs', ...args], { env });
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(stdout).toContain('4 events in ');
+    const [ending, index] = format === 'html' ? ['html', 'index.html'] : ['md', 'README.md'];
+    expect(readdirSync(path.join(out, 'site')).sort()).toEqual([index, 'events'].sort());
+    const page = readFileSync(path.join(out, 'site/events', `order_completed.${ending}`), 'utf8');
+    expect(page).toContain('crm (webhook)');
+    expect(page).toContain(new Date().toISOString().slice(0, 10));
+    const other = readFileSync(path.join(out, 'site/events', `invoice_paid.${ending}`), 'utf8');
+    expect(other).toContain('nowhere');
+    expect(other).toContain('none is in the log');
+  },
+);
 
 test('the contracts of a gate make the same pages as the folder that they are from', async () => {
   await using gate = await startRealService({

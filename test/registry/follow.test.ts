@@ -41,7 +41,9 @@ test('two gates follow what one of them is told, under load, and drop no request
   });
   expect(version?.version).toBe(3);
   expect(created).toBe(true);
-  expect(findings.map(({ message }) => message)).toEqual(["version 3 adds 'channel': nobody breaks"]);
+  expect(findings.map(({ message }) => message)).toEqual([
+    "version 3 adds 'channel': nobody breaks",
+  ]);
   // The gate that was told has it when it answers; the other one follows.
   expect((await track(one.url, withChannel)).status).toBe(202);
   const registeredAt = performance.now();
@@ -84,7 +86,9 @@ test('two gates follow what one of them is told, under load, and drop no request
     expect(load.acknowledged.size).toBe(load.sent.size);
   }
   const sent = loads.reduce((sum, load) => sum + load.sent.size, 0);
-  console.log(`followed after ${Math.round(followedMs)} ms; ${sent} events meanwhile, none dropped`);
+  console.log(
+    `followed after ${Math.round(followedMs)} ms; ${sent} events meanwhile, none dropped`,
+  );
 });
 
 test('while NATS is away a gate judges by what it has, and follows again afterwards', async () => {
@@ -114,7 +118,9 @@ test('while NATS is away a gate judges by what it has, and follows again afterwa
       ],
     }),
   });
-  expect(await judged.json()).toMatchObject({ results: [{ status: 'ACCEPTED', schemaVersion: 3 }] });
+  expect(await judged.json()).toMatchObject({
+    results: [{ status: 'ACCEPTED', schemaVersion: 3 }],
+  });
 
   const order4 = order3.replace('"shop"', '"shop","phone"');
   const registered = await until(
@@ -201,7 +207,9 @@ describe('what is not sound in the bucket', () => {
     for (const gate of [one, later]) expect((await track(gate.url, {})).status).toBe(202);
     const { manager } = log.log;
     await expect(manager.streams.purge('KV_headgate_schemas')).rejects.toThrow('not permitted');
-    await expect(manager.streams.deleteMessage('KV_headgate_schemas', 1)).rejects.toThrow('not permitted');
+    await expect(manager.streams.deleteMessage('KV_headgate_schemas', 1)).rejects.toThrow(
+      'not permitted',
+    );
   });
 });
 
@@ -214,7 +222,11 @@ test('every gate process follows, a replacement too', async () => {
   await untilServing(gate, 2);
   const load = startLoad(gate.url, pace);
   const registry = registryOf(`http://${gate.adminListen}`);
-  await registry.registerSchema({ eventName: 'order_completed', schemaJson: order3, activate: true });
+  await registry.registerSchema({
+    eventName: 'order_completed',
+    schemaJson: order3,
+    activate: true,
+  });
   const entry = '{ owner: web, description: A person looked into the cart. }';
   await registry.registerSchema({ eventName: 'cart_viewed', schemaJson: cart, entry });
   const viewed = { event_name: 'cart_viewed', properties: { items: 2 } };

@@ -44,7 +44,10 @@ function folder() {
 test('what is the same is not pushed; what is new is, and judges at once', async () => {
   const { directory, json, write, taxonomy } = folder();
   const same = await headgate('push', '--schemas', directory);
-  expect(same).toMatchObject({ code: 0, stdout: '0 versions registered, 0 entries of the taxonomy changed.\n' });
+  expect(same).toMatchObject({
+    code: 0,
+    stdout: '0 versions registered, 0 entries of the taxonomy changed.\n',
+  });
 
   const second = json('order_completed/2.json');
   const channel = { enum: ['web', 'shop'] };
@@ -98,7 +101,9 @@ test('a change that is not allowed refuses all of it', async () => {
   write('invoice_paid/1.json', { type: 'object' });
   const rewritten = await headgate('push', '--schemas', directory);
   expect(rewritten.code).toBe(1);
-  expect(rewritten.stdout).toContain('invoice_paid: version 1 was released and says something else');
+  expect(rewritten.stdout).toContain(
+    'invoice_paid: version 1 was released and says something else',
+  );
 });
 
 test('an event that is new comes with all its versions; one that is gone stays', async () => {
@@ -109,7 +114,9 @@ test('an event that is new comes with all its versions; one that is gone stays',
       .replace('user_signed_up:', 'cart_viewed:')
       .replace('active: 1\n  page_viewed', 'active: 2\n    supersedes: { 2: [1] }\n  page_viewed'),
   );
-  cpSync(path.join(directory, 'page_viewed'), path.join(directory, 'cart_viewed'), { recursive: true });
+  cpSync(path.join(directory, 'page_viewed'), path.join(directory, 'cart_viewed'), {
+    recursive: true,
+  });
   writeFileSync(
     path.join(directory, 'cart_viewed/2.json'),
     JSON.stringify({ ...json('page_viewed/1.json'), required: [] }),

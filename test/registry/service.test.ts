@@ -21,7 +21,12 @@ beforeAll(async () => {
 afterAll(() => gate[Symbol.asyncDispose]());
 
 async function refusal(work: Promise<unknown>): Promise<{ code: Code; message: string }> {
-  const error = ConnectError.from(await work.then(() => 'it was taken', (fault: unknown) => fault));
+  const error = ConnectError.from(
+    await work.then(
+      () => 'it was taken',
+      (fault: unknown) => fault,
+    ),
+  );
   return { code: error.code, message: error.rawMessage };
 }
 
@@ -56,10 +61,12 @@ test('what was released never changes; the same again is no fault', async () => 
   const schemaJson = closed({ total: { type: 'number' } });
   const eventName = await newEvent(schemaJson);
   const again = `${JSON.stringify(JSON.parse(schemaJson), undefined, 4)}\n`;
-  expect(await registry.registerSchema({ eventName, version: 1, schemaJson: again })).toMatchObject({
-    created: false,
-    version: { version: 1 },
-  });
+  expect(await registry.registerSchema({ eventName, version: 1, schemaJson: again })).toMatchObject(
+    {
+      created: false,
+      version: { version: 1 },
+    },
+  );
   const other = registry.registerSchema({ eventName, version: 1, schemaJson: closed({}) });
   const { code, message } = await refusal(other);
   expect(code).toBe(Code.FailedPrecondition);
@@ -214,7 +221,10 @@ test('the operators’ token is asked for', async () => {
     yaml,
     env: { HEADGATE_SCHEMAS_SOURCE: 'registry', HEADGATE_ADMIN_TOKEN: 'sesame' },
   });
-  const work = registryOf(guarded.adminUrl).registerSchema({ eventName: 'a_paid', schemaJson: '{}' });
+  const work = registryOf(guarded.adminUrl).registerSchema({
+    eventName: 'a_paid',
+    schemaJson: '{}',
+  });
   expect((await refusal(work)).code).toBe(Code.Unauthenticated);
 });
 

@@ -68,7 +68,9 @@ test('headgate tail shows accepted and rejected events as they come, and none fr
   );
   expect(seen.stdout).not.toContain('"before"');
   const line = await refused.ended;
-  expect(line.stdout).toMatch(/^\S+Z\trejected\tdefault\tparcel_paid ?\S*\t-\t[0-9a-f-]{36}\t\w+: /);
+  expect(line.stdout).toMatch(
+    /^\S+Z\trejected\tdefault\tparcel_paid ?\S*\t-\t[0-9a-f-]{36}\t\w+: /,
+  );
   expect(line.stdout).not.toContain('\u001b');
 });
 
@@ -83,13 +85,14 @@ test('headgate tail tells how many it left out, and ends when it is told to or t
   await publishEvents(log, 20_000);
   const read = (): { left_out?: number }[] => json(out.join('')) as { left_out?: number }[];
   await expect
-    .poll(() => out.join('').includes('left_out') && out.join('').endsWith('\n'), { timeout: 60_000 })
+    .poll(() => out.join('').includes('left_out') && out.join('').endsWith('\n'), {
+      timeout: 60_000,
+    })
     .toBe(true);
   await expect
-    .poll(
-      () => read().reduce((sum, { left_out: count = 1 }) => sum + count, 0),
-      { timeout: 60_000 },
-    )
+    .poll(() => read().reduce((sum, { left_out: count = 1 }) => sum + count, 0), {
+      timeout: 60_000,
+    })
     .toBe(20_000);
   busy.child.kill('SIGINT');
   expect((await busy.ended).code).toBe(0);
@@ -116,7 +119,16 @@ test('one more than may watch is told so, and a place that is left is free again
   expect(one).toMatchObject({ code: 1, stdout: '' });
   expect(one.stderr).toContain(`${watchersMax} watch already`);
   leaving.pop()!.abort();
-  await expect.poll(() => begin().then(() => true, () => false), { timeout: 30_000 }).toBe(true);
+  await expect
+    .poll(
+      () =>
+        begin().then(
+          () => true,
+          () => false,
+        ),
+      { timeout: 30_000 },
+    )
+    .toBe(true);
   for (const controller of leaving) controller.abort();
 
   const odd = client.tail({ status: EventResult_Status.DUPLICATE })[Symbol.asyncIterator]();

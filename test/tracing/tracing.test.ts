@@ -6,7 +6,11 @@ import { expect, onTestFinished, test } from 'vitest';
 import { writeTraceparent } from '../../src/tracing/trace-context.ts';
 import { prepareGate, type GateProcess, type GateRun } from '../crash/gate-process.ts';
 import { until } from '../delivery/rig.ts';
-import { startHttpServer, type ReceivedRequest, type RealHttpServer } from '../destinations/http-server.ts';
+import {
+  startHttpServer,
+  type ReceivedRequest,
+  type RealHttpServer,
+} from '../destinations/http-server.ts';
 import { order, type Sample } from '../endpoints/sample-events.ts';
 import { knock, wireEndpoints, type WireEndpoint } from '../endpoints/wire-endpoints.ts';
 import { closeSessions } from '../endpoints/wire.ts';
@@ -162,11 +166,20 @@ async function followVendorEndpoint(): Promise<void> {
   const answer = await fetch(`${gate.url}/capture/`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', traceparent },
-    body: JSON.stringify({ type: 'track', event: 'Order Completed', userId: 'u-1', messageId: 'm-1' }),
+    body: JSON.stringify({
+      type: 'track',
+      event: 'Order Completed',
+      userId: 'u-1',
+      messageId: 'm-1',
+    }),
   });
   await answer.body?.cancel();
   span.end();
-  const spans = await until(() => spansOf(traceId), (all) => all.some((one) => one.parentSpanId === spanId), waitMs);
+  const spans = await until(
+    () => spansOf(traceId),
+    (all) => all.some((one) => one.parentSpanId === spanId),
+    waitMs,
+  );
   expect(spans.find((one) => one.parentSpanId === spanId)!.name).toBe('POST /capture/');
 }
 
@@ -175,11 +188,19 @@ async function followBatch(): Promise<void> {
   release.resolve();
   const rest = wireEndpoints.find(({ path }) => path === '/v1/batch')!;
   // One call waits for its answer; what comes meanwhile is the next batch.
-  await until(() => batched.received.length, (count) => count > 0, waitMs);
+  await until(
+    () => batched.received.length,
+    (count) => count > 0,
+    waitMs,
+  );
   release = Promise.withResolvers<void>();
   const before = batched.received.length;
   await sendTraced(rest, [order()]);
-  await until(() => batched.received.length, (count) => count > before, waitMs);
+  await until(
+    () => batched.received.length,
+    (count) => count > before,
+    waitMs,
+  );
   const sent = [await sendTraced(rest, [order(), order()]), await sendTraced(rest, [order()])];
   release.resolve();
   const traceIds = sent.map(({ traceId }) => traceId);
@@ -187,7 +208,10 @@ async function followBatch(): Promise<void> {
     () =>
       collector
         .spans()
-        .find(({ name, links }) => name === 'deliver lake' && links.some(({ traceId }) => traceId === traceIds[0])),
+        .find(
+          ({ name, links }) =>
+            name === 'deliver lake' && links.some(({ traceId }) => traceId === traceIds[0]),
+        ),
     (found) => found !== undefined,
     waitMs,
   );
@@ -204,7 +228,10 @@ async function followBatch(): Promise<void> {
   );
   expect(linked.map(({ spanId }) => spanId)).toEqual(published);
   const request = await until(
-    () => batched.received.find(({ headers }) => String(headers['traceparent']).includes(span!.traceId)),
+    () =>
+      batched.received.find(({ headers }) =>
+        String(headers['traceparent']).includes(span!.traceId),
+      ),
     (found) => found !== undefined,
     waitMs,
   );
@@ -215,11 +242,17 @@ async function followBatch(): Promise<void> {
 async function followRefusal(): Promise<void> {
   const door = wireEndpoints.find(({ path }) => path === '/v1/track')!;
   const { traceId, spanId } = await sendTraced(door, [order({ user_id: 'null' })]);
-  const spans = await until(() => spansOf(traceId), (all) => all.length >= 3, waitMs);
+  const spans = await until(
+    () => spansOf(traceId),
+    (all) => all.length >= 3,
+    waitMs,
+  );
   const server = spans.find(({ parentSpanId }) => parentSpanId === spanId)!;
   expect(server.attributes).toMatchObject({ 'http.response.status_code': 422 });
   expect(server.attributes['error.type']).toBeUndefined();
-  expect(byName(spans, 'publish EVENTS').attributes).toMatchObject({ 'headgate.events.rejected': 1 });
+  expect(byName(spans, 'publish EVENTS').attributes).toMatchObject({
+    'headgate.events.rejected': 1,
+  });
 }
 
 /** What is left is sent before the process ends. */

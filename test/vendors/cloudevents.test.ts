@@ -80,7 +80,9 @@ describe('CloudEvents', () => {
       userId: 'u1',
       occurredAt: '2026-03-01T12:00:00.000Z',
       properties: order('A1'),
-      context: { cloudevents: { type: 'com.example.order.completed', source: '/shop', traceparent: trace } },
+      context: {
+        cloudevents: { type: 'com.example.order.completed', source: '/shop', traceparent: trace },
+      },
     });
   });
 
@@ -131,7 +133,9 @@ describe('CloudEvents', () => {
   test('compressed', async () => {
     const { headers, body } = HTTP.structured(cloudEvent());
     const packed = gzipSync(body as string) as never;
-    expect((await send({ headers, body: packed }, { 'content-encoding': 'gzip' })).status).toBe(202);
+    expect((await send({ headers, body: packed }, { 'content-encoding': 'gzip' })).status).toBe(
+      202,
+    );
   });
 
   const bad = [
@@ -139,7 +143,11 @@ describe('CloudEvents', () => {
     ['another version', { specversion: '0.3', id: '1', source: '/s', type: 't' }, '/specversion'],
     ['data that is no object', { ...cloudEvent().toJSON(), data: [1] }, '/data'],
     ['bytes', { ...cloudEvent().toJSON(), data: undefined, data_base64: 'AA==' }, '/data_base64'],
-    ['data that is no JSON', { ...cloudEvent().toJSON(), datacontenttype: 'text/xml' }, '/datacontenttype'],
+    [
+      'data that is no JSON',
+      { ...cloudEvent().toJSON(), datacontenttype: 'text/xml' },
+      '/datacontenttype',
+    ],
   ] as const;
 
   test.for(bad)('rejected, and kept: %s', async ([, event, path]) => {

@@ -186,7 +186,11 @@ const eventCases: readonly EventCase[] = [
   { code: 'invalid_event_name', change: { name: 'Signed' } },
   { code: 'unplanned_event', change: { name: 'cart_completed' } },
   // Mixpanel's SDK sends none, and CloudEvents without one are none.
-  { code: 'missing_idempotency_key', change: { id: undefined }, not: ['/import', '/v1/cloudevents'] },
+  {
+    code: 'missing_idempotency_key',
+    change: { id: undefined },
+    not: ['/import', '/v1/cloudevents'],
+  },
   { code: 'schema_violation', change: { properties: { order_id: 'A1' } } },
   { code: 'invalid_field', change: { properties: [1] } },
 ];
@@ -213,7 +217,8 @@ describe('error codes at foreign doors', () => {
   }
 
   async function ask(form: Form, { body, headers = {}, method = 'POST', key = shopKey }: Asked) {
-    const sent = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
+    const sent =
+      typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
     const answer = await fetch(`${foreign.gate.url}${form.path}`, {
       method,
       headers: {
@@ -241,7 +246,9 @@ describe('error codes at foreign doors', () => {
       ...segmentAliases.map(([path]) => path),
       ...['identify', 'page', 'screen', 'group', 'alias'].map((name) => `/v1/segment/${name}`),
     ]);
-    expect([...vendorEndpoints.keys()].filter((path) => !paths.has(path) && !same.has(path))).toEqual([]);
+    expect(
+      [...vendorEndpoints.keys()].filter((path) => !paths.has(path) && !same.has(path)),
+    ).toEqual([]);
   });
 
   describe.for(forms)('$path, one event: $single', (form) => {
@@ -249,7 +256,10 @@ describe('error codes at foreign doors', () => {
       if (not.includes(form.path)) return skip('cannot be said at this door');
       const before = (await foreign.rejected()).length;
       const said = { ...sound(form), ...change };
-      const name = change.name !== undefined && form.path === '/v1/cloudevents' ? `x.y.${change.name}` : said.name;
+      const name =
+        change.name !== undefined && form.path === '/v1/cloudevents'
+          ? `x.y.${change.name}`
+          : said.name;
       const answer = await ask(form, { body: form.wrap([form.say({ ...said, name })]) });
       expect(form.codeOf(answer.body)).toBe(code);
       expect(answer.status).toBe(form.rejectedStatus(code));
@@ -262,7 +272,9 @@ describe('error codes at foreign doors', () => {
     test('an event that nests too deep is rejected alone, and kept as far as it goes', async () => {
       const before = (await foreign.rejected()).length;
       const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
-      const text = JSON.stringify(form.wrap([form.say({ ...sound(form), more: { deep: 'DEEP' } })]));
+      const text = JSON.stringify(
+        form.wrap([form.say({ ...sound(form), more: { deep: 'DEEP' } })]),
+      );
       const answer = await ask(form, { body: text.replace('"DEEP"', deep) });
       // A single call may take no more than Segment's 32 KiB.
       const isTooLarge = form.path === '/v1/segment/track';
@@ -282,7 +294,9 @@ describe('error codes at foreign doors', () => {
       [
         'too_many_events',
         () => {
-          const many = Array.from({ length: limits.batchEventsMax + 1 }, () => form.say(sound(form)));
+          const many = Array.from({ length: limits.batchEventsMax + 1 }, () =>
+            form.say(sound(form)),
+          );
           return form.single ? undefined : { body: form.wrap(many) };
         },
       ],
@@ -294,7 +308,10 @@ describe('error codes at foreign doors', () => {
           headers: { 'content-encoding': 'gzip' },
         }),
       ],
-      ['unsupported_media_type', () => ({ body: order(), headers: { 'content-type': 'image/png' } })],
+      [
+        'unsupported_media_type',
+        () => ({ body: order(), headers: { 'content-type': 'image/png' } }),
+      ],
       ['unsupported_encoding', () => ({ body: order(), headers: { 'content-encoding': 'lzma' } })],
       ['method_not_allowed', () => ({ body: order(), method: 'PUT' })],
     ];
@@ -326,9 +343,17 @@ describe('error codes at foreign doors', () => {
     ];
     const statuses: (readonly [string, number, number])[] = [];
     for (const [path, body] of bodies) {
-      const answer = await fetch(`${url}${path}`, { method: 'POST', headers: json, body: JSON.stringify(body) });
+      const answer = await fetch(`${url}${path}`, {
+        method: 'POST',
+        headers: json,
+        body: JSON.stringify(body),
+      });
       const without = JSON.stringify(body).replaceAll(shopKey, '');
-      const refused = await fetch(`${url}${path}`, { method: 'POST', headers: json, body: without });
+      const refused = await fetch(`${url}${path}`, {
+        method: 'POST',
+        headers: json,
+        body: without,
+      });
       statuses.push([path, answer.status, refused.status]);
     }
     expect(statuses).toEqual(bodies.map(([path]) => [path, path === '/import' ? 400 : 200, 401]));
@@ -349,7 +374,10 @@ describe('error codes at foreign doors', () => {
     const whole = await ask(track, { body: padded(32 * 1024, (call) => call) });
     expect(whole.status).toBe(200);
     const larger = await ask(track, { body: padded(32 * 1024 + 1, (call) => call) });
-    expect([larger.status, (larger.body as { code: string }).code]).toEqual([413, 'request_too_large']);
+    expect([larger.status, (larger.body as { code: string }).code]).toEqual([
+      413,
+      'request_too_large',
+    ]);
     const event = padded(32 * 1024 + 1, (call) => call) as Call;
     const mixed = await ask(batch, { body: { batch: [event, segmentCall(sound(batch))] } });
     expect(mixed.body).toMatchObject({ success: false, accepted: 1, rejected: 1 });
@@ -376,6 +404,9 @@ describe('error codes at foreign doors', () => {
   test('events of two tokens in one request are not taken for those of one', async () => {
     const event = (token: string) => mixpanelCall({ ...sound(forms[5]!), properties: { token } });
     const answer = await ask(forms[5]!, { body: [event('a'), event('b')] });
-    expect(answer.body).toMatchObject({ code: 400, error: expect.stringContaining('malformed_request') });
+    expect(answer.body).toMatchObject({
+      code: 400,
+      error: expect.stringContaining('malformed_request'),
+    });
   });
 });

@@ -49,11 +49,26 @@ describe('Mixpanel', () => {
     });
     const outcomes = [
       await told((done) =>
-        mixpanel.track('Order Completed', { ...order('A1'), distinct_id: 'u1', ip: '203.0.113.9' }, done),
+        mixpanel.track(
+          'Order Completed',
+          { ...order('A1'), distinct_id: 'u1', ip: '203.0.113.9' },
+          done,
+        ),
       ),
-      await told((done) => mixpanel.import('Order Completed', new Date(time), { ...order('A2'), distinct_id: 'u1' }, done)),
-      await told((done) => mixpanel.track_batch([event('A3'), event('A4')] as never, done as never)),
-      await told((done) => mixpanel.import_batch([event('A5'), event('A6')] as never, done as never)),
+      await told((done) =>
+        mixpanel.import(
+          'Order Completed',
+          new Date(time),
+          { ...order('A2'), distinct_id: 'u1' },
+          done,
+        ),
+      ),
+      await told((done) =>
+        mixpanel.track_batch([event('A3'), event('A4')] as never, done as never),
+      ),
+      await told((done) =>
+        mixpanel.import_batch([event('A5'), event('A6')] as never, done as never),
+      ),
     ];
     expect(outcomes).toEqual(['', '', '', '']);
     const events = (await foreign.stored()).slice(before);
@@ -65,7 +80,9 @@ describe('Mixpanel', () => {
         properties: order(id),
       })),
     );
-    expect(events[0]).toMatchObject({ context: { mixpanel: { mp_lib: 'node', ip: '203.0.113.9' } } });
+    expect(events[0]).toMatchObject({
+      context: { mixpanel: { mp_lib: 'node', ip: '203.0.113.9' } },
+    });
     expect(events[1]).toMatchObject({ occurredAt: '2026-03-01T12:00:00.000Z' });
     expect(JSON.stringify(events)).not.toContain(shopKey);
   });
@@ -77,12 +94,18 @@ describe('Mixpanel', () => {
       properties: { ...properties, distinct_id: 'u2', time },
     });
     const outcome = await told((done) =>
-      client(verbose).import_batch([event(order('B1')), event({ order_id: 'B2' })] as never, done as never),
+      client(verbose).import_batch(
+        [event(order('B1')), event({ order_id: 'B2' })] as never,
+        done as never,
+      ),
     );
     expect(outcome).toContain('schema_violation');
     expect(await foreign.stored()).toHaveLength(before[0]! + 1);
     const [kept] = (await foreign.rejected()).slice(before[1]);
-    expect(kept).toMatchObject({ code: 'schema_violation', kept: { properties: { order_id: 'B2' } } });
+    expect(kept).toMatchObject({
+      code: 'schema_violation',
+      kept: { properties: { order_id: 'B2' } },
+    });
     expect(kept!.text).not.toContain(shopKey);
   });
 
@@ -90,7 +113,11 @@ describe('Mixpanel', () => {
     const before = (await foreign.stored()).length;
     const send = () =>
       told((done) =>
-        client().track('Order Completed', { ...order('C1'), distinct_id: 'u3', $insert_id: 'C1' }, done),
+        client().track(
+          'Order Completed',
+          { ...order('C1'), distinct_id: 'u3', $insert_id: 'C1' },
+          done,
+        ),
       );
     const thaw = await foreign.gate.freezeServer();
     const first = await send();
@@ -103,7 +130,11 @@ describe('Mixpanel', () => {
 
   test('a token that nobody knows, and what is no event, are errors at the SDK', async () => {
     const unknown = await told((done) =>
-      client(true, 'hg_nobody').track('Order Completed', { ...order('D1'), distinct_id: 'u4' }, done),
+      client(true, 'hg_nobody').track(
+        'Order Completed',
+        { ...order('D1'), distinct_id: 'u4' },
+        done,
+      ),
     );
     expect(unknown).toContain('unauthenticated');
     const person = await told((done) => client().people.set('u4', { plan: 'team' }, done as never));

@@ -54,11 +54,25 @@ describe('PostHog', () => {
     const before = (await foreign.stored()).length;
     const { posthog, paths, errors } = client(mode);
     const timestamp = new Date('2026-03-01T12:00:00.000Z');
-    posthog.capture({ distinctId: 'u1', event: 'Order Completed', properties: order('A1'), timestamp });
+    posthog.capture({
+      distinctId: 'u1',
+      event: 'Order Completed',
+      properties: order('A1'),
+      timestamp,
+    });
     posthog.identify({ distinctId: 'u1', properties: { plan: 'team' } });
     posthog.alias({ distinctId: 'u1', alias: 'a1' });
-    posthog.groupIdentify({ groupType: 'company', groupKey: 'g1', properties: { seats: 3 }, distinctId: 'u1' });
-    posthog.capture({ distinctId: 'u1', event: '$pageview', properties: { $current_url: 'https://x.example/' } });
+    posthog.groupIdentify({
+      groupType: 'company',
+      groupKey: 'g1',
+      properties: { seats: 3 },
+      distinctId: 'u1',
+    });
+    posthog.capture({
+      distinctId: 'u1',
+      event: '$pageview',
+      properties: { $current_url: 'https://x.example/' },
+    });
     posthog.capture({
       distinctId: 'n1',
       event: 'order_completed',
@@ -79,7 +93,10 @@ describe('PostHog', () => {
       },
       { eventName: 'user_identified', properties: { plan: 'team' } },
       { eventName: 'user_aliased', properties: { previous_id: 'a1' } },
-      { eventName: 'group_identified', properties: { group_type: 'company', group_id: 'g1', seats: 3 } },
+      {
+        eventName: 'group_identified',
+        properties: { group_type: 'company', group_id: 'g1', seats: 3 },
+      },
       { eventName: 'page_viewed', properties: { url: 'https://x.example/' } },
       { eventName: 'order_completed', anonymousId: 'n1' },
     ]);
@@ -124,7 +141,11 @@ describe('PostHog', () => {
     await using small = await openVendorGate({ HEADGATE_LIMITS_BATCH_EVENTS_MAX: '4' });
     const posthog = new PostHog(shopKey, { host: small.gate.url, flushAt: 100 });
     for (let index = 0; index < 10; index += 1) {
-      posthog.capture({ distinctId: 'u4', event: 'Order Completed', properties: order(`D${index}`) });
+      posthog.capture({
+        distinctId: 'u4',
+        event: 'Order Completed',
+        properties: order(`D${index}`),
+      });
     }
     await posthog.shutdown();
     expect(await small.stored()).toHaveLength(10);

@@ -5,7 +5,13 @@ import { schemasWith } from '../endpoints/schemas-folder.ts';
 
 /** The sample taxonomy, and what the SDKs' other calls become, each free in its properties. */
 export function vendorSchemas(): ReturnType<typeof schemasWith> {
-  const names = ['user_identified', 'screen_viewed', 'group_joined', 'group_identified', 'user_aliased'];
+  const names = [
+    'user_identified',
+    'screen_viewed',
+    'group_joined',
+    'group_identified',
+    'user_aliased',
+  ];
   const free = { entry: 'active: 1', versions: [{ type: 'object' }] };
   const schemas = schemasWith(Object.fromEntries(names.map((name) => [name, free])));
   const taxonomy = path.join(schemas.folder, 'taxonomy.yaml');

@@ -37,7 +37,12 @@ async function send(
   answer: (numbers: number[], request: number) => Answer | Promise<Answer>,
   overrides: Partial<SenderOptions> = {},
 ): Promise<Run> {
-  const run = { requests: [] as number[][], rejected: [] as [number, string][], reports: [] as RequestReport[], told: [] as string[] };
+  const run = {
+    requests: [] as number[][],
+    rejected: [] as [number, string][],
+    reports: [] as RequestReport[],
+    told: [] as string[],
+  };
   const numberOf = (record: Buffer): number => Number(identityOf(record).eventName.slice(1));
   const silent = { dropped: () => {}, damaged: () => {}, trouble: () => {}, readable: () => {} };
   const spool = new MemorySpool({ bytesMax: 10_000_000, whenFull: 'reject' }, silent);
@@ -58,13 +63,19 @@ async function send(
     },
     close: () => {},
   };
-  const sender = new Sender(spool, transport, { ...options, ...overrides }, {
-    settled: check,
-    request: (report) => run.reports.push(report),
-    rejected: async (record, _eventId, error) => void run.rejected.push([numberOf(record), error.code]),
-    trouble: (message) => run.told.push(message),
-    recovered: () => run.told.push('recovered'),
-  });
+  const sender = new Sender(
+    spool,
+    transport,
+    { ...options, ...overrides },
+    {
+      settled: check,
+      request: (report) => run.reports.push(report),
+      rejected: async (record, _eventId, error) =>
+        void run.rejected.push([numberOf(record), error.code]),
+      trouble: (message) => run.told.push(message),
+      recovered: () => run.told.push('recovered'),
+    },
+  );
   onTestFinished(() => sender.stop());
   sender.start();
   sender.wake();
@@ -90,7 +101,11 @@ test('a retry has the events whose verdict is retry, and no others', async () =>
     verdicts: numbers.map((number) => (request < 2 && number % 5 === 1 ? retry : accepted)),
     afterMs: 0,
   }));
-  expect(requests).toEqual([[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 6], [1, 6]]);
+  expect(requests).toEqual([
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+    [1, 6],
+    [1, 6],
+  ]);
   // Two of ten is no outage; nothing but retries is.
   expect(told).toEqual(['The gate cannot store: it says retry', 'recovered']);
 });
@@ -169,13 +184,22 @@ test('events wait for others to go with while little is under way, and a flush d
       overheadBytes: 1,
       send: async (records) => {
         sizes.push(records.length);
-        return all(records.map(() => 0), accepted);
+        return all(
+          records.map(() => 0),
+          accepted,
+        );
       },
       close: () => {},
     },
     // Nobody waits so long in a test: what comes was not waited for.
     { ...options, lingerMs: 3_600_000 },
-    { settled: () => answered(), request: () => {}, rejected: async () => {}, trouble: () => {}, recovered: () => {} },
+    {
+      settled: () => answered(),
+      request: () => {},
+      rejected: async () => {},
+      trouble: () => {},
+      recovered: () => {},
+    },
   );
   onTestFinished(() => sender.stop());
   sender.start();

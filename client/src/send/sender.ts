@@ -1,5 +1,11 @@
 import type { Spool, SpoolRange } from '../spool/spool.ts';
-import type { Answer, RetryReason, Transport, Verdict, VerdictError } from '../transport/transport.ts';
+import type {
+  Answer,
+  RetryReason,
+  Transport,
+  Verdict,
+  VerdictError,
+} from '../transport/transport.ts';
 import { createBatchLimit, type BatchLimit } from './batch-limit.ts';
 import { backoffBoundMs, createBreaker, type Breaker } from './breaker.ts';
 
@@ -52,7 +58,11 @@ interface Group {
 
 /** A gate that is away is asked with few events: it may be away because of many. */
 const probeEvents = 10;
-const noReason: VerdictError = { code: 'internal', message: 'The gate gave no reason.', violations: [] };
+const noReason: VerdictError = {
+  code: 'internal',
+  message: 'The gate gave no reason.',
+  violations: [],
+};
 
 /** Carries events from the spool to the gate, until each has a verdict that is final. */
 export class Sender {

@@ -41,5 +41,7 @@ export function createCursorFile(directory: string): CursorFile {
 function isPosition(value: unknown): value is SpoolPosition {
   if (typeof value !== 'object' || value === null) return false;
   const { ordinal, segment, offset } = value as Record<keyof SpoolPosition, unknown>;
-  return [ordinal, segment, offset].every((each) => Number.isSafeInteger(each) && Number(each) >= 0);
+  return [ordinal, segment, offset].every(
+    (each) => Number.isSafeInteger(each) && Number(each) >= 0,
+  );
 }

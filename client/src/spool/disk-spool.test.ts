@@ -1,4 +1,12 @@
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -30,7 +38,8 @@ async function openSpool(
   const told: Told = { dropped: [], damaged: [], trouble: [] };
   const signals: SpoolSignals = {
     dropped: (count, reason, _message, stored) => told.dropped.push({ count, reason, stored }),
-    damaged: (file, offset, bytes) => told.damaged.push({ file: path.basename(file), offset, bytes }),
+    damaged: (file, offset, bytes) =>
+      told.damaged.push({ file: path.basename(file), offset, bytes }),
     trouble: (message) => told.trouble.push(message),
     readable: () => {},
   };
@@ -85,13 +94,16 @@ const segments = (): string[] => readdirSync(directory).filter((name) => name.en
 const segmentPath = (index: number): string => path.join(directory, segments()[index]!);
 
 describe('what is appended', () => {
-  test.each(['always', 'interval', 'none'] as const)('is read in order, with fsync %s', async (fsync) => {
-    const { spool } = await openSpool({ fsync });
-    await append(spool, 0, 2_500);
-    expect(spool.unread).toBe(2_500);
-    expect(await readAll(spool)).toEqual(range(0, 2_500));
-    expect(spool.settled).toBe(2_500);
-  });
+  test.each(['always', 'interval', 'none'] as const)(
+    'is read in order, with fsync %s',
+    async (fsync) => {
+      const { spool } = await openSpool({ fsync });
+      await append(spool, 0, 2_500);
+      expect(spool.unread).toBe(2_500);
+      expect(await readAll(spool)).toEqual(range(0, 2_500));
+      expect(spool.settled).toBe(2_500);
+    },
+  );
 
   test('outlives the spool, but for what is settled', async () => {
     const first = await openSpool();
@@ -325,7 +337,9 @@ describe('a full spool', () => {
 
   test('refuses what would not fit into memory, one event over the limit', async () => {
     const { spool, told } = await openSpool({ unwrittenBytesMax: 10_000 });
-    const results = await Promise.allSettled(range(0, 20).map((first) => append(spool, first, 1, 900)));
+    const results = await Promise.allSettled(
+      range(0, 20).map((first) => append(spool, first, 1, 900)),
+    );
     const refused = results.filter(({ status }) => status === 'rejected');
     expect(refused.length).toBeGreaterThan(0);
     expect(told.dropped.length).toBe(refused.length);
@@ -345,7 +359,12 @@ describe('the directory', () => {
     const file = path.join(directory, 'file');
     writeFileSync(file, '');
     const signals = { dropped: () => {}, damaged: () => {}, trouble: () => {}, readable: () => {} };
-    const options = { bytesMax: 64 * mib, fsync: 'none', fsyncIntervalMs: 1, whenFull: 'block' } as const;
+    const options = {
+      bytesMax: 64 * mib,
+      fsync: 'none',
+      fsyncIntervalMs: 1,
+      whenFull: 'block',
+    } as const;
     const spool = new DiskSpool(
       { ...options, directory: path.join(file, 'spool'), unwrittenBytesMax: mib },
       signals,
@@ -361,7 +380,9 @@ describe('the directory', () => {
     const { spool } = await openSpool({ bytesMax: 8 * mib });
     for (let first = 0; first < 40; first += 1) await append(spool, first, 1, 100_000);
     expect(segments().length).toBeGreaterThan(3);
-    const largest = Math.max(...segments().map((name) => statSync(path.join(directory, name)).size));
+    const largest = Math.max(
+      ...segments().map((name) => statSync(path.join(directory, name)).size),
+    );
     expect(largest).toBeLessThanOrEqual(mib);
     expect(await readAll(spool)).toEqual(range(0, 40));
     expect(segments().length).toBe(1);

@@ -237,7 +237,9 @@ export class DiskSpool implements Spool {
     overheadBytes: number,
   ): Promise<SpoolBatch | undefined> {
     while (this.unread > 0) {
-      const segment = this.#segments.find(({ base, count }) => base + count > this.#readAt.ordinal)!;
+      const segment = this.#segments.find(
+        ({ base, count }) => base + count > this.#readAt.ordinal,
+      )!;
       const from = segment.base === this.#readAt.segment ? this.#readAt.offset : 0;
       const reader = await this.#readerOf(segment);
       const { records, offset } = await reader.read(from, { events, bytes, overheadBytes });

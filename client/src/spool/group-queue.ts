@@ -44,7 +44,8 @@ export function createGroupQueue(groupBytesMax: number): GroupQueue {
     const last = groups.at(-1);
     if (last !== undefined && last.length + frameBytes <= groupBytesMax) return last;
     const size = Math.max(bufferBytesMin, frameBytes);
-    const buffer = spare !== undefined && spare.length >= size ? spare : Buffer.allocUnsafeSlow(size);
+    const buffer =
+      spare !== undefined && spare.length >= size ? spare : Buffer.allocUnsafeSlow(size);
     if (buffer === spare) spare = undefined;
     const group: OpenGroup = { bytes: buffer, length: 0, waiters: [] };
     groups.push(group);

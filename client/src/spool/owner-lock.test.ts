@@ -17,7 +17,8 @@ function scratch(): string {
 const ownModule = JSON.stringify(path.join(import.meta.dirname, 'owner-lock.ts'));
 
 // By name is for Linux alone; by file works anywhere.
-const platforms: NodeJS.Platform[] = process.platform === 'linux' ? ['linux', 'darwin'] : ['darwin'];
+const platforms: NodeJS.Platform[] =
+  process.platform === 'linux' ? ['linux', 'darwin'] : ['darwin'];
 
 describe.each(platforms)('on %s', (platform) => {
   test('a directory has one owner after the other, in another process too', async () => {

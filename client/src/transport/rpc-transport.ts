@@ -139,6 +139,11 @@ function answerOf(error: unknown, url: string): Answer {
       if (code !== undefined) return { kind: 'split', code, message };
       return { kind: 'retry', reason: 'overloaded', message, afterMs };
     default:
-      return { kind: 'retry', reason: 'unreachable', message: describeOutage(failure, url), afterMs };
+      return {
+        kind: 'retry',
+        reason: 'unreachable',
+        message: describeOutage(failure, url),
+        afterMs,
+      };
   }
 }

@@ -29,7 +29,9 @@ export const oneDestination: Dashboard = {
           kind: 'figure',
           unit: 'short',
           redFrom: 1,
-          queries: [{ expression: `max(headgate_destination_disabled{${own}})`, legend: 'disabled' }],
+          queries: [
+            { expression: `max(headgate_destination_disabled{${own}})`, legend: 'disabled' },
+          ],
         },
         {
           title: 'Waiting',

@@ -59,7 +59,10 @@ const now: Dashboard['rows'][number] = {
       unit: 'percentunit',
       redFrom: thresholds.objective.errorBudget,
       queries: [
-        { expression: 'slo:headgate_failures:ratio_rate1h{slo="requests"} or vector(0)', legend: 'failing' },
+        {
+          expression: 'slo:headgate_failures:ratio_rate1h{slo="requests"} or vector(0)',
+          legend: 'failing',
+        },
       ],
     },
   ],
@@ -87,7 +90,8 @@ const doors: Dashboard['rows'][number] = {
       unit: 'eps',
       queries: [
         {
-          expression: 'sum by (rpc, protocol) (rate(headgate_requests_total[$__rate_interval])) > 0',
+          expression:
+            'sum by (rpc, protocol) (rate(headgate_requests_total[$__rate_interval])) > 0',
           legend: '{{rpc}}, {{protocol}}',
         },
       ],
@@ -145,7 +149,9 @@ const inside: Dashboard['rows'][number] = {
       description: 'How late a process gets to what it has to do, 99 times in 100.',
       kind: 'graph',
       unit: 's',
-      queries: [{ expression: `nodejs_eventloop_lag_p99_seconds{${jobs}}`, legend: '{{instance}}' }],
+      queries: [
+        { expression: `nodejs_eventloop_lag_p99_seconds{${jobs}}`, legend: '{{instance}}' },
+      ],
     },
     {
       title: 'CPU',

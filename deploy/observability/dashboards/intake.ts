@@ -63,7 +63,8 @@ function intakePanels(about: Subject, by: Subject): Panel[] {
     },
     {
       title: 'The hour against last week',
-      description: 'Accepted in the hour before, now and a week ago: what the volume alert compares.',
+      description:
+        'Accepted in the hour before, now and a week ago: what the volume alert compares.',
       kind: 'graph',
       unit: 'short',
       queries: [

@@ -1,7 +1,8 @@
 import type { Dashboard } from '../dashboard.ts';
 import { acceptedHour, acceptedHourLastWeek, judged, perDestination } from '../series.ts';
 
-const rate = (selector: string): string => `sum(rate(headgate_events_total{${selector}}[$__rate_interval]))`;
+const rate = (selector: string): string =>
+  `sum(rate(headgate_events_total{${selector}}[$__rate_interval]))`;
 
 export const overview: Dashboard = {
   uid: 'headgate-overview',
@@ -50,7 +51,10 @@ export const overview: Dashboard = {
           unit: 'short',
           redFrom: 1,
           queries: [
-            { expression: `sum(${perDestination('headgate_dead_letters')})`, legend: 'dead letters' },
+            {
+              expression: `sum(${perDestination('headgate_dead_letters')})`,
+              legend: 'dead letters',
+            },
           ],
         },
         {
@@ -134,7 +138,10 @@ export const overview: Dashboard = {
           kind: 'graph',
           unit: 'short',
           queries: [
-            { expression: perDestination('headgate_destination_pending'), legend: '{{destination}}' },
+            {
+              expression: perDestination('headgate_destination_pending'),
+              legend: '{{destination}}',
+            },
           ],
         },
         {

@@ -1,6 +1,22 @@
 import {
-  changed, count, each, flag, id, integer, login, number, optional, organization, repository, sha,
-  text, texts, time, word, type Fields, type Kind,
+  changed,
+  count,
+  each,
+  flag,
+  id,
+  integer,
+  login,
+  number,
+  optional,
+  organization,
+  repository,
+  sha,
+  text,
+  texts,
+  time,
+  word,
+  type Fields,
+  type Kind,
 } from '../field.ts';
 
 const enterprise: Fields = { enterprise: optional(text('enterprise.slug', 100)) };

@@ -1,6 +1,24 @@
 import {
-  authorAssociation, checkStatus, conclusion, count, each, flag, id, integer, login, number,
-  optional, organization, repository, severity, sha, text, texts, time, word, type Fields,
+  authorAssociation,
+  checkStatus,
+  conclusion,
+  count,
+  each,
+  flag,
+  id,
+  integer,
+  login,
+  number,
+  optional,
+  organization,
+  repository,
+  severity,
+  sha,
+  text,
+  texts,
+  time,
+  word,
+  type Fields,
   type Kind,
 } from '../field.ts';
 
@@ -169,8 +187,15 @@ const deploymentStatus: Kind = {
     ...deploymentBase,
     status_id: id('deployment_status.id'),
     state: word(
-      'deployment_status.state', 'error', 'failure', 'inactive', 'in_progress', 'pending',
-      'queued', 'success', 'waiting',
+      'deployment_status.state',
+      'error',
+      'failure',
+      'inactive',
+      'in_progress',
+      'pending',
+      'queued',
+      'success',
+      'waiting',
     ),
   },
   time: ['deployment_status.updated_at'],
@@ -280,10 +305,17 @@ const repositoryVulnerabilityAlert: Kind = {
 const secretBase: Fields = {
   number: id('alert.number'),
   secret_type: text('alert.secret_type', 100),
-  resolution: optional(word(
-    'alert.resolution', 'false_positive', 'wont_fix', 'revoked', 'used_in_tests',
-    'pattern_deleted', 'pattern_edited',
-  )),
+  resolution: optional(
+    word(
+      'alert.resolution',
+      'false_positive',
+      'wont_fix',
+      'revoked',
+      'used_in_tests',
+      'pattern_deleted',
+      'pattern_edited',
+    ),
+  ),
 };
 
 const secretScanningAlert: Kind = {

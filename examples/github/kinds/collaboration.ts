@@ -1,6 +1,22 @@
 import {
-  authorAssociation, changed, count, each, flag, id, integer, lockReason, login, optional,
-  organization, repository, sha, text, time, word, type Fields, type Kind,
+  authorAssociation,
+  changed,
+  count,
+  each,
+  flag,
+  id,
+  integer,
+  lockReason,
+  login,
+  optional,
+  organization,
+  repository,
+  sha,
+  text,
+  time,
+  word,
+  type Fields,
+  type Kind,
 } from '../field.ts';
 
 const openOrClosed = ['open', 'closed'] as const;
@@ -123,7 +139,12 @@ const pullRequestReview: Kind = {
     review_id: id('review.id'),
     reviewer: optional(login('review.user.login')),
     review_state: word(
-      'review.state', 'approved', 'changes_requested', 'commented', 'dismissed', 'pending',
+      'review.state',
+      'approved',
+      'changes_requested',
+      'commented',
+      'dismissed',
+      'pending',
     ),
     commit_id: sha('review.commit_id'),
   },

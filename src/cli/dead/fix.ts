@@ -55,7 +55,7 @@ async function edit(
   if (eventJson === '') {
     throw new StartError(`The event of ${id} cannot be read: discard it, or replay it as it is.`);
   }
-  for (let text = eventJson; ; ) {
+  for (let text = eventJson; ;) {
     text = await editText(text, env);
     try {
       const fixed = await client.call((service) =>

@@ -40,9 +40,7 @@ async function list(client: DeadClient, options: ListOptions): Promise<void> {
   ]);
   if (options.json) {
     const letters = deadLetters.map((letter) => toJson(DeadLetterSchema, letter));
-    process.stdout.write(
-      `${JSON.stringify({ deadLetters: letters, total: count, reasons })}\n`,
-    );
+    process.stdout.write(`${JSON.stringify({ deadLetters: letters, total: count, reasons })}\n`);
     return;
   }
   const rows = deadLetters.map(rowOf);

@@ -40,11 +40,7 @@ export function addReplayCommand(dead: Command, client: () => DeadClient): void 
   });
 }
 
-async function replayOne(
-  client: DeadClient,
-  id: string,
-  { json }: ReplayOptions,
-): Promise<void> {
+async function replayOne(client: DeadClient, id: string, { json }: ReplayOptions): Promise<void> {
   const { sequence } = await client.call((service) => service.replayDeadLetter({ id }));
   const replayed = { id, sequence: String(sequence) };
   print(
@@ -84,7 +80,8 @@ async function replayAll(
   else {
     print(`${replayed.length} replayed`);
     if (gone.length > 0) print(`${gone.length} replayed or discarded by somebody else`);
-    if (busy.length > 0) print(`${busy.length} in work by somebody else: ${busy.slice(0, 5).join(', ')}`);
+    if (busy.length > 0)
+      print(`${busy.length} in work by somebody else: ${busy.slice(0, 5).join(', ')}`);
   }
   if (busy.length > 0) process.exitCode = 1;
 }

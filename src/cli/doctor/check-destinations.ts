@@ -77,11 +77,17 @@ function placesOf({ settings }: DestinationConfig, described: DestinationType): 
     if (typeof value !== 'string') continue;
     if (kind === 'url' && URL.canParse(value)) {
       const { hostname, port, protocol } = new URL(value);
-      places.push({ host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port) || defaultPorts[protocol]! });
+      places.push({
+        host: hostname.replace(/^\[(.*)\]$/, '$1'),
+        port: Number(port) || defaultPorts[protocol]!,
+      });
     } else if (setting === 'brokers') {
       for (const broker of value.split(',')) {
         const at = broker.trim().lastIndexOf(':');
-        places.push({ host: broker.trim().slice(0, at), port: Number(broker.trim().slice(at + 1)) });
+        places.push({
+          host: broker.trim().slice(0, at),
+          port: Number(broker.trim().slice(at + 1)),
+        });
       }
     }
   }

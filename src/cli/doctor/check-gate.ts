@@ -27,7 +27,8 @@ export async function reachGate(
   token: string | undefined,
 ): Promise<RunningGate | undefined> {
   const url = adminUrl(admin);
-  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const headers: Record<string, string> =
+    token === undefined ? {} : { authorization: `Bearer ${token}` };
   const get = (path: string): Promise<Response> =>
     fetch(`${url}${path}`, { headers, signal: AbortSignal.timeout(timeoutMs) });
   let ready: Response;
@@ -42,7 +43,8 @@ export async function reachGate(
   }
   const [why = ''] = visible(await ready.text()).split('\n');
   if (ready.ok) findings.ok(`the gate at ${url} takes events`);
-  else findings.failure(`the gate at ${url} is ${why}`, 'See what is said of NATS here, and its log.');
+  else
+    findings.failure(`the gate at ${url} is ${why}`, 'See what is said of NATS here, and its log.');
   const page = await get('/metrics');
   if (page.status === 401) {
     findings.failure(
@@ -56,7 +58,10 @@ export async function reachGate(
     metrics.set(name!, Number(value));
   }
   if (!metrics.has('headgate_enforcement_suspended')) {
-    findings.failure(`what answers at ${url} is not the operators' port of a gate`, 'Name it: --admin.');
+    findings.failure(
+      `what answers at ${url} is not the operators' port of a gate`,
+      'Name it: --admin.',
+    );
     return undefined;
   }
   return { url, token, metrics };
@@ -96,7 +101,10 @@ export async function checkDeliveries(findings: Findings, gate: RunningGate): Pr
   }
 }
 
-function checkState(findings: Findings, { name, state, reason, waiting, dead }: DestinationStatus): void {
+function checkState(
+  findings: Findings,
+  { name, state, reason, waiting, dead }: DestinationStatus,
+): void {
   const why = visible(reason).replaceAll('\n', ' ');
   const waits = `${waiting.toLocaleString('en')} events wait`;
   if (state === State.DISABLED) {
@@ -105,7 +113,10 @@ function checkState(findings: Findings, { name, state, reason, waiting, dead }: 
       'Mend it there, or take it out of the configuration; then start the workers again.',
     );
   } else if (state === State.PARKED) {
-    findings.warning(`${name} is parked (${why}), and ${waits}`, 'See what is wrong there: it is tried by itself.');
+    findings.warning(
+      `${name} is parked (${why}), and ${waits}`,
+      'See what is wrong there: it is tried by itself.',
+    );
   } else if (state === State.STOPPED) {
     findings.warning(`the worker of ${name} has stopped, and ${waits}`, 'Start the service again.');
   } else if (state === State.REMOVED) {
@@ -122,7 +133,10 @@ function checkState(findings: Findings, { name, state, reason, waiting, dead }: 
   }
 }
 
-function checkLag(findings: Findings, { name, state, oldestWaiting, waiting }: DestinationStatus): void {
+function checkLag(
+  findings: Findings,
+  { name, state, oldestWaiting, waiting }: DestinationStatus,
+): void {
   const lagMs = oldestWaiting === undefined ? 0 : Date.now() - timestampMs(oldestWaiting);
   if (lagMs > lagMsMax) {
     findings.warning(

@@ -15,7 +15,8 @@ export function checkEndpoint(findings: Findings, config: Config): void {
       `${formatAddress(listen)} can be reached from other machines, and write keys and events come in the clear`,
       'Set tls.cert and tls.key, or see that TLS ends in front of it and nobody else reaches it.',
     );
-  } else findings.ok(`${formatAddress(listen)} asks for a write key; there are ${config.keys.length}`);
+  } else
+    findings.ok(`${formatAddress(listen)} asks for a write key; there are ${config.keys.length}`);
   if (tls !== undefined) {
     for (const file of [tls.cert, tls.key]) checkReadable(findings, file, 'tls.cert and tls.key');
   }
@@ -26,7 +27,10 @@ export function checkEndpoint(findings: Findings, config: Config): void {
     );
   }
   if (config.enforcement === 'warn') {
-    findings.warning('enforcement is warn: no event is refused for its contract', 'Set it to on again.');
+    findings.warning(
+      'enforcement is warn: no event is refused for its contract',
+      'Set it to on again.',
+    );
   }
 }
 
@@ -81,7 +85,10 @@ export function checkDataDirectory(findings: Findings, dataDir: string): void {
   } else findings.ok(`${folder} is written by this user, and closed to others`);
   const credentials = path.join(folder, 'nats', 'client.json');
   if (existsSync(credentials) && (statSync(credentials).mode & 0o077) !== 0) {
-    findings.failure(`${credentials}, a password, can be read by others`, `chmod 600 ${credentials}`);
+    findings.failure(
+      `${credentials}, a password, can be read by others`,
+      `chmod 600 ${credentials}`,
+    );
   }
 }
 
@@ -146,7 +153,9 @@ export function checkFileLimit(
 
 function ownFileLimit(): number | undefined {
   try {
-    const line = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
+    const line = /^Max open files\s+(\d+|unlimited)/m.exec(
+      readFileSync('/proc/self/limits', 'utf8'),
+    );
     if (line === null) return undefined;
     return line[1] === 'unlimited' ? Number.POSITIVE_INFINITY : Number(line[1]);
   } catch {

@@ -20,12 +20,17 @@ export async function reachLog(
   try {
     const log = await openRunningLog(config);
     const version = log.connection.info?.version ?? '?';
-    findings.ok(`NATS ${version} answers at ${log.connection.getServer()} (${oldestServerVersion} or newer)`);
+    findings.ok(
+      `NATS ${version} answers at ${log.connection.getServer()} (${oldestServerVersion} or newer)`,
+    );
     return log;
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     if (external) {
-      findings.failure(error.message, 'Start it, or mend nats.url; see that this machine may reach it.');
+      findings.failure(
+        error.message,
+        'Start it, or mend nats.url; see that this machine may reach it.',
+      );
     } else {
       findings.skipped(
         'no nats-server runs on this data directory, so what the log holds was not looked at',
@@ -92,7 +97,8 @@ function checkDrift(
     replicas: config.durability === 'replicated' ? 3 : 1,
     keepsSchemas: config.schemasSource === 'registry',
   });
-  const mend = 'Start a gate with these settings: it makes what is missing and brings the rest up to date.';
+  const mend =
+    'Start a gate with these settings: it makes what is missing and brings the rest up to date.';
   let sound = 0;
   for (const settings of wanted) {
     const info = infos.get(settings.name);
@@ -102,16 +108,23 @@ function checkDrift(
     }
     // The embedded server's are lowered to what its disk had at the start.
     const drift = driftOf(info.config, settings).filter(
-      (key) => key !== 'max_bytes' || config.nats.url !== undefined || info.config.max_bytes > settings.max_bytes!,
+      (key) =>
+        key !== 'max_bytes' ||
+        config.nats.url !== undefined ||
+        info.config.max_bytes > settings.max_bytes!,
     );
     if (drift.length > 0) {
       const told = drift.map((key) => {
         const name = key as keyof typeof settings;
         return `${key} is ${JSON.stringify(info.config[name])}, wanted ${JSON.stringify(settings[name])}`;
       });
-      findings.warning(`the stream ${settings.name} is not as these settings want it: ${told.join('; ')}`, mend);
+      findings.warning(
+        `the stream ${settings.name} is not as these settings want it: ${told.join('; ')}`,
+        mend,
+      );
     } else sound += 1;
-    const behind = info.cluster?.replicas?.filter(({ current, offline }) => offline === true || !current) ?? [];
+    const behind =
+      info.cluster?.replicas?.filter(({ current, offline }) => offline === true || !current) ?? [];
     if (behind.length > 0) {
       findings.warning(
         `the stream ${settings.name} waits for its replicas on ${behind.map(({ name }) => name).join(', ')}`,
@@ -159,7 +172,10 @@ export async function checkDurability(
         `replicated: EVENTS is held by ${servers} servers, so that there is no quorum to outlive one`,
         'Run three servers, and start a gate again.',
       );
-    } else findings.ok(`replicated: held by ${servers} servers. Their sync_interval cannot be read from here`);
+    } else
+      findings.ok(
+        `replicated: held by ${servers} servers. Their sync_interval cannot be read from here`,
+      );
   }
 }
 

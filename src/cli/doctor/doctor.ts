@@ -11,7 +11,9 @@ export interface DoctorFlags {
 /** `headgate doctor`: looks at everything that a gate needs, and says what to do. */
 export function doctorCommand(context: CommandContext): Command {
   return new Command('doctor')
-    .description('look at settings, NATS, schemas, destinations and this machine, and say what to do')
+    .description(
+      'look at settings, NATS, schemas, destinations and this machine, and say what to do',
+    )
     .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
     .option('--admin <url>', 'the admin port (default: what the settings say)')
     .option('--json', 'print JSON')

@@ -55,7 +55,11 @@ export async function look(
   } catch (error) {
     const { message } = error as Error;
     if (error instanceof StartError) findings.failure(message, '');
-    else findings.failure(`could not be looked at: ${message}`, 'Run this again; tell us if it stays.');
+    else
+      findings.failure(
+        `could not be looked at: ${message}`,
+        'Run this again; tell us if it stays.',
+      );
   }
   return findings.all;
 }

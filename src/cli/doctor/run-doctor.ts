@@ -14,7 +14,13 @@ import type { CommandContext } from '../command-context.ts';
 import { checkDestinations } from './check-destinations.ts';
 import { look, type Finding, type Findings } from './finding.ts';
 import { checkDeliveries, checkGate, reachGate, type RunningGate } from './check-gate.ts';
-import { checkDataDirectory, checkDisk, checkEndpoint, checkFileLimit, nearestFolder } from './check-host.ts';
+import {
+  checkDataDirectory,
+  checkDisk,
+  checkEndpoint,
+  checkFileLimit,
+  nearestFolder,
+} from './check-host.ts';
 import { checkClock, checkDurability, checkStreams, reachLog } from './check-nats.ts';
 import type { DoctorFlags } from './doctor.ts';
 import { findingsText } from './text.ts';
@@ -41,7 +47,8 @@ function readSettings({ env }: CommandContext, flags: DoctorFlags): Config | Fin
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     const [head = '', ...faults] = error.message.split('\n');
-    const mend = 'Mend it as it says (docs/configuration.md), then run this again: nothing else was looked at.';
+    const mend =
+      'Mend it as it says (docs/configuration.md), then run this again: nothing else was looked at.';
     return (faults.length === 0 ? [head] : faults).map((fault) => ({
       check: 'settings',
       level: 'failure',
@@ -58,7 +65,10 @@ async function examine(
   flags: DoctorFlags,
 ): Promise<Finding[]> {
   const all: Finding[] = [];
-  const check = async (name: string, work: (findings: Findings) => Promise<void> | void): Promise<void> => {
+  const check = async (
+    name: string,
+    work: (findings: Findings) => Promise<void> | void,
+  ): Promise<void> => {
     all.push(...(await look(name, work)));
   };
   let gate: RunningGate | undefined;
@@ -67,7 +77,9 @@ async function examine(
   const storeBytes = embedded ? storedBytes(config) : 0;
 
   await check('settings', (findings) =>
-    findings.ok(`sound; destinations: ${config.destinations.length}, write keys: ${config.keys.length}`),
+    findings.ok(
+      `sound; destinations: ${config.destinations.length}, write keys: ${config.keys.length}`,
+    ),
   );
   await check('door', (findings) => checkEndpoint(findings, config));
   await check('data directory', (findings) => checkDataDirectory(findings, config.dataDir));

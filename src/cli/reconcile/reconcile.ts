@@ -13,7 +13,11 @@ export interface ReconcileFlags {
 export function reconcileCommand(context: CommandContext): Command {
   return new Command('reconcile')
     .description('balance the books: what was accepted against what each destination has')
-    .option('--since <time>', 'from this time on, or for so long: 24h, 7d, 2026-03-01T00:00:00Z', readSince)
+    .option(
+      '--since <time>',
+      'from this time on, or for so long: 24h, 7d, 2026-03-01T00:00:00Z',
+      readSince,
+    )
     .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
     .option('--json', 'print JSON')
     .addHelpText(
@@ -41,7 +45,9 @@ const unitsMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 function readSince(text: string): number {
   const span = /^(\d{1,9})([smhd])$/.exec(text);
   if (span !== null) return Date.now() - Number(span[1]) * unitsMs[span[2] as keyof typeof unitsMs];
-  const timeMs = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d))?$/.test(text) ? Date.parse(text) : NaN;
+  const timeMs = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d))?$/.test(text)
+    ? Date.parse(text)
+    : NaN;
   if (Number.isFinite(timeMs)) return timeMs;
   throw new InvalidArgumentError('Give 30m, 24h or 7d, or a time such as 2026-03-01T00:00:00Z.');
 }

@@ -1,6 +1,11 @@
 import Table from 'cli-table3';
 
-import { differenceOf, emptyAccount, type Account, type BookRow } from '../../reconciliation/book.ts';
+import {
+  differenceOf,
+  emptyAccount,
+  type Account,
+  type BookRow,
+} from '../../reconciliation/book.ts';
 import type { Books } from '../../reconciliation/reconcile.ts';
 
 /** Where the settings that this was run with and the log name other destinations. */
@@ -111,11 +116,15 @@ function notesOf(books: Books): string[] {
   const notes = books.destinations.flatMap(({ name, type, asked, fault, copies }) => {
     const told: string[] = [];
     if (fault !== '') told.push(`${name} could not be asked: ${plain(fault)}`);
-    else if (!asked) told.push(`${name} (${type}) cannot be asked: delivered is what it acknowledged.`);
+    else if (!asked)
+      told.push(`${name} (${type}) cannot be asked: delivered is what it acknowledged.`);
     if (copies > 0) told.push(`${name} holds ${copies} second copies.`);
     return told;
   });
-  for (const { destination, eventId, eventName, timestamp } of books.missing.slice(0, missingShownMax)) {
+  for (const { destination, eventId, eventName, timestamp } of books.missing.slice(
+    0,
+    missingShownMax,
+  )) {
     notes.push(`missing at ${destination}: ${eventId} ${eventName} ${timestamp}`);
   }
   const more = books.missing.length - missingShownMax;

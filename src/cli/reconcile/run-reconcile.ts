@@ -78,10 +78,7 @@ function straysOf(
 }
 
 /** One that cannot be opened just now is told of; the books of the others are looked at. */
-async function openDestination(
-  config: DestinationConfig,
-  opened: Destination[],
-): Promise<Audited> {
+async function openDestination(config: DestinationConfig, opened: Destination[]): Promise<Audited> {
   const { name, type, settings } = config;
   const audited = { name, type, filter: config, stored: undefined };
   try {

@@ -2,7 +2,10 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { InvalidArgumentError, type Command } from 'commander';
 
-import { RejectedFilterSchema, type RejectedFilter } from '../../../gen/headgate/v1/rejected_service_pb.ts';
+import {
+  RejectedFilterSchema,
+  type RejectedFilter,
+} from '../../../gen/headgate/v1/rejected_service_pb.ts';
 import { parseDuration } from '../../config/units.ts';
 
 /** The options by which rejected events are chosen. */

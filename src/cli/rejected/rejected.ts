@@ -3,7 +3,10 @@ import { timestampDate } from '@bufbuild/protobuf/wkt';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 
-import { RejectedEventSchema, type RejectedEvent } from '../../../gen/headgate/v1/rejected_event_pb.ts';
+import {
+  RejectedEventSchema,
+  type RejectedEvent,
+} from '../../../gen/headgate/v1/rejected_event_pb.ts';
 import { RejectedService } from '../../../gen/headgate/v1/rejected_service_pb.ts';
 import { connectAdmin, type AdminClient } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
@@ -71,7 +74,8 @@ async function list(client: RejectedClient, options: ListOptions): Promise<void>
   } while (pageToken !== '' && shown < options.limit);
   if (rows.length > 0) print(tableOf(rows));
   if (shown === 0) process.stderr.write('No rejected events.\n');
-  else if (pageToken !== '') process.stderr.write(`The first ${shown}; there may be more: --limit.\n`);
+  else if (pageToken !== '')
+    process.stderr.write(`The first ${shown}; there may be more: --limit.\n`);
 }
 
 async function show(
@@ -99,9 +103,7 @@ async function show(
 
 /** What others wrote must not reach the terminal as commands. */
 export function visible(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, (character) =>
-    character === '\n' ? character : ' ',
-  );
+  return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, (character) => (character === '\n' ? character : ' '));
 }
 
 const headings = ['number', 'received', 'source', 'event', 'code', 'why'];

@@ -45,7 +45,11 @@ export function replayCommand(client: () => RejectedClient, env: Environment): C
     .option('--all', 'every one that the filters name')
     .option('--yes', 'with --all: do it, rather than say what would happen')
     .option('--dry-run', 'say what would happen, and change nothing')
-    .option('--set <path=value>', 'write JSON, else text, at a place: properties.currency=EUR', addSet)
+    .option(
+      '--set <path=value>',
+      'write JSON, else text, at a place: properties.currency=EUR',
+      addSet,
+    )
     .option('--unset <path>', 'take out what is at a place: properties.totl', addUnset)
     .option('--edit', 'with one: open it in $VISUAL or $EDITOR')
     .option('--rate <count>', 'at most so many events a second', readCount, 1_000)
@@ -55,7 +59,8 @@ export function replayCommand(client: () => RejectedClient, env: Environment): C
     if ((number === undefined) === (options.all === undefined)) {
       replay.error('error: name one rejected event, or say --all');
     }
-    if (options.edit && number === undefined) replay.error('error: --edit takes one rejected event');
+    if (options.edit && number === undefined)
+      replay.error('error: --edit takes one rejected event');
     return number === undefined
       ? replayAll(client(), options, replay)
       : replayOne(client(), number, options, env);
@@ -94,7 +99,9 @@ async function replayOne(
   }
   const dryRun = options.dryRun ?? false;
   const request = { sequence, replacementJson, dryRun, edits: editsOf(options) };
-  const { results } = await client.call((service) => service.replayRejected(request, { timeoutMs }));
+  const { results } = await client.call((service) =>
+    service.replayRejected(request, { timeoutMs }),
+  );
   const sum = createSum();
   tell(results, sum, options.json ? 'json' : 'text', dryRun);
   if (sum.rejected + sum.retry > 0) process.exitCode = 1;
@@ -144,7 +151,8 @@ async function replayPage(
     if (waiting === undefined) return { ...page, results: [...settled, ...page.results] };
     // What is stored is not told again; what was refused, or cannot be tried, is.
     settled.push(...page.results.filter(isStored));
-    if (tries > retriesMax) throw new StartError(`${waiting.error!.message} Replay the rest later.`);
+    if (tries > retriesMax)
+      throw new StartError(`${waiting.error!.message} Replay the rest later.`);
     await sleep(1_000);
   }
 }
@@ -213,7 +221,8 @@ function lineOf(result: ReplayResult, dryRun: boolean): string {
   const place = storedSequence === 0n ? '' : ` (EVENTS ${storedSequence})`;
   const lines = [`${sequence}: ${would}${statusWords[status] ?? 'not tried'}${place}`];
   if (error !== undefined) lines.push(`  ${error.code}: ${visible(error.message)}`);
-  for (const { path, message } of error?.violations ?? []) lines.push(`  ${visible(`${path} ${message}`)}`);
+  for (const { path, message } of error?.violations ?? [])
+    lines.push(`  ${visible(`${path} ${message}`)}`);
   return lines.join('\n');
 }
 

@@ -5,7 +5,11 @@ import { isJsonObject } from '../../event/json/json.ts';
 import { compileSchema } from '../../validation/schema/compile-schema.ts';
 import { modeText } from '../../validation/modes.ts';
 import { checkSchemaSafety, schemaBytesMax } from '../../validation/schema/schema-safety.ts';
-import { loadRegistry, type PlannedEvent, type SchemaVersion } from '../../validation/schema-registry.ts';
+import {
+  loadRegistry,
+  type PlannedEvent,
+  type SchemaVersion,
+} from '../../validation/schema-registry.ts';
 import { createValidation, type Validation } from '../../validation/validation.ts';
 
 /** A contract that is not in force yet, ready to judge. */
@@ -70,7 +74,9 @@ function versionOf({ name, versions, active }: PlannedEvent, version = active): 
   const found = versions.find((each) => each.version === version);
   if (found !== undefined) return found;
   const known = versions.map((each) => each.version).join(', ');
-  throw new StartError(`${name} has no version ${version}, only ${known}. Write it, or use --file.`);
+  throw new StartError(
+    `${name} has no version ${version}, only ${known}. Write it, or use --file.`,
+  );
 }
 
 async function readSchema(file: string): Promise<SchemaVersion> {
@@ -88,7 +94,9 @@ async function readSchema(file: string): Promise<SchemaVersion> {
   }
   if (!isJsonObject(value)) return refuse('it is no JSON object');
   const faults: string[] = [];
-  if (!checkSchemaSafety(value, (problem, mending) => void faults.push(`${problem} (${mending})`))) {
+  if (
+    !checkSchemaSafety(value, (problem, mending) => void faults.push(`${problem} (${mending})`))
+  ) {
     refuse(faults.join('; '));
   }
   try {

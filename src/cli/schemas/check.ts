@@ -4,7 +4,10 @@ import { Command } from 'commander';
 
 import { StartError } from '../../errors.ts';
 import { modeText } from '../../validation/modes.ts';
-import { registryChanges, type EventChange } from '../../validation/compatibility/registry-changes.ts';
+import {
+  registryChanges,
+  type EventChange,
+} from '../../validation/compatibility/registry-changes.ts';
 import { formatFault } from '../../validation/registry-fault.ts';
 import { readRegistry, type RegistryReading } from '../../validation/schema-registry.ts';
 import { versionList } from '../../validation/taxonomy/version-state.ts';
@@ -66,9 +69,7 @@ function jsonOf({ registry, faults }: RegistryReading, changes?: readonly EventC
   const { verbs, unplanned } = registry;
   const sound = faults.length === 0;
   const compared =
-    changes === undefined
-      ? {}
-      : { compatible: changes.every(({ allowed }) => allowed), changes };
+    changes === undefined ? {} : { compatible: changes.every(({ allowed }) => allowed), changes };
   return JSON.stringify({ sound, verbs, unplanned, events, faults, ...compared }, null, 2);
 }
 

@@ -9,7 +9,11 @@ import { SchemaRegistryService } from '../../../gen/headgate/v1/schema_registry_
 import { html } from '../../catalog/html.ts';
 import { markdown } from '../../catalog/markdown.ts';
 import { catalogFiles } from '../../catalog/page.ts';
-import { readCatalog, type CatalogContract, type CatalogSurroundings } from '../../catalog/read-catalog.ts';
+import {
+  readCatalog,
+  type CatalogContract,
+  type CatalogSurroundings,
+} from '../../catalog/read-catalog.ts';
 import { readConfig } from '../../config/read-config.ts';
 import { destinationTypes } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
@@ -43,7 +47,10 @@ export function schemasDocsCommand(context: CommandContext): Command {
       new Option('--format <format>', 'of the pages').choices(Object.keys(formats)).default('html'),
     )
     .option('--config <file>', 'headgate.yaml with the destinations (default: as of serve)')
-    .option('--admin <url>', 'the admin port, for when each was last stored (default: HEADGATE_ADMIN_LISTEN)')
+    .option(
+      '--admin <url>',
+      'the admin port, for when each was last stored (default: HEADGATE_ADMIN_LISTEN)',
+    )
     .addHelpText(
       'after',
       `

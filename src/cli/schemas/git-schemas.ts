@@ -37,7 +37,10 @@ export async function withSchemasAt<Result>(
     });
   const folder = await mkdtemp(path.join(tmpdir(), 'headgate-against-'));
   try {
-    const contents = await readBlobs(directory, files.map(({ id }) => id));
+    const contents = await readBlobs(
+      directory,
+      files.map(({ id }) => id),
+    );
     for (const [index, { name }] of files.entries()) {
       const file = path.join(folder, name);
       await mkdir(path.dirname(file), { recursive: true });
@@ -73,7 +76,9 @@ function git(directory: string, args: readonly string[], input = ''): Promise<Bu
     child.stdout.on('data', (bytes: Buffer) => written.push(bytes));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (told += text));
     child.on('error', (error: NodeJS.ErrnoException) =>
-      reject(new StartError(error.code === 'ENOENT' ? 'There is no git on the PATH.' : error.message)),
+      reject(
+        new StartError(error.code === 'ENOENT' ? 'There is no git on the PATH.' : error.message),
+      ),
     );
     child.on('close', (code) => {
       if (code === 0) resolve(Buffer.concat(written));

@@ -6,7 +6,10 @@ import { Command } from 'commander';
 import { SchemaRegistryService } from '../../../gen/headgate/v1/schema_registry_service_pb.ts';
 import type { RegisteredEvent } from '../../../gen/headgate/v1/registered_event_pb.ts';
 import { StartError } from '../../errors.ts';
-import { registryChanges, type EventChange } from '../../validation/compatibility/registry-changes.ts';
+import {
+  registryChanges,
+  type EventChange,
+} from '../../validation/compatibility/registry-changes.ts';
 import { schemaHash } from '../../validation/schema/schema-identity.ts';
 import {
   loadRegistry,
@@ -84,7 +87,8 @@ async function push(client: Client, options: PushOptions): Promise<void> {
   for (const line of linesOf(changes)) console.log(line);
   if (!allowed) console.log('Nothing was pushed.');
   else if (go) console.log(summary(missing, changed, kept));
-  else console.log(`${counted(missing.length, 'version')} would be registered. Nothing was pushed.`);
+  else
+    console.log(`${counted(missing.length, 'version')} would be registered. Nothing was pushed.`);
 }
 
 /** The files as the registry has them: the versions that it knows, with a mark on those it has otherwise. */

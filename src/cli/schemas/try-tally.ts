@@ -58,7 +58,8 @@ export function createTryTally(candidate: Candidate): TryTally {
       named = { path: '', code: '_other', message: 'rules beyond the first 1,000' };
     }
     let rule = rules.get(key);
-    if (rule === undefined) rules.set(key, (rule = { ...named, stored: 0, rejected: 0, examples: [] }));
+    if (rule === undefined)
+      rules.set(key, (rule = { ...named, stored: 0, rejected: 0, examples: [] }));
     rule[example.stream === 'EVENTS' ? 'stored' : 'rejected'] += 1;
     if (rule.examples.length < examplesMax) rule.examples.push(example);
   };
@@ -67,8 +68,7 @@ export function createTryTally(candidate: Candidate): TryTally {
     counts,
     judge: (event, example) => {
       const strict = candidate.strict.judge(event).error;
-      const refused =
-        strict === undefined ? undefined : candidate.lenient.judge(event).error;
+      const refused = strict === undefined ? undefined : candidate.lenient.judge(event).error;
       if (example.stream === 'EVENTS') {
         counts.stored.seen += 1;
         if (strict === undefined) counts.stored.pass += 1;

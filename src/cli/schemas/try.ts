@@ -33,11 +33,18 @@ const dayMs = 86_400_000;
 /** `headgate schemas try`: what a contract would have said to the events that came. */
 export function schemasTryCommand({ env }: CommandContext): Command {
   return new Command('try')
-    .description('say what a version that is not active yet would have done to the events that came')
+    .description(
+      'say what a version that is not active yet would have done to the events that came',
+    )
     .argument('<event>', 'order_completed@3, or order_completed with --file', readNamed)
     .option('--file <file>', 'try this schema instead of a version')
     .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
-    .option('--since <time>', 'events since: 24h ago, or 2026-03-01T12:00:00Z', readMoment, Date.now() - dayMs)
+    .option(
+      '--since <time>',
+      'events since: 24h ago, or 2026-03-01T12:00:00Z',
+      readMoment,
+      Date.now() - dayMs,
+    )
     .option('--until <time>', 'events before this time', readMoment)
     .option('--source <name>', 'of this source alone')
     .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
@@ -124,7 +131,10 @@ async function walkRejected(
       if (event === undefined) tally.skip();
       else tally.judge(event, { stream: 'REJECTED', sequence: Number(sequence), idempotency_key });
     }
-    progress.reached(page.walk, `${tally.counts.rejected.seen.toLocaleString('en')} rejected events`);
+    progress.reached(
+      page.walk,
+      `${tally.counts.rejected.seen.toLocaleString('en')} rejected events`,
+    );
     pageToken = page.nextPageToken;
   } while (pageToken !== '');
 }
@@ -181,7 +191,8 @@ function textOf({ eventName, title, mode }: Candidate, tally: TryTally): string 
   const rules = tally.rules();
   if (rules.length > 0) lines.push('', 'violations, the most frequent first:');
   for (const rule of rules.slice(0, rulesShownMax)) lines.push(ruleText(rule));
-  if (rules.length > rulesShownMax) lines.push(`  ${rules.length - rulesShownMax} more with --json`);
+  if (rules.length > rulesShownMax)
+    lines.push(`  ${rules.length - rulesShownMax} more with --json`);
   return visible(lines.join('\n'));
 }
 

@@ -83,7 +83,10 @@ async function show(answers: AsyncIterable<TailResponse>, options: TailOptions):
       process.stderr.write('Watching; Ctrl-C ends it.\n');
     } else if (what.case === 'leftOut') {
       if (options.json) await write(`{"left_out":${what.value}}\n`);
-      else process.stderr.write(`${what.value.toLocaleString('en')} left out: they came faster than they were read.\n`);
+      else
+        process.stderr.write(
+          `${what.value.toLocaleString('en')} left out: they came faster than they were read.\n`,
+        );
     } else if (what.case === 'event') {
       await write(options.json ? tailJson(what.value) : tailLine(what.value));
       shown += 1;

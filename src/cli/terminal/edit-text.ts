@@ -11,7 +11,9 @@ export async function editText(
   text: string,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<string> {
-  const editor = [env['VISUAL'], env['EDITOR']].find((each) => each !== undefined && each.trim() !== '');
+  const editor = [env['VISUAL'], env['EDITOR']].find(
+    (each) => each !== undefined && each.trim() !== '',
+  );
   if (editor === undefined) {
     throw new StartError('There is no editor: set EDITOR, or use --set path=value.');
   }
@@ -23,7 +25,8 @@ export async function editText(
     await writeFile(file, shown, { mode: 0o600 });
     await runEditor(editor, file);
     const changed = await readFile(file, 'utf8');
-    if (changed === shown) throw new StartError('Nothing was changed in the editor, and so nothing was done.');
+    if (changed === shown)
+      throw new StartError('Nothing was changed in the editor, and so nothing was done.');
     return changed.trim();
   } finally {
     await rm(folder, { recursive: true, force: true });

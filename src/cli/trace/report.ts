@@ -23,10 +23,16 @@ function storedText(event: StoredLocation, nowMs: number): string {
   const warnings = warningCodes.length === 0 ? '' : `, with warnings: ${warningCodes.join(', ')}`;
   const version = schemaVersion === 0 ? 'no schema' : `schema version ${schemaVersion}`;
   const rows: Row[] = [];
-  if (occurredAt !== undefined) rows.push(['occurred', time(occurredAt), '', "by the producer's clock"]);
+  if (occurredAt !== undefined)
+    rows.push(['occurred', time(occurredAt), '', "by the producer's clock"]);
   if (sentAt !== undefined) rows.push(['sent', time(sentAt), '', "by the producer's clock"]);
   rows.push(['accepted', time(receivedAt), '', `${version}${warnings}`]);
-  rows.push(['stored', time(storedAt), since(msOf(storedAt), received), `EVENTS ${event.sequence}`]);
+  rows.push([
+    'stored',
+    time(storedAt),
+    since(msOf(storedAt), received),
+    `EVENTS ${event.sequence}`,
+  ]);
   for (const fate of event.destinations) rows.push(...fateRows(fate, received, nowMs));
   const door = event.door === '' ? '' : ` by ${event.door}`;
   const head = [
@@ -47,7 +53,12 @@ function rejectedText(event: RejectedEvent): string {
   }
   if (replay !== undefined) {
     const stored = replay.sequence === 0n ? 'it was rejected again' : `EVENTS ${replay.sequence}`;
-    rows.push(['replayed', time(replay.replayedAt), since(msOf(replay.replayedAt), msOf(event.receivedAt)), stored]);
+    rows.push([
+      'replayed',
+      time(replay.replayedAt),
+      since(msOf(replay.replayedAt), msOf(event.receivedAt)),
+      stored,
+    ]);
   }
   const head = [
     `${oneLine(event.eventName)} rejected`,
@@ -63,14 +74,29 @@ function fateRows(fate: DestinationFate, received: number, nowMs: number): Row[]
   const rows: Row[] = [];
   const { destination, attempts } = fate;
   if (attempts.length > attemptsShownMax) {
-    rows.push([destination, '', '', `${attempts.length - attemptsShownMax} earlier attempts failed`]);
+    rows.push([
+      destination,
+      '',
+      '',
+      `${attempts.length - attemptsShownMax} earlier attempts failed`,
+    ]);
   }
   for (const { startedAt, status, error, durationMs } of attempts.slice(-attemptsShownMax)) {
     const why = status === '' ? error : `${status}: ${error}`;
-    rows.push([destination, time(startedAt), since(msOf(startedAt), received), `failed after ${durationMs} ms: ${why}`]);
+    rows.push([
+      destination,
+      time(startedAt),
+      since(msOf(startedAt), received),
+      `failed after ${durationMs} ms: ${why}`,
+    ]);
   }
   if (fate.replayedAt !== undefined) {
-    rows.push([destination, time(fate.replayedAt), since(msOf(fate.replayedAt), received), 'replayed']);
+    rows.push([
+      destination,
+      time(fate.replayedAt),
+      since(msOf(fate.replayedAt), received),
+      'replayed',
+    ]);
   }
   rows.push(stateRow(fate, received, nowMs));
   return rows;
@@ -85,14 +111,18 @@ function stateRow(fate: DestinationFate, received: number, nowMs: number): Row {
     text,
   ];
   const why = reason === '' ? '' : `; ${reason}`;
-  const probe = fate.nextProbe === undefined ? '' : `; probed next in ${span(msOf(fate.nextProbe) - nowMs)}`;
+  const probe =
+    fate.nextProbe === undefined ? '' : `; probed next in ${span(msOf(fate.nextProbe) - nowMs)}`;
   switch (state) {
     case State.WAITING:
-      return row(`waiting: ${fate.ahead.toLocaleString('en')} ahead of it, for ${span(nowMs - received)} so far${why}${probe}`);
+      return row(
+        `waiting: ${fate.ahead.toLocaleString('en')} ahead of it, for ${span(nowMs - received)} so far${why}${probe}`,
+      );
     case State.IN_WORK:
       return row(`in work: a worker has it${why}${probe}`);
     case State.RETRYING: {
-      const next = fate.nextAttempt === undefined ? 'soon' : `in ${span(msOf(fate.nextAttempt) - nowMs)}`;
+      const next =
+        fate.nextAttempt === undefined ? 'soon' : `in ${span(msOf(fate.nextAttempt) - nowMs)}`;
       return row(`to be tried again ${next}${why}${probe}`);
     }
     case State.DELIVERED: {
@@ -108,7 +138,9 @@ function stateRow(fate: DestinationFate, received: number, nowMs: number): Row {
     case State.DISCARDED:
       return row(`discarded: ${reason}`, fate.endedAt);
     case State.MISSING:
-      return row('missing: it was settled, and the destination says that it does not have it; see headgate reconcile');
+      return row(
+        'missing: it was settled, and the destination says that it does not have it; see headgate reconcile',
+      );
     default:
       return row(`not known${why}`);
   }

@@ -28,7 +28,9 @@ interface TraceOptions {
 /** `headgate trace`: where is my event? */
 export function traceCommand({ env }: CommandContext): Command {
   return new Command('trace')
-    .description('say where an event is: when it came, its verdict, and what became of it everywhere')
+    .description(
+      'say where an event is: when it came, its verdict, and what became of it everywhere',
+    )
     .argument('<id>', 'an event_id, an idempotency_key or a correlation_id')
     .option('--since <time>', 'it came since: 24h ago, or 2026-03-01T12:00:00Z', readMoment)
     .option('--until <time>', 'it came before this time', readMoment)
@@ -62,7 +64,12 @@ async function trace(id: string, options: TraceOptions, env: CommandContext['env
     if (found.length === 0 && options.since === undefined && timeOfUuid(id) !== undefined) {
       // Its producer's clock may be ahead: then it came before it was made.
       const { fromMs: until } = searched;
-      searched = await search(client, { id, ...options, until, since: until - skewMsMax }, found, progress);
+      searched = await search(
+        client,
+        { id, ...options, until, since: until - skewMsMax },
+        found,
+        progress,
+      );
     }
   } finally {
     progress.stop();
@@ -91,7 +98,14 @@ interface Searched {
 /** Adds what it finds to `found`. */
 async function search(
   client: AdminClient<typeof EventService>,
-  { id, since, until, source = '', event: eventName = '', all }: TraceOptions & { readonly id: string },
+  {
+    id,
+    since,
+    until,
+    source = '',
+    event: eventName = '',
+    all,
+  }: TraceOptions & { readonly id: string },
   found: LocatedEvent[],
   progress: WalkProgress,
 ): Promise<Searched> {

@@ -15,7 +15,11 @@ describe('createBatchQueue', () => {
     });
     for (let event = 0; event < 8; event += 1) await queue.add(event, 1);
     await queue.finish();
-    expect(sent).toEqual([[0, 1, 2], [3, 4, 5], [6, 7]]);
+    expect(sent).toEqual([
+      [0, 1, 2],
+      [3, 4, 5],
+      [6, 7],
+    ]);
   });
 
   it('keeps a batch below its bytes; one event may be larger', async () => {

@@ -15,7 +15,7 @@ const codeOf = (line: string | Buffer): string => {
     : 'sent';
 };
 
-const lineWith = (members: string): string => 
+const lineWith = (members: string): string =>
   `{"event_name":"a","idempotency_key":"${key}",${members}}`;
 
 describe('readTrackLine', () => {

@@ -91,7 +91,7 @@ function propertiesOf({ properties, property }: EventFlags): Map<string, string>
   };
   if (properties !== undefined) {
     if (!isJson(properties) || !properties.trim().startsWith('{')) {
-      throw new RangeError("--properties must be a JSON object such as '{\"total\":49.9}'");
+      throw new RangeError('--properties must be a JSON object such as \'{"total":49.9}\'');
     }
     const { texts, repeated } = jsonMembers(properties);
     for (const [name, text] of texts) add(name, text);

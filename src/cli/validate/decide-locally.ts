@@ -37,4 +37,3 @@ export async function openJudge(schemasDir: string): Promise<JudgeLocally> {
   const arrival = { producer, correlationId: '', ...noTrace, door: 'rest', contentType: '' };
   return (batch) => acceptedVerdicts(accept, { ...batch, validateOnly: true }, arrival);
 }
-

@@ -5,7 +5,12 @@ import { Command } from 'commander';
 import { errorHelp, ServiceError, StartError } from '../../errors.ts';
 import type { EventError, EventWarning, Verdict } from '../../event/verdict.ts';
 import type { Violation } from '../../event/violation.ts';
-import { decodeBatchJson, decodeNdjson, decodeTrackRest, isBatchJson } from '../../gate/decode/decode-json.ts';
+import {
+  decodeBatchJson,
+  decodeNdjson,
+  decodeTrackRest,
+  isBatchJson,
+} from '../../gate/decode/decode-json.ts';
 import type { IncomingBatch } from '../../gate/decode/incoming-batch.ts';
 import { openJudge, type JudgeLocally } from './decide-locally.ts';
 import { readLines, type Line } from '../read-lines.ts';
@@ -24,7 +29,10 @@ const shownMax = 1000;
 export function validateCommand(): Command {
   const command = new Command('validate')
     .description('judge events by local schemas, as the gate would; sends and stores nothing')
-    .argument('<file>', 'one event, a list, {"events": [...]}, or one event a line; - is standard input')
+    .argument(
+      '<file>',
+      'one event, a list, {"events": [...]}, or one event a line; - is standard input',
+    )
     .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
     .option('--json', 'print JSON for programs')
     .addHelpText(
@@ -48,7 +56,8 @@ function openInput(file: string): AsyncIterable<Buffer> {
   if (file === '-') return process.stdin;
   try {
     const fd = openSync(file, 'r');
-    if (fstatSync(fd).isDirectory()) throw new StartError(`${file} is a folder. Name a file, or -.`);
+    if (fstatSync(fd).isDirectory())
+      throw new StartError(`${file} is a folder. Name a file, or -.`);
     return createReadStream(file, { fd });
   } catch (cause) {
     if (cause instanceof StartError) throw cause;
@@ -87,7 +96,9 @@ async function judgeFile(
 function isEvent({ bytes }: Line): boolean {
   try {
     const value: unknown = JSON.parse(bytes.toString('utf8'));
-    return typeof value === 'object' && value !== null && !Array.isArray(value) && !('events' in value);
+    return (
+      typeof value === 'object' && value !== null && !Array.isArray(value) && !('events' in value)
+    );
   } catch {
     return false;
   }

@@ -22,12 +22,7 @@ export function buildDestinations(
 }
 
 function buildDestination(raw: RawDestination, faults: string[]): DestinationConfig {
-  const table = readTable(
-    raw.settings ?? {},
-    raw.values,
-    (path) => `${raw.from}.${path}`,
-    faults,
-  );
+  const table = readTable(raw.settings ?? {}, raw.values, (path) => `${raw.from}.${path}`, faults);
   const common = Object.fromEntries(table.values) as unknown as CommonValues;
   judgeGlobs(common.events ?? [], table.from('events'), faults);
   judgeSources(common.sources ?? [], table.from('sources'), faults);

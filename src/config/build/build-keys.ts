@@ -1,7 +1,12 @@
 import type { Secret, WriteKey } from '../config.ts';
 import { type RawKey, keySettings } from '../gather/gather-keys.ts';
 import { readTable } from './table-values.ts';
-import { eventGlobPattern, keyHashPattern, sourceGlobPattern, sourcePattern } from '../write-key.ts';
+import {
+  eventGlobPattern,
+  keyHashPattern,
+  sourceGlobPattern,
+  sourcePattern,
+} from '../write-key.ts';
 
 /** Reads the write keys. One source may have several, so that a key can change without a gap. */
 export function buildKeys(raws: readonly RawKey[], faults: string[]): WriteKey[] {

@@ -71,7 +71,9 @@ function readSecrets(
 ): readonly string[] {
   const at = `${from}.secret`;
   if (secret === undefined) {
-    faults.push(`${at}: is required: write one, or a list while it changes; \${NAME} keeps it out of the file`);
+    faults.push(
+      `${at}: is required: write one, or a list while it changes; \${NAME} keeps it out of the file`,
+    );
     return [];
   }
   if (secret.broken) return [];
@@ -81,10 +83,18 @@ function readSecrets(
     faults.push(`${at}: has ${secrets.length} secrets: write 1 to ${countMax}`);
   }
   for (const each of secrets) {
-    if (typeof each !== 'string' || each.length < secretCharactersMin || each.length > secretCharacters) {
-      faults.push(`${at}: is not a secret: a text of ${secretCharactersMin} to ${secretCharacters} characters`);
+    if (
+      typeof each !== 'string' ||
+      each.length < secretCharactersMin ||
+      each.length > secretCharacters
+    ) {
+      faults.push(
+        `${at}: is not a secret: a text of ${secretCharactersMin} to ${secretCharacters} characters`,
+      );
     } else if (provider === 'standard' && !isStandardSecret(each)) {
-      faults.push(`${at}: is not a secret of Standard Webhooks: "whsec_" and the base64 of its bytes`);
+      faults.push(
+        `${at}: is not a secret of Standard Webhooks: "whsec_" and the base64 of its bytes`,
+      );
     }
   }
   return secrets.filter((each) => typeof each === 'string');
@@ -102,7 +112,9 @@ const eventNamePattern = /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/;
 function readEvents({ events, from }: RawWebhook, faults: string[]): WebhookEvent[] {
   const at = `${from}.events`;
   if (!(events instanceof Map) || events.size === 0) {
-    faults.push(`${at}: is required: write a map from types to event names: order.paid: order_completed`);
+    faults.push(
+      `${at}: is required: write a map from types to event names: order.paid: order_completed`,
+    );
     return [];
   }
   if (events.size > webhookLimits.events) {
@@ -113,8 +125,14 @@ function readEvents({ events, from }: RawWebhook, faults: string[]): WebhookEven
     const place = `${at}.${String(type)}`;
     const isMap = target instanceof Map;
     const eventName: unknown = isMap ? target.get('event') : target;
-    if (typeof eventName !== 'string' || !eventNamePattern.test(eventName) || eventName.length > 128) {
-      faults.push(`${place}: is not an event name: write order_completed, or { event: order_completed }`);
+    if (
+      typeof eventName !== 'string' ||
+      !eventNamePattern.test(eventName) ||
+      eventName.length > 128
+    ) {
+      faults.push(
+        `${place}: is not an event name: write order_completed, or { event: order_completed }`,
+      );
       continue;
     }
     if (isMap) {

@@ -32,7 +32,9 @@ export function buildFields(settings: FieldSettings, faults: string[]): FieldRul
       faults.push(`${item} is dropped by fields.drop, and so never hashed: remove one of the two`);
     }
     if (allow !== undefined && !allow.some((kept) => covers(kept, path) || covers(path, kept))) {
-      faults.push(`${item} is not in fields.allow, and so never leaves: add it there, or remove it`);
+      faults.push(
+        `${item} is not in fields.allow, and so never leaves: add it there, or remove it`,
+      );
     }
   }
   if (allow === undefined && drop.length === 0 && hash.length === 0) return undefined;
@@ -81,7 +83,8 @@ function readPaths(
 function readPath(text: string): FieldPath | string {
   const example = 'as in /user_id, /properties/email, /context/ip or /properties/items/*/note';
   if (!text.startsWith('/')) return `is not a path: begin with /, ${example}`;
-  if (/~(?![01])/.test(text)) return 'has a ~ that stands for nothing: write ~0 for ~, and ~1 for /';
+  if (/~(?![01])/.test(text))
+    return 'has a ~ that stands for nothing: write ~0 for ~, and ~1 for /';
   const path = text
     .slice(1)
     .split('/')
@@ -90,13 +93,15 @@ function readPath(text: string): FieldPath | string {
   if (!roots.includes(root!)) {
     return `names no field that can be left out: begin with ${roots.map((one) => `/${one}`).join(', ')}`;
   }
-  if (path.length > 1 && !containers.includes(root!)) return `goes on after /${root}, which is a text`;
+  if (path.length > 1 && !containers.includes(root!))
+    return `goes on after /${root}, which is a text`;
   return path;
 }
 
 /** Whether all that `path` names is in what `wide` names. */
 function covers(wide: FieldPath, path: FieldPath): boolean {
   return (
-    wide.length <= path.length && wide.every((token, index) => token === '*' || token === path[index])
+    wide.length <= path.length &&
+    wide.every((token, index) => token === '*' || token === path[index])
   );
 }

@@ -122,7 +122,8 @@ function readBoolean(value: unknown): Reading {
 }
 
 function readScalar(value: unknown): Reading {
-  const isScalar = typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value);
+  const isScalar =
+    typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value);
   return isScalar ? { value } : { fault: 'is neither text, a number nor true or false' };
 }
 

@@ -1,4 +1,8 @@
-import { type DestinationTypeSettings, gatherOptions, settingsOfType } from '../destination-type.ts';
+import {
+  type DestinationTypeSettings,
+  gatherOptions,
+  settingsOfType,
+} from '../destination-type.ts';
 import { nearest } from './nearest.ts';
 import { type RawValue, rawDefault, rawFromEnvironment, rawFromFile } from './raw-value.ts';
 import { type Setting, environmentName } from '../settings.ts';

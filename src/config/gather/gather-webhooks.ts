@@ -23,7 +23,9 @@ export function gatherWebhooks(node: unknown, context: GatherContext): RawWebhoo
   const { file, faults, env } = context;
   if (node === undefined || node === null) return [];
   if (!(node instanceof Map)) {
-    faults.push(`${file}: webhooks: is not a map: write a source for each and its settings below it`);
+    faults.push(
+      `${file}: webhooks: is not a map: write a source for each and its settings below it`,
+    );
     return [];
   }
   if (node.size > webhookLimits.sources) {

@@ -91,7 +91,11 @@ test('drop takes away what it names, wherever a star leads', () => {
 });
 
 test('hash gives the HMAC of each text, number and boolean, and leaves null', () => {
-  const properties = { mail: 'a@b.c', deep: { n: 12, yes: true, none: null, list: ['x'] }, keep: 1 };
+  const properties = {
+    mail: 'a@b.c',
+    deep: { n: 12, yes: true, none: null, list: ['x'] },
+    keep: 1,
+  };
   const hash = ['/properties/mail', '/properties/deep', '/user_id'];
   expect(read({ hash }, { ...envelope, ...who, properties })).toEqual({
     ...envelope,
@@ -127,8 +131,11 @@ test('numbers of any form are written as they came', () => {
 });
 
 test('names that mean something to JavaScript are names like any other', () => {
-  const text = '{"eventId":"e","properties":{"__proto__":{"ip":1,"b":2},"constructor":"c","\\n":"d"}}';
-  expect(mapped({ drop: ['/properties/__proto__/ip'], hash: ['/properties/constructor'] }, text)).toBe(
+  const text =
+    '{"eventId":"e","properties":{"__proto__":{"ip":1,"b":2},"constructor":"c","\\n":"d"}}';
+  expect(
+    mapped({ drop: ['/properties/__proto__/ip'], hash: ['/properties/constructor'] }, text),
+  ).toBe(
     `{"eventId":"e","properties":{"__proto__":{"b":2},"constructor":"${hmac('c')}","\\n":"d"}}`,
   );
   expect(mapped({ drop: ['/properties/toString'] }, text)).toBe(text);

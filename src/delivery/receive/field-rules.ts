@@ -66,8 +66,7 @@ export function compileFieldRules(rules: FieldRules): FieldMapping {
  * at the end, many digits, or very small. In nearly every event there is none, and the parser of V8
  * is three times as fast.
  */
-const oddNumber =
-  /[:,[]\s*-?(?:\d+(?:\.\d+)?[eE]|[\d.]{16}|\d+\.\d*0(?!\d)|0\.0{6})|-0(?![.\d])/;
+const oddNumber = /[:,[]\s*-?(?:\d+(?:\.\d+)?[eE]|[\d.]{16}|\d+\.\d*0(?!\d)|0\.0{6})|-0(?![.\d])/;
 
 function parseExactly(text: string): JsonValue {
   return oddNumber.test(text) ? parseByHand(text, numberOf) : parseJsonText(text);

@@ -86,7 +86,10 @@ function applyMapping(map: FieldMapping, held: HeldEvent, settler: Settler): boo
   } catch (error) {
     // V8 and TextDecoder may quote the text around a fault.
     const what = error instanceof TypeError ? 'has no eventId or is not UTF-8' : 'is not JSON';
-    const outcome = { kind: 'dead', reason: `the payload is not a stored event: it ${what}` } as const;
+    const outcome = {
+      kind: 'dead',
+      reason: `the payload is not a stored event: it ${what}`,
+    } as const;
     const time = { startedAtMs: Date.now(), durationMs: 0 };
     void settler.failed({ held, attempt: held.attempt, outcome, time });
     return false;

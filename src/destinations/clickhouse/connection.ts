@@ -27,7 +27,8 @@ export function createClickhouseConnection(
   const heads = new Map<string, AnswerHead>();
   const options = { keepAlive: true, maxSockets: Number(settings['concurrency']) };
   const ca = readAuthority(name, settings);
-  const agent = url.protocol === 'https:' ? new TlsAgent({ ...options, ...ca }) : new Agent(options);
+  const agent =
+    url.protocol === 'https:' ? new TlsAgent({ ...options, ...ca }) : new Agent(options);
   watchAnswers(agent, (queryId, head) => heads.set(queryId, head));
   const client = createClient({
     url: url.origin,

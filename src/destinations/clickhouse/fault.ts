@@ -37,7 +37,8 @@ const tooLarge = 413;
 export function faultOf(error: unknown, head: AnswerHead | undefined): ClickhouseFault {
   const text = error instanceof Error ? error.message : String(error);
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
-  if (code === undefined || !/^\d+$/.test(code)) return faultOfOther(code ?? excerpt(text), text, head);
+  if (code === undefined || !/^\d+$/.test(code))
+    return faultOfOther(code ?? excerpt(text), text, head);
   const ofEvent = rowCodes.has(code);
   const fault = ofEvent ? 'event' : 'destination';
   const reason = `ClickHouse ${code}: ${excerpt(ofEvent ? withoutData(text) : text)}`;
@@ -45,11 +46,7 @@ export function faultOf(error: unknown, head: AnswerHead | undefined): Clickhous
 }
 
 /** Not ClickHouse's own words: those of a proxy, or of the network. */
-function faultOfOther(
-  what: string,
-  text: string,
-  head: AnswerHead | undefined,
-): ClickhouseFault {
+function faultOfOther(what: string, text: string, head: AnswerHead | undefined): ClickhouseFault {
   const ofEvent = head?.status === tooLarge;
   if (head !== undefined) {
     const reading = { refusesEvent: () => ofEvent, hide: (shown: string) => shown };

@@ -35,7 +35,14 @@ export const lookupPublic: LookupFunction = (hostname, options, callback) => {
     const open = addresses.filter(({ address }) => refusedRange(address) === undefined);
     const first = open[0];
     if (first === undefined) {
-      return callback(refusal(hostname, addresses.map(({ address }) => address)), '', 0);
+      return callback(
+        refusal(
+          hostname,
+          addresses.map(({ address }) => address),
+        ),
+        '',
+        0,
+      );
     }
     if (options.all === true) return callback(null, open);
     return callback(null, first.address, first.family);

@@ -68,6 +68,7 @@ test.each([
 test('the hider covers the query, its values, tokens of the path and the secrets', () => {
   const url = new URL('https://chat.example/services/T0123456789ABCDEFG/x?key=s%20cret&team=blue');
   const hide = createHider(url, ['whsec_abc']);
-  const text = 'POST /services/T0123456789ABCDEFG/x?key=s%20cret&team=blue "s cret" blue whsec_abc order';
+  const text =
+    'POST /services/T0123456789ABCDEFG/x?key=s%20cret&team=blue "s cret" blue whsec_abc order';
   expect(hide(text)).toBe('POST /services/***/x?*** "***" *** *** order');
 });

@@ -70,9 +70,7 @@ export function readRetryAfter(value: string | undefined, nowMs: number): number
 
 /** One printable line of the far side's own words. */
 export function excerpt(text: string): string {
-  const line = text
-    .replaceAll(/[\p{Cc}\p{Cf}\s\uFFFD]+/gu, ' ')
-    .trim();
+  const line = text.replaceAll(/[\p{Cc}\p{Cf}\s\uFFFD]+/gu, ' ').trim();
   return line.length > excerptCharactersMax ? `${line.slice(0, excerptCharactersMax)}...` : line;
 }
 
@@ -82,7 +80,10 @@ export function excerpt(text: string): string {
  */
 export function createHider(url: URL, secrets: readonly string[]): (text: string) => string {
   const segments = url.pathname.split('/').filter((segment) => segment.length >= 16);
-  const pairs = url.search.slice(1).split('&').map((pair) => pair.slice(pair.indexOf('=') + 1));
+  const pairs = url.search
+    .slice(1)
+    .split('&')
+    .map((pair) => pair.slice(pair.indexOf('=') + 1));
   const hidden = [
     ...secrets,
     url.search.slice(1),

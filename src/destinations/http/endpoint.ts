@@ -97,7 +97,9 @@ export function openEndpoint(
       if (trace === undefined) return attempt(pool, { path, headers, body }, all);
       const send = (traced: typeof headers): Promise<Reply> =>
         attempt(pool, { path, headers: traced, body }, all);
-      return trace(headers, send, (reply) => (reply.kind === 'answered' ? reply.answer.status : undefined));
+      return trace(headers, send, (reply) =>
+        reply.kind === 'answered' ? reply.answer.status : undefined,
+      );
     },
     close: () => (closing ??= pool.close().then(() => undefined)),
   };

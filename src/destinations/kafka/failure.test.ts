@@ -22,16 +22,32 @@ function failureOf(...brokers: readonly (readonly [index: number, errorCode: num
 
 describe('judgeFailure', () => {
   test('tells what each partition took', () => {
-    const error = failureOf([[0, 0], [1, 10]], [[2, 6]]);
-    expect(judgeFailure(error, [0, 1, 2, 0], 'why')).toEqual([delivered, tooLarge(1), fault, delivered]);
+    const error = failureOf(
+      [
+        [0, 0],
+        [1, 10],
+      ],
+      [[2, 6]],
+    );
+    expect(judgeFailure(error, [0, 1, 2, 0], 'why')).toEqual([
+      delivered,
+      tooLarge(1),
+      fault,
+      delivered,
+    ]);
   });
 
   test('of several records in a refused partition none is known to be the bad one', () => {
-    expect(judgeFailure(failureOf([[0, 10], [1, 0]]), [0, 1, 0], 'why')).toEqual([
-      tooLarge(2),
-      delivered,
-      tooLarge(2),
-    ]);
+    expect(
+      judgeFailure(
+        failureOf([
+          [0, 10],
+          [1, 0],
+        ]),
+        [0, 1, 0],
+        'why',
+      ),
+    ).toEqual([tooLarge(2), delivered, tooLarge(2)]);
   });
 
   test('knows what other brokers took though one failed', () => {
@@ -41,7 +57,7 @@ describe('judgeFailure', () => {
   });
 
   test.each([new Error('no connection'), 'text', {}, failureOf([])])(
-    'an error that tells of no partition is the destination\'s fault: %s',
+    "an error that tells of no partition is the destination's fault: %s",
     (error) => {
       expect(judgeFailure(error, [0, 1], 'why')).toEqual([fault, fault]);
     },

@@ -49,7 +49,10 @@ function answersOf(error: unknown): PartitionAnswer[] {
     produced?: { offsets?: { partition: number }[] };
     response?: { responses?: { partitionResponses?: PartitionAnswer[] }[] };
   };
-  const taken = (produced?.offsets ?? []).map(({ partition }) => ({ index: partition, errorCode: 0 }));
+  const taken = (produced?.offsets ?? []).map(({ partition }) => ({
+    index: partition,
+    errorCode: 0,
+  }));
   const told = (response?.responses ?? []).flatMap((topic) => topic.partitionResponses ?? []);
   const nested = Array.isArray(errors) ? errors.flatMap(answersOf) : [];
   return [...nested, ...taken, ...told];

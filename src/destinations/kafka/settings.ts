@@ -29,7 +29,9 @@ export function readKafkaSettings(name: string, settings: DestinationSettings): 
   const fail = (setting: string, text: string): never => {
     throw new StartError(`destinations.${name}.${setting}: ${text}`);
   };
-  const brokers = String(settings['brokers']).split(',').map((broker) => broker.trim());
+  const brokers = String(settings['brokers'])
+    .split(',')
+    .map((broker) => broker.trim());
   const odd = brokers.find((broker) => !brokerPattern.test(broker));
   if (odd !== undefined) fail('brokers', `"${odd}" is none: write host:port, as in kafka-1:9092`);
   const topic = String(settings['topic']);
@@ -44,7 +46,8 @@ export function readKafkaSettings(name: string, settings: DestinationSettings): 
     fail('sasl_mechanism', `it is not known: write one of ${mechanisms.join(', ')}`);
   }
   const [username, password] = [settings['username'] ?? null, settings['password'] ?? null];
-  const isWhole = (username === null) === (given === null) && (password === null) === (given === null);
+  const isWhole =
+    (username === null) === (given === null) && (password === null) === (given === null);
   if (!isWhole) fail('sasl_mechanism', 'set it, username and password together, or none of them');
   const sasl =
     mechanism === undefined

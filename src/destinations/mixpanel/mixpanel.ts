@@ -1,7 +1,12 @@
 import { StartError } from '../../errors.ts';
 import { isJsonObject } from '../../event/json/json.ts';
 import type { Verdict } from '../batch-requests.ts';
-import { delivered, type Destination, type DestinationSettings, type Outcome } from '../destination.ts';
+import {
+  delivered,
+  type Destination,
+  type DestinationSettings,
+  type Outcome,
+} from '../destination.ts';
 import { excerpt, type HttpAnswer } from '../http/answers.ts';
 import {
   addressOf,

@@ -29,7 +29,9 @@ export async function createModuleDestination(
   const destination = await within(opening, () => fail(tooSlow));
   const missing = faultsOfShape(destination);
   if (missing.length > 0) {
-    fail(`opens no destination: ${missing.join('; ')}. The contract is src/destinations/destination.ts`);
+    fail(
+      `opens no destination: ${missing.join('; ')}. The contract is src/destinations/destination.ts`,
+    );
   }
   return checked(path, destination);
 }

@@ -22,10 +22,13 @@ function faultOf(outcome: unknown): string | undefined {
   const { kind, fault, reason, status, notBeforeMs } = outcome as Record<string, unknown>;
   if (kind === 'delivered') return undefined;
   if (kind !== 'retry' && kind !== 'dead') return 'its kind is neither delivered, retry nor dead';
-  if (typeof reason !== 'string' || reason === '') return `its kind is ${kind}, and it has no reason`;
+  if (typeof reason !== 'string' || reason === '')
+    return `its kind is ${kind}, and it has no reason`;
   if (status !== undefined && typeof status !== 'string') return 'its status is no text';
   if (kind === 'dead') return undefined;
-  if (fault !== 'destination' && fault !== 'event') return 'its fault is neither destination nor event';
-  const isWait = notBeforeMs === undefined || (Number.isFinite(notBeforeMs) && Number(notBeforeMs) >= 0);
+  if (fault !== 'destination' && fault !== 'event')
+    return 'its fault is neither destination nor event';
+  const isWait =
+    notBeforeMs === undefined || (Number.isFinite(notBeforeMs) && Number(notBeforeMs) >= 0);
   return isWait ? undefined : 'its notBeforeMs is no number of milliseconds';
 }

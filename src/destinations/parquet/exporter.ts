@@ -45,7 +45,11 @@ async function reply(data: ExportData): Promise<ExportReply> {
   } catch (error) {
     const isBusy =
       error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5;
-    return { kind: 'failed', isBusy, reason: error instanceof Error ? error.message : String(error) };
+    return {
+      kind: 'failed',
+      isBusy,
+      reason: error instanceof Error ? error.message : String(error),
+    };
   }
 }
 

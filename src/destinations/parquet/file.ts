@@ -115,12 +115,13 @@ export function writeFile(file: string, rows: readonly Record<string, unknown>[]
 function sweepUp(file: string): void {
   const folder = path.dirname(file);
   for (const name of readdirSync(folder)) {
-    if (name.startsWith(`.${path.basename(file)}.`)) rmSync(path.join(folder, name), { force: true });
+    if (name.startsWith(`.${path.basename(file)}.`))
+      rmSync(path.join(folder, name), { force: true });
   }
 }
 
 function writeWhole(descriptor: number, bytes: Buffer): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+  for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
 }
 
 function encode(rows: readonly Record<string, unknown>[]): ArrayBuffer {

@@ -47,8 +47,7 @@ const hourOf = `CASE
   WHEN timestamp GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:*'
   THEN substr(timestamp, 1, 13) ELSE 'unknown' END`;
 
-const notExported =
-  'NOT EXISTS (SELECT 1 FROM exported WHERE exported.event_id = events.event_id)';
+const notExported = 'NOT EXISTS (SELECT 1 FROM exported WHERE exported.event_id = events.event_id)';
 
 /** Throws where there is none: SQLite would make an empty one, without a table. */
 export function openSpool(path: string, busyTimeoutMs: number): DatabaseSync {
@@ -160,9 +159,7 @@ export function finishClaim(database: DatabaseSync, claim: Claim, nowMs: number)
 
 /** Forgets ids that were exported before a time; they are in the order of it. */
 export function forgetExported(database: DatabaseSync, beforeMs: number): void {
-  const oldest = database.prepare(
-    'SELECT rowid, exported_at FROM exported ORDER BY rowid LIMIT ?',
-  );
+  const oldest = database.prepare('SELECT rowid, exported_at FROM exported ORDER BY rowid LIMIT ?');
   let last = 0;
   for (const row of oldest.iterate(forgottenMax)) {
     if (Number(row['exported_at']) >= beforeMs) break;

@@ -32,7 +32,11 @@ export function createPostgresConnections(config: PoolConfig): PostgresConnectio
       } finally {
         aborted.forget();
         // One that is still being opened is closed as soon as it is open.
-        if (client === undefined) connecting.then((late) => late.release(true), () => undefined);
+        if (client === undefined)
+          connecting.then(
+            (late) => late.release(true),
+            () => undefined,
+          );
         else client.release(!isClean);
       }
     },

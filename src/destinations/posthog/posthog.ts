@@ -19,10 +19,7 @@ const requestEventsMax = 1000;
  * all four are the same on every attempt. One event that it cannot read makes it refuse the whole
  * request (400), which is then cut until that event is alone.
  */
-export function createPosthogDestination(
-  name: string,
-  settings: DestinationSettings,
-): Destination {
+export function createPosthogDestination(name: string, settings: DestinationSettings): Destination {
   const key = String(settings['project_key']);
   return createVendorDestination(name, settings, {
     path: '/batch/',

@@ -17,10 +17,7 @@ const requestEventsMax = 1000;
  * is the server's and the same on every attempt; `sentAt` is left out, because Segment would
  * correct `timestamp` by it, each time otherwise.
  */
-export function createSegmentDestination(
-  name: string,
-  settings: DestinationSettings,
-): Destination {
+export function createSegmentDestination(name: string, settings: DestinationSettings): Destination {
   const key = String(settings['write_key']);
   const authorization = basicAuthorization(key, '');
   return createVendorDestination(name, settings, {

@@ -98,9 +98,7 @@ function orAborted(written: Promise<WriteReply>, signal: AbortSignal): Promise<W
   return new Promise((resolve, reject) => {
     const onAbort = (): void => resolve({ kind: 'failed', reason: stopped });
     signal.addEventListener('abort', onAbort, { once: true });
-    written
-      .finally(() => signal.removeEventListener('abort', onAbort))
-      .then(resolve, reject);
+    written.finally(() => signal.removeEventListener('abort', onAbort)).then(resolve, reject);
   });
 }
 

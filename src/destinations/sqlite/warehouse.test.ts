@@ -40,7 +40,12 @@ function packed(...payloads: string[]): PackedBatch {
   };
 }
 
-const required = { eventName: 'invoice_paid', source: 'billing', timestamp: 't', idempotencyKey: 'k' };
+const required = {
+  eventName: 'invoice_paid',
+  source: 'billing',
+  timestamp: 't',
+  idempotencyKey: 'k',
+};
 const small = (eventId: string, more: object = {}): string =>
   JSON.stringify({ eventId, ...required, ...more });
 
@@ -85,7 +90,9 @@ describe('a row', () => {
 
   test('is NULL where the event has no such field', () => {
     open().write(packed(small('e1')));
-    const [row] = other().prepare('SELECT properties, context, warnings, user_id FROM events').all();
+    const [row] = other()
+      .prepare('SELECT properties, context, warnings, user_id FROM events')
+      .all();
     expect({ ...row }).toEqual({ properties: null, context: null, warnings: null, user_id: null });
   });
 

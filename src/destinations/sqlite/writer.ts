@@ -4,12 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { StartError } from '../../errors.ts';
-import {
-  openWarehouse,
-  type PackedBatch,
-  type RefusedEvent,
-  type Warehouse,
-} from './warehouse.ts';
+import { openWarehouse, type PackedBatch, type RefusedEvent, type Warehouse } from './warehouse.ts';
 
 /** What the thread is started with. */
 export interface WriterData {

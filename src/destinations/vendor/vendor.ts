@@ -2,7 +2,12 @@ import { parseExactly } from '../../event/exact-numbers.ts';
 import type { StoredEvent } from '../../event/stored-event.ts';
 import { deliverInRequests, type Verdict } from '../batch-requests.ts';
 import type { Delivery, Destination, DestinationSettings, Outcome } from '../destination.ts';
-import { createHider, outcomeOfAnswer, type AnswerReading, type HttpAnswer } from '../http/answers.ts';
+import {
+  createHider,
+  outcomeOfAnswer,
+  type AnswerReading,
+  type HttpAnswer,
+} from '../http/answers.ts';
 import { openEndpoint, readHttpUrl, type HttpEndpoint } from '../http/endpoint.ts';
 import { readEvent } from '../readable-event.ts';
 

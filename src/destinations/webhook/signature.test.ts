@@ -43,7 +43,8 @@ describe('signWebhook', () => {
       'webhook-timestamp': String(timestampSeconds),
       'webhook-signature': signature,
     };
-    for (const secret of secrets) expect(new Webhook(secret).verify(body, headers)).toEqual({ a: 1 });
+    for (const secret of secrets)
+      expect(new Webhook(secret).verify(body, headers)).toEqual({ a: 1 });
   });
 });
 

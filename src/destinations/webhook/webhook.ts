@@ -31,10 +31,7 @@ interface Target {
  * open -> gone, when the endpoint answers 410: nothing is sent any more, its events wait, and only
  * a restart opens it again. It was its owner's word that ended it, so it is a person's that resumes.
  */
-export function createWebhookDestination(
-  name: string,
-  settings: DestinationSettings,
-): Destination {
+export function createWebhookDestination(name: string, settings: DestinationSettings): Destination {
   const url = readHttpUrl(name, 'url', settings);
   const target = readTarget(name, settings, url);
   const endpoint = openEndpoint(name, settings, {

@@ -45,20 +45,49 @@ describe('parseJsonText', () => {
 
 describe('parseByHand', () => {
   test.each([
-    '', '{', '{"a"', '{"a":', '{"a":1', '{"a":1,', '{"a":1,}', '[1,]', '[,1]', '{a:1}', "{'a':1}",
-    '{"a":01}', '{"a":+1}', '{"a":.5}', '{"a":1.}', '{"a":1e}', '{"a":NaN}', '{"a":"\n"}',
-    '{"a":"\\x"}', '{"a":"\\u12"}', '{"a":tru}', '{"a":1}x', '"a', '\u00a01', '{"a" 1}', '[1 2]',
+    '',
+    '{',
+    '{"a"',
+    '{"a":',
+    '{"a":1',
+    '{"a":1,',
+    '{"a":1,}',
+    '[1,]',
+    '[,1]',
+    '{a:1}',
+    "{'a':1}",
+    '{"a":01}',
+    '{"a":+1}',
+    '{"a":.5}',
+    '{"a":1.}',
+    '{"a":1e}',
+    '{"a":NaN}',
+    '{"a":"\n"}',
+    '{"a":"\\x"}',
+    '{"a":"\\u12"}',
+    '{"a":tru}',
+    '{"a":1}x',
+    '"a',
+    '\u00a01',
+    '{"a" 1}',
+    '[1 2]',
   ])('refuses %j, as JSON.parse does', (text) => {
     expect(() => JSON.parse(text)).toThrow(SyntaxError);
     expect(() => parseByHand(text, Number)).toThrow(SyntaxError);
   });
 
-  test.each(['1', '-0.5e+3', '"a\\u00e9"', ' [ ] ', '{ }', 'null', '[true,false,null]', '{"a":{"a":[{}]}}'])(
-    'takes %j, as JSON.parse does',
-    (text) => {
-      expect(parseByHand(text, Number)).toEqual(JSON.parse(text));
-    },
-  );
+  test.each([
+    '1',
+    '-0.5e+3',
+    '"a\\u00e9"',
+    ' [ ] ',
+    '{ }',
+    'null',
+    '[true,false,null]',
+    '{"a":{"a":[{}]}}',
+  ])('takes %j, as JSON.parse does', (text) => {
+    expect(parseByHand(text, Number)).toEqual(JSON.parse(text));
+  });
 
   test('hands on the text of each number', () => {
     const seen: string[] = [];

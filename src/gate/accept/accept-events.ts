@@ -79,10 +79,7 @@ export interface AcceptOptions {
   /** Calls back once the event is as safe as promised, or with why it may not be. */
   readonly store: (
     event: EventToStore,
-    callback: (
-      ack: StoreAck | undefined,
-      failure: { readonly told: string } | undefined,
-    ) => void,
+    callback: (ack: StoreAck | undefined, failure: { readonly told: string } | undefined) => void,
   ) => void;
   readonly reject: (event: EventToReject, callback: (failure: string | undefined) => void) => void;
   /** What the log has at a place: asked for duplicates only. */
@@ -236,12 +233,7 @@ function finish(passage: Passage, eventName: string, verdict: Verdict): void {
   passage.resolve(verdicts);
 }
 
-function storeEvent(
-  passage: Passage,
-  eventName: string,
-  verdict: Verdict,
-  payload: string,
-): void {
+function storeEvent(passage: Passage, eventName: string, verdict: Verdict, payload: string): void {
   const { options, arrival, arrivalHeaders } = passage;
   const { source } = arrival.producer;
   const messageId = messageIdOf(source, verdict.idempotencyKey);
@@ -264,14 +256,24 @@ function storeEvent(
 }
 
 /** It has no contract: no taxonomy can name it. */
-const soundHeartbeat = { error: undefined, warnings: noWarnings, schemaVersion: 0, event: undefined } as const;
+const soundHeartbeat = {
+  error: undefined,
+  warnings: noWarnings,
+  schemaVersion: 0,
+  event: undefined,
+} as const;
 
 const notAllowed = {
   error: {
     code: 'event_not_allowed',
-    message: 'The write key may not send events of this name. Use another key, or widen its `events`.',
+    message:
+      'The write key may not send events of this name. Use another key, or widen its `events`.',
     violations: [
-      { path: '/event_name', code: 'not_allowed', message: 'not among the events of this write key' },
+      {
+        path: '/event_name',
+        code: 'not_allowed',
+        message: 'not among the events of this write key',
+      },
     ],
   },
   warnings: noWarnings,
@@ -296,7 +298,8 @@ export function tooLarge(payload: string, eventBytesMax: number): EventError | u
 /** JSON can hold half of a surrogate pair, always as an escape; UTF-8, and so any other form, cannot. */
 export function notText(payload: string): EventError | undefined {
   if (!payload.includes('\\ud') || !/(?<!\\)(?:\\\\)*\\ud[89a-f]/.test(payload)) return undefined;
-  const message = 'A text holds half of a surrogate pair (\\ud800 to \\udfff), which is no character.';
+  const message =
+    'A text holds half of a surrogate pair (\\ud800 to \\udfff), which is no character.';
   return { code: 'invalid_field', message, violations: [{ path: '', code: 'unicode', message }] };
 }
 

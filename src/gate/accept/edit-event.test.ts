@@ -13,7 +13,11 @@ describe('editedText', () => {
     ['{"a":0.1234567890123456789,"b":2}', set('/b', ''), '{"a":0.1234567890123456789}'],
     ['{"a":[1,2,3]}', set('/a/0', ''), '{"a":[2,3]}'],
     ['{"a":1}', set('/x/y', ''), '{"a":1}'],
-    ['{"properties_json":"{\\"t\\":1e3}"}', set('/properties/u', '1'), '{"properties":{"t":1e3,"u":1}}'],
+    [
+      '{"properties_json":"{\\"t\\":1e3}"}',
+      set('/properties/u', '1'),
+      '{"properties":{"t":1e3,"u":1}}',
+    ],
     ['{"a":{}}', set('/a/__proto__', '{"b":1}'), '{"a":{"__proto__":{"b":1}}}'],
   ])('%s with %j is %s', (text, edit, edited) => {
     expect(editedText(text, [edit])).toBe(edited);

@@ -19,9 +19,11 @@ export const editsMax = 100;
  */
 export function editedText(text: string, edits: readonly EventEdit[]): string {
   if (edits.length === 0) return text;
-  if (edits.length > editsMax) refuse(`There are ${edits.length} edits; at most ${editsMax} are made.`);
+  if (edits.length > editsMax)
+    refuse(`There are ${edits.length} edits; at most ${editsMax} are made.`);
   const event = parsed(text, 'The event cannot be edited: it');
-  if (!isJsonObject(event)) refuse('The event is no JSON object, so there is no place in it to edit.');
+  if (!isJsonObject(event))
+    refuse('The event is no JSON object, so there is no place in it to edit.');
   openProperties(event);
   for (const { path, valueJson } of edits) {
     const steps = stepsOf(path);

@@ -70,7 +70,8 @@ export function openReplayEndpoint(
       try {
         return decodeTrackRest(Buffer.from(text));
       } catch (cause) {
-        if (cause instanceof ServiceError) throw new ServiceError('invalid_edit', cause.message, { cause });
+        if (cause instanceof ServiceError)
+          throw new ServiceError('invalid_edit', cause.message, { cause });
         throw cause;
       }
     },

@@ -108,7 +108,10 @@ export function failureDetails(failure: Failure): Detail[] {
   details.push(detail(HelpSchema, create(HelpSchema, { links })));
   if (failure.retryAfterMs !== undefined) {
     const seconds = Math.floor(failure.retryAfterMs / 1000);
-    const retryDelay = { seconds: BigInt(seconds), nanos: (failure.retryAfterMs % 1000) * 1_000_000 };
+    const retryDelay = {
+      seconds: BigInt(seconds),
+      nanos: (failure.retryAfterMs % 1000) * 1_000_000,
+    };
     details.push(detail(RetryInfoSchema, create(RetryInfoSchema, { retryDelay })));
   }
   return details;

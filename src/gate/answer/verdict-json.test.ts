@@ -51,7 +51,9 @@ describe('verdicts as JSON of REST', () => {
           timestamp: new Date(verdict.timestampMs).toISOString(),
           schema_version: verdict.schemaVersion,
           sequence: verdict.sequence,
-          ...(verdict.error === undefined ? {} : { error: { ...verdict.error, help: errorHelp(verdict.error.code) } }),
+          ...(verdict.error === undefined
+            ? {}
+            : { error: { ...verdict.error, help: errorHelp(verdict.error.code) } }),
           warnings: verdict.warnings,
         }));
         const count = (status: string): number =>

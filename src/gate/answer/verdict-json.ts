@@ -30,7 +30,12 @@ function restError(error: EventError): object {
   return { ...error, help: errorHelp(error.code) };
 }
 
-const counted = { accepted: 'accepted', duplicate: 'duplicates', rejected: 'rejected', retry: 'retry' };
+const counted = {
+  accepted: 'accepted',
+  duplicate: 'duplicates',
+  rejected: 'rejected',
+  retry: 'retry',
+};
 
 export interface VerdictCounts {
   accepted: number;

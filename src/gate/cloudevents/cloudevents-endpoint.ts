@@ -42,7 +42,8 @@ function translateEvent(sent: JsonObject): Translation {
   const isNamed = userId !== undefined || anonymousId !== undefined;
   const subject = isNamed ? undefined : members.take('subject');
   const type = sent['type'];
-  const name = members.take('eventname') ?? (typeof type === 'string' ? nameOfType(type) : undefined);
+  const name =
+    members.take('eventname') ?? (typeof type === 'string' ? nameOfType(type) : undefined);
   if (name === type) members.take('type');
   const data = members.take('data');
   const fault = faultOf(sent, data);
@@ -69,7 +70,11 @@ function faultOf(sent: JsonObject, data: JsonValue | undefined): EventError | un
   for (const name of required) {
     const value = sent[name];
     if (typeof value !== 'string' || value === '') {
-      return fault(name, 'required', `The attribute ${name} of the CloudEvent is missing, or no text.`);
+      return fault(
+        name,
+        'required',
+        `The attribute ${name} of the CloudEvent is missing, or no text.`,
+      );
     }
   }
   if (sent['specversion'] !== '1.0') {
@@ -80,16 +85,28 @@ function faultOf(sent: JsonObject, data: JsonValue | undefined): EventError | un
     return fault('datacontenttype', 'media_type', 'The data of the CloudEvent must be JSON.');
   }
   if (Object.hasOwn(sent, 'data_base64')) {
-    return fault('data_base64', 'type', 'The data of the CloudEvent must be a JSON object, not bytes.');
+    return fault(
+      'data_base64',
+      'type',
+      'The data of the CloudEvent must be a JSON object, not bytes.',
+    );
   }
   if (data !== undefined && !isJsonObject(data)) {
-    return fault('data', 'type', 'The data of the CloudEvent must be a JSON object: it becomes properties.');
+    return fault(
+      'data',
+      'type',
+      'The data of the CloudEvent must be a JSON object: it becomes properties.',
+    );
   }
   return undefined;
 }
 
 function fault(name: string, rule: string, message: string): EventError {
-  return { code: 'invalid_field', message, violations: [{ path: `/${name}`, code: rule, message }] };
+  return {
+    code: 'invalid_field',
+    message,
+    violations: [{ path: `/${name}`, code: rule, message }],
+  };
 }
 
 function isJsonType(type: string): boolean {
@@ -141,7 +158,8 @@ function structuredOf(exchange: Exchange, body: Buffer): Buffer {
 
 /** https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#3132-http-header-values */
 function percentDecoded(value: string): string {
-  const text = value.startsWith('"') && value.endsWith('"') && value.length > 1 ? value.slice(1, -1) : value;
+  const text =
+    value.startsWith('"') && value.endsWith('"') && value.length > 1 ? value.slice(1, -1) : value;
   try {
     return decodeURIComponent(text);
   } catch {
@@ -162,7 +180,10 @@ const singleEndpoint: Endpoint = {
   decode: (_call, message) => {
     const body = readVendorBody(message);
     if (!isJsonObject(body.value)) {
-      throw new ServiceError('malformed_request', 'The body must be a JSON object: one CloudEvent.');
+      throw new ServiceError(
+        'malformed_request',
+        'The body must be a JSON object: one CloudEvent.',
+      );
     }
     return {
       events: [decodeVendor(body, translateEvent)],
@@ -195,7 +216,12 @@ const batchEndpoint: Endpoint = {
   refuse: (exchange, _call, failure) => problem(exchange, failure, undefined),
 };
 
-const single: EndpointCall = { rpc: 'Track', door: 'cloudevents', codec: 'json', contentType: json };
+const single: EndpointCall = {
+  rpc: 'Track',
+  door: 'cloudevents',
+  codec: 'json',
+  contentType: json,
+};
 const batch: EndpointCall = { ...single, rpc: 'BatchTrack' };
 
 export const cloudEventsPath = '/v1/cloudevents';

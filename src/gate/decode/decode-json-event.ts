@@ -55,7 +55,13 @@ function refuseField(draft: EventDraft, name: string): void {
   if (Object.hasOwn(reservedFields, reserved)) {
     addFault(draft, 'reserved_field', path, 'reserved', reservedFields[reserved]!);
   } else {
-    addFault(draft, 'unknown_field', path, 'unknown', `There is no field "${shown}".${fieldHint(name)}`);
+    addFault(
+      draft,
+      'unknown_field',
+      path,
+      'unknown',
+      `There is no field "${shown}".${fieldHint(name)}`,
+    );
   }
 }
 
@@ -96,9 +102,20 @@ function readString(draft: EventDraft, field: EventField, value: JsonValue): str
   return '';
 }
 
-function addTypeFault(draft: EventDraft, field: EventField, expected: string, value: JsonValue): void {
+function addTypeFault(
+  draft: EventDraft,
+  field: EventField,
+  expected: string,
+  value: JsonValue,
+): void {
   const actual = Array.isArray(value) ? 'an array' : `a JSON ${typeof value}`;
-  addFault(draft, 'invalid_field', `/${field}`, 'type', `${field} must be ${expected}, not ${actual}.`);
+  addFault(
+    draft,
+    'invalid_field',
+    `/${field}`,
+    'type',
+    `${field} must be ${expected}, not ${actual}.`,
+  );
 }
 
 function readOccurredAt(draft: EventDraft, value: JsonValue): void {
@@ -118,7 +135,12 @@ function readOccurredAt(draft: EventDraft, value: JsonValue): void {
 /** ProtoJSON writes a whole number as a number or as a string. */
 function readSchemaVersion(draft: EventDraft, value: JsonValue): void {
   const version = typeof value === 'string' && /^\d{1,10}$/.test(value) ? Number(value) : value;
-  if (typeof version === 'number' && Number.isInteger(version) && version >= 0 && version < 2 ** 32) {
+  if (
+    typeof version === 'number' &&
+    Number.isInteger(version) &&
+    version >= 0 &&
+    version < 2 ** 32
+  ) {
     draft.schemaVersion = version;
   } else {
     addFault(

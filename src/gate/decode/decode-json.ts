@@ -35,7 +35,12 @@ export function decodeTrackConnect(body: Buffer): IncomingEvent {
   if (!isJsonObject(event)) {
     throw new ServiceError('malformed_request', '"event" must be a JSON object.');
   }
-  return decodeJsonEvent(event, isJsonObject(exact) ? exact['event'] : undefined, 'connect', () => body);
+  return decodeJsonEvent(
+    event,
+    isJsonObject(exact) ? exact['event'] : undefined,
+    'connect',
+    () => body,
+  );
 }
 
 const batchMembers = ['events', 'context', 'sent_at', 'validate_only'];
@@ -183,9 +188,13 @@ function readBatchFields(
     );
   }
   if (validateOnly !== undefined && typeof validateOnly !== 'boolean') {
-    throw new ServiceError('malformed_request', `"${shown('validate_only')}" must be true or false.`);
+    throw new ServiceError(
+      'malformed_request',
+      `"${shown('validate_only')}" must be true or false.`,
+    );
   }
-  const sent = sentAt === undefined ? '' : typeof sentAt === 'string' ? readTime(sentAt) : undefined;
+  const sent =
+    sentAt === undefined ? '' : typeof sentAt === 'string' ? readTime(sentAt) : undefined;
   if (sent === undefined) {
     throw new ServiceError('malformed_request', `"${shown('sent_at')}" must be an RFC 3339 time.`);
   }

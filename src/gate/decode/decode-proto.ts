@@ -263,7 +263,8 @@ function readValue(reader: WireReader, depth: number, draft: EventDraft | undefi
 
 /** JSON has no NaN and no infinity: stored, they would become null. */
 function refuseNumber(draft: EventDraft | undefined): JsonValue {
-  if (draft === undefined) throw new WireError('context holds NaN or an infinity, which JSON has not');
+  if (draft === undefined)
+    throw new WireError('context holds NaN or an infinity, which JSON has not');
   addFault(
     draft,
     'invalid_field',

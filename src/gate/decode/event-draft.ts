@@ -137,7 +137,13 @@ function readPropertiesJson(draft: EventDraft): string | undefined {
 
 function checkNesting(draft: EventDraft, path: string, value: JsonObject): void {
   if (nestsDeeper(value, nestingMax)) {
-    addFault(draft, 'invalid_field', path, 'depth', `It may nest ${nestingMax} levels deep at most.`);
+    addFault(
+      draft,
+      'invalid_field',
+      path,
+      'depth',
+      `It may nest ${nestingMax} levels deep at most.`,
+    );
     // What is too deep to walk goes no further; the original bytes are kept as they came.
     if (path === '/properties') draft.properties = undefined;
     else draft.context = undefined;
@@ -170,7 +176,8 @@ export function holdsInfinity(value: JsonValue): boolean {
 }
 
 const faultTexts: Readonly<Record<DraftFault, string>> = {
-  unknown_field: 'The event has a field that is not part of the contract. Nothing is dropped silently.',
+  unknown_field:
+    'The event has a field that is not part of the contract. Nothing is dropped silently.',
   reserved_field: 'The event has a field that the server alone writes. Leave it out.',
   invalid_field: 'A field of the event cannot be read.',
 };

@@ -26,7 +26,7 @@ export const eventFields: readonly EventField[] = [
 
 /** What the server alone writes, and what to do instead of sending it. */
 export const reservedFields: Readonly<Record<string, string>> = {
-  timestamp: 'The server writes timestamp; send the producer\'s own clock as occurred_at.',
+  timestamp: "The server writes timestamp; send the producer's own clock as occurred_at.",
   event_id: 'The server derives event_id from the source and idempotency_key.',
   source: 'The server takes source from the write key.',
   correlation_id: 'Send the header x-correlation-id instead of correlation_id.',
@@ -48,7 +48,10 @@ const restNames = new Map<string, EventField>(eventFields.map((field) => [field,
 /** From a name in JSON to the field it means. */
 export const fieldsByName: Readonly<Record<NameStyle, ReadonlyMap<string, EventField>>> = {
   rest: restNames,
-  connect: new Map([...restNames, ...eventFields.map((field) => [camelCase(field), field] as const)]),
+  connect: new Map([
+    ...restNames,
+    ...eventFields.map((field) => [camelCase(field), field] as const),
+  ]),
 };
 
 /** Which field was probably meant by a name that is none. */

@@ -8,15 +8,21 @@ export function parseJson(text: string): JsonValue {
   try {
     return parseJsonText(text);
   } catch (cause) {
-    throw new ServiceError('malformed_request', `The body is not JSON: ${placeOf(cause as Error)}.`, {
-      cause,
-    });
+    throw new ServiceError(
+      'malformed_request',
+      `The body is not JSON: ${placeOf(cause as Error)}.`,
+      {
+        cause,
+      },
+    );
   }
 }
 
 /** V8 quotes the text around the fault, which may be personal data: only the place is told. */
 function placeOf(error: Error): string {
-  return /at position \d+(?: \(line \d+ column \d+\))?/.exec(error.message)?.[0] ?? 'it ends too early';
+  return (
+    /at position \d+(?: \(line \d+ column \d+\))?/.exec(error.message)?.[0] ?? 'it ends too early'
+  );
 }
 
 /**

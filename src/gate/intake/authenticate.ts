@@ -78,6 +78,7 @@ export function presentedKey(headers: IncomingHttpHeaders): string {
   if (typeof direct === 'string') return direct.trim();
   const [scheme = '', value = ''] = (headers.authorization ?? '').trim().split(/\s+/, 2);
   if (/^bearer$/i.test(scheme)) return value;
-  if (/^basic$/i.test(scheme)) return Buffer.from(value, 'base64').toString('utf8').split(':', 1)[0]!;
+  if (/^basic$/i.test(scheme))
+    return Buffer.from(value, 'base64').toString('utf8').split(':', 1)[0]!;
   return '';
 }

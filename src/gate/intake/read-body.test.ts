@@ -4,12 +4,7 @@ import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'nod
 import { afterEach, describe, expect, test } from 'vitest';
 
 import type { BodySink } from '../../http/http-call.ts';
-import {
-  CallerGone,
-  createBodyReader,
-  decompressBody,
-  type BodyReader,
-} from './read-body.ts';
+import { CallerGone, createBodyReader, decompressBody, type BodyReader } from './read-body.ts';
 
 /** As much of a request as a body reader looks at. */
 class Request {

@@ -169,9 +169,13 @@ export async function decompressBody(
     if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
       throw tooLarge(requestBytesMax + 1, requestBytesMax);
     }
-    throw new ServiceError('malformed_request', `The body is not ${name}: ${(cause as Error).message}.`, {
-      cause,
-    });
+    throw new ServiceError(
+      'malformed_request',
+      `The body is not ${name}: ${(cause as Error).message}.`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -193,5 +197,7 @@ export function unpackBody(
   bytesMax: number,
 ): Buffer | Promise<Buffer> {
   const encoding = call.headers['content-encoding'];
-  return encoding === undefined || encoding === '' ? body : decompressBody(body, encoding, bytesMax);
+  return encoding === undefined || encoding === ''
+    ? body
+    : decompressBody(body, encoding, bytesMax);
 }

@@ -14,7 +14,13 @@ function openBudget(waitingBytesMax = 1000) {
 describe('the budget of a turn', () => {
   test('takes on what fits, with the one that fills it, and the rest in later turns, in order', async () => {
     const { done, run } = openBudget();
-    for (const [name, bytes] of [['a', 60], ['b', 60], ['c', 60], ['d', 30], ['e', 10]] as const) {
+    for (const [name, bytes] of [
+      ['a', 60],
+      ['b', 60],
+      ['c', 60],
+      ['d', 30],
+      ['e', 10],
+    ] as const) {
       run(name, bytes);
     }
     expect(done).toEqual(['a', 'b']);

@@ -84,7 +84,9 @@ export function byStatus(
       .map(([status, there]) => {
         const { schema, type } = body(there, status);
         const retryAfter = there.every((code) => errorEntry(code).retryable);
-        const description = there.map((code) => `\`${code}\`: ${errorEntry(code).text}`).join('\n\n');
+        const description = there
+          .map((code) => `\`${code}\`: ${errorEntry(code).text}`)
+          .join('\n\n');
         return [String(status), answer(description, schema, { ...(type && { type }), retryAfter })];
       }),
   );
@@ -191,4 +193,3 @@ export const posthogResultsSchema: Schema = {
     },
   },
 };
-

@@ -95,5 +95,7 @@ function scalarSchema(scalar: ScalarType): Schema {
 }
 
 function enumSchema({ values }: DescEnum): Schema {
-  return { enum: values.filter(({ number }) => number !== 0).map(({ name }) => name.toLowerCase()) };
+  return {
+    enum: values.filter(({ number }) => number !== 0).map(({ name }) => name.toLowerCase()),
+  };
 }

@@ -44,7 +44,10 @@ function ownOperations(): readonly Operation[] {
       tag: 'events',
       summary: 'Takes one event.',
       request: { [json]: refTo('Event') },
-      answers: { 202: answer('Stored, now or before.', refTo('EventResult')), ...problems(singleCodes) },
+      answers: {
+        202: answer('Stored, now or before.', refTo('EventResult')),
+        ...problems(singleCodes),
+      },
     },
     {
       path: '/v1/batch',
@@ -87,7 +90,9 @@ function ownOperations(): readonly Operation[] {
 
 /** The signature stands in the place of a key. */
 function webhookOperation(): Operation {
-  const codes = singleCodes.filter((code) => code !== 'unauthenticated' && code !== 'event_not_allowed');
+  const codes = singleCodes.filter(
+    (code) => code !== 'unauthenticated' && code !== 'event_not_allowed',
+  );
   return {
     path: `${webhookPath}{source}`,
     method: 'post',

@@ -8,8 +8,16 @@ import {
   type Answers,
 } from './answers.ts';
 import { jsonObject, refTo, type Schema } from './messages.ts';
-import { batchedType, cloudEventsPath, structuredType } from '../cloudevents/cloudevents-endpoint.ts';
-import { segmentBatchBytesMax, segmentCalls, segmentEventBytesMax } from '../vendors/segment-endpoint.ts';
+import {
+  batchedType,
+  cloudEventsPath,
+  structuredType,
+} from '../cloudevents/cloudevents-endpoint.ts';
+import {
+  segmentBatchBytesMax,
+  segmentCalls,
+  segmentEventBytesMax,
+} from '../vendors/segment-endpoint.ts';
 
 /** One operation of the document, without what all of them have. */
 export interface Operation {
@@ -107,7 +115,11 @@ function batchAnswers(name: string): Answers {
     200: answer('Every event has its verdict; nothing need be sent again.', refTo(name)),
     ...refusals,
     503: {
-      ...answer('An event is `retry`, or nothing was looked at: send all of it again.', {}, { retryAfter: true }),
+      ...answer(
+        'An event is `retry`, or nothing was looked at: send all of it again.',
+        {},
+        { retryAfter: true },
+      ),
       content: {
         [json]: { schema: refTo(name) },
         ...(refusals['503'] as { content: object }).content,
@@ -117,17 +129,18 @@ function batchAnswers(name: string): Answers {
 }
 
 function segmentOperations(): Operation[] {
-  const singles = Object.keys(segmentCalls).map(
-    (call): Operation => ({
-      path: `/v1/segment/${call}`,
-      method: 'post',
-      id: `segment_${call}`,
-      tag: 'segment',
-      summary: `Segment's ${call}: at most ${segmentEventBytesMax} bytes.`,
-      request: { [json]: refTo('SegmentCall') },
-      answers: { 200: answer('Stored, now or before.', refTo('SegmentResult')), ...problems(singleCodes) },
-    }),
-  );
+  const singles = Object.keys(segmentCalls).map((call): Operation => ({
+    path: `/v1/segment/${call}`,
+    method: 'post',
+    id: `segment_${call}`,
+    tag: 'segment',
+    summary: `Segment's ${call}: at most ${segmentEventBytesMax} bytes.`,
+    request: { [json]: refTo('SegmentCall') },
+    answers: {
+      200: answer('Stored, now or before.', refTo('SegmentResult')),
+      ...problems(singleCodes),
+    },
+  }));
   const batch: Operation = {
     path: '/v1/segment/batch',
     method: 'post',
@@ -255,11 +268,17 @@ function cloudEventsOperation(): Operation {
     id: 'cloudevents',
     tag: 'cloudevents',
     summary: 'CloudEvents 1.0: structured, batched, or binary with `ce-` headers.',
-    request: { [structuredType]: refTo('CloudEvent'), [batchedType]: listOf('CloudEvent'), [json]: jsonObject },
+    request: {
+      [structuredType]: refTo('CloudEvent'),
+      [batchedType]: listOf('CloudEvent'),
+      [json]: jsonObject,
+    },
     answers: {
       ...single,
       ...problems([...new Set([...singleCodes, ...vendorBatchCodes])]),
-      202: answer('Stored, now or before.', { anyOf: [refTo('EventResult'), refTo('BatchResult')] }),
+      202: answer('Stored, now or before.', {
+        anyOf: [refTo('EventResult'), refTo('BatchResult')],
+      }),
       207: answer('Of a batch some are stored and some rejected.', refTo('BatchResult')),
       422: either('422', single, 'Rejected; of a batch all.'),
       503: either('503', problems([...singleCodes]), 'Send all of it again.'),
@@ -269,7 +288,11 @@ function cloudEventsOperation(): Operation {
 
 function either(status: string, refusals: Answers, description: string): object {
   const refusal = refusals[status] as { content: object };
-  return { ...refusal, description, content: { ...refusal.content, [json]: { schema: refTo('BatchResult') } } };
+  return {
+    ...refusal,
+    description,
+    content: { ...refusal.content, [json]: { schema: refTo('BatchResult') } },
+  };
 }
 
 export function vendorOperations(): readonly Operation[] {

@@ -1,12 +1,22 @@
 import { errorEntry, errorHelp, ServiceError } from '../../errors.ts';
 import type { Verdict } from '../../event/verdict.ts';
-import { decodeBatchJson, decodeNdjson, decodeTrackRest, isBatchJson } from '../decode/decode-json.ts';
+import {
+  decodeBatchJson,
+  decodeNdjson,
+  decodeTrackRest,
+  isBatchJson,
+} from '../decode/decode-json.ts';
 import { mediaTypeOf, reply, type Exchange } from '../exchange.ts';
 import { failureOfVerdict, retryAfterSeconds, type Failure } from '../answer/failure.ts';
 import { unpackBody } from '../intake/read-body.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import type { Endpoint, EndpointCall } from '../serve-request.ts';
-import { countVerdicts, restBatch, restResult, type VerdictCounts } from '../answer/verdict-json.ts';
+import {
+  countVerdicts,
+  restBatch,
+  restResult,
+  type VerdictCounts,
+} from '../answer/verdict-json.ts';
 
 const json = 'application/json';
 const ndjson = 'application/x-ndjson';

@@ -30,7 +30,13 @@ import type { Protocol, Rpc } from '../../observability/metrics.ts';
 import { acceptedVerdicts, type Arrival } from '../accept/accept-events.ts';
 import { decodeBatchProto, decodeTrackProto } from '../decode/decode-proto.ts';
 import { createExchange, type Exchange } from '../exchange.ts';
-import { failureDetails, failureOfError, failureOfVerdict, retryAfterSeconds, type Failure } from '../answer/failure.ts';
+import {
+  failureDetails,
+  failureOfError,
+  failureOfVerdict,
+  retryAfterSeconds,
+  type Failure,
+} from '../answer/failure.ts';
 import type { GateContext } from '../gate-context.ts';
 import type { HttpCall } from '../../http/http-call.ts';
 import { createHealthService, type HealthState } from './health.ts';
@@ -122,7 +128,8 @@ async function answered<T>(
     const arrival = { producer, correlationId, ...trace, door: protocol, contentType };
     return await withDeadline(() => handle(arrival), handler.timeoutMs());
   } catch (error) {
-    const connectError = error instanceof ConnectError ? error : refusal(context, correlationId, error);
+    const connectError =
+      error instanceof ConnectError ? error : refusal(context, correlationId, error);
     grpcCode = connectError.code;
     throw connectError;
   } finally {

@@ -46,11 +46,7 @@ export const grpcEndpoint: Endpoint = {
 const succeeded = { 'grpc-status': '0' };
 
 /** The one message of a unary request; a promise only where it has to be decompressed. */
-function readMessage(
-  exchange: Exchange,
-  body: Buffer,
-  bytesMax: number,
-): Buffer | Promise<Buffer> {
+function readMessage(exchange: Exchange, body: Buffer, bytesMax: number): Buffer | Promise<Buffer> {
   const encoding = headerOf(exchange, 'grpc-encoding');
   // Refused even when this message is not compressed, so that the caller finds out at once.
   const decompress = encoding === '' ? undefined : findDecompress(encoding);

@@ -1,6 +1,9 @@
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 
-import { Health, HealthCheckResponse_ServingStatus as Status } from '../../../gen/grpc/health/v1/health_pb.ts';
+import {
+  Health,
+  HealthCheckResponse_ServingStatus as Status,
+} from '../../../gen/grpc/health/v1/health_pb.ts';
 
 export interface HealthState {
   /** From now on the answer is NOT_SERVING, and those who watch are told. */
@@ -35,7 +38,10 @@ export function createHealthService(
       },
       async *watch(request, context) {
         if (watchers >= watchersMax) {
-          throw new ConnectError(`At most ${watchersMax} may watch at once.`, Code.ResourceExhausted);
+          throw new ConnectError(
+            `At most ${watchersMax} may watch at once.`,
+            Code.ResourceExhausted,
+          );
         }
         watchers += 1;
         const gone = new Promise<void>((resolve) => {

@@ -54,10 +54,7 @@ export function isMessage(answer: Buffer | string | Failure): answer is Buffer |
  * Ends the wait at the caller's deadline. What is under way goes on: it may still be stored. Nothing
  * is begun for a caller whose deadline has passed already.
  */
-export function withDeadline<T>(
-  work: () => Promise<T>,
-  timeoutMs: number | undefined,
-): Promise<T> {
+export function withDeadline<T>(work: () => Promise<T>, timeoutMs: number | undefined): Promise<T> {
   if (timeoutMs === undefined) return work();
   return new Promise((resolve, reject) => {
     const expire = (): void =>

@@ -41,7 +41,8 @@ function translateEvent(sent: JsonObject): Translation {
     const own: [string, JsonValue][] = [];
     for (const [name, value] of Object.entries(sentProperties)) {
       if (name === 'token') continue;
-      if (isOwnProperty(name) || name === 'distinct_id' || name === 'time') members.put(name, value);
+      if (isOwnProperty(name) || name === 'distinct_id' || name === 'time')
+        members.put(name, value);
       else own.push([name, value]);
     }
     properties = Object.fromEntries(own);
@@ -78,7 +79,10 @@ function identityOf(members: VendorMembers): Record<string, JsonValue | undefine
 function decodeEvents(body: VendorBody, batchEventsMax: number): IncomingBatch {
   const { value, exact } = body;
   if (typeof value !== 'object' || value === null) {
-    throw new ServiceError('malformed_request', 'The body must be an event, or an array of events.');
+    throw new ServiceError(
+      'malformed_request',
+      'The body must be an event, or an array of events.',
+    );
   }
   const events = Array.isArray(value)
     ? body
@@ -119,7 +123,10 @@ function queryOf(exchange: Exchange): URLSearchParams {
 function dataOf(parameters: URLSearchParams): Buffer {
   const data = parameters.get('data');
   if (data === null) {
-    throw new ServiceError('malformed_request', 'The parameter "data" is missing: JSON, or base64 of it.');
+    throw new ServiceError(
+      'malformed_request',
+      'The parameter "data" is missing: JSON, or base64 of it.',
+    );
   }
   const text = data.trimStart();
   if (text.startsWith('[') || text.startsWith('{')) return Buffer.from(text);
@@ -127,7 +134,11 @@ function dataOf(parameters: URLSearchParams): Buffer {
   return Buffer.from(text.replaceAll(' ', '+'), 'base64');
 }
 
-function unpackEvents(exchange: Exchange, body: Buffer, bytesMax: number): Buffer | Promise<Buffer> {
+function unpackEvents(
+  exchange: Exchange,
+  body: Buffer,
+  bytesMax: number,
+): Buffer | Promise<Buffer> {
   if (exchange.call.method === 'GET') return dataOf(queryOf(exchange));
   const read = readerOf(mediaTypeOf(exchange));
   const message = unpackBody(exchange, body, bytesMax);
@@ -167,7 +178,10 @@ function answerOf(verdicts: readonly Verdict[], stored: number): MixpanelAnswer 
   const failed = verdicts.filter(({ error }) => error !== undefined);
   const [first] = failed;
   return {
-    error: first === undefined ? null : `${failed.length} not stored; ${first.error!.code}: ${first.error!.message}`,
+    error:
+      first === undefined
+        ? null
+        : `${failed.length} not stored; ${first.error!.code}: ${first.error!.message}`,
     num_records_imported: stored,
     failed_records: failed.map(({ index, idempotencyKey, status, error }) => ({
       index,
@@ -194,8 +208,7 @@ const eventsEndpoint: Endpoint = {
   begin: (exchange) =>
     exchange.call.method === 'GET' ? undefined : checkContentType(exchange, [json, form]),
   unpack: unpackEvents,
-  decode: (_call, message, batchEventsMax) =>
-    decodeEvents(readVendorBody(message), batchEventsMax),
+  decode: (_call, message, batchEventsMax) => decodeEvents(readVendorBody(message), batchEventsMax),
   answer: (exchange, _call, verdicts) => {
     const { status, counts } = vendorOutcome(verdicts);
     const http = status === 200 && counts.rejected > 0 ? 400 : status;
@@ -205,10 +218,19 @@ const eventsEndpoint: Endpoint = {
   refuse: (exchange, _call, failure) => refuse(exchange, failure),
 };
 
-const call: EndpointCall = { rpc: 'BatchTrack', door: 'mixpanel', codec: 'json', contentType: json };
+const call: EndpointCall = {
+  rpc: 'BatchTrack',
+  door: 'mixpanel',
+  codec: 'json',
+  contentType: json,
+};
 
 /** By path, which is Mixpanel's own. Its SDK for Node sends a single event by GET. */
-export const mixpanelEndpoints: readonly (readonly [path: string, door: Endpoint, call: EndpointCall])[] = [
+export const mixpanelEndpoints: readonly (readonly [
+  path: string,
+  door: Endpoint,
+  call: EndpointCall,
+])[] = [
   ['/track', eventsEndpoint, call],
   ['/import', eventsEndpoint, call],
 ];

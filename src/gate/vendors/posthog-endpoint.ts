@@ -216,7 +216,11 @@ function resultOf({ status, error, warnings }: Verdict): object {
 const call: EndpointCall = { rpc: 'BatchTrack', door: 'posthog', codec: 'json', contentType: json };
 
 /** By path, which is PostHog's own, with and without the slash at its end. */
-export const posthogEndpoints: readonly (readonly [path: string, door: Endpoint, call: EndpointCall])[] = [
+export const posthogEndpoints: readonly (readonly [
+  path: string,
+  door: Endpoint,
+  call: EndpointCall,
+])[] = [
   ['/batch/', batchEndpoint, call],
   ['/batch', batchEndpoint, call],
   ['/capture/', batchEndpoint, call],

@@ -47,7 +47,10 @@ interface CallForm {
   readonly added: readonly (readonly [name: string, from: string])[];
 }
 
-const pageMembers = [['name', 'name'], ['category', 'category']] as const;
+const pageMembers = [
+  ['name', 'name'],
+  ['category', 'category'],
+] as const;
 
 export const segmentCalls = {
   track: { eventName: undefined, properties: 'properties', added: [] },
@@ -55,7 +58,11 @@ export const segmentCalls = {
   page: { eventName: 'page_viewed', properties: 'properties', added: pageMembers },
   screen: { eventName: 'screen_viewed', properties: 'properties', added: pageMembers },
   group: { eventName: 'group_joined', properties: 'traits', added: [['group_id', 'groupId']] },
-  alias: { eventName: 'user_aliased', properties: undefined, added: [['previous_id', 'previousId']] },
+  alias: {
+    eventName: 'user_aliased',
+    properties: undefined,
+    added: [['previous_id', 'previousId']],
+  },
 } as const satisfies Record<string, CallForm>;
 
 export type SegmentCall = keyof typeof segmentCalls;
@@ -92,7 +99,11 @@ function translateCall(
   const message = `type must be one of ${callNames.join(', ')}.`;
   return {
     event,
-    fault: { code: 'invalid_field', message, violations: [{ path: '/type', code: 'enum', message }] },
+    fault: {
+      code: 'invalid_field',
+      message,
+      violations: [{ path: '/type', code: 'enum', message }],
+    },
   };
 }
 
@@ -219,7 +230,10 @@ const entries: readonly Entry[] = [
 const prefix = '/v1/segment/';
 
 /** By path. */
-export const segmentEndpoints: readonly Entry[] = entries.map(([name, ...door]) => [`${prefix}${name}`, ...door]);
+export const segmentEndpoints: readonly Entry[] = entries.map(([name, ...door]) => [
+  `${prefix}${name}`,
+  ...door,
+]);
 
 /** The same, where most of Segment's SDKs find them: they put `/v1/batch` behind what they are given. */
 export const segmentAliases: readonly Entry[] = entries.map(([name, ...door]) => [

@@ -50,7 +50,10 @@ export function decodeVendorBatch(
 ): IncomingEvent[] {
   const elements = events?.value;
   if (!Array.isArray(elements)) {
-    throw new ServiceError('malformed_request', 'The body has no array of events where one belongs.');
+    throw new ServiceError(
+      'malformed_request',
+      'The body has no array of events where one belongs.',
+    );
   }
   checkBatchSize(elements.length, batchEventsMax);
   const exact = events!.exact;
@@ -103,7 +106,10 @@ function cutBelow(value: JsonValue, levels: number): JsonValue {
   if (typeof value !== 'object' || value === null) return value;
   if (levels === 0) return '(cut off: it nests too deep)';
   if (Array.isArray(value)) return value.map((element) => cutBelow(element, levels - 1));
-  const members = Object.entries(value).map(([name, member]) => [name, cutBelow(member, levels - 1)]);
+  const members = Object.entries(value).map(([name, member]) => [
+    name,
+    cutBelow(member, levels - 1),
+  ]);
   return Object.fromEntries(members) as JsonObject;
 }
 

@@ -25,7 +25,10 @@ export type MapWebhook = (webhook: SignedWebhook) => IncomingEvent;
 
 /** Where each provider has the type and the id; a place of the configuration comes before these. */
 const providerPlaces: Readonly<
-  Record<WebhookProvider, { readonly type: readonly string[]; readonly deliveryId: readonly string[] }>
+  Record<
+    WebhookProvider,
+    { readonly type: readonly string[]; readonly deliveryId: readonly string[] }
+  >
 > = {
   standard: { type: ['/type'], deliveryId: ['header:webhook-id', 'header:svix-id'] },
   stripe: { type: ['/type'], deliveryId: ['/id'] },

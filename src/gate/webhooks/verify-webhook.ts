@@ -43,7 +43,8 @@ export function createVerifyWebhook(source: WebhookSource): VerifyWebhook {
     for (const key of keys) {
       const wanted = createHmac(scheme.algorithm, key).update(head).update(body).digest();
       for (const signature of mayBe) {
-        if (signature.length === wanted.length && timingSafeEqual(signature, wanted)) matches = true;
+        if (signature.length === wanted.length && timingSafeEqual(signature, wanted))
+          matches = true;
       }
     }
     if (!matches) {

@@ -45,7 +45,8 @@ function createEntry(
   const producer = { source: source.source, maySend: () => true, isCanary: false };
   const verify = createVerifyWebhook(source);
   const map = createMapWebhook(source);
-  const count = (outcome: WebhookOutcome): void => context.signals.webhookReceived(source.source, outcome);
+  const count = (outcome: WebhookOutcome): void =>
+    context.signals.webhookReceived(source.source, outcome);
   return {
     context: {
       ...context,

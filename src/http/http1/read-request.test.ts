@@ -21,7 +21,9 @@ function withLines(lines: string, body = '{}'): string {
 
 describe('readWholeRequest', () => {
   test('reads a plain request', () => {
-    const request = read(withLines('Content-Type: application/json\r\nX-Odd:  a  b \r\nx-empty:\r\n'))!;
+    const request = read(
+      withLines('Content-Type: application/json\r\nX-Odd:  a  b \r\nx-empty:\r\n'),
+    )!;
     expect(request.url).toBe('/v1/track');
     expect(request.body.toString()).toBe('{}');
     expect({ ...request.headers }).toEqual({
@@ -82,12 +84,22 @@ describe('readWholeRequest', () => {
     expect(read(withLines(lines)) !== undefined).toBe(taken);
   });
 
-  test.each(['+2', '-2', '02', '0x2', '2 2', '2,2', '2.0', '1', '3', '', '0000000002', '1000000000'])(
-    'leaves a length of %j for a body of two bytes',
-    (length) => {
-      expect(read(`${start}${host}Content-Length: ${length}\r\n\r\n{}`)).toBeUndefined();
-    },
-  );
+  test.each([
+    '+2',
+    '-2',
+    '02',
+    '0x2',
+    '2 2',
+    '2,2',
+    '2.0',
+    '1',
+    '3',
+    '',
+    '0000000002',
+    '1000000000',
+  ])('leaves a length of %j for a body of two bytes', (length) => {
+    expect(read(`${start}${host}Content-Length: ${length}\r\n\r\n{}`)).toBeUndefined();
+  });
 
   test.each([
     'post /v1/track HTTP/1.1',
@@ -144,12 +156,23 @@ const tokens = fc.stringMatching(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,12}$/);
 const values = fc.stringMatching(/^[ -~]{0,30}$/);
 /** Mostly plain, so that the reader takes many; a few bytes of anything among them. */
 const lines = fc.oneof(
-  { weight: 12, arbitrary: fc.tuple(tokens, values).map(([name, value]) => `${name}:${value}\r\n`) },
+  {
+    weight: 12,
+    arbitrary: fc.tuple(tokens, values).map(([name, value]) => `${name}:${value}\r\n`),
+  },
   {
     weight: 6,
     arbitrary: fc
       .tuple(
-        fc.constantFrom('Connection', 'TE', 'Expect', 'Content-Type', 'User-Agent', 'Accept', 'Cookie'),
+        fc.constantFrom(
+          'Connection',
+          'TE',
+          'Expect',
+          'Content-Type',
+          'User-Agent',
+          'Accept',
+          'Cookie',
+        ),
         fc.constantFrom('keep-alive', 'close', 'a', '', ' a, b '),
       )
       .map(([name, value]) => `${name}: ${value}\r\n`),
@@ -219,7 +242,12 @@ describe('what is taken', () => {
         if (request === undefined) return;
         taken += 1;
         const { url, headers, body } = request;
-        const ours = { method: 'POST', url, headers: { ...headers }, body: body.toString('latin1') };
+        const ours = {
+          method: 'POST',
+          url,
+          headers: { ...headers },
+          body: body.toString('latin1'),
+        };
         expect(await seenByNode(bytes)).toEqual([ours]);
       }),
       { numRuns: 2000 },

@@ -168,7 +168,9 @@ describe('a connection', () => {
       if (path === '/other') await called(2);
       answerText(calls[0]!, 'first');
       const text = await received(/whole HTTP request[^]*}$/);
-      expect(text).toMatch(/^HTTP\/1\.1 202[^]*first[^]*202[^]*second[^]*HTTP\/1\.1 400 Bad Request/);
+      expect(text).toMatch(
+        /^HTTP\/1\.1 202[^]*first[^]*202[^]*second[^]*HTTP\/1\.1 400 Bad Request/,
+      );
       await closed;
     },
   );

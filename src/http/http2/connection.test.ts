@@ -17,16 +17,36 @@ import {
 } from './raw-peer.fixture.ts';
 import type { Http2Stream } from './stream.ts';
 
-const { data: dataType, headers, resetStream, goAway, settings, ping, windowUpdate, priority, continuation, pushPromise } =
-  frameType;
+const {
+  data: dataType,
+  headers,
+  resetStream,
+  goAway,
+  settings,
+  ping,
+  windowUpdate,
+  priority,
+  continuation,
+  pushPromise,
+} = frameType;
 const empty = Buffer.alloc(0);
 
 describe('a request', () => {
   test('with padding, priority, continuations and trailers is read as it is meant', async () => {
     await using server = await openRawServer(echo);
     const peer = await server.greet();
-    const fields = block([...requestFields, ['cookie', 'a=1'], ['cookie', 'b=2'], ['x-many', '1'], ['x-many', '2']]);
-    const padded = Buffer.concat([Buffer.from([3, 0, 0, 0, 0, 16]), fields.subarray(0, 20), Buffer.alloc(3)]);
+    const fields = block([
+      ...requestFields,
+      ['cookie', 'a=1'],
+      ['cookie', 'b=2'],
+      ['x-many', '1'],
+      ['x-many', '2'],
+    ]);
+    const padded = Buffer.concat([
+      Buffer.from([3, 0, 0, 0, 0, 16]),
+      fields.subarray(0, 20),
+      Buffer.alloc(3),
+    ]);
     peer.send(
       frameOf(headers, frameFlag.padded | frameFlag.priority, 1, padded),
       frameOf(continuation, 0, 1, fields.subarray(20, 30)),
@@ -73,10 +93,21 @@ describe('a request', () => {
     });
     const peer = await server.greet();
     const head = (streamId: number, ...more: Buffer[]): Buffer =>
-      frameOf(headers, frameFlag.endHeaders | frameFlag.endStream, streamId, Buffer.concat([block(requestFields), ...more]));
+      frameOf(
+        headers,
+        frameFlag.endHeaders | frameFlag.endStream,
+        streamId,
+        Buffer.concat([block(requestFields), ...more]),
+      );
     const indexed = (value: string): Buffer => Buffer.from(`@\u0006x-name\u0001${value}`, 'latin1');
     const newest = Buffer.from([0xbe]);
-    peer.send(head(1, indexed('a')), head(3, newest), head(5, newest), head(7, indexed('b')), head(9, newest));
+    peer.send(
+      head(1, indexed('a')),
+      head(3, newest),
+      head(5, newest),
+      head(7, indexed('b')),
+      head(9, newest),
+    );
     await bodyOf(peer, 9);
     expect(seen).toEqual(['a', 'a', 'a', 'b', 'b']);
   });
@@ -94,7 +125,14 @@ describe('a request', () => {
     ['with a pseudo-header that is unknown', [...requestFields, [':other', 'x']]],
     ['with the pseudo-header of an answer', [...requestFields, [':status', '200']]],
     ['with a pseudo-header after others', [['x-first', '1'], ...requestFields]],
-    ['CONNECT with a :path', [[':method', 'CONNECT'], [':authority', 'x'], [':path', '/']]],
+    [
+      'CONNECT with a :path',
+      [
+        [':method', 'CONNECT'],
+        [':authority', 'x'],
+        [':path', '/'],
+      ],
+    ],
     ['CONNECT without :authority', [[':method', 'CONNECT']]],
     ['with a name in upper case', [...requestFields, ['X-Name', '1']]],
     ['with a space in a name', [...requestFields, ['x name', '1']]],
@@ -106,7 +144,10 @@ describe('a request', () => {
     ['with upgrade', [...requestFields, ['upgrade', 'h2c']]],
     ['with te other than trailers', [...requestFields, ['te', 'gzip']]],
     ['with a content-length that is no number', [...requestFields, ['content-length', '1x']]],
-    ['with two content-lengths', [...requestFields, ['content-length', '0'], ['content-length', '1']]],
+    [
+      'with two content-lengths',
+      [...requestFields, ['content-length', '0'], ['content-length', '1']],
+    ],
     ['with a content-length and no body', [...requestFields, ['content-length', '1']]],
   ])('%s is refused, and the next one is served', async (_name, fields) => {
     await using server = await openRawServer(echo);
@@ -152,11 +193,17 @@ describe('a stream that is over', () => {
   });
 
   test('is passed over after our reset, until the peer knows of it', async () => {
-    await using server = await openRawServer((stream) => (stream.id === 1 ? stream.close(errorCode.cancel) : echo(stream)));
+    await using server = await openRawServer((stream) =>
+      stream.id === 1 ? stream.close(errorCode.cancel) : echo(stream),
+    );
     const peer = await server.greet();
     peer.send(request(1, false));
     await peer.nextOf(resetStream, 1);
-    peer.send(data(1, 'more'), request(1, true, [['x-sum', '1']]), frameOf(windowUpdate, 0, 1, uint32(5)));
+    peer.send(
+      data(1, 'more'),
+      request(1, true, [['x-sum', '1']]),
+      frameOf(windowUpdate, 0, 1, uint32(5)),
+    );
     peer.send(request(3, true));
     expect(await bodyOf(peer, 3)).toBe('POST 0 {}');
     expect(peer.seen.filter(({ type }) => type === resetStream)).toHaveLength(1);
@@ -177,7 +224,11 @@ describe('a stream that is over', () => {
       });
     });
     const peer = await server.greet();
-    peer.send(request(1, false), data(1, 'a'), frameOf(resetStream, 0, 1, uint32(errorCode.cancel)));
+    peer.send(
+      request(1, false),
+      data(1, 'a'),
+      frameOf(resetStream, 0, 1, uint32(errorCode.cancel)),
+    );
     peer.socket.destroy();
     await closed.promise;
     expect(events).toEqual(['a', 'cut', 'closed, aborted: true']);
@@ -202,43 +253,133 @@ describe('what ends the connection', () => {
   test.each<[string, Buffer[], number]>([
     ['DATA of no stream', [data(0, 'a')], errorCode.protocolError],
     ['DATA of a stream that was not begun', [data(1, 'a')], errorCode.protocolError],
-    ['DATA shorter than its padding', [request(1, false), frameOf(dataType, frameFlag.padded, 1, Buffer.from([1]))], errorCode.protocolError],
-    ['DATA without its padding', [request(1, false), frameOf(dataType, frameFlag.padded, 1, empty)], errorCode.protocolError],
+    [
+      'DATA shorter than its padding',
+      [request(1, false), frameOf(dataType, frameFlag.padded, 1, Buffer.from([1]))],
+      errorCode.protocolError,
+    ],
+    [
+      'DATA without its padding',
+      [request(1, false), frameOf(dataType, frameFlag.padded, 1, empty)],
+      errorCode.protocolError,
+    ],
     ['HEADERS of no stream', [request(0, true)], errorCode.protocolError],
     ['HEADERS of an even stream', [request(2, true)], errorCode.protocolError],
     ['HEADERS of a smaller id', [request(5, true), request(3, true)], errorCode.protocolError],
-    ['HEADERS shorter than their padding', [frameOf(headers, frameFlag.padded | frameFlag.endHeaders, 1, Buffer.from([9]))], errorCode.protocolError],
-    ['HEADERS without their priority', [frameOf(headers, frameFlag.priority | frameFlag.endHeaders, 1, Buffer.alloc(4))], errorCode.protocolError],
-    ['HEADERS that cannot be decoded', [frameOf(headers, frameFlag.endHeaders, 1, Buffer.from([0xbe]))], errorCode.compressionError],
-    ['CONTINUATION of nothing', [frameOf(continuation, frameFlag.endHeaders, 1, empty)], errorCode.protocolError],
-    ['CONTINUATION of another stream', [half, frameOf(continuation, frameFlag.endHeaders, 3, empty)], errorCode.protocolError],
-    ['another frame within a header block', [half, frameOf(ping, 0, 0, Buffer.alloc(8))], errorCode.protocolError],
-    ['an unknown frame within a header block', [half, frameOf(77, 0, 0, empty)], errorCode.protocolError],
+    [
+      'HEADERS shorter than their padding',
+      [frameOf(headers, frameFlag.padded | frameFlag.endHeaders, 1, Buffer.from([9]))],
+      errorCode.protocolError,
+    ],
+    [
+      'HEADERS without their priority',
+      [frameOf(headers, frameFlag.priority | frameFlag.endHeaders, 1, Buffer.alloc(4))],
+      errorCode.protocolError,
+    ],
+    [
+      'HEADERS that cannot be decoded',
+      [frameOf(headers, frameFlag.endHeaders, 1, Buffer.from([0xbe]))],
+      errorCode.compressionError,
+    ],
+    [
+      'CONTINUATION of nothing',
+      [frameOf(continuation, frameFlag.endHeaders, 1, empty)],
+      errorCode.protocolError,
+    ],
+    [
+      'CONTINUATION of another stream',
+      [half, frameOf(continuation, frameFlag.endHeaders, 3, empty)],
+      errorCode.protocolError,
+    ],
+    [
+      'another frame within a header block',
+      [half, frameOf(ping, 0, 0, Buffer.alloc(8))],
+      errorCode.protocolError,
+    ],
+    [
+      'an unknown frame within a header block',
+      [half, frameOf(77, 0, 0, empty)],
+      errorCode.protocolError,
+    ],
     ['DATA within a header block', [half, data(1, 'a')], errorCode.protocolError],
     ['RST_STREAM of no stream', [frameOf(resetStream, 0, 0, uint32(8))], errorCode.protocolError],
-    ['RST_STREAM of a stream that was not begun', [frameOf(resetStream, 0, 1, uint32(8))], errorCode.protocolError],
-    ['RST_STREAM of another size', [request(1, false), frameOf(resetStream, 0, 1, Buffer.alloc(3))], errorCode.frameSizeError],
+    [
+      'RST_STREAM of a stream that was not begun',
+      [frameOf(resetStream, 0, 1, uint32(8))],
+      errorCode.protocolError,
+    ],
+    [
+      'RST_STREAM of another size',
+      [request(1, false), frameOf(resetStream, 0, 1, Buffer.alloc(3))],
+      errorCode.frameSizeError,
+    ],
     ['SETTINGS of a stream', [frameOf(settings, 0, 1, empty)], errorCode.protocolError],
     ['SETTINGS of another size', [settingsFrame(Buffer.alloc(5))], errorCode.frameSizeError],
-    ['an acknowledgement with settings', [frameOf(settings, frameFlag.ack, 0, setting(1, 0))], errorCode.frameSizeError],
-    ['SETTINGS_ENABLE_PUSH 2', [settingsFrame(setting(settingId.enablePush, 2))], errorCode.protocolError],
-    ['a window beyond 2^31-1', [settingsFrame(setting(settingId.initialWindowSize, 2 ** 31))], errorCode.flowControlError],
-    ['SETTINGS_MAX_FRAME_SIZE 16383', [settingsFrame(setting(settingId.maxFrameSize, 16_383))], errorCode.protocolError],
-    ['SETTINGS_MAX_FRAME_SIZE 2^24', [settingsFrame(setting(settingId.maxFrameSize, 2 ** 24))], errorCode.protocolError],
+    [
+      'an acknowledgement with settings',
+      [frameOf(settings, frameFlag.ack, 0, setting(1, 0))],
+      errorCode.frameSizeError,
+    ],
+    [
+      'SETTINGS_ENABLE_PUSH 2',
+      [settingsFrame(setting(settingId.enablePush, 2))],
+      errorCode.protocolError,
+    ],
+    [
+      'a window beyond 2^31-1',
+      [settingsFrame(setting(settingId.initialWindowSize, 2 ** 31))],
+      errorCode.flowControlError,
+    ],
+    [
+      'SETTINGS_MAX_FRAME_SIZE 16383',
+      [settingsFrame(setting(settingId.maxFrameSize, 16_383))],
+      errorCode.protocolError,
+    ],
+    [
+      'SETTINGS_MAX_FRAME_SIZE 2^24',
+      [settingsFrame(setting(settingId.maxFrameSize, 2 ** 24))],
+      errorCode.protocolError,
+    ],
     ['PING of a stream', [frameOf(ping, 0, 1, Buffer.alloc(8))], errorCode.protocolError],
     ['PING of another size', [frameOf(ping, 0, 0, Buffer.alloc(7))], errorCode.frameSizeError],
     ['GOAWAY of a stream', [frameOf(goAway, 0, 1, Buffer.alloc(8))], errorCode.protocolError],
-    ['GOAWAY that is too short', [frameOf(goAway, 0, 0, Buffer.alloc(7))], errorCode.frameSizeError],
-    ['WINDOW_UPDATE of another size', [frameOf(windowUpdate, 0, 0, Buffer.alloc(3))], errorCode.frameSizeError],
+    [
+      'GOAWAY that is too short',
+      [frameOf(goAway, 0, 0, Buffer.alloc(7))],
+      errorCode.frameSizeError,
+    ],
+    [
+      'WINDOW_UPDATE of another size',
+      [frameOf(windowUpdate, 0, 0, Buffer.alloc(3))],
+      errorCode.frameSizeError,
+    ],
     ['WINDOW_UPDATE of 0', [frameOf(windowUpdate, 0, 0, uint32(0))], errorCode.protocolError],
-    ['WINDOW_UPDATE of a stream that was not begun', [frameOf(windowUpdate, 0, 1, uint32(1))], errorCode.protocolError],
-    ['WINDOW_UPDATE beyond 2^31-1', [frameOf(windowUpdate, 0, 0, uint32(2 ** 31 - 65_535))], errorCode.flowControlError],
+    [
+      'WINDOW_UPDATE of a stream that was not begun',
+      [frameOf(windowUpdate, 0, 1, uint32(1))],
+      errorCode.protocolError,
+    ],
+    [
+      'WINDOW_UPDATE beyond 2^31-1',
+      [frameOf(windowUpdate, 0, 0, uint32(2 ** 31 - 65_535))],
+      errorCode.flowControlError,
+    ],
     ['PRIORITY of no stream', [frameOf(priority, 0, 0, Buffer.alloc(5))], errorCode.protocolError],
-    ['PRIORITY of another size', [frameOf(priority, 0, 1, Buffer.alloc(4))], errorCode.frameSizeError],
-    ['PRIORITY that waits for itself', [frameOf(priority, 0, 1, Buffer.from([0, 0, 0, 1, 0]))], errorCode.protocolError],
+    [
+      'PRIORITY of another size',
+      [frameOf(priority, 0, 1, Buffer.alloc(4))],
+      errorCode.frameSizeError,
+    ],
+    [
+      'PRIORITY that waits for itself',
+      [frameOf(priority, 0, 1, Buffer.from([0, 0, 0, 1, 0]))],
+      errorCode.protocolError,
+    ],
     ['PUSH_PROMISE', [frameOf(pushPromise, 4, 1, uint32(2))], errorCode.protocolError],
   ])('%s', async (_name, frames, code) => {
-    await using server = await openRawServer((stream) => stream.receive({ chunk() {}, end() {}, cut() {} }));
+    await using server = await openRawServer((stream) =>
+      stream.receive({ chunk() {}, end() {}, cut() {} }),
+    );
     const peer = await server.greet();
     peer.send(...frames);
     expect(codeOf(await peer.nextOf(goAway))).toBe(code);
@@ -248,7 +389,11 @@ describe('what ends the connection', () => {
 
   test('a first frame other than SETTINGS', async () => {
     await using server = await openRawServer(echo);
-    for (const first of [frameOf(ping, 0, 0, Buffer.alloc(8)), frameOf(settings, frameFlag.ack, 0, empty), data(1, 'a')]) {
+    for (const first of [
+      frameOf(ping, 0, 0, Buffer.alloc(8)),
+      frameOf(settings, frameFlag.ack, 0, empty),
+      data(1, 'a'),
+    ]) {
       const peer = await server.connect();
       peer.send(clientPreface, first);
       expect(codeOf(await peer.nextOf(goAway))).toBe(errorCode.protocolError);
@@ -266,10 +411,20 @@ describe('what ends the connection', () => {
 
   test.each([
     ['WINDOW_UPDATE of 0', frameOf(windowUpdate, 0, 1, uint32(0)), errorCode.protocolError],
-    ['WINDOW_UPDATE beyond 2^31-1', frameOf(windowUpdate, 0, 1, uint32(2 ** 31 - 65_535)), errorCode.flowControlError],
-    ['HEADERS that wait for themselves', frameOf(headers, 0x25, 3, Buffer.concat([uint32(3), Buffer.from([1]), block(requestFields)])), errorCode.protocolError],
+    [
+      'WINDOW_UPDATE beyond 2^31-1',
+      frameOf(windowUpdate, 0, 1, uint32(2 ** 31 - 65_535)),
+      errorCode.flowControlError,
+    ],
+    [
+      'HEADERS that wait for themselves',
+      frameOf(headers, 0x25, 3, Buffer.concat([uint32(3), Buffer.from([1]), block(requestFields)])),
+      errorCode.protocolError,
+    ],
   ])('%s of one stream ends that alone', async (_name, frame, code) => {
-    await using server = await openRawServer((stream) => (stream.id === 5 ? echo(stream) : undefined));
+    await using server = await openRawServer((stream) =>
+      stream.id === 5 ? echo(stream) : undefined,
+    );
     const peer = await server.greet();
     peer.send(request(1, true), frame, request(5, true));
     expect(codeOf(await peer.nextOf(resetStream))).toBe(code);
@@ -299,7 +454,11 @@ describe('what is asked besides requests', () => {
     expect((await peer.nextOf(headers, 1)).payload[0]).toBe(0x20);
     const second = await peer.nextOf(headers, 3);
     expect(second.payload[0]).toBe(0x88);
-    expect(fieldsOf(second)).toMatchObject({ ':status': '200', 'content-type': 'text/plain', 'x-size': '0' });
+    expect(fieldsOf(second)).toMatchObject({
+      ':status': '200',
+      'content-type': 'text/plain',
+      'x-size': '0',
+    });
   });
 
   test('what the application throws ends its stream, and is told', async () => {
@@ -318,12 +477,22 @@ describe('what is asked besides requests', () => {
       });
     });
     const peer = await server.greet();
-    peer.send(request(1, true), request(3, false), data(3, 'a'), request(5, true), request(7, true));
+    peer.send(
+      request(1, true),
+      request(3, false),
+      data(3, 'a'),
+      request(5, true),
+      request(7, true),
+    );
     for (const streamId of [1, 3, 5]) {
       expect(codeOf(await peer.nextOf(resetStream, streamId))).toBe(errorCode.internalError);
     }
     expect(fieldsOf(await peer.nextOf(headers, 7))[':status']).toBe('204');
-    expect(server.faults.map(({ message }) => message)).toEqual(['on headers', 'on a chunk', 'on the end']);
+    expect(server.faults.map(({ message }) => message)).toEqual([
+      'on headers',
+      'on a chunk',
+      'on the end',
+    ]);
   });
 
   test('"go on" comes before the answer', async () => {
@@ -336,7 +505,10 @@ describe('what is asked besides requests', () => {
     expect(fieldsOf(await peer.nextOf(headers, 1))).toEqual({ ':status': '100' });
     peer.send(data(1, 'a', true));
     const last = await peer.nextOf(headers, 1);
-    expect(fieldsOf(last)).toMatchObject({ ':status': '200', date: expect.stringMatching(/ GMT$/) });
+    expect(fieldsOf(last)).toMatchObject({
+      ':status': '200',
+      date: expect.stringMatching(/ GMT$/),
+    });
   });
 
   test('a field that cannot be sent is told to the application, which may answer otherwise', async () => {
@@ -360,12 +532,20 @@ describe('what is asked besides requests', () => {
     });
     const peer = await server.greet();
     peer.send(request(1, true));
-    await peer.next(({ type, flags }) => type === continuation && (flags & frameFlag.endHeaders) !== 0);
-    await peer.next(({ type, flags }) => type === continuation && (flags & frameFlag.endHeaders) !== 0);
+    await peer.next(
+      ({ type, flags }) => type === continuation && (flags & frameFlag.endHeaders) !== 0,
+    );
+    await peer.next(
+      ({ type, flags }) => type === continuation && (flags & frameFlag.endHeaders) !== 0,
+    );
     const whole = peer.seen.filter(({ type }) => type === headers || type === continuation);
     expect(whole.map(({ type, flags }) => [type, flags])).toEqual([
-      [headers, 0], [continuation, 0], [continuation, 4],
-      [headers, 1], [continuation, 0], [continuation, 4],
+      [headers, 0],
+      [continuation, 0],
+      [continuation, 4],
+      [headers, 1],
+      [continuation, 0],
+      [continuation, 4],
     ]);
     const first = Buffer.concat(whole.slice(0, 3).map(({ payload }) => payload));
     expect(fieldsOf({ ...whole[0]!, payload: first })['x-long']).toBe(long);

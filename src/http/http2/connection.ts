@@ -119,7 +119,13 @@ export class Http2Connection implements StreamOwner, SenderOwner {
 
   begin(id: number, head: RequestHead, isEnded: boolean): void {
     const { streamWindowBytes } = this.limits;
-    const stream = new Http2Stream(this, id, head.headers, streamWindowBytes, this.sender.streamWindow);
+    const stream = new Http2Stream(
+      this,
+      id,
+      head.headers,
+      streamWindowBytes,
+      this.sender.streamWindow,
+    );
     stream.receiving.contentLeft = head.contentLength;
     stream.isRequestEnded = isEnded;
     this.streams.add(stream);

@@ -23,7 +23,8 @@ const noPayload = Buffer.alloc(0);
 
 export function takeReset(connection: Http2Connection, id: number, length: number): void {
   if (length !== 4) throw sizeBroken(`RST_STREAM has ${length} bytes`);
-  if (id === 0 || id > connection.lastStreamId) throw ruleBroken('RST_STREAM is for a stream that was not begun');
+  if (id === 0 || id > connection.lastStreamId)
+    throw ruleBroken('RST_STREAM is for a stream that was not begun');
   connection.conduct.countReset();
   const stream = connection.streams.get(id);
   if (stream !== undefined) connection.close(stream, true);
@@ -49,7 +50,8 @@ export function takeSettings(
   connection.hasSettings = true;
   const { sender } = connection;
   const { headerTableSize, initialWindowSize, maxFrameSize } = readSettings(bytes, from, to);
-  if (headerTableSize !== undefined && headerTableSize < tableBytesDefault) sender.mustSayTableSize = true;
+  if (headerTableSize !== undefined && headerTableSize < tableBytesDefault)
+    sender.mustSayTableSize = true;
   if (maxFrameSize !== undefined) sender.frameBytesMax = maxFrameSize;
   if (initialWindowSize !== undefined) {
     const change = initialWindowSize - sender.streamWindow;
@@ -76,7 +78,8 @@ export function takePing(
   connection.spend(1);
   connection.wasUsed = true;
   const payload = bytes.subarray(from, to);
-  if ((flags & frameFlag.ack) === 0) connection.say(connectionFrame(frameType.ping, frameFlag.ack, payload));
+  if ((flags & frameFlag.ack) === 0)
+    connection.say(connectionFrame(frameType.ping, frameFlag.ack, payload));
   else if (connection.isGoing && farewellPing.equals(payload)) connection.sayGone();
 }
 
@@ -107,11 +110,13 @@ export function takeWindowUpdate(
     if (sender.hasWork) connection.schedule();
     return;
   }
-  if (id > connection.lastStreamId) throw ruleBroken('WINDOW_UPDATE is for a stream that was not begun');
+  if (id > connection.lastStreamId)
+    throw ruleBroken('WINDOW_UPDATE is for a stream that was not begun');
   const stream = connection.streams.get(id);
   if (stream === undefined) return;
   if (increment === 0) connection.refuse(stream, errorCode.protocolError);
-  else if (stream.sending.windowLeft + increment > int31Max) connection.refuse(stream, errorCode.flowControlError);
+  else if (stream.sending.windowLeft + increment > int31Max)
+    connection.refuse(stream, errorCode.flowControlError);
   else {
     stream.sending.windowLeft += increment;
     if (stream.sending.bytesWaiting > 0) connection.wantsToSend(stream);

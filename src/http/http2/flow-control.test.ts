@@ -25,11 +25,14 @@ function answerWith(body: Buffer): (stream: Http2Stream) => void {
 
 const bytesOf = (peer: RawPeer, streamId: number): Buffer =>
   Buffer.concat(
-    peer.seen.filter((each) => each.type === dataType && each.streamId === streamId).map(({ payload }) => payload),
+    peer.seen
+      .filter((each) => each.type === dataType && each.streamId === streamId)
+      .map(({ payload }) => payload),
   );
 
 const body = Buffer.from(Array.from({ length: 200_000 }, (_value, index) => index % 251));
-const open = (streamId: number, bytes: number): Buffer => frameOf(windowUpdate, 0, streamId, uint32(bytes));
+const open = (streamId: number, bytes: number): Buffer =>
+  frameOf(windowUpdate, 0, streamId, uint32(bytes));
 
 describe('what we send', () => {
   test('is no more than the window of the stream, whatever that is', async () => {
@@ -74,7 +77,10 @@ describe('what we send', () => {
     await settled(peer);
     expect(bytesOf(peer, 1).length).toBe(30_000);
     // 10,000 - 30,000 sent: 20,000 have to come before one more byte goes.
-    peer.send(frameOf(settings, 0, 0, setting(settingId.initialWindowSize, 10_000)), open(1, 20_000));
+    peer.send(
+      frameOf(settings, 0, 0, setting(settingId.initialWindowSize, 10_000)),
+      open(1, 20_000),
+    );
     await settled(peer);
     expect(bytesOf(peer, 1).length).toBe(30_000);
     peer.send(open(1, 1));
@@ -172,7 +178,12 @@ describe('what we take', () => {
   test('counts for the connection when its stream is over, padding and all', async () => {
     await using server = await openRawServer((stream) => stream.close(errorCode.cancel), limits);
     const peer = await server.greet();
-    const padded = frameOf(dataType, frameFlag.padded, 1, Buffer.concat([Buffer.from([255]), Buffer.alloc(10_000)]));
+    const padded = frameOf(
+      dataType,
+      frameFlag.padded,
+      1,
+      Buffer.concat([Buffer.from([255]), Buffer.alloc(10_000)]),
+    );
     peer.send(request(1, false));
     let given = 0;
     for (let sent = 0; sent < 30; sent += 1) {
@@ -191,7 +202,11 @@ describe('what we take', () => {
       stream.receive({ chunk: (bytes) => held.push(bytes), end: () => {}, cut: () => {} }),
     );
     const peer = await server.greet();
-    peer.send(request(1, false), data(1, 'ab'), ...Array.from({ length: 100 }, () => frameOf(ping, 0, 0, Buffer.alloc(8))));
+    peer.send(
+      request(1, false),
+      data(1, 'ab'),
+      ...Array.from({ length: 100 }, () => frameOf(ping, 0, 0, Buffer.alloc(8))),
+    );
     await peer.nextOf(ping);
     expect(held.map(String)).toEqual(['ab']);
     // A copy of a few bytes lies in Node's pool for those.

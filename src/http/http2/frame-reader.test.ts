@@ -42,7 +42,9 @@ test('frames are the same however the bytes are cut', () => {
       (frames, sizes) => {
         const bytes = Buffer.concat([
           clientPreface,
-          ...frames.map(({ type, flags, streamId, payload }) => frameOf(type, flags, streamId, payload)),
+          ...frames.map(({ type, flags, streamId, payload }) =>
+            frameOf(type, flags, streamId, payload),
+          ),
         ]);
         const pieces: Buffer[] = [];
         for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
@@ -70,9 +72,9 @@ test('a payload has 16,384 bytes and no more (RFC 9113 §4.2)', () => {
   expect(() => readAll(whole(initialFrameBytesMax + 1))).toThrow(ConnectionError);
   // Known by its head alone, whatever it is.
   const head = frameOf(frameType.data, 0, 1, Buffer.alloc(initialFrameBytesMax + 1)).subarray(0, 9);
-  expect(() => readAll([clientPreface, head.subarray(0, 4), head.subarray(4), Buffer.from('a')])).toThrow(
-    ConnectionError,
-  );
+  expect(() =>
+    readAll([clientPreface, head.subarray(0, 4), head.subarray(4), Buffer.from('a')]),
+  ).toThrow(ConnectionError);
 });
 
 test('what is no preface is refused at its first other byte', () => {

@@ -13,7 +13,14 @@ import {
 /** Takes frames. What it throws goes to whoever reads. */
 export interface FrameSink {
   /** A whole frame; its payload is `bytes[from, to)`. */
-  frame(type: number, flags: number, streamId: number, bytes: Buffer, from: number, to: number): void;
+  frame(
+    type: number,
+    flags: number,
+    streamId: number,
+    bytes: Buffer,
+    from: number,
+    to: number,
+  ): void;
   /** A DATA frame without padding begins whose payload comes in parts. */
   dataBegins(flags: number, streamId: number, length: number): void;
   dataPart(bytes: Buffer, from: number, to: number, isLast: boolean): void;

@@ -88,7 +88,9 @@ export function readUint24(bytes: Uint8Array, at: number): number {
 }
 
 export function readUint32(bytes: Uint8Array, at: number): number {
-  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+  return (
+    ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
+  );
 }
 
 /** A stream id or a window's increment: the first bit is reserved and not looked at. */

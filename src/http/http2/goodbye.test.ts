@@ -20,18 +20,30 @@ describe('the end of a connection', () => {
     await peer.nextOf(ping);
     server.server.shutDown();
     const first = await peer.nextOf(goAway);
-    expect([first.payload.readUInt32BE(0), codeOf(first)]).toEqual([2 ** 31 - 1, errorCode.noError]);
+    expect([first.payload.readUInt32BE(0), codeOf(first)]).toEqual([
+      2 ** 31 - 1,
+      errorCode.noError,
+    ]);
     const farewell = await peer.nextOf(ping);
     // Sent before the peer knew: served. After it: passed over.
-    peer.send(request(3, true), frameOf(ping, frameFlag.ack, 0, farewell.payload), request(5, true));
+    peer.send(
+      request(3, true),
+      frameOf(ping, frameFlag.ack, 0, farewell.payload),
+      request(5, true),
+    );
     expect((await peer.nextOf(goAway)).payload.readUInt32BE(0)).toBe(3);
     peer.send(frameOf(ping, 0, 0, Buffer.alloc(8)));
     await peer.nextOf(ping);
     expect(answers).toHaveLength(2);
     for (const answer of answers) answer();
     const all = await peer.closed();
-    const bodies = all.filter(({ type }) => type === dataType).map(({ streamId, payload }) => [streamId, `${payload}`]);
-    expect(bodies).toEqual([[1, 'late'], [3, 'late']]);
+    const bodies = all
+      .filter(({ type }) => type === dataType)
+      .map(({ streamId, payload }) => [streamId, `${payload}`]);
+    expect(bodies).toEqual([
+      [1, 'late'],
+      [3, 'late'],
+    ]);
     expect(server.server.connections).toBe(0);
   });
 
@@ -54,7 +66,11 @@ describe('the end of a connection', () => {
 
   test('nothing asked for so long: told to go; not while a request is under way, or after a ping', async () => {
     const asked: Http2Stream[] = [];
-    await using server = await openRawServer((stream) => asked.push(stream), { goAwayTimeoutMs: 20 }, 100);
+    await using server = await openRawServer(
+      (stream) => asked.push(stream),
+      { goAwayTimeoutMs: 20 },
+      100,
+    );
     const [busy, idle] = [await server.greet(), await server.greet()];
     busy.send(request(1, true));
     await idle.closed();

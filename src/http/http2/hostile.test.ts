@@ -31,20 +31,30 @@ const soundSteps: fc.Arbitrary<Step>[] = [
       frameOf(frameType.continuation, frameFlag.endHeaders, id, whole.subarray(cut)),
     ];
   }),
-  fc.tuple(bytes(300), fc.boolean()).map(([body, isEnd]) => ({ oldId }) => [data(oldId(), body, isEnd)]),
+  fc.tuple(bytes(300), fc.boolean()).map(([body, isEnd]) => ({ oldId }) => [
+    data(oldId(), body, isEnd),
+  ]),
   fc.constant(({ newId }) => {
     const id = newId();
     return [request(id, false), request(id, true, [['x-sum', '1']])];
   }),
-  fc.nat(20).map((code) => ({ oldId }) => [frameOf(frameType.resetStream, 0, oldId(), uint32(code))]),
+  fc.nat(20).map((code) => ({ oldId }) => [
+    frameOf(frameType.resetStream, 0, oldId(), uint32(code)),
+  ]),
   fc.nat(100_000).map((size) => ({ oldId }) => [
     frameOf(frameType.windowUpdate, 0, 0, uint32(size + 1)),
     frameOf(frameType.windowUpdate, 0, oldId(), uint32(size + 1)),
   ]),
-  fc.nat(70_000).map((size) => () => [
-    frameOf(frameType.settings, 0, 0, setting(settingId.initialWindowSize, size)),
-  ]),
-  fc.nat(5000).map((size) => () => [frameOf(frameType.settings, 0, 0, setting(settingId.headerTableSize, size))]),
+  fc
+    .nat(70_000)
+    .map((size) => () => [
+      frameOf(frameType.settings, 0, 0, setting(settingId.initialWindowSize, size)),
+    ]),
+  fc
+    .nat(5000)
+    .map((size) => () => [
+      frameOf(frameType.settings, 0, 0, setting(settingId.headerTableSize, size)),
+    ]),
   fc.constant(() => [frameOf(frameType.ping, 0, 0, Buffer.alloc(8))]),
 ];
 
@@ -56,9 +66,9 @@ const brokenSteps: fc.Arbitrary<Step>[] = [
     return [frameOf(frameType.headers, 5, newId(), changed)];
   }),
   bytes(60).map((each) => ({ newId }) => [frameOf(frameType.headers, 5, newId(), each)]),
-  fc
-    .tuple(fc.nat(12), fc.nat(255), anyId, bytes(60))
-    .map(([type, flags, id, payload]) => () => [frameOf(type, flags, id, payload)]),
+  fc.tuple(fc.nat(12), fc.nat(255), anyId, bytes(60)).map(([type, flags, id, payload]) => () => [
+    frameOf(type, flags, id, payload),
+  ]),
   bytes(40).map((each) => () => [each]),
 ];
 
@@ -81,44 +91,53 @@ function written(all: readonly Step[]): Buffer {
   return Buffer.concat([...open, ...all.flatMap((step) => step(ids))]);
 }
 
-test('no bytes make the server throw, hang or hold on to anything', { timeout: 120_000 }, async () => {
-  let begun = 0;
-  let answered = 0;
-  let underWay = 0;
-  await using server = await openRawServer((stream) => {
-    begun += 1;
-    underWay += 1;
-    stream.whenClosed(() => {
-      underWay -= 1;
-      if (!stream.isAborted) answered += 1;
+test(
+  'no bytes make the server throw, hang or hold on to anything',
+  { timeout: 120_000 },
+  async () => {
+    let begun = 0;
+    let answered = 0;
+    let underWay = 0;
+    await using server = await openRawServer((stream) => {
+      begun += 1;
+      underWay += 1;
+      stream.whenClosed(() => {
+        underWay -= 1;
+        if (!stream.isAborted) answered += 1;
+      });
+      stream.receive({
+        chunk: () => {},
+        end: () => {
+          stream.respond(200, { 'content-type': 'application/grpc' });
+          stream.end(Buffer.alloc(stream.id % 3 === 0 ? 100_000 : 10), { 'grpc-status': '0' });
+        },
+        cut: () => {},
+      });
     });
-    stream.receive({
-      chunk: () => {},
-      end: () => {
-        stream.respond(200, { 'content-type': 'application/grpc' });
-        stream.end(Buffer.alloc(stream.id % 3 === 0 ? 100_000 : 10), { 'grpc-status': '0' });
-      },
-      cut: () => {},
-    });
-  });
-  await fc.assert(
-    fc.asyncProperty(steps, fc.integer({ min: 1, max: 2000 }), async (all, size) => {
-      const peer = await server.connect();
-      const start = [clientPreface, connectionFrame(frameType.settings, 0, Buffer.alloc(0))];
-      const sent = Buffer.concat([...start, written(all)]);
-      for (let at = 0; at < sent.length; at += size) peer.send(sent.subarray(at, at + size));
-      // It hears this, unless it has ended the connection or waits for the rest of something.
-      peer.send(frameOf(frameType.ping, 0, 0, lastPing));
-      const heard = peer.next(({ type, payload }) => type === frameType.ping && payload.equals(lastPing));
-      await Promise.race([heard.catch(() => {}), new Promise((resolve) => setTimeout(resolve, 20))]);
-      peer.socket.end();
-      await peer.closed();
-      expect(server.faults).toEqual([]);
-    }),
-    { numRuns: 400 },
-  );
-  expect([server.server.connections, underWay]).toEqual([0, 0]);
-  // The bytes are near enough to sound ones to get anywhere.
-  expect(begun).toBeGreaterThan(1000);
-  expect(answered).toBeGreaterThan(100);
-});
+    await fc.assert(
+      fc.asyncProperty(steps, fc.integer({ min: 1, max: 2000 }), async (all, size) => {
+        const peer = await server.connect();
+        const start = [clientPreface, connectionFrame(frameType.settings, 0, Buffer.alloc(0))];
+        const sent = Buffer.concat([...start, written(all)]);
+        for (let at = 0; at < sent.length; at += size) peer.send(sent.subarray(at, at + size));
+        // It hears this, unless it has ended the connection or waits for the rest of something.
+        peer.send(frameOf(frameType.ping, 0, 0, lastPing));
+        const heard = peer.next(
+          ({ type, payload }) => type === frameType.ping && payload.equals(lastPing),
+        );
+        await Promise.race([
+          heard.catch(() => {}),
+          new Promise((resolve) => setTimeout(resolve, 20)),
+        ]);
+        peer.socket.end();
+        await peer.closed();
+        expect(server.faults).toEqual([]);
+      }),
+      { numRuns: 400 },
+    );
+    expect([server.server.connections, underWay]).toEqual([0, 0]);
+    // The bytes are near enough to sound ones to get anywhere.
+    expect(begun).toBeGreaterThan(1000);
+    expect(answered).toBeGreaterThan(100);
+  },
+);

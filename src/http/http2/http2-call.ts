@@ -56,7 +56,8 @@ export class Http2Call implements TrailersCall {
     const { stream } = this;
     stream.respond(status, headers);
     if (this.method === 'HEAD') stream.end();
-    else stream.end(typeof body === 'string' ? Buffer.from(body, isAscii ? 'latin1' : 'utf8') : body);
+    else
+      stream.end(typeof body === 'string' ? Buffer.from(body, isAscii ? 'latin1' : 'utf8') : body);
   }
 
   /**

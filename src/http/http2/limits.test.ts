@@ -18,7 +18,17 @@ import {
 } from './raw-peer.fixture.ts';
 import type { Http2Stream } from './stream.ts';
 
-const { data: dataType, headers, resetStream, goAway, settings, ping, windowUpdate, priority, continuation } = frameType;
+const {
+  data: dataType,
+  headers,
+  resetStream,
+  goAway,
+  settings,
+  ping,
+  windowUpdate,
+  priority,
+  continuation,
+} = frameType;
 const empty = Buffer.alloc(0);
 
 function answer(stream: Http2Stream): void {
@@ -33,7 +43,8 @@ async function outcome(peer: RawPeer): Promise<number | 'served'> {
   return frame.type === dataType ? 'served' : codeOf(frame);
 }
 
-const cancel = (streamId: number): Buffer => frameOf(resetStream, 0, streamId, uint32(errorCode.cancel));
+const cancel = (streamId: number): Buffer =>
+  frameOf(resetStream, 0, streamId, uint32(errorCode.cancel));
 
 describe('streamsMax', () => {
   test('one more is refused, and has a place once one is over', async () => {
@@ -54,7 +65,8 @@ describe('streamsMax', () => {
     const asked: Http2Stream[] = [];
     await using server = await openRawServer((stream) => asked.push(stream), { streamsMax: 2 });
     const peer = await server.greet();
-    for (let streamId = 1; streamId < 200; streamId += 2) peer.send(request(streamId, true), cancel(streamId));
+    for (let streamId = 1; streamId < 200; streamId += 2)
+      peer.send(request(streamId, true), cancel(streamId));
     await settled(peer);
     expect(asked.map(({ id }) => id)).toEqual([1, 3]);
     for (const stream of asked) answer(stream);
@@ -100,12 +112,23 @@ describe('resetsBurst', () => {
 
   test.each<[string, (streamId: number) => Buffer[]]>([
     ['malformed requests', (streamId) => [request(streamId, true, [[':path', '/']])]],
-    ['WINDOW_UPDATE of 0', (streamId) => [request(streamId, true), frameOf(windowUpdate, 0, streamId, uint32(0))]],
+    [
+      'WINDOW_UPDATE of 0',
+      (streamId) => [request(streamId, true), frameOf(windowUpdate, 0, streamId, uint32(0))],
+    ],
     ['DATA after the end', (streamId) => [request(streamId, true), data(streamId, 'a')]],
-    ['more DATA than announced', (streamId) => [
-      request(streamId, false, [...requestFields, ['content-length', '1']]), data(streamId, 'ab')]],
+    [
+      'more DATA than announced',
+      (streamId) => [
+        request(streamId, false, [...requestFields, ['content-length', '1']]),
+        data(streamId, 'ab'),
+      ],
+    ],
   ])('and so do resets of ours that it provokes (CVE-2025-8671): %s', async (_name, frames) => {
-    await using server = await openRawServer((stream) => stream.receive({ chunk() {}, end() {}, cut() {} }), limits);
+    await using server = await openRawServer(
+      (stream) => stream.receive({ chunk() {}, end() {}, cut() {} }),
+      limits,
+    );
     const peer = await server.greet();
     let streamId = 1;
     for (; streamId < 21; streamId += 2) peer.send(...frames(streamId));
@@ -115,7 +138,10 @@ describe('resetsBurst', () => {
   });
 
   test('answers that are taken earn them back', async () => {
-    await using server = await openRawServer((stream) => (stream.id % 4 === 1 ? answer(stream) : undefined), limits);
+    await using server = await openRawServer(
+      (stream) => (stream.id % 4 === 1 ? answer(stream) : undefined),
+      limits,
+    );
     const peer = await server.greet();
     for (let streamId = 1; streamId < 200; streamId += 4) {
       peer.send(request(streamId, true));
@@ -155,10 +181,14 @@ describe('controlFramesBurst', () => {
     ['empty DATA', ''],
     ['DATA of a few bytes', 'a'],
   ])('one more of %s that ends nothing does', async (_name, text) => {
-    await using server = await openRawServer((stream) => stream.receive({ chunk() {}, end() {}, cut() {} }), limits);
+    await using server = await openRawServer(
+      (stream) => stream.receive({ chunk() {}, end() {}, cut() {} }),
+      limits,
+    );
     const peer = await server.greet();
     // What the greeting cost the request earned.
-    for (let sent = 0; sent < 40; sent += 1) peer.send(...(sent === 0 ? [request(1, false)] : []), data(1, text));
+    for (let sent = 0; sent < 40; sent += 1)
+      peer.send(...(sent === 0 ? [request(1, false)] : []), data(1, text));
     peer.send(request(3, true));
     await settled(peer);
     for (let sent = 0; sent < 8; sent += 1) peer.send(data(1, text));
@@ -175,9 +205,16 @@ describe('a header block', () => {
     await using server = await openRawServer(answer, { headerListBytesMax });
     const peer = await server.greet();
     const spare = headerListBytesMax - listBytes([...requestFields, ['x-long', '']]);
-    const fieldsWith = (length: number) => [...requestFields, ['x-long', 'a'.repeat(length)] as const];
+    const fieldsWith = (length: number) => [
+      ...requestFields,
+      ['x-long', 'a'.repeat(length)] as const,
+    ];
     const statuses: (string | undefined)[] = [];
-    for (const [streamId, length] of [[1, spare], [3, spare + 1], [5, spare]] as const) {
+    for (const [streamId, length] of [
+      [1, spare],
+      [3, spare + 1],
+      [5, spare],
+    ] as const) {
       peer.send(request(streamId, true, fieldsWith(length)));
       statuses.push(fieldsOf(await peer.nextOf(headers, streamId))[':status']);
     }
@@ -187,7 +224,12 @@ describe('a header block', () => {
   test('that is too large still changes the dynamic table', async () => {
     await using server = await openRawServer(answer, { headerListBytesMax: 300 });
     const peer = await server.greet();
-    const indexed = Buffer.concat([Buffer.from([0x40, 1]), Buffer.from('a'), Buffer.from([1]), Buffer.from('b')]);
+    const indexed = Buffer.concat([
+      Buffer.from([0x40, 1]),
+      Buffer.from('a'),
+      Buffer.from([1]),
+      Buffer.from('b'),
+    ]);
     const large = Buffer.concat([block([...requestFields, ['x-long', 'a'.repeat(300)]]), indexed]);
     peer.send(frameOf(headers, 5, 1, large));
     await peer.nextOf(headers, 1);
@@ -322,7 +364,7 @@ test('controlBytesWaitingMax: who asks and does not read is not heard until it d
   peer.socket.pause();
   peer.send(frameOf(windowUpdate, 0, 0, uint32(2 ** 30)), request(1, true));
   // Until the sockets between them are full.
-  for (let waiting = -1; asked.length === 0 || waiting !== asked[0]!.bytesWaiting; ) {
+  for (let waiting = -1; asked.length === 0 || waiting !== asked[0]!.bytesWaiting;) {
     waiting = asked[0]?.bytesWaiting ?? -1;
     await pause();
   }

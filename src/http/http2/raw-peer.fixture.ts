@@ -102,7 +102,12 @@ function createPeer(socket: net.Socket): RawPeer {
       const end = frameHeadBytes + readUint24(pending, 0);
       if (pending.length < end) break;
       const payload = pending.subarray(frameHeadBytes, end);
-      seen.push({ type: pending[3]!, flags: pending[4]!, streamId: readUint31(pending, 5), payload });
+      seen.push({
+        type: pending[3]!,
+        flags: pending[4]!,
+        streamId: readUint31(pending, 5),
+        payload,
+      });
       pending = pending.subarray(end);
     }
     wake();
@@ -130,7 +135,9 @@ function createPeer(socket: net.Socket): RawPeer {
     send: (...frames) => socket.write(Buffer.concat(frames)),
     next,
     nextOf: (type, streamId) =>
-      next((frame) => frame.type === type && (streamId === undefined || frame.streamId === streamId)),
+      next(
+        (frame) => frame.type === type && (streamId === undefined || frame.streamId === streamId),
+      ),
     closed: async () => {
       while (!isClosed) await changed();
       return seen;
@@ -138,7 +145,12 @@ function createPeer(socket: net.Socket): RawPeer {
   };
 }
 
-export function frameOf(type: number, flags: number, streamId: number, payload: Uint8Array): Buffer {
+export function frameOf(
+  type: number,
+  flags: number,
+  streamId: number,
+  payload: Uint8Array,
+): Buffer {
   const frame = Buffer.alloc(frameHeadBytes + payload.length);
   frame.set(payload, writeFrameHead(frame, 0, payload.length, type, flags, streamId));
   return frame;
@@ -151,10 +163,17 @@ export function block(fields: readonly (readonly [name: string, value: string])[
     const length =
       bytes.length < 127
         ? [bytes.length]
-        : [127, ((bytes.length - 127) & 127) | 128, (((bytes.length - 127) >> 7) & 127) | 128, (bytes.length - 127) >> 14];
+        : [
+            127,
+            ((bytes.length - 127) & 127) | 128,
+            (((bytes.length - 127) >> 7) & 127) | 128,
+            (bytes.length - 127) >> 14,
+          ];
     return Buffer.concat([Buffer.from(length), bytes]);
   };
-  return Buffer.concat(fields.flatMap(([name, value]) => [Buffer.from([0]), text(name), text(value)]));
+  return Buffer.concat(
+    fields.flatMap(([name, value]) => [Buffer.from([0]), text(name), text(value)]),
+  );
 }
 
 export const requestFields = [
@@ -175,7 +194,12 @@ export function request(
 }
 
 export function data(streamId: number, bytes: Uint8Array | string, isEnd = false): Buffer {
-  return frameOf(frameType.data, isEnd ? frameFlag.endStream : 0, streamId, Buffer.from(bytes as string));
+  return frameOf(
+    frameType.data,
+    isEnd ? frameFlag.endStream : 0,
+    streamId,
+    Buffer.from(bytes as string),
+  );
 }
 
 export function uint32(value: number): Buffer {
@@ -211,7 +235,11 @@ export function echo(stream: Http2Stream): void {
     chunk: (bytes) => (size += bytes.length),
     end: () => {
       stream.respond(200, { 'content-type': 'text/plain', 'x-size': size });
-      stream.end(Buffer.from(`${stream.headers[':method']} ${size} ${JSON.stringify(stream.trailers ?? {})}`));
+      stream.end(
+        Buffer.from(
+          `${stream.headers[':method']} ${size} ${JSON.stringify(stream.trailers ?? {})}`,
+        ),
+      );
     },
     cut: () => {},
   });

@@ -46,7 +46,8 @@ export class Receiver implements FrameSink {
   frame(type: number, flags: number, id: number, bytes: Buffer, from: number, to: number): void {
     const { connection } = this;
     if (connection.isOver) return;
-    if (!connection.hasSettings && type !== frameType.settings) throw ruleBroken('the first frame is not SETTINGS');
+    if (!connection.hasSettings && type !== frameType.settings)
+      throw ruleBroken('the first frame is not SETTINGS');
     if (this.blocks.isOpen && type !== frameType.continuation) {
       throw ruleBroken('a frame stands within a header block');
     }
@@ -130,7 +131,12 @@ export class Receiver implements FrameSink {
   }
 
   /** Counts DATA against the windows. Undefined: it is for nobody, and counts for the connection. */
-  private admitData(flags: number, id: number, bytes: number, length: number): Http2Stream | undefined {
+  private admitData(
+    flags: number,
+    id: number,
+    bytes: number,
+    length: number,
+  ): Http2Stream | undefined {
     const { connection } = this;
     const stream = connection.streams.get(id);
     if (stream === undefined && (id > connection.lastStreamId || (id & 1) === 0)) {
@@ -179,7 +185,8 @@ export class Receiver implements FrameSink {
     if ((id & 1) === 0) throw ruleBroken(`HEADERS are for stream ${id}`);
     const isNew = id > connection.lastStreamId;
     if (!isNew && !connection.streams.has(id) && !connection.resetIds.has(id)) {
-      if (connection.closedIds.has(id)) throw new ConnectionError(errorCode.streamClosed, 'the stream is closed');
+      if (connection.closedIds.has(id))
+        throw new ConnectionError(errorCode.streamClosed, 'the stream is closed');
       throw ruleBroken('the id of a stream is not larger than the one before');
     }
     if (isNew) connection.lastStreamId = id;
@@ -197,9 +204,12 @@ export class Receiver implements FrameSink {
     const { streamId } = info;
     // Those that came after the last one we said we serve are passed over, as the peer knows.
     if (connection.isGone) connection.resetIds.add(streamId);
-    else if (head.isMalformed || info.dependsOnItself) connection.refuseId(streamId, errorCode.protocolError);
-    else if (connection.activeStreams >= connection.limits.streamsMax) connection.refuseId(streamId, errorCode.refusedStream);
-    else if (info.isEndStream && head.contentLength > 0) connection.refuseId(streamId, errorCode.protocolError);
+    else if (head.isMalformed || info.dependsOnItself)
+      connection.refuseId(streamId, errorCode.protocolError);
+    else if (connection.activeStreams >= connection.limits.streamsMax)
+      connection.refuseId(streamId, errorCode.refusedStream);
+    else if (info.isEndStream && head.contentLength > 0)
+      connection.refuseId(streamId, errorCode.protocolError);
     else connection.begin(streamId, head, info.isEndStream);
   }
 

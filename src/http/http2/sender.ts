@@ -150,7 +150,8 @@ export class Sender {
       if (sending.isContinueAsked) this.writeContinue(stream);
       if (stream.status === 0) return;
       sending.isHeadSent = true;
-      const isLast = stream.isFinished && sending.bytesWaiting === 0 && stream.answerTrailers === undefined;
+      const isLast =
+        stream.isFinished && sending.bytesWaiting === 0 && stream.answerTrailers === undefined;
       this.writeFields(stream.id, stream.status, stream.fields, stream.fieldBytesMax, isLast);
       if (isLast) {
         this.owner.answerSent(stream);
@@ -180,7 +181,13 @@ export class Sender {
     let quantum = quantumBytes;
     while (sending.current !== undefined) {
       const left = sending.current.length - sending.currentSent;
-      const allowed = Math.min(left, sending.windowLeft, this.windowLeft, this.frameBytesMax, quantum);
+      const allowed = Math.min(
+        left,
+        sending.windowLeft,
+        this.windowLeft,
+        this.frameBytesMax,
+        quantum,
+      );
       if (allowed <= 0) {
         // Its own window: the connection lists it when that opens.
         if (quantum <= 0) this.list(stream);
@@ -189,7 +196,9 @@ export class Sender {
       }
       quantum -= allowed;
       const isLast =
-        stream.isFinished && stream.answerTrailers === undefined && allowed === sending.bytesWaiting;
+        stream.isFinished &&
+        stream.answerTrailers === undefined &&
+        allowed === sending.bytesWaiting;
       this.writeData(stream, allowed, isLast);
     }
     return true;

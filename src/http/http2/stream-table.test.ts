@@ -7,7 +7,10 @@ import { StreamTable } from './stream-table.ts';
 const streamOf = (id: number): Http2Stream => ({ id }) as Http2Stream;
 
 test('has what a Map would have, whatever comes and goes', () => {
-  const step = fc.record({ id: fc.nat(60).map((number) => number * 2 + 1), isDeleted: fc.boolean() });
+  const step = fc.record({
+    id: fc.nat(60).map((number) => number * 2 + 1),
+    isDeleted: fc.boolean(),
+  });
   const far = fc.constantFrom(1, 2 ** 31 - 1, 2 ** 30 + 1, 65_537, 131_073);
   const steps = fc.array(fc.oneof(step, fc.record({ id: far, isDeleted: fc.boolean() })), {
     maxLength: 300,
@@ -25,9 +28,14 @@ test('has what a Map would have, whatever comes and goes', () => {
           table.add(stream);
           map.set(id, stream);
         }
-        expect([table.size, table.has(id), table.get(id)]).toEqual([map.size, map.has(id), map.get(id)]);
+        expect([table.size, table.has(id), table.get(id)]).toEqual([
+          map.size,
+          map.has(id),
+          map.get(id),
+        ]);
       }
-      const ids = (streams: Iterable<Http2Stream>) => [...streams].map((each) => each.id).toSorted((a, b) => a - b);
+      const ids = (streams: Iterable<Http2Stream>) =>
+        [...streams].map((each) => each.id).toSorted((a, b) => a - b);
       expect(ids(table.values())).toEqual(ids(map.values()));
       for (const [id, stream] of map) expect(table.get(id)).toBe(stream);
     }),

@@ -18,9 +18,7 @@ export interface Backlog {
 
 /** Undefined: the destination has no place in the log. */
 export async function readBacklog(log: Log, destination: string): Promise<Backlog | undefined> {
-  const found = await Promise.all(
-    placeStreams.map((stream) => readOne(log, stream, destination)),
-  );
+  const found = await Promise.all(placeStreams.map((stream) => readOne(log, stream, destination)));
   const backlogs = found.filter((one) => one !== undefined);
   if (backlogs.length === 0) return undefined;
   const oldest = backlogs.filter(({ oldestMs }) => oldestMs > 0).map(({ oldestMs }) => oldestMs);

@@ -44,8 +44,15 @@ const ack = fc.record({
   ),
 });
 
-const message = ({ token, sid, payload }: { token: number; sid: number; payload: string }): string =>
-  `MSG ${inbox}${token.toString(36)} ${sid} ${payload.length}\r\n${payload}\r\n`;
+const message = ({
+  token,
+  sid,
+  payload,
+}: {
+  token: number;
+  sid: number;
+  payload: string;
+}): string => `MSG ${inbox}${token.toString(36)} ${sid} ${payload.length}\r\n${payload}\r\n`;
 
 describe('an ack reader', () => {
   test('takes each acknowledgement, however the bytes are cut', () => {
@@ -54,7 +61,9 @@ describe('an ack reader', () => {
         const parser = createParser();
         const { seen } = openReader(parser);
         const bytes = Buffer.from(acks.map(message).join(''));
-        const places = [...new Set([0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length])];
+        const places = [
+          ...new Set([0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length]),
+        ];
         places.sort((left, right) => left - right);
         for (let at = 1; at < places.length; at += 1) {
           parser.parse(bytes.subarray(places[at - 1], places[at]));
@@ -69,7 +78,7 @@ describe('an ack reader', () => {
     'PING\r\n',
     '+OK\r\n',
     `INFO {"server_id":"${'x'.repeat(300)}"}\r\n`,
-    "-ERR 'Permissions Violation for Publish to \"x\"'\r\n",
+    '-ERR \'Permissions Violation for Publish to "x"\'\r\n',
     'MSG _INBOX.Ab13.1 1 2\r\nab\r\n',
     // No responders, and a message with a reply subject of its own.
     `HMSG ${inbox}1 1 16 16\r\nNATS/1.0 503\r\n\r\n\r\n`,

@@ -66,12 +66,7 @@ const nine = 0x39;
 const lineBytesMax = 64;
 
 /** The offset behind the acknowledgement at `from`, `otherMessage` or `incomplete`. */
-function readAckMessage(
-  bytes: Uint8Array,
-  from: number,
-  prefix: Uint8Array,
-  onAck: OnAck,
-): number {
+function readAckMessage(bytes: Uint8Array, from: number, prefix: Uint8Array, onAck: OnAck): number {
   const { length } = bytes;
   const prefixEnd = Math.min(from + prefix.length, length);
   let at = from;

@@ -50,7 +50,9 @@ describe('group commit', () => {
     disk.delayMs = 0;
   });
 
-  afterEach(() => fs.rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
+  afterEach(() =>
+    fs.rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }),
+  );
 
   const block = (number: number): string => path.join(messages, `${number}.blk`);
   const write = (number: number): void => fs.appendFileSync(block(number), 'a message');
@@ -157,7 +159,10 @@ describe('group commit', () => {
   test('fails while the folder is missing', async () => {
     fs.rmSync(messages, { recursive: true });
     const error = await joined(createGroupCommit(folder));
-    expect(error).toMatchObject({ fault: 'not_synced', message: expect.stringContaining('ENOENT') });
+    expect(error).toMatchObject({
+      fault: 'not_synced',
+      message: expect.stringContaining('ENOENT'),
+    });
   });
 
   test('syncs the description of a stream and every folder on the way to it', async () => {

@@ -8,7 +8,10 @@ export interface PublishAck {
 }
 
 /** Called once for a message: with its acknowledgement, or with why there is none. */
-export type PublishCallback = (ack: PublishAck | undefined, error: PublishError | undefined) => void;
+export type PublishCallback = (
+  ack: PublishAck | undefined,
+  error: PublishError | undefined,
+) => void;
 
 const decoder = new TextDecoder();
 
@@ -25,7 +28,11 @@ export function readAck(
   if (start === end) return new PublishError('no_stream', 'no stream takes this subject');
   const sequence = storedSequence(bytes, start, end);
   if (sequence > 0) return { sequence, duplicate: false };
-  let ack: { seq?: number; duplicate?: boolean; error?: { err_code?: number; description?: string } };
+  let ack: {
+    seq?: number;
+    duplicate?: boolean;
+    error?: { err_code?: number; description?: string };
+  };
   try {
     ack = JSON.parse(decoder.decode(bytes.subarray(start, end))) as typeof ack;
   } catch {

@@ -16,7 +16,9 @@ type Answer = PublishAck | PublishError['fault'];
 
 function publish(send: PublishToStream, to: string, id: string, payload: string): Promise<Answer> {
   return new Promise((resolve) =>
-    send(to, headerBlock({ 'Nats-Msg-Id': id }), payload, (ack, error) => resolve(ack ?? error!.fault)),
+    send(to, headerBlock({ 'Nats-Msg-Id': id }), payload, (ack, error) =>
+      resolve(ack ?? error!.fault),
+    ),
   );
 }
 
@@ -27,7 +29,9 @@ function watchReplies(connection: NatsConnection): { replies: string[]; stop: ()
   };
   const replies: string[] = [];
   const send = vi.spyOn(protocol, 'sendCommand').mockImplementation((bytes) => {
-    for (const [, reply] of Buffer.from(bytes).toString('latin1').matchAll(/^HPUB \S+ (\S+) /gm)) {
+    for (const [, reply] of Buffer.from(bytes)
+      .toString('latin1')
+      .matchAll(/^HPUB \S+ (\S+) /gm)) {
       replies.push(reply!);
     }
     original.call(protocol, bytes);
@@ -84,7 +88,13 @@ describe('messages of one turn, on a real nats-server', () => {
       ids.map((id) => publish(send, subject, id, `"größe ${id}"`)),
     )) as PublishAck[];
     expect(answers.map(({ duplicate }) => duplicate)).toEqual([
-      false, true, false, false, true, false, true,
+      false,
+      true,
+      false,
+      false,
+      true,
+      false,
+      true,
     ]);
     expect(answers[1]!.sequence).toBe(first.sequence);
     expect(new Set([2, 4, 6].map((at) => answers[at]!.sequence)).size).toBe(1);
@@ -92,7 +102,9 @@ describe('messages of one turn, on a real nats-server', () => {
       const message = await readMessage(real.log, 'EVENTS', answers[at]!.sequence);
       expect(message!.header('Nats-Msg-Id')).toBe(ids[at]);
     }
-    const again = (await Promise.all(ids.map((id) => publish(send, subject, id, '2')))) as PublishAck[];
+    const again = (await Promise.all(
+      ids.map((id) => publish(send, subject, id, '2')),
+    )) as PublishAck[];
     expect(again).toEqual(answers.map(({ sequence }) => ({ sequence, duplicate: true })));
     expect(publisher.inFlight()).toBe(0);
     publisher.close();
@@ -127,10 +139,14 @@ describe('messages of one turn, on a real nats-server', () => {
     const { replies, stop } = watchReplies(connection);
     const processId = real.server.processId()!;
     process.kill(processId, 'SIGSTOP');
-    const waiting = Promise.all(['a', 'b', 'c'].map((id) => publish(send, subject, `twice:${id}`, '1')));
+    const waiting = Promise.all(
+      ['a', 'b', 'c'].map((id) => publish(send, subject, `twice:${id}`, '1')),
+    );
     await vi.waitFor(() => expect(replies.length).toBe(3));
     // On the connection itself, before what the server will say: two for a message, none for another.
-    const { protocol } = connection as unknown as { protocol: { parser: { parse(bytes: Uint8Array): void } } };
+    const { protocol } = connection as unknown as {
+      protocol: { parser: { parse(bytes: Uint8Array): void } };
+    };
     const forged = `{"stream":"EVENTS", "seq":1}`;
     const line = `MSG ${replies[0]} 1 ${forged.length}\r\n${forged}\r\n`;
     protocol.parser.parse(Buffer.from(line.repeat(3)));

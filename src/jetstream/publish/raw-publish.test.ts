@@ -55,37 +55,48 @@ describe('an outgoing block', () => {
     const blocks: Uint8Array[] = [];
     const outgoing = createOutgoingBlock((block) => blocks.push(block));
     await fc.assert(
-      fc.asyncProperty(fc.array(messages, { maxLength: 12 }), fc.boolean(), async (list, asBytes) => {
-        blocks.length = 0;
-        for (const message of list) {
-          const payload = asBytes ? Buffer.from(message.payload) : message.payload;
-          add(outgoing, { ...message, payload });
-        }
-        await turnEnds();
-        expect(parse(Buffer.concat(blocks))).toEqual(
-          list.map((message) => ({ command: 'HPUB', ...message })),
-        );
-        // A block holds whole commands: a connection that is lost between two of them cuts none.
-        for (const block of blocks) expect(parse(Buffer.from(block)).length).toBeGreaterThan(0);
-        const count = blocks.length;
-        await turnEnds();
-        expect(blocks.length).toBe(count);
-        for (const reply of ['_INBOX.abc.1', '_INBOX.abc.zz']) {
-          const found = blocks.flatMap((block) => [...messagesIn(block, reply)]);
-          expect(found.map((message) => ({ ...message, payload: message.payload.toString() }))).toEqual(
-            list
-              .filter((message) => message.reply === reply)
-              .map(({ subject, headers, payload }) => ({ subject, headers, payload })),
+      fc.asyncProperty(
+        fc.array(messages, { maxLength: 12 }),
+        fc.boolean(),
+        async (list, asBytes) => {
+          blocks.length = 0;
+          for (const message of list) {
+            const payload = asBytes ? Buffer.from(message.payload) : message.payload;
+            add(outgoing, { ...message, payload });
+          }
+          await turnEnds();
+          expect(parse(Buffer.concat(blocks))).toEqual(
+            list.map((message) => ({ command: 'HPUB', ...message })),
           );
-        }
-      }),
+          // A block holds whole commands: a connection that is lost between two of them cuts none.
+          for (const block of blocks) expect(parse(Buffer.from(block)).length).toBeGreaterThan(0);
+          const count = blocks.length;
+          await turnEnds();
+          expect(blocks.length).toBe(count);
+          for (const reply of ['_INBOX.abc.1', '_INBOX.abc.zz']) {
+            const found = blocks.flatMap((block) => [...messagesIn(block, reply)]);
+            expect(
+              found.map((message) => ({ ...message, payload: message.payload.toString() })),
+            ).toEqual(
+              list
+                .filter((message) => message.reply === reply)
+                .map(({ subject, headers, payload }) => ({ subject, headers, payload })),
+            );
+          }
+        },
+      ),
     );
   });
 
   test('ends before it is longer than 64 KiB, and forgets what is cleared', async () => {
     const blocks: Uint8Array[] = [];
     const outgoing = createOutgoingBlock((block) => blocks.push(block));
-    const message = { subject: 's', reply: 'r', headers: headerBlock({}), payload: 'x'.repeat(30_000) };
+    const message = {
+      subject: 's',
+      reply: 'r',
+      headers: headerBlock({}),
+      payload: 'x'.repeat(30_000),
+    };
     for (let count = 0; count < 5; count += 1) add(outgoing, message);
     expect(blocks.map((block) => parse(Buffer.from(block)).length)).toEqual([2, 2]);
     outgoing.clear();

@@ -81,12 +81,9 @@ export function createOutgoingBlock(onBlock: (bytes: Uint8Array) => void): Outgo
 }
 
 /** The messages of a block that have this reply subject, in their order. */
-export function* messagesIn(
-  bytes: Uint8Array,
-  reply: string,
-): Generator<OutgoingMessage> {
+export function* messagesIn(bytes: Uint8Array, reply: string): Generator<OutgoingMessage> {
   const block = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let at = 0; at < block.length; ) {
+  for (let at = 0; at < block.length;) {
     const headersAt = block.indexOf(lineEnd, at) + lineEnd.length;
     const words = block.toString('latin1', at, headersAt - lineEnd.length).split(' ');
     const [, subject, replyTo, headersBytes, totalBytes] = words;
@@ -126,7 +123,9 @@ export function createRawSender(connection: NatsConnection): (bytes: Uint8Array)
     protocol?: { sendCommand?: (bytes: Uint8Array) => void; flushPending?: () => void };
   };
   if (typeof protocol?.sendCommand !== 'function' || typeof protocol.flushPending !== 'function') {
-    throw new TypeError('this version of @nats-io/nats-core has no protocol.sendCommand, or flushPending');
+    throw new TypeError(
+      'this version of @nats-io/nats-core has no protocol.sendCommand, or flushPending',
+    );
   }
   return (bytes) => {
     protocol.sendCommand!(bytes);

@@ -33,7 +33,11 @@ const refused = (code: number): string =>
 describe('messages that share a reply subject', () => {
   test('are told their sequences once there are as many as messages', () => {
     const { group, told } = openGroup(3);
-    expect([7, 8, 12].map((sequence) => answer(group, stored(sequence)))).toEqual([false, false, true]);
+    expect([7, 8, 12].map((sequence) => answer(group, stored(sequence)))).toEqual([
+      false,
+      false,
+      true,
+    ]);
     expect(group.finish()).toBe(true);
     expect(told).toEqual([7, 8, 12].map((sequence) => ({ sequence, duplicate: false })));
   });
@@ -78,26 +82,31 @@ describe('messages that share a reply subject', () => {
   test('are never told that they are stored unless each of them is', () => {
     const outcome = fc.constantFrom('stored', 'duplicate', 'refused', 'lost', 'twice');
     fc.assert(
-      fc.property(fc.array(outcome, { minLength: 2, maxLength: 8 }), fc.nat(99), (outcomes, late) => {
-        const { group, told } = openGroup(outcomes.length);
-        let sequence = 10;
-        const answers = outcomes.flatMap((each) => {
-          if (each === 'lost') return [];
-          if (each === 'duplicate') return [duplicate(3)];
-          if (each === 'refused') return [refused(10077)];
-          sequence += 1;
-          return each === 'twice' ? [stored(sequence), stored(sequence)] : [stored(sequence)];
-        });
-        // An answer may come later than it should.
-        const moved = answers.splice(late % (answers.length + 1), 1);
-        answers.push(...moved);
-        const isTold = answers.some((text) => answer(group, text)) && group.finish();
-        const allAre = (...kinds: string[]): boolean => outcomes.every((each) => kinds.includes(each));
-        expect(isTold && told.every((each) => typeof each === 'object')).toBe(
-          isTold && allAre('stored', 'twice'),
-        );
-        expect(isTold && told.includes('stream_full')).toBe(isTold && allAre('refused'));
-      }),
+      fc.property(
+        fc.array(outcome, { minLength: 2, maxLength: 8 }),
+        fc.nat(99),
+        (outcomes, late) => {
+          const { group, told } = openGroup(outcomes.length);
+          let sequence = 10;
+          const answers = outcomes.flatMap((each) => {
+            if (each === 'lost') return [];
+            if (each === 'duplicate') return [duplicate(3)];
+            if (each === 'refused') return [refused(10077)];
+            sequence += 1;
+            return each === 'twice' ? [stored(sequence), stored(sequence)] : [stored(sequence)];
+          });
+          // An answer may come later than it should.
+          const moved = answers.splice(late % (answers.length + 1), 1);
+          answers.push(...moved);
+          const isTold = answers.some((text) => answer(group, text)) && group.finish();
+          const allAre = (...kinds: string[]): boolean =>
+            outcomes.every((each) => kinds.includes(each));
+          expect(isTold && told.every((each) => typeof each === 'object')).toBe(
+            isTold && allAre('stored', 'twice'),
+          );
+          expect(isTold && told.includes('stream_full')).toBe(isTold && allAre('refused'));
+        },
+      ),
       { numRuns: 2000 },
     );
   });

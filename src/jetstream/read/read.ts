@@ -138,11 +138,7 @@ export async function countBySubject(
 }
 
 /** What is no longer there counts as deleted. */
-export async function deleteMessage(
-  log: Log,
-  stream: StreamName,
-  sequence: number,
-): Promise<void> {
+export async function deleteMessage(log: Log, stream: StreamName, sequence: number): Promise<void> {
   try {
     await log.manager.streams.deleteMessage(stream, sequence, false);
   } catch (error) {

@@ -73,11 +73,15 @@ async function checkVersion(file: string): Promise<ServerBinary> {
   try {
     ({ stdout: text } = await run(file, ['--version'], { timeout: 10_000 }));
   } catch (cause) {
-    throw new StartError(`${file} --version failed: it does not seem to be nats-server.`, { cause });
+    throw new StartError(`${file} --version failed: it does not seem to be nats-server.`, {
+      cause,
+    });
   }
   const version = /v(\d+\.\d+\.\d+)/.exec(text)?.[1];
   if (version === undefined) {
-    throw new StartError(`${file} --version does not tell a version: it does not seem to be nats-server.`);
+    throw new StartError(
+      `${file} --version does not tell a version: it does not seem to be nats-server.`,
+    );
   }
   if (isOlder(version, oldestServerVersion)) {
     throw new StartError(

@@ -38,7 +38,9 @@ export function lockStore(dataDir: string): StoreLock {
     );
   }
   try {
-    database.exec('PRAGMA journal_mode = DELETE; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;');
+    database.exec(
+      'PRAGMA journal_mode = DELETE; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;',
+    );
   } catch (cause) {
     database.close();
     throw new StartError(

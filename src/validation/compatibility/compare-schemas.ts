@@ -1,7 +1,14 @@
 import { compareBounds } from './compare-bounds.ts';
 import { compareValues } from './compare-values.ts';
 import { expandSchema } from '../schema/expand-schema.ts';
-import { alters, narrows, widens, type Place, type ReportChange, type SchemaChange } from './schema-change.ts';
+import {
+  alters,
+  narrows,
+  widens,
+  type Place,
+  type ReportChange,
+  type SchemaChange,
+} from './schema-change.ts';
 import { canonicalJson } from '../schema/schema-identity.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 
@@ -10,10 +17,30 @@ export const changesMax = 100;
 
 /** What has a comparison of its own; of any other keyword a change counts as breaking. */
 const comparedApart = new Set([
-  'type', 'enum', 'const', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum',
-  'minLength', 'maxLength', 'minItems', 'maxItems', 'minProperties', 'maxProperties', 'multipleOf',
-  'pattern', 'format', 'uniqueItems', 'properties', 'required', 'additionalProperties', 'items',
-  'allOf', 'anyOf', 'x-pii',
+  'type',
+  'enum',
+  'const',
+  'minimum',
+  'maximum',
+  'exclusiveMinimum',
+  'exclusiveMaximum',
+  'minLength',
+  'maxLength',
+  'minItems',
+  'maxItems',
+  'minProperties',
+  'maxProperties',
+  'multipleOf',
+  'pattern',
+  'format',
+  'uniqueItems',
+  'properties',
+  'required',
+  'additionalProperties',
+  'items',
+  'allOf',
+  'anyOf',
+  'x-pii',
 ]);
 
 /**
@@ -65,7 +92,12 @@ function compareAt(place: Place, before: JsonValue, after: JsonValue, report: Re
 }
 
 /** Each branch of allOf takes values away, each branch of anyOf adds some. */
-function compareBranches(place: Place, old: JsonObject, now: JsonObject, report: ReportChange): void {
+function compareBranches(
+  place: Place,
+  old: JsonObject,
+  now: JsonObject,
+  report: ReportChange,
+): void {
   for (const keyword of ['allOf', 'anyOf'] as const) {
     const before = branchesOf(old[keyword]);
     const after = branchesOf(now[keyword]);

@@ -279,7 +279,8 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
     says: [`version 2 adds a branch of allOf of 'plan': ${sent}`],
   },
   {
-    change: 'a rule changes that is not looked into (`oneOf`, `not`, `if`, `patternProperties`, ...)',
+    change:
+      'a rule changes that is not looked into (`oneOf`, `not`, `if`, `patternProperties`, ...)',
     ...of({ type: 'string', not: { const: 'a' } }, { type: 'string', not: { const: 'b' } }),
     breaks: ['producers', 'consumers'],
     says: [`version 2 changes not of 'plan', which is not looked into: ${sent}, ${met}`],

@@ -22,11 +22,20 @@ test.each(compatibilityCases)('$change', ({ before, after, breaks, says }) => {
 
 test('who is said to go on can go on: every event of the old schema is one of the new', () => {
   const rules: JsonObject[] = [
-    {}, { type: 'string' }, { type: 'string', maxLength: 1 }, { enum: ['a', 1] }, { const: 'a' },
-    { type: ['string', 'null'] }, { type: 'number', minimum: 1 }, { type: 'integer' },
-    { type: 'number', exclusiveMinimum: 1 }, { type: 'number', multipleOf: 0.5 },
-    { type: 'array', items: { type: 'string' } }, { type: 'array', minItems: 1 },
-    { anyOf: [{ type: 'string' }, { type: 'null' }] }, { allOf: [{ type: 'string' }] },
+    {},
+    { type: 'string' },
+    { type: 'string', maxLength: 1 },
+    { enum: ['a', 1] },
+    { const: 'a' },
+    { type: ['string', 'null'] },
+    { type: 'number', minimum: 1 },
+    { type: 'integer' },
+    { type: 'number', exclusiveMinimum: 1 },
+    { type: 'number', multipleOf: 0.5 },
+    { type: 'array', items: { type: 'string' } },
+    { type: 'array', minItems: 1 },
+    { anyOf: [{ type: 'string' }, { type: 'null' }] },
+    { allOf: [{ type: 'string' }] },
     { type: 'object', required: ['x'], properties: { x: { type: 'integer' } } },
   ];
   const values: JsonValue[] = [null, 0, 1, 1.5, 2, '', 'a', 'abc', [], ['a'], [1], {}, { x: 1 }];

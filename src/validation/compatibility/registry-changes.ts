@@ -1,8 +1,4 @@
-import {
-  compatibilityFindings,
-  isAllowed,
-  type CompatibilityFinding,
-} from './compatibility.ts';
+import { compatibilityFindings, isAllowed, type CompatibilityFinding } from './compatibility.ts';
 import { canonicalJson } from '../schema/schema-identity.ts';
 import type { PlannedEvent, SchemaRegistry } from '../schema-registry.ts';
 
@@ -32,7 +28,14 @@ export function registryChanges(before: SchemaRegistry, after: SchemaRegistry): 
 
 function addedChange({ name, versions }: PlannedEvent): EventChange {
   const message = 'is new: nobody sends it yet';
-  return { event: name, version: versions.length, kind: 'added', allowed: true, message, findings: [] };
+  return {
+    event: name,
+    version: versions.length,
+    kind: 'added',
+    allowed: true,
+    message,
+    findings: [],
+  };
 }
 
 function removedChange({ name, compatibility }: PlannedEvent): EventChange {

@@ -26,7 +26,13 @@ export function redactOriginal(event: IncomingEvent, redact: Redact): RedactedOr
 }
 
 /** Nothing at all could be read of it: there is no event of which the text could be a form. */
-function isUnreadable({ eventName, idempotencyKey, userId, anonymousId, properties }: IncomingEvent) {
+function isUnreadable({
+  eventName,
+  idempotencyKey,
+  userId,
+  anonymousId,
+  properties,
+}: IncomingEvent) {
   return (
     eventName === '' &&
     idempotencyKey === '' &&
@@ -49,7 +55,9 @@ function objectIn(bytes: Buffer): JsonObject | undefined {
 function redactSent(sent: JsonObject, redact: Redact): JsonObject {
   const { event } = sent;
   if (event !== undefined && hasMembers(event)) {
-    return mapMembers(sent, (name, value) => (name === 'event' ? redactEvent(event, redact) : value));
+    return mapMembers(sent, (name, value) =>
+      name === 'event' ? redactEvent(event, redact) : value,
+    );
   }
   return redactEvent(sent, redact);
 }

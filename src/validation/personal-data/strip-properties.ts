@@ -1,8 +1,4 @@
-import {
-  hasMembers,
-  mapMembers,
-  withChangedProperties,
-} from '../../event/changed-properties.ts';
+import { hasMembers, mapMembers, withChangedProperties } from '../../event/changed-properties.ts';
 import { unescapePointer } from '../schema/schema-walk.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
@@ -35,7 +31,8 @@ function removalOf(unwanted: readonly Unwanted[]): Removal {
     for (const step of holder.split('/').slice(1)) {
       const key = unescapePointer(step);
       let next = removal.inner.get(key);
-      if (next === undefined) removal.inner.set(key, (next = { names: new Set(), inner: new Map() }));
+      if (next === undefined)
+        removal.inner.set(key, (next = { names: new Set(), inner: new Map() }));
       removal = next;
     }
     removal.names.add(name);

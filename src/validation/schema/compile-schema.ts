@@ -4,12 +4,7 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 import { formatSubjectMax, numberFormats, textFormats } from './schema-formats.ts';
 import { patternSteps, patternSubjectMax } from './pattern-safety.ts';
 import { personalDataKeyword } from './personal-data.ts';
-import {
-  patternStepsMax,
-  TooMuchWork,
-  valuesJudgedMax,
-  valuesListedMax,
-} from './work-bound.ts';
+import { patternStepsMax, TooMuchWork, valuesJudgedMax, valuesListedMax } from './work-bound.ts';
 import { createClassifier } from './violation-kind.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 import type { ViolationKind } from '../modes.ts';
@@ -121,11 +116,7 @@ function hasAtMost(root: JsonObject, valuesMax: number): boolean {
  * it takes what is sound and most likely not meant (`minimum` without a type), which the official test
  * suite is full of; what it judges it judges the same.
  */
-export function compile(
-  schema: JsonObject,
-  allErrors: boolean,
-  strict = true,
-): ValidateFunction {
+export function compile(schema: JsonObject, allErrors: boolean, strict = true): ValidateFunction {
   const ajv = new Ajv2020({
     strict,
     // A `required` in an `if` or `anyOf` names properties that stand further out.

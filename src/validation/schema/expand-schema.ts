@@ -3,8 +3,21 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/
 
 /** What says nothing about which events are valid. */
 const annotations = new Set([
-  '$schema', '$id', '$comment', '$defs', 'definitions', '$anchor', 'title', 'description', 'default',
-  'deprecated', 'examples', 'readOnly', 'writeOnly', 'contentEncoding', 'contentMediaType',
+  '$schema',
+  '$id',
+  '$comment',
+  '$defs',
+  'definitions',
+  '$anchor',
+  'title',
+  'description',
+  'default',
+  'deprecated',
+  'examples',
+  'readOnly',
+  'writeOnly',
+  'contentEncoding',
+  'contentMediaType',
   'contentSchema',
 ]);
 
@@ -12,8 +25,16 @@ const annotations = new Set([
 const maps = new Set(['properties', 'patternProperties', 'dependentSchemas']);
 const lists = new Set(['allOf', 'anyOf', 'oneOf', 'prefixItems']);
 const single = new Set([
-  'items', 'additionalProperties', 'propertyNames', 'contains', 'not', 'if', 'then', 'else',
-  'unevaluatedItems', 'unevaluatedProperties',
+  'items',
+  'additionalProperties',
+  'propertyNames',
+  'contains',
+  'not',
+  'if',
+  'then',
+  'else',
+  'unevaluatedItems',
+  'unevaluatedProperties',
 ]);
 
 /**
@@ -39,7 +60,9 @@ export function expandSchema(root: JsonObject): JsonObject {
     if (single.has(keyword)) return expand(value);
     if (lists.has(keyword) && Array.isArray(value)) return value.map(expand);
     if (maps.has(keyword) && isJsonObject(value)) {
-      return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, expand(inner)]));
+      return Object.fromEntries(
+        Object.entries(value).map(([name, inner]) => [name, expand(inner)]),
+      );
     }
     return value;
   };

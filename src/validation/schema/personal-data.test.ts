@@ -94,7 +94,15 @@ describe('a mark is found', () => {
       { 'a/b': 'x' },
       { 'a/b': '***' },
     ],
-    ['beside $ref', { properties: { a: { $ref: '#/$defs/m', 'x-pii': 'mask' } }, $defs: { m: { type: 'string' } } }, { a: 'x' }, { a: '***' }],
+    [
+      'beside $ref',
+      {
+        properties: { a: { $ref: '#/$defs/m', 'x-pii': 'mask' } },
+        $defs: { m: { type: 'string' } },
+      },
+      { a: 'x' },
+      { a: '***' },
+    ],
     [
       'by pattern',
       { patternProperties: { '^e_': mark }, propertyNames: { maxLength: 9 } },
@@ -126,13 +134,18 @@ describe('a mark is found', () => {
 
   test('in one of several schemas: the strictest counts', () => {
     const schema = {
-      allOf: [{ properties: { a: { 'x-pii': 'hash' } } }, { properties: { a: { 'x-pii': 'drop' } } }],
+      allOf: [
+        { properties: { a: { 'x-pii': 'hash' } } },
+        { properties: { a: { 'x-pii': 'drop' } } },
+      ],
     };
     expect(redact(schema, { a: 'x' })).toEqual({});
   });
 
   test('nowhere: nothing is done', () => {
-    expect(markingOf([{ type: 'object', properties: { 'x-pii': { type: 'string' } } }])).toBeUndefined();
+    expect(
+      markingOf([{ type: 'object', properties: { 'x-pii': { type: 'string' } } }]),
+    ).toBeUndefined();
   });
 });
 
@@ -160,10 +173,18 @@ test.each<JsonObject>([
 });
 
 describe('an event', () => {
-  const first: JsonObject = { type: 'object', properties: { email: { type: 'string' }, total: {} } };
+  const first: JsonObject = {
+    type: 'object',
+    properties: { email: { type: 'string' }, total: {} },
+  };
   const second: JsonObject = {
     type: 'object',
-    properties: { email, name: { type: 'string', minLength: 5, 'x-pii': 'mask' }, total: { type: 'number' }, secret: { 'x-pii': 'drop' } },
+    properties: {
+      email,
+      name: { type: 'string', minLength: 5, 'x-pii': 'mask' },
+      total: { type: 'number' },
+      secret: { 'x-pii': 'drop' },
+    },
     required: ['total', 'secret'],
     additionalProperties: false,
   };
@@ -279,7 +300,9 @@ describe('an event', () => {
     test('as protocol buffers: as JSON, in the form of POST /v1/track', async () => {
       const { redactRejected } = await validationOf();
       const original = (): Uint8Array => Buffer.from([0x0a, 3, 0x61, 0x62, 0x63]);
-      const result = redactRejected(orderCompleted({ original, properties: sent, schemaVersion: 2 }))!;
+      const result = redactRejected(
+        orderCompleted({ original, properties: sent, schemaVersion: 2 }),
+      )!;
       expect(result.keepsForm).toBe(false);
       expect(JSON.parse(Buffer.from(result.bytes).toString())).toEqual({
         event_name: 'order_completed',
@@ -298,14 +321,18 @@ describe('an event', () => {
 
     test('keeps its numbers as they were written', async () => {
       const { redactRejected } = await validationOf();
-      const text = '{"event_name":"order_completed","properties":{"total":1.50e3,"secret":1},"n":12345678901234567890}';
+      const text =
+        '{"event_name":"order_completed","properties":{"total":1.50e3,"secret":1},"n":12345678901234567890}';
       const result = redactRejected(orderCompleted({ original: () => Buffer.from(text) }))!;
       expect(Buffer.from(result.bytes).toString()).toBe(text.replace(',"secret":1', ''));
     });
   });
 
   test('of which nothing is marked is kept byte for byte', async () => {
-    const folder = schemasFolder({ 'taxonomy.yaml': orderTaxonomy(), 'order_completed/1.json': first });
+    const folder = schemasFolder({
+      'taxonomy.yaml': orderTaxonomy(),
+      'order_completed/1.json': first,
+    });
     const { redactRejected, judge } = createValidation(await loadRegistry(folder));
     expect(redactRejected(orderCompleted())).toBeUndefined();
     expect(judge(orderCompleted()).event).toBeUndefined();

@@ -135,7 +135,10 @@ function memberOf(into: Marking, name: string): Marking {
   return member;
 }
 
-function stricter(one: PersonalDataAction, other: PersonalDataAction | undefined): PersonalDataAction {
+function stricter(
+  one: PersonalDataAction,
+  other: PersonalDataAction | undefined,
+): PersonalDataAction {
   return personalDataActions.find((each) => each === one || each === other)!;
 }
 

@@ -6,8 +6,18 @@ export const formatSubjectMax = 2048;
  * linear time on a hostile text (`url`, `regex`) or checks nothing (`password`, `binary`).
  */
 export const textFormats = [
-  'date', 'time', 'date-time', 'duration', 'uri', 'uri-reference', 'email', 'hostname', 'ipv4',
-  'ipv6', 'uuid', 'json-pointer',
+  'date',
+  'time',
+  'date-time',
+  'duration',
+  'uri',
+  'uri-reference',
+  'email',
+  'hostname',
+  'ipv4',
+  'ipv6',
+  'uuid',
+  'json-pointer',
 ] as const;
 
 /** The formats of numbers; they need no bound. */

@@ -109,10 +109,21 @@ describe('a schema is refused, with the reason,', () => {
   test('wherever in it the fault stands', () => {
     const bad = { type: 'string', pattern: '^a$' };
     const places: JsonObject[] = [
-      { items: bad }, { prefixItems: [bad] }, { contains: bad }, { not: bad }, { if: bad },
-      { ['then' as string]: bad }, { else: bad }, { additionalProperties: bad }, { propertyNames: bad },
-      { dependentSchemas: { a: bad } }, { $defs: { a: bad } }, { unevaluatedProperties: bad },
-      { allOf: [bad] }, { anyOf: [bad] }, { oneOf: [bad] },
+      { items: bad },
+      { prefixItems: [bad] },
+      { contains: bad },
+      { not: bad },
+      { if: bad },
+      { ['then' as string]: bad },
+      { else: bad },
+      { additionalProperties: bad },
+      { propertyNames: bad },
+      { dependentSchemas: { a: bad } },
+      { $defs: { a: bad } },
+      { unevaluatedProperties: bad },
+      { allOf: [bad] },
+      { anyOf: [bad] },
+      { oneOf: [bad] },
     ];
     for (const place of places) expect(problemsOf({ type: 'object', ...place })).toHaveLength(1);
   });
@@ -130,15 +141,42 @@ test('what is within the bounds is taken', () => {
 
 describe('pattern', () => {
   test.each([
-    '^(a+)+$', '^(a|a)*$', '^(a*)*$', '^(\\w+\\s?)*$', '(x+x+)+y', '^([a-z]{1,9}){2,9}$',
-    '^a*a*a*$', 'a*b?a*$', '^.*a.*b.*$', '^(a?){20}a{20}$', '^a?a?a?a?a?a?a?a?a?$', '^(?=a)a$',
-    '^(a)\\1$', '^(?<x>a)\\k<x>$', 'a{1,300}b{1,300}[ab]{9,}[^c]*', '(', '[', 'a'.repeat(201),
+    '^(a+)+$',
+    '^(a|a)*$',
+    '^(a*)*$',
+    '^(\\w+\\s?)*$',
+    '(x+x+)+y',
+    '^([a-z]{1,9}){2,9}$',
+    '^a*a*a*$',
+    'a*b?a*$',
+    '^.*a.*b.*$',
+    '^(a?){20}a{20}$',
+    '^a?a?a?a?a?a?a?a?a?$',
+    '^(?=a)a$',
+    '^(a)\\1$',
+    '^(?<x>a)\\k<x>$',
+    'a{1,300}b{1,300}[ab]{9,}[^c]*',
+    '(',
+    '[',
+    'a'.repeat(201),
   ])('%j is refused', (pattern) => expect(patternDanger(pattern)).toBeTypeOf('string'));
 
   test.each([
-    '^[A-Z]{3}$', '^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$', '^[^@\\s]+@[^@\\s]+$', '^\\+[1-9]\\d{1,14}$',
-    '^(\\d{1,3}\\.){3}\\d{1,3}$', '^https://[^/]+(/[^/]*)*$', '^(?<year>\\d{4})-(\\d{2})$', 'foo',
-    '[a-z]+', '^(a|ab)*$', '^\\p{L}+$', '^\\u{1F600}$', '^[\\]\\-a]+\\/x$', '^(a|b)?$', '^a|b$',
+    '^[A-Z]{3}$',
+    '^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$',
+    '^[^@\\s]+@[^@\\s]+$',
+    '^\\+[1-9]\\d{1,14}$',
+    '^(\\d{1,3}\\.){3}\\d{1,3}$',
+    '^https://[^/]+(/[^/]*)*$',
+    '^(?<year>\\d{4})-(\\d{2})$',
+    'foo',
+    '[a-z]+',
+    '^(a|ab)*$',
+    '^\\p{L}+$',
+    '^\\u{1F600}$',
+    '^[\\]\\-a]+\\/x$',
+    '^(a|b)?$',
+    '^a|b$',
   ])('%j is taken', (pattern) => expect(patternDanger(pattern)).toBeUndefined());
 
   test('taken patterns are fast on the texts that are slow for the refused ones', () => {
@@ -181,10 +219,11 @@ describe('a schema file', () => {
 });
 
 test('what the validator would judge otherwise than the draft', () => {
-  const faultsIn = (schema: JsonObject): string =>
-    problemsOf({ type: 'object', ...schema }).join();
+  const faultsIn = (schema: JsonObject): string => problemsOf({ type: 'object', ...schema }).join();
   const list = { type: 'array', prefixItems: [{}], unevaluatedItems: false };
-  expect(faultsIn({ properties: { list } })).toContain('/properties/list/unevaluatedItems is refused');
+  expect(faultsIn({ properties: { list } })).toContain(
+    '/properties/list/unevaluatedItems is refused',
+  );
   const branches = '{ "if": {}, "else": {} }';
   const half = { allOf: [JSON.parse(branches)], unevaluatedProperties: false };
   expect(faultsIn(half)).toContain('/allOf/0/if has no then or no else');

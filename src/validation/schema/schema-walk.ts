@@ -10,8 +10,16 @@ export interface SchemaPlace {
 const schemaMaps = ['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas'];
 const schemaLists = ['allOf', 'anyOf', 'oneOf', 'prefixItems'];
 const schemaKeywords = [
-  'items', 'additionalProperties', 'propertyNames', 'contains', 'not', 'if', 'then', 'else',
-  'unevaluatedItems', 'unevaluatedProperties',
+  'items',
+  'additionalProperties',
+  'propertyNames',
+  'contains',
+  'not',
+  'if',
+  'then',
+  'else',
+  'unevaluatedItems',
+  'unevaluatedProperties',
 ];
 
 /** The schemas directly inside of one, and not what only looks like one (in `enum`, `default`). */
@@ -91,7 +99,8 @@ export function reachableSchemas(
     for (const inner of innerSchemas({ path: '', schema })) {
       const keyword = inner.path.split('/')[1]!;
       // What stands in $defs holds where it is referred to.
-      if (keyword !== '$defs' && keyword !== 'definitions' && follows(keyword)) found.add(inner.schema);
+      if (keyword !== '$defs' && keyword !== 'definitions' && follows(keyword))
+        found.add(inner.schema);
     }
   }
   return found;

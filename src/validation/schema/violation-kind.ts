@@ -5,7 +5,15 @@ import type { ViolationKind } from '../modes.ts';
 
 /** What a schema says under these holds in some cases only, or for names rather than values. */
 const conditional = new Set([
-  'anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'contains', 'dependentSchemas', 'propertyNames',
+  'anyOf',
+  'oneOf',
+  'not',
+  'if',
+  'then',
+  'else',
+  'contains',
+  'dependentSchemas',
+  'propertyNames',
 ]);
 
 const kinds: Readonly<Record<string, ViolationKind>> = {

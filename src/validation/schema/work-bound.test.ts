@@ -126,7 +126,9 @@ describe('what is judged', () => {
   });
 
   test('nor is what is named in the schema, which is there once', () => {
-    const properties = Object.fromEntries(filled(500, (i) => [`p${i}`, { anyOf: [{}, {}, {}, {}, {}] }]));
+    const properties = Object.fromEntries(
+      filled(500, (i) => [`p${i}`, { anyOf: [{}, {}, {}, {}, {}] }]),
+    );
     expect(valuesJudgedMax({ type: 'object', properties })).toBeUndefined();
   });
 
@@ -194,8 +196,14 @@ test('the largest schemas that are taken are compiled in bounded time', () => {
     type: 'object',
     properties: Object.fromEntries(filled(60, (index) => [`p${index}`, { $ref: '#/$defs/a' }])),
     $defs: {
-      a: { type: 'object', properties: Object.fromEntries(filled(10, (i) => [`a${i}`, { $ref: '#/$defs/b' }])) },
-      b: { type: 'object', properties: Object.fromEntries(filled(12, (i) => [`b${i}`, { type: 'string' }])) },
+      a: {
+        type: 'object',
+        properties: Object.fromEntries(filled(10, (i) => [`a${i}`, { $ref: '#/$defs/b' }])),
+      },
+      b: {
+        type: 'object',
+        properties: Object.fromEntries(filled(12, (i) => [`b${i}`, { type: 'string' }])),
+      },
     },
   };
   for (const schema of [wide, multiplied, ...hostile.map(([, each]) => each)]) {

@@ -40,7 +40,11 @@ function checksOfHeaviest(root: JsonObject): number {
   let heaviest = 0;
   const look = (schemas: readonly JsonObject[], repeated: boolean): void => {
     const here = appliedTogether(root, schemas);
-    if (repeated) heaviest = Math.max(heaviest, here.reduce((sum, each) => sum + checksOf(each), 0));
+    if (repeated)
+      heaviest = Math.max(
+        heaviest,
+        here.reduce((sum, each) => sum + checksOf(each), 0),
+      );
     const named = new Map<string, JsonObject[]>();
     const others: JsonObject[] = [];
     for (const schema of here) {
@@ -59,12 +63,24 @@ function checksOfHeaviest(root: JsonObject): number {
 }
 
 const elementKeywords = new Set([
-  'items', 'prefixItems', 'contains', 'additionalProperties', 'patternProperties', 'propertyNames',
+  'items',
+  'prefixItems',
+  'contains',
+  'additionalProperties',
+  'patternProperties',
+  'propertyNames',
   'unevaluatedProperties',
 ]);
 
 const sameValueKeywords = new Set([
-  'allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'dependentSchemas',
+  'allOf',
+  'anyOf',
+  'oneOf',
+  'not',
+  'if',
+  'then',
+  'else',
+  'dependentSchemas',
 ]);
 
 /** All schemas that look at the same value, as often as they do. */

@@ -63,7 +63,10 @@ test.each([
 });
 
 test('one step leads from a superseded version to the one that judges', async () => {
-  const taxonomy = orderTaxonomy(', supersedes: { 2: [1], 3: [2] }').replace('active: 1', 'active: 3');
+  const taxonomy = orderTaxonomy(', supersedes: { 2: [1], 3: [2] }').replace(
+    'active: 1',
+    'active: 3',
+  );
   const { faults } = await readRegistry(
     schemasFolder({
       'taxonomy.yaml': taxonomy,

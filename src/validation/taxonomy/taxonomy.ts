@@ -40,7 +40,13 @@ const verbsMax = 200;
 
 const topKeys = ['verbs', 'unplanned', 'events'];
 const entryKeys = [
-  'owner', 'description', 'active', 'mode', 'compatibility', 'supersedes', 'deprecated',
+  'owner',
+  'description',
+  'active',
+  'mode',
+  'compatibility',
+  'supersedes',
+  'deprecated',
 ];
 
 export type Fields = Readonly<Record<string, unknown>>;

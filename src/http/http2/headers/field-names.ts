@@ -39,10 +39,29 @@ const kinds: ReadonlyMap<string, number> = new Map([
     (name) => [name, fieldKind.connectionSpecific] as const,
   ),
   ...[
-    'age', 'authorization', 'content-encoding', 'content-language', 'content-location', 'content-range',
-    'content-type', 'date', 'etag', 'expires', 'from', 'host', 'if-modified-since', 'if-range',
-    'if-unmodified-since', 'last-modified', 'location', 'max-forwards', 'proxy-authorization', 'range',
-    'referer', 'retry-after', 'user-agent',
+    'age',
+    'authorization',
+    'content-encoding',
+    'content-language',
+    'content-location',
+    'content-range',
+    'content-type',
+    'date',
+    'etag',
+    'expires',
+    'from',
+    'host',
+    'if-modified-since',
+    'if-range',
+    'if-unmodified-since',
+    'last-modified',
+    'location',
+    'max-forwards',
+    'proxy-authorization',
+    'range',
+    'referer',
+    'retry-after',
+    'user-agent',
   ].map((name) => [name, fieldKind.single] as const),
 ]);
 
@@ -58,9 +77,19 @@ export function fieldName(text: string): FieldName {
 
 /** Beside those of the static table: what callers of a gate for events send. */
 const otherNames = [
-  'te', 'grpc-timeout', 'grpc-encoding', 'grpc-accept-encoding', 'grpc-trace-bin', 'grpc-tags-bin',
-  'traceparent', 'tracestate', 'x-correlation-id', 'x-write-key', 'connect-protocol-version',
-  'connect-timeout-ms', 'idempotency-key',
+  'te',
+  'grpc-timeout',
+  'grpc-encoding',
+  'grpc-accept-encoding',
+  'grpc-trace-bin',
+  'grpc-tags-bin',
+  'traceparent',
+  'tracestate',
+  'x-correlation-id',
+  'x-write-key',
+  'connect-protocol-version',
+  'connect-timeout-ms',
+  'idempotency-key',
 ];
 
 /** Finds the known names by their bytes, without making a string of them. */
@@ -90,7 +119,9 @@ export class KnownNames {
 function bucketOf(bytes: Uint8Array, from: number, to: number): number {
   const length = to - from;
   if (length === 0) return 0;
-  return (length * 37 + bytes[from]! * 7 + bytes[to - 1]! * 3 + bytes[from + (length >>> 1)]!) & 0xff;
+  return (
+    (length * 37 + bytes[from]! * 7 + bytes[to - 1]! * 3 + bytes[from + (length >>> 1)]!) & 0xff
+  );
 }
 
 function isSame(text: string, bytes: Uint8Array, from: number, to: number): boolean {

@@ -17,7 +17,12 @@ export interface BlockInfo {
  * Each block is decoded, wanted or not, since the next one may refer to it.
  */
 export class HeaderBlocks {
-  readonly info: BlockInfo = { streamId: 0, isEndStream: false, isTrailers: false, dependsOnItself: false };
+  readonly info: BlockInfo = {
+    streamId: 0,
+    isEndStream: false,
+    isTrailers: false,
+    dependsOnItself: false,
+  };
   /** The fields of the last whole block. */
   readonly head: RequestHead;
   private readonly limits: Http2Limits;

@@ -66,7 +66,11 @@ export class HpackDecoder {
     const name = index === 0 ? this.readName() : this.fieldAt(index).name;
     this.readText();
     const { textBytes, textFrom, textTo } = this;
-    return new Field(name, textBytes.toString('latin1', textFrom, textTo), isSound(textBytes, textFrom, textTo));
+    return new Field(
+      name,
+      textBytes.toString('latin1', textFrom, textTo),
+      isSound(textBytes, textFrom, textTo),
+    );
   }
 
   private readName(): FieldName {

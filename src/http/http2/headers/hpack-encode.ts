@@ -34,7 +34,8 @@ export class HpackEncoder {
       const value = fields[name]!;
       if (!this.names.has(name)) this.addName(name);
       if (typeof value === 'string') bytes += name.length + this.checkValue(name, value);
-      else if (typeof value === 'number') bytes += name.length + fieldSpareBytes + numberCharactersMax;
+      else if (typeof value === 'number')
+        bytes += name.length + fieldSpareBytes + numberCharactersMax;
       else for (const each of value) bytes += name.length + this.checkValue(name, each);
     }
     return bytes;

@@ -66,7 +66,8 @@ export class RequestHead implements FieldSink {
       return;
     }
     this.hasPlain = true;
-    if (kind === fieldKind.malformed || kind === fieldKind.connectionSpecific) this.isMalformed = true;
+    if (kind === fieldKind.malformed || kind === fieldKind.connectionSpecific)
+      this.isMalformed = true;
     else if (kind === fieldKind.te && value !== 'trailers') this.isMalformed = true;
     else if (kind === fieldKind.contentLength) this.addLength(value);
     const { headers } = this;
@@ -157,7 +158,13 @@ export class BlockMemory {
     const { headers, contentLength } = head;
     const copy = Buffer.from(bytes.subarray(from, to));
     const values = Object.values(headers) as string[];
-    this.blocks[this.next] = { bytes: copy, version, names: Object.keys(headers), values, contentLength };
+    this.blocks[this.next] = {
+      bytes: copy,
+      version,
+      names: Object.keys(headers),
+      values,
+      contentLength,
+    };
     this.next = (this.next + 1) % blocksRemembered;
   }
 }
