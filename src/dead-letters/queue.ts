@@ -62,7 +62,7 @@ export interface OpenedDeadLetter {
 }
 
 /** What a person wants an event to be. */
-export interface EventEdit {
+export interface WholeEventEdit {
   /** The whole event; empty: as it is. */
   readonly eventJson: string;
   /** Made after that. `valueJson` empty: what is there is taken out. */
@@ -74,7 +74,7 @@ export interface EventFixer {
   /** Undefined: it cannot be read as an event. */
   readonly editable: (stored: string) => string | undefined;
   /** The event as it is to be stored. Throws `invalid_edit`. */
-  readonly mend: (stored: string, edit: EventEdit) => string;
+  readonly mend: (stored: string, edit: WholeEventEdit) => string;
 }
 
 /** The events that destinations could not be given, and what a person can do about them. */
@@ -90,7 +90,7 @@ export interface DeadLetterQueue {
    * Puts another event in the place of the entry's. `revision`: what it must be still, or 0. Throws
    * `dead_letter_changed`, and what the fixer throws.
    */
-  fix(id: string, revision: number, edit: EventEdit): Promise<OpenedDeadLetter>;
+  fix(id: string, revision: number, edit: WholeEventEdit): Promise<OpenedDeadLetter>;
   /** Hands the event to its destination again. Resolves to its place in REPLAY. */
   replay(id: string): Promise<number>;
   /** Gives the event up for good; the entry is kept with the reason. */
@@ -209,7 +209,7 @@ async function storeFixed(
   fixer: EventFixer,
   id: string,
   entry: StoredMessage,
-  edit: EventEdit,
+  edit: WholeEventEdit,
 ): Promise<number> {
   const { fields, eventText } = splitEntry(entry.payload);
   if (eventText === undefined) {

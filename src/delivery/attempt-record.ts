@@ -14,7 +14,7 @@ export interface BatchTime {
 }
 
 /** One attempt at one event that failed. */
-export interface Failure {
+export interface FailedAttempt {
   readonly held: HeldEvent;
   /** Its number, as it was then. */
   readonly attempt: number;
@@ -53,7 +53,7 @@ const errorTextMax = 2_000;
 
 export function describeFailure(
   destination: string,
-  { held, attempt, outcome, time }: Failure,
+  { held, attempt, outcome, time }: FailedAttempt,
   charged: boolean,
 ): DeliveryAttempt {
   const reason =
@@ -108,7 +108,7 @@ export function createAttemptRecord(
     write: async (attempt) => void (await write(attempt)),
     readCharged: async (held) => {
       // One that was set aside may have had a hand-out more than its message can tell.
-      const count = held.message.deliveries - (held.setAside ? 0 : 1);
+      const count = held.message.deliveries - (held.isDelayedCopy ? 0 : 1);
       const handOuts = { count, lastError: '', firstMs: undefined };
       if (failing) return handOuts;
       try {
@@ -120,7 +120,7 @@ export function createAttemptRecord(
       }
     },
     mark: async (held) => {
-      const failure: Failure = {
+      const failure: FailedAttempt = {
         held,
         attempt: held.attempt,
         outcome: { kind: 'dead', reason: markText },

@@ -2,13 +2,13 @@ import type { RetryPolicy } from '../config/config.ts';
 import type { Destination, Outcome } from '../destinations/destination.ts';
 import type { DeliveryCall, Signals } from '../observability/signals.ts';
 import { traceDeliveries } from '../tracing/delivery-spans.ts';
-import { markText, type AttemptRecord, type Failure } from './attempt-record.ts';
+import { markText, type AttemptRecord, type FailedAttempt } from './attempt-record.ts';
 import { inPlaceDelayMsMax } from './capacity.ts';
 import { deliverBatch, type BatchReport } from './deliver-batch.ts';
 import type { DelayedEvents } from './delayed-events.ts';
 import type { EventQueue } from './receive/event-queue.ts';
 import type { HeldEvent } from './held-event.ts';
-import type { Judgement, Parking } from './parking.ts';
+import type { FailureDecision, Parking } from './parking.ts';
 import { retryDelayMs } from './retry-policy.ts';
 import type { Settler } from './settle.ts';
 
@@ -19,7 +19,7 @@ export interface CallParts {
   readonly signals: Signals;
   readonly settler: Settler;
   readonly record: AttemptRecord;
-  readonly parking: Parking<Failure>;
+  readonly parking: Parking<FailedAttempt>;
   readonly queue: EventQueue;
   readonly delayed: DelayedEvents;
   readonly random: () => number;
@@ -30,7 +30,7 @@ export interface Calls {
   /** Never rejects. */
   run(events: readonly HeldEvent[], abort: AbortController, probe: boolean): Promise<void>;
   /** Does with failures what was judged of them. */
-  apply(judgement: Judgement<Failure>): Promise<void>;
+  apply(judgement: FailureDecision<FailedAttempt>): Promise<void>;
 }
 
 export function createCalls(parts: CallParts): Calls {
@@ -38,14 +38,14 @@ export function createCalls(parts: CallParts): Calls {
   const settleBatch = createSettleBatch(parts);
   const deliver = createDeliver(parts);
 
-  const delay = async (failure: Failure): Promise<void> => {
+  const delay = async (failure: FailedAttempt): Promise<void> => {
     settler.postponed(failure);
     const delayMs = delayOf(failure, parts);
-    if (delayMs > inPlaceDelayMsMax && (await settler.setAside(failure.held, delayMs))) return;
+    if (delayMs > inPlaceDelayMsMax && (await settler.copyToRetry(failure.held, delayMs))) return;
     parts.delayed.add(failure.held, delayMs);
   };
 
-  const apply = async (judgement: Judgement<Failure>): Promise<void> => {
+  const apply = async (judgement: FailureDecision<FailedAttempt>): Promise<void> => {
     for (const failure of judgement.queued) {
       settler.postponed(failure);
       queue.push(failure.held);
@@ -123,9 +123,9 @@ async function begin(
 
 interface Settled {
   /** The events' own failures. */
-  readonly own: readonly Failure[];
+  readonly own: readonly FailedAttempt[];
   /** The destination's, if one believes it. */
-  readonly failures: readonly Failure[];
+  readonly failures: readonly FailedAttempt[];
   readonly answered: readonly HeldEvent[];
 }
 
@@ -144,11 +144,11 @@ function createSettleBatch({ name, signals, settler }: CallParts) {
   return (
     batch: readonly HeldEvent[],
     outcomes: readonly Outcome[],
-    time: Failure['time'],
+    time: FailedAttempt['time'],
   ): Settled => {
     const nowMs = time.startedAtMs + time.durationMs;
-    const own: Failure[] = [];
-    const failures: Failure[] = [];
+    const own: FailedAttempt[] = [];
+    const failures: FailedAttempt[] = [];
     const refused: HeldEvent[] = [];
     let deliveredCount = 0;
     for (let index = 0; index < batch.length; index += 1) {
@@ -207,7 +207,7 @@ function describeCall({ name }: CallParts, call: EndedCall): DeliveryCall {
 }
 
 /** Of an event that was told to wait. The exponent grows with each try that was not charged. */
-function delayOf({ held, outcome }: Failure, { retry, random }: CallParts): number {
+function delayOf({ held, outcome }: FailedAttempt, { retry, random }: CallParts): number {
   const least = outcome.kind === 'retry' ? (outcome.notBeforeMs ?? 0) : 0;
   return Math.min(retryDelayMs(retry, held.tries, least, random()), delayMsMax);
 }

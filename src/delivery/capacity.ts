@@ -27,7 +27,7 @@ export function replayAckPendingMax(eventBytesMax: number): number {
  * the server's memory, and none of the worker's. What comes beyond waits in the stream unseen, and
  * may so come late.
  */
-export const setAsideMax = 50_000;
+export const delayedEventsMax = 50_000;
 
 /** How many events of RETRY whose time has come a worker holds: as many as of REPLAY. */
 export const retriedMax = replayAckPendingMax;

@@ -17,7 +17,7 @@ export class HeldEvent implements Delivery {
   readonly event: () => StoredEvent;
   settled = false;
   /** It waited in RETRY: `message` is its copy there. */
-  setAside = false;
+  isDelayedCopy = false;
   /** How often it was tried without being charged, since the log handed it out from EVENTS. */
   tries = 0;
   /** Halved each time that a whole batch fails with it, down to a call of its own. */

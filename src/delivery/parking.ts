@@ -19,7 +19,7 @@ export interface CallReport<Failure> {
 }
 
 /** What becomes of failures. Those in no list are not judged yet. */
-export interface Judgement<Failure> {
+export interface FailureDecision<Failure> {
   /** It was the event: an attempt is spent. */
   readonly charged: readonly Failure[];
   /** It was not: the event comes again when its delay is over. */
@@ -119,7 +119,7 @@ export class Parking<Failure extends SharedFailure> {
     this.#state = 'probing';
   }
 
-  judge(report: CallReport<Failure>): Judgement<Failure> {
+  judge(report: CallReport<Failure>): FailureDecision<Failure> {
     if (report.answered.length > 0) return this.#onAnswered(report);
     if (report.failures.length > 0) {
       return this.#state === 'open' ? this.#onFailedOpen(report) : this.#onFailedParked(report);
@@ -133,7 +133,7 @@ export class Parking<Failure extends SharedFailure> {
   }
 
   /** No call is under way and no event waits for one: nothing else can tell whose fault it was. */
-  nothingElse(nowMs: number): Judgement<Failure> {
+  nothingElse(nowMs: number): FailureDecision<Failure> {
     const [first, second] = this.#suspects;
     if (first === undefined || this.#state !== 'open') return nothing;
     const lone = second === undefined && first.near && !isToldToWait(first.failure);
@@ -141,7 +141,7 @@ export class Parking<Failure extends SharedFailure> {
     return this.#park(nowMs, this.#takeSuspects(), false);
   }
 
-  #onAnswered(report: CallReport<Failure>): Judgement<Failure> {
+  #onAnswered(report: CallReport<Failure>): FailureDecision<Failure> {
     const { answered, failures, startedMs } = report;
     this.#answeredMs = report.endedMs;
     if (!this.parked && this.#suspects.length === 0 && failures.length === 0) return nothing;
@@ -164,7 +164,7 @@ export class Parking<Failure extends SharedFailure> {
     };
   }
 
-  #onFailedOpen({ failures, startedMs, endedMs }: CallReport<Failure>): Judgement<Failure> {
+  #onFailedOpen({ failures, startedMs, endedMs }: CallReport<Failure>): FailureDecision<Failure> {
     if (failures.length > 1) {
       return this.#park(endedMs, [...this.#takeSuspects(), ...failures], true);
     }
@@ -174,7 +174,7 @@ export class Parking<Failure extends SharedFailure> {
     return this.#park(endedMs, this.#takeSuspects(), false);
   }
 
-  #onFailedParked({ failures, probe, endedMs }: CallReport<Failure>): Judgement<Failure> {
+  #onFailedParked({ failures, probe, endedMs }: CallReport<Failure>): FailureDecision<Failure> {
     if (failures.some(({ held }) => held !== this.#accused?.held)) this.#accused = undefined;
     if (probe) {
       this.#state = 'parked';
@@ -185,7 +185,7 @@ export class Parking<Failure extends SharedFailure> {
     return { ...nothing, queued: failures };
   }
 
-  #park(nowMs: number, failures: readonly Failure[], doubtful: boolean): Judgement<Failure> {
+  #park(nowMs: number, failures: readonly Failure[], doubtful: boolean): FailureDecision<Failure> {
     this.#state = 'parked';
     this.#parkedMs = nowMs;
     this.#step = 0;

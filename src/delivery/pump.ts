@@ -1,6 +1,6 @@
 import type { Destination } from '../destinations/destination.ts';
 import type { Signals } from '../observability/signals.ts';
-import type { Failure } from './attempt-record.ts';
+import type { FailedAttempt } from './attempt-record.ts';
 import type { Calls } from './call.ts';
 import type { EventQueue } from './receive/event-queue.ts';
 import type { Parking } from './parking.ts';
@@ -10,7 +10,7 @@ export interface PumpParts {
   readonly destination: Destination;
   readonly signals: Signals;
   readonly queue: EventQueue;
-  readonly parking: Parking<Failure>;
+  readonly parking: Parking<FailedAttempt>;
   readonly running: RunningBatches;
   readonly calls: Calls;
   readonly stopping: () => boolean;

@@ -1,9 +1,9 @@
 import type { DestinationConfig } from '../config/config.ts';
 import { eventNameOf, type DeliveryAttempt, type GiveUp } from '../event/delivery-attempt.ts';
 import type { PulledMessage } from '../jetstream/consume/pull.ts';
-import type { SetAside } from '../jetstream/consume/delayed-copies.ts';
+import type { DelayedCopy } from '../jetstream/consume/delayed-copies.ts';
 import type { Signals } from '../observability/signals.ts';
-import { describeFailure, type AttemptRecord, type Failure } from './attempt-record.ts';
+import { describeFailure, type AttemptRecord, type FailedAttempt } from './attempt-record.ts';
 import { deliveriesMax, inPlaceDelayMsMax } from './capacity.ts';
 import type { HeldEvent } from './held-event.ts';
 import { retryDelayMs } from './retry-policy.ts';
@@ -15,14 +15,14 @@ export interface Settler {
    * The event itself could not be delivered: an attempt is spent. Resolves when it waits in the log
    * for the next one, or is a dead letter.
    */
-  failed(failure: Failure): Promise<void>;
+  failed(failure: FailedAttempt): Promise<void>;
   /** The destination's fault: recorded, and no attempt spent. The event stays in hand. */
-  postponed(failure: Failure): void;
+  postponed(failure: FailedAttempt): void;
   /**
    * Moves an event that was postponed to RETRY until its delay is over. False: it could not be, and
    * stays in hand.
    */
-  setAside(held: HeldEvent, delayMs: number): Promise<boolean>;
+  copyToRetry(held: HeldEvent, delayMs: number): Promise<boolean>;
   /** An event of RETRY whose time has not come. */
   notYet(message: PulledMessage, delayMs: number): void;
   /** The destination does not want it. */
@@ -38,7 +38,7 @@ export interface SettlerOptions {
   readonly record: AttemptRecord;
   readonly signals: Signals;
   readonly giveUp: GiveUp;
-  readonly store: (event: Omit<SetAside, 'destination'>) => Promise<void>;
+  readonly store: (event: Omit<DelayedCopy, 'destination'>) => Promise<void>;
   readonly random: () => number;
 }
 
@@ -70,7 +70,7 @@ export function createSettler(options: SettlerOptions): Settler {
     const { deliveries } = held.message;
     const { attempts, maxAgeMs } = config.retry;
     // A hand-out spends one at most: below the limit there is nothing to look up.
-    if (deliveries < attempts && maxAgeMs === undefined && !held.setAside) {
+    if (deliveries < attempts && maxAgeMs === undefined && !held.isDelayedCopy) {
       return { count: deliveries, firstMs: Date.now() };
     }
     const { count, firstMs } = await record.readCharged(held);
@@ -78,7 +78,7 @@ export function createSettler(options: SettlerOptions): Settler {
   };
 
   /** Undefined: there is no further attempt. */
-  const nextDelayMs = async (held: HeldEvent, outcome: Failure['outcome']) => {
+  const nextDelayMs = async (held: HeldEvent, outcome: FailedAttempt['outcome']) => {
     if (outcome.kind !== 'retry' || held.undecodable !== undefined) return undefined;
     const { count, firstMs } = await readSpent(held);
     const { attempts, maxAgeMs = Number.POSITIVE_INFINITY } = config.retry;
@@ -115,7 +115,7 @@ export function createSettler(options: SettlerOptions): Settler {
       signals.deliveryPostponed(config.name);
       failure.held.tries += 1;
     },
-    setAside: (held, delayMs) => moveToRetry(held, delayMs, false),
+    copyToRetry: (held, delayMs) => moveToRetry(held, delayMs, false),
     notYet: (message, delayMs) => tell(message, (one) => one.nak(delayMs)),
     filtered: (held) => settle(held, acknowledge),
     handBack: (held) => settle(held, (one) => one.message.nak(0)),
@@ -213,7 +213,7 @@ function createGiveUp(options: SettlerOptions) {
         `the dead letter ${config.name}:${held.sequence} (${stream}) is not stored`,
         error,
       );
-      if (held.setAside || message.deliveries < deliveries)
+      if (held.isDelayedCopy || message.deliveries < deliveries)
         settle(held, (one) => one.message.nak(giveUpRetryMs));
       // The log will not hand it out again. Left alone it makes the max-deliver advisory, and the
       // collector writes the entry when DEAD takes one.

@@ -3,9 +3,9 @@ import type { Destination } from '../destinations/destination.ts';
 import type { GiveUp } from '../event/delivery-attempt.ts';
 import type { Log } from '../jetstream/log.ts';
 import { flushSettled, type Pull } from '../jetstream/consume/pull.ts';
-import { storeSetAside, type SetAside } from '../jetstream/consume/delayed-copies.ts';
+import { storeDelayedCopy, type DelayedCopy } from '../jetstream/consume/delayed-copies.ts';
 import type { Signals } from '../observability/signals.ts';
-import { createAttemptRecord, type Failure } from './attempt-record.ts';
+import { createAttemptRecord, type FailedAttempt } from './attempt-record.ts';
 import { createCalls } from './call.ts';
 import { deliverMsMax } from './capacity.ts';
 import { createDelayedEvents } from './delayed-events.ts';
@@ -153,15 +153,15 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
   const random = options.random ?? Math.random;
   const told = createTold();
   const record = createAttemptRecord(name, log, signals);
-  const store = (event: Omit<SetAside, 'destination'>): Promise<void> =>
-    storeSetAside(log, { ...event, destination: name });
+  const store = (event: Omit<DelayedCopy, 'destination'>): Promise<void> =>
+    storeDelayedCopy(log, { ...event, destination: name });
   const settler = createSettler({ ...options, config, record, random, store });
   const queue = createEventQueue();
   const delayed = createDelayedEvents((held) => {
     queue.push(held);
     onDue();
   });
-  const parking = new Parking<Failure>({
+  const parking = new Parking<FailedAttempt>({
     intervals: options.probes ?? probeIntervals,
     // No more than are under way at once when an outage begins.
     failuresMax: Math.max(failuresMin, destination.concurrency),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { deliverInRequests, type BatchRequests, type Verdict } from './batch-requests.ts';
+import { deliverInRequests, type BatchRequests, type RequestOutcome } from './batch-requests.ts';
 import type { Delivery, Outcome } from './destination.ts';
 
 interface Message {
@@ -14,7 +14,7 @@ const never = new AbortController().signal;
 
 /** Each payload is the name of its message; the requests that went out are kept. */
 function requestsOf(
-  send: (names: readonly string[]) => Verdict,
+  send: (names: readonly string[]) => RequestOutcome,
   limits: Partial<BatchRequests<Message>> = {},
 ) {
   const sent: string[] = [];

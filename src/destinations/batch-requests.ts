@@ -1,10 +1,10 @@
 import type { Delivery, Outcome } from './destination.ts';
 
 /** `unclear`: refused because of a message that it shared something with. It is sent again. */
-export type MessageVerdict = Outcome | 'unclear';
+export type MessageOutcome = Outcome | 'unclear';
 
 /** One for each message, in their order, or one outcome that holds for all of them. */
-export type Verdict = readonly MessageVerdict[] | Outcome;
+export type RequestOutcome = readonly MessageOutcome[] | Outcome;
 
 /** How a batch becomes requests. */
 export interface BatchRequests<Message extends { readonly bytes: number }> {
@@ -14,7 +14,7 @@ export interface BatchRequests<Message extends { readonly bytes: number }> {
   /** The message of an event, or in words why it can be none: then it is dead. */
   readonly read: (delivery: Delivery) => Message | string;
   /** Never rejects. */
-  readonly send: (messages: readonly Message[], signal: AbortSignal) => Promise<Verdict>;
+  readonly send: (messages: readonly Message[], signal: AbortSignal) => Promise<RequestOutcome>;
 }
 
 interface Place<Message> {
@@ -74,7 +74,7 @@ export async function deliverInRequests<Message extends { readonly bytes: number
   return outcomes;
 }
 
-function isList(verdict: Verdict): verdict is readonly MessageVerdict[] {
+function isList(verdict: RequestOutcome): verdict is readonly MessageOutcome[] {
   return Array.isArray(verdict);
 }
 

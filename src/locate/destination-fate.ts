@@ -47,7 +47,7 @@ export type FateKind =
   | 'missing'
   | 'unknown';
 
-export interface Fate {
+export interface DeliveryFate {
   readonly kind: FateKind;
   readonly ahead: number;
   readonly attempts: readonly DeliveryAttempt[];
@@ -70,7 +70,7 @@ export interface Fate {
 export function createFateReader(
   log: Log,
   destination: LocatedDestination,
-): (event: PlacedEvent) => Promise<Fate> {
+): (event: PlacedEvent) => Promise<DeliveryFate> {
   const consumer = createConsumerReader(log, destination.name);
   const traces = createTraceReader(log, destination.name);
   let { stored } = destination;
@@ -92,7 +92,7 @@ export function createFateReader(
       places.push({ stream: 'REPLAY', sequence: left.replayed.sequence });
     const attempts = await readAttempts(log, destination.name, places);
     const known = { event, events, replays, left, attempts };
-    const fate: Fate = {
+    const fate: DeliveryFate = {
       kind: 'unknown',
       ahead: 0,
       attempts,
@@ -120,7 +120,7 @@ interface Known {
 function certainOf(
   { event, events, replays, left }: Known,
   filter: EventFilter,
-): Partial<Fate> | undefined {
+): Partial<DeliveryFate> | undefined {
   const { sequence, subject } = event;
   if (events === undefined) {
     return { kind: 'unknown', reason: 'no worker has made a place for it in the log yet' };
@@ -129,9 +129,9 @@ function certainOf(
   if (sequence > handedOut) {
     return { kind: 'waiting', ahead: sequence - handedOut - 1 + events.num_ack_pending };
   }
-  const { setAside, replayed } = left;
-  if (setAside !== undefined && !setAside.settled) {
-    return { kind: 'retrying', nextAttemptMs: setAside.dueMs };
+  const { delayedCopy, replayed } = left;
+  if (delayedCopy !== undefined && !delayedCopy.settled) {
+    return { kind: 'retrying', nextAttemptMs: delayedCopy.dueMs };
   }
   const replayedUpTo = replays?.delivered.stream_seq ?? 0;
   if (replayed !== undefined && replayed.sequence > replayedUpTo) {
@@ -147,7 +147,7 @@ function certainOf(
 async function settledOf(
   known: Known,
   ask: (event: PlacedEvent) => Promise<boolean | undefined>,
-): Promise<Partial<Fate>> {
+): Promise<Partial<DeliveryFate>> {
   const { event, events, replays, left, attempts } = known;
   const place = left.replayed?.sequence ?? event.sequence;
   const info = (left.replayed === undefined ? events : replays)!;

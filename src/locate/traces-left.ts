@@ -7,12 +7,12 @@ import {
   sequenceSince,
   type StoredMessage,
 } from '../jetstream/read/read.ts';
-import { originOfSetAside } from '../jetstream/consume/delayed-copies.ts';
+import { originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
 import { subjects, type PlaceStream, type StreamName } from '../jetstream/topology.ts';
 
 /** What the streams beside EVENTS hold of one event for one destination; the newest of each. */
 export interface TracesLeft {
-  readonly setAside: { readonly dueMs: number; readonly settled: boolean } | undefined;
+  readonly delayedCopy: { readonly dueMs: number; readonly settled: boolean } | undefined;
   readonly replayed: StoredMessage | undefined;
   readonly dead: StoredMessage | undefined;
   readonly discarded: StoredMessage | undefined;
@@ -49,7 +49,7 @@ export function createTraceReader(log: Log, destination: string) {
     if (from === undefined) return { newest, cut: false };
     let seen = 0;
     for await (const message of readMatching(log, stream, subject, from)) {
-      const origin = stream === 'RETRY' ? originOfSetAside(message).sequence : originOf(message);
+      const origin = stream === 'RETRY' ? originOfDelayedCopy(message).sequence : originOf(message);
       newest.set(origin, message.sequence);
       seen += 1;
       if (seen >= entriesMax) return { newest, cut: true };
@@ -73,14 +73,14 @@ export function createTraceReader(log: Log, destination: string) {
       const place = found.newest.get(sequence);
       return place === undefined ? undefined : readMessage(log, stream, place);
     };
-    const setAside = await find('RETRY', subjects.retry(destination, eventName));
+    const delayedCopy = await find('RETRY', subjects.retry(destination, eventName));
     const discarded = await find('DEAD', subjects.discarded(destination, eventName));
     const dead = await find('DEAD', subjects.dead(destination, eventName));
     const replayed = await find('REPLAY', subjects.replay(destination, eventName));
     return {
-      setAside: setAside && {
-        dueMs: originOfSetAside(setAside).dueMs,
-        settled: retries !== undefined && setAside.sequence <= settledUpTo(retries),
+      delayedCopy: delayedCopy && {
+        dueMs: originOfDelayedCopy(delayedCopy).dueMs,
+        settled: retries !== undefined && delayedCopy.sequence <= settledUpTo(retries),
       },
       discarded,
       dead,

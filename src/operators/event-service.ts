@@ -24,7 +24,7 @@ import { messageOf } from './rejected-service.ts';
 import { createReplayMarks } from '../quarantine/replay-marks.ts';
 import {
   createFateReader,
-  type Fate,
+  type DeliveryFate,
   type FateKind,
   type LocatedDestination,
   type PlacedEvent,
@@ -156,7 +156,7 @@ const states: Readonly<Record<FateKind, State>> = {
   unknown: State.UNKNOWN,
 };
 
-function fateMessage(destination: string, fate: Fate): DestinationFate {
+function fateMessage(destination: string, fate: DeliveryFate): DestinationFate {
   const { kind, worker, deliveredMs, left } = fate;
   const message: MessageInitShape<typeof DestinationFateSchema> = {
     destination,
@@ -200,7 +200,7 @@ interface EntryFacts {
 function addEnd(
   message: MessageInitShape<typeof DestinationFateSchema>,
   kind: 'dead' | 'discarded',
-  { dead, discarded }: Fate['left'],
+  { dead, discarded }: DeliveryFate['left'],
 ): void {
   const entry = (kind === 'dead' ? dead : discarded)!;
   const facts = JSON.parse(decoder.decode(entry.payload)) as EntryFacts;

@@ -9,19 +9,19 @@ import type { StoredIds } from './stored-ids.ts';
 import type { WalkPage } from './walk.ts';
 
 /** One change to an event before it is judged again. */
-export interface EventEdit {
+export interface EntryEdit {
   readonly path: string;
   readonly valueJson: string;
 }
 
 /** The way back in, which the gate has: gate/accept/replay.ts. */
 export interface WayIn {
-  read(entry: RejectedEntry, edits: readonly EventEdit[], replacement: string): IncomingEvent;
+  read(entry: RejectedEntry, edits: readonly EntryEdit[], replacement: string): IncomingEvent;
   accept(event: IncomingEvent, entry: RejectedEntry, validateOnly: boolean): Promise<Verdict>;
 }
 
 export interface ReplayRequest {
-  readonly edits: readonly EventEdit[];
+  readonly edits: readonly EntryEdit[];
   /** The text of an event in the place of the one that was rejected; empty: that one. */
   readonly replacement: string;
   /** Judge, store nothing, note nothing. */

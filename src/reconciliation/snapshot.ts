@@ -3,11 +3,11 @@ import { readConsumer, settledUpTo } from '../jetstream/consume/backlog.ts';
 import { readEras, type FilterEra } from '../jetstream/consume/filter-history.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMatching } from '../jetstream/read/read.ts';
-import { originOfSetAside } from '../jetstream/consume/delayed-copies.ts';
+import { originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
 import { subjects } from '../jetstream/topology.ts';
 
 /** What became of an event, as far as it is known for certain. */
-export type Fate = 'waiting' | 'dead' | 'discarded';
+export type EventFate = 'waiting' | 'dead' | 'discarded';
 
 /**
  * Events of which some are in work: the log tells how many, and not which.
@@ -23,7 +23,7 @@ export type Wants = (sequence: number, subject: string) => boolean;
 
 /** How it stands with one destination, by the places of events in EVENTS. */
 export interface DestinationSnapshot {
-  fateOf(sequence: number): Fate | undefined;
+  fateOf(sequence: number): EventFate | undefined;
   readonly inWork: readonly InWork[];
   readonly wants: Wants;
 }
@@ -41,12 +41,12 @@ export async function takeSnapshot(
   { name: destination, filter }: { readonly name: string; readonly filter: EventFilter },
   fromSequence: number,
 ): Promise<DestinationSnapshot> {
-  const fates = new Map<number, Fate>();
+  const fates = new Map<number, EventFate>();
   const events = await readConsumer(log, 'EVENTS', destination);
   const handedOut = events?.delivered.stream_seq ?? 0;
   const settled = events === undefined ? 0 : settledUpTo(events);
 
-  const setAside = await readSetAside(log, destination, fates);
+  const delayedCopy = await readDelayedCopies(log, destination, fates);
   for (const [subject, fate] of [
     [subjects.discarded(destination, '*'), 'discarded'],
     [subjects.dead(destination, '*'), 'dead'],
@@ -66,7 +66,7 @@ export async function takeSnapshot(
         has: (sequence) => sequence > settled && sequence <= handedOut,
         count: events?.num_ack_pending ?? 0,
       },
-      setAside,
+      delayedCopy,
       replayed,
     ],
   };
@@ -95,10 +95,10 @@ export function compileEras(eras: readonly FilterEra[], now: EventFilter): Wants
 const originHeader = 'Headgate-Origin-Sequence';
 
 /** The certain ones go to `fates`: those that were not handed out, or whose time has not come. */
-async function readSetAside(
+async function readDelayedCopies(
   log: Log,
   destination: string,
-  fates: Map<number, Fate>,
+  fates: Map<number, EventFate>,
 ): Promise<InWork> {
   const info = await readConsumer(log, 'RETRY', destination);
   const nowMs = Date.now();
@@ -111,7 +111,7 @@ async function readSetAside(
       subjects.retry(destination, '*'),
       from,
     )) {
-      const { sequence, dueMs } = originOfSetAside(message);
+      const { sequence, dueMs } = originOfDelayedCopy(message);
       const waits = message.sequence > info.delivered.stream_seq || dueMs > nowMs;
       // An event may have been set aside more than once; the last time counts.
       last.set(sequence, waits ? dueMs : 0);
@@ -131,7 +131,7 @@ async function readSetAside(
 async function readReplayed(
   log: Log,
   destination: string,
-  fates: Map<number, Fate>,
+  fates: Map<number, EventFate>,
 ): Promise<InWork> {
   const info = await readConsumer(log, 'REPLAY', destination);
   const some = new Set<number>();

@@ -45,7 +45,7 @@ import { createDeltaSink } from '../observability/metric-deltas.ts';
 import { countedFamiliesOf, createGauge } from '../observability/metric-families.ts';
 import { createMetrics, type LabelValues, type Metrics } from '../observability/metrics.ts';
 import { createSignals, suspendedText, type Signals } from '../observability/signals.ts';
-import { startDelivery, type Delivery } from './start-delivery.ts';
+import { startDelivery, type RunningDelivery } from './start-delivery.ts';
 import { startRegistry } from './start-registry.ts';
 import { createEventLogService } from '../operators/event-log-service.ts';
 import { createQuarantine } from './open-quarantine.ts';
@@ -142,7 +142,7 @@ async function startService(
     },
   });
 
-  // Delivery and dead letters: what cannot be delivered goes from the one to the other.
+  // RunningDelivery and dead letters: what cannot be delivered goes from the one to the other.
   const fixer = createEventFixer({ judge: validation.judge, ...config.limits });
   const deadLetters = await openDeadLetters(log, fixer);
   const delivery = config.roles.has('deliver')
@@ -189,7 +189,7 @@ interface OperatorsPortParts {
   readonly deadLetters: DeadLetterQueue;
   readonly quarantine: ServiceImpl<typeof RejectedService>;
   readonly registry: ServiceImpl<typeof SchemaRegistryService>;
-  readonly delivery: Delivery | undefined;
+  readonly delivery: RunningDelivery | undefined;
   readonly gate: () => GateProcesses | undefined;
 }
 

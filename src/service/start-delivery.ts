@@ -23,7 +23,7 @@ export interface DeliveryParts {
 }
 
 /** What runs behind the log. */
-export interface Delivery {
+export interface RunningDelivery {
   /** Undefined: there is no such worker. */
   stateOf(destination: string): WorkerState | undefined;
   /** Undefined: it cannot be asked what it holds. */
@@ -40,7 +40,7 @@ export interface Carrier {
  * Starts everything behind the log: what turns advisories into dead letters, a worker for each
  * destination, the gauges, and the janitor.
  */
-export async function startDelivery(parts: DeliveryParts): Promise<Delivery> {
+export async function startDelivery(parts: DeliveryParts): Promise<RunningDelivery> {
   const { config, log, signals, lifecycle } = parts;
   const destinations = config.destinations.map((destination) => destination.name);
   const giveUp = createDeadLetterWriter({ log, signals });

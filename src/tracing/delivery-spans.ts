@@ -12,7 +12,7 @@ import { readTraceparent } from './trace-context.ts';
 import { registeredTracer } from './tracer.ts';
 
 /** An event in a worker's hands: delivery/held-event.ts. */
-export interface TracedEvent {
+export interface DeliveredEvent {
   readonly stream: string;
   readonly sequence: number;
   readonly attempt: number;
@@ -25,7 +25,7 @@ interface TracedReport {
 }
 
 export type TraceDelivery = <Report extends TracedReport>(
-  events: readonly TracedEvent[],
+  events: readonly DeliveredEvent[],
   call: () => Promise<Report>,
 ) => Promise<Report>;
 
@@ -61,7 +61,7 @@ export function traceDeliveries(destination: string): TraceDelivery | undefined 
 }
 
 /** One for each place that events were published from: those of one request share it. */
-function linksOf(events: readonly TracedEvent[]): Link[] {
+function linksOf(events: readonly DeliveredEvent[]): Link[] {
   const seen = new Set<string>();
   const links: Link[] = [];
   for (const { message } of events) {
@@ -76,7 +76,7 @@ function linksOf(events: readonly TracedEvent[]): Link[] {
 }
 
 /** https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/ */
-function attributesOf(destination: string, events: readonly TracedEvent[]): Attributes {
+function attributesOf(destination: string, events: readonly DeliveredEvent[]): Attributes {
   const first = events[0]!;
   const attributes: Attributes = {
     'messaging.system': 'nats',

@@ -14,7 +14,7 @@ import { quarantineError, weighFindings } from './weigh-findings.ts';
 import { TooMuchWork } from './schema/work-bound.ts';
 import type { EventError, EventWarning } from '../event/verdict.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
-import type { Findings } from './schema/compile-schema.ts';
+import type { SchemaFindings } from './schema/compile-schema.ts';
 import type { PlannedEvent, SchemaRegistry, SchemaVersion } from './schema-registry.ts';
 import {
   modesByKind,
@@ -27,7 +27,7 @@ import {
 export { loadRegistry, readRegistry } from './schema-registry.ts';
 
 /** What the contract says of one event. */
-export interface Judgement {
+export interface ValidationResult {
   /** Undefined: the event may be stored. */
   readonly error: EventError | undefined;
   readonly warnings: readonly EventWarning[];
@@ -40,7 +40,7 @@ export interface Judgement {
 /** Judges events by envelope, taxonomy and schema. */
 export interface Validation {
   /** Never throws, whatever the event holds. */
-  judge(event: IncomingEvent): Judgement;
+  judge(event: IncomingEvent): ValidationResult;
   /**
    * What is kept of a rejected event in the place of its bytes, where its schemas call something in it
    * personal; undefined: the bytes. Of an event that no entry names, what any schema calls so.
@@ -65,7 +65,7 @@ interface Plan {
 interface Rule {
   readonly schema: SchemaVersion;
   /** The one answer to every event that meets it: nothing is allocated for a valid event. */
-  readonly valid: Judgement;
+  readonly valid: ValidationResult;
 }
 
 /**
@@ -94,9 +94,9 @@ export function createValidation(
   );
   const everything = personalOf(registry.events, hashKey);
   const unplannedAction = unplannedMode(registry.unplanned, enforcement);
-  const unplannedJudgements = new Map<string, Judgement>();
+  const unplannedJudgements = new Map<string, ValidationResult>();
 
-  function judgeKnown(event: IncomingEvent): Judgement {
+  function judgeKnown(event: IncomingEvent): ValidationResult {
     if (event.fault !== undefined) return rejected(event.fault, 0);
     const plan = plans.get(event.eventName);
     // A planned name was checked when the taxonomy was read.
@@ -110,7 +110,7 @@ export function createValidation(
     return plan === undefined ? unplanned(event.eventName) : judgeProperties(plan, event);
   }
 
-  function unplanned(name: string): Judgement {
+  function unplanned(name: string): ValidationResult {
     const known = unplannedJudgements.get(name);
     if (known !== undefined) return known;
     const judgement = Object.freeze(judgeUnplanned(unplannedAction, name, plans.keys()));
@@ -142,7 +142,11 @@ export function createValidation(
   };
 }
 
-function judgeUnplanned(mode: UnplannedMode, name: string, planned: Iterable<string>): Judgement {
+function judgeUnplanned(
+  mode: UnplannedMode,
+  name: string,
+  planned: Iterable<string>,
+): ValidationResult {
   const suggestion = nearestName(name, planned);
   const hint = suggestion === undefined ? '' : `. Did you mean ${suggestion}?`;
   const problem = `the taxonomy has no event of this name${hint}`;
@@ -181,7 +185,7 @@ function moveOn({ name, active }: PlannedEvent, version: number): EventWarning {
   return Object.freeze({ code: 'deprecated_schema_version', message, violations: [] });
 }
 
-function judgeProperties(plan: Plan, event: IncomingEvent): Judgement {
+function judgeProperties(plan: Plan, event: IncomingEvent): ValidationResult {
   const version = event.schemaVersion;
   const rule = version === 0 ? plan.active : plan.rules.get(version);
   if (rule === undefined) return rejected(unknownVersion(plan), 0);
@@ -196,7 +200,7 @@ function judgeProperties(plan: Plan, event: IncomingEvent): Judgement {
 }
 
 /** For the events whose schemas call something personal. */
-function redacted(personal: Personal, rule: Rule, event: IncomingEvent): Judgement {
+function redacted(personal: Personal, rule: Rule, event: IncomingEvent): ValidationResult {
   return { ...rule.valid, event: withChangedProperties(event, personal.redact) };
 }
 
@@ -205,8 +209,8 @@ function judgeFindings(
   modes: ModesByKind,
   rule: Rule,
   event: IncomingEvent,
-  findings: Findings,
-): Judgement {
+  findings: SchemaFindings,
+): ValidationResult {
   const { personal } = plan;
   const { schemaVersion, warnings } = rule.valid;
   const judged = { eventName: plan.name, version: schemaVersion, schema: rule.schema, modes };
@@ -230,6 +234,6 @@ function unknownVersion(plan: Plan): EventError {
   );
 }
 
-function rejected(error: EventError, schemaVersion: number): Judgement {
+function rejected(error: EventError, schemaVersion: number): ValidationResult {
   return { error, warnings: noWarnings, schemaVersion, event: undefined };
 }

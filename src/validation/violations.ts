@@ -1,4 +1,4 @@
-import type { Findings } from './schema/compile-schema.ts';
+import type { SchemaFindings } from './schema/compile-schema.ts';
 import { didYouMean } from './envelope.ts';
 import { escapePointer } from './schema/schema-walk.ts';
 import {
@@ -19,7 +19,7 @@ export const violationsMax = 20;
 const pathLengthMax = 512;
 
 /** Ajv's errors in the words of the contract. No message holds anything that the event holds. */
-export function violationsOf({ errors, complete, kindOf }: Findings): Violation[] {
+export function violationsOf({ errors, complete, kindOf }: SchemaFindings): Violation[] {
   const violations = new Map<string, Violation>();
   let examined = 0;
   for (const error of errors) {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { orderCompleted, validationOf } from './schemas-folder.fixture.ts';
 import type { JsonObject } from '../event/json/json.ts';
-import type { Judgement } from './validation.ts';
+import type { ValidationResult } from './validation.ts';
 
 const order: JsonObject = {
   type: 'object',
@@ -23,12 +23,12 @@ async function judge(
   properties: JsonObject,
   schema = order,
   propertiesText?: string,
-): Promise<Judgement> {
+): Promise<ValidationResult> {
   const validation = await validationOf(schema, `, mode: ${mode}`);
   return validation.judge(orderCompleted({ properties, propertiesText }));
 }
 
-const codes = ({ warnings }: Judgement): string[] => warnings.map(({ code }) => code);
+const codes = ({ warnings }: ValidationResult): string[] => warnings.map(({ code }) => code);
 
 describe('each kind of violation has a mode of its own', () => {
   const broken: [kind: string, properties: JsonObject][] = [
@@ -185,7 +185,7 @@ describe('strip', () => {
 });
 
 test('an unplanned event may be quarantined or allowed', async () => {
-  const unplanned = async (mode: string): Promise<Judgement> =>
+  const unplanned = async (mode: string): Promise<ValidationResult> =>
     (await validationOf(order, '', mode)).judge(orderCompleted({ eventName: 'orders_completed' }));
   const { error } = await unplanned('quarantine');
   expect(error?.code).toBe('quarantined');

@@ -3,7 +3,7 @@ import { strictest, type ModesByKind } from './modes.ts';
 import { withoutProperties, type Unwanted } from './personal-data/strip-properties.ts';
 import { violationsOf } from './violations.ts';
 import type { ErrorObject } from 'ajv/dist/2020.js';
-import type { Findings, CompiledSchema } from './schema/compile-schema.ts';
+import type { SchemaFindings, CompiledSchema } from './schema/compile-schema.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { EventError, EventWarning } from '../event/verdict.ts';
 
@@ -27,7 +27,11 @@ export interface Judged {
 const nothingSaid: Weighed = Object.freeze({ error: undefined, warnings: [], event: undefined });
 
 /** Weighs what was found in an event by the modes of its kinds: the strictest decides. */
-export function weighFindings(judged: Judged, event: IncomingEvent, findings: Findings): Weighed {
+export function weighFindings(
+  judged: Judged,
+  event: IncomingEvent,
+  findings: SchemaFindings,
+): Weighed {
   const { modes } = judged;
   const actionOf = (error: ErrorObject) => modes[findings.kindOf(error)];
   // Where not everything was looked at, the rest may be of any kind.
@@ -48,7 +52,7 @@ export function weighFindings(judged: Judged, event: IncomingEvent, findings: Fi
  * Takes the unknown properties out and looks again at what is left: it may have fewer properties than
  * the schema wants, or break a rule for which one of them was there.
  */
-function strip(judged: Judged, event: IncomingEvent, removed: Findings): Weighed {
+function strip(judged: Judged, event: IncomingEvent, removed: SchemaFindings): Weighed {
   const stripped = withoutProperties(event, removed.errors.map(unwantedOf));
   const left = judged.schema.findingsIn(stripped.properties);
   const violations = violationsOf(removed).map((violation) =>
@@ -75,7 +79,7 @@ function unwantedOf({ instancePath, params }: ErrorObject): Unwanted {
   return { holder: instancePath, name: String(name) };
 }
 
-function refusal(judged: Judged, verdict: 'reject' | 'quarantine', found: Findings): Weighed {
+function refusal(judged: Judged, verdict: 'reject' | 'quarantine', found: SchemaFindings): Weighed {
   const problem = brokenText(judged);
   const error =
     verdict === 'reject'
@@ -93,7 +97,7 @@ export function quarantineError(problem: string, violations: EventError['violati
   );
 }
 
-function schemaWarning(judged: Judged, found: Findings): EventWarning {
+function schemaWarning(judged: Judged, found: SchemaFindings): EventWarning {
   return eventError('schema_violation', brokenText(judged), violationsOf(found));
 }
 
@@ -101,6 +105,6 @@ function brokenText({ eventName, version }: Judged): string {
   return `properties break version ${version} of ${eventName}: see violations`;
 }
 
-function only(findings: Findings, wanted: (error: ErrorObject) => boolean): Findings {
+function only(findings: SchemaFindings, wanted: (error: ErrorObject) => boolean): SchemaFindings {
   return { ...findings, errors: findings.errors.filter(wanted) };
 }

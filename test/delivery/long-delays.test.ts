@@ -30,7 +30,7 @@ const refusedFor = (notBeforeMs: number) =>
     notBeforeMs,
   }) as const;
 
-const setAside = (log: Log) => unsettled(log, 'crm', 'RETRY');
+const delayedCopy = (log: Log) => unsettled(log, 'crm', 'RETRY');
 
 test('5,000 events that wait for an hour do not stop fresh ones', async () => {
   await using real = await startRealLog();
@@ -44,7 +44,7 @@ test('5,000 events that wait for an hour do not stop fresh ones', async () => {
   );
   const worker = await startWorker(log, destination);
   await until(
-    () => setAside(log),
+    () => delayedCopy(log),
     (count) => count === 5_000,
     30_000,
   );
@@ -64,7 +64,7 @@ test('5,000 events that wait for an hour do not stop fresh ones', async () => {
     async () => (await log.manager.consumers.info('RETRY', 'crm')).num_pending,
     (count) => count === 0,
   );
-  expect(await setAside(log)).toBe(5_000);
+  expect(await delayedCopy(log)).toBe(5_000);
   await worker.stop();
   expect(await readDead(log)).toEqual([]);
 });
@@ -109,7 +109,7 @@ test('what was set aside outlives its worker and kill -9 of nats-server', async 
   const log = await real.open();
   await startWorker(log, first);
   await until(
-    () => setAside(real.log),
+    () => delayedCopy(real.log),
     (count) => count === 300,
   );
   await settled(real.log);
@@ -127,7 +127,7 @@ test('what was set aside outlives its worker and kill -9 of nats-server', async 
     20_000,
   );
   await until(
-    () => setAside(real.log).catch(() => -1),
+    () => delayedCopy(real.log).catch(() => -1),
     (count) => count === 0,
     30_000,
   );
@@ -169,7 +169,7 @@ test('one that is told to wait long while others get through is set aside, and n
   await publishEvents(log, 20);
   const worker = await startWorker(log, destination);
   await until(
-    () => setAside(log),
+    () => delayedCopy(log),
     (count) => count === 1,
   );
   open = true;
@@ -246,7 +246,7 @@ test('what was set aside outlives kill -9 of the worker process, again and again
   for (let kill = 1; kill <= 3; kill += 1) {
     const run = await worker.start();
     await until(
-      () => setAside(log).catch(() => 0),
+      () => delayedCopy(log).catch(() => 0),
       (count) => count >= 60 * kill,
       30_000,
     );

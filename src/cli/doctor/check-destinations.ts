@@ -6,16 +6,16 @@ import type { Config, DestinationConfig } from '../../config/config.ts';
 import { refusedRange } from '../../destinations/http/address-guard.ts';
 import type { DestinationType } from '../../destinations/destination.ts';
 import { destinationTypes } from '../../destinations/registry.ts';
-import type { Findings } from './finding.ts';
+import type { CheckFindings } from './finding.ts';
 import { checkReadable, nearestFolder } from './check-host.ts';
 
 /** Each is knocked at: a connection that is closed again, which changes nothing there. */
-export async function checkDestinations(findings: Findings, config: Config): Promise<void> {
+export async function checkDestinations(findings: CheckFindings, config: Config): Promise<void> {
   if (config.destinations.length === 0) findings.skipped('there is none: events stay in the log');
   await Promise.all(config.destinations.map((destination) => checkOne(findings, destination)));
 }
 
-async function checkOne(findings: Findings, destination: DestinationConfig): Promise<void> {
+async function checkOne(findings: CheckFindings, destination: DestinationConfig): Promise<void> {
   const { name, type, settings } = destination;
   const described = destinationTypes.find((candidate) => candidate.type === type)!;
   checkFiles(findings, destination, described);
@@ -33,7 +33,7 @@ async function checkOne(findings: Findings, destination: DestinationConfig): Pro
 }
 
 function checkFiles(
-  findings: Findings,
+  findings: CheckFindings,
   { name, type, settings }: DestinationConfig,
   described: DestinationType,
 ): void {

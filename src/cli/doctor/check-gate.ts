@@ -7,7 +7,7 @@ import {
 } from '../../../gen/headgate/v1/destination_service_pb.ts';
 import { adminUrl, connectAdmin } from '../admin-client.ts';
 import { spanText } from '../destinations.ts';
-import type { Findings } from './finding.ts';
+import type { CheckFindings } from './finding.ts';
 import { visible } from '../rejected/rejected.ts';
 
 /** A gate that answers at its operators' port. */
@@ -22,7 +22,7 @@ const timeoutMs = 5_000;
 
 /** Undefined: none answers, which is said in `findings`. */
 export async function reachGate(
-  findings: Findings,
+  findings: CheckFindings,
   admin: string,
   token: string | undefined,
 ): Promise<RunningGate | undefined> {
@@ -68,7 +68,7 @@ export async function reachGate(
 }
 
 /** What the running gate says of itself. */
-export function checkGate(findings: Findings, { metrics }: RunningGate): void {
+export function checkGate(findings: CheckFindings, { metrics }: RunningGate): void {
   const value = (name: string): number => metrics.get(name) ?? 0;
   const bad = value('headgate_registry_bad_entries');
   if (bad > 0) {
@@ -91,7 +91,7 @@ export function checkGate(findings: Findings, { metrics }: RunningGate): void {
 const lagMsMax = 3_600_000;
 
 /** How it stands with each destination, by the gate that runs. */
-export async function checkDeliveries(findings: Findings, gate: RunningGate): Promise<void> {
+export async function checkDeliveries(findings: CheckFindings, gate: RunningGate): Promise<void> {
   const env = gate.token === undefined ? {} : { HEADGATE_ADMIN_TOKEN: gate.token };
   const client = connectAdmin(DestinationService, gate.url, env);
   const { destinations } = await client.call((service) => service.listDestinations({}));
@@ -102,7 +102,7 @@ export async function checkDeliveries(findings: Findings, gate: RunningGate): Pr
 }
 
 function checkState(
-  findings: Findings,
+  findings: CheckFindings,
   { name, state, reason, waiting, dead }: DestinationStatus,
 ): void {
   const why = visible(reason).replaceAll('\n', ' ');
@@ -134,7 +134,7 @@ function checkState(
 }
 
 function checkLag(
-  findings: Findings,
+  findings: CheckFindings,
   { name, state, oldestWaiting, waiting }: DestinationStatus,
 ): void {
   const lagMs = oldestWaiting === undefined ? 0 : Date.now() - timestampMs(oldestWaiting);

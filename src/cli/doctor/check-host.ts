@@ -3,10 +3,10 @@ import path from 'node:path';
 
 import { formatAddress, isLoopback } from '../../config/address.ts';
 import type { Config } from '../../config/config.ts';
-import { sizeText, type Findings } from './finding.ts';
+import { sizeText, type CheckFindings } from './finding.ts';
 
 /** What is allowed, and is a risk all the same. What is not allowed stops a start, and this command. */
-export function checkEndpoint(findings: Findings, config: Config): void {
+export function checkEndpoint(findings: CheckFindings, config: Config): void {
   const { listen, auth, tls, admin } = config;
   if (auth === 'off') {
     findings.ok(`${formatAddress(listen)} asks for no key, and only this machine reaches it`);
@@ -34,7 +34,7 @@ export function checkEndpoint(findings: Findings, config: Config): void {
   }
 }
 
-export function checkReadable(findings: Findings, file: string, setting: string): void {
+export function checkReadable(findings: CheckFindings, file: string, setting: string): void {
   try {
     accessSync(file, constants.R_OK);
   } catch (error) {
@@ -55,7 +55,7 @@ const othersMayWrite = 0o002;
 const othersMayRead = 0o005;
 
 /** The folder that holds the log of the embedded server and the warehouse. */
-export function checkDataDirectory(findings: Findings, dataDir: string): void {
+export function checkDataDirectory(findings: CheckFindings, dataDir: string): void {
   const folder = path.resolve(dataDir);
   const nearest = nearestFolder(folder);
   if (!statSync(nearest).isDirectory()) {
@@ -99,7 +99,7 @@ const diskShare = 0.8;
 const storageBytesMin = 64 * 1024 * 1024;
 
 /** `storeBytes`: what the log takes already, which counts as room for it. */
-export function checkDisk(findings: Findings, config: Config, storeBytes: number): void {
+export function checkDisk(findings: CheckFindings, config: Config, storeBytes: number): void {
   const folder = nearestFolder(config.dataDir);
   const disk = statfsSync(folder);
   const free = disk.bavail * disk.bsize;
@@ -128,7 +128,7 @@ const otherFiles = 200;
  * service may not have.
  */
 export function checkFileLimit(
-  findings: Findings,
+  findings: CheckFindings,
   config: Config,
   running: { readonly max: number; readonly open: number } | undefined,
 ): void {

@@ -3,12 +3,12 @@ import { StartError } from '../../errors.ts';
 import type { Log } from '../../jetstream/log.ts';
 import { findServerBinary, oldestServerVersion } from '../../jetstream/server/server-binary.ts';
 import { driftOf, streamSettings } from '../../jetstream/topology.ts';
-import { sizeText, type Findings } from './finding.ts';
+import { sizeText, type CheckFindings } from './finding.ts';
 import { openRunningLog } from '../running-log.ts';
 
 /** The log, where it can be reached; what stands in its way goes to `findings`. */
 export async function reachLog(
-  findings: Findings,
+  findings: CheckFindings,
   config: Config,
   searchPath: string,
 ): Promise<Log | undefined> {
@@ -50,7 +50,7 @@ type StreamInfo = Awaited<ReturnType<Log['manager']['streams']['info']>>;
 
 /** `roomBytes`: of the disk of the embedded server; undefined for one that is elsewhere. */
 export async function checkStreams(
-  findings: Findings,
+  findings: CheckFindings,
   config: Config,
   log: Log,
   roomBytes: number | undefined,
@@ -87,7 +87,7 @@ export async function checkStreams(
 }
 
 function checkDrift(
-  findings: Findings,
+  findings: CheckFindings,
   config: Config,
   infos: ReadonlyMap<string, StreamInfo>,
 ): void {
@@ -136,7 +136,7 @@ function checkDrift(
 }
 
 function checkFill(
-  findings: Findings,
+  findings: CheckFindings,
   { name, max_bytes: max, discard }: StreamInfo['config'],
   bytes: number,
 ): void {
@@ -153,7 +153,7 @@ function checkFill(
 
 /** What an acknowledgement is worth. */
 export async function checkDurability(
-  findings: Findings,
+  findings: CheckFindings,
   { durability }: Config,
   log: Log | undefined,
 ): Promise<void> {
@@ -183,7 +183,7 @@ const skewMsMax = 1_000;
 const skewMsBad = 60_000;
 
 /** The clock of this machine against that of NATS. */
-export async function checkClock(findings: Findings, log: Log): Promise<void> {
+export async function checkClock(findings: CheckFindings, log: Log): Promise<void> {
   const before = Date.now();
   const { ts } = (await log.manager.streams.info('EVENTS')) as { readonly ts?: string };
   const after = Date.now();

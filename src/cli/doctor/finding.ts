@@ -14,7 +14,7 @@ export interface Finding {
 }
 
 /** The findings of one check, in the order in which they were made. */
-export class Findings {
+export class CheckFindings {
   readonly all: Finding[] = [];
   readonly #check: string;
 
@@ -47,9 +47,9 @@ export class Findings {
 /** Does one check. One that breaks is a finding, and the others are made all the same. */
 export async function look(
   check: string,
-  work: (findings: Findings) => Promise<void> | void,
+  work: (findings: CheckFindings) => Promise<void> | void,
 ): Promise<readonly Finding[]> {
-  const findings = new Findings(check);
+  const findings = new CheckFindings(check);
   try {
     await work(findings);
   } catch (error) {

@@ -12,7 +12,7 @@ import { createLiveValidation } from '../../validation/live-validation.ts';
 import { loadRegistry } from '../../validation/schema-registry.ts';
 import type { CommandContext } from '../command-context.ts';
 import { checkDestinations } from './check-destinations.ts';
-import { look, type Finding, type Findings } from './finding.ts';
+import { look, type Finding, type CheckFindings } from './finding.ts';
 import { checkDeliveries, checkGate, reachGate, type RunningGate } from './check-gate.ts';
 import {
   checkDataDirectory,
@@ -67,7 +67,7 @@ async function examine(
   const all: Finding[] = [];
   const check = async (
     name: string,
-    work: (findings: Findings) => Promise<void> | void,
+    work: (findings: CheckFindings) => Promise<void> | void,
   ): Promise<void> => {
     all.push(...(await look(name, work)));
   };
@@ -113,7 +113,7 @@ async function examine(
   return all;
 }
 
-async function checkSchemas(findings: Findings, config: Config): Promise<void> {
+async function checkSchemas(findings: CheckFindings, config: Config): Promise<void> {
   if (config.schemasSource === 'registry') {
     findings.skipped('they are in the registry: headgate schemas list shows how they stand');
     return;

@@ -1,7 +1,7 @@
 import { createBatchQueue } from './batch-queue.ts';
 import type { GateClient } from '../gate-client.ts';
 import { readLines } from '../read-lines.ts';
-import { sendBatch, type Sending } from './send-batch.ts';
+import { sendBatch, type SendingRun } from './send-batch.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { lineBytesMax, readTrackLine, type LineEvent } from './line.ts';
 import { createProgress } from './progress.ts';
@@ -50,7 +50,7 @@ export async function runTrack(
   const onInterrupt = (): void => stop('Interrupted');
   process.once('SIGINT', onInterrupt);
   try {
-    const sending: Sending = {
+    const sending: SendingRun = {
       client,
       ledger,
       retryForMs: options.retryForMs,
@@ -73,7 +73,7 @@ async function sendLines(
   source: TrackSource,
   makesKeys: boolean,
   inFlightMax: number,
-  sending: Sending,
+  sending: SendingRun,
   onRead: (bytes: number) => void,
 ): Promise<void> {
   const { ledger, stopped } = sending;

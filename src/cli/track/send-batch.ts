@@ -13,7 +13,7 @@ import type { LineEvent } from './line.ts';
 import type { Ledger } from './ledger.ts';
 
 /** What the batches of one run share. */
-export interface Sending {
+export interface SendingRun {
   readonly client: GateClient;
   readonly ledger: Ledger;
   /** How long a batch is tried again without any of its events getting through. */
@@ -31,7 +31,7 @@ export interface Sending {
  * Sends a batch until each of its events has a verdict, or none can be had: then the rest is given
  * up, and the run with it. Each event ends in the ledger once.
  */
-export async function sendBatch(sending: Sending, batch: readonly LineEvent[]): Promise<void> {
+export async function sendBatch(sending: SendingRun, batch: readonly LineEvent[]): Promise<void> {
   const { stopped } = sending;
   let waiting = batch;
   let attempt = 0;
@@ -75,7 +75,7 @@ type Answer =
       readonly afterMs: number;
     };
 
-async function call(sending: Sending, events: readonly LineEvent[]): Promise<Answer> {
+async function call(sending: SendingRun, events: readonly LineEvent[]): Promise<Answer> {
   const { client, validateOnly } = sending;
   let results: EventResult[];
   try {
@@ -124,7 +124,7 @@ const noReason: EventError = {
 
 /** Halves find the event that the gate cannot read, and fit a gate with smaller limits. */
 async function splitBatch(
-  sending: Sending,
+  sending: SendingRun,
   events: readonly LineEvent[],
   { code, message }: { readonly code: string; readonly message: string },
 ): Promise<void> {
@@ -137,7 +137,7 @@ async function splitBatch(
   await sendBatch(sending, events.slice(middle));
 }
 
-function giveUp(sending: Sending, events: readonly LineEvent[], message: string): void {
+function giveUp(sending: SendingRun, events: readonly LineEvent[], message: string): void {
   const error: EventError = { code: 'not_stored', message, violations: [] };
   for (const event of events) sending.ledger.fault('given_up', event, error);
 }

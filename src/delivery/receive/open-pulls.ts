@@ -4,7 +4,7 @@ import { recordFilter } from '../../jetstream/consume/filter-history.ts';
 import type { Log } from '../../jetstream/log.ts';
 import { openPacedPull } from '../../jetstream/consume/paced-pull.ts';
 import { openPull, type Pull, type PulledMessage } from '../../jetstream/consume/pull.ts';
-import { SetAsideMessage } from '../../jetstream/consume/delayed-copies.ts';
+import { DelayedMessage } from '../../jetstream/consume/delayed-copies.ts';
 import {
   consumerSettings,
   ensureConsumer,
@@ -18,7 +18,7 @@ import {
   pullMessagesMax,
   replayAckPendingMax,
   retriedMax,
-  setAsideMax,
+  delayedEventsMax,
 } from '../capacity.ts';
 
 export interface OpenPullsOptions {
@@ -29,16 +29,16 @@ export interface OpenPullsOptions {
 }
 
 /** What a worker does with what was pulled. None may throw: that would end the pull. */
-export interface Receiver {
+export interface PullReceiver {
   onMessage(message: PulledMessage, stream: DeliveredStream): void;
   /** One that was set aside; its time may not have come yet. */
-  onSetAside(message: SetAsideMessage): void;
+  onDelayedCopy(message: DelayedMessage): void;
   /** How many more of these the worker has room for. */
   room(): number;
 }
 
 /** Pulls for a destination from EVENTS, REPLAY and RETRY, through a durable consumer on each. */
-export async function openPulls(options: OpenPullsOptions, receiver: Receiver): Promise<Pull> {
+export async function openPulls(options: OpenPullsOptions, receiver: PullReceiver): Promise<Pull> {
   const { destinationConfig: config, log, signals, eventBytesMax } = options;
   const pulls: Pull[] = [];
   const stop = async (): Promise<void> => {
@@ -47,7 +47,7 @@ export async function openPulls(options: OpenPullsOptions, receiver: Receiver): 
   const pending: Readonly<Record<PlaceStream, number>> = {
     EVENTS: ackPendingMax(eventBytesMax),
     REPLAY: replayAckPendingMax(eventBytesMax),
-    RETRY: setAsideMax,
+    RETRY: delayedEventsMax,
   };
   const open = async (stream: PlaceStream): Promise<Pull> => {
     const settings = consumerSettings(stream, config.name, {
@@ -72,7 +72,7 @@ export async function openPulls(options: OpenPullsOptions, receiver: Receiver): 
     return openPacedPull({
       ...pull,
       messagesMax: retriedMax(eventBytesMax),
-      onMessage: (message) => receiver.onSetAside(new SetAsideMessage(message)),
+      onMessage: (message) => receiver.onDelayedCopy(new DelayedMessage(message)),
       room: receiver.room,
     });
   };

@@ -1,13 +1,13 @@
 import type { DestinationConfig } from '../../config/config.ts';
 import { canaryName, canarySubject } from '../../event/canary.ts';
 import { compileEventFilter } from '../../event/event-filter.ts';
-import type { SetAsideMessage } from '../../jetstream/consume/delayed-copies.ts';
+import type { DelayedMessage } from '../../jetstream/consume/delayed-copies.ts';
 import type { Signals } from '../../observability/signals.ts';
 import { retriedMax, trustedDeliveriesMax } from '../capacity.ts';
 import type { EventQueue } from './event-queue.ts';
 import { compileFieldRules, type FieldMapping } from './field-rules.ts';
 import { HeldEvent } from '../held-event.ts';
-import type { Receiver } from './open-pulls.ts';
+import type { PullReceiver } from './open-pulls.ts';
 import type { Settler } from '../settle.ts';
 
 export interface ReceiverParts {
@@ -24,7 +24,7 @@ export interface ReceiverParts {
 }
 
 /** What becomes of an event when it is pulled: queued, filtered, told to wait, or handed back. */
-export function createReceiver(parts: ReceiverParts): Receiver {
+export function createReceiver(parts: ReceiverParts): PullReceiver {
   const { settler, queue } = parts;
   const admit = createAdmit(parts);
   const take = (held: HeldEvent): void => {
@@ -36,22 +36,22 @@ export function createReceiver(parts: ReceiverParts): Receiver {
   };
   return {
     onMessage: (message, stream) => take(new HeldEvent(message, stream)),
-    onSetAside: (message) => {
+    onDelayedCopy: (message) => {
       const waitMs = message.dueMs - Date.now();
       if (waitMs > 0) settler.notYet(message, waitMs);
       else take(heldAgain(message));
     },
     room: () => {
-      const retried = parts.held().filter(({ setAside }) => setAside);
+      const retried = parts.held().filter(({ isDelayedCopy }) => isDelayedCopy);
       return retriedMax(parts.eventBytesMax) - retried.length;
     },
   };
 }
 
 /** An event that comes back from RETRY. */
-function heldAgain(message: SetAsideMessage): HeldEvent {
+function heldAgain(message: DelayedMessage): HeldEvent {
   const held = new HeldEvent(message, message.stream);
-  held.setAside = true;
+  held.isDelayedCopy = true;
   held.tries = message.tries;
   return held;
 }

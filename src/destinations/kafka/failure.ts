@@ -1,4 +1,4 @@
-import type { MessageVerdict } from '../batch-requests.ts';
+import type { MessageOutcome } from '../batch-requests.ts';
 import { delivered, type Outcome } from '../destination.ts';
 
 /**
@@ -27,12 +27,12 @@ export function judgeFailure(
   error: unknown,
   partitions: readonly number[],
   reason: string,
-): readonly MessageVerdict[] {
+): readonly MessageOutcome[] {
   const answers = new Map(answersOf(error).map(({ index, errorCode }) => [index, errorCode]));
   const counts = new Map<number, number>();
   for (const partition of partitions) counts.set(partition, (counts.get(partition) ?? 0) + 1);
   const fault: Outcome = { kind: 'retry', fault: 'destination', reason };
-  return partitions.map((partition): MessageVerdict => {
+  return partitions.map((partition): MessageOutcome => {
     const code = answers.get(partition);
     if (code === 0) return delivered;
     const refusal = code === undefined ? undefined : recordErrors.get(code);

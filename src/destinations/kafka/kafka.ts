@@ -1,5 +1,5 @@
 import { compatibilityPartitioner, Producer } from '@platformatic/kafka';
-import { deliverInRequests, type MessageVerdict, type Verdict } from '../batch-requests.ts';
+import { deliverInRequests, type MessageOutcome, type RequestOutcome } from '../batch-requests.ts';
 import type { Delivery, Destination, DestinationSettings, Outcome } from '../destination.ts';
 import { describeKafkaError, judgeFailure } from './failure.ts';
 import { readKafkaSettings, type KafkaSettings } from './settings.ts';
@@ -39,7 +39,10 @@ export function createKafkaDestination(name: string, settings: DestinationSettin
     producer?.close(true).catch(() => undefined);
     producer = undefined;
   };
-  const send = async (records: readonly KafkaRecord[], signal: AbortSignal): Promise<Verdict> => {
+  const send = async (
+    records: readonly KafkaRecord[],
+    signal: AbortSignal,
+  ): Promise<RequestOutcome> => {
     if (closing !== undefined) return faultOf('the destination is closed');
     if (signal.aborted) return faultOf(stopped);
     producer ??= openProducer(kafka);
@@ -132,7 +135,7 @@ async function write(
   producer: Producer,
   topic: string,
   records: readonly KafkaRecord[],
-): Promise<Verdict> {
+): Promise<RequestOutcome> {
   let partitions: number[] = [];
   try {
     const metadata = await producer.metadata({ topics: [topic] });
@@ -152,16 +155,16 @@ async function write(
   }
 }
 
-function isFault(verdict: MessageVerdict): boolean {
+function isFault(verdict: MessageOutcome): boolean {
   return verdict !== 'unclear' && verdict.kind === 'retry';
 }
 
 /** What was written, or why it is no longer waited for. */
 async function orGivenUp(
-  writing: Promise<Verdict>,
+  writing: Promise<RequestOutcome>,
   timeoutMs: number,
   signal: AbortSignal,
-): Promise<Verdict | string> {
+): Promise<RequestOutcome | string> {
   const { promise, resolve } = Promise.withResolvers<string>();
   const onAbort = (): void => resolve(stopped);
   signal.addEventListener('abort', onAbort, { once: true });

@@ -1,6 +1,6 @@
 import { StartError } from '../../errors.ts';
 import { isJsonObject } from '../../event/json/json.ts';
-import type { Verdict } from '../batch-requests.ts';
+import type { RequestOutcome } from '../batch-requests.ts';
 import {
   delivered,
   type Destination,
@@ -85,7 +85,7 @@ function readAccount(name: string, settings: DestinationSettings) {
 function judgeRecords(
   { status, text }: HttpAnswer,
   messages: readonly VendorMessage[],
-): Verdict | undefined {
+): RequestOutcome | undefined {
   if (status !== 400) return undefined;
   const records = readFailedRecords(text);
   if (records === undefined || records.length === 0) return undefined;

@@ -1,7 +1,7 @@
 import { isJsonObject } from '../../event/json/json.ts';
 import type { Destination, DestinationSettings } from '../destination.ts';
 import type { HttpAnswer } from '../http/answers.ts';
-import type { Verdict } from '../batch-requests.ts';
+import type { RequestOutcome } from '../batch-requests.ts';
 import { addressOf, createVendorDestination, personOf } from '../vendor/vendor.ts';
 
 /** What PostHog stores of one event, at most. */
@@ -51,7 +51,7 @@ export function createPosthogDestination(name: string, settings: DestinationSett
 }
 
 /** Over its quota PostHog answers 200 and drops what it got: nothing has arrived. */
-function judgeQuota({ status, text }: HttpAnswer): Verdict | undefined {
+function judgeQuota({ status, text }: HttpAnswer): RequestOutcome | undefined {
   if (status !== 200 || !text.includes('quota_limited')) return undefined;
   let answer: unknown;
   try {

@@ -1,6 +1,6 @@
 import { parseExactly } from '../../event/exact-numbers.ts';
 import type { StoredEvent } from '../../event/stored-event.ts';
-import { deliverInRequests, type Verdict } from '../batch-requests.ts';
+import { deliverInRequests, type RequestOutcome } from '../batch-requests.ts';
 import type { Delivery, Destination, DestinationSettings, Outcome } from '../destination.ts';
 import {
   createHider,
@@ -39,7 +39,10 @@ export interface Vendor {
   /** The event as the vendor takes it; what it throws is not the event's doing. */
   readonly translate: (event: StoredEvent) => object;
   /** What an answer says beyond its status; undefined: the status says it all. */
-  readonly judge?: (answer: HttpAnswer, messages: readonly VendorMessage[]) => Verdict | undefined;
+  readonly judge?: (
+    answer: HttpAnswer,
+    messages: readonly VendorMessage[],
+  ) => RequestOutcome | undefined;
 }
 
 /**
@@ -128,7 +131,7 @@ async function post(
   reading: AnswerReading,
   messages: readonly VendorMessage[],
   signal: AbortSignal,
-): Promise<Verdict> {
+): Promise<RequestOutcome> {
   const [before, after] = vendor.around;
   const body = Buffer.from(before + messages.map(({ text }) => text).join(',') + after);
   const headers = {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { StartError } from '../../errors.ts';
-import { deliverInRequests, type Verdict } from '../batch-requests.ts';
+import { deliverInRequests, type RequestOutcome } from '../batch-requests.ts';
 import type { Delivery, Destination, DestinationSettings, Outcome } from '../destination.ts';
 import { createHider, outcomeOfAnswer, type AnswerReading } from '../http/answers.ts';
 import { openEndpoint, readHttpUrl, type HttpEndpoint } from '../http/endpoint.ts';
@@ -42,7 +42,10 @@ export function createWebhookDestination(name: string, settings: DestinationSett
   });
   const batchEventsMax = Number(settings['batch_events'] ?? 1);
   let gone: Outcome | undefined;
-  const send = async (messages: readonly Message[], signal: AbortSignal): Promise<Verdict> => {
+  const send = async (
+    messages: readonly Message[],
+    signal: AbortSignal,
+  ): Promise<RequestOutcome> => {
     const outcome = await post(endpoint, target, messages, signal);
     if (outcome.kind === 'retry' && outcome.status === '410') gone = outcome;
     return outcome;

@@ -4,7 +4,7 @@ import { defineMember } from '../../event/json/parse-json.ts';
 import { parseExactly, parseJson } from '../decode/exact-json.ts';
 
 /** One change to an event before it is judged again. */
-export interface EventEdit {
+export interface MemberEdit {
   /** A JSON pointer into the event: `/properties/currency`. */
   readonly path: string;
   /** JSON; empty: what is there is taken out. */
@@ -17,7 +17,7 @@ export const editsMax = 100;
  * The text of an event with its edits made. Numbers that are not touched keep their digits. Throws a
  * ServiceError `invalid_edit`.
  */
-export function editedText(text: string, edits: readonly EventEdit[]): string {
+export function editedText(text: string, edits: readonly MemberEdit[]): string {
   if (edits.length === 0) return text;
   if (edits.length > editsMax)
     refuse(`There are ${edits.length} edits; at most ${editsMax} are made.`);

@@ -10,7 +10,7 @@ import {
 } from '../../event/stored-event.ts';
 import { notText, tooLarge, type AcceptOptions } from './accept-events.ts';
 import { decodeTrackRest } from '../decode/decode-json.ts';
-import { editedText, type EventEdit } from './edit-event.ts';
+import { editedText, type MemberEdit } from './edit-event.ts';
 import { parseExactly } from '../decode/exact-json.ts';
 
 /** Of the stored event, what a producer had sent: ProtoJSON's name and the contract's. */
@@ -36,7 +36,7 @@ export function createEventFixer({
   /** `eventJson` empty: the event as it is. Throws `invalid_edit`. */
   const mend = (
     stored: string,
-    { eventJson, edits }: { readonly eventJson: string; readonly edits: readonly EventEdit[] },
+    { eventJson, edits }: { readonly eventJson: string; readonly edits: readonly MemberEdit[] },
   ): string => {
     const former = readStored(stored);
     if (Buffer.byteLength(eventJson) > eventBytesMax) {

@@ -9,7 +9,7 @@ import { acceptedVerdicts, createAcceptEvents, type AcceptOptions } from './acce
 import { createAdmission } from '../intake/admission.ts';
 import { decodeOriginal, eventText, type Original } from '../decode/decode-original.ts';
 import { decodeTrackRest } from '../decode/decode-json.ts';
-import { editedText, type EventEdit } from './edit-event.ts';
+import { editedText, type MemberEdit } from './edit-event.ts';
 
 /** An event that was rejected, and what is known of the request it came with. */
 export interface KeptEvent extends Original {
@@ -31,7 +31,7 @@ export interface ReplayEndpoint {
    * The event as it is to be judged. `replacement` is the text of another in its place. Throws a
    * ServiceError `invalid_edit`.
    */
-  read(kept: KeptEvent, edits: readonly EventEdit[], replacement: string): IncomingEvent;
+  read(kept: KeptEvent, edits: readonly MemberEdit[], replacement: string): IncomingEvent;
   /** The one path behind every door, from the judging on. */
   accept(event: IncomingEvent, kept: KeptEvent, validateOnly: boolean): Promise<Verdict>;
   close(): void;

@@ -14,10 +14,10 @@ import {
 } from './frames.ts';
 import type { FieldRecord, HpackEncoder } from './headers/hpack-encode.ts';
 import type { Http2Limits } from './limits.ts';
-import { Receiver } from './receiver.ts';
+import { FrameReceiver } from './receiver.ts';
 import { RecentIds } from './recent-ids.ts';
 import type { RequestHead } from './headers/request-head.ts';
-import { goAwayPayload, Sender, type OutputBlock, type SenderOwner } from './sender.ts';
+import { goAwayPayload, FrameSender, type OutputBlock, type SenderOwner } from './sender.ts';
 import { openingFrames } from './settings.ts';
 import { Http2Stream, type StreamOwner } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
@@ -41,7 +41,7 @@ const closedIdsKept = 128;
 
 /**
  * One connection of HTTP/2, the server's side: https://www.rfc-editor.org/rfc/rfc9113. It reads frames,
- * keeps the states of its streams, and has a Sender say what there is to say.
+ * keeps the states of its streams, and has a FrameSender say what there is to say.
  *
  * Its life: open; going (told so by GOAWAY with the largest id, new streams are still taken); gone
  * (GOAWAY with the last id that is served: what is under way ends); over (nothing is read any more, the
@@ -49,7 +49,7 @@ const closedIdsKept = 128;
  */
 export class Http2Connection implements StreamOwner, SenderOwner {
   readonly streams = new StreamTable();
-  readonly sender: Sender;
+  readonly sender: FrameSender;
   readonly limits: Http2Limits;
   readonly conduct: Conduct;
   /** Reset by us: the peer may not know yet, and what it sends is passed over. */
@@ -58,7 +58,7 @@ export class Http2Connection implements StreamOwner, SenderOwner {
   private readonly socket: Duplex;
   private readonly host: ConnectionHost;
   private readonly reader: FrameReader;
-  private readonly receiver: Receiver;
+  private readonly receiver: FrameReceiver;
   lastStreamId = 0;
   /** Streams that hold a place: not closed, or still worked on by the application. */
   activeStreams = 0;
@@ -79,9 +79,9 @@ export class Http2Connection implements StreamOwner, SenderOwner {
     this.socket = socket;
     this.host = host;
     this.limits = host.limits;
-    this.sender = new Sender(socket, host.block, host.encoder, this);
+    this.sender = new FrameSender(socket, host.block, host.encoder, this);
     this.conduct = new Conduct(host.limits);
-    this.receiver = new Receiver(this);
+    this.receiver = new FrameReceiver(this);
     this.reader = new FrameReader(this.receiver);
     this.windowLeft = host.limits.connectionWindowBytes;
     socket.on('data', (chunk: Buffer) => this.read(chunk));

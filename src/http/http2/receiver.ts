@@ -27,7 +27,7 @@ const smallDataBytes = 128;
  * windows (RFC 9113 §5.2, §6.9), everything else to control-frames.ts. Throws a ConnectionError for what
  * ends the connection.
  */
-export class Receiver implements FrameSink {
+export class FrameReceiver implements FrameSink {
   private readonly connection: Http2Connection;
   private readonly blocks: HeaderBlocks;
   /** Of the DATA frame that is coming in; undefined: it is passed over. */

@@ -45,7 +45,7 @@ const bytesPerControl = 1024;
  * frames first, then of each stream that may send a quantum, in turn, as far as the windows go
  * (RFC 9113 §5.2). Once the socket has enough it waits for it to drain.
  */
-export class Sender {
+export class FrameSender {
   private readonly socket: Duplex;
   private readonly block: OutputBlock;
   private readonly encoder: HpackEncoder;

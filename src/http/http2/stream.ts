@@ -4,7 +4,7 @@ import { errorCode } from './frames.ts';
 import type { FieldRecord } from './headers/hpack-encode.ts';
 
 /** Takes the body of a request. One of `end` and `cut` is called, once, and nothing after it. */
-export interface BodySink {
+export interface StreamSink {
   /** A part of the body, to keep as it is. */
   chunk(bytes: Buffer): void;
   /** The body is whole; trailers are at the stream. */
@@ -48,7 +48,7 @@ export class Http2Stream {
   isSettled = false;
   /** Closed before request and answer were over. */
   isAborted = false;
-  private sink: BodySink | undefined;
+  private sink: StreamSink | undefined;
   private isHeld = false;
   /** What came while nobody took it. */
   private early: Buffer[] | undefined;
@@ -67,7 +67,7 @@ export class Http2Stream {
 
   /** For the connection and its sender alone. */
   readonly receiving = { windowLeft: 0, unacknowledged: 0, contentLeft: -1 };
-  readonly sending: Sending;
+  readonly sending: UnsentAnswer;
 
   constructor(
     owner: StreamOwner,
@@ -80,11 +80,11 @@ export class Http2Stream {
     this.id = id;
     this.headers = headers;
     this.receiving.windowLeft = receiveWindow;
-    this.sending = new Sending(sendWindow);
+    this.sending = new UnsentAnswer(sendWindow);
   }
 
   /** Has the body handed to `sink`, at once if it is here already. Once. */
-  receive(sink: BodySink): void {
+  receive(sink: StreamSink): void {
     this.sink = sink;
     const { early } = this;
     this.early = undefined;
@@ -236,10 +236,10 @@ export class Http2Stream {
   }
 }
 
-const ignored: BodySink = { chunk: () => {}, end: () => {}, cut: () => {} };
+const ignored: StreamSink = { chunk: () => {}, end: () => {}, cut: () => {} };
 
 /** What of an answer waits to be sent. */
-export class Sending {
+export class UnsentAnswer {
   /** May be negative (RFC 9113 §6.9.2). */
   windowLeft: number;
   isContinueAsked = false;

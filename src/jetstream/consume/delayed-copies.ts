@@ -4,7 +4,7 @@ import type { PulledMessage } from './pull.ts';
 import { subjects } from '../topology.ts';
 
 /** What is carried on with an event that waits in RETRY for its next attempt. */
-export interface SetAside {
+export interface DelayedCopy {
   readonly destination: string;
   /** Where it came from. */
   readonly stream: DeliveredStream;
@@ -40,7 +40,7 @@ const keptHeaders = [
  * hands out. Only then may the caller settle the original: a crash in between leaves both, and never
  * neither. Rejects with a PublishError.
  */
-export async function storeSetAside(log: Log, event: SetAside): Promise<void> {
+export async function storeDelayedCopy(log: Log, event: DelayedCopy): Promise<void> {
   const { destination, stream, message, deliveries, tries } = event;
   const headers: Record<string, string> = {
     'Nats-Msg-Id': `${destination}:${stream}:${message.sequence}:${deliveries}:${tries}`,
@@ -64,7 +64,7 @@ export async function storeSetAside(log: Log, event: SetAside): Promise<void> {
  * Of a message of RETRY: the place in EVENTS that its event first had, and when it is to be tried
  * again.
  */
-export function originOfSetAside(message: { header(name: string): string }): {
+export function originOfDelayedCopy(message: { header(name: string): string }): {
   readonly sequence: number;
   readonly dueMs: number;
 } {
@@ -79,7 +79,7 @@ export function originOfSetAside(message: { header(name: string): string }): {
  * A message of RETRY, seen as the event that was set aside: with the place, the subject and the time
  * that it has in the stream it came from. Settling it settles the copy.
  */
-export class SetAsideMessage implements PulledMessage {
+export class DelayedMessage implements PulledMessage {
   readonly #message: PulledMessage;
   readonly stream: DeliveredStream;
   readonly subject: string;

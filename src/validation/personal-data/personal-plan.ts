@@ -1,7 +1,7 @@
 import { markingOf, marksWith, type Marking } from '../schema/personal-data.ts';
 import { createRedact, isRedactedAlready, type Redact } from './redact.ts';
 import { StartError } from '../../errors.ts';
-import type { Findings } from '../schema/compile-schema.ts';
+import type { SchemaFindings } from '../schema/compile-schema.ts';
 import type { PlannedEvent } from '../schema-registry.ts';
 
 /** What is done with the personal data of an event. */
@@ -37,7 +37,10 @@ export function checkHashKey(events: readonly PlannedEvent[], hashKey: string | 
 }
 
 /** What is left of some findings without those that a redacted copy cannot help. */
-export function withoutRedacted(findings: Findings, personal: Personal | undefined): Findings {
+export function withoutRedacted(
+  findings: SchemaFindings,
+  personal: Personal | undefined,
+): SchemaFindings {
   if (personal === undefined || !findings.complete) return findings;
   const { marking } = personal;
   const errors = findings.errors.filter((error) => !isRedactedAlready(error, marking));

@@ -12,11 +12,11 @@ import type { ViolationKind } from '../modes.ts';
 /** A schema ready to judge. */
 export interface CompiledSchema {
   /** How the properties break the schema; undefined when they meet it. */
-  readonly findingsIn: (properties: JsonObject) => Findings | undefined;
+  readonly findingsIn: (properties: JsonObject) => SchemaFindings | undefined;
 }
 
 /** How an event breaks its schema. */
-export interface Findings {
+export interface SchemaFindings {
   readonly errors: readonly ErrorObject[];
   /** False: the event was too large to look past its first error. */
   readonly complete: boolean;
@@ -54,7 +54,7 @@ export function compileSchema(schema: JsonObject): CompiledSchema {
   const judgedMax = valuesJudgedMax(rest);
   const listedMax = valuesListedMax(rest, valuesReportedMax);
   let every: ValidateFunction | undefined;
-  let kindOf: Findings['kindOf'] | undefined;
+  let kindOf: SchemaFindings['kindOf'] | undefined;
   let everyIsSound = true;
   /** Its code is longer than the other's, and of the very largest schemas beyond what V8 parses. */
   const compiled = (): boolean => {
