@@ -287,7 +287,7 @@ export const errorTable = {
     ...refused,
     grpc: grpcCode.failedPrecondition,
     http: 409,
-    text: 'This gate judges by the files of schemas_dir. Change those, or set schemas.source to registry.',
+    text: 'This gate validates by the files of schemas_dir. Change those, or set schemas.source to registry.',
   },
   registry_conflict: {
     ...refused,

@@ -1,6 +1,6 @@
 import http from 'node:http';
 
-/** Node alone over HTTP/1.1: reads, parses, answers 202. Judges nothing, stores nothing. */
+/** Node alone over HTTP/1.1: reads, parses, answers 202. Validates nothing, stores nothing. */
 const answer = '{"status":"accepted"}';
 
 http

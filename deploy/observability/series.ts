@@ -4,7 +4,7 @@ import { promql, type Recording } from './alert.ts';
 export const jobs = 'job=~"headgate.*"';
 
 /** What came in: `retry` has no verdict yet, it will be sent again. */
-export const judged = 'outcome!="retry"';
+export const validated = 'outcome!="retry"';
 
 /** Codes that are Headgate's fault; the others are the caller's. */
 export const serverFaults = 'code=~"unavailable|internal|unknown|deadline_exceeded|data_loss"';
@@ -23,10 +23,10 @@ export const perStream = (metric: string): string => `max by (stream) (${metric}
 export const eventsOf = (outcome: string, window: string): string =>
   `sum by (source, event_name) (increase(headgate_events_total{${outcome}}${window}))`;
 
-/** Rejected, of all that was judged, by these labels. Nothing where nothing came. */
+/** Rejected, of all that was validated, by these labels. Nothing where nothing came. */
 export const rejectedRatio = (labels: string, window: string): string => promql`
   sum by (${labels}) (increase(headgate_events_total{outcome="rejected"}${window}))
-  / (sum by (${labels}) (increase(headgate_events_total{${judged}}${window})) > 0)`;
+  / (sum by (${labels}) (increase(headgate_events_total{${validated}}${window})) > 0)`;
 
 export const acceptedHour = 'source_event:headgate_events_accepted:increase1h';
 export const acceptedHourLastWeek = 'source_event:headgate_events_accepted:increase1h_offset1w';

@@ -33,7 +33,7 @@ export interface CatalogDestination {
 
 export interface CatalogVersion {
   readonly version: number;
-  /** `active`, `deprecated`, `judged by 3`, or empty. */
+  /** `active`, `deprecated`, `validated by 3`, or empty. */
   readonly state: string;
   readonly properties: readonly CatalogProperty[];
   /** How many there are that are not among `properties`. */

@@ -29,7 +29,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const defaultListen = '127.0.0.1:8080';
 
-/** A batch is judged and stored in milliseconds; a gate that says nothing for so long hangs. */
+/** A batch is validated and stored in milliseconds; a gate that says nothing for so long hangs. */
 const callTimeoutMs = 30_000;
 
 /** Speaks to the doors of a gate. Connects with the first call. */

@@ -35,7 +35,7 @@ export function createProgram(context: CommandContext): Command {
     readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
   ) as { version: string };
   const program = new Command('headgate')
-    .description('The front gate of an event pipeline: judge, store, deliver, find.')
+    .description('The front gate of an event pipeline: validate, store, deliver, find.')
     .version(version)
     .showHelpAfterError('(add --help for what it takes)')
     .addHelpText('after', '\nExit codes: 0 done, 1 could not be done, 2 not understood.');

@@ -10,7 +10,7 @@ export interface Config {
   /** `warn`: no event is refused for what the taxonomy and its schemas say. */
   readonly enforcement: 'on' | 'warn';
   readonly pii: { readonly hashKey: Secret | undefined };
-  /** Which contracts the gate judges by. */
+  /** Which contracts the gate validates by. */
   readonly schemasSource: 'files' | 'registry';
   readonly nats: {
     /** One URL, or several with commas between. Undefined: embedded. */

@@ -85,7 +85,7 @@ export const settings = {
     kind: 'enum',
     default: 'files',
     options: ['files', 'registry'],
-    text: '`files`: the gate judges by `schemas_dir`, read once at the start. `registry`: by the bucket `headgate_schemas` of NATS, whose changes every gate follows; `schemas_dir` is read only where the bucket is empty, and then put into it.',
+    text: '`files`: the gate validates by `schemas_dir`, read once at the start. `registry`: by the bucket `headgate_schemas` of NATS, whose changes every gate follows; `schemas_dir` is read only where the bucket is empty, and then put into it.',
   },
   'nats.url': {
     kind: 'url',
@@ -139,14 +139,14 @@ export const settings = {
     default: '4MiB',
     min: '1KiB',
     max: '64MiB',
-    text: 'A request body, after decompression. A body is held whole in memory while its events are judged, so this times the requests under way is what they can take.',
+    text: 'A request body, after decompression. A body is held whole in memory while its events are validated, so this times the requests under way is what they can take.',
   },
   'limits.batch_events_max': {
     kind: 'integer',
     default: 1_000,
     min: 1,
     max: 10_000,
-    text: 'Events in one request. A batch is judged in one go, so a larger one makes every other request wait longer. At most `limits.in_flight_events_max`, else a full batch could never be taken.',
+    text: 'Events in one request. A batch is validated in one go, so a larger one makes every other request wait longer. At most `limits.in_flight_events_max`, else a full batch could never be taken.',
   },
   'limits.event_bytes_max': {
     kind: 'bytes',

@@ -69,7 +69,7 @@ export interface WholeEventEdit {
   readonly edits: readonly { readonly path: string; readonly valueJson: string }[];
 }
 
-/** Shows events as they can be edited, and judges what came of it: handed in, it is the gate's. */
+/** Shows events as they can be edited, and validates what came of it: handed in, it is the gate's. */
 export interface EventFixer {
   /** Undefined: it cannot be read as an event. */
   readonly editable: (stored: string) => string | undefined;

@@ -29,8 +29,8 @@ export interface CallParts {
 export interface Calls {
   /** Never rejects. */
   run(events: readonly HeldEvent[], abort: AbortController, probe: boolean): Promise<void>;
-  /** Does with failures what was judged of them. */
-  apply(judgement: FailureDecision<FailedAttempt>): Promise<void>;
+  /** Does with failures what was decided of them. */
+  apply(decision: FailureDecision<FailedAttempt>): Promise<void>;
 }
 
 export function createCalls(parts: CallParts): Calls {
@@ -45,16 +45,16 @@ export function createCalls(parts: CallParts): Calls {
     parts.delayed.add(failure.held, delayMs);
   };
 
-  const apply = async (judgement: FailureDecision<FailedAttempt>): Promise<void> => {
-    for (const failure of judgement.queued) {
+  const apply = async (decision: FailureDecision<FailedAttempt>): Promise<void> => {
+    for (const failure of decision.queued) {
       settler.postponed(failure);
       queue.push(failure.held);
     }
-    const charged = judgement.charged.map((failure) => {
+    const charged = decision.charged.map((failure) => {
       queue.remove(failure.held);
       return settler.failed(failure);
     });
-    await Promise.all([...judgement.delayed.map(delay), ...charged]);
+    await Promise.all([...decision.delayed.map(delay), ...charged]);
   };
 
   /** False: nothing was learned of the destination. */
@@ -81,8 +81,8 @@ export function createCalls(parts: CallParts): Calls {
     signals.destinationCalled(name, well, () =>
       describeCall(parts, { events, own, failures, probe, durationMs: time.durationMs }),
     );
-    const judgement = parking.judge({ probe, startedMs, endedMs, answered, failures });
-    await Promise.all([...own.map(settler.failed), apply(judgement)]);
+    const decision = parking.decide({ probe, startedMs, endedMs, answered, failures });
+    await Promise.all([...own.map(settler.failed), apply(decision)]);
     return true;
   };
 
@@ -96,7 +96,7 @@ export function createCalls(parts: CallParts): Calls {
         signals.trouble(`delivering to ${name}`, error);
       }
       const nowMs = performance.now();
-      parking.judge({ probe, startedMs: nowMs, endedMs: nowMs, answered: [], failures: [] });
+      parking.decide({ probe, startedMs: nowMs, endedMs: nowMs, answered: [], failures: [] });
     },
   };
 }

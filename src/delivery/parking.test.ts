@@ -25,7 +25,7 @@ function setUp(random = 0.5) {
     endedMs: number,
     failures: readonly Named[],
     answered: readonly object[] = [],
-  ) => parking.judge({ probe: false, startedMs, endedMs, failures, answered });
+  ) => parking.decide({ probe: false, startedMs, endedMs, failures, answered });
   const probe = (
     startedMs: number,
     endedMs: number,
@@ -35,7 +35,7 @@ function setUp(random = 0.5) {
     expect(parking.mayStart(startedMs)).toBe('probe');
     parking.probeStarted();
     expect(parking.mayStart(startedMs + 1e9)).toBe('nothing');
-    return parking.judge({ probe: true, startedMs, endedMs, failures, answered });
+    return parking.decide({ probe: true, startedMs, endedMs, failures, answered });
   };
   return { parking, changes, call, probe };
 }

@@ -18,7 +18,7 @@ export interface CallReport<Failure> {
   readonly failures: readonly Failure[];
 }
 
-/** What becomes of failures. Those in no list are not judged yet. */
+/** What becomes of failures. Those in no list are not decided yet. */
 export interface FailureDecision<Failure> {
   /** It was the event: an attempt is spent. */
   readonly charged: readonly Failure[];
@@ -103,7 +103,7 @@ export class Parking<Failure extends SharedFailure> {
     return this.#state === 'parked' ? this.#dueMs : undefined;
   }
 
-  /** Failures that are not judged yet. */
+  /** Failures that are not decided yet. */
   get suspects(): readonly Failure[] {
     return this.#suspects.map(({ failure }) => failure);
   }
@@ -119,7 +119,7 @@ export class Parking<Failure extends SharedFailure> {
     this.#state = 'probing';
   }
 
-  judge(report: CallReport<Failure>): FailureDecision<Failure> {
+  decide(report: CallReport<Failure>): FailureDecision<Failure> {
     if (report.answered.length > 0) return this.#onAnswered(report);
     if (report.failures.length > 0) {
       return this.#state === 'open' ? this.#onFailedOpen(report) : this.#onFailedParked(report);

@@ -58,9 +58,9 @@ export async function deliverInRequests<Message extends { readonly bytes: number
     if (isList(verdict)) {
       const unclear: Place<Message>[] = [];
       for (const [at, place] of part.entries()) {
-        const judged = verdict[at]!;
-        if (judged === 'unclear') unclear.push(place);
-        else outcomes[place.index] = judged;
+        const validated = verdict[at]!;
+        if (validated === 'unclear') unclear.push(place);
+        else outcomes[place.index] = validated;
       }
       if (unclear.length < part.length) return unclear.length === 0 ? undefined : send(unclear);
       return halve(part);

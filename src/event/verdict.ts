@@ -37,7 +37,7 @@ export interface Verdict {
   readonly status: EventStatus;
   /** When the server took it, in milliseconds since 1970. */
   readonly timestampMs: number;
-  /** The version of the schema that judged it; 0 when none did. */
+  /** The version of the schema that validated it; 0 when none did. */
   readonly schemaVersion: number;
   /** Its place in the log; 0 when it was not stored. */
   readonly sequence: number;

@@ -36,7 +36,7 @@ export async function openGate(
   signals: Signals,
   handed: Pick<
     AcceptOptions,
-    'judge' | 'redactRejected' | 'arrivalHeaders' | 'store' | 'reject' | 'readStored'
+    'validate' | 'redactRejected' | 'arrivalHeaders' | 'store' | 'reject' | 'readStored'
   > & { readonly canaryKey?: string | undefined },
 ): Promise<Gate> {
   const { limits } = config;

@@ -77,7 +77,7 @@ describe('the metrics', () => {
     const signals = createSignals(metrics, pino({ level: 'silent' }));
     for (const name of ['order_completed', 'made_up', '', '__proto__', '"}\n']) {
       for (const status of eventStatuses) {
-        signals.eventJudged(
+        signals.eventValidated(
           'checkout',
           name,
           verdict(status, status === 'rejected' ? 'schema_violation' : ''),
@@ -113,12 +113,12 @@ describe('the number of series', () => {
     const metrics = createMetrics(labels);
     const signals = createSignals(metrics, pino({ level: 'silent' }));
     for (const status of eventStatuses)
-      signals.eventJudged('checkout', 'no', verdict(status, 'no'));
+      signals.eventValidated('checkout', 'no', verdict(status, 'no'));
     const before = (await series(metrics)).size;
     for (let index = 0; index < madeUp; index += 1) {
       const [source, name, code] = [`source-${index}`, `name_${index}_done`, `code_${index}`];
       const warnings = [{ code, message: '', violations: [] }];
-      signals.eventJudged(source, name, { ...verdict('rejected', code), warnings });
+      signals.eventValidated(source, name, { ...verdict('rejected', code), warnings });
     }
     const after = await series(metrics);
     // Codes that are in no table come to `_other`, of two sources.
@@ -145,7 +145,7 @@ describe('the number of series', () => {
     const namesMax = Math.floor(labelledPairsMax / (labelledSourcesMax + 1));
     expect(many.get('headgate_unlabelled{what="event_name"}')).toBe(names.length - namesMax + 1);
     const signals = createSignals(metrics, pino({ level: 'silent' }));
-    signals.eventJudged(sources.at(-1)!, names.at(-1)!, verdict('accepted'));
+    signals.eventValidated(sources.at(-1)!, names.at(-1)!, verdict('accepted'));
     const counted = await series(metrics);
     expect(counted.size).toBe(many.size);
     const other = 'headgate_events_total{source="_other",event_name="_other",outcome="accepted"}';

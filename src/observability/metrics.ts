@@ -315,7 +315,7 @@ function exposeContracts(
     createGauge(registry, { name, help, labels: [] }, () => [{ labels: [], value: read() }]);
   expose(
     'headgate_registry_revision',
-    'The newest revision of the schema registry that this gate judges by.',
+    'The newest revision of the schema registry that this gate validates by.',
     () => contracts.revision,
   );
   expose(

@@ -78,7 +78,7 @@ export function createSignals(metrics: Metrics, logger: Logger) {
   });
   return {
     /** Per event on the hot path: no log line, no allocation. */
-    eventJudged: (source: string, eventName: string, verdict: Verdict): void => {
+    eventValidated: (source: string, eventName: string, verdict: Verdict): void => {
       // Our own heartbeat is in nobody's counts.
       if (source !== canaryName) verdicts(source, eventName, verdict);
     },

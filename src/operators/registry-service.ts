@@ -20,7 +20,7 @@ export interface ChangeableRegistry extends RegistryEditor {
 
 export interface RegistryServiceOptions {
   readonly source: Config['schemasSource'];
-  /** By which this gate judges. */
+  /** By which this gate validates. */
   readonly registry: () => SchemaRegistry;
   /** Undefined: the contracts are files. */
   readonly changeable: ChangeableRegistry | undefined;

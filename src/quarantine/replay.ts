@@ -8,7 +8,7 @@ import type { ReplayMarks, ReplayOutcome } from './replay-marks.ts';
 import type { StoredIds } from './stored-ids.ts';
 import type { WalkPage } from './walk.ts';
 
-/** One change to an event before it is judged again. */
+/** One change to an event before it is validated again. */
 export interface EntryEdit {
   readonly path: string;
   readonly valueJson: string;
@@ -24,7 +24,7 @@ export interface ReplayRequest {
   readonly edits: readonly EntryEdit[];
   /** The text of an event in the place of the one that was rejected; empty: that one. */
   readonly replacement: string;
-  /** Judge, store nothing, note nothing. */
+  /** Validate, store nothing, note nothing. */
   readonly dryRun: boolean;
 }
 

@@ -74,7 +74,7 @@ export async function takeSnapshot(
 
 /**
  * `now` is what the configuration says, for a destination that has not written down anything. What
- * waited when its filter changed was judged again by the next one, so each since then has to want it.
+ * waited when its filter changed was validated again by the next one, so each since then has to want it.
  */
 export function compileEras(eras: readonly FilterEra[], now: EventFilter): Wants {
   const filters = (eras.length === 0 ? [{ ...now, from: 1 }] : eras).map((era) => ({

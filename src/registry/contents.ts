@@ -224,7 +224,7 @@ function takeVersion(
   return name;
 }
 
-/** Makes a version ready to judge, where it is sound and this gate can do what it asks for. */
+/** Makes a version ready to validate, where it is sound and this gate can do what it asks for. */
 export function compileUsable(
   version: number,
   schema: SchemaVersion['schema'],

@@ -51,7 +51,7 @@ export async function registerSchema(
   const registered = versionToKeep(wanted, known, contents.canHash);
   const { version, created } = registered;
   const versions = created ? [...known, version] : known;
-  const findings = created ? judge(options, wanted, versions, version.version) : [];
+  const findings = created ? validate(options, wanted, versions, version.version) : [];
   const entry = entryToWrite(options, wanted, versions, version.version);
   if (wanted.validateOnly) return { ...registered, findings };
   const write = createWriter(options);
@@ -93,7 +93,7 @@ function versionToKeep(
 }
 
 /** Whom it would break, by the rules of the entry that comes with it, else of the one there is. */
-function judge(
+function validate(
   { contents }: RegistryEditorOptions,
   { name, entryText }: Registration,
   versions: readonly SchemaVersion[],

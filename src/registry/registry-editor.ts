@@ -77,9 +77,11 @@ export function createRegistryEditor(options: RegistryEditorOptions): RegistryEd
       await refresh();
       const { event, fields } = eventOf(contents, name);
       const wanted = versionOf(event, version);
-      const judge = event.superseded.get(version);
-      if (judge !== undefined) {
-        refuse(`Version ${judge} of ${name} judges in the place of ${version}: activate ${judge}.`);
+      const validate = event.superseded.get(version);
+      if (validate !== undefined) {
+        refuse(
+          `Version ${validate} of ${name} validates in the place of ${version}: activate ${validate}.`,
+        );
       }
       const before = versionOf(event, event.active);
       const deprecated = event.deprecated.filter((each) => each !== version);

@@ -47,7 +47,7 @@ export type GateReport =
 const countedIntervalMs = 250;
 
 /**
- * One of several processes that share the public port: it judges, publishes and syncs by itself,
+ * One of several processes that share the public port: it validates, publishes and syncs by itself,
  * and tells the first process what it counted. gate-processes.ts starts it and tells it to stop.
  *
  * When the first process is gone, node:cluster ends this one at once: nothing answers without it.
@@ -124,7 +124,7 @@ async function startGate(
   const log = await openLog({ ...settings.log, onStatus: signals.connectionChanged });
   lifecycle.onRelease('log', log.close);
   const gate = await openGate(settings.config, signals, {
-    judge: validation.judge,
+    validate: validation.validate,
     redactRejected: validation.redactRejected,
     ...createEventStore(log, validation.isPlanned),
     canaryKey: settings.canaryKey,
@@ -133,7 +133,7 @@ async function startGate(
   return gate.address;
 }
 
-/** What judges is code, which cannot be sent: made again from the same schemas. */
+/** What validates is code, which cannot be sent: made again from the same schemas. */
 function compiled(registry: SchemaRegistry): SchemaRegistry {
   const events = registry.events.map((event) => ({
     ...event,

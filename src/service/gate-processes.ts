@@ -14,7 +14,7 @@ import type { SchemaRegistry } from '../validation/schema-registry.ts';
 
 export interface GateProcessesOptions {
   readonly config: Config;
-  /** By which the gates judge: a replacement is handed that of its start. */
+  /** By which the gates validate: a replacement is handed that of its start. */
   readonly registry: () => SchemaRegistry;
   readonly canaryKey: string | undefined;
   readonly labels: GateSettings['labels'];
@@ -27,7 +27,7 @@ export interface GateProcessesOptions {
 export interface GateProcesses {
   readonly address: Address;
   readonly running: () => number;
-  /** Has each judge by other contracts from its next request on. */
+  /** Has each validate by other contracts from its next request on. */
   follow(registry: SchemaRegistry): void;
   /** Lets each drain. */
   close(): Promise<void>;
@@ -113,7 +113,7 @@ export function handOver(
   };
 }
 
-/** What judges is code, which cannot be sent. */
+/** What validates is code, which cannot be sent. */
 function withoutCode(registry: SchemaRegistry): SchemaRegistry {
   const events = registry.events.map((event) => ({
     ...event,
@@ -158,7 +158,7 @@ function superviseGate(
   const stopping = new AbortController();
   let current: RunningGate | undefined;
   let endsInARow = 0;
-  /** What the current process judges by, as soon as it has read its messages. */
+  /** What the current process validates by, as soon as it has read its messages. */
   let told = options.registry();
 
   const launch = async (): Promise<Address> => {

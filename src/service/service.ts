@@ -143,7 +143,7 @@ async function startService(
   });
 
   // RunningDelivery and dead letters: what cannot be delivered goes from the one to the other.
-  const fixer = createEventFixer({ judge: validation.judge, ...config.limits });
+  const fixer = createEventFixer({ validate: validation.validate, ...config.limits });
   const deadLetters = await openDeadLetters(log, fixer);
   const delivery = config.roles.has('deliver')
     ? await startDelivery({ config, log, signals, lifecycle, deadLetters })
@@ -248,7 +248,7 @@ interface QuarantineParts {
 function startQuarantine(parts: QuarantineParts): ServiceImpl<typeof RejectedService> {
   const { config, log, signals, lifecycle, validation } = parts;
   const wayIn = openReplayEndpoint(config, signals, {
-    judge: validation.judge,
+    validate: validation.validate,
     ...createEventStore(log, validation.isPlanned),
   });
   lifecycle.onRelease('replay door', wayIn.close);
@@ -290,7 +290,7 @@ async function openGates(
   const { config, validation, labels, metrics, signals, log, logOptions } = parts;
   if (config.processes === 1) {
     const gate = await openGate(config, signals, {
-      judge: validation.judge,
+      validate: validation.validate,
       redactRejected: validation.redactRejected,
       ...createEventStore(log, validation.isPlanned),
       canaryKey,

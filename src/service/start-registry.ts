@@ -25,7 +25,7 @@ export interface RegistryParts {
   readonly log: Log;
   readonly signals: Signals;
   readonly lifecycle: Lifecycle;
-  /** By which this process judges. */
+  /** By which this process validates. */
   readonly registry: () => SchemaRegistry;
   /** Called with the first contracts of the bucket, and after each change of them. */
   readonly onChange: (registry: SchemaRegistry) => void;

@@ -2,12 +2,12 @@ import { createValidation, type Validation, type ValidationOptions } from './val
 import type { SchemaRegistry } from './schema-registry.ts';
 
 /** Validation by the contracts of this moment. */
-export interface LiveValidation extends Pick<Validation, 'judge' | 'redactRejected'> {
+export interface LiveValidation extends Pick<Validation, 'validate' | 'redactRejected'> {
   readonly registry: () => SchemaRegistry;
   readonly isPlanned: (eventName: string) => boolean;
   /**
-   * Judges by another registry from the next event on. A request's events are judged in one go, so
-   * none is judged half by the one and half by the other.
+   * Validates by another registry from the next event on. A request's events are validated in one go, so
+   * none is validated half by the one and half by the other.
    */
   replace(registry: SchemaRegistry): void;
 }
@@ -21,7 +21,7 @@ export function createLiveValidation(
   let validation = createValidation(first, options);
   let planned = new Set(validation.eventNames);
   return {
-    judge: (event) => validation.judge(event),
+    validate: (event) => validation.validate(event),
     redactRejected: (event) => validation.redactRejected(event),
     registry: () => registry,
     isPlanned: (eventName) => planned.has(eventName),

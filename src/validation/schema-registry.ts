@@ -137,7 +137,7 @@ async function readVersion(
   return schema === undefined ? undefined : compileVersion(version, schema, report);
 }
 
-/** Makes one version ready to judge; undefined where it is not sound, and then it is told. */
+/** Makes one version ready to validate; undefined where it is not sound, and then it is told. */
 export function compileVersion(
   version: number,
   schema: JsonValue,

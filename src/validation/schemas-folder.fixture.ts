@@ -31,7 +31,7 @@ export function orderTaxonomy(lines = '', unplanned = 'reject'): string {
   ].join('\n');
 }
 
-/** Judges `order_completed` by one schema. */
+/** Validates `order_completed` by one schema. */
 export async function validationOf(
   schema: JsonObject,
   lines = '',

@@ -15,22 +15,22 @@ beforeAll(async () => {
 });
 
 function codeOf(change: Partial<IncomingEvent>): string | undefined {
-  return validation.judge(orderCompleted(change)).error?.code;
+  return validation.validate(orderCompleted(change)).error?.code;
 }
 
 describe('a sound event', () => {
-  test('is judged by the active version', () => {
-    const judgement = validation.judge(orderCompleted());
-    expect(judgement).toEqual({ error: undefined, warnings: [], schemaVersion: 2 });
+  test('is validated by the active version', () => {
+    const result = validation.validate(orderCompleted());
+    expect(result).toEqual({ error: undefined, warnings: [], schemaVersion: 2 });
   });
 
-  test('costs no new judgement', () => {
-    expect(validation.judge(orderCompleted())).toBe(validation.judge(orderCompleted()));
+  test('costs no new validation', () => {
+    expect(validation.validate(orderCompleted())).toBe(validation.validate(orderCompleted()));
   });
 
   test('may name an older version', () => {
     const properties = { order_id: 'A-1001', total: 49.9 };
-    const first = validation.judge(orderCompleted({ schemaVersion: 1, properties }));
+    const first = validation.validate(orderCompleted({ schemaVersion: 1, properties }));
     expect(first).toEqual({ error: undefined, warnings: [], schemaVersion: 1 });
     expect(codeOf({ schemaVersion: 2, properties })).toBe('schema_violation');
   });
@@ -63,17 +63,17 @@ describe('event_name', () => {
   });
 
   test('suggests the planned name behind another spelling', () => {
-    const { error } = validation.judge(orderCompleted({ eventName: 'OrderCompleted' }));
+    const { error } = validation.validate(orderCompleted({ eventName: 'OrderCompleted' }));
     expect(error?.message).toContain('Did you mean order_completed?');
   });
 
   test('names the verbs', () => {
-    const { error } = validation.judge(orderCompleted({ eventName: 'order_refunding' }));
+    const { error } = validation.validate(orderCompleted({ eventName: 'order_refunding' }));
     expect(error?.message).toContain('signed_up');
   });
 
   test('of no entry is unplanned, with the nearest known name', () => {
-    const { error } = validation.judge(orderCompleted({ eventName: 'orders_completed' }));
+    const { error } = validation.validate(orderCompleted({ eventName: 'orders_completed' }));
     expect(error?.code).toBe('unplanned_event');
     expect(error?.message).toBe(
       'the taxonomy has no event of this name. Did you mean order_completed?',
@@ -87,10 +87,10 @@ describe('event_name', () => {
 
   test('unplanned is stored with a warning where the taxonomy says warn', async () => {
     const lenient = await validationOf({ type: 'object' }, '', 'warn');
-    const judgement = lenient.judge(orderCompleted({ eventName: 'person_signed_up' }));
-    expect(judgement.error).toBeUndefined();
-    expect(judgement.schemaVersion).toBe(0);
-    expect(judgement.warnings.map(({ code }) => code)).toEqual(['unplanned_event']);
+    const validation = lenient.validate(orderCompleted({ eventName: 'person_signed_up' }));
+    expect(validation.error).toBeUndefined();
+    expect(validation.schemaVersion).toBe(0);
+    expect(validation.warnings.map(({ code }) => code)).toEqual(['unplanned_event']);
   });
 });
 
@@ -134,7 +134,7 @@ describe('idempotency_key', () => {
 test('the first fault in the order of the contract is the verdict', () => {
   const fault = { code: 'unknown_field', message: 'x', violations: [] };
   const change = { fault, eventName: '', userId: '', idempotencyKey: '', schemaVersion: 9 };
-  expect(validation.judge(orderCompleted(change)).error).toBe(fault);
+  expect(validation.validate(orderCompleted(change)).error).toBe(fault);
   const rest = { ...change, fault: undefined };
   expect(codeOf(rest)).toBe('invalid_event_name');
   expect(codeOf({ ...rest, eventName: 'cart_created' })).toBe('missing_identity');
@@ -146,7 +146,7 @@ test('the first fault in the order of the contract is the verdict', () => {
 });
 
 test.each([3, -1, 1.5, NaN])('the version %d is unknown', (schemaVersion) => {
-  const { error } = validation.judge(orderCompleted({ schemaVersion }));
+  const { error } = validation.validate(orderCompleted({ schemaVersion }));
   expect(error?.code).toBe('unknown_schema_version');
   expect(error?.message).toContain('1, 2');
 });
@@ -155,16 +155,16 @@ describe('mode', () => {
   const schema = { type: 'object', required: ['order_id'] };
 
   test('enforce rejects', async () => {
-    const { judge } = await validationOf(schema, ', mode: enforce');
-    const { error, warnings } = judge(orderCompleted({ properties: {} }));
+    const { validate } = await validationOf(schema, ', mode: enforce');
+    const { error, warnings } = validate(orderCompleted({ properties: {} }));
     expect(error?.code).toBe('schema_violation');
     expect(error?.violations).toHaveLength(1);
     expect(warnings).toEqual([]);
   });
 
   test('warn stores with the violations', async () => {
-    const { judge } = await validationOf(schema, ', mode: warn');
-    const { error, warnings, schemaVersion } = judge(orderCompleted({ properties: {} }));
+    const { validate } = await validationOf(schema, ', mode: warn');
+    const { error, warnings, schemaVersion } = validate(orderCompleted({ properties: {} }));
     expect(error).toBeUndefined();
     expect(schemaVersion).toBe(1);
     expect(warnings.map(({ code }) => code)).toEqual(['schema_violation']);
@@ -172,25 +172,27 @@ describe('mode', () => {
   });
 
   test('off looks at the version only', async () => {
-    const { judge } = await validationOf(schema, ', mode: off');
-    const judgement = judge(orderCompleted({ properties: {} }));
-    expect(judgement).toEqual({ error: undefined, warnings: [], schemaVersion: 1 });
-    expect(judge(orderCompleted({ schemaVersion: 2 })).error?.code).toBe('unknown_schema_version');
+    const { validate } = await validationOf(schema, ', mode: off');
+    const validation = validate(orderCompleted({ properties: {} }));
+    expect(validation).toEqual({ error: undefined, warnings: [], schemaVersion: 1 });
+    expect(validate(orderCompleted({ schemaVersion: 2 })).error?.code).toBe(
+      'unknown_schema_version',
+    );
   });
 });
 
 test('properties too deep to compare are refused, not thrown', async () => {
-  const { judge } = await validationOf({
+  const { validate } = await validationOf({
     type: 'object',
     properties: { list: { type: 'array', maxItems: 9, uniqueItems: true } },
   });
   const deep = `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`;
   const properties = JSON.parse(`{"list": [${deep}, ${deep}]}`);
-  const { error } = judge(orderCompleted({ properties }));
+  const { error } = validate(orderCompleted({ properties }));
   expect(error?.code).toBe('invalid_field');
 });
 
-test('whatever an event holds, judging it does not throw and its code is in the table', () => {
+test('whatever an event holds, validating it does not throw and its code is in the table', () => {
   const text = fc.string({ unit: 'binary', maxLength: 300 });
   const name = fc.constantFrom('order_completed', 'page_viewed', 'cart_created', '');
   const key = fc.oneof(fc.uuid(), text);
@@ -204,7 +206,7 @@ test('whatever an event holds, judging it does not throw and its code is in the 
     fc.property(fc.oneof(name, text), text, key, properties, fc.nat(3), (...parts) => {
       const [eventName, userId, idempotencyKey, properties, schemaVersion] = parts;
       const change = { eventName, userId, idempotencyKey, properties, schemaVersion };
-      const { error, warnings } = validation.judge(orderCompleted(change));
+      const { error, warnings } = validation.validate(orderCompleted(change));
       for (const { code } of [...(error === undefined ? [] : [error]), ...warnings]) {
         expect(errorTable).toHaveProperty(code);
       }

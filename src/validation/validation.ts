@@ -31,16 +31,16 @@ export interface ValidationResult {
   /** Undefined: the event may be stored. */
   readonly error: EventError | undefined;
   readonly warnings: readonly EventWarning[];
-  /** The version that judged it; 0 when none did. */
+  /** The version that validated it; 0 when none did. */
   readonly schemaVersion: number;
   /** What is to be stored, where that is not what was sent. */
   readonly event: IncomingEvent | undefined;
 }
 
-/** Judges events by envelope, taxonomy and schema. */
+/** Validates events by envelope, taxonomy and schema. */
 export interface Validation {
   /** Never throws, whatever the event holds. */
-  judge(event: IncomingEvent): ValidationResult;
+  validate(event: IncomingEvent): ValidationResult;
   /**
    * What is kept of a rejected event in the place of its bytes, where its schemas call something in it
    * personal; undefined: the bytes. Of an event that no entry names, what any schema calls so.
@@ -83,7 +83,7 @@ export interface ValidationOptions {
   readonly hashKey?: string | undefined;
 }
 
-/** Judges by the registry that `loadRegistry` read. */
+/** Validates by the registry that `loadRegistry` read. */
 export function createValidation(
   registry: SchemaRegistry,
   { enforcement = 'on', hashKey }: ValidationOptions = {},
@@ -94,9 +94,9 @@ export function createValidation(
   );
   const everything = personalOf(registry.events, hashKey);
   const unplannedAction = unplannedMode(registry.unplanned, enforcement);
-  const unplannedJudgements = new Map<string, ValidationResult>();
+  const unplannedValidations = new Map<string, ValidationResult>();
 
-  function judgeKnown(event: IncomingEvent): ValidationResult {
+  function validateKnown(event: IncomingEvent): ValidationResult {
     if (event.fault !== undefined) return rejected(event.fault, 0);
     const plan = plans.get(event.eventName);
     // A planned name was checked when the taxonomy was read.
@@ -107,16 +107,16 @@ export function createValidation(
       identityFault(event) ??
       idempotencyKeyFault(event.idempotencyKey);
     if (fault !== undefined) return rejected(fault, 0);
-    return plan === undefined ? unplanned(event.eventName) : judgeProperties(plan, event);
+    return plan === undefined ? unplanned(event.eventName) : validateProperties(plan, event);
   }
 
   function unplanned(name: string): ValidationResult {
-    const known = unplannedJudgements.get(name);
+    const known = unplannedValidations.get(name);
     if (known !== undefined) return known;
-    const judgement = Object.freeze(judgeUnplanned(unplannedAction, name, plans.keys()));
-    if (unplannedJudgements.size >= unplannedRememberedMax) unplannedJudgements.clear();
-    unplannedJudgements.set(name, judgement);
-    return judgement;
+    const validation = Object.freeze(validateUnplanned(unplannedAction, name, plans.keys()));
+    if (unplannedValidations.size >= unplannedRememberedMax) unplannedValidations.clear();
+    unplannedValidations.set(name, validation);
+    return validation;
   }
 
   return {
@@ -127,9 +127,9 @@ export function createValidation(
       return personal === undefined ? undefined : redactOriginal(event, personal.redact);
     },
     eventNames: Object.freeze([...plans.keys()]),
-    judge: (event) => {
+    validate: (event) => {
       try {
-        return judgeKnown(event);
+        return validateKnown(event);
       } catch (error) {
         if (error instanceof TooMuchWork) {
           return rejected(fieldError('properties', 'work', `${error.message}: send less`), 0);
@@ -142,7 +142,7 @@ export function createValidation(
   };
 }
 
-function judgeUnplanned(
+function validateUnplanned(
   mode: UnplannedMode,
   name: string,
   planned: Iterable<string>,
@@ -168,10 +168,10 @@ function planOf(event: PlannedEvent, enforcement: Enforcement, hashKey: string |
   const schemas = new Map(event.versions.map((schema) => [schema.version, schema]));
   const rules = new Map(
     event.versions.map(({ version }): [number, Rule] => {
-      const judging = event.superseded.get(version) ?? version;
+      const validating = event.superseded.get(version) ?? version;
       const warnings = event.deprecated.includes(version) ? [moveOn(event, version)] : noWarnings;
-      const valid = { error: undefined, warnings, schemaVersion: judging, event: undefined };
-      return [version, { schema: schemas.get(judging)!, valid: Object.freeze(valid) }];
+      const valid = { error: undefined, warnings, schemaVersion: validating, event: undefined };
+      return [version, { schema: schemas.get(validating)!, valid: Object.freeze(valid) }];
     }),
   );
   const active = rules.get(event.active);
@@ -185,7 +185,7 @@ function moveOn({ name, active }: PlannedEvent, version: number): EventWarning {
   return Object.freeze({ code: 'deprecated_schema_version', message, violations: [] });
 }
 
-function judgeProperties(plan: Plan, event: IncomingEvent): ValidationResult {
+function validateProperties(plan: Plan, event: IncomingEvent): ValidationResult {
   const version = event.schemaVersion;
   const rule = version === 0 ? plan.active : plan.rules.get(version);
   if (rule === undefined) return rejected(unknownVersion(plan), 0);
@@ -196,7 +196,7 @@ function judgeProperties(plan: Plan, event: IncomingEvent): ValidationResult {
   if (findings === undefined) {
     return personal === undefined ? rule.valid : redacted(personal, rule, event);
   }
-  return judgeFindings(plan, modes, rule, event, findings);
+  return validateFindings(plan, modes, rule, event, findings);
 }
 
 /** For the events whose schemas call something personal. */
@@ -204,7 +204,7 @@ function redacted(personal: Personal, rule: Rule, event: IncomingEvent): Validat
   return { ...rule.valid, event: withChangedProperties(event, personal.redact) };
 }
 
-function judgeFindings(
+function validateFindings(
   plan: Plan,
   modes: ModesByKind,
   rule: Rule,
@@ -213,8 +213,8 @@ function judgeFindings(
 ): ValidationResult {
   const { personal } = plan;
   const { schemaVersion, warnings } = rule.valid;
-  const judged = { eventName: plan.name, version: schemaVersion, schema: rule.schema, modes };
-  const weighed = weighFindings(judged, event, withoutRedacted(findings, personal));
+  const validated = { eventName: plan.name, version: schemaVersion, schema: rule.schema, modes };
+  const weighed = weighFindings(validated, event, withoutRedacted(findings, personal));
   if (weighed.error !== undefined) return { ...weighed, schemaVersion };
   const kept = weighed.event ?? event;
   return {

@@ -6,8 +6,8 @@ import type { JsonObject } from '../event/json/json.ts';
 import type { Violation } from '../event/violation.ts';
 
 async function violationsIn(schema: JsonObject, properties: JsonObject): Promise<Violation[]> {
-  const { judge } = await validationOf({ type: 'object', ...schema });
-  return [...(judge(orderCompleted({ properties })).error?.violations ?? [])];
+  const { validate } = await validationOf({ type: 'object', ...schema });
+  return [...(validate(orderCompleted({ properties })).error?.violations ?? [])];
 }
 
 function broken(count: number): JsonObject {
@@ -174,18 +174,18 @@ test('an overlong text is not given to the pattern', async () => {
   const pattern = '[a-z]+[0-9]';
   const schema = { properties: { name: { type: 'string', maxLength: 1000, pattern } } };
   // A minute without the bound, and growing with the square of the length.
-  const { judge } = await validationOf({ type: 'object', ...schema });
+  const { validate } = await validationOf({ type: 'object', ...schema });
   const event = orderCompleted({ properties: { name: 'a'.repeat(400_000) } });
-  judge(event);
+  validate(event);
   const started = performance.now();
-  const { error } = judge(event);
+  const { error } = validate(event);
   expect(performance.now() - started).toBeLessThan(5_000);
   expect(error?.violations.map(({ code }) => code)).toEqual(['maxLength']);
 });
 
 test('no message holds what the event holds', async () => {
   const text = { type: 'string', maxLength: 12 };
-  const { judge } = await validationOf({
+  const { validate } = await validationOf({
     type: 'object',
     properties: {
       text: { ...text, pattern: '^[A-Z]+$' },
@@ -213,7 +213,9 @@ test('no message holds what the event holds', async () => {
   let messages = 0;
   fc.assert(
     fc.property(properties, secret, (properties, userId) => {
-      const { error } = judge(orderCompleted({ properties, userId, eventName: 'order_completed' }));
+      const { error } = validate(
+        orderCompleted({ properties, userId, eventName: 'order_completed' }),
+      );
       for (const message of [error, ...(error?.violations ?? [])].map((part) => part?.message)) {
         messages++;
         expect(message ?? '').not.toMatch(/SECRET|\d{7}/);

@@ -18,14 +18,14 @@ const order: JsonObject = {
   additionalProperties: false,
 };
 
-async function judge(
+async function validate(
   mode: string,
   properties: JsonObject,
   schema = order,
   propertiesText?: string,
 ): Promise<ValidationResult> {
   const validation = await validationOf(schema, `, mode: ${mode}`);
-  return validation.judge(orderCompleted({ properties, propertiesText }));
+  return validation.validate(orderCompleted({ properties, propertiesText }));
 }
 
 const codes = ({ warnings }: ValidationResult): string[] => warnings.map(({ code }) => code);
@@ -41,14 +41,14 @@ describe('each kind of violation has a mode of its own', () => {
   test.each(broken)('%s: reject', async (kind, properties) => {
     const others = broken.map(([each]) => each).filter((each) => each !== kind);
     const mode = `{ ${others.map((each) => `${each}: allow`).join(', ')} }`;
-    const { error, event } = await judge(mode, properties);
+    const { error, event } = await validate(mode, properties);
     expect(error?.code).toBe('schema_violation');
     expect(error?.violations.map((violation) => violation.kind)).toEqual([kind]);
     expect(event).toBeUndefined();
   });
 
   test.each(broken)('%s: quarantine', async (kind, properties) => {
-    const { error, warnings } = await judge(`{ ${kind}: quarantine }`, properties);
+    const { error, warnings } = await validate(`{ ${kind}: quarantine }`, properties);
     expect(error?.code).toBe('quarantined');
     expect(error?.message).toContain('need not be sent again');
     expect(error?.violations.map((violation) => violation.kind)).toEqual([kind]);
@@ -56,14 +56,14 @@ describe('each kind of violation has a mode of its own', () => {
   });
 
   test.each(broken)('%s: warn', async (kind, properties) => {
-    const judgement = await judge(`{ ${kind}: warn }`, properties);
-    expect(judgement).toMatchObject({ error: undefined, schemaVersion: 1, event: undefined });
-    expect(codes(judgement)).toEqual(['schema_violation']);
-    expect(judgement.warnings[0]?.violations[0]?.kind).toBe(kind);
+    const validation = await validate(`{ ${kind}: warn }`, properties);
+    expect(validation).toMatchObject({ error: undefined, schemaVersion: 1, event: undefined });
+    expect(codes(validation)).toEqual(['schema_violation']);
+    expect(validation.warnings[0]?.violations[0]?.kind).toBe(kind);
   });
 
   test.each(broken)('%s: allow', async (kind, properties) => {
-    const { error, warnings, event } = await judge(`{ ${kind}: allow }`, properties);
+    const { error, warnings, event } = await validate(`{ ${kind}: allow }`, properties);
     expect([error, warnings, event]).toEqual([undefined, [], undefined]);
   });
 });
@@ -77,22 +77,22 @@ describe('of several violations', () => {
     ['{ additional_property: strip, advanced_rule: reject }', 'schema_violation'],
     ['{ additional_property: warn, advanced_rule: allow }', undefined],
   ])('the strictest counts: %s', async (mode, code) => {
-    expect((await judge(mode, both)).error?.code).toBe(code);
+    expect((await validate(mode, both)).error?.code).toBe(code);
   });
 
   test('what is allowed is not told', async () => {
-    const { error } = await judge('{ additional_property: allow }', both);
+    const { error } = await validate('{ additional_property: allow }', both);
     expect(error?.violations.map(({ path }) => path)).toEqual(['/properties/total']);
-    const warned = await judge('{ additional_property: warn, advanced_rule: allow }', both);
+    const warned = await validate('{ additional_property: warn, advanced_rule: allow }', both);
     expect(warned.warnings[0]?.violations.map(({ path }) => path)).toEqual(['/properties/colour']);
   });
 
-  test('an event too large to look at wholly is judged by the strictest mode of all', async () => {
+  test('an event too large to look at wholly is validated by the strictest mode of all', async () => {
     const many = Object.fromEntries(Array.from({ length: 5001 }, (_, index) => [`k${index}`, 1]));
     const properties = { order_id: 'A', ...many };
-    const { error } = await judge('{ additional_property: strip }', properties);
+    const { error } = await validate('{ additional_property: strip }', properties);
     expect(error?.code).toBe('schema_violation');
-    expect((await judge('warn', properties)).error).toBeUndefined();
+    expect((await validate('warn', properties)).error).toBeUndefined();
   });
 });
 
@@ -103,49 +103,53 @@ describe('strip', () => {
     const lines = [{ sku: 'a', price: 1 }, { sku: 'b' }, { 'x/~y': 1, sku: 'c' }];
     const sent = { order_id: 'A', lines, colour: 'red' };
     const copy = structuredClone(sent);
-    const judgement = await judge(mode, sent);
-    expect(judgement.error).toBeUndefined();
-    expect(judgement.event?.properties).toEqual({
+    const validation = await validate(mode, sent);
+    expect(validation.error).toBeUndefined();
+    expect(validation.event?.properties).toEqual({
       order_id: 'A',
       lines: [{ sku: 'a' }, { sku: 'b' }, { sku: 'c' }],
     });
     expect(sent).toEqual(copy);
-    expect(codes(judgement)).toEqual(['properties_stripped']);
-    expect(judgement.warnings[0]?.violations.map(({ path }) => path).sort()).toEqual([
+    expect(codes(validation)).toEqual(['properties_stripped']);
+    expect(validation.warnings[0]?.violations.map(({ path }) => path).sort()).toEqual([
       '/properties/colour',
       '/properties/lines/0/price',
       '/properties/lines/2/x~1~0y',
     ]);
-    expect(judgement.warnings[0]?.violations[0]?.message).toMatch(/: removed$/);
+    expect(validation.warnings[0]?.violations[0]?.message).toMatch(/: removed$/);
   });
 
   test('leaves every other number with its digits', async () => {
     const text = '{"order_id":"A","total":12345678901234567890.50,"colour":1.0}';
-    const { event } = await judge(mode, JSON.parse(text) as JsonObject, order, text);
+    const { event } = await validate(mode, JSON.parse(text) as JsonObject, order, text);
     expect(event?.propertiesText).toBe('{"order_id":"A","total":12345678901234567890.50}');
     expect(event?.properties).toEqual({ order_id: 'A', total: Number('12345678901234567890.50') });
   });
 
   test('__proto__ goes like any other, and stays like any other', async () => {
     const text = '{"order_id":"A","__proto__":{"x":1}}';
-    const stripped = await judge(mode, JSON.parse(text) as JsonObject, order, text);
+    const stripped = await validate(mode, JSON.parse(text) as JsonObject, order, text);
     expect(stripped.event?.propertiesText).toBe('{"order_id":"A"}');
     const open = { ...order, patternProperties: { '^__': {} }, propertyNames: { maxLength: 20 } };
-    const kept = await judge(mode, JSON.parse(`${text.slice(0, -1)},"a":1}`) as JsonObject, open);
+    const kept = await validate(
+      mode,
+      JSON.parse(`${text.slice(0, -1)},"a":1}`) as JsonObject,
+      open,
+    );
     expect(JSON.stringify(kept.event?.properties)).toBe(text);
   });
 
-  test('what is left is judged again', async () => {
+  test('what is left is validated again', async () => {
     const schema = { ...order, minProperties: 2 };
-    const { error } = await judge(mode, { order_id: 'A', colour: 'red' }, schema);
+    const { error } = await validate(mode, { order_id: 'A', colour: 'red' }, schema);
     expect(error?.violations.map(({ code }) => code)).toEqual(['minProperties']);
   });
 
   test('and a warning for the rest', async () => {
     const both = '{ additional_property: strip, advanced_rule: warn }';
-    const judgement = await judge(both, { order_id: 'A', total: -1, colour: 'red' });
-    expect(codes(judgement)).toEqual(['properties_stripped', 'schema_violation']);
-    expect(judgement.event?.properties).toEqual({ order_id: 'A', total: -1 });
+    const validation = await validate(both, { order_id: 'A', total: -1, colour: 'red' });
+    expect(codes(validation)).toEqual(['properties_stripped', 'schema_violation']);
+    expect(validation.event?.properties).toEqual({ order_id: 'A', total: -1 });
   });
 
   test('never takes what another branch of the schema asks for', async () => {
@@ -161,7 +165,7 @@ describe('strip', () => {
       $defs: { a: branch('a'), b: branch('b') },
     };
     for (const schema of [inline, referred]) {
-      const { error } = await judge(mode, { a: 1, x: 2 }, schema);
+      const { error } = await validate(mode, { a: 1, x: 2 }, schema);
       expect(error?.code).toBe('schema_violation');
       expect(new Set(error?.violations.map(({ kind }) => kind))).toEqual(
         new Set(['advanced_rule']),
@@ -179,14 +183,20 @@ describe('strip', () => {
         money: { type: 'object', properties: { amount: {} }, additionalProperties: false },
       },
     };
-    const { event } = await judge(mode, { order_id: 1, money: { amount: 1, x: 1 }, y: 1 }, schema);
+    const { event } = await validate(
+      mode,
+      { order_id: 1, money: { amount: 1, x: 1 }, y: 1 },
+      schema,
+    );
     expect(event?.properties).toEqual({ order_id: 1, money: { amount: 1 } });
   });
 });
 
 test('an unplanned event may be quarantined or allowed', async () => {
   const unplanned = async (mode: string): Promise<ValidationResult> =>
-    (await validationOf(order, '', mode)).judge(orderCompleted({ eventName: 'orders_completed' }));
+    (await validationOf(order, '', mode)).validate(
+      orderCompleted({ eventName: 'orders_completed' }),
+    );
   const { error } = await unplanned('quarantine');
   expect(error?.code).toBe('quarantined');
   expect(error?.violations).toEqual([

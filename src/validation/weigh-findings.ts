@@ -17,7 +17,7 @@ export interface Weighed {
 }
 
 /** How the schema of a version is named in a message. */
-export interface Judged {
+export interface Validated {
   readonly eventName: string;
   readonly version: number;
   readonly schema: CompiledSchema;
@@ -28,23 +28,23 @@ const nothingSaid: Weighed = Object.freeze({ error: undefined, warnings: [], eve
 
 /** Weighs what was found in an event by the modes of its kinds: the strictest decides. */
 export function weighFindings(
-  judged: Judged,
+  validated: Validated,
   event: IncomingEvent,
   findings: SchemaFindings,
 ): Weighed {
-  const { modes } = judged;
+  const { modes } = validated;
   const actionOf = (error: ErrorObject) => modes[findings.kindOf(error)];
   // Where not everything was looked at, the rest may be of any kind.
   const verdict = findings.complete
     ? strictest(findings.errors.map(actionOf))
     : strictest(Object.values(modes));
   const told = only(findings, (error) => actionOf(error) !== 'allow');
-  if (verdict === 'reject' || verdict === 'quarantine') return refusal(judged, verdict, told);
+  if (verdict === 'reject' || verdict === 'quarantine') return refusal(validated, verdict, told);
   if (verdict === 'allow') return nothingSaid;
   const unknown = only(findings, (error) => actionOf(error) === 'strip');
-  if (unknown.errors.length > 0) return strip(judged, event, unknown);
+  if (unknown.errors.length > 0) return strip(validated, event, unknown);
   const warned = only(findings, (error) => actionOf(error) === 'warn');
-  const warnings = warned.errors.length === 0 ? [] : [schemaWarning(judged, warned)];
+  const warnings = warned.errors.length === 0 ? [] : [schemaWarning(validated, warned)];
   return { error: undefined, warnings, event: undefined };
 }
 
@@ -52,9 +52,9 @@ export function weighFindings(
  * Takes the unknown properties out and looks again at what is left: it may have fewer properties than
  * the schema wants, or break a rule for which one of them was there.
  */
-function strip(judged: Judged, event: IncomingEvent, removed: SchemaFindings): Weighed {
+function strip(validated: Validated, event: IncomingEvent, removed: SchemaFindings): Weighed {
   const stripped = withoutProperties(event, removed.errors.map(unwantedOf));
-  const left = judged.schema.findingsIn(stripped.properties);
+  const left = validated.schema.findingsIn(stripped.properties);
   const violations = violationsOf(removed).map((violation) =>
     violation.code === 'more'
       ? violation
@@ -62,13 +62,13 @@ function strip(judged: Judged, event: IncomingEvent, removed: SchemaFindings): W
   );
   const warning = {
     code: 'properties_stripped',
-    message: `properties that version ${judged.version} of ${judged.eventName} does not know were removed before the event was stored: see violations`,
+    message: `properties that version ${validated.version} of ${validated.eventName} does not know were removed before the event was stored: see violations`,
     violations,
   };
   if (left === undefined) return { error: undefined, warnings: [warning], event: stripped };
   // Nothing unknown is left; if there were, it could not be stripped.
-  const modes = { ...judged.modes, additional_property: 'reject' } as const;
-  const rest = weighFindings({ ...judged, modes }, stripped, left);
+  const modes = { ...validated.modes, additional_property: 'reject' } as const;
+  const rest = weighFindings({ ...validated, modes }, stripped, left);
   return rest.error === undefined
     ? { error: undefined, warnings: [warning, ...rest.warnings], event: stripped }
     : rest;
@@ -79,8 +79,12 @@ function unwantedOf({ instancePath, params }: ErrorObject): Unwanted {
   return { holder: instancePath, name: String(name) };
 }
 
-function refusal(judged: Judged, verdict: 'reject' | 'quarantine', found: SchemaFindings): Weighed {
-  const problem = brokenText(judged);
+function refusal(
+  validated: Validated,
+  verdict: 'reject' | 'quarantine',
+  found: SchemaFindings,
+): Weighed {
+  const problem = brokenText(validated);
   const error =
     verdict === 'reject'
       ? eventError('schema_violation', problem, violationsOf(found))
@@ -97,11 +101,11 @@ export function quarantineError(problem: string, violations: EventError['violati
   );
 }
 
-function schemaWarning(judged: Judged, found: SchemaFindings): EventWarning {
-  return eventError('schema_violation', brokenText(judged), violationsOf(found));
+function schemaWarning(validated: Validated, found: SchemaFindings): EventWarning {
+  return eventError('schema_violation', brokenText(validated), violationsOf(found));
 }
 
-function brokenText({ eventName, version }: Judged): string {
+function brokenText({ eventName, version }: Validated): string {
   return `properties break version ${version} of ${eventName}: see violations`;
 }
 

@@ -109,10 +109,10 @@ describe('headgate track FILE', () => {
     expect(JSON.parse(second.stdout)).toMatchObject({ accepted: 0, duplicates: 3 });
   });
 
-  it('judges without storing', async () => {
+  it('validates without storing', async () => {
     const before = await eventCount();
     const lines = `${orderLine(1)}\n${orderLine(2, { user_id: ' ' })}`;
-    const file = await folder.write('judged.ndjson', lines);
+    const file = await folder.write('validated.ndjson', lines);
     const answer = await track([file, '--validate-only']);
     expect(answer.code).toBe(1);
     expect(answer.stdout).toContain('2 events: 1 accepted, 0 duplicate, 1 rejected');

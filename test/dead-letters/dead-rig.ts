@@ -26,10 +26,10 @@ export const soundProperties = '{"order_id":"A-1","total":12345678901234567890,"
 
 export const eventBytesMax = 4_096;
 
-/** The queue with the gate's own judge, on the schemas of the example. */
+/** The queue with the gate's own validate, on the schemas of the example. */
 export async function openQueue(log: Log): Promise<DeadLetterQueue> {
-  const { judge } = createValidation(await loadRegistry('schemas'));
-  return createDeadLetterQueue(log, createEventFixer({ judge, eventBytesMax }));
+  const { validate } = createValidation(await loadRegistry('schemas'));
+  return createDeadLetterQueue(log, createEventFixer({ validate, eventBytesMax }));
 }
 
 /** Dead letters of `crm` whose events keep their contract. */

@@ -50,7 +50,7 @@ test('a destination sees of an event what its rules leave, and of a replay too',
   const [letter] = await readDead(log);
   expect(letter!.reason).not.toContain(secretText);
   expect(letter!.reason).toContain('12.5');
-  // The entry has the event as the log has it: a fix is judged by the whole of it.
+  // The entry has the event as the log has it: a fix is validated by the whole of it.
   expect(letter!.event).toMatchObject({ eventId: id, properties: { email: secretText } });
 
   refuses = false;

@@ -70,10 +70,10 @@ export function createFakeContext(): FakeContext {
 }
 
 const accept: AcceptEvents = (batch, arrival, onVerdicts, onError) => {
-  judgeAll(batch, arrival).then(onVerdicts, onError);
+  validateAll(batch, arrival).then(onVerdicts, onError);
 };
 
-async function judgeAll(batch: IncomingBatch, arrival: Arrival): Promise<Verdict[]> {
+async function validateAll(batch: IncomingBatch, arrival: Arrival): Promise<Verdict[]> {
   const names = batch.events.map((event) => event.eventName);
   if (names.includes(specialNames.slow)) await sleep(slowMs);
   if (names.includes(specialNames.overloaded)) {

@@ -4,7 +4,7 @@ import { openGate, type OpenGate } from './open-gate.ts';
 import { order, type Sample } from './sample-events.ts';
 import { knock, wireEndpoints } from './wire-endpoints.ts';
 
-/** `POST /v1/validate`: what the other REST doors take, judged and kept nowhere. */
+/** `POST /v1/validate`: what the other REST doors take, validated and kept nowhere. */
 describe('POST /v1/validate', () => {
   let gate: OpenGate;
 
@@ -74,7 +74,7 @@ describe('POST /v1/validate', () => {
     expect(four.code).toBe('too_many_events');
   });
 
-  test('a batch that says validate_only: false is judged only', async () => {
+  test('a batch that says validate_only: false is validated only', async () => {
     const door = restEndpoints.find(({ name }) => name.startsWith('REST batch'))!;
     const before = await gate.last('EVENTS');
     const fields = { validate_only: false };

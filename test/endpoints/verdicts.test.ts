@@ -95,7 +95,7 @@ describe('a batch', () => {
   });
 
   test.for(batchEndpoints.filter((door) => !isNdjson(door)))(
-    'validate_only judges and stores nothing: $name',
+    'validate_only validates and stores nothing: $name',
     async (door) => {
       const before = [await gate.last('EVENTS'), await gate.last('REJECTED')];
       const events = [order(), order({ user_id: '' })];

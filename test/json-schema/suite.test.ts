@@ -10,7 +10,7 @@ import type { JsonObject, JsonValue } from '../../src/event/json/json.ts';
 
 /*
  * The official JSON Schema Test Suite, draft 2020-12, its required part: `npm run test:json-schema`
- * gets it. What the gate takes as a schema it must judge as the draft says; what it does not take it
+ * gets it. What the gate takes as a schema it must validate as the draft says; what it does not take it
  * refuses when it loads the schema, with a reason.
  */
 
@@ -39,19 +39,19 @@ const refusedWhole = new Set([
   'vocabulary.json',
 ]);
 
-/** Judged otherwise than the draft says, and known. */
+/** Validated otherwise than the draft says, and known. */
 const deviations = new Set([
   // 1e308 / 0.123456789 is beyond all doubles; such an event breaks no sane limit first.
   'multipleOf.json: float division = inf',
 ]);
 
 interface Sum {
-  judged: number;
+  validated: number;
   refused: number;
 }
 
 function run(file: string): Sum & { wrong: string[] } {
-  const sum = { judged: 0, refused: 0, wrong: [] as string[] };
+  const sum = { validated: 0, refused: 0, wrong: [] as string[] };
   const groups = JSON.parse(readFileSync(path.join(folder, file), 'utf8')) as Group[];
   for (const { description, schema, tests } of groups) {
     const validate = sound(schema);
@@ -60,7 +60,7 @@ function run(file: string): Sum & { wrong: string[] } {
       continue;
     }
     for (const each of tests) {
-      sum.judged += 1;
+      sum.validated += 1;
       if (validate(each.data) === each.valid) continue;
       sum.wrong.push(`${description}: ${each.description}`);
     }
@@ -90,19 +90,21 @@ function harmless(fault: string): boolean {
 
 describe.skipIf(!present)('the JSON Schema Test Suite, draft 2020-12', () => {
   test.for(files)('%s', (file) => {
-    const { wrong, judged } = run(file);
+    const { wrong, validated } = run(file);
     // `format` is a rule here, where the draft leaves it an annotation.
     const known = file === 'format.json' ? / is only an annotation by default$/ : /^$/;
     expect(wrong.filter((each) => !known.test(each))).toEqual([]);
-    expect(judged === 0).toBe(refusedWhole.has(file));
+    expect(validated === 0).toBe(refusedWhole.has(file));
   });
 
   test('most of it is taken', () => {
     const sums = files.map(run);
-    const judged = sums.reduce((sum, each) => sum + each.judged, 0);
+    const validated = sums.reduce((sum, each) => sum + each.validated, 0);
     const refused = sums.reduce((sum, each) => sum + each.refused, 0);
-    console.log(`JSON Schema Test Suite: ${judged} tests judged, ${refused} of schemas not taken`);
-    expect(judged).toBeGreaterThan(900);
+    console.log(
+      `JSON Schema Test Suite: ${validated} tests validated, ${refused} of schemas not taken`,
+    );
+    expect(validated).toBeGreaterThan(900);
   });
 });
 

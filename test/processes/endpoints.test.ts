@@ -41,7 +41,7 @@ test('TLS, write keys and contracts are handed over, to replacements too', async
   await untilServing(gate, 2);
   const url = gate.url.replace('http:', 'https:');
   const ca = readFileSync(tls.cert);
-  // Read once, by the first process: a replacement judges as those do that it stands beside.
+  // Read once, by the first process: a replacement validates as those do that it stands beside.
   rmSync(schemasDir, { recursive: true });
   for (let round = 0; round < 2; round += 1) {
     for (let connection = 0; connection < 4; connection += 1) {

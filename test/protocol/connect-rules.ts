@@ -147,7 +147,7 @@ export const connectRules: readonly Rule[] = [
   },
   {
     source: unaryRequest,
-    says: 'an empty body of proto is the empty message, and is judged as one',
+    says: 'an empty body of proto is the empty message, and is validated as one',
     family,
     doors: isProto,
     sent: () => ({ body: Buffer.alloc(0) }),

@@ -102,7 +102,7 @@ const shared: readonly Shared[] = [
   },
   {
     source: requests,
-    says: 'a message of no bytes is the empty message, and is judged as one',
+    says: 'a message of no bytes is the empty message, and is validated as one',
     sent: (door) => ({ body: door.frame(Buffer.alloc(0)) }),
     back: (answer, door) => {
       refused(invalidArgument)(answer, door);

@@ -91,7 +91,7 @@ test('two gates follow what one of them is told, under load, and drop no request
   );
 });
 
-test('while NATS is away a gate judges by what it has, and follows again afterwards', async () => {
+test('while NATS is away a gate validates by what it has, and follows again afterwards', async () => {
   await using gates = await startTwoGates();
   const { log, one, other } = gates;
   const registry = registryOf(one.adminUrl);
@@ -102,7 +102,7 @@ test('while NATS is away a gate judges by what it has, and follows again afterwa
   );
   log.killServer();
   // A rejection is told only once it is kept; validate_only needs no log.
-  const judged = await fetch(`${other.url}/headgate.v1.TrackService/BatchTrack`, {
+  const validated = await fetch(`${other.url}/headgate.v1.TrackService/BatchTrack`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
@@ -118,7 +118,7 @@ test('while NATS is away a gate judges by what it has, and follows again afterwa
       ],
     }),
   });
-  expect(await judged.json()).toMatchObject({
+  expect(await validated.json()).toMatchObject({
     results: [{ status: 'ACCEPTED', schemaVersion: 3 }],
   });
 

@@ -41,7 +41,7 @@ function folder() {
   };
 }
 
-test('what is the same is not pushed; what is new is, and judges at once', async () => {
+test('what is the same is not pushed; what is new is, and validates at once', async () => {
   const { directory, json, write, taxonomy } = folder();
   const same = await headgate('push', '--schemas', directory);
   expect(same).toMatchObject({
@@ -75,7 +75,7 @@ test('what is the same is not pushed; what is new is, and judges at once', async
   // Back, and forth again.
   const back = await headgate('activate', 'order_completed@2');
   expect(back.stdout).toContain("version 2 drops 'channel'");
-  expect(back.stdout).toContain('order_completed is judged by version 2.');
+  expect(back.stdout).toContain('order_completed is validated by version 2.');
   expect((await track(gate.url, {})).body['schema_version']).toBe(2);
   expect((await headgate('deprecate', 'order_completed@3')).stdout).toBe(
     'Who sends version 3 of order_completed is told to send 2.\n',

@@ -1,6 +1,6 @@
 import type { Dashboard, Subject } from '../dashboard.ts';
 import type { Panel } from '../panel.ts';
-import { acceptedHour, acceptedHourLastWeek, judged, rejectedTenMinutes } from '../series.ts';
+import { acceptedHour, acceptedHourLastWeek, validated, rejectedTenMinutes } from '../series.ts';
 import { thresholds } from '../thresholds.ts';
 
 /** How it stands with one event or one source. */
@@ -32,14 +32,14 @@ function intakeFigures(about: Subject): Panel[] {
     },
     {
       title: 'Refused now',
-      description: 'Of what is judged, the share that breaks its contract.',
+      description: 'Of what is validated, the share that breaks its contract.',
       kind: 'figure',
       unit: 'percentunit',
       width: 6,
       redFrom: thresholds.rejected.spikeRatio,
       queries: [
         {
-          expression: `${rate('outcome="rejected"')} / (${rate(judged)} > 0)`,
+          expression: `${rate('outcome="rejected"')} / (${rate(validated)} > 0)`,
           legend: 'refused',
         },
       ],
@@ -74,7 +74,7 @@ function intakePanels(about: Subject, by: Subject): Panel[] {
     },
     {
       title: 'Refused share',
-      description: 'Of what was judged in ten minutes, the share that broke its contract.',
+      description: 'Of what was validated in ten minutes, the share that broke its contract.',
       kind: 'graph',
       unit: 'percentunit',
       queries: [{ expression: `${rejectedTenMinutes}{${own}}`, legend }],

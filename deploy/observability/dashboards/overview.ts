@@ -1,5 +1,5 @@
 import type { Dashboard } from '../dashboard.ts';
-import { acceptedHour, acceptedHourLastWeek, judged, perDestination } from '../series.ts';
+import { acceptedHour, acceptedHourLastWeek, validated, perDestination } from '../series.ts';
 
 const rate = (selector: string): string =>
   `sum(rate(headgate_events_total{${selector}}[$__rate_interval]))`;
@@ -33,13 +33,13 @@ export const overview: Dashboard = {
         },
         {
           title: 'Refused',
-          description: 'Of what was judged, the share that broke its contract.',
+          description: 'Of what was validated, the share that broke its contract.',
           kind: 'figure',
           unit: 'percentunit',
           redFrom: 0.05,
           queries: [
             {
-              expression: `${rate('outcome="rejected"')} / (${rate(judged)} > 0)`,
+              expression: `${rate('outcome="rejected"')} / (${rate(validated)} > 0)`,
               legend: 'refused',
             },
           ],

@@ -431,7 +431,7 @@ export const DeadLetterService: GenService<{
     output: typeof GetDeadLetterResponseSchema;
   },
   /**
-   * Changes the event, which is judged anew as at the doors. Its names, ids and times stay, and the
+   * Changes the event, which is validated anew as at the doors. Its names, ids and times stay, and the
    * original is kept in the entry. ABORTED when somebody else is at it, or changed it meanwhile.
    *
    * @generated from rpc headgate.v1.DeadLetterService.FixDeadLetter

@@ -13,7 +13,7 @@ export const file_headgate_v1_event_edit: GenFile = /*@__PURE__*/
   fileDesc("ChxoZWFkZ2F0ZS92MS9ldmVudF9lZGl0LnByb3RvEgtoZWFkZ2F0ZS52MSItCglFdmVudEVkaXQSDAoEcGF0aBgBIAEoCRISCgp2YWx1ZV9qc29uGAIgASgJYgZwcm90bzM");
 
 /**
- * One change to an event before it is judged again.
+ * One change to an event before it is validated again.
  *
  * @generated from message headgate.v1.EventEdit
  */

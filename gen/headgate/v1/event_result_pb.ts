@@ -52,7 +52,7 @@ export type EventResult = Message<"headgate.v1.EventResult"> & {
   timestamp?: Timestamp | undefined;
 
   /**
-   * The version of the schema that judged it.
+   * The version of the schema that validated it.
    *
    * @generated from field: uint32 schema_version = 6;
    */

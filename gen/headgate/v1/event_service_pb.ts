@@ -205,7 +205,7 @@ export type StoredLocation = Message<"headgate.v1.StoredLocation"> & {
   sentAt?: Timestamp | undefined;
 
   /**
-   * When the gate judged it, and when the log had it.
+   * When the gate validated it, and when the log had it.
    *
    * @generated from field: google.protobuf.Timestamp received_at = 12;
    */

@@ -96,7 +96,7 @@ export type RegisteredVersion = Message<"headgate.v1.RegisteredVersion"> & {
   deprecated: boolean;
 
   /**
-   * The version that judges in its place; 0: itself.
+   * The version that validates in its place; 0: itself.
    *
    * @generated from field: uint32 superseded_by = 4;
    */

@@ -313,7 +313,7 @@ export type ReplayRejectedRequest = Message<"headgate.v1.ReplayRejectedRequest">
   pageToken: string;
 
   /**
-   * Judge, and store nothing.
+   * Validate, and store nothing.
    *
    * @generated from field: bool dry_run = 5;
    */
@@ -452,7 +452,7 @@ export const RejectedService: GenService<{
     output: typeof CountRejectedResponseSchema;
   },
   /**
-   * Sends events through the gate again: judged anew, stored once, under their own source and
+   * Sends events through the gate again: validated anew, stored once, under their own source and
    * idempotency key. What is stored is marked; what is refused again stays, with its new reason.
    *
    * @generated from rpc headgate.v1.RejectedService.ReplayRejected

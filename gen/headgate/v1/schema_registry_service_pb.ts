@@ -336,7 +336,7 @@ export const DeprecateSchemaResponseSchema: GenMessage<DeprecateSchemaResponse> 
 
 /**
  * The contracts of the events. Served on the admin port. Listing and getting tell what this gate
- * judges by; the others need `schemas.source: registry`.
+ * validates by; the others need `schemas.source: registry`.
  *
  * @generated from service headgate.v1.SchemaRegistryService
  */
@@ -380,7 +380,7 @@ export const SchemaRegistryService: GenService<{
     output: typeof GetSchemaResponseSchema;
   },
   /**
-   * Makes a version the one that judges events which name none. Going back is always allowed.
+   * Makes a version the one that validates events which name none. Going back is always allowed.
    *
    * @generated from rpc headgate.v1.SchemaRegistryService.ActivateSchema
    */
@@ -390,7 +390,7 @@ export const SchemaRegistryService: GenService<{
     output: typeof ActivateSchemaResponseSchema;
   },
   /**
-   * Has producers of a version warned. Its events are judged as before.
+   * Has producers of a version warned. Its events are validated as before.
    *
    * @generated from rpc headgate.v1.SchemaRegistryService.DeprecateSchema
    */

@@ -5,10 +5,10 @@ import { connectAdmin } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { readVersionName } from './version-name.ts';
 
-/** `headgate schemas activate`: has another version judge events that name none. */
+/** `headgate schemas activate`: has another version validate events that name none. */
 export function schemasActivateCommand({ env }: CommandContext): Command {
   return new Command('activate')
-    .description('make a version in the registry the one that judges events which name none')
+    .description('make a version in the registry the one that validates events which name none')
     .argument('<event@version>', 'such as order_completed@3', readVersionName)
     .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
     .addHelpText(
@@ -24,6 +24,6 @@ Example:
       const client = connectAdmin(SchemaRegistryService, options.admin, env);
       const { findings } = await client.call((service) => service.activateSchema(wanted));
       for (const { message } of findings) console.log(`  ${message}`);
-      console.log(`${wanted.eventName} is judged by version ${wanted.version}.`);
+      console.log(`${wanted.eventName} is validated by version ${wanted.version}.`);
     });
 }

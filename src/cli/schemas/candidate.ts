@@ -12,7 +12,7 @@ import {
 } from '../../validation/schema-registry.ts';
 import { createValidation, type Validation } from '../../validation/validation.ts';
 
-/** A contract that is not in force yet, ready to judge. */
+/** A contract that is not in force yet, ready to validate. */
 export interface Candidate {
   readonly eventName: string;
   /** `version 3` or the file's name. */
@@ -43,7 +43,7 @@ export async function readCandidate(
     );
   }
   const schema = file === undefined ? versionOf(planned, version) : await readSchema(file);
-  const judging = (mode: PlannedEvent['mode']): Validation =>
+  const validating = (mode: PlannedEvent['mode']): Validation =>
     createValidation(
       {
         ...registry,
@@ -59,14 +59,14 @@ export async function readCandidate(
         ],
       },
       // Nothing that is hashed here is kept.
-      { hashKey: 'for judging alone' },
+      { hashKey: 'for validating alone' },
     );
   return {
     eventName,
     title: file ?? `version ${schema.version}`,
     mode: modeText(planned.mode),
-    lenient: judging(planned.mode),
-    strict: judging('enforce'),
+    lenient: validating(planned.mode),
+    strict: validating('enforce'),
   };
 }
 

@@ -55,7 +55,7 @@ async function changesSince(
   reading: RegistryReading,
 ): Promise<EventChange[]> {
   if (!existsSync(directory)) throw new StartError(`There is no folder ${directory}.`);
-  // What was unsound there is gone from it: nobody's events were judged by it.
+  // What was unsound there is gone from it: nobody's events were validated by it.
   const before = await withSchemasAt(directory, ref, readRegistry);
   return registryChanges(before.registry, reading.registry);
 }

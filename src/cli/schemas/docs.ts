@@ -41,7 +41,7 @@ export function schemasDocsCommand(context: CommandContext): Command {
   return new Command('docs')
     .description('write a page for each event: what it means, its properties, where it goes')
     .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
-    .option('--from-gate', 'the contracts that a running gate judges by, instead of a folder')
+    .option('--from-gate', 'the contracts that a running gate validates by, instead of a folder')
     .option('--out <dir>', 'the folder to write into', './schema-docs')
     .addOption(
       new Option('--format <format>', 'of the pages').choices(Object.keys(formats)).default('html'),

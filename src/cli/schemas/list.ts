@@ -17,10 +17,10 @@ interface ListOptions {
   readonly json?: true;
 }
 
-/** `headgate schemas list`: what a running gate judges by. Talks to the admin port. */
+/** `headgate schemas list`: what a running gate validates by. Talks to the admin port. */
 export function schemasListCommand({ env }: CommandContext): Command {
   return new Command('list')
-    .description('show the contracts that a running gate judges by')
+    .description('show the contracts that a running gate validates by')
     .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
     .option('--json', 'print JSON, one event a line')
     .addHelpText('after', '\nThe token of the admin port is taken from HEADGATE_ADMIN_TOKEN.')

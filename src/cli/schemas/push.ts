@@ -47,7 +47,7 @@ export function schemasPushCommand({ env }: CommandContext): Command {
     .addHelpText(
       'after',
       `
-The token of the admin port is taken from HEADGATE_ADMIN_TOKEN. The gates judge by the registry when
+The token of the admin port is taken from HEADGATE_ADMIN_TOKEN. The gates validate by the registry when
 schemas.source is registry.
 
 Exit code: 0 when the registry says what the folder says, 1 when the folder is not sound, or has a change
@@ -67,7 +67,7 @@ async function push(client: Client, options: PushOptions): Promise<void> {
   const { events: registered, source } = await client.call((service) => service.listSchemas({}));
   if (source !== 'registry') {
     throw new StartError(
-      'This gate judges by its files: set schemas.source to registry there before you push.',
+      'This gate validates by its files: set schemas.source to registry there before you push.',
     );
   }
   const known = new Map(registered.map((event) => [event.name, event]));

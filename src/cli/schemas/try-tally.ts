@@ -30,7 +30,7 @@ export interface TryCounts {
 
 export interface TryTally {
   readonly counts: TryCounts;
-  judge(event: IncomingEvent, example: Example): void;
+  validate(event: IncomingEvent, example: Example): void;
   /** An event of REJECTED that is no event at all. */
   skip(): void;
   /** The most frequent first. */
@@ -41,7 +41,7 @@ const examplesMax = 3;
 /** Paths end in names that producers made up. */
 const rulesMax = 1_000;
 
-/** Judges events by a candidate, and remembers counts and a few examples, never the events. */
+/** Validates events by a candidate, and remembers counts and a few examples, never the events. */
 export function createTryTally(candidate: Candidate): TryTally {
   const counts: TryCounts = {
     stored: { seen: 0, pass: 0, warned: 0, rejected: 0 },
@@ -66,9 +66,9 @@ export function createTryTally(candidate: Candidate): TryTally {
 
   return {
     counts,
-    judge: (event, example) => {
-      const strict = candidate.strict.judge(event).error;
-      const refused = strict === undefined ? undefined : candidate.lenient.judge(event).error;
+    validate: (event, example) => {
+      const strict = candidate.strict.validate(event).error;
+      const refused = strict === undefined ? undefined : candidate.lenient.validate(event).error;
       if (example.stream === 'EVENTS') {
         counts.stored.seen += 1;
         if (strict === undefined) counts.stored.pass += 1;

@@ -54,7 +54,7 @@ export function schemasTryCommand({ env }: CommandContext): Command {
 }
 
 const help = `
-Reads what is stored and what was rejected through the admin port, and judges it here: nothing is
+Reads what is stored and what was rejected through the admin port, and validates it here: nothing is
 written, and deliveries do not notice.
 
 Exit code: 0 when no stored event would have been rejected, 1 when one would.
@@ -105,7 +105,7 @@ async function walkStored(
     for (const { sequence, storedJson } of page.events) {
       const event = incomingOf(storedJson);
       const { idempotencyKey: idempotency_key } = event;
-      tally.judge(event, { stream: 'EVENTS', sequence: Number(sequence), idempotency_key });
+      tally.validate(event, { stream: 'EVENTS', sequence: Number(sequence), idempotency_key });
     }
     progress.reached(page.walk, `${tally.counts.stored.seen.toLocaleString('en')} stored events`);
     pageToken = page.nextPageToken;
@@ -129,7 +129,8 @@ async function walkRejected(
     for (const { sequence, eventJson, idempotencyKey: idempotency_key } of page.rejected) {
       const event = readEvent(eventJson);
       if (event === undefined) tally.skip();
-      else tally.judge(event, { stream: 'REJECTED', sequence: Number(sequence), idempotency_key });
+      else
+        tally.validate(event, { stream: 'REJECTED', sequence: Number(sequence), idempotency_key });
     }
     progress.reached(
       page.walk,

@@ -11,7 +11,7 @@ export type TrackFailure =
   | { readonly kind: 'stop'; readonly message: string };
 
 /**
- * Judges an error of the client. Whatever is not known to be final is tried again: every event
+ * Validates an error of the client. Whatever is not known to be final is tried again: every event
  * carries its key, so that sending it once more costs nothing.
  */
 export function failureOf(error: unknown, url: string): TrackFailure {

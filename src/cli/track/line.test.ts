@@ -33,7 +33,7 @@ describe('readTrackLine', () => {
         userId: 'u',
         anonymousId: 'a',
         idempotencyKey: key,
-        // To the character: what it means is for the gate to judge.
+        // To the character: what it means is for the gate to validate.
         propertiesJson: '{ "b":1.50, "b":[9007199254740993], "2":0, "1":0 }',
         context: { n: [1, { a: null }] },
         occurredAt: { seconds: 1_772_366_400n, nanos: 123_000_000 },
@@ -68,9 +68,9 @@ describe('readTrackLine', () => {
     [lineWith('"properties":{"n":"\\ud800"}'), 'sent'],
     ['{"event_name":"a"}', 'missing_idempotency_key'],
     ['{"event_name":"a","idempotency_key":null}', 'missing_idempotency_key'],
-    // Whether it is a UUID is for the gate to judge, and to keep.
+    // Whether it is a UUID is for the gate to validate, and to keep.
     ['{"event_name":"a","idempotency_key":"k"}', 'sent'],
-  ])('judges %s', (line, code) => {
+  ])('validates %s', (line, code) => {
     expect(codeOf(line)).toBe(code);
   });
 

@@ -41,7 +41,7 @@ export function summaryText(ledger: Ledger, end: TrackEnd): string {
   ];
   for (const [code, count] of byCode) lines.push(`  ${code}: ${figure(count)}`);
   if (counts.warned > 0) lines.push(`  ${figure(counts.warned)} were taken with warnings`);
-  if (end.validateOnly) lines.push('Judged only: nothing was stored.');
+  if (end.validateOnly) lines.push('Validated only: nothing was stored.');
   else if (end.isSingle && lastTaken !== undefined) lines.push(`event_id ${lastTaken.eventId}`);
   return `${lines.join('\n')}\n`;
 }

@@ -41,7 +41,7 @@ export function trackCommand({ env }: CommandContext): Command {
     )
     .optionsGroup('How:')
     .option('--make-keys', 'derive a missing key from the number and content of the line')
-    .option('--validate-only', 'have everything judged and nothing stored')
+    .option('--validate-only', 'have everything validated and nothing stored')
     .addOption(
       new Option('--retry-for <time>', 'how long to try again when nothing gets through')
         .argParser(readTime)

@@ -5,8 +5,8 @@ import type { IncomingBatch } from '../../gate/decode/incoming-batch.ts';
 import type { Signals } from '../../observability/signals.ts';
 import { createValidation, loadRegistry } from '../../validation/validation.ts';
 
-/** Judges as a gate with these schemas would; stores nothing and asks nobody. */
-export type JudgeLocally = (batch: IncomingBatch) => Promise<Verdict[]>;
+/** Validates as a gate with these schemas would; stores nothing and asks nobody. */
+export type ValidateLocally = (batch: IncomingBatch) => Promise<Verdict[]>;
 
 /** Of `limits.event_bytes_max`. */
 const eventBytesMax = 256 * 1024;
@@ -14,21 +14,23 @@ const eventBytesMax = 256 * 1024;
 /** Hashes are made and thrown away. */
 const hashKey = 'nothing that is hashed here is kept';
 
-/** The gate's own path from the judging on. Throws a StartError when the schemas are not sound. */
-export async function openJudge(schemasDir: string): Promise<JudgeLocally> {
-  const { judge, redactRejected } = createValidation(await loadRegistry(schemasDir), { hashKey });
+/** The gate's own path from the validating on. Throws a StartError when the schemas are not sound. */
+export async function openValidate(schemasDir: string): Promise<ValidateLocally> {
+  const { validate, redactRejected } = createValidation(await loadRegistry(schemasDir), {
+    hashKey,
+  });
   const never = (): never => {
     throw new Error('nothing is stored here');
   };
   const accept = createAcceptEvents({
-    judge,
+    validate,
     redactRejected,
     arrivalHeaders: () => '',
     store: never,
     reject: never,
     readStored: never,
     admission: createAdmission({ inFlightEventsMax: Number.MAX_SAFE_INTEGER, waitMs: 0 }),
-    // Nothing is counted of what is only judged.
+    // Nothing is counted of what is only validated.
     signals: {} as Signals,
     eventBytesMax,
   });

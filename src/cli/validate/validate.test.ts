@@ -86,7 +86,7 @@ test('an event that is too large is told as the gate tells it', async () => {
 test.each([
   ['', 'There is no event in it.'],
   ['[1, ', 'The file is not JSON'],
-])('%j cannot be judged', async (text, why) => {
+])('%j cannot be validated', async (text, why) => {
   await expect(validate(text)).rejects.toThrow(why);
 });
 

@@ -12,7 +12,7 @@ import {
   isBatchJson,
 } from '../../gate/decode/decode-json.ts';
 import type { IncomingBatch } from '../../gate/decode/incoming-batch.ts';
-import { openJudge, type JudgeLocally } from './decide-locally.ts';
+import { openValidate, type ValidateLocally } from './decide-locally.ts';
 import { readLines, type Line } from '../read-lines.ts';
 
 interface ValidateOptions {
@@ -25,10 +25,10 @@ const textBytesMax = 64 * 1024 * 1024;
 /** Events whose verdicts are shown; the sum counts all. */
 const shownMax = 1000;
 
-/** `headgate validate`: judges the events of a file by local schemas. */
+/** `headgate validate`: validates the events of a file by local schemas. */
 export function validateCommand(): Command {
   const command = new Command('validate')
-    .description('judge events by local schemas, as the gate would; sends and stores nothing')
+    .description('validate events by local schemas, as the gate would; sends and stores nothing')
     .argument(
       '<file>',
       'one event, a list, {"events": [...]}, or one event a line; - is standard input',
@@ -44,9 +44,9 @@ Example:
   $ headgate validate events.ndjson --schemas ./schemas`,
     );
   return command.action(async (file: string, { schemas, json }: ValidateOptions) => {
-    const judge = await openJudge(schemas);
+    const validate = await openValidate(schemas);
     const report = createReport();
-    await judgeFile(openInput(file), judge, report.add);
+    await validateFile(openInput(file), validate, report.add);
     console.log(json === true ? JSON.stringify(report.sum(), null, 2) : textOf(report.sum()));
     if (report.sum().rejected > 0) process.exitCode = 1;
   });
@@ -71,9 +71,9 @@ function openInput(file: string): AsyncIterable<Buffer> {
 type AddVerdict = (verdict: Verdict, line: number) => void;
 
 /** One event a line, where the first line is an event by itself; else one JSON text. */
-async function judgeFile(
+async function validateFile(
   input: AsyncIterable<Buffer>,
-  judge: JudgeLocally,
+  validate: ValidateLocally,
   add: AddVerdict,
 ): Promise<void> {
   const text: Line[] = [];
@@ -82,7 +82,7 @@ async function judgeFile(
   for await (const lines of readLines(input, textBytesMax)) {
     if (lines.length === 0) continue;
     isNdjson ??= isEvent(lines[0]!);
-    if (isNdjson) await judgeLines(lines, judge, add);
+    if (isNdjson) await validateLines(lines, validate, add);
     else {
       text.push(...lines);
       bytes = lines.reduce((sum, line) => sum + line.bytes.length, bytes);
@@ -90,7 +90,7 @@ async function judgeFile(
     }
   }
   if (isNdjson === undefined) throw new StartError('There is no event in it.');
-  if (!isNdjson) await judgeText(text, judge, add);
+  if (!isNdjson) await validateText(text, validate, add);
 }
 
 function isEvent({ bytes }: Line): boolean {
@@ -104,15 +104,23 @@ function isEvent({ bytes }: Line): boolean {
   }
 }
 
-async function judgeLines(lines: Line[], judge: JudgeLocally, add: AddVerdict): Promise<void> {
+async function validateLines(
+  lines: Line[],
+  validate: ValidateLocally,
+  add: AddVerdict,
+): Promise<void> {
   for (const { number, bytes, isTooLong } of lines) {
     if (isTooLong) throw tooLong();
-    const [verdict] = await judge(decodeNdjson(bytes, 1));
+    const [verdict] = await validate(decodeNdjson(bytes, 1));
     add(verdict!, number);
   }
 }
 
-async function judgeText(lines: Line[], judge: JudgeLocally, add: AddVerdict): Promise<void> {
+async function validateText(
+  lines: Line[],
+  validate: ValidateLocally,
+  add: AddVerdict,
+): Promise<void> {
   if (lines.some((line) => line.isTooLong)) throw tooLong();
   let batch: IncomingBatch;
   try {
@@ -121,7 +129,7 @@ async function judgeText(lines: Line[], judge: JudgeLocally, add: AddVerdict): P
     if (!(cause instanceof ServiceError)) throw cause;
     throw new StartError(cause.message.replace('The body', 'The file'), { cause });
   }
-  for (const verdict of await judge(batch)) add(verdict, 0);
+  for (const verdict of await validate(batch)) add(verdict, 0);
 }
 
 const newline = Buffer.from('\n');

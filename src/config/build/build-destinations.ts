@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { judgeGlobs, judgeSources } from './build-keys.ts';
+import { validateGlobs, validateSources } from './build-keys.ts';
 import type { DestinationConfig } from '../config.ts';
 import { buildFields } from './field-paths.ts';
 import { type RawDestination, withWarehousePath } from '../gather/gather-destinations.ts';
@@ -24,8 +24,8 @@ export function buildDestinations(
 function buildDestination(raw: RawDestination, faults: string[]): DestinationConfig {
   const table = readTable(raw.settings ?? {}, raw.values, (path) => `${raw.from}.${path}`, faults);
   const common = Object.fromEntries(table.values) as unknown as CommonValues;
-  judgeGlobs(common.events ?? [], table.from('events'), faults);
-  judgeSources(common.sources ?? [], table.from('sources'), faults);
+  validateGlobs(common.events ?? [], table.from('events'), faults);
+  validateSources(common.sources ?? [], table.from('sources'), faults);
   if (common['retry.base'] > common['retry.cap']) {
     faults.push(`${table.from('retry.base')}: is above retry.cap: lower it, or raise the other`);
   }

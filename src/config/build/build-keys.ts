@@ -28,15 +28,15 @@ export function buildKeys(raws: readonly RawKey[], faults: string[]): WriteKey[]
           'a-z, 0-9, _ and -',
       );
     }
-    judgeGlobs(events, from('events'), faults);
-    if (hash !== undefined) judgeHash(hash, from('hash'), fromByHash, faults);
+    validateGlobs(events, from('events'), faults);
+    if (hash !== undefined) validateHash(hash, from('hash'), fromByHash, faults);
     if (source !== undefined && hash !== undefined) keys.push({ source, hash, events });
   }
   return keys;
 }
 
 /** Globs that could match no event name are faults. */
-export function judgeGlobs(globs: readonly string[], from: string, faults: string[]): void {
+export function validateGlobs(globs: readonly string[], from: string, faults: string[]): void {
   for (const [index, glob] of globs.entries()) {
     if (!eventGlobPattern.test(glob)) {
       faults.push(
@@ -47,7 +47,7 @@ export function judgeGlobs(globs: readonly string[], from: string, faults: strin
 }
 
 /** The same for sources. */
-export function judgeSources(globs: readonly string[], from: string, faults: string[]): void {
+export function validateSources(globs: readonly string[], from: string, faults: string[]): void {
   for (const [index, glob] of globs.entries()) {
     if (!sourceGlobPattern.test(glob)) {
       faults.push(
@@ -58,7 +58,7 @@ export function judgeSources(globs: readonly string[], from: string, faults: str
 }
 
 /** The hash is not shown: it may be the key itself, put there by mistake. */
-function judgeHash(
+function validateHash(
   hash: string,
   from: string,
   fromByHash: Map<string, string>,

@@ -23,7 +23,7 @@ function buildWebhook(raw: RawWebhook, faults: string[]): WebhookSource {
   const header = values['signature.header'];
   const places = (path: 'type' | 'delivery_id' | 'user_id' | 'anonymous_id' | 'occurred_at') => {
     const list = values[path] ?? [];
-    for (const place of list) judgePlace(place, table.from(path), faults);
+    for (const place of list) validatePlace(place, table.from(path), faults);
     return list;
   };
   if (provider === 'hmac' && !table.faulty.has('signature.header') && header === undefined) {
@@ -170,13 +170,13 @@ function readProperties(
     faults.push(`${at}: has ${node.size} names: at most ${webhookLimits.properties}`);
   }
   const places = [...node].map(([name, place]): [string, string] => {
-    judgePlace(place, `${at}.${String(name)}`, faults);
+    validatePlace(place, `${at}.${String(name)}`, faults);
     return [String(name), String(place)];
   });
   return Object.fromEntries(places);
 }
 
-function judgePlace(place: unknown, at: string, faults: string[]): void {
+function validatePlace(place: unknown, at: string, faults: string[]): void {
   if (typeof place === 'string' && place.length <= webhookLimits.placeCharacters) {
     if (isPointer(place) || /^header:[A-Za-z0-9-]+$/.test(place)) return;
   }

@@ -5,11 +5,11 @@ import { buildWebhooks } from './build-webhooks.ts';
 import type { Config, Limits, WriteKey } from '../config.ts';
 import { deepFreeze } from './freeze.ts';
 import type { RawConfig } from '../gather/gather.ts';
-import { judgeRules } from './rules.ts';
+import { validateRules } from './rules.ts';
 import { type SettingValues, settings } from '../settings.ts';
 import { readTable } from './table-values.ts';
 
-/** The second step: reads every value, judges the rules between them, tells all faults at once. */
+/** The second step: reads every value, validates the rules between them, tells all faults at once. */
 export function build(raw: RawConfig): Config {
   const faults = [...raw.faults];
   const table = readTable(settings, raw.values, (path) => `default: ${path}`, faults);
@@ -18,7 +18,7 @@ export function build(raw: RawConfig): Config {
   const keys = buildKeys(raw.keys, faults);
   const destinations = buildDestinations(raw.destinations, values.data_dir ?? '', faults);
   const webhooks = buildWebhooks(raw.webhooks, faults);
-  if (!raw.fileBroken) judgeRules(table, values, raw.keyEntries, faults);
+  if (!raw.fileBroken) validateRules(table, values, raw.keyEntries, faults);
   if (faults.length > 0) throw new StartError(describeFaults(faults));
   return deepFreeze({ ...assemble(values, keys), destinations, webhooks });
 }

@@ -25,7 +25,7 @@ export function buildFields(settings: FieldSettings, faults: string[]): FieldRul
   const allow = readPaths(settings.allow, from('allow'), faults);
   const drop = readPaths(settings.drop, from('drop'), faults) ?? [];
   const hash = readPaths(settings.hash, from('hash'), faults) ?? [];
-  judgeHash(settings, faults);
+  validateHash(settings, faults);
   for (const [index, path] of hash.entries()) {
     const item = `${from('hash')}: item ${index + 1}`;
     if (drop.some((dropped) => covers(dropped, path))) {
@@ -41,7 +41,7 @@ export function buildFields(settings: FieldSettings, faults: string[]): FieldRul
   return { allow, drop, hash, hashKey };
 }
 
-function judgeHash({ hash, hashKey, from }: FieldSettings, faults: string[]): void {
+function validateHash({ hash, hashKey, from }: FieldSettings, faults: string[]): void {
   if (hash !== undefined && hashKey === undefined) {
     faults.push(
       `${from('hash')}: needs fields.hash_key: a bare hash of an address or a number can be undone by ` +

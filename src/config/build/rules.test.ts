@@ -60,7 +60,7 @@ describe('rules between settings', () => {
     expect(faultsOf(env({ HEADGATE_LIMITS_IN_FLIGHT_EVENTS_MAX: '1000' }))).toEqual([]);
   });
 
-  it('judges nothing by a value that could not be read', () => {
+  it('validates nothing by a value that could not be read', () => {
     const given = { HEADGATE_ADMIN_LISTEN: '0.0.0.0:8081', HEADGATE_ADMIN_TOKEN: ' ' };
     expect(faultsOf(env(given))).toEqual([expect.stringMatching(/ADMIN_TOKEN: is empty/)]);
   });

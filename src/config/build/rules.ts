@@ -2,11 +2,11 @@ import { formatAddress, isLoopback } from '../address.ts';
 import type { SettingValues } from '../settings.ts';
 import type { TableValues } from './table-values.ts';
 
-/** A rule between settings. It is judged only where each of them could be read. */
+/** A rule between settings. It is validated only where each of them could be read. */
 interface Rule {
   readonly settings: readonly (keyof SettingValues)[];
   /** What is wrong and how to mend it; it is told of the first of `settings`. */
-  readonly judge: (values: SettingValues, keyEntries: number) => string | undefined;
+  readonly validate: (values: SettingValues, keyEntries: number) => string | undefined;
 }
 
 const hashKeyLengthMin = 32;
@@ -14,7 +14,7 @@ const hashKeyLengthMin = 32;
 const rules: readonly Rule[] = [
   {
     settings: ['listen', 'auth'],
-    judge: ({ listen, auth }) =>
+    validate: ({ listen, auth }) =>
       auth === 'off' && !isLoopback(listen.host)
         ? `${formatAddress(listen)} can be reached from other machines while auth is off, so ` +
           'that anyone could write: set auth to keys and add keys (`headgate keys new`), or ' +
@@ -23,14 +23,14 @@ const rules: readonly Rule[] = [
   },
   {
     settings: ['auth'],
-    judge: ({ auth }, keyEntries) =>
+    validate: ({ auth }, keyEntries) =>
       auth === 'keys' && keyEntries === 0
         ? 'is keys, but there is no key: add one under keys (`headgate keys new` prints its line)'
         : undefined,
   },
   {
     settings: ['admin.listen', 'admin.token'],
-    judge: (values) => {
+    validate: (values) => {
       const address = values['admin.listen'];
       return values['admin.token'] === undefined && !isLoopback(address.host)
         ? `${formatAddress(address)} can be reached from other machines and there is no token: ` +
@@ -40,7 +40,7 @@ const rules: readonly Rule[] = [
   },
   {
     settings: ['admin.listen', 'listen'],
-    judge: (values) => {
+    validate: (values) => {
       const { port } = values['admin.listen'];
       return port !== 0 && port === values.listen.port
         ? `has port ${port}, which is that of listen: give one of the two another port`
@@ -49,21 +49,21 @@ const rules: readonly Rule[] = [
   },
   {
     settings: ['tls.cert', 'tls.key'],
-    judge: (values) =>
+    validate: (values) =>
       values['tls.cert'] !== undefined && values['tls.key'] === undefined
         ? 'has no tls.key beside it: give both, or none'
         : undefined,
   },
   {
     settings: ['tls.key', 'tls.cert'],
-    judge: (values) =>
+    validate: (values) =>
       values['tls.key'] !== undefined && values['tls.cert'] === undefined
         ? 'has no tls.cert beside it: give both, or none'
         : undefined,
   },
   {
     settings: ['durability', 'nats.url'],
-    judge: (values) =>
+    validate: (values) =>
       values.durability === 'fsync' && values['nats.url'] !== undefined
         ? 'fsync is for the embedded server: the gate syncs its files itself, and those ' +
           'of an external one (nats.url) are out of its reach: use replicated or async, or ' +
@@ -72,7 +72,7 @@ const rules: readonly Rule[] = [
   },
   {
     settings: ['durability', 'nats.url'],
-    judge: (values) =>
+    validate: (values) =>
       values.durability === 'replicated' && values['nats.url'] === undefined
         ? 'replicated is for a cluster: the embedded server is a single one and has no quorum: ' +
           'use fsync or async, or set nats.url'
@@ -80,7 +80,7 @@ const rules: readonly Rule[] = [
   },
   {
     settings: ['pii.hash_key'],
-    judge: (values) =>
+    validate: (values) =>
       (values['pii.hash_key']?.reveal().length ?? hashKeyLengthMin) < hashKeyLengthMin
         ? `has fewer than ${hashKeyLengthMin} characters, so that hashes could be undone by trying ` +
           'keys: use `openssl rand -hex 32`'
@@ -88,7 +88,7 @@ const rules: readonly Rule[] = [
   },
   {
     settings: ['limits.batch_events_max', 'limits.in_flight_events_max'],
-    judge: (values) =>
+    validate: (values) =>
       values['limits.batch_events_max'] > values['limits.in_flight_events_max']
         ? 'is above limits.in_flight_events_max, so that a full batch could never be taken: ' +
           'lower it, or raise the other'
@@ -96,17 +96,17 @@ const rules: readonly Rule[] = [
   },
 ];
 
-/** Judges every rule between settings; what is wrong goes to `faults`. */
-export function judgeRules(
+/** Validates every rule between settings; what is wrong goes to `faults`. */
+export function validateRules(
   table: TableValues,
   values: SettingValues,
   keyEntries: number,
   faults: string[],
 ): void {
-  for (const { settings, judge } of rules) {
+  for (const { settings, validate } of rules) {
     const [first] = settings;
     if (first === undefined || settings.some((path) => table.faulty.has(path))) continue;
-    const fault = judge(values, keyEntries);
+    const fault = validate(values, keyEntries);
     if (fault !== undefined) faults.push(`${table.from(first)}: ${fault}`);
   }
 }

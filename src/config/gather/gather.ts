@@ -17,7 +17,7 @@ export interface RawConfig {
   readonly keyEntries: number;
   readonly destinations: readonly RawDestination[];
   readonly webhooks: readonly RawWebhook[];
-  /** True: nothing is known of what the file says, so only what stands alone can be judged. */
+  /** True: nothing is known of what the file says, so only what stands alone can be validated. */
   readonly fileBroken: boolean;
   readonly faults: readonly string[];
 }

@@ -15,7 +15,7 @@ export interface ClickhouseFault {
 
 /**
  * Codes of ClickHouse's own (system.errors) that speak of rows: values that cannot be read, and
- * constraints that somebody added to the table. Every row is judged before it is sent, so the first
+ * constraints that somebody added to the table. Every row is validated before it is sent, so the first
  * mean that columns were changed. All else, from a missing table to memory that is full, would be
  * the same for every event.
  */

@@ -14,7 +14,7 @@ const timestamp = /^(19|2[0-2])\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:\d\d(\.\d{1,3
 
 /**
  * The row of an event, or in words why there can be none. ClickHouse refuses a whole insert for one
- * bad value, or takes another in its place; so everything is judged here.
+ * bad value, or takes another in its place; so everything is validated here.
  */
 export function rowOf(delivery: Delivery): ClickhouseRow | string {
   const event = readEvent(delivery);

@@ -11,7 +11,7 @@ export class AddressRefusedError extends Error {
 
 /**
  * What stands in the way of an address: `loopback`, `private`, `linkLocal` (cloud metadata) and so
- * on, or undefined for a public one. An IPv4 address wrapped in IPv6 is judged as what it wraps.
+ * on, or undefined for a public one. An IPv4 address wrapped in IPv6 is validated as what it wraps.
  */
 export function refusedRange(address: string): string | undefined {
   if (!ipaddr.isValid(address)) return 'unreadable';

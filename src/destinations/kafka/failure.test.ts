@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { describeKafkaError, judgeFailure } from './failure.ts';
+import { describeKafkaError, validateFailure } from './failure.ts';
 
 const fault = { kind: 'retry', fault: 'destination', reason: 'why' };
 const delivered = { kind: 'delivered' };
@@ -20,7 +20,7 @@ function failureOf(...brokers: readonly (readonly [index: number, errorCode: num
   return new AggregateError(errors, 'Producing messages failed.');
 }
 
-describe('judgeFailure', () => {
+describe('validateFailure', () => {
   test('tells what each partition took', () => {
     const error = failureOf(
       [
@@ -29,7 +29,7 @@ describe('judgeFailure', () => {
       ],
       [[2, 6]],
     );
-    expect(judgeFailure(error, [0, 1, 2, 0], 'why')).toEqual([
+    expect(validateFailure(error, [0, 1, 2, 0], 'why')).toEqual([
       delivered,
       tooLarge(1),
       fault,
@@ -39,7 +39,7 @@ describe('judgeFailure', () => {
 
   test('of several records in a refused partition none is known to be the bad one', () => {
     expect(
-      judgeFailure(
+      validateFailure(
         failureOf([
           [0, 10],
           [1, 0],
@@ -53,13 +53,13 @@ describe('judgeFailure', () => {
   test('knows what other brokers took though one failed', () => {
     const produced = { offsets: [{ partition: 4 }] };
     const error = Object.assign(failureOf([[0, 19]]), { produced });
-    expect(judgeFailure(error, [0, 4], 'why')).toEqual([fault, delivered]);
+    expect(validateFailure(error, [0, 4], 'why')).toEqual([fault, delivered]);
   });
 
   test.each([new Error('no connection'), 'text', {}, failureOf([])])(
     "an error that tells of no partition is the destination's fault: %s",
     (error) => {
-      expect(judgeFailure(error, [0, 1], 'why')).toEqual([fault, fault]);
+      expect(validateFailure(error, [0, 1], 'why')).toEqual([fault, fault]);
     },
   );
 });

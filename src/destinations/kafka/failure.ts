@@ -23,7 +23,7 @@ interface PartitionAnswer {
  * Reads a failed call: what each partition took, and what it refused. The records of a partition
  * stand or fall together, so that a refusal of several says only that one of them is bad.
  */
-export function judgeFailure(
+export function validateFailure(
   error: unknown,
   partitions: readonly number[],
   reason: string,

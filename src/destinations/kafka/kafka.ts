@@ -1,7 +1,7 @@
 import { compatibilityPartitioner, Producer } from '@platformatic/kafka';
 import { deliverInRequests, type MessageOutcome, type RequestOutcome } from '../batch-requests.ts';
 import type { Delivery, Destination, DestinationSettings, Outcome } from '../destination.ts';
-import { describeKafkaError, judgeFailure } from './failure.ts';
+import { describeKafkaError, validateFailure } from './failure.ts';
 import { readKafkaSettings, type KafkaSettings } from './settings.ts';
 import { readEvent } from '../readable-event.ts';
 
@@ -149,7 +149,7 @@ async function write(
   } catch (error) {
     const reason = `Kafka did not take it: ${describeKafkaError(error)}`;
     if (partitions.length === 0) return faultOf(reason);
-    const verdicts = judgeFailure(error, partitions, reason);
+    const verdicts = validateFailure(error, partitions, reason);
     // All of it: then what is left of the batch is not tried in vain.
     return verdicts.every((verdict) => isFault(verdict)) ? faultOf(reason) : verdicts;
   }

@@ -59,7 +59,7 @@ export function createMixpanelDestination(
         ...(addressOf(event) === undefined ? {} : { ip: addressOf(event) }),
       },
     }),
-    judge: judgeRecords,
+    validate: validateRecords,
   });
 }
 
@@ -82,7 +82,7 @@ function readAccount(name: string, settings: DestinationSettings) {
  * A 400 that names each event which it refuses; the others are in. Where that cannot be read, or
  * names an event that was not sent, the status alone counts: the request is cut.
  */
-function judgeRecords(
+function validateRecords(
   { status, text }: HttpAnswer,
   messages: readonly VendorMessage[],
 ): RequestOutcome | undefined {

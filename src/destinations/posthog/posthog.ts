@@ -46,12 +46,12 @@ export function createPosthogDestination(name: string, settings: DestinationSett
         },
       };
     },
-    judge: judgeQuota,
+    validate: validateQuota,
   });
 }
 
 /** Over its quota PostHog answers 200 and drops what it got: nothing has arrived. */
-function judgeQuota({ status, text }: HttpAnswer): RequestOutcome | undefined {
+function validateQuota({ status, text }: HttpAnswer): RequestOutcome | undefined {
   if (status !== 200 || !text.includes('quota_limited')) return undefined;
   let answer: unknown;
   try {

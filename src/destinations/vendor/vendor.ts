@@ -39,7 +39,7 @@ export interface Vendor {
   /** The event as the vendor takes it; what it throws is not the event's doing. */
   readonly translate: (event: StoredEvent) => object;
   /** What an answer says beyond its status; undefined: the status says it all. */
-  readonly judge?: (
+  readonly validate?: (
     answer: HttpAnswer,
     messages: readonly VendorMessage[],
   ) => RequestOutcome | undefined;
@@ -142,8 +142,8 @@ async function post(
   const reply = await endpoint.post(path, headers, body, signal);
   if (reply.kind === 'unanswered') return reply.outcome;
   const answer = { ...reply.answer, text: reading.hide(reply.answer.text) };
-  const judged = vendor.judge?.(answer, messages);
-  if (judged !== undefined) return judged;
+  const validated = vendor.validate?.(answer, messages);
+  if (validated !== undefined) return validated;
   const outcome = outcomeOfAnswer(answer, Date.now(), reading);
   if (outcome.kind !== 'retry' || outcome.fault !== 'event') return outcome;
   return refused(outcome.reason, outcome.status);

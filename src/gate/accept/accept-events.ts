@@ -63,7 +63,7 @@ export interface StoreAck {
 
 /** What the gate is handed: it knows neither the log nor the schemas. */
 export interface AcceptOptions {
-  readonly judge: (event: IncomingEvent) => {
+  readonly validate: (event: IncomingEvent) => {
     readonly error: EventError | undefined;
     readonly warnings: readonly EventWarning[];
     readonly schemaVersion: number;
@@ -90,7 +90,7 @@ export interface AcceptOptions {
 }
 
 /**
- * Judges and stores every event of a request. Calls one of the two, once: with a verdict for each
+ * Validates and stores every event of a request. Calls one of the two, once: with a verdict for each
  * event, in order, or with a ServiceError `overloaded`.
  */
 export type AcceptEvents = (
@@ -194,10 +194,10 @@ function acceptEvent(passage: Passage, sent: IncomingEvent, index: number): void
   const { idempotencyKey, eventName } = sent;
   const eventId = isUuid(idempotencyKey) ? eventIdOf(source, idempotencyKey) : '';
   const refused = sent.fault === undefined && eventName !== '' && !maySend(eventName);
-  const judgement = refused ? notAllowed : isCanary ? soundHeartbeat : options.judge(sent);
-  const { warnings, schemaVersion } = judgement;
-  let { error } = judgement;
-  const event = judgement.event ?? sent;
+  const validation = refused ? notAllowed : isCanary ? soundHeartbeat : options.validate(sent);
+  const { warnings, schemaVersion } = validation;
+  let { error } = validation;
+  const event = validation.event ?? sent;
   let payload = '';
   if (error === undefined) {
     const { requestPart } = passage;
@@ -224,7 +224,7 @@ function acceptEvent(passage: Passage, sent: IncomingEvent, index: number): void
 function finish(passage: Passage, eventName: string, verdict: Verdict): void {
   const { options, verdicts } = passage;
   if (!passage.validateOnly) {
-    options.signals.eventJudged(passage.arrival.producer.source, eventName, verdict);
+    options.signals.eventValidated(passage.arrival.producer.source, eventName, verdict);
   }
   verdicts[verdict.index] = verdict;
   passage.open -= 1;

@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/
 import { defineMember } from '../../event/json/parse-json.ts';
 import { parseExactly, parseJson } from '../decode/exact-json.ts';
 
-/** One change to an event before it is judged again. */
+/** One change to an event before it is validated again. */
 export interface MemberEdit {
   /** A JSON pointer into the event: `/properties/currency`. */
   readonly path: string;
@@ -41,7 +41,7 @@ function openProperties(event: JsonObject): void {
     event['properties'] = parseExactly(text) ?? parseJson(text);
     delete event['properties_json'];
   } catch {
-    // It stays as it is, and is judged so.
+    // It stays as it is, and is validated so.
   }
 }
 

@@ -26,13 +26,13 @@ const editableFields = [
 ] as const;
 
 /**
- * Lets a stored event be fixed by hand: shows it as it could be sent again, and judges what came of
+ * Lets a stored event be fixed by hand: shows it as it could be sent again, and validates what came of
  * it by the very decoder, rules and limits of the doors. What the server added stays as it is.
  */
 export function createEventFixer({
-  judge,
+  validate,
   eventBytesMax,
-}: Pick<AcceptOptions, 'judge' | 'eventBytesMax'>) {
+}: Pick<AcceptOptions, 'validate' | 'eventBytesMax'>) {
   /** `eventJson` empty: the event as it is. Throws `invalid_edit`. */
   const mend = (
     stored: string,
@@ -50,7 +50,7 @@ export function createEventFixer({
           'Discard this one and send a new event instead.',
       );
     }
-    const { error, warnings, schemaVersion, event = sent } = judge(sent);
+    const { error, warnings, schemaVersion, event = sent } = validate(sent);
     if (error !== undefined) refuseEvent(error.message, error.violations);
     const { eventId, source, correlationId = '', traceparent = '', sentAt = '' } = former;
     const timestampMs = Date.parse(former.timestamp);

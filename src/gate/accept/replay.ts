@@ -28,11 +28,11 @@ export interface ReplayEndpoint {
   /** As POST /v1/track takes it, as far as it can be read; as it was sent where it can not. */
   textOf(kept: KeptEvent): string;
   /**
-   * The event as it is to be judged. `replacement` is the text of another in its place. Throws a
+   * The event as it is to be validated. `replacement` is the text of another in its place. Throws a
    * ServiceError `invalid_edit`.
    */
   read(kept: KeptEvent, edits: readonly MemberEdit[], replacement: string): IncomingEvent;
-  /** The one path behind every door, from the judging on. */
+  /** The one path behind every door, from the validating on. */
   accept(event: IncomingEvent, kept: KeptEvent, validateOnly: boolean): Promise<Verdict>;
   close(): void;
 }
@@ -49,7 +49,7 @@ const admissionWaitMs = 10_000;
 export function openReplayEndpoint(
   config: Config,
   signals: Signals,
-  handed: Pick<AcceptOptions, 'judge' | 'arrivalHeaders' | 'store' | 'readStored'>,
+  handed: Pick<AcceptOptions, 'validate' | 'arrivalHeaders' | 'store' | 'readStored'>,
 ): ReplayEndpoint {
   const admission = createAdmission({ inFlightEventsMax, waitMs: admissionWaitMs });
   const accept = createAcceptEvents({

@@ -207,10 +207,10 @@ const batchEndpoint: Endpoint = {
   answer: (exchange, _call, verdicts) => {
     const { status, counts } = vendorOutcome(verdicts);
     const stored = counts.accepted + counts.duplicates;
-    const judged = counts.rejected === 0 ? 202 : stored > 0 ? 207 : 422;
+    const validated = counts.rejected === 0 ? 202 : stored > 0 ? 207 : 422;
     const headers: Record<string, string> = { 'content-type': json };
     if (status === 503) headers['retry-after'] = '1';
-    reply(exchange, status === 503 ? 503 : judged, headers, restBatch(verdicts, counts));
+    reply(exchange, status === 503 ? 503 : validated, headers, restBatch(verdicts, counts));
     return 0;
   },
   refuse: (exchange, _call, failure) => problem(exchange, failure, undefined),

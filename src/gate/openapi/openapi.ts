@@ -69,7 +69,7 @@ function ownOperations(): readonly Operation[] {
       method: 'post',
       id: 'validate',
       tag: 'events',
-      summary: 'Judges what either of the two takes, and stores nothing.',
+      summary: 'Validates what either of the two takes, and stores nothing.',
       request: {
         [json]: { anyOf: [refTo('Event'), refTo('BatchTrackRequest')] },
         [ndjson]: { type: 'string' },
@@ -161,7 +161,7 @@ export function openApiDocument(limits: Limits, auth: 'off' | 'keys'): string {
     info: {
       title: 'Headgate',
       version: '1',
-      summary: 'Takes events, judges each by its contract, and stores it before it answers.',
+      summary: 'Takes events, validates each by its contract, and stores it before it answers.',
       description: limitsText(limits),
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },

@@ -60,7 +60,7 @@ export const restBatchEndpoint: Endpoint = {
 };
 
 /**
- * `POST /v1/validate`: what `/v1/track` or `/v1/batch` takes, judged and not stored anywhere. 200 all
+ * `POST /v1/validate`: what `/v1/track` or `/v1/batch` takes, validated and not stored anywhere. 200 all
  * sound, 207 mixed, 422 none; a result for every event.
  */
 export const restValidateEndpoint: Endpoint = {

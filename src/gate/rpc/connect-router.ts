@@ -91,7 +91,7 @@ export function registerTrackService(router: ConnectRouter, context: GateContext
   router.service(TrackService, {
     track: (request, handler) =>
       answered(context, handler, 'Track', async (arrival) => {
-        // Back to the wire form, which keeps unknown fields, so that one decoder judges them all.
+        // Back to the wire form, which keeps unknown fields, so that one decoder validates them all.
         const event = decodeTrackProto(Buffer.from(toBinary(TrackRequestSchema, request)));
         const batch = { events: [event], context: undefined, sentAt: '', validateOnly: false };
         const [verdict] = await acceptedVerdicts(context.accept, batch, arrival);

@@ -4,7 +4,7 @@ const namedLengthMax = 512;
 /**
  * A name of another system in lower snake case: "Order Completed", "orderCompleted" and
  * "order-completed" are `order_completed`. Accents fall away; a name with letters that have no place in
- * ASCII, or without any, stays as it was sent and is judged as such.
+ * ASCII, or without any, stays as it was sent and is validated as such.
  */
 export function snakeName(name: string): string {
   if (name.length > namedLengthMax) return name;

@@ -76,7 +76,7 @@ const refusedNames: ReadonlySet<string> = new Set([
 
 /**
  * Reads `bytes` as one `POST` over HTTP/1.1, from its first byte to its last. Undefined: it is
- * anything else, even one byte more or less, and for Node's parser to judge.
+ * anything else, even one byte more or less, and for Node's parser to validate.
  *
  * This is not a parser of HTTP/1.1 and must not become one. Where two parsers on one way read the same
  * bytes differently, a caller can hide a request in another's (request smuggling: RFC 9112 §11.2), and

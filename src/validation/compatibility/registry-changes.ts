@@ -81,7 +81,7 @@ function sameness(
 }
 
 /**
- * One version against the one before it that still judges: a version that is superseded is broken,
+ * One version against the one before it that still validates: a version that is superseded is broken,
  * and what mends it must not be held against it.
  */
 export function versionChange(event: PlannedEvent, version: number): EventChange {
@@ -90,7 +90,7 @@ export function versionChange(event: PlannedEvent, version: number): EventChange
     (each) => each.version < version && !event.superseded.has(each.version),
   );
   const findings = baseline === undefined ? [] : compatibilityFindings(baseline, added);
-  // What is superseded judges nobody.
+  // What is superseded validates nobody.
   const allowed =
     event.superseded.has(version) ||
     findings.every((finding) => isAllowed(event.compatibility, finding));

@@ -4,12 +4,12 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 import { formatSubjectMax, numberFormats, textFormats } from './schema-formats.ts';
 import { patternSteps, patternSubjectMax } from './pattern-safety.ts';
 import { personalDataKeyword } from './personal-data.ts';
-import { patternStepsMax, TooMuchWork, valuesJudgedMax, valuesListedMax } from './work-bound.ts';
+import { patternStepsMax, TooMuchWork, valuesValidatedMax, valuesListedMax } from './work-bound.ts';
 import { createClassifier } from './violation-kind.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 import type { ViolationKind } from '../modes.ts';
 
-/** A schema ready to judge. */
+/** A schema ready to validate. */
 export interface CompiledSchema {
   /** How the properties break the schema; undefined when they meet it. */
   readonly findingsIn: (properties: JsonObject) => SchemaFindings | undefined;
@@ -31,7 +31,7 @@ export const valuesReportedMax = 5000;
 
 type TextCheck = (text: string) => boolean;
 
-/** Of the event that is being judged: one at a time, and none waits in the middle of it. */
+/** Of the event that is being validated: one at a time, and none waits in the middle of it. */
 let patternStepsLeft = patternStepsMax;
 
 /** Holds the draft's own schema, which takes 50 ms to compile: made once, when first needed. */
@@ -40,7 +40,7 @@ let dialect: Ajv2020 | undefined;
 /**
  * Compiles a schema that was found safe. Throws an Error that says what in it is wrong.
  *
- * Twice: what judges every event stops at its first error, so that a hostile one costs little;
+ * Twice: what validates every event stops at its first error, so that a hostile one costs little;
  * what lists every error is compiled when an event first breaks the schema.
  */
 export function compileSchema(schema: JsonObject): CompiledSchema {
@@ -51,7 +51,7 @@ export function compileSchema(schema: JsonObject): CompiledSchema {
   // Its `$schema` was looked at, and would have to be known to the instance.
   const { $schema: _, ...rest } = schema;
   const first = compileWhole(rest, false);
-  const judgedMax = valuesJudgedMax(rest);
+  const validatedMax = valuesValidatedMax(rest);
   const listedMax = valuesListedMax(rest, valuesReportedMax);
   let every: ValidateFunction | undefined;
   let kindOf: SchemaFindings['kindOf'] | undefined;
@@ -67,8 +67,10 @@ export function compileSchema(schema: JsonObject): CompiledSchema {
   };
   return {
     findingsIn: (properties) => {
-      if (judgedMax !== undefined && !hasAtMost(properties, judgedMax)) {
-        throw new TooMuchWork(`have more than ${judgedMax} values, which take too long to check`);
+      if (validatedMax !== undefined && !hasAtMost(properties, validatedMax)) {
+        throw new TooMuchWork(
+          `have more than ${validatedMax} values, which take too long to check`,
+        );
       }
       patternStepsLeft = patternStepsMax;
       if (first(properties)) return undefined;
@@ -114,7 +116,7 @@ function hasAtMost(root: JsonObject, valuesMax: number): boolean {
 /**
  * An instance of its own for each schema: ajv never lets go of what one has compiled. Without `strict`
  * it takes what is sound and most likely not meant (`minimum` without a type), which the official test
- * suite is full of; what it judges it judges the same.
+ * suite is full of; what it validates it validates the same.
  */
 export function compile(schema: JsonObject, allErrors: boolean, strict = true): ValidateFunction {
   const ajv = new Ajv2020({

@@ -47,7 +47,7 @@ interface Reading {
   optionalParts: number;
 }
 
-/** Reads an expression; throws PatternRefusal on what cannot be judged. */
+/** Reads an expression; throws PatternRefusal on what cannot be validated. */
 export function readPattern(source: string): PatternAutomaton {
   const reading: Reading = {
     source,

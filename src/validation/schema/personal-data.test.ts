@@ -202,50 +202,50 @@ describe('an event', () => {
   const kept = { email: token, name: '***', total: 5 };
 
   test.each(['enforce', 'warn', 'off'])('is stored without what is marked: %s', async (mode) => {
-    const { judge } = await validationOf(mode);
-    const { error, event, warnings } = judge(orderCompleted({ properties: sent }));
+    const { validate } = await validationOf(mode);
+    const { error, event, warnings } = validate(orderCompleted({ properties: sent }));
     expect([error, warnings]).toEqual([undefined, []]);
     expect(event?.properties).toEqual(kept);
   });
 
   test('of an older version too, which could not be changed', async () => {
-    const { judge } = await validationOf();
-    const { event } = judge(orderCompleted({ properties: sent, schemaVersion: 1 }));
+    const { validate } = await validationOf();
+    const { event } = validate(orderCompleted({ properties: sent, schemaVersion: 1 }));
     expect(event?.properties).toEqual(kept);
   });
 
   test('with violations and with stripped properties', async () => {
-    const { judge } = await validationOf('{ wrong_type: warn, additional_property: strip }');
+    const { validate } = await validationOf('{ wrong_type: warn, additional_property: strip }');
     const broken = { ...sent, total: '5', colour: 'red' };
-    const judgement = judge(orderCompleted({ properties: broken }));
-    expect(judgement.warnings.map(({ code }) => code)).toEqual([
+    const validation = validate(orderCompleted({ properties: broken }));
+    expect(validation.warnings.map(({ code }) => code)).toEqual([
       'properties_stripped',
       'schema_violation',
     ]);
-    expect(judgement.event?.properties).toEqual({ ...kept, total: '5' });
+    expect(validation.event?.properties).toEqual({ ...kept, total: '5' });
   });
 
-  test('is judged as it was sent', async () => {
-    const { judge } = await validationOf();
-    const { error } = judge(orderCompleted({ properties: { ...sent, email: 'nobody' } }));
+  test('is validated as it was sent', async () => {
+    const { validate } = await validationOf();
+    const { error } = validate(orderCompleted({ properties: { ...sent, email: 'nobody' } }));
     expect(error?.violations[0]).toMatchObject({ path: '/properties/email', code: 'format' });
   });
 
   test('may be sent again as it was kept', async () => {
-    const { judge } = await validationOf();
-    const { event } = judge(orderCompleted({ properties: sent }));
-    const again = judge(orderCompleted({ properties: event!.properties }));
+    const { validate } = await validationOf();
+    const { event } = validate(orderCompleted({ properties: sent }));
+    const again = validate(orderCompleted({ properties: event!.properties }));
     expect(again.error).toBeUndefined();
     expect(again.event?.properties).toEqual(event?.properties);
-    const other = judge(orderCompleted({ properties: { ...event!.properties, total: 'x' } }));
+    const other = validate(orderCompleted({ properties: { ...event!.properties, total: 'x' } }));
     expect(other.error?.violations.map(({ path }) => path)).toEqual(['/properties/total']);
   });
 
   test('keeps the digits of its numbers', async () => {
-    const { judge } = await validationOf();
+    const { validate } = await validationOf();
     const propertiesText = '{"total":12345678901234567890.10,"secret":1,"email":"ann@example.com"}';
     const properties = JSON.parse(propertiesText) as JsonObject;
-    const { event } = judge(orderCompleted({ properties, propertiesText }));
+    const { event } = validate(orderCompleted({ properties, propertiesText }));
     expect(event?.propertiesText).toMatch(
       /^\{"total":12345678901234567890\.10,"email":"hmac-sha256:[0-9a-f]{64}"\}$/,
     );
@@ -333,9 +333,9 @@ describe('an event', () => {
       'taxonomy.yaml': orderTaxonomy(),
       'order_completed/1.json': first,
     });
-    const { redactRejected, judge } = createValidation(await loadRegistry(folder));
+    const { redactRejected, validate } = createValidation(await loadRegistry(folder));
     expect(redactRejected(orderCompleted())).toBeUndefined();
-    expect(judge(orderCompleted()).event).toBeUndefined();
-    expect(judge(orderCompleted())).toBe(judge(orderCompleted()));
+    expect(validate(orderCompleted()).event).toBeUndefined();
+    expect(validate(orderCompleted())).toBe(validate(orderCompleted()));
   });
 });

@@ -218,7 +218,7 @@ describe('a schema file', () => {
   });
 });
 
-test('what the validator would judge otherwise than the draft', () => {
+test('what the validator would validate otherwise than the draft', () => {
   const faultsIn = (schema: JsonObject): string => problemsOf({ type: 'object', ...schema }).join();
   const list = { type: 'array', prefixItems: [{}], unevaluatedItems: false };
   expect(faultsIn({ properties: { list } })).toContain(

@@ -4,7 +4,7 @@ import { compileSchema } from './compile-schema.ts';
 import { patternSteps } from './pattern-safety.ts';
 import { checkSchemaSafety } from './schema-safety.ts';
 import { orderCompleted, validationOf } from '../schemas-folder.fixture.ts';
-import { checksMax, patternStepsMax, TooMuchWork, valuesJudgedMax } from './work-bound.ts';
+import { checksMax, patternStepsMax, TooMuchWork, valuesValidatedMax } from './work-bound.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 
 /** What a busy machine needs for half a second's work. Without the bounds some take minutes. */
@@ -93,62 +93,64 @@ describe('an event that would hold the gate up is refused in bounded time', () =
     const validation = await validationOf(schema);
     const properties = event() as JsonObject;
     const started = performance.now();
-    const { error } = validation.judge(orderCompleted({ properties }));
+    const { error } = validation.validate(orderCompleted({ properties }));
     expect(performance.now() - started).toBeLessThan(patienceMs);
     expect(error?.code).toBe('invalid_field');
     expect(error?.violations[0]).toMatchObject({ path: '/properties', code: 'work' });
     expect(error?.message).toContain('take too long to check: send less');
   });
 
-  test.each(hostile)('as many as are judged, broken in each: %s', (_name, schema) => {
-    const max = valuesJudgedMax(schema) ?? 100_000;
+  test.each(hostile)('as many as are validated, broken in each: %s', (_name, schema) => {
+    const max = valuesValidatedMax(schema) ?? 100_000;
     const { findingsIn } = compileSchema(schema);
     const started = performance.now();
     findingsIn({ list: filled(max - 1, () => false) });
     expect(performance.now() - started).toBeLessThan(patienceMs);
     const refused = (): unknown => findingsIn({ list: filled(max, () => false) });
-    expect(valuesJudgedMax(schema) === undefined || throws(refused)).toBe(true);
+    expect(valuesValidatedMax(schema) === undefined || throws(refused)).toBe(true);
   });
 });
 
-describe('what is judged', () => {
+describe('what is validated', () => {
   test('is bounded by checks times values', () => {
     const schema = list(branches('anyOf', 32, { type: 'integer' }));
     // The list's own item, its 32 branches, and an eighth for each of 31 values.
-    expect(valuesJudgedMax(schema)).toBe(Math.floor(checksMax / (1 + 32 + 31 / 8)));
+    expect(valuesValidatedMax(schema)).toBe(Math.floor(checksMax / (1 + 32 + 31 / 8)));
   });
 
   test('is not counted where a value is looked at once or twice', () => {
-    expect(valuesJudgedMax(list({ type: 'string', maxLength: 10 }))).toBeUndefined();
+    expect(valuesValidatedMax(list({ type: 'string', maxLength: 10 }))).toBeUndefined();
     const item = { type: 'object', properties: { sku: {}, price: {} }, required: ['sku'] };
     const referred = { ...list({ $ref: '#/$defs/item' }), $defs: { item } };
-    expect(valuesJudgedMax(referred)).toBeUndefined();
+    expect(valuesValidatedMax(referred)).toBeUndefined();
   });
 
   test('nor is what is named in the schema, which is there once', () => {
     const properties = Object.fromEntries(
       filled(500, (i) => [`p${i}`, { anyOf: [{}, {}, {}, {}, {}] }]),
     );
-    expect(valuesJudgedMax({ type: 'object', properties })).toBeUndefined();
+    expect(valuesValidatedMax({ type: 'object', properties })).toBeUndefined();
   });
 
   test('one event has nothing of the next', async () => {
-    const { judge } = await validationOf(
+    const { validate } = await validationOf(
       list({ type: 'string', maxLength: 1024, pattern: '^[a-z]*[a-z]*$' }),
     );
     const texts = filled(30, () => 'a'.repeat(1000));
     for (let round = 0; round < 10; round += 1) {
-      expect(judge(orderCompleted({ properties: { list: texts } })).error).toBeUndefined();
+      expect(validate(orderCompleted({ properties: { list: texts } })).error).toBeUndefined();
     }
     const more = filled(50, () => 'a'.repeat(1000));
-    expect(judge(orderCompleted({ properties: { list: more } })).error?.code).toBe('invalid_field');
+    expect(validate(orderCompleted({ properties: { list: more } })).error?.code).toBe(
+      'invalid_field',
+    );
   });
 
   test('is not milder in any mode', async () => {
     const [, schema, event] = hostile[1]!;
-    const { judge } = await validationOf(schema, ', mode: warn');
-    const judgement = judge(orderCompleted({ properties: { list: event() } }));
-    expect(judgement.error?.code).toBe('invalid_field');
+    const { validate } = await validationOf(schema, ', mode: warn');
+    const validation = validate(orderCompleted({ properties: { list: event() } }));
+    expect(validation.error?.code).toBe('invalid_field');
   });
 });
 
@@ -173,7 +175,7 @@ test('a schema too large to be compiled is refused when it is loaded', () => {
   const schema: JsonObject = { type: 'object', properties };
   const outcome = ((): unknown => {
     try {
-      // With a larger stack it is taken; then it judges.
+      // With a larger stack it is taken; then it validates.
       return compileSchema(schema).findingsIn({ property_0: 1 })?.errors.length;
     } catch (error) {
       return (error as Error).message;

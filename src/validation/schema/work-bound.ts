@@ -2,7 +2,7 @@ import { innerSchemas, resolvePointer } from './schema-walk.ts';
 import { isJsonObject, type JsonObject } from '../../event/json/json.ts';
 
 /**
- * What judging one event may take: a gate judges on one thread, and answers nobody meanwhile. One check
+ * What validating one event may take: a gate validates on one thread, and answers nobody meanwhile. One check
  * of one value by one schema takes up to 130 ns where it fails, so that this is half a second at worst.
  */
 export const checksMax = 4_000_000;
@@ -22,7 +22,7 @@ export class TooMuchWork extends Error {
 }
 
 /** How many values an event of this schema may have; undefined: as many as a request holds. */
-export function valuesJudgedMax(root: JsonObject): number | undefined {
+export function valuesValidatedMax(root: JsonObject): number | undefined {
   const checks = checksOfHeaviest(root);
   return checks <= checksUncounted ? undefined : Math.floor(checksMax / checks);
 }

@@ -19,27 +19,27 @@ function folder(lines: string): string {
   });
 }
 
-test('a superseded version is judged by its successor, and stored as that', async () => {
-  const { judge } = createValidation(await loadRegistry(folder(', supersedes: { 3: [2] }')));
+test('a superseded version is validated by its successor, and stored as that', async () => {
+  const { validate } = createValidation(await loadRegistry(folder(', supersedes: { 3: [2] }')));
   const sent = (total: number | string, schemaVersion: number) =>
-    judge(orderCompleted({ schemaVersion, properties: { total } }));
+    validate(orderCompleted({ schemaVersion, properties: { total } }));
   expect(sent(1, 2)).toMatchObject({ error: undefined, warnings: [], schemaVersion: 3 });
   expect(sent('1', 2).error?.message).toContain('break version 3 of order_completed');
   expect(sent(1.5, 1)).toMatchObject({ error: undefined, schemaVersion: 1 });
 });
 
 test('who sends a deprecated version is told which to send', async () => {
-  const { judge } = createValidation(await loadRegistry(folder(', deprecated: [3]')));
+  const { validate } = createValidation(await loadRegistry(folder(', deprecated: [3]')));
   const event = orderCompleted({ schemaVersion: 3, properties: { total: 1 } });
-  expect(judge(event)).toMatchObject({ error: undefined, schemaVersion: 3 });
-  expect(judge(event).warnings).toEqual([
+  expect(validate(event)).toMatchObject({ error: undefined, schemaVersion: 3 });
+  expect(validate(event).warnings).toEqual([
     {
       code: 'deprecated_schema_version',
       message: 'version 3 of order_completed is deprecated: send version 1',
       violations: [],
     },
   ]);
-  expect(judge(event)).toBe(judge(event));
+  expect(validate(event)).toBe(validate(event));
 });
 
 test.each([
@@ -62,7 +62,7 @@ test.each([
   expect(faults).toHaveLength(1);
 });
 
-test('one step leads from a superseded version to the one that judges', async () => {
+test('one step leads from a superseded version to the one that validates', async () => {
   const taxonomy = orderTaxonomy(', supersedes: { 2: [1], 3: [2] }').replace(
     'active: 1',
     'active: 3',
@@ -76,7 +76,7 @@ test('one step leads from a superseded version to the one that judges', async ()
   expect(faults).toMatchObject([
     {
       problem: 'events.order_completed.supersedes has 2 for 1, and 3 for 2',
-      mending: 'Name 1 under 3 too: one step leads to the version that judges.',
+      mending: 'Name 1 under 3 too: one step leads to the version that validates.',
     },
   ]);
 });

@@ -1,10 +1,10 @@
 import type { ReportFault } from '../registry-fault.ts';
 
-/** A version that another judges in its place, to that other. */
+/** A version that another validates in its place, to that other. */
 export type Superseded = ReadonlyMap<number, number>;
 
 /**
- * Reads `supersedes: { 3: [1, 2] }`: events that name version 1 or 2 are judged by version 3. So a
+ * Reads `supersedes: { 3: [1, 2] }`: events that name version 1 or 2 are validated by version 3. So a
  * version that is broken, and already in the field, is mended without an update of its producers.
  */
 export function readSupersedes(
@@ -16,7 +16,7 @@ export function readSupersedes(
   const superseded = new Map<number, number>();
   if (value === undefined) return superseded;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    report(`${place} is not a mapping`, 'Write such as { 3: [2] }: version 3 judges for 2.');
+    report(`${place} is not a mapping`, 'Write such as { 3: [2] }: version 3 validates for 2.');
     return superseded;
   }
   for (const [key, list] of Object.entries(value)) {
@@ -25,7 +25,7 @@ export function readSupersedes(
     if (versions.length === 0 || !versions.every((each) => isVersion(each) && each < successor)) {
       report(
         `${place}.${key} is not a version with a list of earlier ones`,
-        'Write such as { 3: [1, 2] }: version 3 judges for 1 and 2.',
+        'Write such as { 3: [1, 2] }: version 3 validates for 1 and 2.',
       );
       continue;
     }
@@ -39,7 +39,7 @@ export function readSupersedes(
     const last = superseded.get(successor)!;
     report(
       `${place} has ${successor} for ${version}, and ${last} for ${successor}`,
-      `Name ${version} under ${last} too: one step leads to the version that judges.`,
+      `Name ${version} under ${last} too: one step leads to the version that validates.`,
     );
   }
   if (superseded.has(active)) {

@@ -12,14 +12,14 @@ export interface TaxonomyEntry {
   readonly name: string;
   readonly owner: string;
   readonly description: string;
-  /** The version that judges events which name none. */
+  /** The version that validates events which name none. */
   readonly active: number;
   readonly mode: EventMode;
   /** What a new version may change. */
   readonly compatibility: CompatibilityMode;
-  /** Versions that another judges in their place, each with that other. */
+  /** Versions that another validates in their place, each with that other. */
   readonly superseded: Superseded;
-  /** Versions that are still judged by, and whose producers are told to move on. */
+  /** Versions that are still validated by, and whose producers are told to move on. */
   readonly deprecated: readonly number[];
 }
 
@@ -188,7 +188,10 @@ function readText(value: unknown, place: string, meaning: string, report: Report
 function readActive(value: unknown, place: string, report: ReportFault): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 1) return value;
   const problem = value === undefined ? 'missing' : 'not a whole number from 1 up';
-  report(`${place} is ${problem}`, 'Write the number of the schema file that judges by default.');
+  report(
+    `${place} is ${problem}`,
+    'Write the number of the schema file that validates by default.',
+  );
   return 0;
 }
 

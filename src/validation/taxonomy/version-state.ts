@@ -5,14 +5,14 @@ export interface VersionStates {
   readonly deprecated: readonly number[];
 }
 
-/** `active`, `judged by 3`, `deprecated`, or empty: how a version stands, for people. */
+/** `active`, `validated by 3`, `deprecated`, or empty: how a version stands, for people. */
 export function versionState(
   version: number,
   { active, superseded, deprecated }: VersionStates,
 ): string {
   if (version === active) return 'active';
-  const judge = superseded.get(version);
-  if (judge !== undefined) return `judged by ${judge}`;
+  const validate = superseded.get(version);
+  if (validate !== undefined) return `validated by ${validate}`;
   return deprecated.includes(version) ? 'deprecated' : '';
 }
 

@@ -76,7 +76,7 @@ export type BatchTrackRequest = Message<"headgate.v1.BatchTrackRequest"> & {
   sentAt?: Timestamp | undefined;
 
   /**
-   * Judge everything, store nothing.
+   * Validate everything, store nothing.
    *
    * @generated from field: bool validate_only = 4;
    */
