@@ -15,13 +15,17 @@ describe('the pages of the configuration', () => {
   });
 
   it('are all made', () => {
-    const below = readdirSync(new URL('configuration/', docs)).map((name) => `configuration/${name}`);
+    const below = readdirSync(new URL('configuration/', docs)).map(
+      (name) => `configuration/${name}`,
+    );
     expect(new Set(['configuration.md', ...below])).toEqual(new Set(rendered.keys()));
   });
 
   it('have every setting and its variable: once in the overview, once with its meaning', () => {
     const overview = readPage('configuration.md');
-    const details = [...rendered.keys()].filter((path) => path !== 'configuration.md').map(readPage);
+    const details = [...rendered.keys()]
+      .filter((path) => path !== 'configuration.md')
+      .map(readPage);
     for (const [path, { text }] of Object.entries(settings)) {
       const cells = `| \`${path}\` | \`${environmentName(path)}\` |`;
       expect(overview.split(cells)).toHaveLength(2);

@@ -85,7 +85,10 @@ export function renderConfigurationDocs(
   }
   const pages: [string, readonly string[]][] = [
     ['configuration.md', [head, example, ...overview()]],
-    ...groups.map((group): [string, string[]] => [`configuration/${group.page}.md`, groupOf(group)]),
+    ...groups.map((group): [string, string[]] => [
+      `configuration/${group.page}.md`,
+      groupOf(group),
+    ]),
     ['configuration/keys.md', keysPage()],
     ['configuration/webhooks.md', webhooksPage()],
     ['configuration/destinations.md', destinationsPage()],

@@ -96,7 +96,9 @@ function main(): void {
     return;
   }
   if (existsSync(docsFile) && readFileSync(docsFile, 'utf8') === page) return;
-  process.stderr.write('docs/reference/errors.md is stale: run node scripts/generate-error-docs.ts\n');
+  process.stderr.write(
+    'docs/reference/errors.md is stale: run node scripts/generate-error-docs.ts\n',
+  );
   process.exitCode = 1;
 }
 

@@ -1,5 +1,6 @@
 /**
- * Writes docs/reference/openapi.json: what a gate with the defaults and with keys serves at /openapi.json.
+ * Writes docs/reference/openapi.json: what a gate with the defaults and with keys serves at
+ * /openapi.json.
  *
  *     node scripts/generate-openapi.ts [--check]
  *
@@ -23,6 +24,8 @@ const text = `${JSON.stringify(JSON.parse(openApiDocument(limits, 'keys')), null
 
 if (!process.argv.includes('--check')) writeFileSync(docsFile, text);
 else if (!existsSync(docsFile) || readFileSync(docsFile, 'utf8') !== text) {
-  process.stderr.write('docs/reference/openapi.json is stale: run node scripts/generate-openapi.ts\n');
+  process.stderr.write(
+    'docs/reference/openapi.json is stale: run node scripts/generate-openapi.ts\n',
+  );
   process.exitCode = 1;
 }

@@ -4,15 +4,17 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Every page of this project, from the root: `docs/doors.md`. */
+/** Every page of this project, from the root: `docs/send/endpoints.md`. */
 export function pages(): string[] {
   const examples = ['github', 'go', 'python', 'java', 'rust'].map((name) => `examples/${name}`);
-  const folders = ['.', 'src', 'docs', 'docs/adr', 'docs/runbooks', ...examples, 'client'];
-  return folders.flatMap((folder) =>
-    readdirSync(path.join(root, folder))
-      .filter((name) => name.endsWith('.md'))
-      .map((name) => path.join(folder, name)),
-  );
+  const folders = ['.', 'src', ...examples, 'client'];
+  return [...folders.flatMap((folder) => pagesIn(folder)), ...pagesIn('docs', true)];
+}
+
+function pagesIn(folder: string, recursive = false): string[] {
+  return readdirSync(path.join(root, folder), { recursive, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => path.join(folder, name));
 }
 
 export function readPage(page: string): string {

@@ -148,7 +148,7 @@ export const EventResult_StatusSchema: GenEnum<EventResult_Status> = /*@__PURE__
  */
 export type EventError = Message<"headgate.v1.EventError"> & {
   /**
-   * A code of docs/errors.md. Codes do not change.
+   * A code of docs/reference/errors.md. Codes do not change.
    *
    * @generated from field: string code = 1;
    */
@@ -167,7 +167,7 @@ export type EventError = Message<"headgate.v1.EventError"> & {
   violations: Violation[];
 
   /**
-   * A link to the explanation of the code, such as docs/errors.md#schema_violation.
+   * A link to the explanation of the code, such as docs/reference/errors.md#schema_violation.
    *
    * @generated from field: string help = 4;
    */

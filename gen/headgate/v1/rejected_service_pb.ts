@@ -41,7 +41,7 @@ export type RejectedFilter = Message<"headgate.v1.RejectedFilter"> & {
   eventName: string;
 
   /**
-   * A code of docs/errors.md.
+   * A code of docs/reference/errors.md.
    *
    * @generated from field: string code = 3;
    */
