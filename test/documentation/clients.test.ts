@@ -10,9 +10,9 @@ import { startRealService, type RealService } from '../real-service.ts';
 import { fencesOf, readPage, root } from './markdown.ts';
 
 const run = promisify(execFile);
-const fences = fencesOf(readPage('docs/clients.md'));
+const fences = fencesOf(readPage('docs/send/clients.md'));
 
-describe('the lines of docs/clients.md', () => {
+describe('the lines of docs/send/clients.md', () => {
   // npm run test:clients runs what they stand in.
   it.each(languages)('for $name stand in its example', (language) => {
     const shown = fences.find((fence) => fence.language === language.name);
@@ -29,7 +29,7 @@ describe('the lines of docs/clients.md', () => {
   });
 });
 
-describe('the commands of docs/clients.md', () => {
+describe('the commands of docs/send/clients.md', () => {
   let service: RealService;
 
   beforeAll(async () => {

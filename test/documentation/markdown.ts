@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Every page of this project, from the root: `docs/doors.md`. */
+/** Every page of this project, from the root: `docs/send/endpoints.md`. */
 export function pages(): string[] {
   const examples = ['github', 'go', 'python', 'java', 'rust'].map((name) => `examples/${name}`);
   const folders = ['.', 'src', 'docs', 'docs/adr', 'docs/runbooks', ...examples, 'client'];
