@@ -75,14 +75,20 @@ function hasKey(text: string, keys: ReadonlySet<string>): boolean {
   return Object.keys((parse(text) as object | null) ?? {}).some((key) => keys.has(key));
 }
 
-/** Each `${NAME}` of the block is a variable of the environment; this text is a secret of every kind. */
+const someKey = `keys: [{ source: shop, hash: "sha256:${'0'.repeat(64)}" }]\n`;
+
+/**
+ * A page may show a part of it: keys may be elsewhere. Each `${NAME}` is a variable of the environment;
+ * its text here is a secret of every kind.
+ */
 function readShownConfig(text: string): void {
+  const keys = /^auth: keys$/m.test(text) && !/^keys:/m.test(text) ? someKey : '';
   const names = [...text.matchAll(/\$\{(\w+)\}/g)].map((found) => found[1]!);
   const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
   readConfig({
     env: Object.fromEntries(names.map((name) => [name, secret])),
     configFile: 'headgate.yaml',
-    readFile: () => text,
+    readFile: () => `${keys}${text}`,
     destinationTypes,
   });
 }

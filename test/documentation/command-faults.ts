@@ -20,7 +20,7 @@ const otherPrograms = new Set(
 /** What is wrong with a command of a page. Undefined: nothing that shows without running it. */
 export function faultOf([program = '', ...args]: readonly string[]): string | undefined {
   if (program === 'npx') return faultOf(args);
-  if (program === 'headgate') return misunderstood(args);
+  if (program === 'headgate') return misunderstood(args.map(valueOf));
   if (program === 'npm') return npmFault(args);
   if (program === 'node' || program === 'sh') return fileFault(args[0]);
   if (program === 'vitest') return fileFault(args.find((arg) => arg.includes('/')));
@@ -28,6 +28,9 @@ export function faultOf([program = '', ...args]: readonly string[]): string | un
   if (/^(\.venv\/)?bin\/|^target\//.test(program)) return undefined;
   return otherPrograms.has(program) ? undefined : `no known program: ${program}`;
 }
+
+/** A word in capitals stands for a value: `ID`. One that is a number and a text. */
+const valueOf = (word: string): string => (/^[A-Z]+$/.test(word) ? '1' : word);
 
 /** Undefined: the words are a command of ours, with its options and arguments. Nothing is run. */
 function misunderstood(args: readonly string[]): string | undefined {

@@ -25,7 +25,6 @@ export const privateWords: readonly PrivateWord[] = [
   word('in (?:its|their|our) (?:own )?words', 'in its format'),
   word('knock(?:s|ed|ing)?', 'request'),
   word('(?:sent|sends|goes|go) home', 'disconnected'),
-  word('none is|there is none', 'the positive: only X, no X exists'),
   word('hand(?:s|ed|ing)?[ -]outs?', 'deliver, delivery'),
   word('foreign', 'vendor'),
   word('(?:can|cannot|could|to) be had', 'available'),
