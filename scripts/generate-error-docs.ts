@@ -1,9 +1,9 @@
 /**
- * Writes docs/errors.md from the table of errors.
+ * Writes docs/reference/errors.md from the table of errors.
  *
  *     node scripts/generate-error-docs.ts [--check]
  *
- * With `--check` nothing is written: it exits 1 when the committed file is another.
+ * With `--check` it writes nothing, and exits 1 when the committed file differs.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import {
@@ -14,7 +14,7 @@ import {
   type ErrorEntry,
 } from '../src/errors.ts';
 
-const docsFile = new URL('../docs/errors.md', import.meta.url);
+const docsFile = new URL('../docs/reference/errors.md', import.meta.url);
 
 /** The whole page. */
 export function renderErrorDocs(): string {
@@ -36,41 +36,42 @@ const head = `<!-- Made by scripts/generate-error-docs.ts from src/errors.ts: ed
 
 # Errors
 
-Every error has a code, the same at every door and in the metrics; it is stable and never reused. The
-message beside it is for people and may change. "Try again" means that the same request, unchanged, may
-succeed later, with the same idempotency keys: then nothing is stored twice.
+You have a code: find it in the table, and its section says what to do. "Retry" means that the same request, unchanged,
+may succeed later. Send it with the same idempotency keys; then nothing is stored twice. How to handle verdicts in your
+code: [verdicts and retries](../send/verdicts-and-retries.md).
 
-Where the code stands:
+A code is stable, never reused, and the same at every endpoint and in the metrics. The message beside it is for people and
+may change.
 
-| door | place |
+| endpoint | where the code is |
 | --- | --- |
 | REST, a single event or a whole request | \`code\` of the problem document, and the end of its \`type\`: \`urn:headgate:error:<code>\` |
-| a batch, at every door | \`error.code\` of the event's result |
+| a batch, at every endpoint | \`error.code\` of the event's result |
 | gRPC, gRPC-Web, Connect | \`reason\` of the \`google.rpc.ErrorInfo\` detail (domain \`headgate\`) |
 | metrics | label \`code\` of \`headgate_validation_failures_total\`, for rejected events |
 
-Connect answers with the HTTP status that its protocol gives to the gRPC code, so that a rejected event
-is 400 there. The HTTP statuses below are those of REST.`;
+The HTTP statuses below are those of REST. Connect uses the HTTP status that its protocol assigns to the gRPC code, so a
+rejected event is 400 there.`;
 
-const eventIntroduction = `In a batch these are the verdict on one event, \`rejected\` or \`retry\`, and leave the others alone. The
-status codes are those of a request with a single event.`;
+const eventIntroduction = `The verdict on one event, \`rejected\` or \`retry\`. In a batch it does not affect the other events. The status codes
+are those of a request with a single event.`;
 
 const requestIntroduction = `The whole request was answered with one of these, and its events have no verdicts. After
-[\`deadline_exceeded\`](#deadline_exceeded) and [\`internal\`](#internal) some of them may be stored
-all the same; after the others none is.`;
+[\`deadline_exceeded\`](#deadline_exceeded) and [\`internal\`](#internal), some of them may be stored nevertheless. After
+every other code, none of them is stored.`;
 
 function overview(): string {
   const rows = errorCodes.map((code) => {
     const { http, grpc, retryable } = errorEntry(code);
     return `| [\`${code}\`](#${code}) | ${http} | ${grpcName(grpc)} | ${retryable ? 'yes' : 'no'} |`;
   });
-  return ['| code | HTTP | gRPC | try again |', '| --- | --- | --- | --- |', ...rows].join('\n');
+  return ['| code | HTTP | gRPC | retry |', '| --- | --- | --- | --- |', ...rows].join('\n');
 }
 
 /** The heading is the code alone, so that its anchor is the code. */
 function section(code: ErrorCode): string {
   const { http, grpc, retryable, text } = errorEntry(code);
-  const advice = retryable ? 'Try again.' : 'Trying again cannot help.';
+  const advice = retryable ? 'Retry.' : 'A retry cannot help.';
   return `### ${code}\n\n${text}\n\nHTTP ${http}, gRPC ${grpcName(grpc)} (${grpc}). ${advice}`;
 }
 
@@ -95,7 +96,9 @@ function main(): void {
     return;
   }
   if (existsSync(docsFile) && readFileSync(docsFile, 'utf8') === page) return;
-  process.stderr.write('docs/errors.md is stale: run node scripts/generate-error-docs.ts\n');
+  process.stderr.write(
+    'docs/reference/errors.md is stale: run node scripts/generate-error-docs.ts\n',
+  );
   process.exitCode = 1;
 }
 

@@ -1,5 +1,6 @@
 /**
- * Writes docs/openapi.json: what a gate with the defaults and with keys serves at /openapi.json.
+ * Writes docs/reference/openapi.json: what a gate with the defaults and with keys serves at
+ * /openapi.json.
  *
  *     node scripts/generate-openapi.ts [--check]
  *
@@ -11,7 +12,7 @@ import { readConfig } from '../src/config/read-config.ts';
 import { destinationTypes } from '../src/destinations/registry.ts';
 import { openApiDocument } from '../src/gate/openapi/openapi.ts';
 
-const docsFile = new URL('../docs/openapi.json', import.meta.url);
+const docsFile = new URL('../docs/reference/openapi.json', import.meta.url);
 
 const { limits } = readConfig({
   env: {},
@@ -23,6 +24,8 @@ const text = `${JSON.stringify(JSON.parse(openApiDocument(limits, 'keys')), null
 
 if (!process.argv.includes('--check')) writeFileSync(docsFile, text);
 else if (!existsSync(docsFile) || readFileSync(docsFile, 'utf8') !== text) {
-  process.stderr.write('docs/openapi.json is stale: run node scripts/generate-openapi.ts\n');
+  process.stderr.write(
+    'docs/reference/openapi.json is stale: run node scripts/generate-openapi.ts\n',
+  );
   process.exitCode = 1;
 }

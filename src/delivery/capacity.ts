@@ -40,7 +40,7 @@ export const inPlaceDelayMsMax = 2_000;
 
 /**
  * How many messages a pull asks for ahead. 1,000 give 1.5 times the rate of 100
- * (docs/performance.md).
+ * (docs/understand/hot-path.md).
  */
 export function pullMessagesMax(pending: number): number {
   return Math.min(1_000, pending);

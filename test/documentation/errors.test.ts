@@ -4,9 +4,9 @@ import { renderErrorDocs } from '../../scripts/generate-error-docs.ts';
 import { errorCodes, errorEntry } from '../../src/errors.ts';
 import { anchorsOf, readPage } from './markdown.ts';
 
-const page = readPage('docs/errors.md');
+const page = readPage('docs/reference/errors.md');
 
-describe('docs/errors.md', () => {
+describe('docs/reference/errors.md', () => {
   it('is what the table says', () => {
     expect(page).toBe(renderErrorDocs());
   });

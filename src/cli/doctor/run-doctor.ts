@@ -48,7 +48,7 @@ function readSettings({ env }: CommandContext, flags: DoctorFlags): Config | Fin
     if (!(error instanceof StartError)) throw error;
     const [head = '', ...faults] = error.message.split('\n');
     const mend =
-      'Mend it as it says (docs/configuration.md), then run this again: nothing else was looked at.';
+      'Mend it as it says (docs/reference/configuration.md), then run this again: nothing else was looked at.';
     return (faults.length === 0 ? [head] : faults).map((fault) => ({
       check: 'settings',
       level: 'failure',

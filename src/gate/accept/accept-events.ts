@@ -115,7 +115,7 @@ const noViolations = [] as const;
 /**
  * One request on its way through. It does not hold the events: what an event was decoded into is
  * garbage once it is written to the log, and thousands of them waiting for their acknowledgements
- * cost the collector a tenth of all time (docs/performance.md).
+ * cost the collector a tenth of all time (docs/understand/hot-path.md).
  */
 interface Passage {
   readonly options: AcceptOptions;

@@ -38,7 +38,7 @@ export interface PullOptions {
   readonly onTrouble: (text: string) => void;
 }
 
-/** Pulls by callback, which costs half of what the iterator does (docs/performance.md). */
+/** Pulls by callback, which costs half of what the iterator does (docs/understand/hot-path.md). */
 export async function openPull(options: PullOptions): Promise<Pull> {
   const client = jetstream(options.log.connection);
   const consumer = await client.consumers.get(options.stream, options.consumer);
