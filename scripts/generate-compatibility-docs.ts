@@ -1,5 +1,5 @@
 /**
- * Writes docs/compatibility.md from the cases that the tests run.
+ * Writes docs/contracts/compatibility.md from the cases that the tests run.
  *
  *     node scripts/generate-compatibility-docs.ts [--check]
  *
@@ -16,20 +16,26 @@ import {
   type CompatibilityMode,
 } from '../src/validation/compatibility/compatibility.ts';
 
-const docsFile = new URL('../docs/compatibility.md', import.meta.url);
+const docsFile = new URL('../docs/contracts/compatibility.md', import.meta.url);
 
 const head = `<!-- Made by scripts/generate-compatibility-docs.ts from src/validation/compatibility/compatibility-cases.fixture.ts: edit that. -->
 
-# Changes of a schema and their verdicts
+# Compatibility of schema changes
 
-What \`headgate schemas check --against REF\`, \`schemas push\` and the registry say of a change between two
-versions of an event. The tests run every row. How to choose a mode, and what to do about a change that is
-not allowed: [schemas](schemas.md#compatibility).
+You changed a schema. This table says whom the change breaks, and whether the event's \`compatibility\` allows it. To check a
+change before you merge it:
 
-A producer goes on sending what it sent; a consumer goes on reading the properties that its version lists,
-and ignores others. A rule that is not looked into counts as breaking both.
+\`\`\`
+$ headgate schemas check --against origin/main
+\`\`\`
 
-| change | breaks | \`compatible\` | \`forward\` | said |
+\`headgate schemas check --against REF\`, \`schemas push\` and the registry all follow this table; the tests run every row. How to
+choose a mode, and what to do when a change is not allowed: [schemas](schemas.md#compatibility).
+
+A producer keeps sending what it sent. A consumer keeps reading the properties that its version lists, and ignores others.
+Headgate does not analyse every keyword; a change of one that it does not analyse counts as breaking both.
+
+| change | breaks | \`compatible\` | \`forward\` | the message |
 | --- | --- | --- | --- | --- |`;
 
 /** The whole page. */
@@ -59,7 +65,7 @@ function main(): void {
   }
   if (existsSync(docsFile) && readFileSync(docsFile, 'utf8') === page) return;
   process.stderr.write(
-    'docs/compatibility.md is stale: run node scripts/generate-compatibility-docs.ts\n',
+    'docs/contracts/compatibility.md is stale: run node scripts/generate-compatibility-docs.ts\n',
   );
   process.exitCode = 1;
 }

@@ -10,7 +10,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } f
 import os from 'node:os';
 import path from 'node:path';
 
-/** The version that its numbers in docs/contracts.md are of. */
+/** The version that its numbers in docs/contracts/contracts.md are of. */
 const version = '4.25.1';
 
 /** Kept for later runs, of `npm test` too; HEADGATE_TEST_JSON_SCHEMA_SUITE names another. */

@@ -196,7 +196,7 @@ export const errorTable = {
     ...refused,
     grpc: grpcCode.unimplemented,
     http: 404,
-    text: 'There is no door of this name. See docs/doors.md for the list.',
+    text: 'There is no door of this name. See docs/send/endpoints.md for the list.',
   },
   method_not_allowed: {
     ...refused,

@@ -28,7 +28,7 @@ describe('codes on other pages', () => {
   const codePattern =
     /`((?:unknown|invalid|missing|not|too|request|empty|malformed|reserved|event_too)_\w+)`/g;
 
-  it.each(['docs/doors.md', 'docs/architecture.md'])('are there: %s', (name) => {
+  it.each(['docs/send/endpoints.md', 'docs/architecture.md'])('are there: %s', (name) => {
     const codes = [...readPage(name).matchAll(codePattern)].map((found) => found[1]);
     expect(codes.length).toBeGreaterThan(0);
     for (const code of codes) expect(errorCodes).toContain(code);

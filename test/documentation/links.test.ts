@@ -33,6 +33,21 @@ describe('every page', () => {
   });
 });
 
+describe('docs/README.md', () => {
+  it('leads to every other page in at most three clicks', () => {
+    const reached = new Set(['docs/README.md']);
+    for (let click = 1; click <= 3; click += 1) {
+      for (const page of pages().filter((name) => reached.has(name))) {
+        for (const link of linksOf(readPage(page))) {
+          const target = link.split('#', 1)[0]!;
+          if (target !== '') reached.add(path.join(path.dirname(page), target));
+        }
+      }
+    }
+    expect(pages().filter((page) => !reached.has(page))).toEqual([]);
+  });
+});
+
 describe('docs/adr', () => {
   const decisions = pages().filter((page) => page.startsWith('docs/adr/'));
 

@@ -23,7 +23,7 @@ const schemas = schemasWith(
 
 afterAll(() => schemas[Symbol.dispose]());
 
-/** What the modes of docs/contracts.md mean, through every door. */
+/** What the modes of docs/contracts/contracts.md mean, through every door. */
 describe('modes', () => {
   let gate: OpenGate;
 

@@ -28,7 +28,7 @@ const folder = path.join(suiteFolder, 'tests', 'draft2020-12');
 const present = existsSync(folder);
 const files = present ? readdirSync(folder).filter((name) => name.endsWith('.json')) : [];
 
-/** Files of which nothing is taken, and those of which a part is not: docs/contracts.md says why. */
+/** Files of which nothing is taken, and those of which a part is not: docs/contracts/contracts.md says why. */
 const refusedWhole = new Set([
   'anchor.json',
   'boolean_schema.json',
