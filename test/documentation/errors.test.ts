@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { renderErrorDocs } from '../../scripts/generate-error-docs.ts';
+import { renderErrorDocs } from '../../scripts/generate/error-docs.ts';
 import { errorCodes, errorEntry } from '../../src/errors.ts';
 import { anchorsOf, readPage } from './markdown.ts';
 

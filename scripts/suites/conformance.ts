@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { root } from '../test/documentation/markdown.ts';
+import { root } from '../../test/documentation/markdown.ts';
 
 const module = 'connectrpc.com/conformance@v1.0.7';
 const casesOf = path.join(root, 'test', 'conformance');

@@ -1,7 +1,7 @@
 /**
  * Writes docs/compatibility.md from the cases that the tests run.
  *
- *     node scripts/generate-compatibility-docs.ts [--check]
+ *     node scripts/generate/compatibility-docs.ts [--check]
  *
  * With `--check` nothing is written: it exits 1 when the committed file is another.
  */
@@ -10,15 +10,15 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import {
   compatibilityCases,
   type CompatibilityCase,
-} from '../src/validation/compatibility/compatibility-cases.fixture.ts';
+} from '../../src/validation/compatibility/compatibility-cases.fixture.ts';
 import {
   isAllowed,
   type CompatibilityMode,
-} from '../src/validation/compatibility/compatibility.ts';
+} from '../../src/validation/compatibility/compatibility.ts';
 
-const docsFile = new URL('../docs/compatibility.md', import.meta.url);
+const docsFile = new URL('../../docs/compatibility.md', import.meta.url);
 
-const head = `<!-- Made by scripts/generate-compatibility-docs.ts from src/validation/compatibility/compatibility-cases.fixture.ts: edit that. -->
+const head = `<!-- Made by scripts/generate/compatibility-docs.ts from src/validation/compatibility/compatibility-cases.fixture.ts: edit that. -->
 
 # Changes of a schema and their verdicts
 
@@ -59,7 +59,7 @@ function main(): void {
   }
   if (existsSync(docsFile) && readFileSync(docsFile, 'utf8') === page) return;
   process.stderr.write(
-    'docs/compatibility.md is stale: run node scripts/generate-compatibility-docs.ts\n',
+    'docs/compatibility.md is stale: run node scripts/generate/compatibility-docs.ts\n',
   );
   process.exitCode = 1;
 }

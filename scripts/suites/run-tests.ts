@@ -20,7 +20,7 @@ try {
     [
       'run',
       '--reporter=default',
-      '--reporter=./scripts/second-try-reporter.ts',
+      '--reporter=./scripts/suites/second-try-reporter.ts',
       '--reporter=json',
       `--outputFile.json=${report}`,
       ...process.argv.slice(2),

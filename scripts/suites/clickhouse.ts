@@ -9,7 +9,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { engineFolder } from '../test/clickhouse/engine.ts';
+import { engineFolder } from '../../test/clickhouse/engine.ts';
 
 /** Its binary comes as an optional dependency, so nothing of it has to run at the install. */
 const engine = 'chdb@3.4.0';

@@ -29,7 +29,7 @@ function run(): void {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'headgate-kafka-'));
   try {
     const list = path.join(folder, 'classpath');
-    const pom = fileURLToPath(new URL('../test/kafka/pom.xml', import.meta.url));
+    const pom = fileURLToPath(new URL('../../test/kafka/pom.xml', import.meta.url));
     const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath';
     const maven = ['-q', '-B', '-f', pom, goal, `-Dmdep.outputFile=${list}`];
     if (spawnSync('mvn', maven, { stdio: 'inherit' }).status !== 0) {

@@ -1,23 +1,23 @@
 /**
  * Writes docs/configuration.md from the tables that the configuration is read by.
  *
- *     node scripts/generate-configuration-docs.ts [--check]
+ *     node scripts/generate/configuration-docs.ts [--check]
  *
  * With `--check` nothing is written: it exits 1 when the committed file is another.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { type DestinationTypeSettings, asSetting } from '../src/config/destination-type.ts';
-import { keySettings } from '../src/config/gather/gather-keys.ts';
-import { webhookLimits, webhookSettings } from '../src/config/webhook-source.ts';
+import { type DestinationTypeSettings, asSetting } from '../../src/config/destination-type.ts';
+import { keySettings } from '../../src/config/gather/gather-keys.ts';
+import { webhookLimits, webhookSettings } from '../../src/config/webhook-source.ts';
 import {
   type Setting,
   destinationSettings,
   environmentName,
   settings,
-} from '../src/config/settings.ts';
+} from '../../src/config/settings.ts';
 
-const docsFile = new URL('../docs/configuration.md', import.meta.url);
-const registryFile = new URL('../src/destinations/registry.ts', import.meta.url);
+const docsFile = new URL('../../docs/configuration.md', import.meta.url);
+const registryFile = new URL('../../src/destinations/registry.ts', import.meta.url);
 
 /** The types of the registry; none while there is no registry. */
 export async function loadDestinationTypes(): Promise<readonly DestinationTypeSettings[]> {
@@ -39,7 +39,7 @@ export function renderConfigurationDocs(types: readonly DestinationTypeSettings[
   return `${sections.join('\n\n')}\n`;
 }
 
-const head = `<!-- Made by scripts/generate-configuration-docs.ts from src/config/settings.ts: edit that. -->
+const head = `<!-- Made by scripts/generate/configuration-docs.ts from src/config/settings.ts: edit that. -->
 
 # Configuration
 
@@ -205,7 +205,7 @@ async function main(): Promise<void> {
   }
   if (existsSync(docsFile) && readFileSync(docsFile, 'utf8') === page) return;
   process.stderr.write(
-    'docs/configuration.md is stale: run node scripts/generate-configuration-docs.ts\n',
+    'docs/configuration.md is stale: run node scripts/generate/configuration-docs.ts\n',
   );
   process.exitCode = 1;
 }

@@ -1,7 +1,7 @@
 /**
  * Writes docs/errors.md from the table of errors.
  *
- *     node scripts/generate-error-docs.ts [--check]
+ *     node scripts/generate/error-docs.ts [--check]
  *
  * With `--check` nothing is written: it exits 1 when the committed file is another.
  */
@@ -12,9 +12,9 @@ import {
   grpcCode,
   type ErrorCode,
   type ErrorEntry,
-} from '../src/errors.ts';
+} from '../../src/errors.ts';
 
-const docsFile = new URL('../docs/errors.md', import.meta.url);
+const docsFile = new URL('../../docs/errors.md', import.meta.url);
 
 /** The whole page. */
 export function renderErrorDocs(): string {
@@ -32,7 +32,7 @@ export function renderErrorDocs(): string {
   ].join('\n\n')}\n`;
 }
 
-const head = `<!-- Made by scripts/generate-error-docs.ts from src/errors.ts: edit that. -->
+const head = `<!-- Made by scripts/generate/error-docs.ts from src/errors.ts: edit that. -->
 
 # Errors
 
@@ -95,7 +95,7 @@ function main(): void {
     return;
   }
   if (existsSync(docsFile) && readFileSync(docsFile, 'utf8') === page) return;
-  process.stderr.write('docs/errors.md is stale: run node scripts/generate-error-docs.ts\n');
+  process.stderr.write('docs/errors.md is stale: run node scripts/generate/error-docs.ts\n');
   process.exitCode = 1;
 }
 

@@ -11,8 +11,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { commandsOf, folderOf, languages, type Language } from '../test/clients/languages.ts';
-import { root } from '../test/documentation/markdown.ts';
+import { commandsOf, folderOf, languages, type Language } from '../../test/clients/languages.ts';
+import { root } from '../../test/documentation/markdown.ts';
 
 const { values } = parseArgs({
   options: { minutes: { type: 'string', default: '30' }, languages: { type: 'string' } },

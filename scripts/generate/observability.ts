@@ -1,7 +1,7 @@
 /**
  * Writes the alert rules and the dashboards under deploy/ from deploy/observability/.
  *
- *     node scripts/generate-observability.ts [--check]
+ *     node scripts/generate/observability.ts [--check]
  *
  * With `--check` nothing is written: it exits 1 when a committed file is another.
  */
@@ -9,10 +9,10 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { dashboards, renderDashboard } from '../deploy/observability/dashboards.ts';
-import { prometheusRule, renderYaml, ruleFile } from '../deploy/observability/rules.ts';
+import { dashboards, renderDashboard } from '../../deploy/observability/dashboards.ts';
+import { prometheusRule, renderYaml, ruleFile } from '../../deploy/observability/rules.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const source = 'deploy/observability/';
 
 /** Path to content. */
@@ -37,7 +37,7 @@ function main(): void {
       writeFileSync(file, content);
       continue;
     }
-    process.stderr.write(`${name} is stale: run node scripts/generate-observability.ts\n`);
+    process.stderr.write(`${name} is stale: run node scripts/generate/observability.ts\n`);
     process.exitCode = 1;
   }
 }
