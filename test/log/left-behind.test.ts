@@ -8,17 +8,20 @@ import { fileURLToPath } from 'node:url';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { connectToServer } from '../connection.ts';
-import { startEmbeddedServer, type EmbeddedServer } from './embedded-server.ts';
-import { findServerBinary } from './server-binary.ts';
-import { lockStore } from './store-lock.ts';
+import { connectToServer } from '../../src/jetstream/connection.ts';
+import {
+  startEmbeddedServer,
+  type EmbeddedServer,
+} from '../../src/jetstream/server/embedded-server.ts';
+import { findServerBinary } from '../../src/jetstream/server/server-binary.ts';
+import { lockStore } from '../../src/jetstream/server/store-lock.ts';
 
 /*
  * What a killed process leaves behind: its lock and its nats-server. The holders are processes of
  * their own, and are killed with SIGKILL.
  */
 
-const here = path.dirname(fileURLToPath(import.meta.url));
+const serverFolder = fileURLToPath(new URL('../../src/jetstream/server/', import.meta.url));
 
 let folder: string;
 let holders: ChildProcess[] = [];
@@ -40,7 +43,7 @@ afterEach(async () => {
 async function hold(text: string): Promise<{ holder: ChildProcess; line: string }> {
   const holder = spawn(process.execPath, ['--input-type=module-typescript', '-e', text], {
     stdio: ['ignore', 'pipe', 'ignore'],
-    cwd: here,
+    cwd: serverFolder,
     env: { PATH: process.env['PATH'] },
   });
   holders.push(holder);

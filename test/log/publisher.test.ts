@@ -8,15 +8,19 @@ import { DiscardPolicy, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
-import { freeze } from '../../../test/frozen-process.ts';
-import { startRealLog, type RealLog } from '../../../test/real-log.ts';
-import { connectToServer } from '../connection.ts';
-import type { PublishError } from './publish-error.ts';
-import type { PublishAck } from './publish-ack.ts';
-import { createPublisher, type Publisher, type PublishToStream } from './publisher.ts';
-import { headerBlock } from './raw-publish.ts';
-import { readMessage } from '../read/read.ts';
-import { findServerBinary } from '../server/server-binary.ts';
+import { freeze } from '../frozen-process.ts';
+import { startRealLog, type RealLog } from '../real-log.ts';
+import { connectToServer } from '../../src/jetstream/connection.ts';
+import type { PublishError } from '../../src/jetstream/publish/publish-error.ts';
+import type { PublishAck } from '../../src/jetstream/publish/publish-ack.ts';
+import {
+  createPublisher,
+  type Publisher,
+  type PublishToStream,
+} from '../../src/jetstream/publish/publisher.ts';
+import { headerBlock } from '../../src/jetstream/publish/raw-publish.ts';
+import { readMessage } from '../../src/jetstream/read/read.ts';
+import { findServerBinary } from '../../src/jetstream/server/server-binary.ts';
 
 const subject = 'headgate.events.checkout.order_completed';
 
