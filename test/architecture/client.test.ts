@@ -53,7 +53,7 @@ it('loads the RPC libraries in one place, which is loaded when it is needed', ()
   const loaders = files.filter(({ imports }) =>
     imports.some((each) => each.endsWith('/rpc-transport.ts')),
   );
-  expect(loaders.map(({ name }) => name)).toEqual(['transport/transport.ts']);
+  expect(loaders.map(({ name }) => name)).toEqual(['transport/open-transport.ts']);
 });
 
 it('has no drawers, and names in kebab-case', () => {
