@@ -13,12 +13,19 @@ import { StartError } from '../../errors.ts';
 import { listPlaces } from '../../jetstream/consume/backlog.ts';
 import type { CommandContext } from '../command-context.ts';
 import { booksJson, isBalanced, noteLines, rowLines, type Strays } from './report.ts';
-import type { ReconcileFlags } from './reconcile.ts';
 import { openRunningLog } from '../running-log.ts';
 import { createWalkProgress } from '../terminal/walk-progress.ts';
 
 const sinceDefaultMs = 86_400_000;
 
+export interface ReconcileFlags {
+  readonly config?: string;
+  /** A Unix time in ms. */
+  readonly since?: number;
+  readonly json?: true;
+}
+
+/** Compares the log with every destination and prints the counts. Throws a StartError. */
 export async function runReconcile(context: CommandContext, flags: ReconcileFlags): Promise<void> {
   const config = readConfig({
     env: context.env,

@@ -14,9 +14,11 @@ import {
 import { StartError } from '../../errors.ts';
 import { addSet, addUnset } from '../terminal/edit-options.ts';
 import { editText } from '../terminal/edit-text.ts';
-import { print, readCount, readNumber, visible, type RejectedClient } from './rejected.ts';
-import { filterMessage, withFilter, type FilterOptions } from './filter.ts';
+import { readCount } from '../terminal/option-values.ts';
+import { print, visible } from '../terminal/print.ts';
 import { createWalkProgress } from '../terminal/walk-progress.ts';
+import { filterMessage, withFilter, type FilterOptions } from './filter.ts';
+import { readNumber, type RejectedClient } from './rejected-client.ts';
 
 interface ReplayOptions extends FilterOptions {
   readonly all?: true;

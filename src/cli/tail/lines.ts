@@ -2,7 +2,7 @@ import { timestampDate } from '@bufbuild/protobuf/wkt';
 
 import { EventResult_Status, type EventError } from '../../../gen/headgate/v1/event_result_pb.ts';
 import type { TailedEvent } from '../../../gen/headgate/v1/tail_service_pb.ts';
-import { visible } from '../rejected/rejected.ts';
+import { oneLine } from '../terminal/print.ts';
 
 const verdicts = new Map<EventResult_Status, string>([
   [EventResult_Status.ACCEPTED, 'accepted'],
@@ -22,7 +22,7 @@ export function tailLine(event: TailedEvent): string {
     ...(error === undefined ? [] : [`${error.code}: ${reasonOf(error)}`]),
     ...warnings.map((warning) => `warned: ${warning.code}: ${reasonOf(warning)}`),
   ];
-  return `${cells.map((cell) => visible(cell).replaceAll('\n', ' ')).join('\t')}\n`;
+  return `${cells.map(oneLine).join('\t')}\n`;
 }
 
 /** An error, or a warning. */
