@@ -8,13 +8,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type DestinationTypeSettings, asSetting } from '../../src/config/destination-type.ts';
 import { keySettings } from '../../src/config/gather/gather-keys.ts';
-import { webhookLimits, webhookSettings } from '../../src/config/webhook-source.ts';
-import {
-  type Setting,
-  destinationSettings,
-  environmentName,
-  settings,
-} from '../../src/config/settings.ts';
+import { webhookLimits, webhookSettings } from '../../src/config/webhook-settings.ts';
+import { environmentName, settings } from '../../src/config/settings.ts';
+import type { Setting } from '../../src/config/setting.ts';
+import { destinationSettings } from '../../src/config/destination-settings.ts';
 
 const docsFile = new URL('../../docs/configuration.md', import.meta.url);
 const registryFile = new URL('../../src/destinations/registry.ts', import.meta.url);
