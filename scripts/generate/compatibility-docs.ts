@@ -1,12 +1,3 @@
-/**
- * Writes docs/compatibility.md from the cases that the tests run.
- *
- *     node scripts/generate/compatibility-docs.ts [--check]
- *
- * With `--check` nothing is written: it exits 1 when the committed file is another.
- */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-
 import {
   compatibilityCases,
   type CompatibilityCase,
@@ -15,10 +6,9 @@ import {
   isAllowed,
   type CompatibilityMode,
 } from '../../src/validation/compatibility/compatibility.ts';
+import type { Generated } from './generated.ts';
 
-const docsFile = new URL('../../docs/compatibility.md', import.meta.url);
-
-const head = `<!-- Made by scripts/generate/compatibility-docs.ts from src/validation/compatibility/compatibility-cases.fixture.ts: edit that. -->
+const head = `<!-- Made by npm run generate from src/validation/compatibility/compatibility-cases.fixture.ts: edit that. -->
 
 # Changes of a schema and their verdicts
 
@@ -31,6 +21,11 @@ and ignores others. A rule that is not looked into counts as breaking both.
 
 | change | breaks | \`compatible\` | \`forward\` | said |
 | --- | --- | --- | --- | --- |`;
+
+/** docs/compatibility.md, from the cases that the tests run. */
+export function generateCompatibilityDocs(): Generated {
+  return { files: new Map([['docs/compatibility.md', renderCompatibilityDocs()]]) };
+}
 
 /** The whole page. */
 export function renderCompatibilityDocs(): string {
@@ -50,18 +45,3 @@ function verdict(mode: CompatibilityMode, breaks: CompatibilityCase['breaks']): 
 function escape(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('*', '\\*');
 }
-
-function main(): void {
-  const page = renderCompatibilityDocs();
-  if (!process.argv.includes('--check')) {
-    writeFileSync(docsFile, page);
-    return;
-  }
-  if (existsSync(docsFile) && readFileSync(docsFile, 'utf8') === page) return;
-  process.stderr.write(
-    'docs/compatibility.md is stale: run node scripts/generate/compatibility-docs.ts\n',
-  );
-  process.exitCode = 1;
-}
-
-if (import.meta.main) main();

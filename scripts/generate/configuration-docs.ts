@@ -1,26 +1,15 @@
-/**
- * Writes docs/configuration.md from the tables that the configuration is read by.
- *
- *     node scripts/generate/configuration-docs.ts [--check]
- *
- * With `--check` nothing is written: it exits 1 when the committed file is another.
- */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type DestinationTypeSettings, asSetting } from '../../src/config/destination-type.ts';
 import { keySettings } from '../../src/config/gather/gather-keys.ts';
 import { webhookLimits, webhookSettings } from '../../src/config/webhook-settings.ts';
 import { environmentName, settings } from '../../src/config/settings.ts';
 import type { Setting } from '../../src/config/setting.ts';
 import { destinationSettings } from '../../src/config/destination-settings.ts';
+import { destinationTypes } from '../../src/destinations/registry.ts';
+import type { Generated } from './generated.ts';
 
-const docsFile = new URL('../../docs/configuration.md', import.meta.url);
-const registryFile = new URL('../../src/destinations/registry.ts', import.meta.url);
-
-/** The types of the registry; none while there is no registry. */
-export async function loadDestinationTypes(): Promise<readonly DestinationTypeSettings[]> {
-  if (!existsSync(registryFile)) return [];
-  const registry: unknown = await import(registryFile.href);
-  return (registry as { destinationTypes: readonly DestinationTypeSettings[] }).destinationTypes;
+/** docs/configuration.md, from the tables that the configuration is read by. */
+export function generateConfigurationDocs(): Generated {
+  return { files: new Map([['docs/configuration.md', renderConfigurationDocs(destinationTypes)]]) };
 }
 
 /** The whole page. */
@@ -36,7 +25,7 @@ export function renderConfigurationDocs(types: readonly DestinationTypeSettings[
   return `${sections.join('\n\n')}\n`;
 }
 
-const head = `<!-- Made by scripts/generate/configuration-docs.ts from src/config/settings.ts: edit that. -->
+const head = `<!-- Made by npm run generate from src/config/ and src/destinations/: edit those. -->
 
 # Configuration
 
@@ -193,18 +182,3 @@ function table(header: readonly string[], rows: readonly (readonly string[])[]):
 function row(cells: readonly string[]): string {
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }
-
-async function main(): Promise<void> {
-  const page = renderConfigurationDocs(await loadDestinationTypes());
-  if (!process.argv.includes('--check')) {
-    writeFileSync(docsFile, page);
-    return;
-  }
-  if (existsSync(docsFile) && readFileSync(docsFile, 'utf8') === page) return;
-  process.stderr.write(
-    'docs/configuration.md is stale: run node scripts/generate/configuration-docs.ts\n',
-  );
-  process.exitCode = 1;
-}
-
-if (import.meta.main) await main();

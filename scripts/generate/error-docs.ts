@@ -1,11 +1,3 @@
-/**
- * Writes docs/errors.md from the table of errors.
- *
- *     node scripts/generate/error-docs.ts [--check]
- *
- * With `--check` nothing is written: it exits 1 when the committed file is another.
- */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import {
   errorCodes,
   errorEntry,
@@ -13,8 +5,12 @@ import {
   type ErrorCode,
   type ErrorEntry,
 } from '../../src/errors.ts';
+import type { Generated } from './generated.ts';
 
-const docsFile = new URL('../../docs/errors.md', import.meta.url);
+/** docs/errors.md, from the table of errors. */
+export function generateErrorDocs(): Generated {
+  return { files: new Map([['docs/errors.md', renderErrorDocs()]]) };
+}
 
 /** The whole page. */
 export function renderErrorDocs(): string {
@@ -32,7 +28,7 @@ export function renderErrorDocs(): string {
   ].join('\n\n')}\n`;
 }
 
-const head = `<!-- Made by scripts/generate/error-docs.ts from src/errors.ts: edit that. -->
+const head = `<!-- Made by npm run generate from src/errors.ts: edit that. -->
 
 # Errors
 
@@ -87,16 +83,3 @@ function grpcName(number: number): string {
   if (name === undefined) throw new Error(`the gRPC code ${number} has no name here`);
   return name;
 }
-
-function main(): void {
-  const page = renderErrorDocs();
-  if (!process.argv.includes('--check')) {
-    writeFileSync(docsFile, page);
-    return;
-  }
-  if (existsSync(docsFile) && readFileSync(docsFile, 'utf8') === page) return;
-  process.stderr.write('docs/errors.md is stale: run node scripts/generate/error-docs.ts\n');
-  process.exitCode = 1;
-}
-
-if (import.meta.main) main();
