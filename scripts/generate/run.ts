@@ -32,7 +32,9 @@ const checks = process.argv.includes('--check');
 for (const generate of generators) {
   const generated = await generate(root);
   if (!checks) {
-    for (const name of writeGenerated(root, generated)) console.log(`wrote ${name}`);
+    for (const name of writeGenerated(root, generated)) {
+      console.log(`${generated.files.has(name) ? 'wrote' : 'deleted'} ${name}`);
+    }
     continue;
   }
   for (const name of findStale(root, generated)) {
