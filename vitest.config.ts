@@ -13,6 +13,7 @@ export default defineConfig({
           include: [
             'src/**/*.test.ts',
             'client/src/**/*.test.ts',
+            'bench/**/*.test.ts',
             'scripts/**/*.test.ts',
             'examples/**/*.test.ts',
           ],

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 
 import { isTest, readSources } from './source-files.ts';
 
-const files = ['src', 'client/src', 'scripts', 'examples']
+const files = ['src', 'client/src', 'bench', 'scripts', 'examples']
   .flatMap(readSources)
   .filter(({ name }) => isTest(name));
 
