@@ -20,7 +20,6 @@ try {
     [
       'run',
       '--reporter=default',
-      '--reporter=./scripts/suites/second-try-reporter.ts',
       '--reporter=json',
       `--outputFile.json=${report}`,
       ...process.argv.slice(2),
