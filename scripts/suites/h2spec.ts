@@ -20,7 +20,7 @@ const passTimeoutMs = 120_000;
  * In the clear both versions of HTTP share the port: what does not begin as HTTP/2 is taken for HTTP/1.1, and
  * told in its words that it is none. The case expects the end of the connection without a word.
  */
-const toldAsHttp1 = 'Sends invalid connection preface';
+const answeredAsHttp1 = 'Sends invalid connection preface';
 
 function fetchSpec(): string | undefined {
   const env = { ...process.env, GOBIN: folder };
@@ -85,8 +85,8 @@ async function run(name: string, tls: { cert: string; key: string } | undefined)
   const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
   const totals = /^\d+ tests, .*$/mu.exec(output)?.[0];
   const failed = new Set([...output.matchAll(/^ *× \d+: (.*)$/gmu)].map((match) => match[1]!));
-  const isKnown = tls === undefined && failed.delete(toldAsHttp1);
-  const note = isKnown ? ` ("${toldAsHttp1}" is answered by HTTP/1.1)` : '';
+  const isKnown = tls === undefined && failed.delete(answeredAsHttp1);
+  const note = isKnown ? ` ("${answeredAsHttp1}" is answered by HTTP/1.1)` : '';
   console.log(`test:h2spec: ${name}: ${totals ?? 'not ended in time'}${note}`);
   if (totals === undefined || failed.size > 0 || (status !== 0 && !isKnown)) {
     console.log(output);

@@ -105,7 +105,7 @@ async function replayOne(
     service.replayRejected(request, { timeoutMs }),
   );
   const sum = createSum();
-  tell(results, sum, options.json ? 'json' : 'text', dryRun);
+  printResults(results, sum, options.json ? 'json' : 'text', dryRun);
   if (sum.rejected + sum.retry > 0) process.exitCode = 1;
 }
 
@@ -125,7 +125,7 @@ async function replayAll(
   try {
     do {
       const page = await replayPage(client, { ...request, pageToken });
-      tell(page.results, sum, options.json ? 'json' : 'quiet', dryRun);
+      printResults(page.results, sum, options.json ? 'json' : 'quiet', dryRun);
       progress.reached(page.walk, sumText(sum, dryRun));
       pageToken = page.nextPageToken;
       const due = (countOf(sum) / options.rate) * 1000;
@@ -183,7 +183,7 @@ const statusWords: Readonly<Record<number, string>> = {
   [Status.REJECTED]: 'rejected',
 };
 
-function tell(
+function printResults(
   results: readonly ReplayResult[],
   sum: Sum,
   how: 'json' | 'text' | 'quiet',

@@ -26,9 +26,9 @@ export function tailLine(event: TailedEvent): string {
 }
 
 /** An error, or a warning. */
-type Told = Pick<EventError, 'code' | 'message' | 'violations'>;
+type ShownError = Pick<EventError, 'code' | 'message' | 'violations'>;
 
-function reasonOf({ message, violations }: Told): string {
+function reasonOf({ message, violations }: ShownError): string {
   const [first, ...more] = violations;
   if (first === undefined) return message;
   const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
@@ -70,13 +70,13 @@ function isJson(text: string): boolean {
   }
 }
 
-function plainError({ code, message, violations }: Told): object {
-  const told = violations.map(({ path, code: keyword, message: text }) => ({
+function plainError({ code, message, violations }: ShownError): object {
+  const shown = violations.map(({ path, code: keyword, message: text }) => ({
     path,
     code: keyword,
     message: text,
   }));
-  return { code, message, violations: told };
+  return { code, message, violations: shown };
 }
 
 function timeOf({ receivedAt }: TailedEvent): string {

@@ -91,10 +91,10 @@ async function send(
   });
   for (const fault of ledger.firstFaults) process.stderr.write(`${fault}\n`);
   const { rejected, givenUp } = ledger.counts;
-  const untold = rejected - ledger.firstFaults.length;
-  if (untold > 0) {
+  const unlisted = rejected - ledger.firstFaults.length;
+  if (unlisted > 0) {
     const where = options.rejected ?? 'the file of --rejected, if you name one';
-    process.stderr.write(`... and ${untold} more rejected; all are in ${where}\n`);
+    process.stderr.write(`... and ${unlisted} more rejected; all are in ${where}\n`);
   }
   if (end.stopped !== undefined) {
     const rest = file === undefined ? '' : ` Stopped at event ${ledger.counts.lines}. ${sendAgain}`;

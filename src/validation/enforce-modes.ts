@@ -7,8 +7,8 @@ import type { SchemaFindings, CompiledSchema } from './schema/compile-schema.ts'
 import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { EventError, EventWarning } from '../event/verdict.ts';
 
-/** What an event that breaks its schema comes to. */
-export interface Weighed {
+/** What becomes of an event that breaks its schema. */
+export interface EnforcementResult {
   /** Undefined: it may be stored. */
   readonly error: EventError | undefined;
   readonly warnings: readonly EventWarning[];
@@ -16,35 +16,39 @@ export interface Weighed {
   readonly event: IncomingEvent | undefined;
 }
 
-/** How the schema of a version is named in a message. */
-export interface Validated {
+/** The version that validates an event, and the modes that the event has. */
+export interface ValidatingVersion {
   readonly eventName: string;
   readonly version: number;
   readonly schema: CompiledSchema;
   readonly modes: ModesByKind;
 }
 
-const nothingSaid: Weighed = Object.freeze({ error: undefined, warnings: [], event: undefined });
+const nothingToReport: EnforcementResult = Object.freeze({
+  error: undefined,
+  warnings: [],
+  event: undefined,
+});
 
-/** Weighs what was found in an event by the modes of its kinds: the strictest decides. */
-export function weighFindings(
-  validated: Validated,
+/** Applies the modes of the event to what its schema finds: the strictest mode among them decides. */
+export function enforceModes(
+  version: ValidatingVersion,
   event: IncomingEvent,
   findings: SchemaFindings,
-): Weighed {
-  const { modes } = validated;
+): EnforcementResult {
+  const { modes } = version;
   const actionOf = (error: ErrorObject) => modes[findings.kindOf(error)];
   // Where not everything was looked at, the rest may be of any kind.
   const verdict = findings.complete
     ? strictest(findings.errors.map(actionOf))
     : strictest(Object.values(modes));
-  const told = only(findings, (error) => actionOf(error) !== 'allow');
-  if (verdict === 'reject' || verdict === 'quarantine') return refusal(validated, verdict, told);
-  if (verdict === 'allow') return nothingSaid;
+  const reported = only(findings, (error) => actionOf(error) !== 'allow');
+  if (verdict === 'reject' || verdict === 'quarantine') return refusal(version, verdict, reported);
+  if (verdict === 'allow') return nothingToReport;
   const unknown = only(findings, (error) => actionOf(error) === 'strip');
-  if (unknown.errors.length > 0) return strip(validated, event, unknown);
+  if (unknown.errors.length > 0) return strip(version, event, unknown);
   const warned = only(findings, (error) => actionOf(error) === 'warn');
-  const warnings = warned.errors.length === 0 ? [] : [schemaWarning(validated, warned)];
+  const warnings = warned.errors.length === 0 ? [] : [schemaWarning(version, warned)];
   return { error: undefined, warnings, event: undefined };
 }
 
@@ -52,9 +56,13 @@ export function weighFindings(
  * Takes the unknown properties out and looks again at what is left: it may have fewer properties than
  * the schema wants, or break a rule for which one of them was there.
  */
-function strip(validated: Validated, event: IncomingEvent, removed: SchemaFindings): Weighed {
+function strip(
+  version: ValidatingVersion,
+  event: IncomingEvent,
+  removed: SchemaFindings,
+): EnforcementResult {
   const stripped = withoutProperties(event, removed.errors.map(unwantedOf));
-  const left = validated.schema.findingsIn(stripped.properties);
+  const left = version.schema.findingsIn(stripped.properties);
   const violations = violationsOf(removed).map((violation) =>
     violation.code === 'more'
       ? violation
@@ -62,13 +70,13 @@ function strip(validated: Validated, event: IncomingEvent, removed: SchemaFindin
   );
   const warning = {
     code: 'properties_stripped',
-    message: `properties that version ${validated.version} of ${validated.eventName} does not know were removed before the event was stored: see violations`,
+    message: `properties that version ${version.version} of ${version.eventName} does not know were removed before the event was stored: see violations`,
     violations,
   };
   if (left === undefined) return { error: undefined, warnings: [warning], event: stripped };
   // Nothing unknown is left; if there were, it could not be stripped.
-  const modes = { ...validated.modes, additional_property: 'reject' } as const;
-  const rest = weighFindings({ ...validated, modes }, stripped, left);
+  const modes = { ...version.modes, additional_property: 'reject' } as const;
+  const rest = enforceModes({ ...version, modes }, stripped, left);
   return rest.error === undefined
     ? { error: undefined, warnings: [warning, ...rest.warnings], event: stripped }
     : rest;
@@ -80,11 +88,11 @@ function unwantedOf({ instancePath, params }: ErrorObject): Unwanted {
 }
 
 function refusal(
-  validated: Validated,
+  version: ValidatingVersion,
   verdict: 'reject' | 'quarantine',
   found: SchemaFindings,
-): Weighed {
-  const problem = brokenText(validated);
+): EnforcementResult {
+  const problem = brokenText(version);
   const error =
     verdict === 'reject'
       ? eventError('schema_violation', problem, violationsOf(found))
@@ -101,11 +109,11 @@ export function quarantineError(problem: string, violations: EventError['violati
   );
 }
 
-function schemaWarning(validated: Validated, found: SchemaFindings): EventWarning {
-  return eventError('schema_violation', brokenText(validated), violationsOf(found));
+function schemaWarning(version: ValidatingVersion, found: SchemaFindings): EventWarning {
+  return eventError('schema_violation', brokenText(version), violationsOf(found));
 }
 
-function brokenText({ eventName, version }: Validated): string {
+function brokenText({ eventName, version }: ValidatingVersion): string {
   return `properties break version ${version} of ${eventName}: see violations`;
 }
 
