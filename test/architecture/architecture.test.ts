@@ -154,6 +154,14 @@ describe('one place for each', () => {
     expect(settling).toEqual(['delivery/settle.ts', ...Object.keys(settlesToo)].toSorted());
   });
 
+  it('of log lines: signals, and service/ about its own stop', () => {
+    const broken = files
+      .filter(({ folder }) => folder !== 'observability' && folder !== 'service')
+      .filter(({ text }) => /\blogger\.(debug|info|warn|error|fatal)\(/.test(text))
+      .map(({ name }) => name);
+    expect(broken).toEqual([]);
+  });
+
   it('of process.env: the two entries', () => {
     const broken = files
       .filter(({ name }) => name !== 'main.ts' && name !== 'cli/main.ts')
