@@ -40,7 +40,7 @@ describe('CONTRIBUTING.md', () => {
   });
 });
 
-function isCheck([, name]: RegExpExecArray): boolean {
-  if (name!.endsWith('.test.ts')) return existsSync(path.join(root, name!));
-  return name! in programs || name === 'npm run generated';
+function isCheck([, name = '']: RegExpExecArray): boolean {
+  if (name.endsWith('.test.ts')) return existsSync(path.join(root, name));
+  return Object.hasOwn(programs, name) || name === 'npm run generated';
 }
