@@ -1,3 +1,4 @@
+import type { Secret } from './secret.ts';
 import type { WebhookSource } from './webhook-source.ts';
 
 /** The whole configuration, read once at the start, frozen. Durations in ms, sizes in bytes. */
@@ -112,9 +113,4 @@ export interface RetryPolicy {
   readonly capMs: number;
   /** How long after its first failure an event is still tried; undefined: as long as it has attempts. */
   readonly maxAgeMs?: number | undefined;
-}
-
-/** A value that must not be seen: `String()`, JSON and `util.inspect` show `***`. */
-export interface Secret {
-  readonly reveal: () => string;
 }
