@@ -7,7 +7,8 @@ import tls from 'node:tls';
 import type { Address } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import { createHttp2Server, type Http2Server } from './http2/server.ts';
-import { Http1Call, type HttpCall } from './http-call.ts';
+import type { HttpCall } from './http-call.ts';
+import { Http1Call } from './node/http1-call.ts';
 import { createHttp1Reader, handOver, type Http1Reader, type ServesWhole } from './http1/reader.ts';
 import { Http2Call } from './http2/http2-call.ts';
 
