@@ -75,6 +75,8 @@ export interface TrailersCall extends HttpCall {
   ): void;
 }
 
+export type RequestHandler = (call: HttpCall) => void;
+
 /** Gives the caller a moment to read the answer before its upload is cut off. */
 const lingerMs = 1000;
 

@@ -29,6 +29,7 @@ async function openListener(
   const listener = await listen({
     address: { host: '127.0.0.1', port: 0 },
     tls: undefined,
+    engine: 'own',
     handle: (call) => {
       calls.push(call);
       for (const [count, resolve] of waiting) if (calls.length >= count) resolve();

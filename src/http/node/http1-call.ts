@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 
 import type { BodySink, CallEnd, HttpCall, OpenAnswer } from '../http-call.ts';
+import { cutOffLater, receiveStream, writeWithRoom } from './node-streams.ts';
 
 /** On Node's classes of HTTP/1.1. */
 export class Http1Call implements HttpCall {
@@ -52,7 +53,10 @@ export class Http1Call implements HttpCall {
 
   cutOffAfterAnswer(lingerMs: number): void {
     const { answer, body } = this;
-    answer.once('finish', () => dropRest(body, lingerMs));
+    answer.once('finish', () => {
+      body.resume();
+      if (!body.complete) cutOffLater(body, lingerMs, () => body.destroy());
+    });
   }
 
   whenAnswered(listener: (end: CallEnd) => void): void {
@@ -91,18 +95,7 @@ class Http1Answer implements OpenAnswer {
   }
 
   write(bytes: Uint8Array, whenTaken: () => void): void {
-    const { response } = this;
-    if (response.write(bytes) || response.destroyed) {
-      whenTaken();
-      return;
-    }
-    const taken = (): void => {
-      response.off('drain', taken);
-      response.off('close', taken);
-      whenTaken();
-    };
-    response.on('drain', taken);
-    response.on('close', taken);
+    writeWithRoom(this.response, bytes, whenTaken);
   }
 
   end(trailers: Record<string, string | string[]>): void {
@@ -113,25 +106,6 @@ class Http1Answer implements OpenAnswer {
   cut(): void {
     this.response.destroy();
   }
-}
-
-function receiveStream(body: IncomingMessage, sink: BodySink): void {
-  body.on('data', (chunk: Buffer) => sink.chunk(chunk));
-  body.on('end', () => {
-    if (body.aborted) sink.cut();
-    else sink.end();
-  });
-  const cut = (): void => sink.cut();
-  body.on('error', cut);
-  body.on('close', cut);
-}
-
-function dropRest(body: IncomingMessage, lingerMs: number): void {
-  body.resume();
-  if (body.complete) return;
-  const timer = setTimeout(() => body.destroy(), lingerMs);
-  timer.unref();
-  body.once('close', () => clearTimeout(timer));
 }
 
 function ignore(): void {}
