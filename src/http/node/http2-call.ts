@@ -2,7 +2,12 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 
 import type { BodySink, CallEnd, OpenAnswer, TrailersCall } from '../http-call.ts';
+import { checkFields, withoutPadding } from './field-values.ts';
+import { GuardedSink } from './guarded-sink.ts';
 import { cutOffLater, receiveStream, writeWithRoom } from './node-streams.ts';
+
+/** DATA smaller than this costs more than its bytes: http2/receiver.ts. */
+const smallDataBytes = 128;
 
 /** What a call needs of the session it came by. */
 export interface NodeCallOwner {
@@ -10,8 +15,13 @@ export interface NodeCallOwner {
   readonly stallTimeoutMs: number;
   /** How long the rest of a request may come after its answer. */
   readonly lingerMs: number;
-  /** The stream is closed and the application is done with it: its place is free. */
-  settle(call: NodeHttp2Call): void;
+  /**
+   * The stream is closed and the application is done with it: its place is free. `wasTaken`: the answer
+   * was sent to its end.
+   */
+  settle(call: NodeHttp2Call, wasTaken: boolean): void;
+  /** Counts frames that bring nothing. */
+  spend(frames: number): void;
   /** The application threw. Its stream is closed already. */
   fault(error: Error): void;
 }
@@ -35,11 +45,15 @@ export class NodeHttp2Call implements TrailersCall {
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, owner: NodeCallOwner) {
     this.stream = stream;
-    this.headers = headers;
+    this.headers = withoutPadding(headers);
     this.owner = owner;
-    // Node throws an error that nobody listens to. The application sees the state of the stream.
-    stream.on('error', ignore);
     stream.once('close', () => this.closed());
+    // Of `watchStall`.
+    stream.on('timeout', () => {
+      stream.close(constants.NGHTTP2_CANCEL);
+      // With a socket that takes nothing the reset would wait for ever.
+      stream.destroy();
+    });
   }
 
   get method(): string {
@@ -60,7 +74,9 @@ export class NodeHttp2Call implements TrailersCall {
   }
 
   receive(sink: BodySink): void {
-    receiveStream(this.stream, new GuardedSink(sink, this));
+    const guarded = new GuardedSink(sink, this);
+    if (this.isClosed) guarded.cut();
+    else receiveStream(this.stream, guarded);
   }
 
   hold(): void {
@@ -129,6 +145,11 @@ export class NodeHttp2Call implements TrailersCall {
     this.done();
   }
 
+  /** A part of the body came. */
+  count(bytes: number): void {
+    if (bytes < smallDataBytes) this.owner.spend(1);
+  }
+
   /** An error of the application ends its stream alone. */
   fail(error: unknown): void {
     this.close(constants.NGHTTP2_INTERNAL_ERROR);
@@ -152,6 +173,7 @@ export class NodeHttp2Call implements TrailersCall {
   ): void {
     if (this.hasBegun) throw new Error('The answer has begun already.');
     const { stream } = this;
+    checkFields(headers);
     if (!this.isOver) {
       stream.respond({ ':status': status, ...headers }, options);
       if (options.waitForTrailers === true) {
@@ -165,6 +187,7 @@ export class NodeHttp2Call implements TrailersCall {
 
   private end(body: Buffer | undefined, trailers: Record<string, string | string[]> = {}): void {
     const { stream } = this;
+    checkFields(trailers);
     this.trailers = trailers;
     if (!this.isOver) {
       this.watchStall();
@@ -184,18 +207,13 @@ export class NodeHttp2Call implements TrailersCall {
   }
 
   private watchStall(): void {
-    const { stream } = this;
-    stream.setTimeout(this.owner.stallTimeoutMs, () => {
-      stream.close(constants.NGHTTP2_CANCEL);
-      // With a socket that takes nothing the reset would wait for ever.
-      stream.destroy();
-    });
+    this.stream.setTimeout(this.owner.stallTimeoutMs);
   }
 
   private done(): void {
     if (this.isDone) return;
     this.isDone = true;
-    if (this.isClosed) this.owner.settle(this);
+    if (this.isClosed) this.owner.settle(this, this.stream.writableFinished);
   }
 
   private closed(): void {
@@ -203,7 +221,7 @@ export class NodeHttp2Call implements TrailersCall {
     const { listeners } = this;
     this.listeners = [];
     for (const listener of listeners) listener(this.callEnd());
-    if (this.isDone) this.owner.settle(this);
+    if (this.isDone) this.owner.settle(this, this.stream.writableFinished);
   }
 
   private callEnd(): CallEnd {
@@ -217,47 +235,3 @@ export class NodeHttp2Call implements TrailersCall {
     };
   }
 }
-
-/** Keeps what the application throws inside of its call, and ends the call with the body. */
-class GuardedSink implements BodySink {
-  private readonly sink: BodySink;
-  private readonly call: NodeHttp2Call;
-  private isOver = false;
-
-  constructor(sink: BodySink, call: NodeHttp2Call) {
-    this.sink = sink;
-    this.call = call;
-  }
-
-  chunk(bytes: Buffer): void {
-    if (this.isOver) return;
-    try {
-      this.sink.chunk(bytes);
-    } catch (error) {
-      this.call.fail(error);
-    }
-  }
-
-  end(): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    try {
-      this.sink.end();
-    } catch (error) {
-      this.call.fail(error);
-    }
-  }
-
-  cut(): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    try {
-      this.sink.cut();
-    } catch (error) {
-      this.call.fail(error);
-    }
-    this.call.cut();
-  }
-}
-
-function ignore(): void {}
