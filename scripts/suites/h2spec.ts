@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { listen } from '../../src/http/listen.ts';
+import { httpEngine } from '../../test/http-engine.ts';
 
 const module = 'github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible';
 const folder = mkdtempSync(path.join(tmpdir(), 'headgate-h2spec-'));
@@ -52,6 +53,7 @@ async function openListener(tls: { cert: string; key: string } | undefined) {
   return listen({
     address: { host: '127.0.0.1', port: 0 },
     tls,
+    engine: httpEngine,
     handle: (call) =>
       call.receive({
         chunk: () => {},

@@ -6,6 +6,8 @@ export interface Config {
   readonly listen: Address;
   readonly admin: { readonly listen: Address; readonly token: Secret | undefined };
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Who reads requests on both ports: our own readers, or Node's `http` and `http2`. */
+  readonly http: { readonly engine: 'own' | 'node' };
   readonly dataDir: string;
   readonly schemasDir: string;
   /** `warn`: no event is refused for what the taxonomy and its schemas say. */

@@ -27,6 +27,12 @@ export const settings = {
     default: null,
     text: 'The private key of the certificate, in PEM. Needs `tls.cert`.',
   },
+  'http.engine': {
+    kind: 'enum',
+    default: 'own',
+    options: ['own', 'node'],
+    text: 'Who reads requests on both ports. `own`: our own readers of HTTP. `node`: Node’s `http` and `http2`, slower, for the time in which an advisory against our readers has no fixed release: [HTTP engines](../../operate/http-engines.md).',
+  },
   data_dir: {
     kind: 'path',
     default: './data',
