@@ -3,7 +3,7 @@ import { createDeliveryWorker, type DeliveryWorker } from '../delivery/worker.ts
 import { delivered, type Delivery, type Destination } from '../destinations/destination.ts';
 import { canaryName } from '../event/canary.ts';
 import type { GiveUp } from '../event/delivery-attempt.ts';
-import { tellCanaryArrived } from '../jetstream/read/canary-word.ts';
+import { tellCanaryArrived } from '../jetstream/read/canary-arrivals.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { Signals } from '../observability/signals.ts';
 

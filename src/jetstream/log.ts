@@ -16,7 +16,7 @@ import type { PublishAck, PublishCallback } from './publish/publish-ack.ts';
 import { PublishError } from './publish/publish-error.ts';
 import { createPublisher } from './publish/publisher.ts';
 import { headerBlock } from './publish/raw-publish.ts';
-import { waitUntilReadable } from './stream-readiness.ts';
+import { waitUntilReadable } from './server/stream-readiness.ts';
 import {
   ensureStreams,
   streamNames,

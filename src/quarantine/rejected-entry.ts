@@ -2,7 +2,7 @@ import type { IncomingEvent } from '../event/incoming-event.ts';
 import { isJsonObject, type JsonObject } from '../event/json/json.ts';
 import { parseJsonText } from '../event/json/parse-json.ts';
 import type { EventError } from '../event/verdict.ts';
-import { shownText } from '../jetstream/event-store.ts';
+import { shownText } from '../jetstream/publish/event-store.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
 
 /** A message of REJECTED, read. */

@@ -3,7 +3,7 @@ import cluster from 'node:cluster';
 import type { Address, Config } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import { openGate } from '../gate/gate.ts';
-import { createEventStore } from '../jetstream/event-store.ts';
+import { createEventStore } from '../jetstream/publish/event-store.ts';
 import { openLog, type LogOptions } from '../jetstream/log.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createLogger } from '../observability/logger.ts';

@@ -32,7 +32,7 @@ import {
   type EmbeddedServer,
   type ServerAddress,
 } from '../jetstream/server/embedded-server.ts';
-import { createEventStore } from '../jetstream/event-store.ts';
+import { createEventStore } from '../jetstream/publish/event-store.ts';
 import { openLog, type Log, type LogOptions } from '../jetstream/log.ts';
 import { findServerBinary } from '../jetstream/server/server-binary.ts';
 import { storageBudget } from '../jetstream/server/storage-budget.ts';

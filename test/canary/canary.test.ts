@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 
 import { expect, onTestFinished, test } from 'vitest';
 
-import { createJanitor } from '../../src/jetstream/janitor.ts';
+import { createJanitor } from '../../src/jetstream/consume/janitor.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { until, prepareGate } from '../crash/gate-process.ts';

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 
 import { delivered } from '../../src/destinations/destination.ts';
-import { createJanitor } from '../../src/jetstream/janitor.ts';
+import { createJanitor } from '../../src/jetstream/consume/janitor.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { readMessage } from '../../src/jetstream/read/read.ts';
 import { consumerSettings, ensureConsumer } from '../../src/jetstream/topology.ts';

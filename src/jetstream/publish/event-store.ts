@@ -1,10 +1,10 @@
-import { decodeStoredEvent, type StoredEvent } from '../event/stored-event.ts';
-import type { JsonObject } from '../event/json/json.ts';
-import type { EventError } from '../event/verdict.ts';
-import type { Log } from './log.ts';
-import { headerBlock } from './publish/raw-publish.ts';
-import { readMessage } from './read/read.ts';
-import { subjects, unplannedName } from './topology.ts';
+import { decodeStoredEvent, type StoredEvent } from '../../event/stored-event.ts';
+import type { JsonObject } from '../../event/json/json.ts';
+import type { EventError } from '../../event/verdict.ts';
+import type { Log } from '../log.ts';
+import { headerBlock } from './raw-publish.ts';
+import { readMessage } from '../read/read.ts';
+import { subjects, unplannedName } from '../topology.ts';
 
 /** What the gate does with the log: gate/accept/accept-events.ts asks for these functions. */
 export interface EventStore {

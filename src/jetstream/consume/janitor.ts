@@ -1,9 +1,9 @@
-import { canaryName } from '../event/canary.ts';
-import { isJsonObject } from '../event/json/json.ts';
-import { settledUpTo } from './consume/backlog.ts';
-import type { Log } from './log.ts';
-import { readMatching, readNext } from './read/read.ts';
-import { collectorSettings, placeStreams, subjects, type PlaceStream } from './topology.ts';
+import { canaryName } from '../../event/canary.ts';
+import { isJsonObject } from '../../event/json/json.ts';
+import { settledUpTo } from './backlog.ts';
+import type { Log } from '../log.ts';
+import { readMatching, readNext } from '../read/read.ts';
+import { collectorSettings, placeStreams, subjects, type PlaceStream } from '../topology.ts';
 
 /** Deletes what is old and what everybody is done with. */
 export interface Janitor {

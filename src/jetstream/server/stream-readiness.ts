@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { NoRespondersError, RequestError, TimeoutError } from '@nats-io/nats-core';
 
-import { StartError } from '../errors.ts';
-import type { StreamName } from './topology.ts';
+import { StartError } from '../../errors.ts';
+import type { StreamName } from '../topology.ts';
 
 const pollMs = 100;
 const timeoutMsDefault = 30_000;
