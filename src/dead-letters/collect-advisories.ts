@@ -1,6 +1,6 @@
 import type { DeliveredStream, GiveUp } from '../event/delivery-attempt.ts';
 import { isJsonObject } from '../event/json/json.ts';
-import type { Log } from '../jetstream/log.ts';
+import type { Log } from '../jetstream/open-log.ts';
 import {
   flushSettled,
   openPull,

@@ -5,7 +5,7 @@ import type { DeliveryAttempt } from '../event/delivery-attempt.ts';
 import type { EventFilter } from '../event/event-filter.ts';
 import { settledByMs, settledUpTo, type ConsumerInfo } from '../jetstream/consume/backlog.ts';
 import { readEras } from '../jetstream/consume/filter-history.ts';
-import type { Log } from '../jetstream/log.ts';
+import type { Log } from '../jetstream/open-log.ts';
 import { askDestination } from './ask-destination.ts';
 import {
   createConsumerReader,

@@ -1,6 +1,6 @@
 import type { DeliveryAttempt } from '../event/delivery-attempt.ts';
 import { readConsumer, settledUpTo, type ConsumerInfo } from '../jetstream/consume/backlog.ts';
-import type { Log } from '../jetstream/log.ts';
+import type { Log } from '../jetstream/open-log.ts';
 import {
   readMatching,
   readMessage,

@@ -9,7 +9,7 @@ import {
   type DestinationStatus,
 } from '../../gen/headgate/v1/destination_service_pb.ts';
 import { deletePlace, listPlaces, readBacklog } from '../jetstream/consume/backlog.ts';
-import type { Log } from '../jetstream/log.ts';
+import type { Log } from '../jetstream/open-log.ts';
 import { countBySubject } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';

@@ -1,7 +1,7 @@
 import { compileEventFilter, type EventFilter } from '../event/event-filter.ts';
 import { readConsumer, settledUpTo } from '../jetstream/consume/backlog.ts';
 import { readEras, type FilterEra } from '../jetstream/consume/filter-history.ts';
-import type { Log } from '../jetstream/log.ts';
+import type { Log } from '../jetstream/open-log.ts';
 import { readMatching } from '../jetstream/read/read.ts';
 import { originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
 import { subjects } from '../jetstream/topology.ts';

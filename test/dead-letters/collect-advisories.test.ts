@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
-import type { Log } from '../../src/jetstream/log.ts';
+import type { Log } from '../../src/jetstream/open-log.ts';
 import { subjects } from '../../src/jetstream/topology.ts';
 import {
   countMessages,

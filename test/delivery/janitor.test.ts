@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 
 import { delivered } from '../../src/destinations/destination.ts';
 import { createJanitor } from '../../src/jetstream/consume/janitor.ts';
-import type { Log } from '../../src/jetstream/log.ts';
+import type { Log } from '../../src/jetstream/open-log.ts';
 import { readMessage } from '../../src/jetstream/read/read.ts';
 import { consumerSettings, ensureConsumer } from '../../src/jetstream/topology.ts';
 import { startRealLog } from '../real-log.ts';

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { delivered, type Outcome } from '../../src/destinations/destination.ts';
 import { createJanitor } from '../../src/jetstream/consume/janitor.ts';
-import type { Log } from '../../src/jetstream/log.ts';
+import type { Log } from '../../src/jetstream/open-log.ts';
 import { startHttpServer } from '../destinations/http-server.ts';
 import { prepareWorker } from '../destinations/killed-worker.ts';
 import { startRealLog } from '../real-log.ts';

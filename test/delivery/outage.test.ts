@@ -10,7 +10,7 @@ import { probeIntervals } from '../../src/delivery/parking.ts';
 import { delivered, type Outcome } from '../../src/destinations/destination.ts';
 import { createSqliteDestination } from '../../src/destinations/sqlite/sqlite.ts';
 import { createWebhookDestination } from '../../src/destinations/webhook/webhook.ts';
-import type { Log } from '../../src/jetstream/log.ts';
+import type { Log } from '../../src/jetstream/open-log.ts';
 import { startHttpServer, type Responder } from '../destinations/http-server.ts';
 import { webhookSettings } from '../destinations/webhook-far-side.ts';
 import { startRealLog } from '../real-log.ts';

@@ -15,7 +15,7 @@ import {
   type Outcome,
 } from '../../src/destinations/destination.ts';
 import type { DeliveryAttempt, GiveUp } from '../../src/event/delivery-attempt.ts';
-import type { Log } from '../../src/jetstream/log.ts';
+import type { Log } from '../../src/jetstream/open-log.ts';
 import { readMatching } from '../../src/jetstream/read/read.ts';
 import { openPull, type Pull } from '../../src/jetstream/consume/pull.ts';
 import { consumerSettings, ensureConsumer, type StreamName } from '../../src/jetstream/topology.ts';

@@ -11,7 +11,7 @@ import {
   startEmbeddedServer,
   type EmbeddedServer,
 } from '../../src/jetstream/server/embedded-server.ts';
-import { openLog, type Log } from '../../src/jetstream/log.ts';
+import { openLog, type Log } from '../../src/jetstream/open-log.ts';
 import { headerBlock } from '../../src/jetstream/publish/raw-publish.ts';
 import { findServerBinary } from '../../src/jetstream/server/server-binary.ts';
 import { subjects } from '../../src/jetstream/topology.ts';

@@ -5,7 +5,7 @@ import { differenceOf, emptyAccount, type Account } from '../../src/reconciliati
 import { reconcile, type Books } from '../../src/reconciliation/reconcile.ts';
 import { delivered, type Outcome } from '../../src/destinations/destination.ts';
 import { readEras } from '../../src/jetstream/consume/filter-history.ts';
-import type { Log } from '../../src/jetstream/log.ts';
+import type { Log } from '../../src/jetstream/open-log.ts';
 import {
   destinationConfig,
   publishEvents,

@@ -1,6 +1,6 @@
 import type { Config } from '../../config/config.ts';
 import { StartError } from '../../errors.ts';
-import type { Log } from '../../jetstream/log.ts';
+import type { Log } from '../../jetstream/open-log.ts';
 import { findServerBinary, oldestServerVersion } from '../../jetstream/server/server-binary.ts';
 import { driftOf, streamSettings } from '../../jetstream/topology.ts';
 import { sizeText, type CheckFindings } from './finding.ts';

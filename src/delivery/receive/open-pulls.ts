@@ -1,7 +1,7 @@
 import type { DestinationConfig } from '../../config/config.ts';
 import type { DeliveredStream } from '../../event/delivery-attempt.ts';
 import { recordFilter } from '../../jetstream/consume/filter-history.ts';
-import type { Log } from '../../jetstream/log.ts';
+import type { Log } from '../../jetstream/open-log.ts';
 import { openPacedPull } from '../../jetstream/consume/paced-pull.ts';
 import { openPull, type Pull, type PulledMessage } from '../../jetstream/consume/pull.ts';
 import { DelayedMessage } from '../../jetstream/consume/delayed-copies.ts';

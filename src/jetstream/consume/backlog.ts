@@ -3,7 +3,7 @@ import type { ConsumerInfo } from '@nats-io/jetstream';
 export type { ConsumerInfo } from '@nats-io/jetstream';
 
 import { canaryName } from '../../event/canary.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../open-log.ts';
 import { readNext } from '../read/read.ts';
 import { placeStreams, type PlaceStream } from '../topology.ts';
 

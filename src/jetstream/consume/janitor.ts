@@ -1,7 +1,7 @@
 import { canaryName } from '../../event/canary.ts';
 import { isJsonObject } from '../../event/json/json.ts';
 import { settledUpTo } from './backlog.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../open-log.ts';
 import { readMatching, readNext } from '../read/read.ts';
 import { collectorSettings, placeStreams, subjects, type PlaceStream } from '../topology.ts';
 

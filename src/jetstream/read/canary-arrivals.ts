@@ -1,4 +1,4 @@
-import type { Log } from '../log.ts';
+import type { Log } from '../open-log.ts';
 
 /** No stream keeps it: only the gate that sent the heartbeat listens, and counts it once. */
 const subject = 'headgate.canary.arrived';

@@ -1,6 +1,6 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 
-import type { Log } from '../log.ts';
+import type { Log } from '../open-log.ts';
 import type { StreamName } from '../topology.ts';
 
 /** A message as it lies in a stream. */

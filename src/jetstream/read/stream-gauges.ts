@@ -1,4 +1,4 @@
-import type { Log } from '../log.ts';
+import type { Log } from '../open-log.ts';
 import { streamNames } from '../topology.ts';
 
 /** Shows how full the streams are. */
