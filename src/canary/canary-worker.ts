@@ -4,7 +4,7 @@ import { delivered, type Delivery, type Destination } from '../destinations/dest
 import { canaryName } from '../event/canary.ts';
 import type { GiveUp } from '../event/delivery-attempt.ts';
 import { tellCanaryArrived } from '../jetstream/read/canary-arrivals.ts';
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import type { Signals } from '../observability/signals.ts';
 
 export interface CanaryWorkerParts {

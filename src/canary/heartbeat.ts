@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { onCanaryArrived } from '../jetstream/read/canary-arrivals.ts';
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { SendHeartbeat } from './send-heartbeat.ts';
 

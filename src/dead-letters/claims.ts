@@ -1,5 +1,5 @@
 import { ServiceError } from '../errors.ts';
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import { PublishError } from '../jetstream/publish/publish-error.ts';
 import { deleteMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';

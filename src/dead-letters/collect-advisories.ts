@@ -1,14 +1,8 @@
-import type { DeliveredStream, GiveUp } from '../event/delivery-attempt.ts';
-import { isJsonObject } from '../event/json/json.ts';
-import type { Log } from '../jetstream/open-log.ts';
-import {
-  flushSettled,
-  openPull,
-  type Pull,
-  type PulledMessage,
-} from '../jetstream/consume/pull.ts';
+import type { GiveUp } from '../event/delivery-attempt.ts';
+import { openAdvisoryPull, readAdvisory, type Advisory } from '../jetstream/consume/advisories.ts';
+import { flushSettled, type Pull, type PulledMessage } from '../jetstream/consume/pull.ts';
+import type { Log } from '../jetstream/log.ts';
 import { readMessage } from '../jetstream/read/read.ts';
-import { collectorSettings, ensureConsumer } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';
 
 export interface AdvisoryCollector {
@@ -25,13 +19,6 @@ export interface AdvisoryCollectorOptions {
   readonly write: GiveUp;
   /** How soon an entry that DEAD did not take is tried again. */
   readonly retryMs?: number;
-}
-
-interface Advisory {
-  readonly stream: DeliveredStream;
-  readonly destination: string;
-  readonly sequence: number;
-  readonly reason: string;
 }
 
 /**
@@ -63,12 +50,8 @@ export function createAdvisoryCollector(options: AdvisoryCollectorOptions): Advi
   };
 
   const start = async (): Promise<void> => {
-    await ensureConsumer(log.manager, 'ADVISORIES', collectorSettings);
-    pull = await openPull({
+    pull = await openAdvisoryPull({
       log,
-      stream: 'ADVISORIES',
-      consumer: collectorSettings.durable_name!,
-      messagesMax: collectorSettings.max_ack_pending!,
       onMessage: (message) => {
         if (stopping) return;
         const work = collect(message)
@@ -102,28 +85,4 @@ async function bury(advisory: Advisory, options: AdvisoryCollectorOptions): Prom
     return;
   }
   await options.write({ destination, stream, message, reason });
-}
-
-const decoder = new TextDecoder();
-
-/** Undefined: it is not about an event on its way to a destination. */
-function readAdvisory(payload: Uint8Array): Advisory | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(decoder.decode(payload));
-  } catch {
-    return undefined;
-  }
-  if (!isJsonObject(value)) return undefined;
-  const { stream, consumer, stream_seq: sequence, deliveries, type, reason } = value;
-  if (stream !== 'EVENTS' && stream !== 'REPLAY') return undefined;
-  if (typeof consumer !== 'string' || typeof sequence !== 'number') return undefined;
-  return {
-    stream,
-    destination: consumer,
-    sequence,
-    reason: String(type).endsWith('terminated')
-      ? `the delivery was ended: ${String(reason ?? 'without a reason')}`
-      : `handed out ${String(deliveries)} times and never settled: its worker crashed or hung`,
-  };
 }

@@ -1,4 +1,4 @@
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import { readMatching, readMessage, type StoredMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import { entryIdOf } from './dead-letter-entry.ts';

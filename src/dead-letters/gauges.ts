@@ -1,5 +1,5 @@
 import { readBacklog } from '../jetstream/consume/backlog.ts';
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { DeadLetterQueue } from './queue.ts';
 

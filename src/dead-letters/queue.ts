@@ -1,7 +1,7 @@
 import type { DeadLetter } from '../../gen/headgate/v1/dead_letter_pb.ts';
 import { ServiceError } from '../errors.ts';
 import { eventNameOf } from '../event/delivery-attempt.ts';
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import {
   boundsOf,
   countBySubject,

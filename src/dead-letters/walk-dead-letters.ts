@@ -1,4 +1,4 @@
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import { boundsOf, readMatching, type StoredMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import { splitEntry, type EntryFields } from './dead-letter-entry.ts';

@@ -1,6 +1,6 @@
 import type { Outcome } from '../destinations/destination.ts';
 import type { DeliveryAttempt } from '../event/delivery-attempt.ts';
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import { headerBlock } from '../jetstream/publish/raw-publish.ts';
 import { deleteMessage, readMatching } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';

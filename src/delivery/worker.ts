@@ -1,7 +1,7 @@
 import type { DestinationConfig } from '../config/config.ts';
 import type { Destination } from '../destinations/destination.ts';
 import type { GiveUp } from '../event/delivery-attempt.ts';
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import { flushSettled, type Pull } from '../jetstream/consume/pull.ts';
 import { storeDelayedCopy, type DelayedCopy } from '../jetstream/consume/delayed-copies.ts';
 import type { Signals } from '../observability/signals.ts';

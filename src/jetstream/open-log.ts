@@ -5,72 +5,34 @@ import type { NatsConnection } from '@nats-io/nats-core';
 
 import type { Durability } from '../config/config.ts';
 import { StartError } from '../errors.ts';
+import { withClients } from './clients.ts';
 import { connectToServer } from './connection.ts';
+import type { Log } from './log.ts';
 import type { ServerAddress } from './server/embedded-server.ts';
 import {
   createGroupCommit,
   syncStreamDescription,
   type GroupCommit,
 } from './publish/group-commit.ts';
-import type { PublishAck, PublishCallback } from './publish/publish-ack.ts';
 import { PublishError } from './publish/publish-error.ts';
 import { createPublisher } from './publish/publisher.ts';
 import { headerBlock } from './publish/raw-publish.ts';
 import { waitUntilReadable } from './server/stream-readiness.ts';
-import {
-  ensureStreams,
-  streamNames,
-  streamSettings,
-  subjects,
-  type StreamName,
-  type TopologyOptions,
-} from './topology.ts';
-
-/** The log: everything that Headgate keeps, behind one door. */
-export interface Log {
-  /**
-   * Stores a message and calls back once it is as safe as the durability mode promises: synced
-   * (`fsync`), held by a quorum (`replicated`), or written (`async`). `headers`: `headerBlock`.
-   */
-  publish(
-    stream: StreamName,
-    subject: string,
-    headers: string,
-    payload: Uint8Array | string,
-    callback: PublishCallback,
-  ): void;
-  /** The same as a promise, for what is not the hot path. */
-  store(
-    stream: StreamName,
-    subject: string,
-    headers: Readonly<Record<string, string>>,
-    payload: Uint8Array | string,
-  ): Promise<PublishAck>;
-  /** Resolves when the log takes publishes; rejects with why it does not. */
-  probe(): Promise<void>;
-  readonly manager: JetStreamManager;
-  /** For pulls and reads, apart from the publishing one so that neither waits for the other. */
-  readonly connection: NatsConnection;
-  /** After anything that made nats-server rewrite blocks of a stream. */
-  syncStream(stream: StreamName): Promise<void>;
-  readonly inFlight: () => number;
-  /** The largest message, headers included, that the server takes. */
-  readonly messageBytesMax: () => number;
-  close(): Promise<void>;
-}
+import { ensureStreams, streamSettings } from './server/stream-settings.ts';
+import { streamNames, subjects, type StreamName, type TopologyOptions } from './topology.ts';
 
 export interface LogOptions {
   readonly address: ServerAddress;
   readonly durability: Durability;
-  /** Where the streams lie, for `fsync`; undefined for a server that is not ours. */
+  /** The folder of the streams, for `fsync`; undefined for an external server. */
   readonly streamsDir: string | undefined;
-  /** Undefined: the streams are there, another process of this Headgate has made them. */
+  /** Undefined: another process of this Headgate has made the streams. */
   readonly topology: TopologyOptions | undefined;
   readonly publishTimeoutMs: number;
   readonly onStatus: (connection: string, status: string) => void;
 }
 
-/** What must survive a power cut. The rest is about us, and can be made again. */
+/** What must survive a power cut. The rest is about Headgate itself, and can be made again. */
 const syncedStreams: readonly StreamName[] = [
   'EVENTS',
   'REJECTED',
@@ -83,6 +45,10 @@ const syncedStreams: readonly StreamName[] = [
 /** The smallest room in EVENTS that still counts as ready: a few of the largest events. */
 const readyBytesMin = 1024 * 1024;
 
+/**
+ * Connects to NATS, makes the streams or brings them up to date, and opens the log on them. Rejects
+ * with a StartError, and leaves no connection open then.
+ */
 export async function openLog(options: LogOptions): Promise<Log> {
   const { address, onStatus } = options;
   const connection = await connectToServer({
@@ -132,7 +98,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
       });
     });
 
-  return {
+  const log: Log = {
     publish,
     store,
     probe: async () => {
@@ -142,8 +108,6 @@ export async function openLog(options: LogOptions): Promise<Log> {
         throw new PublishError('stream_full', 'the stream EVENTS is full');
       }
     },
-    manager,
-    connection,
     syncStream: async (stream) => {
       await commits.get(stream)?.syncEverything();
     },
@@ -155,6 +119,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
       for (const commit of commits.values()) commit.close();
     },
   };
+  return withClients(log, { connection, manager });
 }
 
 async function openManager(connection: NatsConnection): Promise<JetStreamManager> {

@@ -3,9 +3,8 @@ import type { WorkerState } from '../delivery/worker-state.ts';
 import type { Destination } from '../destinations/destination.ts';
 import type { DeliveryAttempt } from '../event/delivery-attempt.ts';
 import type { EventFilter } from '../event/event-filter.ts';
-import { settledByMs, settledUpTo, type ConsumerInfo } from '../jetstream/consume/backlog.ts';
-import { readEras } from '../jetstream/consume/filter-history.ts';
-import type { Log } from '../jetstream/open-log.ts';
+import type { ConsumerPosition } from '../jetstream/consume/consumer-position.ts';
+import type { Log } from '../jetstream/log.ts';
 import { askDestination } from './ask-destination.ts';
 import {
   createConsumerReader,
@@ -110,8 +109,8 @@ export function createFateReader(
 
 interface Known {
   readonly event: PlacedEvent;
-  readonly events: ConsumerInfo | undefined;
-  readonly replays: ConsumerInfo | undefined;
+  readonly events: ConsumerPosition | undefined;
+  readonly replays: ConsumerPosition | undefined;
   readonly left: TracesLeft;
   readonly attempts: readonly DeliveryAttempt[];
 }
@@ -125,22 +124,21 @@ function certainOf(
   if (events === undefined) {
     return { kind: 'unknown', reason: 'no worker has made a place for it in the log yet' };
   }
-  const handedOut = events.delivered.stream_seq;
-  if (sequence > handedOut) {
-    return { kind: 'waiting', ahead: sequence - handedOut - 1 + events.num_ack_pending };
+  const { deliveredUpTo, inWork } = events;
+  if (sequence > deliveredUpTo) {
+    return { kind: 'waiting', ahead: sequence - deliveredUpTo - 1 + inWork };
   }
   const { delayedCopy, replayed } = left;
   if (delayedCopy !== undefined && !delayedCopy.settled) {
     return { kind: 'retrying', nextAttemptMs: delayedCopy.dueMs };
   }
-  const replayedUpTo = replays?.delivered.stream_seq ?? 0;
-  if (replayed !== undefined && replayed.sequence > replayedUpTo) {
-    return { kind: 'waiting', ahead: replays?.num_ack_pending ?? 0 };
+  if (replayed !== undefined && replayed.sequence > (replays?.deliveredUpTo ?? 0)) {
+    return { kind: 'waiting', ahead: replays?.inWork ?? 0 };
   }
   if (left.dead !== undefined) return { kind: 'dead' };
   // A replay is younger than what was discarded before it, and never the other way round.
   if (left.discarded !== undefined && replayed === undefined) return { kind: 'discarded' };
-  const wants = compileEras(readEras(events), filter);
+  const wants = compileEras(events.filterEras(), filter);
   return replayed === undefined && !wants(sequence, subject) ? { kind: 'filtered' } : undefined;
 }
 
@@ -149,13 +147,13 @@ async function settledOf(
   ask: (event: PlacedEvent) => Promise<boolean | undefined>,
 ): Promise<Partial<DeliveryFate>> {
   const { event, events, replays, left, attempts } = known;
-  const place = left.replayed?.sequence ?? event.sequence;
-  const info = (left.replayed === undefined ? events : replays)!;
-  const inWork = info.num_ack_pending > 0 && place > settledUpTo(info);
+  const sequence = left.replayed?.sequence ?? event.sequence;
+  const position = (left.replayed === undefined ? events : replays)!;
+  const inWork = position.inWork > 0 && sequence > position.settledUpTo;
   const held = await ask(event);
   const asked = held !== undefined;
   if (held === true || (!inWork && held === undefined && !left.cut)) {
-    const by = settledByMs(info, place) ?? Date.now();
+    const by = position.settledByMs(sequence) ?? Date.now();
     return { kind: 'delivered', asked, deliveredMs: [Math.min(earliestOf(known), by), by] };
   }
   if (inWork) return { kind: attempts.length > 0 ? 'retrying' : 'in work', asked };

@@ -1,7 +1,7 @@
 import { ServiceError } from '../errors.ts';
 import { eventIdOf, isUuid } from '../event/event-id.ts';
 import { sourceOf } from '../event/delivery-attempt.ts';
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import { nameOf } from '../quarantine/rejected-entry.ts';

@@ -1,6 +1,9 @@
 import type { DeliveryAttempt } from '../event/delivery-attempt.ts';
-import { readConsumer, settledUpTo, type ConsumerInfo } from '../jetstream/consume/backlog.ts';
-import type { Log } from '../jetstream/open-log.ts';
+import {
+  readConsumerPosition,
+  type ConsumerPosition,
+} from '../jetstream/consume/consumer-position.ts';
+import type { Log } from '../jetstream/log.ts';
 import {
   readMatching,
   readMessage,
@@ -8,7 +11,7 @@ import {
   type StoredMessage,
 } from '../jetstream/read/read.ts';
 import { originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
-import { subjects, type PlaceStream, type StreamName } from '../jetstream/topology.ts';
+import { subjects, type ConsumedStream, type StreamName } from '../jetstream/topology.ts';
 
 /** What the streams beside EVENTS hold of one event for one destination; the newest of each. */
 export interface TracesLeft {
@@ -59,7 +62,7 @@ export function createTraceReader(log: Log, destination: string) {
 
   return async (
     { sequence, eventName, storedAtMs }: TracedEvent,
-    retries: ConsumerInfo | undefined,
+    retries: ConsumerPosition | undefined,
   ): Promise<TracesLeft> => {
     let cut = false;
     const find = async (
@@ -80,7 +83,7 @@ export function createTraceReader(log: Log, destination: string) {
     return {
       delayedCopy: delayedCopy && {
         dueMs: originOfDelayedCopy(delayedCopy).dueMs,
-        settled: retries !== undefined && delayedCopy.sequence <= settledUpTo(retries),
+        settled: retries !== undefined && delayedCopy.sequence <= retries.settledUpTo,
       },
       discarded,
       dead,
@@ -96,11 +99,14 @@ function originOf(message: StoredMessage): number {
 
 /** The consumers of one destination, each read once for all events of an answer. */
 export function createConsumerReader(log: Log, destination: string) {
-  const read = new Map<PlaceStream, Promise<ConsumerInfo | undefined>>();
-  return (stream: PlaceStream): Promise<ConsumerInfo | undefined> => {
-    let info = read.get(stream);
-    if (info === undefined) read.set(stream, (info = readConsumer(log, stream, destination)));
-    return info;
+  const read = new Map<ConsumedStream, Promise<ConsumerPosition | undefined>>();
+  return (stream: ConsumedStream): Promise<ConsumerPosition | undefined> => {
+    let position = read.get(stream);
+    if (position === undefined) {
+      position = readConsumerPosition(log, stream, destination);
+      read.set(stream, position);
+    }
+    return position;
   };
 }
 

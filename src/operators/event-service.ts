@@ -14,7 +14,7 @@ import {
 import { eventNameOf, sourceOf } from '../event/delivery-attempt.ts';
 import type { EventFilter } from '../event/event-filter.ts';
 import { decodeStoredEvent } from '../event/stored-event.ts';
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
 import type { Signals } from '../observability/signals.ts';
 import { answerOperators } from './answer-operators.ts';

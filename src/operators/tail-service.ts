@@ -12,7 +12,7 @@ import {
 import { canaryName } from '../event/canary.ts';
 import { eventNameOf, sourceOf } from '../event/delivery-attempt.ts';
 import { compileEventGlobs } from '../event/glob.ts';
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import { nameOf } from '../quarantine/rejected-entry.ts';

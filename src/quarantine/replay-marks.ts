@@ -1,6 +1,6 @@
 import { isJsonObject } from '../event/json/json.ts';
 import type { EventError } from '../event/verdict.ts';
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import { boundsOf, readMatching, readMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 

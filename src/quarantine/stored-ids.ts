@@ -1,6 +1,6 @@
 import { ServiceError } from '../errors.ts';
 import { createIdTable } from '../event/id-table.ts';
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import { boundsOf, readMatching, readMessage, sequenceSince } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 

@@ -1,5 +1,5 @@
 import { ServiceError } from '../errors.ts';
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import {
   boundsOf,
   readMatching,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import { boundsOf, readMessage, sequenceSince } from '../jetstream/read/read.ts';
 import { createAudit, type Audit, type Audited, type Entry } from './audit.ts';
 import { createBook, type Book, type BookRow, type Column } from './book.ts';

@@ -1,7 +1,7 @@
 import { canarySubject } from '../event/canary.ts';
 import { createIdTable, type IdTable } from '../event/id-table.ts';
 import { eventNameOf } from '../event/delivery-attempt.ts';
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import { readMatching } from '../jetstream/read/read.ts';
 import type { Book } from './book.ts';
 import { hourOf, readHead } from './event-head.ts';

@@ -1,7 +1,7 @@
 import { compileEventFilter, type EventFilter } from '../event/event-filter.ts';
-import { readConsumer, settledUpTo } from '../jetstream/consume/backlog.ts';
-import { readEras, type FilterEra } from '../jetstream/consume/filter-history.ts';
-import type { Log } from '../jetstream/open-log.ts';
+import { readConsumerPosition } from '../jetstream/consume/consumer-position.ts';
+import type { FilterEra } from '../jetstream/consume/filter-history.ts';
+import type { Log } from '../jetstream/log.ts';
 import { readMatching } from '../jetstream/read/read.ts';
 import { originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
 import { subjects } from '../jetstream/topology.ts';
@@ -42,9 +42,9 @@ export async function takeSnapshot(
   fromSequence: number,
 ): Promise<DestinationSnapshot> {
   const fates = new Map<number, EventFate>();
-  const events = await readConsumer(log, 'EVENTS', destination);
-  const handedOut = events?.delivered.stream_seq ?? 0;
-  const settled = events === undefined ? 0 : settledUpTo(events);
+  const events = await readConsumerPosition(log, 'EVENTS', destination);
+  const deliveredUpTo = events?.deliveredUpTo ?? 0;
+  const settledUpTo = events?.settledUpTo ?? 0;
 
   const delayedCopy = await readDelayedCopies(log, destination, fates);
   for (const [subject, fate] of [
@@ -59,12 +59,12 @@ export async function takeSnapshot(
   }
   const replayed = await readReplayed(log, destination, fates);
   return {
-    wants: compileEras(events === undefined ? [] : readEras(events), filter),
-    fateOf: (sequence) => fates.get(sequence) ?? (sequence > handedOut ? 'waiting' : undefined),
+    wants: compileEras(events?.filterEras() ?? [], filter),
+    fateOf: (sequence) => fates.get(sequence) ?? (sequence > deliveredUpTo ? 'waiting' : undefined),
     inWork: [
       {
-        has: (sequence) => sequence > settled && sequence <= handedOut,
-        count: events?.num_ack_pending ?? 0,
+        has: (sequence) => sequence > settledUpTo && sequence <= deliveredUpTo,
+        count: events?.inWork ?? 0,
       },
       delayedCopy,
       replayed,
@@ -100,11 +100,11 @@ async function readDelayedCopies(
   destination: string,
   fates: Map<number, EventFate>,
 ): Promise<InWork> {
-  const info = await readConsumer(log, 'RETRY', destination);
+  const position = await readConsumerPosition(log, 'RETRY', destination);
   const nowMs = Date.now();
   const last = new Map<number, number>();
-  if (info !== undefined) {
-    const from = settledUpTo(info) + 1;
+  if (position !== undefined) {
+    const from = position.settledUpTo + 1;
     for await (const message of readMatching(
       log,
       'RETRY',
@@ -112,7 +112,7 @@ async function readDelayedCopies(
       from,
     )) {
       const { sequence, dueMs } = originOfDelayedCopy(message);
-      const waits = message.sequence > info.delivered.stream_seq || dueMs > nowMs;
+      const waits = message.sequence > position.deliveredUpTo || dueMs > nowMs;
       // An event may have been set aside more than once; the last time counts.
       last.set(sequence, waits ? dueMs : 0);
     }
@@ -124,7 +124,7 @@ async function readDelayedCopies(
     last.delete(sequence);
     certain += 1;
   }
-  const count = (info?.num_ack_pending ?? 0) + (info?.num_pending ?? 0) - certain;
+  const count = (position?.inWork ?? 0) + (position?.waiting ?? 0) - certain;
   return { has: (sequence) => last.has(sequence), count: Math.max(0, count) };
 }
 
@@ -133,9 +133,9 @@ async function readReplayed(
   destination: string,
   fates: Map<number, EventFate>,
 ): Promise<InWork> {
-  const info = await readConsumer(log, 'REPLAY', destination);
+  const position = await readConsumerPosition(log, 'REPLAY', destination);
   const some = new Set<number>();
-  const from = info === undefined ? 1 : settledUpTo(info) + 1;
+  const from = (position?.settledUpTo ?? 0) + 1;
   for await (const message of readMatching(
     log,
     'REPLAY',
@@ -143,8 +143,8 @@ async function readReplayed(
     from,
   )) {
     const sequence = Number(message.header(originHeader));
-    if (message.sequence > (info?.delivered.stream_seq ?? 0)) fates.set(sequence, 'waiting');
+    if (message.sequence > (position?.deliveredUpTo ?? 0)) fates.set(sequence, 'waiting');
     else if (fates.get(sequence) === undefined) some.add(sequence);
   }
-  return { has: (sequence) => some.has(sequence), count: info?.num_ack_pending ?? 0 };
+  return { has: (sequence) => some.has(sequence), count: position?.inWork ?? 0 };
 }

@@ -1,4 +1,4 @@
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { RejectedEntry } from '../quarantine/rejected-entry.ts';
 import { createRejectedEvents } from '../quarantine/rejected-events.ts';

@@ -33,7 +33,8 @@ import {
   type ServerAddress,
 } from '../jetstream/server/embedded-server.ts';
 import { createEventStore } from '../jetstream/publish/event-store.ts';
-import { openLog, type Log, type LogOptions } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
+import { openLog, type LogOptions } from '../jetstream/open-log.ts';
 import { findServerBinary } from '../jetstream/server/server-binary.ts';
 import { storageBudget } from '../jetstream/server/storage-budget.ts';
 import { createStreamGauges } from '../jetstream/read/stream-gauges.ts';

@@ -10,7 +10,7 @@ import type { Destination, DestinationType } from '../destinations/destination.t
 import { destinationTypes } from '../destinations/registry.ts';
 import type { GiveUp } from '../event/delivery-attempt.ts';
 import { createJanitor } from '../jetstream/consume/janitor.ts';
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Signals } from '../observability/signals.ts';
 

@@ -6,7 +6,7 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import type { Config } from '../config/config.ts';
 import { ServiceError, StartError } from '../errors.ts';
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import { lastStoredAtMs } from '../jetstream/read/read.ts';
 import { openSchemaBucket } from '../jetstream/read/schema-bucket.ts';
 import { subjects } from '../jetstream/topology.ts';

@@ -1,4 +1,4 @@
-import type { Log } from '../jetstream/open-log.ts';
+import type { Log } from '../jetstream/log.ts';
 import { boundsOf, readMatching, type StoredMessage } from '../jetstream/read/read.ts';
 
 /** What one look at a stream brings. */

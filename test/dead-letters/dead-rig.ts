@@ -9,7 +9,7 @@ import { createDeadLetterService } from '../../src/operators/dead-letter-service
 import { createDeadLetterQueue, type DeadLetterQueue } from '../../src/dead-letters/queue.ts';
 import type { DeadLetterFilter } from '../../src/dead-letters/walk-dead-letters.ts';
 import { createEventFixer } from '../../src/gate/accept/fix-event.ts';
-import type { Log } from '../../src/jetstream/open-log.ts';
+import type { Log } from '../../src/jetstream/log.ts';
 import { createValidation, loadRegistry } from '../../src/validation/validation.ts';
 import { createTestSignals, makeDead } from '../delivery/rig.ts';
 

@@ -4,8 +4,8 @@ import type { Audited } from '../../src/reconciliation/audit.ts';
 import { differenceOf, emptyAccount, type Account } from '../../src/reconciliation/book.ts';
 import { reconcile, type Books } from '../../src/reconciliation/reconcile.ts';
 import { delivered, type Outcome } from '../../src/destinations/destination.ts';
-import { readEras } from '../../src/jetstream/consume/filter-history.ts';
-import type { Log } from '../../src/jetstream/open-log.ts';
+import { readConsumerPosition } from '../../src/jetstream/consume/consumer-position.ts';
+import type { Log } from '../../src/jetstream/log.ts';
 import {
   destinationConfig,
   publishEvents,
@@ -218,8 +218,8 @@ describe('the books', () => {
     };
     await run(['order_*']);
     await run([]);
-    const info = await log.manager.consumers.info('EVENTS', 'crm');
-    expect(readEras(info)).toEqual([
+    const position = await readConsumerPosition(log, 'EVENTS', 'crm');
+    expect(position!.filterEras()).toEqual([
       { from: 1, events: ['order_*'], sources: [] },
       { from: 15, events: [], sources: [] },
     ]);

@@ -6,7 +6,7 @@ import type { Config } from '../../config/config.ts';
 import { readConfig } from '../../config/read-config.ts';
 import { destinationTypes } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
-import type { Log } from '../../jetstream/open-log.ts';
+import type { Log } from '../../jetstream/log.ts';
 import { folderBytes } from '../../jetstream/server/storage-budget.ts';
 import { createLiveValidation } from '../../validation/live-validation.ts';
 import { loadRegistry } from '../../validation/schema-registry.ts';

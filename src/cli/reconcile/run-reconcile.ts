@@ -10,7 +10,7 @@ import { readConfig } from '../../config/read-config.ts';
 import type { Destination } from '../../destinations/destination.ts';
 import { destinationTypes } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
-import { listPlaces } from '../../jetstream/consume/backlog.ts';
+import { listConsumingDestinations } from '../../jetstream/consume/destination-consumer.ts';
 import type { CommandContext } from '../command-context.ts';
 import { booksJson, isBalanced, noteLines, rowLines, type Strays } from './report.ts';
 import type { ReconcileFlags } from './reconcile.ts';
@@ -47,7 +47,7 @@ export async function runReconcile(context: CommandContext, flags: ReconcileFlag
         );
       },
     });
-    const strays = straysOf(config.destinations, await listPlaces(log));
+    const strays = straysOf(config.destinations, await listConsumingDestinations(log));
     progress.stop();
     process.stdout.write(
       flags.json ? booksJson(books, strays) : rowLines(books, process.stdout.isTTY),

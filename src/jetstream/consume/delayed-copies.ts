@@ -1,5 +1,5 @@
 import type { DeliveredStream } from '../../event/delivery-attempt.ts';
-import type { Log } from '../open-log.ts';
+import type { Log } from '../log.ts';
 import type { PulledMessage } from './pull.ts';
 import { subjects } from '../topology.ts';
 

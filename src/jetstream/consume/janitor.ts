@@ -1,28 +1,29 @@
 import { canaryName } from '../../event/canary.ts';
-import { isJsonObject } from '../../event/json/json.ts';
-import { settledUpTo } from './backlog.ts';
-import type { Log } from '../open-log.ts';
+import { clientsOf } from '../clients.ts';
+import type { Log } from '../log.ts';
 import { readMatching, readNext } from '../read/read.ts';
-import { collectorSettings, placeStreams, subjects, type PlaceStream } from '../topology.ts';
+import { consumedStreams, subjects, type ConsumedStream } from '../topology.ts';
+import { firstGivenUp } from './advisories.ts';
+import { positionOf } from './consumer-position.ts';
 
-/** Deletes what is old and what everybody is done with. */
+/** Deletes what is old and settled by every consumer. */
 export interface Janitor {
   start(): void;
   /** Waits for a run that is under way. */
   stop(): Promise<void>;
-  /** Does its round now, and resolves to how many messages it deleted. Rejects where it cannot. */
+  /** Cleans now, and resolves to how many messages it deleted. Rejects when the log cannot be reached. */
   run(): Promise<number>;
 }
 
 export interface JanitorOptions {
   readonly log: Log;
   readonly retentionMs: number;
-  /** Every destination of the configuration: while one has no consumer yet, nothing is deleted. */
+  /** Every destination of the configuration: nothing is deleted until each has a consumer. */
   readonly destinations: readonly string[];
   readonly onTrouble: (error: unknown) => void;
   /**
-   * Told once of each destination that no configuration names any more, and for which the log keeps
-   * events.
+   * Called once for each destination that the configuration no longer names and for which events still
+   * wait.
    */
   readonly onForgotten?: (destination: string, waiting: number) => void;
   readonly intervalMs?: number;
@@ -30,15 +31,16 @@ export interface JanitorOptions {
 }
 
 /**
- * How long a discarded dead letter is kept, at least as long as events are: 30 days are enough to ask
+ * How long a discarded dead letter is kept, if events are not kept longer: 30 days are enough to ask
  * who discarded it and why.
  */
 const discardedKeptMs = 30 * 86_400_000;
 
 /**
- * A stream of events has no maximum age, because age would delete what a destination still waits
- * for. Instead, every minute: all that is older than the retention, and settled by every consumer
- * of the stream (those that no configuration names any more too), and no dead letter in the making.
+ * The streams have no maximum age, because that would delete what still waits for a destination.
+ * Instead the janitor deletes, every minute, what is older than the retention and settled by every
+ * consumer of the stream (also of those that the configuration no longer names), and whose dead
+ * letter, if it gets one, is stored.
  *
  * The last message always stays: a purge of everything races with a publish (nats-server 2.14.0 to
  * 2.14.3 may then drop the new message).
@@ -46,15 +48,16 @@ const discardedKeptMs = 30 * 86_400_000;
 export function createJanitor(options: JanitorOptions): Janitor {
   let running: Promise<number> | undefined;
   let timer: NodeJS.Timeout | undefined;
-  const told = new Set<string>();
+  const reported = new Set<string>();
   const onForgotten = (destination: string, waiting: number): void => {
-    if (!told.has(destination)) options.onForgotten?.(destination, waiting);
-    told.add(destination);
+    if (!reported.has(destination)) options.onForgotten?.(destination, waiting);
+    reported.add(destination);
   };
 
   const round = async (): Promise<number> => {
     let deleted = 0;
-    for (const stream of placeStreams) deleted += await clean(stream, { ...options, onForgotten });
+    for (const stream of consumedStreams)
+      deleted += await clean(stream, { ...options, onForgotten });
     return deleted + (await cleanDiscarded(options));
   };
   const run = (): Promise<number> =>
@@ -77,29 +80,30 @@ export function createJanitor(options: JanitorOptions): Janitor {
   };
 }
 
-async function clean(stream: PlaceStream, options: JanitorOptions): Promise<number> {
+async function clean(stream: ConsumedStream, options: JanitorOptions): Promise<number> {
   const { log } = options;
-  const { state } = await log.manager.streams.info(stream);
-  // What waited in RETRY is a copy, and of no use once it is settled.
+  const { manager } = clientsOf(log);
+  const { state } = await manager.streams.info(stream);
+  // A message of RETRY is a copy, and of no use once it is settled.
   const retentionMs = stream === 'RETRY' ? 0 : options.retentionMs;
   const youngestMs = (options.now?.() ?? Date.now()) - retentionMs;
   // `first_ts` of an empty stream is a time in the year 1.
   if (state.messages < 2 || Date.parse(String(state.first_ts)) >= youngestMs) return 0;
 
-  // In this order: an event leaves its consumer first, and then turns up as an advisory.
-  const settled = await firstUnsettled(stream, state.last_seq, options);
-  if (settled <= state.first_seq) return 0;
+  // The consumers before the advisories: an event leaves its consumer first.
+  const unsettled = await firstUnsettled(stream, state.last_seq, options);
+  if (unsettled <= state.first_seq) return 0;
   const young = await firstSince(log, stream, youngestMs, state.first_seq, state.last_seq);
-  const dying = await firstDying(log, stream);
-  const keepFrom = Math.min(settled, young, dying, state.last_seq);
+  const givenUp = await firstGivenUp(log, stream);
+  const keepFrom = Math.min(unsettled, young, givenUp, state.last_seq);
   if (keepFrom <= state.first_seq) return 0;
 
-  const { purged } = await log.manager.streams.purge(stream, { seq: keepFrom });
+  const { purged } = await manager.streams.purge(stream, { seq: keepFrom });
   await log.syncStream(stream);
   return purged;
 }
 
-/** Deletes discarded dead letters that are old: nobody waits for those, and DEAD has a limit. */
+/** Deletes old discarded dead letters: DEAD is limited, and no consumer reads them. */
 async function cleanDiscarded({ log, retentionMs, now }: JanitorOptions): Promise<number> {
   const beforeMs = (now?.() ?? Date.now()) - Math.max(discardedKeptMs, retentionMs);
   const subject = subjects.discarded('*', '*');
@@ -109,33 +113,34 @@ async function cleanDiscarded({ log, retentionMs, now }: JanitorOptions): Promis
     keepFrom = sequence + 1;
   }
   if (keepFrom === 0) return 0;
-  const { purged } = await log.manager.streams.purge('DEAD', { filter: subject, seq: keepFrom });
+  const { streams } = clientsOf(log).manager;
+  const { purged } = await streams.purge('DEAD', { filter: subject, seq: keepFrom });
   await log.syncStream('DEAD');
   return purged;
 }
 
 /** The first message that some consumer may still have to settle. */
 async function firstUnsettled(
-  stream: PlaceStream,
+  stream: ConsumedStream,
   lastSequence: number,
   options: JanitorOptions,
 ): Promise<number> {
+  const { log } = options;
   const missing = new Set(options.destinations);
   let first = lastSequence + 1;
-  for await (const consumer of options.log.manager.consumers.list(stream)) {
-    // Heartbeats that nobody took hold back nothing.
-    if (consumer.name === canaryName) continue;
-    missing.delete(consumer.name);
-    const { num_pending: waiting, num_ack_pending: handedOut } = consumer;
-    // Done with all there was when `lastSequence` was read.
-    if (waiting + handedOut === 0) continue;
-    if (!options.destinations.includes(consumer.name)) {
-      options.onForgotten?.(consumer.name, waiting + handedOut);
+  for await (const info of clientsOf(log).manager.consumers.list(stream)) {
+    // Heartbeats that were not delivered hold back nothing.
+    if (info.name === canaryName) continue;
+    missing.delete(info.name);
+    const { settledUpTo, waiting, inWork, subject } = positionOf(info);
+    const unsettledCount = waiting + inWork;
+    // It has settled everything up to `lastSequence`, which was read before.
+    if (unsettledCount === 0) continue;
+    if (!options.destinations.includes(info.name)) {
+      options.onForgotten?.(info.name, unsettledCount);
     }
-    // On REPLAY and RETRY a consumer sees its destination's messages alone; those of others are not its to
-    // keep.
-    const subject = consumer.config.filter_subject ?? '>';
-    const next = await readNext(options.log, stream, settledUpTo(consumer) + 1, subject);
+    // On REPLAY and RETRY a consumer sees the messages of its destination alone, and keeps no others.
+    const next = await readNext(log, stream, settledUpTo + 1, subject);
     if (next !== undefined) first = Math.min(first, next.sequence);
   }
   return missing.size > 0 ? 0 : first;
@@ -144,7 +149,7 @@ async function firstUnsettled(
 /** The first message that is not older, by halving: times grow with the sequence. */
 async function firstSince(
   log: Log,
-  stream: PlaceStream,
+  stream: ConsumedStream,
   timeMs: number,
   first: number,
   last: number,
@@ -159,27 +164,4 @@ async function firstSince(
     else high = middle;
   }
   return low;
-}
-
-const decoder = new TextDecoder();
-
-/**
- * The first message that the log gave up on and whose dead letter is not stored yet. No consumer
- * waits for it any more, but the collector will read it.
- */
-async function firstDying(log: Log, stream: PlaceStream): Promise<number> {
-  const collector = await log.manager.consumers
-    .info('ADVISORIES', collectorSettings.durable_name!)
-    .catch(() => undefined);
-  let first = Number.POSITIVE_INFINITY;
-  if (collector !== undefined && collector.num_pending + collector.num_ack_pending === 0)
-    return first;
-  const from = (collector?.ack_floor.stream_seq ?? 0) + 1;
-  for await (const { payload } of readMatching(log, 'ADVISORIES', '>', from)) {
-    const advisory: unknown = JSON.parse(decoder.decode(payload));
-    if (isJsonObject(advisory) && advisory['stream'] === stream) {
-      first = Math.min(first, Number(advisory['stream_seq']));
-    }
-  }
-  return first;
 }

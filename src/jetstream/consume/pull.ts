@@ -1,6 +1,7 @@
 import { jetstream, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
 
-import type { Log } from '../open-log.ts';
+import { clientsOf } from '../clients.ts';
+import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';
 
 /** A message of a durable consumer. Settled by exactly one of `ack`, `nak` and `term`. */
@@ -40,7 +41,7 @@ export interface PullOptions {
 
 /** Pulls by callback, which costs half of what the iterator does (docs/performance.md). */
 export async function openPull(options: PullOptions): Promise<Pull> {
-  const client = jetstream(options.log.connection);
+  const client = jetstream(clientsOf(options.log).connection);
   const consumer = await client.consumers.get(options.stream, options.consumer);
   const messages = await consumer.consume({
     max_messages: options.messagesMax,
@@ -123,7 +124,9 @@ const flushTimeoutMs = 1_000;
 export async function flushSettled(log: Log): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, flushTimeoutMs);
-  log.connection.flush().then(resolve, () => resolve());
+  clientsOf(log)
+    .connection.flush()
+    .then(resolve, () => resolve());
   await promise;
   clearTimeout(timer);
 }

@@ -1,7 +1,7 @@
 import { decodeStoredEvent, type StoredEvent } from '../../event/stored-event.ts';
 import type { JsonObject } from '../../event/json/json.ts';
 import type { EventError } from '../../event/verdict.ts';
-import type { Log } from '../open-log.ts';
+import type { Log } from '../log.ts';
 import { headerBlock } from './raw-publish.ts';
 import { readMessage } from '../read/read.ts';
 import { subjects, unplannedName } from '../topology.ts';

@@ -8,6 +8,7 @@ import { DiscardPolicy, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
+import { clientsForTests } from '../clients.ts';
 import { freeze } from '../../../test/frozen-process.ts';
 import { startRealLog, type RealLog } from '../../../test/real-log.ts';
 import { connectToServer } from '../connection.ts';
@@ -53,7 +54,7 @@ describe('the publisher on a real nats-server', () => {
 
   beforeAll(async () => {
     real = await startRealLog();
-    ({ manager } = real.log);
+    ({ manager } = clientsForTests(real.log));
     connection = await connectToServer({
       address: real.server.address,
       name: 'test',

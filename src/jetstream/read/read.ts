@@ -1,6 +1,7 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 
-import type { Log } from '../open-log.ts';
+import { clientsOf } from '../clients.ts';
+import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';
 
 /** A message as it lies in a stream. */
@@ -18,7 +19,7 @@ export async function readMessage(
   stream: StreamName,
   sequence: number,
 ): Promise<StoredMessage | undefined> {
-  const found = await log.manager.streams.getMessage(stream, { seq: sequence });
+  const found = await clientsOf(log).manager.streams.getMessage(stream, { seq: sequence });
   return found === null ? undefined : stored(found);
 }
 
@@ -29,7 +30,7 @@ export async function readNext(
   sequence: number,
   subject: string,
 ): Promise<StoredMessage | undefined> {
-  const found = await log.manager.direct.getMessage(stream, {
+  const found = await clientsOf(log).manager.direct.getMessage(stream, {
     seq: sequence,
     next_by_subj: subject,
   });
@@ -42,7 +43,9 @@ export async function sequenceSince(
   stream: StreamName,
   sinceMs: number,
 ): Promise<number | undefined> {
-  const found = await log.manager.direct.getMessage(stream, { start_time: new Date(sinceMs) });
+  const found = await clientsOf(log).manager.direct.getMessage(stream, {
+    start_time: new Date(sinceMs),
+  });
   return found?.seq;
 }
 
@@ -51,7 +54,7 @@ export async function boundsOf(
   log: Log,
   stream: StreamName,
 ): Promise<{ readonly first: number; readonly last: number }> {
-  const { state } = await log.manager.streams.info(stream);
+  const { state } = await clientsOf(log).manager.streams.info(stream);
   return { first: state.first_seq, last: state.last_seq };
 }
 
@@ -61,7 +64,7 @@ export async function lastStoredAtMs(
   stream: StreamName,
   subject: string,
 ): Promise<number | undefined> {
-  const found = await log.manager.direct.getMessage(stream, { last_by_subj: subject });
+  const found = await clientsOf(log).manager.direct.getMessage(stream, { last_by_subj: subject });
   return found?.time.getTime();
 }
 
@@ -104,8 +107,8 @@ function readPage(
       () => reject(new Error(`${stream} was not read within ${pageTimeoutMs} ms`)),
       pageTimeoutMs,
     );
-    log.manager.direct
-      .getBatch(stream, {
+    clientsOf(log)
+      .manager.direct.getBatch(stream, {
         seq: sequence,
         next_by_subj: subject,
         batch: pageMessagesMax,
@@ -133,14 +136,14 @@ export async function countBySubject(
   stream: StreamName,
   subject: string,
 ): Promise<ReadonlyMap<string, number>> {
-  const info = await log.manager.streams.info(stream, { subjects_filter: subject });
+  const info = await clientsOf(log).manager.streams.info(stream, { subjects_filter: subject });
   return new Map(Object.entries(info.state.subjects ?? {}));
 }
 
 /** What is no longer there counts as deleted. */
 export async function deleteMessage(log: Log, stream: StreamName, sequence: number): Promise<void> {
   try {
-    await log.manager.streams.deleteMessage(stream, sequence, false);
+    await clientsOf(log).manager.streams.deleteMessage(stream, sequence, false);
   } catch (error) {
     if ((await readMessage(log, stream, sequence)) !== undefined) throw error;
   }

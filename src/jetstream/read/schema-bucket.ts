@@ -1,4 +1,4 @@
-import type { Log } from '../open-log.ts';
+import type { Log } from '../log.ts';
 import { readMatching } from './read.ts';
 import { subjects } from '../topology.ts';
 
