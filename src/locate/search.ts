@@ -5,7 +5,7 @@ import type { Log } from '../jetstream/log.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import { nameOf } from '../quarantine/rejected-entry.ts';
-import { walkPage, type WalkPage } from '../quarantine/walk.ts';
+import { walkPage, type WalkPage } from '../jetstream/read/walk-pages.ts';
 
 export interface Search {
   /** An event_id, an idempotency_key or a correlation_id. */

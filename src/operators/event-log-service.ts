@@ -7,7 +7,7 @@ import { subjects } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';
 import { answerOperators } from './answer-operators.ts';
 import { notTaken, readPageSize } from './operator-answers.ts';
-import { walkPage } from '../quarantine/walk.ts';
+import { walkPage } from '../jetstream/read/walk-pages.ts';
 
 const namePattern = /^[a-z0-9_-]+$/;
 

@@ -4,7 +4,7 @@ import { readMessage, type StoredMessage } from '../jetstream/read/read.ts';
 import { subjects, unplannedName } from '../jetstream/topology.ts';
 import { codeOf, nameOf, readEntry, type RejectedEntry } from './rejected-entry.ts';
 import type { ReplayMarks, ReplayOutcome } from './replay-marks.ts';
-import { walkPage, type WalkPage } from './walk.ts';
+import { walkPage, type WalkPage } from '../jetstream/read/walk-pages.ts';
 
 /** Which rejected events are meant. Empty, 0 and Infinity: whatever it is. */
 export interface RejectedFilter {

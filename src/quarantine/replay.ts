@@ -6,7 +6,7 @@ import type { RejectedEntry } from './rejected-entry.ts';
 import type { Found, RejectedEvents, RejectedFilter } from './rejected-events.ts';
 import type { ReplayMarks, ReplayOutcome } from './replay-marks.ts';
 import type { StoredIds } from './stored-ids.ts';
-import type { WalkPage } from './walk.ts';
+import type { WalkPage } from '../jetstream/read/walk-pages.ts';
 
 /** One change to an event before it is validated again. */
 export interface EntryEdit {

@@ -1,12 +1,7 @@
-import { ServiceError } from '../errors.ts';
-import type { Log } from '../jetstream/log.ts';
-import {
-  boundsOf,
-  readMatching,
-  sequenceSince,
-  type StoredMessage,
-} from '../jetstream/read/read.ts';
-import type { StreamName } from '../jetstream/topology.ts';
+import { ServiceError } from '../../errors.ts';
+import type { Log } from '../log.ts';
+import { boundsOf, readMatching, sequenceSince, type StoredMessage } from './read.ts';
+import type { StreamName } from '../topology.ts';
 
 /** Where a walk through a stream goes. */
 export interface Walk {
