@@ -25,25 +25,26 @@ import {
   rawEventHeader,
   settlesHeader,
   splitEntry,
+  type EntryFields,
 } from './dead-letter-entry.ts';
 import { createIndex } from './dead-letter-index.ts';
 import { createReasonCounts, reasonClassOf, type ReasonCount } from './reason-counts.ts';
-import {
-  subjectOf,
-  walkPart,
-  type DeadLetterFilter,
-  type DeadLetterPart,
-} from './walk-dead-letters.ts';
+import { subjectOf, walkDeadLetters, type DeadLetterFilter } from './walk-dead-letters.ts';
 
-export interface DeadLetterPage extends DeadLetterPart {
+export interface DeadLetterPage {
   readonly deadLetters: readonly DeadLetter[];
   /** Of the destination and event. */
   readonly total: number;
+  /** Empty on the last page. */
+  readonly nextPageToken: string;
 }
 
-export interface DeadLetterCounts extends DeadLetterPart {
+/** Of one page. */
+export interface DeadLetterCounts {
   readonly count: number;
   readonly reasons: readonly ReasonCount[];
+  /** Empty on the last page. */
+  readonly nextPageToken: string;
 }
 
 export interface DeadLetterCount {
@@ -79,6 +80,7 @@ export interface EventFixer {
 
 /** The events that destinations could not be given, and what a person can do about them. */
 export interface DeadLetterQueue {
+  /** As `count`, throws `malformed_request` for a page token of another list. */
   list(filter: DeadLetterFilter, pageSize: number, pageToken: string): Promise<DeadLetterPage>;
   count(filter: DeadLetterFilter, pageToken: string): Promise<DeadLetterCounts>;
   /**
@@ -131,7 +133,7 @@ export function createDeadLetterQueue(log: Log, fixer: EventFixer): DeadLetterQu
 
   return {
     list: (filter, pageSize, pageToken) => listPage(log, filter, pageSize, pageToken),
-    count: (filter, pageToken) => countPart(log, filter, pageToken),
+    count: (filter, pageToken) => countPage(log, filter, pageToken),
     get: async (id) => openEntry(await find(id), fixer),
     fix: (id, revision, edit) =>
       settle(id, async (entry) => {
@@ -243,29 +245,32 @@ async function listPage(
   pageSize: number,
   pageToken: string,
 ): Promise<DeadLetterPage> {
-  const deadLetters: DeadLetter[] = [];
-  const part = await walkPart(log, filter, pageToken, (message) => {
-    deadLetters.push(decodeDeadLetter(message.payload));
-    return deadLetters.length === pageSize ? 'enough' : 'more';
-  });
+  const { items, nextPageToken } = await walkDeadLetters(
+    log,
+    filter,
+    pageToken,
+    pageSize,
+    ({ payload }) => decodeDeadLetter(payload),
+  );
   const subject = subjectOf(filter);
   const counts = subject === undefined ? undefined : await countBySubject(log, 'DEAD', subject);
-  return { ...part, deadLetters, total: sum(counts?.values() ?? []) };
+  return { deadLetters: items, nextPageToken, total: sum(counts?.values() ?? []) };
 }
 
-async function countPart(
+async function countPage(
   log: Log,
   filter: DeadLetterFilter,
   pageToken: string,
 ): Promise<DeadLetterCounts> {
   const reasons = createReasonCounts();
   let count = 0;
-  const part = await walkPart(log, filter, pageToken, (_message, { reason }) => {
+  const everything = Number.POSITIVE_INFINITY;
+  const countOne = (_message: StoredMessage, { reason }: EntryFields): undefined => {
     reasons.add(reasonClassOf(reason), 1);
     count += 1;
-    return 'more';
-  });
-  return { ...part, count, reasons: reasons.counts() };
+  };
+  const { nextPageToken } = await walkDeadLetters(log, filter, pageToken, everything, countOne);
+  return { nextPageToken, count, reasons: reasons.counts() };
 }
 
 /** More than people and commands can have had under way at once when the process ended. */

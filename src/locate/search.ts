@@ -1,11 +1,11 @@
-import { ServiceError } from '../errors.ts';
 import { eventIdOf, isUuid } from '../event/event-id.ts';
 import { sourceOf } from '../event/delivery-attempt.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import { nameOf } from '../quarantine/rejected-entry.ts';
-import { walkPage, type WalkPage } from '../jetstream/read/walk-pages.ts';
+import { readPageToken, writePageToken } from '../jetstream/read/page-token.ts';
+import { walkPart, type WalkProgress } from '../jetstream/read/walk-pages.ts';
 
 export interface Search {
   /** An event_id, an idempotency_key or a correlation_id. */
@@ -22,7 +22,7 @@ export interface SearchPage {
   /** Places in REJECTED. */
   readonly rejected: readonly number[];
   readonly nextPageToken: string;
-  readonly walk: WalkPage<unknown>['walk'];
+  readonly walk: WalkProgress;
 }
 
 /** A correlation id may be that of a batch, and of many. */
@@ -49,66 +49,46 @@ export function searchFrom(id: string, nowMs: number, daysMs: number): number {
 }
 
 /**
- * Looks through one part of EVENTS and one of REJECTED, by direct reads alone. Throws a ServiceError
- * `malformed_request` for a page token that is none.
+ * Reads one page: a part of EVENTS and one of REJECTED, by direct reads alone. Throws a ServiceError
+ * `malformed_request` for a page token of another list.
  */
 export async function searchPage(log: Log, search: Search, pageToken: string): Promise<SearchPage> {
-  const [inEvents, inRejected] = readToken(pageToken);
-  const isIt = createMatcher(search.id);
+  const [inEvents, inRejected] = readPageToken('located', 2, pageToken);
+  const matches = createMatcher(search.id);
   const { sinceMs, untilMs, eventName } = search;
   const source = search.source === '' ? '*' : search.source;
   const time = { sinceMs, untilMs };
+  const limits = { itemsMax: foundMax };
   const [events, rejected] = await Promise.all([
-    inEvents === done
-      ? undefined
-      : walkPage(
-          log,
-          {
-            stream: 'EVENTS',
-            subjects: [subjects.event(source, eventName === '' ? '*' : eventName)],
-            pageToken: inEvents,
-            ...time,
-          },
-          foundMax,
-          (message) => (isIt(storedIds(message)) ? message : undefined),
-        ),
-    inRejected === done
-      ? undefined
-      : walkPage(
-          log,
-          {
-            stream: 'REJECTED',
-            subjects: [subjects.rejected(source, '*')],
-            pageToken: inRejected,
-            ...time,
-          },
-          foundMax,
-          (message) => {
-            if (eventName !== '' && nameOf(message) !== eventName) return undefined;
-            return isIt(rejectedIds(message)) ? message.sequence : undefined;
-          },
-        ),
+    walkPart(
+      log,
+      {
+        stream: 'EVENTS',
+        subjects: [subjects.event(source, eventName === '' ? '*' : eventName)],
+        ...time,
+      },
+      inEvents!,
+      limits,
+      (message) => (matches(storedIds(message)) ? message : undefined),
+    ),
+    walkPart(
+      log,
+      { stream: 'REJECTED', subjects: [subjects.rejected(source, '*')], ...time },
+      inRejected!,
+      limits,
+      (message) => {
+        if (eventName !== '' && nameOf(message) !== eventName) return undefined;
+        return matches(rejectedIds(message)) ? message.sequence : undefined;
+      },
+    ),
   ]);
-  const next = [events?.nextPageToken || done, rejected?.nextPageToken || done];
   return {
     stored: events?.items ?? [],
     rejected: rejected?.items ?? [],
-    nextPageToken: next.every((token) => token === done) ? '' : next.join('/'),
+    nextPageToken: writePageToken('located', [events?.next, rejected?.next]),
     // EVENTS is the longer one, as a rule.
     walk: (events ?? rejected)!.walk,
   };
-}
-
-const done = 'done';
-const tokenPattern = /^(done|[\d-]{5,60})\/(done|[\d-]{5,60})$/;
-
-function readToken(pageToken: string): readonly [string, string] {
-  if (pageToken === '') return ['', ''];
-  const found = tokenPattern.exec(pageToken);
-  if (found === null || pageToken === `${done}/${done}`) {
-    throw new ServiceError('malformed_request', 'page_token is not the next_page_token of a page.');
-  }
-  return [found[1]!, found[2]!];
 }
 
 interface Ids {

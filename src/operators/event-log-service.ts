@@ -27,14 +27,15 @@ export function createEventLogService(
         if (source !== '' && !namePattern.test(source)) refuse('source is no name.');
         const page = await walkPage(
           log,
+          'events',
           {
             stream: 'EVENTS',
             subjects: [subjects.event(source === '' ? '*' : source, eventName)],
             sinceMs: since === undefined ? 0 : timestampMs(since),
             untilMs: until === undefined ? Number.POSITIVE_INFINITY : timestampMs(until),
-            pageToken,
           },
-          readPageSize(pageSize),
+          pageToken,
+          { itemsMax: readPageSize(pageSize) },
           ({ sequence, payload }) => ({
             sequence: BigInt(sequence),
             storedJson: new Uint8Array(payload),

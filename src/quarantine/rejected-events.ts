@@ -27,6 +27,7 @@ export interface Found {
 
 /** The rejected events, and what became of those that were replayed. */
 export interface RejectedEvents {
+  /** Throws a ServiceError `malformed_request` for a page token of another list. */
   page(filter: RejectedFilter, size: number, pageToken: string): Promise<WalkPage<Found>>;
   /** Undefined: there is none at this place. */
   get(sequence: number): Promise<Found | undefined>;
@@ -42,8 +43,10 @@ export function createRejectedEvents(log: Log, marks: ReplayMarks): RejectedEven
     page: async (filter, size, pageToken) => {
       await marks.refresh();
       const { sinceMs, untilMs } = filter;
-      const walk = { sinceMs, untilMs, pageToken, subjects: subjectsOf(filter) };
-      return walkPage(log, { stream: 'REJECTED', ...walk }, size, async (message) => {
+      const subjects = subjectsOf(filter);
+      const walk = { stream: 'REJECTED', subjects, sinceMs, untilMs } as const;
+      const limits = { itemsMax: size };
+      return walkPage(log, 'rejected', walk, pageToken, limits, async (message) => {
         if (!filter.withReplayed && marks.isStored(message.sequence)) return undefined;
         if (filter.eventName !== '' && nameOf(message) !== filter.eventName) return undefined;
         if (filter.code !== '') {

@@ -121,7 +121,7 @@ describe('the dead-letter queue', () => {
     const queue = await openQueue(log);
     const all = everything;
     const first = await queue.list(all, 4, '');
-    expect(first).toMatchObject({ total: 7, nextPageToken: '4-7' });
+    expect(first).toMatchObject({ total: 7, nextPageToken: 'dead:5-1-7' });
     const second = await queue.list(all, 4, first.nextPageToken);
     expect(second).toMatchObject({ total: 7, nextPageToken: '' });
     const ids = [...first.deadLetters, ...second.deadLetters].map(({ id }) => id);

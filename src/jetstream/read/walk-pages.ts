@@ -1,82 +1,125 @@
-import { ServiceError } from '../../errors.ts';
 import type { Log } from '../log.ts';
-import { boundsOf, readMatching, sequenceSince, type StoredMessage } from './read.ts';
 import type { StreamName } from '../topology.ts';
+import {
+  readPageToken,
+  writePageToken,
+  type PagedList,
+  type PageStart,
+  type WalkPosition,
+} from './page-token.ts';
+import { boundsOf, readMatching, sequenceSince, type StoredMessage } from './read.ts';
 
-/** Where a walk through a stream goes. */
+/** The messages of a stream that a walk goes through, oldest first. */
 export interface Walk {
   readonly stream: StreamName;
-  /** One or two of them, walked as one. */
+  /** Walked as one, in the order of the stream; none: no message. */
   readonly subjects: readonly string[];
-  /** Milliseconds since 1970; 0: from the beginning. */
+  /** Stored at this time or later: a Unix time in ms; 0: from the beginning. */
   readonly sinceMs: number;
-  /** Infinity: to the end as it is when the walk begins. */
+  /** Stored before this time. Infinity: to the end of the stream as it is when the walk begins. */
   readonly untilMs: number;
-  /** Empty, or what the page before gave. */
-  readonly pageToken: string;
+}
+
+/** Where a page ends, whichever comes first. */
+export interface PageLimits {
+  /** What the page holds. */
+  readonly itemsMax: number;
+  /** What one call reads: a bounded part of a stream of millions. Default: 5,000. */
+  readonly messagesMax?: number;
+  /** The same in bytes of payload. Default: 8 MiB. */
+  readonly bytesMax?: number;
+}
+
+/** Makes an item of a message; undefined: the message is not one of the list. */
+export type TakeMessage<Item> = (
+  message: StoredMessage,
+) => Promise<Item | undefined> | Item | undefined;
+
+/** How far a walk has come; as `headgate.v1.StreamWalk` has it. */
+export interface WalkProgress {
+  readonly from: bigint;
+  readonly upTo: bigint;
+  readonly reached: bigint;
 }
 
 export interface WalkPage<Item> {
   readonly items: readonly Item[];
   /** Empty on the last page. */
   readonly nextPageToken: string;
-  readonly walk: { readonly from: bigint; readonly upTo: bigint; readonly reached: bigint };
+  readonly walk: WalkProgress;
 }
 
-/** A page ends here whatever was found: one call reads a bounded part of a stream of millions. */
-const scannedMax = 5_000;
-const bytesMax = 8 * 1024 * 1024;
+/** A page of one stream, of a list that may have several. */
+export interface WalkedPart<Item> {
+  readonly items: readonly Item[];
+  /** Undefined: this was the last page. */
+  readonly next: WalkPosition | undefined;
+  readonly walk: WalkProgress;
+}
+
+const messagesMaxDefault = 5_000;
+const bytesMaxDefault = 8 * 1024 * 1024;
 
 /**
- * Walks on by one page: at most `size` of the messages that `take` makes something of, oldest first.
- * Throws a ServiceError `malformed_request` for a page token that is none.
+ * Reads a page of a list: what `take` makes of the messages of a walk. All pages of a list see what
+ * the stream held when the first was read. An empty page is not the last one while it has a token.
+ *
+ * Throws a ServiceError `malformed_request` for a page token that is none of this list. Rejects when
+ * the log cannot be reached, or `take` does.
  */
 export async function walkPage<Item>(
   log: Log,
+  list: PagedList,
   walk: Walk,
-  size: number,
-  take: (message: StoredMessage) => Promise<Item | undefined> | Item | undefined,
+  pageToken: string,
+  limits: PageLimits,
+  take: TakeMessage<Item>,
 ): Promise<WalkPage<Item>> {
-  const { from, upTo, next } = await beginning(log, walk);
+  const [start] = readPageToken(list, 1, pageToken);
+  // A token is never written once its only stream is done.
+  const part = (await walkPart(log, walk, start!, limits, take))!;
+  return { items: part.items, nextPageToken: writePageToken(list, [part.next]), walk: part.walk };
+}
+
+/**
+ * The same for one stream of a list of several: the caller reads and writes the token, which has a
+ * start for each of them. Undefined: an earlier page has read this stream to its end.
+ */
+export async function walkPart<Item>(
+  log: Log,
+  walk: Walk,
+  start: PageStart,
+  limits: PageLimits,
+  take: TakeMessage<Item>,
+): Promise<WalkedPart<Item> | undefined> {
+  if (start === 'done') return undefined;
+  const { itemsMax, messagesMax = messagesMaxDefault, bytesMax = bytesMaxDefault } = limits;
+  const { from, upTo, next } = start === 'beginning' ? await beginning(log, walk) : start;
   const items: Item[] = [];
   let reached = next - 1;
-  let scanned = 0;
+  let messages = 0;
   let bytes = 0;
-  const page = (nextPageToken: string): WalkPage<Item> => ({
+  const part = (goOn: WalkPosition | undefined): WalkedPart<Item> => ({
     items,
-    nextPageToken,
+    next: goOn,
     walk: { from: BigInt(from), upTo: BigInt(upTo), reached: BigInt(Math.max(reached, 0)) },
   });
   for await (const message of readMerged(log, walk, next)) {
     if (message.sequence > upTo || message.storedAtMs >= walk.untilMs) break;
-    if (items.length >= size || scanned >= scannedMax || bytes >= bytesMax) {
-      return page(`${reached + 1}-${from}-${upTo}`);
+    if (items.length >= itemsMax || messages >= messagesMax || bytes >= bytesMax) {
+      return part({ next: reached + 1, from, upTo });
     }
     const item = await take(message);
     if (item !== undefined) items.push(item);
     reached = message.sequence;
-    scanned += 1;
+    messages += 1;
     bytes += message.payload.length;
   }
   reached = upTo;
-  return page('');
+  return part(undefined);
 }
 
-async function beginning(
-  log: Log,
-  { stream, sinceMs, pageToken }: Walk,
-): Promise<{ from: number; upTo: number; next: number }> {
-  if (pageToken !== '') {
-    const found = /^(\d{1,15})-(\d{1,15})-(\d{1,15})$/.exec(pageToken);
-    if (found === null) {
-      throw new ServiceError(
-        'malformed_request',
-        'page_token is not the next_page_token of a page.',
-      );
-    }
-    const [next, from, upTo] = found.slice(1).map(Number) as [number, number, number];
-    return { from, upTo, next: Math.max(1, next) };
-  }
+async function beginning(log: Log, { stream, sinceMs }: Walk): Promise<WalkPosition> {
   const { first, last } = await boundsOf(log, stream);
   const since = sinceMs > 0 ? await sequenceSince(log, stream, sinceMs) : first;
   const from = Math.max(1, since ?? last + 1);
