@@ -12,7 +12,7 @@ import {
   type StoredMessage,
 } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
-import { createClaims } from './claims.ts';
+import { createClaims } from './entry-locks.ts';
 import {
   decodeDeadLetter,
   discardedPayload,

@@ -11,7 +11,7 @@ import {
   createTraceReader,
   readAttempts,
   type TracesLeft,
-} from './traces-left.ts';
+} from './related-messages.ts';
 
 /** A destination that events are looked for at. */
 export interface LocatedDestination {

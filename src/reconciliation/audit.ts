@@ -1,6 +1,6 @@
 import type { Destination } from '../destinations/destination.ts';
 import type { EventFilter } from '../event/event-filter.ts';
-import type { Account, Book } from './book.ts';
+import type { Account, Book } from './count-table.ts';
 import type { Segment, SubjectList } from './segment.ts';
 import type { DestinationSnapshot } from './snapshot.ts';
 

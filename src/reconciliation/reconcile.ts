@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../jetstream/log.ts';
 import { boundsOf, readMessage, sequenceSince } from '../jetstream/read/read.ts';
 import { createAudit, type Audit, type Audited, type Entry } from './audit.ts';
-import { createBook, type Book, type BookRow, type Column } from './book.ts';
+import { createBook, type Book, type BookRow, type Column } from './count-table.ts';
 import { readHead } from './event-head.ts';
 import { createSubjectList, readSegment } from './segment.ts';
 import { takeSnapshot } from './snapshot.ts';

@@ -3,7 +3,7 @@ import { createIdTable, type IdTable } from '../event/id-table.ts';
 import { eventNameOf } from '../event/delivery-attempt.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMatching } from '../jetstream/read/read.ts';
-import type { Book } from './book.ts';
+import type { Book } from './count-table.ts';
 import { hourOf, readHead } from './event-head.ts';
 
 /** Some events of EVENTS in a row, in about 60 bytes each. */

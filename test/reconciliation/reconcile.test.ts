@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import type { Audited } from '../../src/reconciliation/audit.ts';
-import { differenceOf, emptyAccount, type Account } from '../../src/reconciliation/book.ts';
+import { differenceOf, emptyAccount, type Account } from '../../src/reconciliation/count-table.ts';
 import { reconcile, type Books } from '../../src/reconciliation/reconcile.ts';
 import { delivered, type Outcome } from '../../src/destinations/destination.ts';
 import { readConsumerPosition } from '../../src/jetstream/consume/consumer-position.ts';

@@ -5,7 +5,7 @@ import {
   emptyAccount,
   type Account,
   type BookRow,
-} from '../../reconciliation/book.ts';
+} from '../../reconciliation/count-table.ts';
 import type { Books } from '../../reconciliation/reconcile.ts';
 
 /** Where the settings that this was run with and the log name other destinations. */
