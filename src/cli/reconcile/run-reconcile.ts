@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { create } from '@bufbuild/protobuf';
 
 import { StreamWalkSchema } from '../../../gen/headgate/v1/stream_walk_pb.ts';
-import type { Audited } from '../../reconciliation/audit.ts';
+import type { AuditedDestination } from '../../reconciliation/audit.ts';
 import { reconcile } from '../../reconciliation/reconcile.ts';
 import type { DestinationConfig } from '../../config/config.ts';
 import { readConfig } from '../../config/read-config.ts';
@@ -12,7 +12,7 @@ import { destinationTypes } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
 import { listConsumingDestinations } from '../../jetstream/consume/destination-consumer.ts';
 import type { CommandContext } from '../command-context.ts';
-import { booksJson, isBalanced, noteLines, rowLines, type Strays } from './report.ts';
+import { reportJson, isBalanced, noteLines, rowLines, type Strays } from './report.ts';
 import type { ReconcileFlags } from './reconcile.ts';
 import { openRunningLog } from '../running-log.ts';
 import { createWalkProgress } from '../terminal/walk-progress.ts';
@@ -31,11 +31,11 @@ export async function runReconcile(context: CommandContext, flags: ReconcileFlag
   const opened: Destination[] = [];
   const progress = createWalkProgress(process.stderr);
   try {
-    const destinations: Audited[] = [];
+    const destinations: AuditedDestination[] = [];
     for (const destination of config.destinations) {
       destinations.push(await openDestination(destination, opened));
     }
-    const books = await reconcile({
+    const report = await reconcile({
       log,
       destinations,
       sinceMs,
@@ -50,10 +50,10 @@ export async function runReconcile(context: CommandContext, flags: ReconcileFlag
     const strays = straysOf(config.destinations, await listConsumingDestinations(log));
     progress.stop();
     process.stdout.write(
-      flags.json ? booksJson(books, strays) : rowLines(books, process.stdout.isTTY),
+      flags.json ? reportJson(report, strays) : rowLines(report, process.stdout.isTTY),
     );
-    if (!flags.json) process.stderr.write(noteLines(books, strays));
-    if (!isBalanced(books, strays)) process.exitCode = 1;
+    if (!flags.json) process.stderr.write(noteLines(report, strays));
+    if (!isBalanced(report, strays)) process.exitCode = 1;
   } catch (cause) {
     if (cause instanceof StartError) throw cause;
     const reason = (cause as Error).message;
@@ -77,8 +77,11 @@ function straysOf(
   };
 }
 
-/** One that cannot be opened just now is told of; the books of the others are looked at. */
-async function openDestination(config: DestinationConfig, opened: Destination[]): Promise<Audited> {
+/** A destination that cannot be opened is reported, and does not keep the others from being counted. */
+async function openDestination(
+  config: DestinationConfig,
+  opened: Destination[],
+): Promise<AuditedDestination> {
   const { name, type, settings } = config;
   const audited = { name, type, filter: config, stored: undefined };
   try {
