@@ -7,25 +7,24 @@ import type { Signals } from '../observability/signals.ts';
 
 export interface AdvisoryCollector {
   start(): Promise<void>;
-  /** Waits for the entries that are being written; the rest comes again. */
+  /** Waits for the entries that are being written; the other advisories come again. */
   stop(): Promise<void>;
 }
 
 export interface AdvisoryCollectorOptions {
   readonly log: Log;
   readonly signals: Signals;
-  /** The names of every destination there is. */
+  /** The names of all destinations. */
   readonly destinations: readonly string[];
   readonly write: GiveUp;
-  /** How soon an entry that DEAD did not take is tried again. */
+  /** How soon an entry that DEAD did not take is written again. */
   readonly retryMs?: number;
 }
 
 /**
- * Writes the dead letters of events whose worker did not live to do so: it crashed or hung on the
- * event each time. The log then sends an advisory, and keeps it in ADVISORIES until it is acked
- * here, which is after the entry is stored. The entry has the id that the worker would have given
- * it.
+ * Writes the dead letters of events whose worker crashed or hung each time, and so could not write
+ * them. The log sends an advisory for such an event, and keeps it in ADVISORIES until it is acked here,
+ * once the entry is stored. The entry has the id that the worker would have given it.
  */
 export function createAdvisoryCollector(options: AdvisoryCollectorOptions): AdvisoryCollector {
   const { log, signals } = options;
@@ -44,7 +43,7 @@ export function createAdvisoryCollector(options: AdvisoryCollectorOptions): Advi
       message.ack();
     } catch (error) {
       signals.trouble('an advisory could not be turned into a dead letter yet', error);
-      // For ever: the advisory is all that tells of the event.
+      // For ever: only the advisory knows of the event.
       message.nak(retryMs);
     }
   };

@@ -1,46 +1,45 @@
 import { ServiceError } from '../errors.ts';
 import type { Log } from '../jetstream/log.ts';
 import { PublishError } from '../jetstream/publish/publish-error.ts';
+import { storeIfUnchanged } from '../jetstream/publish/store-if-unchanged.ts';
 import { deleteMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 
-/** Makes sure that one person at a time does something about one dead letter. */
-export interface Claims {
+/** Locks of dead letters: one person at a time changes one of them. */
+export interface EntryLocks {
   /**
-   * Does the work on the entry at this place of DEAD, if nobody else does: neither here nor at the
-   * admin port of another process. Throws `dead_letter_busy`.
+   * Does the work while it holds the lock of the entry at this position of DEAD. The lock holds for all
+   * processes. Throws a ServiceError `dead_letter_busy` when another caller has it.
    */
   hold<Value>(deadSequence: number, work: () => Promise<Value>): Promise<Value>;
 }
 
 /**
- * A claim is a message in CLAIMS on a subject of its own, which the log takes only where there is
- * none yet. When the work is done its entry is gone, and its claim is left to age (`claimMs`), as is
- * that of a process that crashed; a failure gives it back.
+ * A lock is a message in CLAIMS on a subject of its own, which the log takes only while the subject has
+ * none. After the work its entry is gone, so the lock may expire by age (`claimMs`), as the one of a
+ * crashed process does; when the work fails, it is released at once.
  */
-export function createClaims(log: Log): Claims {
+export function createEntryLocks(log: Log): EntryLocks {
   return {
     hold: async (deadSequence, work) => {
-      const claim = await take(log, deadSequence);
+      const lock = await acquire(log, deadSequence);
       try {
         return await work();
       } catch (error) {
-        // Whether it can be given back does not matter: it ages.
-        await deleteMessage(log, 'CLAIMS', claim).catch(() => {});
+        // If it cannot be released now, it expires.
+        await deleteMessage(log, 'CLAIMS', lock).catch(() => {});
         throw error;
       }
     },
   };
 }
 
-async function take(log: Log, deadSequence: number): Promise<number> {
+/** Resolves to the position of the lock in CLAIMS. */
+async function acquire(log: Log, deadSequence: number): Promise<number> {
+  const subject = subjects.claim(deadSequence);
   try {
-    const { sequence } = await log.store(
-      'CLAIMS',
-      subjects.claim(deadSequence),
-      { 'Nats-Expected-Last-Subject-Sequence': '0' },
-      new Date().toISOString(),
-    );
+    const at = new Date().toISOString();
+    const { sequence } = await storeIfUnchanged(log, 'CLAIMS', subject, 0, at);
     return sequence;
   } catch (error) {
     if (!(error instanceof PublishError) || error.fault !== 'conflict') throw error;

@@ -24,10 +24,10 @@ const namePattern = /^[A-Za-z0-9_-]+$/;
 /** A page ends early beyond this: 1,000 events of 256 KiB would be 256 MiB. */
 const pageBytesMax = 16 * 1024 * 1024;
 
-/** The subject of all that a filter may mean; undefined when it can mean nothing. */
+/** The subject of the entries that a filter may match; undefined when it matches none. */
 export function subjectOf(filter: DeadLetterFilter): string | undefined {
   const { destination, eventName } = filter;
-  // What is no name matches nothing; a wildcard in its place would match what was not asked for.
+  // A wildcard instead of a name would match entries that were not asked for.
   const isSound = (name: string): boolean => name === '' || namePattern.test(name);
   if (!isSound(destination) || !isSound(eventName)) return undefined;
   return subjects.dead(destination || '*', eventName || '*');

@@ -2,6 +2,12 @@ import type { PublishAck, PublishCallback } from './publish/publish-ack.ts';
 import type { StreamName } from './topology.ts';
 
 /**
+ * The header of a message's id. A stream that knows the id already, within its dedup window, does not
+ * store the message again: its acknowledgement is that of the first, as a duplicate.
+ */
+export const messageIdHeader = 'Nats-Msg-Id';
+
+/**
  * The log: everything that Headgate keeps. `open-log.ts` opens one on NATS JetStream.
  *
  * Nothing of NATS shows here, nor in the functions of `publish/`, `consume/`, `read/` and `server/`

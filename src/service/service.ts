@@ -248,12 +248,17 @@ interface QuarantineParts {
 /** In the first process, which has no other door when there are several. */
 function startQuarantine(parts: QuarantineParts): ServiceImpl<typeof RejectedService> {
   const { config, log, signals, lifecycle, validation } = parts;
-  const wayIn = openReplayEndpoint(config, signals, {
+  const replayEndpoint = openReplayEndpoint(config, signals, {
     validate: validation.validate,
     ...createEventStore(log, validation.isPlanned),
   });
-  lifecycle.onRelease('replay door', wayIn.close);
-  return createQuarantine({ log, signals, wayIn, dedupWindowMs: config.log.dedupWindowMs });
+  lifecycle.onRelease('replay door', replayEndpoint.close);
+  return createQuarantine({
+    log,
+    signals,
+    gate: replayEndpoint,
+    dedupWindowMs: config.log.dedupWindowMs,
+  });
 }
 
 interface EndpointParts {

@@ -16,8 +16,8 @@ const pauseMs = 100;
 const troubleMs = 1_000;
 
 /**
- * Pulls no more than there is room for, by asking anew each time. For a consumer whose messages may
- * all come due at once: there the limit of the log is no bound of memory. Slower than `openPull`.
+ * Pulls no more than there is room for, with a new request each time. For a consumer whose messages may
+ * all come due at once: there the limit of the log does not bound the memory. Slower than `openPull`.
  */
 export async function openPacedPull(options: PacedPullOptions): Promise<Pull> {
   const client = jetstream(clientsOf(options.log).connection);

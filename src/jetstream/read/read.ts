@@ -13,7 +13,9 @@ export interface StoredMessage {
   header(name: string): string;
 }
 
-/** The message at a place in a stream; undefined when it is no longer there. */
+// All of these reject when the log cannot be reached.
+
+/** The message at a position of a stream; undefined when it is no longer there. */
 export async function readMessage(
   log: Log,
   stream: StreamName,
@@ -23,7 +25,7 @@ export async function readMessage(
   return found === null ? undefined : stored(found);
 }
 
-/** The first message from a place on whose subject matches; undefined when there is none. */
+/** The first message from a position on whose subject matches; undefined when there is none. */
 export async function readNext(
   log: Log,
   stream: StreamName,
@@ -37,7 +39,7 @@ export async function readNext(
   return found === null ? undefined : stored(found);
 }
 
-/** The place of the first message that was stored at a time or after; undefined: there is none. */
+/** The position of the first message stored at a time (Unix, ms) or later; undefined: there is none. */
 export async function sequenceSince(
   log: Log,
   stream: StreamName,
@@ -49,7 +51,7 @@ export async function sequenceSince(
   return found?.seq;
 }
 
-/** The first and the last place of a stream; the last is 0 where nothing was ever stored. */
+/** The first and the last position of a stream; the last is 0 when nothing was ever stored. */
 export async function boundsOf(
   log: Log,
   stream: StreamName,
@@ -58,7 +60,7 @@ export async function boundsOf(
   return { first: state.first_seq, last: state.last_seq };
 }
 
-/** When the newest message on a subject, which may hold wildcards, was stored. */
+/** When the newest message on a subject, which may hold wildcards, was stored: a Unix time in ms. */
 export async function lastStoredAtMs(
   log: Log,
   stream: StreamName,
@@ -71,7 +73,7 @@ export async function lastStoredAtMs(
 /** How many messages are asked for at a time. */
 const pageMessagesMax = 256;
 
-/** Walks the messages whose subject matches, oldest first, from a place on. */
+/** Reads the messages whose subject matches, oldest first, from a position to the end of the stream. */
 export async function* readMatching(
   log: Log,
   stream: StreamName,
@@ -130,7 +132,7 @@ function readPage(
 
 const notFoundCode = 404;
 
-/** How many messages there are under each subject that matches. */
+/** How many messages each subject that matches has. */
 export async function countBySubject(
   log: Log,
   stream: StreamName,
@@ -140,7 +142,7 @@ export async function countBySubject(
   return new Map(Object.entries(info.state.subjects ?? {}));
 }
 
-/** What is no longer there counts as deleted. */
+/** A message that is no longer there counts as deleted. `Log.syncStream` makes the deletion safe. */
 export async function deleteMessage(log: Log, stream: StreamName, sequence: number): Promise<void> {
   try {
     await clientsOf(log).manager.streams.deleteMessage(stream, sequence, false);

@@ -25,7 +25,7 @@ const deadDedupWindowMs = 86_400_000;
 
 type StreamSettings = Partial<StreamConfig> & { name: StreamName; subjects: string[] };
 
-/** Pointers to events that were given up; the log sends them once, on core NATS. */
+/** Pointers to events that were given up; NATS sends them once, outside of any stream. */
 const advisories = {
   name: 'ADVISORIES',
   subjects: ['EVENTS', 'REPLAY'].flatMap((stream) => [
@@ -43,11 +43,11 @@ const retries = {
   discard: DiscardPolicy.New,
 } as const;
 
-/** Who does something about which dead letter just now. */
+/** The locks of dead letters. */
 const claims: StreamSettings = {
   name: 'CLAIMS',
   subjects: ['headgate.claims.*'],
-  // Those of what is done are left to age; a new one must never be refused for want of room.
+  // Locks expire by age; a new one must never be refused for want of room.
   discard: DiscardPolicy.Old,
   max_age: claimMs * 1_000_000,
   duplicate_window: second,
@@ -113,7 +113,7 @@ export function streamSettings(options: TopologyOptions): StreamSettings[] {
       subjects: ['headgate.replay.>'],
       discard: DiscardPolicy.New,
       max_bytes: side,
-      // A replay whose dead letter could not be deleted is asked for again much later.
+      // A replay whose dead letter could not be deleted may be requested again much later.
       duplicate_window: deadDedupWindowMs * 1_000_000,
     },
     { ...common, ...retries, max_bytes: side },
@@ -130,7 +130,7 @@ export function streamSettings(options: TopologyOptions): StreamSettings[] {
   ];
 }
 
-/** A bucket as NATS clients know them. What was released is never deleted, nor purged. */
+/** A bucket as NATS clients know them. Released contracts are never deleted or purged. */
 const schemas = {
   name: 'KV_headgate_schemas',
   subjects: [subjects.schemas('>')],
@@ -140,7 +140,7 @@ const schemas = {
   deny_purge: true,
 } satisfies StreamSettings;
 
-/** Makes the streams that are missing, and brings the limits of those there are up to date. */
+/** Makes the streams that are missing, and brings the settings of the others up to date. */
 export async function ensureStreams(
   manager: JetStreamManager,
   options: TopologyOptions,
@@ -165,7 +165,7 @@ export async function ensureStreams(
   }
 }
 
-/** The settings of a stream that are others than they are to be. */
+/** The settings of a stream that differ from the wanted ones, by name. */
 export function driftOf(current: StreamConfig, wanted: StreamSettings): string[] {
   const drifted = Object.entries(wanted).filter(
     ([key, value]) => JSON.stringify(current[key as keyof StreamConfig]) !== JSON.stringify(value),
