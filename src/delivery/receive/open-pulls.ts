@@ -24,10 +24,10 @@ export interface OpenPullsOptions {
   readonly eventBytesMax: number;
 }
 
-/** What a worker does with what was pulled. None may throw: that would end the pull. */
+/** What a worker does with pulled messages. None may throw: that would end the pull. */
 export interface PullReceiver {
   onMessage(message: PulledMessage, stream: DeliveredStream): void;
-  /** One that was set aside; its time may not have come yet. */
+  /** A delayed event; its time may not have come yet. */
   onDelayedCopy(message: DelayedMessage): void;
   /** How many more of these the worker has room for. */
   room(): number;
