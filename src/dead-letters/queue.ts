@@ -1,4 +1,3 @@
-import type { DeadLetter } from '../../gen/headgate/v1/dead_letter_pb.ts';
 import { ServiceError } from '../errors.ts';
 import { eventNameOf } from '../event/delivery-attempt.ts';
 import type { Log } from '../jetstream/log.ts';
@@ -14,7 +13,6 @@ import {
 import { subjects } from '../jetstream/topology.ts';
 import { createClaims } from './claims.ts';
 import {
-  decodeDeadLetter,
   discardedPayload,
   entryIdHeader,
   entryIdOf,
@@ -23,8 +21,10 @@ import {
   originHeader,
   passedHeaders,
   rawEventHeader,
+  readDeadLetter,
   settlesHeader,
   splitEntry,
+  type StoredDeadLetter,
 } from './dead-letter-entry.ts';
 import { createIndex } from './dead-letter-index.ts';
 import { createReasonCounts, reasonClassOf, type ReasonCount } from './reason-counts.ts';
@@ -36,7 +36,7 @@ import {
 } from './walk-dead-letters.ts';
 
 export interface DeadLetterPage extends DeadLetterPart {
-  readonly deadLetters: readonly DeadLetter[];
+  readonly deadLetters: readonly StoredDeadLetter[];
   /** Of the destination and event. */
   readonly total: number;
 }
@@ -54,7 +54,7 @@ export interface DeadLetterCount {
 
 /** One entry, as it can be fixed. */
 export interface OpenedDeadLetter {
-  readonly deadLetter: DeadLetter;
+  readonly deadLetter: StoredDeadLetter;
   /** The event in the form of `POST /v1/track`; empty when it cannot be read. */
   readonly eventJson: string;
   /** Another after each fix. */
@@ -177,7 +177,7 @@ function checkRevision(id: string, entry: StoredMessage, revision: number): void
 function openEntry(message: StoredMessage, fixer: EventFixer): OpenedDeadLetter {
   const { eventText } = splitEntry(message.payload);
   return {
-    deadLetter: decodeDeadLetter(message.payload),
+    deadLetter: readDeadLetter(message.payload),
     eventJson: (eventText === undefined ? undefined : fixer.editable(eventText)) ?? '',
     revision: message.sequence,
   };
@@ -243,9 +243,9 @@ async function listPage(
   pageSize: number,
   pageToken: string,
 ): Promise<DeadLetterPage> {
-  const deadLetters: DeadLetter[] = [];
+  const deadLetters: StoredDeadLetter[] = [];
   const part = await walkPart(log, filter, pageToken, (message) => {
-    deadLetters.push(decodeDeadLetter(message.payload));
+    deadLetters.push(readDeadLetter(message.payload));
     return deadLetters.length === pageSize ? 'enough' : 'more';
   });
   const subject = subjectOf(filter);

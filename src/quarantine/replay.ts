@@ -14,8 +14,8 @@ export interface EntryEdit {
   readonly valueJson: string;
 }
 
-/** The way back in, which the gate has: gate/accept/replay.ts. */
-export interface WayIn {
+/** What replay needs of the gate: gate/accept/replay.ts. */
+export interface ReplayGate {
   read(entry: RejectedEntry, edits: readonly EntryEdit[], replacement: string): IncomingEvent;
   accept(event: IncomingEvent, entry: RejectedEntry, validateOnly: boolean): Promise<Verdict>;
 }
@@ -51,7 +51,7 @@ export interface Replay {
 }
 
 export interface ReplayOptions {
-  readonly wayIn: WayIn;
+  readonly endpoint: ReplayGate;
   readonly rejected: RejectedEvents;
   readonly marks: ReplayMarks;
   readonly storedIds: StoredIds;
@@ -105,7 +105,7 @@ async function replayOne(
   found: Found,
   request: ReplayRequest,
 ): Promise<ReplayResult> {
-  const { wayIn } = options;
+  const { endpoint } = options;
   const { entry } = found;
   const unread = { entry, eventName: entry.eventName, idempotencyKey: entry.idempotencyKey };
   const refused = (error: EventError): ReplayResult => ({
@@ -123,7 +123,7 @@ async function replayOne(
   }
   let event: IncomingEvent;
   try {
-    event = wayIn.read(entry, request.edits, request.replacement);
+    event = endpoint.read(entry, request.edits, request.replacement);
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     return refused(faultOf(error.code, error.message));
@@ -134,7 +134,7 @@ async function replayOne(
     const duplicate = { status: 'duplicate', error: undefined, storedSequence: known } as const;
     return { entry, eventName, idempotencyKey, ...duplicate };
   }
-  const { status, error, sequence } = await wayIn.accept(event, entry, request.dryRun);
+  const { status, error, sequence } = await endpoint.accept(event, entry, request.dryRun);
   return { entry, eventName, idempotencyKey, status, error, storedSequence: sequence };
 }
 
