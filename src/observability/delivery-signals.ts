@@ -10,7 +10,7 @@ export interface DeliveryCall {
   readonly lastSequence: number;
   readonly events: number;
   readonly delivered: number;
-  /** Events that it could not take for reasons of its own. */
+  /** Events that it could not take, for reasons that are not the event's. */
   readonly postponed: number;
   /** Events that it refused; each has a line of its own. */
   readonly refused: number;
@@ -40,7 +40,7 @@ export interface FailedDelivery {
   readonly retryInMs: number | undefined;
 }
 
-/** What becomes of events on their way to destinations. */
+/** What is reported about events on their way to destinations. */
 export function createDeliverySignals(metrics: Metrics, logger: Logger, sampler: LineSampler) {
   return {
     eventsDelivered: (destination: string, count: number): void => {
@@ -59,13 +59,13 @@ export function createDeliverySignals(metrics: Metrics, logger: Logger, sampler:
       if (!sampler.admit(`delivery failed: ${attempt.destination}`)) return;
       logger.warn({ ...attempt, outcome }, 'delivery failed');
     },
-    /** `describe` is asked only where the line is written: calls are many, and mostly go well. */
+    /** `describe` is called only where the line is written: calls are many, and most succeed. */
     destinationCalled: (destination: string, well: boolean, describe: () => DeliveryCall): void => {
       const level = well ? 'debug' : 'warn';
       if (!logger.isLevelEnabled(level) || !sampler.admit(`${level} call: ${destination}`)) return;
       logger[level]({ ...describe() }, well ? 'delivered' : 'destination did not take all');
     },
-    /** It was the destination's fault: one log line a call (`destinationCalled`), none here. */
+    /** Caused by the destination: `destinationCalled` logs one line for the call, this logs none. */
     deliveryPostponed: (destination: string): void => {
       metrics.deliveries.series(destination, 'retried').value += 1;
     },
@@ -80,11 +80,11 @@ export function createDeliverySignals(metrics: Metrics, logger: Logger, sampler:
         parked ? 'destination parked' : 'destination back',
       );
     },
-    /** Of a parked one: it has said that it wants nothing more. */
+    /** A parked destination that has said it wants nothing more. */
     destinationDisabled: (destination: string, disabled: boolean): void => {
       metrics.gauges.destinationDisabled.set(destination, disabled ? 1 : 0);
     },
-    /** It is configured no more, and what it was not given holds back the janitor for ever. */
+    /** No configuration names it, and its undelivered events hold back the janitor for ever. */
     destinationForgotten: (destination: string, waiting: number): void =>
       logger.warn(
         { destination, waiting },

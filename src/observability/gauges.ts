@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 
 import { createGauge } from './metric-families.ts';
 
-/** What is measured elsewhere and only shown here. */
+/** Values that are measured elsewhere and shown here. */
 export function createGauges(
   registry: Registry,
   eventNames: readonly string[],
@@ -15,7 +15,7 @@ export function createGauges(
     destinationDisabled: zeros(destinations),
     deadLetters: zeros(destinations),
     deadLetterOldest: zeros(destinations),
-    /** Filled when the log is first asked: its streams are a closed set that lives elsewhere. */
+    /** Filled when the log is first asked: topology.ts has the closed set of its streams. */
     streamBytes: new Map<string, number>(),
     streamBytesMax: new Map<string, number>(),
     lastEvent: zeros(eventNames),

@@ -6,7 +6,7 @@ import { createCanaryMetrics } from './canary-metrics.ts';
 import { createGauges } from './gauges.ts';
 import { createCounter, createGauge, createHistogram } from './metric-families.ts';
 
-/** Every value that a label can have, known at the start. Anything else is `_other`. */
+/** Every value that a label can have, known at the start. Any other value is counted as `_other`. */
 export interface LabelValues {
   readonly sources: readonly string[];
   readonly eventNames: readonly string[];
@@ -18,7 +18,7 @@ export interface LabelValues {
 export const otherLabel = '_other';
 
 export const rpcs = ['Track', 'BatchTrack', otherLabel] as const;
-/** Of the doors for events in the form of another system. */
+/** Those of the vendors' endpoints. */
 export const vendorProtocols = ['segment', 'posthog', 'mixpanel', 'cloudevents'] as const;
 export const protocols = [
   'grpc',
@@ -54,8 +54,8 @@ const deliveryBuckets = [
 ];
 
 /**
- * Sources, and pairs of a source and an event, that have series of their own. A pair has 22, and a
- * scrape writes some 150,000 series a second, while nothing else is done: the rest is `_other`.
+ * Sources, and pairs of a source and an event, that have series of their own; the rest is `_other`. A
+ * pair has 22 series, and a scrape writes some 150,000 a second, during which nothing else is done.
  */
 export const labelledSourcesMax = 200;
 export const labelledPairsMax = 5_000;
@@ -106,7 +106,7 @@ export function createMetrics(labels: LabelValues) {
   }
   const histograms = createHistograms(registry, destinations);
   const gauges = createGauges(registry, eventNames, destinations);
-  /** Events that were registered later: the set grows with the registry, which is bounded. */
+  /** Events that are registered later: the set grows with the registry, which is bounded. */
   const addEventNames = (names: readonly string[]): void => {
     const missing = names.filter((name) => !gauges.lastEvent.has(name));
     const added = missing.slice(0, eventNamesMax - gauges.lastEvent.size);
