@@ -45,7 +45,7 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
 
 /** Codes of what is served on the operators' port, and at doors that no generated client knocks on. */
 const ofOthers =
-  /^(dead_letter|rejected_not_found|invalid_edit|replay_|schema_(not_found|refused)|registry_)|webhook|signature/;
+  /^(dead_letter|rejected_not_found|invalid_edit|replay_|schema_(not_found|refused)|registry_|invalid_request|destination_|too_many_subscribers|log_)|webhook|signature/;
 
 test('every code has a case, or there is a reason', () => {
   const shown = cases.flatMap(({ expect: { code, results } }) =>
