@@ -57,5 +57,5 @@ export function prometheusRule(): object {
 }
 
 export function renderYaml(source: string, content: object): string {
-  return `# Made by scripts/generate-observability.ts from ${source}: edit that.\n${stringify(content, { lineWidth: 100 })}`;
+  return `# Made by npm run generate from ${source}: edit that.\n${stringify(content, { lineWidth: 100 })}`;
 }

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 
 import { compile } from '../../src/validation/schema/compile-schema.ts';
 import { checkSchemaSafety } from '../../src/validation/schema/schema-safety.ts';
-import { suiteFolder } from '../../scripts/json-schema-suite.ts';
+import { suiteFolder } from '../../scripts/suites/json-schema.ts';
 import type { JsonObject, JsonValue } from '../../src/event/json/json.ts';
 
 /*

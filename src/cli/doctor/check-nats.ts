@@ -114,12 +114,12 @@ function checkDrift(
         info.config.max_bytes > settings.max_bytes!,
     );
     if (drift.length > 0) {
-      const told = drift.map((key) => {
+      const differences = drift.map((key) => {
         const name = key as keyof typeof settings;
         return `${key} is ${JSON.stringify(info.config[name])}, wanted ${JSON.stringify(settings[name])}`;
       });
       findings.warning(
-        `the stream ${settings.name} is not as these settings want it: ${told.join('; ')}`,
+        `the stream ${settings.name} is not as these settings want it: ${differences.join('; ')}`,
         mend,
       );
     } else sound += 1;

@@ -23,7 +23,7 @@ export function isBalanced(books: Books, strays: Strays): boolean {
 }
 
 /** One JSON text. */
-export function booksJson(books: Books, strays: Strays): string {
+export function reportJson(books: Books, strays: Strays): string {
   const names = books.destinations.map(({ name }) => name);
   const accountsOf = (row: BookRow): object =>
     Object.fromEntries(
@@ -114,12 +114,12 @@ export function noteLines(books: Books, strays: Strays): string {
 
 function notesOf(books: Books): string[] {
   const notes = books.destinations.flatMap(({ name, type, asked, fault, copies }) => {
-    const told: string[] = [];
-    if (fault !== '') told.push(`${name} could not be asked: ${plain(fault)}`);
+    const lines: string[] = [];
+    if (fault !== '') lines.push(`${name} could not be asked: ${plain(fault)}`);
     else if (!asked)
-      told.push(`${name} (${type}) cannot be asked: delivered is what it acknowledged.`);
-    if (copies > 0) told.push(`${name} holds ${copies} second copies.`);
-    return told;
+      lines.push(`${name} (${type}) cannot be asked: delivered is what it acknowledged.`);
+    if (copies > 0) lines.push(`${name} holds ${copies} second copies.`);
+    return lines;
   });
   for (const { destination, eventId, eventName, timestamp } of books.missing.slice(
     0,

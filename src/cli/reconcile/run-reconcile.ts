@@ -12,13 +12,20 @@ import { destinationTypes } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
 import { listPlaces } from '../../jetstream/consume/backlog.ts';
 import type { CommandContext } from '../command-context.ts';
-import { booksJson, isBalanced, noteLines, rowLines, type Strays } from './report.ts';
-import type { ReconcileFlags } from './reconcile.ts';
+import { isBalanced, noteLines, reportJson, rowLines, type Strays } from './report.ts';
 import { openRunningLog } from '../running-log.ts';
 import { createWalkProgress } from '../terminal/walk-progress.ts';
 
 const sinceDefaultMs = 86_400_000;
 
+export interface ReconcileFlags {
+  readonly config?: string;
+  /** A Unix time in ms. */
+  readonly since?: number;
+  readonly json?: true;
+}
+
+/** Compares the log with every destination and prints the counts. Throws a StartError. */
 export async function runReconcile(context: CommandContext, flags: ReconcileFlags): Promise<void> {
   const config = readConfig({
     env: context.env,
@@ -50,7 +57,7 @@ export async function runReconcile(context: CommandContext, flags: ReconcileFlag
     const strays = straysOf(config.destinations, await listPlaces(log));
     progress.stop();
     process.stdout.write(
-      flags.json ? booksJson(books, strays) : rowLines(books, process.stdout.isTTY),
+      flags.json ? reportJson(books, strays) : rowLines(books, process.stdout.isTTY),
     );
     if (!flags.json) process.stderr.write(noteLines(books, strays));
     if (!isBalanced(books, strays)) process.exitCode = 1;

@@ -3,9 +3,10 @@ import Table from 'cli-table3';
 import { Command, Option } from 'commander';
 
 import type { RejectedCount } from '../../../gen/headgate/v1/rejected_service_pb.ts';
-import { print, visible, type RejectedClient } from './rejected.ts';
-import { filterMessage, withFilter, type FilterOptions } from './filter.ts';
+import { print, visible } from '../terminal/print.ts';
 import { createWalkProgress } from '../terminal/walk-progress.ts';
+import { filterMessage, withFilter, type FilterOptions } from './filter.ts';
+import type { RejectedClient } from './rejected-client.ts';
 
 interface StatsOptions extends FilterOptions {
   readonly per?: 'hour' | 'day';

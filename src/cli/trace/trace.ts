@@ -10,8 +10,8 @@ import {
 import { timeOfUuid } from '../../locate/search.ts';
 import { connectAdmin, type AdminClient } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
-import { print } from '../rejected/rejected.ts';
-import { readMoment } from '../rejected/filter.ts';
+import { print } from '../terminal/print.ts';
+import { readMoment } from '../terminal/option-values.ts';
 import { traceText } from './report.ts';
 import { createWalkProgress, type WalkProgress } from '../terminal/walk-progress.ts';
 
