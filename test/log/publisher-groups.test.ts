@@ -3,6 +3,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { startRealLog, type RealLog } from '../real-log.ts';
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { connectToServer } from '../../src/jetstream/connection.ts';
 import type { PublishAck } from '../../src/jetstream/publish/publish-ack.ts';
 import type { PublishError } from '../../src/jetstream/publish/publish-error.ts';
@@ -111,7 +112,7 @@ describe('messages of one turn, on a real nats-server', () => {
   });
 
   test('are told one by one which of them a full stream has taken', async () => {
-    await real.log.manager.streams.add({
+    await clientsForTests(real.log).manager.streams.add({
       name: 'SMALL',
       subjects: ['small'],
       discard: DiscardPolicy.New,
@@ -129,7 +130,7 @@ describe('messages of one turn, on a real nats-server', () => {
       { ...taken, sequence: 3 },
       ...Array.from({ length: 5 }, () => 'stream_full'),
     ]);
-    const { state } = await real.log.manager.streams.info('SMALL');
+    const { state } = await clientsForTests(real.log).manager.streams.info('SMALL');
     expect(state.messages).toBe(3);
     publisher.close();
   });

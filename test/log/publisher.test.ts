@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { freeze } from '../frozen-process.ts';
 import { startRealLog, type RealLog } from '../real-log.ts';
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { connectToServer } from '../../src/jetstream/connection.ts';
 import type { PublishError } from '../../src/jetstream/publish/publish-error.ts';
 import type { PublishAck } from '../../src/jetstream/publish/publish-ack.ts';
@@ -57,7 +58,7 @@ describe('the publisher on a real nats-server', () => {
 
   beforeAll(async () => {
     real = await startRealLog();
-    ({ manager } = real.log);
+    ({ manager } = clientsForTests(real.log));
     connection = await connectToServer({
       address: real.server.address,
       name: 'test',

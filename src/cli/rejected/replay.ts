@@ -16,7 +16,7 @@ import { addSet, addUnset } from '../terminal/edit-options.ts';
 import { editText } from '../terminal/edit-text.ts';
 import { readCount } from '../terminal/option-values.ts';
 import { print, visible } from '../terminal/print.ts';
-import { createWalkProgress } from '../terminal/walk-progress.ts';
+import { createWalkProgressBar } from '../terminal/walk-progress.ts';
 import { filterMessage, withFilter, type FilterOptions } from './filter.ts';
 import { readNumber, type RejectedClient } from './rejected-client.ts';
 
@@ -119,7 +119,7 @@ async function replayAll(
   const pageSize = Math.min(pageSizeMax, Math.max(1, Math.ceil(options.rate / 2)));
   const request = { filter, pageSize, dryRun, edits: editsOf(options) };
   const sum = createSum();
-  const progress = createWalkProgress(process.stderr);
+  const progress = createWalkProgressBar(process.stderr);
   const startedAt = performance.now();
   let pageToken = '';
   try {

@@ -79,7 +79,10 @@ export interface AcceptOptions {
   /** Calls back once the event is as safe as promised, or with why it may not be. */
   readonly store: (
     event: EventToStore,
-    callback: (ack: StoreAck | undefined, failure: { readonly told: string } | undefined) => void,
+    callback: (
+      ack: StoreAck | undefined,
+      failure: { readonly publicText: string } | undefined,
+    ) => void,
   ) => void;
   readonly reject: (event: EventToReject, callback: (failure: string | undefined) => void) => void;
   /** What the log has at a place: asked for duplicates only. */
@@ -239,7 +242,7 @@ function storeEvent(passage: Passage, eventName: string, verdict: Verdict, paylo
   const messageId = messageIdOf(source, verdict.idempotencyKey);
   options.store({ source, eventName, messageId, arrivalHeaders, payload }, (ack, failure) => {
     if (ack === undefined) {
-      const error = notStored(failure!.told);
+      const error = notStored(failure!.publicText);
       finish(passage, eventName, { ...verdict, status: 'retry', error, warnings: noWarnings });
       return;
     }

@@ -3,15 +3,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { NoRespondersError, RequestError, TimeoutError } from '@nats-io/nats-core';
 
-import { StartError } from '../errors.ts';
-import type { StreamName } from './topology.ts';
+import { StartError } from '../../errors.ts';
+import type { StreamName } from '../topology.ts';
 
 const pollMs = 100;
 const timeoutMsDefault = 30_000;
 
 /**
- * Waits until each stream has a leader and answers reads: of one with three replicas that was made a moment
- * ago, publishes and reads find nobody there. Throws a StartError when one does not answer in time.
+ * Waits until each stream has a leader and answers reads: a stream with three replicas takes and answers
+ * nothing in its first moments. Throws a StartError when one does not answer in time.
  */
 export async function waitUntilReadable(
   manager: Pick<JetStreamManager, 'direct' | 'streams'>,
@@ -35,7 +35,7 @@ export async function waitUntilReadable(
   }
 }
 
-/** Undefined: it answers, if only that it has no such message. */
+/** Undefined: it answers, even if only that it has no such message. */
 async function readFault(
   manager: Pick<JetStreamManager, 'direct' | 'streams'>,
   stream: StreamName,

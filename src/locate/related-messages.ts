@@ -1,5 +1,8 @@
 import type { DeliveryAttempt } from '../event/delivery-attempt.ts';
-import { readConsumer, settledUpTo, type ConsumerInfo } from '../jetstream/consume/backlog.ts';
+import {
+  readConsumerPosition,
+  type ConsumerPosition,
+} from '../jetstream/consume/consumer-position.ts';
 import type { Log } from '../jetstream/log.ts';
 import {
   readMatching,
@@ -8,39 +11,39 @@ import {
   type StoredMessage,
 } from '../jetstream/read/read.ts';
 import { originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
-import { subjects, type PlaceStream, type StreamName } from '../jetstream/topology.ts';
+import { subjects, type ConsumedStream, type StreamName } from '../jetstream/topology.ts';
 
-/** What the streams beside EVENTS hold of one event for one destination; the newest of each. */
-export interface TracesLeft {
+/** What the other streams hold of an event of EVENTS for one destination: the newest of each kind. */
+export interface RelatedMessages {
   readonly delayedCopy: { readonly dueMs: number; readonly settled: boolean } | undefined;
   readonly replayed: StoredMessage | undefined;
   readonly dead: StoredMessage | undefined;
   readonly discarded: StoredMessage | undefined;
-  /** A stream held more than is read: what is not found may be there all the same. */
+  /** A stream held more than is read, so what was not found may still be there. */
   readonly cut: boolean;
 }
 
-export interface TracedEvent {
+export interface SearchedEvent {
   readonly sequence: number;
   readonly eventName: string;
   readonly storedAtMs: number;
 }
 
-/** So many entries of one stream, destination and event name are looked at. */
+/** How many entries of one stream, destination and event name are read. */
 const entriesMax = 20_000;
 
-/** Where the newest entry about each event lies, by the event's place in EVENTS. */
+/** The position of the newest entry about each event, by the event's position in EVENTS. */
 interface Entries {
   readonly newest: ReadonlyMap<number, number>;
   readonly cut: boolean;
 }
 
 /**
- * Reads what is left of events at one destination, the oldest event first, and nothing older than it:
- * an entry about an event is younger. Each part of a stream is read once for all of them. The consumers
- * are read by the caller, before this: what leaves one stream is stored in the next first.
+ * Reads what the other streams hold of events for one destination, the oldest event first: entries about
+ * an event are younger than it, so older ones are not read. Each part of a stream is read once for all
+ * events. The caller reads the consumers before: what leaves one stream is stored in the next first.
  */
-export function createTraceReader(log: Log, destination: string) {
+export function createRelatedReader(log: Log, destination: string) {
   const known = new Map<string, Promise<Entries>>();
 
   const read = async (stream: StreamName, subject: string, sinceMs: number): Promise<Entries> => {
@@ -58,9 +61,9 @@ export function createTraceReader(log: Log, destination: string) {
   };
 
   return async (
-    { sequence, eventName, storedAtMs }: TracedEvent,
-    retries: ConsumerInfo | undefined,
-  ): Promise<TracesLeft> => {
+    { sequence, eventName, storedAtMs }: SearchedEvent,
+    retries: ConsumerPosition | undefined,
+  ): Promise<RelatedMessages> => {
     let cut = false;
     const find = async (
       stream: StreamName,
@@ -70,8 +73,8 @@ export function createTraceReader(log: Log, destination: string) {
       if (entries === undefined) known.set(subject, (entries = read(stream, subject, storedAtMs)));
       const found = await entries;
       cut ||= found.cut;
-      const place = found.newest.get(sequence);
-      return place === undefined ? undefined : readMessage(log, stream, place);
+      const newest = found.newest.get(sequence);
+      return newest === undefined ? undefined : readMessage(log, stream, newest);
     };
     const delayedCopy = await find('RETRY', subjects.retry(destination, eventName));
     const discarded = await find('DEAD', subjects.discarded(destination, eventName));
@@ -80,7 +83,7 @@ export function createTraceReader(log: Log, destination: string) {
     return {
       delayedCopy: delayedCopy && {
         dueMs: originOfDelayedCopy(delayedCopy).dueMs,
-        settled: retries !== undefined && delayedCopy.sequence <= settledUpTo(retries),
+        settled: retries !== undefined && delayedCopy.sequence <= retries.settledUpTo,
       },
       discarded,
       dead,
@@ -96,25 +99,28 @@ function originOf(message: StoredMessage): number {
 
 /** The consumers of one destination, each read once for all events of an answer. */
 export function createConsumerReader(log: Log, destination: string) {
-  const read = new Map<PlaceStream, Promise<ConsumerInfo | undefined>>();
-  return (stream: PlaceStream): Promise<ConsumerInfo | undefined> => {
-    let info = read.get(stream);
-    if (info === undefined) read.set(stream, (info = readConsumer(log, stream, destination)));
-    return info;
+  const read = new Map<ConsumedStream, Promise<ConsumerPosition | undefined>>();
+  return (stream: ConsumedStream): Promise<ConsumerPosition | undefined> => {
+    let position = read.get(stream);
+    if (position === undefined) {
+      position = readConsumerPosition(log, stream, destination);
+      read.set(stream, position);
+    }
+    return position;
   };
 }
 
 const attemptsMax = 20;
 const decoder = new TextDecoder();
 
-/** The failed attempts at an event, by its places in EVENTS and in REPLAY, oldest first. */
+/** The failed attempts at an event, by its positions in EVENTS and in REPLAY, oldest first. */
 export async function readAttempts(
   log: Log,
   destination: string,
-  places: readonly { readonly stream: string; readonly sequence: number }[],
+  positions: readonly { readonly stream: string; readonly sequence: number }[],
 ): Promise<DeliveryAttempt[]> {
   const attempts: DeliveryAttempt[] = [];
-  for (const { stream, sequence } of places) {
+  for (const { stream, sequence } of positions) {
     for await (const { payload } of readMatching(
       log,
       'ATTEMPTS',

@@ -1,24 +1,25 @@
-import type { Log } from '../log.ts';
-import { readMatching } from './read.ts';
-import { subjects } from '../topology.ts';
+import type { Log } from './log.ts';
+import { storeIfUnchanged } from './publish/store-if-unchanged.ts';
+import { readMatching } from './read/read.ts';
+import { subjects } from './topology.ts';
 
 /** One revision of one entry of the bucket `headgate_schemas`. */
 export interface BucketEntry {
   readonly key: string;
-  /** Its place among all revisions of all entries: 1, 2, ... */
+  /** Its number among all revisions of all entries: 1, 2, ... */
   readonly revision: number;
   readonly value: string;
-  /** Somebody deleted the entry by the tools of NATS. */
+  /** The entry was deleted with the tools of NATS. */
   readonly deleted: boolean;
 }
 
-/** The bucket of NATS in which the contracts are kept. */
+/** The bucket in which the log keeps the contracts. */
 export interface SchemaBucket {
-  /** What was written after a revision, oldest first. */
+  /** The revisions after one, oldest first. */
   readAfter(revision: number): AsyncIterable<BucketEntry>;
   /**
-   * Writes an entry whose newest revision is `expected` (0: there is none), and resolves with its new
-   * one. Throws a PublishError, `conflict` where somebody else was faster.
+   * Writes an entry whose newest revision is `expected` (0: it has none), and resolves to its new one.
+   * Rejects with a PublishError: `conflict` when another process was faster.
    */
   put(key: string, value: string, expected: number): Promise<number>;
 }
@@ -26,7 +27,7 @@ export interface SchemaBucket {
 const stream = 'KV_headgate_schemas';
 const prefix = subjects.schemas('');
 
-/** A plain stream in NATS's layout of buckets: what its client would bring is little more. */
+/** A plain stream in NATS's layout of buckets: NATS's own client for buckets would add little. */
 export function openSchemaBucket(log: Log): SchemaBucket {
   return {
     readAfter: async function* (revision) {
@@ -40,8 +41,8 @@ export function openSchemaBucket(log: Log): SchemaBucket {
       }
     },
     put: async (key, value, expected) => {
-      const headers = { 'Nats-Expected-Last-Subject-Sequence': String(expected) };
-      const { sequence } = await log.store(stream, subjects.schemas(key), headers, value);
+      const subject = subjects.schemas(key);
+      const { sequence } = await storeIfUnchanged(log, stream, subject, expected, value);
       return sequence;
     },
   };

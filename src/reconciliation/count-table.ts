@@ -1,5 +1,5 @@
-/** What has become of the events of one hour and name at one destination. */
-export interface Account {
+/** What became of the events of one hour and name at one destination. */
+export interface EventCounts {
   delivered: number;
   waiting: number;
   dead: number;
@@ -7,50 +7,50 @@ export interface Account {
   filtered: number;
 }
 
-export type Column = keyof Account;
+export type CountColumn = keyof EventCounts;
 
 /** One hour and event name. */
-export interface BookRow {
-  /** RFC 3339: when the hour began. */
+export interface CountRow {
+  /** When the hour began: RFC 3339, UTC. */
   readonly hour: string;
   readonly eventName: string;
   accepted: number;
   /** In the order of the destinations. */
-  readonly accounts: readonly Account[];
+  readonly counts: readonly EventCounts[];
 }
 
-/** What is missing: 0 where the books balance. */
-export function differenceOf(accepted: number, account: Account): number {
-  const { delivered, waiting, dead, discarded, filtered } = account;
+/** How many events are missing; 0: the counts match. */
+export function differenceOf(accepted: number, counts: EventCounts): number {
+  const { delivered, waiting, dead, discarded, filtered } = counts;
   return accepted - delivered - waiting - dead - discarded - filtered;
 }
 
-/** Beyond this, which takes names by the thousand, the rest of the names share a row an hour. */
+/** Beyond this, which takes thousands of names, the other names share one row an hour. */
 const rowsMax = 50_000;
 export const otherName = '_other';
 
-export interface Book {
+export interface CountTable {
   /** The number of the row of an hour and a name. */
   rowOf(hour: string, eventName: string): number;
-  readonly rows: readonly BookRow[];
+  readonly rows: readonly CountRow[];
 }
 
-export function createBook(destinationsCount: number): Book {
-  const rows: BookRow[] = [];
+export function createCountTable(destinationsCount: number): CountTable {
+  const rows: CountRow[] = [];
   const byKey = new Map<string, number>();
   const rowOf = (hour: string, eventName: string): number => {
     const key = `${hour} ${eventName}`;
     const known = byKey.get(key);
     if (known !== undefined) return known;
     if (rows.length >= rowsMax && eventName !== otherName) return rowOf(hour, otherName);
-    const accounts = Array.from({ length: destinationsCount }, emptyAccount);
-    rows.push({ hour, eventName, accepted: 0, accounts });
+    const counts = Array.from({ length: destinationsCount }, zeroCounts);
+    rows.push({ hour, eventName, accepted: 0, counts });
     byKey.set(key, rows.length - 1);
     return rows.length - 1;
   };
   return { rowOf, rows };
 }
 
-export function emptyAccount(): Account {
+export function zeroCounts(): EventCounts {
   return { delivered: 0, waiting: 0, dead: 0, discarded: 0, filtered: 0 };
 }
