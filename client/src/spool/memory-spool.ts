@@ -14,15 +14,15 @@ interface Waiting {
   readonly refuse: (error: HeadgateError) => void;
 }
 
-/** More callers than this do not wait for room: each holds an event in memory. */
+/** At most this many callers wait for room, because each holds an event in memory. */
 const waitersMax = 10_000;
 
-/** Keeps events in memory, for where there is no disk: what is not sent by close() is lost. */
+/** Stores events in memory, where there is no disk. Events that are not sent by close() are lost. */
 export class MemorySpool implements Spool {
   readonly #options: MemorySpoolOptions;
   readonly #signals: SpoolSignals;
   readonly #settlement: Settlement = createSettlement({ ordinal: 0, segment: 0, offset: 0 });
-  /** The bytes of what is read and not settled. */
+  /** The bytes of each range that was read and is not settled. */
   readonly #heldByRange = new Map<SpoolRange, number>();
   #records: Buffer[] = [];
   #first = 0;
@@ -109,14 +109,14 @@ export class MemorySpool implements Spool {
     this.#bytes -= dropped!.length;
     const end = this.#next - this.unread;
     this.#settlement.skip({ ordinal: end, segment: 0, offset: 0 });
-    const message = 'The spool has no room: its oldest event was dropped';
+    const message = 'The spool is full: its oldest event was dropped';
     this.#signals.dropped(1, 'spool_full', message, true);
   }
 
   #take(count: number): Buffer[] {
     const taken = this.#records.slice(this.#first, this.#first + count);
     this.#first += count;
-    // Moving what is left costs less the more is gone.
+    // Copies the rest only when at least half was taken, so the cost per event is constant.
     if (this.#first * 2 > this.#records.length) {
       this.#records = this.#records.slice(this.#first);
       this.#first = 0;
