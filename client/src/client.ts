@@ -26,7 +26,9 @@ export interface ClientCounters {
   readonly rejected: number;
   /** Events in the spool without a verdict, including those of earlier runs. */
   readonly waiting: number;
-  /** Events that will never be sent: no room for them, dropped to make room, or lost on the disk. */
+  /**
+   * Events that will never be sent: no room for them, dropped to make room, or lost on the disk.
+   */
   readonly dropped: number;
   /** Verdicts `retry`, plus all events of requests that returned no verdicts. */
   readonly retried: number;
@@ -50,9 +52,9 @@ export interface FlushResult {
 export interface HeadgateClient<Events extends object = AnyEvents> extends AsyncDisposable {
   /**
    * Stores an event in the spool; the client sends it from there for as long as it takes. Resolves
-   * when the event is stored (see `fsync`). If it fails with HeadgateError, the event is not stored.
-   * You need not await it: a failed call never ends the program, and `onDropped` reports events for
-   * which there was no room.
+   * when the event is stored (see `fsync`). If it fails with HeadgateError, the event is not
+   * stored. You need not await it: a failed call never ends the program, and `onDropped` reports
+   * events for which there was no room.
    */
   track(event: TrackedEvent<Events>): Promise<TrackReceipt>;
   /** Resolves when the spool is open, rejects if it cannot be opened. track() works before that. */
@@ -69,7 +71,9 @@ export interface HeadgateClient<Events extends object = AnyEvents> extends Async
 
 const flushTimeoutMs = 30_000;
 
-/** Opens the spool and starts sending what an earlier run left. Throws HeadgateError on bad options. */
+/**
+ * Opens the spool and starts sending what an earlier run left. Throws HeadgateError on bad options.
+ */
 export function createHeadgateClient<Events extends object = AnyEvents>(
   options: ClientOptions,
 ): HeadgateClient<Events> {

@@ -9,8 +9,9 @@ import { createIdempotencyKey, isIdempotencyKey } from './idempotency-key.ts';
  * Encodes an event in wire format: `headgate.v1.Event` with a length prefix, as in a batch. The
  * spool stores these bytes, and the RPC transports send them unchanged.
  *
- * Written by hand because track() runs inside the requests of its program: 0.5 µs per event, against
- * 6 µs for the general writer of @bufbuild/protobuf. A test decodes it with the generated code.
+ * Written by hand because track() runs inside the requests of its program: 0.5 µs per event,
+ * against 6 µs for the general writer of @bufbuild/protobuf. A test decodes it with the generated
+ * code.
  */
 
 /** Tags of the fields: number << 3 | wire type. */

@@ -6,7 +6,10 @@ export type HeadgateErrorCode =
   | 'invalid_event'
   /** The event is larger than `eventBytesMax`. */
   | 'event_too_large'
-  /** The spool or its disk is full, and `whenFull` is not `block`; or too many events wait in memory. */
+  /**
+   * The spool or its disk is full, and `whenFull` is not `block`; or too many events wait in
+   * memory.
+   */
   | 'spool_full'
   /** Another client owns the spool directory. */
   | 'spool_locked'

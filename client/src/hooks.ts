@@ -18,15 +18,17 @@ export interface RejectedEvent {
 
 export interface DroppedEvents {
   readonly count: number;
-  /** `spool_full`: no room. `damaged`: lost on the disk. `closed`: not stored or sent at close(). */
+  /**
+   * `spool_full`: no room. `damaged`: lost on the disk. `closed`: not stored or sent at close().
+   */
   readonly reason: DropReason;
   readonly message: string;
 }
 
 /**
- * What the client reports. It calls hooks synchronously during its work, so do little in them and do
- * not throw. If you do not set a hook, its report becomes a process warning, at most one of each kind
- * per minute; `onRequest` and `onRecovered` are then silent.
+ * What the client reports. It calls hooks synchronously during its work, so do little in them and
+ * do not throw. If you do not set a hook, its report becomes a process warning, at most one of each
+ * kind per minute; `onRequest` and `onRecovered` are then silent.
  */
 export interface ClientHooks {
   readonly onRejected?: (event: RejectedEvent) => void;
@@ -36,7 +38,9 @@ export interface ClientHooks {
   readonly onTrouble?: (message: string, cause?: unknown) => void;
   /** Events get through again. */
   readonly onRecovered?: () => void;
-  /** A segment file has damaged bytes. Its intact events are sent; it is kept under the name `file`. */
+  /**
+   * A segment file has damaged bytes. Its intact events are sent; it is kept under the name `file`.
+   */
   readonly onDamaged?: (damage: { file: string; offset: number; bytes: number }) => void;
   /** After every request, for metrics. */
   readonly onRequest?: (report: RequestReport) => void;

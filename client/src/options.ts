@@ -27,7 +27,9 @@ export interface DiskSpool {
   readonly whenFull?: WhenFull;
 }
 
-/** Events wait in memory, for functions without a disk: await `flush()` before the function ends. */
+/**
+ * Events wait in memory, for functions without a disk: await `flush()` before the function ends.
+ */
 export interface MemorySpool {
   readonly memory: true;
   /** Default 64 MiB; at least 4 MiB. */

@@ -14,8 +14,8 @@ export interface BuiltClient extends Disposable {
 }
 
 /**
- * Builds and packs the client, and unpacks the package as a registry would have it. Its dependencies
- * are linked to those of this repository.
+ * Builds and packs the client, and unpacks the package as a registry would have it. Its
+ * dependencies are linked to those of this repository.
  */
 export async function buildClient(): Promise<BuiltClient> {
   const folder = mkdtempSync(path.join(tmpdir(), 'headgate-client-'));

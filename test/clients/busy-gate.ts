@@ -1,7 +1,9 @@
 import http2 from 'node:http2';
 import type net from 'node:net';
 
-/** A proxy that acts like a busy gate: it refuses calls, then forwards the next ones to the gate. */
+/**
+ * A proxy that acts like a busy gate: it refuses calls, then forwards the next ones to the gate.
+ */
 export interface BusyGate {
   /** Host and port. */
   readonly address: string;

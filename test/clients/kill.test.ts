@@ -23,7 +23,7 @@ const diskFills = 14;
 /** One key per line: 36 characters and the line break. */
 const noteBytes = 37;
 
-test('killed twenty times, with an outage and a full disk: every tracked event arrives once', async () => {
+test('twenty kills, an outage and a full disk: every tracked event arrives once', async () => {
   const chance = seededChance();
   using client = await buildClient();
   const folder = mkdtempSync(path.join(tmpdir(), 'headgate-tracking-'));
@@ -126,7 +126,8 @@ test('killed twenty times, with an outage and a full disk: every tracked event a
   expect(warehouse.integrity).toBe('ok');
   const stored = new Set(warehouse.rows.values());
   expect(keys.filter((key) => !stored.has(key))).toEqual([]);
-  // Each event once. Events that are not in the notes were tracked in the last moment before a kill.
+  // Each event once. Events that are not in the notes were tracked in the last moment before a
+  // kill.
   expect(stored.size).toBe(warehouse.rowCount);
   expect(messageIds.length).toBe(new Set(messageIds).size);
   expect(stored.size - total).toBeLessThanOrEqual(kills * 1_000);

@@ -16,8 +16,8 @@ import { commandsOf, folderOf, languages } from './languages.ts';
 
 /*
  * Runs the examples of other languages against a real gate: the commands of their READMEs, and the
- * cases that every language must pass. scripts/test-clients.ts builds them, and names the built ones
- * in HEADGATE_TEST_CLIENTS.
+ * cases that every language must pass. scripts/test-clients.ts builds them, and names the built
+ * ones in HEADGATE_TEST_CLIENTS.
  */
 
 const run = promisify(execFile);

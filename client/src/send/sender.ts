@@ -250,7 +250,9 @@ export class Sender {
     this.#retries.push({ ...group, records, attempt: group.attempt + 1, notBeforeMs });
   }
 
-  /** Halving finds the event that the gate cannot read, and adapts to a gate with smaller limits. */
+  /**
+   * Halving finds the event that the gate cannot read, and adapts to a gate with smaller limits.
+   */
   async #split(group: Group, { code, message }: Extract<Answer, { kind: 'split' }>): Promise<void> {
     const { records } = group;
     if (records.length === 1) {

@@ -26,12 +26,16 @@ export interface DiskSpoolOptions {
   readonly fsync: Fsync;
   readonly fsyncIntervalMs: number;
   readonly whenFull: WhenFull;
-  /** Limit of the events that wait in memory for their write. Beyond it, append() always refuses. */
+  /**
+   * Limit of the events that wait in memory for their write. Beyond it, append() always refuses.
+   */
   readonly unwrittenBytesMax: number;
 }
 
 const segmentBytesMax = 8 * 1024 * 1024;
-/** Segments are deleted whole, so a full spool must have several: settling the oldest makes room. */
+/**
+ * Segments are deleted whole, so a full spool must have several: settling the oldest makes room.
+ */
 const segmentsInSpool = 8;
 /** Larger writes do not cost less per byte. */
 const groupBytesMax = 1024 * 1024;
@@ -42,8 +46,8 @@ const retryDelayMsMax = 2_000;
 /**
  * Stores events in segment files, so that they outlive the process.
  *
- * Three activities run concurrently, each in order: groups of events are appended at the end, batches
- * are read behind them, and settled segments are deleted at the beginning.
+ * Three activities run concurrently, each in order: groups of events are appended at the end,
+ * batches are read behind them, and settled segments are deleted at the beginning.
  */
 export class DiskSpool implements Spool {
   readonly #options: DiskSpoolOptions;

@@ -23,7 +23,9 @@ export function writeFrame(target: Buffer, at: number, payload: Buffer): number 
   return at + frameHeaderBytes + payload.length;
 }
 
-/** Returns the end of the frame at `at`. 'short': the bytes end before it. 'damaged': not a frame. */
+/**
+ * Returns the end of the frame at `at`. 'short': the bytes end before it. 'damaged': not a frame.
+ */
 export function frameEnd(bytes: Buffer, at: number): number | 'short' | 'damaged' {
   if (at + frameHeaderBytes > bytes.length) return 'short';
   const length = bytes.readUInt32LE(at);

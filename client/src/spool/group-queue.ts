@@ -97,7 +97,8 @@ function waitIn<Receipt>(group: OpenGroup, receipt: Receipt): Promise<Receipt> {
     group.waiters.push({
       resolve: () => resolve(receipt),
       reject: (why) => {
-        // A failed track() that is not awaited must not end the program. The drop is reported anyway.
+        // A failed track() that is not awaited must not end the program. The drop is reported
+        // anyway.
         promise.catch(() => {});
         reject(why);
       },

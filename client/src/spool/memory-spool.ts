@@ -17,7 +17,9 @@ interface Waiting {
 /** At most this many callers wait for room, because each holds an event in memory. */
 const waitersMax = 10_000;
 
-/** Stores events in memory, where there is no disk. Events that are not sent by close() are lost. */
+/**
+ * Stores events in memory, where there is no disk. Events that are not sent by close() are lost.
+ */
 export class MemorySpool implements Spool {
   readonly #options: MemorySpoolOptions;
   readonly #signals: SpoolSignals;

@@ -13,9 +13,9 @@ export interface OwnerLock {
 
 /**
  * Locks a directory for one owner. On Linux the lock is an abstract socket name, which the kernel
- * releases when the process ends, however it ends. So there is nothing to clean up, and no process id
- * that could meanwhile belong to another program. On other systems it is a file with a process id,
- * which is taken over when that process no longer runs.
+ * releases when the process ends, however it ends. So there is nothing to clean up, and no process
+ * id that could meanwhile belong to another program. On other systems it is a file with a process
+ * id, which is taken over when that process no longer runs.
  *
  * Throws HeadgateError `spool_locked`. Neither kind of lock sees an owner in another container.
  */

@@ -25,7 +25,10 @@ export function segmentFile(directory: string, base: number): string {
   return path.join(directory, `${String(base).padStart(16, '0')}${suffix}`);
 }
 
-/** Returns the segments of earlier runs, oldest first. Truncates an event that was not fully written. */
+/**
+ * Returns the segments of earlier runs, oldest first. Truncates an event that was not fully
+ * written.
+ */
 export async function findSegments(directory: string): Promise<Segment[]> {
   const names = (await readdir(directory)).filter((name) => /^\d{16}\.seg$/.test(name)).sort();
   const segments: Segment[] = [];
