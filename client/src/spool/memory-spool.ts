@@ -25,7 +25,7 @@ export class MemorySpool implements Spool {
   readonly #signals: SpoolSignals;
   readonly #settlement: Settlement = createSettlement({ ordinal: 0, segment: 0, offset: 0 });
   /** The bytes of each range that was read and is not settled. */
-  readonly #heldByRange = new Map<SpoolRange, number>();
+  readonly #bytesByRange = new Map<SpoolRange, number>();
   #records: Buffer[] = [];
   #first = 0;
   #bytes = 0;
@@ -143,15 +143,15 @@ export class MemorySpool implements Spool {
     const records = this.#take(count);
     const ordinal = this.#next - this.unread;
     const range = this.#settlement.begin(count, { ordinal, segment: 0, offset: 0 });
-    this.#heldByRange.set(range, held);
+    this.#bytesByRange.set(range, held);
     return { records, range };
   }
 
   settle(range: SpoolRange, count: number): void {
     this.#settlement.settle(range, count);
     if (range.open > 0) return;
-    this.#bytes -= this.#heldByRange.get(range) ?? 0;
-    this.#heldByRange.delete(range);
+    this.#bytes -= this.#bytesByRange.get(range) ?? 0;
+    this.#bytesByRange.delete(range);
     while (this.#waiting.length > 0 && !this.#lacksRoom(this.#waiting[0]!.payload)) {
       const waiting = this.#waiting.shift()!;
       this.#store(waiting.payload);
@@ -163,7 +163,7 @@ export class MemorySpool implements Spool {
     this.#closed = true;
     for (const { refuse } of this.#waiting.splice(0)) refuse(closedError());
     let lost = this.unread;
-    for (const range of this.#heldByRange.keys()) lost += range.open;
+    for (const range of this.#bytesByRange.keys()) lost += range.open;
     if (lost === 0) return;
     const message = `${lost} events were lost: the client was closed before they were sent`;
     this.#signals.dropped(lost, 'closed', message, true);

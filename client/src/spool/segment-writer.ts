@@ -27,7 +27,7 @@ export interface SegmentWriterOptions {
 export class SegmentWriter {
   readonly #options: SegmentWriterOptions;
   #open: { readonly segment: Segment; readonly file: FileHandle } | undefined;
-  #owesSync = false;
+  #needsSync = false;
 
   constructor(options: SegmentWriterOptions) {
     this.#options = options;
@@ -45,7 +45,7 @@ export class SegmentWriter {
     try {
       await writeAll(file, group.bytes, group.length, segment.bytes);
       if (fsync === 'always') await file.datasync();
-      else if (fsync === 'interval') this.#owesSync = true;
+      else if (fsync === 'interval') this.#needsSync = true;
     } catch (error) {
       await this.#abandon(segment, file);
       throw error;
@@ -56,20 +56,20 @@ export class SegmentWriter {
 
   /** Syncs the writes that `interval` left unsynced. */
   async sync(): Promise<void> {
-    if (!this.#owesSync || this.#open === undefined) return;
-    this.#owesSync = false;
+    if (!this.#needsSync || this.#open === undefined) return;
+    this.#needsSync = false;
     await this.#open.file.datasync();
   }
 
   /** Closes the active segment; the next group begins a new one. */
   async seal(): Promise<void> {
     const closing = this.#open;
-    const owesSync = this.#owesSync;
+    const needsSync = this.#needsSync;
     this.#open = undefined;
-    this.#owesSync = false;
+    this.#needsSync = false;
     if (closing === undefined) return;
     try {
-      if (owesSync) await closing.file.datasync();
+      if (needsSync) await closing.file.datasync();
     } finally {
       await closing.file.close();
     }
