@@ -74,7 +74,7 @@ export interface EventFixer {
   /** Undefined: it cannot be read as an event. */
   readonly editable: (stored: string) => string | undefined;
   /** The event as it is to be stored. Throws `invalid_edit`. */
-  readonly mend: (stored: string, edit: WholeEventEdit) => string;
+  readonly fix: (stored: string, edit: WholeEventEdit) => string;
 }
 
 /** The events that destinations could not be given, and what a person can do about them. */
@@ -216,7 +216,7 @@ async function storeFixed(
     const what = 'is no JSON, and cannot be fixed: discard it, or replay it as it is.';
     throw new ServiceError('invalid_edit', `The event of ${id} ${what}`);
   }
-  const payload = fixedPayload(entry.payload, fixer.mend(eventText, edit), Date.now());
+  const payload = fixedPayload(entry.payload, fixer.fix(eventText, edit), Date.now());
   const bytes = Buffer.byteLength(payload) + headersBytesMax;
   const bytesMax = log.messageBytesMax();
   if (bytes > bytesMax) {
