@@ -6,7 +6,7 @@ import { createExchange, mediaTypeOf, reply, type Exchange } from './exchange.ts
 import { failureOfError } from './answer/failure.ts';
 import type { GateContext } from './gate-context.ts';
 import { grpcEndpoint } from './rpc/grpc-unary.ts';
-import type { RequestHandler } from '../http/listen.ts';
+import type { RequestHandler } from '../http/http-call.ts';
 import type { ServesWhole } from '../http/http1/reader.ts';
 import { openApiPath } from './openapi/openapi.ts';
 import {

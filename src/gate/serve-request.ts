@@ -41,7 +41,7 @@ const timerMsMax = 2 ** 31 - 1;
  * Takes one request through a door: headers, key, body, message, events, verdicts, answer.
  *
  * Callbacks rather than async functions: each of those makes a promise and a generator, and five of
- * them a request cost 3 µs of the 30 that a single call has (docs/performance.md).
+ * them a request cost 3 µs of the 30 that a single call has (docs/understand/hot-path.md).
  */
 export function serveRequest(
   context: GateContext,

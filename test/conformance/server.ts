@@ -12,6 +12,7 @@ import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 
 import { listen } from '../../src/http/listen.ts';
 import { createUniversalEndpoint } from '../../src/http/universal.ts';
+import { httpEngine } from '../http-engine.ts';
 import { registerConformance } from './conformance-service.ts';
 
 interface Wanted {
@@ -58,6 +59,7 @@ const door = createUniversalEndpoint((router) => registerConformance(router, ser
 const listener = await listen({
   address: { host: '127.0.0.1', port: 0 },
   tls: tlsFiles(),
+  engine: httpEngine,
   handle: (call) => {
     if (!door.serve(call, 'conformance')) call.reply(404, {}, '');
   },

@@ -27,7 +27,10 @@ export interface StoreOptions {
   /** Calls back once the event is as safe as promised, or with why it may not be. */
   readonly store: (
     event: EventToStore,
-    callback: (ack: StoreAck | undefined, failure: { readonly told: string } | undefined) => void,
+    callback: (
+      ack: StoreAck | undefined,
+      failure: { readonly publicText: string } | undefined,
+    ) => void,
   ) => void;
   /** Reads an event of the log. Used for duplicates only. */
   readonly readStored: (sequence: number) => Promise<StoredEvent | undefined>;
@@ -51,7 +54,7 @@ export type Finish<Request> = (request: Request, eventName: string, verdict: Ver
  *
  * The callback must not hold the event: what an event was decoded into is garbage once it is written to
  * the log, and thousands of them waiting for their acknowledgements cost the collector a tenth of all
- * time (docs/performance.md).
+ * time (docs/understand/hot-path.md).
  */
 export function storeEvent<Request extends StoringRequest>(
   request: Request,
@@ -64,7 +67,7 @@ export function storeEvent<Request extends StoringRequest>(
   const messageId = messageIdOf(source, verdict.idempotencyKey);
   options.store({ source, eventName, messageId, arrivalHeaders, payload }, (ack, failure) => {
     if (ack === undefined) {
-      finish(request, eventName, retryVerdict(verdict, failure!.told));
+      finish(request, eventName, retryVerdict(verdict, failure!.publicText));
       return;
     }
     options.signals.eventPublished((performance.now() - request.startedAt) / 1000);

@@ -13,7 +13,7 @@ import { encodeBatchTrackResponse, encodeTrackResponse } from '../answer/verdict
  *
  * connect-node's universal handler costs 100 to 230 µs a call, for streams, headers and abort
  * machinery that a unary call has no use for; these doors speak the unary form of Connect and gRPC
- * themselves (docs/performance.md). Decoding, accepting and the words of errors are the same code
+ * themselves (docs/understand/hot-path.md). Decoding, accepting and the words of errors are the same code
  * that the Connect router uses for what is left to it: connect-router.ts.
  */
 
