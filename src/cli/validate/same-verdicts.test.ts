@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { schemasWith } from '../../../test/endpoints/schemas-folder.ts';
 import type { Verdict } from '../../event/verdict.ts';
 import {
   acceptedVerdicts,
@@ -30,37 +32,47 @@ import { validateFile } from './validate-file.ts';
 const eventBytesMax = 256 * 1024;
 
 /** Beside the example's events: one with personal data, and one whose unknown properties are dropped. */
-const schemas = schemasWith({
+const added = {
   address_created: {
     entry: 'active: 1',
-    versions: [
-      {
-        type: 'object',
-        required: ['email'],
-        properties: { email: { type: 'string', 'x-pii': 'hash' }, city: { type: 'string' } },
-      },
-    ],
+    schema: {
+      type: 'object',
+      required: ['email'],
+      properties: { email: { type: 'string', 'x-pii': 'hash' }, city: { type: 'string' } },
+    },
   },
   cart_viewed: {
     entry: 'active: 1, mode: { additional_property: strip }',
-    versions: [
-      {
-        type: 'object',
-        additionalProperties: false,
-        properties: { total: { type: 'number' } },
-      },
-    ],
+    schema: {
+      type: 'object',
+      additionalProperties: false,
+      properties: { total: { type: 'number' } },
+    },
   },
-});
+};
 
+function writeSchemas(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'headgate-verdicts-'));
+  cpSync('schemas', folder, { recursive: true });
+  for (const [name, { entry, schema }] of Object.entries(added)) {
+    const line = `  ${name}: { owner: checkout, description: A test., ${entry} }\n`;
+    appendFileSync(path.join(folder, 'taxonomy.yaml'), `\n${line}`);
+    mkdirSync(path.join(folder, name));
+    writeFileSync(path.join(folder, name, '1.json'), JSON.stringify(schema));
+  }
+  return folder;
+}
+
+let folder = '';
 let validateLocally: ValidateLocally;
 let accept: AcceptEvents;
 let stored: string[] = [];
 
 beforeAll(async () => {
-  validateLocally = await openValidate(schemas.folder);
+  folder = writeSchemas();
+  validateLocally = await openValidate(folder);
   const hashKey = 'another key, whose hashes are as long';
-  const registry = await loadRegistry(schemas.folder);
+  const registry = await loadRegistry(folder);
   const { validate, redactRejected } = createValidation(registry, { hashKey });
   accept = createAcceptEvents({
     validate,
@@ -78,7 +90,7 @@ beforeAll(async () => {
   });
 });
 
-afterAll(() => schemas[Symbol.dispose]());
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const call: EndpointCall = {
   rpc: 'Track',
