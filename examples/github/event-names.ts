@@ -252,6 +252,7 @@ const names: Readonly<Record<string, readonly [name: string, description: string
   'repository/transferred':
     ['repository_transferred', 'A repository was transferred to another owner.'],
   'repository/unarchived': ['repository_unarchived', 'A repository was unarchived.'],
+  // The caller of a repository_dispatch chooses the action, so any action is valid.
   'repository_dispatch/*':
     ['repository_dispatched', 'Someone sent a custom event to a repository.'],
   'repository_import':
