@@ -9,8 +9,8 @@ import { grpcEndpoint } from './rpc/grpc-unary.ts';
 import type { RequestHandler } from '../http/http-call.ts';
 import type { ServesWhole } from '../http/http1/reader.ts';
 import { openApiPath } from './openapi/openapi.ts';
+import { problem } from './answer/problem.ts';
 import {
-  problem,
   restBatchEndpoint,
   restTrackEndpoint,
   restValidateEndpoint,

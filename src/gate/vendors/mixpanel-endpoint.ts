@@ -4,7 +4,7 @@ import { STATUS_CODES } from 'node:http';
 import { ServiceError } from '../../errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { Verdict } from '../../event/verdict.ts';
-import { mediaTypeOf, reply, type Exchange } from '../exchange.ts';
+import { checkContentType, mediaTypeOf, reply, type Exchange } from '../exchange.ts';
 import { retryAfterSeconds, type Failure } from '../answer/failure.ts';
 import { vendorOutcome } from '../answer/vendor-answer.ts';
 import {
@@ -24,7 +24,6 @@ import {
 import { snakeName } from '../decode/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { unpackBody } from '../intake/read-body.ts';
-import { checkContentType } from '../rest/rest-endpoints.ts';
 import type { Endpoint, EndpointCall } from '../serve-request.ts';
 
 /*

@@ -1,10 +1,11 @@
 import type { WebhookSource } from '../../config/webhook-source.ts';
 import { ServiceError, type ErrorCode } from '../../errors.ts';
 import type { WebhookOutcome } from '../../observability/metrics.ts';
-import { reply, type Exchange } from '../exchange.ts';
+import { checkContentType, reply, type Exchange } from '../exchange.ts';
 import type { GateContext } from '../gate-context.ts';
 import { createMapWebhook } from './map-webhook.ts';
-import { checkContentType, problem, restTrackEndpoint } from '../rest/rest-endpoints.ts';
+import { answerEvent } from '../answer/event-answer.ts';
+import { problem } from '../answer/problem.ts';
 import type { Endpoint, EndpointCall } from '../serve-request.ts';
 import { createVerifyWebhook } from './verify-webhook.ts';
 
@@ -74,7 +75,7 @@ function createEntry(
         count('mapped');
         return { events: [event], context: undefined, sentAt: '', validateOnly: false };
       },
-      answer: restTrackEndpoint.answer,
+      answer: answerEvent,
       refuse: (exchange, _call, failure) => {
         const outcome = outcomes[failure.code];
         if (outcome !== undefined) count(outcome);
