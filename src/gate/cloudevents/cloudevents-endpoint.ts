@@ -19,7 +19,7 @@ import { parseJson } from '../decode/exact-json.ts';
 import { unpackBody } from '../intake/read-body.ts';
 import { answerEvent } from '../answer/event-answer.ts';
 import { refuseWithProblem } from '../answer/problem.ts';
-import type { Endpoint, EndpointCall } from '../serve-request.ts';
+import type { Endpoint, EndpointCall, SelectedEndpoint } from '../serve-request.ts';
 import { restBatch } from '../answer/verdict-json.ts';
 
 /*
@@ -228,8 +228,8 @@ const batch: EndpointCall = { ...single, rpc: 'BatchTrack' };
 export const cloudEventsPath = '/v1/cloudevents';
 
 /** By the content type: one event, or several. */
-export function cloudEventsEndpoint(exchange: Exchange): { door: Endpoint; call: EndpointCall } {
+export function selectCloudEvents(exchange: Exchange): SelectedEndpoint {
   return mediaTypeOf(exchange) === batchedType
-    ? { door: batchEndpoint, call: batch }
-    : { door: singleEndpoint, call: single };
+    ? { endpoint: batchEndpoint, call: batch }
+    : { endpoint: singleEndpoint, call: single };
 }

@@ -8,9 +8,9 @@ import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { answerEvent } from '../answer/event-answer.ts';
 import { refuseWithProblem } from '../answer/problem.ts';
 import { countVerdicts, restBatch, type VerdictCounts } from '../answer/verdict-json.ts';
-import { checkContentType, reply } from '../exchange.ts';
+import { checkContentType, mediaTypeOf, reply, type Exchange } from '../exchange.ts';
 import { unpackBody } from '../intake/read-body.ts';
-import type { Endpoint, EndpointCall } from '../serve-request.ts';
+import type { Endpoint, EndpointCall, SelectedEndpoint } from '../serve-request.ts';
 
 const json = 'application/json';
 const ndjson = 'application/x-ndjson';
@@ -67,6 +67,24 @@ export const restValidateEndpoint: Endpoint = {
   },
   refuse: refuseWithProblem,
 };
+
+const trackCall: EndpointCall = { rpc: 'Track', door: 'rest', codec: 'json', contentType: json };
+const track: SelectedEndpoint = { endpoint: restTrackEndpoint, call: trackCall };
+
+export const selectRestTrack = (): SelectedEndpoint => track;
+export const selectRestBatch = selectByCodec(restBatchEndpoint);
+export const selectRestValidate = selectByCodec(restValidateEndpoint);
+
+/** JSON, or one event a line. */
+function selectByCodec(endpoint: Endpoint): (exchange: Exchange) => SelectedEndpoint {
+  const call: EndpointCall = { ...trackCall, rpc: 'BatchTrack' };
+  const asJson: SelectedEndpoint = { endpoint, call };
+  const asLines: SelectedEndpoint = {
+    endpoint,
+    call: { ...call, codec: 'ndjson', contentType: ndjson },
+  };
+  return (exchange) => (mediaTypeOf(exchange) === ndjson ? asLines : asJson);
+}
 
 /** Of the two forms of JSON the batch is the one that has `events`. */
 function decodeAnyRest(call: EndpointCall, message: Buffer, batchEventsMax: number): IncomingBatch {

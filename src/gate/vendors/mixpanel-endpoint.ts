@@ -24,7 +24,7 @@ import {
 import { snakeName } from '../decode/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { unpackBody } from '../intake/read-body.ts';
-import type { Endpoint, EndpointCall } from '../serve-request.ts';
+import type { Endpoint, EndpointCall, EndpointRow } from '../serve-request.ts';
 
 /*
  * Mixpanel's `/track` and `/import`: JSON, or `data=` in base64 as a form or a query, which is how its
@@ -232,11 +232,7 @@ const call: EndpointCall = {
 };
 
 /** By path, which is Mixpanel's own. Its SDK for Node sends a single event by GET. */
-export const mixpanelEndpoints: readonly (readonly [
-  path: string,
-  door: Endpoint,
-  call: EndpointCall,
-])[] = [
+export const mixpanelEndpoints: readonly EndpointRow[] = [
   ['/track', eventsEndpoint, call],
   ['/import', eventsEndpoint, call],
 ];

@@ -23,7 +23,7 @@ import {
 import { snakeName } from '../decode/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { unpackBody } from '../intake/read-body.ts';
-import type { Endpoint, EndpointCall } from '../serve-request.ts';
+import type { Endpoint, EndpointCall, EndpointRow } from '../serve-request.ts';
 
 /*
  * PostHog's capture API as its server SDKs speak it: `/batch/`, and the one whose answer has a result
@@ -216,11 +216,7 @@ function resultOf({ status, error, warnings }: Verdict): object {
 const call: EndpointCall = { rpc: 'BatchTrack', door: 'posthog', codec: 'json', contentType: json };
 
 /** By path, which is PostHog's own, with and without the slash at its end. */
-export const posthogEndpoints: readonly (readonly [
-  path: string,
-  door: Endpoint,
-  call: EndpointCall,
-])[] = [
+export const posthogEndpoints: readonly EndpointRow[] = [
   ['/batch/', batchEndpoint, call],
   ['/batch', batchEndpoint, call],
   ['/capture/', batchEndpoint, call],

@@ -23,7 +23,7 @@ import {
 } from '../decode/vendor-members.ts';
 import { snakeName } from '../decode/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
-import type { Endpoint, EndpointCall } from '../serve-request.ts';
+import type { Endpoint, EndpointRow } from '../serve-request.ts';
 import { restResult } from '../answer/verdict-json.ts';
 
 /*
@@ -221,23 +221,20 @@ const batchEndpoint: Endpoint = {
 
 const call = { door: 'segment', codec: 'json', contentType: json } as const;
 
-type Entry = readonly [path: string, door: Endpoint, call: EndpointCall];
-
-const entries: readonly Entry[] = [
-  ...callNames.map((type): Entry => [type, singleEndpoint(type), { ...call, rpc: 'Track' }]),
+/** Below the prefixes. */
+const rows: readonly EndpointRow[] = [
+  ...callNames.map((type): EndpointRow => [type, singleEndpoint(type), { ...call, rpc: 'Track' }]),
   ['batch', batchEndpoint, { ...call, rpc: 'BatchTrack' }],
 ];
 
 const prefix = '/v1/segment/';
 
 /** By path. */
-export const segmentEndpoints: readonly Entry[] = entries.map(([name, ...door]) => [
-  `${prefix}${name}`,
-  ...door,
-]);
+export const segmentEndpoints: readonly EndpointRow[] = rowsBelow(prefix);
 
 /** The same, where most of Segment's SDKs find them: they put `/v1/batch` behind what they are given. */
-export const segmentAliases: readonly Entry[] = entries.map(([name, ...door]) => [
-  `${prefix}v1/${name}`,
-  ...door,
-]);
+export const segmentAliases: readonly EndpointRow[] = rowsBelow(`${prefix}v1/`);
+
+function rowsBelow(start: string): readonly EndpointRow[] {
+  return rows.map(([name, ...served]) => [`${start}${name}`, ...served]);
+}

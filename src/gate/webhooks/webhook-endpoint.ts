@@ -22,13 +22,13 @@ export const webhookPath = '/v1/webhooks/';
 
 /** One source of webhooks, as its requests are served. */
 export interface WebhookEntry {
-  /** In which the signature is the credential: no write key is asked for. */
+  /** The signature is the credential: it needs no write key. */
   readonly context: GateContext;
-  /** For one request, whose headers it remembers from the signature to the mapping. */
-  door(exchange: Exchange): Endpoint;
+  /** For one request: the signature and the mapping both need its headers. */
+  endpointFor(exchange: Exchange): Endpoint;
 }
 
-/** By the name of the source. `checkOpen` throws while the gate is going down. */
+/** By the name of the source. `checkOpen` throws while the gate shuts down. */
 export function createWebhookEntries(
   sources: readonly WebhookSource[],
   context: GateContext,
@@ -56,7 +56,7 @@ function createEntry(
         return producer;
       },
     },
-    door: ({ call: { headers } }) => ({
+    endpointFor: ({ call: { headers } }) => ({
       begin: (exchange) => checkContentType(exchange, [json]),
       unpack: (_exchange, body) => {
         const encoding = headers['content-encoding'] ?? 'identity';
@@ -66,7 +66,7 @@ function createEntry(
             'A webhook is signed as it is sent. Send it without content-encoding.',
           );
         }
-        // Before anything is made of the body.
+        // Before the body is parsed.
         verify({ headers, body }, Date.now());
         return body;
       },
@@ -89,7 +89,7 @@ function createEntry(
   };
 }
 
-/** Of what is refused before there is an event. */
+/** Of requests that are refused before they become an event. */
 const outcomes: Partial<Record<ErrorCode, WebhookOutcome>> = {
   unmapped_webhook: 'unmapped',
   invalid_signature: 'invalid_signature',
