@@ -8,9 +8,10 @@ import type { GateContext } from './gate-context.ts';
 import type { IncomingBatch } from './decode/incoming-batch.ts';
 import { CallerGone } from './intake/read-body.ts';
 
-/** What a request asks for, in the form that its headers tell. */
+/** What a request asks for, and how it is written. */
 export interface EndpointCall {
   readonly rpc: Extract<Rpc, 'Track' | 'BatchTrack'>;
+  /** The protocol, as the metrics and the header `Headgate-Door` name it. */
   readonly door: 'rest' | 'connect' | 'grpc' | 'grpc_web' | 'webhook' | VendorProtocol;
   readonly codec: 'json' | 'ndjson' | 'proto';
   readonly contentType: string;
@@ -18,27 +19,36 @@ export interface EndpointCall {
 
 /** How a protocol frames a request and its answer. Each method may throw a ServiceError. */
 export interface Endpoint {
-  /** The write key may stand in the body (`IncomingBatch.inBody`) where the headers have none. */
+  /** The body may have the write key (`IncomingBatch.inBody`) where the headers have none. */
   readonly keyInBody?: true;
-  /** Looks at the headers. Returns how long the caller waits, in ms, where it told. */
+  /** Checks the headers. Returns how long the caller waits, in ms; undefined: it sets no deadline. */
   begin(exchange: Exchange, call: EndpointCall): number | undefined;
   /** The message in a body; a promise only where it has to be decompressed. */
   unpack(exchange: Exchange, body: Buffer, bytesMax: number): Buffer | Promise<Buffer>;
   decode(call: EndpointCall, message: Buffer, batchEventsMax: number): IncomingBatch;
-  /** Sends the verdicts. Returns the number of the gRPC status, for the metric. */
+  /** Sends the verdicts. Returns the gRPC status code, for the metric. */
   answer(exchange: Exchange, call: EndpointCall, verdicts: readonly Verdict[]): number;
-  /** Sends why there are none. */
+  /** Sends why there are no verdicts. Returns the same. */
   refuse(exchange: Exchange, call: EndpointCall, failure: Failure, error: unknown): number;
 }
 
-/** Smaller messages are taken at once: a turn has too few of them to matter. */
+/** The endpoint that serves a request. */
+export interface SelectedEndpoint {
+  readonly endpoint: Endpoint;
+  readonly call: EndpointCall;
+}
+
+/** A path with one endpoint. */
+export type EndpointRow = readonly [path: string, endpoint: Endpoint, call: EndpointCall];
+
+/** Smaller messages are decoded at once: a turn has too few of them to matter. */
 const largeBytes = 16 * 1024;
 
 const canceled = 1;
 const timerMsMax = 2 ** 31 - 1;
 
 /**
- * Takes one request through a door: headers, key, body, message, events, verdicts, answer.
+ * Serves one request: headers, key, body, message, events, verdicts, answer.
  *
  * Callbacks rather than async functions: each of those makes a promise and a generator, and five of
  * them a request cost 3 µs of the 30 that a single call has (docs/understand/hot-path.md).
@@ -46,21 +56,21 @@ const timerMsMax = 2 ** 31 - 1;
 export function serveRequest(
   context: GateContext,
   exchange: Exchange,
-  door: Endpoint,
+  endpoint: Endpoint,
   call: EndpointCall,
 ): void {
-  const ending = createEnding(context, exchange, door, call);
+  const ending = createEnding(context, exchange, endpoint, call);
   const { fail } = ending;
   let producer: Producer | undefined;
 
   const onMessage = (message: Buffer): void => {
-    if (message.length < largeBytes) take(message);
-    else context.turns.run(message.length, () => take(message));
+    if (message.length < largeBytes) decode(message);
+    else context.turns.run(message.length, () => decode(message));
   };
-  const take = (message: Buffer): void => {
+  const decode = (message: Buffer): void => {
     if (ending.isOver()) return;
     try {
-      const batch = door.decode(call, message, context.limits.batchEventsMax);
+      const batch = endpoint.decode(call, message, context.limits.batchEventsMax);
       producer ??= context.authenticate({ 'x-write-key': batch.inBody?.writeKey ?? '' });
       const { correlationId, tracestate } = exchange;
       const traceparent = exchange.traceparent || (batch.inBody?.traceparent ?? '');
@@ -72,7 +82,7 @@ export function serveRequest(
   };
   const onBody = (body: Buffer): void => {
     try {
-      const message = door.unpack(exchange, body, context.limits.requestBytesMax);
+      const message = endpoint.unpack(exchange, body, context.limits.requestBytesMax);
       if (message instanceof Promise) message.then(onMessage, fail);
       else onMessage(message);
     } catch (error) {
@@ -81,10 +91,10 @@ export function serveRequest(
   };
 
   try {
-    const timeoutMs = door.begin(exchange, call);
-    // The key is looked at before the body: who may not send is not read.
+    const timeoutMs = endpoint.begin(exchange, call);
+    // The key comes before the body: a body without a valid key is not read.
     const { headers } = exchange.call;
-    if (door.keyInBody !== true || presentedKey(headers) !== '') {
+    if (endpoint.keyInBody !== true || presentedKey(headers) !== '') {
       producer = context.authenticate(headers);
     }
     if (timeoutMs !== undefined) ending.expireAfter(timeoutMs);
@@ -94,7 +104,7 @@ export function serveRequest(
   }
 }
 
-/** How one request ends: once, whoever is first. */
+/** How one request ends: once, by whatever comes first. */
 interface Ending {
   readonly succeed: (verdicts: readonly Verdict[]) => void;
   readonly fail: (error: unknown) => void;
@@ -105,7 +115,7 @@ interface Ending {
 function createEnding(
   context: GateContext,
   exchange: Exchange,
-  door: Endpoint,
+  endpoint: Endpoint,
   call: EndpointCall,
 ): Ending {
   const { signals } = context;
@@ -126,15 +136,15 @@ function createEnding(
     }
     const failure = failureOfError(error);
     signals.requestFailed(failure.code, exchange.correlationId, error as Error);
-    end(door.refuse(exchange, call, failure, error));
+    end(endpoint.refuse(exchange, call, failure, error));
   };
   return {
     fail,
     succeed: (verdicts) => {
-      // A caller whose deadline passed has its answer; the events are stored all the same.
+      // A caller whose deadline has passed has its answer; the events are stored nevertheless.
       if (over) return;
       try {
-        end(door.answer(exchange, call, verdicts));
+        end(endpoint.answer(exchange, call, verdicts));
       } catch (error) {
         fail(error);
       }

@@ -1,7 +1,5 @@
-import { ServiceError } from '../../errors.ts';
 import type { Verdict } from '../../event/verdict.ts';
 import { reply, type Exchange } from '../exchange.ts';
-import { unpackBody } from '../intake/read-body.ts';
 import { countVerdicts, restBatch, type VerdictCounts } from './verdict-json.ts';
 
 const json = 'application/json';
@@ -34,27 +32,8 @@ export function answerBatch(
   return 0;
 }
 
-export function replyJson(exchange: Exchange, status: number, body: string): void {
+function replyJson(exchange: Exchange, status: number, body: string): void {
   const headers: Record<string, string> = { 'content-type': json };
   if (status === 503) headers['retry-after'] = '1';
   reply(exchange, status, headers, body);
-}
-
-/** The body, decompressed, where the door has a limit of its own below that of the gate. */
-export function unpackWithin(
-  exchange: Exchange,
-  body: Buffer,
-  gateBytesMax: number,
-  endpointBytesMax: number,
-): Buffer | Promise<Buffer> {
-  const within = (message: Buffer): Buffer => {
-    if (message.length <= endpointBytesMax) return message;
-    throw new ServiceError(
-      'request_too_large',
-      `The body is ${message.length} bytes; the limit of this door is ${endpointBytesMax}, counted after ` +
-        'decompression. Split it into smaller requests.',
-    );
-  };
-  const message = unpackBody(exchange, body, gateBytesMax);
-  return message instanceof Promise ? message.then(within) : within(message);
 }
