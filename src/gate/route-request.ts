@@ -1,11 +1,11 @@
 import { ServiceError } from '../errors.ts';
-import { connectEndpoint } from './rpc/connect-unary.ts';
 import type { ConnectEndpoints } from './rpc/connect-router.ts';
 import { vendorEndpoints } from './vendor-endpoints.ts';
 import { createExchange, mediaTypeOf, reply, type Exchange } from './exchange.ts';
 import { failureOfError } from './answer/failure.ts';
 import type { GateContext } from './gate-context.ts';
-import { grpcEndpoint } from './rpc/grpc-unary.ts';
+import type { RpcEntry } from './rpc/serve-rpc.ts';
+import { trackRpcs } from './rpc/track-rpcs.ts';
 import type { RequestHandler } from '../http/listen.ts';
 import type { ServesWhole } from '../http/http1/reader.ts';
 import { openApiPath } from './openapi/openapi.ts';
@@ -17,8 +17,6 @@ import {
 } from './rest/rest-endpoints.ts';
 import { serveRequest, type EndpointCall } from './serve-request.ts';
 import { webhookCall, webhookPath, type WebhookEntry } from './webhooks/webhook-endpoint.ts';
-
-const servicePrefix = '/headgate.v1.TrackService/';
 
 /** What grpc-unary.ts speaks. Their JSON forms are rare and left to the Connect router. */
 const grpcTypes = new Set(['application/grpc', 'application/grpc+proto']);
@@ -39,12 +37,13 @@ const restBatch: EndpointCall = {
 };
 const restNdjsonBatch: EndpointCall = { ...restBatch, codec: 'ndjson', contentType: ndjson };
 
-/** From the path of a request to its door. */
+/** From the path of a request to its door. `rpcs`: by their paths. */
 export function createRequestHandler(
   context: GateContext,
   connect: ConnectEndpoints,
   webhooks: ReadonlyMap<string, WebhookEntry>,
   openApi: () => string,
+  rpcs: ReadonlyMap<string, RpcEntry> = trackRpcs,
 ): RequestHandler {
   return (call) => {
     const { url, method } = call;
@@ -64,7 +63,7 @@ export function createRequestHandler(
     else if (path.startsWith(webhookPath)) enterWebhook(webhooks, exchange, path);
     else if (path === openApiPath && (method === 'GET' || method === 'HEAD')) {
       reply(exchange, 200, { 'content-type': json }, openApi());
-    } else if (!isEndpoint(path)) {
+    } else if (!rpcs.has(path) && !restPaths.has(path)) {
       refuse(
         exchange,
         'not_found',
@@ -72,8 +71,7 @@ export function createRequestHandler(
       );
     } else if (method !== 'POST') {
       refuse(exchange, 'method_not_allowed', `${path} takes POST.`);
-    } else
-      enterRpc(context, connect, exchange, path.slice(servicePrefix.length) as EndpointCall['rpc']);
+    } else enterRpc(context, connect, exchange, rpcs.get(path)!);
   };
 }
 
@@ -96,32 +94,24 @@ function enterWebhook(
   } else serveRequest(entry.context, exchange, entry.door(exchange), webhookCall);
 }
 
-const endpointPaths = new Set([
-  `${servicePrefix}Track`,
-  `${servicePrefix}BatchTrack`,
-  '/v1/track',
-  '/v1/batch',
-  '/v1/validate',
-]);
+const restPaths = new Set(['/v1/track', '/v1/batch', '/v1/validate']);
 
 /** The door of a path, as traces name it. Undefined: none that takes events. */
 export function routeOf(path: string): string | undefined {
-  if (endpointPaths.has(path) || vendorEndpoints.has(path)) return path;
+  if (trackRpcs.has(path) || restPaths.has(path) || vendorEndpoints.has(path)) return path;
   return path.startsWith(webhookPath) ? `${webhookPath}{source}` : undefined;
 }
 
 const wholeRestPaths = new Set(['/v1/track', '/v1/batch']);
-const wholeRpcPaths = new Set([`${servicePrefix}Track`, `${servicePrefix}BatchTrack`]);
 const wholeRpcTypes = new Set(['application/json', 'application/proto']);
 
-/** The hot doors: `POST`s to them never need what Node's classes of HTTP/1.1 have. */
-export const servesWhole: ServesWhole = (url, headers) =>
-  wholeRestPaths.has(url) ||
-  (wholeRpcPaths.has(url) && wholeRpcTypes.has(headers['content-type'] ?? ''));
-
-function isEndpoint(path: string): boolean {
-  return endpointPaths.has(path);
+/** The hot endpoints: `POST`s to them never need what Node's classes of HTTP/1.1 have. */
+export function servesWholeOf(rpcs: ReadonlyMap<string, RpcEntry>): ServesWhole {
+  return (url, headers) =>
+    wholeRestPaths.has(url) || (rpcs.has(url) && wholeRpcTypes.has(headers['content-type'] ?? ''));
 }
+
+export const servesWhole = servesWholeOf(trackRpcs);
 
 function enterVendor(context: GateContext, exchange: Exchange, path: string): void {
   const { enter, methods } = vendorEndpoints.get(path)!;
@@ -139,29 +129,22 @@ function enterRpc(
   context: GateContext,
   connect: ConnectEndpoints,
   exchange: Exchange,
-  rpc: EndpointCall['rpc'],
+  rpc: RpcEntry,
 ): void {
-  const type = mediaTypeOf(exchange);
-  if (grpcTypes.has(type) && exchange.call.httpVersionMajor === 2) {
-    const call: EndpointCall = { rpc, codec: 'proto', door: 'grpc', contentType: type };
-    serveRequest(context, exchange, grpcEndpoint, call);
-  } else if (grpcWebTypes.has(type)) {
-    const call: EndpointCall = { rpc, codec: 'proto', door: 'grpc_web', contentType: type };
-    serveRequest(context, exchange, grpcEndpoint, call);
-  } else if (type === 'application/json' || type === 'application/proto') {
-    const codec = type === 'application/json' ? 'json' : 'proto';
-    serveRequest(context, exchange, connectEndpoint, {
-      rpc,
-      codec,
-      door: 'connect',
-      contentType: type,
-    });
-  } else if (routerTypes.has(type)) handToRouter(connect, exchange);
+  const contentType = mediaTypeOf(exchange);
+  if (grpcTypes.has(contentType) && exchange.call.httpVersionMajor === 2) {
+    rpc.serve(context, exchange, { door: 'grpc', codec: 'proto', contentType });
+  } else if (grpcWebTypes.has(contentType)) {
+    rpc.serve(context, exchange, { door: 'grpc_web', codec: 'proto', contentType });
+  } else if (contentType === 'application/json' || contentType === 'application/proto') {
+    const codec = contentType === 'application/json' ? 'json' : 'proto';
+    rpc.serve(context, exchange, { door: 'connect', codec, contentType });
+  } else if (routerTypes.has(contentType)) handToRouter(connect, exchange);
   else {
     refuse(
       exchange,
       'unsupported_media_type',
-      `The content type "${type.slice(0, 60)}" is not taken here. Use ${rpcTypesShown}.`,
+      `The content type "${contentType.slice(0, 60)}" is not taken here. Use ${rpcTypesShown}.`,
     );
   }
 }

@@ -10,26 +10,46 @@ import { CallerGone } from './intake/read-body.ts';
 
 /** What a request asks for, in the form that its headers tell. */
 export interface EndpointCall {
-  readonly rpc: Extract<Rpc, 'Track' | 'BatchTrack'>;
+  /** Its label in the metrics. */
+  readonly rpc: Rpc;
   readonly door: 'rest' | 'connect' | 'grpc' | 'grpc_web' | 'webhook' | VendorProtocol;
   readonly codec: 'json' | 'ndjson' | 'proto';
   readonly contentType: string;
 }
 
 /** How a protocol frames a request and its answer. Each method may throw a ServiceError. */
-export interface Endpoint {
+export interface Endpoint<Request = IncomingBatch, Result = readonly Verdict[]> {
   /** The write key may stand in the body (`IncomingBatch.inBody`) where the headers have none. */
   readonly keyInBody?: true;
   /** Looks at the headers. Returns how long the caller waits, in ms, where it told. */
   begin(exchange: Exchange, call: EndpointCall): number | undefined;
   /** The message in a body; a promise only where it has to be decompressed. */
   unpack(exchange: Exchange, body: Buffer, bytesMax: number): Buffer | Promise<Buffer>;
-  decode(call: EndpointCall, message: Buffer, batchEventsMax: number): IncomingBatch;
-  /** Sends the verdicts. Returns the number of the gRPC status, for the metric. */
-  answer(exchange: Exchange, call: EndpointCall, verdicts: readonly Verdict[]): number;
-  /** Sends why there are none. */
+  decode(call: EndpointCall, message: Buffer, batchEventsMax: number): Request;
+  /** Sends the result. Returns the number of the gRPC status, for the metric. */
+  answer(exchange: Exchange, call: EndpointCall, result: Result): number;
+  /** Sends why there is none. */
   refuse(exchange: Exchange, call: EndpointCall, failure: Failure, error: unknown): number;
 }
+
+/** What is known of a request beside its message. */
+export interface Caller {
+  readonly exchange: Exchange;
+  readonly call: EndpointCall;
+  /** Undefined: the headers had no key, and `Endpoint.keyInBody` allows that. */
+  readonly producer: Producer | undefined;
+  /** How long the caller waits, in ms; undefined: as long as it takes. */
+  readonly timeoutMs: number | undefined;
+}
+
+/** Does what a request asks for. Throws, or calls one of the two, once. */
+export type RunRequest<Request, Result> = (
+  context: GateContext,
+  request: Request,
+  caller: Caller,
+  succeed: (result: Result) => void,
+  fail: (error: unknown) => void,
+) => void;
 
 /** Smaller messages are taken at once: a turn has too few of them to matter. */
 const largeBytes = 16 * 1024;
@@ -37,21 +57,51 @@ const largeBytes = 16 * 1024;
 const canceled = 1;
 const timerMsMax = 2 ** 31 - 1;
 
+/** Accepts the events of a batch: the work of every endpoint for events. */
+export const acceptBatch: RunRequest<IncomingBatch, readonly Verdict[]> = (
+  context,
+  batch,
+  caller,
+  succeed,
+  fail,
+) => {
+  const { exchange, call } = caller;
+  const { inBody } = batch;
+  const producer =
+    caller.producer ?? context.authenticate({ 'x-write-key': inBody?.writeKey ?? '' });
+  const { correlationId, tracestate } = exchange;
+  const traceparent = exchange.traceparent || (inBody?.traceparent ?? '');
+  const arrival = { producer, correlationId, traceparent, tracestate, ...call };
+  context.accept(batch, arrival, succeed, fail);
+};
+
+/** Serves one request of an endpoint for events. */
+export function serveRequest(
+  context: GateContext,
+  exchange: Exchange,
+  endpoint: Endpoint,
+  call: EndpointCall,
+): void {
+  serveUnary(context, exchange, endpoint, call, acceptBatch);
+}
+
 /**
- * Takes one request through a door: headers, key, body, message, events, verdicts, answer.
+ * Serves one request: headers, key, body, message, work, answer.
  *
  * Callbacks rather than async functions: each of those makes a promise and a generator, and five of
  * them a request cost 3 µs of the 30 that a single call has (docs/performance.md).
  */
-export function serveRequest(
+export function serveUnary<Request, Result>(
   context: GateContext,
   exchange: Exchange,
-  door: Endpoint,
+  endpoint: Endpoint<Request, Result>,
   call: EndpointCall,
+  run: RunRequest<Request, Result>,
 ): void {
-  const ending = createEnding(context, exchange, door, call);
+  const ending = createEnding(context, exchange, endpoint, call);
   const { fail } = ending;
   let producer: Producer | undefined;
+  let timeoutMs: number | undefined;
 
   const onMessage = (message: Buffer): void => {
     if (message.length < largeBytes) take(message);
@@ -60,19 +110,15 @@ export function serveRequest(
   const take = (message: Buffer): void => {
     if (ending.isOver()) return;
     try {
-      const batch = door.decode(call, message, context.limits.batchEventsMax);
-      producer ??= context.authenticate({ 'x-write-key': batch.inBody?.writeKey ?? '' });
-      const { correlationId, tracestate } = exchange;
-      const traceparent = exchange.traceparent || (batch.inBody?.traceparent ?? '');
-      const arrival = { producer, correlationId, traceparent, tracestate, ...call };
-      context.accept(batch, arrival, ending.succeed, fail);
+      const request = endpoint.decode(call, message, context.limits.batchEventsMax);
+      run(context, request, { exchange, call, producer, timeoutMs }, ending.succeed, fail);
     } catch (error) {
       fail(error);
     }
   };
   const onBody = (body: Buffer): void => {
     try {
-      const message = door.unpack(exchange, body, context.limits.requestBytesMax);
+      const message = endpoint.unpack(exchange, body, context.limits.requestBytesMax);
       if (message instanceof Promise) message.then(onMessage, fail);
       else onMessage(message);
     } catch (error) {
@@ -81,10 +127,10 @@ export function serveRequest(
   };
 
   try {
-    const timeoutMs = door.begin(exchange, call);
+    timeoutMs = endpoint.begin(exchange, call);
     // The key is looked at before the body: who may not send is not read.
     const { headers } = exchange.call;
-    if (door.keyInBody !== true || presentedKey(headers) !== '') {
+    if (endpoint.keyInBody !== true || presentedKey(headers) !== '') {
       producer = context.authenticate(headers);
     }
     if (timeoutMs !== undefined) ending.expireAfter(timeoutMs);
@@ -95,19 +141,19 @@ export function serveRequest(
 }
 
 /** How one request ends: once, whoever is first. */
-interface Ending {
-  readonly succeed: (verdicts: readonly Verdict[]) => void;
+interface Ending<Result> {
+  readonly succeed: (result: Result) => void;
   readonly fail: (error: unknown) => void;
   readonly expireAfter: (timeoutMs: number) => void;
   readonly isOver: () => boolean;
 }
 
-function createEnding(
+function createEnding<Request, Result>(
   context: GateContext,
   exchange: Exchange,
-  door: Endpoint,
+  endpoint: Endpoint<Request, Result>,
   call: EndpointCall,
-): Ending {
+): Ending<Result> {
   const { signals } = context;
   let over = false;
   let timer: NodeJS.Timeout | undefined;
@@ -126,15 +172,15 @@ function createEnding(
     }
     const failure = failureOfError(error);
     signals.requestFailed(failure.code, exchange.correlationId, error as Error);
-    end(door.refuse(exchange, call, failure, error));
+    end(endpoint.refuse(exchange, call, failure, error));
   };
   return {
     fail,
-    succeed: (verdicts) => {
+    succeed: (result) => {
       // A caller whose deadline passed has its answer; the events are stored all the same.
       if (over) return;
       try {
-        end(door.answer(exchange, call, verdicts));
+        end(endpoint.answer(exchange, call, result));
       } catch (error) {
         fail(error);
       }
