@@ -13,7 +13,7 @@ import {
 
 /** One line of the table. A ratio of 1 or more than its floor is what we promise. */
 export interface Measure {
-  /** As in docs/performance.md. */
+  /** As in docs/operate/performance.md. */
   readonly name: string;
   readonly floor: number;
   readonly ratios: number[];

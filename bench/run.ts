@@ -1,11 +1,13 @@
 import { openBench } from './measures.ts';
 import { pinning } from './processes.ts';
+import { exitCodeOf, resultOf } from './results.ts';
 
 /*
  * npm run bench [-- --json] [--rounds 3] [--seconds 3]
  *
  * Measures everything side by side in one run, interleaved, several rounds, and prints ratios with
  * their spread. The machine may be noisy: a ratio of two runs seconds apart is what counts.
+ * Exits with 1 when a ratio is below its floor.
  */
 const args = process.argv.slice(2);
 const numberAfter = (name: string, otherwise: number): number => {
@@ -26,29 +28,19 @@ try {
   await bench.stop();
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((left, right) => left - right);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
-const rows = [...bench.measures.values()].map(({ name, floor, ratios, shown }) => ({
-  name,
-  ratio: Number(median(ratios).toFixed(3)),
-  floor,
-  min: Number(Math.min(...ratios).toFixed(3)),
-  max: Number(Math.max(...ratios).toFixed(3)),
-  shown: shown[ratios.indexOf(median(ratios))] ?? '',
-}));
+const results = [...bench.measures.values()].map(resultOf);
+process.exitCode = exitCodeOf(results);
 
 if (asJson) {
-  console.log(JSON.stringify(rows.map(({ shown: _shown, ...row }) => row)));
+  console.log(
+    JSON.stringify(
+      results.map(({ name, ratio, floor, min, max }) => ({ name, ratio, floor, min, max })),
+    ),
+  );
 } else {
-  for (const row of rows) {
-    const verdict = row.ratio >= row.floor ? 'ok  ' : 'LOW ';
-    console.log(`${verdict} ${row.name}`);
-    console.log(
-      `       ratio ${row.ratio} (${row.min} to ${row.max}), floor ${row.floor}; ${row.shown}`,
-    );
+  for (const { name, ratio, floor, min, max, isLow, shown } of results) {
+    console.log(`${isLow ? 'LOW ' : 'ok  '} ${name}`);
+    console.log(`       ratio ${ratio} (${min} to ${max}), floor ${floor}; ${shown}`);
   }
   for (const [name, values] of bench.extras) console.log(`       ${name}: ${values.join(', ')}`);
 }

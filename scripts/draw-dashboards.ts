@@ -1,6 +1,6 @@
 /**
  * Draws docs/images/headgate-*.svg: every panel of every dashboard, by its own queries, from some minutes
- * of a real service with real traffic under a real Prometheus. Needs both (scripts/install-prometheus.sh).
+ * of a real service with real traffic under a real Prometheus. Needs both (scripts/install/prometheus.sh).
  *
  *     node scripts/draw-dashboards.ts [minutes]
  *

@@ -2,7 +2,7 @@
  * The one table of everything that Headgate answers with an error.
  *
  * A code is a metric label and a word in callers' programs: it is stable and never reused. Each door
- * maps it once, at its edge; docs/errors.md is held equal to this table by a test.
+ * maps it once, at its edge; docs/reference/errors.md is held equal to this table by a test.
  */
 
 /** Numbers of the gRPC status codes: https://grpc.io/docs/guides/status-codes/ */
@@ -50,7 +50,7 @@ export interface ErrorEntry {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** `event`: the verdict on one event. `request`: nothing of the request was looked at further. */
   readonly scope: 'event' | 'request';
-  /** What it means and how to mend it, for docs/errors.md. */
+  /** What it means and how to mend it, for docs/reference/errors.md. */
   readonly text: string;
 }
 
@@ -196,7 +196,7 @@ export const errorTable = {
     ...refused,
     grpc: grpcCode.unimplemented,
     http: 404,
-    text: 'There is no door of this name. See docs/doors.md for the list.',
+    text: 'There is no door of this name. See docs/send/endpoints.md for the list.',
   },
   method_not_allowed: {
     ...refused,
@@ -316,7 +316,7 @@ export function errorEntry(code: ErrorCode): ErrorEntry {
 
 /** Where a code is explained, from the root of the repository. */
 export function errorHelp(code: string): string {
-  return `docs/errors.md#${code}`;
+  return `docs/reference/errors.md#${code}`;
 }
 
 export interface ServiceErrorOptions {

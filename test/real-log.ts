@@ -7,7 +7,8 @@ import {
   startEmbeddedServer,
   type EmbeddedServer,
 } from '../src/jetstream/server/embedded-server.ts';
-import { openLog, type Log } from '../src/jetstream/log.ts';
+import type { Log } from '../src/jetstream/log.ts';
+import { openLog } from '../src/jetstream/open-log.ts';
 import { findServerBinary } from '../src/jetstream/server/server-binary.ts';
 import type { TopologyOptions } from '../src/jetstream/topology.ts';
 

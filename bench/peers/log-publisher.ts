@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { parseServerUrl } from '../../src/jetstream/connection.ts';
 import { startEmbeddedServer } from '../../src/jetstream/server/embedded-server.ts';
-import { openLog, type Log } from '../../src/jetstream/log.ts';
+import type { Log } from '../../src/jetstream/log.ts';
+import { openLog } from '../../src/jetstream/open-log.ts';
 import { headerBlock } from '../../src/jetstream/publish/raw-publish.ts';
 import { findServerBinary } from '../../src/jetstream/server/server-binary.ts';
 import { prepareRuntime } from '../../src/service/runtime.ts';

@@ -10,7 +10,8 @@ import { DiskSpool } from './spool/disk-spool.ts';
 import { MemorySpool } from './spool/memory-spool.ts';
 import { closedError, refused } from './spool/refused.ts';
 import type { Spool, SpoolSignals } from './spool/spool.ts';
-import { openTransport, type VerdictError } from './transport/transport.ts';
+import { openTransport } from './transport/open-transport.ts';
+import type { VerdictError } from './transport/transport.ts';
 
 /** What `track()` resolves with. */
 export interface TrackReceipt {

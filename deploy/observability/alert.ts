@@ -1,21 +1,21 @@
-/** `page` wakes somebody; `warn` is for the working day. */
+/** `page` wakes somebody; `warn` is for working hours. */
 export type Severity = 'page' | 'warn';
 
-/** One rule that fires. Two rules may share a name: the same fault, for longer or worse. */
+/** One alerting rule. Two rules may share a name: the same problem, for a longer time or worse. */
 export interface Alert {
   /** `HeadgateVolumeDropped`; its runbook is docs/runbooks/volume-dropped.md. */
   readonly name: string;
   readonly severity: Severity;
   readonly expression: string;
-  /** How long it must hold. */
+  /** How long the expression must be true. */
   readonly for: string;
   /** What to do, in one sentence; Go templates. */
   readonly summary: string;
-  /** What was seen, in figures. */
+  /** What was measured, in figures. */
   readonly description: string;
 }
 
-/** A series that rules and dashboards have in common. */
+/** A series that rules and dashboards share. */
 export interface Recording {
   readonly name: string;
   readonly expression: string;
@@ -34,7 +34,7 @@ export function runbookOf(alert: Pick<Alert, 'name'>): string {
   return words.join('-').toLowerCase();
 }
 
-/** An expression on one line, however it is laid out here. */
+/** Puts an expression on one line, whatever its layout in the source. */
 export function promql(strings: TemplateStringsArray, ...values: (string | number)[]): string {
   return String.raw({ raw: strings }, ...values)
     .replaceAll(/\s+/g, ' ')

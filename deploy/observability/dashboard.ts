@@ -12,7 +12,7 @@ import {
 
 import { buildPanel, source, type Panel } from './panel.ts';
 
-/** What a dashboard is about one of: it becomes a list at its top, and `$name` in queries. */
+/** The kind of thing that a dashboard shows one of: a list at its top, and `$name` in queries. */
 export type Subject = 'event_name' | 'source' | 'destination';
 
 export interface Dashboard {
@@ -24,7 +24,7 @@ export interface Dashboard {
   readonly rows: readonly { readonly title: string; readonly panels: readonly Panel[] }[];
 }
 
-/** Where the values of each list come from. */
+/** The source of the values of each list. */
 const knownFrom: Readonly<Record<Subject, string>> = {
   event_name: 'label_values(headgate_events_total, event_name)',
   source: 'label_values(headgate_events_total, source)',
@@ -33,7 +33,7 @@ const knownFrom: Readonly<Record<Subject, string>> = {
 
 const tag = 'headgate';
 
-/** The JSON that Grafana reads. The same for the same description, to the byte. */
+/** The JSON that Grafana reads. The same description always gives the same bytes. */
 export function buildDashboard(dashboard: Dashboard): object {
   const builder = new DashboardBuilder(dashboard.title)
     .uid(dashboard.uid)

@@ -32,7 +32,7 @@ const disabled = promql`${perDestination('headgate_destination_disabled')} == 1`
 const destinationParked = (severity: Alert['severity'], duration: string): Alert => ({
   name: 'HeadgateDestinationParked',
   severity,
-  // One that has said it wants nothing more is the next alert's.
+  // The next alert is for destinations that want nothing more.
   expression: promql`${parked} unless ${disabled}`,
   for: duration,
   summary:
@@ -51,8 +51,8 @@ const destinationDisabled: Alert = {
 };
 
 /**
- * `clamp_min`: a worker that delivers nothing at all gives a time without end, and not no answer.
- * Filtered and dead events leave the backlog too.
+ * `clamp_min`: if a worker delivers nothing at all, the time is very long, not undefined. Filtered
+ * and dead events leave the backlog, too.
  */
 const backlogSlow: Alert = {
   name: 'HeadgateBacklogSlow',

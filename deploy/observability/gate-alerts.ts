@@ -52,7 +52,7 @@ const acknowledgementSlow: Alert = {
     'One event in a hundred waits for {{ $value | humanizeDuration }} or more until it is stored.',
 };
 
-/** No process at all is no series at all, hence `absent`. */
+/** If no process runs, no series exists: hence `absent`. */
 const targetDown: Alert = {
   name: 'HeadgateTargetDown',
   severity: 'page',
@@ -65,7 +65,7 @@ const targetDown: Alert = {
   description: 'Prometheus cannot read the metrics of {{ $labels.job }} {{ $labels.instance }}.',
 };
 
-/** Only where heartbeats are sent. */
+/** Fires only where heartbeats are sent. */
 const heartbeatLate: Alert = {
   name: 'HeadgateHeartbeatLate',
   severity: 'page',
@@ -83,14 +83,14 @@ const heartbeatLate: Alert = {
   description: 'The newest that came through was sent {{ $value | humanizeDuration }} ago.',
 };
 
-/** What each objective counts as failed, and out of what. */
+/** For each objective: what counts as failed, and of what total. */
 const objectives = {
-  /** Asked, and not answered for a reason of ours. */
+  /** Requests that failed because of Headgate. */
   requests: {
     failed: `headgate_requests_total{${serverFaults}}`,
     all: 'headgate_requests_total',
   },
-  /** In a batch the request is well, and single events may be told to come again. */
+  /** The request of a batch may succeed while single events in it are answered with `retry`. */
   events: {
     failed: 'headgate_events_total{outcome="retry"}',
     all: 'headgate_events_total',
@@ -118,13 +118,16 @@ const failureRecordings: readonly Recording[] = Object.entries(objectives).map(
   }),
 );
 
-/** Both windows: the long one says that it matters, the short one that it still goes on. */
+/** Both windows: the long one shows that it matters, the short one that it still continues. */
 const burning = (long: BurnWindow, short: BurnWindow, factor: number): string => {
   const limit = Number((factor * thresholds.objective.errorBudget).toFixed(6));
   return `(${burnSeries(long)} > ${limit} and ${burnSeries(short)} > ${limit})`;
 };
 
-/** 14.4 times the pace spends 2% of a month's budget in an hour, 6 times 5% in six. */
+/**
+ * At 14.4 times the budget's rate, 2% of a month's budget is spent in an hour; at 6 times, 5% in six
+ * hours.
+ */
 const burningFast: Alert = {
   name: 'HeadgateErrorBudgetBurning',
   severity: 'page',
@@ -138,7 +141,7 @@ const burningFast: Alert = {
     '{{ $value | humanizePercentage }} of the {{ $labels.slo }} fail; the objective is 99.9% in 30 days.',
 };
 
-/** 3 times the pace spends 10% in a day, once 10% in three. */
+/** At 3 times the rate, 10% is spent in a day; at 1 time, 10% in three days. */
 const burningSlowly: Alert = {
   ...burningFast,
   severity: 'warn',

@@ -13,9 +13,9 @@ import {
 import { thresholds } from './thresholds.ts';
 
 /**
- * True while the gates were seen: a scrape that fails looks like events that are missing. Only the
- * processes that have doors count, so that a worker that is away hides nothing; when no gate is
- * there at all, HeadgateTargetDown says so.
+ * True if the gates were scraped: a failed scrape looks like missing events. Only processes with
+ * endpoints count, so a worker that is down hides nothing. If no gate exists at all,
+ * HeadgateTargetDown reports it.
  */
 const scraped = promql`
   (min(avg_over_time(up{${jobs}}[1h])
@@ -23,8 +23,8 @@ const scraped = promql`
   > ${thresholds.volume.scrapedMin})`;
 
 /**
- * `or ... * 0`: where the series of an event is gone (it was taken out of the contracts, a source
- * has no key any more) nothing would be compared, and total silence would be the one fall that is missed.
+ * `or ... * 0`: without it, an event whose series has disappeared (it left the contracts, a source
+ * lost its key) would not be compared, and total silence would be the one drop that is missed.
  */
 const volumeDropped: Alert = {
   name: 'HeadgateVolumeDropped',
@@ -46,7 +46,7 @@ const volumeDropped: Alert = {
     'In the last hour {{ $value | humanizePercentage }} fewer events were accepted than in the same hour last week.',
 };
 
-/** The second half is for events that come some times a day. */
+/** The second half is for events that come a few times a day. */
 const eventSilent: Alert = {
   name: 'HeadgateEventSilent',
   severity: 'page',
@@ -75,7 +75,7 @@ const eventSilent: Alert = {
 const rejectedTooFew = (window: string, min: number): string =>
   `${eventsOf('outcome="rejected"', window)} < ${min}`;
 
-/** Its day as it was an hour ago: a producer that is new has none, and what it does is not usual yet. */
+/** Compared with its day up to an hour ago. A new producer has no such day, so no usual ratio. */
 const validationSpike: Alert = {
   name: 'HeadgateValidationFailureSpike',
   severity: 'warn',
@@ -105,7 +105,7 @@ const validationChronic: Alert = {
   description: '{{ $value | humanizePercentage }} of a day were refused.',
 };
 
-/** Everything a source sends, so that a deploy is one alert and not one for each of its events. */
+/** Counts everything that a source sends: a deploy is one alert, not one for each of its events. */
 const badDeploy: Alert = {
   name: 'HeadgateProducerBadDeploy',
   severity: 'page',
@@ -127,7 +127,7 @@ const badDeploy: Alert = {
     ', most of it {{ .Labels.event_name }} for {{ .Labels.code }}{{ end }}.',
 };
 
-/** Its place is taken: contracts that are not enforced must not be forgotten. */
+/** Nobody should forget that contracts are not enforced. */
 const enforcementSuspended: Alert = {
   name: 'HeadgateEnforcementSuspended',
   severity: 'warn',

@@ -14,7 +14,7 @@ import { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus';
 import { PanelBuilder as StatBuilder } from '@grafana/grafana-foundation-sdk/stat';
 import { PanelBuilder as TimeseriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries';
 
-/** Names of Grafana's units: events a second, seconds, a share of 1, bytes, plain numbers. */
+/** Names of Grafana's units: events per second, seconds, a share of 1, bytes, plain numbers. */
 export type Unit = 'eps' | 's' | 'percentunit' | 'bytes' | 'short';
 
 export interface Query {
@@ -25,19 +25,19 @@ export interface Query {
 
 export interface Panel {
   readonly title: string;
-  /** What a person reads from it. */
+  /** What it tells a person. */
   readonly description: string;
-  /** A `figure` is one number as it is now, with its way there behind it. */
+  /** A `figure` is one current number, with its history behind it. */
   readonly kind: 'graph' | 'figure';
   readonly unit: Unit;
   readonly queries: readonly Query[];
-  /** Of 24 columns. Default: 12 for a graph, 4 for a figure. */
+  /** Width in columns, of 24. Default: 12 for a graph, 4 for a figure. */
   readonly width?: number;
-  /** From here on a figure is red. */
+  /** A figure is red from this value on. */
   readonly redFrom?: number;
 }
 
-/** The variable, so that a dashboard goes with any Prometheus. */
+/** A variable, so that a dashboard works with any Prometheus. */
 export const source = { type: 'prometheus', uid: '${datasource}' } as const;
 
 export function buildPanel(panel: Panel, id: number): Builder<GrafanaPanel> {

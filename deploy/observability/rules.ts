@@ -5,21 +5,21 @@ import { deliveryGroups } from './delivery-alerts.ts';
 import { gateGroups } from './gate-alerts.ts';
 import { intakeGroups } from './intake-alerts.ts';
 
-/** All there are, in the order of the way of the data. */
+/** All groups, in the order in which data flows. */
 export const ruleGroups: readonly RuleGroup[] = [...intakeGroups, ...deliveryGroups, ...gateGroups];
 
 export const alerts: readonly Alert[] = ruleGroups.flatMap((group) => group.alerts);
 
 /**
- * Where a runbook is. `docs_url` is an external label of Prometheus, set where the pages are to be
- * read: with it this is a link, without it a path in this repository.
+ * The address of a runbook. `docs_url` is an external label of Prometheus: the address where people
+ * read the pages. With it this is a link, without it a path in this repository.
  */
 function runbookUrl(alert: Alert): string {
   const page = `docs/runbooks/${runbookOf(alert)}.md`;
   return `{{ with $externalLabels.docs_url }}{{ . }}/{{ end }}${page}`;
 }
 
-/** The groups as Prometheus reads them, and as a PrometheusRule has them under `spec`. */
+/** The groups in the form of a Prometheus rule file, and of `spec` in a PrometheusRule. */
 export function ruleFile(): object {
   return {
     groups: ruleGroups.map(({ name, recordings, alerts }) => ({
@@ -57,5 +57,5 @@ export function prometheusRule(): object {
 }
 
 export function renderYaml(source: string, content: object): string {
-  return `# Made by scripts/generate-observability.ts from ${source}: edit that.\n${stringify(content, { lineWidth: 100 })}`;
+  return `# Made by npm run generate from ${source}: edit that.\n${stringify(content, { lineWidth: 100 })}`;
 }

@@ -3,27 +3,27 @@ import { promql, type Recording } from './alert.ts';
 /** Gates and workers, whatever their Prometheus calls them: `headgate`, `headgate-gate`. */
 export const jobs = 'job=~"headgate.*"';
 
-/** What came in: `retry` has no verdict yet, it will be sent again. */
+/** What came in. `retry` is left out: these events are sent again. */
 export const validated = 'outcome!="retry"';
 
-/** Codes that are Headgate's fault; the others are the caller's. */
+/** Codes of errors caused by Headgate; callers cause the others. */
 export const serverFaults = 'code=~"unavailable|internal|unknown|deadline_exceeded|data_loss"';
 
 /**
- * Streams that take no more when they are full. In the others the old make room for the new, so that
- * full is how they are.
+ * Streams that accept nothing more when they are full. In the other streams new messages replace
+ * old ones, so they are normally full.
  */
 export const streamsThatFill = 'stream=~"EVENTS|DEAD|REPLAY|RETRY|KV_headgate_schemas"';
 
-/** Every worker says the same of a destination, and one that cannot read says what it knew last. */
+/** Every worker reports the same value; one that cannot read it reports the last one it knew. */
 export const perDestination = (metric: string): string => `max by (destination) (${metric})`;
 export const perStream = (metric: string): string => `max by (stream) (${metric})`;
 
-/** Events of each source and name. `window` may bring its offset: `[1h] offset 1w`. */
+/** Events of each source and name. `window` may include an offset: `[1h] offset 1w`. */
 export const eventsOf = (outcome: string, window: string): string =>
   `sum by (source, event_name) (increase(headgate_events_total{${outcome}}${window}))`;
 
-/** Rejected, of all that was validated, by these labels. Nothing where nothing came. */
+/** The rejected share of all validated events, by these labels. No value where nothing came. */
 export const rejectedRatio = (labels: string, window: string): string => promql`
   sum by (${labels}) (increase(headgate_events_total{outcome="rejected"}${window}))
   / (sum by (${labels}) (increase(headgate_events_total{${validated}}${window})) > 0)`;
@@ -35,7 +35,7 @@ export const rejectedDay = 'source_event:headgate_events_rejected:ratio_increase
 
 export const volumeRecordings: readonly Recording[] = [
   { name: acceptedHour, expression: eventsOf('outcome="accepted"', '[1h]') },
-  // Read from the counters and not from the series above: right from the day the rules are loaded.
+  // Uses the counters, not the series above, so it is right from the day the rules are loaded.
   { name: acceptedHourLastWeek, expression: eventsOf('outcome="accepted"', '[1h] offset 1w') },
 ];
 

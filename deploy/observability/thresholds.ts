@@ -1,71 +1,75 @@
-/** Every number of the alerts, with its reason. Change one here, and run `npm run generate`. */
+/** Every number of the alerts, with its reason. After a change, run `npm run generate`. */
 export const thresholds = {
   volume: {
-    /** Of the same hour last week. */
+    /** Compared with the same hour last week. */
     dropRatio: 0.2,
-    /** Events an hour below which nothing is said: chance alone moves so few. */
+    /** Events per hour. Below this, chance alone explains most changes. */
     baselineMin: 20,
     /**
-     * The fall in standard deviations of the difference of two counts. 3 is one false alarm in 740
-     * looks at chance alone; an exact fall of 20% is so told from 405 events an hour, one of 50% from 54.
+     * The drop, in standard deviations of the difference of two counts. With 3, chance alone gives
+     * one false alarm in 740 evaluations. A drop of exactly 20% is detected from 405 events per hour,
+     * one of 50% from 54.
      */
     deviations: 3,
-    /** Share of the scrapes of the gates in the hour that must have worked. */
+    /** The share of the gates' scrapes in the hour that must have succeeded. */
     scrapedMin: 0.9,
   },
   silent: {
-    /** With 10 expected, chance gives none once in 22,000 times. */
+    /** If 10 are expected, chance alone gives 0 once in 22,000 times. */
     expectedMin: 10,
   },
   rejected: {
     spikeRatio: 0.05,
-    /** Times its own usual ratio: who is always bad is the chronic alert's. */
+    /** Times its own usual ratio. The chronic alert covers producers that are always bad. */
     spikeFactor: 3,
     spikeEventsMin: 20,
     chronicRatio: 0.02,
-    /** A day; four an hour. */
+    /** Per day, which is four per hour. */
     chronicEventsMin: 100,
-    /** Of all that a source sends, in ten minutes. */
+    /** The share of everything that a source sends in ten minutes. */
     deployRatio: 0.1,
-    /** Times what it was in the two hours before: a step, as a deploy makes it. */
+    /** Times the value of the two hours before: such a step is typical of a deploy. */
     deployFactor: 5,
     deployEventsMin: 20,
   },
   deadLetters: {
     /** More than single bad events. */
     countMax: 50,
-    /** Half a working day in which nobody has looked. */
+    /** Half a working day during which nobody has acted. */
     ageSecondsMax: 4 * 3600,
   },
   backlog: {
-    /** Less is normal between two batches. */
+    /** Fewer are normal between two batches. */
     eventsMin: 1000,
     drainSecondsMax: 3600,
   },
   store: {
     warnRatio: 0.8,
     pageRatio: 0.95,
-    /** Full within so long at the pace of the last hour. */
+    /** Full within this time at the rate of the last hour. */
     fullInSeconds: 4 * 3600,
-    /** A prediction about a store with room enough says nothing. */
+    /** For a store with enough room, a prediction is not reliable. */
     predictedFromRatio: 0.5,
   },
   acknowledgement: {
-    /** A sync takes 0.2 to 20 ms; a caller with a timeout of 1 s is near it. A bucket's bound. */
+    /**
+     * A sync takes 0.2 to 20 ms, and a caller may have a timeout of 1 s. This is the bound of a
+     * bucket of the histogram.
+     */
     secondsMax: 0.5,
-    /** Events a second that a quantile needs to be more than chance. */
+    /** Events per second; with fewer, a quantile is mostly chance. */
     rateMin: 0.1,
   },
   heartbeat: {
-    /** One that is lost, and one that waits for an election, are none yet. */
+    /** A single lost heartbeat, or one that waits for an election, must not page. */
     intervalsMax: 5,
-    /** However often one is sent: a restart takes so long. */
+    /** At least this long, whatever the interval: a restart takes this time. */
     secondsMin: 60,
   },
   objective: {
-    /** 99.9% in 30 days: 43 minutes. */
+    /** 99.9% in 30 days, which leaves 43 minutes. */
     errorBudget: 0.001,
-    /** Failures in the long window below which one bad caller would be the alarm. */
+    /** Failures in the long window. With fewer, a single caller could cause the alarm. */
     failuresMin: 10,
   },
 } as const;

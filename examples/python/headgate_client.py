@@ -46,7 +46,7 @@ class Refusal:
 
     status: str
     message: str
-    # A word of docs/errors.md; empty where the gate itself did not answer.
+    # A word of docs/reference/errors.md; empty where the gate itself did not answer.
     code: str = ""
     # Where the code is explained.
     help: str = ""

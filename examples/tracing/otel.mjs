@@ -1,4 +1,4 @@
-// Traces of Headgate to an OpenTelemetry collector: docs/tracing.md.
+// Traces of Headgate to an OpenTelemetry collector: docs/operate/tracing.md.
 //
 //   npm install @opentelemetry/sdk-trace-node @opentelemetry/exporter-trace-otlp-http @opentelemetry/resources
 //   NODE_OPTIONS="--import ./examples/tracing/otel.mjs" npm start

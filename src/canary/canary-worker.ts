@@ -3,7 +3,7 @@ import { createDeliveryWorker, type DeliveryWorker } from '../delivery/worker.ts
 import { delivered, type Delivery, type Destination } from '../destinations/destination.ts';
 import { canaryName } from '../event/canary.ts';
 import type { GiveUp } from '../event/delivery-attempt.ts';
-import { tellCanaryArrived } from '../jetstream/read/canary-word.ts';
+import { reportCanaryArrival } from '../jetstream/read/canary-arrivals.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { Signals } from '../observability/signals.ts';
 
@@ -25,8 +25,8 @@ const destinationConfig: DestinationConfig = {
 };
 
 /**
- * The worker of any destination, for heartbeats alone: what it is given goes nowhere. It counts as no
- * destination: nothing of it is in the metrics of those.
+ * An ordinary delivery worker, for heartbeats alone: it delivers them nowhere. It does not count as a
+ * destination, and is not in the metrics of destinations.
  */
 export function createCanaryWorker(parts: CanaryWorkerParts): {
   readonly worker: DeliveryWorker;
@@ -56,20 +56,20 @@ function createNullDestination(log: Log): Destination {
     batchEventsMax: 100,
     concurrency: 1,
     deliver: (batch) => {
-      for (const delivery of batch) tellArrived(log, delivery);
+      for (const delivery of batch) reportArrival(log, delivery);
       return Promise.resolve(batch.map(() => delivered));
     },
     close: () => Promise.resolve(),
   };
 }
 
-function tellArrived(log: Log, delivery: Delivery): void {
+function reportArrival(log: Log, delivery: Delivery): void {
   let key: string;
   try {
     key = delivery.event().idempotencyKey;
   } catch {
-    // What another program wrote there is no heartbeat.
+    // Another program has written it.
     return;
   }
-  tellCanaryArrived(log, key);
+  reportCanaryArrival(log, key);
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import { onCanaryArrived } from '../jetstream/read/canary-word.ts';
+import { onCanaryArrival } from '../jetstream/read/canary-arrivals.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { SendHeartbeat } from './send-heartbeat.ts';
@@ -18,12 +18,12 @@ export interface HeartbeatOptions {
   readonly send: SendHeartbeat;
 }
 
-/** Those that have not arrived: older ones are given up, and late for good. */
+/** How many heartbeats may be awaited: older ones are given up, and never count as arrived. */
 const awaitedMax = 1_000;
 
 /**
- * Sends an event through our own door every interval, and waits for word that it has arrived behind
- * the log. One at a time: while the door does not answer, one more would tell nothing new.
+ * Sends an event through our own endpoint every interval, and counts it when it arrives behind the log.
+ * One at a time: while the endpoint does not answer, another one would show nothing new.
  */
 export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
   const { log, signals, intervalMs, send } = options;
@@ -44,7 +44,7 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
       await send(key, stopping.signal);
       signals.canaryAccepted((performance.now() - startedAt) / 1_000);
     } catch (error) {
-      // It may be in the log all the same, and then arrives.
+      // It may still be in the log, and then arrives.
       if (!stopping.signal.aborted) signals.canaryFailed((error as Error).message);
     }
   };
@@ -55,7 +55,7 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
   };
   const arrived = (key: string): void => {
     const sent = awaited.get(key);
-    // Another gate's, or one that comes a second time.
+    // It is another gate's, or it arrived before.
     if (sent === undefined) return;
     awaited.delete(key);
     signals.canaryArrived(sent.sentAtMs, (performance.now() - sent.startedAt) / 1_000);
@@ -63,7 +63,7 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
   return {
     start: () => {
       if (timer !== undefined) return;
-      stopListening = onCanaryArrived(log, arrived);
+      stopListening = onCanaryArrival(log, arrived);
       signals.canaryStarted(intervalMs);
       timer = setInterval(tick, intervalMs);
       tick();

@@ -20,8 +20,8 @@ export interface HeartbeatTarget {
 }
 
 /**
- * By HTTP to our own public port, on a connection of its own each time, as a producer would that has
- * just started: what keeps others from being taken keeps this one, too.
+ * By HTTP to our own public port, on a new connection each time, like a producer that has just started:
+ * whatever stops producers' events stops this one, too.
  */
 export function createSendHeartbeat({ address, tls, key }: HeartbeatTarget): SendHeartbeat {
   const options = {
@@ -57,15 +57,15 @@ export function createSendHeartbeat({ address, tls, key }: HeartbeatTarget): Sen
     });
 }
 
-/** "Everywhere" is no place to connect to. */
+/** A wildcard address can be bound, but not connected to. */
 function reachableHost(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1';
   return host === '::' ? '::1' : host;
 }
 
 /**
- * Trusts the certificate that the port was opened with and no other, whatever its name: a name is for
- * those who come from outside. One that has expired fails here as it does for them.
+ * Trusts only the certificate that the port was opened with, whatever its name: the name matters to
+ * clients from outside. An expired one fails here as it does for them.
  */
 function ownCertificate(file: string): https.RequestOptions {
   return {

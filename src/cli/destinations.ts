@@ -13,6 +13,7 @@ import {
 import { connectAdmin, type AdminClient } from './admin-client.ts';
 import type { CommandContext } from './command-context.ts';
 import { confirm } from './terminal/confirm.ts';
+import { print } from './terminal/print.ts';
 
 type DestinationClient = AdminClient<typeof DestinationService>;
 
@@ -129,8 +130,4 @@ export function spanText(ms: number): string {
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return `${hours}h ${minutes % 60}m`;
   return `${Math.floor(hours / 24)}d ${hours % 24}h`;
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

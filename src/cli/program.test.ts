@@ -1,11 +1,14 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 
 import { createProgram } from './program.ts';
 
-const page = readFileSync(new URL('../../docs/command-line.md', import.meta.url), 'utf8');
+const folder = new URL('../../docs/reference/command-line/', import.meta.url);
+/** The pages of the commands; README.md leads to them. */
+const files = readdirSync(folder).filter((name) => name !== 'README.md');
+const page = files.map((name) => readFileSync(new URL(name, folder), 'utf8')).join('\n');
 
 interface Entry {
   /** `headgate keys new` */
@@ -27,11 +30,13 @@ const entries = leaves(createProgram({ env: {} }), 'headgate');
 function sectionOf(name: string): string {
   const start = page.indexOf(`\n## \`${name}\`\n`);
   if (start === -1) return '';
-  const end = page.indexOf('\n## ', start + 1);
-  return page.slice(start, end === -1 ? undefined : end);
+  // The next command, or the title of the next page.
+  const section = page.slice(start + 1);
+  const end = section.search(/\n##? /);
+  return end === -1 ? section : section.slice(0, end);
 }
 
-describe('docs/command-line.md', () => {
+describe('docs/reference/command-line', () => {
   it.each(entries)('has $name, its options and an example', ({ name, command }) => {
     const section = sectionOf(name);
     expect(section).not.toBe('');

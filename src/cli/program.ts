@@ -12,13 +12,7 @@ import { keysCommand } from './keys.ts';
 import { queryCommand } from './query/query.ts';
 import { reconcileCommand } from './reconcile/reconcile.ts';
 import { rejectedCommand } from './rejected/rejected.ts';
-import { schemasActivateCommand } from './schemas/activate.ts';
-import { schemasCheckCommand } from './schemas/check.ts';
-import { schemasDeprecateCommand } from './schemas/deprecate.ts';
-import { schemasDocsCommand } from './schemas/docs.ts';
-import { schemasListCommand } from './schemas/list.ts';
-import { schemasPushCommand } from './schemas/push.ts';
-import { schemasTryCommand } from './schemas/try.ts';
+import { schemasCommand } from './schemas/schemas.ts';
 import { serveCommand } from './serve.ts';
 import { tailCommand } from './tail/tail.ts';
 import { traceCommand } from './trace/trace.ts';
@@ -29,42 +23,41 @@ import { validateCommand } from './validate/validate.ts';
 const exitFailed = 1;
 const exitUsage = 2;
 
+/** Every command, in the order in which `headgate --help` lists them. */
+function commands(context: CommandContext): readonly Command[] {
+  return [
+    serveCommand(context),
+    trackCommand(context),
+    queryCommand(context),
+    tailCommand(context),
+    schemasCommand(context),
+    codegenCommand(),
+    validateCommand(),
+    keysCommand(),
+    rejectedCommand(context),
+    deadCommand(context),
+    destinationsCommand(context),
+    traceCommand(context),
+    reconcileCommand(context),
+    doctorCommand(context),
+  ];
+}
+
 /** The whole command line. */
 export function createProgram(context: CommandContext): Command {
-  const { version } = JSON.parse(
-    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-  ) as { version: string };
   const program = new Command('headgate')
     .description('The front gate of an event pipeline: validate, store, deliver, find.')
-    .version(version)
+    .version(readVersion())
     .showHelpAfterError('(add --help for what it takes)')
     .addHelpText('after', '\nExit codes: 0 done, 1 could not be done, 2 not understood.');
-  program.addCommand(serveCommand(context));
-  program.addCommand(trackCommand(context));
-  program.addCommand(queryCommand(context));
-  program.addCommand(tailCommand(context));
-  program.addCommand(
-    new Command('schemas')
-      .description('the contracts of the events')
-      .addCommand(schemasCheckCommand())
-      .addCommand(schemasTryCommand(context))
-      .addCommand(schemasPushCommand(context))
-      .addCommand(schemasListCommand(context))
-      .addCommand(schemasActivateCommand(context))
-      .addCommand(schemasDeprecateCommand(context))
-      .addCommand(schemasDocsCommand(context)),
-  );
-  program.addCommand(codegenCommand());
-  program.addCommand(validateCommand());
-  program.addCommand(keysCommand());
-  program.addCommand(rejectedCommand(context));
-  program.addCommand(deadCommand(context));
-  program.addCommand(destinationsCommand(context));
-  program.addCommand(traceCommand(context));
-  program.addCommand(reconcileCommand(context));
-  program.addCommand(doctorCommand(context));
+  for (const command of commands(context)) program.addCommand(command);
   exitByThrowing(program);
   return program;
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
 }
 
 /** Commander would end the process by itself, with 1 for every misunderstanding. */

@@ -5,7 +5,8 @@ import type { Config } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import { parseServerUrl } from '../jetstream/connection.ts';
 import type { ServerAddress } from '../jetstream/server/embedded-server.ts';
-import { openLog, type Log } from '../jetstream/log.ts';
+import type { Log } from '../jetstream/log.ts';
+import { openLog } from '../jetstream/open-log.ts';
 
 /** Connects to the log of a Headgate that is running, to read it. Throws a StartError. */
 export function openRunningLog(config: Config): Promise<Log> {

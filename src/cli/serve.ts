@@ -20,7 +20,7 @@ export function serveCommand(context: CommandContext): Command {
     .addHelpText(
       'after',
       `
-Settings: docs/configuration.md. Ctrl-C drains and stops; a second one, a second later, cuts off.
+Settings: docs/reference/configuration.md. Ctrl-C drains and stops; a second one, a second later, cuts off.
 
 Exit code: 0 when it was stopped, 1 when it could not start.
 

@@ -1,3 +1,4 @@
+import type { Secret } from './secret.ts';
 import type { WebhookSource } from './webhook-source.ts';
 
 /** The whole configuration, read once at the start, frozen. Durations in ms, sizes in bytes. */
@@ -5,6 +6,8 @@ export interface Config {
   readonly listen: Address;
   readonly admin: { readonly listen: Address; readonly token: Secret | undefined };
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Who reads requests on both ports: our own readers, or Node's `http` and `http2`. */
+  readonly http: { readonly engine: 'own' | 'node' };
   readonly dataDir: string;
   readonly schemasDir: string;
   /** `warn`: no event is refused for what the taxonomy and its schemas say. */
@@ -112,9 +115,4 @@ export interface RetryPolicy {
   readonly capMs: number;
   /** How long after its first failure an event is still tried; undefined: as long as it has attempts. */
   readonly maxAgeMs?: number | undefined;
-}
-
-/** A value that must not be seen: `String()`, JSON and `util.inspect` show `***`. */
-export interface Secret {
-  readonly reveal: () => string;
 }

@@ -1,4 +1,5 @@
-import { type Setting, type SettingKind, destinationSettings } from './settings.ts';
+import type { Setting, SettingKind } from './setting.ts';
+import { destinationSettings } from './destination-settings.ts';
 
 /**
  * What the configuration has to know of a type of destination: the part of `DestinationType` in

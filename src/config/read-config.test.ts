@@ -13,6 +13,7 @@ describe('without any configuration', () => {
       listen: { host: '127.0.0.1', port: 8080 },
       admin: { listen: { host: '127.0.0.1', port: 8081 }, token: undefined },
       tls: undefined,
+      http: { engine: 'own' },
       dataDir: './data',
       schemasDir: './schemas',
       enforcement: 'on',

@@ -1,5 +1,9 @@
 import { inspect } from 'node:util';
-import type { Secret } from './config.ts';
+
+/** A value that must not be seen: `String()`, JSON and `util.inspect` show `***`. */
+export interface Secret {
+  readonly reveal: () => string;
+}
 
 /** What is shown in place of a secret, everywhere. */
 export const mask = '***';

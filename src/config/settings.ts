@@ -1,41 +1,4 @@
-import type { Address, Secret } from './config.ts';
-
-/** How a setting is written, and so how it is read. */
-export type SettingKind =
-  | 'string'
-  | 'integer'
-  | 'duration'
-  | 'bytes'
-  | 'address'
-  | 'enum'
-  | 'list'
-  | 'path'
-  | 'url'
-  | 'secret'
-  | 'boolean'
-  /** Text, a number or a boolean: an option whose meaning only its module knows. */
-  | 'scalar';
-
-/** One setting. Defaults and bounds are written as an operator would write them. */
-export interface Setting {
-  readonly kind: SettingKind;
-  /** Left out: the setting is required. `null`: it may be absent. */
-  readonly default?: string | number | boolean | null;
-  /** For the documentation, where the default depends on other settings. */
-  readonly defaultText?: string;
-  readonly min?: string | number;
-  readonly max?: string | number;
-  /** The words of an `enum`, or those of which a `list` is made. */
-  readonly options?: readonly string[];
-  /** Of a `url`. Left out: any. */
-  readonly schemes?: readonly string[];
-  /** A `url` may be several, with commas between. */
-  readonly several?: boolean;
-  /** An `integer` may be `auto`: the number of processors. */
-  readonly auto?: boolean;
-  /** What it means, and why its limits are what they are. */
-  readonly text: string;
-}
+import type { Setting, ValuesOf } from './setting.ts';
 
 /** All that `headgate.yaml` holds besides `keys` and `destinations`, by its path there. */
 export const settings = {
@@ -63,6 +26,12 @@ export const settings = {
     kind: 'path',
     default: null,
     text: 'The private key of the certificate, in PEM. Needs `tls.cert`.',
+  },
+  'http.engine': {
+    kind: 'enum',
+    default: 'own',
+    options: ['own', 'node'],
+    text: 'Who reads requests on both ports. `own`: our own readers of HTTP. `node`: Node’s `http` and `http2`, slower, for the time in which an advisory against our readers has no fixed release: [HTTP engines](../../operate/http-engines.md).',
   },
   data_dir: {
     kind: 'path',
@@ -226,103 +195,6 @@ export const settings = {
     text: 'How long requests and deliveries under way may take to end after a stop signal. Keep it below the 30 s after which Kubernetes kills.',
   },
 } as const satisfies Record<string, Setting>;
-
-/** What every destination takes, whatever its type, by its path below the destination. */
-export const destinationSettings = {
-  type: { kind: 'string', text: 'The type of the destination; the types are listed below.' },
-  events: {
-    kind: 'list',
-    default: null,
-    defaultText: 'every event',
-    text: 'Globs on the event name: `order_*`.',
-  },
-  sources: {
-    kind: 'list',
-    default: null,
-    defaultText: 'every source',
-    text: 'Globs on the source, which the write key of a producer stands for: `shop-*`.',
-  },
-  'fields.allow': {
-    kind: 'list',
-    default: null,
-    defaultText: 'all of them',
-    text: 'The paths that leave: `/user_id`, `/properties/total`, `/context/page`. Of `user_id`, `anonymous_id`, `properties` and `context` nothing else does.',
-  },
-  'fields.drop': {
-    kind: 'list',
-    default: null,
-    defaultText: 'none',
-    text: 'Paths that do not leave: `/context/ip`, `/properties/items/*/note`.',
-  },
-  'fields.hash': {
-    kind: 'list',
-    default: null,
-    defaultText: 'none',
-    text: 'Paths whose texts, numbers and booleans leave as their HMAC-SHA256, in hex.',
-  },
-  'fields.hash_key': {
-    kind: 'secret',
-    default: null,
-    text: 'The key of those: 16 characters or more. Another key gives other hashes.',
-  },
-  'retry.attempts': {
-    kind: 'integer',
-    default: 5,
-    min: 1,
-    max: 100,
-    text: 'How often an event is tried in all before it is a dead letter. Outages do not count; what fails a hundred times by itself will not succeed.',
-  },
-  'retry.base': {
-    kind: 'duration',
-    default: '1s',
-    min: '1ms',
-    max: '1h',
-    text: 'The bound of the first delay, doubled with each attempt. At most `retry.cap`.',
-  },
-  'retry.cap': {
-    kind: 'duration',
-    default: '1h',
-    min: '1ms',
-    max: '1d',
-    text: 'The longest delay between two attempts. An event that is to wait for more than 2 s does so in the stream RETRY, and takes no place among those that the log hands out.',
-  },
-  'retry.max_age': {
-    kind: 'duration',
-    default: null,
-    defaultText: 'unset: attempts alone count',
-    min: '1s',
-    max: '6d',
-    text: 'How long after its first failure an event is still tried, though it has attempts left; the last one is made when it is over. At most 6 days, because the failures that it is counted from are kept for 7.',
-  },
-  ack_wait: {
-    kind: 'duration',
-    default: '30s',
-    min: '100ms',
-    max: '1h',
-    text: 'How long a worker may hold an event before the log hands it to another. Longer than the slowest call to the destination, else events arrive twice; this is also how long the events of a crashed worker wait.',
-  },
-} as const satisfies Record<string, Setting>;
-
-type ValueOf<S extends Setting> = S['kind'] extends 'integer' | 'duration' | 'bytes'
-  ? number
-  : S['kind'] extends 'address'
-    ? Address
-    : S['kind'] extends 'secret'
-      ? Secret
-      : S['kind'] extends 'boolean'
-        ? boolean
-        : S['kind'] extends 'list'
-          ? readonly WordOf<S>[]
-          : WordOf<S>;
-
-type WordOf<S extends Setting> = S extends { options: readonly (infer Word)[] } ? Word : string;
-
-/** The values that a table of settings reads to. */
-export type ValuesOf<Table extends Readonly<Record<string, Setting>>> = {
-  readonly [Path in keyof Table]: Table[Path] extends { default: null }
-    ? ValueOf<Table[Path]> | undefined
-    : ValueOf<Table[Path]>;
-};
 
 /** The values of `settings`. */
 export type SettingValues = ValuesOf<typeof settings>;

@@ -1,44 +1,30 @@
-import type { DeliveredStream, GiveUp } from '../event/delivery-attempt.ts';
-import { isJsonObject } from '../event/json/json.ts';
+import type { GiveUp } from '../event/delivery-attempt.ts';
+import { openAdvisoryPull, readAdvisory, type Advisory } from '../jetstream/consume/advisories.ts';
+import { flushSettled, type Pull, type PulledMessage } from '../jetstream/consume/pull.ts';
 import type { Log } from '../jetstream/log.ts';
-import {
-  flushSettled,
-  openPull,
-  type Pull,
-  type PulledMessage,
-} from '../jetstream/consume/pull.ts';
 import { readMessage } from '../jetstream/read/read.ts';
-import { collectorSettings, ensureConsumer } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';
 
 export interface AdvisoryCollector {
   start(): Promise<void>;
-  /** Waits for the entries that are being written; the rest comes again. */
+  /** Waits for the entries that are being written; the other advisories come again. */
   stop(): Promise<void>;
 }
 
 export interface AdvisoryCollectorOptions {
   readonly log: Log;
   readonly signals: Signals;
-  /** The names of every destination there is. */
+  /** The names of all destinations. */
   readonly destinations: readonly string[];
   readonly write: GiveUp;
-  /** How soon an entry that DEAD did not take is tried again. */
+  /** How soon an entry that DEAD did not take is written again. */
   readonly retryMs?: number;
 }
 
-interface Advisory {
-  readonly stream: DeliveredStream;
-  readonly destination: string;
-  readonly sequence: number;
-  readonly reason: string;
-}
-
 /**
- * Writes the dead letters of events whose worker did not live to do so: it crashed or hung on the
- * event each time. The log then sends an advisory, and keeps it in ADVISORIES until it is acked
- * here, which is after the entry is stored. The entry has the id that the worker would have given
- * it.
+ * Writes the dead letters of events whose worker crashed or hung each time, and so could not write
+ * them. The log sends an advisory for such an event, and keeps it in ADVISORIES until it is acked here,
+ * once the entry is stored. The entry has the id that the worker would have given it.
  */
 export function createAdvisoryCollector(options: AdvisoryCollectorOptions): AdvisoryCollector {
   const { log, signals } = options;
@@ -57,18 +43,14 @@ export function createAdvisoryCollector(options: AdvisoryCollectorOptions): Advi
       message.ack();
     } catch (error) {
       signals.trouble('an advisory could not be turned into a dead letter yet', error);
-      // For ever: the advisory is all that tells of the event.
+      // For ever: only the advisory knows of the event.
       message.nak(retryMs);
     }
   };
 
   const start = async (): Promise<void> => {
-    await ensureConsumer(log.manager, 'ADVISORIES', collectorSettings);
-    pull = await openPull({
+    pull = await openAdvisoryPull({
       log,
-      stream: 'ADVISORIES',
-      consumer: collectorSettings.durable_name!,
-      messagesMax: collectorSettings.max_ack_pending!,
       onMessage: (message) => {
         if (stopping) return;
         const work = collect(message)
@@ -102,28 +84,4 @@ async function bury(advisory: Advisory, options: AdvisoryCollectorOptions): Prom
     return;
   }
   await options.write({ destination, stream, message, reason });
-}
-
-const decoder = new TextDecoder();
-
-/** Undefined: it is not about an event on its way to a destination. */
-function readAdvisory(payload: Uint8Array): Advisory | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(decoder.decode(payload));
-  } catch {
-    return undefined;
-  }
-  if (!isJsonObject(value)) return undefined;
-  const { stream, consumer, stream_seq: sequence, deliveries, type, reason } = value;
-  if (stream !== 'EVENTS' && stream !== 'REPLAY') return undefined;
-  if (typeof consumer !== 'string' || typeof sequence !== 'number') return undefined;
-  return {
-    stream,
-    destination: consumer,
-    sequence,
-    reason: String(type).endsWith('terminated')
-      ? `the delivery was ended: ${String(reason ?? 'without a reason')}`
-      : `handed out ${String(deliveries)} times and never settled: its worker crashed or hung`,
-  };
 }

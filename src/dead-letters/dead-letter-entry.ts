@@ -4,6 +4,7 @@ import { DeadLetterSchema, type DeadLetter } from '../../gen/headgate/v1/dead_le
 import type { DeliveryAttempt, GivenUpEvent } from '../event/delivery-attempt.ts';
 import { eventNameOf } from '../event/delivery-attempt.ts';
 import { isJsonObject } from '../event/json/json.ts';
+import { messageIdHeader } from '../jetstream/log.ts';
 import { subjects } from '../jetstream/topology.ts';
 
 /** A message of the stream DEAD. */
@@ -14,7 +15,7 @@ export interface DeadMessage {
 }
 
 /**
- * Of a replayed event: its place in EVENTS, so that an entry written when it fails again is known
+ * Of a replayed event: its position in EVENTS, so that an entry written when it fails again is known
  * as the same event's.
  */
 export const originHeader = 'Headgate-Origin-Sequence';
@@ -29,8 +30,8 @@ export const rawEventHeader = 'Headgate-Raw-Event';
 export const entryIdHeader = 'Headgate-Dead-Letter';
 
 /**
- * Of what follows from an entry (a replay, a discarded or a fixed one): the place in DEAD of the
- * entry that it takes the place of. A crash may have left both.
+ * Of what follows from an entry (a replay, a discarded or a fixed entry): the position in DEAD of the
+ * entry that it replaces. A crash may have left both.
  */
 export const settlesHeader = 'Headgate-Settles';
 
@@ -69,7 +70,10 @@ export function encodeDeadLetter(
     attempts,
     deadAt: new Date(nowMs).toISOString(),
   };
-  const headers: Record<string, string> = { 'Nats-Msg-Id': id, [originHeader]: originOf(event) };
+  const headers: Record<string, string> = {
+    [messageIdHeader]: id,
+    [originHeader]: originOf(event),
+  };
   for (const name of passedHeaders) {
     const value = message.header(name);
     if (value !== '') headers[name] = value;
@@ -161,7 +165,7 @@ export function fixedPayload(payload: Uint8Array, eventText: string, nowMs: numb
 
 /** The id of an entry: a fixed one is stored under another message id than the first. */
 export function entryIdOf(message: EntryMessage): string {
-  return message.header(entryIdHeader) || message.header('Nats-Msg-Id');
+  return message.header(entryIdHeader) || message.header(messageIdHeader);
 }
 
 /** Reads an entry. One whose event is no event of the contract is shown without it. */

@@ -3,16 +3,16 @@ import { readMatching, readMessage, type StoredMessage } from '../jetstream/read
 import { subjects } from '../jetstream/topology.ts';
 import { entryIdOf } from './dead-letter-entry.ts';
 
-/** Where entries lie, by id. */
+/** Finds entries by their id. */
 export interface DeadLetterIndex {
   find(id: string): Promise<StoredMessage | undefined>;
   forget(id: string): void;
 }
 
 /**
- * The stream has no such index, and a scan for each of ten thousand replays would read it ten
- * thousand times. Each look-up first reads what is new, so that entries of other processes are found
- * too. About 100 bytes an entry.
+ * The stream has no such index, and a scan for each of ten thousand replays would read it ten thousand
+ * times. A look-up that finds nothing first reads what is new, so that entries of other processes are
+ * found too. Takes about 100 bytes an entry.
  */
 export function createIndex(log: Log): DeadLetterIndex {
   const sequences = new Map<string, number>();
@@ -21,7 +21,7 @@ export function createIndex(log: Log): DeadLetterIndex {
 
   const readNew = async (): Promise<void> => {
     for await (const message of readMatching(log, 'DEAD', subjects.dead('*', '*'), readUpTo + 1)) {
-      // Of two under one id the later is the fixed one.
+      // Of two entries with one id the later is the fixed one.
       sequences.set(entryIdOf(message), message.sequence);
       readUpTo = message.sequence;
     }

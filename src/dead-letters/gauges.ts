@@ -28,7 +28,7 @@ export function createDeadLetterGauges(options: {
       readBacklog(log, destination),
     ]);
     signals.deadLetters(destination, dead.count, dead.oldestMs / 1_000);
-    // Without an answer the last figure stays: a 0 would say that nothing waits.
+    // Without a consumer the last figure stays: a 0 would say that nothing waits.
     if (backlog !== undefined) signals.destinationPending(destination, backlog.waiting);
   };
   const update = (): Promise<void> =>

@@ -1,7 +1,7 @@
 import type { DeadLetter } from '../../gen/headgate/v1/dead_letter_pb.ts';
 import { ServiceError } from '../errors.ts';
 import { eventNameOf } from '../event/delivery-attempt.ts';
-import type { Log } from '../jetstream/log.ts';
+import { messageIdHeader, type Log } from '../jetstream/log.ts';
 import {
   boundsOf,
   countBySubject,
@@ -12,7 +12,7 @@ import {
   type StoredMessage,
 } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
-import { createClaims } from './claims.ts';
+import { createEntryLocks } from './entry-locks.ts';
 import {
   decodeDeadLetter,
   discardedPayload,
@@ -25,25 +25,26 @@ import {
   rawEventHeader,
   settlesHeader,
   splitEntry,
+  type EntryFields,
 } from './dead-letter-entry.ts';
 import { createIndex } from './dead-letter-index.ts';
 import { createReasonCounts, reasonClassOf, type ReasonCount } from './reason-counts.ts';
-import {
-  subjectOf,
-  walkPart,
-  type DeadLetterFilter,
-  type DeadLetterPart,
-} from './walk-dead-letters.ts';
+import { subjectOf, walkDeadLetters, type DeadLetterFilter } from './walk-dead-letters.ts';
 
-export interface DeadLetterPage extends DeadLetterPart {
+export interface DeadLetterPage {
   readonly deadLetters: readonly DeadLetter[];
   /** Of the destination and event. */
   readonly total: number;
+  /** Empty on the last page. */
+  readonly nextPageToken: string;
 }
 
-export interface DeadLetterCounts extends DeadLetterPart {
+/** Of one page. */
+export interface DeadLetterCounts {
   readonly count: number;
   readonly reasons: readonly ReasonCount[];
+  /** Empty on the last page. */
+  readonly nextPageToken: string;
 }
 
 export interface DeadLetterCount {
@@ -69,16 +70,17 @@ export interface WholeEventEdit {
   readonly edits: readonly { readonly path: string; readonly valueJson: string }[];
 }
 
-/** Shows events as they can be edited, and validates what came of it: handed in, it is the gate's. */
+/** Shows events as they can be edited, and validates edited ones. The gate provides it. */
 export interface EventFixer {
   /** Undefined: it cannot be read as an event. */
   readonly editable: (stored: string) => string | undefined;
   /** The event as it is to be stored. Throws `invalid_edit`. */
-  readonly mend: (stored: string, edit: WholeEventEdit) => string;
+  readonly fix: (stored: string, edit: WholeEventEdit) => string;
 }
 
 /** The events that destinations could not be given, and what a person can do about them. */
 export interface DeadLetterQueue {
+  /** As `count`, throws `malformed_request` for a page token of another list. */
   list(filter: DeadLetterFilter, pageSize: number, pageToken: string): Promise<DeadLetterPage>;
   count(filter: DeadLetterFilter, pageToken: string): Promise<DeadLetterCounts>;
   /**
@@ -91,14 +93,14 @@ export interface DeadLetterQueue {
    * `dead_letter_changed`, and what the fixer throws.
    */
   fix(id: string, revision: number, edit: WholeEventEdit): Promise<OpenedDeadLetter>;
-  /** Hands the event to its destination again. Resolves to its place in REPLAY. */
+  /** Delivers the event to its destination again. Resolves to its position in REPLAY. */
   replay(id: string): Promise<number>;
   /** Gives the event up for good; the entry is kept with the reason. */
   discard(id: string, why: string): Promise<void>;
   countOf(destination: string): Promise<DeadLetterCount>;
 }
 
-/** The queue, after what a crash left half done is ended. */
+/** The queue, once everything is completed that a crash has left half done. */
 export async function openDeadLetters(log: Log, fixer: EventFixer): Promise<DeadLetterQueue> {
   await recover(log);
   return createDeadLetterQueue(log, fixer);
@@ -106,18 +108,18 @@ export async function openDeadLetters(log: Log, fixer: EventFixer): Promise<Dead
 
 export function createDeadLetterQueue(log: Log, fixer: EventFixer): DeadLetterQueue {
   const index = createIndex(log);
-  const claims = createClaims(log);
+  const locks = createEntryLocks(log);
 
   const find = async (id: string): Promise<StoredMessage> =>
     (await index.find(id)) ?? refuseUnknown(id);
 
-  /** One person at a time: the second is told so, or that the entry is gone. */
+  /** One caller at a time: the second gets `dead_letter_busy`, or that the entry is gone. */
   const settle = async <Value>(
     id: string,
     work: (entry: StoredMessage) => Promise<Value>,
   ): Promise<Value> => {
     const { sequence } = await find(id);
-    return claims.hold(sequence, async () => {
+    return locks.hold(sequence, async () => {
       const entry = await readMessage(log, 'DEAD', sequence);
       if (entry === undefined) return refuseUnknown(id);
       const value = await work(entry);
@@ -131,7 +133,7 @@ export function createDeadLetterQueue(log: Log, fixer: EventFixer): DeadLetterQu
 
   return {
     list: (filter, pageSize, pageToken) => listPage(log, filter, pageSize, pageToken),
-    count: (filter, pageToken) => countPart(log, filter, pageToken),
+    count: (filter, pageToken) => countPage(log, filter, pageToken),
     get: async (id) => openEntry(await find(id), fixer),
     fix: (id, revision, edit) =>
       settle(id, async (entry) => {
@@ -147,7 +149,7 @@ export function createDeadLetterQueue(log: Log, fixer: EventFixer): DeadLetterQu
           'DEAD',
           subjects.discarded(destination, eventNameOf(entry.subject)),
           {
-            'Nats-Msg-Id': `discarded:${destination}:${entry.sequence}`,
+            [messageIdHeader]: `discarded:${destination}:${entry.sequence}`,
             [settlesHeader]: String(entry.sequence),
             ...headersOf(entry, [...passedHeaders, originHeader, rawEventHeader]),
           },
@@ -191,7 +193,7 @@ async function storeReplay(log: Log, id: string, entry: StoredMessage): Promise<
     'REPLAY',
     subjects.replay(destination, eventNameOf(entry.subject)),
     {
-      'Nats-Msg-Id': `replay:${destination}:${entry.sequence}`,
+      [messageIdHeader]: `replay:${destination}:${entry.sequence}`,
       [settlesHeader]: String(entry.sequence),
       ...headersOf(entry, [...passedHeaders, originHeader]),
     },
@@ -203,7 +205,7 @@ async function storeReplay(log: Log, id: string, entry: StoredMessage): Promise<
 /** An entry has headers beside its payload. */
 const headersBytesMax = 4096;
 
-/** The fixed entry has the place of the first: the same subject and id, later in the stream. */
+/** The fixed entry replaces the first: the same subject and id, later in the stream. */
 async function storeFixed(
   log: Log,
   fixer: EventFixer,
@@ -216,7 +218,7 @@ async function storeFixed(
     const what = 'is no JSON, and cannot be fixed: discard it, or replay it as it is.';
     throw new ServiceError('invalid_edit', `The event of ${id} ${what}`);
   }
-  const payload = fixedPayload(entry.payload, fixer.mend(eventText, edit), Date.now());
+  const payload = fixedPayload(entry.payload, fixer.fix(eventText, edit), Date.now());
   const bytes = Buffer.byteLength(payload) + headersBytesMax;
   const bytesMax = log.messageBytesMax();
   if (bytes > bytesMax) {
@@ -227,7 +229,7 @@ async function storeFixed(
     'DEAD',
     entry.subject,
     {
-      'Nats-Msg-Id': `fixed:${fields.destination}:${entry.sequence}`,
+      [messageIdHeader]: `fixed:${fields.destination}:${entry.sequence}`,
       [entryIdHeader]: id,
       [settlesHeader]: String(entry.sequence),
       ...headersOf(entry, [...passedHeaders, originHeader]),
@@ -243,37 +245,41 @@ async function listPage(
   pageSize: number,
   pageToken: string,
 ): Promise<DeadLetterPage> {
-  const deadLetters: DeadLetter[] = [];
-  const part = await walkPart(log, filter, pageToken, (message) => {
-    deadLetters.push(decodeDeadLetter(message.payload));
-    return deadLetters.length === pageSize ? 'enough' : 'more';
-  });
+  const { items, nextPageToken } = await walkDeadLetters(
+    log,
+    filter,
+    pageToken,
+    pageSize,
+    ({ payload }) => decodeDeadLetter(payload),
+  );
   const subject = subjectOf(filter);
   const counts = subject === undefined ? undefined : await countBySubject(log, 'DEAD', subject);
-  return { ...part, deadLetters, total: sum(counts?.values() ?? []) };
+  return { deadLetters: items, nextPageToken, total: sum(counts?.values() ?? []) };
 }
 
-async function countPart(
+async function countPage(
   log: Log,
   filter: DeadLetterFilter,
   pageToken: string,
 ): Promise<DeadLetterCounts> {
   const reasons = createReasonCounts();
   let count = 0;
-  const part = await walkPart(log, filter, pageToken, (_message, { reason }) => {
+  const everything = Number.POSITIVE_INFINITY;
+  const countOne = (_message: StoredMessage, { reason }: EntryFields): undefined => {
     reasons.add(reasonClassOf(reason), 1);
     count += 1;
-    return 'more';
-  });
-  return { ...part, count, reasons: reasons.counts() };
+  };
+  const { nextPageToken } = await walkDeadLetters(log, filter, pageToken, everything, countOne);
+  return { nextPageToken, count, reasons: reasons.counts() };
 }
 
-/** More than people and commands can have had under way at once when the process ended. */
+/** More than can have been under way at once when the process ended. */
 const recoveredMessagesMax = 256;
 
 /**
- * The newest of what follows from entries: where the entry is still there, its deletion is all that
- * is missing. By id or age too, so that a DEAD made anew, which counts from 1 again, loses nothing.
+ * Looks at the newest messages that replace an entry: if the entry is still there, a crash came before
+ * its deletion, and it is deleted now. Also checks id and age, so that a DEAD that was made anew, and
+ * counts from 1 again, loses nothing.
  */
 export async function recover(log: Log): Promise<void> {
   let deleted = 0;

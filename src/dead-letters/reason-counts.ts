@@ -4,7 +4,7 @@ export interface ReasonCount {
   readonly count: number;
 }
 
-/** More are not told apart: a destination may answer with another text each time. */
+/** More are counted together: a destination may answer with another text each time. */
 export const reasonsMax = 100;
 export const otherReasons = '(others)';
 

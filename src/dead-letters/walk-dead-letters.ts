@@ -1,5 +1,6 @@
 import type { Log } from '../jetstream/log.ts';
-import { boundsOf, readMatching, type StoredMessage } from '../jetstream/read/read.ts';
+import type { StoredMessage } from '../jetstream/read/read.ts';
+import { walkPage, type WalkPage } from '../jetstream/read/walk-pages.ts';
 import { subjects } from '../jetstream/topology.ts';
 import { splitEntry, type EntryFields } from './dead-letter-entry.ts';
 
@@ -17,62 +18,49 @@ export interface DeadLetterFilter {
   readonly untilMs: number;
 }
 
-/** A part of what there is, walked in one go. */
-export interface DeadLetterPart {
-  /** Where the next part begins; empty after the last. */
-  readonly nextPageToken: string;
-}
-
 /** A token of a NATS subject that is a name, and no wildcard. */
 const namePattern = /^[A-Za-z0-9_-]+$/;
 
-/** A part ends early beyond this: 1,000 events of 256 KiB would be 256 MiB. */
-const partBytesMax = 16 * 1024 * 1024;
+/** A page ends early beyond this: 1,000 events of 256 KiB would be 256 MiB. */
+const pageBytesMax = 16 * 1024 * 1024;
 
-/** `<last entry seen>-<last entry there was at the first part>`. */
-const tokenPattern = /^(\d{1,15})-(\d{1,15})$/;
-
-export function isPageToken(text: string): boolean {
-  return text === '' || tokenPattern.test(text);
-}
-
-/** The subject of all that a filter may mean; undefined when it can mean nothing. */
+/** The subject of the entries that a filter may match; undefined when it matches none. */
 export function subjectOf(filter: DeadLetterFilter): string | undefined {
   const { destination, eventName } = filter;
-  // What is no name matches nothing; a wildcard in its place would match what was not asked for.
+  // A wildcard instead of a name would match entries that were not asked for.
   const isSound = (name: string): boolean => name === '' || namePattern.test(name);
   if (!isSound(destination) || !isSound(eventName)) return undefined;
   return subjects.dead(destination || '*', eventName || '*');
 }
 
 /**
- * Gives each entry that a filter means to `visit`, oldest first, until that says 'enough' or a
- * bounded part of the stream is read. All parts of a walk see what there was at the first: what
- * fails again while `replay --all` walks is not met once more.
+ * Reads a page of the entries that a filter means, oldest first: at most `itemsMax` of what `take`
+ * makes of them. All pages see what there was at the first: what fails again while `replay --all` walks
+ * is not met once more. Throws a ServiceError `malformed_request` for a page token of another list.
  */
-export async function walkPart(
+export async function walkDeadLetters<Item>(
   log: Log,
   filter: DeadLetterFilter,
   pageToken: string,
-  visit: (message: StoredMessage, fields: EntryFields) => 'more' | 'enough',
-): Promise<DeadLetterPart> {
+  itemsMax: number,
+  take: (message: StoredMessage, fields: EntryFields) => Item | undefined,
+): Promise<Pick<WalkPage<Item>, 'items' | 'nextPageToken'>> {
   const subject = subjectOf(filter);
-  if (subject === undefined) return { nextPageToken: '' };
-  const [, seen, upTo] = tokenPattern.exec(pageToken) ?? ['', '0', ''];
-  const end = upTo === '' ? (await boundsOf(log, 'DEAD')).last : Number(upTo);
   const matches = createMatcher(filter);
-  let bytes = 0;
-  let enough = false;
-  let last = Number(seen);
-  for await (const message of readMatching(log, 'DEAD', subject, last + 1)) {
-    if (message.sequence > end) break;
-    if (enough || bytes > partBytesMax) return { nextPageToken: `${last}-${end}` };
-    last = message.sequence;
-    bytes += message.payload.length;
-    const { fields } = splitEntry(message.payload);
-    if (matches(fields)) enough = visit(message, fields) === 'enough';
-  }
-  return { nextPageToken: '' };
+  // By the time in the entry: a fixed one was stored later than its event became a dead letter.
+  const walk = { sinceMs: 0, untilMs: Number.POSITIVE_INFINITY };
+  const { items, nextPageToken } = await walkPage(
+    log,
+    'dead',
+    { stream: 'DEAD', subjects: subject === undefined ? [] : [subject], ...walk },
+    pageToken,
+    { itemsMax, messagesMax: Number.POSITIVE_INFINITY, bytesMax: pageBytesMax },
+    (message) => {
+      const { fields } = splitEntry(message.payload);
+      return matches(fields) ? take(message, fields) : undefined;
+    },
+  );
+  return { items, nextPageToken };
 }
 
 function createMatcher(filter: DeadLetterFilter): (fields: EntryFields) => boolean {

@@ -21,7 +21,7 @@ export function createDeadLetterWriter(options: {
     try {
       attempts = await readAttempts(log, event);
     } catch (error) {
-      // An entry without its whole story is better than none.
+      // An entry without all of its attempts is better than none.
       signals.trouble('ATTEMPTS cannot be read', error);
     }
     const { lastAttempt } = event;
@@ -31,7 +31,7 @@ export function createDeadLetterWriter(options: {
   };
 }
 
-/** Each attempt once: the last word on it stays, which may have charged it after all. */
+/** Each attempt once, by its latest record, which may have charged it later. */
 function inOrder(attempts: readonly DeliveryAttempt[]): DeliveryAttempt[] {
   const byStart = new Map(attempts.map((one) => [`${one.startedAt} ${one.attempt}`, one]));
   return [...byStart.values()].sort(
@@ -40,7 +40,7 @@ function inOrder(attempts: readonly DeliveryAttempt[]): DeliveryAttempt[] {
   );
 }
 
-/** EVENTS and REPLAY count from 1 each, and share the subject: the entry says which it is about. */
+/** EVENTS and REPLAY both count from 1 and share the subject: each record names its stream. */
 async function readAttempts(log: Log, event: GivenUpEvent): Promise<DeliveryAttempt[]> {
   const { destination, stream, message } = event;
   const attempts: DeliveryAttempt[] = [];

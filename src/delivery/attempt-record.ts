@@ -1,6 +1,6 @@
 import type { Outcome } from '../destinations/destination.ts';
 import type { DeliveryAttempt } from '../event/delivery-attempt.ts';
-import type { Log } from '../jetstream/log.ts';
+import { messageIdHeader, type Log } from '../jetstream/log.ts';
 import { headerBlock } from '../jetstream/publish/raw-publish.ts';
 import { deleteMessage, readMatching } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
@@ -31,22 +31,22 @@ export interface ChargedAttempts {
 }
 
 /**
- * The story of each event in ATTEMPTS, and how many attempts it has spent: those entries that are
- * charged, and the marks of attempts that their worker did not live to see the end of.
+ * The attempts at each event, in ATTEMPTS, and how many of them count: the charged entries, and the
+ * marks of attempts whose worker ended during them.
  */
 export interface AttemptRecord {
   /** Resolves when the entry is stored, or cannot be. Never rejects. */
   write(attempt: DeliveryAttempt): Promise<void>;
   /**
-   * Never too many, so that nothing dies early: where the record cannot be read or written, it is
-   * the hand-outs that count.
+   * Never too many, so that nothing dies early: when the record cannot be read or written, the
+   * deliveries count.
    */
   readCharged(held: HeldEvent): Promise<ChargedAttempts>;
-  /** Says, before an attempt, that it is made; the answer takes that back. Never rejects. */
+  /** Records before an attempt that it is made; the function returned takes that back. Never rejects. */
   mark(held: HeldEvent): Promise<() => Promise<void>>;
 }
 
-/** What stands in a mark that nobody lived to take back. */
+/** The text of a mark, which stays when its worker ends before it takes the mark back. */
 export const markText = 'its worker ended during this attempt';
 
 const errorTextMax = 2_000;
@@ -62,7 +62,7 @@ export function describeFailure(
   try {
     eventId = held.event().eventId;
   } catch {
-    // The attempt is told of all the same.
+    // The attempt is recorded without it.
   }
   return {
     destination,
@@ -93,7 +93,7 @@ export function createAttemptRecord(
       log.publish(
         'ATTEMPTS',
         subjects.attempt(destination, Number(sequence)),
-        headerBlock({ 'Nats-Msg-Id': id }),
+        headerBlock({ [messageIdHeader]: id }),
         JSON.stringify(attempt),
         (ack, error) => {
           // One line when it begins to fail, not one for each event of an outage.
@@ -107,16 +107,16 @@ export function createAttemptRecord(
   return {
     write: async (attempt) => void (await write(attempt)),
     readCharged: async (held) => {
-      // One that was set aside may have had a hand-out more than its message can tell.
+      // A delayed event may have had one delivery more than its message counts.
       const count = held.message.deliveries - (held.isDelayedCopy ? 0 : 1);
-      const handOuts = { count, lastError: '', firstMs: undefined };
-      if (failing) return handOuts;
+      const deliveries = { count, lastError: '', firstMs: undefined };
+      if (failing) return deliveries;
       try {
         const charged = await readCharged(log, destination, held);
         return { ...charged, count: Math.min(count, charged.count) };
       } catch (error) {
         signals.trouble('ATTEMPTS cannot be read', error);
-        return handOuts;
+        return deliveries;
       }
     },
     mark: async (held) => {

@@ -29,7 +29,7 @@ export interface CallParts {
 export interface Calls {
   /** Never rejects. */
   run(events: readonly HeldEvent[], abort: AbortController, probe: boolean): Promise<void>;
-  /** Does with failures what was decided of them. */
+  /** Carries out what was decided about failures. */
   apply(decision: FailureDecision<FailedAttempt>): Promise<void>;
 }
 
@@ -124,12 +124,12 @@ async function begin(
 interface Settled {
   /** The events' own failures. */
   readonly own: readonly FailedAttempt[];
-  /** The destination's, if one believes it. */
+  /** Those that look like the destination's. */
   readonly failures: readonly FailedAttempt[];
   readonly answered: readonly HeldEvent[];
 }
 
-/** In a span, where somebody traces. */
+/** In a span, when tracing is on. */
 function createDeliver({ name, destination }: CallParts) {
   const deliver = (events: readonly HeldEvent[], abort: AbortController): Promise<BatchReport> =>
     deliverBatch(destination, events, abort);
@@ -162,7 +162,7 @@ function createSettleBatch({ name, signals, settler }: CallParts) {
         continue;
       }
       const failure = { held, attempt: held.attempt, outcome, time };
-      // What cannot even be read has told nothing about the destination.
+      // An event that cannot be read shows nothing about the destination.
       if (outcome.kind === 'dead' || held.undecodable !== undefined) own.push(failure);
       else if (outcome.fault === 'event') {
         own.push(failure);
@@ -206,11 +206,11 @@ function describeCall({ name }: CallParts, call: EndedCall): DeliveryCall {
   };
 }
 
-/** Of an event that was told to wait. The exponent grows with each try that was not charged. */
+/** Of an event that waits uncharged. The exponent grows with each such try. */
 function delayOf({ held, outcome }: FailedAttempt, { retry, random }: CallParts): number {
   const least = outcome.kind === 'retry' ? (outcome.notBeforeMs ?? 0) : 0;
   return Math.min(retryDelayMs(retry, held.tries, least, random()), delayMsMax);
 }
 
-/** The longest that an event is told to wait: a day. */
+/** The longest that an event waits: a day. */
 const delayMsMax = 86_400_000;

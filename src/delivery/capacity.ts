@@ -4,13 +4,13 @@ import type { RetryPolicy } from '../config/config.ts';
 const heldBytesMax = 1024 * 1024 * 1024;
 
 /**
- * How many events of EVENTS the log hands out before it waits for one to be settled. A worker holds
+ * How many events of EVENTS the log delivers before it waits for one to be settled. A worker holds
  * no more than these, so this is what bounds its memory: 4,096 events of 256 KiB (the default of
  * `limits.event_bytes_max`) are 1 GiB in the worst case, and 4 MiB when events have 1 KiB.
  *
  * Beside a gate that takes all it can, an event goes from the log to the warehouse and its acknowledgement
  * back in 70 ms: with 2,048 the warehouse took 30,000 events/s of 43,000, with 4,096 38,000 of 41,000, and
- * 8,192 gain nothing. Events that wait for their next attempt keep their places, so fewer would let a
+ * 8,192 gain nothing. Events that wait for their next attempt count among these, so fewer would let a
  * handful of bad events hold up the rest.
  */
 export function ackPendingMax(eventBytesMax: number): number {
@@ -33,32 +33,31 @@ export const delayedEventsMax = 50_000;
 export const retriedMax = replayAckPendingMax;
 
 /**
- * The longest delay that an event waits for in its place among those that the log hands out. So others
- * wait no longer than this for one of those; the copy in RETRY that a longer delay costs is worth it.
+ * The longest delay that an event waits as an unsettled delivery, so that others wait no longer than
+ * this for its slot. For a longer delay a copy in RETRY is worth its cost.
  */
 export const inPlaceDelayMsMax = 2_000;
 
 /**
  * How many messages a pull asks for ahead. 1,000 give 1.5 times the rate of 100
- * (docs/performance.md).
+ * (docs/understand/hot-path.md).
  */
 export function pullMessagesMax(pending: number): number {
   return Math.min(1_000, pending);
 }
 
 /**
- * How often an event is handed out before its worker is careful with it (`HeldEvent.exclusive`):
- * more than `retry.attempts`, because hand-outs count stops and outages, too.
+ * How often an event is delivered before its worker is careful with it (`HeldEvent.exclusive`): more
+ * than `retry.attempts`, because deliveries count stops and outages, too.
  */
 export function trustedDeliveriesMax(retry: RetryPolicy): number {
   return retry.attempts + 5;
 }
 
 /**
- * How often the log hands an event out before it gives it up by an advisory. Far more than it has
- * attempts: the log counts hand-outs, and each restart of a worker during an outage is one. What is
- * left for the advisory is the event that is never even tried; at one restart a minute 1,000 are 16
- * hours.
+ * How often the log delivers an event before it gives it up by an advisory. Far more than it has
+ * attempts: the log counts deliveries, and each restart of a worker during an outage is one. Only an
+ * event that is never even tried reaches the advisory; at one restart a minute 1,000 are 16 hours.
  */
 export function deliveriesMax(retry: RetryPolicy): number {
   return retry.attempts + 1_000;

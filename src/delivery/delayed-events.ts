@@ -1,8 +1,8 @@
 import type { HeldEvent } from './held-event.ts';
 
 /**
- * Events that come back after a while without going to the log and back, which would count as a
- * hand-out. They keep their places among those that the log hands out, so there are never many.
+ * Events that wait in memory for their next try: a way through the log would count as a delivery. They
+ * stay among the unsettled deliveries of the consumer, so there are never many.
  */
 export interface DelayedEvents {
   add(held: HeldEvent, delayMs: number): void;

@@ -4,7 +4,7 @@ import { decodeStoredEvent, type StoredEvent } from '../event/stored-event.ts';
 import type { PulledMessage } from '../jetstream/consume/pull.ts';
 
 /**
- * An event in a worker's hands, from the pull until it is settled; what the destination sees of it.
+ * An event that a worker holds, from the pull until it is settled; what the destination sees of it.
  *
  * A class, because one is made for every event: its fields are laid out once.
  */
@@ -23,8 +23,8 @@ export class HeldEvent implements Delivery {
   /** Halved each time that a whole batch fails with it, down to a call of its own. */
   batchEventsMax = Number.MAX_SAFE_INTEGER;
   /**
-   * Handed out so often that it may be what takes its worker down: nothing runs beside it, so that
-   * a crash is its own.
+   * Delivered so often that it may be what crashes its worker: nothing runs beside it, so that a crash
+   * is caused by it.
    */
   exclusive = false;
   /** Why the payload is no event; set by `event()`, which then throws. */
@@ -40,7 +40,7 @@ export class HeldEvent implements Delivery {
     this.event = () => (this.#decoded ??= this.#decode());
   }
 
-  /** Being handed out is no attempt (docs/adr/0014-parking.md); this is a number, not a charge. */
+  /** A delivery is no attempt (docs/adr/0014-parking.md): this numbers tries, and charges nothing. */
   get attempt(): number {
     return this.message.deliveries + this.tries;
   }

@@ -1,4 +1,4 @@
-/** A failure whose fault is said to be the destination's. */
+/** A failure that is said to be caused by the destination. */
 export interface SharedFailure {
   readonly held: object;
   readonly outcome: {
@@ -53,12 +53,12 @@ interface Suspect<Failure> {
 }
 
 const nearMs = 1_000;
-/** A stranger's word is honoured for no longer than this. */
+/** A Retry-After comes from outside: it is honoured for no longer than this. */
 const notBeforeMsMax = 86_400_000;
 
 /**
- * Tells an outage from an event that the destination cannot bear, though both look like a refused
- * connection or a 500. Pure: time and chance are handed in.
+ * Tells an outage from an event that makes the destination fail, though both look like a refused
+ * connection or a 500. Pure: time and chance are arguments.
  *
  *     open --- a whole batch fails, or `failuresMax` events in a row, or one with nothing else
  *      ^       to try --------> parked --- the interval is over ---> probing (one event, another
@@ -77,7 +77,7 @@ const notBeforeMsMax = 86_400_000;
  * event a second ago, and answers for another again without having failed a third one, the suspect
  * is charged then: at a quiet destination an event would otherwise be tried for ever.
  *
- * Who is told to wait (429, Retry-After) is never charged.
+ * An event that the destination delays (429, Retry-After) is never charged.
  */
 export class Parking<Failure extends SharedFailure> {
   readonly #options: ParkingOptions;
@@ -108,7 +108,7 @@ export class Parking<Failure extends SharedFailure> {
     return this.#suspects.map(({ failure }) => failure);
   }
 
-  /** What may be handed to the destination just now. */
+  /** What may be delivered to the destination just now. */
   mayStart(nowMs: number): 'batch' | 'probe' | 'nothing' {
     if (this.#state === 'open') return 'batch';
     return this.#state === 'parked' && nowMs >= this.#dueMs ? 'probe' : 'nothing';
@@ -132,7 +132,7 @@ export class Parking<Failure extends SharedFailure> {
     return nothing;
   }
 
-  /** No call is under way and no event waits for one: nothing else can tell whose fault it was. */
+  /** No call is under way and no event waits for one, so nothing else can show what failed. */
   nothingElse(nowMs: number): FailureDecision<Failure> {
     const [first, second] = this.#suspects;
     if (first === undefined || this.#state !== 'open') return nothing;

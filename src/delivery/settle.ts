@@ -8,26 +8,26 @@ import { deliveriesMax, inPlaceDelayMsMax } from './capacity.ts';
 import type { HeldEvent } from './held-event.ts';
 import { retryDelayMs } from './retry-policy.ts';
 
-/** Tells the log what became of events. The only one that does. */
+/** Settles events with the log. The only place that does. */
 export interface Settler {
   delivered(held: HeldEvent): void;
   /**
-   * The event itself could not be delivered: an attempt is spent. Resolves when it waits in the log
+   * The event itself could not be delivered: an attempt is charged. Resolves when it waits in the log
    * for the next one, or is a dead letter.
    */
   failed(failure: FailedAttempt): Promise<void>;
-  /** The destination's fault: recorded, and no attempt spent. The event stays in hand. */
+  /** Caused by the destination: recorded, and no attempt charged. The worker still holds the event. */
   postponed(failure: FailedAttempt): void;
   /**
-   * Moves an event that was postponed to RETRY until its delay is over. False: it could not be, and
-   * stays in hand.
+   * Moves a postponed event to RETRY until its delay is over. False: RETRY did not take it, and the
+   * worker still holds it.
    */
   copyToRetry(held: HeldEvent, delayMs: number): Promise<boolean>;
   /** An event of RETRY whose time has not come. */
   notYet(message: PulledMessage, delayMs: number): void;
   /** The destination does not want it. */
   filtered(held: HeldEvent): void;
-  /** It goes back untried. */
+  /** It goes back to the log untried. */
   handBack(held: HeldEvent): void;
   /** The work on it goes on. */
   keep(held: HeldEvent): void;
@@ -43,7 +43,7 @@ export interface SettlerOptions {
 }
 
 /**
- * The longest Retry-After that is honoured: it is a stranger's word, and the event keeps its place.
+ * The longest Retry-After that is honoured: it comes from outside, and its event takes up a slot.
  */
 const notBeforeMsMax = 86_400_000;
 /** How soon a dead letter that could not be stored is tried again, with its event. */
@@ -69,7 +69,7 @@ export function createSettler(options: SettlerOptions): Settler {
   const readSpent = async (held: HeldEvent): Promise<{ count: number; firstMs: number }> => {
     const { deliveries } = held.message;
     const { attempts, maxAgeMs } = config.retry;
-    // A hand-out spends one at most: below the limit there is nothing to look up.
+    // A delivery spends one attempt at most: below the limit there is nothing to look up.
     if (deliveries < attempts && maxAgeMs === undefined && !held.isDelayedCopy) {
       return { count: deliveries, firstMs: Date.now() };
     }
@@ -100,7 +100,7 @@ export function createSettler(options: SettlerOptions): Settler {
       const delayMs = await nextDelayMs(held, outcome);
       const attempt = describeFailure(config.name, failure, true);
       const recorded = record.write(attempt);
-      tellOfFailure(signals, held, attempt, delayMs);
+      reportFailure(signals, held, attempt, delayMs);
       if (delayMs === undefined) {
         await giveUpEvent(held, attempt);
         return;
@@ -116,16 +116,16 @@ export function createSettler(options: SettlerOptions): Settler {
       failure.held.tries += 1;
     },
     copyToRetry: (held, delayMs) => moveToRetry(held, delayMs, false),
-    notYet: (message, delayMs) => tell(message, (one) => one.nak(delayMs)),
+    notYet: (message, delayMs) => send(message, (one) => one.nak(delayMs)),
     filtered: (held) => settle(held, acknowledge),
     handBack: (held) => settle(held, (one) => one.message.nak(0)),
     keep: (held) => {
-      if (!held.settled) tell(held, (one) => one.message.working());
+      if (!held.settled) send(held, (one) => one.message.working());
     },
   };
 }
 
-function tellOfFailure(
+function reportFailure(
   signals: Signals,
   held: HeldEvent,
   attempt: DeliveryAttempt,
@@ -151,18 +151,18 @@ const acknowledge = (held: HeldEvent): void => held.message.ack();
 function settle(held: HeldEvent, how: (held: HeldEvent) => void): void {
   if (held.settled) return;
   held.settled = true;
-  tell(held, how);
+  send(held, how);
 }
 
 /**
- * A word to the log that cannot be said (the connection is closed) is one that was lost: it asks
- * again.
+ * An ack or nak that cannot be sent (the connection is closed) is the same as one that was lost: the
+ * log delivers the event again.
  */
-function tell<Subject>(subject: Subject, how: (subject: Subject) => void): void {
+function send<Subject>(subject: Subject, how: (subject: Subject) => void): void {
   try {
     how(subject);
   } catch {
-    // Nothing to do: unsettled, the event comes again.
+    // Nothing to do: the event is unsettled, and comes again.
   }
 }
 
@@ -177,7 +177,7 @@ function createMoveToRetry({ store, signals }: SettlerOptions) {
         stream,
         message,
         dueMs: Date.now() + delayMs,
-        // A hand-out that was not charged counts among the tries.
+        // A delivery that was not charged counts among the tries.
         deliveries: message.deliveries - (charged ? 0 : 1),
         tries,
       });
@@ -215,8 +215,8 @@ function createGiveUp(options: SettlerOptions) {
       );
       if (held.isDelayedCopy || message.deliveries < deliveries)
         settle(held, (one) => one.message.nak(giveUpRetryMs));
-      // The log will not hand it out again. Left alone it makes the max-deliver advisory, and the
-      // collector writes the entry when DEAD takes one.
+      // The log will not deliver it again. Left unsettled it causes the max-deliver advisory, and the
+      // collector writes the entry once DEAD takes it.
       else held.settled = true;
     }
   };

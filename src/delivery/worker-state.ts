@@ -1,4 +1,4 @@
-/** How it stands with a worker. Times are Unix times in ms. */
+/** The status of a worker. Times are Unix times in ms. */
 export interface WorkerState {
   readonly kind: 'running' | 'parked' | 'disabled' | 'stopped';
   readonly sinceMs: number;
@@ -8,8 +8,8 @@ export interface WorkerState {
   readonly nextProbeMs: number | undefined;
 }
 
-/** What the worker tells of itself; changed by whoever knows. */
-export function createTold() {
+/** The status that a worker reports. */
+export function createWorkerStatus() {
   let kind: Exclude<WorkerState['kind'], 'disabled'> = 'stopped';
   let sinceMs = Date.now();
   let reason = '';
@@ -20,8 +20,8 @@ export function createTold() {
       sinceMs = Date.now();
     },
     /**
-     * `dueMs` is of the monotonic clock. `disabled`: the destination's own word; a parked worker
-     * goes on probing one that is, and gets the same answer without asking anybody.
+     * `dueMs` is of the monotonic clock. `disabled`: why the destination has disabled itself. A parked
+     * worker goes on probing a disabled destination, which refuses without a request.
      */
     state: (dueMs: number | undefined, disabled: string | undefined): WorkerState => {
       if (kind === 'parked' && disabled !== undefined) {

@@ -17,7 +17,7 @@ import { createPump } from './pump.ts';
 import { createRunningBatches } from './running-batches.ts';
 import { createReceiver } from './receive/receiver.ts';
 import { createSettler } from './settle.ts';
-import { createTold, type WorkerState } from './worker-state.ts';
+import { createWorkerStatus, type WorkerState } from './worker-state.ts';
 
 /** Carries events to one destination. */
 export interface DeliveryWorker {
@@ -47,27 +47,28 @@ export interface DeliveryWorkerOptions {
   readonly probes?: ProbeIntervals;
 }
 
-/** Three ticks to an acknowledgement wait: one word that is lost still leaves time for another. */
+/** Three ticks to an acknowledgement wait: after one lost `working` there is time for another. */
 const ticksPerAckWait = 3;
 /** Fewer single events in a row that fail may be a cluster of bad ones. */
 const failuresMin = 8;
 
 /**
- * States: new -> running -> stopping -> stopped. An event's way through it: pulled -> queued ->
- * in a batch -> settled (settle.ts), or queued again where the destination was at fault. Whether
- * that is open or parked is kept in parking.ts.
+ * States: new -> running -> stopping -> stopped. An event moves through it: pulled -> queued -> in a
+ * batch -> settled (settle.ts), or queued again when the destination failed. parking.ts decides
+ * whether the destination is open or parked.
  *
- * Batches are what has arrived by the time a slot is free: one event when all is quiet, which so
- * waits for nothing, and full batches under load. Nothing is done per event but its place in the
- * queue and its acknowledgement; there is a promise per batch.
+ * A batch is what has arrived by the time a slot is free: a single event when all is quiet, which then
+ * waits for nothing, and a full batch under load. Each event costs its entry in the queue and its
+ * acknowledgement; promises are made per batch.
  */
 export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
   const { destinationConfig: config, log } = options;
-  const { settler, queue, parking, delayed, calls, told } = createParts(options, () => schedule());
+  const { settler, queue, parking, delayed, calls, status } = createParts(options, () =>
+    schedule(),
+  );
   const tickMs = config.ackWaitMs / ticksPerAckWait;
   const ticksMax = deliverMsMax(config.ackWaitMs) / tickMs;
   let tick = 0;
-  let pumping = false;
   let stopping = false;
 
   const running = createRunningBatches(
@@ -75,26 +76,19 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     () => pump(),
   );
   const pump = createPump({ ...options, queue, parking, running, calls, stopping: () => stopping });
-  // Once per turn of the event loop, so that what one read of the socket brought is one batch.
-  const schedule = (): void => {
-    if (pumping) return;
-    pumping = true;
-    setImmediate(() => {
-      pumping = false;
-      pump();
-    });
-  };
+  const schedule = oncePerTurn(pump);
 
-  const inHand = (): HeldEvent[] => [
+  const waiting = (): HeldEvent[] => [
     ...queue.values(),
     ...delayed.values(),
     ...parking.suspects.map(({ held }) => held),
   ];
+  const held = (): HeldEvent[] => [...waiting(), ...running.events()];
   const onTick = (): void => {
     tick += 1;
     running.cutShort(ticksMax, tick);
-    for (const held of [...inHand(), ...running.events()]) settler.keep(held);
-    if (parking.parked) tellDisabled(options);
+    for (const each of held()) settler.keep(each);
+    if (parking.parked) reportDisabled(options);
   };
 
   const receiver = createReceiver({
@@ -103,32 +97,32 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     queue,
     schedule,
     stopping: () => stopping,
-    held: () => [...inHand(), ...running.events()],
+    held,
   });
 
   let timer: NodeJS.Timeout | undefined;
   let pulls: Pull | undefined;
   const start = async (): Promise<void> => {
     timer = setInterval(onTick, tickMs);
-    told.change('running', '');
+    status.change('running', '');
     pulls = await openPulls(options, receiver);
   };
 
   let started: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     stopping = true;
-    told.change('stopped', '');
+    status.change('stopped', '');
     pump();
     await started?.catch(() => {});
     await pulls?.stop();
-    for (const held of inHand()) settler.handBack(held);
+    for (const each of waiting()) settler.handBack(each);
     queue.takeAll();
     delayed.takeAll();
     // A probe is not worth waiting for: it most likely hangs.
     const graceMs = parking.parked ? 0 : options.stopGraceMs;
-    for (const held of await running.drain(graceMs)) settler.handBack(held);
-    // What the calls that have just ended gave back.
-    for (const held of inHand()) settler.handBack(held);
+    for (const each of await running.drain(graceMs)) settler.handBack(each);
+    // The calls that have just ended may have put events back.
+    for (const each of waiting()) settler.handBack(each);
     delayed.takeAll();
     clearInterval(timer);
     if (pulls !== undefined) await flushSettled(log);
@@ -138,11 +132,28 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   return {
     start: () => (started ??= start()),
     stop: () => (stopped ??= stop()),
-    state: () => told.state(parking.dueMs, options.destination.disabled?.()),
+    state: () => status.state(parking.dueMs, options.destination.disabled?.()),
   };
 }
 
-function tellDisabled({ signals, destination, destinationConfig }: DeliveryWorkerOptions): void {
+/**
+ * Calls `work` at most once per turn of the event loop, so that the events of one read of the socket
+ * are one batch.
+ */
+function oncePerTurn(work: () => void): () => void {
+  let isScheduled = false;
+  const run = (): void => {
+    isScheduled = false;
+    work();
+  };
+  return () => {
+    if (isScheduled) return;
+    isScheduled = true;
+    setImmediate(run);
+  };
+}
+
+function reportDisabled({ signals, destination, destinationConfig }: DeliveryWorkerOptions): void {
   signals.destinationDisabled(destinationConfig.name, destination.disabled?.() !== undefined);
 }
 
@@ -151,7 +162,7 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
   const { destinationConfig: config, destination, log, signals } = options;
   const { name, retry } = config;
   const random = options.random ?? Math.random;
-  const told = createTold();
+  const status = createWorkerStatus();
   const record = createAttemptRecord(name, log, signals);
   const store = (event: Omit<DelayedCopy, 'destination'>): Promise<void> =>
     storeDelayedCopy(log, { ...event, destination: name });
@@ -167,12 +178,12 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
     failuresMax: Math.max(failuresMin, destination.concurrency),
     random,
     onChange: (parked, reason) => {
-      told.change(parked ? 'parked' : 'running', reason);
+      status.change(parked ? 'parked' : 'running', reason);
       signals.destinationParked(name, parked, reason);
-      if (parked) tellDisabled(options);
+      if (parked) reportDisabled(options);
     },
   });
   const own = { settler, record, parking, queue, delayed };
   const calls = createCalls({ name, retry, destination, signals, random, ...own });
-  return { settler, queue, parking, delayed, calls, told };
+  return { settler, queue, parking, delayed, calls, status };
 }

@@ -1,39 +1,23 @@
 import { clickhouseType } from './clickhouse/type.ts';
 import type { DestinationType } from './destination.ts';
 import { kafkaType } from './kafka/type.ts';
+import { mixpanelType } from './mixpanel/type.ts';
 import { moduleType } from './module/type.ts';
 import { parquetType } from './parquet/type.ts';
 import { postgresType } from './postgres/type.ts';
-import { mixpanelType, posthogType, segmentType } from './vendor/vendor-types.ts';
+import { posthogType } from './posthog/type.ts';
+import { segmentType } from './segment/type.ts';
+import { sqliteType } from './sqlite/type.ts';
 import { webhookType } from './webhook/type.ts';
 
 /**
  * Every type of destination, by the word in `type:`.
  *
- * The settings are here so that the configuration can be read without loading any implementation;
- * `create` loads its own, so that a gate which uses no webhook never loads an HTTP client.
+ * A type holds its settings, so that the configuration can be read without loading an implementation;
+ * its `create` loads it, so that a gate which uses no webhook never loads an HTTP client.
  */
 export const destinationTypes: readonly DestinationType[] = [
-  {
-    type: 'sqlite',
-    settings: {
-      path: {
-        type: 'path',
-        text: 'The database file, on a local disk. It and its folder are created.',
-      },
-      busy_timeout: {
-        type: 'duration',
-        default: '5s',
-        min: '1ms',
-        max: '1m',
-        text: 'How long a batch waits for another program that is writing to the file.',
-      },
-    },
-    async create(name, settings) {
-      const { createSqliteDestination } = await import('./sqlite/sqlite.ts');
-      return createSqliteDestination(name, settings);
-    },
-  },
+  sqliteType,
   postgresType,
   clickhouseType,
   parquetType,

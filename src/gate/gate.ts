@@ -82,6 +82,7 @@ export async function openGate(
   const listener = await listen({
     address: config.listen,
     tls: config.tls,
+    engine: config.http.engine,
     handle: traceRequests(createRequestHandler(context, connect, webhooks, openApi), routeOf),
     servesWhole,
     setting: 'HEADGATE_LISTEN',

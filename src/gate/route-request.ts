@@ -6,7 +6,7 @@ import { failureOfError } from './answer/failure.ts';
 import type { GateContext } from './gate-context.ts';
 import type { RpcEntry } from './rpc/serve-rpc.ts';
 import { trackRpcs } from './rpc/track-rpcs.ts';
-import type { RequestHandler } from '../http/listen.ts';
+import type { RequestHandler } from '../http/http-call.ts';
 import type { ServesWhole } from '../http/http1/reader.ts';
 import { openApiPath } from './openapi/openapi.ts';
 import {

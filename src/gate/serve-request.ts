@@ -89,7 +89,7 @@ export function serveRequest(
  * Serves one request: headers, key, body, message, work, answer.
  *
  * Callbacks rather than async functions: each of those makes a promise and a generator, and five of
- * them a request cost 3 µs of the 30 that a single call has (docs/performance.md).
+ * them a request cost 3 µs of the 30 that a single call has (docs/understand/hot-path.md).
  */
 export function serveUnary<Request, Result>(
   context: GateContext,

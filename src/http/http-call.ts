@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 
 /**
  * One request over HTTP and the place for its answer: all that a door needs of a connection, so that a
@@ -75,6 +75,8 @@ export interface TrailersCall extends HttpCall {
   ): void;
 }
 
+export type RequestHandler = (call: HttpCall) => void;
+
 /** Gives the caller a moment to read the answer before its upload is cut off. */
 const lingerMs = 1000;
 
@@ -82,137 +84,3 @@ const lingerMs = 1000;
 export function cutOffWhenAnswered(call: HttpCall): void {
   if (!call.complete) call.cutOffAfterAnswer(lingerMs);
 }
-
-/** On Node's classes of HTTP/1.1. */
-export class Http1Call implements HttpCall {
-  readonly httpVersionMajor = 1;
-  private readonly body: IncomingMessage;
-  private readonly answer: ServerResponse;
-
-  constructor(request: IncomingMessage, response: ServerResponse) {
-    this.body = request;
-    this.answer = response;
-  }
-
-  get method(): string {
-    return this.body.method ?? '';
-  }
-
-  get url(): string {
-    return this.body.url ?? '/';
-  }
-
-  get headers(): IncomingHttpHeaders {
-    return this.body.headers;
-  }
-
-  get complete(): boolean {
-    return this.body.complete;
-  }
-
-  get answered(): boolean {
-    return this.answer.headersSent || this.answer.destroyed;
-  }
-
-  reply(
-    status: number,
-    headers: Record<string, string | number>,
-    body: string | Buffer,
-    isAscii = false,
-  ): void {
-    if (!this.complete) headers['connection'] = 'close';
-    this.answer.writeHead(status, headers);
-    // Latin-1 is written without a look at each character.
-    if (isAscii) this.answer.end(body, 'latin1');
-    else this.answer.end(body);
-  }
-
-  receive(sink: BodySink): void {
-    receiveStream(this.body, sink);
-  }
-
-  cutOffAfterAnswer(lingerMs: number): void {
-    const { answer, body } = this;
-    answer.once('finish', () => dropRest(body, lingerMs));
-  }
-
-  whenAnswered(listener: (end: CallEnd) => void): void {
-    const { answer } = this;
-    answer.once('close', () => {
-      listener({
-        status: answer.headersSent ? answer.statusCode : undefined,
-        grpcStatus: undefined,
-      });
-    });
-  }
-
-  hold(): void {
-    this.body.pause();
-  }
-
-  resume(): void {
-    this.body.resume();
-  }
-
-  open(): OpenAnswer {
-    return new Http1Answer(this.answer);
-  }
-}
-
-class Http1Answer implements OpenAnswer {
-  private readonly response: ServerResponse;
-
-  constructor(response: ServerResponse) {
-    this.response = response;
-    response.on('error', ignore);
-  }
-
-  begin(status: number, headers: Record<string, string | string[]>): void {
-    this.response.writeHead(status, headers);
-  }
-
-  write(bytes: Uint8Array, whenTaken: () => void): void {
-    const { response } = this;
-    if (response.write(bytes) || response.destroyed) {
-      whenTaken();
-      return;
-    }
-    const taken = (): void => {
-      response.off('drain', taken);
-      response.off('close', taken);
-      whenTaken();
-    };
-    response.on('drain', taken);
-    response.on('close', taken);
-  }
-
-  end(trailers: Record<string, string | string[]>): void {
-    this.response.addTrailers(trailers as Record<string, string>);
-    this.response.end();
-  }
-
-  cut(): void {
-    this.response.destroy();
-  }
-}
-
-function receiveStream(body: IncomingMessage, sink: BodySink): void {
-  body.on('data', (chunk: Buffer) => sink.chunk(chunk));
-  body.on('end', () => {
-    if (body.aborted) sink.cut();
-    else sink.end();
-  });
-  const cut = (): void => sink.cut();
-  body.on('error', cut);
-  body.on('close', cut);
-}
-
-function dropRest(body: IncomingMessage, lingerMs: number): void {
-  body.resume();
-  if (body.complete) return;
-  const timer = setTimeout(() => body.destroy(), lingerMs);
-  timer.unref();
-  body.once('close', () => clearTimeout(timer));
-}
-
-function ignore(): void {}

@@ -26,7 +26,7 @@ export interface EventStore {
     },
     callback: (
       ack: { sequence: number; duplicate: boolean } | undefined,
-      failure: { readonly told: string } | undefined,
+      failure: { readonly publicText: string } | undefined,
     ) => void,
   ): void;
   reject(
@@ -68,7 +68,7 @@ export function createEventStore(log: Log, isPlanned: (eventName: string) => boo
       log.publish(
         'EVENTS',
         subjects.event(event.source, event.eventName),
-        // The id is a source and a UUID: nothing in it needs a second look.
+        // The id is a source and a UUID: nothing in it needs another check.
         `NATS/1.0\r\nNats-Msg-Id: ${event.messageId}\r\n${event.arrivalHeaders}\r\n`,
         event.payload,
         callback,
@@ -100,7 +100,7 @@ export function createEventStore(log: Log, isPlanned: (eventName: string) => boo
         subjects.rejected(event.source, name),
         headerBlock(headers),
         whole ? original : original.subarray(0, bytesMax),
-        (_ack, error) => callback(error?.told),
+        (_ack, error) => callback(error?.publicText),
       );
     },
     readStored: async (sequence) => {

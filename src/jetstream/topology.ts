@@ -1,25 +1,3 @@
-import {
-  AckPolicy,
-  DeliverPolicy,
-  DiscardPolicy,
-  RetentionPolicy,
-  StorageType,
-  type ConsumerConfig,
-  type JetStreamManager,
-  type StreamConfig,
-} from '@nats-io/jetstream';
-
-import { StartError } from '../errors.ts';
-import { canaryName, canarySubject } from '../event/canary.ts';
-
-const second = 1_000_000_000;
-const day = 86_400 * second;
-const mebibyte = 1024 * 1024;
-const gibibyte = 1024 * mebibyte;
-
-/** Longer than any advisory waits for its collector to come back. */
-const deadDedupWindowMs = 86_400_000;
-
 export const streamNames = [
   'EVENTS',
   'REJECTED',
@@ -34,15 +12,15 @@ export const streamNames = [
 ] as const;
 export type StreamName = (typeof streamNames)[number];
 
-/** Where each destination has a durable consumer of its name: its place in the log. */
-export const placeStreams = ['EVENTS', 'REPLAY', 'RETRY'] as const;
-export type PlaceStream = (typeof placeStreams)[number];
+/** The streams that are delivered to destinations: each destination has a durable consumer on each. */
+export const consumedStreams = ['EVENTS', 'REPLAY', 'RETRY'] as const;
+export type ConsumedStream = (typeof consumedStreams)[number];
 
-/** The subjects of DESIGN.md, each written in one place. */
+/** Every subject, written in one place. */
 export const subjects = {
   event: (source: string, eventName: string) => `headgate.events.${source}.${eventName}`,
   rejected: (source: string, eventName: string) => `headgate.rejected.${source}.${eventName}`,
-  /** In REJECTED too: a note of what was replayed is younger than it, and so lives longer. */
+  /** Also in REJECTED: the note of a replay is younger than its event, so it lives longer. */
   replayed: 'headgate.replayed',
   attempt: (destination: string, sequence: number) =>
     `headgate.attempts.${destination}.${sequence}`,
@@ -51,6 +29,7 @@ export const subjects = {
     `headgate.discarded.${destination}.${eventName}`,
   replay: (destination: string, eventName: string) => `headgate.replay.${destination}.${eventName}`,
   retry: (destination: string, eventName: string) => `headgate.retry.${destination}.${eventName}`,
+  /** Holds the lock of one dead letter. */
   claim: (deadSequence: number) => `headgate.claims.${deadSequence}`,
   probe: 'headgate.probe',
   /** NATS's own layout of a key-value bucket: `nats kv get headgate_schemas taxonomy` reads it. */
@@ -58,12 +37,12 @@ export const subjects = {
 } as const;
 
 /**
- * How long a dead letter stays claimed by somebody who crashed at it. Longer than any publish may
- * wait (nats.publish_timeout, a minute at most).
+ * How long the lock of a dead letter outlives a process that crashed while it held it, in ms. Longer
+ * than any publish may wait (nats.publish_timeout, a minute at most).
  */
 export const claimMs = 120_000;
 
-/** Under this name REJECTED files what no entry of the taxonomy names. */
+/** REJECTED files events under this name when the taxonomy has no entry for theirs. */
 export const unplannedName = '_unplanned';
 
 export interface TopologyOptions {
@@ -71,211 +50,9 @@ export interface TopologyOptions {
   /** All streams together. */
   readonly storageBytesMax: number;
   readonly replicas: number;
-  /** Whether the contracts are kept in the log too: `schemas.source: registry`. */
+  /** Whether the log also keeps the contracts: `schemas.source: registry`. */
   readonly keepsSchemas?: boolean;
 }
 
-/** So many revisions of an entry are kept, the one in force before a bad one among them. */
+/** How many revisions of an entry are kept, so that a sound one remains behind a bad one. */
 export const schemaRevisionsMax = 16;
-
-type StreamSettings = Partial<StreamConfig> & { name: StreamName; subjects: string[] };
-
-/** Pointers to events that were given up; the log sends them once, on core NATS. */
-const advisories = {
-  name: 'ADVISORIES',
-  subjects: ['EVENTS', 'REPLAY'].flatMap((stream) => [
-    `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${stream}.*`,
-    `$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.${stream}.*`,
-  ]),
-  discard: DiscardPolicy.Old,
-  max_age: 14 * day,
-} as const;
-
-/** Copies of events that wait for more than a moment for their next attempt. */
-const retries = {
-  name: 'RETRY',
-  subjects: ['headgate.retry.>'] as string[],
-  discard: DiscardPolicy.New,
-} as const;
-
-/** Who does something about which dead letter just now. */
-const claims: StreamSettings = {
-  name: 'CLAIMS',
-  subjects: ['headgate.claims.*'],
-  // Those of what is done are left to age; a new one must never be refused for want of room.
-  discard: DiscardPolicy.Old,
-  max_age: claimMs * 1_000_000,
-  duplicate_window: second,
-};
-
-/**
- * Every stream that there is, as data. The sizes add up to less than `storageBytesMax`, because a
- * stream that meets a full disk freezes until the server restarts, while one that meets its own
- * limit answers cleanly.
- */
-export function streamSettings(options: TopologyOptions): StreamSettings[] {
-  const total = options.storageBytesMax;
-  const share = Math.floor(total * 0.08);
-  const side = Math.min(gibibyte, share);
-  const advisoryBytes = Math.min(64 * mebibyte, Math.floor(total * 0.02));
-  const probe = mebibyte;
-  const schemaBytes = Math.min(64 * mebibyte, Math.floor(total * 0.04));
-  const bucket = options.keepsSchemas === true ? schemaBytes : 0;
-  const common = {
-    storage: StorageType.File,
-    retention: RetentionPolicy.Limits,
-    num_replicas: options.replicas,
-    allow_direct: true,
-  };
-  return [
-    {
-      ...common,
-      name: 'EVENTS',
-      subjects: ['headgate.events.>'],
-      discard: DiscardPolicy.New,
-      max_bytes: total - side * 5 - advisoryBytes - probe * 3 - bucket,
-      duplicate_window: options.dedupWindowMs * 1_000_000,
-      deny_delete: true,
-    },
-    {
-      ...common,
-      name: 'REJECTED',
-      subjects: ['headgate.rejected.>', subjects.replayed],
-      discard: DiscardPolicy.Old,
-      max_age: 7 * day,
-      max_bytes: side,
-    },
-    {
-      ...common,
-      name: 'ATTEMPTS',
-      subjects: ['headgate.attempts.>'],
-      discard: DiscardPolicy.Old,
-      max_age: 7 * day,
-      max_bytes: side,
-    },
-    { ...common, ...advisories, max_bytes: advisoryBytes },
-    {
-      ...common,
-      name: 'DEAD',
-      subjects: ['headgate.dead.>', 'headgate.discarded.>'],
-      discard: DiscardPolicy.New,
-      max_bytes: side,
-      duplicate_window: deadDedupWindowMs * 1_000_000,
-    },
-    {
-      ...common,
-      name: 'REPLAY',
-      subjects: ['headgate.replay.>'],
-      discard: DiscardPolicy.New,
-      max_bytes: side,
-      // A replay whose dead letter could not be deleted is asked for again much later.
-      duplicate_window: deadDedupWindowMs * 1_000_000,
-    },
-    { ...common, ...retries, max_bytes: side },
-    { ...common, ...claims, max_bytes: probe },
-    {
-      ...common,
-      name: 'PROBE',
-      subjects: [subjects.probe],
-      discard: DiscardPolicy.Old,
-      max_msgs: 1,
-      max_bytes: probe,
-    },
-    ...(bucket === 0 ? [] : [{ ...common, ...schemas, max_bytes: bucket }]),
-  ];
-}
-
-/** A bucket as NATS clients know them. What was released is never deleted, nor purged. */
-const schemas = {
-  name: 'KV_headgate_schemas',
-  subjects: [subjects.schemas('>')],
-  discard: DiscardPolicy.New,
-  max_msgs_per_subject: schemaRevisionsMax,
-  deny_delete: true,
-  deny_purge: true,
-} satisfies StreamSettings;
-
-/** Makes the streams that are missing, and brings the limits of those there are up to date. */
-export async function ensureStreams(
-  manager: JetStreamManager,
-  options: TopologyOptions,
-): Promise<void> {
-  const existing = new Map<string, StreamConfig>();
-  for await (const info of manager.streams.list()) existing.set(info.config.name, info.config);
-  for (const settings of streamSettings(options)) {
-    const current = existing.get(settings.name);
-    try {
-      if (current === undefined) {
-        await manager.streams.add(settings);
-      } else if (driftOf(current, settings).length > 0) {
-        await manager.streams.update(settings.name, { ...current, ...settings });
-      }
-    } catch (cause) {
-      throw new StartError(
-        `The stream ${settings.name} cannot be ${current === undefined ? 'made' : 'brought up to date'}: ` +
-          `${(cause as Error).message}.`,
-        { cause },
-      );
-    }
-  }
-}
-
-/** The settings of a stream that are others than they are to be. */
-export function driftOf(current: StreamConfig, wanted: StreamSettings): string[] {
-  const drifted = Object.entries(wanted).filter(
-    ([key, value]) => JSON.stringify(current[key as keyof StreamConfig]) !== JSON.stringify(value),
-  );
-  return drifted.map(([key]) => key);
-}
-
-export interface ConsumerOptions {
-  readonly attempts: number;
-  readonly ackWaitMs: number;
-  readonly ackPendingMax: number;
-}
-
-/** A destination has a durable consumer of its name on each stream in which something waits for it. */
-export function consumerSettings(
-  stream: PlaceStream,
-  destination: string,
-  options: ConsumerOptions,
-): Partial<ConsumerConfig> {
-  return {
-    durable_name: destination,
-    ack_policy: AckPolicy.Explicit,
-    // Heartbeats from before it was there are nobody's to count.
-    deliver_policy: destination === canaryName ? DeliverPolicy.New : DeliverPolicy.All,
-    // `backoff` stays unset: a delay of nak() is added to it, so the delay is ours to compute.
-    ack_wait: options.ackWaitMs * 1_000_000,
-    max_deliver: options.attempts,
-    max_ack_pending: options.ackPendingMax,
-    ...(destination === canaryName && stream === 'EVENTS' ? { filter_subject: canarySubject } : {}),
-    ...(stream === 'REPLAY' ? { filter_subject: subjects.replay(destination, '>') } : {}),
-    ...(stream === 'RETRY' ? { filter_subject: subjects.retry(destination, '>') } : {}),
-  };
-}
-
-/** The one that turns advisories into dead letters. */
-export const collectorSettings: Partial<ConsumerConfig> = {
-  durable_name: 'dead-letters',
-  ack_policy: AckPolicy.Explicit,
-  deliver_policy: DeliverPolicy.All,
-  ack_wait: 30 * second,
-  max_ack_pending: 256,
-};
-
-/** Makes a consumer, or changes the one there is to these settings. */
-export async function ensureConsumer(
-  manager: JetStreamManager,
-  stream: StreamName,
-  settings: Partial<ConsumerConfig>,
-): Promise<void> {
-  const name = settings.durable_name!;
-  const current = await manager.consumers.info(stream, name).catch(() => undefined);
-  if (current === undefined) {
-    await manager.consumers.add(stream, settings);
-    return;
-  }
-  const { deliver_policy: _fixed, ack_policy: _alsoFixed, ...changeable } = settings;
-  await manager.consumers.update(stream, name, changeable);
-}

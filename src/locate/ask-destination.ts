@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Destination } from '../destinations/destination.ts';
 
-/** A destination that does not answer by then is not waited for. */
+/** How long a destination may take to answer. */
 const answerTimeoutMs = 5_000;
-/** So many events of one millisecond are looked at. */
+/** How many events of one millisecond are looked at. */
 const eventsMax = 50_000;
 
-/** Whether a destination holds an event. Undefined: it could not be asked just now. */
+/** Whether a destination holds an event. Undefined: it did not answer. */
 export async function askDestination(
   stored: NonNullable<Destination['stored']>,
   { eventId, timestampMs }: { readonly eventId: string; readonly timestampMs: number },

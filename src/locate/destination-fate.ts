@@ -3,30 +3,29 @@ import type { WorkerState } from '../delivery/worker-state.ts';
 import type { Destination } from '../destinations/destination.ts';
 import type { DeliveryAttempt } from '../event/delivery-attempt.ts';
 import type { EventFilter } from '../event/event-filter.ts';
-import { settledByMs, settledUpTo, type ConsumerInfo } from '../jetstream/consume/backlog.ts';
-import { readEras } from '../jetstream/consume/filter-history.ts';
+import type { ConsumerPosition } from '../jetstream/consume/consumer-position.ts';
 import type { Log } from '../jetstream/log.ts';
 import { askDestination } from './ask-destination.ts';
 import {
   createConsumerReader,
-  createTraceReader,
+  createRelatedReader,
   readAttempts,
-  type TracesLeft,
-} from './traces-left.ts';
+  type RelatedMessages,
+} from './related-messages.ts';
 
-/** A destination that events are looked for at. */
+/** A destination at which an event may be. */
 export interface LocatedDestination {
   readonly name: string;
-  /** What it wants by the configuration. */
+  /** Its filter in the configuration. */
   readonly filter: EventFilter;
-  /** Undefined: its worker is in no hands of this process. */
+  /** Undefined: no worker in this process delivers to it. */
   readonly stateOf: () => WorkerState | undefined;
-  /** Undefined: it cannot be asked. */
+  /** Undefined: it cannot report what it holds. */
   readonly stored: Destination['stored'] | undefined;
 }
 
 /** An event of EVENTS. */
-export interface PlacedEvent {
+export interface LocatedEvent {
   readonly sequence: number;
   readonly subject: string;
   readonly eventName: string;
@@ -53,45 +52,45 @@ export interface DeliveryFate {
   readonly attempts: readonly DeliveryAttempt[];
   readonly nextAttemptMs: number | undefined;
   readonly asked: boolean;
-  /** Of one that was delivered: the earliest and the latest that it can have been. */
+  /** When a delivered event can have been delivered, at the earliest and at the latest. */
   readonly deliveredMs: readonly [after: number, by: number] | undefined;
   readonly worker: WorkerState | undefined;
-  readonly left: TracesLeft;
+  readonly related: RelatedMessages;
   /** Why it is unknown. */
   readonly reason: string;
 }
 
 /**
- * Says of an event what became of it at one destination, by what the log knows anyway: nothing is
- * written for this. What is certain comes first: it was not handed out yet, waits for another attempt,
- * is dead, discarded, or was not wanted. All else has been handed out; below the ack floor it is
- * settled, so delivered, and above it the destination itself is asked where it can be.
+ * Finds out what became of an event at one destination, from what the log keeps anyway. What is certain
+ * comes first: the event was not delivered yet, waits for another attempt, is dead, discarded, or was
+ * not wanted. All others were given to a worker: up to the ack floor they are settled, and so
+ * delivered; above it the destination itself is asked, if it can report what it holds.
  */
 export function createFateReader(
   log: Log,
   destination: LocatedDestination,
-): (event: PlacedEvent) => Promise<DeliveryFate> {
+): (event: LocatedEvent) => Promise<DeliveryFate> {
   const consumer = createConsumerReader(log, destination.name);
-  const traces = createTraceReader(log, destination.name);
+  const readRelated = createRelatedReader(log, destination.name);
   let { stored } = destination;
   // One that does not answer is not waited for again.
-  const ask = async (event: PlacedEvent): Promise<boolean | undefined> => {
+  const ask = async (event: LocatedEvent): Promise<boolean | undefined> => {
     const held = stored === undefined ? undefined : await askDestination(stored, event);
     if (held === undefined) stored = undefined;
     return held;
   };
   return async (event) => {
     const { sequence } = event;
-    // In the order in which events go, and each consumer before what it hands out.
+    // In the order in which events move, and each consumer before the messages that it delivers.
     const events = await consumer('EVENTS');
     const retries = await consumer('RETRY');
     const replays = await consumer('REPLAY');
-    const left = await traces(event, retries);
-    const places = [{ stream: 'EVENTS', sequence }];
-    if (left.replayed !== undefined)
-      places.push({ stream: 'REPLAY', sequence: left.replayed.sequence });
-    const attempts = await readAttempts(log, destination.name, places);
-    const known = { event, events, replays, left, attempts };
+    const related = await readRelated(event, retries);
+    const positions = [{ stream: 'EVENTS', sequence }];
+    if (related.replayed !== undefined)
+      positions.push({ stream: 'REPLAY', sequence: related.replayed.sequence });
+    const attempts = await readAttempts(log, destination.name, positions);
+    const known = { event, events, replays, related, attempts };
     const fate: DeliveryFate = {
       kind: 'unknown',
       ahead: 0,
@@ -100,7 +99,7 @@ export function createFateReader(
       asked: false,
       deliveredMs: undefined,
       worker: destination.stateOf(),
-      left,
+      related,
       reason: '',
     };
     const certain = certainOf(known, destination.filter);
@@ -109,65 +108,64 @@ export function createFateReader(
 }
 
 interface Known {
-  readonly event: PlacedEvent;
-  readonly events: ConsumerInfo | undefined;
-  readonly replays: ConsumerInfo | undefined;
-  readonly left: TracesLeft;
+  readonly event: LocatedEvent;
+  readonly events: ConsumerPosition | undefined;
+  readonly replays: ConsumerPosition | undefined;
+  readonly related: RelatedMessages;
   readonly attempts: readonly DeliveryAttempt[];
 }
 
-/** Undefined: it was handed out, and is neither waiting nor dead. */
+/** Undefined: the event was given to a worker, and is neither waiting nor dead. */
 function certainOf(
-  { event, events, replays, left }: Known,
+  { event, events, replays, related }: Known,
   filter: EventFilter,
 ): Partial<DeliveryFate> | undefined {
   const { sequence, subject } = event;
   if (events === undefined) {
-    return { kind: 'unknown', reason: 'no worker has made a place for it in the log yet' };
+    return { kind: 'unknown', reason: 'no worker of this destination was ever started' };
   }
-  const handedOut = events.delivered.stream_seq;
-  if (sequence > handedOut) {
-    return { kind: 'waiting', ahead: sequence - handedOut - 1 + events.num_ack_pending };
+  const { deliveredUpTo, inWork } = events;
+  if (sequence > deliveredUpTo) {
+    return { kind: 'waiting', ahead: sequence - deliveredUpTo - 1 + inWork };
   }
-  const { delayedCopy, replayed } = left;
+  const { delayedCopy, replayed } = related;
   if (delayedCopy !== undefined && !delayedCopy.settled) {
     return { kind: 'retrying', nextAttemptMs: delayedCopy.dueMs };
   }
-  const replayedUpTo = replays?.delivered.stream_seq ?? 0;
-  if (replayed !== undefined && replayed.sequence > replayedUpTo) {
-    return { kind: 'waiting', ahead: replays?.num_ack_pending ?? 0 };
+  if (replayed !== undefined && replayed.sequence > (replays?.deliveredUpTo ?? 0)) {
+    return { kind: 'waiting', ahead: replays?.inWork ?? 0 };
   }
-  if (left.dead !== undefined) return { kind: 'dead' };
+  if (related.dead !== undefined) return { kind: 'dead' };
   // A replay is younger than what was discarded before it, and never the other way round.
-  if (left.discarded !== undefined && replayed === undefined) return { kind: 'discarded' };
-  const wants = compileEras(readEras(events), filter);
+  if (related.discarded !== undefined && replayed === undefined) return { kind: 'discarded' };
+  const wants = compileEras(events.filterEras(), filter);
   return replayed === undefined && !wants(sequence, subject) ? { kind: 'filtered' } : undefined;
 }
 
 async function settledOf(
   known: Known,
-  ask: (event: PlacedEvent) => Promise<boolean | undefined>,
+  ask: (event: LocatedEvent) => Promise<boolean | undefined>,
 ): Promise<Partial<DeliveryFate>> {
-  const { event, events, replays, left, attempts } = known;
-  const place = left.replayed?.sequence ?? event.sequence;
-  const info = (left.replayed === undefined ? events : replays)!;
-  const inWork = info.num_ack_pending > 0 && place > settledUpTo(info);
+  const { event, events, replays, related, attempts } = known;
+  const sequence = related.replayed?.sequence ?? event.sequence;
+  const position = (related.replayed === undefined ? events : replays)!;
+  const inWork = position.inWork > 0 && sequence > position.settledUpTo;
   const held = await ask(event);
   const asked = held !== undefined;
-  if (held === true || (!inWork && held === undefined && !left.cut)) {
-    const by = settledByMs(info, place) ?? Date.now();
+  if (held === true || (!inWork && held === undefined && !related.cut)) {
+    const by = position.settledByMs(sequence) ?? Date.now();
     return { kind: 'delivered', asked, deliveredMs: [Math.min(earliestOf(known), by), by] };
   }
   if (inWork) return { kind: attempts.length > 0 ? 'retrying' : 'in work', asked };
-  if (held === false && !left.cut) return { kind: 'missing', asked };
+  if (held === false && !related.cut) return { kind: 'missing', asked };
   const reason =
     'it was settled, and too many entries came after it to say how; see headgate reconcile';
   return { kind: 'unknown', asked, reason };
 }
 
-/** Not before it was stored, nor before an attempt at it that failed. */
-function earliestOf({ event, left, attempts }: Known): number {
+/** After it was stored, and after its last failed attempt. */
+function earliestOf({ event, related, attempts }: Known): number {
   const last = attempts.at(-1);
   const failedMs = last === undefined ? 0 : Date.parse(last.startedAt) + last.durationMs;
-  return Math.max(event.storedAtMs, left.replayed?.storedAtMs ?? 0, failedMs);
+  return Math.max(event.storedAtMs, related.replayed?.storedAtMs ?? 0, failedMs);
 }

@@ -1,114 +1,94 @@
-import { ServiceError } from '../errors.ts';
 import { eventIdOf, isUuid } from '../event/event-id.ts';
 import { sourceOf } from '../event/delivery-attempt.ts';
-import type { Log } from '../jetstream/log.ts';
+import { messageIdHeader, type Log } from '../jetstream/log.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import { nameOf } from '../quarantine/rejected-entry.ts';
-import { walkPage, type WalkPage } from '../quarantine/walk.ts';
+import { readPageToken, writePageToken } from '../jetstream/read/page-token.ts';
+import { walkPart, type WalkProgress } from '../jetstream/read/walk-pages.ts';
 
 export interface Search {
   /** An event_id, an idempotency_key or a correlation_id. */
   readonly id: string;
   readonly sinceMs: number;
   readonly untilMs: number;
-  /** Empty, both: whatever it is. */
+  /** Both may be empty: any. */
   readonly source: string;
   readonly eventName: string;
 }
 
 export interface SearchPage {
   readonly stored: readonly StoredMessage[];
-  /** Places in REJECTED. */
+  /** Positions in REJECTED. */
   readonly rejected: readonly number[];
   readonly nextPageToken: string;
-  readonly walk: WalkPage<unknown>['walk'];
+  readonly walk: WalkProgress;
 }
 
-/** A correlation id may be that of a batch, and of many. */
+/** A batch, or several, may share a correlation id. */
 const foundMax = 100;
 
 /**
- * How far a producer's clock is ahead of ours, mostly. At 100,000 events a second each second more is
- * as many to be read; whoever finds nothing looks further back.
+ * How far a producer's clock is usually ahead of ours. At 100,000 events a second each further second
+ * would read as many more; who finds nothing may look further back.
  */
 const clockSkewMs = 250;
 const firstBelievableMs = Date.UTC(2020, 0, 1);
 
-/** When a UUID of version 7 was made: a Unix time in ms. Undefined: it does not say. */
+/** When a UUID of version 7 was made: a Unix time in ms. Undefined: it holds no time. */
 export function timeOfUuid(id: string): number | undefined {
   if (!isUuid(id) || id[14] !== '7') return undefined;
   const timeMs = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
   return timeMs >= firstBelievableMs ? timeMs : undefined;
 }
 
-/** From when on it is searched, if nobody says: nothing is stored before its key is made. */
+/** Where a search begins by default: nothing is stored before its key is made. */
 export function searchFrom(id: string, nowMs: number, daysMs: number): number {
   const madeMs = timeOfUuid(id);
   return madeMs === undefined ? nowMs - daysMs : Math.min(madeMs, nowMs) - clockSkewMs;
 }
 
 /**
- * Looks through one part of EVENTS and one of REJECTED, by direct reads alone. Throws a ServiceError
- * `malformed_request` for a page token that is none.
+ * Reads one page: a part of EVENTS and one of REJECTED, by direct reads alone. Throws a ServiceError
+ * `malformed_request` for a page token of another list.
  */
 export async function searchPage(log: Log, search: Search, pageToken: string): Promise<SearchPage> {
-  const [inEvents, inRejected] = readToken(pageToken);
-  const isIt = createMatcher(search.id);
+  const [inEvents, inRejected] = readPageToken('located', 2, pageToken);
+  const matches = createMatcher(search.id);
   const { sinceMs, untilMs, eventName } = search;
   const source = search.source === '' ? '*' : search.source;
   const time = { sinceMs, untilMs };
+  const limits = { itemsMax: foundMax };
   const [events, rejected] = await Promise.all([
-    inEvents === done
-      ? undefined
-      : walkPage(
-          log,
-          {
-            stream: 'EVENTS',
-            subjects: [subjects.event(source, eventName === '' ? '*' : eventName)],
-            pageToken: inEvents,
-            ...time,
-          },
-          foundMax,
-          (message) => (isIt(storedIds(message)) ? message : undefined),
-        ),
-    inRejected === done
-      ? undefined
-      : walkPage(
-          log,
-          {
-            stream: 'REJECTED',
-            subjects: [subjects.rejected(source, '*')],
-            pageToken: inRejected,
-            ...time,
-          },
-          foundMax,
-          (message) => {
-            if (eventName !== '' && nameOf(message) !== eventName) return undefined;
-            return isIt(rejectedIds(message)) ? message.sequence : undefined;
-          },
-        ),
+    walkPart(
+      log,
+      {
+        stream: 'EVENTS',
+        subjects: [subjects.event(source, eventName === '' ? '*' : eventName)],
+        ...time,
+      },
+      inEvents!,
+      limits,
+      (message) => (matches(storedIds(message)) ? message : undefined),
+    ),
+    walkPart(
+      log,
+      { stream: 'REJECTED', subjects: [subjects.rejected(source, '*')], ...time },
+      inRejected!,
+      limits,
+      (message) => {
+        if (eventName !== '' && nameOf(message) !== eventName) return undefined;
+        return matches(rejectedIds(message)) ? message.sequence : undefined;
+      },
+    ),
   ]);
-  const next = [events?.nextPageToken || done, rejected?.nextPageToken || done];
   return {
     stored: events?.items ?? [],
     rejected: rejected?.items ?? [],
-    nextPageToken: next.every((token) => token === done) ? '' : next.join('/'),
+    nextPageToken: writePageToken('located', [events?.next, rejected?.next]),
     // EVENTS is the longer one, as a rule.
     walk: (events ?? rejected)!.walk,
   };
-}
-
-const done = 'done';
-const tokenPattern = /^(done|[\d-]{5,60})\/(done|[\d-]{5,60})$/;
-
-function readToken(pageToken: string): readonly [string, string] {
-  if (pageToken === '') return ['', ''];
-  const found = tokenPattern.exec(pageToken);
-  if (found === null || pageToken === `${done}/${done}`) {
-    throw new ServiceError('malformed_request', 'page_token is not the next_page_token of a page.');
-  }
-  return [found[1]!, found[2]!];
 }
 
 interface Ids {
@@ -121,7 +101,7 @@ function storedIds(message: StoredMessage): Ids {
   const source = sourceOf(message.subject);
   return {
     source,
-    idempotencyKey: message.header('Nats-Msg-Id').slice(source.length + 1),
+    idempotencyKey: message.header(messageIdHeader).slice(source.length + 1),
     correlationId: message.header('Headgate-Correlation-Id'),
   };
 }
@@ -134,7 +114,7 @@ function rejectedIds(message: StoredMessage): Ids {
   };
 }
 
-/** Of an event_id only the digest is known: that of each event is made and compared. */
+/** The log does not keep the event_id: it is computed for each event and compared. */
 function createMatcher(id: string): (ids: Ids) => boolean {
   const key = isUuid(id) ? id.toLowerCase() : undefined;
   const mayBeEventId = key?.[14] === '5';

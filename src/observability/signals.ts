@@ -40,7 +40,7 @@ export interface DeliveryCall {
 }
 
 /** A failed, or given up, attempt to deliver one event: one wide log line. */
-export interface FailedAttempt {
+export interface ReportedAttempt {
   readonly destination: string;
   readonly stream: string;
   readonly sequence: number;
@@ -145,7 +145,7 @@ function createDeliverySignals(metrics: Metrics, logger: Logger, sampler: LineSa
     },
     deliveryFailed: (
       outcome: Extract<DeliveryOutcome, 'retried' | 'dead'>,
-      attempt: FailedAttempt,
+      attempt: ReportedAttempt,
     ): void => {
       metrics.deliveries.series(attempt.destination, outcome).value += 1;
       if (!sampler.admit(`delivery failed: ${attempt.destination}`)) return;

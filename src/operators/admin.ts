@@ -59,6 +59,7 @@ export async function openAdmin(options: AdminOptions): Promise<Listener> {
   return listen({
     address: config.admin.listen,
     tls: undefined,
+    engine: config.http.engine,
     handle,
     setting: 'HEADGATE_ADMIN_LISTEN',
     idleTimeoutMs: config.limits.idleTimeoutMs,

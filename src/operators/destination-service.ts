@@ -8,7 +8,11 @@ import {
   type DestinationService,
   type DestinationStatus,
 } from '../../gen/headgate/v1/destination_service_pb.ts';
-import { deletePlace, listPlaces, readBacklog } from '../jetstream/consume/backlog.ts';
+import { readBacklog } from '../jetstream/consume/backlog.ts';
+import {
+  deleteDestinationConsumers,
+  listConsumingDestinations,
+} from '../jetstream/consume/destination-consumer.ts';
 import type { Log } from '../jetstream/log.ts';
 import { countBySubject } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
@@ -34,7 +38,7 @@ export function createDestinationService(
   const configured = new Set(destinations.map(({ name }) => name));
 
   const removed = async (): Promise<string[]> =>
-    (await listPlaces(log)).filter((name) => !configured.has(name));
+    (await listConsumingDestinations(log)).filter((name) => !configured.has(name));
 
   return {
     listDestinations: () =>
@@ -57,7 +61,7 @@ export function createDestinationService(
           const text = `A worker of another process still delivers to ${name}. Stop that one first.`;
           throw new ConnectError(text, Code.FailedPrecondition);
         }
-        await deletePlace(log, name);
+        await deleteDestinationConsumers(log, name);
         options.signals.note(
           { destination: name, waiting: backlog.waiting },
           'destination removed',

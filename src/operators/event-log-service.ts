@@ -7,7 +7,7 @@ import { subjects } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';
 import { answerOperators } from './answer-operators.ts';
 import { notTaken, readPageSize } from './operator-answers.ts';
-import { walkPage } from '../quarantine/walk.ts';
+import { walkPage } from '../jetstream/read/walk-pages.ts';
 
 const namePattern = /^[a-z0-9_-]+$/;
 
@@ -27,14 +27,15 @@ export function createEventLogService(
         if (source !== '' && !namePattern.test(source)) refuse('source is no name.');
         const page = await walkPage(
           log,
+          'events',
           {
             stream: 'EVENTS',
             subjects: [subjects.event(source === '' ? '*' : source, eventName)],
             sinceMs: since === undefined ? 0 : timestampMs(since),
             untilMs: until === undefined ? Number.POSITIVE_INFINITY : timestampMs(until),
-            pageToken,
           },
-          readPageSize(pageSize),
+          pageToken,
+          { itemsMax: readPageSize(pageSize) },
           ({ sequence, payload }) => ({
             sequence: BigInt(sequence),
             storedJson: new Uint8Array(payload),

@@ -27,7 +27,7 @@ import {
   type DeliveryFate,
   type FateKind,
   type LocatedDestination,
-  type PlacedEvent,
+  type LocatedEvent,
 } from '../locate/destination-fate.ts';
 import { searchFrom, searchPage } from '../locate/search.ts';
 
@@ -105,7 +105,7 @@ async function locateStored(
   const located: StoredLocation[] = [];
   for (const message of messages) {
     const location = locationOf(message);
-    const placed: PlacedEvent = {
+    const placed: LocatedEvent = {
       sequence: message.sequence,
       subject: message.subject,
       eventName: location.eventName,
@@ -157,7 +157,7 @@ const states: Readonly<Record<FateKind, State>> = {
 };
 
 function fateMessage(destination: string, fate: DeliveryFate): DestinationFate {
-  const { kind, worker, deliveredMs, left } = fate;
+  const { kind, worker, deliveredMs, related } = fate;
   const message: MessageInitShape<typeof DestinationFateSchema> = {
     destination,
     state: states[kind],
@@ -178,8 +178,9 @@ function fateMessage(destination: string, fate: DeliveryFate): DestinationFate {
     ];
     Object.assign(message, { deliveredAfter: after, deliveredBy: by });
   }
-  if (left.replayed !== undefined) message.replayedAt = timestampFromMs(left.replayed.storedAtMs);
-  if (kind === 'dead' || kind === 'discarded') addEnd(message, kind, left);
+  if (related.replayed !== undefined)
+    message.replayedAt = timestampFromMs(related.replayed.storedAtMs);
+  if (kind === 'dead' || kind === 'discarded') addEnd(message, kind, related);
   const waits = kind === 'waiting' || kind === 'in work' || kind === 'retrying';
   if (waits && worker !== undefined && worker.kind !== 'running') {
     message.reason = worker.reason === '' ? worker.kind : `${worker.kind}: ${worker.reason}`;
@@ -200,7 +201,7 @@ interface EntryFacts {
 function addEnd(
   message: MessageInitShape<typeof DestinationFateSchema>,
   kind: 'dead' | 'discarded',
-  { dead, discarded }: DeliveryFate['left'],
+  { dead, discarded }: DeliveryFate['related'],
 ): void {
   const entry = (kind === 'dead' ? dead : discarded)!;
   const facts = JSON.parse(decoder.decode(entry.payload)) as EntryFacts;

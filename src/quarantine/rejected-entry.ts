@@ -21,7 +21,7 @@ export interface RejectedEntry {
   readonly batchContext: JsonObject | undefined;
   readonly sentAt: string;
   readonly bytes: Uint8Array;
-  /** Why it cannot be validated as it is kept; undefined: it can. */
+  /** Why it cannot be validated as it was kept; undefined: it can. */
   readonly incomplete: string | undefined;
   readonly isSame: (event: IncomingEvent) => boolean;
 }

@@ -4,31 +4,32 @@ import { readMessage, type StoredMessage } from '../jetstream/read/read.ts';
 import { subjects, unplannedName } from '../jetstream/topology.ts';
 import { codeOf, nameOf, readEntry, type RejectedEntry } from './rejected-entry.ts';
 import type { ReplayMarks, ReplayOutcome } from './replay-marks.ts';
-import { walkPage, type WalkPage } from './walk.ts';
+import { walkPage, type WalkPage } from '../jetstream/read/walk-pages.ts';
 
-/** Which rejected events are meant. Empty, 0 and Infinity: whatever it is. */
+/** Which rejected events are meant. Empty, 0 and Infinity: any. */
 export interface RejectedFilter {
   readonly source: string;
   readonly eventName: string;
   readonly code: string;
   readonly sinceMs: number;
   readonly untilMs: number;
-  /** Also those that a replay has stored. */
+  /** Include events that a replay has stored. */
   readonly withReplayed: boolean;
 }
 
 /** A rejected event and its newest replay. */
 export interface Found {
   readonly entry: RejectedEntry;
-  /** By its newest replay, else as it came. */
+  /** Of its newest replay, else the first. */
   readonly error: EventError;
   readonly replay: (ReplayOutcome & { readonly atMs: number }) | undefined;
 }
 
-/** The rejected events, and what became of those that were replayed. */
+/** The rejected events, and the outcomes of their replays. */
 export interface RejectedEvents {
+  /** Throws a ServiceError `malformed_request` for a page token of another list. */
   page(filter: RejectedFilter, size: number, pageToken: string): Promise<WalkPage<Found>>;
-  /** Undefined: there is none at this place. */
+  /** Undefined: no rejected event has this position. */
   get(sequence: number): Promise<Found | undefined>;
 }
 
@@ -42,8 +43,10 @@ export function createRejectedEvents(log: Log, marks: ReplayMarks): RejectedEven
     page: async (filter, size, pageToken) => {
       await marks.refresh();
       const { sinceMs, untilMs } = filter;
-      const walk = { sinceMs, untilMs, pageToken, subjects: subjectsOf(filter) };
-      return walkPage(log, { stream: 'REJECTED', ...walk }, size, async (message) => {
+      const subjects = subjectsOf(filter);
+      const walk = { stream: 'REJECTED', subjects, sinceMs, untilMs } as const;
+      const limits = { itemsMax: size };
+      return walkPage(log, 'rejected', walk, pageToken, limits, async (message) => {
         if (!filter.withReplayed && marks.isStored(message.sequence)) return undefined;
         if (filter.eventName !== '' && nameOf(message) !== filter.eventName) return undefined;
         if (filter.code !== '') {
@@ -67,7 +70,7 @@ const rejectedPrefix = subjects.rejected('', '').slice(0, -1);
 /** A token of a NATS subject that is a name, and no wildcard. */
 const namePattern = /^[a-z0-9_-]+$/;
 
-/** What the taxonomy did not have when the event came lies under a name of its own. */
+/** Events that the taxonomy did not know when they came are filed under `unplannedName`. */
 function subjectsOf({ source, eventName }: RejectedFilter): string[] {
   if (source !== '' && !namePattern.test(source)) return [];
   const sourceToken = source === '' ? '*' : source;

@@ -4,41 +4,41 @@ import type { Log } from '../jetstream/log.ts';
 import { boundsOf, readMatching, readMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 
-/** What became of one rejected event when it was replayed. */
+/** The outcome of the replay of one rejected event. */
 export interface ReplayOutcome {
   readonly status: 'accepted' | 'duplicate' | 'rejected';
-  /** Its place in EVENTS; 0 where it is not stored. */
+  /** Its position in EVENTS; 0 when it is not stored. */
   readonly storedSequence: number;
-  /** Undefined where it is stored. */
+  /** Undefined when it is stored. */
   readonly error: EventError | undefined;
 }
 
-/** The notes of what was replayed, beside the rejected events themselves. */
+/** The notes of replays, which lie in REJECTED beside the events. */
 export interface ReplayMarks {
-  /** Reads what was noted since, by other processes too. */
+  /** Reads the notes that were written since, also those of other processes. */
   refresh(): Promise<void>;
   /** Whether a replay has stored it. */
   isStored(sequence: number): boolean;
-  /** What its newest replay came to; undefined: it has none. */
+  /** The outcome of its newest replay; undefined: it was not replayed. */
   find(sequence: number): Promise<(ReplayOutcome & { readonly atMs: number }) | undefined>;
   write(outcomes: ReadonlyMap<number, ReplayOutcome>): Promise<void>;
 }
 
-/** One message: the outcomes of a page, with what they have in common said once. */
+/** One message: the outcomes of a page, with equal errors written once. */
 interface Note {
   readonly at: string;
-  /** Rejected event, place in EVENTS. */
+  /** Position of the rejected event, position in EVENTS. */
   readonly accepted: [number, number][];
   readonly duplicate: [number, number][];
   readonly rejected: { readonly error: EventError; readonly sequences: number[] }[];
 }
 
-/** Below the smallest max_payload that a server of ours or another is likely to have. */
+/** Below the smallest max_payload that a server is likely to have. */
 const noteBytesMax = 256 * 1024;
 
 /**
- * In memory there are four bytes for each rejected event of a part of the stream in which any was
- * replayed: which note is its newest, and whether it is stored. The notes themselves stay in the log.
+ * Takes four bytes of memory for each rejected event in the parts of the stream that have replays: the
+ * number of its newest note, and whether it is stored. The notes themselves stay in the log.
  */
 export function createReplayMarks(log: Log): ReplayMarks {
   const index = createIndex();
@@ -59,7 +59,7 @@ export function createReplayMarks(log: Log): ReplayMarks {
     const message = await readMessage(log, 'REJECTED', sequence);
     if (message === undefined) return undefined;
     const note = readNote(message.payload);
-    // Neighbours were replayed together, so that few notes serve many.
+    // Neighbours were replayed together, so few notes serve many events.
     if (notes.size >= notesRememberedMax) notes.clear();
     notes.set(sequence, note);
     return note;
@@ -68,8 +68,8 @@ export function createReplayMarks(log: Log): ReplayMarks {
     refresh: () => (reading ??= readNew().finally(() => (reading = undefined))),
     isStored: index.isStored,
     find: async (sequence) => {
-      const place = index.noteOf(sequence);
-      const note = place === undefined ? undefined : await noteAt(place);
+      const position = index.noteOf(sequence);
+      const note = position === undefined ? undefined : await noteAt(position);
       const outcome = note === undefined ? undefined : outcomeIn(note, sequence);
       return outcome === undefined ? undefined : { ...outcome, atMs: Date.parse(note!.at) };
     },
@@ -84,11 +84,11 @@ export function createReplayMarks(log: Log): ReplayMarks {
 const notesRememberedMax = 16;
 const pageSize = 4096;
 
-/** For each rejected event the number of its newest note, doubled, and 1 more where it is stored. */
+/** For each rejected event twice the number of its newest note, plus 1 when it is stored. */
 function createIndex() {
   const pages = new Map<number, Uint32Array>();
-  /** The note's own place in the stream, by its number; numbers begin at 1. */
-  const places: number[] = [0];
+  /** The position of each note in the stream, by its number; numbers begin at 1. */
+  const positions: number[] = [0];
   const set = (sequence: number, value: number): void => {
     const number = Math.floor(sequence / pageSize);
     let page = pages.get(number);
@@ -98,18 +98,18 @@ function createIndex() {
   const get = (sequence: number): number =>
     pages.get(Math.floor(sequence / pageSize))?.[sequence % pageSize] ?? 0;
   return {
-    add: (place: number, note: Note): void => {
-      const number = places.push(place) - 1;
+    add: (position: number, note: Note): void => {
+      const number = positions.push(position) - 1;
       for (const [sequence] of note.accepted) set(sequence, number * 2 + 1);
       for (const [sequence] of note.duplicate) set(sequence, number * 2 + 1);
       for (const { sequences } of note.rejected) {
-        // Two people at once: what the one has stored the other cannot unsay.
+        // With two replays at once, an event that one has stored stays stored.
         for (const sequence of sequences) if (get(sequence) % 2 === 0) set(sequence, number * 2);
       }
     },
     isStored: (sequence: number): boolean => get(sequence) % 2 === 1,
     noteOf: (sequence: number): number | undefined =>
-      places[Math.floor(get(sequence) / 2)] || undefined,
+      positions[Math.floor(get(sequence) / 2)] || undefined,
     forgetBefore: (sequence: number): void => {
       for (const number of pages.keys()) {
         if ((number + 1) * pageSize <= sequence) pages.delete(number);
@@ -159,7 +159,7 @@ function outcomeIn(note: Note, sequence: number): ReplayOutcome | undefined {
 
 const decoder = new TextDecoder();
 
-/** A note that is none says nothing; a newer Headgate may have written it. */
+/** A note that cannot be read counts as empty; a newer Headgate may have written it. */
 function readNote(payload: Uint8Array): Note {
   const empty = { at: '', accepted: [], duplicate: [], rejected: [] };
   try {

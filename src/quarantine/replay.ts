@@ -6,7 +6,7 @@ import type { RejectedEntry } from './rejected-entry.ts';
 import type { Found, RejectedEvents, RejectedFilter } from './rejected-events.ts';
 import type { ReplayMarks, ReplayOutcome } from './replay-marks.ts';
 import type { StoredIds } from './stored-ids.ts';
-import type { WalkPage } from './walk.ts';
+import type { WalkPage } from '../jetstream/read/walk-pages.ts';
 
 /** One change to an event before it is validated again. */
 export interface EntryEdit {
@@ -14,17 +14,19 @@ export interface EntryEdit {
   readonly valueJson: string;
 }
 
-/** The way back in, which the gate has: gate/accept/replay.ts. */
-export interface WayIn {
+/** What a replay needs of the gate: gate/accept/replay.ts. */
+export interface ReplayGate {
+  /** Makes the event to be replayed. Throws a ServiceError when an edit cannot be made. */
   read(entry: RejectedEntry, edits: readonly EntryEdit[], replacement: string): IncomingEvent;
+  /** Validates an event, and stores it unless `validateOnly`. */
   accept(event: IncomingEvent, entry: RejectedEntry, validateOnly: boolean): Promise<Verdict>;
 }
 
 export interface ReplayRequest {
   readonly edits: readonly EntryEdit[];
-  /** The text of an event in the place of the one that was rejected; empty: that one. */
+  /** The text of an event that replaces the rejected one; empty: the rejected one itself. */
   readonly replacement: string;
-  /** Validate, store nothing, note nothing. */
+  /** Validate only: store nothing, and write no note. */
   readonly dryRun: boolean;
 }
 
@@ -32,11 +34,11 @@ export interface ReplayResult {
   readonly entry: RejectedEntry;
   readonly eventName: string;
   readonly idempotencyKey: string;
-  /** `retry`: nothing has changed. */
+  /** `retry`: nothing was changed. */
   readonly status: EventStatus;
   readonly error: EventError | undefined;
   readonly storedSequence: number;
-  /** An earlier replay has stored it, which stays noted as it was. */
+  /** An earlier replay has stored it, and its note stays as it is. */
   readonly isKnown?: true;
 }
 
@@ -51,7 +53,7 @@ export interface Replay {
 }
 
 export interface ReplayOptions {
-  readonly wayIn: WayIn;
+  readonly gate: ReplayGate;
   readonly rejected: RejectedEvents;
   readonly marks: ReplayMarks;
   readonly storedIds: StoredIds;
@@ -60,12 +62,12 @@ export interface ReplayOptions {
 }
 
 /**
- * Sends rejected events through the gate again. What is stored, or was before, is noted and not shown
- * or replayed again; what is refused is noted with its new reason. The note comes last: a crash before
- * it leaves events that are stored and look as if they were not, and their next replay finds them in
+ * Sends rejected events through the gate again. A note records the outcome: events that are stored, now
+ * or before, are not shown or replayed again; rejected ones get their new reason. The note is written
+ * last: after a crash before it, events are stored without a note, and their next replay finds them in
  * the log.
  *
- * One page at a time: of two at once, one would replay what the other has not noted yet.
+ * One page at a time: of two at once, one would replay events whose note the other has not written.
  */
 export function createReplay(options: ReplayOptions): Replay {
   const { rejected, marks } = options;
@@ -80,7 +82,7 @@ export function createReplay(options: ReplayOptions): Replay {
       found.map((each) => replayOne(options, each, request)),
     );
     const results = settled.filter((each) => each.status === 'fulfilled').map(({ value }) => value);
-    // What is stored is noted even where another event of the page could not be looked at.
+    // The stored events get their note even if another event of the page failed.
     if (!request.dryRun) await marks.write(outcomesOf(results));
     const failed = settled.find((each) => each.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
@@ -105,7 +107,7 @@ async function replayOne(
   found: Found,
   request: ReplayRequest,
 ): Promise<ReplayResult> {
-  const { wayIn } = options;
+  const { gate } = options;
   const { entry } = found;
   const unread = { entry, eventName: entry.eventName, idempotencyKey: entry.idempotencyKey };
   const refused = (error: EventError): ReplayResult => ({
@@ -123,7 +125,7 @@ async function replayOne(
   }
   let event: IncomingEvent;
   try {
-    event = wayIn.read(entry, request.edits, request.replacement);
+    event = gate.read(entry, request.edits, request.replacement);
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     return refused(faultOf(error.code, error.message));
@@ -134,7 +136,7 @@ async function replayOne(
     const duplicate = { status: 'duplicate', error: undefined, storedSequence: known } as const;
     return { entry, eventName, idempotencyKey, ...duplicate };
   }
-  const { status, error, sequence } = await wayIn.accept(event, entry, request.dryRun);
+  const { status, error, sequence } = await gate.accept(event, entry, request.dryRun);
   return { entry, eventName, idempotencyKey, status, error, storedSequence: sequence };
 }
 
@@ -142,7 +144,7 @@ function isStored(found: Found): found is Found & { replay: ReplayOutcome } {
   return found.replay !== undefined && found.replay.status !== 'rejected';
 }
 
-/** Beyond half of the window: clocks differ, and looking costs little. */
+/** From half of the window on: clocks differ, and a look-up costs little. */
 async function findStored(
   { storedIds, dedupWindowMs }: ReplayOptions,
   { eventName, idempotencyKey, fault }: IncomingEvent,
@@ -158,7 +160,7 @@ function faultOf(code: string, message: string): EventError {
   return { code, message, violations: [] };
 }
 
-/** Without those that came to nothing. */
+/** Without the events that nothing was done to. */
 function outcomesOf(results: readonly ReplayResult[]): Map<number, ReplayOutcome> {
   const outcomes = new Map<number, ReplayOutcome>();
   for (const { entry, status, error, storedSequence, isKnown } of results) {

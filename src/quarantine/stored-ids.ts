@@ -1,13 +1,13 @@
 import { ServiceError } from '../errors.ts';
 import { createIdTable } from '../event/id-table.ts';
-import type { Log } from '../jetstream/log.ts';
+import { messageIdHeader, type Log } from '../jetstream/log.ts';
 import { boundsOf, readMatching, readMessage, sequenceSince } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 
-/** Says whether an event is in EVENTS, after the log itself has forgotten its message id. */
+/** Finds events in EVENTS after the log itself has forgotten their message ids. */
 export interface StoredIds {
   /**
-   * Its place in EVENTS; undefined: it was not stored since. Throws a ServiceError
+   * Its position in EVENTS; undefined: it was not stored since `sinceMs`. Throws a ServiceError
    * `replay_too_wide`.
    */
   find(event: {
@@ -18,15 +18,15 @@ export interface StoredIds {
   }): Promise<number | undefined>;
 }
 
-/** Of all events together; 16 bytes each, in tables that are half empty: 64 MiB. */
+/** In all tables; 16 bytes each, in tables that are half empty: 64 MiB. */
 const idsMaxDefault = 2_000_000;
-/** What came later the log still knows by itself. */
+/** How old a table may be: the log still knows the ids of what came later. */
 const freshMs = 1_000;
 
 /**
- * The log refuses a second copy for ten minutes, and a rejected event may be replayed days later: its
- * producer, or another replay, may have sent it meanwhile. So what was stored of its source and name
- * since then is read once, and its ids are kept while they are asked for.
+ * The log refuses a second copy for ten minutes, but a rejected event may be replayed days later, when
+ * its producer or another replay has already sent it. So the events of its source and name that were
+ * stored since are read once, and their ids are kept while they are in use.
  */
 export function createStoredIds(log: Log, idsMax = idsMaxDefault): StoredIds {
   const tables = new Map<string, IdTable>();
@@ -34,7 +34,7 @@ export function createStoredIds(log: Log, idsMax = idsMaxDefault): StoredIds {
 
   const readOn = async (subject: string, table: IdTable): Promise<void> => {
     for await (const message of readMatching(log, 'EVENTS', subject, table.next)) {
-      table.add(message.header('Nats-Msg-Id'), message.sequence);
+      table.add(message.header(messageIdHeader), message.sequence);
       if (countOf(tables) > idsMax) makeRoom(tables, subject, idsMax);
     }
     table.wasRead();
@@ -51,7 +51,7 @@ export function createStoredIds(log: Log, idsMax = idsMaxDefault): StoredIds {
     await readOn(subject, table);
     return table;
   };
-  // A page asks for hundreds at once: the first of them reads, and the others find it read.
+  // A page asks for hundreds at once: the first reads, and the others use its table.
   const tableOf = (subject: string, sinceMs: number): Promise<IdTable> => {
     const turn = last.then(() => openTable(subject, sinceMs));
     last = turn.catch(() => {});
@@ -62,9 +62,9 @@ export function createStoredIds(log: Log, idsMax = idsMaxDefault): StoredIds {
       const table = await tableOf(subjects.event(source, eventName), sinceMs);
       const sequence = table.find(messageId);
       if (sequence === undefined) return undefined;
-      // Two ids may have one digest; what lies there tells.
+      // Two ids may share a digest: the message itself decides.
       const message = await readMessage(log, 'EVENTS', sequence);
-      return message?.header('Nats-Msg-Id') === messageId ? sequence : undefined;
+      return message?.header(messageIdHeader) === messageId ? sequence : undefined;
     },
   };
 }
@@ -89,7 +89,7 @@ function makeRoom(tables: Map<string, IdTable>, subject: string, idsMax: number)
 
 interface IdTable {
   readonly sinceMs: number;
-  /** The place from which EVENTS is still to be read. */
+  /** The position from which EVENTS is still to be read. */
   readonly next: number;
   readonly count: () => number;
   /** When it was last read to the end of the stream; by the clock of `performance.now()`. */

@@ -1,77 +1,77 @@
 import type { Destination } from '../destinations/destination.ts';
 import type { EventFilter } from '../event/event-filter.ts';
-import type { Account, Book } from './book.ts';
+import type { EventCounts, CountTable } from './count-table.ts';
 import type { Segment, SubjectList } from './segment.ts';
 import type { DestinationSnapshot } from './snapshot.ts';
 
-/** A destination whose books are looked at. */
-export interface Audited {
+/** A destination whose events are counted. */
+export interface AuditedDestination {
   readonly name: string;
   readonly type: string;
-  /** What it wants by the configuration. */
+  /** Its filter in the configuration. */
   readonly filter: EventFilter;
-  /** Undefined: it cannot be asked. */
+  /** Undefined: it cannot report what it holds. */
   readonly stored: Destination['stored'] | undefined;
-  /** Why it could not be opened, and so not be asked. */
+  /** Why it could not be opened, and so not asked. */
   readonly fault?: string;
 }
 
-/** An event by its place in EVENTS, and its row of the book. */
+/** An event by its position in EVENTS, and its row of the table. */
 export interface Entry {
   readonly sequence: number;
   readonly row: number;
 }
 
-/** The account of one destination. */
+/** The counts of one destination. */
 export interface Audit {
   count(segment: Segment): Promise<void>;
-  /** Says of those in work which they are, once all events were counted. */
+  /** Decides which events are those in work, once all events are counted. */
   finish(): void;
-  /** It was asked what it holds, each time. */
+  /** The destination reported what it holds, for every segment. */
   readonly asked: () => boolean;
-  /** Why it could not be asked; empty where it was, or never can be. */
+  /** Why it could not be asked; empty when it was, or cannot report at all. */
   readonly fault: () => string;
-  /** How many copies it holds beyond the first. */
+  /** How many copies it holds beyond the first of each event. */
   readonly copies: () => number;
-  /** How many the book says it has, and it has not; and the first of them. */
+  /** How many events it should hold and does not, and the first of them. */
   readonly missing: { count: number; readonly first: Entry[] };
 }
 
-/** So many missing events are remembered one by one. */
+/** How many missing events are kept one by one. */
 export const missingMax = 10_000;
 
 export interface AuditParts {
-  readonly audited: Audited;
+  readonly audited: AuditedDestination;
   readonly snapshot: DestinationSnapshot;
-  readonly book: Book;
+  readonly table: CountTable;
   readonly subjects: SubjectList;
-  /** Its place among the accounts of a row. */
+  /** Of its counts in a row. */
   readonly index: number;
 }
 
 /**
- * Decides of each event what has become of it at one destination. What is certain comes first: it
- * waits, is dead, or was discarded. All else is settled, and where the destination can be asked, what
- * it holds is delivered, what it did not want was filtered, and the rest is missing. Where it cannot,
- * the rest is delivered: the log knows that it was settled, and no other end of it.
+ * Decides what became of each event at one destination. What is certain comes first: the event waits,
+ * is dead, or was discarded. All others are settled. If the destination reports what it holds, those
+ * are delivered, those that it did not want were filtered, and the rest is missing. If it cannot, the
+ * rest is delivered: the log knows that they were settled, and knows no other way to settle them.
  *
- * Of events in work the log tells the number alone. Those that the destination does not hold yet are
- * taken for them, the newest first.
+ * The log knows only how many events are in work. The newest that the destination does not hold are
+ * counted as those.
  */
 export function createAudit(parts: AuditParts): Audit {
-  const { audited, snapshot, book, subjects, index } = parts;
+  const { audited, snapshot, table, subjects, index } = parts;
   const missing: Audit['missing'] = { count: 0, first: [] };
   const inWork = snapshot.inWork.map((): Entry[] => []);
   let fault = audited.fault ?? '';
   let copies = 0;
 
-  const accountOf = (row: number): Account => book.rows[row]!.accounts[index]!;
+  const countsOf = (row: number): EventCounts => table.rows[row]!.counts[index]!;
   const canBeAsked = (): boolean => audited.stored !== undefined && fault === '';
   const settle = (entry: Entry): void => {
     if (canBeAsked()) {
       missing.count += 1;
       if (missing.first.length < missingMax) missing.first.push(entry);
-    } else accountOf(entry.row).delivered += 1;
+    } else countsOf(entry.row).delivered += 1;
   };
 
   const ask = async (segment: Segment): Promise<Uint8Array | undefined> => {
@@ -79,10 +79,10 @@ export function createAudit(parts: AuditParts): Audit {
     const held = new Uint8Array(segment.length);
     try {
       for await (const { eventId } of audited.stored!(segment.window)) {
-        const place = segment.ids.find(eventId);
-        if (place === undefined) continue;
-        copies += held[place - 1]!;
-        held[place - 1] = 1;
+        const number = segment.ids.find(eventId);
+        if (number === undefined) continue;
+        copies += held[number - 1]!;
+        held[number - 1] = 1;
       }
       return held;
     } catch (error) {
@@ -99,9 +99,9 @@ export function createAudit(parts: AuditParts): Audit {
         const row = segment.rows[at]!;
         const subject = subjects.all[segment.subjects[at]!]!;
         const fate = snapshot.fateOf(sequence);
-        if (fate !== undefined) accountOf(row)[fate] += 1;
-        else if (held?.[segment.firsts[at]!] === 1) accountOf(row).delivered += 1;
-        else if (!snapshot.wants(sequence, subject)) accountOf(row).filtered += 1;
+        if (fate !== undefined) countsOf(row)[fate] += 1;
+        else if (held?.[segment.firsts[at]!] === 1) countsOf(row).delivered += 1;
+        else if (!snapshot.wants(sequence, subject)) countsOf(row).filtered += 1;
         else {
           const pool = snapshot.inWork.findIndex((some) => some.has(sequence));
           if (pool === -1) settle({ sequence, row });
@@ -114,7 +114,7 @@ export function createAudit(parts: AuditParts): Audit {
         const entries = inWork[pool]!;
         const waitFrom = Math.max(0, entries.length - count);
         for (const [at, entry] of entries.entries()) {
-          if (at >= waitFrom) accountOf(entry.row).waiting += 1;
+          if (at >= waitFrom) countsOf(entry.row).waiting += 1;
           else settle(entry);
         }
       }

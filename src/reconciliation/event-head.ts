@@ -1,7 +1,7 @@
 import { decodeStoredEvent } from '../event/stored-event.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
 
-/** What the books need of an event. */
+/** What the reconciliation needs of an event. */
 export interface EventHead {
   /** Empty where the payload is no stored event. */
   readonly eventId: string;
@@ -16,7 +16,7 @@ const headBytes = 400;
 const head =
   /^\{"eventId":"([0-9a-f-]{36})","eventName":"[^"\\]*","source":"[^"\\]*","timestamp":"([0-9T:.-]{23}Z)"/;
 
-/** Millions are read, and all that is wanted stands in front: only what is odd is parsed. */
+/** Millions are read, and the wanted fields come first: only an unusual payload is parsed. */
 export function readHead(message: StoredMessage): EventHead {
   const found = head.exec(decoder.decode(message.payload.subarray(0, headBytes)));
   if (found !== null) return { eventId: found[1]!, timestamp: found[2]! };

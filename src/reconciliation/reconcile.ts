@@ -2,13 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Log } from '../jetstream/log.ts';
 import { boundsOf, readMessage, sequenceSince } from '../jetstream/read/read.ts';
-import { createAudit, type Audit, type Audited, type Entry } from './audit.ts';
-import { createBook, type Book, type BookRow, type Column } from './book.ts';
+import { createAudit, type Audit, type AuditedDestination, type Entry } from './audit.ts';
+import {
+  createCountTable,
+  type CountTable,
+  type CountRow,
+  type CountColumn,
+} from './count-table.ts';
 import { readHead } from './event-head.ts';
 import { createSubjectList, readSegment } from './segment.ts';
 import { takeSnapshot } from './snapshot.ts';
 
-/** An event that a destination should hold, and does not. */
+/** An event that a destination should hold and does not. */
 export interface MissingEvent {
   readonly destination: string;
   readonly sequence: number;
@@ -17,37 +22,37 @@ export interface MissingEvent {
   readonly timestamp: string;
 }
 
-export interface AuditedBooks {
+export interface DestinationReport {
   readonly name: string;
   readonly type: string;
-  /** It was asked what it holds. */
+  /** It reported what it holds. */
   readonly asked: boolean;
-  /** Why not, where it could have been. */
+  /** Why it did not, if it can; else empty. */
   readonly fault: string;
   readonly missing: number;
-  /** What it holds beyond the first copy of each. */
+  /** What it holds beyond the first copy of each event. */
   readonly copies: number;
 }
 
-export interface Books {
-  /** Places in EVENTS; `last` is below `first` where there is nothing. */
+export interface ReconciliationReport {
+  /** Positions in EVENTS; `last` is below `first` when there is nothing. */
   readonly log: { readonly first: number; readonly last: number };
-  /** The log held events before the time that was asked for. */
+  /** The log also holds events from before `sinceMs`. */
   readonly reachesBack: boolean;
-  readonly destinations: readonly AuditedBooks[];
+  readonly destinations: readonly DestinationReport[];
   /** By hour, then by name. */
-  readonly rows: readonly BookRow[];
+  readonly rows: readonly CountRow[];
   /** The first 10,000 of each destination. */
   readonly missing: readonly MissingEvent[];
 }
 
 export interface ReconcileOptions {
   readonly log: Log;
-  readonly destinations: readonly Audited[];
+  readonly destinations: readonly AuditedDestination[];
   readonly sinceMs: number;
-  /** How many events are held at once. */
+  /** How many events are held in memory at once. */
   readonly segmentEventsMax?: number;
-  /** How long what is missing has to turn up. */
+  /** How long to wait before missing events are looked for again. */
   readonly secondLookMs?: number;
   readonly onProgress?: (reached: number, from: number, upTo: number) => void;
 }
@@ -57,16 +62,16 @@ const segmentEventsMaxDefault = 1_000_000;
 const secondLookMsDefault = 1_000;
 
 /**
- * Holds the log against what each destination has been given, and where it can be asked, against what
- * it holds. Reads alone. Works beside a running gate: what comes in meanwhile is left for the next
- * time, and what is missing is looked for twice.
+ * Compares what the log accepted with what became of it at each destination, and with what the
+ * destination holds if it can report that. Only reads. Works beside a running gate: events that come in
+ * meanwhile are left for the next time, and missing events are looked for twice.
  */
-export async function reconcile(options: ReconcileOptions): Promise<Books> {
+export async function reconcile(options: ReconcileOptions): Promise<ReconciliationReport> {
   const { log, destinations, sinceMs } = options;
   const bounds = await boundsOf(log, 'EVENTS');
   const first = (await sequenceSince(log, 'EVENTS', sinceMs)) ?? bounds.last + 1;
-  const book = createBook(destinations.length);
-  const audits = await openAudits(options, book, first);
+  const table = createCountTable(destinations.length);
+  const audits = await openAudits(options, table, first);
 
   let from = first;
   while (from <= bounds.last) {
@@ -75,7 +80,7 @@ export async function reconcile(options: ReconcileOptions): Promise<Books> {
       from,
       upTo: bounds.last,
       eventsMax: options.segmentEventsMax ?? segmentEventsMaxDefault,
-      book,
+      table,
       subjects: audits.subjects,
       onProgress: (reached) => options.onProgress?.(reached, first, bounds.last),
     });
@@ -88,7 +93,7 @@ export async function reconcile(options: ReconcileOptions): Promise<Books> {
   if (audits.all.some((audit) => audit.missing.count > 0)) {
     await sleep(options.secondLookMs ?? secondLookMsDefault);
     for (const [index, audit] of audits.all.entries()) {
-      missing.push(...(await lookAgain(options, audit, index, book)));
+      missing.push(...(await lookAgain(options, audit, index, table)));
     }
   }
   return {
@@ -97,7 +102,7 @@ export async function reconcile(options: ReconcileOptions): Promise<Books> {
     destinations: destinations.map(({ name, type }, index) =>
       describe(name, type, audits.all[index]!),
     ),
-    rows: book.rows.toSorted(
+    rows: table.rows.toSorted(
       (left, right) =>
         left.hour.localeCompare(right.hour) || left.eventName.localeCompare(right.eventName),
     ),
@@ -105,7 +110,7 @@ export async function reconcile(options: ReconcileOptions): Promise<Books> {
   };
 }
 
-function describe(name: string, type: string, audit: Audit): AuditedBooks {
+function describe(name: string, type: string, audit: Audit): DestinationReport {
   return {
     name,
     type,
@@ -116,25 +121,29 @@ function describe(name: string, type: string, audit: Audit): AuditedBooks {
   };
 }
 
-async function openAudits({ log, destinations }: ReconcileOptions, book: Book, first: number) {
+async function openAudits(
+  { log, destinations }: ReconcileOptions,
+  table: CountTable,
+  first: number,
+) {
   const subjects = createSubjectList();
   const all: Audit[] = [];
   for (const [index, audited] of destinations.entries()) {
     const snapshot = await takeSnapshot(log, audited, first);
-    all.push(createAudit({ audited, snapshot, book, subjects, index }));
+    all.push(createAudit({ audited, snapshot, table, subjects, index }));
   }
   return { all, subjects };
 }
 
 /**
- * What was nowhere may have been on its way from one stream to another, or into the destination.
- * Resolves to what is missing still.
+ * A missing event may have been on its way from one stream to another, or into the destination.
+ * Resolves to the events that are still missing.
  */
 async function lookAgain(
   { log, destinations }: ReconcileOptions,
   audit: Audit,
   index: number,
-  book: Book,
+  table: CountTable,
 ): Promise<MissingEvent[]> {
   const { missing } = audit;
   const audited = destinations[index]!;
@@ -148,13 +157,13 @@ async function lookAgain(
     const message = await readMessage(log, 'EVENTS', entry.sequence);
     if (message === undefined) continue;
     const { eventId, timestamp } = readHead(message);
-    const { eventName } = book.rows[entry.row]!;
+    const { eventName } = table.rows[entry.row]!;
     lost.set(eventId, { ...entry, destination: name, eventId, eventName, timestamp });
     fromMs = Math.min(fromMs, Date.parse(timestamp));
     toMs = Math.max(toMs, Date.parse(timestamp) + 1);
   }
-  const found = (entry: MissingEvent & Entry, column: Column): void => {
-    book.rows[entry.row]!.accounts[index]![column] += 1;
+  const found = (entry: MissingEvent & Entry, column: CountColumn): void => {
+    table.rows[entry.row]!.counts[index]![column] += 1;
     missing.count -= 1;
     lost.delete(entry.eventId);
   };
@@ -164,7 +173,7 @@ async function lookAgain(
       if (entry !== undefined) found(entry, 'delivered');
     }
   } catch {
-    // It was asked once, and that answer stands.
+    // Its first report stands.
   }
   for (const entry of lost.values()) {
     const fate = snapshot.fateOf(entry.sequence);

@@ -3,14 +3,14 @@ import { createIdTable, type IdTable } from '../event/id-table.ts';
 import { eventNameOf } from '../event/delivery-attempt.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMatching } from '../jetstream/read/read.ts';
-import type { Book } from './book.ts';
+import type { CountTable } from './count-table.ts';
 import { hourOf, readHead } from './event-head.ts';
 
-/** Some events of EVENTS in a row, in about 60 bytes each. */
+/** Consecutive events of EVENTS, in about 60 bytes each. */
 export interface Segment {
   readonly length: number;
   readonly sequences: Float64Array;
-  /** The row of the book that each belongs to. */
+  /** The row of the count table that each belongs to. */
   readonly rows: Uint32Array;
   /** The number of its subject. */
   readonly subjects: Uint32Array;
@@ -20,7 +20,7 @@ export interface Segment {
   readonly ids: IdTable;
   /** Of the server's timestamps; the end is not included. */
   readonly window: { readonly fromMs: number; readonly toMs: number };
-  /** From where to go on. */
+  /** Where the next segment begins. */
   readonly next: number;
 }
 
@@ -51,7 +51,7 @@ export interface SegmentSource {
   readonly from: number;
   readonly upTo: number;
   readonly eventsMax: number;
-  readonly book: Book;
+  readonly table: CountTable;
   readonly subjects: SubjectList;
   readonly onProgress: (sequence: number) => void;
 }
@@ -60,7 +60,7 @@ const progressEvents = 1_000;
 
 /** Reads events, and counts each as accepted. */
 export async function readSegment(source: SegmentSource): Promise<Segment> {
-  const { log, from, upTo, book } = source;
+  const { log, from, upTo, table } = source;
   const room = Math.max(0, Math.min(source.eventsMax, upTo - from + 1));
   const [sequences, rows] = [new Float64Array(room), new Uint32Array(room)];
   const [subjects, firsts] = [new Uint32Array(room), new Uint32Array(room)];
@@ -72,12 +72,12 @@ export async function readSegment(source: SegmentSource): Promise<Segment> {
     if (message.sequence > upTo || length === room) break;
     if (message.subject === canarySubject) continue;
     const { eventId, timestamp } = readHead(message);
-    const row = book.rowOf(hourOf(timestamp), eventNameOf(message.subject));
-    book.rows[row]!.accepted += 1;
+    const row = table.rowOf(hourOf(timestamp), eventNameOf(message.subject));
+    table.rows[row]!.accepted += 1;
     sequences[length] = message.sequence;
     rows[length] = row;
     subjects[length] = source.subjects.numberOf(message.subject);
-    // The same event, sent again after the log had forgotten its id, is there once.
+    // The same event, sent again after the log had forgotten its id, counts once.
     const known = eventId === '' ? undefined : ids.find(eventId);
     firsts[length] = known === undefined ? length : known - 1;
     if (known === undefined && eventId !== '') ids.add(eventId, length + 1);

@@ -1,27 +1,25 @@
 import { compileEventFilter, type EventFilter } from '../event/event-filter.ts';
-import { readConsumer, settledUpTo } from '../jetstream/consume/backlog.ts';
-import { readEras, type FilterEra } from '../jetstream/consume/filter-history.ts';
+import { readConsumerPosition } from '../jetstream/consume/consumer-position.ts';
+import type { FilterEra } from '../jetstream/consume/filter-history.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMatching } from '../jetstream/read/read.ts';
 import { originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
 import { subjects } from '../jetstream/topology.ts';
 
-/** What became of an event, as far as it is known for certain. */
+/** What became of an event, if it is certain. */
 export type EventFate = 'waiting' | 'dead' | 'discarded';
 
-/**
- * Events of which some are in work: the log tells how many, and not which.
- */
+/** Events of which some are in work: the log knows how many, and not which. */
 export interface InWork {
   has(sequence: number): boolean;
   /** How many of them wait. */
   readonly count: number;
 }
 
-/** Says of an event whether its destination wanted it all the time since it was first handed out. */
+/** Whether the destination wanted an event all the time since its first delivery. */
 export type Wants = (sequence: number, subject: string) => boolean;
 
-/** How it stands with one destination, by the places of events in EVENTS. */
+/** The status of one destination's events, by their positions in EVENTS. */
 export interface DestinationSnapshot {
   fateOf(sequence: number): EventFate | undefined;
   readonly inWork: readonly InWork[];
@@ -29,12 +27,12 @@ export interface DestinationSnapshot {
 }
 
 /**
- * Reads how it stands with a destination.
+ * Reads the status of a destination's events.
  *
- * In the order in which events go: EVENTS, RETRY, DEAD, REPLAY, and in each its consumer first. What
- * leaves one is stored in the next before it is settled, so what is settled by the time a consumer
- * is asked is found further on, or is delivered. An event that is replayed and then set aside while
- * this is read may be missed: whoever finds it nowhere looks a second time.
+ * It reads in the order in which events move: EVENTS, RETRY, DEAD, REPLAY, and in each the consumer
+ * first. An event is stored in the next stream before it is settled in the one before, so one that a
+ * consumer has settled is found further on, or is delivered. An event that is replayed and then delayed
+ * during the read may be missed: the caller looks for missing events a second time.
  */
 export async function takeSnapshot(
   log: Log,
@@ -42,9 +40,9 @@ export async function takeSnapshot(
   fromSequence: number,
 ): Promise<DestinationSnapshot> {
   const fates = new Map<number, EventFate>();
-  const events = await readConsumer(log, 'EVENTS', destination);
-  const handedOut = events?.delivered.stream_seq ?? 0;
-  const settled = events === undefined ? 0 : settledUpTo(events);
+  const events = await readConsumerPosition(log, 'EVENTS', destination);
+  const deliveredUpTo = events?.deliveredUpTo ?? 0;
+  const settledUpTo = events?.settledUpTo ?? 0;
 
   const delayedCopy = await readDelayedCopies(log, destination, fates);
   for (const [subject, fate] of [
@@ -53,18 +51,18 @@ export async function takeSnapshot(
   ] as const) {
     for await (const message of readMatching(log, 'DEAD', subject)) {
       const sequence = Number(message.header(originHeader));
-      // What waits again has not died for good.
+      // An event that waits again is no longer dead.
       if (sequence >= fromSequence && fates.get(sequence) !== 'waiting') fates.set(sequence, fate);
     }
   }
   const replayed = await readReplayed(log, destination, fates);
   return {
-    wants: compileEras(events === undefined ? [] : readEras(events), filter),
-    fateOf: (sequence) => fates.get(sequence) ?? (sequence > handedOut ? 'waiting' : undefined),
+    wants: compileEras(events?.filterEras() ?? [], filter),
+    fateOf: (sequence) => fates.get(sequence) ?? (sequence > deliveredUpTo ? 'waiting' : undefined),
     inWork: [
       {
-        has: (sequence) => sequence > settled && sequence <= handedOut,
-        count: events?.num_ack_pending ?? 0,
+        has: (sequence) => sequence > settledUpTo && sequence <= deliveredUpTo,
+        count: events?.inWork ?? 0,
       },
       delayedCopy,
       replayed,
@@ -73,8 +71,8 @@ export async function takeSnapshot(
 }
 
 /**
- * `now` is what the configuration says, for a destination that has not written down anything. What
- * waited when its filter changed was validated again by the next one, so each since then has to want it.
+ * `now` is the filter of the configuration, for a destination without recorded ones. Events that waited
+ * when the filter changed were filtered again by the next one, so every filter since must want them.
  */
 export function compileEras(eras: readonly FilterEra[], now: EventFilter): Wants {
   const filters = (eras.length === 0 ? [{ ...now, from: 1 }] : eras).map((era) => ({
@@ -91,20 +89,20 @@ export function compileEras(eras: readonly FilterEra[], now: EventFilter): Wants
   };
 }
 
-/** Of dead letters and replays: the place in EVENTS that the event first had. */
+/** Of dead letters and replays: the position that the event first had in EVENTS. */
 const originHeader = 'Headgate-Origin-Sequence';
 
-/** The certain ones go to `fates`: those that were not handed out, or whose time has not come. */
+/** The certain ones go to `fates`: those that were not delivered, or whose time has not come. */
 async function readDelayedCopies(
   log: Log,
   destination: string,
   fates: Map<number, EventFate>,
 ): Promise<InWork> {
-  const info = await readConsumer(log, 'RETRY', destination);
+  const position = await readConsumerPosition(log, 'RETRY', destination);
   const nowMs = Date.now();
   const last = new Map<number, number>();
-  if (info !== undefined) {
-    const from = settledUpTo(info) + 1;
+  if (position !== undefined) {
+    const from = position.settledUpTo + 1;
     for await (const message of readMatching(
       log,
       'RETRY',
@@ -112,8 +110,8 @@ async function readDelayedCopies(
       from,
     )) {
       const { sequence, dueMs } = originOfDelayedCopy(message);
-      const waits = message.sequence > info.delivered.stream_seq || dueMs > nowMs;
-      // An event may have been set aside more than once; the last time counts.
+      const waits = message.sequence > position.deliveredUpTo || dueMs > nowMs;
+      // An event may have been delayed more than once; the last time counts.
       last.set(sequence, waits ? dueMs : 0);
     }
   }
@@ -124,7 +122,7 @@ async function readDelayedCopies(
     last.delete(sequence);
     certain += 1;
   }
-  const count = (info?.num_ack_pending ?? 0) + (info?.num_pending ?? 0) - certain;
+  const count = (position?.inWork ?? 0) + (position?.waiting ?? 0) - certain;
   return { has: (sequence) => last.has(sequence), count: Math.max(0, count) };
 }
 
@@ -133,9 +131,9 @@ async function readReplayed(
   destination: string,
   fates: Map<number, EventFate>,
 ): Promise<InWork> {
-  const info = await readConsumer(log, 'REPLAY', destination);
+  const position = await readConsumerPosition(log, 'REPLAY', destination);
   const some = new Set<number>();
-  const from = info === undefined ? 1 : settledUpTo(info) + 1;
+  const from = (position?.settledUpTo ?? 0) + 1;
   for await (const message of readMatching(
     log,
     'REPLAY',
@@ -143,8 +141,8 @@ async function readReplayed(
     from,
   )) {
     const sequence = Number(message.header(originHeader));
-    if (message.sequence > (info?.delivered.stream_seq ?? 0)) fates.set(sequence, 'waiting');
+    if (message.sequence > (position?.deliveredUpTo ?? 0)) fates.set(sequence, 'waiting');
     else if (fates.get(sequence) === undefined) some.add(sequence);
   }
-  return { has: (sequence) => some.has(sequence), count: info?.num_ack_pending ?? 0 };
+  return { has: (sequence) => some.has(sequence), count: position?.inWork ?? 0 };
 }

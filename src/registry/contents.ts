@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import type { BucketEntry } from '../jetstream/read/schema-bucket.ts';
+import type { BucketEntry } from '../jetstream/schema-bucket.ts';
 import { schemaRevisionsMax } from '../jetstream/topology.ts';
 import { marksWith } from '../validation/schema/personal-data.ts';
 import type { RegistryFault, ReportFault } from '../validation/registry-fault.ts';
@@ -39,7 +39,7 @@ export interface RegistryContents {
   readonly faults: () => readonly RegistryFault[];
   /** The newest revision that was taken in. */
   readonly revision: () => number;
-  /** Of one entry, 0 when there is none: what a write to it has to expect. */
+  /** The newest revision of an entry, 0 when it has none: what a write to it must expect. */
   readonly revisionOf: (key: string) => number;
   /** Whether the bucket was ever filled: the header is written last. */
   readonly isFilled: () => boolean;

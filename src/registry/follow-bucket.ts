@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { BucketEntry, SchemaBucket } from '../jetstream/read/schema-bucket.ts';
+import type { BucketEntry, SchemaBucket } from '../jetstream/schema-bucket.ts';
 import type { Signals } from '../observability/signals.ts';
 import { formatFault } from '../validation/registry-fault.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
@@ -27,12 +27,12 @@ export interface BucketFollowerOptions {
  * than a consumer that has to be kept alive, and there is nothing to be missed.
  */
 const pollIntervalMs = 250;
-/** What was asked when the connection broke may have no answer for longer. */
+/** A request that was under way when the connection broke may stay without an answer for longer. */
 const silenceMsMax = 1_000;
 
 /**
- * All that was written after a revision. Rejects when nothing more comes: what comes later is let go of,
- * and read again.
+ * All revisions after one. Rejects when nothing more comes in time: what comes later is dropped, and
+ * read again.
  */
 async function readAfter(bucket: SchemaBucket, revision: number): Promise<BucketEntry[]> {
   const silent = Promise.withResolvers<never>();
@@ -58,22 +58,22 @@ async function readAfter(bucket: SchemaBucket, revision: number): Promise<Bucket
 export function createBucketFollower(options: BucketFollowerOptions): BucketFollower {
   const { bucket, contents, signals } = options;
   const stopping = new AbortController();
-  let told = new Set<string>();
+  let reported = new Set<string>();
   let running: Promise<void> = Promise.resolve();
   let polling: Promise<void> = Promise.resolve();
 
-  const tellFaults = (): void => {
+  const reportFaults = (): void => {
     const faults = contents.faults().map(formatFault);
-    for (const fault of faults) if (!told.has(fault)) signals.registryFault(fault);
-    told = new Set(faults);
+    for (const fault of faults) if (!reported.has(fault)) signals.registryFault(fault);
+    reported = new Set(faults);
   };
 
   const follow = async (): Promise<void> => {
     const before = contents.registry();
     await contents.apply(await readAfter(bucket, contents.revision()));
     if (contents.registry() !== before) options.onChange(contents.registry());
-    tellFaults();
-    signals.registryFollowed(contents.revision(), told.size);
+    reportFaults();
+    signals.registryFollowed(contents.revision(), reported.size);
   };
 
   /** One at a time: a revision is taken in once. */

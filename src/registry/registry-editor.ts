@@ -1,5 +1,5 @@
 import { ServiceError } from '../errors.ts';
-import type { SchemaBucket } from '../jetstream/read/schema-bucket.ts';
+import type { SchemaBucket } from '../jetstream/schema-bucket.ts';
 import { PublishError } from '../jetstream/publish/publish-error.ts';
 import {
   compatibilityFindings,

@@ -4,7 +4,7 @@ import type { Address, Config } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import { openGate } from '../gate/gate.ts';
 import { createEventStore } from '../jetstream/event-store.ts';
-import { openLog, type LogOptions } from '../jetstream/log.ts';
+import { openLog, type LogOptions } from '../jetstream/open-log.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createLogger } from '../observability/logger.ts';
 import { createDeltaSource, type MetricDeltas } from '../observability/metric-deltas.ts';

@@ -33,7 +33,8 @@ import {
   type ServerAddress,
 } from '../jetstream/server/embedded-server.ts';
 import { createEventStore } from '../jetstream/event-store.ts';
-import { openLog, type Log, type LogOptions } from '../jetstream/log.ts';
+import type { Log } from '../jetstream/log.ts';
+import { openLog, type LogOptions } from '../jetstream/open-log.ts';
 import { findServerBinary } from '../jetstream/server/server-binary.ts';
 import { storageBudget } from '../jetstream/server/storage-budget.ts';
 import { createStreamGauges } from '../jetstream/read/stream-gauges.ts';
@@ -247,12 +248,17 @@ interface QuarantineParts {
 /** In the first process, which has no other door when there are several. */
 function startQuarantine(parts: QuarantineParts): ServiceImpl<typeof RejectedService> {
   const { config, log, signals, lifecycle, validation } = parts;
-  const wayIn = openReplayEndpoint(config, signals, {
+  const replayEndpoint = openReplayEndpoint(config, signals, {
     validate: validation.validate,
     ...createEventStore(log, validation.isPlanned),
   });
-  lifecycle.onRelease('replay door', wayIn.close);
-  return createQuarantine({ log, signals, wayIn, dedupWindowMs: config.log.dedupWindowMs });
+  lifecycle.onRelease('replay door', replayEndpoint.close);
+  return createQuarantine({
+    log,
+    signals,
+    gate: replayEndpoint,
+    dedupWindowMs: config.log.dedupWindowMs,
+  });
 }
 
 interface EndpointParts {

@@ -9,7 +9,7 @@ import type { WorkerState } from '../delivery/worker-state.ts';
 import type { Destination, DestinationType } from '../destinations/destination.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import type { GiveUp } from '../event/delivery-attempt.ts';
-import { createJanitor } from '../jetstream/janitor.ts';
+import { createJanitor } from '../jetstream/consume/janitor.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Signals } from '../observability/signals.ts';

@@ -8,7 +8,7 @@ import type { Config } from '../config/config.ts';
 import { ServiceError, StartError } from '../errors.ts';
 import type { Log } from '../jetstream/log.ts';
 import { lastStoredAtMs } from '../jetstream/read/read.ts';
-import { openSchemaBucket } from '../jetstream/read/schema-bucket.ts';
+import { openSchemaBucket } from '../jetstream/schema-bucket.ts';
 import { subjects } from '../jetstream/topology.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Signals } from '../observability/signals.ts';

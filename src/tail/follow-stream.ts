@@ -1,10 +1,10 @@
 import type { Log } from '../jetstream/log.ts';
 import { boundsOf, readMatching, type StoredMessage } from '../jetstream/read/read.ts';
 
-/** What one look at a stream brings. */
+/** What one look at a stream finds. */
 export type Followed =
   | { readonly kind: 'message'; readonly message: StoredMessage }
-  /** So many were stored and are passed over, because they came faster than they were taken. */
+  /** How many messages are skipped, because they came faster than they were read. */
   | { readonly kind: 'leftOut'; readonly count: number };
 
 export interface FollowOptions {
@@ -15,23 +15,23 @@ export interface FollowOptions {
   readonly isWanted: (message: StoredMessage) => boolean;
 }
 
-/** Told of one look at most: four looks a second are a thousand events, more than anybody reads. */
-const toldMax = 250;
-/** Looked at, in one look, to find those: most may be of other names. */
+/** Yielded by one look at most: four looks a second are a thousand events, more than anyone reads. */
+const yieldedMax = 250;
+/** Read by one look at most, to find those: most messages may have other names. */
 const lookedAtMax = 2_000;
-/** Further behind than two looks, one does not catch up: go on near the end, and say so. */
+/** A follower that is further behind than two looks does not catch up: it skips to near the end. */
 const behindMax = 2 * lookedAtMax;
-/** Where to go on: the newest are worth most to somebody who watches. */
+/** How many of the newest messages it then still reads: they matter most to a subscriber. */
 const keptMax = 100;
 
 /** Follows what a stream takes from now on. */
 export interface Follower {
-  /** Looks once. What is taken slowly is read slowly: nothing is held but a page. */
+  /** Looks once. A slow reader slows the reads down: only one page is in memory. */
   look(): AsyncGenerator<Followed>;
 }
 
 /**
- * By direct reads: the log keeps no consumer for who watches, and whoever goes leaves nothing behind.
+ * By direct reads: the log keeps no consumer for subscribers, and one that leaves leaves nothing behind.
  */
 export async function followStream(options: FollowOptions): Promise<Follower> {
   const { log, stream, subject, isWanted } = options;
@@ -39,8 +39,8 @@ export async function followStream(options: FollowOptions): Promise<Follower> {
   let next = last + 1;
 
   async function* look(): AsyncGenerator<Followed> {
-    // Of a cluster any replica may answer a read, a moment late: only what was there at the look
-    // before is taken for read where nothing is found.
+    // In a cluster any replica may answer a read, a moment late. So if nothing is found, only what was
+    // there at the look before counts as read.
     const lastBefore = last;
     ({ last } = await boundsOf(log, stream));
     // The stream was made anew.
@@ -51,15 +51,15 @@ export async function followStream(options: FollowOptions): Promise<Follower> {
       next = from;
     }
     if (last < next) return;
-    let [lookedAt, told] = [0, 0];
+    let [lookedAt, yielded] = [0, 0];
     for await (const message of readMatching(log, stream, subject, next)) {
       next = message.sequence + 1;
       if (isWanted(message)) {
-        told += 1;
+        yielded += 1;
         yield { kind: 'message', message };
       }
       lookedAt += 1;
-      if (told === toldMax || lookedAt === lookedAtMax) return;
+      if (yielded === yieldedMax || lookedAt === lookedAtMax) return;
     }
     next = Math.max(next, lastBefore + 1);
   }

@@ -8,7 +8,7 @@ import { decodeStoredEvent, type StoredEvent } from '../event/stored-event.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
 import { readEntry } from '../quarantine/rejected-entry.ts';
 
-/** What was refused may be a whole batch that could not be taken apart. */
+/** A rejected entry may be a whole batch that could not be taken apart. */
 export const rejectedTextBytesMax = 64 * 1024;
 
 const decoder = new TextDecoder();
@@ -36,7 +36,7 @@ export function acceptedEvent(message: StoredMessage): TailedEvent {
   });
 }
 
-/** Another program may have written to the stream: what it wrote is shown all the same. */
+/** Undefined: another program has written to the stream. Its message is shown as it is. */
 function readStored(text: string): StoredEvent | undefined {
   try {
     return decodeStoredEvent(text);

@@ -68,9 +68,9 @@ function isPlaceholder(id: string): boolean {
 }
 
 function placeholder(field: string): EventError {
-  const mending = `is a placeholder such as "null", not an id: send the real one, or leave it out`;
-  return eventError('missing_identity', `${field} ${mending}`, [
-    { path: `/${field}`, code: 'placeholder', message: mending },
+  const advice = `is a placeholder such as "null", not an id: send the real one, or leave it out`;
+  return eventError('missing_identity', `${field} ${advice}`, [
+    { path: `/${field}`, code: 'placeholder', message: advice },
   ]);
 }
 

@@ -110,8 +110,8 @@ function readAction(
   const action = actions.find((known) => known === value);
   if (action !== undefined) return action;
   const why = value === 'strip' ? 'Only additional_property can be stripped. ' : '';
-  const mending = `${why}Write one of them; the default is reject.`;
-  report(`${place} is none of ${actions.toReversed().join(', ')}`, mending);
+  const fix = `${why}Write one of them; the default is reject.`;
+  report(`${place} is none of ${actions.toReversed().join(', ')}`, fix);
   return 'reject';
 }
 

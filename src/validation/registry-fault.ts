@@ -6,13 +6,14 @@ export interface RegistryFault {
   readonly file: string;
   /** Where in the file and what is wrong there. */
   readonly problem: string;
+  /** How to fix it. `headgate schemas check --json` prints it under this name. */
   readonly mending: string;
 }
 
 /** Takes the faults of one file as they are found. */
-export type ReportFault = (problem: string, mending: string) => void;
+export type ReportFault = (problem: string, fix: string) => void;
 
-/** The error that stops the start: every fault at once, so that one round of mending is enough. */
+/** The error that stops the start: every fault at once, so that they can be fixed in one go. */
 export function registryError(directory: string, faults: readonly RegistryFault[]): StartError {
   const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
   const lines = faults.map((fault) => `  ${formatFault(fault)}`);

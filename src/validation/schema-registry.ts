@@ -47,8 +47,8 @@ export async function readRegistry(directory: string): Promise<RegistryReading> 
   const faults: RegistryFault[] = [];
   const reportOn =
     (file: string): ReportFault =>
-    (problem, mending) =>
-      void faults.push({ file, problem, mending });
+    (problem, fix) =>
+      void faults.push({ file, problem, mending: fix });
   const text = await readTaxonomyFile(directory, reportOn(taxonomyFile));
   if (text === undefined) {
     return { registry: emptyRegistry, faults };

@@ -10,7 +10,7 @@ import {
   type Personal,
 } from './personal-data/personal-plan.ts';
 import { redactOriginal, type RedactedOriginal } from './personal-data/redact-original.ts';
-import { quarantineError, weighFindings } from './weigh-findings.ts';
+import { enforceModes, quarantineError } from './enforce-modes.ts';
 import { TooMuchWork } from './schema/work-bound.ts';
 import type { EventError, EventWarning } from '../event/verdict.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
@@ -214,14 +214,14 @@ function validateFindings(
   const { personal } = plan;
   const { schemaVersion, warnings } = rule.valid;
   const validated = { eventName: plan.name, version: schemaVersion, schema: rule.schema, modes };
-  const weighed = weighFindings(validated, event, withoutRedacted(findings, personal));
-  if (weighed.error !== undefined) return { ...weighed, schemaVersion };
-  const kept = weighed.event ?? event;
+  const enforced = enforceModes(validated, event, withoutRedacted(findings, personal));
+  if (enforced.error !== undefined) return { ...enforced, schemaVersion };
+  const kept = enforced.event ?? event;
   return {
     error: undefined,
-    warnings: warnings === noWarnings ? weighed.warnings : [...weighed.warnings, ...warnings],
+    warnings: warnings === noWarnings ? enforced.warnings : [...enforced.warnings, ...warnings],
     schemaVersion,
-    event: personal === undefined ? weighed.event : withChangedProperties(kept, personal.redact),
+    event: personal === undefined ? enforced.event : withChangedProperties(kept, personal.redact),
   };
 }
 

@@ -108,8 +108,8 @@ function typeMismatch({ params, data }: ErrorObject): string {
   const names = typeText(params['type']) ?? '';
   const sent = typeOf(data);
   // A number that is not whole is of the type it should not be called.
-  const told = sent === 'number' ? '' : `, not ${sent}`;
-  return `must be of type ${names}${told}`;
+  const found = sent === 'number' ? '' : `, not ${sent}`;
+  return `must be of type ${names}${found}`;
 }
 
 function typeOf(value: unknown): string {

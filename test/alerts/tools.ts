@@ -23,7 +23,7 @@ export function findTool(tool: Tool): string | undefined {
 export function whyNotWith(...tools: Tool[]): string | undefined {
   const missing = tools.filter((tool) => findTool(tool) === undefined);
   if (missing.length === 0) return undefined;
-  const reason = `there is no ${missing.join(', no ')} here; sh scripts/install-prometheus.sh installs them`;
+  const reason = `there is no ${missing.join(', no ')} here; sh scripts/install/prometheus.sh installs them`;
   console.log(`skipped, what needs Prometheus: ${reason}`);
   return reason;
 }

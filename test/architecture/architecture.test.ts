@@ -1,10 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { describe, expect, it } from 'vitest';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
+import { isTest, readSources, root } from './source-files.ts';
+
 const source = path.join(root, 'src');
 
 /** What each stage may import, besides itself. `cli` and `main.ts` stand above all of them. */
@@ -73,48 +73,42 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** One folder alone speaks to each of these. */
-const owners: readonly (readonly [pattern: RegExp, folder: string])[] = [
-  [/^@nats-io\//, 'jetstream'],
-  [/^ajv/, 'validation'],
-  [/^prom-client$/, 'observability'],
-  [/^pino$/, 'observability'],
-  [/^@opentelemetry\//, 'tracing'],
-  [/^@connectrpc\/connect-node$/, 'http'],
-  [/^undici$/, 'destinations'],
-  [/^(pg|@clickhouse\/|hyparquet)/, 'destinations'],
-  [/^@platformatic\/kafka$/, 'destinations'],
+/** These folders alone speak to each of these libraries. */
+const owners: readonly (readonly [pattern: RegExp, folders: readonly string[]])[] = [
+  [/^@nats-io\//, ['jetstream']],
+  [/^ajv/, ['validation']],
+  [/^prom-client$/, ['observability']],
+  [/^pino$/, ['observability']],
+  [/^@opentelemetry\//, ['tracing']],
+  [/^@connectrpc\/connect(\/|$)/, ['http', 'gate', 'operators', 'service', 'cli']],
+  // The commands are clients of a gate that runs, in another process.
+  [/^@connectrpc\/connect-node$/, ['http', 'cli']],
+  [/^undici$/, ['destinations']],
+  [/^(pg|@clickhouse\/|hyparquet)/, ['destinations']],
+  [/^@platformatic\/kafka$/, ['destinations']],
+  [/^(commander|cli-progress|cli-table3)$/, ['cli']],
 ];
 
-interface SourceFile {
-  /** From src/: `http/listen.ts`. */
-  readonly name: string;
-  readonly folder: string;
-  readonly text: string;
-  readonly imports: readonly string[];
-}
+/** By whom messages are settled besides delivery/settle.ts, and why. */
+const settlesToo: Readonly<Record<string, string>> = {
+  'jetstream/consume/pull.ts': 'passes the call on to the message of the library',
+  'jetstream/consume/delayed-copies.ts': 'passes the call on to the message of RETRY',
+  'dead-letters/collect-advisories.ts': 'settles messages of ADVISORIES, which are no events',
+};
 
-function sourceFiles(): SourceFile[] {
-  return readdirSync(source, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !/\.(test|fixture)\.ts$/.test(name))
-    .map((name) => {
-      const text = readFileSync(path.join(source, name), 'utf8');
-      const imports = [...text.matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(
-        (found) => found[1]!,
-      );
-      const folder = name.includes('/') ? name.split('/')[0]! : '';
-      return { name, folder, text, imports };
-    });
-}
+const files = readSources('src')
+  .filter(({ name }) => !isTest(name))
+  .map((file) => {
+    // From src/: `http/listen.ts`.
+    const name = file.name.slice('src/'.length);
+    return { ...file, name, folder: name.includes('/') ? name.split('/')[0]! : '' };
+  });
 
-/** The folder of src/ (or `gen`, or a file of src/ itself) that a relative import leads to. */
-function targetOf(file: SourceFile, specifier: string): string {
-  const target = path.relative(root, path.resolve(source, path.dirname(file.name), specifier));
-  const [top, second] = target.split(path.sep);
+/** The folder of src/ (or `gen`, or a file of src/ itself) that an imported file belongs to. */
+function stageOf(imported: string): string {
+  const [top, second] = imported.split('/');
   return top === 'src' ? second!.replace(/\.ts$/, '') : top!;
 }
-
-const files = sourceFiles();
 
 describe('the stages', () => {
   it('are the folders of src/, and no others', () => {
@@ -129,8 +123,7 @@ describe('the stages', () => {
     for (const file of files) {
       const allowed = mayImport[file.folder];
       if (allowed === undefined) continue;
-      for (const specifier of file.imports.filter((each) => each.startsWith('.'))) {
-        const target = targetOf(file, specifier);
+      for (const target of file.imports.map(stageOf)) {
         if (target !== file.folder && !allowed.includes(target)) {
           broken.push(`${file.name} imports ${target}`);
         }
@@ -141,10 +134,10 @@ describe('the stages', () => {
 
   it('have each outside library in one place', () => {
     const broken: string[] = [];
-    for (const file of files.filter(({ folder }) => folder !== 'cli')) {
-      for (const specifier of file.imports) {
+    for (const file of files) {
+      for (const specifier of file.specifiers) {
         const owner = owners.find(([pattern]) => pattern.test(specifier));
-        if (owner !== undefined && owner[1] !== file.folder) {
+        if (owner !== undefined && !owner[1].includes(file.folder)) {
           broken.push(`${file.name} imports ${specifier}`);
         }
       }
@@ -154,10 +147,17 @@ describe('the stages', () => {
 });
 
 describe('one place for each', () => {
-  it('of ack, nak, term and working: delivery settles in settle.ts alone', () => {
+  it('of ack, nak, term and working: delivery/settle.ts settles events, and nothing else', () => {
+    const settling = files
+      .filter(({ text }) => /\.(ack|ackAck|nak|term|working)\(/.test(text))
+      .map(({ name }) => name);
+    expect(settling).toEqual(['delivery/settle.ts', ...Object.keys(settlesToo)].toSorted());
+  });
+
+  it('of log lines: signals, and service/ about its own stop', () => {
     const broken = files
-      .filter(({ folder, name }) => folder === 'delivery' && name !== 'delivery/settle.ts')
-      .filter(({ text }) => /\.(ack|nak|term)\(/.test(text))
+      .filter(({ folder }) => folder !== 'observability' && folder !== 'service')
+      .filter(({ text }) => /\blogger\.(debug|info|warn|error|fatal)\(/.test(text))
       .map(({ name }) => name);
     expect(broken).toEqual([]);
   });
@@ -172,26 +172,11 @@ describe('one place for each', () => {
 });
 
 describe('files', () => {
-  it('have no drawers among them', () => {
-    const drawer = /^(utils?|helpers?|common|lib|types|interfaces|misc|shared)$/;
-    const broken = files
-      .map(({ name }) => name)
-      .filter((name) => name.split('/').some((part) => drawer.test(part.replace(/\.ts$/, ''))));
-    expect(broken).toEqual([]);
-  });
-
-  it('are named in kebab-case', () => {
-    const broken = files
-      .map(({ name }) => path.basename(name, '.ts'))
-      .filter((name) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name));
-    expect(broken).toEqual([]);
-  });
-
   it('do no work when they are imported', async () => {
     const before = process.getActiveResourcesInfo().length;
     for (const { name } of files) {
       // The entries run on import, and a worker thread's file runs in a thread alone.
-      if (/(^|\/)main\.ts$|sqlite-writer\.ts$|parquet-exporter\.ts$/.test(name)) continue;
+      if (/(^|\/)main\.ts$|sqlite\/writer\.ts$|parquet\/exporter\.ts$/.test(name)) continue;
       await import(path.join(source, name));
     }
     expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(before);

@@ -6,7 +6,8 @@ import { DatabaseSync } from 'node:sqlite';
 
 import { expect, onTestFinished, test } from 'vitest';
 
-import { createJanitor } from '../../src/jetstream/janitor.ts';
+import { clientsForTests } from '../../src/jetstream/clients.ts';
+import { createJanitor } from '../../src/jetstream/consume/janitor.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { until, prepareGate } from '../crash/gate-process.ts';
@@ -94,7 +95,8 @@ test('none is sent unless it is asked for', async () => {
   expect(page.get('headgate_canary_interval_seconds')).toBe(0);
   expect(total(page, 'headgate_canary_total')).toBe(0);
   const names: string[] = [];
-  for await (const { name } of real.service.log.manager.consumers.list('EVENTS')) names.push(name);
+  for await (const { name } of clientsForTests(real.service.log).manager.consumers.list('EVENTS'))
+    names.push(name);
   expect(names).toEqual(['warehouse']);
 });
 
@@ -184,7 +186,7 @@ test('gates apart from their worker each count their own, and say when none come
   });
   const left = async (): Promise<number> => {
     await janitor.run();
-    return (await log.log.manager.streams.info('EVENTS')).state.messages;
+    return (await clientsForTests(log.log).manager.streams.info('EVENTS')).state.messages;
   };
   await expect.poll(left, { timeout: 30_000 }).toBeLessThan(4);
 });

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { expect, onTestFinished, test } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { startRealService } from '../real-service.ts';
 import { runCli } from './run-cli.ts';
 
@@ -123,10 +124,16 @@ test('with the service running it looks at its log, its streams and its destinat
     expect(said).toContain(text);
   }
 
-  const attempts = await log.manager.streams.info('ATTEMPTS');
-  await log.manager.streams.update('ATTEMPTS', { ...attempts.config, max_age: 1_000_000_000_000 });
-  await log.manager.streams.delete('PROBE');
-  await log.manager.consumers.add('EVENTS', { durable_name: 'gone', ack_policy: 'explicit' });
+  const attempts = await clientsForTests(log).manager.streams.info('ATTEMPTS');
+  await clientsForTests(log).manager.streams.update('ATTEMPTS', {
+    ...attempts.config,
+    max_age: 1_000_000_000_000,
+  });
+  await clientsForTests(log).manager.streams.delete('PROBE');
+  await clientsForTests(log).manager.consumers.add('EVENTS', {
+    durable_name: 'gone',
+    ack_policy: 'explicit',
+  });
   await log.store('DEAD', 'headgate.dead.warehouse.order_completed', {}, '{}');
   const sick = await doctor({ ...env, HEADGATE_LOG_DEDUP_WINDOW: '5m' }, ...admin);
   expect(sick.code).toBe(1);

@@ -4,6 +4,7 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { readMessage } from '../../src/jetstream/read/read.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { openFolder, orderLine, type Folder } from './orders.ts';
@@ -29,12 +30,12 @@ const track = (args: readonly string[], input?: string | Buffer) =>
   });
 
 async function eventCount(): Promise<number> {
-  const { state } = await running.service.log.manager.streams.info('EVENTS');
+  const { state } = await clientsForTests(running.service.log).manager.streams.info('EVENTS');
   return state.messages;
 }
 
 async function lastStored(): Promise<string> {
-  const { state } = await running.service.log.manager.streams.info('EVENTS');
+  const { state } = await clientsForTests(running.service.log).manager.streams.info('EVENTS');
   const message = await readMessage(running.service.log, 'EVENTS', state.last_seq);
   return Buffer.from(message!.payload).toString('utf8');
 }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 import { createClient } from '@clickhouse/client';
 
-/** Where scripts/test-clickhouse.ts puts the engine: too large for everybody's `npm ci`. */
+/** Where scripts/suites/clickhouse.ts puts the engine: too large for everybody's `npm ci`. */
 export const engineFolder = fileURLToPath(
   new URL('../../.headgate/engines/clickhouse', import.meta.url),
 );

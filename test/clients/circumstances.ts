@@ -1,5 +1,6 @@
 import { expect, vi } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import type { OpenGate } from '../endpoints/open-gate.ts';
 import { order } from '../endpoints/sample-events.ts';
 import type { BusyGate } from './busy-gate.ts';
@@ -63,7 +64,7 @@ function fill(gate: OpenGate): Promise<Response> {
 }
 
 async function whileFull<T>(gate: OpenGate, work: () => Promise<T>): Promise<T> {
-  const { streams } = gate.real.service.log.manager;
+  const { streams } = clientsForTests(gate.real.service.log).manager;
   const { config } = await streams.info('EVENTS');
   await streams.update('EVENTS', { ...config, max_bytes: 1 });
   try {

@@ -29,7 +29,7 @@ export function expectAnswer(told: Told, it: ClientCase, language: Language): vo
   // A deadline and a cancellation are told by the library, the gate's own word may come too late.
   if (['DEADLINE_EXCEEDED', 'CANCELLED'].includes(status)) return;
   expect(told.code).toBe(code);
-  expect(told.help).toBe(code === '' ? '' : `docs/errors.md#${code}`);
+  expect(told.help).toBe(code === '' ? '' : `docs/reference/errors.md#${code}`);
   expect(told.violations).toEqual(violations.map(([path, rule]) => placeAs(language, path, rule)));
   expect(told.retryAfterMs > 0).toBe(retry);
 }

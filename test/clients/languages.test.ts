@@ -16,7 +16,7 @@ import { commandsOf, folderOf, languages } from './languages.ts';
 
 /*
  * The examples of other languages against a real gate: what their READMEs show, and the cases that
- * every language is held to. scripts/test-clients.ts builds them and says which.
+ * every language is held to. scripts/suites/clients.ts builds them and says which.
  */
 
 const run = promisify(execFile);

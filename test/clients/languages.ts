@@ -10,7 +10,7 @@ export interface Language {
   /** In its folder, once it is built. */
   readonly first: readonly string[];
   readonly cases: readonly string[];
-  /** Where the ten lines of docs/clients.md stand. */
+  /** Where the ten lines of docs/send/clients.md stand. */
   readonly firstFile: string;
   /** Its output when a registry cannot be reached: no fault of ours. */
   readonly notFetched: RegExp;

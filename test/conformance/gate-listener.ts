@@ -3,12 +3,10 @@ import type { RpcEntry } from '../../src/gate/rpc/serve-rpc.ts';
 import { trackRpcs } from '../../src/gate/rpc/track-rpcs.ts';
 import { createRequestHandler, servesWholeOf } from '../../src/gate/route-request.ts';
 import { listen, type Listener, type ListenOptions } from '../../src/http/listen.ts';
+import { httpEngine } from '../http-engine.ts';
 import { createGateContext } from './gate-context.ts';
 
 type Tls = ListenOptions['tls'];
-
-/** The engine that HEADGATE_HTTP_ENGINE names, where it names one. */
-const { HEADGATE_HTTP_ENGINE: engine } = process.env;
 
 /** The gate's listener before any handler, on a free port of loopback. */
 export function openListener(
@@ -18,7 +16,7 @@ export function openListener(
   return listen({
     address: { host: '127.0.0.1', port: 0 },
     tls,
-    ...(engine !== undefined && { engine }),
+    engine: httpEngine,
     ...serve,
     setting: 'none',
     idleTimeoutMs: 60_000,

@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url';
 
 import { onTestFinished } from 'vitest';
 
+import { httpEngine } from '../http-engine.ts';
+
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const readyTimeoutMs = 30_000;
 
@@ -62,6 +64,7 @@ export async function prepareGate(options: GateProcessOptions = {}): Promise<Gat
     HEADGATE_LISTEN: `127.0.0.1:${port}`,
     HEADGATE_ADMIN_LISTEN: adminListen,
     HEADGATE_DATA_DIR: dataDir,
+    HEADGATE_HTTP_ENGINE: httpEngine,
     HEADGATE_LOG_STORAGE_BYTES_MAX: '1GiB',
     HEADGATE_SHUTDOWN_GRACE: '3s',
     ...options.env,

@@ -8,7 +8,7 @@ import {
 } from '../destinations/http-server.ts';
 import { webhookSecret } from '../destinations/webhook-far-side.ts';
 
-/** A receiver as docs/destinations.md asks for: verifies, and takes each webhook-id once. */
+/** A receiver as docs/destinations/webhook.md asks for: verifies, and takes each webhook-id once. */
 export interface WebhookReceiver {
   readonly server: RealHttpServer;
   /** Every id that was taken. */

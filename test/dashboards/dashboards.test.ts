@@ -27,11 +27,11 @@ describe('the dashboards', () => {
   );
 
   it('are all shown on their page, under their titles, with a picture', () => {
-    const page = readPage('docs/dashboards.md');
+    const page = readPage('docs/operate/dashboards.md');
     for (const { title, uid } of dashboards) {
       const name = title.replace('Headgate: ', '');
       expect(page).toContain(`## ${name[0]!.toUpperCase()}${name.slice(1)}\n`);
-      expect(page).toContain(`(images/${uid}.svg)`);
+      expect(page).toContain(`(../images/${uid}.svg)`);
       const picture = readPage(`docs/images/${uid}.svg`);
       for (const panel of dashboards.find((one) => one.uid === uid)!.panels) {
         expect(picture).toContain(`>${panel.title}<`);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { subjects } from '../../src/jetstream/topology.ts';
 import {
@@ -117,8 +118,8 @@ describe('the collector of advisories', () => {
   test("while DEAD is full the advisory waits; an event that is no destination's is let go", async () => {
     await using real = await startRealLog();
     const { log } = real;
-    const { config } = await log.manager.streams.info('DEAD');
-    await log.manager.streams.update('DEAD', { ...config, max_bytes: 1 });
+    const { config } = await clientsForTests(log).manager.streams.info('DEAD');
+    await clientsForTests(log).manager.streams.update('DEAD', { ...config, max_bytes: 1 });
     await publishEvents(log, 2);
     const worker = await crashOn(log, [2]);
     const { collector } = await startCollector(log);
@@ -128,7 +129,7 @@ describe('the collector of advisories', () => {
     );
     await sleep(500);
     expect(await collected(log)).toBe(1);
-    await log.manager.streams.update('DEAD', config);
+    await clientsForTests(log).manager.streams.update('DEAD', config);
     await until(
       () => collected(log),
       (count) => count === 0,

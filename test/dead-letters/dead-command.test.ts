@@ -202,6 +202,7 @@ describe('headgate dead', () => {
       );
     await expect(list({ pageSize: 1_001 })).rejects.toMatchObject({ code: 3 });
     await expect(list({ pageToken: '4' })).rejects.toMatchObject({ code: 3 });
+    await expect(list({ pageToken: 'rejected:1-1-9' })).rejects.toMatchObject({ code: 3 });
     await expect(list({ reason: 'x'.repeat(201) })).rejects.toMatchObject({ code: 3 });
     expect(await list({ pageSize: 1_000, reason: 'x'.repeat(200) })).toMatchObject({ total: 1n });
     const count = async (more: object) =>

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { settlesHeader } from '../../src/dead-letters/dead-letter-entry.ts';
 import { recover, type DeadLetterQueue } from '../../src/dead-letters/queue.ts';
 import { claimMs, subjects } from '../../src/jetstream/topology.ts';
@@ -196,9 +197,12 @@ describe('several operators', () => {
     const queue = await openQueue(log);
     await log.store('CLAIMS', subjects.claim(1), {}, '');
     await expect(queue.replay('crm:1')).rejects.toMatchObject({ code: 'dead_letter_busy' });
-    const { config } = await log.manager.streams.info('CLAIMS');
+    const { config } = await clientsForTests(log).manager.streams.info('CLAIMS');
     expect(config.max_age).toBe(claimMs * 1_000_000);
-    await log.manager.streams.update('CLAIMS', { ...config, max_age: 1_000_000_000 });
+    await clientsForTests(log).manager.streams.update('CLAIMS', {
+      ...config,
+      max_age: 1_000_000_000,
+    });
     await until(
       () => countMessages(log, 'CLAIMS'),
       (count) => count === 0,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { createDeadLetterGauges } from '../../src/dead-letters/gauges.ts';
 import { delivered } from '../../src/destinations/destination.ts';
 import { readMatching } from '../../src/jetstream/read/read.ts';
@@ -105,8 +106,8 @@ describe('the dead-letter queue', () => {
     await using real = await startRealLog();
     const { log } = real;
     await makeDead(log, 1);
-    const { config } = await log.manager.streams.info('REPLAY');
-    await log.manager.streams.update('REPLAY', { ...config, max_bytes: 1 });
+    const { config } = await clientsForTests(log).manager.streams.info('REPLAY');
+    await clientsForTests(log).manager.streams.update('REPLAY', { ...config, max_bytes: 1 });
     const queue = await openQueue(log);
     await expect(queue.replay('crm:1')).rejects.toMatchObject({ fault: 'stream_full' });
     expect(await readDead(log)).toHaveLength(1);
@@ -120,7 +121,7 @@ describe('the dead-letter queue', () => {
     const queue = await openQueue(log);
     const all = everything;
     const first = await queue.list(all, 4, '');
-    expect(first).toMatchObject({ total: 7, nextPageToken: '4-7' });
+    expect(first).toMatchObject({ total: 7, nextPageToken: 'dead:5-1-7' });
     const second = await queue.list(all, 4, first.nextPageToken);
     expect(second).toMatchObject({ total: 7, nextPageToken: '' });
     const ids = [...first.deadLetters, ...second.deadLetters].map(({ id }) => id);

@@ -2,11 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { delivered } from '../../src/destinations/destination.ts';
-import { createJanitor } from '../../src/jetstream/janitor.ts';
+import { createJanitor } from '../../src/jetstream/consume/janitor.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { readMessage } from '../../src/jetstream/read/read.ts';
-import { consumerSettings, ensureConsumer } from '../../src/jetstream/topology.ts';
+import { ensureDestinationConsumer } from '../../src/jetstream/consume/destination-consumer.ts';
 import { startRealLog } from '../real-log.ts';
 import {
   countMessages,
@@ -25,7 +26,7 @@ import {
 import { openQueue } from '../dead-letters/dead-rig.ts';
 
 const firstOf = async (log: Log, stream = 'EVENTS') =>
-  (await log.manager.streams.info(stream)).state.first_seq;
+  (await clientsForTests(log).manager.streams.info(stream)).state.first_seq;
 
 const janitorOf = (log: Log, retentionMs: number, destinations = ['crm']) =>
   createJanitor({ log, retentionMs, destinations, onTrouble: () => {} });
@@ -92,12 +93,11 @@ describe('the janitor', () => {
     await settled(log);
     await worker.stop();
 
-    const forgotten = consumerSettings('EVENTS', 'old-one', {
+    await ensureDestinationConsumer(log, 'EVENTS', 'old-one', {
       attempts: 2,
       ackWaitMs: 500,
       ackPendingMax: 9,
     });
-    await ensureConsumer(log.manager, 'EVENTS', forgotten);
     const told: [string, number][] = [];
     const janitor = createJanitor({
       log,
@@ -109,7 +109,7 @@ describe('the janitor', () => {
     expect(await janitor.run()).toBe(0);
     expect(await janitor.run()).toBe(0);
     expect(told).toEqual([['old-one', 7]]);
-    await log.manager.consumers.delete('EVENTS', 'old-one');
+    await clientsForTests(log).manager.consumers.delete('EVENTS', 'old-one');
     expect(await janitorOf(log, 1).run()).toBe(6);
   });
 
@@ -141,23 +141,26 @@ describe('the janitor', () => {
     await using real = await startRealLog();
     const { log } = real;
     await publishEvents(log, 5);
-    const settings = consumerSettings('EVENTS', 'crm', {
+    await ensureDestinationConsumer(log, 'EVENTS', 'crm', {
       attempts: 1,
       ackWaitMs: 200,
       ackPendingMax: 9,
     });
-    await ensureConsumer(log.manager, 'EVENTS', settings);
     // Asked for one by one, so that no pull waits once it has failed; whether the advisory is there
     // by then differs between servers, and must not matter.
     for (let sequence = 1; sequence <= 5; sequence += 1) {
       const next = '$JS.API.CONSUMER.MSG.NEXT.EVENTS.crm';
-      const message = await log.connection.request(next, '{"batch":1,"no_wait":true}', {
-        noMux: true,
-        timeout: 1_000,
-      });
-      if (sequence !== 2) log.connection.publish(message.reply!, '+ACK');
+      const message = await clientsForTests(log).connection.request(
+        next,
+        '{"batch":1,"no_wait":true}',
+        {
+          noMux: true,
+          timeout: 1_000,
+        },
+      );
+      if (sequence !== 2) clientsForTests(log).connection.publish(message.reply!, '+ACK');
     }
-    await log.connection.flush();
+    await clientsForTests(log).connection.flush();
     await sleep(600);
     await janitorOf(log, 1).run();
     expect(await firstOf(log)).toBe(2);
@@ -167,12 +170,11 @@ describe('the janitor', () => {
     await using real = await startRealLog();
     const { log } = real;
     for (const name of ['crm', 'warehouse']) {
-      const settings = consumerSettings('REPLAY', name, {
+      await ensureDestinationConsumer(log, 'REPLAY', name, {
         attempts: 2,
         ackWaitMs: 500,
         ackPendingMax: 9,
       });
-      await ensureConsumer(log.manager, 'REPLAY', settings);
     }
     for (let count = 0; count < 4; count += 1) {
       await log.store('REPLAY', 'headgate.replay.crm.order_completed', {}, '{"eventId":"x"}');

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { delivered, type Outcome } from '../../src/destinations/destination.ts';
-import { createJanitor } from '../../src/jetstream/janitor.ts';
+import { createJanitor } from '../../src/jetstream/consume/janitor.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { startHttpServer } from '../destinations/http-server.ts';
 import { prepareWorker } from '../destinations/killed-worker.ts';
@@ -61,7 +62,7 @@ test('5,000 events that wait for an hour do not stop fresh ones', async () => {
   ).toEqual(fresh.sort());
   // All of them have been told to wait; none is in the worker's hands.
   await until(
-    async () => (await log.manager.consumers.info('RETRY', 'crm')).num_pending,
+    async () => (await clientsForTests(log).manager.consumers.info('RETRY', 'crm')).num_pending,
     (count) => count === 0,
   );
   expect(await delayedCopy(log)).toBe(5_000);
@@ -184,8 +185,8 @@ test('one that is told to wait long while others get through is set aside, and n
 test('where RETRY takes nothing an event waits in its place, and is not lost', async () => {
   await using real = await startRealLog();
   const { log } = real;
-  const { config } = await log.manager.streams.info('RETRY');
-  await log.manager.streams.update('RETRY', { ...config, max_bytes: 1 });
+  const { config } = await clientsForTests(log).manager.streams.info('RETRY');
+  await clientsForTests(log).manager.streams.update('RETRY', { ...config, max_bytes: 1 });
   const ids = await publishEvents(log, 5);
   const destination = recording(({ attempt }) => (attempt < 2 ? refusedFor(2_100) : delivered));
   const worker = await startWorker(log, destination);

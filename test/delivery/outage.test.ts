@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect, onTestFinished, test } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { probeIntervals } from '../../src/delivery/parking.ts';
 import { delivered, type Outcome } from '../../src/destinations/destination.ts';
 import { createSqliteDestination } from '../../src/destinations/sqlite/sqlite.ts';
@@ -123,7 +124,7 @@ test('a SQLite file that cannot be opened, then can: each event once', async () 
   expect(new Set(rows.map((row) => row['event_id']))).toEqual(new Set(ids));
   expect(metrics.deliveries.series('crm', 'delivered').value).toBe(ids.length);
   await expectNothingSpent(real.log);
-  const info = await real.log.manager.consumers.info('EVENTS', 'crm');
+  const info = await clientsForTests(real.log).manager.consumers.info('EVENTS', 'crm');
   expect(info.delivered.consumer_seq).toBe(ids.length);
 }, 60_000);
 
@@ -172,7 +173,7 @@ test('an hour of outage with a backlog of 100,000 events: all arrive, each once,
   expect(metrics.deliveries.series('crm', 'delivered').value).toBe(ids.length);
   expect(metrics.deliveries.series('crm', 'dead').value).toBe(0);
   // Nothing was handed out twice, and nothing was charged.
-  const info = await real.log.manager.consumers.info('EVENTS', 'crm');
+  const info = await clientsForTests(real.log).manager.consumers.info('EVENTS', 'crm');
   expect(info.delivered.consumer_seq).toBe(ids.length);
   await expectNothingSpent(real.log);
   // An hour is a hundred calls at most, not one for each of 100,000 events.

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { delivered, type Outcome } from '../../src/destinations/destination.ts';
 import { startRealLog } from '../real-log.ts';
 import {
@@ -73,7 +74,7 @@ describe('a destination that is away', () => {
     expect(attempts.length).toBeLessThan(300);
     expect(await readDead(real.log)).toEqual([]);
     // Nothing was handed out twice.
-    const info = await real.log.manager.consumers.info('EVENTS', 'crm');
+    const info = await clientsForTests(real.log).manager.consumers.info('EVENTS', 'crm');
     expect(info.delivered.consumer_seq).toBe(ids.length);
   });
 
@@ -85,7 +86,7 @@ describe('a destination that is away', () => {
       config: destinationConfig({ ackWaitMs: 300 }),
     });
     await sleep(1_200);
-    const info = await real.log.manager.consumers.info('EVENTS', 'crm');
+    const info = await clientsForTests(real.log).manager.consumers.info('EVENTS', 'crm');
     expect(info).toMatchObject({ num_ack_pending: 4_096, num_redelivered: 0, num_pending: 404 });
     await worker.stop();
   });

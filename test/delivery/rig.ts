@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import type { DeadLetter } from '../../gen/headgate/v1/dead_letter_pb.ts';
 import type { DestinationConfig, RetryPolicy } from '../../src/config/config.ts';
 import { createAdvisoryCollector } from '../../src/dead-letters/collect-advisories.ts';
@@ -18,7 +19,8 @@ import type { DeliveryAttempt, GiveUp } from '../../src/event/delivery-attempt.t
 import type { Log } from '../../src/jetstream/log.ts';
 import { readMatching } from '../../src/jetstream/read/read.ts';
 import { openPull, type Pull } from '../../src/jetstream/consume/pull.ts';
-import { consumerSettings, ensureConsumer, type StreamName } from '../../src/jetstream/topology.ts';
+import { ensureDestinationConsumer } from '../../src/jetstream/consume/destination-consumer.ts';
+import type { StreamName } from '../../src/jetstream/topology.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { createMetrics, type Metrics } from '../../src/observability/metrics.ts';
 import { createSignals, type Signals } from '../../src/observability/signals.ts';
@@ -203,12 +205,11 @@ export async function makeDead(
  * Takes events of `crm` and never settles the chosen ones, as a worker that crashes on them.
  */
 export async function crashOn(log: Log, sequences: readonly number[], attempts = 2): Promise<Pull> {
-  const settings = consumerSettings('EVENTS', 'crm', {
+  await ensureDestinationConsumer(log, 'EVENTS', 'crm', {
     attempts,
     ackWaitMs: 200,
     ackPendingMax: 100,
   });
-  await ensureConsumer(log.manager, 'EVENTS', settings);
   return openPull({
     log,
     stream: 'EVENTS',
@@ -249,11 +250,11 @@ export async function readAttempts(log: Log, destination = 'crm'): Promise<Deliv
 }
 
 export async function countMessages(log: Log, stream: StreamName): Promise<number> {
-  return (await log.manager.streams.info(stream)).state.messages;
+  return (await clientsForTests(log).manager.streams.info(stream)).state.messages;
 }
 
 /** What a consumer has not settled. */
 export async function unsettled(log: Log, consumer = 'crm', stream: StreamName = 'EVENTS') {
-  const info = await log.manager.consumers.info(stream, consumer);
+  const info = await clientsForTests(log).manager.consumers.info(stream, consumer);
   return info.num_pending + info.num_ack_pending;
 }

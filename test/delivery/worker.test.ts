@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { delivered } from '../../src/destinations/destination.ts';
 import { readMatching } from '../../src/jetstream/read/read.ts';
 import { startRealLog } from '../real-log.ts';
@@ -45,7 +46,7 @@ describe('a delivery worker', () => {
     expect(destination.batchSizes.length).toBeLessThan(100);
     expect(destination.together()).toBe(3);
     expect(metrics.deliveries.series('crm', 'delivered').value).toBe(500);
-    expect(await real.log.manager.consumers.info('EVENTS', 'crm')).toMatchObject({
+    expect(await clientsForTests(real.log).manager.consumers.info('EVENTS', 'crm')).toMatchObject({
       ack_floor: { stream_seq: 500 },
     });
   });
@@ -154,8 +155,8 @@ describe('a delivery worker', () => {
 
   test('while DEAD is full nothing is lost, and the entry is stored once there is room', async () => {
     await using real = await startRealLog();
-    const { config } = await real.log.manager.streams.info('DEAD');
-    await real.log.manager.streams.update('DEAD', { ...config, max_bytes: 1 });
+    const { config } = await clientsForTests(real.log).manager.streams.info('DEAD');
+    await clientsForTests(real.log).manager.streams.update('DEAD', { ...config, max_bytes: 1 });
     await publishEvents(real.log, 1);
     const destination = recording(() => ({ kind: 'dead', reason: 'never' }));
     const worker = await startWorker(real.log, destination);
@@ -165,7 +166,7 @@ describe('a delivery worker', () => {
     );
     await sleep(200);
     expect(await unsettled(real.log)).toBe(1);
-    await real.log.manager.streams.update('DEAD', config);
+    await clientsForTests(real.log).manager.streams.update('DEAD', config);
     await settled(real.log);
     await worker.stop();
     expect(await readDead(real.log)).toMatchObject([{ id: 'crm:1' }]);
@@ -260,7 +261,10 @@ describe('a delivery worker', () => {
     await settled(real.log);
     await worker.stop();
     expect(destination.seen.map(({ attempt }) => attempt)).toEqual([1, 1, 1]);
-    const { delivered: handedOut } = await real.log.manager.consumers.info('EVENTS', 'crm');
+    const { delivered: handedOut } = await clientsForTests(real.log).manager.consumers.info(
+      'EVENTS',
+      'crm',
+    );
     expect(handedOut.consumer_seq).toBe(3);
   });
 

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { seededChance } from '../crash/kill-plan.ts';
 import { prepareGate, until, type GateProcess, type GateRun } from '../crash/gate-process.ts';
 import { countMessages, publishEvents, unsettled } from '../delivery/rig.ts';
@@ -120,7 +121,7 @@ export function prepareWorker(
 
 async function inHand(real: RealLog, destinations: readonly KilledDestination[]): Promise<number> {
   const counts = destinations.map(async ({ name }) => {
-    const info = await real.log.manager.consumers.info('EVENTS', name);
+    const info = await clientsForTests(real.log).manager.consumers.info('EVENTS', name);
     return info.num_ack_pending;
   });
   return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);

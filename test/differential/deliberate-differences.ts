@@ -47,7 +47,7 @@ const refusedAs = (answer: ToldAnswer, code: string): boolean =>
 export const deliberate: readonly Difference[] = [
   {
     what: 'A refusal of the protocol has a detail (ErrorInfo) and words of ours.',
-    why: 'Every error carries a code of docs/errors.md; the gRPC code and the HTTP status are equal.',
+    why: 'Every error carries a code of docs/reference/errors.md; the gRPC code and the HTTP status are equal.',
     holds: (_request, fast, stock) =>
       stock.code === fast.code &&
       stock.status === fast.status &&

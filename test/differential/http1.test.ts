@@ -6,6 +6,7 @@ import path from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import type { Config } from '../../src/config/config.ts';
 import { createConnectEndpoints } from '../../src/gate/rpc/connect-router.ts';
 import { createRequestHandler, servesWhole } from '../../src/gate/route-request.ts';
 import { WholeCall } from '../../src/http/http1/whole-call.ts';
@@ -27,7 +28,7 @@ interface Endpoint {
 }
 
 async function openEndpoint(
-  withReader: boolean,
+  engine: Config['http']['engine'],
   certificate?: { readonly cert: string; readonly key: string },
 ): Promise<Endpoint> {
   const fake = createFakeContext();
@@ -41,11 +42,12 @@ async function openEndpoint(
   const listener = await listen({
     address: { host: '127.0.0.1', port: 0 },
     tls: certificate,
+    engine,
     handle: (call) => {
       if (call instanceof WholeCall) door.whole += 1;
       handle(call);
     },
-    servesWhole: withReader ? servesWhole : undefined,
+    servesWhole,
     setting: 'HEADGATE_LISTEN',
     idleTimeoutMs: 5_000,
     // Requests that never become whole end by it.
@@ -91,8 +93,8 @@ describe('the reader of HTTP/1.1 beside Node', () => {
   let node: Endpoint;
 
   beforeAll(async () => {
-    own = await openEndpoint(true);
-    node = await openEndpoint(false);
+    own = await openEndpoint('own');
+    node = await openEndpoint('node');
   });
 
   afterAll(() => closeEndpoints([own, node]));
@@ -125,8 +127,8 @@ describe('the reader of HTTP/1.1 beside Node', () => {
     const made = spawnSync('openssl', ['req', ...how.split(' '), ...names, ...files]);
     skip(made.status !== 0, 'openssl makes no certificate here');
     const doors = [
-      await openEndpoint(true, certificate),
-      await openEndpoint(false, certificate),
+      await openEndpoint('own', certificate),
+      await openEndpoint('node', certificate),
     ] as const;
     const ca = readFileSync(certificate.cert);
     rmSync(folder, { recursive: true });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createConnectEndpoints, registerTrackService } from '../../src/gate/rpc/connect-router.ts';
 import { createRequestHandler } from '../../src/gate/route-request.ts';
 import { listen } from '../../src/http/listen.ts';
+import { httpEngine } from '../http-engine.ts';
 import { comparable, deliberate } from './deliberate-differences.ts';
 import { createFakeContext, limits, type FakeContext } from './fake-context.ts';
 import { oddities, requests, type GeneratedRequest } from './generated-requests.ts';
@@ -24,6 +25,7 @@ async function openFast(): Promise<Endpoint> {
   const listener = await listen({
     address: { host: '127.0.0.1', port: 0 },
     tls: undefined,
+    engine: httpEngine,
     handle: createRequestHandler(context, createConnectEndpoints(context), new Map(), () => '{}'),
     setting: 'HEADGATE_LISTEN',
     idleTimeoutMs: limits.idleTimeoutMs,

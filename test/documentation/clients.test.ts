@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
@@ -10,9 +11,9 @@ import { startRealService, type RealService } from '../real-service.ts';
 import { fencesOf, readPage, root } from './markdown.ts';
 
 const run = promisify(execFile);
-const fences = fencesOf(readPage('docs/clients.md'));
+const fences = fencesOf(readPage('docs/send/clients.md'));
 
-describe('the lines of docs/clients.md', () => {
+describe('the lines of docs/send/clients.md', () => {
   // npm run test:clients runs what they stand in.
   it.each(languages)('for $name stand in its example', (language) => {
     const shown = fences.find((fence) => fence.language === language.name);
@@ -29,20 +30,46 @@ describe('the lines of docs/clients.md', () => {
   });
 });
 
-describe('the commands of docs/clients.md', () => {
+const sendPages = ['docs/send/endpoints.md', 'docs/send/clients.md'];
+
+describe.each(sendPages)('the commands of %s', (page) => {
   let service: RealService;
+  let folder: string;
 
   beforeAll(async () => {
     service = await startRealService();
+    folder = mkdtempSync(path.join(tmpdir(), 'headgate-send-'));
+    // A command whose answer is no success fails.
+    writeFileSync(path.join(folder, '.curlrc'), 'fail-with-body\n');
   });
 
   afterAll(async () => {
     await service?.[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true, force: true });
   });
 
-  it.each(fences.filter(({ language }) => language === 'sh'))('$text', async ({ text }) => {
+  const scripts = fencesOf(readPage(page)).filter(({ language }) => language === 'sh');
+
+  it('are there', () => expect(scripts.length).toBeGreaterThan(1));
+
+  it.each(scripts)('$text', async ({ text }) => {
     const script = text.replaceAll('127.0.0.1:8080', new URL(service.url).host);
-    const { stdout } = await run('bash', ['-euc', script], { cwd: root, timeout: 60_000 });
-    expect(stdout).toMatch(/"status": ?"(accepted|ACCEPTED)"/);
+    const { stdout } = await run('bash', ['-euc', script], {
+      cwd: root,
+      timeout: 60_000,
+      env: { ...process.env, CURL_HOME: folder },
+    });
+    const answer = JSON.parse(stdout) as Answer;
+    const results = answer.results ?? [answer.result ?? answer];
+    const statuses = results.map(({ status }) => status?.toLowerCase() ?? answer.openapi);
+    const wanted = text.includes('/openapi.json') ? '3.1.0' : 'accepted';
+    expect(new Set(statuses)).toEqual(new Set([wanted]));
   });
 });
+
+interface Answer {
+  readonly status?: string;
+  readonly result?: { readonly status?: string };
+  readonly results?: readonly { readonly status?: string }[];
+  readonly openapi?: string;
+}

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 
-import { renderErrorDocs } from '../../scripts/generate-error-docs.ts';
+import { renderErrorDocs } from '../../scripts/generate/error-docs.ts';
 import { errorCodes, errorEntry } from '../../src/errors.ts';
 import { anchorsOf, readPage } from './markdown.ts';
 
-const page = readPage('docs/errors.md');
+const page = readPage('docs/reference/errors.md');
 
-describe('docs/errors.md', () => {
+describe('docs/reference/errors.md', () => {
   it('is what the table says', () => {
     expect(page).toBe(renderErrorDocs());
   });
@@ -28,9 +28,12 @@ describe('codes on other pages', () => {
   const codePattern =
     /`((?:unknown|invalid|missing|not|too|request|empty|malformed|reserved|event_too)_\w+)`/g;
 
-  it.each(['docs/doors.md', 'docs/architecture.md'])('are there: %s', (name) => {
-    const codes = [...readPage(name).matchAll(codePattern)].map((found) => found[1]);
-    expect(codes.length).toBeGreaterThan(0);
-    for (const code of codes) expect(errorCodes).toContain(code);
-  });
+  it.each(['docs/send/endpoints.md', 'docs/understand/architecture.md'])(
+    'are there: %s',
+    (name) => {
+      const codes = [...readPage(name).matchAll(codePattern)].map((found) => found[1]);
+      expect(codes.length).toBeGreaterThan(0);
+      for (const code of codes) expect(errorCodes).toContain(code);
+    },
+  );
 });

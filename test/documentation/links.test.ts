@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, globSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
@@ -33,6 +33,21 @@ describe('every page', () => {
   });
 });
 
+describe('docs/README.md', () => {
+  it('leads to every other page in at most three clicks', () => {
+    const reached = new Set(['docs/README.md']);
+    for (let click = 1; click <= 3; click += 1) {
+      for (const page of pages().filter((name) => reached.has(name))) {
+        for (const link of linksOf(readPage(page))) {
+          const target = link.split('#', 1)[0]!;
+          if (target !== '') reached.add(path.join(path.dirname(page), target));
+        }
+      }
+    }
+    expect(pages().filter((page) => !reached.has(page))).toEqual([]);
+  });
+});
+
 describe('docs/adr', () => {
   const decisions = pages().filter((page) => page.startsWith('docs/adr/'));
 
@@ -62,46 +77,90 @@ describe('src/README.md', () => {
     'tracing/',
     'validation/',
     'jetstream/',
-    'http2/',
+    'http/',
     'gate/',
     'delivery/',
     'destinations/',
     'dead-letters/',
     'quarantine/',
+    'reconciliation/',
+    'locate/',
     'tail/',
     'canary/',
-    'books/',
-    'locate/',
     'registry/',
     'catalog/',
     'codegen/',
+    'operators/',
+    'service/',
     'cli/',
   ];
+  const page = readPage('src/README.md');
 
   it('lists the folders of src, in the order of the stages', () => {
-    const folders = readdirSync(path.join(root, 'src'), { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => `${entry.name}/`);
-    expect(firstColumn(readPage('src/README.md'))).toEqual(stages);
-    expect(folders.toSorted()).toEqual(stages.toSorted());
+    expect(firstColumn(page)).toEqual(stages);
+    expect(foldersIn('src').toSorted()).toEqual(stages.toSorted());
+  });
+
+  /** Their folders are alike: one for each type, one for each command. */
+  const alike = ['destinations/', 'cli/'];
+
+  it.each(stages)('names the folders of %s, and no others', (stage) => {
+    const row = page.split('\n').find((line) => line.startsWith(`| \`${stage}\` |`))!;
+    const named = [...row.matchAll(/`([\w-]+\/)`/g)].map((found) => found[1]!).slice(1);
+    const below = foldersBelow(`src/${stage}`);
+    expect(named.filter((folder) => !below.includes(folder))).toEqual([]);
+    const unnamed = below.filter((folder) => !named.includes(folder));
+    expect(alike.includes(stage) ? [] : unnamed).toEqual([]);
   });
 
   it('names every file beside them', () => {
     const files = readdirSync(path.join(root, 'src')).filter(
       (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'),
     );
-    for (const file of files) expect(readPage('src/README.md')).toContain(`\`${file}\``);
+    for (const file of files) expect(page).toContain(`\`${file}\``);
   });
 });
 
-describe('docs/architecture.md', () => {
-  it('names files that are there', () => {
-    const page = readPage('docs/architecture.md');
-    const named = [...page.matchAll(/`((?:src\/)?[\w-]+\/[\w-]+\.ts)`/g)];
-    expect(named.length).toBeGreaterThan(10);
-    const missing = named
-      .map((found) => (found[1]!.startsWith('src/') ? found[1]! : `src/${found[1]!}`))
-      .filter((file) => !existsSync(path.join(root, file)));
+function foldersIn(folder: string): string[] {
+  return readdirSync(path.join(root, folder), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => `${entry.name}/`);
+}
+
+/** The names of all folders below one, at every level. */
+function foldersBelow(folder: string): string[] {
+  return foldersIn(folder).flatMap((name) => [name, ...foldersBelow(path.join(folder, name))]);
+}
+
+/** Files and folders of the repository: `src/http/listen.ts`, `test/endpoints`, `bench/*.ts`. */
+const repositoryPath = /`((?:src|test|scripts|bench|deploy|proto|gen)\/[\w./*-]*)`/g;
+
+/** From src/, at any level: `http/listen.ts`, `gate/intake/read-body.ts`, `gate/decode/`. */
+const stagePath = /`((?:[\w-]+\/)+(?:[\w-]+\.ts)?)`/g;
+
+function pathsIn(page: string): string[] {
+  const text = readPage(page);
+  const stages = new Set(foldersIn('src'));
+  return [
+    ...[...text.matchAll(repositoryPath)].map((found) => found[1]!),
+    ...[...text.matchAll(stagePath)]
+      .map((found) => found[1]!)
+      .filter((name) => stages.has(name.slice(0, name.indexOf('/') + 1)))
+      .map((name) => `src/${name}`),
+  ];
+}
+
+describe('the pages', () => {
+  // Examples have folders of their own called src; decisions keep the names of their day.
+  const checked = pages().filter((page) => !/^(examples|docs\/adr)\//.test(page));
+
+  it.each(checked)('%s names files and folders that exist', (page) => {
+    const missing = pathsIn(page).filter((name) => globSync(name, { cwd: root }).length === 0);
     expect(missing).toEqual([]);
+  });
+
+  it('are many that name some, docs/understand/architecture.md most of all', () => {
+    expect(pathsIn('docs/understand/architecture.md').length).toBeGreaterThan(25);
+    expect(checked.flatMap(pathsIn).length).toBeGreaterThan(80);
   });
 });

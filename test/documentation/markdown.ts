@@ -4,15 +4,16 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Every page of this project, from the root: `docs/doors.md`. */
+/** Every page of this project, from the root: `docs/send/endpoints.md`. */
 export function pages(): string[] {
   const examples = ['github', 'go', 'python', 'java', 'rust'].map((name) => `examples/${name}`);
-  const folders = ['.', 'src', 'docs', 'docs/adr', 'docs/runbooks', ...examples, 'client'];
-  return folders.flatMap((folder) =>
-    readdirSync(path.join(root, folder))
-      .filter((name) => name.endsWith('.md'))
-      .map((name) => path.join(folder, name)),
+  const flat = ['.', 'src', ...examples, 'client'].flatMap((folder) =>
+    readdirSync(path.join(root, folder)).map((name) => path.join(folder, name)),
   );
+  const docs = readdirSync(path.join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map(
+    (name) => path.join('docs', name),
+  );
+  return [...flat, ...docs.toSorted()].filter((name) => name.endsWith('.md'));
 }
 
 export function readPage(page: string): string {
@@ -20,31 +21,37 @@ export function readPage(page: string): string {
 }
 
 export interface Fence {
+  /** Empty where none is named. */
   readonly language: string;
   readonly text: string;
 }
 
-/** The fenced blocks of a page, in order. */
+/** The fenced blocks of a page, in order. A block inside a list is without the list's indentation. */
 export function fencesOf(text: string): Fence[] {
-  return [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map((found) => ({
-    language: found[1]!,
-    text: found[2]!,
-  }));
+  return [...text.matchAll(/^( *)```(\w*)\n([\s\S]*?)^\1```$/gm)].map(
+    ([, indentation, language, inner]) => ({
+      language: language!,
+      text: inner!.replaceAll(new RegExp(`^${indentation}`, 'gm'), ''),
+    }),
+  );
+}
+
+/** A page without its fenced blocks. */
+export function proseOf(text: string): string {
+  return text.replaceAll(/^( *)```[\s\S]*?^\1```$/gm, '');
 }
 
 /** Where the links of a page lead, but for those to other sites. */
 export function linksOf(text: string): string[] {
-  const prose = text.replaceAll(/^```[\s\S]*?^```$/gm, '');
-  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
+  return [...proseOf(text).matchAll(/\]\(([^)\s]+)\)/g)]
     .map((found) => found[1]!)
     .filter((link) => !/^[a-z]+:/.test(link));
 }
 
 /** The anchors that GitHub makes of a page's headings. */
 export function anchorsOf(text: string): Set<string> {
-  const prose = text.replaceAll(/^```[\s\S]*?^```$/gm, '');
   return new Set(
-    [...prose.matchAll(/^#{1,6} (.+)$/gm)].map((found) =>
+    [...proseOf(text).matchAll(/^#{1,6} (.+)$/gm)].map((found) =>
       found[1]!
         .toLowerCase()
         .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')

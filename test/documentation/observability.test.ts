@@ -6,7 +6,8 @@ import { dashboards } from '../../deploy/observability/dashboards.ts';
 import { alerts, ruleFile } from '../../deploy/observability/rules.ts';
 import { pages, readPage } from './markdown.ts';
 
-const page = readPage('docs/observability.md');
+const metricsPage = readPage('docs/operate/metrics.md');
+const alertsPage = readPage('docs/operate/alerts.md');
 
 /** One row of the page's table of metrics. */
 interface Metric {
@@ -19,7 +20,7 @@ interface Metric {
 const rowPattern = /^\| `(headgate_\w+)` \| (counter|gauge|histogram) \|(.*?)\| (.*?) \|$/gm;
 
 function documented(): Metric[] {
-  return [...page.matchAll(rowPattern)].map(([, name, type, labels, meaning]) => ({
+  return [...metricsPage.matchAll(rowPattern)].map(([, name, type, labels, meaning]) => ({
     name: name!,
     type: type!,
     labels: labels!.replaceAll('`', '').trim(),
@@ -38,7 +39,7 @@ function exposed(text: string): Metric[] {
   );
 }
 
-describe('docs/observability.md', () => {
+describe('docs/operate/metrics.md', () => {
   let real: RealService;
   let metrics: Metric[];
 
@@ -62,7 +63,9 @@ describe('the alerts', () => {
   const runbooks = pages().filter((name) => name.startsWith('docs/runbooks/'));
 
   it('are all listed with their severities, and no others are', () => {
-    const rows = page.matchAll(/^\| \[(Headgate\w+)\]\(runbooks\/([\w-]+)\.md\) \| ([\w, ]+) \|/gm);
+    const rows = alertsPage.matchAll(
+      /^\| \[(Headgate\w+)\]\(\.\.\/runbooks\/([\w-]+)\.md\) \| ([\w, ]+) \|/gm,
+    );
     const listed = [...rows].map(([, name, runbook, severities]) => ({
       name,
       runbook,
@@ -87,8 +90,8 @@ describe('the alerts', () => {
     for (const alert of alerts) {
       const text = readPage(`docs/runbooks/${runbookOf(alert)}.md`);
       expect(text).toMatch(new RegExp(`^# ${alert.name}\n`));
-      for (const part of ['**What it means.**', '**First look.**', '**Mend.**']) {
-        expect(text).toContain(part);
+      for (const part of ['What it means', 'First look', 'Fix']) {
+        expect(text).toContain(`\n## ${part}\n`);
       }
     }
   });
@@ -112,7 +115,10 @@ describe('the alerts', () => {
         'Targets',
       ]),
     );
-    const commands = [...readPage('docs/command-line.md').matchAll(/^## `headgate (.+)`$/gm)];
+    const reference = pages().filter((name) => name.startsWith('docs/reference/command-line/'));
+    const commands = reference.flatMap((name) => [
+      ...readPage(name).matchAll(/^## `headgate (.+)`$/gm),
+    ]);
     const known = new Set(commands.map(([, command]) => command!));
     const text = runbooks.map(readPage).join('\n');
     const shown = [...text.matchAll(/(?<!\*)\*([A-Z][^*]+)\*(?!\*)/g)].map(([, title]) => title!);

@@ -23,7 +23,7 @@ const schemas = schemasWith(
 
 afterAll(() => schemas[Symbol.dispose]());
 
-/** What the modes of docs/contracts.md mean, through every door. */
+/** What the modes of docs/contracts/contracts.md mean, through every door. */
 describe('modes', () => {
   let gate: OpenGate;
 
@@ -88,7 +88,7 @@ describe('modes', () => {
       const answer = await knock(gate.port, door, { events: [event({})] });
       expectEventFailure(answer, door, 'schema_violation');
       const help = door.rpc === 'Track' ? answer.help : answer.results[0]?.error?.help;
-      expect(help).toBe('docs/errors.md#schema_violation');
+      expect(help).toBe('docs/reference/errors.md#schema_violation');
       const [violation] = violationsOf(answer);
       if (door.rpc === 'Track' && door.family !== 'rest') {
         // The standard's form has no room for more.

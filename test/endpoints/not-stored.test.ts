@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import type { Answer } from './answer.ts';
 import { expectEventFailure, expectFailure } from './expectations.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
@@ -67,7 +68,7 @@ describe('a log that is full', () => {
   let sizeBefore: number;
 
   const resize = async (bytes: number): Promise<void> => {
-    const { manager } = gate.real.service.log;
+    const { manager } = clientsForTests(gate.real.service.log);
     const { config } = await manager.streams.info('EVENTS');
     sizeBefore = config.max_bytes;
     await manager.streams.update('EVENTS', { ...config, max_bytes: bytes });

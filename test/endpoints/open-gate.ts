@@ -1,5 +1,6 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { freeze } from '../frozen-process.ts';
 import { startRealService, type RealService, type RealServiceOverrides } from '../real-service.ts';
 import { closeSessions } from './wire.ts';
@@ -36,7 +37,7 @@ export async function openGate(overrides: RealServiceOverrides = {}): Promise<Op
     ...overrides,
     yaml: `${withoutDestinations}${overrides.yaml ?? ''}`,
   });
-  const { manager } = real.service.log;
+  const { manager } = clientsForTests(real.service.log);
   const read = async (stream: 'EVENTS' | 'REJECTED', after: number): Promise<Kept[]> => {
     const { state } = await manager.streams.info(stream);
     const kept: Kept[] = [];

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { decodeOriginal } from '../../src/gate/decode/decode-original.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { until } from '../delivery/rig.ts';
@@ -149,7 +150,7 @@ async function messagesOf(
   { service }: RealService,
   stream: 'DEAD' | 'ATTEMPTS',
 ): Promise<string[]> {
-  const { manager } = service.log;
+  const { manager } = clientsForTests(service.log);
   const { state } = await manager.streams.info(stream);
   const found: string[] = [];
   for (let sequence = Math.max(1, state.first_seq); sequence <= state.last_seq; sequence += 1) {

@@ -46,7 +46,7 @@ describe('POST /v1/validate', () => {
       if (rejected === undefined) continue;
       expect(rejected.error).toMatchObject({
         code: 'schema_violation',
-        help: 'docs/errors.md#schema_violation',
+        help: 'docs/reference/errors.md#schema_violation',
       });
       expect(
         rejected.error?.violations.find(({ path: at }) => at === '/properties/total'),

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 
 import { compile } from '../../src/validation/schema/compile-schema.ts';
 import { checkSchemaSafety } from '../../src/validation/schema/schema-safety.ts';
-import { suiteFolder } from '../../scripts/json-schema-suite.ts';
+import { suiteFolder } from '../../scripts/suites/json-schema.ts';
 import type { JsonObject, JsonValue } from '../../src/event/json/json.ts';
 
 /*
@@ -28,7 +28,7 @@ const folder = path.join(suiteFolder, 'tests', 'draft2020-12');
 const present = existsSync(folder);
 const files = present ? readdirSync(folder).filter((name) => name.endsWith('.json')) : [];
 
-/** Files of which nothing is taken, and those of which a part is not: docs/contracts.md says why. */
+/** Files of which nothing is taken, and those of which a part is not: docs/contracts/contracts.md says why. */
 const refusedWhole = new Set([
   'anchor.json',
   'boolean_schema.json',

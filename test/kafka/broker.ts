@@ -24,7 +24,7 @@ export const saslPassword = 'sasl-password-0123';
 
 const startMsMax = 60_000;
 
-/** The classpath comes from scripts/test-kafka.ts. */
+/** The classpath comes from scripts/suites/kafka.ts. */
 export async function startBroker(classpath: string): Promise<Broker> {
   const folder = await mkdtemp(path.join(tmpdir(), 'headgate-kafka-'));
   const [direct, clientPort, controller, advertisedPort, sasl] = (await freePorts(5)) as FivePorts;

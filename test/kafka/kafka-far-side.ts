@@ -21,7 +21,7 @@ export interface KafkaFarSide extends FarSide {
 const partitions = 3;
 let topics = 0;
 
-/** A topic of its own; it counts as docs/destinations.md asks consumers to: each `event_id` once. */
+/** A topic of its own; it counts as docs/destinations/kafka.md asks consumers to: each `event_id` once. */
 export async function startKafkaFarSide(broker: Broker, relay: Relay): Promise<KafkaFarSide> {
   const client = { clientId: 'test', bootstrapBrokers: [broker.address] };
   const topic = `events-${(topics += 1)}`;

@@ -5,6 +5,7 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
 import { connectAdmin } from '../../src/cli/admin-client.ts';
 import { runCli } from '../cli/run-cli.ts';
@@ -271,7 +272,9 @@ describe('headgate trace', () => {
     await (await send(order({ idempotency_key: key }))).body?.cancel();
     await settledAt(key, { warehouse: 'DELIVERED', refusing: 'DEAD' });
     const state = () =>
-      Promise.all(streams.map(async (name) => (await log.manager.streams.info(name)).state));
+      Promise.all(
+        streams.map(async (name) => (await clientsForTests(log).manager.streams.info(name)).state),
+      );
     const before = await state();
     await run(key);
     const after = await state();

@@ -6,12 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstream } from '@nats-io/jetstream';
 import { beforeAll, describe, expect, test } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import type { Durability } from '../../src/config/config.ts';
 import {
   startEmbeddedServer,
   type EmbeddedServer,
 } from '../../src/jetstream/server/embedded-server.ts';
-import { openLog, type Log } from '../../src/jetstream/log.ts';
+import type { Log } from '../../src/jetstream/log.ts';
+import { openLog } from '../../src/jetstream/open-log.ts';
 import { headerBlock } from '../../src/jetstream/publish/raw-publish.ts';
 import { findServerBinary } from '../../src/jetstream/server/server-binary.ts';
 import { subjects } from '../../src/jetstream/topology.ts';
@@ -76,9 +78,11 @@ function startLoad(log: Log): { readonly acked: number[]; readonly stop: () => v
 /** Every message id of the stream, at the index of its sequence. */
 async function readIds(log: Log): Promise<string[]> {
   const ids: string[] = [];
-  const { state } = await log.manager.streams.info('EVENTS');
+  const { state } = await clientsForTests(log).manager.streams.info('EVENTS');
   if (state.messages === 0) return ids;
-  const consumer = await jetstream(log.connection).consumers.get('EVENTS', { headers_only: true });
+  const consumer = await jetstream(clientsForTests(log).connection).consumers.get('EVENTS', {
+    headers_only: true,
+  });
   await new Promise<void>((resolve) => {
     void consumer.consume({
       max_messages: 10_000,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { createStreamGauges } from '../../src/jetstream/read/stream-gauges.ts';
 import { streamNames } from '../../src/jetstream/topology.ts';
 import { publishEvents } from '../delivery/rig.ts';
@@ -12,7 +13,10 @@ test('every stream tells what it holds and may hold, and the last figures outliv
     log: real.log,
     onSize: (stream, bytes, bytesMax) => sizes.set(stream, { bytes, bytesMax }),
   });
-  await real.log.manager.streams.add({ name: 'OF_OTHERS', subjects: ['others.>'] });
+  await clientsForTests(real.log).manager.streams.add({
+    name: 'OF_OTHERS',
+    subjects: ['others.>'],
+  });
   await publishEvents(real.log, 10);
   await gauges.start();
   await gauges.stop();

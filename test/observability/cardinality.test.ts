@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { expect, test } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { hashWriteKey } from '../../src/config/write-key.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { startRealService, type RealService } from '../real-service.ts';
@@ -81,7 +82,7 @@ test('100,000 made-up events, and made-up keys, paths and methods, add no series
   expect([...after].filter((series) => !before.has(series))).toEqual([]);
 
   // Nor does the log learn a subject for each: what no entry names is filed under one.
-  const { state } = await real.service.log.manager.streams.info('REJECTED', {
+  const { state } = await clientsForTests(real.service.log).manager.streams.info('REJECTED', {
     subjects_filter: '>',
   });
   expect(state.messages).toBe(madeUp);

@@ -308,6 +308,9 @@ describe('a replay', () => {
     expect(pages).toBeGreaterThan(1);
     await expect(quarantine.listRejected({ pageSize: 501 })).rejects.toThrow(/at most 500/);
     await expect(quarantine.listRejected({ pageToken: 'x' })).rejects.toThrow(/page_token/);
+    await expect(quarantine.countRejected({ pageToken: 'events:1-1-9' })).rejects.toThrow(
+      /page_token is the next_page_token of another list/,
+    );
     await expect(quarantine.countRejected({ bucketSeconds: 59 })).rejects.toThrow(/at least 60/);
     await expect(quarantine.replayRejected({ replacementJson: '{}' })).rejects.toThrow(/sequence/);
     const edits = Array.from({ length: 101 }, () => ({ path: '/user_id', valueJson: '1' }));

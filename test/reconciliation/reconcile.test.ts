@@ -1,10 +1,14 @@
 import { describe, expect, test } from 'vitest';
 
-import type { Audited } from '../../src/reconciliation/audit.ts';
-import { differenceOf, emptyAccount, type Account } from '../../src/reconciliation/book.ts';
-import { reconcile, type Books } from '../../src/reconciliation/reconcile.ts';
+import type { AuditedDestination } from '../../src/reconciliation/audit.ts';
+import {
+  differenceOf,
+  zeroCounts,
+  type EventCounts,
+} from '../../src/reconciliation/count-table.ts';
+import { reconcile, type ReconciliationReport } from '../../src/reconciliation/reconcile.ts';
 import { delivered, type Outcome } from '../../src/destinations/destination.ts';
-import { readEras } from '../../src/jetstream/consume/filter-history.ts';
+import { readConsumerPosition } from '../../src/jetstream/consume/consumer-position.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import {
   destinationConfig,
@@ -20,10 +24,10 @@ import { startRealLog } from '../real-log.ts';
 import { openQueue } from '../dead-letters/dead-rig.ts';
 
 const everything = destinationConfig();
-const none: Account = emptyAccount();
+const none: EventCounts = zeroCounts();
 
 /** A destination that holds these events, and can be asked. */
-function holding(ids: Iterable<string>, config = everything): Audited {
+function holding(ids: Iterable<string>, config = everything): AuditedDestination {
   return {
     name: config.name,
     type: config.type,
@@ -34,19 +38,28 @@ function holding(ids: Iterable<string>, config = everything): Audited {
   };
 }
 
-const silent = (config = everything): Audited => ({ ...holding([], config), stored: undefined });
+const silent = (config = everything): AuditedDestination => ({
+  ...holding([], config),
+  stored: undefined,
+});
 
-const look = (log: Log, destinations: readonly Audited[], segmentEventsMax = 7): Promise<Books> =>
+const look = (
+  log: Log,
+  destinations: readonly AuditedDestination[],
+  segmentEventsMax = 7,
+): Promise<ReconciliationReport> =>
   reconcile({ log, destinations, sinceMs: 0, segmentEventsMax, secondLookMs: 1 });
 
 /** Of the first destination, all rows together. */
-function totalOf({ rows }: Books): Account & { accepted: number; difference: number } {
-  const total = { ...emptyAccount(), accepted: 0, difference: 0 };
-  for (const { accepted, accounts } of rows) {
+function totalOf({
+  rows,
+}: ReconciliationReport): EventCounts & { accepted: number; difference: number } {
+  const total = { ...zeroCounts(), accepted: 0, difference: 0 };
+  for (const { accepted, counts } of rows) {
     total.accepted += accepted;
-    total.difference += differenceOf(accepted, accounts[0]!);
-    for (const column of Object.keys(none) as (keyof Account)[])
-      total[column] += accounts[0]![column];
+    total.difference += differenceOf(accepted, counts[0]!);
+    for (const column of Object.keys(none) as (keyof EventCounts)[])
+      total[column] += counts[0]![column];
   }
   return total;
 }
@@ -78,18 +91,18 @@ describe('the books', () => {
     await queue.replay('crm:5');
     await publishEvents(log, 2);
 
-    const account = { delivered: 33, waiting: 7, dead: 1, discarded: 1, filtered: 5 };
+    const counts = { delivered: 33, waiting: 7, dead: 1, discarded: 1, filtered: 5 };
     const gone = new Set([3, 4, 5, 7, 10, 11, 12]);
     const held = ids.filter((_id, index) => !gone.has(index + 1));
     for (const audited of [holding(held, config), silent(config)]) {
-      const books = await look(log, [audited]);
-      expect(books.missing).toEqual([]);
-      expect(totalOf(books)).toEqual({ ...account, accepted: 47, difference: 0 });
-      expect(books.rows.map(({ eventName }) => eventName)).toEqual([
+      const report = await look(log, [audited]);
+      expect(report.missing).toEqual([]);
+      expect(totalOf(report)).toEqual({ ...counts, accepted: 47, difference: 0 });
+      expect(report.rows.map(({ eventName }) => eventName)).toEqual([
         'order_completed',
         'page_viewed',
       ]);
-      expect(books.rows[0]!.hour).toBe('2026-01-02T03:00:00.000Z');
+      expect(report.rows[0]!.hour).toBe('2026-01-02T03:00:00.000Z');
     }
   });
 
@@ -101,9 +114,9 @@ describe('the books', () => {
     await settled(log);
     await worker.stop();
     const held = [...ids.filter((_id, index) => index !== 4 && index !== 20), ids[0]!, 'unknown'];
-    const books = await look(log, [holding(held)]);
-    expect(totalOf(books)).toMatchObject({ accepted: 30, delivered: 28, difference: 2 });
-    expect(books.missing).toEqual(
+    const report = await look(log, [holding(held)]);
+    expect(totalOf(report)).toMatchObject({ accepted: 30, delivered: 28, difference: 2 });
+    expect(report.missing).toEqual(
       [4, 20].map((index) => ({
         destination: 'crm',
         sequence: index + 1,
@@ -112,7 +125,7 @@ describe('the books', () => {
         timestamp: '2026-01-02T03:04:05.678Z',
       })),
     );
-    expect(books.destinations).toMatchObject([{ asked: true, missing: 2, copies: 1 }]);
+    expect(report.destinations).toMatchObject([{ asked: true, missing: 2, copies: 1 }]);
   });
 
   test('wait for what is on its way, and look a second time', async () => {
@@ -123,7 +136,7 @@ describe('the books', () => {
     const worker = await startWorker(log, recording());
     await settled(log);
     await worker.stop();
-    const late: Audited = {
+    const late: AuditedDestination = {
       ...holding([]),
       async *stored() {
         looks += 1;
@@ -131,10 +144,10 @@ describe('the books', () => {
         for (const eventId of there) yield { eventId, eventName: '', timestamp: '' };
       },
     };
-    const books = await look(log, [late], 100);
+    const report = await look(log, [late], 100);
     expect(looks).toBe(2);
-    expect(totalOf(books)).toMatchObject({ delivered: 20, difference: 0 });
-    expect(books.destinations[0]!.missing).toBe(0);
+    expect(totalOf(report)).toMatchObject({ delivered: 20, difference: 0 });
+    expect(report.destinations[0]!.missing).toBe(0);
   });
 
   test('of events in work, know how many there are', async () => {
@@ -157,8 +170,8 @@ describe('the books', () => {
     expect(totalOf(await look(log, [holding(held)]))).toMatchObject(balance);
     expect(totalOf(await look(log, [silent()]))).toMatchObject(balance);
     // One more than can be in work.
-    const books = await look(log, [holding(held.slice(1))]);
-    expect(totalOf(books)).toMatchObject({ delivered: 26, waiting: 3, difference: 1 });
+    const report = await look(log, [holding(held.slice(1))]);
+    expect(totalOf(report)).toMatchObject({ delivered: 26, waiting: 3, difference: 1 });
     await worker.stop();
   });
 
@@ -190,15 +203,15 @@ describe('the books', () => {
     await using real = await startRealLog();
     const { log } = real;
     await publishEvents(log, 3);
-    const away: Audited = {
+    const away: AuditedDestination = {
       ...silent(),
       stored: () => {
         throw new Error('connection refused');
       },
     };
-    const books = await look(log, [away]);
-    expect(books.destinations).toMatchObject([{ asked: false, fault: 'connection refused' }]);
-    expect(totalOf(books)).toMatchObject({ accepted: 3, waiting: 3, difference: 0 });
+    const report = await look(log, [away]);
+    expect(report.destinations).toMatchObject([{ asked: false, fault: 'connection refused' }]);
+    expect(totalOf(report)).toMatchObject({ accepted: 3, waiting: 3, difference: 0 });
   });
 
   test('know what was filtered, also when the configuration has changed since', async () => {
@@ -218,14 +231,14 @@ describe('the books', () => {
     };
     await run(['order_*']);
     await run([]);
-    const info = await log.manager.consumers.info('EVENTS', 'crm');
-    expect(readEras(info)).toEqual([
+    const position = await readConsumerPosition(log, 'EVENTS', 'crm');
+    expect(position!.filterEras()).toEqual([
       { from: 1, events: ['order_*'], sources: [] },
       { from: 15, events: [], sources: [] },
     ]);
     // Of the second run the orders alone are there: the views are missing, and those before are not.
-    const books = await look(log, [holding(ids)]);
-    expect(totalOf(books)).toMatchObject({ delivered: 20, filtered: 4, difference: 4 });
-    expect(books.missing.map(({ sequence }) => sequence)).toEqual([25, 26, 27, 28]);
+    const report = await look(log, [holding(ids)]);
+    expect(totalOf(report)).toMatchObject({ delivered: 20, filtered: 4, difference: 4 });
+    expect(report.missing.map(({ sequence }) => sequence)).toEqual([25, 26, 27, 28]);
   });
 });

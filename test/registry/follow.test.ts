@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, test } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { prepareGate, until } from '../crash/gate-process.ts';
 import { startLoad } from '../crash/steady-load.ts';
 import { gateProcessesOf, scrape, untilServing } from '../processes/gate-processes.ts';
@@ -74,7 +75,7 @@ test('two gates follow what one of them is told, under load, and drop no request
   expect(page).toMatch(/headgate_events_total\{.*event_name="cart_viewed",outcome="accepted"\} 1/);
   expect(page).toMatch(/headgate_events_total\{.*event_name="cart_viewed",outcome="retry"\} 0/);
   expect(page).toMatch(/headgate_registry_bad_entries 0/);
-  const { manager } = gates.log.log;
+  const { manager } = clientsForTests(gates.log.log);
   const rejected = await manager.streams.info('REJECTED', { subjects_filter: '>' });
   expect(Object.keys(rejected.state.subjects ?? {})).toContain(
     'headgate.rejected.default.cart_viewed',
@@ -205,7 +206,7 @@ describe('what is not sound in the bucket', () => {
     for (const fault of faults) expect(fault).toContain('it was deleted, and stays in force');
     await using later = await startGateOn(log);
     for (const gate of [one, later]) expect((await track(gate.url, {})).status).toBe(202);
-    const { manager } = log.log;
+    const { manager } = clientsForTests(log.log);
     await expect(manager.streams.purge('KV_headgate_schemas')).rejects.toThrow('not permitted');
     await expect(manager.streams.deleteMessage('KV_headgate_schemas', 1)).rejects.toThrow(
       'not permitted',

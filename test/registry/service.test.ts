@@ -5,6 +5,7 @@ import path from 'node:path';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { schemaBytesMax } from '../../src/validation/schema/schema-safety.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { registryOf, startGateOn, startTwoGates, track, type Registry } from './two-gates.ts';
@@ -245,7 +246,7 @@ test('with the files as source the contracts are told, and not changed', async (
     expect(code).toBe(Code.FailedPrecondition);
     expect(message).toContain('set schemas.source to registry');
   }
-  const { manager } = plain.service.log;
+  const { manager } = clientsForTests(plain.service.log);
   await expect(manager.streams.info('KV_headgate_schemas')).rejects.toThrow('stream not found');
 });
 

@@ -45,7 +45,7 @@ async function start(): Promise<void> {
     `secret: "${secret}", allow_private_addresses: true, concurrency: 1`;
   gate = await prepareGate({
     env: {
-      // As a user does it: docs/tracing.md.
+      // As a user does it: docs/operate/tracing.md.
       NODE_OPTIONS: '--import ./examples/tracing/otel.mjs',
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
       OTEL_SERVICE_NAME: 'gate',

@@ -64,15 +64,6 @@ export interface TransportOptions {
 
 export type Protocol = 'connect' | 'grpc' | 'json';
 
-/** Loads what the protocol needs, and connects with the first request. */
-export async function openTransport(
-  protocol: Protocol,
-  options: TransportOptions,
-): Promise<Transport> {
-  if (protocol === 'json') return (await import('./json-transport.ts')).openJsonTransport(options);
-  return (await import('./rpc-transport.ts')).openRpcTransport(protocol, options);
-}
-
 /** In words for whoever has to mend it; the first system code in the chain of causes. */
 export function describeOutage(error: unknown, url: string): string {
   const code = systemCode(error);

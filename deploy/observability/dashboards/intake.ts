@@ -3,7 +3,7 @@ import type { Panel } from '../panel.ts';
 import { acceptedHour, acceptedHourLastWeek, validated, rejectedTenMinutes } from '../series.ts';
 import { thresholds } from '../thresholds.ts';
 
-/** How it stands with one event or one source. */
+/** The status of one event or one source. */
 function intakeFigures(about: Subject): Panel[] {
   const own = `${about}="$${about}"`;
   const rate = (outcome: string): string =>
@@ -47,7 +47,7 @@ function intakeFigures(about: Subject): Panel[] {
   ];
 }
 
-/** The panels about one event or one source, drawn by the other of the two. */
+/** The panels about one event by source, or about one source by event. */
 function intakePanels(about: Subject, by: Subject): Panel[] {
   const own = `${about}="$${about}"`;
   const legend = `{{${by}}}`;
@@ -81,7 +81,7 @@ function intakePanels(about: Subject, by: Subject): Panel[] {
     },
     {
       title: 'Refused by code',
-      description: 'Why: docs/errors.md has each code.',
+      description: 'Why: docs/reference/errors.md has each code.',
       kind: 'graph',
       unit: 'eps',
       queries: [

@@ -12,7 +12,7 @@ import (
 type Refusal struct {
 	Status  codes.Code
 	Message string
-	// Code is a word of docs/errors.md; empty where the gate itself did not answer.
+	// Code is a word of docs/reference/errors.md; empty where the gate itself did not answer.
 	Code string
 	// Help is where the code is explained.
 	Help string

@@ -74,7 +74,7 @@ pub async fn retried<T>(mut call: impl AsyncFnMut() -> Result<T, Status>) -> Res
 pub struct Refusal {
     pub status: Code,
     pub message: String,
-    /// A word of docs/errors.md; empty where the gate itself did not answer.
+    /// A word of docs/reference/errors.md; empty where the gate itself did not answer.
     pub code: String,
     /// Where the code is explained.
     pub help: String,

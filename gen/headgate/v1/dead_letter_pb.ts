@@ -17,14 +17,14 @@ export const file_headgate_v1_dead_letter: GenFile = /*@__PURE__*/
   fileDesc("Ch1oZWFkZ2F0ZS92MS9kZWFkX2xldHRlci5wcm90bxILaGVhZGdhdGUudjEi+QIKCkRlYWRMZXR0ZXISCgoCaWQYASABKAkSEwoLZGVzdGluYXRpb24YAiABKAkSEAoIc2VxdWVuY2UYAyABKAQSDgoGc3RyZWFtGAQgASgJEicKBWV2ZW50GAUgASgLMhguaGVhZGdhdGUudjEuU3RvcmVkRXZlbnQSDgoGcmVhc29uGAYgASgJEi4KCGF0dGVtcHRzGAcgAygLMhwuaGVhZGdhdGUudjEuRGVsaXZlcnlBdHRlbXB0EisKB2RlYWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGRpc2NhcmRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNZGlzY2FyZGVkX3doeRgKIAEoCRIsCghmaXhlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGwoTb3JpZ2luYWxfZXZlbnRfanNvbhgMIAEoCSL4AQoPRGVsaXZlcnlBdHRlbXB0EhMKC2Rlc3RpbmF0aW9uGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEhAKCGV2ZW50X2lkGAMgASgJEg8KB2F0dGVtcHQYBCABKA0SLgoKc3RhcnRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZHVyYXRpb25fbXMYBiABKA0SDgoGc3RhdHVzGAcgASgJEg0KBWVycm9yGAggASgJEhYKDmNvcnJlbGF0aW9uX2lkGAkgASgJEg4KBnN0cmVhbRgKIAEoCRIPCgdjaGFyZ2VkGAsgASgIYgZwcm90bzM", [file_google_protobuf_timestamp, file_headgate_v1_stored_event]);
 
 /**
- * An event that one destination could not be given. The payload of every message of the stream DEAD
- * is the ProtoJSON of this message.
+ * An event that could not be delivered to one destination. The payload of every message in the stream
+ * DEAD is the ProtoJSON of this message.
  *
  * @generated from message headgate.v1.DeadLetter
  */
 export type DeadLetter = Message<"headgate.v1.DeadLetter"> & {
   /**
-   * <destination>:<sequence>: one entry per destination and event.
+   * <destination>:<sequence>. One entry per destination and event.
    *
    * @generated from field: string id = 1;
    */
@@ -36,14 +36,14 @@ export type DeadLetter = Message<"headgate.v1.DeadLetter"> & {
   destination: string;
 
   /**
-   * The event's place in the stream it was delivered from.
+   * The sequence number of the event in the stream it was delivered from.
    *
    * @generated from field: uint64 sequence = 3;
    */
   sequence: bigint;
 
   /**
-   * EVENTS, or REPLAY for an event that was replayed and failed again.
+   * EVENTS, or REPLAY if the event was replayed and failed again.
    *
    * @generated from field: string stream = 4;
    */
@@ -55,7 +55,7 @@ export type DeadLetter = Message<"headgate.v1.DeadLetter"> & {
   event?: StoredEvent | undefined;
 
   /**
-   * Why it was given up.
+   * Why delivery was given up.
    *
    * @generated from field: string reason = 6;
    */
@@ -72,7 +72,7 @@ export type DeadLetter = Message<"headgate.v1.DeadLetter"> & {
   deadAt?: Timestamp | undefined;
 
   /**
-   * Set on an entry that a person discarded: when and why.
+   * When and why a person discarded the entry.
    *
    * @generated from field: google.protobuf.Timestamp discarded_at = 9;
    */
@@ -84,8 +84,7 @@ export type DeadLetter = Message<"headgate.v1.DeadLetter"> & {
   discardedWhy: string;
 
   /**
-   * Set on an entry whose event a person fixed: when last, and the event's JSON as it was before the
-   * first fix.
+   * When a person last fixed the event, and the JSON of the event before the first fix.
    *
    * @generated from field: google.protobuf.Timestamp fixed_at = 11;
    */
@@ -105,7 +104,7 @@ export const DeadLetterSchema: GenMessage<DeadLetter> = /*@__PURE__*/
   messageDesc(file_headgate_v1_dead_letter, 0);
 
 /**
- * One failed attempt to deliver one event to one destination. The payload of every message of the
+ * One failed attempt to deliver one event to one destination. The payload of every message in the
  * stream ATTEMPTS is the ProtoJSON of this message.
  *
  * @generated from message headgate.v1.DeliveryAttempt
@@ -127,7 +126,7 @@ export type DeliveryAttempt = Message<"headgate.v1.DeliveryAttempt"> & {
   eventId: string;
 
   /**
-   * From 1. The same number may come again after a restart; started_at tells them apart.
+   * Counts from 1. A number can repeat after a restart; started_at distinguishes the attempts.
    *
    * @generated from field: uint32 attempt = 4;
    */
@@ -144,7 +143,7 @@ export type DeliveryAttempt = Message<"headgate.v1.DeliveryAttempt"> & {
   durationMs: number;
 
   /**
-   * The destination's status, where it has one: "503".
+   * The status that the destination returned, such as "503". Empty if it has no status.
    *
    * @generated from field: string status = 7;
    */
@@ -168,7 +167,7 @@ export type DeliveryAttempt = Message<"headgate.v1.DeliveryAttempt"> & {
   stream: string;
 
   /**
-   * It counts towards retry.attempts; false where the destination was at fault.
+   * Whether the attempt counts towards retry.attempts. False if the destination caused the failure.
    *
    * @generated from field: bool charged = 11;
    */

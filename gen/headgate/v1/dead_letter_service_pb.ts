@@ -23,35 +23,35 @@ export const file_headgate_v1_dead_letter_service: GenFile = /*@__PURE__*/
  */
 export type ListDeadLettersRequest = Message<"headgate.v1.ListDeadLettersRequest"> & {
   /**
-   * Empty: every destination.
+   * Empty means every destination.
    *
    * @generated from field: string destination = 1;
    */
   destination: string;
 
   /**
-   * Empty: every event.
+   * Empty means every event.
    *
    * @generated from field: string event_name = 2;
    */
   eventName: string;
 
   /**
-   * 0: the default of 100. At most 1,000.
+   * 0 means the default of 100. At most 1,000.
    *
    * @generated from field: uint32 page_size = 3;
    */
   pageSize: number;
 
   /**
-   * next_page_token of the page before.
+   * The next_page_token of the previous page.
    *
    * @generated from field: string page_token = 4;
    */
   pageToken: string;
 
   /**
-   * A part of the reason, in any case. Empty: every reason.
+   * A part of the reason; case does not matter. Empty means every reason.
    *
    * @generated from field: string reason = 5;
    */
@@ -89,15 +89,16 @@ export type ListDeadLettersResponse = Message<"headgate.v1.ListDeadLettersRespon
   deadLetters: DeadLetter[];
 
   /**
-   * Empty on the last page. A page may be short, or empty, before that: each looks at a bounded part
-   * of what there is. What became a dead letter after the first page is on none of them.
+   * Empty on the last page. Earlier pages may be short or empty, because each request reads a bounded
+   * part of the queue. Dead letters added after the first page appear on no page.
    *
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
 
   /**
-   * How many there are of the destination and event; CountDeadLetters looks at the rest too.
+   * The number of dead letters of the destination and event. It ignores the other filters; use
+   * CountDeadLetters for those.
    *
    * @generated from field: uint64 total = 3;
    */
@@ -116,7 +117,7 @@ export const ListDeadLettersResponseSchema: GenMessage<ListDeadLettersResponse> 
  */
 export type CountDeadLettersRequest = Message<"headgate.v1.CountDeadLettersRequest"> & {
   /**
-   * As in ListDeadLettersRequest.
+   * The filters of ListDeadLettersRequest.
    *
    * @generated from field: string destination = 1;
    */
@@ -143,7 +144,7 @@ export type CountDeadLettersRequest = Message<"headgate.v1.CountDeadLettersReque
   until?: Timestamp | undefined;
 
   /**
-   * next_page_token of the answer before: each counts a bounded part; add them up.
+   * The next_page_token of the previous response. Each response counts a bounded part; add them up.
    *
    * @generated from field: string page_token = 6;
    */
@@ -191,8 +192,8 @@ export const CountDeadLettersResponseSchema: GenMessage<CountDeadLettersResponse
  */
 export type DeadLetterReason = Message<"headgate.v1.DeadLetterReason"> & {
   /**
-   * What reasons have in common: ids and long numbers are left out. At most 100 are told apart, and
-   * "(others)" is the rest.
+   * The reason without ids and long numbers, so that similar reasons count as one. At most 100 reasons
+   * are listed; "(others)" counts the rest.
    *
    * @generated from field: string reason = 1;
    */
@@ -238,8 +239,8 @@ export type GetDeadLetterResponse = Message<"headgate.v1.GetDeadLetterResponse">
   deadLetter?: DeadLetter | undefined;
 
   /**
-   * The part of the event that can be fixed, in the form of POST /v1/track, every digit of its numbers
-   * kept. Empty when the event cannot be read.
+   * The part of the event that can be fixed, in the format of POST /v1/track. Numbers keep every digit.
+   * Empty if the event cannot be read.
    *
    * @generated from field: string event_json = 2;
    */
@@ -270,21 +271,21 @@ export type FixDeadLetterRequest = Message<"headgate.v1.FixDeadLetterRequest"> &
   id: string;
 
   /**
-   * The whole event, as edited from GetDeadLetterResponse.event_json. Empty: as it is.
+   * The whole event, edited from GetDeadLetterResponse.event_json. Empty leaves the event as it is.
    *
    * @generated from field: string event_json = 2;
    */
   eventJson: string;
 
   /**
-   * Made after that, in order. At most 100.
+   * Applied after event_json, in order. At most 100.
    *
    * @generated from field: repeated headgate.v1.EventEdit edits = 3;
    */
   edits: EventEdit[];
 
   /**
-   * Where not 0: refused unless it is the entry's revision still.
+   * If not 0, the request is refused unless the entry still has this revision.
    *
    * @generated from field: uint64 revision = 4;
    */
@@ -347,7 +348,7 @@ export const ReplayDeadLetterRequestSchema: GenMessage<ReplayDeadLetterRequest> 
  */
 export type ReplayDeadLetterResponse = Message<"headgate.v1.ReplayDeadLetterResponse"> & {
   /**
-   * Its place in the stream REPLAY.
+   * The sequence number in the stream REPLAY.
    *
    * @generated from field: uint64 sequence = 1;
    */
@@ -399,7 +400,7 @@ export const DiscardDeadLetterResponseSchema: GenMessage<DiscardDeadLetterRespon
   messageDesc(file_headgate_v1_dead_letter_service, 12);
 
 /**
- * Events that a destination could not be given. Served on the admin port.
+ * Lists, fixes, replays and discards events that could not be delivered. Served on the admin port.
  *
  * @generated from service headgate.v1.DeadLetterService
  */
@@ -413,7 +414,7 @@ export const DeadLetterService: GenService<{
     output: typeof ListDeadLettersResponseSchema;
   },
   /**
-   * How many there are, and for which reasons.
+   * Counts dead letters, in all and by reason.
    *
    * @generated from rpc headgate.v1.DeadLetterService.CountDeadLetters
    */
@@ -431,8 +432,8 @@ export const DeadLetterService: GenService<{
     output: typeof GetDeadLetterResponseSchema;
   },
   /**
-   * Changes the event, which is validated anew as at the doors. Its names, ids and times stay, and the
-   * original is kept in the entry. ABORTED when somebody else is at it, or changed it meanwhile.
+   * Changes the event and validates it as the endpoints do. Its names, ids and times stay, and the entry
+   * keeps the original. Answers ABORTED if another operator holds the entry or has changed it.
    *
    * @generated from rpc headgate.v1.DeadLetterService.FixDeadLetter
    */
@@ -442,7 +443,7 @@ export const DeadLetterService: GenService<{
     output: typeof FixDeadLetterResponseSchema;
   },
   /**
-   * Hands the event again to the one destination that failed, under the same event_id.
+   * Delivers the event again to the destination that failed, with the same event_id.
    *
    * @generated from rpc headgate.v1.DeadLetterService.ReplayDeadLetter
    */
@@ -452,7 +453,7 @@ export const DeadLetterService: GenService<{
     output: typeof ReplayDeadLetterResponseSchema;
   },
   /**
-   * Gives the event up for this destination, for a reason that is kept.
+   * Gives up delivery of the event to this destination. The reason is kept.
    *
    * @generated from rpc headgate.v1.DeadLetterService.DiscardDeadLetter
    */

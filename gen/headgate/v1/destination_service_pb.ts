@@ -24,7 +24,7 @@ export type DestinationStatus = Message<"headgate.v1.DestinationStatus"> & {
   name: string;
 
   /**
-   * Empty where it is REMOVED.
+   * Empty if the destination is REMOVED.
    *
    * @generated from field: string type = 2;
    */
@@ -36,49 +36,49 @@ export type DestinationStatus = Message<"headgate.v1.DestinationStatus"> & {
   state: DestinationStatus_State;
 
   /**
-   * Why, where there is something to say.
+   * Why the destination is in this state, if there is a reason.
    *
    * @generated from field: string reason = 4;
    */
   reason: string;
 
   /**
-   * Since when it is in this state; absent where that is not known.
+   * Since when it has been in this state. Absent if unknown.
    *
    * @generated from field: google.protobuf.Timestamp since = 5;
    */
   since?: Timestamp | undefined;
 
   /**
-   * When a parked one is tried again; absent while a probe is under way.
+   * When a parked destination is probed next. Absent while a probe is in progress.
    *
    * @generated from field: google.protobuf.Timestamp next_probe = 6;
    */
   nextProbe?: Timestamp | undefined;
 
   /**
-   * Not handed out yet, in work, waiting for another attempt, or replayed.
+   * Events not delivered yet, in progress, waiting for another attempt, or replayed.
    *
    * @generated from field: uint64 waiting = 7;
    */
   waiting: bigint;
 
   /**
-   * Since this process was started; a second copy after a crash counts again.
+   * Events delivered since this process started. A second copy after a crash counts again.
    *
    * @generated from field: uint64 delivered = 8;
    */
   delivered: bigint;
 
   /**
-   * In the dead-letter queue.
+   * Events in the dead-letter queue.
    *
    * @generated from field: uint64 dead = 9;
    */
   dead: bigint;
 
   /**
-   * When the log took the oldest that waits; absent where none does.
+   * When the oldest waiting event was stored. Absent if no event waits.
    *
    * @generated from field: google.protobuf.Timestamp oldest_waiting = 10;
    */
@@ -107,35 +107,36 @@ export const DestinationStatus_State = {
   RUNNING: 1,
 
   /**
-   * It is away: single events probe it, and no attempt is spent.
+   * The destination is unavailable. Single events probe it, and no attempts are spent.
    *
    * @generated from enum value: PARKED = 2;
    */
   PARKED: 2,
 
   /**
-   * It has said that it wants nothing more: nothing is tried.
+   * The destination has asked for no more events. Nothing is sent.
    *
    * @generated from enum value: DISABLED = 3;
    */
   DISABLED: 3,
 
   /**
-   * Its worker is being started or stopped, or could not be started.
+   * The worker is starting or stopping, or could not start.
    *
    * @generated from enum value: STOPPED = 4;
    */
   STOPPED: 4,
 
   /**
-   * Its worker is no part of the process that answers.
+   * The worker runs in another process than the one that answers.
    *
    * @generated from enum value: ELSEWHERE = 5;
    */
   ELSEWHERE: 5,
 
   /**
-   * It stands in no configuration, and its place in the log keeps events from being deleted.
+   * The destination is no longer configured, and its consumer position keeps events from being
+   * deleted.
    *
    * @generated from enum value: REMOVED = 6;
    */
@@ -205,7 +206,7 @@ export const RemoveDestinationRequestSchema: GenMessage<RemoveDestinationRequest
  */
 export type RemoveDestinationResponse = Message<"headgate.v1.RemoveDestinationResponse"> & {
   /**
-   * How many events waited for it.
+   * How many events waited for the destination.
    *
    * @generated from field: uint64 waiting = 1;
    */
@@ -220,13 +221,14 @@ export const RemoveDestinationResponseSchema: GenMessage<RemoveDestinationRespon
   messageDesc(file_headgate_v1_destination_service, 4);
 
 /**
- * Where events go, and how it stands with each. Served on the admin port.
+ * Reports the status of every destination. Served on the admin port.
  *
  * @generated from service headgate.v1.DestinationService
  */
 export const DestinationService: GenService<{
   /**
-   * Every destination of the configuration, and every one that has left a place in the log behind.
+   * Lists every configured destination, and every removed destination that still has a consumer
+   * position.
    *
    * @generated from rpc headgate.v1.DestinationService.ListDestinations
    */
@@ -236,8 +238,8 @@ export const DestinationService: GenService<{
     output: typeof ListDestinationsResponseSchema;
   },
   /**
-   * Takes away the place in the log of a destination that is configured no more, and with it what
-   * still waited for that destination. Its dead letters stay.
+   * Deletes the consumer position of a destination that is no longer configured, and with it the events
+   * that still waited for that destination. Its dead letters stay.
    *
    * @generated from rpc headgate.v1.DestinationService.RemoveDestination
    */

@@ -13,20 +13,20 @@ export const file_headgate_v1_event_edit: GenFile = /*@__PURE__*/
   fileDesc("ChxoZWFkZ2F0ZS92MS9ldmVudF9lZGl0LnByb3RvEgtoZWFkZ2F0ZS52MSItCglFdmVudEVkaXQSDAoEcGF0aBgBIAEoCRISCgp2YWx1ZV9qc29uGAIgASgJYgZwcm90bzM");
 
 /**
- * One change to an event before it is validated again.
+ * One change to an event, made before it is validated again.
  *
  * @generated from message headgate.v1.EventEdit
  */
 export type EventEdit = Message<"headgate.v1.EventEdit"> & {
   /**
-   * A JSON pointer into the event as POST /v1/track takes it: /properties/currency.
+   * A JSON pointer into the event in the format of POST /v1/track, such as /properties/currency.
    *
    * @generated from field: string path = 1;
    */
   path: string;
 
   /**
-   * JSON. Empty: what is there is taken out.
+   * The new value as JSON. Empty removes the member.
    *
    * @generated from field: string value_json = 2;
    */

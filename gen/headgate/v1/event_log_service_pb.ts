@@ -28,7 +28,7 @@ export type ReadEventsRequest = Message<"headgate.v1.ReadEventsRequest"> & {
   eventName: string;
 
   /**
-   * Empty: every source.
+   * Empty means every source.
    *
    * @generated from field: string source = 2;
    */
@@ -45,7 +45,7 @@ export type ReadEventsRequest = Message<"headgate.v1.ReadEventsRequest"> & {
   until?: Timestamp | undefined;
 
   /**
-   * 0: the default of 100. At most 500. A page may have fewer before the last one.
+   * 0 means the default of 100. At most 500. Any page may hold fewer events.
    *
    * @generated from field: uint32 page_size = 5;
    */
@@ -69,14 +69,14 @@ export const ReadEventsRequestSchema: GenMessage<ReadEventsRequest> = /*@__PURE_
  */
 export type LoggedEvent = Message<"headgate.v1.LoggedEvent"> & {
   /**
-   * Its place in the stream EVENTS.
+   * The sequence number in the stream EVENTS.
    *
    * @generated from field: uint64 sequence = 1;
    */
   sequence: bigint;
 
   /**
-   * The ProtoJSON of StoredEvent, byte for byte: numbers keep their digits.
+   * The ProtoJSON of StoredEvent as stored, byte for byte. Numbers keep every digit.
    *
    * @generated from field: bytes stored_json = 2;
    */
@@ -120,7 +120,7 @@ export const ReadEventsResponseSchema: GenMessage<ReadEventsResponse> = /*@__PUR
   messageDesc(file_headgate_v1_event_log_service, 2);
 
 /**
- * What the log holds, for who tries a contract on it. Served on the admin port; reads alone.
+ * Reads stored events, for example to try a contract on them. Served on the admin port. Read-only.
  *
  * @generated from service headgate.v1.EventLogService
  */

@@ -15,9 +15,9 @@ export const file_headgate_v1_event: GenFile = /*@__PURE__*/
   fileDesc("ChdoZWFkZ2F0ZS92MS9ldmVudC5wcm90bxILaGVhZGdhdGUudjEi3gIKBUV2ZW50EhIKCmV2ZW50X25hbWUYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIUCgxhbm9ueW1vdXNfaWQYAyABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAQgASgJEisKCnByb3BlcnRpZXMYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhcKD3Byb3BlcnRpZXNfanNvbhgGIAEoCRIoCgdjb250ZXh0GAcgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIvCgtvY2N1cnJlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOc2NoZW1hX3ZlcnNpb24YCSABKA1KBAgKEBBSCXRpbWVzdGFtcFIIZXZlbnRfaWRSBnNvdXJjZVIOY29ycmVsYXRpb25faWRSC3RyYWNlcGFyZW50UghzZXF1ZW5jZWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
- * What a producer sends: one thing that happened, in the past tense.
+ * An event as a producer sends it: one thing that happened, in the past tense.
  *
- * The server adds the rest (event_id, timestamp, source, correlation_id); see StoredEvent.
+ * The server adds event_id, timestamp, source and correlation_id; see StoredEvent.
  *
  * @generated from message headgate.v1.Event
  */
@@ -30,7 +30,8 @@ export type Event = Message<"headgate.v1.Event"> & {
   eventName: string;
 
   /**
-   * Who did it. At least one of user_id and anonymous_id, not blank, not a placeholder ("null").
+   * Who did it. At least one of user_id and anonymous_id is required. Blank values and placeholders
+   * such as "null" are rejected.
    *
    * @generated from field: string user_id = 2;
    */
@@ -42,42 +43,43 @@ export type Event = Message<"headgate.v1.Event"> & {
   anonymousId: string;
 
   /**
-   * Required UUID (any version; 7 recommended): one per event, the same on every retry.
+   * Required. A UUID of any version (7 is recommended), unique per event and the same on every retry.
    *
    * @generated from field: string idempotency_key = 4;
    */
   idempotencyKey: string;
 
   /**
-   * What happened, as the event's JSON Schema describes it. Send one of the two forms.
+   * The details, as the JSON Schema of the event describes them. Send either properties or
+   * properties_json.
    *
    * @generated from field: google.protobuf.Struct properties = 5;
    */
   properties?: JsonObject | undefined;
 
   /**
-   * The same as the text of a JSON object: numbers stay exact, and it is faster.
+   * The properties as the text of a JSON object. Numbers stay exact, and it is faster to read.
    *
    * @generated from field: string properties_json = 6;
    */
   propertiesJson: string;
 
   /**
-   * Free form: library, ip, page, campaign.
+   * Free form, such as library, ip, page or campaign.
    *
    * @generated from field: google.protobuf.Struct context = 7;
    */
   context?: JsonObject | undefined;
 
   /**
-   * The producer's clock. Kept beside the server's, never instead of it.
+   * When it happened, by the producer's clock. Kept beside the server's time and never replaces it.
    *
    * @generated from field: google.protobuf.Timestamp occurred_at = 8;
    */
   occurredAt?: Timestamp | undefined;
 
   /**
-   * 0: the event's active version. An unknown version is an error.
+   * 0 means the active version of the event. An unknown version is an error.
    *
    * @generated from field: uint32 schema_version = 9;
    */

@@ -15,13 +15,13 @@ export const file_headgate_v1_event_result: GenFile = /*@__PURE__*/
   fileDesc("Ch5oZWFkZ2F0ZS92MS9ldmVudF9yZXN1bHQucHJvdG8SC2hlYWRnYXRlLnYxIv4CCgtFdmVudFJlc3VsdBINCgVpbmRleBgBIAEoDRIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSLwoGc3RhdHVzGAQgASgOMh8uaGVhZGdhdGUudjEuRXZlbnRSZXN1bHQuU3RhdHVzEi0KCXRpbWVzdGFtcBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOc2NoZW1hX3ZlcnNpb24YBiABKA0SEAoIc2VxdWVuY2UYByABKAQSJgoFZXJyb3IYCCABKAsyFy5oZWFkZ2F0ZS52MS5FdmVudEVycm9yEisKCHdhcm5pbmdzGAkgAygLMhkuaGVhZGdhdGUudjEuRXZlbnRXYXJuaW5nIlYKBlN0YXR1cxIWChJTVEFUVVNfVU5TUEVDSUZJRUQQABIMCghBQ0NFUFRFRBABEg0KCURVUExJQ0FURRACEgwKCFJFSkVDVEVEEAMSCQoFUkVUUlkQBCJlCgpFdmVudEVycm9yEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIqCgp2aW9sYXRpb25zGAMgAygLMhYuaGVhZGdhdGUudjEuVmlvbGF0aW9uEgwKBGhlbHAYBCABKAkigQEKCVZpb2xhdGlvbhIMCgRwYXRoGAEgASgJEgwKBGNvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIMCgRraW5kGAQgASgJEhAKCGV4cGVjdGVkGAUgASgJEhIKCnN1Z2dlc3Rpb24YBiABKAkSEwoLZGVzY3JpcHRpb24YByABKAkiWQoMRXZlbnRXYXJuaW5nEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIqCgp2aW9sYXRpb25zGAMgAygLMhYuaGVhZGdhdGUudjEuVmlvbGF0aW9uYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
- * What one event was answered. Never echoes the event's data.
+ * The result for one event. It never repeats the event's data.
  *
  * @generated from message headgate.v1.EventResult
  */
 export type EventResult = Message<"headgate.v1.EventResult"> & {
   /**
-   * The event's place in the request, from 0.
+   * The position of the event in the request, from 0.
    *
    * @generated from field: uint32 index = 1;
    */
@@ -33,7 +33,7 @@ export type EventResult = Message<"headgate.v1.EventResult"> & {
   idempotencyKey: string;
 
   /**
-   * UUIDv5 of source and idempotency key: the same for every retry.
+   * A UUIDv5 of source and idempotency key, the same for every retry.
    *
    * @generated from field: string event_id = 3;
    */
@@ -45,21 +45,21 @@ export type EventResult = Message<"headgate.v1.EventResult"> & {
   status: EventResult_Status;
 
   /**
-   * When the server took it: the authoritative time.
+   * When the server received the event. This is the authoritative time.
    *
    * @generated from field: google.protobuf.Timestamp timestamp = 5;
    */
   timestamp?: Timestamp | undefined;
 
   /**
-   * The version of the schema that validated it.
+   * The version of the schema that validated the event.
    *
    * @generated from field: uint32 schema_version = 6;
    */
   schemaVersion: number;
 
   /**
-   * Its place in the log.
+   * The sequence number of the event in the stream EVENTS.
    *
    * @generated from field: uint64 sequence = 7;
    */
@@ -73,7 +73,7 @@ export type EventResult = Message<"headgate.v1.EventResult"> & {
   error?: EventError | undefined;
 
   /**
-   * What the caller should know although the event was taken.
+   * Problems that did not stop the event from being stored.
    *
    * @generated from field: repeated headgate.v1.EventWarning warnings = 9;
    */
@@ -99,28 +99,29 @@ export const EventResult_Status = {
   STATUS_UNSPECIFIED: 0,
 
   /**
-   * Stored: it survives a crash, and by default a power cut.
+   * Stored. The event survives a crash and, by default, a power cut.
    *
    * @generated from enum value: ACCEPTED = 1;
    */
   ACCEPTED: 1,
 
   /**
-   * Stored before under the same idempotency key; nothing was added.
+   * Already stored under the same idempotency key. Nothing was added.
    *
    * @generated from enum value: DUPLICATE = 2;
    */
   DUPLICATE: 2,
 
   /**
-   * Breaks its contract. Sending it again unchanged cannot help.
+   * The event breaks its contract. Do not send it again unchanged.
    *
    * @generated from enum value: REJECTED = 3;
    */
   REJECTED: 3,
 
   /**
-   * Not stored, through no fault of the event. Send it again with the same idempotency key.
+   * Not stored, for a reason other than the event itself. Send it again with the same idempotency
+   * key.
    *
    * @generated from enum value: RETRY = 4;
    */
@@ -141,20 +142,20 @@ export const EventResult_StatusSchema: GenEnum<EventResult_Status> = /*@__PURE__
   enumDesc(file_headgate_v1_event_result, 0, 0);
 
 /**
- * Why an event was not taken.
+ * Why an event was not stored.
  *
  * @generated from message headgate.v1.EventError
  */
 export type EventError = Message<"headgate.v1.EventError"> & {
   /**
-   * A code of docs/errors.md, stable.
+   * A code of docs/reference/errors.md. Codes do not change.
    *
    * @generated from field: string code = 1;
    */
   code: string;
 
   /**
-   * What is wrong and how to mend it.
+   * What is wrong and how to fix it.
    *
    * @generated from field: string message = 2;
    */
@@ -166,7 +167,7 @@ export type EventError = Message<"headgate.v1.EventError"> & {
   violations: Violation[];
 
   /**
-   * Where the code is explained: docs/errors.md#schema_violation.
+   * A link to the explanation of the code, such as docs/reference/errors.md#schema_violation.
    *
    * @generated from field: string help = 4;
    */
@@ -187,14 +188,14 @@ export const EventErrorSchema: GenMessage<EventError> = /*@__PURE__*/
  */
 export type Violation = Message<"headgate.v1.Violation"> & {
   /**
-   * A JSON pointer into the event: /properties/total.
+   * A JSON pointer into the event, such as /properties/total.
    *
    * @generated from field: string path = 1;
    */
   path: string;
 
   /**
-   * The schema keyword, or the rule, that was broken: required, type.
+   * The schema keyword or rule that was broken, such as required or type.
    *
    * @generated from field: string code = 2;
    */
@@ -206,29 +207,29 @@ export type Violation = Message<"headgate.v1.Violation"> & {
   message: string;
 
   /**
-   * By which the taxonomy tells what it means: missing_required, wrong_type, additional_property,
-   * advanced_rule, unplanned_event. Empty where it is no matter of the taxonomy.
+   * The kind of violation, for which the taxonomy sets a mode: missing_required, wrong_type,
+   * additional_property, advanced_rule or unplanned_event. Empty where the taxonomy has no say.
    *
    * @generated from field: string kind = 4;
    */
   kind: string;
 
   /**
-   * The type or the values that belong there.
+   * The expected type or values.
    *
    * @generated from field: string expected = 5;
    */
   expected: string;
 
   /**
-   * The nearest name that the contract knows.
+   * The most similar name in the contract.
    *
    * @generated from field: string suggestion = 6;
    */
   suggestion: string;
 
   /**
-   * What the schema itself says of the place.
+   * The description of this place in the schema.
    *
    * @generated from field: string description = 7;
    */
@@ -243,7 +244,7 @@ export const ViolationSchema: GenMessage<Violation> = /*@__PURE__*/
   messageDesc(file_headgate_v1_event_result, 2);
 
 /**
- * Something worth knowing about an event that was taken.
+ * A problem with an event that was stored all the same.
  *
  * @generated from message headgate.v1.EventWarning
  */

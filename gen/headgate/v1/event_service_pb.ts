@@ -32,7 +32,8 @@ export type LocateRequest = Message<"headgate.v1.LocateRequest"> & {
   id: string;
 
   /**
-   * Stored or rejected since. Absent: what the time in a UUID of version 7 says, else a day ago.
+   * Search events stored or rejected at this time or later. If absent, the search begins at the time in
+   * the UUID if it is of version 7, else one day ago.
    *
    * @generated from field: google.protobuf.Timestamp since = 2;
    */
@@ -44,21 +45,21 @@ export type LocateRequest = Message<"headgate.v1.LocateRequest"> & {
   until?: Timestamp | undefined;
 
   /**
-   * Empty: every source.
+   * Empty means every source.
    *
    * @generated from field: string source = 4;
    */
   source: string;
 
   /**
-   * Empty: every event.
+   * Empty means every event.
    *
    * @generated from field: string event_name = 5;
    */
   eventName: string;
 
   /**
-   * One call reads a bounded part of the streams. Goes on from where the call before ended.
+   * One call reads a bounded part of the streams. Continues where the previous call ended.
    *
    * @generated from field: string page_token = 6;
    */
@@ -82,7 +83,7 @@ export type LocateResponse = Message<"headgate.v1.LocateResponse"> & {
   events: LocatedEvent[];
 
   /**
-   * Empty: everything since searched_from was looked at.
+   * Empty if everything since searched_from was searched.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -107,7 +108,7 @@ export const LocateResponseSchema: GenMessage<LocateResponse> = /*@__PURE__*/
   messageDesc(file_headgate_v1_event_service, 1);
 
 /**
- * One event that carries the id.
+ * One event with the requested id.
  *
  * @generated from message headgate.v1.LocatedEvent
  */
@@ -123,7 +124,7 @@ export type LocatedEvent = Message<"headgate.v1.LocatedEvent"> & {
     case: "stored";
   } | {
     /**
-     * Without its bytes; RejectedService has them.
+     * Without its original bytes; get those from RejectedService.
      *
      * @generated from field: headgate.v1.RejectedEvent rejected = 2;
      */
@@ -140,7 +141,7 @@ export const LocatedEventSchema: GenMessage<LocatedEvent> = /*@__PURE__*/
   messageDesc(file_headgate_v1_event_service, 2);
 
 /**
- * An event of the stream EVENTS.
+ * An event in the stream EVENTS.
  *
  * @generated from message headgate.v1.StoredLocation
  */
@@ -176,7 +177,8 @@ export type StoredLocation = Message<"headgate.v1.StoredLocation"> & {
   source: string;
 
   /**
-   * rest, connect, grpc or grpc_web; empty where an older version stored it.
+   * The endpoint that received it: rest, connect, grpc, grpc_web and so on. Empty if an older version
+   * stored the event.
    *
    * @generated from field: string door = 7;
    */
@@ -193,7 +195,7 @@ export type StoredLocation = Message<"headgate.v1.StoredLocation"> & {
   warningCodes: string[];
 
   /**
-   * By the producer's clock, where it told.
+   * The producer's times, if it sent them.
    *
    * @generated from field: google.protobuf.Timestamp occurred_at = 10;
    */
@@ -205,7 +207,7 @@ export type StoredLocation = Message<"headgate.v1.StoredLocation"> & {
   sentAt?: Timestamp | undefined;
 
   /**
-   * When the gate validated it, and when the log had it.
+   * When the gate validated the event, and when the log stored it.
    *
    * @generated from field: google.protobuf.Timestamp received_at = 12;
    */
@@ -230,7 +232,7 @@ export const StoredLocationSchema: GenMessage<StoredLocation> = /*@__PURE__*/
   messageDesc(file_headgate_v1_event_service, 3);
 
 /**
- * What became of an event at one destination, as far as it is known.
+ * What happened to an event at one destination, as far as it is known.
  *
  * @generated from message headgate.v1.DestinationFate
  */
@@ -251,14 +253,14 @@ export type DestinationFate = Message<"headgate.v1.DestinationFate"> & {
   ahead: bigint;
 
   /**
-   * The failed attempts, oldest first: the last twenty.
+   * The last twenty failed attempts, oldest first.
    *
    * @generated from field: repeated headgate.v1.DeliveryAttempt attempts = 4;
    */
   attempts: DeliveryAttempt[];
 
   /**
-   * Not before this time; absent where that is not known.
+   * The earliest time of the next attempt. Absent if unknown.
    *
    * @generated from field: google.protobuf.Timestamp next_attempt = 5;
    */
@@ -275,14 +277,14 @@ export type DestinationFate = Message<"headgate.v1.DestinationFate"> & {
   deliveredBy?: Timestamp | undefined;
 
   /**
-   * The destination was asked, and answered.
+   * Whether the destination was asked and answered.
    *
    * @generated from field: bool asked = 8;
    */
   asked: boolean;
 
   /**
-   * Why it is dead, discarded or unknown; while it waits, why the destination is parked.
+   * Why the event is dead, discarded or unknown. While it waits, why the destination is parked.
    *
    * @generated from field: string reason = 9;
    */
@@ -294,14 +296,14 @@ export type DestinationFate = Message<"headgate.v1.DestinationFate"> & {
   deadLetterId: string;
 
   /**
-   * When it died or was discarded.
+   * When the event became a dead letter or was discarded.
    *
    * @generated from field: google.protobuf.Timestamp ended_at = 11;
    */
   endedAt?: Timestamp | undefined;
 
   /**
-   * It was replayed from the dead-letter queue, last at this time.
+   * When it was last replayed from the dead-letter queue.
    *
    * @generated from field: google.protobuf.Timestamp replayed_at = 12;
    */
@@ -323,7 +325,7 @@ export const DestinationFateSchema: GenMessage<DestinationFate> = /*@__PURE__*/
   messageDesc(file_headgate_v1_event_service, 4);
 
 /**
- * How it stands.
+ * The state of the event at this destination.
  *
  * @generated from enum headgate.v1.DestinationFate.State
  */
@@ -334,63 +336,63 @@ export const DestinationFate_State = {
   STATE_UNSPECIFIED: 0,
 
   /**
-   * It was not handed to the destination's worker yet: `ahead` others come first.
+   * Not delivered to the destination's worker yet. `ahead` other events come first.
    *
    * @generated from enum value: WAITING = 1;
    */
   WAITING: 1,
 
   /**
-   * A worker has it, or had it and the log does not say yet that it is done.
+   * A worker has the event, or had it and the log does not yet show that it is settled.
    *
    * @generated from enum value: IN_WORK = 2;
    */
   IN_WORK: 2,
 
   /**
-   * Tried in vain, and to be tried again.
+   * An attempt failed, and another will follow.
    *
    * @generated from enum value: RETRYING = 3;
    */
   RETRYING: 3,
 
   /**
-   * Settled and wanted: it is there. When, lies between delivered_after and delivered_by.
+   * Delivered at a time between delivered_after and delivered_by.
    *
    * @generated from enum value: DELIVERED = 4;
    */
   DELIVERED: 4,
 
   /**
-   * The destination's filter does not take it.
+   * The filter of the destination excludes the event.
    *
    * @generated from enum value: FILTERED = 5;
    */
   FILTERED: 5,
 
   /**
-   * Given up; it is in the dead-letter queue.
+   * Delivery was given up. The event is in the dead-letter queue.
    *
    * @generated from enum value: DEAD = 6;
    */
   DEAD: 6,
 
   /**
-   * Given up, and discarded by a person.
+   * Delivery was given up, and a person discarded the dead letter.
    *
    * @generated from enum value: DISCARDED = 7;
    */
   DISCARDED: 7,
 
   /**
-   * Settled and wanted, but the destination, which was asked, does not hold it.
+   * Settled, but the destination was asked and does not hold the event.
    *
    * @generated from enum value: MISSING = 8;
    */
   MISSING: 8,
 
   /**
-   * Nothing certain can be said; reason says why.
+   * The state cannot be determined. See reason.
    *
    * @generated from enum value: UNKNOWN = 9;
    */
@@ -398,7 +400,7 @@ export const DestinationFate_State = {
 } as const;
 
 /**
- * How it stands.
+ * The state of the event at this destination.
  *
  * @generated from enum headgate.v1.DestinationFate.State
  */
@@ -411,7 +413,8 @@ export const DestinationFate_StateSchema: GenEnum<DestinationFate_State> = /*@__
   enumDesc(file_headgate_v1_event_service, 4, 0);
 
 /**
- * Where one event is, and what became of it on its way. Served on the admin port; reads alone.
+ * Finds one event and reports what happened to it at every destination. Served on the admin port.
+ * Read-only.
  *
  * @generated from service headgate.v1.EventService
  */

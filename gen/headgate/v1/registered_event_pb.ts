@@ -46,21 +46,21 @@ export type RegisteredEvent = Message<"headgate.v1.RegisteredEvent"> & {
   active: number;
 
   /**
-   * In order, from 1.
+   * In order, starting with version 1.
    *
    * @generated from field: repeated headgate.v1.RegisteredVersion versions = 6;
    */
   versions: RegisteredVersion[];
 
   /**
-   * When one was last stored. Absent: none is in the log, or it was not asked for.
+   * When such an event was last stored. Absent if the log holds none or if this was not requested.
    *
    * @generated from field: google.protobuf.Timestamp last_event_at = 7;
    */
   lastEventAt?: Timestamp | undefined;
 
   /**
-   * What a violation means: `enforce`, or what differs from it.
+   * What happens at a violation: `enforce`, or the rules that differ from it.
    *
    * @generated from field: string mode = 8;
    */
@@ -84,7 +84,7 @@ export type RegisteredVersion = Message<"headgate.v1.RegisteredVersion"> & {
   version: number;
 
   /**
-   * `sha256:` and the digest of the schema's JSON with its members sorted by name.
+   * `sha256:` and the digest of the schema as JSON with its members sorted by name.
    *
    * @generated from field: string hash = 2;
    */
@@ -96,7 +96,7 @@ export type RegisteredVersion = Message<"headgate.v1.RegisteredVersion"> & {
   deprecated: boolean;
 
   /**
-   * The version that validates in its place; 0: itself.
+   * The version that validates events of this version. 0 means the version itself.
    *
    * @generated from field: uint32 superseded_by = 4;
    */
@@ -111,27 +111,27 @@ export const RegisteredVersionSchema: GenMessage<RegisteredVersion> = /*@__PURE_
   messageDesc(file_headgate_v1_registered_event, 1);
 
 /**
- * One change between two versions.
+ * One difference between two versions of a schema.
  *
  * @generated from message headgate.v1.CompatibilityFinding
  */
 export type CompatibilityFinding = Message<"headgate.v1.CompatibilityFinding"> & {
   /**
-   * `items[].sku`; empty for the whole.
+   * The place in the schema, such as `items[].sku`. Empty means the whole schema.
    *
    * @generated from field: string place = 1;
    */
   place: string;
 
   /**
-   * `producers`, `consumers`, both, or neither.
+   * Whom the change breaks: `producers`, `consumers`, both or neither.
    *
    * @generated from field: repeated string breaks = 2;
    */
   breaks: string[];
 
   /**
-   * In words.
+   * The change in words.
    *
    * @generated from field: string message = 3;
    */

@@ -17,13 +17,13 @@ export const file_headgate_v1_rejected_event: GenFile = /*@__PURE__*/
   fileDesc("CiBoZWFkZ2F0ZS92MS9yZWplY3RlZF9ldmVudC5wcm90bxILaGVhZGdhdGUudjEi2gIKDVJlamVjdGVkRXZlbnQSEAoIc2VxdWVuY2UYASABKAQSDgoGc291cmNlGAIgASgJEhIKCmV2ZW50X25hbWUYAyABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAQgASgJEi8KC3JlY2VpdmVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgVlcnJvchgGIAEoCzIXLmhlYWRnYXRlLnYxLkV2ZW50RXJyb3ISDAoEZG9vchgHIAEoCRIUCgxjb250ZW50X3R5cGUYCCABKAkSFgoOY29ycmVsYXRpb25faWQYCSABKAkSEgoKc2l6ZV9ieXRlcxgKIAEoDRIrCgZyZXBsYXkYCyABKAsyGy5oZWFkZ2F0ZS52MS5SZWplY3RlZFJlcGxheRIQCghvcmlnaW5hbBgMIAEoDBISCgpldmVudF9qc29uGA0gASgJIoQBCg5SZWplY3RlZFJlcGxheRIvCgtyZXBsYXllZF9hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoGc3RhdHVzGAIgASgOMh8uaGVhZGdhdGUudjEuRXZlbnRSZXN1bHQuU3RhdHVzEhAKCHNlcXVlbmNlGAMgASgEYgZwcm90bzM", [file_google_protobuf_timestamp, file_headgate_v1_event_result]);
 
 /**
- * An event that broke its contract, as the stream REJECTED keeps it.
+ * An event that broke its contract, as the stream REJECTED stores it.
  *
  * @generated from message headgate.v1.RejectedEvent
  */
 export type RejectedEvent = Message<"headgate.v1.RejectedEvent"> & {
   /**
-   * Its place in the stream: the number by which it is shown and replayed.
+   * The sequence number in the stream REJECTED. Commands use it to show and replay the event.
    *
    * @generated from field: uint64 sequence = 1;
    */
@@ -35,7 +35,7 @@ export type RejectedEvent = Message<"headgate.v1.RejectedEvent"> & {
   source: string;
 
   /**
-   * As sent, and cut at 128 characters; it may be no name at all.
+   * As sent, cut at 128 characters. It may not be a valid name.
    *
    * @generated from field: string event_name = 3;
    */
@@ -52,14 +52,14 @@ export type RejectedEvent = Message<"headgate.v1.RejectedEvent"> & {
   receivedAt?: Timestamp | undefined;
 
   /**
-   * Why it is refused: by its newest replay, else when it came.
+   * Why the event was rejected, by its latest replay if it was replayed.
    *
    * @generated from field: headgate.v1.EventError error = 6;
    */
   error?: EventError | undefined;
 
   /**
-   * rest, connect, grpc or grpc_web.
+   * The endpoint that received it: rest, connect, grpc, grpc_web and so on.
    *
    * @generated from field: string door = 7;
    */
@@ -76,28 +76,28 @@ export type RejectedEvent = Message<"headgate.v1.RejectedEvent"> & {
   correlationId: string;
 
   /**
-   * Of the bytes that are kept.
+   * The number of bytes that are kept.
    *
    * @generated from field: uint32 size_bytes = 10;
    */
   sizeBytes: number;
 
   /**
-   * Unset: it was never replayed.
+   * Unset if the event was never replayed.
    *
    * @generated from field: headgate.v1.RejectedReplay replay = 11;
    */
   replay?: RejectedReplay | undefined;
 
   /**
-   * What follows is told only where it is asked for. The bytes as they were sent.
+   * The bytes as they were sent. This field and event_json are set only if requested.
    *
    * @generated from field: bytes original = 12;
    */
   original: Uint8Array;
 
   /**
-   * The event as POST /v1/track takes it, as far as it can be read.
+   * The event in the format of POST /v1/track, as far as it can be read.
    *
    * @generated from field: string event_json = 13;
    */
@@ -112,7 +112,7 @@ export const RejectedEventSchema: GenMessage<RejectedEvent> = /*@__PURE__*/
   messageDesc(file_headgate_v1_rejected_event, 0);
 
 /**
- * What became of an event when it was last replayed.
+ * The result of the latest replay.
  *
  * @generated from message headgate.v1.RejectedReplay
  */
@@ -123,14 +123,14 @@ export type RejectedReplay = Message<"headgate.v1.RejectedReplay"> & {
   replayedAt?: Timestamp | undefined;
 
   /**
-   * ACCEPTED or DUPLICATE: it is stored. REJECTED: it stays.
+   * ACCEPTED or DUPLICATE: the event is stored. REJECTED: it stays rejected.
    *
    * @generated from field: headgate.v1.EventResult.Status status = 2;
    */
   status: EventResult_Status;
 
   /**
-   * Its place in the stream EVENTS; 0 where it is not stored.
+   * The sequence number in the stream EVENTS. 0 if the event is not stored.
    *
    * @generated from field: uint64 sequence = 3;
    */

@@ -23,7 +23,7 @@ export const file_headgate_v1_rejected_service: GenFile = /*@__PURE__*/
   fileDesc("CiJoZWFkZ2F0ZS92MS9yZWplY3RlZF9zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSKvAQoOUmVqZWN0ZWRGaWx0ZXISDgoGc291cmNlGAEgASgJEhIKCmV2ZW50X25hbWUYAiABKAkSDAoEY29kZRgDIAEoCRIpCgVzaW5jZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXdpdGhfcmVwbGF5ZWQYBiABKAgifgoTTGlzdFJlamVjdGVkUmVxdWVzdBIrCgZmaWx0ZXIYASABKAsyGy5oZWFkZ2F0ZS52MS5SZWplY3RlZEZpbHRlchIRCglwYWdlX3NpemUYAiABKA0SEgoKcGFnZV90b2tlbhgDIAEoCRITCgt3aXRoX2V2ZW50cxgEIAEoCCKEAQoUTGlzdFJlamVjdGVkUmVzcG9uc2USLAoIcmVqZWN0ZWQYASADKAsyGi5oZWFkZ2F0ZS52MS5SZWplY3RlZEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIlCgR3YWxrGAMgASgLMhcuaGVhZGdhdGUudjEuU3RyZWFtV2FsayImChJHZXRSZWplY3RlZFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQiQwoTR2V0UmVqZWN0ZWRSZXNwb25zZRIsCghyZWplY3RlZBgBIAEoCzIaLmhlYWRnYXRlLnYxLlJlamVjdGVkRXZlbnQibwoUQ291bnRSZWplY3RlZFJlcXVlc3QSKwoGZmlsdGVyGAEgASgLMhsuaGVhZGdhdGUudjEuUmVqZWN0ZWRGaWx0ZXISEgoKcGFnZV90b2tlbhgCIAEoCRIWCg5idWNrZXRfc2Vjb25kcxgDIAEoDSLXAQoNUmVqZWN0ZWRDb3VudBIOCgZzb3VyY2UYASABKAkSEgoKZXZlbnRfbmFtZRgCIAEoCRIMCgRjb2RlGAMgASgJEioKBmJ1Y2tldBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFY291bnQYBSABKAQSLAoIZmlyc3RfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2xhc3RfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoMBChVDb3VudFJlamVjdGVkUmVzcG9uc2USKgoGY291bnRzGAEgAygLMhouaGVhZGdhdGUudjEuUmVqZWN0ZWRDb3VudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSJQoEd2FsaxgDIAEoCzIXLmhlYWRnYXRlLnYxLlN0cmVhbVdhbGsizwEKFVJlcGxheVJlamVjdGVkUmVxdWVzdBIQCghzZXF1ZW5jZRgBIAEoBBIrCgZmaWx0ZXIYAiABKAsyGy5oZWFkZ2F0ZS52MS5SZWplY3RlZEZpbHRlchIRCglwYWdlX3NpemUYAyABKA0SEgoKcGFnZV90b2tlbhgEIAEoCRIPCgdkcnlfcnVuGAUgASgIEiUKBWVkaXRzGAYgAygLMhYuaGVhZGdhdGUudjEuRXZlbnRFZGl0EhgKEHJlcGxhY2VtZW50X2pzb24YByABKAkizwEKDFJlcGxheVJlc3VsdBIQCghzZXF1ZW5jZRgBIAEoBBIOCgZzb3VyY2UYAiABKAkSEgoKZXZlbnRfbmFtZRgDIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYBCABKAkSLwoGc3RhdHVzGAUgASgOMh8uaGVhZGdhdGUudjEuRXZlbnRSZXN1bHQuU3RhdHVzEiYKBWVycm9yGAYgASgLMhcuaGVhZGdhdGUudjEuRXZlbnRFcnJvchIXCg9zdG9yZWRfc2VxdWVuY2UYByABKAQihAEKFlJlcGxheVJlamVjdGVkUmVzcG9uc2USKgoHcmVzdWx0cxgBIAMoCzIZLmhlYWRnYXRlLnYxLlJlcGxheVJlc3VsdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSJQoEd2FsaxgDIAEoCzIXLmhlYWRnYXRlLnYxLlN0cmVhbVdhbGsy6wIKD1JlamVjdGVkU2VydmljZRJTCgxMaXN0UmVqZWN0ZWQSIC5oZWFkZ2F0ZS52MS5MaXN0UmVqZWN0ZWRSZXF1ZXN0GiEuaGVhZGdhdGUudjEuTGlzdFJlamVjdGVkUmVzcG9uc2USUAoLR2V0UmVqZWN0ZWQSHy5oZWFkZ2F0ZS52MS5HZXRSZWplY3RlZFJlcXVlc3QaIC5oZWFkZ2F0ZS52MS5HZXRSZWplY3RlZFJlc3BvbnNlElYKDUNvdW50UmVqZWN0ZWQSIS5oZWFkZ2F0ZS52MS5Db3VudFJlamVjdGVkUmVxdWVzdBoiLmhlYWRnYXRlLnYxLkNvdW50UmVqZWN0ZWRSZXNwb25zZRJZCg5SZXBsYXlSZWplY3RlZBIiLmhlYWRnYXRlLnYxLlJlcGxheVJlamVjdGVkUmVxdWVzdBojLmhlYWRnYXRlLnYxLlJlcGxheVJlamVjdGVkUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_headgate_v1_event_edit, file_headgate_v1_event_result, file_headgate_v1_rejected_event, file_headgate_v1_stream_walk]);
 
 /**
- * Every field that is set must fit.
+ * An event must match every field that is set.
  *
  * @generated from message headgate.v1.RejectedFilter
  */
@@ -34,35 +34,35 @@ export type RejectedFilter = Message<"headgate.v1.RejectedFilter"> & {
   source: string;
 
   /**
-   * As sent.
+   * The name as it was sent.
    *
    * @generated from field: string event_name = 2;
    */
   eventName: string;
 
   /**
-   * A code of docs/errors.md.
+   * A code of docs/reference/errors.md.
    *
    * @generated from field: string code = 3;
    */
   code: string;
 
   /**
-   * By the time it was received, this one included.
+   * Received at this time or later.
    *
    * @generated from field: google.protobuf.Timestamp since = 4;
    */
   since?: Timestamp | undefined;
 
   /**
-   * This one not included.
+   * Received before this time.
    *
    * @generated from field: google.protobuf.Timestamp until = 5;
    */
   until?: Timestamp | undefined;
 
   /**
-   * Also those that a replay has stored.
+   * Include events that a replay has stored.
    *
    * @generated from field: bool with_replayed = 6;
    */
@@ -86,21 +86,21 @@ export type ListRejectedRequest = Message<"headgate.v1.ListRejectedRequest"> & {
   filter?: RejectedFilter | undefined;
 
   /**
-   * 0: the default of 100. At most 500. A page may have fewer, or none, before the last one.
+   * 0 means the default of 100. At most 500. Any page may hold fewer events, or none.
    *
    * @generated from field: uint32 page_size = 2;
    */
   pageSize: number;
 
   /**
-   * next_page_token of the page before.
+   * The next_page_token of the previous page.
    *
    * @generated from field: string page_token = 3;
    */
   pageToken: string;
 
   /**
-   * Tell original and event_json too.
+   * Include original and event_json.
    *
    * @generated from field: bool with_events = 4;
    */
@@ -192,7 +192,7 @@ export type CountRejectedRequest = Message<"headgate.v1.CountRejectedRequest"> &
   pageToken: string;
 
   /**
-   * 0: not by time.
+   * The length of a time bucket. 0 means no buckets.
    *
    * @generated from field: uint32 bucket_seconds = 3;
    */
@@ -207,7 +207,7 @@ export const CountRejectedRequestSchema: GenMessage<CountRejectedRequest> = /*@_
   messageDesc(file_headgate_v1_rejected_service, 5);
 
 /**
- * How many of one kind a page met. The caller adds the pages up.
+ * The number of rejected events of one kind in one page. Add up the pages.
  *
  * @generated from message headgate.v1.RejectedCount
  */
@@ -228,7 +228,7 @@ export type RejectedCount = Message<"headgate.v1.RejectedCount"> & {
   code: string;
 
   /**
-   * Set where bucket_seconds is: when the bucket begins.
+   * When the bucket begins. Set if the request has bucket_seconds.
    *
    * @generated from field: google.protobuf.Timestamp bucket = 4;
    */
@@ -289,7 +289,7 @@ export const CountRejectedResponseSchema: GenMessage<CountRejectedResponse> = /*
  */
 export type ReplayRejectedRequest = Message<"headgate.v1.ReplayRejectedRequest"> & {
   /**
-   * This one alone; 0: those that the filter names.
+   * Replay only this event. 0 means every event that matches the filter.
    *
    * @generated from field: uint64 sequence = 1;
    */
@@ -301,7 +301,7 @@ export type ReplayRejectedRequest = Message<"headgate.v1.ReplayRejectedRequest">
   filter?: RejectedFilter | undefined;
 
   /**
-   * 0: the default of 100. At most 500.
+   * 0 means the default of 100. At most 500.
    *
    * @generated from field: uint32 page_size = 3;
    */
@@ -313,7 +313,7 @@ export type ReplayRejectedRequest = Message<"headgate.v1.ReplayRejectedRequest">
   pageToken: string;
 
   /**
-   * Validate, and store nothing.
+   * Validate the events and store nothing.
    *
    * @generated from field: bool dry_run = 5;
    */
@@ -325,7 +325,7 @@ export type ReplayRejectedRequest = Message<"headgate.v1.ReplayRejectedRequest">
   edits: EventEdit[];
 
   /**
-   * In place of the event, with sequence alone: as POST /v1/track takes it.
+   * Replaces the whole event, in the format of POST /v1/track. Requires sequence.
    *
    * @generated from field: string replacement_json = 7;
    */
@@ -344,7 +344,7 @@ export const ReplayRejectedRequestSchema: GenMessage<ReplayRejectedRequest> = /*
  */
 export type ReplayResult = Message<"headgate.v1.ReplayResult"> & {
   /**
-   * The rejected event's.
+   * The sequence number of the rejected event.
    *
    * @generated from field: uint64 sequence = 1;
    */
@@ -366,7 +366,8 @@ export type ReplayResult = Message<"headgate.v1.ReplayResult"> & {
   idempotencyKey: string;
 
   /**
-   * RETRY: the log did not take it, or it cannot be replayed as it is; nothing has changed.
+   * RETRY means that the log did not store the event or that it cannot be replayed as it is. Nothing
+   * changed.
    *
    * @generated from field: headgate.v1.EventResult.Status status = 5;
    */
@@ -378,7 +379,7 @@ export type ReplayResult = Message<"headgate.v1.ReplayResult"> & {
   error?: EventError | undefined;
 
   /**
-   * Its place in EVENTS; 0 where it is not stored.
+   * The sequence number in the stream EVENTS. 0 if the event is not stored.
    *
    * @generated from field: uint64 stored_sequence = 7;
    */
@@ -420,7 +421,7 @@ export const ReplayRejectedResponseSchema: GenMessage<ReplayRejectedResponse> = 
   messageDesc(file_headgate_v1_rejected_service, 10);
 
 /**
- * Events that broke their contract. Served on the admin port.
+ * Lists, counts and replays events that broke their contract. Served on the admin port.
  *
  * @generated from service headgate.v1.RejectedService
  */
@@ -442,7 +443,7 @@ export const RejectedService: GenService<{
     output: typeof GetRejectedResponseSchema;
   },
   /**
-   * Counts by source, event, code and time.
+   * Counts rejected events by source, event, code and time.
    *
    * @generated from rpc headgate.v1.RejectedService.CountRejected
    */
@@ -452,8 +453,9 @@ export const RejectedService: GenService<{
     output: typeof CountRejectedResponseSchema;
   },
   /**
-   * Sends events through the gate again: validated anew, stored once, under their own source and
-   * idempotency key. What is stored is marked; what is refused again stays, with its new reason.
+   * Sends rejected events through the gate again. They are validated again and stored once, under
+   * their own source and idempotency key. An event that is stored is marked as replayed. An event that
+   * is rejected again stays, with the new reason.
    *
    * @generated from rpc headgate.v1.RejectedService.ReplayRejected
    */

@@ -24,7 +24,7 @@ export type RegisterSchemaRequest = Message<"headgate.v1.RegisterSchemaRequest">
   eventName: string;
 
   /**
-   * 0: the next one.
+   * 0 means the next version.
    *
    * @generated from field: uint32 version = 2;
    */
@@ -38,22 +38,23 @@ export type RegisterSchemaRequest = Message<"headgate.v1.RegisterSchemaRequest">
   schemaJson: string;
 
   /**
-   * For an event that the taxonomy does not have yet: its entry as in taxonomy.yaml, as YAML or JSON,
-   * such as {owner: checkout, description: "An order was paid for."}. `active` is this version.
+   * Required for an event that is not in the taxonomy yet: its entry as in taxonomy.yaml, as YAML or
+   * JSON, such as {owner: checkout, description: "An order was paid for."}. This version becomes
+   * `active`.
    *
    * @generated from field: string entry = 4;
    */
   entry: string;
 
   /**
-   * Makes it the active version.
+   * Make this version the active one.
    *
    * @generated from field: bool activate = 5;
    */
   activate: boolean;
 
   /**
-   * Says what would be said, and keeps nothing.
+   * Return the result and store nothing.
    *
    * @generated from field: bool validate_only = 6;
    */
@@ -77,14 +78,14 @@ export type RegisterSchemaResponse = Message<"headgate.v1.RegisterSchemaResponse
   version?: RegisteredVersion | undefined;
 
   /**
-   * False: the registry had this very schema under this number.
+   * False if the registry already had this schema under this number.
    *
    * @generated from field: bool created = 2;
    */
   created: boolean;
 
   /**
-   * What it changes against the version before it.
+   * The differences from the previous version.
    *
    * @generated from field: repeated headgate.v1.CompatibilityFinding findings = 3;
    */
@@ -127,14 +128,14 @@ export const PushTaxonomyRequestSchema: GenMessage<PushTaxonomyRequest> = /*@__P
  */
 export type PushTaxonomyResponse = Message<"headgate.v1.PushTaxonomyResponse"> & {
   /**
-   * Events whose entry is new or another.
+   * Events with a new or changed entry.
    *
    * @generated from field: repeated string changed = 1;
    */
   changed: string[];
 
   /**
-   * Events that the registry has and this taxonomy does not.
+   * Events in the registry that this taxonomy does not name.
    *
    * @generated from field: repeated string kept = 2;
    */
@@ -153,7 +154,7 @@ export const PushTaxonomyResponseSchema: GenMessage<PushTaxonomyResponse> = /*@_
  */
 export type ListSchemasRequest = Message<"headgate.v1.ListSchemasRequest"> & {
   /**
-   * Whether to look up, in the log, when each event was last stored.
+   * Look up in the log when each event was last stored.
    *
    * @generated from field: bool with_last_events = 1;
    */
@@ -184,7 +185,7 @@ export type ListSchemasResponse = Message<"headgate.v1.ListSchemasResponse"> & {
   source: string;
 
   /**
-   * Entries of the bucket that are not in force, and why.
+   * Entries of the bucket that are not used, and why.
    *
    * @generated from field: repeated string faults = 3;
    */
@@ -208,7 +209,7 @@ export type GetSchemaRequest = Message<"headgate.v1.GetSchemaRequest"> & {
   eventName: string;
 
   /**
-   * 0: the active one.
+   * 0 means the active version.
    *
    * @generated from field: uint32 version = 2;
    */
@@ -281,7 +282,7 @@ export type ActivateSchemaResponse = Message<"headgate.v1.ActivateSchemaResponse
   event?: RegisteredEvent | undefined;
 
   /**
-   * What changes for those who name no version: they come from the version that was active.
+   * The differences from the version that was active, for producers that name no version.
    *
    * @generated from field: repeated headgate.v1.CompatibilityFinding findings = 2;
    */
@@ -335,15 +336,15 @@ export const DeprecateSchemaResponseSchema: GenMessage<DeprecateSchemaResponse> 
   messageDesc(file_headgate_v1_schema_registry_service, 11);
 
 /**
- * The contracts of the events. Served on the admin port. Listing and getting tell what this gate
- * validates by; the others need `schemas.source: registry`.
+ * Lists and changes the contracts of events. Served on the admin port. ListSchemas and GetSchema
+ * return the contracts that this gate uses; the other methods require `schemas.source: registry`.
  *
  * @generated from service headgate.v1.SchemaRegistryService
  */
 export const SchemaRegistryService: GenService<{
   /**
-   * Keeps a version of an event's schema for good. The same again is no fault; another schema under
-   * the same number is.
+   * Stores a version of the schema of an event permanently. Registering the same schema again succeeds;
+   * registering another schema under the same number is an error.
    *
    * @generated from rpc headgate.v1.SchemaRegistryService.RegisterSchema
    */
@@ -353,8 +354,8 @@ export const SchemaRegistryService: GenService<{
     output: typeof RegisterSchemaResponseSchema;
   },
   /**
-   * Takes over the entries of a taxonomy. Their schemas are registered before. Events that it does
-   * not name stay as they are.
+   * Stores the entries of a taxonomy. Register their schemas first. Events that the taxonomy does not
+   * name stay unchanged.
    *
    * @generated from rpc headgate.v1.SchemaRegistryService.PushTaxonomy
    */
@@ -380,7 +381,8 @@ export const SchemaRegistryService: GenService<{
     output: typeof GetSchemaResponseSchema;
   },
   /**
-   * Makes a version the one that validates events which name none. Going back is always allowed.
+   * Makes a version the active one, which validates events that name no version. Activating an older
+   * version is always allowed.
    *
    * @generated from rpc headgate.v1.SchemaRegistryService.ActivateSchema
    */
@@ -390,7 +392,7 @@ export const SchemaRegistryService: GenService<{
     output: typeof ActivateSchemaResponseSchema;
   },
   /**
-   * Has producers of a version warned. Its events are validated as before.
+   * Marks a version as deprecated. Its producers are warned, and its events are validated as before.
    *
    * @generated from rpc headgate.v1.SchemaRegistryService.DeprecateSchema
    */

@@ -17,8 +17,8 @@ export const file_headgate_v1_stored_event: GenFile = /*@__PURE__*/
   fileDesc("Ch5oZWFkZ2F0ZS92MS9zdG9yZWRfZXZlbnQucHJvdG8SC2hlYWRnYXRlLnYxItkDCgtTdG9yZWRFdmVudBIQCghldmVudF9pZBgBIAEoCRISCgpldmVudF9uYW1lGAIgASgJEg4KBnNvdXJjZRgDIAEoCRItCgl0aW1lc3RhbXAYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3VzZXJfaWQYBSABKAkSFAoMYW5vbnltb3VzX2lkGAYgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgHIAEoCRIWCg5zY2hlbWFfdmVyc2lvbhgIIAEoDRIrCgpwcm9wZXJ0aWVzGAkgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIoCgdjb250ZXh0GAogASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIvCgtvY2N1cnJlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHc2VudF9hdBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOY29ycmVsYXRpb25faWQYDSABKAkSEwoLdHJhY2VwYXJlbnQYDiABKAkSKwoId2FybmluZ3MYDyADKAsyGS5oZWFkZ2F0ZS52MS5FdmVudFdhcm5pbmdiBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_headgate_v1_event_result]);
 
 /**
- * An event as the log holds it. The payload of every message of the stream EVENTS is the ProtoJSON
- * of this message, so that any NATS client can read it.
+ * An event as the log stores it. The payload of every message in the stream EVENTS is the ProtoJSON
+ * of this message, so any NATS client can read it.
  *
  * @generated from message headgate.v1.StoredEvent
  */
@@ -39,7 +39,7 @@ export type StoredEvent = Message<"headgate.v1.StoredEvent"> & {
   source: string;
 
   /**
-   * The server's clock: the authoritative time.
+   * When the server received the event. This is the authoritative time.
    *
    * @generated from field: google.protobuf.Timestamp timestamp = 4;
    */
@@ -76,7 +76,7 @@ export type StoredEvent = Message<"headgate.v1.StoredEvent"> & {
   context?: JsonObject | undefined;
 
   /**
-   * The producer's clocks, as sent.
+   * The producer's times, as sent.
    *
    * @generated from field: google.protobuf.Timestamp occurred_at = 11;
    */
@@ -98,7 +98,7 @@ export type StoredEvent = Message<"headgate.v1.StoredEvent"> & {
   traceparent: string;
 
   /**
-   * What the schema found, where the event's mode is warn.
+   * Violations of the schema where the mode of the event is warn.
    *
    * @generated from field: repeated headgate.v1.EventWarning warnings = 15;
    */

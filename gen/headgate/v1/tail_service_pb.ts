@@ -17,13 +17,13 @@ export const file_headgate_v1_tail_service: GenFile = /*@__PURE__*/
   fileDesc("Ch5oZWFkZ2F0ZS92MS90YWlsX3NlcnZpY2UucHJvdG8SC2hlYWRnYXRlLnYxImIKC1RhaWxSZXF1ZXN0EhIKCmV2ZW50X25hbWUYASABKAkSDgoGc291cmNlGAIgASgJEi8KBnN0YXR1cxgDIAEoDjIfLmhlYWRnYXRlLnYxLkV2ZW50UmVzdWx0LlN0YXR1cyKCAQoMVGFpbFJlc3BvbnNlEikKBWV2ZW50GAEgASgLMhguaGVhZGdhdGUudjEuVGFpbGVkRXZlbnRIABISCghsZWZ0X291dBgCIAEoBEgAEisKB3N0YXJ0ZWQYAyABKAsyGC5oZWFkZ2F0ZS52MS5UYWlsU3RhcnRlZEgAQgYKBHdoYXQiDQoLVGFpbFN0YXJ0ZWQi6QIKC1RhaWxlZEV2ZW50Ei8KBnN0YXR1cxgBIAEoDjIfLmhlYWRnYXRlLnYxLkV2ZW50UmVzdWx0LlN0YXR1cxIQCghzZXF1ZW5jZRgCIAEoBBIvCgtyZWNlaXZlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGc291cmNlGAQgASgJEhIKCmV2ZW50X25hbWUYBSABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAYgASgJEhYKDmNvcnJlbGF0aW9uX2lkGAcgASgJEhAKCGV2ZW50X2lkGAggASgJEhYKDnNjaGVtYV92ZXJzaW9uGAkgASgNEisKCHdhcm5pbmdzGAogAygLMhkuaGVhZGdhdGUudjEuRXZlbnRXYXJuaW5nEiYKBWVycm9yGAsgASgLMhcuaGVhZGdhdGUudjEuRXZlbnRFcnJvchISCgpldmVudF9qc29uGAwgASgJMkwKC1RhaWxTZXJ2aWNlEj0KBFRhaWwSGC5oZWFkZ2F0ZS52MS5UYWlsUmVxdWVzdBoZLmhlYWRnYXRlLnYxLlRhaWxSZXNwb25zZTABYgZwcm90bzM", [file_google_protobuf_timestamp, file_headgate_v1_event_result]);
 
 /**
- * Every field that is set must fit.
+ * An event must match every field that is set.
  *
  * @generated from message headgate.v1.TailRequest
  */
 export type TailRequest = Message<"headgate.v1.TailRequest"> & {
   /**
-   * A glob on the event name: order_*.
+   * A glob on the event name, such as order_*.
    *
    * @generated from field: string event_name = 1;
    */
@@ -37,7 +37,7 @@ export type TailRequest = Message<"headgate.v1.TailRequest"> & {
   source: string;
 
   /**
-   * ACCEPTED or REJECTED; unspecified: both. A duplicate is stored nowhere, and so is not seen.
+   * ACCEPTED or REJECTED. Unspecified means both. Duplicates are not stored and so do not appear.
    *
    * @generated from field: headgate.v1.EventResult.Status status = 3;
    */
@@ -66,8 +66,8 @@ export type TailResponse = Message<"headgate.v1.TailResponse"> & {
     case: "event";
   } | {
     /**
-     * Stored since the message before, and not looked at: the caller, or the log, was slower than they
-     * came. How many of them would have fitted is not known.
+     * How many events were stored since the previous message and skipped, because the caller or the log
+     * was too slow. How many of them match the request is unknown.
      *
      * @generated from field: uint64 left_out = 2;
      */
@@ -75,7 +75,7 @@ export type TailResponse = Message<"headgate.v1.TailResponse"> & {
     case: "leftOut";
   } | {
     /**
-     * Sent first: what is stored from now on is seen.
+     * The first message. Events stored from now on are reported.
      *
      * @generated from field: headgate.v1.TailStarted started = 3;
      */
@@ -105,7 +105,7 @@ export const TailStartedSchema: GenMessage<TailStarted> = /*@__PURE__*/
   messageDesc(file_headgate_v1_tail_service, 2);
 
 /**
- * An event as the log keeps it: what is personal was taken out before it was stored.
+ * An event as the log stores it. Personal data was removed before it was stored.
  *
  * @generated from message headgate.v1.TailedEvent
  */
@@ -118,14 +118,14 @@ export type TailedEvent = Message<"headgate.v1.TailedEvent"> & {
   status: EventResult_Status;
 
   /**
-   * Its place in the stream EVENTS or REJECTED.
+   * The sequence number in the stream EVENTS or REJECTED.
    *
    * @generated from field: uint64 sequence = 2;
    */
   sequence: bigint;
 
   /**
-   * The server's time.
+   * When the server received the event.
    *
    * @generated from field: google.protobuf.Timestamp received_at = 3;
    */
@@ -137,7 +137,7 @@ export type TailedEvent = Message<"headgate.v1.TailedEvent"> & {
   source: string;
 
   /**
-   * Of a rejected event: as sent, cut at 128 characters.
+   * For a rejected event: as sent, cut at 128 characters.
    *
    * @generated from field: string event_name = 5;
    */
@@ -154,7 +154,7 @@ export type TailedEvent = Message<"headgate.v1.TailedEvent"> & {
   correlationId: string;
 
   /**
-   * Of an accepted event.
+   * For an accepted event.
    *
    * @generated from field: string event_id = 8;
    */
@@ -171,15 +171,15 @@ export type TailedEvent = Message<"headgate.v1.TailedEvent"> & {
   warnings: EventWarning[];
 
   /**
-   * Of a rejected event.
+   * For a rejected event.
    *
    * @generated from field: headgate.v1.EventError error = 11;
    */
   error?: EventError | undefined;
 
   /**
-   * Of an accepted event the ProtoJSON of StoredEvent; of a rejected one what was sent, as far as it is
-   * text, cut at 64 KiB.
+   * For an accepted event, the ProtoJSON of StoredEvent. For a rejected event, the text that was sent,
+   * cut at 64 KiB.
    *
    * @generated from field: string event_json = 12;
    */
@@ -194,14 +194,14 @@ export const TailedEventSchema: GenMessage<TailedEvent> = /*@__PURE__*/
   messageDesc(file_headgate_v1_tail_service, 3);
 
 /**
- * What comes in, as it comes in. Served on the admin port; reads alone, and only while somebody
- * watches.
+ * Streams events as they arrive. Served on the admin port. Read-only; reads the log only while a
+ * caller is connected.
  *
  * @generated from service headgate.v1.TailService
  */
 export const TailService: GenService<{
   /**
-   * Ends when the caller leaves or the gate stops.
+   * Ends when the caller disconnects or the gate stops.
    *
    * @generated from rpc headgate.v1.TailService.Tail
    */

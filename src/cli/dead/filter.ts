@@ -7,8 +7,8 @@ import type {
 } from '../../../gen/headgate/v1/dead_letter_service_pb.ts';
 import { createReasonCounts, type ReasonCount } from '../../dead-letters/reason-counts.ts';
 import type { AdminClient } from '../admin-client.ts';
-import { visible } from '../rejected/rejected.ts';
-import { readMoment } from '../rejected/filter.ts';
+import { readMoment } from '../terminal/option-values.ts';
+import { oneLine } from '../terminal/print.ts';
 
 /** What speaks to the admin port about dead letters. */
 export type DeadClient = AdminClient<typeof DeadLetterService>;
@@ -69,9 +69,4 @@ export function reasonLines(reasons: readonly ReasonCount[]): string {
   return reasons
     .map(({ reason, count }) => `  ${String(count).padStart(width)}  ${oneLine(reason)}\n`)
     .join('');
-}
-
-/** What another system wrote must not reach the terminal as commands, nor as lines of its own. */
-export function oneLine(text: string): string {
-  return visible(text).replaceAll('\n', ' ');
 }

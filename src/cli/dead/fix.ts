@@ -42,7 +42,7 @@ async function setFields(
   options: FixOptions,
 ): Promise<void> {
   const { revision } = await client.call((service) => service.fixDeadLetter({ id, edits }));
-  tell(id, revision, options);
+  printFixed(id, revision, options);
 }
 
 async function edit(
@@ -61,7 +61,7 @@ async function edit(
       const fixed = await client.call((service) =>
         service.fixDeadLetter({ id, eventJson: text, revision }),
       );
-      tell(id, fixed.revision, options);
+      printFixed(id, fixed.revision, options);
       return;
     } catch (error) {
       const isRefused = ConnectError.from((error as Error).cause).code === Code.InvalidArgument;
@@ -72,7 +72,7 @@ async function edit(
   }
 }
 
-function tell(id: string, revision: bigint, { json }: FixOptions): void {
+function printFixed(id: string, revision: bigint, { json }: FixOptions): void {
   const text = json
     ? JSON.stringify({ id, fixed: true, revision: String(revision) })
     : `fixed ${id}; hand it over with: headgate dead replay ${id}`;

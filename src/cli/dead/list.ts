@@ -1,13 +1,14 @@
 import { toJson } from '@bufbuild/protobuf';
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import Table from 'cli-table3';
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 
 import { DeadLetterSchema, type DeadLetter } from '../../../gen/headgate/v1/dead_letter_pb.ts';
+import { readCountUpTo } from '../terminal/option-values.ts';
+import { oneLine } from '../terminal/print.ts';
 import {
   countAll,
   filterRequest,
-  oneLine,
   reasonLines,
   withFilter,
   type DeadClient,
@@ -28,7 +29,12 @@ const limitMax = 10_000;
 export function addListCommand(dead: Command, client: () => DeadClient): void {
   withFilter(dead.command('list'))
     .description('show what there is, oldest first, and count the reasons')
-    .option('--limit <count>', `at most so many; ${limitMax} are the most`, readCount, 50)
+    .option(
+      '--limit <count>',
+      `at most so many; ${limitMax} are the most`,
+      readCountUpTo(limitMax),
+      50,
+    )
     .option('--json', 'print one JSON document')
     .action((options: ListOptions) => list(client(), options));
 }
@@ -97,10 +103,4 @@ function tableOf(rows: readonly string[][]): string {
   const table = new Table({ head: headings, style: { head: [], border: [], compact: true } });
   table.push(...rows);
   return table.toString();
-}
-
-function readCount(text: string): number {
-  const count = Number(text);
-  if (Number.isSafeInteger(count) && count > 0 && count <= limitMax) return count;
-  throw new InvalidArgumentError(`Give a whole number from 1 to ${limitMax}.`);
 }

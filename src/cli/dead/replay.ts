@@ -2,9 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Code, ConnectError } from '@connectrpc/connect';
 import { Presets, SingleBar } from 'cli-progress';
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 
 import { confirm } from '../terminal/confirm.ts';
+import { readCountUpTo } from '../terminal/option-values.ts';
+import { print } from '../terminal/print.ts';
 import { countAll, reasonLines, withFilter, type DeadClient, type Filter } from './filter.ts';
 import { deadLetterPages } from './list.ts';
 
@@ -29,7 +31,7 @@ export function addReplayCommand(dead: Command, client: () => DeadClient): void 
     .option('--all', 'every one that the filters name')
     .option('--yes', 'with --all: do not ask')
     .option('--dry-run', 'with --all: say how many there are, and do nothing')
-    .option('--rate <count>', 'with --all: at most so many a second', readRate)
+    .option('--rate <count>', 'with --all: at most so many a second', readCountUpTo(rateMax))
     .option('--json', 'print one JSON document');
   replay.action(async (id: string | undefined, options: ReplayOptions) => {
     if ((id === undefined) === (options.all === undefined)) {
@@ -173,14 +175,4 @@ function startBar(count: number, { json }: ReplayOptions): SingleBar | undefined
   );
   bar.start(count, 0);
   return bar;
-}
-
-function readRate(text: string): number {
-  const rate = Number(text);
-  if (Number.isSafeInteger(rate) && rate > 0 && rate <= rateMax) return rate;
-  throw new InvalidArgumentError(`Give a whole number from 1 to ${rateMax}.`);
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

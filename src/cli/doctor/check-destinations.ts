@@ -21,7 +21,7 @@ async function checkOne(findings: CheckFindings, destination: DestinationConfig)
   checkFiles(findings, destination, described);
   for (const { host, port } of placesOf(destination, described)) {
     const place = `${host}:${port}`;
-    const refused = await knock(host, port, settings['allow_private_addresses'] === false);
+    const refused = await tryConnection(host, port, settings['allow_private_addresses'] === false);
     if (refused === undefined) findings.ok(`${name} (${type}) can be reached at ${place}`);
     else {
       findings.failure(
@@ -94,10 +94,14 @@ function placesOf({ settings }: DestinationConfig, described: DestinationType): 
   return places;
 }
 
-const knockTimeoutMs = 5_000;
+const connectTimeoutMs = 5_000;
 
 /** Undefined: somebody listens there. */
-async function knock(host: string, port: number, publicOnly: boolean): Promise<string | undefined> {
+async function tryConnection(
+  host: string,
+  port: number,
+  publicOnly: boolean,
+): Promise<string | undefined> {
   let address: string;
   try {
     ({ address } = await lookup(host));
@@ -109,13 +113,13 @@ async function knock(host: string, port: number, publicOnly: boolean): Promise<s
     return `${address} is no public address (${range}), and allow_private_addresses is not set`;
   }
   return new Promise((resolve) => {
-    const socket = connect({ host: address, port, timeout: knockTimeoutMs });
+    const socket = connect({ host: address, port, timeout: connectTimeoutMs });
     const end = (refused?: string): void => {
       socket.destroy();
       resolve(refused);
     };
     socket.once('connect', () => end());
-    socket.once('timeout', () => end(`no answer within ${knockTimeoutMs / 1_000} s`));
+    socket.once('timeout', () => end(`no answer within ${connectTimeoutMs / 1_000} s`));
     socket.once('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
   });
 }

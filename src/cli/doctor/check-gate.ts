@@ -8,7 +8,7 @@ import {
 import { adminUrl, connectAdmin } from '../admin-client.ts';
 import { spanText } from '../destinations.ts';
 import type { CheckFindings } from './finding.ts';
-import { visible } from '../rejected/rejected.ts';
+import { oneLine, visible } from '../terminal/print.ts';
 
 /** A gate that answers at its operators' port. */
 export interface RunningGate {
@@ -105,7 +105,7 @@ function checkState(
   findings: CheckFindings,
   { name, state, reason, waiting, dead }: DestinationStatus,
 ): void {
-  const why = visible(reason).replaceAll('\n', ' ');
+  const why = oneLine(reason);
   const waits = `${waiting.toLocaleString('en')} events wait`;
   if (state === State.DISABLED) {
     findings.failure(

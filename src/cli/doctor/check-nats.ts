@@ -1,8 +1,16 @@
 import type { Config } from '../../config/config.ts';
 import { StartError } from '../../errors.ts';
 import type { Log } from '../../jetstream/log.ts';
+import {
+  accountBytesMax,
+  connectedServer,
+  countReplicas,
+  inspectStreams,
+  readServerTimeMs,
+  type StreamCheck,
+  type StreamSize,
+} from '../../jetstream/server/inspect-server.ts';
 import { findServerBinary, oldestServerVersion } from '../../jetstream/server/server-binary.ts';
-import { driftOf, streamSettings } from '../../jetstream/topology.ts';
 import { sizeText, type CheckFindings } from './finding.ts';
 import { openRunningLog } from '../running-log.ts';
 
@@ -19,10 +27,8 @@ export async function reachLog(
   }
   try {
     const log = await openRunningLog(config);
-    const version = log.connection.info?.version ?? '?';
-    findings.ok(
-      `NATS ${version} answers at ${log.connection.getServer()} (${oldestServerVersion} or newer)`,
-    );
+    const { version, address } = connectedServer(log);
+    findings.ok(`NATS ${version} answers at ${address} (${oldestServerVersion} or newer)`);
     return log;
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
@@ -46,8 +52,6 @@ const headersBytesMax = 4096;
 const fullShare = 0.95;
 const fillingShare = 0.8;
 
-type StreamInfo = Awaited<ReturnType<Log['manager']['streams']['info']>>;
-
 /** `roomBytes`: of the disk of the embedded server; undefined for one that is elsewhere. */
 export async function checkStreams(
   findings: CheckFindings,
@@ -62,13 +66,17 @@ export async function checkStreams(
       'Raise max_payload of the server, or lower limits.event_bytes_max.',
     );
   }
-  const infos = new Map<string, StreamInfo>();
-  for await (const info of log.manager.streams.list()) infos.set(info.config.name, info);
-  checkDrift(findings, config, infos);
+  const { sizes, checks } = await inspectStreams(log, {
+    dedupWindowMs: config.log.dedupWindowMs,
+    storageBytesMax: config.log.storageBytesMax,
+    replicas: config.durability === 'replicated' ? 3 : 1,
+    keepsSchemas: config.schemasSource === 'registry',
+  });
+  reportChecks(findings, config, checks);
   let limits = 0;
-  for (const { config: stream, state } of infos.values()) {
-    limits += Math.max(0, stream.max_bytes);
-    checkFill(findings, stream, state.bytes);
+  for (const size of sizes) {
+    limits += Math.max(0, size.bytesMax);
+    checkFill(findings, size);
   }
   if (roomBytes !== undefined && limits > roomBytes) {
     findings.failure(
@@ -76,8 +84,7 @@ export async function checkStreams(
       'Free some, or start the gate again: it lowers their limits to what the disk has.',
     );
   }
-  const account = await log.manager.getAccountInfo();
-  const accountMax = account.limits.max_storage;
+  const accountMax = await accountBytesMax(log);
   if (accountMax > 0 && accountMax < limits) {
     findings.warning(
       `the account may store ${sizeText(accountMax)}, and its streams may take ${sizeText(limits)}`,
@@ -86,62 +93,52 @@ export async function checkStreams(
   }
 }
 
-function checkDrift(
+function reportChecks(
   findings: CheckFindings,
   config: Config,
-  infos: ReadonlyMap<string, StreamInfo>,
+  checks: readonly StreamCheck[],
 ): void {
-  const wanted = streamSettings({
-    dedupWindowMs: config.log.dedupWindowMs,
-    storageBytesMax: config.log.storageBytesMax,
-    replicas: config.durability === 'replicated' ? 3 : 1,
-    keepsSchemas: config.schemasSource === 'registry',
-  });
   const mend =
     'Start a gate with these settings: it makes what is missing and brings the rest up to date.';
   let sound = 0;
-  for (const settings of wanted) {
-    const info = infos.get(settings.name);
-    if (info === undefined) {
-      findings.failure(`the stream ${settings.name} is not there`, mend);
+  for (const check of checks) {
+    if (!check.exists) {
+      findings.failure(`the stream ${check.name} is not there`, mend);
       continue;
     }
-    // The embedded server's are lowered to what its disk had at the start.
-    const drift = driftOf(info.config, settings).filter(
-      (key) =>
-        key !== 'max_bytes' ||
+    const drift = check.drift.filter(
+      // The embedded server's limits are lowered to what its disk had at the start.
+      ({ setting, found, wanted }) =>
+        setting !== 'max_bytes' ||
         config.nats.url !== undefined ||
-        info.config.max_bytes > settings.max_bytes!,
+        (found as number) > (wanted as number),
     );
     if (drift.length > 0) {
-      const told = drift.map((key) => {
-        const name = key as keyof typeof settings;
-        return `${key} is ${JSON.stringify(info.config[name])}, wanted ${JSON.stringify(settings[name])}`;
-      });
+      const differences = drift.map(
+        ({ setting, found, wanted }) =>
+          `${setting} is ${JSON.stringify(found)}, wanted ${JSON.stringify(wanted)}`,
+      );
       findings.warning(
-        `the stream ${settings.name} is not as these settings want it: ${told.join('; ')}`,
+        `the stream ${check.name} is not as these settings want it: ${differences.join('; ')}`,
         mend,
       );
     } else sound += 1;
-    const behind =
-      info.cluster?.replicas?.filter(({ current, offline }) => offline === true || !current) ?? [];
-    if (behind.length > 0) {
+    if (check.lateReplicas.length > 0) {
       findings.warning(
-        `the stream ${settings.name} waits for its replicas on ${behind.map(({ name }) => name).join(', ')}`,
+        `the stream ${check.name} waits for its replicas on ${check.lateReplicas.join(', ')}`,
         'Look at those servers: one more that goes and the stream takes nothing.',
       );
     }
   }
-  if (sound === wanted.length) findings.ok(`${sound} streams, as these settings want them`);
+  if (sound === checks.length) findings.ok(`${sound} streams, as these settings want them`);
 }
 
 function checkFill(
   findings: CheckFindings,
-  { name, max_bytes: max, discard }: StreamInfo['config'],
-  bytes: number,
+  { name, bytes, bytesMax: max, dropsOldest }: StreamSize,
 ): void {
   // A stream that drops its oldest is always full in the end.
-  if (max <= 0 || discard === 'old') return;
+  if (max <= 0 || dropsOldest) return;
   const share = bytes / max;
   if (share < fillingShare) return;
   const found = `the stream ${name} holds ${sizeText(bytes)} of ${sizeText(max)}`;
@@ -165,9 +162,8 @@ export async function checkDurability(
       'Use fsync with the embedded server, or replicated with a cluster.',
     );
   } else if (log !== undefined) {
-    const { config, cluster } = await log.manager.streams.info('EVENTS');
-    const servers = 1 + (cluster?.replicas?.length ?? 0);
-    if (config.num_replicas < 3 || servers < 3) {
+    const { wanted, servers } = await countReplicas(log, 'EVENTS');
+    if (wanted < 3 || servers < 3) {
       findings.failure(
         `replicated: EVENTS is held by ${servers} servers, so that there is no quorum to outlive one`,
         'Run three servers, and start a gate again.',
@@ -185,10 +181,9 @@ const skewMsBad = 60_000;
 /** The clock of this machine against that of NATS. */
 export async function checkClock(findings: CheckFindings, log: Log): Promise<void> {
   const before = Date.now();
-  const { ts } = (await log.manager.streams.info('EVENTS')) as { readonly ts?: string };
+  const serverMs = await readServerTimeMs(log);
   const after = Date.now();
-  const serverMs = Date.parse(ts ?? '');
-  if (Number.isNaN(serverMs)) {
+  if (serverMs === undefined) {
     findings.skipped('this NATS does not tell its time');
     return;
   }

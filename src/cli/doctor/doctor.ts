@@ -1,12 +1,7 @@
 import { Command } from 'commander';
 
 import type { CommandContext } from '../command-context.ts';
-
-export interface DoctorFlags {
-  readonly config?: string;
-  readonly admin?: string;
-  readonly json?: true;
-}
+import type { DoctorFlags } from './run-doctor.ts';
 
 /** `headgate doctor`: looks at everything that a gate needs, and says what to do. */
 export function doctorCommand(context: CommandContext): Command {

@@ -22,9 +22,15 @@ import {
   nearestFolder,
 } from './check-host.ts';
 import { checkClock, checkDurability, checkStreams, reachLog } from './check-nats.ts';
-import type { DoctorFlags } from './doctor.ts';
 import { findingsText } from './text.ts';
 
+export interface DoctorFlags {
+  readonly config?: string;
+  readonly admin?: string;
+  readonly json?: true;
+}
+
+/** Runs every check and prints the findings. Sets exit code 1 when one has failed. */
 export async function runDoctor(context: CommandContext, flags: DoctorFlags): Promise<void> {
   const config = readSettings(context, flags);
   const findings = Array.isArray(config) ? config : await examine(config, context, flags);
@@ -48,7 +54,7 @@ function readSettings({ env }: CommandContext, flags: DoctorFlags): Config | Fin
     if (!(error instanceof StartError)) throw error;
     const [head = '', ...faults] = error.message.split('\n');
     const mend =
-      'Mend it as it says (docs/configuration.md), then run this again: nothing else was looked at.';
+      'Mend it as it says (docs/reference/configuration.md), then run this again: nothing else was looked at.';
     return (faults.length === 0 ? [head] : faults).map((fault) => ({
       check: 'settings',
       level: 'failure',

@@ -1,5 +1,5 @@
 import type { Finding, Level } from './finding.ts';
-import { visible } from '../rejected/rejected.ts';
+import { visible } from '../terminal/print.ts';
 
 const marks: Readonly<Record<Level, string>> = {
   ok: 'ok     ',

@@ -1,13 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 
 import type { CommandContext } from '../command-context.ts';
-
-export interface ReconcileFlags {
-  readonly config?: string;
-  /** A Unix time in ms. */
-  readonly since?: number;
-  readonly json?: true;
-}
+import type { ReconcileFlags } from './run-reconcile.ts';
 
 /** `headgate reconcile`: holds the log against what each destination was given, and holds. */
 export function reconcileCommand(context: CommandContext): Command {

@@ -2,11 +2,11 @@ import Table from 'cli-table3';
 
 import {
   differenceOf,
-  emptyAccount,
-  type Account,
-  type BookRow,
-} from '../../reconciliation/book.ts';
-import type { Books } from '../../reconciliation/reconcile.ts';
+  zeroCounts,
+  type EventCounts,
+  type CountRow,
+} from '../../reconciliation/count-table.ts';
+import type { ReconciliationReport } from '../../reconciliation/reconcile.ts';
 
 /** Where the settings that this was run with and the log name other destinations. */
 export interface Strays {
@@ -17,30 +17,30 @@ export interface Strays {
 }
 
 /** Nothing is missing, every destination that can be asked was, and they are those of the log. */
-export function isBalanced(books: Books, strays: Strays): boolean {
+export function isBalanced(report: ReconciliationReport, strays: Strays): boolean {
   if (strays.unasked.length + strays.placeless.length > 0) return false;
-  return books.destinations.every(({ missing, fault }) => missing === 0 && fault === '');
+  return report.destinations.every(({ missing, fault }) => missing === 0 && fault === '');
 }
 
 /** One JSON text. */
-export function booksJson(books: Books, strays: Strays): string {
-  const names = books.destinations.map(({ name }) => name);
-  const accountsOf = (row: BookRow): object =>
+export function reportJson(report: ReconciliationReport, strays: Strays): string {
+  const names = report.destinations.map(({ name }) => name);
+  const countsOf = (row: CountRow): object =>
     Object.fromEntries(
-      row.accounts.map((account, index) => [names[index], withDifference(row.accepted, account)]),
+      row.counts.map((counts, index) => [names[index], withDifference(row.accepted, counts)]),
     );
   const value = {
-    balanced: isBalanced(books, strays),
-    log: books.log,
-    destinations: books.destinations,
+    balanced: isBalanced(report, strays),
+    log: report.log,
+    destinations: report.destinations,
     ...strays,
-    hours: books.rows.map((row) => ({
+    hours: report.rows.map((row) => ({
       hour: row.hour,
       event: row.eventName,
       accepted: row.accepted,
-      destinations: accountsOf(row),
+      destinations: countsOf(row),
     })),
-    missing: books.missing.map(({ destination, sequence, eventId, eventName, timestamp }) => ({
+    missing: report.missing.map(({ destination, sequence, eventId, eventName, timestamp }) => ({
       destination,
       event_id: eventId,
       event: eventName,
@@ -51,8 +51,11 @@ export function booksJson(books: Books, strays: Strays): string {
   return `${JSON.stringify(value)}\n`;
 }
 
-function withDifference(accepted: number, account: Account): Account & { difference: number } {
-  return { ...account, difference: differenceOf(accepted, account) };
+function withDifference(
+  accepted: number,
+  counts: EventCounts,
+): EventCounts & { difference: number } {
+  return { ...counts, difference: differenceOf(accepted, counts) };
 }
 
 const columns = ['delivered', 'waiting', 'dead', 'discarded', 'filtered'] as const;
@@ -61,32 +64,35 @@ const headings = ['hour', 'event', 'accepted', 'destination', ...columns, 'diffe
 const missingShownMax = 20;
 
 /** A table on a terminal; elsewhere a line a row, with tabs. */
-export function rowLines(books: Books, isTable: boolean): string {
-  const rows = books.rows.flatMap((row) => linesOf(row, books));
-  rows.push(...totalsOf(books));
+export function rowLines(report: ReconciliationReport, isTable: boolean): string {
+  const rows = report.rows.flatMap((row) => linesOf(row, report));
+  rows.push(...totalsOf(report));
   return isTable ? `${layOut(rows)}\n` : rows.map((row) => `${row.join('\t')}\n`).join('');
 }
 
-function linesOf({ hour, eventName, accepted, accounts }: BookRow, books: Books): string[][] {
-  return accounts.map((account, index) => [
+function linesOf(
+  { hour, eventName, accepted, counts: all }: CountRow,
+  report: ReconciliationReport,
+): string[][] {
+  return all.map((counts, index) => [
     `${hour.slice(0, 16)}Z`,
     eventName,
-    ...cellsOf(accepted, books.destinations[index]!.name, account),
+    ...cellsOf(accepted, report.destinations[index]!.name, counts),
   ]);
 }
 
-function cellsOf(accepted: number, name: string, account: Account): string[] {
-  const counts = columns.map((column) => String(account[column]));
-  return [String(accepted), name, ...counts, String(differenceOf(accepted, account))];
+function cellsOf(accepted: number, name: string, counts: EventCounts): string[] {
+  const cells = columns.map((column) => String(counts[column]));
+  return [String(accepted), name, ...cells, String(differenceOf(accepted, counts))];
 }
 
-function totalsOf({ rows, destinations }: Books): string[][] {
+function totalsOf({ rows, destinations }: ReconciliationReport): string[][] {
   return destinations.map(({ name }, index) => {
-    const total = emptyAccount();
+    const total = zeroCounts();
     let accepted = 0;
     for (const row of rows) {
       accepted += row.accepted;
-      for (const column of columns) total[column] += row.accounts[index]![column];
+      for (const column of columns) total[column] += row.counts[index]![column];
     }
     return ['all', '-', ...cellsOf(accepted, name, total)];
   });
@@ -106,28 +112,28 @@ function layOut(rows: readonly string[][]): string {
 }
 
 /** What a person reads beside the rows. */
-export function noteLines(books: Books, strays: Strays): string {
-  return [...notesOf(books), ...straysText(strays), ...verdictOf(books, strays)]
+export function noteLines(report: ReconciliationReport, strays: Strays): string {
+  return [...notesOf(report), ...straysText(strays), ...verdictOf(report, strays)]
     .map((note) => `${note}\n`)
     .join('');
 }
 
-function notesOf(books: Books): string[] {
-  const notes = books.destinations.flatMap(({ name, type, asked, fault, copies }) => {
-    const told: string[] = [];
-    if (fault !== '') told.push(`${name} could not be asked: ${plain(fault)}`);
+function notesOf(report: ReconciliationReport): string[] {
+  const notes = report.destinations.flatMap(({ name, type, asked, fault, copies }) => {
+    const lines: string[] = [];
+    if (fault !== '') lines.push(`${name} could not be asked: ${plain(fault)}`);
     else if (!asked)
-      told.push(`${name} (${type}) cannot be asked: delivered is what it acknowledged.`);
-    if (copies > 0) told.push(`${name} holds ${copies} second copies.`);
-    return told;
+      lines.push(`${name} (${type}) cannot be asked: delivered is what it acknowledged.`);
+    if (copies > 0) lines.push(`${name} holds ${copies} second copies.`);
+    return lines;
   });
-  for (const { destination, eventId, eventName, timestamp } of books.missing.slice(
+  for (const { destination, eventId, eventName, timestamp } of report.missing.slice(
     0,
     missingShownMax,
   )) {
     notes.push(`missing at ${destination}: ${eventId} ${eventName} ${timestamp}`);
   }
-  const more = books.missing.length - missingShownMax;
+  const more = report.missing.length - missingShownMax;
   if (more > 0) notes.push(`and ${more} more; --json lists them.`);
   return notes;
 }
@@ -151,10 +157,10 @@ function straysText({ unasked, placeless }: Strays): string[] {
   return notes;
 }
 
-function verdictOf(books: Books, strays: Strays): string[] {
-  const missing = books.destinations.reduce((sum, one) => sum + one.missing, 0);
+function verdictOf(report: ReconciliationReport, strays: Strays): string[] {
+  const missing = report.destinations.reduce((sum, one) => sum + one.missing, 0);
   if (missing > 0) return [`The books do not balance: ${missing} missing.`];
-  return isBalanced(books, strays) ? ['The books balance.'] : [];
+  return isBalanced(report, strays) ? ['The books balance.'] : [];
 }
 
 /** Another system's words must not reach the terminal as commands. */

@@ -3,22 +3,29 @@ import { readFileSync } from 'node:fs';
 import { create } from '@bufbuild/protobuf';
 
 import { StreamWalkSchema } from '../../../gen/headgate/v1/stream_walk_pb.ts';
-import type { Audited } from '../../reconciliation/audit.ts';
+import type { AuditedDestination } from '../../reconciliation/audit.ts';
 import { reconcile } from '../../reconciliation/reconcile.ts';
 import type { DestinationConfig } from '../../config/config.ts';
 import { readConfig } from '../../config/read-config.ts';
 import type { Destination } from '../../destinations/destination.ts';
 import { destinationTypes } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
-import { listPlaces } from '../../jetstream/consume/backlog.ts';
+import { listConsumingDestinations } from '../../jetstream/consume/destination-consumer.ts';
 import type { CommandContext } from '../command-context.ts';
-import { booksJson, isBalanced, noteLines, rowLines, type Strays } from './report.ts';
-import type { ReconcileFlags } from './reconcile.ts';
+import { isBalanced, noteLines, reportJson, rowLines, type Strays } from './report.ts';
 import { openRunningLog } from '../running-log.ts';
-import { createWalkProgress } from '../terminal/walk-progress.ts';
+import { createWalkProgressBar } from '../terminal/walk-progress.ts';
 
 const sinceDefaultMs = 86_400_000;
 
+export interface ReconcileFlags {
+  readonly config?: string;
+  /** A Unix time in ms. */
+  readonly since?: number;
+  readonly json?: true;
+}
+
+/** Compares the log with every destination and prints the counts. Throws a StartError. */
 export async function runReconcile(context: CommandContext, flags: ReconcileFlags): Promise<void> {
   const config = readConfig({
     env: context.env,
@@ -29,13 +36,13 @@ export async function runReconcile(context: CommandContext, flags: ReconcileFlag
   const sinceMs = flags.since ?? Date.now() - sinceDefaultMs;
   const log = await openRunningLog(config);
   const opened: Destination[] = [];
-  const progress = createWalkProgress(process.stderr);
+  const progress = createWalkProgressBar(process.stderr);
   try {
-    const destinations: Audited[] = [];
+    const destinations: AuditedDestination[] = [];
     for (const destination of config.destinations) {
       destinations.push(await openDestination(destination, opened));
     }
-    const books = await reconcile({
+    const report = await reconcile({
       log,
       destinations,
       sinceMs,
@@ -47,13 +54,13 @@ export async function runReconcile(context: CommandContext, flags: ReconcileFlag
         );
       },
     });
-    const strays = straysOf(config.destinations, await listPlaces(log));
+    const strays = straysOf(config.destinations, await listConsumingDestinations(log));
     progress.stop();
     process.stdout.write(
-      flags.json ? booksJson(books, strays) : rowLines(books, process.stdout.isTTY),
+      flags.json ? reportJson(report, strays) : rowLines(report, process.stdout.isTTY),
     );
-    if (!flags.json) process.stderr.write(noteLines(books, strays));
-    if (!isBalanced(books, strays)) process.exitCode = 1;
+    if (!flags.json) process.stderr.write(noteLines(report, strays));
+    if (!isBalanced(report, strays)) process.exitCode = 1;
   } catch (cause) {
     if (cause instanceof StartError) throw cause;
     const reason = (cause as Error).message;
@@ -77,8 +84,11 @@ function straysOf(
   };
 }
 
-/** One that cannot be opened just now is told of; the books of the others are looked at. */
-async function openDestination(config: DestinationConfig, opened: Destination[]): Promise<Audited> {
+/** A destination that cannot be opened is reported, and does not keep the others from being counted. */
+async function openDestination(
+  config: DestinationConfig,
+  opened: Destination[],
+): Promise<AuditedDestination> {
   const { name, type, settings } = config;
   const audited = { name, type, filter: config, stored: undefined };
   try {

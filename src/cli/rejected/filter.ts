@@ -1,12 +1,12 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 
 import {
   RejectedFilterSchema,
   type RejectedFilter,
 } from '../../../gen/headgate/v1/rejected_service_pb.ts';
-import { parseDuration } from '../../config/units.ts';
+import { readMoment } from '../terminal/option-values.ts';
 
 /** The options by which rejected events are chosen. */
 export interface FilterOptions {
@@ -37,14 +37,4 @@ export function filterMessage(options: FilterOptions, withReplayed = false): Rej
     ...(since !== undefined && { since: timestampFromMs(since) }),
     ...(until !== undefined && { until: timestampFromMs(until) }),
   });
-}
-
-/** So long ago, or a time. */
-export function readMoment(text: string): number {
-  const ago = parseDuration(text);
-  const moment = ago === undefined ? Date.parse(text) : Date.now() - ago;
-  if (Number.isNaN(moment)) {
-    throw new InvalidArgumentError('Give how long ago (90s, 24h, 7d), or an RFC 3339 time.');
-  }
-  return moment;
 }

@@ -14,9 +14,11 @@ import {
 import { StartError } from '../../errors.ts';
 import { addSet, addUnset } from '../terminal/edit-options.ts';
 import { editText } from '../terminal/edit-text.ts';
-import { print, readCount, readNumber, visible, type RejectedClient } from './rejected.ts';
+import { readCount } from '../terminal/option-values.ts';
+import { print, visible } from '../terminal/print.ts';
+import { createWalkProgressBar } from '../terminal/walk-progress.ts';
 import { filterMessage, withFilter, type FilterOptions } from './filter.ts';
-import { createWalkProgress } from '../terminal/walk-progress.ts';
+import { readNumber, type RejectedClient } from './rejected-client.ts';
 
 interface ReplayOptions extends FilterOptions {
   readonly all?: true;
@@ -103,7 +105,7 @@ async function replayOne(
     service.replayRejected(request, { timeoutMs }),
   );
   const sum = createSum();
-  tell(results, sum, options.json ? 'json' : 'text', dryRun);
+  printResults(results, sum, options.json ? 'json' : 'text', dryRun);
   if (sum.rejected + sum.retry > 0) process.exitCode = 1;
 }
 
@@ -117,13 +119,13 @@ async function replayAll(
   const pageSize = Math.min(pageSizeMax, Math.max(1, Math.ceil(options.rate / 2)));
   const request = { filter, pageSize, dryRun, edits: editsOf(options) };
   const sum = createSum();
-  const progress = createWalkProgress(process.stderr);
+  const progress = createWalkProgressBar(process.stderr);
   const startedAt = performance.now();
   let pageToken = '';
   try {
     do {
       const page = await replayPage(client, { ...request, pageToken });
-      tell(page.results, sum, options.json ? 'json' : 'quiet', dryRun);
+      printResults(page.results, sum, options.json ? 'json' : 'quiet', dryRun);
       progress.reached(page.walk, sumText(sum, dryRun));
       pageToken = page.nextPageToken;
       const due = (countOf(sum) / options.rate) * 1000;
@@ -181,7 +183,7 @@ const statusWords: Readonly<Record<number, string>> = {
   [Status.REJECTED]: 'rejected',
 };
 
-function tell(
+function printResults(
   results: readonly ReplayResult[],
   sum: Sum,
   how: 'json' | 'text' | 'quiet',

@@ -3,9 +3,10 @@ import Table from 'cli-table3';
 import { Command, Option } from 'commander';
 
 import type { RejectedCount } from '../../../gen/headgate/v1/rejected_service_pb.ts';
-import { print, visible, type RejectedClient } from './rejected.ts';
+import { print, visible } from '../terminal/print.ts';
+import { createWalkProgressBar } from '../terminal/walk-progress.ts';
 import { filterMessage, withFilter, type FilterOptions } from './filter.ts';
-import { createWalkProgress } from '../terminal/walk-progress.ts';
+import type { RejectedClient } from './rejected-client.ts';
 
 interface StatsOptions extends FilterOptions {
   readonly per?: 'hour' | 'day';
@@ -43,7 +44,7 @@ async function stats(client: RejectedClient, options: StatsOptions): Promise<voi
   const filter = filterMessage(options, options.replayed);
   const bucket = options.per === undefined ? 0 : bucketSeconds[options.per];
   const sums = new Map<string, Sum>();
-  const progress = createWalkProgress(process.stderr);
+  const progress = createWalkProgressBar(process.stderr);
   let total = 0;
   let pageToken = '';
   do {

@@ -94,9 +94,7 @@ async function readSchema(file: string): Promise<SchemaVersion> {
   }
   if (!isJsonObject(value)) return refuse('it is no JSON object');
   const faults: string[] = [];
-  if (
-    !checkSchemaSafety(value, (problem, mending) => void faults.push(`${problem} (${mending})`))
-  ) {
+  if (!checkSchemaSafety(value, (problem, fix) => void faults.push(`${problem} (${fix})`))) {
     refuse(faults.join('; '));
   }
   try {

@@ -72,9 +72,9 @@ function git(directory: string, args: readonly string[], input = ''): Promise<Bu
   return new Promise((resolve, reject) => {
     const child = spawn('git', ['-C', directory, ...args]);
     const written: Buffer[] = [];
-    let told = '';
+    let errorText = '';
     child.stdout.on('data', (bytes: Buffer) => written.push(bytes));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (told += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (errorText += text));
     child.on('error', (error: NodeJS.ErrnoException) =>
       reject(
         new StartError(error.code === 'ENOENT' ? 'There is no git on the PATH.' : error.message),
@@ -82,9 +82,9 @@ function git(directory: string, args: readonly string[], input = ''): Promise<Bu
     );
     child.on('close', (code) => {
       if (code === 0) resolve(Buffer.concat(written));
-      else reject(new Error(told.trim()));
+      else reject(new Error(errorText.trim()));
     });
-    // A git that ended early is told of by its exit code.
+    // The exit code reports a git that ended early.
     child.stdin.on('error', () => {});
     child.stdin.end(input);
   });

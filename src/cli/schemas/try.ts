@@ -10,10 +10,11 @@ import { decodeTrackRest } from '../../gate/decode/decode-json.ts';
 import { connectAdmin } from '../admin-client.ts';
 import { readCandidate, type Candidate } from './candidate.ts';
 import type { CommandContext } from '../command-context.ts';
-import { print, visible } from '../rejected/rejected.ts';
-import { filterMessage, readMoment } from '../rejected/filter.ts';
+import { print, visible } from '../terminal/print.ts';
+import { readMoment } from '../terminal/option-values.ts';
+import { filterMessage } from '../rejected/filter.ts';
 import { createTryTally, type BrokenRule, type TryTally } from './try-tally.ts';
-import { createWalkProgress, type WalkProgress } from '../terminal/walk-progress.ts';
+import { createWalkProgressBar, type WalkProgressBar } from '../terminal/walk-progress.ts';
 import { readNamed, type Named } from './version-name.ts';
 
 interface TryOptions {
@@ -73,7 +74,7 @@ async function tryCandidate(
   }
   const candidate = await readCandidate(eventName, version, options.file, options.schemas);
   const tally = createTryTally(candidate);
-  const progress = createWalkProgress(process.stderr);
+  const progress = createWalkProgressBar(process.stderr);
   try {
     await walkStored(candidate, options, env, tally, progress);
     await walkRejected(candidate, options, env, tally, progress);
@@ -89,7 +90,7 @@ async function walkStored(
   options: TryOptions,
   env: CommandContext['env'],
   tally: TryTally,
-  progress: WalkProgress,
+  progress: WalkProgressBar,
 ): Promise<void> {
   const client = connectAdmin(EventLogService, options.admin, env);
   const { source = '', since, until } = options;
@@ -117,7 +118,7 @@ async function walkRejected(
   options: TryOptions,
   env: CommandContext['env'],
   tally: TryTally,
-  progress: WalkProgress,
+  progress: WalkProgressBar,
 ): Promise<void> {
   const client = connectAdmin(RejectedService, options.admin, env);
   const filter = filterMessage({ ...options, event: eventName });

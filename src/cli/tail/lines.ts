@@ -2,7 +2,7 @@ import { timestampDate } from '@bufbuild/protobuf/wkt';
 
 import { EventResult_Status, type EventError } from '../../../gen/headgate/v1/event_result_pb.ts';
 import type { TailedEvent } from '../../../gen/headgate/v1/tail_service_pb.ts';
-import { visible } from '../rejected/rejected.ts';
+import { oneLine } from '../terminal/print.ts';
 
 const verdicts = new Map<EventResult_Status, string>([
   [EventResult_Status.ACCEPTED, 'accepted'],
@@ -22,13 +22,13 @@ export function tailLine(event: TailedEvent): string {
     ...(error === undefined ? [] : [`${error.code}: ${reasonOf(error)}`]),
     ...warnings.map((warning) => `warned: ${warning.code}: ${reasonOf(warning)}`),
   ];
-  return `${cells.map((cell) => visible(cell).replaceAll('\n', ' ')).join('\t')}\n`;
+  return `${cells.map(oneLine).join('\t')}\n`;
 }
 
 /** An error, or a warning. */
-type Told = Pick<EventError, 'code' | 'message' | 'violations'>;
+type ShownError = Pick<EventError, 'code' | 'message' | 'violations'>;
 
-function reasonOf({ message, violations }: Told): string {
+function reasonOf({ message, violations }: ShownError): string {
   const [first, ...more] = violations;
   if (first === undefined) return message;
   const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
@@ -70,13 +70,13 @@ function isJson(text: string): boolean {
   }
 }
 
-function plainError({ code, message, violations }: Told): object {
-  const told = violations.map(({ path, code: keyword, message: text }) => ({
+function plainError({ code, message, violations }: ShownError): object {
+  const shown = violations.map(({ path, code: keyword, message: text }) => ({
     path,
     code: keyword,
     message: text,
   }));
-  return { code, message, violations: told };
+  return { code, message, violations: shown };
 }
 
 function timeOf({ receivedAt }: TailedEvent): string {

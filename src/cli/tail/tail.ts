@@ -7,7 +7,7 @@ import { TailService, type TailResponse } from '../../../gen/headgate/v1/tail_se
 import { StartError } from '../../errors.ts';
 import { connectAdmin } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
-import { readCount } from '../rejected/rejected.ts';
+import { readCount } from '../terminal/option-values.ts';
 import { tailJson, tailLine } from './lines.ts';
 
 interface TailOptions {

@@ -7,7 +7,7 @@ import {
   type StoredLocation,
 } from '../../../gen/headgate/v1/event_service_pb.ts';
 import type { RejectedEvent } from '../../../gen/headgate/v1/rejected_event_pb.ts';
-import { visible } from '../rejected/rejected.ts';
+import { oneLine } from '../terminal/print.ts';
 
 type Row = readonly [what: string, when: string, since: string, text: string];
 
@@ -152,10 +152,6 @@ function lined(rows: readonly Row[]): string[] {
   return cells.map((row) =>
     `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd(),
   );
-}
-
-function oneLine(text: string): string {
-  return visible(text).replaceAll('\n', ' ');
 }
 
 function msOf(at: Timestamp | undefined): number {

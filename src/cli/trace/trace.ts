@@ -10,10 +10,10 @@ import {
 import { timeOfUuid } from '../../locate/search.ts';
 import { connectAdmin, type AdminClient } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
-import { print } from '../rejected/rejected.ts';
-import { readMoment } from '../rejected/filter.ts';
+import { print } from '../terminal/print.ts';
+import { readMoment } from '../terminal/option-values.ts';
 import { traceText } from './report.ts';
-import { createWalkProgress, type WalkProgress } from '../terminal/walk-progress.ts';
+import { createWalkProgressBar, type WalkProgressBar } from '../terminal/walk-progress.ts';
 
 interface TraceOptions {
   readonly since?: number;
@@ -56,7 +56,7 @@ Examples:
 
 async function trace(id: string, options: TraceOptions, env: CommandContext['env']): Promise<void> {
   const client = connectAdmin(EventService, options.admin, env);
-  const progress = createWalkProgress(process.stderr);
+  const progress = createWalkProgressBar(process.stderr);
   const found: LocatedEvent[] = [];
   let searched: Searched;
   try {
@@ -107,7 +107,7 @@ async function search(
     all,
   }: TraceOptions & { readonly id: string },
   found: LocatedEvent[],
-  progress: WalkProgress,
+  progress: WalkProgressBar,
 ): Promise<Searched> {
   let fromMs = since;
   let pageToken = '';

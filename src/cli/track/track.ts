@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../../config/units.ts';
 import type { CommandContext } from '../command-context.ts';
 import { connectGate, trackProtocols, type TrackProtocol } from '../gate-client.ts';
+import { readCountUpTo } from '../terminal/option-values.ts';
 import { runTrack } from './run-track.ts';
 import { openSource, sourceOfFlags, type EventFlags, type TrackSource } from './source.ts';
 import { summaryJson, summaryText } from './summary.ts';
@@ -18,6 +19,8 @@ interface TrackOptions extends EventFlags {
   readonly rejected?: string;
   readonly json?: true;
 }
+
+const inFlightMax = 64;
 
 /** `headgate track`: sends one event, or every line of a file, and accounts for each. */
 export function trackCommand({ env }: CommandContext): Command {
@@ -47,7 +50,12 @@ export function trackCommand({ env }: CommandContext): Command {
         .argParser(readTime)
         .default(30_000, '30s'),
     )
-    .option('--in-flight <count>', 'batches under way; 1 sends one after the other', readCount, 4)
+    .option(
+      '--in-flight <count>',
+      'batches under way; 1 sends one after the other',
+      readCountUpTo(inFlightMax),
+      4,
+    )
     .option('--rejected <file>', 'write what was not taken there, with the reasons, as NDJSON')
     .option('--json', 'print the summary as JSON')
     .addHelpText('after', help);
@@ -83,10 +91,10 @@ async function send(
   });
   for (const fault of ledger.firstFaults) process.stderr.write(`${fault}\n`);
   const { rejected, givenUp } = ledger.counts;
-  const untold = rejected - ledger.firstFaults.length;
-  if (untold > 0) {
+  const unlisted = rejected - ledger.firstFaults.length;
+  if (unlisted > 0) {
     const where = options.rejected ?? 'the file of --rejected, if you name one';
-    process.stderr.write(`... and ${untold} more rejected; all are in ${where}\n`);
+    process.stderr.write(`... and ${unlisted} more rejected; all are in ${where}\n`);
   }
   if (end.stopped !== undefined) {
     const rest = file === undefined ? '' : ` Stopped at event ${ledger.counts.lines}. ${sendAgain}`;
@@ -149,12 +157,4 @@ function readTime(text: string): number {
   const ms = parseDuration(text);
   if (ms !== undefined) return ms;
   throw new InvalidArgumentError('Write a time such as 30s or 5m; 0s tries once.');
-}
-
-const inFlightMax = 64;
-
-function readCount(text: string): number {
-  const count = Number(text);
-  if (Number.isInteger(count) && count >= 1 && count <= inFlightMax) return count;
-  throw new InvalidArgumentError(`Give a whole number from 1 to ${inFlightMax}.`);
 }

@@ -58,7 +58,7 @@ test('tells what is wrong, where, and ends with 1', async () => {
   expect(text).toContain('line 2: rejected, invalid_field');
   expect(text).toContain('line 3: rejected, schema_violation');
   expect(text).toContain('/properties/total must be of type number, not string (What the customer');
-  expect(text).toContain('docs/errors.md#schema_violation');
+  expect(text).toContain('docs/reference/errors.md#schema_violation');
   expect(text).toContain('3 events: 1 would be stored, 0 with a warning, 2 rejected');
   expect(process.exitCode).toBe(1);
 });

@@ -4,7 +4,8 @@ import type { DestinationConfig } from '../config.ts';
 import { buildFields } from './field-paths.ts';
 import { type RawDestination, withWarehousePath } from '../gather/gather-destinations.ts';
 import { isSecret } from '../secret.ts';
-import { type ValuesOf, destinationSettings } from '../settings.ts';
+import type { ValuesOf } from '../setting.ts';
+import { destinationSettings } from '../destination-settings.ts';
 import { readTable } from './table-values.ts';
 
 type CommonValues = ValuesOf<typeof destinationSettings>;

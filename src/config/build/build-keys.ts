@@ -1,4 +1,5 @@
-import type { Secret, WriteKey } from '../config.ts';
+import type { WriteKey } from '../config.ts';
+import type { Secret } from '../secret.ts';
 import { type RawKey, keySettings } from '../gather/gather-keys.ts';
 import { readTable } from './table-values.ts';
 import {

@@ -1,13 +1,12 @@
 import type { RawWebhook } from '../gather/gather-webhooks.ts';
-import { type ValuesOf } from '../settings.ts';
+import type { ValuesOf } from '../setting.ts';
 import { readTable } from './table-values.ts';
 import {
-  webhookLimits,
-  webhookSettings,
   type WebhookEvent,
   type WebhookProperties,
   type WebhookSource,
 } from '../webhook-source.ts';
+import { webhookLimits, webhookSettings } from '../webhook-settings.ts';
 
 type Values = ValuesOf<typeof webhookSettings>;
 

@@ -1,4 +1,5 @@
-import type { FieldPath, FieldRules, Secret } from '../config.ts';
+import type { FieldPath, FieldRules } from '../config.ts';
+import type { Secret } from '../secret.ts';
 
 /** The values of the settings below `fields`, and where each of them stands. */
 export interface FieldSettings {

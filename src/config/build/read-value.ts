@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { parseAddress } from '../address.ts';
 import type { RawValue } from '../gather/raw-value.ts';
 import { createSecret } from '../secret.ts';
-import type { Setting } from '../settings.ts';
+import type { Setting } from '../setting.ts';
 import { parseBytes, parseDuration } from '../units.ts';
 
 /** A value read, or what is wrong with it and how to mend it. */

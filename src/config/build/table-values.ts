@@ -1,6 +1,6 @@
 import type { RawValue } from '../gather/raw-value.ts';
 import { readDefault, readValue } from './read-value.ts';
-import type { Setting } from '../settings.ts';
+import type { Setting } from '../setting.ts';
 
 /** The values of one table, with where each came from. */
 export interface TableValues {

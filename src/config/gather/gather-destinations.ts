@@ -5,7 +5,8 @@ import {
 } from '../destination-type.ts';
 import { nearest } from './nearest.ts';
 import { type RawValue, rawDefault, rawFromEnvironment, rawFromFile } from './raw-value.ts';
-import { type Setting, environmentName } from '../settings.ts';
+import { environmentName } from '../settings.ts';
+import type { Setting } from '../setting.ts';
 import { type GatherContext, collectLeaves } from './tree.ts';
 
 /** A destination as found. */

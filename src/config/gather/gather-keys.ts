@@ -1,5 +1,5 @@
 import { type RawValue } from './raw-value.ts';
-import type { Setting } from '../settings.ts';
+import type { Setting } from '../setting.ts';
 import { type GatherContext, collectLeaves } from './tree.ts';
 
 /** A write key as found. */

@@ -1,6 +1,6 @@
 import { type RawValue, rawFromFile } from './raw-value.ts';
 import { type GatherContext, collectLeaves } from './tree.ts';
-import { webhookLimits, webhookSettings } from '../webhook-source.ts';
+import { webhookLimits, webhookSettings } from '../webhook-settings.ts';
 import { sourcePattern } from '../write-key.ts';
 
 /** A source of webhooks as found. */

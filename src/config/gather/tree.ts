@@ -1,6 +1,6 @@
 import { editDistance, nearest } from './nearest.ts';
 import { type Environment, type RawValue, rawFromFile } from './raw-value.ts';
-import type { Setting } from '../settings.ts';
+import type { Setting } from '../setting.ts';
 
 /** What the steps of the gathering share. */
 export interface GatherContext {

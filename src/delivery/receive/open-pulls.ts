@@ -1,16 +1,12 @@
 import type { DestinationConfig } from '../../config/config.ts';
 import type { DeliveredStream } from '../../event/delivery-attempt.ts';
+import { ensureDestinationConsumer } from '../../jetstream/consume/destination-consumer.ts';
 import { recordFilter } from '../../jetstream/consume/filter-history.ts';
 import type { Log } from '../../jetstream/log.ts';
 import { openPacedPull } from '../../jetstream/consume/paced-pull.ts';
 import { openPull, type Pull, type PulledMessage } from '../../jetstream/consume/pull.ts';
 import { DelayedMessage } from '../../jetstream/consume/delayed-copies.ts';
-import {
-  consumerSettings,
-  ensureConsumer,
-  placeStreams,
-  type PlaceStream,
-} from '../../jetstream/topology.ts';
+import { consumedStreams, type ConsumedStream } from '../../jetstream/topology.ts';
 import type { Signals } from '../../observability/signals.ts';
 import {
   ackPendingMax,
@@ -28,10 +24,10 @@ export interface OpenPullsOptions {
   readonly eventBytesMax: number;
 }
 
-/** What a worker does with what was pulled. None may throw: that would end the pull. */
+/** What a worker does with pulled messages. None may throw: that would end the pull. */
 export interface PullReceiver {
   onMessage(message: PulledMessage, stream: DeliveredStream): void;
-  /** One that was set aside; its time may not have come yet. */
+  /** A delayed event; its time may not have come yet. */
   onDelayedCopy(message: DelayedMessage): void;
   /** How many more of these the worker has room for. */
   room(): number;
@@ -44,20 +40,19 @@ export async function openPulls(options: OpenPullsOptions, receiver: PullReceive
   const stop = async (): Promise<void> => {
     await Promise.allSettled(pulls.map((pull) => pull.stop()));
   };
-  const pending: Readonly<Record<PlaceStream, number>> = {
+  const pending: Readonly<Record<ConsumedStream, number>> = {
     EVENTS: ackPendingMax(eventBytesMax),
     REPLAY: replayAckPendingMax(eventBytesMax),
     RETRY: delayedEventsMax,
   };
-  const open = async (stream: PlaceStream): Promise<Pull> => {
-    const settings = consumerSettings(stream, config.name, {
-      // What was set aside is never given up by the log: there would be no advisory of it.
+  const open = async (stream: ConsumedStream): Promise<Pull> => {
+    await ensureDestinationConsumer(log, stream, config.name, {
+      // The log never gives up a delayed copy: it would send no advisory of it.
       attempts: stream === 'RETRY' ? -1 : deliveriesMax(config.retry),
       ackWaitMs: config.ackWaitMs,
       ackPendingMax: pending[stream],
     });
-    await ensureConsumer(log.manager, stream, settings);
-    if (stream === 'EVENTS') await recordFilter(log.manager, config.name, config);
+    if (stream === 'EVENTS') await recordFilter(log, config.name, config);
     const pull = {
       log,
       stream,
@@ -77,7 +72,7 @@ export async function openPulls(options: OpenPullsOptions, receiver: PullReceive
     });
   };
   try {
-    for (const stream of placeStreams) pulls.push(await open(stream));
+    for (const stream of consumedStreams) pulls.push(await open(stream));
   } catch (error) {
     await stop();
     throw error;

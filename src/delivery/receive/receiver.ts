@@ -19,11 +19,11 @@ export interface ReceiverParts {
   /** Something is in the queue. */
   readonly schedule: () => void;
   readonly stopping: () => boolean;
-  /** All that the worker has in its hands. */
+  /** All events that the worker holds. */
   readonly held: () => readonly HeldEvent[];
 }
 
-/** What becomes of an event when it is pulled: queued, filtered, told to wait, or handed back. */
+/** Decides what becomes of a pulled event: it is queued, filtered, delayed, or handed back. */
 export function createReceiver(parts: ReceiverParts): PullReceiver {
   const { settler, queue } = parts;
   const admit = createAdmit(parts);
@@ -63,7 +63,7 @@ function createAdmit({ destinationConfig: config, settler, signals }: ReceiverPa
   const trusted = trustedDeliveriesMax(config.retry);
   return (held: HeldEvent): boolean => {
     const { message, stream } = held;
-    // A replay was meant for this destination by a person, whatever the filter says by now.
+    // A person meant a replay for this destination, whatever its filter is by now.
     if (stream === 'EVENTS' && !isWanted(message.subject)) {
       settler.filtered(held);
       if (message.subject !== canarySubject) signals.eventsFiltered(config.name, 1);
@@ -78,7 +78,7 @@ function createAdmit({ destinationConfig: config, settler, signals }: ReceiverPa
   };
 }
 
-/** What cannot be taken apart may hold what must not leave: it never does. */
+/** A payload that cannot be read may hold fields that must not leave, so it is not delivered. */
 function applyMapping(map: FieldMapping, held: HeldEvent, settler: Settler): boolean {
   try {
     held.payload = map(held.message.payload);

@@ -53,9 +53,9 @@ function answersOf(error: unknown): PartitionAnswer[] {
     index: partition,
     errorCode: 0,
   }));
-  const told = (response?.responses ?? []).flatMap((topic) => topic.partitionResponses ?? []);
+  const refused = (response?.responses ?? []).flatMap((topic) => topic.partitionResponses ?? []);
   const nested = Array.isArray(errors) ? errors.flatMap(answersOf) : [];
-  return [...nested, ...taken, ...told];
+  return [...nested, ...taken, ...refused];
 }
 
 const reasonCharactersMax = 300;

@@ -79,7 +79,10 @@ export interface AcceptOptions {
   /** Calls back once the event is as safe as promised, or with why it may not be. */
   readonly store: (
     event: EventToStore,
-    callback: (ack: StoreAck | undefined, failure: { readonly told: string } | undefined) => void,
+    callback: (
+      ack: StoreAck | undefined,
+      failure: { readonly publicText: string } | undefined,
+    ) => void,
   ) => void;
   readonly reject: (event: EventToReject, callback: (failure: string | undefined) => void) => void;
   /** What the log has at a place: asked for duplicates only. */
@@ -115,7 +118,7 @@ const noViolations = [] as const;
 /**
  * One request on its way through. It does not hold the events: what an event was decoded into is
  * garbage once it is written to the log, and thousands of them waiting for their acknowledgements
- * cost the collector a tenth of all time (docs/performance.md).
+ * cost the collector a tenth of all time (docs/understand/hot-path.md).
  */
 interface Passage {
   readonly options: AcceptOptions;
@@ -239,7 +242,7 @@ function storeEvent(passage: Passage, eventName: string, verdict: Verdict, paylo
   const messageId = messageIdOf(source, verdict.idempotencyKey);
   options.store({ source, eventName, messageId, arrivalHeaders, payload }, (ack, failure) => {
     if (ack === undefined) {
-      const error = notStored(failure!.told);
+      const error = notStored(failure!.publicText);
       finish(passage, eventName, { ...verdict, status: 'retry', error, warnings: noWarnings });
       return;
     }

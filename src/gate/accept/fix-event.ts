@@ -34,7 +34,7 @@ export function createEventFixer({
   eventBytesMax,
 }: Pick<AcceptOptions, 'validate' | 'eventBytesMax'>) {
   /** `eventJson` empty: the event as it is. Throws `invalid_edit`. */
-  const mend = (
+  const fix = (
     stored: string,
     { eventJson, edits }: { readonly eventJson: string; readonly edits: readonly MemberEdit[] },
   ): string => {
@@ -62,7 +62,7 @@ export function createEventFixer({
     return payload;
   };
   return {
-    mend,
+    fix,
     /** Undefined: it cannot be read as an event. */
     editable: (stored: string): string | undefined => {
       try {

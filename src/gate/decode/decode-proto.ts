@@ -18,7 +18,7 @@ import { WireError, WireReader, wireType } from './wire-reader.ts';
 /*
  * Decodes TrackRequest and BatchTrackRequest from the wire straight into the plain objects that the
  * schema validates. Building protobuf-es messages of google.protobuf.Value and unwrapping them again
- * costs three times as much (docs/performance.md); a differential test holds the two equal.
+ * costs three times as much (docs/understand/hot-path.md); a differential test holds the two equal.
  *
  * The numbers are those of proto/headgate/v1; `tag` is (field number << 3) | wire type.
  */

@@ -14,7 +14,7 @@ export interface TurnBudgetOptions {
 /**
  * A batch of 500 events is 5 ms of work. Several that arrive in one turn, done one after the other, keep
  * their acknowledgements, all other requests and the deliveries of this process waiting: the warehouse
- * fell behind the gate so (docs/performance.md). Here a turn takes on about one.
+ * fell behind the gate so (docs/understand/hot-path.md). Here a turn takes on about one.
  */
 export function createTurnBudget({ turnBytes, waitingBytesMax }: TurnBudgetOptions): TurnBudget {
   const waiting: { bytes: number; work: () => void }[] = [];

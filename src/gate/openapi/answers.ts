@@ -111,7 +111,7 @@ export const problemSchema: Schema = {
     title: { type: 'string' },
     status: { type: 'integer' },
     detail: { type: 'string', description: 'What is wrong and how to mend it.' },
-    code: { type: 'string', description: 'Stable, and explained in docs/errors.md.' },
+    code: { type: 'string', description: 'Stable, and explained in docs/reference/errors.md.' },
     violations: { type: 'array', items: refTo('Violation') },
     help: { type: 'string' },
     retryable: { type: 'boolean', description: 'The same request may succeed later.' },

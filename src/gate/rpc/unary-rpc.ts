@@ -11,7 +11,7 @@ import type { EndpointCall, RunRequest } from '../serve-request.ts';
  *
  * connect-node's universal handler costs 100 to 230 µs a call, for streams, headers and abort
  * machinery that a unary call has no use for; these endpoints speak the unary form of Connect and gRPC
- * themselves (docs/performance.md).
+ * themselves (docs/understand/hot-path.md).
  */
 export interface UnaryRpc<Request, Result> {
   /** Its label in the metrics. */

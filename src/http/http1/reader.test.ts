@@ -4,7 +4,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { afterEach, describe, expect, test } from 'vitest';
 
-import { Http1Call, type CallEnd, type HttpCall } from '../http-call.ts';
+import type { CallEnd, HttpCall } from '../http-call.ts';
+import { Http1Call } from '../node/http1-call.ts';
 import { listen, type Listener } from '../listen.ts';
 import { WholeCall } from './whole-call.ts';
 
@@ -28,6 +29,7 @@ async function openListener(
   const listener = await listen({
     address: { host: '127.0.0.1', port: 0 },
     tls: undefined,
+    engine: 'own',
     handle: (call) => {
       calls.push(call);
       for (const [count, resolve] of waiting) if (calls.length >= count) resolve();

@@ -1,4 +1,3 @@
-import type http from 'node:http';
 import type net from 'node:net';
 
 import type { HttpCall } from '../http-call.ts';
@@ -12,8 +11,8 @@ export type ServesWhole = (url: string, headers: HttpCall['headers']) => boolean
 export interface Http1ReaderOptions {
   readonly handle: (call: HttpCall) => void;
   readonly servesWhole: ServesWhole;
-  /** Takes over every connection on which something else is asked. */
-  readonly node: http.Server;
+  /** Takes over a connection on which anything else is asked, with the bytes read from it. */
+  readonly handOver: (socket: net.Socket, bytes: Buffer) => void;
   readonly idleTimeoutMs: number;
 }
 
@@ -61,15 +60,6 @@ export function createHttp1Reader(options: Http1ReaderOptions): Http1Reader {
       for (const connection of connections) connection.endIfIdle();
     },
   };
-}
-
-/** Hands a connection to Node's server of HTTP/1.1, with bytes that were read from it. */
-export function handOver(server: http.Server, socket: net.Socket, bytes: Buffer): void {
-  // Flowing, it would throw the bytes at nobody.
-  socket.pause();
-  socket.unshift(bytes);
-  server.emit('connection', socket);
-  socket.resume();
 }
 
 interface Shared {
@@ -174,7 +164,7 @@ class Http1Connection implements CallConnection {
     socket.off('data', this.read);
     socket.off('end', this.lose);
     socket.off('close', this.forget);
-    handOver(shared.options.node, socket, bytes);
+    shared.options.handOver(socket, bytes);
   }
 
   /** The caller has said its last: as with Node's server, it takes no answer any more. */

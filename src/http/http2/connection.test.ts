@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { errorCode, frameFlag, frameType, settingId, clientPreface } from './frames.ts';
+import { errorCode, frameFlag, frameType, settingId } from './frames.ts';
 import {
   block,
   bodyOf,
@@ -15,203 +15,232 @@ import {
   setting,
   uint32,
 } from './raw-peer.fixture.ts';
+import type { Http2Stream } from './stream.ts';
 
 const {
   data: dataType,
   headers,
   resetStream,
-  goAway,
   settings,
   ping,
   windowUpdate,
   priority,
   continuation,
-  pushPromise,
 } = frameType;
-const empty = Buffer.alloc(0);
 
-describe('what ends the connection', () => {
-  const settingsFrame = (payload: Buffer): Buffer => frameOf(settings, 0, 0, payload);
-  const half = frameOf(headers, 0, 1, block(requestFields));
-  test.each<[string, Buffer[], number]>([
-    ['DATA of no stream', [data(0, 'a')], errorCode.protocolError],
-    ['DATA of a stream that was not begun', [data(1, 'a')], errorCode.protocolError],
-    [
-      'DATA shorter than its padding',
-      [request(1, false), frameOf(dataType, frameFlag.padded, 1, Buffer.from([1]))],
-      errorCode.protocolError,
-    ],
-    [
-      'DATA without its padding',
-      [request(1, false), frameOf(dataType, frameFlag.padded, 1, empty)],
-      errorCode.protocolError,
-    ],
-    ['HEADERS of no stream', [request(0, true)], errorCode.protocolError],
-    ['HEADERS of an even stream', [request(2, true)], errorCode.protocolError],
-    ['HEADERS of a smaller id', [request(5, true), request(3, true)], errorCode.protocolError],
-    [
-      'HEADERS shorter than their padding',
-      [frameOf(headers, frameFlag.padded | frameFlag.endHeaders, 1, Buffer.from([9]))],
-      errorCode.protocolError,
-    ],
-    [
-      'HEADERS without their priority',
-      [frameOf(headers, frameFlag.priority | frameFlag.endHeaders, 1, Buffer.alloc(4))],
-      errorCode.protocolError,
-    ],
-    [
-      'HEADERS that cannot be decoded',
-      [frameOf(headers, frameFlag.endHeaders, 1, Buffer.from([0xbe]))],
-      errorCode.compressionError,
-    ],
-    [
-      'CONTINUATION of nothing',
-      [frameOf(continuation, frameFlag.endHeaders, 1, empty)],
-      errorCode.protocolError,
-    ],
-    [
-      'CONTINUATION of another stream',
-      [half, frameOf(continuation, frameFlag.endHeaders, 3, empty)],
-      errorCode.protocolError,
-    ],
-    [
-      'another frame within a header block',
-      [half, frameOf(ping, 0, 0, Buffer.alloc(8))],
-      errorCode.protocolError,
-    ],
-    [
-      'an unknown frame within a header block',
-      [half, frameOf(77, 0, 0, empty)],
-      errorCode.protocolError,
-    ],
-    ['DATA within a header block', [half, data(1, 'a')], errorCode.protocolError],
-    ['RST_STREAM of no stream', [frameOf(resetStream, 0, 0, uint32(8))], errorCode.protocolError],
-    [
-      'RST_STREAM of a stream that was not begun',
-      [frameOf(resetStream, 0, 1, uint32(8))],
-      errorCode.protocolError,
-    ],
-    [
-      'RST_STREAM of another size',
-      [request(1, false), frameOf(resetStream, 0, 1, Buffer.alloc(3))],
-      errorCode.frameSizeError,
-    ],
-    ['SETTINGS of a stream', [frameOf(settings, 0, 1, empty)], errorCode.protocolError],
-    ['SETTINGS of another size', [settingsFrame(Buffer.alloc(5))], errorCode.frameSizeError],
-    [
-      'an acknowledgement with settings',
-      [frameOf(settings, frameFlag.ack, 0, setting(1, 0))],
-      errorCode.frameSizeError,
-    ],
-    [
-      'SETTINGS_ENABLE_PUSH 2',
-      [settingsFrame(setting(settingId.enablePush, 2))],
-      errorCode.protocolError,
-    ],
-    [
-      'a window beyond 2^31-1',
-      [settingsFrame(setting(settingId.initialWindowSize, 2 ** 31))],
-      errorCode.flowControlError,
-    ],
-    [
-      'SETTINGS_MAX_FRAME_SIZE 16383',
-      [settingsFrame(setting(settingId.maxFrameSize, 16_383))],
-      errorCode.protocolError,
-    ],
-    [
-      'SETTINGS_MAX_FRAME_SIZE 2^24',
-      [settingsFrame(setting(settingId.maxFrameSize, 2 ** 24))],
-      errorCode.protocolError,
-    ],
-    ['PING of a stream', [frameOf(ping, 0, 1, Buffer.alloc(8))], errorCode.protocolError],
-    ['PING of another size', [frameOf(ping, 0, 0, Buffer.alloc(7))], errorCode.frameSizeError],
-    ['GOAWAY of a stream', [frameOf(goAway, 0, 1, Buffer.alloc(8))], errorCode.protocolError],
-    [
-      'GOAWAY that is too short',
-      [frameOf(goAway, 0, 0, Buffer.alloc(7))],
-      errorCode.frameSizeError,
-    ],
-    [
-      'WINDOW_UPDATE of another size',
-      [frameOf(windowUpdate, 0, 0, Buffer.alloc(3))],
-      errorCode.frameSizeError,
-    ],
-    ['WINDOW_UPDATE of 0', [frameOf(windowUpdate, 0, 0, uint32(0))], errorCode.protocolError],
-    [
-      'WINDOW_UPDATE of a stream that was not begun',
-      [frameOf(windowUpdate, 0, 1, uint32(1))],
-      errorCode.protocolError,
-    ],
-    [
-      'WINDOW_UPDATE beyond 2^31-1',
-      [frameOf(windowUpdate, 0, 0, uint32(2 ** 31 - 65_535))],
-      errorCode.flowControlError,
-    ],
-    ['PRIORITY of no stream', [frameOf(priority, 0, 0, Buffer.alloc(5))], errorCode.protocolError],
-    [
-      'PRIORITY of another size',
-      [frameOf(priority, 0, 1, Buffer.alloc(4))],
-      errorCode.frameSizeError,
-    ],
-    [
-      'PRIORITY that waits for itself',
-      [frameOf(priority, 0, 1, Buffer.from([0, 0, 0, 1, 0]))],
-      errorCode.protocolError,
-    ],
-    ['PUSH_PROMISE', [frameOf(pushPromise, 4, 1, uint32(2))], errorCode.protocolError],
-  ])('%s', async (_name, frames, code) => {
-    await using server = await openRawServer((stream) =>
-      stream.receive({ chunk() {}, end() {}, cut() {} }),
-    );
+describe('a request', () => {
+  test('with padding, priority, continuations and trailers is read as it is meant', async () => {
+    await using server = await openRawServer(echo);
     const peer = await server.greet();
-    peer.send(...frames);
-    expect(codeOf(await peer.nextOf(goAway))).toBe(code);
-    await peer.closed();
-    expect(server.faults).toEqual([]);
+    const fields = block([
+      ...requestFields,
+      ['cookie', 'a=1'],
+      ['cookie', 'b=2'],
+      ['x-many', '1'],
+      ['x-many', '2'],
+    ]);
+    const padded = Buffer.concat([
+      Buffer.from([3, 0, 0, 0, 0, 16]),
+      fields.subarray(0, 20),
+      Buffer.alloc(3),
+    ]);
+    peer.send(
+      frameOf(headers, frameFlag.padded | frameFlag.priority, 1, padded),
+      frameOf(continuation, 0, 1, fields.subarray(20, 30)),
+      frameOf(continuation, frameFlag.endHeaders, 1, fields.subarray(30)),
+      frameOf(dataType, frameFlag.padded, 1, Buffer.from('\u0002hello\0\0', 'latin1')),
+      data(1, ' world'),
+      frameOf(headers, frameFlag.endHeaders | frameFlag.endStream, 1, block([['x-sum', '7']])),
+    );
+    expect(await bodyOf(peer, 1)).toBe('POST 11 {"x-sum":"7"}');
   });
 
-  test('a first frame other than SETTINGS', async () => {
-    await using server = await openRawServer(echo);
-    for (const first of [
-      frameOf(ping, 0, 0, Buffer.alloc(8)),
-      frameOf(settings, frameFlag.ack, 0, empty),
-      data(1, 'a'),
-    ]) {
-      const peer = await server.connect();
-      peer.send(clientPreface, first);
-      expect(codeOf(await peer.nextOf(goAway))).toBe(errorCode.protocolError);
-      await peer.closed();
+  test('has its headers as Node gives them', async () => {
+    let seen: Http2Stream['headers'] | undefined;
+    await using server = await openRawServer((stream) => {
+      seen = stream.headers;
+      echo(stream);
+    });
+    const peer = await server.greet();
+    const twice = ['cookie', 'x-many', 'content-type', '__proto__'].flatMap((name) => [
+      [name, `${name}=1`] as const,
+      [name, `${name}=2`] as const,
+    ]);
+    for (const streamId of [1, 3]) {
+      peer.send(request(streamId, true, [...requestFields, ...twice, ['x-padded', ' a ']]));
+      await peer.nextOf(dataType, streamId);
+      expect(Object.entries(seen!)).toEqual([
+        ...requestFields,
+        ['cookie', 'cookie=1; cookie=2'],
+        ['x-many', 'x-many=1, x-many=2'],
+        ['content-type', 'content-type=1'],
+        ['__proto__', '__proto__=1, __proto__=2'],
+        ['x-padded', 'a'],
+      ]);
+      expect('constructor' in seen!).toBe(false);
+      expect('toString' in seen!).toBe(false);
     }
   });
 
-  test('a preface of something else', async () => {
+  test('means what its block means now, though the same bytes meant something else before', async () => {
+    const seen: (string | string[] | undefined)[] = [];
+    await using server = await openRawServer((stream) => {
+      seen.push(stream.headers['x-name']);
+      echo(stream);
+    });
+    const peer = await server.greet();
+    const head = (streamId: number, ...more: Buffer[]): Buffer =>
+      frameOf(
+        headers,
+        frameFlag.endHeaders | frameFlag.endStream,
+        streamId,
+        Buffer.concat([block(requestFields), ...more]),
+      );
+    const indexed = (value: string): Buffer => Buffer.from(`@\u0006x-name\u0001${value}`, 'latin1');
+    const newest = Buffer.from([0xbe]);
+    peer.send(
+      head(1, indexed('a')),
+      head(3, newest),
+      head(5, newest),
+      head(7, indexed('b')),
+      head(9, newest),
+    );
+    await bodyOf(peer, 9);
+    expect(seen).toEqual(['a', 'a', 'a', 'b', 'b']);
+  });
+
+  const without = (name: string) => requestFields.filter(([each]) => each !== name);
+  test.each<[string, readonly (readonly [string, string])[]]>([
+    ['without :method', without(':method')],
+    ['without :scheme', without(':scheme')],
+    ['without :path', without(':path')],
+    ['with an empty :path', [...without(':path'), [':path', '']]],
+    ['with a :path that is none', [...without(':path'), [':path', 'elsewhere']]],
+    ['with an empty :method', [...without(':method'), [':method', '']]],
+    ['with :method twice', [...requestFields, [':method', 'POST']]],
+    ['with :authority twice', [...requestFields, [':authority', 'x']]],
+    ['with a pseudo-header that is unknown', [...requestFields, [':other', 'x']]],
+    ['with the pseudo-header of an answer', [...requestFields, [':status', '200']]],
+    ['with a pseudo-header after others', [['x-first', '1'], ...requestFields]],
+    [
+      'CONNECT with a :path',
+      [
+        [':method', 'CONNECT'],
+        [':authority', 'x'],
+        [':path', '/'],
+      ],
+    ],
+    ['CONNECT without :authority', [[':method', 'CONNECT']]],
+    ['with a name in upper case', [...requestFields, ['X-Name', '1']]],
+    ['with a space in a name', [...requestFields, ['x name', '1']]],
+    ['with an empty name', [...requestFields, ['', '1']]],
+    ['with a line end in a value', [...requestFields, ['x-name', 'a\r\nb']]],
+    ['with a NUL in a value', [...requestFields, ['x-name', 'a\0b']]],
+    ['with connection', [...requestFields, ['connection', 'close']]],
+    ['with transfer-encoding', [...requestFields, ['transfer-encoding', 'chunked']]],
+    ['with upgrade', [...requestFields, ['upgrade', 'h2c']]],
+    ['with te other than trailers', [...requestFields, ['te', 'gzip']]],
+    ['with a content-length that is no number', [...requestFields, ['content-length', '1x']]],
+    [
+      'with two content-lengths',
+      [...requestFields, ['content-length', '0'], ['content-length', '1']],
+    ],
+    ['with a content-length and no body', [...requestFields, ['content-length', '1']]],
+  ])('%s is refused, and the next one is served', async (_name, fields) => {
     await using server = await openRawServer(echo);
-    const peer = await server.connect();
-    peer.send(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\rX'));
-    expect(codeOf(await peer.nextOf(goAway))).toBe(errorCode.protocolError);
-    await peer.closed();
+    const peer = await server.greet();
+    for (const streamId of [1, 3]) {
+      peer.send(request(streamId, true, fields));
+      expect(codeOf(await peer.nextOf(resetStream, streamId))).toBe(errorCode.protocolError);
+    }
+    peer.send(request(5, true));
+    expect(await bodyOf(peer, 5)).toBe('POST 0 {}');
   });
 
   test.each([
-    ['WINDOW_UPDATE of 0', frameOf(windowUpdate, 0, 1, uint32(0)), errorCode.protocolError],
-    [
-      'WINDOW_UPDATE beyond 2^31-1',
-      frameOf(windowUpdate, 0, 1, uint32(2 ** 31 - 65_535)),
-      errorCode.flowControlError,
-    ],
-    [
-      'HEADERS that wait for themselves',
-      frameOf(headers, 0x25, 3, Buffer.concat([uint32(3), Buffer.from([1]), block(requestFields)])),
-      errorCode.protocolError,
-    ],
-  ])('%s of one stream ends that alone', async (_name, frame, code) => {
+    ['longer', [data(1, 'abcd')]],
+    ['shorter', [data(1, 'ab', true)]],
+    ['longer in parts', [data(1, 'ab'), data(1, 'cd')]],
+    ['shorter, with trailers', [data(1, 'ab'), request(1, true, [['x-sum', '1']])]],
+  ])('that is %s than its content-length is refused', async (_name, frames) => {
+    await using server = await openRawServer(echo);
+    const peer = await server.greet();
+    peer.send(request(1, false, [...requestFields, ['content-length', '3']]), ...frames);
+    expect(codeOf(await peer.nextOf(resetStream, 1))).toBe(errorCode.protocolError);
+  });
+
+  test.each([
+    ['without the end', request(1, false, [['x-sum', '1']])],
+    ['with a pseudo-header', request(1, true, [[':path', '/']])],
+    ['with a name that is none', request(1, true, [['X-Sum', '1']])],
+  ])('trailers %s are refused', async (_name, trailers) => {
+    await using server = await openRawServer(echo);
+    const peer = await server.greet();
+    peer.send(request(1, false), trailers);
+    expect(codeOf(await peer.nextOf(resetStream, 1))).toBe(errorCode.protocolError);
+  });
+});
+
+describe('a stream that is over', () => {
+  test('takes no DATA after its end', async () => {
+    await using server = await openRawServer(() => {});
+    const peer = await server.greet();
+    peer.send(request(1, true), data(1, 'more'));
+    expect(codeOf(await peer.nextOf(resetStream, 1))).toBe(errorCode.streamClosed);
+  });
+
+  test('is passed over after our reset, until the peer knows of it', async () => {
     await using server = await openRawServer((stream) =>
-      stream.id === 5 ? echo(stream) : undefined,
+      stream.id === 1 ? stream.close(errorCode.cancel) : echo(stream),
     );
     const peer = await server.greet();
-    peer.send(request(1, true), frame, request(5, true));
-    expect(codeOf(await peer.nextOf(resetStream))).toBe(code);
-    expect(await bodyOf(peer, 5)).toBe('POST 0 {}');
+    peer.send(request(1, false));
+    await peer.nextOf(resetStream, 1);
+    peer.send(
+      data(1, 'more'),
+      request(1, true, [['x-sum', '1']]),
+      frameOf(windowUpdate, 0, 1, uint32(5)),
+    );
+    peer.send(request(3, true));
+    expect(await bodyOf(peer, 3)).toBe('POST 0 {}');
+    expect(peer.seen.filter(({ type }) => type === resetStream)).toHaveLength(1);
+  });
+
+  test('is told to the one who receives: reset by the peer, and once', async () => {
+    const events: string[] = [];
+    const closed = Promise.withResolvers<void>();
+    await using server = await openRawServer((stream) => {
+      stream.receive({
+        chunk: (bytes) => events.push(bytes.toString()),
+        end: () => events.push('end'),
+        cut: () => events.push('cut'),
+      });
+      stream.whenClosed(() => {
+        events.push(`closed, aborted: ${stream.isAborted}`);
+        closed.resolve();
+      });
+    });
+    const peer = await server.greet();
+    peer.send(
+      request(1, false),
+      data(1, 'a'),
+      frameOf(resetStream, 0, 1, uint32(errorCode.cancel)),
+    );
+    peer.socket.destroy();
+    await closed.promise;
+    expect(events).toEqual(['a', 'cut', 'closed, aborted: true']);
+  });
+
+  test('is cut with its connection', async () => {
+    const cut = Promise.withResolvers<void>();
+    await using server = await openRawServer((stream) =>
+      stream.receive({ chunk: () => {}, end: () => {}, cut: cut.resolve }),
+    );
+    const peer = await server.greet();
+    peer.send(request(1, false), data(1, 'a'));
+    await peer.socket.destroy();
+    await cut.promise;
+    expect(server.faults).toEqual([]);
   });
 });
 

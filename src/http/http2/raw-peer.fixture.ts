@@ -114,7 +114,8 @@ export async function openRawServer(
   };
 }
 
-function createPeer(socket: net.Socket): RawPeer {
+/** Sees the frames that come by a connected socket. */
+export function createPeer(socket: net.Socket): RawPeer {
   const seen: SeenFrame[] = [];
   let pending = Buffer.alloc(0);
   let looked = 0;

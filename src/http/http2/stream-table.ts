@@ -10,7 +10,7 @@ const hashFactor = 0x9e37_79b1;
  *
  * Not a Map: as entries come and go V8 gives a Map a new table again and again, and the old ones, once they
  * are in the old generation, hold every stream that came after them until a full collection. Half of the
- * memory of a gate under gRPC calls was that (docs/performance.md). Here a place is empty when its stream
+ * memory of a gate under gRPC calls was that (docs/understand/hot-path.md). Here a place is empty when its stream
  * is gone: open addressing with linear probing, at most half full, and what follows a hole moves up.
  */
 export class StreamTable {

@@ -1,17 +1,17 @@
 import type { DeliveredStream } from '../../event/delivery-attempt.ts';
-import type { Log } from '../log.ts';
+import { messageIdHeader, type Log } from '../log.ts';
 import type { PulledMessage } from './pull.ts';
 import { subjects } from '../topology.ts';
 
-/** What is carried on with an event that waits in RETRY for its next attempt. */
+/** An event that waits in RETRY for its next attempt. */
 export interface DelayedCopy {
   readonly destination: string;
-  /** Where it came from. */
+  /** The stream it came from. */
   readonly stream: DeliveredStream;
   readonly message: PulledMessage;
   /** When it is to be tried again: a Unix time in ms. */
   readonly dueMs: number;
-  /** Its hand-outs so far, without those that were nobody's fault. */
+  /** Its deliveries so far that count as attempts. */
   readonly deliveries: number;
   /** How often it was tried without being charged. */
   readonly tries: number;
@@ -36,14 +36,14 @@ const keptHeaders = [
 ];
 
 /**
- * Stores a copy of an event in RETRY, where it waits without holding one of the places that the log
- * hands out. Only then may the caller settle the original: a crash in between leaves both, and never
+ * Stores a copy of an event in RETRY, where it waits without counting among the unsettled deliveries of
+ * its consumer. Only then may the caller settle the original: a crash in between leaves both, and never
  * neither. Rejects with a PublishError.
  */
 export async function storeDelayedCopy(log: Log, event: DelayedCopy): Promise<void> {
   const { destination, stream, message, deliveries, tries } = event;
   const headers: Record<string, string> = {
-    'Nats-Msg-Id': `${destination}:${stream}:${message.sequence}:${deliveries}:${tries}`,
+    [messageIdHeader]: `${destination}:${stream}:${message.sequence}:${deliveries}:${tries}`,
     [header.stream]: stream,
     [header.sequence]: String(message.sequence),
     [header.subject]: message.subject,
@@ -61,8 +61,8 @@ export async function storeDelayedCopy(log: Log, event: DelayedCopy): Promise<vo
 }
 
 /**
- * Of a message of RETRY: the place in EVENTS that its event first had, and when it is to be tried
- * again.
+ * Of a message of RETRY: the position that its event first had in EVENTS, and when it is to be tried
+ * again, as a Unix time in ms.
  */
 export function originOfDelayedCopy(message: { header(name: string): string }): {
   readonly sequence: number;
@@ -76,7 +76,7 @@ export function originOfDelayedCopy(message: { header(name: string): string }): 
 }
 
 /**
- * A message of RETRY, seen as the event that was set aside: with the place, the subject and the time
+ * A message of RETRY, seen as the event that was delayed: with the position, the subject and the time
  * that it has in the stream it came from. Settling it settles the copy.
  */
 export class DelayedMessage implements PulledMessage {
@@ -96,7 +96,7 @@ export class DelayedMessage implements PulledMessage {
     this.stream = message.header(header.stream) === 'REPLAY' ? 'REPLAY' : 'EVENTS';
     this.subject = message.header(header.subject);
     this.sequence = number(header.sequence);
-    // It is handed out once to be told to wait, and counts from then on.
+    // Its first delivery only sets its delay; the later ones count.
     this.deliveries = number(header.deliveries) + Math.max(1, message.deliveries - 1);
     this.tries = number(header.tries);
     this.storedAtMs = number(header.storedAt);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { jetstream, type ConsumerMessages } from '@nats-io/jetstream';
 
+import { clientsOf } from '../clients.ts';
 import { Pulled, type Pull, type PullOptions } from './pull.ts';
 
 export interface PacedPullOptions extends PullOptions {
@@ -15,11 +16,11 @@ const pauseMs = 100;
 const troubleMs = 1_000;
 
 /**
- * Pulls no more than there is room for, by asking anew each time. For a consumer whose messages may
- * all come due at once: there the limit of the log is no bound of memory. Slower than `openPull`.
+ * Pulls no more than there is room for, with a new request each time. For a consumer whose messages may
+ * all come due at once: there the limit of the log does not bound the memory. Slower than `openPull`.
  */
 export async function openPacedPull(options: PacedPullOptions): Promise<Pull> {
-  const client = jetstream(options.log.connection);
+  const client = jetstream(clientsOf(options.log).connection);
   const consumer = await client.consumers.get(options.stream, options.consumer);
   const stopping = new AbortController();
   let asking: ConsumerMessages | undefined;

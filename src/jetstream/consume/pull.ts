@@ -1,29 +1,30 @@
 import { jetstream, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
 
+import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';
 
 /** A message of a durable consumer. Settled by exactly one of `ack`, `nak` and `term`. */
 export interface PulledMessage {
   readonly subject: string;
-  /** Its place in the stream. */
+  /** Its position in the stream. */
   readonly sequence: number;
-  /** How often the log has handed it out, this time included. */
+  /** How often the log has delivered it, this time included. */
   readonly deliveries: number;
   /** When the log took it, in milliseconds since 1970. */
   readonly storedAtMs: number;
   readonly payload: Uint8Array;
   header(name: string): string;
   ack(): void;
-  /** Hands it back; the log hands it out again after `delayMs`. */
+  /** Hands it back; the log delivers it again after `delayMs`. */
   nak(delayMs: number): void;
   term(reason: string): void;
-  /** Tells the log that work goes on: the acknowledgement wait begins anew. */
+  /** The work goes on: the acknowledgement wait begins anew. */
   working(): void;
 }
 
 export interface Pull {
-  /** Takes nothing more; what was handed out stays with the receiver. */
+  /** Takes no more messages; those that were delivered stay with the receiver. */
   stop(): Promise<void>;
 }
 
@@ -34,13 +35,13 @@ export interface PullOptions {
   /** How many messages are asked for ahead. */
   readonly messagesMax: number;
   readonly onMessage: (message: PulledMessage) => void;
-  /** The consumer was deleted, or its leader is away: what the client tells while it goes on. */
+  /** A problem that the pull goes on with: the consumer was deleted, or its leader is away. */
   readonly onTrouble: (text: string) => void;
 }
 
-/** Pulls by callback, which costs half of what the iterator does (docs/performance.md). */
+/** Pulls by callback, which costs half of what the iterator does (docs/understand/hot-path.md). */
 export async function openPull(options: PullOptions): Promise<Pull> {
-  const client = jetstream(options.log.connection);
+  const client = jetstream(clientsOf(options.log).connection);
   const consumer = await client.consumers.get(options.stream, options.consumer);
   const messages = await consumer.consume({
     max_messages: options.messagesMax,
@@ -117,13 +118,15 @@ async function reportTrouble(
 const flushTimeoutMs = 1_000;
 
 /**
- * Waits until the acks and naks that were said have left this process: they may still lie in the
- * client, whose connection may be closed next. Never rejects; what is lost comes again.
+ * Waits until the acks and naks have left this process: they may still be buffered in the client, whose
+ * connection may be closed next. Never rejects; a message whose ack is lost is delivered again.
  */
 export async function flushSettled(log: Log): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, flushTimeoutMs);
-  log.connection.flush().then(resolve, () => resolve());
+  clientsOf(log)
+    .connection.flush()
+    .then(resolve, () => resolve());
   await promise;
   clearTimeout(timer);
 }

@@ -17,7 +17,7 @@ const betweenMessages = 0;
  * <sid> <size>`, a line end, the payload, a line end
  * (https://docs.nats.io/reference/reference-protocols/nats-protocol#msg). Everything else goes on to
  * the client's own parser, which takes each byte through a state machine and makes four objects for
- * each message: a twelfth of what an event of a batch costs (docs/performance.md).
+ * each message: a twelfth of what an event of a batch costs (docs/understand/hot-path.md).
  *
  * The parser is behind a class that the client's types do not show, and is made anew for each
  * connect: hence `attach`, which is to be called after each. Without it, or where the client has no

@@ -6,7 +6,7 @@ import { ReplyGroup } from './reply-group.ts';
 export interface AckTable {
   /** A new group, on the table; its acknowledgements pass through `commit` where there is one. */
   open(commit: GroupCommit | undefined): ReplyGroup;
-  /** Undefined: nobody waits under this token, or no longer. */
+  /** Undefined: no group waits under this token, or no longer. */
   find(token: number): ReplyGroup | undefined;
   /** Takes a group off the table. */
   take(group: ReplyGroup): void;
@@ -80,7 +80,7 @@ export function createAckTable(
     find,
     take,
     failAll: (error) => {
-      // What a callback adds while it is told is not failed with the others.
+      // Messages that a callback adds meanwhile are not failed with the others.
       for (let token = oldest, end = next; token < end; token += 1) {
         const group = find(token);
         if (group !== undefined) fail(group, error);

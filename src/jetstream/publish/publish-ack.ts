@@ -1,13 +1,13 @@
 import { PublishError, publishErrorOf } from './publish-error.ts';
 
-/** Where a message came to lie in its stream. */
+/** The position of a stored message in its stream. */
 export interface PublishAck {
   readonly sequence: number;
   /** The stream had the message id already; `sequence` is the earlier message's. */
   readonly duplicate: boolean;
 }
 
-/** Called once for a message: with its acknowledgement, or with why there is none. */
+/** Called once for a message: with its acknowledgement, or with the reason why it has none. */
 export type PublishCallback = (
   ack: PublishAck | undefined,
   error: PublishError | undefined,

@@ -17,8 +17,8 @@ export type PublishFault =
   | 'not_synced'
   | 'closed';
 
-/** What a producer is told. */
-const toldTexts: Readonly<Record<PublishFault, string>> = {
+/** What a producer reads. */
+const publicTexts: Readonly<Record<PublishFault, string>> = {
   stream_full: 'the log is full and drops nothing that is not delivered',
   store_full: "the log's disk space is used up",
   too_large: 'the message is larger than NATS takes',
@@ -41,9 +41,9 @@ export class PublishError extends Error {
     this.fault = fault;
   }
 
-  /** What a producer is told: never more than it needs. */
-  get told(): string {
-    return toldTexts[this.fault];
+  /** What a producer reads: never more than it needs. */
+  get publicText(): string {
+    return publicTexts[this.fault];
   }
 }
 

@@ -48,7 +48,7 @@ const heldBytesDefault = 64 * 1024 * 1024;
  * for each. Here one inbox serves all; the reply subject ends in a number under which the callbacks
  * of a block wait (reply-group.ts); late ones are swept. The messages of a turn of the event loop go
  * into one block of bytes, so that its requests share one write, or into several where it has many:
- * docs/performance.md.
+ * docs/understand/hot-path.md.
  *
  * While the connection is away every message fails at once as `disconnected`. The caller bounds how
  * many are in flight: gate/intake/admission.ts.

@@ -7,7 +7,7 @@ import { PublishError } from './publish-error.ts';
  *
  * nats-server looks up each subject that it has not seen lately, keeps it, and throws it away again:
  * with a reply subject for each message that is a sixth of what a message costs it
- * (docs/performance.md). Nothing in an acknowledgement tells which message it is for, so a shared
+ * (docs/understand/hot-path.md). Nothing in an acknowledgement tells which message it is for, so a shared
  * subject may count only: as many different sequences as there are messages, and nothing else, mean
  * that each message is stored, because a message gets one sequence at most. One connection's messages
  * are stored in their order (https://docs.nats.io/nats-concepts/jetstream: per publisher), so the
@@ -28,7 +28,7 @@ export class ReplyGroup {
   private readonly sequences: number[] = [];
   private lastSequence = 0;
   private answers = 0;
-  /** Of the answers that are no fresh acknowledgement, the newest; and how many are just like it. */
+  /** The latest answer that is no fresh acknowledgement, and how often it was repeated. */
   private other: ReturnType<typeof readAck> | undefined;
   private alike = 0;
 
@@ -59,7 +59,7 @@ export class ReplyGroup {
     this.other = answer;
   }
 
-  /** Tells each callback what became of its message. False: the answers do not tell. */
+  /** Calls each callback with the outcome of its message. False: the answers leave the outcomes open. */
   finish(): boolean {
     const { callbacks, sequences, other } = this;
     if (sequences.length === callbacks.length) {
@@ -68,7 +68,7 @@ export class ReplyGroup {
       }
       return true;
     }
-    // No answer tells of a message that was stored, so it does not matter which is whose.
+    // No message was stored, so it does not matter which answer is whose.
     if (other instanceof PublishError && this.alike === callbacks.length) {
       this.fail(other);
       return true;

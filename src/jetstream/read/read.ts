@@ -1,5 +1,6 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 
+import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';
 
@@ -12,63 +13,67 @@ export interface StoredMessage {
   header(name: string): string;
 }
 
-/** The message at a place in a stream; undefined when it is no longer there. */
+// All of these reject when the log cannot be reached.
+
+/** The message at a position of a stream; undefined when it is no longer there. */
 export async function readMessage(
   log: Log,
   stream: StreamName,
   sequence: number,
 ): Promise<StoredMessage | undefined> {
-  const found = await log.manager.streams.getMessage(stream, { seq: sequence });
+  const found = await clientsOf(log).manager.streams.getMessage(stream, { seq: sequence });
   return found === null ? undefined : stored(found);
 }
 
-/** The first message from a place on whose subject matches; undefined when there is none. */
+/** The first message from a position on whose subject matches; undefined when there is none. */
 export async function readNext(
   log: Log,
   stream: StreamName,
   sequence: number,
   subject: string,
 ): Promise<StoredMessage | undefined> {
-  const found = await log.manager.direct.getMessage(stream, {
+  const found = await clientsOf(log).manager.direct.getMessage(stream, {
     seq: sequence,
     next_by_subj: subject,
   });
   return found === null ? undefined : stored(found);
 }
 
-/** The place of the first message that was stored at a time or after; undefined: there is none. */
+/** The position of the first message stored at a time (Unix, ms) or later; undefined: there is none. */
 export async function sequenceSince(
   log: Log,
   stream: StreamName,
   sinceMs: number,
 ): Promise<number | undefined> {
-  const found = await log.manager.direct.getMessage(stream, { start_time: new Date(sinceMs) });
+  const found = await clientsOf(log).manager.direct.getMessage(stream, {
+    start_time: new Date(sinceMs),
+  });
   return found?.seq;
 }
 
-/** The first and the last place of a stream; the last is 0 where nothing was ever stored. */
+/** The first and the last position of a stream; the last is 0 when nothing was ever stored. */
 export async function boundsOf(
   log: Log,
   stream: StreamName,
 ): Promise<{ readonly first: number; readonly last: number }> {
-  const { state } = await log.manager.streams.info(stream);
+  const { state } = await clientsOf(log).manager.streams.info(stream);
   return { first: state.first_seq, last: state.last_seq };
 }
 
-/** When the newest message on a subject, which may hold wildcards, was stored. */
+/** When the newest message on a subject, which may hold wildcards, was stored: a Unix time in ms. */
 export async function lastStoredAtMs(
   log: Log,
   stream: StreamName,
   subject: string,
 ): Promise<number | undefined> {
-  const found = await log.manager.direct.getMessage(stream, { last_by_subj: subject });
+  const found = await clientsOf(log).manager.direct.getMessage(stream, { last_by_subj: subject });
   return found?.time.getTime();
 }
 
 /** How many messages are asked for at a time. */
 const pageMessagesMax = 256;
 
-/** Walks the messages whose subject matches, oldest first, from a place on. */
+/** Reads the messages whose subject matches, oldest first, from a position to the end of the stream. */
 export async function* readMatching(
   log: Log,
   stream: StreamName,
@@ -104,8 +109,8 @@ function readPage(
       () => reject(new Error(`${stream} was not read within ${pageTimeoutMs} ms`)),
       pageTimeoutMs,
     );
-    log.manager.direct
-      .getBatch(stream, {
+    clientsOf(log)
+      .manager.direct.getBatch(stream, {
         seq: sequence,
         next_by_subj: subject,
         batch: pageMessagesMax,
@@ -127,20 +132,20 @@ function readPage(
 
 const notFoundCode = 404;
 
-/** How many messages there are under each subject that matches. */
+/** How many messages each subject that matches has. */
 export async function countBySubject(
   log: Log,
   stream: StreamName,
   subject: string,
 ): Promise<ReadonlyMap<string, number>> {
-  const info = await log.manager.streams.info(stream, { subjects_filter: subject });
+  const info = await clientsOf(log).manager.streams.info(stream, { subjects_filter: subject });
   return new Map(Object.entries(info.state.subjects ?? {}));
 }
 
-/** What is no longer there counts as deleted. */
+/** A message that is no longer there counts as deleted. `Log.syncStream` makes the deletion safe. */
 export async function deleteMessage(log: Log, stream: StreamName, sequence: number): Promise<void> {
   try {
-    await log.manager.streams.deleteMessage(stream, sequence, false);
+    await clientsOf(log).manager.streams.deleteMessage(stream, sequence, false);
   } catch (error) {
     if ((await readMessage(log, stream, sequence)) !== undefined) throw error;
   }

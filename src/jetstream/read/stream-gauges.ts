@@ -1,3 +1,4 @@
+import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
 import { streamNames } from '../topology.ts';
 
@@ -19,13 +20,13 @@ export interface StreamGaugesOptions {
 }
 
 export function createStreamGauges(options: StreamGaugesOptions): StreamGauges {
-  // A NATS may have streams of others.
+  // The server may have streams of other programs.
   const ours = new Set<string>(streamNames);
   let timer: NodeJS.Timeout | undefined;
   let updating: Promise<void> | undefined;
 
   const read = async (): Promise<void> => {
-    for await (const { config, state } of options.log.manager.streams.list()) {
+    for await (const { config, state } of clientsOf(options.log).manager.streams.list()) {
       if (ours.has(config.name)) options.onSize(config.name, state.bytes, config.max_bytes);
     }
   };

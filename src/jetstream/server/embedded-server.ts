@@ -32,7 +32,7 @@ const fileStoreBytesMax = 2048 * 1024 ** 4;
  * second take about 20 s; this leaves room for thirty times that.
  */
 const startTimeoutMs = 600_000;
-/** How often a start that takes long is told of. */
+/** How often a start that takes long is reported. */
 const slowStartMs = 10_000;
 const restartDelayMs = 200;
 /** How long nats-server gets to write its state before it is killed. */
@@ -188,7 +188,7 @@ function spawnServer(binary: string, configFile: string, storeDir: string): Chil
   }
 }
 
-/** Waits for the file in which nats-server tells its ports, which it writes when it is listening. */
+/** Waits for the file with nats-server's ports, which it writes when it listens. */
 async function readPort(
   child: ChildProcess,
   storeDir: string,
@@ -200,7 +200,7 @@ async function readPort(
   child.once('exit', (code, signal) => (ended = signal ?? `code ${code}`));
   const portsFile = path.join(storeDir, `nats-server_${child.pid}.ports`);
   const startedAt = performance.now();
-  let told = 0;
+  let reports = 0;
   while (ended === undefined && performance.now() < startedAt + startTimeoutMs) {
     if (existsSync(portsFile)) {
       const ports = JSON.parse(readFileSync(portsFile, 'utf8') || '{}') as { nats?: string[] };
@@ -209,9 +209,9 @@ async function readPort(
     }
     await sleep(20);
     const waitedMs = performance.now() - startedAt;
-    if (waitedMs > (told + 1) * slowStartMs) {
-      told += 1;
-      onSlowStart(told * slowStartMs);
+    if (waitedMs > (reports + 1) * slowStartMs) {
+      reports += 1;
+      onSlowStart(reports * slowStartMs);
     }
   }
   const output = path.join(storeDir, 'nats-server.out');

@@ -7,7 +7,7 @@ import { StartError } from '../../errors.ts';
 
 const stopTimeoutMs = 10_000;
 
-/** Writes down which process serves this store: for the next start, and for people. */
+/** Records which process serves this store: for the next start, and for people. */
 export function rememberServer(storeDir: string, processId: number, binary: string): void {
   writeFileSync(path.join(storeDir, 'nats-server.json'), JSON.stringify({ processId, binary }));
 }
@@ -42,9 +42,9 @@ function portsFiles(storeDir: string): string[] {
 }
 
 /**
- * The servers of this store: the one that was written down, any that had told its port, and where
- * the system lists its processes in /proc each of them, because a gate may be killed before it has
- * written anything down. None but a process whose command line names the file is ever in the list.
+ * The servers of this store: the recorded one, those whose ports file is there, and where the system
+ * lists its processes in /proc all others, because a gate may be killed before it has recorded
+ * anything. Only processes whose command line names the file are in the list.
  */
 function serversOf(storeDir: string, configFile: string): number[] {
   const candidates = new Set(portsFiles(storeDir).map((file) => Number(/\d+/.exec(file)![0])));

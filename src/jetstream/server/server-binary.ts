@@ -8,7 +8,7 @@ import { StartError } from '../../errors.ts';
 
 const run = promisify(execFile);
 
-/** Where `npm ci` puts nats-server: scripts/install-nats-server.js. */
+/** Where `npm ci` puts nats-server: scripts/install/nats-server.js. */
 export const bundledServerPath = fileURLToPath(
   new URL('../../../node_modules/.headgate/nats-server', import.meta.url),
 );

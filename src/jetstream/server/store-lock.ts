@@ -8,7 +8,7 @@ export interface StoreLock {
   release(): void;
 }
 
-/** A database that nobody refers to any more is collected, and its lock is let go with it. */
+/** Keeps the databases from being collected: their locks would be released with them. */
 const held = new Set<DatabaseSync>();
 
 /** Events are in it: not for every user of the machine. `headgate doctor` asks for the same. */
@@ -19,7 +19,7 @@ const folderMode = 0o750;
  *
  * The lock is the operating system's, held through an empty SQLite file (Node has no flock): it goes
  * with the process however that ends, so there is no stale lock to clean up and no reused process
- * id to mistake for an owner. The file beside it only tells who it is.
+ * id to mistake for an owner. The file beside it only names the owner.
  *
  * Throws a StartError when another process holds it or the directory cannot be written.
  */

@@ -1,7 +1,7 @@
 import type { Concerned } from './compatibility.ts';
 import type { JsonObject } from '../../event/json/json.ts';
 
-/** One row of the published table: docs/compatibility.md is made of these. */
+/** One row of the published table: docs/contracts/compatibility.md is generated from these. */
 export interface CompatibilityCase {
   readonly change: string;
   /** Version 1. */
@@ -45,7 +45,7 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
     says: ["version 2 adds 'coupon': nobody breaks"],
   },
   {
-    change: 'an optional property is added where any was let through',
+    change: 'an optional property is added where any property was allowed',
     before: open({ plan: text }),
     after: open({ plan: text, coupon: text }),
     breaks: [],
@@ -93,14 +93,14 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
     ],
   },
   {
-    change: 'a property is no longer listed where any is let through',
+    change: 'a property is no longer listed, and any property is allowed',
     before: open({ coupon: text }),
     after: open({}),
     breaks: ['consumers'],
     says: [`version 2 no longer says what 'coupon' is: ${met}`],
   },
   {
-    change: 'unlisted properties are no longer taken',
+    change: 'unlisted properties are no longer allowed',
     before: open({ plan: text }),
     after: closed({ plan: text }),
     breaks: ['producers'],
@@ -110,7 +110,7 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
     ],
   },
   {
-    change: 'unlisted properties are taken',
+    change: 'unlisted properties are allowed',
     before: closed({ plan: text }),
     after: open({ plan: text }),
     breaks: [],
@@ -172,13 +172,13 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
     says: [`version 2 no longer takes "team" for 'plan': ${sent}`],
   },
   {
-    change: 'a text becomes an enum',
+    change: 'a string becomes an enum',
     ...of(text, { enum: ['free', 'team'] }),
     breaks: ['producers'],
     says: [`version 2 lets 'plan' be nothing but "free" or "team": ${sent}`],
   },
   {
-    change: 'an enum becomes a text',
+    change: 'an enum becomes a string',
     ...of({ enum: ['free', 'team'] }, text),
     breaks: ['consumers'],
     says: [`version 2 lets 'plan' be more than "free" or "team": ${met}`],
@@ -196,7 +196,7 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
     says: [`version 2 raises the least value of 'plan' from 0 to 0 (excluded): ${sent}`],
   },
   {
-    change: 'a maximum is taken away',
+    change: 'a maximum is removed',
     ...of({ type: 'number', maximum: 9 }, number),
     breaks: ['consumers'],
     says: [`version 2 takes away the greatest value of 'plan' (9): ${met}`],
@@ -214,7 +214,7 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
     says: [`version 2 sets the greatest length of 'plan' to 64: ${sent}`],
   },
   {
-    change: 'a minLength of 0 is written out',
+    change: 'a minLength of 0 is added',
     ...of(text, { type: 'string', minLength: 0 }),
     breaks: [],
     says: [],
@@ -247,14 +247,14 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
     says: [`version 2 drops the format of 'plan': ${met}`],
   },
   {
-    change: 'a property inside of an item becomes required',
+    change: 'a property inside an item becomes required',
     before: closed({ items: { type: 'array', items: open({ sku: text }) } }),
     after: closed({ items: { type: 'array', items: open({ sku: text }, ['sku']) } }),
     breaks: ['producers'],
     says: ["version 2 makes 'items[].sku' required: producers on version 1 would be rejected"],
   },
   {
-    change: 'fewer items are taken',
+    change: 'fewer items are allowed',
     ...of({ type: 'array', maxItems: 500 }, { type: 'array', maxItems: 100 }),
     breaks: ['producers'],
     says: [`version 2 lowers the greatest number of items of 'plan' from 500 to 100: ${sent}`],
@@ -280,13 +280,13 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
   },
   {
     change:
-      'a rule changes that is not looked into (`oneOf`, `not`, `if`, `patternProperties`, ...)',
+      'a rule changes that Headgate does not analyse (`oneOf`, `not`, `if`, `patternProperties`, ...)',
     ...of({ type: 'string', not: { const: 'a' } }, { type: 'string', not: { const: 'b' } }),
     breaks: ['producers', 'consumers'],
     says: [`version 2 changes not of 'plan', which is not looked into: ${sent}, ${met}`],
   },
   {
-    change: 'personal data is kept otherwise (`x-pii`)',
+    change: 'personal data is stored in another form (`x-pii`)',
     ...of({ type: 'string', 'x-pii': 'hash' }, { type: 'string', 'x-pii': 'drop' }),
     breaks: ['consumers'],
     says: [

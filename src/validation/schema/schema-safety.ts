@@ -31,9 +31,9 @@ const refusedKeywords: Readonly<Record<string, string>> = {
  */
 export function checkSchemaSafety(root: JsonValue, report: ReportFault): boolean {
   let safe = true;
-  const refuse: ReportFault = (problem, mending) => {
+  const refuse: ReportFault = (problem, fix) => {
     safe = false;
-    report(problem, mending);
+    report(problem, fix);
   };
   if (!isJsonObject(root)) {
     refuse('it is not an object', 'Write {"type": "object", "properties": {...}}.');
@@ -76,8 +76,8 @@ function checkRoot(root: JsonObject, refuse: ReportFault): void {
 
 function checkPlace(place: SchemaPlace, refuse: ReportFault): void {
   const { path, schema } = place;
-  for (const [keyword, mending] of Object.entries(refusedKeywords)) {
-    if (schema[keyword] !== undefined) refuse(`${path}/${keyword} is refused`, mending);
+  for (const [keyword, fix] of Object.entries(refusedKeywords)) {
+    if (schema[keyword] !== undefined) refuse(`${path}/${keyword} is refused`, fix);
   }
   if (path !== '' && schema['$id'] !== undefined) {
     refuse(`${path}/$id is refused`, 'Leave it out: a $ref means a place in this file.');

@@ -204,8 +204,8 @@ function readChoice<Choice extends string>(
 ): Choice {
   const choice = value === undefined ? choices[0] : choices.find((known) => known === value);
   if (choice !== undefined) return choice;
-  const mending = `Write one of them; the default is ${choices[0]}.`;
-  report(`${place} is none of ${choices.join(', ')}`, mending);
+  const fix = `Write one of them; the default is ${choices[0]}.`;
+  report(`${place} is none of ${choices.join(', ')}`, fix);
   return choices[0];
 }
 
@@ -218,8 +218,8 @@ function refuseUnknownKeys(
   for (const key of Object.keys(fields)) {
     if (known.includes(key)) continue;
     const nearest = nearestName(key, known);
-    const mending = nearest === undefined ? `Known are ${known.join(', ')}.` : `Write ${nearest}.`;
-    report(`${place}${key} is not a known key`, mending);
+    const fix = nearest === undefined ? `Known are ${known.join(', ')}.` : `Write ${nearest}.`;
+    report(`${place}${key} is not a known key`, fix);
   }
 }
 

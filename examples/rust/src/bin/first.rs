@@ -1,4 +1,4 @@
-//! Sends one event: the ten lines of docs/clients.md.
+//! Sends one event: the ten lines of docs/send/clients.md.
 
 use shop::contract::{Event, TrackRequest};
 

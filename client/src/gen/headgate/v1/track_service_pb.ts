@@ -62,7 +62,7 @@ export type BatchTrackRequest = Message<"headgate.v1.BatchTrackRequest"> & {
   events: Event[];
 
   /**
-   * Merged under each event's own context.
+   * Merged into the context of each event. Where both have a member, the event's own wins.
    *
    * @generated from field: google.protobuf.Struct context = 2;
    */
@@ -76,7 +76,7 @@ export type BatchTrackRequest = Message<"headgate.v1.BatchTrackRequest"> & {
   sentAt?: Timestamp | undefined;
 
   /**
-   * Validate everything, store nothing.
+   * Validate every event and store nothing.
    *
    * @generated from field: bool validate_only = 4;
    */
@@ -108,13 +108,14 @@ export const BatchTrackResponseSchema: GenMessage<BatchTrackResponse> = /*@__PUR
   messageDesc(file_headgate_v1_track_service, 3);
 
 /**
- * The door of the gate.
+ * Takes events from producers.
  *
  * @generated from service headgate.v1.TrackService
  */
 export const TrackService: GenService<{
   /**
-   * Takes one event. A rejected event is INVALID_ARGUMENT with google.rpc.BadRequest and ErrorInfo.
+   * Takes one event. A rejected event is answered with INVALID_ARGUMENT, google.rpc.BadRequest and
+   * ErrorInfo.
    *
    * @generated from rpc headgate.v1.TrackService.Track
    */
@@ -124,8 +125,8 @@ export const TrackService: GenService<{
     output: typeof TrackResponseSchema;
   },
   /**
-   * Takes 1 to 1,000 events, up to 4 MiB decompressed. Always OK, with a result for every event in
-   * the order of the request.
+   * Takes 1 to 1,000 events, up to 4 MiB after decompression. Always answers OK, with one result per
+   * event in the order of the request.
    *
    * @generated from rpc headgate.v1.TrackService.BatchTrack
    */

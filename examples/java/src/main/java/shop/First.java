@@ -5,7 +5,7 @@ import headgate.v1.TrackServiceOuterClass.TrackRequest;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 
-/** Sends one event: the ten lines of docs/clients.md. */
+/** Sends one event: the ten lines of docs/send/clients.md. */
 public class First {
   public static void main(String[] arguments) throws Exception {
     try (Gate gate = new Gate(System.getenv("HEADGATE_ADDRESS"), "")) {

@@ -17,7 +17,7 @@ import java.util.List;
 /**
  * Why a call got no verdicts, as the error details of the gate tell it.
  *
- * @param code a word of docs/errors.md; empty where the gate itself did not answer
+ * @param code a word of docs/reference/errors.md; empty where the gate itself did not answer
  * @param help where the code is explained
  * @param violations the places of the event that break its contract
  * @param retryAfter how long to wait before the same call, with the same keys, may succeed; zero

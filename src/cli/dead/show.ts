@@ -1,0 +1,34 @@
+import { toJson, type JsonObject } from '@bufbuild/protobuf';
+import type { Command } from 'commander';
+
+import { DeadLetterSchema } from '../../../gen/headgate/v1/dead_letter_pb.ts';
+import { parseExactly } from '../../gate/decode/exact-json.ts';
+import { print } from '../terminal/print.ts';
+import type { DeadClient } from './filter.ts';
+
+interface ShowOptions {
+  readonly json?: true;
+}
+
+/** `headgate dead show`: one dead letter, its event and every attempt. */
+export function addShowCommand(dead: Command, client: () => DeadClient): void {
+  dead
+    .command('show <id>')
+    .description('show one, with its event and every attempt')
+    .option('--json', 'print JSON on one line')
+    .action((id: string, options: ShowOptions) => show(client(), id, options));
+}
+
+async function show(client: DeadClient, id: string, options: ShowOptions): Promise<void> {
+  const { deadLetter, eventJson } = await client.call((service) => service.getDeadLetter({ id }));
+  const value = toJson(DeadLetterSchema, deadLetter!) as JsonObject;
+  // The message has doubles alone; the text beside it has every digit.
+  const exact = eventJson === '' ? undefined : (parseExactly(eventJson) as JsonObject | undefined);
+  if (exact !== undefined) {
+    const { properties, context } = exact;
+    Object.assign(value['event'] as JsonObject, { properties, context });
+  }
+  const text = JSON.stringify(value, undefined, options.json ? undefined : 2);
+  // What other systems wrote is in here: JSON escapes most of what is a command to a terminal.
+  print(text.replaceAll(/[\u007f-\u009f]/g, (each) => `\\u00${each.charCodeAt(0).toString(16)}`));
+}

@@ -1,0 +1,29 @@
+import { InvalidArgumentError } from 'commander';
+
+import { parseDuration } from '../../config/units.ts';
+
+/** Reads a whole number above 0. Throws an InvalidArgumentError, as all readers of options do. */
+export function readCount(text: string): number {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count > 0) return count;
+  throw new InvalidArgumentError('Give a whole number above 0.');
+}
+
+/** Gives a reader of whole numbers from 1 to `max`. */
+export function readCountUpTo(max: number): (text: string) => number {
+  return (text) => {
+    const count = Number(text);
+    if (Number.isSafeInteger(count) && count > 0 && count <= max) return count;
+    throw new InvalidArgumentError(`Give a whole number from 1 to ${max}.`);
+  };
+}
+
+/** Reads how long ago (`24h`), or an RFC 3339 time, to a Unix time in ms. */
+export function readMoment(text: string): number {
+  const ago = parseDuration(text);
+  const moment = ago === undefined ? Date.parse(text) : Date.now() - ago;
+  if (Number.isNaN(moment)) {
+    throw new InvalidArgumentError('Give how long ago (90s, 24h, 7d), or an RFC 3339 time.');
+  }
+  return moment;
+}

@@ -1,0 +1,77 @@
+import type { Setting } from './setting.ts';
+
+/** What every destination takes, whatever its type, by its path below the destination. */
+export const destinationSettings = {
+  type: { kind: 'string', text: 'The type of the destination; the types are listed below.' },
+  events: {
+    kind: 'list',
+    default: null,
+    defaultText: 'every event',
+    text: 'Globs on the event name: `order_*`.',
+  },
+  sources: {
+    kind: 'list',
+    default: null,
+    defaultText: 'every source',
+    text: 'Globs on the source, which the write key of a producer stands for: `shop-*`.',
+  },
+  'fields.allow': {
+    kind: 'list',
+    default: null,
+    defaultText: 'all of them',
+    text: 'The paths that leave: `/user_id`, `/properties/total`, `/context/page`. Of `user_id`, `anonymous_id`, `properties` and `context` nothing else does.',
+  },
+  'fields.drop': {
+    kind: 'list',
+    default: null,
+    defaultText: 'none',
+    text: 'Paths that do not leave: `/context/ip`, `/properties/items/*/note`.',
+  },
+  'fields.hash': {
+    kind: 'list',
+    default: null,
+    defaultText: 'none',
+    text: 'Paths whose texts, numbers and booleans leave as their HMAC-SHA256, in hex.',
+  },
+  'fields.hash_key': {
+    kind: 'secret',
+    default: null,
+    text: 'The key of those: 16 characters or more. Another key gives other hashes.',
+  },
+  'retry.attempts': {
+    kind: 'integer',
+    default: 5,
+    min: 1,
+    max: 100,
+    text: 'How often an event is tried in all before it is a dead letter. Outages do not count; what fails a hundred times by itself will not succeed.',
+  },
+  'retry.base': {
+    kind: 'duration',
+    default: '1s',
+    min: '1ms',
+    max: '1h',
+    text: 'The bound of the first delay, doubled with each attempt. At most `retry.cap`.',
+  },
+  'retry.cap': {
+    kind: 'duration',
+    default: '1h',
+    min: '1ms',
+    max: '1d',
+    text: 'The longest delay between two attempts. An event that is to wait for more than 2 s does so in the stream RETRY, and takes no place among those that the log hands out.',
+  },
+  'retry.max_age': {
+    kind: 'duration',
+    default: null,
+    defaultText: 'unset: attempts alone count',
+    min: '1s',
+    max: '6d',
+    text: 'How long after its first failure an event is still tried, though it has attempts left; the last one is made when it is over. At most 6 days, because the failures that it is counted from are kept for 7.',
+  },
+  ack_wait: {
+    kind: 'duration',
+    default: '30s',
+    min: '100ms',
+    max: '1h',
+    text: 'How long a worker may hold an event before the log hands it to another. Longer than the slowest call to the destination, else events arrive twice; this is also how long the events of a crashed worker wait.',
+  },
+} as const satisfies Record<string, Setting>;

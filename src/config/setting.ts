@@ -1,0 +1,60 @@
+import type { Address } from './config.ts';
+import type { Secret } from './secret.ts';
+
+/** How a setting is written, and so how it is read. */
+export type SettingKind =
+  | 'string'
+  | 'integer'
+  | 'duration'
+  | 'bytes'
+  | 'address'
+  | 'enum'
+  | 'list'
+  | 'path'
+  | 'url'
+  | 'secret'
+  | 'boolean'
+  /** Text, a number or a boolean: an option whose meaning only its module knows. */
+  | 'scalar';
+
+/** One setting. Defaults and bounds are written as an operator would write them. */
+export interface Setting {
+  readonly kind: SettingKind;
+  /** Left out: the setting is required. `null`: it may be absent. */
+  readonly default?: string | number | boolean | null;
+  /** For the documentation, where the default depends on other settings. */
+  readonly defaultText?: string;
+  readonly min?: string | number;
+  readonly max?: string | number;
+  /** The words of an `enum`, or those of which a `list` is made. */
+  readonly options?: readonly string[];
+  /** Of a `url`. Left out: any. */
+  readonly schemes?: readonly string[];
+  /** A `url` may be several, with commas between. */
+  readonly several?: boolean;
+  /** An `integer` may be `auto`: the number of processors. */
+  readonly auto?: boolean;
+  /** What it means, and why its limits are what they are. */
+  readonly text: string;
+}
+
+type ValueOf<S extends Setting> = S['kind'] extends 'integer' | 'duration' | 'bytes'
+  ? number
+  : S['kind'] extends 'address'
+    ? Address
+    : S['kind'] extends 'secret'
+      ? Secret
+      : S['kind'] extends 'boolean'
+        ? boolean
+        : S['kind'] extends 'list'
+          ? readonly WordOf<S>[]
+          : WordOf<S>;
+
+type WordOf<S extends Setting> = S extends { options: readonly (infer Word)[] } ? Word : string;
+
+/** The values that a table of settings reads to. */
+export type ValuesOf<Table extends Readonly<Record<string, Setting>>> = {
+  readonly [Path in keyof Table]: Table[Path] extends { default: null }
+    ? ValueOf<Table[Path]> | undefined
+    : ValueOf<Table[Path]>;
+};

@@ -1,0 +1,23 @@
+import type { DestinationType } from '../destination.ts';
+
+/** A SQLite file: sqlite.ts. */
+export const sqliteType: DestinationType = {
+  type: 'sqlite',
+  settings: {
+    path: {
+      type: 'path',
+      text: 'The database file, on a local disk. It and its folder are created.',
+    },
+    busy_timeout: {
+      type: 'duration',
+      default: '5s',
+      min: '1ms',
+      max: '1m',
+      text: 'How long a batch waits for another program that is writing to the file.',
+    },
+  },
+  async create(name, settings) {
+    const { createSqliteDestination } = await import('./sqlite.ts');
+    return createSqliteDestination(name, settings);
+  },
+};

@@ -1,0 +1,367 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { describe, expect, test } from 'vitest';
+
+import { openEngineServer, type EngineName } from './engine-peer.fixture.ts';
+import type { CallEnd, HttpCall } from './http-call.ts';
+import { clientPreface, errorCode, frameFlag, frameType, settingId } from './http2/frames.ts';
+import {
+  block,
+  codeOf,
+  data,
+  fieldsOf,
+  frameOf,
+  request,
+  requestFields,
+  setting,
+  settled,
+  uint32,
+  type RawPeer,
+} from './http2/raw-peer.fixture.ts';
+
+/*
+ * What both engines hold over HTTP/2, seen by a peer that writes its own frames. What only one of them
+ * holds is in engine-differences.test.ts.
+ */
+
+const engines: readonly EngineName[] = ['own', 'node'];
+const empty = Buffer.alloc(0);
+
+function answer(call: HttpCall): void {
+  call.receive({ chunk: () => {}, end: () => {}, cut: () => {} });
+  call.reply(200, {}, 'ok');
+}
+
+const cancel = (streamId: number): Buffer =>
+  frameOf(frameType.resetStream, 0, streamId, uint32(errorCode.cancel));
+
+/** Sends DATA of stream 1 as far as its window allows, and ends it. Returns how much was sent so far. */
+function sendWithinWindow(peer: RawPeer, windowBytes: number, bodyBytes: number): () => number {
+  let sent = 0;
+  const send = (): void => {
+    const opened = peer.seen
+      .filter(({ type, streamId }) => type === frameType.windowUpdate && streamId === 1)
+      .reduce((sum, { payload }) => sum + payload.readUInt32BE(0), windowBytes);
+    while (sent < bodyBytes) {
+      const bytes = Math.min(16_000, opened - sent, bodyBytes - sent);
+      if (bytes <= 0) return;
+      sent += bytes;
+      peer.send(data(1, Buffer.alloc(bytes), sent === bodyBytes));
+    }
+  };
+  send();
+  peer.socket.on('data', send);
+  return () => sent;
+}
+
+async function endCode(peer: RawPeer): Promise<number> {
+  const code = codeOf(await peer.nextOf(frameType.goAway));
+  await peer.closed();
+  return code;
+}
+
+describe.each(engines)('requests of HTTP/2: %s', (engine) => {
+  test('a stream reset in the read that brought it harms nobody, whatever the code', async () => {
+    await using server = await openEngineServer(engine, answer);
+    const peer = await server.greet();
+    for (let code = 0; code <= 14; code += 1) {
+      const streamId = 1 + 2 * code;
+      const reset = frameOf(frameType.resetStream, 0, streamId, uint32(code));
+      peer.send(request(streamId, false), reset);
+      await sleep(2);
+    }
+    peer.send(request(101, true));
+    expect((await peer.nextOf(frameType.data, 101)).payload.toString()).toBe('ok');
+    expect(server.faults).toEqual([]);
+  });
+
+  test('a reset frees no place before the application is done (CVE-2023-44487)', async () => {
+    const asked: HttpCall[] = [];
+    const limits = { streamsMax: 2 };
+    await using server = await openEngineServer(engine, (call) => asked.push(call), limits);
+    const peer = await server.greet();
+    for (let streamId = 1; streamId < 101; streamId += 2) {
+      peer.send(request(streamId, true));
+      await settled(peer);
+      peer.send(cancel(streamId));
+      await settled(peer);
+    }
+    expect(asked).toHaveLength(2);
+    for (const call of asked) answer(call);
+    peer.send(request(101, true));
+    await settled(peer);
+    expect(asked).toHaveLength(3);
+  });
+
+  test('an upload that is reset tells its sink, and holds no place', async () => {
+    const ends: string[] = [];
+    const handle = (call: HttpCall): void =>
+      call.receive({ chunk: () => {}, end: () => ends.push('end'), cut: () => ends.push('cut') });
+    await using server = await openEngineServer(engine, handle, { streamsMax: 1 });
+    const peer = await server.greet();
+    for (const streamId of [1, 3, 5]) {
+      peer.send(request(streamId, false), data(streamId, 'abc'));
+      await settled(peer);
+      peer.send(cancel(streamId));
+      await settled(peer);
+    }
+    expect(ends).toEqual(['cut', 'cut', 'cut']);
+  });
+
+  test('too many resets end the connection', async () => {
+    const limits = { resetsBurst: 10, resetsPerSecond: 1 };
+    await using server = await openEngineServer(engine, () => {}, limits);
+    const peer = await server.greet();
+    for (let streamId = 1; streamId < 51; streamId += 2) {
+      peer.send(request(streamId, true), cancel(streamId));
+      await sleep(1);
+    }
+    await endCode(peer);
+    expect(server.connections()).toBe(0);
+  });
+
+  test('malformed requests are reset, and too many of them end the connection', async () => {
+    const limits = { resetsBurst: 10, resetsPerSecond: 0 };
+    await using server = await openEngineServer(engine, () => {}, limits);
+    const peer = await server.greet();
+    peer.send(request(1, true, [[':path', '/']]));
+    expect(codeOf(await peer.nextOf(frameType.resetStream, 1))).toBe(errorCode.protocolError);
+    for (let streamId = 3; streamId < 51; streamId += 2) {
+      peer.send(request(streamId, true, [[':path', '/']]));
+      await sleep(1);
+    }
+    await endCode(peer);
+  });
+
+  test('values are given without white space at their ends', async () => {
+    const seen: unknown[] = [];
+    const handle = (call: HttpCall): void => {
+      seen.push(call.headers['authorization']);
+      answer(call);
+    };
+    await using server = await openEngineServer(engine, handle);
+    const peer = await server.greet();
+    peer.send(request(1, true, [...requestFields, ['authorization', ' Bearer ']]));
+    await peer.nextOf(frameType.data, 1);
+    expect(seen).toEqual(['Bearer']);
+  });
+});
+
+describe.each(engines)('floods over HTTP/2: %s', (engine) => {
+  const limits = { controlFramesBurst: 40, controlFramesPerSecond: 0 };
+
+  test.each<[string, number, Buffer]>([
+    ['PING', 39, frameOf(frameType.ping, 0, 0, Buffer.alloc(8))],
+    ['SETTINGS', 2, frameOf(frameType.settings, 0, 0, empty)],
+  ])('one %s more ends the connection', async (_name, count, frame) => {
+    const outcomes: (number | 'served')[] = [];
+    // What the greeting costs differs by one acknowledgement.
+    for (const sent of [count, count + 2]) {
+      await using server = await openEngineServer(engine, answer, limits);
+      const peer = await server.greet();
+      for (let turn = 0; turn < sent; turn += 1) peer.send(frame);
+      await sleep(20);
+      peer.send(request(1, true));
+      const { goAway, data: dataType } = frameType;
+      const found = await peer.next(({ type }) => type === dataType || type === goAway);
+      outcomes.push(found.type === dataType ? 'served' : codeOf(found));
+    }
+    expect(outcomes).toEqual(['served', errorCode.enhanceYourCalm]);
+  });
+
+  test('so does DATA of a few bytes each', async () => {
+    const handle = (call: HttpCall): void =>
+      call.receive({ chunk: () => {}, end: () => {}, cut: () => {} });
+    await using server = await openEngineServer(engine, handle, limits);
+    const peer = await server.greet();
+    peer.send(request(1, false));
+    for (let sent = 0; sent < 60; sent += 1) {
+      peer.send(data(1, 'a'));
+      await sleep(1);
+    }
+    expect(await endCode(peer)).toBe(errorCode.enhanceYourCalm);
+  });
+
+  test('and unasked answers to PING', async () => {
+    await using server = await openEngineServer(engine, answer, limits);
+    const peer = await server.greet();
+    const unasked = frameOf(frameType.ping, frameFlag.ack, 0, Buffer.alloc(8));
+    for (let sent = 0; sent < 60; sent += 1) peer.send(unasked);
+    expect(await endCode(peer)).toBeGreaterThan(0);
+  });
+});
+
+describe.each(engines)('bodies over HTTP/2: %s', (engine) => {
+  test('a held body may fill its window and a little more; the rest comes as it is taken', async () => {
+    const windowBytes = 65_535;
+    const bodyBytes = 1_000_000;
+    const calls: HttpCall[] = [];
+    const ended = Promise.withResolvers<void>();
+    let received = 0;
+    const handle = (call: HttpCall): void => {
+      calls.push(call);
+      const chunk = (bytes: Buffer): void => {
+        received += bytes.length;
+        call.hold();
+      };
+      call.receive({ chunk, end: ended.resolve, cut: () => {} });
+    };
+    const limits = { streamWindowBytes: windowBytes };
+    await using server = await openEngineServer(engine, handle, limits);
+    const peer = await server.greet();
+    peer.send(request(1, false));
+    const sent = sendWithinWindow(peer, windowBytes, bodyBytes);
+    await sleep(200);
+    // Node counts what it has read of a held stream as taken, once.
+    expect(sent()).toBeLessThanOrEqual(3 * windowBytes);
+    const resumes = setInterval(() => calls[0]!.resume(), 1);
+    await ended.promise;
+    clearInterval(resumes);
+    expect(received).toBe(bodyBytes);
+  });
+
+  test('a body beyond its window is cut', async () => {
+    const calls: HttpCall[] = [];
+    const limits = { streamWindowBytes: 65_535 };
+    await using server = await openEngineServer(engine, (call) => calls.push(call), limits);
+    const peer = await server.greet();
+    peer.send(request(1, false));
+    await settled(peer);
+    for (let sent = 0; sent < 6; sent += 1) peer.send(data(1, Buffer.alloc(16_000)));
+    const { resetStream, goAway } = frameType;
+    const refused = await peer.next(({ type }) => type === resetStream || type === goAway);
+    expect(codeOf(refused)).toBe(errorCode.flowControlError);
+    await sleep(20);
+    const cut = new Promise<void>((resolve) =>
+      calls[0]!.receive({ chunk: () => {}, end: () => {}, cut: resolve }),
+    );
+    await cut;
+  });
+
+  test('a request that goes on after its answer is thrown away, then cut off', async () => {
+    const chunks: Buffer[] = [];
+    const handle = (call: HttpCall): void => {
+      call.receive({ chunk: (bytes) => chunks.push(bytes), end: () => {}, cut: () => {} });
+      call.reply(413, {}, '');
+    };
+    await using server = await openEngineServer(engine, handle, { lingerMs: 50 }, 100);
+    const peer = await server.greet();
+    peer.send(request(1, false));
+    await peer.nextOf(frameType.headers, 1);
+    peer.send(data(1, 'more'));
+    expect(codeOf(await peer.nextOf(frameType.resetStream, 1))).toBe(errorCode.noError);
+    expect(Buffer.concat(chunks).toString()).toBe('more');
+  });
+});
+
+describe.each(engines)('time over HTTP/2: %s', (engine) => {
+  test.each([
+    ['half a preface', clientPreface.subarray(0, 14)],
+    ['no SETTINGS', clientPreface],
+  ])('%s ends the connection', async (_name, start) => {
+    await using server = await openEngineServer(engine, answer, { frameTimeoutMs: 30 }, 100);
+    const peer = await server.connect();
+    peer.send(start);
+    expect(await endCode(peer)).toBe(errorCode.enhanceYourCalm);
+  });
+
+  test('an idle connection is closed; one with a request under way is not', async () => {
+    const calls: HttpCall[] = [];
+    const limits = { goAwayTimeoutMs: 50 };
+    await using server = await openEngineServer(engine, (call) => calls.push(call), limits, 100);
+    const [idle, busy] = [await server.greet(), await server.greet()];
+    busy.send(request(1, true));
+    await idle.nextOf(frameType.goAway);
+    await sleep(200);
+    expect(busy.seen.some(({ type }) => type === frameType.goAway)).toBe(false);
+    answer(calls[0]!);
+    await busy.nextOf(frameType.data, 1);
+    await busy.nextOf(frameType.goAway);
+    await Promise.all([idle.closed(), busy.closed()]);
+  });
+
+  test('a PING keeps a connection', async () => {
+    await using server = await openEngineServer(engine, answer, {}, 150);
+    const peer = await server.greet();
+    for (let turn = 0; turn < 10; turn += 1) {
+      await sleep(50);
+      peer.send(frameOf(frameType.ping, 0, 0, Buffer.alloc(8)));
+    }
+    expect(peer.seen.some(({ type }) => type === frameType.goAway)).toBe(false);
+  });
+
+  test('an answer whose window stays shut is given up, and its place is free', async () => {
+    const ends: CallEnd[] = [];
+    const handle = (call: HttpCall): void => {
+      call.whenAnswered((end) => ends.push(end));
+      answer(call);
+    };
+    const limits = { stallTimeoutMs: 50, streamsMax: 1 };
+    await using server = await openEngineServer(engine, handle, limits, 100);
+    const peer = await server.greet(setting(settingId.initialWindowSize, 0));
+    peer.send(request(1, true));
+    expect(codeOf(await peer.nextOf(frameType.resetStream, 1))).toBe(errorCode.cancel);
+    peer.send(request(3, true));
+    await peer.nextOf(frameType.headers, 3);
+    expect(ends).toEqual([{ status: 200, grpcStatus: undefined }]);
+  });
+
+  test('a peer that reads nothing is cut off', async () => {
+    const ended = Promise.withResolvers<CallEnd>();
+    const handle = (call: HttpCall): void => {
+      call.whenAnswered(ended.resolve);
+      call.reply(200, {}, Buffer.alloc(64 * 1024 * 1024));
+    };
+    await using server = await openEngineServer(engine, handle, { stallTimeoutMs: 50 }, 100);
+    const peer = await server.greet(setting(settingId.initialWindowSize, 2 ** 31 - 1));
+    peer.socket.pause();
+    peer.send(frameOf(frameType.windowUpdate, 0, 0, uint32(2 ** 30)), request(1, true));
+    await ended.promise;
+    while (server.connections() > 0) await sleep(10);
+    expect(peer.socket.destroyed).toBe(false);
+  });
+
+  test('a stop lets requests under way end, then closes', async () => {
+    const calls: HttpCall[] = [];
+    const limits = { goAwayTimeoutMs: 50 };
+    await using server = await openEngineServer(engine, (call) => calls.push(call), limits);
+    const peer = await server.greet();
+    peer.send(request(1, true));
+    await settled(peer);
+    server.shutDown();
+    await peer.nextOf(frameType.goAway);
+    await sleep(100);
+    answer(calls[0]!);
+    expect((await peer.nextOf(frameType.data, 1)).payload.toString()).toBe('ok');
+    await peer.closed();
+  });
+});
+
+describe.each(engines)('header blocks over HTTP/2: %s', (engine) => {
+  test('of headerListBytesMax is served, and of one byte more is not', async () => {
+    const listBytes = (fields: readonly (readonly [string, string])[]): number =>
+      fields.reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0);
+    const headerListBytesMax = 1000;
+    const spare = headerListBytesMax - listBytes([...requestFields, ['x-long', '']]);
+    await using server = await openEngineServer(engine, answer, { headerListBytesMax });
+    const peer = await server.greet();
+    peer.send(request(1, true, [...requestFields, ['x-long', 'a'.repeat(spare)]]));
+    expect(fieldsOf(await peer.nextOf(frameType.headers, 1))[':status']).toBe('200');
+    peer.send(request(3, true, [...requestFields, ['x-long', 'a'.repeat(spare + 1)]]));
+    const refused = await peer.next(({ streamId }) => streamId === 3);
+    const isServed = refused.type === frameType.headers && fieldsOf(refused)[':status'] === '200';
+    expect(isServed).toBe(false);
+    peer.send(request(5, true));
+    await peer.nextOf(frameType.data, 5);
+  });
+
+  test('a block that never ends is refused before it is decoded (CVE-2024-27316)', async () => {
+    await using server = await openEngineServer(engine, answer);
+    const peer = await server.greet();
+    peer.send(frameOf(frameType.headers, frameFlag.endStream, 1, block(requestFields)));
+    for (let sent = 0; sent < 40; sent += 1) {
+      peer.send(frameOf(frameType.continuation, 0, 1, empty));
+    }
+    expect(await endCode(peer)).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,311 @@
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { describe, expect, test } from 'vitest';
+
+import { openEngineServer, type EngineName } from './engine-peer.fixture.ts';
+import type { HttpCall } from './http-call.ts';
+import { errorCode, frameFlag, frameType, settingId } from './http2/frames.ts';
+import {
+  block,
+  codeOf,
+  data,
+  fieldsOf,
+  frameOf,
+  request,
+  requestFields,
+  setting,
+  uint32,
+  type RawPeer,
+} from './http2/raw-peer.fixture.ts';
+import { listen } from './listen.ts';
+
+/*
+ * Where Node's servers cannot meet a bound that ours meet: what each engine does, asserted for both. The
+ * table of docs/operate/http-engines.md has a row for each, with what it costs. A new version of Node that closes a
+ * gap fails here, and its row goes.
+ */
+
+interface EngineDifference {
+  /** The first cell of its row in docs/operate/http-engines.md. */
+  readonly bound: string;
+  /** Why Node does otherwise. */
+  readonly reason: string;
+  readonly own: string;
+  readonly node: string;
+  /** Provokes it, and says in a few words what happened. */
+  readonly outcome: (engine: EngineName) => Promise<string>;
+}
+
+const { headers, resetStream, goAway, settings, windowUpdate, continuation, ping } = frameType;
+const nothing = (): void => {};
+
+function answer(call: HttpCall): void {
+  call.receive({ chunk: nothing, end: nothing, cut: nothing });
+  call.reply(200, {}, 'ok');
+}
+
+/** The first that comes of: an answer on the stream, its reset, the end of the connection. */
+async function outcomeOf(peer: RawPeer, streamId: number): Promise<string> {
+  const frame = await peer.next(
+    ({ type, streamId: id }) =>
+      type === goAway || ((type === headers || type === resetStream) && id === streamId),
+  );
+  if (frame.type === headers) return `status ${fieldsOf(frame)[':status']}`;
+  return `${frame.type === goAway ? 'connection ended' : 'stream reset'}, code ${codeOf(frame)}`;
+}
+
+const differences: readonly EngineDifference[] = [
+  {
+    bound: 'One stream more than 1,000',
+    reason: 'nghttp2 takes a stream beyond the acknowledged SETTINGS as a fault of the connection.',
+    own: `stream reset, code ${errorCode.refusedStream}`,
+    node: `connection ended, code ${errorCode.protocolError}`,
+    outcome: async (engine) => {
+      await using server = await openEngineServer(engine, nothing, { streamsMax: 2 });
+      const peer = await server.greet();
+      peer.send(request(1, true), request(3, true), request(5, true));
+      return await outcomeOf(peer, 5);
+    },
+  },
+  {
+    bound: 'Headers above 32 KiB',
+    reason: 'Node resets the stream in its native code; no event lets us answer instead.',
+    own: 'status 431',
+    node: `stream reset, code ${errorCode.enhanceYourCalm}`,
+    outcome: async (engine) => {
+      await using server = await openEngineServer(engine, answer, { headerListBytesMax: 300 });
+      const peer = await server.greet();
+      peer.send(request(1, true, [...requestFields, ['x-long', 'a'.repeat(300)]]));
+      return await outcomeOf(peer, 1);
+    },
+  },
+  {
+    bound: 'Frames of one header block',
+    reason: 'nghttp2 has a limit of its own, 8 CONTINUATION frames, that Node cannot set.',
+    own: 'status 200',
+    node: `connection ended, code ${errorCode.internalError}`,
+    outcome: async (engine) => {
+      await using server = await openEngineServer(engine, answer);
+      const peer = await server.greet();
+      const none = Buffer.alloc(0);
+      peer.send(frameOf(headers, frameFlag.endStream, 1, block(requestFields)));
+      for (let sent = 1; sent < 9; sent += 1) peer.send(frameOf(continuation, 0, 1, none));
+      peer.send(frameOf(continuation, frameFlag.endHeaders, 1, none));
+      return await outcomeOf(peer, 1);
+    },
+  },
+  {
+    bound: 'Floods of WINDOW_UPDATE',
+    reason: 'nghttp2 handles the frame and tells Node nothing of it.',
+    own: `connection ended, code ${errorCode.enhanceYourCalm}`,
+    node: 'status 200',
+    outcome: async (engine) => {
+      const limits = { controlFramesBurst: 100, controlFramesPerSecond: 0 };
+      await using server = await openEngineServer(engine, answer, limits);
+      const peer = await server.greet();
+      for (let sent = 0; sent < 1000; sent += 1) {
+        peer.send(frameOf(windowUpdate, 0, 0, uint32(1)));
+      }
+      peer.send(request(1, true));
+      return await outcomeOf(peer, 1);
+    },
+  },
+  {
+    bound: 'Malformed requests on a long-lived connection',
+    reason: 'Node counts invalid frames over the life of a session; time earns none of them back.',
+    own: 'status 200',
+    node: `connection ended, code ${errorCode.internalError}`,
+    outcome: async (engine) => {
+      const limits = { resetsBurst: 5, resetsPerSecond: 1000 };
+      await using server = await openEngineServer(engine, answer, limits);
+      const peer = await server.greet();
+      for (let streamId = 1; streamId < 41; streamId += 2) {
+        peer.send(request(streamId, true, [[':path', '/']]));
+        await sleep(5);
+      }
+      peer.send(request(101, true));
+      return await outcomeOf(peer, 101);
+    },
+  },
+  {
+    bound: 'DATA on a stream that has ended',
+    reason: 'nghttp2 takes several faults of one stream as faults of the connection.',
+    own: `stream reset, code ${errorCode.streamClosed}`,
+    node: `connection ended, code ${errorCode.streamClosed}`,
+    outcome: async (engine) => {
+      await using server = await openEngineServer(engine, nothing);
+      const peer = await server.greet();
+      peer.send(request(1, true), data(1, 'a'));
+      return await outcomeOf(peer, 1);
+    },
+  },
+  {
+    bound: 'A frame that never ends',
+    reason:
+      'nghttp2 does not tell whether it waits for the rest of a frame: the idle timeout ends it.',
+    own: 'ended by the time of a frame',
+    node: 'ended by the idle timeout',
+    outcome: async (engine) => {
+      const limits = { frameTimeoutMs: 30, goAwayTimeoutMs: 20 };
+      await using server = await openEngineServer(engine, nothing, limits, 600);
+      const peer = await server.greet();
+      const startedAt = performance.now();
+      peer.send(frameOf(headers, 0, 1, block(requestFields)));
+      await peer.closed();
+      return performance.now() - startedAt < 500
+        ? 'ended by the time of a frame'
+        : 'ended by the idle timeout';
+    },
+  },
+  {
+    bound: 'An answer that its caller does not take',
+    reason: 'Node knows how much a connection has sent, not how much of one stream.',
+    own: `stream reset, code ${errorCode.cancel}`,
+    node: 'kept while other answers of the connection are taken',
+    outcome: async (engine) => {
+      await using server = await openEngineServer(engine, answer, { stallTimeoutMs: 100 }, 200);
+      const peer = await server.greet(setting(settingId.initialWindowSize, 0));
+      peer.send(request(1, true));
+      for (let streamId = 3; streamId < 61; streamId += 2) {
+        peer.send(request(streamId, true), frameOf(windowUpdate, 0, streamId, uint32(100)));
+        await sleep(20);
+      }
+      const reset = peer.seen.find(({ type, streamId }) => type === resetStream && streamId === 1);
+      return reset === undefined
+        ? 'kept while other answers of the connection are taken'
+        : `stream reset, code ${codeOf(reset)}`;
+    },
+  },
+  {
+    bound: 'Unread bytes of all streams of a connection',
+    reason: 'Node opens the window of the connection as bytes arrive, whoever reads them.',
+    own: `connection ended, code ${errorCode.flowControlError}`,
+    node: 'bounded by the windows of its streams alone',
+    outcome: async (engine) => {
+      const limits = { streamWindowBytes: 65_535, connectionWindowBytes: 65_535 };
+      await using server = await openEngineServer(engine, nothing, limits);
+      const peer = await server.greet();
+      for (const streamId of [1, 3, 5]) {
+        peer.send(request(streamId, false));
+        for (let sent = 0; sent < 4; sent += 1) peer.send(data(streamId, Buffer.alloc(16_000)));
+      }
+      peer.send(frameOf(ping, 0, 0, Buffer.alloc(8)));
+      const frame = await peer.next(({ type }) => type === ping || type === goAway);
+      return frame.type === ping
+        ? 'bounded by the windows of its streams alone'
+        : `connection ended, code ${codeOf(frame)}`;
+    },
+  },
+  {
+    bound: 'Bytes that a caller may send ahead on one stream',
+    reason:
+      'As nothing else bounds them all, the window of a stream is the 64 KiB of the standard.',
+    own: 'window 1048576',
+    node: 'window 65535',
+    outcome: async (engine) => {
+      await using server = await openEngineServer(engine, nothing);
+      const peer = await server.greet();
+      const { payload } = peer.seen.find(({ type, flags }) => type === settings && flags === 0)!;
+      for (let at = 0; at < payload.length; at += 6) {
+        if (payload.readUInt16BE(at) === settingId.initialWindowSize) {
+          return `window ${payload.readUInt32BE(at + 2)}`;
+        }
+      }
+      return 'window 65535';
+    },
+  },
+  {
+    bound: 'A request that crosses our goodbye',
+    reason: 'Node says goodbye in one step, with the last stream it will serve.',
+    own: 'status 200',
+    node: 'not served; GOAWAY says that it may be sent again',
+    outcome: async (engine) => {
+      await using server = await openEngineServer(engine, answer);
+      const peer = await server.greet();
+      server.shutDown();
+      peer.send(request(1, true));
+      const frame = await peer.next(
+        ({ type, payload }) =>
+          type === headers || (type === goAway && payload.readUInt32BE(0) < 2 ** 31 - 1),
+      );
+      if (frame.type === headers) return `status ${fieldsOf(frame)[':status']}`;
+      const last = frame.payload.readUInt32BE(0);
+      return last === 0
+        ? 'not served; GOAWAY says that it may be sent again'
+        : `GOAWAY, last ${last}`;
+    },
+  },
+  {
+    bound: 'A control character in a header',
+    reason: 'nghttp2 leaves out the field and goes on.',
+    own: 'given to the endpoint',
+    node: 'left out',
+    outcome: async (engine) => {
+      const seen: unknown[] = [];
+      const handle = (call: HttpCall): void => {
+        seen.push(call.headers['x-odd']);
+        answer(call);
+      };
+      await using server = await openEngineServer(engine, handle);
+      const peer = await server.greet();
+      peer.send(request(1, true, [...requestFields, ['x-odd', 'a\u0001b']]));
+      await peer.nextOf(headers, 1);
+      return seen[0] === undefined ? 'left out' : 'given to the endpoint';
+    },
+  },
+  {
+    bound: 'A caller of HTTP/1.1 that reads no answer',
+    reason: 'Node times requests and idle connections, not answers that nobody takes.',
+    own: 'closed',
+    node: 'open',
+    outcome: async (engine) => {
+      const idleTimeoutMs = 200;
+      const listener = await listen({
+        address: { host: '127.0.0.1', port: 0 },
+        tls: undefined,
+        engine,
+        handle: (call) => {
+          const end = (): void => call.reply(200, {}, Buffer.alloc(64 * 1024 * 1024));
+          call.receive({ chunk: nothing, end, cut: nothing });
+        },
+        servesWhole: () => true,
+        setting: 'none',
+        idleTimeoutMs,
+        requestTimeoutMs: 5_000,
+        connectionsMax: 10,
+      });
+      const socket = net.connect(listener.address.port, '127.0.0.1');
+      socket.on('error', nothing);
+      socket.pause();
+      socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}');
+      await sleep(5 * idleTimeoutMs);
+      // Only the end of the connection, or what is left of it, can be read now.
+      let received = 0;
+      socket.on('data', (chunk: Buffer) => (received += chunk.length));
+      socket.resume();
+      const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+      await Promise.race([closed, sleep(1500)]);
+      socket.destroy();
+      await listener.close(0);
+      return received < 64 * 1024 * 1024 ? 'closed' : 'open';
+    },
+  },
+];
+
+describe.each<EngineName>(['own', 'node'])('engine differences: %s', (engine) => {
+  test.each(differences)('$bound', async (difference) => {
+    expect(await difference.outcome(engine)).toBe(difference[engine]);
+  });
+});
+
+describe('the list of engine differences', () => {
+  const page = readFileSync(new URL('../../docs/operate/http-engines.md', import.meta.url), 'utf8');
+
+  test.each(differences)('$bound: differs, has a reason, and a row in the docs', (difference) => {
+    expect(difference.own).not.toBe(difference.node);
+    expect(difference.reason.length).toBeGreaterThan(30);
+    expect(page).toContain(`\n| ${difference.bound} |`);
+  });
+});

@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import tls from 'node:tls';
+
+import { StartError } from '../errors.ts';
+import type { HttpEngine } from './engine.ts';
+
+export interface FrontOptions {
+  /** Paths of PEM files. Undefined: in the clear. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly requestTimeoutMs: number;
+}
+
+/** The first bytes of an HTTP/2 connection (RFC 9113 §3.4); no HTTP/1.1 method begins so. */
+const http2Preface = Buffer.from('PRI');
+
+/** For a connection that has opened and sent nothing yet. */
+const firstBytesTimeoutMs = 10_000;
+
+/**
+ * Accepts connections and hands each to the engine's server of its protocol. With TLS the handshake
+ * decides (ALPN), in the clear the first three bytes do. Throws a StartError for a certificate that
+ * cannot be read.
+ */
+export function createFront(options: FrontOptions, engine: HttpEngine): net.Server {
+  const timeoutMs = Math.min(options.requestTimeoutMs, firstBytesTimeoutMs);
+  return options.tls === undefined
+    ? createPlainFront(engine, timeoutMs)
+    : createTlsFront(readTls(options.tls), engine, timeoutMs);
+}
+
+function createTlsFront(
+  files: { cert: Buffer; key: Buffer },
+  engine: HttpEngine,
+  timeoutMs: number,
+): net.Server {
+  const ALPNProtocols = ['h2', 'http/1.1'];
+  const secure = { ...files, ALPNProtocols, handshakeTimeout: timeoutMs };
+  const server = tls.createServer(secure, (socket) => {
+    if (socket.alpnProtocol === 'h2') engine.takeHttp2(socket, undefined);
+    else {
+      awaitFirstBytes(socket, timeoutMs, (start) => {
+        engine.takeHttp1(socket, start);
+        return true;
+      });
+    }
+  });
+  // Node reports a handshake that timed out here, and leaves its socket open.
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
+  return server;
+}
+
+function createPlainFront(engine: HttpEngine, timeoutMs: number): net.Server {
+  return net.createServer((socket) => {
+    let seen: Buffer | undefined;
+    awaitFirstBytes(socket, timeoutMs, (chunk) => {
+      const start = seen === undefined ? chunk : Buffer.concat([seen, chunk]);
+      const compared = Math.min(start.length, http2Preface.length);
+      const isPrefix = start.compare(http2Preface, 0, compared, 0, compared) === 0;
+      if (isPrefix && compared < http2Preface.length) {
+        seen = start;
+        return false;
+      }
+      if (isPrefix) engine.takeHttp2(socket, start);
+      else engine.takeHttp1(socket, start);
+      return true;
+    });
+  });
+}
+
+function readTls(files: { cert: string; key: string }): { cert: Buffer; key: Buffer } {
+  try {
+    return { cert: readFileSync(files.cert), key: readFileSync(files.key) };
+  } catch (cause) {
+    const why = (cause as Error).message;
+    throw new StartError(`The TLS certificate or key cannot be read: ${why}.`, { cause });
+  }
+}
+
+/** Calls `onBytes` with each chunk until it returns true; ends the connection after `timeoutMs`. */
+function awaitFirstBytes(
+  socket: net.Socket,
+  timeoutMs: number,
+  onBytes: (chunk: Buffer) => boolean,
+): void {
+  const timer = setTimeout(() => socket.destroy(), timeoutMs);
+  socket.on('error', () => socket.destroy());
+  const stopWaiting = (): void => clearTimeout(timer);
+  socket.once('close', stopWaiting);
+  const look = (chunk: Buffer): void => {
+    socket.off('data', look);
+    if (onBytes(chunk)) stopWaiting();
+    else socket.on('data', look);
+  };
+  socket.on('data', look);
+}

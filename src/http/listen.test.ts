@@ -1,0 +1,69 @@
+import http from 'node:http';
+import http2 from 'node:http2';
+
+import { expect, test } from 'vitest';
+
+import type { HttpCall } from './http-call.ts';
+import { WholeCall } from './http1/whole-call.ts';
+import { Http2Call } from './http2/http2-call.ts';
+import { listen } from './listen.ts';
+import { Http1Call } from './node/http1-call.ts';
+import { NodeHttp2Call } from './node/http2-call.ts';
+
+const body = '{}';
+
+/** By one plain request that our reader of HTTP/1.1 would serve. */
+function postHttp1(port: number, path: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    // "Connection: close" is not plain.
+    const headers = { 'content-length': body.length, connection: 'keep-alive' };
+    const options = { host: '127.0.0.1', port, path, method: 'POST', headers, agent: false };
+    const sent = http.request(options, (answer) =>
+      answer.resume().on('end', () => resolve(answer.statusCode!)),
+    );
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+function postHttp2(port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const session = http2.connect(`http://127.0.0.1:${port}`);
+    session.on('error', reject);
+    const stream = session.request({ ':method': 'POST', ':path': '/whole' });
+    stream.on('response', (headers) => {
+      stream.resume();
+      session.close();
+      resolve(headers[':status']!);
+    });
+    stream.end(body);
+  });
+}
+
+test.each([
+  ['own', [WholeCall, Http1Call, Http2Call]],
+  ['node', [Http1Call, Http1Call, NodeHttp2Call]],
+] as const)('engine %s reads every request by its own classes', async (engine, classes) => {
+  const calls: HttpCall[] = [];
+  const listener = await listen({
+    address: { host: '127.0.0.1', port: 0 },
+    tls: undefined,
+    engine,
+    handle: (call) => {
+      calls.push(call);
+      const end = (): void => call.reply(202, { 'content-length': 2 }, 'ok');
+      call.receive({ chunk: () => {}, end, cut: () => {} });
+    },
+    servesWhole: (url) => url === '/whole',
+    setting: 'HEADGATE_LISTEN',
+    idleTimeoutMs: 5_000,
+    requestTimeoutMs: 5_000,
+    connectionsMax: 10,
+  });
+  const { port } = listener.address;
+  expect(await postHttp1(port, '/whole')).toBe(202);
+  expect(await postHttp1(port, '/else')).toBe(202);
+  expect(await postHttp2(port)).toBe(202);
+  await listener.close(1000);
+  expect(calls.map((call) => call.constructor)).toEqual(classes);
+});

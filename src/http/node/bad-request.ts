@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto';
+import type http from 'node:http';
+import type net from 'node:net';
+
+/**
+ * Answers what Node's parser of HTTP/1.1 refused, as problem JSON: 400, 408 (too slow) or 431 (too large).
+ * For `clientError` of a server; Node itself would close the connection without an answer.
+ */
+export function answerBadRequest(error: NodeJS.ErrnoException, socket: net.Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, code] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ['431 Request Header Fields Too Large', 'malformed_request']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['408 Request Timeout', 'request_timeout']
+        : ['400 Bad Request', 'malformed_request'];
+  const body = JSON.stringify({
+    type: `urn:headgate:error:${code}`,
+    title: status.slice(4),
+    status: Number(status.slice(0, 3)),
+    detail: 'This is not a whole HTTP request.',
+    code,
+  });
+  endWith(
+    socket,
+    `HTTP/1.1 ${status}\r\ncontent-type: application/problem+json\r\nconnection: close\r\n` +
+      `x-correlation-id: ${randomUUID()}\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
+/**
+ * The requests before the fault are answered first: a caller would take this answer for theirs. Where
+ * the fault is in the body of the request that is being answered, that answer is the last.
+ */
+function endWith(socket: net.Socket, answer: string): void {
+  const { _httpMessage: underWay } = socket as { _httpMessage?: http.ServerResponse | null };
+  if (underWay) {
+    socket.pause();
+    underWay.once('finish', () => endWith(socket, answer));
+  } else if (socket.writable) socket.end(answer);
+}

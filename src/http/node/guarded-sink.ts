@@ -1,0 +1,54 @@
+import type { BodySink } from '../http-call.ts';
+
+/** What a guarded sink needs of its call. */
+export interface GuardedCall {
+  /** A part of the body came. */
+  count(bytes: number): void;
+  /** The sink threw. */
+  fail(error: unknown): void;
+  /** The body was cut short. */
+  cut(): void;
+}
+
+/** Keeps what the application throws inside of its call, and ends the call with the body. */
+export class GuardedSink implements BodySink {
+  private readonly sink: BodySink;
+  private readonly call: GuardedCall;
+  private isOver = false;
+
+  constructor(sink: BodySink, call: GuardedCall) {
+    this.sink = sink;
+    this.call = call;
+  }
+
+  chunk(bytes: Buffer): void {
+    if (this.isOver) return;
+    this.call.count(bytes.length);
+    try {
+      this.sink.chunk(bytes);
+    } catch (error) {
+      this.call.fail(error);
+    }
+  }
+
+  end(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    try {
+      this.sink.end();
+    } catch (error) {
+      this.call.fail(error);
+    }
+  }
+
+  cut(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    try {
+      this.sink.cut();
+    } catch (error) {
+      this.call.fail(error);
+    }
+    this.call.cut();
+  }
+}

@@ -1,0 +1,56 @@
+import http from 'node:http';
+import type net from 'node:net';
+
+import type { EngineOptions } from '../engine.ts';
+import { answerBadRequest } from './bad-request.ts';
+import { Http1Call } from './http1-call.ts';
+
+/** Node's server of HTTP/1.1, for sockets that are handed to it. */
+export interface NodeHttp1Server {
+  /** Serves a connection, of which `start` was read already. */
+  take(socket: net.Socket, start: Buffer): void;
+  /** Ends idle connections, now and as more become idle. */
+  shutDown(): void;
+  close(): void;
+}
+
+const headersTimeoutMs = 15_000;
+const headerBytesMax = 32 * 1024;
+/** The gate answers a late body itself (gate/intake/upload-watch.ts). This is for what it misses. */
+const requestTimeoutSlackMs = 5_000;
+const idleSweepMs = 50;
+
+export function createNodeHttp1Server(options: EngineOptions): NodeHttp1Server {
+  const { handle, idleTimeoutMs, requestTimeoutMs } = options;
+  const server = http.createServer(
+    {
+      headersTimeout: Math.min(requestTimeoutMs, headersTimeoutMs),
+      requestTimeout: requestTimeoutMs + requestTimeoutSlackMs,
+      keepAliveTimeout: idleTimeoutMs,
+      connectionsCheckingInterval: 1_000,
+      maxHeaderSize: headerBytesMax,
+    },
+    (request, response) => handle(new Http1Call(request, response)),
+  );
+  server.on('clientError', answerBadRequest);
+  // It never listens by itself; without this it neither times nor knows its connections.
+  server.emit('listening');
+  let idleSweep: NodeJS.Timeout | undefined;
+  return {
+    take: (socket, start) => {
+      // A flowing socket would drop the bytes.
+      socket.pause();
+      socket.unshift(start);
+      server.emit('connection', socket);
+      socket.resume();
+    },
+    shutDown: () => {
+      server.closeIdleConnections();
+      idleSweep = setInterval(() => server.closeIdleConnections(), idleSweepMs);
+    },
+    close: () => {
+      clearInterval(idleSweep);
+      server.close();
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import type net from 'node:net';
+
+import type { RequestHandler } from '../http-call.ts';
+import { defaultLimits, type Http2Limits } from '../http2/limits.ts';
+import { NodeHttp2Session } from './http2-session.ts';
+
+export interface NodeHttp2ServerOptions {
+  readonly handle: RequestHandler;
+  /** Reports what the application threw. Its stream is closed already. */
+  readonly onFault: (error: Error) => void;
+  /** A connection without requests for so long is closed. */
+  readonly idleTimeoutMs: number;
+  /** Instead of defaultLimits. docs/operate/http-engines.md lists those that Node cannot meet. */
+  readonly limits?: Partial<Http2Limits>;
+}
+
+/** Node's HTTP/2, for sockets that are handed to it. */
+export interface NodeHttp2Server {
+  /** Serves a connection, of which `start` was read already. */
+  accept(socket: net.Socket, start?: Buffer): void;
+  /** How many connections there are. */
+  readonly connections: number;
+  /** Sends GOAWAY to every peer; requests under way are served. */
+  shutDown(): void;
+  /** Cuts off what is left. */
+  destroy(): void;
+}
+
+const sweepIntervalMsMax = 1000;
+
+export function createNodeHttp2Server(options: NodeHttp2ServerOptions): NodeHttp2Server {
+  const limits = { ...defaultLimits, ...options.limits };
+  const { handle, onFault, idleTimeoutMs } = options;
+  const sessions = new Set<NodeHttp2Session>();
+  const intervalMs = Math.min(sweepIntervalMsMax, Math.ceil(idleTimeoutMs / 4));
+  let sweep: NodeJS.Timeout | undefined;
+
+  const forget = (session: NodeHttp2Session): void => {
+    sessions.delete(session);
+    if (sessions.size > 0) return;
+    clearInterval(sweep);
+    sweep = undefined;
+  };
+  const startSweep = (): void => {
+    sweep ??= setInterval(() => {
+      const now = performance.now();
+      for (const session of sessions) session.sweep(now);
+    }, intervalMs);
+    sweep.unref();
+  };
+  return {
+    accept: (socket, start) => {
+      if (start !== undefined) {
+        // The session reads what the socket holds; a flowing socket would drop it.
+        socket.pause();
+        socket.unshift(start);
+      }
+      sessions.add(
+        new NodeHttp2Session(socket, { limits, handle, onFault, idleTimeoutMs, forget }),
+      );
+      startSweep();
+    },
+    get connections() {
+      return sessions.size;
+    },
+    shutDown: () => {
+      for (const session of sessions) session.shutDown();
+    },
+    destroy: () => {
+      for (const session of sessions) session.destroy();
+    },
+  };
+}

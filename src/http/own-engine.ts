@@ -1,0 +1,40 @@
+import type { EngineOptions, HttpEngine } from './engine.ts';
+import { createHttp1Reader } from './http1/reader.ts';
+import { Http2Call } from './http2/http2-call.ts';
+import { createHttp2Server, type Http2Server } from './http2/server.ts';
+import { createNodeHttp1Server } from './node/http1-server.ts';
+
+/**
+ * Our own readers: `http2/` for HTTP/2, `http1/` for the plain requests of HTTP/1.1. Any other request of
+ * HTTP/1.1 goes to Node's server (docs/adr/0027-an-http1-reader-of-our-own.md).
+ */
+export function createOwnEngine(options: EngineOptions): HttpEngine {
+  const { handle, servesWhole, idleTimeoutMs } = options;
+  const node = createNodeHttp1Server(options);
+  const reader =
+    servesWhole && createHttp1Reader({ handle, servesWhole, handOver: node.take, idleTimeoutMs });
+  const http2 = createMultiplexed(options);
+  return {
+    takeHttp1: reader?.take ?? node.take,
+    takeHttp2: http2.accept,
+    shutDown: () => {
+      reader?.close();
+      node.shutDown();
+      http2.shutDown();
+    },
+    destroy: http2.destroy,
+    close: node.close,
+  };
+}
+
+function createMultiplexed({ handle, idleTimeoutMs }: EngineOptions): Http2Server {
+  return createHttp2Server({
+    idleTimeoutMs,
+    onStream: (stream) => {
+      if (stream.headers.expect === '100-continue') stream.sendContinue();
+      handle(new Http2Call(stream));
+    },
+    // Handlers answer for their own errors. An error here is ours: report it where operators look.
+    onFault: (error) => process.emitWarning(error),
+  });
+}

@@ -1,0 +1,92 @@
+import { AckPolicy, DeliverPolicy, type ConsumerConfig } from '@nats-io/jetstream';
+
+import type { DeliveredStream } from '../../event/delivery-attempt.ts';
+import { isJsonObject } from '../../event/json/json.ts';
+import { clientsOf } from '../clients.ts';
+import type { Log } from '../log.ts';
+import { readMatching } from '../read/read.ts';
+import { ensureConsumer } from './ensure-consumer.ts';
+import { openPull, type Pull, type PullOptions } from './pull.ts';
+
+/** The log has given up a message: it was delivered as often as it may be, and never settled. */
+export interface Advisory {
+  readonly stream: DeliveredStream;
+  readonly destination: string;
+  /** The position of the message in its stream. */
+  readonly sequence: number;
+  /** Why, for people. */
+  readonly reason: string;
+}
+
+const secondNs = 1_000_000_000;
+
+/** The consumer that turns advisories into dead letters. */
+const collectorName = 'dead-letters';
+const advisoriesInWorkMax = 256;
+
+const collectorSettings: Partial<ConsumerConfig> = {
+  durable_name: collectorName,
+  ack_policy: AckPolicy.Explicit,
+  deliver_policy: DeliverPolicy.All,
+  ack_wait: 30 * secondNs,
+  max_ack_pending: advisoriesInWorkMax,
+};
+
+/**
+ * Pulls the messages of ADVISORIES, each until it is acked; `readAdvisory` reads their payload. Makes
+ * the durable consumer that they share. Rejects when the log cannot be reached.
+ */
+export async function openAdvisoryPull(
+  options: Pick<PullOptions, 'log' | 'onMessage' | 'onTrouble'>,
+): Promise<Pull> {
+  await ensureConsumer(clientsOf(options.log).manager, 'ADVISORIES', collectorSettings);
+  return openPull({
+    ...options,
+    stream: 'ADVISORIES',
+    consumer: collectorName,
+    messagesMax: advisoriesInWorkMax,
+  });
+}
+
+const decoder = new TextDecoder();
+
+/** Undefined: it is not about an event on its way to a destination. */
+export function readAdvisory(payload: Uint8Array): Advisory | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(decoder.decode(payload));
+  } catch {
+    return undefined;
+  }
+  if (!isJsonObject(value)) return undefined;
+  const { stream, consumer, stream_seq: sequence, deliveries, type, reason } = value;
+  if (stream !== 'EVENTS' && stream !== 'REPLAY') return undefined;
+  if (typeof consumer !== 'string' || typeof sequence !== 'number') return undefined;
+  return {
+    stream,
+    destination: consumer,
+    sequence,
+    reason: String(type).endsWith('terminated')
+      ? `the delivery was ended: ${String(reason ?? 'without a reason')}`
+      : `handed out ${String(deliveries)} times and never settled: its worker crashed or hung`,
+  };
+}
+
+/**
+ * The first message of a stream that the log has given up and whose dead letter is not stored yet: no
+ * consumer waits for it any more, but the collector still reads it. Infinity: there is none. Rejects
+ * when the log cannot be read.
+ */
+export async function firstGivenUp(log: Log, stream: string): Promise<number> {
+  const { consumers } = clientsOf(log).manager;
+  const info = await consumers.info('ADVISORIES', collectorName).catch(() => undefined);
+  const none = Number.POSITIVE_INFINITY;
+  if (info !== undefined && info.num_pending + info.num_ack_pending === 0) return none;
+  const from = (info?.ack_floor.stream_seq ?? 0) + 1;
+  let first = none;
+  for await (const { payload } of readMatching(log, 'ADVISORIES', '>', from)) {
+    const advisory = readAdvisory(payload);
+    if (advisory?.stream === stream) first = Math.min(first, advisory.sequence);
+  }
+  return first;
+}

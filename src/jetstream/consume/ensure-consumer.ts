@@ -1,0 +1,19 @@
+import type { ConsumerConfig, JetStreamManager } from '@nats-io/jetstream';
+
+import type { StreamName } from '../topology.ts';
+
+/** Makes a durable consumer, or brings the settings of the one there up to date. */
+export async function ensureConsumer(
+  manager: JetStreamManager,
+  stream: StreamName,
+  settings: Partial<ConsumerConfig>,
+): Promise<void> {
+  const name = settings.durable_name!;
+  const current = await manager.consumers.info(stream, name).catch(() => undefined);
+  if (current === undefined) {
+    await manager.consumers.add(stream, settings);
+    return;
+  }
+  const { deliver_policy: _fixed, ack_policy: _alsoFixed, ...changeable } = settings;
+  await manager.consumers.update(stream, name, changeable);
+}

@@ -1,0 +1,167 @@
+import { canaryName } from '../../event/canary.ts';
+import { clientsOf } from '../clients.ts';
+import type { Log } from '../log.ts';
+import { readMatching, readNext } from '../read/read.ts';
+import { consumedStreams, subjects, type ConsumedStream } from '../topology.ts';
+import { firstGivenUp } from './advisories.ts';
+import { positionOf } from './consumer-position.ts';
+
+/** Deletes what is old and settled by every consumer. */
+export interface Janitor {
+  start(): void;
+  /** Waits for a run that is under way. */
+  stop(): Promise<void>;
+  /** Cleans now, and resolves to how many messages it deleted. Rejects when the log cannot be reached. */
+  run(): Promise<number>;
+}
+
+export interface JanitorOptions {
+  readonly log: Log;
+  readonly retentionMs: number;
+  /** Every destination of the configuration: nothing is deleted until each has a consumer. */
+  readonly destinations: readonly string[];
+  readonly onTrouble: (error: unknown) => void;
+  /**
+   * Called once for each destination that the configuration no longer names and for which events still
+   * wait.
+   */
+  readonly onForgotten?: (destination: string, waiting: number) => void;
+  readonly intervalMs?: number;
+  readonly now?: () => number;
+}
+
+/**
+ * How long a discarded dead letter is kept, if events are not kept longer: 30 days are enough to ask
+ * who discarded it and why.
+ */
+const discardedKeptMs = 30 * 86_400_000;
+
+/**
+ * The streams have no maximum age, because that would delete what still waits for a destination.
+ * Instead the janitor deletes, every minute, what is older than the retention and settled by every
+ * consumer of the stream (also of those that the configuration no longer names), and whose dead
+ * letter, if it gets one, is stored.
+ *
+ * The last message always stays: a purge of everything races with a publish (nats-server 2.14.0 to
+ * 2.14.3 may then drop the new message).
+ */
+export function createJanitor(options: JanitorOptions): Janitor {
+  let running: Promise<number> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const reported = new Set<string>();
+  const onForgotten = (destination: string, waiting: number): void => {
+    if (!reported.has(destination)) options.onForgotten?.(destination, waiting);
+    reported.add(destination);
+  };
+
+  const round = async (): Promise<number> => {
+    let deleted = 0;
+    for (const stream of consumedStreams)
+      deleted += await clean(stream, { ...options, onForgotten });
+    return deleted + (await cleanDiscarded(options));
+  };
+  const run = (): Promise<number> =>
+    (running ??= round().finally(() => {
+      running = undefined;
+    }));
+
+  return {
+    start: () => {
+      timer ??= setInterval(
+        () => void run().catch(options.onTrouble),
+        options.intervalMs ?? 60_000,
+      );
+    },
+    stop: async () => {
+      clearInterval(timer);
+      await running?.catch(() => {});
+    },
+    run,
+  };
+}
+
+async function clean(stream: ConsumedStream, options: JanitorOptions): Promise<number> {
+  const { log } = options;
+  const { manager } = clientsOf(log);
+  const { state } = await manager.streams.info(stream);
+  // A message of RETRY is a copy, and of no use once it is settled.
+  const retentionMs = stream === 'RETRY' ? 0 : options.retentionMs;
+  const youngestMs = (options.now?.() ?? Date.now()) - retentionMs;
+  // `first_ts` of an empty stream is a time in the year 1.
+  if (state.messages < 2 || Date.parse(String(state.first_ts)) >= youngestMs) return 0;
+
+  // The consumers before the advisories: an event leaves its consumer first.
+  const unsettled = await firstUnsettled(stream, state.last_seq, options);
+  if (unsettled <= state.first_seq) return 0;
+  const young = await firstSince(log, stream, youngestMs, state.first_seq, state.last_seq);
+  const givenUp = await firstGivenUp(log, stream);
+  const keepFrom = Math.min(unsettled, young, givenUp, state.last_seq);
+  if (keepFrom <= state.first_seq) return 0;
+
+  const { purged } = await manager.streams.purge(stream, { seq: keepFrom });
+  await log.syncStream(stream);
+  return purged;
+}
+
+/** Deletes old discarded dead letters: DEAD is limited, and no consumer reads them. */
+async function cleanDiscarded({ log, retentionMs, now }: JanitorOptions): Promise<number> {
+  const beforeMs = (now?.() ?? Date.now()) - Math.max(discardedKeptMs, retentionMs);
+  const subject = subjects.discarded('*', '*');
+  let keepFrom = 0;
+  for await (const { sequence, storedAtMs } of readMatching(log, 'DEAD', subject)) {
+    if (storedAtMs >= beforeMs) break;
+    keepFrom = sequence + 1;
+  }
+  if (keepFrom === 0) return 0;
+  const { streams } = clientsOf(log).manager;
+  const { purged } = await streams.purge('DEAD', { filter: subject, seq: keepFrom });
+  await log.syncStream('DEAD');
+  return purged;
+}
+
+/** The first message that some consumer may still have to settle. */
+async function firstUnsettled(
+  stream: ConsumedStream,
+  lastSequence: number,
+  options: JanitorOptions,
+): Promise<number> {
+  const { log } = options;
+  const missing = new Set(options.destinations);
+  let first = lastSequence + 1;
+  for await (const info of clientsOf(log).manager.consumers.list(stream)) {
+    // Heartbeats that were not delivered hold back nothing.
+    if (info.name === canaryName) continue;
+    missing.delete(info.name);
+    const { settledUpTo, waiting, inWork, subject } = positionOf(info);
+    const unsettledCount = waiting + inWork;
+    // It has settled everything up to `lastSequence`, which was read before.
+    if (unsettledCount === 0) continue;
+    if (!options.destinations.includes(info.name)) {
+      options.onForgotten?.(info.name, unsettledCount);
+    }
+    // On REPLAY and RETRY a consumer sees the messages of its destination alone, and keeps no others.
+    const next = await readNext(log, stream, settledUpTo + 1, subject);
+    if (next !== undefined) first = Math.min(first, next.sequence);
+  }
+  return missing.size > 0 ? 0 : first;
+}
+
+/** The first message that is not older, by halving: times grow with the sequence. */
+async function firstSince(
+  log: Log,
+  stream: ConsumedStream,
+  timeMs: number,
+  first: number,
+  last: number,
+): Promise<number> {
+  let low = first;
+  let high = last + 1;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const message = await readNext(log, stream, middle, '>');
+    if (message === undefined || message.sequence > last) high = middle;
+    else if (message.storedAtMs < timeMs) low = message.sequence + 1;
+    else high = middle;
+  }
+  return low;
+}

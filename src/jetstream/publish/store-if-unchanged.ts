@@ -1,0 +1,18 @@
+import type { Log } from '../log.ts';
+import type { StreamName } from '../topology.ts';
+import type { PublishAck } from './publish-ack.ts';
+
+/**
+ * Stores a message only while the newest message of its subject is at position `expected`; 0: while
+ * the subject has none. Rejects with a PublishError: `conflict` when another process was faster.
+ */
+export function storeIfUnchanged(
+  log: Log,
+  stream: StreamName,
+  subject: string,
+  expected: number,
+  payload: string,
+): Promise<PublishAck> {
+  const headers = { 'Nats-Expected-Last-Subject-Sequence': String(expected) };
+  return log.store(stream, subject, headers, payload);
+}

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+
+import { ServiceError } from '../../errors.ts';
+import { readPageToken, writePageToken, type PagedList } from './page-token.ts';
+
+const position = { next: 12, from: 1, upTo: 300 };
+
+const refused = (list: PagedList, streams: 1 | 2, token: string): string => {
+  try {
+    readPageToken(list, streams, token);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ServiceError);
+    expect(error).toMatchObject({ code: 'malformed_request' });
+    return (error as Error).message;
+  }
+  throw new Error(`${token} was taken`);
+};
+
+describe('a page token', () => {
+  it('is read as it was written', () => {
+    expect(readPageToken('events', 1, writePageToken('events', [position]))).toEqual([position]);
+    const two = writePageToken('located', [undefined, position]);
+    expect(readPageToken('located', 2, two)).toEqual(['done', position]);
+    const sequenceMax = 999_999_999_999_999;
+    const last = { next: sequenceMax, from: sequenceMax, upTo: sequenceMax };
+    expect(readPageToken('located', 2, writePageToken('located', [last, last]))).toEqual([
+      last,
+      last,
+    ]);
+  });
+
+  it('is empty before the first page and after the last', () => {
+    expect(readPageToken('rejected', 1, '')).toEqual(['beginning']);
+    expect(readPageToken('located', 2, '')).toEqual(['beginning', 'beginning']);
+    expect(writePageToken('dead', [undefined])).toBe('');
+    expect(writePageToken('located', [undefined, undefined])).toBe('');
+  });
+
+  it('of another list is refused', () => {
+    const lists = ['events', 'rejected', 'dead'] as const;
+    for (const list of lists) {
+      const token = writePageToken(list, [position]);
+      for (const other of lists.filter((each) => each !== list)) {
+        expect(refused(other, 1, token)).toContain('another list');
+      }
+      expect(refused('located', 2, token)).toContain('another list');
+    }
+    expect(refused('events', 1, writePageToken('located', [position, undefined]))).toContain(
+      'another list',
+    );
+  });
+
+  it('that is none is refused', () => {
+    const none = [
+      'x',
+      '4',
+      '12-1-300',
+      'events',
+      'events:',
+      'events:12',
+      'events:12-1',
+      'events:12-1-300-4',
+      'events:12-1--3',
+      'events:1234567890123456-1-300',
+      'events:12-1-300 ',
+      'events:12-1-300/12-1-300',
+      'events:done',
+      `events:${'1'.repeat(10_000)}`,
+    ];
+    for (const token of none) expect(refused('events', 1, token)).toContain('is no');
+    expect(refused('located', 2, 'located:12-1-300')).toContain('is no');
+    expect(refused('located', 2, 'located:done/done')).toContain('is no');
+  });
+});

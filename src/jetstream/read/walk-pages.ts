@@ -1,0 +1,146 @@
+import type { Log } from '../log.ts';
+import type { StreamName } from '../topology.ts';
+import {
+  readPageToken,
+  writePageToken,
+  type PagedList,
+  type PageStart,
+  type WalkPosition,
+} from './page-token.ts';
+import { boundsOf, readMatching, sequenceSince, type StoredMessage } from './read.ts';
+
+/** The messages of a stream that a walk goes through, oldest first. */
+export interface Walk {
+  readonly stream: StreamName;
+  /** Walked as one, in the order of the stream; none: no message. */
+  readonly subjects: readonly string[];
+  /** Stored at this time or later: a Unix time in ms; 0: from the beginning. */
+  readonly sinceMs: number;
+  /** Stored before this time. Infinity: to the end of the stream as it is when the walk begins. */
+  readonly untilMs: number;
+}
+
+/** Where a page ends, whichever comes first. */
+export interface PageLimits {
+  /** What the page holds. */
+  readonly itemsMax: number;
+  /** What one call reads: a bounded part of a stream of millions. Default: 5,000. */
+  readonly messagesMax?: number;
+  /** The same in bytes of payload. Default: 8 MiB. */
+  readonly bytesMax?: number;
+}
+
+/** Makes an item of a message; undefined: the message is not one of the list. */
+export type TakeMessage<Item> = (
+  message: StoredMessage,
+) => Promise<Item | undefined> | Item | undefined;
+
+/** How far a walk has come; as `headgate.v1.StreamWalk` has it. */
+export interface WalkProgress {
+  readonly from: bigint;
+  readonly upTo: bigint;
+  readonly reached: bigint;
+}
+
+export interface WalkPage<Item> {
+  readonly items: readonly Item[];
+  /** Empty on the last page. */
+  readonly nextPageToken: string;
+  readonly walk: WalkProgress;
+}
+
+/** A page of one stream, of a list that may have several. */
+export interface WalkedPart<Item> {
+  readonly items: readonly Item[];
+  /** Undefined: this was the last page. */
+  readonly next: WalkPosition | undefined;
+  readonly walk: WalkProgress;
+}
+
+const messagesMaxDefault = 5_000;
+const bytesMaxDefault = 8 * 1024 * 1024;
+
+/**
+ * Reads a page of a list: what `take` makes of the messages of a walk. All pages of a list see what
+ * the stream held when the first was read. An empty page is not the last one while it has a token.
+ *
+ * Throws a ServiceError `malformed_request` for a page token that is none of this list. Rejects when
+ * the log cannot be reached, or `take` does.
+ */
+export async function walkPage<Item>(
+  log: Log,
+  list: PagedList,
+  walk: Walk,
+  pageToken: string,
+  limits: PageLimits,
+  take: TakeMessage<Item>,
+): Promise<WalkPage<Item>> {
+  const [start] = readPageToken(list, 1, pageToken);
+  // A token is never written once its only stream is done.
+  const part = (await walkPart(log, walk, start!, limits, take))!;
+  return { items: part.items, nextPageToken: writePageToken(list, [part.next]), walk: part.walk };
+}
+
+/**
+ * The same for one stream of a list of several: the caller reads and writes the token, which has a
+ * start for each of them. Undefined: an earlier page has read this stream to its end.
+ */
+export async function walkPart<Item>(
+  log: Log,
+  walk: Walk,
+  start: PageStart,
+  limits: PageLimits,
+  take: TakeMessage<Item>,
+): Promise<WalkedPart<Item> | undefined> {
+  if (start === 'done') return undefined;
+  const { itemsMax, messagesMax = messagesMaxDefault, bytesMax = bytesMaxDefault } = limits;
+  const { from, upTo, next } = start === 'beginning' ? await beginning(log, walk) : start;
+  const items: Item[] = [];
+  let reached = next - 1;
+  let messages = 0;
+  let bytes = 0;
+  const part = (goOn: WalkPosition | undefined): WalkedPart<Item> => ({
+    items,
+    next: goOn,
+    walk: { from: BigInt(from), upTo: BigInt(upTo), reached: BigInt(Math.max(reached, 0)) },
+  });
+  for await (const message of readMerged(log, walk, next)) {
+    if (message.sequence > upTo || message.storedAtMs >= walk.untilMs) break;
+    if (items.length >= itemsMax || messages >= messagesMax || bytes >= bytesMax) {
+      return part({ next: reached + 1, from, upTo });
+    }
+    const item = await take(message);
+    if (item !== undefined) items.push(item);
+    reached = message.sequence;
+    messages += 1;
+    bytes += message.payload.length;
+  }
+  reached = upTo;
+  return part(undefined);
+}
+
+async function beginning(log: Log, { stream, sinceMs }: Walk): Promise<WalkPosition> {
+  const { first, last } = await boundsOf(log, stream);
+  const since = sinceMs > 0 ? await sequenceSince(log, stream, sinceMs) : first;
+  const from = Math.max(1, since ?? last + 1);
+  return { from, upTo: last, next: from };
+}
+
+/** What lies under several subjects, in the order of the stream. */
+async function* readMerged(log: Log, walk: Walk, next: number): AsyncGenerator<StoredMessage> {
+  const streams = walk.subjects.map((subject) => readMatching(log, walk.stream, subject, next));
+  const heads = await Promise.all(streams.map((stream) => stream.next()));
+  for (;;) {
+    let nearest = -1;
+    for (const [index, head] of heads.entries()) {
+      if (head.done === true) continue;
+      const best = nearest === -1 ? undefined : heads[nearest]!;
+      if (best === undefined || head.value.sequence < (best.value as StoredMessage).sequence) {
+        nearest = index;
+      }
+    }
+    if (nearest === -1) return;
+    yield heads[nearest]!.value as StoredMessage;
+    heads[nearest] = await streams[nearest]!.next();
+  }
+}

@@ -1,0 +1,106 @@
+import type { StreamInfo } from '@nats-io/jetstream';
+
+import { clientsOf } from '../clients.ts';
+import type { Log } from '../log.ts';
+import type { StreamName, TopologyOptions } from '../topology.ts';
+import { driftOf, streamSettings } from './stream-settings.ts';
+
+// For `headgate doctor`. Everything here only reads, and rejects when the log cannot be reached.
+
+/** The NATS server that a log is connected to. */
+export interface ConnectedServer {
+  readonly version: string;
+  /** `host:port` */
+  readonly address: string;
+}
+
+export function connectedServer(log: Log): ConnectedServer {
+  const { connection } = clientsOf(log);
+  return { version: connection.info?.version ?? '?', address: connection.getServer() };
+}
+
+/** How full a stream is, of Headgate or of another program. */
+export interface StreamSize {
+  readonly name: string;
+  readonly bytes: number;
+  /** 0 or less: no limit. */
+  readonly bytesMax: number;
+  /** A full stream drops its oldest messages instead of refusing new ones. */
+  readonly dropsOldest: boolean;
+}
+
+/** A setting of a stream that differs from the wanted one, by NATS's name for it. */
+export interface SettingDrift {
+  readonly setting: string;
+  readonly found: unknown;
+  readonly wanted: unknown;
+}
+
+/** A stream of Headgate against what the settings want. */
+export interface StreamCheck {
+  readonly name: StreamName;
+  readonly exists: boolean;
+  /** In the order of the wanted settings; empty when the stream does not exist. */
+  readonly drift: readonly SettingDrift[];
+  /** The servers whose replica is offline or behind. */
+  readonly lateReplicas: readonly string[];
+}
+
+export interface StreamInspection {
+  /** Every stream of the account. */
+  readonly sizes: readonly StreamSize[];
+  /** Every stream that the settings want. */
+  readonly checks: readonly StreamCheck[];
+}
+
+export async function inspectStreams(log: Log, wanted: TopologyOptions): Promise<StreamInspection> {
+  const infos = new Map<string, StreamInfo>();
+  const { manager } = clientsOf(log);
+  for await (const info of manager.streams.list()) infos.set(info.config.name, info);
+  return {
+    sizes: [...infos.values()].map(({ config, state }) => ({
+      name: config.name,
+      bytes: state.bytes,
+      bytesMax: config.max_bytes,
+      dropsOldest: config.discard === 'old',
+    })),
+    checks: streamSettings(wanted).map((settings): StreamCheck => {
+      const { name } = settings;
+      const info = infos.get(name);
+      if (info === undefined) return { name, exists: false, drift: [], lateReplicas: [] };
+      const drift = driftOf(info.config, settings).map((key) => {
+        const setting = key as keyof typeof settings;
+        return { setting, found: info.config[setting], wanted: settings[setting] };
+      });
+      return { name, exists: true, drift, lateReplicas: lateReplicasOf(info) };
+    }),
+  };
+}
+
+function lateReplicasOf({ cluster }: StreamInfo): string[] {
+  const late = cluster?.replicas?.filter(({ current, offline }) => offline === true || !current);
+  return (late ?? []).map(({ name }) => name);
+}
+
+/** What the account may store, in bytes; 0 or less: no limit. */
+export async function accountBytesMax(log: Log): Promise<number> {
+  const { limits } = await clientsOf(log).manager.getAccountInfo();
+  return limits.max_storage;
+}
+
+/** How many replicas a stream wants, and how many servers hold it. */
+export async function countReplicas(
+  log: Log,
+  stream: StreamName,
+): Promise<{ readonly wanted: number; readonly servers: number }> {
+  const { config, cluster } = await clientsOf(log).manager.streams.info(stream);
+  return { wanted: config.num_replicas, servers: 1 + (cluster?.replicas?.length ?? 0) };
+}
+
+/** The clock of the server: a Unix time in ms. Undefined: this version does not report it. */
+export async function readServerTimeMs(log: Log): Promise<number | undefined> {
+  const info = await clientsOf(log).manager.streams.info('EVENTS');
+  // Not in the client's type.
+  const timeMs = Date.parse((info as { readonly ts?: string }).ts ?? '');
+  return Number.isNaN(timeMs) ? undefined : timeMs;
+}

@@ -1,0 +1,135 @@
+import type { DeliveryAttempt } from '../event/delivery-attempt.ts';
+import {
+  readConsumerPosition,
+  type ConsumerPosition,
+} from '../jetstream/consume/consumer-position.ts';
+import type { Log } from '../jetstream/log.ts';
+import {
+  readMatching,
+  readMessage,
+  sequenceSince,
+  type StoredMessage,
+} from '../jetstream/read/read.ts';
+import { originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
+import { subjects, type ConsumedStream, type StreamName } from '../jetstream/topology.ts';
+
+/** What the other streams hold of an event of EVENTS for one destination: the newest of each kind. */
+export interface RelatedMessages {
+  readonly delayedCopy: { readonly dueMs: number; readonly settled: boolean } | undefined;
+  readonly replayed: StoredMessage | undefined;
+  readonly dead: StoredMessage | undefined;
+  readonly discarded: StoredMessage | undefined;
+  /** A stream held more than is read, so what was not found may still be there. */
+  readonly cut: boolean;
+}
+
+export interface SearchedEvent {
+  readonly sequence: number;
+  readonly eventName: string;
+  readonly storedAtMs: number;
+}
+
+/** How many entries of one stream, destination and event name are read. */
+const entriesMax = 20_000;
+
+/** The position of the newest entry about each event, by the event's position in EVENTS. */
+interface Entries {
+  readonly newest: ReadonlyMap<number, number>;
+  readonly cut: boolean;
+}
+
+/**
+ * Reads what the other streams hold of events for one destination, the oldest event first: entries about
+ * an event are younger than it, so older ones are not read. Each part of a stream is read once for all
+ * events. The caller reads the consumers before: what leaves one stream is stored in the next first.
+ */
+export function createRelatedReader(log: Log, destination: string) {
+  const known = new Map<string, Promise<Entries>>();
+
+  const read = async (stream: StreamName, subject: string, sinceMs: number): Promise<Entries> => {
+    const newest = new Map<number, number>();
+    const from = await sequenceSince(log, stream, sinceMs);
+    if (from === undefined) return { newest, cut: false };
+    let seen = 0;
+    for await (const message of readMatching(log, stream, subject, from)) {
+      const origin = stream === 'RETRY' ? originOfDelayedCopy(message).sequence : originOf(message);
+      newest.set(origin, message.sequence);
+      seen += 1;
+      if (seen >= entriesMax) return { newest, cut: true };
+    }
+    return { newest, cut: false };
+  };
+
+  return async (
+    { sequence, eventName, storedAtMs }: SearchedEvent,
+    retries: ConsumerPosition | undefined,
+  ): Promise<RelatedMessages> => {
+    let cut = false;
+    const find = async (
+      stream: StreamName,
+      subject: string,
+    ): Promise<StoredMessage | undefined> => {
+      let entries = known.get(subject);
+      if (entries === undefined) known.set(subject, (entries = read(stream, subject, storedAtMs)));
+      const found = await entries;
+      cut ||= found.cut;
+      const newest = found.newest.get(sequence);
+      return newest === undefined ? undefined : readMessage(log, stream, newest);
+    };
+    const delayedCopy = await find('RETRY', subjects.retry(destination, eventName));
+    const discarded = await find('DEAD', subjects.discarded(destination, eventName));
+    const dead = await find('DEAD', subjects.dead(destination, eventName));
+    const replayed = await find('REPLAY', subjects.replay(destination, eventName));
+    return {
+      delayedCopy: delayedCopy && {
+        dueMs: originOfDelayedCopy(delayedCopy).dueMs,
+        settled: retries !== undefined && delayedCopy.sequence <= retries.settledUpTo,
+      },
+      discarded,
+      dead,
+      replayed,
+      cut,
+    };
+  };
+}
+
+function originOf(message: StoredMessage): number {
+  return Number(message.header('Headgate-Origin-Sequence'));
+}
+
+/** The consumers of one destination, each read once for all events of an answer. */
+export function createConsumerReader(log: Log, destination: string) {
+  const read = new Map<ConsumedStream, Promise<ConsumerPosition | undefined>>();
+  return (stream: ConsumedStream): Promise<ConsumerPosition | undefined> => {
+    let position = read.get(stream);
+    if (position === undefined) {
+      position = readConsumerPosition(log, stream, destination);
+      read.set(stream, position);
+    }
+    return position;
+  };
+}
+
+const attemptsMax = 20;
+const decoder = new TextDecoder();
+
+/** The failed attempts at an event, by its positions in EVENTS and in REPLAY, oldest first. */
+export async function readAttempts(
+  log: Log,
+  destination: string,
+  positions: readonly { readonly stream: string; readonly sequence: number }[],
+): Promise<DeliveryAttempt[]> {
+  const attempts: DeliveryAttempt[] = [];
+  for (const { stream, sequence } of positions) {
+    for await (const { payload } of readMatching(
+      log,
+      'ATTEMPTS',
+      subjects.attempt(destination, sequence),
+    )) {
+      const attempt = JSON.parse(decoder.decode(payload)) as DeliveryAttempt;
+      if (attempt.stream === stream) attempts.push(attempt);
+      if (attempts.length > attemptsMax) attempts.shift();
+    }
+  }
+  return attempts;
+}

@@ -1,0 +1,122 @@
+import { eventError } from './event-faults.ts';
+import { strictest, type ModesByKind } from './modes.ts';
+import { withoutProperties, type Unwanted } from './personal-data/strip-properties.ts';
+import { violationsOf } from './violations.ts';
+import type { ErrorObject } from 'ajv/dist/2020.js';
+import type { SchemaFindings, CompiledSchema } from './schema/compile-schema.ts';
+import type { IncomingEvent } from '../event/incoming-event.ts';
+import type { EventError, EventWarning } from '../event/verdict.ts';
+
+/** What becomes of an event that breaks its schema. */
+export interface EnforcementResult {
+  /** Undefined: it may be stored. */
+  readonly error: EventError | undefined;
+  readonly warnings: readonly EventWarning[];
+  /** What is to be stored, where that is not what was sent. */
+  readonly event: IncomingEvent | undefined;
+}
+
+/** The version that validates an event, and the modes that the event has. */
+export interface ValidatingVersion {
+  readonly eventName: string;
+  readonly version: number;
+  readonly schema: CompiledSchema;
+  readonly modes: ModesByKind;
+}
+
+const nothingToReport: EnforcementResult = Object.freeze({
+  error: undefined,
+  warnings: [],
+  event: undefined,
+});
+
+/** Applies the modes of the event to what its schema finds: the strictest mode among them decides. */
+export function enforceModes(
+  version: ValidatingVersion,
+  event: IncomingEvent,
+  findings: SchemaFindings,
+): EnforcementResult {
+  const { modes } = version;
+  const actionOf = (error: ErrorObject) => modes[findings.kindOf(error)];
+  // Where not everything was looked at, the rest may be of any kind.
+  const verdict = findings.complete
+    ? strictest(findings.errors.map(actionOf))
+    : strictest(Object.values(modes));
+  const reported = only(findings, (error) => actionOf(error) !== 'allow');
+  if (verdict === 'reject' || verdict === 'quarantine') return refusal(version, verdict, reported);
+  if (verdict === 'allow') return nothingToReport;
+  const unknown = only(findings, (error) => actionOf(error) === 'strip');
+  if (unknown.errors.length > 0) return strip(version, event, unknown);
+  const warned = only(findings, (error) => actionOf(error) === 'warn');
+  const warnings = warned.errors.length === 0 ? [] : [schemaWarning(version, warned)];
+  return { error: undefined, warnings, event: undefined };
+}
+
+/**
+ * Takes the unknown properties out and looks again at what is left: it may have fewer properties than
+ * the schema wants, or break a rule for which one of them was there.
+ */
+function strip(
+  version: ValidatingVersion,
+  event: IncomingEvent,
+  removed: SchemaFindings,
+): EnforcementResult {
+  const stripped = withoutProperties(event, removed.errors.map(unwantedOf));
+  const left = version.schema.findingsIn(stripped.properties);
+  const violations = violationsOf(removed).map((violation) =>
+    violation.code === 'more'
+      ? violation
+      : { ...violation, message: `${violation.message}: removed` },
+  );
+  const warning = {
+    code: 'properties_stripped',
+    message: `properties that version ${version.version} of ${version.eventName} does not know were removed before the event was stored: see violations`,
+    violations,
+  };
+  if (left === undefined) return { error: undefined, warnings: [warning], event: stripped };
+  // Nothing unknown is left; if there were, it could not be stripped.
+  const modes = { ...version.modes, additional_property: 'reject' } as const;
+  const rest = enforceModes({ ...version, modes }, stripped, left);
+  return rest.error === undefined
+    ? { error: undefined, warnings: [warning, ...rest.warnings], event: stripped }
+    : rest;
+}
+
+function unwantedOf({ instancePath, params }: ErrorObject): Unwanted {
+  const name: unknown = params['additionalProperty'] ?? params['unevaluatedProperty'];
+  return { holder: instancePath, name: String(name) };
+}
+
+function refusal(
+  version: ValidatingVersion,
+  verdict: 'reject' | 'quarantine',
+  found: SchemaFindings,
+): EnforcementResult {
+  const problem = brokenText(version);
+  const error =
+    verdict === 'reject'
+      ? eventError('schema_violation', problem, violationsOf(found))
+      : quarantineError(problem, violationsOf(found));
+  return { error, warnings: [], event: undefined };
+}
+
+/** The verdict on an event that is kept for a replay and not among the events. */
+export function quarantineError(problem: string, violations: EventError['violations']): EventError {
+  return eventError(
+    'quarantined',
+    `${problem}. The event is kept in quarantine for a replay, and need not be sent again`,
+    violations,
+  );
+}
+
+function schemaWarning(version: ValidatingVersion, found: SchemaFindings): EventWarning {
+  return eventError('schema_violation', brokenText(version), violationsOf(found));
+}
+
+function brokenText({ eventName, version }: ValidatingVersion): string {
+  return `properties break version ${version} of ${eventName}: see violations`;
+}
+
+function only(findings: SchemaFindings, wanted: (error: ErrorObject) => boolean): SchemaFindings {
+  return { ...findings, errors: findings.errors.filter(wanted) };
+}

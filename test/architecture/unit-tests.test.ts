@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest';
+
+import { isTest, readSources } from './source-files.ts';
+
+const files = ['src', 'client/src', 'bench', 'scripts', 'examples']
+  .flatMap(readSources)
+  .filter(({ name }) => isTest(name));
+
+/** Unit tests that start a program which is no server, and why. */
+const startsPrograms: Readonly<Record<string, string>> = {
+  'src/cli/schemas/against.test.ts': 'git, which the command reads schemas from',
+  'client/src/spool/owner-lock.test.ts':
+    'another process, which holds the lock or has died with it',
+};
+
+/** What starts a nats-server, or a service with one. */
+const starters =
+  /^(test\/|src\/service\/service\.ts$|src\/jetstream\/server\/embedded-server\.ts$)/;
+
+it('unit tests start no servers', () => {
+  const broken = files
+    .filter(({ imports }) => imports.some((each) => starters.test(each)))
+    .map(({ name }) => name);
+  expect(files.length).toBeGreaterThan(50);
+  expect(broken).toEqual([]);
+});
+
+it('unit tests start no other programs, but for those that are known', () => {
+  const starting = files
+    .filter(({ specifiers }) => specifiers.includes('node:child_process'))
+    .map(({ name }) => name);
+  expect(starting.toSorted()).toEqual(Object.keys(startsPrograms).toSorted());
+});

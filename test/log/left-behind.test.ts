@@ -1,0 +1,212 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+
+import { connectToServer } from '../../src/jetstream/connection.ts';
+import {
+  startEmbeddedServer,
+  type EmbeddedServer,
+} from '../../src/jetstream/server/embedded-server.ts';
+import { findServerBinary } from '../../src/jetstream/server/server-binary.ts';
+import { lockStore } from '../../src/jetstream/server/store-lock.ts';
+
+/*
+ * What a killed process leaves behind: its lock and its nats-server. The holders are processes of
+ * their own, and are killed with SIGKILL.
+ */
+
+const serverFolder = fileURLToPath(new URL('../../src/jetstream/server/', import.meta.url));
+
+let folder: string;
+let holders: ChildProcess[] = [];
+let servers: EmbeddedServer[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'headgate-left-'));
+});
+
+afterEach(async () => {
+  for (const holder of holders) holder.kill('SIGKILL');
+  await Promise.all(servers.map((server) => server.stop()));
+  holders = [];
+  servers = [];
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+});
+
+/** Runs a module text in a process of its own and gives the first line that it prints. */
+async function hold(text: string): Promise<{ holder: ChildProcess; line: string }> {
+  const holder = spawn(process.execPath, ['--input-type=module-typescript', '-e', text], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    cwd: serverFolder,
+    env: { PATH: process.env['PATH'] },
+  });
+  holders.push(holder);
+  const line = await new Promise<string>((resolve, reject) => {
+    createInterface({ input: holder.stdout! }).once('line', resolve);
+    holder.once('exit', (code) => reject(new Error(`the holder ended with ${code}`)));
+  });
+  return { holder, line };
+}
+
+async function killed(holder: ChildProcess): Promise<void> {
+  const ended = new Promise((resolve) => holder.once('exit', resolve));
+  holder.kill('SIGKILL');
+  await ended;
+}
+
+async function startServer(): Promise<EmbeddedServer> {
+  const binary = await findServerBinary({
+    named: undefined,
+    searchPath: process.env['PATH'] ?? '',
+  });
+  const server = await startEmbeddedServer({
+    binary: binary.path,
+    storeDir: path.join(folder, 'nats'),
+    onRestart: () => {},
+  });
+  servers.push(server);
+  return server;
+}
+
+async function withStream<T>(
+  server: EmbeddedServer,
+  use: (name: string) => Promise<T>,
+): Promise<T> {
+  const connection = await connectToServer({
+    address: server.address,
+    name: 'test',
+    onStatus: () => {},
+  });
+  try {
+    const manager = await jetstreamManager(connection);
+    const names: string[] = [];
+    for await (const name of manager.streams.names()) names.push(name);
+    if (!names.includes('KEPT')) await manager.streams.add({ name: 'KEPT', subjects: ['kept'] });
+    await jetstream(connection).publish('kept', 'x');
+    const { state } = await manager.streams.info('KEPT');
+    return await use(String(state.messages));
+  } finally {
+    await connection.close();
+  }
+}
+
+function isRunning(processId: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${processId}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+describe('the lock of a data directory', () => {
+  const holding = (): string =>
+    `import { lockStore } from './store-lock.ts'; lockStore(${JSON.stringify(folder)});` +
+    "console.log('held'); setInterval(() => {}, 1000);";
+
+  test('keeps a second process out and names the first, until that is killed', async () => {
+    const { holder } = await hold(holding());
+    expect(() => lockStore(folder)).toThrow(`held by another Headgate (process ${holder.pid})`);
+    await killed(holder);
+    const lock = lockStore(folder);
+    expect(readFileSync(path.join(folder, 'headgate.pid'), 'utf8')).toBe(String(process.pid));
+    await expect(hold(holding())).rejects.toThrow('ended with 1');
+    lock.release();
+    lock.release();
+    const { line } = await hold(holding());
+    expect(line).toBe('held');
+  });
+
+  test('makes the directory closed to other users', () => {
+    const made = path.join(folder, 'made', 'data');
+    const lock = lockStore(made);
+    lock.release();
+    expect(statSync(made).mode & 0o777).toBe(0o750);
+  });
+
+  test('says when the directory cannot be written', () => {
+    const file = path.join(folder, 'file');
+    writeFileSync(file, '');
+    expect(() => lockStore(path.join(file, 'data'))).toThrow('cannot be written');
+  });
+});
+
+describe('the embedded server', () => {
+  test('is started again on its port with its data after it was killed', async () => {
+    const server = await startServer();
+    const before = server.processId()!;
+    expect(await withStream(server, async (count) => count)).toBe('1');
+    process.kill(before, 'SIGKILL');
+    await vi.waitFor(() => expect(server.processId()).not.toBe(before), { timeout: 10_000 });
+    // The address is the one that was told at the start: the port has not moved.
+    const count = await vi.waitFor(() => withStream(server, async (messages) => messages), {
+      timeout: 10_000,
+    });
+    expect(Number(count)).toBeGreaterThanOrEqual(2);
+    const after = server.processId()!;
+    await server.stop();
+    await server.stop();
+    expect(isRunning(after)).toBe(false);
+    expect(existsSync(path.join(folder, 'nats', 'client.json'))).toBe(false);
+  });
+
+  test('keeps its password to the owner of its files', async () => {
+    const server = await startServer();
+    const refused = connectToServer({
+      address: { servers: server.address.servers },
+      name: 'stranger',
+      onStatus: () => {},
+    });
+    await expect(refused).rejects.toThrow(/cannot be reached/);
+  });
+
+  test('of a killed process is found, stopped and taken over with its data', async () => {
+    const text =
+      "import { startEmbeddedServer } from './embedded-server.ts';" +
+      "import { findServerBinary } from './server-binary.ts';" +
+      "const binary = await findServerBinary({ named: undefined, searchPath: process.env.PATH ?? '' });" +
+      `const server = await startEmbeddedServer({ binary: binary.path, storeDir: ${JSON.stringify(path.join(folder, 'nats'))},` +
+      ' onRestart: () => {} });' +
+      'console.log(JSON.stringify({ processId: server.processId(), address: server.address }));' +
+      'setInterval(() => {}, 1000);';
+    const { holder, line } = await hold(text);
+    const orphan = JSON.parse(line) as { processId: number; address: EmbeddedServer['address'] };
+    try {
+      await withStream(orphan as unknown as EmbeddedServer, async () => {});
+      await killed(holder);
+      expect(isRunning(orphan.processId)).toBe(true);
+      const server = await startServer();
+      expect(isRunning(orphan.processId)).toBe(false);
+      expect(await withStream(server, async (count) => count)).toBe('2');
+    } finally {
+      if (isRunning(orphan.processId)) process.kill(orphan.processId, 'SIGKILL');
+    }
+  });
+
+  test('leaves a process alone whose number the files name but whose command is another', async () => {
+    const { holder } = await hold("console.log('innocent'); setInterval(() => {}, 1000);");
+    const first = await startServer();
+    await first.stop();
+    const memory = path.join(folder, 'nats', 'nats-server.json');
+    writeFileSync(memory, JSON.stringify({ processId: holder.pid, binary: 'nats-server' }));
+    writeFileSync(path.join(folder, 'nats', `nats-server_${holder.pid}.ports`), '{}');
+    await startServer();
+    expect(isRunning(holder.pid!)).toBe(true);
+    expect(existsSync(path.join(folder, 'nats', `nats-server_${holder.pid}.ports`))).toBe(false);
+  });
+
+  test('tells why it does not start', async () => {
+    const storeDir = path.join(folder, 'nats');
+    const failed = startEmbeddedServer({
+      binary: '/bin/false',
+      storeDir,
+      onRestart: () => {},
+    });
+    await expect(failed).rejects.toThrow(/nats-server did not start \(code 1\)/);
+  });
+});
