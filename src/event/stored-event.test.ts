@@ -55,14 +55,14 @@ describe('encodeStoredEvent', () => {
         requests,
         fc.nat(2_000_000_000_000),
         (event, list, request, timeMs) => {
-          const text = encodeStoredEvent(event, {
+          const acceptance = {
             eventId: '11111111-1111-5111-8111-111111111111',
-            source: 'checkout',
             timestampMs: timeMs,
             schemaVersion: event.schemaVersion,
             warnings: list,
-            requestPart: encodeRequestPart(request),
-          });
+          };
+          const requestPart = encodeRequestPart(request);
+          const text = encodeStoredEvent(event, acceptance, 'checkout', requestPart);
           const message = fromJsonString(StoredEventSchema, text, { ignoreUnknownFields: false });
           expect(message).toMatchObject({
             eventId: '11111111-1111-5111-8111-111111111111',
@@ -102,14 +102,9 @@ describe('encodeStoredEvent', () => {
     const [event] = fc.sample(events, { numRuns: 1, seed: 1 });
     const text = encodeStoredEvent(
       { ...event!, propertiesText: '{"n":12345678901234567890.0}' },
-      {
-        eventId: 'e',
-        source: 's',
-        timestampMs: 0,
-        schemaVersion: 0,
-        warnings: [],
-        requestPart: '',
-      },
+      { eventId: 'e', timestampMs: 0, schemaVersion: 0, warnings: [] },
+      's',
+      '',
     );
     expect(text).toContain('"properties":{"n":12345678901234567890.0}');
   });

@@ -4,15 +4,12 @@ import { isJsonObject, type JsonObject } from './json/json.ts';
 import { parseJsonText } from './json/parse-json.ts';
 import { timeText } from './time-text.ts';
 
-/** What the server adds to an event when it takes it. */
+/** What the server adds to an event when it accepts it: the part of its verdict that is stored. */
 export interface Acceptance {
   readonly eventId: string;
-  readonly source: string;
   readonly timestampMs: number;
   readonly schemaVersion: number;
   readonly warnings: readonly EventWarning[];
-  /** From `encodeRequestPart`: the same for all events of a request. */
-  readonly requestPart: string;
 }
 
 /** What the events of one request have in common. Empty: there was none. */
@@ -56,11 +53,18 @@ export function encodeRequestPart(request: RequestFacts): string {
  * Writes the ProtoJSON of a StoredEvent, field by field rather than through one object: most of it
  * is ids and names that passed validation, in which nothing needs an escape. The text of
  * `properties` is spliced in as it came where a second stringify would change it.
+ *
+ * @param requestPart from `encodeRequestPart`: the same for all events of a request.
  */
-export function encodeStoredEvent(event: IncomingEvent, acceptance: Acceptance): string {
+export function encodeStoredEvent(
+  event: IncomingEvent,
+  acceptance: Acceptance,
+  source: string,
+  requestPart: string,
+): string {
   let text =
     `{"eventId":"${acceptance.eventId}","eventName":"${event.eventName}"` +
-    `,"source":"${acceptance.source}","timestamp":"${timeText(acceptance.timestampMs)}"`;
+    `,"source":"${source}","timestamp":"${timeText(acceptance.timestampMs)}"`;
   if (event.userId !== '') text += `,"userId":${quoted(event.userId)}`;
   if (event.anonymousId !== '') text += `,"anonymousId":${quoted(event.anonymousId)}`;
   text += `,"idempotencyKey":"${event.idempotencyKey}"`;
@@ -68,7 +72,7 @@ export function encodeStoredEvent(event: IncomingEvent, acceptance: Acceptance):
   text += `,"properties":${event.propertiesText ?? JSON.stringify(event.properties)}`;
   if (event.context !== undefined) text += `,"context":${JSON.stringify(event.context)}`;
   if (event.occurredAt !== '') text += `,"occurredAt":"${event.occurredAt}"`;
-  text += acceptance.requestPart;
+  text += requestPart;
   if (acceptance.warnings.length > 0) text += `,"warnings":${JSON.stringify(acceptance.warnings)}`;
   return `${text}}`;
 }

@@ -1,41 +1,37 @@
+import { randomUUID } from 'node:crypto';
+
+import { encodeRequestPart } from '../../event/stored-event.ts';
 import type { Verdict } from '../../event/verdict.ts';
-import { acceptedVerdicts, createAcceptEvents } from '../../gate/accept/accept-events.ts';
-import { createAdmission } from '../../gate/intake/admission.ts';
+import { validateEvents } from '../../gate/accept/decide-event.ts';
 import type { IncomingBatch } from '../../gate/decode/incoming-batch.ts';
-import type { Signals } from '../../observability/signals.ts';
+import { defaultSource } from '../../gate/intake/authenticate.ts';
 import { createValidation, loadRegistry } from '../../validation/validation.ts';
 
-/** Validates as a gate with these schemas would; stores nothing and asks nobody. */
-export type ValidateLocally = (batch: IncomingBatch) => Promise<Verdict[]>;
+/** The verdicts that a gate with these schemas gives, in order. Stores and sends nothing. */
+export type ValidateLocally = (batch: IncomingBatch) => Verdict[];
 
-/** Of `limits.event_bytes_max`. */
+/** The default of `limits.event_bytes_max`. */
 const eventBytesMax = 256 * 1024;
 
-/** Hashes are made and thrown away. */
+/** Hashes of personal data are made and thrown away. */
 const hashKey = 'nothing that is hashed here is kept';
 
-/** The gate's own path from the validating on. Throws a StartError when the schemas are not sound. */
+/** Decides by the gate's own `decideEvent`. Throws a StartError when the schemas are not valid. */
 export async function openValidate(schemasDir: string): Promise<ValidateLocally> {
-  const { validate, redactRejected } = createValidation(await loadRegistry(schemasDir), {
-    hashKey,
-  });
-  const never = (): never => {
-    throw new Error('nothing is stored here');
-  };
-  const accept = createAcceptEvents({
-    validate,
-    redactRejected,
-    arrivalHeaders: () => '',
-    store: never,
-    reject: never,
-    readStored: never,
-    admission: createAdmission({ inFlightEventsMax: Number.MAX_SAFE_INTEGER, waitMs: 0 }),
-    // Nothing is counted of what is only validated.
-    signals: {} as Signals,
-    eventBytesMax,
-  });
-  const producer = { source: 'default', maySend: () => true, isCanary: false };
-  const noTrace = { traceparent: '', tracestate: '' };
-  const arrival = { producer, correlationId: '', ...noTrace, door: 'rest', contentType: '' };
-  return (batch) => acceptedVerdicts(accept, { ...batch, validateOnly: true }, arrival);
+  const { validate } = createValidation(await loadRegistry(schemasDir), { hashKey });
+  const producer = { source: defaultSource, maySend: () => true, isCanary: false };
+  // A gate gives each request without a correlation id a new one, which counts towards the size.
+  const correlationId = randomUUID();
+  return ({ events, context, sentAt }) =>
+    validateEvents(
+      {
+        producer,
+        validate,
+        eventBytesMax,
+        timestampMs: Date.now(),
+        requestPart: encodeRequestPart({ correlationId, traceparent: '', sentAt }),
+        batchContext: context,
+      },
+      events,
+    );
 }

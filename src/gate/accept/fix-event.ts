@@ -5,15 +5,15 @@ import { parseJsonText } from '../../event/json/parse-json.ts';
 import {
   decodeStoredEvent,
   encodeRequestPart,
-  encodeStoredEvent,
   type StoredEvent,
 } from '../../event/stored-event.ts';
-import { notText, tooLarge, type AcceptOptions } from './accept-events.ts';
+import type { EventError } from '../../event/verdict.ts';
 import { decodeTrackRest } from '../decode/decode-json.ts';
-import { editedText, type MemberEdit } from './edit-event.ts';
 import { parseExactly } from '../decode/exact-json.ts';
+import { decideEvent, type DecisionRules, type ValidateEvent } from './decide-event.ts';
+import { editedText, type MemberEdit } from './edit-event.ts';
 
-/** Of the stored event, what a producer had sent: ProtoJSON's name and the contract's. */
+/** The fields of a stored event that a producer sent: ProtoJSON's name and the contract's. */
 const editableFields = [
   ['eventName', 'event_name'],
   ['userId', 'user_id'],
@@ -25,14 +25,16 @@ const editableFields = [
   ['context', 'context'],
 ] as const;
 
+export interface FixOptions {
+  readonly validate: ValidateEvent;
+  readonly eventBytesMax: number;
+}
+
 /**
- * Lets a stored event be fixed by hand: shows it as it could be sent again, and validates what came of
- * it by the very decoder, rules and limits of the doors. What the server added stays as it is.
+ * Lets a person fix a stored event: shows it as it could be sent again, and decides about the fixed one
+ * by the decoder, rules and limits of the endpoints. What the server added stays as it is.
  */
-export function createEventFixer({
-  validate,
-  eventBytesMax,
-}: Pick<AcceptOptions, 'validate' | 'eventBytesMax'>) {
+export function createEventFixer({ validate, eventBytesMax }: FixOptions) {
   /** `eventJson` empty: the event as it is. Throws `invalid_edit`. */
   const fix = (
     stored: string,
@@ -50,15 +52,9 @@ export function createEventFixer({
           'Discard this one and send a new event instead.',
       );
     }
-    const { error, warnings, schemaVersion, event = sent } = validate(sent);
-    if (error !== undefined) refuseEvent(error.message, error.violations);
-    const { eventId, source, correlationId = '', traceparent = '', sentAt = '' } = former;
-    const timestampMs = Date.parse(former.timestamp);
-    const requestPart = encodeRequestPart({ correlationId, traceparent, sentAt });
-    const kept = { eventId, source, timestampMs, requestPart };
-    const payload = encodeStoredEvent(event, { ...kept, schemaVersion, warnings });
-    const fault = tooLarge(payload, eventBytesMax) ?? notText(payload);
-    if (fault !== undefined) refuseEvent(fault.message, []);
+    const rules = { ...requestOf(former), validate, eventBytesMax };
+    const { verdict, payload } = decideEvent(rules, sent, 0, former.eventId);
+    if (verdict.error !== undefined) refuseEvent(verdict.error);
     return payload;
   };
   return {
@@ -74,6 +70,23 @@ export function createEventFixer({
   };
 }
 
+/** The request that a stored event came with. Its write key allowed the name, which stays. */
+function requestOf({
+  source,
+  timestamp,
+  correlationId = '',
+  traceparent = '',
+  sentAt = '',
+}: StoredEvent): Omit<DecisionRules, 'validate' | 'eventBytesMax'> {
+  return {
+    producer: { source, maySend: () => true, isCanary: false },
+    timestampMs: Date.parse(timestamp),
+    requestPart: encodeRequestPart({ correlationId, traceparent, sentAt }),
+    // It is in the event's own context by now.
+    batchContext: undefined,
+  };
+}
+
 function readStored(stored: string): StoredEvent {
   try {
     return decodeStoredEvent(stored);
@@ -82,7 +95,7 @@ function readStored(stored: string): StoredEvent {
   }
 }
 
-/** With the numbers of the text, where a double would change them. */
+/** Its numbers are those of the text, where a double would change them. */
 function editableOf(stored: string): JsonObject {
   decodeStoredEvent(stored);
   const value = (parseExactly(stored) ?? parseJsonText(stored)) as Record<string, JsonValue>;
@@ -102,11 +115,10 @@ function decode(text: string): IncomingEvent {
   }
 }
 
-function refuseEvent(
-  message: string,
-  violations: readonly { readonly path: string; readonly message: string }[],
-): never {
-  const places = violations.map((each) => `${each.path}: ${each.message}`);
+function refuseEvent({ message, violations }: EventError): never {
+  // A violation of the event as a whole has no path, and says what the message says.
+  const fields = violations.filter(({ path }) => path !== '');
+  const places = fields.map((each) => `${each.path}: ${each.message}`);
   refuse([`The fixed event breaks its contract: ${message}`, ...places].join('; '));
 }
 

@@ -3,13 +3,17 @@ import { ServiceError } from '../../errors.ts';
 import { compileEventGlobs } from '../../event/glob.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject } from '../../event/json/json.ts';
+import { encodeRequestPart } from '../../event/stored-event.ts';
 import type { Verdict } from '../../event/verdict.ts';
 import type { Signals } from '../../observability/signals.ts';
-import { acceptedVerdicts, createAcceptEvents, type AcceptOptions } from './accept-events.ts';
-import { createAdmission } from '../intake/admission.ts';
-import { decodeOriginal, eventText, type Original } from '../decode/decode-original.ts';
 import { decodeTrackRest } from '../decode/decode-json.ts';
+import { decodeOriginal, eventText, type Original } from '../decode/decode-original.ts';
+import { createAdmission } from '../intake/admission.ts';
+import type { AcceptOptions } from './accept-events.ts';
+import type { Arrival } from './arrival.ts';
+import { decideEvent, type Decision } from './decide-event.ts';
 import { editedText, type MemberEdit } from './edit-event.ts';
+import { storeEvent } from './keep-event.ts';
 
 /** An event that was rejected, and what is known of the request it came with. */
 export interface KeptEvent extends Original {
@@ -17,22 +21,25 @@ export interface KeptEvent extends Original {
   readonly correlationId: string;
   readonly traceparent: string;
   readonly receivedAtMs: number;
-  /** What its request gave to each of its events. */
+  /** The context of its request, given to each of its events. */
   readonly batchContext: JsonObject | undefined;
   /** RFC 3339; empty when there was none. */
   readonly sentAt: string;
 }
 
-/** The way back in for events that were rejected. */
+/** The endpoint for events that were rejected. */
 export interface ReplayEndpoint {
   /** As POST /v1/track takes it, as far as it can be read; as it was sent where it can not. */
   textOf(kept: KeptEvent): string;
   /**
-   * The event as it is to be validated. `replacement` is the text of another in its place. Throws a
-   * ServiceError `invalid_edit`.
+   * The event to validate. `replacement` is the text of another in its place. Throws a ServiceError
+   * `invalid_edit`.
    */
   read(kept: KeptEvent, edits: readonly MemberEdit[], replacement: string): IncomingEvent;
-  /** The one path behind every door, from the validating on. */
+  /**
+   * Decides about the event, and stores it where it is accepted and `validateOnly` is false. Rejects
+   * with a ServiceError `overloaded`.
+   */
   accept(event: IncomingEvent, kept: KeptEvent, validateOnly: boolean): Promise<Verdict>;
   close(): void;
 }
@@ -41,27 +48,49 @@ export interface ReplayEndpoint {
 const inFlightEventsMax = 2_000;
 const admissionWaitMs = 10_000;
 
+type ReplayOptions = Pick<AcceptOptions, 'validate' | 'arrivalHeaders' | 'store' | 'readStored'>;
+
 /**
- * Like every other door it ends in `accept-events.ts`: same envelope, same schemas, same limits. What
- * it leaves out is the write key, which is the producer's; the source is the one the event was
- * rejected under, and that source's keys still say which events it may send.
+ * Decides and stores as every endpoint does: same envelope, same schemas, same limits. What it leaves
+ * out is the write key, which is the producer's; the source is the one the event was rejected under, and
+ * that source's keys still say which events it may send. A rejected event is not kept again: it is in
+ * quarantine, and the caller notes the new reason beside it.
  */
 export function openReplayEndpoint(
   config: Config,
   signals: Signals,
-  handed: Pick<AcceptOptions, 'validate' | 'arrivalHeaders' | 'store' | 'readStored'>,
+  options: ReplayOptions,
 ): ReplayEndpoint {
   const admission = createAdmission({ inFlightEventsMax, waitMs: admissionWaitMs });
-  const accept = createAcceptEvents({
-    ...handed,
-    // It is kept already: the caller notes the new reason beside it.
-    reject: (_event, callback) => callback(undefined),
-    redactRejected: () => undefined,
-    admission,
-    signals,
-    eventBytesMax: config.limits.eventBytesMax,
-  });
+  const { validate } = options;
+  const { eventBytesMax } = config.limits;
   const maySend = createMaySend(config);
+
+  const decide = (event: IncomingEvent, kept: KeptEvent, arrival: Arrival): Decision => {
+    const { correlationId, traceparent, batchContext, sentAt, receivedAtMs } = kept;
+    // Without the producer's clock its time would be the replay's, which may be days late.
+    const occurredAt = event.occurredAt || new Date(receivedAtMs).toISOString();
+    const rules = {
+      producer: arrival.producer,
+      validate,
+      eventBytesMax,
+      timestampMs: Date.now(),
+      requestPart: encodeRequestPart({ correlationId, traceparent, sentAt }),
+      batchContext,
+    };
+    return decideEvent(rules, { ...event, occurredAt }, 0);
+  };
+  const storeDecided = (decision: Decision, arrival: Arrival, startedAt: number) =>
+    new Promise<Verdict>((resolve) => {
+      const request = {
+        options: { ...options, signals },
+        arrival,
+        arrivalHeaders: options.arrivalHeaders(arrival),
+        startedAt,
+      };
+      storeEvent(request, decision, (_request, _eventName, verdict) => resolve(verdict));
+    });
+
   return {
     textOf: eventText,
     read: (kept, edits, replacement) => {
@@ -76,27 +105,30 @@ export function openReplayEndpoint(
       }
     },
     accept: async (event, kept, validateOnly) => {
-      const { source, correlationId, traceparent, batchContext, sentAt } = kept;
-      // Without the producer's clock its time would be the replay's, which may be days late.
-      const occurredAt = event.occurredAt || new Date(kept.receivedAtMs).toISOString();
-      const batch = {
-        events: [{ ...event, occurredAt }],
-        context: batchContext,
-        sentAt,
-        validateOnly,
-      };
+      const { source, correlationId, traceparent, door, contentType } = kept;
       const producer = { source, maySend: maySend(source), isCanary: false };
-      const { door, contentType } = kept;
       const trace = { traceparent, tracestate: '' };
       const arrival = { producer, correlationId, ...trace, door, contentType };
-      const [verdict] = await acceptedVerdicts(accept, batch, arrival);
-      return verdict!;
+      if (validateOnly) return decide(event, kept, arrival).verdict;
+      await admission.enter(1);
+      try {
+        const startedAt = performance.now();
+        const decision = decide(event, kept, arrival);
+        const verdict =
+          decision.verdict.error === undefined
+            ? await storeDecided(decision, arrival, startedAt)
+            : decision.verdict;
+        signals.eventValidated(source, event.eventName, verdict);
+        return verdict;
+      } finally {
+        admission.leave(1);
+      }
     },
     close: admission.close,
   };
 }
 
-/** What any write key of a source may send. A source whose keys are all gone was known once. */
+/** The events that any write key of a source may send. A source without keys had some: it may all. */
 function createMaySend(config: Config): (source: string) => (eventName: string) => boolean {
   const anything = (): boolean => true;
   if (config.auth === 'off') return () => anything;

@@ -3,16 +3,16 @@ import { idempotencyKeyOf, isUuid } from '../../event/event-id.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { EventError } from '../../event/verdict.ts';
 import { headerOf, mediaTypeOf, reply, traceparentPattern, type Exchange } from '../exchange.ts';
-import { vendorOutcome } from '../vendors/vendor-answer.ts';
+import { vendorOutcome } from '../answer/vendor-answer.ts';
 import {
   decodeVendor,
   decodeVendorBatch,
   readVendorBody,
   type VendorBody,
   type Translation,
-} from '../vendors/vendor-event.ts';
-import { contextWith, flatEvent, VendorMembers, idOf } from '../vendors/vendor-members.ts';
-import { nameOfType } from '../vendors/vendor-names.ts';
+} from '../decode/decode-vendor.ts';
+import { contextWith, flatEvent, VendorMembers, idOf } from '../decode/vendor-members.ts';
+import { nameOfType } from '../decode/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { textOf } from '../decode/decode-json.ts';
 import { parseJson } from '../decode/exact-json.ts';

@@ -27,7 +27,8 @@ import {
 } from '../../../gen/headgate/v1/track_service_pb.ts';
 import { ServiceError } from '../../errors.ts';
 import type { Protocol, Rpc } from '../../observability/metrics.ts';
-import { acceptedVerdicts, type Arrival } from '../accept/accept-events.ts';
+import { acceptedVerdicts } from '../accept/accept-events.ts';
+import type { Arrival } from '../accept/arrival.ts';
 import { decodeBatchProto, decodeTrackProto } from '../decode/decode-proto.ts';
 import { createExchange, type Exchange } from '../exchange.ts';
 import {

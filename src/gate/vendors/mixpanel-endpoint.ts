@@ -6,15 +6,22 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/
 import type { Verdict } from '../../event/verdict.ts';
 import { mediaTypeOf, reply, type Exchange } from '../exchange.ts';
 import { retryAfterSeconds, type Failure } from '../answer/failure.ts';
-import { vendorOutcome } from './vendor-answer.ts';
+import { vendorOutcome } from '../answer/vendor-answer.ts';
 import {
   decodeVendorBatch,
   readVendorBody,
   type VendorBody,
   type Translation,
-} from './vendor-event.ts';
-import { contextWith, flatEvent, VendorMembers, idOf, keyOf, timeOf } from './vendor-members.ts';
-import { snakeName } from './vendor-names.ts';
+} from '../decode/decode-vendor.ts';
+import {
+  contextWith,
+  flatEvent,
+  VendorMembers,
+  idOf,
+  keyOf,
+  timeOf,
+} from '../decode/vendor-members.ts';
+import { snakeName } from '../decode/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { unpackBody } from '../intake/read-body.ts';
 import { checkContentType } from '../rest/rest-endpoints.ts';

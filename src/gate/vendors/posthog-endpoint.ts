@@ -3,14 +3,14 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/
 import type { Verdict } from '../../event/verdict.ts';
 import { readTime } from '../decode/event-draft.ts';
 import { reply } from '../exchange.ts';
-import { answerBatch } from './vendor-answer.ts';
+import { answerBatch } from '../answer/vendor-answer.ts';
 import {
   decodeVendorBatch,
   memberOf,
   readVendorBody,
   type VendorBody,
   type Translation,
-} from './vendor-event.ts';
+} from '../decode/decode-vendor.ts';
 import {
   contextWith,
   flatEvent,
@@ -18,8 +18,8 @@ import {
   idOf,
   keyOf,
   propertiesWith,
-} from './vendor-members.ts';
-import { snakeName } from './vendor-names.ts';
+} from '../decode/vendor-members.ts';
+import { snakeName } from '../decode/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { unpackBody } from '../intake/read-body.ts';
 import { checkContentType, problem } from '../rest/rest-endpoints.ts';

@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import { idempotencyKeyOf } from '../../event/event-id.ts';
-import { protoTimeText } from '../decode/event-draft.ts';
+import { protoTimeText } from './event-draft.ts';
 import type { VendorProtocol } from '../../observability/metrics.ts';
 
 /**

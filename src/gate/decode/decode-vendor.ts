@@ -2,10 +2,10 @@ import { ServiceError } from '../../errors.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { EventError } from '../../event/verdict.ts';
-import { decodeJsonEvent, unreadableEvent } from '../decode/decode-json-event.ts';
-import { checkBatchSize, textOf } from '../decode/decode-json.ts';
-import { nestingMax, nestsDeeper } from '../decode/event-draft.ts';
-import { parseExactly, parseJson } from '../decode/exact-json.ts';
+import { decodeJsonEvent, unreadableEvent } from './decode-json-event.ts';
+import { checkBatchSize, textOf } from './decode-json.ts';
+import { nestingMax, nestsDeeper } from './event-draft.ts';
+import { parseExactly, parseJson } from './exact-json.ts';
 
 /*
  * Events in the form of another system become events of the contract by being written anew in its

@@ -2,7 +2,7 @@ import { ServiceError } from '../../errors.ts';
 import type { Verdict } from '../../event/verdict.ts';
 import { reply, type Exchange } from '../exchange.ts';
 import { unpackBody } from '../intake/read-body.ts';
-import { countVerdicts, restBatch, type VerdictCounts } from '../answer/verdict-json.ts';
+import { countVerdicts, restBatch, type VerdictCounts } from './verdict-json.ts';
 
 const json = 'application/json';
 

@@ -1,0 +1,89 @@
+import { ServiceError, StartError } from '../../errors.ts';
+import type { Verdict } from '../../event/verdict.ts';
+import {
+  decodeBatchJson,
+  decodeNdjson,
+  decodeTrackRest,
+  isBatchJson,
+} from '../../gate/decode/decode-json.ts';
+import type { IncomingBatch } from '../../gate/decode/incoming-batch.ts';
+import { readLines, type Line } from '../read-lines.ts';
+import type { ValidateLocally } from './decide-locally.ts';
+
+/** A line, or a whole text that is one JSON. NDJSON, which is read in parts, may be longer. */
+const textBytesMax = 64 * 1024 * 1024;
+
+/** `line` counts from 1; 0 where events do not stand on lines of their own. */
+export type AddVerdict = (verdict: Verdict, line: number) => void;
+
+/**
+ * Validates a file: one event a line where the first line is an event by itself, else one JSON text.
+ * Calls `add` for each event, in order. Throws a StartError where the file cannot be read as events.
+ */
+export async function validateFile(
+  input: AsyncIterable<Buffer>,
+  validate: ValidateLocally,
+  add: AddVerdict,
+): Promise<void> {
+  const text: Line[] = [];
+  let bytes = 0;
+  let isNdjson: boolean | undefined;
+  for await (const lines of readLines(input, textBytesMax)) {
+    if (lines.length === 0) continue;
+    isNdjson ??= isEvent(lines[0]!);
+    if (isNdjson) validateLines(lines, validate, add);
+    else {
+      text.push(...lines);
+      bytes = lines.reduce((sum, line) => sum + line.bytes.length, bytes);
+      if (bytes > textBytesMax) throw tooLong();
+    }
+  }
+  if (isNdjson === undefined) throw new StartError('There is no event in it.');
+  if (!isNdjson) validateText(text, validate, add);
+}
+
+function isEvent({ bytes }: Line): boolean {
+  try {
+    const value: unknown = JSON.parse(bytes.toString('utf8'));
+    return (
+      typeof value === 'object' && value !== null && !Array.isArray(value) && !('events' in value)
+    );
+  } catch {
+    return false;
+  }
+}
+
+function validateLines(lines: Line[], validate: ValidateLocally, add: AddVerdict): void {
+  for (const { number, bytes, isTooLong } of lines) {
+    if (isTooLong) throw tooLong();
+    const [verdict] = validate(decodeNdjson(bytes, 1));
+    add(verdict!, number);
+  }
+}
+
+function validateText(lines: Line[], validate: ValidateLocally, add: AddVerdict): void {
+  if (lines.some((line) => line.isTooLong)) throw tooLong();
+  let batch: IncomingBatch;
+  try {
+    batch = decodeText(Buffer.concat(lines.flatMap(({ bytes }) => [bytes, newline])));
+  } catch (cause) {
+    if (!(cause instanceof ServiceError)) throw cause;
+    throw new StartError(cause.message.replace('The body', 'The file'), { cause });
+  }
+  for (const verdict of validate(batch)) add(verdict, 0);
+}
+
+const newline = Buffer.from('\n');
+
+function decodeText(text: Buffer): IncomingBatch {
+  const isList = text.toString('utf8', 0, 1) === '[';
+  const body = isList ? Buffer.concat([Buffer.from('{"events":'), text, Buffer.from('}')]) : text;
+  if (isBatchJson(body)) return decodeBatchJson(body, 'rest', Infinity);
+  return { events: [decodeTrackRest(body)], context: undefined, sentAt: '', validateOnly: true };
+}
+
+function tooLong(): StartError {
+  return new StartError(
+    `There is more than ${textBytesMax} bytes in one JSON text. Write one event a line instead.`,
+  );
+}
