@@ -1,6 +1,8 @@
 /**
- * Puts h2spec, the conformance cases of HTTP/2 and HPACK, to the gate's own listener, in the clear and over
- * TLS. Says so, and exits 0, where Go is not here or h2spec cannot be fetched.
+ * Runs h2spec, the conformance cases of HTTP/2 and HPACK, against the gate's own listener, in the clear and over
+ * TLS, twice: with the gate's router behind it, where the requests reach `POST /v1/track`, and with a handler
+ * that answers when the whole body has arrived. Without Go, or where h2spec cannot be fetched, it prints that it
+ * skips them and exits with 0.
  *
  *     npm run test:h2spec
  */
@@ -9,8 +11,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { listen } from '../../src/http/listen.ts';
-import { httpEngine } from '../../test/http-engine.ts';
+import type { Listener, ListenOptions } from '../../src/http/listen.ts';
+import { openGateListener, openListener } from '../../test/conformance/gate-listener.ts';
 
 const module = 'github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible';
 const folder = mkdtempSync(path.join(tmpdir(), 'headgate-h2spec-'));
@@ -48,37 +50,45 @@ function makeCertificate(): { cert: string; key: string } | undefined {
   return status === 0 ? { cert, key } : undefined;
 }
 
-/** Answers what a small server would: after the whole body, with some bytes. */
-async function openListener(tls: { cert: string; key: string } | undefined) {
-  return listen({
-    address: { host: '127.0.0.1', port: 0 },
-    tls,
-    engine: httpEngine,
-    handle: (call) =>
-      call.receive({
-        chunk: () => {},
-        end: () => call.reply(200, { 'content-type': 'text/plain' }, 'hello, this is an answer'),
-        cut: () => {},
-      }),
-    setting: 'none',
-    idleTimeoutMs: 60_000,
-    requestTimeoutMs: 60_000,
-    connectionsMax: 1000,
-  });
+type Tls = ListenOptions['tls'];
+
+interface Target {
+  readonly name: string;
+  readonly path: string;
+  /** `onAnswered`: after each request that reached what the target is named for. */
+  open(tls: Tls, onAnswered: () => void): Promise<Listener>;
 }
 
-async function run(name: string, tls: { cert: string; key: string } | undefined): Promise<void> {
-  const listener = await openListener(tls);
+const targets: readonly Target[] = [
+  {
+    name: 'the endpoint /v1/track',
+    path: '/v1/track',
+    open: (tls, onAnswered) => openGateListener(tls, 4 * 1024 * 1024, undefined, onAnswered),
+  },
+  {
+    name: 'a handler of whole requests',
+    path: '/',
+    open: (tls, onAnswered) =>
+      openListener(tls, {
+        handle: (call) =>
+          call.receive({
+            chunk: () => {},
+            end: () => {
+              onAnswered();
+              call.reply(200, { 'content-type': 'text/plain' }, 'hello, this is an answer');
+            },
+            cut: () => {},
+          }),
+      }),
+  },
+];
+
+async function run({ name, path: url, open }: Target, tls: Tls): Promise<void> {
+  let answered = 0;
+  const listener = await open(tls, () => (answered += 1));
   // Strict: with the cases that later RFCs made optional.
-  const args = [
-    '--strict',
-    '--host',
-    '127.0.0.1',
-    '--port',
-    String(listener.address.port),
-    '--timeout',
-    '5',
-  ];
+  const args = ['--strict', '--host', '127.0.0.1', '--port', String(listener.address.port)];
+  args.push('--path', url, '--timeout', '5');
   if (tls !== undefined) args.push('--tls', '--insecure');
   const child = spawn(bin, args, { timeout: passTimeoutMs });
   let output = '';
@@ -89,8 +99,11 @@ async function run(name: string, tls: { cert: string; key: string } | undefined)
   const failed = new Set([...output.matchAll(/^ *× \d+: (.*)$/gmu)].map((match) => match[1]!));
   const isKnown = tls === undefined && failed.delete(answeredAsHttp1);
   const note = isKnown ? ` ("${answeredAsHttp1}" is answered by HTTP/1.1)` : '';
-  console.log(`test:h2spec: ${name}: ${totals ?? 'not ended in time'}${note}`);
-  if (totals === undefined || failed.size > 0 || (status !== 0 && !isKnown)) {
+  const way = tls === undefined ? 'in the clear' : 'over TLS';
+  console.log(
+    `test:h2spec: ${name}, ${way}: ${totals ?? 'not ended in time'}${note}; ${answered} requests reached it`,
+  );
+  if (totals === undefined || failed.size > 0 || (status !== 0 && !isKnown) || answered === 0) {
     console.log(output);
     process.exitCode = 1;
   }
@@ -101,10 +114,10 @@ try {
   const reason = fetchSpec();
   if (reason !== undefined) console.log(`test:h2spec: skipped: ${reason}`);
   else {
-    await run('in the clear', undefined);
+    await Promise.all(targets.map((target) => run(target, undefined)));
     const tls = makeCertificate();
     if (tls === undefined) console.log('test:h2spec: over TLS: skipped: it needs openssl');
-    else await run('over TLS', tls);
+    else await Promise.all(targets.map((target) => run(target, tls)));
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });

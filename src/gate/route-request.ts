@@ -9,7 +9,9 @@ import type { GateContext } from './gate-context.ts';
 import { openApiPath } from './openapi/openapi.ts';
 import { selectRestBatch, selectRestTrack, selectRestValidate } from './rest/rest-endpoints.ts';
 import type { ConnectEndpoints } from './rpc/connect-router.ts';
-import { selectRpc } from './rpc/select-rpc.ts';
+import { selectRpcForm } from './rpc/select-rpc-form.ts';
+import type { RpcEntry } from './rpc/serve-rpc.ts';
+import { trackRpcs } from './rpc/track-rpcs.ts';
 import { serveRequest, type EndpointRow, type SelectedEndpoint } from './serve-request.ts';
 import { mixpanelEndpoints } from './vendors/mixpanel-endpoint.ts';
 import { posthogEndpoints } from './vendors/posthog-endpoint.ts';
@@ -19,15 +21,9 @@ import { webhookCall, webhookPath, type WebhookEntry } from './webhooks/webhook-
 /** What serves the requests to a path. */
 interface Route {
   readonly methods: readonly string[];
-  /**
-   * The endpoint, by the headers of the request where the path has several. Undefined: the Connect
-   * router. Throws a ServiceError where none takes the request.
-   */
-  readonly select: (exchange: Exchange) => SelectedEndpoint | undefined;
+  /** The endpoint, by the headers of the request where the path has several. Throws a ServiceError. */
+  readonly select: (exchange: Exchange) => SelectedEndpoint;
 }
-
-const trackPath = '/headgate.v1.TrackService/Track';
-const batchTrackPath = '/headgate.v1.TrackService/BatchTrack';
 
 /** The paths of vendors' protocols, and of CloudEvents. */
 export const vendorRoutes: ReadonlyMap<string, Route> = new Map([
@@ -38,22 +34,21 @@ export const vendorRoutes: ReadonlyMap<string, Route> = new Map([
   [cloudEventsPath, post(selectCloudEvents)],
 ]);
 
-/** The paths that take events. Those of webhooks begin with `webhookPath`. */
+/** The paths that take events, besides RPCs. Those of webhooks begin with `webhookPath`. */
 const eventRoutes: ReadonlyMap<string, Route> = new Map([
   ['/v1/track', post(selectRestTrack)],
   ['/v1/batch', post(selectRestBatch)],
   ['/v1/validate', post(selectRestValidate)],
-  [trackPath, post(selectRpc('Track'))],
-  [batchTrackPath, post(selectRpc('BatchTrack'))],
   ...vendorRoutes,
 ]);
 
-/** Serves every request to the gate, by its path. */
+/** Serves every request to the gate, by its path. `rpcs` has the RPCs of our own by their paths. */
 export function createRequestHandler(
   context: GateContext,
   connect: ConnectEndpoints,
   webhooks: ReadonlyMap<string, WebhookEntry>,
   openApi: () => string,
+  rpcs: ReadonlyMap<string, RpcEntry> = trackRpcs,
 ): RequestHandler {
   return (call) => {
     const { url, method } = call;
@@ -61,7 +56,9 @@ export function createRequestHandler(
     const path = query === -1 ? url : url.slice(0, query);
     const exchange = createExchange(call);
     const route = eventRoutes.get(path);
-    if (route !== undefined) serveRoute(context, connect, exchange, path, route);
+    const rpc = route === undefined ? rpcs.get(path) : undefined;
+    if (route !== undefined) serveRoute(context, exchange, path, route);
+    else if (rpc !== undefined) serveRpc(context, connect, exchange, path, rpc);
     else if (path.startsWith(webhookPath)) serveWebhook(webhooks, exchange, path);
     // Health checking and reflection.
     else if (path.startsWith('/grpc.')) serveByRouter(connect, exchange);
@@ -76,18 +73,20 @@ export function createRequestHandler(
 
 /** The endpoint of a path, as traces name it. Undefined: the path takes no events. */
 export function routeOf(path: string): string | undefined {
-  if (eventRoutes.has(path)) return path;
+  if (eventRoutes.has(path) || trackRpcs.has(path)) return path;
   return path.startsWith(webhookPath) ? `${webhookPath}{source}` : undefined;
 }
 
 const wholeRestPaths = new Set(['/v1/track', '/v1/batch']);
-const wholeRpcPaths = new Set([trackPath, batchTrackPath]);
 const wholeRpcTypes = new Set(['application/json', 'application/proto']);
 
 /** The hot endpoints: `POST`s to them never need what Node's classes of HTTP/1.1 have. */
-export const servesWhole: ServesWhole = (url, headers) =>
-  wholeRestPaths.has(url) ||
-  (wholeRpcPaths.has(url) && wholeRpcTypes.has(headers['content-type'] ?? ''));
+export function servesWholeOf(rpcs: ReadonlyMap<string, RpcEntry>): ServesWhole {
+  return (url, headers) =>
+    wholeRestPaths.has(url) || (rpcs.has(url) && wholeRpcTypes.has(headers['content-type'] ?? ''));
+}
+
+export const servesWhole = servesWholeOf(trackRpcs);
 
 function post(select: Route['select']): Route {
   return { methods: ['POST'], select };
@@ -105,7 +104,6 @@ function postOrGetRoute(row: EndpointRow): [string, Route] {
 
 function serveRoute(
   context: GateContext,
-  connect: ConnectEndpoints,
   exchange: Exchange,
   path: string,
   { methods, select }: Route,
@@ -114,16 +112,39 @@ function serveRoute(
     refuseMethod(exchange, path, methods);
     return;
   }
-  let selected: SelectedEndpoint | undefined;
+  const selected = selectOrRefuse(exchange, select);
+  if (selected !== undefined) serveRequest(context, exchange, selected.endpoint, selected.call);
+}
+
+function serveRpc(
+  context: GateContext,
+  connect: ConnectEndpoints,
+  exchange: Exchange,
+  path: string,
+  rpc: RpcEntry,
+): void {
+  if (exchange.call.method !== 'POST') {
+    refuseMethod(exchange, path, ['POST']);
+    return;
+  }
+  const selected = selectOrRefuse(exchange, () => ({ form: selectRpcForm(exchange) }));
+  if (selected === undefined) return;
+  if (selected.form === undefined) serveByRouter(connect, exchange);
+  else rpc.serve(context, exchange, selected.form);
+}
+
+/** What `select` returns. Undefined: it refused the request, which has its answer. */
+function selectOrRefuse<Selected>(
+  exchange: Exchange,
+  select: (exchange: Exchange) => Selected,
+): Selected | undefined {
   try {
-    selected = select(exchange);
+    return select(exchange);
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     problem(exchange, failureOfError(error), undefined);
-    return;
+    return undefined;
   }
-  if (selected === undefined) serveByRouter(connect, exchange);
-  else serveRequest(context, exchange, selected.endpoint, selected.call);
 }
 
 function serveWebhook(

@@ -10,7 +10,8 @@ import { CallerGone } from './intake/read-body.ts';
 
 /** What a request asks for, and how it is written. */
 export interface EndpointCall {
-  readonly rpc: Extract<Rpc, 'Track' | 'BatchTrack'>;
+  /** Its label in the metrics. */
+  readonly rpc: Rpc;
   /** The protocol, as the metrics and the header `Headgate-Door` name it. */
   readonly door: 'rest' | 'connect' | 'grpc' | 'grpc_web' | 'webhook' | VendorProtocol;
   readonly codec: 'json' | 'ndjson' | 'proto';
@@ -18,17 +19,17 @@ export interface EndpointCall {
 }
 
 /** How a protocol frames a request and its answer. Each method may throw a ServiceError. */
-export interface Endpoint {
+export interface Endpoint<Request = IncomingBatch, Result = readonly Verdict[]> {
   /** The body may have the write key (`IncomingBatch.inBody`) where the headers have none. */
   readonly keyInBody?: true;
   /** Checks the headers. Returns how long the caller waits, in ms; undefined: it sets no deadline. */
   begin(exchange: Exchange, call: EndpointCall): number | undefined;
   /** The message in a body; a promise only where it has to be decompressed. */
   unpack(exchange: Exchange, body: Buffer, bytesMax: number): Buffer | Promise<Buffer>;
-  decode(call: EndpointCall, message: Buffer, batchEventsMax: number): IncomingBatch;
-  /** Sends the verdicts. Returns the gRPC status code, for the metric. */
-  answer(exchange: Exchange, call: EndpointCall, verdicts: readonly Verdict[]): number;
-  /** Sends why there are no verdicts. Returns the same. */
+  decode(call: EndpointCall, message: Buffer, batchEventsMax: number): Request;
+  /** Sends the result. Returns the gRPC status code, for the metric. */
+  answer(exchange: Exchange, call: EndpointCall, result: Result): number;
+  /** Sends why there is no result. Returns the gRPC status code, too. */
   refuse(exchange: Exchange, call: EndpointCall, failure: Failure, error: unknown): number;
 }
 
@@ -41,27 +42,76 @@ export interface SelectedEndpoint {
 /** A path with one endpoint. */
 export type EndpointRow = readonly [path: string, endpoint: Endpoint, call: EndpointCall];
 
+/** What is known of a request besides its message. */
+export interface Caller {
+  readonly exchange: Exchange;
+  readonly call: EndpointCall;
+  /** Undefined: the headers had no key, and `Endpoint.keyInBody` allows that. */
+  readonly producer: Producer | undefined;
+  /** How long the caller waits, in ms; undefined: it sets no deadline. */
+  readonly timeoutMs: number | undefined;
+}
+
+/** Does what a request asks for. Throws, or calls `succeed` or `fail`, once. */
+export type RunRequest<Request, Result> = (
+  context: GateContext,
+  request: Request,
+  caller: Caller,
+  succeed: (result: Result) => void,
+  fail: (error: unknown) => void,
+) => void;
+
 /** Smaller messages are decoded at once: a turn has too few of them to matter. */
 const largeBytes = 16 * 1024;
 
 const canceled = 1;
 const timerMsMax = 2 ** 31 - 1;
 
-/**
- * Serves one request: headers, key, body, message, events, verdicts, answer.
- *
- * Callbacks rather than async functions: each of those makes a promise and a generator, and five of
- * them a request cost 3 µs of the 30 that a single call has (docs/understand/hot-path.md).
- */
+/** Accepts the events of a batch: the work of every endpoint for events. */
+export const acceptBatch: RunRequest<IncomingBatch, readonly Verdict[]> = (
+  context,
+  batch,
+  caller,
+  succeed,
+  fail,
+) => {
+  const { exchange, call } = caller;
+  const { inBody } = batch;
+  const producer =
+    caller.producer ?? context.authenticate({ 'x-write-key': inBody?.writeKey ?? '' });
+  const { correlationId, tracestate } = exchange;
+  const traceparent = exchange.traceparent || (inBody?.traceparent ?? '');
+  const arrival = { producer, correlationId, traceparent, tracestate, ...call };
+  context.accept(batch, arrival, succeed, fail);
+};
+
+/** Serves one request of an endpoint for events. */
 export function serveRequest(
   context: GateContext,
   exchange: Exchange,
   endpoint: Endpoint,
   call: EndpointCall,
 ): void {
+  serveUnary(context, exchange, endpoint, call, acceptBatch);
+}
+
+/**
+ * Serves one request: headers, key, body, message, work, answer.
+ *
+ * Callbacks rather than async functions: each of those makes a promise and a generator, and five of
+ * them a request cost 3 µs of the 30 that a single call has (docs/understand/hot-path.md).
+ */
+export function serveUnary<Request, Result>(
+  context: GateContext,
+  exchange: Exchange,
+  endpoint: Endpoint<Request, Result>,
+  call: EndpointCall,
+  run: RunRequest<Request, Result>,
+): void {
   const ending = createEnding(context, exchange, endpoint, call);
   const { fail } = ending;
   let producer: Producer | undefined;
+  let timeoutMs: number | undefined;
 
   const onMessage = (message: Buffer): void => {
     if (message.length < largeBytes) decode(message);
@@ -70,12 +120,8 @@ export function serveRequest(
   const decode = (message: Buffer): void => {
     if (ending.isOver()) return;
     try {
-      const batch = endpoint.decode(call, message, context.limits.batchEventsMax);
-      producer ??= context.authenticate({ 'x-write-key': batch.inBody?.writeKey ?? '' });
-      const { correlationId, tracestate } = exchange;
-      const traceparent = exchange.traceparent || (batch.inBody?.traceparent ?? '');
-      const arrival = { producer, correlationId, traceparent, tracestate, ...call };
-      context.accept(batch, arrival, ending.succeed, fail);
+      const request = endpoint.decode(call, message, context.limits.batchEventsMax);
+      run(context, request, { exchange, call, producer, timeoutMs }, ending.succeed, fail);
     } catch (error) {
       fail(error);
     }
@@ -91,7 +137,7 @@ export function serveRequest(
   };
 
   try {
-    const timeoutMs = endpoint.begin(exchange, call);
+    timeoutMs = endpoint.begin(exchange, call);
     // The key comes before the body: a body without a valid key is not read.
     const { headers } = exchange.call;
     if (endpoint.keyInBody !== true || presentedKey(headers) !== '') {
@@ -105,19 +151,19 @@ export function serveRequest(
 }
 
 /** How one request ends: once, by whatever comes first. */
-interface Ending {
-  readonly succeed: (verdicts: readonly Verdict[]) => void;
+interface Ending<Result> {
+  readonly succeed: (result: Result) => void;
   readonly fail: (error: unknown) => void;
   readonly expireAfter: (timeoutMs: number) => void;
   readonly isOver: () => boolean;
 }
 
-function createEnding(
+function createEnding<Request, Result>(
   context: GateContext,
   exchange: Exchange,
-  endpoint: Endpoint,
+  endpoint: Endpoint<Request, Result>,
   call: EndpointCall,
-): Ending {
+): Ending<Result> {
   const { signals } = context;
   let over = false;
   let timer: NodeJS.Timeout | undefined;
@@ -140,11 +186,11 @@ function createEnding(
   };
   return {
     fail,
-    succeed: (verdicts) => {
+    succeed: (result) => {
       // A caller whose deadline has passed has its answer; the events are stored nevertheless.
       if (over) return;
       try {
-        end(endpoint.answer(exchange, call, verdicts));
+        end(endpoint.answer(exchange, call, result));
       } catch (error) {
         fail(error);
       }

@@ -15,12 +15,12 @@ import { ConnectError, type ConnectRouter, type HandlerContext } from '@connectr
  * answered, with what the server saw of the request.
  */
 
-interface Header {
+export interface Header {
   readonly name: string;
   readonly value: readonly string[];
 }
 
-interface AskedError {
+export interface AskedError {
   readonly code: number;
   readonly message?: string;
   readonly details: readonly Any[];
@@ -32,7 +32,7 @@ interface Definition {
   readonly responseDelayMs: number;
 }
 
-interface UnaryDefinition extends Definition {
+export interface UnaryDefinition extends Definition {
   readonly response:
     | { case: 'responseData'; value: Uint8Array }
     | { case: 'error'; value: AskedError }
@@ -44,14 +44,15 @@ interface StreamDefinition extends Definition {
   readonly error?: AskedError;
 }
 
-type Asking<D> = Message & { readonly responseDefinition?: D; readonly fullDuplex?: boolean };
+export type Asking<D> = Message & {
+  readonly responseDefinition?: D;
+  readonly fullDuplex?: boolean;
+};
 
 /** Generated code is not at hand: the messages are made by their descriptors. */
 export function registerConformance(router: ConnectRouter, service: DescService): void {
   const { unary, serverStream, clientStream, bidiStream, idempotentUnary } = service.method;
-  const infoType = payloadOf(unary!.output).fields.find(
-    ({ name }) => name === 'request_info',
-  )!.message!;
+  const infoType = requestInfoOf(unary!.output);
   const make = (
     method: { readonly output: DescMessage },
     data: Uint8Array | undefined,
@@ -173,8 +174,10 @@ async function answerOnce<T>(
   return make(response.case === 'responseData' ? response.value : undefined, seen);
 }
 
-function payloadOf(output: DescMessage): DescMessage {
-  return output.fields.find(({ name }) => name === 'payload')!.message!;
+/** What a server saw of a request: a message within the payload of every answer. */
+export function requestInfoOf(output: DescMessage): DescMessage {
+  const payload = output.fields.find(({ name }) => name === 'payload')!.message!;
+  return payload.fields.find(({ name }) => name === 'request_info')!.message!;
 }
 
 function begin(definition: Definition, context: HandlerContext): void {

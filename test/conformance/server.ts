@@ -1,7 +1,10 @@
 /**
- * The server that the conformance cases are put to: their service behind the gate's own listener. One
- * request of type ServerCompatRequest on standard input tells how it is to be; the answer on standard
- * output, where it is. Ends with SIGTERM.
+ * The server under test: the service of the conformance cases behind the gate's own listener.
+ *
+ *     node test/conformance/server.ts DESCRIPTORS connect-node|unary
+ *
+ * Reads one ServerCompatRequest from standard input, which says what server is wanted, and writes where it
+ * is to standard output. Ends with SIGTERM.
  */
 import { mkdtempSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,10 +13,11 @@ import path from 'node:path';
 import { create, createFileRegistry, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 
-import { listen } from '../../src/http/listen.ts';
+import type { Listener } from '../../src/http/listen.ts';
 import { createUniversalEndpoint } from '../../src/http/universal.ts';
-import { httpEngine } from '../http-engine.ts';
 import { registerConformance } from './conformance-service.ts';
+import { openGateListener, openListener } from './gate-listener.ts';
+import { createConformanceRpcs } from './unary-rpcs.ts';
 
 interface Wanted {
   readonly useTls: boolean;
@@ -52,23 +56,26 @@ function tlsFiles(): { cert: string; key: string } | undefined {
   return files;
 }
 
-const door = createUniversalEndpoint((router) => registerConformance(router, service), {
-  jsonOptions: { registry },
-  ...(wanted.messageReceiveLimit > 0 && { readMaxBytes: wanted.messageReceiveLimit }),
-});
-const listener = await listen({
-  address: { host: '127.0.0.1', port: 0 },
-  tls: tlsFiles(),
-  engine: httpEngine,
-  handle: (call) => {
-    if (!door.serve(call, 'conformance')) call.reply(404, {}, '');
-  },
-  setting: 'none',
-  idleTimeoutMs: 60_000,
-  requestTimeoutMs: 60_000,
-  connectionsMax: 10_000,
-});
+/** With the library's handlers. */
+function openConnectNode(): Promise<Listener> {
+  const endpoint = createUniversalEndpoint((router) => registerConformance(router, service), {
+    jsonOptions: { registry },
+    ...(wanted.messageReceiveLimit > 0 && { readMaxBytes: wanted.messageReceiveLimit }),
+  });
+  return openListener(tlsFiles(), {
+    handle: (call) => {
+      if (!endpoint.serve(call, 'conformance')) call.reply(404, {}, '');
+    },
+  });
+}
 
+/** With the gate's own code for unary calls. */
+function openUnary(): Promise<Listener> {
+  const requestBytesMax = wanted.messageReceiveLimit || 4 * 1024 * 1024;
+  return openGateListener(tlsFiles(), requestBytesMax, createConformanceRpcs(service, registry));
+}
+
+const listener = await (process.argv[3] === 'unary' ? openUnary() : openConnectNode());
 const { host, port } = listener.address;
 const pemCert = wanted.serverCreds?.cert ?? new Uint8Array();
 const answer = toBinary(responseSchema, create(responseSchema, { host, port, pemCert } as never));

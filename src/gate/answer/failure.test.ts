@@ -69,7 +69,8 @@ describe('a failure', () => {
     const verdict = { error: { code: 'schema_violation', message: 'It breaks.', violations } };
     const failure = failureOfVerdict(verdict as unknown as Verdict)!;
     expect(failure.grpc).toBe(3);
-    const status = fromBinary(StatusSchema, Buffer.from(grpcStatusDetails(failure), 'base64'));
+    const sent = grpcStatusDetails(failure.grpc, failure.message, failureDetails(failure));
+    const status = fromBinary(StatusSchema, Buffer.from(sent, 'base64'));
     expect(status).toMatchObject({ code: 3, message: 'It breaks.' });
     expect(status.details.map(({ typeUrl }) => typeUrl)).toEqual([
       'type.googleapis.com/google.rpc.BadRequest',

@@ -62,13 +62,14 @@ function failureOf(
   };
 }
 
-interface Detail {
+/** A message that says more of an error: its full type name, its bytes, and the same as JSON. */
+export interface ErrorDetail {
   readonly type: string;
   readonly value: Uint8Array;
-  readonly json: unknown;
+  readonly json?: unknown;
 }
 
-function detail<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): Detail {
+function detail<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): ErrorDetail {
   return {
     type: schema.typeName,
     value: toBinary(schema, message),
@@ -84,8 +85,8 @@ function explained({ message, description }: Violation): string {
 }
 
 /** The standard details of AIP-193: which fields, which code, where it is explained, and when to come back. */
-export function failureDetails(failure: Failure): Detail[] {
-  const details: Detail[] = [];
+export function failureDetails(failure: Failure): ErrorDetail[] {
+  const details: ErrorDetail[] = [];
   const { violations } = failure;
   if (violations.length > 0) {
     const fieldViolations = violations.map((violation, index) => ({
@@ -118,11 +119,15 @@ export function failureDetails(failure: Failure): Detail[] {
 }
 
 /** `grpc-status-details-bin`: a google.rpc.Status in base64 without padding. */
-export function grpcStatusDetails(failure: Failure): string {
+export function grpcStatusDetails(
+  code: number,
+  message: string,
+  details: readonly ErrorDetail[],
+): string {
   const status = create(StatusSchema, {
-    code: failure.grpc,
-    message: failure.message,
-    details: failureDetails(failure).map(({ type, value }) => ({
+    code,
+    message,
+    details: details.map(({ type, value }) => ({
       $typeName: 'google.protobuf.Any' as const,
       typeUrl: `type.googleapis.com/${type}`,
       value,

@@ -43,13 +43,13 @@ import type { HttpCall } from '../../http/http-call.ts';
 import { createHealthService, type HealthState } from './health.ts';
 import { createReflection } from './reflection.ts';
 import { problem } from '../answer/problem.ts';
-import { withDeadline } from './unary-rpc.ts';
+import { withDeadline } from './deadline.ts';
 import { createUniversalEndpoint } from '../../http/universal.ts';
 import { encodeBatchTrackResponse, encodeTrackResponse } from '../answer/verdict-proto.ts';
 
 /**
  * What the library of Connect serves: the JSON forms of gRPC and gRPC-Web, health checking and reflection.
- * The RPCs are decoded, accepted and answered by the same code as in unary-rpc.ts; only the framing
+ * The RPCs are decoded, accepted and answered by the same code as in track-rpcs.ts; only the framing
  * is the library's.
  */
 export interface ConnectEndpoints {
@@ -86,7 +86,7 @@ export function createConnectEndpoints(context: GateContext): ConnectEndpoints {
   };
 }
 
-/** Also what the differential test and the benchmark put beside unary-rpc.ts. */
+/** Also what the differential test and the benchmark put beside track-rpcs.ts. */
 export function registerTrackService(router: ConnectRouter, context: GateContext): void {
   const max = context.limits.batchEventsMax;
   router.service(TrackService, {

@@ -1,10 +1,10 @@
 import { grpcCode, ServiceError } from '../../errors.ts';
 import { headerOf, reply, type Exchange } from '../exchange.ts';
-import { grpcStatusDetails, retryAfterSeconds, type Failure } from '../answer/failure.ts';
+import { grpcStatusDetails } from '../answer/failure.ts';
 import { cutOffWhenAnswered, type TrailersCall } from '../../http/http-call.ts';
 import { decompressBody, findDecompress, knownEncodings } from '../intake/read-body.ts';
 import type { Endpoint, EndpointCall } from '../serve-request.ts';
-import { decodeRequest, encodeAnswer, isMessage } from './unary-rpc.ts';
+import { rpcErrorOf, type RpcAnswer, type RpcError, type UnaryRpc } from './unary-rpc.ts';
 
 /*
  * The unary form of gRPC: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, and of
@@ -27,21 +27,28 @@ class ProtocolError extends ServiceError {
   }
 }
 
-export const grpcEndpoint: Endpoint = {
-  begin: (exchange) => readTimeout(exchange.call.headers['grpc-timeout']),
-  unpack: readMessage,
-  decode: decodeRequest,
-  answer: (exchange, call, verdicts) => {
-    const answer = encodeAnswer(call, verdicts);
-    if (!isMessage(answer)) return sendFailure(exchange, call, answer);
-    send(exchange, call, frameOf(answer as Buffer, 0), succeeded);
-    return 0;
-  },
-  refuse: (exchange, call, failure, error) => {
-    const grpc = error instanceof ProtocolError ? error.grpc : failure.grpc;
-    return sendFailure(exchange, call, { ...failure, grpc });
-  },
-};
+/** An RPC in the unary form of gRPC, or of gRPC-Web: `EndpointCall.door` says which. */
+export function grpcEndpoint<Request, Result>(
+  rpc: UnaryRpc<Request, Result>,
+): Endpoint<Request, Result> {
+  return {
+    begin: (exchange) => readTimeout(exchange.call.headers['grpc-timeout']),
+    unpack: readMessage,
+    decode: (call, message, batchEventsMax) => rpc.decode(call.codec, message, batchEventsMax),
+    answer: (exchange, call, result) => {
+      const answer = rpc.encode(call.codec, result);
+      if (answer.error !== undefined) return sendError(exchange, call, answer.error, answer);
+      const { headers, message, trailers } = answer;
+      const status = trailers === undefined ? succeeded : { ...trailers, ...succeeded };
+      send(exchange, call, frameOf(message as Buffer, 0), headers, status);
+      return 0;
+    },
+    refuse: (exchange, call, failure, error) => {
+      const code = error instanceof ProtocolError ? error.grpc : failure.grpc;
+      return sendError(exchange, call, { ...rpcErrorOf(failure), code });
+    },
+  };
+}
 
 const succeeded = { 'grpc-status': '0' };
 
@@ -108,16 +115,27 @@ function frameOf(message: Buffer, flags: number): Buffer {
   return frame;
 }
 
-function sendFailure(exchange: Exchange, call: EndpointCall, failure: Failure): number {
-  const trailers: Record<string, string> = {
-    'grpc-status': String(failure.grpc),
-    'grpc-message': percentEncoded(failure.message),
-    'grpc-status-details-bin': grpcStatusDetails(failure),
-  };
-  const retryAfter = retryAfterSeconds(failure);
-  if (retryAfter !== undefined) trailers['retry-after'] = retryAfter;
-  send(exchange, call, undefined, trailers);
-  return failure.grpc;
+function sendError(
+  exchange: Exchange,
+  call: EndpointCall,
+  error: RpcError,
+  { headers, trailers }: Pick<RpcAnswer, 'headers' | 'trailers'> = {},
+): number {
+  send(
+    exchange,
+    call,
+    undefined,
+    // Advice for those who were refused, and a header less for everybody else.
+    { ...headers, 'grpc-accept-encoding': knownEncodings },
+    {
+      ...trailers,
+      'grpc-status': String(error.code),
+      'grpc-message': percentEncoded(error.message),
+      'grpc-status-details-bin': grpcStatusDetails(error.code, error.message, error.details),
+      ...error.metadata,
+    },
+  );
+  return error.code;
 }
 
 /**
@@ -132,11 +150,11 @@ function send(
   exchange: Exchange,
   call: EndpointCall,
   frame: Buffer | undefined,
+  metadata: RpcAnswer['headers'],
   trailers: Record<string, string>,
 ): void {
   const headers: Record<string, string> = { 'content-type': call.contentType };
-  // Advice for those who were refused, and a header less for everybody else.
-  if (trailers !== succeeded) headers['grpc-accept-encoding'] = knownEncodings;
+  if (metadata !== undefined) Object.assign(headers, metadata);
   if (call.door === 'grpc_web') {
     const end = frameOf(Buffer.from(trailerLines(trailers), 'latin1'), trailersFlag);
     reply(exchange, 200, headers, frame === undefined ? end : Buffer.concat([frame, end]));

@@ -14,7 +14,7 @@ import {
 } from './frames.ts';
 import type { FieldRecord, HpackEncoder } from './headers/hpack-encode.ts';
 import type { Http2Limits } from './limits.ts';
-import { FrameReceiver } from './receiver.ts';
+import { FrameReceiver, type ReceiverOwner } from './receiver.ts';
 import { RecentIds } from './recent-ids.ts';
 import type { RequestHead } from './headers/request-head.ts';
 import { goAwayPayload, FrameSender, type OutputBlock, type SenderOwner } from './sender.ts';
@@ -47,7 +47,7 @@ const closedIdsKept = 128;
  * (GOAWAY with the last id that is served: what is under way ends); over (nothing is read any more, the
  * socket ends after what was written, or is lost).
  */
-export class Http2Connection implements StreamOwner, SenderOwner {
+export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner {
   readonly streams = new StreamTable();
   readonly sender: FrameSender;
   readonly limits: Http2Limits;

@@ -1,4 +1,4 @@
-import type { Http2Connection } from './connection.ts';
+import type { Conduct } from './conduct.ts';
 import {
   connectionFrame,
   errorCode,
@@ -10,7 +10,36 @@ import {
   ruleBroken,
   sizeBroken,
 } from './frames.ts';
+import type { FrameSender } from './sender.ts';
 import { readSettings } from './settings.ts';
+import type { Http2Stream } from './stream.ts';
+import type { StreamTable } from './stream-table.ts';
+
+/** What control frames need of their connection. */
+export interface ControlOwner {
+  readonly streams: StreamTable;
+  readonly sender: FrameSender;
+  readonly conduct: Conduct;
+  /** The largest id of a stream that the peer has begun; 0: none. */
+  readonly lastStreamId: number;
+  readonly isGoing: boolean;
+  /** The peer's first SETTINGS have arrived. */
+  hasSettings: boolean;
+  /** Something came since the sweep looked last. */
+  wasUsed: boolean;
+  /** Counts a frame that asks for work. Throws a ConnectionError once they are too many. */
+  spend(amount: number): void;
+  /** Sends a whole frame of the connection. */
+  say(frame: Buffer): void;
+  /** Has what waits sent at the end of this turn of the event loop. */
+  schedule(): void;
+  wantsToSend(stream: Http2Stream): void;
+  /** Resets a stream because of what the peer did, with `code` (RFC 9113 §7). */
+  refuse(stream: Http2Stream, code: number): void;
+  close(stream: Http2Stream, isAborted: boolean): void;
+  /** Takes no more streams, and ends once those under way have ended. */
+  sayGone(): void;
+}
 
 const pingBytes = 8;
 /** Of the ping whose answer shows that the peer has read our GOAWAY. */
@@ -21,7 +50,7 @@ const noPayload = Buffer.alloc(0);
 
 /* What a connection does with frames that bring no request: RFC 9113 §6.3 to §6.9. */
 
-export function takeReset(connection: Http2Connection, id: number, length: number): void {
+export function takeReset(connection: ControlOwner, id: number, length: number): void {
   if (length !== 4) throw sizeBroken(`RST_STREAM has ${length} bytes`);
   if (id === 0 || id > connection.lastStreamId)
     throw ruleBroken('RST_STREAM is for a stream that was not begun');
@@ -31,7 +60,7 @@ export function takeReset(connection: Http2Connection, id: number, length: numbe
 }
 
 export function takeSettings(
-  connection: Http2Connection,
+  connection: ControlOwner,
   flags: number,
   id: number,
   bytes: Buffer,
@@ -66,7 +95,7 @@ export function takeSettings(
 }
 
 export function takePing(
-  connection: Http2Connection,
+  connection: ControlOwner,
   flags: number,
   id: number,
   bytes: Buffer,
@@ -83,7 +112,7 @@ export function takePing(
   else if (connection.isGoing && farewellPing.equals(payload)) connection.sayGone();
 }
 
-export function takeGoAway(connection: Http2Connection, id: number, length: number): void {
+export function takeGoAway(connection: ControlOwner, id: number, length: number): void {
   if (id !== 0) throw ruleBroken('GOAWAY is for a stream');
   if (length < 8) throw sizeBroken('GOAWAY is too short');
   connection.spend(1);
@@ -91,7 +120,7 @@ export function takeGoAway(connection: Http2Connection, id: number, length: numb
 }
 
 export function takeWindowUpdate(
-  connection: Http2Connection,
+  connection: ControlOwner,
   id: number,
   bytes: Buffer,
   from: number,
@@ -125,7 +154,7 @@ export function takeWindowUpdate(
 
 /** Looked at, and not followed: RFC 9113 §5.3.2. */
 export function takePriority(
-  connection: Http2Connection,
+  connection: ControlOwner,
   id: number,
   bytes: Buffer,
   from: number,

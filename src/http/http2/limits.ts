@@ -1,5 +1,5 @@
 /**
- * What one connection may ask of us. Each has a test at the limit + 1 (limits.test.ts).
+ * What one connection may ask of us. limits.test.ts has a case for each: at the limit, and at one more.
  *
  * Memory of a connection is bounded by: streamsMax requests, each with at most streamWindowBytes that
  * nobody has taken yet (all together connectionWindowBytes), one header block, and what the socket holds.

@@ -1,4 +1,5 @@
 import net from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import {
   clientPreface,
@@ -39,9 +40,15 @@ export interface RawServer extends AsyncDisposable {
   readonly server: Http2Server;
   readonly port: number;
   readonly faults: Error[];
+  /** The ids of the streams that the application was given. */
+  readonly asked: readonly number[];
   connect(): Promise<RawPeer>;
   /** Connected, with SETTINGS exchanged. */
   greet(settings?: Buffer): Promise<RawPeer>;
+  /** Resolves once every byte that the peer has sent is read: handled, unless the server has paused. */
+  hasRead(peer: RawPeer): Promise<void>;
+  /** Resolves once the server has bytes for the peer that the sockets between them do not take. */
+  isBlocked(peer: RawPeer): Promise<void>;
 }
 
 export async function openRawServer(
@@ -50,14 +57,20 @@ export async function openRawServer(
   idleTimeoutMs = 60_000,
 ): Promise<RawServer> {
   const faults: Error[] = [];
+  const asked: number[] = [];
   const server = createHttp2Server({
-    onStream,
+    onStream: (stream) => {
+      asked.push(stream.id);
+      onStream(stream);
+    },
     limits,
     idleTimeoutMs,
     onFault: (error) => faults.push(error),
   });
+  const accepted = new Map<number | undefined, net.Socket>();
   const front = net.createServer((socket) => {
     socket.setNoDelay(true);
+    accepted.set(socket.remotePort, socket);
     server.accept(socket);
   });
   await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
@@ -74,6 +87,7 @@ export async function openRawServer(
     server,
     port,
     faults,
+    asked,
     connect,
     greet: async (settings = Buffer.alloc(0)) => {
       const peer = await connect();
@@ -81,6 +95,16 @@ export async function openRawServer(
       await peer.next(({ type, flags }) => type === frameType.settings && flags === frameFlag.ack);
       peer.send(connectionFrame(frameType.settings, frameFlag.ack, Buffer.alloc(0)));
       return peer;
+    },
+    hasRead: async ({ socket }) => {
+      while (accepted.get(socket.localPort)?.bytesRead !== socket.bytesWritten) await nextTurn();
+    },
+    isBlocked: async ({ socket }) => {
+      // A little is there for moments while the peer still takes it.
+      for (let turns = 0; turns < 100; turns += 1) {
+        if ((accepted.get(socket.localPort)?.writableLength ?? 0) === 0) turns = 0;
+        await nextTurn();
+      }
     },
     [Symbol.asyncDispose]: async () => {
       for (const socket of peers) socket.destroy();

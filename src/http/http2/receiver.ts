@@ -1,4 +1,3 @@
-import type { Http2Connection } from './connection.ts';
 import {
   takeGoAway,
   takePing,
@@ -6,6 +5,7 @@ import {
   takeReset,
   takeSettings,
   takeWindowUpdate,
+  type ControlOwner,
 } from './control-frames.ts';
 import type { FrameSink } from './frame-reader.ts';
 import {
@@ -17,7 +17,33 @@ import {
   shortFrame,
 } from './frames.ts';
 import { HeaderBlocks } from './headers/header-blocks.ts';
+import type { RequestHead } from './headers/request-head.ts';
+import type { Http2Limits } from './limits.ts';
+import type { RecentIds } from './recent-ids.ts';
 import type { Http2Stream } from './stream.ts';
+
+/** What the receiver tells its connection, and what it has to know of it. */
+export interface ReceiverOwner extends ControlOwner {
+  readonly limits: Http2Limits;
+  readonly resetIds: RecentIds;
+  readonly closedIds: RecentIds;
+  readonly activeStreams: number;
+  readonly isGone: boolean;
+  readonly isOver: boolean;
+  lastStreamId: number;
+  /** A request whose headers are whole. */
+  begin(id: number, head: RequestHead, isEnded: boolean): void;
+  /** A part of its body. */
+  deliver(stream: Http2Stream, bytes: Buffer): void;
+  requestEnded(stream: Http2Stream, trailers?: Http2Stream['headers']): void;
+  /** Counts DATA against the window of the connection. Throws a ConnectionError beyond it. */
+  countReceived(bytes: number): void;
+  /** Nothing of these bytes is held any more: `taken` opens the window of the stream, too. */
+  connectionTaken(bytes: number): void;
+  taken(stream: Http2Stream, bytes: number): void;
+  /** Resets a stream that was never begun. */
+  refuseId(id: number, code: number): void;
+}
 
 /** DATA smaller than this costs us more than its bytes. */
 const smallDataBytes = 128;
@@ -28,13 +54,13 @@ const smallDataBytes = 128;
  * ends the connection.
  */
 export class FrameReceiver implements FrameSink {
-  private readonly connection: Http2Connection;
+  private readonly connection: ReceiverOwner;
   private readonly blocks: HeaderBlocks;
   /** Of the DATA frame that is coming in; undefined: it is passed over. */
   private dataStream: Http2Stream | undefined;
   private dataEnds = false;
 
-  constructor(connection: Http2Connection) {
+  constructor(connection: ReceiverOwner) {
     this.connection = connection;
     this.blocks = new HeaderBlocks(connection.limits);
   }

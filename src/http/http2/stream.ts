@@ -1,17 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
+import type { BodySink } from '../http-call.ts';
 import { errorCode } from './frames.ts';
 import type { FieldRecord } from './headers/hpack-encode.ts';
-
-/** Takes the body of a request. One of `end` and `cut` is called, once, and nothing after it. */
-export interface StreamSink {
-  /** A part of the body, to keep as it is. */
-  chunk(bytes: Buffer): void;
-  /** The body is whole; trailers are at the stream. */
-  end(): void;
-  /** No more will come: the stream was reset, by either side, or the connection is lost. Needs no answer. */
-  cut(): void;
-}
 
 /** What a stream asks of its connection. */
 export interface StreamOwner {
@@ -48,7 +39,7 @@ export class Http2Stream {
   isSettled = false;
   /** Closed before request and answer were over. */
   isAborted = false;
-  private sink: StreamSink | undefined;
+  private sink: BodySink | undefined;
   private isHeld = false;
   /** What came while nobody took it. */
   private early: Buffer[] | undefined;
@@ -83,8 +74,11 @@ export class Http2Stream {
     this.sending = new UnsentAnswer(sendWindow);
   }
 
-  /** Has the body handed to `sink`, at once if it is here already. Once. */
-  receive(sink: StreamSink): void {
+  /**
+   * Hands the body to `sink`, at once if it is here already. Call it once. The sink may keep each chunk; after
+   * `end` the trailers are in `trailers`, and after a `cut` no answer is needed.
+   */
+  receive(sink: BodySink): void {
     this.sink = sink;
     const { early } = this;
     this.early = undefined;
@@ -236,7 +230,7 @@ export class Http2Stream {
   }
 }
 
-const ignored: StreamSink = { chunk: () => {}, end: () => {}, cut: () => {} };
+const ignored: BodySink = { chunk: () => {}, end: () => {}, cut: () => {} };
 
 /** What of an answer waits to be sent. */
 export class UnsentAnswer {

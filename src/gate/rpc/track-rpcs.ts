@@ -1,0 +1,54 @@
+import type { Verdict } from '../../event/verdict.ts';
+import { failureOfVerdict } from '../answer/failure.ts';
+import { connectBatchResponse, connectTrackResponse } from '../answer/verdict-json.ts';
+import { encodeBatchTrackResponse, encodeTrackResponse } from '../answer/verdict-proto.ts';
+import { decodeBatchJson, decodeTrackConnect } from '../decode/decode-json.ts';
+import { decodeBatchProto, decodeTrackProto } from '../decode/decode-proto.ts';
+import type { IncomingBatch } from '../decode/incoming-batch.ts';
+import { acceptBatch } from '../serve-request.ts';
+import { createRpcEntry, type RpcEntry } from './serve-rpc.ts';
+import { rpcErrorOf, type UnaryRpc } from './unary-rpc.ts';
+
+/*
+ * The two RPCs of TrackService. Decoding, accepting and the words of errors are the same code that the
+ * Connect router uses for what is left to it: connect-router.ts.
+ */
+
+type TrackRpc = UnaryRpc<IncomingBatch, readonly Verdict[]>;
+
+/** One event, whose failure is the failure of the call. */
+const track: TrackRpc = {
+  name: 'Track',
+  decode: (codec, message) => {
+    const event = codec === 'json' ? decodeTrackConnect(message) : decodeTrackProto(message);
+    return { events: [event], context: undefined, sentAt: '', validateOnly: false };
+  },
+  run: acceptBatch,
+  encode: (codec, verdicts) => {
+    const verdict = verdicts[0]!;
+    const failure = failureOfVerdict(verdict);
+    if (failure !== undefined) return { error: rpcErrorOf(failure) };
+    return {
+      message: codec === 'json' ? connectTrackResponse(verdict) : encodeTrackResponse(verdict),
+    };
+  },
+};
+
+/** Each event has a result of its own; the call succeeds. */
+const batchTrack: TrackRpc = {
+  name: 'BatchTrack',
+  decode: (codec, message, batchEventsMax) =>
+    codec === 'json'
+      ? decodeBatchJson(message, 'connect', batchEventsMax)
+      : decodeBatchProto(message, batchEventsMax),
+  run: acceptBatch,
+  encode: (codec, verdicts) => ({
+    message: codec === 'json' ? connectBatchResponse(verdicts) : encodeBatchTrackResponse(verdicts),
+  }),
+};
+
+/** By their paths. */
+export const trackRpcs: ReadonlyMap<string, RpcEntry> = new Map([
+  ['/headgate.v1.TrackService/Track', createRpcEntry(track)],
+  ['/headgate.v1.TrackService/BatchTrack', createRpcEntry(batchTrack)],
+]);

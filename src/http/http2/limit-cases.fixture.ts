@@ -1,0 +1,371 @@
+import { expect, vi } from 'vitest';
+
+import { errorCode, frameFlag, frameType, int31Max, settingId } from './frames.ts';
+import { fieldOverheadBytes } from './headers/hpack-decode.ts';
+import type { Http2Limits } from './limits.ts';
+import {
+  block,
+  codeOf,
+  data,
+  fieldsOf,
+  frameOf,
+  request,
+  requestFields,
+  setting,
+  settled,
+  uint32,
+  type RawPeer,
+  type RawServer,
+  type SeenFrame,
+} from './raw-peer.fixture.ts';
+import type { Http2Stream } from './stream.ts';
+
+/*
+ * Each limit against a server that has it: the limit itself is served, one more is refused, and the same
+ * amount is served again where the limit is one higher. So this limit refuses it, and no other does.
+ */
+
+export interface LimitCase {
+  /** Where the refusal is described. */
+  readonly rule: string;
+  /** Small, so that a test can reach it. */
+  readonly limit: number;
+  /** From the limit to the first amount that is refused. */
+  readonly step?: number;
+  readonly others?: Partial<Http2Limits>;
+  readonly onStream?: (stream: Http2Stream) => void;
+  /** The test moves the clock: for times, and for budgets that fill with time. */
+  readonly movesClock?: true;
+  /** Sends as much as `amount`. Resolves with what came of it: see `fate`. */
+  readonly put: (server: RawServer, amount: number) => Promise<string>;
+  readonly refusal: string;
+}
+
+const { headers, resetStream, goAway, settings, ping, windowUpdate, continuation } = frameType;
+const noPayload = Buffer.alloc(0);
+export const served = '200';
+const calm = 'GOAWAY enhanceYourCalm';
+/** How often the server looks at the times of its connections. */
+const sweepMs = 1000;
+const largerThanSockets = 64 * 1024 * 1024;
+
+const pings = (count: number): Buffer =>
+  Buffer.concat(Array.from({ length: count }, () => frameOf(ping, 0, 0, Buffer.alloc(8))));
+const openWindow = (streamId: number, bytes: number): Buffer =>
+  frameOf(windowUpdate, 0, streamId, uint32(bytes));
+
+function answer(stream: Http2Stream): void {
+  stream.receive({ chunk: () => {}, end: () => {}, cut: () => {} });
+  stream.respond(200, {});
+  stream.end();
+}
+
+/** An application that answers whole requests, and does nothing with others. */
+export function answerWhole(stream: Http2Stream): void {
+  if (stream.isRequestEnded) answer(stream);
+}
+
+/** Answers stream 1 with a body of this size. */
+const answerWith =
+  (bytes: number) =>
+  (stream: Http2Stream): void => {
+    if (stream.id !== 1) return answer(stream);
+    stream.respond(200, {});
+    stream.end(Buffer.alloc(bytes));
+  };
+
+/** What the server did first: refused something, or answered the stream (its status). */
+async function fate(peer: RawPeer, streamId: number): Promise<string> {
+  const isFate = ({ type, streamId: id, payload }: SeenFrame): boolean => {
+    // The last id is the largest: more streams are still taken (RFC 9113 §6.8).
+    if (type === goAway) return payload.readUInt32BE(0) !== int31Max;
+    return type === resetStream || (type === headers && id === streamId);
+  };
+  for (;;) {
+    const frame = peer.seen.find(isFate);
+    if (frame === undefined) await peer.next(() => true);
+    else if (frame.type === headers) return fieldsOf(frame)[':status']!;
+    else {
+      const [code] = Object.entries(errorCode).find(([, number]) => number === codeOf(frame))!;
+      return `${frame.type === goAway ? 'GOAWAY' : 'RST_STREAM'} ${code}`;
+    }
+  }
+}
+
+function fateOfRequest(peer: RawPeer, streamId: number): Promise<string> {
+  peer.send(request(streamId, true));
+  return fate(peer, streamId);
+}
+
+/** Lets all of `ms` pass but its last millisecond, once the server has read what was sent. */
+async function letPass(server: RawServer, peer: RawPeer, ms: number): Promise<void> {
+  await server.hasRead(peer);
+  vi.advanceTimersByTime(ms - 1);
+}
+
+/** The time of a state begins when the sweep sees it. */
+async function letSweepSee(server: RawServer, peer: RawPeer): Promise<void> {
+  await server.hasRead(peer);
+  vi.advanceTimersByTime(sweepMs);
+}
+
+/** Begins streams and resets them. Returns the id after theirs. */
+function sendResets(peer: RawPeer, firstId: number, count: number): number {
+  const end = firstId + 2 * count;
+  for (let id = firstId; id < end; id += 2)
+    peer.send(request(id, false), frameOf(resetStream, 0, id, uint32(errorCode.cancel)));
+  return end;
+}
+
+/** DATA in frames of at most 10,000 bytes, in turn on each of the streams. */
+function sendData(peer: RawPeer, streamIds: readonly number[], bytes: number): void {
+  for (const id of streamIds) peer.send(request(id, false));
+  for (let sent = 0, turn = 0; sent < bytes; sent += 10_000, turn += 1)
+    peer.send(
+      data(streamIds[turn % streamIds.length]!, Buffer.alloc(Math.min(bytes - sent, 10_000))),
+    );
+}
+
+/** A peer that has asked for an answer, and then takes `bytes` of its body. */
+async function slowReader(server: RawServer, bytes: number): Promise<RawPeer> {
+  const peer = await server.greet(setting(settingId.initialWindowSize, 0));
+  peer.send(request(1, true));
+  await peer.nextOf(headers, 1);
+  await letSweepSee(server, peer);
+  if (bytes > 0) peer.send(openWindow(1, bytes));
+  await settled(peer);
+  return peer;
+}
+
+/** HEADERS and CONTINUATION of a request whose block has this size. */
+function blockOfSize(bytes: number): Buffer[] {
+  const fixed = block([...requestFields, ['x-long', 'a'.repeat(127)]]).length - 127;
+  const whole = block([...requestFields, ['x-long', 'a'.repeat(bytes - fixed)]]);
+  expect(whole.length).toBe(bytes);
+  return [
+    frameOf(headers, frameFlag.endStream, 1, whole.subarray(0, 100)),
+    frameOf(continuation, frameFlag.endHeaders, 1, whole.subarray(100)),
+  ];
+}
+
+/** Frames whose answers have this size: 17 bytes for PING, 9 for SETTINGS. */
+function askedBytes(bytes: number): Buffer {
+  const acknowledgements = Array.from({ length: 17 }, (_each, count) => count);
+  const count = acknowledgements.find((each) => (bytes - 9 * each) % 17 === 0)!;
+  const all = Array.from({ length: count }, () => frameOf(settings, 0, 0, noPayload));
+  return Buffer.concat([...all, pings((bytes - 9 * count) / 17)]);
+}
+
+export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
+  streamsMax: {
+    rule: 'RFC 9113 §5.1.2',
+    limit: 3,
+    onStream: (stream) => stream.respond(200, {}),
+    put: async (server, amount) => {
+      const peer = await server.greet();
+      for (let id = 1; id < 2 * amount; id += 2) peer.send(request(id, true));
+      return fate(peer, 2 * amount - 1);
+    },
+    refusal: 'RST_STREAM refusedStream',
+  },
+  headerListBytesMax: {
+    rule: 'RFC 9113 §10.5.1, RFC 6585 §5',
+    limit: 1000,
+    put: async (server, amount) => {
+      const peer = await server.greet();
+      const fields = [...requestFields, ['x-long', ''] as const];
+      const least = fields.flat().join('').length + fields.length * fieldOverheadBytes;
+      const long = ['x-long', 'a'.repeat(amount - least)] as const;
+      peer.send(request(1, true, [...requestFields, long]));
+      return fate(peer, 1);
+    },
+    refusal: '431',
+  },
+  headerBlockBytesMax: {
+    rule: 'RFC 9113 §10.5',
+    limit: 400,
+    put: async (server, amount) => {
+      const peer = await server.greet();
+      peer.send(...blockOfSize(amount));
+      return fate(peer, 1);
+    },
+    refusal: calm,
+  },
+  continuationFramesMax: {
+    rule: 'RFC 9113 §10.5',
+    limit: 4,
+    put: async (server, amount) => {
+      const peer = await server.greet();
+      peer.send(frameOf(headers, frameFlag.endStream, 1, block(requestFields)));
+      for (let sent = 1; sent < amount; sent += 1)
+        peer.send(frameOf(continuation, 0, 1, noPayload));
+      peer.send(frameOf(continuation, frameFlag.endHeaders, 1, noPayload));
+      return fate(peer, 1);
+    },
+    refusal: calm,
+  },
+  streamWindowBytes: {
+    rule: 'RFC 9113 §6.9.1',
+    limit: 25_000,
+    put: async (server, amount) => {
+      const peer = await server.greet();
+      sendData(peer, [1], amount);
+      return fateOfRequest(peer, 3);
+    },
+    refusal: 'RST_STREAM flowControlError',
+  },
+  connectionWindowBytes: {
+    rule: 'RFC 9113 §6.9.1',
+    // No less: a connection begins with 65,535.
+    limit: 70_000,
+    put: async (server, amount) => {
+      const peer = await server.greet();
+      sendData(peer, [1, 3], amount);
+      return fateOfRequest(peer, 5);
+    },
+    refusal: 'GOAWAY flowControlError',
+  },
+  resetsBurst: {
+    rule: 'RFC 9113 §10.5',
+    limit: 10,
+    others: { resetsPerSecond: 0 },
+    put: async (server, amount) => {
+      const peer = await server.greet();
+      return fateOfRequest(peer, sendResets(peer, 1, amount));
+    },
+    refusal: calm,
+  },
+  resetsPerSecond: {
+    rule: 'RFC 9113 §10.5',
+    limit: 3,
+    others: { resetsBurst: 5 },
+    movesClock: true,
+    put: async (server, amount) => {
+      const peer = await server.greet();
+      const next = sendResets(peer, 1, 5);
+      await server.hasRead(peer);
+      vi.advanceTimersByTime(1000);
+      return fateOfRequest(peer, sendResets(peer, next, amount));
+    },
+    refusal: calm,
+  },
+  controlFramesBurst: {
+    rule: 'RFC 9113 §10.5',
+    limit: 20,
+    others: { controlFramesPerSecond: 0 },
+    put: async (server, amount) => {
+      const peer = await server.greet();
+      // The first was the acknowledgement of the greeting.
+      peer.send(pings(amount - 1));
+      return fateOfRequest(peer, 1);
+    },
+    refusal: calm,
+  },
+  controlFramesPerSecond: {
+    rule: 'RFC 9113 §10.5',
+    limit: 5,
+    others: { controlFramesBurst: 10 },
+    movesClock: true,
+    put: async (server, amount) => {
+      const peer = await server.greet();
+      peer.send(pings(9));
+      await server.hasRead(peer);
+      vi.advanceTimersByTime(1000);
+      peer.send(pings(amount));
+      return fateOfRequest(peer, 1);
+    },
+    refusal: calm,
+  },
+  controlBytesWaitingMax: {
+    rule: 'RFC 9113 §10.5',
+    limit: 170,
+    others: { controlFramesBurst: 1e6 },
+    onStream: answerWith(largerThanSockets),
+    put: async (server, amount) => {
+      const peer = await server.greet(setting(settingId.initialWindowSize, int31Max));
+      peer.socket.pause();
+      peer.send(openWindow(0, 2 ** 30), request(1, true));
+      await server.isBlocked(peer);
+      peer.send(askedBytes(amount));
+      await server.hasRead(peer);
+      peer.send(request(3, true));
+      await server.hasRead(peer);
+      const isHeard = server.asked.includes(3);
+      peer.socket.resume();
+      expect(await fate(peer, 3)).toBe(served);
+      return isHeard ? served : 'served once the peer reads';
+    },
+    refusal: 'served once the peer reads',
+  },
+  frameTimeoutMs: {
+    rule: 'RFC 9113 §10.5',
+    limit: 3 * sweepMs,
+    step: sweepMs,
+    movesClock: true,
+    put: async (server, amount) => {
+      const peer = await server.greet();
+      const [start, end] = blockOfSize(300);
+      peer.send(start!);
+      await letSweepSee(server, peer);
+      await letPass(server, peer, amount);
+      peer.send(end!);
+      return fate(peer, 1);
+    },
+    refusal: calm,
+  },
+  stallTimeoutMs: {
+    rule: 'RFC 9113 §10.5',
+    limit: 3 * sweepMs,
+    step: sweepMs,
+    movesClock: true,
+    onStream: answerWith(5000),
+    put: async (server, amount) => {
+      const peer = await slowReader(server, 0);
+      await letPass(server, peer, amount);
+      return fateOfRequest(peer, 3);
+    },
+    refusal: 'RST_STREAM cancel',
+  },
+  stallBytesMin: {
+    rule: 'RFC 9113 §10.5',
+    limit: 100,
+    step: -1,
+    others: { stallTimeoutMs: 3 * sweepMs },
+    movesClock: true,
+    onStream: answerWith(5000),
+    put: async (server, amount) => {
+      const peer = await slowReader(server, amount);
+      await letPass(server, peer, 4 * sweepMs);
+      return fateOfRequest(peer, 3);
+    },
+    refusal: 'RST_STREAM cancel',
+  },
+  lingerMs: {
+    rule: 'RFC 9113 §8.1',
+    limit: 3 * sweepMs,
+    step: sweepMs,
+    movesClock: true,
+    onStream: answer,
+    put: async (server, amount) => {
+      const peer = await server.greet();
+      peer.send(request(1, false));
+      await peer.nextOf(headers, 1);
+      await letSweepSee(server, peer);
+      await letPass(server, peer, amount);
+      return fateOfRequest(peer, 3);
+    },
+    refusal: 'RST_STREAM noError',
+  },
+  goAwayTimeoutMs: {
+    rule: 'RFC 9113 §6.8',
+    limit: 500,
+    movesClock: true,
+    put: async (server, amount) => {
+      const peer = await server.greet();
+      server.server.shutDown();
+      await letPass(server, peer, amount);
+      return fateOfRequest(peer, 1);
+    },
+    refusal: 'GOAWAY noError',
+  },
+};
