@@ -5,7 +5,7 @@ import { destinationTypes } from '../src/destinations/registry.ts';
 import { prepareRuntime } from '../src/service/runtime.ts';
 import { createService } from '../src/service/service.ts';
 
-/** The gate as a process of its own; its addresses go to whoever started it. */
+/** Runs the gate in its own process, and sends its addresses to the parent process. */
 prepareRuntime();
 const config = readConfig({
   env: process.env,

@@ -5,20 +5,21 @@ import { frame, headerBlock, openUpload, preface } from './http2-client.ts';
 import * as payload from './payload.ts';
 
 /**
- * Sends one kind of request as fast as it is answered, or at a fixed rate, and prints what it saw as
- * JSON. A process of its own on a core of its own: raw sockets and bytes made beforehand, so that it
- * costs a fraction of what it measures (the run against the bare server shows its limit).
+ * Sends one kind of request as fast as the server answers, or at a fixed rate, and prints the
+ * results as JSON. It runs in its own process on its own core, with raw sockets and prepared bytes.
+ * So it uses a fraction of the CPU that it measures; the run against the bare server shows its
+ * limit.
  */
 interface Options {
   readonly kind: 'rest' | 'connect-json' | 'grpc' | 'grpc-batch' | 'rest-batch';
   readonly port: number;
   readonly path: string;
-  /** Requests under way at once. */
+  /** Requests in flight at once. */
   readonly concurrency: number;
   readonly seconds: number;
   readonly warmSeconds: number;
   readonly batch: number;
-  /** Requests a second; 0: as fast as they are answered. */
+  /** Requests per second; 0 means as fast as the server answers. */
   readonly rate: number;
 }
 
@@ -36,17 +37,18 @@ function finished(startedAt: number, ok: boolean): void {
   if (options.rate > 0 || state.done % 16 === 0) latencies.push(performance.now() - startedAt);
 }
 
-/** A slot sends its next request when the last one is answered, or when a tick hands it one. */
+/** A slot sends its next request when the last one is answered, or at a tick of the fixed rate. */
 type Slot = { send: (startedAt: number) => void; busy: boolean };
 const slots: Slot[] = [];
-const owed: number[] = [];
+/** Start times of requests that are due and wait for a free slot. */
+const due: number[] = [];
 
 function answered(slot: Slot, startedAt: number, ok: boolean): void {
   finished(startedAt, ok);
   slot.busy = false;
   if (state.stopped) return;
   if (options.rate === 0) start(slot, performance.now());
-  else if (owed.length > 0) start(slot, owed.shift()!);
+  else if (due.length > 0) start(slot, due.shift()!);
 }
 
 function start(slot: Slot, startedAt: number): void {
@@ -54,7 +56,7 @@ function start(slot: Slot, startedAt: number): void {
   slot.send(startedAt);
 }
 
-/** Open loop: a late answer does not excuse the next request (no coordinated omission). */
+/** Open loop: a late answer does not delay the next request (avoids coordinated omission). */
 function tickAtRate(): void {
   const began = performance.now();
   let sent = 0;
@@ -63,12 +65,12 @@ function tickAtRate(): void {
       clearInterval(timer);
       return;
     }
-    const due = Math.floor(((performance.now() - began) / 1000) * options.rate);
-    while (sent < due) {
+    const target = Math.floor(((performance.now() - began) / 1000) * options.rate);
+    while (sent < target) {
       sent += 1;
       const at = performance.now();
       const free = slots.find((slot) => !slot.busy);
-      if (free === undefined) owed.push(at);
+      if (free === undefined) due.push(at);
       else start(free, at);
     }
   }, 1);
@@ -91,7 +93,7 @@ function http1Slot(body: Buffer, contentType: string): Promise<Slot> {
       send: (at) => {
         startedAt = at;
         for (const offset of offsets) payload.writeKey(request, offset, run, nextKey++);
-        // The bytes are overwritten for the next request only after this one is answered.
+        // Only after the answer are the bytes overwritten for the next request.
         socket.write(request);
       },
     };
@@ -117,7 +119,7 @@ function contentLength(data: Buffer, end: number): number {
   return at === -1 ? 0 : Number.parseInt(head.slice(at + 16), 10);
 }
 
-/** A connection with `streams` slots. Bodies are small: the windows never run out (see README). */
+/** Opens a connection with `streams` slots. Bodies are small, so the windows never run out. */
 function http2Slots(body: Buffer, streams: number): Promise<Slot[]> {
   const request = Buffer.concat([
     frame(frameType.headers, 4, 1, headerBlock(options.path, 'application/grpc')),
@@ -134,7 +136,7 @@ function http2Slots(body: Buffer, streams: number): Promise<Slot[]> {
       socket.write(outgoing.length === 1 ? outgoing[0]! : Buffer.concat(outgoing));
       outgoing = [];
     };
-    const made = Array.from({ length: streams }, () => {
+    const opened = Array.from({ length: streams }, () => {
       const bytes = Buffer.from(request);
       const offsets = payload.keyOffsets(bytes);
       const slot: Slot = {
@@ -182,12 +184,12 @@ function http2Slots(body: Buffer, streams: number): Promise<Slot[]> {
     socket.on('error', reject);
     socket.on('connect', () => {
       socket.write(preface);
-      resolve(made);
+      resolve(opened);
     });
   });
 }
 
-/** Large bodies: a connection for each, which sends as far as the server's windows allow. */
+/** For large bodies: one connection per slot, which sends as the server's windows allow. */
 async function batchSlot(body: Buffer, contentType: string): Promise<Slot> {
   const offsets = payload.keyOffsets(body);
   let sentAt = 0;

@@ -14,8 +14,8 @@ import {
 } from '../src/http/http2/frames.ts';
 
 /*
- * As much of an HTTP/2 client (RFC 9113) as the generator needs: Node's own costs more than what it is
- * to measure.
+ * The part of an HTTP/2 client (RFC 9113) that the generator needs. Node's own client uses more CPU
+ * than the server that it would measure.
  */
 
 export function frame(type: number, flags: number, stream: number, body: Buffer): Buffer {
@@ -24,7 +24,7 @@ export function frame(type: number, flags: number, stream: number, body: Buffer)
   return bytes;
 }
 
-/** HPACK without the dynamic table: literals, never indexed (RFC 7541 §6.2.2). */
+/** HPACK without the dynamic table: literals without indexing (RFC 7541 §6.2.2). */
 export function headerBlock(path: string, contentType: string): Buffer {
   const text = (value: string) => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
   return Buffer.concat([
@@ -41,7 +41,7 @@ export function headerBlock(path: string, contentType: string): Buffer {
   ]);
 }
 
-/** What a connection begins with, and windows for answers that never run out. */
+/** The first bytes of a connection, with windows so large that answers never exhaust them. */
 export const preface = ((): Buffer => {
   const window = Buffer.alloc(4);
   window.writeUInt32BE(0x7fff_0000 - initialWindowBytes);
@@ -57,11 +57,11 @@ interface UploadRequest {
   readonly port: number;
   readonly path: string;
   readonly contentType: string;
-  /** Sent as it is at the time of `send`. */
+  /** `send()` sends its content at that time. */
   readonly body: Buffer;
 }
 
-/** A connection with one request at a time, whose body may be larger than the server's windows. */
+/** Opens a connection for one request at a time. Bodies may be larger than the server's windows. */
 export async function openUpload(
   request: UploadRequest,
   onAnswer: (hasData: boolean) => void,
@@ -85,7 +85,7 @@ export async function openUpload(
   let sent = body.length;
   let hasData = false;
   let isWriting = false;
-  let streamWindowAtFirst = initialWindowBytes;
+  let initialStreamWindow = initialWindowBytes;
   let streamWindow = 0;
   let window = initialWindowBytes;
 
@@ -105,7 +105,7 @@ export async function openUpload(
       if (end + frameHeadBytes + initialFrameBytesMax > outgoing.length) break;
     }
     if (end === 0) return;
-    // The buffer is used again: what is left waits until this is with the kernel.
+    // The buffer is reused: the rest waits until the kernel has these bytes.
     isWriting = true;
     socket.write(outgoing.subarray(0, end), () => {
       isWriting = false;
@@ -118,8 +118,8 @@ export async function openUpload(
       for (let at = 0; at < data.length; at += 6) {
         if (data.readUInt16BE(at) !== settingId.initialWindowSize) continue;
         const size = data.readUInt32BE(at + 2);
-        streamWindow += size - streamWindowAtFirst;
-        streamWindowAtFirst = size;
+        streamWindow += size - initialStreamWindow;
+        initialStreamWindow = size;
       }
       socket.write(frame(frameType.settings, frameFlag.ack, 0, Buffer.alloc(0)));
     } else if (type === frameType.ping && (flags & frameFlag.ack) === 0) {
@@ -147,7 +147,7 @@ export async function openUpload(
       head.writeUInt32BE(stream, 5);
       sent = 0;
       hasData = false;
-      streamWindow = streamWindowAtFirst;
+      streamWindow = initialStreamWindow;
       socket.write(head);
       sendMore();
     },

@@ -11,13 +11,13 @@ import {
   type Server,
 } from './processes.ts';
 
-/** One line of the table. A ratio of 1 or more than its floor is what we promise. */
+/** One line of the table. The ratio must be at least the floor. */
 export interface Measure {
-  /** As in docs/operate/performance.md. */
+  /** Describes the measure; docs/operate/performance.md explains it. */
   readonly name: string;
   readonly floor: number;
   readonly ratios: number[];
-  /** What was compared, for people: "38,100/s : 58,000/s". */
+  /** The compared values as text, such as "38,100/s : 58,000/s". */
   readonly shown: string[];
 }
 
@@ -35,16 +35,17 @@ interface Published {
 }
 
 export const names = {
-  rest: 'POST /v1/track, validated, stored, async durability, 128 connections, against bare node:http that parses and answers 202',
-  fsync: 'the same, fsync durability, against async',
-  connect: 'Connect JSON Track, stored, against the stock connect-node handler that stores nothing',
-  grpcStock: 'gRPC Track, stored, against the stock connect-node handler that stores nothing',
-  grpcJs: 'gRPC Track, stored, against @grpc/grpc-js that stores nothing',
+  rest: 'POST /v1/track, validated, stored, durability async, 128 connections, compared with bare node:http that parses and answers 202',
+  fsync: 'the same with durability fsync, compared with async',
+  connect: 'Connect JSON Track, stored, compared with stock connect-node, which stores nothing',
+  grpcStock: 'gRPC Track, stored, compared with stock connect-node, which stores nothing',
+  grpcJs: 'gRPC Track, stored, compared with @grpc/grpc-js, which stores nothing',
   batch:
-    'BatchTrack of 500, gRPC, events/s, against the raw pipelined JetStream publisher (same bytes, same stream settings)',
-  groupCommit: 'events/s with fsync group commit at 512 in flight, against sync_interval: always',
-  memory: 'memory of the gate process under the heaviest of these, RSS',
-  p99: 'p99 of Track at half of its top rate, fsync',
+    'gRPC BatchTrack of 500, events/s, compared with a raw pipelined JetStream publisher (same bytes, same stream settings)',
+  groupCommit:
+    'events/s with group commit, durability fsync, 512 in flight, compared with sync_interval: always',
+  memory: 'memory (RSS) of the gate process under the highest of these loads',
+  p99: 'p99 of Track at half its highest rate, durability fsync',
 } as const;
 
 const floors: Readonly<Record<keyof typeof names, number>> = {
@@ -62,11 +63,11 @@ const floors: Readonly<Record<keyof typeof names, number>> = {
 const memoryBytesMax = 250 * 1024 * 1024;
 const p99MsMax = 20;
 const batchEvents = 500;
-/** In batches, and of the raw publisher. */
+/** The same for batches and for the raw publisher. */
 const eventsInFlight = 8 * batchEvents;
 
 export interface Bench {
-  /** For the curious: peers that have no floor. */
+  /** Further results, which have no floor. */
   readonly extras: Map<string, string[]>;
   readonly measures: Map<keyof typeof names, Measure>;
   round(): Promise<void>;
@@ -78,22 +79,22 @@ const mean = (values: readonly number[]): number =>
 
 const whole = (value: number): string => Math.round(value).toLocaleString('en-US');
 
-/** Starts every server once; they idle while another is measured. */
+/** Starts each server once; all others are idle while one is measured. */
 export async function openBench(seconds: number): Promise<Bench> {
   const gateEnv = { HEADGATE_ROLES: 'gate' };
   const servers: Server[] = [];
-  const keep = <S extends Server>(server: S): S => {
+  const stopLater = <S extends Server>(server: S): S => {
     servers.push(server);
     return server;
   };
-  const gate = keep(await startGate({ ...gateEnv, HEADGATE_DURABILITY: 'async' }));
-  const syncing = keep(await startGate({ ...gateEnv, HEADGATE_DURABILITY: 'fsync' }));
+  const gate = stopLater(await startGate({ ...gateEnv, HEADGATE_DURABILITY: 'async' }));
+  const syncing = stopLater(await startGate({ ...gateEnv, HEADGATE_DURABILITY: 'fsync' }));
   const peers = {
-    http: keep(await startPeer('bare-http')),
-    http2: keep(await startPeer('bare-http2')),
-    connect: keep(await startPeer('stock-connect', 'h1')),
-    connectH2: keep(await startPeer('stock-connect', 'h2')),
-    grpcJs: keep(await startPeer('grpc-js')),
+    http: stopLater(await startPeer('bare-http')),
+    http2: stopLater(await startPeer('bare-http2')),
+    connect: stopLater(await startPeer('stock-connect', 'h1')),
+    connectH2: stopLater(await startPeer('stock-connect', 'h2')),
+    grpcJs: stopLater(await startPeer('grpc-js')),
   };
   const measures = new Map<keyof typeof names, Measure>();
   for (const key of Object.keys(names) as (keyof typeof names)[]) {
@@ -128,12 +129,12 @@ export async function openBench(seconds: number): Promise<Bench> {
   };
   const track = '/headgate.v1.TrackService/Track';
   const rest = (server: Server, more = {}) => load(server, 'rest', '/v1/track', more);
-  const publisher = async (way: 'raw' | 'js', on: Gate, depth: number, lasts: number) => {
-    const options = { way, ...on.nats, depth, seconds: lasts };
+  const publisher = async (mode: 'raw' | 'js', on: Gate, depth: number, forSeconds: number) => {
+    const options = { mode, ...on.nats, depth, seconds: forSeconds };
     return (await runScript<Published>('peers/publisher.ts', options, serverCore)).perSecond;
   };
 
-  /** In turn, because nats-server gets slower with each id that it remembers. */
+  /** Alternates, because nats-server gets slower with each message id that it remembers. */
   const compareBatches = async (): Promise<void> => {
     const batchTrack = '/headgate.v1.TrackService/BatchTrack';
     const more = { concurrency: eventsInFlight / batchEvents, batch: batchEvents };
@@ -171,17 +172,20 @@ export async function openBench(seconds: number): Promise<Bench> {
     compare('grpcStock', grpc.perSecond, (await load(peers.connectH2, 'grpc', track)).perSecond);
     compare('grpcJs', grpc.perSecond, (await load(peers.grpcJs, 'grpc', track)).perSecond);
     const bareH2 = await load(peers.http2, 'grpc', track);
-    note('gRPC Track against bare node:http2', (grpc.perSecond / bareH2.perSecond).toFixed(2));
+    note(
+      'gRPC Track compared with bare node:http2',
+      (grpc.perSecond / bareH2.perSecond).toFixed(2),
+    );
 
     await compareBatches();
     const client = await publisher('js', gate, 256, seconds);
     note('js.publish() in a loop, 256 in flight', `${whole(client)}/s`);
 
     const natsPort = await freePort();
-    const commit = (way: 'group' | 'always') =>
+    const commit = (mode: 'group' | 'always') =>
       runScript<Published>(
         'peers/log-publisher.ts',
-        { way, depth: 512, seconds, natsPort },
+        { mode, depth: 512, seconds, natsPort },
         serverCore,
       );
     compare('groupCommit', (await commit('group')).perSecond, (await commit('always')).perSecond);

@@ -5,7 +5,7 @@ import {
   TrackRequestSchema,
 } from '../gen/headgate/v1/track_service_pb.ts';
 
-/** One event of about 400 bytes, the same for everyone who is measured. */
+/** One event of about 400 bytes, the same for all measured servers. */
 const properties = {
   order_id: 'A-1001-2026-03-01',
   total: 129.95,
@@ -17,7 +17,7 @@ const properties = {
   items: [{ sku: 'SKU-4711', quantity: 2, price: 52.15 }],
 };
 
-/** Where the key goes: generators overwrite it in place with one that was never used. */
+/** Placeholder of the key: generators overwrite it in place with a key that was never used. */
 export const keyPlaceholder = '00000000-0000-4000-8000-000000000000';
 
 const flat = {
@@ -64,14 +64,14 @@ export function batchJson(events: number): Buffer {
   return Buffer.from(JSON.stringify({ events: Array.from({ length: events }, () => flat) }));
 }
 
-/** A gRPC message: a byte of flags and four of length before it. */
+/** Frames a gRPC message: one byte of flags and four of length, then the body. */
 export function grpcFrame(body: Buffer): Buffer {
   const prefix = Buffer.alloc(5);
   prefix.writeUInt32BE(body.length, 1);
   return Buffer.concat([prefix, body]);
 }
 
-/** The payload that the gate stores for this event, for publishers that have no gate. */
+/** The payload that the gate stores for this event, for publishers without a gate. */
 export const storedBody = Buffer.from(
   JSON.stringify({
     eventId: '9d90fc35-7e54-5f3d-bf7e-aac8e04eacba',
@@ -88,7 +88,7 @@ export const storedBody = Buffer.from(
   }),
 );
 
-/** Offsets of the key's last 20 hex digits are where a number is written: unique for 2^53 events. */
+/** Returns the offsets of all keys in `body`, into which `writeKey` writes. */
 export function keyOffsets(body: Buffer): number[] {
   const offsets: number[] = [];
   let at = body.indexOf(keyPlaceholder);
@@ -101,20 +101,23 @@ export function keyOffsets(body: Buffer): number[] {
 
 const digits = Buffer.from('0123456789abcdef');
 
-/** Writes `run` (8 hex digits) and `number` (12 hex digits) into the key at `offset`. */
+/**
+ * Writes `run` (8 hex digits) and `number` (the last 12 hex digits) into the key at `offset`. Keys
+ * are unique for 2^48 numbers.
+ */
 export function writeKey(body: Buffer, offset: number, run: number, number: number): void {
   let rest = run;
-  for (let place = 7; place >= 0; place -= 1) {
-    body[offset + place] = digits[rest & 15]!;
+  for (let digit = 7; digit >= 0; digit -= 1) {
+    body[offset + digit] = digits[rest & 15]!;
     rest >>>= 4;
   }
   let low = number % 0x1_0000_0000;
   const high = Math.floor(number / 0x1_0000_0000);
-  for (let place = 35; place >= 28; place -= 1) {
-    body[offset + place] = digits[low & 15]!;
+  for (let digit = 35; digit >= 28; digit -= 1) {
+    body[offset + digit] = digits[low & 15]!;
     low >>>= 4;
   }
-  for (let place = 27, part = high; place >= 24; place -= 1, part >>>= 4) {
-    body[offset + place] = digits[part & 15]!;
+  for (let digit = 27, part = high; digit >= 24; digit -= 1, part >>>= 4) {
+    body[offset + digit] = digits[part & 15]!;
   }
 }

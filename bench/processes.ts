@@ -6,8 +6,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /*
- * Starts what is measured and what measures it, each on a core of its own where there are two and
- * the system lets us choose: the server under test alone, and beside the generator nats-server.
+ * Starts the measured servers and the generators. If there are two cores and the system allows it,
+ * the server under test runs alone on one, and the generator and nats-server on the other.
  */
 
 export const serverCore = 0;
@@ -27,7 +27,7 @@ const canPin = ((): boolean => {
 
 export const pinning = canPin ? 'server and generator pinned to cores 0 and 1' : 'not pinned';
 
-/** Moves a process and all of its threads. */
+/** Moves a process and all its threads to a core. */
 export function pin(processId: number, core: number): void {
   if (canPin)
     execFileSync('taskset', ['-apc', String(core), String(processId)], { stdio: 'ignore' });
@@ -47,7 +47,7 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** A peer of bench/peers that prints "ready" when it listens. */
+/** Starts a peer of bench/peers, which prints "ready" when it listens. */
 export async function startPeer(name: string, ...args: string[]): Promise<Server> {
   const port = await freePort();
   const child = spawn(
@@ -58,7 +58,7 @@ export async function startPeer(name: string, ...args: string[]): Promise<Server
   pin(child.pid!, serverCore);
   await new Promise<void>((resolve, reject) => {
     child.stdout!.once('data', () => resolve());
-    child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`)));
+    child.once('exit', (code) => reject(new Error(`${name} exited with code ${code}`)));
   });
   return { port, processId: child.pid!, stop: () => stopChild(child) };
 }
@@ -75,7 +75,7 @@ export async function startGate(env: Record<string, string>): Promise<Gate> {
     execArgv: runtimeFlags,
     env: {
       ...process.env,
-      // As src/main.ts sets it.
+      // The same as in src/main.ts.
       NODE_COMPILE_CACHE: path.join(here, '..', 'node_modules', '.headgate', 'compile-cache'),
       HEADGATE_LISTEN: '127.0.0.1:0',
       HEADGATE_ADMIN_LISTEN: '127.0.0.1:0',
@@ -88,7 +88,7 @@ export async function startGate(env: Record<string, string>): Promise<Gate> {
   pin(child.pid!, serverCore);
   const started = await new Promise<{ port: number; natsProcessId: number }>((resolve, reject) => {
     child.once('message', (message) => resolve(message as never));
-    child.once('exit', (code) => reject(new Error(`the gate ended with ${code}`)));
+    child.once('exit', (code) => reject(new Error(`the gate exited with code ${code}`)));
   });
   pin(started.natsProcessId, generatorCore);
   const client = JSON.parse(readFileSync(path.join(dataDir, 'nats', 'client.json'), 'utf8')) as {
@@ -111,13 +111,13 @@ export async function startGate(env: Record<string, string>): Promise<Gate> {
   };
 }
 
-/** As `npm start` runs it. */
+/** The flags of `npm start`. */
 const { scripts } = JSON.parse(readFileSync(path.join(here, '..', 'package.json'), 'utf8')) as {
   scripts: { start: string };
 };
-const runtimeFlags = scripts.start.split(' ').filter((word) => word.startsWith('--'));
+const runtimeFlags = scripts.start.split(' ').filter((part) => part.startsWith('--'));
 
-/** Runs a script of bench/ to its end and reads the JSON that it prints. */
+/** Runs a script of bench/ until it exits, and parses the JSON that it prints. */
 export async function runScript<T>(
   script: string,
   options: object,
@@ -132,13 +132,13 @@ export async function runScript<T>(
   let text = '';
   child.stdout!.on('data', (chunk: Buffer) => (text += chunk.toString()));
   const code = await new Promise((resolve) => child.once('close', resolve));
-  if (code !== 0) throw new Error(`${script} ended with ${String(code)}`);
+  if (code !== 0) throw new Error(`${script} exited with code ${String(code)}`);
   return JSON.parse(text) as T;
 }
 
 /**
- * Has the disk write what others left to the kernel. It is one disk for all, and a measure with `fsync`
- * would wait for what one without it wrote.
+ * Makes the kernel write everything to disk. All servers share one disk, so a measure with `fsync`
+ * would otherwise wait for the writes of an earlier measure without it.
  */
 export function settleDisk(): void {
   if (process.platform !== 'win32') execFileSync('sync', { stdio: 'ignore' });
@@ -155,5 +155,5 @@ async function stopChild(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-/** True when the machine has what the numbers need: Linux's /proc. */
+/** True if the machine has Linux's /proc. */
 export const canMeasureMemory = existsSync('/proc/self/status');

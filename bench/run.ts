@@ -5,14 +5,14 @@ import { exitCodeOf, resultOf } from './results.ts';
 /*
  * npm run bench [-- --json] [--rounds 3] [--seconds 3]
  *
- * Measures everything side by side in one run, interleaved, several rounds, and prints ratios with
- * their spread. The machine may be noisy: a ratio of two runs seconds apart is what counts.
- * Exits with 1 when a ratio is below its floor.
+ * Measures everything in one run, interleaved, in several rounds, and prints ratios with their
+ * range. The machine may be noisy, so only ratios of measures that are seconds apart are
+ * meaningful. Exits with 1 if a ratio is below its floor.
  */
 const args = process.argv.slice(2);
-const numberAfter = (name: string, otherwise: number): number => {
+const numberAfter = (name: string, defaultValue: number): number => {
   const at = args.indexOf(name);
-  return at === -1 ? otherwise : Number(args[at + 1]);
+  return at === -1 ? defaultValue : Number(args[at + 1]);
 };
 const asJson = args.includes('--json');
 const rounds = numberAfter('--rounds', 3);

@@ -4,8 +4,9 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Compiles src/ twice, to ES modules and to CommonJS, each with its types: `dist/`, or the folder
- * that is named. Without them Node 20 could not load the one, and `require` not the other.
+ * Compiles src/ twice, to ES modules and to CommonJS, each with its types. The output folder is the
+ * first argument, `dist/` by default. Node 20 cannot load TypeScript, and its `require` cannot load
+ * ES modules.
  */
 const here = path.dirname(fileURLToPath(import.meta.url));
 const target = path.resolve(process.argv[2] ?? path.join(here, 'dist'));
@@ -14,7 +15,7 @@ const formats = {
   esm: { type: 'module', options: ['--module', 'nodenext'] },
   cjs: {
     type: 'commonjs',
-    // What the sources say about imports is meant for ES modules.
+    // The import settings of tsconfig.json are for ES modules.
     options: [
       '--module',
       'commonjs',
@@ -26,7 +27,7 @@ const formats = {
   },
 };
 
-/** The compiler changes `./event.ts` to `./event.js` in the code, and leaves the types as they are. */
+/** The compiler rewrites `./event.ts` to `./event.js` in the code, but not in the type files. */
 function renameImports(folder: string): void {
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
     if (!name.endsWith('.d.ts')) continue;

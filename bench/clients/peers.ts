@@ -4,9 +4,9 @@ import Rudder from '@rudderstack/rudder-sdk-node';
 
 import { createHeadgateClient } from '../../client/src/index.ts';
 
-/** What every client is asked to do. All run with their own defaults but for the host. */
+/** A client to measure. All use their own defaults, except for the host. */
 export interface Peer {
-  /** Undefined: the call is done when it returns. */
+  /** Returns undefined if the call is done when it returns. */
   track(number: number): Promise<unknown> | undefined;
   close(): Promise<unknown>;
 }
@@ -51,7 +51,7 @@ export function openPeer(name: PeerName, url: string, directory: string): Peer {
 
 function openSegment(host: string): Peer {
   const client = new Analytics({ writeKey: 'key', host });
-  // It would print every failed request.
+  // Without a listener it prints every failed request.
   client.on('error', () => {});
   return {
     track: (number) =>

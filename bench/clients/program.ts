@@ -4,8 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openPeer, type PeerName } from './peers.ts';
 
 /**
- * The program that tracks, and is killed. `perSecond` 0: as fast as the client takes them, in turns
- * of 100. It notes how many calls were done, and goes on from there when it is started again.
+ * The program that tracks events and is killed. If `perSecond` is 0, it tracks as fast as the
+ * client accepts events. It notes every 100 completed calls, and continues from there when it is
+ * restarted.
  */
 interface Options {
   readonly peer: PeerName;
@@ -25,21 +26,21 @@ const {
   perSecond,
 } = JSON.parse(process.argv[2]!) as Options;
 const file = openSync(notes, 'a');
-const turn = 100;
-const first = readFileSync(notes).length * turn;
+const step = 100;
+const first = readFileSync(notes).length * step;
 const peer = openPeer(name, url, directory);
 const cpu = process.cpuUsage();
 const began = performance.now();
 let rssMax = 0;
 
-for (let next = first; next < total; next += turn) {
+for (let next = first; next < total; next += step) {
   const calls = [];
-  for (let number = next; number < next + turn; number += 1) calls.push(peer.track(number));
+  for (let number = next; number < next + step; number += 1) calls.push(peer.track(number));
   await Promise.all(calls);
-  // One byte says: these hundred calls were done.
+  // One byte means that these 100 calls were completed.
   writeSync(file, '.');
   rssMax = Math.max(rssMax, process.memoryUsage.rss());
-  const dueMs = perSecond === 0 ? 0 : ((next + turn - first) / perSecond) * 1_000;
+  const dueMs = perSecond === 0 ? 0 : ((next + step - first) / perSecond) * 1_000;
   const leftMs = began + dueMs - performance.now();
   if (leftMs > 0) await sleep(leftMs);
   else await new Promise(setImmediate);

@@ -9,24 +9,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { peerNames, type PeerName } from './peers.ts';
 
 /**
- * Puts the client beside those of Segment, PostHog and RudderStack, against one stand-in that counts:
+ * Compares the client with those of Segment, PostHog and RudderStack, against a stand-in server
+ * that counts events:
  *
  *     npm run bench:clients
  *
- * First as fast as each takes events; then at a steady pace while the server is away for a while and
- * the program is killed twice. An event is lost when its call was done and it never arrived.
+ * First as fast as each client accepts events. Then at a steady rate, while the server is away for
+ * a while and the program is killed twice. An event is lost if its call completed and it never
+ * arrived.
  */
 const fastEvents = 30_000;
 const steadyEvents = 12_000;
 const steadyPerSecond = 2_000;
-/** What happens in the steady run, in milliseconds from its start. */
+/** When the program is killed and the server is away in the steady run, from its start. */
 const killsMs = [1_500, 4_500];
 const outageMs = [2_500, 5_500] as const;
-const patienceMs = 90_000;
+const runTimeoutMs = 90_000;
 
-const turn = 100;
+/** One byte of the notes stands for this many calls (program.ts). */
+const callsPerNote = 100;
 const here = import.meta.dirname;
-const nothing = { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] as ('ignore' | 'ipc')[] };
+const silent = { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] as ('ignore' | 'ipc')[] };
 
 interface Measures {
   readonly callsPerSecond: number;
@@ -72,16 +75,16 @@ async function measure(peer: PeerName, total: number, perSecond: number): Promis
       perSecond,
     };
     const start = (): Promise<unknown> => {
-      program = fork(path.join(here, 'program.ts'), [JSON.stringify(options)], nothing);
+      program = fork(path.join(here, 'program.ts'), [JSON.stringify(options)], silent);
       program.on('message', (message) => (measures = message as Measures));
       return once(program, 'exit');
     };
     let exit = start();
     if (perSecond > 0) ({ exit } = await disturb(server, () => program!, start, exit));
-    await Promise.race([exit, sleep(patienceMs, undefined, { ref: false })]);
+    await Promise.race([exit, sleep(runTimeoutMs, undefined, { ref: false })]);
     program?.kill('SIGKILL');
     const counted = (await ask(server, 'count')) as Counted;
-    return { measures, done: readFileSync(notes).length * turn, counted };
+    return { measures, done: readFileSync(notes).length * callsPerNote, counted };
   } finally {
     program?.kill('SIGKILL');
     server.kill('SIGKILL');
@@ -89,7 +92,7 @@ async function measure(peer: PeerName, total: number, perSecond: number): Promis
   }
 }
 
-/** The kills and the outage, in the order of their times. */
+/** Kills the program and interrupts the server at the planned times. */
 async function disturb(
   server: ChildProcess,
   program: () => ChildProcess,
@@ -99,13 +102,13 @@ async function disturb(
   let exit = first;
   const began = performance.now();
   const steps = [
-    ...killsMs.map((atMs) => ({ atMs, what: 'kill' })),
-    { atMs: outageMs[0], what: 'away' },
-    { atMs: outageMs[1], what: 'back' },
+    ...killsMs.map((atMs) => ({ atMs, action: 'kill' })),
+    { atMs: outageMs[0], action: 'away' },
+    { atMs: outageMs[1], action: 'back' },
   ].sort((left, right) => left.atMs - right.atMs);
-  for (const { atMs, what } of steps) {
+  for (const { atMs, action } of steps) {
     await sleep(Math.max(0, began + atMs - performance.now()));
-    if (what !== 'kill') server.send(what);
+    if (action !== 'kill') server.send(action);
     else {
       program().kill('SIGKILL');
       await exit;
@@ -116,7 +119,7 @@ async function disturb(
 }
 
 const count = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
-const fast = [`${count.format(fastEvents)} events as fast as they are taken`];
+const fast = [`${count.format(fastEvents)} events as fast as the client accepts them`];
 const steady = [
   `${count.format(steadyEvents)} events at ${count.format(steadyPerSecond)}/s, ` +
     `killed ${killsMs.length} times, the server away for ${(outageMs[1] - outageMs[0]) / 1_000} s`,
@@ -125,8 +128,8 @@ for (const peer of peerNames) {
   const { measures, done, counted } = await measure(peer, fastEvents, 0);
   const figures =
     measures === undefined
-      ? 'did not end'
-      : `${count.format(measures.callsPerSecond)} calls/s, ${measures.cpuMicroseconds.toFixed(1)} µs of CPU an event, ` +
+      ? 'did not finish'
+      : `${count.format(measures.callsPerSecond)} calls/s, ${measures.cpuMicroseconds.toFixed(1)} µs of CPU per event, ` +
         `${count.format(measures.rssMaxMib)} MiB`;
   fast.push(`  ${peer.padEnd(20)}${figures}; ${count.format(done - counted.arrived)} lost`);
   console.log(fast.at(-1));

@@ -10,9 +10,9 @@ import {
 } from '../../gen/headgate/v1/track_service_pb.ts';
 
 /**
- * Answers as the servers of all four clients do, and counts what arrives, each event once. A process
- * of its own, so that it costs the clients nothing but their requests. Told `away`, it ends every
- * connection; told `back`, it answers again.
+ * Answers like the servers of all four clients, and counts the events that arrive, each once. It is
+ * its own process, so that it costs the clients only their requests. The message `away` makes it
+ * end every connection; `back` makes it answer again.
  */
 const arrived = new Set<number>();
 let copies = 0;
@@ -64,8 +64,8 @@ const server = http.createServer((request, response) => {
       response.end('{}');
       return;
     }
-    const isPacked = request.headers['content-encoding'] === 'gzip' || sent[0] === 0x1f;
-    const { type, bytes } = answer(request.url!, isPacked ? gunzipSync(sent) : sent);
+    const isCompressed = request.headers['content-encoding'] === 'gzip' || sent[0] === 0x1f;
+    const { type, bytes } = answer(request.url!, isCompressed ? gunzipSync(sent) : sent);
     response.writeHead(200, { 'content-type': type }).end(bytes);
   });
 });

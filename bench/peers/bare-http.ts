@@ -1,6 +1,6 @@
 import http from 'node:http';
 
-/** Node alone over HTTP/1.1: reads, parses, answers 202. Validates nothing, stores nothing. */
+/** Bare Node over HTTP/1.1: reads, parses and answers 202, without validating or storing. */
 const answer = '{"status":"accepted"}';
 
 http

@@ -1,6 +1,6 @@
 import http2 from 'node:http2';
 
-/** Node alone over h2c: reads a gRPC frame, answers one. Validates nothing, stores nothing. */
+/** Bare Node over h2c: reads a gRPC frame and answers one, without validating or storing. */
 const frame = Buffer.alloc(5 + 8);
 frame.writeUInt32BE(8, 1);
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import * as grpc from '@grpc/grpc-js';
 import * as protoLoader from '@grpc/proto-loader';
 
-/** @grpc/grpc-js as its documentation sets it up. Validates nothing, stores nothing. */
+/** @grpc/grpc-js, set up as in its documentation, without validating or storing. */
 const definition = protoLoader.loadSync('headgate/v1/track_service.proto', {
   includeDirs: [fileURLToPath(new URL('../../proto', import.meta.url))],
   keepCase: true,

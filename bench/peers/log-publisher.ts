@@ -14,11 +14,11 @@ import { prepareRuntime } from '../../src/service/runtime.ts';
 import { keyPlaceholder, storedBody, writeKey } from '../payload.ts';
 
 /**
- * The gate's own publisher without a gate, at a fixed number in flight: with group commit over the
- * embedded server (`group`), or over a server that syncs every message by itself (`always`).
+ * The gate's own publisher without a gate, with a fixed number of messages in flight: with group
+ * commit on the embedded server (`group`), or with a server that syncs each message (`always`).
  */
 interface Options {
-  readonly way: 'group' | 'always';
+  readonly mode: 'group' | 'always';
   readonly depth: number;
   readonly seconds: number;
   readonly natsPort: number;
@@ -73,7 +73,7 @@ async function openAlways(): Promise<{ log: Log; stop: () => Promise<void> }> {
   return { log, stop };
 }
 
-const { log, stop } = await (options.way === 'group' ? openGroup() : openAlways());
+const { log, stop } = await (options.mode === 'group' ? openGroup() : openAlways());
 const run = (Math.random() * 0xffff_ffff) >>> 0;
 const payload = storedBody.toString('utf8');
 let sent = 0;

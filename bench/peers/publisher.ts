@@ -7,11 +7,12 @@ import { connect } from '@nats-io/transport-node';
 import { keyPlaceholder, storedBody, writeKey } from '../payload.ts';
 
 /**
- * Publishes the event that the gate would store, without a gate: `js` awaits js.publish() in a loop
- * of `depth`; `raw` writes the protocol to a socket, the most that one connection of Node can do.
+ * Publishes the event that the gate would store, without a gate. `js` awaits js.publish() in
+ * `depth` concurrent loops. `raw` writes the protocol to a socket, the fastest way for one
+ * connection of Node.
  */
 interface Options {
-  readonly way: 'js' | 'raw';
+  readonly mode: 'js' | 'raw';
   readonly port: number;
   readonly user: string;
   readonly password: string;
@@ -62,7 +63,7 @@ async function publishRaw(until: number): Promise<void> {
   socket.write(`CONNECT ${JSON.stringify({ ...login, ...credentials })}\r\nSUB r 1\r\n`);
 
   const idPlaceholder = `default:${keyPlaceholder}`;
-  // Those that the gate gives to an event.
+  // The headers that the gate sets on an event.
   const headers =
     `NATS/1.0\r\nNats-Msg-Id: ${idPlaceholder}\r\n` +
     `Headgate-Correlation-Id: ${keyPlaceholder}\r\nHeadgate-Door: grpc\r\n\r\n`;
@@ -85,7 +86,7 @@ async function publishRaw(until: number): Promise<void> {
     let rest = '';
     socket.on('data', (chunk) => {
       const text = rest + chunk.toString('latin1');
-      // Each acknowledgement is "MSG r 1 <size>\r\n{...}\r\n"; a server's PING comes between.
+      // Each acknowledgement is "MSG r 1 <size>\r\n{...}\r\n", with the server's PINGs between.
       let count = 0;
       let at = 0;
       for (;;) {
@@ -108,7 +109,7 @@ async function publishRaw(until: number): Promise<void> {
 
 const began = performance.now();
 const until = began + options.seconds * 1000;
-await (options.way === 'js' ? publishByClient(until) : publishRaw(until));
+await (options.mode === 'js' ? publishByClient(until) : publishRaw(until));
 const seconds = (performance.now() - began) / 1000;
 console.log(JSON.stringify({ events: acked, failed, seconds, perSecond: acked / seconds }));
 process.exit(0);

@@ -7,7 +7,7 @@ import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { EventResult_Status } from '../../gen/headgate/v1/event_result_pb.ts';
 import { TrackService } from '../../gen/headgate/v1/track_service_pb.ts';
 
-/** connect-node as its documentation sets it up. Validates nothing, stores nothing. */
+/** connect-node, set up as in its documentation, without validating or storing. */
 const routes = (router: ConnectRouter): void => {
   router.service(TrackService, {
     track: (request) => ({

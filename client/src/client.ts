@@ -15,21 +15,23 @@ import type { VerdictError } from './transport/transport.ts';
 
 /** What `track()` resolves with. */
 export interface TrackReceipt {
-  /** The key under which the event is known from now on, at the gate too. */
+  /** Identifies the event from now on, in the client and at the gate. */
   readonly idempotencyKey: string;
 }
 
-/** All since the client was made, but `waiting`. */
+/** Counted since the client was created, except `waiting` and `spoolBytes`. */
 export interface ClientCounters {
   readonly accepted: number;
-  /** The gate had them already: a retry after a lost answer, or a key used twice. */
+  /** The gate already had these events: a retry after a lost answer, or a key used twice. */
   readonly duplicate: number;
   readonly rejected: number;
-  /** In the spool, without a verdict yet; those of earlier runs too. */
+  /** Events in the spool without a verdict, including those of earlier runs. */
   readonly waiting: number;
-  /** Not sent, and never will be: refused for want of room, dropped for it, lost on the disk. */
+  /**
+   * Events that will never be sent: no room for them, dropped to make room, or lost on the disk.
+   */
   readonly dropped: number;
-  /** Verdicts `retry`, and events in requests that brought no verdicts. */
+  /** Verdicts `retry`, plus all events of requests that returned no verdicts. */
   readonly retried: number;
   readonly requests: number;
   readonly spoolBytes: number;
@@ -41,35 +43,38 @@ export interface FlushOptions {
 }
 
 export interface FlushResult {
-  /** Of the events tracked before the call, all have a verdict. */
+  /** True if all events tracked before the call have a verdict. */
   readonly complete: boolean;
   /** Events in the spool now. */
   readonly waiting: number;
 }
 
-/** `Events` maps event names to the types of their properties: `headgate codegen` writes one. */
+/** `Events` maps event names to the types of their properties; `headgate codegen` generates it. */
 export interface HeadgateClient<Events extends object = AnyEvents> extends AsyncDisposable {
   /**
-   * Puts an event into the spool, from where it reaches the gate however long that takes. Resolves
-   * when it is there (see `fsync`); fails with HeadgateError, and then it is not. Not awaiting it is
-   * safe: what is not taken is counted and told by `onDropped`.
+   * Stores an event in the spool; the client sends it from there for as long as it takes. Resolves
+   * when the event is stored (see `fsync`). If it fails with HeadgateError, the event is not
+   * stored. You need not await it: a failed call never ends the program, and `onDropped` reports
+   * events for which there was no room.
    */
   track(event: TrackedEvent<Events>): Promise<TrackReceipt>;
-  /** Resolves when the spool is open; fails with why it cannot be. track() need not wait for it. */
+  /** Resolves when the spool is open, rejects if it cannot be opened. track() works before that. */
   ready(): Promise<void>;
-  /** Waits for the verdicts on all that was tracked before, what is in flight included. */
+  /** Waits for the verdicts on everything tracked before, including what is in flight. */
   flush(options?: FlushOptions): Promise<FlushResult>;
   counters(): ClientCounters;
   /**
-   * Takes no more events, sends for `closeTimeoutMs` at most, and lets go of everything. What is not
-   * sent by then stays on disk for the next start.
+   * Accepts no more events, sends for at most `closeTimeoutMs`, and releases all resources. Events
+   * that are not sent by then stay on disk for the next start.
    */
   close(): Promise<FlushResult>;
 }
 
 const flushTimeoutMs = 30_000;
 
-/** Opens the spool and begins to send what an earlier run left. Throws HeadgateError on bad options. */
+/**
+ * Opens the spool and starts sending what an earlier run left. Throws HeadgateError on bad options.
+ */
 export function createHeadgateClient<Events extends object = AnyEvents>(
   options: ClientOptions,
 ): HeadgateClient<Events> {
@@ -92,8 +97,9 @@ class Client<Events extends object> implements HeadgateClient<Events> {
     retried: 0,
     requests: 0,
   };
-  /** Events of the spool that have a verdict or were dropped, and where counting began. */
+  /** Events of the spool that have a verdict or were dropped. */
   #ended = 0;
+  /** The ordinal of the first event that counts as waiting. */
   #firstOrdinal = 0;
   #sender: Sender | undefined;
   #closed: Promise<FlushResult> | undefined;
@@ -162,7 +168,7 @@ class Client<Events extends object> implements HeadgateClient<Events> {
       const payload = this.#encoder.encode(event as unknown as UntypedEvent);
       return this.#spool.append(payload, { idempotencyKey: this.#encoder.key });
     } catch (error) {
-      // Nothing but a HeadgateError is thrown there, and a caller has one way to see it.
+      // encode() throws only HeadgateError. Callers handle a rejection, never a throw.
       return refused(error as HeadgateError);
     }
   }
@@ -173,12 +179,12 @@ class Client<Events extends object> implements HeadgateClient<Events> {
 
   async flush({ timeoutMs = flushTimeoutMs }: FlushOptions = {}): Promise<FlushResult> {
     const deadline = performance.now() + timeoutMs;
-    const isIn = await inTime(
+    const areStored = await inTime(
       this.#opened.then(() => this.#spool.appended()).catch(() => {}),
       timeoutMs,
     );
     const target = this.#spool.next;
-    const calm = this.#sender?.hurry();
+    const endHurry = this.#sender?.hurry();
     const settled = new Promise<void>((resolve) => {
       const check = (): void => {
         if (this.#spool.settled < target) return;
@@ -188,8 +194,8 @@ class Client<Events extends object> implements HeadgateClient<Events> {
       this.#flushes.add(check);
       check();
     });
-    const complete = isIn && (await inTime(settled, deadline - performance.now()));
-    calm?.();
+    const complete = areStored && (await inTime(settled, deadline - performance.now()));
+    endHurry?.();
     return { complete, waiting: this.#waiting() };
   }
 
@@ -238,7 +244,7 @@ class Client<Events extends object> implements HeadgateClient<Events> {
     const original = eventJson(record);
     const reason = { code, message, violations };
     this.#hooks.onRejected({ eventName, idempotencyKey, eventId, ...reason, original });
-    // The form of the rejected file of `headgate track`.
+    // The same format as the file of `headgate track --rejected`.
     const line = { status: 'rejected', ...reason, idempotency_key: idempotencyKey, original };
     try {
       await this.#rejectedFile?.append(JSON.stringify(line));
@@ -251,10 +257,10 @@ class Client<Events extends object> implements HeadgateClient<Events> {
   }
 }
 
-/** What is tracked faster than the disk takes it waits in memory, and no more than this. */
+/** Limit of the events that wait in memory while the disk is slower than track(). */
 const unwrittenBytesMax = 64 * 1024 * 1024;
 
-/** False: it took longer. */
+/** False if `done` did not resolve within `timeoutMs`. */
 async function inTime(done: Promise<void>, timeoutMs: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>((resolve) => {

@@ -11,7 +11,7 @@ import { EventSchema, type Event } from './gen/headgate/v1/event_pb.ts';
 
 const options = { context: undefined, eventBytesMax: 64 * 1024 };
 
-/** As any reader of the contract sees it. */
+/** Decodes a record with the generated code, as any other reader would. */
 function decode(record: Buffer): Event {
   const { offset, size } = sizeDelimitedPeek(record) as { offset: number; size: number };
   expect(offset + size).toBe(record.length);
@@ -20,7 +20,7 @@ function decode(record: Buffer): Event {
 
 const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 300 });
 
-test('what is encoded is read back by the generated code', () => {
+test('the generated code reads back every encoded event', () => {
   const encoder = new EventEncoder(options);
   fc.assert(
     fc.property(
@@ -47,7 +47,7 @@ test('what is encoded is read back by the generated code', () => {
   );
 });
 
-test('the context of an event lies over that of the client', () => {
+test("an event's context overrides the client's context", () => {
   const encoder = new EventEncoder({ ...options, context: { program: 'shop', version: '1' } });
   const plain = decode(encoder.encode({ eventName: 'order_paid', userId: 'u' }));
   expect(plain.context).toEqual({ program: 'shop', version: '1' });
@@ -55,7 +55,7 @@ test('the context of an event lies over that of the client', () => {
   expect(decode(encoder.encode(own)).context).toEqual({ program: 'shop', version: '2' });
 });
 
-test('as JSON it is what the REST door takes', () => {
+test('the JSON form is what the REST endpoint accepts', () => {
   const encoder = new EventEncoder({ ...options, context: { program: 'shop' } });
   const record = encoder.encode({
     eventName: 'order_paid',
@@ -84,13 +84,13 @@ test.each<[string, unknown]>([
   ['an empty name', { eventName: '', userId: 'u' }],
   ['a number for a user', { eventName: 'a_b', userId: 5 }],
   ['a key that is no UUID', { eventName: 'a_b', userId: 'u', idempotencyKey: 'mine' }],
-  ['a version that is none', { eventName: 'a_b', userId: 'u', schemaVersion: -1 }],
+  ['a negative version', { eventName: 'a_b', userId: 'u', schemaVersion: -1 }],
   ['an invalid time', { eventName: 'a_b', userId: 'u', occurredAt: new Date(Number.NaN) }],
   ['a list for properties', { eventName: 'a_b', userId: 'u', properties: [] }],
-  ['properties that go in a circle', { eventName: 'a_b', userId: 'u', properties: circular }],
+  ['circular properties', { eventName: 'a_b', userId: 'u', properties: circular }],
   ['a BigInt', { eventName: 'a_b', userId: 'u', properties: { total: 1n } }],
-  ['a context that goes in a circle', { eventName: 'a_b', userId: 'u', context: circular }],
-])('%s cannot be written down', (_name, event) => {
+  ['a circular context', { eventName: 'a_b', userId: 'u', context: circular }],
+])('an event with %s cannot be encoded', (_name, event) => {
   const encode = (): unknown => new EventEncoder(options).encode(event as UntypedEvent);
   expect(encode).toThrow(expect.objectContaining({ name: 'HeadgateError', code: 'invalid_event' }));
 });

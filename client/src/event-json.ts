@@ -3,7 +3,7 @@ import { timestampDate, type Timestamp } from '@bufbuild/protobuf/wkt';
 
 import { EventSchema } from './gen/headgate/v1/event_pb.ts';
 
-/** A record of the spool as JSON text, flat and in snake_case, as `POST /v1/track` takes it. */
+/** Returns a spool record as flat JSON text in snake_case, as `POST /v1/track` accepts it. */
 export function eventJson(record: Buffer): string {
   const event = fromBinary(EventSchema, withoutLength(record));
   const { eventName, userId, anonymousId, idempotencyKey, propertiesJson, occurredAt } = event;
@@ -11,7 +11,7 @@ export function eventJson(record: Buffer): string {
   if (userId !== '') text += `,"user_id":${JSON.stringify(userId)}`;
   if (anonymousId !== '') text += `,"anonymous_id":${JSON.stringify(anonymousId)}`;
   text += `,"idempotency_key":${JSON.stringify(idempotencyKey)}`;
-  // JSON.stringify wrote it when the event was tracked: nothing to parse again.
+  // This is JSON text already: track() wrote it with JSON.stringify.
   if (propertiesJson !== '') text += `,"properties":${propertiesJson}`;
   if (event.context !== undefined) text += `,"context":${JSON.stringify(event.context)}`;
   if (occurredAt !== undefined) text += `,"occurred_at":"${timeOf(occurredAt)}"`;

@@ -1,4 +1,4 @@
-/** What JSON can say. */
+/** Any JSON value. Objects may have undefined fields, which are omitted. */
 export type JsonValue =
   | string
   | number
@@ -9,29 +9,29 @@ export type JsonValue =
 
 export type JsonObject = { readonly [name: string]: JsonValue | undefined };
 
-/** Without generated types every name goes with any properties. */
+/** Used without generated types: allows any event name and any properties. */
 export type AnyEvents = Record<string, JsonObject>;
 
-/** The fields of an event beside its name and properties. At least one of the two ids is needed. */
+/** The fields of an event beside its name and properties. `userId` or `anonymousId` is required. */
 export interface EventEnvelope {
   readonly userId?: string | undefined;
   readonly anonymousId?: string | undefined;
-  /** Free form: library, ip, page, campaign. Laid over the client's own `context`. */
+  /** Free form: library, ip, page, campaign. Merged over the client's `context`. */
   readonly context?: JsonObject | undefined;
-  /** The producer's clock. Default: the moment of `track()`, however late the event arrives. */
+  /** By the producer's clock. Default: the time of the call of `track()`. */
   readonly occurredAt?: Date | undefined;
   /** Default: the event's active version. */
   readonly schemaVersion?: number | undefined;
   /**
-   * A UUID of your own, the same whenever this same event is tracked again (a job that is run twice).
-   * Default: a UUIDv7 made by `track()`, and kept on every retry.
+   * Your own UUID. Pass the same one whenever the same event is tracked again, for example by a job
+   * that runs twice. Default: a UUIDv7 made by `track()`, the same on every retry.
    */
   readonly idempotencyKey?: string | undefined;
 }
 
 /**
- * One event to track. `Events` maps each event name to the type of its properties; the name chooses
- * which properties are asked for.
+ * One event to track. `Events` maps each event name to the type of its properties, so the name
+ * determines which properties are required.
  */
 export type TrackedEvent<Events extends object = AnyEvents> = {
   [Name in keyof Events & string]: EventEnvelope & {
@@ -41,7 +41,7 @@ export type TrackedEvent<Events extends object = AnyEvents> = {
       : { readonly properties: Events[Name] });
 }[keyof Events & string];
 
-/** An event of any name, as the client itself handles it. */
+/** An event with any name and properties, as the client handles it internally. */
 export interface UntypedEvent extends EventEnvelope {
   readonly eventName: string;
   readonly properties?: object | undefined;

@@ -1,16 +1,19 @@
-/** What a call of the client can fail with. Stable: a program may branch on it. */
+/** Why a call of the client failed. The codes are stable: programs may branch on them. */
 export type HeadgateErrorCode =
-  /** An option is missing or makes no sense. */
+  /** An option is missing or invalid. */
   | 'invalid_option'
-  /** The event cannot be written down: no name, properties that are no JSON. */
+  /** The event cannot be encoded: it has no name, or its properties are not JSON. */
   | 'invalid_event'
   /** The event is larger than `eventBytesMax`. */
   | 'event_too_large'
-  /** The spool has no room, or its disk has none, and `whenFull` says not to wait. */
+  /**
+   * The spool or its disk is full, and `whenFull` is not `block`; or too many events wait in
+   * memory.
+   */
   | 'spool_full'
   /** Another client owns the spool directory. */
   | 'spool_locked'
-  /** The spool directory cannot be opened. */
+  /** The spool directory cannot be created or read. */
   | 'spool_failed'
   /** `close()` was called. */
   | 'closed';

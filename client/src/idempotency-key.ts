@@ -12,8 +12,8 @@ let pool: Buffer | undefined;
 let used = poolBytes;
 
 /**
- * A UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, then 74 random bits. Random bytes are drawn for
- * 256 keys at once: one draw costs as much as the rest of the key a few times over.
+ * Returns a UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, then 74 random bits. Random bytes are
+ * drawn for 256 keys at once, because one draw costs several times as much as the rest of a key.
  */
 export function createIdempotencyKey(nowMs: number = Date.now()): string {
   pool ??= Buffer.allocUnsafeSlow(poolBytes);
@@ -32,7 +32,7 @@ export function createIdempotencyKey(nowMs: number = Date.now()): string {
   );
 }
 
-/** Any version: the gate asks for a UUID. */
+/** True for a UUID of any version, which is what the gate requires. */
 export function isIdempotencyKey(text: string): boolean {
   return uuidForm.test(text);
 }

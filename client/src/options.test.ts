@@ -5,7 +5,7 @@ import { readOptions, type ClientOptions } from './options.ts';
 
 const spool = { memory: true } as const;
 
-test('every fault is told at once, and the key is not', () => {
+test('one error lists every problem, without showing the key', () => {
   const options = {
     url: 'ftp://gate',
     key: 'with a space',
@@ -34,7 +34,7 @@ test('every fault is told at once, and the key is not', () => {
   expect(create).not.toThrow('with a space');
 });
 
-test('a missing spool is told, not guessed', () => {
+test('a missing spool is an error, not a default', () => {
   const options = { url: 'http://127.0.0.1:1' } as ClientOptions;
   expect(() => readOptions(options)).toThrow(/spool must be \{ directory/);
 });

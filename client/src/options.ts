@@ -5,17 +5,18 @@ import type { Fsync } from './spool/segment-writer.ts';
 import type { WhenFull } from './spool/spool.ts';
 import type { Protocol } from './transport/transport.ts';
 
-/** Events wait in files: they outlive the process. */
+/** Events wait in files and outlive the process. */
 export interface DiskSpool {
-  /** One for each process, and the same one after a restart. Made when it is not there. */
+  /** One directory per process, the same one after a restart. Created if it does not exist. */
   readonly directory: string;
   /**
-   * When `track()` resolves, and what a power cut can take. Default `always`.
+   * When `track()` resolves, and what a power cut loses. Default `always`.
    *
-   * - `always`: after a sync of the disk that all waiting calls share. A power cut takes nothing.
-   * - `interval`: after the write, with a sync every `fsyncIntervalMs`. A power cut takes what came
-   *   since the last one; the end of the process, `kill -9` included, takes nothing.
-   * - `none`: after the write, and the system syncs when it likes (about 30 s). Else as `interval`.
+   * - `always`: after a sync of the disk that all waiting calls share. A power cut loses nothing.
+   * - `interval`: after the write; a sync follows every `fsyncIntervalMs`. A power cut loses the
+   *   events since the last sync. The end of the process, including `kill -9`, loses nothing.
+   * - `none`: after the write; the operating system decides when to sync (about every 30 s).
+   *   Otherwise like `interval`.
    */
   readonly fsync?: Fsync;
   /** Default 1,000. */
@@ -26,7 +27,9 @@ export interface DiskSpool {
   readonly whenFull?: WhenFull;
 }
 
-/** Events wait in memory, for where there is no disk: await `flush()` before the function ends. */
+/**
+ * Events wait in memory, for functions without a disk: await `flush()` before the function ends.
+ */
 export interface MemorySpool {
   readonly memory: true;
   /** Default 64 MiB; at least 4 MiB. */
@@ -36,61 +39,64 @@ export interface MemorySpool {
 }
 
 export interface ClientOptions extends ClientHooks {
-  /** Where the gate is: http://127.0.0.1:8080 */
+  /** The gate's address, such as http://127.0.0.1:8080 */
   readonly url: string;
-  /** The write key. Default: none, for a gate that asks for none. */
+  /** The write key. Leave it out if the gate requires none. */
   readonly key?: string | undefined;
-  /** Default `connect`: binary over HTTP/1.1. `grpc` needs HTTP/2 all the way, `json` only fetch. */
+  /**
+   * Default `connect`: binary over HTTP/1.1. `grpc` needs HTTP/2 on the whole path, `json` only
+   * `fetch`.
+   */
   readonly protocol?: Protocol;
   readonly spool: DiskSpool | MemorySpool;
-  /** Laid under the context of every event: the program, its version. */
+  /** Merged into the context of every event, whose own fields win: the program, its version. */
   readonly context?: JsonObject;
-  /** A larger event is refused by `track()`. Default 1 MiB; the gate has a limit of its own. */
+  /** `track()` refuses a larger event. Default 1 MiB. The gate has its own limit too. */
   readonly eventBytesMax?: number;
-  /** Default 1,000, as many as a gate takes in one request. */
+  /** Default 1,000, the gate's limit for one request. */
   readonly batchEventsMax?: number;
-  /** Default 4 MiB, likewise. */
+  /** Default 4 MiB, the gate's limit for one request. */
   readonly batchBytesMax?: number;
-  /** Requests under way at once. Default 4. */
+  /** Requests in flight at once. Default 4. */
   readonly inFlightMax?: number;
-  /** How long an event may wait for others to go with. Default 20. */
+  /** How long an event may wait for others in the same batch. Default 20. */
   readonly lingerMs?: number;
   /** Default 30,000. */
   readonly requestTimeoutMs?: number;
-  /** The first delay after a failure is anything up to this, and the bound doubles. Default 200. */
+  /** Bound of the random delay after the first failure; it doubles with each more. Default 200. */
   readonly backoffBaseMs?: number;
-  /** The bound of all delays but those that the gate asks for. Default 30,000. */
+  /** Bound of all delays, except those that the gate asks for. Default 30,000. */
   readonly backoffCapMs?: number;
-  /** After so many failures in a row, single small requests probe the gate. Default 5. */
+  /** After this many failures in a row, single small requests probe the gate. Default 5. */
   readonly breakerFailures?: number;
-  /** How long `close()` goes on sending. Default 5,000. */
+  /** How long `close()` continues to send. Default 5,000. */
   readonly closeTimeoutMs?: number;
-  /** `rejected.ndjson` is put aside when it is so large. Default 64 MiB. */
+  /** `rejected.ndjson` is renamed when it reaches this size. Default 64 MiB. */
   readonly rejectedBytesMax?: number;
 }
 
 const mib = 1024 * 1024;
 
-/** From least to most, and the default. */
+/** The range and the default of each number. */
 const numbers = {
-  eventBytesMax: { least: 1024, most: 3 * mib, standard: mib },
-  batchEventsMax: { least: 1, most: 1_000, standard: 1_000 },
-  batchBytesMax: { least: 64 * 1024, most: 64 * mib, standard: 4 * mib },
-  inFlightMax: { least: 1, most: 64, standard: 4 },
-  lingerMs: { least: 0, most: 60_000, standard: 20 },
-  requestTimeoutMs: { least: 100, most: 600_000, standard: 30_000 },
-  backoffBaseMs: { least: 1, most: 60_000, standard: 200 },
-  backoffCapMs: { least: 1, most: 3_600_000, standard: 30_000 },
-  breakerFailures: { least: 1, most: 1_000, standard: 5 },
-  closeTimeoutMs: { least: 0, most: 600_000, standard: 5_000 },
-  rejectedBytesMax: { least: 64 * 1024, most: 1024 * mib, standard: 64 * mib },
+  eventBytesMax: { min: 1024, max: 3 * mib, default: mib },
+  batchEventsMax: { min: 1, max: 1_000, default: 1_000 },
+  batchBytesMax: { min: 64 * 1024, max: 64 * mib, default: 4 * mib },
+  inFlightMax: { min: 1, max: 64, default: 4 },
+  lingerMs: { min: 0, max: 60_000, default: 20 },
+  requestTimeoutMs: { min: 100, max: 600_000, default: 30_000 },
+  backoffBaseMs: { min: 1, max: 60_000, default: 200 },
+  backoffCapMs: { min: 1, max: 3_600_000, default: 30_000 },
+  breakerFailures: { min: 1, max: 1_000, default: 5 },
+  closeTimeoutMs: { min: 0, max: 600_000, default: 5_000 },
+  rejectedBytesMax: { min: 64 * 1024, max: 1024 * mib, default: 64 * mib },
 } as const;
 
-const spoolBytes = { least: 4 * mib, most: 1024 * 1024 * mib };
+const spoolBytes = { min: 4 * mib, max: 1024 * 1024 * mib };
 
 type Limits = { readonly [Name in keyof typeof numbers]: number };
 
-/** The options with every default in its place. */
+/** The options with all defaults filled in. */
 export interface ReadOptions extends Limits {
   readonly url: string;
   readonly key: string | undefined;
@@ -104,46 +110,42 @@ export type ReadSpool =
   | (Required<DiskSpool> & { readonly memory: false })
   | (Required<MemorySpool> & { readonly memory: true });
 
-/** Throws HeadgateError `invalid_option` with every fault at once. */
+/** Throws HeadgateError `invalid_option` with all problems in one message. */
 export function readOptions(options: ClientOptions): ReadOptions {
-  const faults: string[] = [];
+  const problems: string[] = [];
   const oneOf = <Value extends string>(
     name: string,
     value: Value,
     values: readonly Value[],
   ): Value => {
-    if (!values.includes(value)) faults.push(`${name} must be one of ${values.join(', ')}`);
+    if (!values.includes(value)) problems.push(`${name} must be one of ${values.join(', ')}`);
     return value;
   };
-  const within = (
-    name: string,
-    value: number,
-    { least, most }: { least: number; most: number },
-  ) => {
-    if (!(Number.isFinite(value) && value >= least && value <= most)) {
-      faults.push(`${name} must be a number from ${least} to ${most}`);
+  const within = (name: string, value: number, { min, max }: { min: number; max: number }) => {
+    if (!(Number.isFinite(value) && value >= min && value <= max)) {
+      problems.push(`${name} must be a number from ${min} to ${max}`);
     }
     return value;
   };
   const limits = Object.fromEntries(
     Object.entries(numbers).map(([name, bounds]) => {
-      const value = options[name as keyof typeof numbers] ?? bounds.standard;
+      const value = options[name as keyof typeof numbers] ?? bounds.default;
       return [name, within(name, value, bounds)];
     }),
   ) as Limits;
   if (limits.eventBytesMax + 2048 > limits.batchBytesMax) {
-    faults.push('eventBytesMax must be less than batchBytesMax');
+    problems.push('eventBytesMax must be less than batchBytesMax');
   }
   const read: ReadOptions = {
     ...limits,
-    url: readUrl(options.url, faults),
-    key: readKey(options.key, faults),
+    url: readUrl(options.url, problems),
+    key: readKey(options.key, problems),
     protocol: oneOf('protocol', options.protocol ?? 'connect', ['connect', 'grpc', 'json']),
     context: options.context,
-    spool: readSpool(options.spool, { oneOf, within, faults }),
+    spool: readSpool(options.spool, { oneOf, within, problems }),
     hooks: options,
   };
-  if (faults.length > 0) throw new HeadgateError('invalid_option', `${faults.join('; ')}.`);
+  if (problems.length > 0) throw new HeadgateError('invalid_option', `${problems.join('; ')}.`);
   return read;
 }
 
@@ -153,21 +155,24 @@ interface Readers {
     value: Value,
     values: readonly Value[],
   ) => Value;
-  readonly within: (name: string, value: number, bounds: { least: number; most: number }) => number;
-  readonly faults: string[];
+  readonly within: (name: string, value: number, bounds: { min: number; max: number }) => number;
+  readonly problems: string[];
 }
 
-function readSpool(spool: DiskSpool | MemorySpool, { oneOf, within, faults }: Readers): ReadSpool {
+function readSpool(
+  spool: DiskSpool | MemorySpool,
+  { oneOf, within, problems }: Readers,
+): ReadSpool {
   const whenFull = oneOf('spool.whenFull', spool?.whenFull ?? 'reject', [
     'reject',
     'block',
     'drop-oldest',
   ]);
-  const standard = spool !== undefined && 'memory' in spool ? 64 * mib : 1024 * mib;
-  const bytesMax = within('spool.bytesMax', spool?.bytesMax ?? standard, spoolBytes);
+  const bytesMaxDefault = spool !== undefined && 'memory' in spool ? 64 * mib : 1024 * mib;
+  const bytesMax = within('spool.bytesMax', spool?.bytesMax ?? bytesMaxDefault, spoolBytes);
   if (spool !== undefined && 'memory' in spool) return { memory: true, bytesMax, whenFull };
   if (typeof spool?.directory !== 'string' || spool.directory === '') {
-    faults.push('spool must be { directory: "..." }, or { memory: true } where there is no disk');
+    problems.push('spool must be { directory: "..." }, or { memory: true } where there is no disk');
   }
   return {
     memory: false,
@@ -176,25 +181,25 @@ function readSpool(spool: DiskSpool | MemorySpool, { oneOf, within, faults }: Re
     directory: spool?.directory,
     fsync: oneOf('spool.fsync', spool?.fsync ?? 'always', ['always', 'interval', 'none']),
     fsyncIntervalMs: within('spool.fsyncIntervalMs', spool?.fsyncIntervalMs ?? 1_000, {
-      least: 1,
-      most: 60_000,
+      min: 1,
+      max: 60_000,
     }),
   };
 }
 
-function readUrl(text: string, faults: string[]): string {
+function readUrl(text: string, problems: string[]): string {
   const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
-    faults.push('url must be the address of a gate such as http://127.0.0.1:8080');
+    problems.push('url must be the address of a gate such as http://127.0.0.1:8080');
     return '';
   }
   return text.replace(/\/+$/, '');
 }
 
-function readKey(key: string | undefined, faults: string[]): string | undefined {
+function readKey(key: string | undefined, problems: string[]): string | undefined {
   // Never in the message: it is a secret.
   if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
-    faults.push('key holds what no write key has: nothing, a space, a line break');
+    problems.push('key must be printable ASCII, not empty, and without spaces and line breaks');
   }
   return key;
 }

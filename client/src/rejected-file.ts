@@ -1,19 +1,19 @@
 import { open, rename, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 
-/** Where the events go that the gate will never take: NDJSON, one object for each. */
+/** Stores the events that the gate will never accept: NDJSON, one object per event. */
 export interface RejectedFile {
-  /** Throws when it cannot be written. */
+  /** Rejects if the file cannot be written. */
   append(line: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Of `bytesMax` and larger it is put aside as `rejected.1.ndjson`, over the one put aside before. */
+/** At `bytesMax` the file is renamed to `rejected.1.ndjson` and replaces the one before. */
 export function createRejectedFile(directory: string, bytesMax: number): RejectedFile {
   const file = path.join(directory, 'rejected.ndjson');
   let handle: FileHandle | undefined;
   let bytes = 0;
-  /** Several requests end at once; lines stay whole and in order. */
+  /** Several requests can end at once. Appending in turn keeps lines whole and in order. */
   let last: Promise<void> = Promise.resolve();
 
   const write = async (line: string): Promise<void> => {

@@ -7,21 +7,21 @@ import { destinationTypes } from 'headgate/destination-types';
 const path = fileURLToPath(new URL('put-events.ts', import.meta.url));
 const bytesMax = 64 * 1024;
 
-/** An object store: what is PUT is there once. */
+/** An object store: a second PUT replaces the object. */
 class ObjectStore implements FarSide {
   readonly settings: FarSide['settings'];
   readonly objects = new Map<string, string>();
   readonly port: number;
-  /** How it answers instead; undefined: as it should. */
+  /** Replaces the normal answer if it is set. */
   private answer: ((response: ServerResponse) => void) | undefined;
-  private takes = true;
+  private stores = true;
   private server;
 
   private constructor(server: ReturnType<typeof createServer>) {
     this.server = server;
     this.port = (server.address() as AddressInfo).port;
     const url = `http://127.0.0.1:${this.port}/events`;
-    // As headgate.yaml has it: `type: module`, the path, and options.
+    // The settings of a `type: module` destination in headgate.yaml: its path and options.
     this.settings = { path, 'options.url': url, 'options.timeout_ms': 1000 };
   }
 
@@ -41,7 +41,7 @@ class ObjectStore implements FarSide {
         const body = Buffer.concat(chunks).toString();
         const isRefused = body.includes('"eventName":"order_refused"');
         const status = body.length > bytesMax ? 413 : isRefused ? 422 : 204;
-        if (this.takes && status === 204) this.objects.set(request.url!.split('/').at(-1)!, body);
+        if (this.stores && status === 204) this.objects.set(request.url!.split('/').at(-1)!, body);
         if (this.answer === undefined) response.writeHead(status).end();
         else this.answer(response);
       });
@@ -64,7 +64,7 @@ class ObjectStore implements FarSide {
   }
 
   stall(): void {
-    this.takes = false;
+    this.stores = false;
     this.answer = () => undefined;
   }
 
@@ -73,12 +73,12 @@ class ObjectStore implements FarSide {
   }
 
   throttle(seconds: number): void {
-    this.takes = false;
+    this.stores = false;
     this.answer = (response) => response.writeHead(429, { 'retry-after': String(seconds) }).end();
   }
 
   unstall(): void {
-    this.takes = true;
+    this.stores = true;
     this.answer = undefined;
   }
 

@@ -1,6 +1,6 @@
 import type { Delivery, Destination, Outcome } from 'headgate/destination';
 
-/** Of `options` in headgate.yaml; what stands there is checked here, for nobody else knows it. */
+/** The `options` in headgate.yaml. Headgate does not know them, so this module checks them. */
 interface Options {
   readonly url?: string;
   readonly token?: string;
@@ -8,19 +8,20 @@ interface Options {
 }
 
 /**
- * PUTs each event to `<url>/<event_id>`. An object that is put twice is there once, which is how this
- * destination counts an event once.
+ * PUTs each event to `<url>/<event_id>`. A second PUT replaces the object, so an event that is
+ * delivered twice counts once.
  */
 export default function createPutDestination(name: string, options: Options): Destination {
   const { url, token = '', timeout_ms: timeoutMs = 10_000 } = options;
   if (url === undefined) throw new Error(`destinations.${name}.options.url is required`);
-  const underWay = new Set<Promise<Outcome[]>>();
+  const inFlight = new Set<Promise<Outcome[]>>();
   let closed = false;
 
   const put = async (delivery: Delivery, signal: AbortSignal): Promise<Outcome> => {
     const id = idOf(delivery);
     if (id === undefined) return { kind: 'dead', reason: 'it is not a stored event' };
-    // What is at fault decides: the destination's failures park it, the event's own count.
+    // `fault` names the cause. Failures of the destination park it; failures of an event are
+    // charged to that event.
     const retry = { kind: 'retry', fault: 'destination' } as const;
     if (closed || signal.aborted) return { ...retry, reason: 'the delivery was stopped' };
     try {
@@ -49,17 +50,17 @@ export default function createPutDestination(name: string, options: Options): De
     concurrency: 4,
     async deliver(batch, signal) {
       const delivering = Promise.all(batch.map((delivery) => put(delivery, signal)));
-      underWay.add(delivering);
-      return delivering.finally(() => underWay.delete(delivering));
+      inFlight.add(delivering);
+      return delivering.finally(() => inFlight.delete(delivering));
     },
     async close() {
       closed = true;
-      await Promise.all(underWay);
+      await Promise.all(inFlight);
     },
   };
 }
 
-/** Undefined: the payload is no event. `event` throws where it is not even JSON. */
+/** Returns undefined if the payload is not an event. `event()` throws if it is not JSON. */
 function idOf(delivery: Delivery): string | undefined {
   try {
     const { eventId, eventName } = delivery.event();

@@ -1,11 +1,11 @@
 /**
- * What each GitHub delivery is called here: `<event>/<action>`, or `<event>` alone where GitHub
- * sends no action. The name is a noun and a past-tense verb; the sentence is its description in the
- * taxonomy.
+ * The event name of each GitHub delivery. The key is `<event>/<action>`, or `<event>` alone where
+ * GitHub sends no action. The name is a noun and a past-tense verb; the sentence is its description
+ * in the taxonomy.
  *
- * One line per delivery, written out rather than derived: an action that GitHub adds later must
- * stop at `eventNameOf`, and never get a name nobody chose. Lines without an example in the package
- * are there because GitHub documents them and a live hook sends them.
+ * The list has one line per delivery, and no name is derived: `eventNameOf` must throw for an
+ * action that GitHub adds later, so that a person chooses its name. The list also has deliveries
+ * without an example in the package, which GitHub documents and live webhooks send.
  */
 // oxfmt-ignore
 const names: Readonly<Record<string, readonly [name: string, description: string]>> = {
@@ -19,12 +19,12 @@ const names: Readonly<Record<string, readonly [name: string, description: string
   'check_run/completed': ['check_run_completed', 'A check run reached its conclusion.'],
   'check_run/created': ['check_run_created', 'A check run was created.'],
   'check_run/requested_action':
-    ['check_run_action_requested', 'Someone asked a check run for an action it offers.'],
-  'check_run/rerequested': ['check_run_rerequested', 'Someone asked for a check run again.'],
+    ['check_run_action_requested', 'Someone requested an action that a check run offers.'],
+  'check_run/rerequested': ['check_run_rerequested', 'Someone requested a check run again.'],
   'check_suite/completed':
     ['check_suite_completed', 'Every check run of a suite reached its conclusion.'],
-  'check_suite/requested': ['check_suite_requested', 'New code asked for a check suite.'],
-  'check_suite/rerequested': ['check_suite_rerequested', 'Someone asked for a check suite again.'],
+  'check_suite/requested': ['check_suite_requested', 'New code triggered a check suite.'],
+  'check_suite/rerequested': ['check_suite_rerequested', 'Someone requested a check suite again.'],
   'code_scanning_alert/appeared_in_branch':
     ['code_scanning_alert_spotted', 'A known code scanning alert appeared in another branch.'],
   'code_scanning_alert/closed_by_user':
@@ -33,12 +33,12 @@ const names: Readonly<Record<string, readonly [name: string, description: string
     ['code_scanning_alert_created', 'Code scanning found a new alert.'],
   'code_scanning_alert/fixed': ['code_scanning_alert_fixed', 'The code behind an alert was fixed.'],
   'code_scanning_alert/reopened':
-    ['code_scanning_alert_reopened', 'A code scanning alert was opened again.'],
+    ['code_scanning_alert_reopened', 'A code scanning alert was reopened.'],
   'code_scanning_alert/reopened_by_user':
-    ['code_scanning_alert_reopened', 'A code scanning alert was opened again.'],
+    ['code_scanning_alert_reopened', 'A code scanning alert was reopened.'],
   'commit_comment/created': ['commit_comment_created', 'Someone commented on a commit.'],
   'content_reference/created':
-    ['content_reference_created', 'A comment mentioned an address that an app watches.'],
+    ['content_reference_created', 'A comment contained a URL for which an app is registered.'],
   'create': ['ref_created', 'A branch or tag was created.'],
   'delete': ['ref_deleted', 'A branch or tag was deleted.'],
   'dependabot_alert/created':
@@ -47,16 +47,15 @@ const names: Readonly<Record<string, readonly [name: string, description: string
     ['dependabot_alert_dismissed', 'Someone dismissed a Dependabot alert.'],
   'dependabot_alert/fixed': ['dependabot_alert_fixed', 'A vulnerable dependency was replaced.'],
   'dependabot_alert/reintroduced':
-    ['dependabot_alert_reintroduced', 'A vulnerable dependency came back.'],
+    ['dependabot_alert_reintroduced', 'A vulnerable dependency was introduced again.'],
   'dependabot_alert/reopened':
-    ['dependabot_alert_reopened', 'A dismissed Dependabot alert was opened again.'],
+    ['dependabot_alert_reopened', 'A dismissed Dependabot alert was reopened.'],
   'deploy_key/created': ['deploy_key_created', 'A deploy key was added to a repository.'],
   'deploy_key/deleted': ['deploy_key_deleted', 'A deploy key was removed from a repository.'],
-  'deployment': ['deployment_created', 'A deployment was asked for.'],
-  'deployment/created': ['deployment_created', 'A deployment was asked for.'],
-  'deployment_review/approved':
-    ['deployment_review_approved', 'A reviewer let a deployment go on.'],
-  'deployment_review/rejected': ['deployment_review_rejected', 'A reviewer stopped a deployment.'],
+  'deployment': ['deployment_created', 'A deployment was requested.'],
+  'deployment/created': ['deployment_created', 'A deployment was requested.'],
+  'deployment_review/approved': ['deployment_review_approved', 'A reviewer approved a deployment.'],
+  'deployment_review/rejected': ['deployment_review_rejected', 'A reviewer rejected a deployment.'],
   'deployment_review/requested':
     ['deployment_review_requested', 'A deployment waits for a reviewer.'],
   'deployment_status': ['deployment_status_created', 'A deployment reported its state.'],
@@ -67,14 +66,14 @@ const names: Readonly<Record<string, readonly [name: string, description: string
   'discussion/created': ['discussion_created', 'A discussion was started.'],
   'discussion/deleted': ['discussion_deleted', 'A discussion was deleted.'],
   'discussion/edited': ['discussion_edited', 'The title or text of a discussion changed.'],
-  'discussion/labeled': ['discussion_labeled', 'A label was put on a discussion.'],
-  'discussion/locked': ['discussion_locked', 'A discussion was closed to comments.'],
+  'discussion/labeled': ['discussion_labeled', 'A label was added to a discussion.'],
+  'discussion/locked': ['discussion_locked', 'A discussion was locked for comments.'],
   'discussion/pinned': ['discussion_pinned', 'A discussion was pinned.'],
   'discussion/transferred': ['discussion_transferred', 'A discussion moved to another repository.'],
   'discussion/unanswered':
     ['discussion_unanswered', 'A comment is no longer marked as the answer.'],
-  'discussion/unlabeled': ['discussion_unlabeled', 'A label was taken off a discussion.'],
-  'discussion/unlocked': ['discussion_unlocked', 'A discussion was opened to comments again.'],
+  'discussion/unlabeled': ['discussion_unlabeled', 'A label was removed from a discussion.'],
+  'discussion/unlocked': ['discussion_unlocked', 'A discussion was unlocked for comments.'],
   'discussion/unpinned': ['discussion_unpinned', 'A discussion was unpinned.'],
   'discussion_comment/created':
     ['discussion_comment_created', 'Someone commented on a discussion.'],
@@ -88,7 +87,7 @@ const names: Readonly<Record<string, readonly [name: string, description: string
     ['enterprise_anonymous_access_enabled', 'An enterprise allows anonymous Git reads.'],
   'fork': ['repository_forked', 'A repository was forked.'],
   'github_app_authorization/revoked':
-    ['app_authorization_revoked', 'Someone withdrew the access of an app.'],
+    ['app_authorization_revoked', 'Someone revoked the access of an app.'],
   'gollum': ['wiki_pages_edited', 'Pages of a wiki were created or changed.'],
   'installation/created': ['installation_created', 'An app was installed.'],
   'installation/deleted': ['installation_deleted', 'An app was uninstalled.'],
@@ -97,11 +96,11 @@ const names: Readonly<Record<string, readonly [name: string, description: string
   'installation/suspend':
     ['installation_suspended', 'The access of an installed app was suspended.'],
   'installation/unsuspend':
-    ['installation_unsuspended', 'The access of an installed app was given back.'],
+    ['installation_unsuspended', 'The access of an installed app was restored.'],
   'installation_repositories/added':
-    ['installation_repositories_added', 'An installed app was given more repositories.'],
+    ['installation_repositories_added', 'An installed app got access to more repositories.'],
   'installation_repositories/removed':
-    ['installation_repositories_removed', 'Repositories were taken from an installed app.'],
+    ['installation_repositories_removed', 'An installed app lost access to repositories.'],
   'issue_comment/created':
     ['issue_comment_created', 'Someone commented on an issue or pull request.'],
   'issue_comment/deleted':
@@ -111,18 +110,18 @@ const names: Readonly<Record<string, readonly [name: string, description: string
   'issues/assigned': ['issue_assigned', 'An issue was assigned to someone.'],
   'issues/closed': ['issue_closed', 'An issue was closed.'],
   'issues/deleted': ['issue_deleted', 'An issue was deleted.'],
-  'issues/demilestoned': ['issue_demilestoned', 'An issue was taken out of its milestone.'],
+  'issues/demilestoned': ['issue_demilestoned', 'An issue was removed from its milestone.'],
   'issues/edited': ['issue_edited', 'The title or text of an issue changed.'],
-  'issues/labeled': ['issue_labeled', 'A label was put on an issue.'],
-  'issues/locked': ['issue_locked', 'An issue was closed to comments.'],
-  'issues/milestoned': ['issue_milestoned', 'An issue was put into a milestone.'],
+  'issues/labeled': ['issue_labeled', 'A label was added to an issue.'],
+  'issues/locked': ['issue_locked', 'An issue was locked for comments.'],
+  'issues/milestoned': ['issue_milestoned', 'An issue was added to a milestone.'],
   'issues/opened': ['issue_opened', 'An issue was opened.'],
   'issues/pinned': ['issue_pinned', 'An issue was pinned.'],
-  'issues/reopened': ['issue_reopened', 'A closed issue was opened again.'],
+  'issues/reopened': ['issue_reopened', 'A closed issue was reopened.'],
   'issues/transferred': ['issue_transferred', 'An issue moved to another repository.'],
-  'issues/unassigned': ['issue_unassigned', 'An issue was taken from its assignee.'],
-  'issues/unlabeled': ['issue_unlabeled', 'A label was taken off an issue.'],
-  'issues/unlocked': ['issue_unlocked', 'An issue was opened to comments again.'],
+  'issues/unassigned': ['issue_unassigned', 'An assignee was removed from an issue.'],
+  'issues/unlabeled': ['issue_unlabeled', 'A label was removed from an issue.'],
+  'issues/unlocked': ['issue_unlocked', 'An issue was unlocked for comments.'],
   'issues/unpinned': ['issue_unpinned', 'An issue was unpinned.'],
   'label/created': ['label_created', 'A label was created.'],
   'label/deleted': ['label_deleted', 'A label was deleted.'],
@@ -130,9 +129,9 @@ const names: Readonly<Record<string, readonly [name: string, description: string
   'marketplace_purchase/cancelled':
     ['marketplace_plan_cancelled', 'A Marketplace plan was cancelled.'],
   'marketplace_purchase/changed':
-    ['marketplace_plan_changed', 'A Marketplace plan was changed for another.'],
+    ['marketplace_plan_changed', 'A Marketplace plan was replaced by another.'],
   'marketplace_purchase/pending_change':
-    ['marketplace_plan_change_scheduled', 'A Marketplace plan will change with its next period.'],
+    ['marketplace_plan_change_scheduled', 'A Marketplace plan will change in its next billing period.'],
   'marketplace_purchase/pending_change_cancelled':
     ['marketplace_plan_change_cancelled', 'A scheduled change of a plan was cancelled.'],
   'marketplace_purchase/purchased':
@@ -143,13 +142,13 @@ const names: Readonly<Record<string, readonly [name: string, description: string
   'membership/added': ['team_member_added', 'Someone joined a team.'],
   'membership/removed': ['team_member_removed', 'Someone left a team.'],
   'merge_group/checks_requested':
-    ['merge_group_checks_requested', 'A merge queue asked for the checks of a group.'],
+    ['merge_group_checks_requested', 'A merge queue requested checks for a merge group.'],
   'meta/deleted': ['hook_deleted', 'The webhook itself was deleted.'],
   'milestone/closed': ['milestone_closed', 'A milestone was closed.'],
   'milestone/created': ['milestone_created', 'A milestone was created.'],
   'milestone/deleted': ['milestone_deleted', 'A milestone was deleted.'],
   'milestone/edited': ['milestone_edited', 'A milestone was changed.'],
-  'milestone/opened': ['milestone_opened', 'A closed milestone was opened again.'],
+  'milestone/opened': ['milestone_opened', 'A closed milestone was reopened.'],
   'org_block/blocked': ['user_blocked', 'An organization blocked a user.'],
   'org_block/unblocked': ['user_unblocked', 'An organization unblocked a user.'],
   'organization/created': ['organization_created', 'An organization was created.'],
@@ -158,16 +157,16 @@ const names: Readonly<Record<string, readonly [name: string, description: string
   'organization/member_invited':
     ['organization_member_invited', 'Someone was invited to an organization.'],
   'organization/member_removed': ['organization_member_removed', 'Someone left an organization.'],
-  'organization/renamed': ['organization_renamed', 'An organization got another name.'],
+  'organization/renamed': ['organization_renamed', 'An organization was renamed.'],
   'package/published': ['package_published', 'A version of a package was published.'],
   'package/updated': ['package_updated', 'A version of a package was changed.'],
-  'page_build': ['page_build_finished', 'A build of a Pages site ended, well or not.'],
-  'ping': ['hook_pinged', 'GitHub tried a new webhook.'],
+  'page_build': ['page_build_finished', 'A build of a Pages site ended, successfully or not.'],
+  'ping': ['hook_pinged', 'GitHub tested a new webhook.'],
   'project/closed': ['project_closed', 'A classic project was closed.'],
   'project/created': ['project_created', 'A classic project was created.'],
   'project/deleted': ['project_deleted', 'A classic project was deleted.'],
   'project/edited': ['project_edited', 'A classic project was changed.'],
-  'project/reopened': ['project_reopened', 'A closed classic project was opened again.'],
+  'project/reopened': ['project_reopened', 'A closed classic project was reopened.'],
   'project_card/converted':
     ['project_card_converted', 'A note of a classic project became an issue.'],
   'project_card/created': ['project_card_created', 'A card was added to a classic project.'],
@@ -184,40 +183,39 @@ const names: Readonly<Record<string, readonly [name: string, description: string
   'projects_v2_item/created': ['project_item_created', 'An item was added to a project.'],
   'projects_v2_item/deleted': ['project_item_deleted', 'An item was deleted from a project.'],
   'projects_v2_item/edited': ['project_item_edited', 'A field of a project item changed.'],
-  'projects_v2_item/reordered':
-    ['project_item_reordered', 'An item of a project changed its place.'],
+  'projects_v2_item/reordered': ['project_item_reordered', 'An item of a project was moved.'],
   'projects_v2_item/restored':
     ['project_item_restored', 'An archived item of a project was restored.'],
   'public': ['repository_published', 'A private repository was made public.'],
   'pull_request/assigned': ['pull_request_assigned', 'A pull request was assigned to someone.'],
   'pull_request/auto_merge_disabled':
-    ['pull_request_auto_merge_disabled', 'Auto-merge of a pull request was switched off.'],
+    ['pull_request_auto_merge_disabled', 'Auto-merge of a pull request was disabled.'],
   'pull_request/auto_merge_enabled':
-    ['pull_request_auto_merge_enabled', 'Auto-merge of a pull request was switched on.'],
-  'pull_request/closed': ['pull_request_closed', 'A pull request was closed; `merged` says how.'],
+    ['pull_request_auto_merge_enabled', 'Auto-merge of a pull request was enabled.'],
+  'pull_request/closed':
+    ['pull_request_closed', 'A pull request was closed; `merged` says whether it was merged.'],
   'pull_request/converted_to_draft':
-    ['pull_request_drafted', 'A pull request was turned back into a draft.'],
+    ['pull_request_drafted', 'A pull request was converted to a draft.'],
   'pull_request/dequeued': ['pull_request_dequeued', 'A pull request left the merge queue.'],
   'pull_request/edited':
     ['pull_request_edited', 'The title, text or base of a pull request changed.'],
   'pull_request/enqueued': ['pull_request_enqueued', 'A pull request joined the merge queue.'],
-  'pull_request/labeled': ['pull_request_labeled', 'A label was put on a pull request.'],
-  'pull_request/locked': ['pull_request_locked', 'A pull request was closed to comments.'],
+  'pull_request/labeled': ['pull_request_labeled', 'A label was added to a pull request.'],
+  'pull_request/locked': ['pull_request_locked', 'A pull request was locked for comments.'],
   'pull_request/merged': ['pull_request_merged', 'A pull request was merged.'],
   'pull_request/opened': ['pull_request_opened', 'A pull request was opened.'],
   'pull_request/ready_for_review':
-    ['pull_request_readied', 'A draft pull request is ready for review.'],
-  'pull_request/reopened': ['pull_request_reopened', 'A closed pull request was opened again.'],
+    ['pull_request_readied', 'A draft pull request was marked as ready for review.'],
+  'pull_request/reopened': ['pull_request_reopened', 'A closed pull request was reopened.'],
   'pull_request/review_request_removed':
     ['pull_request_review_request_removed', 'A request for review was withdrawn.'],
   'pull_request/review_requested':
     ['pull_request_review_requested', 'Someone was asked for a review.'],
   'pull_request/synchronize': ['pull_request_synchronized', 'The head of a pull request moved.'],
   'pull_request/unassigned':
-    ['pull_request_unassigned', 'A pull request was taken from its assignee.'],
-  'pull_request/unlabeled': ['pull_request_unlabeled', 'A label was taken off a pull request.'],
-  'pull_request/unlocked':
-    ['pull_request_unlocked', 'A pull request was opened to comments again.'],
+    ['pull_request_unassigned', 'An assignee was removed from a pull request.'],
+  'pull_request/unlabeled': ['pull_request_unlabeled', 'A label was removed from a pull request.'],
+  'pull_request/unlocked': ['pull_request_unlocked', 'A pull request was unlocked for comments.'],
   'pull_request_review/dismissed': ['pull_request_review_dismissed', 'A review was dismissed.'],
   'pull_request_review/edited': ['pull_request_review_edited', 'The text of a review changed.'],
   'pull_request_review/submitted': ['pull_request_review_submitted', 'A review was submitted.'],
@@ -230,15 +228,16 @@ const names: Readonly<Record<string, readonly [name: string, description: string
   'pull_request_review_thread/resolved':
     ['pull_request_review_thread_resolved', 'A review thread was resolved.'],
   'pull_request_review_thread/unresolved':
-    ['pull_request_review_thread_unresolved', 'A review thread was opened again.'],
+    ['pull_request_review_thread_unresolved', 'A review thread was reopened.'],
   'push': ['commits_pushed', 'A branch or tag moved, with or without new commits.'],
-  'release/created': ['release_created', 'A release, or the draft of one, was saved.'],
+  'release/created': ['release_created', 'A release or a draft release was saved.'],
   'release/deleted': ['release_deleted', 'A release was deleted.'],
   'release/edited': ['release_edited', 'A release was changed.'],
   'release/prereleased': ['release_prereleased', 'A pre-release was published.'],
   'release/published': ['release_published', 'A release or pre-release was published.'],
-  'release/released': ['release_released', 'A release was published, or a pre-release became one.'],
-  'release/unpublished': ['release_unpublished', 'A release was taken back.'],
+  'release/released':
+    ['release_released', 'A release was published, or a pre-release became a release.'],
+  'release/unpublished': ['release_unpublished', 'A release was unpublished.'],
   'repository/anonymous_access_disabled':
     ['repository_anonymous_access_disabled', 'A repository no longer allows anonymous Git reads.'],
   'repository/anonymous_access_enabled':
@@ -249,14 +248,15 @@ const names: Readonly<Record<string, readonly [name: string, description: string
   'repository/edited': ['repository_edited', 'The settings of a repository changed.'],
   'repository/privatized': ['repository_privatized', 'A repository was made private.'],
   'repository/publicized': ['repository_publicized', 'A repository was made public.'],
-  'repository/renamed': ['repository_renamed', 'A repository got another name.'],
-  'repository/transferred': ['repository_transferred', 'A repository got another owner.'],
-  'repository/unarchived': ['repository_unarchived', 'A repository was taken out of the archive.'],
-  // The action of a repository_dispatch is the caller's own word, so any will do.
+  'repository/renamed': ['repository_renamed', 'A repository was renamed.'],
+  'repository/transferred':
+    ['repository_transferred', 'A repository was transferred to another owner.'],
+  'repository/unarchived': ['repository_unarchived', 'A repository was unarchived.'],
+  // The caller of a repository_dispatch chooses the action, so any action is valid.
   'repository_dispatch/*':
     ['repository_dispatched', 'Someone sent a custom event to a repository.'],
   'repository_import':
-    ['repository_import_finished', 'An import of a repository ended, well or not.'],
+    ['repository_import_finished', 'An import of a repository ended, successfully or not.'],
   'repository_vulnerability_alert/create':
     ['vulnerability_alert_created', 'A vulnerable dependency was found.'],
   'repository_vulnerability_alert/dismiss':
@@ -266,11 +266,11 @@ const names: Readonly<Record<string, readonly [name: string, description: string
   'secret_scanning_alert/created':
     ['secret_scanning_alert_created', 'A secret was found in a repository.'],
   'secret_scanning_alert/reopened':
-    ['secret_scanning_alert_reopened', 'A secret scanning alert was opened again.'],
+    ['secret_scanning_alert_reopened', 'A secret scanning alert was reopened.'],
   'secret_scanning_alert/resolved':
     ['secret_scanning_alert_resolved', 'A secret scanning alert was resolved.'],
   'secret_scanning_alert_location/created':
-    ['secret_location_detected', 'A known secret was found in one more place.'],
+    ['secret_location_detected', 'A known secret was found in another location.'],
   'security_advisory/performed':
     ['security_advisory_performed', 'GitHub acted on a security advisory.'],
   'security_advisory/published':
@@ -282,38 +282,37 @@ const names: Readonly<Record<string, readonly [name: string, description: string
   'sponsorship/created': ['sponsorship_created', 'A sponsorship began.'],
   'sponsorship/edited': ['sponsorship_edited', 'The privacy of a sponsorship changed.'],
   'sponsorship/pending_cancellation':
-    ['sponsorship_cancellation_scheduled', 'A sponsorship will end with its period.'],
+    ['sponsorship_cancellation_scheduled', 'A sponsorship will end after its current period.'],
   'sponsorship/pending_tier_change':
     ['sponsorship_tier_change_scheduled', 'A sponsorship will move to a lower tier.'],
   'sponsorship/tier_changed': ['sponsorship_tier_changed', 'A sponsorship moved to another tier.'],
-  'star/created': ['star_created', 'A repository was given a star.'],
-  'star/deleted': ['star_deleted', 'A star was taken back.'],
+  'star/created': ['star_created', 'A repository got a star.'],
+  'star/deleted': ['star_deleted', 'A star was removed.'],
   'status': ['commit_status_changed', 'A commit got a new status.'],
-  'team/added_to_repository': ['team_repository_added', 'A team was given a repository.'],
+  'team/added_to_repository': ['team_repository_added', 'A team got access to a repository.'],
   'team/created': ['team_created', 'A team was created.'],
   'team/deleted': ['team_deleted', 'A team was deleted.'],
   'team/edited': ['team_edited', 'A team was changed.'],
   'team/removed_from_repository':
-    ['team_repository_removed', 'A repository was taken from a team.'],
+    ['team_repository_removed', 'A team lost access to a repository.'],
   'team_add': ['repository_team_added', 'A repository was added to a team.'],
   'user/created': ['user_created', 'A user was created on a GitHub Enterprise Server.'],
   'user/deleted': ['user_deleted', 'A user was deleted from a GitHub Enterprise Server.'],
-  // GitHub keeps the old name: what `watch` reports is a star.
   'watch/started': ['repository_starred', 'Someone starred a repository.'],
-  'workflow_dispatch': ['workflow_dispatched', 'Someone started a workflow by hand.'],
+  'workflow_dispatch': ['workflow_dispatched', 'Someone started a workflow manually.'],
   'workflow_job/completed': ['workflow_job_completed', 'A job of a workflow ended.'],
-  'workflow_job/in_progress': ['workflow_job_started', 'A runner took a job of a workflow.'],
+  'workflow_job/in_progress': ['workflow_job_started', 'A runner started a job of a workflow.'],
   'workflow_job/queued': ['workflow_job_queued', 'A job of a workflow waits for a runner.'],
   'workflow_job/waiting': ['workflow_job_paused', 'A job of a workflow waits for an approval.'],
   'workflow_run/completed': ['workflow_run_completed', 'A run of a workflow ended.'],
-  'workflow_run/in_progress': ['workflow_run_started', 'A run of a workflow began to work.'],
-  'workflow_run/requested': ['workflow_run_requested', 'A run of a workflow was asked for.'],
+  'workflow_run/in_progress': ['workflow_run_started', 'A run of a workflow started.'],
+  'workflow_run/requested': ['workflow_run_requested', 'A run of a workflow was requested.'],
 };
 
 export interface NamedDelivery {
   /** GitHub's event, as in the header `X-GitHub-Event`. */
   readonly event: string;
-  /** GitHub's action; undefined where it sends none, `*` where any will do. */
+  /** GitHub's action; undefined if it sends none, `*` if any action is valid. */
   readonly action: string | undefined;
   readonly eventName: string;
   readonly description: string;
@@ -326,7 +325,7 @@ export const namedDeliveries: readonly NamedDelivery[] = Object.entries(names).m
   },
 );
 
-/** The name of an event; throws on an event or action that the table does not know. */
+/** Returns the name of an event. Throws for an event or action that is not in the table. */
 export function eventNameOf(event: string, action: string | undefined): string {
   const delivery = action === undefined ? event : `${event}/${action}`;
   const entry = Object.hasOwn(names, delivery) ? names[delivery] : names[`${event}/*`];

@@ -1,10 +1,10 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../src/event/json/json.ts';
 
 /**
- * One property of an event: where it is in GitHub's payload, and what its schema says of it.
+ * One property of an event: how to read it from GitHub's payload, and its schema.
  *
- * Reading never mends: a value of the wrong type is passed on, so that the gate refuses it. What
- * the payload lacks or has as null is left out, which keeps null out of every schema.
+ * Reading never corrects a value: a wrong type is passed on, so that the gate rejects it. A missing
+ * or null value is left out, so no schema needs null.
  */
 export interface Field {
   readonly read: (payload: JsonObject) => JsonValue | undefined;
@@ -14,18 +14,18 @@ export interface Field {
 
 export type Fields = Readonly<Record<string, Field>>;
 
-/** What one GitHub event says. */
+/** The properties of one kind of GitHub event. */
 export interface Kind {
   readonly fields: Fields;
-  /** What only some of its events say, by event name. */
+  /** Properties that only some of its events have, by event name. */
   readonly only?: Readonly<Record<string, Fields>>;
-  /** Where it says when it happened; the first that is there counts. */
+  /** Paths of the time at which it happened; the first one that exists is used. */
   readonly time: readonly string[];
-  /** Who did it, where the payload names no sender. */
+  /** The user id if the payload names no sender. */
   readonly actor?: string;
 }
 
-/** The value at a dotted path; undefined when it is missing or null. */
+/** Returns the value at a dotted path; undefined if it is missing or null. */
 export function valueAt(payload: JsonObject, path: string): JsonValue | undefined {
   let value: JsonValue | undefined = payload;
   for (const name of path.split('.')) {
@@ -47,16 +47,16 @@ export function text(path: string, lengthMax = 256): Field {
   return at(path, { type: 'string', maxLength: lengthMax });
 }
 
-/** One word of a list that GitHub documents. */
-export function word(path: string, ...words: string[]): Field {
-  return at(path, { type: 'string', enum: words });
+/** One of the values that GitHub documents. */
+export function oneOf(path: string, ...values: string[]): Field {
+  return at(path, { type: 'string', enum: values });
 }
 
 export function flag(path: string): Field {
   return at(path, { type: 'boolean' });
 }
 
-/** The id of a row, or the number of an issue: from 1. */
+/** The id of a record, or the number of an issue: 1 or more. */
 export function id(path: string): Field {
   return at(path, { type: 'integer', minimum: 1 });
 }
@@ -94,7 +94,7 @@ export function count(path: string): Field {
   };
 }
 
-/** One text of each entry of a list: the names of its labels. */
+/** One text from each entry of a list, such as the names of labels. */
 export function each(path: string, name: string, lengthMax = 256): Field {
   return {
     read: (payload) => {
@@ -111,7 +111,7 @@ function textsSchema(lengthMax: number): JsonObject {
   return { type: 'array', items: { type: 'string', maxLength: lengthMax }, maxItems: 1000 };
 }
 
-/** A list of texts as it is. */
+/** A list of texts, unchanged. */
 export function texts(path: string, lengthMax = 256): Field {
   return at(path, textsSchema(lengthMax));
 }
@@ -141,7 +141,7 @@ export const repository: Fields = {
 };
 
 export function authorAssociation(path: string): Field {
-  return word(
+  return oneOf(
     path,
     'COLLABORATOR',
     'CONTRIBUTOR',
@@ -155,13 +155,13 @@ export function authorAssociation(path: string): Field {
 }
 
 export function checkStatus(path: string): Field {
-  return word(path, 'queued', 'in_progress', 'completed', 'waiting', 'requested', 'pending');
+  return oneOf(path, 'queued', 'in_progress', 'completed', 'waiting', 'requested', 'pending');
 }
 
-/** There only once the check, job or run has ended. */
+/** Exists only after the check, job or run has ended. */
 export function conclusion(path: string): Field {
   return optional(
-    word(
+    oneOf(
       path,
       'success',
       'failure',
@@ -177,9 +177,9 @@ export function conclusion(path: string): Field {
 }
 
 export function lockReason(path: string): Field {
-  return optional(word(path, 'resolved', 'off-topic', 'too heated', 'spam'));
+  return optional(oneOf(path, 'resolved', 'off-topic', 'too heated', 'spam'));
 }
 
 export function severity(path: string): Field {
-  return word(path, 'low', 'moderate', 'medium', 'high', 'critical');
+  return oneOf(path, 'low', 'moderate', 'medium', 'high', 'critical');
 }

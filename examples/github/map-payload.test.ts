@@ -44,8 +44,8 @@ function validatorOf(eventName: string): ValidateFunction {
   return validate;
 }
 
-/** The faults that the schema finds, as `<place> <rule>`. */
-function faultsOf(eventName: string, properties: JsonObject): string[] {
+/** The violations that the schema finds, as `<path> <rule>`. */
+function violationsOf(eventName: string, properties: JsonObject): string[] {
   const validate = validatorOf(eventName);
   return validate(properties)
     ? []
@@ -57,7 +57,7 @@ function deliveryOf(event: string): Delivery {
 }
 
 describe('every payload of the package', () => {
-  test('is an event with a name, a doer, a key and an object of properties', () => {
+  test('becomes an event with a name, a user and a key', () => {
     expect(mapped.length).toBeGreaterThan(700);
     for (const { event } of mapped) {
       expect(event.eventName).toMatch(/^[a-z][a-z0-9]*(_[a-z0-9]+)+$/);
@@ -67,19 +67,19 @@ describe('every payload of the package', () => {
   });
 
   test('fits its schema', () => {
-    const faults = mapped.flatMap(({ event: { eventName, properties }, delivery }) =>
-      faultsOf(eventName, properties).map(
-        (fault) => `${delivery.edition} ${delivery.event} ${delivery.index}: ${fault}`,
+    const violations = mapped.flatMap(({ event: { eventName, properties }, delivery }) =>
+      violationsOf(eventName, properties).map(
+        (violation) => `${delivery.edition} ${delivery.event} ${delivery.index}: ${violation}`,
       ),
     );
-    expect(faults).toEqual([]);
+    expect(violations).toEqual([]);
   });
 
-  test('has a key of its own, the same in a second run', () => {
+  test('has a unique key, the same in a second run', () => {
     const keys = mapped.map(({ event }) => event.idempotencyKey);
     expect(new Set(keys).size).toBe(keys.length);
     expect(readDeliveries().map((delivery) => mapPayload(delivery).idempotencyKey)).toEqual(keys);
-    // Stable over releases of this example too: a known key, written down.
+    // Also stable across releases of this example: one key is written here.
     expect(
       mapped.find(
         ({ delivery: { edition, event, index } }) =>
@@ -90,51 +90,51 @@ describe('every payload of the package', () => {
 });
 
 describe('a broken payload', () => {
-  test('of a wrong type is found by the schema', () => {
+  test('with a wrong type breaks its schema', () => {
     const delivery = deliveryOf('issues');
     Object.assign(delivery.payload['issue'] as JsonObject, { number: 'two', locked: 'yes' });
     const { eventName, properties } = mapPayload(delivery);
-    expect(faultsOf(eventName, properties)).toEqual(['/number type', '/locked type']);
+    expect(violationsOf(eventName, properties)).toEqual(['/number type', '/locked type']);
   });
 
-  test('that lacks what is required, or says an unknown word, is found by the schema', () => {
+  test('without a required field, or with an unknown value, breaks its schema', () => {
     const delivery = deliveryOf('check_run');
     const checkRun = delivery.payload['check_run'] as JsonObject;
     Object.assign(checkRun, { head_sha: null, status: 'dreaming', started_at: 'yesterday' });
     const { eventName, properties } = mapPayload(delivery);
-    expect(faultsOf(eventName, properties).sort()).toEqual([
+    expect(violationsOf(eventName, properties).sort()).toEqual([
       ' required',
       '/started_at format',
       '/status enum',
     ]);
   });
 
-  test('of a wrong shape inside a list is found by the schema', () => {
+  test('with a wrong type inside a list breaks its schema', () => {
     const delivery = deliveryOf('gollum');
     delivery.payload['pages'] = [{ page_name: 7 }];
     const { eventName, properties } = mapPayload(delivery);
-    expect(faultsOf(eventName, properties)).toContain('/pages/0 type');
+    expect(violationsOf(eventName, properties)).toContain('/pages/0 type');
   });
 
-  test('with more than the schema names is found by it', () => {
+  test('with an additional property breaks its schema', () => {
     expect(
-      faultsOf('enterprise_anonymous_access_enabled', {
+      violationsOf('enterprise_anonymous_access_enabled', {
         action: 'anonymous_access_enabled',
         password: 'x',
       }),
     ).toEqual([' additionalProperties']);
   });
 
-  test('without anyone who did it is refused by the mapping', () => {
+  test('without a sender and an installation is an error of the mapping', () => {
     const delivery = deliveryOf('star');
     delete delivery.payload['sender'];
     delete delivery.payload['installation'];
-    expect(() => mapPayload(delivery)).toThrow('names no one');
+    expect(() => mapPayload(delivery)).toThrow('has no sender and no installation');
   });
 });
 
 describe('the table of names', () => {
-  test('stops at an event or action that it does not know', () => {
+  test('throws for an unknown event or action', () => {
     expect(() => eventNameOf('issues', 'sharpened')).toThrow('issues/sharpened');
     expect(() => eventNameOf('issues', undefined)).toThrow('delivery issues:');
     expect(() => eventNameOf('telegram', 'opened')).toThrow('telegram/opened');
@@ -144,13 +144,13 @@ describe('the table of names', () => {
     );
   });
 
-  test('knows every action that the package documents, with an example or without', () => {
+  test('has every action that the package documents, with or without an example', () => {
     for (const { event, actions } of readDocumented()) {
       for (const action of actions) expect(eventNameOf(event, action)).toBeTypeOf('string');
     }
   });
 
-  test('gives a name to one event of GitHub only, since the name has one schema', () => {
+  test('uses a name for only one event of GitHub, because the name has one schema', () => {
     const eventOf = new Map<string, string>();
     for (const { event, eventName } of namedDeliveries) {
       expect(eventOf.get(eventName) ?? event).toBe(event);
@@ -158,7 +158,7 @@ describe('the table of names', () => {
     }
   });
 
-  test('and the kinds know the same events, and the same names of each', () => {
+  test('has the same events and names as the kinds', () => {
     expect([...kinds.keys()].sort()).toEqual(
       [...new Set(namedDeliveries.map(({ event }) => event))].sort(),
     );
@@ -171,7 +171,7 @@ describe('the table of names', () => {
 });
 
 describe('the schemas', () => {
-  test('and the taxonomy and the table of names agree both ways', () => {
+  test('match the taxonomy and the table of names', () => {
     expect(Object.keys(taxonomy.events).sort()).toEqual(folders);
     expect([...new Set(namedDeliveries.map(({ eventName }) => eventName))].sort()).toEqual(folders);
     expect(taxonomy.unplanned).toBe('reject');
@@ -188,7 +188,7 @@ describe('the schemas', () => {
     ).toEqual([]);
   });
 
-  test('are closed objects whose strings all have an end, and compile in strict mode', () => {
+  test('are closed objects with bounded strings, and compile in strict mode', () => {
     for (const eventName of folders) {
       const schema = readSchema(eventName);
       expect([schema['title'], schema['additionalProperties']]).toEqual([eventName, false]);

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 
 import type { JsonObject } from '../../src/event/json/json.ts';
 import { eventNameOf, namedDeliveries } from './event-names.ts';
-import { text, valueAt, word, type Field, type Fields, type Kind } from './field.ts';
+import { oneOf, text, valueAt, type Field, type Fields, type Kind } from './field.ts';
 import { administration } from './kinds/administration.ts';
 import { code } from './kinds/code.ts';
 import { collaboration } from './kinds/collaboration.ts';
 import type { Delivery } from './payloads.ts';
 
-/** An event as Headgate takes it; the field names of the contract in TypeScript's case. */
+/** An event as Headgate accepts it, with the contract's field names in camelCase. */
 export interface MappedEvent {
   readonly eventName: string;
   readonly userId: string | undefined;
@@ -24,30 +24,32 @@ interface OwnedKind extends Kind {
   readonly owner: string;
 }
 
-/** Every kind by GitHub's name for it. */
+/** All kinds, by GitHub's event name. */
 export const kinds: ReadonlyMap<string, OwnedKind> = new Map(
   Object.entries({ administration, code, collaboration }).flatMap(([owner, group]) =>
     Object.entries(group).map(([event, kind]) => [event, { ...kind, owner }] as const),
   ),
 );
 
-/** The namespace of the idempotency keys of this example; another one would make other keys. */
+/** The UUID namespace of this example's idempotency keys. Changing it would change every key. */
 const namespaceBytes = Buffer.from('3f0a6a6e2f1b4c0b8d5c5a1e7b9d4c21', 'hex');
 
-/** Makes an event of a delivery; throws where event-names.ts or the kinds have no line for it. */
+/** Turns a delivery into an event. Throws if event-names.ts or kinds/ has no entry for it. */
 export function mapPayload(delivery: Delivery): MappedEvent {
   const { edition, event, payload } = delivery;
   const action = actionOf(payload);
   const eventName = eventNameOf(event, action);
   const kind = kinds.get(event);
   if (kind === undefined) {
-    throw new Error(`No kind for the GitHub event ${event}: add it to kinds/.`);
+    throw new Error(`The GitHub event ${event} has no kind: add it to kinds/.`);
   }
 
   const installation = valueAt(payload, 'installation.id');
   const sender = valueAt(payload, 'sender.login') ?? kind.actor;
   if (sender === undefined && installation === undefined) {
-    throw new Error(`The ${event} payload ${delivery.index} of ${edition} names no one.`);
+    throw new Error(
+      `The ${event} payload ${delivery.index} of ${edition} has no sender and no installation.`,
+    );
   }
   return {
     eventName,
@@ -63,20 +65,20 @@ export function mapPayload(delivery: Delivery): MappedEvent {
   };
 }
 
-/** What the events of one name carry: the kind's fields, its action, and what this name adds. */
+/** The fields of the events of one name: the kind's, its action, and those of this name only. */
 export function fieldsOf(event: string, eventName: string): Fields {
   const kind = kinds.get(event);
   return { ...kind?.fields, ...actionField(event, eventName), ...kind?.only?.[eventName] };
 }
 
-/** The properties' `action`, held to the actions that lead to this name. */
+/** The property `action`, limited to the actions that have this name. */
 function actionField(event: string, eventName: string): Record<string, Field> {
   const actions = namedDeliveries
     .filter((named) => named.event === event && named.eventName === eventName)
     .map(({ action }) => action);
-  const words = actions.filter((action) => action !== undefined);
-  if (words.length === 0) return {};
-  const field = words.includes('*') ? text('action', 100) : word('action', ...words);
+  const values = actions.filter((action) => action !== undefined);
+  if (values.length === 0) return {};
+  const field = values.includes('*') ? text('action', 100) : oneOf('action', ...values);
   return { action: { ...field, required: !actions.includes(undefined) } };
 }
 
@@ -94,7 +96,7 @@ function actionOf(payload: JsonObject): string | undefined {
   return action === undefined ? undefined : String(action);
 }
 
-/** GitHub writes most times as RFC 3339 and some as seconds since 1970. */
+/** GitHub formats most times as RFC 3339, and some as seconds since 1970. */
 function occurredAtOf(kind: Kind, payload: JsonObject): Date | undefined {
   for (const path of kind.time) {
     const value = valueAt(payload, path);
@@ -106,9 +108,9 @@ function occurredAtOf(kind: Kind, payload: JsonObject): Date | undefined {
 }
 
 /**
- * UUIDv5 (RFC 9562 §5.5) of where the delivery comes from and what it says, so that a second run
- * sends the same keys and the gate answers `duplicate`. The index keeps two examples apart that
- * are the same to the letter. A live hook would use GitHub's own id, `X-GitHub-Delivery`.
+ * Returns a UUIDv5 (RFC 9562 §5.5) of the delivery's origin and content, so that a second run sends
+ * the same keys and the gate answers `duplicate`. The index distinguishes identical examples. A
+ * live webhook would use GitHub's own id, `X-GitHub-Delivery`.
  */
 function idempotencyKeyOf({ edition, event, index, payload }: Delivery): string {
   const content = createHash('sha256').update(JSON.stringify(payload)).digest('hex');

@@ -4,13 +4,13 @@ import { dirname, join } from 'node:path';
 
 import type { JsonObject } from '../../src/event/json/json.ts';
 
-/** A webhook delivery: what GitHub would have sent. */
+/** A webhook delivery, as GitHub would send it. */
 export interface Delivery {
   /** `api.github.com`, or a release of GitHub Enterprise Server: `ghes-35`. */
   readonly edition: string;
   /** GitHub's event, as in the header `X-GitHub-Event`. */
   readonly event: string;
-  /** Its place among the examples of the event in its edition, from 0. */
+  /** Its position among the examples of the event in its edition, from 0. */
   readonly index: number;
   readonly payload: JsonObject;
 }
@@ -26,7 +26,7 @@ interface Webhook {
   readonly examples: readonly JsonObject[];
 }
 
-/** Everything that `@octokit/webhooks-examples` carries, of every edition of GitHub. */
+/** Reads all examples of `@octokit/webhooks-examples`, of every edition of GitHub. */
 export function readDeliveries(): Delivery[] {
   return readEditions().flatMap(({ edition, webhooks }) =>
     webhooks.flatMap(({ name, examples }) =>
@@ -35,14 +35,14 @@ export function readDeliveries(): Delivery[] {
   );
 }
 
-/** The events and actions that the package documents, with an example or without. */
+/** Reads the events and actions that the package documents, with or without an example. */
 export function readDocumented(): Documented[] {
   return readEditions().flatMap(({ webhooks }) =>
     webhooks.map(({ name, actions }) => ({ event: name, actions })),
   );
 }
 
-/** The package's `main` is one edition of six, so its folders are read and not imported. */
+/** The package's `main` has only one of six editions, so this reads its folders. */
 function readEditions(): { edition: string; webhooks: Webhook[] }[] {
   const require = createRequire(import.meta.url);
   const folder = dirname(require.resolve('@octokit/webhooks-examples/package.json'));

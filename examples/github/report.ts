@@ -3,7 +3,7 @@ import type { Answered } from './send-events.ts';
 
 export interface Report {
   readonly text: string;
-  /** True when every event is stored. */
+  /** True if every event is stored. */
   readonly isClean: boolean;
 }
 
@@ -14,28 +14,28 @@ const verdicts = [
   ['retry', EventResult_Status.RETRY],
 ] as const;
 
-/** A table of the verdicts, and below it why events were not taken, alike ones together. */
+/** Returns a table of the verdicts, and below it the reasons of events that were not stored. */
 export function reportOf(answered: readonly Answered[]): Report {
   const counts = verdicts.map(
-    ([word, status]) =>
-      [word, answered.filter(({ result }) => result.status === status).length] as const,
+    ([name, status]) =>
+      [name, answered.filter(({ result }) => result.status === status).length] as const,
   );
   const rows = [...counts, ['total', answered.length] as const];
-  const lines = rows.map(([word, count]) => `${word.padEnd(10)}${String(count).padStart(6)}`);
-  const notTaken = answered.filter(
+  const lines = rows.map(([name, count]) => `${name.padEnd(10)}${String(count).padStart(6)}`);
+  const notStored = answered.filter(
     ({ result }) =>
       result.status !== EventResult_Status.ACCEPTED &&
       result.status !== EventResult_Status.DUPLICATE,
   );
   return {
-    text: [...lines, ...groupReasons(notTaken)].join('\n'),
-    isClean: notTaken.length === 0,
+    text: [...lines, ...groupReasons(notStored)].join('\n'),
+    isClean: notStored.length === 0,
   };
 }
 
-function groupReasons(notTaken: readonly Answered[]): string[] {
+function groupReasons(notStored: readonly Answered[]): string[] {
   const groups = new Map<string, number>();
-  for (const { event, result } of notTaken) {
+  for (const { event, result } of notStored) {
     const { code = 'no_reason', message = '', violations = [] } = result.error ?? {};
     const details =
       violations.length > 0

@@ -18,7 +18,7 @@ import { isNoGate, sendDefaults, sendEvents } from './send-events.ts';
 const events = readDeliveries().slice(0, 250).map(mapPayload);
 const options = { ...sendDefaults, backoffMs: 1 };
 
-/** A gate that answers as it is told: by the key, and by how many requests came earlier. */
+/** A gate that answers with `verdict`, given the key and the number of earlier requests. */
 function gateOf(verdict: (key: string, earlier: number) => Status) {
   const requests: BatchTrackRequest[] = [];
   const transport = createRouterTransport(({ service }) => {
@@ -39,7 +39,7 @@ function gateOf(verdict: (key: string, earlier: number) => Status) {
 }
 
 describe('sendEvents', () => {
-  test('sends batches of at most 100, in order, each event with its own verdict', async () => {
+  test('sends batches of at most 100 events, in order, each with its own verdict', async () => {
     const { client, requests } = gateOf(() => Status.ACCEPTED);
     const answered = await sendEvents(client, events, options);
     expect(requests.map((request) => request.events.length)).toEqual([100, 100, 50]);
@@ -49,7 +49,7 @@ describe('sendEvents', () => {
     expect(reportOf(answered)).toMatchObject({ isClean: true });
   });
 
-  test('sends what was answered retry again, alone and under the same key', async () => {
+  test('sends events with the verdict retry again, alone and under the same key', async () => {
     const late = events[120]!.idempotencyKey;
     const { client, requests } = gateOf((key, earlier) =>
       key === late && earlier < 4 ? Status.RETRY : Status.ACCEPTED,
@@ -61,7 +61,7 @@ describe('sendEvents', () => {
     expect(reportOf(answered).isClean).toBe(true);
   });
 
-  test('gives up after the attempts it has, and says what is left', async () => {
+  test('gives up after attemptsMax attempts, and reports the remaining events', async () => {
     const { client, requests } = gateOf(() => Status.RETRY);
     const answered = await sendEvents(client, events.slice(0, 3), options);
     expect(requests).toHaveLength(options.attemptsMax);
@@ -69,7 +69,7 @@ describe('sendEvents', () => {
     expect(reportOf(answered).text).toContain('retry          3');
   });
 
-  test('counts a request that failed in passing as retry for its events', async () => {
+  test('gives the events of a request that failed temporarily the verdict retry', async () => {
     const { client } = gateOf(() => {
       throw new ConnectError('draining', Code.Unavailable);
     });
@@ -80,24 +80,24 @@ describe('sendEvents', () => {
     ]);
   });
 
-  test('throws at once when a request is refused for good, or no gate is there', async () => {
+  test('throws at once if a request fails permanently, or no gate answers', async () => {
     const { client } = gateOf(() => {
       throw new ConnectError('no write key', Code.Unauthenticated);
     });
     await expect(sendEvents(client, events, options)).rejects.toThrow('no write key');
 
     const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
-    const absent = new ConnectError('gone', Code.Unavailable, undefined, undefined, refused);
-    const nobody: Client<typeof TrackService> = {
+    const absent = new ConnectError('absent', Code.Unavailable, undefined, undefined, refused);
+    const withoutGate: Client<typeof TrackService> = {
       track: () => Promise.reject(absent),
       batchTrack: () => Promise.reject(absent),
     };
-    await expect(sendEvents(nobody, events, options)).rejects.toSatisfy(isNoGate);
+    await expect(sendEvents(withoutGate, events, options)).rejects.toSatisfy(isNoGate);
   });
 });
 
 describe('reportOf', () => {
-  test('puts rejected events of one reason together', async () => {
+  test('groups rejected events by reason', async () => {
     const { client } = gateOf((key) =>
       key === events[0]!.idempotencyKey ? Status.DUPLICATE : Status.REJECTED,
     );

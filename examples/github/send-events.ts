@@ -23,9 +23,9 @@ export interface Answered {
 export interface SendOptions {
   /** Far below the gate's 1,000 events and 4 MiB: the payloads' properties are about 1 KiB each. */
   readonly batchEventsMax: number;
-  /** How often an event is sent in all before its `retry` stands. */
+  /** How often an event is sent in total. After that its verdict stays `retry`. */
   readonly attemptsMax: number;
-  /** The wait before the second attempt; it doubles from there. */
+  /** The delay before the second attempt; it doubles before each further one. */
   readonly backoffMs: number;
   readonly timeoutMs: number;
 }
@@ -38,10 +38,10 @@ export const sendDefaults: SendOptions = {
 };
 
 /**
- * Codes of a whole request that say "later": none of its events has an answer yet. A connection
- * that breaks under a request is `Aborted` or, as nobody here cancels, `Canceled`.
+ * Codes of a failed request that can be sent again; its events have no verdicts yet. A connection
+ * that breaks during a request gives `Aborted` or `Canceled`: this program never cancels a request.
  */
-const laterCodes: ReadonlySet<Code> = new Set([
+const retryableCodes: ReadonlySet<Code> = new Set([
   Code.Unavailable,
   Code.DeadlineExceeded,
   Code.ResourceExhausted,
@@ -50,11 +50,11 @@ const laterCodes: ReadonlySet<Code> = new Set([
 ]);
 
 /**
- * Sends all events and gives each one's last verdict, in order.
+ * Sends all events and returns the last verdict of each, in order.
  *
- * Events answered `retry`, and events of a request that failed in passing, are sent again under the
- * same idempotency key: stored twice is not possible. Throws when no gate answers the very first
- * request (`isNoGate`), or refuses a request for good.
+ * Sends events with the verdict `retry`, and events of a request that failed temporarily, again
+ * under the same idempotency key, so that none is stored twice. Throws if no gate answers the first
+ * request (`isNoGate`), or if a request fails permanently.
  */
 export async function sendEvents(
   client: Client<typeof TrackService>,
@@ -69,7 +69,7 @@ export async function sendEvents(
       const indices = waiting.slice(start, start + options.batchEventsMax);
       const batch = indices.map((index) => events[index]!);
       const answers = await sendBatch(client, batch, options.timeoutMs, results.size === 0);
-      indices.forEach((index, place) => results.set(index, answers[place]!));
+      indices.forEach((index, position) => results.set(index, answers[position]!));
     }
     waiting = waiting.filter((index) => results.get(index)?.status === EventResult_Status.RETRY);
   }
@@ -84,7 +84,7 @@ const unreachableCodes: ReadonlySet<unknown> = new Set([
   'ENETUNREACH',
 ]);
 
-/** True when nothing listens at the address, or it cannot be reached. */
+/** True if no server listens at the address, or it cannot be reached. */
 export function isNoGate(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if ('code' in cause && unreachableCodes.has(cause.code)) return true;
@@ -103,11 +103,11 @@ async function sendBatch(
     const { results } = await client.batchTrack(request, { timeoutMs });
     // The contract: one verdict per event, in the order of the request.
     if (results.length !== batch.length) {
-      throw new Error(`The gate gave ${results.length} verdicts on ${batch.length} events.`);
+      throw new Error(`The gate returned ${results.length} verdicts for ${batch.length} events.`);
     }
     return results;
   } catch (error) {
-    if (!(error instanceof ConnectError) || !laterCodes.has(error.code)) throw error;
+    if (!(error instanceof ConnectError) || !retryableCodes.has(error.code)) throw error;
     if (isFirst && isNoGate(error)) throw error;
     return batch.map((_, index) => unanswered(index, error));
   }
@@ -119,8 +119,8 @@ function unanswered(index: number, { code, rawMessage }: ConnectError): EventRes
 }
 
 /**
- * Sends the properties as text and not as a Struct: the cheaper of the two for the gate, and the
- * one that keeps every digit of an id.
+ * Sends the properties as text, not as a Struct: text costs the gate less, and keeps every digit of
+ * an id.
  */
 function toEvent(mapped: MappedEvent): Event {
   const init: MessageInitShape<typeof EventSchema> = {

@@ -10,8 +10,8 @@ import { isNoGate, sendEvents } from './send-events.ts';
 
 const startCommand = 'HEADGATE_SCHEMAS_DIR=examples/github/schemas npm start';
 
-/** Codes by which something answers that is not a gate: another server, another protocol. */
-const strangerCodes: ReadonlySet<Code> = new Set([Code.Unimplemented, Code.Internal, Code.Unknown]);
+/** Codes of a server that is not a gate, or that speaks another protocol. */
+const notAGateCodes: ReadonlySet<Code> = new Set([Code.Unimplemented, Code.Internal, Code.Unknown]);
 
 async function main(env: NodeJS.ProcessEnv): Promise<number> {
   const baseUrl = env['HEADGATE_URL'] || 'http://127.0.0.1:8080';
@@ -41,12 +41,12 @@ function withWriteKey(writeKey: string): Interceptor {
 
 function explain(error: unknown, baseUrl: string): string {
   if (isNoGate(error)) {
-    return `No gate answers at ${baseUrl}: start one with these schemas by \`${startCommand}\`.`;
+    return `No gate answers at ${baseUrl}: start one with these schemas with \`${startCommand}\`.`;
   }
   if (!(error instanceof ConnectError)) return String(error);
-  if (strangerCodes.has(error.code)) {
-    const what = `What answers at ${baseUrl} is no gate (${error.message})`;
-    return `${what}: start one by \`${startCommand}\`.`;
+  if (notAGateCodes.has(error.code)) {
+    const what = `The server at ${baseUrl} is not a gate (${error.message})`;
+    return `${what}: start one with \`${startCommand}\`.`;
   }
   return `The gate at ${baseUrl} refused the request: ${error.message}`;
 }

@@ -1,9 +1,9 @@
 /**
  * Writes schemas/ from event-names.ts and kinds/: `node examples/github/write-schemas.ts`.
  *
- * The files are committed and a test holds them equal to what this writes. It writes version 1
- * alone, which is right until the first release; from then on a released file never changes, and a
- * changed kind needs a version 2 beside it.
+ * The files are committed, and a test checks that they are up to date. Only version 1 is written,
+ * which is right until the first release. After that a released file never changes, and a changed
+ * kind needs a version 2.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -15,7 +15,7 @@ import { fieldsOf, kinds } from './map-payload.ts';
 
 export const schemasFolder = join(import.meta.dirname, 'schemas');
 
-/** The text of every file by its path under schemas/. */
+/** Returns the text of every file, by its path under schemas/. */
 export function schemaFiles(): Map<string, string> {
   const files = new Map([['taxonomy.yaml', taxonomyText()]]);
   for (const { event, eventName, description } of namedDeliveries) {
@@ -53,7 +53,7 @@ function taxonomyText(): string {
     "# GitHub's webhooks as events. Written by ../write-schemas.ts from ../event-names.ts.",
     stringify({ verbs: [...verbs].sort(), unplanned: 'reject' }).trim(),
     'events:',
-    // Two deliveries may share a name: a Set keeps one entry of it.
+    // Several deliveries may have the same name; the Set leaves one entry of it.
     ...[...new Set(events)].sort(),
     '',
   ].join('\n');

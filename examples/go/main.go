@@ -1,4 +1,4 @@
-// Sends orders to a gate: one alone, then a batch of which one is bad, then the bad one alone.
+// Sends orders to a gate: one event alone, a batch with one bad event, then the bad event alone.
 package main
 
 import (
@@ -27,7 +27,7 @@ func main() {
 	}
 	defer closeGate()
 
-	// The deadline of everything here. Each call has 30 seconds of its own as well (client.go).
+	// The deadline of the whole program. Each call also has its own of 30 seconds (client.go).
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 
@@ -42,8 +42,8 @@ func main() {
 	trackAlone(ctx, gate, bad)
 }
 
-// orderCompleted makes the event with its idempotency key. Keep the two together, in your own
-// database for example: whenever the event is sent again it must have this key.
+// orderCompleted creates an event with its idempotency key. Store them together, for example in
+// your own database: the event must have this key whenever it is sent again.
 func orderCompleted(orderID string, total float64) *headgatev1.Event {
 	properties, _ := json.Marshal(map[string]any{"order_id": orderID, "total": total, "currency": "EUR"})
 	return &headgatev1.Event{
@@ -56,7 +56,7 @@ func orderCompleted(orderID string, total float64) *headgatev1.Event {
 	}
 }
 
-// trackAlone sends one event. One that is not taken is an error of the call, with details.
+// trackAlone sends one event. If the gate does not accept it, the call fails, with details.
 func trackAlone(ctx context.Context, gate headgatev1.TrackServiceClient, event *headgatev1.Event) {
 	answer, err := gate.Track(ctx, &headgatev1.TrackRequest{Event: event})
 	if err == nil {
@@ -69,12 +69,12 @@ func trackAlone(ctx context.Context, gate headgatev1.TrackServiceClient, event *
 		fmt.Printf("  %s %s\n", violation.GetField(), violation.GetReason())
 	}
 	if refusal.RetryAfter > 0 {
-		fmt.Println("  send it again in", refusal.RetryAfter)
+		fmt.Println("  send it again after", refusal.RetryAfter)
 	}
 }
 
-// trackAll sends events until each has a verdict that stands. The call of a batch succeeds whatever
-// its events are: RETRY is the verdict on an event, and gRPC's own retries do not know of it.
+// trackAll sends events until each has a final verdict. The call of a batch succeeds even if some
+// events do not: RETRY is the verdict of one event, and gRPC's own retries do not see it.
 func trackAll(ctx context.Context, gate headgatev1.TrackServiceClient, events []*headgatev1.Event) error {
 	for waiting := events; len(waiting) > 0; {
 		answer, err := gate.BatchTrack(ctx, &headgatev1.BatchTrackRequest{Events: waiting})
@@ -88,7 +88,7 @@ func trackAll(ctx context.Context, gate headgatev1.TrackServiceClient, events []
 				again = append(again, waiting[result.GetIndex()])
 			case headgatev1.EventResult_REJECTED:
 				fmt.Printf("batch: %v: %s\n", result.GetStatus(), result.GetError().GetMessage())
-			default: // ACCEPTED, or DUPLICATE: it was stored before
+			default: // ACCEPTED, or DUPLICATE if it was stored before
 				fmt.Println("batch:", result.GetStatus())
 			}
 		}

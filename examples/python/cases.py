@@ -1,5 +1,5 @@
-"""Sends what it reads from standard input and writes what it was answered, a JSON object a line:
-for npm run test:clients, which holds every language to the same cases."""
+"""Reads calls from standard input, sends them, and writes the answers, one JSON object per line.
+npm run test:clients uses it to test every language with the same cases."""
 
 import json
 import sys
@@ -14,19 +14,19 @@ from headgate.v1.track_service_pb2_grpc import TrackServiceStub
 from headgate_client import Refusal, connect, key_metadata, read_refusal
 
 
-def obey(order: dict) -> dict:
-    with connect(order["address"]) as channel:
+def run(case_call: dict) -> dict:
+    with connect(case_call["address"]) as channel:
         gate = TrackServiceStub(channel)
-        is_single = order["rpc"] == "Track"
+        is_single = case_call["rpc"] == "Track"
         call, message = (gate.Track, TrackRequest()) if is_single else (gate.BatchTrack, BatchTrackRequest())
         future = call.future(
-            ParseDict(order["request"], message),
-            timeout=order["deadlineMs"] / 1000,
-            metadata=key_metadata(order["key"]),
-            compression=grpc.Compression.Gzip if order["gzip"] else None,
+            ParseDict(case_call["request"], message),
+            timeout=case_call["deadlineMs"] / 1000,
+            metadata=key_metadata(case_call["key"]),
+            compression=grpc.Compression.Gzip if case_call["gzip"] else None,
         )
-        if order["cancelAfterMs"]:
-            Timer(order["cancelAfterMs"] / 1000, future.cancel).start()
+        if case_call["cancelAfterMs"]:
+            Timer(case_call["cancelAfterMs"] / 1000, future.cancel).start()
         try:
             response = future.result()
         except grpc.FutureCancelledError:
@@ -66,4 +66,4 @@ def refused(refusal: Refusal) -> dict:
 
 
 for line in sys.stdin:
-    print(json.dumps(obey(json.loads(line))), flush=True)
+    print(json.dumps(run(json.loads(line))), flush=True)

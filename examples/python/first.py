@@ -1,4 +1,4 @@
-"""Sends one event: the ten lines of docs/send/clients.md."""
+"""Sends one event. docs/send/clients.md shows these lines."""
 
 import os
 import uuid
@@ -13,7 +13,7 @@ with connect(os.environ["HEADGATE_ADDRESS"]) as channel:
     event = Event(
         event_name="order_completed",
         user_id="u-1",
-        idempotency_key=str(uuid.uuid4()),  # once for the event, and kept with it
+        idempotency_key=str(uuid.uuid4()),  # one per event, same on every retry
         properties_json='{"order_id": "A-1", "total": 49.9, "currency": "EUR"}',
     )
     print(gate.Track(TrackRequest(event=event), timeout=30).result)

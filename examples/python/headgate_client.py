@@ -1,4 +1,4 @@
-"""Connects to a gate, and reads its refusals."""
+"""Connects to a gate, and reads the details of its errors."""
 
 import json
 from dataclasses import dataclass, field
@@ -8,8 +8,8 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-# gRPC sends a call again where the gate could not take it just now. Nothing is counted twice: the
-# same bytes go out again, and with them the same idempotency key.
+# gRPC sends a call again if the gate is unavailable. No event counts twice, because the same bytes
+# are sent again, with the same idempotency key.
 RETRIES = {
     "methodConfig": [
         {
@@ -28,32 +28,32 @@ RETRIES = {
 
 
 def connect(address: str) -> grpc.Channel:
-    """A connection to the gate at an address such as 127.0.0.1:8080. One is enough for a program.
+    """Connects to the gate at an address such as 127.0.0.1:8080. A program needs only one channel.
 
-    Over TLS, grpc.secure_channel(address, grpc.ssl_channel_credentials(), options) is the same.
+    For TLS, use grpc.secure_channel(address, grpc.ssl_channel_credentials(), options).
     """
     return grpc.insecure_channel(address, options=[("grpc.service_config", json.dumps(RETRIES))])
 
 
 def key_metadata(key: str) -> list[tuple[str, str]]:
-    """What to give as `metadata` with each call where the gate asks for a write key."""
+    """Returns the `metadata` for each call if the gate requires a write key."""
     return [("authorization", f"Bearer {key}")] if key else []
 
 
 @dataclass
 class Refusal:
-    """Why a call got no verdicts, as the error details of the gate tell it."""
+    """Why a call returned no verdicts, from the error details of the gate."""
 
     status: str
     message: str
-    # A word of docs/reference/errors.md; empty where the gate itself did not answer.
+    # One of docs/reference/errors.md; empty if the gate itself did not answer.
     code: str = ""
-    # Where the code is explained.
+    # The address of the code's explanation.
     help: str = ""
-    # The places of the event that break its contract.
+    # The places in the event that break its contract.
     violations: list[error_details_pb2.BadRequest.FieldViolation] = field(default_factory=list)
-    # How long to wait before the same call, with the same keys, may succeed; None where trying
-    # again cannot help.
+    # The delay after which the same call, with the same keys, may succeed; None if a retry cannot
+    # help.
     retry_after: timedelta | None = None
 
 

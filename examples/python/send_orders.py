@@ -1,4 +1,4 @@
-"""Sends orders to a gate: one alone, then a batch of which one is bad, then the bad one alone."""
+"""Sends orders to a gate: one event alone, a batch with one bad event, then the bad event alone."""
 
 import json
 import os
@@ -20,10 +20,10 @@ DEADLINE_SECONDS = 30
 
 
 def order_completed(order_id: str, total: float) -> Event:
-    """Makes the event with its idempotency key.
+    """Creates an event with its idempotency key.
 
-    Keep the two together, in your own database for example: whenever the event is sent again it
-    must have this key.
+    Store them together, for example in your own database: the event must have this key whenever it
+    is sent again.
     """
     occurred_at = Timestamp()
     occurred_at.GetCurrentTime()
@@ -38,7 +38,7 @@ def order_completed(order_id: str, total: float) -> Event:
 
 
 def track_alone(gate: TrackServiceStub, event: Event) -> None:
-    """Sends one event. One that is not taken is an error of the call, with details."""
+    """Sends one event. If the gate does not accept it, the call fails, with details."""
     try:
         answer = gate.Track(TrackRequest(event=event), timeout=DEADLINE_SECONDS, metadata=METADATA)
     except grpc.RpcError as error:
@@ -47,16 +47,16 @@ def track_alone(gate: TrackServiceStub, event: Event) -> None:
         for violation in refusal.violations:
             print(f"  {violation.field} {violation.reason}")
         if refusal.retry_after:
-            print(f"  send it again in {refusal.retry_after}")
+            print(f"  send it again after {refusal.retry_after}")
         return
     print("alone:", EventResult.Status.Name(answer.result.status))
 
 
 def track_all(gate: TrackServiceStub, events: list[Event]) -> None:
-    """Sends events until each has a verdict that stands.
+    """Sends events until each has a final verdict.
 
-    The call of a batch succeeds whatever its events are: RETRY is the verdict on an event, and
-    gRPC's own retries do not know of it.
+    The call of a batch succeeds even if some events do not: RETRY is the verdict of one event, and
+    gRPC's own retries do not see it.
     """
     waiting = events
     while waiting:
@@ -69,7 +69,7 @@ def track_all(gate: TrackServiceStub, events: list[Event]) -> None:
                 again.append(waiting[result.index])
             elif result.status == EventResult.REJECTED:
                 print(f"batch: {status}: {result.error.message}")
-            else:  # ACCEPTED, or DUPLICATE: it was stored before
+            else:  # ACCEPTED, or DUPLICATE if it was stored before
                 print("batch:", status)
         if again:
             time.sleep(1)

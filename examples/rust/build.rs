@@ -1,4 +1,4 @@
-//! Makes Rust of the gate's contract. protox reads .proto files, so that no protoc is needed.
+//! Generates Rust from the gate's contract. protox reads .proto files, so no protoc is needed.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=../../proto");

@@ -12,7 +12,7 @@ import { prepareRuntime } from '../service/runtime.ts';
 import type { Service } from '../service/service.ts';
 import type { CommandContext } from './command-context.ts';
 
-/** `headgate serve`: runs the gate and what belongs to it until it is told to stop. */
+/** `headgate serve`: runs the gate, delivery and the log until a signal stops it. */
 export function serveCommand(context: CommandContext): Command {
   return new Command('serve')
     .description('run the gate, the delivery workers and, unless HEADGATE_NATS_URL is set, the log')
@@ -30,7 +30,7 @@ Example:
     .action((options: { config?: string }) => serve(context, options.config));
 }
 
-/** Two signals this close are one Ctrl-C, told by the terminal and again by npm. */
+/** Two signals this close are one Ctrl-C: the terminal sends it, and npm sends it again. */
 const sameSignalMs = 1000;
 
 async function serve(context: CommandContext, configFile: string | undefined): Promise<void> {
@@ -51,13 +51,13 @@ async function serve(context: CommandContext, configFile: string | undefined): P
       console.error(`${signal}: draining (at most ${config.shutdownGraceMs} ms)`);
       stopped.resolve();
     } else if (now - firstSignalAt > sameSignalMs) {
-      // Somebody insists. Whatever is cut off comes again: nothing unsettled counts as delivered.
+      // A second Ctrl-C. Events that are cut off come again: only settled ones count as delivered.
       process.exit(1);
     }
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  // Loaded here: the other commands need none of it, and it takes a third of a second.
+  // Loaded here: other commands do not need it, and it takes a third of a second.
   const { createService } = await import('../service/service.ts');
   service = await createService(config, { searchPath: context.env['PATH'] ?? '' });
   console.error(welcome(service, config));
@@ -71,7 +71,7 @@ function welcome(service: Service, config: Config): string {
     const scheme = config.tls === undefined ? 'http' : 'https';
     const address = `${scheme}://${formatAddress(service.address)}`;
     lines.push(`Headgate takes events on ${address} (gRPC, gRPC-Web, Connect, JSON).`);
-    // Only where it would be accepted: with the example schemas.
+    // Only with the example schemas: others would reject this event.
     if (existsSync(path.join(config.schemasDir, 'order_completed'))) {
       lines.push('Try:', '', ...exampleCall(address, config.auth), '');
     }

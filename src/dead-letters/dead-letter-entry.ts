@@ -1,9 +1,7 @@
-import { fromJson, type JsonValue } from '@bufbuild/protobuf';
-
-import { DeadLetterSchema, type DeadLetter } from '../../gen/headgate/v1/dead_letter_pb.ts';
 import type { DeliveryAttempt, GivenUpEvent } from '../event/delivery-attempt.ts';
 import { eventNameOf } from '../event/delivery-attempt.ts';
 import { isJsonObject } from '../event/json/json.ts';
+import type { StoredEvent } from '../event/stored-event.ts';
 import { messageIdHeader } from '../jetstream/log.ts';
 import { subjects } from '../jetstream/topology.ts';
 
@@ -168,15 +166,22 @@ export function entryIdOf(message: EntryMessage): string {
   return message.header(entryIdHeader) || message.header(messageIdHeader);
 }
 
-/** Reads an entry. One whose event is no event of the contract is shown without it. */
-export function decodeDeadLetter(payload: Uint8Array): DeadLetter {
-  const value = JSON.parse(decoder.decode(payload)) as JsonValue;
-  const options = { ignoreUnknownFields: true };
-  try {
-    return fromJson(DeadLetterSchema, value, options);
-  } catch (error) {
-    if (!isJsonObject(value) || value['event'] === undefined) throw error;
-    const { event: _unreadable, ...rest } = value;
-    return fromJson(DeadLetterSchema, rest, options);
-  }
+/** An entry as the log holds it: the ProtoJSON of `headgate.v1.DeadLetter`. */
+export interface StoredDeadLetter extends EntryFields {
+  /** A uint64, which ProtoJSON writes as a string. */
+  readonly sequence: string;
+  readonly stream: GivenUpEvent['stream'];
+  readonly attempts: readonly DeliveryAttempt[];
+  /** Missing where the event is not JSON. It may also be JSON that is not an event. */
+  readonly event?: StoredEvent;
+  readonly discardedAt?: string;
+  readonly discardedWhy?: string;
+  readonly fixedAt?: string;
+  /** The event's own text as it was before the first fix. */
+  readonly originalEventJson?: string;
+}
+
+/** Reads an entry with its event. Throws a SyntaxError for what is not JSON. */
+export function readDeadLetter(payload: Uint8Array): StoredDeadLetter {
+  return JSON.parse(decoder.decode(payload)) as StoredDeadLetter;
 }

@@ -1,4 +1,3 @@
-import type { DeadLetter } from '../../gen/headgate/v1/dead_letter_pb.ts';
 import { ServiceError } from '../errors.ts';
 import { eventNameOf } from '../event/delivery-attempt.ts';
 import { messageIdHeader, type Log } from '../jetstream/log.ts';
@@ -14,7 +13,6 @@ import {
 import { subjects } from '../jetstream/topology.ts';
 import { createEntryLocks } from './entry-locks.ts';
 import {
-  decodeDeadLetter,
   discardedPayload,
   entryIdHeader,
   entryIdOf,
@@ -23,16 +21,18 @@ import {
   originHeader,
   passedHeaders,
   rawEventHeader,
+  readDeadLetter,
   settlesHeader,
   splitEntry,
   type EntryFields,
+  type StoredDeadLetter,
 } from './dead-letter-entry.ts';
 import { createIndex } from './dead-letter-index.ts';
 import { createReasonCounts, reasonClassOf, type ReasonCount } from './reason-counts.ts';
 import { subjectOf, walkDeadLetters, type DeadLetterFilter } from './walk-dead-letters.ts';
 
 export interface DeadLetterPage {
-  readonly deadLetters: readonly DeadLetter[];
+  readonly deadLetters: readonly StoredDeadLetter[];
   /** Of the destination and event. */
   readonly total: number;
   /** Empty on the last page. */
@@ -55,7 +55,7 @@ export interface DeadLetterCount {
 
 /** One entry, as it can be fixed. */
 export interface OpenedDeadLetter {
-  readonly deadLetter: DeadLetter;
+  readonly deadLetter: StoredDeadLetter;
   /** The event in the form of `POST /v1/track`; empty when it cannot be read. */
   readonly eventJson: string;
   /** Another after each fix. */
@@ -179,7 +179,7 @@ function checkRevision(id: string, entry: StoredMessage, revision: number): void
 function openEntry(message: StoredMessage, fixer: EventFixer): OpenedDeadLetter {
   const { eventText } = splitEntry(message.payload);
   return {
-    deadLetter: decodeDeadLetter(message.payload),
+    deadLetter: readDeadLetter(message.payload),
     eventJson: (eventText === undefined ? undefined : fixer.editable(eventText)) ?? '',
     revision: message.sequence,
   };
@@ -250,7 +250,7 @@ async function listPage(
     filter,
     pageToken,
     pageSize,
-    ({ payload }) => decodeDeadLetter(payload),
+    ({ payload }) => readDeadLetter(payload),
   );
   const subject = subjectOf(filter);
   const counts = subject === undefined ? undefined : await countBySubject(log, 'DEAD', subject);

@@ -1,6 +1,7 @@
 import type { RetryPolicy } from '../config/config.ts';
 import type { Destination, Outcome } from '../destinations/destination.ts';
-import type { DeliveryCall, Signals } from '../observability/signals.ts';
+import type { DeliveryCall } from '../observability/delivery-signals.ts';
+import type { Signals } from '../observability/signals.ts';
 import { traceDeliveries } from '../tracing/delivery-spans.ts';
 import { markText, type AttemptRecord, type FailedAttempt } from './attempt-record.ts';
 import { inPlaceDelayMsMax } from './capacity.ts';

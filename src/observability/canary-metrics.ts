@@ -11,7 +11,7 @@ const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 30
 
 export type CanaryMetrics = ReturnType<typeof createCanaryMetrics>;
 
-/** About the heartbeats that this gate sends to itself. All 0 while it sends none. */
+/** Metrics of the heartbeats that this gate sends to itself. All are 0 while it sends none. */
 export function createCanaryMetrics(registry: Registry) {
   const counter = createCounter(registry, {
     name: 'headgate_canary_total',
@@ -55,10 +55,10 @@ export function createCanaryMetrics(registry: Registry) {
   };
 }
 
-/** A heartbeat that is so many intervals late is told of. */
+/** A heartbeat that is so many intervals late is reported. */
 const lateIntervals = 3;
 
-/** What is told of heartbeats: one log line when they stop coming through, one when they do again. */
+/** Reports heartbeats: one log line when they stop coming through, one when they do again. */
 export function createCanarySignals({ canary, count, observe }: CanaryMetrics, logger: Logger) {
   let late = false;
   let failure = '';

@@ -6,7 +6,7 @@ export interface LineSampler {
 export interface LineSamplerOptions {
   /** Of one kind. */
   readonly linesPerSecondMax: number;
-  /** So many were left out within the second that has passed. */
+  /** So many lines were left out within the last second. */
   readonly onLeftOut: (kind: string, leftOut: number) => void;
 }
 
@@ -17,14 +17,14 @@ interface Window {
 }
 
 const windowMs = 1_000;
-/** Kinds are few by design; should they ever not be, the rest is one kind. */
+/** Kinds are few by design. Beyond this, the rest is one kind. */
 const kindsMax = 1_000;
 const otherKind = 'other';
 
 /**
  * Bounds the lines of each kind, so that a flood (of bad requests, of events that one destination
- * refuses) neither fills the disk nor takes the gate's time: a line costs 4.5 µs. What was left out is
- * told by its number at the end of each second; the metrics count it all.
+ * refuses) neither fills the disk nor takes the gate's time: a line costs 4.5 µs. The number of lines
+ * left out is reported at the end of each second; the metrics count everything.
  */
 export function createLineSampler({
   linesPerSecondMax,
@@ -59,7 +59,7 @@ export function createLineSampler({
       }
       window.leftOut += 1;
       if (window.leftOut === 1) {
-        // A flood that has ended is told of, too.
+        // Also reports a flood that has ended by then.
         setTimeout(() => close(kind, window), window.startedMs + windowMs - nowMs).unref();
       }
       return false;

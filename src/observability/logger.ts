@@ -4,7 +4,7 @@ import { maskPersonal } from './mask-personal.ts';
 
 export type { Logger } from 'pino';
 
-/** Fields that may hold a secret, wherever in a log line they stand. */
+/** Fields that may hold a secret, at any depth down to the third. */
 const masked = ['token', 'secret', 'password', 'authorization', 'cookie', 'key', 'hash'];
 
 /** Takes whole lines, each with its line feed. */
@@ -12,7 +12,7 @@ export interface LineWriter {
   write(line: string): void;
 }
 
-/** Writes JSON lines to standard output, unless told otherwise, without secrets and personal data. */
+/** Writes JSON lines without secrets and personal data, to standard output or to `out`. */
 export function createLogger(level: string, out: LineWriter = destination(1)): Logger {
   const options = {
     level,

@@ -1,11 +1,11 @@
 interface Pattern {
-  /** What a text must hold for the rest to be looked at: most lines hold none of these. */
+  /** The pattern is tried only on a text that holds this: most lines hold no mark. */
   readonly mark: string;
   readonly pattern: RegExp;
   readonly shown: string;
 }
 
-/** Every run has a bound: a line of a stranger's text must not cost more than its length. */
+/** Every repetition has a bound: a hostile line must not cost more than its length. */
 const patterns: readonly Pattern[] = [
   { mark: '://', pattern: /:\/\/[^\s/@"\\]{1,256}@/g, shown: '://***@' },
   {
@@ -25,11 +25,12 @@ const patterns: readonly Pattern[] = [
 ];
 
 /**
- * A line of the log without what is known by its form: addresses of people, credentials, keys.
+ * A line of the log without secrets that are recognised by their form: e-mail addresses, credentials,
+ * keys.
  *
- * We log no data of events ourselves. But reasons are told in the words of others (a database quotes
- * the row, a webhook what it was sent), and those go through here as the last step, whatever field
- * they are in. JSON stays JSON: no pattern takes in a quote or a backslash.
+ * We log no data of events ourselves. But reasons come in the words of others (a database quotes the
+ * row, a webhook what it was sent). All lines go through here as the last step, so that the field does
+ * not matter. JSON stays JSON: no pattern matches a quote or a backslash.
  */
 export function maskPersonal(line: string): string {
   let text = line;

@@ -7,7 +7,7 @@ export interface SeriesDelta {
   readonly grown: readonly number[];
 }
 
-/** What a process counted since it last told. Plain values, to be sent to another process. */
+/** What a process counted since its last report. Plain values, which can be sent to another process. */
 export interface MetricDeltas {
   readonly series: readonly SeriesDelta[];
   /** Of `headgate_last_event_timestamp_seconds`: what changed, as it is now. */
@@ -22,22 +22,22 @@ export interface CountedMetrics {
 }
 
 /**
- * Says, each time it is called, what was counted since the call before; undefined when nothing was.
+ * Returns, each time it is called, what was counted since the call before; undefined when nothing was.
  *
- * One process shows the sum of several. That sum is kept by adding up what each has told, never by
- * asking them: a process that ends takes no count with it, so no total goes down (to Prometheus
- * that would be a restart, and all of it new events), and one that hangs holds up nobody.
+ * One process shows the sum of several, by adding up their reports. It never asks them: a process that
+ * ends takes no count with it, so that no total goes down (Prometheus would take that for a restart, and
+ * the whole total for new events), and a process that hangs delays no other.
  */
 export function createDeltaSource(metrics: CountedMetrics): () => MetricDeltas | undefined {
   const takers = metrics.families.map(createTaker);
-  const toldEvents = new Map(metrics.lastEvents);
+  const reportedEvents = new Map(metrics.lastEvents);
   return () => {
     const series: SeriesDelta[] = [];
     for (const take of takers) take(series);
     const lastEvents: [string, number][] = [];
     for (const [eventName, seconds] of metrics.lastEvents) {
-      if (toldEvents.get(eventName) === seconds) continue;
-      toldEvents.set(eventName, seconds);
+      if (reportedEvents.get(eventName) === seconds) continue;
+      reportedEvents.set(eventName, seconds);
       lastEvents.push([eventName, seconds]);
     }
     return series.length + lastEvents.length === 0 ? undefined : { series, lastEvents };
@@ -45,12 +45,12 @@ export function createDeltaSource(metrics: CountedMetrics): () => MetricDeltas |
 }
 
 function createTaker(family: CountedFamily): (into: SeriesDelta[]) => void {
-  // By the place of a series in its family: looking at thousands that are idle must cost little.
-  const told: number[][] = [];
+  // By the index of a series in its family: a look at thousands of idle ones must cost little.
+  const reported: number[][] = [];
   return (into) => {
     let place = 0;
     for (const state of family.all.values()) {
-      const before = (told[place] ??= []);
+      const before = (reported[place] ??= []);
       const grown =
         'counts' in state
           ? grownHistogram(state.counts, state.sum, before)

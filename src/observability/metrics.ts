@@ -3,9 +3,10 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { errorCodes, errorEntry, grpcCodeNames } from '../errors.ts';
 import { eventStatuses, warningCodes } from '../event/verdict.ts';
 import { createCanaryMetrics } from './canary-metrics.ts';
+import { createGauges } from './gauges.ts';
 import { createCounter, createGauge, createHistogram } from './metric-families.ts';
 
-/** Every value that a label can have, known at the start. Anything else is `_other`. */
+/** Every value that a label can have, known at the start. Any other value is counted as `_other`. */
 export interface LabelValues {
   readonly sources: readonly string[];
   readonly eventNames: readonly string[];
@@ -17,7 +18,7 @@ export interface LabelValues {
 export const otherLabel = '_other';
 
 export const rpcs = ['Track', 'BatchTrack', otherLabel] as const;
-/** Of the doors for events in the form of another system. */
+/** Those of the vendors' endpoints. */
 export const vendorProtocols = ['segment', 'posthog', 'mixpanel', 'cloudevents'] as const;
 export const protocols = [
   'grpc',
@@ -53,8 +54,8 @@ const deliveryBuckets = [
 ];
 
 /**
- * Sources, and pairs of a source and an event, that have series of their own. A pair has 22, and a
- * scrape writes some 150,000 series a second, while nothing else is done: the rest is `_other`.
+ * Sources, and pairs of a source and an event, that have series of their own; the rest is `_other`. A
+ * pair has 22 series, and a scrape writes some 150,000 a second, during which nothing else is done.
  */
 export const labelledSourcesMax = 200;
 export const labelledPairsMax = 5_000;
@@ -89,6 +90,9 @@ export function createMetrics(labels: LabelValues) {
     }
   };
   countEvents(eventNames);
+  for (const code of errorCodes) {
+    if (errorEntry(code).scope === 'request') counters.adminErrors.series(code);
+  }
   for (const rpc of rpcs) {
     for (const protocol of protocols) {
       for (const code of grpcCodeNames) counters.requests.series(rpc, protocol, code);
@@ -102,7 +106,7 @@ export function createMetrics(labels: LabelValues) {
   }
   const histograms = createHistograms(registry, destinations);
   const gauges = createGauges(registry, eventNames, destinations);
-  /** Events that were registered later: the set grows with the registry, which is bounded. */
+  /** Events that are registered later: the set grows with the registry, which is bounded. */
   const addEventNames = (names: readonly string[]): void => {
     const missing = names.filter((name) => !gauges.lastEvent.has(name));
     const added = missing.slice(0, eventNamesMax - gauges.lastEvent.size);
@@ -156,6 +160,11 @@ function createCounters(registry: Registry) {
       help: 'Requests by the gRPC status code of the answer.',
       labels: ['rpc', 'protocol', 'code'],
     }),
+    adminErrors: createCounter(registry, {
+      name: 'headgate_admin_errors_total',
+      help: 'RPCs of operators that were answered with an error, by its code.',
+      labels: ['code'],
+    }),
     webhooks: createCounter(registry, {
       name: 'headgate_webhook_requests_total',
       help: 'Webhooks that came in, by what could be made of them. A mapped one is an event.',
@@ -192,140 +201,4 @@ function createHistograms(registry: Registry, destinations: readonly string[]) {
   publishDuration.series();
   for (const destination of destinations) deliveryLatency.series(destination);
   return { requestDuration, publishDuration, deliveryLatency };
-}
-
-/** What is measured elsewhere and only shown here. */
-function createGauges(
-  registry: Registry,
-  eventNames: readonly string[],
-  destinations: readonly string[],
-) {
-  const zeros = (names: readonly string[]) => new Map(names.map((name) => [name, 0]));
-  const gauges = {
-    destinationPending: zeros(destinations),
-    destinationParked: zeros(destinations),
-    destinationDisabled: zeros(destinations),
-    deadLetters: zeros(destinations),
-    deadLetterOldest: zeros(destinations),
-    /** Filled when the log is first asked: its streams are a closed set that lives elsewhere. */
-    streamBytes: new Map<string, number>(),
-    streamBytesMax: new Map<string, number>(),
-    lastEvent: zeros(eventNames),
-    enforcementSuspended: 0,
-    contracts: { revision: 0, badEntries: 0, followedAtMs: 0 },
-  };
-  createGauge(
-    registry,
-    {
-      name: 'headgate_enforcement_suspended',
-      help: '1 while the setting enforcement is warn: no event is refused for its contract.',
-      labels: [],
-    },
-    () => [{ labels: [], value: gauges.enforcementSuspended }],
-  );
-  exposeLog(registry, gauges);
-  exposeDestinations(registry, gauges);
-  exposeContracts(registry, gauges.contracts);
-  return gauges;
-}
-
-type ByLabel = ReadonlyMap<string, number>;
-
-function expose(
-  registry: Registry,
-  [name, label]: readonly [name: string, label: string],
-  help: string,
-  values: ByLabel,
-): void {
-  createGauge(registry, { name, help, labels: [label] }, () =>
-    [...values].map(([key, value]) => ({ labels: [key], value })),
-  );
-}
-
-function exposeLog(
-  registry: Registry,
-  gauges: Readonly<Record<'lastEvent' | 'streamBytes' | 'streamBytesMax', ByLabel>>,
-): void {
-  expose(
-    registry,
-    ['headgate_last_event_timestamp_seconds', 'event_name'],
-    'When the last event of this name was accepted; 0 when none was since the start.',
-    gauges.lastEvent,
-  );
-  expose(
-    registry,
-    ['headgate_stream_bytes', 'stream'],
-    'What a stream of the log holds.',
-    gauges.streamBytes,
-  );
-  expose(
-    registry,
-    ['headgate_stream_bytes_max', 'stream'],
-    'What a stream of the log may hold.',
-    gauges.streamBytesMax,
-  );
-}
-
-type DestinationGauge =
-  | 'destinationPending'
-  | 'destinationParked'
-  | 'destinationDisabled'
-  | 'deadLetters'
-  | 'deadLetterOldest';
-
-function exposeDestinations(
-  registry: Registry,
-  gauges: Readonly<Record<DestinationGauge, ByLabel>>,
-): void {
-  const show = (name: string, help: string, values: ByLabel): void =>
-    expose(registry, [name, 'destination'], help, values);
-  show(
-    'headgate_destination_pending',
-    'Events that a destination has not been given yet.',
-    gauges.destinationPending,
-  );
-  show(
-    'headgate_destination_parked',
-    '1 while a destination is parked: it is away, and its events wait.',
-    gauges.destinationParked,
-  );
-  show(
-    'headgate_destination_disabled',
-    '1 when a destination has said that it wants nothing more; it is not tried until a restart.',
-    gauges.destinationDisabled,
-  );
-  show(
-    'headgate_dead_letters',
-    'Events in the dead-letter queue of a destination.',
-    gauges.deadLetters,
-  );
-  show(
-    'headgate_dead_letter_oldest_timestamp_seconds',
-    'When the oldest dead letter of a destination was written; 0 when there is none.',
-    gauges.deadLetterOldest,
-  );
-}
-
-/** All 0 where the contracts are files. */
-function exposeContracts(
-  registry: Registry,
-  contracts: { revision: number; badEntries: number; followedAtMs: number },
-): void {
-  const expose = (name: string, help: string, read: () => number): void =>
-    createGauge(registry, { name, help, labels: [] }, () => [{ labels: [], value: read() }]);
-  expose(
-    'headgate_registry_revision',
-    'The newest revision of the schema registry that this gate validates by.',
-    () => contracts.revision,
-  );
-  expose(
-    'headgate_registry_bad_entries',
-    'Entries of the schema registry whose newest revision is not in force because it is not sound.',
-    () => contracts.badEntries,
-  );
-  expose(
-    'headgate_registry_followed_timestamp_seconds',
-    'When the schema registry was last read; while NATS is away this stands still.',
-    () => contracts.followedAtMs / 1000,
-  );
 }

@@ -1,59 +1,69 @@
-import { timingSafeEqual } from 'node:crypto';
-
 import type { ConnectRouter } from '@connectrpc/connect';
 
 import type { Config } from '../config/config.ts';
-import { createExchange, reply, type Exchange } from '../gate/exchange.ts';
+import { createExchange } from '../gate/exchange.ts';
 import type { HttpCall } from '../http/http-call.ts';
 import { listen, type Listener } from '../http/listen.ts';
 import { createUniversalEndpoint } from '../http/universal.ts';
+import type { Signals } from '../observability/signals.ts';
+import { answerErrors } from './answer-errors.ts';
+import { createAuthorize } from './authorize.ts';
+import { metricsPage, type RenderMetrics } from './metrics-page.ts';
+import { createReadiness } from './readiness.ts';
+import { sendText, type TextAnswer } from './text-answer.ts';
 
 export interface AdminOptions {
-  readonly config: Config;
-  /** The page of `/metrics` and its content type. */
-  readonly renderMetrics: () => Promise<{ readonly text: string; readonly contentType: string }>;
+  readonly config: Pick<Config, 'admin' | 'http' | 'limits'>;
+  readonly signals: Pick<Signals, 'operatorRequestFailed'>;
+  readonly renderMetrics: RenderMetrics;
   /** Resolves when the log takes publishes; rejects with why it does not. */
   readonly probe: () => Promise<void>;
-  /** What whoever looks at the health should know although all is well. */
+  /** A line that the health pages show although all is well. */
   readonly notice: string | undefined;
+  /** The operators' RPCs: routes.ts. */
   readonly routes: (router: ConnectRouter) => void;
 }
 
-/** A probe is a publish: scrapers and balancers that ask more often share one. */
-const readyCacheMs = 1000;
-/** Beside the event that a fix may bring, which JSON's escapes can double. */
+/** Besides the event that a fix may bring, which the escapes of JSON can double. */
 const requestBytesMax = 1024 * 1024;
 const requestTimeoutMs = 30_000;
 const connectionsMax = 200;
 
-/** The operators' port: metrics, health, and the RPCs that change things. */
+const unauthorized: TextAnswer = {
+  status: 401,
+  text: 'Send HEADGATE_ADMIN_TOKEN as "Authorization: Bearer TOKEN".\n',
+};
+const notHere: TextAnswer = {
+  status: 404,
+  text: 'Not here. There are /metrics, /healthz and /readyz.\n',
+};
+
+/**
+ * Opens the operators' port: health, metrics, and the RPCs that change things. Throws a StartError
+ * where the address is taken.
+ */
 export async function openAdmin(options: AdminOptions): Promise<Listener> {
-  const { config } = options;
-  const ready = createReadiness(options.probe);
+  const { config, signals } = options;
+  const notice = options.notice === undefined ? '' : `${options.notice}\n`;
+  const readiness = createReadiness(options.probe, notice);
+  const isAuthorized = createAuthorize(config.admin.token?.reveal());
   const rpc = createUniversalEndpoint(options.routes, {
     readMaxBytes: requestBytesMax + 2 * config.limits.eventBytesMax,
+    interceptors: [answerErrors(signals)],
   });
-  const notice = options.notice === undefined ? '' : `${options.notice}\n`;
-  const token = config.admin.token?.reveal();
   const handle = (call: HttpCall): void => {
     const exchange = createExchange(call);
+    const send = (answer: TextAnswer): void => sendText(exchange, answer);
     const path = call.url.split('?', 1)[0];
-    // Health is asked by balancers, which hold no token.
-    if (path === '/healthz') {
-      sendText(exchange, 200, `ok\n${notice}`);
-    } else if (path === '/readyz') {
-      void ready().then((why) =>
-        sendText(exchange, why === undefined ? 200 : 503, `${why ?? 'ready'}\n${notice}`),
-      );
-    } else if (token !== undefined && !isBearer(call, token)) {
-      sendText(exchange, 401, 'Send HEADGATE_ADMIN_TOKEN as "Authorization: Bearer TOKEN".\n');
-    } else if (path === '/metrics') {
-      void options.renderMetrics().then(
-        ({ text, contentType }) => sendText(exchange, 200, text, contentType),
-        (error: Error) => sendText(exchange, 500, `${error.message}\n`),
-      );
-    } else if (!rpc.serve(call, exchange.correlationId)) {
-      sendText(exchange, 404, 'Not here. There are /metrics, /healthz and /readyz.\n');
+    // Load balancers ask for health, and hold no token.
+    if (path === '/healthz') send({ status: 200, text: `ok\n${notice}` });
+    else if (path === '/readyz') void readiness().then(send);
+    else if (!isAuthorized(call)) send(unauthorized);
+    else if (path === '/metrics') void metricsPage(options.renderMetrics).then(send);
+    else {
+      // RPCs log under the correlation id that their answer carries.
+      call.headers['x-correlation-id'] = exchange.correlationId;
+      if (!rpc.serve(call, exchange.correlationId)) send(notHere);
     }
   };
   return listen({
@@ -66,35 +76,4 @@ export async function openAdmin(options: AdminOptions): Promise<Listener> {
     requestTimeoutMs,
     connectionsMax,
   });
-}
-
-/** Undefined: ready. */
-function createReadiness(probe: () => Promise<void>): () => Promise<string | undefined> {
-  let askedAt = -Infinity;
-  let answer: Promise<string | undefined> = Promise.resolve(undefined);
-  return () => {
-    if (performance.now() - askedAt > readyCacheMs) {
-      askedAt = performance.now();
-      answer = probe().then(
-        () => undefined,
-        (error: Error) => `not ready: ${error.message}`,
-      );
-    }
-    return answer;
-  };
-}
-
-function isBearer({ headers }: HttpCall, token: string): boolean {
-  const sent = Buffer.from(headers.authorization ?? '');
-  const wanted = Buffer.from(`Bearer ${token}`);
-  return sent.length === wanted.length && timingSafeEqual(sent, wanted);
-}
-
-function sendText(
-  exchange: Exchange,
-  status: number,
-  text: string,
-  contentType = 'text/plain; charset=utf-8',
-): void {
-  reply(exchange, status, { 'content-type': contentType }, text);
 }

@@ -1,6 +1,6 @@
-import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { ServiceImpl } from '@connectrpc/connect';
 
 import {
   DestinationStatus_State as State,
@@ -8,6 +8,8 @@ import {
   type DestinationService,
   type DestinationStatus,
 } from '../../gen/headgate/v1/destination_service_pb.ts';
+import type { WorkerState } from '../delivery/worker-state.ts';
+import { ServiceError } from '../errors.ts';
 import { readBacklog } from '../jetstream/consume/backlog.ts';
 import {
   deleteDestinationConsumers,
@@ -17,14 +19,13 @@ import type { Log } from '../jetstream/log.ts';
 import { countBySubject } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';
-import type { WorkerState } from '../delivery/worker-state.ts';
 
 export interface DestinationServiceOptions {
   readonly log: Log;
-  readonly signals: Signals;
+  readonly signals: Pick<Signals, 'note'>;
   /** Those of the configuration. */
   readonly destinations: readonly { readonly name: string; readonly type: string }[];
-  /** Undefined: its worker is in no hands of this process. */
+  /** Undefined: no worker of this process delivers to it. */
   readonly stateOf: (name: string) => WorkerState | undefined;
   /** How many events were delivered since this process was started. */
   readonly deliveredOf: (name: string) => number;
@@ -34,51 +35,39 @@ export interface DestinationServiceOptions {
 export function createDestinationService(
   options: DestinationServiceOptions,
 ): ServiceImpl<typeof DestinationService> {
-  const { log, destinations } = options;
+  const { log, signals, destinations } = options;
   const configured = new Set(destinations.map(({ name }) => name));
 
   const removed = async (): Promise<string[]> =>
     (await listConsumingDestinations(log)).filter((name) => !configured.has(name));
 
   return {
-    listDestinations: () =>
-      answer(options.signals, async () => {
-        const known = destinations.map(({ name, type }) => describe(name, type, options));
-        const forgotten = (await removed()).map((name) => describe(name, '', options));
-        return { destinations: await Promise.all([...known, ...forgotten]) };
-      }),
-    removeDestination: ({ name }) =>
-      answer(options.signals, async () => {
-        if (configured.has(name)) {
-          const text = `${name} is in the configuration. Take it out, start again, then remove it.`;
-          throw new ConnectError(text, Code.FailedPrecondition);
-        }
-        const backlog = (await removed()).includes(name) ? await readBacklog(log, name) : undefined;
-        if (backlog === undefined) {
-          throw new ConnectError(`No destination ${name} has a place in the log.`, Code.NotFound);
-        }
-        if (backlog.pulls > 0) {
-          const text = `A worker of another process still delivers to ${name}. Stop that one first.`;
-          throw new ConnectError(text, Code.FailedPrecondition);
-        }
-        await deleteDestinationConsumers(log, name);
-        options.signals.note(
-          { destination: name, waiting: backlog.waiting },
-          'destination removed',
-        );
-        return { waiting: BigInt(backlog.waiting) };
-      }),
+    listDestinations: async () => {
+      const forgotten = (await removed()).map((name) => ({ name, type: '' }));
+      const all = [...destinations, ...forgotten];
+      return {
+        destinations: await Promise.all(all.map(({ name, type }) => describe(name, type, options))),
+      };
+    },
+    removeDestination: async ({ name }) => {
+      if (configured.has(name)) {
+        const text = `${name} is in the configuration. Take it out, start again, then remove it.`;
+        throw new ServiceError('destination_in_use', text);
+      }
+      const backlog = (await removed()).includes(name) ? await readBacklog(log, name) : undefined;
+      if (backlog === undefined) {
+        const text = `No destination ${name} has a place in the log.`;
+        throw new ServiceError('destination_not_found', text);
+      }
+      if (backlog.pulls > 0) {
+        const text = `A worker of another process still delivers to ${name}. Stop that one first.`;
+        throw new ServiceError('destination_in_use', text);
+      }
+      await deleteDestinationConsumers(log, name);
+      signals.note({ destination: name, waiting: backlog.waiting }, 'destination removed');
+      return { waiting: BigInt(backlog.waiting) };
+    },
   };
-}
-
-async function answer<Answer>(signals: Signals, work: () => Promise<Answer>): Promise<Answer> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof ConnectError) throw error;
-    signals.trouble('the destination service', error);
-    throw new ConnectError('The log cannot be asked just now. Try again.', Code.Unavailable);
-  }
 }
 
 /** `type` is empty for a destination that no configuration names. */
@@ -98,7 +87,7 @@ async function describe(
   return create(DestinationStatusSchema, {
     name,
     type,
-    state: type === '' ? State.REMOVED : stateWords[state?.kind ?? 'elsewhere'],
+    state: type === '' ? State.REMOVED : states[state?.kind ?? 'elsewhere'],
     reason: state?.reason ?? '',
     since: state && timestampFromMs(state.sinceMs),
     nextProbe: state?.nextProbeMs === undefined ? undefined : timestampFromMs(state.nextProbeMs),
@@ -109,7 +98,7 @@ async function describe(
   });
 }
 
-const stateWords = {
+const states = {
   running: State.RUNNING,
   parked: State.PARKED,
   disabled: State.DISABLED,

@@ -1,36 +1,31 @@
-import { create } from '@bufbuild/protobuf';
-import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-
-import {
-  RejectedCountSchema,
-  type RejectedCount,
-} from '../../gen/headgate/v1/rejected_service_pb.ts';
 import type { Found } from './rejected-events.ts';
+
+/** How many rejected events have the same source, event, code and, where asked for, time. */
+export interface RejectedGroup {
+  readonly source: string;
+  readonly eventName: string;
+  readonly code: string;
+  /** When the group's bucket of time begins; undefined where it is not counted by time. */
+  readonly bucketMs: number | undefined;
+  readonly count: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
 
 /** Counts by source, event, code and time. */
 export interface Tally {
   add(found: Found): void;
-  counts(): RejectedCount[];
-}
-
-interface Group {
-  readonly source: string;
-  readonly eventName: string;
-  readonly code: string;
-  readonly bucketMs: number;
-  count: number;
-  firstMs: number;
-  lastMs: number;
+  groups(): RejectedGroup[];
 }
 
 /** `bucketMs` 0: not by time. A page is bounded, and so are its groups. */
 export function createTally(bucketMs: number): Tally {
-  const groups = new Map<string, Group>();
+  const groups = new Map<string, Writable<RejectedGroup>>();
   return {
     add: ({ entry, error: { code } }) => {
       const { source, eventName, receivedAtMs } = entry;
-      const bucket = bucketMs === 0 ? 0 : receivedAtMs - (receivedAtMs % bucketMs);
-      const key = `${source} ${code} ${bucket} ${eventName}`;
+      const bucket = bucketMs === 0 ? undefined : receivedAtMs - (receivedAtMs % bucketMs);
+      const key = `${source} ${code} ${bucket ?? 0} ${eventName}`;
       let group = groups.get(key);
       if (group === undefined) {
         const times = { firstMs: receivedAtMs, lastMs: receivedAtMs };
@@ -41,17 +36,8 @@ export function createTally(bucketMs: number): Tally {
       group.firstMs = Math.min(group.firstMs, receivedAtMs);
       group.lastMs = Math.max(group.lastMs, receivedAtMs);
     },
-    counts: () =>
-      [...groups.values()].map(({ source, eventName, code, ...group }) =>
-        create(RejectedCountSchema, {
-          source,
-          eventName,
-          code,
-          ...(group.bucketMs !== 0 && { bucket: timestampFromMs(group.bucketMs) }),
-          count: BigInt(group.count),
-          firstAt: timestampFromMs(group.firstMs),
-          lastAt: timestampFromMs(group.lastMs),
-        }),
-      ),
+    groups: () => [...groups.values()],
   };
 }
+
+type Writable<Shape> = { -readonly [Key in keyof Shape]: Shape[Key] };

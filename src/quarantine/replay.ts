@@ -14,9 +14,8 @@ export interface EntryEdit {
   readonly valueJson: string;
 }
 
-/** What a replay needs of the gate: gate/accept/replay.ts. */
+/** What replay needs of the gate: gate/accept/replay.ts. */
 export interface ReplayGate {
-  /** Makes the event to be replayed. Throws a ServiceError when an edit cannot be made. */
   read(entry: RejectedEntry, edits: readonly EntryEdit[], replacement: string): IncomingEvent;
   /** Validates an event, and stores it unless `validateOnly`. */
   accept(event: IncomingEvent, entry: RejectedEntry, validateOnly: boolean): Promise<Verdict>;
@@ -53,7 +52,7 @@ export interface Replay {
 }
 
 export interface ReplayOptions {
-  readonly gate: ReplayGate;
+  readonly endpoint: ReplayGate;
   readonly rejected: RejectedEvents;
   readonly marks: ReplayMarks;
   readonly storedIds: StoredIds;
@@ -107,7 +106,7 @@ async function replayOne(
   found: Found,
   request: ReplayRequest,
 ): Promise<ReplayResult> {
-  const { gate } = options;
+  const { endpoint } = options;
   const { entry } = found;
   const unread = { entry, eventName: entry.eventName, idempotencyKey: entry.idempotencyKey };
   const refused = (error: EventError): ReplayResult => ({
@@ -125,7 +124,7 @@ async function replayOne(
   }
   let event: IncomingEvent;
   try {
-    event = gate.read(entry, request.edits, request.replacement);
+    event = endpoint.read(entry, request.edits, request.replacement);
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     return refused(faultOf(error.code, error.message));
@@ -136,7 +135,7 @@ async function replayOne(
     const duplicate = { status: 'duplicate', error: undefined, storedSequence: known } as const;
     return { entry, eventName, idempotencyKey, ...duplicate };
   }
-  const { status, error, sequence } = await gate.accept(event, entry, request.dryRun);
+  const { status, error, sequence } = await endpoint.accept(event, entry, request.dryRun);
   return { entry, eventName, idempotencyKey, status, error, storedSequence: sequence };
 }
 

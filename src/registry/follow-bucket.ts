@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { ReadTimeoutError } from '../jetstream/log-failure.ts';
 import type { BucketEntry, SchemaBucket } from '../jetstream/schema-bucket.ts';
 import type { Signals } from '../observability/signals.ts';
 import { formatFault } from '../validation/registry-fault.ts';
@@ -37,7 +38,7 @@ const silenceMsMax = 1_000;
 async function readAfter(bucket: SchemaBucket, revision: number): Promise<BucketEntry[]> {
   const silent = Promise.withResolvers<never>();
   const timer = setTimeout(
-    () => silent.reject(new Error(`the bucket said nothing for ${silenceMsMax} ms`)),
+    () => silent.reject(new ReadTimeoutError(`the bucket said nothing for ${silenceMsMax} ms`)),
     silenceMsMax,
   );
   const read = async (): Promise<BucketEntry[]> => {

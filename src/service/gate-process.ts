@@ -16,44 +16,44 @@ import { compileSchema } from '../validation/schema/compile-schema.ts';
 import { createLiveValidation, withEvents } from '../validation/live-validation.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 
-/** All that a gate process is told: it reads no settings, no variables and no schemas itself. */
+/** All that a gate process gets: it reads no settings, variables or schemas itself. */
 export interface GateSettings {
   /** 1, 2, ...: a replacement takes over the number. */
   readonly number: number;
   readonly config: Config;
   readonly registry: SchemaRegistry;
-  /** A secret of the configuration, which loses it on its way. */
+  /** A secret of the configuration, which is sent without it. */
   readonly hashKey: string | undefined;
-  /** What our own heartbeat shows; undefined: none is sent. */
+  /** The write key of the heartbeat; undefined: none is sent. */
   readonly canaryKey: string | undefined;
   readonly labels: LabelValues;
   readonly log: Omit<LogOptions, 'onStatus'>;
 }
 
-/** From the first process. */
+/** Sent by the first process. */
 export type GateOrder =
   | { readonly kind: 'start'; readonly settings: GateSettings }
-  /** The header of the contracts, and the events of them that are new or others. */
+  /** The header of the contracts, and the events that are new or have changed. */
   | { readonly kind: 'follow'; readonly changed: SchemaRegistry }
   | { readonly kind: 'stop' };
 
-/** To the first process. */
+/** Sent to the first process. */
 export type GateReport =
   | { readonly kind: 'ready'; readonly address: Address }
   | { readonly kind: 'failed'; readonly text: string }
   | { readonly kind: 'counted'; readonly deltas: MetricDeltas };
 
-/** How much counting a process that is killed takes with it at most. */
+/** The counts of so long, at most, are lost when a process is killed. */
 const countedIntervalMs = 250;
 
 /**
  * One of several processes that share the public port: it validates, publishes and syncs by itself,
- * and tells the first process what it counted. gate-processes.ts starts it and tells it to stop.
+ * and reports what it counted to the first process. fork-gate.ts starts it and orders it to stop.
  *
- * When the first process is gone, node:cluster ends this one at once: nothing answers without it.
+ * When the first process ends, node:cluster ends this one at once: it owns the public port.
  */
 async function runGateProcess(): Promise<void> {
-  // Ctrl-C reaches every process of a terminal. The first one decides, and tells us.
+  // Ctrl-C reaches every process of a terminal. The first one decides, and sends an order.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
   prepareRuntime();
   const { settings, followed, stopped } = await firstOrder();
@@ -66,7 +66,7 @@ async function runGateProcess(): Promise<void> {
     address = await startGate(settings, followed, logger, lifecycle);
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    // The first process ends this one: something half open may keep it from ending by itself.
+    // The first process kills this one: something half open may keep it from ending by itself.
     await report({ kind: 'failed', text: error.message });
     return;
   }
@@ -78,7 +78,7 @@ async function runGateProcess(): Promise<void> {
 
 interface Orders {
   readonly settings: GateSettings;
-  /** Hands on each change of the contracts, also of those told before anyone asked. */
+  /** Passes on each change of the contracts, those before this call included. */
   readonly followed: (take: (changed: SchemaRegistry) => void) => void;
   readonly stopped: Promise<void>;
 }
@@ -133,7 +133,7 @@ async function startGate(
   return gate.address;
 }
 
-/** What validates is code, which cannot be sent: made again from the same schemas. */
+/** Validators are functions and cannot be sent between processes; compile them from the schemas. */
 function compiled(registry: SchemaRegistry): SchemaRegistry {
   const events = registry.events.map((event) => ({
     ...event,
@@ -142,7 +142,7 @@ function compiled(registry: SchemaRegistry): SchemaRegistry {
   return { ...registry, events };
 }
 
-/** Tells what was counted, from now on. The function returned ends that and tells the rest. */
+/** Reports what is counted, from now on. The returned function reports the rest and ends that. */
 function reportCounts(metrics: Metrics): () => Promise<void> {
   const takeDeltas = createDeltaSource({
     families: countedFamiliesOf(metrics.registry),
@@ -157,7 +157,7 @@ function reportCounts(metrics: Metrics): () => Promise<void> {
     underWay = false;
   };
   const timer = setInterval(() => {
-    // A first process that is busy gets one large report later rather than a heap of small ones.
+    // A busy first process gets one large report later instead of many small ones.
     if (!underWay) void reportGrowth();
   }, countedIntervalMs);
   timer.unref();
@@ -167,10 +167,10 @@ function reportCounts(metrics: Metrics): () => Promise<void> {
   };
 }
 
-/** Resolves once it is on its way. */
+/** Resolves once the message is sent. */
 function report(message: GateReport): Promise<void> {
   return new Promise((resolve) => {
-    // A failure means that the first process is gone, which ends this one anyway.
+    // A failure means that the first process has ended, which ends this one anyway.
     process.send!(message, undefined, undefined, () => resolve());
   });
 }

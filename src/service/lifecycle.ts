@@ -1,6 +1,6 @@
 /** Releases what was started, last in first out, once. */
 export interface Lifecycle {
-  /** Remembers how to let go of something that was just started. */
+  /** Remembers how to release something that was just started. */
   onRelease(name: string, release: () => Promise<void> | void): void;
   /** Safe to call again: the same promise. One release that fails does not keep the others. */
   release(): Promise<void>;

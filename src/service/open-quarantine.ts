@@ -1,26 +1,43 @@
+import type { Config } from '../config/config.ts';
+import { openReplayEndpoint } from '../gate/accept/replay.ts';
+import { createEventStore } from '../jetstream/event-store.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { Signals } from '../observability/signals.ts';
-import type { RejectedEntry } from '../quarantine/rejected-entry.ts';
+import type { RejectedServiceOptions } from '../operators/rejected/rejected-service.ts';
 import { createRejectedEvents } from '../quarantine/rejected-events.ts';
-import { createRejectedService } from '../operators/rejected-service.ts';
+import { createReplay } from '../quarantine/replay.ts';
 import { createReplayMarks } from '../quarantine/replay-marks.ts';
-import { createReplay, type ReplayGate } from '../quarantine/replay.ts';
 import { createStoredIds } from '../quarantine/stored-ids.ts';
+import type { LiveValidation } from '../validation/live-validation.ts';
+import type { Lifecycle } from './lifecycle.ts';
 
-export interface QuarantineOptions {
+export interface QuarantineParts {
+  readonly config: Config;
   readonly log: Log;
   readonly signals: Signals;
-  /** gate/accept/replay.ts */
-  readonly gate: ReplayGate & { textOf(entry: RejectedEntry): string };
-  readonly dedupWindowMs: number;
+  readonly lifecycle: Lifecycle;
+  readonly validation: LiveValidation;
 }
 
-/** What operators do with rejected events, ready for the admin port. */
-export function createQuarantine(options: QuarantineOptions) {
-  const { log, signals, gate, dedupWindowMs } = options;
+/**
+ * What operators do with rejected events. Replays go through an endpoint of this process, also where
+ * the gate runs in several others.
+ */
+export function openQuarantine(parts: QuarantineParts): RejectedServiceOptions {
+  const { config, log, signals, lifecycle, validation } = parts;
+  const endpoint = openReplayEndpoint(config, signals, {
+    validate: validation.validate,
+    ...createEventStore(log, validation.isPlanned),
+  });
+  lifecycle.onRelease('replay endpoint', endpoint.close);
   const marks = createReplayMarks(log);
   const rejected = createRejectedEvents(log, marks);
-  const storedIds = createStoredIds(log);
-  const replay = createReplay({ gate, rejected, marks, storedIds, dedupWindowMs });
-  return createRejectedService({ rejected, replay, textOf: gate.textOf, signals });
+  const replay = createReplay({
+    endpoint,
+    rejected,
+    marks,
+    storedIds: createStoredIds(log),
+    dedupWindowMs: config.log.dedupWindowMs,
+  });
+  return { rejected, replay, textOf: endpoint.textOf };
 }

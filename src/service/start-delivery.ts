@@ -24,21 +24,21 @@ export interface DeliveryParts {
 
 /** What runs behind the log. */
 export interface RunningDelivery {
-  /** Undefined: there is no such worker. */
+  /** Undefined: no worker delivers to it. */
   stateOf(destination: string): WorkerState | undefined;
-  /** Undefined: it cannot be asked what it holds. */
+  /** Undefined: the destination cannot say what it holds. */
   storedOf(destination: string): Destination['stored'] | undefined;
 }
 
-/** A destination with the worker that carries events to it. */
+/** A destination with the worker that delivers to it. */
 export interface Carrier {
   readonly destination: Pick<Destination, 'close' | 'stored'>;
   readonly worker: DeliveryWorker;
 }
 
 /**
- * Starts everything behind the log: what turns advisories into dead letters, a worker for each
- * destination, the gauges, and the janitor.
+ * Starts everything behind the log: the collector, which turns advisories into dead letters, a worker
+ * for each destination, the gauges and the janitor.
  */
 export async function startDelivery(parts: DeliveryParts): Promise<RunningDelivery> {
   const { config, log, signals, lifecycle } = parts;
@@ -46,7 +46,7 @@ export async function startDelivery(parts: DeliveryParts): Promise<RunningDelive
   const giveUp = createDeadLetterWriter({ log, signals });
 
   const collector = createAdvisoryCollector({ log, signals, destinations, write: giveUp });
-  // Before the start: one that fails half-way has something to let go of.
+  // Before the start: one that fails half-way has something to release.
   lifecycle.onRelease('advisory collector', collector.stop);
   await collector.start();
 
@@ -105,7 +105,7 @@ async function createCarrier(
   return { destination, worker };
 }
 
-/** All at once: one after the other, each slow destination would take a grace of its own. */
+/** All at once: in turn, each slow destination would take a grace of its own. */
 export async function stopAll(
   carriers: readonly {
     worker: Pick<DeliveryWorker, 'stop'>;
@@ -125,7 +125,7 @@ export async function stopAll(
   if (faults.length > 0) throw new AggregateError(faults, 'destinations could not be stopped');
 }
 
-/** The configuration has named its type from this very list. */
+/** Every configured type is in this list: the configuration is checked against it. */
 function destinationTypeOf(name: string): DestinationType {
   return destinationTypes.find((type) => type.type === name)!;
 }

@@ -1,9 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import type { ServiceImpl } from '@connectrpc/connect';
-
-import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import type { Config } from '../config/config.ts';
 import { ServiceError, StartError } from '../errors.ts';
 import type { Log } from '../jetstream/log.ts';
@@ -16,7 +13,7 @@ import { createRegistryContents, type RegistryContents } from '../registry/conte
 import { createBucketFollower } from '../registry/follow-bucket.ts';
 import { registerSchema } from '../registry/register-schema.ts';
 import { createRegistryEditor, type RegistryEditorOptions } from '../registry/registry-editor.ts';
-import { createRegistryService, type ChangeableRegistry } from '../operators/registry-service.ts';
+import type { ChangeableRegistry, RegistryServiceOptions } from '../operators/registry-service.ts';
 import { formatFault } from '../validation/registry-fault.ts';
 import { loadRegistry, taxonomyFile, type SchemaRegistry } from '../validation/schema-registry.ts';
 
@@ -25,25 +22,25 @@ export interface RegistryParts {
   readonly log: Log;
   readonly signals: Signals;
   readonly lifecycle: Lifecycle;
-  /** By which this process validates. */
+  /** The contracts by which this process validates. */
   readonly registry: () => SchemaRegistry;
   /** Called with the first contracts of the bucket, and after each change of them. */
   readonly onChange: (registry: SchemaRegistry) => void;
 }
 
-/** Where the contracts are in the log, follows them there; opens them to the operators either way. */
-export async function startRegistry(
-  parts: RegistryParts,
-): Promise<ServiceImpl<typeof SchemaRegistryService>> {
-  const { config, log, signals, registry } = parts;
+/**
+ * Follows the contracts where they are kept in the log, and gives operators what they need to see and
+ * change them. Where they are files, operators only see them.
+ */
+export async function startRegistry(parts: RegistryParts): Promise<RegistryServiceOptions> {
+  const { config, log, registry } = parts;
   const changeable = config.schemasSource === 'registry' ? await openBucket(parts) : undefined;
-  return createRegistryService({
+  return {
     source: config.schemasSource,
     registry,
     changeable,
     lastEventAtMs: (name) => lastStoredAtMs(log, 'EVENTS', subjects.event('*', name)),
-    signals,
-  });
+  };
 }
 
 async function openBucket(parts: RegistryParts): Promise<ChangeableRegistry> {
@@ -74,7 +71,7 @@ async function openBucket(parts: RegistryParts): Promise<ChangeableRegistry> {
 
 /**
  * Puts the files into a bucket that is empty, or whose filling was cut off: the header comes last.
- * Several gates may do it at once: who is second finds it done.
+ * Several gates may do it at once: the second one finds it done.
  */
 async function fill(
   schemasDir: string,
@@ -105,5 +102,5 @@ async function fill(
   }
 }
 
-/** Each goes on where the other gate was faster. */
+/** Each attempt continues where another gate was faster. */
 const fillAttempts = 100;

@@ -1,42 +1,56 @@
-import { create } from '@bufbuild/protobuf';
-import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-
-import { EventResult_Status } from '../../gen/headgate/v1/event_result_pb.ts';
-import { TailedEventSchema, type TailedEvent } from '../../gen/headgate/v1/tail_service_pb.ts';
 import { eventNameOf, sourceOf } from '../event/delivery-attempt.ts';
 import { decodeStoredEvent, type StoredEvent } from '../event/stored-event.ts';
+import type { EventError, EventWarning } from '../event/verdict.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
 import { readEntry } from '../quarantine/rejected-entry.ts';
 
-/** A rejected entry may be a whole batch that could not be taken apart. */
+/** An event as the log keeps it. */
+export interface TailedEvent {
+  readonly status: 'accepted' | 'rejected';
+  /** Its place in EVENTS or REJECTED. */
+  readonly sequence: number;
+  readonly receivedAtMs: number;
+  readonly source: string;
+  readonly eventName: string;
+  readonly idempotencyKey: string;
+  readonly correlationId: string;
+  /** Empty for a rejected event. */
+  readonly eventId: string;
+  /** 0 for a rejected event. */
+  readonly schemaVersion: number;
+  readonly warnings: readonly EventWarning[];
+  /** Undefined for an accepted event. */
+  readonly error: EventError | undefined;
+  /** The stored JSON; of a rejected event what was sent, cut at `rejectedTextBytesMax`. */
+  readonly eventJson: string;
+}
+
+/** What was rejected may be a whole batch that could not be taken apart. */
 export const rejectedTextBytesMax = 64 * 1024;
 
 const decoder = new TextDecoder();
 
-/** A message of EVENTS. */
-export function acceptedEvent(message: StoredMessage): TailedEvent {
+/** Reads a message of EVENTS. */
+export function readAccepted(message: StoredMessage): TailedEvent {
   const text = decoder.decode(message.payload);
   const stored = readStored(text);
-  const receivedAtMs = Date.parse(stored?.timestamp ?? '') || message.storedAtMs;
-  return create(TailedEventSchema, {
-    status: EventResult_Status.ACCEPTED,
-    sequence: BigInt(message.sequence),
-    receivedAt: timestampFromMs(receivedAtMs),
+  return {
+    status: 'accepted',
+    sequence: message.sequence,
+    receivedAtMs: Date.parse(stored?.timestamp ?? '') || message.storedAtMs,
     source: sourceOf(message.subject),
     eventName: eventNameOf(message.subject),
     idempotencyKey: stored?.idempotencyKey ?? '',
     correlationId: stored?.correlationId ?? '',
     eventId: stored?.eventId ?? '',
     schemaVersion: stored?.schemaVersion ?? 0,
-    warnings: (stored?.warnings ?? []).map((warning) => ({
-      ...warning,
-      violations: [...warning.violations],
-    })),
+    warnings: stored?.warnings ?? [],
+    error: undefined,
     eventJson: text,
-  });
+  };
 }
 
-/** Undefined: another program has written to the stream. Its message is shown as it is. */
+/** Another program may have written to the stream: its messages are shown as they are. */
 function readStored(text: string): StoredEvent | undefined {
   try {
     return decodeStoredEvent(text);
@@ -45,19 +59,22 @@ function readStored(text: string): StoredEvent | undefined {
   }
 }
 
-/** A message of REJECTED. */
-export function rejectedEvent(message: StoredMessage): TailedEvent {
-  const { sequence, source, eventName, idempotencyKey, correlationId, error, ...entry } =
+/** Reads a message of REJECTED. */
+export function readRejected(message: StoredMessage): TailedEvent {
+  const { sequence, receivedAtMs, source, eventName, idempotencyKey, correlationId, ...entry } =
     readEntry(message);
-  return create(TailedEventSchema, {
-    status: EventResult_Status.REJECTED,
-    sequence: BigInt(sequence),
-    receivedAt: timestampFromMs(entry.receivedAtMs),
+  return {
+    status: 'rejected',
+    sequence,
+    receivedAtMs,
     source,
     eventName,
     idempotencyKey,
     correlationId,
-    error: { ...error, violations: [...error.violations] },
+    eventId: '',
+    schemaVersion: 0,
+    warnings: [],
+    error: entry.error,
     eventJson: decoder.decode(entry.bytes.subarray(0, rejectedTextBytesMax)),
-  });
+  };
 }

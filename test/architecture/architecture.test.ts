@@ -7,7 +7,13 @@ import { isTest, readSources, root } from './source-files.ts';
 
 const source = path.join(root, 'src');
 
-/** What each stage may import, besides itself. `cli` and `main.ts` stand above all of them. */
+/**
+ * What each stage may import, besides itself. `cli` and `main.ts` stand above all of them.
+ *
+ * Generated messages (`gen`) belong to the edges: `gate` for producers, `operators` for operators. The
+ * log stores ProtoJSON of the contract, and the stages between have plain types for it: `StoredEvent`,
+ * `DeliveryAttempt`, `StoredDeadLetter`.
+ */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   event: [],
   tracing: [],
@@ -15,12 +21,12 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   observability: ['event', 'errors'],
   validation: ['event', 'errors'],
   http: ['errors', 'config'],
-  jetstream: ['gen', 'event', 'errors', 'config'],
+  jetstream: ['event', 'errors', 'config'],
   gate: ['gen', 'event', 'errors', 'config', 'observability', 'tracing', 'http'],
   destinations: ['event', 'errors', 'tracing'],
   delivery: ['event', 'config', 'jetstream', 'destinations', 'observability', 'tracing'],
-  'dead-letters': ['gen', 'event', 'errors', 'jetstream', 'observability'],
-  quarantine: ['gen', 'event', 'errors', 'jetstream'],
+  'dead-letters': ['event', 'errors', 'jetstream', 'observability'],
+  quarantine: ['event', 'errors', 'jetstream'],
   reconciliation: ['event', 'destinations', 'jetstream'],
   locate: [
     'event',
@@ -31,7 +37,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'quarantine',
     'reconciliation',
   ],
-  tail: ['gen', 'event', 'jetstream', 'quarantine'],
+  tail: ['event', 'errors', 'jetstream', 'quarantine'],
   canary: ['event', 'config', 'jetstream', 'delivery', 'destinations', 'observability'],
   registry: ['event', 'errors', 'jetstream', 'observability', 'validation'],
   catalog: ['event', 'validation'],
@@ -54,19 +60,18 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'registry',
   ],
   service: [
-    'gen',
     'event',
     'errors',
     'config',
     'observability',
     'validation',
-    'http',
     'jetstream',
     'gate',
     'destinations',
     'delivery',
     'dead-letters',
     'quarantine',
+    'tail',
     'canary',
     'registry',
     'operators',

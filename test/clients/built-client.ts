@@ -8,14 +8,14 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** A folder in which a program finds `@headgate/client` as npm would have installed it. */
+/** A folder where programs find `@headgate/client` as npm would install it. */
 export interface BuiltClient extends Disposable {
   readonly folder: string;
 }
 
 /**
- * Builds the client, packs it and unpacks what a registry would be given. Its dependencies are the
- * ones of this repository.
+ * Builds and packs the client, and unpacks the package as a registry would have it. Its
+ * dependencies are linked to those of this repository.
  */
 export async function buildClient(): Promise<BuiltClient> {
   const folder = mkdtempSync(path.join(tmpdir(), 'headgate-client-'));
@@ -24,7 +24,7 @@ export async function buildClient(): Promise<BuiltClient> {
     mkdirSync(source);
     await run(process.execPath, [path.join(root, 'client/build.ts'), path.join(source, 'dist')]);
     cpSync(path.join(root, 'client/package.json'), path.join(source, 'package.json'));
-    // What prepack would build is there already.
+    // The prepack script would build again.
     const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder];
     const { stdout } = await run('npm', pack, { cwd: source });
     const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
@@ -42,7 +42,7 @@ export async function buildClient(): Promise<BuiltClient> {
   return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** A Node of the oldest major version that the client supports, where the machine has one. */
+/** Finds a Node of the oldest major version that the client supports. */
 export function findNode20(): { readonly path: string } | { readonly missing: string } {
   const named = process.env['HEADGATE_NODE20'];
   const candidates = [named, '/usr/bin/node', '/usr/local/bin/node'].filter(
@@ -52,5 +52,5 @@ export function findNode20(): { readonly path: string } | { readonly missing: st
     const version = execFileSync(candidate!, ['--version'], { encoding: 'utf8' });
     if (version.startsWith('v20.')) return { path: candidate! };
   }
-  return { missing: 'no Node 20 here; name one in HEADGATE_NODE20' };
+  return { missing: 'no Node 20 found; set HEADGATE_NODE20 to the path of one' };
 }

@@ -1,13 +1,15 @@
 import http2 from 'node:http2';
 import type net from 'node:net';
 
-/** Something before the gate that is busy: it refuses calls, then lets the next ones through. */
+/**
+ * A proxy that acts like a busy gate: it refuses calls, then forwards the next ones to the gate.
+ */
 export interface BusyGate {
   /** Host and port. */
   readonly address: string;
   /** The bodies of all calls since the last `refuse`. */
   readonly bodies: readonly Buffer[];
-  /** Answers that many of the next calls with UNAVAILABLE. */
+  /** Answers the next `calls` calls with UNAVAILABLE. */
   refuse(calls: number): void;
   close(): Promise<void>;
 }
@@ -37,7 +39,7 @@ export async function startBusyGate(gateUrl: string): Promise<BusyGate> {
           { ':status': 200, 'content-type': 'application/grpc', ...refusal },
           { endStream: true },
         );
-      } else passOn(gate, stream, headers, body);
+      } else forward(gate, stream, headers, body);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -58,17 +60,17 @@ export async function startBusyGate(gateUrl: string): Promise<BusyGate> {
   };
 }
 
-function passOn(
+function forward(
   gate: http2.ClientHttp2Session,
   stream: http2.ServerHttp2Stream,
   headers: http2.IncomingHttpHeaders,
   body: Buffer,
 ): void {
-  const passed = Object.entries(headers).filter(([name]) => !name.startsWith(':'));
+  const forwarded = Object.entries(headers).filter(([name]) => !name.startsWith(':'));
   const call = gate.request({
     ':method': 'POST',
     ':path': headers[':path']!,
-    ...Object.fromEntries(passed),
+    ...Object.fromEntries(forwarded),
   });
   const chunks: Buffer[] = [];
   let answered: http2.IncomingHttpHeaders = {};

@@ -3,29 +3,29 @@ import { createInterface } from 'node:readline';
 
 import { folderOf, type Language } from './languages.ts';
 
-/** What a case program is told to do: one line of JSON. */
-export interface Order {
+/** The input of a case program: one call, as one line of JSON. */
+export interface CaseCall {
   /** Host and port. */
   readonly address: string;
-  /** Empty: none. */
+  /** The write key; empty for none. */
   readonly key: string;
   readonly rpc: 'Track' | 'BatchTrack';
-  /** ProtoJSON, names in camelCase. */
+  /** ProtoJSON, with names in camelCase. */
   readonly request: object;
   readonly deadlineMs: number;
-  /** 0: never. */
+  /** 0 means never. */
   readonly cancelAfterMs: number;
   readonly gzip: boolean;
 }
 
-export interface Place {
+export interface ReportedViolation {
   readonly path: string;
-  /** Null where the language's library does not read it. */
+  /** Null if the language's library does not read it. */
   readonly code: string | null;
 }
 
 /** An EventResult, as the language's generated code reads it. */
-export interface ToldVerdict {
+export interface ReportedVerdict {
   readonly index: number;
   readonly idempotencyKey: string;
   readonly eventId: string;
@@ -34,24 +34,24 @@ export interface ToldVerdict {
   readonly schemaVersion: number;
   readonly timestampMs: number;
   readonly code: string;
-  readonly violations: readonly Place[];
+  readonly violations: readonly ReportedViolation[];
   readonly warnings: number;
 }
 
-/** The line that it answers. */
-export interface Told {
-  /** The gRPC status, spelled as the language does. */
+/** The output of a case program: what its call returned, as one line of JSON. */
+export interface CaseAnswer {
+  /** The gRPC status, as the language spells it. */
   readonly status: string;
-  readonly results: readonly ToldVerdict[] | null;
+  readonly results: readonly ReportedVerdict[] | null;
   readonly code: string;
   readonly help: string;
-  readonly violations: readonly Place[];
+  readonly violations: readonly ReportedViolation[];
   readonly retryAfterMs: number;
 }
 
 export interface CaseProgram {
-  ask(order: Order): Promise<Told>;
-  /** Ends its input, and waits until it is gone. */
+  call(input: CaseCall): Promise<CaseAnswer>;
+  /** Ends its input and waits until it exits. */
   close(): Promise<void>;
 }
 
@@ -60,15 +60,15 @@ const answerTimeoutMs = 90_000;
 export function startCaseProgram(language: Language): CaseProgram {
   const [command, ...args] = language.cases;
   const child = spawn(command!, args, { cwd: folderOf(language), stdio: ['pipe', 'pipe', 'pipe'] });
-  let complaint = '';
-  child.stderr.on('data', (chunk: Buffer) => (complaint = `${complaint}${chunk}`.slice(-4000)));
+  let errorOutput = '';
+  child.stderr.on('data', (chunk: Buffer) => (errorOutput = `${errorOutput}${chunk}`.slice(-4000)));
   child.stdin.on('error', () => {});
   const lines = createInterface({ input: child.stdout });
-  const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const exited = new Promise<void>((resolve) => child.once('close', () => resolve()));
   return {
-    ask: (order) =>
+    call: (input) =>
       new Promise((resolve, reject) => {
-        const fail = (): void => reject(new Error(`no answer from ${command}: ${complaint}`));
+        const fail = (): void => reject(new Error(`no answer from ${command}: ${errorOutput}`));
         const timer = setTimeout(fail, answerTimeoutMs);
         const end = (): void => {
           clearTimeout(timer);
@@ -77,14 +77,14 @@ export function startCaseProgram(language: Language): CaseProgram {
         child.once('close', fail);
         lines.once('line', (line) => {
           end();
-          resolve(JSON.parse(line) as Told);
+          resolve(JSON.parse(line) as CaseAnswer);
         });
-        child.stdin.write(`${JSON.stringify(order)}\n`);
+        child.stdin.write(`${JSON.stringify(input)}\n`);
       }),
     close: async () => {
       child.stdin.end();
       const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
-      await gone;
+      await exited;
       clearTimeout(timer);
     },
   };

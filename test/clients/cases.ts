@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-/** What the gate goes through while a case is sent. */
+/** The state of the gate while a case is sent. */
 export type Circumstance =
   | 'busy twice'
   | 'the log is full'
-  | 'the log stands still'
+  | 'the log is frozen'
   | 'the gate is full'
   | 'the gate is full for a moment';
 
@@ -16,44 +16,44 @@ export interface ExpectedVerdict {
   readonly [field: string]: unknown;
 }
 
-/** One request that every language sends, and what each must be answered. */
+/** One request that every language sends, and the answer that it must get. */
 export interface ClientCase {
   readonly name: string;
   readonly rpc: 'Track' | 'BatchTrack';
   readonly request: object;
-  /** Else the one that the gate knows. */
+  /** Default: the key that the gate knows. */
   readonly key?: string;
   readonly gzip?: boolean;
   readonly deadlineMs?: number;
   readonly cancelAfterMs?: number;
   readonly while?: Circumstance;
   readonly expect: {
-    /** A gRPC status; left out: OK. */
+    /** A gRPC status. Default: OK. */
     readonly status?: string;
     readonly results?: readonly ExpectedVerdict[];
     readonly code?: string;
     readonly violations?: readonly (readonly [path: string, code: string])[];
-    /** The answer says when to try again. */
+    /** True if the answer says when to try again. */
     readonly retry?: boolean;
-    /** Texts that stand in what the log keeps of it. */
+    /** Texts that the stored event contains. */
     readonly stored?: readonly string[];
-    /** Else as many events as are ACCEPTED. */
+    /** Default: the number of ACCEPTED events. */
     readonly storedCount?: number;
   };
 }
 
-/** cases.json as it is written; `filled` makes a request of one. */
+/** Reads cases.json with its placeholders; `filled` replaces them. */
 export function readCases(): ClientCase[] {
   return JSON.parse(readFileSync(new URL('cases.json', import.meta.url), 'utf8')) as ClientCase[];
 }
 
 /**
- * Fills in what would be long or must be new each time:
+ * Replaces the placeholders for values that are long, or new each time:
  *
- * - `"$order"`, `{"$order": {...}}`: a valid order_completed with a key of its own, and these fields
+ * - `"$order"`, `{"$order": {...}}`: a valid order_completed with a new key, and these fields
  * - `"$key:name"`: a UUID, the same for the same name in one case
- * - `"$text:n"`: n letters
- * - `{"$times": n, "of": x}`: a list of n
+ * - `"$text:n"`: a text of n letters
+ * - `{"$times": n, "of": x}`: a list of n times x
  */
 export function filled<T>(written: T): T {
   const keys = new Map<string, string>();

@@ -4,20 +4,20 @@ import { clientsForTests } from '../../src/jetstream/clients.ts';
 import type { OpenGate } from '../endpoints/open-gate.ts';
 import { order } from '../endpoints/sample-events.ts';
 import type { BusyGate } from './busy-gate.ts';
-import type { Told } from './case-program.ts';
+import type { CaseAnswer } from './case-program.ts';
 import type { Circumstance } from './cases.ts';
 
-/** What the gate of the cases is started with. */
+/** Settings of the gate of the cases. */
 export const key = 'hg_cases';
 export const inFlightEventsMax = 1000;
 
-/** Sends while the gate goes through it, and puts everything right again. */
+/** Sends while the gate is in a state, and restores the gate afterwards. */
 export async function under(
   circumstance: Circumstance | undefined,
   gate: OpenGate,
   busy: BusyGate,
-  send: () => Promise<Told>,
-): Promise<Told> {
+  send: () => Promise<CaseAnswer>,
+): Promise<CaseAnswer> {
   if (circumstance === undefined) return send();
   if (circumstance === 'busy twice') {
     busy.refuse(2);
@@ -31,7 +31,7 @@ export async function under(
     filling = fill(gate);
     await new Promise((resolve) => setTimeout(resolve, 300));
     const before = await refusals(gate);
-    const told = send();
+    const answer = send();
     if (circumstance === 'the gate is full for a moment') {
       await vi.waitUntil(async () => (await refusals(gate)) > before, {
         timeout: 30_000,
@@ -39,21 +39,21 @@ export async function under(
       });
       thaw();
     }
-    return await told;
+    return await answer;
   } finally {
     thaw();
     expect((await filling)?.status ?? 202).toBe(202);
   }
 }
 
-/** Calls that the gate has answered with UNAVAILABLE. */
+/** Counts the calls that the gate answered with UNAVAILABLE. */
 async function refusals(gate: OpenGate): Promise<number> {
   const metrics = await (await fetch(`${gate.real.adminUrl}/metrics`)).text();
   const counted = metrics.match(/^headgate_requests_total{[^}]*unavailable[^}]*} (\d+)$/gim) ?? [];
   return counted.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
 }
 
-/** As many events as may be in flight. */
+/** Sends as many events as may be in flight. */
 function fill(gate: OpenGate): Promise<Response> {
   const events = Array.from({ length: inFlightEventsMax }, () => order());
   return fetch(`${gate.url}/v1/batch`, {

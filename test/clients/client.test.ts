@@ -50,7 +50,7 @@ const order = { order_id: 'A-1', total: 49.9, currency: 'EUR' };
 const good = { eventName: 'order_completed', userId: 'u-1', properties: order } as const;
 const bad = { ...good, properties: { order_id: 5 } } as const;
 
-/** Something that answers as told, in the place of a gate. */
+/** Starts a server that takes the place of a gate and answers with `handle`. Returns its URL. */
 async function answerWith(handle: http.RequestListener): Promise<string> {
   const server = http.createServer(handle);
   await new Promise<void>((resolve) => {
@@ -64,7 +64,7 @@ async function answerWith(handle: http.RequestListener): Promise<string> {
 }
 
 describe.each(protocols)('over %s', (protocol) => {
-  it('every verdict is counted, and a batch of good and bad keeps them apart', async () => {
+  it('every verdict is counted, also in a batch of good and bad events', async () => {
     const rejected: RejectedEvent[] = [];
     const directory = path.join(scratch(), 'spool');
     const client = openClient({
@@ -107,7 +107,7 @@ describe.each(protocols)('over %s', (protocol) => {
     expect(JSON.parse(line['original'] as string)).toMatchObject({ properties: { order_id: 5 } });
   });
 
-  it('as much goes into one request as a gate takes: 1,000 events, and 4 MiB', async () => {
+  it('one request has as much as a gate accepts: 1,000 events, and 4 MiB', async () => {
     const reports: RequestReport[] = [];
     const client = openClient({
       protocol,
@@ -125,13 +125,13 @@ describe.each(protocols)('over %s', (protocol) => {
     };
     await Promise.all(Array.from({ length: 500 }, () => client.track(large)));
     await client.flush();
-    // 500 of 20 KB are 10 MB: three requests, none of which the gate refuses.
+    // 500 events of 20 KB are 10 MB: three requests, and the gate accepts all of them.
     expect(reports.map(({ failure }) => failure)).not.toContain('refused');
     expect(Math.max(...reports.map(({ bytes }) => bytes))).toBeGreaterThan(3_900_000);
     expect(client.counters()).toMatchObject({ accepted: 1_501, waiting: 0 });
   });
 
-  it('all that an event has arrives', async () => {
+  it('every field of an event arrives', async () => {
     const client = openClient({ protocol, context: { program: 'shop' } });
     const properties = { ...order, total: 0.1, coupon: 'für "alle" 🎉' };
     const occurredAt = new Date('2026-03-01T12:00:00.123Z');
@@ -159,7 +159,7 @@ describe.each(protocols)('over %s', (protocol) => {
     expect(text).toContain('🎉');
   });
 
-  it('a wrong key keeps the events until there is a right one', async () => {
+  it('with a wrong key the events wait until the key is right', async () => {
     const folder = scratch();
     const hash = 'sha256:0c1b2e5a7a7b4dd6bd7a4b4f0df7e7f7b1d3d4d5c1e2f3a4b5c6d7e8f9a0b1c2';
     await using keyed = await startRealService({
@@ -189,7 +189,7 @@ describe.each(protocols)('over %s', (protocol) => {
     expect(again.counters().accepted).toBe(1);
   });
 
-  it('what answers and is no gate loses nothing either', async () => {
+  it('a server that is not a gate causes no loss', async () => {
     const url = await answerWith((_request, response) => response.end('<html>Welcome</html>'));
     const troubles: string[] = [];
     const client = openClient({
@@ -207,7 +207,7 @@ describe.each(protocols)('over %s', (protocol) => {
   });
 });
 
-it('a gate that says when it takes requests again is not asked before', async () => {
+it('the client waits as long as the gate asks for', async () => {
   const times: number[] = [];
   const url = await answerWith((request, response) => {
     times.push(performance.now());
@@ -223,7 +223,7 @@ it('a gate that says when it takes requests again is not asked before', async ()
   expect(client.counters()).toMatchObject({ accepted: 1, retried: 1, requests: 2 });
 });
 
-it('what the gate rejected is mended by the rejected file, as the documentation says', async () => {
+it('rejected events can be fixed and sent from the rejected file, as documented', async () => {
   const directory = path.join(scratch(), 'spool');
   const client = openClient({ spool: { directory }, onRejected: () => {} });
   const { idempotencyKey } = await client.track({
@@ -232,19 +232,19 @@ it('what the gate rejected is mended by the rejected file, as the documentation 
   });
   await client.flush();
   await client.close();
-  const mended = readFileSync(path.join(directory, 'rejected.ndjson'), 'utf8')
+  const fixed = readFileSync(path.join(directory, 'rejected.ndjson'), 'utf8')
     .trimEnd()
     .split('\n')
     .map((line) => (JSON.parse(line) as { original: string }).original.replace('"49.9"', '49.9'));
-  const file = path.join(directory, 'mended.ndjson');
-  writeFileSync(file, mended.join('\n'));
+  const file = path.join(directory, 'fixed.ndjson');
+  writeFileSync(file, fixed.join('\n'));
   const track = ['bin/headgate.js', 'track', file, '--url', service.url, '--json'];
   const { stdout } = await run(process.execPath, track);
   expect(JSON.parse(stdout)).toMatchObject({ accepted: 1 });
-  expect(mended[0]).toContain(idempotencyKey);
+  expect(fixed[0]).toContain(idempotencyKey);
 });
 
-it('one of a wrong client does not hinder the other: a directory has one owner', async () => {
+it('a second client on a spool directory fails, and the first one continues', async () => {
   const directory = path.join(scratch(), 'spool');
   const first = openClient({ spool: { directory } });
   await first.ready();
@@ -255,7 +255,7 @@ it('one of a wrong client does not hinder the other: a directory has one owner',
   expect(await first.flush()).toMatchObject({ complete: true });
 });
 
-it('after close() nothing is taken, and close() may be called again', async () => {
+it('after close() no event is accepted, and close() may be called again', async () => {
   const client = openClient({ closeTimeoutMs: 10_000 });
   const last = client.track(good);
   const closing = client.close();
@@ -265,7 +265,7 @@ it('after close() nothing is taken, and close() may be called again', async () =
   await last;
 });
 
-it('in memory: flush() sends all, and what close() leaves is counted as dropped', async () => {
+it('in memory: flush() sends all events, and close() counts unsent ones as dropped', async () => {
   const dropped: number[] = [];
   const client = openClient({ spool: { memory: true } });
   await Promise.all(Array.from({ length: 50 }, () => client.track(good)));
@@ -281,10 +281,10 @@ it('in memory: flush() sends all, and what close() leaves is counted as dropped'
   expect(dropped).toEqual([5]);
 });
 
-it('a full disk: what is not taken is told, what was taken stays, and it goes on when there is room', async () => {
+it('a full disk: refused events are reported, stored ones stay, and it recovers', async () => {
   const refusal = await whyNoLoopMounts();
   if (refusal !== undefined) {
-    console.warn(`skipped: the full disk, no loop mounts here (${refusal})`);
+    console.warn(`skipped: the full disk, because loop mounts do not work here (${refusal})`);
     return;
   }
   const disk = await createDisk(path.join(scratch(), 'disk.img'), 16 * 1024 * 1024);
@@ -295,29 +295,29 @@ it('a full disk: what is not taken is told, what was taken stays, and it goes on
   const spool = { directory, bytesMax: 64 * 1024 * 1024 };
   const client = openClient({ url, spool, onDropped: ({ count }) => dropped.push(count) });
   const context = { text: 'x'.repeat(50_000) };
-  let taken = 0;
+  let stored = 0;
   let failed: unknown;
   for (let tries = 0; failed === undefined && tries < 1_000; tries += 1) {
     await client.track({ ...good, context }).then(
-      () => (taken += 1),
+      () => (stored += 1),
       (error: unknown) => (failed = error),
     );
   }
   expect(failed).toMatchObject({ code: 'spool_full', cause: { code: 'ENOSPC' } });
   expect(dropped).toEqual([1]);
-  expect(client.counters()).toMatchObject({ waiting: taken, dropped: 1 });
+  expect(client.counters()).toMatchObject({ waiting: stored, dropped: 1 });
   await client.close();
-  // The disk has no room for the note of what is settled either: all is sent.
+  // The disk has no room for the cursor either, so all events are sent.
   const again = openClient({ spool, closeTimeoutMs: 20_000 });
   await again.ready();
-  expect(again.counters().waiting).toBe(taken);
+  expect(again.counters().waiting).toBe(stored);
   expect(await again.flush()).toEqual({ complete: true, waiting: 0 });
   await again.track(good);
   expect(await again.close()).toEqual({ complete: true, waiting: 0 });
-  expect(again.counters()).toMatchObject({ accepted: taken + 1, dropped: 0 });
+  expect(again.counters()).toMatchObject({ accepted: stored + 1, dropped: 0 });
 });
 
-it('a spool directory that is made in a folder that is there needs nothing else', async () => {
+it('a spool directory is created with its parents', async () => {
   const folder = scratch();
   mkdirSync(path.join(folder, 'there'));
   const directory = path.join(folder, 'there', 'a', 'b');

@@ -15,15 +15,15 @@ import { buildClient, findNode20 } from './built-client.ts';
 
 const total = 200_000;
 const kills = 20;
-/** By the number of the life: the gate is away, and the disk is full. */
-const gateLeaves = 5;
-const gateComesBack = 11;
+/** The runs of the program in which the gate stops and starts, and the disk fills. */
+const gateStops = 5;
+const gateStarts = 11;
 const diskFills = 14;
 
-/** One key a line: 36 characters and the line break. */
+/** One key per line: 36 characters and the line break. */
 const noteBytes = 37;
 
-test('killed twenty times, with an outage and a full disk: every event tracked arrives once', async () => {
+test('twenty kills, an outage and a full disk: every tracked event arrives once', async () => {
   const chance = seededChance();
   using client = await buildClient();
   const folder = mkdtempSync(path.join(tmpdir(), 'headgate-tracking-'));
@@ -34,7 +34,7 @@ test('killed twenty times, with an outage and a full disk: every event tracked a
   writeFileSync(notes, '');
   const refusal = await whyNoLoopMounts();
   if (refusal !== undefined)
-    console.warn(`skipped: the full disk, no loop mounts here (${refusal})`);
+    console.warn(`skipped: the full disk, because loop mounts do not work here (${refusal})`);
   const disk =
     refusal === undefined
       ? await createDisk(path.join(folder, 'disk.img'), 64 * 1024 * 1024)
@@ -46,15 +46,15 @@ test('killed twenty times, with an outage and a full disk: every event tracked a
   if ('missing' in node20) console.warn(`skipped: ${node20.missing}`);
 
   await using gate = await prepareGate();
-  let run = await gate.start();
+  let gateRun = await gate.start();
   const noted = (): number => Math.floor(statSync(notes).size / noteBytes);
   let output = '';
   let child: ChildProcess | undefined;
   onTestFinished(() => void child?.kill('SIGKILL'));
 
-  /** Lives take turns: both versions of Node, all protocols, one spool. */
-  const start = (life: number): { exit: Promise<unknown[]>; said: () => string } => {
-    const protocol = ['connect', 'grpc', 'json'][life % 3];
+  /** The runs share one spool and alternate between the versions of Node and the protocols. */
+  const start = (run: number): { exit: Promise<unknown[]>; printed: () => string } => {
+    const protocol = ['connect', 'grpc', 'json'][run % 3];
     const options = {
       url: gate.url,
       protocol,
@@ -63,39 +63,39 @@ test('killed twenty times, with an outage and a full disk: every event tracked a
       total,
       windowEvents: 1_000,
     };
-    const node = 'path' in node20 && life % 2 === 1 ? node20.path : process.execPath;
+    const node = 'path' in node20 && run % 2 === 1 ? node20.path : process.execPath;
     child = spawn(node, [program, JSON.stringify(options)], { cwd: client.folder });
-    let said = '';
+    let printed = '';
     for (const stream of [child.stdout!, child.stderr!]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
-        said += text;
+        printed += text;
         output += text;
       });
     }
-    return { exit: once(child, 'close'), said: () => said };
+    return { exit: once(child, 'close'), printed: () => printed };
   };
 
-  for (let life = 0; life < kills; life += 1) {
-    if (life === gateLeaves) {
-      run.kill('SIGKILL');
-      await run.exit;
+  for (let run = 0; run < kills; run += 1) {
+    if (run === gateStops) {
+      gateRun.kill('SIGKILL');
+      await gateRun.exit;
     }
-    if (life === gateComesBack) run = await gate.start();
+    if (run === gateStarts) gateRun = await gate.start();
     const before = noted();
-    const { exit, said } = start(life);
-    if (life === diskFills && disk !== undefined) {
+    const { exit, printed } = start(run);
+    if (run === diskFills && disk !== undefined) {
       await until(noted, (count) => count > before, 60_000, 5);
-      // Grows until the disk refuses: the spool meets the end somewhere in the middle of a write.
+      // The spool runs out of room somewhere in the middle of a write.
       fillDisk(filler);
-      await until(said, (text) => text.includes('ENOSPC'), 60_000, 5);
-    } else if (life !== diskFills + 1 || disk === undefined) {
-      // Something is left for every life that follows, however far one gets.
-      const goal = before + (0.7 * (total - before)) / (kills - life + 1);
+      await until(printed, (text) => text.includes('ENOSPC'), 60_000, 5);
+    } else if (run !== diskFills + 1 || disk === undefined) {
+      // Leaves work for every later run.
+      const goal = before + (0.7 * (total - before)) / (kills - run + 1);
       await until(noted, (count) => count >= goal || child!.exitCode !== null, 60_000, 5);
       await sleep(chance.between(0, 60));
     } else {
-      // This life began on a full disk.
-      await until(said, (text) => text.includes('ENOSPC'), 60_000, 5);
+      // This run began on a full disk.
+      await until(printed, (text) => text.includes('ENOSPC'), 60_000, 5);
       rmSync(filler);
       await until(noted, (count) => count > before, 60_000, 5);
     }
@@ -104,11 +104,11 @@ test('killed twenty times, with an outage and a full disk: every event tracked a
   }
   const killed = noted();
   expect(killed).toBeLessThan(total);
-  const { exit, said } = start(kills);
+  const { exit, printed } = start(kills);
   expect(await exit).toEqual([0, null]);
-  const end = JSON.parse(/done: (.*)/.exec(said())![1]!) as Record<string, number | boolean>;
+  const end = JSON.parse(/done: (.*)/.exec(printed())![1]!) as Record<string, number | boolean>;
   console.log(
-    `seed ${chance.seed}: ${killed} tracked over ${kills} kills; last life: ${JSON.stringify(end)}`,
+    `seed ${chance.seed}: ${killed} tracked over ${kills} kills; last run: ${JSON.stringify(end)}`,
   );
   expect(end).toMatchObject({ complete: true, waiting: 0, dropped: 0, rejected: 0 });
   expect(output).not.toMatch(/rejected:|dropped:|damaged:/);
@@ -126,13 +126,14 @@ test('killed twenty times, with an outage and a full disk: every event tracked a
   expect(warehouse.integrity).toBe('ok');
   const stored = new Set(warehouse.rows.values());
   expect(keys.filter((key) => !stored.has(key))).toEqual([]);
-  // Once each. What is there beyond the notes was tracked in the last moment before a kill.
+  // Each event once. Events that are not in the notes were tracked in the last moment before a
+  // kill.
   expect(stored.size).toBe(warehouse.rowCount);
   expect(messageIds.length).toBe(new Set(messageIds).size);
   expect(stored.size - total).toBeLessThanOrEqual(kills * 1_000);
 }, 300_000);
 
-/** Takes all the room that there is. */
+/** Writes `file` until the disk is full. */
 function fillDisk(file: string): void {
   for (const size of [1024 * 1024, 4096, 1]) {
     try {

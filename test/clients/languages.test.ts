@@ -15,21 +15,22 @@ import { expectAnswer, expectSameThrice, expectStored } from './expectations.ts'
 import { commandsOf, folderOf, languages } from './languages.ts';
 
 /*
- * The examples of other languages against a real gate: what their READMEs show, and the cases that
- * every language is held to. scripts/suites/clients.ts builds them and says which.
+ * Runs the examples of other languages against a real gate: the commands of their READMEs, and the
+ * cases that every language must pass. scripts/suites/clients.ts builds them, and names the built
+ * ones in HEADGATE_TEST_CLIENTS.
  */
 
 const run = promisify(execFile);
 const cases = readCases();
 
 const built = process.env['HEADGATE_TEST_CLIENTS']?.split(',') ?? [];
-const here = languages.filter(({ name }) => built.includes(name));
-if (here.length === 0) {
-  console.log('clients in other languages: skipped: npm run test:clients builds and runs them');
+const tested = languages.filter(({ name }) => built.includes(name));
+if (tested.length === 0) {
+  console.log('skipped: clients in other languages; npm run test:clients builds and tests them');
 }
 
-/** Why no case brings this code about. */
-const elsewhere: Partial<Record<ErrorCode, string>> = {
+/** Codes without a case, and why no case can cause them. */
+const withoutCase: Partial<Record<ErrorCode, string>> = {
   reserved_field: 'generated code has no such field',
   unknown_field: 'generated code has no such field',
   malformed_request: 'generated code writes whole messages',
@@ -38,27 +39,27 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   not_found: 'generated code knows the paths',
   method_not_allowed: 'gRPC has one method',
   request_timeout: 'a unary call sends its body at once',
-  deadline_exceeded: 'the clock of the caller is mostly first, and its library then has no details',
+  deadline_exceeded: "the caller's clock is usually first, and its library then has no details",
   shutting_down: 'belongs to the operator: test/endpoints/stop.test.ts',
-  internal: 'stands for what nobody thought of',
+  internal: 'is for unexpected errors',
 };
 
-/** Codes of what is served on the operators' port, and at doors that no generated client knocks on. */
-const ofOthers =
-  /^(dead_letter|rejected_not_found|invalid_edit|replay_|schema_(not_found|refused)|registry_)|webhook|signature/;
+/** Codes of the operators' port, and of endpoints that generated clients do not use. */
+const ofOtherEndpoints =
+  /^(dead_letter|rejected_not_found|invalid_edit|replay_|schema_(not_found|refused)|registry_|invalid_request|destination_|too_many_subscribers|log_)|webhook|signature/;
 
-test('every code has a case, or there is a reason', () => {
+test('every code has a case, or a reason for having none', () => {
   const shown = cases.flatMap(({ expect: { code, results } }) =>
     [code, ...(Array.isArray(results) ? results.map((each) => each.code) : [])].filter(
       (each) => each !== undefined,
     ),
   );
-  expect(shown.filter((code) => code in elsewhere)).toEqual([]);
-  const wanted = errorCodes.filter((code) => !ofOthers.test(code));
-  expect([...new Set([...shown, ...Object.keys(elsewhere)])].sort()).toEqual(wanted.sort());
+  expect(shown.filter((code) => code in withoutCase)).toEqual([]);
+  const wanted = errorCodes.filter((code) => !ofOtherEndpoints.test(code));
+  expect([...new Set([...shown, ...Object.keys(withoutCase)])].sort()).toEqual(wanted.sort());
 });
 
-describe.each(here)('$name', (language) => {
+describe.each(tested)('$name', (language) => {
   const schemas = schemasWith({
     order_viewed: {
       entry: 'active: 1, mode: { wrong_type: quarantine }',
@@ -77,7 +78,7 @@ describe.each(here)('$name', (language) => {
         HEADGATE_LIMITS_EVENT_BYTES_MAX: '64KiB',
         HEADGATE_LIMITS_REQUEST_BYTES_MAX: '1MiB',
         HEADGATE_LIMITS_IN_FLIGHT_EVENTS_MAX: String(inFlightEventsMax),
-        // Longer than the log stands still, so that what waits for it is not given up.
+        // Longer than the log is frozen, so that publishes which wait for it do not time out.
         HEADGATE_NATS_PUBLISH_TIMEOUT: '1m',
       },
       yaml: `keys:\n  - { source: checkout, hash: "${hashWriteKey(key)}", events: ["*order*", "page_*"] }\n`,
@@ -115,13 +116,13 @@ describe.each(here)('$name', (language) => {
     expect(await open.last('EVENTS')).toBe(1);
   });
 
-  // Not test.each, which cuts names short.
+  // Not test.each, which truncates long names.
   for (const written of cases)
     test(`${written.name}`, { timeout: 120_000 }, async () => {
       const it = filled(written);
       const before = await gate.last('EVENTS');
-      const told = await under(it.while, gate, busy, () =>
-        program.ask({
+      const answer = await under(it.while, gate, busy, () =>
+        program.call({
           address: it.while === 'busy twice' ? busy.address : `127.0.0.1:${gate.port}`,
           key: it.key ?? key,
           rpc: it.rpc,
@@ -131,9 +132,9 @@ describe.each(here)('$name', (language) => {
           gzip: it.gzip ?? false,
         }),
       );
-      expectAnswer(told, it, language);
+      expectAnswer(answer, it, language);
       if (it.while === 'busy twice') expectSameThrice(busy);
-      // What waits behind a log that stands still is stored after its caller has gone.
+      // Events that wait for a frozen log are stored after their caller has left.
       if (it.while === undefined) await expectStored(gate, before, it);
     });
 });

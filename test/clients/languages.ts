@@ -2,21 +2,21 @@ import path from 'node:path';
 
 import { fencesOf, readPage, root } from '../documentation/markdown.ts';
 
-/** A language that an example is written in: examples/<name>, with a README of the commands. */
+/** A language with an example in examples/<name>, whose README has the commands. */
 export interface Language {
   readonly name: 'go' | 'python' | 'java' | 'rust';
-  /** Each must run here and exit with 0. */
+  /** Commands that must exit with 0 on this machine. */
   readonly needs: readonly (readonly string[])[];
-  /** In its folder, once it is built. */
+  /** A command to run in its folder, after the build. */
   readonly first: readonly string[];
   readonly cases: readonly string[];
-  /** Where the ten lines of docs/send/clients.md stand. */
+  /** The file that contains the lines shown in docs/send/clients.md. */
   readonly firstFile: string;
-  /** Its output when a registry cannot be reached: no fault of ours. */
+  /** Matches the output of a build that could not reach a registry. */
   readonly notFetched: RegExp;
-  /** Its library reads `reason` of a BadRequest's violations. */
+  /** True if its library reads the `reason` of a BadRequest's violations. */
   readonly readsReasons: boolean;
-  /** How its library calls a deadline that passes at the caller. */
+  /** The status that its library reports when a deadline passes at the caller. */
   readonly lateStatus: 'DEADLINE_EXCEEDED' | 'CANCELLED';
 }
 
@@ -74,16 +74,16 @@ export const folderOf = ({ name }: Language): string => path.join(root, 'example
 export interface Commands {
   /** The first block of `sh`. */
   readonly build: string;
-  /** The second, and the block of what it prints. */
+  /** The second block of `sh`, and the block with its output. */
   readonly run: string;
   readonly output: string;
 }
 
-/** What the README of an example tells its reader to paste. */
+/** Returns the commands in the README of an example. */
 export function commandsOf({ name }: Language): Commands {
   const [build, run, output] = fencesOf(readPage(`examples/${name}/README.md`));
   if (build?.language !== 'sh' || run?.language !== 'sh' || output?.language !== 'text') {
-    throw new Error(`examples/${name}/README.md has not build, run and output`);
+    throw new Error(`examples/${name}/README.md must have three blocks: build, run and output`);
   }
   return { build: build.text, run: run.text, output: output.text };
 }

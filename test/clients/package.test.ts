@@ -68,7 +68,7 @@ describe.each(nodes)('the package on %s', (node) => {
     },
   );
 
-  it('starts nothing, and loads no RPC library, when it is imported', async () => {
+  it('has no effect when it is imported, and loads no RPC library', async () => {
     const printed = await runProgram(
       node,
       'import.cjs',
@@ -114,7 +114,7 @@ describe('its types', () => {
       'types.cts',
       "import { createHeadgateClient, type HeadgateClient } from '@headgate/client';",
     ],
-  ])('say which properties go with which event, in %s', async (_format, name, head) => {
+  ])('determine the properties of each event, in %s', async (_format, name, head) => {
     writeFileSync(path.join(client.folder, name), `${head}\n${typed}`);
     const types = path.join(root, 'node_modules/@types');
     const options = [

@@ -1,5 +1,5 @@
-// Tracks events until a number of them is noted, is killed at any time, and goes on when it is
-// started again. What it notes is the claim that the test checks: track() resolved for this key.
+// Tracks events until `total` of them are noted. The test kills it at any time and starts it again,
+// and it continues. Each note is a claim that the test checks: track() resolved for this key.
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -28,7 +28,7 @@ const client = createHeadgateClient({
 await client.ready();
 process.stdout.write(`waiting: ${client.counters().waiting}\n`);
 
-// A note that was cut off is none: its event is simply tracked again.
+// An incomplete note does not count: its event is tracked again.
 const noted = readFileSync(notes, { flag: 'a+', encoding: 'utf8' }).split('\n').length - 1;
 const file = openSync(notes, 'a');
 for (let next = noted; next < total;) {
@@ -43,8 +43,8 @@ for (let next = noted; next < total;) {
     );
   }
   const receipts = await Promise.all(window);
-  // Lets the gate keep up, so that the kills come while events are on their way; but not one that is
-  // away, so that they also come while much waits.
+  // Lets the gate keep up, so that some kills come while events are in flight. It does not wait for
+  // a gate that is away, so that other kills come while many events wait.
   while (client.counters().waiting > 2_000 && !isTroubled) await sleep(3);
   writeSync(file, receipts.map(({ idempotencyKey }) => `${idempotencyKey}\n`).join(''));
 }

@@ -4,10 +4,9 @@ import path from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 
-import { createDeadLetterService } from '../../src/operators/dead-letter-service.ts';
-import { countMessages, createTestSignals, readDead } from '../delivery/rig.ts';
+import { countMessages, readDead } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
-import { makeSound, openQueue, startAdmin } from './dead-rig.ts';
+import { connectService, makeSound, openQueue, startAdmin } from './dead-rig.ts';
 
 let output = '';
 let told = '';
@@ -186,44 +185,23 @@ describe('headgate dead', () => {
   test('the service refuses what is beyond its limits', async () => {
     await using real = await startRealLog();
     await makeSound(real.log, 1);
-    const service = createDeadLetterService(await openQueue(real.log), createTestSignals().signals);
-    const context = undefined as never;
-    const list = (more: object) =>
-      service.listDeadLetters(
-        {
-          destination: '',
-          eventName: '',
-          reason: '',
-          pageSize: 10,
-          pageToken: '',
-          ...more,
-        } as never,
-        context,
-      );
+    const service = connectService(await openQueue(real.log));
+    const list = (more: object) => service.listDeadLetters({ pageSize: 10, ...more });
     await expect(list({ pageSize: 1_001 })).rejects.toMatchObject({ code: 3 });
     await expect(list({ pageToken: '4' })).rejects.toMatchObject({ code: 3 });
     await expect(list({ pageToken: 'rejected:1-1-9' })).rejects.toMatchObject({ code: 3 });
     await expect(list({ reason: 'x'.repeat(201) })).rejects.toMatchObject({ code: 3 });
     expect(await list({ pageSize: 1_000, reason: 'x'.repeat(200) })).toMatchObject({ total: 1n });
-    const count = async (more: object) =>
-      service.countDeadLetters(
-        { destination: '', eventName: '', reason: '', pageToken: '', ...more } as never,
-        context,
-      );
-    await expect(count({ pageToken: 'x' })).rejects.toMatchObject({ code: 3 });
+    await expect(service.countDeadLetters({ pageToken: 'x' })).rejects.toMatchObject({ code: 3 });
 
     const change = { path: '/user_id', valueJson: '"u"' };
-    const fix = async (more: object) =>
-      service.fixDeadLetter(
-        { id: 'crm:1', eventJson: '', edits: [], revision: 0n, ...more } as never,
-        context,
-      );
+    const fix = (more: object) => service.fixDeadLetter({ id: 'crm:1', ...more });
     await expect(fix({})).rejects.toThrow(/nothing to fix/);
     await expect(fix({ edits: Array.from({ length: 101 }, () => change) })).rejects.toThrow(/100/);
     await expect(fix({ edits: [{ path: `/${'x'.repeat(1_000)}` }] })).rejects.toThrow(/1000/);
     await expect(fix({ eventJson: ' '.repeat(4_097) })).rejects.toThrow(/4096 bytes/);
     await expect(
-      service.discardDeadLetter({ id: 'crm:1', why: 'x'.repeat(2_001) } as never, context),
+      service.discardDeadLetter({ id: 'crm:1', why: 'x'.repeat(2_001) }),
     ).rejects.toThrow(/2000/);
     expect(await fix({ edits: Array.from({ length: 100 }, () => change) })).toMatchObject({
       deadLetter: { event: { userId: 'u' } },

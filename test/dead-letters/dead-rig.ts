@@ -1,15 +1,22 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+import { createClient, createRouterTransport } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 
 import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
 import { deadCommand } from '../../src/cli/dead/dead.ts';
-import { createDeadLetterService } from '../../src/operators/dead-letter-service.ts';
-import { createDeadLetterQueue, type DeadLetterQueue } from '../../src/dead-letters/queue.ts';
+import {
+  createDeadLetterQueue,
+  type DeadLetterQueue,
+  type OpenedDeadLetter,
+} from '../../src/dead-letters/queue.ts';
 import type { DeadLetterFilter } from '../../src/dead-letters/walk-dead-letters.ts';
 import { createEventFixer } from '../../src/gate/accept/fix-event.ts';
 import type { Log } from '../../src/jetstream/log.ts';
+import { answerErrors } from '../../src/operators/answer-errors.ts';
+import { deadLetterMessage } from '../../src/operators/dead-letters/dead-letter-message.ts';
+import { createDeadLetterService } from '../../src/operators/dead-letters/dead-letter-service.ts';
 import { createValidation, loadRegistry } from '../../src/validation/validation.ts';
 import { createTestSignals, makeDead } from '../delivery/rig.ts';
 
@@ -32,6 +39,21 @@ export async function openQueue(log: Log): Promise<DeadLetterQueue> {
   return createDeadLetterQueue(log, createEventFixer({ validate, eventBytesMax }));
 }
 
+/** An entry as operators get it. */
+export function asMessage(opened: OpenedDeadLetter) {
+  return { ...opened, deadLetter: deadLetterMessage(opened.deadLetter) };
+}
+
+/** The dead-letter service as the admin port serves it, without a port. */
+export function connectService(queue: DeadLetterQueue) {
+  const { signals } = createTestSignals();
+  const transport = createRouterTransport(
+    (router) => router.service(DeadLetterService, createDeadLetterService(queue)),
+    { router: { interceptors: [answerErrors(signals)] } },
+  );
+  return createClient(DeadLetterService, transport);
+}
+
 /** Dead letters of `crm` whose events keep their contract. */
 export function makeSound(
   log: Log,
@@ -47,7 +69,8 @@ export async function startAdmin(log: Log) {
   const { signals } = createTestSignals();
   const tokens: (string | undefined)[] = [];
   const handler = connectNodeAdapter({
-    routes: (router) => router.service(DeadLetterService, createDeadLetterService(queue, signals)),
+    routes: (router) => router.service(DeadLetterService, createDeadLetterService(queue)),
+    interceptors: [answerErrors(signals)],
   });
   const server = createServer((request, response) => {
     tokens.push(request.headers.authorization);

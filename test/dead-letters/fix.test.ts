@@ -7,7 +7,14 @@ import { claimMs, subjects } from '../../src/jetstream/topology.ts';
 import { readMatching } from '../../src/jetstream/read/read.ts';
 import { countMessages, readDead, recording, startWorker, until } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
-import { eventBytesMax, everything, makeSound, openQueue, soundProperties } from './dead-rig.ts';
+import {
+  asMessage,
+  eventBytesMax,
+  everything,
+  makeSound,
+  openQueue,
+  soundProperties,
+} from './dead-rig.ts';
 
 const set = (path: string, value: unknown) => ({
   eventJson: '',
@@ -23,7 +30,9 @@ describe('a fix', () => {
     const queue = await openQueue(log);
     const opened = await queue.get('crm:1');
     expect(opened.eventJson).toContain('"total": 12345678901234567890');
-    const fixed = await queue.fix('crm:1', opened.revision, set('/properties/order_id', 'A-2'));
+    const fixed = asMessage(
+      await queue.fix('crm:1', opened.revision, set('/properties/order_id', 'A-2')),
+    );
     expect(fixed).toMatchObject({
       deadLetter: {
         id: 'crm:1',
@@ -47,7 +56,7 @@ describe('a fix', () => {
     // A second one keeps the first original, not what the first fix made of it.
     await queue.fix('crm:1', 0, set('/user_id', 'u-9'));
     expect(await readDead(log)).toHaveLength(1);
-    const twice = await queue.get('crm:1');
+    const twice = asMessage(await queue.get('crm:1'));
     expect(JSON.parse(twice.deadLetter.originalEventJson)).toMatchObject({
       properties: { order_id: 'A-1' },
       userId: 'u1',

@@ -17,7 +17,7 @@ import {
   until,
 } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
-import { everything, openQueue } from './dead-rig.ts';
+import { asMessage, everything, openQueue } from './dead-rig.ts';
 
 describe('the dead-letter queue', () => {
   test('a replay reaches the one destination that failed, as the same event, byte for byte', async () => {
@@ -71,7 +71,7 @@ describe('the dead-letter queue', () => {
       () => readDead(log),
       (found) => found.some(({ id }) => id === 'crm:2:1'),
     );
-    expect(await queue.get('crm:2:1')).toMatchObject({
+    expect(asMessage(await queue.get('crm:2:1'))).toMatchObject({
       deadLetter: { stream: 'REPLAY', sequence: 1n },
     });
     await queue.replay('crm:2:1');

@@ -4,6 +4,7 @@ import path from 'node:path';
 
 import { expect, onTestFinished, test } from 'vitest';
 
+import { errorTable } from '../../src/errors.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { startHttpServer } from '../destinations/http-server.ts';
 import { startRealService, type RealService } from '../real-service.ts';
@@ -89,6 +90,7 @@ test('headgate destinations tells how it stands with each, and forgets one that 
     const refused = await ask(real, 'remove', 'crm', '--yes');
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain('crm is in the configuration');
+    expect(refused.stderr).toContain(errorTable.destination_in_use.text);
   }
 
   await gone.close();
@@ -103,6 +105,8 @@ test('headgate destinations tells how it stands with each, and forgets one that 
     stdout: 'removed crm, for which 20 events waited\n',
   });
   expect(Object.keys(await tell(real))).toEqual(['warehouse', 'old']);
-  expect((await ask(real, 'remove', 'crm', '--yes')).stderr).toContain('has a place in the log');
+  const { stderr } = await ask(real, 'remove', 'crm', '--yes');
+  expect(stderr).toContain('has a place in the log');
+  expect(stderr).toContain(errorTable.destination_not_found.text);
   await far.close();
 });

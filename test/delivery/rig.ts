@@ -5,7 +5,7 @@ import { clientsForTests } from '../../src/jetstream/clients.ts';
 import type { DeadLetter } from '../../gen/headgate/v1/dead_letter_pb.ts';
 import type { DestinationConfig, RetryPolicy } from '../../src/config/config.ts';
 import { createAdvisoryCollector } from '../../src/dead-letters/collect-advisories.ts';
-import { decodeDeadLetter } from '../../src/dead-letters/dead-letter-entry.ts';
+import { readDeadLetter } from '../../src/dead-letters/dead-letter-entry.ts';
 import { createDeadLetterWriter } from '../../src/dead-letters/write-dead-letter.ts';
 import type { ProbeIntervals } from '../../src/delivery/parking.ts';
 import { createDeliveryWorker, type DeliveryWorker } from '../../src/delivery/worker.ts';
@@ -24,6 +24,7 @@ import type { StreamName } from '../../src/jetstream/topology.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { createMetrics, type Metrics } from '../../src/observability/metrics.ts';
 import { createSignals, type Signals } from '../../src/observability/signals.ts';
+import { deadLetterMessage } from '../../src/operators/dead-letters/dead-letter-message.ts';
 
 /** Signals whose counters can be read, and whose log lines nobody sees. */
 export function createTestSignals(): { metrics: Metrics; signals: Signals } {
@@ -234,7 +235,7 @@ export async function startCollector(log: Log, destinations = ['crm']) {
 export async function readDead(log: Log, subject = 'headgate.dead.>'): Promise<DeadLetter[]> {
   const letters: DeadLetter[] = [];
   for await (const { payload } of readMatching(log, 'DEAD', subject)) {
-    letters.push(decodeDeadLetter(payload));
+    letters.push(deadLetterMessage(readDeadLetter(payload)));
   }
   return letters;
 }

@@ -34,6 +34,12 @@ describe('every page', () => {
 });
 
 describe('docs/README.md', () => {
+  it('lists every decision', () => {
+    const links = new Set(linksOf(readPage('docs/README.md')));
+    const decisions = pages().filter((page) => page.startsWith('docs/adr/'));
+    expect(decisions.filter((page) => !links.has(path.relative('docs', page)))).toEqual([]);
+  });
+
   it('leads to every other page in at most three clicks', () => {
     const reached = new Set(['docs/README.md']);
     for (let click = 1; click <= 3; click += 1) {

@@ -7,14 +7,16 @@ import { readPage, root } from './markdown.ts';
 
 const proto = path.join(root, 'proto/headgate/v1');
 
-it("docs/doors.md lists the operators' services, every one and no other", () => {
+it("docs/send/endpoints.md lists the operators' services, every one and no other", () => {
   const services = readdirSync(proto).flatMap((name) =>
     [...readFileSync(path.join(proto, name), 'utf8').matchAll(/^service (\w+)/gm)].map(
       (found) => found[1]!,
     ),
   );
   const operators = services.filter((service) => service !== 'TrackService');
-  const listed = [...readPage('docs/doors.md').matchAll(/^\| `\/headgate\.v1\.(\w+)\/\*` \|/gm)];
+  const listed = [
+    ...readPage('docs/send/endpoints.md').matchAll(/^\| `\/headgate\.v1\.(\w+)\/\*` \|/gm),
+  ];
   expect(operators.length).toBeGreaterThan(5);
   expect(listed.map((found) => found[1]!).toSorted()).toEqual(operators.toSorted());
 });

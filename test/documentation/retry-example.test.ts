@@ -41,7 +41,9 @@ beforeAll(async () => {
       };
       const keys = events.map((event) => event.idempotency_key);
       attempts.push({ keys, atMs: performance.now() });
-      answers.shift()!(response, keys);
+      // More than the test expects: the example gives up after this.
+      const answer = answers.shift() ?? ((late) => late.writeHead(410).end());
+      answer(response, keys);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -160,6 +160,11 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   schema_refused: "belongs to the operators' port: test/registry",
   registry_read_only: "belongs to the operators' port: test/registry",
   registry_conflict: "belongs to the operators' port: test/registry",
+  invalid_request: "belongs to the operators' port: test/dead-letters",
+  destination_not_found: "belongs to the operators' port: test/delivery",
+  destination_in_use: "belongs to the operators' port: test/delivery",
+  too_many_subscribers: "belongs to the operators' port: test/tail",
+  log_unavailable: "belongs to the operators' port: test/operators",
   internal: 'stands for what nobody thought of: there is no request that is known to cause it',
 };
 

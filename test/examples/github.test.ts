@@ -11,7 +11,7 @@ import { startRealService } from '../real-service.ts';
 const run = promisify(execFile);
 const example = fileURLToPath(new URL('../../examples/github/', import.meta.url));
 
-/** The counts that the example prints, by verdict. */
+/** Reads the counts by verdict that the example prints. */
 function countsIn(output: string): Record<string, number> {
   return Object.fromEntries(
     [...output.matchAll(/^(accepted|duplicate|rejected|retry|total)\s+(\d+)$/gm)].map(

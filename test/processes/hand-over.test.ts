@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 import { readConfig } from '../../src/config/read-config.ts';
 import { destinationTypes } from '../../src/destinations/registry.ts';
-import { handOver } from '../../src/service/gate-processes.ts';
+import { handOver } from '../../src/service/hand-over.ts';
 import { loadRegistry } from '../../src/validation/schema-registry.ts';
 
 async function handedOver(env: Readonly<Record<string, string>>) {
@@ -29,8 +29,6 @@ async function handedOver(env: Readonly<Record<string, string>>) {
         topology: { dedupWindowMs: 1, storageBytesMax: 1, replicas: 1 },
         publishTimeoutMs: 1,
       },
-      signals: undefined as never,
-      onCounted: () => {},
     },
     config.listen,
   );

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 
 import { EventResult_Status } from '../../gen/headgate/v1/event_result_pb.ts';
 import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
-import { watchersMax } from '../../src/operators/tail-service.ts';
+import { subscribersMax } from '../../src/tail/tail.ts';
 import { collect, runCli, spawnCli, type CliAnswer } from '../cli/run-cli.ts';
 import { publishEvents } from '../delivery/rig.ts';
 import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
@@ -114,10 +114,10 @@ test('one more than may watch is told so, and a place that is left is free again
     answers.next().catch(() => {});
     leaving.push(controller);
   };
-  for (let count = 0; count < watchersMax; count += 1) await begin();
+  for (let count = 0; count < subscribersMax; count += 1) await begin();
   const one = await runCli(['tail', '--admin', gate.real.adminUrl]);
   expect(one).toMatchObject({ code: 1, stdout: '' });
-  expect(one.stderr).toContain(`${watchersMax} watch already`);
+  expect(one.stderr).toContain(`${subscribersMax} watch already`);
   leaving.pop()!.abort();
   await expect
     .poll(

@@ -1,12 +1,12 @@
 /**
- * How many events go into a request: less when the gate is slow or refuses the size, and slowly more
- * again. Halving and adding, as TCP finds its window.
+ * How many events go into a request: fewer when the gate is slow or refuses the size, then slowly
+ * more again. Halves and adds, like TCP's congestion window.
  */
 export interface BatchLimit {
   readonly events: number;
   grow(): void;
   halve(): void;
-  /** A request of so many was too large. */
+  /** A request with `count` events was too large. */
   below(count: number): void;
 }
 

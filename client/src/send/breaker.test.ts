@@ -13,7 +13,7 @@ test('the bound of the delay doubles up to the cap', () => {
   expect(delays).toEqual([100, 200, 400, 800, 1_000, 1_000]);
 });
 
-test('the delay is anything up to the bound, and never less than the gate asks for', () => {
+test('the delay is random up to the bound, and never less than the gate asks for', () => {
   const random = createBreaker({ ...options, random: () => 0.25 });
   random.failed(0, 0);
   expect(random.waitMs(0)).toBe(25);
@@ -21,13 +21,13 @@ test('the delay is anything up to the bound, and never less than the gate asks f
   expect(random.waitMs(1_000)).toBe(4_000);
 });
 
-test('a gate that asks for a week is looked at after an hour', () => {
+test('a gate that asks for a week is tried again after an hour', () => {
   const breaker = createBreaker(options);
   breaker.failed(0, 7 * 86_400_000);
   expect(breaker.waitMs(0)).toBe(3_600_000);
 });
 
-test('it opens after some failures in a row, and one success closes it', () => {
+test('it opens after failuresMax failures in a row, and one success closes it', () => {
   const breaker = createBreaker(options);
   const states = [breaker.state];
   for (let count = 0; count < 3; count += 1) {

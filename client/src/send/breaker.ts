@@ -1,13 +1,13 @@
-/** Holds requests back while they fail. */
+/** Delays requests while they fail. */
 export interface Breaker {
   /**
-   * `closed`: all is well. `waiting`: a request failed, and the next one waits its turn. `open`:
-   * several failed in a row, and single small requests probe.
+   * `closed`: the last request succeeded. `waiting`: requests failed, and the next one is delayed.
+   * `open`: `failuresMax` requests failed in a row, and single small requests probe the gate.
    */
   readonly state: 'closed' | 'waiting' | 'open';
-  /** How long until a request may go; 0: now. */
+  /** How long until a request may start; 0 means now. */
   waitMs(nowMs: number): number;
-  /** `afterMs`: what the gate asked for, at least. */
+  /** `afterMs`: the shortest delay that the gate asked for. */
   failed(nowMs: number, afterMs: number): void;
   succeeded(): void;
 }
@@ -15,18 +15,18 @@ export interface Breaker {
 export interface BreakerOptions {
   readonly baseMs: number;
   readonly capMs: number;
-  /** In a row, until it opens. */
+  /** This many failures in a row open the breaker. */
   readonly failuresMax: number;
-  /** From 0 up to 1. */
+  /** Returns a number from 0 up to, not including, 1. */
   readonly random: () => number;
 }
 
-/** A gate may ask for an hour; nobody waits longer without looking again. */
+/** The longest delay that a gate can ask for: the client tries again at least every hour. */
 const afterMsMax = 3_600_000;
 
 /**
- * Exponential with full jitter: the delay is anything from nothing to the bound, so that the clients
- * of a gate that comes back do not come back all at once.
+ * Exponential backoff with full jitter: the delay is random between 0 and the bound. So the clients
+ * of a gate that recovers do not all return at once.
  */
 export function createBreaker(options: BreakerOptions): Breaker {
   const { baseMs, capMs, failuresMax, random } = options;

@@ -27,11 +27,11 @@ interface Run {
   readonly requests: number[][];
   readonly rejected: [number, string][];
   readonly reports: RequestReport[];
-  readonly told: string[];
+  readonly messages: string[];
   settled(): number;
 }
 
-/** Sends `count` events to a gate that answers as told, until all are settled. */
+/** Sends `count` events to a gate that answers with `answer`, until all are settled. */
 async function send(
   count: number,
   answer: (numbers: number[], request: number) => Answer | Promise<Answer>,
@@ -41,7 +41,7 @@ async function send(
     requests: [] as number[][],
     rejected: [] as [number, string][],
     reports: [] as RequestReport[],
-    told: [] as string[],
+    messages: [] as string[],
   };
   const numberOf = (record: Buffer): number => Number(identityOf(record).eventName.slice(1));
   const silent = { dropped: () => {}, damaged: () => {}, trouble: () => {}, readable: () => {} };
@@ -72,8 +72,8 @@ async function send(
       request: (report) => run.reports.push(report),
       rejected: async (record, _eventId, error) =>
         void run.rejected.push([numberOf(record), error.code]),
-      trouble: (message) => run.told.push(message),
-      recovered: () => run.told.push('recovered'),
+      trouble: (message) => run.messages.push(message),
+      recovered: () => run.messages.push('recovered'),
     },
   );
   onTestFinished(() => sender.stop());
@@ -90,13 +90,13 @@ const all = (numbers: number[], verdict: Verdict): Answer => ({
   afterMs: 0,
 });
 
-test('events go in batches of the limit', async () => {
+test('events are sent in batches up to the limit', async () => {
   const { requests } = await send(250, (numbers) => all(numbers, accepted));
   expect(requests.map(({ length }) => length)).toEqual([100, 100, 50]);
 });
 
-test('a retry has the events whose verdict is retry, and no others', async () => {
-  const { requests, told } = await send(10, (numbers, request) => ({
+test('a retry contains only the events whose verdict is retry', async () => {
+  const { requests, messages } = await send(10, (numbers, request) => ({
     kind: 'verdicts',
     verdicts: numbers.map((number) => (request < 2 && number % 5 === 1 ? retry : accepted)),
     afterMs: 0,
@@ -106,11 +106,14 @@ test('a retry has the events whose verdict is retry, and no others', async () =>
     [1, 6],
     [1, 6],
   ]);
-  // Two of ten is no outage; nothing but retries is.
-  expect(told).toEqual(['The gate cannot store: it says retry', 'recovered']);
+  // Two of ten are not an outage. A request with only retries is.
+  expect(messages).toEqual([
+    'The gate cannot store events: it answered retry without a reason',
+    'recovered',
+  ]);
 });
 
-test('a rejected event is handed over once, with its reason, and is not sent again', async () => {
+test('a rejected event is reported once, with its reason, and is not sent again', async () => {
   const error = { code: 'schema_violation', message: 'no', violations: [] };
   const { requests, rejected } = await send(4, (numbers) => ({
     kind: 'verdicts',
@@ -123,7 +126,7 @@ test('a rejected event is handed over once, with its reason, and is not sent aga
   expect(rejected).toEqual([[2, 'schema_violation']]);
 });
 
-test('a request that is refused is halved down to the event that is at fault', async () => {
+test('a refused request is halved down to the event that causes the refusal', async () => {
   const { rejected, requests } = await send(16, (numbers) =>
     numbers.includes(11)
       ? { kind: 'split', code: 'malformed_request', message: 'cannot be read' }
@@ -133,7 +136,7 @@ test('a request that is refused is halved down to the event that is at fault', a
   expect(requests.flat().filter((number) => number === 0).length).toBeLessThanOrEqual(2);
 });
 
-test('smaller requests follow one that was too large, and slowly larger ones again', async () => {
+test('after a request that was too large, requests get smaller, then slowly larger', async () => {
   const { requests } = await send(1_000, (numbers) =>
     numbers.length > 40
       ? { kind: 'split', code: 'too_many_events', message: 'less' }
@@ -144,10 +147,10 @@ test('smaller requests follow one that was too large, and slowly larger ones aga
   expect(refused.length).toBeLessThan(requests.length / 3);
 });
 
-test('a gate that is away is asked by one small request at a time, told once', async () => {
+test('a gate that is away gets one small request at a time, and is reported once', async () => {
   let underWay = 0;
   let most = 0;
-  const { requests, told, reports } = await send(200, async (numbers, request) => {
+  const { requests, messages, reports } = await send(200, async (numbers, request) => {
     underWay += 1;
     if (request > 4) most = Math.max(most, underWay);
     await new Promise(setImmediate);
@@ -157,12 +160,12 @@ test('a gate that is away is asked by one small request at a time, told once', a
   const probes = requests.slice(5, 9);
   expect(probes.every(({ length }) => length === 10)).toBe(true);
   expect(most).toBeLessThanOrEqual(2);
-  expect(told).toEqual(['away', 'recovered']);
+  expect(messages).toEqual(['away', 'recovered']);
   expect(reports.filter(({ failure }) => failure === 'unreachable').length).toBe(9);
   expect(new Set(requests.slice(9).flat()).size).toBe(200);
 });
 
-test('a gate that says when to come back is not asked before', async () => {
+test('the client waits as long as the gate asks for', async () => {
   const times: number[] = [];
   await send(1, (numbers, request) => {
     times.push(performance.now());
@@ -171,7 +174,7 @@ test('a gate that says when to come back is not asked before', async () => {
   expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(299);
 });
 
-test('events wait for others to go with while little is under way, and a flush does not wait', async () => {
+test('events wait to fill a batch, and a flush sends them at once', async () => {
   const spool = new MemorySpool(
     { bytesMax: 1_000_000, whenFull: 'reject' },
     { dropped: () => {}, damaged: () => {}, trouble: () => {}, readable: () => sender.wake() },
@@ -191,7 +194,7 @@ test('events wait for others to go with while little is under way, and a flush d
       },
       close: () => {},
     },
-    // Nobody waits so long in a test: what comes was not waited for.
+    // Longer than any test: an event that is sent did not wait for it.
     { ...options, lingerMs: 3_600_000 },
     {
       settled: () => answered(),

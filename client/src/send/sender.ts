@@ -13,16 +13,16 @@ export interface SenderOptions {
   readonly batchEventsMax: number;
   readonly batchBytesMax: number;
   readonly inFlightMax: number;
-  /** How long an event may wait for others to go with. */
+  /** How long an event may wait for others in the same batch. */
   readonly lingerMs: number;
   readonly backoffBaseMs: number;
   readonly backoffCapMs: number;
   readonly failuresMax: number;
-  /** A timer of it keeps the program running: what is in memory alone would be lost with it. */
+  /** Timers keep the program running. True if events are only in memory and would be lost. */
   readonly keepsAlive: boolean;
 }
 
-/** What one request came to. */
+/** The outcome of one request. */
 export interface RequestReport {
   readonly events: number;
   readonly bytes: number;
@@ -30,25 +30,25 @@ export interface RequestReport {
   readonly accepted: number;
   readonly duplicate: number;
   readonly rejected: number;
-  /** To be sent again. */
+  /** Events to send again. */
   readonly retry: number;
-  /** Why there were no verdicts. */
+  /** Why the request returned no verdicts; undefined if it did. */
   readonly failure: RetryReason | 'refused' | undefined;
 }
 
 export type VerdictCounts = Readonly<Record<Verdict['status'], number>>;
 
 export interface SenderSignals {
-  /** Events got a verdict that is final, and the spool knows. */
+  /** Called after events got a final verdict and were settled in the spool. */
   settled(counts: VerdictCounts): void;
   request(report: RequestReport): void;
-  /** Resolves when the event is kept where its owner finds it. */
+  /** Resolves when the rejected event is stored where the owner of the program finds it. */
   rejected(record: Buffer, eventId: string, error: VerdictError): Promise<void>;
   trouble(message: string): void;
   recovered(): void;
 }
 
-/** Events of one range that go together. */
+/** Events of one range that are sent together. */
 interface Group {
   readonly records: readonly Buffer[];
   readonly range: SpoolRange;
@@ -56,7 +56,7 @@ interface Group {
   readonly notBeforeMs: number;
 }
 
-/** A gate that is away is asked with few events: it may be away because of many. */
+/** A probe has few events, because a large request may be what brought the gate down. */
 const probeEvents = 10;
 const noReason: VerdictError = {
   code: 'internal',
@@ -64,7 +64,7 @@ const noReason: VerdictError = {
   violations: [],
 };
 
-/** Carries events from the spool to the gate, until each has a verdict that is final. */
+/** Sends events from the spool to the gate until each has a final verdict. */
 export class Sender {
   readonly #spool: Spool;
   readonly #transport: Transport;
@@ -72,7 +72,7 @@ export class Sender {
   readonly #signals: SenderSignals;
   readonly #breaker: Breaker;
   readonly #limit: BatchLimit;
-  /** Bounded by what may be in flight: no more is read while there are any. */
+  /** The spool is not read while there are `inFlightMax` of these, which bounds their number. */
   #retries: Group[] = [];
   readonly #sending = new Set<Promise<void>>();
   #unreadSinceMs = 0;
@@ -100,13 +100,13 @@ export class Sender {
     this.#running ??= this.#run();
   }
 
-  /** There may be something new to do. */
+  /** Call this when the spool has new events. */
   wake(): void {
     if (this.#unreadSinceMs === 0) this.#unreadSinceMs = performance.now();
     this.#wake?.();
   }
 
-  /** Nothing lingers until the returned function is called. */
+  /** Sends without lingering until the returned function is called. */
   hurry(): () => void {
     this.#flushes += 1;
     this.#wake?.();
@@ -115,7 +115,7 @@ export class Sender {
     };
   }
 
-  /** Ends what is under way without waiting for the gate: it stays in the spool. */
+  /** Aborts requests without waiting for the gate. Their events stay in the spool. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#wake?.();
@@ -141,12 +141,12 @@ export class Sender {
     }
   }
 
-  /** How long until a request may begin; Infinity: until something happens. */
+  /** How long until a request may start; Infinity means until the next wake-up. */
   #delayMs(nowMs: number): number {
     const isClosed = this.#breaker.state === 'closed';
     if (this.#sending.size >= (isClosed ? this.#options.inFlightMax : 1)) return Infinity;
-    const held = this.#breaker.waitMs(nowMs);
-    if (held > 0) return held;
+    const heldMs = this.#breaker.waitMs(nowMs);
+    if (heldMs > 0) return heldMs;
     const retryMs = this.#retries.reduce(
       (least, { notBeforeMs }) => Math.min(least, Math.max(0, notBeforeMs - nowMs)),
       Infinity,
@@ -177,13 +177,13 @@ export class Sender {
 
   async #readGroup(): Promise<Group | undefined> {
     const { overheadBytes } = this.#transport;
-    // The rest of a request beside its events.
+    // Leaves 1,024 bytes for the rest of the request.
     const bytes = this.#options.batchBytesMax - 1024;
     let batch;
     try {
       batch = await this.#spool.read(this.#eventsMax(), bytes, overheadBytes);
     } catch (error) {
-      this.#tellTrouble(`The spool cannot be read: ${(error as Error).message}`);
+      this.#reportTrouble(`The spool cannot be read: ${(error as Error).message}`);
       await this.#sleep(this.#options.backoffCapMs / 10);
       return undefined;
     }
@@ -219,7 +219,7 @@ export class Sender {
   ): Promise<VerdictCounts> {
     const counts = { accepted: 0, duplicate: 0, rejected: 0, retry: 0 };
     const again: Buffer[] = [];
-    let why = 'it says retry';
+    let why = 'it answered retry without a reason';
     for (const [index, { status, eventId, error }] of verdicts.entries()) {
       counts[status] += 1;
       const record = group.records[index]!;
@@ -231,7 +231,7 @@ export class Sender {
     const settled = verdicts.length - again.length;
     if (again.length > 0) this.#retryLater(group, again, afterMs);
     if (settled === 0) {
-      this.#failed(`The gate cannot store: ${why}`, afterMs);
+      this.#failed(`The gate cannot store events: ${why}`, afterMs);
       return counts;
     }
     this.#breaker.succeeded();
@@ -250,7 +250,9 @@ export class Sender {
     this.#retries.push({ ...group, records, attempt: group.attempt + 1, notBeforeMs });
   }
 
-  /** Halves find the event that cannot be read, and fit a gate with smaller limits. */
+  /**
+   * Halving finds the event that the gate cannot read, and adapts to a gate with smaller limits.
+   */
   async #split(group: Group, { code, message }: Extract<Answer, { kind: 'split' }>): Promise<void> {
     const { records } = group;
     if (records.length === 1) {
@@ -268,11 +270,11 @@ export class Sender {
 
   #failed(message: string, afterMs: number): void {
     this.#breaker.failed(performance.now(), afterMs);
-    this.#tellTrouble(message);
+    this.#reportTrouble(message);
   }
 
-  /** Once for each stretch of trouble. */
-  #tellTrouble(message: string): void {
+  /** Reports trouble once, until the gate recovers. */
+  #reportTrouble(message: string): void {
     if (this.#stopped) return;
     if (!this.#isTroubled) this.#signals.trouble(message);
     this.#isTroubled = true;

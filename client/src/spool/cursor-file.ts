@@ -4,8 +4,9 @@ import path from 'node:path';
 import type { SpoolPosition } from './spool.ts';
 
 /**
- * Up to where everything is settled. Written now and then: what is settled after the last time is
- * sent once more after a crash, and the gate knows it by its key. So it is not synced either.
+ * Stores the position before which everything is settled. It is written from time to time: after a
+ * crash, events settled since the last write are sent again, and the gate recognizes them by their
+ * keys. So it needs no sync either.
  */
 export interface CursorFile {
   read(): Promise<SpoolPosition | undefined>;
@@ -20,7 +21,7 @@ export function createCursorFile(directory: string): CursorFile {
       try {
         value = JSON.parse(await readFile(file, 'utf8'));
       } catch {
-        // Missing, or not whole: everything that is there is sent again.
+        // Missing or incomplete: every event in the spool is sent again.
         return undefined;
       }
       return isPosition(value) ? value : undefined;

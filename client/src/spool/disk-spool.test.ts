@@ -24,7 +24,7 @@ beforeEach(() => {
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
 });
 
-interface Told {
+interface Reports {
   readonly dropped: { count: number; reason: string; stored: boolean }[];
   readonly damaged: { file: string; offset: number; bytes: number }[];
   readonly trouble: string[];
@@ -34,13 +34,13 @@ const mib = 1024 * 1024;
 
 async function openSpool(
   overrides: Partial<DiskSpoolOptions> = {},
-): Promise<{ spool: DiskSpool; told: Told; left: number }> {
-  const told: Told = { dropped: [], damaged: [], trouble: [] };
+): Promise<{ spool: DiskSpool; reports: Reports; left: number }> {
+  const reports: Reports = { dropped: [], damaged: [], trouble: [] };
   const signals: SpoolSignals = {
-    dropped: (count, reason, _message, stored) => told.dropped.push({ count, reason, stored }),
+    dropped: (count, reason, _message, stored) => reports.dropped.push({ count, reason, stored }),
     damaged: (file, offset, bytes) =>
-      told.damaged.push({ file: path.basename(file), offset, bytes }),
-    trouble: (message) => told.trouble.push(message),
+      reports.damaged.push({ file: path.basename(file), offset, bytes }),
+    trouble: (message) => reports.trouble.push(message),
     readable: () => {},
   };
   const options: DiskSpoolOptions = {
@@ -55,12 +55,12 @@ async function openSpool(
   const spool = new DiskSpool(options, signals);
   const left = await spool.open();
   onTestFinished(() => spool.close());
-  return { spool, told, left };
+  return { spool, reports, left };
 }
 
 const encoder = new EventEncoder({ context: undefined, eventBytesMax: mib });
 
-/** Events numbered from `first`, all in one turn; `bytes` more or less each. */
+/** Appends events numbered from `first`, in one turn of the event loop, of about `bytes` each. */
 function append(spool: DiskSpool, first: number, count: number, bytes = 100): Promise<unknown> {
   const text = 'x'.repeat(bytes);
   return Promise.all(
@@ -93,9 +93,9 @@ const range = (first: number, end: number): number[] =>
 const segments = (): string[] => readdirSync(directory).filter((name) => name.endsWith('.seg'));
 const segmentPath = (index: number): string => path.join(directory, segments()[index]!);
 
-describe('what is appended', () => {
+describe('append, read and settle', () => {
   test.each(['always', 'interval', 'none'] as const)(
-    'is read in order, with fsync %s',
+    'events are read in order, with fsync %s',
     async (fsync) => {
       const { spool } = await openSpool({ fsync });
       await append(spool, 0, 2_500);
@@ -105,7 +105,7 @@ describe('what is appended', () => {
     },
   );
 
-  test('outlives the spool, but for what is settled', async () => {
+  test('the next spool has the events that were not settled', async () => {
     const first = await openSpool();
     await append(first.spool, 0, 30);
     const batch = await first.spool.read(10, mib, 1);
@@ -117,18 +117,18 @@ describe('what is appended', () => {
     expect(await readAll(second.spool)).toEqual(range(10, 35));
   });
 
-  test('comes in batches of a limit of events and of bytes, the overhead counted', async () => {
+  test('a batch is limited by events, and by bytes including the overhead', async () => {
     const { spool } = await openSpool();
     await append(spool, 0, 20);
     const size = (await spool.read(1, mib, 1))!.records[0]!.length;
     expect(numbersOf(await spool.read(3, mib, 1))).toEqual([1, 2, 3]);
     expect(numbersOf(await spool.read(9, 4 * (size + 7), 7))).toEqual([4, 5, 6, 7]);
     expect(numbersOf(await spool.read(9, 4 * (size + 7) - 1, 7))).toEqual([8, 9, 10]);
-    // One event goes, however large.
+    // A batch has at least one event, however large.
     expect(numbersOf(await spool.read(9, 1, 1))).toEqual([11]);
   });
 
-  test('is larger than what is read at once', async () => {
+  test('events of all sizes are read across the ends of chunks', async () => {
     const { spool } = await openSpool({ bytesMax: 256 * mib });
     await append(spool, 0, 40, 900_000);
     await append(spool, 40, 2_000, 10);
@@ -136,7 +136,7 @@ describe('what is appended', () => {
     expect(segments().length).toBeLessThan(3);
   });
 
-  test('is given back once everything before it is settled', async () => {
+  test('an event counts as settled once everything before it is settled', async () => {
     const { spool } = await openSpool();
     await append(spool, 0, 30);
     const [first, second] = [await spool.read(10, mib, 1), await spool.read(10, mib, 1)];
@@ -148,7 +148,7 @@ describe('what is appended', () => {
     expect(spool.settled).toBe(20);
   });
 
-  test('leaves no file behind when all is settled', async () => {
+  test('only the cursor file remains when everything is settled', async () => {
     const { spool } = await openSpool();
     await append(spool, 0, 30);
     await readAll(spool);
@@ -156,7 +156,7 @@ describe('what is appended', () => {
     expect(readdirSync(directory)).toEqual(['cursor.json']);
   });
 
-  test('is numbered on after everything was settled', async () => {
+  test('ordinals continue after everything was settled', async () => {
     const first = await openSpool();
     await append(first.spool, 0, 30);
     await readAll(first.spool);
@@ -169,7 +169,7 @@ describe('what is appended', () => {
 });
 
 describe('after a crash', () => {
-  /** What a run left that ended without close(). */
+  /** Leaves the files of a run that ended without close(), its segment altered by `change`. */
   async function crashed(change: (file: string) => void): Promise<void> {
     const { spool } = await openSpool();
     await append(spool, 0, 100);
@@ -182,36 +182,36 @@ describe('after a crash', () => {
     copyFileSync(copy, path.join(directory, `${'0'.repeat(16)}.seg`));
   }
 
-  test('a torn tail is cut off, wherever it tears, and new events go on behind', async () => {
+  test('a torn tail is cut off, wherever it tears, and new events follow it', async () => {
     for (const cut of [1, 7, 8, 9, 100]) {
       await crashed((file) => writeFileSync(file, readFileSync(file).subarray(0, -cut)));
-      const { spool, told, left } = await openSpool();
+      const { spool, reports, left } = await openSpool();
       expect(left).toBe(99);
       await append(spool, 99, 3);
       expect(await readAll(spool)).toEqual(range(0, 102));
-      expect(told).toEqual({ dropped: [], damaged: [], trouble: [] });
+      expect(reports).toEqual({ dropped: [], damaged: [], trouble: [] });
       await spool.close();
       rmSync(path.join(directory, 'cursor.json'));
     }
   });
 
-  test('zeros at the end, as a power cut leaves them, are cut off', async () => {
+  test('zeros at the end, which a power cut leaves, are cut off', async () => {
     await crashed((file) => writeFileSync(file, Buffer.alloc(4_096), { flag: 'a' }));
-    const { spool, told } = await openSpool();
+    const { spool, reports } = await openSpool();
     expect(await readAll(spool)).toEqual(range(0, 100));
-    expect(told.damaged).toEqual([]);
+    expect(reports.damaged).toEqual([]);
   });
 
-  test('damage in the middle costs the events that it hits, is told, and the file is kept', async () => {
+  test('damage loses only the events that it hits, is reported, and the file is kept', async () => {
     await crashed((file) => {
       const bytes = readFileSync(file);
       bytes[Math.floor(bytes.length / 2)]! ^= 0xff;
       writeFileSync(file, bytes);
     });
-    const { spool, told } = await openSpool();
+    const { spool, reports } = await openSpool();
     const numbers = await readAll(spool);
     expect(numbers.length).toBe(99);
-    expect(told.damaged).toMatchObject([{ file: `${'0'.repeat(16)}.damaged` }]);
+    expect(reports.damaged).toMatchObject([{ file: `${'0'.repeat(16)}.damaged` }]);
     await spool.close();
     expect(readdirSync(directory)).toContain(`${'0'.repeat(16)}.damaged`);
   });
@@ -229,22 +229,22 @@ describe('after a crash', () => {
     const numbers = await readAll(again.spool);
     const lost = 4_000 - numbers.length;
     expect(lost).toBeGreaterThan(3);
-    expect(again.told.dropped).toEqual([{ count: lost, reason: 'damaged', stored: true }]);
+    expect(again.reports.dropped).toEqual([{ count: lost, reason: 'damaged', stored: true }]);
     expect(again.spool.settled).toBe(4_000);
   });
 
-  test('a segment that begins with something else gives what is whole in it', async () => {
+  test('the intact events of a segment with a damaged beginning are read', async () => {
     await crashed((file) => {
       const bytes = readFileSync(file);
       bytes.write('garbage!', 0);
       writeFileSync(file, bytes);
     });
-    const { spool, told } = await openSpool();
+    const { spool, reports } = await openSpool();
     expect(await readAll(spool)).toEqual(range(0, 100));
-    expect(told.damaged).toMatchObject([{ offset: 0, bytes: 8 }]);
+    expect(reports.damaged).toMatchObject([{ offset: 0, bytes: 8 }]);
   });
 
-  test('a segment with nothing whole in it is put aside', async () => {
+  test('a segment without an intact event is renamed', async () => {
     await crashed((file) => writeFileSync(file, Buffer.alloc(1_000, 'y')));
     const { spool, left } = await openSpool();
     expect(left).toBe(0);
@@ -254,7 +254,7 @@ describe('after a crash', () => {
   });
 
   test.each(['', '{"ordinal":', '{"ordinal":-1,"segment":0,"offset":0}', '[]'])(
-    'a cursor that says %j sends everything again',
+    'with the cursor %j everything is sent again',
     async (text) => {
       await crashed(() => {});
       writeFileSync(path.join(directory, 'cursor.json'), text);
@@ -267,7 +267,7 @@ describe('after a crash', () => {
 describe('a full spool', () => {
   const small = { bytesMax: 4 * mib };
 
-  /** About 5 MiB in the end. */
+  /** Appends about 5 MiB. */
   async function overfill(spool: DiskSpool): Promise<PromiseSettledResult<unknown>[]> {
     const results: PromiseSettledResult<unknown>[] = [];
     for (let first = 0; first < 50; first += 1) {
@@ -276,15 +276,15 @@ describe('a full spool', () => {
     return results;
   }
 
-  test('rejects what is one too many, counted, and stays within its bytes', async () => {
-    const { spool, told } = await openSpool({ ...small, whenFull: 'reject' });
+  test('rejects and counts events beyond the limit, and stays within its bytes', async () => {
+    const { spool, reports } = await openSpool({ ...small, whenFull: 'reject' });
     const results = await overfill(spool);
     const refused = results.filter(({ status }) => status === 'rejected');
     expect(refused.length).toBeGreaterThan(5);
     expect(refused[0]).toMatchObject({ reason: { code: 'spool_full' } });
-    const dropped = told.dropped.reduce((sum, { count }) => sum + count, 0);
+    const dropped = reports.dropped.reduce((sum, { count }) => sum + count, 0);
     expect(dropped).toBe(refused.length);
-    expect(told.dropped.every(({ stored }) => !stored)).toBe(true);
+    expect(reports.dropped.every(({ stored }) => !stored)).toBe(true);
     expect(spool.bytes).toBeLessThanOrEqual(small.bytesMax);
     expect((await readAll(spool)).length).toBe(50 - refused.length);
     await append(spool, 50, 1);
@@ -305,7 +305,7 @@ describe('a full spool', () => {
     expect(numbers).toEqual(range(0, 50));
   });
 
-  test('that blocks is closed all the same, and its callers are told', async () => {
+  test('that blocks can be closed, and its callers get an error', async () => {
     const { spool } = await openSpool({ ...small, whenFull: 'block' });
     const done = overfill(spool);
     while (spool.bytes < small.bytesMax - 300_000) await new Promise(setImmediate);
@@ -313,36 +313,36 @@ describe('a full spool', () => {
     expect((await done).at(-1)).toMatchObject({ reason: { code: 'closed' } });
   });
 
-  test('drops the oldest, and tells how many', async () => {
-    const { spool, told } = await openSpool({ ...small, whenFull: 'drop-oldest' });
+  test('drops the oldest events and reports how many', async () => {
+    const { spool, reports } = await openSpool({ ...small, whenFull: 'drop-oldest' });
     const results = await overfill(spool);
     expect(results.every(({ status }) => status === 'fulfilled')).toBe(true);
-    const dropped = told.dropped.reduce((sum, { count }) => sum + count, 0);
+    const dropped = reports.dropped.reduce((sum, { count }) => sum + count, 0);
     expect(dropped).toBeGreaterThan(5);
-    expect(told.dropped.every(({ stored }) => stored)).toBe(true);
+    expect(reports.dropped.every(({ stored }) => stored)).toBe(true);
     expect(await readAll(spool)).toEqual(range(dropped, 50));
     expect(spool.settled).toBe(50);
   });
 
-  test('drops the oldest while they are being sent: those still get their verdict', async () => {
-    const { spool, told } = await openSpool({ ...small, whenFull: 'drop-oldest' });
+  test('drops the oldest events; those in flight still get their verdict', async () => {
+    const { spool, reports } = await openSpool({ ...small, whenFull: 'drop-oldest' });
     await append(spool, 0, 3, 100_000);
     const batch = await spool.read(2, 4 * mib, 1);
     await overfill(spool);
     spool.settle(batch!.range, 2);
-    const dropped = told.dropped.reduce((sum, { count }) => sum + count, 0);
+    const dropped = reports.dropped.reduce((sum, { count }) => sum + count, 0);
     expect((await readAll(spool)).length).toBe(53 - 2 - dropped);
     expect(spool.settled).toBe(53);
   });
 
-  test('refuses what would not fit into memory, one event over the limit', async () => {
-    const { spool, told } = await openSpool({ unwrittenBytesMax: 10_000 });
+  test('refuses events beyond the limit of unwritten bytes', async () => {
+    const { spool, reports } = await openSpool({ unwrittenBytesMax: 10_000 });
     const results = await Promise.allSettled(
       range(0, 20).map((first) => append(spool, first, 1, 900)),
     );
     const refused = results.filter(({ status }) => status === 'rejected');
     expect(refused.length).toBeGreaterThan(0);
-    expect(told.dropped.length).toBe(refused.length);
+    expect(reports.dropped.length).toBe(refused.length);
     expect(await readAll(spool)).toEqual(range(0, 20 - refused.length));
   });
 });
@@ -355,7 +355,7 @@ describe('the directory', () => {
     await openSpool();
   });
 
-  test('that cannot be made is told, to those who track too', async () => {
+  test('that cannot be created is an error of open() and of every append()', async () => {
     const file = path.join(directory, 'file');
     writeFileSync(file, '');
     const signals = { dropped: () => {}, damaged: () => {}, trouble: () => {}, readable: () => {} };
@@ -376,7 +376,7 @@ describe('the directory', () => {
     await spool.close();
   });
 
-  test('keeps segments small: a full one is followed by the next', async () => {
+  test('has small segments: after a full one a new one begins', async () => {
     const { spool } = await openSpool({ bytesMax: 8 * mib });
     for (let first = 0; first < 40; first += 1) await append(spool, first, 1, 100_000);
     expect(segments().length).toBeGreaterThan(3);

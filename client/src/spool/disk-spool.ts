@@ -21,29 +21,33 @@ import type {
 
 export interface DiskSpoolOptions {
   readonly directory: string;
-  /** All segments together. */
+  /** Limit for all segments together. */
   readonly bytesMax: number;
   readonly fsync: Fsync;
   readonly fsyncIntervalMs: number;
   readonly whenFull: WhenFull;
-  /** What may wait in memory to be written; one more event is refused whatever `whenFull` says. */
+  /**
+   * Limit of the events that wait in memory for their write. Beyond it, append() always refuses.
+   */
   readonly unwrittenBytesMax: number;
 }
 
 const segmentBytesMax = 8 * 1024 * 1024;
-/** Segments are deleted whole: in a spool that is full there are always older ones to settle. */
+/**
+ * Segments are deleted whole, so a full spool must have several: settling the oldest makes room.
+ */
 const segmentsInSpool = 8;
-/** One write of so much costs as much a byte as a larger one. */
+/** Larger writes do not cost less per byte. */
 const groupBytesMax = 1024 * 1024;
-/** A crash sends again what was settled since the last write of the cursor. */
+/** After a crash, events settled since the last write of the cursor are sent again. */
 const cursorIntervalMs = 200;
 const retryDelayMsMax = 2_000;
 
 /**
- * Keeps events in segment files, so that they outlive the process.
+ * Stores events in segment files, so that they outlive the process.
  *
- * Three things go on beside each other, each by itself in order: groups of events are written at
- * the end, batches are read behind them, and what is settled is forgotten at the beginning.
+ * Three activities run concurrently, each in order: groups of events are appended at the end,
+ * batches are read behind them, and settled segments are deleted at the beginning.
  */
 export class DiskSpool implements Spool {
   readonly #options: DiskSpoolOptions;
@@ -105,7 +109,7 @@ export class DiskSpool implements Spool {
       this.#failure = asFailure(error, this.#options.directory);
       await this.#lock?.release();
       this.#lock = undefined;
-      // Whoever called track() in the meantime is told.
+      // Rejects the calls of track() that came in the meantime.
       this.#startWriting();
       throw this.#failure;
     }
@@ -135,7 +139,7 @@ export class DiskSpool implements Spool {
     if (this.#queue.bytes + payload.length > unwrittenBytesMax) {
       const error = new HeadgateError(
         'spool_full',
-        `More than ${unwrittenBytesMax} bytes wait to be written: await track() now and then.`,
+        `More than ${unwrittenBytesMax} bytes wait to be written: await some calls of track().`,
       );
       this.#signals.dropped(1, 'spool_full', error.message, false);
       return refused(error);
@@ -150,7 +154,7 @@ export class DiskSpool implements Spool {
   }
 
   #startWriting(): void {
-    // One turn later: everything that is tracked in this one goes into the same group.
+    // Starts in the next turn of the event loop, so that all events of this turn share a group.
     this.#writing ??= new Promise<void>((resolve) => {
       setImmediate(resolve);
     }).then(() => this.#writeGroups());
@@ -174,7 +178,7 @@ export class DiskSpool implements Spool {
     this.#writing = undefined;
   }
 
-  /** Undefined: the group is stored. */
+  /** Undefined if the group was stored. */
   async #store(group: Group): Promise<HeadgateError | undefined> {
     const { bytesMax } = this.#options;
     for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, retryDelayMsMax)) {
@@ -195,7 +199,7 @@ export class DiskSpool implements Spool {
     }
   }
 
-  /** False: there will be none. */
+  /** Returns whether to try the write again. */
   async #makeRoom(waitMsMax: number): Promise<boolean> {
     if (this.#options.whenFull === 'reject') return false;
     if (this.#options.whenFull === 'drop-oldest') return this.#dropOldest();
@@ -204,19 +208,19 @@ export class DiskSpool implements Spool {
     return true;
   }
 
-  /** Gives up the oldest segment. False: there is none. */
+  /** Deletes the oldest segment. False if there is none. */
   async #dropOldest(): Promise<boolean> {
     const oldest = this.#segments[0];
     if (oldest === undefined || oldest.count === 0) return false;
     if (oldest === this.#writer.active) await this.#writer.seal().catch(() => {});
     const end = oldest.base + oldest.count;
     oldest.dropped = true;
-    // What is read already is under way in memory, and still gets its verdict.
+    // Events that were read are in flight and still get their verdict.
     const unread = end - Math.max(this.#readAt.ordinal, oldest.base);
     this.#forget(oldest);
     if (unread <= 0) return true;
     this.#readAt = { ordinal: end, segment: end, offset: 0 };
-    const message = `The spool has no room: its ${unread} oldest events were dropped`;
+    const message = `The spool is full: its ${unread} oldest events were dropped`;
     this.#signals.dropped(unread, 'spool_full', message, true);
     if (this.#settlement.skip(this.#readAt)) this.#moved();
     return true;
@@ -245,7 +249,7 @@ export class DiskSpool implements Spool {
       const { records, offset } = await reader.read(from, { events, bytes, overheadBytes });
       if (segment.dropped) continue;
       if (records.length === 0) {
-        this.#lose(segment);
+        this.#skipLost(segment);
         continue;
       }
       const ordinal = this.#readAt.ordinal + records.length;
@@ -265,12 +269,12 @@ export class DiskSpool implements Spool {
     return this.#reader;
   }
 
-  /** All that is whole in a segment is read, and it once had more. */
-  #lose(segment: Segment): void {
+  /** Skips the rest of a segment, after its intact events were read. */
+  #skipLost(segment: Segment): void {
     const end = segment.base + segment.count;
     const lost = end - this.#readAt.ordinal;
     this.#readAt = { ordinal: end, segment: segment.base, offset: segment.bytes };
-    const message = `${lost} events are lost in damaged bytes: see ${damagedFile(segment.file)}`;
+    const message = `${lost} events were lost in damaged bytes: see ${damagedFile(segment.file)}`;
     this.#signals.dropped(lost, 'damaged', message, true);
     if (this.#settlement.skip(this.#readAt)) this.#moved();
   }
@@ -307,7 +311,8 @@ export class DiskSpool implements Spool {
     this.#cursorWritten = this.#cursorWritten
       .then(() => this.#cursorFile.write(this.#settlement.position))
       .catch((error: unknown) => {
-        const message = 'The spool cannot note what is settled: a crash would send it again';
+        const message =
+          'The spool cannot write its cursor: a crash would send settled events again';
         this.#signals.trouble(message, error);
       });
     return this.#cursorWritten;
@@ -346,7 +351,7 @@ function asFailure(error: unknown, directory: string): HeadgateError {
   return new HeadgateError('spool_failed', message, { cause: error });
 }
 
-/** Where the cursor says, if that is a place that there is; else the oldest event. */
+/** The cursor's position if it exists in the segments, otherwise the oldest event. */
 function startPosition(
   segments: readonly Segment[],
   cursor: SpoolPosition | undefined,
@@ -360,7 +365,7 @@ function startPosition(
   if (cursor.ordinal >= next) return end;
   const segment = segments.find(({ base }) => base === cursor.segment);
   if (segment !== undefined && cursor.offset <= segment.bytes) return cursor;
-  // Its segment was settled whole, and is gone: the next one begins where it ended.
+  // The cursor's segment was settled and deleted: the next one begins where it ended.
   const later = segments.find(({ base }) => base >= cursor.ordinal);
   return later === undefined ? start : { ordinal: later.base, segment: later.base, offset: 0 };
 }

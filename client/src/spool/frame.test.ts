@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 
 import { findFrame, frameEnd, frameHeaderBytes, writeFrame } from './frame.ts';
 
-/** What the spool holds: a text with its length before it. */
+/** A payload like the spool's: a text with a length prefix. */
 function payloadOf(length: number): Buffer {
   const text = Buffer.alloc(length, 'x');
   const prefix = length < 128 ? [length] : [(length % 128) | 128, length >> 7];
@@ -17,25 +17,25 @@ function frameOf(length: number): Buffer {
   return frame;
 }
 
-test('a frame ends where it was written to end', () => {
+test('frameEnd returns the end of each frame', () => {
   const bytes = Buffer.concat([frameOf(10), frameOf(200)]);
   const first = frameEnd(bytes, 0) as number;
   expect(first).toBe(frameOf(10).length);
   expect(frameEnd(bytes, first)).toBe(bytes.length);
 });
 
-test('a frame that is cut off is short, wherever it is cut', () => {
+test('a truncated frame is short, wherever it is cut', () => {
   const frame = frameOf(200);
   for (let length = 0; length < frame.length; length += 1) {
     expect(frameEnd(frame.subarray(0, length), 0)).toBe('short');
   }
 });
 
-test('zeros, which a power cut leaves, are damage', () => {
+test('the zeros that a power cut leaves are damage', () => {
   expect(frameEnd(Buffer.alloc(64), 0)).toBe('damaged');
 });
 
-test('any changed byte is seen, and the frame behind it is found', () => {
+test('any changed byte is detected, and the next frame is found', () => {
   const frame = frameOf(100);
   const bytes = Buffer.concat([frame, frameOf(60)]);
   fc.assert(
@@ -48,7 +48,7 @@ test('any changed byte is seen, and the frame behind it is found', () => {
   );
 });
 
-test('in noise there is no frame', () => {
+test('noise contains no frame', () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 0, maxLength: 2_000 }), (noise) => {
       expect(findFrame(Buffer.from(noise), 0)).toBe(-1);

@@ -1,7 +1,7 @@
 import type { HeadgateError } from '../headgate-error.ts';
 import { frameHeaderBytes, writeFrame } from './frame.ts';
 
-/** Events that are written, synced and answered together. */
+/** Events that are written and synced together; their track() calls resolve together. */
 export interface Group {
   readonly bytes: Buffer;
   readonly length: number;
@@ -10,14 +10,14 @@ export interface Group {
   reject(error: HeadgateError): void;
 }
 
-/** Frames that wait to be written. Filled by track() alone, emptied by the writer alone. */
+/** Frames that wait to be written. Only track() adds to it, and only the writer takes from it. */
 export interface GroupQueue {
-  /** Bytes in memory that are not written yet. */
+  /** Bytes in memory that wait to be written. */
   readonly bytes: number;
   add<Receipt>(payload: Buffer, receipt: Receipt): Promise<Receipt>;
-  /** Takes what there is, up to about a mebibyte. Undefined: nothing. */
+  /** Takes the oldest group. Undefined if the queue is empty. */
   take(): Group | undefined;
-  /** A group is written and its buffer free. */
+  /** Call this after the write of a group: its buffer can be used again. */
   recycle(group: Group): void;
 }
 
@@ -34,7 +34,7 @@ interface OpenGroup {
   readonly waiters: Waiter[];
 }
 
-/** A group of more than `groupBytesMax` has one event. */
+/** A group larger than `groupBytesMax` contains a single event. */
 export function createGroupQueue(groupBytesMax: number): GroupQueue {
   const groups: OpenGroup[] = [];
   let spare: Buffer | undefined;
@@ -97,7 +97,8 @@ function waitIn<Receipt>(group: OpenGroup, receipt: Receipt): Promise<Receipt> {
     group.waiters.push({
       resolve: () => resolve(receipt),
       reject: (why) => {
-        // A track() that nobody awaits must not end the program: drops are counted and told anyway.
+        // A failed track() that is not awaited must not end the program. The drop is reported
+        // anyway.
         promise.catch(() => {});
         reject(why);
       },

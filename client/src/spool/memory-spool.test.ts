@@ -30,7 +30,7 @@ async function readAll(spool: MemorySpool): Promise<SpoolBatch> {
   return (await spool.read(1_000, 1_000_000, 1))!;
 }
 
-test('what is appended is read, and its room is free when all of it is settled', async () => {
+test('appended events are read, and their room is free once their batch is settled', async () => {
   const { spool } = openSpool();
   expect((await append(spool, 10)).every(({ status }) => status === 'fulfilled')).toBe(true);
   const batch = await readAll(spool);
@@ -42,7 +42,7 @@ test('what is appended is read, and its room is free when all of it is settled',
   expect(await spool.read(1, 1, 1)).toBeUndefined();
 });
 
-test('a batch has a limit of events, and of bytes with the overhead', async () => {
+test('a batch is limited by events, and by bytes including the overhead', async () => {
   const { spool } = openSpool();
   await append(spool, 10);
   expect((await spool.read(3, 1_000, 1))!.records.length).toBe(3);
@@ -51,14 +51,14 @@ test('a batch has a limit of events, and of bytes with the overhead', async () =
   expect((await spool.read(9, 1, 10))!.records.length).toBe(1);
 });
 
-test('one too many is rejected and counted', async () => {
+test('an event beyond the limit is rejected and counted', async () => {
   const { spool, dropped } = openSpool();
   const results = await append(spool, 11);
   expect(results.at(-1)).toMatchObject({ status: 'rejected', reason: { code: 'spool_full' } });
   expect(dropped).toEqual([{ count: 1, reason: 'spool_full', stored: false }]);
 });
 
-test('one too many waits for room', async () => {
+test('an event beyond the limit waits for room', async () => {
   const { spool, dropped } = openSpool({ whenFull: 'block' });
   const appended = append(spool, 12);
   const batch = await readAll(spool);
@@ -69,7 +69,7 @@ test('one too many waits for room', async () => {
   expect(dropped).toEqual([]);
 });
 
-test('one too many drops the oldest that is not being sent', async () => {
+test('an event beyond the limit drops the oldest event that is not in flight', async () => {
   const { spool, dropped } = openSpool({ whenFull: 'drop-oldest' });
   await append(spool, 10);
   const batch = (await spool.read(4, 1_000, 1))!;
@@ -82,7 +82,7 @@ test('one too many drops the oldest that is not being sent', async () => {
   expect(spool.settled).toBe(13);
 });
 
-test('what is left at the end is lost, and told', async () => {
+test('events left at close() are lost and reported', async () => {
   const { spool, dropped } = openSpool({ whenFull: 'block' });
   const appended = append(spool, 11);
   const batch = (await spool.read(4, 1_000, 1))!;

@@ -14,16 +14,18 @@ interface Waiting {
   readonly refuse: (error: HeadgateError) => void;
 }
 
-/** More callers than this do not wait for room: each holds an event in memory. */
+/** At most this many callers wait for room, because each holds an event in memory. */
 const waitersMax = 10_000;
 
-/** Keeps events in memory, for where there is no disk: what is not sent by close() is lost. */
+/**
+ * Stores events in memory, where there is no disk. Events that are not sent by close() are lost.
+ */
 export class MemorySpool implements Spool {
   readonly #options: MemorySpoolOptions;
   readonly #signals: SpoolSignals;
   readonly #settlement: Settlement = createSettlement({ ordinal: 0, segment: 0, offset: 0 });
-  /** The bytes of what is read and not settled. */
-  readonly #heldByRange = new Map<SpoolRange, number>();
+  /** The bytes of each range that was read and is not settled. */
+  readonly #bytesByRange = new Map<SpoolRange, number>();
   #records: Buffer[] = [];
   #first = 0;
   #bytes = 0;
@@ -109,14 +111,14 @@ export class MemorySpool implements Spool {
     this.#bytes -= dropped!.length;
     const end = this.#next - this.unread;
     this.#settlement.skip({ ordinal: end, segment: 0, offset: 0 });
-    const message = 'The spool has no room: its oldest event was dropped';
+    const message = 'The spool is full: its oldest event was dropped';
     this.#signals.dropped(1, 'spool_full', message, true);
   }
 
   #take(count: number): Buffer[] {
     const taken = this.#records.slice(this.#first, this.#first + count);
     this.#first += count;
-    // Moving what is left costs less the more is gone.
+    // Copies the rest only when at least half was taken, so the cost per event is constant.
     if (this.#first * 2 > this.#records.length) {
       this.#records = this.#records.slice(this.#first);
       this.#first = 0;
@@ -141,15 +143,15 @@ export class MemorySpool implements Spool {
     const records = this.#take(count);
     const ordinal = this.#next - this.unread;
     const range = this.#settlement.begin(count, { ordinal, segment: 0, offset: 0 });
-    this.#heldByRange.set(range, held);
+    this.#bytesByRange.set(range, held);
     return { records, range };
   }
 
   settle(range: SpoolRange, count: number): void {
     this.#settlement.settle(range, count);
     if (range.open > 0) return;
-    this.#bytes -= this.#heldByRange.get(range) ?? 0;
-    this.#heldByRange.delete(range);
+    this.#bytes -= this.#bytesByRange.get(range) ?? 0;
+    this.#bytesByRange.delete(range);
     while (this.#waiting.length > 0 && !this.#lacksRoom(this.#waiting[0]!.payload)) {
       const waiting = this.#waiting.shift()!;
       this.#store(waiting.payload);
@@ -161,7 +163,7 @@ export class MemorySpool implements Spool {
     this.#closed = true;
     for (const { refuse } of this.#waiting.splice(0)) refuse(closedError());
     let lost = this.unread;
-    for (const range of this.#heldByRange.keys()) lost += range.open;
+    for (const range of this.#bytesByRange.keys()) lost += range.open;
     if (lost === 0) return;
     const message = `${lost} events were lost: the client was closed before they were sent`;
     this.#signals.dropped(lost, 'closed', message, true);

@@ -16,12 +16,12 @@ function scratch(): string {
 
 const ownModule = JSON.stringify(path.join(import.meta.dirname, 'owner-lock.ts'));
 
-// By name is for Linux alone; by file works anywhere.
+// The lock by name exists only on Linux; the lock by file works anywhere.
 const platforms: NodeJS.Platform[] =
   process.platform === 'linux' ? ['linux', 'darwin'] : ['darwin'];
 
 describe.each(platforms)('on %s', (platform) => {
-  test('a directory has one owner after the other, in another process too', async () => {
+  test('a directory has one owner at a time, across processes', async () => {
     const directory = scratch();
     const program =
       `const { lockDirectory } = await import(${ownModule});` +
@@ -42,7 +42,7 @@ describe.each(platforms)('on %s', (platform) => {
   });
 });
 
-test.runIf(process.platform === 'linux')('a directory under another name is the same', async () => {
+test.runIf(process.platform === 'linux')('a link to a directory shares its lock', async () => {
   const directory = scratch();
   const other = path.join(scratch(), 'link');
   symlinkSync(directory, other);
@@ -52,7 +52,7 @@ test.runIf(process.platform === 'linux')('a directory under another name is the 
 });
 
 test.each(['', 'nonsense', String(process.pid), '4194304999'])(
-  'a file that says %j is stale and taken over',
+  'a lock file with the content %j is stale and taken over',
   async (text) => {
     const directory = scratch();
     const file = path.join(directory, 'owner.pid');

@@ -12,11 +12,12 @@ export interface OwnerLock {
 }
 
 /**
- * One owner for each directory. The lock of Linux is a name that the kernel takes back with the
- * process, however that ends: nothing to clean up, and no process id that may be another program's
- * by then. Elsewhere it is a file with a process id, taken over when that process is gone.
+ * Locks a directory for one owner. On Linux the lock is an abstract socket name, which the kernel
+ * releases when the process ends, however it ends. So there is nothing to clean up, and no process
+ * id that could meanwhile belong to another program. On other systems it is a file with a process
+ * id, which is taken over when that process no longer runs.
  *
- * Throws HeadgateError `spool_locked`. Neither kind sees an owner in another container.
+ * Throws HeadgateError `spool_locked`. Neither kind of lock sees an owner in another container.
  */
 export async function lockDirectory(
   directory: string,
@@ -26,7 +27,7 @@ export async function lockDirectory(
 }
 
 async function lockByName(directory: string): Promise<OwnerLock> {
-  // By device and inode: the same directory under two names is one directory.
+  // Device and inode identify the directory, whatever path leads to it.
   const { dev, ino } = await stat(directory);
   const digest = createHash('sha256').update(`${dev}:${ino}`).digest('hex').slice(0, 32);
   const server = net.createServer((socket) => socket.destroy());
@@ -35,7 +36,7 @@ async function lockByName(directory: string): Promise<OwnerLock> {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(error.code === 'EADDRINUSE' ? locked(directory) : error);
     });
-    // Exclusive: in a cluster, Node would otherwise share one name among all workers.
+    // Without `exclusive`, Node would share the name among all workers of a cluster.
     server.listen({ path: `\0headgate-spool-${digest}`, exclusive: true }, resolve);
   });
   return { release: () => new Promise((resolve) => void server.close(() => resolve())) };
@@ -55,7 +56,7 @@ async function lockByFile(directory: string): Promise<OwnerLock> {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     const owner = Number(await readFile(file, 'utf8').catch(() => ''));
-    // Process ids come again: the own one in the file is that of an earlier life in a container.
+    // Containers reuse process ids: our own id in the file is from an earlier run.
     if (owner > 0 && owner !== process.pid && isAlive(owner)) break;
     await unlink(file).catch(() => {});
   }
@@ -74,7 +75,7 @@ function isAlive(processId: number): boolean {
 function locked(directory: string): HeadgateError {
   return new HeadgateError(
     'spool_locked',
-    `Another client owns the spool directory ${directory}. Give each process a directory of its ` +
-      'own that is the same after a restart: its number among the workers, not its process id.',
+    `Another client owns the spool directory ${directory}. Give each process its own directory, ` +
+      'the same one after a restart: name it after the number of the worker, not its process id.',
   );
 }

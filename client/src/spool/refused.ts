@@ -1,6 +1,6 @@
 import { HeadgateError } from '../headgate-error.ts';
 
-/** A rejected promise that ends no program when nobody awaits it. */
+/** Returns a rejected promise that does not end the program if the caller does not await it. */
 export function refused(why: HeadgateError): Promise<never> {
   const promise = Promise.reject(why);
   promise.catch(() => {});
@@ -8,5 +8,5 @@ export function refused(why: HeadgateError): Promise<never> {
 }
 
 export function closedError(): HeadgateError {
-  return new HeadgateError('closed', 'The client is closed: track() came after close().');
+  return new HeadgateError('closed', 'The client is closed: it accepts no events after close().');
 }

@@ -1,5 +1,6 @@
-/** Lets one waiter wait until something made room, or for a while. */
+/** Lets one caller wait for room in the spool. */
 export interface Room {
+  /** Resolves at the next open(), or after `msMax`. */
   wait(msMax: number): Promise<void>;
   open(): void;
 }

@@ -3,29 +3,32 @@ import path from 'node:path';
 
 import { findFrame, frameEnd, segmentMagic } from './frame.ts';
 
-/** A segment file, named by the ordinal of its first event. */
+/** A segment file, named after the ordinal of its first event. */
 export interface Segment {
   readonly base: number;
   readonly file: string;
-  /** Up to here everything is written, and synced as `fsync` says. */
+  /** Length up to which everything is written, and synced as `fsync` requires. */
   bytes: number;
   count: number;
-  /** The reader met bytes in it that are no events: kept for a person instead of deleted. */
+  /** True if it has bytes that are not events. It is then renamed for inspection, not deleted. */
   damaged: boolean;
-  /** Deleted to make room. */
+  /** True if it was deleted to make room. */
   dropped: boolean;
 }
 
 const suffix = '.seg';
 const damagedSuffix = '.damaged';
-/** More are not kept: the oldest goes. */
+/** Beyond this number the oldest damaged file is deleted. */
 const damagedFilesMax = 8;
 
 export function segmentFile(directory: string, base: number): string {
   return path.join(directory, `${String(base).padStart(16, '0')}${suffix}`);
 }
 
-/** What an earlier run left, oldest first. Cuts off the last event of a run that was killed. */
+/**
+ * Returns the segments of earlier runs, oldest first. Truncates an event that was not fully
+ * written.
+ */
 export async function findSegments(directory: string): Promise<Segment[]> {
   const names = (await readdir(directory)).filter((name) => /^\d{16}\.seg$/.test(name)).sort();
   const segments: Segment[] = [];
@@ -48,7 +51,7 @@ export async function findSegments(directory: string): Promise<Segment[]> {
   return segments;
 }
 
-/** Nothing says how many events the last segment has but its frames. */
+/** Counts the frames of the last segment: only they show how many events it has. */
 async function countEvents(segment: Segment): Promise<void> {
   const bytes = await readFile(segment.file);
   const whole = wholeFrames(bytes);
@@ -73,7 +76,7 @@ function wholeFrames(bytes: Buffer): { readonly count: number; readonly end: num
       end = after;
       continue;
     }
-    // A torn tail has nothing whole behind it. Damage in the middle has, and is the reader's to tell.
+    // Nothing intact follows a torn tail. Damage in the middle is reported by the reader.
     const next = findFrame(bytes, at + 1);
     if (next < 0) return { count, end };
     at = next;
@@ -94,9 +97,9 @@ export function damagedFile(file: string): string {
   return `${file.slice(0, -suffix.length)}${damagedSuffix}`;
 }
 
-/** A new file is there after a power cut only when its directory is synced too. */
+/** A new file survives a power cut only if its directory is synced too. */
 export async function syncDirectory(directory: string): Promise<void> {
-  // Windows has no such thing as opening a directory.
+  // Windows cannot open a directory.
   if (process.platform === 'win32') return;
   const handle = await open(directory, 'r');
   try {

@@ -3,19 +3,19 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { findFrame, frameEnd, frameHeaderBytes, segmentMagic } from './frame.ts';
 import type { Segment } from './segment-folder.ts';
 
-/** Enough for a full batch of ordinary events, and little to hold. */
+/** Holds a full batch of ordinary events, and takes little memory. */
 const chunkBytes = 512 * 1024;
 
 export interface ReadRecords {
   readonly records: readonly Buffer[];
-  /** Where the next read begins. */
+  /** Pass this to the next read. */
   readonly offset: number;
 }
 
 /** Reads the events of one segment, in order. */
 export interface SegmentReader {
   readonly segment: Segment;
-  /** No record: there is none up to `segment.bytes`. */
+  /** Returns no records if there are no more up to `segment.bytes`. */
   read(offset: number, limits: ReadLimits): Promise<ReadRecords>;
   close(): Promise<void>;
 }
@@ -23,7 +23,7 @@ export interface SegmentReader {
 export interface ReadLimits {
   readonly events: number;
   readonly bytes: number;
-  /** What an event takes in a request beside its own bytes. */
+  /** Bytes that an event adds to a request beside its own. */
   readonly overheadBytes: number;
 }
 
@@ -35,12 +35,12 @@ export async function openSegmentReader(
   let chunk: Buffer = Buffer.alloc(0);
   let chunkAt = 0;
 
-  /** A new buffer each time: the records of before lie in the old one. */
+  /** Allocates a new buffer each time, because earlier records are views of the old one. */
   const load = async (offset: number, bytes: number): Promise<void> => {
     chunk = await readAt(handle, offset, Math.min(segment.bytes - offset, bytes));
     chunkAt = offset;
   };
-  /** Where events go on behind damage. */
+  /** Returns the offset of the first event behind damage. */
   const skipDamage = async (offset: number): Promise<number> => {
     await load(offset, segment.bytes - offset);
     const found = findFrame(chunk, 1);
@@ -54,7 +54,7 @@ export async function openSegmentReader(
     if (chunk.subarray(0, segmentMagic.length).equals(segmentMagic)) return segmentMagic.length;
     return skipDamage(0);
   };
-  /** Reads on where the event at `offset` is cut off by the end of the chunk. False: it is no event. */
+  /** Loads more when the chunk ends inside the event at `offset`. False if the file ends there. */
   const loadRest = async (offset: number): Promise<boolean> => {
     const had = chunkAt + chunk.length - offset;
     if (offset + had >= segment.bytes) return false;

@@ -5,11 +5,12 @@ import type { Group } from './group-queue.ts';
 import { segmentFile, syncDirectory, type Segment } from './segment-folder.ts';
 
 /**
- * When an event is safe, and so track() resolves.
+ * When track() resolves.
  *
- * `always`: after a sync of the disk, shared by all that wait for one: it survives a power cut.
- * `interval`: after the write: it survives the end of the process, and a power cut takes at most what
- * came since the last sync. `none`: the same without syncs of ours; the system writes when it likes.
+ * `always`: after a sync of the disk, shared by all calls that wait for one. The event survives a
+ * power cut. `interval`: after the write. The event survives the end of the process; a power cut
+ * loses at most the events since the last sync. `none`: like `interval`, but only the operating
+ * system syncs.
  */
 export type Fsync = 'always' | 'interval' | 'none';
 
@@ -26,25 +27,25 @@ export interface SegmentWriterOptions {
 export class SegmentWriter {
   readonly #options: SegmentWriterOptions;
   #open: { readonly segment: Segment; readonly file: FileHandle } | undefined;
-  #owesSync = false;
+  #needsSync = false;
 
   constructor(options: SegmentWriterOptions) {
     this.#options = options;
   }
 
-  /** What is written to now. */
+  /** The segment that is being written. */
   get active(): Segment | undefined {
     return this.#open?.segment;
   }
 
-  /** The group is in the active segment, as safe as `fsync` says. Throws: it is not. */
+  /** Appends a group to the active segment, as safely as `fsync` requires. Throws if that fails. */
   async write(group: Group): Promise<void> {
-    const { segment, file } = await this.#place(group.length);
+    const { segment, file } = await this.#openFor(group.length);
     const { fsync } = this.#options;
     try {
       await writeAll(file, group.bytes, group.length, segment.bytes);
       if (fsync === 'always') await file.datasync();
-      else if (fsync === 'interval') this.#owesSync = true;
+      else if (fsync === 'interval') this.#needsSync = true;
     } catch (error) {
       await this.#abandon(segment, file);
       throw error;
@@ -53,28 +54,29 @@ export class SegmentWriter {
     segment.count += group.count;
   }
 
-  /** Syncs what `interval` left. */
+  /** Syncs the writes that `interval` left unsynced. */
   async sync(): Promise<void> {
-    if (!this.#owesSync || this.#open === undefined) return;
-    this.#owesSync = false;
+    if (!this.#needsSync || this.#open === undefined) return;
+    this.#needsSync = false;
     await this.#open.file.datasync();
   }
 
-  /** The next group begins a new segment. */
+  /** Closes the active segment; the next group begins a new one. */
   async seal(): Promise<void> {
     const closing = this.#open;
-    const owesSync = this.#owesSync;
+    const needsSync = this.#needsSync;
     this.#open = undefined;
-    this.#owesSync = false;
+    this.#needsSync = false;
     if (closing === undefined) return;
     try {
-      if (owesSync) await closing.file.datasync();
+      if (needsSync) await closing.file.datasync();
     } finally {
       await closing.file.close();
     }
   }
 
-  async #place(length: number): Promise<{ segment: Segment; file: FileHandle }> {
+  /** Returns the segment for a group of `length` bytes, and begins a new one if it does not fit. */
+  async #openFor(length: number): Promise<{ segment: Segment; file: FileHandle }> {
     const open = this.#open;
     if (open !== undefined) {
       const { bytes, count } = open.segment;
@@ -88,7 +90,7 @@ export class SegmentWriter {
     const { directory, fsync, next, onSegment } = this.#options;
     const base = next();
     const name = segmentFile(directory, base);
-    // A file of this name has no event of ours: the disk was full when it was begun.
+    // A file of this name contains no events: the disk was full when it was created.
     const file = await open(name, 'w');
     try {
       await writeAll(file, segmentMagic, segmentMagic.length, 0);
@@ -104,7 +106,7 @@ export class SegmentWriter {
     return this.#open;
   }
 
-  /** After a failed sync nobody knows what the disk has: the group goes whole into a new segment. */
+  /** After a failed sync the content of the disk is unknown: the next write uses a new segment. */
   async #abandon(segment: Segment, file: FileHandle): Promise<void> {
     await file.truncate(segment.bytes).catch(() => {});
     if (segment.count > 0) await this.seal().catch(() => {});
@@ -119,7 +121,7 @@ async function writeAll(
 ): Promise<void> {
   let written = 0;
   while (written < length) {
-    // A disk that is almost full takes a part of it, and refuses the rest.
+    // A disk that is almost full accepts a part of the bytes and refuses the rest.
     const { bytesWritten } = await file.write(bytes, written, length - written, position + written);
     written += bytesWritten;
   }

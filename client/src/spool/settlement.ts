@@ -1,13 +1,16 @@
 import type { SpoolPosition, SpoolRange } from './spool.ts';
 
-/** Knows up to where everything is settled, although verdicts come in any order. */
+/** Tracks the position before which everything is settled, while verdicts arrive in any order. */
 export interface Settlement {
-  /** Everything before this place is settled. */
+  /** Everything before this position is settled. */
   readonly position: SpoolPosition;
   begin(count: number, end: SpoolPosition): SpoolRange;
-  /** True: the position has moved. */
+  /** Returns whether the position moved. */
   settle(range: SpoolRange, count: number): boolean;
-  /** Events up to `to` will never be read: passed over once what is under way is settled. */
+  /**
+   * Events before `to` will never be read: the position moves there once the ranges in flight are
+   * settled. Returns whether the position moved.
+   */
   skip(to: SpoolPosition): boolean;
 }
 

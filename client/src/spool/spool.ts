@@ -4,67 +4,70 @@ export type WhenFull =
   | 'reject'
   /** `track()` waits until there is room. */
   | 'block'
-  /** The oldest events that wait are given up to make room, counted and told. */
+  /** The oldest waiting events are dropped to make room, counted and reported. */
   | 'drop-oldest';
 
-/** A run of events that were read together, and how many of them still wait for a verdict. */
+/** A sequence of events that were read together. */
 export interface SpoolRange {
+  /** How many of them still wait for a verdict. */
   open: number;
   /** Where the next range begins. */
   readonly end: SpoolPosition;
 }
 
-/** A place between two events. */
+/** A position between two events. */
 export interface SpoolPosition {
-  /** How many events were ever put into the spool before this place. */
+  /** The number of events ever stored in the spool before this position. */
   readonly ordinal: number;
-  /** The first ordinal of the segment file, and a byte in it; 0 and 0 in memory. */
+  /** The first ordinal of the segment file; 0 in memory. */
   readonly segment: number;
+  /** A byte offset in the segment file; 0 in memory. */
   readonly offset: number;
 }
 
 export interface SpoolBatch {
-  /** Each an event with its length before it, as a batch on the wire holds it. */
+  /** Each record is an event with its length prefix, as in a batch in wire format. */
   readonly records: readonly Buffer[];
   readonly range: SpoolRange;
 }
 
-/** Events that were lost, or refused, and why. Reported, never silent. */
+/** What a spool reports: every event that it loses or refuses, and why. */
 export interface SpoolSignals {
   /** Events that will not be sent. `stored`: they were in the spool, and counted as waiting. */
   dropped(count: number, reason: DropReason, message: string, stored: boolean): void;
   trouble(message: string, cause: unknown): void;
-  /** A segment has bytes that are no events; what is whole in it is sent all the same. */
+  /** A segment has bytes that are not events. Its intact events are sent. */
   damaged(file: string, offset: number, bytes: number): void;
-  /** There is more to read. */
+  /** New events can be read. */
   readable(): void;
 }
 
 export type DropReason = 'spool_full' | 'damaged' | 'closed';
 
 /**
- * Keeps events between `track()` and their verdict. One reader takes them in order; a range is
- * forgotten when all of its events are settled and all ranges before it are.
+ * Stores events between `track()` and their verdict. One reader reads them in order. A range is
+ * deleted when all its events and all ranges before it are settled.
  */
 export interface Spool {
   /** Resolves with the number of events that an earlier run left. */
   open(): Promise<number>;
   /**
-   * Takes a copy of `payload`, and resolves with `receipt` when it is safe. Rejects with
-   * HeadgateError: then the event is not in the spool.
+   * Copies `payload`, and resolves with `receipt` when the event is stored. If it rejects with
+   * HeadgateError, the event is not in the spool.
    */
   append<Receipt>(payload: Buffer, receipt: Receipt): Promise<Receipt>;
-  /** Resolves when every append of before has ended, well or not. */
+  /** Resolves when all earlier appends have ended, successfully or not. */
   appended(): Promise<void>;
-  /** How many events read() could give now. */
+  /** How many events read() could return now. */
   readonly unread: number;
-  /** The ordinal of the next event, and the one before which all are settled. */
+  /** The ordinal of the next event. */
   readonly next: number;
+  /** The ordinal before which all events are settled. */
   readonly settled: number;
   readonly bytes: number;
-  /** At least one event, or undefined: there is none. One call at a time. */
+  /** Returns at least one event, or undefined if there is none. Only one call at a time. */
   read(eventsMax: number, bytesMax: number, overheadBytes: number): Promise<SpoolBatch | undefined>;
   settle(range: SpoolRange, count: number): void;
-  /** Takes no more appends, and lets go of what it holds. On disk, what is not settled stays. */
+  /** Accepts no more appends and releases all resources. Unsettled events on disk stay there. */
   close(): Promise<void>;
 }

@@ -11,7 +11,7 @@ import {
   type VerdictError,
 } from './transport.ts';
 
-/** `POST /v1/batch` through fetch: for where nothing but plain JSON gets through. */
+/** Sends `POST /v1/batch` with fetch, for networks where only plain JSON gets through. */
 export function openJsonTransport(options: TransportOptions): Transport {
   const { url, key, requestTimeoutMs } = options;
   const headers = {
@@ -20,7 +20,7 @@ export function openJsonTransport(options: TransportOptions): Transport {
   };
   const closed = new AbortController();
   return {
-    // The names of the fields in JSON, and the comma.
+    // The field names in JSON, and the comma.
     overheadBytes: 160,
     send: async (records) => {
       const events = records.map(eventJson).join(',');
@@ -32,7 +32,7 @@ export function openJsonTransport(options: TransportOptions): Transport {
         return answerOf(response, await response.text(), records.length, url);
       } catch (error) {
         if (timeout.aborted) {
-          const message = `The gate at ${url} does not answer in time`;
+          const message = `The gate at ${url} did not answer in time`;
           return { kind: 'retry', reason: 'overloaded', message, afterMs: 0 };
         }
         const message = describeOutage(error, url);
@@ -43,7 +43,7 @@ export function openJsonTransport(options: TransportOptions): Transport {
   };
 }
 
-/** As much of an answer as is looked at. */
+/** The fields of an answer that the client reads. */
 interface Body {
   readonly results?: readonly {
     readonly event_id: string;

@@ -31,7 +31,7 @@ import {
   type Verdict,
 } from './transport.ts';
 
-/** gRPC over HTTP/2, or Connect over HTTP/1.1, both with binary messages. */
+/** Speaks gRPC over HTTP/2 or Connect over HTTP/1.1, both with binary messages. */
 export function openRpcTransport(
   protocol: 'connect' | 'grpc',
   options: TransportOptions,
@@ -39,10 +39,10 @@ export function openRpcTransport(
   const { url, key, requestTimeoutMs } = options;
   const { transport, close } = connectTo(protocol, url, key);
   const service = createClient(TrackService, transport);
-  // One signal for the life of the client: without it, close() would wait for what hangs.
+  // One signal for the life of the client. Without it, close() would wait for requests that hang.
   const closed = new AbortController();
   return {
-    // The tag; an event carries its length itself.
+    // The tag of the field. The records include their lengths.
     overheadBytes: 1,
     send: async (records) => {
       const call = { timeoutMs: requestTimeoutMs, signal: closed.signal };
@@ -63,7 +63,7 @@ export function openRpcTransport(
   };
 }
 
-/** An open connection that nobody uses would keep the program from ending. */
+/** An idle open connection would keep the program from ending. */
 const idleConnectionTimeoutMs = 5_000;
 
 function connectTo(protocol: 'connect' | 'grpc', url: string, key: string | undefined) {
@@ -90,9 +90,8 @@ const eventsField = BatchTrackRequestSchema.field.events.number;
 const lengthDelimited = 2;
 
 /**
- * The events are wire format already: they go into the message as they are, which a message has
- * room for as the fields that it does not know. Decoding and encoding them anew would cost more than
- * all the rest of a request.
+ * The events are in wire format already, so they go into the message unchanged, as unknown fields.
+ * Decoding and encoding them again would cost more than the rest of a request.
  */
 function requestOf(records: readonly Buffer[]): BatchTrackRequest {
   const request = create(BatchTrackRequestSchema, { sentAt: timestampNow() });
@@ -107,7 +106,7 @@ const statuses: Readonly<Record<number, Verdict['status']>> = {
 };
 
 function verdictOf({ status, eventId, error }: EventResult): Verdict {
-  // A status of a later gate is not known to be final.
+  // A newer gate may send an unknown status, which may not be final.
   return { status: statuses[status] ?? 'retry', eventId, error };
 }
 
@@ -132,7 +131,7 @@ function answerOf(error: unknown, url: string): Answer {
     case Code.InvalidArgument:
       return { kind: 'split', code: code ?? 'malformed_request', message };
     case Code.DeadlineExceeded: {
-      const late = `The gate at ${url} does not answer in time`;
+      const late = `The gate at ${url} did not answer in time`;
       return { kind: 'retry', reason: 'overloaded', message: late, afterMs };
     }
     case Code.ResourceExhausted:

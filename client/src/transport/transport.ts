@@ -6,57 +6,57 @@ export interface Violation {
   readonly message: string;
 }
 
-/** What the gate says of one event. */
+/** The gate's answer to one event. */
 export interface Verdict {
   readonly status: 'accepted' | 'duplicate' | 'rejected' | 'retry';
   readonly eventId: string;
-  /** Of a rejected event, or one to send again. */
+  /** Set for a rejected event, or one to send again. */
   readonly error: VerdictError | undefined;
 }
 
 export interface VerdictError {
-  /** A code of the gate's table of errors. */
+  /** One of the gate's error codes. */
   readonly code: string;
   readonly message: string;
   readonly violations: readonly Violation[];
 }
 
-/** What came of one request. */
+/** The outcome of one request. */
 export type Answer =
   /** One verdict for each event, in order. */
   | { readonly kind: 'verdicts'; readonly verdicts: readonly Verdict[]; readonly afterMs: number }
-  /** None, and not the fault of the events: later. */
+  /** No verdicts, for a reason outside the events: send the request again later. */
   | {
       readonly kind: 'retry';
       readonly reason: RetryReason;
       readonly message: string;
-      /** Not before, in milliseconds from now. */
+      /** The shortest delay, in milliseconds from now. */
       readonly afterMs: number;
     }
-  /** The request as a whole was refused: halves may pass, or show the event that is at fault. */
+  /** The whole request was refused: halves may be accepted, or show the event that causes it. */
   | { readonly kind: 'split'; readonly code: string; readonly message: string };
 
 export type RetryReason =
-  /** Nobody there, or the connection broke. */
+  /** No server answered, or the connection broke. */
   | 'unreachable'
-  /** No answer in time, or one that says: less. */
+  /** No answer in time, or the gate asked for less load. */
   | 'overloaded'
-  /** The write key is not known, or not good enough. Somebody has to mend that. */
+  /** The write key is unknown or has too few rights. A person has to fix that. */
   | 'unauthorized'
-  /** Whatever answers is no gate. */
+  /** The server that answers is not a gate. */
   | 'not_a_gate';
 
 /** Speaks one protocol to one gate. Never throws: a failure is an answer. */
 export interface Transport {
-  /** What an event takes in a request beside its own bytes, at most. */
+  /** Bytes that an event adds to a request beside its own, at most. */
   readonly overheadBytes: number;
   send(records: readonly Buffer[]): Promise<Answer>;
-  /** Ends what is under way and lets go of the connections. */
+  /** Aborts requests in flight and closes the connections. */
   close(): void;
 }
 
 export interface TransportOptions {
-  /** Without a slash at the end. */
+  /** Without a trailing slash. */
   readonly url: string;
   readonly key: string | undefined;
   readonly requestTimeoutMs: number;
@@ -64,13 +64,13 @@ export interface TransportOptions {
 
 export type Protocol = 'connect' | 'grpc' | 'json';
 
-/** In words for whoever has to mend it; the first system code in the chain of causes. */
+/** Describes an outage for the person who fixes it, with the first system code among the causes. */
 export function describeOutage(error: unknown, url: string): string {
   const code = systemCode(error);
   if (code === 'ECONNREFUSED') return `No gate answers at ${url}`;
-  if (code === 'ENOTFOUND') return `No host of this name is known: ${url}`;
+  if (code === 'ENOTFOUND') return `The host name in ${url} is not known`;
   const cause = code ?? (error instanceof Error ? error.message.split('\n')[0] : String(error));
-  return `The connection to ${url} fails (${cause})`;
+  return `The connection to ${url} failed (${cause})`;
 }
 
 function systemCode(error: unknown): string | undefined {
@@ -89,11 +89,11 @@ export function unauthorized(url: string, said: string): Answer {
 }
 
 export function notAGate(url: string, said: string): Answer {
-  const message = `What answers at ${url} is not a gate: ${said}`;
+  const message = `The server at ${url} is not a gate: ${said}`;
   return { kind: 'retry', reason: 'not_a_gate', message, afterMs: 0 };
 }
 
-/** Seconds, or a date. 0: it says nothing of use. */
+/** Milliseconds of a Retry-After header, which has seconds or a date. 0 if it has neither. */
 export function retryAfterMs(text: string | null, nowMs: number = Date.now()): number {
   if (text === null) return 0;
   if (/^\d+$/.test(text)) return Number(text) * 1000;

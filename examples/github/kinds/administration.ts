@@ -7,6 +7,7 @@ import {
   integer,
   login,
   number,
+  oneOf,
   optional,
   organization,
   repository,
@@ -14,7 +15,6 @@ import {
   text,
   texts,
   time,
-  word,
   type Fields,
   type Kind,
 } from '../field.ts';
@@ -80,8 +80,8 @@ const installationBase: Fields = {
   installation_id: id('installation.id'),
   app_id: id('installation.app_id'),
   account: login('installation.account.login'),
-  target_type: word('installation.target_type', 'User', 'Organization', 'Enterprise'),
-  repository_selection: word('installation.repository_selection', 'all', 'selected'),
+  target_type: oneOf('installation.target_type', 'User', 'Organization', 'Enterprise'),
+  repository_selection: oneOf('installation.repository_selection', 'all', 'selected'),
 };
 
 const installation: Kind = {
@@ -105,11 +105,11 @@ const installationRepositories: Kind = {
 const marketplacePurchase: Kind = {
   fields: {
     account: login('marketplace_purchase.account.login'),
-    account_type: word('marketplace_purchase.account.type', 'User', 'Organization'),
+    account_type: oneOf('marketplace_purchase.account.type', 'User', 'Organization'),
     plan_id: id('marketplace_purchase.plan.id'),
     plan: text('marketplace_purchase.plan.name'),
     plan_before: optional(text('previous_marketplace_purchase.plan.name')),
-    billing_cycle: optional(word('marketplace_purchase.billing_cycle', 'monthly', 'yearly')),
+    billing_cycle: optional(oneOf('marketplace_purchase.billing_cycle', 'monthly', 'yearly')),
     unit_count: integer('marketplace_purchase.unit_count'),
     on_free_trial: flag('marketplace_purchase.on_free_trial'),
     monthly_price_in_cents: integer('marketplace_purchase.plan.monthly_price_in_cents'),
@@ -131,11 +131,11 @@ const teamBase: Fields = {
 };
 
 const teamPrivacy: Fields = {
-  privacy: word('team.privacy', 'closed', 'open', 'secret'),
+  privacy: oneOf('team.privacy', 'closed', 'open', 'secret'),
   permission: text('team.permission', 50),
 };
 
-/** A team that was just deleted is no more than an id and a name. */
+/** A team that was just deleted has only an id and a name. */
 const membership: Kind = {
   fields: {
     ...organization,
@@ -147,7 +147,7 @@ const membership: Kind = {
   time: [],
 };
 
-/** A team may be given a repository or none. */
+/** Only some events of a team name a repository. */
 const team: Kind = {
   fields: {
     ...organization,
@@ -168,7 +168,7 @@ const hookBase: Fields = {
   repository_id: optional(id('repository.id')),
   ...organization,
   hook_id: id('hook_id'),
-  hook_type: optional(word('hook.type', 'Repository', 'Organization', 'App', 'Enterprise')),
+  hook_type: optional(oneOf('hook.type', 'Repository', 'Organization', 'App', 'Enterprise')),
   hook_active: flag('hook.active'),
   hook_events: texts('hook.events', 100),
 };
@@ -184,7 +184,7 @@ const organizationKind: Kind = {
     organization_id: id('organization.id'),
     member: optional(login('membership.user.login')),
     role: optional(text('membership.role', 50)),
-    membership_state: optional(word('membership.state', 'active', 'pending', 'inactive')),
+    membership_state: optional(oneOf('membership.state', 'active', 'pending', 'inactive')),
   },
   only: {
     organization_member_invited: {
@@ -232,7 +232,7 @@ const repositoryDispatch: Kind = {
 };
 
 const repositoryImport: Kind = {
-  fields: { ...repository, status: word('status', 'success', 'cancelled', 'failure') },
+  fields: { ...repository, status: oneOf('status', 'success', 'cancelled', 'failure') },
   time: [],
 };
 
@@ -240,7 +240,7 @@ const sponsorship: Kind = {
   fields: {
     sponsor: login('sponsorship.sponsor.login'),
     sponsored: login('sponsorship.sponsorable.login'),
-    privacy_level: word('sponsorship.privacy_level', 'public', 'private'),
+    privacy_level: oneOf('sponsorship.privacy_level', 'public', 'private'),
     tier: text('sponsorship.tier.name'),
     tier_before: optional(text('changes.tier.from.name')),
     monthly_price_in_dollars: number('sponsorship.tier.monthly_price_in_dollars'),

@@ -9,6 +9,7 @@ import {
   integer,
   login,
   number,
+  oneOf,
   optional,
   organization,
   repository,
@@ -17,14 +18,13 @@ import {
   text,
   texts,
   time,
-  word,
   type Fields,
   type Kind,
 } from '../field.ts';
 
 const refName: Fields = {
   ref: text('ref', 255),
-  ref_type: word('ref_type', 'branch', 'tag'),
+  ref_type: oneOf('ref_type', 'branch', 'tag'),
 };
 
 const create: Kind = {
@@ -68,7 +68,7 @@ const status: Kind = {
     status_id: id('id'),
     sha: sha('sha'),
     context: text('context'),
-    state: word('state', 'error', 'failure', 'pending', 'success'),
+    state: oneOf('state', 'error', 'failure', 'pending', 'success'),
     branches: each('branches', 'name', 255),
   },
   time: ['updated_at'],
@@ -79,7 +79,7 @@ const gollum: Kind = {
     ...repository,
     pages_count: count('pages'),
     pages: each('pages', 'page_name'),
-    // GitHub documents `created` and `edited`, one for each page, in the order of `pages`.
+    // `created` or `edited` for each page, in the order of `pages`.
     page_actions: each('pages', 'action', 20),
   },
   time: [],
@@ -186,7 +186,7 @@ const deploymentStatus: Kind = {
     ...repository,
     ...deploymentBase,
     status_id: id('deployment_status.id'),
-    state: word(
+    state: oneOf(
       'deployment_status.state',
       'error',
       'failure',
@@ -243,7 +243,7 @@ const pageBuild: Kind = {
   fields: {
     ...repository,
     build_id: id('id'),
-    status: word('build.status', 'building', 'built', 'errored'),
+    status: oneOf('build.status', 'building', 'built', 'errored'),
     error: optional(text('build.error.message', 4096)),
     commit: sha('build.commit'),
     duration_ms: integer('build.duration'),
@@ -255,19 +255,19 @@ const codeScanningAlert: Kind = {
   fields: {
     ...repository,
     number: id('alert.number'),
-    state: word('alert.state', 'open', 'dismissed', 'fixed', 'closed'),
+    state: oneOf('alert.state', 'open', 'dismissed', 'fixed', 'closed'),
     rule: text('alert.rule.id'),
-    rule_severity: optional(word('alert.rule.severity', 'none', 'note', 'warning', 'error')),
+    rule_severity: optional(oneOf('alert.rule.severity', 'none', 'note', 'warning', 'error')),
     tool: text('alert.tool.name'),
     dismissed_reason: optional(
-      word('alert.dismissed_reason', 'false positive', "won't fix", 'used in tests'),
+      oneOf('alert.dismissed_reason', 'false positive', "won't fix", 'used in tests'),
     ),
-    // Empty when someone opened or closed it by hand.
+    // Empty if someone opened or closed it manually.
     ref: text('ref', 255),
     commit: text('commit_oid', 64),
   },
   time: ['alert.dismissed_at', 'alert.fixed_at', 'alert.updated_at', 'alert.created_at'],
-  // What a scan found nobody did: GitHub sends no sender then.
+  // For an alert that a scan found, GitHub sends no sender.
   actor: 'github',
 };
 
@@ -275,11 +275,11 @@ const dependabotAlert: Kind = {
   fields: {
     ...repository,
     number: id('alert.number'),
-    state: word('alert.state', 'auto_dismissed', 'dismissed', 'fixed', 'open'),
+    state: oneOf('alert.state', 'auto_dismissed', 'dismissed', 'fixed', 'open'),
     ecosystem: text('alert.dependency.package.ecosystem', 50),
     package: text('alert.dependency.package.name'),
     manifest_path: text('alert.dependency.manifest_path', 4096),
-    scope: optional(word('alert.dependency.scope', 'development', 'runtime')),
+    scope: optional(oneOf('alert.dependency.scope', 'development', 'runtime')),
     ghsa_id: text('alert.security_advisory.ghsa_id', 19),
     cve_id: optional(text('alert.security_advisory.cve_id', 30)),
     severity: severity('alert.security_advisory.severity'),
@@ -306,7 +306,7 @@ const secretBase: Fields = {
   number: id('alert.number'),
   secret_type: text('alert.secret_type', 100),
   resolution: optional(
-    word(
+    oneOf(
       'alert.resolution',
       'false_positive',
       'wont_fix',
@@ -337,7 +337,7 @@ const secretScanningAlertLocation: Kind = {
   actor: 'github',
 };
 
-/** Of the whole of GitHub, not of one repository; GitHub itself is who did it. */
+/** Concerns all of GitHub, not one repository; GitHub itself is the user. */
 const securityAdvisory: Kind = {
   fields: {
     ...organization,

@@ -8,13 +8,13 @@ import {
   integer,
   lockReason,
   login,
+  oneOf,
   optional,
   organization,
   repository,
   sha,
   text,
   time,
-  word,
   type Fields,
   type Kind,
 } from '../field.ts';
@@ -22,7 +22,7 @@ import {
 const openOrClosed = ['open', 'closed'] as const;
 
 const label: Fields = {
-  // An issue can lose a label that was deleted a moment before; then there is only the event.
+  // Missing if the label was deleted just before the issue lost it.
   label: optional(text('label.name')),
 };
 
@@ -31,7 +31,7 @@ const assignee: Fields = {
 };
 
 const milestone: Fields = {
-  // GitHub Enterprise Server leaves it out of the payload.
+  // GitHub Enterprise Server omits it.
   milestone: optional(text('milestone.title', 1024)),
   milestone_number: optional(id('milestone.number')),
 };
@@ -41,8 +41,8 @@ const issue: Fields = {
   number: id('issue.number'),
   title: text('issue.title', 1024),
   author: optional(login('issue.user.login')),
-  // A payload of a pinned issue may carry a cut down issue, without state and labels.
-  state: optional(word('issue.state', ...openOrClosed)),
+  // The payload of a pinned issue may lack state and labels.
+  state: optional(oneOf('issue.state', ...openOrClosed)),
   labels: optional(each('issue.labels', 'name')),
   comments_count: integer('issue.comments'),
 };
@@ -52,7 +52,7 @@ const issues: Kind = {
     ...repository,
     ...issue,
     state_reason: optional(
-      word('issue.state_reason', 'completed', 'not_planned', 'reopened', 'duplicate'),
+      oneOf('issue.state_reason', 'completed', 'not_planned', 'reopened', 'duplicate'),
     ),
     locked: optional(flag('issue.locked')),
     assignees: each('issue.assignees', 'login', 100),
@@ -91,7 +91,7 @@ const pullRequestBase: Fields = {
   number: id('pull_request.number'),
   title: text('pull_request.title', 1024),
   author: optional(login('pull_request.user.login')),
-  state: word('pull_request.state', ...openOrClosed),
+  state: oneOf('pull_request.state', ...openOrClosed),
   draft: optional(flag('pull_request.draft')),
   head_ref: text('pull_request.head.ref', 255),
   head_sha: sha('pull_request.head.sha'),
@@ -99,7 +99,7 @@ const pullRequestBase: Fields = {
 };
 
 const reviewer: Fields = {
-  // One of the two: GitHub asks a person or a team.
+  // One of the two: a person or a team is requested.
   requested_reviewer: optional(login('requested_reviewer.login')),
   requested_team: optional(text('requested_team.slug')),
 };
@@ -138,7 +138,7 @@ const pullRequestReview: Kind = {
     ...pullRequestBase,
     review_id: id('review.id'),
     reviewer: optional(login('review.user.login')),
-    review_state: word(
+    review_state: oneOf(
       'review.state',
       'approved',
       'changes_requested',
@@ -160,7 +160,7 @@ const pullRequestReviewComment: Kind = {
     commit_id: sha('comment.commit_id'),
     path: text('comment.path', 4096),
     line: optional(id('comment.line')),
-    side: optional(word('comment.side', 'LEFT', 'RIGHT')),
+    side: optional(oneOf('comment.side', 'LEFT', 'RIGHT')),
     comment_author: optional(login('comment.user.login')),
   },
   time: ['comment.updated_at'],
@@ -176,7 +176,7 @@ const discussionBase: Fields = {
   number: id('discussion.number'),
   title: text('discussion.title', 1024),
   author: optional(login('discussion.user.login')),
-  state: word('discussion.state', 'open', 'closed', 'locked', 'converting', 'transferring'),
+  state: oneOf('discussion.state', 'open', 'closed', 'locked', 'converting', 'transferring'),
   category: text('discussion.category.name'),
   comments_count: integer('discussion.comments'),
 };
@@ -233,7 +233,7 @@ const milestoneKind: Kind = {
     milestone_id: id('milestone.id'),
     number: id('milestone.number'),
     title: text('milestone.title', 1024),
-    state: word('milestone.state', ...openOrClosed),
+    state: oneOf('milestone.state', ...openOrClosed),
     open_issues_count: integer('milestone.open_issues'),
     closed_issues_count: integer('milestone.closed_issues'),
     due_on: optional(time('milestone.due_on')),
@@ -255,7 +255,7 @@ const project: Kind = {
     project_id: id('project.id'),
     number: id('project.number'),
     name: text('project.name'),
-    state: word('project.state', ...openOrClosed),
+    state: oneOf('project.state', ...openOrClosed),
   },
   time: ['project.updated_at'],
 };
@@ -287,7 +287,7 @@ const projectsV2Item: Kind = {
     item_id: id('projects_v2_item.id'),
     project_node_id: text('projects_v2_item.project_node_id', 100),
     content_node_id: text('projects_v2_item.content_node_id', 100),
-    content_type: word('projects_v2_item.content_type', 'DraftIssue', 'Issue', 'PullRequest'),
+    content_type: oneOf('projects_v2_item.content_type', 'DraftIssue', 'Issue', 'PullRequest'),
     creator: optional(login('projects_v2_item.creator.login')),
   },
   only: {

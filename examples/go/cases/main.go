@@ -1,5 +1,5 @@
-// Sends what it reads from standard input and writes what it was answered, a JSON object a line: for
-// npm run test:clients, which holds every language to the same cases.
+// Reads calls from standard input, sends them, and writes the answers, one JSON object per
+// line. npm run test:clients uses it to test every language with the same cases.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 	"example.com/shop/headgate"
 )
 
-type order struct {
+type caseCall struct {
 	Address       string          `json:"address"`
 	Key           string          `json:"key"`
 	RPC           string          `json:"rpc"`
@@ -30,31 +30,31 @@ type order struct {
 	Gzip          bool            `json:"gzip"`
 }
 
-type place struct {
+type violation struct {
 	Path string `json:"path"`
 	Code string `json:"code"`
 }
 
 type verdict struct {
-	Index          uint32  `json:"index"`
-	IdempotencyKey string  `json:"idempotencyKey"`
-	EventID        string  `json:"eventId"`
-	Status         string  `json:"status"`
-	Sequence       uint64  `json:"sequence"`
-	SchemaVersion  uint32  `json:"schemaVersion"`
-	TimestampMs    int64   `json:"timestampMs"`
-	Code           string  `json:"code"`
-	Violations     []place `json:"violations"`
-	Warnings       int     `json:"warnings"`
+	Index          uint32      `json:"index"`
+	IdempotencyKey string      `json:"idempotencyKey"`
+	EventID        string      `json:"eventId"`
+	Status         string      `json:"status"`
+	Sequence       uint64      `json:"sequence"`
+	SchemaVersion  uint32      `json:"schemaVersion"`
+	TimestampMs    int64       `json:"timestampMs"`
+	Code           string      `json:"code"`
+	Violations     []violation `json:"violations"`
+	Warnings       int         `json:"warnings"`
 }
 
 type answer struct {
-	Status       string    `json:"status"`
-	Results      []verdict `json:"results"`
-	Code         string    `json:"code"`
-	Help         string    `json:"help"`
-	Violations   []place   `json:"violations"`
-	RetryAfterMs int64     `json:"retryAfterMs"`
+	Status       string      `json:"status"`
+	Results      []verdict   `json:"results"`
+	Code         string      `json:"code"`
+	Help         string      `json:"help"`
+	Violations   []violation `json:"violations"`
+	RetryAfterMs int64       `json:"retryAfterMs"`
 }
 
 func main() {
@@ -64,45 +64,45 @@ func main() {
 		if err != nil {
 			return
 		}
-		var read order
-		check(json.Unmarshal(line, &read))
-		written, err := json.Marshal(obey(read))
+		var input caseCall
+		check(json.Unmarshal(line, &input))
+		output, err := json.Marshal(run(input))
 		check(err)
-		fmt.Println(string(written))
+		fmt.Println(string(output))
 	}
 }
 
-func obey(read order) answer {
-	gate, closeGate, err := headgate.Connect(read.Address, read.Key)
+func run(input caseCall) answer {
+	gate, closeGate, err := headgate.Connect(input.Address, input.Key)
 	check(err)
 	defer closeGate()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(read.DeadlineMs)*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(input.DeadlineMs)*time.Millisecond)
 	defer cancel()
-	if read.CancelAfterMs > 0 {
-		time.AfterFunc(time.Duration(read.CancelAfterMs)*time.Millisecond, cancel)
+	if input.CancelAfterMs > 0 {
+		time.AfterFunc(time.Duration(input.CancelAfterMs)*time.Millisecond, cancel)
 	}
 	var options []grpc.CallOption
-	if read.Gzip {
+	if input.Gzip {
 		options = append(options, grpc.UseCompressor(gzip.Name))
 	}
-	results, err := send(ctx, gate, read, options)
+	results, err := send(ctx, gate, input, options)
 	if err != nil {
 		return refused(headgate.ReadRefusal(err))
 	}
-	told := answer{Status: "OK", Violations: []place{}}
+	succeeded := answer{Status: "OK", Violations: []violation{}}
 	for _, result := range results {
-		told.Results = append(told.Results, verdictOf(result))
+		succeeded.Results = append(succeeded.Results, verdictOf(result))
 	}
-	return told
+	return succeeded
 }
 
-func send(ctx context.Context, gate headgatev1.TrackServiceClient, read order, options []grpc.CallOption) ([]*headgatev1.EventResult, error) {
-	if read.RPC == "Track" {
-		request := parse(read.Request, &headgatev1.TrackRequest{})
+func send(ctx context.Context, gate headgatev1.TrackServiceClient, input caseCall, options []grpc.CallOption) ([]*headgatev1.EventResult, error) {
+	if input.RPC == "Track" {
+		request := parse(input.Request, &headgatev1.TrackRequest{})
 		response, err := gate.Track(ctx, request, options...)
 		return []*headgatev1.EventResult{response.GetResult()}, err
 	}
-	request := parse(read.Request, &headgatev1.BatchTrackRequest{})
+	request := parse(input.Request, &headgatev1.BatchTrackRequest{})
 	response, err := gate.BatchTrack(ctx, request, options...)
 	return response.GetResults(), err
 }
@@ -113,9 +113,9 @@ func parse[Message proto.Message](text []byte, message Message) Message {
 }
 
 func verdictOf(result *headgatev1.EventResult) verdict {
-	violations := []place{}
+	violations := []violation{}
 	for _, each := range result.GetError().GetViolations() {
-		violations = append(violations, place{each.GetPath(), each.GetCode()})
+		violations = append(violations, violation{each.GetPath(), each.GetCode()})
 	}
 	return verdict{
 		Index:          result.GetIndex(),
@@ -132,9 +132,9 @@ func verdictOf(result *headgatev1.EventResult) verdict {
 }
 
 func refused(refusal headgate.Refusal) answer {
-	violations := []place{}
+	violations := []violation{}
 	for _, each := range refusal.Violations {
-		violations = append(violations, place{each.GetField(), each.GetReason()})
+		violations = append(violations, violation{each.GetField(), each.GetReason()})
 	}
 	return answer{
 		Status:       refusal.Status.String(),

@@ -1,4 +1,4 @@
-// Sends one event: the ten lines of docs/send/clients.md.
+// Sends one event. docs/send/clients.md shows these lines.
 package main
 
 import (
@@ -22,7 +22,7 @@ func main() {
 	answer, err := gate.Track(context.Background(), &headgatev1.TrackRequest{Event: &headgatev1.Event{
 		EventName:      "order_completed",
 		UserId:         "u-1",
-		IdempotencyKey: uuid.NewString(), // once for the event, and kept with it
+		IdempotencyKey: uuid.NewString(), // one per event, same on every retry
 		PropertiesJson: `{"order_id": "A-1", "total": 49.9, "currency": "EUR"}`,
 	}})
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package headgate connects to a gate, and reads its refusals.
+// Package headgate connects to a gate, and reads the details of its errors.
 package headgate
 
 import (
@@ -11,8 +11,8 @@ import (
 	headgatev1 "example.com/shop/gen/headgate/v1"
 )
 
-// retries has gRPC send a call again where the gate could not take it just now. Nothing is counted
-// twice: the same bytes go out again, and with them the same idempotency key.
+// retries makes gRPC send a call again if the gate is unavailable. No event counts twice, because
+// the same bytes are sent again, with the same idempotency key.
 const retries = `{"methodConfig": [{
 	"name": [{"service": "headgate.v1.TrackService"}],
 	"timeout": "30s",
@@ -22,9 +22,9 @@ const retries = `{"methodConfig": [{
 	}
 }]}`
 
-// Connect returns a client for the gate at an address such as 127.0.0.1:8080, and what closes it.
-// One is enough for a program: its calls share a connection. A key may be left out where the gate
-// asks for none. Over TLS, put credentials.NewTLS(nil) in the place of insecure.
+// Connect returns a client for the gate at an address such as 127.0.0.1:8080, and a function that
+// closes it. One client is enough for a program: its calls share a connection. The key may be empty
+// if the gate requires none. For TLS, replace insecure.NewCredentials() by credentials.NewTLS(nil).
 func Connect(address, key string) (headgatev1.TrackServiceClient, func() error, error) {
 	connection, err := grpc.NewClient(address,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),

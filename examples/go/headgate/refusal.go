@@ -8,18 +8,18 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Refusal is why a call got no verdicts, as the error details of the gate tell it.
+// Refusal says why a call returned no verdicts, from the error details of the gate.
 type Refusal struct {
 	Status  codes.Code
 	Message string
-	// Code is a word of docs/reference/errors.md; empty where the gate itself did not answer.
+	// Code is one of docs/reference/errors.md; empty if the gate itself did not answer.
 	Code string
-	// Help is where the code is explained.
+	// Help is the address of the code's explanation.
 	Help string
-	// Violations are the places of the event that break its contract.
+	// Violations are the places in the event that break its contract.
 	Violations []*errdetails.BadRequest_FieldViolation
-	// RetryAfter is how long to wait before the same call, with the same keys, may succeed; 0 where
-	// trying again cannot help.
+	// RetryAfter is the delay after which the same call, with the same keys, may succeed; 0 if a
+	// retry cannot help.
 	RetryAfter time.Duration
 }
 

@@ -1,4 +1,4 @@
-//! Connects to a gate, tries again where that may help, and reads refusals.
+//! Connects to a gate, retries calls, and reads the details of errors.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_types::{FieldViolation, StatusExt};
 
-/// What build.rs makes of the contract.
+/// The code that build.rs generates from the contract.
 #[allow(clippy::all)]
 pub mod contract {
     tonic::include_proto!("headgate.v1");
@@ -18,8 +18,8 @@ use contract::track_service_client::TrackServiceClient;
 
 pub type Gate = TrackServiceClient<InterceptedService<Channel, WithKey>>;
 
-/// A client for the gate at an address such as `http://127.0.0.1:8080`; one is enough for a program,
-/// and a clone of it shares its connection. The key may be empty where the gate asks for none.
+/// Returns a client for the gate at an address such as `http://127.0.0.1:8080`. One is enough for a
+/// program: clones share its connection. The key may be empty if the gate requires none.
 pub async fn connect(address: &str, key: &str) -> Result<Gate, Box<dyn std::error::Error>> {
     let channel = Endpoint::from_shared(address.to_owned())?.connect().await?;
     let key = if key.is_empty() {
@@ -30,7 +30,7 @@ pub async fn connect(address: &str, key: &str) -> Result<Gate, Box<dyn std::erro
     Ok(TrackServiceClient::with_interceptor(channel, WithKey(key)))
 }
 
-/// Puts the write key on each call.
+/// Adds the write key to each call.
 #[derive(Clone)]
 pub struct WithKey(Option<AsciiMetadataValue>);
 
@@ -54,9 +54,9 @@ pub fn within<T>(timeout: Duration, message: T) -> Request<T> {
 
 const ATTEMPTS_MAX: u32 = 4;
 
-/// Makes a call again where the gate could not take it just now: other languages' gRPC does this by
-/// its service config, tonic leaves it to its callers. Nothing is counted twice: the same message
-/// goes out again, and with it the same idempotency key.
+/// Makes a call again if the gate is unavailable. The gRPC libraries of other languages do this by
+/// service config; tonic leaves it to its callers. No event counts twice, because the same message
+/// is sent again, with the same idempotency key.
 pub async fn retried<T>(mut call: impl AsyncFnMut() -> Result<T, Status>) -> Result<T, Status> {
     let mut wait = Duration::from_millis(200);
     for _ in 1..ATTEMPTS_MAX {
@@ -69,19 +69,19 @@ pub async fn retried<T>(mut call: impl AsyncFnMut() -> Result<T, Status>) -> Res
     call().await
 }
 
-/// Why a call got no verdicts, as the error details of the gate tell it.
+/// Why a call returned no verdicts, from the error details of the gate.
 #[derive(Debug)]
 pub struct Refusal {
     pub status: Code,
     pub message: String,
-    /// A word of docs/reference/errors.md; empty where the gate itself did not answer.
+    /// One of docs/reference/errors.md; empty if the gate itself did not answer.
     pub code: String,
-    /// Where the code is explained.
+    /// The address of the code's explanation.
     pub help: String,
-    /// The places of the event that break its contract.
+    /// The places in the event that break its contract.
     pub violations: Vec<FieldViolation>,
-    /// How long to wait before the same call, with the same keys, may succeed; none where trying
-    /// again cannot help.
+    /// The delay after which the same call, with the same keys, may succeed; `None` if a retry
+    /// cannot help.
     pub retry_after: Option<Duration>,
 }
 

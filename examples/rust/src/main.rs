@@ -1,4 +1,4 @@
-//! Sends orders to a gate: one alone, then a batch of which one is bad, then the bad one alone.
+//! Sends orders to a gate: one event alone, a batch with one bad event, then the bad event alone.
 
 use std::time::{Duration, SystemTime};
 
@@ -27,8 +27,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Makes the event with its idempotency key. Keep the two together, in your own database for
-/// example: whenever the event is sent again it must have this key.
+/// Creates an event with its idempotency key. Store them together, for example in your own
+/// database: the event must have this key whenever it is sent again.
 fn order_completed(order_id: &str, total: f64) -> Event {
     Event {
         event_name: "order_completed".into(),
@@ -42,7 +42,7 @@ fn order_completed(order_id: &str, total: f64) -> Event {
     }
 }
 
-/// Sends one event. One that is not taken is an error of the call, with details.
+/// Sends one event. If the gate does not accept it, the call fails, with details.
 async fn track_alone(gate: &mut Gate, event: Event) {
     let request = TrackRequest { event: Some(event) };
     match retried(async || gate.track(within(DEADLINE, request.clone())).await).await {
@@ -67,14 +67,14 @@ async fn track_alone(gate: &mut Gate, event: Event) {
                 println!("  {} {}", violation.field, violation.description);
             }
             if let Some(delay) = refusal.retry_after {
-                println!("  send it again in {delay:?}");
+                println!("  send it again after {delay:?}");
             }
         }
     }
 }
 
-/// Sends events until each has a verdict that stands. The call of a batch succeeds whatever its
-/// events are: RETRY is the verdict on an event, and retries of the call do not know of it.
+/// Sends events until each has a final verdict. The call of a batch succeeds even if some events do
+/// not: RETRY is the verdict of one event, and retries of the call do not see it.
 async fn track_all(gate: &mut Gate, events: Vec<Event>) -> Result<(), tonic::Status> {
     let mut waiting = events;
     while !waiting.is_empty() {
@@ -95,7 +95,7 @@ async fn track_all(gate: &mut Gate, events: Vec<Event>) -> Result<(), tonic::Sta
                         result.error.unwrap_or_default().message
                     )
                 }
-                // ACCEPTED, or DUPLICATE: it was stored before.
+                // ACCEPTED, or DUPLICATE if it was stored before.
                 _ => println!("batch: {name}"),
             }
         }

@@ -1,6 +1,7 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 
 import { clientsOf } from '../clients.ts';
+import { ReadTimeoutError } from '../log-failure.ts';
 import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';
 
@@ -106,7 +107,7 @@ function readPage(
   return new Promise((resolve, reject) => {
     const page: StoredMessage[] = [];
     const timer = setTimeout(
-      () => reject(new Error(`${stream} was not read within ${pageTimeoutMs} ms`)),
+      () => reject(new ReadTimeoutError(`${stream} was not read within ${pageTimeoutMs} ms`)),
       pageTimeoutMs,
     );
     clientsOf(log)

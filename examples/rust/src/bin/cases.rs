@@ -1,5 +1,5 @@
-//! Sends what it reads from standard input and writes what it was answered, a JSON object a line: for
-//! `npm run test:clients`, which holds every language to the same cases.
+//! Reads calls from standard input, sends them, and writes the answers, one JSON object per
+//! line. `npm run test:clients` uses it to test every language with the same cases.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use tonic::{Code, Status};
 #[tokio::main]
 async fn main() {
     for line in std::io::stdin().lines() {
-        let order: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
-        println!("{}", obey(&order).await);
+        let call: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+        println!("{}", run(&call).await);
     }
 }
 
-async fn obey(order: &Value) -> Value {
-    let cancel_after = order["cancelAfterMs"].as_u64().unwrap_or(0);
+async fn run(call: &Value) -> Value {
+    let cancel_after = call["cancelAfterMs"].as_u64().unwrap_or(0);
     let answer = if cancel_after == 0 {
-        send(order).await
+        send(call).await
     } else {
-        // To drop a call is to cancel it.
+        // Dropping a call cancels it.
         let cancelled = Status::new(Code::Cancelled, "");
-        tokio::time::timeout(Duration::from_millis(cancel_after), send(order))
+        tokio::time::timeout(Duration::from_millis(cancel_after), send(call))
             .await
             .unwrap_or(Err(cancelled))
     };
@@ -38,17 +38,17 @@ async fn obey(order: &Value) -> Value {
     }
 }
 
-async fn send(order: &Value) -> Result<Vec<EventResult>, Status> {
-    let address = format!("http://{}", text(&order["address"]));
-    let mut gate = connect(&address, &text(&order["key"]))
+async fn send(call: &Value) -> Result<Vec<EventResult>, Status> {
+    let address = format!("http://{}", text(&call["address"]));
+    let mut gate = connect(&address, &text(&call["key"]))
         .await
         .expect("a connection");
-    if order["gzip"] == true {
+    if call["gzip"] == true {
         gate = gate.send_compressed(CompressionEncoding::Gzip);
     }
-    let deadline = Duration::from_millis(order["deadlineMs"].as_u64().expect("a deadline"));
-    let request = &order["request"];
-    if order["rpc"] == "Track" {
+    let deadline = Duration::from_millis(call["deadlineMs"].as_u64().expect("a deadline"));
+    let request = &call["request"];
+    if call["rpc"] == "Track" {
         let single = TrackRequest {
             event: request.get("event").map(event),
         };
@@ -135,7 +135,7 @@ fn refused(refusal: &Refusal) -> Value {
         "results": [],
         "code": refusal.code,
         "help": refusal.help,
-        // tonic-types knows field and description of a violation, and not its reason.
+        // tonic-types reads the field and description of a violation, but not its reason.
         "violations": refusal.violations.iter().map(|each| json!({"path": each.field, "code": null})).collect::<Vec<_>>(),
         "retryAfterMs": refusal.retry_after.map_or(0, |delay| delay.as_millis() as u64),
     })

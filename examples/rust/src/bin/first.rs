@@ -1,4 +1,4 @@
-//! Sends one event: the ten lines of docs/send/clients.md.
+//! Sends one event. docs/send/clients.md shows these lines.
 
 use shop::contract::{Event, TrackRequest};
 
@@ -9,7 +9,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let event = Event {
         event_name: "order_completed".into(),
         user_id: "u-1".into(),
-        idempotency_key: uuid::Uuid::new_v4().to_string(), // once for the event, and kept with it
+        idempotency_key: uuid::Uuid::new_v4().to_string(), // one per event, same on every retry
         properties_json: r#"{"order_id": "A-1", "total": 49.9, "currency": "EUR"}"#.into(),
         ..Event::default()
     };

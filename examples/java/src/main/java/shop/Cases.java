@@ -20,8 +20,8 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Sends what it reads from standard input and writes what it was answered, a JSON object a line: for
- * npm run test:clients, which holds every language to the same cases.
+ * Reads calls from standard input, sends them, and writes the answers, one JSON object per
+ * line. npm run test:clients uses it to test every language with the same cases.
  */
 public final class Cases {
   private static final ScheduledExecutorService CLOCK =
@@ -36,18 +36,18 @@ public final class Cases {
     var lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     var out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
     for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-      out.println(obey(JsonParser.parseString(line).getAsJsonObject()));
+      out.println(run(JsonParser.parseString(line).getAsJsonObject()));
     }
   }
 
-  private static JsonObject obey(JsonObject order) throws Exception {
+  private static JsonObject run(JsonObject call) throws Exception {
     Context.CancellableContext context = Context.current().withCancellation();
-    int cancelAfterMs = order.get("cancelAfterMs").getAsInt();
+    int cancelAfterMs = call.get("cancelAfterMs").getAsInt();
     if (cancelAfterMs > 0) {
       CLOCK.schedule(() -> context.cancel(null), cancelAfterMs, TimeUnit.MILLISECONDS);
     }
-    try (Gate gate = new Gate(order.get("address").getAsString(), order.get("key").getAsString())) {
-      return accepted(context.call(() -> send(gate, order)));
+    try (Gate gate = new Gate(call.get("address").getAsString(), call.get("key").getAsString())) {
+      return accepted(context.call(() -> send(gate, call)));
     } catch (StatusRuntimeException error) {
       return refused(Refusal.of(error));
     } finally {
@@ -55,11 +55,11 @@ public final class Cases {
     }
   }
 
-  private static List<EventResult> send(Gate gate, JsonObject order) throws Exception {
-    var stub = gate.within(order.get("deadlineMs").getAsLong(), TimeUnit.MILLISECONDS);
-    if (order.get("gzip").getAsBoolean()) stub = stub.withCompression("gzip");
-    String request = order.get("request").toString();
-    if (order.get("rpc").getAsString().equals("Track")) {
+  private static List<EventResult> send(Gate gate, JsonObject call) throws Exception {
+    var stub = gate.within(call.get("deadlineMs").getAsLong(), TimeUnit.MILLISECONDS);
+    if (call.get("gzip").getAsBoolean()) stub = stub.withCompression("gzip");
+    String request = call.get("request").toString();
+    if (call.get("rpc").getAsString().equals("Track")) {
       TrackRequest.Builder single = TrackRequest.newBuilder();
       JsonFormat.parser().merge(request, single);
       return List.of(stub.track(single.build()).getResult());
@@ -76,7 +76,7 @@ public final class Cases {
       result
           .getError()
           .getViolationsList()
-          .forEach(each -> violations.add(place(each.getPath(), each.getCode())));
+          .forEach(each -> violations.add(violation(each.getPath(), each.getCode())));
       JsonObject verdict = new JsonObject();
       verdict.addProperty("index", result.getIndex());
       verdict.addProperty("idempotencyKey", result.getIdempotencyKey());
@@ -95,7 +95,9 @@ public final class Cases {
 
   private static JsonObject refused(Refusal refusal) {
     JsonArray violations = new JsonArray();
-    refusal.violations().forEach(each -> violations.add(place(each.getField(), each.getReason())));
+    refusal
+        .violations()
+        .forEach(each -> violations.add(violation(each.getField(), each.getReason())));
     long retryAfterMs = refusal.retryAfter().toMillis();
     String status = refusal.status().name();
     return answer(status, new JsonArray(), refusal.code(), refusal.help(), violations, retryAfterMs);
@@ -113,10 +115,10 @@ public final class Cases {
     return answer;
   }
 
-  private static JsonObject place(String path, String code) {
-    JsonObject place = new JsonObject();
-    place.addProperty("path", path);
-    place.addProperty("code", code);
-    return place;
+  private static JsonObject violation(String path, String code) {
+    JsonObject violation = new JsonObject();
+    violation.addProperty("path", path);
+    violation.addProperty("code", code);
+    return violation;
   }
 }

@@ -5,7 +5,7 @@ import headgate.v1.TrackServiceOuterClass.TrackRequest;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 
-/** Sends one event: the ten lines of docs/send/clients.md. */
+/** Sends one event. docs/send/clients.md shows these lines. */
 public class First {
   public static void main(String[] arguments) throws Exception {
     try (Gate gate = new Gate(System.getenv("HEADGATE_ADDRESS"), "")) {
@@ -13,7 +13,7 @@ public class First {
           Event.newBuilder()
               .setEventName("order_completed")
               .setUserId("u-1")
-              .setIdempotencyKey(UUID.randomUUID().toString()) // once for the event, and kept with it
+              .setIdempotencyKey(UUID.randomUUID().toString()) // one per event, same on every retry
               .setPropertiesJson("{\"order_id\": \"A-1\", \"total\": 49.9, \"currency\": \"EUR\"}")
               .build();
       var request = TrackRequest.newBuilder().setEvent(event).build();

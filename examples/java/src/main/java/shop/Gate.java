@@ -10,11 +10,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
-/** A connection to a gate. One is enough for a program: its calls share it. */
+/** A connection to a gate. One is enough for a program, because calls share it. */
 public final class Gate implements AutoCloseable {
   /**
-   * Has gRPC send a call again where the gate could not take it just now. Nothing is counted twice:
-   * the same bytes go out again, and with them the same idempotency key.
+   * Makes gRPC send a call again if the gate is unavailable. No event counts twice, because the
+   * same bytes are sent again, with the same idempotency key.
    */
   private static final Map<String, ?> RETRIES =
       Map.of(
@@ -39,12 +39,12 @@ public final class Gate implements AutoCloseable {
 
   /**
    * @param address such as 127.0.0.1:8080
-   * @param key the write key; empty where the gate asks for none
+   * @param key the write key; empty if the gate requires none
    */
   public Gate(String address, String key) {
     channel =
         NettyChannelBuilder.forTarget(address)
-            .usePlaintext() // Over TLS, leave this out.
+            .usePlaintext() // For TLS, remove this line.
             .defaultServiceConfig(RETRIES)
             .enableRetry()
             .build();
@@ -55,7 +55,7 @@ public final class Gate implements AutoCloseable {
             .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers));
   }
 
-  /** For one call, which has this long. */
+  /** Returns a stub for one call, with this deadline. */
   public TrackServiceBlockingStub within(long timeout, TimeUnit unit) {
     return stub.withDeadlineAfter(timeout, unit);
   }

@@ -15,13 +15,13 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * Why a call got no verdicts, as the error details of the gate tell it.
+ * Why a call returned no verdicts, from the error details of the gate.
  *
- * @param code a word of docs/reference/errors.md; empty where the gate itself did not answer
- * @param help where the code is explained
- * @param violations the places of the event that break its contract
- * @param retryAfter how long to wait before the same call, with the same keys, may succeed; zero
- *     where trying again cannot help
+ * @param code one of docs/reference/errors.md; empty if the gate itself did not answer
+ * @param help the address of the code's explanation
+ * @param violations the places in the event that break its contract
+ * @param retryAfter the delay after which the same call, with the same keys, may succeed; zero if a
+ *     retry cannot help
  */
 public record Refusal(
     Status.Code status,

@@ -14,7 +14,9 @@ import java.util.Locale;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 
-/** Sends orders to a gate: one alone, then a batch of which one is bad, then the bad one alone. */
+/**
+ * Sends orders to a gate: one event alone, a batch with one bad event, then the bad event alone.
+ */
 public final class SendOrders {
   private static final int DEADLINE_SECONDS = 30;
 
@@ -32,8 +34,8 @@ public final class SendOrders {
   }
 
   /**
-   * Makes the event with its idempotency key. Keep the two together, in your own database for
-   * example: whenever the event is sent again it must have this key.
+   * Creates an event with its idempotency key. Store them together, for example in your own
+   * database: the event must have this key whenever it is sent again.
    */
   private static Event orderCompleted(String orderId, double total) {
     String properties = "{\"order_id\": \"%s\", \"total\": %s, \"currency\": \"EUR\"}";
@@ -47,7 +49,7 @@ public final class SendOrders {
         .build();
   }
 
-  /** Sends one event. One that is not taken is an error of the call, with details. */
+  /** Sends one event. If the gate does not accept it, the call fails, with details. */
   private static void trackAlone(Gate gate, Event event) throws InvalidProtocolBufferException {
     TrackRequest request = TrackRequest.newBuilder().setEvent(event).build();
     try {
@@ -60,14 +62,14 @@ public final class SendOrders {
         System.out.printf("  %s %s%n", violation.getField(), violation.getReason());
       }
       if (!refusal.retryAfter().isZero()) {
-        System.out.println("  send it again in " + refusal.retryAfter());
+        System.out.println("  send it again after " + refusal.retryAfter());
       }
     }
   }
 
   /**
-   * Sends events until each has a verdict that stands. The call of a batch succeeds whatever its
-   * events are: RETRY is the verdict on an event, and gRPC's own retries do not know of it.
+   * Sends events until each has a final verdict. The call of a batch succeeds even if some events
+   * do not: RETRY is the verdict of one event, and gRPC's own retries do not see it.
    */
   private static void trackAll(Gate gate, List<Event> events) throws InterruptedException {
     List<Event> waiting = events;
@@ -80,7 +82,7 @@ public final class SendOrders {
           case RETRY -> again.add(waiting.get(result.getIndex()));
           case REJECTED ->
               System.out.printf("batch: REJECTED: %s%n", result.getError().getMessage());
-          // ACCEPTED, or DUPLICATE: it was stored before.
+          // ACCEPTED, or DUPLICATE if it was stored before.
           default -> System.out.println("batch: " + result.getStatus());
         }
       }

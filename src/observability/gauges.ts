@@ -1,0 +1,139 @@
+import type { Registry } from 'prom-client';
+
+import { createGauge } from './metric-families.ts';
+
+/** Values that are measured elsewhere and shown here. */
+export function createGauges(
+  registry: Registry,
+  eventNames: readonly string[],
+  destinations: readonly string[],
+) {
+  const zeros = (names: readonly string[]) => new Map(names.map((name) => [name, 0]));
+  const gauges = {
+    destinationPending: zeros(destinations),
+    destinationParked: zeros(destinations),
+    destinationDisabled: zeros(destinations),
+    deadLetters: zeros(destinations),
+    deadLetterOldest: zeros(destinations),
+    /** Filled when the log is first asked: topology.ts has the closed set of its streams. */
+    streamBytes: new Map<string, number>(),
+    streamBytesMax: new Map<string, number>(),
+    lastEvent: zeros(eventNames),
+    enforcementSuspended: 0,
+    contracts: { revision: 0, badEntries: 0, followedAtMs: 0 },
+  };
+  createGauge(
+    registry,
+    {
+      name: 'headgate_enforcement_suspended',
+      help: '1 while the setting enforcement is warn: no event is refused for its contract.',
+      labels: [],
+    },
+    () => [{ labels: [], value: gauges.enforcementSuspended }],
+  );
+  exposeLog(registry, gauges);
+  exposeDestinations(registry, gauges);
+  exposeContracts(registry, gauges.contracts);
+  return gauges;
+}
+
+type ByLabel = ReadonlyMap<string, number>;
+
+function expose(
+  registry: Registry,
+  [name, label]: readonly [name: string, label: string],
+  help: string,
+  values: ByLabel,
+): void {
+  createGauge(registry, { name, help, labels: [label] }, () =>
+    [...values].map(([key, value]) => ({ labels: [key], value })),
+  );
+}
+
+function exposeLog(
+  registry: Registry,
+  gauges: Readonly<Record<'lastEvent' | 'streamBytes' | 'streamBytesMax', ByLabel>>,
+): void {
+  expose(
+    registry,
+    ['headgate_last_event_timestamp_seconds', 'event_name'],
+    'When the last event of this name was accepted; 0 when none was since the start.',
+    gauges.lastEvent,
+  );
+  expose(
+    registry,
+    ['headgate_stream_bytes', 'stream'],
+    'What a stream of the log holds.',
+    gauges.streamBytes,
+  );
+  expose(
+    registry,
+    ['headgate_stream_bytes_max', 'stream'],
+    'What a stream of the log may hold.',
+    gauges.streamBytesMax,
+  );
+}
+
+type DestinationGauge =
+  | 'destinationPending'
+  | 'destinationParked'
+  | 'destinationDisabled'
+  | 'deadLetters'
+  | 'deadLetterOldest';
+
+function exposeDestinations(
+  registry: Registry,
+  gauges: Readonly<Record<DestinationGauge, ByLabel>>,
+): void {
+  const show = (name: string, help: string, values: ByLabel): void =>
+    expose(registry, [name, 'destination'], help, values);
+  show(
+    'headgate_destination_pending',
+    'Events that a destination has not been given yet.',
+    gauges.destinationPending,
+  );
+  show(
+    'headgate_destination_parked',
+    '1 while a destination is parked: it is away, and its events wait.',
+    gauges.destinationParked,
+  );
+  show(
+    'headgate_destination_disabled',
+    '1 when a destination has said that it wants nothing more; it is not tried until a restart.',
+    gauges.destinationDisabled,
+  );
+  show(
+    'headgate_dead_letters',
+    'Events in the dead-letter queue of a destination.',
+    gauges.deadLetters,
+  );
+  show(
+    'headgate_dead_letter_oldest_timestamp_seconds',
+    'When the oldest dead letter of a destination was written; 0 when there is none.',
+    gauges.deadLetterOldest,
+  );
+}
+
+/** All 0 where the contracts are files. */
+function exposeContracts(
+  registry: Registry,
+  contracts: { revision: number; badEntries: number; followedAtMs: number },
+): void {
+  const expose = (name: string, help: string, read: () => number): void =>
+    createGauge(registry, { name, help, labels: [] }, () => [{ labels: [], value: read() }]);
+  expose(
+    'headgate_registry_revision',
+    'The newest revision of the schema registry that this gate validates by.',
+    () => contracts.revision,
+  );
+  expose(
+    'headgate_registry_bad_entries',
+    'Entries of the schema registry whose newest revision is not in force because it is not sound.',
+    () => contracts.badEntries,
+  );
+  expose(
+    'headgate_registry_followed_timestamp_seconds',
+    'When the schema registry was last read; while NATS is away this stands still.',
+    () => contracts.followedAtMs / 1000,
+  );
+}

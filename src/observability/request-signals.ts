@@ -1,0 +1,80 @@
+import { errorEntry, grpcCodeNames, type ErrorCode } from '../errors.ts';
+import type { LineSampler } from './line-sampler.ts';
+import type { Logger } from './logger.ts';
+import type { CounterSeries, HistogramSeries } from './metric-families.ts';
+import {
+  protocols,
+  rpcs,
+  type Metrics,
+  type Protocol,
+  type Rpc,
+  type WebhookOutcome,
+} from './metrics.ts';
+
+/** Counted in place of an unknown status code: a metric must not throw while an answer is sent. */
+const grpcUnknown = 2;
+
+/** What is reported about requests, those of producers and those of operators. */
+export function createRequestSignals(metrics: Metrics, logger: Logger, sampler: LineSampler) {
+  const requestSeries = createRequestSeries(metrics);
+  const logError = (
+    kind: string,
+    code: ErrorCode,
+    fields: Readonly<Record<string, string>>,
+    error: Error,
+  ): void => {
+    const level = errorEntry(code).logLevel;
+    if (!logger.isLevelEnabled(level) || !sampler.admit(kind)) return;
+    logger[level](
+      { code, ...fields, ...(code === 'internal' ? { err: error } : {}) },
+      error.message,
+    );
+  };
+  return {
+    requestAnswered: (rpc: Rpc, protocol: Protocol, grpcCode: number, seconds: number): void => {
+      const series = requestSeries(rpc, protocol);
+      (series.codes[grpcCode] ?? series.codes[grpcUnknown]!).value += 1;
+      series.duration.observe(seconds);
+    },
+    requestFailed: (code: ErrorCode, correlationId: string, error: Error): void =>
+      logError(code, code, { correlationId }, error),
+    /** `rpc`: the full name of a method, such as `headgate.v1.TailService/Tail`. */
+    operatorRequestFailed: (
+      rpc: string,
+      code: ErrorCode,
+      correlationId: string,
+      error: Error,
+    ): void => {
+      metrics.adminErrors.series(code).value += 1;
+      logError(`${rpc}: ${code}`, code, { rpc, correlationId }, error);
+    },
+    webhookReceived: (source: string, outcome: WebhookOutcome): void => {
+      metrics.webhooks.series(source, outcome).value += 1;
+    },
+  };
+}
+
+interface RequestSeries {
+  /** By the number of the gRPC code. */
+  readonly codes: readonly CounterSeries[];
+  readonly duration: HistogramSeries;
+}
+
+/** The series of every (RPC, protocol), looked up once. */
+function createRequestSeries(metrics: Metrics): (rpc: Rpc, protocol: Protocol) => RequestSeries {
+  const byRpc = new Map(
+    rpcs.map((rpc) => [
+      rpc,
+      new Map(
+        protocols.map((protocol) => [
+          protocol,
+          {
+            codes: grpcCodeNames.map((code) => metrics.requests.series(rpc, protocol, code)),
+            duration: metrics.requestDuration.series(rpc, protocol),
+          },
+        ]),
+      ),
+    ]),
+  );
+  return (rpc, protocol) => byRpc.get(rpc)!.get(protocol)!;
+}

@@ -1,0 +1,50 @@
+import { errorCodes } from '../errors.ts';
+import { eventStatuses, warningCodes, type Verdict } from '../event/verdict.ts';
+import type { CounterSeries } from './metric-families.ts';
+import { otherLabel, type Metrics } from './metrics.ts';
+
+const knownErrors: ReadonlySet<string> = new Set(errorCodes);
+const knownWarnings: ReadonlySet<string> = new Set(warningCodes);
+const errorLabel = (code: string): string => (knownErrors.has(code) ? code : otherLabel);
+const warningLabel = (code: string): string => (knownWarnings.has(code) ? code : otherLabel);
+
+/** The counters of every (source, event), looked up once: two map reads an event. */
+export function createVerdictCounters(metrics: Metrics) {
+  type Outcomes = Record<string, CounterSeries>;
+  const cache = new Map<string, Map<string, Outcomes>>();
+  const { lastEvent } = metrics.gauges;
+  for (const source of metrics.knownSources) cache.set(source, new Map<string, Outcomes>());
+  const labelOf = (source: string): string =>
+    metrics.knownSources.has(source) ? source : otherLabel;
+
+  const outcomesOf = (source: string, eventName: string): Outcomes => {
+    // Nothing is kept by a source that is not known, such as that of a replay whose keys are gone.
+    const events = cache.get(source) ?? cache.get(otherLabel)!;
+    let outcomes = events.get(eventName);
+    if (outcomes === undefined) {
+      outcomes = Object.fromEntries(
+        eventStatuses.map((status) => [
+          status,
+          metrics.events.series(labelOf(source), eventName, status),
+        ]),
+      );
+      events.set(eventName, outcomes);
+    }
+    return outcomes;
+  };
+
+  return (source: string, eventName: string, verdict: Verdict): void => {
+    const known = lastEvent.has(eventName) ? eventName : otherLabel;
+    outcomesOf(source, known)[verdict.status]!.value += 1;
+    if (verdict.status === 'accepted') lastEvent.set(known, verdict.timestampMs / 1000);
+    if (verdict.warnings.length > 0) {
+      for (const { code } of verdict.warnings) {
+        metrics.warnings.series(labelOf(source), known, warningLabel(code)).value += 1;
+      }
+    }
+    if (verdict.status === 'rejected') {
+      const { code } = verdict.error!;
+      metrics.validationFailures.series(labelOf(source), known, errorLabel(code)).value += 1;
+    }
+  };
+}

@@ -1,0 +1,17 @@
+import { fromJson, type JsonValue } from '@bufbuild/protobuf';
+
+import { DeadLetterSchema, type DeadLetter } from '../../../gen/headgate/v1/dead_letter_pb.ts';
+import type { StoredDeadLetter } from '../../dead-letters/dead-letter-entry.ts';
+
+const options = { ignoreUnknownFields: true };
+
+/** An entry as an operator gets it: without its event where that breaks the form of an event. */
+export function deadLetterMessage(entry: StoredDeadLetter): DeadLetter {
+  try {
+    return fromJson(DeadLetterSchema, entry as unknown as JsonValue, options);
+  } catch (error) {
+    const { event, ...rest } = entry;
+    if (event === undefined) throw error;
+    return fromJson(DeadLetterSchema, rest as unknown as JsonValue, options);
+  }
+}

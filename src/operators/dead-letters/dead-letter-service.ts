@@ -1,0 +1,73 @@
+import type { ServiceImpl } from '@connectrpc/connect';
+
+import type {
+  CountDeadLettersRequest,
+  DeadLetterService,
+  ListDeadLettersRequest,
+} from '../../../gen/headgate/v1/dead_letter_service_pb.ts';
+import type { DeadLetterQueue, OpenedDeadLetter } from '../../dead-letters/queue.ts';
+import type { DeadLetterFilter } from '../../dead-letters/walk-dead-letters.ts';
+import { readBounds, readPageSize, refuse } from '../request-fields.ts';
+import { deadLetterMessage } from './dead-letter-message.ts';
+
+const pageSizeMax = 1_000;
+/** A reason is a line or a paragraph. */
+const whyCharactersMax = 2_000;
+const pathCharactersMax = 1_000;
+/** Of a part of a reason, which is searched for in each. */
+const reasonCharactersMax = 200;
+
+/** `headgate.v1.DeadLetterService`, for the admin port. */
+export function createDeadLetterService(
+  queue: DeadLetterQueue,
+): ServiceImpl<typeof DeadLetterService> {
+  return {
+    listDeadLetters: async (request) => {
+      const pageSize = readPageSize(request.pageSize, pageSizeMax);
+      const page = await queue.list(filterOf(request), pageSize, request.pageToken);
+      const deadLetters = page.deadLetters.map(deadLetterMessage);
+      return { ...page, deadLetters, total: BigInt(page.total) };
+    },
+    countDeadLetters: async (request) => {
+      const { count, reasons, nextPageToken } = await queue.count(
+        filterOf(request),
+        request.pageToken,
+      );
+      const counted = reasons.map((one) => ({ reason: one.reason, count: BigInt(one.count) }));
+      return { count: BigInt(count), reasons: counted, nextPageToken };
+    },
+    getDeadLetter: async ({ id }) => openedMessage(await queue.get(id)),
+    fixDeadLetter: async ({ id, eventJson, edits, revision }) => {
+      if (eventJson === '' && edits.length === 0) {
+        refuse('There is nothing to fix: give event_json, or edits.');
+      }
+      if (edits.some(({ path }) => path.length > pathCharactersMax)) {
+        refuse(`A path has more than ${pathCharactersMax} characters.`);
+      }
+      return openedMessage(await queue.fix(id, Number(revision), { eventJson, edits }));
+    },
+    replayDeadLetter: async ({ id }) => ({ sequence: BigInt(await queue.replay(id)) }),
+    discardDeadLetter: async ({ id, why }) => {
+      if (why.trim() === '') refuse('why is missing. Say why the event is given up; it is kept.');
+      if (why.length > whyCharactersMax) {
+        refuse(`why has ${why.length} characters; at most ${whyCharactersMax} are kept.`);
+      }
+      await queue.discard(id, why.trim());
+      return {};
+    },
+  };
+}
+
+function filterOf(request: ListDeadLettersRequest | CountDeadLettersRequest): DeadLetterFilter {
+  const { destination, eventName, reason } = request;
+  if (reason.length > reasonCharactersMax) {
+    refuse(
+      `reason has ${reason.length} characters; at most ${reasonCharactersMax} are searched for.`,
+    );
+  }
+  return { destination, eventName, reason, ...readBounds(request) };
+}
+
+function openedMessage({ deadLetter, eventJson, revision }: OpenedDeadLetter) {
+  return { deadLetter: deadLetterMessage(deadLetter), eventJson, revision: BigInt(revision) };
+}

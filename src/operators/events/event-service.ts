@@ -1,0 +1,100 @@
+import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
+import type { ServiceImpl } from '@connectrpc/connect';
+
+import type { EventService, StoredLocation } from '../../../gen/headgate/v1/event_service_pb.ts';
+import type { EventFilter } from '../../event/event-filter.ts';
+import type { Log } from '../../jetstream/log.ts';
+import type { StoredMessage } from '../../jetstream/read/read.ts';
+import {
+  createFateReader,
+  type LocatedDestination,
+  type LocatedEvent,
+} from '../../locate/destination-fate.ts';
+import { searchFrom, searchPage } from '../../locate/search.ts';
+import { createRejectedEvents } from '../../quarantine/rejected-events.ts';
+import { createReplayMarks } from '../../quarantine/replay-marks.ts';
+import { rejectedMessage } from '../rejected/rejected-message.ts';
+import { readBounds, refuse } from '../request-fields.ts';
+import { fateMessage, locationMessage } from './location-message.ts';
+
+export interface EventServiceOptions {
+  readonly log: Log;
+  /** Those of the configuration. */
+  readonly destinations: readonly (EventFilter & { readonly name: string })[];
+  /** Undefined: this process delivers to no destination. */
+  readonly delivery:
+    | {
+        stateOf(name: string): ReturnType<LocatedDestination['stateOf']>;
+        storedOf(name: string): LocatedDestination['stored'];
+      }
+    | undefined;
+}
+
+/** Every id that an event can have, the widest being a correlation id: gate/exchange.ts. */
+const idPattern = /^[\u0021-\u007e]{1,128}$/;
+const namePattern = /^[a-z0-9_-]*$/;
+const dayMs = 86_400_000;
+
+/** `headgate.v1.EventService`, for the admin port. It writes nothing and makes no consumer. */
+export function createEventService(options: EventServiceOptions): ServiceImpl<typeof EventService> {
+  const { log } = options;
+  const rejected = createRejectedEvents(log, createReplayMarks(log));
+  return {
+    locate: async ({ id, since, until, source, eventName, pageToken }) => {
+      if (!idPattern.test(id)) {
+        refuse(
+          'id is missing, or is none: give an event_id, an idempotency_key or a correlation_id.',
+        );
+      }
+      if (!namePattern.test(source)) refuse('source is no name.');
+      if (!namePattern.test(eventName)) refuse('event_name is no name.');
+      const bounds = readBounds({ since, until });
+      const sinceMs = since === undefined ? searchFrom(id, Date.now(), dayMs) : bounds.sinceMs;
+      const search = { id, source, eventName, sinceMs, untilMs: bounds.untilMs };
+      const page = await searchPage(log, search, pageToken);
+      const stored = await locateStored(page.stored, options);
+      const found = await Promise.all(page.rejected.map((sequence) => rejected.get(sequence)));
+      return {
+        events: [
+          ...stored.map((value) => ({ place: { case: 'stored' as const, value } })),
+          ...found
+            .filter((one) => one !== undefined)
+            .map((one) => ({ place: { case: 'rejected' as const, value: rejectedMessage(one) } })),
+        ],
+        nextPageToken: page.nextPageToken,
+        walk: page.walk,
+        searchedFrom: timestampFromMs(Math.max(0, sinceMs)),
+      };
+    },
+  };
+}
+
+/** One after another: a batch of a hundred must not ask the log a thousand things at once. */
+async function locateStored(
+  messages: readonly StoredMessage[],
+  { log, destinations, delivery }: EventServiceOptions,
+): Promise<StoredLocation[]> {
+  const readers = destinations.map(({ name, events, sources }) => {
+    const filter = { events, sources };
+    const stateOf = () => delivery?.stateOf(name);
+    const stored = delivery?.storedOf(name);
+    return { name, read: createFateReader(log, { name, filter, stateOf, stored }) };
+  });
+  const located: StoredLocation[] = [];
+  for (const message of messages) {
+    const location = locationMessage(message);
+    const placed: LocatedEvent = {
+      sequence: message.sequence,
+      subject: message.subject,
+      eventName: location.eventName,
+      eventId: location.eventId,
+      timestampMs: timestampMs(location.receivedAt!),
+      storedAtMs: message.storedAtMs,
+    };
+    for (const { name, read } of readers) {
+      location.destinations.push(fateMessage(name, await read(placed)));
+    }
+    located.push(location);
+  }
+  return located;
+}

@@ -1,0 +1,81 @@
+import { create } from '@bufbuild/protobuf';
+import type { ServiceImpl } from '@connectrpc/connect';
+
+import {
+  RejectedFilterSchema,
+  type RejectedFilter as RejectedFilterMessage,
+  type RejectedService,
+} from '../../../gen/headgate/v1/rejected_service_pb.ts';
+import { ServiceError } from '../../errors.ts';
+import { createTally } from '../../quarantine/count-rejected.ts';
+import type { RejectedEntry } from '../../quarantine/rejected-entry.ts';
+import type { Found, RejectedEvents, RejectedFilter } from '../../quarantine/rejected-events.ts';
+import type { Replay } from '../../quarantine/replay.ts';
+import { readBounds, readPageSize, refuse } from '../request-fields.ts';
+import { countMessage, rejectedMessage, replayMessage } from './rejected-message.ts';
+
+export interface RejectedServiceOptions {
+  readonly rejected: RejectedEvents;
+  readonly replay: Replay;
+  /** The event as POST /v1/track takes it. */
+  readonly textOf: (entry: RejectedEntry) => string;
+}
+
+/** How many a page of counts reads at most; the walk ends it earlier. */
+const countedMax = 100_000;
+const bucketSecondsMin = 60;
+
+/** `headgate.v1.RejectedService`, for the admin port. */
+export function createRejectedService(
+  options: RejectedServiceOptions,
+): ServiceImpl<typeof RejectedService> {
+  const { rejected, replay, textOf } = options;
+  const find = async (sequence: bigint): Promise<Found> => {
+    const found = await rejected.get(Number(sequence));
+    if (found !== undefined) return found;
+    throw new ServiceError('rejected_not_found', `There is no rejected event ${sequence}.`);
+  };
+  return {
+    listRejected: async ({ filter, pageSize, pageToken, withEvents }) => {
+      const page = await rejected.page(filterOf(filter), readPageSize(pageSize), pageToken);
+      const messages = page.items.map((found) =>
+        rejectedMessage(found, withEvents ? textOf : undefined),
+      );
+      return { ...page, rejected: messages };
+    },
+    getRejected: async ({ sequence }) => ({
+      rejected: rejectedMessage(await find(sequence), textOf),
+    }),
+    countRejected: async ({ filter, pageToken, bucketSeconds }) => {
+      if (bucketSeconds !== 0 && bucketSeconds < bucketSecondsMin) {
+        refuse(`bucket_seconds is ${bucketSeconds}; at least ${bucketSecondsMin}, or 0.`);
+      }
+      const tally = createTally(bucketSeconds * 1000);
+      const page = await rejected.page(filterOf(filter), countedMax, pageToken);
+      for (const found of page.items) tally.add(found);
+      const counts = tally.groups().map(countMessage);
+      return { counts, nextPageToken: page.nextPageToken, walk: page.walk };
+    },
+    replayRejected: async (request) => {
+      const { sequence, dryRun, edits, replacementJson: replacement } = request;
+      if (replacement !== '' && sequence === 0n) {
+        refuse('replacement_json takes the place of one event: give its sequence.');
+      }
+      const how = { dryRun, edits, replacement };
+      if (sequence !== 0n) {
+        const result = await replay.one(await find(sequence), how);
+        return { results: [replayMessage(result)] };
+      }
+      const filter = { ...filterOf(request.filter), withReplayed: false };
+      const size = readPageSize(request.pageSize);
+      const page = await replay.page(filter, size, request.pageToken, how);
+      return { ...page, results: page.items.map(replayMessage) };
+    },
+  };
+}
+
+function filterOf(message: RejectedFilterMessage | undefined): RejectedFilter {
+  const filter = message ?? create(RejectedFilterSchema);
+  const { source, eventName, code, withReplayed } = filter;
+  return { source, eventName, code, withReplayed, ...readBounds(filter) };
+}

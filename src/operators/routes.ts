@@ -1,0 +1,44 @@
+import type { ConnectRouter } from '@connectrpc/connect';
+
+import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
+import { DestinationService } from '../../gen/headgate/v1/destination_service_pb.ts';
+import { EventLogService } from '../../gen/headgate/v1/event_log_service_pb.ts';
+import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
+import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
+import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
+import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
+import type { DeadLetterQueue } from '../dead-letters/queue.ts';
+import type { Log } from '../jetstream/log.ts';
+import type { Tail } from '../tail/tail.ts';
+import { createDeadLetterService } from './dead-letters/dead-letter-service.ts';
+import { createDestinationService, type DestinationServiceOptions } from './destination-service.ts';
+import { createEventLogService } from './event-log-service.ts';
+import { createEventService, type EventServiceOptions } from './events/event-service.ts';
+import { createRegistryService, type RegistryServiceOptions } from './registry-service.ts';
+import { createRejectedService, type RejectedServiceOptions } from './rejected/rejected-service.ts';
+import { createTailService } from './tail-service.ts';
+
+/** What each of the operators' services works with. */
+export interface OperatorsParts {
+  readonly log: Log;
+  readonly tail: Tail;
+  readonly registry: RegistryServiceOptions;
+  readonly rejected: RejectedServiceOptions;
+  readonly events: Omit<EventServiceOptions, 'log'>;
+  readonly deadLetters: DeadLetterQueue;
+  readonly destinations: Omit<DestinationServiceOptions, 'log'>;
+}
+
+/** Every operators' RPC service. One that is not listed here is not served. */
+export function operatorsRoutes(parts: OperatorsParts): (router: ConnectRouter) => void {
+  const { log, tail, registry, rejected, events, deadLetters, destinations } = parts;
+  return (router) =>
+    router
+      .service(TailService, createTailService(tail))
+      .service(SchemaRegistryService, createRegistryService(registry))
+      .service(RejectedService, createRejectedService(rejected))
+      .service(EventLogService, createEventLogService(log))
+      .service(EventService, createEventService({ ...events, log }))
+      .service(DeadLetterService, createDeadLetterService(deadLetters))
+      .service(DestinationService, createDestinationService({ ...destinations, log }));
+}

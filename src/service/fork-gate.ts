@@ -1,0 +1,93 @@
+import cluster, { type Worker } from 'node:cluster';
+
+import type { Address } from '../config/config.ts';
+import { StartError } from '../errors.ts';
+import type { MetricDeltas } from '../observability/metric-deltas.ts';
+import type { SchemaRegistry } from '../validation/schema-registry.ts';
+import type { GateOrder, GateReport, GateSettings } from './gate-process.ts';
+
+/** A connection to NATS may take 5 s, and thousands of schemas as long again to compile. */
+const startTimeoutMs = 60_000;
+
+/** One gate process, from its start to its end. */
+export interface ForkedGate {
+  readonly processId: number | undefined;
+  readonly ready: Promise<Address>;
+  /** Resolves with the signal or the exit code, once all its reports are read. */
+  readonly ended: Promise<string>;
+  readonly serves: () => boolean;
+  /** Sends it the events that have changed. */
+  follow(changed: SchemaRegistry): void;
+  stop(graceMs: number): Promise<void>;
+}
+
+/** Forks a gate process and sends it its settings. */
+export function forkGate(
+  settings: GateSettings,
+  onCounted: (deltas: MetricDeltas) => void,
+): ForkedGate {
+  const child = cluster.fork();
+  const kill = (): void => void child.process.kill('SIGKILL');
+  const order = (message: GateOrder): void => {
+    // If the process has exited, its exit event reports it.
+    if (child.isConnected()) child.send(message, () => {});
+  };
+  let serves = false;
+  let fault: string | undefined;
+  const ready = Promise.withResolvers<Address>();
+  const timer = setTimeout(() => {
+    fault = `A gate process did not start within ${startTimeoutMs / 1000} s.`;
+    kill();
+  }, startTimeoutMs);
+  child.on('message', (report: GateReport) => {
+    if (report.kind === 'counted') onCounted(report.deltas);
+    else if (report.kind === 'ready') {
+      serves = true;
+      clearTimeout(timer);
+      ready.resolve(report.address);
+    } else {
+      fault = report.text;
+      kill();
+    }
+  });
+  const ended = endOf(child).then((how) => {
+    serves = false;
+    clearTimeout(timer);
+    ready.reject(new StartError(fault ?? `A gate process ended as it started (${how}).`));
+    return how;
+  });
+  order({ kind: 'start', settings });
+  return {
+    processId: child.process.pid,
+    ready: ready.promise,
+    ended,
+    serves: () => serves,
+    follow: (changed) => order({ kind: 'follow', changed }),
+    stop: async (graceMs) => {
+      if (serves && graceMs > 0) order({ kind: 'stop' });
+      else kill();
+      const late = setTimeout(kill, graceMs);
+      await ended;
+      clearTimeout(late);
+    },
+  };
+}
+
+/** Its last reports may be read after its end was noticed; the channel closes behind them. */
+function endOf(child: Worker): Promise<string> {
+  return new Promise((resolve) => {
+    let how: string | undefined;
+    const settle = (): void => {
+      if (how !== undefined && !child.isConnected()) resolve(how);
+    };
+    child.once('exit', (code, signal) => {
+      how = signal ?? `code ${code}`;
+      settle();
+    });
+    child.once('disconnect', () => setImmediate(settle));
+    child.on('error', (error) => {
+      // It never ran: no exit event follows.
+      if (child.process.pid === undefined) resolve(error.message);
+    });
+  });
+}

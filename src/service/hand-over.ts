@@ -1,0 +1,52 @@
+import type { Address, Config } from '../config/config.ts';
+import type { SchemaRegistry } from '../validation/schema-registry.ts';
+import type { GateSettings } from './gate-process.ts';
+
+export interface HandOverOptions {
+  readonly config: Config;
+  /** The contracts of this moment: a replacement gets those of its own start. */
+  readonly registry: () => SchemaRegistry;
+  readonly canaryKey: string | undefined;
+  readonly labels: GateSettings['labels'];
+  readonly log: GateSettings['log'];
+}
+
+/** All that a gate process needs of what this process has read and started, and nothing else. */
+export function handOver(options: HandOverOptions, listen: Address): Omit<GateSettings, 'number'> {
+  const { config } = options;
+  const registry = options.registry();
+  const { limits, processes } = config;
+  const share = Math.ceil(limits.inFlightEventsMax / processes);
+  return {
+    config: {
+      ...config,
+      listen,
+      // Secrets stay with the process that uses them: the operators' token, those of destinations.
+      admin: { ...config.admin, token: undefined },
+      nats: { ...config.nats, url: undefined },
+      pii: { hashKey: undefined },
+      destinations: [],
+      // With a smaller share a full batch is refused whenever anything else is under way.
+      limits: { ...limits, inFlightEventsMax: Math.max(share, limits.batchEventsMax) },
+    },
+    registry: withoutValidators(registry),
+    labels: {
+      ...options.labels,
+      eventNames: registry.events.map(({ name }) => name),
+      destinations: [],
+    },
+    hashKey: config.pii.hashKey?.reveal(),
+    canaryKey: options.canaryKey,
+    // This process has made the streams, and only it knows how much room they had at its start.
+    log: { ...options.log, topology: undefined },
+  };
+}
+
+/** Validators are functions, which cannot be sent to another process. */
+export function withoutValidators(registry: SchemaRegistry): SchemaRegistry {
+  const events = registry.events.map((event) => ({
+    ...event,
+    versions: event.versions.map(({ findingsIn: _code, ...version }) => version),
+  }));
+  return { ...registry, events: events as unknown as SchemaRegistry['events'] };
+}

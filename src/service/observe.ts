@@ -1,0 +1,34 @@
+import type { Config } from '../config/config.ts';
+import { describeConfig } from '../config/describe-config.ts';
+import { destinationTypes } from '../destinations/registry.ts';
+import { defaultSource } from '../gate/intake/authenticate.ts';
+import type { Logger } from '../observability/logger.ts';
+import { createMetrics, type LabelValues, type Metrics } from '../observability/metrics.ts';
+import { createSignals, type Signals } from '../observability/signals.ts';
+
+/** What this process reports about itself, and the closed sets of labels for it. */
+export interface Observed {
+  readonly labels: LabelValues;
+  readonly metrics: Metrics;
+  readonly signals: Signals;
+}
+
+/** Makes the metrics and signals of a process. `eventNames`: those of the taxonomy at the start. */
+export function observe(config: Config, eventNames: readonly string[], logger: Logger): Observed {
+  const labels: LabelValues = {
+    sources: sourcesOf(config),
+    eventNames,
+    destinations: config.destinations.map((destination) => destination.name),
+    webhooks: config.webhooks.map(({ source }) => source),
+  };
+  const metrics = createMetrics(labels);
+  const signals = createSignals(metrics, logger);
+  logger.debug({ config: describeConfig(config, destinationTypes) }, 'configuration');
+  signals.enforcementSet(config.enforcement === 'warn');
+  return { labels, metrics, signals };
+}
+
+function sourcesOf(config: Config): string[] {
+  const sources = config.auth === 'off' ? [defaultSource] : config.keys.map((key) => key.source);
+  return [...new Set([...sources, ...config.webhooks.map(({ source }) => source)])];
+}

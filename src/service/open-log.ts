@@ -1,0 +1,116 @@
+import path from 'node:path';
+
+import type { Config } from '../config/config.ts';
+import { StartError } from '../errors.ts';
+import { parseServerUrl } from '../jetstream/connection.ts';
+import type { Log } from '../jetstream/log.ts';
+import { openLog, type LogOptions } from '../jetstream/open-log.ts';
+import { createStreamGauges } from '../jetstream/read/stream-gauges.ts';
+import {
+  startEmbeddedServer,
+  type EmbeddedServer,
+  type ServerAddress,
+} from '../jetstream/server/embedded-server.ts';
+import { findServerBinary } from '../jetstream/server/server-binary.ts';
+import { storageBudget } from '../jetstream/server/storage-budget.ts';
+import { lockStore } from '../jetstream/server/store-lock.ts';
+import type { Signals } from '../observability/signals.ts';
+import type { Lifecycle } from './lifecycle.ts';
+
+export interface ServiceLogParts {
+  readonly config: Config;
+  /** The directories to look for nats-server in, as PATH has them. */
+  readonly searchPath: string;
+  readonly signals: Signals;
+  readonly lifecycle: Lifecycle;
+}
+
+/** The log, and how another process of this service opens it too. */
+export interface ServiceLog {
+  readonly log: Log;
+  readonly logOptions: Omit<LogOptions, 'onStatus'>;
+  /** The nats-server that was started; undefined when an external one is used. */
+  readonly embedded: EmbeddedServer | undefined;
+}
+
+/**
+ * Opens the log on a nats-server of its own or on an external one, and shows the size of its streams
+ * from then on. Throws a StartError.
+ */
+export async function openServiceLog(parts: ServiceLogParts): Promise<ServiceLog> {
+  const { config, signals, lifecycle } = parts;
+  const server =
+    config.nats.url === undefined
+      ? await startServer(parts)
+      : externalServer(config, config.nats.url);
+  const logOptions = logOptionsOf(config, server);
+  const log = await openLog({ ...logOptions, onStatus: signals.connectionChanged });
+  lifecycle.onRelease('log', log.close);
+  checkMessageSize(config, log);
+  const gauges = createStreamGauges({ log, onSize: signals.streamSize });
+  lifecycle.onRelease('stream gauges', gauges.stop);
+  await gauges.start();
+  return { log, logOptions, embedded: server.embedded };
+}
+
+interface LogServer {
+  readonly address: ServerAddress;
+  readonly embedded: EmbeddedServer | undefined;
+  readonly storageBytesMax: number;
+}
+
+function externalServer(config: Config, url: string): LogServer {
+  const { storageBytesMax } = config.log;
+  return { address: parseServerUrl(url), embedded: undefined, storageBytesMax };
+}
+
+async function startServer(parts: ServiceLogParts): Promise<LogServer> {
+  const { config, signals, lifecycle } = parts;
+  const dataDir = path.resolve(config.dataDir);
+  const lock = lockStore(dataDir);
+  lifecycle.onRelease('data directory', lock.release);
+  const binary = await findServerBinary({
+    named: config.nats.serverBin,
+    searchPath: parts.searchPath,
+  });
+  const storeDir = path.join(dataDir, 'nats');
+  const storageBytesMax = storageBudget(storeDir, config.log.storageBytesMax);
+  const embedded = await startEmbeddedServer({
+    binary: binary.path,
+    storeDir,
+    onRestart: signals.serverRestarted,
+    onSlowStart: (waitedMs) => signals.note({ waitedMs }, 'nats-server is still reading its store'),
+  });
+  lifecycle.onRelease('nats-server', embedded.stop);
+  return { address: embedded.address, embedded, storageBytesMax };
+}
+
+/** A quorum of three survives the loss of one; five cost more and are no safer here. */
+const replicasWanted = 3;
+
+function logOptionsOf(config: Config, server: LogServer): Omit<LogOptions, 'onStatus'> {
+  return {
+    address: server.address,
+    durability: config.durability,
+    streamsDir: server.embedded?.streamsDir,
+    topology: {
+      dedupWindowMs: config.log.dedupWindowMs,
+      storageBytesMax: server.storageBytesMax,
+      replicas: config.durability === 'replicated' ? replicasWanted : 1,
+      keepsSchemas: config.schemasSource === 'registry',
+    },
+    publishTimeoutMs: config.nats.publishTimeoutMs,
+  };
+}
+
+/** A stored event has headers beside its payload. */
+const headersBytesMax = 4096;
+
+function checkMessageSize(config: Config, log: Log): void {
+  const needed = config.limits.eventBytesMax + headersBytesMax;
+  if (log.messageBytesMax() >= needed) return;
+  throw new StartError(
+    `NATS takes messages of ${log.messageBytesMax()} bytes (its max_payload), and an event may have ` +
+      `${needed}. Raise max_payload, or lower limits.event_bytes_max.`,
+  );
+}

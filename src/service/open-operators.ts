@@ -1,0 +1,89 @@
+import type { Address, Config } from '../config/config.ts';
+import type { DeadLetterQueue } from '../dead-letters/queue.ts';
+import type { Log } from '../jetstream/log.ts';
+import { createGauge } from '../observability/metric-families.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import { suspendedText, type Signals } from '../observability/signals.ts';
+import { openAdmin } from '../operators/admin.ts';
+import type { RegistryServiceOptions } from '../operators/registry-service.ts';
+import type { RejectedServiceOptions } from '../operators/rejected/rejected-service.ts';
+import { operatorsRoutes } from '../operators/routes.ts';
+import { createTail } from '../tail/tail.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import type { RunningDelivery } from './start-delivery.ts';
+
+export interface OperatorsPortParts {
+  readonly config: Config;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly signals: Signals;
+  readonly lifecycle: Lifecycle;
+  readonly registry: RegistryServiceOptions;
+  readonly rejected: RejectedServiceOptions;
+  readonly deadLetters: DeadLetterQueue;
+  /** Undefined: this process delivers to no destination. */
+  readonly delivery: RunningDelivery | undefined;
+  /** How many processes take events just now. */
+  readonly gatesRunning: () => number;
+}
+
+const closeGraceMs = 1000;
+
+/** Opens the operators' port: health, metrics, and the RPCs about everything behind the gate. */
+export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Address> {
+  const { config, log, metrics, signals, lifecycle, gatesRunning } = parts;
+  exposeGateProcesses(metrics, gatesRunning);
+  const tail = createTail(log);
+  const admin = await openAdmin({
+    config,
+    signals,
+    notice: config.enforcement === 'warn' ? suspendedText : undefined,
+    probe: async () => {
+      await log.probe();
+      if (config.roles.has('gate') && gatesRunning() === 0) {
+        throw new Error('no gate is running just now');
+      }
+    },
+    renderMetrics: async () => ({
+      text: await metrics.registry.metrics(),
+      contentType: metrics.registry.contentType,
+    }),
+    routes: operatorsRoutes({ ...servicePartsOf(parts), tail }),
+  });
+  lifecycle.onRelease('admin port', () => {
+    // Subscribers would hold the port open to the end of its grace.
+    tail.close();
+    return admin.close(closeGraceMs);
+  });
+  return admin.address;
+}
+
+function servicePartsOf(parts: OperatorsPortParts) {
+  const { config, log, metrics, signals, registry, rejected, deadLetters, delivery } = parts;
+  const { destinations } = config;
+  return {
+    log,
+    registry,
+    rejected,
+    deadLetters,
+    events: { destinations, delivery },
+    destinations: {
+      signals,
+      destinations,
+      stateOf: (name: string) => delivery?.stateOf(name),
+      deliveredOf: (name: string) => metrics.deliveries.series(name, 'delivered').value,
+    },
+  };
+}
+
+function exposeGateProcesses(metrics: Metrics, running: () => number): void {
+  createGauge(
+    metrics.registry,
+    {
+      name: 'headgate_gate_processes',
+      help: 'Processes that take events at the public port just now.',
+      labels: [],
+    },
+    () => [{ labels: [], value: running() }],
+  );
+}

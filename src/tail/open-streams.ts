@@ -1,0 +1,59 @@
+import { canaryName } from '../event/canary.ts';
+import { eventNameOf, sourceOf } from '../event/delivery-attempt.ts';
+import { compileEventGlobs } from '../event/glob.ts';
+import type { Log } from '../jetstream/log.ts';
+import type { StoredMessage } from '../jetstream/read/read.ts';
+import { subjects } from '../jetstream/topology.ts';
+import { nameOf } from '../quarantine/rejected-entry.ts';
+import { followStream, type Follower } from './follow-stream.ts';
+import { readAccepted, readRejected, type TailedEvent } from './tailed-event.ts';
+
+/** Which events a subscriber wants. */
+export interface TailFilter {
+  /** A glob; empty: every event. */
+  readonly eventName: string;
+  /** A glob; empty: every source. */
+  readonly source: string;
+  /** Undefined: both. */
+  readonly status: TailedEvent['status'] | undefined;
+}
+
+/** A stream that is followed, and how its messages are read. */
+export interface TailedStream {
+  readonly follower: Follower;
+  readonly read: (message: StoredMessage) => TailedEvent;
+}
+
+const exactPattern = /^[a-z0-9_-]+$/;
+
+/** The streams in which the events of a filter arrive, from now on. */
+export async function openStreams(
+  log: Log,
+  { eventName, source, status }: TailFilter,
+): Promise<TailedStream[]> {
+  const isFrom = compileEventGlobs(source === '' ? [] : [source]);
+  const isNamed = compileEventGlobs(eventName === '' ? [] : [eventName]);
+  // Heartbeats belong to no source: only who asks for them by name gets them.
+  const isOther = (subject: string): boolean => {
+    const from = sourceOf(subject);
+    return !isFrom(from) || (from === canaryName && source !== canaryName);
+  };
+  const token = (text: string): string => (exactPattern.test(text) ? text : '*');
+  const streams: TailedStream[] = [];
+  if (status !== 'rejected') {
+    const subject = subjects.event(token(source), token(eventName));
+    const isWanted = (message: StoredMessage): boolean =>
+      !isOther(message.subject) && isNamed(eventNameOf(message.subject));
+    const follower = await followStream({ log, stream: 'EVENTS', subject, isWanted });
+    streams.push({ follower, read: readAccepted });
+  }
+  if (status !== 'accepted') {
+    // The name as it was sent is in a header: names outside the taxonomy share one subject.
+    const subject = subjects.rejected(token(source), '*');
+    const isWanted = (message: StoredMessage): boolean =>
+      !isOther(message.subject) && isNamed(nameOf(message));
+    const follower = await followStream({ log, stream: 'REJECTED', subject, isWanted });
+    streams.push({ follower, read: readRejected });
+  }
+  return streams;
+}

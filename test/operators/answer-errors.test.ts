@@ -1,0 +1,199 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+import type {
+  DescMessage,
+  DescMethod,
+  DescMethodStreaming,
+  DescMethodUnary,
+  DescService,
+  MessageInitShape,
+} from '@bufbuild/protobuf';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-node';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { formatAddress } from '../../src/config/address.ts';
+import { readConfig } from '../../src/config/read-config.ts';
+import { destinationTypes } from '../../src/destinations/registry.ts';
+import { errorEntry } from '../../src/errors.ts';
+import type { Listener } from '../../src/http/listen.ts';
+import { createLogger } from '../../src/observability/logger.ts';
+import { createMetrics } from '../../src/observability/metrics.ts';
+import { createSignals } from '../../src/observability/signals.ts';
+import { openAdmin } from '../../src/operators/admin.ts';
+import { operatorsRoutes, type OperatorsParts } from '../../src/operators/routes.ts';
+import { createTail } from '../../src/tail/tail.ts';
+
+const secret = 'hunter2 of a place that nobody expected';
+
+/** Throws whatever is asked of it. */
+function broken<Part extends object>(): Part {
+  return new Proxy({} as Part, {
+    get: () => {
+      throw new Error(secret);
+    },
+  });
+}
+
+const fails = (): never => {
+  throw new Error(secret);
+};
+
+/** The least that gets through the checks of a request, where an empty one does not. */
+const requests: Readonly<Record<string, object>> = {
+  FixDeadLetter: { eventJson: '{}' },
+  DiscardDeadLetter: { why: 'a test' },
+  ReadEvents: { eventName: 'order_completed' },
+  Locate: { id: 'e-1' },
+  ReplayRejected: { sequence: 1n },
+};
+
+/** The services of the contract, from the generated files: a new one needs no word here. */
+async function operatorsServices(): Promise<DescService[]> {
+  const folder = path.resolve('gen/headgate/v1');
+  const services: DescService[] = [];
+  for (const name of readdirSync(folder).filter((each) => each.endsWith('_service_pb.ts'))) {
+    const values = Object.values((await import(path.join(folder, name))) as object) as {
+      readonly kind?: string;
+    }[];
+    services.push(...(values.filter(({ kind }) => kind === 'service') as DescService[]));
+  }
+  return services.filter(({ typeName }) => typeName !== 'headgate.v1.TrackService');
+}
+
+const methods: readonly DescMethod[] = (await operatorsServices()).flatMap((one) => one.methods);
+
+const lines: { readonly [name: string]: unknown }[] = [];
+const metrics = createMetrics({ sources: [], eventNames: [], destinations: [] });
+let admin: Listener;
+
+beforeAll(async () => {
+  const config = readConfig({
+    env: { HEADGATE_ADMIN_LISTEN: '127.0.0.1:0' },
+    readFile: () => '',
+    destinationTypes,
+    configFile: undefined,
+  });
+  const logger = createLogger('debug', {
+    write: (line) => void lines.push(JSON.parse(line) as { readonly [name: string]: unknown }),
+  });
+  const signals = createSignals(metrics, logger);
+  const log = broken<OperatorsParts['log']>();
+  const parts: OperatorsParts = {
+    log,
+    tail: createTail(log),
+    registry: {
+      source: 'registry',
+      registry: fails,
+      changeable: broken(),
+      lastEventAtMs: fails,
+    },
+    rejected: { rejected: broken(), replay: broken(), textOf: fails },
+    events: { destinations: [], delivery: undefined },
+    deadLetters: broken(),
+    destinations: {
+      signals,
+      destinations: [{ name: 'crm', type: 'webhook' }],
+      stateOf: fails,
+      deliveredOf: fails,
+    },
+  };
+  admin = await openAdmin({
+    config,
+    signals,
+    notice: undefined,
+    probe: async () => {},
+    renderMetrics: async () => ({ text: '', contentType: 'text/plain' }),
+    routes: operatorsRoutes(parts),
+  });
+});
+
+afterAll(() => admin.close(0));
+
+interface Answer {
+  readonly error: ConnectError;
+  readonly headers: Headers;
+}
+
+async function call(method: DescMethod, correlationId: string): Promise<Answer> {
+  const baseUrl = `http://${formatAddress(admin.address)}`;
+  const { unary, stream } = createConnectTransport({ baseUrl, httpVersion: '1.1' });
+  const sent = { 'x-correlation-id': correlationId };
+  const request = (requests[method.name] ?? {}) as MessageInitShape<DescMessage>;
+  let headers: Headers | undefined;
+  try {
+    if (method.methodKind === 'unary') {
+      await unary(method as DescMethodUnary, undefined, undefined, sent, request);
+    } else {
+      const messages = (async function* () {
+        yield request;
+      })();
+      const streaming = method as DescMethodStreaming;
+      const answer = await stream(streaming, undefined, undefined, sent, messages);
+      headers = answer.header;
+      for await (const message of answer.message) {
+        throw new TypeError(`an answer before the error: ${JSON.stringify(message)}`);
+      }
+    }
+  } catch (thrown) {
+    if (thrown instanceof TypeError) throw thrown;
+    const error = ConnectError.from(thrown);
+    return { error, headers: headers ?? error.metadata };
+  }
+  throw new Error(`${method.name} was answered without an error`);
+}
+
+test('there are services, and methods of both kinds', () => {
+  expect(methods.length).toBeGreaterThan(15);
+  expect(new Set(methods.map(({ methodKind }) => methodKind))).toEqual(
+    new Set(['unary', 'server_streaming']),
+  );
+});
+
+test.each(methods.map((method) => [`${method.parent.name}/${method.name}`, method] as const))(
+  '%s answers an unknown error as internal, logs it once and leaks nothing of it',
+  async (name, method) => {
+    const correlationId = `c-${name}`;
+    const counted = metrics.adminErrors.series('internal').value;
+    const { error, headers } = await call(method, correlationId);
+
+    expect(error.code).toBe(Code.Internal);
+    expect(error.rawMessage).toContain(errorEntry('internal').text);
+    expect(error.rawMessage).toContain(correlationId);
+    expect(headers.get('x-correlation-id')).toBe(correlationId);
+    const shown = JSON.stringify([error.rawMessage, [...headers], [...error.metadata]]);
+    expect(shown).not.toContain('hunter2');
+
+    const logged = lines.filter((line) => line['correlationId'] === correlationId);
+    expect(logged).toMatchObject([
+      { level: 'error', code: 'internal', rpc: `headgate.v1.${name}`, msg: secret },
+    ]);
+    expect(JSON.stringify(logged[0]!['err'])).toContain(secret);
+    expect(metrics.adminErrors.series('internal').value).toBe(counted + 1);
+  },
+);
+
+test('the answer carries a new correlation id where the caller sent none, and the log has it', async () => {
+  const url = `http://${formatAddress(admin.address)}/headgate.v1.EventService/Locate`;
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"id":"e-1"}',
+  });
+  expect(answer.status).toBe(500);
+  const correlationId = answer.headers.get('x-correlation-id')!;
+  expect(((await answer.json()) as { message: string }).message).toContain(correlationId);
+  expect(lines.filter((line) => line['correlationId'] === correlationId)).toHaveLength(1);
+});
+
+test('no service answers an error by itself', () => {
+  const folder = path.resolve('src/operators');
+  const broken = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .filter((name) => name !== 'answer-errors.ts')
+    .filter((name) =>
+      /ConnectError|signals\.trouble/.test(readFileSync(path.join(folder, name), 'utf8')),
+    );
+  expect(broken).toEqual([]);
+});
