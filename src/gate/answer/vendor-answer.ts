@@ -11,16 +11,17 @@ export interface VendorOutcome {
 }
 
 /**
- * What a client gets that knows no partial success (ADR 24): as long as one event must be sent again it
- * is told to send the batch again, which is safe because of the keys. A rejected event is no reason:
- * sending it again cannot help, and these clients let a refused batch hold up or take down the next.
+ * The outcome for a client that knows no partial success (ADR 24). As long as one event must be sent
+ * again, the client sends the batch again, which is safe because of the keys. A rejected event is no
+ * reason for that: sending it again cannot help, and a refused batch makes these clients delay or drop
+ * the next.
  */
 export function vendorOutcome(verdicts: readonly Verdict[]): VendorOutcome {
   const counts = countVerdicts(verdicts);
   return { status: counts.retry > 0 ? 503 : 200, counts };
 }
 
-/** The status, the members that the system's own clients look for, and the verdicts of the contract. */
+/** Answers with the members that the vendor's own clients read, and the results of the contract. */
 export function answerBatch(
   exchange: Exchange,
   verdicts: readonly Verdict[],

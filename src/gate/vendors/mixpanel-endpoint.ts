@@ -167,7 +167,7 @@ function replyInForm(exchange: Exchange, http: number, body: MixpanelAnswer): vo
     reply(exchange, http, { ...headers, 'content-type': 'text/plain' }, '1');
     return;
   }
-  // `/import` tells a status in words where it was asked in JSON; elsewhere 1 is done and 0 is not.
+  // `/import` answers JSON with the status as a text; all else gets 1 for done and 0 for not.
   const inWords = mediaTypeOf(exchange) === json && !queryOf(exchange).has('verbose');
   const status = inWords ? (STATUS_CODES[http] ?? '') : Number(isDone);
   const text = JSON.stringify({ code: http, status, ...body });

@@ -68,7 +68,7 @@ type ReadKey = (id: JsonValue | undefined) => JsonValue | undefined;
 
 const derivedKey: ReadKey = (id) => keyOf('posthog', id);
 
-/** Of the door that answers by `uuid`: what the answer cannot name must not be taken. */
+/** For the endpoint that answers by `uuid`: it must not accept an event that its answer cannot name. */
 const sameKey: ReadKey = (id) => id;
 
 function ownEvent(name: JsonValue | undefined): OwnEvent | undefined {
@@ -183,7 +183,7 @@ const batchEndpoint: Endpoint = {
   refuse: refuseWithProblem,
 };
 
-/** By `uuid`: the SDK sends what is `retry` again, and tells its program what was dropped. */
+/** By `uuid`: the SDK sends `retry` events again, and reports dropped ones to its program. */
 const eventsEndpoint: Endpoint = {
   ...batchEndpoint,
   decode: (_call, message, batchEventsMax) =>

@@ -2,7 +2,7 @@ import { ServiceError } from '../../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { unpackBody } from '../intake/read-body.ts';
 
-/** The body, decompressed, where the door has a limit of its own below that of the gate. */
+/** The decompressed body, for an endpoint whose limit is below that of the gate. */
 export function unpackWithin(
   exchange: Exchange,
   body: Buffer,
@@ -13,8 +13,8 @@ export function unpackWithin(
     if (message.length <= endpointBytesMax) return message;
     throw new ServiceError(
       'request_too_large',
-      `The body is ${message.length} bytes; the limit of this door is ${endpointBytesMax}, counted after ` +
-        'decompression. Split it into smaller requests.',
+      `The body is ${message.length} bytes; the limit of this endpoint is ${endpointBytesMax}, counted ` +
+        'after decompression. Split it into smaller requests.',
     );
   };
   const message = unpackBody(exchange, body, gateBytesMax);
