@@ -1,8 +1,8 @@
 /**
- * The one table of everything that Headgate answers with an error.
+ * The table of all errors that Headgate returns.
  *
- * A code is a metric label and a word in callers' programs: it is stable and never reused. Each door
- * maps it once, at its edge; docs/reference/errors.md is held equal to this table by a test.
+ * A code is a metric label, and callers compare it in their programs: it is stable and never reused.
+ * Each endpoint maps it once, at its edge. A test keeps docs/reference/errors.md equal to this table.
  */
 
 /** Numbers of the gRPC status codes: https://grpc.io/docs/guides/status-codes/ */
@@ -45,12 +45,12 @@ export interface ErrorEntry {
   /** A number of `grpcCode`. */
   readonly grpc: number;
   readonly http: number;
-  /** True: the same request, unchanged, may succeed later. */
+  /** True if the same request, unchanged, may succeed later. */
   readonly retryable: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
-  /** `event`: the verdict on one event. `request`: nothing of the request was looked at further. */
+  /** `event`: the verdict on one event. `request`: the answer to the whole request, without verdicts. */
   readonly scope: 'event' | 'request';
-  /** What it means and how to mend it, for docs/reference/errors.md. */
+  /** What it means and how to fix it, for docs/reference/errors.md. */
   readonly text: string;
 }
 
@@ -66,7 +66,7 @@ const refused = { retryable: false, logLevel: 'debug', scope: 'request' } as con
 export const errorTable = {
   missing_identity: {
     ...rejected,
-    text: 'Neither user_id nor anonymous_id says who did it, or one of them is a placeholder such as "null". Send a real id in at least one of the two.',
+    text: 'user_id and anonymous_id are both missing, or one of them is a placeholder such as "null". Send a real id in at least one of the two.',
   },
   invalid_event_name: {
     ...rejected,
@@ -74,7 +74,7 @@ export const errorTable = {
   },
   unplanned_event: {
     ...rejected,
-    text: 'The taxonomy has no event of this name. Mend the name, or add the event to schemas/taxonomy.yaml.',
+    text: 'The taxonomy has no event of this name. Correct the name, or add the event to schemas/taxonomy.yaml.',
   },
   missing_idempotency_key: {
     ...rejected,
@@ -86,40 +86,40 @@ export const errorTable = {
   },
   schema_violation: {
     ...rejected,
-    text: "properties break the event's JSON Schema. Each violation names the place and the rule.",
+    text: "properties break the event's JSON Schema. Each violation names the path and the rule.",
   },
   quarantined: {
     ...rejected,
-    text: 'The event breaks its contract, and the taxonomy says to quarantine it: it is kept as it was sent, but not among the events, and goes nowhere until it is replayed once the contract is mended. It need not be sent again. Each violation names the place and the rule.',
+    text: 'The event breaks its contract, and the taxonomy says to quarantine such events. It is kept as it was sent, in quarantine, and no destination receives it until the contract or the event is fixed and the event is replayed. It need not be sent again. Each violation names the path and the rule.',
   },
   unknown_schema_version: {
     ...rejected,
-    text: 'The event has no schema of this version. Send one that exists, or leave schema_version out for the active one.',
+    text: 'The event has no schema of this version. Send a version that exists, or leave schema_version out to use the active one.',
   },
   invalid_field: {
     ...rejected,
-    text: 'A field of the event has the wrong type, form or length. Each violation names the field and what it takes.',
+    text: 'A field of the event has the wrong type, format or length. Each violation names the field and the values that it accepts.',
   },
   reserved_field: {
     ...rejected,
-    text: "The event carries a field that the server alone writes. Leave it out; the producer's own clock belongs in occurred_at.",
+    text: "The event has a field that only the server writes. Leave it out; put the producer's own time in occurred_at.",
   },
   unknown_field: {
     ...rejected,
     http: 400,
-    text: 'A field is not part of the contract. Nothing is dropped silently: mend its name, or move it into properties.',
+    text: 'A field is not part of the contract, and fields are never dropped silently. Correct its name, or move it into properties.',
   },
   event_too_large: {
     ...rejected,
     grpc: grpcCode.resourceExhausted,
     http: 413,
-    text: 'The event is larger than limits.event_bytes_max. Send less, or put large content elsewhere and send its address.',
+    text: 'The event is larger than limits.event_bytes_max. Send less, or store large content elsewhere and send its address.',
   },
   event_not_allowed: {
     ...rejected,
     grpc: grpcCode.permissionDenied,
     http: 403,
-    text: 'The write key may not send this event. Use the key of the right source, or widen `events` of this key.',
+    text: 'The write key is not allowed to send this event. Use the key of the right source, or add the event to `events` of this key.',
   },
   not_stored: {
     grpc: grpcCode.unavailable,
@@ -134,33 +134,33 @@ export const errorTable = {
     grpc: grpcCode.unauthenticated,
     http: 401,
     logLevel: 'info',
-    text: 'There is no write key in the request, or it is not one that this gate knows. Send it as `Authorization: Bearer KEY`, as the user of Basic, or as `x-write-key`.',
+    text: 'The request has no write key, or this gate does not know the key. Send it as `Authorization: Bearer KEY`, as the user of Basic, or as `x-write-key`.',
   },
   invalid_signature: {
     ...refused,
     grpc: grpcCode.unauthenticated,
     http: 401,
     logLevel: 'info',
-    text: 'The signature of a webhook is missing, or is not that of its body under any of the configured secrets. Compare the secret here with that of the sender, and let nothing on the way change the body.',
+    text: "The signature of a webhook is missing, or does not match its body with any of the configured secrets. Compare the secret in the configuration with the sender's, and check that no proxy changes the body.",
   },
   stale_webhook: {
     ...refused,
     grpc: grpcCode.unauthenticated,
     http: 401,
     logLevel: 'info',
-    text: 'The webhook was signed too long ago, or in the future: further from the clock here than `tolerance` of its source. Set the clocks right; senders sign each new try.',
+    text: "The webhook was signed too long ago, or in the future: its time differs from the gate's clock by more than `tolerance` of its source. Set the clocks right; senders sign each retry anew.",
   },
   unmapped_webhook: {
     ...refused,
     grpc: grpcCode.ok,
     http: 202,
-    text: 'No event is mapped to the type of this webhook, so it was taken and nothing was stored. To have it, add the type under `events` of its source; else have the sender leave it out.',
+    text: 'No event is mapped to the type of this webhook, so it was accepted and not stored. To store it, add the type under `events` of its source; otherwise configure the sender not to send it.',
   },
   malformed_request: {
     ...refused,
     grpc: grpcCode.invalidArgument,
     http: 400,
-    text: 'The body is not what its content type says. The message tells where it breaks.',
+    text: 'The body does not match its content type. The message says where the error is.',
   },
   empty_batch: {
     ...refused,
@@ -184,25 +184,25 @@ export const errorTable = {
     ...refused,
     grpc: grpcCode.unimplemented,
     http: 415,
-    text: 'The content type is not one that this door takes. The message lists them.',
+    text: 'This endpoint does not accept the content type. The message lists the ones that it accepts.',
   },
   unsupported_encoding: {
     ...refused,
     grpc: grpcCode.unimplemented,
     http: 415,
-    text: 'The body is compressed in a way that is not known here. Use gzip, br, deflate, zstd or none.',
+    text: 'The body has an unknown compression. Use gzip, br, deflate, zstd or none.',
   },
   not_found: {
     ...refused,
     grpc: grpcCode.unimplemented,
     http: 404,
-    text: 'There is no door of this name. See docs/send/endpoints.md for the list.',
+    text: 'No endpoint has this path. See docs/send/endpoints.md for the list.',
   },
   method_not_allowed: {
     ...refused,
     grpc: grpcCode.unimplemented,
     http: 405,
-    text: 'This door takes POST.',
+    text: 'This endpoint only accepts POST.',
   },
   request_timeout: {
     ...refused,
@@ -232,69 +232,69 @@ export const errorTable = {
     http: 503,
     retryable: true,
     logLevel: 'info',
-    text: 'The gate is going down and takes nothing new. Send it again; another gate, or the next start, takes it.',
+    text: 'The gate is shutting down and accepts no new requests. Send it again: another gate, or this one after its restart, accepts it.',
   },
   dead_letter_not_found: {
     ...refused,
     grpc: 5,
     http: 404,
-    text: 'There is no dead letter of this id. `headgate dead list` shows those there are.',
+    text: 'No dead letter has this id. `headgate dead list` shows all dead letters.',
   },
   dead_letter_busy: {
     ...refused,
     grpc: grpcCode.aborted,
     http: 409,
     retryable: true,
-    text: 'Somebody else replays, fixes or discards this dead letter just now. Nothing was changed; look at it again in a moment.',
+    text: 'Another caller is replaying, fixing or discarding this dead letter. Nothing was changed; look at it again in a moment.',
   },
   dead_letter_changed: {
     ...refused,
     grpc: grpcCode.aborted,
     http: 409,
-    text: 'Somebody else fixed this dead letter after it was read. Nothing was changed; read it again and fix what it is now.',
+    text: 'Another caller fixed this dead letter after you read it. Nothing was changed; read it again, then fix its current version.',
   },
   rejected_not_found: {
     ...refused,
     grpc: 5,
     http: 404,
-    text: 'There is no rejected event of this number. `headgate rejected list` shows those there are.',
+    text: 'No rejected event has this number. `headgate rejected list` shows all rejected events.',
   },
   invalid_edit: {
     ...refused,
     grpc: grpcCode.invalidArgument,
     http: 400,
-    text: 'An edit of an event cannot be made: its path or its value is wrong, the event has no such place, or what comes of it is no event of the contract. Nothing was changed.',
+    text: 'An edit of an event failed: its path or its value is wrong, the event has no such path, or the edited event would break its contract. Nothing was changed.',
   },
   replay_too_wide: {
     ...refused,
     grpc: grpcCode.failedPrecondition,
     http: 400,
-    text: 'More events of this name were stored since than can be searched for a copy. Narrow the replay with --since.',
+    text: 'Too many events of this name were stored since then to search them for a copy. Narrow the replay with --since.',
   },
   schema_not_found: {
     ...refused,
     grpc: 5,
     http: 404,
-    text: 'The registry has no event or version of this name. `headgate schemas list` shows those there are.',
+    text: 'The registry has no such event or version. `headgate schemas list` shows all of them.',
   },
   schema_refused: {
     ...refused,
     grpc: grpcCode.failedPrecondition,
     http: 409,
-    text: 'The registry does not take this: it is not sound, it would change what was released, or it would break whom the `compatibility` of the event protects. The message says which.',
+    text: 'The registry refuses the change: it is not valid, it would change a released version, or it breaks the `compatibility` of the event. The message says which.',
   },
   registry_read_only: {
     ...refused,
     grpc: grpcCode.failedPrecondition,
     http: 409,
-    text: 'This gate validates by the files of schemas_dir. Change those, or set schemas.source to registry.',
+    text: 'This gate validates with the files in schemas_dir. Change the files, or set schemas.source to registry.',
   },
   registry_conflict: {
     ...refused,
     grpc: grpcCode.aborted,
     http: 409,
     retryable: true,
-    text: 'Somebody else changed the same entry at this moment. Look at what is there now, and try again.',
+    text: 'Another caller changed the same entry at the same time. Read the current entry, then try again.',
   },
   invalid_request: {
     ...refused,
@@ -306,20 +306,20 @@ export const errorTable = {
     ...refused,
     grpc: 5,
     http: 404,
-    text: 'The log keeps no consumer position of this name. `headgate destinations` lists all it keeps.',
+    text: 'The log has no consumer position of this name. `headgate destinations` lists all of them.',
   },
   destination_in_use: {
     ...refused,
     grpc: grpcCode.failedPrecondition,
     http: 409,
-    text: 'Only a destination that no configuration names, and that no worker delivers to, can be removed.',
+    text: 'A configuration names this destination, or a worker still delivers to it. Only a destination without either can be removed.',
   },
   too_many_subscribers: {
     ...refused,
     grpc: grpcCode.resourceExhausted,
     http: 429,
     retryable: true,
-    text: 'As many callers follow the events as may at once. End one `headgate tail`, then try again.',
+    text: 'The maximum number of callers already follow the events. End one `headgate tail`, then try again.',
   },
   log_unavailable: {
     ...refused,
@@ -327,7 +327,7 @@ export const errorTable = {
     http: 503,
     retryable: true,
     logLevel: 'warn',
-    text: 'The log did not answer, or refused. It may have done it nevertheless: nothing is stored twice, so try again.',
+    text: 'The log did not answer, or refused. The request may have taken effect anyway; nothing is stored twice, so try again.',
   },
   internal: {
     grpc: grpcCode.internal,
@@ -335,7 +335,7 @@ export const errorTable = {
     retryable: true,
     logLevel: 'error',
     scope: 'request',
-    text: 'A fault of ours; the log has it under the correlation id. Send it again with the same idempotency keys.',
+    text: 'An internal error of Headgate. Its log line has the correlation id. Send the request again with the same idempotency keys.',
   },
 } as const satisfies Record<string, ErrorEntry>;
 
@@ -358,7 +358,7 @@ export interface ServiceErrorOptions {
   readonly retryAfterMs?: number;
 }
 
-/** A request that gets no verdicts: thrown anywhere behind a door, answered once at its edge. */
+/** A request that failed without verdicts. Thrown behind an endpoint, answered once at its edge. */
 export class ServiceError extends Error {
   override readonly name = 'ServiceError';
   readonly code: ErrorCode;
@@ -371,7 +371,7 @@ export class ServiceError extends Error {
   }
 }
 
-/** The start cannot go on, and the message alone tells the operator what to do: no stack is shown. */
+/** The start failed, and the message says what the operator must do: no stack is printed. */
 export class StartError extends Error {
   override readonly name = 'StartError';
 }

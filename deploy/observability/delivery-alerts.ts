@@ -9,7 +9,7 @@ const deadLettersDeep: Alert = {
     ${perDestination('headgate_dead_letters')} > ${thresholds.deadLetters.countMax}`,
   for: '5m',
   summary:
-    'Read why {{ $labels.destination }} refuses events (headgate dead list --destination {{ $labels.destination }}), mend it, replay them.',
+    'Read why {{ $labels.destination }} refuses events (headgate dead list --destination {{ $labels.destination }}), fix it, replay them.',
   description:
     '{{ printf "%.0f" $value }} events have not reached {{ $labels.destination }} and never will by themselves.',
 };
@@ -36,7 +36,7 @@ const destinationParked = (severity: Alert['severity'], duration: string): Alert
   expression: promql`${parked} unless ${disabled}`,
   for: duration,
   summary:
-    'Find out why {{ $labels.destination }} does not answer (headgate destinations says what it was last told); its events wait meanwhile.',
+    'Find out why {{ $labels.destination }} does not answer (headgate destinations shows its last answer); its events wait meanwhile.',
   description: `{{ $labels.destination }} has been away for ${duration} or more. Nothing is lost until the store is full.`,
 });
 
@@ -46,7 +46,7 @@ const destinationDisabled: Alert = {
   expression: disabled,
   for: '1m',
   summary:
-    '{{ $labels.destination }} has said that it wants nothing more (410): ask its owner, then mend the URL or remove it, and restart the workers.',
+    '{{ $labels.destination }} has answered that it accepts no more events (410): ask its owner, then fix the URL or remove it, and restart the workers.',
   description: 'It is not tried again until the workers start anew; its events wait.',
 };
 

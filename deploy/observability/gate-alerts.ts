@@ -61,7 +61,7 @@ const targetDown: Alert = {
     or absent(up{${jobs}})`,
   for: '5m',
   summary:
-    'Start Headgate again, or mend its scrape (target {{ $labels.instance }}): until then no other alert can be trusted.',
+    'Start Headgate again, or fix its scrape (target {{ $labels.instance }}): until then no other alert can be trusted.',
   description: 'Prometheus cannot read the metrics of {{ $labels.job }} {{ $labels.instance }}.',
 };
 
@@ -79,7 +79,7 @@ const heartbeatLate: Alert = {
   })(),
   for: '2m',
   summary:
-    'Find where the way from the door to a worker is broken (headgate doctor): heartbeats of {{ $labels.instance }} do not come through.',
+    'Find what is broken between the endpoint and a worker (headgate doctor): heartbeats of {{ $labels.instance }} do not arrive.',
   description: 'The newest that came through was sent {{ $value | humanizeDuration }} ago.',
 };
 

@@ -101,7 +101,7 @@ const validationChronic: Alert = {
     unless ${rejectedTooFew('[1d]', thresholds.rejected.chronicEventsMin)}`,
   for: '1h',
   summary:
-    'Mend {{ $labels.event_name }} of {{ $labels.source }} or its contract: it has been refused all day.',
+    'Fix {{ $labels.event_name }} of {{ $labels.source }} or its contract: it has been refused all day.',
   description: '{{ $value | humanizePercentage }} of a day were refused.',
 };
 

@@ -25,7 +25,7 @@ export interface Query {
 
 export interface Panel {
   readonly title: string;
-  /** What it tells a person. */
+  /** What the panel shows. */
   readonly description: string;
   /** A `figure` is one current number, with its history behind it. */
   readonly kind: 'graph' | 'figure';

@@ -99,7 +99,7 @@ test('an example is given, else made, and never one that would be rejected', () 
   expect(exampleOf({ ...schema, required: [] })).toEqual({});
 });
 
-test('what is not known is told', async () => {
+test('what is not known is reported', async () => {
   const catalog = readCatalog(contractsOf(await loadRegistry('schemas')), unknown);
   const [index, page] = catalogFiles(catalog, markdown);
   expect(index!.text).toContain('Where events go is not known here: nobody said.');

@@ -4,9 +4,9 @@ import type { JsonObject } from '../event/json/json.ts';
 export interface Catalog {
   /** By name. */
   readonly events: readonly CatalogEvent[];
-  /** Why the destinations are not told; undefined: they are. */
+  /** Why the destinations are not listed. Undefined if they are. */
   readonly destinationsUnknown: string | undefined;
-  /** Why it is not told when an event was last stored; undefined: it is. */
+  /** Why the time of the last event is unknown. Undefined if it is known. */
   readonly lastEventsUnknown: string | undefined;
 }
 

@@ -21,10 +21,10 @@ interface Options {
   readonly json?: true;
 }
 
-/** `headgate destinations`: how it stands with each. Talks to the admin port. */
+/** `headgate destinations`: the status of each. Calls the admin port. */
 export function destinationsCommand({ env }: CommandContext): Command {
   const destinations = new Command('destinations')
-    .description('show how it stands with each destination, or remove one that is gone')
+    .description('show the status of each destination, or remove one that is no longer configured')
     .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nThe token of the admin port is taken from HEADGATE_ADMIN_TOKEN.');

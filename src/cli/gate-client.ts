@@ -32,7 +32,7 @@ const defaultListen = '127.0.0.1:8080';
 /** A batch is validated and stored in milliseconds; a gate that says nothing for so long hangs. */
 const callTimeoutMs = 30_000;
 
-/** Speaks to the doors of a gate. Connects with the first call. */
+/** Calls the endpoints of a gate. Connects with the first call. */
 export function connectGate(options: GateClientOptions, env: Environment): GateClient {
   const url = gateUrl(options.url, env);
   const key = options.key ?? (env['HEADGATE_WRITE_KEY'] || undefined);

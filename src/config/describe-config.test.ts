@@ -43,7 +43,7 @@ describe('describeConfig', () => {
     expect(inspect(described, { depth: 9 })).not.toContain(word);
   });
 
-  it('hides each text of a destination whose type it is not told of', () => {
+  it('hides every text of a destination of an unknown type', () => {
     const [crm] = describeConfig(config)['destinations'] as { settings: unknown }[];
     const hidden = { url: '***', secret: '***', label: '***' };
     expect(crm?.settings).toMatchObject({ ...hidden, concurrency: 8 });

@@ -57,7 +57,7 @@ export const destinationSettings = {
     default: '1h',
     min: '1ms',
     max: '1d',
-    text: 'The longest delay between two attempts. An event that is to wait for more than 2 s does so in the stream RETRY, and takes no place among those that the log hands out.',
+    text: 'The longest delay between two attempts. An event with a longer delay than 2 s waits in the stream RETRY, and takes no place among the events that the log delivers.',
   },
   'retry.max_age': {
     kind: 'duration',

@@ -113,7 +113,7 @@ describe('where values come from', () => {
 
   it('refuses a named file that is missing, and one that cannot be read', () => {
     expect(faultsOf({ configFile: 'gone.yaml' })).toEqual([
-      expect.stringMatching(/^gone\.yaml: there is no such file/),
+      expect.stringMatching(/^gone\.yaml: no such file/),
     ]);
     expect(faultsOf(env({ HEADGATE_CONFIG: 'headgate.yaml' }))).toHaveLength(1);
     const sources = { env: {}, readFile: failToRead, destinationTypes };

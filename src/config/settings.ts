@@ -122,14 +122,14 @@ export const settings = {
     default: '256KiB',
     min: '1KiB',
     max: '8MiB',
-    text: 'One event, as stored. A server takes 1 MiB a message unless told otherwise, and NATS advises against more than 8 MiB.',
+    text: 'One event, as stored. A server accepts messages of 1 MiB unless configured otherwise, and NATS advises against more than 8 MiB.',
   },
   'limits.in_flight_events_max': {
     kind: 'integer',
     default: 20_000,
     min: 1,
     max: 1_000_000,
-    text: 'Events between publish and acknowledgement, over all requests. What comes beyond is told to come back (503), so that a slow log does not fill the memory.',
+    text: 'Events between publish and acknowledgement, over all requests. Requests beyond it are answered with 503 and retry later, so that a slow log does not fill the memory.',
   },
   'limits.request_timeout': {
     kind: 'duration',
@@ -179,7 +179,7 @@ export const settings = {
     min: '1s',
     max: '1h',
     defaultText: 'unset: none is sent',
-    text: 'How often each gate sends a heartbeat through its own public port, which goes to no destination and is in nobody’s counts. Set it for the gates and for the workers: where it is set, a worker takes heartbeats. Below a second it would be load, above an hour it tells too late.',
+    text: 'How often each gate sends a heartbeat through its own public port. It goes to no destination and is in no count. Set it for the gates and for the workers: a worker takes heartbeats if it is set. Below a second it would be load, above an hour it reports too late.',
   },
   log_level: {
     kind: 'enum',

@@ -107,7 +107,7 @@ describe('the webhooks of the configuration', () => {
       `{ a: { provider: stripe, secret: ${secret}, tolerance: 2d, events: { push: a_sent } } }`,
       'tolerance',
     ],
-  ])('%s is a fault that tells %s', ([section, told]) => {
+  ])('%s is a problem, reported as %s', ([section, told]) => {
     const faults = faultsOf({ file: `webhooks: ${section}\n` }).join('\n');
     expect(faults).toContain(told);
     expect(faults).not.toContain(secret);

@@ -129,7 +129,7 @@ describe('one odd event', () => {
     expect(changes).toEqual([]);
   });
 
-  test('is not charged for what most of its batch met, nor for being told to wait', () => {
+  test('is not charged for what most of its batch met, nor for being asked to wait', () => {
     const { call } = setUp();
     expect(call(0, 1, [a, b], other)).toEqual({ ...nothing, delayed: [a, b] });
     const throttled = failureOf('t', { status: '429' });

@@ -57,7 +57,7 @@ const nearMs = 1_000;
 const notBeforeMsMax = 86_400_000;
 
 /**
- * Tells an outage from an event that makes the destination fail, though both look like a refused
+ * Distinguishes an outage from an event that makes the destination fail, though both look like a refused
  * connection or a 500. Pure: time and chance are arguments.
  *
  *     open --- a whole batch fails, or `failuresMax` events in a row, or one with nothing else

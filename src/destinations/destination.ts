@@ -109,6 +109,6 @@ export interface DestinationType {
    * and booleans, and come to `create` under `options.<name>`; text among them is masked as a secret.
    */
   readonly options?: string;
-  /** Opens it. A StartError says what the operator must mend. */
+  /** Opens it. Throws a StartError that says what the operator must fix. */
   create(name: string, settings: DestinationSettings): Promise<Destination>;
 }

@@ -7,9 +7,9 @@ export interface DeliveryAttempt {
   /** A uint64, which ProtoJSON writes as a string. */
   readonly sequence: string;
   readonly eventId: string;
-  /** From 1. The same number may come again after a restart; `startedAt` tells them apart. */
+  /** Counts from 1. A number can repeat after a restart; `startedAt` distinguishes the attempts. */
   readonly attempt: number;
-  /** It counts towards `retry.attempts`; false where the destination was at fault. */
+  /** Whether it counts towards `retry.attempts`. False if the destination caused the failure. */
   readonly charged: boolean;
   /** RFC 3339. */
   readonly startedAt: string;

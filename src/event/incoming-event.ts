@@ -2,7 +2,7 @@ import type { EventError } from './verdict.ts';
 import type { JsonObject } from './json/json.ts';
 
 /**
- * An event as a producer sent it, decoded from whatever door it came by, not yet validated.
+ * An event as a producer sent it, decoded by its endpoint, not yet validated.
  *
  * A field that was not sent is the empty string, 0 or undefined.
  */

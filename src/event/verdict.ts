@@ -39,7 +39,7 @@ export interface Verdict {
   readonly timestampMs: number;
   /** The version of the schema that validated it; 0 when none did. */
   readonly schemaVersion: number;
-  /** Its place in the log; 0 when it was not stored. */
+  /** Its sequence number in the log. 0 if it was not stored. */
   readonly sequence: number;
   readonly error: EventError | undefined;
   readonly warnings: readonly EventWarning[];

@@ -4,9 +4,9 @@ export interface Violation {
   readonly path: string;
   /** The schema keyword, or the rule, that was broken: `required`, `type`. */
   readonly code: string;
-  /** What is wrong and how to mend it. Never the event's own data. */
+  /** What is wrong and how to fix it. Never the event's own data. */
   readonly message: string;
-  /** By which the taxonomy tells what it means: `missing_required`, `wrong_type`, ... */
+  /** The kind, for which the taxonomy sets a mode: `missing_required`, `wrong_type`, ... */
   readonly kind?: string;
   /** The type or the values that belong there. */
   readonly expected?: string;

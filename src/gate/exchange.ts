@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { ServiceError } from '../errors.ts';
 import { cutOffWhenAnswered, type HttpCall } from '../http/http-call.ts';
 
-/** One request at a door, and what is known of it before it is read. */
+/** One request to an endpoint, and what is known before its body is read. */
 export interface Exchange {
   readonly call: HttpCall;
   readonly startedAt: number;

@@ -1,4 +1,4 @@
-/** The second that `text` tells, in ms of `Date.now()`. */
+/** The second that `text` names, in ms of `Date.now()`. */
 let secondMs = -1;
 let text = '';
 

@@ -93,7 +93,7 @@ describe.each(engines)('requests of HTTP/2: %s', (engine) => {
     expect(asked).toHaveLength(3);
   });
 
-  test('an upload that is reset tells its sink, and holds no place', async () => {
+  test('an upload that is reset notifies its sink, and holds no place', async () => {
     const ends: string[] = [];
     const handle = (call: HttpCall): void =>
       call.receive({ chunk: () => {}, end: () => ends.push('end'), cut: () => ends.push('cut') });

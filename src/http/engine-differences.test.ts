@@ -98,7 +98,7 @@ const differences: readonly EngineDifference[] = [
   },
   {
     bound: 'Floods of WINDOW_UPDATE',
-    reason: 'nghttp2 handles the frame and tells Node nothing of it.',
+    reason: 'nghttp2 handles the frame and does not report it to Node.',
     own: `connection ended, code ${errorCode.enhanceYourCalm}`,
     node: 'status 200',
     outcome: async (engine) => {

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 /**
- * One request over HTTP and the place for its answer: all that a door needs of a connection, so that a
+ * One request over HTTP and the place for its answer: all that an endpoint needs of a connection, so that a
  * connection needs none of Node's streams. Whoever gives one calls back whenever it suits: at once,
  * within the call that asked, or later.
  */
@@ -30,7 +30,7 @@ export interface HttpCall {
    * away as it comes, and cut off if it still comes `lingerMs` later.
    */
   cutOffAfterAnswer(lingerMs: number): void;
-  /** Tells once how the call ended: when its answer is written, or nobody is left to take it. */
+  /** Reports once how the call ended: its answer is written, or the caller is gone. */
   whenAnswered(listener: (end: CallEnd) => void): void;
   /** For a body that is read in parts: no more of it comes until `resume`. */
   hold(): void;

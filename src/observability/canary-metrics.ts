@@ -15,12 +15,12 @@ export type CanaryMetrics = ReturnType<typeof createCanaryMetrics>;
 export function createCanaryMetrics(registry: Registry) {
   const counter = createCounter(registry, {
     name: 'headgate_canary_total',
-    help: 'Heartbeats of this gate: accepted at its door or failed there, and arrived behind the log.',
+    help: 'Heartbeats of this gate: accepted or failed at its endpoint, and arrived after the log.',
     labels: ['outcome'],
   });
   const duration = createHistogram(registry, {
     name: 'headgate_canary_duration_seconds',
-    help: 'From sending a heartbeat until the door has answered, and until it has arrived.',
+    help: 'From sending a heartbeat until the endpoint has answered, and until it has arrived.',
     labels: ['step'],
     buckets,
   });

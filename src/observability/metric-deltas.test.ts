@@ -125,7 +125,7 @@ test('no total ever goes down, and a process that ends takes nothing back', () =
   expect(first.metrics.lastEvents.get('paid')).toBe(10);
 });
 
-test('only what changed is told', () => {
+test('only what changed is sent', () => {
   const gate = createProcess();
   const take = createDeltaSource(gate.metrics);
   expect(take()).toBeUndefined();

@@ -40,7 +40,10 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     ...createRequestSignals(metrics, logger, sampler),
     rejectedEventNotKept: (correlationId: string, reason: string): void => {
       if (!sampler.admit('rejected event not kept')) return;
-      logger.error({ correlationId, reason }, 'a rejected event could not be kept; told to retry');
+      logger.error(
+        { correlationId, reason },
+        'a rejected event could not be stored; answered with retry',
+      );
     },
     ...createDeliverySignals(metrics, logger, sampler),
     ...createRegistrySignals(metrics, logger),

@@ -73,7 +73,7 @@ test.each([
 });
 
 test.each([new TypeError('password is hunter2'), 'hunter2', undefined])(
-  '%s is an error of ours, told to the log alone',
+  '%s is an error of ours, reported in the log alone',
   async (thrown) => {
     const { error, reported } = await answersTo(thrown);
     expect(error.code).toBe(Code.Internal);

@@ -56,7 +56,7 @@ export function createDestinationService(
       }
       const backlog = (await removed()).includes(name) ? await readBacklog(log, name) : undefined;
       if (backlog === undefined) {
-        const text = `No destination ${name} has a place in the log.`;
+        const text = `No destination ${name} has a consumer position in the log.`;
         throw new ServiceError('destination_not_found', text);
       }
       if (backlog.pulls > 0) {

@@ -6,7 +6,7 @@ describe('a lifecycle', () => {
   test('releases last in first out, one after the other, and once', async () => {
     const order: string[] = [];
     const lifecycle = createLifecycle(() => {});
-    for (const name of ['log', 'workers', 'doors']) {
+    for (const name of ['log', 'workers', 'endpoints']) {
       lifecycle.onRelease(name, async () => {
         order.push(`${name} begins`);
         await new Promise((resolve) => setTimeout(resolve, 5));
@@ -17,8 +17,8 @@ describe('a lifecycle', () => {
     expect(lifecycle.release()).toBe(first);
     await first;
     expect(order).toEqual([
-      'doors begins',
-      'doors ends',
+      'endpoints begins',
+      'endpoints ends',
       'workers begins',
       'workers ends',
       'log begins',
@@ -28,7 +28,7 @@ describe('a lifecycle', () => {
     expect(order.length).toBe(6);
   });
 
-  test('goes on after a release that fails, and tells of it', async () => {
+  test('goes on after a release that fails, and reports it', async () => {
     const failures: [string, string][] = [];
     const released: string[] = [];
     const lifecycle = createLifecycle((name, error) =>

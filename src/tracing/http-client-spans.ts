@@ -14,7 +14,7 @@ export type TraceHttpRequest = <Reply>(
 
 /**
  * Each request to a destination as a span of a client, whose context the request carries on. Neither
- * path nor query are told: they may be credentials. Undefined: nobody traces.
+ * path nor query are recorded: they may be credentials. Undefined if tracing is off.
  */
 export function traceHttpRequests(url: URL): TraceHttpRequest | undefined {
   const tracer = registeredTracer();

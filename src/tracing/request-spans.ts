@@ -20,8 +20,8 @@ interface CallEnd {
 }
 
 /**
- * Each request at a door as a span: a child of the caller's, and from then on what the request says
- * of its trace. `routeOf` names the doors that take events, from a closed set; of other requests (health,
+ * Each request to an endpoint as a span: a child of the caller's, and from then on what the request says
+ * of its trace. `routeOf` names the endpoints that take events, from a closed set; of other requests (health,
  * reflection) there are no spans. Without a tracer it is `handle` itself.
  */
 export function traceRequests<Call extends TracedCall>(

@@ -80,7 +80,7 @@ describe('of several violations', () => {
     expect((await validate(mode, both)).error?.code).toBe(code);
   });
 
-  test('what is allowed is not told', async () => {
+  test('what is allowed is not reported', async () => {
     const { error } = await validate('{ additional_property: allow }', both);
     expect(error?.violations.map(({ path }) => path)).toEqual(['/properties/total']);
     const warned = await validate('{ additional_property: warn, advanced_rule: allow }', both);

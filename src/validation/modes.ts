@@ -27,7 +27,7 @@ export type EventMode = ValidationMode | ModesByKind;
 export const unplannedModes = ['reject', 'quarantine', 'warn', 'allow'] as const;
 export type UnplannedMode = (typeof unplannedModes)[number];
 
-/** `on`: what the taxonomy says. `warn`: nothing is refused for its contract, and all of it told. */
+/** `on`: what the taxonomy says. `warn`: nothing is refused for its contract, and everything is reported. */
 export type Enforcement = 'on' | 'warn';
 
 /** What each kind means under a mode; undefined where nothing is looked at. */
@@ -39,7 +39,7 @@ export function modesByKind(mode: EventMode, enforcement: Enforcement): ModesByK
   return violationKinds.every((each) => modes[each] === 'allow') ? undefined : modes;
 }
 
-/** Under `warn` an event is stored whole: what would have been stripped is kept and told. */
+/** Under `warn` an event is stored whole: what would have been stripped is kept and reported. */
 function softened(modes: ModesByKind): ModesByKind {
   return byKind((each) => (modes[each] === 'allow' ? 'allow' : 'warn'));
 }

@@ -34,7 +34,7 @@ test('what is left out of the taxonomy has its default', async () => {
   expect(registry.events[0]?.mode).toBe('enforce');
 });
 
-test('all faults stop the start at once, each with its file and mending', async () => {
+test('all problems stop the start at once, each with its file and fix', async () => {
   const directory = schemasFolder({
     'taxonomy.yaml': orderTaxonomy(', mode: strict, ownr: x'),
     'order_completed/1.json': { type: 'object', $async: true },

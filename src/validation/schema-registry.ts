@@ -84,7 +84,7 @@ async function readTaxonomyFile(
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     report(
       missing ? `there is no such file in ${directory}` : `it cannot be read: ${reasonOf(error)}`,
-      missing ? 'Write one, or set HEADGATE_SCHEMAS_DIR to the folder that has it.' : 'Mend that.',
+      missing ? 'Write one, or set HEADGATE_SCHEMAS_DIR to the folder that has it.' : 'Fix that.',
     );
     return undefined;
   }
@@ -137,7 +137,7 @@ async function readVersion(
   return schema === undefined ? undefined : compileVersion(version, schema, report);
 }
 
-/** Makes one version ready to validate; undefined where it is not sound, and then it is told. */
+/** Prepares one version for validation. Undefined if it is not valid, which is then reported. */
 export function compileVersion(
   version: number,
   schema: JsonValue,
@@ -148,7 +148,7 @@ export function compileVersion(
     const sound = schema as JsonObject;
     return { version, schema: sound, ...compileSchema(sound) };
   } catch (error) {
-    report(`it is not a sound JSON Schema: ${reasonOf(error)}`, 'Mend the keyword it names.');
+    report(`it is not a valid JSON Schema: ${reasonOf(error)}`, 'Fix the keyword it names.');
     return undefined;
   }
 }
@@ -162,7 +162,7 @@ async function readSchemaFile(path: string, report: ReportFault): Promise<JsonVa
     }
     return JSON.parse(await readFile(path, 'utf8')) as JsonValue;
   } catch (error) {
-    report(`it cannot be read as JSON: ${reasonOf(error)}`, 'Mend it there.');
+    report(`it cannot be read as JSON: ${reasonOf(error)}`, 'Fix it there.');
     return undefined;
   }
 }

@@ -77,7 +77,7 @@ const unplannedRememberedMax = 1000;
 const noWarnings: readonly EventWarning[] = Object.freeze([]);
 
 export interface ValidationOptions {
-  /** `on` unless it is told otherwise. */
+  /** `on` by default. */
   readonly enforcement?: Enforcement;
   /** With what `"x-pii": "hash"` hashes; needed where a schema says so. */
   readonly hashKey?: string | undefined;

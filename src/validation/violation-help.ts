@@ -9,7 +9,7 @@ const valueTextMax = 64;
 const expectedLengthMax = 200;
 const descriptionLengthMax = 160;
 
-/** What a violation tells beside its message, for programs and people who mend a producer. */
+/** What a violation has besides its message, for programs and for people who fix a producer. */
 export type ViolationHelp = Pick<Violation, 'expected' | 'suggestion' | 'description'>;
 
 /** All of it comes from the schema: nothing that the event holds. */

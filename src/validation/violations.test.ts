@@ -154,13 +154,13 @@ describe('the cap', () => {
     expect(found.at(-1)?.code).toBe('type');
   });
 
-  test('shows 19 of 50, and the last one tells of the other 31', async () => {
+  test('shows 19 of 50, and the last one counts the other 31', async () => {
     const found = await violationsIn(numbers, broken(50));
     expect(found).toHaveLength(20);
     expect(found.at(-1)).toEqual({
       path: '/properties',
       code: 'more',
-      message: '31 more violations are not shown; mend these first',
+      message: '31 more violations are not shown; fix these first',
     });
   });
 

@@ -36,7 +36,7 @@ export function violationsOf({ errors, complete, kindOf }: SchemaFindings): Viol
   // The last of them makes room for the sum, unless there is nothing to sum up.
   const hidden = errors.length - examined;
   if (hidden === 0) return shown;
-  const last = more(`${hidden + 1} more violations are not shown; mend these first`);
+  const last = more(`${hidden + 1} more violations are not shown; fix these first`);
   return [...shown.slice(0, -1), last];
 }
 

@@ -18,7 +18,7 @@ const deadLetters: readonly Scenario[] = [
     fires: [{ ...crm, severity: 'page' }],
     says: {
       summary:
-        'Read why crm refuses events (headgate dead list --destination crm), mend it, replay them.',
+        'Read why crm refuses events (headgate dead list --destination crm), fix it, replay them.',
       description: '60 events have not reached crm and never will by themselves.',
     },
   },
@@ -61,7 +61,7 @@ const deadLetters: readonly Scenario[] = [
 
 const parkedSays = {
   summary:
-    'Find out why crm does not answer (headgate destinations says what it was last told); its events wait meanwhile.',
+    'Find out why crm does not answer (headgate destinations shows its last answer); its events wait meanwhile.',
   description: 'crm has been away for 10m or more. Nothing is lost until the store is full.',
 };
 
@@ -114,7 +114,7 @@ const parked: readonly Scenario[] = [
     fires: [{ ...crm, severity: 'page' }],
     says: {
       summary:
-        'crm has said that it wants nothing more (410): ask its owner, then mend the URL or remove it, and restart the workers.',
+        'crm has answered that it accepts no more events (410): ask its owner, then fix the URL or remove it, and restart the workers.',
       description: 'It is not tried again until the workers start anew; its events wait.',
     },
   },

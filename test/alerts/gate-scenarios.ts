@@ -92,7 +92,7 @@ const target: readonly Scenario[] = [
     fires: [{ job: 'headgate', instance: 'gate-1', severity: 'page' }],
     says: {
       summary:
-        'Start Headgate again, or mend its scrape (target gate-1): until then no other alert can be trusted.',
+        'Start Headgate again, or fix its scrape (target gate-1): until then no other alert can be trusted.',
       description: 'Prometheus cannot read the metrics of headgate gate-1.',
     },
   },
@@ -131,7 +131,7 @@ const heartbeats: readonly Scenario[] = [
     fires: [{ instance: 'gate-1', severity: 'page' }],
     says: {
       summary:
-        'Find where the way from the door to a worker is broken (headgate doctor): heartbeats of gate-1 do not come through.',
+        'Find what is broken between the endpoint and a worker (headgate doctor): heartbeats of gate-1 do not arrive.',
       description: 'The newest that came through was sent 30m 0s ago.',
     },
   },
@@ -168,7 +168,7 @@ const objectives: readonly Scenario[] = [
     },
   },
   {
-    title: 'requests are answered, and one event in fifty is told to come again',
+    title: 'requests are answered, and one event in fifty is answered with retry',
     series: {
       [requests('ok')]: counter([28, 1000]),
       'headgate_events_total{outcome="accepted"}': counter([28, 9800]),

@@ -212,7 +212,7 @@ const contracts: readonly Scenario[] = [
     },
     fires: [{ ...shop, severity: 'warn' }],
     says: {
-      summary: 'Mend order_completed of shop or its contract: it has been refused all day.',
+      summary: 'Fix order_completed of shop or its contract: it has been refused all day.',
       description: '5% of a day were refused.',
     },
   },

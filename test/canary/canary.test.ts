@@ -61,9 +61,9 @@ test('a heartbeat goes the whole way, and is in nobody’s data', async () => {
   expect(warehouse.prepare('SELECT count(*) AS count FROM events').get()).toEqual({ count: 1 });
   warehouse.close();
 
-  const books = await runCli(['reconcile', '--since', '1h'], { env });
-  expect(books.stderr).toContain('The books balance.');
-  expect(books.stdout).toMatch(/^all\t-\t1\twarehouse\t1\t0\t0\t0\t0\t0$/m);
+  const result = await runCli(['reconcile', '--since', '1h'], { env });
+  expect(result.stderr).toContain('The counts match.');
+  expect(result.stdout).toMatch(/^all\t-\t1\twarehouse\t1\t0\t0\t0\t0\t0$/m);
   const listed = await runCli(['destinations', '--admin', real.adminUrl, '--json']);
   expect(JSON.parse(listed.stdout)).toMatchObject([{ name: 'warehouse' }]);
 

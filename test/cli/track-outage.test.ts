@@ -109,7 +109,7 @@ describe('headgate track', () => {
     const url = `http://127.0.0.1:${await freePort()}`;
     const answer = await runCli(['track', file, '--url', url, '--retry-for', '300ms', '--json']);
     expect(answer.code).toBe(1);
-    const sentence = `headgate: No gate answers at ${url}; start it, or mend --url.`;
+    const sentence = `headgate: No gate answers at ${url}; start it, or fix --url.`;
     expect(answer.stderr).toContain(sentence);
     expect(answer.stderr).not.toContain('    at ');
     expect(JSON.parse(answer.stdout)).toMatchObject({ lines: 2, accepted: 0, given_up: 2 });

@@ -5,7 +5,7 @@ import { makeEvent, openTrackClient } from './steady-load.ts';
 import { countRows, readMessageIds } from './stored-state.ts';
 import { startWebhookReceiver } from './webhook-receiver.ts';
 
-/** What the receiver refuses is told by the event's user. */
+/** The receiver refuses events by their user. */
 const isBad = (body: Buffer): boolean => body.includes('"u-bad"');
 
 test('a dead letter by the real command line: list, show, replay, discard', async () => {

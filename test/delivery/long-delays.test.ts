@@ -158,7 +158,7 @@ test('its attempts are counted on, and its dead letter is that of the event', as
   ]);
 });
 
-test('one that is told to wait long while others get through is set aside, and not charged', async () => {
+test('an event that is asked to wait long while others get through is delayed, and not charged', async () => {
   await using real = await startRealLog();
   const { log } = real;
   const limited: Outcome = { ...refusedFor(2_100), fault: 'destination', status: '429' };

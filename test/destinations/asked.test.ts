@@ -10,7 +10,7 @@ import { startPostgres, whyNoPostgres } from './postgres-server.ts';
 const missing = whyNoPostgres();
 
 test.skipIf(missing !== undefined)(
-  'the books find a row that somebody deleted from PostgreSQL, and a file of Parquet',
+  'reconciliation finds a row that somebody deleted from PostgreSQL, and a file of Parquet',
   async () => {
     const server = await startPostgres();
     onTestFinished(() => server.close());

@@ -145,7 +145,7 @@ describe('outcomes', () => {
     expect(await destination.deliver(deliveries, never)).toHaveLength(4);
   });
 
-  test('too few of them lose no event: the attempt is told, and the events come again', async () => {
+  test('too few of them lose no event: the attempt is reported, and the events come again', async () => {
     const destination = await open(`
       let calls = 0;
       export default () => ({ ${sound} async deliver(batch) {

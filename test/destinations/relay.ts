@@ -7,7 +7,7 @@ export interface Relay {
   /** Every connection breaks, and new ones are refused. */
   close(): Promise<void>;
   listen(): Promise<void>;
-  /** Nothing gets through from now on, and nobody is told. */
+  /** Nothing gets through from now on, silently. */
   freeze(): void;
   /** What the server answers gets lost from now on; what it is asked gets through. */
   loseAnswers(): void;

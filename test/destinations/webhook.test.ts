@@ -248,7 +248,7 @@ describe('the start', () => {
     [{ secret_previous: 'hidden' }, 'destinations.crm.secret_previous:'],
     [{ concurrency: 0 }, 'from 1 to 256'],
     [{ timeout: 0 }, 'destinations.crm.timeout'],
-  ])('refuses %j and says how to mend it', (more, text) => {
+  ])('refuses %j and says how to fix it', (more, text) => {
     const error = startFault(more);
     expect(error).toBeInstanceOf(StartError);
     expect((error as Error).message).toContain(text);

@@ -85,7 +85,7 @@ export const deliberate: readonly Difference[] = [
     },
   },
   {
-    what: 'A key that is not known is told before what is wrong with the body.',
+    what: 'An unknown key is reported before an error in the body.',
     why: 'Who may not send is not read.',
     holds: (_request, fast, stock) =>
       refusedAs(fast, 'unauthenticated') && stock.code !== 'ok' && stock.details.length === 0,

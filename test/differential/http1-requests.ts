@@ -60,7 +60,7 @@ const kinds: readonly Kind[] = [
       events: [{ ...connectTrack.event, idempotencyKey: key }],
     }),
   ],
-  // No sound message, which is told as JSON.
+  // An invalid message, which is answered as JSON.
   ['/headgate.v1.TrackService/Track', 'application/proto', (key) => key],
   // An empty one, of which the answer is none.
   ['/headgate.v1.TrackService/BatchTrack', 'application/proto', () => undefined],

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
@@ -7,30 +7,10 @@ import { pages, readPage, root } from './markdown.ts';
 import { privateWordsIn } from './private-words.ts';
 import { textOfPage, textOfProto, textOfTypeScript, textOfYaml } from './written-text.ts';
 
-/** Turn this on once the comments and texts of the source are rewritten. */
-const sourceIsRewritten = false;
-
-/** Pages that still wait for their rewrite. A page leaves the list when it is plain: a test asks for it. */
-const waiting = new Set([
-  // These are generated from texts of the source.
-  'docs/operate/metrics.md',
-  'docs/reference/configuration/destinations.md',
-  'docs/reference/configuration/network.md',
-  'docs/reference/configuration/process.md',
-  'docs/reference/errors.md',
-]);
-
 describe('a page', () => {
-  it.each(pages().filter((page) => !waiting.has(page)))('is in plain English: %s', (page) => {
+  it.each(pages())('is in plain English: %s', (page) => {
     expect(privateWordsIn(textOfPage(readPage(page)))).toEqual([]);
   });
-
-  it.each([...waiting].filter((page) => existsSync(path.join(root, page))))(
-    'that waits is not plain yet: %s',
-    (page) => {
-      expect(privateWordsIn(textOfPage(readPage(page)))).not.toEqual([]);
-    },
-  );
 });
 
 describe('the check', () => {
@@ -73,7 +53,7 @@ describe('the check', () => {
   });
 });
 
-describe.skipIf(!sourceIsRewritten)('the source', () => {
+describe('the source', () => {
   const readers: readonly (readonly [ending: RegExp, read: (source: string) => string])[] = [
     [/\.(?:ts|js|mjs)$/, textOfTypeScript],
     [/\.proto$/, textOfProto],

@@ -65,7 +65,7 @@ describe('messages of one turn, on a real nats-server', () => {
     return { publisher, send: publisher.openStream({ dedups }) };
   }
 
-  test('share a reply subject, and each is told its own sequence', async () => {
+  test('share a reply subject, and each gets its own sequence', async () => {
     const { publisher, send } = open();
     const { replies, stop } = watchReplies(connection);
     const ids = Array.from({ length: 100 }, (_, index) => `share:${index}`);

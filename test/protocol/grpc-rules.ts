@@ -60,7 +60,7 @@ const shared: readonly Shared[] = [
       source: requests,
       says: `grpc-timeout has up to eight digits and a unit: ${value}`,
       sent: (door) => ({ body: good(door), headers: { 'grpc-timeout': value } }),
-      // Ninety-nine milliseconds may pass; then that is told.
+      // Ninety-nine milliseconds may pass; then that is reported.
       back: (answer, door) =>
         value.endsWith('n')
           ? expect([0, deadlineExceeded]).toContain(grpcStatus(answer))

@@ -119,7 +119,7 @@ describe('headgate rejected', () => {
     expect(plain.stdout).toMatch(/^default\torder_completed\tmissing_identity\t1\t/);
   });
 
-  test('replays all that a filter names, once it is told to', async () => {
+  test('replays all that a filter names, once it is confirmed', async () => {
     const keys = [randomUUID(), randomUUID()];
     for (const key of keys) {
       await send(

@@ -152,7 +152,7 @@ describe('a replay', () => {
     expect(await replayAll(quarantine)).toEqual([]);
     const { rejected } = await quarantine.getRejected({ sequence: replayed[0]!.sequence });
     expect(rejected!.replay).toMatchObject({ status: Status.ACCEPTED, sequence: 1n });
-    // Asked for once more by its number it is told where it is, and not stored again.
+    // A second replay by its number reports where it is, and does not store it again.
     const again = await quarantine.replayRejected({ sequence: replayed[0]!.sequence });
     expect(again.results).toMatchObject([{ status: Status.DUPLICATE, storedSequence: 1n }]);
     expect(await gate.last('EVENTS')).toBe(wireEndpoints.length);

@@ -9,7 +9,7 @@ import { publishEvents, settled } from '../delivery/rig.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { startRealService } from '../real-service.ts';
 
-test('headgate reconcile balances the books of a running gate, and finds a deleted row', async () => {
+test('headgate reconcile compares the counts of a running gate, and finds a deleted row', async () => {
   await using real = await startRealService();
   const { log } = real.service;
   const ids = await publishEvents(log, 200);
@@ -19,7 +19,7 @@ test('headgate reconcile balances the books of a running gate, and finds a delet
   const ask = (...args: string[]) => runCli(['reconcile', '--since', '1h', ...args], { env });
 
   const sound = await ask();
-  expect(sound.stderr).toContain('The books balance.');
+  expect(sound.stderr).toContain('The counts match.');
   expect(sound.code).toBe(0);
   expect(sound.stdout.split('\n')).toEqual([
     '2026-01-02T03:00Z\torder_completed\t200\twarehouse\t200\t0\t0\t0\t0\t0',
@@ -37,7 +37,7 @@ test('headgate reconcile balances the books of a running gate, and finds a delet
   expect(short.stderr).toContain(
     `missing at warehouse: ${ids[7]} order_completed 2026-01-02T03:04:05.678Z`,
   );
-  expect(short.stderr).toContain('The books do not balance: 1 missing.');
+  expect(short.stderr).toContain('The counts do not match: 1 missing.');
   const json = await ask('--json');
   expect(json).toMatchObject({ code: 1, stderr: '' });
   expect(JSON.parse(json.stdout)).toMatchObject({
@@ -78,7 +78,7 @@ test('headgate reconcile with other settings than the gate says so, and does not
   const env = { HEADGATE_DATA_DIR: real.dataDir };
   const asked = await runCli(['reconcile', '--since', '1h'], { env });
   expect(asked.code).toBe(1);
-  expect(asked.stderr).not.toContain('The books balance.');
+  expect(asked.stderr).not.toContain('The counts match.');
   expect(asked.stderr).toContain('The log has a place for crm, and these settings do not name it');
   expect(asked.stderr).toContain('The log has no place for warehouse');
   const json = await runCli(['reconcile', '--since', '1h', '--json'], { env });

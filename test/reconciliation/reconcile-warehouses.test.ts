@@ -14,7 +14,7 @@ import { startRealService } from '../real-service.ts';
 test.skipIf(whyNoPostgres() !== undefined)(
   'PostgreSQL and Parquet are asked what they hold, a webhook is not',
   async () => {
-    const folder = await mkdtemp(path.join(tmpdir(), 'headgate-books-'));
+    const folder = await mkdtemp(path.join(tmpdir(), 'headgate-reconciliation-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     const server = await startPostgres();
     onTestFinished(() => server.close());

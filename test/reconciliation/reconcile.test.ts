@@ -66,7 +66,7 @@ function totalOf({
 
 const hourLater: Outcome = { kind: 'retry', fault: 'event', reason: 'x', notBeforeMs: 3_600_000 };
 
-describe('the books', () => {
+describe('reconciliation', () => {
   test('balance, whatever has become of an event', async () => {
     await using real = await startRealLog();
     const { log } = real;
@@ -199,7 +199,7 @@ describe('the books', () => {
     });
   });
 
-  test('a destination that cannot be asked just now, or that never began, is told of', async () => {
+  test('a destination that cannot be asked now, or that never began, is reported', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await publishEvents(log, 3);

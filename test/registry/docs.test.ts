@@ -83,7 +83,7 @@ test('without a gate and a configuration it is written all the same, and says wh
   expect(page).not.toContain('SECRET');
 });
 
-test('a folder that cannot be written is told', async () => {
+test('a folder that cannot be written is reported', async () => {
   const file = path.join(folder(), 'file');
   writeFileSync(file, '');
   const { code, stderr } = await runCli(['schemas', 'docs', '--out', file]);

@@ -28,7 +28,7 @@ const cart = JSON.stringify({
 });
 const pace = { lanes: 2, batchEvents: 20, pauseMs: 5 };
 
-test('two gates follow what one of them is told, under load, and drop no request', async () => {
+test('two gates follow a change made at one of them, under load, and drop no request', async () => {
   await using gates = await startTwoGates();
   const { one, other } = gates;
   const registry = registryOf(one.adminUrl);
@@ -102,7 +102,7 @@ test('while NATS is away a gate validates by what it has, and follows again afte
     ({ status }) => status === 202,
   );
   log.killServer();
-  // A rejection is told only once it is kept; validate_only needs no log.
+  // A rejection is answered only once it is stored; validate_only needs no log.
   const validated = await fetch(`${other.url}/headgate.v1.TrackService/BatchTrack`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

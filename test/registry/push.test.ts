@@ -78,7 +78,7 @@ test('what is the same is not pushed; what is new is, and validates at once', as
   expect(back.stdout).toContain('order_completed is validated by version 2.');
   expect((await track(gate.url, {})).body['schema_version']).toBe(2);
   expect((await headgate('deprecate', 'order_completed@3')).stdout).toBe(
-    'Who sends version 3 of order_completed is told to send 2.\n',
+    'Producers of version 3 of order_completed are warned to send 2.\n',
   );
 });
 
@@ -129,7 +129,7 @@ test('an event that is new comes with all its versions; one that is gone stays',
   expect(await track(gate.url, viewed)).toMatchObject({ status: 202, body: { schema_version: 2 } });
 });
 
-test('what is wrong is told in one sentence', async () => {
+test('a problem is reported in one sentence', async () => {
   expect((await headgate('activate', 'order_completed')).code).toBe(2);
   const unknown = await headgate('activate', 'order_completed@99');
   expect(unknown.code).toBe(1);

@@ -125,7 +125,7 @@ test.each([
   ['OrderCompleted', entry, 'is no name of an event'],
   ['order_shipped', entry, 'is not a noun and one of the verbs'],
   ['cart_completed', '{ owner: a }', 'description is missing'],
-  ['cart_completed', '{', 'Mend the YAML there'],
+  ['cart_completed', '{', 'Fix the YAML there'],
 ])('a new event %s with the entry %s is refused', async (eventName, entry, problem) => {
   const work = registry.registerSchema({ eventName, schemaJson: closed({}), entry });
   expect((await refusal(work)).message).toContain(problem);
@@ -193,7 +193,7 @@ test('when an event was last stored is looked up', async () => {
   expect(listed.find(({ name }) => name === 'invoice_paid')?.lastEventAt).toBeUndefined();
 });
 
-test('of two gates that write the same at once one wins, and the other is told', async () => {
+test('of two gates that write the same at once one wins, and the other is refused', async () => {
   await using gates = await startTwoGates();
   const registries = [registryOf(gates.one.adminUrl), registryOf(gates.other.adminUrl)];
   const attempts = Array.from({ length: 8 }, (_, index) =>

@@ -74,7 +74,7 @@ test('headgate tail shows accepted and rejected events as they come, and none fr
   expect(line.stdout).not.toContain('\u001b');
 });
 
-test('headgate tail tells how many it left out, and ends when it is told to or the gate goes', async () => {
+test('headgate tail reports how many it left out, and ends on request or when the gate stops', async () => {
   await using gate = await openGate();
   const { log } = gate.real.service;
   const quiet = await watch(gate, '--event', 'never_*');
@@ -102,7 +102,7 @@ test('headgate tail tells how many it left out, and ends when it is told to or t
   expect(gone.stderr).toContain('headgate: The gate has gone away.');
 });
 
-test('one more than may watch is told so, and a place that is left is free again', async () => {
+test('one subscriber too many is refused, and a place that is left is free again', async () => {
   await using gate = await openGate();
   const transport = createConnectTransport({ baseUrl: gate.real.adminUrl, httpVersion: '1.1' });
   const client = createClient(TailService, transport);

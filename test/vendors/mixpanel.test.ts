@@ -87,29 +87,32 @@ describe('Mixpanel', () => {
     expect(JSON.stringify(events)).not.toContain(shopKey);
   });
 
-  test.for([false, true])('a rejected event is told, others stay; verbose: %s', async (verbose) => {
-    const before = [(await foreign.stored()).length, (await foreign.rejected()).length];
-    const event = (properties: object) => ({
-      event: 'Order Completed',
-      properties: { ...properties, distinct_id: 'u2', time },
-    });
-    const outcome = await told((done) =>
-      client(verbose).import_batch(
-        [event(order('B1')), event({ order_id: 'B2' })] as never,
-        done as never,
-      ),
-    );
-    expect(outcome).toContain('schema_violation');
-    expect(await foreign.stored()).toHaveLength(before[0]! + 1);
-    const [kept] = (await foreign.rejected()).slice(before[1]);
-    expect(kept).toMatchObject({
-      code: 'schema_violation',
-      kept: { properties: { order_id: 'B2' } },
-    });
-    expect(kept!.text).not.toContain(shopKey);
-  });
+  test.for([false, true])(
+    'a rejected event is reported, others stay; verbose: %s',
+    async (verbose) => {
+      const before = [(await foreign.stored()).length, (await foreign.rejected()).length];
+      const event = (properties: object) => ({
+        event: 'Order Completed',
+        properties: { ...properties, distinct_id: 'u2', time },
+      });
+      const outcome = await told((done) =>
+        client(verbose).import_batch(
+          [event(order('B1')), event({ order_id: 'B2' })] as never,
+          done as never,
+        ),
+      );
+      expect(outcome).toContain('schema_violation');
+      expect(await foreign.stored()).toHaveLength(before[0]! + 1);
+      const [kept] = (await foreign.rejected()).slice(before[1]);
+      expect(kept).toMatchObject({
+        code: 'schema_violation',
+        kept: { properties: { order_id: 'B2' } },
+      });
+      expect(kept!.text).not.toContain(shopKey);
+    },
+  );
 
-  test('an outage is told, and the same event with its id is there once', async () => {
+  test('an outage is reported, and the same event with its id is there once', async () => {
     const before = (await foreign.stored()).length;
     const send = () =>
       told((done) =>

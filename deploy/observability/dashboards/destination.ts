@@ -94,7 +94,8 @@ export const oneDestination: Dashboard = {
         },
         {
           title: 'Delivery latency',
-          description: 'From accepted to delivered. After an outage it tells how long it was.',
+          description:
+            'From accepted to delivered. After an outage it shows how long the outage was.',
           kind: 'graph',
           unit: 's',
           queries: [

@@ -73,7 +73,7 @@ const doors: Dashboard['rows'][number] = {
   panels: [
     {
       title: 'Requests',
-      description: 'By gRPC code, at whichever door.',
+      description: 'By gRPC code, at every endpoint.',
       kind: 'graph',
       unit: 'eps',
       queries: [
@@ -84,7 +84,7 @@ const doors: Dashboard['rows'][number] = {
       ],
     },
     {
-      title: 'Requests by door',
+      title: 'Requests by endpoint',
       description: 'How they came.',
       kind: 'graph',
       unit: 'eps',
@@ -178,6 +178,6 @@ const inside: Dashboard['rows'][number] = {
 export const gateAndLog: Dashboard = {
   uid: 'headgate-gate',
   title: 'Headgate: gate and log',
-  description: "The gate's own health: doors, acknowledgements, the store, processes.",
+  description: "The gate's own health: endpoints, acknowledgements, the store, processes.",
   rows: [now, doors, inside],
 };

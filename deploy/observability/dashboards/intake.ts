@@ -93,7 +93,7 @@ function intakePanels(about: Subject, by: Subject): Panel[] {
     },
     {
       title: 'Verdicts',
-      description: 'Accepted, known already, refused, told to come again.',
+      description: 'Accepted, duplicate, rejected, and answered with retry.',
       kind: 'graph',
       unit: 'eps',
       queries: [

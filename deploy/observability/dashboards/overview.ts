@@ -102,7 +102,7 @@ export const overview: Dashboard = {
         },
         {
           title: 'Failures',
-          description: 'Refused events by source, and events told to come again.',
+          description: 'Rejected events by source, and events answered with retry.',
           kind: 'graph',
           unit: 'eps',
           queries: [
@@ -111,7 +111,7 @@ export const overview: Dashboard = {
                 'sum by (source) (rate(headgate_events_total{outcome="rejected"}[$__rate_interval]))',
               legend: 'refused, {{source}}',
             },
-            { expression: rate('outcome="retry"'), legend: 'told to retry' },
+            { expression: rate('outcome="retry"'), legend: 'retry' },
           ],
         },
         {

@@ -9,7 +9,7 @@ import { destinationTypes } from '../../destinations/registry.ts';
 import type { CheckFindings } from './finding.ts';
 import { checkReadable, nearestFolder } from './check-host.ts';
 
-/** Each is knocked at: a connection that is closed again, which changes nothing there. */
+/** Opens a connection to each destination and closes it again, which changes nothing there. */
 export async function checkDestinations(findings: CheckFindings, config: Config): Promise<void> {
   if (config.destinations.length === 0) findings.skipped('there is none: events stay in the log');
   await Promise.all(config.destinations.map((destination) => checkOne(findings, destination)));
@@ -26,7 +26,7 @@ async function checkOne(findings: CheckFindings, destination: DestinationConfig)
     else {
       findings.failure(
         `${name} (${type}) cannot be reached at ${place}: ${refused}`,
-        `See that it runs and that this machine may reach it, or mend destinations.${name}. Its events wait.`,
+        `Check that it runs and that this machine can reach it, or fix destinations.${name}. Its events wait.`,
       );
     }
   }
@@ -52,7 +52,7 @@ function checkFiles(
     } catch {
       findings.failure(
         `${name} (${type}): ${nearest} cannot be written by this user`,
-        `Mend its permissions, or ${where}.`,
+        `Fix its permissions, or ${where}.`,
       );
     }
   }

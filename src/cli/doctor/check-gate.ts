@@ -90,7 +90,7 @@ export function checkGate(findings: CheckFindings, { metrics }: RunningGate): vo
 
 const lagMsMax = 3_600_000;
 
-/** How it stands with each destination, by the gate that runs. */
+/** The status of each destination, as the running gate reports it. */
 export async function checkDeliveries(findings: CheckFindings, gate: RunningGate): Promise<void> {
   const env = gate.token === undefined ? {} : { HEADGATE_ADMIN_TOKEN: gate.token };
   const client = connectAdmin(DestinationService, gate.url, env);
@@ -110,7 +110,7 @@ function checkState(
   if (state === State.DISABLED) {
     findings.failure(
       `${name} has said that it wants nothing more (${why}), and ${waits}`,
-      'Mend it there, or take it out of the configuration; then start the workers again.',
+      'Fix it there, or remove it from the configuration; then restart the workers.',
     );
   } else if (state === State.PARKED) {
     findings.warning(
@@ -128,7 +128,7 @@ function checkState(
   if (dead > 0n) {
     findings.warning(
       `${name} has ${dead.toLocaleString('en')} dead letters`,
-      `headgate dead list --destination ${name} says why; mend it, and replay them.`,
+      `headgate dead list --destination ${name} shows why; fix it, and replay them.`,
     );
   }
 }

@@ -40,7 +40,7 @@ export function checkReadable(findings: CheckFindings, file: string, setting: st
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const why = code === 'ENOENT' ? 'is not there' : 'cannot be read by this user';
-    findings.failure(`${file} ${why}`, `Mend ${setting}, or the file and its permissions.`);
+    findings.failure(`${file} ${why}`, `Fix ${setting}, or the file and its permissions.`);
   }
 }
 

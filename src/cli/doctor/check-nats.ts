@@ -35,7 +35,7 @@ export async function reachLog(
     if (external) {
       findings.failure(
         error.message,
-        'Start it, or mend nats.url; see that this machine may reach it.',
+        'Start it, or fix nats.url; check that this machine can reach it.',
       );
     } else {
       findings.skipped(

@@ -15,8 +15,8 @@ export function doctorCommand(context: CommandContext): Command {
     .addHelpText(
       'after',
       `
-Works while the gate runs, and while it is stopped. It changes nothing: destinations are knocked at, and
-told nothing. Give it the settings and variables that the gate has, and run it as the gate's user.
+Works while the gate runs, and while it is stopped. It changes nothing: it connects to destinations, and
+sends them nothing. Give it the settings and variables that the gate has, and run it as the gate's user.
 
 Exit code: 0 when nothing has failed (there may be warnings), 1 when something has.
 

@@ -54,7 +54,7 @@ function readSettings({ env }: CommandContext, flags: DoctorFlags): Config | Fin
     if (!(error instanceof StartError)) throw error;
     const [head = '', ...faults] = error.message.split('\n');
     const mend =
-      'Mend it as it says (docs/reference/configuration.md), then run this again: nothing else was looked at.';
+      'Fix what it says (docs/reference/configuration.md), then run this again: nothing else was checked.';
     return (faults.length === 0 ? [head] : faults).map((fault) => ({
       check: 'settings',
       level: 'failure',
@@ -121,7 +121,7 @@ async function examine(
 
 async function checkSchemas(findings: CheckFindings, config: Config): Promise<void> {
   if (config.schemasSource === 'registry') {
-    findings.skipped('they are in the registry: headgate schemas list shows how they stand');
+    findings.skipped('they are in the registry: headgate schemas list shows their state');
     return;
   }
   const registry = await loadRegistry(config.schemasDir);

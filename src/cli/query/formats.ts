@@ -38,7 +38,7 @@ export function blobText(value: Uint8Array): string {
   return `x'${Buffer.from(value).toString('hex')}'`;
 }
 
-/** RFC 4180. NULL is empty and the empty text is "", so that one can be told from the other. */
+/** RFC 4180. NULL is empty and the empty text is "", so that they differ. */
 export function* csvFormat({ columns, rows }: QueryRows): Generator<string> {
   yield `${columns.map(csvOf).join(',')}\r\n`;
   for (const row of rows) yield `${row.map(csvOf).join(',')}\r\n`;

@@ -6,7 +6,7 @@ import type { ReconcileFlags } from './run-reconcile.ts';
 /** `headgate reconcile`: holds the log against what each destination was given, and holds. */
 export function reconcileCommand(context: CommandContext): Command {
   return new Command('reconcile')
-    .description('balance the books: what was accepted against what each destination has')
+    .description('compare what was accepted with what each destination has')
     .option(
       '--since <time>',
       'from this time on, or for so long: 24h, 7d, 2026-03-01T00:00:00Z',
@@ -20,7 +20,7 @@ export function reconcileCommand(context: CommandContext): Command {
 Reads the log of a running Headgate, and asks the destinations that can be asked. Give it the settings
 and variables that the gate has.
 
-Exit code: 0 when the books balance, 1 when something is missing or could not be asked, or the log has
+Exit code: 0 when the counts match, 1 when something is missing or could not be asked, or the log has
 other destinations than the settings.
 
 Example:

@@ -159,8 +159,8 @@ function straysText({ unasked, placeless }: Strays): string[] {
 
 function verdictOf(report: ReconciliationReport, strays: Strays): string[] {
   const missing = report.destinations.reduce((sum, one) => sum + one.missing, 0);
-  if (missing > 0) return [`The books do not balance: ${missing} missing.`];
-  return isBalanced(report, strays) ? ['The books balance.'] : [];
+  if (missing > 0) return [`The counts do not match: ${missing} missing.`];
+  return isBalanced(report, strays) ? ['The counts match.'] : [];
 }
 
 /** Another system's words must not reach the terminal as commands. */

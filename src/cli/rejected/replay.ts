@@ -151,7 +151,7 @@ async function replayPage(
     const page = await client.call((service) => service.replayRejected(request, { timeoutMs }));
     const waiting = page.results.find(isWaiting);
     if (waiting === undefined) return { ...page, results: [...settled, ...page.results] };
-    // What is stored is not told again; what was refused, or cannot be tried, is.
+    // Only events that were rejected again, or that cannot be replayed, are listed.
     settled.push(...page.results.filter(isStored));
     if (tries > retriesMax)
       throw new StartError(`${waiting.error!.message} Replay the rest later.`);

@@ -60,7 +60,7 @@ test('nothing changed', async () => {
   expect(process.exitCode).toBeUndefined();
 });
 
-test('a version that breaks producers is told in words, and refused', async () => {
+test('a version that breaks producers is described, and refused', async () => {
   const { write, check } = repository();
   const currency = { type: 'string' };
   write('order_completed/2.json', closed({ total: { type: 'number' }, currency }, ['currency']));
@@ -129,7 +129,7 @@ test.each(['nowhere', '--all', 'HEAD:contracts'])('%s is no commit', async (ref)
   await expect(check(`--against=${ref}`)).rejects.toThrow(/no commit/);
 });
 
-test('a folder outside of git is told', async () => {
+test('a folder outside of git is reported', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'headgate-plain-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   mkdirSync(path.join(folder, 'order_completed'));

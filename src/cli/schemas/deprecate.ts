@@ -23,7 +23,7 @@ Example:
       const client = connectAdmin(SchemaRegistryService, options.admin, env);
       const { event } = await client.call((service) => service.deprecateSchema(wanted));
       console.log(
-        `Who sends version ${wanted.version} of ${wanted.eventName} is told to send ${event?.active}.`,
+        `Producers of version ${wanted.version} of ${wanted.eventName} are warned to send ${event?.active}.`,
       );
     });
 }

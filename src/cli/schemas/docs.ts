@@ -54,7 +54,7 @@ export function schemasDocsCommand(context: CommandContext): Command {
     .addHelpText(
       'after',
       `
-What cannot be read (the configuration, a running gate) is told on the pages, and stops nothing. Pages of
+What cannot be read (the configuration, a running gate) is noted on the pages, and stops nothing. Pages of
 events that are gone stay: empty the folder first.
 
 Exit code: 0 when it is written, 1 when the schemas are not sound or it cannot be written.

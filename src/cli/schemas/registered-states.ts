@@ -1,7 +1,7 @@
 import type { RegisteredEvent } from '../../../gen/headgate/v1/registered_event_pb.ts';
 import type { VersionStates } from '../../validation/taxonomy/version-state.ts';
 
-/** What a gate tells of the versions of an event, as an entry of the taxonomy says it. */
+/** The versions of an event as a gate reports them, in the form of a taxonomy entry. */
 export function registeredStates({ active, versions }: RegisteredEvent): VersionStates {
   return {
     active,

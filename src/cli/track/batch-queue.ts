@@ -18,7 +18,7 @@ export interface BatchQueueOptions<Event> {
 
 /**
  * At most `inFlightMax` batches under way, one that is full and one that fills: memory is bounded
- * however much is to be sent. One caller adds, and waits when it is told to. A failure of `send` is
+ * however much is to be sent. One caller adds, and waits when `add` asks it to. A failure of `send` is
  * thrown by the next call.
  */
 export function createBatchQueue<Event>(options: BatchQueueOptions<Event>): BatchQueue<Event> {

@@ -5,7 +5,7 @@ import { ErrorInfoSchema, RetryInfoSchema } from '../../../gen/google/rpc/error_
 /** What to do about a call that brought no verdicts. */
 export type TrackFailure =
   | { readonly kind: 'retry'; readonly message: string; readonly afterMs: number }
-  /** The request itself was refused: halves may pass, or show the event that is at fault. */
+  /** The request as a whole was refused: its halves may pass, or show which event causes it. */
   | { readonly kind: 'split'; readonly code: string; readonly message: string }
   /** No event can pass. */
   | { readonly kind: 'stop'; readonly message: string };
@@ -34,7 +34,7 @@ export function failureOf(error: unknown, url: string): TrackFailure {
       return { kind: 'stop', message: `The gate at ${url} refuses: ${failure.rawMessage}` };
     case Code.Unimplemented:
     case Code.NotFound:
-      return { kind: 'stop', message: `What answers at ${url} is not a gate; mend --url` };
+      return { kind: 'stop', message: `The server at ${url} is not a gate; fix --url` };
     case Code.InvalidArgument:
       return { kind: 'split', code: reason ?? 'malformed_request', message: failure.rawMessage };
     default:
@@ -45,8 +45,8 @@ export function failureOf(error: unknown, url: string): TrackFailure {
 
 function outageOf(failure: ConnectError, url: string): string {
   const code = systemCodeOf(failure);
-  if (code === 'ECONNREFUSED') return `No gate answers at ${url}; start it, or mend --url`;
-  if (code === 'ENOTFOUND') return `No host of this name is known: ${url}; mend --url`;
+  if (code === 'ECONNREFUSED') return `No gate answers at ${url}; start it, or fix --url`;
+  if (code === 'ENOTFOUND') return `No host has this name: ${url}; fix --url`;
   if (failure.code === Code.DeadlineExceeded) return `The gate at ${url} does not answer in time`;
   const cause = code ?? failure.rawMessage.split('\n')[0];
   return `The connection to ${url} fails (${cause}); see whether a gate is running there`;

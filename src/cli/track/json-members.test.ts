@@ -20,7 +20,7 @@ describe('jsonMembers', () => {
     expect(repeated).toBeUndefined();
   });
 
-  it('tells a name that stands twice', () => {
+  it('reports a name that appears twice', () => {
     expect(jsonMembers('{"a":1,"\\u0061":2}').repeated).toBe('a');
     expect(jsonMembers('{}').texts.size).toBe(0);
   });

@@ -77,7 +77,7 @@ export function createLedger(rejectedFile: string | undefined): Ledger {
       if (kind === 'rejected') counts.rejected += 1;
       else counts.givenUp += 1;
       byCode.set(error.code, (byCode.get(error.code) ?? 0) + 1);
-      // Why events were given up is the same for all, and is told once, by the end of the run.
+      // All events were given up for the same reason, which the end of the run reports once.
       if (kind === 'rejected' && firstFaults.length < firstFaultsMax) {
         firstFaults.push(describeFault(sent, error));
       }
@@ -95,7 +95,7 @@ function describeFault({ line }: Sent, error: EventError): string {
   return `line ${line.number}: ${error.code}: ${error.message}${places.join('')}`;
 }
 
-/** What a program needs to mend the line and send it again, under the same key. */
+/** What a program needs to fix the line and send it again, under the same key. */
 function recordOf(kind: FaultKind, { line, idempotencyKey }: Sent, error: EventError): string {
   const { code, message, violations } = error;
   const text = line.bytes.toString('utf8');

@@ -36,7 +36,7 @@ export interface RefusedLine {
 export const lineBytesMax = 16 * 1024 * 1024;
 
 /**
- * Reads a line in the form of `POST /v1/track`. What is wrong with it is told in the words of the
+ * Reads a line in the form of `POST /v1/track`. Problems are reported in the words of the
  * gate, by the gate's own decoder: an unknown field has no place in the message, and would be gone
  * before the gate could refuse it.
  */

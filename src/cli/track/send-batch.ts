@@ -23,12 +23,12 @@ export interface SendingRun {
   readonly stopped: AbortSignal;
   /** Ends the run: no event can pass, or the gate stays away. */
   readonly stop: (sentence: string) => void;
-  /** A batch has to wait; told once for each stretch of trouble. */
+  /** A batch has to wait. Called once for each period of trouble. */
   readonly onTrouble: (sentence: string) => void;
 }
 
 /**
- * Sends a batch until each of its events has a verdict, or none can be had: then the rest is given
+ * Sends a batch until each of its events has a verdict, or sending is hopeless: then the rest is given
  * up, and the run with it. Each event ends in the ledger once.
  */
 export async function sendBatch(sending: SendingRun, batch: readonly LineEvent[]): Promise<void> {

@@ -9,7 +9,7 @@ import { validateRules } from './rules.ts';
 import { type SettingValues, settings } from '../settings.ts';
 import { readTable } from './table-values.ts';
 
-/** The second step: reads every value, validates the rules between them, tells all faults at once. */
+/** The second step: reads every value, checks the rules between them, reports all problems at once. */
 export function build(raw: RawConfig): Config {
   const faults = [...raw.faults];
   const table = readTable(settings, raw.values, (path) => `default: ${path}`, faults);

@@ -5,7 +5,7 @@ import { createSecret } from '../secret.ts';
 import type { Setting } from '../setting.ts';
 import { parseBytes, parseDuration } from '../units.ts';
 
-/** A value read, or what is wrong with it and how to mend it. */
+/** A value, or what is wrong with it and how to fix it. */
 export type Reading = { readonly value: unknown } | { readonly fault: string };
 
 type Reader = (value: unknown, setting: Setting) => Reading;

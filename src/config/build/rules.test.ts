@@ -28,7 +28,7 @@ describe('rules between settings', () => {
     expect(faultsOf(env({ ...open, HEADGATE_ADMIN_TOKEN: 't0ken' }))).toEqual([]);
   });
 
-  it('refuses one port for both doors, unless it is 0', () => {
+  it('refuses the same port for both listeners, unless it is 0', () => {
     expect(faultsOf(env({ HEADGATE_LISTEN: '127.0.0.1:8081' }))).toEqual([
       expect.stringMatching(/has port 8081/),
     ]);

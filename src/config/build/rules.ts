@@ -5,7 +5,7 @@ import type { TableValues } from './table-values.ts';
 /** A rule between settings. It is validated only where each of them could be read. */
 interface Rule {
   readonly settings: readonly (keyof SettingValues)[];
-  /** What is wrong and how to mend it; it is told of the first of `settings`. */
+  /** What is wrong and how to fix it. Reported at the first of `settings`. */
   readonly validate: (values: SettingValues, keyEntries: number) => string | undefined;
 }
 

@@ -5,7 +5,7 @@ import type { Setting } from '../setting.ts';
 /** The values of one table, with where each came from. */
 export interface TableValues {
   readonly values: ReadonlyMap<string, unknown>;
-  /** Paths whose value has a fault that has been told. */
+  /** Paths of values whose problem is already reported. */
   readonly faulty: ReadonlySet<string>;
   /** Where the value stood, or would stand: the beginning of a message about it. */
   readonly from: (path: string) => string;

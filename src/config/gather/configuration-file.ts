@@ -40,7 +40,7 @@ export function loadConfigurationFile(
     if (named === undefined && code === 'ENOENT') return { ...none, broken: false };
     faults.push(
       code === 'ENOENT'
-        ? `${name}: there is no such file: mend --config or HEADGATE_CONFIG, or make the file`
+        ? `${name}: no such file: fix --config or HEADGATE_CONFIG, or create the file`
         : `${name}: cannot be read (${code}): make it a file that this user may read`,
     );
     return { ...none, broken: true };
@@ -84,7 +84,7 @@ function describeYamlError(error: YAMLError, text: string): string {
   }
   const [said = ''] = error.message.split(' at line ');
   const detail = safeCodes.has(error.code) ? `: ${said}` : '';
-  return `${place}: is not YAML (${error.code})${detail}: mend it, or put quotes around the text`;
+  return `${place}: is not YAML (${error.code})${detail}: fix it, or put quotes around the text`;
 }
 
 /** `$${` stands for `${` itself. */

@@ -10,7 +10,7 @@ export interface RawValue {
   readonly value: unknown;
   /** What a message may show: the text as written, with `${NAME}` still in it. */
   readonly shown: string | undefined;
-  /** True: its fault has been told already. */
+  /** True if its problem is already reported. */
   readonly broken: boolean;
 }
 

@@ -61,7 +61,7 @@ export function isTableGone(error: unknown): boolean {
   return error instanceof Error && 'code' in error && String(error.code) === '60';
 }
 
-/** It quotes the values at fault, and those are somebody's data. */
+/** It quotes the invalid values, which are somebody's data. */
 function withoutData(text: string): string {
   return (text.split('\n', 1)[0] ?? '')
     .replaceAll(/'[^']*'|"[^"]*"/g, '...')

@@ -19,13 +19,13 @@ export interface EndpointOptions {
   readonly url: URL;
   /** Of an answer, no more than this is read. */
   readonly answerBytesMax: number;
-  /** Names of the header that tells how long to wait, in lower case; the first that is there. */
+  /** Names of the header that says how long to wait, in lower case. The first one present counts. */
   readonly waitHeaders: readonly string[];
   /** Undefined: as many as `concurrency` allows. */
   readonly requestsPerSecond?: number | undefined;
 }
 
-/** A request is answered, or the far side is at fault. */
+/** A request is answered, or the far side caused a failure. */
 export type Reply =
   | { readonly kind: 'answered'; readonly answer: HttpAnswer }
   | { readonly kind: 'unanswered'; readonly outcome: Outcome };
@@ -59,7 +59,7 @@ export function readHttpUrl(name: string, setting: string, settings: Destination
   return url;
 }
 
-/** Opens a pool of connections. A StartError says which setting to mend. */
+/** Opens a pool of connections. Throws a StartError that says which setting to fix. */
 export function openEndpoint(
   name: string,
   settings: DestinationSettings,

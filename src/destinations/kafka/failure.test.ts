@@ -21,7 +21,7 @@ function failureOf(...brokers: readonly (readonly [index: number, errorCode: num
 }
 
 describe('validateFailure', () => {
-  test('tells what each partition took', () => {
+  test('reports what each partition took', () => {
     const error = failureOf(
       [
         [0, 0],
@@ -57,7 +57,7 @@ describe('validateFailure', () => {
   });
 
   test.each([new Error('no connection'), 'text', {}, failureOf([])])(
-    "an error that tells of no partition is the destination's fault: %s",
+    'an error without a partition is caused by the destination: %s',
     (error) => {
       expect(validateFailure(error, [0, 1], 'why')).toEqual([fault, fault]);
     },

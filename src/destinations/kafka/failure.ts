@@ -13,7 +13,7 @@ const recordErrors: ReadonlyMap<number, string> = new Map([
   [87, 'INVALID_RECORD'],
 ]);
 
-/** What a failed call of the producer told of one partition. */
+/** What a failed call of the producer reported for one partition. */
 interface PartitionAnswer {
   readonly index: number;
   readonly errorCode: number;

@@ -36,7 +36,7 @@ test.each([
   [{ sasl_mechanism: 'GSSAPI' }, 'write one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512'],
   [{ sasl_mechanism: null }, 'together, or none of them'],
   [{ password: null }, 'together, or none of them'],
-])('refuses %j and says how to mend it', (more, text) => {
+])('refuses %j and says how to fix it', (more, text) => {
   const read = (): unknown => readKafkaSettings('next', { ...settings, ...more });
   expect(read).toThrow(StartError);
   expect(read).toThrow(text);

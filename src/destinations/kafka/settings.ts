@@ -24,7 +24,7 @@ const brokerPattern = /^(?:[^\s:,[\]]+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/;
 /** As Kafka has it: at most 249 of these, and neither "." nor "..". */
 const topicPattern = /^(?!\.{1,2}$)[\w.-]{1,249}$/;
 
-/** A StartError says which one to mend. */
+/** Throws a StartError that says which one to fix. */
 export function readKafkaSettings(name: string, settings: DestinationSettings): KafkaSettings {
   const fail = (setting: string, text: string): never => {
     throw new StartError(`destinations.${name}.${setting}: ${text}`);

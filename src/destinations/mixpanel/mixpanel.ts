@@ -30,7 +30,7 @@ const requestEventsMax = 1000;
  * Forwards events to Mixpanel in batches (`POST /import?strict=1`).
  *
  * Mixpanel takes copies with the same event, time, distinct_id and $insert_id for one: all four are
- * the same on every attempt. It tells which events it refuses, and takes the others.
+ * the same on every attempt. It reports which events it refuses, and takes the others.
  */
 export function createMixpanelDestination(
   name: string,

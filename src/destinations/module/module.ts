@@ -92,7 +92,7 @@ function faultsOfShape(destination: unknown): string[] {
   ].filter((fault) => fault !== '');
 }
 
-/** The module's destination, with a check of what it answers. A throw is told in the log. */
+/** The module's destination, with a check of what it answers. A throw is logged. */
 function checked(path: string, destination: Destination): Destination {
   let closing: Promise<void> | undefined;
   return {
@@ -114,7 +114,7 @@ function checked(path: string, destination: Destination): Destination {
   };
 }
 
-/** What it says of itself; whoever asks is told of no fault in that. */
+/** What it says about itself. An error in that is not shown to the caller. */
 function wordOf(ask: () => unknown): string | undefined {
   try {
     const word = ask();

@@ -8,7 +8,7 @@ import { createSqliteDestination } from '../sqlite/sqlite.ts';
 /**
  * Parquet files in folders by the hour.
  *
- * The log hands out some two thousand events at a time and wants to hear of them within minutes; a
+ * The log delivers some two thousand events at a time and expects an answer within minutes; a
  * file is worth its name from a hundred thousand on. So events go into a spool first, a warehouse of
  * SQLite beside the files, and are delivered when that is synced. A thread moves them on into files.
  *

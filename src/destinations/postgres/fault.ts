@@ -1,6 +1,6 @@
 import type { Outcome } from '../destination.ts';
 
-/** What was wrong with one insert, and whether taking it apart can find the event at fault. */
+/** What was wrong with one insert, and whether splitting it can find the event that causes it. */
 export interface PostgresFault {
   readonly ofEvent: boolean;
   readonly outcome: Outcome;
@@ -41,7 +41,7 @@ function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }
 
-/** PostgreSQL quotes the value at fault behind a colon, and that is somebody's data. */
+/** PostgreSQL quotes the invalid value after a colon, and that is somebody's data. */
 function withoutData(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.split(/: "|\n/, 1)[0] ?? '';

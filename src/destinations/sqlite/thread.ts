@@ -17,7 +17,7 @@ const ended: WriteReply = { kind: 'failed', reason: 'the writer thread ended bef
 
 /**
  * Starts a writer thread. Rejects with the reason where it cannot open the database. `onEnd` is
- * called once, when the thread has ended, whether it was told to or not.
+ * called once, when the thread has ended, whether it was asked to or not.
  */
 export async function startWriterThread(
   data: WriterData,

@@ -12,7 +12,7 @@ export interface WriterData {
   readonly busyTimeoutMs: number;
 }
 
-/** What the thread is told. */
+/** The messages to the thread. */
 export type WriterRequest = ({ readonly kind: 'write' } & PackedBatch) | { readonly kind: 'close' };
 
 /** What it answers: first whether it could open, then one answer for each batch, in order. */

@@ -50,7 +50,7 @@ export interface Vendor {
  *
  * An answer that refuses a request for what is in it (400, 413, 422) is final for an event that is
  * alone in it: a vendor that refuses an event once refuses it always. Everything else, a wrong key
- * among it, is a fault of the destination: its events wait until it is mended.
+ * among it, is a failure of the destination: its events wait until it is fixed.
  */
 export function createVendorDestination(
   name: string,
@@ -60,7 +60,7 @@ export function createVendorDestination(
   const url = readHttpUrl(name, 'host', settings);
   const { waitHeaders, requestBytesMax, requestEventsMax } = vendor;
   const endpoint = openEndpoint(name, settings, { url, answerBytesMax, waitHeaders });
-  const keyAdvice = `the key is not accepted: mend destinations.${name}.${vendor.keySetting}`;
+  const keyAdvice = `the key is not accepted: fix destinations.${name}.${vendor.keySetting}`;
   const reading: AnswerReading = {
     refusesEvent: (status) => status === 400 || status === 413 || status === 422,
     hide: createHider(url, vendor.secrets),
@@ -68,7 +68,7 @@ export function createVendorDestination(
       401: keyAdvice,
       403: keyAdvice,
       402: 'the account has no room left; its events wait',
-      404: `nothing is there: mend destinations.${name}.host`,
+      404: `nothing is there: fix destinations.${name}.host`,
     },
   };
   const path = url.pathname.replace(/\/$/, '') + vendor.path;
@@ -92,7 +92,7 @@ export function personOf({ userId, anonymousId }: StoredEvent): string {
   return userId ?? anonymousId ?? '';
 }
 
-/** The address of the person, where the producer tells it; never that of the gate. */
+/** The address of the person, if the producer sends it; never that of the gate. */
 export function addressOf({ context }: StoredEvent): string | undefined {
   const address = context?.['ip'];
   return typeof address === 'string' && address !== '' ? address : undefined;

@@ -6,7 +6,7 @@ const prefix = 'whsec_';
 const keyBytesMin = 24;
 const keyBytesMax = 64;
 
-/** The sentence that tells how to make a secret. */
+/** The sentence that says how to make a secret. */
 export const secretForm =
   `it must be "${prefix}" and the base64 of ${keyBytesMin} to ${keyBytesMax} random bytes; ` +
   `make one with: echo "${prefix}$(openssl rand -base64 32)"`;

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from './json.ts';
 
 /**
- * Parses a JSON text. Throws a SyntaxError that tells where it breaks.
+ * Parses a JSON text. Throws a SyntaxError that says where it breaks.
  *
  * `JSON.parse`, except where that is wrong: from V8 12.8 on (Node 24 and 26 among them) a name with
  * an escape in it may come out as another name that was parsed before, for example `{"x":1,"\n":2}` as

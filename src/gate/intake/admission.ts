@@ -9,7 +9,7 @@ export interface Admission {
 
 export interface AdmissionOptions {
   readonly inFlightEventsMax: number;
-  /** How long a request waits for room before it is told to come back. */
+  /** How long a request waits for room before it is answered with `overloaded`. */
   readonly waitMs: number;
 }
 
@@ -24,7 +24,7 @@ const sweepIntervalMs = 100;
 
 /**
  * First come, first served. A request waits a moment for room, as many wait as may be in flight, and
- * whoever comes after that is told at once to come back: memory stays bounded whatever arrives.
+ * later requests are refused at once: memory stays bounded whatever arrives.
  */
 export function createAdmission(options: AdmissionOptions): Admission & { close(): void } {
   const { inFlightEventsMax, waitMs } = options;

@@ -29,7 +29,7 @@ describe('with keys', () => {
     ['Basic without a colon', { authorization: basic(key) }],
     ['x-write-key', { 'x-write-key': ` ${key} ` }],
     [
-      'x-write-key beside a foreign Authorization',
+      'x-write-key beside an unrelated Authorization',
       { 'x-write-key': key, authorization: 'Bearer x' },
     ],
   ])('knows a key by %s, again and again', (_what, headers) => {

@@ -33,7 +33,7 @@ export function answer(
   };
 }
 
-/** What any door can answer to a request as a whole. */
+/** What any endpoint can answer to a request as a whole. */
 const anyRequest: readonly ErrorCode[] = [
   'unauthenticated',
   'malformed_request',
@@ -59,7 +59,7 @@ export const singleCodes: readonly ErrorCode[] = [
   ...errorCodes.filter((code) => errorEntry(code).scope === 'event'),
 ];
 
-/** Every code that a door may answer with, by status: one problem document each. */
+/** Every code that an endpoint may answer with, by status: one problem document each. */
 export function problems(codes: readonly ErrorCode[]): Answers {
   return byStatus(codes, (there) => ({
     schema: {
@@ -110,7 +110,7 @@ export const problemSchema: Schema = {
     type: { type: 'string', pattern: '^urn:headgate:error:[a-z_]+$' },
     title: { type: 'string' },
     status: { type: 'integer' },
-    detail: { type: 'string', description: 'What is wrong and how to mend it.' },
+    detail: { type: 'string', description: 'What is wrong and how to fix it.' },
     code: { type: 'string', description: 'Stable, and explained in docs/reference/errors.md.' },
     violations: { type: 'array', items: refTo('Violation') },
     help: { type: 'string' },

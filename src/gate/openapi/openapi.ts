@@ -17,9 +17,9 @@ import { jsonObject, messageSchemas, refTo, type Schema } from './messages.ts';
 import { webhookPath } from '../webhooks/webhook-endpoint.ts';
 
 /*
- * The document at `/openapi.json`: OpenAPI 3.1 of every door that speaks JSON. The messages come from
+ * The document at `/openapi.json`: OpenAPI 3.1 of every endpoint that speaks JSON. The messages come from
  * the proto, the refusals from the table of errors, the limits from the configuration; the tests hold
- * each answer of each door against it.
+ * each answer of each endpoint against it.
  */
 
 export const openApiPath = '/openapi.json';
@@ -181,7 +181,7 @@ export function openApiDocument(limits: Limits, auth: 'off' | 'keys'): string {
   return JSON.stringify(document);
 }
 
-/** Most doors refuse in the same words: each of those answers stands in the document once. */
+/** Most endpoints refuse with the same answers: each is in the document once. */
 function createSharedAnswers() {
   const responses: Record<string, object> = {};
   const names = new Map<string, string>();

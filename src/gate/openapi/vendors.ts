@@ -108,7 +108,7 @@ function listOf(name: string): Schema {
   return { type: 'array', minItems: 1, items: refTo(name) };
 }
 
-/** A vendor's SDK is told to send the batch again where one event of it must be. */
+/** A vendor's SDK must send the batch again if one of its events must be sent again. */
 function batchAnswers(name: string): Answers {
   const refusals = problems(vendorBatchCodes);
   return {

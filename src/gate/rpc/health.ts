@@ -6,7 +6,7 @@ import {
 } from '../../../gen/grpc/health/v1/health_pb.ts';
 
 export interface HealthState {
-  /** From now on the answer is NOT_SERVING, and those who watch are told. */
+  /** From now on the answer is NOT_SERVING, and subscribers are notified. */
   stopServing(): void;
 }
 

@@ -177,7 +177,7 @@ describe('a connection', () => {
     },
   );
 
-  test('tells how a call ended', async () => {
+  test('reports how a call ended', async () => {
     const ended = Promise.withResolvers<CallEnd>();
     const { called, calls } = await openListener((call) => call.whenAnswered(ended.resolve));
     const { received } = send(plain);

@@ -5,7 +5,7 @@ import { readWholeRequest } from './read-request.ts';
 import { WholeCall, type CallConnection } from './whole-call.ts';
 import { answerHead, closeLines, keepAliveLines } from './write-answer.ts';
 
-/** Whether the doors serve such a request by what an HttpCall has, without Node's classes. */
+/** Whether the endpoints can serve such a request through an HttpCall, without Node's classes. */
 export type ServesWhole = (url: string, headers: HttpCall['headers']) => boolean;
 
 export interface Http1ReaderOptions {
@@ -17,11 +17,11 @@ export interface Http1ReaderOptions {
 }
 
 /**
- * Serves the plain requests of the hot doors from the socket itself; Node's http classes are 9 of the
+ * Serves the plain requests of the hot endpoints from the socket itself; Node's http classes are 9 of the
  * 16 µs that a bare request costs (docs/adr/0027-an-http1-reader-of-our-own.md).
  *
  * A connection is here as long as each read of it gives exactly one whole request that
- * `readWholeRequest` knows and a hot door serves, and the next comes after the answer. The first bytes
+ * `readWholeRequest` knows and a hot endpoint serves, and the next comes after the answer. The first bytes
  * that are anything else go to Node's server, as they came, and the connection with them, for good. So
  * nothing half-read waits here, and no end of a body is ever guessed.
  */

@@ -23,7 +23,7 @@ export class WholeCall implements HttpCall {
   readonly method = 'POST';
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
-  /** Whether a door has asked for the body: one that refuses without a look ends the connection. */
+  /** Whether an endpoint has asked for the body. If it refuses without reading it, the connection ends. */
   complete = false;
   private readonly connection: CallConnection;
   private readonly body: Buffer;

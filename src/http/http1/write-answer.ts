@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 
 import { currentDate } from '../current-date.ts';
 
-/** As Node's server tells it: whole seconds, of which a caller may make use. */
+/** As Node's server writes it: whole seconds, which a caller may use. */
 export function keepAliveLines(idleTimeoutMs: number): string {
   const seconds = Math.floor(idleTimeoutMs / 1000);
   return `Connection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n`;
@@ -15,7 +15,7 @@ const statusLines = new Map<number, string>();
 
 /**
  * The head of an answer, with the empty line: byte by byte what Node's server writes. The values are
- * a door's own, or checked by it (the correlation id): visible ASCII, and never a line end.
+ * the endpoint's own, or checked by it (the correlation id): visible ASCII, and never a line end.
  */
 export function answerHead(
   status: number,

@@ -206,7 +206,7 @@ describe('a stream that is over', () => {
     expect(peer.seen.filter(({ type }) => type === resetStream)).toHaveLength(1);
   });
 
-  test('is told to the one who receives: reset by the peer, and once', async () => {
+  test('reports a reset by the peer to its sink, once', async () => {
     const events: string[] = [];
     const closed = Promise.withResolvers<void>();
     await using server = await openRawServer((stream) => {
@@ -273,7 +273,7 @@ describe('what is asked besides requests', () => {
     });
   });
 
-  test('what the application throws ends its stream, and is told', async () => {
+  test('what the application throws ends its stream, and is reported', async () => {
     await using server = await openRawServer((stream) => {
       if (stream.id === 1) throw new Error('on headers');
       stream.receive({
@@ -323,7 +323,7 @@ describe('what is asked besides requests', () => {
     });
   });
 
-  test('a field that cannot be sent is told to the application, which may answer otherwise', async () => {
+  test('a field that cannot be sent is reported to the application, which may answer otherwise', async () => {
     await using server = await openRawServer((stream) => {
       expect(() => stream.respond(200, { 'x-bad': 'a\r\nb' })).toThrow(TypeError);
       stream.respond(500, {});

@@ -43,7 +43,7 @@ const closedIdsKept = 128;
  * One connection of HTTP/2, the server's side: https://www.rfc-editor.org/rfc/rfc9113. It reads frames,
  * keeps the states of its streams, and has a FrameSender say what there is to say.
  *
- * Its life: open; going (told so by GOAWAY with the largest id, new streams are still taken); gone
+ * Its life: open; going (GOAWAY with the largest id is sent, new streams are still taken); gone
  * (GOAWAY with the last id that is served: what is under way ends); over (nothing is read any more, the
  * socket ends after what was written, or is lost).
  */
@@ -245,7 +245,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     this.say(connectionFrame(frameType.goAway, 0, payload));
   }
 
-  /** Tells the peer what it did wrong, and ends. */
+  /** Sends the peer the error code, and ends. */
   fail(code: number, text: string): void {
     if (this.isOver) return;
     this.say(connectionFrame(frameType.goAway, 0, goAwayPayload(this.lastStreamId, code, text)));

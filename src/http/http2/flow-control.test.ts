@@ -99,7 +99,7 @@ describe('what we send', () => {
     expect(codeOf(await peer.nextOf(goAway))).toBe(errorCode.flowControlError);
   });
 
-  test('an answer in parts tells when its maker may go on', async () => {
+  test('an answer in parts reports when its writer may go on', async () => {
     const told: string[] = [];
     await using server = await openRawServer((stream) => {
       stream.respond(200, {});

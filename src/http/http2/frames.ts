@@ -112,7 +112,7 @@ export function connectionFrame(type: number, flags: number, payload: Uint8Array
   return frame;
 }
 
-/** Breaks the connection's rules: it is told so by GOAWAY and ended (RFC 9113 §5.4.1). */
+/** The peer broke the connection's rules: GOAWAY says so and the connection ends (RFC 9113 §5.4.1). */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
   readonly code: number;

@@ -7,7 +7,7 @@ import type { Http2Stream } from './stream.ts';
 const { data: dataType, headers, goAway, ping } = frameType;
 
 describe('the end of a connection', () => {
-  test('a peer that is told to go is served until it knows, and what is under way ends', async () => {
+  test('a peer that gets GOAWAY is served until it has read it, and open requests finish', async () => {
     const answers: (() => void)[] = [];
     await using server = await openRawServer((stream) => {
       answers.push(() => {
@@ -64,7 +64,7 @@ describe('the end of a connection', () => {
     await peer.closed();
   });
 
-  test('nothing asked for so long: told to go; not while a request is under way, or after a ping', async () => {
+  test('idle for so long: GOAWAY; not while a request is open, or after a ping', async () => {
     const asked: Http2Stream[] = [];
     await using server = await openRawServer(
       (stream) => asked.push(stream),

@@ -28,7 +28,7 @@ export class Http2Call implements TrailersCall {
   }
 
   /**
-   * What is answered to somebody who is gone costs nothing, and tells the connection that the work for
+   * Answering a caller that is gone costs nothing, and shows the connection that the work for
    * it is done: until then the stream holds its place (limits.ts, streamsMax).
    */
   get answered(): boolean {

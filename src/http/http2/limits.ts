@@ -42,7 +42,7 @@ export interface Http2Limits {
   readonly stallBytesMin: number;
   /** How long a peer has for what is left of a request after its answer was sent. */
   readonly lingerMs: number;
-  /** A peer that is told to go away answers the ping after it in this time, or is taken to know. */
+  /** A peer that got GOAWAY answers the ping after it in this time, or is taken to have read it. */
   readonly goAwayTimeoutMs: number;
 }
 

@@ -22,7 +22,7 @@ import type { Http2Limits } from './limits.ts';
 import type { RecentIds } from './recent-ids.ts';
 import type { Http2Stream } from './stream.ts';
 
-/** What the receiver tells its connection, and what it has to know of it. */
+/** What the receiver reports to its connection, and what it needs from it. */
 export interface ReceiverOwner extends ControlOwner {
   readonly limits: Http2Limits;
   readonly resetIds: RecentIds;

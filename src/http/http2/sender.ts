@@ -23,7 +23,7 @@ export class OutputBlock {
   }
 }
 
-/** What the sender tells its connection. */
+/** What the sender reports to its connection. */
 export interface SenderOwner {
   /** The last frame of an answer is with the socket. */
   answerSent(stream: Http2Stream): void;

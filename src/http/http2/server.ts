@@ -12,7 +12,7 @@ export interface Http2ServerOptions {
   readonly onStream: (stream: Http2Stream) => void;
   /** What threw and must not; the stream or the connection it happened in is closed. */
   readonly onFault: (error: Error) => void;
-  /** A connection on which nothing was asked for so long is told to go. */
+  /** A connection that is idle for so long gets GOAWAY. */
   readonly idleTimeoutMs: number;
   /** Instead of defaultLimits. */
   readonly limits?: Partial<Http2Limits>;
@@ -23,7 +23,7 @@ export interface Http2Server {
   accept(socket: Duplex, start?: Buffer): void;
   /** How many connections there are. */
   readonly connections: number;
-  /** Tells every peer to go; what they asked for before they knew is served. */
+  /** Sends GOAWAY to every peer. Requests that cross it are served. */
   shutDown(): void;
   /** Cuts off what is left. */
   destroy(): void;

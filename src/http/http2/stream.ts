@@ -146,7 +146,7 @@ export class Http2Stream {
     this.owner.wantsToSend(this);
   }
 
-  /** Gives up what is not over yet. The peer is told `code` (errorCode), unless it knows. */
+  /** Gives up what is not over yet. Sends the peer `code` (errorCode), unless the stream has ended for it. */
   close(code: number = errorCode.noError): void {
     this.isFinished = true;
     if (this.isClosed) this.owner.settle(this);

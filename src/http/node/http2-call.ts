@@ -138,7 +138,7 @@ export class NodeHttp2Call implements TrailersCall {
     };
   }
 
-  /** Gives up what is not over yet, and tells the caller `code`. */
+  /** Gives up what is not over yet, and sends the caller `code`. */
   close(code: number): void {
     const { stream } = this;
     if (!stream.destroyed) stream.close(code);

@@ -67,7 +67,7 @@ export class NodeHttp2Session implements NodeCallOwner {
     session.on('stream', (stream, headers) => this.begin(stream, headers));
     session.on('remoteSettings', () => this.takeSettings());
     session.on('ping', () => this.takePing());
-    // What the peer did wrong, told to it by GOAWAY already.
+    // An error of the peer, which GOAWAY has reported to it already.
     session.on('error', () => session.destroy());
     session.once('close', () => host.forget(this));
   }

@@ -68,7 +68,7 @@ export function readAdvisory(payload: Uint8Array): Advisory | undefined {
     sequence,
     reason: String(type).endsWith('terminated')
       ? `the delivery was ended: ${String(reason ?? 'without a reason')}`
-      : `handed out ${String(deliveries)} times and never settled: its worker crashed or hung`,
+      : `delivered ${String(deliveries)} times and never settled: its worker crashed or hung`,
   };
 }
 

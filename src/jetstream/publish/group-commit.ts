@@ -41,7 +41,7 @@ export interface GroupCommit {
  * hundreds of messages. Blocks only grow at the end, so the blocks from the last one known upward
  * hold everything that is new; a block seen for the first time has its folder synced too.
  *
- * The last block stays open between commits: Linux tells a failed write-back to the descriptors that
+ * The last block stays open between commits: Linux reports a failed write-back to the descriptors that
  * were open before it, so a file opened afresh might sync "successfully" what the kernel has dropped.
  * nats-server may replace a block by a rewritten one; the descriptor is used only while it is still
  * the file of that name.

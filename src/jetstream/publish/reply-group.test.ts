@@ -12,7 +12,7 @@ function openGroup(count: number) {
   const told: (Told | undefined)[] = Array.from({ length: count });
   for (let at = 0; at < count; at += 1) {
     group.callbacks.push((ack, error) => {
-      if (told[at] !== undefined) throw new Error('told twice');
+      if (told[at] !== undefined) throw new Error('reported twice');
       told[at] = ack ?? error!.fault;
     });
   }
@@ -31,7 +31,7 @@ const refused = (code: number): string =>
   `{"error":{"code":503,"err_code":${code},"description":"no"},"stream":"EVENTS","seq":0}`;
 
 describe('messages that share a reply subject', () => {
-  test('are told their sequences once there are as many as messages', () => {
+  test('get their sequences once there are as many as messages', () => {
     const { group, told } = openGroup(3);
     expect([7, 8, 12].map((sequence) => answer(group, stored(sequence)))).toEqual([
       false,
@@ -42,7 +42,7 @@ describe('messages that share a reply subject', () => {
     expect(told).toEqual([7, 8, 12].map((sequence) => ({ sequence, duplicate: false })));
   });
 
-  test('are told why they were refused where all were for the same reason', () => {
+  test('are refused with the reason if all have the same', () => {
     const { group, told } = openGroup(2);
     answer(group, refused(10077));
     expect(answer(group, refused(10077))).toBe(true);
@@ -59,7 +59,7 @@ describe('messages that share a reply subject', () => {
     ['the same sequence again', [stored(1), stored(1)]],
     ['an earlier sequence', [stored(2), stored(1)]],
     ['no JSON', [stored(2), 'x']],
-  ])('are told nothing by %s', (_name, answers) => {
+  ])('get no answer from %s', (_name, answers) => {
     const { group, told } = openGroup(2);
     answer(group, answers[0]!);
     expect(answer(group, answers[1]!)).toBe(true);
@@ -67,7 +67,7 @@ describe('messages that share a reply subject', () => {
     expect(told).toEqual([undefined, undefined]);
   });
 
-  test('a message alone is told its answer, whichever that is', () => {
+  test('a single message gets its answer, whichever that is', () => {
     const tell = (text: string): Told | undefined => {
       const { group, told } = openGroup(1);
       expect([answer(group, text), group.finish()]).toEqual([true, true]);
@@ -79,7 +79,7 @@ describe('messages that share a reply subject', () => {
     expect(tell('')).toBe('no_stream');
   });
 
-  test('are never told that they are stored unless each of them is', () => {
+  test('are never reported as stored unless each of them is', () => {
     const outcome = fc.constantFrom('stored', 'duplicate', 'refused', 'lost', 'twice');
     fc.assert(
       fc.property(

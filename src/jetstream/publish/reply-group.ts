@@ -7,7 +7,7 @@ import { PublishError } from './publish-error.ts';
  *
  * nats-server looks up each subject that it has not seen lately, keeps it, and throws it away again:
  * with a reply subject for each message that is a sixth of what a message costs it
- * (docs/understand/hot-path.md). Nothing in an acknowledgement tells which message it is for, so a shared
+ * (docs/understand/hot-path.md). Nothing in an acknowledgement says which message it is for, so a shared
  * subject may count only: as many different sequences as there are messages, and nothing else, mean
  * that each message is stored, because a message gets one sequence at most. One connection's messages
  * are stored in their order (https://docs.nats.io/nats-concepts/jetstream: per publisher), so the

@@ -33,7 +33,7 @@ export function lockStore(dataDir: string): StoreLock {
   } catch (cause) {
     throw new StartError(
       `The data directory ${dataDir} cannot be written (${(cause as Error).message}). ` +
-        'Mend its permissions, or name another in HEADGATE_DATA_DIR.',
+        'Fix its permissions, or name another in HEADGATE_DATA_DIR.',
       { cause },
     );
   }

@@ -34,7 +34,7 @@ describe('waiting for streams', () => {
     );
   });
 
-  test('tells another fault as it is', async () => {
+  test('reports another error as it is', async () => {
     const { manager } = managerThat(new Error('not permitted'));
     await expect(waitUntilReadable(manager, ['EVENTS'])).rejects.toThrow('not permitted');
   });

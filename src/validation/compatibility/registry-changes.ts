@@ -44,7 +44,7 @@ function removedChange({ name, compatibility }: PlannedEvent): EventChange {
     version: 0,
     kind: 'removed',
     allowed: compatibility === 'none',
-    message: 'is removed: who sends it is told that the taxonomy does not have it',
+    message: 'is removed: its producers learn that the taxonomy does not have it',
     findings: [],
   };
 }
@@ -82,7 +82,7 @@ function sameness(
 
 /**
  * One version against the one before it that still validates: a version that is superseded is broken,
- * and what mends it must not be held against it.
+ * and its fix must not be held against it.
  */
 export function versionChange(event: PlannedEvent, version: number): EventChange {
   const added = event.versions.find((each) => each.version === version)!;

@@ -159,7 +159,7 @@ function boundedRegExp(pattern: string, flags: string): { test: TextCheck } {
       }
       return expression.test(text);
     },
-    // By this ajv tells expressions apart.
+    // ajv distinguishes expressions by this.
     toString: () => String(expression),
   } as { test: TextCheck };
 }

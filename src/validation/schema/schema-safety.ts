@@ -167,7 +167,7 @@ function checkPropertyNames({ path, schema }: SchemaPlace, refuse: ReportFault):
     if (Object.hasOwn(known, name)) continue;
     refuse(
       `${path}/required names ${name}, which properties does not have and nothing else may be sent`,
-      'Mend the name, or add the property.',
+      'Fix the name, or add the property.',
     );
   }
 }

@@ -24,7 +24,7 @@ const kinds: Readonly<Record<string, ViolationKind>> = {
 };
 
 /**
- * Tells of each error of one schema which kind of violation it is.
+ * Finds for each error of one schema which kind of violation it is.
  *
  * A property that is unknown to one branch of an `anyOf` may be what another asks for: what breaks a
  * part of the schema that does not hold in every case is an `advanced_rule`, whatever its keyword.

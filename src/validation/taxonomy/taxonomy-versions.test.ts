@@ -28,7 +28,7 @@ test('a superseded version is validated by its successor, and stored as that', a
   expect(sent(1.5, 1)).toMatchObject({ error: undefined, schemaVersion: 1 });
 });
 
-test('who sends a deprecated version is told which to send', async () => {
+test('producers of a deprecated version are warned which to send', async () => {
   const { validate } = createValidation(await loadRegistry(folder(', deprecated: [3]')));
   const event = orderCompleted({ schemaVersion: 3, properties: { total: 1 } });
   expect(validate(event)).toMatchObject({ error: undefined, schemaVersion: 3 });

@@ -5,7 +5,7 @@ export type Superseded = ReadonlyMap<number, number>;
 
 /**
  * Reads `supersedes: { 3: [1, 2] }`: events that name version 1 or 2 are validated by version 3. So a
- * version that is broken, and already in the field, is mended without an update of its producers.
+ * version that is broken, and already in the field, is fixed without an update of its producers.
  */
 export function readSupersedes(
   value: unknown,

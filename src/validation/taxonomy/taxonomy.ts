@@ -19,7 +19,7 @@ export interface TaxonomyEntry {
   readonly compatibility: CompatibilityMode;
   /** Versions that another validates in their place, each with that other. */
   readonly superseded: Superseded;
-  /** Versions that are still validated by, and whose producers are told to move on. */
+  /** Versions that still validate events, and whose producers are warned to move on. */
   readonly deprecated: readonly number[];
 }
 
@@ -79,7 +79,7 @@ export function parseYaml(text: string, report: ReportFault): Fields | undefined
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   for (const error of document.errors) {
     const { line } = lines.linePos(error.pos[0]);
-    report(`line ${line}: ${oneLine(error.message)}`, 'Mend the YAML there.');
+    report(`line ${line}: ${oneLine(error.message)}`, 'Fix the YAML there.');
   }
   if (document.errors.length > 0) return undefined;
   let root: unknown;
@@ -142,7 +142,7 @@ export function readEntry(
     const form = `lower snake case of at most ${eventNameLengthMax} characters`;
     report(`${place} is not named in ${form}`, 'Name it such as order_completed.');
   } else if (verbs.length > 0 && !isEventName(name, verbs)) {
-    report(`${place} is not a noun and one of the verbs`, 'Mend it, or add its verb to verbs.');
+    report(`${place} is not a noun and one of the verbs`, 'Fix it, or add its verb to verbs.');
   }
   if (!isFields(value)) {
     report(`${place} is not a mapping`, 'Write { owner: ..., description: ..., active: 1 }.');

@@ -25,7 +25,7 @@ const authoritySeen = 8;
  */
 export class RequestHead implements FieldSink {
   headers: IncomingHttpHeaders = emptyHeaders();
-  /** -1: not told. */
+  /** -1 if it is not given. */
   contentLength = -1;
   isMalformed = false;
   /** More than `listBytesMax`: what is above it is not kept. */
@@ -108,7 +108,7 @@ export class RequestHead implements FieldSink {
 
 /**
  * Without white space at its ends, as HTTP/1.1 takes it. RFC 9113 §8.2.1 has the request refused for it;
- * but "authorization: Bearer " is sent by those who forgot their key, and they are told that.
+ * but "authorization: Bearer " is sent by callers that forgot their key, and the answer says so.
  */
 function withoutPadding(value: string): string {
   const first = value.charCodeAt(0);
