@@ -15,7 +15,7 @@ import {
   personOf,
   refused,
   type VendorMessage,
-} from '../vendor/vendor.ts';
+} from '../vendors/vendor.ts';
 
 /** Mixpanel takes 1 MB an event. */
 const eventBytesMax = 1_000_000;

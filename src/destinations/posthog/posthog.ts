@@ -2,7 +2,7 @@ import { isJsonObject } from '../../event/json/json.ts';
 import type { Destination, DestinationSettings } from '../destination.ts';
 import type { HttpAnswer } from '../http/answers.ts';
 import type { RequestOutcome } from '../batch-requests.ts';
-import { addressOf, createVendorDestination, personOf } from '../vendor/vendor.ts';
+import { addressOf, createVendorDestination, personOf } from '../vendors/vendor.ts';
 
 /** What PostHog stores of one event, at most. */
 const eventBytesMax = 1_000_000;

@@ -1,5 +1,5 @@
 import type { Destination, DestinationSettings } from '../destination.ts';
-import { basicAuthorization, createVendorDestination } from '../vendor/vendor.ts';
+import { basicAuthorization, createVendorDestination } from '../vendors/vendor.ts';
 
 /** Segment answers 200 to a larger one, and drops it: so it is refused here. */
 const eventBytesMax = 32 * 1024;
