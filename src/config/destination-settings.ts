@@ -13,13 +13,13 @@ export const destinationSettings = {
     kind: 'list',
     default: null,
     defaultText: 'every source',
-    text: 'Globs on the source, which the write key of a producer stands for: `shop-*`.',
+    text: 'Globs on the source, which the write key of the producer determines: `shop-*`.',
   },
   'fields.allow': {
     kind: 'list',
     default: null,
     defaultText: 'all of them',
-    text: 'The paths that leave: `/user_id`, `/properties/total`, `/context/page`. Of `user_id`, `anonymous_id`, `properties` and `context` nothing else does.',
+    text: 'The only paths within `user_id`, `anonymous_id`, `properties` and `context` that leave: `/user_id`, `/properties/total`, `/context/page`.',
   },
   'fields.drop': {
     kind: 'list',
@@ -36,21 +36,21 @@ export const destinationSettings = {
   'fields.hash_key': {
     kind: 'secret',
     default: null,
-    text: 'The key of those: 16 characters or more. Another key gives other hashes.',
+    text: 'The key for these hashes, 16 characters or more. Another key gives other hashes.',
   },
   'retry.attempts': {
     kind: 'integer',
     default: 5,
     min: 1,
     max: 100,
-    text: 'How often an event is tried in all before it is a dead letter. Outages do not count; what fails a hundred times by itself will not succeed.',
+    text: 'The number of attempts before an event becomes a dead letter. Outages do not count. An event that fails a hundred times by itself will not succeed.',
   },
   'retry.base': {
     kind: 'duration',
     default: '1s',
     min: '1ms',
     max: '1h',
-    text: 'The bound of the first delay, doubled with each attempt. At most `retry.cap`.',
+    text: 'The upper bound of the first delay. It doubles with each attempt. At most `retry.cap`.',
   },
   'retry.cap': {
     kind: 'duration',
@@ -65,13 +65,13 @@ export const destinationSettings = {
     defaultText: 'unset: attempts alone count',
     min: '1s',
     max: '6d',
-    text: 'How long after its first failure an event is still tried, though it has attempts left; the last one is made when it is over. At most 6 days, because the failures that it is counted from are kept for 7.',
+    text: 'How long after its first failure an event is tried, even if attempts are left. The last attempt is made at the end of this time. At most 6 days, because failures are recorded for 7.',
   },
   ack_wait: {
     kind: 'duration',
     default: '30s',
     min: '100ms',
     max: '1h',
-    text: 'How long a worker may hold an event before the log hands it to another. Longer than the slowest call to the destination, else events arrive twice; this is also how long the events of a crashed worker wait.',
+    text: 'How long a worker may hold an event before the log delivers it to another. Make it longer than the slowest call to the destination, or events arrive twice. The events of a crashed worker wait this long.',
   },
 } as const satisfies Record<string, Setting>;

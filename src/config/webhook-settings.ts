@@ -16,42 +16,42 @@ export const webhookSettings = {
   provider: {
     kind: 'enum',
     options: webhookProviders,
-    text: 'Whose way of signing it is: `standard` is Standard Webhooks, `hmac` any other HMAC over the body.',
+    text: 'How the sender signs: `standard` is Standard Webhooks, `hmac` any other HMAC over the body.',
   },
   tolerance: {
     kind: 'duration',
     default: '5m',
     min: '1s',
     max: '1d',
-    text: 'How far the time of the signature (`stripe`, `standard`) may be from ours, so that what somebody recorded cannot be sent again later.',
+    text: 'How far the time of the signature (`stripe`, `standard`) may differ from the gate’s clock. It stops replays of recorded webhooks.',
   },
   type: {
     kind: 'list',
     default: null,
     defaultText: "the provider's",
-    text: 'Where the type stands: places, of which the first that has something counts.',
+    text: 'Where the type is: a list of places. The first that is not empty counts.',
   },
   delivery_id: {
     kind: 'list',
     default: null,
     defaultText: "the provider's",
-    text: 'Where the id of the delivery stands, the same when it is sent again. `hmac` needs it.',
+    text: 'Where the id of the delivery is. It must be the same when the webhook is sent again. Required for `hmac`.',
   },
-  user_id: { kind: 'list', default: null, text: 'Where `user_id` of the event comes from.' },
+  user_id: { kind: 'list', default: null, text: 'The places to read `user_id` from.' },
   anonymous_id: {
     kind: 'list',
     default: null,
-    text: 'Where `anonymous_id` of the event comes from.',
+    text: 'The places to read `anonymous_id` from.',
   },
   occurred_at: {
     kind: 'list',
     default: null,
-    text: 'Where `occurred_at` comes from: an RFC 3339 time, or seconds or milliseconds since 1970.',
+    text: 'The places to read `occurred_at` from: an RFC 3339 time, or seconds or milliseconds since 1970.',
   },
   'signature.header': {
     kind: 'string',
     default: null,
-    text: 'The header that has the signature. `hmac` needs it.',
+    text: 'The header with the signature. Required for `hmac`.',
   },
   'signature.algorithm': {
     kind: 'enum',
@@ -69,6 +69,6 @@ export const webhookSettings = {
     kind: 'string',
     default: null,
     defaultText: 'none',
-    text: 'What stands before the signature, for `hmac`: `sha256=`.',
+    text: 'The prefix of the signature, for `hmac`: `sha256=`.',
   },
 } as const satisfies Record<string, Setting>;

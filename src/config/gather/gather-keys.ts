@@ -14,7 +14,7 @@ export interface RawKey {
  * itself there by mistake should not find it in a log.
  */
 export const keySettings = {
-  source: { kind: 'string', text: 'Who sends: it becomes the source of each event.' },
+  source: { kind: 'string', text: 'The sender. It becomes the source of each event.' },
   hash: { kind: 'secret', text: '`headgate keys new` prints it.' },
   events: {
     kind: 'list',
