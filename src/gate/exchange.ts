@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 
+import { ServiceError } from '../errors.ts';
 import { cutOffWhenAnswered, type HttpCall } from '../http/http-call.ts';
 
 /** One request at a door, and what is known of it before it is read. */
@@ -71,4 +72,17 @@ export function mediaTypeOf(exchange: Exchange): string {
   // As nearly everybody sends it.
   if (sent === 'application/json' || sent === 'application/grpc') return sent;
   return sent.split(';', 1)[0]!.trim().toLowerCase();
+}
+
+/**
+ * Throws a ServiceError `unsupported_media_type` where the request's type is none of `known`. Returns
+ * undefined, as `Endpoint.begin` does where the caller sets no deadline.
+ */
+export function checkContentType(exchange: Exchange, known: readonly string[]): undefined {
+  const type = mediaTypeOf(exchange);
+  if (known.includes(type)) return undefined;
+  throw new ServiceError(
+    'unsupported_media_type',
+    `The content type "${type.slice(0, 60)}" is not taken here. Use ${known.join(' or ')}.`,
+  );
 }

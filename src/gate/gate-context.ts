@@ -5,7 +5,7 @@ import type { Authenticate } from './intake/authenticate.ts';
 import type { BodyReader } from './intake/read-body.ts';
 import type { TurnBudget } from './intake/turn-budget.ts';
 
-/** What every door of the gate works with. */
+/** What every endpoint of the gate works with. */
 export interface GateContext {
   readonly authenticate: Authenticate;
   readonly accept: AcceptEvents;

@@ -15,10 +15,10 @@ import { createBodyReader } from './intake/read-body.ts';
 import { createTurnBudget } from './intake/turn-budget.ts';
 import { createWebhookEntries } from './webhooks/webhook-endpoint.ts';
 
-/** What many uploads at once may hold of our memory: thirty-two of the largest. */
+/** The memory that uploads may hold at once: thirty-two of the largest. */
 const bufferedRequests = 32;
 
-/** What of large requests one turn of the event loop takes on: about 300 events of a batch. */
+/** How much of large requests one turn of the event loop decodes: about 300 events of a batch. */
 const turnBytes = 128 * 1024;
 
 /** How long a request waits for room among those in flight. */
@@ -30,14 +30,20 @@ export interface Gate {
   close(): Promise<void>;
 }
 
-/** Opens every door. Validating, storing and reading back are handed in. */
+/** What the other stages do for the gate: validate events, and store and read them. */
+export interface GateOptions extends Pick<
+  AcceptOptions,
+  'validate' | 'redactRejected' | 'arrivalHeaders' | 'store' | 'reject' | 'readStored'
+> {
+  /** Undefined: no heartbeat is sent. */
+  readonly canaryKey?: string | undefined;
+}
+
+/** Opens every endpoint. Throws a StartError when the address cannot be bound. */
 export async function openGate(
   config: Config,
   signals: Signals,
-  handed: Pick<
-    AcceptOptions,
-    'validate' | 'redactRejected' | 'arrivalHeaders' | 'store' | 'reject' | 'readStored'
-  > & { readonly canaryKey?: string | undefined },
+  options: GateOptions,
 ): Promise<Gate> {
   const { limits } = config;
   const admission = createAdmission({
@@ -50,20 +56,20 @@ export async function openGate(
     requestTimeoutMs: limits.requestTimeoutMs,
     bufferedBytesMax,
   });
-  const authenticate = createAuthenticate(config.auth, config.keys, handed.canaryKey);
+  const authenticate = createAuthenticate(config.auth, config.keys, options.canaryKey);
   let closing = false;
   const checkOpen = (): void => {
     if (closing) throw new ServiceError('shutting_down', errorTable.shutting_down.text);
   };
   const context: GateContext = {
-    // The first thing that every door does with a request: what came before it is served to its end.
+    // Every endpoint begins with this. Requests that came before the gate closes are served to their end.
     authenticate: (headers) => {
       checkOpen();
       return authenticate(headers);
     },
     accept: tracePublishing(
       createAcceptEvents({
-        ...handed,
+        ...options,
         admission,
         signals,
         eventBytesMax: limits.eventBytesMax,
@@ -76,7 +82,7 @@ export async function openGate(
   };
   const connect = createConnectEndpoints(context);
   const webhooks = createWebhookEntries(config.webhooks, context, checkOpen);
-  // Most gates are never asked for it.
+  // Most gates never serve it.
   let document: string | undefined;
   const openApi = (): string => (document ??= openApiDocument(limits, config.auth));
   const listener = await listen({

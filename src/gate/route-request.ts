@@ -1,43 +1,48 @@
 import { ServiceError } from '../errors.ts';
-import type { ConnectEndpoints } from './rpc/connect-router.ts';
-import { vendorEndpoints } from './vendor-endpoints.ts';
-import { createExchange, mediaTypeOf, reply, type Exchange } from './exchange.ts';
-import { failureOfError } from './answer/failure.ts';
-import type { GateContext } from './gate-context.ts';
-import type { RpcEntry } from './rpc/serve-rpc.ts';
-import { trackRpcs } from './rpc/track-rpcs.ts';
 import type { RequestHandler } from '../http/http-call.ts';
 import type { ServesWhole } from '../http/http1/reader.ts';
+import { failureOfError } from './answer/failure.ts';
+import { problem } from './answer/problem.ts';
+import { cloudEventsPath, selectCloudEvents } from './cloudevents/cloudevents-endpoint.ts';
+import { createExchange, reply, type Exchange } from './exchange.ts';
+import type { GateContext } from './gate-context.ts';
 import { openApiPath } from './openapi/openapi.ts';
-import {
-  problem,
-  restBatchEndpoint,
-  restTrackEndpoint,
-  restValidateEndpoint,
-} from './rest/rest-endpoints.ts';
-import { serveRequest, type EndpointCall } from './serve-request.ts';
+import { selectRestBatch, selectRestTrack, selectRestValidate } from './rest/rest-endpoints.ts';
+import type { ConnectEndpoints } from './rpc/connect-router.ts';
+import { selectRpcForm } from './rpc/select-rpc-form.ts';
+import type { RpcEntry } from './rpc/serve-rpc.ts';
+import { trackRpcs } from './rpc/track-rpcs.ts';
+import { serveRequest, type EndpointRow, type SelectedEndpoint } from './serve-request.ts';
+import { mixpanelEndpoints } from './vendors/mixpanel-endpoint.ts';
+import { posthogEndpoints } from './vendors/posthog-endpoint.ts';
+import { segmentAliases, segmentEndpoints } from './vendors/segment-endpoint.ts';
 import { webhookCall, webhookPath, type WebhookEntry } from './webhooks/webhook-endpoint.ts';
 
-/** What grpc-unary.ts speaks. Their JSON forms are rare and left to the Connect router. */
-const grpcTypes = new Set(['application/grpc', 'application/grpc+proto']);
-const grpcWebTypes = new Set(['application/grpc-web', 'application/grpc-web+proto']);
-const routerTypes = new Set(['application/grpc+json', 'application/grpc-web+json']);
+/** What serves the requests to a path. */
+interface Route {
+  readonly methods: readonly string[];
+  /** The endpoint, by the headers of the request where the path has several. Throws a ServiceError. */
+  readonly select: (exchange: Exchange) => SelectedEndpoint;
+}
 
-const rpcTypesShown =
-  'application/json or application/proto (Connect), application/grpc (over HTTP/2) or application/grpc-web';
+/** The paths of vendors' protocols, and of CloudEvents. */
+export const vendorRoutes: ReadonlyMap<string, Route> = new Map([
+  ...segmentEndpoints.map(postRoute),
+  ...segmentAliases.map(postRoute),
+  ...posthogEndpoints.map(postRoute),
+  ...mixpanelEndpoints.map(postOrGetRoute),
+  [cloudEventsPath, post(selectCloudEvents)],
+]);
 
-const json = 'application/json';
-const ndjson = 'application/x-ndjson';
-const restTrack: EndpointCall = { rpc: 'Track', door: 'rest', codec: 'json', contentType: json };
-const restBatch: EndpointCall = {
-  rpc: 'BatchTrack',
-  door: 'rest',
-  codec: 'json',
-  contentType: json,
-};
-const restNdjsonBatch: EndpointCall = { ...restBatch, codec: 'ndjson', contentType: ndjson };
+/** The paths that take events, besides RPCs. Those of webhooks begin with `webhookPath`. */
+const eventRoutes: ReadonlyMap<string, Route> = new Map([
+  ['/v1/track', post(selectRestTrack)],
+  ['/v1/batch', post(selectRestBatch)],
+  ['/v1/validate', post(selectRestValidate)],
+  ...vendorRoutes,
+]);
 
-/** From the path of a request to its door. `rpcs`: by their paths. */
+/** Serves every request to the gate, by its path. `rpcs` has the RPCs of our own by their paths. */
 export function createRequestHandler(
   context: GateContext,
   connect: ConnectEndpoints,
@@ -50,55 +55,25 @@ export function createRequestHandler(
     const query = url.indexOf('?');
     const path = query === -1 ? url : url.slice(0, query);
     const exchange = createExchange(call);
-    if (path === '/v1/track' && method === 'POST') {
-      serveRequest(context, exchange, restTrackEndpoint, restTrack);
-    } else if (path === '/v1/batch' && method === 'POST') {
-      const isNdjson = mediaTypeOf(exchange) === restNdjsonBatch.contentType;
-      serveRequest(context, exchange, restBatchEndpoint, isNdjson ? restNdjsonBatch : restBatch);
-    } else if (path === '/v1/validate' && method === 'POST') {
-      const isNdjson = mediaTypeOf(exchange) === restNdjsonBatch.contentType;
-      serveRequest(context, exchange, restValidateEndpoint, isNdjson ? restNdjsonBatch : restBatch);
-    } else if (path.startsWith('/grpc.')) handToRouter(connect, exchange);
-    else if (vendorEndpoints.has(path)) enterVendor(context, exchange, path);
-    else if (path.startsWith(webhookPath)) enterWebhook(webhooks, exchange, path);
+    const route = eventRoutes.get(path);
+    const rpc = route === undefined ? rpcs.get(path) : undefined;
+    if (route !== undefined) serveRoute(context, exchange, path, route);
+    else if (rpc !== undefined) serveRpc(context, connect, exchange, path, rpc);
+    else if (path.startsWith(webhookPath)) serveWebhook(webhooks, exchange, path);
+    // Health checking and reflection.
+    else if (path.startsWith('/grpc.')) serveByRouter(connect, exchange);
     else if (path === openApiPath && (method === 'GET' || method === 'HEAD')) {
-      reply(exchange, 200, { 'content-type': json }, openApi());
-    } else if (!rpcs.has(path) && !restPaths.has(path)) {
-      refuse(
-        exchange,
-        'not_found',
-        `There is no door ${path.slice(0, 80)}. Events go to POST /v1/track.`,
-      );
-    } else if (method !== 'POST') {
-      refuse(exchange, 'method_not_allowed', `${path} takes POST.`);
-    } else enterRpc(context, connect, exchange, rpcs.get(path)!);
+      reply(exchange, 200, { 'content-type': 'application/json' }, openApi());
+    } else {
+      const shown = path.slice(0, 80);
+      refuseUnknown(exchange, `No endpoint ${shown} exists. Events go to POST /v1/track.`);
+    }
   };
 }
 
-function enterWebhook(
-  webhooks: ReadonlyMap<string, WebhookEntry>,
-  exchange: Exchange,
-  path: string,
-): void {
-  const source = path.slice(webhookPath.length);
-  const entry = webhooks.get(source);
-  if (entry === undefined) {
-    const shown = source.slice(0, 64);
-    refuse(
-      exchange,
-      'not_found',
-      `There is no source of webhooks "${shown}". webhooks has those there are.`,
-    );
-  } else if (exchange.call.method !== 'POST') {
-    refuse(exchange, 'method_not_allowed', `${webhookPath}${source} takes POST.`);
-  } else serveRequest(entry.context, exchange, entry.door(exchange), webhookCall);
-}
-
-const restPaths = new Set(['/v1/track', '/v1/batch', '/v1/validate']);
-
-/** The door of a path, as traces name it. Undefined: none that takes events. */
+/** The endpoint of a path, as traces name it. Undefined: the path takes no events. */
 export function routeOf(path: string): string | undefined {
-  if (trackRpcs.has(path) || restPaths.has(path) || vendorEndpoints.has(path)) return path;
+  if (eventRoutes.has(path) || trackRpcs.has(path)) return path;
   return path.startsWith(webhookPath) ? `${webhookPath}{source}` : undefined;
 }
 
@@ -113,52 +88,92 @@ export function servesWholeOf(rpcs: ReadonlyMap<string, RpcEntry>): ServesWhole 
 
 export const servesWhole = servesWholeOf(trackRpcs);
 
-function enterVendor(context: GateContext, exchange: Exchange, path: string): void {
-  const { enter, methods } = vendorEndpoints.get(path)!;
-  if (!methods.includes(exchange.call.method)) {
-    const message = `${path} takes ${methods.join(' or ')}.`;
-    const failure = failureOfError(new ServiceError('method_not_allowed', message));
-    problem(exchange, failure, undefined, methods.join(', '));
-    return;
-  }
-  const { door, call } = enter(exchange);
-  serveRequest(context, exchange, door, call);
+function post(select: Route['select']): Route {
+  return { methods: ['POST'], select };
 }
 
-function enterRpc(
+function postRoute([path, endpoint, call]: EndpointRow): [string, Route] {
+  const selected = { endpoint, call };
+  return [path, post(() => selected)];
+}
+
+function postOrGetRoute(row: EndpointRow): [string, Route] {
+  const [path, route] = postRoute(row);
+  return [path, { ...route, methods: ['POST', 'GET'] }];
+}
+
+function serveRoute(
+  context: GateContext,
+  exchange: Exchange,
+  path: string,
+  { methods, select }: Route,
+): void {
+  if (!methods.includes(exchange.call.method)) {
+    refuseMethod(exchange, path, methods);
+    return;
+  }
+  const selected = selectOrRefuse(exchange, select);
+  if (selected !== undefined) serveRequest(context, exchange, selected.endpoint, selected.call);
+}
+
+function serveRpc(
   context: GateContext,
   connect: ConnectEndpoints,
   exchange: Exchange,
+  path: string,
   rpc: RpcEntry,
 ): void {
-  const contentType = mediaTypeOf(exchange);
-  if (grpcTypes.has(contentType) && exchange.call.httpVersionMajor === 2) {
-    rpc.serve(context, exchange, { door: 'grpc', codec: 'proto', contentType });
-  } else if (grpcWebTypes.has(contentType)) {
-    rpc.serve(context, exchange, { door: 'grpc_web', codec: 'proto', contentType });
-  } else if (contentType === 'application/json' || contentType === 'application/proto') {
-    const codec = contentType === 'application/json' ? 'json' : 'proto';
-    rpc.serve(context, exchange, { door: 'connect', codec, contentType });
-  } else if (routerTypes.has(contentType)) handToRouter(connect, exchange);
-  else {
-    refuse(
-      exchange,
-      'unsupported_media_type',
-      `The content type "${contentType.slice(0, 60)}" is not taken here. Use ${rpcTypesShown}.`,
-    );
+  if (exchange.call.method !== 'POST') {
+    refuseMethod(exchange, path, ['POST']);
+    return;
+  }
+  const selected = selectOrRefuse(exchange, () => ({ form: selectRpcForm(exchange) }));
+  if (selected === undefined) return;
+  if (selected.form === undefined) serveByRouter(connect, exchange);
+  else rpc.serve(context, exchange, selected.form);
+}
+
+/** What `select` returns. Undefined: it refused the request, which has its answer. */
+function selectOrRefuse<Selected>(
+  exchange: Exchange,
+  select: (exchange: Exchange) => Selected,
+): Selected | undefined {
+  try {
+    return select(exchange);
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    problem(exchange, failureOfError(error), undefined);
+    return undefined;
   }
 }
 
-/** What the library hands to our handlers has the correlation id that its answer carries. */
-function handToRouter(connect: ConnectEndpoints, exchange: Exchange): void {
+function serveWebhook(
+  webhooks: ReadonlyMap<string, WebhookEntry>,
+  exchange: Exchange,
+  path: string,
+): void {
+  const source = path.slice(webhookPath.length);
+  const entry = webhooks.get(source);
+  if (entry === undefined) {
+    const shown = source.slice(0, 64);
+    const message = `No source of webhooks "${shown}" exists. webhooks lists the sources.`;
+    refuseUnknown(exchange, message);
+  } else if (exchange.call.method !== 'POST') refuseMethod(exchange, path, ['POST']);
+  else serveRequest(entry.context, exchange, entry.endpointFor(exchange), webhookCall);
+}
+
+/** Our handlers behind the router get the correlation id that the answer carries. */
+function serveByRouter(connect: ConnectEndpoints, exchange: Exchange): void {
   exchange.call.headers['x-correlation-id'] = exchange.correlationId;
   connect.handle(exchange);
 }
 
-function refuse(
-  exchange: Exchange,
-  code: 'not_found' | 'method_not_allowed' | 'unsupported_media_type',
-  message: string,
-): void {
-  problem(exchange, failureOfError(new ServiceError(code, message)), undefined);
+function refuseMethod(exchange: Exchange, path: string, methods: readonly string[]): void {
+  const message = `${path} takes ${methods.join(' or ')}.`;
+  const failure = failureOfError(new ServiceError('method_not_allowed', message));
+  problem(exchange, failure, undefined, methods.join(', '));
+}
+
+function refuseUnknown(exchange: Exchange, message: string): void {
+  problem(exchange, failureOfError(new ServiceError('not_found', message)), undefined);
 }

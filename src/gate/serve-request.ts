@@ -8,10 +8,11 @@ import type { GateContext } from './gate-context.ts';
 import type { IncomingBatch } from './decode/incoming-batch.ts';
 import { CallerGone } from './intake/read-body.ts';
 
-/** What a request asks for, in the form that its headers tell. */
+/** What a request asks for, and how it is written. */
 export interface EndpointCall {
   /** Its label in the metrics. */
   readonly rpc: Rpc;
+  /** The protocol, as the metrics and the header `Headgate-Door` name it. */
   readonly door: 'rest' | 'connect' | 'grpc' | 'grpc_web' | 'webhook' | VendorProtocol;
   readonly codec: 'json' | 'ndjson' | 'proto';
   readonly contentType: string;
@@ -19,30 +20,39 @@ export interface EndpointCall {
 
 /** How a protocol frames a request and its answer. Each method may throw a ServiceError. */
 export interface Endpoint<Request = IncomingBatch, Result = readonly Verdict[]> {
-  /** The write key may stand in the body (`IncomingBatch.inBody`) where the headers have none. */
+  /** The body may have the write key (`IncomingBatch.inBody`) where the headers have none. */
   readonly keyInBody?: true;
-  /** Looks at the headers. Returns how long the caller waits, in ms, where it told. */
+  /** Checks the headers. Returns how long the caller waits, in ms; undefined: it sets no deadline. */
   begin(exchange: Exchange, call: EndpointCall): number | undefined;
   /** The message in a body; a promise only where it has to be decompressed. */
   unpack(exchange: Exchange, body: Buffer, bytesMax: number): Buffer | Promise<Buffer>;
   decode(call: EndpointCall, message: Buffer, batchEventsMax: number): Request;
-  /** Sends the result. Returns the number of the gRPC status, for the metric. */
+  /** Sends the result. Returns the gRPC status code, for the metric. */
   answer(exchange: Exchange, call: EndpointCall, result: Result): number;
-  /** Sends why there is none. */
+  /** Sends why there is no result. Returns the gRPC status code, too. */
   refuse(exchange: Exchange, call: EndpointCall, failure: Failure, error: unknown): number;
 }
 
-/** What is known of a request beside its message. */
+/** The endpoint that serves a request. */
+export interface SelectedEndpoint {
+  readonly endpoint: Endpoint;
+  readonly call: EndpointCall;
+}
+
+/** A path with one endpoint. */
+export type EndpointRow = readonly [path: string, endpoint: Endpoint, call: EndpointCall];
+
+/** What is known of a request besides its message. */
 export interface Caller {
   readonly exchange: Exchange;
   readonly call: EndpointCall;
   /** Undefined: the headers had no key, and `Endpoint.keyInBody` allows that. */
   readonly producer: Producer | undefined;
-  /** How long the caller waits, in ms; undefined: as long as it takes. */
+  /** How long the caller waits, in ms; undefined: it sets no deadline. */
   readonly timeoutMs: number | undefined;
 }
 
-/** Does what a request asks for. Throws, or calls one of the two, once. */
+/** Does what a request asks for. Throws, or calls `succeed` or `fail`, once. */
 export type RunRequest<Request, Result> = (
   context: GateContext,
   request: Request,
@@ -51,7 +61,7 @@ export type RunRequest<Request, Result> = (
   fail: (error: unknown) => void,
 ) => void;
 
-/** Smaller messages are taken at once: a turn has too few of them to matter. */
+/** Smaller messages are decoded at once: a turn has too few of them to matter. */
 const largeBytes = 16 * 1024;
 
 const canceled = 1;
@@ -104,10 +114,10 @@ export function serveUnary<Request, Result>(
   let timeoutMs: number | undefined;
 
   const onMessage = (message: Buffer): void => {
-    if (message.length < largeBytes) take(message);
-    else context.turns.run(message.length, () => take(message));
+    if (message.length < largeBytes) decode(message);
+    else context.turns.run(message.length, () => decode(message));
   };
-  const take = (message: Buffer): void => {
+  const decode = (message: Buffer): void => {
     if (ending.isOver()) return;
     try {
       const request = endpoint.decode(call, message, context.limits.batchEventsMax);
@@ -128,7 +138,7 @@ export function serveUnary<Request, Result>(
 
   try {
     timeoutMs = endpoint.begin(exchange, call);
-    // The key is looked at before the body: who may not send is not read.
+    // The key comes before the body: a body without a valid key is not read.
     const { headers } = exchange.call;
     if (endpoint.keyInBody !== true || presentedKey(headers) !== '') {
       producer = context.authenticate(headers);
@@ -140,7 +150,7 @@ export function serveUnary<Request, Result>(
   }
 }
 
-/** How one request ends: once, whoever is first. */
+/** How one request ends: once, by whatever comes first. */
 interface Ending<Result> {
   readonly succeed: (result: Result) => void;
   readonly fail: (error: unknown) => void;
@@ -177,7 +187,7 @@ function createEnding<Request, Result>(
   return {
     fail,
     succeed: (result) => {
-      // A caller whose deadline passed has its answer; the events are stored all the same.
+      // A caller whose deadline has passed has its answer; the events are stored nevertheless.
       if (over) return;
       try {
         end(endpoint.answer(exchange, call, result));

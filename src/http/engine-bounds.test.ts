@@ -297,7 +297,7 @@ describe.each(engines)('time over HTTP/2: %s', (engine) => {
       answer(call);
     };
     const limits = { stallTimeoutMs: 50, streamsMax: 1 };
-    await using server = await openEngineServer(engine, handle, limits, 100);
+    await using server = await openEngineServer(engine, handle, limits, 1000);
     const peer = await server.greet(setting(settingId.initialWindowSize, 0));
     peer.send(request(1, true));
     expect(codeOf(await peer.nextOf(frameType.resetStream, 1))).toBe(errorCode.cancel);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { hashWriteKey } from '../../src/config/write-key.ts';
 import { errorCodes, errorEntry } from '../../src/errors.ts';
-import { vendorEndpoints } from '../../src/gate/vendor-endpoints.ts';
+import { vendorRoutes } from '../../src/gate/route-request.ts';
 import { segmentAliases } from '../../src/gate/vendors/segment-endpoint.ts';
 import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
 import { vendorSchemas } from '../vendors/schemas.ts';
@@ -148,9 +148,9 @@ webhooks:
       '/openapi.json',
     ];
     const aliases = ['/batch', '/capture', ...segmentAliases.map(([path]) => path)];
-    const doors = [...vendorEndpoints.keys()].filter((path) => !aliases.includes(path));
+    const doors = [...vendorRoutes.keys()].filter((path) => !aliases.includes(path));
     expect(Object.keys(document.paths).toSorted()).toEqual([...ownPaths, ...doors].toSorted());
-    for (const [path, { methods }] of vendorEndpoints) {
+    for (const [path, { methods }] of vendorRoutes) {
       if (aliases.includes(path)) continue;
       const described = Object.keys(document.paths[path]!).map((method) => method.toUpperCase());
       expect(described.toSorted()).toEqual([...methods].toSorted());

@@ -18,6 +18,7 @@ import { readConfig } from '../../src/config/read-config.ts';
 import { destinationTypes } from '../../src/destinations/registry.ts';
 import { errorEntry } from '../../src/errors.ts';
 import type { Listener } from '../../src/http/listen.ts';
+import { withClients, type LogClients } from '../../src/jetstream/clients.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import { createSignals } from '../../src/observability/signals.ts';
@@ -79,7 +80,7 @@ beforeAll(async () => {
     write: (line) => void lines.push(JSON.parse(line) as { readonly [name: string]: unknown }),
   });
   const signals = createSignals(metrics, logger);
-  const log = broken<OperatorsParts['log']>();
+  const log = withClients(broken<OperatorsParts['log']>(), broken<LogClients>());
   const parts: OperatorsParts = {
     log,
     tail: createTail(log),

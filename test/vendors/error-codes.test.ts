@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { errorCodes, errorEntry, type ErrorCode } from '../../src/errors.ts';
-import { vendorEndpoints } from '../../src/gate/vendor-endpoints.ts';
+import { vendorRoutes } from '../../src/gate/route-request.ts';
 import { segmentAliases } from '../../src/gate/vendors/segment-endpoint.ts';
 import { openVendorGate, shopKey, type VendorGate } from './vendor-gate.ts';
 
@@ -246,9 +246,9 @@ describe('error codes at foreign doors', () => {
       ...segmentAliases.map(([path]) => path),
       ...['identify', 'page', 'screen', 'group', 'alias'].map((name) => `/v1/segment/${name}`),
     ]);
-    expect(
-      [...vendorEndpoints.keys()].filter((path) => !paths.has(path) && !same.has(path)),
-    ).toEqual([]);
+    expect([...vendorRoutes.keys()].filter((path) => !paths.has(path) && !same.has(path))).toEqual(
+      [],
+    );
   });
 
   describe.for(forms)('$path, one event: $single', (form) => {

@@ -115,7 +115,7 @@ async function fileVerdicts(text: string): Promise<Verdict[]> {
   return verdicts;
 }
 
-/** What a caller sees of a verdict, but for the time and the place in the log. */
+/** What a caller sees of a verdict, without the time and the sequence. */
 function seen(verdicts: readonly Verdict[]): unknown {
   return verdicts.map(({ timestampMs: _time, sequence: _sequence, ...others }) => others);
 }

@@ -53,7 +53,7 @@ test.each([
   expect(process.exitCode).toBeUndefined();
 });
 
-test('tells what is wrong, where, and ends with 1', async () => {
+test('shows what is wrong, where, and ends with 1', async () => {
   const text = await validate(`${JSON.stringify(good)}\n{"cut":\n${JSON.stringify(bad)}\n`);
   expect(text).toContain('line 2: rejected, invalid_field');
   expect(text).toContain('line 3: rejected, schema_violation');
@@ -63,7 +63,7 @@ test('tells what is wrong, where, and ends with 1', async () => {
   expect(process.exitCode).toBe(1);
 });
 
-test('tells warnings without failing', async () => {
+test('shows warnings without failing', async () => {
   const viewed = { ...good, event_name: 'page_viewed', properties: {} };
   const sum = JSON.parse(await validate(JSON.stringify([viewed]), '--json'));
   expect(sum).toMatchObject({ accepted: 1, with_warnings: 1 });
@@ -78,7 +78,7 @@ test('shows 1,000 verdicts and counts the rest', async () => {
   expect(sum.results).toHaveLength(1000);
 });
 
-test('an event that is too large is told as the gate tells it', async () => {
+test('an event that is too large is rejected as the gate rejects it', async () => {
   const large = { ...good, context: { page: 'x'.repeat(300_000) } };
   expect(await validate(JSON.stringify(large))).toContain('event_too_large');
 });

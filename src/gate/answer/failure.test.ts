@@ -40,13 +40,13 @@ describe('the error table', () => {
 });
 
 describe('a failure', () => {
-  test('of an unknown error tells nothing of it', () => {
+  test('an unknown error is not shown', () => {
     const failure = failureOfError(new TypeError('password is hunter2'));
     expect(failure.code).toBe('internal');
     expect(JSON.stringify([failure, failureDetails(failure)])).not.toContain('hunter2');
   });
 
-  test('tells when to come back only where that helps', () => {
+  test('says when to try again only where that helps', () => {
     const overloaded = failureOfError(
       new ServiceError('overloaded', 'full', { retryAfterMs: 1_001 }),
     );

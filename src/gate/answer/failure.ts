@@ -11,7 +11,7 @@ import { errorEntry, errorHelp, errorTable, ServiceError, type ErrorCode } from 
 import type { EventError, Verdict } from '../../event/verdict.ts';
 import type { Violation } from '../../event/violation.ts';
 
-/** What a door answers in place of a result: of a whole request, or of the one event of Track. */
+/** What an endpoint answers in place of a result: for a request, or for the one event of Track. */
 export interface Failure {
   readonly code: ErrorCode;
   /** A number of the gRPC status codes. */
@@ -102,7 +102,7 @@ export function failureDetails(failure: Failure): ErrorDetail[] {
   const links = [
     {
       $typeName: 'google.rpc.Help.Link' as const,
-      description: `What ${failure.code} means and how to mend it.`,
+      description: `What ${failure.code} means and how to fix it.`,
       url: errorHelp(failure.code),
     },
   ];

@@ -17,8 +17,9 @@ import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { textOf } from '../decode/decode-json.ts';
 import { parseJson } from '../decode/exact-json.ts';
 import { unpackBody } from '../intake/read-body.ts';
-import { problem, restTrackEndpoint } from '../rest/rest-endpoints.ts';
-import type { Endpoint, EndpointCall } from '../serve-request.ts';
+import { answerEvent } from '../answer/event-answer.ts';
+import { refuseWithProblem } from '../answer/problem.ts';
+import type { Endpoint, EndpointCall, SelectedEndpoint } from '../serve-request.ts';
 import { restBatch } from '../answer/verdict-json.ts';
 
 /*
@@ -191,8 +192,8 @@ const singleEndpoint: Endpoint = {
       inBody: { writeKey: '', traceparent: traceOf(body) },
     };
   },
-  answer: restTrackEndpoint.answer,
-  refuse: restTrackEndpoint.refuse,
+  answer: answerEvent,
+  refuse: refuseWithProblem,
 };
 
 const nothingBesides = { context: undefined, sentAt: '', validateOnly: false } as const;
@@ -213,7 +214,7 @@ const batchEndpoint: Endpoint = {
     reply(exchange, status === 503 ? 503 : validated, headers, restBatch(verdicts, counts));
     return 0;
   },
-  refuse: (exchange, _call, failure) => problem(exchange, failure, undefined),
+  refuse: refuseWithProblem,
 };
 
 const single: EndpointCall = {
@@ -227,8 +228,8 @@ const batch: EndpointCall = { ...single, rpc: 'BatchTrack' };
 export const cloudEventsPath = '/v1/cloudevents';
 
 /** By the content type: one event, or several. */
-export function cloudEventsEndpoint(exchange: Exchange): { door: Endpoint; call: EndpointCall } {
+export function selectCloudEvents(exchange: Exchange): SelectedEndpoint {
   return mediaTypeOf(exchange) === batchedType
-    ? { door: batchEndpoint, call: batch }
-    : { door: singleEndpoint, call: single };
+    ? { endpoint: batchEndpoint, call: batch }
+    : { endpoint: singleEndpoint, call: single };
 }

@@ -41,7 +41,7 @@ export function decodeJsonEvent(
   return finishDraft(draft, original);
 }
 
-/** An event that cannot be told at all: a line that is no JSON. */
+/** An event that cannot be read at all: a line that is no JSON. */
 export function unreadableEvent(message: string, original: () => Uint8Array): IncomingEvent {
   const draft = createDraft();
   addFault(draft, 'invalid_field', '', 'json', message);

@@ -11,9 +11,9 @@ import type { IncomingBatch } from './incoming-batch.ts';
 import { elementTexts } from './json-slices.ts';
 
 /*
- * Decodes JSON bodies into plain events. What is wrong with one event is that event's fault and
- * leaves the others alone; only what cannot be told apart from the rest of the request is a
- * ServiceError (malformed_request, unknown_field, empty_batch, too_many_events).
+ * Decodes JSON bodies into plain events. An error in one event is that event's fault and leaves the
+ * others alone; an error in the request itself is a ServiceError (malformed_request, unknown_field,
+ * empty_batch, too_many_events).
  */
 
 /** The body of `POST /v1/track`: one event, flat. */

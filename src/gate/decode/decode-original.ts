@@ -9,32 +9,32 @@ import { decodeBatchProto, decodeTrackProto } from './decode-proto.ts';
 import { fieldsByName } from './event-fields.ts';
 import { parseExactly, parseJson } from './exact-json.ts';
 
-/** The bytes of one event as a door kept them. */
+/** The bytes of one event as an endpoint kept them. */
 export interface Original {
-  /** `rest`, `connect`, `grpc`, `grpc_web`; of any other the event was kept as `rest` has it. */
+  /** `rest`, `connect`, `grpc`, `grpc_web`; events of all others were kept as `rest` has them. */
   readonly door: string;
   readonly contentType: string;
   readonly bytes: Uint8Array;
-  /** Whether this is the event that was kept, by what was noted of it then. */
+  /** Whether this is the event that was kept, by the name and key that were kept with it. */
   readonly isSame: (event: IncomingEvent) => boolean;
 }
 
 /**
- * Decodes a rejected event once more, by the decoders of the door that it came by. Never throws: what
- * cannot be read is a fault of the event, as it was when it came.
+ * Decodes a rejected event once more, with the decoders of the endpoint that took it. Never throws: an
+ * error in it is a fault of the event, as it was when it came.
  *
- * Of a Track by Connect or gRPC the whole request was kept, of a batch the event alone, and nothing
- * says which: what decodes to the name and key that were noted is it.
+ * For Track by Connect or gRPC the whole request was kept, for a batch the event alone, and nothing says
+ * which: the form that decodes to the kept name and key is the right one.
  */
 export function decodeOriginal(kept: Original): IncomingEvent {
   const body = Buffer.from(kept.bytes.buffer, kept.bytes.byteOffset, kept.bytes.byteLength);
   const original = (): Uint8Array => body;
-  const ways = waysOf(kept, body, original);
+  const readers = readersOf(kept, body, original);
   let first: IncomingEvent | undefined;
   let failure: ServiceError | undefined;
-  for (const way of ways) {
+  for (const read of readers) {
     try {
-      const event = way();
+      const event = read();
       if (kept.isSame(event)) return event;
       first ??= event;
     } catch (error) {
@@ -45,12 +45,12 @@ export function decodeOriginal(kept: Original): IncomingEvent {
   return first ?? unreadableEvent(failure!.message, original);
 }
 
-type Way = () => IncomingEvent;
+type Reader = () => IncomingEvent;
 
-function waysOf(kept: Original, body: Buffer, original: () => Uint8Array): readonly Way[] {
+function readersOf(kept: Original, body: Buffer, original: () => Uint8Array): readonly Reader[] {
   if (isJson(kept)) {
     const style = kept.door === 'connect' ? 'connect' : 'rest';
-    const one: Way = () => {
+    const one: Reader = () => {
       if (!isUtf8(body)) throw new ServiceError('malformed_request', 'The event is not UTF-8.');
       const text = textOf(body);
       return decodeJsonEvent(parseJson(text), parseExactly(text), style, original);
@@ -105,7 +105,7 @@ export function eventText(kept: Original): string {
   }
 }
 
-/** ProtoJSON's names as the contract has them. Unknown ones stay, to be seen and mended. */
+/** ProtoJSON's names as the contract has them. Unknown ones stay, so that people see and fix them. */
 function restNamed(event: JsonObject): JsonObject {
   const named: [string, JsonValue][] = Object.entries(event).map(([name, value]) => [
     fieldsByName.connect.get(name) ?? name,

@@ -2,28 +2,28 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { ServiceError } from '../../errors.ts';
-import { batchedType, cloudEventsEndpoint } from '../cloudevents/cloudevents-endpoint.ts';
+import { batchedType, selectCloudEvents } from '../cloudevents/cloudevents-endpoint.ts';
 import type { Exchange } from '../exchange.ts';
 import { mixpanelEndpoints } from '../vendors/mixpanel-endpoint.ts';
 import { posthogEndpoints } from '../vendors/posthog-endpoint.ts';
 import { segmentEndpoints } from '../vendors/segment-endpoint.ts';
-import type { Endpoint, EndpointCall } from '../serve-request.ts';
+import type { EndpointRow } from '../serve-request.ts';
 
 const cloudEvents = ['application/cloudevents+json', batchedType].map((type) => {
-  const { door, call } = cloudEventsEndpoint({
+  const { endpoint, call } = selectCloudEvents({
     call: { headers: { 'content-type': type } },
   } as never as Exchange);
-  return [type, door, call] as const;
+  return [type, endpoint, call] as const;
 });
 
-const doors: readonly (readonly [name: string, door: Endpoint, call: EndpointCall])[] = [
+const endpoints: readonly EndpointRow[] = [
   ...segmentEndpoints,
   ...posthogEndpoints,
   ...mixpanelEndpoints,
   ...cloudEvents,
 ];
 
-/** Words that the doors look for, so that most of what is made means something to one of them. */
+/** Words that the endpoints look for, so that most of what is made means something to one of them. */
 const word = fc.constantFrom(
   'type',
   'track',
@@ -92,31 +92,35 @@ const body = fc.oneof(
   fc.array(value, { maxLength: 3 }).map((batch) => ({ batch, context: { page: 1 } })),
 );
 
-test.for(doors)('whatever JSON comes, events come out or a refusal: %s', ([, door, call]) => {
-  fc.assert(
-    fc.property(body, (sent) => {
-      const message = Buffer.from(JSON.stringify(sent));
-      try {
-        const { events } = door.decode(call, message, 1000);
-        for (const event of events) {
-          // What is kept of it is an event of the contract, or as much as there was.
-          const kept: unknown = JSON.parse(Buffer.from(event.original()).toString());
-          expect(kept === undefined).toBe(false);
-          expect(Object.getPrototypeOf(event.properties)).toBe(Object.prototype);
+test.for(endpoints)(
+  'whatever JSON comes, events come out or a refusal: %s',
+  ([, endpoint, call]) => {
+    fc.assert(
+      fc.property(body, (sent) => {
+        const message = Buffer.from(JSON.stringify(sent));
+        try {
+          const { events } = endpoint.decode(call, message, 1000);
+          for (const event of events) {
+            // What is kept of it is an event of the contract, or as much as there was.
+            const kept: unknown = JSON.parse(Buffer.from(event.original()).toString());
+            expect(kept === undefined).toBe(false);
+            expect(Object.getPrototypeOf(event.properties)).toBe(Object.prototype);
+          }
+        } catch (error) {
+          if (!(error instanceof ServiceError)) throw error;
         }
-      } catch (error) {
-        if (!(error instanceof ServiceError)) throw error;
-      }
-    }),
-    { numRuns: 500 },
-  );
-});
+      }),
+      { numRuns: 500 },
+    );
+  },
+);
 
 const segmentBatch = segmentEndpoints.at(-1)!;
 
 function eventOf(call: object) {
-  const [, door, endpointCall] = segmentBatch;
-  return door.decode(endpointCall, Buffer.from(JSON.stringify({ batch: [call] })), 10).events[0]!;
+  const [, endpoint, endpointCall] = segmentBatch;
+  return endpoint.decode(endpointCall, Buffer.from(JSON.stringify({ batch: [call] })), 10)
+    .events[0]!;
 }
 
 test('nothing that a call says is lost', () => {
@@ -154,10 +158,10 @@ test('a context that has the name already keeps what it has', () => {
 });
 
 test('an id that a double cannot hold is refused, not rounded to that of another person', () => {
-  const [, door, call] = segmentBatch;
+  const [, endpoint, call] = segmentBatch;
   const text =
     '{"batch":[{"type":"track","event":"Order Completed","userId":12345678901234567890}]}';
-  const [event] = door.decode(call, Buffer.from(text), 10).events;
+  const [event] = endpoint.decode(call, Buffer.from(text), 10).events;
   expect([event!.userId, event!.fault?.code]).toEqual(['', 'invalid_field']);
   expect(Buffer.from(event!.original()).toString()).toContain('12345678901234567');
 });

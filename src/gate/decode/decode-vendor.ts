@@ -8,19 +8,19 @@ import { nestingMax, nestsDeeper } from './event-draft.ts';
 import { parseExactly, parseJson } from './exact-json.ts';
 
 /*
- * Events in the form of another system become events of the contract by being written anew in its
- * names, as `POST /v1/track` takes them, and are then decoded like those. What is kept of a rejected
- * one is that text: it can be shown, edited, cleared of personal data and replayed like any other.
+ * A vendor's event is translated into the names of the contract, as `POST /v1/track` takes it, and then
+ * decoded like any other. Quarantine keeps that text of a rejected one, so that it can be shown, edited,
+ * cleared of personal data and replayed like any other.
  */
 
-/** One event, or one call, of another system in the names of the contract. */
+/** One event, or one call, of a vendor in the names of the contract. */
 export interface Translation {
   readonly event: JsonObject;
-  /** Why it cannot be said in those names. */
+  /** Why the contract cannot express it. */
   readonly fault?: EventError;
 }
 
-/** Reads no deeper than it must: it is called for the exact form of the numbers too. */
+/** Must not look into values that it only passes on: it also gets exact numbers, which are objects. */
 export type Translate = (sent: JsonObject) => Translation;
 
 /** A body of JSON, and the same with its numbers as they were written where a double changes them. */
@@ -82,7 +82,7 @@ export function decodeVendor(
   return wrong === undefined ? decoded : { ...decoded, fault: wrong };
 }
 
-/** Numbers count where they are data; who, what and when are told once. */
+/** Exact numbers matter in properties and context only; all other fields are the same in both. */
 function withNumbersOf(exact: JsonObject, event: JsonObject): JsonObject {
   const { properties, context } = exact;
   return {
@@ -117,7 +117,7 @@ function tooLarge(sent: JsonObject, eventBytesMax: number): EventError | undefin
   if (eventBytesMax === Infinity || nestsDeeper(sent, levelsMax)) return undefined;
   const size = Buffer.byteLength(JSON.stringify(sent));
   if (size <= eventBytesMax) return undefined;
-  const message = `The event takes ${size} bytes; the limit of this door is ${eventBytesMax}.`;
+  const message = `The event takes ${size} bytes; the limit of this endpoint is ${eventBytesMax}.`;
   return {
     code: 'event_too_large',
     message: `${message} Send less, or put large content elsewhere and send its address.`,

@@ -12,9 +12,9 @@ export type DraftFault = 'unknown_field' | 'reserved_field' | 'invalid_field';
 export const nestingMax = 32;
 
 /**
- * An event while it is being decoded. Every decoder fills one of these, so that what a door lets in
- * is decided in one place. A fault leaves the other fields in their place: the verdict names the
- * event by its idempotency key whatever else is wrong with it.
+ * An event while it is being decoded. Every decoder fills one of these, so that one place decides what
+ * endpoints accept. A fault leaves the other fields as they are: the verdict names the event by its
+ * idempotency key whatever else is wrong with it.
  */
 export interface EventDraft {
   eventName: string;
@@ -50,7 +50,7 @@ export function createDraft(): EventDraft {
   };
 }
 
-/** More are not told: an event of a thousand unknown fields is one mistake, not a thousand. */
+/** More are not reported: an event of a thousand unknown fields is one mistake, not a thousand. */
 const faultsMax = 20;
 
 export function addFault(
@@ -129,7 +129,7 @@ function readPropertiesJson(draft: EventDraft): string | undefined {
     if (JSON.stringify(value) === draft.propertiesJson) return draft.propertiesJson;
     exact = parseExactly(draft.propertiesJson);
   } catch {
-    // It nests too deep, which `checkNesting` tells.
+    // It nests too deep, which `checkNesting` reports.
   }
   draft.inexact ||= exact !== undefined;
   return exact === undefined ? undefined : JSON.stringify(exact);

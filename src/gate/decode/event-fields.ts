@@ -1,4 +1,4 @@
-/** How a door names the fields of JSON: the contract's snake_case alone, or ProtoJSON's camelCase too. */
+/** How a protocol names the fields of JSON: in the contract's snake_case, or in ProtoJSON's camelCase too. */
 export type NameStyle = 'rest' | 'connect';
 
 export type EventField =

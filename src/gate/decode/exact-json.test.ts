@@ -69,7 +69,7 @@ describe('exact numbers', () => {
 });
 
 describe('parseJson', () => {
-  test('tells the place and never the text', () => {
+  test('names the place and never the text', () => {
     const secret = '{"email": "somebody@example.com" "x": 1}';
     expect(() => parseJson(secret)).toThrow(/position 33/);
     expect(() => parseJson(secret)).not.toThrow(/somebody/);

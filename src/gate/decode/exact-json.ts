@@ -3,7 +3,7 @@ import { parseExactly as parseNumbersExactly } from '../../event/exact-numbers.t
 import type { JsonValue } from '../../event/json/json.ts';
 import { parseJsonText } from '../../event/json/parse-json.ts';
 
-/** Parses a JSON text. Throws a ServiceError `malformed_request` that tells where it breaks. */
+/** Parses a JSON text. Throws a ServiceError `malformed_request` with the place of the error. */
 export function parseJson(text: string): JsonValue {
   try {
     return parseJsonText(text);
@@ -18,7 +18,7 @@ export function parseJson(text: string): JsonValue {
   }
 }
 
-/** V8 quotes the text around the fault, which may be personal data: only the place is told. */
+/** V8 quotes the text around the fault, which may be personal data: only the place is reported. */
 function placeOf(error: Error): string {
   return (
     /at position \d+(?: \(line \d+ column \d+\))?/.exec(error.message)?.[0] ?? 'it ends too early'

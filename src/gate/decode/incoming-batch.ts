@@ -1,7 +1,7 @@
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject } from '../../event/json/json.ts';
 
-/** What one request carries, decoded, from whatever door it came by. */
+/** What one request carries, decoded, whatever its protocol. */
 export interface IncomingBatch {
   readonly events: readonly IncomingEvent[];
   /** Merged under each event's own context. */
@@ -9,6 +9,6 @@ export interface IncomingBatch {
   /** RFC 3339; empty when the producer sent none. */
   readonly sentAt: string;
   readonly validateOnly: boolean;
-  /** What some protocols have in the body, and ours in headers; empty where it was not there. */
+  /** For protocols with these in the body, where ours has headers. Empty where the body has none. */
   readonly inBody?: { readonly writeKey: string; readonly traceparent: string };
 }

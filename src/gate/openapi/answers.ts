@@ -92,7 +92,7 @@ export function byStatus(
   );
 }
 
-/** RFC 9457, as `problem` of rest-doors.ts writes it. */
+/** RFC 9457, as answer/problem.ts writes it. */
 export const problemSchema: Schema = {
   type: 'object',
   required: [

@@ -42,7 +42,7 @@ import type { GateContext } from '../gate-context.ts';
 import type { HttpCall } from '../../http/http-call.ts';
 import { createHealthService, type HealthState } from './health.ts';
 import { createReflection } from './reflection.ts';
-import { problem } from '../rest/rest-endpoints.ts';
+import { problem } from '../answer/problem.ts';
 import { withDeadline } from './deadline.ts';
 import { createUniversalEndpoint } from '../../http/universal.ts';
 import { encodeBatchTrackResponse, encodeTrackResponse } from '../answer/verdict-proto.ts';

@@ -4,7 +4,7 @@ import { STATUS_CODES } from 'node:http';
 import { ServiceError } from '../../errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { Verdict } from '../../event/verdict.ts';
-import { mediaTypeOf, reply, type Exchange } from '../exchange.ts';
+import { checkContentType, mediaTypeOf, reply, type Exchange } from '../exchange.ts';
 import { retryAfterSeconds, type Failure } from '../answer/failure.ts';
 import { vendorOutcome } from '../answer/vendor-answer.ts';
 import {
@@ -24,8 +24,7 @@ import {
 import { snakeName } from '../decode/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { unpackBody } from '../intake/read-body.ts';
-import { checkContentType } from '../rest/rest-endpoints.ts';
-import type { Endpoint, EndpointCall } from '../serve-request.ts';
+import type { Endpoint, EndpointCall, EndpointRow } from '../serve-request.ts';
 
 /*
  * Mixpanel's `/track` and `/import`: JSON, or `data=` in base64 as a form or a query, which is how its
@@ -168,7 +167,7 @@ function replyInForm(exchange: Exchange, http: number, body: MixpanelAnswer): vo
     reply(exchange, http, { ...headers, 'content-type': 'text/plain' }, '1');
     return;
   }
-  // `/import` tells a status in words where it was asked in JSON; elsewhere 1 is done and 0 is not.
+  // `/import` answers JSON with the status as a text; all else gets 1 for done and 0 for not.
   const inWords = mediaTypeOf(exchange) === json && !queryOf(exchange).has('verbose');
   const status = inWords ? (STATUS_CODES[http] ?? '') : Number(isDone);
   const text = JSON.stringify({ code: http, status, ...body });
@@ -233,11 +232,7 @@ const call: EndpointCall = {
 };
 
 /** By path, which is Mixpanel's own. Its SDK for Node sends a single event by GET. */
-export const mixpanelEndpoints: readonly (readonly [
-  path: string,
-  door: Endpoint,
-  call: EndpointCall,
-])[] = [
+export const mixpanelEndpoints: readonly EndpointRow[] = [
   ['/track', eventsEndpoint, call],
   ['/import', eventsEndpoint, call],
 ];

@@ -2,7 +2,8 @@ import { ServiceError } from '../../errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { Verdict } from '../../event/verdict.ts';
 import { readTime } from '../decode/event-draft.ts';
-import { reply } from '../exchange.ts';
+import { refuseWithProblem } from '../answer/problem.ts';
+import { checkContentType, reply } from '../exchange.ts';
 import { answerBatch } from '../answer/vendor-answer.ts';
 import {
   decodeVendorBatch,
@@ -22,8 +23,7 @@ import {
 import { snakeName } from '../decode/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { unpackBody } from '../intake/read-body.ts';
-import { checkContentType, problem } from '../rest/rest-endpoints.ts';
-import type { Endpoint, EndpointCall } from '../serve-request.ts';
+import type { Endpoint, EndpointCall, EndpointRow } from '../serve-request.ts';
 
 /*
  * PostHog's capture API as its server SDKs speak it: `/batch/`, and the one whose answer has a result
@@ -68,7 +68,7 @@ type ReadKey = (id: JsonValue | undefined) => JsonValue | undefined;
 
 const derivedKey: ReadKey = (id) => keyOf('posthog', id);
 
-/** Of the door that answers by `uuid`: what the answer cannot name must not be taken. */
+/** For the endpoint that answers by `uuid`: it must not accept an event that its answer cannot name. */
 const sameKey: ReadKey = (id) => id;
 
 function ownEvent(name: JsonValue | undefined): OwnEvent | undefined {
@@ -180,10 +180,10 @@ const batchEndpoint: Endpoint = {
     answerBatch(exchange, verdicts, ({ rejected, retry }) => ({
       status: rejected === 0 && retry === 0 ? 1 : 0,
     })),
-  refuse: (exchange, _call, failure) => problem(exchange, failure, undefined),
+  refuse: refuseWithProblem,
 };
 
-/** By `uuid`: the SDK sends what is `retry` again, and tells its program what was dropped. */
+/** By `uuid`: the SDK sends `retry` events again, and reports dropped ones to its program. */
 const eventsEndpoint: Endpoint = {
   ...batchEndpoint,
   decode: (_call, message, batchEventsMax) =>
@@ -216,11 +216,7 @@ function resultOf({ status, error, warnings }: Verdict): object {
 const call: EndpointCall = { rpc: 'BatchTrack', door: 'posthog', codec: 'json', contentType: json };
 
 /** By path, which is PostHog's own, with and without the slash at its end. */
-export const posthogEndpoints: readonly (readonly [
-  path: string,
-  door: Endpoint,
-  call: EndpointCall,
-])[] = [
+export const posthogEndpoints: readonly EndpointRow[] = [
   ['/batch/', batchEndpoint, call],
   ['/batch', batchEndpoint, call],
   ['/capture/', batchEndpoint, call],

@@ -1,9 +1,11 @@
 import { ServiceError } from '../../errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import { readTime } from '../decode/event-draft.ts';
-import { reply } from '../exchange.ts';
+import { problem, refuseWithProblem } from '../answer/problem.ts';
+import { checkContentType, reply } from '../exchange.ts';
 import { failureOfVerdict } from '../answer/failure.ts';
-import { answerBatch, unpackWithin } from '../answer/vendor-answer.ts';
+import { answerBatch } from '../answer/vendor-answer.ts';
+import { unpackWithin } from './unpack-within.ts';
 import {
   decodeVendor,
   decodeVendorBatch,
@@ -21,8 +23,7 @@ import {
 } from '../decode/vendor-members.ts';
 import { snakeName } from '../decode/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
-import { checkContentType, problem } from '../rest/rest-endpoints.ts';
-import type { Endpoint, EndpointCall } from '../serve-request.ts';
+import type { Endpoint, EndpointRow } from '../serve-request.ts';
 import { restResult } from '../answer/verdict-json.ts';
 
 /*
@@ -201,7 +202,7 @@ function singleEndpoint(type: SegmentCall): Endpoint {
       reply(exchange, 200, { 'content-type': json }, `{"success":true,${result}`);
       return 0;
     },
-    refuse: (exchange, _call, failure) => problem(exchange, failure, undefined),
+    refuse: refuseWithProblem,
   };
 }
 
@@ -215,28 +216,25 @@ const batchEndpoint: Endpoint = {
     answerBatch(exchange, verdicts, ({ rejected, retry }) => ({
       success: rejected === 0 && retry === 0,
     })),
-  refuse: (exchange, _call, failure) => problem(exchange, failure, undefined),
+  refuse: refuseWithProblem,
 };
 
 const call = { door: 'segment', codec: 'json', contentType: json } as const;
 
-type Entry = readonly [path: string, door: Endpoint, call: EndpointCall];
-
-const entries: readonly Entry[] = [
-  ...callNames.map((type): Entry => [type, singleEndpoint(type), { ...call, rpc: 'Track' }]),
+/** Below the prefixes. */
+const rows: readonly EndpointRow[] = [
+  ...callNames.map((type): EndpointRow => [type, singleEndpoint(type), { ...call, rpc: 'Track' }]),
   ['batch', batchEndpoint, { ...call, rpc: 'BatchTrack' }],
 ];
 
 const prefix = '/v1/segment/';
 
 /** By path. */
-export const segmentEndpoints: readonly Entry[] = entries.map(([name, ...door]) => [
-  `${prefix}${name}`,
-  ...door,
-]);
+export const segmentEndpoints: readonly EndpointRow[] = rowsBelow(prefix);
 
 /** The same, where most of Segment's SDKs find them: they put `/v1/batch` behind what they are given. */
-export const segmentAliases: readonly Entry[] = entries.map(([name, ...door]) => [
-  `${prefix}v1/${name}`,
-  ...door,
-]);
+export const segmentAliases: readonly EndpointRow[] = rowsBelow(`${prefix}v1/`);
+
+function rowsBelow(start: string): readonly EndpointRow[] {
+  return rows.map(([name, ...served]) => [`${start}${name}`, ...served]);
+}

@@ -18,8 +18,8 @@ import type { SignedWebhook } from './verify-webhook.ts';
 
 /**
  * Makes an event of a verified webhook. Throws a ServiceError: `unmapped_webhook`, or
- * `malformed_request` when it cannot be read or has no id. What is wrong with the event alone is its
- * fault, and its verdict tells.
+ * `malformed_request` when it cannot be read or has no id. An error in the event alone is its fault, and
+ * its verdict reports it.
  */
 export type MapWebhook = (webhook: SignedWebhook) => IncomingEvent;
 

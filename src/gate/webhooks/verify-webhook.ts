@@ -39,7 +39,7 @@ export function createVerifyWebhook(source: WebhookSource): VerifyWebhook {
     const { head, signatures, signedAtMs } = scheme.claim(headers);
     const mayBe = signatures.slice(0, signaturesMax);
     let matches = false;
-    // Each is looked at whatever those before it were, so that time tells nothing.
+    // Compare each one, whatever came before: the time taken must not show which one matched.
     for (const key of keys) {
       const wanted = createHmac(scheme.algorithm, key).update(head).update(body).digest();
       for (const signature of mayBe) {

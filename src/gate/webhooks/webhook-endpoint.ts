@@ -1,10 +1,11 @@
 import type { WebhookSource } from '../../config/webhook-source.ts';
 import { ServiceError, type ErrorCode } from '../../errors.ts';
 import type { WebhookOutcome } from '../../observability/metrics.ts';
-import { reply, type Exchange } from '../exchange.ts';
+import { checkContentType, reply, type Exchange } from '../exchange.ts';
 import type { GateContext } from '../gate-context.ts';
 import { createMapWebhook } from './map-webhook.ts';
-import { checkContentType, problem, restTrackEndpoint } from '../rest/rest-endpoints.ts';
+import { answerEvent } from '../answer/event-answer.ts';
+import { problem } from '../answer/problem.ts';
 import type { Endpoint, EndpointCall } from '../serve-request.ts';
 import { createVerifyWebhook } from './verify-webhook.ts';
 
@@ -21,13 +22,13 @@ export const webhookPath = '/v1/webhooks/';
 
 /** One source of webhooks, as its requests are served. */
 export interface WebhookEntry {
-  /** In which the signature is the credential: no write key is asked for. */
+  /** The signature is the credential: it needs no write key. */
   readonly context: GateContext;
-  /** For one request, whose headers it remembers from the signature to the mapping. */
-  door(exchange: Exchange): Endpoint;
+  /** For one request: the signature and the mapping both need its headers. */
+  endpointFor(exchange: Exchange): Endpoint;
 }
 
-/** By the name of the source. `checkOpen` throws while the gate is going down. */
+/** By the name of the source. `checkOpen` throws while the gate shuts down. */
 export function createWebhookEntries(
   sources: readonly WebhookSource[],
   context: GateContext,
@@ -55,7 +56,7 @@ function createEntry(
         return producer;
       },
     },
-    door: ({ call: { headers } }) => ({
+    endpointFor: ({ call: { headers } }) => ({
       begin: (exchange) => checkContentType(exchange, [json]),
       unpack: (_exchange, body) => {
         const encoding = headers['content-encoding'] ?? 'identity';
@@ -65,7 +66,7 @@ function createEntry(
             'A webhook is signed as it is sent. Send it without content-encoding.',
           );
         }
-        // Before anything is made of the body.
+        // Before the body is parsed.
         verify({ headers, body }, Date.now());
         return body;
       },
@@ -74,7 +75,7 @@ function createEntry(
         count('mapped');
         return { events: [event], context: undefined, sentAt: '', validateOnly: false };
       },
-      answer: restTrackEndpoint.answer,
+      answer: answerEvent,
       refuse: (exchange, _call, failure) => {
         const outcome = outcomes[failure.code];
         if (outcome !== undefined) count(outcome);
@@ -88,7 +89,7 @@ function createEntry(
   };
 }
 
-/** Of what is refused before there is an event. */
+/** Of requests that are refused before they become an event. */
 const outcomes: Partial<Record<ErrorCode, WebhookOutcome>> = {
   unmapped_webhook: 'unmapped',
   invalid_signature: 'invalid_signature',
