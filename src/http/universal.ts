@@ -20,7 +20,7 @@ export interface UniversalEndpoint {
 
 /**
  * The library's own handlers of RPCs, over our own calls: all of Connect, gRPC and gRPC-Web, streams in
- * both directions, over both versions of HTTP. The hot RPCs have endpoints of their own: unary-rpc.ts.
+ * both directions, over both versions of HTTP. The hot RPCs have endpoints of their own: gate/rpc/.
  */
 export function createUniversalEndpoint(
   routes: (router: ConnectRouter) => void,
