@@ -86,7 +86,7 @@ describe('a destination that is away', () => {
     const worker = await startWorker(real.log, destination, {
       config: destinationConfig({ ackWaitMs }),
     });
-    const readInfo = () => real.log.manager.consumers.info('EVENTS', 'crm');
+    const readInfo = () => clientsForTests(real.log).manager.consumers.info('EVENTS', 'crm');
     await until(
       () => readInfo(),
       (info) => info.num_ack_pending === 4_096,
