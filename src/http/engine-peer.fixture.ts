@@ -14,13 +14,13 @@ export type EngineName = 'own' | 'node';
 
 export interface EngineServer extends AsyncDisposable {
   readonly port: number;
-  /** What the application threw. */
+  /** The errors that the application threw. */
   readonly faults: Error[];
-  /** Connections that the server still has. */
+  /** The number of connections that the server still has. */
   connections(): number;
   shutDown(): void;
   connect(): Promise<RawPeer>;
-  /** Connected, with SETTINGS exchanged. */
+  /** Connects and exchanges SETTINGS. */
   greet(settings?: Buffer): Promise<RawPeer>;
 }
 
