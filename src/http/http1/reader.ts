@@ -34,7 +34,7 @@ export interface Http1Reader {
   close(): void;
 }
 
-/** How often at most connections are looked at, and how many times within the timeout. */
+/** The longest time between two sweeps, and how many sweeps fit into the idle timeout. */
 const sweepIntervalMsMax = 5_000;
 const sweepsPerTimeout = 4;
 
@@ -84,7 +84,7 @@ class Http1Connection implements CallConnection {
   /** True once reading has stopped. */
   private ended = false;
   private answers = 0;
-  /** Of the last sweep: what was there of the connection's doings, and since when. */
+  /** What the last sweep saw of the connection, and since when it has not changed. */
   private seenAnswers = 0;
   private seenUnsent = 0;
   private quietSince = performance.now();
