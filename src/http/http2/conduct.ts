@@ -34,9 +34,7 @@ export class Conduct {
     throw new ConnectionError(errorCode.enhanceYourCalm, 'too many streams were reset');
   }
 
-  /**
-   * A frame that asks for work. `earned`: the total credit for everything sent so far (sender.ts).
-   */
+  /** Counts frames that ask for work. `earned`: the total credit for sent bytes (sender.ts). */
   spend(amount: number, earned: number): void {
     this.control.earn(earned - this.earnedBefore);
     this.earnedBefore = earned;

@@ -111,7 +111,7 @@ export class HpackDecoder {
     this.textTo = written;
   }
 
-  /** RFC 7541 §5.1. A number of 2^21 or more is invalid here, because a block is shorter. */
+  /** RFC 7541 §5.1. Every valid number is below 2^21, because a block is shorter. */
   private readInteger(mask: number): number {
     const { bytes, end } = this;
     const prefix = bytes[this.at]! & mask;

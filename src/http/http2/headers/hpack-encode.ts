@@ -96,8 +96,7 @@ export class HpackEncoder {
       end += bytes.write(name, end, 'latin1');
     }
     const encoded = { bytes: bytes.subarray(0, end), value: '', field: noBytes };
-    // Names come from our own code. If a caller could ever choose them, they must not fill this
-    // cache.
+    // Names come from our own code. The limit matters only if callers could ever choose them.
     if (this.names.size < namesMax) this.names.set(name, encoded);
     return encoded;
   }
@@ -123,7 +122,7 @@ function writeField(target: Buffer, at: number, encoded: EncodedName, value: str
   return end;
 }
 
-/** RFC 7541 §5.1: `mask` gives the length of the prefix, which follows the bits of `pattern`. */
+/** RFC 7541 §5.1: `mask` covers the prefix, `pattern` holds the bits before it. */
 export function writeInteger(
   target: Uint8Array,
   at: number,

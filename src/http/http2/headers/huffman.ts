@@ -22,10 +22,7 @@ const codeBits = [
 ];
 
 interface Tables {
-  /**
-   * Indexed by eight bits: the symbol whose code they begin with, and the code's length above bit
-   * 8. Otherwise 0.
-   */
+  /** Indexed by eight bits: `(length << 8) | symbol` of the code that they begin with, or 0. */
   readonly short: Uint16Array;
   /**
    * Indexed by length: the first code, the number of codes, and where their symbols begin in
@@ -111,8 +108,8 @@ const padding = -1;
 const broken = -2;
 
 /**
- * Decodes a code of more than eight bits, bit by bit. Returns its symbol and, above bit 8, its
- * length.
+ * Decodes a code of more than eight bits, bit by bit. Returns `(length << 8) | symbol`, or
+ * `padding` or `broken`.
  */
 function decodeLong(tables: Tables, bytes: Uint8Array, from: number, end: number): number {
   let code = 0;

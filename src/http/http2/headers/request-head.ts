@@ -104,8 +104,8 @@ export class RequestHead implements FieldSink {
   }
 
   /**
-   * RFC 9110 §8.6: a list that repeats the same number means that number. We accept it once or
-   * twice.
+   * RFC 9110 §8.6: a repeated Content-Length is valid if the numbers are equal. We accept repeated
+   * fields, but not a list in one field.
    */
   private addLength(value: string): void {
     const length = /^[0-9]{1,15}$/.test(value) ? Number(value) : -1;
