@@ -121,7 +121,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     if (!this.isOver) this.sender.flush();
   }
 
-  /* Requests: what the receiver found */
+  /* Requests: called by the receiver */
 
   begin(id: number, head: RequestHead, isEnded: boolean): void {
     const { streamWindowBytes } = this.limits;
@@ -213,7 +213,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     return this.host.encoder.check(fields);
   }
 
-  /* What was sent: SenderOwner */
+  /* Sent answers: SenderOwner */
 
   answerSent(stream: Http2Stream): void {
     stream.sending.isAllSent = true;

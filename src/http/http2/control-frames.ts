@@ -48,7 +48,7 @@ export const farewellPing = Buffer.from('farewell', 'latin1');
 const tableBytesDefault = 4096;
 const noPayload = Buffer.alloc(0);
 
-/* What a connection does with frames that bring no request: RFC 9113 §6.3 to §6.9. */
+/* How a connection handles frames that are not part of a request: RFC 9113 §6.3 to §6.9. */
 
 export function takeReset(connection: ControlOwner, id: number, length: number): void {
   if (length !== 4) throw sizeBroken(`RST_STREAM has ${length} bytes`);

@@ -169,7 +169,7 @@ describe('controlFramesBurst', () => {
       await using server = await openRawServer(answer, limits);
       const peer = await server.greet();
       for (let turn = 0; turn < sent; turn += 1) peer.send(frame);
-      // Requests may still be sent before the limit is exceeded.
+      // Below the limit, a request is still served.
       peer.send(request(1, true));
       outcomes.push(await outcome(peer));
     }
@@ -185,7 +185,7 @@ describe('controlFramesBurst', () => {
       limits,
     );
     const peer = await server.greet();
-    // The request earned the cost of the greeting.
+    // The request earns back what the greeting cost.
     for (let sent = 0; sent < 40; sent += 1)
       peer.send(...(sent === 0 ? [request(1, false)] : []), data(1, text));
     peer.send(request(3, true));

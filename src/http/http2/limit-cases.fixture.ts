@@ -21,8 +21,9 @@ import {
 import type { Http2Stream } from './stream.ts';
 
 /*
- * Tests each limit with a server that has it: the limit itself is served, one more is refused, and the same
- * amount is served again when the limit is one higher. This proves that no other limit refused it.
+ * Tests each limit with a server that has it: the limit itself is served, one more is refused, and
+ * the same amount is served again when the limit is one higher. This proves that no other limit
+ * refused it.
  */
 
 export interface LimitCase {

@@ -16,7 +16,7 @@ import type { Http2Limits } from './limits.ts';
 import { createHttp2Server, type Http2Server } from './server.ts';
 import type { Http2Stream } from './stream.ts';
 
-/* A server on a port of its own, and a peer that sends it bytes and sees frames: nothing is done for it. */
+/* A server on its own port, and a peer that sends raw bytes and records frames. */
 
 export interface SeenFrame {
   readonly type: number;

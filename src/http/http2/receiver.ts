@@ -197,7 +197,7 @@ export class FrameReceiver implements FrameSink {
     return stream;
   }
 
-  /** Handles a frame for a stream that has ended: RFC 9113 §5.1, "closed" and "half-closed (remote)". */
+  /** A frame for a stream that has ended: RFC 9113 §5.1, "closed" and "half-closed (remote)". */
   private lateFrame(id: number): void {
     const { connection } = this;
     if (connection.resetIds.has(id)) {

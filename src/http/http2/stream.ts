@@ -179,7 +179,7 @@ export class Http2Stream {
     else this.callbackWhenSent = callback;
   }
 
-  /* What follows is the connection's to call. */
+  /* Only the connection calls the methods below. */
 
   takeChunk(bytes: Buffer): void {
     if (this.sink === undefined) {

@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 
 import type { BodySink } from '../http-call.ts';
 
-/* What the calls of Node's two servers have in common: their bodies are Node's streams. */
+/* Shared by the calls of Node's two servers: the bodies of both are Node's streams. */
 
 /** Passes the body to `sink` as it arrives. `sink` may be called again after its `end` or `cut`. */
 export function receiveStream(

@@ -1,7 +1,7 @@
 /*
- * The Huffman code of header strings: https://www.rfc-editor.org/rfc/rfc7541#appendix-B. It is canonical
- * (RFC 7541 §5.2): codes of one length follow each other in the order of their symbols, and shorter
- * ones come first, so that the lengths tell the whole code.
+ * The Huffman code of header strings: https://www.rfc-editor.org/rfc/rfc7541#appendix-B. It is
+ * canonical (RFC 7541 §5.2): codes of one length follow each other in the order of their symbols,
+ * and shorter codes precede longer ones. So the lengths alone define the code.
  */
 
 const endOfString = 256;
