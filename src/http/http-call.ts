@@ -47,7 +47,8 @@ export interface HttpCall {
 export interface OpenAnswer {
   begin(status: number, headers: Record<string, string | string[]>): void;
   /**
-   * Calls back when there is room for more, at once or later, or when the caller has disconnected.
+   * Sends a part of the body. Calls `whenTaken`, at once or later, when there is room for more or
+   * the caller has disconnected.
    */
   write(bytes: Uint8Array, whenTaken: () => void): void;
   end(trailers: Record<string, string | string[]>): void;

@@ -48,7 +48,7 @@ async function serve(
   correlationId: string,
 ): Promise<void> {
   const controller = new AbortController();
-  // Runs after the answer too: it ends the work that the handler left running.
+  // Also runs after a complete answer, to end the work that the handler left running.
   call.whenAnswered(() => controller.abort(callerGone()));
   const answer = call.open();
   try {

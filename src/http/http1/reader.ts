@@ -34,7 +34,7 @@ export interface Http1Reader {
   close(): void;
 }
 
-/** The longest time between two sweeps, and how many sweeps fit into the idle timeout. */
+/** The longest time between two sweeps, and the number of sweeps per idle timeout. */
 const sweepIntervalMsMax = 5_000;
 const sweepsPerTimeout = 4;
 
@@ -140,8 +140,8 @@ class Http1Connection implements CallConnection {
   }
 
   /**
-   * Idle for `idleTimeoutMs`: nothing received, answered or sent. Includes callers that do not read
-   * their answer.
+   * Closes the connection if it was idle for `idleTimeoutMs`: no request, no answer, no bytes sent.
+   * This includes callers that do not read their answer.
    */
   endIfQuiet(now: number, idleTimeoutMs: number): void {
     const { answers, socket } = this;

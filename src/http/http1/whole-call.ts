@@ -28,8 +28,8 @@ export class WholeCall implements HttpCall {
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
   /**
-   * True if an endpoint has asked for the body. If it refuses without reading the body, the
-   * connection ends.
+   * True if an endpoint has asked for the body. If the endpoint answers without reading the body,
+   * the connection ends.
    */
   complete = false;
   private readonly connection: CallConnection;

@@ -49,7 +49,7 @@ export class NodeHttp2Call implements TrailersCall {
     this.headers = withoutPadding(headers);
     this.owner = owner;
     stream.once('close', () => this.closed());
-    // Of `watchStall`.
+    // `watchStall` sets this timeout.
     stream.on('timeout', () => {
       stream.close(constants.NGHTTP2_CANCEL);
       // If the socket takes nothing, the reset would wait forever.

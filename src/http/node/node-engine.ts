@@ -11,7 +11,7 @@ export function createNodeEngine(options: EngineOptions): HttpEngine {
   const http2 = createNodeHttp2Server({
     handle,
     idleTimeoutMs,
-    // As own-engine.ts.
+    // As in own-engine.ts.
     onFault: (error) => process.emitWarning(error),
   });
   return {
