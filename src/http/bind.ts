@@ -3,12 +3,12 @@ import type net from 'node:net';
 import type { Address } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 
-/** Connections that the system completes before we accept them. */
+/** Connections that the operating system completes and queues before we accept them. */
 const backlog = 1024;
 
 /**
  * Binds a server to an address and resolves once it listens. Rejects with a StartError that names
- * `setting`, the setting with which the address is changed.
+ * `setting`, the setting that changes the address.
  */
 export function bind(server: net.Server, { host, port }: Address, setting: string): Promise<void> {
   return new Promise((resolve, reject) => {

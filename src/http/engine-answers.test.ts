@@ -123,7 +123,7 @@ describe.each(engines)('an answer: %s', (engine) => {
     };
     write();
     await sleep(50);
-    // What fits the window, and some that waits.
+    // The first part fits into the window, the rest waits.
     expect(taken).toBeLessThan(10);
     peer.send(
       frameOf(frameType.windowUpdate, 0, 0, uint32(2 ** 30)),

@@ -20,8 +20,8 @@ import {
 } from './http2/raw-peer.fixture.ts';
 
 /*
- * What both engines hold over HTTP/2, seen by a peer that writes its own frames. What only one of them
- * holds is in engine-differences.test.ts.
+ * The limits that both engines enforce over HTTP/2, tested by a peer that writes its own frames.
+ * Limits that only one engine enforces are in engine-differences.test.ts.
  */
 
 const engines: readonly EngineName[] = ['own', 'node'];
@@ -35,7 +35,10 @@ function answer(call: HttpCall): void {
 const cancel = (streamId: number): Buffer =>
   frameOf(frameType.resetStream, 0, streamId, uint32(errorCode.cancel));
 
-/** Sends DATA of stream 1 as far as its window allows, and ends it. Returns how much was sent so far. */
+/**
+ * Sends DATA on stream 1 as far as its window allows, and ends the stream. Returns the bytes sent
+ * so far.
+ */
 function sendWithinWindow(peer: RawPeer, windowBytes: number, bodyBytes: number): () => number {
   let sent = 0;
   const send = (): void => {
@@ -155,7 +158,7 @@ describe.each(engines)('floods over HTTP/2: %s', (engine) => {
     ['SETTINGS', 2, frameOf(frameType.settings, 0, 0, empty)],
   ])('one %s more ends the connection', async (_name, count, frame) => {
     const outcomes: (number | 'served')[] = [];
-    // What the greeting costs differs by one acknowledgement.
+    // The engines differ by one acknowledgement in what the greeting costs.
     for (const sent of [count, count + 2]) {
       await using server = await openEngineServer(engine, answer, limits);
       const peer = await server.greet();
@@ -212,7 +215,7 @@ describe.each(engines)('bodies over HTTP/2: %s', (engine) => {
     peer.send(request(1, false));
     const sent = sendWithinWindow(peer, windowBytes, bodyBytes);
     await sleep(200);
-    // Node counts what it has read of a held stream as taken, once.
+    // Node counts the bytes that it has read from a held stream as taken, once.
     expect(sent()).toBeLessThanOrEqual(3 * windowBytes);
     const resumes = setInterval(() => calls[0]!.resume(), 1);
     await ended.promise;

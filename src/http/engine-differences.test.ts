@@ -22,19 +22,19 @@ import {
 import { listen } from './listen.ts';
 
 /*
- * Where Node's servers cannot meet a bound that ours meet: what each engine does, asserted for both. The
- * table of docs/operate/http-engines.md has a row for each, with what it costs. A new version of Node that closes a
- * gap fails here, and its row goes.
+ * The limits that our servers enforce and Node's cannot: what each engine does, asserted for both.
+ * The table in docs/operate/http-engines.md has a row for each, with its cost. If a new version of
+ * Node closes a gap, the test fails here and the row is removed.
  */
 
 interface EngineDifference {
-  /** The first cell of its row in docs/operate/http-engines.md. */
+  /** The first cell of the row in docs/operate/http-engines.md. */
   readonly bound: string;
-  /** Why Node does otherwise. */
+  /** Why Node behaves differently. */
   readonly reason: string;
   readonly own: string;
   readonly node: string;
-  /** Provokes it, and says in a few words what happened. */
+  /** Provokes the difference, and returns a short description of what happened. */
   readonly outcome: (engine: EngineName) => Promise<string>;
 }
 
@@ -46,7 +46,9 @@ function answer(call: HttpCall): void {
   call.reply(200, {}, 'ok');
 }
 
-/** The first that comes of: an answer on the stream, its reset, the end of the connection. */
+/**
+ * Resolves with the first event: an answer on the stream, its reset, or the end of the connection.
+ */
 async function outcomeOf(peer: RawPeer, streamId: number): Promise<string> {
   const frame = await peer.next(
     ({ type, streamId: id }) =>
@@ -281,7 +283,7 @@ const differences: readonly EngineDifference[] = [
       socket.pause();
       socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}');
       await sleep(5 * idleTimeoutMs);
-      // Only the end of the connection, or what is left of it, can be read now.
+      // Only the end of the connection, or its remaining bytes, can be read now.
       let received = 0;
       socket.on('data', (chunk: Buffer) => (received += chunk.length));
       socket.resume();

@@ -8,19 +8,19 @@ import { createPeer, type RawPeer } from './http2/raw-peer.fixture.ts';
 import { createHttp2Server } from './http2/server.ts';
 import { createNodeHttp2Server } from './node/http2-server.ts';
 
-/* The HTTP/2 server of either engine on a port of its own, for a peer that writes its frames itself. */
+/* The HTTP/2 server of either engine on its own port, for a peer that writes its own frames. */
 
 export type EngineName = 'own' | 'node';
 
 export interface EngineServer extends AsyncDisposable {
   readonly port: number;
-  /** What the application threw. */
+  /** The errors that the application threw. */
   readonly faults: Error[];
-  /** Connections that the server still has. */
+  /** The number of connections that the server still has. */
   connections(): number;
   shutDown(): void;
   connect(): Promise<RawPeer>;
-  /** Connected, with SETTINGS exchanged. */
+  /** Connects and exchanges SETTINGS. */
   greet(settings?: Buffer): Promise<RawPeer>;
 }
 

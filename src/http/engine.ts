@@ -3,28 +3,29 @@ import type net from 'node:net';
 import type { RequestHandler } from './http-call.ts';
 import type { ServesWhole } from './http1/reader.ts';
 
-/** What an engine needs of its listener. */
+/** What an engine needs from its listener. */
 export interface EngineOptions {
   readonly handle: RequestHandler;
-  /** Which requests our own reader of HTTP/1.1 may serve; undefined: none. */
+  /** Selects the requests that our own HTTP/1.1 reader may serve. Undefined: it serves none. */
   readonly servesWhole?: ServesWhole | undefined;
   readonly idleTimeoutMs: number;
   readonly requestTimeoutMs: number;
 }
 
 /**
- * The servers behind one port: one of HTTP/1.1 and one of HTTP/2. They never listen; the front hands
- * them connections once it knows the protocol. `own-engine.ts` and `node/node-engine.ts` are the two.
+ * The servers behind one port: one for HTTP/1.1 and one for HTTP/2. They never listen: the front
+ * passes connections to them once it knows the protocol. The two engines are `own-engine.ts` and
+ * `node/node-engine.ts`.
  */
 export interface HttpEngine {
-  /** Serves a connection, of which `start` was read already. */
+  /** Serves a connection. `start` holds the bytes that were already read from it. */
   takeHttp1(socket: net.Socket, start: Buffer): void;
-  /** As `takeHttp1`; `start` is undefined where nothing was read yet. */
+  /** As `takeHttp1`. `start` is undefined if nothing was read yet. */
   takeHttp2(socket: net.Socket, start: Buffer | undefined): void;
-  /** Ends idle connections at once and the others after the requests under way. */
+  /** Ends idle connections at once, and the others after their open requests. */
   shutDown(): void;
-  /** Cuts off what `shutDown` left. The listener destroys the sockets. */
+  /** Cuts off the connections that `shutDown` left open. The listener destroys the sockets. */
   destroy(): void;
-  /** Releases what the servers hold. Call once no connection is left. */
+  /** Releases the servers' resources. Call it once all connections have closed. */
   close(): void;
 }

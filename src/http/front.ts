@@ -6,21 +6,21 @@ import { StartError } from '../errors.ts';
 import type { HttpEngine } from './engine.ts';
 
 export interface FrontOptions {
-  /** Paths of PEM files. Undefined: in the clear. */
+  /** Paths of PEM files. Undefined: no TLS. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly requestTimeoutMs: number;
 }
 
-/** The first bytes of an HTTP/2 connection (RFC 9113 §3.4); no HTTP/1.1 method begins so. */
+/** The first bytes of an HTTP/2 connection (RFC 9113 §3.4). No HTTP/1.1 method begins with them. */
 const http2Preface = Buffer.from('PRI');
 
-/** For a connection that has opened and sent nothing yet. */
+/** The timeout of a connection that has opened and sent nothing yet. */
 const firstBytesTimeoutMs = 10_000;
 
 /**
- * Accepts connections and hands each to the engine's server of its protocol. With TLS the handshake
- * decides (ALPN), in the clear the first three bytes do. Throws a StartError for a certificate that
- * cannot be read.
+ * Accepts connections and passes each to the engine's server for its protocol. With TLS the
+ * handshake (ALPN) selects the protocol, without TLS the first three bytes do. Throws a StartError
+ * if the certificate cannot be read.
  */
 export function createFront(options: FrontOptions, engine: HttpEngine): net.Server {
   const timeoutMs = Math.min(options.requestTimeoutMs, firstBytesTimeoutMs);
@@ -45,7 +45,7 @@ function createTlsFront(
       });
     }
   });
-  // Node reports a handshake that timed out here, and leaves its socket open.
+  // Node reports a handshake timeout here, and leaves the socket open.
   server.on('tlsClientError', (_error, socket) => socket.destroy());
   return server;
 }

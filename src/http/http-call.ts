@@ -1,24 +1,27 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 /**
- * One request over HTTP and the place for its answer: all that an endpoint needs of a connection, so that a
- * connection needs none of Node's streams. Whoever gives one calls back whenever it suits: at once,
- * within the call that asked, or later.
+ * One HTTP request and the means to answer it. Endpoints need nothing else from a connection, so a
+ * connection does not have to use Node's streams. An implementation may call back at any time: at
+ * once, inside the call that asked, or later.
  */
 export interface HttpCall {
   readonly httpVersionMajor: 1 | 2;
   readonly method: string;
-  /** The path and the query. */
+  /** The path with the query. */
   readonly url: string;
-  /** The handler may change them. */
+  /** The handler may change these headers. */
   readonly headers: IncomingHttpHeaders;
-  /** Whether the request was read to its end by somebody, or no more of it will come. */
+  /** True once the request was read to its end, or no more of it will arrive. */
   readonly complete: boolean;
-  /** Answered, or there is nobody to answer any more. */
+  /** True once the call is answered, or its caller has disconnected. */
   readonly answered: boolean;
-  /** Hands over the body. Once. A call that is never asked for it may leave it unread. */
+  /** Passes the body to the sink. Call it once. A body that is never asked for may stay unread. */
   receive(sink: BodySink): void;
-  /** A body of text is ASCII if `isAscii`, else UTF-8. Once, and only while not `answered`. */
+  /**
+   * Sends the whole answer. The body text is ASCII if `isAscii`, else UTF-8. Call it once, and only
+   * while not `answered`.
+   */
   reply(
     status: number,
     headers: Record<string, string | number>,
@@ -26,48 +29,54 @@ export interface HttpCall {
     isAscii?: boolean,
   ): void;
   /**
-   * For a request that is not `complete`, before its answer: once that is written, the rest is thrown
-   * away as it comes, and cut off if it still comes `lingerMs` later.
+   * For a request that is not `complete`; call it before the answer. Once the answer is written,
+   * the rest of the request is discarded as it arrives, and cut off if it still arrives `lingerMs`
+   * later.
    */
   cutOffAfterAnswer(lingerMs: number): void;
-  /** Reports once how the call ended: its answer is written, or the caller is gone. */
+  /** Reports once how the call ended: its answer was written, or its caller disconnected. */
   whenAnswered(listener: (end: CallEnd) => void): void;
-  /** For a body that is read in parts: no more of it comes until `resume`. */
+  /** For a body that is read in parts: pauses it until `resume`. */
   hold(): void;
   resume(): void;
-  /** For an answer in parts, instead of `reply`. Once, and only while not `answered`. */
+  /** Sends an answer in parts, instead of `reply`. Call it once, and only while not `answered`. */
   open(): OpenAnswer;
 }
 
-/** An answer in parts: `begin`, any number of `write`, and `end` or `cut`. */
+/** An answer in parts: `begin`, any number of `write`, then `end` or `cut`. */
 export interface OpenAnswer {
   begin(status: number, headers: Record<string, string | string[]>): void;
-  /** Calls back when there is room for more, at once or later, or nobody is left to take it. */
+  /**
+   * Sends a part of the body. Calls `whenTaken`, at once or later, when there is room for more or
+   * the caller has disconnected.
+   */
   write(bytes: Uint8Array, whenTaken: () => void): void;
   end(trailers: Record<string, string | string[]>): void;
-  /** It stays cut short, and the caller sees that. */
+  /** Ends the answer early, so that the caller sees that it is incomplete. */
   cut(): void;
 }
 
-/** Takes the body of a request: chunks, then one of the other two. What comes after that means nothing. */
+/**
+ * Receives the body of a request: chunks, then either `end` or `cut`. Ignore every call after that.
+ */
 export interface BodySink {
   chunk(bytes: Buffer): void;
-  /** The body is whole. */
+  /** The body is complete. */
   end(): void;
-  /** It stays cut short: the caller is gone, or took it back. */
+  /** The body stays incomplete: the caller disconnected or cancelled the request. */
   cut(): void;
 }
 
 export interface CallEnd {
-  /** Undefined: nothing was answered. */
+  /** Undefined if no answer was sent. */
   readonly status: number | undefined;
   readonly grpcStatus: string | undefined;
 }
 
-/** A call whose answer can have trailers: HTTP/2. */
+/** A call whose answer can have trailers (HTTP/2). */
 export interface TrailersCall extends HttpCall {
   readonly httpVersionMajor: 2;
-  /** With `body` undefined the trailers are one with the headers (Trailers-Only). */
+  /** If `body` is undefined, headers and trailers are sent as one block (Trailers-Only). */
   replyWithTrailers(
     headers: Record<string, string>,
     body: Buffer | undefined,
@@ -77,10 +86,10 @@ export interface TrailersCall extends HttpCall {
 
 export type RequestHandler = (call: HttpCall) => void;
 
-/** Gives the caller a moment to read the answer before its upload is cut off. */
+/** How long a caller may read the answer before its upload is cut off. */
 const lingerMs = 1000;
 
-/** Call before the answer is written: a request that was not read to its end ends with it. */
+/** Call this before the answer is written. An incomplete request is ended with its answer. */
 export function cutOffWhenAnswered(call: HttpCall): void {
   if (!call.complete) call.cutOffAfterAnswer(lingerMs);
 }

@@ -12,10 +12,10 @@ import { NodeHttp2Call } from './node/http2-call.ts';
 
 const body = '{}';
 
-/** By one plain request that our reader of HTTP/1.1 would serve. */
+/** Sends one plain request that our HTTP/1.1 reader would serve. */
 function postHttp1(port: number, path: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    // "Connection: close" is not plain.
+    // "Connection: close" makes a request not plain.
     const headers = { 'content-length': body.length, connection: 'keep-alive' };
     const options = { host: '127.0.0.1', port, path, method: 'POST', headers, agent: false };
     const sent = http.request(options, (answer) =>

@@ -9,7 +9,7 @@ import { createOwnEngine } from './own-engine.ts';
 
 export interface ListenOptions extends EngineOptions, FrontOptions {
   readonly address: Address;
-  /** Who reads the requests: docs/operate/http-engines.md. */
+  /** The engine that reads the requests: docs/operate/http-engines.md. */
   readonly engine: Config['http']['engine'];
   /** The setting that changes `address`, named in the error when the port is taken. */
   readonly setting: string;
@@ -17,9 +17,12 @@ export interface ListenOptions extends EngineOptions, FrontOptions {
 }
 
 export interface Listener {
-  /** As bound: the port is never 0. */
+  /** The bound address. The port is never 0. */
   readonly address: Address;
-  /** Takes no new connections, lets requests under way finish until `graceMs`, then cuts them off. */
+  /**
+   * Stops accepting connections, lets open requests finish within `graceMs`, then disconnects the
+   * rest.
+   */
   close(graceMs: number): Promise<void>;
 }
 
@@ -28,7 +31,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const engine = options.engine === 'own' ? createOwnEngine(options) : createNodeEngine(options);
   const front = createFront(options, engine);
   front.maxConnections = options.connectionsMax;
-  // Several full processes would pass a connection on to each other for ever.
+  // Without this, several full processes would pass a connection on to each other forever.
   (front as net.Server & { dropMaxConnection: boolean }).dropMaxConnection = true;
   const sockets = new Set<net.Socket>();
   front.on('connection', (socket: net.Socket) => {

@@ -5,8 +5,8 @@ import { createHttp2Server, type Http2Server } from './http2/server.ts';
 import { createNodeHttp1Server } from './node/http1-server.ts';
 
 /**
- * Our own readers: `http2/` for HTTP/2, `http1/` for the plain requests of HTTP/1.1. Any other request of
- * HTTP/1.1 goes to Node's server (docs/adr/0027-an-http1-reader-of-our-own.md).
+ * Our own readers: `http2/` for HTTP/2, `http1/` for plain HTTP/1.1 requests. All other HTTP/1.1
+ * requests go to Node's server (docs/adr/0027-an-http1-reader-of-our-own.md).
  */
 export function createOwnEngine(options: EngineOptions): HttpEngine {
   const { handle, servesWhole, idleTimeoutMs } = options;
@@ -34,7 +34,8 @@ function createMultiplexed({ handle, idleTimeoutMs }: EngineOptions): Http2Serve
       if (stream.headers.expect === '100-continue') stream.sendContinue();
       handle(new Http2Call(stream));
     },
-    // Handlers answer for their own errors. An error here is ours: report it where operators look.
+    // Handlers answer their own errors. An error here is a bug of ours: report it where operators
+    // look.
     onFault: (error) => process.emitWarning(error),
   });
 }

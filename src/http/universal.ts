@@ -12,15 +12,15 @@ import { cutOffWhenAnswered, type BodySink, type HttpCall } from './http-call.ts
 
 export interface UniversalEndpoint {
   /**
-   * Serves a call by the RPC that its path names, with `correlationId` on the answer. False: there is
-   * no such RPC, and nothing has happened to the call.
+   * Serves a call by the RPC that its path names, and sets `correlationId` on the answer. Returns
+   * false if the RPC does not exist; the call is then untouched.
    */
   serve(call: HttpCall, correlationId: string): boolean;
 }
 
 /**
- * The library's own handlers of RPCs, over our own calls: all of Connect, gRPC and gRPC-Web, streams in
- * both directions, over both versions of HTTP. The hot RPCs have endpoints of their own: gate/rpc/.
+ * Runs the library's RPC handlers on our own calls. Supports Connect, gRPC and gRPC-Web, streams in
+ * both directions, and both versions of HTTP. The hot RPCs have their own endpoints: gate/rpc/.
  */
 export function createUniversalEndpoint(
   routes: (router: ConnectRouter) => void,
@@ -48,7 +48,7 @@ async function serve(
   correlationId: string,
 ): Promise<void> {
   const controller = new AbortController();
-  // After the answer too: what the handler left running ends.
+  // Also runs after a complete answer, to end the work that the handler left running.
   call.whenAnswered(() => controller.abort(callerGone()));
   const answer = call.open();
   try {
@@ -66,7 +66,8 @@ async function serve(
       'x-correlation-id': correlationId,
     });
   } catch (error) {
-    // The library answers its handlers' errors itself: what is left is that nobody takes the answer.
+    // The library answers its handlers' errors itself. The only remaining error is a caller that no
+    // longer takes the answer.
     if (!(error instanceof ConnectError)) process.emitWarning(error as Error);
     answer.cut();
   }
@@ -77,7 +78,7 @@ async function serve(
   ): Promise<void> {
     const parts = body?.[Symbol.asyncIterator]();
     try {
-      // Before the headers: until its first message a handler may set them.
+      // Before the headers, because a handler may set them until its first message.
       let part = await parts?.next();
       answer.begin(status, headers);
       while (part !== undefined && part.done !== true) {
@@ -97,7 +98,7 @@ function callerGone(): ConnectError {
   return new ConnectError('the caller is gone', Code.Canceled);
 }
 
-/** Only its path and query matter to the library; it is never resolved. */
+/** The library uses only the path and the query. The host is never resolved. */
 function urlOf({ headers, url }: HttpCall): string {
   const authority = headers[':authority'] ?? headers.host;
   const base = `http://${typeof authority === 'string' ? authority : 'localhost'}`;
@@ -123,13 +124,13 @@ function plainHeaders(headers: Headers | undefined): Record<string, string | str
   return made;
 }
 
-/** The body of a call as the library reads it: the caller sends no more than what was asked for. */
+/** The body of a call as the library reads it. The caller sends only as much as was asked for. */
 class CallBody implements AsyncIterable<Uint8Array>, BodySink {
   private readonly call: HttpCall;
   private chunks: Buffer[] = [];
   private isEnded = false;
   private isCut = false;
-  /** Nobody reads any more. */
+  /** The reader has stopped. */
   private isLeft = false;
   private wake: (() => void) | undefined;
 

@@ -60,7 +60,7 @@ describe('the collector of advisories', () => {
     await collector.stop();
     await worker.stop();
     expect(letters).toMatchObject([{ id: 'crm:3', stream: 'EVENTS', event: { eventId: ids[2] } }]);
-    expect(letters[0]!.reason).toMatch(/handed out 2 times and never settled/);
+    expect(letters[0]!.reason).toMatch(/delivered 2 times and never settled/);
     expect(letters[0]!.attempts).toMatchObject([{ error: 'told before the crash' }]);
   });
 

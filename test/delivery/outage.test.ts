@@ -172,7 +172,7 @@ test('an hour of outage with a backlog of 100,000 events: all arrive, each once,
   expect(new Set(arrived)).toEqual(new Set(ids));
   expect(metrics.deliveries.series('crm', 'delivered').value).toBe(ids.length);
   expect(metrics.deliveries.series('crm', 'dead').value).toBe(0);
-  // Nothing was handed out twice, and nothing was charged.
+  // Nothing was delivered twice, and nothing was charged.
   const info = await clientsForTests(real.log).manager.consumers.info('EVENTS', 'crm');
   expect(info.delivered.consumer_seq).toBe(ids.length);
   await expectNothingSpent(real.log);

@@ -73,7 +73,7 @@ describe('a destination that is away', () => {
     expect(attempts).toHaveLength(metrics.deliveries.series('crm', 'retried').value);
     expect(attempts.length).toBeLessThan(300);
     expect(await readDead(real.log)).toEqual([]);
-    // Nothing was handed out twice.
+    // Nothing was delivered twice.
     const info = await clientsForTests(real.log).manager.consumers.info('EVENTS', 'crm');
     expect(info.delivered.consumer_seq).toBe(ids.length);
   });

@@ -14,7 +14,7 @@ function read(text: string): ReturnType<typeof readWholeRequest> {
   return readWholeRequest(Buffer.from(text, 'latin1'));
 }
 
-/** With these lines, which bring their line ends, and a body that fits. */
+/** A request with these lines (they include their line ends) and a body of the right length. */
 function withLines(lines: string, body = '{}'): string {
   return `${start}${host}${lines}Content-Length: ${body.length}\r\n\r\n${body}`;
 }
@@ -154,7 +154,10 @@ describe('readWholeRequest', () => {
 
 const tokens = fc.stringMatching(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,12}$/);
 const values = fc.stringMatching(/^[ -~]{0,30}$/);
-/** Mostly plain, so that the reader takes many; a few bytes of anything among them. */
+/**
+ * Mostly plain bytes, so that the reader accepts many requests, with a few arbitrary bytes among
+ * them.
+ */
 const lines = fc.oneof(
   {
     weight: 12,
@@ -223,7 +226,7 @@ describe('what is taken', () => {
     server.close();
   });
 
-  /** What Node reads of it, before the connection is closed. */
+  /** What Node reads from the request, before the connection is closed. */
   async function seenByNode(bytes: Buffer): Promise<Seen[]> {
     seen = [];
     const socket = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1');

@@ -1,16 +1,19 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** A request that is all here. */
+/** A request that has arrived completely. */
 export interface WholeRequest {
-  /** The path and the query. */
+  /** The path with the query. */
   readonly url: string;
-  /** By their names in lower case, each once. */
+  /** Keyed by the name in lower case. Each name occurs once. */
   readonly headers: IncomingHttpHeaders;
-  /** A view of the bytes that were read. */
+  /** A view of the bytes that were read, not a copy. */
   readonly body: Buffer;
 }
 
-/** Of the request line and the headers, with the empty line: four times what a browser sends. */
+/**
+ * The limit of the request line and the headers, with the empty line: four times what a browser
+ * sends.
+ */
 export const headBytesMax = 8 * 1024;
 export const headersMax = 64;
 const lengthDigitsMax = 9;
@@ -21,17 +24,20 @@ const lineFeed = 0x0a;
 const colon = 0x3a;
 const slash = 0x2f;
 
-/** Of a field name (RFC 9110 §5.6.2). A table answers for a byte faster than any comparison. */
+/** The bytes of a field name (RFC 9110 §5.6.2). A table lookup is faster than any comparison. */
 const isToken = new Uint8Array(256);
 for (const letter of "!#$%&'*+-.^_`|~") isToken[letter.charCodeAt(0)] = 1;
 for (let code = 0; code < 256; code += 1) {
   if (/[0-9A-Za-z]/.test(String.fromCharCode(code))) isToken[code] = 1;
 }
 
-/** Visible ASCII and the space: less than a field value may hold (RFC 9110 §5.5). */
+/** Visible ASCII and the space. A field value may hold more than that (RFC 9110 §5.5). */
 const isText = new Uint8Array(256).fill(1, 0x20, 0x7f);
 
-/** As callers write them. Looked up, a name is neither made lower case nor made again: 0.3 µs a request. */
+/**
+ * Names as callers write them. A lookup avoids converting a name to lower case and allocating it
+ * again: 0.3 µs a request.
+ */
 const knownNames = new Map<string, string>(
   [
     'accept',
@@ -59,7 +65,8 @@ const knownNames = new Map<string, string>(
 );
 
 /**
- * These change how a message is framed, what its connection turns into, or how Node gives their values.
+ * Headers that change how a message is framed, what protocol its connection switches to, or how
+ * Node returns their values.
  */
 const refusedNames: ReadonlySet<string> = new Set([
   '__proto__',
@@ -75,20 +82,21 @@ const refusedNames: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Reads `bytes` as one `POST` over HTTP/1.1, from its first byte to its last. Undefined: it is
- * anything else, even one byte more or less, and for Node's parser to validate.
+ * Reads `bytes` as exactly one HTTP/1.1 `POST`. Returns undefined for anything else, even for one
+ * byte more or less; Node's parser then validates the bytes.
  *
- * This is not a parser of HTTP/1.1 and must not become one. Where two parsers on one way read the same
- * bytes differently, a caller can hide a request in another's (request smuggling: RFC 9112 §11.2), and
- * most of that is about where a body ends (§6.3). So whatever has two readings is not read here: line
- * ends other than CRLF, folded lines, a space before the colon, a header twice, a transfer coding, a
- * length with a sign or a leading zero, a second request behind the first. What is left has one reading,
- * which a test compares with Node's.
+ * This is not a general HTTP/1.1 parser and must not become one. If two parsers on one path read
+ * the same bytes differently, a caller can hide a request inside another one (request smuggling:
+ * RFC 9112 §11.2). Most of these attacks concern where a body ends (§6.3). So this function refuses
+ * everything that has two readings: line ends other than CRLF, folded lines, a space before the
+ * colon, a repeated header, a transfer coding, a length with a sign or a leading zero, a second
+ * request after the first. The remaining requests have only one reading, and a test compares it
+ * with Node's.
  */
 export function readWholeRequest(bytes: Buffer): WholeRequest | undefined {
   const end = bytes.indexOf('\r\n\r\n', 0, 'latin1');
   if (end === -1 || end + 4 > headBytesMax) return undefined;
-  // One string, of which all others are slices; the bytes are looked at where they are.
+  // One string; all others are slices of it. The bytes themselves are checked in place.
   const head = bytes.toString('latin1', 0, end + 2);
   if (!head.startsWith('POST ') || bytes[5] !== slash) return undefined;
   let at = 5;
@@ -104,9 +112,9 @@ export function readWholeRequest(bytes: Buffer): WholeRequest | undefined {
   return { url, headers, body };
 }
 
-/** Every line from `at` to the end of the head. Undefined: one is not plain. */
+/** Reads every line from `at` to the end of the head. Returns undefined if a line is not plain. */
 function readHeaders(bytes: Buffer, head: string, start: number): IncomingHttpHeaders | undefined {
-  // Without a prototype no name finds what nobody sent.
+  // Without a prototype, a lookup cannot find names that the caller did not send.
   const headers: IncomingHttpHeaders = Object.create(null);
   let at = start;
   let count = 0;
@@ -130,7 +138,7 @@ function readHeaders(bytes: Buffer, head: string, start: number): IncomingHttpHe
   return headers;
 }
 
-/** In lower case; undefined: not one that is read here. */
+/** The name in lower case. Undefined if this reader does not accept it. */
 function nameOf(sent: string): string | undefined {
   const known = knownNames.get(sent);
   if (known !== undefined) return known;
@@ -138,7 +146,7 @@ function nameOf(sent: string): string | undefined {
   return refusedNames.has(name) ? undefined : name;
 }
 
-/** `Content-Length` as its one spelling has it; -1: missing, or in another. */
+/** `Content-Length` in its only accepted spelling. -1 if it is missing or spelled differently. */
 function lengthOf(text: string | undefined): number {
   if (text === undefined || text.length === 0 || text.length > lengthDigitsMax) return -1;
   let length = 0;

@@ -11,9 +11,9 @@ import { WholeCall } from './whole-call.ts';
 
 interface Open {
   readonly listener: Listener;
-  /** Every call, as it comes. */
+  /** Every call, in the order of arrival. */
   readonly calls: HttpCall[];
-  /** Resolves once there were that many. */
+  /** Resolves once that many calls have arrived. */
   called(count: number): Promise<void>;
 }
 
@@ -65,7 +65,7 @@ const plain = 'POST /plain HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}';
 interface Caller {
   readonly socket: net.Socket;
   readonly closed: Promise<unknown>;
-  /** Resolves with all that came, once that much is there. */
+  /** Resolves with everything received, once it has at least that length. */
   received(pattern: RegExp): Promise<string>;
 }
 
@@ -129,7 +129,7 @@ describe('a connection', () => {
     socket.write(plain.slice(0, 20));
     const other = send(plain);
     await called(2);
-    // By now the bytes of the first have been there as long as those of the second.
+    // By now the bytes of the first have waited as long as those of the second.
     answerText(calls[0]!, 'first');
     socket.write(plain.slice(20));
     expect(await received(/second$/)).toMatch(/^HTTP\/1\.1 202 Accepted\r\n[^]*first[^]*second$/);
@@ -138,7 +138,7 @@ describe('a connection', () => {
   });
 
   test('keeps far more than it reads at once, and Node answers all of it', async () => {
-    // Several times what a socket holds before it is no longer read from.
+    // Several times what a socket buffers before it is no longer read.
     const count = 10_000;
     const { calls, called } = await openListener((call) => {
       const number = open!.calls.length;
@@ -147,7 +147,7 @@ describe('a connection', () => {
     const { socket, received } = send(plain);
     await called(1);
     socket.write(plain.repeat(count));
-    // Somebody else is served meanwhile.
+    // Another caller is served meanwhile.
     await send(plain).received(/next$/);
     expect(calls.length).toBe(2);
     answerText(calls[0]!, 'first');
@@ -166,7 +166,7 @@ describe('a connection', () => {
       const { socket, received, closed } = send(request);
       await called(1);
       socket.write(`${request}nonsense\r\n\r\n`);
-      // Node reads ahead, the reader does not: either way the answers keep their order.
+      // Node reads ahead, the reader does not. In both cases the answers keep their order.
       if (path === '/other') await called(2);
       answerText(calls[0]!, 'first');
       const text = await received(/whole HTTP request[^]*}$/);
@@ -233,7 +233,7 @@ describe('a connection', () => {
 describe('an idle connection', () => {
   const idleTimeoutMs = 200;
 
-  /** Comes later than whatever is idle already, and so is closed after it. */
+  /** Opened after all idle connections, and therefore closed after them. */
   const untilSwept = async (): Promise<void> => {
     const { received, closed } = send(plain);
     await received(/ok$/);
@@ -261,7 +261,8 @@ describe('an idle connection', () => {
     socket.on('error', () => {});
     socket.setNoDelay(true);
     await once(socket, 'connect');
-    // Each is read by itself. What the system holds is a fraction of what is asked for.
+    // Each is read alone. The operating system buffers only a fraction of the bytes that were asked
+    // for.
     for (let count = 0; count < 200; count += 1) {
       socket.write(plain);
       for (let turn = 0; turn < 5; turn += 1) await nextTurn();

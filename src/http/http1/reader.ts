@@ -5,34 +5,36 @@ import { readWholeRequest } from './read-request.ts';
 import { WholeCall, type CallConnection } from './whole-call.ts';
 import { answerHead, closeLines, keepAliveLines } from './write-answer.ts';
 
-/** Whether the endpoints can serve such a request through an HttpCall, without Node's classes. */
+/**
+ * Returns whether the endpoints can serve the request through an HttpCall, without Node's classes.
+ */
 export type ServesWhole = (url: string, headers: HttpCall['headers']) => boolean;
 
 export interface Http1ReaderOptions {
   readonly handle: (call: HttpCall) => void;
   readonly servesWhole: ServesWhole;
-  /** Takes over a connection on which anything else is asked, with the bytes read from it. */
+  /** Takes over a connection on any other request, with the bytes that were read from it. */
   readonly handOver: (socket: net.Socket, bytes: Buffer) => void;
   readonly idleTimeoutMs: number;
 }
 
 /**
- * Serves the plain requests of the hot endpoints from the socket itself; Node's http classes are 9 of the
- * 16 µs that a bare request costs (docs/adr/0027-an-http1-reader-of-our-own.md).
+ * Serves plain requests to the hot endpoints directly from the socket. Node's http classes cost 9
+ * of the 16 µs of a bare request (docs/adr/0027-an-http1-reader-of-our-own.md).
  *
- * A connection is here as long as each read of it gives exactly one whole request that
- * `readWholeRequest` knows and a hot endpoint serves, and the next comes after the answer. The first bytes
- * that are anything else go to Node's server, as they came, and the connection with them, for good. So
- * nothing half-read waits here, and no end of a body is ever guessed.
+ * A connection stays here as long as each read returns exactly one whole request that
+ * `readWholeRequest` accepts and a hot endpoint serves, and the next request arrives after the
+ * answer. At the first bytes that differ, the connection goes to Node's server for good, with those
+ * bytes unchanged. So this reader never holds half a request and never guesses where a body ends.
  */
 export interface Http1Reader {
-  /** Takes a connection with the bytes that it began with. Its errors are seen to already. */
+  /** Takes a connection with its first bytes. The caller already handles its errors. */
   take(socket: net.Socket, start: Buffer): void;
-  /** Ends the idle connections; the others end with the answer under way, which says so. */
+  /** Ends idle connections. The others end after their current answer, which announces the end. */
   close(): void;
 }
 
-/** How often at most connections are looked at, and how many times within the timeout. */
+/** The longest time between two sweeps, and the number of sweeps per idle timeout. */
 const sweepIntervalMsMax = 5_000;
 const sweepsPerTimeout = 4;
 
@@ -45,7 +47,7 @@ export function createHttp1Reader(options: Http1ReaderOptions): Http1Reader {
     keepAlive: keepAliveLines(idleTimeoutMs),
     closing: false,
   };
-  // One timer for all of them: a timer that every request sets back is 0.5 µs of it.
+  // One timer for all connections: resetting a timer on every request costs 0.5 µs.
   const intervalMs = Math.min(sweepIntervalMsMax, Math.ceil(idleTimeoutMs / sweepsPerTimeout));
   const sweep = setInterval(() => {
     const now = performance.now();
@@ -70,18 +72,19 @@ interface Shared {
 }
 
 /**
- * States: idle -> under way -> idle ... until it is handed over or ends. While a call is under way what
- * else comes is kept, and goes to Node behind the answer: answers leave in the order of their requests.
+ * States: idle -> under way -> idle ... until the connection is passed on or ends. Bytes that
+ * arrive while a call is under way are kept, and go to Node after the answer, so that answers keep
+ * the order of their requests.
  */
 class Http1Connection implements CallConnection {
   underWay: WholeCall | undefined = undefined;
   private readonly shared: Shared;
   private readonly socket: net.Socket;
   private kept: Buffer[] = [];
-  /** Nothing is read any more. */
+  /** True once reading has stopped. */
   private ended = false;
   private answers = 0;
-  /** Of the last sweep: what was there of the connection's doings, and since when. */
+  /** What the last sweep saw of the connection, and since when it has not changed. */
   private seenAnswers = 0;
   private seenUnsent = 0;
   private quietSince = performance.now();
@@ -123,20 +126,23 @@ class Http1Connection implements CallConnection {
     const { socket, shared, kept } = this;
     this.underWay = undefined;
     this.answers += 1;
-    // Where more was asked already, Node answers it before the end.
+    // If more requests have arrived, Node answers them before the end.
     const ends = isLast || (shared.closing && kept.length === 0);
     const lines = isLast ? '' : ends ? closeLines : shared.keepAlive;
     const hasRoom = writeOnce(socket, answerHead(status, headers, lines), body, isAscii);
     if (ends) this.end();
     else if (kept.length > 0) this.giveToNode(Buffer.concat(kept));
     else if (!hasRoom) {
-      // A caller that does not read its answers is not read either.
+      // Stop reading from a caller that does not read its answers.
       socket.pause();
       socket.once('drain', () => socket.resume());
     }
   }
 
-  /** Nothing asked, answered or sent off since `idleTimeoutMs`: also a caller that reads no answer. */
+  /**
+   * Closes the connection if it was idle for `idleTimeoutMs`: no request, no answer, no bytes sent.
+   * This includes callers that do not read their answer.
+   */
   endIfQuiet(now: number, idleTimeoutMs: number): void {
     const { answers, socket } = this;
     const unsent = socket.writableLength;
@@ -152,7 +158,7 @@ class Http1Connection implements CallConnection {
     if (this.underWay === undefined) this.end();
   }
 
-  /** Once what was written is on its way. */
+  /** Ends the connection once the written bytes are sent. */
   private end(): void {
     this.ended = true;
     this.socket.destroySoon();
@@ -167,7 +173,7 @@ class Http1Connection implements CallConnection {
     shared.options.handOver(socket, bytes);
   }
 
-  /** The caller has said its last: as with Node's server, it takes no answer any more. */
+  /** The caller has ended its side. As in Node's server, it then gets no more answers. */
   private readonly lose = (): void => {
     this.ended = true;
     const lost = this.underWay;
@@ -181,14 +187,17 @@ class Http1Connection implements CallConnection {
   };
 }
 
-/** Head and body by one write: a second one costs 2 µs, and a packet. True: there is room for more. */
+/**
+ * Writes head and body at once: a second write costs 2 µs and a packet. Returns true if there is
+ * room for more.
+ */
 function writeOnce(
   socket: net.Socket,
   head: string,
   body: string | Buffer,
   isAscii: boolean,
 ): boolean {
-  // The head is ASCII in either encoding; as Latin-1 nobody looks at each character.
+  // The head is ASCII in both encodings. With Latin-1, Node does not inspect each character.
   if (typeof body === 'string') return socket.write(head + body, isAscii ? 'latin1' : 'utf8');
   const whole = Buffer.allocUnsafe(head.length + body.length);
   whole.write(head, 'latin1');

@@ -3,11 +3,13 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { BodySink, CallEnd, HttpCall, OpenAnswer } from '../http-call.ts';
 import type { WholeRequest } from './read-request.ts';
 
-/** What a call needs of its connection. */
+/** What a call needs from its connection. */
 export interface CallConnection {
-  /** The call that waits for its answer; undefined: none does, or the caller is gone. */
+  /**
+   * The call that waits for its answer. Undefined if no call waits, or its caller has disconnected.
+   */
   readonly underWay: WholeCall | undefined;
-  /** Answers the call under way. With `isLast` the connection ends behind the answer. */
+  /** Answers the current call. With `isLast` the connection ends after the answer. */
   answer(
     status: number,
     headers: Record<string, string | number>,
@@ -17,13 +19,18 @@ export interface CallConnection {
   ): void;
 }
 
-/** A call whose request was all there before it began: no stream on either side, nothing to wait for. */
+/**
+ * A call whose request had arrived completely before it began: no streams, and nothing to wait for.
+ */
 export class WholeCall implements HttpCall {
   readonly httpVersionMajor = 1;
   readonly method = 'POST';
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
-  /** Whether an endpoint has asked for the body. If it refuses without reading it, the connection ends. */
+  /**
+   * True if an endpoint has asked for the body. If the endpoint answers without reading the body,
+   * the connection ends.
+   */
   complete = false;
   private readonly connection: CallConnection;
   private readonly body: Buffer;
@@ -52,26 +59,27 @@ export class WholeCall implements HttpCall {
     body: string | Buffer,
     isAscii = false,
   ): void {
-    // As Http1Call: with Node's parser the body of a request refused by its headers is still to come.
+    // As Http1Call: with Node's parser, the body of a request that is refused by its headers has
+    // not arrived yet.
     const isLast = !this.complete;
     if (isLast) headers['connection'] = 'close';
     this.connection.answer(status, headers, body, isAscii, isLast);
     this.ended(status);
   }
 
-  /** There is nothing left to come. */
+  /** Does nothing: the whole request has arrived. */
   cutOffAfterAnswer(): void {}
 
   whenAnswered(listener: (end: CallEnd) => void): void {
     this.listener = listener;
   }
 
-  /** Undefined: the caller went away before its answer. */
+  /** Undefined if the caller disconnected before its answer. */
   ended(status: number | undefined): void {
     this.listener?.({ status, grpcStatus: undefined });
   }
 
-  /** The whole body was handed over at once. */
+  /** Does nothing: the whole body was passed at once. */
   hold(): void {}
 
   resume(): void {}

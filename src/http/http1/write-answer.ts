@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 
 import { currentDate } from '../current-date.ts';
 
-/** As Node's server writes it: whole seconds, which a caller may use. */
+/** In whole seconds, as Node's server writes it. Callers may rely on it. */
 export function keepAliveLines(idleTimeoutMs: number): string {
   const seconds = Math.floor(idleTimeoutMs / 1000);
   return `Connection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n`;
@@ -10,12 +10,13 @@ export function keepAliveLines(idleTimeoutMs: number): string {
 
 export const closeLines = 'Connection: close\r\n';
 
-/** Of each status that was ever answered. */
+/** One entry for each status that was ever answered. */
 const statusLines = new Map<number, string>();
 
 /**
- * The head of an answer, with the empty line: byte by byte what Node's server writes. The values are
- * the endpoint's own, or checked by it (the correlation id): visible ASCII, and never a line end.
+ * The head of an answer, with the empty line: byte for byte what Node's server writes. The values
+ * come from the endpoint or were checked by it (the correlation id): visible ASCII without line
+ * ends.
  */
 export function answerHead(
   status: number,

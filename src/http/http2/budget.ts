@@ -1,4 +1,4 @@
-/** So many at once, and so many more a second: a bucket that fills again with time. */
+/** A token bucket: allows a number of uses at once, and refills at a number per second. */
 export class Budget {
   private left: number;
   private readonly burst: number;
@@ -12,7 +12,7 @@ export class Budget {
     this.filledAt = now;
   }
 
-  /** Whether there was enough left. `now` as of `performance.now()`. */
+  /** Spends the amount. Returns whether enough was left. `now` is a time of `performance.now()`. */
   take(amount: number, now: number): boolean {
     const earned = ((now - this.filledAt) / 1000) * this.perSecond;
     this.filledAt = now;
@@ -20,7 +20,7 @@ export class Budget {
     return this.left >= 0;
   }
 
-  /** For what is worth more than it costs. */
+  /** Credits the budget for work that is worth more than it costs. */
   earn(amount: number): void {
     this.left = Math.min(this.burst, this.left + amount);
   }

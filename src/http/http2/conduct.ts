@@ -2,12 +2,12 @@ import { Budget } from './budget.ts';
 import { ConnectionError, errorCode } from './frames.ts';
 import type { Http2Limits } from './limits.ts';
 
-/** What a request is worth in frames that ask for work. */
+/** How many frames that ask for work a request pays for. */
 const controlPerRequest = 8;
 
 /**
- * What a peer costs against what it brings. Each method but those that earn throws a ConnectionError
- * (ENHANCE_YOUR_CALM) once it is too much: limits.ts says how much that is.
+ * Compares what a peer costs with what it contributes. Every method except those that earn throws a
+ * ConnectionError (ENHANCE_YOUR_CALM) once a limit is exceeded. The limits are in limits.ts.
  */
 export class Conduct {
   private readonly resets: Budget;
@@ -28,13 +28,13 @@ export class Conduct {
     this.resets.earn(1);
   }
 
-  /** A stream ended before its time, because of the peer. */
+  /** The peer caused a stream to end early. */
   countReset(): void {
     if (this.resets.take(1, performance.now())) return;
     throw new ConnectionError(errorCode.enhanceYourCalm, 'too many streams were reset');
   }
 
-  /** A frame that asks for work. `earned`: by all that was sent so far (sender.ts). */
+  /** Counts frames that ask for work. `earned`: the total credit for sent bytes (sender.ts). */
   spend(amount: number, earned: number): void {
     this.control.earn(earned - this.earnedBefore);
     this.earnedBefore = earned;

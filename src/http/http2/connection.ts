@@ -28,31 +28,37 @@ export interface ConnectionHost {
   readonly encoder: HpackEncoder;
   readonly block: OutputBlock;
   readonly onStream: (stream: Http2Stream) => void;
-  /** Something threw that must not: the application's code, or ours. */
+  /** Reports an error that the application's code or ours should have handled. */
   readonly onFault: (error: Error) => void;
-  /** Calls `flush` at the end of this turn of the event loop. */
+  /** Calls the connection's `flush` at the end of this turn of the event loop. */
   scheduleFlush(connection: Http2Connection): void;
   forget(connection: Http2Connection): void;
 }
 
-/** Streams that we reset: as many as may be under way. Of the closed ones it is enough to know a few. */
+/**
+ * How many ids are remembered: for streams that we reset, as many as may be open at once; for
+ * closed streams, a few are enough.
+ */
 const resetIdsKept = 1024;
 const closedIdsKept = 128;
 
 /**
- * One connection of HTTP/2, the server's side: https://www.rfc-editor.org/rfc/rfc9113. It reads frames,
- * keeps the states of its streams, and has a FrameSender say what there is to say.
+ * The server's side of one HTTP/2 connection: https://www.rfc-editor.org/rfc/rfc9113. It reads
+ * frames, keeps the states of its streams, and sends its frames through a FrameSender.
  *
- * Its life: open; going (GOAWAY with the largest id is sent, new streams are still taken); gone
- * (GOAWAY with the last id that is served: what is under way ends); over (nothing is read any more, the
- * socket ends after what was written, or is lost).
+ * Its states: open; going (GOAWAY with the largest id is sent, new streams are still accepted);
+ * gone (GOAWAY with the last id that is served is sent, open streams may finish); over (reading has
+ * stopped, and the socket ends after the written bytes or is lost).
  */
 export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner {
   readonly streams = new StreamTable();
   readonly sender: FrameSender;
   readonly limits: Http2Limits;
   readonly conduct: Conduct;
-  /** Reset by us: the peer may not know yet, and what it sends is passed over. */
+  /**
+   * Streams that we reset. The peer may not know it yet, so frames that it sends for them are
+   * ignored.
+   */
   readonly resetIds = new RecentIds(resetIdsKept);
   readonly closedIds = new RecentIds(closedIdsKept);
   private readonly socket: Duplex;
@@ -60,19 +66,19 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
   private readonly reader: FrameReader;
   private readonly receiver: FrameReceiver;
   lastStreamId = 0;
-  /** Streams that hold a place: not closed, or still worked on by the application. */
+  /** Streams that hold a slot: not closed, or the application still works on them. */
   activeStreams = 0;
   private windowLeft: number;
   private unacknowledged = 0;
   private isPaused = false;
-  /** For a peer that does not answer the ping. */
+  /** Runs out if the peer does not answer the ping. */
   private farewell: NodeJS.Timeout | undefined;
   isFlushScheduled = false;
   hasSettings = false;
   isGoing = false;
   isGone = false;
   isOver = false;
-  /** For the sweep: something came since it looked last. */
+  /** For the sweep: true if something has arrived since the last sweep. */
   wasUsed = true;
 
   constructor(socket: Duplex, host: ConnectionHost) {
@@ -92,7 +98,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     this.say(openingFrames(host.limits));
   }
 
-  /** A frame or a header block has begun whose rest is awaited. */
+  /** True if a frame or a header block has begun and its rest has not arrived. */
   get isWithinFrame(): boolean {
     return this.reader.isWithinFrame || this.receiver.isWithinBlock;
   }
@@ -115,7 +121,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     if (!this.isOver) this.sender.flush();
   }
 
-  /* Requests: what the receiver found */
+  /* Requests: called by the receiver */
 
   begin(id: number, head: RequestHead, isEnded: boolean): void {
     const { streamWindowBytes } = this.limits;
@@ -199,7 +205,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     if (!stream.isClosed || !stream.isFinished || stream.isSettled) return;
     stream.isSettled = true;
     this.activeStreams -= 1;
-    // Its answer may not be with the socket yet.
+    // The socket may not have the stream's answer yet.
     if (this.isGone && this.activeStreams === 0) this.schedule();
   }
 
@@ -207,7 +213,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     return this.host.encoder.check(fields);
   }
 
-  /* What was sent: SenderOwner */
+  /* Sent answers: SenderOwner */
 
   answerSent(stream: Http2Stream): void {
     stream.sending.isAllSent = true;
@@ -226,7 +232,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
 
   /* The connection's end */
 
-  /** Asks the peer to go: what it sent before it knows is served. */
+  /** Asks the peer to close. Requests that it sends before it reads this are still served. */
   shutDown(): void {
     if (this.isGoing || this.isOver) return;
     this.isGoing = true;
@@ -236,7 +242,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     this.farewell.unref();
   }
 
-  /** From now on new streams are passed over; once the others have ended, so does the connection. */
+  /** Ignores new streams from now on. The connection ends once the open ones have ended. */
   sayGone(): void {
     if (this.isGone || this.isOver) return;
     this.isGoing = true;
@@ -245,7 +251,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     this.say(connectionFrame(frameType.goAway, 0, payload));
   }
 
-  /** Sends the peer the error code, and ends. */
+  /** Sends the error code to the peer, and ends the connection. */
   fail(code: number, text: string): void {
     if (this.isOver) return;
     this.say(connectionFrame(frameType.goAway, 0, goAwayPayload(this.lastStreamId, code, text)));
@@ -253,7 +259,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     this.end();
   }
 
-  /** Cuts everything off. */
+  /** Closes the connection at once. */
   destroy(): void {
     this.socket.destroy();
     this.lose();
@@ -265,8 +271,9 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
   }
 
   /**
-   * The socket ends after what was written. Until the peer ends too it is read and forgotten: bytes that
-   * nobody reads would make the system cut off what the peer has not read yet.
+   * Ends the socket after the written bytes. Until the peer ends too, the socket is read and the
+   * bytes are discarded: unread bytes would make the operating system cut off data that the peer
+   * has not read yet.
    */
   private end(): void {
     const { limits, socket } = this;
@@ -292,7 +299,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     clearTimeout(this.farewell);
     this.host.forget(this);
     for (const stream of this.streams.values()) this.close(stream, true);
-    // The peer's end alone: nobody is left to answer.
+    // Only the peer has ended its side: it takes no more answers.
     if (!this.socket.writableEnded) this.socket.destroy();
   }
 
@@ -307,7 +314,10 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     this.settle(stream);
   }
 
-  /** Because of what the peer did: it may not do that without end (CVE-2025-8671). */
+  /**
+   * Resets a stream because of what the peer did. The number of such resets is limited
+   * (CVE-2025-8671).
+   */
   refuse(stream: Http2Stream, code: number): void {
     this.conduct.countReset();
     this.reset(stream, code);
@@ -319,7 +329,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     this.say(shortFrame(frameType.resetStream, id, code));
   }
 
-  /** A frame came that asks for work: conduct.ts. */
+  /** Counts a frame that asks for work: conduct.ts. */
   spend(amount: number): void {
     this.conduct.spend(amount, this.sender.earned);
   }
@@ -336,7 +346,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     if (this.isOver) return;
     this.sender.addControl(frame);
     this.schedule();
-    // A peer that asks and does not read the answers is not heard until it does.
+    // Stop reading from a peer that sends requests and does not read the answers.
     if (this.sender.isBlocked && this.sender.controlBytes > this.limits.controlBytesWaitingMax) {
       this.isPaused = true;
       this.socket.pause();

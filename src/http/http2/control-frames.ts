@@ -15,40 +15,40 @@ import { readSettings } from './settings.ts';
 import type { Http2Stream } from './stream.ts';
 import type { StreamTable } from './stream-table.ts';
 
-/** What control frames need of their connection. */
+/** What control frames need from their connection. */
 export interface ControlOwner {
   readonly streams: StreamTable;
   readonly sender: FrameSender;
   readonly conduct: Conduct;
-  /** The largest id of a stream that the peer has begun; 0: none. */
+  /** The largest stream id that the peer has used. 0 if it has begun no stream. */
   readonly lastStreamId: number;
   readonly isGoing: boolean;
-  /** The peer's first SETTINGS have arrived. */
+  /** True once the peer's first SETTINGS have arrived. */
   hasSettings: boolean;
-  /** Something came since the sweep looked last. */
+  /** True if something has arrived since the last sweep. */
   wasUsed: boolean;
-  /** Counts a frame that asks for work. Throws a ConnectionError once they are too many. */
+  /** Counts a frame that asks for work. Throws a ConnectionError if the peer has sent too many. */
   spend(amount: number): void;
-  /** Sends a whole frame of the connection. */
+  /** Sends a whole frame on the connection (stream 0). */
   say(frame: Buffer): void;
-  /** Has what waits sent at the end of this turn of the event loop. */
+  /** Sends the waiting frames at the end of this turn of the event loop. */
   schedule(): void;
   wantsToSend(stream: Http2Stream): void;
   /** Resets a stream because of what the peer did, with `code` (RFC 9113 §7). */
   refuse(stream: Http2Stream, code: number): void;
   close(stream: Http2Stream, isAborted: boolean): void;
-  /** Takes no more streams, and ends once those under way have ended. */
+  /** Accepts no more streams, and ends the connection once the open ones have ended. */
   sayGone(): void;
 }
 
 const pingBytes = 8;
-/** Of the ping whose answer shows that the peer has read our GOAWAY. */
+/** The payload of a ping. Its answer shows that the peer has read our GOAWAY. */
 export const farewellPing = Buffer.from('farewell', 'latin1');
 /** RFC 9113 §6.5.2 */
 const tableBytesDefault = 4096;
 const noPayload = Buffer.alloc(0);
 
-/* What a connection does with frames that bring no request: RFC 9113 §6.3 to §6.9. */
+/* How a connection handles frames that are not part of a request: RFC 9113 §6.3 to §6.9. */
 
 export function takeReset(connection: ControlOwner, id: number, length: number): void {
   if (length !== 4) throw sizeBroken(`RST_STREAM has ${length} bytes`);
@@ -74,7 +74,7 @@ export function takeSettings(
     connection.spend(1);
     return;
   }
-  // Each may change the window of every stream.
+  // Each SETTINGS frame may change the window of every stream.
   if (connection.hasSettings) connection.spend(16);
   connection.hasSettings = true;
   const { sender } = connection;
@@ -152,7 +152,7 @@ export function takeWindowUpdate(
   }
 }
 
-/** Looked at, and not followed: RFC 9113 §5.3.2. */
+/** Checked and otherwise ignored: RFC 9113 §5.3.2. */
 export function takePriority(
   connection: ControlOwner,
   id: number,

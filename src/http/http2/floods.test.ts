@@ -36,7 +36,7 @@ function answer(stream: Http2Stream): void {
   stream.end(Buffer.from('ok'));
 }
 
-/** Whether a request has its answer, or the connection ends: with what code. */
+/** Whether the request gets its answer, or the connection ends, and with which code. */
 async function outcome(peer: RawPeer): Promise<number | 'served'> {
   const frame = await peer.next(({ type }) => type === dataType || type === goAway);
   return frame.type === dataType ? 'served' : codeOf(frame);
@@ -154,7 +154,7 @@ describe('resetsBurst', () => {
 
 describe('controlFramesBurst', () => {
   const limits = { controlFramesBurst: 40, controlFramesPerSecond: 0 };
-  /** Each costs one; SETTINGS 16. What greeting costs: one acknowledgement. */
+  /** Each costs one, SETTINGS 16. The greeting costs one acknowledgement. */
   test.each<[string, number, Buffer]>([
     ['PING', 39, frameOf(ping, 0, 0, Buffer.alloc(8))],
     ['answers to PING', 39, frameOf(ping, frameFlag.ack, 0, Buffer.alloc(8))],
@@ -169,7 +169,7 @@ describe('controlFramesBurst', () => {
       await using server = await openRawServer(answer, limits);
       const peer = await server.greet();
       for (let turn = 0; turn < sent; turn += 1) peer.send(frame);
-      // Before it is too much, a request may still be asked for.
+      // Below the limit, a request is still served.
       peer.send(request(1, true));
       outcomes.push(await outcome(peer));
     }
@@ -185,7 +185,7 @@ describe('controlFramesBurst', () => {
       limits,
     );
     const peer = await server.greet();
-    // What the greeting cost the request earned.
+    // The request earns back what the greeting cost.
     for (let sent = 0; sent < 40; sent += 1)
       peer.send(...(sent === 0 ? [request(1, false)] : []), data(1, text));
     peer.send(request(3, true));

@@ -60,7 +60,7 @@ describe('what we send', () => {
     await settled(peer);
     const sizes = [1, 3, 5].map((streamId) => bytesOf(peer, streamId).length);
     expect(sizes.reduce((sum, size) => sum + size)).toBe(65_535);
-    // In turn: none waits until another is done.
+    // The streams take turns: none waits until another one has finished.
     expect(Math.min(...sizes)).toBeGreaterThanOrEqual(16_384);
     peer.send(open(0, 3 * body.length));
     for (const streamId of [1, 3, 5]) {
@@ -76,7 +76,7 @@ describe('what we send', () => {
     peer.send(request(1, true));
     await settled(peer);
     expect(bytesOf(peer, 1).length).toBe(30_000);
-    // 10,000 - 30,000 sent: 20,000 have to come before one more byte goes.
+    // 10,000 - 30,000 sent: the window needs 20,000 more before one more byte is sent.
     peer.send(
       frameOf(settings, 0, 0, setting(settingId.initialWindowSize, 10_000)),
       open(1, 20_000),
@@ -209,7 +209,7 @@ describe('what we take', () => {
     );
     await peer.nextOf(ping);
     expect(held.map(String)).toEqual(['ab']);
-    // A copy of a few bytes lies in Node's pool for those.
+    // A copy of a few bytes is stored in Node's buffer pool.
     expect(held[0]!.buffer.byteLength).toBe(Buffer.poolSize);
   });
 });

@@ -5,7 +5,7 @@ import { FrameReader } from './frame-reader.ts';
 import { clientPreface, ConnectionError, frameType, initialFrameBytesMax } from './frames.ts';
 import { frameOf } from './raw-peer.fixture.ts';
 
-/** What came of each frame: DATA in parts is put together again. */
+/** The frames that the reader returned. DATA in parts is joined again. */
 function readAll(pieces: readonly Buffer[]): string[] {
   const frames: string[] = [];
   let parts: Buffer[] = [];
@@ -70,7 +70,7 @@ test('a payload has 16,384 bytes and no more (RFC 9113 §4.2)', () => {
   ];
   expect(readAll(whole(initialFrameBytesMax))).toHaveLength(1);
   expect(() => readAll(whole(initialFrameBytesMax + 1))).toThrow(ConnectionError);
-  // Known by its head alone, whatever it is.
+  // The frame header alone is enough to refuse it, whatever its type.
   const head = frameOf(frameType.data, 0, 1, Buffer.alloc(initialFrameBytesMax + 1)).subarray(0, 9);
   expect(() =>
     readAll([clientPreface, head.subarray(0, 4), head.subarray(4), Buffer.from('a')]),

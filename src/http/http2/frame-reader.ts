@@ -10,7 +10,7 @@ import {
   sizeBroken,
 } from './frames.ts';
 
-/** Takes frames. What it throws goes to whoever reads. */
+/** Takes frames. Its errors are passed on to the caller of `read`. */
 export interface FrameSink {
   /** A whole frame; its payload is `bytes[from, to)`. */
   frame(
@@ -21,7 +21,7 @@ export interface FrameSink {
     from: number,
     to: number,
   ): void;
-  /** A DATA frame without padding begins whose payload comes in parts. */
+  /** The start of a DATA frame without padding. Its payload follows in parts. */
   dataBegins(flags: number, streamId: number, length: number): void;
   dataPart(bytes: Buffer, from: number, to: number, isLast: boolean): void;
 }
@@ -29,27 +29,27 @@ export interface FrameSink {
 const noBytes = Buffer.alloc(0);
 
 /**
- * Cuts what the socket gives into frames, where they lie. Of a frame that is not whole yet the bytes are
- * kept, at most initialFrameBytesMax; but the payload of DATA is handed on as it comes.
+ * Cuts the bytes from the socket into frames, without copying them. An incomplete frame is kept, at
+ * most initialFrameBytesMax bytes of it, but the payload of DATA is passed on as it arrives.
  */
 export class FrameReader {
   private readonly sink: FrameSink;
   private partial: Buffer = noBytes;
   private prefaceRead = 0;
   private dataLeft = 0;
-  /** Set by the sink to read no further. */
+  /** The sink sets this to stop reading. */
   isStopped = false;
 
   constructor(sink: FrameSink) {
     this.sink = sink;
   }
 
-  /** Whether a frame has begun whose rest is awaited. */
+  /** True if a frame has begun and its rest has not arrived. */
   get isWithinFrame(): boolean {
     return this.partial.length > 0 || this.dataLeft > 0 || this.prefaceRead < clientPreface.length;
   }
 
-  /** Throws a ConnectionError, and what the sink throws. */
+  /** Throws a ConnectionError, and any error that the sink throws. */
   read(chunk: Buffer): void {
     let at = this.prefaceRead < clientPreface.length ? this.readPreface(chunk) : 0;
     if (this.dataLeft > 0) at = this.continueData(chunk, at);
@@ -95,7 +95,7 @@ export class FrameReader {
     return at + taken;
   }
 
-  /** Takes no more of the chunk than the one frame needs. */
+  /** Takes only as many bytes of the chunk as this frame needs. */
   private completePartial(chunk: Buffer, from: number): number {
     let at = from;
     while (this.partial.length > 0 && at < chunk.length && !this.isStopped) {
@@ -130,14 +130,17 @@ export class FrameReader {
   }
 }
 
-/** Of the payload. Throws a ConnectionError: more than we said to take (RFC 9113 §4.2). */
+/**
+ * The length of the payload. Throws a ConnectionError if it exceeds the size that we announced (RFC
+ * 9113 §4.2).
+ */
 function lengthAt(bytes: Buffer, at: number): number {
   const length = readUint24(bytes, at);
   if (length <= initialFrameBytesMax) return length;
   throw sizeBroken(`a frame has ${length} bytes`);
 }
 
-/** DATA whose payload needs no look as a whole. */
+/** True for DATA whose payload may be passed on in parts. */
 function isOpenData(bytes: Buffer, at: number): boolean {
   return bytes[at + 3] === frameType.data && (bytes[at + 4]! & frameFlag.padded) === 0;
 }

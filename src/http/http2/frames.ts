@@ -15,7 +15,7 @@ export const frameType = {
 
 export const frameFlag = {
   endStream: 0x1,
-  /** Of SETTINGS and PING. */
+  /** The ACK flag of SETTINGS and PING. */
   ack: 0x1,
   endHeaders: 0x4,
   padded: 0x8,
@@ -52,13 +52,15 @@ export const clientPreface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'la
 
 export const frameHeadBytes = 9;
 
-/** What both sides begin with (RFC 9113 §6.5.2, §6.9.2). */
+/** The initial values for both sides (RFC 9113 §6.5.2, §6.9.2). */
 export const initialWindowBytes = 65_535;
 export const initialFrameBytesMax = 16_384;
 /** The largest window, and the largest stream id (RFC 9113 §6.9.1, §5.1.1). */
 export const int31Max = 0x7fff_ffff;
 
-/** Writes the nine bytes before a payload of `length`. Returns where the payload begins. */
+/**
+ * Writes the nine-byte frame header for a payload of `length`. Returns where the payload begins.
+ */
 export function writeFrameHead(
   target: Uint8Array,
   at: number,
@@ -93,7 +95,7 @@ export function readUint32(bytes: Uint8Array, at: number): number {
   );
 }
 
-/** A stream id or a window's increment: the first bit is reserved and not looked at. */
+/** Reads a stream id or a window increment. The first bit is reserved and ignored. */
 export function readUint31(bytes: Uint8Array, at: number): number {
   return readUint32(bytes, at) & int31Max;
 }
@@ -112,7 +114,10 @@ export function connectionFrame(type: number, flags: number, payload: Uint8Array
   return frame;
 }
 
-/** The peer broke the connection's rules: GOAWAY says so and the connection ends (RFC 9113 §5.4.1). */
+/**
+ * The peer broke a rule of the connection: GOAWAY reports it and the connection ends (RFC 9113
+ * §5.4.1).
+ */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
   readonly code: number;

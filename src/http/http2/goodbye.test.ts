@@ -25,7 +25,7 @@ describe('the end of a connection', () => {
       errorCode.noError,
     ]);
     const farewell = await peer.nextOf(ping);
-    // Sent before the peer knew: served. After it: passed over.
+    // A request that was sent before the peer knew is served. A later one is ignored.
     peer.send(
       request(3, true),
       frameOf(ping, frameFlag.ack, 0, farewell.payload),

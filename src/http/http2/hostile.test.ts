@@ -15,7 +15,10 @@ import {
 
 const lastPing = Buffer.from('the last');
 
-/** Writes frames one after the other; `newId` and `oldId` give ids of streams as a sound peer would. */
+/**
+ * Writes frames one after the other. `newId` and `oldId` return stream ids as a valid peer would
+ * use them.
+ */
 type Step = (ids: { newId(): number; oldId(): number }) => Buffer[];
 
 const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((each) => Buffer.from(each));
@@ -120,7 +123,8 @@ test(
         const start = [clientPreface, connectionFrame(frameType.settings, 0, Buffer.alloc(0))];
         const sent = Buffer.concat([...start, written(all)]);
         for (let at = 0; at < sent.length; at += size) peer.send(sent.subarray(at, at + size));
-        // It hears this, unless it has ended the connection or waits for the rest of something.
+        // The server reads this, unless it has ended the connection or waits for the rest of a
+        // frame.
         peer.send(frameOf(frameType.ping, 0, 0, lastPing));
         const heard = peer.next(
           ({ type, payload }) => type === frameType.ping && payload.equals(lastPing),
@@ -136,7 +140,7 @@ test(
       { numRuns: 400 },
     );
     expect([server.server.connections, underWay]).toEqual([0, 0]);
-    // The bytes are near enough to sound ones to get anywhere.
+    // The bytes are similar enough to valid frames to reach the deeper code.
     expect(begun).toBeGreaterThan(1000);
     expect(answered).toBeGreaterThan(100);
   },

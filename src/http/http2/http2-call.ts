@@ -4,7 +4,7 @@ import { errorCode } from './frames.ts';
 import type { Http2Stream } from './stream.ts';
 import type { BodySink, CallEnd, OpenAnswer, TrailersCall } from '../http-call.ts';
 
-/** One stream of HTTP/2. */
+/** A call on one HTTP/2 stream. */
 export class Http2Call implements TrailersCall {
   readonly httpVersionMajor = 2;
   readonly headers: IncomingHttpHeaders;
@@ -28,8 +28,8 @@ export class Http2Call implements TrailersCall {
   }
 
   /**
-   * Answering a caller that is gone costs nothing, and shows the connection that the work for
-   * it is done: until then the stream holds its place (limits.ts, streamsMax).
+   * Answering a caller that has disconnected costs nothing, and shows the connection that the work
+   * for it is finished. Until then the stream holds its slot (limits.ts, streamsMax).
    */
   get answered(): boolean {
     return this.stream.headersSent;
@@ -61,9 +61,9 @@ export class Http2Call implements TrailersCall {
   }
 
   /**
-   * Answers with trailers, in which gRPC has its status. Without a body they are one with the headers
-   * (Trailers-Only): a caller whose retries its service config orders takes headers that come alone
-   * for the beginning of the answer, and tries no more.
+   * Answers with trailers, which hold the gRPC status. Without a body, headers and trailers are one
+   * block (Trailers-Only). This matters to clients whose service config enables retries: they take
+   * headers without trailers for the beginning of the answer, and stop retrying.
    */
   replyWithTrailers(
     headers: Record<string, string>,
@@ -80,7 +80,7 @@ export class Http2Call implements TrailersCall {
     stream.end(body, trailers);
   }
 
-  /** The connection does so by itself, with the `lingerMs` of its limits. */
+  /** Does nothing: the connection does this for every call, with the `lingerMs` of its limits. */
   cutOffAfterAnswer(): void {}
 
   whenAnswered(listener: (end: CallEnd) => void): void {
@@ -100,7 +100,9 @@ export class Http2Call implements TrailersCall {
   }
 }
 
-/** So much waits for the peer's windows before the answer's maker has to. */
+/**
+ * Once more bytes than this wait for the peer's windows, the producer of the answer has to wait.
+ */
 const waitingBytesMax = 64 * 1024;
 
 class Http2Answer implements OpenAnswer {

@@ -21,22 +21,23 @@ import {
 import type { Http2Stream } from './stream.ts';
 
 /*
- * Each limit against a server that has it: the limit itself is served, one more is refused, and the same
- * amount is served again where the limit is one higher. So this limit refuses it, and no other does.
+ * Tests each limit with a server that has it: the limit itself is served, one more is refused, and
+ * the same amount is served again when the limit is one higher. This proves that no other limit
+ * refused it.
  */
 
 export interface LimitCase {
-  /** Where the refusal is described. */
+  /** The page or file that describes the refusal. */
   readonly rule: string;
-  /** Small, so that a test can reach it. */
+  /** A small limit that a test can reach. */
   readonly limit: number;
-  /** From the limit to the first amount that is refused. */
+  /** The distance from the limit to the first refused amount. */
   readonly step?: number;
   readonly others?: Partial<Http2Limits>;
   readonly onStream?: (stream: Http2Stream) => void;
-  /** The test moves the clock: for times, and for budgets that fill with time. */
+  /** The test moves the clock: for timeouts, and for budgets that refill with time. */
   readonly movesClock?: true;
-  /** Sends as much as `amount`. Resolves with what came of it: see `fate`. */
+  /** Sends as much as `amount`. Resolves with the result: see `fate`. */
   readonly put: (server: RawServer, amount: number) => Promise<string>;
   readonly refusal: string;
 }
@@ -45,7 +46,7 @@ const { headers, resetStream, goAway, settings, ping, windowUpdate, continuation
 const noPayload = Buffer.alloc(0);
 export const served = '200';
 const calm = 'GOAWAY enhanceYourCalm';
-/** How often the server looks at the times of its connections. */
+/** How often the server checks the timeouts of its connections. */
 const sweepMs = 1000;
 const largerThanSockets = 64 * 1024 * 1024;
 
@@ -60,7 +61,7 @@ function answer(stream: Http2Stream): void {
   stream.end();
 }
 
-/** An application that answers whole requests, and does nothing with others. */
+/** An application that answers complete requests and ignores the others. */
 export function answerWhole(stream: Http2Stream): void {
   if (stream.isRequestEnded) answer(stream);
 }
@@ -74,10 +75,10 @@ const answerWith =
     stream.end(Buffer.alloc(bytes));
   };
 
-/** What the server did first: refused something, or answered the stream (its status). */
+/** The server's first reaction: it refused something, or answered the stream (with its status). */
 async function fate(peer: RawPeer, streamId: number): Promise<string> {
   const isFate = ({ type, streamId: id, payload }: SeenFrame): boolean => {
-    // The last id is the largest: more streams are still taken (RFC 9113 §6.8).
+    // The last id is the largest: the server still accepts new streams (RFC 9113 §6.8).
     if (type === goAway) return payload.readUInt32BE(0) !== int31Max;
     return type === resetStream || (type === headers && id === streamId);
   };
@@ -97,19 +98,22 @@ function fateOfRequest(peer: RawPeer, streamId: number): Promise<string> {
   return fate(peer, streamId);
 }
 
-/** Lets all of `ms` pass but its last millisecond, once the server has read what was sent. */
+/**
+ * Once the server has read everything sent, moves the clock by `ms` except for the last
+ * millisecond.
+ */
 async function letPass(server: RawServer, peer: RawPeer, ms: number): Promise<void> {
   await server.hasRead(peer);
   vi.advanceTimersByTime(ms - 1);
 }
 
-/** The time of a state begins when the sweep sees it. */
+/** The sweep starts the time of a state when it first sees it. */
 async function letSweepSee(server: RawServer, peer: RawPeer): Promise<void> {
   await server.hasRead(peer);
   vi.advanceTimersByTime(sweepMs);
 }
 
-/** Begins streams and resets them. Returns the id after theirs. */
+/** Opens streams and resets them. Returns the next id. */
 function sendResets(peer: RawPeer, firstId: number, count: number): number {
   const end = firstId + 2 * count;
   for (let id = firstId; id < end; id += 2)
@@ -117,7 +121,7 @@ function sendResets(peer: RawPeer, firstId: number, count: number): number {
   return end;
 }
 
-/** DATA in frames of at most 10,000 bytes, in turn on each of the streams. */
+/** DATA in frames of at most 10,000 bytes, on each of the streams in turn. */
 function sendData(peer: RawPeer, streamIds: readonly number[], bytes: number): void {
   for (const id of streamIds) peer.send(request(id, false));
   for (let sent = 0, turn = 0; sent < bytes; sent += 10_000, turn += 1)
@@ -126,7 +130,7 @@ function sendData(peer: RawPeer, streamIds: readonly number[], bytes: number): v
     );
 }
 
-/** A peer that has asked for an answer, and then takes `bytes` of its body. */
+/** A peer that has requested an answer and then takes `bytes` of its body. */
 async function slowReader(server: RawServer, bytes: number): Promise<RawPeer> {
   const peer = await server.greet(setting(settingId.initialWindowSize, 0));
   peer.send(request(1, true));
@@ -137,7 +141,7 @@ async function slowReader(server: RawServer, bytes: number): Promise<RawPeer> {
   return peer;
 }
 
-/** HEADERS and CONTINUATION of a request whose block has this size. */
+/** HEADERS and CONTINUATION of a request with a header block of this size. */
 function blockOfSize(bytes: number): Buffer[] {
   const fixed = block([...requestFields, ['x-long', 'a'.repeat(127)]]).length - 127;
   const whole = block([...requestFields, ['x-long', 'a'.repeat(bytes - fixed)]]);
@@ -148,7 +152,7 @@ function blockOfSize(bytes: number): Buffer[] {
   ];
 }
 
-/** Frames whose answers have this size: 17 bytes for PING, 9 for SETTINGS. */
+/** Frames whose answers have this size: 17 bytes for each PING, 9 for each SETTINGS. */
 function askedBytes(bytes: number): Buffer {
   const acknowledgements = Array.from({ length: 17 }, (_each, count) => count);
   const count = acknowledgements.find((each) => (bytes - 9 * each) % 17 === 0)!;
@@ -216,7 +220,7 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
   },
   connectionWindowBytes: {
     rule: 'RFC 9113 §6.9.1',
-    // No less: a connection begins with 65,535.
+    // It cannot be smaller: a connection begins with 65,535.
     limit: 70_000,
     put: async (server, amount) => {
       const peer = await server.greet();
@@ -255,7 +259,7 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     others: { controlFramesPerSecond: 0 },
     put: async (server, amount) => {
       const peer = await server.greet();
-      // The first was the acknowledgement of the greeting.
+      // The first one was the acknowledgement of the greeting.
       peer.send(pings(amount - 1));
       return fateOfRequest(peer, 1);
     },

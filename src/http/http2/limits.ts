@@ -1,48 +1,68 @@
 /**
- * What one connection may ask of us. limits.test.ts has a case for each: at the limit, and at one more.
+ * The limits of one connection. limits.test.ts has a case for each: at the limit, and one above it.
  *
- * Memory of a connection is bounded by: streamsMax requests, each with at most streamWindowBytes that
- * nobody has taken yet (all together connectionWindowBytes), one header block, and what the socket holds.
+ * The memory of a connection is bounded by streamsMax requests, each with at most streamWindowBytes
+ * that the application has not taken yet (together at most connectionWindowBytes), one header
+ * block, and what the socket buffers.
  */
 export interface Http2Limits {
   /**
-   * Streams of a connection at once, those included that the peer reset and that are still worked on:
-   * a reset frees no place, or requests could be begun without end (CVE-2023-44487, "rapid reset").
+   * Concurrent streams of a connection. A stream that the peer reset counts while the application
+   * still works on it: if a reset freed the slot, a peer could begin any number of requests
+   * (CVE-2023-44487, "rapid reset").
    */
   readonly streamsMax: number;
-  /** The header list as RFC 9113 §6.5.2 counts it: 32 bytes for each field. Above: 431. */
+  /**
+   * The size of the header list as RFC 9113 §6.5.2 counts it: 32 bytes extra for each field. Above
+   * the limit: 431.
+   */
   readonly headerListBytesMax: number;
-  /** A header block as it is sent, before it is decoded (CVE-2024-27316, "CONTINUATION flood"). */
+  /**
+   * The size of an encoded header block, before it is decoded (CVE-2024-27316, "CONTINUATION
+   * flood").
+   */
   readonly headerBlockBytesMax: number;
-  /** Frames of one header block after its first: empty ones would never reach the bytes' limit. */
+  /**
+   * Frames of one header block after its first. Empty frames would never reach the limit in bytes.
+   */
   readonly continuationFramesMax: number;
-  /** How much a peer may send on one stream before the application took it (RFC 9113 §6.9). */
+  /** Bytes that a peer may send on one stream before the application takes them (RFC 9113 §6.9). */
   readonly streamWindowBytes: number;
   /** The same for all streams of the connection together. */
   readonly connectionWindowBytes: number;
   /**
    * Streams that end in a reset, by the peer (CVE-2023-44487) or by us because of what it sent
-   * (CVE-2025-8671, "MadeYouReset"), and streams beyond streamsMax: so many at once, so many more a
-   * second, and one for each answer that was taken to its end.
+   * (CVE-2025-8671), and streams beyond streamsMax. The budget allows a number at once, a number
+   * per second, and one more for each answer that was sent to its end.
    */
   readonly resetsBurst: number;
   readonly resetsPerSecond: number;
   /**
-   * Frames that ask for work and bring nothing: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA,
-   * unknown ones (CVE-2019-9511 to 9518). Earned back by time, requests and bytes.
+   * Frames that ask for work and carry nothing useful: PING, SETTINGS, PRIORITY, WINDOW_UPDATE,
+   * empty DATA, unknown frames (CVE-2019-9511 to 9518). Time, requests and sent bytes refill the
+   * budget.
    */
   readonly controlFramesBurst: number;
   readonly controlFramesPerSecond: number;
-  /** Answers to PING and SETTINGS that wait for a slow reader; beyond it, nothing more is read. */
+  /**
+   * Bytes of answers to PING and SETTINGS that wait for a slow reader. Above the limit, reading
+   * stops.
+   */
   readonly controlBytesWaitingMax: number;
-  /** A connection's first frames, or a frame or header block that has begun, arrive in this time. */
+  /**
+   * The time within which a connection's first frames arrive, or the rest of a frame or header
+   * block.
+   */
   readonly frameTimeoutMs: number;
-  /** An answer that the peer takes less than stallBytesMin of in this time is given up. */
+  /** An answer is given up if the peer takes less than stallBytesMin of it within this time. */
   readonly stallTimeoutMs: number;
   readonly stallBytesMin: number;
-  /** How long a peer has for what is left of a request after its answer was sent. */
+  /** How long the rest of a request may still arrive after its answer was sent. */
   readonly lingerMs: number;
-  /** A peer that got GOAWAY answers the ping after it in this time, or is taken to have read it. */
+  /**
+   * How long a peer may take to answer the ping that follows GOAWAY. After that, we assume it has
+   * read both.
+   */
   readonly goAwayTimeoutMs: number;
 }
 
@@ -53,7 +73,8 @@ export const defaultLimits: Http2Limits = {
   continuationFramesMax: 32,
   streamWindowBytes: 1024 * 1024,
   connectionWindowBytes: 16 * 1024 * 1024,
-  // A client with streamsMax calls under way gives up all of them at its deadline, and once more.
+  // At its deadline, a client with streamsMax open calls gives up all of them. The budget allows
+  // that twice.
   resetsBurst: 2000,
   resetsPerSecond: 100,
   controlFramesBurst: 10_000,

@@ -16,7 +16,7 @@ import type { Http2Limits } from './limits.ts';
 import { createHttp2Server, type Http2Server } from './server.ts';
 import type { Http2Stream } from './stream.ts';
 
-/* A server on a port of its own, and a peer that sends it bytes and sees frames: nothing is done for it. */
+/* A server on its own port, and a peer that sends raw bytes and records frames. */
 
 export interface SeenFrame {
   readonly type: number;
@@ -29,10 +29,13 @@ export interface RawPeer {
   readonly socket: net.Socket;
   readonly seen: readonly SeenFrame[];
   send(...frames: Buffer[]): void;
-  /** The next frame that fits, from where the last call stopped; throws when the connection ends first. */
+  /**
+   * Resolves with the next frame that matches, from where the last call stopped. Throws if the
+   * connection ends first.
+   */
   next(fits: (frame: SeenFrame) => boolean): Promise<SeenFrame>;
   nextOf(type: number, streamId?: number): Promise<SeenFrame>;
-  /** All that comes until the server ends the connection. */
+  /** Resolves with everything received until the server ends the connection. */
   closed(): Promise<readonly SeenFrame[]>;
 }
 
@@ -40,14 +43,19 @@ export interface RawServer extends AsyncDisposable {
   readonly server: Http2Server;
   readonly port: number;
   readonly faults: Error[];
-  /** The ids of the streams that the application was given. */
+  /** The ids of the streams that the application received. */
   readonly asked: readonly number[];
   connect(): Promise<RawPeer>;
-  /** Connected, with SETTINGS exchanged. */
+  /** Connects and exchanges SETTINGS. */
   greet(settings?: Buffer): Promise<RawPeer>;
-  /** Resolves once every byte that the peer has sent is read: handled, unless the server has paused. */
+  /**
+   * Resolves once the server has read every byte that the peer has sent. The bytes are then
+   * handled, unless the server has paused.
+   */
   hasRead(peer: RawPeer): Promise<void>;
-  /** Resolves once the server has bytes for the peer that the sockets between them do not take. */
+  /**
+   * Resolves once the server has bytes for the peer that do not fit into the sockets between them.
+   */
   isBlocked(peer: RawPeer): Promise<void>;
 }
 
@@ -100,7 +108,7 @@ export async function openRawServer(
       while (accepted.get(socket.localPort)?.bytesRead !== socket.bytesWritten) await nextTurn();
     },
     isBlocked: async ({ socket }) => {
-      // A little is there for moments while the peer still takes it.
+      // A few bytes are there for short moments while the peer still reads.
       for (let turns = 0; turns < 100; turns += 1) {
         if ((accepted.get(socket.localPort)?.writableLength ?? 0) === 0) turns = 0;
         await nextTurn();
@@ -114,7 +122,7 @@ export async function openRawServer(
   };
 }
 
-/** Sees the frames that come by a connected socket. */
+/** Records the frames that arrive on a connected socket. */
 export function createPeer(socket: net.Socket): RawPeer {
   const seen: SeenFrame[] = [];
   let pending = Buffer.alloc(0);
@@ -181,7 +189,7 @@ export function frameOf(
   return frame;
 }
 
-/** Literals without indexing (RFC 7541 §6.2.2), no longer than a length of seven bits can tell. */
+/** Literals without indexing (RFC 7541 §6.2.2). Their lengths must fit into seven bits. */
 export function block(fields: readonly (readonly [name: string, value: string])[]): Buffer {
   const text = (value: string): Buffer => {
     const bytes = Buffer.from(value, 'latin1');
@@ -208,7 +216,7 @@ export const requestFields = [
   [':authority', 'x'],
 ] as const;
 
-/** HEADERS of a request; flags: END_HEADERS, and END_STREAM where it ends there. */
+/** The HEADERS frame of a request. Flags: END_HEADERS, and END_STREAM if the request ends there. */
 export function request(
   streamId: number,
   isEnd: boolean,
@@ -253,7 +261,7 @@ export function fieldsOf(frame: SeenFrame, decoder = new HpackDecoder()): Record
   return fields;
 }
 
-/** Answers with the method, the length of the body and the trailers that came with it. */
+/** Answers with the method, the length of the body and the trailers that it received. */
 export function echo(stream: Http2Stream): void {
   let size = 0;
   stream.receive({
@@ -270,13 +278,15 @@ export function echo(stream: Http2Stream): void {
   });
 }
 
-/** The body of an answer that comes in one frame. */
+/** The body of an answer that arrives in one frame. */
 export async function bodyOf(peer: RawPeer, streamId: number): Promise<string> {
   await peer.nextOf(frameType.headers, streamId);
   return (await peer.nextOf(frameType.data, streamId)).payload.toString();
 }
 
-/** Once all that was sent so far has been read, and what that let through was sent. */
+/**
+ * Resolves once everything sent so far has been read, and the output that it permitted was sent.
+ */
 export async function settled(peer: RawPeer): Promise<void> {
   for (let turn = 0; turn < 2; turn += 1) {
     peer.send(frameOf(frameType.ping, 0, 0, Buffer.alloc(pingBytes)));

@@ -31,32 +31,35 @@ export interface ReceiverOwner extends ControlOwner {
   readonly isGone: boolean;
   readonly isOver: boolean;
   lastStreamId: number;
-  /** A request whose headers are whole. */
+  /** A request with complete headers. */
   begin(id: number, head: RequestHead, isEnded: boolean): void;
-  /** A part of its body. */
+  /** A part of a request's body. */
   deliver(stream: Http2Stream, bytes: Buffer): void;
   requestEnded(stream: Http2Stream, trailers?: Http2Stream['headers']): void;
-  /** Counts DATA against the window of the connection. Throws a ConnectionError beyond it. */
+  /**
+   * Counts DATA against the window of the connection. Throws a ConnectionError if it exceeds the
+   * window.
+   */
   countReceived(bytes: number): void;
-  /** Nothing of these bytes is held any more: `taken` opens the window of the stream, too. */
+  /** These bytes are no longer held. `taken` also opens the window of the stream. */
   connectionTaken(bytes: number): void;
   taken(stream: Http2Stream, bytes: number): void;
-  /** Resets a stream that was never begun. */
+  /** Resets a stream that was never opened. */
   refuseId(id: number, code: number): void;
 }
 
-/** DATA smaller than this costs us more than its bytes. */
+/** DATA smaller than this costs us more than its bytes are worth. */
 const smallDataBytes = 128;
 
 /**
- * What a connection does with the frames it is sent: requests to streams, their bodies against the
- * windows (RFC 9113 §5.2, §6.9), everything else to control-frames.ts. Throws a ConnectionError for what
- * ends the connection.
+ * Handles the frames that a connection receives: assigns requests to streams, counts their bodies
+ * against the windows (RFC 9113 §5.2, §6.9), and passes all other frames to control-frames.ts.
+ * Throws a ConnectionError for a frame that must end the connection.
  */
 export class FrameReceiver implements FrameSink {
   private readonly connection: ReceiverOwner;
   private readonly blocks: HeaderBlocks;
-  /** Of the DATA frame that is coming in; undefined: it is passed over. */
+  /** The stream of the DATA frame that is arriving. Undefined if the frame is ignored. */
   private dataStream: Http2Stream | undefined;
   private dataEnds = false;
 
@@ -156,7 +159,10 @@ export class FrameReceiver implements FrameSink {
     if (isEnd && !stream.isClosed) connection.requestEnded(stream);
   }
 
-  /** Counts DATA against the windows. Undefined: it is for nobody, and counts for the connection. */
+  /**
+   * Counts DATA against the windows. Returns undefined if no stream takes it; it then counts only
+   * for the connection.
+   */
   private admitData(
     flags: number,
     id: number,
@@ -180,7 +186,7 @@ export class FrameReceiver implements FrameSink {
       return undefined;
     }
     if (receiving.contentLeft >= 0) {
-      // RFC 9113 §8.1.1: what was announced is what comes.
+      // RFC 9113 §8.1.1: the body must have the announced length.
       const left = receiving.contentLeft - length;
       if (left < 0 || (left > 0 && (flags & frameFlag.endStream) !== 0)) {
         connection.refuse(stream, errorCode.protocolError);
@@ -191,7 +197,7 @@ export class FrameReceiver implements FrameSink {
     return stream;
   }
 
-  /** Of a stream that is over: RFC 9113 §5.1, "closed" and "half-closed (remote)". */
+  /** A frame for a stream that has ended: RFC 9113 §5.1, "closed" and "half-closed (remote)". */
   private lateFrame(id: number): void {
     const { connection } = this;
     if (connection.resetIds.has(id)) {
@@ -228,7 +234,7 @@ export class FrameReceiver implements FrameSink {
     }
     connection.wasUsed = true;
     const { streamId } = info;
-    // Those that came after the last one we said we serve are passed over, as the peer knows.
+    // Streams after the last one that our GOAWAY named are ignored, and the peer knows it.
     if (connection.isGone) connection.resetIds.add(streamId);
     else if (head.isMalformed || info.dependsOnItself)
       connection.refuseId(streamId, errorCode.protocolError);
@@ -254,8 +260,9 @@ export class FrameReceiver implements FrameSink {
 }
 
 /**
- * A part of what was read, to keep: by reference where it is most of it or the end of a request, which is
- * taken at once; else as a copy, so that a few bytes do not hold the whole read.
+ * Keeps a part of a read. Returns a view if the part is most of the read, or the end of a request,
+ * which is taken at once. Otherwise returns a copy, so that a few bytes do not keep the whole read
+ * in memory.
  */
 function keptPart(bytes: Buffer, from: number, to: number, isEnd: boolean): Buffer {
   const part = bytes.subarray(from, to);

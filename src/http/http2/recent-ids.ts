@@ -1,7 +1,7 @@
-/** The stream ids that were put in last; older ones are forgotten. */
+/** Remembers the most recently added stream ids, and forgets older ones. */
 export class RecentIds {
   private readonly count: number;
-  /** Made for the first of them: most connections never need it. */
+  /** Created for the first id: most connections never need it. */
   private ids: Uint32Array | undefined;
   private next = 0;
 

@@ -13,11 +13,11 @@ import {
 import type { FieldRecord, HpackEncoder } from './headers/hpack-encode.ts';
 import type { Http2Stream } from './stream.ts';
 
-/** Where all connections of a server put together what they send. */
+/** The buffer in which all connections of a server assemble their output. */
 export class OutputBlock {
   bytes = Buffer.allocUnsafeSlow(64 * 1024);
 
-  /** The old one belongs to a socket now, which has not sent it yet. */
+  /** Replaces the buffer: the old one now belongs to a socket that has not sent it yet. */
   renew(): void {
     this.bytes = Buffer.allocUnsafeSlow(this.bytes.length);
   }
@@ -25,51 +25,53 @@ export class OutputBlock {
 
 /** What the sender reports to its connection. */
 export interface SenderOwner {
-  /** The last frame of an answer is with the socket. */
+  /** The socket has the last frame of an answer. */
   answerSent(stream: Http2Stream): void;
-  /** As much was sent as the socket takes for now, or all. */
+  /** A flush has ended: everything was sent, or as much as the socket takes for now. */
   flushed(): void;
 }
 
-/** So much of one stream at a time, while others wait. */
+/** How many bytes of one stream are sent in turn while others wait. */
 const quantumBytes = 16 * 1024;
-/** Room for what stands around a quantum: frame heads and small header blocks. */
+/** Room for frame heads and small header blocks around a quantum. */
 const spareBytes = 2 * 1024;
 const tableSizeZero = 0x20;
-/** A peer may answer each part of an answer by a WINDOW_UPDATE and a PING, as Go's clients do. */
+/** A peer may answer each part of an answer with a WINDOW_UPDATE and a PING, as Go's clients do. */
 const controlPerChunk = 2;
 const bytesPerControl = 1024;
 
 /**
- * Puts what a connection has to say in one write a turn of the event loop: answers to its control
- * frames first, then of each stream that may send a quantum, in turn, as far as the windows go
- * (RFC 9113 §5.2). Once the socket has enough it waits for it to drain.
+ * Sends a connection's output in one write per turn of the event loop. Answers to control frames go
+ * first. Then each stream that may send gets a quantum, in turn, as far as the windows allow (RFC
+ * 9113 §5.2). When the socket is full, the sender waits for it to drain.
  */
 export class FrameSender {
   private readonly socket: Duplex;
   private readonly block: OutputBlock;
   private readonly encoder: HpackEncoder;
   private readonly owner: SenderOwner;
-  /** The socket is done with the block when `write` returns, if it says that nothing waits. */
+  /** True if the socket no longer needs the block once `write` returns with nothing waiting. */
   private readonly mayShareBlock: boolean;
   private at = 0;
   private control: Buffer[] = [];
   private listed: Http2Stream[] = [];
   private spare: Http2Stream[] = [];
-  /** Those that wait for the window of the connection. */
+  /** Streams that wait for the window of the connection. */
   private waiting: Http2Stream[] = [];
   /** Bytes of control frames that the socket has not taken yet. */
   controlBytes = 0;
   isBlocked = false;
-  /** For the sweep: the socket has drained since it looked last. */
+  /** For the sweep: true if the socket has drained since the last sweep. */
   hasDrained = false;
   windowLeft = initialWindowBytes;
-  /** What the peer's SETTINGS say. */
+  /** From the peer's SETTINGS. */
   streamWindow = initialWindowBytes;
   frameBytesMax = initialFrameBytesMax;
-  /** The peer made its table smaller than what we could use, which has to be answered (RFC 7541 §4.2). */
+  /**
+   * The peer set its table size below the default, which we have to acknowledge (RFC 7541 §4.2).
+   */
   mustSayTableSize = false;
-  /** What the answers that went out are worth in frames that ask for work: conduct.ts. */
+  /** How many frames that ask for work the sent answers pay for: conduct.ts. */
   earned = 0;
 
   constructor(socket: Duplex, block: OutputBlock, encoder: HpackEncoder, owner: SenderOwner) {
@@ -91,7 +93,7 @@ export class FrameSender {
     this.listed.push(stream);
   }
 
-  /** The peer takes more of the connection: those who waited for it go on. */
+  /** The peer has opened the connection's window: the streams that waited for it continue. */
   openWindow(increment: number): void {
     this.windowLeft += increment;
     if (this.windowLeft <= 0 || this.waiting.length === 0) return;
@@ -126,7 +128,7 @@ export class FrameSender {
     this.owner.flushed();
   }
 
-  /** The socket takes more. */
+  /** The socket accepts more bytes. */
   drained(): void {
     this.isBlocked = false;
     this.hasDrained = true;
@@ -175,7 +177,7 @@ export class FrameSender {
     this.waiting.push(stream);
   }
 
-  /** A quantum of the body. Whether that was all of it. */
+  /** Sends a quantum of the body. Returns whether that was the rest of it. */
   private sendBody(stream: Http2Stream): boolean {
     const { sending } = stream;
     let quantum = quantumBytes;
@@ -189,7 +191,8 @@ export class FrameSender {
         quantum,
       );
       if (allowed <= 0) {
-        // Its own window: the connection lists it when that opens.
+        // If the stream's own window is used up, the connection lists the stream when that window
+        // opens.
         if (quantum <= 0) this.list(stream);
         else if (sending.windowLeft > 0) this.wait(stream);
         return false;
@@ -224,7 +227,7 @@ export class FrameSender {
     if (stream.status === 0) this.writeFields(stream.id, 100, {}, 0, false);
   }
 
-  /** A header block; `:status` comes first where there is a status. */
+  /** Writes a header block. `:status` comes first, unless `status` is 0. */
   private writeFields(
     streamId: number,
     status: number,
@@ -247,7 +250,7 @@ export class FrameSender {
     this.at = end;
   }
 
-  /** In as many frames as it takes. */
+  /** Splits the block into as many frames as it needs. */
   private writeLongFields(
     streamId: number,
     status: number,

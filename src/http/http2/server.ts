@@ -8,38 +8,45 @@ import { OutputBlock } from './sender.ts';
 import type { Http2Stream } from './stream.ts';
 
 export interface Http2ServerOptions {
-  /** A request whose headers are whole. It may answer at once or later, from anywhere. */
+  /**
+   * Called for each request with complete headers. It may answer at once or later, from anywhere.
+   */
   readonly onStream: (stream: Http2Stream) => void;
-  /** What threw and must not; the stream or the connection it happened in is closed. */
+  /** Reports an error that should have been handled. Its stream or connection is closed already. */
   readonly onFault: (error: Error) => void;
-  /** A connection that is idle for so long gets GOAWAY. */
+  /** A connection that is idle for this long gets GOAWAY. */
   readonly idleTimeoutMs: number;
-  /** Instead of defaultLimits. */
+  /** Replaces defaultLimits. */
   readonly limits?: Partial<Http2Limits>;
 }
 
 export interface Http2Server {
-  /** Serves a connection whose peer begins with the preface of HTTP/2. `start`: what was read of it. */
+  /**
+   * Serves a connection whose peer begins with the HTTP/2 preface. `start`: the bytes already read.
+   */
   accept(socket: Duplex, start?: Buffer): void;
-  /** How many connections there are. */
+  /** The number of connections. */
   readonly connections: number;
-  /** Sends GOAWAY to every peer. Requests that cross it are served. */
+  /** Sends GOAWAY to every peer. Requests that were sent before the peer read it are served. */
   shutDown(): void;
-  /** Cuts off what is left. */
+  /** Closes all remaining connections at once. */
   destroy(): void;
 }
 
-/** What the sweep remembers of a connection. */
+/** What the sweep remembers about a connection. */
 interface Watched {
   quietSince: number;
-  /** Since when it was seen to wait for the same; 0: it did not. */
+  /** When the sweep first saw the connection wait. 0 if it does not wait. */
   incompleteSince: number;
   blockedSince: number;
 }
 
 const sweepIntervalMsMax = 1000;
 
-/** The server's side of HTTP/2 over sockets that are handed to it: docs/adr/0028-an-http2-server-of-our-own.md. */
+/**
+ * The server's side of HTTP/2, over sockets that are passed to it:
+ * docs/adr/0028-an-http2-server-of-our-own.md.
+ */
 export function createHttp2Server(options: Http2ServerOptions): Http2Server {
   const limits = { ...defaultLimits, ...options.limits };
   const connections = new Map<Http2Connection, Watched>();
@@ -110,7 +117,7 @@ export function createHttp2Server(options: Http2ServerOptions): Http2Server {
   };
 }
 
-/** One timer looks after all connections: timers of their own would be set back by every frame. */
+/** One timer checks all connections: every frame would reset a timer of its own. */
 function sweepConnection(
   connection: Http2Connection,
   watched: Watched,
@@ -125,7 +132,7 @@ function sweepConnection(
     connection.fail(errorCode.enhanceYourCalm, 'a frame did not arrive in time');
     return;
   }
-  // A drain between two looks sets it back.
+  // A drain between two sweeps resets the time.
   const { sender } = connection;
   if (!sender.isBlocked || sender.hasDrained) watched.blockedSince = 0;
   else if (watched.blockedSince === 0) watched.blockedSince = now;
@@ -152,7 +159,7 @@ function sweepStream(stream: Http2Stream, now: number, limits: Http2Limits): voi
     sending.bytesSinceStalled = 0;
     return;
   }
-  // The answer is out, and the rest of the request still comes: RFC 9113 §8.1.
+  // The answer is sent, and the rest of the request still arrives: RFC 9113 §8.1.
   if (sending.isAllSent) {
     if (now - sending.stalledAt >= limits.lingerMs) stream.close(errorCode.noError);
     return;

@@ -13,7 +13,10 @@ import {
 } from './frames.ts';
 import type { Http2Limits } from './limits.ts';
 
-/** What a SETTINGS frame says that matters to a server. Undefined: nothing. */
+/**
+ * The settings of a SETTINGS frame that matter to a server. Undefined if the frame does not set
+ * them.
+ */
 export interface PeerSettings {
   headerTableSize: number | undefined;
   initialWindowSize: number | undefined;
@@ -24,8 +27,9 @@ const settingBytes = 6;
 const frameBytesMax = 2 ** 24 - 1;
 
 /**
- * Reads the payload of SETTINGS (RFC 9113 §6.5). Of a setting that is there twice the last counts.
- * SETTINGS_MAX_HEADER_LIST_SIZE is advice about answers, whose headers are few; it is not looked at.
+ * Reads the payload of SETTINGS (RFC 9113 §6.5). If a setting is repeated, the last value counts.
+ * SETTINGS_MAX_HEADER_LIST_SIZE is advice about answers. It is ignored because our answers have few
+ * headers.
  */
 export function readSettings(bytes: Buffer, from: number, to: number): PeerSettings {
   if ((to - from) % settingBytes !== 0) {
@@ -40,7 +44,7 @@ export function readSettings(bytes: Buffer, from: number, to: number): PeerSetti
     const id = (bytes[at]! << 8) | bytes[at + 1]!;
     const value = readUint32(bytes, at + 2);
     if (id === settingId.headerTableSize) {
-      // The smallest of a frame: what was to be forgotten in between is forgotten.
+      // Use the smallest value in the frame: it decides which entries had to be evicted.
       settings.headerTableSize = Math.min(settings.headerTableSize ?? value, value);
     } else if (id === settingId.enablePush && value > 1) {
       throw ruleBroken(`SETTINGS_ENABLE_PUSH is ${value}`);
@@ -59,7 +63,9 @@ export function readSettings(bytes: Buffer, from: number, to: number): PeerSetti
   return settings;
 }
 
-/** What a connection begins with: our settings, and the larger window for all streams together. */
+/**
+ * The first frames of a connection: our settings, and the larger window for all streams together.
+ */
 export function openingFrames(limits: Http2Limits): Buffer {
   const settings = [
     [settingId.maxConcurrentStreams, limits.streamsMax],

@@ -2,19 +2,20 @@ import type { Http2Stream } from './stream.ts';
 
 /** A power of two. */
 const placesAtFirst = 16;
-/** 2^32 divided by the golden ratio: neighbouring ids come to lie far apart (Knuth, TAOCP 6.4). */
+/** 2^32 divided by the golden ratio: it spreads neighbouring ids far apart (Knuth, TAOCP 6.4). */
 const hashFactor = 0x9e37_79b1;
 
 /**
  * The streams of a connection by their ids.
  *
- * Not a Map: as entries come and go V8 gives a Map a new table again and again, and the old ones, once they
- * are in the old generation, hold every stream that came after them until a full collection. Half of the
- * memory of a gate under gRPC calls was that (docs/understand/hot-path.md). Here a place is empty when its stream
- * is gone: open addressing with linear probing, at most half full, and what follows a hole moves up.
+ * This is not a Map. When entries are added and removed, V8 allocates a new table for a Map again
+ * and again. Once the old tables are in the old generation, they keep every later stream in memory
+ * until a full collection. They were half of the memory of a gate under gRPC calls
+ * (docs/understand/hot-path.md). In this table a slot becomes empty when its stream is removed:
+ * open addressing with linear probing, at most half full, and the entries after a hole move up.
  */
 export class StreamTable {
-  /** 0: empty; no stream has this id. */
+  /** 0 marks an empty slot: no stream has this id. */
   private ids = new Int32Array(placesAtFirst);
   private streams: (Http2Stream | undefined)[] = Array.from({ length: placesAtFirst });
   private mask = placesAtFirst - 1;
@@ -32,7 +33,7 @@ export class StreamTable {
     return this.ids[this.placeOf(id)] === id;
   }
 
-  /** The id must not be here yet. */
+  /** Adds a stream. Its id must not be in the table yet. */
   add(stream: Http2Stream): void {
     if ((this.count + 1) * 2 > this.ids.length) this.grow();
     this.put(stream);
@@ -45,7 +46,7 @@ export class StreamTable {
     if (ids[hole] !== id) return;
     for (let at = (hole + 1) & mask; ids[at] !== 0; at = (at + 1) & mask) {
       const home = this.homeOf(ids[at]!);
-      // It may stand at the hole if its home is not between the two.
+      // The entry may move into the hole unless its home slot lies between the hole and the entry.
       if (((at - home) & mask) < ((at - hole) & mask)) continue;
       ids[hole] = ids[at]!;
       streams[hole] = streams[at];
@@ -56,7 +57,7 @@ export class StreamTable {
     this.count -= 1;
   }
 
-  /** As they are now: what is done to one may change the table. */
+  /** A copy of the current streams, because an operation on one may change the table. */
   values(): Http2Stream[] {
     return this.streams.filter((stream) => stream !== undefined);
   }
@@ -65,7 +66,7 @@ export class StreamTable {
     return (Math.imul(id, hashFactor) >>> 16) & this.mask;
   }
 
-  /** Where the id is, or the empty place where it would be. */
+  /** The slot of the id, or the empty slot where it would be added. */
   private placeOf(id: number): number {
     const { ids, mask } = this;
     let at = this.homeOf(id);

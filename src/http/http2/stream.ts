@@ -4,59 +4,64 @@ import type { BodySink } from '../http-call.ts';
 import { errorCode } from './frames.ts';
 import type { FieldRecord } from './headers/hpack-encode.ts';
 
-/** What a stream asks of its connection. */
+/** What a stream needs from its connection. */
 export interface StreamOwner {
   /** There is something to send. */
   wantsToSend(stream: Http2Stream): void;
-  /** Of `bytes` nothing is held any more: the peer may send as many again. */
+  /** `bytes` of the body are no longer held: the peer may send as many again. */
   taken(stream: Http2Stream, bytes: number): void;
   reset(stream: Http2Stream, code: number): void;
-  /** The application has done its part, or the stream is closed: when both, its place is free. */
+  /**
+   * The application has finished, or the stream is closed. Once both are true, its slot is free.
+   */
   settle(stream: Http2Stream): void;
-  /** Throws a TypeError for fields that cannot be sent; else no less bytes than they take. */
+  /**
+   * Returns an upper bound of the encoded bytes. Throws a TypeError for fields that cannot be sent.
+   */
   checkFields(fields: FieldRecord): number;
 }
 
 const noFields: FieldRecord = {};
 
 /**
- * One request and its answer. The request: headers, then chunks, then the end, or a cut at any time.
- * The answer: `respond`, any number of `write`, `end`. It is closed when both are over, or by a reset
- * from either side. What is done to a closed stream is done to nobody, and is no error.
+ * One request and its answer. The request: headers, then chunks, then the end, or a cut at any
+ * time. The answer: `respond`, any number of `write`, `end`. The stream closes when both have
+ * ended, or when either side resets it. Operations on a closed stream have no effect and are not
+ * errors.
  */
 export class Http2Stream {
   readonly id: number;
   readonly headers: IncomingHttpHeaders;
-  /** Fields after the body; known at its end. */
+  /** The fields after the body. They are known when the body ends. */
   trailers: IncomingHttpHeaders | undefined;
   private readonly owner: StreamOwner;
 
-  /** All of the request is here. */
+  /** The whole request has arrived. */
   isRequestEnded = false;
-  /** Neither side sends any more. */
+  /** Both sides have stopped sending. */
   isClosed = false;
-  /** Its place is free again. */
+  /** The slot is free again. */
   isSettled = false;
-  /** Closed before request and answer were over. */
+  /** The stream closed before request and answer had ended. */
   isAborted = false;
   private sink: BodySink | undefined;
   private isHeld = false;
-  /** What came while nobody took it. */
+  /** Chunks that arrived before a sink took them. */
   private early: Buffer[] | undefined;
   private bytesHeld = 0;
 
-  /** Of the answer; 0 while there is none. */
+  /** The status of the answer. 0 until it is set. */
   status = 0;
   fields: FieldRecord = noFields;
   fieldBytesMax = 0;
   answerTrailers: FieldRecord | undefined;
   trailerBytesMax = 0;
-  /** The application has given the whole answer, or given up. */
+  /** The application has given the whole answer, or given it up. */
   isFinished = false;
   private callbacksWhenClosed: (() => void)[] | undefined;
   private callbackWhenSent: (() => void) | undefined;
 
-  /** For the connection and its sender alone. */
+  /** Only for the connection and its sender. */
   readonly receiving = { windowLeft: 0, unacknowledged: 0, contentLeft: -1 };
   readonly sending: UnsentAnswer;
 
@@ -75,8 +80,8 @@ export class Http2Stream {
   }
 
   /**
-   * Hands the body to `sink`, at once if it is here already. Call it once. The sink may keep each chunk; after
-   * `end` the trailers are in `trailers`, and after a `cut` no answer is needed.
+   * Passes the body to `sink`, at once if it has already arrived. Call it once. The sink may keep
+   * each chunk. After `end` the trailers are in `trailers`; after `cut` no answer is needed.
    */
   receive(sink: BodySink): void {
     this.sink = sink;
@@ -88,7 +93,7 @@ export class Http2Stream {
     else if (this.isClosed) this.cutBody();
   }
 
-  /** From now on the peer may send no more than its window: until `resume`. */
+  /** Limits what the peer may send to its window, until `resume`. */
   hold(): void {
     this.isHeld = true;
   }
@@ -107,14 +112,17 @@ export class Http2Stream {
     return this.sending.bytesWaiting;
   }
 
-  /** HTTP's "go on": before `respond`. */
+  /** Sends 100 Continue. Call it before `respond`. */
   sendContinue(): void {
     if (this.status !== 0 || this.isClosed) return;
     this.sending.isContinueAsked = true;
     this.owner.wantsToSend(this);
   }
 
-  /** Begins the answer. Throws a TypeError for a field that cannot be sent; nothing has happened then. */
+  /**
+   * Begins the answer. Throws a TypeError for a field that cannot be sent, and then changes
+   * nothing.
+   */
   respond(status: number, fields: FieldRecord): void {
     if (this.status !== 0) throw new Error('The answer has begun already.');
     this.fieldBytesMax = this.owner.checkFields(fields);
@@ -123,14 +131,14 @@ export class Http2Stream {
     if (!this.isClosed) this.owner.wantsToSend(this);
   }
 
-  /** More of the body, which is not to be changed any more. */
+  /** Adds to the body. Do not change `bytes` after this call. */
   write(bytes: Buffer): void {
     if (this.isClosed || this.isFinished || bytes.length === 0) return;
     this.sending.add(bytes);
     this.owner.wantsToSend(this);
   }
 
-  /** Ends the answer; as for `respond`. */
+  /** Ends the answer. Throws as `respond` does. */
   end(bytes?: Buffer, trailers?: FieldRecord): void {
     if (this.isFinished) return;
     if (trailers !== undefined) {
@@ -146,30 +154,36 @@ export class Http2Stream {
     this.owner.wantsToSend(this);
   }
 
-  /** Gives up what is not over yet. Sends the peer `code` (errorCode), unless the stream has ended for it. */
+  /**
+   * Gives up the unfinished parts. Sends the peer `code` (errorCode), unless the stream has already
+   * ended.
+   */
   close(code: number = errorCode.noError): void {
     this.isFinished = true;
     if (this.isClosed) this.owner.settle(this);
     else this.owner.reset(this, code);
   }
 
-  /** Calls back once the stream is closed; at once if it is. */
+  /** Calls back once the stream is closed, or at once if it already is. */
   whenClosed(callback: () => void): void {
     if (this.isClosed) callback();
     else (this.callbacksWhenClosed ??= []).push(callback);
   }
 
-  /** Calls back once all that was written so far is with the socket, or the stream is closed. One at a time. */
+  /**
+   * Calls back once the socket has everything written so far, or the stream is closed. Holds one
+   * callback.
+   */
   whenSent(callback: () => void): void {
     if (this.isClosed || this.sending.bytesWaiting === 0) callback();
     else this.callbackWhenSent = callback;
   }
 
-  /* What follows is the connection's to call. */
+  /* Only the connection calls the methods below. */
 
   takeChunk(bytes: Buffer): void {
     if (this.sink === undefined) {
-      // After the answer nobody will ask for it.
+      // After its answer the application will not ask for the body.
       if (this.isFinished) this.owner.taken(this, bytes.length);
       else {
         (this.early ??= []).push(bytes);
@@ -216,7 +230,7 @@ export class Http2Stream {
   private cutBody(): void {
     const { sink } = this;
     this.sink = ignored;
-    // Nobody is left to answer what never was whole.
+    // The request never arrived completely, so it needs no answer.
     this.isFinished = true;
     sink?.cut();
     this.owner.settle(this);
@@ -232,23 +246,28 @@ export class Http2Stream {
 
 const ignored: BodySink = { chunk: () => {}, end: () => {}, cut: () => {} };
 
-/** What of an answer waits to be sent. */
+/** The part of an answer that waits to be sent. */
 export class UnsentAnswer {
   /** May be negative (RFC 9113 §6.9.2). */
   windowLeft: number;
   isContinueAsked = false;
   isHeadSent = false;
-  /** The last frame written ended the stream. */
+  /** The last frame that was written ended the stream. */
   isEndSent = false;
   isAllSent = false;
-  /** In the sender's list of those that may send, and of those that wait for the connection's window. */
+  /**
+   * `isListed`: in the sender's list of streams that may send. `isWaiting`: in its list of streams
+   * that wait for the connection's window.
+   */
   isListed = false;
   isWaiting = false;
-  /** Of the server's clock: since when the peer takes too little; 0: it does not have to. */
+  /**
+   * When the sweep first saw the peer take too little, on the server's clock. 0 if nothing waits.
+   */
   stalledAt = 0;
   bytesSinceStalled = 0;
   bytesWaiting = 0;
-  /** The chunk that is being sent, and how much of it was. */
+  /** The chunk that is being sent, and how many of its bytes were. */
   current: Buffer | undefined;
   currentSent = 0;
   private later: Buffer[] | undefined;
@@ -263,7 +282,7 @@ export class UnsentAnswer {
     else (this.later ??= []).push(bytes);
   }
 
-  /** So many bytes of `current` were sent. Whether that was all of it. */
+  /** Counts sent bytes of `current`. Returns whether they were the last of it. */
   advance(bytes: number): boolean {
     this.bytesWaiting -= bytes;
     this.bytesSinceStalled += bytes;

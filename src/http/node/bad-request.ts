@@ -3,8 +3,9 @@ import type http from 'node:http';
 import type net from 'node:net';
 
 /**
- * Answers what Node's parser of HTTP/1.1 refused, as problem JSON: 400, 408 (too slow) or 431 (too large).
- * For `clientError` of a server; Node itself would close the connection without an answer.
+ * Answers a request that Node's HTTP/1.1 parser refused, as problem JSON: 400, 408 (too slow) or
+ * 431 (too large). Use it for a server's `clientError` event. Without a listener, Node sends a bare
+ * status line or closes the connection.
  */
 export function answerBadRequest(error: NodeJS.ErrnoException, socket: net.Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
@@ -33,8 +34,9 @@ export function answerBadRequest(error: NodeJS.ErrnoException, socket: net.Socke
 }
 
 /**
- * The requests before the fault are answered first: a caller would take this answer for theirs. Where
- * the fault is in the body of the request that is being answered, that answer is the last.
+ * Answers the requests before the invalid one first, because a caller would take this answer for
+ * theirs. If the error is in the body of the request that is being answered, its answer is the
+ * last.
  */
 function endWith(socket: net.Socket, answer: string): void {
   const { _httpMessage: underWay } = socket as { _httpMessage?: http.ServerResponse | null };

@@ -1,6 +1,8 @@
 import { validateHeaderValue, type IncomingHttpHeaders } from 'node:http';
 
-/** Throws a TypeError for a value that no field may hold. Node's HTTP/2 looks at the names alone. */
+/**
+ * Throws a TypeError for a value that a field may not hold. Node's HTTP/2 checks only the names.
+ */
 export function checkFields(fields: Record<string, string | number | string[]>): void {
   for (const name in fields) {
     const value = fields[name]!;
@@ -11,7 +13,10 @@ export function checkFields(fields: Record<string, string | number | string[]>):
   }
 }
 
-/** Cuts off white space at the ends of values, as our own server does (http2/headers/request-head.ts). */
+/**
+ * Trims white space from both ends of values, as our own server does
+ * (http2/headers/request-head.ts).
+ */
 export function withoutPadding(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   for (const name in headers) {
     const value = headers[name];

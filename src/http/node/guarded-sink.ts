@@ -1,16 +1,16 @@
 import type { BodySink } from '../http-call.ts';
 
-/** What a guarded sink needs of its call. */
+/** What a guarded sink needs from its call. */
 export interface GuardedCall {
-  /** A part of the body came. */
+  /** A part of the body has arrived. */
   count(bytes: number): void;
-  /** The sink threw. */
+  /** The sink threw an error. */
   fail(error: unknown): void;
   /** The body was cut short. */
   cut(): void;
 }
 
-/** Keeps what the application throws inside of its call, and ends the call with the body. */
+/** Catches errors of the application's sink inside its call, and ends the call with the body. */
 export class GuardedSink implements BodySink {
   private readonly sink: BodySink;
   private readonly call: GuardedCall;

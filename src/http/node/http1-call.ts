@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { BodySink, CallEnd, HttpCall, OpenAnswer } from '../http-call.ts';
 import { cutOffLater, receiveStream, writeWithRoom } from './node-streams.ts';
 
-/** On Node's classes of HTTP/1.1. */
+/** A call on Node's HTTP/1.1 classes. */
 export class Http1Call implements HttpCall {
   readonly httpVersionMajor = 1;
   private readonly body: IncomingMessage;
@@ -42,7 +42,7 @@ export class Http1Call implements HttpCall {
   ): void {
     if (!this.complete) headers['connection'] = 'close';
     this.answer.writeHead(status, headers);
-    // Latin-1 is written without a look at each character.
+    // With Latin-1, Node does not inspect each character.
     if (isAscii) this.answer.end(body, 'latin1');
     else this.answer.end(body);
   }

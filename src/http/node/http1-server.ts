@@ -5,18 +5,21 @@ import type { EngineOptions } from '../engine.ts';
 import { answerBadRequest } from './bad-request.ts';
 import { Http1Call } from './http1-call.ts';
 
-/** Node's server of HTTP/1.1, for sockets that are handed to it. */
+/** Node's HTTP/1.1 server, for sockets that are passed to it. */
 export interface NodeHttp1Server {
-  /** Serves a connection, of which `start` was read already. */
+  /** Serves a connection. `start` holds the bytes that were already read from it. */
   take(socket: net.Socket, start: Buffer): void;
-  /** Ends idle connections, now and as more become idle. */
+  /** Ends idle connections, now and whenever another one becomes idle. */
   shutDown(): void;
   close(): void;
 }
 
 const headersTimeoutMs = 15_000;
 const headerBytesMax = 32 * 1024;
-/** The gate answers a late body itself (gate/intake/upload-watch.ts). This is for what it misses. */
+/**
+ * The gate answers a late body itself (gate/intake/upload-watch.ts). This covers the cases that it
+ * misses.
+ */
 const requestTimeoutSlackMs = 5_000;
 const idleSweepMs = 50;
 
@@ -33,12 +36,13 @@ export function createNodeHttp1Server(options: EngineOptions): NodeHttp1Server {
     (request, response) => handle(new Http1Call(request, response)),
   );
   server.on('clientError', answerBadRequest);
-  // It never listens by itself; without this it neither times nor knows its connections.
+  // The server never listens itself. Without this call it neither tracks its connections nor times
+  // them.
   server.emit('listening');
   let idleSweep: NodeJS.Timeout | undefined;
   return {
     take: (socket, start) => {
-      // A flowing socket would drop the bytes.
+      // A socket in flowing mode would drop the bytes.
       socket.pause();
       socket.unshift(start);
       server.emit('connection', socket);

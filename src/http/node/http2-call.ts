@@ -6,29 +6,30 @@ import { checkFields, withoutPadding } from './field-values.ts';
 import { GuardedSink } from './guarded-sink.ts';
 import { cutOffLater, receiveStream, writeWithRoom } from './node-streams.ts';
 
-/** DATA smaller than this costs more than its bytes: http2/receiver.ts. */
+/** DATA frames smaller than this cost more than their bytes: http2/receiver.ts. */
 const smallDataBytes = 128;
 
-/** What a call needs of the session it came by. */
+/** What a call needs from its session. */
 export interface NodeCallOwner {
-  /** A caller that takes nothing of its answer for so long is given up. */
+  /** The call is given up if its caller takes nothing of the answer for this long. */
   readonly stallTimeoutMs: number;
-  /** How long the rest of a request may come after its answer. */
+  /** How long the rest of a request may arrive after its answer. */
   readonly lingerMs: number;
   /**
-   * The stream is closed and the application is done with it: its place is free. `wasTaken`: the answer
-   * was sent to its end.
+   * The stream is closed and the application has finished with it, so its slot is free. `wasTaken`:
+   * the whole answer was sent.
    */
   settle(call: NodeHttp2Call, wasTaken: boolean): void;
-  /** Counts frames that bring nothing. */
+  /** Counts frames that carry nothing useful. */
   spend(frames: number): void;
-  /** The application threw. Its stream is closed already. */
+  /** The application threw an error. Its stream is closed already. */
   fault(error: Error): void;
 }
 
 /**
- * One stream of Node's HTTP/2. What is done to a closed stream has no effect and is no error: the answer
- * to a caller who is gone still frees the stream's place (http2/limits.ts, streamsMax).
+ * One stream of Node's HTTP/2. Operations on a closed stream have no effect and are not errors. An
+ * answer to a caller that has disconnected still frees the slot of the stream (http2/limits.ts,
+ * streamsMax).
  */
 export class NodeHttp2Call implements TrailersCall {
   readonly httpVersionMajor = 2;
@@ -38,7 +39,7 @@ export class NodeHttp2Call implements TrailersCall {
   private trailers: Record<string, string | string[]> = {};
   /** The application has begun its answer. */
   private hasBegun = false;
-  /** The application has given its whole answer, or its request was cut short. */
+  /** The application has given its whole answer, or the request was cut short. */
   private isDone = false;
   private isClosed = false;
   private listeners: ((end: CallEnd) => void)[] = [];
@@ -48,10 +49,10 @@ export class NodeHttp2Call implements TrailersCall {
     this.headers = withoutPadding(headers);
     this.owner = owner;
     stream.once('close', () => this.closed());
-    // Of `watchStall`.
+    // `watchStall` sets this timeout.
     stream.on('timeout', () => {
       stream.close(constants.NGHTTP2_CANCEL);
-      // With a socket that takes nothing the reset would wait for ever.
+      // If the socket takes nothing, the reset would wait forever.
       stream.destroy();
     });
   }
@@ -111,7 +112,7 @@ export class NodeHttp2Call implements TrailersCall {
     this.end(body, trailers);
   }
 
-  /** Every answer does so by itself (`end`), with the `lingerMs` of the session. */
+  /** Does nothing: `end` does this for every answer, with the session's `lingerMs`. */
   cutOffAfterAnswer(): void {}
 
   whenAnswered(listener: (end: CallEnd) => void): void {
@@ -138,25 +139,25 @@ export class NodeHttp2Call implements TrailersCall {
     };
   }
 
-  /** Gives up what is not over yet, and sends the caller `code`. */
+  /** Gives up the unfinished parts of the call, and sends the caller `code`. */
   close(code: number): void {
     const { stream } = this;
     if (!stream.destroyed) stream.close(code);
     this.done();
   }
 
-  /** A part of the body came. */
+  /** A part of the body has arrived. */
   count(bytes: number): void {
     if (bytes < smallDataBytes) this.owner.spend(1);
   }
 
-  /** An error of the application ends its stream alone. */
+  /** An application error ends only its own stream. */
   fail(error: unknown): void {
     this.close(constants.NGHTTP2_INTERNAL_ERROR);
     this.owner.fault(error as Error);
   }
 
-  /** Nobody is left to answer a request that never was whole. */
+  /** The request never arrived completely, and its caller has disconnected. */
   cut(): void {
     this.done();
   }
@@ -192,13 +193,13 @@ export class NodeHttp2Call implements TrailersCall {
     if (!this.isOver) {
       this.watchStall();
       if (!this.complete) stream.once('finish', () => this.dropRequest());
-      // Node has ended it already where the answer has no body: HEAD, 204, 304, trailers only.
+      // Node has already ended the stream if the answer has no body: HEAD, 204, 304, trailers only.
       if (!stream.writableEnded) stream.end(body);
     }
     this.done();
   }
 
-  /** RFC 9113 §8.1: the answer is out, the rest of the request is thrown away and soon cut off. */
+  /** RFC 9113 §8.1: the answer is sent; the rest of the request is discarded and soon cut off. */
   private dropRequest(): void {
     const { stream, owner } = this;
     stream.resume();

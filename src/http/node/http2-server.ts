@@ -6,23 +6,25 @@ import { NodeHttp2Session } from './http2-session.ts';
 
 export interface NodeHttp2ServerOptions {
   readonly handle: RequestHandler;
-  /** Reports what the application threw. Its stream is closed already. */
+  /** Reports an error that the application threw. Its stream is closed already. */
   readonly onFault: (error: Error) => void;
-  /** A connection without requests for so long is closed. */
+  /** A connection without requests for this long is closed. */
   readonly idleTimeoutMs: number;
-  /** Instead of defaultLimits. docs/operate/http-engines.md lists those that Node cannot meet. */
+  /**
+   * Replaces defaultLimits. docs/operate/http-engines.md lists the limits that Node cannot enforce.
+   */
   readonly limits?: Partial<Http2Limits>;
 }
 
-/** Node's HTTP/2, for sockets that are handed to it. */
+/** Node's HTTP/2 server, for sockets that are passed to it. */
 export interface NodeHttp2Server {
-  /** Serves a connection, of which `start` was read already. */
+  /** Serves a connection. `start` holds the bytes that were already read from it. */
   accept(socket: net.Socket, start?: Buffer): void;
-  /** How many connections there are. */
+  /** The number of connections. */
   readonly connections: number;
-  /** Sends GOAWAY to every peer; requests under way are served. */
+  /** Sends GOAWAY to every peer. Open requests are still served. */
   shutDown(): void;
-  /** Cuts off what is left. */
+  /** Closes all remaining connections at once. */
   destroy(): void;
 }
 
@@ -51,7 +53,7 @@ export function createNodeHttp2Server(options: NodeHttp2ServerOptions): NodeHttp
   return {
     accept: (socket, start) => {
       if (start !== undefined) {
-        // The session reads what the socket holds; a flowing socket would drop it.
+        // The session reads what the socket holds. A socket in flowing mode would drop the bytes.
         socket.pause();
         socket.unshift(start);
       }

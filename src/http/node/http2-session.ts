@@ -22,36 +22,41 @@ export interface NodeSessionHost {
   forget(session: NodeHttp2Session): void;
 }
 
-/** Answers that wait for the peer: streamsMax answers of 256 KiB each. Node counts in MB. */
+/**
+ * The limit of answers that wait for the peer: streamsMax answers of 256 KiB each. Node counts in
+ * MB.
+ */
 const sessionMemoryMb = 256;
 /**
- * What a held stream may send is off the connection's window once Node has read it, so that only the window
- * of each stream bounds them all: streamsMax of this (HTTP/2's own default) are 64 MiB.
+ * The connection window. Node credits it as soon as it has read the bytes of a held stream, so only
+ * the window of each stream bounds the total: streamsMax windows of this size (HTTP/2's default)
+ * are 64 MiB.
  */
 const streamWindowBytesMax = 65_535;
-/** What a field takes beside its text: RFC 9113 §6.5.2. */
+/** The overhead of a field beyond its text: RFC 9113 §6.5.2. */
 const fieldOverheadBytes = 32;
-/** In frames that bring nothing: http2/control-frames.ts. */
+/** Counted in frames that carry nothing useful: http2/control-frames.ts. */
 const settingsCost = 16;
 
 /**
- * One connection on Node's HTTP/2, held to the limits of our own server as far as Node lets us. Node closes
- * a session by itself only when its peer breaks the protocol; idle, silent and stuck peers are ours.
+ * One connection on Node's HTTP/2, with the limits of our own server as far as Node allows it. Node
+ * closes a session only if its peer breaks the protocol; this class handles idle, silent and stuck
+ * peers.
  */
 export class NodeHttp2Session implements NodeCallOwner {
   private readonly session: ServerHttp2Session;
   private readonly socket: net.Socket;
   private readonly host: NodeSessionHost;
-  /** Calls that hold a place: their stream is open, or the application still works on them. */
+  /** Calls that hold a slot: their stream is open, or the application still works on them. */
   private readonly calls = new Set<NodeHttp2Call>();
   private readonly conduct: Conduct;
   private hasSettings = false;
   private readonly openedAt = performance.now();
-  /** Without a request or a PING. */
+  /** Since when the peer has sent no request and no PING. */
   private quietSince = performance.now();
-  /** How long a closed session may take to send what is left and to lose its socket. */
+  /** How long a closed session may take to send its remaining bytes and to close its socket. */
   private closeTimeoutMs: number;
-  /** Since when the socket has taken nothing, and how much it had taken by then. */
+  /** Since when the socket has taken no bytes, and how many it had taken by then. */
   private blockedSince = 0;
   private bytesTaken = -1;
 
@@ -67,7 +72,7 @@ export class NodeHttp2Session implements NodeCallOwner {
     session.on('stream', (stream, headers) => this.begin(stream, headers));
     session.on('remoteSettings', () => this.takeSettings());
     session.on('ping', () => this.takePing());
-    // An error of the peer, which GOAWAY has reported to it already.
+    // An error of the peer. GOAWAY has already reported it to the peer.
     session.on('error', () => session.destroy());
     session.once('close', () => host.forget(this));
   }
@@ -103,7 +108,7 @@ export class NodeHttp2Session implements NodeCallOwner {
     this.socket.destroy();
   }
 
-  /** Looks for what Node does not time. `now`: of `performance.now()`. */
+  /** Checks the timeouts that Node does not. `now` is a time of `performance.now()`. */
   sweep(now: number): void {
     const { session, calls, host } = this;
     const { limits, idleTimeoutMs } = host;
@@ -115,7 +120,7 @@ export class NodeHttp2Session implements NodeCallOwner {
     } else if (!this.hasSettings && now - this.openedAt >= limits.frameTimeoutMs) {
       this.end(new Error('a frame did not arrive in time'));
     } else if (quietMs >= idleTimeoutMs) {
-      // Nothing is left to send. A peer that does not close its side is not waited for.
+      // Everything is sent. Do not wait for a peer that leaves its side open.
       this.quietSince = now;
       this.closeTimeoutMs = limits.goAwayTimeoutMs;
       session.close();
@@ -123,7 +128,7 @@ export class NodeHttp2Session implements NodeCallOwner {
   }
 
   private takeSettings(): void {
-    // As our own server: each may change the window of every stream.
+    // As in our own server: each SETTINGS may change the window of every stream.
     if (this.hasSettings) this.spend(settingsCost);
     this.hasSettings = true;
   }
@@ -134,11 +139,11 @@ export class NodeHttp2Session implements NodeCallOwner {
   }
 
   private begin(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    // Whatever becomes of it: an error of a stream that nobody listens to ends the process.
+    // Always needed: an error event of a stream without a listener ends the process.
     stream.on('error', ignore);
     const now = performance.now();
     this.quietSince = now;
-    // Reset in the same read that brought it.
+    // The stream was reset in the same read that opened it.
     if (stream.destroyed) return;
     const { limits, handle } = this.host;
     if (this.calls.size >= limits.streamsMax) {
@@ -157,7 +162,7 @@ export class NodeHttp2Session implements NodeCallOwner {
     }
   }
 
-  /** Ends the session where its peer's conduct is too much. */
+  /** Ends the session if its peer has exceeded the limits of conduct. */
   private check(count: () => void): void {
     try {
       count();
@@ -170,12 +175,12 @@ export class NodeHttp2Session implements NodeCallOwner {
     this.session.destroy(error, constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
-  /** Something waits for the socket, which has taken nothing for `stallTimeoutMs`. */
+  /** True if bytes wait for the socket, and it has taken none for `stallTimeoutMs`. */
   private isStuck(now: number): boolean {
     const { session, socket } = this;
     const queued = session.destroyed ? 0 : (session.state.outboundQueueSize ?? 0);
     const backlog = backlogOf(socket);
-    // As much was handed to the socket, and as much of it still waits.
+    // The bytes that were passed to the socket and no longer wait.
     const progress = socket.bytesWritten - backlog;
     if (queued + backlog === 0 || progress !== this.bytesTaken) {
       this.bytesTaken = progress;
@@ -187,8 +192,9 @@ export class NodeHttp2Session implements NodeCallOwner {
 }
 
 /**
- * Bytes that the system has not taken yet. A session writes to the handle below the socket, past all
- * that the socket counts itself; Node's own timeouts of sockets look at the same number.
+ * The number of bytes that the operating system has not taken yet. A session writes to the handle
+ * below the socket and bypasses the socket's own counters. Node's socket timeouts use the same
+ * number.
  */
 function backlogOf(socket: net.Socket): number {
   const { _handle: handle } = socket as { _handle?: { readonly writeQueueSize?: number } | null };
@@ -202,14 +208,14 @@ function optionsOf(limits: Http2Limits): ServerOptions {
       initialWindowSize: Math.min(limits.streamWindowBytes, streamWindowBytesMax),
       maxHeaderListSize: limits.headerListBytesMax,
     },
-    // As many as the bytes allow, so that the bytes are the limit, as with our own server.
+    // As many fields as the bytes allow, so that the bytes are the limit, as in our own server.
     maxHeaderListPairs: Math.floor(limits.headerListBytesMax / fieldOverheadBytes),
     maxSessionMemory: sessionMemoryMb,
     streamResetBurst: limits.resetsBurst,
     streamResetRate: limits.resetsPerSecond,
     maxSessionRejectedStreams: limits.resetsBurst,
     maxSessionInvalidFrames: limits.resetsBurst,
-    // "authorization: Bearer " comes from callers without their key; the gate says so.
+    // Callers without a key send "authorization: Bearer "; the gate's answer explains that.
     strictFieldWhitespaceValidation: false,
   };
 }

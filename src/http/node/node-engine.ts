@@ -2,14 +2,16 @@ import type { EngineOptions, HttpEngine } from '../engine.ts';
 import { createNodeHttp1Server } from './http1-server.ts';
 import { createNodeHttp2Server } from './http2-server.ts';
 
-/** Node's own servers for all of HTTP/1.1 and HTTP/2: docs/operate/http-engines.md says when to use it. */
+/**
+ * Node's own servers for HTTP/1.1 and HTTP/2: docs/operate/http-engines.md says when to use them.
+ */
 export function createNodeEngine(options: EngineOptions): HttpEngine {
   const { handle, idleTimeoutMs } = options;
   const http1 = createNodeHttp1Server(options);
   const http2 = createNodeHttp2Server({
     handle,
     idleTimeoutMs,
-    // As own-engine.ts.
+    // As in own-engine.ts.
     onFault: (error) => process.emitWarning(error),
   });
   return {

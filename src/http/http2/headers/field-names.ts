@@ -1,22 +1,24 @@
-/** What the rules of a request (RFC 9113 §8.2, §8.3) say of a field, by its name. */
+/** What the rules of a request (RFC 9113 §8.2, §8.3) say about a field, by its name. */
 export const fieldKind = {
   plain: 0,
   method: 1,
   scheme: 2,
   path: 3,
   authority: 4,
-  /** No name that a request may have: unknown pseudo-headers, upper case, what is no token. */
+  /**
+   * Not a valid name in a request: unknown pseudo-headers, upper case, text that is not a token.
+   */
   malformed: 5,
-  /** Of one connection of HTTP/1.1 (RFC 9113 §8.2.2). */
+  /** Specific to an HTTP/1.1 connection (RFC 9113 §8.2.2). */
   connectionSpecific: 6,
   te: 7,
   contentLength: 8,
   cookie: 9,
-  /** Sent twice, the first counts, as in Node; of others the values are joined. */
+  /** If repeated, the first value counts, as in Node. The values of other fields are joined. */
   single: 10,
 } as const;
 
-/** The name of a field; those that are known exist once. */
+/** The name of a field. Known names exist only once. */
 export class FieldName {
   readonly text: string;
   readonly kind: number;
@@ -65,17 +67,17 @@ const kinds: ReadonlyMap<string, number> = new Map([
   ].map((name) => [name, fieldKind.single] as const),
 ]);
 
-/** RFC 9110 §5.6.2 without upper case, which RFC 9113 §8.2.1 forbids. */
+/** A token of RFC 9110 §5.6.2 without upper case, which RFC 9113 §8.2.1 forbids. */
 const tokenPattern = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 
-/** A name by its text. */
+/** Looks up or creates a name from its text. */
 export function fieldName(text: string): FieldName {
   const kind = kinds.get(text);
   if (kind !== undefined) return new FieldName(text, kind);
   return new FieldName(text, tokenPattern.test(text) ? fieldKind.plain : fieldKind.malformed);
 }
 
-/** Beside those of the static table: what callers of a gate for events send. */
+/** Known names beyond the static table: headers that callers of an event gate send. */
 const otherNames = [
   'te',
   'grpc-timeout',
@@ -92,7 +94,7 @@ const otherNames = [
   'idempotency-key',
 ];
 
-/** Finds the known names by their bytes, without making a string of them. */
+/** Finds known names by their bytes, without creating a string. */
 export class KnownNames {
   private readonly buckets: (FieldName[] | undefined)[] = Array.from({ length: 256 });
 
@@ -115,7 +117,7 @@ export class KnownNames {
   }
 }
 
-/** By length and three bytes: there are few known names. */
+/** A hash of the length and three bytes, which is enough for a few known names. */
 function bucketOf(bytes: Uint8Array, from: number, to: number): number {
   const length = to - from;
   if (length === 0) return 0;

@@ -3,18 +3,19 @@ import { HpackDecoder } from './hpack-decode.ts';
 import type { Http2Limits } from '../limits.ts';
 import { BlockMemory, RequestHead } from './request-head.ts';
 
-/** What the frames of one header block say beside its fields. */
+/** What the frames of one header block say besides its fields. */
 export interface BlockInfo {
   streamId: number;
   isEndStream: boolean;
   isTrailers: boolean;
-  /** Its priority makes it wait for itself (RFC 7540 §5.3.1). */
+  /** Its priority makes the stream depend on itself (RFC 7540 §5.3.1). */
   dependsOnItself: boolean;
 }
 
 /**
- * The header blocks of a connection: from HEADERS and CONTINUATION (RFC 9113 §6.2, §6.10) to fields.
- * Each block is decoded, wanted or not, since the next one may refer to it.
+ * Assembles and decodes the header blocks of a connection, from HEADERS and CONTINUATION (RFC 9113
+ * §6.2, §6.10). Every block is decoded, even an ignored one, because the next block may refer to
+ * it.
  */
 export class HeaderBlocks {
   readonly info: BlockInfo = {
@@ -23,7 +24,7 @@ export class HeaderBlocks {
     isTrailers: false,
     dependsOnItself: false,
   };
-  /** The fields of the last whole block. */
+  /** The fields of the last complete block. */
   readonly head: RequestHead;
   private readonly limits: Http2Limits;
   private readonly decoder = new HpackDecoder();
@@ -37,7 +38,7 @@ export class HeaderBlocks {
     this.head = new RequestHead(limits.headerListBytesMax);
   }
 
-  /** Takes HEADERS. True: the block is whole, and read. */
+  /** Takes HEADERS. Returns true once the block is complete and decoded. */
   begin(
     flags: number,
     streamId: number,
@@ -72,7 +73,7 @@ export class HeaderBlocks {
     return false;
   }
 
-  /** Takes CONTINUATION; as `begin`. */
+  /** Takes CONTINUATION. Returns as `begin` does. */
   continue(flags: number, streamId: number, bytes: Buffer, from: number, to: number): boolean {
     if (!this.isOpen || streamId !== this.info.streamId) {
       throw ruleBroken('CONTINUATION continues nothing');

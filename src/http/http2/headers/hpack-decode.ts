@@ -3,23 +3,27 @@ import { ConnectionError, errorCode } from '../frames.ts';
 import { decodeHuffman, huffmanBytesMax } from './huffman.ts';
 import { Field, staticTable, staticTableEnd, type StaticTable } from './static-table.ts';
 
-/** Takes the fields of a block, one after the other. */
+/** Receives the fields of a block, one after the other. */
 export interface FieldSink {
   add(field: Field): void;
 }
 
-/** What we let the peer's encoder remember: the protocol's default (RFC 9113 §6.5.2). */
+/**
+ * The size of the dynamic table that we allow the peer's encoder: the protocol's default (RFC 9113
+ * §6.5.2).
+ */
 const tableBytesMax = 4096;
 /** RFC 7541 §4.1 */
 export const fieldOverheadBytes = 32;
 
 /**
- * Reads header blocks: https://www.rfc-editor.org/rfc/rfc7541. One for a connection, since every block
- * may change what the next one means. What cannot be read is a ConnectionError (COMPRESSION_ERROR).
+ * Decodes header blocks: https://www.rfc-editor.org/rfc/rfc7541. Each connection has its own
+ * decoder, because every block may change the meaning of the next one. Throws a ConnectionError
+ * (COMPRESSION_ERROR) for a block that cannot be decoded.
  */
 export class HpackDecoder {
   private readonly table: StaticTable = staticTable();
-  /** A ring: the newest at `newest`, `count` of them. */
+  /** A ring buffer: the newest entry is at `newest`, and it holds `count` entries. */
   private readonly ring: Field[] = [];
   private readonly slots = tableBytesMax / fieldOverheadBytes;
   private newest = 0;
@@ -29,11 +33,14 @@ export class HpackDecoder {
   private bytes: Buffer = Buffer.alloc(0);
   private at = 0;
   private end = 0;
-  /** Where the last string lies, in what bytes. */
+  /** The buffer and the range of the last string. */
   private textBytes: Buffer = this.bytes;
   private textFrom = 0;
   private textTo = 0;
-  /** Changes with every change to the dynamic table: the same bytes mean the same while it does not. */
+  /**
+   * Changes with every change to the dynamic table. While it is the same, the same bytes have the
+   * same meaning.
+   */
   version = 0;
 
   /** Decodes `bytes[from, to)`, a whole block. */
@@ -51,7 +58,7 @@ export class HpackDecoder {
         this.insert(field);
         sink.add(field);
       } else if (first >= 0x20) {
-        // RFC 7541 §4.2: at the beginning of a block alone.
+        // RFC 7541 §4.2: allowed only at the beginning of a block.
         if (!mayResize) throw broken('a table size update stands among fields');
         this.resize(this.readInteger(0x1f));
         continue;
@@ -104,7 +111,7 @@ export class HpackDecoder {
     this.textTo = written;
   }
 
-  /** RFC 7541 §5.1. No number here is as long as 2^21: a block is shorter. */
+  /** RFC 7541 §5.1. Every valid number is below 2^21, because a block is shorter. */
   private readInteger(mask: number): number {
     const { bytes, end } = this;
     const prefix = bytes[this.at]! & mask;
@@ -132,7 +139,7 @@ export class HpackDecoder {
     return this.ring[(this.newest + this.slots - back) % this.slots]!;
   }
 
-  /** RFC 7541 §4.4: what is larger than the table empties it. */
+  /** RFC 7541 §4.4: an entry larger than the table empties it. */
   private insert(field: Field): void {
     const size = field.name.text.length + field.value.length + fieldOverheadBytes;
     this.version += 1;
@@ -162,14 +169,14 @@ export class HpackDecoder {
 
 const noBytes = Buffer.alloc(0);
 
-/** Where Huffman codes are decoded to, for as long as it takes to make a string of them. */
+/** Holds a decoded Huffman string until it is converted to a JavaScript string. */
 let decoded = noBytes;
 
 function broken(why: string): ConnectionError {
   return new ConnectionError(errorCode.compressionError, why);
 }
 
-/** RFC 9113 §8.2.1: no NUL, CR, LF. */
+/** RFC 9113 §8.2.1: a value may not contain NUL, CR or LF. */
 function isSound(bytes: Uint8Array, from: number, to: number): boolean {
   for (let at = from; at < to; at += 1) {
     const byte = bytes[at]!;

@@ -1,33 +1,39 @@
 import { currentDate } from '../../current-date.ts';
 import { staticTable } from './static-table.ts';
 
-/** Fields of an answer, by names in lower case. */
+/** The fields of an answer, with names in lower case. */
 export type FieldRecord = Readonly<Record<string, string | number | readonly string[]>>;
 
 interface EncodedName {
-  /** The first bytes of the field, up to its value. */
+  /** The encoded start of the field, up to its value. */
   readonly bytes: Buffer;
-  /** The last value that was short, and the whole field with it: most say the same each time. */
+  /**
+   * The last short value, and the whole encoded field: most fields have the same value each time.
+   */
   value: string;
   field: Buffer;
 }
 
 const namesMax = 500;
 const rememberedValueMax = 32;
-/** The lengths of a name and a value, and the index of a name, take at most this. */
+/** The most bytes that the lengths of a name and a value, and the index of a name, need. */
 const fieldSpareBytes = 16;
 const numberCharactersMax = 24;
 const noBytes = Buffer.alloc(0);
 
 /**
- * Writes header blocks (RFC 7541): names by the static table, values as they are. It never indexes, so
- * that a block depends on nothing, and the answers of all connections share what is encoded already.
+ * Encodes header blocks (RFC 7541), with names from the static table and values as plain text. It
+ * never adds to the dynamic table, so a block depends on no earlier block and the answers of all
+ * connections share the encoded fields.
  */
 export class HpackEncoder {
   private readonly names = new Map<string, EncodedName>();
   private readonly date: Record<string, string> = { date: '' };
 
-  /** Throws a TypeError for what no field may hold; else returns no less than `write` takes. */
+  /**
+   * Returns an upper bound of the bytes that `write` needs. Throws a TypeError for text that a
+   * field may not hold.
+   */
   check(fields: FieldRecord): number {
     let bytes = 0;
     for (const name in fields) {
@@ -48,7 +54,7 @@ export class HpackEncoder {
     return value.length + fieldSpareBytes;
   }
 
-  /** Writes `:status`. Returns where it ended. */
+  /** Writes `:status`. Returns the end position. */
   writeStatus(target: Buffer, at: number, status: number): number {
     const indexed = statusIndex(status);
     if (indexed !== 0) {
@@ -60,14 +66,14 @@ export class HpackEncoder {
     return at + 2 + target.write(String(status), at + 2, 'latin1');
   }
 
-  /** Writes `date` (RFC 9110 §6.6.1), unless the application has. */
+  /** Writes `date` (RFC 9110 §6.6.1), unless the application has set it. */
   writeDate(target: Buffer, at: number, fields: FieldRecord): number {
     if (fields['date'] !== undefined) return at;
     this.date['date'] = currentDate();
     return this.write(target, at, this.date);
   }
 
-  /** Writes fields that were checked. Returns where they ended. */
+  /** Writes fields that were checked before. Returns the end position. */
   write(target: Buffer, at: number, fields: FieldRecord): number {
     let end = at;
     for (const name in fields) {
@@ -90,15 +96,15 @@ export class HpackEncoder {
       end += bytes.write(name, end, 'latin1');
     }
     const encoded = { bytes: bytes.subarray(0, end), value: '', field: noBytes };
-    // Names come from us; should they ever not, they are not kept.
+    // Names come from our own code. The limit matters only if callers could ever choose them.
     if (this.names.size < namesMax) this.names.set(name, encoded);
     return encoded;
   }
 }
 
-/** In lower case; pseudo-headers are written by themselves. */
+/** In lower case. Pseudo-headers are written separately. */
 const namePattern = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-/** As Node has it: what is no control character of Latin-1. */
+/** As Node checks it: Latin-1 without control characters. */
 const valuePattern = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
 
 function writeField(target: Buffer, at: number, encoded: EncodedName, value: string): number {
@@ -116,7 +122,7 @@ function writeField(target: Buffer, at: number, encoded: EncodedName, value: str
   return end;
 }
 
-/** RFC 7541 §5.1: the prefix is as long as `mask`, after the bits of `pattern`. */
+/** RFC 7541 §5.1: `mask` covers the prefix, `pattern` holds the bits before it. */
 export function writeInteger(
   target: Uint8Array,
   at: number,
@@ -140,7 +146,7 @@ export function writeInteger(
   return end + 1;
 }
 
-/** The index of a whole `:status` field; 0 where there is none. */
+/** The index of a complete `:status` field. 0 if the table has none. */
 function statusIndex(status: number): number {
   switch (status) {
     case 200:

@@ -40,7 +40,7 @@ const lastAnswer: Fields = [
   ['content-encoding', 'gzip'],
   ['set-cookie', 'foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1'],
 ];
-/** In the examples of answers the table has 256 bytes. */
+/** In the response examples the table has 256 bytes. */
 const small = '3fe101';
 
 describe('the examples of RFC 7541, appendix C', () => {
@@ -144,7 +144,7 @@ describe('the dynamic table', () => {
 
   test('forgets the oldest at 4,096 bytes, 32 of them for each field', () => {
     const decoder = new HpackDecoder();
-    // 33 bytes each: 124 of them fit, the last at the index 185.
+    // 33 bytes each: 124 of them fit, and the last has the index 185.
     for (let count = 0; count < 130; count += 1) decode(decoder, literal('a', ''));
     expect(decode(decoder, 'ff3a')).toEqual([['a', '']]);
     expect(() => decode(decoder, 'ff3b')).toThrow(ConnectionError);

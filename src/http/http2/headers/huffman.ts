@@ -1,13 +1,13 @@
 /*
- * The Huffman code of header strings: https://www.rfc-editor.org/rfc/rfc7541#appendix-B. It is canonical
- * (RFC 7541 §5.2): codes of one length follow each other in the order of their symbols, and shorter
- * ones come first, so that the lengths tell the whole code.
+ * The Huffman code of header strings: https://www.rfc-editor.org/rfc/rfc7541#appendix-B. It is
+ * canonical (RFC 7541 §5.2): codes of one length follow each other in the order of their symbols,
+ * and shorter codes precede longer ones. So the lengths alone define the code.
  */
 
 const endOfString = 256;
 const codeBitsMax = 30;
 
-/** The lengths in bits of the codes of the symbols 0 to 256. */
+/** The lengths in bits of the codes for the symbols 0 to 256. */
 const codeBits = [
   13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 30, 28,
   28, 28, 28, 28, 28, 28, 28, 28, 6, 10, 10, 12, 13, 6, 8, 11, 10, 10, 8, 11, 8, 6, 6, 6, 5, 5, 5,
@@ -22,9 +22,12 @@ const codeBits = [
 ];
 
 interface Tables {
-  /** By eight bits: the symbol of the code that they begin with, and its length above 8 bits; or 0. */
+  /** Indexed by eight bits: `(length << 8) | symbol` of the code that they begin with, or 0. */
   readonly short: Uint16Array;
-  /** By length: the first code, how many there are, and where their symbols begin in `symbols`. */
+  /**
+   * Indexed by length: the first code, the number of codes, and where their symbols begin in
+   * `symbols`.
+   */
   readonly firstCode: Uint32Array;
   readonly count: Uint32Array;
   readonly firstIndex: Uint32Array;
@@ -55,18 +58,18 @@ function createTables(): Tables {
   return { short, firstCode, count, firstIndex, symbols };
 }
 
-/** Made when the first string comes in this code. */
+/** Created when the first Huffman-coded string arrives. */
 let tables: Tables | undefined;
 
-/** The most bytes that so many encoded ones may stand for: the shortest code has five bits. */
+/** The most bytes that this many encoded bytes can decode to: the shortest code has five bits. */
 export function huffmanBytesMax(encodedBytes: number): number {
   return Math.floor((encodedBytes * 8) / 5);
 }
 
 /**
- * Decodes `bytes[from, to)` into `target`, which has room for `huffmanBytesMax`. Returns how many bytes
- * it wrote; -1 where the code is broken: it holds the end-of-string symbol, or its padding is not the
- * beginning of it or longer than seven bits (RFC 7541 §5.2).
+ * Decodes `bytes[from, to)` into `target`, which has room for `huffmanBytesMax`. Returns the number
+ * of bytes written, or -1 if the code is invalid: it contains the end-of-string symbol, or its
+ * padding is longer than seven bits or not the beginning of that symbol (RFC 7541 §5.2).
  */
 export function decodeHuffman(
   bytes: Uint8Array,
@@ -104,7 +107,10 @@ export function decodeHuffman(
 const padding = -1;
 const broken = -2;
 
-/** A code of more than eight bits, bit by bit; its symbol and, above 8 bits, its length. */
+/**
+ * Decodes a code of more than eight bits, bit by bit. Returns `(length << 8) | symbol`, or
+ * `padding` or `broken`.
+ */
 function decodeLong(tables: Tables, bytes: Uint8Array, from: number, end: number): number {
   let code = 0;
   for (let bits = 1; bits <= codeBitsMax; bits += 1) {

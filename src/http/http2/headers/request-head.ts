@@ -4,7 +4,10 @@ import { fieldKind } from './field-names.ts';
 import { fieldOverheadBytes, type FieldSink } from './hpack-decode.ts';
 import type { Field } from './static-table.ts';
 
-/** Makes objects without inherited names, which a caller's header could be taken for, and V8 fast ones. */
+/**
+ * Creates objects without inherited names, which a caller's header could collide with. V8 keeps
+ * them fast.
+ */
 function HeaderFields(): void {}
 HeaderFields.prototype = Object.create(null) as object;
 
@@ -20,15 +23,16 @@ const pathSeen = 4;
 const authoritySeen = 8;
 
 /**
- * The fields of a request, or of its trailers, and whether they follow RFC 9113 §8.1 to §8.3. One for a
- * connection, used again for each block. Values are joined as Node's own server does.
+ * The fields of a request, or of its trailers, and whether they follow RFC 9113 §8.1 to §8.3. Each
+ * connection has one and reuses it for every block. Repeated values are joined as in Node's own
+ * server.
  */
 export class RequestHead implements FieldSink {
   headers: IncomingHttpHeaders = emptyHeaders();
-  /** -1 if it is not given. */
+  /** -1 if the request does not give it. */
   contentLength = -1;
   isMalformed = false;
-  /** More than `listBytesMax`: what is above it is not kept. */
+  /** True if the fields exceed `listBytesMax`. Fields above the limit are not kept. */
   isTooLarge = false;
   private readonly listBytesMax: number;
   private listBytes = 0;
@@ -77,7 +81,7 @@ export class RequestHead implements FieldSink {
     else if (kind < fieldKind.contentLength) headers[name.text] = `${before as string}, ${value}`;
   }
 
-  /** Whether the block was whole; a request with a part missing is malformed. */
+  /** Returns whether the block was complete. A request without a required part is malformed. */
   finish(): void {
     if (this.isTrailers || this.isTooLarge) return;
     const needed =
@@ -87,7 +91,9 @@ export class RequestHead implements FieldSink {
     if (this.seen !== needed) this.isMalformed = true;
   }
 
-  /** RFC 9113 §8.3: before all others, each once, in a request alone. */
+  /**
+   * RFC 9113 §8.3: pseudo-headers come before all other fields, each once, and only in a request.
+   */
   private addPseudo(kind: number, text: string, value: string): void {
     const bit = 1 << (kind - fieldKind.method);
     if (this.isTrailers || this.hasPlain || (this.seen & bit) !== 0) this.isMalformed = true;
@@ -97,7 +103,10 @@ export class RequestHead implements FieldSink {
     this.headers[text] = value;
   }
 
-  /** RFC 9110 §8.6: a list of the same number is that number; we take it sent once or twice. */
+  /**
+   * RFC 9110 §8.6: a repeated Content-Length is valid if the numbers are equal. We accept repeated
+   * fields, but not a list in one field.
+   */
   private addLength(value: string): void {
     const length = /^[0-9]{1,15}$/.test(value) ? Number(value) : -1;
     if (length === -1 || (this.contentLength !== -1 && this.contentLength !== length)) {
@@ -107,8 +116,9 @@ export class RequestHead implements FieldSink {
 }
 
 /**
- * Without white space at its ends, as HTTP/1.1 takes it. RFC 9113 §8.2.1 has the request refused for it;
- * but "authorization: Bearer " is sent by callers that forgot their key, and the answer says so.
+ * Trims white space from both ends, as HTTP/1.1 does. RFC 9113 §8.2.1 says to refuse such a
+ * request. But callers that forgot their key send "authorization: Bearer ", and our answer explains
+ * that.
  */
 function withoutPadding(value: string): string {
   const first = value.charCodeAt(0);
@@ -117,7 +127,7 @@ function withoutPadding(value: string): string {
   return isPadded ? value.trim() : value;
 }
 
-/** A block that was read, as long as nothing changes what it means. */
+/** A decoded block. It is valid while the dynamic table stays the same. */
 interface RememberedBlock {
   readonly bytes: Buffer;
   readonly version: number;
@@ -130,14 +140,15 @@ const blocksRemembered = 2;
 const blockBytesMax = 512;
 
 /**
- * Whole blocks found again by their bytes. A caller's encoder indexes what repeats, so that one call's
- * block is the next one's, byte for byte, and means the same while the dynamic table stays as it is.
+ * Recognises whole blocks by their bytes. A caller's encoder indexes repeated fields, so the blocks
+ * of two calls are often identical, byte for byte, and mean the same while the dynamic table stays
+ * the same.
  */
 export class BlockMemory {
   private readonly blocks: RememberedBlock[] = [];
   private next = 0;
 
-  /** Puts what was remembered into `head`. False: it has to be decoded. */
+  /** Copies the remembered fields into `head`. Returns false if the block has to be decoded. */
   recall(bytes: Buffer, from: number, to: number, version: number, head: RequestHead): boolean {
     for (const block of this.blocks) {
       if (block.version !== version || block.bytes.length !== to - from) continue;
@@ -152,7 +163,7 @@ export class BlockMemory {
     return false;
   }
 
-  /** What was decoded without a change to the dynamic table, and is a sound request. */
+  /** Remembers a valid request that was decoded without a change to the dynamic table. */
   remember(bytes: Buffer, from: number, to: number, version: number, head: RequestHead): void {
     if (to - from > blockBytesMax) return;
     const { headers, contentLength } = head;

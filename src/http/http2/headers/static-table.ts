@@ -4,7 +4,7 @@ import { fieldName, KnownNames, type FieldName } from './field-names.ts';
 export class Field {
   readonly name: FieldName;
   readonly value: string;
-  /** Whether the value has no byte that RFC 9113 §8.2.1 forbids. */
+  /** False if the value has a byte that RFC 9113 §8.2.1 forbids. */
   readonly isSound: boolean;
 
   constructor(name: FieldName, value: string, isSound: boolean) {
@@ -14,7 +14,10 @@ export class Field {
   }
 }
 
-/** https://www.rfc-editor.org/rfc/rfc7541#appendix-A, from index 1; a value after the name's `=`. */
+/**
+ * https://www.rfc-editor.org/rfc/rfc7541#appendix-A, from index 1. A value follows the `=` after
+ * its name.
+ */
 const table =
   ':authority|:method=GET|:method=POST|:path=/|:path=/index.html|:scheme=http|:scheme=https|' +
   ':status=200|:status=204|:status=206|:status=304|:status=400|:status=404|:status=500|' +
@@ -27,16 +30,16 @@ const table =
   'strict-transport-security|transfer-encoding|user-agent|vary|via|www-authenticate';
 
 export interface StaticTable {
-  /** By index; there is none at 0. */
+  /** By index. Index 0 is unused. */
   readonly fields: readonly (Field | undefined)[];
   readonly names: KnownNames;
-  /** The first index of a name. */
+  /** The first index of each name. */
   readonly indexOf: ReadonlyMap<string, number>;
 }
 
 let made: StaticTable | undefined;
 
-/** Made once, when it is first asked for. */
+/** Created on first use. */
 export function staticTable(): StaticTable {
   if (made !== undefined) return made;
   const fields: (Field | undefined)[] = [undefined];
