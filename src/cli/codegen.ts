@@ -32,13 +32,13 @@ export function codegenCommand(): Command {
     )
     .requiredOption('--out <dir>', 'the folder to write into')
     .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
-    .option('--events <globs>', 'these events alone, with commas between: order_*,invoice_paid')
+    .option('--events <globs>', 'only these events, separated by commas: order_*,invoice_paid')
     .option(
       '--package <name>',
       'the package of the file, for go (events) and java (headgate.events)',
     )
     .option('--proto-import <path>', 'where the generated protocol buffers are: required for go')
-    .option('--check', 'write nothing; say whether the file is what would be written')
+    .option('--check', 'write nothing; check that the file is up to date')
     .addHelpText('after', help)
     .action((options: CodegenOptions) => run(options));
 }

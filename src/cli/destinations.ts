@@ -33,7 +33,9 @@ export function destinationsCommand({ env }: CommandContext): Command {
   destinations.action((options: Options) => list(client(), options));
   const remove = destinations
     .command('remove <name>')
-    .description('forget one that is configured no more, and what waits for it')
+    .description(
+      'forget a destination that is no longer configured, and the events that wait for it',
+    )
     .option('--yes', 'do it without asking');
   remove.action((name: string, options: { yes?: true }) =>
     removeOne(client(), name, options, remove),

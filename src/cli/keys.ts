@@ -15,7 +15,7 @@ export function keysCommand(
   const keys = new Command('keys').description('make write keys');
   keys
     .command('new')
-    .description('make a write key; it is shown once, and only its hash is kept')
+    .description('make a write key; it is shown once, and only its hash is configured')
     .requiredOption('--source <source>', 'who sends with it, e.g. checkout', readSource)
     .option('--events <globs>', 'events it may send, e.g. order_*,cart_* (default: all)', readGlobs)
     .option('--json', 'print JSON')

@@ -15,7 +15,7 @@ export interface DestinationTypeSettings {
 /** One setting of a type. */
 export interface DestinationTypeSetting {
   readonly type: Exclude<SettingKind, 'address' | 'enum' | 'list' | 'scalar'>;
-  /** Left out: the setting is required. `null`: it may be absent. */
+  /** Leave it out if the setting is required. `null` if it may be absent. */
   readonly default?: string | number | boolean | null;
   readonly min?: string | number;
   readonly max?: string | number;

@@ -20,7 +20,7 @@ export type SettingKind =
 /** One setting. Defaults and bounds are written as an operator would write them. */
 export interface Setting {
   readonly kind: SettingKind;
-  /** Left out: the setting is required. `null`: it may be absent. */
+  /** Leave it out if the setting is required. `null` if it may be absent. */
   readonly default?: string | number | boolean | null;
   /** For the documentation, where the default depends on other settings. */
   readonly defaultText?: string;

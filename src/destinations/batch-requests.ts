@@ -11,7 +11,7 @@ export interface BatchRequests<Message extends { readonly bytes: number }> {
   /** Of the messages of one request together; a single larger one goes alone. */
   readonly requestBytesMax: number;
   readonly requestEventsMax: number;
-  /** The message of an event, or in words why it can be none: then it is dead. */
+  /** The message of an event, or the reason why it cannot be sent: then the event is dead. */
   readonly read: (delivery: Delivery) => Message | string;
   /** Never rejects. */
   readonly send: (messages: readonly Message[], signal: AbortSignal) => Promise<RequestOutcome>;

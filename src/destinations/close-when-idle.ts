@@ -7,8 +7,8 @@ const closed: Outcome = {
 };
 
 /**
- * `deliver` and `close` of a destination that must not let go while a call is under way: `close`
- * turns new calls away, waits for those under way, and only then calls `letGo`, once.
+ * `deliver` and `close` of a destination that must not release resources during a call: `close`
+ * refuses new calls, waits for calls in progress, and then calls `letGo`, once.
  */
 export function closeWhenIdle(
   deliver: Destination['deliver'],

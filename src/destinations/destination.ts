@@ -2,22 +2,22 @@ import type { StoredEvent } from '../event/stored-event.ts';
 
 /** One event on its way to one destination. */
 export interface Delivery {
-  /** Its place in the stream it was delivered from. */
+  /** Its sequence number in the stream it was delivered from. */
   readonly sequence: number;
-  /** From 1. */
+  /** Counts from 1. */
   readonly attempt: number;
   /** The ProtoJSON of `headgate.v1.StoredEvent`, as the log holds it. */
   readonly payload: Uint8Array;
-  /** The payload decoded; decoded once, on the first call. Throws where the payload is none. */
+  /** The decoded payload, decoded on the first call. Throws if the payload is not an event. */
   readonly event: () => StoredEvent;
 }
 
 /**
- * What became of one event.
+ * The result of delivering one event.
  *
- * `retry` says whose fault it is: `destination` (refused, timed out, 5xx, 429) or `event` (it alone
- * was refused). `notBeforeMs` is the least delay that the destination asked for (Retry-After).
- * `dead`: no retry can help. `status` is the destination's own word, where it has one: `503`.
+ * `retry` says what caused it: `destination` (refused, timed out, 5xx, 429) or `event` (only this event
+ * was refused). `notBeforeMs` is the minimum delay that the destination asked for (Retry-After).
+ * `dead`: no retry can help. `status` is the status that the destination returned, if any: `503`.
  */
 export type Outcome =
   | { readonly kind: 'delivered' }
@@ -38,22 +38,22 @@ export interface TimeWindow {
   readonly toMs: number;
 }
 
-/** What a destination says of an event that it holds. */
+/** An event that a destination holds, as the destination reports it. */
 export interface EventAtDestination {
   readonly eventId: string;
   readonly eventName: string;
-  /** RFC 3339, UTC, milliseconds: the server's. */
+  /** The server's time: RFC 3339, UTC, milliseconds. */
   readonly timestamp: string;
 }
 
 /**
- * Where events go.
+ * A destination that events are delivered to.
  *
- * `deliver` takes a batch in the order of the log and answers one outcome per event, in the same
- * order and number. It is called for one batch at a time unless `concurrency` says more. A throw is
- * a bug or an unknown, and counts as `retry` of the whole batch with fault `destination`.
+ * `deliver` takes a batch in the order of the log and returns one outcome per event, in the same
+ * order and number. It runs for one batch at a time unless `concurrency` allows more. A throw is
+ * a bug or an unknown error, and counts as `retry` of the whole batch with fault `destination`.
  *
- * Delivery is at least once: after a crash an event that had arrived comes again. A destination
+ * Delivery is at least once: after a crash, an event that had arrived is delivered again. A destination
  * refuses the second copy by `event_id`, or its documentation says that it cannot.
  */
 export interface Destination {
@@ -63,21 +63,21 @@ export interface Destination {
   readonly concurrency: number;
   deliver(batch: readonly Delivery[], signal: AbortSignal): Promise<Outcome[]>;
   /**
-   * Reads what it holds of a window of time, each event as often as it holds it, in no order. Only
-   * reads, and holds no more than a page of it in memory. Throws where it cannot be asked just now.
-   * What arrives meanwhile may be among it or not. Left out: it cannot be asked.
+   * Reads the events that it holds in a time window, each as often as it holds it, in any order. Only
+   * reads, and keeps at most one page in memory. Throws if it cannot be asked now.
+   * Events that arrive meanwhile may be included or not. Leave it out if the destination cannot be asked.
    */
   stored?(window: TimeWindow): AsyncIterable<EventAtDestination>;
   /**
-   * Why it wants nothing more until it is opened anew; undefined while that is not so. Its events are
-   * answered with `retry` all the same, and wait. Left out: it never says so.
+   * Why it accepts no more events until it is opened again. Undefined while it accepts events. Its
+   * events are still answered with `retry`, and wait. Leave it out if the destination never does this.
    */
   disabled?(): string | undefined;
-  /** Waits for what is under way, then lets go of everything. Safe to call twice. */
+  /** Waits for calls in progress, then releases all resources. Safe to call twice. */
   close(): Promise<void>;
 }
 
-/** A setting of a destination type, in the words of `headgate.yaml`. */
+/** A setting of a destination type, as `headgate.yaml` has it. */
 export interface DestinationSetting {
   readonly type:
     | 'string'
@@ -88,27 +88,27 @@ export interface DestinationSetting {
     | 'integer'
     | 'duration'
     | 'bytes';
-  /** Left out: the setting is required. `null`: it may be absent. */
+  /** Leave it out if the setting is required. `null` if it may be absent. */
   readonly default?: string | number | boolean | null;
-  /** Bounds of a number, in the file's words: `256`, `'100ms'`, `'1MiB'`. */
+  /** Bounds of a number, written as in the file: `256`, `'100ms'`, `'1MiB'`. */
   readonly min?: string | number;
   readonly max?: string | number;
   readonly text: string;
 }
 
-/** Values of the settings after reading: durations in milliseconds, bytes as numbers. */
+/** The values of the settings: durations in milliseconds, sizes in bytes. */
 export type DestinationSettings = Readonly<Record<string, string | number | boolean | null>>;
 
-/** One type of destination: what the registry holds. */
+/** One type of destination: an entry of the registry. */
 export interface DestinationType {
-  /** The word in `type:`. */
+  /** The value of `type:`. */
   readonly type: string;
   readonly settings: Readonly<Record<string, DestinationSetting>>;
   /**
-   * Its text, where the type also takes a map `options` of any names. Their values are text, numbers
-   * and booleans, and come to `create` under `options.<name>`; text among them is masked as a secret.
+   * The documentation of `options`, if the type accepts a map of options with any names. Values are
+   * text, numbers and booleans. `create` gets them as `options.<name>`. Text values are masked as secrets.
    */
   readonly options?: string;
-  /** Opens it. Throws a StartError that says what the operator must fix. */
+  /** Opens the destination. Throws a StartError that says what the operator must fix. */
   create(name: string, settings: DestinationSettings): Promise<Destination>;
 }

@@ -1,7 +1,7 @@
 import type { StoredEvent } from '../event/stored-event.ts';
 import type { Delivery } from './destination.ts';
 
-/** The event of a delivery, or in words why it is none. Never throws, and quotes no data. */
+/** The event of a delivery, or the reason why it cannot be read. Never throws, and quotes no data. */
 export function readEvent(delivery: Delivery): StoredEvent | string {
   try {
     const event = delivery.event();

@@ -11,7 +11,7 @@ import { sqliteType } from './sqlite/type.ts';
 import { webhookType } from './webhook/type.ts';
 
 /**
- * Every type of destination, by the word in `type:`.
+ * Every type of destination, by the value of `type:`.
  *
  * A type holds its settings, so that the configuration can be read without loading an implementation;
  * its `create` loads it, so that a gate which uses no webhook never loads an HTTP client.

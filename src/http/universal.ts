@@ -20,7 +20,7 @@ export interface UniversalEndpoint {
 
 /**
  * Runs the library's RPC handlers on our own calls. Supports Connect, gRPC and gRPC-Web, streams in
- * both directions, and both versions of HTTP. The hot RPCs have their own endpoints: unary-rpc.ts.
+ * both directions, and both versions of HTTP. The hot RPCs have their own endpoints: gate/rpc/.
  */
 export function createUniversalEndpoint(
   routes: (router: ConnectRouter) => void,

@@ -38,7 +38,7 @@ export function createCanaryMetrics(registry: Registry) {
     registry,
     {
       name: 'headgate_canary_arrived_timestamp_seconds',
-      help: 'When the newest heartbeat that arrived was sent; at first, when the first was.',
+      help: 'When the newest heartbeat that arrived was sent. Until one arrives, when the first was sent.',
       labels: [],
     },
     () => [{ labels: [], value: canary.arrivedSentAtMs / 1_000 }],

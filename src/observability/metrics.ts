@@ -142,17 +142,17 @@ function createCounters(registry: Registry) {
   return {
     events: createCounter(registry, {
       name: 'headgate_events_total',
-      help: 'Events by the verdict they were given.',
+      help: 'Events by verdict.',
       labels: ['source', 'event_name', 'outcome'],
     }),
     validationFailures: createCounter(registry, {
       name: 'headgate_validation_failures_total',
-      help: 'Rejected events by the error code they were given.',
+      help: 'Rejected events by error code.',
       labels: ['source', 'event_name', 'code'],
     }),
     warnings: createCounter(registry, {
       name: 'headgate_warnings_total',
-      help: 'Events that were stored although something was wrong with them, by what it was.',
+      help: 'Events that were stored with a warning, by warning code.',
       labels: ['source', 'event_name', 'code'],
     }),
     requests: createCounter(registry, {
@@ -162,17 +162,17 @@ function createCounters(registry: Registry) {
     }),
     adminErrors: createCounter(registry, {
       name: 'headgate_admin_errors_total',
-      help: 'RPCs of operators that were answered with an error, by its code.',
+      help: "Operators' RPCs that were answered with an error, by code.",
       labels: ['code'],
     }),
     webhooks: createCounter(registry, {
       name: 'headgate_webhook_requests_total',
-      help: 'Webhooks that came in, by what could be made of them. A mapped one is an event.',
+      help: 'Webhooks received, by result. A mapped one became an event.',
       labels: ['source', 'outcome'],
     }),
     deliveries: createCounter(registry, {
       name: 'headgate_deliveries_total',
-      help: 'Attempts to deliver an event to a destination, by what became of it.',
+      help: 'Attempts to deliver an event to a destination, by result.',
       labels: ['destination', 'outcome'],
     }),
   };
@@ -187,7 +187,7 @@ function createHistograms(registry: Registry, destinations: readonly string[]) {
   });
   const publishDuration = createHistogram(registry, {
     name: 'headgate_publish_duration_seconds',
-    help: 'From handing an event to the log until it is stored as durably as promised.',
+    help: 'From publishing an event to the log until it is stored as durably as configured.',
     labels: [],
     buckets: answerBuckets,
   });

@@ -70,8 +70,7 @@ function versionToKeep(
   const version = number === 0 ? next : number;
   const file = schemaKey(name, version);
   const faults: RegistryFault[] = [];
-  const report = (problem: string, mending: string): void =>
-    void faults.push({ file, problem, mending });
+  const report = (problem: string, fix: string): void => void faults.push({ file, problem, fix });
   const schema = readBucketJson('schema', schemaText, report);
   refuseFaults(faults);
   const released = known[version - 1];
@@ -138,7 +137,7 @@ function checked(name: string, fields: Fields, versions: readonly SchemaVersion[
   checkActive(
     entry,
     versions,
-    (problem, mending) => void faults.push({ file: eventKey(name), problem, mending }),
+    (problem, fix) => void faults.push({ file: eventKey(name), problem, fix }),
   );
   refuseFaults(faults);
   return fields;

@@ -81,7 +81,7 @@ function exposeGateProcesses(metrics: Metrics, running: () => number): void {
     metrics.registry,
     {
       name: 'headgate_gate_processes',
-      help: 'Processes that take events at the public port just now.',
+      help: 'Processes that serve the public port.',
       labels: [],
     },
     () => [{ labels: [], value: running() }],

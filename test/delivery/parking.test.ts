@@ -82,12 +82,22 @@ describe('a destination that is away', () => {
     await using real = await startRealLog();
     await publishEvents(real.log, 4_500);
     const destination = recording(() => away);
+    const ackWaitMs = 1_500;
     const worker = await startWorker(real.log, destination, {
-      config: destinationConfig({ ackWaitMs: 300 }),
+      config: destinationConfig({ ackWaitMs }),
     });
-    await sleep(1_200);
-    const info = await clientsForTests(real.log).manager.consumers.info('EVENTS', 'crm');
-    expect(info).toMatchObject({ num_ack_pending: 4_096, num_redelivered: 0, num_pending: 404 });
+    const readInfo = () => clientsForTests(real.log).manager.consumers.info('EVENTS', 'crm');
+    await until(
+      () => readInfo(),
+      (info) => info.num_ack_pending === 4_096,
+    );
+    // Past the ack wait of every event, twice over.
+    await sleep(3 * ackWaitMs);
+    expect(await readInfo()).toMatchObject({
+      num_ack_pending: 4_096,
+      num_redelivered: 0,
+      num_pending: 404,
+    });
     await worker.stop();
   });
 

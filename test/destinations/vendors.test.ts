@@ -54,7 +54,7 @@ async function open(
 const deliveries = (length: number) => Array.from({ length }, () => deliveryOfEvent());
 
 describe.each(Object.entries(vendors))('%s', (_name, { create, standIn, key: [setting, key] }) => {
-  test("a key that is not accepted is the destination's fault, says what to mend, and is not shown", async () => {
+  test("a key that is not accepted is the destination's fault, says what to fix, and is not shown", async () => {
     const wrong = 'wrong-key-0123456789';
     const { destination, farSide } = await open(create, standIn(), { [setting]: wrong });
     const outcomes = await deliverAll(destination, deliveries(3));
@@ -63,7 +63,7 @@ describe.each(Object.entries(vendors))('%s', (_name, { create, standIn, key: [se
         kind: 'retry',
         fault: 'destination',
         status: '401',
-        reason: expect.stringContaining(`mend destinations.vendor.${setting}`),
+        reason: expect.stringContaining(`fix destinations.vendor.${setting}`),
       });
     }
     expect(farSide.server.received).toHaveLength(1);

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import http2 from 'node:http2';
 
-/** One request as it goes over the wire: nothing is added to it and nothing mended. */
+/** One request as it goes over the wire: nothing is added or corrected. */
 export interface RawRequest {
   readonly version: 1 | 2;
   readonly method: string;

@@ -102,7 +102,7 @@ const sample = (name: string, fields: Sample = {}): Sample => ({
 });
 
 describe('a replay', () => {
-  test('of what came by any door, once its schema is mended, stores each event once', async () => {
+  test('from any endpoint, once its schema is fixed, stores each event once', async () => {
     const keys = new Map<string, string>();
     let gate = await start('doors');
     for (const door of wireEndpoints) {

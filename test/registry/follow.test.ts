@@ -184,7 +184,7 @@ describe('what is not sound in the bucket', () => {
     const page = await (await fetch(`${later.adminUrl}/metrics`)).text();
     expect(page).toMatch(/headgate_registry_bad_entries 6/);
 
-    // Mended by the next revision.
+    // Fixed by the next revision.
     await put('event.order_completed', JSON.stringify({ ...entry, active: 1 }));
     await until(
       () => track(later.url, { properties: { order_id: 'A', total: 1 } }),

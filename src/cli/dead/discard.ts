@@ -12,7 +12,7 @@ interface DiscardOptions {
 export function addDiscardCommand(dead: Command, client: () => DeadClient): void {
   dead
     .command('discard <id>')
-    .description('give an event up for good; the entry is kept with the reason')
+    .description('give up an event for good; the entry is kept with the reason')
     .requiredOption('--why <text>', 'the reason')
     .option('--json', 'print JSON')
     .action(async (id: string, { why, json }: DiscardOptions) => {

@@ -24,10 +24,10 @@ export interface Filter {
 
 export function withFilter(command: Command): Command {
   return command
-    .option('--destination <name>', 'of this destination alone', '')
+    .option('--destination <name>', 'only of this destination', '')
     .option('--event <name>', 'of this event alone', '')
-    .option('--reason <text>', 'with this text in the reason, in any case', '')
-    .option('--since <time>', 'dead since then: RFC 3339, or how long ago: 2h', readMoment)
+    .option('--reason <text>', 'with this text in the reason; case does not matter', '')
+    .option('--since <time>', 'dead since: 2h ago, or 2026-03-01T12:00:00Z', readMoment)
     .option('--until <time>', 'dead before then', readMoment);
 }
 

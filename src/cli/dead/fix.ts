@@ -23,9 +23,9 @@ export function addFixCommand(
 ): void {
   dead
     .command('fix <id>')
-    .description('change the event, in $EDITOR or by --set; it can be replayed then')
-    .option('--set <path=value>', 'write JSON, else text, at a place: properties.total=12', addSet)
-    .option('--unset <path>', 'take out what is at a place: properties.totl', addUnset)
+    .description('change the event, in $EDITOR or with --set, so that it can be replayed')
+    .option('--set <path=value>', 'set a member to JSON, else to text: properties.total=12', addSet)
+    .option('--unset <path>', 'remove a member: properties.totl', addUnset)
     .option('--json', 'print JSON')
     .action((id: string, options: FixOptions) => {
       const edits = [...(options.unset ?? []), ...(options.set ?? [])];

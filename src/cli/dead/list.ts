@@ -28,7 +28,7 @@ const limitMax = 10_000;
 /** `headgate dead list`: what there is, oldest first, and why. */
 export function addListCommand(dead: Command, client: () => DeadClient): void {
   withFilter(dead.command('list'))
-    .description('show what there is, oldest first, and count the reasons')
+    .description('list dead letters, oldest first, and count the reasons')
     .option(
       '--limit <count>',
       `at most so many; ${limitMax} are the most`,

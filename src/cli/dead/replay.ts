@@ -27,11 +27,11 @@ const rateMax = 100_000;
 /** `headgate dead replay`: one by its id, or all that a filter means. */
 export function addReplayCommand(dead: Command, client: () => DeadClient): void {
   const replay = withFilter(dead.command('replay [id]'))
-    .description('hand the event to its destination again, under the same event_id')
-    .option('--all', 'every one that the filters name')
+    .description('deliver the event to its destination again, with the same event_id')
+    .option('--all', 'all that match the filters')
     .option('--yes', 'with --all: do not ask')
-    .option('--dry-run', 'with --all: say how many there are, and do nothing')
-    .option('--rate <count>', 'with --all: at most so many a second', readCountUpTo(rateMax))
+    .option('--dry-run', 'with --all: show how many there are, and do nothing')
+    .option('--rate <count>', 'with --all: at most so many per second', readCountUpTo(rateMax))
     .option('--json', 'print one JSON document');
   replay.action(async (id: string | undefined, options: ReplayOptions) => {
     if ((id === undefined) === (options.all === undefined)) {

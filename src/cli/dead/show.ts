@@ -14,7 +14,7 @@ interface ShowOptions {
 export function addShowCommand(dead: Command, client: () => DeadClient): void {
   dead
     .command('show <id>')
-    .description('show one, with its event and every attempt')
+    .description('show a dead letter, with its event and every attempt')
     .option('--json', 'print JSON on one line')
     .action((id: string, options: ShowOptions) => show(client(), id, options));
 }

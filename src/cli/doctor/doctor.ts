@@ -10,7 +10,7 @@ export function doctorCommand(context: CommandContext): Command {
       'look at settings, NATS, schemas, destinations and this machine, and say what to do',
     )
     .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
-    .option('--admin <url>', 'the admin port (default: what the settings say)')
+    .option('--admin <url>', 'the admin port (default: from the settings)')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',

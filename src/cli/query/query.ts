@@ -18,8 +18,8 @@ interface QueryOptions {
 /** `headgate query`: reads the embedded warehouse with SQL, while the gate writes it or without. */
 export function queryCommand({ env }: CommandContext): Command {
   return new Command('query')
-    .description('ask the SQLite warehouse with SQL; nothing can be written')
-    .argument('<sql>', 'one statement, over the table events')
+    .description('query the SQLite warehouse with SQL, read-only')
+    .argument('<sql>', 'one statement on the table events')
     .option('--db <file>', 'the warehouse (default: warehouse.db in HEADGATE_DATA_DIR, or ./data)')
     .addOption(new Option('--json', 'print a JSON array (default when not on a terminal)'))
     .addOption(new Option('--csv', 'print CSV').conflicts('json'))

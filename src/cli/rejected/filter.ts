@@ -21,8 +21,8 @@ export interface FilterOptions {
 export function withFilter(command: Command): Command {
   return command
     .option('--source <name>', 'of this source alone')
-    .option('--event <name>', 'of this event name alone, as it was sent')
-    .option('--code <code>', 'refused with this code alone')
+    .option('--event <name>', 'only of this event name, as it was sent')
+    .option('--code <code>', 'only rejected with this code')
     .option('--since <time>', 'received since: 24h ago, or 2026-03-01T12:00:00Z', readMoment)
     .option('--until <time>', 'received before: 1h ago, or 2026-03-01T12:00:00Z', readMoment);
 }

@@ -24,10 +24,10 @@ const pageSize = 100;
 /** `headgate rejected list`: what was refused and why. */
 export function listCommand(client: () => RejectedClient): Command {
   return withFilter(new Command('list'))
-    .description('show what was refused and why, oldest first')
+    .description('list rejected events with the reasons, oldest first')
     .option('--limit <count>', 'at most so many', readCount, 50)
-    .option('--replayed', 'also those that a replay has stored')
-    .option('--json', 'print JSON, one rejected event a line')
+    .option('--replayed', 'include events that a replay has stored')
+    .option('--json', 'print JSON, one rejected event per line')
     .action((options: ListOptions) => list(client(), options));
 }
 

@@ -42,20 +42,20 @@ const retriesMax = 30;
 /** `headgate rejected replay`: sends rejected events through the gate again. */
 export function replayCommand(client: () => RejectedClient, env: Environment): Command {
   const replay = withFilter(new Command('replay'))
-    .description('send events through the gate again; what it takes now is stored once')
-    .argument('[number]', 'one, by its number in "rejected list"', readNumber)
-    .option('--all', 'every one that the filters name')
-    .option('--yes', 'with --all: do it, rather than say what would happen')
-    .option('--dry-run', 'say what would happen, and change nothing')
+    .description('send events through the gate again; an event that it accepts is stored once')
+    .argument('[number]', 'one event, by its number in "rejected list"', readNumber)
+    .option('--all', 'all that match the filters')
+    .option('--yes', 'with --all: replay, instead of showing what would happen')
+    .option('--dry-run', 'show what would happen, and change nothing')
     .option(
       '--set <path=value>',
       'write JSON, else text, at a place: properties.currency=EUR',
       addSet,
     )
-    .option('--unset <path>', 'take out what is at a place: properties.totl', addUnset)
-    .option('--edit', 'with one: open it in $VISUAL or $EDITOR')
-    .option('--rate <count>', 'at most so many events a second', readCount, 1_000)
-    .option('--json', 'print JSON: a line for each event, and the sum last')
+    .option('--unset <path>', 'remove a member: properties.totl', addUnset)
+    .option('--edit', 'with one event: open it in $VISUAL or $EDITOR')
+    .option('--rate <count>', 'at most so many events per second', readCount, 1_000)
+    .option('--json', 'print JSON: a line for each event, then the totals')
     .addHelpText('after', help);
   return replay.action((number: bigint | undefined, options: ReplayOptions) => {
     if ((number === undefined) === (options.all === undefined)) {

@@ -8,9 +8,9 @@ import { readNumber, type RejectedClient } from './rejected-client.ts';
 /** `headgate rejected show`: one event, why it was refused, and its last replay. */
 export function showCommand(client: () => RejectedClient): Command {
   return new Command('show')
-    .argument('<number>', 'by which "rejected list" shows it', readNumber)
-    .description('show one, with its reasons, the event and its last replay')
-    .option('--original', 'its bytes as they were sent, and nothing else')
+    .argument('<number>', 'the number in "rejected list"', readNumber)
+    .description('show a rejected event, with its reasons and its last replay')
+    .option('--original', 'print only the bytes as they were sent')
     .option('--json', 'print JSON, the bytes in base64')
     .action((number: bigint, options: { original?: true; json?: true }) =>
       show(client(), number, options),

@@ -33,9 +33,9 @@ const bucketSeconds = { hour: 3_600, day: 86_400 } as const;
 /** `headgate rejected stats`: what was refused, by source, event, code and time. */
 export function statsCommand(client: () => RejectedClient): Command {
   return withFilter(new Command('stats'))
-    .description('count what was refused, by source, event and code')
+    .description('count rejected events by source, event and code')
     .addOption(new Option('--per <time>', 'and by the hour or day').choices(['hour', 'day']))
-    .option('--replayed', 'also those that a replay has stored')
+    .option('--replayed', 'include events that a replay has stored')
     .option('--json', 'print JSON')
     .action((options: StatsOptions) => stats(client(), options));
 }

@@ -8,7 +8,9 @@ import { readVersionName } from './version-name.ts';
 /** `headgate schemas activate`: has another version validate events that name none. */
 export function schemasActivateCommand({ env }: CommandContext): Command {
   return new Command('activate')
-    .description('make a version in the registry the one that validates events which name none')
+    .description(
+      'make a version in the registry the active one, which validates events without a version',
+    )
     .argument('<event@version>', 'such as order_completed@3', readVersionName)
     .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
     .addHelpText(

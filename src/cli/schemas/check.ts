@@ -24,7 +24,7 @@ export function schemasCheckCommand(): Command {
   return new Command('check')
     .description('check the taxonomy and every schema, as the gate does when it starts')
     .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
-    .option('--against <ref>', 'say whom the changes since this commit, branch or tag would break')
+    .option('--against <ref>', 'show whom the changes since this commit, branch or tag would break')
     .option('--json', 'print JSON for programs')
     .addHelpText(
       'after',

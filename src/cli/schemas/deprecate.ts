@@ -8,7 +8,7 @@ import { readVersionName } from './version-name.ts';
 /** `headgate schemas deprecate`: has the producers of a version warned. */
 export function schemasDeprecateCommand({ env }: CommandContext): Command {
   return new Command('deprecate')
-    .description('warn whoever sends a version in the registry; its events are validated as before')
+    .description('warn producers of a version in the registry; its events are validated as before')
     .argument('<event@version>', 'such as order_completed@1', readVersionName)
     .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
     .addHelpText(

@@ -39,14 +39,14 @@ interface DocsOptions {
 /** `headgate schemas docs`: a catalog of every event that people can read. */
 export function schemasDocsCommand(context: CommandContext): Command {
   return new Command('docs')
-    .description('write a page for each event: what it means, its properties, where it goes')
+    .description('write a page for each event: its meaning, properties and destinations')
     .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
-    .option('--from-gate', 'the contracts that a running gate validates by, instead of a folder')
+    .option('--from-gate', 'the contracts that a running gate uses, instead of a folder')
     .option('--out <dir>', 'the folder to write into', './schema-docs')
     .addOption(
       new Option('--format <format>', 'of the pages').choices(Object.keys(formats)).default('html'),
     )
-    .option('--config <file>', 'headgate.yaml with the destinations (default: as of serve)')
+    .option('--config <file>', 'headgate.yaml with the destinations (default: as for serve)')
     .option(
       '--admin <url>',
       'the admin port, for when each was last stored (default: HEADGATE_ADMIN_LISTEN)',

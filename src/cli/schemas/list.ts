@@ -20,9 +20,9 @@ interface ListOptions {
 /** `headgate schemas list`: what a running gate validates by. Talks to the admin port. */
 export function schemasListCommand({ env }: CommandContext): Command {
   return new Command('list')
-    .description('show the contracts that a running gate validates by')
+    .description('show the contracts that a running gate uses')
     .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
-    .option('--json', 'print JSON, one event a line')
+    .option('--json', 'print JSON, one event per line')
     .addHelpText('after', '\nThe token of the admin port is taken from HEADGATE_ADMIN_TOKEN.')
     .action(async ({ admin, json }: ListOptions) => {
       const client = connectAdmin(SchemaRegistryService, admin, env);

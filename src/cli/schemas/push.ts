@@ -39,10 +39,10 @@ interface Version {
 /** `headgate schemas push`: brings a folder of schemas into the registry of running gates. */
 export function schemasPushCommand({ env }: CommandContext): Command {
   return new Command('push')
-    .description('bring the taxonomy and the schemas of a folder into the registry')
+    .description('copy the taxonomy and the schemas of a folder into the registry')
     .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
     .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
-    .option('--dry-run', 'say what would be done, and do nothing')
+    .option('--dry-run', 'show what would change, and change nothing')
     .option('--json', 'print JSON for programs')
     .addHelpText(
       'after',

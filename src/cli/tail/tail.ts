@@ -22,15 +22,15 @@ interface TailOptions {
 /** `headgate tail`: events as they come in. Talks to the admin port. */
 export function tailCommand({ env }: CommandContext): Command {
   return new Command('tail')
-    .description('watch events as they come in, accepted and rejected alike')
-    .option('--event <name>', 'of this name; a glob: order_*')
-    .option('--source <name>', 'of this source; a glob: shop-*')
+    .description('follow events as they arrive, accepted and rejected')
+    .option('--event <name>', 'only of this name; a glob: order_*')
+    .option('--source <name>', 'only of this source; a glob: shop-*')
     .addOption(
       new Option('--verdict <verdict>', 'of this verdict').choices(['accepted', 'rejected']),
     )
     .option('--count <number>', 'end after so many', readCount)
     .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
-    .option('--json', 'print JSON, one event a line, with the event itself')
+    .option('--json', 'print JSON, one event per line, with the event itself')
     .addHelpText(
       'after',
       `

@@ -32,11 +32,11 @@ export function traceCommand({ env }: CommandContext): Command {
       'say where an event is: when it came, its verdict, and what became of it everywhere',
     )
     .argument('<id>', 'an event_id, an idempotency_key or a correlation_id')
-    .option('--since <time>', 'it came since: 24h ago, or 2026-03-01T12:00:00Z', readMoment)
+    .option('--since <time>', 'arrived since: 24h ago, or 2026-03-01T12:00:00Z', readMoment)
     .option('--until <time>', 'it came before this time', readMoment)
     .option('--source <name>', 'of this source alone')
     .option('--event <name>', 'of this event name alone')
-    .option('--all', 'search to the end, where more events may carry the same id')
+    .option('--all', 'search to the end, to find every event with the id')
     .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
     .option('--json', 'print JSON')
     .addHelpText('after', help)

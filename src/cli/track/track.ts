@@ -25,12 +25,14 @@ const inFlightMax = 64;
 /** `headgate track`: sends one event, or every line of a file, and accounts for each. */
 export function trackCommand({ env }: CommandContext): Command {
   const track = new Command('track')
-    .description('send events: one by flags, or a file (- for standard input) of one JSON a line')
+    .description(
+      'send events: one by flags, or a file (- for standard input) with one JSON object per line',
+    )
     .argument('[file]', 'NDJSON, each line as POST /v1/track takes it; - is standard input')
     .optionsGroup('One event:')
     .option('--event <name>', 'its name, e.g. order_completed')
     .option('--user <id>', 'who did it')
-    .option('--anonymous <id>', 'who did it, before it is known who that is')
+    .option('--anonymous <id>', 'who did it, while the user is unknown')
     .option('--property <name=value>', 'JSON, else text; may be repeated', gather)
     .option('--properties <json>', 'the properties as a JSON object')
     .option('--idempotency-key <uuid>', 'made once for the event, the same on every retry')
@@ -44,7 +46,7 @@ export function trackCommand({ env }: CommandContext): Command {
     )
     .optionsGroup('How:')
     .option('--make-keys', 'derive a missing key from the number and content of the line')
-    .option('--validate-only', 'have everything validated and nothing stored')
+    .option('--validate-only', 'validate everything and store nothing')
     .addOption(
       new Option('--retry-for <time>', 'how long to try again when nothing gets through')
         .argParser(readTime)
@@ -56,7 +58,10 @@ export function trackCommand({ env }: CommandContext): Command {
       readCountUpTo(inFlightMax),
       4,
     )
-    .option('--rejected <file>', 'write what was not taken there, with the reasons, as NDJSON')
+    .option(
+      '--rejected <file>',
+      'write events that were not accepted there, with the reasons, as NDJSON',
+    )
     .option('--json', 'print the summary as JSON')
     .addHelpText('after', help);
   return track.action((file: string | undefined, options: TrackOptions) =>

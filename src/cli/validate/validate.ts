@@ -15,7 +15,7 @@ interface ValidateOptions {
 /** `headgate validate`: validates the events of a file by local schemas. */
 export function validateCommand(): Command {
   const command = new Command('validate')
-    .description('validate events by local schemas, as the gate would; sends and stores nothing')
+    .description('validate events with local schemas, as the gate would; sends and stores nothing')
     .argument(
       '<file>',
       'one event, a list, {"events": [...]}, or one event a line; - is standard input',

@@ -56,7 +56,7 @@ function faultOfOther(what: string, text: string, head: AnswerHead | undefined):
   return { ofEvent, outcome: { kind: 'retry', fault: 'destination', reason } };
 }
 
-/** A table that is gone, or was never made. */
+/** The table was removed or never created. */
 export function isTableGone(error: unknown): boolean {
   return error instanceof Error && 'code' in error && String(error.code) === '60';
 }

@@ -13,7 +13,7 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const timestamp = /^(19|2[0-2])\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:\d\d(\.\d{1,3})?Z$/;
 
 /**
- * The row of an event, or in words why there can be none. ClickHouse refuses a whole insert for one
+ * The row of an event, or the reason why it cannot be one. ClickHouse refuses a whole insert for one
  * bad value, or takes another in its place; so everything is validated here.
  */
 export function rowOf(delivery: Delivery): ClickhouseRow | string {

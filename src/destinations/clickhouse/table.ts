@@ -1,6 +1,6 @@
 const name = /^[a-zA-Z_][a-zA-Z0-9_]{0,62}$/;
 
-/** The name, quoted; undefined where it is none. */
+/** The quoted name. Undefined if it is not a valid name. */
 export function quoteName(text: string): string | undefined {
   return name.test(text) ? `\`${text}\`` : undefined;
 }

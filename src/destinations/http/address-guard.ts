@@ -27,7 +27,7 @@ function refusal(host: string, addresses: readonly string[]): AddressRefusedErro
   return new AddressRefusedError(`${host} is not a public address (${found.join('; ')})`);
 }
 
-/** `dns.lookup` that answers public addresses alone, and fails where there is none. */
+/** A `dns.lookup` that returns only public addresses, and fails if there are none. */
 export const lookupPublic: LookupFunction = (hostname, options, callback) => {
   const all: LookupOptions & { all: true } = { ...options, all: true };
   lookupAny(hostname, all, (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => {

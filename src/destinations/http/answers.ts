@@ -55,7 +55,7 @@ function reasonOf(status: number): string {
   return `answered ${status}`;
 }
 
-/** The wait in a Retry-After header, in seconds or as an HTTP date; undefined where it has none. */
+/** The wait in a Retry-After header, in seconds or as an HTTP date. Undefined if it is neither. */
 export function readRetryAfter(value: string | undefined, nowMs: number): number | undefined {
   if (value === undefined) return undefined;
   const text = value.trim();
@@ -68,7 +68,7 @@ export function readRetryAfter(value: string | undefined, nowMs: number): number
   return waitMs > 0 ? Math.min(waitMs, notBeforeMsMax) : undefined;
 }
 
-/** One printable line of the far side's own words. */
+/** One printable line of the far side's answer. */
 export function excerpt(text: string): string {
   const line = text.replaceAll(/[\p{Cc}\p{Cf}\s\uFFFD]+/gu, ' ').trim();
   return line.length > excerptCharactersMax ? `${line.slice(0, excerptCharactersMax)}...` : line;

@@ -41,7 +41,7 @@ export interface HttpEndpoint {
     body: Buffer,
     signal: AbortSignal,
   ): Promise<Reply>;
-  /** Waits for what is under way. Safe to call twice. */
+  /** Waits for calls in progress. Safe to call twice. */
   close(): Promise<void>;
 }
 

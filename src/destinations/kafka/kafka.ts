@@ -35,7 +35,7 @@ export function createKafkaDestination(name: string, settings: DestinationSettin
   let closing: Promise<void> | undefined;
 
   const drop = (): void => {
-    // Its end is waited for by nobody: what it hangs on may never answer.
+    // Nothing waits for its end: the server that it hangs on may never answer.
     producer?.close(true).catch(() => undefined);
     producer = undefined;
   };
@@ -104,7 +104,7 @@ interface KafkaRecord {
 }
 
 /**
- * The record of a delivery, or in words why it cannot be one. It has the time of its writing and
+ * The record of a delivery, or the reason why the event cannot be one. It has the time of its writing and
  * not the event's: a topic deletes by that time, and would take an old event away at once.
  */
 function readRecord(topic: string, delivery: Delivery): KafkaRecord | string {

@@ -1,6 +1,6 @@
 import type { DestinationType } from '../destination.ts';
 
-/** A destination that somebody else wrote: module.ts. */
+/** A destination of your own: module.ts. */
 export const moduleType: DestinationType = {
   type: 'module',
   settings: {

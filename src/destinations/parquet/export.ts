@@ -8,7 +8,7 @@ export interface ParquetExport {
   added(events: number): void;
   /**
    * Resolves when the spool takes more: at once, unless files cannot be written, or not as fast as
-   * events come. To the reason where it takes none. Rejects when the signal is aborted.
+   * events arrive. To the reason if it accepts none. Rejects when the signal is aborted.
    */
   room(signal: AbortSignal): Promise<string | undefined>;
   /** Writes what is left, and runs no more. */

@@ -24,7 +24,7 @@ export interface ExportData {
   readonly idsKeptMs: number;
 }
 
-/** What it says when it is done. A thread that ends without a word has failed too. */
+/** What it sends when it is done. A thread that ends without a message has failed too. */
 export type ExportReply =
   | { readonly kind: 'exported' }
   /** `isBusy`: somebody else held the spool; nothing is wrong with the files. */

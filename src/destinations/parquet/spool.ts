@@ -49,7 +49,7 @@ const hourOf = `CASE
 
 const notExported = 'NOT EXISTS (SELECT 1 FROM exported WHERE exported.event_id = events.event_id)';
 
-/** Throws where there is none: SQLite would make an empty one, without a table. */
+/** Throws if the file does not exist: SQLite would create an empty one, without a table. */
 export function openSpool(path: string, busyTimeoutMs: number): DatabaseSync {
   if (!existsSync(path)) throw new Error(`the spool ${path} is not there`);
   return new DatabaseSync(path, { timeout: busyTimeoutMs });

@@ -8,13 +8,13 @@ export interface PostgresConnections {
    * something failed, or was left undone, is closed and never used again.
    */
   use<Value>(signal: AbortSignal, work: (client: PoolClient) => Promise<Value>): Promise<Value>;
-  /** Waits for those in use. */
+  /** Waits for connections in use. */
   close(): Promise<void>;
 }
 
 export function createPostgresConnections(config: PoolConfig): PostgresConnections {
   const pool = new Pool(config);
-  // A connection that breaks while nobody uses it is no news: the next use opens another.
+  // An idle connection that breaks needs no report: the next use opens another.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => void client.on('error', () => undefined));
   return {

@@ -32,7 +32,7 @@ export function faultOf(error: unknown): PostgresFault {
   return { ofEvent, outcome: { kind: 'retry', fault, reason: said, status: code } };
 }
 
-/** A table that is gone, or was never made. */
+/** The table was removed or never created. */
 export function isTableGone(error: unknown): boolean {
   return codeOf(error) === '42P01';
 }

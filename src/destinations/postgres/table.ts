@@ -1,7 +1,7 @@
 /** A table of PostgreSQL, as the setting names it: `events` or `analytics.events`. */
 const tableName = /^[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?$/;
 
-/** The name, quoted; undefined where it is none. */
+/** The quoted name. Undefined if it is not a valid name. */
 export function quoteTable(name: string): string | undefined {
   if (!tableName.test(name)) return undefined;
   return name

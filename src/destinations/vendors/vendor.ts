@@ -14,14 +14,14 @@ import { readEvent } from '../readable-event.ts';
 /** Room for an error about each of a thousand events. */
 const answerBytesMax = 1024 * 1024;
 
-/** An event in a vendor's words. */
+/** An event in the vendor's format. */
 export interface VendorMessage {
   readonly eventId: string;
   readonly text: string;
   readonly bytes: number;
 }
 
-/** What one analytics vendor wants: where, how much, and in which words. */
+/** What one analytics vendor requires: the address, the limits and the format. */
 export interface Vendor {
   /** Of the vendor's batch endpoint, with its query. */
   readonly path: string;
@@ -36,7 +36,7 @@ export interface Vendor {
   readonly waitHeaders: readonly string[];
   /** What stands around the events of a request, which have commas between. */
   readonly around: readonly [before: string, after: string];
-  /** The event as the vendor takes it; what it throws is not the event's doing. */
+  /** The event in the vendor's format. An error that it throws is not caused by the event. */
   readonly translate: (event: StoredEvent) => object;
   /** What an answer says beyond its status; undefined: the status says it all. */
   readonly validate?: (

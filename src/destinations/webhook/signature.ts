@@ -11,7 +11,7 @@ export const secretForm =
   `it must be "${prefix}" and the base64 of ${keyBytesMin} to ${keyBytesMax} random bytes; ` +
   `make one with: echo "${prefix}$(openssl rand -base64 32)"`;
 
-/** The key in a `whsec_` secret, or undefined where it is none. */
+/** The key in a `whsec_` secret. Undefined if the secret is not valid. */
 export function readSigningKey(secret: string): Buffer | undefined {
   if (!secret.startsWith(prefix)) return undefined;
   const text = secret.slice(prefix.length);

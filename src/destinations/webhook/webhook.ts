@@ -124,7 +124,7 @@ interface Message {
 
 const objectEnd = Buffer.from('}');
 
-/** The message of a delivery, or in words why it cannot be one. */
+/** The message of a delivery, or the reason why the event cannot be sent. */
 function readMessage(delivery: Delivery): Message | string {
   const event = readEvent(delivery);
   if (typeof event === 'string') return event;
@@ -171,7 +171,7 @@ function headersOf(target: Target, request: SignedRequest): Record<string, strin
   return headers;
 }
 
-/** What cannot stand in a header stays out of it; the body has it all the same. */
+/** Leaves out values that a header cannot carry; the body has them. */
 function addHeader(headers: Record<string, string>, name: string, value: unknown): void {
   if (typeof value === 'string' && /^[\x21-\x7e]{1,256}$/.test(value)) headers[name] = value;
 }
