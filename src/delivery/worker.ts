@@ -36,7 +36,7 @@ export interface DeliveryWorkerOptions {
   readonly destination: Destination;
   readonly log: Log;
   readonly signals: Signals;
-  /** Stores a dead letter: dead-letters/, joined in service.ts. */
+  /** Stores a dead letter: dead-letters/, joined in service/start-delivery.ts. */
   readonly giveUp: GiveUp;
   /** `limits.event_bytes_max`. */
   readonly eventBytesMax: number;

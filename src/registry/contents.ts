@@ -128,7 +128,7 @@ function takeEntry(taken: Taken, entry: BucketEntry): string | undefined {
   taken.revision = entry.revision;
   taken.revisions.set(entry.key, entry.revision);
   const problems: Problem[] = [];
-  const report: ReportFault = (problem, fix) => void problems.push({ problem, fix });
+  const report: ReportFault = (problem, mending) => void problems.push({ problem, mending });
   const key = readBucketKey(entry.key);
   let name: string | undefined;
   if (key === undefined) report('it is no entry of ours', 'Keep other things in another bucket.');
@@ -143,7 +143,7 @@ function takeValue(
   entry: BucketEntry,
   problems: Problem[],
 ): string | undefined {
-  const report: ReportFault = (problem, fix) => void problems.push({ problem, fix });
+  const report: ReportFault = (problem, mending) => void problems.push({ problem, mending });
   if (entry.deleted)
     report('it was deleted, and stays in force', 'Write it again, or deprecate it.');
   const value = entry.deleted ? undefined : readBucketJson(key.kind, entry.value, report);
@@ -197,9 +197,9 @@ type Problem = Omit<RegistryFault, 'file'>;
 
 function takeHeader(taken: Taken, fields: Fields, report: ReportFault): void {
   let sound = true;
-  const header = readHeader(fields, (problem, fix) => {
+  const header = readHeader(fields, (problem, mending) => {
     sound = false;
-    report(problem, fix);
+    report(problem, mending);
   });
   if (sound) Object.assign(taken, { header, headerFields: fields });
 }
@@ -214,8 +214,8 @@ function takeVersion(
   const released = state.versions.get(version);
   if (released !== undefined) {
     if (schemaHash(released.schema) === schemaHash(schema)) return undefined;
-    const fix = `Register it as version ${versionsInOrder(state).length + 1}.`;
-    report('this version was released with another schema, which is kept', fix);
+    const mending = `Register it as version ${versionsInOrder(state).length + 1}.`;
+    report('this version was released with another schema, which is kept', mending);
     return undefined;
   }
   const compiled = compileUsable(version, schema, canHash, report);
@@ -265,7 +265,7 @@ function newestSound(
     faults ??= known.length > 0 ? known : undefined;
     if (known.length > 0) continue;
     const problems: Problem[] = [];
-    const report: ReportFault = (problem, fix) => void problems.push({ problem, fix });
+    const report: ReportFault = (problem, mending) => void problems.push({ problem, mending });
     // Its name was held against the verbs when it was registered: a verb may be taken away later.
     const entry = readEntry(name, fields, [], report);
     checkActive(entry, versions, report);

@@ -70,7 +70,8 @@ function versionToKeep(
   const version = number === 0 ? next : number;
   const file = schemaKey(name, version);
   const faults: RegistryFault[] = [];
-  const report = (problem: string, fix: string): void => void faults.push({ file, problem, fix });
+  const report = (problem: string, mending: string): void =>
+    void faults.push({ file, problem, mending });
   const schema = readBucketJson('schema', schemaText, report);
   refuseFaults(faults);
   const released = known[version - 1];
@@ -137,7 +138,7 @@ function checked(name: string, fields: Fields, versions: readonly SchemaVersion[
   checkActive(
     entry,
     versions,
-    (problem, fix) => void faults.push({ file: eventKey(name), problem, fix }),
+    (problem, mending) => void faults.push({ file: eventKey(name), problem, mending }),
   );
   refuseFaults(faults);
   return fields;

@@ -152,8 +152,8 @@ function readPushed(
   contents: RegistryContents,
 ): { readonly header: Fields; readonly entries: ReadonlyMap<string, Fields> } {
   const faults: RegistryFault[] = [];
-  const report: ReportFault = (problem, fix) =>
-    void faults.push({ file: taxonomyFile, problem, fix });
+  const report: ReportFault = (problem, mending) =>
+    void faults.push({ file: taxonomyFile, problem, mending });
   const root = parseYaml(text, report);
   if (root === undefined) refuseFaults(faults);
   const { entries } = readTaxonomyFields(root!, report);
@@ -167,8 +167,8 @@ function readPushed(
 /** Reads an entry that came by itself, as YAML or JSON. */
 export function readEntryText(name: string, text: string, verbs: readonly string[]) {
   const faults: RegistryFault[] = [];
-  const report: ReportFault = (problem, fix) =>
-    void faults.push({ file: eventKey(name), problem, fix });
+  const report: ReportFault = (problem, mending) =>
+    void faults.push({ file: eventKey(name), problem, mending });
   const root = parseYaml(text, report);
   if (root === undefined || !isFields(root)) refuseFaults(faults);
   const fields: Fields = { active: 1, ...root };

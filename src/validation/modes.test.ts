@@ -4,7 +4,7 @@ import { modesByKind, modeText, readMode, unplannedMode, violationKinds } from '
 
 function read(value: unknown) {
   const faults: string[] = [];
-  const mode = readMode(value, 'mode', (problem, fix) => faults.push(`${problem}. ${fix}`));
+  const mode = readMode(value, 'mode', (problem, mending) => faults.push(`${problem}. ${mending}`));
   return { mode, faults };
 }
 

@@ -7,7 +7,7 @@ export interface RegistryFault {
   /** Where in the file and what is wrong there. */
   readonly problem: string;
   /** How to fix it. `headgate schemas check --json` prints it under this name. */
-  readonly fix: string;
+  readonly mending: string;
 }
 
 /** Takes the faults of one file as they are found. */
@@ -22,5 +22,5 @@ export function registryError(directory: string, faults: readonly RegistryFault[
 
 /** One fault on one line. */
 export function formatFault(fault: RegistryFault): string {
-  return `${fault.file}: ${fault.problem}. ${fault.fix}`;
+  return `${fault.file}: ${fault.problem}. ${fault.mending}`;
 }

@@ -10,7 +10,7 @@ const schema = { type: 'object' };
 
 async function faultsOf(files: Readonly<Record<string, JsonValue>>): Promise<string[]> {
   const { faults } = await readRegistry(schemasFolder(files));
-  for (const { fix } of faults) expect(fix).not.toBe('');
+  for (const { mending } of faults) expect(mending).not.toBe('');
   return faults.map(({ file, problem }) => `${file}: ${problem}`);
 }
 

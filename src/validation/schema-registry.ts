@@ -48,7 +48,7 @@ export async function readRegistry(directory: string): Promise<RegistryReading> 
   const reportOn =
     (file: string): ReportFault =>
     (problem, fix) =>
-      void faults.push({ file, problem, fix });
+      void faults.push({ file, problem, mending: fix });
   const text = await readTaxonomyFile(directory, reportOn(taxonomyFile));
   if (text === undefined) {
     return { registry: emptyRegistry, faults };

@@ -57,7 +57,7 @@ export const deliberate: readonly Difference[] = [
   },
   {
     what: 'A message that is not protocol buffers is invalid_argument; the stock router says internal.',
-    why: 'DESIGN.md: what cannot be parsed is the request’s fault. `internal` would page an operator.',
+    why: 'A body that cannot be parsed is the fault of its request. `internal` would page an operator.',
     holds: (_request, fast, stock) =>
       stock.code === 'internal' &&
       stock.message.startsWith('parse binary: ') &&

@@ -40,6 +40,18 @@ test('prints JSON for programs', async () => {
   expect(events[0]).toMatchObject({ name: 'order_completed', active: 2, versions: [1, 2] });
 });
 
+test('names what is wrong and how to fix it, for programs', async () => {
+  const { sound, faults } = JSON.parse(await check('--schemas', '/nowhere/at/all', '--json'));
+  expect(sound).toBe(false);
+  expect(faults).toEqual([
+    {
+      file: 'taxonomy.yaml',
+      problem: expect.stringContaining('no such file'),
+      mending: expect.stringContaining('HEADGATE_SCHEMAS_DIR'),
+    },
+  ]);
+});
+
 test('has an example in its help', () => {
   let help = '';
   const writeOut = (text: string): void => void (help += text);

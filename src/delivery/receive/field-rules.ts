@@ -15,7 +15,7 @@ interface PathNode {
   readonly members: Map<string, PathNode>;
 }
 
-/** The names of DESIGN's contract, and those of the stored event. */
+/** Both names of a field: the contract's, and the stored event's. */
 const memberNames: Readonly<Record<string, string>> = {
   user_id: 'userId',
   anonymous_id: 'anonymousId',

@@ -76,7 +76,7 @@ test('one step leads from a superseded version to the one that validates', async
   expect(faults).toMatchObject([
     {
       problem: 'events.order_completed.supersedes has 2 for 1, and 3 for 2',
-      fix: 'Name 1 under 3 too: one step leads to the version that validates.',
+      mending: 'Name 1 under 3 too: one step leads to the version that validates.',
     },
   ]);
 });
