@@ -106,7 +106,7 @@ test('headgate destinations tells how it stands with each, and forgets one that 
   });
   expect(Object.keys(await tell(real))).toEqual(['warehouse', 'old']);
   const { stderr } = await ask(real, 'remove', 'crm', '--yes');
-  expect(stderr).toContain('has a place in the log');
+  expect(stderr).toContain('has a consumer position in the log');
   expect(stderr).toContain(errorTable.destination_not_found.text);
   await far.close();
 });
