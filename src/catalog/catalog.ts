@@ -1,6 +1,6 @@
 import type { JsonObject } from '../event/json/json.ts';
 
-/** What people read of every event. */
+/** What the catalog shows of every event. */
 export interface Catalog {
   /** By name. */
   readonly events: readonly CatalogEvent[];
@@ -22,7 +22,7 @@ export interface CatalogEvent {
   readonly versions: readonly CatalogVersion[];
   /** The destinations whose filters let it through. */
   readonly destinations: readonly CatalogDestination[];
-  /** Undefined: none is in the log, or it is not known. */
+  /** Undefined if the log has none or it is unknown. */
   readonly lastEventAt: Date | undefined;
 }
 

@@ -96,7 +96,7 @@ class SchemaReader {
     const members: ModelMember[] = [];
     for (const memberName of new Set([...Object.keys(properties), ...required])) {
       const value = properties[memberName] ?? true;
-      // A property that may never be sent is none.
+      // A property whose schema is `false` can never be sent: skip it.
       if (value === false) continue;
       const memberPlace = `${place}/${memberName}`;
       const reading = this.#read(value, prefix + pascalCase(memberName), memberPlace);

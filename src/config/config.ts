@@ -33,7 +33,7 @@ export interface Config {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly shutdownGraceMs: number;
   readonly destinations: readonly DestinationConfig[];
-  /** What comes in by `POST /v1/webhooks/<source>`. */
+  /** The sources of `POST /v1/webhooks/<source>`. */
   readonly webhooks: readonly WebhookSource[];
 }
 
@@ -66,7 +66,7 @@ export interface Limits {
   readonly inFlightEventsMax: number;
   /** From the first byte of a request to the last of its body. */
   readonly requestTimeoutMs: number;
-  /** A connection that says nothing. */
+  /** An idle connection. */
   readonly idleTimeoutMs: number;
   readonly connectionsMax: number;
 }
@@ -98,7 +98,7 @@ export interface DestinationConfig {
 /** `/properties/items/*` as `['properties', 'items', '*']`: `*` stands for any member. */
 export type FieldPath = readonly string[];
 
-/** In the order in which they hold. */
+/** In the order in which they apply. */
 export interface FieldRules {
   /** Undefined: all; else of what a path can name only this. */
   readonly allow: readonly FieldPath[] | undefined;

@@ -14,7 +14,7 @@ export interface DeliveryAttempt {
   /** RFC 3339. */
   readonly startedAt: string;
   readonly durationMs: number;
-  /** The destination's own word, where it has one: `503`. */
+  /** The destination's own code, if it has one: `503`. */
   readonly status: string;
   readonly error: string;
   readonly correlationId: string;

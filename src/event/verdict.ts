@@ -11,7 +11,7 @@ export interface EventError {
   readonly violations: readonly Violation[];
 }
 
-/** What a warning may be about: stable words, and a label of the metrics. */
+/** The kinds of warning: stable values, also used as a metric label. */
 export const warningCodes = [
   'schema_violation',
   'unplanned_event',

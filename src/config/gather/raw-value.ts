@@ -14,7 +14,7 @@ export interface RawValue {
   readonly broken: boolean;
 }
 
-/** A value that stands in the file. */
+/** A value from the file. */
 export function rawFromFile(
   from: string,
   value: unknown,
@@ -39,7 +39,7 @@ export function rawFromEnvironment(name: string, env: Environment): RawValue | u
   return { from: name, value, shown: show(value), broken: false };
 }
 
-/** A value that Headgate itself puts in. */
+/** A value that Headgate itself sets. */
 export function rawDefault(from: string, value: unknown): RawValue {
   return { from, value, shown: show(String(value)), broken: false };
 }

@@ -50,7 +50,7 @@ function sentence(change: SchemaChange, before: number, after: number): string {
   return effects.length === 0 ? `${said}: nobody breaks` : `${said}: ${effects.join(', ')}`;
 }
 
-/** Whether an event of this mode may be changed so. */
+/** Whether an event with this mode allows the change. */
 export function isAllowed(mode: CompatibilityMode, finding: CompatibilityFinding): boolean {
   if (mode === 'none') return true;
   const forbidden = mode === 'compatible' ? concerned : ['consumers'];

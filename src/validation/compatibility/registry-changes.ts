@@ -90,7 +90,7 @@ export function versionChange(event: PlannedEvent, version: number): EventChange
     (each) => each.version < version && !event.superseded.has(each.version),
   );
   const findings = baseline === undefined ? [] : compatibilityFindings(baseline, added);
-  // What is superseded validates nobody.
+  // A superseded version validates no events.
   const allowed =
     event.superseded.has(version) ||
     findings.every((finding) => isAllowed(event.compatibility, finding));

@@ -7,7 +7,7 @@ import type { ErrorObject } from 'ajv/dist/2020.js';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 import type { Marking, PersonalDataAction } from '../schema/personal-data.ts';
 
-/** What stands in the place of a masked value. */
+/** The text that replaces a masked value. */
 export const maskText = '***';
 
 const hashPrefix = 'hmac-sha256:';
@@ -26,7 +26,7 @@ export function createRedact(marking: Marking, hashKey: string): Redact {
     if (hashForm.test(text)) return text;
     return `${hashPrefix}${createHmac('sha256', hashKey).update(text).digest('hex')}`;
   };
-  /** Undefined: nothing is left of it. */
+  /** Undefined if the value is dropped. */
   function redacted(value: JsonValue, mark: Marking): JsonValue | undefined {
     if (mark.action === 'drop') return undefined;
     if (mark.action !== undefined) {

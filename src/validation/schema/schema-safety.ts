@@ -148,7 +148,7 @@ function checkFormat({ path, schema }: SchemaPlace, refuse: ReportFault): void {
   }
 }
 
-/** Names that ajv would find on every object, sent or not, and requirements nobody can meet. */
+/** Names that ajv finds on every object, sent or not, and impossible requirements. */
 function checkPropertyNames({ path, schema }: SchemaPlace, refuse: ReportFault): void {
   const properties = schema['properties'];
   const known = properties !== undefined && isJsonObject(properties) ? properties : {};

@@ -27,7 +27,7 @@ export function valuesValidatedMax(root: JsonObject): number | undefined {
   return checks <= checksUncounted ? undefined : Math.floor(checksMax / checks);
 }
 
-/** How many values an event may have of which every error is wanted. */
+/** How many values an event may have if all its errors are reported. */
 export function valuesListedMax(root: JsonObject, max: number): number {
   return Math.min(max, Math.floor(errorsMax / Math.max(1, checksOfHeaviest(root))));
 }

@@ -51,7 +51,7 @@ const entryKeys = [
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Reads `taxonomy.yaml`; every fault is reported, and what is sound of the rest returned. */
+/** Reads `taxonomy.yaml`; reports every fault and returns the valid rest. */
 export function readTaxonomy(text: string, report: ReportFault): Taxonomy {
   const root = parseYaml(text, report);
   if (root === undefined) return { verbs: [], unplanned: 'reject', entries: [] };
@@ -64,7 +64,7 @@ export function readTaxonomyFields(root: Fields, report: ReportFault): Taxonomy 
   return { ...header, entries: readEntries(root['events'], header.verbs, report) };
 }
 
-/** What stands beside `events`. */
+/** The keys beside `events`. */
 export function readHeader(root: Fields, report: ReportFault): TaxonomyHeader {
   refuseUnknownKeys(root, topKeys, '', report);
   return {
