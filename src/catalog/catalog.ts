@@ -38,7 +38,7 @@ export interface CatalogVersion {
   readonly properties: readonly CatalogProperty[];
   /** How many there are that are not among `properties`. */
   readonly propertiesHidden: number;
-  /** Whether properties are taken that it does not list. */
+  /** Whether unlisted properties are accepted. */
   readonly open: boolean;
   /** Properties that the version takes; undefined: none could be made. */
   readonly example: JsonObject | undefined;

@@ -7,7 +7,7 @@ import type { ModelEvent, ModelMember, ModelObject, ModelType } from './type-mod
 /** What the properties of an event are called, everywhere. */
 const rootSuffix = 'Properties';
 
-/** What no type can say, and the gate alone checks. */
+/** Keywords that types cannot express; only the gate checks them. */
 const uncheckedKeywords = [
   'if',
   'not',
@@ -89,7 +89,7 @@ class SchemaReader {
     this.#names.take(name, `The type of ${owner}`);
     // A schema that is referred to from two places is one type.
     if (this.#objects.some((object) => object.name === name)) return { kind: 'object', name };
-    // Its place in the list is before those that it uses.
+    // It precedes the types that it uses.
     const at = this.#objects.push({ name, members: [], extra: undefined, notes: [] }) - 1;
     const properties = isJsonObject(schema['properties']) ? schema['properties'] : {};
     const required = stringsOf(schema['required']);

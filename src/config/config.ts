@@ -10,7 +10,7 @@ export interface Config {
   readonly http: { readonly engine: 'own' | 'node' };
   readonly dataDir: string;
   readonly schemasDir: string;
-  /** `warn`: no event is refused for what the taxonomy and its schemas say. */
+  /** `warn`: the taxonomy and its schemas never cause a rejection. */
   readonly enforcement: 'on' | 'warn';
   readonly pii: { readonly hashKey: Secret | undefined };
   /** Which contracts the gate validates by. */
@@ -28,7 +28,7 @@ export interface Config {
   readonly keys: readonly WriteKey[];
   readonly limits: Limits;
   readonly log: LogRetention;
-  /** Undefined: no heartbeat is sent, and none taken. */
+  /** If undefined, heartbeats are neither sent nor accepted. */
   readonly canary: { readonly intervalMs: number | undefined };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly shutdownGraceMs: number;
@@ -100,11 +100,11 @@ export type FieldPath = readonly string[];
 
 /** In the order in which they apply. */
 export interface FieldRules {
-  /** Undefined: all; else of what a path can name only this. */
+  /** If undefined, all fields; else only these of the fields that a path can name. */
   readonly allow: readonly FieldPath[] | undefined;
   readonly drop: readonly FieldPath[];
   readonly hash: readonly FieldPath[];
-  /** Of the HMAC; there where `hash` is not empty. */
+  /** The HMAC key; set if `hash` is not empty. */
   readonly hashKey: Secret | undefined;
 }
 

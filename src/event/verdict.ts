@@ -4,7 +4,7 @@ export const eventStatuses = ['accepted', 'duplicate', 'rejected', 'retry'] as c
 
 export type EventStatus = (typeof eventStatuses)[number];
 
-/** Why an event was not taken. `code` is a key of the error table with scope `event`. */
+/** Why an event was rejected. `code` is a key of the error table with scope `event`. */
 export interface EventError {
   readonly code: string;
   readonly message: string;
@@ -20,7 +20,7 @@ export const warningCodes = [
   'idempotency_key_reused',
 ] as const;
 
-/** What the caller should know although the event was taken. */
+/** A warning about an accepted event. */
 export interface EventWarning {
   readonly code: string;
   readonly message: string;

@@ -33,7 +33,7 @@ export function violationsOf({ errors, complete, kindOf }: SchemaFindings): Viol
     const size = 'the event has too many values to list every one';
     return [...shown, more(`only the first violation is shown: ${size}`)];
   }
-  // The last of them makes room for the sum, unless there is nothing to sum up.
+  // The last one is replaced by the summary, if there is one.
   const hidden = errors.length - examined;
   if (hidden === 0) return shown;
   const last = more(`${hidden + 1} more violations are not shown; fix these first`);

@@ -18,7 +18,7 @@ export interface RawDestination {
   /** All that it may hold; undefined where its type is not known. */
   readonly settings: Readonly<Record<string, Setting>> | undefined;
   readonly values: ReadonlyMap<string, RawValue>;
-  /** True: the one that there is without a `destinations` section. */
+  /** True for the default destination, used without a `destinations` section. */
   readonly isDefault: boolean;
 }
 

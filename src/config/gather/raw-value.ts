@@ -1,6 +1,6 @@
 import { expandReferences } from './configuration-file.ts';
 
-/** The environment, passed in: nothing here reads that of the process. */
+/** The environment, passed in; this code never reads that of the process. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A value as found, before anything is known of its kind. */

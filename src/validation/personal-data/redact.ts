@@ -52,7 +52,7 @@ export function createRedact(marking: Marking, hashKey: string): Redact {
   return (properties) => redacted(properties, marking) as JsonObject;
 }
 
-/** All that is said of one member. */
+/** Every marking of one member. */
 function marksOf(holder: Marking, name: string): Marking[] {
   const marks = holder.patterns
     .filter(([form]) => name.length > patternSubjectMax || form.test(name))

@@ -176,7 +176,7 @@ function bounded(limit: JsonValue | undefined, max: number): boolean {
   return typeof limit === 'number' && limit <= max;
 }
 
-/** Without recursion: the depth is what is in doubt. */
+/** Without recursion, because the depth is not yet known to be safe. */
 function deeperThan(root: JsonValue, levelsMax: number): boolean {
   let level: JsonValue[] = [root];
   for (let depth = 0; level.length > 0; depth++) {

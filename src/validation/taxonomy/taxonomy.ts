@@ -12,7 +12,7 @@ export interface TaxonomyEntry {
   readonly name: string;
   readonly owner: string;
   readonly description: string;
-  /** The version that validates events which name none. */
+  /** The version that validates events without a version. */
   readonly active: number;
   readonly mode: EventMode;
   /** What a new version may change. */
@@ -58,7 +58,7 @@ export function readTaxonomy(text: string, report: ReportFault): Taxonomy {
   return readTaxonomyFields(root, report);
 }
 
-/** The same from what the YAML said. */
+/** The same for parsed YAML. */
 export function readTaxonomyFields(root: Fields, report: ReportFault): Taxonomy {
   const header = readHeader(root, report);
   return { ...header, entries: readEntries(root['events'], header.verbs, report) };
@@ -73,7 +73,7 @@ export function readHeader(root: Fields, report: ReportFault): TaxonomyHeader {
   };
 }
 
-/** What a YAML text says, where it is a mapping. */
+/** The content of a YAML text that is a mapping. */
 export function parseYaml(text: string, report: ReportFault): Fields | undefined {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
