@@ -26,7 +26,7 @@ import {
 
 export { loadRegistry, readRegistry } from './schema-registry.ts';
 
-/** What the contract says of one event. */
+/** The validation result of one event. */
 export interface ValidationResult {
   /** Undefined: the event may be stored. */
   readonly error: EventError | undefined;

@@ -12,7 +12,7 @@ export interface FieldSettings {
 
 /** What of an event a path can name. The rest of it says which event it is, and always leaves. */
 const roots: readonly string[] = ['user_id', 'anonymous_id', 'properties', 'context'];
-/** Those that have something in them. */
+/** The roots that have members. */
 const containers: readonly string[] = ['properties', 'context'];
 
 /** An HMAC is as hard to undo as its key is to guess. */
@@ -99,7 +99,7 @@ function readPath(text: string): FieldPath | string {
   return path;
 }
 
-/** Whether all that `path` names is in what `wide` names. */
+/** Whether `wide` covers everything that `path` names. */
 function covers(wide: FieldPath, path: FieldPath): boolean {
   return (
     wide.length <= path.length &&

@@ -154,7 +154,7 @@ function compareObject(place: Place, old: JsonObject, now: JsonObject, report: R
 interface ObjectRules {
   readonly properties: JsonObject;
   readonly required: ReadonlySet<string>;
-  /** What is not listed: a schema, true, or false. */
+  /** The schema of unlisted properties: a schema, true, or false. */
   readonly others: JsonValue;
 }
 

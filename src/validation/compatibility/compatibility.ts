@@ -11,7 +11,7 @@ import type { JsonObject } from '../../event/json/json.ts';
 export const compatibilityModes = ['compatible', 'forward', 'none'] as const;
 export type CompatibilityMode = (typeof compatibilityModes)[number];
 
-/** Who has to do something about a change. */
+/** Who has to act on a change. */
 export const concerned = ['producers', 'consumers'] as const;
 export type Concerned = (typeof concerned)[number];
 

@@ -25,7 +25,7 @@ export function redactOriginal(event: IncomingEvent, redact: Redact): RedactedOr
   return { bytes: Buffer.from(JSON.stringify(flatEvent(event, redact))), keepsForm: false };
 }
 
-/** Nothing at all could be read of it: there is no event of which the text could be a form. */
+/** Nothing could be read of the event, so its text has no known structure to redact. */
 function isUnreadable({
   eventName,
   idempotencyKey,

@@ -62,7 +62,7 @@ export function unescapePointer(step: string): string {
   return step.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
-/** The object that a $ref inside of a file (`#/$defs/money`) leads to; undefined when to none. */
+/** The object that a $ref inside of a file (`#/$defs/money`) leads to; undefined if to none. */
 export function resolvePointer(root: JsonObject, reference: string): JsonObject | undefined {
   let pointer: string;
   try {

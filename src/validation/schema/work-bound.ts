@@ -16,7 +16,7 @@ const errorsMax = 200_000;
 /** Steps of regular expressions in one event: some 50 ms. */
 export const patternStepsMax = 20_000_000;
 
-/** An event that is refused because checking it would take too long. */
+/** Thrown for an event whose check would take too long. */
 export class TooMuchWork extends Error {
   override readonly name = 'TooMuchWork';
 }
