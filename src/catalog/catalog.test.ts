@@ -95,7 +95,7 @@ test('an example is given, else made, and never one that would be rejected', () 
   expect(exampleOf({ ...schema, properties: { code: { ...code, examples: ['XXXXX'] } } })).toEqual({
     code: 'XXXXX',
   });
-  // What is optional and cannot be made is left out.
+  // An optional property without a possible example is left out.
   expect(exampleOf({ ...schema, required: [] })).toEqual({});
 });
 

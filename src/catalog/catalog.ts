@@ -1,6 +1,6 @@
 import type { JsonObject } from '../event/json/json.ts';
 
-/** What people read of every event. */
+/** What the catalog shows of every event. */
 export interface Catalog {
   /** By name. */
   readonly events: readonly CatalogEvent[];
@@ -22,7 +22,7 @@ export interface CatalogEvent {
   readonly versions: readonly CatalogVersion[];
   /** The destinations whose filters let it through. */
   readonly destinations: readonly CatalogDestination[];
-  /** Undefined: none is in the log, or it is not known. */
+  /** Undefined if the log has none or it is unknown. */
   readonly lastEventAt: Date | undefined;
 }
 
@@ -38,7 +38,7 @@ export interface CatalogVersion {
   readonly properties: readonly CatalogProperty[];
   /** How many there are that are not among `properties`. */
   readonly propertiesHidden: number;
-  /** Whether properties are taken that it does not list. */
+  /** Whether unlisted properties are accepted. */
   readonly open: boolean;
   /** Properties that the version takes; undefined: none could be made. */
   readonly example: JsonObject | undefined;

@@ -23,7 +23,7 @@ function cellText({ text, link, code }: Cell): string {
   return link === undefined ? shown : `[${shown}](${link})`;
 }
 
-/** A description is a line of text here, whatever is in it. */
+/** A description becomes one line of text, whatever it contains. */
 function escape(text: string): string {
   return text
     .replaceAll(/\s+/g, ' ')

@@ -57,7 +57,7 @@ function indexParts(catalog: Catalog, format: PageFormat): string[] {
   ];
 }
 
-/** What the pages cannot say, and why. */
+/** What the pages leave out, and why. */
 function notes({ destinationsUnknown, lastEventsUnknown }: Catalog, format: PageFormat): string[] {
   return [
     ...(destinationsUnknown === undefined

@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../event/json/jso
 import { schemaAt } from '../validation/schema/expand-schema.ts';
 import type { CatalogProperty } from './catalog.ts';
 
-/** A page with more than this is read by nobody; the schema has them all. */
+/** A page lists at most this many, to stay readable; the schema has them all. */
 export const propertiesShownMax = 500;
 
 /** The properties of a schema that was found safe, those within objects and lists behind their holder. */

@@ -89,7 +89,7 @@ export const javaReserved = [
   'idempotencyKey',
   'LinkedHashMap',
 ];
-/** What every object has already. */
+/** Methods that every object already has. */
 const methods = [
   'clone',
   'equals',
@@ -208,7 +208,7 @@ public ${name} with(String property, ${value} value) {
   return [text, ...enums].join('\n\n');
 }
 
-/** What Java has taken already gets an underscore. */
+/** Names reserved by Java get an underscore. */
 function fieldName(name: string): string {
   const field = camelCase(name);
   return keywords.includes(field) || methods.includes(field) ? `${field}_` : field;

@@ -17,7 +17,7 @@ function wordsOf(name: string): string[] {
   return name.split(/[^A-Za-z0-9]+/).filter((word) => word !== '');
 }
 
-/** Records who uses a name, so that a collision is reported instead of written. */
+/** Records the owner of a name, so that a collision is reported instead of written. */
 export class NameTable {
   readonly #owners = new Map<string, string>();
   readonly #language: string;

@@ -7,7 +7,7 @@ import type { ModelEvent, ModelMember, ModelObject, ModelType } from './type-mod
 /** What the properties of an event are called, everywhere. */
 const rootSuffix = 'Properties';
 
-/** What no type can say, and the gate alone checks. */
+/** Keywords that types cannot express; only the gate checks them. */
 const uncheckedKeywords = [
   'if',
   'not',
@@ -89,14 +89,14 @@ class SchemaReader {
     this.#names.take(name, `The type of ${owner}`);
     // A schema that is referred to from two places is one type.
     if (this.#objects.some((object) => object.name === name)) return { kind: 'object', name };
-    // Its place in the list is before those that it uses.
+    // It precedes the types that it uses.
     const at = this.#objects.push({ name, members: [], extra: undefined, notes: [] }) - 1;
     const properties = isJsonObject(schema['properties']) ? schema['properties'] : {};
     const required = stringsOf(schema['required']);
     const members: ModelMember[] = [];
     for (const memberName of new Set([...Object.keys(properties), ...required])) {
       const value = properties[memberName] ?? true;
-      // A property that may never be sent is none.
+      // A property whose schema is `false` can never be sent: skip it.
       if (value === false) continue;
       const memberPlace = `${place}/${memberName}`;
       const reading = this.#read(value, prefix + pascalCase(memberName), memberPlace);

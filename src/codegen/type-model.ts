@@ -25,7 +25,7 @@ export interface ModelObject {
   /** `OrderCompletedItem`. */
   readonly name: string;
   readonly members: readonly ModelMember[];
-  /** What properties that have no member may hold; undefined: there are none. */
+  /** The type of unlisted properties; undefined if they are not allowed. */
   readonly extra: ModelType | undefined;
   readonly notes: readonly string[];
 }

@@ -156,7 +156,7 @@ function memberText({ name, type, required, nullable, notes }: ModelMember): str
   return `${comment(notes, '  ')}  ${shown}${required ? '' : '?'}: ${text};`;
 }
 
-/** An index signature holds for the named properties too. */
+/** An index signature applies to the named properties too. */
 function extraText(members: readonly ModelMember[], extra: ModelType): string {
   const text = members.length === 0 ? typeText(extra) : 'unknown';
   return `  /** Properties that the schema does not name. */\n  [name: string]: ${text};`;

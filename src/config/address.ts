@@ -32,7 +32,7 @@ export function isLoopback(host: string): boolean {
   return host.toLowerCase() === 'localhost';
 }
 
-/** Digits and dots alone are a mistyped IPv4 address, never a name. */
+/** Digits and dots alone are a mistyped IPv4 address, not a host name. */
 function isHostName(text: string): boolean {
   return isIPv4(text) || (hostNamePattern.test(text) && /[a-z]/i.test(text));
 }

@@ -10,7 +10,7 @@ export interface Config {
   readonly http: { readonly engine: 'own' | 'node' };
   readonly dataDir: string;
   readonly schemasDir: string;
-  /** `warn`: no event is refused for what the taxonomy and its schemas say. */
+  /** `warn`: the taxonomy and its schemas never cause a rejection. */
   readonly enforcement: 'on' | 'warn';
   readonly pii: { readonly hashKey: Secret | undefined };
   /** Which contracts the gate validates by. */
@@ -28,12 +28,12 @@ export interface Config {
   readonly keys: readonly WriteKey[];
   readonly limits: Limits;
   readonly log: LogRetention;
-  /** Undefined: no heartbeat is sent, and none taken. */
+  /** If undefined, heartbeats are neither sent nor accepted. */
   readonly canary: { readonly intervalMs: number | undefined };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly shutdownGraceMs: number;
   readonly destinations: readonly DestinationConfig[];
-  /** What comes in by `POST /v1/webhooks/<source>`. */
+  /** The sources of `POST /v1/webhooks/<source>`. */
   readonly webhooks: readonly WebhookSource[];
 }
 
@@ -66,7 +66,7 @@ export interface Limits {
   readonly inFlightEventsMax: number;
   /** From the first byte of a request to the last of its body. */
   readonly requestTimeoutMs: number;
-  /** A connection that says nothing. */
+  /** An idle connection. */
   readonly idleTimeoutMs: number;
   readonly connectionsMax: number;
 }
@@ -98,13 +98,13 @@ export interface DestinationConfig {
 /** `/properties/items/*` as `['properties', 'items', '*']`: `*` stands for any member. */
 export type FieldPath = readonly string[];
 
-/** In the order in which they hold. */
+/** In the order in which they apply. */
 export interface FieldRules {
-  /** Undefined: all; else of what a path can name only this. */
+  /** If undefined, all fields; else only these of the fields that a path can name. */
   readonly allow: readonly FieldPath[] | undefined;
   readonly drop: readonly FieldPath[];
   readonly hash: readonly FieldPath[];
-  /** Of the HMAC; there where `hash` is not empty. */
+  /** The HMAC key; set if `hash` is not empty. */
   readonly hashKey: Secret | undefined;
 }
 

@@ -38,7 +38,7 @@ export function asSetting(setting: DestinationTypeSetting): Setting {
   return { min: 0, ...bounds, ...rest, kind };
 }
 
-/** As settings are named. */
+/** In the spelling of setting names. */
 const optionPattern = /^[a-z][a-z0-9_]{0,63}$/;
 
 /** A tree without the options that cannot be, and a setting for each of the others. */

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-/** A value that must not be seen: `String()`, JSON and `util.inspect` show `***`. */
+/** A value that must not be shown: `String()`, JSON and `util.inspect` show `***`. */
 export interface Secret {
   readonly reveal: () => string;
 }

@@ -26,7 +26,7 @@ export interface Setting {
   readonly defaultText?: string;
   readonly min?: string | number;
   readonly max?: string | number;
-  /** The words of an `enum`, or those of which a `list` is made. */
+  /** The values of an `enum`, or the allowed items of a `list`. */
   readonly options?: readonly string[];
   /** Of a `url`. Left out: any. */
   readonly schemes?: readonly string[];
@@ -52,7 +52,7 @@ type ValueOf<S extends Setting> = S['kind'] extends 'integer' | 'duration' | 'by
 
 type WordOf<S extends Setting> = S extends { options: readonly (infer Word)[] } ? Word : string;
 
-/** The values that a table of settings reads to. */
+/** The values that result from reading a table of settings. */
 export type ValuesOf<Table extends Readonly<Record<string, Setting>>> = {
   readonly [Path in keyof Table]: Table[Path] extends { default: null }
     ? ValueOf<Table[Path]> | undefined

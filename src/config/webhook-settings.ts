@@ -1,7 +1,7 @@
 import type { Setting } from './setting.ts';
 import { webhookProviders } from './webhook-source.ts';
 
-/** Limits that nobody who means well meets. */
+/** Limits that legitimate webhooks do not reach. */
 export const webhookLimits = {
   sources: 100,
   secrets: 8,

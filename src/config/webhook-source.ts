@@ -1,4 +1,4 @@
-/** Whose way of signing it is. */
+/** The provider whose signature scheme is used. */
 export const webhookProviders = ['stripe', 'github', 'shopify', 'standard', 'hmac'] as const;
 export type WebhookProvider = (typeof webhookProviders)[number];
 
@@ -38,11 +38,11 @@ export interface WebhookSource {
   readonly events: readonly WebhookEvent[];
 }
 
-/** What becomes of webhooks of some type. */
+/** What happens to webhooks of some type. */
 export interface WebhookEvent {
   /** The type; with a `*` at its end, every type that begins so. */
   readonly type: string;
   readonly eventName: string;
-  /** Undefined: as for the whole source. */
+  /** If undefined, the setting of the source applies. */
   readonly properties: WebhookProperties | undefined;
 }

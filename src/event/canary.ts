@@ -4,5 +4,5 @@
  */
 export const canaryName = '_canary';
 
-/** The subject of heartbeats in EVENTS; they are nobody's data. */
+/** The subject of heartbeats in EVENTS; they carry no user data. */
 export const canarySubject = `headgate.events.${canaryName}.${canaryName}`;

@@ -2,7 +2,7 @@ import type { IncomingEvent } from './incoming-event.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json/json.ts';
 import { defineMember, parseByHand, parseJsonText } from './json/parse-json.ts';
 
-/** Makes another value of one; the one it was given stays as it is. */
+/** Returns a changed value; its argument stays as it is. */
 export type ChangeObject = (value: JsonObject) => JsonObject;
 
 /**

@@ -14,7 +14,7 @@ export interface DeliveryAttempt {
   /** RFC 3339. */
   readonly startedAt: string;
   readonly durationMs: number;
-  /** The destination's own word, where it has one: `503`. */
+  /** The destination's own code, if it has one: `503`. */
   readonly status: string;
   readonly error: string;
   readonly correlationId: string;
@@ -24,7 +24,7 @@ export interface DeliveryAttempt {
 /** The streams from which events reach a destination. */
 export type DeliveredStream = 'EVENTS' | 'REPLAY';
 
-/** An event that a destination could not be given, on its way to the dead letters. */
+/** An event that could not be delivered, on its way to the dead letters. */
 export interface GivenUpEvent {
   readonly destination: string;
   readonly stream: DeliveredStream;

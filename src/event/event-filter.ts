@@ -8,7 +8,7 @@ export interface EventFilter {
   readonly sources: readonly string[];
 }
 
-/** Compiles it to a validation of subjects of EVENTS, which name both. Nobody wants a heartbeat. */
+/** Compiles it to a matcher for EVENTS subjects, which hold both. Heartbeats never match. */
 export function compileEventFilter({ events, sources }: EventFilter): (subject: string) => boolean {
   const isNamed = compileEventGlobs(events);
   if (sources.length === 0) {

@@ -11,7 +11,7 @@ const suspicious = /[:,[]\s*-?\d(?:[\d.]{15}|[\d.]*[eE])/;
 
 /**
  * A JSON text with its numbers as they were written, for those that a double would change; undefined
- * where parsing loses nothing. The result is for `JSON.stringify` alone.
+ * if parsing loses nothing. The result is for `JSON.stringify` alone.
  *
  * Throws where it is no JSON, or nests so deep (thousands of levels) that walking it takes more stack
  * than there is.

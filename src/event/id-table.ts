@@ -1,4 +1,4 @@
-/** Where ids are, in 32 bytes each at most: for millions of them. */
+/** The position of each id, in at most 32 bytes: for millions of ids. */
 export interface IdTable {
   readonly count: () => number;
   /** `place` is above 0. An id that is there already gets the new place. */

@@ -12,7 +12,7 @@ export interface Acceptance {
   readonly warnings: readonly EventWarning[];
 }
 
-/** What the events of one request have in common. Empty: there was none. */
+/** What the events of one request have in common. Empty if not sent. */
 export interface RequestFacts {
   readonly correlationId: string;
   /** W3C trace context. */

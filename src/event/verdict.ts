@@ -4,14 +4,14 @@ export const eventStatuses = ['accepted', 'duplicate', 'rejected', 'retry'] as c
 
 export type EventStatus = (typeof eventStatuses)[number];
 
-/** Why an event was not taken. `code` is a key of the error table with scope `event`. */
+/** Why an event was rejected. `code` is a key of the error table with scope `event`. */
 export interface EventError {
   readonly code: string;
   readonly message: string;
   readonly violations: readonly Violation[];
 }
 
-/** What a warning may be about: stable words, and a label of the metrics. */
+/** The kinds of warning: stable values, also used as a metric label. */
 export const warningCodes = [
   'schema_violation',
   'unplanned_event',
@@ -20,7 +20,7 @@ export const warningCodes = [
   'idempotency_key_reused',
 ] as const;
 
-/** What the caller should know although the event was taken. */
+/** A warning about an accepted event. */
 export interface EventWarning {
   readonly code: string;
   readonly message: string;

@@ -12,6 +12,6 @@ export interface Violation {
   readonly expected?: string;
   /** The nearest name that the contract knows. */
   readonly suggestion?: string;
-  /** What the schema itself says of the place. */
+  /** The schema's own description of this location. */
   readonly description?: string;
 }

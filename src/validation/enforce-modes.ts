@@ -7,12 +7,12 @@ import type { SchemaFindings, CompiledSchema } from './schema/compile-schema.ts'
 import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { EventError, EventWarning } from '../event/verdict.ts';
 
-/** What becomes of an event that breaks its schema. */
+/** What happens to an event that breaks its schema. */
 export interface EnforcementResult {
   /** Undefined: it may be stored. */
   readonly error: EventError | undefined;
   readonly warnings: readonly EventWarning[];
-  /** What is to be stored, where that is not what was sent. */
+  /** The properties to store, if they differ from those sent. */
   readonly event: IncomingEvent | undefined;
 }
 

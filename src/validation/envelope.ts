@@ -6,7 +6,7 @@ import type { EventError } from '../event/verdict.ts';
 
 const nilUuid = '00000000-0000-0000-0000-000000000000';
 
-/** More verbs than this in one message help nobody. */
+/** A message lists at most this many verbs. */
 const verbsShownMax = 20;
 
 /** What is wrong with an unplanned name; undefined when it could be planned as it is. */

@@ -13,7 +13,7 @@ export function eventError(
   return { code, message, violations };
 }
 
-/** One field outside of `properties` that does not have the form it should. */
+/** The violation for a malformed field outside of `properties`. */
 export function fieldError(field: string, code: string, message: string): EventError {
   return eventError('invalid_field', `${field} ${message}`, [{ path: `/${field}`, code, message }]);
 }

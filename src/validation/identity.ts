@@ -6,7 +6,7 @@ import type { IncomingEvent } from '../event/incoming-event.ts';
 export const identityLengthMax = 256;
 
 /**
- * What broken clients send where an id should be: every event of every such user would pile up
+ * Placeholders that broken clients send as ids: every event of every such user would pile up
  * under one "person". The union of what Mixpanel, Amplitude and PostHog refuse.
  */
 export const identityPlaceholders: readonly string[] = [

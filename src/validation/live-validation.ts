@@ -1,7 +1,7 @@
 import { createValidation, type Validation, type ValidationOptions } from './validation.ts';
 import type { SchemaRegistry } from './schema-registry.ts';
 
-/** Validation by the contracts of this moment. */
+/** Validation by the current contracts. */
 export interface LiveValidation extends Pick<Validation, 'validate' | 'redactRejected'> {
   readonly registry: () => SchemaRegistry;
   readonly isPlanned: (eventName: string) => boolean;
@@ -43,7 +43,7 @@ export function changedEvents(
   return after.events.filter((event) => !known.has(event));
 }
 
-/** The registry with some of its events replaced, and new ones behind them. */
+/** The registry with some of its events replaced and new ones appended. */
 export function withEvents(before: SchemaRegistry, changed: SchemaRegistry): SchemaRegistry {
   const events = new Map(before.events.map((event) => [event.name, event]));
   for (const event of changed.events) events.set(event.name, event);

@@ -13,7 +13,7 @@ export type ViolationKind = (typeof violationKinds)[number];
 export const violationActions = ['allow', 'strip', 'warn', 'quarantine', 'reject'] as const;
 export type ViolationAction = (typeof violationActions)[number];
 
-/** What each kind of violation means for one event. */
+/** The action for each kind of violation of one event. */
 export type ModesByKind = Readonly<Record<ViolationKind, ViolationAction>>;
 
 /** The short form: every kind rejected, every kind stored with a warning, or not looked at. */
@@ -30,7 +30,7 @@ export type UnplannedMode = (typeof unplannedModes)[number];
 /** `on`: what the taxonomy says. `warn`: nothing is refused for its contract, and everything is reported. */
 export type Enforcement = 'on' | 'warn';
 
-/** What each kind means under a mode; undefined where nothing is looked at. */
+/** The action for each kind under a mode; undefined if the mode checks nothing. */
 export function modesByKind(mode: EventMode, enforcement: Enforcement): ModesByKind | undefined {
   if (mode === 'off') return undefined;
   if (mode === 'enforce') return enforcement === 'on' ? uniform('reject') : uniform('warn');
@@ -44,7 +44,7 @@ function softened(modes: ModesByKind): ModesByKind {
   return byKind((each) => (modes[each] === 'allow' ? 'allow' : 'warn'));
 }
 
-/** What an unplanned event means while enforcement is as it is. */
+/** The action for an unplanned event under the current enforcement. */
 export function unplannedMode(mode: UnplannedMode, enforcement: Enforcement): UnplannedMode {
   return enforcement === 'on' || mode === 'allow' ? mode : 'warn';
 }
@@ -103,7 +103,7 @@ function readAction(
   report: ReportFault,
 ): ViolationAction {
   if (value === undefined) return 'reject';
-  // Only a property that the schema does not know can go without breaking something else.
+  // Only a property unknown to the schema can be removed without breaking another rule.
   const actions = violationActions.filter(
     (action) => action !== 'strip' || each === 'additional_property',
   );

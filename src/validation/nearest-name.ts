@@ -1,4 +1,4 @@
-/** Names longer than this are nobody's slip of the finger: they get no suggestion. */
+/** Names longer than this are not typing errors: they get no suggestion. */
 const nameLengthMax = 128;
 
 /**

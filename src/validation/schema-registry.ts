@@ -19,7 +19,7 @@ export interface PlannedEvent extends TaxonomyEntry {
   readonly versions: readonly SchemaVersion[];
 }
 
-/** Every contract that there is. */
+/** All contracts. */
 export interface SchemaRegistry extends TaxonomyHeader {
   readonly events: readonly PlannedEvent[];
 }

@@ -44,7 +44,7 @@ export async function validationOf(
   return createValidation(await loadRegistry(schemasFolder(files)));
 }
 
-/** A sound event, with what the test changes. */
+/** A valid event, with the changes of the test. */
 export function orderCompleted(change: Partial<IncomingEvent> = {}): IncomingEvent {
   return {
     eventName: 'order_completed',

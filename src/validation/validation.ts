@@ -26,14 +26,14 @@ import {
 
 export { loadRegistry, readRegistry } from './schema-registry.ts';
 
-/** What the contract says of one event. */
+/** The validation result of one event. */
 export interface ValidationResult {
   /** Undefined: the event may be stored. */
   readonly error: EventError | undefined;
   readonly warnings: readonly EventWarning[];
   /** The version that validated it; 0 when none did. */
   readonly schemaVersion: number;
-  /** What is to be stored, where that is not what was sent. */
+  /** The properties to store, if they differ from those sent. */
   readonly event: IncomingEvent | undefined;
 }
 
@@ -79,7 +79,7 @@ const noWarnings: readonly EventWarning[] = Object.freeze([]);
 export interface ValidationOptions {
   /** `on` by default. */
   readonly enforcement?: Enforcement;
-  /** With what `"x-pii": "hash"` hashes; needed where a schema says so. */
+  /** The key for `"x-pii": "hash"`; required if a schema uses it. */
   readonly hashKey?: string | undefined;
 }
 

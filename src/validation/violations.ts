@@ -12,7 +12,7 @@ import {
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import type { Violation } from '../event/violation.ts';
 
-/** As many as one answer shows, the last of them telling how many more there are. */
+/** At most this many per answer; the last one says how many more there are. */
 export const violationsMax = 20;
 
 /** A path ends in the event's own name where the property is unknown, and that may be any text. */
@@ -33,7 +33,7 @@ export function violationsOf({ errors, complete, kindOf }: SchemaFindings): Viol
     const size = 'the event has too many values to list every one';
     return [...shown, more(`only the first violation is shown: ${size}`)];
   }
-  // The last of them makes room for the sum, unless there is nothing to sum up.
+  // The last one is replaced by the summary, if there is one.
   const hidden = errors.length - examined;
   if (hidden === 0) return shown;
   const last = more(`${hidden + 1} more violations are not shown; fix these first`);
@@ -94,7 +94,7 @@ const expectations: Readonly<Record<string, (error: ErrorObject) => string>> = {
   'false schema': () => 'must not be sent in this case',
 };
 
-/** Of ajv's own texts none is used: they may name what the event holds. */
+/** Ajv's own texts are never used: they may quote the event's data. */
 function messageOf(error: ErrorObject): string {
   return expectations[error.keyword]?.(error) ?? `breaks the rule ${error.keyword} of the schema`;
 }
@@ -107,7 +107,7 @@ function unknownProperty(error: ErrorObject): string {
 function typeMismatch({ params, data }: ErrorObject): string {
   const names = typeText(params['type']) ?? '';
   const sent = typeOf(data);
-  // A number that is not whole is of the type it should not be called.
+  // For a fraction, "must be of type integer, not number" would mislead.
   const found = sent === 'number' ? '' : `, not ${sent}`;
   return `must be of type ${names}${found}`;
 }

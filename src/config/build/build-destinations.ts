@@ -67,7 +67,7 @@ function ownSettings(values: ReadonlyMap<string, unknown>): DestinationConfig['s
   return own;
 }
 
-/** What may be absent, and is, is null. */
+/** Null for an optional setting that is absent. */
 function asScalar(value: unknown): string | number | boolean | null {
   const isScalar =
     typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';

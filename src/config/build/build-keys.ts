@@ -36,7 +36,7 @@ export function buildKeys(raws: readonly RawKey[], faults: string[]): WriteKey[]
   return keys;
 }
 
-/** Globs that could match no event name are faults. */
+/** Reports globs that cannot match any event name. */
 export function validateGlobs(globs: readonly string[], from: string, faults: string[]): void {
   for (const [index, glob] of globs.entries()) {
     if (!eventGlobPattern.test(glob)) {

@@ -148,7 +148,7 @@ function readEvents({ events, from }: RawWebhook, faults: string[]): WebhookEven
   return read;
 }
 
-/** Undefined: there are none. */
+/** Undefined if none are configured. */
 function readProperties(
   node: unknown,
   at: string,
@@ -182,7 +182,7 @@ function validatePlace(place: unknown, at: string, faults: string[]): void {
   faults.push(`${at}: is not a place: write a JSON pointer such as /data/id, or header:x-name`);
 }
 
-/** RFC 6901, but for the empty one. */
+/** A JSON pointer (RFC 6901), except the empty one. */
 function isPointer(text: string): boolean {
   return text.startsWith('/') && !/~(?![01])/.test(text);
 }

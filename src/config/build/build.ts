@@ -13,7 +13,7 @@ import { readTable } from './table-values.ts';
 export function build(raw: RawConfig): Config {
   const faults = [...raw.faults];
   const table = readTable(settings, raw.values, (path) => `default: ${path}`, faults);
-  // Where a value is missing there is a fault, so that nothing is built of it.
+  // A missing value has a fault, so nothing is built from it.
   const values = Object.fromEntries(table.values) as unknown as SettingValues;
   const keys = buildKeys(raw.keys, faults);
   const destinations = buildDestinations(raw.destinations, values.data_dir ?? '', faults);

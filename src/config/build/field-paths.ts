@@ -1,7 +1,7 @@
 import type { FieldPath, FieldRules } from '../config.ts';
 import type { Secret } from '../secret.ts';
 
-/** The values of the settings below `fields`, and where each of them stands. */
+/** The values of the settings below `fields`, and the location of each. */
 export interface FieldSettings {
   readonly allow: readonly string[] | undefined;
   readonly drop: readonly string[] | undefined;
@@ -12,15 +12,15 @@ export interface FieldSettings {
 
 /** What of an event a path can name. The rest of it says which event it is, and always leaves. */
 const roots: readonly string[] = ['user_id', 'anonymous_id', 'properties', 'context'];
-/** Those that have something in them. */
+/** The roots that have members. */
 const containers: readonly string[] = ['properties', 'context'];
 
 /** An HMAC is as hard to undo as its key is to guess. */
 const hashKeyCharactersMin = 16;
-/** Each is looked at for every event. */
+/** Every path is evaluated for every event. */
 const pathsMax = 1_000;
 
-/** Reads the rules; what is wrong goes to `faults`. Undefined: there are none. */
+/** Reads the rules; what is wrong goes to `faults`. Undefined if there are no rules. */
 export function buildFields(settings: FieldSettings, faults: string[]): FieldRules | undefined {
   const { hashKey, from } = settings;
   const allow = readPaths(settings.allow, from('allow'), faults);
@@ -99,7 +99,7 @@ function readPath(text: string): FieldPath | string {
   return path;
 }
 
-/** Whether all that `path` names is in what `wide` names. */
+/** Whether `wide` covers everything that `path` names. */
 function covers(wide: FieldPath, path: FieldPath): boolean {
   return (
     wide.length <= path.length &&

@@ -1,6 +1,6 @@
 import { parseDocument, type YAMLError } from 'yaml';
 
-/** Where the file is looked for when none is named. */
+/** The default path of the file. */
 export const defaultConfigFile = 'headgate.yaml';
 
 /** Text of the parser that never quotes the file; the rest might show a secret. */
@@ -87,7 +87,7 @@ function describeYamlError(error: YAMLError, text: string): string {
   return `${place}: is not YAML (${error.code})${detail}: fix it, or put quotes around the text`;
 }
 
-/** `$${` stands for `${` itself. */
+/** `$${` is an escaped `${`. */
 const referencePattern = /(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
 /**

@@ -9,16 +9,16 @@ import { environmentName } from '../settings.ts';
 import type { Setting } from '../setting.ts';
 import { type GatherContext, collectLeaves } from './tree.ts';
 
-/** A destination as found. */
+/** A destination as written in the file. */
 export interface RawDestination {
   readonly name: string;
   readonly type: string;
   /** `headgate.yaml: destinations.crm`. */
   readonly from: string;
-  /** All that it may hold; undefined where its type is not known. */
+  /** Its allowed settings; undefined if its type is unknown. */
   readonly settings: Readonly<Record<string, Setting>> | undefined;
   readonly values: ReadonlyMap<string, RawValue>;
-  /** True: the one that there is without a `destinations` section. */
+  /** True for the default destination, used without a `destinations` section. */
   readonly isDefault: boolean;
 }
 

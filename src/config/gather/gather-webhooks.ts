@@ -11,7 +11,7 @@ export interface RawWebhook {
   readonly values: ReadonlyMap<string, RawValue>;
   /** A text or a list of texts; undefined: it is missing. */
   readonly secret: RawValue | undefined;
-  /** As the file has them. */
+  /** As written in the file. */
   readonly events: unknown;
   readonly properties: unknown;
 }

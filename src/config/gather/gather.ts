@@ -8,7 +8,7 @@ import { type Environment, type RawValue, rawFromEnvironment } from './raw-value
 import { collectLeaves } from './tree.ts';
 import { environmentName, settings } from '../settings.ts';
 
-/** All that there is to read, each value with where it stood. */
+/** Everything to read, each value with its location. */
 export interface RawConfig {
   /** By the path of the setting. */
   readonly values: ReadonlyMap<string, RawValue>;
@@ -22,7 +22,7 @@ export interface RawConfig {
   readonly faults: readonly string[];
 }
 
-/** From where the configuration comes. */
+/** The inputs of the configuration. */
 export interface ConfigSources {
   readonly env: Environment;
   /** `--config`; else HEADGATE_CONFIG; else `headgate.yaml` where there is one. */

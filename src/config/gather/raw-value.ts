@@ -1,6 +1,6 @@
 import { expandReferences } from './configuration-file.ts';
 
-/** The environment, passed in: nothing here reads that of the process. */
+/** The environment, passed in; this code never reads that of the process. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A value as found, before anything is known of its kind. */
@@ -14,7 +14,7 @@ export interface RawValue {
   readonly broken: boolean;
 }
 
-/** A value that stands in the file. */
+/** A value from the file. */
 export function rawFromFile(
   from: string,
   value: unknown,
@@ -39,7 +39,7 @@ export function rawFromEnvironment(name: string, env: Environment): RawValue | u
   return { from: name, value, shown: show(value), broken: false };
 }
 
-/** A value that Headgate itself puts in. */
+/** A value that Headgate itself sets. */
 export function rawDefault(from: string, value: unknown): RawValue {
   return { from, value, shown: show(String(value)), broken: false };
 }

@@ -2,7 +2,7 @@ import { editDistance, nearest } from './nearest.ts';
 import { type Environment, type RawValue, rawFromFile } from './raw-value.ts';
 import type { Setting } from '../setting.ts';
 
-/** What the steps of the gathering share. */
+/** State shared by the gathering steps. */
 export interface GatherContext {
   /** The name of the file, for messages. */
   readonly file: string;
@@ -10,7 +10,7 @@ export interface GatherContext {
   readonly faults: string[];
 }
 
-/** Where a tree stands in the file. */
+/** The location of a tree in the file. */
 export interface TreePlace extends GatherContext {
   /** `destinations.crm`; empty at the top. */
   readonly under: string;

@@ -13,7 +13,7 @@ export function parsePointer(text: string): readonly string[] | undefined {
     .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-/** The value at a place; undefined when there is none. */
+/** The value at a path; undefined if it does not exist. */
 export function valueAt(value: JsonValue, tokens: readonly string[]): JsonValue | undefined {
   let at: JsonValue | undefined = value;
   for (const token of tokens) {
@@ -24,7 +24,7 @@ export function valueAt(value: JsonValue, tokens: readonly string[]): JsonValue 
   return at;
 }
 
-/** `01` and `-1` are no places of an array. */
+/** `01` and `-1` are not array indexes. */
 export function isArrayIndex(token: string): boolean {
   return /^(?:0|[1-9]\d{0,8})$/.test(token);
 }

@@ -21,7 +21,7 @@ export function mayEscapeNames(text: string): boolean {
   return text.includes('\\') && escapedName.test(text);
 }
 
-/** Deeper than anything that is let in, and shallow enough for the stack. */
+/** Deeper than any accepted event, and shallow enough for the stack. */
 const depthMax = 500;
 
 /**
@@ -116,7 +116,7 @@ class JsonReader {
     let end = at + 1;
     while (end < text.length && text[end] !== '"') end += text[end] === '\\' ? 2 : 1;
     this.at = end + 1;
-    // A string by itself is parsed rightly: the fault is in the names of objects alone.
+    // `JSON.parse` reads a lone string correctly: the bug affects names of objects only.
     return JSON.parse(text.slice(at, end + 1)) as string;
   }
 

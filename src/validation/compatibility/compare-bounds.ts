@@ -41,7 +41,7 @@ export function compareBounds(
 
 interface Limit {
   readonly limit: number;
-  /** The limit itself is not within. */
+  /** The limit itself is excluded. */
   readonly open: boolean;
 }
 

@@ -12,10 +12,10 @@ import {
 import { canonicalJson } from '../schema/schema-identity.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 
-/** More changes than this are another schema; the rest would tell nothing new. */
+/** With more changes than this it is another schema; listing the rest adds nothing. */
 export const changesMax = 100;
 
-/** What has a comparison of its own; of any other keyword a change counts as breaking. */
+/** Keywords with their own comparison. A change to any other keyword counts as breaking. */
 const comparedApart = new Set([
   'type',
   'enum',
@@ -154,7 +154,7 @@ function compareObject(place: Place, old: JsonObject, now: JsonObject, report: R
 interface ObjectRules {
   readonly properties: JsonObject;
   readonly required: ReadonlySet<string>;
-  /** What is not listed: a schema, true, or false. */
+  /** The schema of unlisted properties: a schema, true, or false. */
   readonly others: JsonValue;
 }
 
@@ -205,7 +205,7 @@ function compareAdded(
     const change = `adds ${place.name}`;
     report({ place: place.path, change, producers: '', consumers: '' });
   } else if (before.others === true) {
-    // Whether somebody sends it already, and how, the schemas do not say.
+    // The schemas do not say whether a producer already sends it, or in which form.
     const change = `lists ${place.name}, which was let through as anything`;
     report({ place: place.path, change, producers: '', consumers: '' });
   } else {

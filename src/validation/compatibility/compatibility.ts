@@ -11,7 +11,7 @@ import type { JsonObject } from '../../event/json/json.ts';
 export const compatibilityModes = ['compatible', 'forward', 'none'] as const;
 export type CompatibilityMode = (typeof compatibilityModes)[number];
 
-/** Who has to do something about a change. */
+/** Who has to act on a change. */
 export const concerned = ['producers', 'consumers'] as const;
 export type Concerned = (typeof concerned)[number];
 
@@ -50,7 +50,7 @@ function sentence(change: SchemaChange, before: number, after: number): string {
   return effects.length === 0 ? `${said}: nobody breaks` : `${said}: ${effects.join(', ')}`;
 }
 
-/** Whether an event of this mode may be changed so. */
+/** Whether an event with this mode allows the change. */
 export function isAllowed(mode: CompatibilityMode, finding: CompatibilityFinding): boolean {
   if (mode === 'none') return true;
   const forbidden = mode === 'compatible' ? concerned : ['consumers'];

@@ -8,13 +8,13 @@ export interface EventChange {
   /** The version it is about; 0: the event as a whole. */
   readonly version: number;
   readonly kind: 'added' | 'removed' | 'rewritten' | 'version';
-  /** Whether the event's `compatibility` allows it; what was released never changes at all. */
+  /** Whether the event's `compatibility` allows it; a released version never changes. */
   readonly allowed: boolean;
   readonly message: string;
   readonly findings: readonly CompatibilityFinding[];
 }
 
-/** What a registry changes against the one that is in force, and whether it may. */
+/** The changes of a new registry against the current one, and whether each is allowed. */
 export function registryChanges(before: SchemaRegistry, after: SchemaRegistry): EventChange[] {
   const now = new Map(after.events.map((event) => [event.name, event]));
   const old = new Map(before.events.map((event) => [event.name, event]));
@@ -90,7 +90,7 @@ export function versionChange(event: PlannedEvent, version: number): EventChange
     (each) => each.version < version && !event.superseded.has(each.version),
   );
   const findings = baseline === undefined ? [] : compatibilityFindings(baseline, added);
-  // What is superseded validates nobody.
+  // A superseded version validates no events.
   const allowed =
     event.superseded.has(version) ||
     findings.every((finding) => isAllowed(event.compatibility, finding));

@@ -3,9 +3,9 @@ export interface SchemaChange {
   /** `items[].sku`; empty for the whole. */
   readonly place: string;
   readonly change: string;
-  /** What becomes of producers who go on as before; empty: nothing. */
+  /** The effect on producers that do not change; empty if there is no effect. */
   readonly producers: string;
-  /** What becomes of consumers who read as before; empty: nothing. */
+  /** The effect on consumers that do not change; empty if there is no effect. */
   readonly consumers: string;
 }
 

@@ -4,13 +4,13 @@ import { StartError } from '../../errors.ts';
 import type { SchemaFindings } from '../schema/compile-schema.ts';
 import type { PlannedEvent } from '../schema-registry.ts';
 
-/** What is done with the personal data of an event. */
+/** How the personal data of an event is redacted. */
 export interface Personal {
   readonly marking: Marking;
   readonly redact: Redact;
 }
 
-/** Of all versions of some events together: a mark in one holds for the property in each. */
+/** For all versions of some events together: a mark in one version applies in all. */
 export function personalOf(
   events: readonly PlannedEvent[],
   hashKey: string | undefined,
@@ -36,7 +36,7 @@ export function checkHashKey(events: readonly PlannedEvent[], hashKey: string | 
   );
 }
 
-/** What is left of some findings without those that a redacted copy cannot help. */
+/** The findings without those that redaction itself causes. */
 export function withoutRedacted(
   findings: SchemaFindings,
   personal: Personal | undefined,

@@ -3,7 +3,7 @@ import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 import type { Redact } from './redact.ts';
 
-/** What is kept of a rejected event in the place of its bytes. */
+/** The redacted form of a rejected event, kept instead of its bytes. */
 export interface RedactedOriginal {
   readonly bytes: Uint8Array;
   /** False: it came in another form than JSON, and is now that of `POST /v1/track`. */
@@ -25,7 +25,7 @@ export function redactOriginal(event: IncomingEvent, redact: Redact): RedactedOr
   return { bytes: Buffer.from(JSON.stringify(flatEvent(event, redact))), keepsForm: false };
 }
 
-/** Nothing at all could be read of it: there is no event of which the text could be a form. */
+/** Nothing could be read of the event, so its text has no known structure to redact. */
 function isUnreadable({
   eventName,
   idempotencyKey,
@@ -72,7 +72,7 @@ function redactEvent(event: JsonObject, redact: Redact): JsonObject {
       const properties = typeof value === 'string' ? objectIn(Buffer.from(value)) : undefined;
       return properties === undefined ? value : JSON.stringify(redact(properties));
     }
-    // A property that was put beside `properties` by mistake is as personal there.
+    // A property put beside `properties` by mistake is just as personal.
     return redact({ [name]: value })[name];
   });
 }

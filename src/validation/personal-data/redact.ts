@@ -7,7 +7,7 @@ import type { ErrorObject } from 'ajv/dist/2020.js';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 import type { Marking, PersonalDataAction } from '../schema/personal-data.ts';
 
-/** What stands in the place of a masked value. */
+/** The text that replaces a masked value. */
 export const maskText = '***';
 
 const hashPrefix = 'hmac-sha256:';
@@ -26,7 +26,7 @@ export function createRedact(marking: Marking, hashKey: string): Redact {
     if (hashForm.test(text)) return text;
     return `${hashPrefix}${createHmac('sha256', hashKey).update(text).digest('hex')}`;
   };
-  /** Undefined: nothing is left of it. */
+  /** Undefined if the value is dropped. */
   function redacted(value: JsonValue, mark: Marking): JsonValue | undefined {
     if (mark.action === 'drop') return undefined;
     if (mark.action !== undefined) {
@@ -52,7 +52,7 @@ export function createRedact(marking: Marking, hashKey: string): Redact {
   return (properties) => redacted(properties, marking) as JsonObject;
 }
 
-/** All that is said of one member. */
+/** Every marking of one member. */
 function marksOf(holder: Marking, name: string): Marking[] {
   const marks = holder.patterns
     .filter(([form]) => name.length > patternSubjectMax || form.test(name))

@@ -3,13 +3,13 @@ import { unescapePointer } from '../schema/schema-walk.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 
-/** A property that is to go: the object that holds it, as a JSON pointer, and its name there. */
+/** A property to remove: the object that holds it, as a JSON pointer, and its name there. */
 export interface Unwanted {
   readonly holder: string;
   readonly name: string;
 }
 
-/** What is to go from a value, and from the values inside of it. */
+/** What to remove from a value and from the values inside it. */
 interface Removal {
   readonly names: Set<string>;
   readonly inner: Map<string, Removal>;

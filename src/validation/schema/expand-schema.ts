@@ -1,7 +1,7 @@
 import { unescapePointer } from './schema-walk.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 
-/** What says nothing about which events are valid. */
+/** Keywords that do not affect which events are valid. */
 const annotations = new Set([
   '$schema',
   '$id',
@@ -53,7 +53,7 @@ export function expandSchema(root: JsonObject): JsonObject {
     const reference = value['$ref'];
     if (typeof reference !== 'string') return own;
     const target = expand(schemaAt(root, reference) ?? {});
-    // Beside other keywords a reference is one more thing to meet.
+    // Beside other keywords a reference is one more requirement.
     return Object.keys(own).length === 0 ? target : { allOf: [target, own] };
   };
   const expandKeyword = (keyword: string, value: JsonValue): JsonValue => {
@@ -69,7 +69,7 @@ export function expandSchema(root: JsonObject): JsonObject {
   return expand(root) as JsonObject;
 }
 
-/** What a $ref of a safe schema leads to. */
+/** The schema that a $ref of a safe schema refers to. */
 export function schemaAt(root: JsonObject, reference: string): JsonValue | undefined {
   let value: JsonValue | undefined = root;
   for (const step of decodeURIComponent(reference.slice(1)).split('/').slice(1)) {

@@ -12,7 +12,7 @@ export interface PatternAutomaton {
   readonly optionalParts: number;
 }
 
-/** Why an expression is not taken; caught where patterns are checked. */
+/** Why an expression is refused; caught where patterns are checked. */
 export class PatternRefusal extends Error {
   override readonly name = 'PatternRefusal';
 }
@@ -35,7 +35,7 @@ const beyondAscii = [...'\u0085\u00a0éßЖΩאا中あ\u2028😀'];
 
 const empty: Part = { nullable: true, first: [], last: [] };
 
-/** How far the reading has come, and what it has built. */
+/** The state of the parser: its position and what it has built. */
 interface Reading {
   readonly source: string;
   readonly masks: bigint[];

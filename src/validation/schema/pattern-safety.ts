@@ -59,7 +59,7 @@ function stepsOf(source: string): (length: number) => number {
     quadratic = repeatsInARow(automaton, loops) > 1;
     ways = 2 ** Math.min(automaton.optionalParts, optionalPartsMax);
   } catch {
-    // One that cannot be validated is refused elsewhere.
+    // A pattern that cannot be checked is refused elsewhere.
   }
   return quadratic ? (length) => ((length * length) / 2) * ways + 1 : (length) => length * ways + 1;
 }

@@ -28,7 +28,7 @@ export interface Marking {
 /** Marks under these would say nothing about a value that is stored. */
 const unmarkable = new Set(['not', 'if', 'contains', 'propertyNames']);
 
-/** Reports marks that could not be honoured. */
+/** Reports marks that cannot be applied. */
 export function personalDataFaults(root: JsonObject, refuse: ReportFault): void {
   const outOfPlace = reachableSchemas(
     root,
@@ -101,7 +101,7 @@ function collect(root: JsonObject, schema: JsonObject, into: Marking): void {
   }
 }
 
-/** Where what an inner schema marks belongs; undefined: nowhere. */
+/** Where the marks of an inner schema apply; undefined if nowhere. */
 function childOf(into: Marking, keyword: string, name: string): Marking | undefined {
   switch (keyword) {
     case 'properties':

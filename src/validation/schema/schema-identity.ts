@@ -16,7 +16,7 @@ export function canonicalJson(value: JsonValue | undefined): string {
   return `{${members.join(',')}}`;
 }
 
-/** By this a released version is known: `sha256:` and the digest of its canonical JSON. */
+/** Identifies a released version: `sha256:` and the digest of its canonical JSON. */
 export function schemaHash(schema: JsonValue): string {
   return `sha256:${createHash('sha256').update(canonicalJson(schema)).digest('hex')}`;
 }

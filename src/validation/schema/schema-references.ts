@@ -8,7 +8,7 @@ import type { ReportFault } from '../registry-fault.ts';
  */
 export const expandedSchemasMax = 10_000;
 
-/** Schemas inside of one another once every $ref is followed; a check is a call for each. */
+/** The nesting depth once every $ref is followed; a check makes one call per level. */
 export const referenceDepthMax = 100;
 
 /** Reports a $ref that leaves the file, leads nowhere, comes back to itself or multiplies. */
@@ -19,7 +19,7 @@ export function referenceFaults(root: JsonObject, refuse: ReportFault): void {
   const places = new Map(allSchemas(root).map((place) => [place.schema, place]));
   let tooDeep = false;
 
-  /** How many schemas one stands for. */
+  /** How many schemas one expands to. */
   function sizeOf(place: SchemaPlace): number {
     const known = sizes.get(place.schema);
     if (known !== undefined) return known;

@@ -148,7 +148,7 @@ function checkFormat({ path, schema }: SchemaPlace, refuse: ReportFault): void {
   }
 }
 
-/** Names that ajv would find on every object, sent or not, and requirements nobody can meet. */
+/** Names that ajv finds on every object, sent or not, and impossible requirements. */
 function checkPropertyNames({ path, schema }: SchemaPlace, refuse: ReportFault): void {
   const properties = schema['properties'];
   const known = properties !== undefined && isJsonObject(properties) ? properties : {};
@@ -176,7 +176,7 @@ function bounded(limit: JsonValue | undefined, max: number): boolean {
   return typeof limit === 'number' && limit <= max;
 }
 
-/** Without recursion: the depth is what is in doubt. */
+/** Without recursion, because the depth is not yet known to be safe. */
 function deeperThan(root: JsonValue, levelsMax: number): boolean {
   let level: JsonValue[] = [root];
   for (let depth = 0; level.length > 0; depth++) {

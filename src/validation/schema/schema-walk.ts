@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 
-/** One schema object inside of a schema file, and where it stands there. */
+/** One schema object in a schema file, and its path there. */
 export interface SchemaPlace {
   /** A JSON pointer into the file; empty for the whole. */
   readonly path: string;
@@ -62,7 +62,7 @@ export function unescapePointer(step: string): string {
   return step.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
-/** The object that a $ref inside of a file (`#/$defs/money`) leads to; undefined when to none. */
+/** The object that a $ref inside of a file (`#/$defs/money`) leads to; undefined if to none. */
 export function resolvePointer(root: JsonObject, reference: string): JsonObject | undefined {
   let pointer: string;
   try {
@@ -98,7 +98,7 @@ export function reachableSchemas(
     if (target !== undefined) found.add(target);
     for (const inner of innerSchemas({ path: '', schema })) {
       const keyword = inner.path.split('/')[1]!;
-      // What stands in $defs holds where it is referred to.
+      // A schema in $defs applies where a $ref refers to it.
       if (keyword !== '$defs' && keyword !== 'definitions' && follows(keyword))
         found.add(inner.schema);
     }

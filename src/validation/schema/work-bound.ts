@@ -16,7 +16,7 @@ const errorsMax = 200_000;
 /** Steps of regular expressions in one event: some 50 ms. */
 export const patternStepsMax = 20_000_000;
 
-/** An event that is refused because checking it would take too long. */
+/** Thrown for an event whose check would take too long. */
 export class TooMuchWork extends Error {
   override readonly name = 'TooMuchWork';
 }
@@ -27,7 +27,7 @@ export function valuesValidatedMax(root: JsonObject): number | undefined {
   return checks <= checksUncounted ? undefined : Math.floor(checksMax / checks);
 }
 
-/** How many values an event may have of which every error is wanted. */
+/** How many values an event may have if all its errors are reported. */
 export function valuesListedMax(root: JsonObject, max: number): number {
   return Math.min(max, Math.floor(errorsMax / Math.max(1, checksOfHeaviest(root))));
 }

@@ -1,6 +1,6 @@
 import type { ReportFault } from '../registry-fault.ts';
 
-/** A version that another validates in its place, to that other. */
+/** Maps a superseded version to the version that validates in its place. */
 export type Superseded = ReadonlyMap<number, number>;
 
 /**

@@ -12,7 +12,7 @@ export interface TaxonomyEntry {
   readonly name: string;
   readonly owner: string;
   readonly description: string;
-  /** The version that validates events which name none. */
+  /** The version that validates events without a version. */
   readonly active: number;
   readonly mode: EventMode;
   /** What a new version may change. */
@@ -51,20 +51,20 @@ const entryKeys = [
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Reads `taxonomy.yaml`; every fault is reported, and what is sound of the rest returned. */
+/** Reads `taxonomy.yaml`; reports every fault and returns the valid rest. */
 export function readTaxonomy(text: string, report: ReportFault): Taxonomy {
   const root = parseYaml(text, report);
   if (root === undefined) return { verbs: [], unplanned: 'reject', entries: [] };
   return readTaxonomyFields(root, report);
 }
 
-/** The same from what the YAML said. */
+/** The same for parsed YAML. */
 export function readTaxonomyFields(root: Fields, report: ReportFault): Taxonomy {
   const header = readHeader(root, report);
   return { ...header, entries: readEntries(root['events'], header.verbs, report) };
 }
 
-/** What stands beside `events`. */
+/** The keys beside `events`. */
 export function readHeader(root: Fields, report: ReportFault): TaxonomyHeader {
   refuseUnknownKeys(root, topKeys, '', report);
   return {
@@ -73,7 +73,7 @@ export function readHeader(root: Fields, report: ReportFault): TaxonomyHeader {
   };
 }
 
-/** What a YAML text says, where it is a mapping. */
+/** The content of a YAML text that is a mapping. */
 export function parseYaml(text: string, report: ReportFault): Fields | undefined {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });

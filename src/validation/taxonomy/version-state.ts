@@ -5,7 +5,7 @@ export interface VersionStates {
   readonly deprecated: readonly number[];
 }
 
-/** `active`, `validated by 3`, `deprecated`, or empty: how a version stands, for people. */
+/** `active`, `validated by 3`, `deprecated`, or empty: the state of a version, for people. */
 export function versionState(
   version: number,
   { active, superseded, deprecated }: VersionStates,
