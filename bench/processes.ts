@@ -69,19 +69,20 @@ export interface Gate extends Server {
   memoryMax(): number;
 }
 
-export async function startGate(env: Record<string, string>): Promise<Gate> {
+/** `folder`: the `bench` of another checkout, whose gate it starts instead. */
+export async function startGate(env: Record<string, string>, folder = here): Promise<Gate> {
   const dataDir = mkdtempSync(path.join(os.tmpdir(), 'headgate-bench-'));
-  const child = fork(path.join(here, 'gate.ts'), {
+  const child = fork(path.join(folder, 'gate.ts'), {
     execArgv: runtimeFlags,
     env: {
       ...process.env,
-      // The same as in src/main.ts.
-      NODE_COMPILE_CACHE: path.join(here, '..', 'node_modules', '.headgate', 'compile-cache'),
+      // As src/main.ts sets it.
+      NODE_COMPILE_CACHE: path.join(folder, '..', 'node_modules', '.headgate', 'compile-cache'),
       HEADGATE_LISTEN: '127.0.0.1:0',
       HEADGATE_ADMIN_LISTEN: '127.0.0.1:0',
       HEADGATE_DATA_DIR: dataDir,
       HEADGATE_LOG_LEVEL: 'warn',
-      HEADGATE_SCHEMAS_DIR: path.join(here, '..', 'schemas'),
+      HEADGATE_SCHEMAS_DIR: path.join(folder, '..', 'schemas'),
       ...env,
     },
   });
