@@ -95,6 +95,14 @@ describe('where values come from', () => {
     expect(config.limits.batchEventsMax).toBe(7);
   });
 
+  it('takes the HTTP engine from either, and no other word', () => {
+    expect(read({ file: 'http: { engine: node }' }).http.engine).toBe('node');
+    expect(read(env({ HEADGATE_HTTP_ENGINE: 'node' })).http.engine).toBe('node');
+    expect(faultsOf(env({ HEADGATE_HTTP_ENGINE: 'nginx' }))).toEqual([
+      expect.stringMatching(/HEADGATE_HTTP_ENGINE: "nginx" .*own.*node/),
+    ]);
+  });
+
   it('counts an empty variable as unset', () => {
     expect(read(env({ HEADGATE_NATS_URL: '' })).nats.url).toBeUndefined();
   });

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
-import { openEngineServer, type EngineName } from './engine-peer.fixture.ts';
+import { engines, openEngineServer } from './engine-peer.fixture.ts';
 import type { CallEnd, HttpCall, OpenAnswer, TrailersCall } from './http-call.ts';
 import { errorCode, frameFlag, frameType, settingId } from './http2/frames.ts';
 import { HpackDecoder } from './http2/headers/hpack-decode.ts';
@@ -18,7 +18,6 @@ import {
 
 /* The answers of an HttpCall over HTTP/2, as they arrive from each engine. */
 
-const engines: readonly EngineName[] = ['own', 'node'];
 const { headers, data, resetStream } = frameType;
 const ends = (flags: number): boolean => (flags & frameFlag.endStream) !== 0;
 
@@ -138,6 +137,23 @@ describe.each(engines)('an answer: %s', (engine) => {
     answers[1]!.write(Buffer.from('abc'), () => {});
     answers[1]!.end({});
     await peer.next(({ type, flags, streamId }) => type === data && streamId === 3 && ends(flags));
+  });
+
+  test('in parts may take its time between two of them', async () => {
+    const answers: OpenAnswer[] = [];
+    const handle = (call: HttpCall): void => {
+      const answer = call.open();
+      answer.begin(200, {});
+      answers.push(answer);
+      answer.write(Buffer.from('one'), () => {});
+    };
+    await using server = await openEngineServer(engine, handle, { stallTimeoutMs: 50 }, 100);
+    const peer = await server.greet();
+    peer.send(request(1, true));
+    await peer.nextOf(data, 1);
+    await sleep(300);
+    answers[0]!.write(Buffer.from('two'), () => {});
+    expect((await peer.nextOf(data, 1)).payload.toString()).toBe('two');
   });
 
   test('in parts that is cut is seen as such', async () => {

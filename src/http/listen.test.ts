@@ -6,11 +6,29 @@ import { expect, test } from 'vitest';
 import type { HttpCall } from './http-call.ts';
 import { WholeCall } from './http1/whole-call.ts';
 import { Http2Call } from './http2/http2-call.ts';
-import { listen } from './listen.ts';
+import { listen, type Listener } from './listen.ts';
 import { Http1Call } from './node/http1-call.ts';
 import { NodeHttp2Call } from './node/http2-call.ts';
 
 const body = '{}';
+
+function openListener(engine: 'own' | 'node', onCall: (call: HttpCall) => void): Promise<Listener> {
+  return listen({
+    address: { host: '127.0.0.1', port: 0 },
+    tls: undefined,
+    engine,
+    handle: (call) => {
+      onCall(call);
+      const end = (): void => call.reply(202, { 'content-length': 2 }, 'ok');
+      call.receive({ chunk: () => {}, end, cut: () => {} });
+    },
+    servesWhole: (url) => url === '/whole',
+    setting: 'HEADGATE_LISTEN',
+    idleTimeoutMs: 5_000,
+    requestTimeoutMs: 5_000,
+    connectionsMax: 10,
+  });
+}
 
 /** Sends one plain request that our HTTP/1.1 reader would serve. */
 function postHttp1(port: number, path: string): Promise<number> {
@@ -40,26 +58,28 @@ function postHttp2(port: number): Promise<number> {
   });
 }
 
+test.each(['own', 'node'] as const)('engine %s says 100 to who asks for it', async (engine) => {
+  const listener = await openListener(engine, () => {});
+  const { port } = listener.address;
+  const session = http2.connect(`http://127.0.0.1:${port}`);
+  const stream = session.request({ ':method': 'POST', expect: '100-continue' });
+  const told = await new Promise((resolve) => {
+    stream.once('continue', () => {
+      stream.end(body);
+      stream.once('response', (headers) => resolve(headers[':status']));
+    });
+  });
+  expect(told).toBe(202);
+  session.close();
+  await listener.close(1000);
+});
+
 test.each([
   ['own', [WholeCall, Http1Call, Http2Call]],
   ['node', [Http1Call, Http1Call, NodeHttp2Call]],
 ] as const)('engine %s reads every request by its own classes', async (engine, classes) => {
   const calls: HttpCall[] = [];
-  const listener = await listen({
-    address: { host: '127.0.0.1', port: 0 },
-    tls: undefined,
-    engine,
-    handle: (call) => {
-      calls.push(call);
-      const end = (): void => call.reply(202, { 'content-length': 2 }, 'ok');
-      call.receive({ chunk: () => {}, end, cut: () => {} });
-    },
-    servesWhole: (url) => url === '/whole',
-    setting: 'HEADGATE_LISTEN',
-    idleTimeoutMs: 5_000,
-    requestTimeoutMs: 5_000,
-    connectionsMax: 10,
-  });
+  const listener = await openListener(engine, (call) => calls.push(call));
   const { port } = listener.address;
   expect(await postHttp1(port, '/whole')).toBe(202);
   expect(await postHttp1(port, '/else')).toBe(202);

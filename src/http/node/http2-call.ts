@@ -15,11 +15,8 @@ export interface NodeCallOwner {
   readonly stallTimeoutMs: number;
   /** How long the rest of a request may arrive after its answer. */
   readonly lingerMs: number;
-  /**
-   * The stream is closed and the application has finished with it, so its slot is free. `wasTaken`:
-   * the whole answer was sent.
-   */
-  settle(call: NodeHttp2Call, wasTaken: boolean): void;
+  /** The stream is closed and the application has finished with it, so its slot is free. */
+  settle(call: NodeHttp2Call): void;
   /** Counts frames that carry nothing useful. */
   spend(frames: number): void;
   /** The application threw an error. Its stream is closed already. */
@@ -50,11 +47,7 @@ export class NodeHttp2Call implements TrailersCall {
     this.owner = owner;
     stream.once('close', () => this.closed());
     // `watchStall` sets this timeout.
-    stream.on('timeout', () => {
-      stream.close(constants.NGHTTP2_CANCEL);
-      // If the socket takes nothing, the reset would wait forever.
-      stream.destroy();
-    });
+    stream.on('timeout', () => stream.close(constants.NGHTTP2_CANCEL));
   }
 
   get method(): string {
@@ -214,7 +207,7 @@ export class NodeHttp2Call implements TrailersCall {
   private done(): void {
     if (this.isDone) return;
     this.isDone = true;
-    if (this.isClosed) this.owner.settle(this, this.stream.writableFinished);
+    if (this.isClosed) this.owner.settle(this);
   }
 
   private closed(): void {
@@ -222,7 +215,7 @@ export class NodeHttp2Call implements TrailersCall {
     const { listeners } = this;
     this.listeners = [];
     for (const listener of listeners) listener(this.callEnd());
-    if (this.isDone) this.owner.settle(this, this.stream.writableFinished);
+    if (this.isDone) this.owner.settle(this);
   }
 
   private callEnd(): CallEnd {

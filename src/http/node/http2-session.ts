@@ -28,9 +28,9 @@ export interface NodeSessionHost {
  */
 const sessionMemoryMb = 256;
 /**
- * The connection window. Node credits it as soon as it has read the bytes of a held stream, so only
- * the window of each stream bounds the total: streamsMax windows of this size (HTTP/2's default)
- * are 64 MiB.
+ * The window of a stream. Node credits the window of the connection as soon as bytes arrive, read or
+ * not, so only the windows of the streams limit what waits. With this size (HTTP/2's default) a held
+ * stream keeps up to 150 KiB.
  */
 const streamWindowBytesMax = 65_535;
 /** The overhead of a field beyond its text: RFC 9113 §6.5.2. */
@@ -85,9 +85,8 @@ export class NodeHttp2Session implements NodeCallOwner {
     return this.host.limits.lingerMs;
   }
 
-  settle(call: NodeHttp2Call, wasTaken: boolean): void {
+  settle(call: NodeHttp2Call): void {
     this.calls.delete(call);
-    if (wasTaken) this.conduct.answerTaken();
   }
 
   spend(frames: number): void {
