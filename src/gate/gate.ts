@@ -8,7 +8,7 @@ import { createAdmission } from './intake/admission.ts';
 import { createAuthenticate } from './intake/authenticate.ts';
 import { createConnectEndpoints } from './rpc/connect-router.ts';
 import type { GateContext } from './gate-context.ts';
-import { createRequestHandler, routeOf, servesWhole } from './route-request.ts';
+import { createRequestHandler, routeOf, isFastPath } from './route-request.ts';
 import { listen, type Listener } from '../http/listen.ts';
 import { openApiDocument } from './openapi/openapi.ts';
 import { createBodyReader } from './intake/read-body.ts';
@@ -90,7 +90,7 @@ export async function openGate(
     tls: config.tls,
     engine: config.http.engine,
     handle: traceRequests(createRequestHandler(context, connect, webhooks, openApi), routeOf),
-    servesWhole,
+    isFastPath,
     setting: 'HEADGATE_LISTEN',
     idleTimeoutMs: limits.idleTimeoutMs,
     requestTimeoutMs: limits.requestTimeoutMs,

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { ServiceError } from '../errors.ts';
 import type { HttpCall } from '../http/http-call.ts';
 import type { GateContext } from './gate-context.ts';
-import { createRequestHandler, routeOf, servesWhole } from './route-request.ts';
+import { createRequestHandler, routeOf, isFastPath } from './route-request.ts';
 import type { WebhookEntry } from './webhooks/webhook-endpoint.ts';
 
 interface Request {
@@ -135,8 +135,8 @@ test('traces name the paths that take events, and no others', () => {
 });
 
 test('the hot endpoints are served whole', () => {
-  expect(servesWhole('/v1/track', {})).toBe(true);
-  expect(servesWhole('/v1/validate', {})).toBe(false);
-  expect(servesWhole(`${rpc}/Track`, { 'content-type': json })).toBe(true);
-  expect(servesWhole(`${rpc}/Track`, { 'content-type': 'application/grpc' })).toBe(false);
+  expect(isFastPath('/v1/track', {})).toBe(true);
+  expect(isFastPath('/v1/validate', {})).toBe(false);
+  expect(isFastPath(`${rpc}/Track`, { 'content-type': json })).toBe(true);
+  expect(isFastPath(`${rpc}/Track`, { 'content-type': 'application/grpc' })).toBe(false);
 });

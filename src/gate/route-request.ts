@@ -1,6 +1,6 @@
 import { ServiceError } from '../errors.ts';
 import type { RequestHandler } from '../http/http-call.ts';
-import type { ServesWhole } from '../http/http1/reader.ts';
+import type { IsFastPath } from '../http/http1/reader.ts';
 import { failureOfError } from './answer/failure.ts';
 import { problem } from './answer/problem.ts';
 import { cloudEventsPath, selectCloudEvents } from './cloudevents/cloudevents-endpoint.ts';
@@ -77,16 +77,16 @@ export function routeOf(path: string): string | undefined {
   return path.startsWith(webhookPath) ? `${webhookPath}{source}` : undefined;
 }
 
-const wholeRestPaths = new Set(['/v1/track', '/v1/batch']);
-const wholeRpcTypes = new Set(['application/json', 'application/proto']);
+const fastRestPaths = new Set(['/v1/track', '/v1/batch']);
+const fastRpcTypes = new Set(['application/json', 'application/proto']);
 
 /** The hot endpoints: `POST`s to them never need what Node's classes of HTTP/1.1 have. */
-export function servesWholeOf(rpcs: ReadonlyMap<string, RpcEntry>): ServesWhole {
+export function isFastPathOf(rpcs: ReadonlyMap<string, RpcEntry>): IsFastPath {
   return (url, headers) =>
-    wholeRestPaths.has(url) || (rpcs.has(url) && wholeRpcTypes.has(headers['content-type'] ?? ''));
+    fastRestPaths.has(url) || (rpcs.has(url) && fastRpcTypes.has(headers['content-type'] ?? ''));
 }
 
-export const servesWhole = servesWholeOf(trackRpcs);
+export const isFastPath = isFastPathOf(trackRpcs);
 
 function post(select: Route['select']): Route {
   return { methods: ['POST'], select };

@@ -118,7 +118,7 @@ export function serveUnary<Request, Result>(
     else context.turns.run(message.length, () => decode(message));
   };
   const decode = (message: Buffer): void => {
-    if (ending.isOver()) return;
+    if (ending.isEnded()) return;
     try {
       const request = endpoint.decode(call, message, context.limits.batchEventsMax);
       run(context, request, { exchange, call, producer, timeoutMs }, ending.succeed, fail);
@@ -144,7 +144,7 @@ export function serveUnary<Request, Result>(
       producer = context.authenticate(headers);
     }
     if (timeoutMs !== undefined) ending.expireAfter(timeoutMs);
-    if (!ending.isOver()) context.bodies.read(exchange.call, onBody, fail);
+    if (!ending.isEnded()) context.bodies.read(exchange.call, onBody, fail);
   } catch (error) {
     fail(error);
   }
@@ -155,7 +155,7 @@ interface Ending<Result> {
   readonly succeed: (result: Result) => void;
   readonly fail: (error: unknown) => void;
   readonly expireAfter: (timeoutMs: number) => void;
-  readonly isOver: () => boolean;
+  readonly isEnded: () => boolean;
 }
 
 function createEnding<Request, Result>(
@@ -201,6 +201,6 @@ function createEnding<Request, Result>(
       if (timeoutMs < 1) expire();
       else timer = setTimeout(expire, Math.min(timeoutMs, timerMsMax));
     },
-    isOver: () => over,
+    isEnded: () => over,
   };
 }

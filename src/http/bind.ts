@@ -13,7 +13,7 @@ const backlog = 1024;
 export function bind(server: net.Server, { host, port }: Address, setting: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
-      const text = `${host}:${port} ${whyNot(cause)}. Free it, or choose another with ${setting}.`;
+      const text = `${host}:${port} ${reasonOf(cause)}. Free it, or choose another with ${setting}.`;
       reject(new StartError(text, { cause }));
     });
     server.listen({ host, port, backlog }, () => {
@@ -23,7 +23,7 @@ export function bind(server: net.Server, { host, port }: Address, setting: strin
   });
 }
 
-function whyNot(cause: NodeJS.ErrnoException): string {
+function reasonOf(cause: NodeJS.ErrnoException): string {
   if (cause.code === 'EADDRINUSE') return 'is in use by another program';
   if (cause.code === 'EACCES') return 'needs rights that this process does not have';
   return `cannot be listened on (${cause.message})`;

@@ -42,7 +42,7 @@ describe.each(engines)('an answer: %s', (engine) => {
       seen.push({ answered: call.answered });
     };
     await using server = await openEngineServer(engine, handle);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, true, fieldsWith('POST')));
     const fields = fieldsOf(await peer.nextOf(headers, 1));
     expect(fields).toMatchObject({
@@ -67,7 +67,7 @@ describe.each(engines)('an answer: %s', (engine) => {
     ['POST', 304, ''],
   ] as const)('to %s with %i has no body', async (method, status, body) => {
     await using server = await openEngineServer(engine, (call) => call.reply(status, {}, body));
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, true, fieldsWith(method)));
     const frame = await peer.nextOf(headers, 1);
     expect(fieldsOf(frame)[':status']).toBe(String(status));
@@ -86,7 +86,7 @@ describe.each(engines)('an answer: %s', (engine) => {
       (call as TrailersCall).replyWithTrailers({ 'content-type': 'a/b' }, body, trailers);
     };
     await using server = await openEngineServer(engine, handle);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     const decoder = new HpackDecoder();
     peer.send(request(1, true));
     expect(fieldsOf(await peer.nextOf(headers, 1), decoder)['content-type']).toBe('a/b');
@@ -109,7 +109,7 @@ describe.each(engines)('an answer: %s', (engine) => {
       answers.push(answer);
     };
     await using server = await openEngineServer(engine, handle);
-    const peer = await server.greet(setting(settingId.initialWindowSize, 100_000));
+    const peer = await server.handshake(setting(settingId.initialWindowSize, 100_000));
     peer.send(request(1, true));
     await peer.nextOf(headers, 1);
     let taken = 0;
@@ -148,7 +148,7 @@ describe.each(engines)('an answer: %s', (engine) => {
       answer.write(Buffer.from('one'), () => {});
     };
     await using server = await openEngineServer(engine, handle, { stallTimeoutMs: 50 }, 100);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, true));
     await peer.nextOf(data, 1);
     await sleep(300);
@@ -163,7 +163,7 @@ describe.each(engines)('an answer: %s', (engine) => {
       answer.write(Buffer.from('abc'), () => setTimeout(() => answer.cut(), 10));
     };
     await using server = await openEngineServer(engine, handle);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, true));
     expect(codeOf(await peer.nextOf(resetStream, 1))).toBe(errorCode.internalError);
   });
@@ -176,7 +176,7 @@ describe.each(engines)('an answer: %s', (engine) => {
       call.whenAnswered((end) => callEnds.push(end));
     };
     await using server = await openEngineServer(engine, handle);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, true), request(3, true));
     await settled(peer);
     peer.send(frameOf(resetStream, 0, 1, uint32(errorCode.cancel)));
@@ -207,7 +207,7 @@ describe.each(engines)('an answer: %s', (engine) => {
       }
     };
     await using server = await openEngineServer(engine, handle);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, true));
     expect(fieldsOf(await peer.nextOf(headers, 1))[':status']).toBe('500');
     expect(thrown).toEqual(['TypeError']);
@@ -228,7 +228,7 @@ describe.each(engines)('what the application throws: %s', (engine) => {
       else call.reply(200, {}, 'ok');
     };
     await using server = await openEngineServer(engine, handle);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     const bad = fieldsWith('POST').map(([name, value]) =>
       name === ':path' ? ([name, '/bad'] as const) : ([name, value] as const),
     );

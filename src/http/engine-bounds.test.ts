@@ -58,7 +58,7 @@ function sendWithinWindow(peer: RawPeer, windowBytes: number, bodyBytes: number)
 describe.each(engines)('requests of HTTP/2: %s', (engine) => {
   test('a stream reset in the read that brought it harms nobody, whatever the code', async () => {
     await using server = await openEngineServer(engine, answerAtOnce);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     const codes = forStreams(1, 15, (streamId) => [
       request(streamId, false),
       frameOf(frameType.resetStream, 0, streamId, uint32((streamId - 1) / 2)),
@@ -73,7 +73,7 @@ describe.each(engines)('requests of HTTP/2: %s', (engine) => {
     const asked: HttpCall[] = [];
     const limits = { streamsMax: 2 };
     await using server = await openEngineServer(engine, (call) => asked.push(call), limits);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     for (let streamId = 1; streamId < 101; streamId += 2) {
       peer.send(request(streamId, true));
       await settled(peer);
@@ -92,7 +92,7 @@ describe.each(engines)('requests of HTTP/2: %s', (engine) => {
     const handle = (call: HttpCall): void =>
       call.receive({ chunk: () => {}, end: () => ends.push('end'), cut: () => ends.push('cut') });
     await using server = await openEngineServer(engine, handle, { streamsMax: 1 });
-    const peer = await server.greet();
+    const peer = await server.handshake();
     for (const streamId of [1, 3, 5]) {
       peer.send(request(streamId, false), data(streamId, 'abc'));
       await settled(peer);
@@ -105,7 +105,7 @@ describe.each(engines)('requests of HTTP/2: %s', (engine) => {
   test('too many resets end the connection', async () => {
     const limits = { resetsBurst: 10, resetsPerSecond: 1 };
     await using server = await openEngineServer(engine, () => {}, limits);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     const given = forStreams(1, 25, (streamId) => [request(streamId, true), cancel(streamId)]);
     expect(await pour(peer, given)).toBeDefined();
     expect(server.connections()).toBe(0);
@@ -114,7 +114,7 @@ describe.each(engines)('requests of HTTP/2: %s', (engine) => {
   test('requests beyond the places that resets keep are refused, and too many end it', async () => {
     const limits = { streamsMax: 1, resetsBurst: 10, resetsPerSecond: 1 };
     await using server = await openEngineServer(engine, () => {}, limits);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, true));
     await settled(peer);
     peer.send(cancel(1));
@@ -128,7 +128,7 @@ describe.each(engines)('requests of HTTP/2: %s', (engine) => {
   test('malformed requests are reset, and too many of them end the connection', async () => {
     const limits = { resetsBurst: 10, resetsPerSecond: 0 };
     await using server = await openEngineServer(engine, () => {}, limits);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, true, [[':path', '/']]));
     expect(codeOf(await peer.nextOf(frameType.resetStream, 1))).toBe(errorCode.protocolError);
     const more = forStreams(3, 25, (streamId) => [request(streamId, true, [[':path', '/']])]);
@@ -142,7 +142,7 @@ describe.each(engines)('requests of HTTP/2: %s', (engine) => {
       answerAtOnce(call);
     };
     await using server = await openEngineServer(engine, handle);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, true, [...requestFields, ['authorization', ' Bearer ']]));
     await peer.nextOf(frameType.data, 1);
     expect(seen).toEqual(['Bearer']);
@@ -166,7 +166,7 @@ describe.each(engines)('bodies over HTTP/2: %s', (engine) => {
     };
     const limits = { streamWindowBytes: windowBytes };
     await using server = await openEngineServer(engine, handle, limits);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, false));
     const sent = sendWithinWindow(peer, windowBytes, bodyBytes);
     await sleep(200);
@@ -182,7 +182,7 @@ describe.each(engines)('bodies over HTTP/2: %s', (engine) => {
     const calls: HttpCall[] = [];
     const limits = { streamWindowBytes: 65_535 };
     await using server = await openEngineServer(engine, (call) => calls.push(call), limits);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, false));
     await settled(peer);
     for (let sent = 0; sent < 6; sent += 1) peer.send(data(1, Buffer.alloc(16_000)));
@@ -203,7 +203,7 @@ describe.each(engines)('bodies over HTTP/2: %s', (engine) => {
       call.reply(413, {}, '');
     };
     await using server = await openEngineServer(engine, handle, { lingerMs: 50 }, 100);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, false));
     await peer.nextOf(frameType.headers, 1);
     peer.send(data(1, 'more'));
@@ -227,7 +227,7 @@ describe.each(engines)('time over HTTP/2: %s', (engine) => {
     const calls: HttpCall[] = [];
     const limits = { goAwayTimeoutMs: 50 };
     await using server = await openEngineServer(engine, (call) => calls.push(call), limits, 100);
-    const [idle, busy] = [await server.greet(), await server.greet()];
+    const [idle, busy] = [await server.handshake(), await server.handshake()];
     busy.send(request(1, true));
     await idle.nextOf(frameType.goAway);
     await sleep(200);
@@ -240,7 +240,7 @@ describe.each(engines)('time over HTTP/2: %s', (engine) => {
 
   test('a PING keeps a connection', async () => {
     await using server = await openEngineServer(engine, answerAtOnce, {}, 150);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     for (let turn = 0; turn < 10; turn += 1) {
       await sleep(50);
       peer.send(frameOf(frameType.ping, 0, 0, Buffer.alloc(8)));
@@ -256,7 +256,7 @@ describe.each(engines)('time over HTTP/2: %s', (engine) => {
     };
     const limits = { stallTimeoutMs: 50, streamsMax: 1 };
     await using server = await openEngineServer(engine, handle, limits, 1000);
-    const peer = await server.greet(setting(settingId.initialWindowSize, 0));
+    const peer = await server.handshake(setting(settingId.initialWindowSize, 0));
     peer.send(request(1, true));
     expect(codeOf(await peer.nextOf(frameType.resetStream, 1))).toBe(errorCode.cancel);
     peer.send(request(3, true));
@@ -271,7 +271,7 @@ describe.each(engines)('time over HTTP/2: %s', (engine) => {
       call.reply(200, {}, Buffer.alloc(64 * 1024 * 1024));
     };
     await using server = await openEngineServer(engine, handle, { stallTimeoutMs: 50 }, 100);
-    const peer = await server.greet(setting(settingId.initialWindowSize, 2 ** 31 - 1));
+    const peer = await server.handshake(setting(settingId.initialWindowSize, 2 ** 31 - 1));
     peer.socket.pause();
     peer.send(frameOf(frameType.windowUpdate, 0, 0, uint32(2 ** 30)), request(1, true));
     await ended.promise;
@@ -283,7 +283,7 @@ describe.each(engines)('time over HTTP/2: %s', (engine) => {
     const calls: HttpCall[] = [];
     const limits = { goAwayTimeoutMs: 50 };
     await using server = await openEngineServer(engine, (call) => calls.push(call), limits);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, true));
     await settled(peer);
     server.shutDown();

@@ -71,7 +71,7 @@ const differences: readonly EngineDifference[] = [
     node: `connection ended, code ${errorCode.protocolError}`,
     outcome: async (engine) => {
       await using server = await openEngineServer(engine, nothing, { streamsMax: 2 });
-      const peer = await server.greet();
+      const peer = await server.handshake();
       peer.send(request(1, true), request(3, true), request(5, true));
       return await outcomeOf(peer, 5);
     },
@@ -85,7 +85,7 @@ const differences: readonly EngineDifference[] = [
       await using server = await openEngineServer(engine, answerAtOnce, {
         headerListBytesMax: 300,
       });
-      const peer = await server.greet();
+      const peer = await server.handshake();
       peer.send(request(1, true, [...requestFields, ['x-long', 'a'.repeat(300)]]));
       return await outcomeOf(peer, 1);
     },
@@ -97,7 +97,7 @@ const differences: readonly EngineDifference[] = [
     node: `connection ended, code ${errorCode.internalError}`,
     outcome: async (engine) => {
       await using server = await openEngineServer(engine, answerAtOnce);
-      const peer = await server.greet();
+      const peer = await server.handshake();
       const none = Buffer.alloc(0);
       const more = Array.from({ length: 8 }, () => frameOf(continuation, 0, 1, none));
       peer.send(
@@ -116,7 +116,7 @@ const differences: readonly EngineDifference[] = [
     outcome: async (engine) => {
       const limits = { controlFramesBurst: 100, controlFramesPerSecond: 0 };
       await using server = await openEngineServer(engine, answerAtOnce, limits);
-      const peer = await server.greet();
+      const peer = await server.handshake();
       const more = Array.from({ length: 1000 }, () => frameOf(windowUpdate, 0, 0, uint32(1)));
       peer.send(...more, request(1, true));
       return await outcomeOf(peer, 1);
@@ -134,7 +134,7 @@ const differences: readonly EngineDifference[] = [
         (call) => (call.url === '/' ? answerAtOnce(call) : undefined),
         limits,
       );
-      const peer = await server.greet();
+      const peer = await server.handshake();
       const slow = requestFields.map(
         ([name, value]) => [name, value === '/' ? '/slow' : value] as const,
       );
@@ -157,7 +157,7 @@ const differences: readonly EngineDifference[] = [
     outcome: async (engine) => {
       const limits = { resetsBurst: 5, resetsPerSecond: 1000 };
       await using server = await openEngineServer(engine, answerAtOnce, limits);
-      const peer = await server.greet();
+      const peer = await server.handshake();
       for (const group of forStreams(1, 20, (id) => [request(id, true, [[':path', '/']])])) {
         const code = await pour(peer, [group]);
         if (code !== undefined) return `connection ended, code ${code}`;
@@ -173,7 +173,7 @@ const differences: readonly EngineDifference[] = [
     node: `connection ended, code ${errorCode.streamClosed}`,
     outcome: async (engine) => {
       await using server = await openEngineServer(engine, nothing);
-      const peer = await server.greet();
+      const peer = await server.handshake();
       peer.send(request(1, true), data(1, 'a'));
       return await outcomeOf(peer, 1);
     },
@@ -187,7 +187,7 @@ const differences: readonly EngineDifference[] = [
     outcome: async (engine) => {
       const limits = { frameTimeoutMs: 30, goAwayTimeoutMs: 20 };
       await using server = await openEngineServer(engine, nothing, limits, 600);
-      const peer = await server.greet();
+      const peer = await server.handshake();
       const startedAt = performance.now();
       peer.send(frameOf(headers, 0, 1, block(requestFields)));
       await peer.closed();
@@ -208,7 +208,7 @@ const differences: readonly EngineDifference[] = [
         { stallTimeoutMs: 100 },
         200,
       );
-      const peer = await server.greet(setting(settingId.initialWindowSize, 0));
+      const peer = await server.handshake(setting(settingId.initialWindowSize, 0));
       peer.send(request(1, true));
       for (let streamId = 3; streamId < 61; streamId += 2) {
         peer.send(request(streamId, true), frameOf(windowUpdate, 0, streamId, uint32(100)));
@@ -228,7 +228,7 @@ const differences: readonly EngineDifference[] = [
     outcome: async (engine) => {
       const limits = { streamWindowBytes: 65_535, connectionWindowBytes: 65_535 };
       await using server = await openEngineServer(engine, nothing, limits);
-      const peer = await server.greet();
+      const peer = await server.handshake();
       for (const streamId of [1, 3, 5]) {
         peer.send(request(streamId, false));
         for (let sent = 0; sent < 4; sent += 1) peer.send(data(streamId, Buffer.alloc(16_000)));
@@ -248,7 +248,7 @@ const differences: readonly EngineDifference[] = [
     node: 'window 65535',
     outcome: async (engine) => {
       await using server = await openEngineServer(engine, nothing);
-      const peer = await server.greet();
+      const peer = await server.handshake();
       const { payload } = peer.seen.find(({ type, flags }) => type === settings && flags === 0)!;
       for (let at = 0; at < payload.length; at += 6) {
         if (payload.readUInt16BE(at) === settingId.initialWindowSize) {
@@ -265,7 +265,7 @@ const differences: readonly EngineDifference[] = [
     node: 'not served; GOAWAY says that it may be sent again',
     outcome: async (engine) => {
       await using server = await openEngineServer(engine, answerAtOnce);
-      const peer = await server.greet();
+      const peer = await server.handshake();
       server.shutDown();
       peer.send(request(1, true));
       const frame = await peer.next(
@@ -291,7 +291,7 @@ const differences: readonly EngineDifference[] = [
         answerAtOnce(call);
       };
       await using server = await openEngineServer(engine, handle);
-      const peer = await server.greet();
+      const peer = await server.handshake();
       peer.send(request(1, true, [...requestFields, ['x-odd', 'a\u0001b']]));
       await peer.nextOf(headers, 1);
       return seen[0] === undefined ? 'left out' : 'given to the endpoint';
@@ -312,7 +312,7 @@ const differences: readonly EngineDifference[] = [
           const end = (): void => call.reply(200, {}, Buffer.alloc(64 * 1024 * 1024));
           call.receive({ chunk: nothing, end, cut: nothing });
         },
-        servesWhole: () => true,
+        isFastPath: () => true,
         setting: 'none',
         idleTimeoutMs,
         requestTimeoutMs: 5_000,

@@ -29,7 +29,7 @@ describe.each(engines)('floods over HTTP/2: %s', (engine) => {
     // What the greeting costs differs by one acknowledgement.
     for (const sent of [count, count + 2]) {
       await using server = await openEngineServer(engine, answerAtOnce, limits);
-      const peer = await server.greet();
+      const peer = await server.handshake();
       peer.send(...Array.from({ length: sent }, () => frame), request(1, true));
       const { goAway, data: dataType } = frameType;
       const found = await peer.next(({ type }) => type === dataType || type === goAway);
@@ -40,7 +40,7 @@ describe.each(engines)('floods over HTTP/2: %s', (engine) => {
 
   test('requests earn them', async () => {
     await using server = await openEngineServer(engine, answerAtOnce, limits);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     for (let streamId = 1; streamId < 101; streamId += 2) {
       peer.send(request(streamId, true));
       await peer.nextOf(frameType.data, streamId);
@@ -55,7 +55,7 @@ describe.each(engines)('floods over HTTP/2: %s', (engine) => {
     const handle = (call: HttpCall): void =>
       call.receive({ chunk: () => {}, end: () => {}, cut: () => {} });
     await using server = await openEngineServer(engine, handle, limits);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, false));
     // Of a PING there is one to ten of them.
     const group = Array.from({ length: 10 }, () => data(1, 'a'));
@@ -66,7 +66,7 @@ describe.each(engines)('floods over HTTP/2: %s', (engine) => {
 
   test('and unasked answers to PING', async () => {
     await using server = await openEngineServer(engine, answerAtOnce, limits);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     const unasked = frameOf(frameType.ping, frameFlag.ack, 0, Buffer.alloc(8));
     peer.send(...Array.from({ length: 60 }, () => unasked));
     expect(await endCode(peer)).toBeGreaterThan(0);
@@ -80,7 +80,7 @@ describe.each(engines)('header blocks over HTTP/2: %s', (engine) => {
     const headerListBytesMax = 1000;
     const spare = headerListBytesMax - listBytes([...requestFields, ['x-long', '']]);
     await using server = await openEngineServer(engine, answerAtOnce, { headerListBytesMax });
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, true, [...requestFields, ['x-long', 'a'.repeat(spare)]]));
     expect(fieldsOf(await peer.nextOf(frameType.headers, 1))[':status']).toBe('200');
     peer.send(request(3, true, [...requestFields, ['x-long', 'a'.repeat(spare + 1)]]));
@@ -93,7 +93,7 @@ describe.each(engines)('header blocks over HTTP/2: %s', (engine) => {
 
   test('of as many fields as the bytes allow is served', async () => {
     await using server = await openEngineServer(engine, answerAtOnce);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     const many = Array.from({ length: 950 }, () => ['a', ''] as const);
     peer.send(request(1, true, [...requestFields, ...many]));
     expect(fieldsOf(await peer.nextOf(frameType.headers, 1))[':status']).toBe('200');
@@ -101,7 +101,7 @@ describe.each(engines)('header blocks over HTTP/2: %s', (engine) => {
 
   test('a block that never ends is refused before it is decoded (CVE-2024-27316)', async () => {
     await using server = await openEngineServer(engine, answerAtOnce);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     const begun = frameOf(frameType.headers, frameFlag.endStream, 1, block(requestFields));
     const more = frameOf(frameType.continuation, 0, 1, empty);
     peer.send(begun, ...Array.from({ length: 40 }, () => more));

@@ -65,7 +65,7 @@ export interface EngineServer extends AsyncDisposable {
   shutDown(): void;
   connect(): Promise<RawPeer>;
   /** Connects and exchanges SETTINGS. */
-  greet(settings?: Buffer): Promise<RawPeer>;
+  handshake(settings?: Buffer): Promise<RawPeer>;
 }
 
 export async function openEngineServer(
@@ -100,7 +100,7 @@ export async function openEngineServer(
     connections: () => server.connections,
     shutDown: server.shutDown,
     connect,
-    greet: async (settings = Buffer.alloc(0)) => {
+    handshake: async (settings = Buffer.alloc(0)) => {
       const peer = await connect();
       peer.send(clientPreface, connectionFrame(frameType.settings, 0, settings));
       await peer.next(({ type, flags }) => type === frameType.settings && flags === frameFlag.ack);

@@ -1,13 +1,13 @@
 import type net from 'node:net';
 
 import type { RequestHandler } from './http-call.ts';
-import type { ServesWhole } from './http1/reader.ts';
+import type { IsFastPath } from './http1/reader.ts';
 
 /** What an engine needs from its listener. */
 export interface EngineOptions {
   readonly handle: RequestHandler;
   /** Selects the requests that our own HTTP/1.1 reader may serve. Undefined: it serves none. */
-  readonly servesWhole?: ServesWhole | undefined;
+  readonly isFastPath?: IsFastPath | undefined;
   readonly idleTimeoutMs: number;
   readonly requestTimeoutMs: number;
 }

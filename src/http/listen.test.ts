@@ -4,7 +4,7 @@ import http2 from 'node:http2';
 import { expect, test } from 'vitest';
 
 import type { HttpCall } from './http-call.ts';
-import { WholeCall } from './http1/whole-call.ts';
+import { CompleteCall } from './http1/complete-call.ts';
 import { Http2Call } from './http2/http2-call.ts';
 import { listen, type Listener } from './listen.ts';
 import { Http1Call } from './node/http1-call.ts';
@@ -22,7 +22,7 @@ function openListener(engine: 'own' | 'node', onCall: (call: HttpCall) => void):
       const end = (): void => call.reply(202, { 'content-length': 2 }, 'ok');
       call.receive({ chunk: () => {}, end, cut: () => {} });
     },
-    servesWhole: (url) => url === '/whole',
+    isFastPath: (url) => url === '/whole',
     setting: 'HEADGATE_LISTEN',
     idleTimeoutMs: 5_000,
     requestTimeoutMs: 5_000,
@@ -75,7 +75,7 @@ test.each(['own', 'node'] as const)('engine %s says 100 to who asks for it', asy
 });
 
 test.each([
-  ['own', [WholeCall, Http1Call, Http2Call]],
+  ['own', [CompleteCall, Http1Call, Http2Call]],
   ['node', [Http1Call, Http1Call, NodeHttp2Call]],
 ] as const)('engine %s reads every request by its own classes', async (engine, classes) => {
   const calls: HttpCall[] = [];

@@ -9,10 +9,10 @@ import { createNodeHttp1Server } from './node/http1-server.ts';
  * requests go to Node's server (docs/adr/0027-an-http1-reader-of-our-own.md).
  */
 export function createOwnEngine(options: EngineOptions): HttpEngine {
-  const { handle, servesWhole, idleTimeoutMs } = options;
+  const { handle, isFastPath, idleTimeoutMs } = options;
   const node = createNodeHttp1Server(options);
   const reader =
-    servesWhole && createHttp1Reader({ handle, servesWhole, handOver: node.take, idleTimeoutMs });
+    isFastPath && createHttp1Reader({ handle, isFastPath, passToNode: node.take, idleTimeoutMs });
   const http2 = createMultiplexed(options);
   return {
     takeHttp1: reader?.take ?? node.take,

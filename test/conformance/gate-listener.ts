@@ -1,7 +1,7 @@
 import { createConnectEndpoints } from '../../src/gate/rpc/connect-router.ts';
 import type { RpcEntry } from '../../src/gate/rpc/serve-rpc.ts';
 import { trackRpcs } from '../../src/gate/rpc/track-rpcs.ts';
-import { createRequestHandler, servesWholeOf } from '../../src/gate/route-request.ts';
+import { createRequestHandler, isFastPathOf } from '../../src/gate/route-request.ts';
 import { listen, type Listener, type ListenOptions } from '../../src/http/listen.ts';
 import { httpEngine } from '../http-engine.ts';
 import { createGateContext } from './gate-context.ts';
@@ -11,7 +11,7 @@ type Tls = ListenOptions['tls'];
 /** The gate's listener before any handler, on a free port of loopback. */
 export function openListener(
   tls: Tls,
-  serve: Pick<ListenOptions, 'handle' | 'servesWhole'>,
+  serve: Pick<ListenOptions, 'handle' | 'isFastPath'>,
 ): Promise<Listener> {
   return listen({
     address: { host: '127.0.0.1', port: 0 },
@@ -36,6 +36,6 @@ export function openGateListener(
   const connect = createConnectEndpoints(context);
   return openListener(tls, {
     handle: createRequestHandler(context, connect, new Map(), () => '{}', rpcs),
-    servesWhole: servesWholeOf(rpcs),
+    isFastPath: isFastPathOf(rpcs),
   });
 }

@@ -177,12 +177,12 @@ describe('the answer', () => {
   test('connections are kept, and never more than concurrency', async () => {
     const ports = new Set<number | undefined>();
     let most = 0;
-    let underWay = 0;
+    let inProgress = 0;
     server.respond = (_request, response) => {
       ports.add(response.socket?.remotePort);
-      most = Math.max(most, (underWay += 1));
+      most = Math.max(most, (inProgress += 1));
       setTimeout(() => {
-        underWay -= 1;
+        inProgress -= 1;
         response.end('ok');
       }, 2);
     };

@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Config } from '../../src/config/config.ts';
 import { createConnectEndpoints } from '../../src/gate/rpc/connect-router.ts';
-import { createRequestHandler, servesWhole } from '../../src/gate/route-request.ts';
-import { WholeCall } from '../../src/http/http1/whole-call.ts';
+import { createRequestHandler, isFastPath } from '../../src/gate/route-request.ts';
+import { CompleteCall } from '../../src/http/http1/complete-call.ts';
 import { listen, type Listener } from '../../src/http/listen.ts';
 import { createFakeContext, type FakeContext } from './fake-context.ts';
 import {
@@ -44,10 +44,10 @@ async function openEndpoint(
     tls: certificate,
     engine,
     handle: (call) => {
-      if (call instanceof WholeCall) door.whole += 1;
+      if (call instanceof CompleteCall) door.whole += 1;
       handle(call);
     },
-    servesWhole,
+    isFastPath,
     setting: 'HEADGATE_LISTEN',
     idleTimeoutMs: 5_000,
     // Requests that never become whole end by it.

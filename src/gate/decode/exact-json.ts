@@ -10,7 +10,7 @@ export function parseJson(text: string): JsonValue {
   } catch (cause) {
     throw new ServiceError(
       'malformed_request',
-      `The body is not JSON: ${placeOf(cause as Error)}.`,
+      `The body is not JSON: ${positionOf(cause as Error)}.`,
       {
         cause,
       },
@@ -19,7 +19,7 @@ export function parseJson(text: string): JsonValue {
 }
 
 /** V8 quotes the text around the fault, which may be personal data: only the place is reported. */
-function placeOf(error: Error): string {
+function positionOf(error: Error): string {
   return (
     /at position \d+(?: \(line \d+ column \d+\))?/.exec(error.message)?.[0] ?? 'it ends too early'
   );

@@ -122,11 +122,11 @@ function eventOf(
   const distinctId = idOf(members.take('distinct_id'));
   const anonymousId = idOf(members.take('$anon_distinct_id'));
   // By this PostHog's SDKs say that there is no person behind the id.
-  const isNobody = isPersonless(members.rest());
+  const isPersonlessEvent = isPersonless(members.rest());
   return flatEvent({
     event_name: name,
-    user_id: isNobody ? undefined : distinctId,
-    anonymous_id: isNobody ? distinctId : anonymousId,
+    user_id: isPersonlessEvent ? undefined : distinctId,
+    anonymous_id: isPersonlessEvent ? distinctId : anonymousId,
     idempotency_key: key,
     occurred_at: members.take('timestamp'),
     properties: propertiesWith(properties, form?.added ?? [], members),

@@ -5,13 +5,13 @@ import net from 'node:net';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { headBytesMax, headersMax, readWholeRequest } from './read-request.ts';
+import { headBytesMax, headersMax, readCompleteRequest } from './read-request.ts';
 
 const start = 'POST /v1/track HTTP/1.1\r\n';
 const host = 'Host: gate.example\r\n';
 
-function read(text: string): ReturnType<typeof readWholeRequest> {
-  return readWholeRequest(Buffer.from(text, 'latin1'));
+function read(text: string): ReturnType<typeof readCompleteRequest> {
+  return readCompleteRequest(Buffer.from(text, 'latin1'));
 }
 
 /** A request with these lines (they include their line ends) and a body of the right length. */
@@ -19,7 +19,7 @@ function withLines(lines: string, body = '{}'): string {
   return `${start}${host}${lines}Content-Length: ${body.length}\r\n\r\n${body}`;
 }
 
-describe('readWholeRequest', () => {
+describe('readCompleteRequest', () => {
   test('reads a plain request', () => {
     const request = read(
       withLines('Content-Type: application/json\r\nX-Odd:  a  b \r\nx-empty:\r\n'),
@@ -241,7 +241,7 @@ describe('what is taken', () => {
     let taken = 0;
     await fc.assert(
       fc.asyncProperty(texts, async (bytes) => {
-        const request = readWholeRequest(bytes);
+        const request = readCompleteRequest(bytes);
         if (request === undefined) return;
         taken += 1;
         const { url, headers, body } = request;

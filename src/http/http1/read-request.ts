@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 /** A request that has arrived completely. */
-export interface WholeRequest {
+export interface CompleteRequest {
   /** The path with the query. */
   readonly url: string;
   /** Keyed by the name in lower case. Each name occurs once. */
@@ -93,7 +93,7 @@ const refusedNames: ReadonlySet<string> = new Set([
  * request after the first. The remaining requests have only one reading, and a test compares it
  * with Node's.
  */
-export function readWholeRequest(bytes: Buffer): WholeRequest | undefined {
+export function readCompleteRequest(bytes: Buffer): CompleteRequest | undefined {
   const end = bytes.indexOf('\r\n\r\n', 0, 'latin1');
   if (end === -1 || end + 4 > headBytesMax) return undefined;
   // One string; all others are slices of it. The bytes themselves are checked in place.

@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { CallEnd, HttpCall } from '../http-call.ts';
 import { Http1Call } from '../node/http1-call.ts';
 import { listen, type Listener } from '../listen.ts';
-import { WholeCall } from './whole-call.ts';
+import { CompleteCall } from './complete-call.ts';
 
 interface Open {
   readonly listener: Listener;
@@ -36,7 +36,7 @@ async function openListener(
       waiting = waiting.filter(([count]) => calls.length < count);
       answer(call);
     },
-    servesWhole: (url) => url === '/plain',
+    isFastPath: (url) => url === '/plain',
     setting: 'HEADGATE_LISTEN',
     idleTimeoutMs,
     requestTimeoutMs: 5_000,
@@ -105,7 +105,7 @@ describe('a connection', () => {
       socket.write(plain);
       await received(new RegExp(`call ${count}$`));
     }
-    expect(calls.every((call) => call instanceof WholeCall)).toBe(true);
+    expect(calls.every((call) => call instanceof CompleteCall)).toBe(true);
     expect(calls.length).toBe(3);
   });
 
@@ -117,7 +117,7 @@ describe('a connection', () => {
       socket.write(request);
       await received(new RegExp(`call ${index + 1}$`));
     }
-    expect(calls.map((call) => call.constructor)).toEqual([WholeCall, Http1Call, Http1Call]);
+    expect(calls.map((call) => call.constructor)).toEqual([CompleteCall, Http1Call, Http1Call]);
   });
 
   test('keeps what comes before the answer, for Node to answer behind it', async () => {
@@ -275,7 +275,7 @@ describe('an idle connection', () => {
     await closed;
     expect(answered).toBeLessThan(100);
     expect(received).toBeLessThan(answered * answer.length);
-    expect(calls.every((call) => call instanceof WholeCall)).toBe(true);
+    expect(calls.every((call) => call instanceof CompleteCall)).toBe(true);
   });
 });
 

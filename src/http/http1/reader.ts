@@ -1,20 +1,20 @@
 import type net from 'node:net';
 
 import type { HttpCall } from '../http-call.ts';
-import { readWholeRequest } from './read-request.ts';
-import { WholeCall, type CallConnection } from './whole-call.ts';
+import { readCompleteRequest } from './read-request.ts';
+import { CompleteCall, type CallConnection } from './complete-call.ts';
 import { answerHead, closeLines, keepAliveLines } from './write-answer.ts';
 
 /**
  * Returns whether the endpoints can serve the request through an HttpCall, without Node's classes.
  */
-export type ServesWhole = (url: string, headers: HttpCall['headers']) => boolean;
+export type IsFastPath = (url: string, headers: HttpCall['headers']) => boolean;
 
 export interface Http1ReaderOptions {
   readonly handle: (call: HttpCall) => void;
-  readonly servesWhole: ServesWhole;
+  readonly isFastPath: IsFastPath;
   /** Takes over a connection on any other request, with the bytes that were read from it. */
-  readonly handOver: (socket: net.Socket, bytes: Buffer) => void;
+  readonly passToNode: (socket: net.Socket, bytes: Buffer) => void;
   readonly idleTimeoutMs: number;
 }
 
@@ -23,7 +23,7 @@ export interface Http1ReaderOptions {
  * of the 16 µs of a bare request (docs/adr/0027-an-http1-reader-of-our-own.md).
  *
  * A connection stays here as long as each read returns exactly one whole request that
- * `readWholeRequest` accepts and a hot endpoint serves, and the next request arrives after the
+ * `readCompleteRequest` accepts and a hot endpoint serves, and the next request arrives after the
  * answer. At the first bytes that differ, the connection goes to Node's server for good, with those
  * bytes unchanged. So this reader never holds half a request and never guesses where a body ends.
  */
@@ -77,7 +77,7 @@ interface Shared {
  * the order of their requests.
  */
 class Http1Connection implements CallConnection {
-  underWay: WholeCall | undefined = undefined;
+  activeCall: CompleteCall | undefined = undefined;
   private readonly shared: Shared;
   private readonly socket: net.Socket;
   private kept: Buffer[] = [];
@@ -100,19 +100,19 @@ class Http1Connection implements CallConnection {
 
   readonly read = (bytes: Buffer): void => {
     if (this.ended) return;
-    if (this.underWay !== undefined) {
+    if (this.activeCall !== undefined) {
       this.kept.push(bytes);
       this.socket.pause();
       return;
     }
-    const { handle, servesWhole } = this.shared.options;
-    const request = readWholeRequest(bytes);
-    if (request === undefined || !servesWhole(request.url, request.headers)) {
-      this.giveToNode(bytes);
+    const { handle, isFastPath } = this.shared.options;
+    const request = readCompleteRequest(bytes);
+    if (request === undefined || !isFastPath(request.url, request.headers)) {
+      this.passOn(bytes);
       return;
     }
-    const call = new WholeCall(this, request);
-    this.underWay = call;
+    const call = new CompleteCall(this, request);
+    this.activeCall = call;
     handle(call);
   };
 
@@ -124,14 +124,14 @@ class Http1Connection implements CallConnection {
     isLast: boolean,
   ): void {
     const { socket, shared, kept } = this;
-    this.underWay = undefined;
+    this.activeCall = undefined;
     this.answers += 1;
     // If more requests have arrived, Node answers them before the end.
     const ends = isLast || (shared.closing && kept.length === 0);
     const lines = isLast ? '' : ends ? closeLines : shared.keepAlive;
     const hasRoom = writeOnce(socket, answerHead(status, headers, lines), body, isAscii);
     if (ends) this.end();
-    else if (kept.length > 0) this.giveToNode(Buffer.concat(kept));
+    else if (kept.length > 0) this.passOn(Buffer.concat(kept));
     else if (!hasRoom) {
       // Stop reading from a caller that does not read its answers.
       socket.pause();
@@ -147,7 +147,7 @@ class Http1Connection implements CallConnection {
     const { answers, socket } = this;
     const unsent = socket.writableLength;
     const isSame = answers === this.seenAnswers && unsent === this.seenUnsent;
-    if (!isSame || this.underWay !== undefined) {
+    if (!isSame || this.activeCall !== undefined) {
       this.seenAnswers = answers;
       this.seenUnsent = unsent;
       this.quietSince = now;
@@ -155,7 +155,7 @@ class Http1Connection implements CallConnection {
   }
 
   endIfIdle(): void {
-    if (this.underWay === undefined) this.end();
+    if (this.activeCall === undefined) this.end();
   }
 
   /** Ends the connection once the written bytes are sent. */
@@ -164,20 +164,20 @@ class Http1Connection implements CallConnection {
     this.socket.destroySoon();
   }
 
-  private giveToNode(bytes: Buffer): void {
+  private passOn(bytes: Buffer): void {
     const { socket, shared } = this;
     this.forget();
     socket.off('data', this.read);
     socket.off('end', this.lose);
     socket.off('close', this.forget);
-    shared.options.handOver(socket, bytes);
+    shared.options.passToNode(socket, bytes);
   }
 
   /** The caller has ended its side. As in Node's server, it then gets no more answers. */
   private readonly lose = (): void => {
     this.ended = true;
-    const lost = this.underWay;
-    this.underWay = undefined;
+    const lost = this.activeCall;
+    this.activeCall = undefined;
     lost?.ended(undefined);
   };
 

@@ -162,7 +162,7 @@ describe('what ends the connection', () => {
     await using server = await openRawServer((stream) =>
       stream.receive({ chunk() {}, end() {}, cut() {} }),
     );
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(...frames);
     expect(codeOf(await peer.nextOf(goAway))).toBe(code);
     await peer.closed();
@@ -207,7 +207,7 @@ describe('what ends the connection', () => {
     await using server = await openRawServer((stream) =>
       stream.id === 5 ? echo(stream) : undefined,
     );
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, true), frame, request(5, true));
     expect(codeOf(await peer.nextOf(resetStream))).toBe(code);
     expect(await bodyOf(peer, 5)).toBe('POST 0 {}');

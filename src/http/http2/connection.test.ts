@@ -31,7 +31,7 @@ const {
 describe('a request', () => {
   test('with padding, priority, continuations and trailers is read as it is meant', async () => {
     await using server = await openRawServer(echo);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     const fields = block([
       ...requestFields,
       ['cookie', 'a=1'],
@@ -61,7 +61,7 @@ describe('a request', () => {
       seen = stream.headers;
       echo(stream);
     });
-    const peer = await server.greet();
+    const peer = await server.handshake();
     const twice = ['cookie', 'x-many', 'content-type', '__proto__'].flatMap((name) => [
       [name, `${name}=1`] as const,
       [name, `${name}=2`] as const,
@@ -88,7 +88,7 @@ describe('a request', () => {
       seen.push(stream.headers['x-name']);
       echo(stream);
     });
-    const peer = await server.greet();
+    const peer = await server.handshake();
     const head = (streamId: number, ...more: Buffer[]): Buffer =>
       frameOf(
         headers,
@@ -148,7 +148,7 @@ describe('a request', () => {
     ['with a content-length and no body', [...requestFields, ['content-length', '1']]],
   ])('%s is refused, and the next one is served', async (_name, fields) => {
     await using server = await openRawServer(echo);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     for (const streamId of [1, 3]) {
       peer.send(request(streamId, true, fields));
       expect(codeOf(await peer.nextOf(resetStream, streamId))).toBe(errorCode.protocolError);
@@ -164,7 +164,7 @@ describe('a request', () => {
     ['shorter, with trailers', [data(1, 'ab'), request(1, true, [['x-sum', '1']])]],
   ])('that is %s than its content-length is refused', async (_name, frames) => {
     await using server = await openRawServer(echo);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, false, [...requestFields, ['content-length', '3']]), ...frames);
     expect(codeOf(await peer.nextOf(resetStream, 1))).toBe(errorCode.protocolError);
   });
@@ -175,7 +175,7 @@ describe('a request', () => {
     ['with a name that is none', request(1, true, [['X-Sum', '1']])],
   ])('trailers %s are refused', async (_name, trailers) => {
     await using server = await openRawServer(echo);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, false), trailers);
     expect(codeOf(await peer.nextOf(resetStream, 1))).toBe(errorCode.protocolError);
   });
@@ -184,7 +184,7 @@ describe('a request', () => {
 describe('a stream that is over', () => {
   test('takes no DATA after its end', async () => {
     await using server = await openRawServer(() => {});
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, true), data(1, 'more'));
     expect(codeOf(await peer.nextOf(resetStream, 1))).toBe(errorCode.streamClosed);
   });
@@ -193,7 +193,7 @@ describe('a stream that is over', () => {
     await using server = await openRawServer((stream) =>
       stream.id === 1 ? stream.close(errorCode.cancel) : echo(stream),
     );
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, false));
     await peer.nextOf(resetStream, 1);
     peer.send(
@@ -220,7 +220,7 @@ describe('a stream that is over', () => {
         closed.resolve();
       });
     });
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(
       request(1, false),
       data(1, 'a'),
@@ -236,7 +236,7 @@ describe('a stream that is over', () => {
     await using server = await openRawServer((stream) =>
       stream.receive({ chunk: () => {}, end: () => {}, cut: cut.resolve }),
     );
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, false), data(1, 'a'));
     await peer.socket.destroy();
     await cut.promise;
@@ -247,7 +247,7 @@ describe('a stream that is over', () => {
 describe('what is asked besides requests', () => {
   test('a PING is answered with what it holds; an answer, unknown frames and settings are passed over', async () => {
     await using server = await openRawServer(echo);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(
       frameOf(ping, frameFlag.ack, 0, Buffer.from('notasked')),
       frameOf(77, 255, 9, Buffer.from('unknown')),
@@ -261,7 +261,7 @@ describe('what is asked besides requests', () => {
 
   test('a smaller table of the peer is acknowledged in the next header block alone', async () => {
     await using server = await openRawServer(echo);
-    const peer = await server.greet(setting(settingId.headerTableSize, 0));
+    const peer = await server.handshake(setting(settingId.headerTableSize, 0));
     peer.send(request(1, true), request(3, true));
     expect((await peer.nextOf(headers, 1)).payload[0]).toBe(0x20);
     const second = await peer.nextOf(headers, 3);
@@ -288,7 +288,7 @@ describe('what is asked besides requests', () => {
         cut: () => {},
       });
     });
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(
       request(1, true),
       request(3, false),
@@ -312,7 +312,7 @@ describe('what is asked besides requests', () => {
       stream.sendContinue();
       echo(stream);
     });
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, false));
     expect(fieldsOf(await peer.nextOf(headers, 1))).toEqual({ ':status': '100' });
     peer.send(data(1, 'a', true));
@@ -330,7 +330,7 @@ describe('what is asked besides requests', () => {
       expect(() => stream.end(undefined, { 'x-bad': '\0' })).toThrow(TypeError);
       stream.end();
     });
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, true));
     expect(fieldsOf(await peer.nextOf(headers, 1))[':status']).toBe('500');
     expect(server.faults).toEqual([]);
@@ -342,7 +342,7 @@ describe('what is asked besides requests', () => {
       stream.respond(200, { 'x-long': long });
       stream.end(Buffer.from('a'), { 'x-long': long });
     });
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, true));
     await peer.next(
       ({ type, flags }) => type === continuation && (flags & frameFlag.endHeaders) !== 0,

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 
 import { Conduct } from './conduct.ts';
-import { farewellPing } from './control-frames.ts';
+import { drainPing } from './control-frames.ts';
 import { FrameReader } from './frame-reader.ts';
 import {
   ConnectionError,
@@ -72,12 +72,12 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
   private unacknowledged = 0;
   private isPaused = false;
   /** Runs out if the peer does not answer the ping. */
-  private farewell: NodeJS.Timeout | undefined;
+  private drainTimer: NodeJS.Timeout | undefined;
   isFlushScheduled = false;
   hasSettings = false;
-  isGoing = false;
-  isGone = false;
-  isOver = false;
+  isDraining = false;
+  hasSentFinalGoAway = false;
+  isClosed = false;
   /** For the sweep: true if something has arrived since the last sweep. */
   wasUsed = true;
 
@@ -104,7 +104,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
   }
 
   read(chunk: Buffer): void {
-    if (this.isOver) return;
+    if (this.isClosed) return;
     try {
       this.reader.read(chunk);
     } catch (error) {
@@ -118,7 +118,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
 
   flush(): void {
     this.isFlushScheduled = false;
-    if (!this.isOver) this.sender.flush();
+    if (!this.isClosed) this.sender.flush();
   }
 
   /* Requests: called by the receiver */
@@ -179,7 +179,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
 
   /* Streams: StreamOwner */
 
-  wantsToSend(stream: Http2Stream): void {
+  queueToSend(stream: Http2Stream): void {
     this.sender.list(stream);
     this.schedule();
   }
@@ -206,7 +206,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     stream.isSettled = true;
     this.activeStreams -= 1;
     // The socket may not have the stream's answer yet.
-    if (this.isGone && this.activeStreams === 0) this.schedule();
+    if (this.hasSentFinalGoAway && this.activeStreams === 0) this.schedule();
   }
 
   checkFields(fields: FieldRecord): number {
@@ -227,33 +227,33 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
       this.isPaused = false;
       this.socket.resume();
     }
-    if (this.isGone && this.activeStreams === 0) this.endWhenFlushed();
+    if (this.hasSentFinalGoAway && this.activeStreams === 0) this.endWhenFlushed();
   }
 
   /* The connection's end */
 
   /** Asks the peer to close. Requests that it sends before it reads this are still served. */
   shutDown(): void {
-    if (this.isGoing || this.isOver) return;
-    this.isGoing = true;
+    if (this.isDraining || this.isClosed) return;
+    this.isDraining = true;
     this.say(connectionFrame(frameType.goAway, 0, goAwayPayload(int31Max, errorCode.noError, '')));
-    this.say(connectionFrame(frameType.ping, 0, farewellPing));
-    this.farewell = setTimeout(() => this.sayGone(), this.limits.goAwayTimeoutMs);
-    this.farewell.unref();
+    this.say(connectionFrame(frameType.ping, 0, drainPing));
+    this.drainTimer = setTimeout(() => this.sendFinalGoAway(), this.limits.goAwayTimeoutMs);
+    this.drainTimer.unref();
   }
 
   /** Ignores new streams from now on. The connection ends once the open ones have ended. */
-  sayGone(): void {
-    if (this.isGone || this.isOver) return;
-    this.isGoing = true;
-    this.isGone = true;
+  sendFinalGoAway(): void {
+    if (this.hasSentFinalGoAway || this.isClosed) return;
+    this.isDraining = true;
+    this.hasSentFinalGoAway = true;
     const payload = goAwayPayload(this.lastStreamId, errorCode.noError, '');
     this.say(connectionFrame(frameType.goAway, 0, payload));
   }
 
   /** Sends the error code to the peer, and ends the connection. */
   fail(code: number, text: string): void {
-    if (this.isOver) return;
+    if (this.isClosed) return;
     this.say(connectionFrame(frameType.goAway, 0, goAwayPayload(this.lastStreamId, code, text)));
     this.sender.flush();
     this.end();
@@ -266,7 +266,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
   }
 
   private endWhenFlushed(): void {
-    if (this.isOver || this.sender.hasWork || this.sender.isBlocked) return;
+    if (this.isClosed || this.sender.hasWork || this.sender.isBlocked) return;
     this.end();
   }
 
@@ -290,13 +290,13 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
   }
 
   private lose(): void {
-    if (this.isOver) {
+    if (this.isClosed) {
       if (!this.socket.writableEnded) this.socket.destroy();
       return;
     }
-    this.isOver = true;
+    this.isClosed = true;
     this.reader.isStopped = true;
-    clearTimeout(this.farewell);
+    clearTimeout(this.drainTimer);
     this.host.forget(this);
     for (const stream of this.streams.values()) this.close(stream, true);
     // Only the peer has ended its side: it takes no more answers.
@@ -336,14 +336,14 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
 
   connectionTaken(bytes: number): void {
     this.unacknowledged += bytes;
-    if (this.unacknowledged < this.limits.connectionWindowBytes / 2 || this.isOver) return;
+    if (this.unacknowledged < this.limits.connectionWindowBytes / 2 || this.isClosed) return;
     this.windowLeft += this.unacknowledged;
     this.say(shortFrame(frameType.windowUpdate, 0, this.unacknowledged));
     this.unacknowledged = 0;
   }
 
   say(frame: Buffer): void {
-    if (this.isOver) return;
+    if (this.isClosed) return;
     this.sender.addControl(frame);
     this.schedule();
     // Stop reading from a peer that sends requests and does not read the answers.
@@ -354,7 +354,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
   }
 
   schedule(): void {
-    if (this.isFlushScheduled || this.isOver) return;
+    if (this.isFlushScheduled || this.isClosed) return;
     this.isFlushScheduled = true;
     this.host.scheduleFlush(this);
   }

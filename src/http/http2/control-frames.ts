@@ -22,7 +22,7 @@ export interface ControlOwner {
   readonly conduct: Conduct;
   /** The largest stream id that the peer has used. 0 if it has begun no stream. */
   readonly lastStreamId: number;
-  readonly isGoing: boolean;
+  readonly isDraining: boolean;
   /** True once the peer's first SETTINGS have arrived. */
   hasSettings: boolean;
   /** True if something has arrived since the last sweep. */
@@ -33,17 +33,17 @@ export interface ControlOwner {
   say(frame: Buffer): void;
   /** Sends the waiting frames at the end of this turn of the event loop. */
   schedule(): void;
-  wantsToSend(stream: Http2Stream): void;
+  queueToSend(stream: Http2Stream): void;
   /** Resets a stream because of what the peer did, with `code` (RFC 9113 §7). */
   refuse(stream: Http2Stream, code: number): void;
   close(stream: Http2Stream, isAborted: boolean): void;
   /** Accepts no more streams, and ends the connection once the open ones have ended. */
-  sayGone(): void;
+  sendFinalGoAway(): void;
 }
 
 const pingBytes = 8;
 /** The payload of a ping. Its answer shows that the peer has read our GOAWAY. */
-export const farewellPing = Buffer.from('farewell', 'latin1');
+export const drainPing = Buffer.from('farewell', 'latin1');
 /** RFC 9113 §6.5.2 */
 const tableBytesDefault = 4096;
 const noPayload = Buffer.alloc(0);
@@ -88,7 +88,7 @@ export function takeSettings(
     for (const stream of connection.streams.values()) {
       stream.sending.windowLeft += change;
       if (stream.sending.windowLeft > int31Max) throw flowBroken('a window grows beyond 2^31-1');
-      if (change > 0 && stream.sending.bytesWaiting > 0) connection.wantsToSend(stream);
+      if (change > 0 && stream.sending.bytesWaiting > 0) connection.queueToSend(stream);
     }
   }
   connection.say(connectionFrame(frameType.settings, frameFlag.ack, noPayload));
@@ -109,14 +109,14 @@ export function takePing(
   const payload = bytes.subarray(from, to);
   if ((flags & frameFlag.ack) === 0)
     connection.say(connectionFrame(frameType.ping, frameFlag.ack, payload));
-  else if (connection.isGoing && farewellPing.equals(payload)) connection.sayGone();
+  else if (connection.isDraining && drainPing.equals(payload)) connection.sendFinalGoAway();
 }
 
 export function takeGoAway(connection: ControlOwner, id: number, length: number): void {
   if (id !== 0) throw ruleBroken('GOAWAY is for a stream');
   if (length < 8) throw sizeBroken('GOAWAY is too short');
   connection.spend(1);
-  connection.sayGone();
+  connection.sendFinalGoAway();
 }
 
 export function takeWindowUpdate(
@@ -148,7 +148,7 @@ export function takeWindowUpdate(
     connection.refuse(stream, errorCode.flowControlError);
   else {
     stream.sending.windowLeft += increment;
-    if (stream.sending.bytesWaiting > 0) connection.wantsToSend(stream);
+    if (stream.sending.bytesWaiting > 0) connection.queueToSend(stream);
   }
 }
 

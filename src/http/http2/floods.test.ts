@@ -49,7 +49,7 @@ describe('streamsMax', () => {
   test('one more is refused, and has a place once one is over', async () => {
     const asked: Http2Stream[] = [];
     await using server = await openRawServer((stream) => asked.push(stream), { streamsMax: 2 });
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, true), request(3, true), request(5, true));
     expect(codeOf(await peer.nextOf(resetStream, 5))).toBe(errorCode.refusedStream);
     expect(asked).toHaveLength(2);
@@ -63,7 +63,7 @@ describe('streamsMax', () => {
   test('a reset frees no place before the application is done (CVE-2023-44487)', async () => {
     const asked: Http2Stream[] = [];
     await using server = await openRawServer((stream) => asked.push(stream), { streamsMax: 2 });
-    const peer = await server.greet();
+    const peer = await server.handshake();
     for (let streamId = 1; streamId < 200; streamId += 2)
       peer.send(request(streamId, true), cancel(streamId));
     await settled(peer);
@@ -83,7 +83,7 @@ describe('streamsMax', () => {
       },
       { streamsMax: 1 },
     );
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, false), cancel(1), request(3, false), cancel(3), request(5, false));
     await settled(peer);
     expect(asked.map(({ id }) => id)).toEqual([1, 3, 5]);
@@ -101,7 +101,7 @@ describe('resetsBurst', () => {
 
   test('one reset more by the peer ends the connection', async () => {
     await using server = await openRawServer(() => {}, limits);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     let streamId = 1;
     for (; streamId < 21; streamId += 2) peer.send(request(streamId, true), cancel(streamId));
     await settled(peer);
@@ -128,7 +128,7 @@ describe('resetsBurst', () => {
       (stream) => stream.receive({ chunk() {}, end() {}, cut() {} }),
       limits,
     );
-    const peer = await server.greet();
+    const peer = await server.handshake();
     let streamId = 1;
     for (; streamId < 21; streamId += 2) peer.send(...frames(streamId));
     await settled(peer);
@@ -141,7 +141,7 @@ describe('resetsBurst', () => {
       (stream) => (stream.id % 4 === 1 ? answer(stream) : undefined),
       limits,
     );
-    const peer = await server.greet();
+    const peer = await server.handshake();
     for (let streamId = 1; streamId < 200; streamId += 4) {
       peer.send(request(streamId, true));
       await peer.nextOf(dataType, streamId);
@@ -167,7 +167,7 @@ describe('controlFramesBurst', () => {
     const outcomes: (number | string)[] = [];
     for (const sent of [count, count + 1]) {
       await using server = await openRawServer(answer, limits);
-      const peer = await server.greet();
+      const peer = await server.handshake();
       for (let turn = 0; turn < sent; turn += 1) peer.send(frame);
       // Below the limit, a request is still served.
       peer.send(request(1, true));
@@ -184,7 +184,7 @@ describe('controlFramesBurst', () => {
       (stream) => stream.receive({ chunk() {}, end() {}, cut() {} }),
       limits,
     );
-    const peer = await server.greet();
+    const peer = await server.handshake();
     // The request earns back what the greeting cost.
     for (let sent = 0; sent < 40; sent += 1)
       peer.send(...(sent === 0 ? [request(1, false)] : []), data(1, text));
@@ -202,7 +202,7 @@ describe('a header block', () => {
   test('of headerListBytesMax is served; one byte more is 431, and the next one is served', async () => {
     const headerListBytesMax = 1000;
     await using server = await openRawServer(answer, { headerListBytesMax });
-    const peer = await server.greet();
+    const peer = await server.handshake();
     const spare = headerListBytesMax - listBytes([...requestFields, ['x-long', '']]);
     const fieldsWith = (length: number) => [
       ...requestFields,
@@ -222,7 +222,7 @@ describe('a header block', () => {
 
   test('that is too large still changes the dynamic table', async () => {
     await using server = await openRawServer(answer, { headerListBytesMax: 300 });
-    const peer = await server.greet();
+    const peer = await server.handshake();
     const indexed = Buffer.concat([
       Buffer.from([0x40, 1]),
       Buffer.from('a'),
@@ -241,7 +241,7 @@ describe('a header block', () => {
     const outcomes: (number | string)[] = [];
     for (const headerBlockBytesMax of [whole.length, whole.length - 1]) {
       await using server = await openRawServer(answer, { headerBlockBytesMax });
-      const peer = await server.greet();
+      const peer = await server.handshake();
       peer.send(
         frameOf(headers, frameFlag.endStream, 1, whole.subarray(0, 100)),
         frameOf(continuation, frameFlag.endHeaders, 1, whole.subarray(100)),
@@ -255,7 +255,7 @@ describe('a header block', () => {
     const outcomes: (number | string)[] = [];
     for (const count of [4, 5]) {
       await using server = await openRawServer(answer, { continuationFramesMax: 4 });
-      const peer = await server.greet();
+      const peer = await server.handshake();
       peer.send(frameOf(headers, frameFlag.endStream, 1, block(requestFields)));
       for (let sent = 1; sent < count; sent += 1) peer.send(frameOf(continuation, 0, 1, empty));
       peer.send(frameOf(continuation, frameFlag.endHeaders, 1, empty));

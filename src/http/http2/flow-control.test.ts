@@ -37,7 +37,7 @@ const open = (streamId: number, bytes: number): Buffer =>
 describe('what we send', () => {
   test('is no more than the window of the stream, whatever that is', async () => {
     await using server = await openRawServer(answerWith(body));
-    const peer = await server.greet(setting(settingId.initialWindowSize, 0));
+    const peer = await server.handshake(setting(settingId.initialWindowSize, 0));
     peer.send(request(1, true));
     await peer.nextOf(headers, 1);
     let allowed = 0;
@@ -55,7 +55,7 @@ describe('what we send', () => {
 
   test('is no more than the window of the connection, shared by its streams', async () => {
     await using server = await openRawServer(answerWith(body));
-    const peer = await server.greet(setting(settingId.initialWindowSize, 2 ** 31 - 1));
+    const peer = await server.handshake(setting(settingId.initialWindowSize, 2 ** 31 - 1));
     peer.send(request(1, true), request(3, true), request(5, true));
     await settled(peer);
     const sizes = [1, 3, 5].map((streamId) => bytesOf(peer, streamId).length);
@@ -72,7 +72,7 @@ describe('what we send', () => {
 
   test('follows a window that shrinks below nothing (RFC 9113 §6.9.2)', async () => {
     await using server = await openRawServer(answerWith(body));
-    const peer = await server.greet(setting(settingId.initialWindowSize, 30_000));
+    const peer = await server.handshake(setting(settingId.initialWindowSize, 30_000));
     peer.send(request(1, true));
     await settled(peer);
     expect(bytesOf(peer, 1).length).toBe(30_000);
@@ -93,7 +93,7 @@ describe('what we send', () => {
 
   test('a window beyond 2^31-1 by SETTINGS ends the connection', async () => {
     await using server = await openRawServer(answerWith(body));
-    const peer = await server.greet(setting(settingId.initialWindowSize, 0));
+    const peer = await server.handshake(setting(settingId.initialWindowSize, 0));
     peer.send(request(1, true), open(1, 2 ** 31 - 1));
     peer.send(frameOf(settings, 0, 0, setting(settingId.initialWindowSize, 2 ** 31 - 1)));
     expect(codeOf(await peer.nextOf(goAway))).toBe(errorCode.flowControlError);
@@ -113,7 +113,7 @@ describe('what we send', () => {
         });
       });
     });
-    const peer = await server.greet(setting(settingId.initialWindowSize, 4));
+    const peer = await server.handshake(setting(settingId.initialWindowSize, 4));
     peer.send(request(1, true));
     await settled(peer);
     expect([bytesOf(peer, 1).toString(), told]).toEqual(['firs', []]);
@@ -132,7 +132,7 @@ describe('what we take', () => {
 
   test('is no more than the window of the stream while nobody takes it', async () => {
     await using server = await openRawServer(() => {}, limits);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, false));
     for (let sent = 0; sent < 7; sent += 1) peer.send(data(1, chunk));
     await settled(peer);
@@ -143,7 +143,7 @@ describe('what we take', () => {
 
   test('is no more than the window of the connection', async () => {
     await using server = await openRawServer(() => {}, limits);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, false), request(3, false));
     for (let sent = 0; sent < 5; sent += 1) peer.send(data(1, chunk), data(3, chunk));
     await settled(peer);
@@ -158,7 +158,7 @@ describe('what we take', () => {
       streams.push(stream);
       stream.receive({ chunk: (bytes) => (taken += bytes.length), end: () => {}, cut: () => {} });
     }, limits);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, false));
     for (let sent = 0; sent < 7; sent += 1) peer.send(data(1, chunk));
     expect((await peer.nextOf(windowUpdate, 1)).payload.readUInt32BE(0)).toBe(40_000);
@@ -177,7 +177,7 @@ describe('what we take', () => {
 
   test('counts for the connection when its stream is over, padding and all', async () => {
     await using server = await openRawServer((stream) => stream.close(errorCode.cancel), limits);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     const padded = frameOf(
       dataType,
       frameFlag.padded,
@@ -201,7 +201,7 @@ describe('what we take', () => {
     await using server = await openRawServer((stream) =>
       stream.receive({ chunk: (bytes) => held.push(bytes), end: () => {}, cut: () => {} }),
     );
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(
       request(1, false),
       data(1, 'ab'),

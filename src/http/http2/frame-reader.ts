@@ -114,12 +114,12 @@ export class FrameReader {
       const taken = Math.min(wanted - has, chunk.length - at);
       this.partial = Buffer.concat([this.partial, chunk.subarray(at, at + taken)]);
       at += taken;
-      this.handOnWhole();
+      this.emitComplete();
     }
     return at;
   }
 
-  private handOnWhole(): void {
+  private emitComplete(): void {
     const { partial } = this;
     if (partial.length < frameHeadBytes) return;
     const end = frameHeadBytes + lengthAt(partial, 0);

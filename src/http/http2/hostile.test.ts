@@ -100,12 +100,12 @@ test(
   async () => {
     let begun = 0;
     let answered = 0;
-    let underWay = 0;
+    let inProgress = 0;
     await using server = await openRawServer((stream) => {
       begun += 1;
-      underWay += 1;
+      inProgress += 1;
       stream.whenClosed(() => {
-        underWay -= 1;
+        inProgress -= 1;
         if (!stream.isAborted) answered += 1;
       });
       stream.receive({
@@ -139,7 +139,7 @@ test(
       }),
       { numRuns: 400 },
     );
-    expect([server.server.connections, underWay]).toEqual([0, 0]);
+    expect([server.server.connections, inProgress]).toEqual([0, 0]);
     // The bytes are similar enough to valid frames to reach the deeper code.
     expect(begun).toBeGreaterThan(1000);
     expect(answered).toBeGreaterThan(100);

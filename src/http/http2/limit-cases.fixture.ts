@@ -77,13 +77,13 @@ const answerWith =
 
 /** The server's first reaction: it refused something, or answered the stream (with its status). */
 async function fate(peer: RawPeer, streamId: number): Promise<string> {
-  const isFate = ({ type, streamId: id, payload }: SeenFrame): boolean => {
+  const endsStream = ({ type, streamId: id, payload }: SeenFrame): boolean => {
     // The last id is the largest: the server still accepts new streams (RFC 9113 §6.8).
     if (type === goAway) return payload.readUInt32BE(0) !== int31Max;
     return type === resetStream || (type === headers && id === streamId);
   };
   for (;;) {
-    const frame = peer.seen.find(isFate);
+    const frame = peer.seen.find(endsStream);
     if (frame === undefined) await peer.next(() => true);
     else if (frame.type === headers) return fieldsOf(frame)[':status']!;
     else {
@@ -93,7 +93,7 @@ async function fate(peer: RawPeer, streamId: number): Promise<string> {
   }
 }
 
-function fateOfRequest(peer: RawPeer, streamId: number): Promise<string> {
+function outcomeOfRequest(peer: RawPeer, streamId: number): Promise<string> {
   peer.send(request(streamId, true));
   return fate(peer, streamId);
 }
@@ -102,13 +102,13 @@ function fateOfRequest(peer: RawPeer, streamId: number): Promise<string> {
  * Once the server has read everything sent, moves the clock by `ms` except for the last
  * millisecond.
  */
-async function letPass(server: RawServer, peer: RawPeer, ms: number): Promise<void> {
+async function waitFor(server: RawServer, peer: RawPeer, ms: number): Promise<void> {
   await server.hasRead(peer);
   vi.advanceTimersByTime(ms - 1);
 }
 
 /** The sweep starts the time of a state when it first sees it. */
-async function letSweepSee(server: RawServer, peer: RawPeer): Promise<void> {
+async function waitForSweep(server: RawServer, peer: RawPeer): Promise<void> {
   await server.hasRead(peer);
   vi.advanceTimersByTime(sweepMs);
 }
@@ -132,10 +132,10 @@ function sendData(peer: RawPeer, streamIds: readonly number[], bytes: number): v
 
 /** A peer that has requested an answer and then takes `bytes` of its body. */
 async function slowReader(server: RawServer, bytes: number): Promise<RawPeer> {
-  const peer = await server.greet(setting(settingId.initialWindowSize, 0));
+  const peer = await server.handshake(setting(settingId.initialWindowSize, 0));
   peer.send(request(1, true));
   await peer.nextOf(headers, 1);
-  await letSweepSee(server, peer);
+  await waitForSweep(server, peer);
   if (bytes > 0) peer.send(openWindow(1, bytes));
   await settled(peer);
   return peer;
@@ -166,7 +166,7 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     limit: 3,
     onStream: (stream) => stream.respond(200, {}),
     put: async (server, amount) => {
-      const peer = await server.greet();
+      const peer = await server.handshake();
       for (let id = 1; id < 2 * amount; id += 2) peer.send(request(id, true));
       return fate(peer, 2 * amount - 1);
     },
@@ -176,7 +176,7 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     rule: 'RFC 9113 §10.5.1, RFC 6585 §5',
     limit: 1000,
     put: async (server, amount) => {
-      const peer = await server.greet();
+      const peer = await server.handshake();
       const fields = [...requestFields, ['x-long', ''] as const];
       const least = fields.flat().join('').length + fields.length * fieldOverheadBytes;
       const long = ['x-long', 'a'.repeat(amount - least)] as const;
@@ -189,7 +189,7 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     rule: 'RFC 9113 §10.5',
     limit: 400,
     put: async (server, amount) => {
-      const peer = await server.greet();
+      const peer = await server.handshake();
       peer.send(...blockOfSize(amount));
       return fate(peer, 1);
     },
@@ -199,7 +199,7 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     rule: 'RFC 9113 §10.5',
     limit: 4,
     put: async (server, amount) => {
-      const peer = await server.greet();
+      const peer = await server.handshake();
       peer.send(frameOf(headers, frameFlag.endStream, 1, block(requestFields)));
       for (let sent = 1; sent < amount; sent += 1)
         peer.send(frameOf(continuation, 0, 1, noPayload));
@@ -212,9 +212,9 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     rule: 'RFC 9113 §6.9.1',
     limit: 25_000,
     put: async (server, amount) => {
-      const peer = await server.greet();
+      const peer = await server.handshake();
       sendData(peer, [1], amount);
-      return fateOfRequest(peer, 3);
+      return outcomeOfRequest(peer, 3);
     },
     refusal: 'RST_STREAM flowControlError',
   },
@@ -223,9 +223,9 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     // It cannot be smaller: a connection begins with 65,535.
     limit: 70_000,
     put: async (server, amount) => {
-      const peer = await server.greet();
+      const peer = await server.handshake();
       sendData(peer, [1, 3], amount);
-      return fateOfRequest(peer, 5);
+      return outcomeOfRequest(peer, 5);
     },
     refusal: 'GOAWAY flowControlError',
   },
@@ -234,8 +234,8 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     limit: 10,
     others: { resetsPerSecond: 0 },
     put: async (server, amount) => {
-      const peer = await server.greet();
-      return fateOfRequest(peer, sendResets(peer, 1, amount));
+      const peer = await server.handshake();
+      return outcomeOfRequest(peer, sendResets(peer, 1, amount));
     },
     refusal: calm,
   },
@@ -245,11 +245,11 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     others: { resetsBurst: 5 },
     movesClock: true,
     put: async (server, amount) => {
-      const peer = await server.greet();
+      const peer = await server.handshake();
       const next = sendResets(peer, 1, 5);
       await server.hasRead(peer);
       vi.advanceTimersByTime(1000);
-      return fateOfRequest(peer, sendResets(peer, next, amount));
+      return outcomeOfRequest(peer, sendResets(peer, next, amount));
     },
     refusal: calm,
   },
@@ -258,10 +258,10 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     limit: 20,
     others: { controlFramesPerSecond: 0 },
     put: async (server, amount) => {
-      const peer = await server.greet();
+      const peer = await server.handshake();
       // The first one was the acknowledgement of the greeting.
       peer.send(pings(amount - 1));
-      return fateOfRequest(peer, 1);
+      return outcomeOfRequest(peer, 1);
     },
     refusal: calm,
   },
@@ -271,12 +271,12 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     others: { controlFramesBurst: 10 },
     movesClock: true,
     put: async (server, amount) => {
-      const peer = await server.greet();
+      const peer = await server.handshake();
       peer.send(pings(9));
       await server.hasRead(peer);
       vi.advanceTimersByTime(1000);
       peer.send(pings(amount));
-      return fateOfRequest(peer, 1);
+      return outcomeOfRequest(peer, 1);
     },
     refusal: calm,
   },
@@ -286,7 +286,7 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     others: { controlFramesBurst: 1e6 },
     onStream: answerWith(largerThanSockets),
     put: async (server, amount) => {
-      const peer = await server.greet(setting(settingId.initialWindowSize, int31Max));
+      const peer = await server.handshake(setting(settingId.initialWindowSize, int31Max));
       peer.socket.pause();
       peer.send(openWindow(0, 2 ** 30), request(1, true));
       await server.isBlocked(peer);
@@ -294,10 +294,10 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
       await server.hasRead(peer);
       peer.send(request(3, true));
       await server.hasRead(peer);
-      const isHeard = server.asked.includes(3);
+      const wasServed = server.asked.includes(3);
       peer.socket.resume();
       expect(await fate(peer, 3)).toBe(served);
-      return isHeard ? served : 'served once the peer reads';
+      return wasServed ? served : 'served once the peer reads';
     },
     refusal: 'served once the peer reads',
   },
@@ -307,11 +307,11 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     step: sweepMs,
     movesClock: true,
     put: async (server, amount) => {
-      const peer = await server.greet();
+      const peer = await server.handshake();
       const [start, end] = blockOfSize(300);
       peer.send(start!);
-      await letSweepSee(server, peer);
-      await letPass(server, peer, amount);
+      await waitForSweep(server, peer);
+      await waitFor(server, peer, amount);
       peer.send(end!);
       return fate(peer, 1);
     },
@@ -325,8 +325,8 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     onStream: answerWith(5000),
     put: async (server, amount) => {
       const peer = await slowReader(server, 0);
-      await letPass(server, peer, amount);
-      return fateOfRequest(peer, 3);
+      await waitFor(server, peer, amount);
+      return outcomeOfRequest(peer, 3);
     },
     refusal: 'RST_STREAM cancel',
   },
@@ -339,8 +339,8 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     onStream: answerWith(5000),
     put: async (server, amount) => {
       const peer = await slowReader(server, amount);
-      await letPass(server, peer, 4 * sweepMs);
-      return fateOfRequest(peer, 3);
+      await waitFor(server, peer, 4 * sweepMs);
+      return outcomeOfRequest(peer, 3);
     },
     refusal: 'RST_STREAM cancel',
   },
@@ -351,12 +351,12 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     movesClock: true,
     onStream: answer,
     put: async (server, amount) => {
-      const peer = await server.greet();
+      const peer = await server.handshake();
       peer.send(request(1, false));
       await peer.nextOf(headers, 1);
-      await letSweepSee(server, peer);
-      await letPass(server, peer, amount);
-      return fateOfRequest(peer, 3);
+      await waitForSweep(server, peer);
+      await waitFor(server, peer, amount);
+      return outcomeOfRequest(peer, 3);
     },
     refusal: 'RST_STREAM noError',
   },
@@ -365,10 +365,10 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     limit: 500,
     movesClock: true,
     put: async (server, amount) => {
-      const peer = await server.greet();
+      const peer = await server.handshake();
       server.server.shutDown();
-      await letPass(server, peer, amount);
-      return fateOfRequest(peer, 1);
+      await waitFor(server, peer, amount);
+      return outcomeOfRequest(peer, 1);
     },
     refusal: 'GOAWAY noError',
   },

@@ -47,7 +47,7 @@ export interface RawServer extends AsyncDisposable {
   readonly asked: readonly number[];
   connect(): Promise<RawPeer>;
   /** Connects and exchanges SETTINGS. */
-  greet(settings?: Buffer): Promise<RawPeer>;
+  handshake(settings?: Buffer): Promise<RawPeer>;
   /**
    * Resolves once the server has read every byte that the peer has sent. The bytes are then
    * handled, unless the server has paused.
@@ -97,7 +97,7 @@ export async function openRawServer(
     faults,
     asked,
     connect,
-    greet: async (settings = Buffer.alloc(0)) => {
+    handshake: async (settings = Buffer.alloc(0)) => {
       const peer = await connect();
       peer.send(clientPreface, connectionFrame(frameType.settings, 0, settings));
       await peer.next(({ type, flags }) => type === frameType.settings && flags === frameFlag.ack);

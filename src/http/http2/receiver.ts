@@ -28,8 +28,8 @@ export interface ReceiverOwner extends ControlOwner {
   readonly resetIds: RecentIds;
   readonly closedIds: RecentIds;
   readonly activeStreams: number;
-  readonly isGone: boolean;
-  readonly isOver: boolean;
+  readonly hasSentFinalGoAway: boolean;
+  readonly isClosed: boolean;
   lastStreamId: number;
   /** A request with complete headers. */
   begin(id: number, head: RequestHead, isEnded: boolean): void;
@@ -74,7 +74,7 @@ export class FrameReceiver implements FrameSink {
 
   frame(type: number, flags: number, id: number, bytes: Buffer, from: number, to: number): void {
     const { connection } = this;
-    if (connection.isOver) return;
+    if (connection.isClosed) return;
     if (!connection.hasSettings && type !== frameType.settings)
       throw ruleBroken('the first frame is not SETTINGS');
     if (this.blocks.isOpen && type !== frameType.continuation) {
@@ -82,7 +82,7 @@ export class FrameReceiver implements FrameSink {
     }
     switch (type) {
       case frameType.data:
-        this.wholeData(flags, id, bytes, from, to);
+        this.takeCompleteDataFrame(flags, id, bytes, from, to);
         break;
       case frameType.headers:
         this.headers(flags, id, bytes, from, to);
@@ -119,7 +119,7 @@ export class FrameReceiver implements FrameSink {
     const { connection } = this;
     if (!connection.hasSettings) throw ruleBroken('the first frame is not SETTINGS');
     if (this.blocks.isOpen) throw ruleBroken('a frame stands within a header block');
-    this.dataStream = connection.isOver ? undefined : this.admitData(flags, id, length, length);
+    this.dataStream = connection.isClosed ? undefined : this.admitData(flags, id, length, length);
     this.dataEnds = (flags & frameFlag.endStream) !== 0;
   }
 
@@ -136,7 +136,13 @@ export class FrameReceiver implements FrameSink {
     if (isEnd && !stream.isClosed) connection.requestEnded(stream);
   }
 
-  private wholeData(flags: number, id: number, bytes: Buffer, from: number, to: number): void {
+  private takeCompleteDataFrame(
+    flags: number,
+    id: number,
+    bytes: Buffer,
+    from: number,
+    to: number,
+  ): void {
     const { connection } = this;
     let dataFrom = from;
     let dataTo = to;
@@ -235,7 +241,7 @@ export class FrameReceiver implements FrameSink {
     connection.wasUsed = true;
     const { streamId } = info;
     // Streams after the last one that our GOAWAY named are ignored, and the peer knows it.
-    if (connection.isGone) connection.resetIds.add(streamId);
+    if (connection.hasSentFinalGoAway) connection.resetIds.add(streamId);
     else if (head.isMalformed || info.dependsOnItself)
       connection.refuseId(streamId, errorCode.protocolError);
     else if (connection.activeStreams >= connection.limits.streamsMax)

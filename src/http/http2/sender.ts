@@ -124,7 +124,7 @@ export class FrameSender {
       turn.length = 0;
       this.spare = turn;
     }
-    this.handOver();
+    this.writeBlock();
     this.owner.flushed();
   }
 
@@ -289,18 +289,18 @@ export class FrameSender {
   }
 
   private makeRoom(bytes: number): void {
-    if (this.at + bytes > this.block.bytes.length) this.handOver();
+    if (this.at + bytes > this.block.bytes.length) this.writeBlock();
   }
 
-  private handOver(): void {
+  private writeBlock(): void {
     const { at, block, socket } = this;
     if (at === 0) return;
     this.at = 0;
     const bytes = block.bytes.subarray(0, at);
-    const isTaken = socket.write(this.mayShareBlock ? bytes : Buffer.from(bytes));
+    const isAccepted = socket.write(this.mayShareBlock ? bytes : Buffer.from(bytes));
     if (socket.writableLength === 0) return;
     if (this.mayShareBlock) block.renew();
-    this.isBlocked = !isTaken;
+    this.isBlocked = !isAccepted;
   }
 }
 

@@ -43,7 +43,7 @@ describe('frameTimeoutMs', () => {
     ['half a header block', frameOf(headers, 0, 1, block(requestFields))],
   ])('%s ends the connection', async (_name, start) => {
     await using server = await openRawServer(() => {}, { frameTimeoutMs: 30 }, 100);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(start);
     expect(codeOf(await peer.nextOf(goAway))).toBe(errorCode.enhanceYourCalm);
     await peer.closed();
@@ -61,7 +61,7 @@ describe('stallTimeoutMs', () => {
       { stallTimeoutMs: 50 },
       100,
     );
-    const peer = await server.greet(setting(settingId.initialWindowSize, 0));
+    const peer = await server.handshake(setting(settingId.initialWindowSize, 0));
     peer.send(request(1, true));
     expect(codeOf(await peer.nextOf(resetStream, 1))).toBe(errorCode.cancel);
     expect(await closed.promise).toBe(true);
@@ -78,7 +78,7 @@ describe('stallTimeoutMs', () => {
       { stallTimeoutMs: 50 },
       100,
     );
-    const peer = await server.greet(setting(settingId.initialWindowSize, 2 ** 31 - 1));
+    const peer = await server.handshake(setting(settingId.initialWindowSize, 2 ** 31 - 1));
     peer.socket.pause();
     peer.send(frameOf(windowUpdate, 0, 0, uint32(2 ** 30)), request(1, true));
     await closed.promise;
@@ -97,7 +97,7 @@ test('lingerMs: what still comes after the answer is thrown away, then cut off w
     { lingerMs: 50 },
     100,
   );
-  const peer = await server.greet();
+  const peer = await server.handshake();
   peer.send(request(1, false));
   await peer.nextOf(headers, 1);
   peer.send(data(1, 'more'));
@@ -116,7 +116,7 @@ test('controlBytesWaitingMax: who asks and does not read is not heard until it d
     },
     { controlBytesWaitingMax: 1000, controlFramesBurst: 1e6 },
   );
-  const peer = await server.greet(setting(settingId.initialWindowSize, 2 ** 31 - 1));
+  const peer = await server.handshake(setting(settingId.initialWindowSize, 2 ** 31 - 1));
   const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 50));
   peer.socket.pause();
   peer.send(frameOf(windowUpdate, 0, 0, uint32(2 ** 30)), request(1, true));

@@ -26,11 +26,11 @@ export class StreamTable {
   }
 
   get(id: number): Http2Stream | undefined {
-    return this.streams[this.placeOf(id)];
+    return this.streams[this.slotOf(id)];
   }
 
   has(id: number): boolean {
-    return this.ids[this.placeOf(id)] === id;
+    return this.ids[this.slotOf(id)] === id;
   }
 
   /** Adds a stream. Its id must not be in the table yet. */
@@ -42,7 +42,7 @@ export class StreamTable {
 
   delete(id: number): void {
     const { ids, streams, mask } = this;
-    let hole = this.placeOf(id);
+    let hole = this.slotOf(id);
     if (ids[hole] !== id) return;
     for (let at = (hole + 1) & mask; ids[at] !== 0; at = (at + 1) & mask) {
       const home = this.homeOf(ids[at]!);
@@ -67,7 +67,7 @@ export class StreamTable {
   }
 
   /** The slot of the id, or the empty slot where it would be added. */
-  private placeOf(id: number): number {
+  private slotOf(id: number): number {
     const { ids, mask } = this;
     let at = this.homeOf(id);
     while (ids[at] !== 0 && ids[at] !== id) at = (at + 1) & mask;
@@ -75,7 +75,7 @@ export class StreamTable {
   }
 
   private put(stream: Http2Stream): void {
-    const at = this.placeOf(stream.id);
+    const at = this.slotOf(stream.id);
     this.ids[at] = stream.id;
     this.streams[at] = stream;
   }

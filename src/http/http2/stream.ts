@@ -7,7 +7,7 @@ import type { FieldRecord } from './headers/hpack-encode.ts';
 /** What a stream needs from its connection. */
 export interface StreamOwner {
   /** There is something to send. */
-  wantsToSend(stream: Http2Stream): void;
+  queueToSend(stream: Http2Stream): void;
   /** `bytes` of the body are no longer held: the peer may send as many again. */
   taken(stream: Http2Stream, bytes: number): void;
   reset(stream: Http2Stream, code: number): void;
@@ -88,7 +88,7 @@ export class Http2Stream {
     const { early } = this;
     this.early = undefined;
     if (early !== undefined) for (const bytes of early) sink.chunk(bytes);
-    if (!this.isHeld) this.letGo();
+    if (!this.isHeld) this.release();
     if (this.isRequestEnded) this.endBody();
     else if (this.isClosed) this.cutBody();
   }
@@ -100,7 +100,7 @@ export class Http2Stream {
 
   resume(): void {
     this.isHeld = false;
-    this.letGo();
+    this.release();
   }
 
   get headersSent(): boolean {
@@ -116,7 +116,7 @@ export class Http2Stream {
   sendContinue(): void {
     if (this.status !== 0 || this.isClosed) return;
     this.sending.isContinueAsked = true;
-    this.owner.wantsToSend(this);
+    this.owner.queueToSend(this);
   }
 
   /**
@@ -128,14 +128,14 @@ export class Http2Stream {
     this.fieldBytesMax = this.owner.checkFields(fields);
     this.status = status;
     this.fields = fields;
-    if (!this.isClosed) this.owner.wantsToSend(this);
+    if (!this.isClosed) this.owner.queueToSend(this);
   }
 
   /** Adds to the body. Do not change `bytes` after this call. */
   write(bytes: Buffer): void {
     if (this.isClosed || this.isFinished || bytes.length === 0) return;
     this.sending.add(bytes);
-    this.owner.wantsToSend(this);
+    this.owner.queueToSend(this);
   }
 
   /** Ends the answer. Throws as `respond` does. */
@@ -151,7 +151,7 @@ export class Http2Stream {
       return;
     }
     if (bytes !== undefined && bytes.length > 0) this.sending.add(bytes);
-    this.owner.wantsToSend(this);
+    this.owner.queueToSend(this);
   }
 
   /**
@@ -206,7 +206,7 @@ export class Http2Stream {
     this.isClosed = true;
     this.isAborted = isAborted;
     this.sending.clear();
-    this.letGo();
+    this.release();
     if (this.sink !== undefined && !this.isRequestEnded) this.cutBody();
     this.sent();
     const callbacks = this.callbacksWhenClosed;
@@ -236,7 +236,7 @@ export class Http2Stream {
     this.owner.settle(this);
   }
 
-  private letGo(): void {
+  private release(): void {
     const { bytesHeld } = this;
     if (bytesHeld === 0) return;
     this.bytesHeld = 0;

@@ -39,9 +39,9 @@ export function answerBadRequest(error: NodeJS.ErrnoException, socket: net.Socke
  * last.
  */
 function endWith(socket: net.Socket, answer: string): void {
-  const { _httpMessage: underWay } = socket as { _httpMessage?: http.ServerResponse | null };
-  if (underWay) {
+  const { _httpMessage: pendingAnswer } = socket as { _httpMessage?: http.ServerResponse | null };
+  if (pendingAnswer) {
     socket.pause();
-    underWay.once('finish', () => endWith(socket, answer));
+    pendingAnswer.once('finish', () => endWith(socket, answer));
   } else if (socket.writable) socket.end(answer);
 }

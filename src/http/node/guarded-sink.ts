@@ -14,7 +14,7 @@ export interface GuardedCall {
 export class GuardedSink implements BodySink {
   private readonly sink: BodySink;
   private readonly call: GuardedCall;
-  private isOver = false;
+  private isClosed = false;
 
   constructor(sink: BodySink, call: GuardedCall) {
     this.sink = sink;
@@ -22,7 +22,7 @@ export class GuardedSink implements BodySink {
   }
 
   chunk(bytes: Buffer): void {
-    if (this.isOver) return;
+    if (this.isClosed) return;
     this.call.count(bytes.length);
     try {
       this.sink.chunk(bytes);
@@ -32,8 +32,8 @@ export class GuardedSink implements BodySink {
   }
 
   end(): void {
-    if (this.isOver) return;
-    this.isOver = true;
+    if (this.isClosed) return;
+    this.isClosed = true;
     try {
       this.sink.end();
     } catch (error) {
@@ -42,8 +42,8 @@ export class GuardedSink implements BodySink {
   }
 
   cut(): void {
-    if (this.isOver) return;
-    this.isOver = true;
+    if (this.isClosed) return;
+    this.isClosed = true;
     try {
       this.sink.cut();
     } catch (error) {

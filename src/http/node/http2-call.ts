@@ -60,7 +60,7 @@ export class NodeHttp2Call implements TrailersCall {
 
   get complete(): boolean {
     const { stream } = this;
-    return stream.readableEnded || stream.endAfterHeaders || this.isOver;
+    return stream.readableEnded || stream.endAfterHeaders || this.isStreamClosed;
   }
 
   get answered(): boolean {
@@ -118,7 +118,7 @@ export class NodeHttp2Call implements TrailersCall {
     return {
       begin: (status, headers) => this.begin(status, headers, { waitForTrailers: true }),
       write: (bytes, whenTaken) => {
-        if (this.isOver) whenTaken();
+        if (this.isStreamClosed) whenTaken();
         else {
           this.watchStall();
           writeWithRoom(stream, bytes, () => {
@@ -155,7 +155,7 @@ export class NodeHttp2Call implements TrailersCall {
     this.done();
   }
 
-  private get isOver(): boolean {
+  private get isStreamClosed(): boolean {
     return this.stream.closed || this.stream.destroyed;
   }
 
@@ -168,11 +168,11 @@ export class NodeHttp2Call implements TrailersCall {
     if (this.hasBegun) throw new Error('The answer has begun already.');
     const { stream } = this;
     checkFields(headers);
-    if (!this.isOver) {
+    if (!this.isStreamClosed) {
       stream.respond({ ':status': status, ...headers }, options);
       if (options.waitForTrailers === true) {
         stream.once('wantTrailers', () => {
-          if (!this.isOver) stream.sendTrailers(this.trailers);
+          if (!this.isStreamClosed) stream.sendTrailers(this.trailers);
         });
       }
     }
@@ -183,7 +183,7 @@ export class NodeHttp2Call implements TrailersCall {
     const { stream } = this;
     checkFields(trailers);
     this.trailers = trailers;
-    if (!this.isOver) {
+    if (!this.isStreamClosed) {
       this.watchStall();
       if (!this.complete) stream.once('finish', () => this.dropRequest());
       // Node has already ended the stream if the answer has no body: HEAD, 204, 304, trailers only.

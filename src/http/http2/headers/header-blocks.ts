@@ -100,11 +100,11 @@ export class HeaderBlocks {
   private read(bytes: Buffer, from: number, to: number): void {
     const { decoder, head, info, memory } = this;
     const { version } = decoder;
-    if (!info.isTrailers && memory.recall(bytes, from, to, version, head)) return;
+    if (!info.isTrailers && memory.lookUp(bytes, from, to, version, head)) return;
     head.begin(info.isTrailers);
     decoder.decode(bytes, from, to, head);
     head.finish();
-    const isSound = !info.isTrailers && !head.isMalformed && !head.isTooLarge;
-    if (isSound && decoder.version === version) memory.remember(bytes, from, to, version, head);
+    const isValid = !info.isTrailers && !head.isMalformed && !head.isTooLarge;
+    if (isValid && decoder.version === version) memory.remember(bytes, from, to, version, head);
   }
 }

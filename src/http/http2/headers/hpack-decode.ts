@@ -76,7 +76,7 @@ export class HpackDecoder {
     return new Field(
       name,
       textBytes.toString('latin1', textFrom, textTo),
-      isSound(textBytes, textFrom, textTo),
+      isValid(textBytes, textFrom, textTo),
     );
   }
 
@@ -177,7 +177,7 @@ function broken(why: string): ConnectionError {
 }
 
 /** RFC 9113 §8.2.1: a value may not contain NUL, CR or LF. */
-function isSound(bytes: Uint8Array, from: number, to: number): boolean {
+function isValid(bytes: Uint8Array, from: number, to: number): boolean {
   for (let at = from; at < to; at += 1) {
     const byte = bytes[at]!;
     if (byte < 0x0e && (byte === 0 || byte === 0x0a || byte === 0x0d)) return false;

@@ -62,7 +62,7 @@ export class RequestHead implements FieldSink {
       this.isTooLarge = true;
       return;
     }
-    if (!field.isSound) this.isMalformed = true;
+    if (!field.isValid) this.isMalformed = true;
     const value = withoutPadding(field.value);
     const { kind } = name;
     if (kind >= fieldKind.method && kind <= fieldKind.authority) {
@@ -149,7 +149,7 @@ export class BlockMemory {
   private next = 0;
 
   /** Copies the remembered fields into `head`. Returns false if the block has to be decoded. */
-  recall(bytes: Buffer, from: number, to: number, version: number, head: RequestHead): boolean {
+  lookUp(bytes: Buffer, from: number, to: number, version: number, head: RequestHead): boolean {
     for (const block of this.blocks) {
       if (block.version !== version || block.bytes.length !== to - from) continue;
       if (block.bytes.compare(bytes, from, to) !== 0) continue;

@@ -5,12 +5,12 @@ export class Field {
   readonly name: FieldName;
   readonly value: string;
   /** False if the value has a byte that RFC 9113 §8.2.1 forbids. */
-  readonly isSound: boolean;
+  readonly isValid: boolean;
 
-  constructor(name: FieldName, value: string, isSound: boolean) {
+  constructor(name: FieldName, value: string, isValid: boolean) {
     this.name = name;
     this.value = value;
-    this.isSound = isSound;
+    this.isValid = isValid;
   }
 }
 

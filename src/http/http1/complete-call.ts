@@ -1,14 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 import type { BodySink, CallEnd, HttpCall, OpenAnswer } from '../http-call.ts';
-import type { WholeRequest } from './read-request.ts';
+import type { CompleteRequest } from './read-request.ts';
 
 /** What a call needs from its connection. */
 export interface CallConnection {
   /**
    * The call that waits for its answer. Undefined if no call waits, or its caller has disconnected.
    */
-  readonly underWay: WholeCall | undefined;
+  readonly activeCall: CompleteCall | undefined;
   /** Answers the current call. With `isLast` the connection ends after the answer. */
   answer(
     status: number,
@@ -22,7 +22,7 @@ export interface CallConnection {
 /**
  * A call whose request had arrived completely before it began: no streams, and nothing to wait for.
  */
-export class WholeCall implements HttpCall {
+export class CompleteCall implements HttpCall {
   readonly httpVersionMajor = 1;
   readonly method = 'POST';
   readonly url: string;
@@ -36,7 +36,7 @@ export class WholeCall implements HttpCall {
   private readonly body: Buffer;
   private listener: ((end: CallEnd) => void) | undefined = undefined;
 
-  constructor(connection: CallConnection, { url, headers, body }: WholeRequest) {
+  constructor(connection: CallConnection, { url, headers, body }: CompleteRequest) {
     this.connection = connection;
     this.url = url;
     this.headers = headers;
@@ -44,7 +44,7 @@ export class WholeCall implements HttpCall {
   }
 
   get answered(): boolean {
-    return this.connection.underWay !== this;
+    return this.connection.activeCall !== this;
   }
 
   receive(sink: BodySink): void {

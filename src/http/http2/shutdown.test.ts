@@ -15,7 +15,7 @@ describe('the end of a connection', () => {
         stream.end(Buffer.from('late'));
       });
     });
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, true), frameOf(ping, 0, 0, Buffer.alloc(8)));
     await peer.nextOf(ping);
     server.server.shutDown();
@@ -24,11 +24,11 @@ describe('the end of a connection', () => {
       2 ** 31 - 1,
       errorCode.noError,
     ]);
-    const farewell = await peer.nextOf(ping);
+    const drainingPing = await peer.nextOf(ping);
     // A request that was sent before the peer knew is served. A later one is ignored.
     peer.send(
       request(3, true),
-      frameOf(ping, frameFlag.ack, 0, farewell.payload),
+      frameOf(ping, frameFlag.ack, 0, drainingPing.payload),
       request(5, true),
     );
     expect((await peer.nextOf(goAway)).payload.readUInt32BE(0)).toBe(3);
@@ -49,7 +49,7 @@ describe('the end of a connection', () => {
 
   test('a peer that does not answer is taken to know', async () => {
     await using server = await openRawServer(echo, { goAwayTimeoutMs: 20 });
-    const peer = await server.greet();
+    const peer = await server.handshake();
     server.server.shutDown();
     await peer.nextOf(goAway);
     expect((await peer.nextOf(goAway)).payload.readUInt32BE(0)).toBe(0);
@@ -58,7 +58,7 @@ describe('the end of a connection', () => {
 
   test('a peer that goes is served to the end of what it asked for', async () => {
     await using server = await openRawServer(echo);
-    const peer = await server.greet();
+    const peer = await server.handshake();
     peer.send(request(1, false), connectionFrame(goAway, 0, Buffer.alloc(8)), data(1, 'abc', true));
     expect(await bodyOf(peer, 1)).toBe('POST 3 {}');
     await peer.closed();
@@ -71,7 +71,7 @@ describe('the end of a connection', () => {
       { goAwayTimeoutMs: 20 },
       100,
     );
-    const [busy, idle] = [await server.greet(), await server.greet()];
+    const [busy, idle] = [await server.handshake(), await server.handshake()];
     busy.send(request(1, true));
     await idle.closed();
     expect(idle.seen.some(({ type }) => type === goAway)).toBe(true);
