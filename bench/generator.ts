@@ -21,6 +21,8 @@ interface Options {
   readonly batch: number;
   /** Requests per second; 0 means as fast as the server answers. */
   readonly rate: number;
+  /** Sent with requests over HTTP/1.1; left out at a gate that asks for no key. */
+  readonly writeKey?: string;
 }
 
 const options = JSON.parse(process.argv[2]!) as Options;
@@ -79,7 +81,9 @@ function tickAtRate(): void {
 function http1Slot(body: Buffer, contentType: string): Promise<Slot> {
   const head = Buffer.from(
     `POST ${options.path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: ${contentType}\r\n` +
-      `content-length: ${body.length}\r\n\r\n`,
+      `content-length: ${body.length}\r\n` +
+      (options.writeKey === undefined ? '' : `x-write-key: ${options.writeKey}\r\n`) +
+      '\r\n',
   );
   const request = Buffer.concat([head, body]);
   const offsets = payload.keyOffsets(request);

@@ -64,6 +64,7 @@ export async function startPeer(name: string, ...args: string[]): Promise<Server
 }
 
 export interface Gate extends Server {
+  readonly adminPort: number;
   readonly nats: { readonly port: number; readonly user: string; readonly password: string };
   /** The largest resident size so far, in bytes. */
   memoryMax(): number;
@@ -87,7 +88,12 @@ export async function startGate(env: Record<string, string>, folder = here): Pro
     },
   });
   pin(child.pid!, serverCore);
-  const started = await new Promise<{ port: number; natsProcessId: number }>((resolve, reject) => {
+  interface StartedGate {
+    readonly port: number;
+    readonly adminPort: number;
+    readonly natsProcessId: number;
+  }
+  const started = await new Promise<StartedGate>((resolve, reject) => {
     child.once('message', (message) => resolve(message as never));
     child.once('exit', (code) => reject(new Error(`the gate exited with code ${code}`)));
   });
@@ -99,6 +105,7 @@ export async function startGate(env: Record<string, string>, folder = here): Pro
   };
   return {
     port: started.port,
+    adminPort: started.adminPort,
     processId: child.pid!,
     nats: { port: Number(new URL(client.url).port), user: client.user, password: client.password },
     memoryMax: () => {

@@ -6,12 +6,14 @@ import type {
   Registry,
 } from 'prom-client';
 
+import { labelsText, valueText, type LineMetric } from './metric-text.ts';
+
 /**
  * Metrics whose hot side is a plain number.
  *
  * `counter.inc()` of prom-client hashes its labels each time (330 to 480 ns; a cached child is no
  * faster). Here the labels are looked up once, when the series is made, and counting is one
- * addition; prom-client renders what it finds at the scrape.
+ * addition; metric-text.ts renders what it finds at the scrape.
  */
 
 export interface FamilyOptions {
@@ -64,18 +66,24 @@ function remember(registry: Registry, family: CountedFamily): void {
 
 interface CounterState extends CounterSeries {
   readonly labels: Record<string, string>;
+  /** The line of the page up to its value: made once, because there can be 100,000 series. */
+  readonly prefix: string;
 }
 
 export function createCounter(registry: Registry, options: FamilyOptions): CounterFamily {
   const all = new Map<string, CounterState>();
-  register(registry, options, 'counter', () =>
-    [...all.values()].map(({ labels, value }) => ({ labels, value })),
-  );
+  register(registry, options, 'counter', {
+    values: () => [...all.values()].map(({ labels, value }) => ({ labels, value })),
+    *lines() {
+      for (const { prefix, value } of all.values()) yield prefix + valueText(value);
+    },
+  });
   const series = (...labelValues: string[]): CounterState => {
     const key = labelValues.join('\0');
     let found = all.get(key);
     if (found === undefined) {
-      found = { labels: labelsOf(options, labelValues), value: 0 };
+      const labels = labelsOf(options, labelValues);
+      found = { labels, prefix: linePrefix(options.name, options.labels, labelValues), value: 0 };
       all.set(key, found);
     }
     return found;
@@ -90,9 +98,16 @@ export function createGauge(
   options: FamilyOptions,
   read: () => Iterable<{ labels: string[]; value: number }>,
 ): void {
-  register(registry, options, 'gauge', () =>
-    [...read()].map(({ labels, value }) => ({ labels: labelsOf(options, labels), value })),
-  );
+  register(registry, options, 'gauge', {
+    values: () =>
+      [...read()].map(({ labels, value }) => ({ labels: labelsOf(options, labels), value })),
+    *lines() {
+      for (const { labels, value } of read()) {
+        labelsOf(options, labels);
+        yield linePrefix(options.name, options.labels, labels) + valueText(value);
+      }
+    },
+  });
 }
 
 interface HistogramState {
@@ -107,9 +122,17 @@ export function createHistogram(
 ): HistogramFamily {
   const { buckets, name } = options;
   const all = new Map<string, HistogramState & HistogramSeries>();
-  register(registry, options, 'histogram', () =>
-    [...all.values()].flatMap((state) => histogramValues(name, buckets, state)),
-  );
+  const values = (): HistogramValue[] =>
+    [...all.values()].flatMap((state) => histogramValues(name, buckets, state));
+  register(registry, options, 'histogram', {
+    values,
+    *lines() {
+      for (const state of all.values()) {
+        // All lines of a series at once: its counts belong together.
+        yield histogramValues(name, buckets, state).map(histogramLine).join('\n');
+      }
+    },
+  });
   const series = (...labelValues: string[]): HistogramState & HistogramSeries => {
     const key = labelValues.join('\0');
     let found = all.get(key);
@@ -143,11 +166,17 @@ function createHistogramSeries(
   return state;
 }
 
+interface HistogramValue {
+  readonly labels: Record<string, string | number>;
+  readonly value: number;
+  readonly metricName: string;
+}
+
 function histogramValues(
   name: string,
   buckets: readonly number[],
   state: HistogramState,
-): { labels: Record<string, string | number>; value: number; metricName: string }[] {
+): HistogramValue[] {
   let total = 0;
   const values = [...buckets, '+Inf'].map((le, index) => {
     total += state.counts[index]!;
@@ -160,6 +189,16 @@ function histogramValues(
   ];
 }
 
+function histogramLine({ metricName, labels, value }: HistogramValue): string {
+  const prefix = linePrefix(metricName, Object.keys(labels), Object.values(labels).map(String));
+  return prefix + valueText(value);
+}
+
+/** A line of the page up to its value. */
+function linePrefix(name: string, labels: readonly string[], values: readonly string[]): string {
+  return labels.length === 0 ? `${name} ` : `${name}{${labelsText(labels, values)}} `;
+}
+
 function labelsOf(options: FamilyOptions, values: readonly string[]): Record<string, string> {
   if (values.length !== options.labels.length) {
     throw new TypeError(`${options.name} takes the labels ${options.labels.join(', ')}`);
@@ -167,27 +206,34 @@ function labelsOf(options: FamilyOptions, values: readonly string[]): Record<str
   return Object.fromEntries(options.labels.map((label, index) => [label, values[index]!]));
 }
 
+/** What a family shows: as prom-client's registry wants it, and as lines of the page. */
+interface Shown {
+  readonly values: () => MetricValue<string>[];
+  readonly lines: () => Iterable<string>;
+}
+
 /** prom-client's registry asks a metric for its values, whatever class it is of. */
 function register(
   registry: Registry,
-  options: FamilyOptions,
+  { name, help, labels }: FamilyOptions,
   type: 'counter' | 'gauge' | 'histogram',
-  values: () => MetricValue<string>[],
+  shown: Shown,
 ): void {
   const metric = {
-    name: options.name,
-    help: options.help,
+    name,
+    help,
     type,
-    labelNames: options.labels,
+    labelNames: labels,
     collect: undefined,
     reset: () => {},
     get: async (): Promise<Omit<MetricObjectWithValues<MetricValue<string>>, 'collect'>> => ({
-      name: options.name,
-      help: options.help,
+      name,
+      help,
       type: type as unknown as MetricType,
       aggregator: 'sum',
-      values: values(),
+      values: shown.values(),
     }),
-  };
+    lines: shown.lines,
+  } satisfies LineMetric & Record<string, unknown>;
   registry.registerMetric(metric as unknown as Metric);
 }

@@ -8,14 +8,14 @@ import { createUniversalEndpoint } from '../http/universal.ts';
 import type { Signals } from '../observability/signals.ts';
 import { answerErrors } from './answer-errors.ts';
 import { createAuthorize } from './authorize.ts';
-import { metricsPage, type RenderMetrics } from './metrics-page.ts';
+import { createMetricsEndpoint, type MetricsPage } from './metrics-page.ts';
 import { createReadiness } from './readiness.ts';
 import { sendText, type TextAnswer } from './text-answer.ts';
 
 export interface AdminOptions {
   readonly config: Pick<Config, 'admin' | 'http' | 'limits'>;
   readonly signals: Pick<Signals, 'operatorRequestFailed'>;
-  readonly renderMetrics: RenderMetrics;
+  readonly metricsPage: MetricsPage;
   /** Resolves when the log takes publishes; rejects with why it does not. */
   readonly probe: () => Promise<void>;
   /** A line that the health pages show although all is well. */
@@ -51,6 +51,7 @@ export async function openAdmin(options: AdminOptions): Promise<Listener> {
     readMaxBytes: requestBytesMax + 2 * config.limits.eventBytesMax,
     interceptors: [answerErrors(signals)],
   });
+  const serveMetrics = createMetricsEndpoint(options.metricsPage);
   const handle = (call: HttpCall): void => {
     const exchange = createExchange(call);
     const send = (answer: TextAnswer): void => sendText(exchange, answer);
@@ -59,7 +60,7 @@ export async function openAdmin(options: AdminOptions): Promise<Listener> {
     if (path === '/healthz') send({ status: 200, text: `ok\n${notice}` });
     else if (path === '/readyz') void readiness().then(send);
     else if (!isAuthorized(call)) send(unauthorized);
-    else if (path === '/metrics') void metricsPage(options.renderMetrics).then(send);
+    else if (path === '/metrics') serveMetrics(exchange);
     else {
       // RPCs log under the correlation id that their answer carries.
       call.headers['x-correlation-id'] = exchange.correlationId;

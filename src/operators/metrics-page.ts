@@ -1,15 +1,62 @@
-import type { TextAnswer } from './text-answer.ts';
+import type { Exchange } from '../gate/exchange.ts';
+import { cutOffWhenAnswered, type OpenAnswer } from '../http/http-call.ts';
+import { sendText } from './text-answer.ts';
 
-/** Renders all metrics, with the content type of the text. */
-export type RenderMetrics = () => Promise<{
-  readonly text: string;
+/** All metrics, as text for Prometheus. */
+export interface MetricsPage {
   readonly contentType: string;
-}>;
+  /** The page in parts. Rendering goes on when the next part is asked for. */
+  readonly render: () => AsyncIterable<string>;
+}
 
-/** The answer of `/metrics`: the page for Prometheus, or 500 with why it cannot be rendered. */
-export function metricsPage(render: RenderMetrics): Promise<TextAnswer> {
-  return render().then(
-    (page) => ({ status: 200, ...page }),
-    (error: Error) => ({ status: 500, text: `${error.message}\n` }),
-  );
+/** Pages on their way at once. A scraper asks for one at a time; a page of many series is work. */
+export const pagesMax = 4;
+
+/**
+ * Serves `/metrics`: the page in parts, each rendered once the caller has taken the one before. Answers
+ * 503 beyond `pagesMax` pages at once, and 500 with the reason if the first part cannot be rendered.
+ */
+export function createMetricsEndpoint({ contentType, render }: MetricsPage) {
+  let pages = 0;
+  return (exchange: Exchange): void => {
+    if (pages >= pagesMax) {
+      const text = `${pagesMax} scrapes are being answered already. Scrape again later.\n`;
+      sendText(exchange, { status: 503, text });
+      return;
+    }
+    pages += 1;
+    void sendParts(exchange, contentType, render()).finally(() => (pages -= 1));
+  };
+}
+
+async function sendParts(
+  exchange: Exchange,
+  contentType: string,
+  parts: AsyncIterable<string>,
+): Promise<void> {
+  const { call, correlationId } = exchange;
+  let answer: OpenAnswer | undefined;
+  let hasEnded = false;
+  call.whenAnswered(() => (hasEnded = true));
+  try {
+    for await (const part of parts) {
+      // The scraper has disconnected: what is left need not be rendered.
+      if (hasEnded) return;
+      if (answer === undefined) {
+        cutOffWhenAnswered(call);
+        answer = call.open();
+        answer.begin(200, { 'content-type': contentType, 'x-correlation-id': correlationId });
+      }
+      await write(answer, part);
+    }
+    answer?.end({});
+  } catch (error) {
+    // An answer that is cut short is no valid page, and Prometheus discards it.
+    if (answer !== undefined) answer.cut();
+    else if (!hasEnded) sendText(exchange, { status: 500, text: `${(error as Error).message}\n` });
+  }
+}
+
+function write(answer: OpenAnswer, part: string): Promise<void> {
+  return new Promise((resolve) => answer.write(Buffer.from(part), resolve));
 }

@@ -9,6 +9,7 @@ import type { RegistryServiceOptions } from '../operators/registry-service.ts';
 import type { RejectedServiceOptions } from '../operators/rejected/rejected-service.ts';
 import { operatorsRoutes } from '../operators/routes.ts';
 import { createTail } from '../tail/tail.ts';
+import { renderMetrics } from '../observability/metric-text.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { RunningDelivery } from './start-delivery.ts';
 
@@ -44,10 +45,10 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Addr
         throw new Error('no gate is running just now');
       }
     },
-    renderMetrics: async () => ({
-      text: await metrics.registry.metrics(),
+    metricsPage: {
       contentType: metrics.registry.contentType,
-    }),
+      render: () => renderMetrics(metrics.registry),
+    },
     routes: operatorsRoutes({ ...servicePartsOf(parts), tail }),
   });
   lifecycle.onRelease('admin port', () => {

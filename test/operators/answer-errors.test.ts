@@ -105,7 +105,7 @@ beforeAll(async () => {
     signals,
     notice: undefined,
     probe: async () => {},
-    renderMetrics: async () => ({ text: '', contentType: 'text/plain' }),
+    metricsPage: { contentType: 'text/plain', render: async function* () {} },
     routes: operatorsRoutes(parts),
   });
 });
