@@ -136,6 +136,13 @@ export const errorTable = {
     logLevel: 'info',
     text: 'The request has no write key, or this gate does not know the key. Send it as `Authorization: Bearer KEY`, as the user of Basic, or as `x-write-key`.',
   },
+  cross_site_request: {
+    ...refused,
+    grpc: grpcCode.permissionDenied,
+    http: 403,
+    logLevel: 'warn',
+    text: 'A page of another site sent this request from a browser (`Origin`, `Sec-Fetch-Site`), or `Host` is neither an IP address nor `localhost`, and this gate asks for no key (`auth: off`). Send events from servers, and address the gate by 127.0.0.1 or localhost. With `auth: keys` the key protects the gate instead.',
+  },
   invalid_signature: {
     ...refused,
     grpc: grpcCode.unauthenticated,

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import type { DescService } from '@bufbuild/protobuf';
 import {
   Code,
@@ -8,7 +10,10 @@ import {
 } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 
+import { formatAddress, isLoopback } from '../config/address.ts';
+import { readAdminAccess } from '../config/read-admin-access.ts';
 import { StartError } from '../errors.ts';
+import { readAdminTokenFile } from '../operators/token-files.ts';
 
 /** Calls the admin port, and says in one sentence why it could not. */
 export interface AdminClient<Service extends DescService> {
@@ -19,14 +24,60 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const timeoutMs = 30_000;
 
-/** `named` is what --admin says. */
+/** The options of every command that calls the admin port. */
+export interface AdminOptions {
+  /** `--admin`. */
+  readonly admin?: string | undefined;
+  /** `--config`. */
+  readonly config?: string | undefined;
+}
+
+/**
+ * Calls the admin port that the options or the configuration name. Reads the configuration at the
+ * first call. The token is `admin.token`; for a port of this machine else the one that the gate made
+ * in `data_dir`.
+ */
 export function connectAdmin<Service extends DescService>(
   described: Service,
-  named: string | undefined,
+  options: AdminOptions,
   env: Environment,
 ): AdminClient<Service> {
-  const url = adminUrl(named ?? env['HEADGATE_ADMIN_LISTEN'] ?? '127.0.0.1:8081');
-  const token = env['HEADGATE_ADMIN_TOKEN'];
+  let client: AdminClient<Service> | undefined;
+  return {
+    call: async (work) => {
+      client ??= connectAdminPort(described, findAdmin(options, env));
+      return await client.call(work);
+    },
+  };
+}
+
+/** An admin port, and the token for it. */
+export interface AdminPort {
+  readonly url: string;
+  /** Undefined if there is none. */
+  readonly token: string | undefined;
+}
+
+/** Throws a StartError if the configuration has a problem that concerns the admin port. */
+export function findAdmin(options: AdminOptions, env: Environment): AdminPort {
+  const { HEADGATE_ADMIN_LISTEN: listen, ...others } = env;
+  const readFile = (file: string): string => readFileSync(file, 'utf8');
+  const access = readAdminAccess({ env: others, configFile: options.config, readFile });
+  const url = adminUrl(options.admin ?? (listen || formatAddress(access.listen)));
+  return { url, token: access.token?.reveal() ?? tokenFor(url, access.dataDir) };
+}
+
+/** The token that the gate made is for this machine alone: it is sent to no other. */
+export function tokenFor(url: string, dataDir: string): string | undefined {
+  const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
+  return isLoopback(host) ? readAdminTokenFile(dataDir) : undefined;
+}
+
+/** Calls a known admin port. */
+export function connectAdminPort<Service extends DescService>(
+  described: Service,
+  { url, token }: AdminPort,
+): AdminClient<Service> {
   const withToken: Interceptor = (next) => (request) => {
     if (token !== undefined) request.header.set('authorization', `Bearer ${token}`);
     return next(request);
@@ -67,7 +118,11 @@ export function adminUrl(text: string): string {
 
 function sentenceOf(error: ConnectError, url: string): string {
   if (error.code === Code.Unauthenticated) {
-    return `The admin port at ${url} asks for a token: set HEADGATE_ADMIN_TOKEN to the right one.`;
+    return (
+      `The admin port at ${url} asks for another token: set HEADGATE_ADMIN_TOKEN to its admin.token. On ` +
+      'the machine of the gate, this reads the token that the gate made: name its HEADGATE_DATA_DIR, or ' +
+      'its file with --config.'
+    );
   }
   if (error.code === Code.Unavailable && isNetworkFault(error.cause)) {
     return `The admin port cannot be reached at ${url}. Is the gate running, and is --admin right?`;

@@ -10,7 +10,7 @@ import {
   DestinationStatusSchema,
   type DestinationStatus,
 } from '../../gen/headgate/v1/destination_service_pb.ts';
-import { connectAdmin, type AdminClient } from './admin-client.ts';
+import { connectAdmin, type AdminClient, type AdminOptions } from './admin-client.ts';
 import type { CommandContext } from './command-context.ts';
 import { confirm } from './terminal/confirm.ts';
 import { print } from './terminal/print.ts';
@@ -25,11 +25,15 @@ interface Options {
 export function destinationsCommand({ env }: CommandContext): Command {
   const destinations = new Command('destinations')
     .description('show the status of each destination, or remove one that is no longer configured')
-    .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
+    .option('--admin <url>', 'the admin port (default: admin.listen)')
+    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
     .option('--json', 'print JSON')
-    .addHelpText('after', '\nThe token of the admin port is taken from HEADGATE_ADMIN_TOKEN.');
+    .addHelpText(
+      'after',
+      '\nThe token of the admin port is admin.token, or the one that the gate made in data_dir.',
+    );
   const client = (): DestinationClient =>
-    connectAdmin(DestinationService, destinations.opts<{ admin?: string }>().admin, env);
+    connectAdmin(DestinationService, destinations.opts<AdminOptions>(), env);
   destinations.action((options: Options) => list(client(), options));
   const remove = destinations
     .command('remove <name>')

@@ -4,7 +4,11 @@ import type { WebhookSource } from './webhook-source.ts';
 /** The whole configuration, read once at the start, frozen. Durations in ms, sizes in bytes. */
 export interface Config {
   readonly listen: Address;
-  readonly admin: { readonly listen: Address; readonly token: Secret | undefined };
+  readonly admin: {
+    readonly listen: Address;
+    readonly token: Secret | undefined;
+    readonly metricsToken: Secret | undefined;
+  };
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   /** Who reads requests on both ports: our own readers, or Node's `http` and `http2`. */
   readonly http: { readonly engine: 'own' | 'node' };

@@ -18,7 +18,11 @@ export function describeConfig(
   return {
     ...config,
     listen: formatAddress(config.listen),
-    admin: { listen: formatAddress(admin.listen), token: admin.token && mask },
+    admin: {
+      listen: formatAddress(admin.listen),
+      token: admin.token && mask,
+      metricsToken: admin.metricsToken && mask,
+    },
     nats: { ...nats, url: nats.url?.split(',').map(maskUrl).join(',') },
     pii: { hashKey: config.pii.hashKey && mask },
     roles: [...config.roles],

@@ -15,7 +15,14 @@ export const settings = {
   'admin.token': {
     kind: 'secret',
     default: null,
-    text: 'The bearer token that callers of the admin port send. Health needs none.',
+    defaultText: 'made at the first start',
+    text: 'The bearer token that operators send to the admin port. If unset, the first start makes one, and keeps it in the file `admin-token` of `data_dir`, where commands on this machine find it. Health needs no token.',
+  },
+  'admin.metrics_token': {
+    kind: 'secret',
+    default: null,
+    defaultText: 'made at the first start',
+    text: 'The bearer token with which a scraper reads `/metrics`, and nothing else. If unset, the first start makes one, and keeps it in the file `metrics-token` of `data_dir`.',
   },
   'tls.cert': {
     kind: 'path',

@@ -1,9 +1,11 @@
 import type { ConnectRouter } from '@connectrpc/connect';
 
+import { isLoopback } from '../config/address.ts';
 import type { Config } from '../config/config.ts';
-import { createExchange } from '../gate/exchange.ts';
+import { createExchange, type Exchange } from '../gate/exchange.ts';
 import type { HttpCall } from '../http/http-call.ts';
 import { listen, type Listener } from '../http/listen.ts';
+import { isCrossSite, isLocalHost } from '../http/same-site.ts';
 import { createUniversalEndpoint } from '../http/universal.ts';
 import type { Signals } from '../observability/signals.ts';
 import { answerErrors } from './answer-errors.ts';
@@ -11,9 +13,11 @@ import { createAuthorize } from './authorize.ts';
 import { createMetricsEndpoint, type MetricsPage } from './metrics-page.ts';
 import { createReadiness } from './readiness.ts';
 import { sendText, type TextAnswer } from './text-answer.ts';
+import { tokenFiles, type OperatorTokens } from './token-files.ts';
 
 export interface AdminOptions {
   readonly config: Pick<Config, 'admin' | 'http' | 'limits'>;
+  readonly tokens: OperatorTokens;
   readonly signals: Pick<Signals, 'operatorRequestFailed'>;
   readonly metricsPage: MetricsPage;
   /** Resolves when the log takes publishes; rejects with why it does not. */
@@ -31,7 +35,19 @@ const connectionsMax = 200;
 
 const unauthorized: TextAnswer = {
   status: 401,
-  text: 'Send HEADGATE_ADMIN_TOKEN as "Authorization: Bearer TOKEN".\n',
+  text:
+    'Send the admin token as "Authorization: Bearer TOKEN": admin.token (HEADGATE_ADMIN_TOKEN), or ' +
+    `the content of the file ${tokenFiles.admin} in data_dir. ${tokenFiles.metrics} opens /metrics.\n`,
+};
+const metricsOnly: TextAnswer = {
+  status: 403,
+  text: 'The metrics token opens /metrics alone. Send the admin token.\n',
+};
+const fromBrowser: TextAnswer = {
+  status: 403,
+  text:
+    'A page of another site sent this request, or Host is a name that this port does not have. ' +
+    'Address the admin port by its IP address or localhost.\n',
 };
 const notHere: TextAnswer = {
   status: 404,
@@ -46,12 +62,22 @@ export async function openAdmin(options: AdminOptions): Promise<Listener> {
   const { config, signals } = options;
   const notice = options.notice === undefined ? '' : `${options.notice}\n`;
   const readiness = createReadiness(options.probe, notice);
-  const isAuthorized = createAuthorize(config.admin.token?.reveal());
+  const roleOf = createAuthorize(options.tokens);
+  // Elsewhere the names of the port are not known, and the token alone protects it.
+  const checksHost = isLoopback(config.admin.listen.host);
+  const isFromBrowser = ({ headers }: HttpCall): boolean =>
+    isCrossSite(headers) || (checksHost && !isLocalHost(headers));
   const rpc = createUniversalEndpoint(options.routes, {
     readMaxBytes: requestBytesMax + 2 * config.limits.eventBytesMax,
     interceptors: [answerErrors(signals)],
   });
   const serveMetrics = createMetricsEndpoint(options.metricsPage);
+  const serveRpc = (exchange: Exchange): void => {
+    const { call, correlationId } = exchange;
+    // RPCs log under the correlation id that their answer carries.
+    call.headers['x-correlation-id'] = correlationId;
+    if (!rpc.serve(call, correlationId)) sendText(exchange, notHere);
+  };
   const handle = (call: HttpCall): void => {
     const exchange = createExchange(call);
     const send = (answer: TextAnswer): void => sendText(exchange, answer);
@@ -59,12 +85,13 @@ export async function openAdmin(options: AdminOptions): Promise<Listener> {
     // Load balancers ask for health, and hold no token.
     if (path === '/healthz') send({ status: 200, text: `ok\n${notice}` });
     else if (path === '/readyz') void readiness().then(send);
-    else if (!isAuthorized(call)) send(unauthorized);
-    else if (path === '/metrics') serveMetrics(exchange);
+    else if (isFromBrowser(call)) send(fromBrowser);
     else {
-      // RPCs log under the correlation id that their answer carries.
-      call.headers['x-correlation-id'] = exchange.correlationId;
-      if (!rpc.serve(call, exchange.correlationId)) send(notHere);
+      const role = roleOf(call);
+      if (role === undefined) send(unauthorized);
+      else if (path === '/metrics') serveMetrics(exchange);
+      else if (role === 'metrics') send(metricsOnly);
+      else serveRpc(exchange);
     }
   };
   return listen({

@@ -1,18 +1,30 @@
-import { timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 
 import type { HttpCall } from '../http/http-call.ts';
+import type { OperatorTokens } from './token-files.ts';
+
+/** What a token opens: `metrics` is `/metrics` alone, `admin` everything. */
+export type OperatorRole = 'admin' | 'metrics';
 
 /**
- * Whether a request shows the operators' token, as `Authorization: Bearer TOKEN`. Without a token
- * every request may pass. Tokens are compared in constant time.
+ * The role of the token that a request shows as `Authorization: Bearer TOKEN`. Undefined without a
+ * token, and with one that is not known. Tokens are compared in constant time.
  */
 export function createAuthorize(
-  token: string | undefined,
-): (request: Pick<HttpCall, 'headers'>) => boolean {
-  if (token === undefined) return () => true;
-  const wanted = Buffer.from(`Bearer ${token}`);
+  tokens: OperatorTokens,
+): (request: Pick<HttpCall, 'headers'>) => OperatorRole | undefined {
+  const admin = digestOf(tokens.admin.reveal());
+  const metrics = tokens.metrics && digestOf(tokens.metrics.reveal());
   return ({ headers }) => {
-    const sent = Buffer.from(headers.authorization ?? '');
-    return sent.length === wanted.length && timingSafeEqual(sent, wanted);
+    const [, token] = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
+    if (token === undefined) return undefined;
+    const sent = digestOf(token);
+    if (timingSafeEqual(sent, admin)) return 'admin';
+    return metrics !== undefined && timingSafeEqual(sent, metrics) ? 'metrics' : undefined;
   };
+}
+
+/** Of equal length for every token, as the comparison needs it. */
+function digestOf(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
 }

@@ -7,6 +7,7 @@ import { suspendedText, type Signals } from '../observability/signals.ts';
 import { openAdmin } from '../operators/admin.ts';
 import type { RegistryServiceOptions } from '../operators/registry-service.ts';
 import type { RejectedServiceOptions } from '../operators/rejected/rejected-service.ts';
+import { loadOperatorTokens } from '../operators/token-files.ts';
 import { operatorsRoutes } from '../operators/routes.ts';
 import { createTail } from '../tail/tail.ts';
 import { renderMetrics } from '../observability/metric-text.ts';
@@ -37,6 +38,7 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Addr
   const tail = createTail(log);
   const admin = await openAdmin({
     config,
+    tokens: loadOperatorTokens(config),
     signals,
     notice: config.enforcement === 'warn' ? suspendedText : undefined,
     probe: async () => {

@@ -195,7 +195,7 @@ describe('headgate trace', () => {
   });
 
   test('follows a dead letter that is discarded, or replayed and dead again', async () => {
-    const client = connectAdmin(DeadLetterService, real.adminUrl, {});
+    const client = connectAdmin(DeadLetterService, { admin: real.adminUrl }, {});
     const keys = [uuidV7(), uuidV7()];
     const ids: string[] = [];
     for (const key of keys) {

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 
 import { DeadLetterService } from '../../../gen/headgate/v1/dead_letter_service_pb.ts';
-import { connectAdmin } from '../admin-client.ts';
+import { connectAdmin, type AdminOptions } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { addDiscardCommand } from './discard.ts';
 import type { DeadClient } from './filter.ts';
@@ -14,10 +14,13 @@ import { addShowCommand } from './show.ts';
 export function deadCommand({ env }: CommandContext): Command {
   const dead = new Command('dead')
     .description('look at dead letters, fix them, replay them, or discard them')
-    .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
-    .addHelpText('after', '\nThe token of the admin port is taken from HEADGATE_ADMIN_TOKEN.');
-  const client = (): DeadClient =>
-    connectAdmin(DeadLetterService, dead.opts<{ admin?: string }>().admin, env);
+    .option('--admin <url>', 'the admin port (default: admin.listen)')
+    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
+    .addHelpText(
+      'after',
+      '\nThe token of the admin port is admin.token, or the one that the gate made in data_dir.',
+    );
+  const client = (): DeadClient => connectAdmin(DeadLetterService, dead.opts<AdminOptions>(), env);
   addListCommand(dead, client);
   addShowCommand(dead, client);
   addFixCommand(dead, client, env);

@@ -5,7 +5,7 @@ import {
   DestinationStatus_State as State,
   type DestinationStatus,
 } from '../../../gen/headgate/v1/destination_service_pb.ts';
-import { adminUrl, connectAdmin } from '../admin-client.ts';
+import { connectAdminPort, type AdminPort } from '../admin-client.ts';
 import { spanText } from '../destinations.ts';
 import type { CheckFindings } from './finding.ts';
 import { oneLine, visible } from '../terminal/print.ts';
@@ -23,10 +23,8 @@ const timeoutMs = 5_000;
 /** Undefined: none answers, which is said in `findings`. */
 export async function reachGate(
   findings: CheckFindings,
-  admin: string,
-  token: string | undefined,
+  { url, token }: AdminPort,
 ): Promise<RunningGate | undefined> {
-  const url = adminUrl(admin);
   const headers: Record<string, string> =
     token === undefined ? {} : { authorization: `Bearer ${token}` };
   const get = (path: string): Promise<Response> =>
@@ -49,7 +47,7 @@ export async function reachGate(
   if (page.status === 401) {
     findings.failure(
       `the gate at ${url} asks for another token`,
-      'Set HEADGATE_ADMIN_TOKEN to the one that it was started with.',
+      'Set HEADGATE_ADMIN_TOKEN to the one that it was started with, or name its HEADGATE_DATA_DIR.',
     );
     return undefined;
   }
@@ -92,8 +90,7 @@ const lagMsMax = 3_600_000;
 
 /** The status of each destination, as the running gate reports it. */
 export async function checkDeliveries(findings: CheckFindings, gate: RunningGate): Promise<void> {
-  const env = gate.token === undefined ? {} : { HEADGATE_ADMIN_TOKEN: gate.token };
-  const client = connectAdmin(DestinationService, gate.url, env);
+  const client = connectAdminPort(DestinationService, gate);
   const { destinations } = await client.call((service) => service.listDestinations({}));
   for (const status of destinations) {
     checkState(findings, status);

@@ -10,6 +10,7 @@ import type { Log } from '../../jetstream/log.ts';
 import { folderBytes } from '../../jetstream/server/storage-budget.ts';
 import { createLiveValidation } from '../../validation/live-validation.ts';
 import { loadRegistry } from '../../validation/schema-registry.ts';
+import { adminUrl, tokenFor } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { checkDestinations } from './check-destinations.ts';
 import { look, type Finding, type CheckFindings } from './finding.ts';
@@ -91,8 +92,9 @@ async function examine(
   await check('data directory', (findings) => checkDataDirectory(findings, config.dataDir));
   await check('disk', (findings) => checkDisk(findings, config, storeBytes));
   await check('gate', async (findings) => {
-    const admin = flags.admin ?? formatAddress(config.admin.listen);
-    gate = await reachGate(findings, admin, config.admin.token?.reveal());
+    const url = adminUrl(flags.admin ?? formatAddress(config.admin.listen));
+    const token = config.admin.token?.reveal() ?? tokenFor(url, config.dataDir);
+    gate = await reachGate(findings, { url, token });
     if (gate !== undefined) checkGate(findings, gate);
   });
   await check('open files', (findings) => checkFileLimit(findings, config, fileLimitOf(gate)));

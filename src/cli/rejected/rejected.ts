@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 
 import { RejectedService } from '../../../gen/headgate/v1/rejected_service_pb.ts';
-import { connectAdmin } from '../admin-client.ts';
+import { connectAdmin, type AdminOptions } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { listCommand } from './list.ts';
 import type { RejectedClient } from './rejected-client.ts';
@@ -13,10 +13,14 @@ import { statsCommand } from './stats.ts';
 export function rejectedCommand({ env }: CommandContext): Command {
   const rejected = new Command('rejected')
     .description('look at rejected events, and send them through the gate again')
-    .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
-    .addHelpText('after', '\nThe token of the admin port is taken from HEADGATE_ADMIN_TOKEN.');
+    .option('--admin <url>', 'the admin port (default: admin.listen)')
+    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
+    .addHelpText(
+      'after',
+      '\nThe token of the admin port is admin.token, or the one that the gate made in data_dir.',
+    );
   const client = (): RejectedClient =>
-    connectAdmin(RejectedService, rejected.opts<{ admin?: string }>().admin, env);
+    connectAdmin(RejectedService, rejected.opts<AdminOptions>(), env);
   return rejected
     .addCommand(listCommand(client))
     .addCommand(showCommand(client))

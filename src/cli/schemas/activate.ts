@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 
 import { SchemaRegistryService } from '../../../gen/headgate/v1/schema_registry_service_pb.ts';
-import { connectAdmin } from '../admin-client.ts';
+import { connectAdmin, type AdminOptions } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { readVersionName } from './version-name.ts';
 
@@ -12,18 +12,19 @@ export function schemasActivateCommand({ env }: CommandContext): Command {
       'make a version in the registry the active one, which validates events without a version',
     )
     .argument('<event@version>', 'such as order_completed@3', readVersionName)
-    .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
+    .option('--admin <url>', 'the admin port (default: admin.listen)')
+    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
     .addHelpText(
       'after',
       `
-The token of the admin port is taken from HEADGATE_ADMIN_TOKEN. Going back is the same with the version
+The token of the admin port is admin.token, or the one that the gate made in data_dir. Going back is the same with the version
 before.
 
 Example:
   $ headgate schemas activate order_completed@3`,
     )
-    .action(async (wanted: ReturnType<typeof readVersionName>, options: { admin?: string }) => {
-      const client = connectAdmin(SchemaRegistryService, options.admin, env);
+    .action(async (wanted: ReturnType<typeof readVersionName>, options: AdminOptions) => {
+      const client = connectAdmin(SchemaRegistryService, options, env);
       const { findings } = await client.call((service) => service.activateSchema(wanted));
       for (const { message } of findings) console.log(`  ${message}`);
       console.log(`${wanted.eventName} is validated by version ${wanted.version}.`);

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 
 import { SchemaRegistryService } from '../../../gen/headgate/v1/schema_registry_service_pb.ts';
-import { connectAdmin } from '../admin-client.ts';
+import { connectAdmin, type AdminOptions } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { readVersionName } from './version-name.ts';
 
@@ -10,17 +10,18 @@ export function schemasDeprecateCommand({ env }: CommandContext): Command {
   return new Command('deprecate')
     .description('warn producers of a version in the registry; its events are validated as before')
     .argument('<event@version>', 'such as order_completed@1', readVersionName)
-    .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
+    .option('--admin <url>', 'the admin port (default: admin.listen)')
+    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
     .addHelpText(
       'after',
       `
-The token of the admin port is taken from HEADGATE_ADMIN_TOKEN. Activating the version takes it back.
+The token of the admin port is admin.token, or the one that the gate made in data_dir. Activating the version takes it back.
 
 Example:
   $ headgate schemas deprecate order_completed@1`,
     )
-    .action(async (wanted: ReturnType<typeof readVersionName>, options: { admin?: string }) => {
-      const client = connectAdmin(SchemaRegistryService, options.admin, env);
+    .action(async (wanted: ReturnType<typeof readVersionName>, options: AdminOptions) => {
+      const client = connectAdmin(SchemaRegistryService, options, env);
       const { event } = await client.call((service) => service.deprecateSchema(wanted));
       console.log(
         `Producers of version ${wanted.version} of ${wanted.eventName} are warned to send ${event?.active}.`,

@@ -21,7 +21,7 @@ import type { JsonObject } from '../../event/json/json.ts';
 import { compileSchema } from '../../validation/schema/compile-schema.ts';
 import { modeText } from '../../validation/modes.ts';
 import { loadRegistry, type SchemaVersion } from '../../validation/schema-registry.ts';
-import { connectAdmin, type AdminClient } from '../admin-client.ts';
+import { connectAdmin, type AdminClient, type AdminOptions } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { registeredStates } from './registered-states.ts';
 
@@ -49,7 +49,7 @@ export function schemasDocsCommand(context: CommandContext): Command {
     .option('--config <file>', 'headgate.yaml with the destinations (default: as for serve)')
     .option(
       '--admin <url>',
-      'the admin port, for when each was last stored (default: HEADGATE_ADMIN_LISTEN)',
+      'the admin port, for when each was last stored (default: admin.listen)',
     )
     .addHelpText(
       'after',
@@ -67,11 +67,11 @@ Example:
 
 async function write({ env }: CommandContext, options: DocsOptions): Promise<void> {
   const contracts = options.fromGate
-    ? await contractsOfGate(connectAdmin(SchemaRegistryService, options.admin, env))
+    ? await contractsOfGate(connectAdmin(SchemaRegistryService, options, env))
     : await contractsOfFolder(options.schemas);
   const catalog = readCatalog(contracts, {
     destinations: destinationsOf(options.config, env),
-    lastEvents: await lastEventsOf(options.admin, env),
+    lastEvents: await lastEventsOf(options, env),
   });
   const files = catalogFiles(catalog, formats[options.format]);
   for (const { path: name, text } of files) {
@@ -128,11 +128,11 @@ function destinationsOf(
 }
 
 async function lastEventsOf(
-  admin: string | undefined,
+  options: AdminOptions,
   env: CommandContext['env'],
 ): Promise<CatalogSurroundings['lastEvents']> {
   try {
-    const { events } = await connectAdmin(SchemaRegistryService, admin, env).call((service) =>
+    const { events } = await connectAdmin(SchemaRegistryService, options, env).call((service) =>
       service.listSchemas({ withLastEvents: true }),
     );
     return new Map(

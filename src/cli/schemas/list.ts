@@ -8,12 +8,11 @@ import {
 } from '../../../gen/headgate/v1/registered_event_pb.ts';
 import { SchemaRegistryService } from '../../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { versionList } from '../../validation/taxonomy/version-state.ts';
-import { connectAdmin } from '../admin-client.ts';
+import { connectAdmin, type AdminOptions } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { registeredStates } from './registered-states.ts';
 
-interface ListOptions {
-  readonly admin?: string;
+interface ListOptions extends AdminOptions {
   readonly json?: true;
 }
 
@@ -21,11 +20,15 @@ interface ListOptions {
 export function schemasListCommand({ env }: CommandContext): Command {
   return new Command('list')
     .description('show the contracts that a running gate uses')
-    .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
+    .option('--admin <url>', 'the admin port (default: admin.listen)')
+    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
     .option('--json', 'print JSON, one event per line')
-    .addHelpText('after', '\nThe token of the admin port is taken from HEADGATE_ADMIN_TOKEN.')
-    .action(async ({ admin, json }: ListOptions) => {
-      const client = connectAdmin(SchemaRegistryService, admin, env);
+    .addHelpText(
+      'after',
+      '\nThe token of the admin port is admin.token, or the one that the gate made in data_dir.',
+    )
+    .action(async ({ json, ...options }: ListOptions) => {
+      const client = connectAdmin(SchemaRegistryService, options, env);
       const { events, faults } = await client.call((service) =>
         service.listSchemas({ withLastEvents: true }),
       );

@@ -41,13 +41,14 @@ export function schemasPushCommand({ env }: CommandContext): Command {
   return new Command('push')
     .description('copy the taxonomy and the schemas of a folder into the registry')
     .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
-    .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
+    .option('--admin <url>', 'the admin port (default: admin.listen)')
+    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
     .option('--dry-run', 'show what would change, and change nothing')
     .option('--json', 'print JSON for programs')
     .addHelpText(
       'after',
       `
-The token of the admin port is taken from HEADGATE_ADMIN_TOKEN. The gates validate by the registry when
+The token of the admin port is admin.token, or the one that the gate made in data_dir. The gates validate by the registry when
 schemas.source is registry.
 
 Exit code: 0 when the registry says what the folder says, 1 when the folder is not sound, or has a change
@@ -57,7 +58,7 @@ Example:
   $ headgate schemas push --schemas ./schemas --dry-run`,
     )
     .action(async (options: PushOptions) => {
-      const client = connectAdmin(SchemaRegistryService, options.admin, env);
+      const client = connectAdmin(SchemaRegistryService, options, env);
       await push(client, options);
     });
 }

@@ -48,7 +48,8 @@ export function schemasTryCommand({ env }: CommandContext): Command {
     )
     .option('--until <time>', 'events before this time', readMoment)
     .option('--source <name>', 'of this source alone')
-    .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
+    .option('--admin <url>', 'the admin port (default: admin.listen)')
+    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
     .option('--json', 'print JSON')
     .addHelpText('after', help)
     .action((named: Named, options: TryOptions) => tryCandidate(named, options, env));
@@ -92,7 +93,7 @@ async function walkStored(
   tally: TryTally,
   progress: WalkProgressBar,
 ): Promise<void> {
-  const client = connectAdmin(EventLogService, options.admin, env);
+  const client = connectAdmin(EventLogService, options, env);
   const { source = '', since, until } = options;
   const time = {
     since: timestampFromMs(since),
@@ -120,7 +121,7 @@ async function walkRejected(
   tally: TryTally,
   progress: WalkProgressBar,
 ): Promise<void> {
-  const client = connectAdmin(RejectedService, options.admin, env);
+  const client = connectAdmin(RejectedService, options, env);
   const filter = filterMessage({ ...options, event: eventName });
   let pageToken = '';
   do {

@@ -29,7 +29,8 @@ export function tailCommand({ env }: CommandContext): Command {
       new Option('--verdict <verdict>', 'of this verdict').choices(['accepted', 'rejected']),
     )
     .option('--count <number>', 'end after so many', readCount)
-    .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
+    .option('--admin <url>', 'the admin port (default: admin.listen)')
+    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
     .option('--json', 'print JSON, one event per line, with the event itself')
     .addHelpText(
       'after',
@@ -37,7 +38,7 @@ export function tailCommand({ env }: CommandContext): Command {
 Shows what is stored from now on, as it is stored: without what a schema calls personal. A duplicate is
 stored nowhere, and not seen. What comes faster than it is read is left out, and counted.
 
-The token of the admin port is taken from HEADGATE_ADMIN_TOKEN. Ctrl-C ends it.
+The token of the admin port is admin.token, or the one that the gate made in data_dir. Ctrl-C ends it.
 
 Exit code: 0 when it was ended, 1 when the gate cannot be reached or went away.
 
@@ -54,7 +55,7 @@ const statuses = {
 } as const;
 
 async function tail(env: CommandContext['env'], options: TailOptions): Promise<void> {
-  const client = connectAdmin(TailService, options.admin, env);
+  const client = connectAdmin(TailService, options, env);
   const leaving = new AbortController();
   const leave = (): void => leaving.abort();
   process.once('SIGINT', leave).once('SIGTERM', leave);

@@ -37,7 +37,8 @@ export function traceCommand({ env }: CommandContext): Command {
     .option('--source <name>', 'of this source alone')
     .option('--event <name>', 'of this event name alone')
     .option('--all', 'search to the end, to find every event with the id')
-    .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
+    .option('--admin <url>', 'the admin port (default: admin.listen)')
+    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
     .option('--json', 'print JSON')
     .addHelpText('after', help)
     .action((id: string, options: TraceOptions) => trace(id, options, env));
@@ -55,7 +56,7 @@ Examples:
   $ headgate trace 1d28405d-9185-5e83-b767-44d17a84e516 --since 7d --event order_completed`;
 
 async function trace(id: string, options: TraceOptions, env: CommandContext['env']): Promise<void> {
-  const client = connectAdmin(EventService, options.admin, env);
+  const client = connectAdmin(EventService, options, env);
   const progress = createWalkProgressBar(process.stderr);
   const found: LocatedEvent[] = [];
   let searched: Searched;

@@ -23,7 +23,7 @@ export function build(raw: RawConfig): Config {
   return deepFreeze({ ...assemble(values, keys), destinations, webhooks });
 }
 
-function describeFaults(faults: readonly string[]): string {
+export function describeFaults(faults: readonly string[]): string {
   const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
   return [`The configuration has ${count}:`, ...faults.map((fault) => `  ${fault}`)].join('\n');
 }
@@ -35,7 +35,11 @@ function assemble(
   const { 'tls.cert': cert, 'tls.key': key, 'nats.url': url } = values;
   return {
     listen: values.listen,
-    admin: { listen: values['admin.listen'], token: values['admin.token'] },
+    admin: {
+      listen: values['admin.listen'],
+      token: values['admin.token'],
+      metricsToken: values['admin.metrics_token'],
+    },
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
     http: { engine: values['http.engine'] },
     dataDir: values.data_dir,

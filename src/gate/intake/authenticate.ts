@@ -5,6 +5,7 @@ import { hashWriteKey } from '../../config/write-key.ts';
 import { ServiceError } from '../../errors.ts';
 import { canaryName } from '../../event/canary.ts';
 import { compileEventGlobs } from '../../event/glob.ts';
+import { isCrossSite, isLocalHost } from '../../http/same-site.ts';
 
 /** Who sends: what a write key stands for. */
 export interface Producer {
@@ -38,8 +39,10 @@ export function createAuthenticate(
 ): Authenticate {
   if (auth === 'off') {
     const anyone: Producer = { source: defaultSource, maySend: () => true, isCanary: false };
-    if (canaryKey === undefined) return () => anyone;
-    return (headers) => (headers['x-write-key'] === canaryKey ? canary : anyone);
+    return (headers) => {
+      refuseBrowsers(headers);
+      return canaryKey !== undefined && headers['x-write-key'] === canaryKey ? canary : anyone;
+    };
   }
   const producers = new Map<string, Producer>(
     keys.map((key) => [
@@ -70,6 +73,19 @@ export function createAuthenticate(
     if (remembered.size < rememberedMax) remembered.set(key, producer);
     return producer;
   };
+}
+
+/**
+ * Without keys, whatever reaches the port may write, and a browser on this machine reaches it for any
+ * page that it shows.
+ */
+function refuseBrowsers(headers: IncomingHttpHeaders): void {
+  if (!isCrossSite(headers) && isLocalHost(headers)) return;
+  throw new ServiceError(
+    'cross_site_request',
+    'A page in a browser sent this request, or Host is neither an IP address nor localhost. While auth ' +
+      'is off, this gate takes requests of programs on this machine alone.',
+  );
 }
 
 /** Bearer, Basic with the key as the user, or `x-write-key`; empty when there is none. */

@@ -1,0 +1,46 @@
+import { describe, expect, test } from 'vitest';
+
+import { isCrossSite, isLocalHost } from './same-site.ts';
+
+describe('isCrossSite', () => {
+  test.each([
+    ['a program', {}],
+    ['a typed address', { 'sec-fetch-site': 'none', host: '127.0.0.1:8081' }],
+    ['our own page', { 'sec-fetch-site': 'same-origin', origin: 'http://other.example' }],
+    ['our own page, old browser', { origin: 'http://LOCALHOST:8081', host: 'localhost:8081' }],
+    ['the default port', { origin: 'https://gate.example', host: 'gate.example' }],
+  ])('is false for %s', (_what, headers) => {
+    expect(isCrossSite(headers)).toBe(false);
+  });
+
+  test.each([
+    ['another site', { 'sec-fetch-site': 'cross-site', host: 'localhost' }],
+    ['another name of this site', { 'sec-fetch-site': 'same-site', host: 'localhost' }],
+    ['a value that is not known', { 'sec-fetch-site': '', host: 'localhost' }],
+    ['another origin', { origin: 'https://evil.example', host: '127.0.0.1:8080' }],
+    ['another port', { origin: 'http://127.0.0.1:3000', host: '127.0.0.1:8080' }],
+    ['a sandbox or a file', { origin: 'null', host: '127.0.0.1:8080' }],
+    ['no host', { origin: 'https://evil.example' }],
+  ])('is true for %s', (_what, headers) => {
+    expect(isCrossSite(headers)).toBe(true);
+  });
+});
+
+describe('isLocalHost', () => {
+  test.each(['127.0.0.1', '127.0.0.1:8081', '10.1.2.3:1', '[::1]', '[::1]:8081', 'localhost', ''])(
+    'is true for %s',
+    (host) => expect(isLocalHost({ host })).toBe(true),
+  );
+  test.each(['LocalHost:8081', 'gate.localhost'])('is true for %s', (host) => {
+    expect(isLocalHost({ host })).toBe(true);
+  });
+  test.each([
+    'evil.example',
+    'evil.example:8081',
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    '127.0.0.1@evil.example',
+    '[evil.example]',
+    '1:2:3',
+  ])('is false for %s', (host) => expect(isLocalHost({ host })).toBe(false));
+});

@@ -1,0 +1,36 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import net from 'node:net';
+
+/*
+ * A page in a browser can send requests to every address that the browser reaches, loopback and the
+ * internal network included. These checks tell such a request from that of a program.
+ */
+
+/**
+ * Whether a browser says that a page of another site sends this request: by `Sec-Fetch-Site`
+ * (https://www.w3.org/TR/fetch-metadata/), or by an `Origin` whose host is not `Host`. Programs send
+ * neither header. A link that a person follows, and an address that he types, are not cross-site.
+ */
+export function isCrossSite(headers: IncomingHttpHeaders): boolean {
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined) return site !== 'same-origin' && site !== 'none';
+  const { origin } = headers;
+  if (origin === undefined) return false;
+  return !URL.canParse(origin) || new URL(origin).host !== hostOf(headers).toLowerCase();
+}
+
+/**
+ * Whether `Host` is an IP address or `localhost`, with any port. A page that has its own name resolved to
+ * a loopback address (DNS rebinding) is of the same site as its requests, but shows in `Host`. True without
+ * `Host`: browsers always send it, and speak HTTP/2 only over TLS, where the certificate names the host.
+ */
+export function isLocalHost(headers: IncomingHttpHeaders): boolean {
+  const host = hostOf(headers).replace(/:\d*$/, '').toLowerCase();
+  if (host === '' || host === 'localhost' || host.endsWith('.localhost')) return true;
+  return net.isIP(host.startsWith('[') ? host.slice(1, -1) : host) !== 0;
+}
+
+function hostOf(headers: IncomingHttpHeaders): string {
+  const authority = headers[':authority'];
+  return (typeof authority === 'string' ? authority : headers.host) ?? '';
+}
