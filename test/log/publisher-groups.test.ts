@@ -13,12 +13,12 @@ import { readMessage } from '../../src/jetstream/read/read.ts';
 
 const subject = 'headgate.events.checkout.order_completed';
 
-type Answer = PublishAck | PublishError['fault'];
+type Answer = PublishAck | PublishError['code'];
 
 function publish(send: PublishToStream, to: string, id: string, payload: string): Promise<Answer> {
   return new Promise((resolve) =>
     send(to, headerBlock({ 'Nats-Msg-Id': id }), payload, (ack, error) =>
-      resolve(ack ?? error!.fault),
+      resolve(ack ?? error!.code),
     ),
   );
 }
@@ -59,7 +59,7 @@ describe('messages of one turn, on a real nats-server', () => {
     await real[Symbol.asyncDispose]();
   });
 
-  function open(options: { dedups?: boolean; heldBytesMax?: number } = {}) {
+  function open(options: { dedups?: boolean; retainedBytesMax?: number } = {}) {
     const { dedups = true, ...more } = options;
     const publisher = createPublisher(connection, { timeoutMs: 5_000, ...more });
     return { publisher, send: publisher.openStream({ dedups }) };
@@ -166,7 +166,7 @@ describe('messages of one turn, on a real nats-server', () => {
   test.each([
     ['without a message id', { dedups: true }, ''],
     ['of a stream that does not dedup', { dedups: false }, 'x'],
-    ['when too much is held already', { dedups: true, heldBytesMax: 0 }, 'y'],
+    ['when too much is held already', { dedups: true, retainedBytesMax: 0 }, 'y'],
   ])('have a reply subject each %s', async (_name, options, id) => {
     const { publisher, send } = open(options);
     const { replies, stop } = watchReplies(connection);
@@ -188,7 +188,7 @@ describe('messages of one turn, on a real nats-server', () => {
   });
 
   test('share again once less is held', async () => {
-    const { publisher, send } = open({ heldBytesMax: 1 });
+    const { publisher, send } = open({ retainedBytesMax: 1 });
     const { replies, stop } = watchReplies(connection);
     const three = (name: string) =>
       Promise.all([1, 2, 3].map((index) => publish(send, subject, `${name}:${index}`, '1')));

@@ -27,7 +27,7 @@ const subject = 'headgate.events.checkout.order_completed';
 
 interface Answer {
   readonly ack: PublishAck | undefined;
-  readonly fault: PublishError['fault'] | undefined;
+  readonly code: PublishError['code'] | undefined;
   readonly afterMs: number;
 }
 
@@ -45,7 +45,7 @@ function publish(publisher: Publisher, to: string, id: string, payload = '{}'): 
   const send = streamOf(publisher);
   return new Promise((resolve) =>
     send(to, headers, payload, (ack, error) =>
-      resolve({ ack, fault: error?.fault, afterMs: performance.now() - startedAt }),
+      resolve({ ack, code: error?.code, afterMs: performance.now() - startedAt }),
     ),
   );
 }
@@ -105,7 +105,7 @@ describe('the publisher on a real nats-server', () => {
 
   test('tells a subject without a stream at once', async () => {
     const answer = await publish(publisher, 'nobody.listens', '');
-    expect(answer.fault).toBe('no_stream');
+    expect(answer.code).toBe('no_stream');
     expect(answer.afterMs).toBeLessThan(300);
   });
 
@@ -117,15 +117,15 @@ describe('the publisher on a real nats-server', () => {
       max_bytes: 2000,
     });
     const payload = 'x'.repeat(900);
-    const faults = await Promise.all([1, 2, 3].map(() => publish(publisher, 'tiny', '', payload)));
-    expect(faults.map(({ fault }) => fault)).toEqual([undefined, undefined, 'stream_full']);
+    const answers = await Promise.all([1, 2, 3].map(() => publish(publisher, 'tiny', '', payload)));
+    expect(answers.map(({ code }) => code)).toEqual([undefined, undefined, 'stream_full']);
     const huge = 'x'.repeat(connection.info!.max_payload + 1);
     const [large, small] = await Promise.all([
       publish(publisher, subject, '', huge),
       publish(publisher, subject, 'd:1'),
     ]);
-    expect(large.fault).toBe('too_large');
-    expect(small.fault).toBeUndefined();
+    expect(large.code).toBe('too_large');
+    expect(small.code).toBeUndefined();
   });
 
   test('gives up on a server that does not answer', async () => {
@@ -133,7 +133,7 @@ describe('the publisher on a real nats-server', () => {
     await freeze(processId);
     try {
       const answer = await publish(publisher, subject, 'e:1');
-      expect(answer.fault).toBe('timeout');
+      expect(answer.code).toBe('timeout');
       expect(answer.afterMs).toBeGreaterThan(590);
       expect(answer.afterMs).toBeLessThan(1500);
     } finally {
@@ -154,15 +154,15 @@ describe('the publisher on a real nats-server', () => {
     ]);
     await sleep(50);
     real.killServer();
-    for (const { fault, afterMs } of await waiting) {
-      expect(fault).toBe('disconnected');
+    for (const { code, afterMs } of await waiting) {
+      expect(code).toBe('disconnected');
       expect(afterMs).toBeLessThan(500);
     }
     // Within some turns of the event loop: it waits for no timer, and for nobody's answer.
     const refused = await Promise.race([publish(publisher, subject, 'f:3'), turns(5)]);
-    expect(refused?.fault).toBe('disconnected');
+    expect(refused?.code).toBe('disconnected');
     await vi.waitFor(
-      async () => expect((await publish(publisher, subject, 'f:4')).fault).toBeUndefined(),
+      async () => expect((await publish(publisher, subject, 'f:4')).code).toBeUndefined(),
       {
         timeout: 10_000,
       },
@@ -174,8 +174,8 @@ describe('the publisher on a real nats-server', () => {
     const own = createPublisher(connection, { timeoutMs: 5_000 });
     const waiting = publish(own, subject, 'g:1');
     own.close();
-    expect((await waiting).fault).toBe('closed');
-    expect((await publish(own, subject, 'g:2')).fault).toBe('closed');
+    expect((await waiting).code).toBe('closed');
+    expect((await publish(own, subject, 'g:2')).code).toBe('closed');
   });
 });
 
@@ -201,9 +201,9 @@ describe('the publisher of a user with few rights', () => {
       const connection = await connectToServer({ address, name: 'test', onStatus: () => {} });
       const publisher = createPublisher(connection, { timeoutMs: 5_000 });
       const answer = await publish(publisher, subject, 'a:1');
-      expect(answer.fault).toBe('permission');
+      expect(answer.code).toBe('permission');
       expect(answer.afterMs).toBeLessThan(1_000);
-      expect((await publish(publisher, 'nobody.listens', '')).fault).toBe('no_stream');
+      expect((await publish(publisher, 'nobody.listens', '')).code).toBe('no_stream');
       publisher.close();
       await connection.close();
     } finally {

@@ -160,7 +160,7 @@ describe('group commit', () => {
     fs.rmSync(messages, { recursive: true });
     const error = await joined(createGroupCommit(folder));
     expect(error).toMatchObject({
-      fault: 'not_synced',
+      code: 'not_synced',
       message: expect.stringContaining('ENOENT'),
     });
   });

@@ -5,7 +5,7 @@ import type { PublishAck } from './publish-ack.ts';
 import type { PublishError } from './publish-error.ts';
 import { ReplyGroup } from './reply-group.ts';
 
-type Told = PublishAck | PublishError['fault'];
+type Told = PublishAck | PublishError['code'];
 
 function openGroup(count: number) {
   const group = new ReplyGroup(1, undefined, 0);
@@ -13,7 +13,7 @@ function openGroup(count: number) {
   for (let at = 0; at < count; at += 1) {
     group.callbacks.push((ack, error) => {
       if (told[at] !== undefined) throw new Error('reported twice');
-      told[at] = ack ?? error!.fault;
+      told[at] = ack ?? error!.code;
     });
   }
   return { group, told };
