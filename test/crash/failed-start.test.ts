@@ -50,8 +50,8 @@ describe('a start that cannot be', () => {
   );
 
   test.each([
-    ['has no JetStream', [], /gives no JetStream: .*-js/],
-    ['has too small a disk', ['-js'], /The stream \w+ cannot be made: insufficient storage/],
+    ['has no JetStream', [], /does not offer JetStream: .*-js/],
+    ['has too small a disk', ['-js'], /The stream \w+ cannot be created: insufficient storage/],
   ])('on a NATS that %s: one sentence, and it ends', async (_what, args, sentence) => {
     await using gate = await prepareGate();
     const port = await freePort();
