@@ -85,13 +85,13 @@ describe('the publisher on a real nats-server', () => {
     expect(message!.header('Nats-Msg-Id')).toBe('a:1');
   });
 
-  test('tells a duplicate, and the sequence of the first', async () => {
+  test('reports a duplicate with the sequence of the first message', async () => {
     const first = await publish(publisher, subject, 'b:1');
     const second = await publish(publisher, subject, 'b:1', '{"other":1}');
     expect(second.ack).toEqual({ sequence: first.ack!.sequence, duplicate: true });
   });
 
-  test('stores thousands of one turn in their order', async () => {
+  test('stores thousands of messages of one turn in order', async () => {
     const filler = 'x'.repeat(300);
     const answers = await Promise.all(
       Array.from({ length: 3000 }, (_, index) =>
@@ -103,13 +103,13 @@ describe('the publisher on a real nats-server', () => {
     expect(publisher.inFlight()).toBe(0);
   });
 
-  test('tells a subject without a stream at once', async () => {
+  test('reports a subject without a stream at once', async () => {
     const answer = await publish(publisher, 'nobody.listens', '');
     expect(answer.code).toBe('no_stream');
     expect(answer.afterMs).toBeLessThan(300);
   });
 
-  test('tells a full stream, and that the message is too large for NATS', async () => {
+  test('reports a full stream, and a message that is too large for NATS', async () => {
     await manager.streams.add({
       name: 'TINY',
       subjects: ['tiny'],
@@ -139,13 +139,13 @@ describe('the publisher on a real nats-server', () => {
     } finally {
       process.kill(processId, 'SIGCONT');
     }
-    // The late acknowledgement is for nobody; the message was stored, so a retry is a duplicate.
+    // The late acknowledgement is ignored. The message was stored, so a retry is a duplicate.
     await vi.waitFor(async () => {
       expect((await publish(publisher, subject, 'e:1')).ack?.duplicate).toBe(true);
     });
   });
 
-  test('fails at once when the server dies, and until it is back', async () => {
+  test('fails at once from the death of the server until its return', async () => {
     const { port } = new URL(`nats://${real.server.address.servers[0]}`);
     await freeze(real.server.processId()!);
     const waiting = Promise.all([
@@ -158,7 +158,7 @@ describe('the publisher on a real nats-server', () => {
       expect(code).toBe('disconnected');
       expect(afterMs).toBeLessThan(500);
     }
-    // Within some turns of the event loop: it waits for no timer, and for nobody's answer.
+    // It fails within a few turns of the event loop, without waiting for a timer or an answer.
     const refused = await Promise.race([publish(publisher, subject, 'f:3'), turns(5)]);
     expect(refused?.code).toBe('disconnected');
     await vi.waitFor(
@@ -170,7 +170,7 @@ describe('the publisher on a real nats-server', () => {
     expect(connection.info!.port).toBe(Number(port));
   });
 
-  test('fails what is in flight when it is closed, and takes nothing more', async () => {
+  test('fails messages in flight when it is closed, and all later ones', async () => {
     const own = createPublisher(connection, { timeoutMs: 5_000 });
     const waiting = publish(own, subject, 'g:1');
     own.close();
@@ -180,7 +180,7 @@ describe('the publisher on a real nats-server', () => {
 });
 
 describe('the publisher of a user with few rights', () => {
-  test('tells a missing permission instead of waiting', async () => {
+  test('reports a missing permission instead of waiting', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'headgate-rights-'));
     const config = path.join(folder, 'server.conf');
     writeFileSync(
