@@ -55,7 +55,7 @@ export interface EventStore {
 /** The room for the headers of a rejected event. An error with twenty violations is about 6 KB. */
 const headersBytesMax = 64 * 1024;
 const contextBytesMax = 40 * 1024;
-const shownMax = 128;
+const excerptCharactersMax = 128;
 
 export function createEventStore(log: Log, isPlanned: (eventName: string) => boolean): EventStore {
   return {
@@ -81,8 +81,8 @@ export function createEventStore(log: Log, isPlanned: (eventName: string) => boo
       const headers: Record<string, string> = {
         'Headgate-Error-Code': event.error.code,
         'Headgate-Error': headerText(JSON.stringify(event.error)),
-        'Headgate-Event-Name': shownText(event.eventName),
-        'Headgate-Idempotency-Key': shownText(event.idempotencyKey),
+        'Headgate-Event-Name': headerExcerpt(event.eventName),
+        'Headgate-Idempotency-Key': headerExcerpt(event.idempotencyKey),
         'Headgate-Received-At': new Date(event.receivedAtMs).toISOString(),
         'Headgate-Door': arrival.door,
         'Headgate-Content-Type': arrival.contentType,
@@ -118,8 +118,8 @@ function addContext(headers: Record<string, string>, context: JsonObject): void 
 }
 
 /** A name or key of a rejected event, cut and escaped for its header. It may be any text. */
-export function shownText(text: string): string {
-  return headerText(text.slice(0, shownMax));
+export function headerExcerpt(text: string): string {
+  return headerText(text.slice(0, excerptCharactersMax));
 }
 
 /** A header value is one line of ASCII. The escapes are those of JSON, so that JSON stays valid. */

@@ -48,9 +48,11 @@ export type FateKind =
 
 export interface DeliveryFate {
   readonly kind: FateKind;
+  /** How many events are ahead of a waiting event; else 0. */
   readonly ahead: number;
   readonly attempts: readonly DeliveryAttempt[];
   readonly nextAttemptMs: number | undefined;
+  /** True if the destination reported whether it holds the event. */
   readonly asked: boolean;
   /** The earliest and the latest time of the delivery: Unix times in ms. */
   readonly deliveredMs: readonly [after: number, by: number] | undefined;
@@ -90,7 +92,7 @@ export function createFateReader(
     if (related.replayed !== undefined)
       positions.push({ stream: 'REPLAY', sequence: related.replayed.sequence });
     const attempts = await readAttempts(log, destination.name, positions);
-    const known = { event, events, replays, related, attempts };
+    const evidence = { event, events, replays, related, attempts };
     const fate: DeliveryFate = {
       kind: 'unknown',
       ahead: 0,
@@ -102,12 +104,12 @@ export function createFateReader(
       related,
       reason: '',
     };
-    const proven = provenFate(known, destination.filter);
-    return { ...fate, ...(proven ?? (await fateAtWorker(known, ask))) };
+    const proven = provenFate(evidence, destination.filter);
+    return { ...fate, ...(proven ?? (await fateAtWorker(evidence, ask))) };
   };
 }
 
-interface Known {
+interface Evidence {
   readonly event: LocatedEvent;
   readonly events: ConsumerPosition | undefined;
   readonly replays: ConsumerPosition | undefined;
@@ -117,7 +119,7 @@ interface Known {
 
 /** Undefined if the event was given to a worker and is neither waiting nor dead. */
 function provenFate(
-  { event, events, replays, related }: Known,
+  { event, events, replays, related }: Evidence,
   filter: EventFilter,
 ): Partial<DeliveryFate> | undefined {
   const { sequence, subject } = event;
@@ -143,10 +145,10 @@ function provenFate(
 }
 
 async function fateAtWorker(
-  known: Known,
+  evidence: Evidence,
   ask: (event: LocatedEvent) => Promise<boolean | undefined>,
 ): Promise<Partial<DeliveryFate>> {
-  const { event, events, replays, related, attempts } = known;
+  const { event, events, replays, related, attempts } = evidence;
   const sequence = related.replayed?.sequence ?? event.sequence;
   const position = (related.replayed === undefined ? events : replays)!;
   const inWork = position.inWork > 0 && sequence > position.settledUpTo;
@@ -154,7 +156,11 @@ async function fateAtWorker(
   const asked = held !== undefined;
   if (held === true || (!inWork && held === undefined && !related.cut)) {
     const by = position.settledByMs(sequence) ?? Date.now();
-    return { kind: 'delivered', asked, deliveredMs: [Math.min(earliestDeliveryMs(known), by), by] };
+    return {
+      kind: 'delivered',
+      asked,
+      deliveredMs: [Math.min(earliestDeliveryMs(evidence), by), by],
+    };
   }
   if (inWork) return { kind: attempts.length > 0 ? 'retrying' : 'in work', asked };
   if (held === false && !related.cut) return { kind: 'missing', asked };
@@ -164,7 +170,7 @@ async function fateAtWorker(
 }
 
 /** The earliest time of a delivery: after the event was stored and its last attempt failed. */
-function earliestDeliveryMs({ event, related, attempts }: Known): number {
+function earliestDeliveryMs({ event, related, attempts }: Evidence): number {
   const last = attempts.at(-1);
   const failedMs = last === undefined ? 0 : Date.parse(last.startedAt) + last.durationMs;
   return Math.max(event.storedAtMs, related.replayed?.storedAtMs ?? 0, failedMs);

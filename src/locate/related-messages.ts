@@ -45,7 +45,7 @@ interface Entries {
  * stream before it leaves the previous one.
  */
 export function createRelatedReader(log: Log, destination: string) {
-  const known = new Map<string, Promise<Entries>>();
+  const entriesBySubject = new Map<string, Promise<Entries>>();
 
   const read = async (stream: StreamName, subject: string, sinceMs: number): Promise<Entries> => {
     const newest = new Map<number, number>();
@@ -70,8 +70,11 @@ export function createRelatedReader(log: Log, destination: string) {
       stream: StreamName,
       subject: string,
     ): Promise<StoredMessage | undefined> => {
-      let entries = known.get(subject);
-      if (entries === undefined) known.set(subject, (entries = read(stream, subject, storedAtMs)));
+      let entries = entriesBySubject.get(subject);
+      if (entries === undefined) {
+        entries = read(stream, subject, storedAtMs);
+        entriesBySubject.set(subject, entries);
+      }
       const found = await entries;
       cut ||= found.cut;
       const newest = found.newest.get(sequence);

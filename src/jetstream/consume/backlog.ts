@@ -16,7 +16,7 @@ export interface Backlog {
 /** Undefined if the destination has no consumer. Rejects when the log cannot be reached. */
 export async function readBacklog(log: Log, destination: string): Promise<Backlog | undefined> {
   const found = await Promise.all(
-    consumedStreams.map((stream) => readOne(log, stream, destination)),
+    consumedStreams.map((stream) => readStreamBacklog(log, stream, destination)),
   );
   const backlogs = found.filter((one) => one !== undefined);
   if (backlogs.length === 0) return undefined;
@@ -28,7 +28,7 @@ export async function readBacklog(log: Log, destination: string): Promise<Backlo
   };
 }
 
-async function readOne(
+async function readStreamBacklog(
   log: Log,
   stream: ConsumedStream,
   destination: string,

@@ -11,8 +11,8 @@ import { PublishError } from './publish-error.ts';
  * An acknowledgement does not name its message, so a group counts: if it receives as many different
  * sequences as it has messages, and no other answer, each message is stored, because a message gets
  * at most one sequence. NATS stores the messages of one connection in order
- * (https://docs.nats.io/nats-concepts/jetstream: per publisher), so the sorted sequences belong to
- * the messages in order.
+ * (https://docs.nats.io/nats-concepts/jetstream: per publisher), so the sequences in ascending
+ * order belong to the messages in order.
  *
  * After any other answer (a duplicate, an error, a repeated sequence) it is unknown which message it
  * belongs to. The caller then publishes each message again by itself, which is safe because each has
@@ -30,9 +30,9 @@ export class ReplyGroup {
   private readonly sequences: number[] = [];
   private lastSequence = 0;
   private answerCount = 0;
-  /** The latest answer that does not acknowledge a new message, and how often it was repeated. */
+  /** The latest answer that does not acknowledge a new message, and how often it came in a row. */
   private other: ReturnType<typeof readAck> | undefined;
-  private repeats = 0;
+  private otherCount = 0;
 
   constructor(token: number, commit: GroupCommit | undefined, deadline: number) {
     this.token = token;
@@ -55,7 +55,7 @@ export class ReplyGroup {
     const { other } = this;
     const isRepeated =
       answer instanceof PublishError && other instanceof PublishError && answer.code === other.code;
-    this.repeats = isRepeated ? this.repeats + 1 : 1;
+    this.otherCount = isRepeated ? this.otherCount + 1 : 1;
     this.other = answer;
   }
 
@@ -69,7 +69,7 @@ export class ReplyGroup {
       return true;
     }
     // All messages failed with the same error, so their order does not matter.
-    if (other instanceof PublishError && this.repeats === callbacks.length) {
+    if (other instanceof PublishError && this.otherCount === callbacks.length) {
       this.fail(other);
       return true;
     }
