@@ -77,7 +77,7 @@ describe('the publisher on a real nats-server', () => {
     await real[Symbol.asyncDispose]();
   });
 
-  test('stores a message as it is and acknowledges it with its sequence', async () => {
+  test('stores a message unchanged and acknowledges it with its sequence', async () => {
     const { ack } = await publish(publisher, subject, 'a:1', '{"größe":"😀"}');
     expect(ack?.duplicate).toBe(false);
     const message = await readMessage(real.log, 'EVENTS', ack!.sequence);
@@ -104,7 +104,7 @@ describe('the publisher on a real nats-server', () => {
   });
 
   test('reports a subject without a stream at once', async () => {
-    const answer = await publish(publisher, 'nobody.listens', '');
+    const answer = await publish(publisher, 'no.stream', '');
     expect(answer.code).toBe('no_stream');
     expect(answer.afterMs).toBeLessThan(300);
   });
@@ -145,7 +145,7 @@ describe('the publisher on a real nats-server', () => {
     });
   });
 
-  test('fails at once from the death of the server until its return', async () => {
+  test('fails at once while the server is down', async () => {
     const { port } = new URL(`nats://${real.server.address.servers[0]}`);
     await freeze(real.server.processId()!);
     const waiting = Promise.all([
@@ -203,7 +203,7 @@ describe('the publisher of a user with few rights', () => {
       const answer = await publish(publisher, subject, 'a:1');
       expect(answer.code).toBe('permission');
       expect(answer.afterMs).toBeLessThan(1_000);
-      expect((await publish(publisher, 'nobody.listens', '')).code).toBe('no_stream');
+      expect((await publish(publisher, 'no.stream', '')).code).toBe('no_stream');
       publisher.close();
       await connection.close();
     } finally {

@@ -9,11 +9,11 @@ export function reportCanaryArrival(log: Log, idempotencyKey: string): void {
   clientsOf(log).connection.publish(subject, idempotencyKey);
 }
 
-/** Calls `take` for each heartbeat that arrives. Returns a function that ends the subscription. */
-export function onCanaryArrival(log: Log, take: (idempotencyKey: string) => void): () => void {
+/** Calls `onArrival` for each heartbeat that arrives. Returns a function that ends the subscription. */
+export function onCanaryArrival(log: Log, onArrival: (idempotencyKey: string) => void): () => void {
   const subscription = clientsOf(log).connection.subscribe(subject, {
     callback: (error, message) => {
-      if (error === null) take(message.string());
+      if (error === null) onArrival(message.string());
     },
   });
   return () => subscription.unsubscribe();

@@ -31,7 +31,7 @@ export interface PageLimits {
 }
 
 /** Makes an item from a message; undefined if the message is not in the list. */
-export type TakeMessage<Item> = (
+export type MessageToItem<Item> = (
   message: StoredMessage,
 ) => Promise<Item | undefined> | Item | undefined;
 
@@ -61,12 +61,12 @@ const messagesMaxDefault = 5_000;
 const bytesMaxDefault = 8 * 1024 * 1024;
 
 /**
- * Reads a page of a list: the items that `take` makes from the messages of a walk. A list ends with the
+ * Reads a page of a list: the items that `toItem` makes from the messages of a walk. A list ends with the
  * last message that the stream held when its first page was read. An empty page with a token is not
  * the last page.
  *
  * Throws a ServiceError `malformed_request` for a page token that does not belong to this list.
- * Rejects when the log cannot be reached, or when `take` rejects.
+ * Rejects when the log cannot be reached, or when `toItem` rejects.
  */
 export async function walkPage<Item>(
   log: Log,
@@ -74,11 +74,11 @@ export async function walkPage<Item>(
   walk: Walk,
   pageToken: string,
   limits: PageLimits,
-  take: TakeMessage<Item>,
+  toItem: MessageToItem<Item>,
 ): Promise<WalkPage<Item>> {
   const [start] = readPageToken(list, 1, pageToken);
   // Never undefined: no token is written when the only stream is done.
-  const part = (await walkPart(log, walk, start!, limits, take))!;
+  const part = (await walkPart(log, walk, start!, limits, toItem))!;
   return { items: part.items, nextPageToken: writePageToken(list, [part.next]), walk: part.walk };
 }
 
@@ -91,7 +91,7 @@ export async function walkPart<Item>(
   walk: Walk,
   start: PageStart,
   limits: PageLimits,
-  take: TakeMessage<Item>,
+  toItem: MessageToItem<Item>,
 ): Promise<WalkedPart<Item> | undefined> {
   if (start === 'done') return undefined;
   const { itemsMax, messagesMax = messagesMaxDefault, bytesMax = bytesMaxDefault } = limits;
@@ -110,7 +110,7 @@ export async function walkPart<Item>(
     if (items.length >= itemsMax || messages >= messagesMax || bytes >= bytesMax) {
       return part({ next: reached + 1, from, upTo });
     }
-    const item = await take(message);
+    const item = await toItem(message);
     if (item !== undefined) items.push(item);
     reached = message.sequence;
     messages += 1;
