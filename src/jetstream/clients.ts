@@ -21,7 +21,8 @@ export function withClients(log: Log, clients: LogClients): Log {
 
 /**
  * The clients of a log, only for the functions of this folder (test/architecture/log.test.ts). Call
- * it once per pull or request, not per message. Throws a TypeError if `openLog` did not open the log.
+ * it once per pull or request, not per message. Throws a TypeError if `openLog` did not open the
+ * log.
  */
 export function clientsOf(log: Log): LogClients {
   const clients = clientsByLog.get(log);

@@ -43,7 +43,8 @@ export function logFailureOf(error: unknown): string | undefined {
   if (error instanceof PublishError) return error.publicText;
   if (error instanceof ReadTimeoutError) return error.message;
   if (!(error instanceof Error)) return undefined;
-  // The client does not export the class of "JetStream is not enabled". Its cause is a RequestError.
+  // The client does not export the class of "JetStream is not enabled". Its cause is a
+  // RequestError.
   const isNats = (one: unknown): boolean => natsFailures.some((failure) => one instanceof failure);
   return isNats(error) || isNats(error.cause) ? error.message : undefined;
 }

@@ -2,17 +2,18 @@ import type { PublishAck, PublishCallback } from './publish/publish-ack.ts';
 import type { StreamName } from './topology.ts';
 
 /**
- * The header with a message's id. If the stream has a message with this id within its dedup window, it
- * does not store the new one: it acknowledges a duplicate, with the sequence of the first message.
+ * The header with a message's id. If the stream has a message with this id within its dedup window,
+ * it does not store the new one: it acknowledges a duplicate, with the sequence of the first
+ * message.
  */
 export const messageIdHeader = 'Nats-Msg-Id';
 
 /**
  * The log, where Headgate keeps all its data. `open-log.ts` opens one on NATS JetStream.
  *
- * This interface hides NATS, and so do the functions of `publish/`, `consume/`, `read/` and `server/`
- * that take a log: they return Headgate's own types. Positions are sequences of a stream, from 1;
- * times are Unix times in ms.
+ * This interface hides NATS, and so do the functions of `publish/`, `consume/`, `read/` and
+ * `server/` that take a log: they return Headgate's own types. Positions are sequences of a stream,
+ * from 1; times are Unix times in ms.
  */
 export interface Log {
   /**

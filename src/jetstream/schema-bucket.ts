@@ -19,7 +19,8 @@ export interface SchemaBucket {
   readAfter(revision: number): AsyncIterable<BucketEntry>;
   /**
    * Writes an entry if its newest revision is `expected` (0: the entry does not exist). Resolves to
-   * the new revision. Rejects with a PublishError, `conflict` if another process wrote the entry first.
+   * the new revision. Rejects with a PublishError, `conflict` if another process wrote the entry
+   * first.
    */
   put(key: string, value: string, expected: number): Promise<number>;
 }

@@ -12,7 +12,9 @@ export const streamNames = [
 ] as const;
 export type StreamName = (typeof streamNames)[number];
 
-/** The streams that are delivered to destinations: each destination has a durable consumer on each. */
+/**
+ * The streams that are delivered to destinations: each destination has a durable consumer on each.
+ */
 export const consumedStreams = ['EVENTS', 'REPLAY', 'RETRY'] as const;
 export type ConsumedStream = (typeof consumedStreams)[number];
 
@@ -37,8 +39,8 @@ export const subjects = {
 } as const;
 
 /**
- * How long the lock of a dead letter remains after its process crashed, in ms. It is longer than the
- * longest publish (nats.publish_timeout, at most a minute).
+ * How long the lock of a dead letter remains after its process crashed, in ms. It is longer than
+ * the longest publish (nats.publish_timeout, at most a minute).
  */
 export const claimMs = 120_000;
 

@@ -63,10 +63,10 @@ export interface DeliveryFate {
 }
 
 /**
- * Determines the state of an event at one destination from the data that the log keeps anyway. It first
- * checks the states that the log proves: waiting, retrying, dead, discarded or filtered. Any other
- * event was given to a worker. The destination is asked for it, if it can report which events it holds;
- * otherwise a settled event counts as delivered.
+ * Determines the state of an event at one destination from the data that the log keeps anyway. It
+ * first checks the states that the log proves: waiting, retrying, dead, discarded or filtered. Any
+ * other event was given to a worker. The destination is asked for it, if it can report which events
+ * it holds; otherwise a settled event counts as delivered.
  */
 export function createFateReader(
   log: Log,

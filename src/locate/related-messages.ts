@@ -39,10 +39,10 @@ interface Entries {
 }
 
 /**
- * Reads the messages of other streams about events for one destination. Call it with the oldest event
- * first: entries about an event are younger than the event, so older entries are not read. Each part
- * of a stream is read once for all events. Read the consumers first: an event is stored in the next
- * stream before it leaves the previous one.
+ * Reads the messages of other streams about events for one destination. Call it with the oldest
+ * event first: entries about an event are younger than the event, so older entries are not read.
+ * Each part of a stream is read once for all events. Read the consumers first: an event is stored
+ * in the next stream before it leaves the previous one.
  */
 export function createRelatedReader(log: Log, destination: string) {
   const entriesBySubject = new Map<string, Promise<Entries>>();

@@ -29,8 +29,9 @@ export interface SearchPage {
 const foundMax = 100;
 
 /**
- * The usual lead of a producer's clock over ours. At 100,000 events a second, each additional second
- * reads 100,000 more events. A search without a result can be repeated with an earlier start.
+ * The usual lead of a producer's clock over ours. At 100,000 events a second, each additional
+ * second reads 100,000 more events. A search without a result can be repeated with an earlier
+ * start.
  */
 const clockSkewMs = 250;
 const earliestPlausibleMs = Date.UTC(2020, 0, 1);
@@ -42,15 +43,18 @@ export function timeOfUuid(id: string): number | undefined {
   return timeMs >= earliestPlausibleMs ? timeMs : undefined;
 }
 
-/** The default start of a search, a Unix time in ms: no event is stored before its key is created. */
+/**
+ * The default start of a search, a Unix time in ms: no event is stored before its key is created.
+ */
 export function searchFrom(id: string, nowMs: number, daysMs: number): number {
   const madeMs = timeOfUuid(id);
   return madeMs === undefined ? nowMs - daysMs : Math.min(madeMs, nowMs) - clockSkewMs;
 }
 
 /**
- * Reads one page: a part of EVENTS and a part of REJECTED, by direct reads only. Throws a ServiceError
- * `malformed_request` for a page token of another list. Rejects when the log cannot be reached.
+ * Reads one page: a part of EVENTS and a part of REJECTED, by direct reads only. Throws a
+ * ServiceError `malformed_request` for a page token of another list. Rejects when the log cannot be
+ * reached.
  */
 export async function searchPage(log: Log, search: Search, pageToken: string): Promise<SearchPage> {
   const [inEvents, inRejected] = readPageToken('located', 2, pageToken);

@@ -15,7 +15,9 @@ export interface FollowOptions {
   readonly isWanted: (message: StoredMessage) => boolean;
 }
 
-/** Events that one poll yields at most. Four polls a second give 1,000, more than a person can read. */
+/**
+ * Events that one poll yields at most. Four polls a second give 1,000, more than a person can read.
+ */
 const yieldedMax = 250;
 /** Messages that one poll reads at most to find these events: most may not match the filter. */
 const readMax = 2_000;
@@ -31,8 +33,8 @@ export interface Follower {
 }
 
 /**
- * Follows a stream by direct reads. The log keeps no consumers for subscribers, so nothing remains when
- * a subscriber leaves. Rejects when the log cannot be reached.
+ * Follows a stream by direct reads. The log keeps no consumers for subscribers, so nothing remains
+ * when a subscriber leaves. Rejects when the log cannot be reached.
  */
 export async function followStream(options: FollowOptions): Promise<Follower> {
   const { log, stream, subject, isWanted } = options;
@@ -40,8 +42,8 @@ export async function followStream(options: FollowOptions): Promise<Follower> {
   let next = last + 1;
 
   async function* poll(): AsyncGenerator<Followed> {
-    // In a cluster any replica may answer a read, and it may lag. So if a poll finds nothing, only the
-    // messages that existed at the previous poll count as read.
+    // In a cluster any replica may answer a read, and it may lag. So if a poll finds nothing, only
+    // the messages that existed at the previous poll count as read.
     const lastBefore = last;
     ({ last } = await boundsOf(log, stream));
     // The stream was deleted and created again.

@@ -13,8 +13,9 @@ export type TraceHttpRequest = <Reply>(
 ) => Promise<Reply>;
 
 /**
- * Traces each request to a destination as a client span, and sends the span's context with the request.
- * Path and query are not recorded, because they may contain credentials. Undefined if tracing is off.
+ * Traces each request to a destination as a client span, and sends the span's context with the
+ * request. Path and query are not recorded, because they may contain credentials. Undefined if
+ * tracing is off.
  */
 export function traceHttpRequests(url: URL): TraceHttpRequest | undefined {
   const tracer = registeredTracer();

@@ -20,10 +20,10 @@ interface CallEnd {
 }
 
 /**
- * Traces each request to an endpoint as a server span, a child of the caller's span, and replaces the
- * trace headers of the request with the context of the new span. `routeOf` returns the name of an
- * endpoint for events, from a closed set; other requests (health, reflection) have no span. Without a
- * tracer, returns `handle` itself.
+ * Traces each request to an endpoint as a server span, a child of the caller's span, and replaces
+ * the trace headers of the request with the context of the new span. `routeOf` returns the name of
+ * an endpoint for events, from a closed set; other requests (health, reflection) have no span.
+ * Without a tracer, returns `handle` itself.
  */
 export function traceRequests<Call extends TracedCall>(
   handle: (call: Call) => void,

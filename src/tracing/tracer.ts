@@ -9,9 +9,9 @@ import {
 import { readTraceparent } from './trace-context.ts';
 
 /**
- * The tracer that the process registered; undefined if tracing is off. Each stage calls this once, when
- * it is created, so that without a tracer an event does not even cost a branch. Register a tracer
- * before the process starts its work (`node --import ./otel.mjs`); a later one is not used.
+ * The tracer that the process registered; undefined if tracing is off. Each stage calls this once,
+ * when it is created, so that without a tracer an event does not even cost a branch. Register a
+ * tracer before the process starts its work (`node --import ./otel.mjs`); a later one is not used.
  */
 export function registeredTracer(): Tracer | undefined {
   const provider = trace.getTracerProvider();

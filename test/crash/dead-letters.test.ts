@@ -80,7 +80,7 @@ test('the command line lists, shows, replays and discards dead letters', async (
   expect(await run.exit).toMatchObject({ code: 0 });
 });
 
-test('after kill -9 during a replay, a second replay sends the rest and nothing twice', async () => {
+test('after kill -9 during a replay, the next one sends the rest, nothing twice', async () => {
   const receiver = await startWebhookReceiver();
   receiver.answer = () => 422;
   await using gate = await prepareGate({

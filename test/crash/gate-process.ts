@@ -52,7 +52,9 @@ export interface GateProcessOptions {
   readonly yaml?: (dataDir: string) => string;
 }
 
-/** Reserves ports and a folder without starting a process. Disposal kills all remaining processes. */
+/**
+ * Reserves ports and a folder without starting a process. Disposal kills all remaining processes.
+ */
 export async function prepareGate(options: GateProcessOptions = {}): Promise<GateProcess> {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'headgate-crash-'));
   const configFile = path.join(dataDir, 'headgate.yaml');

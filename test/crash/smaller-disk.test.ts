@@ -9,7 +9,7 @@ const { ACCEPTED, RETRY } = EventResult_Status;
 const filler = { x: 'y'.repeat(4_000) };
 
 // If the disk became fuller, the log's limit at the next start may be below its size.
-test('a start with a limit below the size of the log loses nothing and accepts nothing', async () => {
+test('a log above its new size limit loses nothing and accepts nothing', async () => {
   await using gate = await prepareGate({ env: { HEADGATE_LOG_STORAGE_BYTES_MAX: '256MiB' } });
   const { client, close } = openTrackClient(gate.url);
   const send = async (events: number): Promise<number[]> => {

@@ -15,9 +15,9 @@ const killsMax = 15;
 const lastKillMs = 2_000;
 
 /**
- * Records the maximum number of nats-servers at the same time. A process counts once three polls in a
- * row find it: on a busy machine a poll takes milliseconds, in which one server may end and another
- * start, and a forked process looks like its parent until it executes another program.
+ * Records the maximum number of nats-servers at the same time. A process counts once three polls in
+ * a row find it: on a busy machine a poll takes milliseconds, in which one server may end and
+ * another start, and a forked process looks like its parent until it executes another program.
  */
 function watchServers(gate: GateProcess) {
   const seen = { most: 0 };

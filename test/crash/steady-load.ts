@@ -22,7 +22,9 @@ export interface LoadCounts {
   readonly failures: number;
 }
 
-/** A correct producer: it resends an event without an answer, or with `retry`, under the same key. */
+/**
+ * A correct producer: it resends an event without an answer, or with `retry`, under the same key.
+ */
 export interface SteadyLoad extends AsyncDisposable {
   /** Every key that was sent. */
   readonly sent: ReadonlySet<string>;

@@ -8,7 +8,9 @@ import {
 } from '../destinations/http-server.ts';
 import { webhookSecret } from '../destinations/webhook-far-side.ts';
 
-/** A receiver that follows docs/destinations/webhook.md: verifies, and takes each webhook-id once. */
+/**
+ * A receiver that follows docs/destinations/webhook.md: verifies, and takes each webhook-id once.
+ */
 export interface WebhookReceiver {
   readonly server: RealHttpServer;
   /** Every accepted id. */

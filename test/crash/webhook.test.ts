@@ -11,7 +11,7 @@ import { startWebhookReceiver } from './webhook-receiver.ts';
 
 const victims: readonly Victim[] = ['gate', 'nats-server', 'both', 'gate', 'both'];
 
-test('every event reaches both destinations despite kills and a receiver that is down', async () => {
+test('every event reaches both destinations despite kills and a receiver outage', async () => {
   const chance = seededChance();
   const receiver = await startWebhookReceiver();
   const retry = '{ attempts: 100, base: 50ms, cap: 500ms }';

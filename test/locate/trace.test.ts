@@ -102,7 +102,7 @@ function fateOf({ stored }: Located, destination: string): Fate {
 }
 
 describe('headgate trace', () => {
-  test('shows when a stored event arrived, its source, and its state at every destination', async () => {
+  test('shows the times, the source and every destination of a stored event', async () => {
     const key = uuidV7();
     const correlationId = `c-${randomUUID()}`;
     const occurredAt = new Date(Date.now() - 60_000).toISOString();
@@ -169,7 +169,7 @@ describe('headgate trace', () => {
     expect([stdout.includes('\u001b'), stdout.includes('\u0007')]).toEqual([false, false]);
   });
 
-  test('shows why an unreachable destination is parked, and when the next probe is due', async () => {
+  test('shows why a destination is parked, and when its next probe is due', async () => {
     const key = uuidV7();
     await (await send(order({ idempotency_key: key }))).body?.cancel();
     const event = await until(

@@ -21,8 +21,8 @@ export async function createDisk(image: string, bytes: number): Promise<LoopDisk
 }
 
 /**
- * Mounts an image. With `commit=300` only syncs commit the journal. The default of 5 s would sometimes
- * save data that was never synced, which would make the test less strict.
+ * Mounts an image. With `commit=300` only syncs commit the journal. The default of 5 s would
+ * sometimes save data that was never synced, which would make the test less strict.
  */
 export function mountImage(image: string): LoopDisk {
   const folder = `${image}.mounted`;
@@ -47,7 +47,9 @@ export function mountImage(image: string): LoopDisk {
   };
 }
 
-/** Copies what a power cut now would leave. Blocks, so nothing else of this process runs meanwhile. */
+/**
+ * Copies what a power cut now would leave. Blocks, so nothing else of this process runs meanwhile.
+ */
 export function copyImage(disk: LoopDisk, image: string): void {
   execFileSync('cp', ['--sparse=always', disk.image, image], { stdio: 'pipe' });
 }

@@ -20,10 +20,10 @@ import { subjects } from '../../src/jetstream/topology.ts';
 import { copyImage, createDisk, mountImage, whyNoLoopMounts, type LoopDisk } from './loop-disk.ts';
 
 /*
- * Simulates a power cut. The store is on a separate file system in a file; the test stops nats-server
- * under full load and copies the file at that moment. Data that was not synced is only in the kernel's
- * memory, so the copy lacks it. This models the loss of the page cache, not a disk that lies about a
- * flush.
+ * Simulates a power cut. The store is on a separate file system in a file; the test stops
+ * nats-server under full load and copies the file at that moment. Data that was not synced is only
+ * in the kernel's memory, so the copy lacks it. This models the loss of the page cache, not a disk
+ * that lies about a flush.
  */
 
 const mebibyte = 1024 * 1024;

@@ -6,7 +6,7 @@ import { streamNames } from '../../src/jetstream/topology.ts';
 import { publishEvents } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
 
-test('every stream reports its size and limit, and the last figures stay when the log is closed', async () => {
+test('reports size and limit of every stream, and keeps them when the log is closed', async () => {
   await using real = await startRealLog();
   const sizes = new Map<string, { bytes: number; bytesMax: number }>();
   const gauges = createStreamGauges({

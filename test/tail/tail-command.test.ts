@@ -74,7 +74,7 @@ test('headgate tail shows new accepted and rejected events, and no earlier ones'
   expect(line.stdout).not.toContain('\u001b');
 });
 
-test('headgate tail reports how many events it left out, and ends on SIGINT or when the gate stops', async () => {
+test('headgate tail counts omitted events, and ends on SIGINT or with the gate', async () => {
   await using gate = await openGate();
   const { log } = gate.real.service;
   const quiet = await watch(gate, '--event', 'never_*');

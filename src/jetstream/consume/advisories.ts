@@ -34,7 +34,8 @@ const collectorSettings: Partial<ConsumerConfig> = {
 
 /**
  * Pulls the messages of ADVISORIES. Each is delivered until it is acked; `readAdvisory` reads its
- * payload. Creates the durable consumer that all gates share. Rejects when the log cannot be reached.
+ * payload. Creates the durable consumer that all gates share. Rejects when the log cannot be
+ * reached.
  */
 export async function openAdvisoryPull(
   options: Pick<PullOptions, 'log' | 'onMessage' | 'onTrouble'>,

@@ -11,7 +11,9 @@ export interface Janitor {
   start(): void;
   /** Waits for a run in progress. */
   stop(): Promise<void>;
-  /** Cleans now and resolves to the number of deleted messages. Rejects when the log is unreachable. */
+  /**
+   * Cleans now and resolves to the number of deleted messages. Rejects when the log is unreachable.
+   */
   run(): Promise<number>;
 }
 
@@ -38,9 +40,9 @@ const discardedKeptMs = 30 * 86_400_000;
 
 /**
  * The streams have no maximum age, because that would delete events that still wait for a
- * destination. Instead the janitor runs every minute. It deletes a message when it is older than the
- * retention, every consumer of the stream has settled it (including consumers of destinations that
- * the configuration no longer names), and its dead letter, if any, is stored.
+ * destination. Instead the janitor runs every minute. It deletes a message when it is older than
+ * the retention, every consumer of the stream has settled it (including consumers of destinations
+ * that the configuration no longer names), and its dead letter, if any, is stored.
  *
  * The last message of a stream always stays: a purge of the whole stream races with a publish
  * (nats-server 2.14.0 to 2.14.3 may then drop the new message).
@@ -146,7 +148,9 @@ async function firstUnsettled(
   return missing.size > 0 ? 0 : first;
 }
 
-/** The first position stored at `timeMs` or later, by binary search: times grow with the sequence. */
+/**
+ * The first position stored at `timeMs` or later, by binary search: times grow with the sequence.
+ */
 async function firstSince(
   log: Log,
   stream: ConsumedStream,

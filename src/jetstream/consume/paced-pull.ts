@@ -17,8 +17,8 @@ const troubleMs = 1_000;
 
 /**
  * Pulls only as many messages as the receiver has room for, with a new request each time. For a
- * consumer whose messages may all become due at once: the limit of the log does not bound its memory.
- * Slower than `openPull`.
+ * consumer whose messages may all become due at once: the limit of the log does not bound its
+ * memory. Slower than `openPull`.
  */
 export async function openPacedPull(options: PacedPullOptions): Promise<Pull> {
   const client = jetstream(clientsOf(options.log).connection);

@@ -35,7 +35,9 @@ export interface PullOptions {
   /** How many messages are requested ahead. */
   readonly messagesMax: number;
   readonly onMessage: (message: PulledMessage) => void;
-  /** Reports a problem that does not end the pull, such as a deleted consumer or a missing leader. */
+  /**
+   * Reports a problem that does not end the pull, such as a deleted consumer or a missing leader.
+   */
   readonly onTrouble: (text: string) => void;
 }
 

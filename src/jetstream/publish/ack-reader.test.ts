@@ -6,7 +6,9 @@ import { createAckReader } from './ack-reader.ts';
 
 const inbox = '_INBOX.Ab12.';
 
-/** A parser that collects its input, and is between messages whenever the input ends in a line end. */
+/**
+ * A parser that collects its input, and is between messages whenever the input ends in a line end.
+ */
 function createParser() {
   return {
     state: 0,

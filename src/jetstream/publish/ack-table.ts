@@ -22,7 +22,8 @@ const sweepIntervalMs = 250;
 const slotsInitial = 1024;
 
 /**
- * Every group is removed once: when it is answered, by the sweep after `timeoutMs`, or by `failAll`.
+ * Every group is removed once: when it is answered, by the sweep after `timeoutMs`, or by
+ * `failAll`.
  *
  * The table is a ring buffer, and tokens count up without end. Acknowledgements arrive nearly in
  * order, so the ring is about as long as the number of groups in flight. Finding a slot is one

@@ -8,8 +8,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createGroupCommit, syncStreamDescription } from './group-commit.ts';
 
 /*
- * A test cannot observe what a sync covers, so this test replaces `fdatasync` and `fsync` by a model:
- * the bytes that a file has when its sync begins are durable once the sync ends.
+ * A test cannot observe what a sync covers, so this test replaces `fdatasync` and `fsync` by a
+ * model: the bytes that a file has when its sync begins are durable once the sync ends.
  * test/log/power-cut.test.ts shows the same with a real file system and nats-server.
  */
 const disk = vi.hoisted(() => ({
@@ -105,7 +105,7 @@ describe('group commit', () => {
     expect(commit.counts().commits).toBeLessThan(700);
   });
 
-  test('syncs only the last block while it grows, and also the folder for each new block', async () => {
+  test('syncs only the growing last block, and the folder for each new block', async () => {
     for (const number of [1, 2, 10]) write(number);
     const commit = createGroupCommit(folder);
     await joined(commit);

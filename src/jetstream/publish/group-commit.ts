@@ -35,19 +35,19 @@ export interface GroupCommit {
 /**
  * Makes acknowledged messages of one stream survive a power cut.
  *
- * nats-server writes a message to its block file (`<stream>/msgs/<n>.blk`) before it acknowledges it,
- * and syncs it later. Here each acknowledgement joins the waiting group. One committer at a time takes
- * the whole group, syncs the blocks, and passes all acknowledgements on: one sync for hundreds of
- * messages. Blocks only grow at the end, so all new messages are in the last known block and the
- * blocks after it. When a new block appears, its folder is synced, too.
+ * nats-server writes a message to its block file (`<stream>/msgs/<n>.blk`) before it acknowledges
+ * it, and syncs it later. Here each acknowledgement joins the waiting group. One committer at a
+ * time takes the whole group, syncs the blocks, and passes all acknowledgements on: one sync for
+ * hundreds of messages. Blocks only grow at the end, so all new messages are in the last known
+ * block and the blocks after it. When a new block appears, its folder is synced, too.
  *
  * The last block stays open between commits: Linux reports a failed write-back only to descriptors
- * that were open before it. A newly opened file might sync "successfully" after the kernel dropped the
- * data. nats-server may replace a block by a rewritten file, so the descriptor is used only while the
- * name still refers to the same file.
+ * that were open before it. A newly opened file might sync "successfully" after the kernel dropped
+ * the data. nats-server may replace a block by a rewritten file, so the descriptor is used only
+ * while the name still refers to the same file.
  *
- * A failed sync is final: the kernel may have dropped the dirty pages, and a later sync would succeed
- * without them. Every later join fails, too, until the process is restarted.
+ * A failed sync is final: the kernel may have dropped the dirty pages, and a later sync would
+ * succeed without them. Every later join fails, too, until the process is restarted.
  */
 export function createGroupCommit(streamDir: string): GroupCommit {
   const messagesDir = path.join(streamDir, 'msgs');
@@ -67,9 +67,10 @@ export function createGroupCommit(streamDir: string): GroupCommit {
    * Syncs the last known block and all later ones. Returns false if the last known block does not
    * exist; the caller then syncs all blocks.
    *
-   * Find the newest block before the first sync: a block is complete once it has a successor. If the
-   * newest block was found after the sync, messages written to the old block between its sync and
-   * the rotation would never be synced (test/log/power-cut.test.ts lost up to 700 events a block).
+   * Find the newest block before the first sync: a block is complete once it has a successor. If
+   * the newest block was found after the sync, messages written to the old block between its sync
+   * and the rotation would never be synced (test/log/power-cut.test.ts lost up to 700 events a
+   * block).
    */
   const syncNewBlocks = async (): Promise<boolean> => {
     const first = lastBlock;
@@ -223,8 +224,8 @@ async function syncFolder(folder: string): Promise<void> {
 }
 
 /**
- * Syncs the description of a stream and every folder on its path, so that the stream survives a power
- * cut. nats-server writes these when it creates the stream, and does not sync them.
+ * Syncs the description of a stream and every folder on its path, so that the stream survives a
+ * power cut. nats-server writes these when it creates the stream, and does not sync them.
  */
 export async function syncStreamDescription(storeDir: string, streamDir: string): Promise<void> {
   for (const name of ['meta.inf', 'meta.sum']) await syncFile(path.join(streamDir, name));

@@ -17,7 +17,8 @@ const decoder = new TextDecoder();
 
 /**
  * Reads the answer of a stream to a publish: `{"stream":"EVENTS", "seq":12}`, possibly with
- * `"duplicate":true` or an error. A plain acknowledgement is read from its bytes, any other as JSON.
+ * `"duplicate":true` or an error. A plain acknowledgement is read from its bytes, any other as
+ * JSON.
  */
 export function readAck(
   bytes: Uint8Array,
@@ -70,6 +71,7 @@ export function storedSequence(data: Uint8Array, start: number, end: number): nu
   for (let index = sequenceName.length - 1; index >= 0; index -= 1, at -= 1) {
     if (data[at] !== sequenceName[index]) return 0;
   }
-  // An error may end in the same bytes. A plain acknowledgement begins with `{"s`, an error does not.
+  // An error may end in the same bytes. A plain acknowledgement begins with `{"s`, an error does
+  // not.
   return data[start + 1] === quote && data[start + 2] === 0x73 ? value : 0;
 }

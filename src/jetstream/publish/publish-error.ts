@@ -1,9 +1,9 @@
 /**
  * The reason why a publish failed.
  *
- * After `stream_full`, `store_full`, `too_large`, `rejected` and `conflict` the message is not in the
- * log. After the other errors it may be in the log, and publishing it again under the same message id
- * is safe.
+ * After `stream_full`, `store_full`, `too_large`, `rejected` and `conflict` the message is not in
+ * the log. After the other errors it may be in the log, and publishing it again under the same
+ * message id is safe.
  */
 export type PublishErrorCode =
   | 'stream_full'
@@ -48,7 +48,9 @@ export class PublishError extends Error {
   }
 }
 
-/** By JetStream's error codes: https://github.com/nats-io/nats-server/blob/main/server/errors.json */
+/**
+ * By JetStream's error codes: https://github.com/nats-io/nats-server/blob/main/server/errors.json
+ */
 const codeByNatsCode: Readonly<Record<number, PublishErrorCode>> = {
   10023: 'store_full',
   10047: 'store_full',

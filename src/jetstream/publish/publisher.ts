@@ -33,8 +33,8 @@ export type PublishToStream = (
 export interface PublisherOptions {
   readonly timeoutMs: number;
   /**
-   * How many bytes of messages are kept to publish them again. Beyond this limit each message has its
-   * own reply subject.
+   * How many bytes of messages are kept to publish them again. Beyond this limit each message has
+   * its own reply subject.
    */
   readonly retainedBytesMax?: number;
 }
@@ -47,10 +47,10 @@ const retainedBytesDefault = 64 * 1024 * 1024;
 /**
  * Publishes to JetStream over the core connection.
  *
- * `js.publish()` costs about 26 µs a message: a stack capture, a timer, a promise and an inbox entry
- * each. Here one inbox serves all messages. The reply subject ends in a number that identifies the
- * callbacks of a group (reply-group.ts), and one sweep finds late groups. The messages of one turn of
- * the event loop go into one block of bytes, or a few, and so share a write
+ * `js.publish()` costs about 26 µs a message: a stack capture, a timer, a promise and an inbox
+ * entry each. Here one inbox serves all messages. The reply subject ends in a number that
+ * identifies the callbacks of a group (reply-group.ts), and one sweep finds late groups. The
+ * messages of one turn of the event loop go into one block of bytes, or a few, and so share a write
  * (docs/understand/hot-path.md).
  *
  * While disconnected, every message fails immediately with `disconnected`. The caller limits the
@@ -180,8 +180,8 @@ function receiveAcks(
 
 /**
  * Reports errors that fail all messages in flight at once instead of at their timeout. After a
- * disconnect their acknowledgements never arrive, and a permission error names a subject but not the
- * message. Reports undefined after a reconnect.
+ * disconnect their acknowledgements never arrive, and a permission error names a subject but not
+ * the message. Reports undefined after a reconnect.
  */
 async function followStatus(
   connection: NatsConnection,

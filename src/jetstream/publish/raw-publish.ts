@@ -26,19 +26,21 @@ export interface OutgoingMessage {
 }
 
 /**
- * The maximum length of one block. V8 puts a string beyond 128 KiB into its space for large objects,
- * which is slower than the additional writes.
+ * The maximum length of one block. V8 puts a string beyond 128 KiB into its space for large
+ * objects, which is slower than the additional writes.
  */
 const textBytesMax = 64 * 1024;
 
 const lineEnd = Buffer.from('\r\n');
 
 /**
- * `onBlock` receives the messages of one turn of the event loop in one or more blocks. A block holds
- * only whole messages.
+ * `onBlock` receives the messages of one turn of the event loop in one or more blocks. A block
+ * holds only whole messages.
  */
 export function createOutgoingBlock(onBlock: (bytes: Uint8Array) => void): OutgoingBlock {
-  /** The messages of a block as one text. It is encoded at once, as Latin-1 if all of it is ASCII. */
+  /**
+   * The messages of a block as one text. It is encoded at once, as Latin-1 if all of it is ASCII.
+   */
   let text = '';
   let textBytes = 0;
   let isScheduled = false;
@@ -97,8 +99,8 @@ export function* messagesIn(bytes: Uint8Array, reply: string): Generator<Outgoin
 }
 
 /**
- * The header block of a message. Throws a TypeError if a value is not one line of ASCII: such a value
- * could start another header, or change the length of the block.
+ * The header block of a message. Throws a TypeError if a value is not one line of ASCII: such a
+ * value could start another header, or change the length of the block.
  */
 export function headerBlock(headers: Readonly<Record<string, string>>): string {
   let text = 'NATS/1.0\r\n';
@@ -115,8 +117,8 @@ export function headerBlock(headers: Readonly<Record<string, string>>): string {
 /**
  * Returns a function that writes protocol bytes to a connection and flushes them to the socket, so
  * that NATS works while the rest of a batch is still being read. The methods belong to the client's
- * protocol handler, which its types do not show. The lock file pins the version, and a test publishes
- * through them.
+ * protocol handler, which its types do not show. The lock file pins the version, and a test
+ * publishes through them.
  */
 export function createRawSender(connection: NatsConnection): (bytes: Uint8Array) => void {
   const { protocol } = connection as unknown as {

@@ -14,9 +14,9 @@ import { PublishError } from './publish-error.ts';
  * (https://docs.nats.io/nats-concepts/jetstream: per publisher), so the sequences in ascending
  * order belong to the messages in order.
  *
- * After any other answer (a duplicate, an error, a repeated sequence) it is unknown which message it
- * belongs to. The caller then publishes each message again by itself, which is safe because each has
- * a message id.
+ * After any other answer (a duplicate, an error, a repeated sequence) it is unknown which message
+ * it belongs to. The caller then publishes each message again by itself, which is safe because each
+ * has a message id.
  */
 export class ReplyGroup {
   /** The end of its reply subject. Tokens are never reused. */

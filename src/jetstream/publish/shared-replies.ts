@@ -33,8 +33,8 @@ export interface SharedReplies {
 const idHeader = 'NATS/1.0\r\nNats-Msg-Id: ';
 
 /**
- * `retainedBytesMax` limits the bytes that are kept to publish messages again. Beyond it each message
- * has its own reply subject and is not kept.
+ * `retainedBytesMax` limits the bytes that are kept to publish messages again. Beyond it each
+ * message has its own reply subject and is not kept.
  */
 export function createSharedReplies(
   retainedBytesMax: number,

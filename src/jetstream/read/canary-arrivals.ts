@@ -9,7 +9,9 @@ export function reportCanaryArrival(log: Log, idempotencyKey: string): void {
   clientsOf(log).connection.publish(subject, idempotencyKey);
 }
 
-/** Calls `onArrival` for each heartbeat that arrives. Returns a function that ends the subscription. */
+/**
+ * Calls `onArrival` for each heartbeat that arrives. Returns a function that ends the subscription.
+ */
 export function onCanaryArrival(log: Log, onArrival: (idempotencyKey: string) => void): () => void {
   const subscription = clientsOf(log).connection.subscribe(subject, {
     callback: (error, message) => {

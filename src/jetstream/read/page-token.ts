@@ -36,8 +36,8 @@ export function writePageToken(
 }
 
 /**
- * Reads a `page_token` of a list of one or two streams. An empty token means the first page. Throws a
- * ServiceError `malformed_request` for a token that `writePageToken` did not write for this list.
+ * Reads a `page_token` of a list of one or two streams. An empty token means the first page. Throws
+ * a ServiceError `malformed_request` for a token that `writePageToken` did not write for this list.
  */
 export function readPageToken(list: PagedList, streams: 1 | 2, token: string): PageStart[] {
   if (token === '') return Array.from({ length: streams }, () => 'beginning');

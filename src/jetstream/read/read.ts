@@ -61,7 +61,9 @@ export async function boundsOf(
   return { first: state.first_seq, last: state.last_seq };
 }
 
-/** When the newest message of a subject, which may hold wildcards, was stored: a Unix time in ms. */
+/**
+ * When the newest message of a subject, which may hold wildcards, was stored: a Unix time in ms.
+ */
 export async function lastStoredAtMs(
   log: Log,
   stream: StreamName,
@@ -74,7 +76,9 @@ export async function lastStoredAtMs(
 /** How many messages one request reads. */
 const pageMessagesMax = 256;
 
-/** Reads the messages whose subject matches, oldest first, from a position to the end of the stream. */
+/**
+ * Reads the messages whose subject matches, oldest first, from a position to the end of the stream.
+ */
 export async function* readMatching(
   log: Log,
   stream: StreamName,

@@ -61,9 +61,9 @@ const messagesMaxDefault = 5_000;
 const bytesMaxDefault = 8 * 1024 * 1024;
 
 /**
- * Reads a page of a list: the items that `toItem` makes from the messages of a walk. A list ends with the
- * last message that the stream held when its first page was read. An empty page with a token is not
- * the last page.
+ * Reads a page of a list: the items that `toItem` makes from the messages of a walk. A list ends
+ * with the last message that the stream held when its first page was read. An empty page with a
+ * token is not the last page.
  *
  * Throws a ServiceError `malformed_request` for a page token that does not belong to this list.
  * Rejects when the log cannot be reached, or when `toItem` rejects.

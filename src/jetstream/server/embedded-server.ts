@@ -20,9 +20,10 @@ import { stopOrphan, rememberServer } from './orphaned-server.ts';
 const payloadBytesMax = 8 * 1024 * 1024;
 
 /**
- * Larger than any `log.storage_bytes_max`, so that only the limits of the streams apply; these add up
- * to `log.storage_bytes_max`. If the server's limit was below the streams' current limits, the server
- * would refuse to lower theirs, and the gate could not start on a disk that has become fuller.
+ * Larger than any `log.storage_bytes_max`, so that only the limits of the streams apply; these add
+ * up to `log.storage_bytes_max`. If the server's limit was below the streams' current limits, the
+ * server would refuse to lower theirs, and the gate could not start on a disk that has become
+ * fuller.
  */
 const fileStoreBytesMax = 2048 * 1024 ** 4;
 
@@ -73,7 +74,8 @@ export interface EmbeddedServerOptions {
  * stays up until the drain is complete. The server requires a password, because other users of the
  * machine can reach the port. Each start creates a new one, in a file that only its owner can read.
  *
- * States: starting -> running -> (ended -> starting)* -> stopping -> stopped. `stop` is safe in each.
+ * States: starting -> running -> (ended -> starting)* -> stopping -> stopped. `stop` is safe in
+ * each.
  */
 export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
   mkdirSync(options.storeDir, { recursive: true });

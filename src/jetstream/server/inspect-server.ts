@@ -88,7 +88,9 @@ export async function accountBytesMax(log: Log): Promise<number> {
   return limits.max_storage;
 }
 
-/** The number of replicas that a stream is configured with, and the number of servers that hold it. */
+/**
+ * The number of replicas that a stream is configured with, and the number of servers that hold it.
+ */
 export async function countReplicas(
   log: Log,
   stream: StreamName,

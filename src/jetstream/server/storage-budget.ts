@@ -10,8 +10,9 @@ const diskShare = 0.8;
 const storageBytesMin = 64 * 1024 * 1024;
 
 /**
- * The bytes that all streams together may use: the configured limit, or less on a smaller disk. Space
- * that the store already uses counts as available. Throws a StartError if the disk is too full.
+ * The bytes that all streams together may use: the configured limit, or less on a smaller disk.
+ * Space that the store already uses counts as available. Throws a StartError if the disk is too
+ * full.
  */
 export function storageBudget(storeDir: string, configuredBytesMax: number): number {
   mkdirSync(storeDir, { recursive: true });
@@ -21,8 +22,8 @@ export function storageBudget(storeDir: string, configuredBytesMax: number): num
   if (budget < storageBytesMin) {
     throw new StartError(
       `Only ${Math.floor(available / 1024 / 1024)} MiB are free for ${storeDir}; the log needs ` +
-        `at least ${Math.ceil(storageBytesMin / diskShare / 1024 / 1024)} MiB. Free some space, or name another ` +
-        'directory in HEADGATE_DATA_DIR.',
+        `at least ${Math.ceil(storageBytesMin / diskShare / 1024 / 1024)} MiB. ` +
+        'Free some space, or name another directory in HEADGATE_DATA_DIR.',
     );
   }
   return budget;

@@ -17,8 +17,8 @@ const folderMode = 0o750;
 /**
  * Makes this process the only owner of a data directory.
  *
- * The lock belongs to the operating system and is held through an empty SQLite file, because Node has
- * no flock. It ends with the process, however that exits, so a lock is never stale and a reused
+ * The lock belongs to the operating system and is held through an empty SQLite file, because Node
+ * has no flock. It ends with the process, however that exits, so a lock is never stale and a reused
  * process id is never mistaken for the owner. A second file only names the owner.
  *
  * Throws a StartError when another process holds the lock or the directory is not writable.
