@@ -42,7 +42,7 @@ async function acquire(log: Log, deadSequence: number): Promise<number> {
     const { sequence } = await storeIfUnchanged(log, 'CLAIMS', subject, 0, at);
     return sequence;
   } catch (error) {
-    if (!(error instanceof PublishError) || error.fault !== 'conflict') throw error;
+    if (!(error instanceof PublishError) || error.code !== 'conflict') throw error;
     throw new ServiceError('dead_letter_busy', 'This dead letter is in work.', { cause: error });
   }
 }

@@ -5,23 +5,24 @@ import type { Log } from './log.ts';
 
 /** The NATS clients of a log. */
 export interface LogClients {
-  /** For pulls and reads. Publishing has a connection of its own, so that neither waits. */
+  /** For pulls and reads. Publishing has its own connection, so that neither delays the other. */
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
 }
 
-/** Beside the logs, not in them: a log shows its users nothing of NATS. */
+/** Kept outside the logs, because a log hides NATS from its users. */
 const clientsByLog = new WeakMap<Log, LogClients>();
 
-/** Remembers the clients of a log that was just opened. Returns the log. */
+/** Registers the clients of a newly opened log. Returns the log. */
 export function withClients(log: Log, clients: LogClients): Log {
   clientsByLog.set(log, clients);
   return log;
 }
 
 /**
- * The clients of a log, for the functions of this folder alone (test/architecture/log.test.ts). Call
- * it once per pull or request, not per message. Throws a TypeError when `openLog` did not open it.
+ * The clients of a log, only for the functions of this folder (test/architecture/log.test.ts). Call
+ * it once per pull or request, not per message. Throws a TypeError if `openLog` did not open the
+ * log.
  */
 export function clientsOf(log: Log): LogClients {
   const clients = clientsByLog.get(log);
@@ -29,5 +30,5 @@ export function clientsOf(log: Log): LogClients {
   return clients;
 }
 
-/** The same, for `test/` alone: to look at streams, and to break them. */
+/** The same for `test/`, which inspects and breaks streams. */
 export const clientsForTests: (log: Log) => LogClients = clientsOf;

@@ -8,7 +8,10 @@ import { isOlder, oldestServerVersion } from './server/server-binary.ts';
 const reconnectDelayMs = 100;
 const connectTimeoutMs = 5_000;
 
-/** Reads HEADGATE_NATS_URL: one or more URLs, comma-separated, with user and password in the first. */
+/**
+ * Parses HEADGATE_NATS_URL: one or more comma-separated URLs, which may include user and password.
+ * Throws a StartError if a part is not a URL.
+ */
 export function parseServerUrl(url: string): ServerAddress {
   const parts = url.split(',').map((part) => part.trim());
   const servers: string[] = [];
@@ -37,14 +40,14 @@ export function parseServerUrl(url: string): ServerAddress {
 
 export interface ConnectionOptions {
   readonly address: ServerAddress;
-  /** What this connection is for, as NATS shows it: `headgate publish`. */
+  /** The connection's name, which NATS displays, such as `headgate publish`. */
   readonly name: string;
   readonly onStatus: (status: string) => void;
 }
 
 /**
- * Connects and keeps connected: a lost connection is tried again for ever. Throws a StartError when
- * the first connection cannot be made or the server is too old.
+ * Connects, and reconnects without limit when the connection is lost. Throws a StartError when the
+ * first connection fails or the server is too old.
  */
 export async function connectToServer(options: ConnectionOptions): Promise<NatsConnection> {
   const { address, name } = options;

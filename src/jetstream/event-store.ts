@@ -6,9 +6,9 @@ import { headerBlock } from './publish/raw-publish.ts';
 import { readMessage } from './read/read.ts';
 import { subjects, unplannedName } from './topology.ts';
 
-/** What the gate does with the log: gate/accept/accept-events.ts asks for these functions. */
+/** The functions of the log that the gate needs: gate/accept/accept-events.ts. */
 export interface EventStore {
-  /** The header lines that all events of a request have. */
+  /** The header lines that all events of a request share. */
   arrivalHeaders(arrival: {
     readonly correlationId: string;
     readonly traceparent: string;
@@ -52,14 +52,14 @@ export interface EventStore {
   readStored(sequence: number): Promise<StoredEvent | undefined>;
 }
 
-/** Room for the headers of a rejected event: its error with twenty violations is about 6 KB. */
+/** The room for the headers of a rejected event. An error with twenty violations is about 6 KB. */
 const headersBytesMax = 64 * 1024;
 const contextBytesMax = 40 * 1024;
-const shownMax = 128;
+const excerptCharactersMax = 128;
 
 export function createEventStore(log: Log, isPlanned: (eventName: string) => boolean): EventStore {
   return {
-    // All are ASCII without line breaks by the time they are here: gate/exchange.ts.
+    // gate/exchange.ts has checked that these values are ASCII without line breaks.
     arrivalHeaders: ({ correlationId, traceparent, tracestate, door }) =>
       `Headgate-Correlation-Id: ${correlationId}\r\nHeadgate-Door: ${door}\r\n` +
       (traceparent === '' ? '' : `traceparent: ${traceparent}\r\n`) +
@@ -68,7 +68,7 @@ export function createEventStore(log: Log, isPlanned: (eventName: string) => boo
       log.publish(
         'EVENTS',
         subjects.event(event.source, event.eventName),
-        // The id is a source and a UUID: nothing in it needs another check.
+        // The id is a source and a UUID, so it needs no check here.
         `NATS/1.0\r\nNats-Msg-Id: ${event.messageId}\r\n${event.arrivalHeaders}\r\n`,
         event.payload,
         callback,
@@ -81,8 +81,8 @@ export function createEventStore(log: Log, isPlanned: (eventName: string) => boo
       const headers: Record<string, string> = {
         'Headgate-Error-Code': event.error.code,
         'Headgate-Error': headerText(JSON.stringify(event.error)),
-        'Headgate-Event-Name': shownText(event.eventName),
-        'Headgate-Idempotency-Key': shownText(event.idempotencyKey),
+        'Headgate-Event-Name': headerExcerpt(event.eventName),
+        'Headgate-Idempotency-Key': headerExcerpt(event.idempotencyKey),
         'Headgate-Received-At': new Date(event.receivedAtMs).toISOString(),
         'Headgate-Door': arrival.door,
         'Headgate-Content-Type': arrival.contentType,
@@ -92,14 +92,14 @@ export function createEventStore(log: Log, isPlanned: (eventName: string) => boo
       if (arrival.traceparent !== '') headers['traceparent'] = arrival.traceparent;
       if (event.sentAt !== '') headers['Headgate-Sent-At'] = event.sentAt;
       if (event.batchContext !== undefined) addContext(headers, event.batchContext);
-      // Only an external server with a small max_payload comes to this, and it is written down.
-      const whole = original.length <= bytesMax;
-      if (!whole) headers['Headgate-Original-Bytes'] = String(original.length);
+      // An event is cut only on an external server with a small max_payload. A header records that.
+      const fits = original.length <= bytesMax;
+      if (!fits) headers['Headgate-Original-Bytes'] = String(original.length);
       log.publish(
         'REJECTED',
         subjects.rejected(event.source, name),
         headerBlock(headers),
-        whole ? original : original.subarray(0, bytesMax),
+        fits ? original : original.subarray(0, bytesMax),
         (_ack, error) => callback(error?.publicText),
       );
     },
@@ -110,19 +110,19 @@ export function createEventStore(log: Log, isPlanned: (eventName: string) => boo
   };
 }
 
-/** What the request gave to each of its events is no part of the event's own bytes. */
+/** Adds the context of the batch, which is not part of the event's own bytes. */
 function addContext(headers: Record<string, string>, context: JsonObject): void {
   const text = headerText(JSON.stringify(context));
   if (text.length <= contextBytesMax) headers['Headgate-Batch-Context'] = text;
   else headers['Headgate-Batch-Context-Bytes'] = String(text.length);
 }
 
-/** A name or key of a rejected event, which may be any text, as its header has it. */
-export function shownText(text: string): string {
-  return headerText(text.slice(0, shownMax));
+/** A name or key of a rejected event, cut and escaped for its header. It may be any text. */
+export function headerExcerpt(text: string): string {
+  return headerText(text.slice(0, excerptCharactersMax));
 }
 
-/** A header value is one line of ASCII; the escapes are JSON's, so that JSON stays JSON. */
+/** A header value is one line of ASCII. The escapes are those of JSON, so that JSON stays valid. */
 function headerText(text: string): string {
   return text.replaceAll(
     /[^\u0020-\u007e]/g,

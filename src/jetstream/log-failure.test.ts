@@ -17,10 +17,10 @@ test.each([
   [new JetStreamError('bad request'), 'bad request'],
   [new errors.ClosedConnectionError(), 'closed connection'],
   [noResponders, 'no responders'],
-  // As the client wraps it, in a class that it does not export.
+  // The client wraps it in a class that it does not export.
   [new Error('jetstream is not enabled', { cause: noResponders }), 'jetstream is not enabled'],
-])('%s is the failure of the log', (error, why) => {
-  expect(logFailureOf(error)).toContain(why);
+])('%s is a failure of the log', (error, text) => {
+  expect(logFailureOf(error)).toContain(text);
 });
 
 test.each([
@@ -31,6 +31,6 @@ test.each([
   new Error('wrapped', { cause: new TypeError('x') }),
   'text',
   undefined,
-])('%s is not', (error) => {
+])('%s is not a failure of the log', (error) => {
   expect(logFailureOf(error)).toBeUndefined();
 });

@@ -14,12 +14,12 @@ import {
 
 import { PublishError } from './publish/publish-error.ts';
 
-/** The log was silent in the middle of a read. */
+/** The log stopped answering during a read. */
 export class ReadTimeoutError extends Error {
   override readonly name = 'ReadTimeoutError';
 }
 
-/** Not among them: invalid arguments and operations, which are faults of ours. */
+/** Without the errors for invalid arguments and operations, because those are bugs of Headgate. */
 const natsFailures = [
   AuthorizationError,
   ClosedConnectionError,
@@ -36,14 +36,15 @@ const natsFailures = [
 ];
 
 /**
- * Why the log did not do what it was asked to, in words for an operator. Undefined: the error has
- * another cause than the log, such as a fault of ours.
+ * The reason why a request to the log failed, as text for operators. Undefined if the error has
+ * another cause, such as a bug of Headgate.
  */
 export function logFailureOf(error: unknown): string | undefined {
   if (error instanceof PublishError) return error.publicText;
   if (error instanceof ReadTimeoutError) return error.message;
   if (!(error instanceof Error)) return undefined;
-  // The client exports no class for "JetStream is not enabled"; its cause is a RequestError.
+  // The client does not export the class of "JetStream is not enabled". Its cause is a
+  // RequestError.
   const isNats = (one: unknown): boolean => natsFailures.some((failure) => one instanceof failure);
   return isNats(error) || isNats(error.cause) ? error.message : undefined;
 }

@@ -2,23 +2,24 @@ import type { PublishAck, PublishCallback } from './publish/publish-ack.ts';
 import type { StreamName } from './topology.ts';
 
 /**
- * The header of a message's id. A stream that knows the id already, within its dedup window, does not
- * store the message again: its acknowledgement is that of the first, as a duplicate.
+ * The header with a message's id. If the stream has a message with this id within its dedup window,
+ * it does not store the new one: it acknowledges a duplicate, with the sequence of the first
+ * message.
  */
 export const messageIdHeader = 'Nats-Msg-Id';
 
 /**
- * The log: everything that Headgate keeps. `open-log.ts` opens one on NATS JetStream.
+ * The log, where Headgate keeps all its data. `open-log.ts` opens one on NATS JetStream.
  *
- * Nothing of NATS shows here, nor in the functions of `publish/`, `consume/`, `read/` and `server/`
- * that take a log: what they return are Headgate's own types. Positions are sequences of a stream,
+ * This interface hides NATS, and so do the functions of `publish/`, `consume/`, `read/` and
+ * `server/` that take a log: they return Headgate's own types. Positions are sequences of a stream,
  * from 1; times are Unix times in ms.
  */
 export interface Log {
   /**
-   * Stores a message and calls back once it is as safe as the durability mode promises: synced
-   * (`fsync`), held by a quorum (`replicated`), or written (`async`). `headers`: from `headerBlock`.
-   * Never throws; the callback gets the error.
+   * Stores a message and calls back once it is as durable as the durability mode promises: synced
+   * (`fsync`), held by a quorum (`replicated`), or written (`async`). `headers` come from
+   * `headerBlock`. Never throws; the callback receives the error.
    */
   publish(
     stream: StreamName,
@@ -27,20 +28,20 @@ export interface Log {
     payload: Uint8Array | string,
     callback: PublishCallback,
   ): void;
-  /** The same as a promise, off the hot path. Rejects with a PublishError. */
+  /** Like `publish`, with a promise, for code off the hot path. Rejects with a PublishError. */
   store(
     stream: StreamName,
     subject: string,
     headers: Readonly<Record<string, string>>,
     payload: Uint8Array | string,
   ): Promise<PublishAck>;
-  /** Resolves when the log takes messages; rejects with the reason when it does not. */
+  /** Resolves if the log accepts messages; rejects with the reason if it does not. */
   probe(): Promise<void>;
-  /** Makes deletions in a stream as safe as its messages: call it after them. */
+  /** Makes deletions in a stream as durable as its messages. Call it after a deletion. */
   syncStream(stream: StreamName): Promise<void>;
-  /** Messages without an acknowledgement yet. */
+  /** The number of messages without an acknowledgement. */
   readonly inFlight: () => number;
-  /** The largest message that the log takes, in bytes, headers included. */
+  /** The size of the largest message that the log accepts, in bytes, including headers. */
   readonly messageBytesMax: () => number;
   close(): Promise<void>;
 }

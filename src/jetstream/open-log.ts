@@ -24,15 +24,15 @@ import { streamNames, subjects, type StreamName, type TopologyOptions } from './
 export interface LogOptions {
   readonly address: ServerAddress;
   readonly durability: Durability;
-  /** The folder of the streams, for `fsync`; undefined for an external server. */
+  /** The folder of the streams, needed for `fsync`; undefined for an external server. */
   readonly streamsDir: string | undefined;
-  /** Undefined: another process of this Headgate has made the streams. */
+  /** Undefined if another process of this Headgate has created the streams. */
   readonly topology: TopologyOptions | undefined;
   readonly publishTimeoutMs: number;
   readonly onStatus: (connection: string, status: string) => void;
 }
 
-/** What must survive a power cut. The rest is about Headgate itself, and can be made again. */
+/** The streams that must survive a power cut. The others hold data that Headgate can recreate. */
 const syncedStreams: readonly StreamName[] = [
   'EVENTS',
   'REJECTED',
@@ -42,12 +42,12 @@ const syncedStreams: readonly StreamName[] = [
   'PROBE',
 ];
 
-/** The smallest room in EVENTS that still counts as ready: a few of the largest events. */
+/** The free space that EVENTS needs to count as ready: enough for a few of the largest events. */
 const readyBytesMin = 1024 * 1024;
 
 /**
- * Connects to NATS, makes the streams or brings them up to date, and opens the log on them. Rejects
- * with a StartError, and leaves no connection open then.
+ * Connects to NATS, creates or updates the streams, and opens the log on them. Rejects with a
+ * StartError after closing all connections.
  */
 export async function openLog(options: LogOptions): Promise<Log> {
   const { address, onStatus } = options;
@@ -74,13 +74,13 @@ export async function openLog(options: LogOptions): Promise<Log> {
     return { manager, commits, publishing };
   };
   const { manager, commits, publishing } = await prepare().catch(async (error: unknown) => {
-    // Left open it would reconnect for ever, and keep the process that could not start.
+    // An open connection would reconnect without end, and the process would not exit.
     await connection.close();
     throw error;
   });
   const publisher = createPublisher(publishing, { timeoutMs: options.publishTimeoutMs });
 
-  // An acknowledgement of a synced stream is passed on once its block is on the disk.
+  // An acknowledgement of a synced stream is passed on once its block is synced.
   const streams = new Map(
     streamNames.map((name) => [
       name,
@@ -127,8 +127,8 @@ async function openManager(connection: NatsConnection): Promise<JetStreamManager
     return await jetstreamManager(connection);
   } catch (cause) {
     throw new StartError(
-      `NATS at ${connection.getServer()} gives no JetStream: ${(cause as Error).message}. ` +
-        'Start it with JetStream (-js), and with an account that may use it.',
+      `NATS at ${connection.getServer()} does not offer JetStream: ${(cause as Error).message}. ` +
+        'Start it with JetStream (-js), and use an account that may use JetStream.',
       { cause },
     );
   }

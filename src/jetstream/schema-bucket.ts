@@ -6,20 +6,21 @@ import { subjects } from './topology.ts';
 /** One revision of one entry of the bucket `headgate_schemas`. */
 export interface BucketEntry {
   readonly key: string;
-  /** Its number among all revisions of all entries: 1, 2, ... */
+  /** The number of this revision among the revisions of all entries: 1, 2, ... */
   readonly revision: number;
   readonly value: string;
-  /** The entry was deleted with the tools of NATS. */
+  /** True if the entry was deleted with NATS tools. */
   readonly deleted: boolean;
 }
 
 /** The bucket in which the log keeps the contracts. */
 export interface SchemaBucket {
-  /** The revisions after one, oldest first. */
+  /** Reads the revisions after the given one, oldest first. */
   readAfter(revision: number): AsyncIterable<BucketEntry>;
   /**
-   * Writes an entry whose newest revision is `expected` (0: it has none), and resolves to its new one.
-   * Rejects with a PublishError: `conflict` when another process was faster.
+   * Writes an entry if its newest revision is `expected` (0: the entry does not exist). Resolves to
+   * the new revision. Rejects with a PublishError, `conflict` if another process wrote the entry
+   * first.
    */
   put(key: string, value: string, expected: number): Promise<number>;
 }
@@ -27,7 +28,7 @@ export interface SchemaBucket {
 const stream = 'KV_headgate_schemas';
 const prefix = subjects.schemas('');
 
-/** A plain stream in NATS's layout of buckets: NATS's own client for buckets would add little. */
+/** Reads and writes a plain stream in the layout of a NATS bucket, without NATS's bucket client. */
 export function openSchemaBucket(log: Log): SchemaBucket {
   return {
     readAfter: async function* (revision) {

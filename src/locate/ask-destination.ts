@@ -4,10 +4,10 @@ import type { Destination } from '../destinations/destination.ts';
 
 /** How long a destination may take to answer. */
 const answerTimeoutMs = 5_000;
-/** How many events of one millisecond are looked at. */
+/** How many events of one millisecond are compared. */
 const eventsMax = 50_000;
 
-/** Whether a destination holds an event. Undefined: it did not answer. */
+/** Whether a destination holds an event. Undefined if it did not answer. Never rejects. */
 export async function askDestination(
   stored: NonNullable<Destination['stored']>,
   { eventId, timestampMs }: { readonly eventId: string; readonly timestampMs: number },

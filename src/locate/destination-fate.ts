@@ -13,14 +13,14 @@ import {
   type RelatedMessages,
 } from './related-messages.ts';
 
-/** A destination at which an event may be. */
+/** A destination that may have received an event. */
 export interface LocatedDestination {
   readonly name: string;
   /** Its filter in the configuration. */
   readonly filter: EventFilter;
-  /** Undefined: no worker in this process delivers to it. */
+  /** Undefined if no worker in this process delivers to it. */
   readonly stateOf: () => WorkerState | undefined;
-  /** Undefined: it cannot report what it holds. */
+  /** Undefined if it cannot report which events it holds. */
   readonly stored: Destination['stored'] | undefined;
 }
 
@@ -30,7 +30,7 @@ export interface LocatedEvent {
   readonly subject: string;
   readonly eventName: string;
   readonly eventId: string;
-  /** The server's clock, and the log's. */
+  /** When the gate received the event, and when the log stored it: Unix times in ms. */
   readonly timestampMs: number;
   readonly storedAtMs: number;
 }
@@ -48,23 +48,25 @@ export type FateKind =
 
 export interface DeliveryFate {
   readonly kind: FateKind;
+  /** How many events are ahead of a waiting event; else 0. */
   readonly ahead: number;
   readonly attempts: readonly DeliveryAttempt[];
   readonly nextAttemptMs: number | undefined;
+  /** True if the destination reported whether it holds the event. */
   readonly asked: boolean;
-  /** When a delivered event can have been delivered, at the earliest and at the latest. */
+  /** The earliest and the latest time of the delivery: Unix times in ms. */
   readonly deliveredMs: readonly [after: number, by: number] | undefined;
   readonly worker: WorkerState | undefined;
   readonly related: RelatedMessages;
-  /** Why it is unknown. */
+  /** Why the kind is `unknown`; else empty. */
   readonly reason: string;
 }
 
 /**
- * Finds out what became of an event at one destination, from what the log keeps anyway. What is certain
- * comes first: the event was not delivered yet, waits for another attempt, is dead, discarded, or was
- * not wanted. All others were given to a worker: up to the ack floor they are settled, and so
- * delivered; above it the destination itself is asked, if it can report what it holds.
+ * Determines the state of an event at one destination from the data that the log keeps anyway. It
+ * first checks the states that the log proves: waiting, retrying, dead, discarded or filtered. Any
+ * other event was given to a worker. The destination is asked for it, if it can report which events
+ * it holds; otherwise a settled event counts as delivered.
  */
 export function createFateReader(
   log: Log,
@@ -73,7 +75,7 @@ export function createFateReader(
   const consumer = createConsumerReader(log, destination.name);
   const readRelated = createRelatedReader(log, destination.name);
   let { stored } = destination;
-  // One that does not answer is not waited for again.
+  // If the destination does not answer once, do not ask it again.
   const ask = async (event: LocatedEvent): Promise<boolean | undefined> => {
     const held = stored === undefined ? undefined : await askDestination(stored, event);
     if (held === undefined) stored = undefined;
@@ -81,7 +83,7 @@ export function createFateReader(
   };
   return async (event) => {
     const { sequence } = event;
-    // In the order in which events move, and each consumer before the messages that it delivers.
+    // Read in the order in which events move, and each consumer before its messages.
     const events = await consumer('EVENTS');
     const retries = await consumer('RETRY');
     const replays = await consumer('REPLAY');
@@ -90,7 +92,7 @@ export function createFateReader(
     if (related.replayed !== undefined)
       positions.push({ stream: 'REPLAY', sequence: related.replayed.sequence });
     const attempts = await readAttempts(log, destination.name, positions);
-    const known = { event, events, replays, related, attempts };
+    const evidence = { event, events, replays, related, attempts };
     const fate: DeliveryFate = {
       kind: 'unknown',
       ahead: 0,
@@ -102,12 +104,12 @@ export function createFateReader(
       related,
       reason: '',
     };
-    const certain = certainOf(known, destination.filter);
-    return { ...fate, ...(certain ?? (await settledOf(known, ask))) };
+    const proven = provenFate(evidence, destination.filter);
+    return { ...fate, ...(proven ?? (await fateAtWorker(evidence, ask))) };
   };
 }
 
-interface Known {
+interface Evidence {
   readonly event: LocatedEvent;
   readonly events: ConsumerPosition | undefined;
   readonly replays: ConsumerPosition | undefined;
@@ -115,14 +117,14 @@ interface Known {
   readonly attempts: readonly DeliveryAttempt[];
 }
 
-/** Undefined: the event was given to a worker, and is neither waiting nor dead. */
-function certainOf(
-  { event, events, replays, related }: Known,
+/** Undefined if the event was given to a worker and is neither waiting nor dead. */
+function provenFate(
+  { event, events, replays, related }: Evidence,
   filter: EventFilter,
 ): Partial<DeliveryFate> | undefined {
   const { sequence, subject } = event;
   if (events === undefined) {
-    return { kind: 'unknown', reason: 'no worker of this destination was ever started' };
+    return { kind: 'unknown', reason: 'no worker has ever started for this destination' };
   }
   const { deliveredUpTo, inWork } = events;
   if (sequence > deliveredUpTo) {
@@ -136,17 +138,17 @@ function certainOf(
     return { kind: 'waiting', ahead: replays?.inWork ?? 0 };
   }
   if (related.dead !== undefined) return { kind: 'dead' };
-  // A replay is younger than what was discarded before it, and never the other way round.
+  // A replay is always younger than an earlier discard.
   if (related.discarded !== undefined && replayed === undefined) return { kind: 'discarded' };
   const wants = compileEras(events.filterEras(), filter);
   return replayed === undefined && !wants(sequence, subject) ? { kind: 'filtered' } : undefined;
 }
 
-async function settledOf(
-  known: Known,
+async function fateAtWorker(
+  evidence: Evidence,
   ask: (event: LocatedEvent) => Promise<boolean | undefined>,
 ): Promise<Partial<DeliveryFate>> {
-  const { event, events, replays, related, attempts } = known;
+  const { event, events, replays, related, attempts } = evidence;
   const sequence = related.replayed?.sequence ?? event.sequence;
   const position = (related.replayed === undefined ? events : replays)!;
   const inWork = position.inWork > 0 && sequence > position.settledUpTo;
@@ -154,17 +156,21 @@ async function settledOf(
   const asked = held !== undefined;
   if (held === true || (!inWork && held === undefined && !related.cut)) {
     const by = position.settledByMs(sequence) ?? Date.now();
-    return { kind: 'delivered', asked, deliveredMs: [Math.min(earliestOf(known), by), by] };
+    return {
+      kind: 'delivered',
+      asked,
+      deliveredMs: [Math.min(earliestDeliveryMs(evidence), by), by],
+    };
   }
   if (inWork) return { kind: attempts.length > 0 ? 'retrying' : 'in work', asked };
   if (held === false && !related.cut) return { kind: 'missing', asked };
   const reason =
-    'it was settled, and too many entries came after it to say how; see headgate reconcile';
+    'it was settled, but too many entries follow it to find the outcome; see headgate reconcile';
   return { kind: 'unknown', asked, reason };
 }
 
-/** After it was stored, and after its last failed attempt. */
-function earliestOf({ event, related, attempts }: Known): number {
+/** The earliest time of a delivery: after the event was stored and its last attempt failed. */
+function earliestDeliveryMs({ event, related, attempts }: Evidence): number {
   const last = attempts.at(-1);
   const failedMs = last === undefined ? 0 : Date.parse(last.startedAt) + last.durationMs;
   return Math.max(event.storedAtMs, related.replayed?.storedAtMs ?? 0, failedMs);

@@ -13,13 +13,13 @@ import {
 import { originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
 import { subjects, type ConsumedStream, type StreamName } from '../jetstream/topology.ts';
 
-/** What the other streams hold of an event of EVENTS for one destination: the newest of each kind. */
+/** The newest message of each kind that other streams hold about an event, for one destination. */
 export interface RelatedMessages {
   readonly delayedCopy: { readonly dueMs: number; readonly settled: boolean } | undefined;
   readonly replayed: StoredMessage | undefined;
   readonly dead: StoredMessage | undefined;
   readonly discarded: StoredMessage | undefined;
-  /** A stream held more than is read, so what was not found may still be there. */
+  /** True if a stream holds more than was read, so a message that was not found may still exist. */
   readonly cut: boolean;
 }
 
@@ -39,12 +39,13 @@ interface Entries {
 }
 
 /**
- * Reads what the other streams hold of events for one destination, the oldest event first: entries about
- * an event are younger than it, so older ones are not read. Each part of a stream is read once for all
- * events. The caller reads the consumers before: what leaves one stream is stored in the next first.
+ * Reads the messages of other streams about events for one destination. Call it with the oldest
+ * event first: entries about an event are younger than the event, so older entries are not read.
+ * Each part of a stream is read once for all events. Read the consumers first: an event is stored
+ * in the next stream before it leaves the previous one.
  */
 export function createRelatedReader(log: Log, destination: string) {
-  const known = new Map<string, Promise<Entries>>();
+  const entriesBySubject = new Map<string, Promise<Entries>>();
 
   const read = async (stream: StreamName, subject: string, sinceMs: number): Promise<Entries> => {
     const newest = new Map<number, number>();
@@ -69,8 +70,11 @@ export function createRelatedReader(log: Log, destination: string) {
       stream: StreamName,
       subject: string,
     ): Promise<StoredMessage | undefined> => {
-      let entries = known.get(subject);
-      if (entries === undefined) known.set(subject, (entries = read(stream, subject, storedAtMs)));
+      let entries = entriesBySubject.get(subject);
+      if (entries === undefined) {
+        entries = read(stream, subject, storedAtMs);
+        entriesBySubject.set(subject, entries);
+      }
       const found = await entries;
       cut ||= found.cut;
       const newest = found.newest.get(sequence);
@@ -97,7 +101,7 @@ function originOf(message: StoredMessage): number {
   return Number(message.header('Headgate-Origin-Sequence'));
 }
 
-/** The consumers of one destination, each read once for all events of an answer. */
+/** Reads the consumers of one destination, each once for all events of an answer. */
 export function createConsumerReader(log: Log, destination: string) {
   const read = new Map<ConsumedStream, Promise<ConsumerPosition | undefined>>();
   return (stream: ConsumedStream): Promise<ConsumerPosition | undefined> => {

@@ -12,7 +12,7 @@ export interface Search {
   readonly id: string;
   readonly sinceMs: number;
   readonly untilMs: number;
-  /** Both may be empty: any. */
+  /** An empty source or name matches any. */
   readonly source: string;
   readonly eventName: string;
 }
@@ -25,32 +25,36 @@ export interface SearchPage {
   readonly walk: WalkProgress;
 }
 
-/** A batch, or several, may share a correlation id. */
+/** One or more batches may share a correlation id. */
 const foundMax = 100;
 
 /**
- * How far a producer's clock is usually ahead of ours. At 100,000 events a second each further second
- * would read as many more; who finds nothing may look further back.
+ * The usual lead of a producer's clock over ours. At 100,000 events a second, each additional
+ * second reads 100,000 more events. A search without a result can be repeated with an earlier
+ * start.
  */
 const clockSkewMs = 250;
-const firstBelievableMs = Date.UTC(2020, 0, 1);
+const earliestPlausibleMs = Date.UTC(2020, 0, 1);
 
-/** When a UUID of version 7 was made: a Unix time in ms. Undefined: it holds no time. */
+/** When a UUID of version 7 was created: a Unix time in ms. Undefined if the id holds no time. */
 export function timeOfUuid(id: string): number | undefined {
   if (!isUuid(id) || id[14] !== '7') return undefined;
   const timeMs = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
-  return timeMs >= firstBelievableMs ? timeMs : undefined;
+  return timeMs >= earliestPlausibleMs ? timeMs : undefined;
 }
 
-/** Where a search begins by default: nothing is stored before its key is made. */
+/**
+ * The default start of a search, a Unix time in ms: no event is stored before its key is created.
+ */
 export function searchFrom(id: string, nowMs: number, daysMs: number): number {
   const madeMs = timeOfUuid(id);
   return madeMs === undefined ? nowMs - daysMs : Math.min(madeMs, nowMs) - clockSkewMs;
 }
 
 /**
- * Reads one page: a part of EVENTS and one of REJECTED, by direct reads alone. Throws a ServiceError
- * `malformed_request` for a page token of another list.
+ * Reads one page: a part of EVENTS and a part of REJECTED, by direct reads only. Throws a
+ * ServiceError `malformed_request` for a page token of another list. Rejects when the log cannot be
+ * reached.
  */
 export async function searchPage(log: Log, search: Search, pageToken: string): Promise<SearchPage> {
   const [inEvents, inRejected] = readPageToken('located', 2, pageToken);
@@ -86,7 +90,7 @@ export async function searchPage(log: Log, search: Search, pageToken: string): P
     stored: events?.items ?? [],
     rejected: rejected?.items ?? [],
     nextPageToken: writePageToken('located', [events?.next, rejected?.next]),
-    // EVENTS is the longer one, as a rule.
+    // EVENTS is usually the longer stream.
     walk: (events ?? rejected)!.walk,
   };
 }
@@ -114,7 +118,7 @@ function rejectedIds(message: StoredMessage): Ids {
   };
 }
 
-/** The log does not keep the event_id: it is computed for each event and compared. */
+/** The log does not store the event_id, so it is computed for each event. */
 function createMatcher(id: string): (ids: Ids) => boolean {
   const key = isUuid(id) ? id.toLowerCase() : undefined;
   const mayBeEventId = key?.[14] === '5';

@@ -2,7 +2,7 @@ import type { IncomingEvent } from '../event/incoming-event.ts';
 import { isJsonObject, type JsonObject } from '../event/json/json.ts';
 import { parseJsonText } from '../event/json/parse-json.ts';
 import type { EventError } from '../event/verdict.ts';
-import { shownText } from '../jetstream/event-store.ts';
+import { headerExcerpt } from '../jetstream/event-store.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
 
 /** A message of REJECTED, read. */
@@ -47,7 +47,8 @@ export function readEntry(message: StoredMessage): RejectedEntry {
     incomplete: missingOf(message),
     // A header is trimmed on its way.
     isSame: (event) =>
-      shownText(event.eventName).trim() === name && shownText(event.idempotencyKey).trim() === key,
+      headerExcerpt(event.eventName).trim() === name &&
+      headerExcerpt(event.idempotencyKey).trim() === key,
   };
 }
 

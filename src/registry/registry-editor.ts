@@ -114,7 +114,7 @@ export function createWriter({ bucket, contents }: RegistryEditorOptions) {
     try {
       await bucket.put(key, JSON.stringify(value), contents.revisionOf(key));
     } catch (error) {
-      if (!(error instanceof PublishError) || error.fault !== 'conflict') throw error;
+      if (!(error instanceof PublishError) || error.code !== 'conflict') throw error;
       throw new ServiceError('registry_conflict', `${key} was written meanwhile.`);
     }
   };

@@ -8,17 +8,17 @@ import { nameOf } from '../quarantine/rejected-entry.ts';
 import { followStream, type Follower } from './follow-stream.ts';
 import { readAccepted, readRejected, type TailedEvent } from './tailed-event.ts';
 
-/** Which events a subscriber wants. */
+/** Selects the events that a subscriber receives. */
 export interface TailFilter {
-  /** A glob; empty: every event. */
+  /** A glob; empty matches every event. */
   readonly eventName: string;
-  /** A glob; empty: every source. */
+  /** A glob; empty matches every source. */
   readonly source: string;
-  /** Undefined: both. */
+  /** Undefined selects both. */
   readonly status: TailedEvent['status'] | undefined;
 }
 
-/** A stream that is followed, and how its messages are read. */
+/** A follower of a stream, and the reader of its messages. */
 export interface TailedStream {
   readonly follower: Follower;
   readonly read: (message: StoredMessage) => TailedEvent;
@@ -26,15 +26,15 @@ export interface TailedStream {
 
 const exactPattern = /^[a-z0-9_-]+$/;
 
-/** The streams in which the events of a filter arrive, from now on. */
+/** Follows the streams with the events of a filter. Rejects when the log cannot be reached. */
 export async function openStreams(
   log: Log,
   { eventName, source, status }: TailFilter,
 ): Promise<TailedStream[]> {
   const isFrom = compileEventGlobs(source === '' ? [] : [source]);
   const isNamed = compileEventGlobs(eventName === '' ? [] : [eventName]);
-  // Heartbeats belong to no source: only who asks for them by name gets them.
-  const isOther = (subject: string): boolean => {
+  // Heartbeats are only for subscribers that name the canary as their source.
+  const isOtherSource = (subject: string): boolean => {
     const from = sourceOf(subject);
     return !isFrom(from) || (from === canaryName && source !== canaryName);
   };
@@ -43,15 +43,15 @@ export async function openStreams(
   if (status !== 'rejected') {
     const subject = subjects.event(token(source), token(eventName));
     const isWanted = (message: StoredMessage): boolean =>
-      !isOther(message.subject) && isNamed(eventNameOf(message.subject));
+      !isOtherSource(message.subject) && isNamed(eventNameOf(message.subject));
     const follower = await followStream({ log, stream: 'EVENTS', subject, isWanted });
     streams.push({ follower, read: readAccepted });
   }
   if (status !== 'accepted') {
-    // The name as it was sent is in a header: names outside the taxonomy share one subject.
+    // The header has the original name, because names outside the taxonomy share one subject.
     const subject = subjects.rejected(token(source), '*');
     const isWanted = (message: StoredMessage): boolean =>
-      !isOther(message.subject) && isNamed(nameOf(message));
+      !isOtherSource(message.subject) && isNamed(nameOf(message));
     const follower = await followStream({ log, stream: 'REJECTED', subject, isWanted });
     streams.push({ follower, read: readRejected });
   }

@@ -6,55 +6,55 @@ import type { Log } from '../jetstream/log.ts';
 import { openStreams, type TailedStream, type TailFilter } from './open-streams.ts';
 import type { TailedEvent } from './tailed-event.ts';
 
-/** What a subscriber gets, one after another. */
+/** An item that a subscriber receives. */
 export type Tailed =
-  /** First: what is stored from now on is seen. */
+  /** The first item. The subscriber sees every event that is stored from now on. */
   | { readonly kind: 'started' }
   | { readonly kind: 'event'; readonly event: TailedEvent }
-  /** So many messages were passed over: they came faster than they were taken. */
+  /** The number of messages skipped because they arrived faster than the subscriber read them. */
   | { readonly kind: 'leftOut'; readonly count: number };
 
-/** Events as they come in. Costs nothing without subscribers. */
+/** Streams new events to subscribers. Costs nothing without subscribers. */
 export interface Tail {
   /**
-   * Follows the events that a filter means, until `signal` or `close` ends it. Throws a ServiceError
-   * `too_many_subscribers`.
+   * Follows the events that match a filter, until `signal` aborts or `close` is called. Throws a
+   * ServiceError `too_many_subscribers` above `subscribersMax`.
    */
   follow(filter: TailFilter, signal: AbortSignal): AsyncGenerator<Tailed>;
   /** Ends every subscription. */
   close(): void;
 }
 
-/** Each costs a few reads of the log a second. */
+/** Each subscriber costs a few reads of the log a second. */
 export const subscribersMax = 16;
 
-/** How often a subscriber looks for what is new. */
-const lookEveryMs = 250;
-/** How soon after a look that the log did not answer. */
+/** How often the log is polled for new events. */
+const pollIntervalMs = 250;
+/** The delay after a poll that the log did not answer. */
 const retryMs = 1_000;
 
 export function createTail(log: Log): Tail {
   const stopping = new AbortController();
   let subscribers = 0;
 
-  async function* follow(filter: TailFilter, leaving: AbortSignal): AsyncGenerator<Tailed> {
+  async function* follow(filter: TailFilter, subscriber: AbortSignal): AsyncGenerator<Tailed> {
     if (subscribers >= subscribersMax) {
-      const text = `${subscribersMax} watch already, which is the most.`;
+      const text = `${subscribersMax} callers already follow the events, which is the maximum.`;
       throw new ServiceError('too_many_subscribers', text);
     }
     subscribers += 1;
-    const signal = AbortSignal.any([leaving, stopping.signal]);
+    const signal = AbortSignal.any([subscriber, stopping.signal]);
     try {
       const streams = await openStreams(log, filter);
       yield { kind: 'started' };
       while (!signal.aborted) {
         const startedAt = performance.now();
-        let waitMs = lookEveryMs;
+        let waitMs = pollIntervalMs;
         try {
-          for (const stream of streams) yield* look(stream);
+          for (const stream of streams) yield* poll(stream);
         } catch (error) {
           if (logFailureOf(error) === undefined) throw error;
-          // Followers keep their place: what comes meanwhile is shown when the log answers again.
+          // Followers keep their position and continue when the log answers again.
           waitMs = retryMs;
         }
         const leftMs = waitMs - (performance.now() - startedAt);
@@ -67,8 +67,8 @@ export function createTail(log: Log): Tail {
   return { follow, close: () => stopping.abort() };
 }
 
-async function* look({ follower, read }: TailedStream): AsyncGenerator<Tailed> {
-  for await (const followed of follower.look()) {
+async function* poll({ follower, read }: TailedStream): AsyncGenerator<Tailed> {
+  for await (const followed of follower.poll()) {
     if (followed.kind === 'leftOut') yield followed;
     else yield { kind: 'event', event: read(followed.message) };
   }

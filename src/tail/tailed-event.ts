@@ -7,7 +7,7 @@ import { readEntry } from '../quarantine/rejected-entry.ts';
 /** An event as the log keeps it. */
 export interface TailedEvent {
   readonly status: 'accepted' | 'rejected';
-  /** Its place in EVENTS or REJECTED. */
+  /** Its position in EVENTS or REJECTED. */
   readonly sequence: number;
   readonly receivedAtMs: number;
   readonly source: string;
@@ -21,11 +21,11 @@ export interface TailedEvent {
   readonly warnings: readonly EventWarning[];
   /** Undefined for an accepted event. */
   readonly error: EventError | undefined;
-  /** The stored JSON; of a rejected event what was sent, cut at `rejectedTextBytesMax`. */
+  /** The stored JSON. For a rejected event the original text, cut at `rejectedTextBytesMax`. */
   readonly eventJson: string;
 }
 
-/** What was rejected may be a whole batch that could not be taken apart. */
+/** A rejected entry may be a whole batch that could not be parsed. */
 export const rejectedTextBytesMax = 64 * 1024;
 
 const decoder = new TextDecoder();
@@ -50,7 +50,7 @@ export function readAccepted(message: StoredMessage): TailedEvent {
   };
 }
 
-/** Another program may have written to the stream: its messages are shown as they are. */
+/** Undefined if the text is no stored event: another program may have written to the stream. */
 function readStored(text: string): StoredEvent | undefined {
   try {
     return decodeStoredEvent(text);

@@ -11,7 +11,7 @@ import {
 import { readTraceparent } from './trace-context.ts';
 import { registeredTracer } from './tracer.ts';
 
-/** An event in a worker's hands: delivery/held-event.ts. */
+/** An event that a worker holds: delivery/held-event.ts. */
 export interface DeliveredEvent {
   readonly stream: string;
   readonly sequence: number;
@@ -20,7 +20,7 @@ export interface DeliveredEvent {
 }
 
 interface TracedReport {
-  /** Undefined: the worker is stopping. */
+  /** Undefined if the worker is stopping. */
   readonly outcomes: readonly { readonly kind: string }[] | undefined;
 }
 
@@ -29,13 +29,13 @@ export type TraceDelivery = <Report extends TracedReport>(
   call: () => Promise<Report>,
 ) => Promise<Report>;
 
-/** SDKs keep 128 by default; more would be made to be thrown away. */
+/** SDKs keep 128 links by default and discard more. */
 const linksMax = 128;
 
 /**
- * Each call of a destination as a span of a consumer. Events of one trace alone go on in it; those of
- * several are linked from a trace of their own, as one span cannot have several parents. Undefined:
- * nobody traces.
+ * Traces each call to a destination as a consumer span. If all events belong to one trace, the span
+ * continues it. Events of several traces are linked from a new trace, because a span has only one
+ * parent. Undefined if tracing is off.
  */
 export function traceDeliveries(destination: string): TraceDelivery | undefined {
   const tracer = registeredTracer();
@@ -60,7 +60,7 @@ export function traceDeliveries(destination: string): TraceDelivery | undefined 
   };
 }
 
-/** One for each place that events were published from: those of one request share it. */
+/** One link for each publish span. The events of one request share it. */
 function linksOf(events: readonly DeliveredEvent[]): Link[] {
   const seen = new Set<string>();
   const links: Link[] = [];

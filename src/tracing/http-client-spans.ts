@@ -5,7 +5,7 @@ import { registeredTracer } from './tracer.ts';
 
 export type RequestHeaders = Readonly<Record<string, string>>;
 
-/** Sends with the headers it is given; the answer's status, where there is one. */
+/** Calls `send` with the traced headers. `statusOf` reads the answer's status, if it has one. */
 export type TraceHttpRequest = <Reply>(
   headers: RequestHeaders,
   send: (headers: RequestHeaders) => Promise<Reply>,
@@ -13,8 +13,9 @@ export type TraceHttpRequest = <Reply>(
 ) => Promise<Reply>;
 
 /**
- * Each request to a destination as a span of a client, whose context the request carries on. Neither
- * path nor query are recorded: they may be credentials. Undefined if tracing is off.
+ * Traces each request to a destination as a client span, and sends the span's context with the
+ * request. Path and query are not recorded, because they may contain credentials. Undefined if
+ * tracing is off.
  */
 export function traceHttpRequests(url: URL): TraceHttpRequest | undefined {
   const tracer = registeredTracer();
@@ -27,7 +28,7 @@ export function traceHttpRequests(url: URL): TraceHttpRequest | undefined {
     'url.scheme': url.protocol.slice(0, -1),
   };
   return async (headers, send, statusOf) => {
-    // The span of the delivery, which it is sent for.
+    // The span of the delivery that sends this request.
     const parent = context.active();
     const span = tracer.startSpan('POST', { kind: SpanKind.CLIENT, attributes }, parent);
     const own = span.spanContext();

@@ -3,7 +3,7 @@ import { SpanKind, SpanStatusCode, type Attributes, type Span } from '@opentelem
 import { writeTraceparent, writeTracestate } from './trace-context.ts';
 import { registeredTracer, remoteContext } from './tracer.ts';
 
-/** The parts of gate/accept/accept-events.ts that are looked at. */
+/** The fields of gate/accept/accept-events.ts that tracing reads. */
 interface TracedBatch {
   readonly events: readonly unknown[];
   readonly validateOnly: boolean;
@@ -24,8 +24,8 @@ type Accept<Batch, Arrival, Verdict> = (
 ) => void;
 
 /**
- * What a request stores, as one span of a producer: its events carry this span's context into the log,
- * and from there to their destinations. Without a tracer it is `accept` itself.
+ * Traces the events that a request stores as one producer span. The events carry the span's context
+ * into the log, and from there to their destinations. Without a tracer, returns `accept` itself.
  */
 export function tracePublishing<
   Batch extends TracedBatch,
@@ -56,7 +56,7 @@ export function tracePublishing<
       batch,
       traced,
       (verdicts) => {
-        tellVerdicts(span, verdicts);
+        recordVerdicts(span, verdicts);
         span.end();
         onVerdicts(verdicts);
       },
@@ -82,7 +82,7 @@ function attributesOf({ events }: TracedBatch, arrival: TracedArrival): Attribut
   };
 }
 
-function tellVerdicts(span: Span, verdicts: readonly { readonly status: string }[]): void {
+function recordVerdicts(span: Span, verdicts: readonly { readonly status: string }[]): void {
   if (!span.isRecording()) return;
   const counts = new Map<string, number>();
   for (const { status } of verdicts) counts.set(status, (counts.get(status) ?? 0) + 1);

@@ -5,7 +5,7 @@ import { SpanKind, SpanStatusCode, type Attributes, type Span } from '@opentelem
 import { writeTraceparent, writeTracestate } from './trace-context.ts';
 import { registeredTracer, remoteContext } from './tracer.ts';
 
-/** What is looked at of a request: http/http-call.ts. */
+/** The part of a request that tracing reads: http/http-call.ts. */
 export interface TracedCall {
   readonly method: string;
   readonly url: string;
@@ -14,15 +14,16 @@ export interface TracedCall {
 }
 
 interface CallEnd {
-  /** Undefined: nothing was answered. */
+  /** Undefined if no answer was sent. */
   readonly status: number | undefined;
   readonly grpcStatus: string | undefined;
 }
 
 /**
- * Each request to an endpoint as a span: a child of the caller's, and from then on what the request says
- * of its trace. `routeOf` names the endpoints that take events, from a closed set; of other requests (health,
- * reflection) there are no spans. Without a tracer it is `handle` itself.
+ * Traces each request to an endpoint as a server span, a child of the caller's span, and replaces
+ * the trace headers of the request with the context of the new span. `routeOf` returns the name of
+ * an endpoint for events, from a closed set; other requests (health, reflection) have no span.
+ * Without a tracer, returns `handle` itself.
  */
 export function traceRequests<Call extends TracedCall>(
   handle: (call: Call) => void,
@@ -48,7 +49,7 @@ export function traceRequests<Call extends TracedCall>(
     const tracestate = writeTracestate(own);
     if (tracestate !== '') headers['tracestate'] = tracestate;
     else delete headers['tracestate'];
-    call.whenAnswered((how) => end(span, how));
+    call.whenAnswered((end) => endSpan(span, end));
     handle(call);
   };
 }
@@ -59,7 +60,7 @@ function textOf(header: string | string[] | undefined): string {
 
 const rpcPattern = /^\/headgate\.v1\.\w+\/\w+$/;
 
-/** As the conventions have it for what is none of HTTP's: a span's name is from a closed set. */
+/** Unknown methods become `_OTHER`, as the conventions require: span names are a closed set. */
 function knownMethod(method: string): string {
   return /^(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH)$/.test(method) ? method : '_OTHER';
 }
@@ -75,11 +76,11 @@ function attributesOf(verb: string, route: string, headers: IncomingHttpHeaders)
   return attributes;
 }
 
-function end(span: Span, { status, grpcStatus }: CallEnd): void {
+function endSpan(span: Span, { status, grpcStatus }: CallEnd): void {
   if (status !== undefined) span.setAttribute('http.response.status_code', status);
   if (grpcStatus !== undefined) span.setAttribute('rpc.grpc.status_code', Number(grpcStatus));
-  // What the caller got wrong is no error of the server: only what it could not do is.
-  if (status === undefined || status >= 500 || serverFaults.has(grpcStatus ?? '')) {
+  // An error of the caller is no error of the server span.
+  if (status === undefined || status >= 500 || serverErrors.has(grpcStatus ?? '')) {
     span.setAttribute('error.type', String(grpcStatus ?? status ?? 'canceled'));
     span.setStatus({ code: SpanStatusCode.ERROR });
   }
@@ -87,4 +88,4 @@ function end(span: Span, { status, grpcStatus }: CallEnd): void {
 }
 
 /** UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
-const serverFaults: ReadonlySet<string> = new Set(['2', '4', '12', '13', '14', '15']);
+const serverErrors: ReadonlySet<string> = new Set(['2', '4', '12', '13', '14', '15']);

@@ -3,7 +3,9 @@ import { createTraceState, type SpanContext } from '@opentelemetry/api';
 /** https://www.w3.org/TR/trace-context/#traceparent-header, version 00. */
 const pattern = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 
-/** Undefined: it is none, or all zeros, which the standard says to leave alone. */
+/**
+ * Undefined if the header is malformed or an id is all zeros, which the standard says to ignore.
+ */
 export function readTraceparent(traceparent: string, tracestate: string): SpanContext | undefined {
   const found = pattern.exec(traceparent);
   if (found === null) return undefined;
@@ -17,7 +19,7 @@ export function writeTraceparent({ traceId, spanId, traceFlags }: SpanContext): 
   return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`;
 }
 
-/** Empty where there is none. */
+/** Empty if the context has no trace state. */
 export function writeTracestate({ traceState }: SpanContext): string {
   return traceState?.serialize() ?? '';
 }

@@ -7,7 +7,7 @@ import { traceRequests } from './request-spans.ts';
 import { readTraceparent, writeTraceparent } from './trace-context.ts';
 import { registeredTracer } from './tracer.ts';
 
-test('without a tracer nothing stands in the way of an event', () => {
+test('without a tracer nothing is wrapped', () => {
   const handle = (): void => {};
   expect(registeredTracer()).toBeUndefined();
   expect(traceRequests(handle, () => '/v1/track')).toBe(handle);
@@ -19,7 +19,7 @@ test('without a tracer nothing stands in the way of an event', () => {
 const traceId = '0af7651916cd43dd8448eb211c80319c';
 const spanId = 'b7ad6b7169203331';
 
-test('a traceparent is read and written again', () => {
+test('reads a traceparent and writes the same one', () => {
   const text = `00-${traceId}-${spanId}-01`;
   const context = readTraceparent(text, 'a=1,b=2')!;
   expect(context).toMatchObject({ traceId, spanId, traceFlags: 1, isRemote: true });
@@ -32,6 +32,6 @@ test.each([
   `00-${'0'.repeat(32)}-${spanId}-01`,
   `00-${traceId}-${'0'.repeat(16)}-01`,
   '00-1-2-3',
-])('is none: %s', (text) => {
+])('ignores the traceparent %j', (text) => {
   expect(readTraceparent(text, '')).toBeUndefined();
 });

@@ -8,7 +8,7 @@ import { startWebhookReceiver } from './webhook-receiver.ts';
 /** The receiver refuses events by their user. */
 const isBad = (body: Buffer): boolean => body.includes('"u-bad"');
 
-test('a dead letter by the real command line: list, show, replay, discard', async () => {
+test('the command line lists, shows, replays and discards dead letters', async () => {
   const receiver = await startWebhookReceiver();
   receiver.answer = ({ body }) => (isBad(body) ? 422 : 204);
   await using gate = await prepareGate({
@@ -72,15 +72,15 @@ test('a dead letter by the real command line: list, show, replay, discard', asyn
   expect(again).toMatchObject({ code: 1, stdout: '' });
   expect(again.stderr).toMatch(/^headgate: There is no dead letter crm:\d+\.[^\n]*\n$/);
 
-  // Two attempts for each of the two, one replay, one for each of the others; the warehouse had
-  // its five at first, and a replay to crm is none of its business.
+  // Two attempts for each of the two dead letters, one replay, and one for each of the others. The
+  // warehouse received all five events at first, and a replay to crm sends it nothing.
   expect(receiver.counts()).toEqual({ requests: 3 + 2 * 2 + 1, forged: 0 });
   expect(countRows(gate.dataDir)).toBe(users.length);
   run.kill('SIGTERM');
   expect(await run.exit).toMatchObject({ code: 0 });
 });
 
-test('a replay of many that kill -9 ends midway is run again for the rest: nothing twice', async () => {
+test('after kill -9 during a replay, the next one sends the rest, nothing twice', async () => {
   const receiver = await startWebhookReceiver();
   receiver.answer = () => 422;
   await using gate = await prepareGate({

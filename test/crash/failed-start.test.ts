@@ -9,8 +9,8 @@ import { findServerBinary } from '../../src/jetstream/server/server-binary.ts';
 import { freePort, prepareGate, until } from './gate-process.ts';
 import { startLoad } from './steady-load.ts';
 
-describe('a start that cannot be', () => {
-  test('on a data directory in use: one sentence, and the other is unharmed', async () => {
+describe('a start that fails', () => {
+  test('on a data directory in use: prints one sentence and does not harm the owner', async () => {
     await using gate = await prepareGate();
     const run = await gate.start();
     await using load = startLoad(gate.url, { lanes: 2, batchEvents: 50, pauseMs: 20 });
@@ -34,7 +34,7 @@ describe('a start that cannot be', () => {
   });
 
   test.each(['HEADGATE_LISTEN', 'HEADGATE_ADMIN_LISTEN'])(
-    'on a %s in use: one sentence, and nothing is left running',
+    'on a %s in use: prints one sentence and leaves no process running',
     async (setting) => {
       await using gate = await prepareGate();
       const run = await gate.start();
@@ -50,9 +50,9 @@ describe('a start that cannot be', () => {
   );
 
   test.each([
-    ['has no JetStream', [], /gives no JetStream: .*-js/],
-    ['has too small a disk', ['-js'], /The stream \w+ cannot be made: insufficient storage/],
-  ])('on a NATS that %s: one sentence, and it ends', async (_what, args, sentence) => {
+    ['has no JetStream', [], /does not offer JetStream: .*-js/],
+    ['has too small a disk', ['-js'], /The stream \w+ cannot be created: insufficient storage/],
+  ])('on a NATS that %s: prints one sentence and exits', async (_what, args, sentence) => {
     await using gate = await prepareGate();
     const port = await freePort();
     const store = path.join(gate.dataDir, 'other');

@@ -29,20 +29,20 @@ export interface GateRun {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** The real program, run again and again on one data directory and the same two ports. */
+/** The real program, started repeatedly on one data directory and the same two ports. */
 export interface GateProcess extends AsyncDisposable {
   readonly url: string;
   readonly adminListen: string;
   readonly dataDir: string;
-  /** Starts it and waits for nothing. */
+  /** Starts it and does not wait. */
   spawn(env?: Readonly<Record<string, string>>): GateRun;
-  /** Starts it and waits until it is ready. Throws with what it wrote when it ends instead. */
+  /** Starts it and waits until it is ready. If it ends instead, throws an error with its output. */
   start(): Promise<GateRun>;
-  /** The nats-servers that serve this data directory: one at most, ever. */
+  /** The nats-servers of this data directory: at most one at any time. */
   servers(): number[];
-  /** All that its runs wrote, for a failed test to show. */
+  /** The output of all its runs, for a failed test to show. */
   output(): string;
-  /** `node bin/headgate.js`, on this gate's admin port. */
+  /** Runs `node bin/headgate.js` on this gate's admin port. */
   headgate(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }>;
 }
 
@@ -52,7 +52,9 @@ export interface GateProcessOptions {
   readonly yaml?: (dataDir: string) => string;
 }
 
-/** Reserves ports and a folder; starts nothing yet. Disposal kills whatever is left of it. */
+/**
+ * Reserves ports and a folder without starting a process. Disposal kills all remaining processes.
+ */
 export async function prepareGate(options: GateProcessOptions = {}): Promise<GateProcess> {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'headgate-crash-'));
   const configFile = path.join(dataDir, 'headgate.yaml');
@@ -103,12 +105,12 @@ export async function prepareGate(options: GateProcessOptions = {}): Promise<Gat
     const ended = [...running].map((child) => once(child, 'close'));
     killAll();
     await Promise.all(ended);
-    // What was started in its last moment.
+    // Kill servers that were started just before the first kill.
     killAll();
     process.removeListener('exit', killAll);
     rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
   };
-  // A test that ran out of time never comes to its own disposal.
+  // A test that times out never reaches its own disposal.
   onTestFinished(dispose);
 
   return {
@@ -151,7 +153,7 @@ async function waitReady(url: string, exit: Promise<GateExit>): Promise<void> {
   throw new Error(`the gate was not ready within ${readyTimeoutMs} ms`);
 }
 
-/** Below the range from which the system takes the near ends of connections: free stays free. */
+/** Below the range of ephemeral ports, so that the system does not take a free port. */
 const portMin = 20_000;
 const portCount = 10_000;
 
@@ -182,7 +184,7 @@ function serversOn(dataDir: string): number[] {
     });
 }
 
-/** It may have ended in the meantime. */
+/** Kills a process with SIGKILL. Ignores a process that has ended. */
 export function killHard(processId: number): void {
   try {
     process.kill(processId, 'SIGKILL');
@@ -191,7 +193,7 @@ export function killHard(processId: number): void {
   }
 }
 
-/** Polls until `accept` is content; throws with the last value when that takes too long. */
+/** Polls until `accept` returns true. Throws an error with the last value after `timeoutMs`. */
 export async function until<Value>(
   read: () => Value | Promise<Value>,
   accept: (value: Value) => boolean,

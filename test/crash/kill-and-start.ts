@@ -1,7 +1,7 @@
 import { killHard, until, type GateProcess, type GateRun } from './gate-process.ts';
 import type { Victim } from './kill-plan.ts';
 
-/** `kill -9`, and starts the gate again where it was among the killed. */
+/** Kills the victim with `kill -9`. Starts the gate again if it was killed. */
 export async function killAndStart(
   gate: GateProcess,
   run: GateRun,

@@ -1,14 +1,14 @@
-/** What dies with `kill -9`. */
+/** The processes that are killed with `kill -9`. */
 export type Victim = 'gate' | 'nats-server' | 'both';
 
 export interface Chance {
   readonly seed: number;
-  /** From `low` up to `high`. */
+  /** A number from `low` up to `high`. */
   between(low: number, high: number): number;
   shuffle<Item>(items: readonly Item[]): Item[];
 }
 
-/** The same moments again with the same HEADGATE_CRASH_SEED (the machine's own timing aside). */
+/** HEADGATE_CRASH_SEED repeats the same moments, except for the timing of the machine itself. */
 export function seededChance(): Chance {
   const named = process.env['HEADGATE_CRASH_SEED'];
   const seed = named === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(named);

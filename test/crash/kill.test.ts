@@ -14,7 +14,7 @@ const victims: readonly Victim[] = [
   ...Array.from<Victim>({ length: 3 }).fill('both'),
 ];
 
-test('ten times kill -9 under load: what was acknowledged is there, once', async () => {
+test('ten times kill -9 under load: every acknowledged event is stored once', async () => {
   const chance = seededChance();
   await using gate = await prepareGate({ env: { HEADGATE_DESTINATIONS_WAREHOUSE_ACK_WAIT: '2s' } });
   let run = await gate.start();

@@ -8,8 +8,8 @@ import { countRows, readMessageIds } from './stored-state.ts';
 const { ACCEPTED, RETRY } = EventResult_Status;
 const filler = { x: 'y'.repeat(4_000) };
 
-// A disk that has become fuller gives the log less at the next start than it holds already.
-test('a start with less room than the log holds loses nothing and takes no more', async () => {
+// If the disk became fuller, the log's limit at the next start may be below its size.
+test('a log above its new size limit loses nothing and accepts nothing', async () => {
   await using gate = await prepareGate({ env: { HEADGATE_LOG_STORAGE_BYTES_MAX: '256MiB' } });
   const { client, close } = openTrackClient(gate.url);
   const send = async (events: number): Promise<number[]> => {

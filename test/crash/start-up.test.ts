@@ -15,22 +15,22 @@ const killsMax = 15;
 const lastKillMs = 2_000;
 
 /**
- * How many nats-servers there were at once. One counts from the third look in a row that finds it: a
- * look takes milliseconds on a busy machine, in which one may end and another begin, and a process
- * that was forked looks like its parent until it is another program.
+ * Records the maximum number of nats-servers at the same time. A process counts once three polls in
+ * a row find it: on a busy machine a poll takes milliseconds, in which one server may end and
+ * another start, and a forked process looks like its parent until it executes another program.
  */
 function watchServers(gate: GateProcess) {
   const seen = { most: 0 };
-  let looks = new Map<number, number>();
+  let polls = new Map<number, number>();
   const timer = setInterval(() => {
-    looks = new Map(gate.servers().map((id) => [id, (looks.get(id) ?? 0) + 1]));
-    const settled = [...looks.values()].filter((count) => count >= 3);
+    polls = new Map(gate.servers().map((id) => [id, (polls.get(id) ?? 0) + 1]));
+    const settled = [...polls.values()].filter((count) => count >= 3);
     seen.most = Math.max(seen.most, settled.length);
   }, 4);
   return { seen, [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-/** A whole start, one event through it to the warehouse, and a stop. */
+/** Starts the gate, sends one event to the warehouse, and stops the gate. */
 async function proveRecovered(gate: GateProcess): Promise<void> {
   const run = await gate.start();
   const { client, close } = openTrackClient(gate.url);
@@ -47,14 +47,14 @@ async function proveRecovered(gate: GateProcess): Promise<void> {
 }
 
 describe('kill -9 of a gate that is starting', () => {
-  // Evenly over the time, one in each slice, so that no phase of the start is left out.
-  test('at any moment: the next start recovers, and never two nats-servers', async () => {
+  // One kill in each slice of the time, so that every phase of the start is covered.
+  test('at any moment: the next start recovers, with at most one nats-server', async () => {
     const chance = seededChance();
     const slices = chance.shuffle(Array.from({ length: killsMax }, (_, index) => index));
     const moments = slices.map((slice) =>
       chance.between((slice / killsMax) * lastKillMs, ((slice + 1) / killsMax) * lastKillMs),
     );
-    // A store that is new each time for some of them: that is when streams are made.
+    // Some kills hit a new store, while its streams are being created.
     const groups = [0, 3, 6].map((first) => moments.slice(first, first + 3));
     groups.push(moments.slice(9));
     for (const group of groups) {
@@ -64,7 +64,7 @@ describe('kill -9 of a gate that is starting', () => {
         const run = gate.spawn();
         await sleep(killMs);
         run.kill('SIGKILL');
-        // In every other case nats-server dies with it, in the middle of what it was writing.
+        // In every second case, kill nats-server too, while it is writing.
         if (index % 2 === 1) for (const processId of gate.servers()) killHard(processId);
         await run.exit;
         // Every third kill hits a start that itself came after a killed one.
@@ -76,7 +76,7 @@ describe('kill -9 of a gate that is starting', () => {
     console.log(`seed ${chance.seed}: killed after ${moments.map(Math.round).join(', ')} ms`);
   });
 
-  test('as soon as it has a nats-server', async () => {
+  test('as soon as its nats-server runs', async () => {
     await using gate = await prepareGate();
     using servers = watchServers(gate);
     for (let round = 0; round < 5; round += 1) {
@@ -89,7 +89,7 @@ describe('kill -9 of a gate that is starting', () => {
     expect(servers.seen.most).toBe(1);
   });
 
-  test('while nats-server still reads a large store, and tells no port', async () => {
+  test('while nats-server still reads a large store and has not reported a port', async () => {
     await using gate = await prepareGate();
     const binary = path.join(gate.dataDir, 'slow-nats-server');
     const real = await findServerBinary({
@@ -107,7 +107,7 @@ describe('kill -9 of a gate that is starting', () => {
     run.kill('SIGKILL');
     await run.exit;
     await proveRecovered(gate);
-    // The first one, had it been left alone, would come to the store about now.
+    // If the first server was still running, it would open the store about now.
     await sleep(1_000);
     expect(gate.servers()).toEqual([]);
     expect(servers.seen.most).toBe(1);

@@ -22,29 +22,31 @@ export interface LoadCounts {
   readonly failures: number;
 }
 
-/** A producer that behaves: what has no answer, or `retry`, goes out again under the same key. */
+/**
+ * A correct producer: it resends an event without an answer, or with `retry`, under the same key.
+ */
 export interface SteadyLoad extends AsyncDisposable {
-  /** Every key that went out. */
+  /** Every key that was sent. */
   readonly sent: ReadonlySet<string>;
-  /** The event_id of every key that was answered ACCEPTED or DUPLICATE. */
+  /** The event_id of every key with the verdict ACCEPTED or DUPLICATE. */
   readonly acknowledged: ReadonlyMap<string, string>;
   readonly counts: () => LoadCounts;
-  /** Resolves with the first acknowledgement of a request that begins from now on. */
+  /** Resolves with the first acknowledgement of a request that starts after this call. */
   nextAcknowledgement(): Promise<void>;
-  /** Begins no new batch, and resolves when every event sent is acknowledged. */
+  /** Starts no new batch, and resolves when every sent event is acknowledged. */
   finish(): Promise<void>;
 }
 
 interface Waiter {
   readonly since: number;
   readonly resolve: () => void;
-  readonly reject: (fault: unknown) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 export interface LoadOptions {
   readonly lanes: number;
   readonly batchEvents: number;
-  /** Between two batches of a lane. */
+  /** The pause between two batches of a lane. */
   readonly pauseMs: number;
 }
 
@@ -77,16 +79,17 @@ export function startLoad(url: string, options: LoadOptions): SteadyLoad {
   let waiters: Waiter[] = [];
   let finishing = false;
   let ended = false;
-  let fault: unknown;
+  let failure: unknown;
 
-  /** What is to be sent again. */
+  /** Resolves to the events to resend. */
   const send = async (events: readonly Event[]): Promise<Event[]> => {
     const begun = performance.now();
     const { results } = await client.batchTrack(
       { events: [...events] },
       { timeoutMs: requestTimeoutMs },
     );
-    if (results.length !== events.length) throw new LoadFault('not one verdict per event');
+    if (results.length !== events.length)
+      throw new LoadError('the number of verdicts is not that of the events');
     const again: Event[] = [];
     for (const [index, result] of results.entries()) {
       const event = events[index]!;
@@ -103,11 +106,11 @@ export function startLoad(url: string, options: LoadOptions): SteadyLoad {
 
   const note = (event: Event, result: EventResult): void => {
     if (result.idempotencyKey !== event.idempotencyKey) {
-      throw new LoadFault('another event answered');
+      throw new LoadError('the verdict has the key of another event');
     }
     if (result.status === EventResult_Status.ACCEPTED) counts.accepted += 1;
     else if (result.status === EventResult_Status.DUPLICATE) counts.duplicates += 1;
-    else throw new LoadFault(`an unexpected verdict: ${JSON.stringify(result, jsonSafe)}`);
+    else throw new LoadError(`an unexpected verdict: ${JSON.stringify(result, jsonSafe)}`);
     acknowledged.set(event.idempotencyKey, result.eventId);
   };
 
@@ -119,7 +122,7 @@ export function startLoad(url: string, options: LoadOptions): SteadyLoad {
         try {
           open = await send(open);
         } catch (error) {
-          if (error instanceof LoadFault) throw error;
+          if (error instanceof LoadError) throw error;
           counts.failures += 1;
         }
         if (open.length > 0) await sleep(retryDelayMs);
@@ -128,9 +131,9 @@ export function startLoad(url: string, options: LoadOptions): SteadyLoad {
     }
   };
   const end = (why?: unknown): void => {
-    fault ??= why;
+    failure ??= why;
     ended = true;
-    for (const { reject } of waiters) reject(fault ?? new Error('the load has ended'));
+    for (const { reject } of waiters) reject(failure ?? new Error('the load has ended'));
     waiters = [];
   };
   const lanes = Promise.all(Array.from({ length: options.lanes }, lane)).then(() => {}, end);
@@ -140,7 +143,7 @@ export function startLoad(url: string, options: LoadOptions): SteadyLoad {
     close();
     await lanes;
   };
-  // A test that ran out of time never comes to its own disposal.
+  // A test that times out never reaches its own disposal.
   onTestFinished(dispose);
   return {
     sent,
@@ -148,20 +151,20 @@ export function startLoad(url: string, options: LoadOptions): SteadyLoad {
     counts: () => ({ ...counts }),
     nextAcknowledgement: () =>
       new Promise((resolve, reject) => {
-        if (fault === undefined) waiters.push({ since: performance.now(), resolve, reject });
-        else reject(fault);
+        if (failure === undefined) waiters.push({ since: performance.now(), resolve, reject });
+        else reject(failure);
       }),
     finish: async () => {
       finishing = true;
       await lanes;
-      if (fault !== undefined) throw fault;
+      if (failure !== undefined) throw failure;
     },
     [Symbol.asyncDispose]: dispose,
   };
 }
 
-/** The gate broke its word; sending again would hide it. */
-class LoadFault extends Error {}
+/** The gate broke its contract. Resending would hide that. */
+class LoadError extends Error {}
 
 function jsonSafe(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? String(value) : value;

@@ -7,7 +7,7 @@ import { makeEvent, openTrackClient, startLoad } from './steady-load.ts';
 import { countRows, readWarehouse } from './stored-state.ts';
 import { startWebhookReceiver } from './webhook-receiver.ts';
 
-/** HEADGATE_SHUTDOWN_GRACE of prepareGate, and a second for nats-server to write its state. */
+/** HEADGATE_SHUTDOWN_GRACE of prepareGate, plus one second for nats-server to write its state. */
 const stopMsMax = 4_000;
 
 describe('SIGTERM', () => {
@@ -48,7 +48,7 @@ describe('SIGTERM', () => {
     expect(gate.servers()).toEqual([]);
   });
 
-  test('again, to cut off a call that hangs: no nats-server stays behind', async () => {
+  test('a second time cuts off a hanging call and leaves no nats-server', async () => {
     const receiver = await startWebhookReceiver();
     receiver.answer = () => undefined;
     await using gate = await prepareGate({

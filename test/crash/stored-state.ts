@@ -5,12 +5,12 @@ import { DatabaseSync } from 'node:sqlite';
 import { jetstream } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 
-/** What came to lie in the warehouse. */
+/** The contents of the warehouse. */
 export interface WarehouseState {
   /** event_id -> idempotency_key. */
   readonly rows: ReadonlyMap<string, string>;
   readonly rowCount: number;
-  /** `ok`, or what is wrong with the file. */
+  /** `ok`, or a description of the damage. */
   readonly integrity: string;
 }
 

@@ -8,13 +8,15 @@ import {
 } from '../destinations/http-server.ts';
 import { webhookSecret } from '../destinations/webhook-far-side.ts';
 
-/** A receiver as docs/destinations/webhook.md asks for: verifies, and takes each webhook-id once. */
+/**
+ * A receiver that follows docs/destinations/webhook.md: verifies, and takes each webhook-id once.
+ */
 export interface WebhookReceiver {
   readonly server: RealHttpServer;
-  /** Every id that was taken. */
+  /** Every accepted id. */
   readonly taken: ReadonlySet<string>;
   readonly counts: () => { requests: number; forged: number };
-  /** The status for a request; undefined: none is ever sent. 204 from the start. */
+  /** Returns the status for a request; undefined: never answer. Initially always 204. */
   answer: (request: ReceivedRequest) => number | undefined;
   /** A destination of headgate.yaml that posts here. */
   yaml(retry: string): string;
@@ -27,7 +29,7 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
   let forged = 0;
   const server = await startHttpServer((request, response) => {
     requests += 1;
-    // What was received is counted, not kept: a run sends tens of thousands.
+    // Count the requests and do not keep them: a run sends tens of thousands.
     server.received.length = 0;
     try {
       verifier.verify(request.body, request.headers as Record<string, string>);

@@ -11,7 +11,7 @@ import { startWebhookReceiver } from './webhook-receiver.ts';
 
 const victims: readonly Victim[] = ['gate', 'nats-server', 'both', 'gate', 'both'];
 
-test('kills, and a receiver that is down for a while: every event reaches both', async () => {
+test('every event reaches both destinations despite kills and a receiver outage', async () => {
   const chance = seededChance();
   const receiver = await startWebhookReceiver();
   const retry = '{ attempts: 100, base: 50ms, cap: 500ms }';
@@ -25,7 +25,7 @@ test('kills, and a receiver that is down for a while: every event reaches both',
   await using load = startLoad(gate.url, { lanes: 2, batchEvents: 50, pauseMs: 250 });
   for (const [index, victim] of chance.shuffle(victims).entries()) {
     await sleep(chance.between(100, 1_200));
-    // One kill comes while the receiver is away, and it stays away for a while after.
+    // One kill happens while the receiver is down, and it stays down after that.
     if (index === 2) await receiver.server.close();
     run = await killAndStart(gate, run, victim);
     await load.nextAcknowledgement();

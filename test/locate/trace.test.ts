@@ -18,7 +18,7 @@ import { uuidV7 } from './uuid-v7.ts';
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const waitMs = 30_000;
 
-/** What `--json` prints of one event. */
+/** One event in the output of `--json`. */
 interface Located {
   readonly stored?: Record<string, unknown> & { readonly destinations: readonly Fate[] };
   readonly rejected?: Record<string, unknown>;
@@ -33,7 +33,7 @@ interface Fate {
 let refusing: RealHttpServer;
 let later: RealHttpServer;
 let hanging: RealHttpServer;
-/** Nobody listens there any more. */
+/** A closed server. */
 let away: RealHttpServer;
 let real: RealService;
 let folder: string;
@@ -86,7 +86,7 @@ async function located(...args: string[]): Promise<Located[]> {
   return (JSON.parse(stdout) as { events: Located[] }).events;
 }
 
-/** Waits until every destination has had its turn with it. */
+/** Waits until the destinations report these states for an event. */
 function settledAt(id: string, states: Readonly<Record<string, string>>): Promise<Located> {
   return until(
     async () => (await located(id))[0]!,
@@ -102,7 +102,7 @@ function fateOf({ stored }: Located, destination: string): Fate {
 }
 
 describe('headgate trace', () => {
-  test('says of a stored event when it came, from whom, and what became of it everywhere', async () => {
+  test('shows the times, the source and every destination of a stored event', async () => {
     const key = uuidV7();
     const correlationId = `c-${randomUUID()}`;
     const occurredAt = new Date(Date.now() - 60_000).toISOString();
@@ -110,7 +110,7 @@ describe('headgate trace', () => {
       order({ idempotency_key: key, occurred_at: occurredAt }),
       correlationId,
     );
-    const told = (await answer.json()) as Record<string, unknown>;
+    const verdict = (await answer.json()) as Record<string, unknown>;
     const event = await settledAt(key, {
       warehouse: 'DELIVERED',
       other: 'FILTERED',
@@ -120,8 +120,8 @@ describe('headgate trace', () => {
       away: 'RETRYING',
     });
     expect(event.stored).toMatchObject({
-      sequence: String(told['sequence']),
-      eventId: told['event_id'],
+      sequence: String(verdict['sequence']),
+      eventId: verdict['event_id'],
       idempotencyKey: key,
       correlationId,
       eventName: 'order_completed',
@@ -129,7 +129,7 @@ describe('headgate trace', () => {
       door: 'rest',
       schemaVersion: 2,
       occurredAt,
-      receivedAt: told['timestamp'],
+      receivedAt: verdict['timestamp'],
       storedAt: expect.any(String),
     });
     const warehouse = fateOf(event, 'warehouse');
@@ -142,7 +142,7 @@ describe('headgate trace', () => {
     expect(by).toBeLessThanOrEqual(Date.now());
     expect(fateOf(event, 'refusing')).toMatchObject({
       reason: expect.stringContaining('422'),
-      deadLetterId: `refusing:${told['sequence']}`,
+      deadLetterId: `refusing:${verdict['sequence']}`,
       endedAt: expect.any(String),
       attempts: [expect.objectContaining({ attempt: 1, status: '422', correlationId })],
     });
@@ -150,26 +150,26 @@ describe('headgate trace', () => {
     expect(next).toBeGreaterThan(Date.now() - waitMs);
     expect(next).toBeLessThan(Date.now() + 3_600_000);
     expect(fateOf(event, 'later')['attempts']).toHaveLength(1);
-    // The same by every id that it has.
-    for (const id of [String(told['event_id']), correlationId, key.toUpperCase()]) {
+    // Each id of the event finds it.
+    for (const id of [String(verdict['event_id']), correlationId, key.toUpperCase()]) {
       expect((await located(id)).map(({ stored }) => stored?.['eventId'])).toEqual([
-        told['event_id'],
+        verdict['event_id'],
       ]);
     }
 
     const { code, stdout } = await run(key);
     expect(code).toBe(0);
-    expect(stdout).toContain(`order_completed ${told['event_id']}`);
+    expect(stdout).toContain(`order_completed ${verdict['event_id']}`);
     expect(stdout).toMatch(/^ {2}accepted {2,}\S+Z {2,}schema version 2$/m);
     expect(stdout).toMatch(/^ {2}stored {2,}\S+Z {2,}\+\d+ ms {2,}EVENTS \d+$/m);
     expect(stdout).toMatch(/^ {2}warehouse .*delivered, .* the destination says that it has it$/m);
     expect(stdout).toMatch(/^ {2}other {2,}not wanted/m);
     expect(stdout).toMatch(/^ {2}refusing .*dead: .*headgate dead show refusing:\d+$/m);
-    // The destination's words are no commands to the terminal.
+    // Control characters in a destination's answer do not reach the terminal.
     expect([stdout.includes('\u001b'), stdout.includes('\u0007')]).toEqual([false, false]);
   });
 
-  test('says of a destination that is away why nothing goes there, and when it is tried again', async () => {
+  test('shows why a destination is parked, and when its next probe is due', async () => {
     const key = uuidV7();
     await (await send(order({ idempotency_key: key }))).body?.cancel();
     const event = await until(
@@ -182,8 +182,8 @@ describe('headgate trace', () => {
     });
   });
 
-  test('counts what is ahead of an event that waits', async () => {
-    // The receiver that hangs has one call; with more than may be handed out the rest waits in the log.
+  test('shows an event that waits behind a hanging destination', async () => {
+    // The hanging receiver has one call. Events above the limit of deliveries wait in the log.
     const [first] = await publishEvents(real.service.log, 1);
     const event = await until(
       async () => (await located(first!))[0]!,
@@ -215,7 +215,7 @@ describe('headgate trace', () => {
       waitMs,
     );
     expect(fateOf(again, 'refusing')['attempts']).toHaveLength(2);
-    // Once more, and now it is taken.
+    // Replay it again; the destination now accepts it.
     const answerOld = refusing.respond;
     refusing.respond = (_request, response) => void response.writeHead(204).end();
     await client.call((service) =>
@@ -248,7 +248,7 @@ describe('headgate trace', () => {
     expect(stdout).toMatch(/headgate rejected show \d+$/m);
   });
 
-  test('says from when on it has searched, where it found nothing', async () => {
+  test('reports the start of the search when it finds nothing', async () => {
     const made = Date.now() - 3_600_000;
     const { code, stdout, stderr } = await run(uuidV7(made));
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
@@ -290,25 +290,25 @@ describe('headgate trace', () => {
     ['', 'id is missing'],
     ['a b', 'id is missing'],
     ['x'.repeat(129), 'id is missing'],
-  ])('refuses what is no id: %j', async (id, sentence) => {
+  ])('refuses an invalid id: %j', async (id, sentence) => {
     const { code, stderr } = await run('--', id);
     expect(code).toBe(1);
     expect(stderr).toContain(sentence);
   });
 
-  test('finds an event whose producer is a while ahead', async () => {
+  test('finds an event whose producer has a clock that is ahead', async () => {
     const key = uuidV7(Date.now() + 20_000);
     await (await send(order({ idempotency_key: key }))).body?.cancel();
     expect(await located(key)).toHaveLength(1);
   });
 
-  test('takes an id as long as ids may be', async () => {
+  test('accepts an id of the maximum length', async () => {
     const correlationId = 'x'.repeat(128);
     await (await send(order(), correlationId)).body?.cancel();
     expect(await located(correlationId)).toHaveLength(1);
   });
 
-  test('finds every event of a batch by its correlation id, and goes on from page to page', async () => {
+  test('finds every event of a batch by its correlation id, over several pages', async () => {
     const correlationId = randomUUID();
     const before = await countMessages(real.service.log, 'EVENTS');
     const others = await publishEvents(real.service.log, 6_000);
@@ -320,7 +320,7 @@ describe('headgate trace', () => {
     expect(answer.status).toBe(207);
     const found = await located(correlationId, '--all');
     expect(found.map((event) => Object.keys(event)[0])).toEqual(['rejected', 'stored', 'stored']);
-    // A key that says nothing of its time, behind more than one page.
+    // The time is not in this key, and the event is behind more than one page.
     const last = await located(others.at(-1)!);
     expect(last).toHaveLength(1);
     const sequence = Number(last[0]!.stored!['sequence']);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-/** A UUID of version 7 (RFC 9562 §5.7), as a producer makes its keys. */
+/** A UUID of version 7 (RFC 9562 §5.7), such as a producer's key. */
 export function uuidV7(timeMs = Date.now()): string {
   const time = timeMs.toString(16).padStart(12, '0');
   const rest = randomBytes(10).toString('hex');

@@ -17,8 +17,8 @@ import { findServerBinary } from '../../src/jetstream/server/server-binary.ts';
 import { lockStore } from '../../src/jetstream/server/store-lock.ts';
 
 /*
- * What a killed process leaves behind: its lock and its nats-server. The holders are processes of
- * their own, and are killed with SIGKILL.
+ * A killed process leaves its lock and its nats-server behind. The holders are separate processes,
+ * killed with SIGKILL.
  */
 
 const serverFolder = fileURLToPath(new URL('../../src/jetstream/server/', import.meta.url));
@@ -39,7 +39,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 });
 
-/** Runs a module text in a process of its own and gives the first line that it prints. */
+/** Runs module text in a separate process and resolves to the first line that it prints. */
 async function hold(text: string): Promise<{ holder: ChildProcess; line: string }> {
   const holder = spawn(process.execPath, ['--input-type=module-typescript', '-e', text], {
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -109,7 +109,7 @@ describe('the lock of a data directory', () => {
     `import { lockStore } from './store-lock.ts'; lockStore(${JSON.stringify(folder)});` +
     "console.log('held'); setInterval(() => {}, 1000);";
 
-  test('keeps a second process out and names the first, until that is killed', async () => {
+  test('keeps a second process out and names the owner, until the owner is killed', async () => {
     const { holder } = await hold(holding());
     expect(() => lockStore(folder)).toThrow(`held by another Headgate (process ${holder.pid})`);
     await killed(holder);
@@ -122,14 +122,14 @@ describe('the lock of a data directory', () => {
     expect(line).toBe('held');
   });
 
-  test('makes the directory closed to other users', () => {
+  test('creates a directory that other users cannot read', () => {
     const made = path.join(folder, 'made', 'data');
     const lock = lockStore(made);
     lock.release();
     expect(statSync(made).mode & 0o777).toBe(0o750);
   });
 
-  test('says when the directory cannot be written', () => {
+  test('reports a directory that is not writable', () => {
     const file = path.join(folder, 'file');
     writeFileSync(file, '');
     expect(() => lockStore(path.join(file, 'data'))).toThrow('cannot be written');
@@ -137,13 +137,13 @@ describe('the lock of a data directory', () => {
 });
 
 describe('the embedded server', () => {
-  test('is started again on its port with its data after it was killed', async () => {
+  test('restarts on the same port with its data after it was killed', async () => {
     const server = await startServer();
     const before = server.processId()!;
     expect(await withStream(server, async (count) => count)).toBe('1');
     process.kill(before, 'SIGKILL');
     await vi.waitFor(() => expect(server.processId()).not.toBe(before), { timeout: 10_000 });
-    // The address is the one that was told at the start: the port has not moved.
+    // The address is from the first start, so this works only if the port is the same.
     const count = await vi.waitFor(() => withStream(server, async (messages) => messages), {
       timeout: 10_000,
     });
@@ -155,7 +155,7 @@ describe('the embedded server', () => {
     expect(existsSync(path.join(folder, 'nats', 'client.json'))).toBe(false);
   });
 
-  test('keeps its password to the owner of its files', async () => {
+  test('refuses a client without its password', async () => {
     const server = await startServer();
     const refused = connectToServer({
       address: { servers: server.address.servers },
@@ -165,7 +165,7 @@ describe('the embedded server', () => {
     await expect(refused).rejects.toThrow(/cannot be reached/);
   });
 
-  test('of a killed process is found, stopped and taken over with its data', async () => {
+  test('stops the server that a killed process left behind, and keeps its data', async () => {
     const text =
       "import { startEmbeddedServer } from './embedded-server.ts';" +
       "import { findServerBinary } from './server-binary.ts';" +
@@ -188,19 +188,19 @@ describe('the embedded server', () => {
     }
   });
 
-  test('leaves a process alone whose number the files name but whose command is another', async () => {
+  test('does not stop another process whose id is in the files', async () => {
     const { holder } = await hold("console.log('innocent'); setInterval(() => {}, 1000);");
     const first = await startServer();
     await first.stop();
-    const memory = path.join(folder, 'nats', 'nats-server.json');
-    writeFileSync(memory, JSON.stringify({ processId: holder.pid, binary: 'nats-server' }));
+    const recordFile = path.join(folder, 'nats', 'nats-server.json');
+    writeFileSync(recordFile, JSON.stringify({ processId: holder.pid, binary: 'nats-server' }));
     writeFileSync(path.join(folder, 'nats', `nats-server_${holder.pid}.ports`), '{}');
     await startServer();
     expect(isRunning(holder.pid!)).toBe(true);
     expect(existsSync(path.join(folder, 'nats', `nats-server_${holder.pid}.ports`))).toBe(false);
   });
 
-  test('tells why it does not start', async () => {
+  test('reports why it does not start', async () => {
     const storeDir = path.join(folder, 'nats');
     const failed = startEmbeddedServer({
       binary: '/bin/false',

@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** An ext4 file system in a file: what is in the file is what reached the "disk". */
+/** An ext4 file system in a file. The file holds what reached the "disk". */
 export interface LoopDisk {
   readonly image: string;
   readonly folder: string;
   unmount(): Promise<void>;
 }
 
-/** Makes an image of this size and mounts it. */
+/** Creates an image of this size and mounts it. */
 export async function createDisk(image: string, bytes: number): Promise<LoopDisk> {
   const descriptor = openSync(image, 'w');
   ftruncateSync(descriptor, bytes);
@@ -21,8 +21,8 @@ export async function createDisk(image: string, bytes: number): Promise<LoopDisk
 }
 
 /**
- * Mounts an image. The journal is committed by syncs alone (`commit=300`): the default of 5 s would
- * now and then save what nobody synced, and the test is stricter without.
+ * Mounts an image. With `commit=300` only syncs commit the journal. The default of 5 s would
+ * sometimes save data that was never synced, which would make the test less strict.
  */
 export function mountImage(image: string): LoopDisk {
   const folder = `${image}.mounted`;
@@ -33,7 +33,7 @@ export function mountImage(image: string): LoopDisk {
     image,
     folder,
     unmount: async () => {
-      // A sync or a process that is just ending may hold the mount for a moment.
+      // A sync or a process that is ending may hold the mount briefly.
       for (let tries = 0; mounted; tries += 1) {
         try {
           execFileSync('umount', [...(tries < 50 ? [] : ['-l']), folder], { stdio: 'pipe' });
@@ -47,12 +47,14 @@ export function mountImage(image: string): LoopDisk {
   };
 }
 
-/** What a power cut at this instant would leave. Nothing else of this process runs meanwhile. */
+/**
+ * Copies what a power cut now would leave. Blocks, so nothing else of this process runs meanwhile.
+ */
 export function copyImage(disk: LoopDisk, image: string): void {
   execFileSync('cp', ['--sparse=always', disk.image, image], { stdio: 'pipe' });
 }
 
-/** Undefined: loop mounts work here. */
+/** The reason why loop mounts do not work here; undefined if they work. */
 export async function whyNoLoopMounts(): Promise<string | undefined> {
   const folder = mkdtempSync(path.join(tmpdir(), 'headgate-loop-'));
   try {

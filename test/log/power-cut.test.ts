@@ -20,16 +20,17 @@ import { subjects } from '../../src/jetstream/topology.ts';
 import { copyImage, createDisk, mountImage, whyNoLoopMounts, type LoopDisk } from './loop-disk.ts';
 
 /*
- * A power cut: the store lies on a file system of its own in a file, nats-server is stopped under
- * full load, and the file is copied at that instant. What nobody synced is in the kernel's memory
- * and so not in the copy. It models the loss of the page cache, not a disk that lies about a flush.
+ * Simulates a power cut. The store is on a separate file system in a file; the test stops
+ * nats-server under full load and copies the file at that moment. Data that was not synced is only
+ * in the kernel's memory, so the copy lacks it. This models the loss of the page cache, not a disk
+ * that lies about a flush.
  */
 
 const mebibyte = 1024 * 1024;
 const diskBytes = 2048 * mebibyte;
 const storageBytesMax = 1536 * mebibyte;
 const inFlightMax = 1024;
-/** Enough for several blocks of 8 MiB in a run however slow the machine is. */
+/** Large enough for several blocks of 8 MiB in a run, even on a slow machine. */
 const payload = JSON.stringify({ filler: 'x'.repeat(600) });
 const subject = subjects.event('checkout', 'order_completed');
 
@@ -75,7 +76,7 @@ function startLoad(log: Log): { readonly acked: number[]; readonly stop: () => v
   return { acked, stop: () => (stopped = true) };
 }
 
-/** Every message id of the stream, at the index of its sequence. */
+/** All message ids of the stream. The index of an id is its sequence. */
 async function readIds(log: Log): Promise<string[]> {
   const ids: string[] = [];
   const { state } = await clientsForTests(log).manager.streams.info('EVENTS');
@@ -114,7 +115,7 @@ async function cutPower(folder: string, durability: Durability, loadMs: number):
     const startedAt = performance.now();
     const load = startLoad(log);
     await sleep(loadMs);
-    // From here to the end of the copy nothing of this process runs: no callback, no new sync.
+    // Until the copy ends, nothing else of this process runs: no callback, no new sync.
     process.kill(server.processId()!, 'SIGSTOP');
     const seconds = (performance.now() - startedAt) / 1000;
     load.stop();
@@ -150,7 +151,7 @@ async function cutPower(folder: string, durability: Durability, loadMs: number):
       try {
         if (processId !== undefined) process.kill(processId, 'SIGKILL');
       } catch {
-        // It ended before.
+        // It has ended already.
       }
       await stopped;
     }
@@ -162,11 +163,11 @@ async function cutPower(folder: string, durability: Durability, loadMs: number):
 }
 
 describe('a power cut under full load', () => {
-  let refusal: string | undefined;
+  let skipReason: string | undefined;
 
   beforeAll(async () => {
-    refusal = await whyNoLoopMounts();
-    if (refusal !== undefined) console.warn(`skipped: no loop mounts here (${refusal})`);
+    skipReason = await whyNoLoopMounts();
+    if (skipReason !== undefined) console.warn(`skipped: no loop mounts here (${skipReason})`);
   });
 
   async function runs(durability: Durability, count: number, loadMs: number): Promise<Run[]> {
@@ -185,7 +186,7 @@ describe('a power cut under full load', () => {
   }
 
   test('loses no acknowledged event in the mode fsync, five times in a row', async (context) => {
-    if (refusal !== undefined) return context.skip(refusal);
+    if (skipReason !== undefined) return context.skip(skipReason);
     const results = await runs('fsync', 5, 4000);
     expect(results.map((run) => run.lost)).toEqual([0, 0, 0, 0, 0]);
     for (const run of results) {
@@ -195,7 +196,7 @@ describe('a power cut under full load', () => {
   });
 
   test('loses events in the mode async, so that the test above can fail', async (context) => {
-    if (refusal !== undefined) return context.skip(refusal);
+    if (skipReason !== undefined) return context.skip(skipReason);
     const [run] = await runs('async', 1, 2000);
     expect(run!.acked).toBeGreaterThan(1000);
     expect(run!.lost).toBeGreaterThan(0);

@@ -13,17 +13,17 @@ import { readMessage } from '../../src/jetstream/read/read.ts';
 
 const subject = 'headgate.events.checkout.order_completed';
 
-type Answer = PublishAck | PublishError['fault'];
+type Answer = PublishAck | PublishError['code'];
 
 function publish(send: PublishToStream, to: string, id: string, payload: string): Promise<Answer> {
   return new Promise((resolve) =>
     send(to, headerBlock({ 'Nats-Msg-Id': id }), payload, (ack, error) =>
-      resolve(ack ?? error!.fault),
+      resolve(ack ?? error!.code),
     ),
   );
 }
 
-/** The reply subjects of the messages that a connection sends from now on, one for each message. */
+/** Records the reply subject of each message that a connection sends from now on. */
 function watchReplies(connection: NatsConnection): { replies: string[]; stop: () => void } {
   const { protocol } = connection as unknown as {
     protocol: { sendCommand: (bytes: Uint8Array) => void };
@@ -59,7 +59,7 @@ describe('messages of one turn, on a real nats-server', () => {
     await real[Symbol.asyncDispose]();
   });
 
-  function open(options: { dedups?: boolean; heldBytesMax?: number } = {}) {
+  function open(options: { dedups?: boolean; retainedBytesMax?: number } = {}) {
     const { dedups = true, ...more } = options;
     const publisher = createPublisher(connection, { timeoutMs: 5_000, ...more });
     return { publisher, send: publisher.openStream({ dedups }) };
@@ -81,7 +81,7 @@ describe('messages of one turn, on a real nats-server', () => {
     publisher.close();
   });
 
-  test('are told which of them are duplicates, of earlier messages and of each other', async () => {
+  test('report which of them are duplicates, of earlier messages and of each other', async () => {
     const { publisher, send } = open();
     const first = (await publish(send, subject, 'old:1', '1')) as PublishAck;
     const ids = ['new:1', 'old:1', 'new:2', 'new:3', 'new:2', 'new:4', 'new:2'];
@@ -111,7 +111,7 @@ describe('messages of one turn, on a real nats-server', () => {
     publisher.close();
   });
 
-  test('are told one by one which of them a full stream has taken', async () => {
+  test('report one by one which of them a full stream has stored', async () => {
     await clientsForTests(real.log).manager.streams.add({
       name: 'SMALL',
       subjects: ['small'],
@@ -123,11 +123,11 @@ describe('messages of one turn, on a real nats-server', () => {
     const answers = await Promise.all(
       payloads.map((payload, index) => publish(send, 'small', `small:${index}`, payload)),
     );
-    const taken = { duplicate: false };
+    const accepted = { duplicate: false };
     expect(answers).toEqual([
-      { ...taken, sequence: 1 },
-      { ...taken, sequence: 2 },
-      { ...taken, sequence: 3 },
+      { ...accepted, sequence: 1 },
+      { ...accepted, sequence: 2 },
+      { ...accepted, sequence: 3 },
       ...Array.from({ length: 5 }, () => 'stream_full'),
     ]);
     const { state } = await clientsForTests(real.log).manager.streams.info('SMALL');
@@ -135,7 +135,7 @@ describe('messages of one turn, on a real nats-server', () => {
     publisher.close();
   });
 
-  test('are not told that they are stored by an acknowledgement that came twice', async () => {
+  test('are not reported as stored after a repeated acknowledgement', async () => {
     const { publisher, send } = open();
     const { replies, stop } = watchReplies(connection);
     const processId = real.server.processId()!;
@@ -144,7 +144,7 @@ describe('messages of one turn, on a real nats-server', () => {
       ['a', 'b', 'c'].map((id) => publish(send, subject, `twice:${id}`, '1')),
     );
     await vi.waitFor(() => expect(replies.length).toBe(3));
-    // On the connection itself, before what the server will say: two for a message, none for another.
+    // Feed the connection before the server answers: the same sequence three times.
     const { protocol } = connection as unknown as {
       protocol: { parser: { parse(bytes: Uint8Array): void } };
     };
@@ -164,9 +164,9 @@ describe('messages of one turn, on a real nats-server', () => {
   });
 
   test.each([
-    ['without a message id', { dedups: true }, ''],
-    ['of a stream that does not dedup', { dedups: false }, 'x'],
-    ['when too much is held already', { dedups: true, heldBytesMax: 0 }, 'y'],
+    ['if they have no message id', { dedups: true }, ''],
+    ['if their stream does not dedup', { dedups: false }, 'x'],
+    ['if too many bytes are kept already', { dedups: true, retainedBytesMax: 0 }, 'y'],
   ])('have a reply subject each %s', async (_name, options, id) => {
     const { publisher, send } = open(options);
     const { replies, stop } = watchReplies(connection);
@@ -187,13 +187,13 @@ describe('messages of one turn, on a real nats-server', () => {
     publisher.close();
   });
 
-  test('share again once less is held', async () => {
-    const { publisher, send } = open({ heldBytesMax: 1 });
+  test('share a reply subject again once fewer bytes are kept', async () => {
+    const { publisher, send } = open({ retainedBytesMax: 1 });
     const { replies, stop } = watchReplies(connection);
     const three = (name: string) =>
       Promise.all([1, 2, 3].map((index) => publish(send, subject, `${name}:${index}`, '1')));
     const first = three('held-a');
-    // Written, and its acknowledgements not read yet.
+    // Now the first three are written, and their acknowledgements are not read yet.
     await new Promise((resolve) => setImmediate(resolve));
     const second = three('held-b');
     await Promise.all([first, second]);

@@ -27,7 +27,7 @@ const subject = 'headgate.events.checkout.order_completed';
 
 interface Answer {
   readonly ack: PublishAck | undefined;
-  readonly fault: PublishError['fault'] | undefined;
+  readonly code: PublishError['code'] | undefined;
   readonly afterMs: number;
 }
 
@@ -45,7 +45,7 @@ function publish(publisher: Publisher, to: string, id: string, payload = '{}'): 
   const send = streamOf(publisher);
   return new Promise((resolve) =>
     send(to, headers, payload, (ack, error) =>
-      resolve({ ack, fault: error?.fault, afterMs: performance.now() - startedAt }),
+      resolve({ ack, code: error?.code, afterMs: performance.now() - startedAt }),
     ),
   );
 }
@@ -77,7 +77,7 @@ describe('the publisher on a real nats-server', () => {
     await real[Symbol.asyncDispose]();
   });
 
-  test('stores a message as it is and acknowledges it with its sequence', async () => {
+  test('stores a message unchanged and acknowledges it with its sequence', async () => {
     const { ack } = await publish(publisher, subject, 'a:1', '{"größe":"😀"}');
     expect(ack?.duplicate).toBe(false);
     const message = await readMessage(real.log, 'EVENTS', ack!.sequence);
@@ -85,13 +85,13 @@ describe('the publisher on a real nats-server', () => {
     expect(message!.header('Nats-Msg-Id')).toBe('a:1');
   });
 
-  test('tells a duplicate, and the sequence of the first', async () => {
+  test('reports a duplicate with the sequence of the first message', async () => {
     const first = await publish(publisher, subject, 'b:1');
     const second = await publish(publisher, subject, 'b:1', '{"other":1}');
     expect(second.ack).toEqual({ sequence: first.ack!.sequence, duplicate: true });
   });
 
-  test('stores thousands of one turn in their order', async () => {
+  test('stores thousands of messages of one turn in order', async () => {
     const filler = 'x'.repeat(300);
     const answers = await Promise.all(
       Array.from({ length: 3000 }, (_, index) =>
@@ -103,13 +103,13 @@ describe('the publisher on a real nats-server', () => {
     expect(publisher.inFlight()).toBe(0);
   });
 
-  test('tells a subject without a stream at once', async () => {
-    const answer = await publish(publisher, 'nobody.listens', '');
-    expect(answer.fault).toBe('no_stream');
+  test('reports a subject without a stream at once', async () => {
+    const answer = await publish(publisher, 'no.stream', '');
+    expect(answer.code).toBe('no_stream');
     expect(answer.afterMs).toBeLessThan(300);
   });
 
-  test('tells a full stream, and that the message is too large for NATS', async () => {
+  test('reports a full stream, and a message that is too large for NATS', async () => {
     await manager.streams.add({
       name: 'TINY',
       subjects: ['tiny'],
@@ -117,15 +117,15 @@ describe('the publisher on a real nats-server', () => {
       max_bytes: 2000,
     });
     const payload = 'x'.repeat(900);
-    const faults = await Promise.all([1, 2, 3].map(() => publish(publisher, 'tiny', '', payload)));
-    expect(faults.map(({ fault }) => fault)).toEqual([undefined, undefined, 'stream_full']);
+    const answers = await Promise.all([1, 2, 3].map(() => publish(publisher, 'tiny', '', payload)));
+    expect(answers.map(({ code }) => code)).toEqual([undefined, undefined, 'stream_full']);
     const huge = 'x'.repeat(connection.info!.max_payload + 1);
     const [large, small] = await Promise.all([
       publish(publisher, subject, '', huge),
       publish(publisher, subject, 'd:1'),
     ]);
-    expect(large.fault).toBe('too_large');
-    expect(small.fault).toBeUndefined();
+    expect(large.code).toBe('too_large');
+    expect(small.code).toBeUndefined();
   });
 
   test('gives up on a server that does not answer', async () => {
@@ -133,19 +133,19 @@ describe('the publisher on a real nats-server', () => {
     await freeze(processId);
     try {
       const answer = await publish(publisher, subject, 'e:1');
-      expect(answer.fault).toBe('timeout');
+      expect(answer.code).toBe('timeout');
       expect(answer.afterMs).toBeGreaterThan(590);
       expect(answer.afterMs).toBeLessThan(1500);
     } finally {
       process.kill(processId, 'SIGCONT');
     }
-    // The late acknowledgement is for nobody; the message was stored, so a retry is a duplicate.
+    // The late acknowledgement is ignored. The message was stored, so a retry is a duplicate.
     await vi.waitFor(async () => {
       expect((await publish(publisher, subject, 'e:1')).ack?.duplicate).toBe(true);
     });
   });
 
-  test('fails at once when the server dies, and until it is back', async () => {
+  test('fails at once while the server is down', async () => {
     const { port } = new URL(`nats://${real.server.address.servers[0]}`);
     await freeze(real.server.processId()!);
     const waiting = Promise.all([
@@ -154,15 +154,15 @@ describe('the publisher on a real nats-server', () => {
     ]);
     await sleep(50);
     real.killServer();
-    for (const { fault, afterMs } of await waiting) {
-      expect(fault).toBe('disconnected');
+    for (const { code, afterMs } of await waiting) {
+      expect(code).toBe('disconnected');
       expect(afterMs).toBeLessThan(500);
     }
-    // Within some turns of the event loop: it waits for no timer, and for nobody's answer.
+    // It fails within a few turns of the event loop, without waiting for a timer or an answer.
     const refused = await Promise.race([publish(publisher, subject, 'f:3'), turns(5)]);
-    expect(refused?.fault).toBe('disconnected');
+    expect(refused?.code).toBe('disconnected');
     await vi.waitFor(
-      async () => expect((await publish(publisher, subject, 'f:4')).fault).toBeUndefined(),
+      async () => expect((await publish(publisher, subject, 'f:4')).code).toBeUndefined(),
       {
         timeout: 10_000,
       },
@@ -170,17 +170,17 @@ describe('the publisher on a real nats-server', () => {
     expect(connection.info!.port).toBe(Number(port));
   });
 
-  test('fails what is in flight when it is closed, and takes nothing more', async () => {
+  test('fails messages in flight when it is closed, and all later ones', async () => {
     const own = createPublisher(connection, { timeoutMs: 5_000 });
     const waiting = publish(own, subject, 'g:1');
     own.close();
-    expect((await waiting).fault).toBe('closed');
-    expect((await publish(own, subject, 'g:2')).fault).toBe('closed');
+    expect((await waiting).code).toBe('closed');
+    expect((await publish(own, subject, 'g:2')).code).toBe('closed');
   });
 });
 
 describe('the publisher of a user with few rights', () => {
-  test('tells a missing permission instead of waiting', async () => {
+  test('reports a missing permission instead of waiting', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'headgate-rights-'));
     const config = path.join(folder, 'server.conf');
     writeFileSync(
@@ -201,9 +201,9 @@ describe('the publisher of a user with few rights', () => {
       const connection = await connectToServer({ address, name: 'test', onStatus: () => {} });
       const publisher = createPublisher(connection, { timeoutMs: 5_000 });
       const answer = await publish(publisher, subject, 'a:1');
-      expect(answer.fault).toBe('permission');
+      expect(answer.code).toBe('permission');
       expect(answer.afterMs).toBeLessThan(1_000);
-      expect((await publish(publisher, 'nobody.listens', '')).fault).toBe('no_stream');
+      expect((await publish(publisher, 'no.stream', '')).code).toBe('no_stream');
       publisher.close();
       await connection.close();
     } finally {

@@ -6,7 +6,7 @@ import { streamNames } from '../../src/jetstream/topology.ts';
 import { publishEvents } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
 
-test('every stream tells what it holds and may hold, and the last figures outlive the log', async () => {
+test('reports size and limit of every stream, and keeps them when the log is closed', async () => {
   await using real = await startRealLog();
   const sizes = new Map<string, { bytes: number; bytesMax: number }>();
   const gauges = createStreamGauges({

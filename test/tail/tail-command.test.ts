@@ -23,7 +23,7 @@ interface Watching {
   readonly ended: Promise<CliAnswer>;
 }
 
-/** Starts the command, and waits until it sees what comes. */
+/** Starts the command and waits until it has subscribed. */
 async function watch(gate: OpenGate, ...args: string[]): Promise<Watching> {
   const child = spawnCli(['tail', '--admin', gate.real.adminUrl, ...args]);
   onTestFinished(() => void child.kill('SIGKILL'));
@@ -38,7 +38,7 @@ const json = (text: string): unknown[] =>
     .split('\n')
     .map((line) => JSON.parse(line) as unknown);
 
-test('headgate tail shows accepted and rejected events as they come, and none from before', async () => {
+test('headgate tail shows new accepted and rejected events, and no earlier ones', async () => {
   await using gate = await openGate();
   await send(gate, order({ user_id: 'before' }));
   const all = await watch(gate, '--count', '3', '--json');
@@ -74,14 +74,14 @@ test('headgate tail shows accepted and rejected events as they come, and none fr
   expect(line.stdout).not.toContain('\u001b');
 });
 
-test('headgate tail reports how many it left out, and ends on request or when the gate stops', async () => {
+test('headgate tail counts omitted events, and ends on SIGINT or with the gate', async () => {
   await using gate = await openGate();
   const { log } = gate.real.service;
   const quiet = await watch(gate, '--event', 'never_*');
   const busy = await watch(gate, '--json', '--source', 'shop');
   const out: string[] = [];
   busy.child.stdout!.on('data', (text: string) => out.push(text));
-  // A reader that is away: its pipe is full long before.
+  // Nothing reads meanwhile, so the pipe fills up long before the last event.
   await publishEvents(log, 20_000);
   const read = (): { left_out?: number }[] => json(out.join('')) as { left_out?: number }[];
   await expect
@@ -102,7 +102,7 @@ test('headgate tail reports how many it left out, and ends on request or when th
   expect(gone.stderr).toContain('headgate: The gate has gone away.');
 });
 
-test('one subscriber too many is refused, and a place that is left is free again', async () => {
+test('a subscriber above the limit is refused until another one leaves', async () => {
   await using gate = await openGate();
   const transport = createConnectTransport({ baseUrl: gate.real.adminUrl, httpVersion: '1.1' });
   const client = createClient(TailService, transport);
@@ -117,7 +117,7 @@ test('one subscriber too many is refused, and a place that is left is free again
   for (let count = 0; count < subscribersMax; count += 1) await begin();
   const one = await runCli(['tail', '--admin', gate.real.adminUrl]);
   expect(one).toMatchObject({ code: 1, stdout: '' });
-  expect(one.stderr).toContain(`${subscribersMax} watch already`);
+  expect(one.stderr).toContain(`${subscribersMax} callers already follow the events`);
   leaving.pop()!.abort();
   await expect
     .poll(
@@ -131,6 +131,6 @@ test('one subscriber too many is refused, and a place that is left is free again
     .toBe(true);
   for (const controller of leaving) controller.abort();
 
-  const odd = client.tail({ status: EventResult_Status.DUPLICATE })[Symbol.asyncIterator]();
-  await expect(odd.next()).rejects.toThrow(/watch already|ACCEPTED or REJECTED/);
+  const duplicates = client.tail({ status: EventResult_Status.DUPLICATE })[Symbol.asyncIterator]();
+  await expect(duplicates.next()).rejects.toThrow(/callers already follow|ACCEPTED or REJECTED/);
 });

@@ -1,6 +1,6 @@
 import { startHttpServer, type RealHttpServer } from '../destinations/http-server.ts';
 
-/** A span as OTLP has it in JSON, its attributes as a plain object. */
+/** A span of OTLP in JSON, with its attributes as a plain object. */
 export interface ReceivedSpan {
   readonly traceId: string;
   readonly spanId: string;
@@ -17,7 +17,7 @@ export interface OtlpReceiver extends AsyncDisposable {
   spans(): ReceivedSpan[];
 }
 
-/** Takes what an exporter of OTLP over HTTP in JSON sends, as a collector does. */
+/** Receives spans from an exporter of OTLP over HTTP in JSON, like a collector. */
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const server: RealHttpServer = await startHttpServer((_request, response) => {
     response.writeHead(200, { 'content-type': 'application/json' }).end('{}');

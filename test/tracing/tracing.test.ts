@@ -25,7 +25,7 @@ let batched: RealHttpServer;
 let application: NodeTracerProvider;
 let gate: GateProcess;
 let run: GateRun;
-/** The receiver of batches answers once this is resolved. */
+/** The receiver of batches answers after this resolves. */
 let release = Promise.withResolvers<void>();
 
 async function start(): Promise<void> {
@@ -45,11 +45,11 @@ async function start(): Promise<void> {
     `secret: "${secret}", allow_private_addresses: true, concurrency: 1`;
   gate = await prepareGate({
     env: {
-      // As a user does it: docs/operate/tracing.md.
+      // The setup of docs/operate/tracing.md.
       NODE_OPTIONS: '--import ./examples/tracing/otel.mjs',
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
       OTEL_SERVICE_NAME: 'gate',
-      // The doors are in processes of their own, which trace too.
+      // The endpoints run in separate processes, which trace, too.
       HEADGATE_PROCESSES: '2',
       OTEL_BSP_SCHEDULE_DELAY: '100',
     },
@@ -66,16 +66,16 @@ async function start(): Promise<void> {
   run = await gate.start();
 }
 
-/** Sends events within a span of the application, and answers its context. */
-async function sendTraced(door: WireEndpoint, events: Sample[]) {
+/** Sends events within a span of the application, and returns its context. */
+async function sendTraced(endpoint: WireEndpoint, events: Sample[]) {
   const span = application.getTracer('shop').startSpan('checkout');
   const headers = {
     traceparent: writeTraceparent(span.spanContext()),
     tracestate: 'shop=t61rcWkgMzE',
     'x-correlation-id': `c-${span.spanContext().spanId}`,
   };
-  const body = door.frame(door.encode(events));
-  await knock(Number(new URL(gate.url).port), door, { body, headers });
+  const body = endpoint.frame(endpoint.encode(events));
+  await knock(Number(new URL(gate.url).port), endpoint, { body, headers });
   span.end();
   return span.spanContext();
 }
@@ -91,24 +91,25 @@ const byName = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan =>
 
 const trackEndpoints = wireEndpoints.filter(({ rpc }) => rpc === 'Track');
 
-test('one trace from the application to the destination, through every door', async () => {
+test('one trace runs from the application to the destination, through every endpoint', async () => {
   await start();
-  for (const door of trackEndpoints) await followOneTrace(door);
+  for (const endpoint of trackEndpoints) await followOneTrace(endpoint);
   await followVendorEndpoint();
   await followBatch();
   await followRefusal();
   expect(await stopAndFlush()).toBe(0);
 }, 180_000);
 
-async function followOneTrace(door: WireEndpoint): Promise<void> {
+async function followOneTrace(endpoint: WireEndpoint): Promise<void> {
   const before = single.received.length;
-  const { traceId, spanId } = await sendTraced(door, [order()]);
+  const { traceId, spanId } = await sendTraced(endpoint, [order()]);
   const requests = await until(
     () => single.received.slice(before),
     (all) => all.length === 1,
     waitMs,
   );
-  const endpointName = door.path.startsWith('/v1/') ? `POST ${door.path}` : door.path.slice(1);
+  const { path } = endpoint;
+  const endpointName = path.startsWith('/v1/') ? `POST ${path}` : path.slice(1);
   const names = ['checkout', endpointName, 'publish EVENTS', 'deliver crm', 'POST'];
   const spans = await until(
     () => spansOf(traceId),
@@ -123,7 +124,9 @@ async function followOneTrace(door: WireEndpoint): Promise<void> {
   expect([checkout.service, checkout.spanId]).toEqual(['shop', spanId]);
   expect([entered.service, entered.kind, entered.parentSpanId]).toEqual(['gate', 2, spanId]);
   expect(entered.name).toBe(endpointName);
-  expect(entered.attributes['http.response.status_code']).toBe(door.family === 'rest' ? 202 : 200);
+  expect(entered.attributes['http.response.status_code']).toBe(
+    endpoint.family === 'rest' ? 202 : 200,
+  );
   expect(publish).toMatchObject({
     kind: 4,
     attributes: {
@@ -150,7 +153,7 @@ async function followOneTrace(door: WireEndpoint): Promise<void> {
     parentSpanId: deliver.spanId,
     attributes: { 'http.response.status_code': 204, 'server.port': single.port },
   });
-  // What the destination sees is the span of the request that it got, and the application's state.
+  // The destination receives the context of the request's span, and the application's trace state.
   expect(spanOf(requests[0]!)).toBe(post.spanId);
   expect(requests[0]!.headers['traceparent']).toContain(traceId);
   expect(requests[0]!.headers['tracestate']).toBe('shop=t61rcWkgMzE');
@@ -158,7 +161,7 @@ async function followOneTrace(door: WireEndpoint): Promise<void> {
   expect(JSON.stringify(spans)).not.toContain('hidden-in-the-query');
 }
 
-/** The doors of other tools are doors. */
+/** A vendor's endpoint is traced like any other. */
 async function followVendorEndpoint(): Promise<void> {
   const span = application.getTracer('shop').startSpan('page');
   const { traceId, spanId } = span.spanContext();
@@ -183,11 +186,11 @@ async function followVendorEndpoint(): Promise<void> {
   expect(spans.find((one) => one.parentSpanId === spanId)!.name).toBe('POST /capture/');
 }
 
-/** A batch of several traces is linked from one of its own. */
+/** A batch with events of several traces has its own trace, with links to theirs. */
 async function followBatch(): Promise<void> {
   release.resolve();
   const rest = wireEndpoints.find(({ path }) => path === '/v1/batch')!;
-  // One call waits for its answer; what comes meanwhile is the next batch.
+  // While one call waits for its answer, new events collect in the next batch.
   await until(
     () => batched.received.length,
     (count) => count > 0,
@@ -215,7 +218,7 @@ async function followBatch(): Promise<void> {
     (found) => found !== undefined,
     waitMs,
   );
-  // Two events of the one request share a link. What came before may be in the same batch.
+  // The two events of one request share a link. Earlier events may be in the same batch.
   const linked = span!.links.filter(({ traceId }) => traceIds.includes(traceId));
   expect(linked.map(({ traceId }) => traceId)).toEqual(traceIds);
   expect(span!.attributes['messaging.batch.message_count']).toBe(span!.links.length + 1);
@@ -238,10 +241,10 @@ async function followBatch(): Promise<void> {
   expect(request).toBeDefined();
 }
 
-/** A request that was refused is a span, and no error of the server. */
+/** A refused request is a span without a server error. */
 async function followRefusal(): Promise<void> {
-  const door = wireEndpoints.find(({ path }) => path === '/v1/track')!;
-  const { traceId, spanId } = await sendTraced(door, [order({ user_id: 'null' })]);
+  const endpoint = wireEndpoints.find(({ path }) => path === '/v1/track')!;
+  const { traceId, spanId } = await sendTraced(endpoint, [order({ user_id: 'null' })]);
   const spans = await until(
     () => spansOf(traceId),
     (all) => all.length >= 3,
@@ -255,10 +258,10 @@ async function followRefusal(): Promise<void> {
   });
 }
 
-/** What is left is sent before the process ends. */
+/** The remaining spans are sent before the process ends. */
 async function stopAndFlush(): Promise<number | null> {
-  const door = wireEndpoints.find(({ path }) => path === '/v1/track')!;
-  const { traceId } = await sendTraced(door, [order()]);
+  const endpoint = wireEndpoints.find(({ path }) => path === '/v1/track')!;
+  const { traceId } = await sendTraced(endpoint, [order()]);
   run.kill('SIGTERM');
   const { code } = await run.exit;
   expect(spansOf(traceId).map(({ name }) => name)).toEqual(

@@ -8,13 +8,13 @@ import { readMatching } from '../read/read.ts';
 import { ensureConsumer } from './ensure-consumer.ts';
 import { openPull, type Pull, type PullOptions } from './pull.ts';
 
-/** The log has given up a message: it was delivered as often as it may be, and never settled. */
+/** NATS gave up on a message: it reached its delivery limit, or its delivery was terminated. */
 export interface Advisory {
   readonly stream: DeliveredStream;
   readonly destination: string;
   /** The position of the message in its stream. */
   readonly sequence: number;
-  /** Why, for people. */
+  /** The reason, as text for operators. */
   readonly reason: string;
 }
 
@@ -22,19 +22,20 @@ const secondNs = 1_000_000_000;
 
 /** The consumer that turns advisories into dead letters. */
 const collectorName = 'dead-letters';
-const advisoriesInWorkMax = 256;
+const unackedAdvisoriesMax = 256;
 
 const collectorSettings: Partial<ConsumerConfig> = {
   durable_name: collectorName,
   ack_policy: AckPolicy.Explicit,
   deliver_policy: DeliverPolicy.All,
   ack_wait: 30 * secondNs,
-  max_ack_pending: advisoriesInWorkMax,
+  max_ack_pending: unackedAdvisoriesMax,
 };
 
 /**
- * Pulls the messages of ADVISORIES, each until it is acked; `readAdvisory` reads their payload. Makes
- * the durable consumer that they share. Rejects when the log cannot be reached.
+ * Pulls the messages of ADVISORIES. Each is delivered until it is acked; `readAdvisory` reads its
+ * payload. Creates the durable consumer that all gates share. Rejects when the log cannot be
+ * reached.
  */
 export async function openAdvisoryPull(
   options: Pick<PullOptions, 'log' | 'onMessage' | 'onTrouble'>,
@@ -44,13 +45,13 @@ export async function openAdvisoryPull(
     ...options,
     stream: 'ADVISORIES',
     consumer: collectorName,
-    messagesMax: advisoriesInWorkMax,
+    messagesMax: unackedAdvisoriesMax,
   });
 }
 
 const decoder = new TextDecoder();
 
-/** Undefined: it is not about an event on its way to a destination. */
+/** Undefined if the advisory is not about an event for a destination. */
 export function readAdvisory(payload: Uint8Array): Advisory | undefined {
   let value: unknown;
   try {
@@ -67,15 +68,15 @@ export function readAdvisory(payload: Uint8Array): Advisory | undefined {
     destination: consumer,
     sequence,
     reason: String(type).endsWith('terminated')
-      ? `the delivery was ended: ${String(reason ?? 'without a reason')}`
+      ? `the delivery was terminated: ${String(reason ?? 'no reason given')}`
       : `delivered ${String(deliveries)} times and never settled: its worker crashed or hung`,
   };
 }
 
 /**
- * The first message of a stream that the log has given up and whose dead letter is not stored yet: no
- * consumer waits for it any more, but the collector still reads it. Infinity: there is none. Rejects
- * when the log cannot be read.
+ * The position of the first message of a stream that NATS gave up on and whose dead letter is not
+ * stored yet. No consumer still waits for this message, but the collector must read it. Infinity if
+ * no such message exists. Rejects when the log cannot be read.
  */
 export async function firstGivenUp(log: Log, stream: string): Promise<number> {
   const { consumers } = clientsOf(log).manager;

@@ -3,20 +3,20 @@ import { readNext } from '../read/read.ts';
 import { consumedStreams, type ConsumedStream } from '../topology.ts';
 import { readConsumerPosition } from './consumer-position.ts';
 
-/** What waits for a destination, in all streams together. */
+/** The messages that wait for a destination, summed over all streams. */
 export interface Backlog {
-  /** Messages that are not settled. */
+  /** The number of messages that are not settled. */
   readonly waiting: number;
-  /** When the log took the oldest of them: a Unix time in ms; 0 when none waits. */
+  /** When the oldest of them was stored: a Unix time in ms; 0 when no message waits. */
   readonly oldestMs: number;
-  /** Workers that ask for more just now. */
+  /** Pull requests that are open now, from workers that can take more. */
   readonly pulls: number;
 }
 
-/** Undefined: the destination has no consumer. Rejects when the log cannot be reached. */
+/** Undefined if the destination has no consumer. Rejects when the log cannot be reached. */
 export async function readBacklog(log: Log, destination: string): Promise<Backlog | undefined> {
   const found = await Promise.all(
-    consumedStreams.map((stream) => readOne(log, stream, destination)),
+    consumedStreams.map((stream) => readStreamBacklog(log, stream, destination)),
   );
   const backlogs = found.filter((one) => one !== undefined);
   if (backlogs.length === 0) return undefined;
@@ -28,7 +28,7 @@ export async function readBacklog(log: Log, destination: string): Promise<Backlo
   };
 }
 
-async function readOne(
+async function readStreamBacklog(
   log: Log,
   stream: ConsumedStream,
   destination: string,

@@ -5,31 +5,35 @@ import type { Log } from '../log.ts';
 import type { ConsumedStream } from '../topology.ts';
 import { readFilterEras, type FilterEra } from './filter-history.ts';
 
-/** Where the consumer of a destination is in a stream. Positions are sequences; 0: at no message yet. */
+/**
+ * The progress of a destination's consumer in a stream. Positions are sequences; 0: no message yet.
+ */
 export interface ConsumerPosition {
-  /** The last message that was delivered. */
+  /** The position of the last delivered message. */
   readonly deliveredUpTo: number;
-  /** All messages up to here are settled. */
+  /** All messages up to this position are settled. */
   readonly settledUpTo: number;
-  /** Messages that were delivered and are not settled. */
+  /** The number of messages that are delivered and not settled. */
   readonly inWork: number;
-  /** Messages that were not delivered yet. */
+  /** The number of messages that are not delivered yet. */
   readonly waiting: number;
-  /** The subject that the consumer sees, which may hold wildcards; `>` is all of the stream. */
+  /** The consumer's filter subject, which may hold wildcards; `>` matches the whole stream. */
   readonly subject: string;
-  /** Workers that ask for more just now. */
+  /** Pull requests that are open now, from workers that can take more. */
   readonly pulls: number;
   /**
-   * By when the message at a position, and all before it, were settled: a Unix time in ms. The log
-   * keeps the time of the last acknowledgement alone, so this is the latest that it can have been.
-   * Undefined: they are not all settled yet.
+   * The time by which the message at a position, and all before it, were settled: a Unix time in
+   * ms. NATS keeps only the time of the last acknowledgement, so this is an upper bound. Undefined
+   * if some of these messages are not settled yet.
    */
   readonly settledByMs: (sequence: number) => number | undefined;
-  /** On EVENTS: what the destination wanted, oldest first; empty where nothing was recorded. */
+  /** The destination's filters on EVENTS, oldest first; empty if none was recorded. */
   readonly filterEras: () => readonly FilterEra[];
 }
 
-/** Undefined: the destination has no consumer there. Rejects when the log cannot be reached. */
+/**
+ * Undefined if the destination has no consumer on the stream. Rejects when the log is unreachable.
+ */
 export async function readConsumerPosition(
   log: Log,
   stream: ConsumedStream,
@@ -45,13 +49,14 @@ export async function readConsumerPosition(
 
 const consumerNotFound = 10014;
 
-/** Reads what the server says of a consumer. */
+/** Reads a position from the server's information about a consumer. */
 export function positionOf(info: ConsumerInfo): ConsumerPosition {
   const { delivered, ack_floor: floor, num_ack_pending: inWork } = info;
   return {
     deliveredUpTo: delivered.stream_seq,
-    // With nothing in work all that was delivered is settled, and the ack floor may lag behind it:
-    // since 2.14.0 it does not move past an event that was given up until the next one is acked.
+    // With no message in work, all delivered messages are settled, but the ack floor may lag
+    // behind: since 2.14.0 it does not pass a message that NATS gave up on until the next message
+    // is acked.
     settledUpTo: inWork > 0 ? floor.stream_seq : delivered.stream_seq,
     inWork,
     waiting: info.num_pending,
@@ -59,7 +64,7 @@ export function positionOf(info: ConsumerInfo): ConsumerPosition {
     pulls: info.num_waiting,
     settledByMs: (sequence) => {
       if (floor.stream_seq < sequence) return undefined;
-      // The server writes RFC 3339, whatever the client's type says.
+      // The client's type is wrong: the server sends RFC 3339 text.
       const timeMs = Date.parse(String(floor.last_active));
       return Number.isNaN(timeMs) ? undefined : timeMs;
     },

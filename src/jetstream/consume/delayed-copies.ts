@@ -3,17 +3,17 @@ import { messageIdHeader, type Log } from '../log.ts';
 import type { PulledMessage } from './pull.ts';
 import { subjects } from '../topology.ts';
 
-/** An event that waits in RETRY for its next attempt. */
+/** A copy of an event that waits in RETRY for its next attempt. */
 export interface DelayedCopy {
   readonly destination: string;
-  /** The stream it came from. */
+  /** The stream of the original. */
   readonly stream: DeliveredStream;
   readonly message: PulledMessage;
-  /** When it is to be tried again: a Unix time in ms. */
+  /** When the next attempt is due: a Unix time in ms. */
   readonly dueMs: number;
-  /** Its deliveries so far that count as attempts. */
+  /** The number of deliveries that count as attempts so far. */
   readonly deliveries: number;
-  /** How often it was tried without being charged. */
+  /** The number of attempts that were not charged. */
   readonly tries: number;
 }
 
@@ -27,7 +27,7 @@ const header = {
   tries: 'Headgate-Retry-Tries',
 } as const;
 
-/** What an event keeps of its own headers; dead letters and replays are made of these. */
+/** The headers that a copy keeps from its event. Dead letters and replays need them. */
 const keptHeaders = [
   'Headgate-Correlation-Id',
   'traceparent',
@@ -36,9 +36,9 @@ const keptHeaders = [
 ];
 
 /**
- * Stores a copy of an event in RETRY, where it waits without counting among the unsettled deliveries of
- * its consumer. Only then may the caller settle the original: a crash in between leaves both, and never
- * neither. Rejects with a PublishError.
+ * Stores a copy of an event in RETRY, where it does not count as an unsettled delivery of its
+ * consumer. The caller settles the original after that, so a crash in between leaves both messages
+ * and loses neither. Rejects with a PublishError.
  */
 export async function storeDelayedCopy(log: Log, event: DelayedCopy): Promise<void> {
   const { destination, stream, message, deliveries, tries } = event;
@@ -61,8 +61,8 @@ export async function storeDelayedCopy(log: Log, event: DelayedCopy): Promise<vo
 }
 
 /**
- * Of a message of RETRY: the position that its event first had in EVENTS, and when it is to be tried
- * again, as a Unix time in ms.
+ * Reads from a message of RETRY the event's original position in EVENTS, and when its next attempt
+ * is due, as a Unix time in ms.
  */
 export function originOfDelayedCopy(message: { header(name: string): string }): {
   readonly sequence: number;
@@ -76,8 +76,8 @@ export function originOfDelayedCopy(message: { header(name: string): string }): 
 }
 
 /**
- * A message of RETRY, seen as the event that was delayed: with the position, the subject and the time
- * that it has in the stream it came from. Settling it settles the copy.
+ * Presents a message of RETRY as the delayed event: with its position, subject and time in the
+ * original stream. Settling it settles the copy.
  */
 export class DelayedMessage implements PulledMessage {
   readonly #message: PulledMessage;
@@ -96,7 +96,7 @@ export class DelayedMessage implements PulledMessage {
     this.stream = message.header(header.stream) === 'REPLAY' ? 'REPLAY' : 'EVENTS';
     this.subject = message.header(header.subject);
     this.sequence = number(header.sequence);
-    // Its first delivery only sets its delay; the later ones count.
+    // The first delivery of the copy only sets its delay; later deliveries count as attempts.
     this.deliveries = number(header.deliveries) + Math.max(1, message.deliveries - 1);
     this.tries = number(header.tries);
     this.storedAtMs = number(header.storedAt);

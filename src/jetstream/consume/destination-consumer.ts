@@ -8,17 +8,17 @@ import { readConsumerPosition } from './consumer-position.ts';
 import { ensureConsumer } from './ensure-consumer.ts';
 
 export interface ConsumerOptions {
-  /** Deliveries of one message before the log gives it up by an advisory; -1: never. */
+  /** Deliveries of one message before NATS gives up and sends an advisory; -1: no limit. */
   readonly attempts: number;
   readonly ackWaitMs: number;
-  /** Messages that may be delivered and not settled at once. */
+  /** How many messages may be delivered and unsettled at the same time. */
   readonly ackPendingMax: number;
 }
 
 /**
- * Makes the durable consumer of a destination on a stream, or brings its settings up to date. The
- * log delivers from the first message on: of REPLAY and RETRY those of this destination, of EVENTS
- * all. Rejects when the log cannot be reached.
+ * Creates the durable consumer of a destination on a stream, or updates its settings. The log
+ * delivers from the first message on: all messages of EVENTS, and this destination's messages of
+ * REPLAY and RETRY. Rejects when the log cannot be reached.
  */
 export async function ensureDestinationConsumer(
   log: Log,
@@ -37,9 +37,9 @@ function settingsOf(
   return {
     durable_name: destination,
     ack_policy: AckPolicy.Explicit,
-    // Heartbeats that are older than the canary's consumer count for nothing.
+    // The canary skips heartbeats that are older than its consumer.
     deliver_policy: destination === canaryName ? DeliverPolicy.New : DeliverPolicy.All,
-    // `backoff` stays unset: a delay of nak() is added to it, so the delay is ours to compute.
+    // `backoff` stays unset because NATS adds the delay of nak() to it. We compute the whole delay.
     ack_wait: options.ackWaitMs * 1_000_000,
     max_deliver: options.attempts,
     max_ack_pending: options.ackPendingMax,
@@ -50,8 +50,8 @@ function settingsOf(
 }
 
 /**
- * The names of all destinations that have a consumer, in order, whether the configuration names them
- * or not. The canary is not one of them. Rejects when the log cannot be reached.
+ * The sorted names of all destinations that have a consumer, including destinations that the
+ * configuration no longer names, without the canary. Rejects when the log cannot be reached.
  */
 export async function listConsumingDestinations(log: Log): Promise<string[]> {
   const { manager } = clientsOf(log);
@@ -64,8 +64,8 @@ export async function listConsumingDestinations(log: Log): Promise<string[]> {
 }
 
 /**
- * Deletes the consumers of a destination, and with them its positions: what waited for it no longer
- * does. Rejects when the log cannot be reached.
+ * Deletes the consumers of a destination and their positions. Events that waited for this
+ * destination no longer wait. Rejects when the log cannot be reached.
  */
 export async function deleteDestinationConsumers(log: Log, destination: string): Promise<void> {
   for (const stream of consumedStreams) {

@@ -2,7 +2,7 @@ import type { ConsumerConfig, JetStreamManager } from '@nats-io/jetstream';
 
 import type { StreamName } from '../topology.ts';
 
-/** Makes a durable consumer, or brings the settings of the one there up to date. */
+/** Creates a durable consumer, or updates the settings of the existing one. */
 export async function ensureConsumer(
   manager: JetStreamManager,
   stream: StreamName,

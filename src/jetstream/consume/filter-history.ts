@@ -4,20 +4,20 @@ import type { EventFilter } from '../../event/event-filter.ts';
 import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
 
-/** What a destination wanted, from a position of EVENTS on. */
+/** A filter of a destination, and the position of EVENTS from which it applied. */
 export interface FilterEra extends EventFilter {
   readonly from: number;
 }
 
 const metadataKey = 'headgate-filters';
-/** How many filters are kept. Of earlier ones nothing is known: the oldest that is kept stands for them. */
+/** How many filters are kept. The oldest kept filter stands for all earlier ones. */
 const erasMax = 20;
 
 /**
- * Records with a destination's consumer on EVENTS, which must be there, what the destination wants
- * from now on. The log forgets which events were filtered as soon as they are settled, and the
- * reconciliation must tell them from missing ones, also after the filter was changed. Rejects when
- * the log cannot be reached.
+ * Records the destination's new filter in the metadata of its consumer on EVENTS, which must exist.
+ * NATS does not keep which events were filtered once they are settled. Reconciliation needs this
+ * record to tell filtered events from missing ones, even after the filter changed. Rejects when the
+ * log cannot be reached.
  */
 export async function recordFilter(
   log: Log,
@@ -37,7 +37,7 @@ export async function recordFilter(
   });
 }
 
-/** Oldest first; empty where nothing was recorded. */
+/** The recorded filters, oldest first; empty if none was recorded. */
 export function readFilterEras({ metadata }: Pick<ConsumerConfig, 'metadata'>): FilterEra[] {
   const text = metadata?.[metadataKey];
   if (text === undefined) return [];

@@ -6,24 +6,26 @@ import { consumedStreams, subjects, type ConsumedStream } from '../topology.ts';
 import { firstGivenUp } from './advisories.ts';
 import { positionOf } from './consumer-position.ts';
 
-/** Deletes what is old and settled by every consumer. */
+/** Deletes old messages that every consumer has settled. */
 export interface Janitor {
   start(): void;
-  /** Waits for a run that is under way. */
+  /** Waits for a run in progress. */
   stop(): Promise<void>;
-  /** Cleans now, and resolves to how many messages it deleted. Rejects when the log cannot be reached. */
+  /**
+   * Cleans now and resolves to the number of deleted messages. Rejects when the log is unreachable.
+   */
   run(): Promise<number>;
 }
 
 export interface JanitorOptions {
   readonly log: Log;
   readonly retentionMs: number;
-  /** Every destination of the configuration: nothing is deleted until each has a consumer. */
+  /** All configured destinations. The janitor deletes nothing until each has a consumer. */
   readonly destinations: readonly string[];
   readonly onTrouble: (error: unknown) => void;
   /**
-   * Called once for each destination that the configuration no longer names and for which events still
-   * wait.
+   * Called once for each destination that still has waiting events but is no longer in the
+   * configuration.
    */
   readonly onForgotten?: (destination: string, waiting: number) => void;
   readonly intervalMs?: number;
@@ -31,19 +33,19 @@ export interface JanitorOptions {
 }
 
 /**
- * How long a discarded dead letter is kept, if events are not kept longer: 30 days are enough to ask
- * who discarded it and why.
+ * The minimum time for which a discarded dead letter is kept; a longer event retention extends it.
+ * 30 days are enough to ask who discarded it and why.
  */
 const discardedKeptMs = 30 * 86_400_000;
 
 /**
- * The streams have no maximum age, because that would delete what still waits for a destination.
- * Instead the janitor deletes, every minute, what is older than the retention and settled by every
- * consumer of the stream (also of those that the configuration no longer names), and whose dead
- * letter, if it gets one, is stored.
+ * The streams have no maximum age, because that would delete events that still wait for a
+ * destination. Instead the janitor runs every minute. It deletes a message when it is older than
+ * the retention, every consumer of the stream has settled it (including consumers of destinations
+ * that the configuration no longer names), and its dead letter, if any, is stored.
  *
- * The last message always stays: a purge of everything races with a publish (nats-server 2.14.0 to
- * 2.14.3 may then drop the new message).
+ * The last message of a stream always stays: a purge of the whole stream races with a publish
+ * (nats-server 2.14.0 to 2.14.3 may then drop the new message).
  */
 export function createJanitor(options: JanitorOptions): Janitor {
   let running: Promise<number> | undefined;
@@ -54,14 +56,14 @@ export function createJanitor(options: JanitorOptions): Janitor {
     reported.add(destination);
   };
 
-  const round = async (): Promise<number> => {
+  const runOnce = async (): Promise<number> => {
     let deleted = 0;
     for (const stream of consumedStreams)
       deleted += await clean(stream, { ...options, onForgotten });
     return deleted + (await cleanDiscarded(options));
   };
   const run = (): Promise<number> =>
-    (running ??= round().finally(() => {
+    (running ??= runOnce().finally(() => {
       running = undefined;
     }));
 
@@ -84,16 +86,16 @@ async function clean(stream: ConsumedStream, options: JanitorOptions): Promise<n
   const { log } = options;
   const { manager } = clientsOf(log);
   const { state } = await manager.streams.info(stream);
-  // A message of RETRY is a copy, and of no use once it is settled.
+  // A message of RETRY is a copy, which is useless once it is settled.
   const retentionMs = stream === 'RETRY' ? 0 : options.retentionMs;
-  const youngestMs = (options.now?.() ?? Date.now()) - retentionMs;
-  // `first_ts` of an empty stream is a time in the year 1.
-  if (state.messages < 2 || Date.parse(String(state.first_ts)) >= youngestMs) return 0;
+  const keepSinceMs = (options.now?.() ?? Date.now()) - retentionMs;
+  // The `first_ts` of an empty stream is in the year 1.
+  if (state.messages < 2 || Date.parse(String(state.first_ts)) >= keepSinceMs) return 0;
 
-  // The consumers before the advisories: an event leaves its consumer first.
+  // Read the consumers before the advisories: an event leaves its consumer first.
   const unsettled = await firstUnsettled(stream, state.last_seq, options);
   if (unsettled <= state.first_seq) return 0;
-  const young = await firstSince(log, stream, youngestMs, state.first_seq, state.last_seq);
+  const young = await firstSince(log, stream, keepSinceMs, state.first_seq, state.last_seq);
   const givenUp = await firstGivenUp(log, stream);
   const keepFrom = Math.min(unsettled, young, givenUp, state.last_seq);
   if (keepFrom <= state.first_seq) return 0;
@@ -103,7 +105,7 @@ async function clean(stream: ConsumedStream, options: JanitorOptions): Promise<n
   return purged;
 }
 
-/** Deletes old discarded dead letters: DEAD is limited, and no consumer reads them. */
+/** Deletes old discarded dead letters, because DEAD has a size limit and no consumer reads them. */
 async function cleanDiscarded({ log, retentionMs, now }: JanitorOptions): Promise<number> {
   const beforeMs = (now?.() ?? Date.now()) - Math.max(discardedKeptMs, retentionMs);
   const subject = subjects.discarded('*', '*');
@@ -119,7 +121,7 @@ async function cleanDiscarded({ log, retentionMs, now }: JanitorOptions): Promis
   return purged;
 }
 
-/** The first message that some consumer may still have to settle. */
+/** The position of the first message that a consumer may still have to settle. */
 async function firstUnsettled(
   stream: ConsumedStream,
   lastSequence: number,
@@ -129,24 +131,26 @@ async function firstUnsettled(
   const missing = new Set(options.destinations);
   let first = lastSequence + 1;
   for await (const info of clientsOf(log).manager.consumers.list(stream)) {
-    // Heartbeats that were not delivered hold back nothing.
+    // Undelivered heartbeats do not prevent deletion.
     if (info.name === canaryName) continue;
     missing.delete(info.name);
     const { settledUpTo, waiting, inWork, subject } = positionOf(info);
     const unsettledCount = waiting + inWork;
-    // It has settled everything up to `lastSequence`, which was read before.
+    // This consumer has settled everything up to `lastSequence`, which was read earlier.
     if (unsettledCount === 0) continue;
     if (!options.destinations.includes(info.name)) {
       options.onForgotten?.(info.name, unsettledCount);
     }
-    // On REPLAY and RETRY a consumer sees the messages of its destination alone, and keeps no others.
+    // On REPLAY and RETRY a consumer sees, and holds back, only the messages of its destination.
     const next = await readNext(log, stream, settledUpTo + 1, subject);
     if (next !== undefined) first = Math.min(first, next.sequence);
   }
   return missing.size > 0 ? 0 : first;
 }
 
-/** The first message that is not older, by halving: times grow with the sequence. */
+/**
+ * The first position stored at `timeMs` or later, by binary search: times grow with the sequence.
+ */
 async function firstSince(
   log: Log,
   stream: ConsumedStream,

@@ -6,32 +6,33 @@ import { clientsOf } from '../clients.ts';
 import { Pulled, type Pull, type PullOptions } from './pull.ts';
 
 export interface PacedPullOptions extends PullOptions {
-  /** How many more messages the receiver has room for just now. */
+  /** How many more messages the receiver can hold now. */
   readonly room: () => number;
 }
 
-/** The server's least is a second. */
-const askMs = 5_000;
+/** How long a pull request stays open. The minimum of the server is one second. */
+const expiresMs = 5_000;
 const pauseMs = 100;
 const troubleMs = 1_000;
 
 /**
- * Pulls no more than there is room for, with a new request each time. For a consumer whose messages may
- * all come due at once: there the limit of the log does not bound the memory. Slower than `openPull`.
+ * Pulls only as many messages as the receiver has room for, with a new request each time. For a
+ * consumer whose messages may all become due at once: the limit of the log does not bound its
+ * memory. Slower than `openPull`.
  */
 export async function openPacedPull(options: PacedPullOptions): Promise<Pull> {
   const client = jetstream(clientsOf(options.log).connection);
   const consumer = await client.consumers.get(options.stream, options.consumer);
   const stopping = new AbortController();
-  let asking: ConsumerMessages | undefined;
+  let request: ConsumerMessages | undefined;
 
   const pause = (ms: number): Promise<unknown> =>
     sleep(ms, undefined, { signal: stopping.signal }).catch(() => {});
 
-  const ask = async (messagesMax: number): Promise<void> => {
-    asking = await consumer.fetch({ max_messages: messagesMax, expires: askMs });
-    if (stopping.signal.aborted) asking.stop();
-    for await (const message of asking) options.onMessage(new Pulled(message));
+  const fetchOnce = async (messagesMax: number): Promise<void> => {
+    request = await consumer.fetch({ max_messages: messagesMax, expires: expiresMs });
+    if (stopping.signal.aborted) request.stop();
+    for await (const message of request) options.onMessage(new Pulled(message));
   };
 
   const run = async (): Promise<void> => {
@@ -42,7 +43,7 @@ export async function openPacedPull(options: PacedPullOptions): Promise<Pull> {
         continue;
       }
       try {
-        await ask(messagesMax);
+        await fetchOnce(messagesMax);
       } catch (error) {
         if (stopping.signal.aborted) return;
         options.onTrouble((error as Error).message);
@@ -55,7 +56,7 @@ export async function openPacedPull(options: PacedPullOptions): Promise<Pull> {
   return {
     stop: async () => {
       stopping.abort();
-      asking?.stop();
+      request?.stop();
       await running;
     },
   };

@@ -9,22 +9,22 @@ export interface PulledMessage {
   readonly subject: string;
   /** Its position in the stream. */
   readonly sequence: number;
-  /** How often the log has delivered it, this time included. */
+  /** How often the log has delivered it, including this delivery. */
   readonly deliveries: number;
-  /** When the log took it, in milliseconds since 1970. */
+  /** When the log stored it: a Unix time in ms. */
   readonly storedAtMs: number;
   readonly payload: Uint8Array;
   header(name: string): string;
   ack(): void;
-  /** Hands it back; the log delivers it again after `delayMs`. */
+  /** Rejects the delivery; the log delivers the message again after `delayMs`. */
   nak(delayMs: number): void;
   term(reason: string): void;
-  /** The work goes on: the acknowledgement wait begins anew. */
+  /** Reports progress, which restarts the acknowledgement wait. */
   working(): void;
 }
 
 export interface Pull {
-  /** Takes no more messages; those that were delivered stay with the receiver. */
+  /** Takes no more messages. Delivered messages stay with the receiver. */
   stop(): Promise<void>;
 }
 
@@ -32,14 +32,16 @@ export interface PullOptions {
   readonly log: Log;
   readonly stream: StreamName;
   readonly consumer: string;
-  /** How many messages are asked for ahead. */
+  /** How many messages are requested ahead. */
   readonly messagesMax: number;
   readonly onMessage: (message: PulledMessage) => void;
-  /** A problem that the pull goes on with: the consumer was deleted, or its leader is away. */
+  /**
+   * Reports a problem that does not end the pull, such as a deleted consumer or a missing leader.
+   */
   readonly onTrouble: (text: string) => void;
 }
 
-/** Pulls by callback, which costs half of what the iterator does (docs/understand/hot-path.md). */
+/** Pulls by callback, which costs half as much as the iterator (docs/understand/hot-path.md). */
 export async function openPull(options: PullOptions): Promise<Pull> {
   const client = jetstream(clientsOf(options.log).connection);
   const consumer = await client.consumers.get(options.stream, options.consumer);
@@ -57,7 +59,7 @@ export async function openPull(options: PullOptions): Promise<Pull> {
   };
 }
 
-/** A class, because one is made for every event: its methods are shared, not made anew. */
+/** A class, because one is created for every event and its methods are shared. */
 export class Pulled implements PulledMessage {
   readonly #message: JsMsg;
   readonly subject: string;
@@ -114,12 +116,12 @@ async function reportTrouble(
   }
 }
 
-/** A server that is away does not hold up a stop. */
+/** An unreachable server must not delay a stop. */
 const flushTimeoutMs = 1_000;
 
 /**
- * Waits until the acks and naks have left this process: they may still be buffered in the client, whose
- * connection may be closed next. Never rejects; a message whose ack is lost is delivered again.
+ * Waits until the client has sent its buffered acks and naks, because the caller may close the
+ * connection next. Never rejects; the log redelivers a message whose ack is lost.
  */
 export async function flushSettled(log: Log): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();

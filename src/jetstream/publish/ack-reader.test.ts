@@ -6,7 +6,9 @@ import { createAckReader } from './ack-reader.ts';
 
 const inbox = '_INBOX.Ab12.';
 
-/** A parser that keeps what it is given, and is between messages when it has whole lines. */
+/**
+ * A parser that collects its input, and is between messages whenever the input ends in a line end.
+ */
 function createParser() {
   return {
     state: 0,
@@ -55,18 +57,18 @@ const message = ({
 }): string => `MSG ${inbox}${token.toString(36)} ${sid} ${payload.length}\r\n${payload}\r\n`;
 
 describe('an ack reader', () => {
-  test('takes each acknowledgement, however the bytes are cut', () => {
+  test('reads each acknowledgement, however the bytes are split', () => {
     fc.assert(
       fc.property(fc.array(ack, { maxLength: 8 }), fc.array(fc.nat(500)), (acks, cuts) => {
         const parser = createParser();
         const { seen } = openReader(parser);
         const bytes = Buffer.from(acks.map(message).join(''));
-        const places = [
+        const offsets = [
           ...new Set([0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length]),
         ];
-        places.sort((left, right) => left - right);
-        for (let at = 1; at < places.length; at += 1) {
-          parser.parse(bytes.subarray(places[at - 1], places[at]));
+        offsets.sort((left, right) => left - right);
+        for (let at = 1; at < offsets.length; at += 1) {
+          parser.parse(bytes.subarray(offsets[at - 1], offsets[at]));
         }
         expect(seen).toEqual(acks.map(({ token, payload }) => `${token} ${payload}`));
         expect(parser.text).toBe('');
@@ -94,7 +96,7 @@ describe('an ack reader', () => {
     expect(seen).toEqual(['5 {}', '5 {}']);
   });
 
-  test('waits until the client has read the message that it began', () => {
+  test('waits until the client has finished a message that it began to read', () => {
     const parser = createParser();
     const { seen } = openReader(parser);
     const one = message({ token: 5, sid: 1, payload: '{}' });
@@ -104,7 +106,7 @@ describe('an ack reader', () => {
     expect([parser.text, seen]).toEqual(['INFO {"a":1}\r\n', ['5 {}']]);
   });
 
-  test('is put on the parser of each new connect, once, and lives without one', () => {
+  test('attaches once to the parser of each new connect, and works without a parser', () => {
     const { seen, reader, protocol } = openReader(createParser());
     const next = createParser();
     protocol.parser = next;

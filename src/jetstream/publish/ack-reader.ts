@@ -1,9 +1,9 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 
-/** Called with the number at the end of an inbox subject, and where the payload lies. */
+/** Called with the number at the end of an inbox subject, and with the range of the payload. */
 export type OnAck = (token: number, bytes: Uint8Array, start: number, end: number) => void;
 
-/** As much of the client's parser as we touch. */
+/** The part of the client's parser that we use. */
 interface Parser {
   state: number;
   parse(bytes: Uint8Array): void;
@@ -13,15 +13,15 @@ interface Parser {
 const betweenMessages = 0;
 
 /**
- * Reads the acknowledgements among what a connection receives, where they lie: `MSG <inbox><token>
+ * Reads acknowledgements from the bytes that a connection receives, in place: `MSG <inbox><token>
  * <sid> <size>`, a line end, the payload, a line end
- * (https://docs.nats.io/reference/reference-protocols/nats-protocol#msg). Everything else goes on to
- * the client's own parser, which takes each byte through a state machine and makes four objects for
- * each message: a twelfth of what an event of a batch costs (docs/understand/hot-path.md).
+ * (https://docs.nats.io/reference/reference-protocols/nats-protocol#msg). All other bytes go to the
+ * client's own parser. That parser runs each byte through a state machine and creates four objects
+ * for each message, a twelfth of the cost of an event in a batch (docs/understand/hot-path.md).
  *
- * The parser is behind a class that the client's types do not show, and is made anew for each
- * connect: hence `attach`, which is to be called after each. Without it, or where the client has no
- * such parser, a subscription to the inbox gets the same messages.
+ * The client's types do not show the parser, and the client creates a new one on each connect, so
+ * call `attach` after each connect. Without `attach`, or if the client has no such parser, a
+ * subscription to the inbox receives the same messages.
  */
 export function createAckReader(connection: NatsConnection, inbox: string, onAck: OnAck) {
   const prefix = Buffer.from(`MSG ${inbox}`, 'latin1');
@@ -33,17 +33,17 @@ export function createAckReader(connection: NatsConnection, inbox: string, onAck
     if (parser === undefined || parser === attached || typeof parser.parse !== 'function') return;
     attached = parser;
     const parse = parser.parse.bind(parser);
-    /** The beginning of an acknowledgement whose end is still to come. */
-    let held: Uint8Array | undefined;
+    /** The first part of an acknowledgement that is not complete yet. */
+    let partial: Uint8Array | undefined;
     parser.parse = (received) => {
-      const bytes = held === undefined ? received : Buffer.concat([held, received]);
-      held = undefined;
+      const bytes = partial === undefined ? received : Buffer.concat([partial, received]);
+      partial = undefined;
       let at = 0;
       while (at < bytes.length && parser.state === betweenMessages) {
         const next = readAckMessage(bytes, at, prefix, onAck);
         if (next === incomplete) {
-          // Copied: the client's buffer is large, and would be kept for the sake of a few bytes.
-          held = Uint8Array.prototype.slice.call(bytes, at);
+          // Copy the bytes, because a view would keep the client's large buffer in memory.
+          partial = Uint8Array.prototype.slice.call(bytes, at);
           return;
         }
         if (next === otherMessage) break;
@@ -62,7 +62,7 @@ const space = 0x20;
 const carriageReturn = 0x0d;
 const nine = 0x39;
 
-/** Beyond it the line is none of ours: a token, a subscription's number and a size are short. */
+/** A longer line is no acknowledgement: a token, a subscription number and a size are short. */
 const lineBytesMax = 64;
 
 /** The offset behind the acknowledgement at `from`, `otherMessage` or `incomplete`. */
@@ -84,7 +84,7 @@ function readAckMessage(bytes: Uint8Array, from: number, prefix: Uint8Array, onA
   let size = 0;
   for (; at < lineEnd && bytes[at] !== carriageReturn; at += 1) {
     const digit = bytes[at]! - 0x30;
-    // A reply subject of its own would stand between the number and the size.
+    // If the message has a reply subject, it is between the subscription number and the size.
     if (digit < 0 || digit > 9) return otherMessage;
     size = size * 10 + digit;
   }

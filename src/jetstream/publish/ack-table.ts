@@ -2,67 +2,68 @@ import type { GroupCommit } from './group-commit.ts';
 import { PublishError } from './publish-error.ts';
 import { ReplyGroup } from './reply-group.ts';
 
-/** Which messages wait for acknowledgements, by the token of their reply subject. */
+/** The groups of messages that wait for acknowledgements, by the token of their reply subject. */
 export interface AckTable {
-  /** A new group, on the table; its acknowledgements pass through `commit` where there is one. */
+  /** Adds a new group. If `commit` is given, the group's acknowledgements pass through it. */
   open(commit: GroupCommit | undefined): ReplyGroup;
-  /** Undefined: no group waits under this token, or no longer. */
+  /** Undefined if no group waits under this token. */
   find(token: number): ReplyGroup | undefined;
-  /** Takes a group off the table. */
-  take(group: ReplyGroup): void;
-  /** Fails every message on the table. */
+  /** Removes a group. */
+  remove(group: ReplyGroup): void;
+  /** Fails every message in the table. */
   failAll(error: PublishError): void;
   close(): void;
 }
 
-/** How often acknowledgements that never came are looked for: one timer for all of them. */
+/** How often the table checks for expired groups. One timer serves all groups. */
 const sweepIntervalMs = 250;
 
-/** A power of two, so that a token finds its place by its low bits. */
-const placesAtFirst = 1024;
+/** A power of two, so that the low bits of a token are its slot. */
+const slotsInitial = 1024;
 
 /**
- * Every group leaves once: answered, by the sweep after `timeoutMs`, or by `failAll`.
+ * Every group is removed once: when it is answered, by the sweep after `timeoutMs`, or by
+ * `failAll`.
  *
- * A ring of places, numbered on for ever. Acknowledgements come nearly in order, so it is about as
- * long as what is in flight; finding a place is one operation, where a Map would hash, and grow anew
- * as it churns.
+ * The table is a ring buffer, and tokens count up without end. Acknowledgements arrive nearly in
+ * order, so the ring is about as long as the number of groups in flight. Finding a slot is one
+ * operation; a Map would hash each token, and reallocate as entries come and go.
  */
 export function createAckTable(
   timeoutMs: number,
   onFailed: (group: ReplyGroup, error: PublishError) => void,
 ): AckTable {
-  let places: (ReplyGroup | undefined)[] = emptyPlaces(placesAtFirst);
-  /** Everything before it is settled. */
+  let slots: (ReplyGroup | undefined)[] = emptySlots(slotsInitial);
+  /** All groups before this token are settled. */
   let oldest = 1;
   let next = 1;
 
   const grow = (): void => {
-    const { length } = places;
-    const larger: typeof places = emptyPlaces(length * 2);
+    const { length } = slots;
+    const larger: typeof slots = emptySlots(length * 2);
     for (let token = oldest; token < next; token += 1) {
-      larger[token & (length * 2 - 1)] = places[token & (length - 1)];
+      larger[token & (length * 2 - 1)] = slots[token & (length - 1)];
     }
-    places = larger;
+    slots = larger;
   };
 
   const find = (token: number): ReplyGroup | undefined =>
-    token >= oldest && token < next ? places[token & (places.length - 1)] : undefined;
+    token >= oldest && token < next ? slots[token & (slots.length - 1)] : undefined;
 
-  const take = ({ token }: ReplyGroup): void => {
-    places[token & (places.length - 1)] = undefined;
-    while (oldest < next && places[oldest & (places.length - 1)] === undefined) oldest += 1;
+  const remove = ({ token }: ReplyGroup): void => {
+    slots[token & (slots.length - 1)] = undefined;
+    while (oldest < next && slots[oldest & (slots.length - 1)] === undefined) oldest += 1;
   };
 
   const fail = (group: ReplyGroup, error: PublishError): void => {
-    take(group);
+    remove(group);
     onFailed(group, error);
   };
 
   const sweep = setInterval(() => {
     const now = performance.now();
     while (oldest < next) {
-      const group = places[oldest & (places.length - 1)]!;
+      const group = slots[oldest & (slots.length - 1)]!;
       if (group.deadline > now) break;
       fail(group, new PublishError('timeout', `no acknowledgement within ${timeoutMs} ms`));
     }
@@ -71,16 +72,16 @@ export function createAckTable(
 
   return {
     open: (commit) => {
-      if (next - oldest === places.length) grow();
+      if (next - oldest === slots.length) grow();
       const group = new ReplyGroup(next, commit, performance.now() + timeoutMs);
-      places[next & (places.length - 1)] = group;
+      slots[next & (slots.length - 1)] = group;
       next += 1;
       return group;
     },
     find,
-    take,
+    remove,
     failAll: (error) => {
-      // Messages that a callback adds meanwhile are not failed with the others.
+      // Groups that a callback adds during this loop do not fail.
       for (let token = oldest, end = next; token < end; token += 1) {
         const group = find(token);
         if (group !== undefined) fail(group, error);
@@ -90,6 +91,6 @@ export function createAckTable(
   };
 }
 
-function emptyPlaces<T>(length: number): (T | undefined)[] {
+function emptySlots<T>(length: number): (T | undefined)[] {
   return Array.from({ length });
 }

@@ -8,9 +8,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createGroupCommit, syncStreamDescription } from './group-commit.ts';
 
 /*
- * What a sync covers cannot be seen from outside, so `fdatasync` and `fsync` are a model here: the
- * bytes that a file has when its sync begins are durable once it ends. test/log/power-cut.test.ts
- * shows the same with a disk and nats-server.
+ * A test cannot observe what a sync covers, so this test replaces `fdatasync` and `fsync` by a
+ * model: the bytes that a file has when its sync begins are durable once the sync ends.
+ * test/log/power-cut.test.ts shows the same with a real file system and nats-server.
  */
 const disk = vi.hoisted(() => ({
   durable: new Map<string, number>(),
@@ -69,7 +69,7 @@ describe('group commit', () => {
   const joined = (commit: ReturnType<typeof createGroupCommit>): Promise<Error | undefined> =>
     new Promise((resolve) => commit.join((_ack, error) => resolve(error), anAck));
 
-  test('serves all who wait with one sync, and calls back after it', async () => {
+  test('serves all waiting joins with one sync, and calls back after it', async () => {
     disk.delayMs = 10;
     write(1);
     const commit = createGroupCommit(folder);
@@ -105,7 +105,7 @@ describe('group commit', () => {
     expect(commit.counts().commits).toBeLessThan(700);
   });
 
-  test('syncs the last block alone while it grows, and the folder for each new one', async () => {
+  test('syncs only the growing last block, and the folder for each new block', async () => {
     for (const number of [1, 2, 10]) write(number);
     const commit = createGroupCommit(folder);
     await joined(commit);
@@ -125,7 +125,7 @@ describe('group commit', () => {
     expect(disk.log).toEqual(['fdatasync 10.blk', 'fdatasync 11.blk', 'fsync msgs']);
   });
 
-  test('looks at all blocks again when the last one is gone', async () => {
+  test('syncs all blocks again when the last one no longer exists', async () => {
     write(1);
     const commit = createGroupCommit(folder);
     await joined(commit);
@@ -135,7 +135,7 @@ describe('group commit', () => {
     expect(isDurable(sizes())).toBe(true);
   });
 
-  test('takes a failed sync for final', async () => {
+  test('treats a failed sync as final', async () => {
     write(1);
     const commit = createGroupCommit(folder);
     await joined(commit);
@@ -147,7 +147,7 @@ describe('group commit', () => {
     expect(commit.counts().commits).toBe(1);
   });
 
-  test('takes a failed sync of everything for final too', async () => {
+  test('treats a failed sync of everything as final, too', async () => {
     write(1);
     const commit = createGroupCommit(folder);
     disk.failure = new Error('EIO');
@@ -160,12 +160,12 @@ describe('group commit', () => {
     fs.rmSync(messages, { recursive: true });
     const error = await joined(createGroupCommit(folder));
     expect(error).toMatchObject({
-      fault: 'not_synced',
+      code: 'not_synced',
       message: expect.stringContaining('ENOENT'),
     });
   });
 
-  test('syncs the description of a stream and every folder on the way to it', async () => {
+  test('syncs the description of a stream and every folder on its path', async () => {
     const stream = path.join(folder, 'nats', 'jetstream', '$G', 'streams', 'EVENTS');
     fs.mkdirSync(stream, { recursive: true });
     for (const name of ['meta.inf', 'meta.sum']) fs.writeFileSync(path.join(stream, name), '{}');

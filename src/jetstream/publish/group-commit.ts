@@ -20,34 +20,34 @@ const syncAll = promisify(fsync);
 
 export interface GroupCommit {
   /**
-   * Passes an acknowledgement on once the disk holds everything acknowledged before: `callback` is
-   * called with it, or with a PublishError `not_synced`.
+   * Calls `callback` with the acknowledgement once its message is synced to disk, or with a
+   * PublishError `not_synced`.
    */
   join(callback: PublishCallback, ack: PublishAck): void;
-  /** Syncs every block there is: after anything that rewrites blocks. */
+  /** Syncs every block. Call it after an operation that rewrites blocks, such as a deletion. */
   syncEverything(): Promise<void>;
-  /** Lets go of the last block. Nothing may be under way. */
+  /** Closes the last block. No sync may be in progress. */
   close(): void;
-  /** How many syncs served how many joins, for the curious and the benchmark. */
+  /** The numbers of syncs and of joins, for tests and the benchmark. */
   readonly counts: () => { commits: number; joins: number };
 }
 
 /**
  * Makes acknowledged messages of one stream survive a power cut.
  *
- * nats-server writes a message to its block file (`<stream>/msgs/<n>.blk`) before it acknowledges it,
- * and leaves the sync for later. Here whoever has an acknowledgement joins the waiting group; one
- * committer at a time takes the whole group, syncs the blocks, and lets them all go: one sync for
- * hundreds of messages. Blocks only grow at the end, so the blocks from the last one known upward
- * hold everything that is new; a block seen for the first time has its folder synced too.
+ * nats-server writes a message to its block file (`<stream>/msgs/<n>.blk`) before it acknowledges
+ * it, and syncs it later. Here each acknowledgement joins the waiting group. One committer at a
+ * time takes the whole group, syncs the blocks, and passes all acknowledgements on: one sync for
+ * hundreds of messages. Blocks only grow at the end, so all new messages are in the last known
+ * block and the blocks after it. When a new block appears, its folder is synced, too.
  *
- * The last block stays open between commits: Linux reports a failed write-back to the descriptors that
- * were open before it, so a file opened afresh might sync "successfully" what the kernel has dropped.
- * nats-server may replace a block by a rewritten one; the descriptor is used only while it is still
- * the file of that name.
+ * The last block stays open between commits: Linux reports a failed write-back only to descriptors
+ * that were open before it. A newly opened file might sync "successfully" after the kernel dropped
+ * the data. nats-server may replace a block by a rewritten file, so the descriptor is used only
+ * while the name still refers to the same file.
  *
- * A sync that fails is final: the kernel may have dropped the dirty pages, and a later sync would
- * succeed without them. Every later join fails too, until the process is started again.
+ * A failed sync is final: the kernel may have dropped the dirty pages, and a later sync would
+ * succeed without them. Every later join fails, too, until the process is restarted.
  */
 export function createGroupCommit(streamDir: string): GroupCommit {
   const messagesDir = path.join(streamDir, 'msgs');
@@ -59,23 +59,25 @@ export function createGroupCommit(streamDir: string): GroupCommit {
   let commits = 0;
   let joins = 0;
 
-  const held = createHeldFile();
+  const lastFile = createSyncedFile();
 
   const blockFile = (block: number): string => path.join(messagesDir, `${block}.blk`);
 
   /**
-   * Syncs from the last known block upward. False: that block is gone, so look at all there are.
+   * Syncs the last known block and all later ones. Returns false if the last known block does not
+   * exist; the caller then syncs all blocks.
    *
-   * The newest block is looked up before anything is synced: a block is whole once it has a
-   * successor. Looked up afterwards, what was written to the old block between its sync and the
-   * rotation would never be synced (test/log/power-cut.test.ts lost up to 700 events a block so).
+   * Find the newest block before the first sync: a block is complete once it has a successor. If
+   * the newest block was found after the sync, messages written to the old block between its sync
+   * and the rotation would never be synced (test/log/power-cut.test.ts lost up to 700 events a
+   * block).
    */
   const syncNewBlocks = async (): Promise<boolean> => {
     const first = lastBlock;
     let newest = first;
     while (existsSync(blockFile(newest + 1))) newest += 1;
-    if (!(await held.sync(blockFile(first)))) return false;
-    for (let block = first + 1; block <= newest; block += 1) await held.sync(blockFile(block));
+    if (!(await lastFile.sync(blockFile(first)))) return false;
+    for (let block = first + 1; block <= newest; block += 1) await lastFile.sync(blockFile(block));
     if (newest > first) {
       await syncFolder(messagesDir);
       lastBlock = Math.max(lastBlock, newest);
@@ -116,7 +118,7 @@ export function createGroupCommit(streamDir: string): GroupCommit {
           failure = error as Error;
         }
       }
-      passOn(group, acks, failure);
+      callAll(group, acks, failure);
     }
     running = false;
   };
@@ -129,12 +131,12 @@ export function createGroupCommit(streamDir: string): GroupCommit {
       if (!running) void run();
     },
     syncEverything,
-    close: held.close,
+    close: lastFile.close,
     counts: () => ({ commits, joins }),
   };
 }
 
-function passOn(
+function callAll(
   group: readonly PublishCallback[],
   acks: readonly PublishAck[],
   failure: Error | undefined,
@@ -154,14 +156,14 @@ function blocksIn(folder: string): number[] {
     .sort((left, right) => left - right);
 }
 
-/** A descriptor that is kept as long as the same file is meant. */
-interface HeldFile {
-  /** False: there is no such file. */
+/** A file that stays open between syncs, as long as its name refers to the same file. */
+interface SyncedFile {
+  /** Opens the file if it is not the open one, and syncs it. False if it does not exist. */
   sync(file: string): Promise<boolean>;
   close(): void;
 }
 
-function createHeldFile(): HeldFile {
+function createSyncedFile(): SyncedFile {
   let descriptor: number | undefined;
   let name = '';
   let inode = 0;
@@ -170,12 +172,12 @@ function createHeldFile(): HeldFile {
     if (descriptor !== undefined) closeSync(descriptor);
     descriptor = undefined;
   };
-  const hold = (file: string): boolean => {
+  const openCurrent = (file: string): boolean => {
     const found = statSync(file, { throwIfNoEntry: false });
     if (found === undefined) return false;
     if (descriptor !== undefined && file === name && found.ino === inode) return true;
     close();
-    descriptor = openIfThere(file);
+    descriptor = openIfExists(file);
     if (descriptor === undefined) return false;
     name = file;
     inode = fstatSync(descriptor).ino;
@@ -183,7 +185,7 @@ function createHeldFile(): HeldFile {
   };
   return {
     sync: async (file) => {
-      if (!hold(file)) return false;
+      if (!openCurrent(file)) return false;
       await syncData(descriptor!);
       return true;
     },
@@ -191,7 +193,7 @@ function createHeldFile(): HeldFile {
   };
 }
 
-function openIfThere(file: string): number | undefined {
+function openIfExists(file: string): number | undefined {
   try {
     return openSync(file, constants.O_RDONLY);
   } catch (error) {
@@ -200,9 +202,9 @@ function openIfThere(file: string): number | undefined {
   }
 }
 
-/** False: there is no such file. */
+/** False if the file does not exist. */
 async function syncFile(file: string): Promise<boolean> {
-  const descriptor = openIfThere(file);
+  const descriptor = openIfExists(file);
   if (descriptor === undefined) return false;
   try {
     await syncData(descriptor);
@@ -222,8 +224,8 @@ async function syncFolder(folder: string): Promise<void> {
 }
 
 /**
- * Syncs what a stream needs to be found again: its description and every folder on the way to it.
- * nats-server writes these when the stream is made, and does not sync them.
+ * Syncs the description of a stream and every folder on its path, so that the stream survives a
+ * power cut. nats-server writes these when it creates the stream, and does not sync them.
  */
 export async function syncStreamDescription(storeDir: string, streamDir: string): Promise<void> {
   for (const name of ['meta.inf', 'meta.sum']) await syncFile(path.join(streamDir, name));

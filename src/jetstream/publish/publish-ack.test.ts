@@ -6,11 +6,11 @@ import { PublishError } from './publish-error.ts';
 
 const read = (text: string): unknown => {
   const answer = readAck(Buffer.from(text));
-  return answer instanceof PublishError ? answer.fault : answer;
+  return answer instanceof PublishError ? answer.code : answer;
 };
 
 describe('readAck', () => {
-  test('reads what nats-server answers', () => {
+  test('reads the answers of nats-server', () => {
     expect(read('{"stream":"EVENTS", "seq":12}')).toEqual({ sequence: 12, duplicate: false });
     expect(read('{"stream":"EVENTS","seq":12,"duplicate": true}')).toEqual({
       sequence: 12,
@@ -41,8 +41,8 @@ describe('readAck', () => {
       'conflict',
     ],
     ['{"error":{"code":500,"err_code":10054},"stream":"E","seq":7}', 'too_large'],
-  ])('takes %s for %s', (text, fault) => {
-    expect(read(text)).toBe(fault);
+  ])('reads %s as %s', (text, code) => {
+    expect(read(text)).toBe(code);
   });
 
   test('agrees with JSON.parse on any acknowledgement', () => {

@@ -3,11 +3,11 @@ import { PublishError, publishErrorOf } from './publish-error.ts';
 /** The position of a stored message in its stream. */
 export interface PublishAck {
   readonly sequence: number;
-  /** The stream had the message id already; `sequence` is the earlier message's. */
+  /** The stream already had the message id; `sequence` is that of the earlier message. */
   readonly duplicate: boolean;
 }
 
-/** Called once for a message: with its acknowledgement, or with the reason why it has none. */
+/** Called once for each message, with its acknowledgement or with the error. */
 export type PublishCallback = (
   ack: PublishAck | undefined,
   error: PublishError | undefined,
@@ -16,16 +16,17 @@ export type PublishCallback = (
 const decoder = new TextDecoder();
 
 /**
- * Reads the answer of a stream to a publish: `{"stream":"EVENTS", "seq":12}`, with `"duplicate":true`
- * or an error in it. The ordinary one is read from its bytes; everything else as JSON.
+ * Reads the answer of a stream to a publish: `{"stream":"EVENTS", "seq":12}`, possibly with
+ * `"duplicate":true` or an error. A plain acknowledgement is read from its bytes, any other as
+ * JSON.
  */
 export function readAck(
   bytes: Uint8Array,
   start = 0,
   end = bytes.length,
 ): PublishAck | PublishError {
-  // "No responders": an empty message with a 503 header. No stream takes this subject.
-  if (start === end) return new PublishError('no_stream', 'no stream takes this subject');
+  // "No responders" is an empty message with a 503 header: no stream has this subject.
+  if (start === end) return new PublishError('no_stream', 'no stream has this subject');
   const sequence = storedSequence(bytes, start, end);
   if (sequence > 0) return { sequence, duplicate: false };
   let ack: {
@@ -53,8 +54,8 @@ const nine = 0x39;
 const sequenceName = [quote, 0x73, 0x65, 0x71, quote, colon];
 
 /**
- * The sequence of a message that was stored now, read from the bytes of an answer that ends in
- * `"seq":<digits>}`; 0 for every other answer.
+ * The sequence of a newly stored message, read from the bytes of an answer that ends in
+ * `"seq":<digits>}`; 0 for any other answer.
  */
 export function storedSequence(data: Uint8Array, start: number, end: number): number {
   let at = end - 1;
@@ -70,6 +71,7 @@ export function storedSequence(data: Uint8Array, start: number, end: number): nu
   for (let index = sequenceName.length - 1; index >= 0; index -= 1, at -= 1) {
     if (data[at] !== sequenceName[index]) return 0;
   }
-  // The description of an error may end in anything, but never in a number and a brace alone.
+  // An error may end in the same bytes. A plain acknowledgement begins with `{"s`, an error does
+  // not.
   return data[start + 1] === quote && data[start + 2] === 0x73 ? value : 0;
 }

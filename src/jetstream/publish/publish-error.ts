@@ -1,10 +1,11 @@
 /**
- * Why a publish has no acknowledgement.
+ * The reason why a publish failed.
  *
- * `stream_full`, `store_full`, `too_large`, `rejected` and `conflict`: the message is not in the log. The others
- * leave it open: it may be, and publishing it again under the same message id is safe.
+ * After `stream_full`, `store_full`, `too_large`, `rejected` and `conflict` the message is not in
+ * the log. After the other errors it may be in the log, and publishing it again under the same
+ * message id is safe.
  */
-export type PublishFault =
+export type PublishErrorCode =
   | 'stream_full'
   | 'store_full'
   | 'too_large'
@@ -17,38 +18,40 @@ export type PublishFault =
   | 'not_synced'
   | 'closed';
 
-/** What a producer reads. */
-const publicTexts: Readonly<Record<PublishFault, string>> = {
-  stream_full: 'the log is full and drops nothing that is not delivered',
-  store_full: "the log's disk space is used up",
-  too_large: 'the message is larger than NATS takes',
-  rejected: 'NATS refused it',
-  conflict: 'somebody else changed it meanwhile',
-  no_stream: 'the log has no stream for it',
+/** The text that a producer reads. */
+const publicTexts: Readonly<Record<PublishErrorCode, string>> = {
+  stream_full: 'the log is full, and it never deletes undelivered events',
+  store_full: 'the log has no disk space left',
+  too_large: 'the message is larger than NATS accepts',
+  rejected: 'NATS rejected the message',
+  conflict: 'another process changed the entry at the same time',
+  no_stream: 'the log has no stream for the message',
   timeout: 'the log did not answer in time',
-  disconnected: 'the log is not connected just now',
+  disconnected: 'the gate is not connected to the log',
   permission: 'NATS does not permit this gate to publish',
   not_synced: 'the disk could not be synced',
-  closed: 'the gate is going down',
+  closed: 'the gate is shutting down',
 };
 
 export class PublishError extends Error {
   override readonly name = 'PublishError';
-  readonly fault: PublishFault;
+  readonly code: PublishErrorCode;
 
-  constructor(fault: PublishFault, message: string) {
+  constructor(code: PublishErrorCode, message: string) {
     super(message);
-    this.fault = fault;
+    this.code = code;
   }
 
-  /** What a producer reads: never more than it needs. */
+  /** The text that a producer reads. It shows no internals of the log. */
   get publicText(): string {
-    return publicTexts[this.fault];
+    return publicTexts[this.code];
   }
 }
 
-/** JetStream's error codes: https://github.com/nats-io/nats-server/blob/main/server/errors.json */
-const faultByCode: Readonly<Record<number, PublishFault>> = {
+/**
+ * By JetStream's error codes: https://github.com/nats-io/nats-server/blob/main/server/errors.json
+ */
+const codeByNatsCode: Readonly<Record<number, PublishErrorCode>> = {
   10023: 'store_full',
   10047: 'store_full',
   10077: 'stream_full',
@@ -59,6 +62,6 @@ const faultByCode: Readonly<Record<number, PublishFault>> = {
   10167: 'timeout',
 };
 
-export function publishErrorOf(code: number, description: string): PublishError {
-  return new PublishError(faultByCode[code] ?? 'rejected', `${description} (${code})`);
+export function publishErrorOf(natsCode: number, description: string): PublishError {
+  return new PublishError(codeByNatsCode[natsCode] ?? 'rejected', `${description} (${natsCode})`);
 }

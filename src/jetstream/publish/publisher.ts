@@ -14,15 +14,15 @@ import type { ReplyGroup } from './reply-group.ts';
 import { createSharedReplies, type Lane, type StreamOptions } from './shared-replies.ts';
 
 export interface Publisher {
-  /** What publishes to one stream; made once for each. */
+  /** Returns the publish function of one stream. Call it once for each stream. */
   openStream(options: StreamOptions): PublishToStream;
-  /** Messages without an acknowledgement yet. */
+  /** The number of messages without an acknowledgement. */
   readonly inFlight: () => number;
-  /** Fails what is in flight and takes nothing more. */
+  /** Fails all messages in flight and every later publish. */
   close(): void;
 }
 
-/** `headers` come from `headerBlock`. Never throws; the fault reaches the callback. */
+/** `headers` come from `headerBlock`. Never throws; errors go to the callback. */
 export type PublishToStream = (
   subject: string,
   headers: string,
@@ -32,29 +32,32 @@ export type PublishToStream = (
 
 export interface PublisherOptions {
   readonly timeoutMs: number;
-  /** Messages that may have to be asked about again; beyond it each has a reply subject of its own. */
-  readonly heldBytesMax?: number;
+  /**
+   * How many bytes of messages are kept to publish them again. Beyond this limit each message has
+   * its own reply subject.
+   */
+  readonly retainedBytesMax?: number;
 }
 
 /** NATS's own default. */
 const payloadBytesDefault = 1024 * 1024;
 
-const heldBytesDefault = 64 * 1024 * 1024;
+const retainedBytesDefault = 64 * 1024 * 1024;
 
 /**
  * Publishes to JetStream over the core connection.
  *
- * `js.publish()` costs about 26 µs a message: a stack capture, a timer, a promise and an inbox entry
- * for each. Here one inbox serves all; the reply subject ends in a number under which the callbacks
- * of a block wait (reply-group.ts); late ones are swept. The messages of a turn of the event loop go
- * into one block of bytes, so that its requests share one write, or into several where it has many:
- * docs/understand/hot-path.md.
+ * `js.publish()` costs about 26 µs a message: a stack capture, a timer, a promise and an inbox
+ * entry each. Here one inbox serves all messages. The reply subject ends in a number that
+ * identifies the callbacks of a group (reply-group.ts), and one sweep finds late groups. The
+ * messages of one turn of the event loop go into one block of bytes, or a few, and so share a write
+ * (docs/understand/hot-path.md).
  *
- * While the connection is away every message fails at once as `disconnected`. The caller bounds how
- * many are in flight: gate/intake/admission.ts.
+ * While disconnected, every message fails immediately with `disconnected`. The caller limits the
+ * number of messages in flight: gate/intake/admission.ts.
  */
 export function createPublisher(connection: NatsConnection, options: PublisherOptions): Publisher {
-  const { timeoutMs, heldBytesMax = heldBytesDefault } = options;
+  const { timeoutMs, retainedBytesMax = retainedBytesDefault } = options;
   const inbox = `${createInbox()}.`;
   const replyOf = (group: ReplyGroup): string => inbox + group.token.toString(36);
   const send = createRawSender(connection);
@@ -62,17 +65,17 @@ export function createPublisher(connection: NatsConnection, options: PublisherOp
   let unavailable: PublishError | undefined;
 
   const table = createAckTable(timeoutMs, (group, error) => {
-    leave(group);
+    release(group);
     group.fail(error);
   });
-  const replies = createSharedReplies(heldBytesMax, table.open);
+  const replies = createSharedReplies(retainedBytesMax, table.open);
   const outgoing = createOutgoingBlock((block) => {
     replies.endBlock(block);
     if (!connection.isClosed()) send(block);
   });
-  const leave = (group: ReplyGroup): void => {
+  const release = (group: ReplyGroup): void => {
     inFlight -= group.callbacks.length;
-    replies.leave(group);
+    replies.release(group);
   };
   const failAll = (error: PublishError): void => {
     outgoing.clear();
@@ -102,15 +105,15 @@ export function createPublisher(connection: NatsConnection, options: PublisherOp
   const acks = receiveAcks(connection, inbox, (token, bytes, start, end) => {
     const group = table.find(token);
     if (group === undefined || !group.answer(bytes, start, end)) return;
-    table.take(group);
-    leave(group);
-    if (!group.finish()) askAgain(group, replyOf(group), publish);
+    table.remove(group);
+    release(group);
+    if (!group.finish()) republishEach(group, replyOf(group), publish);
   });
 
   void followStatus(connection, (error) => {
     acks.attach();
-    // A permission error is about some messages; the connection goes on.
-    if (error?.fault !== 'permission') unavailable = error;
+    // A permission error concerns some messages; the connection stays usable.
+    if (error?.code !== 'permission') unavailable = error;
     if (error !== undefined) failAll(error);
   });
 
@@ -124,7 +127,7 @@ export function createPublisher(connection: NatsConnection, options: PublisherOp
     close: () => {
       unavailable = new PublishError('closed', 'the publisher is closed');
       table.close();
-      // The inbox goes with the connection, which is closed next: a word more would meet a closed socket.
+      // Do not unsubscribe: the caller closes the connection next, and the inbox ends with it.
       failAll(unavailable);
     },
   };
@@ -135,14 +138,14 @@ function bytesOf(payload: Uint8Array | string): number {
 }
 
 function tooLarge(bytesMax: number): PublishError {
-  const text = `the message is larger than the ${bytesMax} bytes that NATS takes`;
+  const text = `the message is larger than ${bytesMax} bytes, the limit of NATS`;
   return new PublishError('too_large', text);
 }
 
 type Publish = (lane: Lane, message: OutgoingMessage, callback: PublishCallback) => void;
 
-/** Publishes each message of a group once more, with a reply subject of its own. */
-function askAgain(group: ReplyGroup, reply: string, publish: Publish): void {
+/** Publishes each message of a group again, with its own reply subject. */
+function republishEach(group: ReplyGroup, reply: string, publish: Publish): void {
   const { callbacks, commit } = group;
   const stored = group.stored();
   const alone: Lane = { dedups: false, commit, open: undefined };
@@ -151,14 +154,14 @@ function askAgain(group: ReplyGroup, reply: string, publish: Publish): void {
     const callback = callbacks[at]!;
     at += 1;
     publish(alone, message, (ack, error) => {
-      // A duplicate of what this very group has stored is no duplicate.
+      // A message that this group itself stored is not a duplicate.
       const isOwn = ack !== undefined && ack.duplicate && stored.delete(ack.sequence);
       callback(isOwn ? { sequence: ack.sequence, duplicate: false } : ack, error);
     });
   }
 }
 
-/** Those that the reader does not take come by the subscription: "no responders" among them. */
+/** The subscription receives what the reader does not handle, such as "no responders". */
 function receiveAcks(
   connection: NatsConnection,
   inbox: string,
@@ -176,9 +179,9 @@ function receiveAcks(
 }
 
 /**
- * After a disconnect no acknowledgement comes for what was in flight, and a permission error names
- * a subject rather than a message: both end the wait at once instead of at the timeout. Undefined:
- * all is well again.
+ * Reports errors that fail all messages in flight at once instead of at their timeout. After a
+ * disconnect their acknowledgements never arrive, and a permission error names a subject but not
+ * the message. Reports undefined after a reconnect.
  */
 async function followStatus(
   connection: NatsConnection,

@@ -43,7 +43,7 @@ const messages = fc.record({
 
 const turnEnds = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** As the publisher adds one. */
+/** Adds a message like the publisher. */
 function add(outgoing: OutgoingBlock, message: OutgoingMessage & { reply: string }): void {
   const payloadBytes = Buffer.byteLength(message.payload);
   outgoing.makeRoom(message.headers.length + payloadBytes);
@@ -51,7 +51,7 @@ function add(outgoing: OutgoingBlock, message: OutgoingMessage & { reply: string
 }
 
 describe('an outgoing block', () => {
-  test('holds commands that a server reads as they were meant', async () => {
+  test('holds commands that a server parses into the same messages', async () => {
     const blocks: Uint8Array[] = [];
     const outgoing = createOutgoingBlock((block) => blocks.push(block));
     await fc.assert(
@@ -68,7 +68,7 @@ describe('an outgoing block', () => {
           expect(parse(Buffer.concat(blocks))).toEqual(
             list.map((message) => ({ command: 'HPUB', ...message })),
           );
-          // A block holds whole commands: a connection that is lost between two of them cuts none.
+          // A block holds only whole commands, so a connection lost between two blocks splits none.
           for (const block of blocks) expect(parse(Buffer.from(block)).length).toBeGreaterThan(0);
           const count = blocks.length;
           await turnEnds();
@@ -88,7 +88,7 @@ describe('an outgoing block', () => {
     );
   });
 
-  test('ends before it is longer than 64 KiB, and forgets what is cleared', async () => {
+  test('ends before it exceeds 64 KiB, and discards its messages on clear', async () => {
     const blocks: Uint8Array[] = [];
     const outgoing = createOutgoingBlock((block) => blocks.push(block));
     const message = {
@@ -113,7 +113,7 @@ describe('headerBlock', () => {
     },
   );
 
-  test('writes the block that the protocol asks for', () => {
+  test('writes a block in the format of the protocol', () => {
     expect(headerBlock({ a: 'b', c: '' })).toBe('NATS/1.0\r\na: b\r\nc: \r\n\r\n');
   });
 });

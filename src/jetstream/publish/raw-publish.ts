@@ -1,20 +1,20 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 
 /**
- * Messages on their way to the socket, in the form of the protocol's HPUB:
+ * Collects messages for the socket, as HPUB commands of the protocol:
  * https://docs.nats.io/reference/reference-protocols/nats-protocol#hpub
  *
- * `connection.publish()` checks each subject, makes three arrays for each message and copies each
- * twice; here the text of all messages of a turn goes into one block of bytes, once.
+ * `connection.publish()` checks each subject, creates three arrays for each message and copies each
+ * twice. Here the text of all messages of a turn is written once, into one block of bytes.
  */
 export interface OutgoingBlock {
   /**
-   * Ends the block if a message of `bytes` (its headers and its payload) would make it too long: call
-   * it before each `add`.
+   * Ends the block if a message of `bytes` (headers and payload) would make it too long. Call it
+   * before each `add`.
    */
   makeRoom(bytes: number): void;
   add(message: OutgoingMessage, reply: string, payloadBytes: number): void;
-  /** Forgets it. */
+  /** Discards the messages of the block. */
   clear(): void;
 }
 
@@ -26,19 +26,21 @@ export interface OutgoingMessage {
 }
 
 /**
- * Text that is written as one: a string beyond 128 KiB goes to V8's space for large objects, which
- * is slower than this many writes.
+ * The maximum length of one block. V8 puts a string beyond 128 KiB into its space for large
+ * objects, which is slower than the additional writes.
  */
 const textBytesMax = 64 * 1024;
 
 const lineEnd = Buffer.from('\r\n');
 
 /**
- * `onBlock` gets the bytes of whole messages: those of one turn of the event loop, in one block or in
- * several.
+ * `onBlock` receives the messages of one turn of the event loop in one or more blocks. A block
+ * holds only whole messages.
  */
 export function createOutgoingBlock(onBlock: (bytes: Uint8Array) => void): OutgoingBlock {
-  /** The messages of a block as one text: written at once, and where all is ASCII as Latin-1. */
+  /**
+   * The messages of a block as one text. It is encoded at once, as Latin-1 if all of it is ASCII.
+   */
   let text = '';
   let textBytes = 0;
   let isScheduled = false;
@@ -80,7 +82,7 @@ export function createOutgoingBlock(onBlock: (bytes: Uint8Array) => void): Outgo
   };
 }
 
-/** The messages of a block that have this reply subject, in their order. */
+/** The messages of a block that have this reply subject, in order. */
 export function* messagesIn(bytes: Uint8Array, reply: string): Generator<OutgoingMessage> {
   const block = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 0; at < block.length;) {
@@ -97,8 +99,8 @@ export function* messagesIn(bytes: Uint8Array, reply: string): Generator<Outgoin
 }
 
 /**
- * The header block of a message. Throws a TypeError when a value is not one line of ASCII: it would
- * begin a header of its own, or change the block's length.
+ * The header block of a message. Throws a TypeError if a value is not one line of ASCII: such a
+ * value could start another header, or change the length of the block.
  */
 export function headerBlock(headers: Readonly<Record<string, string>>): string {
   let text = 'NATS/1.0\r\n';
@@ -113,10 +115,10 @@ export function headerBlock(headers: Readonly<Record<string, string>>): string {
 }
 
 /**
- * Hands bytes of the protocol to a connection as they are, and those to the socket at once: NATS works
- * while the rest of a batch is still read. The client's protocol handler has these methods, behind a
- * class that its types do not show; the exact version is in the lock file, and a test publishes
- * through them.
+ * Returns a function that writes protocol bytes to a connection and flushes them to the socket, so
+ * that NATS works while the rest of a batch is still being read. The methods belong to the client's
+ * protocol handler, which its types do not show. The lock file pins the version, and a test
+ * publishes through them.
  */
 export function createRawSender(connection: NatsConnection): (bytes: Uint8Array) => void {
   const { protocol } = connection as unknown as {
@@ -124,7 +126,7 @@ export function createRawSender(connection: NatsConnection): (bytes: Uint8Array)
   };
   if (typeof protocol?.sendCommand !== 'function' || typeof protocol.flushPending !== 'function') {
     throw new TypeError(
-      'this version of @nats-io/nats-core has no protocol.sendCommand, or flushPending',
+      'this version of @nats-io/nats-core has no protocol.sendCommand or no protocol.flushPending',
     );
   }
   return (bytes) => {

@@ -3,58 +3,58 @@ import type { OutgoingMessage } from './raw-publish.ts';
 import type { ReplyGroup } from './reply-group.ts';
 
 export interface StreamOptions {
-  /** With it a callback waits until the disk has the message too. */
+  /** If given, callbacks wait until the message is synced to disk. */
   readonly commit?: GroupCommit | undefined;
   /**
-   * The stream knows a message that comes again by its id, and no message of it names a sequence that
-   * it expects: its messages may share reply subjects.
+   * The stream recognizes repeated message ids, and its messages never expect a sequence. So its
+   * messages may share reply subjects.
    */
   readonly dedups: boolean;
 }
 
-/** A stream as its publisher sees it. */
+/** The publisher's state for one stream. */
 export interface Lane extends StreamOptions {
-  /** Whose messages are in the block that is being filled. */
+  /** The group of its messages in the current block. */
   open: ReplyGroup | undefined;
 }
 
-/** Which messages share a reply subject: those of one stream in one block. */
+/** Assigns messages to groups: the messages of one stream in one block share a reply subject. */
 export interface SharedReplies {
   addLane(stream: StreamOptions): Lane;
-  /** The group that a message belongs to: an open one, a new one, or one of its own. */
+  /** The group for a message: the open group of its stream, a new one, or a group of its own. */
   groupFor(lane: Lane, message: OutgoingMessage): ReplyGroup;
-  /** The block is full or its turn is over; undefined: it will never be sent. */
+  /** Call it when a block is complete; with undefined if the block will never be sent. */
   endBlock(block: Uint8Array | undefined): void;
-  /** A group has its answers, or will have none. */
-  leave(group: ReplyGroup): void;
+  /** Call it when a group has its answers or has failed. */
+  release(group: ReplyGroup): void;
 }
 
-/** Where a message's own id stands, if it has one. */
+/** The start of a header block that has a message id. */
 const idHeader = 'NATS/1.0\r\nNats-Msg-Id: ';
 
 /**
- * `heldBytesMax` bounds what is kept to ask again. Beyond it each message has a reply subject of its
- * own, and nothing of it is kept.
+ * `retainedBytesMax` limits the bytes that are kept to publish messages again. Beyond it each
+ * message has its own reply subject and is not kept.
  */
 export function createSharedReplies(
-  heldBytesMax: number,
+  retainedBytesMax: number,
   openGroup: (commit: GroupCommit | undefined) => ReplyGroup,
 ): SharedReplies {
   const lanes: Lane[] = [];
-  let heldBytes = 0;
+  let retainedBytes = 0;
   return {
     addLane: (stream) => {
       const lane: Lane = { ...stream, open: undefined };
-      // The others never have an open group.
+      // Only these streams ever have an open group.
       if (stream.dedups) lanes.push(lane);
       return lane;
     },
     groupFor: (lane, { headers, payload }) => {
       const mayShare =
         lane.dedups &&
-        heldBytes < heldBytesMax &&
+        retainedBytes < retainedBytesMax &&
         headers.startsWith(idHeader) &&
-        // Bytes are a block of their own.
+        // A payload of bytes is a block of its own.
         typeof payload === 'string';
       if (!mayShare) return openGroup(lane.commit);
       lane.open ??= openGroup(lane.commit);
@@ -66,11 +66,11 @@ export function createSharedReplies(
         lane.open = undefined;
         if (block === undefined || group === undefined || group.callbacks.length === 1) continue;
         group.block = block;
-        heldBytes += block.length;
+        retainedBytes += block.length;
       }
     },
-    leave: (group) => {
-      heldBytes -= group.block?.length ?? 0;
+    release: (group) => {
+      retainedBytes -= group.block?.length ?? 0;
     },
   };
 }

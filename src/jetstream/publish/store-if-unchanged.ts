@@ -3,8 +3,9 @@ import type { StreamName } from '../topology.ts';
 import type { PublishAck } from './publish-ack.ts';
 
 /**
- * Stores a message only while the newest message of its subject is at position `expected`; 0: while
- * the subject has none. Rejects with a PublishError: `conflict` when another process was faster.
+ * Stores a message only if the newest message of its subject is at position `expected` (0: the
+ * subject has no message). Rejects with a PublishError, `conflict` if another process stored one
+ * first.
  */
 export function storeIfUnchanged(
   log: Log,

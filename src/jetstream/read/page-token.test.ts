@@ -13,11 +13,11 @@ const refused = (list: PagedList, streams: 1 | 2, token: string): string => {
     expect(error).toMatchObject({ code: 'malformed_request' });
     return (error as Error).message;
   }
-  throw new Error(`${token} was taken`);
+  throw new Error(`${token} was accepted`);
 };
 
 describe('a page token', () => {
-  it('is read as it was written', () => {
+  it('reads back what was written', () => {
     expect(readPageToken('events', 1, writePageToken('events', [position]))).toEqual([position]);
     const two = writePageToken('located', [undefined, position]);
     expect(readPageToken('located', 2, two)).toEqual(['done', position]);
@@ -36,7 +36,7 @@ describe('a page token', () => {
     expect(writePageToken('located', [undefined, undefined])).toBe('');
   });
 
-  it('of another list is refused', () => {
+  it('is refused if it belongs to another list', () => {
     const lists = ['events', 'rejected', 'dead'] as const;
     for (const list of lists) {
       const token = writePageToken(list, [position]);
@@ -50,8 +50,8 @@ describe('a page token', () => {
     );
   });
 
-  it('that is none is refused', () => {
-    const none = [
+  it('is refused if it is malformed', () => {
+    const malformed = [
       'x',
       '4',
       '12-1-300',
@@ -67,8 +67,10 @@ describe('a page token', () => {
       'events:done',
       `events:${'1'.repeat(10_000)}`,
     ];
-    for (const token of none) expect(refused('events', 1, token)).toContain('is no');
-    expect(refused('located', 2, 'located:12-1-300')).toContain('is no');
-    expect(refused('located', 2, 'located:done/done')).toContain('is no');
+    for (const token of malformed) {
+      expect(refused('events', 1, token)).toContain('is not a next_page_token');
+    }
+    expect(refused('located', 2, 'located:12-1-300')).toContain('is not a next_page_token');
+    expect(refused('located', 2, 'located:done/done')).toContain('is not a next_page_token');
   });
 });

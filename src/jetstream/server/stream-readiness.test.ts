@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import { waitUntilReadable } from './stream-readiness.ts';
 
-/** Answers each read with the next of these, and from then on with the last. */
+/** Answers each read with the next answer, and repeats the last one. */
 function managerThat(...answers: (Error | null)[]) {
   const asked: string[] = [];
   const getMessage = (stream: string): Promise<null> => {
@@ -16,25 +16,25 @@ function managerThat(...answers: (Error | null)[]) {
   return { asked, leaders, manager: { direct: { getMessage }, streams: { info } } as never };
 }
 
-const nobody = new RequestError('no', {
+const noResponders = new RequestError('no', {
   cause: new NoRespondersError('$JS.API.DIRECT.GET.EVENTS'),
 });
 
 describe('waiting for streams', () => {
-  test('asks each until it answers', async () => {
-    const { asked, leaders, manager } = managerThat(new NoRespondersError('x'), nobody, null);
+  test('polls each stream until it answers', async () => {
+    const { asked, leaders, manager } = managerThat(new NoRespondersError('x'), noResponders, null);
     await waitUntilReadable(manager, ['EVENTS', 'DEAD']);
     expect([asked, leaders]).toEqual([['EVENTS', 'EVENTS', 'EVENTS', 'DEAD'], []]);
   });
 
-  test('ends with what to look at', async () => {
-    const { manager } = managerThat(nobody);
+  test('fails with advice when a stream does not answer in time', async () => {
+    const { manager } = managerThat(noResponders);
     await expect(waitUntilReadable(manager, ['EVENTS'], 150)).rejects.toThrow(
       /stream EVENTS does not answer after 0.15 s .*majority/,
     );
   });
 
-  test('reports another error as it is', async () => {
+  test('throws any other error unchanged', async () => {
     const { manager } = managerThat(new Error('not permitted'));
     await expect(waitUntilReadable(manager, ['EVENTS'])).rejects.toThrow('not permitted');
   });

@@ -10,8 +10,8 @@ const pollMs = 100;
 const timeoutMsDefault = 30_000;
 
 /**
- * Waits until each stream has a leader and answers reads: a stream with three replicas takes and answers
- * nothing in its first moments. Throws a StartError when one does not answer in time.
+ * Waits until each stream has a leader and answers reads: a new stream with three replicas neither
+ * stores nor answers at first. Throws a StartError when a stream does not answer in time.
  */
 export async function waitUntilReadable(
   manager: Pick<JetStreamManager, 'direct' | 'streams'>,
@@ -21,13 +21,13 @@ export async function waitUntilReadable(
   const deadline = performance.now() + timeoutMs;
   for (const stream of streams) {
     for (;;) {
-      const fault = await readFault(manager, stream);
-      if (fault === undefined) break;
+      const error = await probeStream(manager, stream);
+      if (error === undefined) break;
       if (performance.now() > deadline) {
         throw new StartError(
-          `The stream ${stream} does not answer after ${timeoutMs / 1000} s (${fault.message}). ` +
+          `The stream ${stream} does not answer after ${timeoutMs / 1000} s (${error.message}). ` +
             'Look at its replicas (nats stream info), and start again once a majority of them is up.',
-          { cause: fault },
+          { cause: error },
         );
       }
       await sleep(pollMs);
@@ -35,8 +35,8 @@ export async function waitUntilReadable(
   }
 }
 
-/** Undefined: it answers, even if only that it has no such message. */
-async function readFault(
+/** Undefined if the stream answers, even with "message not found". */
+async function probeStream(
   manager: Pick<JetStreamManager, 'direct' | 'streams'>,
   stream: StreamName,
 ): Promise<Error | undefined> {
@@ -46,11 +46,11 @@ async function readFault(
     await manager.direct.getMessage(stream, { seq: 1 });
     return undefined;
   } catch (error) {
-    const isNobodyThere =
+    const isUnavailable =
       error instanceof NoRespondersError ||
       error instanceof TimeoutError ||
       (error instanceof RequestError && error.isNoResponders());
-    if (isNobodyThere) return error;
+    if (isUnavailable) return error;
     throw error;
   }
 }

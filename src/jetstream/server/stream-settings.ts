@@ -20,12 +20,12 @@ const day = 86_400 * second;
 const mebibyte = 1024 * 1024;
 const gibibyte = 1024 * mebibyte;
 
-/** Longer than any advisory waits for its collector to come back. */
+/** Longer than an advisory ever waits for its collector. */
 const deadDedupWindowMs = 86_400_000;
 
 type StreamSettings = Partial<StreamConfig> & { name: StreamName; subjects: string[] };
 
-/** Pointers to events that were given up; NATS sends them once, outside of any stream. */
+/** References to events that NATS gave up on. NATS publishes each advisory once, to no stream. */
 const advisories = {
   name: 'ADVISORIES',
   subjects: ['EVENTS', 'REPLAY'].flatMap((stream) => [
@@ -36,7 +36,7 @@ const advisories = {
   max_age: 14 * day,
 } as const;
 
-/** Copies of events that wait for more than a moment for their next attempt. */
+/** Copies of delayed events, which wait for their next attempt. */
 const retries = {
   name: 'RETRY',
   subjects: ['headgate.retry.>'] as string[],
@@ -47,16 +47,15 @@ const retries = {
 const claims: StreamSettings = {
   name: 'CLAIMS',
   subjects: ['headgate.claims.*'],
-  // Locks expire by age; a new one must never be refused for want of room.
+  // Locks expire by age. A new lock must never be rejected because the stream is full.
   discard: DiscardPolicy.Old,
   max_age: claimMs * 1_000_000,
   duplicate_window: second,
 };
 
 /**
- * Every stream that there is, as data. The sizes add up to less than `storageBytesMax`, because a
- * stream that meets a full disk freezes until the server restarts, while one that meets its own
- * limit answers cleanly.
+ * The settings of every stream. The sizes add up to less than `storageBytesMax`: a stream on a full
+ * disk freezes until the server restarts, but a stream at its own limit rejects messages cleanly.
  */
 export function streamSettings(options: TopologyOptions): StreamSettings[] {
   const total = options.storageBytesMax;
@@ -113,7 +112,7 @@ export function streamSettings(options: TopologyOptions): StreamSettings[] {
       subjects: ['headgate.replay.>'],
       discard: DiscardPolicy.New,
       max_bytes: side,
-      // A replay whose dead letter could not be deleted may be requested again much later.
+      // If the dead letter could not be deleted, the same replay may be requested much later.
       duplicate_window: deadDedupWindowMs * 1_000_000,
     },
     { ...common, ...retries, max_bytes: side },
@@ -130,7 +129,7 @@ export function streamSettings(options: TopologyOptions): StreamSettings[] {
   ];
 }
 
-/** A bucket as NATS clients know them. Released contracts are never deleted or purged. */
+/** A key-value bucket for NATS clients. Released contracts are never deleted or purged. */
 const schemas = {
   name: 'KV_headgate_schemas',
   subjects: [subjects.schemas('>')],
@@ -140,7 +139,7 @@ const schemas = {
   deny_purge: true,
 } satisfies StreamSettings;
 
-/** Makes the streams that are missing, and brings the settings of the others up to date. */
+/** Creates missing streams and updates the others. Throws a StartError if NATS refuses. */
 export async function ensureStreams(
   manager: JetStreamManager,
   options: TopologyOptions,
@@ -157,7 +156,7 @@ export async function ensureStreams(
       }
     } catch (cause) {
       throw new StartError(
-        `The stream ${settings.name} cannot be ${current === undefined ? 'made' : 'brought up to date'}: ` +
+        `The stream ${settings.name} cannot be ${current === undefined ? 'created' : 'updated'}: ` +
           `${(cause as Error).message}.`,
         { cause },
       );
@@ -165,7 +164,7 @@ export async function ensureStreams(
   }
 }
 
-/** The settings of a stream that differ from the wanted ones, by name. */
+/** The names of the settings that differ from the wanted ones. */
 export function driftOf(current: StreamConfig, wanted: StreamSettings): string[] {
   const drifted = Object.entries(wanted).filter(
     ([key, value]) => JSON.stringify(current[key as keyof StreamConfig]) !== JSON.stringify(value),
