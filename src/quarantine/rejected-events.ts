@@ -6,7 +6,7 @@ import { codeOf, nameOf, readEntry, type RejectedEntry } from './rejected-entry.
 import type { ReplayMarks, ReplayOutcome } from './replay-marks.ts';
 import { walkPage, type WalkPage } from '../jetstream/read/walk-pages.ts';
 
-/** Which rejected events are meant. Empty, 0 and Infinity: any. */
+/** Selects rejected events. Empty, 0 and Infinity match any event. */
 export interface RejectedFilter {
   readonly source: string;
   readonly eventName: string;
@@ -20,7 +20,7 @@ export interface RejectedFilter {
 /** A rejected event and its newest replay. */
 export interface Found {
   readonly entry: RejectedEntry;
-  /** Of its newest replay, else the first. */
+  /** The error of the newest replay, else the original one. */
   readonly error: EventError;
   readonly replay: (ReplayOutcome & { readonly atMs: number }) | undefined;
 }
@@ -29,7 +29,7 @@ export interface Found {
 export interface RejectedEvents {
   /** Throws a ServiceError `malformed_request` for a page token of another list. */
   page(filter: RejectedFilter, size: number, pageToken: string): Promise<WalkPage<Found>>;
-  /** Undefined: no rejected event has this position. */
+  /** Resolves to undefined if no rejected event has this position. */
   get(sequence: number): Promise<Found | undefined>;
 }
 
@@ -67,10 +67,10 @@ export function createRejectedEvents(log: Log, marks: ReplayMarks): RejectedEven
 
 const rejectedPrefix = subjects.rejected('', '').slice(0, -1);
 
-/** A token of a NATS subject that is a name, and no wildcard. */
+/** A token of a NATS subject that is a name, not a wildcard. */
 const namePattern = /^[a-z0-9_-]+$/;
 
-/** Events that the taxonomy did not know when they came are filed under `unplannedName`. */
+/** Includes `unplannedName`: the subject of events that the taxonomy did not know on arrival. */
 function subjectsOf({ source, eventName }: RejectedFilter): string[] {
   if (source !== '' && !namePattern.test(source)) return [];
   const sourceToken = source === '' ? '*' : source;

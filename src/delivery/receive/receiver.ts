@@ -16,14 +16,14 @@ export interface ReceiverParts {
   readonly settler: Settler;
   readonly queue: EventQueue;
   readonly eventBytesMax: number;
-  /** Something is in the queue. */
+  /** Called when an event was queued. */
   readonly schedule: () => void;
   readonly stopping: () => boolean;
   /** All events that the worker holds. */
   readonly held: () => readonly HeldEvent[];
 }
 
-/** Decides what becomes of a pulled event: it is queued, filtered, delayed, or handed back. */
+/** Decides whether a pulled event is queued, filtered, delayed, or released to the log. */
 export function createReceiver(parts: ReceiverParts): PullReceiver {
   const { settler, queue } = parts;
   const admit = createAdmit(parts);
@@ -48,7 +48,7 @@ export function createReceiver(parts: ReceiverParts): PullReceiver {
   };
 }
 
-/** An event that comes back from RETRY. */
+/** The event of a copy in RETRY. */
 function heldAgain(message: DelayedMessage): HeldEvent {
   const held = new HeldEvent(message, message.stream);
   held.isDelayedCopy = true;
@@ -56,14 +56,14 @@ function heldAgain(message: DelayedMessage): HeldEvent {
   return held;
 }
 
-/** False: the event is settled, or is being. */
+/** The function returns false if it has settled the event, or is about to. */
 function createAdmit({ destinationConfig: config, settler, signals }: ReceiverParts) {
   const isWanted = config.name === canaryName ? () => true : compileEventFilter(config);
   const map = config.fields && compileFieldRules(config.fields);
   const trusted = trustedDeliveriesMax(config.retry);
   return (held: HeldEvent): boolean => {
     const { message, stream } = held;
-    // A person meant a replay for this destination, whatever its filter is by now.
+    // A person requested this replay for this destination, so the current filter does not apply.
     if (stream === 'EVENTS' && !isWanted(message.subject)) {
       settler.filtered(held);
       if (message.subject !== canarySubject) signals.eventsFiltered(config.name, 1);
@@ -78,13 +78,13 @@ function createAdmit({ destinationConfig: config, settler, signals }: ReceiverPa
   };
 }
 
-/** A payload that cannot be read may hold fields that must not leave, so it is not delivered. */
+/** Does not deliver an unreadable payload: it may contain fields that must not leave. */
 function applyMapping(map: FieldMapping, held: HeldEvent, settler: Settler): boolean {
   try {
     held.payload = map(held.message.payload);
     return true;
   } catch (error) {
-    // V8 and TextDecoder may quote the text around a fault.
+    // The messages of V8 and TextDecoder may quote the text around an error.
     const what = error instanceof TypeError ? 'has no eventId or is not UTF-8' : 'is not JSON';
     const outcome = {
       kind: 'dead',
