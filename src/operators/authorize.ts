@@ -3,8 +3,8 @@ import { timingSafeEqual } from 'node:crypto';
 import type { HttpCall } from '../http/http-call.ts';
 
 /**
- * Whether a request shows the operators' token, as `Authorization: Bearer TOKEN`. Without a token
- * every request may pass. Tokens are compared in constant time.
+ * Checks whether a request sends the operators' token, as `Authorization: Bearer TOKEN`. If no
+ * token is configured, every request passes. Compares tokens in constant time.
  */
 export function createAuthorize(
   token: string | undefined,

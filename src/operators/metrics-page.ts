@@ -6,7 +6,9 @@ export type RenderMetrics = () => Promise<{
   readonly contentType: string;
 }>;
 
-/** The answer of `/metrics`: the page for Prometheus, or 500 with why it cannot be rendered. */
+/**
+ * The answer of `/metrics`: the page for Prometheus, or 500 with the reason why rendering failed.
+ */
 export function metricsPage(render: RenderMetrics): Promise<TextAnswer> {
   return render().then(
     (page) => ({ status: 200, ...page }),

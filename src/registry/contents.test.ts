@@ -91,7 +91,9 @@ test.each([
 ])('the key %j is none of ours', async (key) => {
   const contents = createRegistryContents({ canHash: false });
   await contents.apply([entry(key, order)]);
-  expect(contents.faults()).toMatchObject([{ file: key, problem: 'it is no entry of ours' }]);
+  expect(contents.faults()).toMatchObject([
+    { file: key, problem: 'it is not an entry of Headgate' },
+  ]);
 });
 
 test('a version that hashes needs a key in this gate', async () => {

@@ -24,54 +24,54 @@ import { readBucketJson } from './bucket-json.ts';
 import { eventKey, readBucketKey, type BucketKey } from './bucket-keys.ts';
 
 /**
- * What the bucket says, as far as it is sound.
+ * The valid contents of the bucket.
  *
- * A bad revision of an entry changes nothing: the newest one that is sound stays in force, also in a
- * gate that starts later and reads both. Of a version of a schema the first sound revision is the
- * version, for good. What is there is never taken away by a revision that deletes it.
+ * An invalid revision of an entry changes nothing: the newest valid revision stays in force, also
+ * in a gate that starts later and reads both. The first valid revision of a schema version is that
+ * version permanently. A deletion never takes an entry out of force.
  */
 export interface RegistryContents {
-  /** Takes revisions in, oldest first. Ends when the registry says what they say. */
+  /** Applies revisions, oldest first. Resolves when the registry includes them. */
   apply(entries: readonly BucketEntry[]): Promise<void>;
-  /** Another object after each change; events that did not change are the same objects. */
+  /** Returns a new object after each change; unchanged events stay the same objects. */
   readonly registry: () => SchemaRegistry;
   /** Entries whose newest revision is not in force. */
   readonly faults: () => readonly RegistryFault[];
-  /** The newest revision that was taken in. */
+  /** The newest applied revision. */
   readonly revision: () => number;
-  /** The newest revision of an entry, 0 when it has none: what a write to it must expect. */
+  /** The newest revision of an entry, which a write to it must expect; 0 if it has no revision. */
   readonly revisionOf: (key: string) => number;
-  /** Whether the bucket was ever filled: the header is written last. */
+  /** Whether the bucket was filled; a fill writes the header last. */
   readonly isFilled: () => boolean;
   readonly canHash: boolean;
-  /** False: there are as many events as there may be, and this is none of them. */
+  /** False if the limit of events is reached and this name is not one of them. */
   readonly hasRoomFor: (name: string) => boolean;
-  /** The versions of an event, also of one that has no entry yet. */
+  /** The versions of an event, even if it has no entry yet. */
   readonly versionsOf: (name: string) => readonly SchemaVersion[];
-  /** The entry in force, and the header, as they were written. */
+  /** The entry in force, as written; `headerFields` does the same for the header. */
   readonly fieldsOf: (name: string) => Fields | undefined;
   readonly headerFields: () => Fields;
 }
 
 interface EventState {
   readonly versions: Map<number, SchemaVersion>;
-  /** Of its entry, the newest last. */
+  /** The revisions of its entry, newest last. */
   readonly revisions: EntryRevision[];
   inForce: Fields | undefined;
 }
 
 interface EntryRevision {
   readonly fields: Fields;
-  /** By which it can say nothing: it is no JSON, or was deleted. */
+  /** Why the revision has no content: it is not JSON, or it was deleted. */
   readonly problems: readonly Problem[];
 }
 
 export interface RegistryContentsOptions {
-  /** Whether there is a key for `"x-pii": "hash"`: without it such a schema cannot be in force. */
+  /** Whether a key for `"x-pii": "hash"` is set; without it such a schema cannot be in force. */
   readonly canHash: boolean;
 }
 
-/** All that was taken in. */
+/** The state after all applied revisions. */
 interface Taken extends RegistryContentsOptions {
   readonly states: Map<string, EventState>;
   readonly planned: Map<string, PlannedEvent>;
@@ -100,7 +100,7 @@ export function createRegistryContents(options: RegistryContentsOptions): Regist
       for (const entry of entries.filter((each) => each.revision > taken.revision)) {
         const name = takeEntry(taken, entry);
         if (name !== undefined) touched.add(name);
-        // Compiling takes a millisecond or several: the requests between them are not held up.
+        // Compiling takes one or more milliseconds; let requests run in between.
         if (entry.key.startsWith('schema.')) await nextTurn();
       }
       if (entries.length === 0) return;
@@ -123,7 +123,7 @@ export function createRegistryContents(options: RegistryContentsOptions): Regist
   };
 }
 
-/** The name of the event that has something new; undefined when nothing follows from it. */
+/** Applies one revision. Returns the name of the changed event, or undefined. */
 function takeEntry(taken: Taken, entry: BucketEntry): string | undefined {
   taken.revision = entry.revision;
   taken.revisions.set(entry.key, entry.revision);
@@ -131,7 +131,8 @@ function takeEntry(taken: Taken, entry: BucketEntry): string | undefined {
   const report: ReportFault = (problem, mending) => void problems.push({ problem, mending });
   const key = readBucketKey(entry.key);
   let name: string | undefined;
-  if (key === undefined) report('it is no entry of ours', 'Keep other things in another bucket.');
+  if (key === undefined)
+    report('it is not an entry of Headgate', 'Keep other data in another bucket.');
   else name = takeValue(taken, key, entry, problems);
   setFaults(taken, entry.key, problems);
   return name;
@@ -145,7 +146,7 @@ function takeValue(
 ): string | undefined {
   const report: ReportFault = (problem, mending) => void problems.push({ problem, mending });
   if (entry.deleted)
-    report('it was deleted, and stays in force', 'Write it again, or deprecate it.');
+    report('it was deleted, but stays in force', 'Write it again, or deprecate it.');
   const value = entry.deleted ? undefined : readBucketJson(key.kind, entry.value, report);
   if (key.kind === 'taxonomy') {
     if (value !== undefined) takeHeader(taken, value, report);
@@ -176,7 +177,7 @@ function stateOf(taken: Taken, name: string, report: ReportFault): EventState | 
 
 function planEvent(taken: Taken, name: string): void {
   const state = taken.states.get(name)!;
-  const found = newestSound(name, state, versionsInOrder(state));
+  const found = newestValid(name, state, versionsInOrder(state));
   if (found === undefined) return;
   setFaults(taken, eventKey(name), found.faults);
   if (found.event === undefined) return;
@@ -196,12 +197,12 @@ function setFaults(taken: Taken, key: string, problems: readonly Problem[]): voi
 type Problem = Omit<RegistryFault, 'file'>;
 
 function takeHeader(taken: Taken, fields: Fields, report: ReportFault): void {
-  let sound = true;
+  let valid = true;
   const header = readHeader(fields, (problem, mending) => {
-    sound = false;
+    valid = false;
     report(problem, mending);
   });
-  if (sound) Object.assign(taken, { header, headerFields: fields });
+  if (valid) Object.assign(taken, { header, headerFields: fields });
 }
 
 function takeVersion(
@@ -224,7 +225,9 @@ function takeVersion(
   return name;
 }
 
-/** Makes a version ready to validate, where it is sound and this gate can do what it asks for. */
+/**
+ * Compiles a version; undefined, with a report, if it is invalid or needs a key that is not set.
+ */
 export function compileUsable(
   version: number,
   schema: SchemaVersion['schema'],
@@ -237,7 +240,7 @@ export function compileUsable(
   return undefined;
 }
 
-/** From 1 up to the first that is not there. */
+/** The versions from 1 up to the first gap. */
 function versionsInOrder({ versions }: EventState): SchemaVersion[] {
   const ordered: SchemaVersion[] = [];
   for (let version = versions.get(1); version !== undefined;) {
@@ -250,12 +253,12 @@ function versionsInOrder({ versions }: EventState): SchemaVersion[] {
 interface Found {
   readonly event: PlannedEvent | undefined;
   readonly fields: Fields | undefined;
-  /** Of the newest revision. */
+  /** The faults of the newest revision. */
   readonly faults: readonly Problem[];
 }
 
-/** Undefined: nothing was written about the event itself yet. */
-function newestSound(
+/** Finds the newest valid revision; undefined if the event has no entry yet. */
+function newestValid(
   name: string,
   state: EventState,
   versions: readonly SchemaVersion[],
@@ -266,7 +269,7 @@ function newestSound(
     if (known.length > 0) continue;
     const problems: Problem[] = [];
     const report: ReportFault = (problem, mending) => void problems.push({ problem, mending });
-    // Its name was held against the verbs when it was registered: a verb may be taken away later.
+    // The name was checked against the verbs at registration; a verb may have been removed since.
     const entry = readEntry(name, fields, [], report);
     checkActive(entry, versions, report);
     faults ??= problems;

@@ -196,7 +196,7 @@ describe('headgate dead', () => {
 
     const change = { path: '/user_id', valueJson: '"u"' };
     const fix = (more: object) => service.fixDeadLetter({ id: 'crm:1', ...more });
-    await expect(fix({})).rejects.toThrow(/nothing to fix/);
+    await expect(fix({})).rejects.toThrow(/The request changes nothing: give event_json, or edits/);
     await expect(fix({ edits: Array.from({ length: 101 }, () => change) })).rejects.toThrow(/100/);
     await expect(fix({ edits: [{ path: `/${'x'.repeat(1_000)}` }] })).rejects.toThrow(/1000/);
     await expect(fix({ eventJson: ' '.repeat(4_097) })).rejects.toThrow(/4096 bytes/);

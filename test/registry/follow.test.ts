@@ -203,7 +203,7 @@ describe('what is not sound in the bucket', () => {
       async () => (await registryOf(one.adminUrl).listSchemas({})).faults,
       ({ length }) => length === 3,
     );
-    for (const fault of faults) expect(fault).toContain('it was deleted, and stays in force');
+    for (const fault of faults) expect(fault).toContain('it was deleted, but stays in force');
     await using later = await startGateOn(log);
     for (const gate of [one, later]) expect((await track(gate.url, {})).status).toBe(202);
     const { manager } = clientsForTests(log.log);

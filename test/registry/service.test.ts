@@ -72,7 +72,7 @@ test('what was released never changes; the same again is no fault', async () => 
   const { code, message } = await refusal(other);
   expect(code).toBe(Code.FailedPrecondition);
   expect(message).toContain(
-    `${eventName} has a version 1 with another schema, and what was released never changes. ` +
+    `${eventName} has a version 1 with another schema, and a released version never changes. ` +
       'Register it as version 2.',
   );
   expect(JSON.parse((await registry.getSchema({ eventName })).schemaJson)).toEqual(
@@ -122,7 +122,7 @@ test('a version that is not sound is refused with every fault', async () => {
 });
 
 test.each([
-  ['OrderCompleted', entry, 'is no name of an event'],
+  ['OrderCompleted', entry, 'is not an event name'],
   ['order_shipped', entry, 'is not a noun and one of the verbs'],
   ['cart_completed', '{ owner: a }', 'description is missing'],
   ['cart_completed', '{', 'Fix the YAML there'],
