@@ -6,13 +6,13 @@ const request = (authorization?: string) => ({
   headers: authorization === undefined ? {} : { authorization },
 });
 
-test('without a token everybody may pass', () => {
+test('without a token every request passes', () => {
   const isAuthorized = createAuthorize(undefined);
   expect(isAuthorized(request())).toBe(true);
   expect(isAuthorized(request('Bearer anything'))).toBe(true);
 });
 
-test('with a token only that token may pass', () => {
+test('with a token only requests with that token pass', () => {
   const isAuthorized = createAuthorize('sesame');
   expect(isAuthorized(request('Bearer sesame'))).toBe(true);
   for (const wrong of [undefined, '', 'sesame', 'Bearer ', 'Bearer sesamE', 'Bearer sesame1']) {
