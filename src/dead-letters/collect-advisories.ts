@@ -38,7 +38,7 @@ export function createAdvisoryCollector(options: AdvisoryCollectorOptions): Advi
     try {
       const advisory = readAdvisory(message.payload);
       if (advisory !== undefined && known.has(advisory.destination)) {
-        await bury(advisory, options);
+        await writeDeadLetterOf(advisory, options);
       }
       message.ack();
     } catch (error) {
@@ -73,7 +73,10 @@ export function createAdvisoryCollector(options: AdvisoryCollectorOptions): Advi
   return { start: () => (started ??= start()), stop: () => (stopped ??= stop()) };
 }
 
-async function bury(advisory: Advisory, options: AdvisoryCollectorOptions): Promise<void> {
+async function writeDeadLetterOf(
+  advisory: Advisory,
+  options: AdvisoryCollectorOptions,
+): Promise<void> {
   const { stream, destination, sequence, reason } = advisory;
   const message = await readMessage(options.log, stream, sequence);
   if (message === undefined) {

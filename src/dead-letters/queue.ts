@@ -63,7 +63,7 @@ export interface OpenedDeadLetter {
 }
 
 /** The changes that a person wants to make to an event. */
-export interface WholeEventEdit {
+export interface DeadLetterEdit {
   /** The whole new event; empty to keep the current one. */
   readonly eventJson: string;
   /** Applied afterwards. An empty `valueJson` removes the value. */
@@ -75,7 +75,7 @@ export interface EventFixer {
   /** Returns undefined if the text cannot be read as an event. */
   readonly editable: (stored: string) => string | undefined;
   /** Returns the event in the form in which it is stored. Throws `invalid_edit`. */
-  readonly fix: (stored: string, edit: WholeEventEdit) => string;
+  readonly fix: (stored: string, edit: DeadLetterEdit) => string;
 }
 
 /** The events that could not be delivered, and what a person can do about them. */
@@ -92,7 +92,7 @@ export interface DeadLetterQueue {
    * Replaces the entry's event. `revision` is the expected revision, or 0 for any. Throws
    * `dead_letter_changed`, and the errors of the fixer.
    */
-  fix(id: string, revision: number, edit: WholeEventEdit): Promise<OpenedDeadLetter>;
+  fix(id: string, revision: number, edit: DeadLetterEdit): Promise<OpenedDeadLetter>;
   /** Delivers the event to its destination again. Resolves to its position in REPLAY. */
   replay(id: string): Promise<number>;
   /** Gives the event up permanently; the entry is kept with the reason. */
@@ -215,7 +215,7 @@ async function storeFixed(
   fixer: EventFixer,
   id: string,
   entry: StoredMessage,
-  edit: WholeEventEdit,
+  edit: DeadLetterEdit,
 ): Promise<number> {
   const { fields, eventText } = splitEntry(entry.payload);
   if (eventText === undefined) {

@@ -26,13 +26,17 @@ export function createDeadLetterWriter(options: {
     }
     const { lastAttempt } = event;
     if (lastAttempt !== undefined) attempts.push(lastAttempt);
-    const { subject, headers, payload } = encodeDeadLetter(event, inOrder(attempts), Date.now());
+    const { subject, headers, payload } = encodeDeadLetter(
+      event,
+      latestRecords(attempts),
+      Date.now(),
+    );
     await log.store('DEAD', subject, headers, payload);
   };
 }
 
 /** Each attempt once, in order, by its latest record, which may have charged the attempt later. */
-function inOrder(attempts: readonly DeliveryAttempt[]): DeliveryAttempt[] {
+function latestRecords(attempts: readonly DeliveryAttempt[]): DeliveryAttempt[] {
   const byStart = new Map(attempts.map((one) => [`${one.startedAt} ${one.attempt}`, one]));
   return [...byStart.values()].sort(
     (left, right) =>

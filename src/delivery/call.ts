@@ -59,12 +59,12 @@ export function createCalls(parts: CallParts): Calls {
   };
 
   /** Resolves to false if the call showed nothing about the destination. */
-  const carry = async (
+  const callDestination = async (
     events: readonly HeldEvent[],
     abort: AbortController,
     probe: boolean,
   ): Promise<boolean> => {
-    const unmark = events[0]!.exclusive ? await begin(events[0]!, parts) : undefined;
+    const unmark = events[0]!.exclusive ? await markAttempt(events[0]!, parts) : undefined;
     if (unmark === 'given up') return false;
     const startedAtMs = Date.now();
     const startedMs = performance.now();
@@ -72,14 +72,14 @@ export function createCalls(parts: CallParts): Calls {
     if (fault !== undefined) signals.trouble(`destination ${name}`, fault);
     await unmark?.();
     if (outcomes === undefined) {
-      for (const held of events) settler.handBack(held);
+      for (const held of events) settler.release(held);
       return false;
     }
     const endedMs = performance.now();
     const time = { startedAtMs, durationMs: endedMs - startedMs };
     const { own, failures, answered } = settleBatch(events, outcomes, time);
-    const well = own.length + failures.length === 0;
-    signals.destinationCalled(name, well, () =>
+    const succeeded = own.length + failures.length === 0;
+    signals.destinationCalled(name, succeeded, () =>
       describeCall(parts, { events, own, failures, probe, durationMs: time.durationMs }),
     );
     const decision = parking.decide({ probe, startedMs, endedMs, answered, failures });
@@ -91,7 +91,7 @@ export function createCalls(parts: CallParts): Calls {
     apply,
     run: async (events, abort, probe) => {
       try {
-        if (await carry(events, abort, probe)) return;
+        if (await callDestination(events, abort, probe)) return;
       } catch (error) {
         // A bug in Headgate. The log redelivers unsettled events after the acknowledgement wait.
         signals.trouble(`delivering to ${name}`, error);
@@ -106,7 +106,7 @@ export function createCalls(parts: CallParts): Calls {
  * Marks an event that may crash its worker, before it is tried. Gives the event up once its marks
  * and failures reach `retry.attempts`.
  */
-async function begin(
+async function markAttempt(
   held: HeldEvent,
   { record, retry, settler }: CallParts,
 ): Promise<(() => Promise<void>) | 'given up'> {

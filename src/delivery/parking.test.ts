@@ -146,8 +146,8 @@ describe('an event with nothing else to try', () => {
     const rig = setUp();
     rig.call(0, 1, [], other);
     rig.call(2, 3, [a]);
-    expect(rig.parking.nothingElse(3)).toEqual({ ...nothing, queued: [a] });
-    expect(rig.parking.nothingElse(3)).toEqual(nothing);
+    expect(rig.parking.decideIdle(3)).toEqual({ ...nothing, queued: [a] });
+    expect(rig.parking.decideIdle(3)).toEqual(nothing);
     expect(rig.changes).toEqual([[true, 'a failed']]);
     return rig;
   };
@@ -169,7 +169,7 @@ describe('an event with nothing else to try', () => {
     const { parking, call, probe } = setUp();
     call(0, 1, [], other);
     call(5_000, 5_001, [a]);
-    parking.nothingElse(5_001);
+    parking.decideIdle(5_001);
     expect(probe(9_000, 9_001, [], other)).toEqual(nothing);
   });
 });

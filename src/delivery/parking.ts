@@ -133,10 +133,10 @@ export class Parking<Failure extends SharedFailure> {
   }
 
   /** Decides when no call runs and no event waits: nothing else can show the cause of a failure. */
-  nothingElse(nowMs: number): FailureDecision<Failure> {
+  decideIdle(nowMs: number): FailureDecision<Failure> {
     const [first, second] = this.#suspects;
     if (first === undefined || this.#state !== 'open') return nothing;
-    const lone = second === undefined && first.near && !isToldToWait(first.failure);
+    const lone = second === undefined && first.near && !mustWait(first.failure);
     this.#accused = lone ? first.failure : undefined;
     return this.#park(nowMs, this.#takeSuspects(), false);
   }
@@ -158,8 +158,8 @@ export class Parking<Failure extends SharedFailure> {
       this.#resume();
     }
     return {
-      charged: own.filter((one) => !isToldToWait(one)),
-      delayed: [...own.filter(isToldToWait), ...(mostly ? failures : [])],
+      charged: own.filter((one) => !mustWait(one)),
+      delayed: [...own.filter(mustWait), ...(mostly ? failures : [])],
       queued: [],
     };
   }
@@ -220,7 +220,7 @@ export class Parking<Failure extends SharedFailure> {
 
 const nothing = { charged: [], delayed: [], queued: [] } as const;
 
-function isToldToWait({ outcome }: SharedFailure): boolean {
+function mustWait({ outcome }: SharedFailure): boolean {
   return outcome.status === '429' || (outcome.notBeforeMs ?? 0) > 0;
 }
 

@@ -45,7 +45,7 @@ export function createPump(parts: PumpParts): () => void {
     if (stopping()) return;
     const nowMs = performance.now();
     if (queue.length() === 0 && running.count() === 0) {
-      calls.apply(parking.nothingElse(nowMs)).catch((error: unknown) => {
+      calls.apply(parking.decideIdle(nowMs)).catch((error: unknown) => {
         parts.signals.trouble('parking', error);
       });
     }

@@ -26,11 +26,11 @@ export interface Settler {
    */
   copyToRetry(held: HeldEvent, delayMs: number): Promise<boolean>;
   /** Returns an event of RETRY that is not due yet. */
-  notYet(message: PulledMessage, delayMs: number): void;
+  returnUntilDue(message: PulledMessage, delayMs: number): void;
   /** Acks an event that the destination's filter excludes. */
   filtered(held: HeldEvent): void;
   /** Returns an event to the log untried. */
-  handBack(held: HeldEvent): void;
+  release(held: HeldEvent): void;
   /** Extends the acknowledgement wait of an event that the worker still holds. */
   keep(held: HeldEvent): void;
 }
@@ -118,9 +118,9 @@ export function createSettler(options: SettlerOptions): Settler {
       failure.held.tries += 1;
     },
     copyToRetry: (held, delayMs) => moveToRetry(held, delayMs, false),
-    notYet: (message, delayMs) => send(message, (one) => one.nak(delayMs)),
+    returnUntilDue: (message, delayMs) => send(message, (one) => one.nak(delayMs)),
     filtered: (held) => settle(held, acknowledge),
-    handBack: (held) => settle(held, (one) => one.message.nak(0)),
+    release: (held) => settle(held, (one) => one.message.nak(0)),
     keep: (held) => {
       if (!held.settled) send(held, (one) => one.message.working());
     },

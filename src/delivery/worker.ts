@@ -115,14 +115,14 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     pump();
     await started?.catch(() => {});
     await pulls?.stop();
-    for (const each of waiting()) settler.handBack(each);
+    for (const each of waiting()) settler.release(each);
     queue.takeAll();
     delayed.takeAll();
     // Do not wait for a probe: it most likely hangs.
     const graceMs = parking.parked ? 0 : options.stopGraceMs;
-    for (const each of await running.drain(graceMs)) settler.handBack(each);
+    for (const each of await running.drain(graceMs)) settler.release(each);
     // The calls that have just ended may have put events back.
-    for (const each of waiting()) settler.handBack(each);
+    for (const each of waiting()) settler.release(each);
     delayed.takeAll();
     clearInterval(timer);
     if (pulls !== undefined) await flushSettled(log);

@@ -34,7 +34,7 @@ export interface RejectedEvents {
 }
 
 export function createRejectedEvents(log: Log, marks: ReplayMarks): RejectedEvents {
-  const findingOf = async (message: StoredMessage): Promise<Found> => {
+  const readFound = async (message: StoredMessage): Promise<Found> => {
     const replay = await marks.find(message.sequence);
     const entry = readEntry(message);
     return { entry, error: replay?.error ?? entry.error, replay };
@@ -53,14 +53,14 @@ export function createRejectedEvents(log: Log, marks: ReplayMarks): RejectedEven
           const newest = await marks.find(message.sequence);
           if ((newest?.error?.code ?? codeOf(message)) !== filter.code) return undefined;
         }
-        return findingOf(message);
+        return readFound(message);
       });
     },
     get: async (sequence) => {
       await marks.refresh();
       const message = await readMessage(log, 'REJECTED', sequence);
       const isEntry = message?.subject.startsWith(rejectedPrefix) === true;
-      return isEntry ? findingOf(message) : undefined;
+      return isEntry ? readFound(message) : undefined;
     },
   };
 }

@@ -37,7 +37,7 @@ export function createStoredIds(log: Log, idsMax = idsMaxDefault): StoredIds {
       table.add(message.header(messageIdHeader), message.sequence);
       if (countOf(tables) > idsMax) makeRoom(tables, subject, idsMax);
     }
-    table.wasRead();
+    table.markRead();
   };
   const openTable = async (subject: string, sinceMs: number): Promise<IdTable> => {
     const known = tables.get(subject);
@@ -94,7 +94,7 @@ interface IdTable {
   readonly count: () => number;
   /** When it was last read to the end of the stream, as a time of `performance.now()`. */
   readonly readAt: () => number;
-  wasRead(): void;
+  markRead(): void;
   add(id: string, sequence: number): void;
   find(id: string): number | undefined;
 }
@@ -110,7 +110,7 @@ function createTable(sinceMs: number, from: number): IdTable {
     },
     count: ids.count,
     readAt: () => readAt,
-    wasRead: () => {
+    markRead: () => {
       readAt = performance.now();
     },
     add: (id, sequence) => {

@@ -72,7 +72,7 @@ export interface RegistryContentsOptions {
 }
 
 /** The state after all applied revisions. */
-interface Taken extends RegistryContentsOptions {
+interface AppliedState extends RegistryContentsOptions {
   readonly states: Map<string, EventState>;
   readonly planned: Map<string, PlannedEvent>;
   readonly revisions: Map<string, number>;
@@ -83,7 +83,7 @@ interface Taken extends RegistryContentsOptions {
 }
 
 export function createRegistryContents(options: RegistryContentsOptions): RegistryContents {
-  const taken: Taken = {
+  const applied: AppliedState = {
     ...options,
     states: new Map(),
     planned: new Map(),
@@ -97,49 +97,49 @@ export function createRegistryContents(options: RegistryContentsOptions): Regist
   return {
     apply: async (entries) => {
       const touched = new Set<string>();
-      for (const entry of entries.filter((each) => each.revision > taken.revision)) {
-        const name = takeEntry(taken, entry);
+      for (const entry of entries.filter((each) => each.revision > applied.revision)) {
+        const name = applyEntry(applied, entry);
         if (name !== undefined) touched.add(name);
         // Compiling takes one or more milliseconds; let requests run in between.
         if (entry.key.startsWith('schema.')) await nextTurn();
       }
       if (entries.length === 0) return;
-      for (const name of touched) planEvent(taken, name);
-      registry = { ...emptyRegistry, ...taken.header, events: [...taken.planned.values()] };
+      for (const name of touched) planEvent(applied, name);
+      registry = { ...emptyRegistry, ...applied.header, events: [...applied.planned.values()] };
     },
     registry: () => registry,
-    faults: () => [...taken.faults.values()].flat(),
-    revision: () => taken.revision,
-    revisionOf: (key) => taken.revisions.get(key) ?? 0,
-    isFilled: () => taken.header !== undefined,
+    faults: () => [...applied.faults.values()].flat(),
+    revision: () => applied.revision,
+    revisionOf: (key) => applied.revisions.get(key) ?? 0,
+    isFilled: () => applied.header !== undefined,
     canHash: options.canHash,
-    hasRoomFor: (name) => taken.states.has(name) || taken.states.size < eventsMax,
+    hasRoomFor: (name) => applied.states.has(name) || applied.states.size < eventsMax,
     versionsOf: (name) => {
-      const state = taken.states.get(name);
+      const state = applied.states.get(name);
       return state === undefined ? [] : versionsInOrder(state);
     },
-    fieldsOf: (name) => taken.states.get(name)?.inForce,
-    headerFields: () => taken.headerFields,
+    fieldsOf: (name) => applied.states.get(name)?.inForce,
+    headerFields: () => applied.headerFields,
   };
 }
 
 /** Applies one revision. Returns the name of the changed event, or undefined. */
-function takeEntry(taken: Taken, entry: BucketEntry): string | undefined {
-  taken.revision = entry.revision;
-  taken.revisions.set(entry.key, entry.revision);
+function applyEntry(applied: AppliedState, entry: BucketEntry): string | undefined {
+  applied.revision = entry.revision;
+  applied.revisions.set(entry.key, entry.revision);
   const problems: Problem[] = [];
   const report: ReportFault = (problem, mending) => void problems.push({ problem, mending });
   const key = readBucketKey(entry.key);
   let name: string | undefined;
   if (key === undefined)
     report('it is not an entry of Headgate', 'Keep other data in another bucket.');
-  else name = takeValue(taken, key, entry, problems);
-  setFaults(taken, entry.key, problems);
+  else name = applyValue(applied, key, entry, problems);
+  setFaults(applied, entry.key, problems);
   return name;
 }
 
-function takeValue(
-  taken: Taken,
+function applyValue(
+  applied: AppliedState,
   key: BucketKey,
   entry: BucketEntry,
   problems: Problem[],
@@ -149,21 +149,21 @@ function takeValue(
     report('it was deleted, but stays in force', 'Write it again, or deprecate it.');
   const value = entry.deleted ? undefined : readBucketJson(key.kind, entry.value, report);
   if (key.kind === 'taxonomy') {
-    if (value !== undefined) takeHeader(taken, value, report);
+    if (value !== undefined) applyHeader(applied, value, report);
     return undefined;
   }
-  const state = stateOf(taken, key.name, report);
+  const state = stateOf(applied, key.name, report);
   if (state === undefined) return undefined;
   if (key.kind === 'schema') {
-    return value === undefined ? undefined : takeVersion(taken, state, key, value, report);
+    return value === undefined ? undefined : applyVersion(applied, state, key, value, report);
   }
   state.revisions.push({ fields: value ?? {}, problems });
   if (state.revisions.length > schemaRevisionsMax) state.revisions.shift();
   return key.name;
 }
 
-function stateOf(taken: Taken, name: string, report: ReportFault): EventState | undefined {
-  const { states } = taken;
+function stateOf(applied: AppliedState, name: string, report: ReportFault): EventState | undefined {
+  const { states } = applied;
   const known = states.get(name);
   if (known !== undefined) return known;
   if (states.size >= eventsMax) {
@@ -175,20 +175,20 @@ function stateOf(taken: Taken, name: string, report: ReportFault): EventState | 
   return state;
 }
 
-function planEvent(taken: Taken, name: string): void {
-  const state = taken.states.get(name)!;
+function planEvent(applied: AppliedState, name: string): void {
+  const state = applied.states.get(name)!;
   const found = newestValid(name, state, versionsInOrder(state));
   if (found === undefined) return;
-  setFaults(taken, eventKey(name), found.faults);
+  setFaults(applied, eventKey(name), found.faults);
   if (found.event === undefined) return;
   state.inForce = found.fields;
-  taken.planned.set(name, found.event);
+  applied.planned.set(name, found.event);
 }
 
-function setFaults(taken: Taken, key: string, problems: readonly Problem[]): void {
-  if (problems.length === 0) taken.faults.delete(key);
+function setFaults(applied: AppliedState, key: string, problems: readonly Problem[]): void {
+  if (problems.length === 0) applied.faults.delete(key);
   else
-    taken.faults.set(
+    applied.faults.set(
       key,
       problems.map((problem) => ({ file: key, ...problem })),
     );
@@ -196,16 +196,16 @@ function setFaults(taken: Taken, key: string, problems: readonly Problem[]): voi
 
 type Problem = Omit<RegistryFault, 'file'>;
 
-function takeHeader(taken: Taken, fields: Fields, report: ReportFault): void {
+function applyHeader(applied: AppliedState, fields: Fields, report: ReportFault): void {
   let valid = true;
   const header = readHeader(fields, (problem, mending) => {
     valid = false;
     report(problem, mending);
   });
-  if (valid) Object.assign(taken, { header, headerFields: fields });
+  if (valid) Object.assign(applied, { header, headerFields: fields });
 }
 
-function takeVersion(
+function applyVersion(
   { canHash }: RegistryContentsOptions,
   state: EventState,
   { name, version }: { readonly name: string; readonly version: number },

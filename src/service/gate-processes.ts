@@ -11,9 +11,9 @@ import { changedEvents } from '../validation/live-validation.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 import { forkGate, type ForkedGate } from './fork-gate.ts';
 import type { GateSettings } from './gate-process.ts';
-import { handOver, withoutValidators, type HandOverOptions } from './hand-over.ts';
+import { gateSettingsOf, withoutValidators, type GateSettingsOptions } from './gate-settings.ts';
 
-export interface GateProcessesOptions extends HandOverOptions {
+export interface GateProcessesOptions extends GateSettingsOptions {
   readonly signals: Signals;
   readonly onCounted: (deltas: MetricDeltas) => void;
 }
@@ -51,7 +51,7 @@ export async function startGateProcesses(options: GateProcessesOptions): Promise
   const listen = await choosePort(options.config.listen);
   const { processes, shutdownGraceMs } = options.config;
   const gates = Array.from({ length: processes }, (_, index) =>
-    superviseGate(index + 1, () => handOver(options, listen), options),
+    superviseGate(index + 1, () => gateSettingsOf(options, listen), options),
   );
   const close = async (graceMs: number): Promise<void> => {
     await Promise.all(gates.map((gate) => gate.stop(graceMs)));

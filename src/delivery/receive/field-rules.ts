@@ -36,9 +36,9 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
  * Kept numbers are written exactly as received, at any length.
  */
 export function compileFieldRules(rules: FieldRules): FieldMapping {
-  const allow = rules.allow === undefined ? undefined : layOut(rules.allow);
-  const drop = layOut(rules.drop);
-  const hash = layOut(rules.hash);
+  const allow = rules.allow === undefined ? undefined : buildTree(rules.allow);
+  const drop = buildTree(rules.drop);
+  const hash = buildTree(rules.hash);
   const key = rules.hashKey?.reveal() ?? '';
   const hashed = (text: string): string => createHmac('sha256', key).update(text).digest('hex');
   const changes: ((event: JsonObject) => JsonObject)[] = [];
@@ -78,7 +78,7 @@ function numberOf(source: string): unknown {
   return String(number) === source ? number : rawJson(source);
 }
 
-function layOut(paths: readonly FieldPath[]): PathNode {
+function buildTree(paths: readonly FieldPath[]): PathNode {
   const root: PathNode = { isNamed: false, members: new Map() };
   for (const [first, ...rest] of paths) {
     let node = root;

@@ -28,7 +28,7 @@ export function createReceiver(parts: ReceiverParts): PullReceiver {
   const { settler, queue } = parts;
   const admit = createAdmit(parts);
   const take = (held: HeldEvent): void => {
-    if (parts.stopping()) settler.handBack(held);
+    if (parts.stopping()) settler.release(held);
     else if (admit(held)) {
       queue.push(held);
       parts.schedule();
@@ -38,8 +38,8 @@ export function createReceiver(parts: ReceiverParts): PullReceiver {
     onMessage: (message, stream) => take(new HeldEvent(message, stream)),
     onDelayedCopy: (message) => {
       const waitMs = message.dueMs - Date.now();
-      if (waitMs > 0) settler.notYet(message, waitMs);
-      else take(heldAgain(message));
+      if (waitMs > 0) settler.returnUntilDue(message, waitMs);
+      else take(heldFromRetry(message));
     },
     room: () => {
       const retried = parts.held().filter(({ isDelayedCopy }) => isDelayedCopy);
@@ -49,7 +49,7 @@ export function createReceiver(parts: ReceiverParts): PullReceiver {
 }
 
 /** The event of a copy in RETRY. */
-function heldAgain(message: DelayedMessage): HeldEvent {
+function heldFromRetry(message: DelayedMessage): HeldEvent {
   const held = new HeldEvent(message, message.stream);
   held.isDelayedCopy = true;
   held.tries = message.tries;

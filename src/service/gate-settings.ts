@@ -2,7 +2,7 @@ import type { Address, Config } from '../config/config.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 import type { GateSettings } from './gate-process.ts';
 
-export interface HandOverOptions {
+export interface GateSettingsOptions {
   readonly config: Config;
   /** Returns the current contracts; a replacement gets the contracts at its own start. */
   readonly registry: () => SchemaRegistry;
@@ -12,7 +12,10 @@ export interface HandOverOptions {
 }
 
 /** The settings of a gate process: only what it needs of this process's configuration and state. */
-export function handOver(options: HandOverOptions, listen: Address): Omit<GateSettings, 'number'> {
+export function gateSettingsOf(
+  options: GateSettingsOptions,
+  listen: Address,
+): Omit<GateSettings, 'number'> {
   const { config } = options;
   const registry = options.registry();
   const { limits, processes } = config;

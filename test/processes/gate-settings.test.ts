@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 import { readConfig } from '../../src/config/read-config.ts';
 import { destinationTypes } from '../../src/destinations/registry.ts';
-import { handOver } from '../../src/service/hand-over.ts';
+import { gateSettingsOf } from '../../src/service/gate-settings.ts';
 import { loadRegistry } from '../../src/validation/schema-registry.ts';
 
 async function handedOver(env: Readonly<Record<string, string>>) {
@@ -16,7 +16,7 @@ async function handedOver(env: Readonly<Record<string, string>>) {
     destinationTypes,
   });
   const registry = await loadRegistry(config.schemasDir);
-  const settings = handOver(
+  const settings = gateSettingsOf(
     {
       config,
       registry: () => registry,
