@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 
 /**
- * The write key of heartbeats. Made anew at each start and given only to the gate's own processes: only
- * they can send one.
+ * Creates the write key of heartbeats. Each start creates a new key, and only the gate's own
+ * processes get it, so only they can send heartbeats.
  */
 export function newCanaryKey(): string {
   return `canary_${randomBytes(32).toString('base64url')}`;

@@ -25,8 +25,8 @@ const destinationConfig: DestinationConfig = {
 };
 
 /**
- * An ordinary delivery worker, for heartbeats alone: it delivers them nowhere. It does not count as a
- * destination, and is not in the metrics of destinations.
+ * An ordinary delivery worker for heartbeats only, which delivers them nowhere. It does not count
+ * as a destination, and does not appear in the metrics of destinations.
  */
 export function createCanaryWorker(parts: CanaryWorkerParts): {
   readonly worker: DeliveryWorker;
@@ -68,7 +68,7 @@ function reportArrival(log: Log, delivery: Delivery): void {
   try {
     key = delivery.event().idempotencyKey;
   } catch {
-    // Another program has written it.
+    // Another program has written this message.
     return;
   }
   reportCanaryArrival(log, key);

@@ -7,7 +7,7 @@ import type { SendHeartbeat } from './send-heartbeat.ts';
 
 export interface Heartbeat {
   start(): void;
-  /** Breaks off the one that is under way. */
+  /** Aborts the running heartbeat. */
   stop(): Promise<void>;
 }
 
@@ -18,12 +18,13 @@ export interface HeartbeatOptions {
   readonly send: SendHeartbeat;
 }
 
-/** How many heartbeats may be awaited: older ones are given up, and never count as arrived. */
+/** How many heartbeats may be awaited. Older ones are given up and never count as arrived. */
 const awaitedMax = 1_000;
 
 /**
- * Sends an event through our own endpoint every interval, and counts it when it arrives behind the log.
- * One at a time: while the endpoint does not answer, another one would show nothing new.
+ * Sends an event through our own endpoint every interval, and counts it when a worker receives it
+ * from the log. Sends one at a time: while the endpoint does not answer, another one would show
+ * nothing new.
  */
 export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
   const { log, signals, intervalMs, send } = options;
@@ -44,7 +45,7 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
       await send(key, stopping.signal);
       signals.canaryAccepted((performance.now() - startedAt) / 1_000);
     } catch (error) {
-      // It may still be in the log, and then arrives.
+      // The log may have stored it all the same; then it still arrives.
       if (!stopping.signal.aborted) signals.canaryFailed((error as Error).message);
     }
   };
@@ -55,7 +56,7 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
   };
   const arrived = (key: string): void => {
     const sent = awaited.get(key);
-    // It is another gate's, or it arrived before.
+    // Another gate has sent it, or it arrived before.
     if (sent === undefined) return;
     awaited.delete(key);
     signals.canaryArrived(sent.sentAtMs, (performance.now() - sent.startedAt) / 1_000);

@@ -5,23 +5,23 @@ import https from 'node:https';
 import type { Address, Config } from '../config/config.ts';
 import { canaryName } from '../event/canary.ts';
 
-/** Longer than any acknowledgement may take; the next heartbeat waits for the one before. */
+/** Longer than any acknowledgement may take; the next heartbeat waits for the previous one. */
 const timeoutMs = 65_000;
 const shownCharactersMax = 200;
 
-/** Sends one heartbeat. Rejects with why it was not accepted. */
+/** Sends one heartbeat. Rejects with the reason if it was not accepted. */
 export type SendHeartbeat = (idempotencyKey: string, signal: AbortSignal) => Promise<void>;
 
 export interface HeartbeatTarget {
-  /** Where the public port is bound. */
+  /** The address to which the public port is bound. */
   readonly address: Address;
   readonly tls: Config['tls'];
   readonly key: string;
 }
 
 /**
- * By HTTP to our own public port, on a new connection each time, like a producer that has just started:
- * whatever stops producers' events stops this one, too.
+ * Sends by HTTP to our own public port, on a new connection each time, like a producer that has
+ * just started: whatever stops the events of producers also stops the heartbeat.
  */
 export function createSendHeartbeat({ address, tls, key }: HeartbeatTarget): SendHeartbeat {
   const options = {
@@ -64,8 +64,8 @@ function reachableHost(host: string): string {
 }
 
 /**
- * Trusts only the certificate that the port was opened with, whatever its name: the name matters to
- * clients from outside. An expired one fails here as it does for them.
+ * Trusts only the certificate with which the port was opened, whatever its name: only outside
+ * clients depend on the name. An expired certificate fails here as it does for them.
  */
 function ownCertificate(file: string): https.RequestOptions {
   return {

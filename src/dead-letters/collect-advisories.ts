@@ -7,7 +7,7 @@ import type { Signals } from '../observability/signals.ts';
 
 export interface AdvisoryCollector {
   start(): Promise<void>;
-  /** Waits for the entries that are being written; the other advisories come again. */
+  /** Waits for running writes; the log redelivers the other advisories later. */
   stop(): Promise<void>;
 }
 
@@ -17,14 +17,14 @@ export interface AdvisoryCollectorOptions {
   /** The names of all destinations. */
   readonly destinations: readonly string[];
   readonly write: GiveUp;
-  /** How soon an entry that DEAD did not take is written again. */
+  /** How soon to retry an entry that DEAD did not accept. */
   readonly retryMs?: number;
 }
 
 /**
- * Writes the dead letters of events whose worker crashed or hung each time, and so could not write
- * them. The log sends an advisory for such an event, and keeps it in ADVISORIES until it is acked here,
- * once the entry is stored. The entry has the id that the worker would have given it.
+ * Writes the dead letters of events whose worker crashed or hung each time and therefore could not
+ * write them. The log sends an advisory for such an event and keeps it in ADVISORIES until the
+ * collector has stored the entry and acks it. The entry has the id that the worker would have used.
  */
 export function createAdvisoryCollector(options: AdvisoryCollectorOptions): AdvisoryCollector {
   const { log, signals } = options;
@@ -38,12 +38,12 @@ export function createAdvisoryCollector(options: AdvisoryCollectorOptions): Advi
     try {
       const advisory = readAdvisory(message.payload);
       if (advisory !== undefined && known.has(advisory.destination)) {
-        await bury(advisory, options);
+        await writeDeadLetterOf(advisory, options);
       }
       message.ack();
     } catch (error) {
       signals.trouble('an advisory could not be turned into a dead letter yet', error);
-      // For ever: only the advisory knows of the event.
+      // Retry without a limit: only the advisory knows about the event.
       message.nak(retryMs);
     }
   };
@@ -73,13 +73,16 @@ export function createAdvisoryCollector(options: AdvisoryCollectorOptions): Advi
   return { start: () => (started ??= start()), stop: () => (stopped ??= stop()) };
 }
 
-async function bury(advisory: Advisory, options: AdvisoryCollectorOptions): Promise<void> {
+async function writeDeadLetterOf(
+  advisory: Advisory,
+  options: AdvisoryCollectorOptions,
+): Promise<void> {
   const { stream, destination, sequence, reason } = advisory;
   const message = await readMessage(options.log, stream, sequence);
   if (message === undefined) {
     options.signals.trouble(
-      `${destination}:${sequence} (${stream}) was given up by the log, and is no longer there`,
-      'the event is gone',
+      `${destination}:${sequence} (${stream}) was given up by the log and is no longer stored`,
+      'the event no longer exists',
     );
     return;
   }

@@ -13,30 +13,30 @@ export interface DeadMessage {
 }
 
 /**
- * Of a replayed event: its position in EVENTS, so that an entry written when it fails again is known
- * as the same event's.
+ * The position in EVENTS of a replayed event. It identifies the event if it fails again and becomes
+ * another entry.
  */
 export const originHeader = 'Headgate-Origin-Sequence';
 
 /**
- * The bytes of an event that is no JSON, in base64: such an event cannot be part of the entry's
- * JSON, and it must not be lost either.
+ * The base64 bytes of an event that is not JSON. Such an event cannot be part of the entry's JSON,
+ * and must not be lost.
  */
 export const rawEventHeader = 'Headgate-Raw-Event';
 
-/** The id of an entry that was fixed. */
+/** The id of a fixed entry. */
 export const entryIdHeader = 'Headgate-Dead-Letter';
 
 /**
- * Of what follows from an entry (a replay, a discarded or a fixed entry): the position in DEAD of the
- * entry that it replaces. A crash may have left both.
+ * The position in DEAD of the entry that this message (a replay, a discarded or a fixed entry)
+ * replaces. After a crash, both may exist.
  */
 export const settlesHeader = 'Headgate-Settles';
 
 /**
- * The id of an entry, under which writing it twice is harmless. With the replay's own place for an
- * event that came from REPLAY: JetStream remembers the id of the first entry long after that is
- * gone, and would drop the new one as its duplicate.
+ * The id of an entry, which makes it harmless to write the entry twice. The id of an event from
+ * REPLAY also contains its position there: JetStream remembers the id of the first entry long after
+ * that entry was deleted, and would drop the new entry as a duplicate.
  */
 export function deadLetterId(event: GivenUpEvent): string {
   const { destination, stream, message } = event;
@@ -50,7 +50,7 @@ function originOf({ stream, message }: GivenUpEvent): string {
   return /^\d+$/.test(origin) ? origin : '0';
 }
 
-/** The entry of an event that was given up, with the story of its attempts. */
+/** The entry of an event that was given up, with all of its attempts. */
 export function encodeDeadLetter(
   event: GivenUpEvent,
   attempts: readonly DeliveryAttempt[],
@@ -86,11 +86,11 @@ export function encodeDeadLetter(
   };
 }
 
-/** What an event keeps on all its ways. */
+/** The headers that an event keeps when it moves between streams. */
 export const passedHeaders = ['Headgate-Correlation-Id', 'traceparent', 'tracestate'];
 
 /**
- * The event's own text goes in as it is: parsing and writing it again would change large numbers.
+ * Inserts the event's text unchanged: parsing and writing it again would change large numbers.
  */
 function spliceEvent(fields: Record<string, unknown>, eventText: string | undefined): string {
   const text = JSON.stringify(fields);
@@ -98,8 +98,8 @@ function spliceEvent(fields: Record<string, unknown>, eventText: string | undefi
 }
 
 /**
- * The event is the last field, and this text cannot stand earlier: inside a string its quotes would
- * be escaped, and no field before it has this name.
+ * The event is the last field. This text cannot occur earlier: inside a string its quotes would be
+ * escaped, and no earlier field has this name.
  */
 const eventMark = ',"event":';
 
@@ -115,19 +115,19 @@ function jsonObjectText(payload: Uint8Array): string | undefined {
   }
 }
 
-/** What a reader of an entry needs of its message. */
+/** The parts of a message that are needed to read an entry. */
 export interface EntryMessage {
   readonly payload: Uint8Array;
   header(name: string): string;
 }
 
-/** The event of an entry, byte for byte as it was stored; undefined when it has none. */
+/** The event of an entry, byte for byte as it was stored; undefined if the entry has no event. */
 export function eventOfEntry(message: EntryMessage): Uint8Array | string | undefined {
   const raw = message.header(rawEventHeader);
   return raw === '' ? splitEntry(message.payload).eventText : Buffer.from(raw, 'base64');
 }
 
-/** The fields of an entry besides its event, as ProtoJSON has them. */
+/** The fields of an entry except its event, in ProtoJSON. */
 export interface EntryFields extends Record<string, unknown> {
   readonly id: string;
   readonly destination: string;
@@ -136,7 +136,7 @@ export interface EntryFields extends Record<string, unknown> {
   readonly deadAt: string;
 }
 
-/** An entry without a look into its event, which may be large. */
+/** Splits an entry without parsing its event, which may be large. */
 export function splitEntry(payload: Uint8Array): {
   readonly fields: EntryFields;
   readonly eventText: string | undefined;
@@ -147,41 +147,41 @@ export function splitEntry(payload: Uint8Array): {
   return { fields, eventText: at === -1 ? undefined : text.slice(at + eventMark.length, -1) };
 }
 
-/** The same entry with when and why a person discarded it. */
+/** The same entry with the time and the reason of its discarding. */
 export function discardedPayload(payload: Uint8Array, why: string, nowMs: number): string {
   const { fields, eventText } = splitEntry(payload);
   const discardedAt = new Date(nowMs).toISOString();
   return spliceEvent({ ...fields, discardedAt, discardedWhy: why }, eventText);
 }
 
-/** The same entry with another event, and the one it had at first as a text beside it. */
+/** The same entry with another event; the text of the original event is kept next to it. */
 export function fixedPayload(payload: Uint8Array, eventText: string, nowMs: number): string {
   const { fields, eventText: former } = splitEntry(payload);
   const fixedAt = new Date(nowMs).toISOString();
   return spliceEvent({ originalEventJson: former, ...fields, fixedAt }, eventText);
 }
 
-/** The id of an entry: a fixed one is stored under another message id than the first. */
+/** The id of an entry. A fixed entry has a different message id than the original. */
 export function entryIdOf(message: EntryMessage): string {
   return message.header(entryIdHeader) || message.header(messageIdHeader);
 }
 
-/** An entry as the log holds it: the ProtoJSON of `headgate.v1.DeadLetter`. */
+/** An entry as stored in the log: the ProtoJSON of `headgate.v1.DeadLetter`. */
 export interface StoredDeadLetter extends EntryFields {
   /** A uint64, which ProtoJSON writes as a string. */
   readonly sequence: string;
   readonly stream: GivenUpEvent['stream'];
   readonly attempts: readonly DeliveryAttempt[];
-  /** Missing where the event is not JSON. It may also be JSON that is not an event. */
+  /** Absent if the event is not JSON. May also be JSON that is not an event. */
   readonly event?: StoredEvent;
   readonly discardedAt?: string;
   readonly discardedWhy?: string;
   readonly fixedAt?: string;
-  /** The event's own text as it was before the first fix. */
+  /** The event's text before the first fix. */
   readonly originalEventJson?: string;
 }
 
-/** Reads an entry with its event. Throws a SyntaxError for what is not JSON. */
+/** Reads an entry with its event. Throws a SyntaxError if it is not JSON. */
 export function readDeadLetter(payload: Uint8Array): StoredDeadLetter {
   return JSON.parse(decoder.decode(payload)) as StoredDeadLetter;
 }

@@ -10,9 +10,9 @@ export interface DeadLetterIndex {
 }
 
 /**
- * The stream has no such index, and a scan for each of ten thousand replays would read it ten thousand
- * times. A look-up that finds nothing first reads what is new, so that entries of other processes are
- * found too. Takes about 100 bytes an entry.
+ * The stream has no index by id, and without one ten thousand replays would scan it ten thousand
+ * times. If a look-up finds nothing, it reads the new entries and tries again, which finds entries
+ * of other processes, too. Uses about 100 bytes per entry.
  */
 export function createIndex(log: Log): DeadLetterIndex {
   const sequences = new Map<string, number>();
@@ -21,7 +21,7 @@ export function createIndex(log: Log): DeadLetterIndex {
 
   const readNew = async (): Promise<void> => {
     for await (const message of readMatching(log, 'DEAD', subjects.dead('*', '*'), readUpTo + 1)) {
-      // Of two entries with one id the later is the fixed one.
+      // If two entries have the same id, the later one is the fixed entry.
       sequences.set(entryIdOf(message), message.sequence);
       readUpTo = message.sequence;
     }

@@ -5,19 +5,19 @@ import { storeIfUnchanged } from '../jetstream/publish/store-if-unchanged.ts';
 import { deleteMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 
-/** Locks of dead letters: one person at a time changes one of them. */
+/** Locks of dead letters, so that one caller at a time changes an entry. */
 export interface EntryLocks {
   /**
-   * Does the work while it holds the lock of the entry at this position of DEAD. The lock holds for all
-   * processes. Throws a ServiceError `dead_letter_busy` when another caller has it.
+   * Does the work while it holds the lock of the entry at this position in DEAD. The lock applies
+   * to all processes. Throws a ServiceError `dead_letter_busy` if another caller holds it.
    */
   hold<Value>(deadSequence: number, work: () => Promise<Value>): Promise<Value>;
 }
 
 /**
- * A lock is a message in CLAIMS on a subject of its own, which the log takes only while the subject has
- * none. After the work its entry is gone, so the lock may expire by age (`claimMs`), as the one of a
- * crashed process does; when the work fails, it is released at once.
+ * A lock is a message in CLAIMS on a subject of its own, which the log accepts only if the subject
+ * has no message yet. The work deletes the entry, so the lock may expire by age (`claimMs`), as the
+ * lock of a crashed process does. If the work fails, the lock is released at once.
  */
 export function createEntryLocks(log: Log): EntryLocks {
   return {
@@ -43,6 +43,8 @@ async function acquire(log: Log, deadSequence: number): Promise<number> {
     return sequence;
   } catch (error) {
     if (!(error instanceof PublishError) || error.code !== 'conflict') throw error;
-    throw new ServiceError('dead_letter_busy', 'This dead letter is in work.', { cause: error });
+    throw new ServiceError('dead_letter_busy', 'Another caller is changing this dead letter.', {
+      cause: error,
+    });
   }
 }

@@ -10,7 +10,7 @@ export interface DeadLetterGauges {
   update(): Promise<void>;
 }
 
-/** Shows, for each destination, what waits and what is dead, every few seconds. */
+/** Updates the gauges of waiting events and dead letters of each destination every few seconds. */
 export function createDeadLetterGauges(options: {
   readonly log: Log;
   readonly queue: DeadLetterQueue;
@@ -28,7 +28,7 @@ export function createDeadLetterGauges(options: {
       readBacklog(log, destination),
     ]);
     signals.deadLetters(destination, dead.count, dead.oldestMs / 1_000);
-    // Without a consumer the last figure stays: a 0 would say that nothing waits.
+    // Without a consumer, keep the last value: 0 would mean that no event waits.
     if (backlog !== undefined) signals.destinationPending(destination, backlog.waiting);
   };
   const update = (): Promise<void> =>

@@ -33,13 +33,13 @@ import { subjectOf, walkDeadLetters, type DeadLetterFilter } from './walk-dead-l
 
 export interface DeadLetterPage {
   readonly deadLetters: readonly StoredDeadLetter[];
-  /** Of the destination and event. */
+  /** The number of entries of the filter's destination and event. */
   readonly total: number;
   /** Empty on the last page. */
   readonly nextPageToken: string;
 }
 
-/** Of one page. */
+/** The counts of one page. */
 export interface DeadLetterCounts {
   readonly count: number;
   readonly reasons: readonly ReasonCount[];
@@ -49,58 +49,58 @@ export interface DeadLetterCounts {
 
 export interface DeadLetterCount {
   readonly count: number;
-  /** When the oldest was written; 0 when there is none. */
+  /** When the oldest entry was written; 0 if there are no entries. */
   readonly oldestMs: number;
 }
 
-/** One entry, as it can be fixed. */
+/** One entry in the form in which it can be fixed. */
 export interface OpenedDeadLetter {
   readonly deadLetter: StoredDeadLetter;
   /** The event in the form of `POST /v1/track`; empty when it cannot be read. */
   readonly eventJson: string;
-  /** Another after each fix. */
+  /** Changes with each fix. */
   readonly revision: number;
 }
 
-/** What a person wants an event to be. */
-export interface WholeEventEdit {
-  /** The whole event; empty: as it is. */
+/** The changes that a person wants to make to an event. */
+export interface DeadLetterEdit {
+  /** The whole new event; empty to keep the current one. */
   readonly eventJson: string;
-  /** Made after that. `valueJson` empty: what is there is taken out. */
+  /** Applied afterwards. An empty `valueJson` removes the value. */
   readonly edits: readonly { readonly path: string; readonly valueJson: string }[];
 }
 
 /** Shows events as they can be edited, and validates edited ones. The gate provides it. */
 export interface EventFixer {
-  /** Undefined: it cannot be read as an event. */
+  /** Returns undefined if the text cannot be read as an event. */
   readonly editable: (stored: string) => string | undefined;
-  /** The event as it is to be stored. Throws `invalid_edit`. */
-  readonly fix: (stored: string, edit: WholeEventEdit) => string;
+  /** Returns the event in the form in which it is stored. Throws `invalid_edit`. */
+  readonly fix: (stored: string, edit: DeadLetterEdit) => string;
 }
 
-/** The events that destinations could not be given, and what a person can do about them. */
+/** The events that could not be delivered, and what a person can do about them. */
 export interface DeadLetterQueue {
-  /** As `count`, throws `malformed_request` for a page token of another list. */
+  /** Throws `malformed_request` for a page token of another list, as `count` does. */
   list(filter: DeadLetterFilter, pageSize: number, pageToken: string): Promise<DeadLetterPage>;
   count(filter: DeadLetterFilter, pageToken: string): Promise<DeadLetterCounts>;
   /**
-   * Throws `dead_letter_not_found`, as the next three do. Those throw `dead_letter_busy` while
-   * somebody else does one of them.
+   * Throws `dead_letter_not_found`, as `fix`, `replay` and `discard` do. Those three also throw
+   * `dead_letter_busy` while another caller changes the entry.
    */
   get(id: string): Promise<OpenedDeadLetter>;
   /**
-   * Puts another event in the place of the entry's. `revision`: what it must be still, or 0. Throws
-   * `dead_letter_changed`, and what the fixer throws.
+   * Replaces the entry's event. `revision` is the expected revision, or 0 for any. Throws
+   * `dead_letter_changed`, and the errors of the fixer.
    */
-  fix(id: string, revision: number, edit: WholeEventEdit): Promise<OpenedDeadLetter>;
+  fix(id: string, revision: number, edit: DeadLetterEdit): Promise<OpenedDeadLetter>;
   /** Delivers the event to its destination again. Resolves to its position in REPLAY. */
   replay(id: string): Promise<number>;
-  /** Gives the event up for good; the entry is kept with the reason. */
+  /** Gives the event up permanently; the entry is kept with the reason. */
   discard(id: string, why: string): Promise<void>;
   countOf(destination: string): Promise<DeadLetterCount>;
 }
 
-/** The queue, once everything is completed that a crash has left half done. */
+/** Completes what a crash has left half done, and returns the queue. */
 export async function openDeadLetters(log: Log, fixer: EventFixer): Promise<DeadLetterQueue> {
   await recover(log);
   return createDeadLetterQueue(log, fixer);
@@ -113,7 +113,7 @@ export function createDeadLetterQueue(log: Log, fixer: EventFixer): DeadLetterQu
   const find = async (id: string): Promise<StoredMessage> =>
     (await index.find(id)) ?? refuseUnknown(id);
 
-  /** One caller at a time: the second gets `dead_letter_busy`, or that the entry is gone. */
+  /** Lets one caller at a time work; others get `dead_letter_busy` or `dead_letter_not_found`. */
   const settle = async <Value>(
     id: string,
     work: (entry: StoredMessage) => Promise<Value>,
@@ -123,7 +123,8 @@ export function createDeadLetterQueue(log: Log, fixer: EventFixer): DeadLetterQu
       const entry = await readMessage(log, 'DEAD', sequence);
       if (entry === undefined) return refuseUnknown(id);
       const value = await work(entry);
-      // Only once what follows from it is stored: a crash leaves both, and never neither.
+      // Delete the entry only after its replacement is stored: a crash may leave both, never
+      // neither.
       await deleteMessage(log, 'DEAD', sequence);
       index.forget(id);
       await log.syncStream('DEAD');
@@ -173,7 +174,10 @@ function refuseUnknown(id: string): never {
 
 function checkRevision(id: string, entry: StoredMessage, revision: number): void {
   if (revision === 0 || revision === entry.sequence) return;
-  throw new ServiceError('dead_letter_changed', `The dead letter ${id} is another than was read.`);
+  throw new ServiceError(
+    'dead_letter_changed',
+    `The dead letter ${id} has changed since it was read.`,
+  );
 }
 
 function openEntry(message: StoredMessage, fixer: EventFixer): OpenedDeadLetter {
@@ -202,27 +206,27 @@ async function storeReplay(log: Log, id: string, entry: StoredMessage): Promise<
   return sequence;
 }
 
-/** An entry has headers beside its payload. */
+/** Room for the headers of an entry. */
 const headersBytesMax = 4096;
 
-/** The fixed entry replaces the first: the same subject and id, later in the stream. */
+/** Stores the fixed entry, which replaces the first: same subject and id, later in the stream. */
 async function storeFixed(
   log: Log,
   fixer: EventFixer,
   id: string,
   entry: StoredMessage,
-  edit: WholeEventEdit,
+  edit: DeadLetterEdit,
 ): Promise<number> {
   const { fields, eventText } = splitEntry(entry.payload);
   if (eventText === undefined) {
-    const what = 'is no JSON, and cannot be fixed: discard it, or replay it as it is.';
+    const what = 'is not JSON and cannot be fixed: discard it, or replay it as it is.';
     throw new ServiceError('invalid_edit', `The event of ${id} ${what}`);
   }
   const payload = fixedPayload(entry.payload, fixer.fix(eventText, edit), Date.now());
   const bytes = Buffer.byteLength(payload) + headersBytesMax;
   const bytesMax = log.messageBytesMax();
   if (bytes > bytesMax) {
-    const what = `takes ${bytes} bytes with its original beside it; NATS takes ${bytesMax}`;
+    const what = `has ${bytes} bytes with its original beside it; NATS accepts ${bytesMax}`;
     throw new ServiceError('invalid_edit', `The fixed event ${what} (max_payload).`);
   }
   const { sequence } = await log.store(
@@ -273,13 +277,13 @@ async function countPage(
   return { nextPageToken, count, reasons: reasons.counts() };
 }
 
-/** More than can have been under way at once when the process ended. */
+/** More changes than can have been running when the process ended. */
 const recoveredMessagesMax = 256;
 
 /**
- * Looks at the newest messages that replace an entry: if the entry is still there, a crash came before
- * its deletion, and it is deleted now. Also checks id and age, so that a DEAD that was made anew, and
- * counts from 1 again, loses nothing.
+ * Checks the newest messages that replace an entry. If the entry still exists, a crash prevented
+ * its deletion, so it is deleted now. Also checks id and age, so that a recreated DEAD stream,
+ * which counts from 1 again, loses nothing.
  */
 export async function recover(log: Log): Promise<void> {
   let deleted = 0;

@@ -1,16 +1,16 @@
-/** A reason and how many dead letters have it. */
+/** A reason, and the number of dead letters that have it. */
 export interface ReasonCount {
   readonly reason: string;
   readonly count: number;
 }
 
-/** More are counted together: a destination may answer with another text each time. */
+/** Further reasons are counted together: a destination may answer each time with a new text. */
 export const reasonsMax = 100;
 export const otherReasons = '(others)';
 
 const reasonCharactersMax = 120;
 
-/** What reasons have in common: ids, numbers of four digits and more, and control characters go. */
+/** Groups similar reasons: removes ids, numbers of four or more digits, and control characters. */
 export function reasonClassOf(reason: string): string {
   const plain = reason
     .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{16,}|\d{4,}/gi, '…')
@@ -19,10 +19,10 @@ export function reasonClassOf(reason: string): string {
   return plain.length > reasonCharactersMax ? `${plain.slice(0, reasonCharactersMax - 1)}…` : plain;
 }
 
-/** Adds up reasons, in bounded memory. */
+/** Counts reasons in bounded memory. */
 export function createReasonCounts(): {
   add(reasonClass: string, count: number): void;
-  /** Most frequent first, the others last. */
+  /** The most frequent reason first, `otherReasons` last. */
   counts(): ReasonCount[];
 } {
   const counts = new Map<string, number>();

@@ -4,7 +4,7 @@ import { walkPage, type WalkPage } from '../jetstream/read/walk-pages.ts';
 import { subjects } from '../jetstream/topology.ts';
 import { splitEntry, type EntryFields } from './dead-letter-entry.ts';
 
-/** Which dead letters are meant. */
+/** Selects dead letters. */
 export interface DeadLetterFilter {
   /** Empty: every destination. */
   readonly destination: string;
@@ -18,25 +18,26 @@ export interface DeadLetterFilter {
   readonly untilMs: number;
 }
 
-/** A token of a NATS subject that is a name, and no wildcard. */
+/** A token of a NATS subject that is a name, not a wildcard. */
 const namePattern = /^[A-Za-z0-9_-]+$/;
 
-/** A page ends early beyond this: 1,000 events of 256 KiB would be 256 MiB. */
+/** A page ends early at this size: 1,000 events of 256 KiB would be 256 MiB. */
 const pageBytesMax = 16 * 1024 * 1024;
 
-/** The subject of the entries that a filter may match; undefined when it matches none. */
+/** The subject of the entries that a filter may match; undefined if it can match no entry. */
 export function subjectOf(filter: DeadLetterFilter): string | undefined {
   const { destination, eventName } = filter;
-  // A wildcard instead of a name would match entries that were not asked for.
-  const isSound = (name: string): boolean => name === '' || namePattern.test(name);
-  if (!isSound(destination) || !isSound(eventName)) return undefined;
+  // A wildcard instead of a name would match entries that were not requested.
+  const isValid = (name: string): boolean => name === '' || namePattern.test(name);
+  if (!isValid(destination) || !isValid(eventName)) return undefined;
   return subjects.dead(destination || '*', eventName || '*');
 }
 
 /**
- * Reads a page of the entries that a filter means, oldest first: at most `itemsMax` of what `take`
- * makes of them. All pages see what there was at the first: what fails again while `replay --all` walks
- * is not met once more. Throws a ServiceError `malformed_request` for a page token of another list.
+ * Reads a page of the entries that match a filter, oldest first, and returns at most `itemsMax`
+ * results of `take`. All pages cover the entries that existed at the first page, so `replay --all`
+ * does not meet an event again that fails during the walk. Throws a ServiceError
+ * `malformed_request` for a page token of another list.
  */
 export async function walkDeadLetters<Item>(
   log: Log,
@@ -47,7 +48,7 @@ export async function walkDeadLetters<Item>(
 ): Promise<Pick<WalkPage<Item>, 'items' | 'nextPageToken'>> {
   const subject = subjectOf(filter);
   const matches = createMatcher(filter);
-  // By the time in the entry: a fixed one was stored later than its event became a dead letter.
+  // Filter by the time in the entry: a fixed entry was stored after its event became a dead letter.
   const walk = { sinceMs: 0, untilMs: Number.POSITIVE_INFINITY };
   const { items, nextPageToken } = await walkPage(
     log,

@@ -8,8 +8,8 @@ import { encodeDeadLetter } from './dead-letter-entry.ts';
 const decoder = new TextDecoder();
 
 /**
- * Writes dead letters: the `giveUp` of every delivery worker, and what the collector calls. Rejects
- * with a PublishError when DEAD does not take the entry.
+ * Writes dead letters: the `giveUp` of every delivery worker and of the advisory collector. Rejects
+ * with a PublishError if DEAD does not accept the entry.
  */
 export function createDeadLetterWriter(options: {
   readonly log: Log;
@@ -21,18 +21,22 @@ export function createDeadLetterWriter(options: {
     try {
       attempts = await readAttempts(log, event);
     } catch (error) {
-      // An entry without all of its attempts is better than none.
+      // An entry without all of its attempts is better than no entry.
       signals.trouble('ATTEMPTS cannot be read', error);
     }
     const { lastAttempt } = event;
     if (lastAttempt !== undefined) attempts.push(lastAttempt);
-    const { subject, headers, payload } = encodeDeadLetter(event, inOrder(attempts), Date.now());
+    const { subject, headers, payload } = encodeDeadLetter(
+      event,
+      latestRecords(attempts),
+      Date.now(),
+    );
     await log.store('DEAD', subject, headers, payload);
   };
 }
 
-/** Each attempt once, by its latest record, which may have charged it later. */
-function inOrder(attempts: readonly DeliveryAttempt[]): DeliveryAttempt[] {
+/** Each attempt once, in order, by its latest record, which may have charged the attempt later. */
+function latestRecords(attempts: readonly DeliveryAttempt[]): DeliveryAttempt[] {
   const byStart = new Map(attempts.map((one) => [`${one.startedAt} ${one.attempt}`, one]));
   return [...byStart.values()].sort(
     (left, right) =>

@@ -13,10 +13,10 @@ export interface BatchTime {
   readonly durationMs: number;
 }
 
-/** One attempt at one event that failed. */
+/** One failed attempt to deliver one event. */
 export interface FailedAttempt {
   readonly held: HeldEvent;
-  /** Its number, as it was then. */
+  /** The attempt's number when it was made. */
   readonly attempt: number;
   readonly outcome: Exclude<Outcome, { kind: 'delivered' }>;
   readonly time: BatchTime;
@@ -24,29 +24,29 @@ export interface FailedAttempt {
 
 export interface ChargedAttempts {
   readonly count: number;
-  /** Empty where it is not known. */
+  /** Empty if unknown. */
   readonly lastError: string;
-  /** When the first of them was made, as a Unix time in ms; undefined where it is not known. */
+  /** When the first attempt was made, as a Unix time in ms; undefined if unknown. */
   readonly firstMs: number | undefined;
 }
 
 /**
- * The attempts at each event, in ATTEMPTS, and how many of them count: the charged entries, and the
- * marks of attempts whose worker ended during them.
+ * The attempts of each event, stored in ATTEMPTS, and how many of them count: charged entries, and
+ * marks of attempts during which the worker ended.
  */
 export interface AttemptRecord {
-  /** Resolves when the entry is stored, or cannot be. Never rejects. */
+  /** Resolves when the entry is stored or storing it has failed. Never rejects. */
   write(attempt: DeliveryAttempt): Promise<void>;
   /**
-   * Never too many, so that nothing dies early: when the record cannot be read or written, the
-   * deliveries count.
+   * Never counts too many attempts, so that no event becomes a dead letter too early. Counts
+   * deliveries while the record cannot be read or written.
    */
   readCharged(held: HeldEvent): Promise<ChargedAttempts>;
-  /** Records before an attempt that it is made; the function returned takes that back. Never rejects. */
+  /** Marks an attempt before it is made; the returned function deletes the mark. Never rejects. */
   mark(held: HeldEvent): Promise<() => Promise<void>>;
 }
 
-/** The text of a mark, which stays when its worker ends before it takes the mark back. */
+/** The text of a mark. A mark stays if its worker ends before it deletes the mark. */
 export const markText = 'its worker ended during this attempt';
 
 const errorTextMax = 2_000;
@@ -62,7 +62,7 @@ export function describeFailure(
   try {
     eventId = held.event().eventId;
   } catch {
-    // The attempt is recorded without it.
+    // The attempt is recorded without an event id.
   }
   return {
     destination,
@@ -96,8 +96,10 @@ export function createAttemptRecord(
         headerBlock({ [messageIdHeader]: id }),
         JSON.stringify(attempt),
         (ack, error) => {
-          // One line when it begins to fail, not one for each event of an outage.
-          if (error !== undefined && !failing) signals.trouble('ATTEMPTS takes no entries', error);
+          // Log the first failure only, not one line for each event of an outage.
+          if (error !== undefined && !failing) {
+            signals.trouble('ATTEMPTS does not accept entries', error);
+          }
           failing = error !== undefined;
           resolve(ack?.sequence);
         },
@@ -107,7 +109,7 @@ export function createAttemptRecord(
   return {
     write: async (attempt) => void (await write(attempt)),
     readCharged: async (held) => {
-      // A delayed event may have had one delivery more than its message counts.
+      // A delayed event may have had one more delivery than its message counts.
       const count = held.message.deliveries - (held.isDelayedCopy ? 0 : 1);
       const deliveries = { count, lastError: '', firstMs: undefined };
       if (failing) return deliveries;
@@ -132,7 +134,7 @@ export function createAttemptRecord(
         try {
           await deleteMessage(log, 'ATTEMPTS', sequence);
         } catch (error) {
-          signals.trouble('a mark in ATTEMPTS stays', error);
+          signals.trouble('a mark in ATTEMPTS could not be deleted', error);
         }
       };
     },

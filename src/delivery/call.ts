@@ -26,11 +26,11 @@ export interface CallParts {
   readonly random: () => number;
 }
 
-/** Calls of `deliver`, each from its start until its events are settled or in hand again. */
+/** Calls of `deliver`, each from its start until its events are settled or held again. */
 export interface Calls {
   /** Never rejects. */
   run(events: readonly HeldEvent[], abort: AbortController, probe: boolean): Promise<void>;
-  /** Carries out what was decided about failures. */
+  /** Applies a decision about failures. */
   apply(decision: FailureDecision<FailedAttempt>): Promise<void>;
 }
 
@@ -58,13 +58,13 @@ export function createCalls(parts: CallParts): Calls {
     await Promise.all([...decision.delayed.map(delay), ...charged]);
   };
 
-  /** False: nothing was learned of the destination. */
-  const carry = async (
+  /** Resolves to false if the call showed nothing about the destination. */
+  const callDestination = async (
     events: readonly HeldEvent[],
     abort: AbortController,
     probe: boolean,
   ): Promise<boolean> => {
-    const unmark = events[0]!.exclusive ? await begin(events[0]!, parts) : undefined;
+    const unmark = events[0]!.exclusive ? await markAttempt(events[0]!, parts) : undefined;
     if (unmark === 'given up') return false;
     const startedAtMs = Date.now();
     const startedMs = performance.now();
@@ -72,14 +72,14 @@ export function createCalls(parts: CallParts): Calls {
     if (fault !== undefined) signals.trouble(`destination ${name}`, fault);
     await unmark?.();
     if (outcomes === undefined) {
-      for (const held of events) settler.handBack(held);
+      for (const held of events) settler.release(held);
       return false;
     }
     const endedMs = performance.now();
     const time = { startedAtMs, durationMs: endedMs - startedMs };
     const { own, failures, answered } = settleBatch(events, outcomes, time);
-    const well = own.length + failures.length === 0;
-    signals.destinationCalled(name, well, () =>
+    const succeeded = own.length + failures.length === 0;
+    signals.destinationCalled(name, succeeded, () =>
       describeCall(parts, { events, own, failures, probe, durationMs: time.durationMs }),
     );
     const decision = parking.decide({ probe, startedMs, endedMs, answered, failures });
@@ -91,9 +91,9 @@ export function createCalls(parts: CallParts): Calls {
     apply,
     run: async (events, abort, probe) => {
       try {
-        if (await carry(events, abort, probe)) return;
+        if (await callDestination(events, abort, probe)) return;
       } catch (error) {
-        // A bug of ours. What it left unsettled comes again when the acknowledgement wait is over.
+        // A bug in Headgate. The log redelivers unsettled events after the acknowledgement wait.
         signals.trouble(`delivering to ${name}`, error);
       }
       const nowMs = performance.now();
@@ -103,16 +103,16 @@ export function createCalls(parts: CallParts): Calls {
 }
 
 /**
- * Marks an event that may take its worker down, before it is tried. One whose marks, and failures,
- * are as many as it has attempts is tried no more.
+ * Marks an event that may crash its worker, before it is tried. Gives the event up once its marks
+ * and failures reach `retry.attempts`.
  */
-async function begin(
+async function markAttempt(
   held: HeldEvent,
   { record, retry, settler }: CallParts,
 ): Promise<(() => Promise<void>) | 'given up'> {
   const { count, lastError } = await record.readCharged(held);
   if (count < retry.attempts) return record.mark(held);
-  // Other than a crash: its dead letter could not be stored.
+  // Any other error means that its dead letter could not be stored.
   const crashed = lastError === markText || lastError === '';
   const reason = crashed
     ? `its worker crashed or hung in the last of ${count} attempts`
@@ -123,14 +123,14 @@ async function begin(
 }
 
 interface Settled {
-  /** The events' own failures. */
+  /** Failures caused by the event. */
   readonly own: readonly FailedAttempt[];
-  /** Those that look like the destination's. */
+  /** Failures that look as if the destination caused them. */
   readonly failures: readonly FailedAttempt[];
   readonly answered: readonly HeldEvent[];
 }
 
-/** In a span, when tracing is on. */
+/** Delivers in a span when tracing is on. */
 function createDeliver({ name, destination }: CallParts) {
   const deliver = (events: readonly HeldEvent[], abort: AbortController): Promise<BatchReport> =>
     deliverBatch(destination, events, abort);
@@ -140,7 +140,7 @@ function createDeliver({ name, destination }: CallParts) {
     trace(events, () => deliver(events, abort));
 }
 
-/** Acks what was delivered, and sorts the rest. */
+/** Acks delivered events, and sorts failures by their cause. */
 function createSettleBatch({ name, signals, settler }: CallParts) {
   return (
     batch: readonly HeldEvent[],
@@ -207,11 +207,11 @@ function describeCall({ name }: CallParts, call: EndedCall): DeliveryCall {
   };
 }
 
-/** Of an event that waits uncharged. The exponent grows with each such try. */
+/** The delay of an event that waits uncharged. The exponent grows with each uncharged try. */
 function delayOf({ held, outcome }: FailedAttempt, { retry, random }: CallParts): number {
   const least = outcome.kind === 'retry' ? (outcome.notBeforeMs ?? 0) : 0;
   return Math.min(retryDelayMs(retry, held.tries, least, random()), delayMsMax);
 }
 
-/** The longest that an event waits: a day. */
+/** The longest delay of an event: a day. */
 const delayMsMax = 86_400_000;

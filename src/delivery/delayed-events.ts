@@ -1,8 +1,8 @@
 import type { HeldEvent } from './held-event.ts';
 
 /**
- * Events that wait in memory for their next try: a way through the log would count as a delivery. They
- * stay among the unsettled deliveries of the consumer, so there are never many.
+ * Events that wait in memory for their next try; a return to the log would count as a delivery.
+ * They remain unsettled deliveries of the consumer, so their number is bounded.
  */
 export interface DelayedEvents {
   add(held: HeldEvent, delayMs: number): void;

@@ -5,19 +5,19 @@ import type { HeldEvent } from './held-event.ts';
 export type CutShort = 'stopping' | 'timeout';
 
 export interface BatchReport {
-  /** One per event, whatever the destination did; undefined when the worker is stopping. */
+  /** One per event, whatever the destination did; undefined if the worker is stopping. */
   readonly outcomes: readonly Outcome[] | undefined;
-  /** A fault of the destination's code, for the log. */
+  /** An error in the destination's code, to be logged. */
   readonly fault: unknown;
 }
 
 /**
- * Gives a batch to a destination and makes sure of one outcome per event: a throw, a wrong number
- * of outcomes and a call that outlasts its time count as `retry` of the whole batch with fault
- * `destination`. Never throws.
+ * Gives a batch to a destination and ensures one outcome per event. A throw, a wrong number of
+ * outcomes and a timeout count as `retry` of the whole batch with fault `destination`. Never
+ * throws.
  *
- * `abort` ends the call with a `CutShort` as its reason. A destination that ignores its signal is
- * no longer waited for.
+ * `abort` ends the call with a `CutShort` as its reason, even if the destination ignores its
+ * signal.
  */
 export async function deliverBatch(
   destination: Destination,
@@ -33,7 +33,7 @@ export async function deliverBatch(
   try {
     outcomes = await Promise.race([destination.deliver(batch, signal), aborted]);
   } catch (error) {
-    // A destination that throws because its signal was aborted does what it should.
+    // A throw after an abort is correct behaviour.
     if (!signal.aborted) return { outcomes: retryAll(batch, reasonOf(error)), fault: error };
     outcomes = 'aborted';
   }
@@ -41,26 +41,26 @@ export async function deliverBatch(
     if ((signal.reason as CutShort) === 'stopping')
       return { outcomes: undefined, fault: undefined };
     return {
-      outcomes: retryAll(batch, 'the destination gave no outcome in time'),
+      outcomes: retryAll(batch, 'the destination returned no outcome in time'),
       fault: undefined,
     };
   }
   if (!isComplete(outcomes, batch.length)) {
     const count = Array.isArray(outcomes) ? `${outcomes.length} outcomes` : 'no outcomes';
-    const text = `the destination gave ${count} for ${batch.length} events`;
+    const text = `the destination returned ${count} for ${batch.length} events`;
     return { outcomes: retryAll(batch, text), fault: new Error(text) };
   }
   return { outcomes, fault: undefined };
 }
 
-/** A destination is checked by its type, and by this where that was got round. */
+/** Checks at run time what the type promises; plain JavaScript destinations can break it. */
 function isComplete(outcomes: unknown, length: number): boolean {
   if (!Array.isArray(outcomes) || outcomes.length !== length) return false;
   for (let index = 0; index < length; index += 1) if (!outcomes[index]?.kind) return false;
   return true;
 }
 
-/** An event that cannot even be read is no longer a reason to try its neighbours in vain. */
+/** An unreadable event is dead at once, so that it does not make its batch fail again. */
 function retryAll(batch: readonly HeldEvent[], reason: string): Outcome[] {
   return batch.map((held) =>
     held.undecodable === undefined

@@ -4,30 +4,30 @@ import { decodeStoredEvent, type StoredEvent } from '../event/stored-event.ts';
 import type { PulledMessage } from '../jetstream/consume/pull.ts';
 
 /**
- * An event that a worker holds, from the pull until it is settled; what the destination sees of it.
+ * An event that a worker holds from the pull until it is settled, as the destination sees it.
  *
- * A class, because one is made for every event: its fields are laid out once.
+ * A class, because one is created for every event and V8 then lays its fields out once.
  */
 export class HeldEvent implements Delivery {
   readonly message: PulledMessage;
   readonly stream: DeliveredStream;
   readonly sequence: number;
-  /** What the destination may see of it; `message.payload` is what the log holds. */
+  /** The part that the destination may see; `message.payload` is the event as stored in the log. */
   payload: Uint8Array;
   readonly event: () => StoredEvent;
   settled = false;
-  /** It waited in RETRY: `message` is its copy there. */
+  /** The event waited in RETRY, and `message` is its copy there. */
   isDelayedCopy = false;
-  /** How often it was tried without being charged, since the log handed it out from EVENTS. */
+  /** How many uncharged tries it had since the log delivered it from EVENTS. */
   tries = 0;
-  /** Halved each time that a whole batch fails with it, down to a call of its own. */
+  /** The largest batch it may be in. Halved each time its whole batch fails, down to 1. */
   batchEventsMax = Number.MAX_SAFE_INTEGER;
   /**
-   * Delivered so often that it may be what crashes its worker: nothing runs beside it, so that a crash
-   * is caused by it.
+   * The event was delivered so often that it may be crashing its worker. It runs alone, so that a
+   * crash can be attributed to it.
    */
   exclusive = false;
-  /** Why the payload is no event; set by `event()`, which then throws. */
+  /** Why the payload is not an event; set by `event()`, which then throws. */
   undecodable: string | undefined = undefined;
   #decoded: StoredEvent | undefined = undefined;
 
@@ -36,11 +36,13 @@ export class HeldEvent implements Delivery {
     this.stream = stream;
     this.sequence = message.sequence;
     this.payload = message.payload;
-    // Bound, so that a destination may pass it on by itself.
+    // A bound function, so that a destination may pass it on without the object.
     this.event = () => (this.#decoded ??= this.#decode());
   }
 
-  /** A delivery is no attempt (docs/adr/0014-parking.md): this numbers tries, and charges nothing. */
+  /**
+   * The number of the try. A delivery is not an attempt (docs/adr/0014-parking.md), so not charged.
+   */
   get attempt(): number {
     return this.message.deliveries + this.tries;
   }
@@ -49,7 +51,7 @@ export class HeldEvent implements Delivery {
     try {
       return decodeStoredEvent(this.payload);
     } catch (error) {
-      // V8 quotes the text around the fault, which may be anybody's data.
+      // V8's message quotes the text around the error, which may contain personal data.
       const text = error instanceof SyntaxError ? 'it is not JSON' : (error as Error).message;
       this.undecodable = `the payload is not a stored event: ${text}`;
       throw error;

@@ -44,7 +44,7 @@ const [a, b, c] = [failureOf('a'), failureOf('b'), failureOf('c')];
 const nothing = { charged: [], delayed: [], queued: [] };
 
 describe('an outage', () => {
-  test('events in a row that fail park it, and none is charged', () => {
+  test('failed events in a row park the destination, and are not charged', () => {
     const { parking, changes, call } = setUp();
     expect(call(0, 10, [a])).toEqual(nothing);
     expect(call(0, 11, [b])).toEqual(nothing);
@@ -55,7 +55,7 @@ describe('an outage', () => {
     expect([parking.mayStart(1_011), parking.mayStart(1_012)]).toEqual(['nothing', 'probe']);
   });
 
-  test('probes grow to the cap, each give or take a fifth, and start anew the next time', () => {
+  test('probe intervals grow to the cap, ± 20 %, and start again after a recovery', () => {
     for (const [random, factor] of [
       [0, 0.8],
       [0.5, 1],
@@ -84,7 +84,7 @@ describe('an outage', () => {
     }
   });
 
-  test('Retry-After is the least wait, a day the longest', () => {
+  test('Retry-After is the shortest wait, and a day the longest', () => {
     const { parking, call, probe } = setUp();
     call(0, 0, [failureOf('a', { notBeforeMs: 5_000 }), b]);
     expect(parking.dueMs).toBe(5_000);
@@ -92,7 +92,7 @@ describe('an outage', () => {
     expect(parking.dueMs).toBe(5_000 + 86_400_000);
   });
 
-  test('only a call that began since ends it; one that was under way does not', () => {
+  test('only a call that began after parking ends it; an earlier call does not', () => {
     const { parking, call, probe } = setUp();
     call(0, 100, [a, b]);
     expect(call(50, 120, [], other)).toEqual(nothing);
@@ -102,7 +102,7 @@ describe('an outage', () => {
     expect(parking.mayStart(140)).toBe('batch');
   });
 
-  test('a probe that never reached the destination makes way for another at once', () => {
+  test('a probe that did not reach the destination is followed by another at once', () => {
     const { parking, call, probe } = setUp();
     call(0, 0, [a, b]);
     expect(probe(0, 7, [])).toEqual(nothing);
@@ -110,8 +110,8 @@ describe('an outage', () => {
   });
 });
 
-describe('one odd event', () => {
-  test('is charged by the answer to a call that began after it failed, and by no other', () => {
+describe('one bad event', () => {
+  test('is charged only by the answer to a call that began after the failure', () => {
     const { parking, changes, call } = setUp();
     call(0, 10, [a]);
     expect(call(5, 11, [], other)).toEqual(nothing);
@@ -121,7 +121,7 @@ describe('one odd event', () => {
     expect(changes).toEqual([]);
   });
 
-  test('in a batch: the first probe goes out at once, and nothing is said of an outage', () => {
+  test('in a batch: the first probe starts at once, and no outage is reported', () => {
     const { parking, changes, call, probe } = setUp();
     expect(call(0, 10, [a, b])).toEqual({ ...nothing, queued: [a, b] });
     expect(probe(10, 12, [], other)).toEqual(nothing);
@@ -129,7 +129,7 @@ describe('one odd event', () => {
     expect(changes).toEqual([]);
   });
 
-  test('is not charged for what most of its batch met, nor for being asked to wait', () => {
+  test('is not charged if most of its batch failed, or if it was asked to wait', () => {
     const { call } = setUp();
     expect(call(0, 1, [a, b], other)).toEqual({ ...nothing, delayed: [a, b] });
     const throttled = failureOf('t', { status: '429' });
@@ -146,30 +146,30 @@ describe('an event with nothing else to try', () => {
     const rig = setUp();
     rig.call(0, 1, [], other);
     rig.call(2, 3, [a]);
-    expect(rig.parking.nothingElse(3)).toEqual({ ...nothing, queued: [a] });
-    expect(rig.parking.nothingElse(3)).toEqual(nothing);
+    expect(rig.parking.decideIdle(3)).toEqual({ ...nothing, queued: [a] });
+    expect(rig.parking.decideIdle(3)).toEqual(nothing);
     expect(rig.changes).toEqual([[true, 'a failed']]);
     return rig;
   };
 
-  test('is charged once another is answered, where it alone has failed between two answers', () => {
+  test('is charged after another answer if only this event failed between two answers', () => {
     const { probe } = lone();
     expect(probe(1_003, 1_004, [a])).toEqual({ ...nothing, queued: [a] });
     expect(probe(9_000, 9_001, [], other)).toEqual({ ...nothing, charged: [a] });
   });
 
-  test('is not charged where a third failed, too, nor where it is the one that is answered', () => {
+  test('is not charged if a third event failed, too, or if it is itself answered', () => {
     const { probe } = lone();
     probe(1_003, 1_004, [b]);
     expect(probe(9_000, 9_001, [], other)).toEqual(nothing);
     expect(lone().probe(1_003, 1_004, [], [a.held])).toEqual(nothing);
   });
 
-  test('is not charged where the answer before was long ago', () => {
+  test('is not charged if the previous answer was long ago', () => {
     const { parking, call, probe } = setUp();
     call(0, 1, [], other);
     call(5_000, 5_001, [a]);
-    parking.nothingElse(5_001);
+    parking.decideIdle(5_001);
     expect(probe(9_000, 9_001, [], other)).toEqual(nothing);
   });
 });

@@ -1,4 +1,4 @@
-/** A failure that is said to be caused by the destination. */
+/** A failure that was reported as caused by the destination. */
 export interface SharedFailure {
   readonly held: object;
   readonly outcome: {
@@ -8,23 +8,23 @@ export interface SharedFailure {
   };
 }
 
-/** How one call of `deliver` ended. Times are of a monotonic clock. */
+/** How one call of `deliver` ended. Times are from a monotonic clock. */
 export interface CallReport<Failure> {
   readonly probe: boolean;
   readonly startedMs: number;
   readonly endedMs: number;
-  /** Events that the destination answered for: delivered, or refused for themselves. */
+  /** Events that the destination answered: delivered, or refused because of the event. */
   readonly answered: readonly object[];
   readonly failures: readonly Failure[];
 }
 
-/** What becomes of failures. Those in no list are not decided yet. */
+/** What happens to failures. A failure in no list is undecided. */
 export interface FailureDecision<Failure> {
-  /** It was the event: an attempt is spent. */
+  /** Caused by the event: an attempt is charged. */
   readonly charged: readonly Failure[];
-  /** It was not: the event comes again when its delay is over. */
+  /** Not caused by the event, which is tried again after its delay. */
   readonly delayed: readonly Failure[];
-  /** It was not: the event goes to the end of the queue, and waits there as long as it takes. */
+  /** Not caused by the event, which goes to the end of the queue and waits without a limit. */
   readonly queued: readonly Failure[];
 }
 
@@ -33,49 +33,49 @@ export interface ProbeIntervals {
   readonly capMs: number;
 }
 
-/** 1, 2, 4 ... 60 s, each give or take a fifth: an outage of a day costs 1,440 calls. */
+/** 1, 2, 4 ... 60 s, each ± 20 %: an outage of a day costs 1,440 calls. */
 export const probeIntervals: ProbeIntervals = { baseMs: 1_000, capMs: 60_000 };
 
 export interface ParkingOptions {
   readonly intervals: ProbeIntervals;
-  /** So many events in a row that fail alone are an outage. */
+  /** This many events in a row that fail alone count as an outage. */
   readonly failuresMax: number;
   readonly random: () => number;
-  /** Once when it parks, and once when it is open again. */
+  /** Called once when the destination parks, and once when it is open again. */
   readonly onChange: (parked: boolean, reason: string) => void;
 }
 
 interface Suspect<Failure> {
   readonly failure: Failure;
   readonly failedMs: number;
-  /** The destination had answered for another event just before. */
+  /** The destination had answered another event within `nearMs` before. */
   readonly near: boolean;
 }
 
 const nearMs = 1_000;
-/** A Retry-After comes from outside: it is honoured for no longer than this. */
+/** The longest Retry-After that is honoured; the value comes from outside. */
 const notBeforeMsMax = 86_400_000;
 
 /**
- * Distinguishes an outage from an event that makes the destination fail, though both look like a refused
- * connection or a 500. Pure: time and chance are arguments.
+ * Distinguishes an outage from an event that makes the destination fail, though both look like a
+ * refused connection or a 500. Pure: time and chance are arguments.
  *
  *     open --- a whole batch fails, or `failuresMax` events in a row, or one with nothing else
  *      ^       to try --------> parked --- the interval is over ---> probing (one event, another
  *      |                          ^                                     |     one each time)
  *      |                          +---- it fails: a longer interval ----+
- *      +---- the destination answers for an event, of a probe or of a call begun since ---+
+ *      +---- the destination answers an event of a probe, or of a call begun since -------+
  *
- * While open, an event that failed alone is a *suspect*. A call that began after it failed decides:
- * when that is answered, the destination is up, and the failure is the event's own (charged). When
- * the destination parks first, it was the destination's (queued).
+ * While open, an event that failed alone is a *suspect*. A call that began after the failure
+ * decides: if the destination answers it, the destination is up and the event caused the failure
+ * (charged). If the destination parks first, the destination caused the failure (queued).
  *
- * A batch that fails as a whole may hold one such event. So its first probe goes out at once, and
- * nothing is said until that fails, too; the caller takes the batch apart.
+ * A batch that fails as a whole may contain one bad event. Therefore its first probe starts at
+ * once, and parking is reported only if that probe fails, too; the caller splits the batch.
  *
- * A suspect with nothing else to try parks the destination. Where that had answered for another
- * event a second ago, and answers for another again without having failed a third one, the suspect
- * is charged then: at a quiet destination an event would otherwise be tried for ever.
+ * A suspect with nothing else to try parks the destination. The suspect is charged later if the
+ * destination had answered another event within the last second, and then answers another one
+ * without having failed a third: at a quiet destination the event would otherwise be tried forever.
  *
  * An event that the destination delays (429, Retry-After) is never charged.
  */
@@ -98,23 +98,23 @@ export class Parking<Failure extends SharedFailure> {
     return this.#state !== 'open';
   }
 
-  /** When the next probe goes out; undefined while one is under way, and while it is open. */
+  /** When the next probe starts; undefined while a probe runs and while the destination is open. */
   get dueMs(): number | undefined {
     return this.#state === 'parked' ? this.#dueMs : undefined;
   }
 
-  /** Failures that are not decided yet. */
+  /** Undecided failures. */
   get suspects(): readonly Failure[] {
     return this.#suspects.map(({ failure }) => failure);
   }
 
-  /** What may be delivered to the destination just now. */
+  /** What may be delivered to the destination now. */
   mayStart(nowMs: number): 'batch' | 'probe' | 'nothing' {
     if (this.#state === 'open') return 'batch';
     return this.#state === 'parked' && nowMs >= this.#dueMs ? 'probe' : 'nothing';
   }
 
-  /** The probe that `mayStart` allowed is on its way. */
+  /** Records that the probe that `mayStart` allowed has started. */
   probeStarted(): void {
     this.#state = 'probing';
   }
@@ -124,7 +124,7 @@ export class Parking<Failure extends SharedFailure> {
     if (report.failures.length > 0) {
       return this.#state === 'open' ? this.#onFailedOpen(report) : this.#onFailedParked(report);
     }
-    // The destination has not been asked: the next event is a probe at once.
+    // The destination was not called, so the next event is a probe at once.
     if (report.probe) {
       this.#state = 'parked';
       this.#dueMs = report.endedMs;
@@ -132,11 +132,11 @@ export class Parking<Failure extends SharedFailure> {
     return nothing;
   }
 
-  /** No call is under way and no event waits for one, so nothing else can show what failed. */
-  nothingElse(nowMs: number): FailureDecision<Failure> {
+  /** Decides when no call runs and no event waits: nothing else can show the cause of a failure. */
+  decideIdle(nowMs: number): FailureDecision<Failure> {
     const [first, second] = this.#suspects;
     if (first === undefined || this.#state !== 'open') return nothing;
-    const lone = second === undefined && first.near && !isToldToWait(first.failure);
+    const lone = second === undefined && first.near && !mustWait(first.failure);
     this.#accused = lone ? first.failure : undefined;
     return this.#park(nowMs, this.#takeSuspects(), false);
   }
@@ -145,7 +145,7 @@ export class Parking<Failure extends SharedFailure> {
     const { answered, failures, startedMs } = report;
     this.#answeredMs = report.endedMs;
     if (!this.parked && this.#suspects.length === 0 && failures.length === 0) return nothing;
-    // Within one call: when most of it fails, that is no event's own fault.
+    // If most of one call fails, its events did not cause the failures.
     const mostly = failures.length > answered.length;
     const own = mostly ? [] : [...failures];
     for (const { failure, failedMs } of this.#suspects) {
@@ -158,8 +158,8 @@ export class Parking<Failure extends SharedFailure> {
       this.#resume();
     }
     return {
-      charged: own.filter((one) => !isToldToWait(one)),
-      delayed: [...own.filter(isToldToWait), ...(mostly ? failures : [])],
+      charged: own.filter((one) => !mustWait(one)),
+      delayed: [...own.filter(mustWait), ...(mostly ? failures : [])],
       queued: [],
     };
   }
@@ -220,7 +220,7 @@ export class Parking<Failure extends SharedFailure> {
 
 const nothing = { charged: [], delayed: [], queued: [] } as const;
 
-function isToldToWait({ outcome }: SharedFailure): boolean {
+function mustWait({ outcome }: SharedFailure): boolean {
   return outcome.status === '429' || (outcome.notBeforeMs ?? 0) > 0;
 }
 

@@ -16,7 +16,7 @@ export interface PumpParts {
   readonly stopping: () => boolean;
 }
 
-/** Starts every call that may start now, and comes back by itself for the next probe. */
+/** Returns a function that starts every call that may start now, and schedules the next probe. */
 export function createPump(parts: PumpParts): () => void {
   const { destination, queue, parking, running, calls, stopping } = parts;
   let timer: NodeJS.Timeout | undefined;
@@ -45,12 +45,12 @@ export function createPump(parts: PumpParts): () => void {
     if (stopping()) return;
     const nowMs = performance.now();
     if (queue.length() === 0 && running.count() === 0) {
-      calls.apply(parking.nothingElse(nowMs)).catch((error: unknown) => {
+      calls.apply(parking.decideIdle(nowMs)).catch((error: unknown) => {
         parts.signals.trouble('parking', error);
       });
     }
     while (startNext(nowMs));
-    // What is due and could not start has no free slot: the next one that is freed comes here.
+    // A due probe that could not start lacks a free slot; the next freed slot calls this again.
     const waitMs = (parking.dueMs ?? 0) - nowMs;
     if (waitMs > 0) timer = setTimeout(pump, waitMs);
   };

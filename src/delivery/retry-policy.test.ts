@@ -12,7 +12,7 @@ const attempts = integer({ min: 1, max: 10_000 });
 const randoms = double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
 describe('retryDelayMs', () => {
-  test('stays between the least the destination asked for and the bound', () => {
+  test('stays between the delay that the destination requested and the bound', () => {
     const notBefore = integer({ min: 0, max: 100_000_000 });
     assert(
       property(policies, attempts, notBefore, randoms, (policy, attempt, least, random) => {
@@ -24,7 +24,7 @@ describe('retryDelayMs', () => {
     );
   });
 
-  test('its bound never shrinks with the attempts, and never passes the cap', () => {
+  test('the bound never decreases with the attempts, and never exceeds the cap', () => {
     assert(
       property(policies, attempts, (policy, attempt) => {
         const bound = retryDelayMsMax(policy, attempt);

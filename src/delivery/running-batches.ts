@@ -3,16 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CutShort } from './deliver-batch.ts';
 import type { HeldEvent } from './held-event.ts';
 
-/** Calls of `deliver` that are under way, and what follows them until every event is settled. */
+/** Running calls of `deliver`, each until all of its events are settled. */
 export interface RunningBatches {
-  /** `work` must not reject, and ends the call when the signal is aborted. */
+  /** `work` must not reject, and must end the call when the signal is aborted. */
   start(events: readonly HeldEvent[], work: (abort: AbortController) => Promise<void>): void;
   readonly count: () => number;
   events(): Iterable<HeldEvent>;
-  /** Ends calls that have lasted longer than so many ticks. */
+  /** Ends calls that have run longer than `ticksMax` ticks. */
   cutShort(ticksMax: number, tick: number): void;
   /**
-   * Waits for all up to the grace, then ends them. Resolves to the events that may be unsettled.
+   * Waits up to the grace period for all calls, then ends them. Resolves to the events that may be
+   * unsettled.
    */
   drain(graceMs: number): Promise<HeldEvent[]>;
 }
@@ -24,11 +25,11 @@ interface Batch {
   readonly done: Promise<void>;
 }
 
-/** How long an ended call may take to hand its events back. */
+/** How long an ended call may take to release its events. */
 const endMs = 250;
 
 export function createRunningBatches(tick: () => number, onFree: () => void): RunningBatches {
-  // No Map: what V8 leaves behind as batches come and go holds the later ones (http/http2/stream-table.ts).
+  // Not a Map: what V8 keeps of deleted entries retains later batches (http/http2/stream-table.ts).
   const running: Batch[] = [];
   const all = (): Promise<unknown> => Promise.all(running.map(({ done }) => done));
   const end = (batch: Batch, why: CutShort): void => batch.abort.abort(why);

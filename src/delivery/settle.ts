@@ -8,28 +8,30 @@ import { deliveriesMax, inPlaceDelayMsMax } from './capacity.ts';
 import type { HeldEvent } from './held-event.ts';
 import { retryDelayMs } from './retry-policy.ts';
 
-/** Settles events with the log. The only place that does. */
+/** Settles events with the log. No other code does. */
 export interface Settler {
   delivered(held: HeldEvent): void;
   /**
-   * The event itself could not be delivered: an attempt is charged. Resolves when it waits in the log
-   * for the next one, or is a dead letter.
+   * Charges an attempt for a failure that the event caused. Resolves when the event waits in the
+   * log for its next attempt, or is a dead letter.
    */
   failed(failure: FailedAttempt): Promise<void>;
-  /** Caused by the destination: recorded, and no attempt charged. The worker still holds the event. */
+  /**
+   * Records a failure that the destination caused. Charges no attempt; the worker keeps the event.
+   */
   postponed(failure: FailedAttempt): void;
   /**
-   * Moves a postponed event to RETRY until its delay is over. False: RETRY did not take it, and the
-   * worker still holds it.
+   * Moves a postponed event to RETRY until its delay is over. Resolves to false if RETRY did not
+   * store it; the worker then still holds the event.
    */
   copyToRetry(held: HeldEvent, delayMs: number): Promise<boolean>;
-  /** An event of RETRY whose time has not come. */
-  notYet(message: PulledMessage, delayMs: number): void;
-  /** The destination does not want it. */
+  /** Returns an event of RETRY that is not due yet. */
+  returnUntilDue(message: PulledMessage, delayMs: number): void;
+  /** Acks an event that the destination's filter excludes. */
   filtered(held: HeldEvent): void;
-  /** It goes back to the log untried. */
-  handBack(held: HeldEvent): void;
-  /** The work on it goes on. */
+  /** Returns an event to the log untried. */
+  release(held: HeldEvent): void;
+  /** Extends the acknowledgement wait of an event that the worker still holds. */
   keep(held: HeldEvent): void;
 }
 
@@ -43,21 +45,21 @@ export interface SettlerOptions {
 }
 
 /**
- * The longest Retry-After that is honoured: it comes from outside, and its event takes up a slot.
+ * The longest Retry-After that is honoured: it comes from outside, and its event occupies a slot.
  */
 const notBeforeMsMax = 86_400_000;
-/** How soon a dead letter that could not be stored is tried again, with its event. */
+/** How soon an event is tried again if its dead letter could not be stored. */
 const giveUpRetryMs = 5_000;
 
 /**
  * States of an event here: held -> delivered (ack)
- *                               -> held (an entry in ATTEMPTS: the destination's fault)
+ *                               -> held (an entry in ATTEMPTS: caused by the destination)
  *                               -> waiting (an entry in ATTEMPTS, stored, then nak with a delay;
  *                                  for long delays a copy in RETRY, stored, then ack)
  *                               -> given up (an entry in DEAD, stored, and only then ack).
  *
  * A dead letter is acked and never termed: `term` makes the log send an advisory, from which the
- * collector would write the entry a second time, perhaps after a person had dealt with the first.
+ * collector would write the entry a second time, perhaps after a person has settled the first.
  */
 export function createSettler(options: SettlerOptions): Settler {
   const { config, record, signals } = options;
@@ -65,11 +67,11 @@ export function createSettler(options: SettlerOptions): Settler {
 
   const moveToRetry = createMoveToRetry(options);
 
-  /** How many attempts are spent, this one included, and since when. */
+  /** How many attempts were charged, including this one, and when the first was made. */
   const readSpent = async (held: HeldEvent): Promise<{ count: number; firstMs: number }> => {
     const { deliveries } = held.message;
     const { attempts, maxAgeMs } = config.retry;
-    // A delivery spends one attempt at most: below the limit there is nothing to look up.
+    // A delivery charges one attempt at most, so below the limit no look-up is needed.
     if (deliveries < attempts && maxAgeMs === undefined && !held.isDelayedCopy) {
       return { count: deliveries, firstMs: Date.now() };
     }
@@ -77,15 +79,15 @@ export function createSettler(options: SettlerOptions): Settler {
     return { count: 1 + count, firstMs: firstMs ?? Date.now() };
   };
 
-  /** Undefined: there is no further attempt. */
+  /** Undefined if no further attempt follows. */
   const nextDelayMs = async (held: HeldEvent, outcome: FailedAttempt['outcome']) => {
     if (outcome.kind !== 'retry' || held.undecodable !== undefined) return undefined;
     const { count, firstMs } = await readSpent(held);
     const { attempts, maxAgeMs = Number.POSITIVE_INFINITY } = config.retry;
     const leftMs = firstMs + maxAgeMs - Date.now();
     if (count >= attempts || leftMs <= 0) return undefined;
-    const least = noSillier(outcome.notBeforeMs);
-    // The last attempt is made when the age is reached, and not a whole delay later.
+    const least = boundedDelayMs(outcome.notBeforeMs);
+    // The last attempt is made when the age limit is reached, not a whole delay later.
     return Math.max(
       least,
       Math.min(leftMs, retryDelayMs(config.retry, count, least, options.random())),
@@ -105,7 +107,7 @@ export function createSettler(options: SettlerOptions): Settler {
         await giveUpEvent(held, attempt);
         return;
       }
-      // First stored, then tried again: else the next attempt might count one too few.
+      // Retry only after the record is stored; otherwise the next attempt might count one too few.
       await recorded;
       if (delayMs > inPlaceDelayMsMax && (await moveToRetry(held, delayMs, true))) return;
       settle(held, () => held.message.nak(delayMs));
@@ -116,9 +118,9 @@ export function createSettler(options: SettlerOptions): Settler {
       failure.held.tries += 1;
     },
     copyToRetry: (held, delayMs) => moveToRetry(held, delayMs, false),
-    notYet: (message, delayMs) => send(message, (one) => one.nak(delayMs)),
+    returnUntilDue: (message, delayMs) => send(message, (one) => one.nak(delayMs)),
     filtered: (held) => settle(held, acknowledge),
-    handBack: (held) => settle(held, (one) => one.message.nak(0)),
+    release: (held) => settle(held, (one) => one.message.nak(0)),
     keep: (held) => {
       if (!held.settled) send(held, (one) => one.message.working());
     },
@@ -155,18 +157,18 @@ function settle(held: HeldEvent, how: (held: HeldEvent) => void): void {
 }
 
 /**
- * An ack or nak that cannot be sent (the connection is closed) is the same as one that was lost: the
- * log delivers the event again.
+ * An ack or nak that cannot be sent because the connection is closed equals a lost one: the log
+ * delivers the event again.
  */
 function send<Subject>(subject: Subject, how: (subject: Subject) => void): void {
   try {
     how(subject);
   } catch {
-    // Nothing to do: the event is unsettled, and comes again.
+    // The event stays unsettled, and the log delivers it again.
   }
 }
 
-/** Stores the copy in RETRY, and settles the event only when that is stored. */
+/** Stores the copy in RETRY, and only then settles the event. */
 function createMoveToRetry({ store, signals }: SettlerOptions) {
   let failing = false;
   return async (held: HeldEvent, delayMs: number, charged: boolean): Promise<boolean> => {
@@ -182,8 +184,8 @@ function createMoveToRetry({ store, signals }: SettlerOptions) {
         tries,
       });
     } catch (error) {
-      // One line when it begins to fail: RETRY is full, or the log is away.
-      if (!failing) signals.trouble('RETRY takes no events: they wait in their places', error);
+      // Log the first failure only: RETRY is full, or the log is unreachable.
+      if (!failing) signals.trouble('RETRY does not accept events; workers keep them', error);
       failing = true;
       return false;
     }
@@ -193,7 +195,7 @@ function createMoveToRetry({ store, signals }: SettlerOptions) {
   };
 }
 
-/** Writes the entry in DEAD, and settles the event only when that is stored. */
+/** Writes the entry in DEAD, and only then settles the event. */
 function createGiveUp(options: SettlerOptions) {
   const { config, signals } = options;
   const deliveries = deliveriesMax(config.retry);
@@ -215,13 +217,13 @@ function createGiveUp(options: SettlerOptions) {
       );
       if (held.isDelayedCopy || message.deliveries < deliveries)
         settle(held, (one) => one.message.nak(giveUpRetryMs));
-      // The log will not deliver it again. Left unsettled it causes the max-deliver advisory, and the
-      // collector writes the entry once DEAD takes it.
+      // The log will not deliver the event again. Left unsettled, it causes the max-deliver
+      // advisory, and the collector writes the entry once DEAD accepts it.
       else held.settled = true;
     }
   };
 }
 
-function noSillier(notBeforeMs: number | undefined): number {
+function boundedDelayMs(notBeforeMs: number | undefined): number {
   return notBeforeMs !== undefined && notBeforeMs > 0 ? Math.min(notBeforeMs, notBeforeMsMax) : 0;
 }

@@ -2,9 +2,9 @@
 export interface WorkerState {
   readonly kind: 'running' | 'parked' | 'disabled' | 'stopped';
   readonly sinceMs: number;
-  /** Why it is parked or disabled; else empty. */
+  /** Why the worker is parked or disabled; otherwise empty. */
   readonly reason: string;
-  /** When a parked one tries again; undefined while it is trying. */
+  /** When a parked worker sends its next probe; undefined while a probe runs. */
   readonly nextProbeMs: number | undefined;
 }
 
@@ -20,8 +20,8 @@ export function createWorkerStatus() {
       sinceMs = Date.now();
     },
     /**
-     * `dueMs` is of the monotonic clock. `disabled`: why the destination has disabled itself. A parked
-     * worker goes on probing a disabled destination, which refuses without a request.
+     * `dueMs` is from the monotonic clock. `disabled` says why the destination has disabled itself.
+     * A parked worker still probes a disabled destination, which refuses without sending a request.
      */
     state: (dueMs: number | undefined, disabled: string | undefined): WorkerState => {
       if (kind === 'parked' && disabled !== undefined) {

@@ -19,13 +19,13 @@ import { createReceiver } from './receive/receiver.ts';
 import { createSettler } from './settle.ts';
 import { createWorkerStatus, type WorkerState } from './worker-state.ts';
 
-/** Carries events to one destination. */
+/** Delivers events to one destination. */
 export interface DeliveryWorker {
-  /** Makes its consumers and begins to pull. Rejects when the log cannot be reached. */
+  /** Creates its consumers and starts to pull. Rejects if the log cannot be reached. */
   start(): Promise<void>;
   /**
-   * Pulls nothing more, waits for the calls under way up to the grace, and hands the rest back.
-   * The destination stays open: its owner closes it.
+   * Stops pulling, waits up to the grace period for running calls, and releases the other events to
+   * the log. The destination stays open: its owner closes it.
    */
   stop(): Promise<void>;
   state(): WorkerState;
@@ -36,20 +36,20 @@ export interface DeliveryWorkerOptions {
   readonly destination: Destination;
   readonly log: Log;
   readonly signals: Signals;
-  /** Stores a dead letter: dead-letters/, joined in service/start-delivery.ts. */
+  /** Stores a dead letter: dead-letters/, passed in by service/start-delivery.ts. */
   readonly giveUp: GiveUp;
   /** `limits.event_bytes_max`. */
   readonly eventBytesMax: number;
-  /** How long calls under way may take to end once `stop` is called. */
+  /** How long running calls may take to end after `stop` is called. */
   readonly stopGraceMs: number;
   readonly random?: () => number;
-  /** How soon a parked destination is tried again. */
+  /** How often a parked destination is probed. */
   readonly probes?: ProbeIntervals;
 }
 
-/** Three ticks to an acknowledgement wait: after one lost `working` there is time for another. */
+/** Three ticks per acknowledgement wait leave time for a second `working` if one is lost. */
 const ticksPerAckWait = 3;
-/** Fewer single events in a row that fail may be a cluster of bad ones. */
+/** Fewer failed single events in a row may be a cluster of bad events. */
 const failuresMin = 8;
 
 /**
@@ -57,9 +57,9 @@ const failuresMin = 8;
  * batch -> settled (settle.ts), or queued again when the destination failed. parking.ts decides
  * whether the destination is open or parked.
  *
- * A batch is what has arrived by the time a slot is free: a single event when all is quiet, which then
- * waits for nothing, and a full batch under load. Each event costs its entry in the queue and its
- * acknowledgement; promises are made per batch.
+ * A batch contains the events that have arrived when a slot becomes free: a single event at low
+ * load, which then does not wait, and a full batch under load. Each event costs its entry in the
+ * queue and its acknowledgement; promises are created per batch.
  */
 export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
   const { destinationConfig: config, log } = options;
@@ -115,14 +115,14 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     pump();
     await started?.catch(() => {});
     await pulls?.stop();
-    for (const each of waiting()) settler.handBack(each);
+    for (const each of waiting()) settler.release(each);
     queue.takeAll();
     delayed.takeAll();
-    // A probe is not worth waiting for: it most likely hangs.
+    // Do not wait for a probe: it most likely hangs.
     const graceMs = parking.parked ? 0 : options.stopGraceMs;
-    for (const each of await running.drain(graceMs)) settler.handBack(each);
+    for (const each of await running.drain(graceMs)) settler.release(each);
     // The calls that have just ended may have put events back.
-    for (const each of waiting()) settler.handBack(each);
+    for (const each of waiting()) settler.release(each);
     delayed.takeAll();
     clearInterval(timer);
     if (pulls !== undefined) await flushSettled(log);
@@ -137,8 +137,8 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
 }
 
 /**
- * Calls `work` at most once per turn of the event loop, so that the events of one read of the socket
- * are one batch.
+ * Calls `work` at most once per turn of the event loop, so that the events of one read of the
+ * socket are one batch.
  */
 function oncePerTurn(work: () => void): () => void {
   let isScheduled = false;
@@ -157,7 +157,7 @@ function reportDisabled({ signals, destination, destinationConfig }: DeliveryWor
   signals.destinationDisabled(destinationConfig.name, destination.disabled?.() !== undefined);
 }
 
-/** Everything between the queue and the destination. */
+/** The parts between the queue and the destination. */
 function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
   const { destinationConfig: config, destination, log, signals } = options;
   const { name, retry } = config;
@@ -174,7 +174,7 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
   });
   const parking = new Parking<FailedAttempt>({
     intervals: options.probes ?? probeIntervals,
-    // No more than are under way at once when an outage begins.
+    // At least the number of calls that can run when an outage begins.
     failuresMax: Math.max(failuresMin, destination.concurrency),
     random,
     onChange: (parked, reason) => {

@@ -6,7 +6,7 @@ import { createCounter, createGauge, createHistogram } from './metric-families.t
 const outcomes = ['accepted', 'failed', 'arrived'] as const;
 const steps = ['answered', 'arrived'] as const;
 
-/** Seconds: milliseconds when all is well, hours after an outage. */
+/** In seconds: milliseconds in normal operation, hours after an outage. */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3600];
 
 export type CanaryMetrics = ReturnType<typeof createCanaryMetrics>;
@@ -55,10 +55,10 @@ export function createCanaryMetrics(registry: Registry) {
   };
 }
 
-/** A heartbeat that is so many intervals late is reported. */
+/** A heartbeat that is this many intervals late is reported. */
 const lateIntervals = 3;
 
-/** Reports heartbeats: one log line when they stop coming through, one when they do again. */
+/** Reports heartbeats: one log line when they stop arriving, and one when they arrive again. */
 export function createCanarySignals({ canary, count, observe }: CanaryMetrics, logger: Logger) {
   let late = false;
   let failure = '';
@@ -67,7 +67,7 @@ export function createCanarySignals({ canary, count, observe }: CanaryMetrics, l
     canaryStarted: (intervalMs: number): void => {
       Object.assign(canary, { intervalMs, arrivedSentAtMs: Date.now() });
     },
-    /** Before each heartbeat. */
+    /** Called before each heartbeat. */
     canarySent: (): void => {
       if (late || ageMs() < lateIntervals * canary.intervalMs) return;
       late = true;

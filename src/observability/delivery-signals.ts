@@ -2,7 +2,7 @@ import type { LineSampler } from './line-sampler.ts';
 import type { Logger } from './logger.ts';
 import type { DeliveryOutcome, Metrics } from './metrics.ts';
 
-/** One call of a destination: one wide log line. */
+/** One call of a destination. Written as one wide log line. */
 export interface DeliveryCall {
   readonly destination: string;
   readonly stream: string;
@@ -10,21 +10,21 @@ export interface DeliveryCall {
   readonly lastSequence: number;
   readonly events: number;
   readonly delivered: number;
-  /** Events that it could not take, for reasons that are not the event's. */
+  /** Events that the destination could not accept, for reasons that the event did not cause. */
   readonly postponed: number;
-  /** Events that it refused; each has a line of its own. */
+  /** Events that the destination refused; each has a log line of its own. */
   readonly refused: number;
-  /** A single event, to see whether a parked destination is back. */
+  /** Whether the call was a single event that tests whether a parked destination is back. */
   readonly probe: boolean;
   readonly durationMs: number;
-  /** Of the first event. */
+  /** The correlation id of the first event. */
   readonly correlationId: string;
-  /** Of the first that was not delivered; empty where all were. */
+  /** The status of the first undelivered event; empty if all were delivered. */
   readonly status: string;
   readonly error: string;
 }
 
-/** A failed, or given up, attempt to deliver one event: one wide log line. */
+/** A failed last or other attempt to deliver one event. Written as one wide log line. */
 export interface FailedDelivery {
   readonly destination: string;
   readonly stream: string;
@@ -36,11 +36,11 @@ export interface FailedDelivery {
   readonly durationMs: number;
   readonly status: string;
   readonly error: string;
-  /** When it is tried again; undefined when it is not. */
+  /** The delay until the next attempt; undefined if no attempt follows. */
   readonly retryInMs: number | undefined;
 }
 
-/** What is reported about events on their way to destinations. */
+/** The signals about deliveries. */
 export function createDeliverySignals(metrics: Metrics, logger: Logger, sampler: LineSampler) {
   return {
     eventsDelivered: (destination: string, count: number): void => {
@@ -59,13 +59,20 @@ export function createDeliverySignals(metrics: Metrics, logger: Logger, sampler:
       if (!sampler.admit(`delivery failed: ${attempt.destination}`)) return;
       logger.warn({ ...attempt, outcome }, 'delivery failed');
     },
-    /** `describe` is called only where the line is written: calls are many, and most succeed. */
-    destinationCalled: (destination: string, well: boolean, describe: () => DeliveryCall): void => {
-      const level = well ? 'debug' : 'warn';
+    /** Calls `describe` only if the line is written, because calls are many and most succeed. */
+    destinationCalled: (
+      destination: string,
+      succeeded: boolean,
+      describe: () => DeliveryCall,
+    ): void => {
+      const level = succeeded ? 'debug' : 'warn';
       if (!logger.isLevelEnabled(level) || !sampler.admit(`${level} call: ${destination}`)) return;
-      logger[level]({ ...describe() }, well ? 'delivered' : 'destination did not take all');
+      logger[level](
+        { ...describe() },
+        succeeded ? 'delivered' : 'destination did not accept all events',
+      );
     },
-    /** Caused by the destination: `destinationCalled` logs one line for the call, this logs none. */
+    /** Counts a failure that the destination caused. `destinationCalled` logs the call. */
     deliveryPostponed: (destination: string): void => {
       metrics.deliveries.series(destination, 'retried').value += 1;
     },
@@ -80,11 +87,13 @@ export function createDeliverySignals(metrics: Metrics, logger: Logger, sampler:
         parked ? 'destination parked' : 'destination back',
       );
     },
-    /** A parked destination that has said it wants nothing more. */
+    /** Reports whether a parked destination has disabled itself. */
     destinationDisabled: (destination: string, disabled: boolean): void => {
       metrics.gauges.destinationDisabled.set(destination, disabled ? 1 : 0);
     },
-    /** No configuration names it, and its undelivered events hold back the janitor for ever. */
+    /**
+     * Reports a destination in no configuration. The janitor keeps its undelivered events forever.
+     */
     destinationForgotten: (destination: string, waiting: number): void =>
       logger.warn(
         { destination, waiting },

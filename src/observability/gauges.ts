@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 
 import { createGauge } from './metric-families.ts';
 
-/** Values that are measured elsewhere and shown here. */
+/** Gauges of values that other code measures and sets. */
 export function createGauges(
   registry: Registry,
   eventNames: readonly string[],
@@ -15,7 +15,7 @@ export function createGauges(
     destinationDisabled: zeros(destinations),
     deadLetters: zeros(destinations),
     deadLetterOldest: zeros(destinations),
-    /** Filled when the log is first asked: topology.ts has the closed set of its streams. */
+    /** Filled at the first read of the log; topology.ts has the closed set of its streams. */
     streamBytes: new Map<string, number>(),
     streamBytesMax: new Map<string, number>(),
     lastEvent: zeros(eventNames),
@@ -114,7 +114,7 @@ function exposeDestinations(
   );
 }
 
-/** All 0 where the contracts are files. */
+/** All gauges are 0 if the contracts are files. */
 function exposeContracts(
   registry: Registry,
   contracts: { revision: number; badEntries: number; followedAtMs: number },

@@ -16,7 +16,7 @@ function sampler(linesPerSecondMax = 3) {
   return { told, admitted };
 }
 
-test('a flood is a few lines a second, and how many were left out', () => {
+test('a flood writes a few lines per second, and the number of lines left out', () => {
   const { told, admitted } = sampler();
   expect(admitted('unauthenticated', 1_000)).toBe(3);
   expect(told).toEqual([]);
@@ -27,12 +27,12 @@ test('a flood is a few lines a second, and how many were left out', () => {
   expect(told).toHaveLength(1);
 });
 
-test('one kind takes nothing from another', () => {
+test('the limit of one kind does not affect another', () => {
   const { admitted } = sampler();
   expect([admitted('a', 9), admitted('b', 2)]).toEqual([3, 2]);
 });
 
-test('however many kinds there are, memory and lines stay bounded', () => {
+test('memory and lines stay bounded for any number of kinds', () => {
   const { admitted } = sampler();
   for (let kind = 0; kind < 1_000; kind += 1) admitted(`kind ${kind}`, 1);
   let more = 0;

@@ -1,12 +1,12 @@
-/** Says of each line of one kind whether it is written. */
+/** Decides for each line of a kind whether it is written. */
 export interface LineSampler {
   admit(kind: string): boolean;
 }
 
 export interface LineSamplerOptions {
-  /** Of one kind. */
+  /** The limit per kind. */
   readonly linesPerSecondMax: number;
-  /** So many lines were left out within the last second. */
+  /** Called with the number of lines left out within the last second. */
   readonly onLeftOut: (kind: string, leftOut: number) => void;
 }
 
@@ -17,14 +17,14 @@ interface Window {
 }
 
 const windowMs = 1_000;
-/** Kinds are few by design. Beyond this, the rest is one kind. */
+/** Kinds are few by design. Above this limit, further kinds share one. */
 const kindsMax = 1_000;
 const otherKind = 'other';
 
 /**
- * Bounds the lines of each kind, so that a flood (of bad requests, of events that one destination
- * refuses) neither fills the disk nor takes the gate's time: a line costs 4.5 µs. The number of lines
- * left out is reported at the end of each second; the metrics count everything.
+ * Limits the lines of each kind, so that a flood (of bad requests, or of events that one
+ * destination refuses) neither fills the disk nor uses the gate's time: a line costs 4.5 µs. The
+ * number of lines left out is reported at the end of each second; the metrics count everything.
  */
 export function createLineSampler({
   linesPerSecondMax,
@@ -59,7 +59,7 @@ export function createLineSampler({
       }
       window.leftOut += 1;
       if (window.leftOut === 1) {
-        // Also reports a flood that has ended by then.
+        // The timer also reports a flood that ends within this second.
         setTimeout(() => close(kind, window), window.startedMs + windowMs - nowMs).unref();
       }
       return false;

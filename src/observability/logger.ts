@@ -4,10 +4,10 @@ import { maskPersonal } from './mask-personal.ts';
 
 export type { Logger } from 'pino';
 
-/** Fields that may hold a secret, at any depth down to the third. */
+/** Fields that may hold a secret, down to the third level. */
 const masked = ['token', 'secret', 'password', 'authorization', 'cookie', 'key', 'hash'];
 
-/** Takes whole lines, each with its line feed. */
+/** Accepts whole lines, each with its line feed. */
 export interface LineWriter {
   write(line: string): void;
 }

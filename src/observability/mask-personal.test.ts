@@ -13,19 +13,19 @@ test.each([
   expect(maskPersonal(line)).toBe(shown);
 });
 
-test('leaves alone what is nobody', () => {
+test('keeps text without personal data', () => {
   const line =
     '{"err":"node_modules/@nats-io/core@3.4.0/lib.js:1:2","at":"2026-01-01T00:00:00.000Z","url":"nats://127.0.0.1:4222"}';
   expect(maskPersonal(line)).toBe(line);
 });
 
-test('keeps JSON sound, wherever in a line a text stands', () => {
+test('keeps JSON valid, wherever in a line the text is', () => {
   const value = { error: 'said "Bearer abcdefgh12345678"\n to a@b.example', key: 'password=x\\"y' };
   expect(() => JSON.parse(maskPersonal(JSON.stringify(value))) as unknown).not.toThrow();
 });
 
-// Patterns without bounds take minutes for this, and the test runs out of time.
-test('takes a line of a mebibyte in its stride', () => {
+// Unbounded patterns need minutes for this, and the test would time out.
+test('masks a line of a mebibyte quickly', () => {
   const line = `${'a.'.repeat(512 * 1024)}@ :// = hg_ eyJ`;
   expect(maskPersonal(line)).toHaveLength(line.length);
 });

@@ -1,11 +1,11 @@
 interface Pattern {
-  /** The pattern is tried only on a text that holds this: most lines hold no mark. */
+  /** The pattern is tried only on text that contains this mark; most lines contain no mark. */
   readonly mark: string;
   readonly pattern: RegExp;
   readonly shown: string;
 }
 
-/** Every repetition has a bound: a hostile line must not cost more than its length. */
+/** Every repetition is bounded, so that a hostile line costs no more than its length. */
 const patterns: readonly Pattern[] = [
   { mark: '://', pattern: /:\/\/[^\s/@"\\]{1,256}@/g, shown: '://***@' },
   {
@@ -25,12 +25,12 @@ const patterns: readonly Pattern[] = [
 ];
 
 /**
- * A line of the log without secrets that are recognised by their form: e-mail addresses, credentials,
- * keys.
+ * Masks personal data and secrets in a log line that have a known form: e-mail addresses,
+ * credentials, keys.
  *
- * We log no data of events ourselves. But reasons come in the words of others (a database quotes the
- * row, a webhook what it was sent). All lines go through here as the last step, so that the field does
- * not matter. JSON stays JSON: no pattern matches a quote or a backslash.
+ * Headgate itself logs no event data, but reasons may contain text of others (a database quotes the
+ * row, a webhook what it received). All lines pass through here as the last step, so that no field
+ * is missed. JSON stays JSON: no pattern matches a quote or a backslash.
  */
 export function maskPersonal(line: string): string {
   let text = line;

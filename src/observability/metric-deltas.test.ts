@@ -68,7 +68,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.constant({ kind: 'deliver' as const }),
 );
 
-test('however counting, telling and adding interleave, the totals are those of one process', async () => {
+test('totals equal those of one process, however counting, reporting and adding interleave', async () => {
   const run = fc.array(fc.record({ who: fc.nat(2), what: step }), { maxLength: 60 });
   await fc.assert(
     fc.asyncProperty(run, async (steps) => {
@@ -81,7 +81,7 @@ test('however counting, telling and adding interleave, the totals are those of o
 
       const flush = (who: number): void => {
         const deltas = sources[who]!();
-        // As over IPC: values and nothing shared.
+        // As over IPC: copied values.
         if (deltas !== undefined) onTheirWay[who]!.push(structuredClone(deltas));
       };
       const deliver = (who: number): void => {
@@ -111,7 +111,7 @@ test('however counting, telling and adding interleave, the totals are those of o
   );
 });
 
-test('no total ever goes down, and a process that ends takes nothing back', () => {
+test('totals never decrease, even if a process ends', () => {
   const first = createProcess();
   const add = createDeltaSink(first.metrics);
   for (const seconds of [10, 5]) {
@@ -129,7 +129,7 @@ test('no total ever goes down, and a process that ends takes nothing back', () =
   expect(first.metrics.lastEvents.get('paid')).toBe(10);
 });
 
-test('only what changed is sent', () => {
+test('sends only changed values', () => {
   const gate = createProcess();
   const take = createDeltaSource(gate.metrics);
   expect(take()).toBeUndefined();

@@ -1,32 +1,35 @@
 import type { CountedFamily } from './metric-families.ts';
 
-/** What one series grew by: a counter's value, or a histogram's counts and, last, its sum. */
+/** The growth of one series: a counter's value, or a histogram's counts followed by its sum. */
 export interface SeriesDelta {
   readonly family: string;
   readonly labels: readonly string[];
   readonly grown: readonly number[];
 }
 
-/** What a process counted since its last report. Plain values, which can be sent to another process. */
+/**
+ * The counts of a process since its last report, as plain values that can be sent to another one.
+ */
 export interface MetricDeltas {
   readonly series: readonly SeriesDelta[];
-  /** Of `headgate_last_event_timestamp_seconds`: what changed, as it is now. */
+  /** The changed values of `headgate_last_event_timestamp_seconds`. */
   readonly lastEvents: readonly (readonly [eventName: string, seconds: number])[];
 }
 
-/** What is counted in one process and shown in another. */
+/** The metrics that are counted in one process and exposed by another. */
 export interface CountedMetrics {
   readonly families: readonly CountedFamily[];
-  /** Event name to the time of its last event: the later of two is the right one. */
+  /** Maps an event name to the time of its last event; of two times the later one is right. */
   readonly lastEvents: Map<string, number>;
 }
 
 /**
- * Returns, each time it is called, what was counted since the call before; undefined when nothing was.
+ * The returned function returns the counts since its last call, or undefined if nothing was
+ * counted.
  *
- * One process shows the sum of several, by adding up their reports. It never asks them: a process that
- * ends takes no count with it, so that no total goes down (Prometheus would take that for a restart, and
- * the whole total for new events), and a process that hangs delays no other.
+ * One process exposes the sum of several by adding up their reports. It never queries them.
+ * Therefore a process that ends does not lower a total (Prometheus would take that for a restart,
+ * and the whole total for new events), and a hanging process does not delay a scrape.
  */
 export function createDeltaSource(metrics: CountedMetrics): () => MetricDeltas | undefined {
   const takers = metrics.families.map(createTaker);
@@ -45,7 +48,7 @@ export function createDeltaSource(metrics: CountedMetrics): () => MetricDeltas |
 }
 
 function createTaker(family: CountedFamily): (into: SeriesDelta[]) => void {
-  // By the index of a series in its family: a look at thousands of idle ones must cost little.
+  // Indexed by the position of a series in its family, so that thousands of idle series are cheap.
   const reported: number[][] = [];
   return (into) => {
     let place = 0;
@@ -71,7 +74,7 @@ function grownCounter(value: number, before: number[]): number[] | undefined {
 }
 
 function grownHistogram(counts: Float64Array, sum: number, before: number[]): number[] | undefined {
-  // No observation leaves all counts as they are; one of 0 leaves the sum.
+  // Compare counts, not the sum: an observation of 0 does not change the sum.
   if (counts.every((count, index) => count === (before[index] ?? 0))) return undefined;
   const now = [...counts, sum];
   const grown = now.map((number, index) => number - (before[index] ?? 0));
@@ -79,7 +82,7 @@ function grownHistogram(counts: Float64Array, sum: number, before: number[]): nu
   return grown;
 }
 
-/** Adds what another process counted to what this one shows. */
+/** Adds the counts of another process to the metrics of this one. */
 export function createDeltaSink(metrics: CountedMetrics): (deltas: MetricDeltas) => void {
   const families = new Map(metrics.families.map((family) => [family.name, family]));
   return (deltas) => {

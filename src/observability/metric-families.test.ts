@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 
 import { createCounter, createGauge, createHistogram } from './metric-families.ts';
 
-/** A page with the labels of each line in order: their order says nothing. */
+/** A page with sorted labels in each line; their order has no meaning. */
 function canonical(page: string): string[] {
   return page
     .split('\n')
@@ -20,7 +20,7 @@ function canonical(page: string): string[] {
 
 const labelValues = fc.constantFrom('a', 'b', 'with "quotes"', 'back\\slash', 'new\nline', '');
 
-describe('metric families beside those of prom-client', () => {
+describe('metric families compared with prom-client', () => {
   test('show counters the same', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -9,7 +9,7 @@ import type {
 import { labelsText, valueText, type LineMetric } from './metric-text.ts';
 
 /**
- * Metrics whose hot side is a plain number.
+ * Metrics that are plain numbers on the hot path.
  *
  * `counter.inc()` of prom-client hashes its labels each time (330 to 480 ns; a cached child is no
  * faster). Here the labels are looked up once, when the series is made, and counting is one
@@ -22,13 +22,13 @@ export interface FamilyOptions {
   readonly labels: readonly string[];
 }
 
-/** One series of a counter. Add to `value`; never take away. */
+/** One series of a counter. Only add to `value`. */
 export interface CounterSeries {
   value: number;
 }
 
 export interface CounterFamily {
-  /** The series of these label values, made at 0 the first time. */
+  /** Returns the series of these label values; creates it at 0 the first time. */
   series(...labelValues: string[]): CounterSeries;
 }
 
@@ -40,7 +40,9 @@ export interface HistogramFamily {
   series(...labelValues: string[]): HistogramSeries;
 }
 
-/** A family with all its series, for metric-deltas.ts. None ever goes, so their order is fixed. */
+/**
+ * A family and its series, for metric-deltas.ts. Series are never deleted: their order is fixed.
+ */
 export type CountedFamily =
   | (Counted<CounterState> & { readonly type: 'counter' })
   | (Counted<HistogramState & HistogramSeries> & { readonly type: 'histogram' });
@@ -53,7 +55,7 @@ interface Counted<State> {
 
 const countedFamilies = new WeakMap<Registry, CountedFamily[]>();
 
-/** The counters and histograms that were made here: what other processes can count for us. */
+/** The counters and histograms created here, which other processes can count for this one. */
 export function countedFamiliesOf(registry: Registry): readonly CountedFamily[] {
   return countedFamilies.get(registry) ?? [];
 }
@@ -150,7 +152,7 @@ function createHistogramSeries(
   buckets: readonly number[],
   labels: Record<string, string>,
 ): HistogramState & HistogramSeries {
-  // One count more than there are bounds: what is above the last of them.
+  // The additional count is for values above the last bound.
   const counts = new Float64Array(buckets.length + 1);
   const state = {
     labels,
@@ -212,7 +214,7 @@ interface Shown {
   readonly lines: () => Iterable<string>;
 }
 
-/** prom-client's registry asks a metric for its values, whatever class it is of. */
+/** prom-client's registry reads the values of any object with `get`, whatever its class. */
 function register(
   registry: Registry,
   { name, help, labels }: FamilyOptions,

@@ -42,7 +42,7 @@ const verdict = (status: Verdict['status'], code = ''): Verdict =>
   }) as Partial<Verdict> as Verdict;
 
 describe('the metrics', () => {
-  test('are all there from the start, at 0', async () => {
+  test('all exist from the start, at 0', async () => {
     const found = await series(createMetrics(labels));
     expect([...found.values()].every((value) => value === 0)).toBe(true);
     const count = (name: string): number =>
@@ -71,7 +71,7 @@ describe('the metrics', () => {
     expect(count('headgate_last_event_timestamp_seconds')).toBe(2);
   });
 
-  test('have no series beyond those of the start, whatever comes', async () => {
+  test('have only the series of the start, whatever is counted', async () => {
     const metrics = createMetrics(labels);
     const before = (await series(metrics)).size;
     const signals = createSignals(metrics, pino({ level: 'silent' }));
@@ -121,14 +121,14 @@ describe('the number of series', () => {
       signals.eventValidated(source, name, { ...verdict('rejected', code), warnings });
     }
     const after = await series(metrics);
-    // Codes that are in no table come to `_other`, of two sources.
+    // Codes in no table are counted as `_other`, for two sources.
     expect(after.size).toBeLessThanOrEqual(before + 4);
     const rejected =
       'headgate_events_total{source="_other",event_name="_other",outcome="rejected"}';
     expect(after.get(rejected)).toBe(madeUp);
   });
 
-  test('is bounded for events and sources that are known, and says how many have none of their own', async () => {
+  test('is bounded for known events and sources; the others are counted', async () => {
     const names = Array.from({ length: 3_000 }, (_, index) => `name_${index}_done`);
     const sources = Array.from({ length: labelledSourcesMax + 1 }, (_, index) => `source-${index}`);
     const metrics = createMetrics({ ...labels, sources, eventNames: names.slice(0, 10) });

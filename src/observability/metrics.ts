@@ -6,19 +6,19 @@ import { createCanaryMetrics } from './canary-metrics.ts';
 import { createGauges } from './gauges.ts';
 import { createCounter, createGauge, createHistogram } from './metric-families.ts';
 
-/** Every value that a label can have, known at the start. Any other value is counted as `_other`. */
+/** The values of labels that are known at the start. Any other value is counted as `_other`. */
 export interface LabelValues {
   readonly sources: readonly string[];
   readonly eventNames: readonly string[];
   readonly destinations: readonly string[];
-  /** Sources that come by webhook. */
+  /** Sources that send by webhook. */
   readonly webhooks?: readonly string[];
 }
 
 export const otherLabel = '_other';
 
 export const rpcs = ['Track', 'BatchTrack', otherLabel] as const;
-/** Those of the vendors' endpoints. */
+/** The protocols of the vendors' endpoints. */
 export const vendorProtocols = ['segment', 'posthog', 'mixpanel', 'cloudevents'] as const;
 export const protocols = [
   'grpc',
@@ -44,25 +44,28 @@ export type Protocol = (typeof protocols)[number];
 export type WebhookOutcome = (typeof webhookOutcomes)[number];
 export type DeliveryOutcome = (typeof deliveryOutcomes)[number];
 
-/** Seconds. An acknowledgement takes a sync, 0.2 to 20 ms; a request may wait up to its timeout. */
+/**
+ * In seconds. An acknowledgement needs a sync, 0.2 to 20 ms; a request may wait for its timeout.
+ */
 const answerBuckets = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
-/** Seconds from accepted to delivered: milliseconds when all is well, hours after an outage. */
+/** Seconds from accepted to delivered: milliseconds in normal operation, hours after an outage. */
 const deliveryBuckets = [
   0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400,
 ];
 
 /**
- * Sources, and pairs of a source and an event, that have series of their own; the rest is `_other`. A
- * pair has 22 series, and a scrape writes some 150,000 a second, during which nothing else is done.
+ * How many sources, and pairs of a source and an event, have series of their own; the rest is
+ * `_other`. A pair has 22 series. A scrape writes about 150,000 series per second and blocks the
+ * process meanwhile.
  */
 export const labelledSourcesMax = 200;
 export const labelledPairsMax = 5_000;
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** All metrics, each series present at 0 from the start: an absent series hides the first events. */
+/** Creates all metrics, with each series at 0: an absent series would hide the first events. */
 export function createMetrics(labels: LabelValues) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -106,7 +109,7 @@ export function createMetrics(labels: LabelValues) {
   }
   const histograms = createHistograms(registry, destinations);
   const gauges = createGauges(registry, eventNames, destinations);
-  /** Events that are registered later: the set grows with the registry, which is bounded. */
+  /** Adds events that are registered later. The set grows with the registry, which is bounded. */
   const addEventNames = (names: readonly string[]): void => {
     const missing = names.filter((name) => !gauges.lastEvent.has(name));
     const added = missing.slice(0, eventNamesMax - gauges.lastEvent.size);

@@ -14,7 +14,7 @@ import {
 /** Counted in place of an unknown status code: a metric must not throw while an answer is sent. */
 const grpcUnknown = 2;
 
-/** What is reported about requests, those of producers and those of operators. */
+/** The signals about requests of producers and operators. */
 export function createRequestSignals(metrics: Metrics, logger: Logger, sampler: LineSampler) {
   const requestSeries = createRequestSeries(metrics);
   const logError = (
@@ -38,7 +38,7 @@ export function createRequestSignals(metrics: Metrics, logger: Logger, sampler: 
     },
     requestFailed: (code: ErrorCode, correlationId: string, error: Error): void =>
       logError(code, code, { correlationId }, error),
-    /** `rpc`: the full name of a method, such as `headgate.v1.TailService/Tail`. */
+    /** `rpc` is the full name of a method, such as `headgate.v1.TailService/Tail`. */
     operatorRequestFailed: (
       rpc: string,
       code: ErrorCode,
@@ -55,7 +55,7 @@ export function createRequestSignals(metrics: Metrics, logger: Logger, sampler: 
 }
 
 interface RequestSeries {
-  /** By the number of the gRPC code. */
+  /** Indexed by gRPC status code. */
   readonly codes: readonly CounterSeries[];
   readonly duration: HistogramSeries;
 }

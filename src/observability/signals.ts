@@ -8,14 +8,16 @@ import type { Metrics } from './metrics.ts';
 import { createRequestSignals } from './request-signals.ts';
 import { createVerdictCounters } from './verdict-counters.ts';
 
-/** Of each kind of line: enough to see what happens, few enough to be read. */
+/** The limit per kind of line: enough to see what happens, few enough to read. */
 const linesPerSecondMax = 20;
 
-/** What an operator reads while `enforcement` is `warn`. */
+/** The notice to operators while `enforcement` is `warn`. */
 export const suspendedText =
   'enforcement is warn: no event is refused for its contract; violations are stored as warnings';
 
-/** Everything that Headgate reports about itself: one function for each fact, metric and log line. */
+/**
+ * Everything that Headgate reports about itself: one function per fact, with its metric and line.
+ */
 export type Signals = ReturnType<typeof createSignals>;
 
 export function createSignals(metrics: Metrics, logger: Logger) {
@@ -26,12 +28,12 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     onLeftOut: (kind, leftOut) => logger.warn({ kind, leftOut }, 'log lines left out'),
   });
   return {
-    /** Per event on the hot path: no log line, no allocation. */
+    /** Called for every event on the hot path: writes no log line and allocates nothing. */
     eventValidated: (source: string, eventName: string, verdict: Verdict): void => {
       // Heartbeats are not events of a source.
       if (source !== canaryName) verdicts(source, eventName, verdict);
     },
-    /** Once, at the start: contracts that are not enforced must not be forgotten. */
+    /** Called once at the start, to remind of contracts that are not enforced. */
     enforcementSet: (suspended: boolean): void => {
       metrics.gauges.enforcementSuspended = suspended ? 1 : 0;
       if (suspended) logger.warn({ enforcement: 'warn' }, suspendedText);
@@ -56,9 +58,9 @@ export function createSignals(metrics: Metrics, logger: Logger) {
       logger.warn({ connection, status }, 'NATS connection'),
     serverRestarted: (reason: string): void =>
       logger.error({ reason }, 'nats-server is started again'),
-    /** Work in the background failed; it is tried again. */
+    /** Background work failed and is tried again. */
     trouble: (where: string, error: unknown): void => {
-      // Without numbers all lines about events are of one kind.
+      // Without their numbers, lines about different events are of one kind.
       if (!sampler.admit(where.replaceAll(/\d+/g, '#'))) return;
       logger.error(
         { where, err: error instanceof Error ? error : new Error(String(error)) },
@@ -69,13 +71,13 @@ export function createSignals(metrics: Metrics, logger: Logger) {
   };
 }
 
-/** About the contracts, where they are kept in the log. */
+/** The signals about contracts that are kept in the log. */
 function createRegistrySignals(metrics: Metrics, logger: Logger) {
   return {
     registryFollowed: (revision: number, badEntries: number): void => {
       Object.assign(metrics.gauges.contracts, { revision, badEntries, followedAtMs: Date.now() });
     },
-    /** An entry of the registry is not sound: what was in force before stays so. */
+    /** An entry of the registry is invalid; the previous one stays in force. */
     registryFault: (fault: string): void =>
       logger.error({ fault }, 'an entry of the schema registry is not in force'),
     registryChanged: (revision: number, eventNames: readonly string[]): void => {

@@ -8,7 +8,7 @@ const knownWarnings: ReadonlySet<string> = new Set(warningCodes);
 const errorLabel = (code: string): string => (knownErrors.has(code) ? code : otherLabel);
 const warningLabel = (code: string): string => (knownWarnings.has(code) ? code : otherLabel);
 
-/** The counters of every (source, event), looked up once: two map reads an event. */
+/** Caches the counters of every (source, event), so that an event costs two map reads. */
 export function createVerdictCounters(metrics: Metrics) {
   type Outcomes = Record<string, CounterSeries>;
   const cache = new Map<string, Map<string, Outcomes>>();
@@ -18,7 +18,7 @@ export function createVerdictCounters(metrics: Metrics) {
     metrics.knownSources.has(source) ? source : otherLabel;
 
   const outcomesOf = (source: string, eventName: string): Outcomes => {
-    // Nothing is kept by a source that is not known, such as that of a replay whose keys are gone.
+    // An unknown source gets no cache of its own; for example, a replayed event's key was deleted.
     const events = cache.get(source) ?? cache.get(otherLabel)!;
     let outcomes = events.get(eventName);
     if (outcomes === undefined) {

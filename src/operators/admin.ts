@@ -20,15 +20,15 @@ export interface AdminOptions {
   readonly tokens: OperatorTokens;
   readonly signals: Pick<Signals, 'operatorRequestFailed'>;
   readonly metricsPage: MetricsPage;
-  /** Resolves when the log takes publishes; rejects with why it does not. */
+  /** Resolves if the log accepts messages; otherwise rejects with the reason. */
   readonly probe: () => Promise<void>;
-  /** A line that the health pages show although all is well. */
+  /** A line that the health pages show even if everything is healthy. */
   readonly notice: string | undefined;
   /** The operators' RPCs: routes.ts. */
   readonly routes: (router: ConnectRouter) => void;
 }
 
-/** Besides the event that a fix may bring, which the escapes of JSON can double. */
+/** The limit in addition to the event of a fix, whose size JSON escapes can double. */
 const requestBytesMax = 1024 * 1024;
 const requestTimeoutMs = 30_000;
 const connectionsMax = 200;
@@ -51,12 +51,12 @@ const fromBrowser: TextAnswer = {
 };
 const notHere: TextAnswer = {
   status: 404,
-  text: 'Not here. There are /metrics, /healthz and /readyz.\n',
+  text: 'Not found. This port serves /metrics, /healthz and /readyz.\n',
 };
 
 /**
- * Opens the operators' port: health, metrics, and the RPCs that change things. Throws a StartError
- * where the address is taken.
+ * Opens the operators' port: health, metrics, and the operators' RPCs. Throws a StartError if the
+ * address is in use.
  */
 export async function openAdmin(options: AdminOptions): Promise<Listener> {
   const { config, signals } = options;
@@ -82,7 +82,7 @@ export async function openAdmin(options: AdminOptions): Promise<Listener> {
     const exchange = createExchange(call);
     const send = (answer: TextAnswer): void => sendText(exchange, answer);
     const path = call.url.split('?', 1)[0];
-    // Load balancers ask for health, and hold no token.
+    // Health needs no token, because load balancers have none.
     if (path === '/healthz') send({ status: 200, text: `ok\n${notice}` });
     else if (path === '/readyz') void readiness().then(send);
     else if (isFromBrowser(call)) send(fromBrowser);

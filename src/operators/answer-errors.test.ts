@@ -11,7 +11,7 @@ import { answerErrors } from './answer-errors.ts';
 
 type Reported = readonly [rpc: string, code: string, correlationId: string, message: string];
 
-/** Answers every call with what `thrown` is: a unary one, and a stream after its first message. */
+/** Fails every call with `thrown`: a unary call at once, a stream after its first message. */
 async function answersTo(thrown: unknown) {
   const reported: Reported[] = [];
   const transport = createRouterTransport(
@@ -64,7 +64,7 @@ test.each([
   [new PublishError('stream_full', 'maximum bytes exceeded (10077)'), 'the log is full'],
   [new ReadTimeoutError('EVENTS was not read within 5000 ms'), 'was not read within'],
   [new TimeoutError(), 'timeout'],
-])('%s is the failure of the log, and says why', async (thrown, why) => {
+])('%s becomes a failure of the log, with its reason', async (thrown, why) => {
   const { error, reported } = await answersTo(thrown);
   expect(error.code).toBe(Code.Unavailable);
   expect(error.rawMessage).toContain(why);
@@ -83,7 +83,7 @@ test.each([new TypeError('password is hunter2'), 'hunter2', undefined])(
   },
 );
 
-test('an answer of the library passes as it is', async () => {
+test('passes an error of the library unchanged', async () => {
   const { error, reported } = await answersTo(new ConnectError('too late', Code.DeadlineExceeded));
   expect(error).toMatchObject({ code: Code.DeadlineExceeded, rawMessage: 'too late' });
   expect(reported).toEqual([]);

@@ -5,14 +5,14 @@ import { logFailureOf } from '../jetstream/log-failure.ts';
 import type { Signals } from '../observability/signals.ts';
 
 /**
- * Wraps every RPC of the operators' port. Whatever an RPC throws, in a stream too, becomes its answer
- * here and only here: the code and the text come from the table of errors. It is counted and logged
- * once, at the level of the table, under the correlation id of the answer.
+ * Wraps every RPC of the operators' port. Only this code turns an error that an RPC throws, also in
+ * a stream, into its answer: the code and the text come from the error table. The error is counted
+ * and logged once, at the table's level, with the correlation id of the answer.
  */
 export function answerErrors(signals: Pick<Signals, 'operatorRequestFailed'>): Interceptor {
   return (next) => async (request) => {
     const answerOf = (thrown: unknown): ConnectError => {
-      // The library's own answers, about its protocols and deadlines. Our services throw none.
+      // Only the library throws ConnectErrors, about its protocols and deadlines.
       if (thrown instanceof ConnectError) return thrown;
       const { service, method, header } = request;
       const correlationId = header.get('x-correlation-id') ?? '';
@@ -59,15 +59,17 @@ function describeError(thrown: unknown, correlationId: string): DescribedError {
   return {
     code: 'internal',
     error: thrown instanceof Error ? thrown : new Error(String(thrown)),
-    // Nothing of the error itself: it may quote anything.
+    // Omits the error's own text, which may quote any data.
     text: `${errorTable.internal.text} Correlation id: ${correlationId}.`,
   };
 }
 
-/** Undefined: nobody expected it. */
+/** The expected error; undefined if the thrown value is unexpected. */
 function knownError(thrown: unknown): ServiceError | undefined {
   if (thrown instanceof ServiceError) return thrown;
   const why = logFailureOf(thrown);
   if (why === undefined) return undefined;
-  return new ServiceError('log_unavailable', `The log did not do it: ${why}.`, { cause: thrown });
+  return new ServiceError('log_unavailable', `The log did not complete the request: ${why}.`, {
+    cause: thrown,
+  });
 }

@@ -23,11 +23,11 @@ import type { Signals } from '../observability/signals.ts';
 export interface DestinationServiceOptions {
   readonly log: Log;
   readonly signals: Pick<Signals, 'note'>;
-  /** Those of the configuration. */
+  /** The destinations of the configuration. */
   readonly destinations: readonly { readonly name: string; readonly type: string }[];
-  /** Undefined: no worker of this process delivers to it. */
+  /** Undefined if no worker of this process delivers to the destination. */
   readonly stateOf: (name: string) => WorkerState | undefined;
-  /** How many events were delivered since this process was started. */
+  /** How many events were delivered since this process started. */
   readonly deliveredOf: (name: string) => number;
 }
 
@@ -51,7 +51,7 @@ export function createDestinationService(
     },
     removeDestination: async ({ name }) => {
       if (configured.has(name)) {
-        const text = `${name} is in the configuration. Take it out, start again, then remove it.`;
+        const text = `${name} is in the configuration. Delete it there and restart; then remove it.`;
         throw new ServiceError('destination_in_use', text);
       }
       const backlog = (await removed()).includes(name) ? await readBacklog(log, name) : undefined;
@@ -60,7 +60,7 @@ export function createDestinationService(
         throw new ServiceError('destination_not_found', text);
       }
       if (backlog.pulls > 0) {
-        const text = `A worker of another process still delivers to ${name}. Stop that one first.`;
+        const text = `A worker of another process still delivers to ${name}. Stop that process first.`;
         throw new ServiceError('destination_in_use', text);
       }
       await deleteDestinationConsumers(log, name);

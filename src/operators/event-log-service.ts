@@ -9,14 +9,14 @@ import { readBounds, readPageSize, refuse } from './request-fields.ts';
 const namePattern = /^[a-z0-9_-]+$/;
 
 /**
- * `headgate.v1.EventLogService`, for the admin port: pages of stored events, by direct reads. It makes
- * no consumer, so that delivery is not touched.
+ * `headgate.v1.EventLogService`, for the admin port: pages of stored events, by direct reads. It
+ * creates no consumer, so that it does not affect delivery.
  */
 export function createEventLogService(log: Log): ServiceImpl<typeof EventLogService> {
   return {
     readEvents: async ({ eventName, source, since, until, pageSize, pageToken }) => {
-      if (!namePattern.test(eventName)) refuse('event_name is missing, or is no name.');
-      if (source !== '' && !namePattern.test(source)) refuse('source is no name.');
+      if (!namePattern.test(eventName)) refuse('event_name is missing, or is not a name.');
+      if (source !== '' && !namePattern.test(source)) refuse('source is not a name.');
       const page = await walkPage(
         log,
         'events',

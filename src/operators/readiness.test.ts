@@ -5,7 +5,7 @@ import { createReadiness } from './readiness.ts';
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
 afterEach(() => void vi.useRealTimers());
 
-test('those who ask within a second share one probe', async () => {
+test('requests within a second share one probe', async () => {
   let probes = 0;
   const readiness = createReadiness(async () => {
     probes += 1;

@@ -1,11 +1,11 @@
 import type { TextAnswer } from './text-answer.ts';
 
-/** Load balancers that ask more often share one probe, which is a publish. */
+/** Load balancers that ask more often share one probe, because a probe is a publish. */
 const cacheMs = 1000;
 
 /**
- * The answer of `/readyz`: 200 while `probe` resolves, else 503 with why it does not. `notice` is a
- * line that follows either.
+ * The answer of `/readyz`: 200 if `probe` resolves, otherwise 503 with the reason. Both end with
+ * `notice`.
  */
 export function createReadiness(
   probe: () => Promise<void>,

@@ -10,7 +10,7 @@ import type { PlannedEvent, SchemaRegistry } from '../validation/schema-registry
 import type { Registered, Registration } from '../registry/register-schema.ts';
 import { versionOf, type RegistryEditor } from '../registry/registry-editor.ts';
 
-/** What operators can change where the contracts are kept in the log. */
+/** The changes that operators can make if the contracts are kept in the log. */
 export interface ChangeableRegistry extends RegistryEditor {
   register(registration: Registration): Promise<Registered>;
   readonly faults: () => readonly string[];
@@ -20,12 +20,12 @@ export interface RegistryServiceOptions {
   readonly source: Config['schemasSource'];
   /** The contracts by which this gate validates. */
   readonly registry: () => SchemaRegistry;
-  /** Undefined: the contracts are files. */
+  /** Undefined if the contracts are files. */
   readonly changeable: ChangeableRegistry | undefined;
   readonly lastEventAtMs: (eventName: string) => Promise<number | undefined>;
 }
 
-/** Lookups of last events under way at a time. */
+/** How many look-ups of last events run at once. */
 const lookupsMax = 16;
 
 /** `headgate.v1.SchemaRegistryService`, for the admin port. */

@@ -5,20 +5,20 @@ import { ServiceError } from '../errors.ts';
 const pageSizeDefault = 100;
 const pageSizeMaxDefault = 500;
 
-/** How many entries a page may have. Throws a ServiceError `invalid_request` beyond the limit. */
+/** The number of entries of a page. Throws a ServiceError `invalid_request` above the limit. */
 export function readPageSize(pageSize: number, pageSizeMax = pageSizeMaxDefault): number {
   if (pageSize <= pageSizeMax) return pageSize === 0 ? pageSizeDefault : pageSize;
-  return refuse(`page_size is ${pageSize}; at most ${pageSizeMax} are answered at a time.`);
+  return refuse(`page_size is ${pageSize}; at most ${pageSizeMax} entries are returned at a time.`);
 }
 
 export interface TimeBounds {
-  /** Milliseconds since 1970; 0: from the beginning. */
+  /** Unix time in ms; 0 means from the beginning. */
   readonly sinceMs: number;
-  /** Infinity: to the end. */
+  /** Unix time in ms; Infinity means to the end. */
   readonly untilMs: number;
 }
 
-/** The times between which a request looks. */
+/** Reads the time range of a request. */
 export function readBounds({
   since,
   until,
@@ -32,7 +32,7 @@ export function readBounds({
   };
 }
 
-/** Throws a ServiceError `invalid_request`. `message` names the field and what it takes. */
+/** Throws a ServiceError `invalid_request`. `message` names the field and its valid values. */
 export function refuse(message: string): never {
   throw new ServiceError('invalid_request', message);
 }

@@ -18,7 +18,7 @@ import { createRegistryService, type RegistryServiceOptions } from './registry-s
 import { createRejectedService, type RejectedServiceOptions } from './rejected/rejected-service.ts';
 import { createTailService } from './tail-service.ts';
 
-/** What each of the operators' services works with. */
+/** The parts that the operators' services use. */
 export interface OperatorsParts {
   readonly log: Log;
   readonly tail: Tail;
@@ -29,7 +29,7 @@ export interface OperatorsParts {
   readonly destinations: Omit<DestinationServiceOptions, 'log'>;
 }
 
-/** Every operators' RPC service. One that is not listed here is not served. */
+/** Registers all RPC services of the operators' port. */
 export function operatorsRoutes(parts: OperatorsParts): (router: ConnectRouter) => void {
   const { log, tail, registry, rejected, events, deadLetters, destinations } = parts;
   return (router) =>

@@ -26,7 +26,8 @@ export function createTailService(tail: Tail): ServiceImpl<typeof TailService> {
 const globPattern = /^[a-z0-9_*-]{1,128}$/;
 
 function filterOf({ eventName, source, status }: TailRequest): TailFilter {
-  if (source !== '' && !globPattern.test(source)) refuse('source is no name, and no glob of one.');
+  if (source !== '' && !globPattern.test(source))
+    refuse('source is neither a name nor a glob of names.');
   return { eventName, source, status: statusOf(status) };
 }
 
@@ -39,7 +40,9 @@ function statusOf(status: Status): TailFilter['status'] {
     case Status.REJECTED:
       return 'rejected';
     default:
-      return refuse('status is ACCEPTED or REJECTED: events of another status are not stored.');
+      return refuse(
+        'status must be ACCEPTED or REJECTED: events of another status are not stored.',
+      );
   }
 }
 

@@ -4,7 +4,7 @@ import { reply, type Exchange } from '../gate/exchange.ts';
 export interface TextAnswer {
   readonly status: number;
   readonly text: string;
-  /** Left out: plain text. */
+  /** Plain text by default. */
   readonly contentType?: string;
 }
 

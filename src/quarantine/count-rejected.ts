@@ -1,11 +1,11 @@
 import type { Found } from './rejected-events.ts';
 
-/** How many rejected events have the same source, event, code and, where asked for, time. */
+/** The number of rejected events with the same source, event, code and, if requested, time. */
 export interface RejectedGroup {
   readonly source: string;
   readonly eventName: string;
   readonly code: string;
-  /** When the group's bucket of time begins; undefined where it is not counted by time. */
+  /** When the group's time bucket begins; undefined if events are not counted by time. */
   readonly bucketMs: number | undefined;
   readonly count: number;
   readonly firstMs: number;
@@ -18,7 +18,7 @@ export interface Tally {
   groups(): RejectedGroup[];
 }
 
-/** `bucketMs` 0: not by time. A page is bounded, and so are its groups. */
+/** Does not count by time if `bucketMs` is 0. A page is bounded, and therefore its groups, too. */
 export function createTally(bucketMs: number): Tally {
   const groups = new Map<string, Writable<RejectedGroup>>();
   return {

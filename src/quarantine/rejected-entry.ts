@@ -5,11 +5,11 @@ import type { EventError } from '../event/verdict.ts';
 import { headerExcerpt } from '../jetstream/event-store.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
 
-/** A message of REJECTED, read. */
+/** A decoded message of REJECTED. */
 export interface RejectedEntry {
   readonly sequence: number;
   readonly source: string;
-  /** As sent, cut at 128 characters. */
+  /** As sent, cut to 128 characters. */
   readonly eventName: string;
   readonly idempotencyKey: string;
   readonly receivedAtMs: number;
@@ -21,7 +21,7 @@ export interface RejectedEntry {
   readonly batchContext: JsonObject | undefined;
   readonly sentAt: string;
   readonly bytes: Uint8Array;
-  /** Why it cannot be validated as it was kept; undefined: it can. */
+  /** Why the kept event cannot be validated again; undefined if it can. */
   readonly incomplete: string | undefined;
   readonly isSame: (event: IncomingEvent) => boolean;
 }
@@ -45,14 +45,14 @@ export function readEntry(message: StoredMessage): RejectedEntry {
     sentAt: message.header('Headgate-Sent-At'),
     bytes: message.payload,
     incomplete: missingOf(message),
-    // A header is trimmed on its way.
+    // NATS trims headers.
     isSame: (event) =>
       headerExcerpt(event.eventName).trim() === name &&
       headerExcerpt(event.idempotencyKey).trim() === key,
   };
 }
 
-/** The error's code alone, without reading the rest. */
+/** The error's code, without decoding the rest. */
 export function codeOf(message: StoredMessage): string {
   return message.header('Headgate-Error-Code');
 }

@@ -6,7 +6,7 @@ import { codeOf, nameOf, readEntry, type RejectedEntry } from './rejected-entry.
 import type { ReplayMarks, ReplayOutcome } from './replay-marks.ts';
 import { walkPage, type WalkPage } from '../jetstream/read/walk-pages.ts';
 
-/** Which rejected events are meant. Empty, 0 and Infinity: any. */
+/** Selects rejected events. Empty, 0 and Infinity match any event. */
 export interface RejectedFilter {
   readonly source: string;
   readonly eventName: string;
@@ -20,7 +20,7 @@ export interface RejectedFilter {
 /** A rejected event and its newest replay. */
 export interface Found {
   readonly entry: RejectedEntry;
-  /** Of its newest replay, else the first. */
+  /** The error of the newest replay, else the original one. */
   readonly error: EventError;
   readonly replay: (ReplayOutcome & { readonly atMs: number }) | undefined;
 }
@@ -29,12 +29,12 @@ export interface Found {
 export interface RejectedEvents {
   /** Throws a ServiceError `malformed_request` for a page token of another list. */
   page(filter: RejectedFilter, size: number, pageToken: string): Promise<WalkPage<Found>>;
-  /** Undefined: no rejected event has this position. */
+  /** Resolves to undefined if no rejected event has this position. */
   get(sequence: number): Promise<Found | undefined>;
 }
 
 export function createRejectedEvents(log: Log, marks: ReplayMarks): RejectedEvents {
-  const findingOf = async (message: StoredMessage): Promise<Found> => {
+  const readFound = async (message: StoredMessage): Promise<Found> => {
     const replay = await marks.find(message.sequence);
     const entry = readEntry(message);
     return { entry, error: replay?.error ?? entry.error, replay };
@@ -53,24 +53,24 @@ export function createRejectedEvents(log: Log, marks: ReplayMarks): RejectedEven
           const newest = await marks.find(message.sequence);
           if ((newest?.error?.code ?? codeOf(message)) !== filter.code) return undefined;
         }
-        return findingOf(message);
+        return readFound(message);
       });
     },
     get: async (sequence) => {
       await marks.refresh();
       const message = await readMessage(log, 'REJECTED', sequence);
       const isEntry = message?.subject.startsWith(rejectedPrefix) === true;
-      return isEntry ? findingOf(message) : undefined;
+      return isEntry ? readFound(message) : undefined;
     },
   };
 }
 
 const rejectedPrefix = subjects.rejected('', '').slice(0, -1);
 
-/** A token of a NATS subject that is a name, and no wildcard. */
+/** A token of a NATS subject that is a name, not a wildcard. */
 const namePattern = /^[a-z0-9_-]+$/;
 
-/** Events that the taxonomy did not know when they came are filed under `unplannedName`. */
+/** Includes `unplannedName`: the subject of events that the taxonomy did not know on arrival. */
 function subjectsOf({ source, eventName }: RejectedFilter): string[] {
   if (source !== '' && !namePattern.test(source)) return [];
   const sourceToken = source === '' ? '*' : source;

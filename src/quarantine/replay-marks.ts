@@ -7,38 +7,39 @@ import { subjects } from '../jetstream/topology.ts';
 /** The outcome of the replay of one rejected event. */
 export interface ReplayOutcome {
   readonly status: 'accepted' | 'duplicate' | 'rejected';
-  /** Its position in EVENTS; 0 when it is not stored. */
+  /** Its position in EVENTS; 0 if it is not stored. */
   readonly storedSequence: number;
-  /** Undefined when it is stored. */
+  /** Undefined if it is stored. */
   readonly error: EventError | undefined;
 }
 
-/** The notes of replays, which lie in REJECTED beside the events. */
+/** The notes about replays, which are stored in REJECTED next to the events. */
 export interface ReplayMarks {
-  /** Reads the notes that were written since, also those of other processes. */
+  /** Reads all new notes, including those of other processes. */
   refresh(): Promise<void>;
-  /** Whether a replay has stored it. */
+  /** Whether a replay has stored the event. */
   isStored(sequence: number): boolean;
-  /** The outcome of its newest replay; undefined: it was not replayed. */
+  /** The outcome of the newest replay; undefined if the event was not replayed. */
   find(sequence: number): Promise<(ReplayOutcome & { readonly atMs: number }) | undefined>;
   write(outcomes: ReadonlyMap<number, ReplayOutcome>): Promise<void>;
 }
 
-/** One message: the outcomes of a page, with equal errors written once. */
+/** One message with the outcomes of a page. Writes equal errors once. */
 interface Note {
   readonly at: string;
-  /** Position of the rejected event, position in EVENTS. */
+  /** Pairs: the position of the rejected event, and its position in EVENTS. */
   readonly accepted: [number, number][];
   readonly duplicate: [number, number][];
   readonly rejected: { readonly error: EventError; readonly sequences: number[] }[];
 }
 
-/** Below the smallest max_payload that a server is likely to have. */
+/** Below any max_payload that a server is likely to have. */
 const noteBytesMax = 256 * 1024;
 
 /**
- * Takes four bytes of memory for each rejected event in the parts of the stream that have replays: the
- * number of its newest note, and whether it is stored. The notes themselves stay in the log.
+ * Uses four bytes of memory for each rejected event in the parts of the stream that have replays:
+ * the number of its newest note, and whether the event is stored. The notes themselves stay in the
+ * log.
  */
 export function createReplayMarks(log: Log): ReplayMarks {
   const index = createIndex();
@@ -59,7 +60,7 @@ export function createReplayMarks(log: Log): ReplayMarks {
     const message = await readMessage(log, 'REJECTED', sequence);
     if (message === undefined) return undefined;
     const note = readNote(message.payload);
-    // Neighbours were replayed together, so few notes serve many events.
+    // Neighbouring events were replayed together, so few notes cover many events.
     if (notes.size >= notesRememberedMax) notes.clear();
     notes.set(sequence, note);
     return note;
@@ -84,10 +85,10 @@ export function createReplayMarks(log: Log): ReplayMarks {
 const notesRememberedMax = 16;
 const pageSize = 4096;
 
-/** For each rejected event twice the number of its newest note, plus 1 when it is stored. */
+/** Holds, for each rejected event, twice the number of its newest note, plus 1 if it is stored. */
 function createIndex() {
   const pages = new Map<number, Uint32Array>();
-  /** The position of each note in the stream, by its number; numbers begin at 1. */
+  /** The stream position of each note, by its number; numbers begin at 1. */
   const positions: number[] = [0];
   const set = (sequence: number, value: number): void => {
     const number = Math.floor(sequence / pageSize);
@@ -103,7 +104,7 @@ function createIndex() {
       for (const [sequence] of note.accepted) set(sequence, number * 2 + 1);
       for (const [sequence] of note.duplicate) set(sequence, number * 2 + 1);
       for (const { sequences } of note.rejected) {
-        // With two replays at once, an event that one has stored stays stored.
+        // If two replays ran at once, an event that one of them stored stays marked as stored.
         for (const sequence of sequences) if (get(sequence) % 2 === 0) set(sequence, number * 2);
       }
     },
@@ -159,7 +160,7 @@ function outcomeIn(note: Note, sequence: number): ReplayOutcome | undefined {
 
 const decoder = new TextDecoder();
 
-/** A note that cannot be read counts as empty; a newer Headgate may have written it. */
+/** An unreadable note counts as empty; a newer Headgate may have written it. */
 function readNote(payload: Uint8Array): Note {
   const empty = { at: '', accepted: [], duplicate: [], rejected: [] };
   try {

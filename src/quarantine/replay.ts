@@ -14,7 +14,7 @@ export interface EntryEdit {
   readonly valueJson: string;
 }
 
-/** What replay needs of the gate: gate/accept/replay.ts. */
+/** The part of the gate that a replay needs; implemented in gate/accept/replay.ts. */
 export interface ReplayGate {
   read(entry: RejectedEntry, edits: readonly EntryEdit[], replacement: string): IncomingEvent;
   /** Validates an event, and stores it unless `validateOnly`. */
@@ -23,9 +23,9 @@ export interface ReplayGate {
 
 export interface ReplayRequest {
   readonly edits: readonly EntryEdit[];
-  /** The text of an event that replaces the rejected one; empty: the rejected one itself. */
+  /** The text of an event that replaces the rejected one; empty to replay the rejected event. */
   readonly replacement: string;
-  /** Validate only: store nothing, and write no note. */
+  /** Only validate: do not store the event or write a note. */
   readonly dryRun: boolean;
 }
 
@@ -33,11 +33,11 @@ export interface ReplayResult {
   readonly entry: RejectedEntry;
   readonly eventName: string;
   readonly idempotencyKey: string;
-  /** `retry`: nothing was changed. */
+  /** `retry` means that nothing was changed. */
   readonly status: EventStatus;
   readonly error: EventError | undefined;
   readonly storedSequence: number;
-  /** An earlier replay has stored it, and its note stays as it is. */
+  /** Set if an earlier replay has stored the event; its note stays unchanged. */
   readonly isKnown?: true;
 }
 
@@ -61,17 +61,18 @@ export interface ReplayOptions {
 }
 
 /**
- * Sends rejected events through the gate again. A note records the outcome: events that are stored, now
- * or before, are not shown or replayed again; rejected ones get their new reason. The note is written
- * last: after a crash before it, events are stored without a note, and their next replay finds them in
- * the log.
+ * Sends rejected events through the gate again, and records the outcomes in a note. Stored events
+ * are not shown or replayed again; events that are rejected again get their new reason. The note is
+ * written last: if a crash comes before it, events are stored without a note, and their next replay
+ * finds them in the log.
  *
- * One page at a time: of two at once, one would replay events whose note the other has not written.
+ * Replays one page at a time: a second replay would otherwise repeat events whose note is not
+ * written yet.
  */
 export function createReplay(options: ReplayOptions): Replay {
   const { rejected, marks } = options;
   let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
+  const enqueue = <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
     const turn = last.then(work);
     last = turn.catch(() => {});
     return turn;
@@ -89,12 +90,12 @@ export function createReplay(options: ReplayOptions): Replay {
   };
   return {
     page: (filter, size, pageToken, request) =>
-      inTurn(async () => {
+      enqueue(async () => {
         const page = await rejected.page(filter, size, pageToken);
         return { ...page, items: await replayAll(page.items, request) };
       }),
     one: (found, request) =>
-      inTurn(async () => {
+      enqueue(async () => {
         const [result] = await replayAll([found], request);
         return result!;
       }),
@@ -120,14 +121,14 @@ async function replayOne(
     return { ...unread, status: 'duplicate', error: undefined, storedSequence, isKnown: true };
   }
   if (entry.incomplete !== undefined && request.replacement === '') {
-    return refused(faultOf('invalid_field', `${entry.incomplete} Replay it with --edit.`));
+    return refused(errorOf('invalid_field', `${entry.incomplete} Replay it with --edit.`));
   }
   let event: IncomingEvent;
   try {
     event = endpoint.read(entry, request.edits, request.replacement);
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
-    return refused(faultOf(error.code, error.message));
+    return refused(errorOf(error.code, error.message));
   }
   const { eventName, idempotencyKey } = event;
   const known = await findStored(options, event, entry);
@@ -143,7 +144,7 @@ function isStored(found: Found): found is Found & { replay: ReplayOutcome } {
   return found.replay !== undefined && found.replay.status !== 'rejected';
 }
 
-/** From half of the window on: clocks differ, and a look-up costs little. */
+/** Looks up events older than half of the window: clocks differ, and a look-up is cheap. */
 async function findStored(
   { storedIds, dedupWindowMs }: ReplayOptions,
   { eventName, idempotencyKey, fault }: IncomingEvent,
@@ -155,11 +156,11 @@ async function findStored(
   return storedIds.find({ source, eventName, messageId, sinceMs: receivedAtMs - dedupWindowMs });
 }
 
-function faultOf(code: string, message: string): EventError {
+function errorOf(code: string, message: string): EventError {
   return { code, message, violations: [] };
 }
 
-/** Without the events that nothing was done to. */
+/** The outcomes to record; omits unchanged events. */
 function outcomesOf(results: readonly ReplayResult[]): Map<number, ReplayOutcome> {
   const outcomes = new Map<number, ReplayOutcome>();
   for (const { entry, status, error, storedSequence, isKnown } of results) {

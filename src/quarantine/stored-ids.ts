@@ -7,8 +7,8 @@ import { subjects } from '../jetstream/topology.ts';
 /** Finds events in EVENTS after the log itself has forgotten their message ids. */
 export interface StoredIds {
   /**
-   * Its position in EVENTS; undefined: it was not stored since `sinceMs`. Throws a ServiceError
-   * `replay_too_wide`.
+   * Resolves to the position in EVENTS, or undefined if the event was not stored since `sinceMs`.
+   * Throws a ServiceError `replay_too_wide`.
    */
   find(event: {
     readonly source: string;
@@ -18,15 +18,15 @@ export interface StoredIds {
   }): Promise<number | undefined>;
 }
 
-/** In all tables; 16 bytes each, in tables that are half empty: 64 MiB. */
+/** The limit for all tables: 16 bytes per id, in tables that are half empty, are 64 MiB. */
 const idsMaxDefault = 2_000_000;
-/** How old a table may be: the log still knows the ids of what came later. */
+/** How old a table may be: the log itself still knows the ids of newer events. */
 const freshMs = 1_000;
 
 /**
- * The log refuses a second copy for ten minutes, but a rejected event may be replayed days later, when
- * its producer or another replay has already sent it. So the events of its source and name that were
- * stored since are read once, and their ids are kept while they are in use.
+ * The log refuses a second copy for ten minutes, but a rejected event may be replayed days later,
+ * after its producer or another replay has already sent it. Therefore the events of its source and
+ * name that were stored since are read once, and their ids are kept while they are in use.
  */
 export function createStoredIds(log: Log, idsMax = idsMaxDefault): StoredIds {
   const tables = new Map<string, IdTable>();
@@ -37,7 +37,7 @@ export function createStoredIds(log: Log, idsMax = idsMaxDefault): StoredIds {
       table.add(message.header(messageIdHeader), message.sequence);
       if (countOf(tables) > idsMax) makeRoom(tables, subject, idsMax);
     }
-    table.wasRead();
+    table.markRead();
   };
   const openTable = async (subject: string, sinceMs: number): Promise<IdTable> => {
     const known = tables.get(subject);
@@ -51,7 +51,7 @@ export function createStoredIds(log: Log, idsMax = idsMaxDefault): StoredIds {
     await readOn(subject, table);
     return table;
   };
-  // A page asks for hundreds at once: the first reads, and the others use its table.
+  // A page looks up hundreds at once: the first look-up reads, and the others use its table.
   const tableOf = (subject: string, sinceMs: number): Promise<IdTable> => {
     const turn = last.then(() => openTable(subject, sinceMs));
     last = turn.catch(() => {});
@@ -89,12 +89,12 @@ function makeRoom(tables: Map<string, IdTable>, subject: string, idsMax: number)
 
 interface IdTable {
   readonly sinceMs: number;
-  /** The position from which EVENTS is still to be read. */
+  /** The next position of EVENTS to read. */
   readonly next: number;
   readonly count: () => number;
-  /** When it was last read to the end of the stream; by the clock of `performance.now()`. */
+  /** When it was last read to the end of the stream, as a time of `performance.now()`. */
   readonly readAt: () => number;
-  wasRead(): void;
+  markRead(): void;
   add(id: string, sequence: number): void;
   find(id: string): number | undefined;
 }
@@ -110,7 +110,7 @@ function createTable(sinceMs: number, from: number): IdTable {
     },
     count: ids.count,
     readAt: () => readAt,
-    wasRead: () => {
+    markRead: () => {
       readAt = performance.now();
     },
     add: (id, sequence) => {

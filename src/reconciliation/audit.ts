@@ -10,13 +10,13 @@ export interface AuditedDestination {
   readonly type: string;
   /** Its filter in the configuration. */
   readonly filter: EventFilter;
-  /** Undefined: it cannot report what it holds. */
+  /** Undefined if the destination cannot report what it holds. */
   readonly stored: Destination['stored'] | undefined;
-  /** Why it could not be opened, and so not asked. */
+  /** Why the destination could not be opened, and therefore not be queried. */
   readonly fault?: string;
 }
 
-/** An event by its position in EVENTS, and its row of the table. */
+/** The position of an event in EVENTS, and its row in the table. */
 export interface Entry {
   readonly sequence: number;
   readonly row: number;
@@ -25,19 +25,19 @@ export interface Entry {
 /** The counts of one destination. */
 export interface Audit {
   count(segment: Segment): Promise<void>;
-  /** Decides which events are those in work, once all events are counted. */
+  /** Decides which events are in progress, after all events are counted. */
   finish(): void;
-  /** The destination reported what it holds, for every segment. */
+  /** Whether the destination reported what it holds, for every segment. */
   readonly asked: () => boolean;
-  /** Why it could not be asked; empty when it was, or cannot report at all. */
+  /** Why the query failed; empty if it succeeded, or if the destination cannot report at all. */
   readonly fault: () => string;
-  /** How many copies it holds beyond the first of each event. */
+  /** How many copies it holds in addition to the first of each event. */
   readonly copies: () => number;
-  /** How many events it should hold and does not, and the first of them. */
+  /** How many events it should hold but does not, and the first of these events. */
   readonly missing: { count: number; readonly first: Entry[] };
 }
 
-/** How many missing events are kept one by one. */
+/** How many missing events are listed individually. */
 export const missingMax = 10_000;
 
 export interface AuditParts {
@@ -45,18 +45,19 @@ export interface AuditParts {
   readonly snapshot: DestinationSnapshot;
   readonly table: CountTable;
   readonly subjects: SubjectList;
-  /** Of its counts in a row. */
+  /** The index of its counts in a row. */
   readonly index: number;
 }
 
 /**
- * Decides what became of each event at one destination. What is certain comes first: the event waits,
- * is dead, or was discarded. All others are settled. If the destination reports what it holds, those
- * are delivered, those that it did not want were filtered, and the rest is missing. If it cannot, the
- * rest is delivered: the log knows that they were settled, and knows no other way to settle them.
+ * Decides what happened to each event at one destination. Certain states come first: the event
+ * waits, is dead, or was discarded. All other events are settled. If the destination reports what
+ * it holds, reported events are delivered, events that its filter excludes were filtered, and the
+ * rest are missing. If it cannot report, the rest count as delivered: the log knows that they were
+ * settled, and no other outcome settles an event.
  *
- * The log knows only how many events are in work. The newest that the destination does not hold are
- * counted as those.
+ * The log knows only the number of events in progress. The newest events that the destination does
+ * not hold are counted as in progress.
  */
 export function createAudit(parts: AuditParts): Audit {
   const { audited, snapshot, table, subjects, index } = parts;

@@ -1,4 +1,4 @@
-/** What became of the events of one hour and name at one destination. */
+/** What happened to the events of one hour and name at one destination. */
 export interface EventCounts {
   delivered: number;
   waiting: number;
@@ -15,17 +15,17 @@ export interface CountRow {
   readonly hour: string;
   readonly eventName: string;
   accepted: number;
-  /** In the order of the destinations. */
+  /** One item per destination, in their order. */
   readonly counts: readonly EventCounts[];
 }
 
-/** How many events are missing; 0: the counts match. */
+/** How many events are missing; 0 if the counts match. */
 export function differenceOf(accepted: number, counts: EventCounts): number {
   const { delivered, waiting, dead, discarded, filtered } = counts;
   return accepted - delivered - waiting - dead - discarded - filtered;
 }
 
-/** Beyond this, which takes thousands of names, the other names share one row an hour. */
+/** Above this limit, which takes thousands of names, further names share one row per hour. */
 const rowsMax = 50_000;
 export const otherName = '_other';
 

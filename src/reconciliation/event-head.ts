@@ -1,22 +1,22 @@
 import { decodeStoredEvent } from '../event/stored-event.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
 
-/** What the reconciliation needs of an event. */
+/** The fields of an event that the reconciliation needs. */
 export interface EventHead {
-  /** Empty where the payload is no stored event. */
+  /** Empty if the payload is not a stored event. */
   readonly eventId: string;
-  /** RFC 3339: the server's. */
+  /** The server's timestamp, RFC 3339. */
   readonly timestamp: string;
 }
 
 const decoder = new TextDecoder('latin1');
 /** An id, a name and a source have at most 36, 100 and 64 characters. */
 const headBytes = 400;
-/** As `encodeStoredEvent` begins. */
+/** The beginning of the output of `encodeStoredEvent`. */
 const head =
   /^\{"eventId":"([0-9a-f-]{36})","eventName":"[^"\\]*","source":"[^"\\]*","timestamp":"([0-9T:.-]{23}Z)"/;
 
-/** Millions are read, and the wanted fields come first: only an unusual payload is parsed. */
+/** Parses only unusual payloads: millions are read, and the needed fields come first. */
 export function readHead(message: StoredMessage): EventHead {
   const found = head.exec(decoder.decode(message.payload.subarray(0, headBytes)));
   if (found !== null) return { eventId: found[1]!, timestamp: found[2]! };

@@ -13,7 +13,7 @@ import { readHead } from './event-head.ts';
 import { createSubjectList, readSegment } from './segment.ts';
 import { takeSnapshot } from './snapshot.ts';
 
-/** An event that a destination should hold and does not. */
+/** An event that a destination should hold but does not. */
 export interface MissingEvent {
   readonly destination: string;
   readonly sequence: number;
@@ -25,19 +25,19 @@ export interface MissingEvent {
 export interface DestinationReport {
   readonly name: string;
   readonly type: string;
-  /** It reported what it holds. */
+  /** Whether it reported what it holds. */
   readonly asked: boolean;
-  /** Why it did not, if it can; else empty. */
+  /** Why the report failed, if the destination can report; otherwise empty. */
   readonly fault: string;
   readonly missing: number;
-  /** What it holds beyond the first copy of each event. */
+  /** The number of copies in addition to the first of each event. */
   readonly copies: number;
 }
 
 export interface ReconciliationReport {
-  /** Positions in EVENTS; `last` is below `first` when there is nothing. */
+  /** Positions in EVENTS; `last` is below `first` if there are no events. */
   readonly log: { readonly first: number; readonly last: number };
-  /** The log also holds events from before `sinceMs`. */
+  /** Whether the log also holds events from before `sinceMs`. */
   readonly reachesBack: boolean;
   readonly destinations: readonly DestinationReport[];
   /** By hour, then by name. */
@@ -52,19 +52,19 @@ export interface ReconcileOptions {
   readonly sinceMs: number;
   /** How many events are held in memory at once. */
   readonly segmentEventsMax?: number;
-  /** How long to wait before missing events are looked for again. */
+  /** How long to wait before missing events are checked again. */
   readonly secondLookMs?: number;
   readonly onProgress?: (reached: number, from: number, upTo: number) => void;
 }
 
-/** Some 60 MB, and a byte more for each destination. A destination is asked once for each. */
+/** About 60 MB, plus 1 MB per destination. A destination is queried once per segment. */
 const segmentEventsMaxDefault = 1_000_000;
 const secondLookMsDefault = 1_000;
 
 /**
- * Compares what the log accepted with what became of it at each destination, and with what the
- * destination holds if it can report that. Only reads. Works beside a running gate: events that come in
- * meanwhile are left for the next time, and missing events are looked for twice.
+ * Compares the accepted events in the log with what happened to them at each destination, and with
+ * what the destination holds if it can report that. Only reads. Works next to a running gate:
+ * events that arrive meanwhile are left to the next run, and missing events are checked twice.
  */
 export async function reconcile(options: ReconcileOptions): Promise<ReconciliationReport> {
   const { log, destinations, sinceMs } = options;
@@ -93,7 +93,7 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
   if (audits.all.some((audit) => audit.missing.count > 0)) {
     await sleep(options.secondLookMs ?? secondLookMsDefault);
     for (const [index, audit] of audits.all.entries()) {
-      missing.push(...(await lookAgain(options, audit, index, table)));
+      missing.push(...(await recheckMissing(options, audit, index, table)));
     }
   }
   return {
@@ -136,10 +136,10 @@ async function openAudits(
 }
 
 /**
- * A missing event may have been on its way from one stream to another, or into the destination.
+ * Checks missing events again: they may have been moving between streams, or into the destination.
  * Resolves to the events that are still missing.
  */
-async function lookAgain(
+async function recheckMissing(
   { log, destinations }: ReconcileOptions,
   audit: Audit,
   index: number,
@@ -173,7 +173,7 @@ async function lookAgain(
       if (entry !== undefined) found(entry, 'delivered');
     }
   } catch {
-    // Its first report stands.
+    // Keep the first report of the destination.
   }
   for (const entry of lost.values()) {
     const fate = snapshot.fateOf(entry.sequence);

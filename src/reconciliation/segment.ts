@@ -6,25 +6,25 @@ import { readMatching } from '../jetstream/read/read.ts';
 import type { CountTable } from './count-table.ts';
 import { hourOf, readHead } from './event-head.ts';
 
-/** Consecutive events of EVENTS, in about 60 bytes each. */
+/** Consecutive events of EVENTS. Uses about 60 bytes per event. */
 export interface Segment {
   readonly length: number;
   readonly sequences: Float64Array;
-  /** The row of the count table that each belongs to. */
+  /** The row of each event in the count table. */
   readonly rows: Uint32Array;
-  /** The number of its subject. */
+  /** The number of each event's subject. */
   readonly subjects: Uint32Array;
-  /** The first event of the segment that has the same id: most often the event itself. */
+  /** The first event of the segment with the same id; usually the event itself. */
   readonly firsts: Uint32Array;
-  /** By event id: 1 is the first event of the segment. */
+  /** Maps event ids to numbers; 1 is the first event of the segment. */
   readonly ids: IdTable;
-  /** Of the server's timestamps; the end is not included. */
+  /** The range of the server's timestamps; excludes the end. */
   readonly window: { readonly fromMs: number; readonly toMs: number };
   /** Where the next segment begins. */
   readonly next: number;
 }
 
-/** Numbers subjects, of which there are few, so that a segment need not hold their text. */
+/** Numbers the few distinct subjects, so that a segment need not hold their text. */
 export interface SubjectList {
   numberOf(subject: string): number;
   readonly all: readonly string[];
@@ -77,7 +77,7 @@ export async function readSegment(source: SegmentSource): Promise<Segment> {
     sequences[length] = message.sequence;
     rows[length] = row;
     subjects[length] = source.subjects.numberOf(message.subject);
-    // The same event, sent again after the log had forgotten its id, counts once.
+    // An event that was sent again after the log had forgotten its id counts once.
     const known = eventId === '' ? undefined : ids.find(eventId);
     firsts[length] = known === undefined ? length : known - 1;
     if (known === undefined && eventId !== '') ids.add(eventId, length + 1);

@@ -6,17 +6,17 @@ import { readMatching } from '../jetstream/read/read.ts';
 import { originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
 import { subjects } from '../jetstream/topology.ts';
 
-/** What became of an event, if it is certain. */
+/** The state of an event, if it is certain. */
 export type EventFate = 'waiting' | 'dead' | 'discarded';
 
-/** Events of which some are in work: the log knows how many, and not which. */
+/** Events that may be in progress: the log knows how many are, but not which. */
 export interface InWork {
   has(sequence: number): boolean;
-  /** How many of them wait. */
+  /** How many of these events wait. */
   readonly count: number;
 }
 
-/** Whether the destination wanted an event all the time since its first delivery. */
+/** Whether every filter of the destination since the event's first delivery included it. */
 export type Wants = (sequence: number, subject: string) => boolean;
 
 /** The status of one destination's events, by their positions in EVENTS. */
@@ -29,10 +29,10 @@ export interface DestinationSnapshot {
 /**
  * Reads the status of a destination's events.
  *
- * It reads in the order in which events move: EVENTS, RETRY, DEAD, REPLAY, and in each the consumer
- * first. An event is stored in the next stream before it is settled in the one before, so one that a
- * consumer has settled is found further on, or is delivered. An event that is replayed and then delayed
- * during the read may be missed: the caller looks for missing events a second time.
+ * Reads in the order in which events move: EVENTS, RETRY, DEAD, REPLAY, and the consumer of each
+ * stream first. An event is stored in the next stream before it is settled in the previous one, so
+ * a settled event is found in a later stream or was delivered. An event that is replayed and then
+ * delayed during the read may be missed: the caller checks missing events a second time.
  */
 export async function takeSnapshot(
   log: Log,
@@ -51,7 +51,7 @@ export async function takeSnapshot(
   ] as const) {
     for await (const message of readMatching(log, 'DEAD', subject)) {
       const sequence = Number(message.header(originHeader));
-      // An event that waits again is no longer dead.
+      // A replayed event that waits again is no longer dead.
       if (sequence >= fromSequence && fates.get(sequence) !== 'waiting') fates.set(sequence, fate);
     }
   }
@@ -71,8 +71,9 @@ export async function takeSnapshot(
 }
 
 /**
- * `now` is the filter of the configuration, for a destination without recorded ones. Events that waited
- * when the filter changed were filtered again by the next one, so every filter since must want them.
+ * `now` is the filter of the configuration, used for a destination without recorded filters. Events
+ * that waited when the filter changed were filtered again by the next filter, so every filter since
+ * then must include them.
  */
 export function compileEras(eras: readonly FilterEra[], now: EventFilter): Wants {
   const filters = (eras.length === 0 ? [{ ...now, from: 1 }] : eras).map((era) => ({
@@ -89,10 +90,10 @@ export function compileEras(eras: readonly FilterEra[], now: EventFilter): Wants
   };
 }
 
-/** Of dead letters and replays: the position that the event first had in EVENTS. */
+/** The original position in EVENTS of the event of a dead letter or replay. */
 const originHeader = 'Headgate-Origin-Sequence';
 
-/** The certain ones go to `fates`: those that were not delivered, or whose time has not come. */
+/** Adds the certain events to `fates`: copies that were not delivered yet or are not due. */
 async function readDelayedCopies(
   log: Log,
   destination: string,
@@ -111,7 +112,7 @@ async function readDelayedCopies(
     )) {
       const { sequence, dueMs } = originOfDelayedCopy(message);
       const waits = message.sequence > position.deliveredUpTo || dueMs > nowMs;
-      // An event may have been delayed more than once; the last time counts.
+      // An event may have been delayed more than once; its latest copy counts.
       last.set(sequence, waits ? dueMs : 0);
     }
   }

@@ -3,10 +3,10 @@ import type { ReportFault } from '../validation/registry-fault.ts';
 import { schemaBytesMax } from '../validation/schema/schema-safety.ts';
 import type { BucketKey } from './bucket-keys.ts';
 
-/** An entry is an owner, a description and a few words; the header holds up to 200 verbs. */
+/** An entry has an owner, a description and a few settings; the header has up to 200 verbs. */
 const entryBytesMax = 64 * 1024;
 
-/** Reads what an entry of the bucket holds; undefined where it is not JSON or too long. */
+/** Parses an entry of the bucket; undefined if it is not a JSON object or is too long. */
 export function readBucketJson(
   kind: BucketKey['kind'],
   text: string,

@@ -14,7 +14,7 @@ function entry(key: string, value: object | string): BucketEntry {
 const order = { owner: 'a', description: 'b', active: 1 };
 const schema = (title: string) => ({ type: 'object', title });
 
-test('an event is planned once its entry and its schemas are there, in whatever order', async () => {
+test('plans an event as soon as its entry and its schemas exist, in any order', async () => {
   for (const [first, second] of [
     [entry('event.order_paid', order), entry('schema.order_paid.1', schema('1'))],
     [entry('schema.order_paid.1', schema('1')), entry('event.order_paid', order)],
@@ -28,7 +28,7 @@ test('an event is planned once its entry and its schemas are there, in whatever 
   }
 });
 
-test('an event that did not change is the same object after a change of another', async () => {
+test('an unchanged event stays the same object after a change of another', async () => {
   const contents = createRegistryContents({ canHash: false });
   await contents.apply([
     entry('schema.order_paid.1', schema('1')),
@@ -46,7 +46,7 @@ test('an event that did not change is the same object after a change of another'
   expect(after.events[1]).not.toBe(before.events[1]);
 });
 
-test('a revision that was seen is not taken in again', async () => {
+test('does not apply a revision again', async () => {
   const contents = createRegistryContents({ canHash: false });
   const entries = [entry('schema.order_paid.1', schema('1')), entry('event.order_paid', order)];
   await contents.apply(entries);
@@ -55,7 +55,7 @@ test('a revision that was seen is not taken in again', async () => {
   expect(contents.registry().events[0]?.owner).toBe('c');
 });
 
-test('a version behind a gap waits for the one before it', async () => {
+test('a version after a gap waits for the previous version', async () => {
   const contents = createRegistryContents({ canHash: false });
   await contents.apply([
     entry('event.order_paid', order),
@@ -68,7 +68,7 @@ test('a version behind a gap waits for the one before it', async () => {
   expect(versions()).toEqual([1, 2, 3]);
 });
 
-test('there is room for so many events and no more', async () => {
+test('accepts events up to the limit', async () => {
   const contents = createRegistryContents({ canHash: false });
   const names = Array.from({ length: eventsMax + 1 }, (_, index) => `event${index}_paid`);
   await contents.apply(names.map((name) => entry(`event.${name}`, order)));
@@ -88,13 +88,15 @@ test.each([
   'schema.a.0',
   'schema.a.01',
   'schema.a.b.1',
-])('the key %j is none of ours', async (key) => {
+])('the key %j is not a key of Headgate', async (key) => {
   const contents = createRegistryContents({ canHash: false });
   await contents.apply([entry(key, order)]);
-  expect(contents.faults()).toMatchObject([{ file: key, problem: 'it is no entry of ours' }]);
+  expect(contents.faults()).toMatchObject([
+    { file: key, problem: 'it is not an entry of Headgate' },
+  ]);
 });
 
-test('a version that hashes needs a key in this gate', async () => {
+test('a version that hashes needs a hash key in this gate', async () => {
   const hashing = {
     type: 'object',
     properties: { email: { type: 'string', maxLength: 254, 'x-pii': 'hash' } },

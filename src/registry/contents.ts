@@ -24,55 +24,55 @@ import { readBucketJson } from './bucket-json.ts';
 import { eventKey, readBucketKey, type BucketKey } from './bucket-keys.ts';
 
 /**
- * What the bucket says, as far as it is sound.
+ * The valid contents of the bucket.
  *
- * A bad revision of an entry changes nothing: the newest one that is sound stays in force, also in a
- * gate that starts later and reads both. Of a version of a schema the first sound revision is the
- * version, for good. What is there is never taken away by a revision that deletes it.
+ * An invalid revision of an entry changes nothing: the newest valid revision stays in force, also
+ * in a gate that starts later and reads both. The first valid revision of a schema version is that
+ * version permanently. A deletion never takes an entry out of force.
  */
 export interface RegistryContents {
-  /** Takes revisions in, oldest first. Ends when the registry says what they say. */
+  /** Applies revisions, oldest first. Resolves when the registry includes them. */
   apply(entries: readonly BucketEntry[]): Promise<void>;
-  /** Another object after each change; events that did not change are the same objects. */
+  /** Returns a new object after each change; unchanged events stay the same objects. */
   readonly registry: () => SchemaRegistry;
   /** Entries whose newest revision is not in force. */
   readonly faults: () => readonly RegistryFault[];
-  /** The newest revision that was taken in. */
+  /** The newest applied revision. */
   readonly revision: () => number;
-  /** The newest revision of an entry, 0 when it has none: what a write to it must expect. */
+  /** The newest revision of an entry, which a write to it must expect; 0 if it has no revision. */
   readonly revisionOf: (key: string) => number;
-  /** Whether the bucket was ever filled: the header is written last. */
+  /** Whether the bucket was filled; a fill writes the header last. */
   readonly isFilled: () => boolean;
   readonly canHash: boolean;
-  /** False: there are as many events as there may be, and this is none of them. */
+  /** False if the limit of events is reached and this name is not one of them. */
   readonly hasRoomFor: (name: string) => boolean;
-  /** The versions of an event, also of one that has no entry yet. */
+  /** The versions of an event, even if it has no entry yet. */
   readonly versionsOf: (name: string) => readonly SchemaVersion[];
-  /** The entry in force, and the header, as they were written. */
+  /** The entry in force, as written; `headerFields` does the same for the header. */
   readonly fieldsOf: (name: string) => Fields | undefined;
   readonly headerFields: () => Fields;
 }
 
 interface EventState {
   readonly versions: Map<number, SchemaVersion>;
-  /** Of its entry, the newest last. */
+  /** The revisions of its entry, newest last. */
   readonly revisions: EntryRevision[];
   inForce: Fields | undefined;
 }
 
 interface EntryRevision {
   readonly fields: Fields;
-  /** By which it can say nothing: it is no JSON, or was deleted. */
+  /** Why the revision has no content: it is not JSON, or it was deleted. */
   readonly problems: readonly Problem[];
 }
 
 export interface RegistryContentsOptions {
-  /** Whether there is a key for `"x-pii": "hash"`: without it such a schema cannot be in force. */
+  /** Whether a key for `"x-pii": "hash"` is set; without it such a schema cannot be in force. */
   readonly canHash: boolean;
 }
 
-/** All that was taken in. */
-interface Taken extends RegistryContentsOptions {
+/** The state after all applied revisions. */
+interface AppliedState extends RegistryContentsOptions {
   readonly states: Map<string, EventState>;
   readonly planned: Map<string, PlannedEvent>;
   readonly revisions: Map<string, number>;
@@ -83,7 +83,7 @@ interface Taken extends RegistryContentsOptions {
 }
 
 export function createRegistryContents(options: RegistryContentsOptions): RegistryContents {
-  const taken: Taken = {
+  const applied: AppliedState = {
     ...options,
     states: new Map(),
     planned: new Map(),
@@ -97,72 +97,73 @@ export function createRegistryContents(options: RegistryContentsOptions): Regist
   return {
     apply: async (entries) => {
       const touched = new Set<string>();
-      for (const entry of entries.filter((each) => each.revision > taken.revision)) {
-        const name = takeEntry(taken, entry);
+      for (const entry of entries.filter((each) => each.revision > applied.revision)) {
+        const name = applyEntry(applied, entry);
         if (name !== undefined) touched.add(name);
-        // Compiling takes a millisecond or several: the requests between them are not held up.
+        // Compiling takes one or more milliseconds; let requests run in between.
         if (entry.key.startsWith('schema.')) await nextTurn();
       }
       if (entries.length === 0) return;
-      for (const name of touched) planEvent(taken, name);
-      registry = { ...emptyRegistry, ...taken.header, events: [...taken.planned.values()] };
+      for (const name of touched) planEvent(applied, name);
+      registry = { ...emptyRegistry, ...applied.header, events: [...applied.planned.values()] };
     },
     registry: () => registry,
-    faults: () => [...taken.faults.values()].flat(),
-    revision: () => taken.revision,
-    revisionOf: (key) => taken.revisions.get(key) ?? 0,
-    isFilled: () => taken.header !== undefined,
+    faults: () => [...applied.faults.values()].flat(),
+    revision: () => applied.revision,
+    revisionOf: (key) => applied.revisions.get(key) ?? 0,
+    isFilled: () => applied.header !== undefined,
     canHash: options.canHash,
-    hasRoomFor: (name) => taken.states.has(name) || taken.states.size < eventsMax,
+    hasRoomFor: (name) => applied.states.has(name) || applied.states.size < eventsMax,
     versionsOf: (name) => {
-      const state = taken.states.get(name);
+      const state = applied.states.get(name);
       return state === undefined ? [] : versionsInOrder(state);
     },
-    fieldsOf: (name) => taken.states.get(name)?.inForce,
-    headerFields: () => taken.headerFields,
+    fieldsOf: (name) => applied.states.get(name)?.inForce,
+    headerFields: () => applied.headerFields,
   };
 }
 
-/** The name of the event that has something new; undefined when nothing follows from it. */
-function takeEntry(taken: Taken, entry: BucketEntry): string | undefined {
-  taken.revision = entry.revision;
-  taken.revisions.set(entry.key, entry.revision);
+/** Applies one revision. Returns the name of the changed event, or undefined. */
+function applyEntry(applied: AppliedState, entry: BucketEntry): string | undefined {
+  applied.revision = entry.revision;
+  applied.revisions.set(entry.key, entry.revision);
   const problems: Problem[] = [];
   const report: ReportFault = (problem, mending) => void problems.push({ problem, mending });
   const key = readBucketKey(entry.key);
   let name: string | undefined;
-  if (key === undefined) report('it is no entry of ours', 'Keep other things in another bucket.');
-  else name = takeValue(taken, key, entry, problems);
-  setFaults(taken, entry.key, problems);
+  if (key === undefined)
+    report('it is not an entry of Headgate', 'Keep other data in another bucket.');
+  else name = applyValue(applied, key, entry, problems);
+  setFaults(applied, entry.key, problems);
   return name;
 }
 
-function takeValue(
-  taken: Taken,
+function applyValue(
+  applied: AppliedState,
   key: BucketKey,
   entry: BucketEntry,
   problems: Problem[],
 ): string | undefined {
   const report: ReportFault = (problem, mending) => void problems.push({ problem, mending });
   if (entry.deleted)
-    report('it was deleted, and stays in force', 'Write it again, or deprecate it.');
+    report('it was deleted, but stays in force', 'Write it again, or deprecate it.');
   const value = entry.deleted ? undefined : readBucketJson(key.kind, entry.value, report);
   if (key.kind === 'taxonomy') {
-    if (value !== undefined) takeHeader(taken, value, report);
+    if (value !== undefined) applyHeader(applied, value, report);
     return undefined;
   }
-  const state = stateOf(taken, key.name, report);
+  const state = stateOf(applied, key.name, report);
   if (state === undefined) return undefined;
   if (key.kind === 'schema') {
-    return value === undefined ? undefined : takeVersion(taken, state, key, value, report);
+    return value === undefined ? undefined : applyVersion(applied, state, key, value, report);
   }
   state.revisions.push({ fields: value ?? {}, problems });
   if (state.revisions.length > schemaRevisionsMax) state.revisions.shift();
   return key.name;
 }
 
-function stateOf(taken: Taken, name: string, report: ReportFault): EventState | undefined {
-  const { states } = taken;
+function stateOf(applied: AppliedState, name: string, report: ReportFault): EventState | undefined {
+  const { states } = applied;
   const known = states.get(name);
   if (known !== undefined) return known;
   if (states.size >= eventsMax) {
@@ -174,20 +175,20 @@ function stateOf(taken: Taken, name: string, report: ReportFault): EventState | 
   return state;
 }
 
-function planEvent(taken: Taken, name: string): void {
-  const state = taken.states.get(name)!;
-  const found = newestSound(name, state, versionsInOrder(state));
+function planEvent(applied: AppliedState, name: string): void {
+  const state = applied.states.get(name)!;
+  const found = newestValid(name, state, versionsInOrder(state));
   if (found === undefined) return;
-  setFaults(taken, eventKey(name), found.faults);
+  setFaults(applied, eventKey(name), found.faults);
   if (found.event === undefined) return;
   state.inForce = found.fields;
-  taken.planned.set(name, found.event);
+  applied.planned.set(name, found.event);
 }
 
-function setFaults(taken: Taken, key: string, problems: readonly Problem[]): void {
-  if (problems.length === 0) taken.faults.delete(key);
+function setFaults(applied: AppliedState, key: string, problems: readonly Problem[]): void {
+  if (problems.length === 0) applied.faults.delete(key);
   else
-    taken.faults.set(
+    applied.faults.set(
       key,
       problems.map((problem) => ({ file: key, ...problem })),
     );
@@ -195,16 +196,16 @@ function setFaults(taken: Taken, key: string, problems: readonly Problem[]): voi
 
 type Problem = Omit<RegistryFault, 'file'>;
 
-function takeHeader(taken: Taken, fields: Fields, report: ReportFault): void {
-  let sound = true;
+function applyHeader(applied: AppliedState, fields: Fields, report: ReportFault): void {
+  let valid = true;
   const header = readHeader(fields, (problem, mending) => {
-    sound = false;
+    valid = false;
     report(problem, mending);
   });
-  if (sound) Object.assign(taken, { header, headerFields: fields });
+  if (valid) Object.assign(applied, { header, headerFields: fields });
 }
 
-function takeVersion(
+function applyVersion(
   { canHash }: RegistryContentsOptions,
   state: EventState,
   { name, version }: { readonly name: string; readonly version: number },
@@ -224,7 +225,9 @@ function takeVersion(
   return name;
 }
 
-/** Makes a version ready to validate, where it is sound and this gate can do what it asks for. */
+/**
+ * Compiles a version; undefined, with a report, if it is invalid or needs a key that is not set.
+ */
 export function compileUsable(
   version: number,
   schema: SchemaVersion['schema'],
@@ -237,7 +240,7 @@ export function compileUsable(
   return undefined;
 }
 
-/** From 1 up to the first that is not there. */
+/** The versions from 1 up to the first gap. */
 function versionsInOrder({ versions }: EventState): SchemaVersion[] {
   const ordered: SchemaVersion[] = [];
   for (let version = versions.get(1); version !== undefined;) {
@@ -250,12 +253,12 @@ function versionsInOrder({ versions }: EventState): SchemaVersion[] {
 interface Found {
   readonly event: PlannedEvent | undefined;
   readonly fields: Fields | undefined;
-  /** Of the newest revision. */
+  /** The faults of the newest revision. */
   readonly faults: readonly Problem[];
 }
 
-/** Undefined: nothing was written about the event itself yet. */
-function newestSound(
+/** Finds the newest valid revision; undefined if the event has no entry yet. */
+function newestValid(
   name: string,
   state: EventState,
   versions: readonly SchemaVersion[],
@@ -266,7 +269,7 @@ function newestSound(
     if (known.length > 0) continue;
     const problems: Problem[] = [];
     const report: ReportFault = (problem, mending) => void problems.push({ problem, mending });
-    // Its name was held against the verbs when it was registered: a verb may be taken away later.
+    // The name was checked against the verbs at registration; a verb may have been removed since.
     const entry = readEntry(name, fields, [], report);
     checkActive(entry, versions, report);
     faults ??= problems;

@@ -7,9 +7,11 @@ import { formatFault } from '../validation/registry-fault.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 import type { RegistryContents } from './contents.ts';
 
-/** Keeps the registry of this process up to the bucket. */
+/** Keeps the registry of this process up to date with the bucket. */
 export interface BucketFollower {
-  /** Reads whatever was written until now. Rejects while NATS is away; nothing is lost by that. */
+  /**
+   * Reads everything written so far. Rejects while NATS is unreachable; a later call catches up.
+   */
   refresh(): Promise<void>;
   start(): void;
   stop(): Promise<void>;
@@ -19,26 +21,27 @@ export interface BucketFollowerOptions {
   readonly bucket: SchemaBucket;
   readonly contents: RegistryContents;
   readonly signals: Pick<Signals, 'registryFollowed' | 'registryFault' | 'registryAway'>;
-  /** Called with each registry that says something else. */
+  /** Called with the registry after each change. */
   readonly onChange: (registry: SchemaRegistry) => void;
 }
 
 /**
- * A quarter of the second within which every gate has a change. One small request a process: cheaper
- * than a consumer that has to be kept alive, and there is nothing to be missed.
+ * A quarter of the second within which every gate must have a change. Polling costs one small
+ * request per process; it is cheaper than a consumer that has to be kept alive, and cannot miss a
+ * change.
  */
 const pollIntervalMs = 250;
-/** A request that was under way when the connection broke may stay without an answer for longer. */
+/** A request that runs when the connection breaks may otherwise stay unanswered for longer. */
 const silenceMsMax = 1_000;
 
 /**
- * All revisions after one. Rejects when nothing more comes in time: what comes later is dropped, and
- * read again.
+ * Reads all revisions after `revision`. Rejects if the bucket is silent for too long; revisions
+ * that arrive later are dropped and read again.
  */
 async function readAfter(bucket: SchemaBucket, revision: number): Promise<BucketEntry[]> {
   const silent = Promise.withResolvers<never>();
   const timer = setTimeout(
-    () => silent.reject(new ReadTimeoutError(`the bucket said nothing for ${silenceMsMax} ms`)),
+    () => silent.reject(new ReadTimeoutError(`the bucket did not answer for ${silenceMsMax} ms`)),
     silenceMsMax,
   );
   const read = async (): Promise<BucketEntry[]> => {
@@ -77,7 +80,7 @@ export function createBucketFollower(options: BucketFollowerOptions): BucketFoll
     signals.registryFollowed(contents.revision(), reported.size);
   };
 
-  /** One at a time: a revision is taken in once. */
+  /** Runs one at a time, so that a revision is applied once. */
   const refresh = (): Promise<void> => {
     running = running.catch(() => {}).then(follow);
     return running;
@@ -92,7 +95,7 @@ export function createBucketFollower(options: BucketFollowerOptions): BucketFoll
         await refresh();
         away = false;
       } catch (error) {
-        // One line an outage.
+        // Log one line per outage.
         if (!away && !stopping.signal.aborted) signals.registryAway(error);
         away = true;
       }

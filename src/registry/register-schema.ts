@@ -17,13 +17,13 @@ import {
   type RegistryEditorOptions,
 } from './registry-editor.ts';
 
-/** A version to be kept. */
+/** A version to register. */
 export interface Registration {
   readonly name: string;
-  /** 0: the next one. */
+  /** 0 means the next version. */
   readonly version: number;
   readonly schemaText: string;
-  /** The event's entry; empty: the one there is. */
+  /** The event's entry; empty to keep the current entry. */
   readonly entryText: string;
   readonly activate: boolean;
   readonly validateOnly: boolean;
@@ -37,7 +37,10 @@ export interface Registered {
 
 const versionMax = 9999;
 
-/** Keeps a version for good. Throws `schema_refused`, and `registry_conflict` where it was raced. */
+/**
+ * Registers a version permanently. Throws `schema_refused`, and `registry_conflict` if another
+ * writer was faster.
+ */
 export async function registerSchema(
   options: RegistryEditorOptions,
   wanted: Registration,
@@ -45,7 +48,8 @@ export async function registerSchema(
   const { contents, refresh } = options;
   const { name } = wanted;
   await refresh();
-  if (!isSnakeCase(name)) refuse(`${name} is no name of an event: write such as order_completed.`);
+  if (!isSnakeCase(name))
+    refuse(`${name} is not an event name: write one such as order_completed.`);
   if (!contents.hasRoomFor(name)) refuse(`There are ${eventsMax} events already: use fewer.`);
   const known = contents.versionsOf(name);
   const registered = versionToKeep(wanted, known, contents.canHash);
@@ -80,7 +84,7 @@ function versionToKeep(
       return { version: released, created: false };
     }
     refuse(
-      `${name} has a version ${version} with another schema, and what was released never changes. ` +
+      `${name} has a version ${version} with another schema, and a released version never changes. ` +
         `Register it as version ${next}.`,
     );
   }
@@ -92,7 +96,7 @@ function versionToKeep(
   return { version: compiled!, created: true };
 }
 
-/** Whom it would break, by the rules of the entry that comes with it, else of the one there is. */
+/** Finds what the version would break, by the rules of the sent entry, else of the current one. */
 function validate(
   { contents }: RegistryEditorOptions,
   { name, entryText }: Registration,
@@ -101,7 +105,7 @@ function validate(
 ): readonly CompatibilityFinding[] {
   const { events } = contents.registry();
   const event = events.find((each) => each.name === name);
-  // Nobody sends an event that has no entry.
+  // An event without an entry has no senders yet.
   if (event === undefined) return [];
   const rules = entryText === '' ? event : readEntryText(name, entryText, []).entry;
   const { compatibility, superseded } = rules;
@@ -111,7 +115,7 @@ function validate(
   return refuse([`${name}: ${change.message}:`, ...messages].join('\n'));
 }
 
-/** Undefined: it stays as it is. */
+/** The entry to write; undefined to keep the current one. */
 function entryToWrite(
   { contents }: RegistryEditorOptions,
   { name, entryText, activate }: Registration,
@@ -124,7 +128,8 @@ function entryToWrite(
     return checked(name, { ...current, active: version }, versions);
   }
   if (entryText === '') {
-    if (activate) refuse(`${name} has no entry to be active in: send one with it.`);
+    if (activate)
+      refuse(`${name} has no entry yet, so no version can be active: send an entry with it.`);
     return undefined;
   }
   const { verbs } = contents.registry();

@@ -24,17 +24,20 @@ import { eventKey, taxonomyKey } from './bucket-keys.ts';
 import type { RegistryContents } from './contents.ts';
 import type { JsonValue } from '../event/json/json.ts';
 
-/** What a pushed taxonomy changes. */
+/** The changes that a pushed taxonomy makes. */
 export interface PushedTaxonomy {
   readonly changed: readonly string[];
-  /** Events that it does not name; they stay. */
+  /** Events that the taxonomy does not name; they stay. */
   readonly kept: readonly string[];
 }
 
-/** Changes the contracts of every gate. Throws `schema_refused`, `schema_not_found`, `registry_conflict`. */
+/**
+ * Changes the contracts of every gate. Throws `schema_refused`, `schema_not_found`,
+ * `registry_conflict`.
+ */
 export interface RegistryEditor {
   pushTaxonomy(text: string, validateOnly: boolean): Promise<PushedTaxonomy>;
-  /** What changes for those who name no version. */
+  /** Resolves to the changes for producers that name no version. */
   activate(name: string, version: number): Promise<readonly CompatibilityFinding[]>;
   deprecate(name: string, version: number): Promise<void>;
 }
@@ -42,7 +45,7 @@ export interface RegistryEditor {
 export interface RegistryEditorOptions {
   readonly bucket: SchemaBucket;
   readonly contents: RegistryContents;
-  /** Takes in what was written until now. */
+  /** Reads and applies everything written so far. */
   readonly refresh: () => Promise<void>;
 }
 
@@ -65,7 +68,7 @@ export function createRegistryEditor(options: RegistryEditorOptions): RegistryEd
       };
       if (validateOnly) return pushed;
       for (const [name, fields] of changed) await write(eventKey(name), fields);
-      // Last: by this a bucket is known to be filled.
+      // Written last, because it marks the bucket as filled.
       const header = canonicalJson(contents.headerFields() as JsonValue);
       if (!contents.isFilled() || header !== canonicalJson(taxonomy.header as JsonValue)) {
         await write(taxonomyKey, taxonomy.header);
@@ -80,7 +83,7 @@ export function createRegistryEditor(options: RegistryEditorOptions): RegistryEd
       const validate = event.superseded.get(version);
       if (validate !== undefined) {
         refuse(
-          `Version ${validate} of ${name} validates in the place of ${version}: activate ${validate}.`,
+          `Version ${validate} of ${name} validates in place of ${version}: activate ${validate}.`,
         );
       }
       const before = versionOf(event, event.active);
@@ -108,14 +111,14 @@ export function createRegistryEditor(options: RegistryEditorOptions): RegistryEd
   };
 }
 
-/** Writes an entry on top of the revision that was read, and of no other. */
+/** Writes an entry only if its revision is still the one that was read. */
 export function createWriter({ bucket, contents }: RegistryEditorOptions) {
   return async (key: string, value: Fields): Promise<void> => {
     try {
       await bucket.put(key, JSON.stringify(value), contents.revisionOf(key));
     } catch (error) {
       if (!(error instanceof PublishError) || error.code !== 'conflict') throw error;
-      throw new ServiceError('registry_conflict', `${key} was written meanwhile.`);
+      throw new ServiceError('registry_conflict', `Another writer has changed ${key} meanwhile.`);
     }
   };
 }
@@ -124,7 +127,7 @@ export function refuse(message: string): never {
   throw new ServiceError('schema_refused', message);
 }
 
-/** Refuses with every fault at once. */
+/** Refuses with all faults in one message. */
 export function refuseFaults(faults: readonly RegistryFault[]): void {
   if (faults.length > 0) refuse(faults.map(formatFault).join('\n'));
 }
@@ -164,7 +167,7 @@ function readPushed(
   return { header, entries: new Map(fields) };
 }
 
-/** Reads an entry that came by itself, as YAML or JSON. */
+/** Reads an entry that was sent on its own, as YAML or JSON. */
 export function readEntryText(name: string, text: string, verbs: readonly string[]) {
   const faults: RegistryFault[] = [];
   const report: ReportFault = (problem, mending) =>

@@ -6,17 +6,17 @@ import type { MetricDeltas } from '../observability/metric-deltas.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 import type { GateOrder, GateReport, GateSettings } from './gate-process.ts';
 
-/** A connection to NATS may take 5 s, and thousands of schemas as long again to compile. */
+/** A connection to NATS may take 5 s, and compiling thousands of schemas another 5 s. */
 const startTimeoutMs = 60_000;
 
 /** One gate process, from its start to its end. */
 export interface ForkedGate {
   readonly processId: number | undefined;
   readonly ready: Promise<Address>;
-  /** Resolves with the signal or the exit code, once all its reports are read. */
+  /** Resolves to the signal or the exit code after all reports of the process are read. */
   readonly ended: Promise<string>;
   readonly serves: () => boolean;
-  /** Sends it the events that have changed. */
+  /** Sends the changed events to the process. */
   follow(changed: SchemaRegistry): void;
   stop(graceMs: number): Promise<void>;
 }
@@ -53,7 +53,7 @@ export function forkGate(
   const ended = endOf(child).then((how) => {
     serves = false;
     clearTimeout(timer);
-    ready.reject(new StartError(fault ?? `A gate process ended as it started (${how}).`));
+    ready.reject(new StartError(fault ?? `A gate process ended during its start (${how}).`));
     return how;
   });
   order({ kind: 'start', settings });
@@ -73,7 +73,7 @@ export function forkGate(
   };
 }
 
-/** Its last reports may be read after its end was noticed; the channel closes behind them. */
+/** Waits for exit and disconnect: the last reports may be read after the exit event. */
 function endOf(child: Worker): Promise<string> {
   return new Promise((resolve) => {
     let how: string | undefined;
@@ -86,7 +86,7 @@ function endOf(child: Worker): Promise<string> {
     });
     child.once('disconnect', () => setImmediate(settle));
     child.on('error', (error) => {
-      // It never ran: no exit event follows.
+      // The process never ran, so no exit event follows.
       if (child.process.pid === undefined) resolve(error.message);
     });
   });

@@ -16,15 +16,15 @@ import { compileSchema } from '../validation/schema/compile-schema.ts';
 import { createLiveValidation, withEvents } from '../validation/live-validation.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 
-/** All that a gate process gets: it reads no settings, variables or schemas itself. */
+/** The whole input of a gate process, which reads no settings, variables or schemas itself. */
 export interface GateSettings {
-  /** 1, 2, ...: a replacement takes over the number. */
+  /** 1, 2, ... A replacement keeps the number. */
   readonly number: number;
   readonly config: Config;
   readonly registry: SchemaRegistry;
-  /** A secret of the configuration, which is sent without it. */
+  /** A secret; `config` is sent without its secrets. */
   readonly hashKey: string | undefined;
-  /** The write key of the heartbeat; undefined: none is sent. */
+  /** The write key of the heartbeat; undefined if no heartbeats are sent. */
   readonly canaryKey: string | undefined;
   readonly labels: LabelValues;
   readonly log: Omit<LogOptions, 'onStatus'>;
@@ -43,12 +43,12 @@ export type GateReport =
   | { readonly kind: 'failed'; readonly text: string }
   | { readonly kind: 'counted'; readonly deltas: MetricDeltas };
 
-/** The counts of so long, at most, are lost when a process is killed. */
+/** A killed process loses the counts of at most this time. */
 const countedIntervalMs = 250;
 
 /**
  * One of several processes that share the public port: it validates, publishes and syncs by itself,
- * and reports what it counted to the first process. fork-gate.ts starts it and orders it to stop.
+ * and reports its counts to the first process. fork-gate.ts starts it and orders it to stop.
  *
  * When the first process ends, node:cluster ends this one at once: it owns the public port.
  */
@@ -66,7 +66,7 @@ async function runGateProcess(): Promise<void> {
     address = await startGate(settings, followed, logger, lifecycle);
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    // The first process kills this one: something half open may keep it from ending by itself.
+    // The first process kills this one, because something half open may keep it alive.
     await report({ kind: 'failed', text: error.message });
     return;
   }
@@ -78,12 +78,12 @@ async function runGateProcess(): Promise<void> {
 
 interface Orders {
   readonly settings: GateSettings;
-  /** Passes on each change of the contracts, those before this call included. */
+  /** Passes on each change of the contracts, including changes before this call. */
   readonly followed: (take: (changed: SchemaRegistry) => void) => void;
   readonly stopped: Promise<void>;
 }
 
-/** Listens from the first order on: the next may come while the gate is still opening. */
+/** Listens for orders from the start: a second one may come while the gate is still opening. */
 function firstOrder(): Promise<Orders> {
   return new Promise((resolve) => {
     const waiting: SchemaRegistry[] = [];
@@ -103,7 +103,7 @@ function firstOrder(): Promise<Orders> {
   });
 }
 
-/** The same stages in the same order as service.ts has them, without those of the first process. */
+/** Runs the stages of service.ts in the same order, without those of the first process. */
 async function startGate(
   settings: GateSettings,
   followed: Orders['followed'],
@@ -142,7 +142,7 @@ function compiled(registry: SchemaRegistry): SchemaRegistry {
   return { ...registry, events };
 }
 
-/** Reports what is counted, from now on. The returned function reports the rest and ends that. */
+/** Starts to report counts. The returned function reports the rest and stops. */
 function reportCounts(metrics: Metrics): () => Promise<void> {
   const takeDeltas = createDeltaSource({
     families: countedFamiliesOf(metrics.registry),
@@ -167,7 +167,7 @@ function reportCounts(metrics: Metrics): () => Promise<void> {
   };
 }
 
-/** Resolves once the message is sent. */
+/** Resolves when the message is sent. */
 function report(message: GateReport): Promise<void> {
   return new Promise((resolve) => {
     // A failure means that the first process has ended, which ends this one anyway.

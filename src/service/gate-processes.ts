@@ -11,47 +11,47 @@ import { changedEvents } from '../validation/live-validation.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 import { forkGate, type ForkedGate } from './fork-gate.ts';
 import type { GateSettings } from './gate-process.ts';
-import { handOver, withoutValidators, type HandOverOptions } from './hand-over.ts';
+import { gateSettingsOf, withoutValidators, type GateSettingsOptions } from './gate-settings.ts';
 
-export interface GateProcessesOptions extends HandOverOptions {
+export interface GateProcessesOptions extends GateSettingsOptions {
   readonly signals: Signals;
   readonly onCounted: (deltas: MetricDeltas) => void;
 }
 
-/** The gate, in several processes. */
+/** The gate in several processes. */
 export interface GateProcesses {
   readonly address: Address;
   readonly running: () => number;
-  /** Each validates by these contracts from its next request on. */
+  /** Makes every process validate by these contracts from its next request on. */
   follow(registry: SchemaRegistry): void;
-  /** Drains each, then ends it. */
+  /** Drains and ends every process. */
   close(): Promise<void>;
 }
 
-/** After the drain: to close the connections to NATS and end. */
+/** How long a process may take after the drain to close its NATS connections and end. */
 const endTimeoutMs = 2_000;
-/** The end of a process that lived this long says nothing about the start of the next one. */
-const soundLifeMs = 10_000;
+/** A process that lived this long started well: its end does not delay the next start. */
+const healthyLifeMs = 10_000;
 const restartDelayMs = 100;
 const restartDelayMsMax = 5_000;
 
 /**
- * Starts `config.processes` gate processes, which share the public port, and replaces those that
- * end by themselves. This process owns the port: it accepts the connections and passes them on in
- * turn, so that none outlives it. Throws a StartError when one cannot start.
+ * Starts `config.processes` gate processes, which share the public port, and replaces a process
+ * that ends by itself. This process owns the port: it accepts the connections and passes them on in
+ * turn, so that no gate process outlives it. Throws a StartError if a gate process cannot start.
  */
 export async function startGateProcesses(options: GateProcessesOptions): Promise<GateProcesses> {
   cluster.schedulingPolicy = cluster.SCHED_RR;
   cluster.setupPrimary({
     exec: fileURLToPath(new URL('./gate-process.ts', import.meta.url)),
     args: [],
-    // Keeps sets and bytes as they are.
+    // Preserves sets and bytes.
     serialization: 'advanced',
   });
   const listen = await choosePort(options.config.listen);
   const { processes, shutdownGraceMs } = options.config;
   const gates = Array.from({ length: processes }, (_, index) =>
-    superviseGate(index + 1, () => handOver(options, listen), options),
+    superviseGate(index + 1, () => gateSettingsOf(options, listen), options),
   );
   const close = async (graceMs: number): Promise<void> => {
     await Promise.all(gates.map((gate) => gate.stop(graceMs)));
@@ -72,7 +72,7 @@ export async function startGateProcesses(options: GateProcessesOptions): Promise
   }
 }
 
-/** Port 0 is chosen once: a replacement that starts alone would get another one. */
+/** Resolves port 0 once: a replacement that starts alone would get another port. */
 async function choosePort(listen: Address): Promise<Address> {
   if (listen.port !== 0) return listen;
   const server = net.createServer().listen({ host: listen.host, port: 0 });
@@ -84,19 +84,19 @@ async function choosePort(listen: Address): Promise<Address> {
 }
 
 interface SupervisedGate {
-  /** Rejects with a StartError when it ends before it serves. */
+  /** Rejects with a StartError if the process ends before it serves. */
   start(): Promise<Address>;
   readonly running: () => boolean;
   follow(registry: SchemaRegistry): void;
-  /** Drains it; kills it if it has not ended after `graceMs`. */
+  /** Drains the process; kills it if it has not ended after `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }
 
 /**
  * One gate process and its replacements.
  *
- * States: starting -> running -> (ended -> waiting -> starting)* -> stopping -> stopped. What a
- * process acknowledged before it ended is stored; its callers send the rest again.
+ * States: starting -> running -> (ended -> waiting -> starting)* -> stopping -> stopped. Events that a
+ * process acknowledged before it ended are stored; callers send the others again.
  */
 function superviseGate(
   number: number,
@@ -122,7 +122,7 @@ function superviseGate(
     signals.note({ gateProcess: number, processId }, 'a gate process serves');
     void gate.ended.then((how) => {
       if (stopping.signal.aborted) return;
-      if (performance.now() - startedAt > soundLifeMs) endsInARow = 0;
+      if (performance.now() - startedAt > healthyLifeMs) endsInARow = 0;
       signals.trouble(name, new Error(`process ${processId} ended by itself (${how}); replaced`));
       void replace();
     });
@@ -148,7 +148,8 @@ function superviseGate(
     try {
       return await launch();
     } catch (error) {
-      // Ctrl-C reached it before it ignored signals. This process decides whether to stop.
+      // Ctrl-C reached the gate process before it ignored signals. This process decides when to
+      // stop.
       if (!stopping.signal.aborted && interrupted(await current?.ended)) return start();
       throw error;
     }

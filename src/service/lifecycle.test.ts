@@ -28,7 +28,7 @@ describe('a lifecycle', () => {
     expect(order.length).toBe(6);
   });
 
-  test('goes on after a release that fails, and reports it', async () => {
+  test('continues after a failed release, and reports it', async () => {
     const failures: [string, string][] = [];
     const released: string[] = [];
     const lifecycle = createLifecycle((name, error) =>

@@ -1,8 +1,8 @@
-/** Releases what was started, last in first out, once. */
+/** Releases everything that was started, last in first out, once. */
 export interface Lifecycle {
   /** Remembers how to release something that was just started. */
   onRelease(name: string, release: () => Promise<void> | void): void;
-  /** Safe to call again: the same promise. One release that fails does not keep the others. */
+  /** Returns the same promise each time. A failed release does not prevent the others. */
   release(): Promise<void>;
 }
 

@@ -6,14 +6,14 @@ import type { Logger } from '../observability/logger.ts';
 import { createMetrics, type LabelValues, type Metrics } from '../observability/metrics.ts';
 import { createSignals, type Signals } from '../observability/signals.ts';
 
-/** What this process reports about itself, and the closed sets of labels for it. */
+/** The metrics and signals of this process, and their closed sets of labels. */
 export interface Observed {
   readonly labels: LabelValues;
   readonly metrics: Metrics;
   readonly signals: Signals;
 }
 
-/** Makes the metrics and signals of a process. `eventNames`: those of the taxonomy at the start. */
+/** Creates the metrics and signals of a process. `eventNames` are those of the first taxonomy. */
 export function observe(config: Config, eventNames: readonly string[], logger: Logger): Observed {
   const labels: LabelValues = {
     sources: sourcesOf(config),

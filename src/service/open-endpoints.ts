@@ -20,7 +20,7 @@ export interface EndpointParts {
   readonly lifecycle: Lifecycle;
 }
 
-/** Opens the endpoints for events, and sends the heartbeat through them. */
+/** Opens the endpoints for events, and starts the heartbeat, which is sent through them. */
 export async function openEndpoints(parts: EndpointParts): Promise<GateProcesses> {
   const { config, observed, opened, lifecycle } = parts;
   const { intervalMs } = config.canary;
@@ -44,7 +44,7 @@ export async function openEndpoints(parts: EndpointParts): Promise<GateProcesses
   return gate;
 }
 
-/** The gate in this process. It validates by the contracts that this process follows. */
+/** Opens the gate in this process. It validates by the contracts that this process follows. */
 async function openGateHere(
   { config, validation, observed, opened }: EndpointParts,
   canaryKey: string | undefined,
@@ -58,7 +58,7 @@ async function openGateHere(
   return { ...gate, running: () => 1, follow: () => {} };
 }
 
-/** The gate in several processes beside this one, which have connections to the log of their own. */
+/** Opens the gate in several other processes, which have their own connections to the log. */
 function openGateProcesses(
   { config, validation, observed, opened }: EndpointParts,
   canaryKey: string | undefined,

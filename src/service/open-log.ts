@@ -19,23 +19,23 @@ import type { Lifecycle } from './lifecycle.ts';
 
 export interface ServiceLogParts {
   readonly config: Config;
-  /** The directories to look for nats-server in, as PATH has them. */
+  /** The directories to search for nats-server, in the format of PATH. */
   readonly searchPath: string;
   readonly signals: Signals;
   readonly lifecycle: Lifecycle;
 }
 
-/** The log, and how another process of this service opens it too. */
+/** The log, and the options with which another process of this service opens it. */
 export interface ServiceLog {
   readonly log: Log;
   readonly logOptions: Omit<LogOptions, 'onStatus'>;
-  /** The nats-server that was started; undefined when an external one is used. */
+  /** The nats-server that was started; undefined if an external one is used. */
   readonly embedded: EmbeddedServer | undefined;
 }
 
 /**
- * Opens the log on a nats-server of its own or on an external one, and shows the size of its streams
- * from then on. Throws a StartError.
+ * Opens the log on a nats-server of its own or on an external one, and starts the gauges of its
+ * stream sizes. Throws a StartError.
  */
 export async function openServiceLog(parts: ServiceLogParts): Promise<ServiceLog> {
   const { config, signals, lifecycle } = parts;
@@ -85,7 +85,7 @@ async function startServer(parts: ServiceLogParts): Promise<LogServer> {
   return { address: embedded.address, embedded, storageBytesMax };
 }
 
-/** A quorum of three survives the loss of one; five cost more and are no safer here. */
+/** Three replicas survive the loss of one; five cost more and are not safer here. */
 const replicasWanted = 3;
 
 function logOptionsOf(config: Config, server: LogServer): Omit<LogOptions, 'onStatus'> {
@@ -103,14 +103,14 @@ function logOptionsOf(config: Config, server: LogServer): Omit<LogOptions, 'onSt
   };
 }
 
-/** A stored event has headers beside its payload. */
+/** Room for the headers of a stored event. */
 const headersBytesMax = 4096;
 
 function checkMessageSize(config: Config, log: Log): void {
   const needed = config.limits.eventBytesMax + headersBytesMax;
   if (log.messageBytesMax() >= needed) return;
   throw new StartError(
-    `NATS takes messages of ${log.messageBytesMax()} bytes (its max_payload), and an event may have ` +
+    `NATS accepts messages of ${log.messageBytesMax()} bytes (its max_payload), and an event may have ` +
       `${needed}. Raise max_payload, or lower limits.event_bytes_max.`,
   );
 }

@@ -23,15 +23,15 @@ export interface OperatorsPortParts {
   readonly registry: RegistryServiceOptions;
   readonly rejected: RejectedServiceOptions;
   readonly deadLetters: DeadLetterQueue;
-  /** Undefined: this process delivers to no destination. */
+  /** Undefined if this process delivers to no destination. */
   readonly delivery: RunningDelivery | undefined;
-  /** How many processes take events just now. */
+  /** How many processes accept events now. */
   readonly gatesRunning: () => number;
 }
 
 const closeGraceMs = 1000;
 
-/** Opens the operators' port: health, metrics, and the RPCs about everything behind the gate. */
+/** Opens the operators' port: health, metrics, and the operators' RPCs. */
 export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Address> {
   const { config, log, metrics, signals, lifecycle, gatesRunning } = parts;
   exposeGateProcesses(metrics, gatesRunning);
@@ -54,7 +54,7 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Addr
     routes: operatorsRoutes({ ...servicePartsOf(parts), tail }),
   });
   lifecycle.onRelease('admin port', () => {
-    // Subscribers would hold the port open to the end of its grace.
+    // Subscribers would keep the port open until its grace period ends.
     tail.close();
     return admin.close(closeGraceMs);
   });

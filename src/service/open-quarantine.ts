@@ -20,7 +20,7 @@ export interface QuarantineParts {
 }
 
 /**
- * What operators do with rejected events. Replays go through an endpoint of this process, also where
+ * Opens the operators' actions on rejected events. Replays use an endpoint of this process, even if
  * the gate runs in several others.
  */
 export function openQuarantine(parts: QuarantineParts): RejectedServiceOptions {

@@ -18,28 +18,29 @@ import { startRegistry } from './start-registry.ts';
 
 /** A running Headgate. */
 export interface Service {
-  /** Where the gate takes events; undefined when this process has no role `gate`. */
+  /** The address for events; undefined if this process does not have the role `gate`. */
   readonly address: Address | undefined;
   readonly adminAddress: Address;
-  /** The log: for tests and tools that look at streams. */
+  /** The log, for tests and tools that read streams. */
   readonly log: Log;
-  /** The nats-server that was started; undefined when an external one is used. */
+  /** The nats-server that was started; undefined if an external one is used. */
   readonly embedded: EmbeddedServer | undefined;
-  /** Drains and releases everything. Safe to call again. */
+  /** Drains and releases everything. Idempotent. */
   stop(): Promise<void>;
 }
 
 export interface ServiceOverrides {
-  /** The directories to look for nats-server in, as PATH has them. */
+  /** The directories to search for nats-server, in the format of PATH. */
   readonly searchPath?: string;
   readonly logger?: Logger;
 }
 
 /**
- * Starts everything, from the log at the back to the endpoints at the front, so that no event comes in
- * before it can be stored. Stops in the opposite order.
+ * Starts all stages, the log first and the endpoints last, so that no event arrives before it can
+ * be stored. Stops them in the opposite order.
  *
- * Throws a StartError with one sentence for the operator; what was started is released first.
+ * Throws a StartError with one sentence for the operator, after it has released everything it
+ * started.
  */
 export async function createService(
   config: Config,
@@ -64,13 +65,13 @@ async function startService(
   logger: Logger,
   lifecycle: Lifecycle,
 ): Promise<Service> {
-  // Validation, by the contracts of the files where those are kept in files.
+  // Validation. The contracts are read here if they are kept in files.
   const validation = createLiveValidation(
     config.schemasSource === 'files' ? await loadRegistry(config.schemasDir) : emptyRegistry,
     { enforcement: config.enforcement, hashKey: config.pii.hashKey?.reveal() },
   );
 
-  // Metrics and signals, about everything that follows.
+  // Metrics and signals of all later stages.
   const eventNames = validation.registry().events.map(({ name }) => name);
   const observed = observe(config, eventNames, logger);
   const { metrics, signals } = observed;
@@ -80,7 +81,7 @@ async function startService(
   const { log } = opened;
   const started = { config, log, signals, lifecycle };
 
-  // The contracts that are kept in the log: in force before the first event.
+  // The contracts that are kept in the log; they are in force before the first event.
   let gate: GateProcesses | undefined;
   const registry = await startRegistry({
     ...started,
@@ -115,7 +116,7 @@ async function startService(
   // The endpoints for events, last.
   if (config.roles.has('gate')) {
     gate = await openEndpoints({ config, validation, observed, opened, lifecycle });
-    // The contracts may have changed while it opened.
+    // The contracts may have changed while the gate opened.
     gate.follow(validation.registry());
   }
 

@@ -2,14 +2,14 @@ import { expect, test } from 'vitest';
 
 import { stopAll } from './start-delivery.ts';
 
-test('workers stop beside each other, and each destination is closed once its worker has stopped', async () => {
+test('stops workers at once, and closes each destination after its worker', async () => {
   const told: string[] = [];
   const both = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const carriers = ['first', 'second'].map((name, index) => ({
     worker: {
       stop: async () => {
         both[index]!.resolve();
-        // One after the other this would never end.
+        // One after another this would never end.
         await Promise.all(both.map(({ promise }) => promise));
         told.push(`${name} stopped`);
         if (name === 'first') throw new Error('stuck');

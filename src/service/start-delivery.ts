@@ -22,11 +22,11 @@ export interface DeliveryParts {
   readonly deadLetters: DeadLetterQueue;
 }
 
-/** What runs behind the log. */
+/** The running delivery. */
 export interface RunningDelivery {
-  /** Undefined: no worker delivers to it. */
+  /** Undefined if no worker delivers to the destination. */
   stateOf(destination: string): WorkerState | undefined;
-  /** Undefined: the destination cannot say what it holds. */
+  /** Undefined if the destination cannot report what it holds. */
   storedOf(destination: string): Destination['stored'] | undefined;
 }
 
@@ -37,8 +37,8 @@ export interface Carrier {
 }
 
 /**
- * Starts everything behind the log: the collector, which turns advisories into dead letters, a worker
- * for each destination, the gauges and the janitor.
+ * Starts delivery: the collector, which turns advisories into dead letters, a worker for each
+ * destination, the gauges and the janitor.
  */
 export async function startDelivery(parts: DeliveryParts): Promise<RunningDelivery> {
   const { config, log, signals, lifecycle } = parts;
@@ -46,7 +46,7 @@ export async function startDelivery(parts: DeliveryParts): Promise<RunningDelive
   const giveUp = createDeadLetterWriter({ log, signals });
 
   const collector = createAdvisoryCollector({ log, signals, destinations, write: giveUp });
-  // Before the start: one that fails half-way has something to release.
+  // Registered before the start: a start that fails half-way must be released, too.
   lifecycle.onRelease('advisory collector', collector.stop);
   await collector.start();
 
@@ -105,7 +105,7 @@ async function createCarrier(
   return { destination, worker };
 }
 
-/** All at once: in turn, each slow destination would take a grace of its own. */
+/** Stops all at once: one after another, each slow destination would use a whole grace period. */
 export async function stopAll(
   carriers: readonly {
     worker: Pick<DeliveryWorker, 'stop'>;
@@ -125,7 +125,7 @@ export async function stopAll(
   if (faults.length > 0) throw new AggregateError(faults, 'destinations could not be stopped');
 }
 
-/** Every configured type is in this list: the configuration is checked against it. */
+/** Every configured type exists: the configuration is validated against this list. */
 function destinationTypeOf(name: string): DestinationType {
   return destinationTypes.find((type) => type.type === name)!;
 }

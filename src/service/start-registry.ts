@@ -29,8 +29,8 @@ export interface RegistryParts {
 }
 
 /**
- * Follows the contracts where they are kept in the log, and gives operators what they need to see and
- * change them. Where they are files, operators only see them.
+ * Follows the contracts if they are kept in the log, and returns what operators need to read and
+ * change them. If the contracts are files, operators can only read them.
  */
 export async function startRegistry(parts: RegistryParts): Promise<RegistryServiceOptions> {
   const { config, log, registry } = parts;
@@ -70,8 +70,8 @@ async function openBucket(parts: RegistryParts): Promise<ChangeableRegistry> {
 }
 
 /**
- * Puts the files into a bucket that is empty, or whose filling was cut off: the header comes last.
- * Several gates may do it at once: the second one finds it done.
+ * Writes the files into a bucket that is empty or was filled only in part; the header is written
+ * last. Several gates may fill it at once; each continues where another was faster.
  */
 async function fill(
   schemasDir: string,
@@ -102,5 +102,5 @@ async function fill(
   }
 }
 
-/** Each attempt continues where another gate was faster. */
+/** Each conflict with another gate costs one attempt. */
 const fillAttempts = 100;

@@ -17,7 +17,7 @@ import { startRealLog } from '../real-log.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { startGateOn, track } from '../registry/two-gates.ts';
 
-/** Several processes start, on machines that do other things. */
+/** Several processes start, possibly on busy machines. */
 const waitMsMax = 60_000;
 
 const on = { HEADGATE_CANARY_INTERVAL: '1s' };
@@ -29,7 +29,7 @@ const pageOf = ({ adminUrl }: Pick<RealService, 'adminUrl'>): Promise<Page> =>
 const counted = (page: Page, outcome: string): number =>
   total(page, 'headgate_canary_total', `outcome="${outcome}"`);
 
-/** Waits until so many heartbeats have come through. */
+/** Waits until this many heartbeats have arrived. */
 function arrived(gate: Pick<RealService, 'adminUrl'>, count = 1): Promise<Page> {
   return until(
     () => pageOf(gate),
@@ -38,7 +38,7 @@ function arrived(gate: Pick<RealService, 'adminUrl'>, count = 1): Promise<Page> 
   );
 }
 
-test('a heartbeat goes the whole way, and is in nobody’s data', async () => {
+test('a heartbeat passes all stages, and does not appear in the data of events', async () => {
   await using real = await startRealService({ env: on });
   const env = { HEADGATE_DATA_DIR: real.dataDir, HEADGATE_CANARY_INTERVAL: '1s' };
   const startedAt = Date.now() / 1_000;
@@ -72,7 +72,7 @@ test('a heartbeat goes the whole way, and is in nobody’s data', async () => {
   expect(total(await pageOf(real), 'headgate_validation_failures_total', 'default')).toBe(1);
 });
 
-test('headgate tail shows heartbeats to who asks for them alone', async () => {
+test('headgate tail shows heartbeats only on request', async () => {
   await using real = await startRealService({ env: on });
   const tail = (...args: string[]) =>
     runCli(['tail', '--admin', real.adminUrl, '--count', '1', ...args]);
@@ -80,7 +80,7 @@ test('headgate tail shows heartbeats to who asks for them alone', async () => {
   expect((await canary).stdout).toMatch(/\taccepted\t_canary\t_canary\t/);
   let hasEnded = false;
   void others.then(() => (hasEnded = true));
-  // Again and again: it begins to watch at a moment of its own.
+  // Repeatedly, because the command starts to follow at an unknown time.
   await until(
     () => track(real.url, {}),
     () => hasEnded,
@@ -89,7 +89,7 @@ test('headgate tail shows heartbeats to who asks for them alone', async () => {
   expect((await others).stdout).toMatch(/\taccepted\tdefault\torder_completed\t/);
 });
 
-test('none is sent unless it is asked for', async () => {
+test('sends no heartbeat unless it is configured', async () => {
   await using real = await startRealService();
   const page = await pageOf(real);
   expect(page.get('headgate_canary_interval_seconds')).toBe(0);
@@ -113,7 +113,7 @@ function makeCertificate(folder: string): boolean {
   }
 }
 
-test('with write keys, TLS under a name of its own, and several gate processes', async () => {
+test('works with write keys, TLS for another name, and several gate processes', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'headgate-canary-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const secure = makeCertificate(folder);
@@ -141,14 +141,14 @@ test('with write keys, TLS under a name of its own, and several gate processes',
   expect((await run.exit).code).toBe(0);
 });
 
-test('gates apart from their worker each count their own, and say when none comes through', async () => {
+test('gates without a worker count their own heartbeats, and report when none arrives', async () => {
   await using log = await startRealLog();
   const lines: string[] = [];
   const logger = createLogger('warn', { write: (line) => void lines.push(line) });
   const files = { HEADGATE_SCHEMAS_SOURCE: 'files', ...on };
   await using one = await startGateOn(log, { ...files, HEADGATE_ROLES: 'gate' }, logger);
   await using other = await startGateOn(log, { ...files, HEADGATE_ROLES: 'gate' });
-  // Nobody delivers yet.
+  // No worker runs yet.
   await until(
     () => Promise.resolve(lines.join('')),
     (text) => text.includes('the heartbeat does not come through'),
@@ -177,7 +177,7 @@ test('gates apart from their worker each count their own, and say when none come
     waitMsMax,
   );
   expect(counted(later, 'arrived')).toBeLessThanOrEqual(counted(stopped, 'arrived') + 1);
-  // Nobody takes those of the last five seconds, and they hold back nothing.
+  // The heartbeats of the last five seconds stay undelivered, and block nothing.
   const janitor = createJanitor({
     log: log.log,
     retentionMs: 0,

@@ -19,7 +19,7 @@ import { startRealLog } from '../real-log.ts';
 const collected = (log: Log) => unsettled(log, 'dead-letters', 'ADVISORIES');
 
 describe('the collector of advisories', () => {
-  test('writes the dead letter of an event that took its worker down each time', async () => {
+  test('writes the dead letter of an event that crashed its worker each time', async () => {
     await using real = await startRealLog();
     const { log } = real;
     const ids = await publishEvents(log, 5);
@@ -64,7 +64,7 @@ describe('the collector of advisories', () => {
     expect(letters[0]!.attempts).toMatchObject([{ error: 'told before the crash' }]);
   });
 
-  test('one entry, also when the worker wrote it before it crashed', async () => {
+  test('writes one entry, even if the worker wrote it before it crashed', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await publishEvents(log, 1);
@@ -86,7 +86,7 @@ describe('the collector of advisories', () => {
     expect(await readDead(log)).toMatchObject([{ id: 'crm:1', reason: 'by the worker' }]);
   });
 
-  test('an advisory of the time before it was started is kept for it', async () => {
+  test('processes advisories that were sent before it started', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await publishEvents(log, 1);
@@ -115,7 +115,7 @@ describe('the collector of advisories', () => {
     expect(letters).toMatchObject([{ id: 'crm:1' }]);
   }, 20_000);
 
-  test("while DEAD is full the advisory waits; an event that is no destination's is let go", async () => {
+  test('keeps advisories while DEAD is full; drops an advisory of an unknown destination', async () => {
     await using real = await startRealLog();
     const { log } = real;
     const { config } = await clientsForTests(log).manager.streams.info('DEAD');
@@ -139,7 +139,7 @@ describe('the collector of advisories', () => {
     expect(await readDead(log)).toMatchObject([{ id: 'crm:2' }]);
   });
 
-  test('lets go what is about no destination, and an event that is gone', async () => {
+  test('drops advisories about unknown destinations and deleted events', async () => {
     await using real = await startRealLog();
     const { log } = real;
     const advise = (consumer: string, sequence: number) =>

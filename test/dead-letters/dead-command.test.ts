@@ -28,7 +28,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** What a command with --json printed: one document. */
+/** The one document that a command with --json printed. */
 function printed(): Record<string, unknown> {
   const text = output;
   output = '';
@@ -83,7 +83,7 @@ describe('headgate dead', () => {
     expect(await readDead(log)).toEqual([]);
   });
 
-  test('the filters name the same letters to list, and to replay', async () => {
+  test('filters select the same entries for list and for replay', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await makeSound(log, 2, { reason: 'answered 422: bad total' });
@@ -112,14 +112,14 @@ describe('headgate dead', () => {
     expect(await matched()).toBe(2);
   });
 
-  test('a replay of many is no faster than it may be', async () => {
+  test('a replay of many entries keeps its rate limit', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await makeSound(log, 11);
     await using admin = await startAdmin(log);
     const startedAt = performance.now();
     await admin.run(['replay', '--all', '--yes', '--rate', '20']);
-    // The first at once, ten more at 50 ms each. Slower it may be, on a machine that is busy.
+    // The first at once, ten more at 50 ms each. A busy machine may be slower.
     expect(performance.now() - startedAt).toBeGreaterThan(495);
     expect(await countMessages(log, 'REPLAY')).toBe(11);
   });
@@ -154,7 +154,7 @@ describe('headgate dead', () => {
     await expect(admin.run(['fix', 'crm:2'], { EDITOR: 'true' })).rejects.toThrow(/Nothing was/);
   });
 
-  test('says in one sentence what is wrong', async () => {
+  test('reports an error in one sentence', async () => {
     await using real = await startRealLog();
     await makeSound(real.log, 1);
     await using admin = await startAdmin(real.log);
@@ -182,7 +182,7 @@ describe('headgate dead', () => {
     expect(output).toBe('');
   });
 
-  test('the service refuses what is beyond its limits', async () => {
+  test('the service refuses requests above its limits', async () => {
     await using real = await startRealLog();
     await makeSound(real.log, 1);
     const service = connectService(await openQueue(real.log));
@@ -196,7 +196,7 @@ describe('headgate dead', () => {
 
     const change = { path: '/user_id', valueJson: '"u"' };
     const fix = (more: object) => service.fixDeadLetter({ id: 'crm:1', ...more });
-    await expect(fix({})).rejects.toThrow(/nothing to fix/);
+    await expect(fix({})).rejects.toThrow(/The request changes nothing: give event_json, or edits/);
     await expect(fix({ edits: Array.from({ length: 101 }, () => change) })).rejects.toThrow(/100/);
     await expect(fix({ edits: [{ path: `/${'x'.repeat(1_000)}` }] })).rejects.toThrow(/1000/);
     await expect(fix({ eventJson: ' '.repeat(4_097) })).rejects.toThrow(/4096 bytes/);

@@ -28,23 +28,23 @@ export const everything: DeadLetterFilter = {
   untilMs: Infinity,
 };
 
-/** Properties that the example's schema of order_completed takes. */
+/** Properties that the example's schema of order_completed accepts. */
 export const soundProperties = '{"order_id":"A-1","total":12345678901234567890,"currency":"EUR"}';
 
 export const eventBytesMax = 4_096;
 
-/** The queue with the gate's own validate, on the schemas of the example. */
+/** The queue with the gate's own validation, by the schemas of the example. */
 export async function openQueue(log: Log): Promise<DeadLetterQueue> {
   const { validate } = createValidation(await loadRegistry('schemas'));
   return createDeadLetterQueue(log, createEventFixer({ validate, eventBytesMax }));
 }
 
-/** An entry as operators get it. */
+/** An entry in the form in which operators get it. */
 export function asMessage(opened: OpenedDeadLetter) {
   return { ...opened, deadLetter: deadLetterMessage(opened.deadLetter) };
 }
 
-/** The dead-letter service as the admin port serves it, without a port. */
+/** The dead-letter service of the admin port, called without a port. */
 export function connectService(queue: DeadLetterQueue) {
   const { signals } = createTestSignals();
   const transport = createRouterTransport(
@@ -54,7 +54,7 @@ export function connectService(queue: DeadLetterQueue) {
   return createClient(DeadLetterService, transport);
 }
 
-/** Dead letters of `crm` whose events keep their contract. */
+/** Dead letters of `crm` with valid events. */
 export function makeSound(
   log: Log,
   count: number,

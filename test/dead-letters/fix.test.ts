@@ -22,7 +22,7 @@ const set = (path: string, value: unknown) => ({
 });
 
 describe('a fix', () => {
-  test('gives the entry another event, keeps the first, and a replay carries it', async () => {
+  test('replaces the event, keeps the original, and a replay delivers the new one', async () => {
     await using real = await startRealLog();
     const { log } = real;
     const [id] = await makeSound(log, 1);
@@ -53,7 +53,7 @@ describe('a fix', () => {
     expect(JSON.parse(fixed.deadLetter.originalEventJson)).toMatchObject({
       properties: { order_id: 'A-1' },
     });
-    // A second one keeps the first original, not what the first fix made of it.
+    // A second fix keeps the original event, not the result of the first fix.
     await queue.fix('crm:1', 0, set('/user_id', 'u-9'));
     expect(await readDead(log)).toHaveLength(1);
     const twice = asMessage(await queue.get('crm:1'));
@@ -98,7 +98,7 @@ describe('a fix', () => {
     ['leads through a text', set('/user_id/x', 1), /leads through/],
     ['leads through a number', set('/properties/total/rawJSON', 1), /leads through/],
     [
-      'is no JSON',
+      'is not JSON',
       { eventJson: '', edits: [{ path: '/user_id', valueJson: '{' }] },
       /The value for \/user_id is not JSON/,
     ],
@@ -108,7 +108,7 @@ describe('a fix', () => {
     ['is half a character', set('/user_id', '\ud800'), /surrogate/],
   ] as const;
 
-  test('that is no event of the contract changes nothing, and says why', async () => {
+  test('that breaks the contract changes nothing, and returns the reason', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await makeSound(log, 1);
@@ -121,7 +121,7 @@ describe('a fix', () => {
       });
       expect(await queue.get('crm:1')).toEqual(before);
     }
-    // It is nobody's any more.
+    // The entry no longer exists.
     await queue.fix(
       'crm:1',
       before.revision,
@@ -133,7 +133,7 @@ describe('a fix', () => {
     });
   });
 
-  test('of what is no event is refused, and it can be discarded still', async () => {
+  test('of an undecodable event is refused, and the entry can still be discarded', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await log.store('EVENTS', 'headgate.events.shop.order_completed', {}, 'no JSON');
@@ -152,7 +152,7 @@ describe('a fix', () => {
 });
 
 describe('several operators', () => {
-  test('at one letter: one does it, the others are told', async () => {
+  test('at one dead letter: one changes it, the others get an error', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await makeSound(log, 20);
@@ -184,7 +184,7 @@ describe('several operators', () => {
     expect(await readDead(log)).toEqual([]);
   });
 
-  test('a fix of what somebody else has fixed meanwhile is refused', async () => {
+  test('refuses a fix of an entry that another caller has fixed meanwhile', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await makeSound(log, 1);
@@ -199,7 +199,7 @@ describe('several operators', () => {
     await one.fix('crm:1', now.revision, set('/user_id', 'mine'));
   });
 
-  test('a claim that a crash left ages, and until then is told', async () => {
+  test('a lock that a crash has left expires, and is reported until then', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await makeSound(log, 1);
@@ -220,8 +220,8 @@ describe('several operators', () => {
   });
 });
 
-describe('what a crash left half done', () => {
-  test('is ended at the start: nothing is there twice', async () => {
+describe('a change that a crash has interrupted', () => {
+  test('is completed at the start, without duplicates', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await makeSound(log, 5);
@@ -232,7 +232,7 @@ describe('what a crash left half done', () => {
     await queue.fix('crm:2', 0, set('/user_id', 'fixed'));
     await queue.discard('crm:3', 'a test');
     const kept = await countMessages(log, 'DEAD');
-    // As they were before the last step, the deletion: written once more under the old ids.
+    // The state before the last step, the deletion: written again under the old ids.
     const steps: (readonly [string, string, number])[] = [];
     for (const stream of ['REPLAY', 'DEAD'] as const) {
       for await (const message of readMatching(log, stream, 'headgate.>')) {
@@ -259,7 +259,7 @@ describe('what a crash left half done', () => {
     expect((await readDead(log)).map(({ id }) => id).sort()).toEqual(['crm:2', 'crm:5']);
   });
 
-  test('an entry that is another than was settled stays', async () => {
+  test('keeps an entry that is not the settled one', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await log.store(
@@ -296,7 +296,7 @@ describe('what a crash left half done', () => {
 });
 
 describe('a walk in pages', () => {
-  test('sees what there was at its first page, whatever is added or goes meanwhile', async () => {
+  test('sees the entries that existed at its first page, whatever changes meanwhile', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await makeSound(log, 6);
@@ -313,7 +313,7 @@ describe('a walk in pages', () => {
     expect(ids.sort()).toEqual(['crm:1', 'crm:2', 'crm:4', 'crm:5', 'crm:6']);
   });
 
-  test('ends a page early where entries are large', async () => {
+  test('ends a page early if entries are large', async () => {
     await using real = await startRealLog({ storageBytesMax: 1024 * 1024 * 1024 });
     const { log } = real;
     const properties = soundProperties.replace('A-1', 'x'.repeat(900_000));

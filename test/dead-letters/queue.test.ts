@@ -56,7 +56,7 @@ describe('the dead-letter queue', () => {
     await expect(queue.replay('crm:1')).rejects.toMatchObject({ code: 'dead_letter_not_found' });
   });
 
-  test('a replay that fails again makes a new entry, and that can be replayed too', async () => {
+  test('a replay that fails again creates a new entry, which can be replayed, too', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await makeDead(log, 2);
@@ -102,7 +102,7 @@ describe('the dead-letter queue', () => {
     await expect(queue.get('crm:1')).rejects.toMatchObject({ code: 'dead_letter_not_found' });
   });
 
-  test('when the log does not take the replay, the dead letter stays', async () => {
+  test('keeps the dead letter if the log does not store the replay', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await makeDead(log, 1);
@@ -113,7 +113,7 @@ describe('the dead-letter queue', () => {
     expect(await readDead(log)).toHaveLength(1);
   });
 
-  test('lists by destination and event, page by page, and finds what another process did', async () => {
+  test('lists by destination and event in pages, and sees changes of other processes', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await makeDead(log, 5);
@@ -141,7 +141,7 @@ describe('the dead-letter queue', () => {
     expect(await queue.get('crm:8')).toMatchObject({ deadLetter: { id: 'crm:8' } });
   });
 
-  test('shows what waits and what is dead', async () => {
+  test('shows waiting events and dead letters', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await makeDead(log, 3);

@@ -34,7 +34,7 @@ async function tell(service: RealService): Promise<Record<string, Told>> {
   return Object.fromEntries(told.map((one) => [one.name, one]));
 }
 
-test('headgate destinations tells how it stands with each, and forgets one that is gone', async () => {
+test('headgate destinations shows each status, and removes an unconfigured one', async () => {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'headgate-destinations-'));
   onTestFinished(() => rm(dataDir, { recursive: true }));
   const far = await startHttpServer((_request, response) => response.writeHead(503).end());

@@ -24,7 +24,7 @@ const fields = {
   hashKey: createSecret('0123456789abcdef'),
 };
 
-/** A destination that keeps all that it was shown. */
+/** A destination that keeps every event it receives. */
 function watching(answer: Parameters<typeof recording>[0] = () => delivered) {
   const shown: string[] = [];
   const destination = recording((delivery, signal) => {
@@ -34,7 +34,7 @@ function watching(answer: Parameters<typeof recording>[0] = () => delivered) {
   return { shown, destination };
 }
 
-test('a destination sees of an event what its rules leave, and of a replay too', async () => {
+test('a destination receives only the fields that its rules keep, also in a replay', async () => {
   await using real = await startRealLog();
   const { log } = real;
   const [id] = await publishEvents(log, 1, { properties });
@@ -45,12 +45,12 @@ test('a destination sees of an event what its rules leave, and of a replay too',
   const worker = await startWorker(log, destination, { config: destinationConfig({ fields }) });
   await settled(log);
 
-  // What comes back from the destination holds no more than it was shown.
+  // The destination's report contains only the fields that it received.
   expect(JSON.stringify(await readAttempts(log))).not.toContain(secretText);
   const [letter] = await readDead(log);
   expect(letter!.reason).not.toContain(secretText);
   expect(letter!.reason).toContain('12.5');
-  // The entry has the event as the log has it: a fix is validated by the whole of it.
+  // The entry has the whole event of the log, so that a fix validates all of it.
   expect(letter!.event).toMatchObject({ eventId: id, properties: { email: secretText } });
 
   refuses = false;
@@ -63,7 +63,7 @@ test('a destination sees of an event what its rules leave, and of a replay too',
   expect(shown[0]).toMatch(/"userId":"[0-9a-f]{64}"/);
 });
 
-test('events of other sources and names are settled as filtered, and counted', async () => {
+test('settles and counts events of other sources and names as filtered', async () => {
   await using real = await startRealLog();
   const { log } = real;
   const { metrics, signals } = createTestSignals();
@@ -84,7 +84,7 @@ test('events of other sources and names are settled as filtered, and counted', a
   expect(metrics.deliveries.series('crm', 'filtered').value).toBe(3);
 });
 
-test('what cannot be taken apart is a dead letter, and the destination never sees it', async () => {
+test('an unreadable event becomes a dead letter and never reaches the destination', async () => {
   await using real = await startRealLog();
   const { log } = real;
   await log.store('EVENTS', 'headgate.events.shop.order_completed', {}, `{"email":"${secretText}`);

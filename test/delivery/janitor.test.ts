@@ -38,7 +38,7 @@ async function deliverAll(log: Log, name: string): Promise<void> {
 }
 
 describe('the janitor', () => {
-  test('deletes what is older than the retention and settled everywhere', async () => {
+  test('deletes events that are older than the retention and settled everywhere', async () => {
     await using real = await startRealLog({ durability: 'fsync' });
     const { log } = real;
     await publishEvents(log, 10);
@@ -46,7 +46,7 @@ describe('the janitor', () => {
     await publishEvents(log, 5);
     const retentionMs = 300;
     await deliverAll(log, 'crm');
-    // The warehouse has no consumer yet, and is to get every event all the same.
+    // The warehouse has no consumer yet, but must get every event.
     expect(await janitorOf(log, retentionMs, ['crm', 'warehouse']).run()).toBe(0);
     await deliverAll(log, 'warehouse');
     expect(await janitorOf(log, 3_600_000, ['crm', 'warehouse']).run()).toBe(0);
@@ -60,9 +60,9 @@ describe('the janitor', () => {
     });
     expect(await janitor.run()).toBe(10);
     expect(await firstOf(log)).toBe(11);
-    // The log still takes and syncs events.
+    // The log still accepts and syncs events.
     await publishEvents(log, 1);
-    // Everything is old by now; the last one stays.
+    // All events are old now; the last one stays.
     await deliverAll(log, 'crm');
     await deliverAll(log, 'warehouse');
     await sleep(20);
@@ -70,7 +70,7 @@ describe('the janitor', () => {
     expect(await countMessages(log, 'EVENTS')).toBe(1);
   });
 
-  test('keeps what a worker still holds or has yet to see, of any consumer there is', async () => {
+  test('keeps events that any consumer has not settled or not delivered yet', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await publishEvents(log, 10);
@@ -137,7 +137,7 @@ describe('the janitor', () => {
     expect(await readDead(log)).toMatchObject([{ id: 'crm:2' }]);
   });
 
-  test('keeps an event that failed for the last time while nobody pulls', async () => {
+  test('keeps an event that failed for the last time while no worker pulls', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await publishEvents(log, 5);
@@ -166,7 +166,7 @@ describe('the janitor', () => {
     expect(await firstOf(log)).toBe(2);
   });
 
-  test('replays of one destination do not hold back those of another for ever', async () => {
+  test('replays of one destination do not block the replays of another', async () => {
     await using real = await startRealLog();
     const { log } = real;
     for (const name of ['crm', 'warehouse']) {
@@ -189,7 +189,7 @@ describe('the janitor', () => {
     expect(await firstOf(log, 'REPLAY')).toBe(5);
   });
 
-  test('deletes discarded dead letters after 30 days, and no others', async () => {
+  test('deletes only discarded dead letters, after 30 days', async () => {
     await using real = await startRealLog({ durability: 'fsync' });
     const { log } = real;
     await makeDead(log, 3);

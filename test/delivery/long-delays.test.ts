@@ -33,10 +33,10 @@ const refusedFor = (notBeforeMs: number) =>
 
 const delayedCopy = (log: Log) => unsettled(log, 'crm', 'RETRY');
 
-test('5,000 events that wait for an hour do not stop fresh ones', async () => {
+test('5,000 events that wait for an hour do not block new ones', async () => {
   await using real = await startRealLog();
   const { log } = real;
-  // More than twice as many as the log hands out at once.
+  // More than twice as many as the log delivers at once.
   const slow = await publishEvents(log, 5_000, { eventName: 'page_viewed' });
   const waiting = new Set(slow);
   const destination = recording(
@@ -60,7 +60,7 @@ test('5,000 events that wait for an hour do not stop fresh ones', async () => {
       .map(({ eventId }) => eventId)
       .sort(),
   ).toEqual(fresh.sort());
-  // All of them have been told to wait; none is in the worker's hands.
+  // All of them wait in RETRY; the worker holds no event.
   await until(
     async () => (await clientsForTests(log).manager.consumers.info('RETRY', 'crm')).num_pending,
     (count) => count === 0,
@@ -70,7 +70,7 @@ test('5,000 events that wait for an hour do not stop fresh ones', async () => {
   expect(await readDead(log)).toEqual([]);
 });
 
-test('what was set aside comes back as the same event, when its time has come and not sooner', async () => {
+test('a delayed event comes back as the same event, and not before it is due', async () => {
   await using real = await startRealLog({ durability: 'fsync' });
   const { log } = real;
   const ids = await publishEvents(log, 20);
@@ -103,7 +103,7 @@ test('what was set aside comes back as the same event, when its time has come an
   expect(await countMessages(log, 'EVENTS')).toBe(20);
 });
 
-test('what was set aside outlives its worker and kill -9 of nats-server', async () => {
+test('a delayed event survives the end of its worker and a kill -9 of nats-server', async () => {
   await using real = await startRealLog();
   const ids = await publishEvents(real.log, 300);
   const first = recording(() => refusedFor(2_500));
@@ -114,7 +114,7 @@ test('what was set aside outlives its worker and kill -9 of nats-server', async 
     (count) => count === 300,
   );
   await settled(real.log);
-  // The worker's connections are cut: to the log it is as dead as after kill -9.
+  // Cut the worker's connections: to the log this is the same as kill -9.
   await log.close();
   real.killServer();
   const next = recording();
@@ -137,7 +137,7 @@ test('what was set aside outlives its worker and kill -9 of nats-server', async 
   expect(await readDead(real.log)).toEqual([]);
 }, 60_000);
 
-test('its attempts are counted on, and its dead letter is that of the event', async () => {
+test('attempts of a delayed event keep counting, and its dead letter names the event', async () => {
   await using real = await startRealLog();
   const { log } = real;
   const ids = await publishEvents(log, 3);
@@ -158,7 +158,7 @@ test('its attempts are counted on, and its dead letter is that of the event', as
   ]);
 });
 
-test('an event that is asked to wait long while others get through is delayed, and not charged', async () => {
+test('delays an event that must wait long while others get through, uncharged', async () => {
   await using real = await startRealLog();
   const { log } = real;
   const limited: Outcome = { ...refusedFor(2_100), fault: 'destination', status: '429' };
@@ -182,7 +182,7 @@ test('an event that is asked to wait long while others get through is delayed, a
   expect((await readAttempts(log)).filter(({ charged }) => charged)).toEqual([]);
 });
 
-test('where RETRY takes nothing an event waits in its place, and is not lost', async () => {
+test('an event stays with its worker and is not lost while RETRY accepts no events', async () => {
   await using real = await startRealLog();
   const { log } = real;
   const { config } = await clientsForTests(log).manager.streams.info('RETRY');
@@ -201,7 +201,7 @@ test('where RETRY takes nothing an event waits in its place, and is not lost', a
   expect(await readDead(log)).toEqual([]);
 });
 
-test('an event that is older than max_age is tried no more, though it has attempts left', async () => {
+test('an event older than max_age is not tried again, even with attempts left', async () => {
   await using real = await startRealLog();
   const { log } = real;
   await publishEvents(log, 1);
@@ -225,14 +225,14 @@ test('an event that is older than max_age is tried no more, though it has attemp
   expect(metrics.deliveries.series('crm', 'dead').value).toBe(1);
 });
 
-test('what was set aside outlives kill -9 of the worker process, again and again', async () => {
+test('delayed events survive repeated kill -9 of the worker process', async () => {
   await using real = await startRealLog();
   const { log } = real;
   const taken: string[] = [];
   let open = false;
   const far = await startHttpServer(({ headers }, response) => {
     if (open) taken.push(String(headers['webhook-id']));
-    // It is the event's own fault: 0 to 6 s until the next attempt.
+    // The event caused the failure: 0 to 6 s until the next attempt.
     response.writeHead(open ? 204 : 422).end();
   });
   const settings = {

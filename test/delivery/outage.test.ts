@@ -36,7 +36,7 @@ async function expectNothingSpent(log: Log): Promise<number> {
   return entries.length;
 }
 
-test('a webhook that refuses, then answers 503, then comes back: each event once', async () => {
+test('a webhook that refuses, then answers 503, then recovers gets each event once', async () => {
   await using real = await startRealLog();
   const { metrics, signals } = createTestSignals();
   let status = 204;
@@ -69,7 +69,7 @@ test('a webhook that refuses, then answers 503, then comes back: each event once
   await sleep(500);
   const lower = taken.length;
   const before = (await readAttempts(real.log)).length;
-  // Another process takes over in the middle of it.
+  // Another process takes over during the outage.
   await stop();
   stop = await start(await real.open());
   await sleep(500);
@@ -94,7 +94,7 @@ test('a webhook that refuses, then answers 503, then comes back: each event once
   );
 }, 60_000);
 
-test('a SQLite file that cannot be opened, then can: each event once', async () => {
+test('a SQLite file that cannot be opened at first gets each event once', async () => {
   await using real = await startRealLog();
   const { metrics, signals } = createTestSignals();
   const folder = mkdtempSync(path.join(tmpdir(), 'headgate-outage-'));
@@ -102,7 +102,7 @@ test('a SQLite file that cannot be opened, then can: each event once', async () 
   const file = path.join(folder, 'warehouse.db');
   const destination = await createSqliteDestination('warehouse', { path: file, busy_timeout: 100 });
   for (const end of ['', '-wal', '-shm']) rmSync(`${file}${end}`, { force: true });
-  // Not by its rights: the tests may run as root, whom they do not stop.
+  // Not by file permissions: tests may run as root, which ignores them.
   mkdirSync(file);
 
   const ids = await publishEvents(real.log, 5_000);
@@ -129,12 +129,13 @@ test('a SQLite file that cannot be opened, then can: each event once', async () 
 }, 60_000);
 
 /**
- * So many times faster than life: an hour is 6 s, and the probes of 1 to 60 s are 1.7 to 100 ms apart. The
- * acknowledgement wait is shorter than this hour, so that what is held has to be kept alive.
+ * So many times faster than life: an hour is 6 s, and the probes of 1 to 60 s are 1.7 to 100 ms
+ * apart. The acknowledgement wait is shorter than this hour, so that what is held has to be kept
+ * alive.
  */
 const timeScale = 600;
 
-test('an hour of outage with a backlog of 100,000 events: all arrive, each once, none is dead', async () => {
+test('after an hour of outage 100,000 events arrive, each once, none dead', async () => {
   await using real = await startRealLog({ publishTimeoutMs: 30_000 });
   const { metrics, signals } = createTestSignals();
   const away: Outcome = { kind: 'retry', fault: 'destination', reason: 'away', status: '503' };
@@ -172,7 +173,7 @@ test('an hour of outage with a backlog of 100,000 events: all arrive, each once,
   expect(new Set(arrived)).toEqual(new Set(ids));
   expect(metrics.deliveries.series('crm', 'delivered').value).toBe(ids.length);
   expect(metrics.deliveries.series('crm', 'dead').value).toBe(0);
-  // Nothing was delivered twice, and nothing was charged.
+  // Every event was delivered once, and no attempt was charged.
   const info = await clientsForTests(real.log).manager.consumers.info('EVENTS', 'crm');
   expect(info.delivered.consumer_seq).toBe(ids.length);
   await expectNothingSpent(real.log);

@@ -20,8 +20,8 @@ import {
 const away: Outcome = { kind: 'retry', fault: 'destination', reason: 'away', status: '503' };
 const refused: Outcome = { kind: 'retry', fault: 'event', reason: 'no', status: '422' };
 
-describe('a destination that is away', () => {
-  test('is tried with single events, longer and longer apart, and resumes at once', async () => {
+describe('an unreachable destination', () => {
+  test('is probed with single events at growing intervals, and resumes at once', async () => {
     await using real = await startRealLog();
     const { metrics, signals } = createTestSignals();
     const told: [boolean, string][] = [];
@@ -44,7 +44,7 @@ describe('a destination that is away', () => {
       (length) => length >= 8,
     );
     const outage = destination.batchSizes.slice();
-    // Two batches at once were under way; then one event at a time, another each time.
+    // First two batches ran at once; then single events, a different one each time.
     const probes = outage.slice(2);
     expect(Math.max(...probes)).toBe(1);
     const events = destination.seen.slice(-probes.length);
@@ -73,12 +73,12 @@ describe('a destination that is away', () => {
     expect(attempts).toHaveLength(metrics.deliveries.series('crm', 'retried').value);
     expect(attempts.length).toBeLessThan(300);
     expect(await readDead(real.log)).toEqual([]);
-    // Nothing was delivered twice.
+    // Every event was delivered once.
     const info = await clientsForTests(real.log).manager.consumers.info('EVENTS', 'crm');
     expect(info.delivered.consumer_seq).toBe(ids.length);
   });
 
-  test('holds no more than the log hands out, and keeps that alive', async () => {
+  test('holds only the events that the log delivers, and extends their acknowledgement wait', async () => {
     await using real = await startRealLog();
     await publishEvents(real.log, 4_500);
     const destination = recording(() => away);
@@ -101,7 +101,7 @@ describe('a destination that is away', () => {
     await worker.stop();
   });
 
-  test('a worker that is stopped meanwhile stops at once', async () => {
+  test('a worker stops at once while its destination is parked', async () => {
     await using real = await startRealLog();
     await publishEvents(real.log, 100);
     const destination = recording(() =>
@@ -117,11 +117,11 @@ describe('a destination that is away', () => {
     expect(performance.now() - began).toBeLessThan(15_000);
   });
 
-  test('however often its worker is started anew, nothing is given up', async () => {
+  test('gives up no event, however often its worker is restarted', async () => {
     await using real = await startRealLog();
     const ids = await publishEvents(real.log, 300);
     const config = destinationConfig({ retry: { attempts: 1, baseMs: 1, capMs: 1 } });
-    // More often than an event is trusted, so that the last of them tries each alone.
+    // More often than `trustedDeliveriesMax`, so that the last worker tries each event alone.
     for (let restart = 0; restart < 8; restart += 1) {
       const down = recording(() => away);
       const worker = await startWorker(real.log, down, { config });
@@ -140,7 +140,7 @@ describe('a destination that is away', () => {
     expect((await readAttempts(real.log)).filter(({ charged }) => charged)).toEqual([]);
   }, 30_000);
 
-  test('what hand-outs have cost is not charged to an event that is refused later', async () => {
+  test('deliveries during an outage are not charged to an event that is refused later', async () => {
     await using real = await startRealLog();
     await publishEvents(real.log, 1);
     for (let restart = 0; restart < 5; restart += 1) {
@@ -165,9 +165,9 @@ describe('a destination that is away', () => {
   });
 });
 
-describe('an event that the destination cannot bear', () => {
+describe('an event that makes the destination fail', () => {
   test.for([1, 100])(
-    'dies after its attempts, and holds up no other: batches of %i',
+    'becomes a dead letter after its attempts, and does not block others: batches of %i',
     async (size) => {
       await using real = await startRealLog();
       const { metrics, signals } = createTestSignals();
@@ -218,7 +218,7 @@ describe('an event that the destination cannot bear', () => {
     },
   );
 
-  test('its own refusals never park', async () => {
+  test('refused events never park the destination', async () => {
     await using real = await startRealLog();
     const { metrics, signals } = createTestSignals();
     await publishEvents(real.log, 60);
@@ -233,7 +233,7 @@ describe('an event that the destination cannot bear', () => {
     expect(metrics.gauges.destinationParked.get('crm')).toBe(0);
   });
 
-  test('that takes its worker down each time is given up, and its neighbours are not', async () => {
+  test('is given up if it crashes its worker each time; other events are not', async () => {
     await using real = await startRealLog();
     await publishEvents(real.log, 5);
     const config = destinationConfig({
@@ -245,7 +245,7 @@ describe('an event that the destination cannot bear', () => {
       const log = await real.open();
       const { promise: crashed, resolve: crash } = Promise.withResolvers<void>();
       const destination = recording(({ sequence }) => {
-        // Its connections are cut, so that it says no more to anybody.
+        // Cut its connections, so that it cannot send anything more.
         if (sequence === 3) void sleep(100).then(log.close).then(crash);
         return new Promise<Outcome>(() => {});
       });
@@ -268,7 +268,7 @@ describe('an event that the destination cannot bear', () => {
       if (what === 'dead') break;
       crashes += 1;
     }
-    // Seven hand-outs are trusted; then each crash is its own.
+    // Seven deliveries are trusted; after that each crash is charged to the event.
     expect(crashes).toBe(7 + 2);
     const letters = await readDead(real.log);
     expect(letters.map(({ id }) => id)).toEqual(['crm:3']);

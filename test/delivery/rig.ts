@@ -26,7 +26,7 @@ import { createMetrics, type Metrics } from '../../src/observability/metrics.ts'
 import { createSignals, type Signals } from '../../src/observability/signals.ts';
 import { deadLetterMessage } from '../../src/operators/dead-letters/dead-letter-message.ts';
 
-/** Signals whose counters can be read, and whose log lines nobody sees. */
+/** Signals with readable counters and without log output. */
 export function createTestSignals(): { metrics: Metrics; signals: Signals } {
   const metrics = createMetrics({
     sources: ['shop'],
@@ -39,11 +39,11 @@ export function createTestSignals(): { metrics: Metrics; signals: Signals } {
 export interface RecordingDestination extends Destination {
   readonly seen: { eventId: string; attempt: number; atMs: number; sequence: number }[];
   readonly batchSizes: number[];
-  /** How many calls were under way at once, at most. */
+  /** The highest number of calls that ran at once. */
   readonly together: () => number;
 }
 
-/** A destination that remembers what it was given, and answers what the test says. */
+/** A destination that records its events, and returns the outcomes that the test chooses. */
 export function recording(
   answer: (delivery: Delivery, signal: AbortSignal) => Outcome | Promise<Outcome> = () => delivered,
   limits: { batchEventsMax?: number; concurrency?: number } = {},
@@ -98,7 +98,7 @@ export function destinationConfig(
   };
 }
 
-/** Publishes events and answers their ids. */
+/** Publishes events and returns their ids. */
 export async function publishEvents(
   log: Log,
   count: number,
@@ -133,7 +133,7 @@ export interface WorkerParts {
   readonly probes?: ProbeIntervals;
 }
 
-/** A running worker; stop it, or let the end of its log end it. */
+/** A running worker. The test stops it, or the end of its log does. */
 export async function startWorker(
   log: Log,
   destination: Destination,
@@ -154,7 +154,7 @@ export async function startWorker(
   return worker;
 }
 
-/** Waits until it holds; fails with what was seen last. */
+/** Waits until the assertion holds; fails with its last error. */
 export async function until<Value>(
   read: () => Value | Promise<Value>,
   holds: (value: Value) => boolean,
@@ -185,7 +185,7 @@ export async function settled(
   );
 }
 
-/** Makes dead letters of `crm` out of new events, whose ids it answers. */
+/** Creates dead letters of `crm` from new events, and returns their ids. */
 export async function makeDead(
   log: Log,
   count: number,
@@ -203,7 +203,7 @@ export async function makeDead(
 }
 
 /**
- * Takes events of `crm` and never settles the chosen ones, as a worker that crashes on them.
+ * Pulls events of `crm` and never settles the chosen ones, like a worker that crashes on them.
  */
 export async function crashOn(log: Log, sequences: readonly number[], attempts = 2): Promise<Pull> {
   await ensureDestinationConsumer(log, 'EVENTS', 'crm', {
@@ -223,7 +223,7 @@ export async function crashOn(log: Log, sequences: readonly number[], attempts =
   });
 }
 
-/** A collector of advisories that runs, and what it writes dead letters with. */
+/** A running collector of advisories, and its dead-letter writer. */
 export async function startCollector(log: Log, destinations = ['crm']) {
   const { signals } = createTestSignals();
   const write = createDeadLetterWriter({ log, signals });
@@ -254,7 +254,7 @@ export async function countMessages(log: Log, stream: StreamName): Promise<numbe
   return (await clientsForTests(log).manager.streams.info(stream)).state.messages;
 }
 
-/** What a consumer has not settled. */
+/** The number of unsettled events of a consumer. */
 export async function unsettled(log: Log, consumer = 'crm', stream: StreamName = 'EVENTS') {
   const info = await clientsForTests(log).manager.consumers.info(stream, consumer);
   return info.num_pending + info.num_ack_pending;

@@ -15,7 +15,7 @@ import {
 } from './rig.ts';
 
 describe('stopping a worker', () => {
-  test('waits for the call under way, hands the rest back at once, and is safe to repeat', async () => {
+  test('waits for the running call, releases the other events at once, and is idempotent', async () => {
     await using real = await startRealLog();
     const ids = await publishEvents(real.log, 20);
     const answer = Promise.withResolvers<void>();
@@ -33,14 +33,14 @@ describe('stopping a worker', () => {
 
     const next = recording();
     const second = await startWorker(await real.open(), next, { config });
-    // Far sooner than the acknowledgement wait: they were handed back.
+    // Much sooner than the acknowledgement wait, because they were released.
     await settled(real.log, 'crm', 'EVENTS', 3_000);
     await second.stop();
     const all = [...slow.seen, ...next.seen].map(({ eventId }) => eventId);
     expect(all.sort()).toEqual([...ids].sort());
   });
 
-  test('a call that outlasts the grace is ended, and its events go to another worker', async () => {
+  test('ends a call that outlasts the grace period; another worker gets its events', async () => {
     await using real = await startRealLog();
     await publishEvents(real.log, 3);
     const hanging = recording(() => new Promise(() => {}));
@@ -58,7 +58,7 @@ describe('stopping a worker', () => {
     expect(next.seen).toHaveLength(3);
   });
 
-  test('however often workers are stopped under load, no event is given up for it', async () => {
+  test('gives up no event, however often workers are stopped under load', async () => {
     await using real = await startRealLog();
     await publishEvents(real.log, 5);
     const config = destinationConfig({
@@ -83,7 +83,7 @@ describe('stopping a worker', () => {
   });
 });
 
-test('stops although the log is away', async () => {
+test('stops although the log is unreachable', async () => {
   await using real = await startRealLog();
   await publishEvents(real.log, 10);
   const destination = recording(() => sleep(100).then(() => delivered), { batchEventsMax: 1 });
@@ -98,10 +98,10 @@ test('stops although the log is away', async () => {
   expect(performance.now() - began).toBeLessThan(15_000);
 });
 
-test('kill -9 of nats-server in the middle: every event is delivered', async () => {
+test('delivers every event after a kill -9 of nats-server during delivery', async () => {
   await using real = await startRealLog();
   const ids = await publishEvents(real.log, 6_000);
-  // Many more than a worker holds, so that it has to pull again from the server that came back.
+  // More than a worker holds, so that it must pull again from the restarted server.
   const destination = recording(() => sleep(5).then(() => delivered), { batchEventsMax: 50 });
   const worker = await startWorker(real.log, destination);
   await until(

@@ -29,7 +29,7 @@ const retryOf = (fault: 'destination' | 'event', notBeforeMs?: number) =>
   }) as const;
 
 describe('a delivery worker', () => {
-  test('delivers each event once, in batches under load, at most so many at once', async () => {
+  test('delivers each event once, in batches under load, with bounded concurrency', async () => {
     await using real = await startRealLog();
     const { metrics, signals } = createTestSignals();
     const ids = await publishEvents(real.log, 500);
@@ -51,7 +51,7 @@ describe('a delivery worker', () => {
     });
   });
 
-  test('acks what its globs do not name, and delivers the rest', async () => {
+  test('acks events that its globs do not match, and delivers the others', async () => {
     await using real = await startRealLog();
     const { metrics, signals } = createTestSignals();
     const wanted = await publishEvents(real.log, 3);
@@ -67,7 +67,7 @@ describe('a delivery worker', () => {
     expect(metrics.deliveries.series('crm', 'filtered').value).toBe(4);
   });
 
-  test('tries again after the delay that the destination asked for, and tells of each attempt', async () => {
+  test('retries after the delay that the destination requested, and reports each attempt', async () => {
     await using real = await startRealLog();
     const [id] = await publishEvents(real.log, 1);
     const destination = recording(({ attempt }) =>
@@ -99,7 +99,7 @@ describe('a delivery worker', () => {
     expect(await readDead(real.log)).toEqual([]);
   });
 
-  test('an event whose attempts are spent is stored as a dead letter before it is acked', async () => {
+  test('stores an event as a dead letter after its last attempt, and then acks it', async () => {
     await using real = await startRealLog();
     const { metrics, signals } = createTestSignals();
     const [id] = await publishEvents(real.log, 1, { properties: '{"n":12345678901234567890}' });
@@ -139,7 +139,7 @@ describe('a delivery worker', () => {
     }
   });
 
-  test('an outcome of dead needs no second attempt, and harms no neighbour', async () => {
+  test('an outcome `dead` ends the attempts, and does not affect other events', async () => {
     await using real = await startRealLog();
     const ids = await publishEvents(real.log, 20);
     const destination = recording(({ sequence }) =>
@@ -153,7 +153,7 @@ describe('a delivery worker', () => {
     expect(ids).toHaveLength(20);
   });
 
-  test('while DEAD is full nothing is lost, and the entry is stored once there is room', async () => {
+  test('loses no event while DEAD is full, and stores the entry as soon as there is room', async () => {
     await using real = await startRealLog();
     const { config } = await clientsForTests(real.log).manager.streams.info('DEAD');
     await clientsForTests(real.log).manager.streams.update('DEAD', { ...config, max_bytes: 1 });
@@ -195,7 +195,7 @@ describe('a delivery worker', () => {
     expect(await readDead(real.log)).toEqual([]);
   });
 
-  test('an event that is no event is a dead letter, whose bytes are kept, and spoils no batch', async () => {
+  test('an undecodable event becomes a dead letter, and does not fail its batch', async () => {
     await using real = await startRealLog();
     await publishEvents(real.log, 2);
     await real.log.store('EVENTS', 'headgate.events.shop.order_completed', {}, 'not {json');
@@ -220,7 +220,7 @@ describe('a delivery worker', () => {
     }
   });
 
-  test('an event that fails its whole batch takes no neighbour with it', async () => {
+  test('an event that fails its whole batch does not make other events fail', async () => {
     await using real = await startRealLog();
     await publishEvents(real.log, 10);
     const good = recording();
@@ -232,7 +232,7 @@ describe('a delivery worker', () => {
       },
     };
     const worker = await startWorker(real.log, destination);
-    // What fails alone is an outage until others get through: those of every day.
+    // A lone failure counts as an outage until other events get through.
     let count = 10;
     await until(
       async () => {
@@ -251,7 +251,7 @@ describe('a delivery worker', () => {
     );
   });
 
-  test('work that takes longer than the acknowledgement wait is not handed to another', async () => {
+  test('an event whose call outlasts the acknowledgement wait is not redelivered', async () => {
     await using real = await startRealLog();
     await publishEvents(real.log, 3);
     const destination = recording(() => sleep(700).then(() => delivered), { batchEventsMax: 1 });
@@ -268,7 +268,7 @@ describe('a delivery worker', () => {
     expect(handedOut.consumer_seq).toBe(3);
   });
 
-  test('a call that hangs is ended after ten acknowledgement waits, and its events tried again', async () => {
+  test('ends a hanging call after ten acknowledgement waits, and tries its events again', async () => {
     await using real = await startRealLog();
     await publishEvents(real.log, 1);
     let aborted = 0;

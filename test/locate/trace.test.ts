@@ -194,7 +194,7 @@ describe('headgate trace', () => {
     expect(['WAITING', 'IN_WORK']).toContain(fate['state']);
   });
 
-  test('follows a dead letter that is discarded, or replayed and dead again', async () => {
+  test('follows a dead letter that is discarded, or fails again after a replay', async () => {
     const client = connectAdmin(DeadLetterService, { admin: real.adminUrl }, {});
     const keys = [uuidV7(), uuidV7()];
     const ids: string[] = [];

@@ -11,7 +11,7 @@ const madeUp = 100_000;
 const batchSize = 1_000;
 const key = 'hg_shop_1';
 
-/** Every series of the page, without those of Node itself: it has some for what is open just now. */
+/** Every series of the page except Node's own, which depend on open resources. */
 async function seriesOf(real: RealService): Promise<Set<string>> {
   const page = await (await fetch(`${real.adminUrl}/metrics`)).text();
   const lines = page.split('\n').filter((line) => line.startsWith('headgate_'));
@@ -26,7 +26,7 @@ async function rejectedTotal(real: RealService): Promise<number> {
 
 const verbs = ['completed', 'paid', 'created'];
 
-/** Names that could be planned and names that never could, each with what else a sender can make up. */
+/** Valid and invalid event names, each with other values that a sender can make up. */
 function madeUpEvent(index: number): string {
   const name = index % 2 === 0 ? `thing_${index}_${verbs[index % 3]}` : `Ünplanned ${index}`;
   return JSON.stringify({

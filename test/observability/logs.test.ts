@@ -9,7 +9,7 @@ import { startHttpServer, type RealHttpServer } from '../destinations/http-serve
 import { order } from '../endpoints/sample-events.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 
-/** Each may be quoted by somebody on the way, and must be found in no line. */
+/** Other systems may quote these values; no log line may contain them. */
 const planted = {
   writeKey: 'hg_planted-write-key-of-checkout',
   adminToken: 'planted-admin-token-of-operators',
@@ -26,7 +26,7 @@ let real: RealService;
 
 beforeAll(async () => {
   receiver = await startHttpServer(({ body }, response) => {
-    // As receivers do: the event's own words come back in the reason.
+    // Like many receivers: the reason quotes the event.
     const text = `refused: ${body.toString().slice(-300)} ${planted.bearer} http://app:${planted.urlPassword}@db/x`;
     response.writeHead(body.includes('"order_id":"good"') ? 200 : 422).end(text);
   });
@@ -81,7 +81,7 @@ const withPerson = (orderId: string) =>
     context: { email: planted.email },
   });
 
-test('one wide line for each attempt that failed, none for an event that was accepted', async () => {
+test('writes one wide line for each failed attempt, and no line for an accepted event', async () => {
   const before = lines.length;
   const correlationId = randomUUID();
   const good = await post(withPerson('good'));
@@ -111,7 +111,7 @@ test('one wide line for each attempt that failed, none for an event that was acc
       error: expect.stringContaining('refused'),
     }),
   ]);
-  // Of calls that went well there is a line for who asks for it.
+  // Successful calls have a line at level debug.
   expect(told.filter(({ msg }) => msg === 'delivered')).toEqual([
     expect.objectContaining({ level: 'debug', destination: 'crm', events: 1, delivered: 1 }),
   ]);
@@ -120,7 +120,7 @@ test('one wide line for each attempt that failed, none for an event that was acc
   ).toEqual([]);
 });
 
-test('a flood of bad requests is a few lines a second, and how many were left out', async () => {
+test('a flood of bad requests writes a few lines per second, and the number of lines left out', async () => {
   const before = lines.length;
   const startedMs = performance.now();
   const flood = 400;
@@ -149,7 +149,7 @@ test('a flood of bad requests is a few lines a second, and how many were left ou
   for (const line of written) expect(line['correlationId']).toEqual(expect.any(String));
 });
 
-test('whatever goes wrong, no line has a secret or a person in it', async () => {
+test('no line contains a secret or personal data, whatever fails', async () => {
   const before = lines.length;
   const secrets = `${planted.email} ${planted.bearer} ${planted.writeKey}`;
   const bodies: unknown[] = [
@@ -176,6 +176,6 @@ test('whatever goes wrong, no line has a secret or a person in it', async () => 
     text.includes(secret.replace('Bearer ', '')),
   );
   expect(found).toEqual([]);
-  // What hides them is not that nothing was told.
+  // Errors were logged, so masking is what hides the values.
   expect(text).toContain('***@***');
 });

@@ -28,7 +28,7 @@ import { createTail } from '../../src/tail/tail.ts';
 
 const secret = 'hunter2 of a place that nobody expected';
 
-/** Throws whatever is asked of it. */
+/** A proxy whose every member throws. */
 function broken<Part extends object>(): Part {
   return new Proxy({} as Part, {
     get: () => {
@@ -41,7 +41,7 @@ const fails = (): never => {
   throw new Error(secret);
 };
 
-/** The least that gets through the checks of a request, where an empty one does not. */
+/** The smallest valid requests of RPCs that refuse an empty one. */
 const requests: Readonly<Record<string, object>> = {
   FixDeadLetter: { eventJson: '{}' },
   DiscardDeadLetter: { why: 'a test' },
@@ -50,7 +50,7 @@ const requests: Readonly<Record<string, object>> = {
   ReplayRejected: { sequence: 1n },
 };
 
-/** The services of the contract, from the generated files: a new one needs no word here. */
+/** The services of the contract, from the generated files, so that new ones are included. */
 async function operatorsServices(): Promise<DescService[]> {
   const folder = path.resolve('gen/headgate/v1');
   const services: DescService[] = [];
@@ -175,7 +175,7 @@ test.each(methods.map((method) => [`${method.parent.name}/${method.name}`, metho
   },
 );
 
-test('the answer carries a new correlation id where the caller sent none, and the log has it', async () => {
+test('answer and log line have a new correlation id if the caller sent none', async () => {
   const url = `http://${formatAddress(admin.address)}/headgate.v1.EventService/Locate`;
   const answer = await fetch(url, {
     method: 'POST',

@@ -13,7 +13,7 @@ import { createLogger } from '../../src/observability/logger.ts';
 import { freeze } from '../frozen-process.ts';
 import { startRealService } from '../real-service.ts';
 
-test('while the log does not answer, every service says so, and works again after', async () => {
+test('while the log does not answer, every service reports it, and works again afterwards', async () => {
   const lines: { readonly code?: string; readonly level: string; readonly rpc?: string }[] = [];
   await using real = await startRealService({
     env: { HEADGATE_SCHEMAS_SOURCE: 'registry' },
@@ -52,7 +52,7 @@ test('while the log does not answer, every service says so, and works again afte
     expect(logged).toMatchObject([{ level: 'warn', code: 'log_unavailable' }]);
   }
 
-  // The taxonomy of this test is not one; everything else works.
+  // This test's taxonomy is invalid; everything else works.
   await expect
     .poll(async () => (await ask()).filter(({ status }) => status === 'rejected').length, {
       timeout: 30_000,

@@ -15,8 +15,8 @@ import { gateProcessesOf, scrape, total, untilServing } from './gate-processes.t
 const schemas = fileURLToPath(new URL('../../schemas', import.meta.url));
 const key = 'a-write-key-of-this-test';
 
-/** All that a gate process needs comes from the first one: certificate, keys, contracts, limits. */
-test('TLS, write keys and contracts are handed over, to replacements too', async (context) => {
+/** A gate process gets everything from the first one: certificate, keys, contracts, limits. */
+test('passes TLS, write keys and contracts to gate processes and their replacements', async (context) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'headgate-processes-'));
   onTestFinished(() =>
     rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }),
@@ -41,7 +41,7 @@ test('TLS, write keys and contracts are handed over, to replacements too', async
   await untilServing(gate, 2);
   const url = gate.url.replace('http:', 'https:');
   const ca = readFileSync(tls.cert);
-  // Read once, by the first process: a replacement validates as those do that it stands beside.
+  // The first process reads them once: a replacement validates like the other processes.
   rmSync(schemasDir, { recursive: true });
   for (let round = 0; round < 2; round += 1) {
     for (let connection = 0; connection < 4; connection += 1) {
@@ -90,7 +90,7 @@ function makeCertificate(folder: string): { cert: string; key: string } | undefi
 function trackHttp1(url: string, ca: Buffer, body: string, writeKey: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json', authorization: `Bearer ${writeKey}` };
-    // A connection of its own, so that each goes to the next process.
+    // A connection per request, so that each request goes to the next process.
     const request = https.request(`${url}/v1/track`, { method: 'POST', ca, headers, agent: false });
     request.on('error', reject);
     request.on('response', (response) => {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 import { until, type GateProcess } from '../crash/gate-process.ts';
 
-/** The processes that were forked by this one to be gates. */
+/** The gate processes that this process has forked. */
 export function gateProcessesOf(processId: number): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -16,7 +16,7 @@ export function isRunning(processId: number): boolean {
   return commandLineOf(processId) !== '';
 }
 
-/** Empty: there is none, or it has ended. */
+/** Empty if the process does not exist or has ended. */
 export function commandLineOf(processId: number): string {
   return readProcess(processId, 'cmdline');
 }
@@ -38,7 +38,7 @@ function readProcess(processId: number, file: string): string {
   }
 }
 
-/** How many connections to a local port a process holds the near end of. */
+/** How many connections to a local port a process has open. */
 export function connectionsOf(processId: number, port: number): number {
   const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const established = '01';
@@ -58,7 +58,7 @@ export function connectionsOf(processId: number, port: number): number {
   }).length;
 }
 
-/** Every series of the page, by its name and labels as they are written there. */
+/** Every series of the page, by its name and labels as written there. */
 export async function scrape(gate: GateProcess): Promise<ReadonlyMap<string, number>> {
   const answer = await fetch(`http://${gate.adminListen}/metrics`);
   const lines = (await answer.text()).split('\n').filter((line) => line.startsWith('headgate_'));
@@ -79,7 +79,7 @@ export function total(page: ReadonlyMap<string, number>, family: string, label =
   return sum;
 }
 
-/** Waits until so many gate processes serve. */
+/** Waits until this many gate processes serve. */
 export async function untilServing(gate: GateProcess, count: number): Promise<void> {
   await until(
     async () => total(await scrape(gate), 'headgate_gate_processes'),

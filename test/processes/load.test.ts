@@ -20,14 +20,14 @@ import {
 const env = { HEADGATE_PROCESSES: '2' };
 const pace = { lanes: 2, batchEvents: 20, pauseMs: 10 };
 
-test('two processes take the connections in turn, and are counted as one', async () => {
+test('two processes get the connections in turn, and are counted as one', async () => {
   await using gate = await prepareGate({ env });
   const run = await gate.start();
   await untilServing(gate, 2);
   const gates = gateProcessesOf(run.processId);
   expect(gates).toHaveLength(2);
 
-  // Each of the loads has one connection.
+  // Each load has one connection.
   const loads = Array.from({ length: 4 }, () => startLoad(gate.url, pace));
   await sleep(1_000);
   const port = Number(new URL(gate.url).port);
@@ -67,7 +67,7 @@ test('two processes take the connections in turn, and are counted as one', async
   expect(await run.exit).toMatchObject({ code: 0 });
 });
 
-test('a gate process that is killed is replaced; no event is lost and no total goes down', async () => {
+test('replaces a killed gate process without losing an event or lowering a total', async () => {
   await using gate = await prepareGate({ env });
   const run = await gate.start();
   await untilServing(gate, 2);
@@ -104,13 +104,13 @@ test('a gate process that is killed is replaced; no event is lost and no total g
   expect([...ids].filter((id) => !rows.has(id))).toEqual([]);
   const messageIds = await readMessageIds(gate.dataDir, 'EVENTS');
   expect(messageIds).toHaveLength(ids.size);
-  // Delivery is the first process's, which lives: it has counted each.
+  // The first process delivers and still runs, so it has counted every event.
   expect(total(await scrape(gate), 'headgate_deliveries_total', 'delivered')).toBe(ids.size);
   run.kill('SIGTERM');
   expect(await run.exit).toMatchObject({ code: 0 });
 });
 
-test('a gate process that hangs holds up no scrape, and not the stop beyond its grace', async () => {
+test('a hanging gate process delays no scrape, and delays a stop only by its grace period', async () => {
   await using gate = await prepareGate({ env: { ...env, HEADGATE_SHUTDOWN_GRACE: '500ms' } });
   const run = await gate.start();
   await untilServing(gate, 2);
@@ -125,7 +125,9 @@ test('a gate process that hangs holds up no scrape, and not the stop beyond its 
   expect(performance.now() - startedAt).toBeLessThan(20_000);
 });
 
-/** Scrapes again and again. `fallen`: every counter, and part of a histogram, that ever was lower. */
+/**
+ * Scrapes again and again. `fallen`: every counter, and part of a histogram, that ever was lower.
+ */
 function watchTotals(read: () => Promise<ReadonlyMap<string, number>>) {
   const seen = { scrapes: 0, slowestMs: 0, fallen: [] as string[] };
   let before: ReadonlyMap<string, number> = new Map();

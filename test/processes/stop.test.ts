@@ -11,14 +11,14 @@ import { gateProcessesOf, isRunning, untilServing } from './gate-processes.ts';
 const env = { HEADGATE_PROCESSES: '2' };
 const pace = { lanes: 2, batchEvents: 20, pauseMs: 10 };
 
-test('Ctrl-C under load, as a terminal sends it: all drain, and nothing is left', async () => {
+test('Ctrl-C under load, as a terminal sends it, drains all processes and leaves none', async () => {
   await using gate = await prepareGate({ env });
   const run = await gate.start();
   await untilServing(gate, 2);
   const loads = Array.from({ length: 4 }, () => startLoad(gate.url, pace));
   await sleep(1_000);
   const gates = gateProcessesOf(run.processId);
-  // To every process of the group: those that are told by the first one must not listen.
+  // Sent to the whole process group: gate processes must ignore it and wait for the first one.
   for (const each of gates) process.kill(each, 'SIGINT');
   await sleep(100);
   expect(gates.filter(isRunning)).toEqual(gates);
@@ -45,7 +45,7 @@ test('Ctrl-C under load, as a terminal sends it: all drain, and nothing is left'
   expect(await second.exit).toMatchObject({ code: 0 });
 });
 
-test('when the first process is killed the others end at once, and the next start works', async () => {
+test('the others end at once if the first process is killed, and the next start works', async () => {
   await using gate = await prepareGate({
     env: { ...env, HEADGATE_DESTINATIONS_WAREHOUSE_ACK_WAIT: '2s' },
   });
@@ -81,7 +81,7 @@ test('when the first process is killed the others end at once, and the next star
   expect(await second.exit).toMatchObject({ code: 0 });
 });
 
-test('a port in use is one sentence', async () => {
+test('reports a port in use in one sentence', async () => {
   await using gate = await prepareGate({ env });
   const { port } = new URL(gate.url);
   const other = net.createServer();
@@ -102,7 +102,7 @@ test('a port in use is one sentence', async () => {
   }
 });
 
-test('gate processes that are killed as they start are started again, unhurried', async () => {
+test('restarts gate processes that are killed during their start, with growing delays', async () => {
   await using gate = await prepareGate({ env });
   const run = await gate.start();
   await untilServing(gate, 2);
@@ -121,7 +121,7 @@ test('gate processes that are killed as they start are started again, unhurried'
   }
   expect(readiness).toContain(503);
   console.log(`${killed.size} killed within 4 s`);
-  // 100, 200, 400, 800, 1600 ms: each of the two comes to five or six.
+  // 100, 200, 400, 800, 1600 ms: each of the two starts five or six times.
   expect(killed.size).toBeGreaterThan(2);
   expect(killed.size).toBeLessThan(16);
   await untilServing(gate, 2);

@@ -35,7 +35,7 @@ async function send(event: unknown): Promise<void> {
   expect(answer.status).toBe(422);
 }
 
-/** The number of the event that was rejected last. */
+/** The position of the last rejected event. */
 const lastNumber = (): Promise<number> => gate.last('REJECTED');
 
 const lines = (text: string): Record<string, unknown>[] =>
@@ -119,7 +119,7 @@ describe('headgate rejected', () => {
     expect(plain.stdout).toMatch(/^default\torder_completed\tmissing_identity\t1\t/);
   });
 
-  test('replays all that a filter names, once it is confirmed', async () => {
+  test('replays all events that a filter selects, after a confirmation', async () => {
     const keys = [randomUUID(), randomUUID()];
     for (const key of keys) {
       await send(
@@ -167,7 +167,7 @@ describe('headgate rejected', () => {
     expect(done.stdout).toMatch(/: accepted \(EVENTS \d+\)\n$/);
   });
 
-  test('says in one sentence what is wrong', async () => {
+  test('reports an error in one sentence', async () => {
     const ndjson = { method: 'POST', headers: { 'content-type': 'application/x-ndjson' } };
     await fetch(`${gate.url}/v1/batch`, { ...ndjson, body: '{"event_name":' });
     const number = String(await lastNumber());

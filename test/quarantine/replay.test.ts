@@ -50,7 +50,7 @@ function quarantineOf(gate: OpenGate): Quarantine {
   return createClient(RejectedService, createConnectTransport({ baseUrl, httpVersion: '1.1' }));
 }
 
-/** Every page, and what each event came to. */
+/** Replays every page, and returns the result of each event. */
 async function replayAll(
   quarantine: Quarantine,
   request: {
@@ -77,7 +77,7 @@ async function replayAll(
 
 const anything = { at: { type: 'number' }, deep: { type: 'object' } };
 
-/** The taxonomy learns of an event. */
+/** Adds an event to the taxonomy. */
 async function plan(name: string, properties: object = anything): Promise<void> {
   const file = path.join(schemas, 'taxonomy.yaml');
   const entry = `  ${name}: { owner: shop, description: New., active: 1 }\n`;
@@ -102,7 +102,7 @@ const sample = (name: string, fields: Sample = {}): Sample => ({
 });
 
 describe('a replay', () => {
-  test('from any endpoint, once its schema is fixed, stores each event once', async () => {
+  test('stores each event once after its schema is fixed, from any endpoint', async () => {
     const keys = new Map<string, string>();
     let gate = await start('doors');
     for (const door of wireEndpoints) {
@@ -159,7 +159,7 @@ describe('a replay', () => {
     await gate[Symbol.asyncDispose]();
   });
 
-  test('finds what was stored meanwhile, long after the log has forgotten its id', async () => {
+  test('finds events stored meanwhile, long after the log has forgotten their ids', async () => {
     const events = [sample('box_created'), sample('box_created'), sample('box_created')];
     const door = wireEndpoints.find(({ name }) => name.startsWith('REST batch'))!;
     const window = { HEADGATE_LOG_DEDUP_WINDOW: '1s' };
@@ -168,11 +168,11 @@ describe('a replay', () => {
     await gate[Symbol.asyncDispose]();
     await plan('box_created');
     gate = await start('late', window);
-    // The producer tries again by itself, now that it may.
+    // The producer retries by itself, which succeeds now.
     await knock(gate.port, door, { events: [events[1]!] });
     const quarantine = quarantineOf(gate);
     const [first] = (await quarantine.listRejected({ pageSize: 1 })).rejected;
-    // A crash between storing and noting: what was stored is in EVENTS, and no note says so.
+    // A crash between storing and noting: the event is in EVENTS, but has no note.
     await knock(gate.port, door, { events: [events[0]!] });
     expect(await gate.last('EVENTS')).toBe(2);
     await sleep(2_500);
@@ -190,7 +190,7 @@ describe('a replay', () => {
     await gate[Symbol.asyncDispose]();
   });
 
-  test('keeps what is refused again, with its new reason', async () => {
+  test('keeps events that are rejected again, with their new reason', async () => {
     await using gate = await start('refused');
     const quarantine = quarantineOf(gate);
     const door = wireEndpoints.find(({ name }) => name.startsWith('NDJSON'))!;
@@ -209,12 +209,12 @@ describe('a replay', () => {
     ).toEqual([]);
     const { counts } = await quarantine.countRejected({});
     expect(counts).toMatchObject([{ code: 'schema_violation', count: 1n }]);
-    // The note lies beside it, and is no rejected event.
+    // The note is stored next to it, and is not a rejected event.
     expect(await gate.last('REJECTED')).toBe(2);
     await expect(quarantine.getRejected({ sequence: 2n })).rejects.toThrow(/no rejected event 2/);
   });
 
-  test('takes what was kept without its personal data, whatever door it came by', async () => {
+  test('accepts events that were kept without their personal data, from any endpoint', async () => {
     const email = { type: 'string', maxLength: 100, format: 'email', 'x-pii': 'mask' };
     await plan('letter_created', { email });
     await using gate = await start('personal');
@@ -240,7 +240,7 @@ describe('a replay', () => {
     expect(JSON.stringify(await gate.events())).not.toContain('zo@example.com');
   });
 
-  test('keeps the source, and what its write keys may send', async () => {
+  test('keeps the source, and the limits of its write keys', async () => {
     const key = 'hg_test';
     const keys = `keys: [{ source: checkout, hash: "${hashWriteKey(key)}", events: ["order_*"] }]\n`;
     await using gate = await start('keys', { HEADGATE_AUTH: 'keys' }, keys);
@@ -261,7 +261,7 @@ describe('a replay', () => {
     expect(JSON.parse(stored!.bytes.toString())).toMatchObject({ source: 'checkout', properties });
   });
 
-  test('an event whose context was too large to be kept is replayed edited alone', async () => {
+  test('an event whose context was too large to keep can only be replayed with --edit', async () => {
     await using gate = await start('context');
     const quarantine = quarantineOf(gate);
     const door = wireEndpoints.find(({ name }) => name.startsWith('REST batch'))!;
@@ -287,7 +287,7 @@ describe('a replay', () => {
     expect(replaced.results).toMatchObject([{ status: Status.ACCEPTED }]);
   });
 
-  test('walks pages of many, and refuses what is beyond its limits', async () => {
+  test('walks many events in pages, and refuses requests above its limits', async () => {
     await using gate = await start('many');
     const quarantine = quarantineOf(gate);
     const door = wireEndpoints.find(({ name }) => name.startsWith('NDJSON'))!;

@@ -58,7 +58,7 @@ function run(...args: string[]): Promise<CliAnswer> {
 }
 
 describe('headgate schemas try', () => {
-  test('says what a schema would have done to what is stored and to what was rejected', async () => {
+  test('reports what a schema would have done to stored and rejected events', async () => {
     const before = [await gate.last('EVENTS'), await gate.last('REJECTED')];
     const file = await draft({
       type: 'object',
@@ -94,7 +94,7 @@ describe('headgate schemas try', () => {
     expect([await gate.last('EVENTS'), await gate.last('REJECTED')]).toEqual(before);
   });
 
-  test('tries a version of the folder, in words', async () => {
+  test('tries a version of the folder, and prints the result as text', async () => {
     const answer = await run('order_completed@1', '--since', '1h');
     expect(answer).toMatchObject({ code: 1, stderr: '' });
     expect(answer.stdout).toContain('order_completed, version 1, mode enforce');
@@ -115,7 +115,7 @@ describe('headgate schemas try', () => {
     expect(JSON.parse(none.stdout)).toMatchObject({ stored: { seen: 0 }, rejected: { seen: 0 } });
   });
 
-  test('says in one sentence what is wrong', async () => {
+  test('reports an error in one sentence', async () => {
     const unsafe = await draft({ properties: { a: { type: 'string', pattern: '(a+)+$' } } });
     const faults: [string[], number, RegExp][] = [
       [['order_completed@9'], 1, /has no version 9, only 1, 2/],

@@ -6,10 +6,10 @@ import { startRealLog } from '../real-log.ts';
 
 const shop = { source: 'shop', eventName: 'order_completed', sinceMs: 1 };
 
-test('what is stored is found, read once however many ask, and not beyond the limit', async () => {
+test('reads stored events once for many look-ups, and refuses more than the limit', async () => {
   await using real = await startRealLog();
   const ids = await publishEvents(real.log, 1_000);
-  // As many as there are: read twice, they would be too many.
+  // The limit equals the number of events: reading them twice would exceed it.
   const exact = createStoredIds(real.log, ids.length);
   const asked = [...ids, 'none', 'other'].map((id) =>
     exact.find({ ...shop, messageId: `shop:${id}` }),

@@ -66,7 +66,7 @@ test('headgate reconcile compares the counts of a running gate, and finds a dele
   expect((await runCli(['reconcile', '--since', 'yesterday'])).code).toBe(2);
 });
 
-test('headgate reconcile with other settings than the gate says so, and does not call it balanced', async () => {
+test('headgate reconcile reports settings that differ from the gate, and no match', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'headgate-crm-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   await using real = await startRealService({

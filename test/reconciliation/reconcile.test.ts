@@ -26,7 +26,7 @@ import { openQueue } from '../dead-letters/dead-rig.ts';
 const everything = destinationConfig();
 const none: EventCounts = zeroCounts();
 
-/** A destination that holds these events, and can be asked. */
+/** A destination that holds these events, and can report them. */
 function holding(ids: Iterable<string>, config = everything): AuditedDestination {
   return {
     name: config.name,
@@ -50,7 +50,7 @@ const look = (
 ): Promise<ReconciliationReport> =>
   reconcile({ log, destinations, sinceMs: 0, segmentEventsMax, secondLookMs: 1 });
 
-/** Of the first destination, all rows together. */
+/** The sums of all rows for the first destination. */
 function totalOf({
   rows,
 }: ReconciliationReport): EventCounts & { accepted: number; difference: number } {
@@ -67,7 +67,7 @@ function totalOf({
 const hourLater: Outcome = { kind: 'retry', fault: 'event', reason: 'x', notBeforeMs: 3_600_000 };
 
 describe('reconciliation', () => {
-  test('balance, whatever has become of an event', async () => {
+  test('the counts match, whatever happened to an event', async () => {
     await using real = await startRealLog();
     const { log } = real;
     const config = destinationConfig({ events: ['order_*'] });
@@ -82,7 +82,7 @@ describe('reconciliation', () => {
     await settled(log);
     const queue = await openQueue(log);
     await queue.discard('crm:3', 'a test');
-    // The first in REPLAY is set aside, the second comes through, and the third is to be handed out.
+    // Of REPLAY the first is delayed, the second is delivered, and the third waits.
     outcomes.set(1, hourLater);
     await queue.replay('crm:4');
     await queue.replay('crm:6');
@@ -106,7 +106,7 @@ describe('reconciliation', () => {
     }
   });
 
-  test('find what a destination lost, and whatever it has twice', async () => {
+  test('finds events that a destination lost or has twice', async () => {
     await using real = await startRealLog();
     const { log } = real;
     const ids = await publishEvents(log, 30);
@@ -128,7 +128,7 @@ describe('reconciliation', () => {
     expect(report.destinations).toMatchObject([{ asked: true, missing: 2, copies: 1 }]);
   });
 
-  test('wait for what is on its way, and look a second time', async () => {
+  test('waits for moving events, and checks them a second time', async () => {
     await using real = await startRealLog();
     const { log } = real;
     const ids = await publishEvents(log, 20);
@@ -150,7 +150,7 @@ describe('reconciliation', () => {
     expect(report.destinations[0]!.missing).toBe(0);
   });
 
-  test('of events in work, know how many there are', async () => {
+  test('counts events in work', async () => {
     await using real = await startRealLog();
     const { log } = real;
     const ids = await publishEvents(log, 30);
@@ -169,20 +169,20 @@ describe('reconciliation', () => {
     const balance = { delivered: 27, waiting: 3, difference: 0 };
     expect(totalOf(await look(log, [holding(held)]))).toMatchObject(balance);
     expect(totalOf(await look(log, [silent()]))).toMatchObject(balance);
-    // One more than can be in work.
+    // One more than can be in work at once.
     const report = await look(log, [holding(held.slice(1))]);
     expect(totalOf(report)).toMatchObject({ delivered: 26, waiting: 3, difference: 1 });
     await worker.stop();
   });
 
-  test('an event that the log took twice is one at the destination', async () => {
+  test('counts an event that the log stored twice as one at the destination', async () => {
     await using real = await startRealLog();
     const { log } = real;
     const [id] = await publishEvents(log, 1);
     const event = `{"eventId":"${id}","eventName":"order_completed","source":"shop","timestamp":"2026-01-02T03:04:05.678Z"}`;
-    // Under another message id, as after the window in which a retry is known.
+    // Under another message id, as after the dedup window.
     await log.store('EVENTS', 'headgate.events.shop.order_completed', {}, event);
-    // And one that is no event at all.
+    // And a message that is not an event.
     await log.store('EVENTS', 'headgate.events.shop.order_completed', {}, 'none');
     const worker = await startWorker(
       log,
@@ -199,7 +199,7 @@ describe('reconciliation', () => {
     });
   });
 
-  test('a destination that cannot be asked now, or that never began, is reported', async () => {
+  test('reports a destination that cannot be queried now, or has never started', async () => {
     await using real = await startRealLog();
     const { log } = real;
     await publishEvents(log, 3);
@@ -214,7 +214,7 @@ describe('reconciliation', () => {
     expect(totalOf(report)).toMatchObject({ accepted: 3, waiting: 3, difference: 0 });
   });
 
-  test('know what was filtered, also when the configuration has changed since', async () => {
+  test('counts filtered events, even if the configuration has changed since', async () => {
     await using real = await startRealLog();
     const { log } = real;
     const ids: string[] = [];
@@ -222,7 +222,7 @@ describe('reconciliation', () => {
       ids.push(...(await publishEvents(log, 10)));
       await publishEvents(log, 4, { eventName: 'page_viewed' });
       const config = destinationConfig({ events });
-      // A start that changes nothing is no other filter.
+      // A start without changes does not record another filter.
       for (let start = 0; start < 2; start += 1) {
         const worker = await startWorker(log, recording(), { config });
         await settled(log);
@@ -236,7 +236,7 @@ describe('reconciliation', () => {
       { from: 1, events: ['order_*'], sources: [] },
       { from: 15, events: [], sources: [] },
     ]);
-    // Of the second run the orders alone are there: the views are missing, and those before are not.
+    // The second run has only the orders: its views are missing, the earlier views are not.
     const report = await look(log, [holding(ids)]);
     expect(totalOf(report)).toMatchObject({ delivered: 20, filtered: 4, difference: 4 });
     expect(report.missing.map(({ sequence }) => sequence)).toEqual([25, 26, 27, 28]);

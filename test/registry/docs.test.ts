@@ -24,7 +24,7 @@ const crm = [
 ].join('\n');
 
 test.each(['html', 'markdown'])(
-  'the pages in %s say where events go, and when one last came',
+  'the pages in %s show where events go, and when the last one came',
   async (format) => {
     await using gate = await startRealService({ yaml: 'destinations: {}\n' });
     const out = folder();
@@ -48,7 +48,7 @@ test.each(['html', 'markdown'])(
   },
 );
 
-test('the contracts of a gate make the same pages as the folder that they are from', async () => {
+test('the contracts of a gate produce the same pages as their folder', async () => {
   await using gate = await startRealService({
     yaml: 'destinations: {}\n',
     env: { HEADGATE_SCHEMAS_SOURCE: 'registry' },
@@ -66,11 +66,11 @@ test('the contracts of a gate make the same pages as the folder that they are fr
   }
 });
 
-test('without a gate and a configuration it is written all the same, and says what it does not know', async () => {
+test('writes the pages without a gate and a configuration, and names what is unknown', async () => {
   const out = folder();
   const config = path.join(out, 'headgate.yaml');
   writeFileSync(config, crm.replace('https://crm.example', '${SECRET_ADDRESS}'));
-  // Port 9 is the port of nobody.
+  // No process listens on port 9.
   const args = ['--out', out, '--format', 'markdown', '--config', config, '--admin', '127.0.0.1:9'];
   const { code, stderr } = await runCli(['schemas', 'docs', ...args]);
   expect(code).toBe(0);
@@ -83,7 +83,7 @@ test('without a gate and a configuration it is written all the same, and says wh
   expect(page).not.toContain('SECRET');
 });
 
-test('a folder that cannot be written is reported', async () => {
+test('reports a folder that cannot be written', async () => {
   const file = path.join(folder(), 'file');
   writeFileSync(file, '');
   const { code, stderr } = await runCli(['schemas', 'docs', '--out', file]);

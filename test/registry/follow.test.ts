@@ -28,7 +28,7 @@ const cart = JSON.stringify({
 });
 const pace = { lanes: 2, batchEvents: 20, pauseMs: 5 };
 
-test('two gates follow a change made at one of them, under load, and drop no request', async () => {
+test('two gates follow a change under load, without dropping a request', async () => {
   await using gates = await startTwoGates();
   const { one, other } = gates;
   const registry = registryOf(one.adminUrl);
@@ -45,7 +45,7 @@ test('two gates follow a change made at one of them, under load, and drop no req
   expect(findings.map(({ message }) => message)).toEqual([
     "version 3 adds 'channel': nobody breaks",
   ]);
-  // The gate that was told has it when it answers; the other one follows.
+  // The gate that received the change has it when it answers; the other one follows.
   expect((await track(one.url, withChannel)).status).toBe(202);
   const registeredAt = performance.now();
   await until(
@@ -62,7 +62,7 @@ test('two gates follow a change made at one of them, under load, and drop no req
     ({ status, body }) => status === 202 && body['schema_version'] === 3,
   );
 
-  // An event that is new is taken, counted under its name, and filed under it when it is refused.
+  // A new event is accepted, counted under its name, and kept under it if it is rejected.
   const entry = '{ owner: web, description: A person looked into the cart. }';
   await registry.registerSchema({ eventName: 'cart_viewed', schemaJson: cart, entry });
   const viewed = { event_name: 'cart_viewed', properties: { items: 2 } };
@@ -92,7 +92,7 @@ test('two gates follow a change made at one of them, under load, and drop no req
   );
 });
 
-test('while NATS is away a gate validates by what it has, and follows again afterwards', async () => {
+test('validates by the last contracts while NATS is unreachable, then follows again', async () => {
   await using gates = await startTwoGates();
   const { log, one, other } = gates;
   const registry = registryOf(one.adminUrl);
@@ -142,8 +142,8 @@ test('while NATS is away a gate validates by what it has, and follows again afte
   );
 });
 
-describe('what is not sound in the bucket', () => {
-  test('stays out, and what was in force stays in; also in a gate that starts later', async () => {
+describe('an invalid entry in the bucket', () => {
+  test('is not applied, also in a gate that starts later; the previous one stays', async () => {
     await using gates = await startTwoGates();
     const { log, one, other } = gates;
     const put = (key: string, value: string): Promise<unknown> =>
@@ -192,7 +192,7 @@ describe('what is not sound in the bucket', () => {
     );
   });
 
-  test('a contract that somebody deletes stays', async () => {
+  test('does not remove a contract that is deleted', async () => {
     await using gates = await startTwoGates();
     const { log, one } = gates;
     for (const key of ['taxonomy', 'event.order_completed', 'schema.order_completed.2']) {
@@ -203,7 +203,7 @@ describe('what is not sound in the bucket', () => {
       async () => (await registryOf(one.adminUrl).listSchemas({})).faults,
       ({ length }) => length === 3,
     );
-    for (const fault of faults) expect(fault).toContain('it was deleted, and stays in force');
+    for (const fault of faults) expect(fault).toContain('it was deleted, but stays in force');
     await using later = await startGateOn(log);
     for (const gate of [one, later]) expect((await track(gate.url, {})).status).toBe(202);
     const { manager } = clientsForTests(log.log);
@@ -214,7 +214,7 @@ describe('what is not sound in the bucket', () => {
   });
 });
 
-test('every gate process follows, a replacement too', async () => {
+test('every gate process follows, including a replacement', async () => {
   await using gate = await prepareGate({
     env: { HEADGATE_PROCESSES: '2', HEADGATE_SCHEMAS_SOURCE: 'registry' },
     yaml: () => 'destinations: {}\n',
@@ -231,7 +231,7 @@ test('every gate process follows, a replacement too', async () => {
   const entry = '{ owner: web, description: A person looked into the cart. }';
   await registry.registerSchema({ eventName: 'cart_viewed', schemaJson: cart, entry });
   const viewed = { event_name: 'cart_viewed', properties: { items: 2 } };
-  /** Each connection is another process's: four in a row have met both. */
+  /** Each connection goes to the next process: four in a row reach both. */
   const untilAll = async (): Promise<void> => {
     let inARow = 0;
     await until(
@@ -259,12 +259,12 @@ test('every gate process follows, a replacement too', async () => {
   expect(page.get('headgate_registry_bad_entries')).toBe(0);
   run.kill('SIGTERM');
   expect(await run.exit).toMatchObject({ code: 0 });
-  // What was registered is there after a restart, and the files are not looked at.
+  // Registered contracts survive a restart, and the files are not read.
   await gate.start();
   expect((await trackOnce(gate.url, viewed)).status).toBe(202);
 });
 
-/** On a connection of its own. */
+/** Sends on a connection of its own. */
 async function trackOnce(url: string, event: object): Promise<{ status: number }> {
   const answer = await fetch(`${url}/v1/track`, {
     method: 'POST',

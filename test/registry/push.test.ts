@@ -25,7 +25,7 @@ function headgate(...args: string[]): Promise<CliAnswer> {
   return runCli(['schemas', ...args], { env });
 }
 
-/** A copy of the examples, to be changed. */
+/** A copy of the examples that a test may change. */
 function folder() {
   const directory = mkdtempSync(path.join(tmpdir(), 'headgate-schemas-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
@@ -41,7 +41,7 @@ function folder() {
   };
 }
 
-test('what is the same is not pushed; what is new is, and validates at once', async () => {
+test('pushes only changed events, which validate at once', async () => {
   const { directory, json, write, taxonomy } = folder();
   const same = await headgate('push', '--schemas', directory);
   expect(same).toMatchObject({
@@ -82,7 +82,7 @@ test('what is the same is not pushed; what is new is, and validates at once', as
   );
 });
 
-test('a change that is not allowed refuses all of it', async () => {
+test('a change that is not allowed refuses the whole push', async () => {
   const { directory, json, write, taxonomy } = folder();
   const url = json('page_viewed/1.json');
   write('page_viewed/2.json', { ...url, required: [...url.required, 'title'] });
@@ -94,7 +94,7 @@ test('a change that is not allowed refuses all of it', async () => {
   );
   expect(refused.stdout).toContain('Nothing was pushed.');
   expect((await headgate('list', '--json')).stdout).toContain('A page was shown to a person.');
-  // The mode that is pushed with it counts.
+  // The mode in the same push counts.
   taxonomy((text) => text.replace('    owner: web', '    owner: web\n    compatibility: forward'));
   expect(await headgate('push', '--schemas', directory)).toMatchObject({ code: 0 });
 
@@ -106,7 +106,7 @@ test('a change that is not allowed refuses all of it', async () => {
   );
 });
 
-test('an event that is new comes with all its versions; one that is gone stays', async () => {
+test('pushes a new event with all its versions, and keeps a removed event', async () => {
   const { directory, json, taxonomy } = folder();
   rmSync(path.join(directory, 'user_signed_up'), { recursive: true });
   taxonomy((text) =>
@@ -129,7 +129,7 @@ test('an event that is new comes with all its versions; one that is gone stays',
   expect(await track(gate.url, viewed)).toMatchObject({ status: 202, body: { schema_version: 2 } });
 });
 
-test('a problem is reported in one sentence', async () => {
+test('reports a problem in one sentence', async () => {
   expect((await headgate('activate', 'order_completed')).code).toBe(2);
   const unknown = await headgate('activate', 'order_completed@99');
   expect(unknown.code).toBe(1);

@@ -58,7 +58,7 @@ test('an empty bucket is filled from the files, once', async () => {
   expect((await track(gate.url, {})).status).toBe(202);
 });
 
-test('what was released never changes; the same again is no fault', async () => {
+test('a released version never changes; registering the same schema again is no error', async () => {
   const schemaJson = closed({ total: { type: 'number' } });
   const eventName = await newEvent(schemaJson);
   const again = `${JSON.stringify(JSON.parse(schemaJson), undefined, 4)}\n`;
@@ -72,7 +72,7 @@ test('what was released never changes; the same again is no fault', async () => 
   const { code, message } = await refusal(other);
   expect(code).toBe(Code.FailedPrecondition);
   expect(message).toContain(
-    `${eventName} has a version 1 with another schema, and what was released never changes. ` +
+    `${eventName} has a version 1 with another schema, and a released version never changes. ` +
       'Register it as version 2.',
   );
   expect(JSON.parse((await registry.getSchema({ eventName })).schemaJson)).toEqual(
@@ -88,7 +88,7 @@ test('versions go up by one', async () => {
   expect(message).toContain(`Versions go up by one: the next of ${eventName} is 2.`);
 });
 
-test('a version that would break somebody is refused in words, unless the event allows it', async () => {
+test('refuses a breaking version with the reasons, unless the event allows it', async () => {
   const first = closed({ currency: { type: 'string' } });
   const schemaJson = closed({ currency: { type: 'string' } }, ['currency']);
   const eventName = await newEvent(first);
@@ -103,7 +103,7 @@ test('a version that would break somebody is refused in words, unless the event 
   expect(findings).toMatchObject([{ place: 'currency', breaks: ['producers'] }]);
 });
 
-test('a version that is not sound is refused with every fault', async () => {
+test('refuses an invalid version with all faults', async () => {
   const eventName = await newEvent(closed({}));
   const unsafe = JSON.stringify({ type: 'object', $async: true, $ref: 'http://a.example/b' });
   const { message } = await refusal(registry.registerSchema({ eventName, schemaJson: unsafe }));
@@ -122,7 +122,7 @@ test('a version that is not sound is refused with every fault', async () => {
 });
 
 test.each([
-  ['OrderCompleted', entry, 'is no name of an event'],
+  ['OrderCompleted', entry, 'is not an event name'],
   ['order_shipped', entry, 'is not a noun and one of the verbs'],
   ['cart_completed', '{ owner: a }', 'description is missing'],
   ['cart_completed', '{', 'Fix the YAML there'],
@@ -131,7 +131,7 @@ test.each([
   expect((await refusal(work)).message).toContain(problem);
 });
 
-test('validate_only keeps nothing', async () => {
+test('validate_only stores nothing', async () => {
   const eventName = await newEvent(closed({}));
   const schemaJson = closed({ coupon: { type: 'string' } });
   const asked = { eventName, schemaJson, validateOnly: true };
@@ -160,7 +160,7 @@ test('a version is activated, deprecated, and activated again', async () => {
   );
 });
 
-test('a taxonomy is pushed whole or not at all', async () => {
+test('pushes a taxonomy completely or not at all', async () => {
   const eventName = await newEvent(closed({}));
   const taxonomy = (active: number, name = eventName): string =>
     [
@@ -184,7 +184,7 @@ test('a taxonomy is pushed whole or not at all', async () => {
   expect((await registry.registerSchema(shipped)).created).toBe(true);
 });
 
-test('when an event was last stored is looked up', async () => {
+test('looks up when an event was last stored', async () => {
   const before = Date.now();
   await track(gate.url, {});
   const { events: listed } = await registry.listSchemas({ withLastEvents: true });
@@ -193,7 +193,7 @@ test('when an event was last stored is looked up', async () => {
   expect(listed.find(({ name }) => name === 'invoice_paid')?.lastEventAt).toBeUndefined();
 });
 
-test('of two gates that write the same at once one wins, and the other is refused', async () => {
+test('if two gates write the same entry at once, one succeeds and the other is refused', async () => {
   await using gates = await startTwoGates();
   const registries = [registryOf(gates.one.adminUrl), registryOf(gates.other.adminUrl)];
   const attempts = Array.from({ length: 8 }, (_, index) =>
@@ -217,7 +217,7 @@ test('of two gates that write the same at once one wins, and the other is refuse
   expect(left?.schemaJson).toBe(right?.schemaJson);
 });
 
-test('the operators’ token is asked for', async () => {
+test('requires the operators’ token', async () => {
   await using guarded = await startRealService({
     yaml,
     env: { HEADGATE_SCHEMAS_SOURCE: 'registry', HEADGATE_ADMIN_TOKEN: 'sesame' },
@@ -229,7 +229,7 @@ test('the operators’ token is asked for', async () => {
   expect((await refusal(work)).code).toBe(Code.Unauthenticated);
 });
 
-test('with the files as source the contracts are told, and not changed', async () => {
+test('with files as the source, contracts can be read but not changed', async () => {
   await using plain = await startRealService({ yaml });
   const files = registryOf(plain.adminUrl);
   const { source, events: listed } = await files.listSchemas({});
@@ -250,7 +250,7 @@ test('with the files as source the contracts are told, and not changed', async (
   await expect(manager.streams.info('KV_headgate_schemas')).rejects.toThrow('stream not found');
 });
 
-test('a bucket that is filled does not need the files, and an empty one does', async () => {
+test('a filled bucket does not need the files; an empty one does', async () => {
   await using gates = await startTwoGates();
   const folder = mkdtempSync(path.join(tmpdir(), 'headgate-schemas-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));

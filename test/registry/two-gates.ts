@@ -8,13 +8,13 @@ import { startRealService, type RealService } from '../real-service.ts';
 
 export type Registry = Client<typeof SchemaRegistryService>;
 
-/** Asks the operators' port of a service. */
+/** A client of the operators' port of a service. */
 export function registryOf(adminUrl: string): Registry {
   const transport = createConnectTransport({ baseUrl: adminUrl, httpVersion: '1.1' });
   return createClient(SchemaRegistryService, transport);
 }
 
-/** A gate whose contracts are in the bucket of a log that others share. */
+/** A gate whose contracts are in the bucket of a shared log. */
 export function startGateOn(
   { server }: RealLog,
   env: Readonly<Record<string, string>> = {},
@@ -33,7 +33,7 @@ export function startGateOn(
   });
 }
 
-/** One nats-server, and two gates that know nothing of each other. */
+/** One nats-server and two independent gates. */
 export async function startTwoGates() {
   const log = await startRealLog();
   const gates: RealService[] = [];
@@ -51,7 +51,7 @@ export async function startTwoGates() {
   return { log, one, other, [Symbol.asyncDispose]: stop };
 }
 
-/** Sends one event to the REST door and tells its verdict. */
+/** Sends one event to the REST endpoint and returns its verdict. */
 export async function track(
   url: string,
   event: Readonly<Record<string, unknown>>,

@@ -5,21 +5,21 @@ export interface EventQueue {
   push(held: HeldEvent): void;
   peek(): HeldEvent | undefined;
   /**
-   * The next batch: at most so many, and only such as may be in batches of the same size. An event
-   * that has failed with others so is never mixed with those that have not.
+   * The next batch: at most `eventsMax` events, all with the same `batchEventsMax`. This keeps
+   * events whose batch has failed apart from others.
    */
   take(eventsMax: number): HeldEvent[];
   takeAll(): HeldEvent[];
-  /** Takes one out; false where it is not here. */
+  /** Removes an event; false if it is not in the queue. */
   remove(held: HeldEvent): boolean;
   readonly length: () => number;
-  /** Those that wait, for a look. */
+  /** The waiting events, without removing them. */
   values(): Iterable<HeldEvent>;
 }
 
 export function createEventQueue(): EventQueue {
   let events: HeldEvent[] = [];
-  // Taking from the front of an array moves all the others; a mark does not.
+  // Removing from the front of an array moves all other items; advancing an index does not.
   let head = 0;
 
   const takeUpTo = (end: number): HeldEvent[] => {

@@ -43,7 +43,7 @@ describe('allow', () => {
     context: { ip: '10.0.0.1', page: { url: '/a', title: 't' } },
   };
 
-  test('leaves what it names, and what says which event it is', () => {
+  test('keeps the named fields and the fields that identify the event', () => {
     const allow = ['/properties/total', '/properties/items/*/sku', '/context/page/url'];
     expect(read({ allow }, event)).toEqual({
       ...envelope,
@@ -61,7 +61,7 @@ describe('allow', () => {
     });
   });
 
-  test('comes before drop, and drop before hash', () => {
+  test('applies before drop, and drop before hash', () => {
     const rules = {
       allow: ['/properties', '/user_id'],
       drop: ['/properties/items', '/properties/total'],
@@ -75,7 +75,7 @@ describe('allow', () => {
   });
 });
 
-test('drop takes away what it names, wherever a star leads', () => {
+test('drop removes the named fields, at every match of a star', () => {
   const event = {
     ...envelope,
     ...who,
@@ -90,7 +90,7 @@ test('drop takes away what it names, wherever a star leads', () => {
   expect(read({ drop: ['/properties'] }, event)).toEqual({ ...envelope, ...who });
 });
 
-test('hash gives the HMAC of each text, number and boolean, and leaves null', () => {
+test('hash replaces each text, number and boolean by its HMAC, and keeps null', () => {
   const properties = {
     mail: 'a@b.c',
     deep: { n: 12, yes: true, none: null, list: ['x'] },
@@ -109,7 +109,7 @@ test('hash gives the HMAC of each text, number and boolean, and leaves null', ()
   });
 });
 
-test('numbers that stay keep their digits, and one that is hashed is so by its text', () => {
+test('kept numbers keep their digits, and a number is hashed by its text', () => {
   const text =
     `{"eventId":"e","properties":{"id":12345678901234567890,"price":1.10,"n":1e400,` +
     `"secret":98765432109876543210,"drop":1}}`;
@@ -120,7 +120,7 @@ test('numbers that stay keep their digits, and one that is hashed is so by its t
   );
 });
 
-test('numbers of any form are written as they came', () => {
+test('numbers of any form are written as received', () => {
   const digits = stringMatching(/^-?(0|[1-9]\d{0,20})(\.\d{1,20})?([eE][+-]?\d{1,3})?$/);
   assert(
     property(array(digits, { minLength: 1 }), (numbers) => {
@@ -130,7 +130,7 @@ test('numbers of any form are written as they came', () => {
   );
 });
 
-test('names that mean something to JavaScript are names like any other', () => {
+test('names with a meaning in JavaScript are ordinary names', () => {
   const text =
     '{"eventId":"e","properties":{"__proto__":{"ip":1,"b":2},"constructor":"c","\\n":"d"}}';
   expect(

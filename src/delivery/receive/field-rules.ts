@@ -5,17 +5,17 @@ import { hasMembers, mapMembers, rawJson } from '../../event/changed-properties.
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import { parseByHand, parseJsonText } from '../../event/json/parse-json.ts';
 
-/** Makes of a stored event what a destination may see of it. Throws on what is no stored event. */
+/** Reduces a stored event to what a destination may see. Throws if it is not a stored event. */
 export type FieldMapping = (payload: Uint8Array) => Uint8Array;
 
-/** A set of paths, laid out by their tokens. */
+/** A set of paths as a tree of their tokens. */
 interface PathNode {
-  /** A path ends here: it names this and all below. */
+  /** A path ends here: it names this value and everything below it. */
   isNamed: boolean;
   readonly members: Map<string, PathNode>;
 }
 
-/** Both names of a field: the contract's, and the stored event's. */
+/** A field's name in the contract, and its name in the stored event. */
 const memberNames: Readonly<Record<string, string>> = {
   user_id: 'userId',
   anonymous_id: 'anonymousId',
@@ -27,18 +27,18 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Compiles the rules of a destination, which hold in this order whatever the order in the file:
+ * Compiles the rules of a destination. They apply in this order, whatever the order in the file:
  *
- * 1. `allow`: of user_id, anonymous_id, properties and context only what a path names is left.
- * 2. `drop`: what a path names goes.
- * 3. `hash`: each text, number and boolean at a path, or below it, becomes its HMAC-SHA256 in hex.
+ * 1. `allow`: keeps only what a path names in user_id, anonymous_id, properties and context.
+ * 2. `drop`: removes what a path names.
+ * 3. `hash`: replaces each text, number and boolean at or below a path by its HMAC-SHA256 in hex.
  *
- * Numbers that stay are written as they came, however long.
+ * Kept numbers are written exactly as received, at any length.
  */
 export function compileFieldRules(rules: FieldRules): FieldMapping {
-  const allow = rules.allow === undefined ? undefined : layOut(rules.allow);
-  const drop = layOut(rules.drop);
-  const hash = layOut(rules.hash);
+  const allow = rules.allow === undefined ? undefined : buildTree(rules.allow);
+  const drop = buildTree(rules.drop);
+  const hash = buildTree(rules.hash);
   const key = rules.hashKey?.reveal() ?? '';
   const hashed = (text: string): string => createHmac('sha256', key).update(text).digest('hex');
   const changes: ((event: JsonObject) => JsonObject)[] = [];
@@ -62,9 +62,9 @@ export function compileFieldRules(rules: FieldRules): FieldMapping {
 }
 
 /**
- * What may be a number that `JSON.parse` and `JSON.stringify` write otherwise: -0, an exponent, zeros
- * at the end, many digits, or very small. In nearly every event there is none, and the parser of V8
- * is three times as fast.
+ * Matches text that may be a number which `JSON.parse` and `JSON.stringify` write differently: -0,
+ * an exponent, trailing zeros, many digits, or very small. Nearly every event has no such number,
+ * and V8's parser is three times as fast.
  */
 const oddNumber = /[:,[]\s*-?(?:\d+(?:\.\d+)?[eE]|[\d.]{16}|\d+\.\d*0(?!\d)|0\.0{6})|-0(?![.\d])/;
 
@@ -72,13 +72,13 @@ function parseExactly(text: string): JsonValue {
   return oddNumber.test(text) ? parseByHand(text, numberOf) : parseJsonText(text);
 }
 
-/** A number that a double would change is carried on as text. */
+/** Keeps a number as raw text if a double would change it. */
 function numberOf(source: string): unknown {
   const number = Number(source);
   return String(number) === source ? number : rawJson(source);
 }
 
-function layOut(paths: readonly FieldPath[]): PathNode {
+function buildTree(paths: readonly FieldPath[]): PathNode {
   const root: PathNode = { isNamed: false, members: new Map() };
   for (const [first, ...rest] of paths) {
     let node = root;
@@ -95,7 +95,7 @@ function layOut(paths: readonly FieldPath[]): PathNode {
   return root;
 }
 
-/** `*` and the name itself may both go on from here. */
+/** The next nodes: both the name and `*` may match. */
 function step(nodes: readonly PathNode[], name: string): PathNode[] {
   const next: PathNode[] = [];
   for (const { members } of nodes) {
@@ -115,14 +115,14 @@ function keepAllowed(event: JsonObject, allow: PathNode): JsonObject {
   );
 }
 
-/** Undefined: nothing of it is left. */
+/** Undefined if nothing of the value is kept. */
 function keepNamed(value: JsonValue, nodes: readonly PathNode[]): JsonValue | undefined {
   if (nodes.some(({ isNamed }) => isNamed)) return value;
   if (nodes.length === 0) return undefined;
   return mapBelow(value, (member, name) => keepNamed(member, step(nodes, name)), undefined);
 }
 
-/** Puts something else, or nothing, in place of each value that a path names. */
+/** Replaces or removes each value that a path names. */
 function replaceNamed(
   value: JsonValue,
   nodes: readonly PathNode[],
@@ -140,7 +140,7 @@ function hashLeaves(value: JsonValue, hashed: (text: string) => string): JsonVal
   return mapBelow(value, (member) => hashLeaves(member, hashed), value)!;
 }
 
-/** What `change` makes of each member or item; `otherwise` where there is nothing below. */
+/** Applies `change` to each member or item; returns `otherwise` for a value without any. */
 function mapBelow(
   value: JsonValue,
   change: (member: JsonValue, name: string) => JsonValue | undefined,

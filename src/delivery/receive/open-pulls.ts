@@ -24,12 +24,12 @@ export interface OpenPullsOptions {
   readonly eventBytesMax: number;
 }
 
-/** What a worker does with pulled messages. None may throw: that would end the pull. */
+/** What a worker does with pulled messages. No function may throw: that would end the pull. */
 export interface PullReceiver {
   onMessage(message: PulledMessage, stream: DeliveredStream): void;
-  /** A delayed event; its time may not have come yet. */
+  /** Receives a delayed event, which may not be due yet. */
   onDelayedCopy(message: DelayedMessage): void;
-  /** How many more of these the worker has room for. */
+  /** How many more delayed events the worker has room for. */
   room(): number;
 }
 
@@ -47,7 +47,7 @@ export async function openPulls(options: OpenPullsOptions, receiver: PullReceive
   };
   const open = async (stream: ConsumedStream): Promise<Pull> => {
     await ensureDestinationConsumer(log, stream, config.name, {
-      // The log never gives up a delayed copy: it would send no advisory of it.
+      // -1: the log never gives up a delayed copy, because no advisory would report it.
       attempts: stream === 'RETRY' ? -1 : deliveriesMax(config.retry),
       ackWaitMs: config.ackWaitMs,
       ackPendingMax: pending[stream],

@@ -16,19 +16,19 @@ export interface ReceiverParts {
   readonly settler: Settler;
   readonly queue: EventQueue;
   readonly eventBytesMax: number;
-  /** Something is in the queue. */
+  /** Called when an event was queued. */
   readonly schedule: () => void;
   readonly stopping: () => boolean;
   /** All events that the worker holds. */
   readonly held: () => readonly HeldEvent[];
 }
 
-/** Decides what becomes of a pulled event: it is queued, filtered, delayed, or handed back. */
+/** Decides whether a pulled event is queued, filtered, delayed, or released to the log. */
 export function createReceiver(parts: ReceiverParts): PullReceiver {
   const { settler, queue } = parts;
   const admit = createAdmit(parts);
   const take = (held: HeldEvent): void => {
-    if (parts.stopping()) settler.handBack(held);
+    if (parts.stopping()) settler.release(held);
     else if (admit(held)) {
       queue.push(held);
       parts.schedule();
@@ -38,8 +38,8 @@ export function createReceiver(parts: ReceiverParts): PullReceiver {
     onMessage: (message, stream) => take(new HeldEvent(message, stream)),
     onDelayedCopy: (message) => {
       const waitMs = message.dueMs - Date.now();
-      if (waitMs > 0) settler.notYet(message, waitMs);
-      else take(heldAgain(message));
+      if (waitMs > 0) settler.returnUntilDue(message, waitMs);
+      else take(heldFromRetry(message));
     },
     room: () => {
       const retried = parts.held().filter(({ isDelayedCopy }) => isDelayedCopy);
@@ -48,22 +48,22 @@ export function createReceiver(parts: ReceiverParts): PullReceiver {
   };
 }
 
-/** An event that comes back from RETRY. */
-function heldAgain(message: DelayedMessage): HeldEvent {
+/** The event of a copy in RETRY. */
+function heldFromRetry(message: DelayedMessage): HeldEvent {
   const held = new HeldEvent(message, message.stream);
   held.isDelayedCopy = true;
   held.tries = message.tries;
   return held;
 }
 
-/** False: the event is settled, or is being. */
+/** The function returns false if it has settled the event, or is about to. */
 function createAdmit({ destinationConfig: config, settler, signals }: ReceiverParts) {
   const isWanted = config.name === canaryName ? () => true : compileEventFilter(config);
   const map = config.fields && compileFieldRules(config.fields);
   const trusted = trustedDeliveriesMax(config.retry);
   return (held: HeldEvent): boolean => {
     const { message, stream } = held;
-    // A person meant a replay for this destination, whatever its filter is by now.
+    // A person requested this replay for this destination, so the current filter does not apply.
     if (stream === 'EVENTS' && !isWanted(message.subject)) {
       settler.filtered(held);
       if (message.subject !== canarySubject) signals.eventsFiltered(config.name, 1);
@@ -78,13 +78,13 @@ function createAdmit({ destinationConfig: config, settler, signals }: ReceiverPa
   };
 }
 
-/** A payload that cannot be read may hold fields that must not leave, so it is not delivered. */
+/** Does not deliver an unreadable payload: it may contain fields that must not leave. */
 function applyMapping(map: FieldMapping, held: HeldEvent, settler: Settler): boolean {
   try {
     held.payload = map(held.message.payload);
     return true;
   } catch (error) {
-    // V8 and TextDecoder may quote the text around a fault.
+    // The messages of V8 and TextDecoder may quote the text around an error.
     const what = error instanceof TypeError ? 'has no eventId or is not UTF-8' : 'is not JSON';
     const outcome = {
       kind: 'dead',

@@ -5,7 +5,7 @@ import type { StoredDeadLetter } from '../../dead-letters/dead-letter-entry.ts';
 
 const options = { ignoreUnknownFields: true };
 
-/** An entry as an operator gets it: without its event where that breaks the form of an event. */
+/** The message of an entry for operators; omits an event that is not in the form of an event. */
 export function deadLetterMessage(entry: StoredDeadLetter): DeadLetter {
   try {
     return fromJson(DeadLetterSchema, entry as unknown as JsonValue, options);

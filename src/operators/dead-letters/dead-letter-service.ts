@@ -14,7 +14,7 @@ const pageSizeMax = 1_000;
 /** A reason is a line or a paragraph. */
 const whyCharactersMax = 2_000;
 const pathCharactersMax = 1_000;
-/** Of a part of a reason, which is searched for in each. */
+/** The longest part of a reason that can be searched for. */
 const reasonCharactersMax = 200;
 
 /** `headgate.v1.DeadLetterService`, for the admin port. */
@@ -39,7 +39,7 @@ export function createDeadLetterService(
     getDeadLetter: async ({ id }) => openedMessage(await queue.get(id)),
     fixDeadLetter: async ({ id, eventJson, edits, revision }) => {
       if (eventJson === '' && edits.length === 0) {
-        refuse('There is nothing to fix: give event_json, or edits.');
+        refuse('The request changes nothing: give event_json, or edits.');
       }
       if (edits.some(({ path }) => path.length > pathCharactersMax)) {
         refuse(`A path has more than ${pathCharactersMax} characters.`);

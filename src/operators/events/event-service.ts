@@ -19,9 +19,9 @@ import { fateMessage, locationMessage } from './location-message.ts';
 
 export interface EventServiceOptions {
   readonly log: Log;
-  /** Those of the configuration. */
+  /** The destinations of the configuration. */
   readonly destinations: readonly (EventFilter & { readonly name: string })[];
-  /** Undefined: this process delivers to no destination. */
+  /** Undefined if this process delivers to no destination. */
   readonly delivery:
     | {
         stateOf(name: string): ReturnType<LocatedDestination['stateOf']>;
@@ -30,12 +30,12 @@ export interface EventServiceOptions {
     | undefined;
 }
 
-/** Every id that an event can have, the widest being a correlation id: gate/exchange.ts. */
+/** Matches every id of an event. The widest form is a correlation id: gate/exchange.ts. */
 const idPattern = /^[\u0021-\u007e]{1,128}$/;
 const namePattern = /^[a-z0-9_-]*$/;
 const dayMs = 86_400_000;
 
-/** `headgate.v1.EventService`, for the admin port. It writes nothing and makes no consumer. */
+/** `headgate.v1.EventService`, for the admin port. It writes nothing and creates no consumer. */
 export function createEventService(options: EventServiceOptions): ServiceImpl<typeof EventService> {
   const { log } = options;
   const rejected = createRejectedEvents(log, createReplayMarks(log));
@@ -43,11 +43,11 @@ export function createEventService(options: EventServiceOptions): ServiceImpl<ty
     locate: async ({ id, since, until, source, eventName, pageToken }) => {
       if (!idPattern.test(id)) {
         refuse(
-          'id is missing, or is none: give an event_id, an idempotency_key or a correlation_id.',
+          'id is missing or invalid: give an event_id, an idempotency_key or a correlation_id.',
         );
       }
-      if (!namePattern.test(source)) refuse('source is no name.');
-      if (!namePattern.test(eventName)) refuse('event_name is no name.');
+      if (!namePattern.test(source)) refuse('source is not a name.');
+      if (!namePattern.test(eventName)) refuse('event_name is not a name.');
       const bounds = readBounds({ since, until });
       const sinceMs = since === undefined ? searchFrom(id, Date.now(), dayMs) : bounds.sinceMs;
       const search = { id, source, eventName, sinceMs, untilMs: bounds.untilMs };
@@ -69,7 +69,10 @@ export function createEventService(options: EventServiceOptions): ServiceImpl<ty
   };
 }
 
-/** One after another: a batch of a hundred must not ask the log a thousand things at once. */
+/**
+ * Locates one after another: a batch of a hundred must not send the log a thousand requests at
+ * once.
+ */
 async function locateStored(
   messages: readonly StoredMessage[],
   { log, destinations, delivery }: EventServiceOptions,

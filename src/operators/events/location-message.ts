@@ -14,7 +14,7 @@ import { decodeStoredEvent } from '../../event/stored-event.ts';
 import type { StoredMessage } from '../../jetstream/read/read.ts';
 import type { DeliveryFate, FateKind } from '../../locate/destination-fate.ts';
 
-/** What a message of EVENTS says of itself, without its destinations. */
+/** The location of a message of EVENTS, without its destinations. */
 export function locationMessage(message: StoredMessage): StoredLocation {
   const event = decodeStoredEvent(message.payload);
   return create(StoredLocationSchema, {
@@ -50,7 +50,7 @@ const states: Readonly<Record<FateKind, State>> = {
   unknown: State.UNKNOWN,
 };
 
-/** What is known of one event at one destination. */
+/** The state of one event at one destination. */
 export function fateMessage(destination: string, fate: DeliveryFate): DestinationFate {
   const { kind, worker, deliveredMs, related } = fate;
   const message: MessageInitShape<typeof DestinationFateSchema> = {

@@ -25,7 +25,7 @@ const statuses: Readonly<Record<EventStatus, EventResult_Status>> = {
   retry: EventResult_Status.RETRY,
 };
 
-/** `textOf` given: with what was sent, as bytes and as the text of an event. */
+/** With `textOf`, the message includes the sent event, as bytes and as the text of an event. */
 export function rejectedMessage(
   found: Found,
   textOf?: (entry: RejectedEntry) => string,

@@ -17,11 +17,11 @@ import { countMessage, rejectedMessage, replayMessage } from './rejected-message
 export interface RejectedServiceOptions {
   readonly rejected: RejectedEvents;
   readonly replay: Replay;
-  /** The event as POST /v1/track takes it. */
+  /** The event in the form of POST /v1/track. */
   readonly textOf: (entry: RejectedEntry) => string;
 }
 
-/** How many a page of counts reads at most; the walk ends it earlier. */
+/** How many events a page of counts reads at most; the walk's own limits may end it earlier. */
 const countedMax = 100_000;
 const bucketSecondsMin = 60;
 
@@ -59,7 +59,7 @@ export function createRejectedService(
     replayRejected: async (request) => {
       const { sequence, dryRun, edits, replacementJson: replacement } = request;
       if (replacement !== '' && sequence === 0n) {
-        refuse('replacement_json takes the place of one event: give its sequence.');
+        refuse('replacement_json replaces one event: give its sequence.');
       }
       const how = { dryRun, edits, replacement };
       if (sequence !== 0n) {

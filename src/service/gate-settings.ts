@@ -2,17 +2,20 @@ import type { Address, Config } from '../config/config.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 import type { GateSettings } from './gate-process.ts';
 
-export interface HandOverOptions {
+export interface GateSettingsOptions {
   readonly config: Config;
-  /** The contracts of this moment: a replacement gets those of its own start. */
+  /** Returns the current contracts; a replacement gets the contracts at its own start. */
   readonly registry: () => SchemaRegistry;
   readonly canaryKey: string | undefined;
   readonly labels: GateSettings['labels'];
   readonly log: GateSettings['log'];
 }
 
-/** All that a gate process needs of what this process has read and started, and nothing else. */
-export function handOver(options: HandOverOptions, listen: Address): Omit<GateSettings, 'number'> {
+/** The settings of a gate process: only what it needs of this process's configuration and state. */
+export function gateSettingsOf(
+  options: GateSettingsOptions,
+  listen: Address,
+): Omit<GateSettings, 'number'> {
   const { config } = options;
   const registry = options.registry();
   const { limits, processes } = config;
@@ -21,12 +24,12 @@ export function handOver(options: HandOverOptions, listen: Address): Omit<GateSe
     config: {
       ...config,
       listen,
-      // Secrets stay with the process that uses them: the operators' token, those of destinations.
+      // Secrets stay in the process that uses them: the operators' token, secrets of destinations.
       admin: { ...config.admin, token: undefined },
       nats: { ...config.nats, url: undefined },
       pii: { hashKey: undefined },
       destinations: [],
-      // With a smaller share a full batch is refused whenever anything else is under way.
+      // With a smaller share a full batch is refused whenever another request runs.
       limits: { ...limits, inFlightEventsMax: Math.max(share, limits.batchEventsMax) },
     },
     registry: withoutValidators(registry),
@@ -37,12 +40,12 @@ export function handOver(options: HandOverOptions, listen: Address): Omit<GateSe
     },
     hashKey: config.pii.hashKey?.reveal(),
     canaryKey: options.canaryKey,
-    // This process has made the streams, and only it knows how much room they had at its start.
+    // This process has created the streams, and only it knows how much room they had at its start.
     log: { ...options.log, topology: undefined },
   };
 }
 
-/** Validators are functions, which cannot be sent to another process. */
+/** Removes validators: they are functions, which cannot be sent to another process. */
 export function withoutValidators(registry: SchemaRegistry): SchemaRegistry {
   const events = registry.events.map((event) => ({
     ...event,

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 import { readConfig } from '../../src/config/read-config.ts';
 import { destinationTypes } from '../../src/destinations/registry.ts';
-import { handOver } from '../../src/service/hand-over.ts';
+import { gateSettingsOf } from '../../src/service/gate-settings.ts';
 import { loadRegistry } from '../../src/validation/schema-registry.ts';
 
 async function handedOver(env: Readonly<Record<string, string>>) {
@@ -16,7 +16,7 @@ async function handedOver(env: Readonly<Record<string, string>>) {
     destinationTypes,
   });
   const registry = await loadRegistry(config.schemasDir);
-  const settings = handOver(
+  const settings = gateSettingsOf(
     {
       config,
       registry: () => registry,
@@ -37,7 +37,7 @@ async function handedOver(env: Readonly<Record<string, string>>) {
   return { settings: v8.deserialize(bytes) as typeof settings, text: bytes.toString('latin1') };
 }
 
-test('what is handed over can be sent, and holds no secret that a gate has no use for', async () => {
+test('the settings of a gate process can be sent, with only the secrets it needs', async () => {
   const { settings, text } = await handedOver({});
   expect(settings.config.roles).toEqual(new Set(['gate', 'deliver']));
   expect(settings.registry.events.map(({ versions }) => versions.length)).not.toContain(0);
