@@ -8,6 +8,7 @@ import { readConfig } from '../src/config/read-config.ts';
 import { destinationTypes } from '../src/destinations/registry.ts';
 import type { Logger } from '../src/observability/logger.ts';
 import { createService, type Service } from '../src/service/service.ts';
+import { adminToken } from './admin-token.ts';
 import { httpEngine } from './http-engine.ts';
 
 /** The whole of Headgate in this process, on free loopback ports. */
@@ -73,6 +74,7 @@ function configOf(overrides: RealServiceOverrides, dataDir: string): Config {
     env: {
       HEADGATE_LISTEN: '127.0.0.1:0',
       HEADGATE_ADMIN_LISTEN: '127.0.0.1:0',
+      HEADGATE_ADMIN_TOKEN: adminToken,
       HEADGATE_DATA_DIR: dataDir,
       HEADGATE_HTTP_ENGINE: httpEngine,
       HEADGATE_LOG_LEVEL: 'silent',

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { adminToken } from '../admin-token.ts';
 import { parse, stringify } from 'yaml';
 
 import { until } from '../delivery/rig.ts';
@@ -85,7 +86,11 @@ describe.skipIf(whyNotWith('prometheus', 'prometheus-alertmanager') !== undefine
         rule_files: ['headgate.rules.yaml'],
         alerting: { alertmanagers: [{ static_configs: [{ targets: [alertmanager.address] }] }] },
         scrape_configs: [
-          { job_name: 'headgate', static_configs: [{ targets: [new URL(real.adminUrl).host] }] },
+          {
+            job_name: 'headgate',
+            authorization: { credentials: adminToken },
+            static_configs: [{ targets: [new URL(real.adminUrl).host] }],
+          },
         ],
       },
       { 'headgate.rules.yaml': rulesInAHurry() },

@@ -2,6 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
+import { adminToken } from '../admin-token.ts';
+
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const entry = fileURLToPath(new URL('../../bin/headgate.js', import.meta.url));
 
@@ -17,14 +19,14 @@ export interface CliOptions {
   readonly input?: string | Buffer;
 }
 
-/** Starts the real command line in a process of its own, without our own HEADGATE_* variables. */
+/** Starts the real command line in a process of its own, without our own HEADGATE_* variables, as an operator. */
 export function spawnCli(args: readonly string[], env: CliOptions['env'] = {}): ChildProcess {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !name.startsWith('HEADGATE_') || name === 'HEADGATE_NATS_SERVER_BIN',
   );
   return spawn(process.execPath, [entry, ...args], {
     cwd: root,
-    env: { ...Object.fromEntries(inherited), ...env },
+    env: { ...Object.fromEntries(inherited), HEADGATE_ADMIN_TOKEN: adminToken, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
 }

@@ -6,6 +6,7 @@ import { order } from '../endpoints/sample-events.ts';
 import type { BusyGate } from './busy-gate.ts';
 import type { CaseAnswer } from './case-program.ts';
 import type { Circumstance } from './cases.ts';
+import { asAdmin } from '../admin-token.ts';
 
 /** Settings of the gate of the cases. */
 export const key = 'hg_cases';
@@ -48,7 +49,7 @@ export async function under(
 
 /** Counts the calls that the gate answered with UNAVAILABLE. */
 async function refusals(gate: OpenGate): Promise<number> {
-  const metrics = await (await fetch(`${gate.real.adminUrl}/metrics`)).text();
+  const metrics = await (await fetch(`${gate.real.adminUrl}/metrics`, asAdmin)).text();
   const counted = metrics.match(/^headgate_requests_total{[^}]*unavailable[^}]*} (\d+)$/gim) ?? [];
   return counted.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
 }

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 import { onTestFinished } from 'vitest';
 
+import { adminToken } from '../admin-token.ts';
 import { httpEngine } from '../http-engine.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -65,6 +66,7 @@ export async function prepareGate(options: GateProcessOptions = {}): Promise<Gat
     ...inherited(),
     HEADGATE_LISTEN: `127.0.0.1:${port}`,
     HEADGATE_ADMIN_LISTEN: adminListen,
+    HEADGATE_ADMIN_TOKEN: adminToken,
     HEADGATE_DATA_DIR: dataDir,
     HEADGATE_HTTP_ENGINE: httpEngine,
     HEADGATE_LOG_STORAGE_BYTES_MAX: '1GiB',

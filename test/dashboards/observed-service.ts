@@ -12,6 +12,7 @@ import { findTool } from '../alerts/tools.ts';
 import { startHttpServer } from '../destinations/http-server.ts';
 import { readPage } from '../documentation/markdown.ts';
 import { startRealService, type RealService } from '../real-service.ts';
+import { adminToken, asAdmin } from '../admin-token.ts';
 
 /** A real service with two sources and two destinations, and a real Prometheus that looks at it. */
 export interface ObservedService extends AsyncDisposable {
@@ -63,7 +64,11 @@ destinations:
       global: { scrape_interval: '1s', evaluation_interval: '1s' },
       rule_files: ['headgate.rules.yaml'],
       scrape_configs: [
-        { job_name: 'headgate', static_configs: [{ targets: [new URL(real.adminUrl).host] }] },
+        {
+          job_name: 'headgate',
+          authorization: { credentials: adminToken },
+          static_configs: [{ targets: [new URL(real.adminUrl).host] }],
+        },
       ],
     },
     { 'headgate.rules.yaml': readPage(rulesFile) },
@@ -84,7 +89,7 @@ destinations:
 }
 
 async function readMetrics(real: RealService): Promise<string> {
-  return (await fetch(`${real.adminUrl}/metrics`)).text();
+  return (await fetch(`${real.adminUrl}/metrics`, asAdmin)).text();
 }
 
 /** The same series a week ago, for two hours: each grew evenly, by the factor in each of them. */

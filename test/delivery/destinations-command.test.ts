@@ -9,6 +9,7 @@ import { runCli } from '../cli/run-cli.ts';
 import { startHttpServer } from '../destinations/http-server.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { publishEvents, until } from './rig.ts';
+import { asAdmin } from '../admin-token.ts';
 
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 
@@ -79,7 +80,7 @@ test('headgate destinations shows each status, and removes an unconfigured one',
     );
     expect(stdout + JSON.stringify(told)).not.toContain(secret);
 
-    const metrics = await (await fetch(`${real.adminUrl}/metrics`)).text();
+    const metrics = await (await fetch(`${real.adminUrl}/metrics`, asAdmin)).text();
     const disabled = metrics.match(/^headgate_destination_disabled\{.*$/gm);
     expect(disabled?.toSorted()).toEqual([
       'headgate_destination_disabled{destination="crm"} 0',

@@ -6,6 +6,7 @@ import { openGate, type OpenGate } from './open-gate.ts';
 import { order } from './sample-events.ts';
 import { schemasWith } from './schemas-folder.ts';
 import { knock, wireEndpoints } from './wire-endpoints.ts';
+import { asAdmin } from '../admin-token.ts';
 
 const schema = {
   type: 'object',
@@ -106,7 +107,7 @@ describe('modes', () => {
 
   test('warnings are counted', async () => {
     const read = async (): Promise<number> => {
-      const page = await (await fetch(`${gate.real.adminUrl}/metrics`)).text();
+      const page = await (await fetch(`${gate.real.adminUrl}/metrics`, asAdmin)).text();
       const series =
         'headgate_warnings_total{source="default",event_name="order_viewed",code="properties_stripped"}';
       const line = page.split('\n').find((each) => each.startsWith(series));
@@ -122,7 +123,7 @@ describe('modes', () => {
       ['readyz', 'ready\n'],
       ['healthz', 'ok\n'],
     ]) {
-      expect(await (await fetch(`${gate.real.adminUrl}/${page}`)).text()).toBe(text);
+      expect(await (await fetch(`${gate.real.adminUrl}/${page}`, asAdmin)).text()).toBe(text);
     }
   });
 });
@@ -173,7 +174,7 @@ describe('enforcement: warn', () => {
 
   test('is told by health, readiness and metric', async () => {
     const page = async (name: string): Promise<string> =>
-      (await fetch(`${gate.real.adminUrl}/${name}`)).text();
+      (await fetch(`${gate.real.adminUrl}/${name}`, asAdmin)).text();
     expect(await page('readyz')).toBe(`ready\n${suspendedText}\n`);
     expect(await page('healthz')).toBe(`ok\n${suspendedText}\n`);
     expect(await page('metrics')).toContain('headgate_enforcement_suspended 1\n');

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order, type Sample } from './sample-events.ts';
 import { knock, wireEndpoints } from './wire-endpoints.ts';
+import { asAdmin } from '../admin-token.ts';
 
 /** `POST /v1/validate`: what the other REST doors take, validated and kept nowhere. */
 describe('POST /v1/validate', () => {
@@ -19,7 +20,7 @@ describe('POST /v1/validate', () => {
   const restEndpoints = wireEndpoints.filter(({ family }) => family === 'rest');
   const bad = (): Sample => order({ properties: { total: '5' } });
   const page = async (): Promise<string> => {
-    const text = await (await fetch(`${gate.real.adminUrl}/metrics`)).text();
+    const text = await (await fetch(`${gate.real.adminUrl}/metrics`, asAdmin)).text();
     return text
       .split('\n')
       .filter((line) => /^headgate_(events|validation|warnings)/.test(line))

@@ -5,6 +5,7 @@ import { Webhook } from 'standardwebhooks';
 
 import { idempotencyKeyOf } from '../../src/event/event-id.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
+import { asAdmin } from '../admin-token.ts';
 
 /*
  * POST /v1/webhooks/<source>, each way of signing, with write keys asked for at every other door.
@@ -170,7 +171,7 @@ describe('webhooks coming in', () => {
     return JSON.parse(kept!.bytes.toString()) as Record<string, unknown>;
   };
   const counted = async (source: string, outcome: string): Promise<number> => {
-    const text = await (await fetch(`${gate.real.adminUrl}/metrics`)).text();
+    const text = await (await fetch(`${gate.real.adminUrl}/metrics`, asAdmin)).text();
     const series = `headgate_webhook_requests_total{source="${source}",outcome="${outcome}"} `;
     return Number(
       text
@@ -359,7 +360,7 @@ describe('webhooks coming in', () => {
     }
     const series = 'headgate_webhook_requests_total{source="hub",outcome="mapped"} 2';
     await expect
-      .poll(async () => (await fetch(`${several.real.adminUrl}/metrics`)).text(), {
+      .poll(async () => (await fetch(`${several.real.adminUrl}/metrics`, asAdmin)).text(), {
         timeout: 20_000,
       })
       .toContain(series);

@@ -6,6 +6,7 @@ import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { hashWriteKey } from '../../src/config/write-key.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { startRealService, type RealService } from '../real-service.ts';
+import { asAdmin } from '../admin-token.ts';
 
 const madeUp = 100_000;
 const batchSize = 1_000;
@@ -13,13 +14,13 @@ const key = 'hg_shop_1';
 
 /** Every series of the page except Node's own, which depend on open resources. */
 async function seriesOf(real: RealService): Promise<Set<string>> {
-  const page = await (await fetch(`${real.adminUrl}/metrics`)).text();
+  const page = await (await fetch(`${real.adminUrl}/metrics`, asAdmin)).text();
   const lines = page.split('\n').filter((line) => line.startsWith('headgate_'));
   return new Set(lines.map((line) => line.slice(0, line.lastIndexOf(' '))));
 }
 
 async function rejectedTotal(real: RealService): Promise<number> {
-  const page = await (await fetch(`${real.adminUrl}/metrics`)).text();
+  const page = await (await fetch(`${real.adminUrl}/metrics`, asAdmin)).text();
   const found = page.matchAll(/^headgate_events_total\{.*outcome="rejected"\} (\d+)$/gm);
   return [...found].reduce((sum, [, value]) => sum + Number(value), 0);
 }

@@ -14,6 +14,7 @@ import { createConnectTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { formatAddress } from '../../src/config/address.ts';
+import { createSecret } from '../../src/config/secret.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { destinationTypes } from '../../src/destinations/registry.ts';
 import { errorEntry } from '../../src/errors.ts';
@@ -24,6 +25,7 @@ import { createMetrics } from '../../src/observability/metrics.ts';
 import { createSignals } from '../../src/observability/signals.ts';
 import { openAdmin } from '../../src/operators/admin.ts';
 import { operatorsRoutes, type OperatorsParts } from '../../src/operators/routes.ts';
+import { adminToken, withAdminToken } from '../admin-token.ts';
 import { createTail } from '../../src/tail/tail.ts';
 
 const secret = 'hunter2 of a place that nobody expected';
@@ -102,6 +104,7 @@ beforeAll(async () => {
   };
   admin = await openAdmin({
     config,
+    tokens: { admin: createSecret(adminToken), metrics: undefined },
     signals,
     notice: undefined,
     probe: async () => {},
@@ -119,7 +122,11 @@ interface Answer {
 
 async function call(method: DescMethod, correlationId: string): Promise<Answer> {
   const baseUrl = `http://${formatAddress(admin.address)}`;
-  const { unary, stream } = createConnectTransport({ baseUrl, httpVersion: '1.1' });
+  const { unary, stream } = createConnectTransport({
+    baseUrl,
+    httpVersion: '1.1',
+    interceptors: [withAdminToken],
+  });
   const sent = { 'x-correlation-id': correlationId };
   const request = (requests[method.name] ?? {}) as MessageInitShape<DescMessage>;
   let headers: Headers | undefined;

@@ -12,6 +12,7 @@ import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { freeze } from '../frozen-process.ts';
 import { startRealService } from '../real-service.ts';
+import { withAdminToken } from '../admin-token.ts';
 
 test('while the log does not answer, every service reports it, and works again afterwards', async () => {
   const lines: { readonly code?: string; readonly level: string; readonly rpc?: string }[] = [];
@@ -21,7 +22,11 @@ test('while the log does not answer, every service reports it, and works again a
       write: (line) => void lines.push(JSON.parse(line) as (typeof lines)[number]),
     }),
   });
-  const transport = createConnectTransport({ baseUrl: real.adminUrl, httpVersion: '1.1' });
+  const transport = createConnectTransport({
+    baseUrl: real.adminUrl,
+    httpVersion: '1.1',
+    interceptors: [withAdminToken],
+  });
   const rpcs: Readonly<Record<string, () => Promise<unknown>>> = {
     'DeadLetterService/ListDeadLetters': () =>
       createClient(DeadLetterService, transport).listDeadLetters({}),

@@ -14,6 +14,7 @@ import { hashWriteKey } from '../../src/config/write-key.ts';
 import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
 import type { Sample } from '../endpoints/sample-events.ts';
 import { isNdjson, knock, wireEndpoints } from '../endpoints/wire-endpoints.ts';
+import { withAdminToken } from '../admin-token.ts';
 
 type Quarantine = Client<typeof RejectedService>;
 
@@ -47,7 +48,10 @@ async function start(
 
 function quarantineOf(gate: OpenGate): Quarantine {
   const baseUrl = gate.real.adminUrl;
-  return createClient(RejectedService, createConnectTransport({ baseUrl, httpVersion: '1.1' }));
+  return createClient(
+    RejectedService,
+    createConnectTransport({ baseUrl, httpVersion: '1.1', interceptors: [withAdminToken] }),
+  );
 }
 
 /** Replays every page, and returns the result of each event. */

@@ -7,6 +7,7 @@ import { prepareGate, until } from '../crash/gate-process.ts';
 import { startLoad } from '../crash/steady-load.ts';
 import { gateProcessesOf, scrape, untilServing } from '../processes/gate-processes.ts';
 import { registryOf, startGateOn, startTwoGates, track } from './two-gates.ts';
+import { asAdmin } from '../admin-token.ts';
 
 const order2 = readFileSync('schemas/order_completed/2.json', 'utf8');
 const order3 = JSON.stringify({
@@ -71,7 +72,7 @@ test('two gates follow a change under load, without dropping a request', async (
     ({ status }) => status === 202,
   );
   expect((await track(other.url, { ...viewed, properties: {} })).status).toBe(422);
-  const page = await (await fetch(`${other.adminUrl}/metrics`)).text();
+  const page = await (await fetch(`${other.adminUrl}/metrics`, asAdmin)).text();
   expect(page).toMatch(/headgate_events_total\{.*event_name="cart_viewed",outcome="accepted"\} 1/);
   expect(page).toMatch(/headgate_events_total\{.*event_name="cart_viewed",outcome="retry"\} 0/);
   expect(page).toMatch(/headgate_registry_bad_entries 0/);
@@ -181,7 +182,7 @@ describe('an invalid entry in the bucket', () => {
       expect(page?.versions.map(({ version }) => version)).toEqual([1, 2]);
     }
     expect(await faultsOf(later.adminUrl)).toEqual(await faultsOf(other.adminUrl));
-    const page = await (await fetch(`${later.adminUrl}/metrics`)).text();
+    const page = await (await fetch(`${later.adminUrl}/metrics`, asAdmin)).text();
     expect(page).toMatch(/headgate_registry_bad_entries 6/);
 
     // Fixed by the next revision.

@@ -5,12 +5,17 @@ import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_ser
 import type { Logger } from '../../src/observability/logger.ts';
 import { startRealLog, type RealLog } from '../real-log.ts';
 import { startRealService, type RealService } from '../real-service.ts';
+import { withAdminToken } from '../admin-token.ts';
 
 export type Registry = Client<typeof SchemaRegistryService>;
 
 /** A client of the operators' port of a service. */
 export function registryOf(adminUrl: string): Registry {
-  const transport = createConnectTransport({ baseUrl: adminUrl, httpVersion: '1.1' });
+  const transport = createConnectTransport({
+    baseUrl: adminUrl,
+    httpVersion: '1.1',
+    interceptors: [withAdminToken],
+  });
   return createClient(SchemaRegistryService, transport);
 }
 

@@ -12,6 +12,7 @@ import { collect, runCli, spawnCli, type CliAnswer } from '../cli/run-cli.ts';
 import { publishEvents } from '../delivery/rig.ts';
 import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
 import { order } from '../endpoints/sample-events.ts';
+import { withAdminToken } from '../admin-token.ts';
 
 async function send(gate: OpenGate, event: unknown): Promise<void> {
   const headers = { 'content-type': 'application/json' };
@@ -104,7 +105,11 @@ test('headgate tail counts omitted events, and ends on SIGINT or with the gate',
 
 test('a subscriber above the limit is refused until another one leaves', async () => {
   await using gate = await openGate();
-  const transport = createConnectTransport({ baseUrl: gate.real.adminUrl, httpVersion: '1.1' });
+  const transport = createConnectTransport({
+    baseUrl: gate.real.adminUrl,
+    httpVersion: '1.1',
+    interceptors: [withAdminToken],
+  });
   const client = createClient(TailService, transport);
   const leaving: AbortController[] = [];
   const begin = async (): Promise<void> => {

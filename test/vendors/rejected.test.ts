@@ -6,6 +6,7 @@ import { EventResult_Status as Status } from '../../gen/headgate/v1/event_result
 import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
 import { schemasWith } from '../endpoints/schemas-folder.ts';
+import { withAdminToken } from '../admin-token.ts';
 
 /** What the tools for rejected events make of those that came in another form. */
 describe('a rejected call of Segment', () => {
@@ -43,7 +44,11 @@ describe('a rejected call of Segment', () => {
     expect(kept!.bytes.toString()).not.toContain('ann@');
     const rejected = createClient(
       RejectedService,
-      createConnectTransport({ baseUrl: gate.real.adminUrl, httpVersion: '1.1' }),
+      createConnectTransport({
+        baseUrl: gate.real.adminUrl,
+        httpVersion: '1.1',
+        interceptors: [withAdminToken],
+      }),
     );
     const { results } = await rejected.replayRejected({
       sequence: BigInt(kept!.sequence),
