@@ -30,13 +30,13 @@ describe('a mode', () => {
   });
 
   test.each<[unknown, string]>([
-    ['strict', 'is none of enforce, warn, off, nor a mapping'],
-    [null, 'is none of enforce, warn, off, nor a mapping'],
-    [['warn'], 'is none of enforce, warn, off, nor a mapping'],
+    ['strict', 'is not one of enforce, warn, off, and not a mapping'],
+    [null, 'is not one of enforce, warn, off, and not a mapping'],
+    [['warn'], 'is not one of enforce, warn, off, and not a mapping'],
     [{ wrong_type: 'strip' }, 'Only additional_property can be stripped'],
-    [{ wrong_type: 'off' }, 'mode.wrong_type is none of reject, quarantine, warn, allow'],
-    [{ additional_property: 1 }, 'none of reject, quarantine, warn, strip, allow'],
-    [{ additional_properties: 'strip' }, 'Known are missing_required'],
+    [{ wrong_type: 'off' }, 'mode.wrong_type is not one of reject, quarantine, warn, allow'],
+    [{ additional_property: 1 }, 'not one of reject, quarantine, warn, strip, allow'],
+    [{ additional_properties: 'strip' }, 'Use one of missing_required'],
     [{ unplanned_event: 'warn' }, 'write unplanned: at the top'],
   ])('%j is refused', (value, text) => {
     expect(read(value).faults.join()).toContain(text);

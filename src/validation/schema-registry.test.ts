@@ -45,9 +45,9 @@ test('all problems stop the start at once, each with its file and fix', async ()
   expect((error as StartError).message.split('\n')).toEqual([
     `4 faults in the schemas of ${directory}:`,
     '  taxonomy.yaml: events.order_completed.ownr is not a known key. Write owner.',
-    '  taxonomy.yaml: events.order_completed.mode is none of enforce, warn, off, nor a mapping. ' +
+    '  taxonomy.yaml: events.order_completed.mode is not one of enforce, warn, off, and not a mapping. ' +
       'Write one of them, or { additional_property: strip }; the default is enforce.',
-    '  order_completed/1.json: /$async is refused. Leave it out: the verdict does not wait.',
+    '  order_completed/1.json: /$async is refused. Leave it out: validation is synchronous.',
     '  cart_completed/: no entry of the taxonomy has this name. ' +
       'Add one under events:, or delete the folder.',
   ]);
@@ -73,7 +73,7 @@ describe('taxonomy.yaml', () => {
     [`verbs: [completed]\nunplaned: warn\n${entry}`, 'unplaned is not a known key'],
     [
       `verbs: [completed]\nunplanned: strip\n${entry}`,
-      'unplanned is none of reject, quarantine, warn, allow',
+      'unplanned is not one of reject, quarantine, warn, allow',
     ],
     ['verbs: [completed]', 'events names no event'],
     ['verbs: [completed]\nevents: {}', 'events names no event'],
@@ -121,7 +121,7 @@ describe('versions', () => {
   test.each(['01.json', 'v2.json', '2.yaml', '0.json', '2.json.bak'])('are no %s', async (file) => {
     const files = { 'order_completed/1.json': schema, [`order_completed/${file}`]: schema };
     expect(await faultsOf({ ...taxonomy, ...files })).toEqual([
-      `order_completed/${file}: it is not named by a version`,
+      `order_completed/${file}: its name is not a version number`,
     ]);
   });
 

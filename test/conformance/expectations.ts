@@ -23,7 +23,7 @@ interface Block {
   readonly complaints: readonly RegExp[];
 }
 
-/** Throws an Error for a line that is none of these, and for a block without a reason or a complaint. */
+/** Throws an Error for a line that is not one of these, and for a block without a reason or a complaint. */
 export function parseExpectations(text: string): Expectations {
   const lists = { failing: [] as string[], flaky: [] as string[], skip: [] as string[] };
   const blocks = text

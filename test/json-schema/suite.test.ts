@@ -84,7 +84,7 @@ function harmless(fault: string): boolean {
   return (
     fault.startsWith('/type is not "object"') ||
     /has no (maxLength|maxItems|propertyNames) beside it/.test(fault) ||
-    fault.includes('which properties does not have')
+    fault.includes('which properties does not define')
   );
 }
 

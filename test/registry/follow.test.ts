@@ -43,7 +43,7 @@ test('two gates follow a change made at one of them, under load, and drop no req
   expect(version?.version).toBe(3);
   expect(created).toBe(true);
   expect(findings.map(({ message }) => message)).toEqual([
-    "version 3 adds 'channel': nobody breaks",
+    "version 3 adds 'channel': nothing breaks",
   ]);
   // The gate that was told has it when it answers; the other one follows.
   expect((await track(one.url, withChannel)).status).toBe(202);

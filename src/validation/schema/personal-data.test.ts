@@ -150,10 +150,16 @@ describe('a mark is found', () => {
 });
 
 test.each<[JsonObject, string]>([
-  [{ properties: { a: { type: 'string', 'x-pii': 'encrypt' } } }, 'none of drop, mask, hash'],
-  [{ 'x-pii': 'drop' }, 'marks everything'],
-  [{ properties: { a: { type: 'number', 'x-pii': 'hash' } } }, 'not of type string'],
-  [{ properties: { a: { 'x-pii': 'mask' } } }, 'not of type string'],
+  [{ properties: { a: { type: 'string', 'x-pii': 'encrypt' } } }, 'not one of drop, mask, hash'],
+  [{ 'x-pii': 'drop' }, 'marks the whole event'],
+  [
+    { properties: { a: { type: 'number', 'x-pii': 'hash' } } },
+    'would replace a value that is not a string with a string',
+  ],
+  [
+    { properties: { a: { 'x-pii': 'mask' } } },
+    'would replace a value that is not a string with a string',
+  ],
   [{ not: { properties: { a: { 'x-pii': 'drop' } } } }, 'reached through one of not'],
   [{ propertyNames: { type: 'string', 'x-pii': 'mask' } }, 'reached through one of'],
   [

@@ -50,12 +50,12 @@ test.each([
   [', supersedes: { x: [2] }', 'supersedes.x is not a version with a list of earlier ones'],
   [', supersedes: { 3: [1] }', 'supersedes has 3 for 1, which is active'],
   [', supersedes: { 3: [2, 2] }', 'supersedes names 2 twice'],
-  [', supersedes: { 4: [2] }', 'names version 4, beyond its last, 3.json'],
+  [', supersedes: { 4: [2] }', 'names version 4, beyond the last, 3.json'],
   [', deprecated: 2', 'deprecated is not a list of versions'],
   [', deprecated: [0]', 'deprecated is not a list of versions'],
   [', deprecated: [1]', 'deprecated names 1, which is active'],
-  [', deprecated: [4]', 'names version 4, beyond its last, 3.json'],
-  [', compatibility: full', 'compatibility is none of compatible, forward, none'],
+  [', deprecated: [4]', 'names version 4, beyond the last, 3.json'],
+  [', compatibility: full', 'compatibility is not one of compatible, forward, none'],
 ])('%s is refused', async (lines, problem) => {
   const { faults } = await readRegistry(folder(lines));
   expect(faults.map((fault) => fault.problem).join('\n')).toContain(problem);
@@ -76,7 +76,7 @@ test('one step leads from a superseded version to the one that validates', async
   expect(faults).toMatchObject([
     {
       problem: 'events.order_completed.supersedes has 2 for 1, and 3 for 2',
-      mending: 'Name 1 under 3 too: one step leads to the version that validates.',
+      mending: 'Name 1 under 3: each version names the one that validates directly.',
     },
   ]);
 });
