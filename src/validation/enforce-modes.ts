@@ -53,8 +53,8 @@ export function enforceModes(
 }
 
 /**
- * Removes the unknown properties and validates the rest again: it may have fewer properties than the
- * schema requires, or break a rule that a removed property met.
+ * Removes the unknown properties and validates the rest again: it may have fewer properties than
+ * the schema requires, or break a rule that a removed property met.
  */
 function strip(
   version: ValidatingVersion,

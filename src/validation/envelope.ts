@@ -31,7 +31,10 @@ export function eventNameFault(
   return undefined;
 }
 
-/** The error of an idempotency key, which must be a UUID but not the nil one that broken clients send. */
+/**
+ * The error of an idempotency key, which must be a UUID but not the nil one that broken clients
+ * send.
+ */
 export function idempotencyKeyFault(key: string): EventError | undefined {
   if (isUuid(key) && key !== nilUuid) return undefined;
   if (key.trim() === '') {

@@ -6,8 +6,8 @@ import type { IncomingEvent } from '../event/incoming-event.ts';
 export const identityLengthMax = 256;
 
 /**
- * Placeholders that broken clients send as ids. All users of such clients would become one "person".
- * The union of the ids that Mixpanel, Amplitude and PostHog refuse.
+ * Placeholders that broken clients send as ids. All users of such clients would become one
+ * "person". The union of the ids that Mixpanel, Amplitude and PostHog refuse.
  */
 export const identityPlaceholders: readonly string[] = [
   '0',

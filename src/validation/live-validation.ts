@@ -6,8 +6,8 @@ export interface LiveValidation extends Pick<Validation, 'validate' | 'redactRej
   readonly registry: () => SchemaRegistry;
   readonly isPlanned: (eventName: string) => boolean;
   /**
-   * Validates against another registry from the next event on. All events of a request are validated
-   * synchronously, so that a request is never split between two registries.
+   * Validates against another registry from the next event on. All events of a request are
+   * validated synchronously, so that a request is never split between two registries.
    */
   replace(registry: SchemaRegistry): void;
 }

@@ -9,7 +9,9 @@ export const violationKinds = [
 ] as const;
 export type ViolationKind = (typeof violationKinds)[number];
 
-/** What happens on a violation, the mildest first. With several violations, the strictest counts. */
+/**
+ * What happens on a violation, the mildest first. With several violations, the strictest counts.
+ */
 export const violationActions = ['allow', 'strip', 'warn', 'quarantine', 'reject'] as const;
 export type ViolationAction = (typeof violationActions)[number];
 
@@ -56,7 +58,9 @@ export function strictest(actions: Iterable<ViolationAction>): ViolationAction {
   return violationActions[rank]!;
 }
 
-/** `enforce`, or `additional_property: strip, advanced_rule: warn`: the differences from enforce. */
+/**
+ * `enforce`, or `additional_property: strip, advanced_rule: warn`: the differences from enforce.
+ */
 export function modeText(mode: EventMode): string {
   if (typeof mode === 'string') return mode;
   const parts = violationKinds

@@ -2,8 +2,8 @@
 const nameLengthMax = 128;
 
 /**
- * The most edits that still give a suggestion. It also bounds the work: the comparison covers only a
- * band of this width, so a name costs at most 128 × 7 steps for each candidate.
+ * The most edits that still give a suggestion. It also bounds the work: the comparison covers only
+ * a band of this width, so a name costs at most 128 × 7 steps for each candidate.
  */
 const editsMax = 3;
 

@@ -42,8 +42,9 @@ export interface Validation {
   /** Never throws, whatever the event holds. */
   validate(event: IncomingEvent): ValidationResult;
   /**
-   * The redacted form to keep instead of the bytes of a rejected event, if its schemas mark personal
-   * data. Undefined if they mark none. For an unplanned event, the marks of all schemas apply.
+   * The redacted form to keep instead of the bytes of a rejected event, if its schemas mark
+   * personal data. Undefined if they mark none. For an unplanned event, the marks of all schemas
+   * apply.
    */
   readonly redactRejected: (event: IncomingEvent) => RedactedOriginal | undefined;
   /** The name of every planned event: the closed set of values of the metrics' label. */
@@ -69,8 +70,8 @@ interface Rule {
 }
 
 /**
- * A producer of an unplanned event sends many of them, and finding the nearest of 500 names can take
- * 2 ms.
+ * A producer of an unplanned event sends many of them, and finding the nearest of 500 names can
+ * take 2 ms.
  */
 const unplannedRememberedMax = 1000;
 

@@ -5,7 +5,9 @@ import type { Violation } from '../event/violation.ts';
 
 const valuesShownMax = 20;
 const valueTextMax = 64;
-/** Twenty violations share one trailer, and gRPC's Java client accepts at most 8 KiB of trailers. */
+/**
+ * Twenty violations share one trailer, and gRPC's Java client accepts at most 8 KiB of trailers.
+ */
 const expectedLengthMax = 200;
 const descriptionLengthMax = 160;
 

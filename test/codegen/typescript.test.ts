@@ -74,7 +74,7 @@ const wrong: Readonly<Record<string, string>> = {
   'an unknown property': `{ userId: 'u', properties: { ...good, totl: 1 } }`,
   'an unknown property inside': `{ userId: 'u', properties: { ...good, owner: { name: 'n', age: 3 } } }`,
   'a wrong type': `{ userId: 'u', properties: { ...good, count: '1' } }`,
-  'a value that is not one of the enum': `{ userId: 'u', properties: { ...good, state: 'ajar' } }`,
+  'a value outside the enum': `{ userId: 'u', properties: { ...good, state: 'ajar' } }`,
   'a missing property': `{ userId: 'u', properties: { id: '7', count: 1, note: null, tags: [], state: 'open' } }`,
   'a null that is not allowed': `{ userId: 'u', properties: { ...good, weight: null } }`,
   'a property that is never allowed': `{ userId: 'u', properties: { ...good, forbidden: 1 } }`,

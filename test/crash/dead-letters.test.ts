@@ -73,7 +73,7 @@ test('a dead letter by the real command line: list, show, replay, discard', asyn
   expect(again.stderr).toMatch(/^headgate: There is no dead letter crm:\d+\.[^\n]*\n$/);
 
   // Two attempts for each of the two, one replay, one for each of the others; the warehouse had
-  // its five at first, and a replay to crm is not one of its business.
+  // its five at first, and a replay to crm is none of its business.
   expect(receiver.counts()).toEqual({ requests: 3 + 2 * 2 + 1, forged: 0 });
   expect(countRows(gate.dataDir)).toBe(users.length);
   run.kill('SIGTERM');

@@ -44,8 +44,8 @@ const comparedKeywords = new Set([
 ]);
 
 /**
- * Lists how the properties that `after` accepts differ from those that `before` accepts. Only keywords
- * are compared; a change that they cannot explain counts as breaking.
+ * Lists how the properties that `after` accepts differ from those that `before` accepts. Only
+ * keywords are compared; a change that they cannot explain counts as breaking.
  *
  * A consumer is expected to read the properties that its version lists, and to ignore all others.
  */

@@ -5,8 +5,8 @@ import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 const allTypes = ['null', 'boolean', 'object', 'array', 'string', 'number'] as const;
 
 /**
- * Compares types, and the values of `enum` and `const`. Returns false if no value is valid under both
- * schemas: comparing further would add nothing.
+ * Compares types, and the values of `enum` and `const`. Returns false if no value is valid under
+ * both schemas: comparing further would add nothing.
  */
 export function compareValues(
   place: Place,

@@ -5,8 +5,8 @@ import type { JsonObject } from '../../event/json/json.ts';
 /**
  * What a new version of an event may change.
  *
- * `compatible`: nothing that breaks producers or consumers; `forward`: nothing that breaks consumers,
- * but producers may have to change what they send; `none`: anything.
+ * `compatible`: nothing that breaks producers or consumers; `forward`: nothing that breaks
+ * consumers, but producers may have to change what they send; `none`: anything.
  */
 export const compatibilityModes = ['compatible', 'forward', 'none'] as const;
 export type CompatibilityMode = (typeof compatibilityModes)[number];

@@ -81,8 +81,8 @@ function differenceText(
 }
 
 /**
- * Compares a version with the version before it that still validates. A superseded version is broken,
- * so its fix is not compared with it.
+ * Compares a version with the version before it that still validates. A superseded version is
+ * broken, so its fix is not compared with it.
  */
 export function versionChange(event: PlannedEvent, version: number): EventChange {
   const added = event.versions.find((each) => each.version === version)!;

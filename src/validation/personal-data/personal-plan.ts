@@ -10,7 +10,9 @@ export interface Personal {
   readonly redact: Redact;
 }
 
-/** Builds one plan for all versions of the events: a mark in one version applies to all versions. */
+/**
+ * Builds one plan for all versions of the events: a mark in one version applies to all versions.
+ */
 export function personalOf(
   events: readonly PlannedEvent[],
   hashKey: string | undefined,
@@ -21,8 +23,8 @@ export function personalOf(
 }
 
 /**
- * Throws a StartError if a schema hashes and no key is set: without a key, anyone could reverse a hash
- * by hashing every known address.
+ * Throws a StartError if a schema hashes and no key is set: without a key, anyone could reverse a
+ * hash by hashing every known address.
  */
 export function checkHashKey(events: readonly PlannedEvent[], hashKey: string | undefined): void {
   if (hashKey !== undefined) return;

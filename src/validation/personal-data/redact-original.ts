@@ -11,9 +11,9 @@ export interface RedactedOriginal {
 }
 
 /**
- * The bytes of an event with the personal data in its properties redacted. JSON stays the same, except
- * for white space and repeated names; protocol buffers are written as JSON. Undefined if the bytes are
- * unreadable: they have no properties that could be redacted.
+ * The bytes of an event with the personal data in its properties redacted. JSON stays the same,
+ * except for white space and repeated names; protocol buffers are written as JSON. Undefined if the
+ * bytes are unreadable: they have no properties that could be redacted.
  */
 export function redactOriginal(event: IncomingEvent, redact: Redact): RedactedOriginal | undefined {
   const original = Buffer.from(event.original());

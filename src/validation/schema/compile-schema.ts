@@ -24,8 +24,9 @@ export interface SchemaFindings {
 }
 
 /**
- * The most values of an event whose errors are all listed. Ajv creates an error for every violation and
- * cannot be stopped: 200,000 unknown properties blocked the gate for 170 ms. This many take 5 ms.
+ * The most values of an event whose errors are all listed. Ajv creates an error for every violation
+ * and cannot be stopped: 200,000 unknown properties blocked the gate for 170 ms. This many take 5
+ * ms.
  */
 export const valuesReportedMax = 5000;
 
@@ -41,8 +42,8 @@ let dialect: Ajv2020 | undefined;
  * Compiles a schema that passed checkSchemaSafety. Throws an Error that names what is wrong in it.
  *
  * Compiles twice. The first validator checks every event and stops at the first error, so that a
- * hostile event costs little. The second lists every error; it is compiled when an event first breaks
- * the schema.
+ * hostile event costs little. The second lists every error; it is compiled when an event first
+ * breaks the schema.
  */
 export function compileSchema(schema: JsonObject): CompiledSchema {
   dialect ??= new Ajv2020({ strict: true, logger: false });
@@ -87,7 +88,9 @@ export function compileSchema(schema: JsonObject): CompiledSchema {
   };
 }
 
-/** Calls the validator once: V8 parses a function at its first call, and fails if it is too large. */
+/**
+ * Calls the validator once: V8 parses a function at its first call, and fails if it is too large.
+ */
 function compileAndParse(schema: JsonObject, allErrors: boolean): ValidateFunction {
   try {
     const validate = compile(schema, allErrors);
@@ -116,8 +119,8 @@ function hasAtMost(root: JsonObject, valuesMax: number): boolean {
 
 /**
  * Compiles with an Ajv instance of its own, because an instance keeps all it has compiled. Without
- * `strict` it accepts schemas that are valid but most likely a mistake (`minimum` without a type), as
- * the official test suite has many of them; validation is the same.
+ * `strict` it accepts schemas that are valid but most likely a mistake (`minimum` without a type),
+ * as the official test suite has many of them; validation is the same.
  */
 export function compile(schema: JsonObject, allErrors: boolean, strict = true): ValidateFunction {
   const ajv = new Ajv2020({
@@ -145,8 +148,9 @@ export function compile(schema: JsonObject, allErrors: boolean, strict = true): 
 }
 
 /**
- * With `allErrors`, Ajv runs a pattern even if the maxLength of the text has failed, so this enforces
- * the limit. The verdict is the same: every pattern has a maxLength beside it within that limit.
+ * With `allErrors`, Ajv runs a pattern even if the maxLength of the text has failed, so this
+ * enforces the limit. The verdict is the same: every pattern has a maxLength beside it within that
+ * limit.
  */
 function boundedRegExp(pattern: string, flags: string): { test: TextCheck } {
   const expression = new RegExp(pattern, flags);

@@ -38,9 +38,9 @@ const single = new Set([
 ]);
 
 /**
- * Replaces each $ref with its schema and drops annotations, so that two schemas can be compared part by
- * part. Only for schemas that passed checkSchemaSafety: their references are not circular, and their
- * expanded size is bounded.
+ * Replaces each $ref with its schema and drops annotations, so that two schemas can be compared
+ * part by part. Only for schemas that passed checkSchemaSafety: their references are not circular,
+ * and their expanded size is bounded.
  */
 export function expandSchema(root: JsonObject): JsonObject {
   const expand = (value: JsonValue): JsonValue => {

@@ -17,14 +17,18 @@ export class PatternRefusal extends Error {
   override readonly name = 'PatternRefusal';
 }
 
-/** A part of the expression: the positions where it can begin and end, and whether it can be empty. */
+/**
+ * A part of the expression: the positions where it can begin and end, and whether it can be empty.
+ */
 interface Part {
   readonly nullable: boolean;
   readonly first: readonly number[];
   readonly last: readonly number[];
 }
 
-/** Every pair of positions is compared: 200 positions make 40,000 pairs, a few milliseconds at load. */
+/**
+ * Every pair of positions is compared: 200 positions make 40,000 pairs, a few milliseconds at load.
+ */
 const positionsMax = 200;
 /** `{8}` and shorter are expanded exactly; longer repeats are treated as open ones. */
 const copiesMax = 8;

@@ -14,8 +14,8 @@ const patternLengthMax = 512;
  * The reason why a pattern could hang the gate; undefined if its time is bounded.
  *
  * A backtracking engine is slow if a text can match in many ways, so the ways are counted on the
- * automaton. They are exponentially many if one loop can read the same text by two paths, and the text
- * length to the power of n if n loops in a row can read each other's text.
+ * automaton. They are exponentially many if one loop can read the same text by two paths, and the
+ * text length to the power of n if n loops in a row can read each other's text.
  */
 export function patternDanger(source: string): string | undefined {
   if (source.length > patternLengthMax) return `it is longer than ${patternLengthMax} characters`;
@@ -34,8 +34,8 @@ export function patternDanger(source: string): string | undefined {
 }
 
 /**
- * The most steps that a safe pattern takes on a text of a given length: the length to the power of its
- * overlapping repeats, times the number of choices of its optional parts.
+ * The most steps that a safe pattern takes on a text of a given length: the length to the power of
+ * its overlapping repeats, times the number of choices of its optional parts.
  */
 export function patternSteps(source: string): (length: number) => number {
   // Cached, because each schema is compiled twice.

@@ -11,7 +11,9 @@ import type { ReportFault } from '../registry-fault.ts';
 /** The keyword that marks a property as personal data: `"x-pii": "hash"`. */
 export const personalDataKeyword = 'x-pii';
 
-/** The strictest first. If two schemas mark one property differently, the stricter action counts. */
+/**
+ * The strictest first. If two schemas mark one property differently, the stricter action counts.
+ */
 export const personalDataActions = ['drop', 'mask', 'hash'] as const;
 export type PersonalDataAction = (typeof personalDataActions)[number];
 
@@ -87,7 +89,9 @@ function unmarked(): Marking {
   return { action: undefined, members: new Map(), patterns: [], others: undefined };
 }
 
-/** The number of steps is bounded: schema-references.ts refuses circular and multiplying references. */
+/**
+ * The number of steps is bounded: schema-references.ts refuses circular and multiplying references.
+ */
 function collect(root: JsonObject, schema: JsonObject, into: Marking): void {
   const action = schema[personalDataKeyword] as PersonalDataAction | undefined;
   if (action !== undefined) into.action = stricter(action, into.action);

@@ -2,8 +2,8 @@
 export const formatSubjectMax = 2048;
 
 /**
- * The string formats that schemas may use. Formats are excluded if their check can take more than linear
- * time on a hostile text (`url`, `regex`) or checks nothing (`password`, `binary`).
+ * The string formats that schemas may use. Formats are excluded if their check can take more than
+ * linear time on a hostile text (`url`, `regex`) or checks nothing (`password`, `binary`).
  */
 export const textFormats = [
   'date',

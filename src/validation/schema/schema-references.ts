@@ -3,8 +3,8 @@ import type { JsonObject } from '../../event/json/json.ts';
 import type { ReportFault } from '../registry-fault.ts';
 
 /**
- * The most schemas after every $ref is expanded: a few references to references multiply into millions
- * of checks per event.
+ * The most schemas after every $ref is expanded: a few references to references multiply into
+ * millions of checks per event.
  */
 export const expandedSchemasMax = 10_000;
 

@@ -26,8 +26,8 @@ const refusedKeywords: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reports everything in a schema that could hang the gate, or that Ajv would interpret in another way.
- * Returns true if the schema is safe to compile.
+ * Reports everything in a schema that could hang the gate, or that Ajv would interpret in another
+ * way. Returns true if the schema is safe to compile.
  */
 export function checkSchemaSafety(root: JsonValue, report: ReportFault): boolean {
   let safe = true;

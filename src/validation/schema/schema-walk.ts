@@ -22,7 +22,10 @@ const schemaKeywords = [
   'unevaluatedProperties',
 ];
 
-/** The schemas directly inside a schema. Skips values that only look like schemas (`enum`, `default`). */
+/**
+ * The schemas directly inside a schema. Skips values that only look like schemas (`enum`,
+ * `default`).
+ */
 export function innerSchemas({ path, schema }: SchemaPlace): SchemaPlace[] {
   const inner: SchemaPlace[] = [];
   const add = (place: string, value: JsonValue | undefined): void => {
@@ -62,7 +65,9 @@ export function unescapePointer(step: string): string {
   return step.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
-/** The object that a $ref inside a file (`#/$defs/money`) points to; undefined if it does not exist. */
+/**
+ * The object that a $ref inside a file (`#/$defs/money`) points to; undefined if it does not exist.
+ */
 export function resolvePointer(root: JsonObject, reference: string): JsonObject | undefined {
   let pointer: string;
   try {
@@ -82,8 +87,8 @@ export function resolvePointer(root: JsonObject, reference: string): JsonObject 
 }
 
 /**
- * The schemas that `starts` apply, themselves included: through every $ref, and through the keywords
- * that `follows` accepts.
+ * The schemas that `starts` apply, themselves included: through every $ref, and through the
+ * keywords that `follows` accepts.
  */
 export function reachableSchemas(
   root: JsonObject,

@@ -26,8 +26,9 @@ const kinds: Readonly<Record<string, ViolationKind>> = {
 /**
  * Returns a function that classifies each error of one schema as a kind of violation.
  *
- * A property that is unknown to one branch of an `anyOf` may be required by another branch. So an error
- * in a part of the schema that applies in some cases only is an `advanced_rule`, whatever its keyword.
+ * A property that is unknown to one branch of an `anyOf` may be required by another branch. So an
+ * error in a part of the schema that applies in some cases only is an `advanced_rule`, whatever its
+ * keyword.
  */
 export function createClassifier(root: JsonObject): (error: ErrorObject) => ViolationKind {
   const unconditional = alwaysHolding(root);

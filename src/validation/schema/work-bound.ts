@@ -21,7 +21,9 @@ export class TooMuchWork extends Error {
   override readonly name = 'TooMuchWork';
 }
 
-/** The most values that an event of this schema may have; undefined if only the request limits them. */
+/**
+ * The most values that an event of this schema may have; undefined if only the request limits them.
+ */
 export function valuesValidatedMax(root: JsonObject): number | undefined {
   const checks = checksOfHeaviest(root);
   return checks <= checksUncounted ? undefined : Math.floor(checksMax / checks);

@@ -19,7 +19,7 @@ function folder(lines: string): string {
   });
 }
 
-test('a superseded version is validated by its successor, and stored as that', async () => {
+test('validates an event of a superseded version by its successor, and stores it as that version', async () => {
   const { validate } = createValidation(await loadRegistry(folder(', supersedes: { 3: [2] }')));
   const sent = (total: number | string, schemaVersion: number) =>
     validate(orderCompleted({ schemaVersion, properties: { total } }));
@@ -28,7 +28,7 @@ test('a superseded version is validated by its successor, and stored as that', a
   expect(sent(1.5, 1)).toMatchObject({ error: undefined, schemaVersion: 1 });
 });
 
-test('producers of a deprecated version are warned which to send', async () => {
+test('warns producers of a deprecated version, and names the version to send', async () => {
   const { validate } = createValidation(await loadRegistry(folder(', deprecated: [3]')));
   const event = orderCompleted({ schemaVersion: 3, properties: { total: 1 } });
   expect(validate(event)).toMatchObject({ error: undefined, schemaVersion: 3 });
@@ -62,7 +62,7 @@ test.each([
   expect(faults).toHaveLength(1);
 });
 
-test('one step leads from a superseded version to the one that validates', async () => {
+test('refuses a chain of superseded versions', async () => {
   const taxonomy = orderTaxonomy(', supersedes: { 2: [1], 3: [2] }').replace(
     'active: 1',
     'active: 3',

@@ -4,8 +4,8 @@ import type { ReportFault } from '../registry-fault.ts';
 export type Superseded = ReadonlyMap<number, number>;
 
 /**
- * Reads `supersedes: { 3: [1, 2] }`: version 3 validates events that name version 1 or 2. This fixes a
- * broken version that producers already send, without updating the producers.
+ * Reads `supersedes: { 3: [1, 2] }`: version 3 validates events that name version 1 or 2. This
+ * fixes a broken version that producers already send, without updating the producers.
  */
 export function readSupersedes(
   value: unknown,
