@@ -28,7 +28,7 @@ export interface ToldAnswer {
   readonly result: JsonValue;
 }
 
-/** Of the connection, of this moment, or advice that an answer may have or not. */
+/** Headers of the connection or of the moment, and optional advice. */
 const ignoredHeaders = new Set([
   'date',
   'connection',
@@ -53,7 +53,7 @@ export function tell(request: GeneratedRequest, answer: RawAnswer): ToldAnswer {
     if (headers['grpc-status'] === undefined) {
       return { ...base, ...tellFramed(request, answer, answer.trailers) };
     }
-    // Trailers-Only: what the stock router splits in two comes in one.
+    // Trailers-Only: one block has what the stock router splits in two.
     const { trailers, others } = trailersAmong(headers);
     return { ...base, headers: others, ...tellFramed(request, answer, trailers) };
   }

@@ -7,7 +7,9 @@ import { orderCompleted, validationOf } from '../schemas-folder.fixture.ts';
 import { checksMax, patternStepsMax, TooMuchWork, valuesValidatedMax } from './work-bound.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 
-/** Time for half a second of work on a busy machine. Without the bounds, some cases take minutes. */
+/**
+ * Time for half a second of work on a busy machine. Without the bounds, some cases take minutes.
+ */
 const patienceMs = 20_000;
 
 const list = (items: JsonObject, more: JsonObject = {}): JsonObject => ({
