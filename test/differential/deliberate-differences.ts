@@ -1,5 +1,5 @@
 import type { GeneratedRequest } from './generated-requests.ts';
-import type { ToldAnswer } from './told-answer.ts';
+import type { UnderstoodAnswer } from './understood-answer.ts';
 
 /*
  * The deliberate differences between the answers of the fast endpoints and those of the stock Connect
@@ -22,7 +22,7 @@ function canonicalType(type: string | undefined): string {
   return (type ?? '').replace(/^(application\/grpc(?:-web)?)\+proto$/, '$1');
 }
 
-export function comparable(request: GeneratedRequest, answer: ToldAnswer): ToldAnswer {
+export function comparable(request: GeneratedRequest, answer: UnderstoodAnswer): UnderstoodAnswer {
   const headers = Object.fromEntries(
     Object.entries(answer.headers).filter(([name]) => !adviceHeaders.includes(name)),
   );
@@ -36,12 +36,16 @@ export function comparable(request: GeneratedRequest, answer: ToldAnswer): ToldA
 interface Difference {
   readonly what: string;
   readonly why: string;
-  readonly holds: (request: GeneratedRequest, fast: ToldAnswer, stock: ToldAnswer) => boolean;
+  readonly holds: (
+    request: GeneratedRequest,
+    fast: UnderstoodAnswer,
+    stock: UnderstoodAnswer,
+  ) => boolean;
 }
 
 const isFramed = ({ protocol }: GeneratedRequest): boolean => protocol.startsWith('grpc');
 
-const refusedAs = (answer: ToldAnswer, code: string): boolean =>
+const refusedAs = (answer: UnderstoodAnswer, code: string): boolean =>
   answer.code === code && JSON.stringify(answer.details).includes('"domain":"headgate"');
 
 export const deliberate: readonly Difference[] = [

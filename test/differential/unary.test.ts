@@ -11,7 +11,7 @@ import { createFakeContext, limits, type FakeContext } from './fake-context.ts';
 import { oddities, requests, type GeneratedRequest } from './generated-requests.ts';
 import { createCaller, type Caller } from './raw-call.ts';
 import { openStockServer } from './stock-server.ts';
-import { tell, type ToldAnswer } from './told-answer.ts';
+import { tell, type UnderstoodAnswer } from './understood-answer.ts';
 
 interface Endpoint {
   readonly fake: FakeContext;
@@ -114,8 +114,8 @@ describe('the unary endpoints beside the stock Connect router', () => {
 
 function explain(
   request: GeneratedRequest,
-  fast: ToldAnswer,
-  stock: ToldAnswer,
+  fast: UnderstoodAnswer,
+  stock: UnderstoodAnswer,
 ): string | undefined {
   if (deliberate.some(({ holds }) => holds(request, fast, stock))) return undefined;
   try {
