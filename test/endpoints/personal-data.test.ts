@@ -110,7 +110,7 @@ describe('personal data', () => {
   });
 });
 
-test('is not in dead letters', async () => {
+test('personal data is not in dead letters', async () => {
   const server = createServer((request, response) => {
     request.resume();
     response.writeHead(400).end('no');

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { openVendorGate, shopKey, type VendorGate } from './vendor-gate.ts';
 
-/** Mixpanel's SDK for Node: every event by a callback of its own, and no second try. */
+/** Mixpanel's SDK for Node: each event has its own callback, and the SDK does not retry. */
 describe('Mixpanel', () => {
   let foreign: VendorGate;
 
@@ -30,7 +30,7 @@ describe('Mixpanel', () => {
     } as Partial<Mixpanel.InitConfig>);
   }
 
-  /** What the SDK tells its caller: nothing, or the errors. */
+  /** The errors that the SDK returns to its caller, if any. */
   function told(send: (callback: (error: unknown) => void) => void): Promise<string> {
     return new Promise((resolve) => {
       send((error) => {
@@ -112,7 +112,7 @@ describe('Mixpanel', () => {
     },
   );
 
-  test('an outage is reported, and the same event with its id is there once', async () => {
+  test('reports an outage, and stores an event that is sent again with its id once', async () => {
     const before = (await foreign.stored()).length;
     const send = () =>
       told((done) =>
@@ -131,7 +131,7 @@ describe('Mixpanel', () => {
     expect(await foreign.stored()).toHaveLength(before + 1);
   });
 
-  test('a token that nobody knows, and what is no event, are errors at the SDK', async () => {
+  test('the SDK reports an unknown token and an invalid event as errors', async () => {
     const unknown = await told((done) =>
       client(true, 'hg_nobody').track(
         'Order Completed',

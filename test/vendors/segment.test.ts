@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { openVendorGate, shopKey, type VendorGate } from './vendor-gate.ts';
 
-/** Segment's own SDK and RudderStack's, which need another address and nothing else. */
+/** Segment's SDK and RudderStack's. Only their address is changed. */
 describe('Segment', () => {
   let foreign: VendorGate;
 
@@ -64,14 +64,14 @@ describe('Segment', () => {
     expect(JSON.stringify(events)).not.toContain(shopKey);
   });
 
-  test('an outage: the SDK sends again, and each event is there once', async () => {
+  test('the SDK retries after an outage, and each event is stored once', async () => {
     const before = (await foreign.stored()).length;
     const thaw = await foreign.gate.freezeServer();
     const { analytics, errors } = segment();
     const statuses: unknown[] = [];
     analytics.on('http_response', ({ status }) => {
       statuses.push(status);
-      // The first answer said that nothing is known to be stored.
+      // The first answer said that storing is not confirmed.
       if (statuses.length === 1) thaw();
     });
     for (const id of ['B1', 'B2', 'B3']) {
@@ -86,7 +86,7 @@ describe('Segment', () => {
     expect(ids).toEqual(['B1', 'B2', 'B3']);
   });
 
-  test('a rejected event is kept, and takes no other with it', async () => {
+  test('keeps a rejected event, which does not affect the others', async () => {
     const before = [(await foreign.stored()).length, (await foreign.rejected()).length];
     const { analytics, errors } = segment();
     const answers: number[] = [];
@@ -103,7 +103,7 @@ describe('Segment', () => {
     ]);
   });
 
-  test('a key that nobody knows is an error at the SDK', async () => {
+  test('the SDK reports an unknown key as an error', async () => {
     const { analytics, errors } = segment('hg_nobody');
     analytics.track({ userId: 'u4', event: 'Order Completed', properties: order('D1') });
     await analytics.closeAndFlush();
@@ -111,7 +111,7 @@ describe('Segment', () => {
     expect(String((errors[0] as { reason: Error }).reason)).toContain('[401]');
   });
 
-  test('RudderStack, whose SDK packs its bodies', async () => {
+  test('RudderStack, whose SDK compresses its bodies', async () => {
     const before = (await foreign.stored()).length;
     const rudder = new RudderAnalytics(shopKey, {
       dataPlaneUrl: `${foreign.gate.url}/v1/segment`,
