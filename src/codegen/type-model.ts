@@ -20,7 +20,7 @@ export interface ModelMember {
   readonly notes: readonly string[];
 }
 
-/** An object type with a name of its own. */
+/** A named object type. */
 export interface ModelObject {
   /** `OrderCompletedItem`. */
   readonly name: string;

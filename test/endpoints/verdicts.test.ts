@@ -160,13 +160,18 @@ describe('a repeated event', () => {
     ['name', { event_name: 'page_viewed', properties: { url: 'https://a.example/' } }],
     ['context', { context: { page: '/' } }],
     ['clock', { occurred_at: '2026-03-01T12:00:00Z' }],
-  ] as const)('with another %s is refused because its key was used', async ([, fields]) => {
-    const event = order();
-    const first = (await knock(gate.port, restTrack, { events: [event] })).results[0]!;
-    const answer = await knock(gate.port, grpcTrack, { events: [{ ...event, ...fields }] });
-    expect(answer.results[0]!).toMatchObject({ status: 'duplicate', sequence: first.sequence });
-    expect(answer.results[0]!.warnings.map(({ code }) => code)).toEqual(['idempotency_key_reused']);
-  });
+  ] as const)(
+    'with another %s is a duplicate, with a warning that its key was reused',
+    async ([, fields]) => {
+      const event = order();
+      const first = (await knock(gate.port, restTrack, { events: [event] })).results[0]!;
+      const answer = await knock(gate.port, grpcTrack, { events: [{ ...event, ...fields }] });
+      expect(answer.results[0]!).toMatchObject({ status: 'duplicate', sequence: first.sequence });
+      expect(answer.results[0]!.warnings.map(({ code }) => code)).toEqual([
+        'idempotency_key_reused',
+      ]);
+    },
+  );
 
   test('a rejected event leaves its key free', async () => {
     const bad = order({ user_id: '' });

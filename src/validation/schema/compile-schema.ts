@@ -118,7 +118,7 @@ function hasAtMost(root: JsonObject, valuesMax: number): boolean {
 }
 
 /**
- * Compiles with an Ajv instance of its own, because an instance keeps all it has compiled. Without
+ * Compiles with a separate Ajv instance, because an instance keeps all it has compiled. Without
  * `strict` it accepts schemas that are valid but most likely a mistake (`minimum` without a type),
  * as the official test suite has many of them; validation is the same.
  */
