@@ -62,10 +62,10 @@ describe.each(languages)('generate, in %s', (language) => {
   test('never writes text of a schema as code', () => {
     const description = 'one */ \n """ \\u000a two \u2028 three \u0000 # four';
     const written = write(language, { a_created: objectOf({ x: { ...text, description } }) });
-    const told = written.split('\n').filter((line) => /\b(one|two|three|four)\b/.test(line));
+    const lines = written.split('\n').filter((line) => /\b(one|two|three|four)\b/.test(line));
     const isComment = (line: string): boolean => /^\s*(\/\*\*|\*|\/\/|#)/.test(line);
-    expect(told.length).toBeGreaterThan(0);
-    expect(told.filter((line) => !isComment(line))).toEqual([]);
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.filter((line) => !isComment(line))).toEqual([]);
     expect(written).not.toContain('\\u000a');
   });
 });

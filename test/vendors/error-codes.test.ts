@@ -196,17 +196,17 @@ const eventCases: readonly EventCase[] = [
 ];
 
 describe('error codes at the vendor endpoints', () => {
-  let foreign: VendorGate;
+  let vendorGate: VendorGate;
 
   beforeAll(async () => {
-    foreign = await openVendorGate({
+    vendorGate = await openVendorGate({
       HEADGATE_LIMITS_BATCH_EVENTS_MAX: String(limits.batchEventsMax),
       HEADGATE_LIMITS_REQUEST_BYTES_MAX: String(limits.requestBytesMax),
     });
   });
 
   afterAll(async () => {
-    await foreign[Symbol.asyncDispose]();
+    await vendorGate[Symbol.asyncDispose]();
   });
 
   interface Asked {
@@ -219,17 +219,17 @@ describe('error codes at the vendor endpoints', () => {
   async function ask(form: Form, { body, headers = {}, method = 'POST', key = shopKey }: Asked) {
     const sent =
       typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
-    const answer = await fetch(`${foreign.gate.url}${form.path}`, {
+    const answer = await fetch(`${vendorGate.gate.url}${form.path}`, {
       method,
       headers: {
         ...form.headers,
         authorization: `Basic ${Buffer.from(`${key}:`).toString('base64')}`,
-        'x-correlation-id': 'c/foreign',
+        'x-correlation-id': 'c/vendor',
         ...headers,
       },
       body: sent as never,
     });
-    expect(answer.headers.get('x-correlation-id')).toBe('c/foreign');
+    expect(answer.headers.get('x-correlation-id')).toBe('c/vendor');
     return {
       status: answer.status,
       body: (await answer.json()) as never,
@@ -254,7 +254,7 @@ describe('error codes at the vendor endpoints', () => {
   describe.for(forms)('$path, one event: $single', (form) => {
     test.for(eventCases)('an event: $code', async ({ code, change, not = [] }, { skip }) => {
       if (not.includes(form.path)) return skip('cannot be said at this door');
-      const before = (await foreign.rejected()).length;
+      const before = (await vendorGate.rejected()).length;
       const said = { ...validOrder(form), ...change };
       const name =
         change.name !== undefined && form.path === '/v1/cloudevents'
@@ -264,13 +264,13 @@ describe('error codes at the vendor endpoints', () => {
       expect(form.codeOf(answer.body)).toBe(code);
       expect(answer.status).toBe(form.rejectedStatus(code));
       expect(answer.retryAfter).toBeNull();
-      const kept = (await foreign.rejected()).slice(before);
+      const kept = (await vendorGate.rejected()).slice(before);
       expect(kept.map((rejected) => rejected.code)).toEqual([code]);
       return undefined;
     });
 
     test('an event nested too deep is rejected alone, and kept up to the limit', async () => {
-      const before = (await foreign.rejected()).length;
+      const before = (await vendorGate.rejected()).length;
       const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
       const text = JSON.stringify(
         form.wrap([form.say({ ...validOrder(form), more: { deep: 'DEEP' } })]),
@@ -281,7 +281,7 @@ describe('error codes at the vendor endpoints', () => {
       const code = isTooLarge ? 'request_too_large' : 'invalid_field';
       expect(JSON.stringify(answer.body)).toContain(code);
       expect(answer.status).toBe(isTooLarge ? 413 : form.rejectedStatus('invalid_field'));
-      expect(await foreign.rejected()).toHaveLength(before + (isTooLarge ? 0 : 1));
+      expect(await vendorGate.rejected()).toHaveLength(before + (isTooLarge ? 0 : 1));
     });
 
     const order = () => form.wrap([form.say(validOrder(form))]);
@@ -331,8 +331,8 @@ describe('error codes at the vendor endpoints', () => {
   });
 
   test('accepts a key in the body, and does not store it', async () => {
-    const before = [(await foreign.stored()).length, (await foreign.rejected()).length];
-    const { url } = foreign.gate;
+    const before = [(await vendorGate.stored()).length, (await vendorGate.rejected()).length];
+    const { url } = vendorGate.gate;
     const segment = segmentCall({ ...validOrder(forms[0]!), more: { writeKey: shopKey } });
     const bodies: readonly (readonly [path: string, body: unknown])[] = [
       ['/v1/segment/track', segment],
@@ -360,8 +360,8 @@ describe('error codes at the vendor endpoints', () => {
       statuses.push([path, answer.status, refused.status]);
     }
     expect(statuses).toEqual(bodies.map(([path]) => [path, path === '/import' ? 400 : 200, 401]));
-    const stored = (await foreign.stored()).slice(before[0]);
-    const rejected = (await foreign.rejected()).slice(before[1]);
+    const stored = (await vendorGate.stored()).slice(before[0]);
+    const rejected = (await vendorGate.rejected()).slice(before[1]);
     // The second Segment event has the id of the first.
     expect([stored.length, rejected.length]).toEqual([2, 2]);
     expect(JSON.stringify([stored, rejected])).not.toContain(shopKey);
@@ -394,7 +394,7 @@ describe('error codes at the vendor endpoints', () => {
 
   test('refuses other methods, and lists the allowed ones', async () => {
     const allowed = async (path: string) =>
-      (await fetch(`${foreign.gate.url}${path}`, { method: 'DELETE' })).headers.get('allow');
+      (await fetch(`${vendorGate.gate.url}${path}`, { method: 'DELETE' })).headers.get('allow');
     expect([await allowed('/track'), await allowed('/batch/')]).toEqual(['POST, GET', 'POST']);
   });
 

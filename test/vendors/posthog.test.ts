@@ -5,14 +5,14 @@ import { openVendorGate, shopKey, type VendorGate } from './vendor-gate.ts';
 
 /** PostHog's SDK for Node, with both of its protocols. Only its host is changed. */
 describe('PostHog', () => {
-  let foreign: VendorGate;
+  let vendorGate: VendorGate;
 
   beforeAll(async () => {
-    foreign = await openVendorGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '3s' });
+    vendorGate = await openVendorGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '3s' });
   });
 
   afterAll(async () => {
-    await foreign[Symbol.asyncDispose]();
+    await vendorGate[Symbol.asyncDispose]();
   });
 
   afterEach(() => {
@@ -34,7 +34,7 @@ describe('PostHog', () => {
     const statuses: number[] = [];
     const errors: unknown[] = [];
     const posthog = new PostHog(key, {
-      host: foreign.gate.url,
+      host: vendorGate.gate.url,
       flushAt: 100,
       fetchRetryDelay: 100,
       fetchRetryCount: 20,
@@ -51,7 +51,7 @@ describe('PostHog', () => {
   }
 
   test.for(['v0', 'v1'] as const)('every call of the SDK is an event: %s', async (mode) => {
-    const before = (await foreign.stored()).length;
+    const before = (await vendorGate.stored()).length;
     const { posthog, paths, errors } = client(mode);
     const timestamp = new Date('2026-03-01T12:00:00.000Z');
     posthog.capture({
@@ -81,7 +81,7 @@ describe('PostHog', () => {
     await posthog.shutdown();
     expect(errors).toEqual([]);
     expect(new Set(paths)).toEqual(new Set([mode === 'v0' ? '/batch/' : '/i/v1/analytics/events']));
-    const events = (await foreign.stored()).slice(before);
+    const events = (await vendorGate.stored()).slice(before);
     expect(events).toMatchObject([
       {
         eventName: 'order_completed',
@@ -106,8 +106,8 @@ describe('PostHog', () => {
   });
 
   test.for(['v0', 'v1'] as const)('stores each event once after an outage: %s', async (mode) => {
-    const before = (await foreign.stored()).length;
-    const thaw = await foreign.gate.freezeServer();
+    const before = (await vendorGate.stored()).length;
+    const thaw = await vendorGate.gate.freezeServer();
     const { posthog, statuses, errors } = client(mode, () => {
       if (statuses.length === 1) thaw();
     });
@@ -118,14 +118,14 @@ describe('PostHog', () => {
     expect(errors).toEqual([]);
     expect(statuses[0]).toBe(mode === 'v0' ? 503 : 200);
     expect(statuses.length).toBeGreaterThan(1);
-    const events = (await foreign.stored()).slice(before);
+    const events = (await vendorGate.stored()).slice(before);
     expect(events.map(({ properties }) => properties['order_id'])).toEqual(['B1', 'B2', 'B3']);
   });
 
   test.for(['v0', 'v1'] as const)(
     'a rejected event does not affect the others: %s',
     async (mode) => {
-      const before = [(await foreign.stored()).length, (await foreign.rejected()).length];
+      const before = [(await vendorGate.stored()).length, (await vendorGate.rejected()).length];
       const { posthog, errors } = client(mode);
       posthog.capture({
         distinctId: 'u3',
@@ -134,8 +134,8 @@ describe('PostHog', () => {
       });
       posthog.capture({ distinctId: 'u3', event: 'Order Completed', properties: order('C2') });
       await posthog.shutdown();
-      expect(await foreign.stored()).toHaveLength(before[0]! + 1);
-      const [kept] = (await foreign.rejected()).slice(before[1]);
+      expect(await vendorGate.stored()).toHaveLength(before[0]! + 1);
+      const [kept] = (await vendorGate.rejected()).slice(before[1]);
       expect(kept).toMatchObject({ code: 'schema_violation', kept: { user_id: 'u3' } });
       expect(kept!.text).not.toContain(shopKey);
       // The newer protocol reports which event; with the older, any refusal concerns the whole batch.
