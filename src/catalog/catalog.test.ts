@@ -35,7 +35,7 @@ function exampleOf(schema: JsonObject): JsonObject | undefined {
   return makeExample(version!);
 }
 
-test('the pages of the example schemas say what those say', async () => {
+test('the pages show the content of the example schemas', async () => {
   const catalog = readCatalog(contractsOf(await loadRegistry('schemas')), around);
   expect(catalog.events.map(({ name }) => name)).toEqual([
     'invoice_paid',
@@ -63,11 +63,11 @@ test('the pages of the example schemas say what those say', async () => {
       '"card" or "invoice"',
       'at least 0',
       '"currency": "EUR"',
-      'No other property is taken.',
+      'Other properties are not accepted.',
     ]) {
       expect(text).toContain(said);
     }
-    expect(files[0]!.text).toContain('none is in the log');
+    expect(files[0]!.text).toContain('not in the log');
     const again = catalogFiles(
       readCatalog(contractsOf(await loadRegistry('schemas')), around),
       format,
@@ -76,7 +76,7 @@ test('the pages of the example schemas say what those say', async () => {
   }
 });
 
-test('every example of the example schemas is one that the gate takes', async () => {
+test('the gate accepts every example of the example schemas', async () => {
   const { events } = await loadRegistry('schemas');
   for (const version of events.flatMap(({ versions }) => versions)) {
     const example = makeExample(version);
@@ -85,7 +85,7 @@ test('every example of the example schemas is one that the gate takes', async ()
   }
 });
 
-test('an example is given, else made, and never one that would be rejected', () => {
+test('takes an example from the schema, or makes a valid one', () => {
   const code = { type: 'string', maxLength: 5, pattern: '^[QXZ]{5}$' };
   const schema = { type: 'object', required: ['code'], properties: { code } };
   expect(exampleOf(schema)).toBeUndefined();
@@ -99,17 +99,17 @@ test('an example is given, else made, and never one that would be rejected', () 
   expect(exampleOf({ ...schema, required: [] })).toEqual({});
 });
 
-test('what is not known is reported', async () => {
+test('the pages say what is not known', async () => {
   const catalog = readCatalog(contractsOf(await loadRegistry('schemas')), unknown);
   const [index, page] = catalogFiles(catalog, markdown);
-  expect(index!.text).toContain('Where events go is not known here: nobody said.');
+  expect(index!.text).toContain('The destinations of events are not known here: nobody said.');
   expect(index!.text).toContain(
-    'When events were last stored is not known here: nobody was asked.',
+    'The time of the last stored event is not known here: nobody was asked.',
   );
   expect(page!.text).toContain('| goes to | not known |');
 });
 
-test('a text is a text, whatever is in it', async () => {
+test('escapes every text', async () => {
   const evil = '<script>alert("1")</script> | [x](javascript:y) & `z`';
   const registry = await loadRegistry(
     schemasFolder({
@@ -134,7 +134,7 @@ test('a text is a text, whatever is in it', async () => {
   expect(pages).not.toMatch(/^# no/m);
 });
 
-test('properties are followed into objects, lists and references', () => {
+test('lists properties inside objects, lists and references', () => {
   const item = { type: 'object', required: ['sku'], properties: { sku: { type: 'string' } } };
   const email = { type: 'string', maxLength: 254, 'x-pii': 'hash', title: 'Where to write.' };
   const schema = {
@@ -160,7 +160,7 @@ test('properties are followed into objects, lists and references', () => {
   ]);
 });
 
-test('a page does not list more properties than anyone reads', async () => {
+test('a page lists a limited number of properties', async () => {
   const names = Array.from({ length: propertiesShownMax + 2 }, (_, index) => `p${index}`);
   const properties = Object.fromEntries(names.map((name) => [name, { type: 'boolean' }]));
   const registry = await loadRegistry(

@@ -1,8 +1,8 @@
 import type { JsonObject } from '../event/json/json.ts';
 
-/** What the catalog shows of every event. */
+/** The content of the catalog. */
 export interface Catalog {
-  /** By name. */
+  /** Sorted by name. */
   readonly events: readonly CatalogEvent[];
   /** Why the destinations are not listed. Undefined if they are. */
   readonly destinationsUnknown: string | undefined;
@@ -14,7 +14,7 @@ export interface CatalogEvent {
   readonly name: string;
   readonly owner: string;
   readonly description: string;
-  /** `enforce`, or what differs from it. */
+  /** `enforce`, or the differences from it. */
   readonly mode: string;
   readonly compatibility: string;
   readonly active: number;
@@ -22,7 +22,7 @@ export interface CatalogEvent {
   readonly versions: readonly CatalogVersion[];
   /** The destinations whose filters let it through. */
   readonly destinations: readonly CatalogDestination[];
-  /** Undefined if the log has none or it is unknown. */
+  /** Undefined if the log has no such event, or if it is unknown. */
   readonly lastEventAt: Date | undefined;
 }
 
@@ -36,11 +36,11 @@ export interface CatalogVersion {
   /** `active`, `deprecated`, `validated by 3`, or empty. */
   readonly state: string;
   readonly properties: readonly CatalogProperty[];
-  /** How many there are that are not among `properties`. */
+  /** The number of properties that are not listed in `properties`. */
   readonly propertiesHidden: number;
   /** Whether unlisted properties are accepted. */
   readonly open: boolean;
-  /** Properties that the version takes; undefined: none could be made. */
+  /** Properties that the version accepts; undefined if no example could be made. */
   readonly example: JsonObject | undefined;
 }
 
@@ -53,6 +53,6 @@ export interface CatalogProperty {
   readonly description: string;
   /** `at most 64 characters`. */
   readonly limits: readonly string[];
-  /** What happens to it before it is stored: `drop`, `hash`, `mask`, or empty. */
+  /** How it is redacted before it is stored: `drop`, `hash`, `mask`, or empty. */
   readonly personal: string;
 }

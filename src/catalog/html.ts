@@ -9,7 +9,7 @@ pre { padding: 1rem; overflow: auto; background: #8882; }
 code { font-family: ui-monospace, monospace; }
 `.trim();
 
-/** A site of plain files: no script, nothing fetched. */
+/** A site of plain files, without scripts or external resources. */
 export const html: PageFormat = {
   indexFile: 'index.html',
   eventFile: (name) => `${name}.html`,

@@ -3,8 +3,9 @@ import type { SchemaVersion } from '../validation/schema-registry.ts';
 import { resolve } from './read-properties.ts';
 
 /**
- * Properties that a version takes: those its schema gives under `examples`, else made up from its
- * rules. Undefined where neither meets the schema: a page shows nothing that would be rejected.
+ * Properties that a version accepts: one of the schema's `examples`, or an object made from its
+ * rules. Undefined if neither meets the schema, because a page must not show an event that would be
+ * rejected.
  */
 export function makeExample({ schema, findingsIn }: SchemaVersion): JsonObject | undefined {
   const { examples } = schema;
@@ -27,10 +28,12 @@ const texts: Readonly<Record<string, string>> = {
   hostname: 'example.com',
 };
 
-/** Texts that people like to ask for by a pattern: currencies, countries, languages, numbers. */
+/** Texts that often match patterns: currencies, countries, languages, numbers. */
 const guesses = ['EUR', 'DE', 'de', 'de-DE', 'A-1001', 'a1', '1', '1.0.0', '#336699'];
 
-/** A value that the schema may take. With `optional` false only what is required. */
+/**
+ * A value that the schema probably accepts. If `optional` is false, only with required properties.
+ */
 function made(root: JsonObject, value: JsonValue, optional: boolean): JsonValue {
   const schema = resolve(root, value);
   const { examples, default: usual, const: only, enum: choices } = schema;

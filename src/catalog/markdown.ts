@@ -1,6 +1,6 @@
 import type { Cell, PageFormat } from './page.ts';
 
-/** Pages for a repository or a wiki; README.md is what hosting sites show first. */
+/** Pages for a repository or a wiki. Hosting sites show README.md first. */
 export const markdown: PageFormat = {
   indexFile: 'README.md',
   eventFile: (name) => `${name}.md`,
@@ -18,7 +18,7 @@ export const markdown: PageFormat = {
 };
 
 function cellText({ text, link, code }: Cell): string {
-  // A name of a property may hold any character: between backticks only these two are special.
+  // A property name may contain any character. Between backticks, only these are special.
   const shown = code === true && !/[`|\n]/.test(text) ? `\`${text}\`` : escape(text);
   return link === undefined ? shown : `[${shown}](${link})`;
 }

@@ -1,12 +1,12 @@
 import type { Catalog, CatalogEvent, CatalogProperty, CatalogVersion } from './catalog.ts';
 
-/** One file of the catalog, by its path below the folder. */
+/** One file of the catalog. Its path is relative to the folder of the catalog. */
 export interface CatalogFile {
   readonly path: string;
   readonly text: string;
 }
 
-/** How one format writes what both say. Texts come as they are: each escapes them. */
+/** How one format writes a page. Texts arrive unescaped: each format escapes them. */
 export interface PageFormat {
   readonly indexFile: string;
   readonly eventFile: (name: string) => string;
@@ -57,15 +57,21 @@ function indexParts(catalog: Catalog, format: PageFormat): string[] {
   ];
 }
 
-/** What the pages leave out, and why. */
+/** What the pages cannot show, and why. */
 function notes({ destinationsUnknown, lastEventsUnknown }: Catalog, format: PageFormat): string[] {
   return [
     ...(destinationsUnknown === undefined
       ? []
-      : [format.paragraph(`Where events go is not known here: ${destinationsUnknown}`)]),
+      : [
+          format.paragraph(`The destinations of events are not known here: ${destinationsUnknown}`),
+        ]),
     ...(lastEventsUnknown === undefined
       ? []
-      : [format.paragraph(`When events were last stored is not known here: ${lastEventsUnknown}`)]),
+      : [
+          format.paragraph(
+            `The time of the last stored event is not known here: ${lastEventsUnknown}`,
+          ),
+        ]),
   ];
 }
 
@@ -93,7 +99,7 @@ function versionParts(event: CatalogEvent, version: CatalogVersion, format: Page
   const number = `Version ${version.version}`;
   const more =
     propertiesHidden === 0 ? '' : ` ${propertiesHidden} or more properties are not shown.`;
-  const others = open ? 'Other properties are taken too.' : 'No other property is taken.';
+  const others = open ? 'Other properties are accepted.' : 'Other properties are not accepted.';
   const sent = { event_name: event.name, schema_version: version.version, properties: example };
   return [
     format.heading(2, state === '' ? number : `${number} (${state})`),
@@ -102,7 +108,7 @@ function versionParts(event: CatalogEvent, version: CatalogVersion, format: Page
       : [format.table(['property', 'type', 'required', 'meaning'], properties.map(propertyCells))]),
     format.paragraph(`${others}${more}`),
     ...(example === undefined
-      ? [format.paragraph('There is no example: the schema gives none under "examples".')]
+      ? [format.paragraph('No example is available: the schema has none under "examples".')]
       : [format.heading(3, 'Example'), format.code(JSON.stringify(sent, undefined, 2))]),
   ];
 }
@@ -123,5 +129,5 @@ function destinationsText(catalog: Catalog, { destinations }: CatalogEvent): str
 
 function lastEventText(catalog: Catalog, { lastEventAt }: CatalogEvent): string {
   if (catalog.lastEventsUnknown !== undefined) return 'not known';
-  return lastEventAt === undefined ? 'none is in the log' : lastEventAt.toISOString();
+  return lastEventAt === undefined ? 'not in the log' : lastEventAt.toISOString();
 }

@@ -5,12 +5,12 @@ import type { Catalog, CatalogDestination, CatalogEvent, CatalogVersion } from '
 import { makeExample } from './make-example.ts';
 import { propertiesShownMax, readProperties } from './read-properties.ts';
 
-/** A destination, and which events it takes. */
+/** A destination, and the globs of the events that it accepts. */
 export interface DestinationFilter extends CatalogDestination {
   readonly events: readonly string[];
 }
 
-/** What is not in the schemas; a text says why it is not known. */
+/** Facts that are not in the schemas. A text instead of a value says why it is not known. */
 export interface CatalogSurroundings {
   readonly destinations: readonly DestinationFilter[] | string;
   readonly lastEvents: ReadonlyMap<string, Date> | string;
@@ -22,7 +22,7 @@ export type CatalogContract = Omit<PlannedEvent, 'mode' | 'compatibility'> & {
   readonly compatibility: string;
 };
 
-/** Everything that the pages say. */
+/** Collects the content of all pages. */
 export function readCatalog(
   contracts: readonly CatalogContract[],
   around: CatalogSurroundings,

@@ -2,10 +2,10 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../event/json/jso
 import { schemaAt } from '../validation/schema/expand-schema.ts';
 import type { CatalogProperty } from './catalog.ts';
 
-/** A page lists at most this many, to stay readable; the schema has them all. */
+/** The most properties on one page, to keep it readable. */
 export const propertiesShownMax = 500;
 
-/** The properties of a schema that was found safe, those within objects and lists behind their holder. */
+/** The properties of a checked schema. Nested properties follow the property that holds them. */
 export function readProperties(schema: JsonObject): CatalogProperty[] {
   const found: CatalogProperty[] = [];
   addProperties(schema, schema, '', found);
@@ -38,7 +38,7 @@ function addProperties(
   }
 }
 
-/** The schema that a reference stands for, with what is said beside the reference. */
+/** Resolves a reference, and adds the keywords beside it. */
 export function resolve(root: JsonObject, value: JsonValue | undefined): JsonObject {
   if (value === undefined || !isJsonObject(value)) return {};
   const { $ref: reference, ...own } = value;

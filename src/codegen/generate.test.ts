@@ -34,7 +34,7 @@ const objectOf = (properties: JsonObject, more: JsonObject = {}): JsonObject => 
 });
 
 describe.each(languages)('generate, in %s', (language) => {
-  test('writes the same for the same schemas, in whatever order they are listed', () => {
+  test('generates the same text for the same schemas in any order', () => {
     const one = { a_created: objectOf({ x: text }), b_created: objectOf({ y: text }) };
     const other = { b_created: objectOf({ y: text }), a_created: objectOf({ x: text }) };
     expect(write(language, one)).toBe(write(language, other));
@@ -43,13 +43,13 @@ describe.each(languages)('generate, in %s', (language) => {
     );
   });
 
-  test('says what no type can say, and takes the widest there', () => {
+  test('notes what a type cannot express, and uses the widest type there', () => {
     const schema = objectOf({
       both: { anyOf: [text, objectOf({ a: text }), true] },
       some: { type: 'object', propertyNames: { maxLength: 3 } },
     });
     const written = write(language, { a_created: schema });
-    expect(written).toContain('No type can say this, the gate checks it: propertyNames.');
+    expect(written).toContain('Only the gate checks this, because a type cannot: propertyNames.');
     const widest = {
       ts: 'both?: unknown',
       go: 'Both any',
@@ -59,18 +59,18 @@ describe.each(languages)('generate, in %s', (language) => {
     expect(written).toContain(widest[language]);
   });
 
-  test('no comment of a schema becomes code', () => {
+  test('never writes text of a schema as code', () => {
     const description = 'one */ \n """ \\u000a two \u2028 three \u0000 # four';
     const written = write(language, { a_created: objectOf({ x: { ...text, description } }) });
-    const told = written.split('\n').filter((line) => /\b(one|two|three|four)\b/.test(line));
+    const lines = written.split('\n').filter((line) => /\b(one|two|three|four)\b/.test(line));
     const isComment = (line: string): boolean => /^\s*(\/\*\*|\*|\/\/|#)/.test(line);
-    expect(told.length).toBeGreaterThan(0);
-    expect(told.filter((line) => !isComment(line))).toEqual([]);
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.filter((line) => !isComment(line))).toEqual([]);
     expect(written).not.toContain('\\u000a');
   });
 });
 
-describe('a name that would be two things', () => {
+describe('a name with two meanings', () => {
   test.each([
     [
       'ts',
@@ -88,12 +88,12 @@ describe('a name that would be two things', () => {
       /x_y and .*x-y would both be XY in Go: rename one/,
     ],
     ['java', { a_created: objectOf({ 'x-y': text, x_y: text }) }, /would both be xY in Java/],
-    ['go', { a_created: objectOf({ '\u00e9': text }) }, /has no name that Go can write/],
+    ['go', { a_created: objectOf({ '\u00e9': text }) }, /has a name that Go cannot write/],
   ] as const)('is refused in %s', (language, schemas, sentence) => {
     expect(() => write(language, schemas as never)).toThrow(sentence);
   });
 
-  test('names that a language has taken are written another way', () => {
+  test('writes reserved names of a language in another way', () => {
     const schema = objectOf({ class: text, getClass: text, 'a b': text });
     expect(write('java', { a_created: schema })).toContain('class_(String value)');
     expect(write('python', { a_created: schema })).toContain('"a b": NotRequired[str]');
@@ -104,22 +104,24 @@ describe('a name that would be two things', () => {
 describe('generate', () => {
   const options = { language: 'ts' as const, packageName: undefined, protoImport: undefined };
 
-  test('writes the events that are asked for', () => {
+  test('generates only the requested events', () => {
     const registry = registryOf({ a_created: objectOf({}), b_created: objectOf({}) });
     const { text: written } = generate(registry, { ...options, events: ['b_*'] });
     expect(written).toContain('bCreated');
     expect(written).not.toContain('aCreated');
-    expect(() => generate(registry, { ...options, events: ['c_*'] })).toThrow(/no event/);
+    expect(() => generate(registry, { ...options, events: ['c_*'] })).toThrow(/No event matches/);
   });
 
-  test('asks for what a language needs, and refuses what is no package', () => {
+  test('requires the options of a language, and refuses an invalid package name', () => {
     const registry = registryOf({ a_created: objectOf({}) });
     const go = { ...options, language: 'go' as const, events: [] };
     expect(() => generate(registry, go)).toThrow(/--proto-import/);
-    expect(() => generate(registry, { ...go, packageName: 'a b' })).toThrow(/no name of a package/);
+    expect(() => generate(registry, { ...go, packageName: 'a b' })).toThrow(
+      /not a valid package name/,
+    );
     const java = { ...go, language: 'java' as const };
     expect(() => generate(registry, { ...java, packageName: 'a;b' })).toThrow(
-      /no name of a package/,
+      /not a valid package name/,
     );
     expect(generate(registry, { ...java, packageName: 'a.b' }).path).toBe(
       'a/b/HeadgateEvents.java',

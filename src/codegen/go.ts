@@ -11,9 +11,9 @@ export const goReserved = [
 ];
 
 export interface GoOptions {
-  /** Of the file. */
+  /** The package of the generated file. */
   readonly packageName: string;
-  /** Where the code that protoc-gen-go made of proto/headgate/v1 lies. */
+  /** The import path of the code that protoc-gen-go generated from proto/headgate/v1. */
   readonly protoImport: string;
 }
 
@@ -27,7 +27,7 @@ export function goFile(header: string, events: readonly ModelEvent[], options: G
     `// ${header}`,
     `package ${options.packageName}`,
     runtime.replace('PROTO_IMPORT', () => JSON.stringify(options.protoImport)),
-    `// SchemaVersions has the version of its schema that each type was made from.
+    `// SchemaVersions has the schema version of each type.
 var SchemaVersions = map[string]uint32{
 ${versions.join('')}}`,
     ...events.map((event) => eventText(event, names)),
@@ -35,7 +35,7 @@ ${versions.join('')}}`,
   return `${parts.join('\n\n')}\n`;
 }
 
-/** Its one blank is where the generated protocol buffers are. */
+/** PROTO_IMPORT is replaced by the import path of the generated protocol buffers. */
 const runtime = `import (
 	"context"
 	"crypto/rand"
@@ -50,24 +50,25 @@ const runtime = `import (
 	headgatev1 PROTO_IMPORT
 )
 
-// Client is a generated client of headgate.v1.TrackService. That of protoc-gen-go-grpc is one as it is.
+// Client is a generated client of headgate.v1.TrackService. The client of protoc-gen-go-grpc
+// implements it.
 type Client[Option any] interface {
 	Track(ctx context.Context, request *headgatev1.TrackRequest, options ...Option) (*headgatev1.TrackResponse, error)
 }
 
-// Envelope is what an event has beside its name and its properties.
+// Envelope has the fields of an event beside its name and its properties.
 type Envelope struct {
-	// At least one of UserID and AnonymousID says who did it.
+	// The person: at least one of UserID and AnonymousID is required.
 	UserID      string
 	AnonymousID string
-	// A UUID, the same whenever this event is sent again. Empty: a new UUIDv7.
+	// A UUID. Send the same one on every retry of this event. If empty, a new UUIDv7.
 	IdempotencyKey string
 	Context        map[string]any
-	// The producer's clock. Zero: it is not sent.
+	// The time by the producer's clock. If zero, it is not sent.
 	OccurredAt time.Time
 }
 
-// List is an array, which is [] where it is empty. A plain slice would be null.
+// List is a JSON array. A nil List is written as [], where a plain nil slice would be null.
 type List[Item any] []Item
 
 // MarshalJSON writes the array.
@@ -125,10 +126,10 @@ function eventText(event: ModelEvent, names: NameTable): string {
   const build = names.take(`New${track}`, `The event ${eventName}`);
   const type = objects[0]!.name;
   const story = commentLines([description, `Version ${schemaVersion}, of ${owner}.`]);
-  const empty = allOptional(event) ? ' All of its properties may be left out.' : '';
+  const empty = allOptional(event) ? ' All properties are optional.' : '';
   return [
     ...objects.map((object, index) => objectText(object, index === 0 ? story : [], names)),
-    `// ${build} makes an event, to be sent by Track or BatchTrack, and again under the same key.${empty}
+    `// ${build} builds the event without sending it. Send it with Track or BatchTrack; retries reuse its key.${empty}
 func ${build}(envelope Envelope, properties ${type}) (*headgatev1.Event, error) {
 	return newEvent(${JSON.stringify(eventName)}, ${schemaVersion}, envelope, properties)
 }`,
@@ -146,7 +147,7 @@ func ${track}[Option any](ctx context.Context, client Client[Option], envelope E
 function objectText(object: ModelObject, story: readonly string[], names: NameTable): string {
   const { name, members, extra, notes } = object;
   const about = [...(story.length > 0 ? story : commentLines(notes))];
-  if (extra !== undefined) about.push('Properties that the schema does not name go into Others.');
+  if (extra !== undefined) about.push('Others holds properties that the schema does not name.');
   const fields = new NameTable('Go', extra === undefined ? [] : ['Others']);
   const lines: string[] = [];
   for (const member of members) {
@@ -154,7 +155,7 @@ function objectText(object: ModelObject, story: readonly string[], names: NameTa
     const notesOf = [...member.notes, member.required ? 'Required.' : ''];
     for (const line of commentLines(notesOf)) lines.push(`\t// ${line}`);
     const text = typeText(member.type);
-    // A nil is what was not sent, or null; a list and a map have it already.
+    // nil means not sent, or null. Lists and maps need no pointer for that.
     const isPointer = (!member.required || member.nullable) && !canBeNil(member.type);
     const shown = isPointer ? `*${text}` : text;
     const tag = `json:${JSON.stringify(member.name + (member.required ? '' : ',omitempty'))}`;
@@ -168,7 +169,7 @@ function objectText(object: ModelObject, story: readonly string[], names: NameTa
   return [struct, ...marshal, ...enums].join('\n\n');
 }
 
-/** The two objects are one in the event; a name of both is the field's. */
+/** The fields and Others are one object in the event. If both have a name, the field wins. */
 function marshalText(name: string): string {
   return `// MarshalJSON writes the fields and the others as one object.
 func (properties ${name}) MarshalJSON() ([]byte, error) {
@@ -190,7 +191,7 @@ func (properties ${name}) MarshalJSON() ([]byte, error) {
 }`;
 }
 
-/** A constant for each text of an enum; the field is a plain string. */
+/** A constant for each string of an enum. The field itself is a plain string. */
 function enumText(owner: string, member: string, type: ModelType, names: NameTable): string[] {
   if (type.kind !== 'enum' || !isTexts(type.values)) return [];
   const prefix = `${owner}${pascalCase(member)}`;

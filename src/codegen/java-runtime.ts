@@ -1,5 +1,5 @@
-/** What the methods of every event share: the envelope, the properties and their JSON, the key. Java 17. */
-export const javaRuntime = `/** What an event has beside its name and its properties. */
+/** The code that the methods of all events share: envelope, properties, JSON and key. Java 17. */
+export const javaRuntime = `/** The fields of an event beside its name and its properties. */
 public static final class Envelope {
   private String userId = "";
   private String anonymousId = "";
@@ -31,7 +31,7 @@ public static final class Envelope {
     return this;
   }
 
-  /** A UUID, the same whenever this event is sent again. Left out: a new UUIDv7. */
+  /** A UUID. Send the same one on every retry of this event. Default: a new UUIDv7. */
   public Envelope idempotencyKey(String value) {
     idempotencyKey = value;
     return this;
@@ -42,14 +42,14 @@ public static final class Envelope {
     return this;
   }
 
-  /** The producer's clock. */
+  /** The time by the producer's clock. */
   public Envelope occurredAt(Instant value) {
     occurredAt = value;
     return this;
   }
 }
 
-/** Members in the order in which they were given. */
+/** Members in the order in which they were set. */
 public abstract static class Properties {
   final Map<String, Object> members = new LinkedHashMap<>();
 
@@ -57,7 +57,7 @@ public abstract static class Properties {
     members.put(name, value);
   }
 
-  /** As JSON. */
+  /** The properties as JSON. */
   @Override
   public final String toString() {
     StringBuilder text = new StringBuilder();
@@ -92,7 +92,7 @@ private static final class Json {
       text.append(']');
     } else if (value == null || value instanceof Number || value instanceof Boolean) {
       if (value instanceof Double number && !Double.isFinite(number)) {
-        throw new IllegalArgumentException("JSON has no " + number);
+        throw new IllegalArgumentException("JSON cannot express " + number);
       }
       text.append(value);
     } else {

@@ -106,11 +106,11 @@ const methods = [
 
 export interface JavaOptions {
   readonly packageName: string;
-  /** The package of what protoc made of proto/headgate/v1. */
+  /** The package of the code that protoc generated from proto/headgate/v1. */
   readonly protoImport: string;
 }
 
-/** One class that holds all: a class for each type, a method for each event. Java 17. */
+/** One class that contains a class for each type and a method for each event. Java 17. */
 export function javaFile(
   header: string,
   events: readonly ModelEvent[],
@@ -152,10 +152,10 @@ function eventText(event: ModelEvent, names: NameTable): string {
   const build = names.take(`${track}Event`, `The event ${eventName}`);
   const type = objects[0]!.name;
   const story = [description, `Version ${schemaVersion}, of ${owner}.`];
-  const empty = allOptional(event) ? ['All of its properties may be left out.'] : [];
+  const empty = allOptional(event) ? ['All properties are optional.'] : [];
   return [
     ...objects.map((object, index) => objectText(object, index === 0 ? story : [], names)),
-    `${comment(['To be sent by Track or BatchTrack, and again under the same key.', ...empty])}public static Event ${build}(Envelope envelope, ${type} properties) {
+    `${comment(['Builds the event without sending it. Send it with Track or BatchTrack; retries reuse its key.', ...empty])}public static Event ${build}(Envelope envelope, ${type} properties) {
   return event(${JSON.stringify(eventName)}, ${schemaVersion}, envelope, properties);
 }`,
     `${comment(story)}public static <A> A ${track}(
@@ -166,7 +166,7 @@ function eventText(event: ModelEvent, names: NameTable): string {
   ].join('\n\n');
 }
 
-/** What is required is asked for by the constructor; the rest by methods that can be chained. */
+/** The constructor takes the required properties; chained methods set the others. */
 function objectText(object: ModelObject, story: readonly string[], names: NameTable): string {
   const { name, members, extra, notes } = object;
   const fields = new NameTable('Java');
@@ -239,7 +239,7 @@ ${lines.join(',\n')};
     this.value = value;
   }
 
-  /** As in the event. */
+  /** The value in the event. */
   @Override
   public String toString() {
     return value;
@@ -259,7 +259,7 @@ function isTextEnum(type: ModelType): type is ModelType & TextEnum {
 
 function typeText({ type, name, nullable }: ModelMember, owner: string): string {
   const text = typeOf(type, owner, name);
-  // What is optional is set or not; null is said only where it is allowed.
+  // An optional property is set or not. Only a nullable one accepts null.
   return nullable ? boxed(text) : text;
 }
 

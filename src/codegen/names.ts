@@ -1,6 +1,6 @@
 import { StartError } from '../errors.ts';
 
-/** `order_completed` to `OrderCompleted`. Other characters part words too. */
+/** `order_completed` to `OrderCompleted`. Every other character separates words. */
 export function pascalCase(name: string): string {
   return wordsOf(name)
     .map((word) => word[0]!.toUpperCase() + word.slice(1))
@@ -17,20 +17,24 @@ function wordsOf(name: string): string[] {
   return name.split(/[^A-Za-z0-9]+/).filter((word) => word !== '');
 }
 
-/** Records the owner of a name, so that a collision is reported instead of written. */
+/** Records the owner of each name, so that a collision is an error. */
 export class NameTable {
   readonly #owners = new Map<string, string>();
   readonly #language: string;
 
   constructor(language: string, reserved: readonly string[] = []) {
     this.#language = language;
-    for (const name of reserved) this.#owners.set(name, 'what the file itself defines');
+    for (const name of reserved)
+      this.#owners.set(name, 'a name that the generated file itself uses');
   }
 
-  /** `owner` in words: `the event order_completed`. Throws a StartError when another has the name. */
+  /**
+   * `owner` is a phrase: `the event order_completed`. Throws a StartError if another owner has the
+   * name.
+   */
   take(name: string, owner: string): string {
     if (!/^[A-Za-z_]\w*$/.test(name)) {
-      throw new StartError(`${owner} has no name that ${this.#language} can write: rename it.`);
+      throw new StartError(`${owner} has a name that ${this.#language} cannot write: rename it.`);
     }
     const other = this.#owners.get(name);
     if (other !== undefined && other !== owner) {
@@ -43,7 +47,7 @@ export class NameTable {
   }
 }
 
-/** Text for a comment: one line each, without what would end it or be more than text. */
+/** The lines of a comment, without characters that would end it or be read as code. */
 export function commentLines(notes: readonly string[]): string[] {
   return notes.flatMap((note) =>
     note

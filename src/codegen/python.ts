@@ -69,7 +69,7 @@ export const pythonReserved = [
 ];
 
 export interface PythonOptions {
-  /** The package of what protoc made of proto/headgate/v1. */
+  /** The package of the code that protoc generated from proto/headgate/v1. */
   readonly protoImport: string;
 }
 
@@ -86,7 +86,7 @@ export function pythonFile(
   const parts = [
     `# ${header}`,
     runtimeOf(protoImport),
-    `# The version of its schema that each type was made from.\nSCHEMA_VERSIONS = {\n${versions.join('')}}`,
+    `# The schema version of each type.\nSCHEMA_VERSIONS = {\n${versions.join('')}}`,
     ...events.map((event) => eventText(event, names)),
   ];
   return `${parts.join('\n\n\n')}\n`;
@@ -157,11 +157,11 @@ function eventText(event: ModelEvent, names: NameTable): string {
   const parameters = (first: readonly string[]): string =>
     [...first, properties, ...envelope].map((line) => `    ${line}\n`).join('');
   return [
-    // Types that others use come first: a TypedDict is read from top to bottom.
+    // Types come before the types that use them: Python evaluates a module from top to bottom.
     ...objects.toReversed().map((object) => objectText(object, object === objects[0] ? story : [])),
     `def ${build}(
 ${parameters([])}) -> event_pb2.Event:
-    """To be sent by Track or BatchTrack, and again under the same key."""
+    """Builds the event without sending it. Send it with Track or BatchTrack; retries reuse its key."""
     return event_message(
         ${JSON.stringify(eventName)}, ${schemaVersion}, properties, user_id, anonymous_id, key, context, occurred_at
     )`,
@@ -190,11 +190,11 @@ function objectText(
 ): string {
   const about = [...(story.length > 0 ? story : commentLines(notes))];
   if (extra !== undefined) {
-    about.push('Other properties may be sent: add them to a copy of it, as a plain dict.');
+    about.push('Other properties may be sent: copy it to a plain dict and add them there.');
   }
   const lines = about.length === 0 ? [] : [`    ${docstring(about)}`, ''];
   if (members.length === 0) lines.push('    pass');
-  // A name that is none in Python asks for the other form of a TypedDict.
+  // A name that is not a Python identifier requires the call form of TypedDict.
   if (members.some((member) => !isName(member.name))) return callText(name, members, about);
   for (const member of members) {
     for (const line of commentLines(member.notes)) lines.push(`    # ${line}`);
@@ -248,7 +248,7 @@ function typeText(type: ModelType): string {
   }
 }
 
-/** A Literal takes no floats. */
+/** A Literal does not accept floats. */
 function enumText(values: readonly unknown[]): string {
   if (values.some((value) => typeof value === 'number' && !Number.isInteger(value))) return 'Any';
   const words: Readonly<Record<string, string>> = { true: 'True', false: 'False', null: 'None' };

@@ -4,7 +4,7 @@ import { unescapePointer } from '../validation/schema/schema-walk.ts';
 import { NameTable, pascalCase } from './names.ts';
 import type { ModelEvent, ModelMember, ModelObject, ModelType } from './type-model.ts';
 
-/** What the properties of an event are called, everywhere. */
+/** The suffix of the type of an event's properties, in every language. */
 const rootSuffix = 'Properties';
 
 /** Keywords that types cannot express; only the gate checks them. */
@@ -37,7 +37,9 @@ const annotated = [
 ];
 const any: ModelType = { kind: 'any' };
 
-/** Reads the active version of an event. Throws a StartError when two types would have one name. */
+/**
+ * Reads the active version of an event. Throws a StartError if two types would have the same name.
+ */
 export function readModel(event: PlannedEvent, names: NameTable): ModelEvent {
   const { schema } = event.versions.find(({ version }) => version === event.active)!;
   const objects: ModelObject[] = [];
@@ -77,7 +79,7 @@ class SchemaReader {
     this.#object(merged.schema, `${prefix}${rootSuffix}`, prefix, '', merged.notes);
   }
 
-  /** `prefix` begins the names of the types inside; `name` is what this one is called. */
+  /** `name` is the name of this type; the names of the types inside begin with `prefix`. */
   #object(
     schema: JsonObject,
     name: string,
@@ -87,16 +89,16 @@ class SchemaReader {
   ): ModelType {
     const owner = place === '' ? this.#eventName : `${this.#eventName}'s ${place}`;
     this.#names.take(name, `The type of ${owner}`);
-    // A schema that is referred to from two places is one type.
+    // A schema with two references to it is one type.
     if (this.#objects.some((object) => object.name === name)) return { kind: 'object', name };
-    // It precedes the types that it uses.
+    // A type precedes the types that it uses.
     const at = this.#objects.push({ name, members: [], extra: undefined, notes: [] }) - 1;
     const properties = isJsonObject(schema['properties']) ? schema['properties'] : {};
     const required = stringsOf(schema['required']);
     const members: ModelMember[] = [];
     for (const memberName of new Set([...Object.keys(properties), ...required])) {
       const value = properties[memberName] ?? true;
-      // A property whose schema is `false` can never be sent: skip it.
+      // Skip a property whose schema is `false`: it can never be sent.
       if (value === false) continue;
       const memberPlace = `${place}/${memberName}`;
       const reading = this.#read(value, prefix + pascalCase(memberName), memberPlace);
@@ -175,18 +177,18 @@ class SchemaReader {
     return { type: of.length === 1 ? of[0]! : { kind: 'union', of }, nullable };
   }
 
-  /** With `allOf` folded in: its objects are one object. What else it holds the gate alone checks. */
+  /** Merges the objects of `allOf` into one. Only the gate checks the other rules of `allOf`. */
   #merged(schema: JsonObject): { schema: JsonObject; notes: readonly string[] } {
     const notes = notesOf(schema);
     const parts = schema['allOf'];
     if (!Array.isArray(parts)) return { schema, notes };
     const { allOf: _parts, ...own } = schema;
     let merged: JsonObject = own;
-    let isWhole = true;
+    let isComplete = true;
     for (const part of parts) {
       const inner = isJsonObject(part) ? (this.#target(part)?.schema ?? part) : undefined;
       if (inner === undefined || inner['allOf'] !== undefined || inner['$ref'] !== undefined) {
-        isWhole = false;
+        isComplete = false;
         continue;
       }
       const both = { ...objectOf(merged['properties']), ...objectOf(inner['properties']) };
@@ -199,15 +201,15 @@ class SchemaReader {
         ...(Object.keys(both).length > 0 && { properties: both }),
         ...(required.length > 0 && { required }),
       };
-      if (uncheckedKeywords.some((keyword) => inner[keyword] !== undefined)) isWhole = false;
+      if (uncheckedKeywords.some((keyword) => inner[keyword] !== undefined)) isComplete = false;
     }
     return {
       schema: merged,
-      notes: isWhole ? notes : [...notes, 'Not all of allOf is in the type.'],
+      notes: isComplete ? notes : [...notes, 'The type does not express all of allOf.'],
     };
   }
 
-  /** Where a reference leads, and by what name; the file was found sound before. */
+  /** The target of a reference, and its name. The file was checked before. */
   #target(schema: JsonObject): { schema: JsonObject; name: string; pointer: string } | undefined {
     const reference = schema['$ref'];
     if (typeof reference !== 'string') return undefined;
@@ -266,11 +268,12 @@ function notesOf(schema: JsonObject): string[] {
   if ((schema['anyOf'] ?? schema['oneOf']) !== undefined && typesOf(schema).length > 0) {
     wide.push(schema['anyOf'] === undefined ? 'oneOf' : 'anyOf');
   }
-  if (wide.length > 0) notes.push(`No type can say this, the gate checks it: ${wide.join(', ')}.`);
+  if (wide.length > 0)
+    notes.push(`Only the gate checks this, because a type cannot: ${wide.join(', ')}.`);
   return notes;
 }
 
-/** `OrderCompletedItems` to `OrderCompletedItem`, where that is how it is made. */
+/** `OrderCompletedItems` to `OrderCompletedItem`; other names get the suffix `Item`. */
 function singular(name: string): string {
   return name.endsWith('s') && !name.endsWith('ss') ? name.slice(0, -1) : `${name}Item`;
 }

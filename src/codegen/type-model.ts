@@ -1,26 +1,26 @@
-/** A type that every language can write, read from a JSON Schema. */
+/** A type that every language can express, read from a JSON Schema. */
 export type ModelType =
   | { readonly kind: 'string' | 'number' | 'integer' | 'boolean' | 'null' }
-  /** Texts, numbers, booleans and null, in the order of the schema. */
+  /** Strings, numbers, booleans and null, in the order of the schema. */
   | { readonly kind: 'enum'; readonly values: readonly (string | number | boolean | null)[] }
   | { readonly kind: 'array'; readonly items: ModelType }
   | { readonly kind: 'map'; readonly values: ModelType }
   | { readonly kind: 'object'; readonly name: string }
   | { readonly kind: 'union'; readonly of: readonly ModelType[] }
-  /** The widest: what the schema says here cannot be said by a type. */
+  /** Any value: no type can express what the schema states here. */
   | { readonly kind: 'any' };
 
 export interface ModelMember {
-  /** As in the event. */
+  /** The name in the event. */
   readonly name: string;
   readonly type: ModelType;
   readonly required: boolean;
   readonly nullable: boolean;
-  /** The schema's description, and what of it the gate alone checks. */
+  /** The schema's description, and the rules that only the gate checks. */
   readonly notes: readonly string[];
 }
 
-/** An object type with a name of its own. */
+/** A named object type. */
 export interface ModelObject {
   /** `OrderCompletedItem`. */
   readonly name: string;
@@ -36,11 +36,11 @@ export interface ModelEvent {
   readonly description: string;
   readonly owner: string;
   readonly schemaVersion: number;
-  /** The first is that of the properties; the others are used by it. */
+  /** The first is the type of the properties, which uses the others. */
   readonly objects: readonly ModelObject[];
 }
 
-/** Whether an event may be sent with no properties at all. */
+/** Whether an event may be sent without properties. */
 export function allOptional({ objects }: ModelEvent): boolean {
   return objects[0]!.members.every((member) => !member.required);
 }

@@ -43,21 +43,21 @@ export function typescriptFile(header: string, events: readonly ModelEvent[]): s
 const runtime = `export type JsonValue = string | number | boolean | null | JsonValue[] | { [name: string]: JsonValue };
 export type JsonObject = { [name: string]: JsonValue };
 
-/** Who did it: at least one of the two. */
+/** The person: at least one of the two ids is required. */
 export type Who =
   | { readonly userId: string; readonly anonymousId?: string }
   | { readonly userId?: string; readonly anonymousId: string };
 
-/** What an event has beside its name and its properties. */
+/** The fields of an event beside its name and its properties. */
 export type Envelope = Who & {
-  /** A UUID, the same whenever this event is sent again. Default: a new UUIDv7. */
+  /** A UUID. Send the same one on every retry of this event. Default: a new UUIDv7. */
   readonly idempotencyKey?: string;
   readonly context?: JsonObject;
-  /** The producer's clock. */
+  /** The time by the producer's clock. */
   readonly occurredAt?: Date;
 };
 
-/** headgate.v1.Event, as the generated clients of Connect and gRPC take it. */
+/** headgate.v1.Event, in the form that the generated clients of Connect and gRPC accept. */
 export interface EventMessage {
   eventName: string;
   userId: string;
@@ -69,7 +69,7 @@ export interface EventMessage {
   occurredAt?: { seconds: bigint; nanos: number };
 }
 
-/** A generated client of headgate.v1.TrackService, over whatever transport. */
+/** A generated client of headgate.v1.TrackService, over any transport. */
 export interface TrackClient<Answer> {
   track(request: { event: EventMessage }): Promise<Answer>;
 }
@@ -115,7 +115,7 @@ export interface Events {
 ${types.join('\n')}
 }
 
-/** The version of its schema that each type was made from. */
+/** The schema version of each type. */
 export const schemaVersions = {
 ${versions.join('\n')}
 } as const satisfies Record<keyof Events, number>;`;
@@ -131,7 +131,7 @@ function eventText(event: ModelEvent, names: NameTable): string {
   const story = comment([description, `Version ${schemaVersion}, of ${owner}.`], '');
   return [
     ...objects.map((object, index) => objectText(object, index === 0 ? story : '')),
-    `/** Makes one, to be sent by \`track\` or \`batchTrack\`, and again under the same key. */
+    `/** Builds the event without sending it. Send it with \`track\` or \`batchTrack\`; retries reuse its key. */
 export function ${build}(${argument}): EventMessage {
   return eventMessage('${eventName}', ${schemaVersion}, event);
 }`,

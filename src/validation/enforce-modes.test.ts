@@ -30,7 +30,7 @@ async function validate(
 
 const codes = ({ warnings }: ValidationResult): string[] => warnings.map(({ code }) => code);
 
-describe('each kind of violation has a mode of its own', () => {
+describe('each kind of violation has its own mode', () => {
   const broken: [kind: string, properties: JsonObject][] = [
     ['missing_required', {}],
     ['wrong_type', { order_id: 7 }],
@@ -68,7 +68,7 @@ describe('each kind of violation has a mode of its own', () => {
   });
 });
 
-describe('of several violations', () => {
+describe('with several violations', () => {
   const both = { order_id: 'A', total: -1, colour: 'red' };
 
   test.each([
@@ -80,14 +80,14 @@ describe('of several violations', () => {
     expect((await validate(mode, both)).error?.code).toBe(code);
   });
 
-  test('what is allowed is not reported', async () => {
+  test('does not report an allowed violation', async () => {
     const { error } = await validate('{ additional_property: allow }', both);
     expect(error?.violations.map(({ path }) => path)).toEqual(['/properties/total']);
     const warned = await validate('{ additional_property: warn, advanced_rule: allow }', both);
     expect(warned.warnings[0]?.violations.map(({ path }) => path)).toEqual(['/properties/colour']);
   });
 
-  test('an event too large to look at wholly is validated by the strictest mode of all', async () => {
+  test('applies the strictest mode to an event too large to list all violations', async () => {
     const many = Object.fromEntries(Array.from({ length: 5001 }, (_, index) => [`k${index}`, 1]));
     const properties = { order_id: 'A', ...many };
     const { error } = await validate('{ additional_property: strip }', properties);
@@ -99,7 +99,7 @@ describe('of several violations', () => {
 describe('strip', () => {
   const mode = '{ additional_property: strip }';
 
-  test('takes out what the schema does not know, at any depth, and says so', async () => {
+  test('removes unknown properties at any depth, and warns', async () => {
     const lines = [{ sku: 'a', price: 1 }, { sku: 'b' }, { 'x/~y': 1, sku: 'c' }];
     const sent = { order_id: 'A', lines, colour: 'red' };
     const copy = structuredClone(sent);
@@ -119,14 +119,14 @@ describe('strip', () => {
     expect(validation.warnings[0]?.violations[0]?.message).toMatch(/: removed$/);
   });
 
-  test('leaves every other number with its digits', async () => {
+  test('keeps the digits of every other number', async () => {
     const text = '{"order_id":"A","total":12345678901234567890.50,"colour":1.0}';
     const { event } = await validate(mode, JSON.parse(text) as JsonObject, order, text);
     expect(event?.propertiesText).toBe('{"order_id":"A","total":12345678901234567890.50}');
     expect(event?.properties).toEqual({ order_id: 'A', total: Number('12345678901234567890.50') });
   });
 
-  test('__proto__ goes like any other, and stays like any other', async () => {
+  test('removes and keeps __proto__ like any other property', async () => {
     const text = '{"order_id":"A","__proto__":{"x":1}}';
     const stripped = await validate(mode, JSON.parse(text) as JsonObject, order, text);
     expect(stripped.event?.propertiesText).toBe('{"order_id":"A"}');
@@ -139,20 +139,20 @@ describe('strip', () => {
     expect(JSON.stringify(kept.event?.properties)).toBe(text);
   });
 
-  test('what is left is validated again', async () => {
+  test('validates the remaining properties again', async () => {
     const schema = { ...order, minProperties: 2 };
     const { error } = await validate(mode, { order_id: 'A', colour: 'red' }, schema);
     expect(error?.violations.map(({ code }) => code)).toEqual(['minProperties']);
   });
 
-  test('and a warning for the rest', async () => {
+  test('warns about the remaining properties, too', async () => {
     const both = '{ additional_property: strip, advanced_rule: warn }';
     const validation = await validate(both, { order_id: 'A', total: -1, colour: 'red' });
     expect(codes(validation)).toEqual(['properties_stripped', 'schema_violation']);
     expect(validation.event?.properties).toEqual({ order_id: 'A', total: -1 });
   });
 
-  test('never takes what another branch of the schema asks for', async () => {
+  test('keeps a property that another branch of the schema requires', async () => {
     const branch = (name: string): JsonObject => ({
       type: 'object',
       properties: { [name]: {} },
@@ -173,7 +173,7 @@ describe('strip', () => {
     }
   });
 
-  test('through $ref and allOf, where the rule holds in every case', async () => {
+  test('strips through $ref and allOf, where the rule applies in every case', async () => {
     const schema: JsonObject = {
       type: 'object',
       properties: { order_id: {}, money: { $ref: '#/$defs/money' } },

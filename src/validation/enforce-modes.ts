@@ -7,16 +7,16 @@ import type { SchemaFindings, CompiledSchema } from './schema/compile-schema.ts'
 import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { EventError, EventWarning } from '../event/verdict.ts';
 
-/** What happens to an event that breaks its schema. */
+/** The result for an event that breaks its schema. */
 export interface EnforcementResult {
-  /** Undefined: it may be stored. */
+  /** Undefined if the event may be stored. */
   readonly error: EventError | undefined;
   readonly warnings: readonly EventWarning[];
   /** The properties to store, if they differ from those sent. */
   readonly event: IncomingEvent | undefined;
 }
 
-/** The version that validates an event, and the modes that the event has. */
+/** The version that validates an event, and the modes of the event. */
 export interface ValidatingVersion {
   readonly eventName: string;
   readonly version: number;
@@ -30,7 +30,7 @@ const nothingToReport: EnforcementResult = Object.freeze({
   event: undefined,
 });
 
-/** Applies the modes of the event to what its schema finds: the strictest mode among them decides. */
+/** Applies the modes of the event to the findings of its schema. The strictest mode decides. */
 export function enforceModes(
   version: ValidatingVersion,
   event: IncomingEvent,
@@ -38,7 +38,7 @@ export function enforceModes(
 ): EnforcementResult {
   const { modes } = version;
   const actionOf = (error: ErrorObject) => modes[findings.kindOf(error)];
-  // Where not everything was looked at, the rest may be of any kind.
+  // If the findings are incomplete, the missing ones may be of any kind.
   const verdict = findings.complete
     ? strictest(findings.errors.map(actionOf))
     : strictest(Object.values(modes));
@@ -53,8 +53,8 @@ export function enforceModes(
 }
 
 /**
- * Takes the unknown properties out and looks again at what is left: it may have fewer properties than
- * the schema wants, or break a rule for which one of them was there.
+ * Removes the unknown properties and validates the rest again: it may have fewer properties than
+ * the schema requires, or break a rule that a removed property met.
  */
 function strip(
   version: ValidatingVersion,
@@ -62,7 +62,7 @@ function strip(
   removed: SchemaFindings,
 ): EnforcementResult {
   const stripped = withoutProperties(event, removed.errors.map(unwantedOf));
-  const left = version.schema.findingsIn(stripped.properties);
+  const remaining = version.schema.findingsIn(stripped.properties);
   const violations = violationsOf(removed).map((violation) =>
     violation.code === 'more'
       ? violation
@@ -70,13 +70,13 @@ function strip(
   );
   const warning = {
     code: 'properties_stripped',
-    message: `properties that version ${version.version} of ${version.eventName} does not know were removed before the event was stored: see violations`,
+    message: `properties that version ${version.version} of ${version.eventName} does not define were removed before the event was stored: see violations`,
     violations,
   };
-  if (left === undefined) return { error: undefined, warnings: [warning], event: stripped };
-  // Nothing unknown is left; if there were, it could not be stripped.
+  if (remaining === undefined) return { error: undefined, warnings: [warning], event: stripped };
+  // No unknown property should remain. If one does, it cannot be stripped.
   const modes = { ...version.modes, additional_property: 'reject' } as const;
-  const rest = enforceModes({ ...version, modes }, stripped, left);
+  const rest = enforceModes({ ...version, modes }, stripped, remaining);
   return rest.error === undefined
     ? { error: undefined, warnings: [warning, ...rest.warnings], event: stripped }
     : rest;
@@ -100,7 +100,7 @@ function refusal(
   return { error, warnings: [], event: undefined };
 }
 
-/** The verdict on an event that is kept for a replay and not among the events. */
+/** The verdict on an event that is kept for a replay, and not stored in EVENTS. */
 export function quarantineError(problem: string, violations: EventError['violations']): EventError {
   return eventError(
     'quarantined',

@@ -9,7 +9,7 @@ const nilUuid = '00000000-0000-0000-0000-000000000000';
 /** A message lists at most this many verbs. */
 const verbsShownMax = 20;
 
-/** What is wrong with an unplanned name; undefined when it could be planned as it is. */
+/** The error of an unplanned event name; undefined if the taxonomy could contain that name. */
 export function eventNameFault(
   name: string,
   verbs: readonly string[],
@@ -31,7 +31,10 @@ export function eventNameFault(
   return undefined;
 }
 
-/** The key by which a retry is known: a UUID, and not the nil one that broken clients share. */
+/**
+ * The error of an idempotency key, which must be a UUID but not the nil one that broken clients
+ * send.
+ */
 export function idempotencyKeyFault(key: string): EventError | undefined {
   if (isUuid(key) && key !== nilUuid) return undefined;
   if (key.trim() === '') {
@@ -43,12 +46,12 @@ export function idempotencyKeyFault(key: string): EventError | undefined {
   return eventError(
     'invalid_idempotency_key',
     key === nilUuid
-      ? 'idempotency_key is the nil UUID, which cannot tell events apart: make one per event'
+      ? 'idempotency_key is the nil UUID, which is the same for every event: make a new UUID for each event'
       : 'idempotency_key is not a UUID: send one such as 0190b5f0-7c4e-7d60-9f0a-2f1d6c1f6a11',
   );
 }
 
-/** ` Did you mean order_completed?`, or nothing when no planned name is near. */
+/** ` Did you mean order_completed?`, or an empty text if no known name is near. */
 export function didYouMean(name: string, known: Iterable<string>): string {
   const nearest = nearestName(name, known);
   return nearest === undefined ? '' : `. Did you mean ${nearest}?`;

@@ -4,7 +4,7 @@ import type { Violation } from '../event/violation.ts';
 
 const noViolations: readonly Violation[] = Object.freeze([]);
 
-/** The verdict on one event, with a code that the error table knows. */
+/** The error of one event, with a code of the error table. */
 export function eventError(
   code: ErrorCode,
   message: string,
@@ -13,7 +13,7 @@ export function eventError(
   return { code, message, violations };
 }
 
-/** The violation for a malformed field outside of `properties`. */
+/** The error of a malformed field outside `properties`. */
 export function fieldError(field: string, code: string, message: string): EventError {
   return eventError('invalid_field', `${field} ${message}`, [{ path: `/${field}`, code, message }]);
 }

@@ -2,12 +2,12 @@ import { eventError, fieldError } from './event-faults.ts';
 import type { EventError } from '../event/verdict.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
 
-/** An id longer than this is a mistake (a token, a whole object), and no destination takes it. */
+/** A longer id is a mistake (a token, a whole object), and no destination accepts it. */
 export const identityLengthMax = 256;
 
 /**
- * Placeholders that broken clients send as ids: every event of every such user would pile up
- * under one "person". The union of what Mixpanel, Amplitude and PostHog refuse.
+ * Placeholders that broken clients send as ids. All users of such clients would become one
+ * "person". The union of the ids that Mixpanel, Amplitude and PostHog refuse.
  */
 export const identityPlaceholders: readonly string[] = [
   '0',
@@ -45,7 +45,7 @@ export const identityPlaceholders: readonly string[] = [
 const placeholders = new Set(identityPlaceholders);
 const placeholderLengthMax = Math.max(...identityPlaceholders.map((text) => text.length));
 
-/** Who did it: at least one usable id, and neither a placeholder. */
+/** The error of the ids: at least one must be present, and neither may be a placeholder. */
 export function identityFault(event: IncomingEvent): EventError | undefined {
   const { userId, anonymousId } = event;
   if (userId.length > identityLengthMax) return tooLong('user_id');

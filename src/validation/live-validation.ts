@@ -1,18 +1,18 @@
 import { createValidation, type Validation, type ValidationOptions } from './validation.ts';
 import type { SchemaRegistry } from './schema-registry.ts';
 
-/** Validation by the current contracts. */
+/** Validation against the current contracts, which can be replaced. */
 export interface LiveValidation extends Pick<Validation, 'validate' | 'redactRejected'> {
   readonly registry: () => SchemaRegistry;
   readonly isPlanned: (eventName: string) => boolean;
   /**
-   * Validates by another registry from the next event on. A request's events are validated in one go, so
-   * none is validated half by the one and half by the other.
+   * Validates against another registry from the next event on. All events of a request are
+   * validated synchronously, so that a request is never split between two registries.
    */
   replace(registry: SchemaRegistry): void;
 }
 
-/** All that follows a change is one property read an event. */
+/** Following changes costs one property read per event. */
 export function createLiveValidation(
   first: SchemaRegistry,
   options: ValidationOptions = {},
@@ -34,7 +34,7 @@ export function createLiveValidation(
   };
 }
 
-/** The events of a registry that another does not have as they are: they are kept by identity. */
+/** The events of `after` that differ from `before`. Compared by identity. */
 export function changedEvents(
   before: SchemaRegistry,
   after: SchemaRegistry,
@@ -43,7 +43,7 @@ export function changedEvents(
   return after.events.filter((event) => !known.has(event));
 }
 
-/** The registry with some of its events replaced and new ones appended. */
+/** The registry with the changed events replaced and new events appended. */
 export function withEvents(before: SchemaRegistry, changed: SchemaRegistry): SchemaRegistry {
   const events = new Map(before.events.map((event) => [event.name, event]));
   for (const event of changed.events) events.set(event.name, event);

@@ -12,7 +12,7 @@ const allReject = Object.fromEntries(violationKinds.map((kind) => [kind, 'reject
 const allWarn = Object.fromEntries(violationKinds.map((kind) => [kind, 'warn']));
 
 describe('a mode', () => {
-  test('is enforce where there is none', () => {
+  test('is enforce by default', () => {
     expect(read(undefined)).toEqual({ mode: 'enforce', faults: [] });
   });
 
@@ -21,7 +21,7 @@ describe('a mode', () => {
     expect(modeText(read(word).mode)).toBe(word);
   });
 
-  test('may be a mapping; what it leaves out is rejected', () => {
+  test('may be a mapping, which rejects the kinds that it omits', () => {
     const { mode, faults } = read({ additional_property: 'strip', wrong_type: 'quarantine' });
     expect(faults).toEqual([]);
     expect(mode).toEqual({ ...allReject, additional_property: 'strip', wrong_type: 'quarantine' });
@@ -30,13 +30,13 @@ describe('a mode', () => {
   });
 
   test.each<[unknown, string]>([
-    ['strict', 'is none of enforce, warn, off, nor a mapping'],
-    [null, 'is none of enforce, warn, off, nor a mapping'],
-    [['warn'], 'is none of enforce, warn, off, nor a mapping'],
+    ['strict', 'is not one of enforce, warn, off, and not a mapping'],
+    [null, 'is not one of enforce, warn, off, and not a mapping'],
+    [['warn'], 'is not one of enforce, warn, off, and not a mapping'],
     [{ wrong_type: 'strip' }, 'Only additional_property can be stripped'],
-    [{ wrong_type: 'off' }, 'mode.wrong_type is none of reject, quarantine, warn, allow'],
-    [{ additional_property: 1 }, 'none of reject, quarantine, warn, strip, allow'],
-    [{ additional_properties: 'strip' }, 'Known are missing_required'],
+    [{ wrong_type: 'off' }, 'mode.wrong_type is not one of reject, quarantine, warn, allow'],
+    [{ additional_property: 1 }, 'not one of reject, quarantine, warn, strip, allow'],
+    [{ additional_properties: 'strip' }, 'Use one of missing_required'],
     [{ unplanned_event: 'warn' }, 'write unplanned: at the top'],
   ])('%j is refused', (value, text) => {
     expect(read(value).faults.join()).toContain(text);
@@ -44,18 +44,18 @@ describe('a mode', () => {
 });
 
 describe('what a mode means', () => {
-  test('the short forms', () => {
+  test('expands the short forms', () => {
     expect(modesByKind('enforce', 'on')).toEqual(allReject);
     expect(modesByKind('warn', 'on')).toEqual(allWarn);
     expect(modesByKind('off', 'on')).toBeUndefined();
   });
 
-  test('a mapping that allows everything is off', () => {
+  test('treats a mapping that allows everything as off', () => {
     const all = Object.fromEntries(violationKinds.map((kind) => [kind, 'allow']));
     expect(modesByKind(read(all).mode, 'on')).toBeUndefined();
   });
 
-  test('while enforcement is warn nothing is refused or stripped, and off stays off', () => {
+  test('refuses and strips nothing while enforcement is warn, and off stays off', () => {
     const mixed = read({
       wrong_type: 'quarantine',
       additional_property: 'strip',

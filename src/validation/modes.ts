@@ -9,28 +9,30 @@ export const violationKinds = [
 ] as const;
 export type ViolationKind = (typeof violationKinds)[number];
 
-/** What a violation means, the mildest first. Of several in one event the strictest counts. */
+/**
+ * What happens on a violation, the mildest first. With several violations, the strictest counts.
+ */
 export const violationActions = ['allow', 'strip', 'warn', 'quarantine', 'reject'] as const;
 export type ViolationAction = (typeof violationActions)[number];
 
 /** The action for each kind of violation of one event. */
 export type ModesByKind = Readonly<Record<ViolationKind, ViolationAction>>;
 
-/** The short form: every kind rejected, every kind stored with a warning, or not looked at. */
+/** The short forms: reject every kind, store every kind with a warning, or do not validate. */
 export const validationModes = ['enforce', 'warn', 'off'] as const;
 export type ValidationMode = (typeof validationModes)[number];
 
-/** The mode of one event, as `taxonomy.yaml` has it. */
+/** The mode of one event, as `taxonomy.yaml` states it. */
 export type EventMode = ValidationMode | ModesByKind;
 
-/** What an event that no entry names means; there is nothing in it that could be stripped. */
+/** What happens to an unplanned event. It has no schema, so nothing can be stripped. */
 export const unplannedModes = ['reject', 'quarantine', 'warn', 'allow'] as const;
 export type UnplannedMode = (typeof unplannedModes)[number];
 
-/** `on`: what the taxonomy says. `warn`: nothing is refused for its contract, and everything is reported. */
+/** `on`: the modes of the taxonomy apply. `warn`: violations are reported, and refuse no event. */
 export type Enforcement = 'on' | 'warn';
 
-/** The action for each kind under a mode; undefined if the mode checks nothing. */
+/** The action for each kind of violation; undefined if the mode validates nothing. */
 export function modesByKind(mode: EventMode, enforcement: Enforcement): ModesByKind | undefined {
   if (mode === 'off') return undefined;
   if (mode === 'enforce') return enforcement === 'on' ? uniform('reject') : uniform('warn');
@@ -39,24 +41,26 @@ export function modesByKind(mode: EventMode, enforcement: Enforcement): ModesByK
   return violationKinds.every((each) => modes[each] === 'allow') ? undefined : modes;
 }
 
-/** Under `warn` an event is stored whole: what would have been stripped is kept and reported. */
+/** Under `warn`, properties that would be stripped are stored and reported. */
 function softened(modes: ModesByKind): ModesByKind {
   return byKind((each) => (modes[each] === 'allow' ? 'allow' : 'warn'));
 }
 
-/** The action for an unplanned event under the current enforcement. */
+/** The mode for unplanned events under the current enforcement. */
 export function unplannedMode(mode: UnplannedMode, enforcement: Enforcement): UnplannedMode {
   return enforcement === 'on' || mode === 'allow' ? mode : 'warn';
 }
 
-/** The strictest of some actions; `allow` for none. */
+/** The strictest of the actions; `allow` if there are no actions. */
 export function strictest(actions: Iterable<ViolationAction>): ViolationAction {
   let rank = 0;
   for (const action of actions) rank = Math.max(rank, violationActions.indexOf(action));
   return violationActions[rank]!;
 }
 
-/** `enforce`, or `additional_property: strip, advanced_rule: warn`: what differs from enforce. */
+/**
+ * `enforce`, or `additional_property: strip, advanced_rule: warn`: the differences from enforce.
+ */
 export function modeText(mode: EventMode): string {
   if (typeof mode === 'string') return mode;
   const parts = violationKinds
@@ -74,7 +78,7 @@ export function readMode(value: unknown, place: string, report: ReportFault): Ev
     return readKinds(value as Readonly<Record<string, unknown>>, place, report);
   }
   report(
-    `${place} is none of ${validationModes.join(', ')}, nor a mapping`,
+    `${place} is not one of ${validationModes.join(', ')}, and not a mapping`,
     'Write one of them, or { additional_property: strip }; the default is enforce.',
   );
   return 'enforce';
@@ -90,7 +94,7 @@ function readKinds(
     const elsewhere =
       key === 'unplanned_event'
         ? 'An event without an entry has no mode of its own: write unplanned: at the top.'
-        : `Known are ${violationKinds.join(', ')}.`;
+        : `Use one of ${violationKinds.join(', ')}.`;
     report(`${place}.${key} is not a kind of violation`, elsewhere);
   }
   return byKind((each) => readAction(each, fields[each], `${place}.${each}`, report));
@@ -111,7 +115,7 @@ function readAction(
   if (action !== undefined) return action;
   const why = value === 'strip' ? 'Only additional_property can be stripped. ' : '';
   const fix = `${why}Write one of them; the default is reject.`;
-  report(`${place} is none of ${actions.toReversed().join(', ')}`, fix);
+  report(`${place} is not one of ${actions.toReversed().join(', ')}`, fix);
   return 'reject';
 }
 

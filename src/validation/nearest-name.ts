@@ -1,24 +1,24 @@
-/** Names longer than this are not typing errors: they get no suggestion. */
+/** Longer names are not typing errors, and get no suggestion. */
 const nameLengthMax = 128;
 
 /**
- * The most slips that still count as "did you mean". It also bounds the work: the comparison looks
- * only at a band of this width, so a name costs at most 128 × 7 steps against each candidate.
+ * The most edits that still give a suggestion. It also bounds the work: the comparison covers only
+ * a band of this width, so a name costs at most 128 × 7 steps for each candidate.
  */
-const slipsMax = 3;
+const editsMax = 3;
 
-/** The candidate that `name` was most likely meant to be; undefined when none is near. */
+/** The candidate that `name` was most likely meant to be; undefined if no candidate is near. */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
   if (name.length > nameLengthMax) return undefined;
   const wanted = snakeCase(name);
-  // Short names are near to everything: three slips turn `id` into any word of three letters.
-  let limit = Math.min(slipsMax, Math.floor(wanted.length / 3));
+  // Short names are near everything: three edits turn `id` into any word of three letters.
+  let limit = Math.min(editsMax, Math.floor(wanted.length / 3));
   let nearest: string | undefined;
   for (const candidate of candidates) {
     const target = snakeCase(candidate);
     if (target === wanted) return candidate;
     if (Math.abs(target.length - wanted.length) > limit) continue;
-    const distance = slipsBetween(wanted, target, limit);
+    const distance = editDistance(wanted, target, limit);
     if (distance > limit) continue;
     nearest = candidate;
     // Only a strictly nearer candidate replaces it.
@@ -27,7 +27,7 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   return nearest;
 }
 
-/** `OrderCompleted` and `order-completed` are `order_completed` in another spelling. */
+/** Normalises spellings: `OrderCompleted` and `order-completed` become `order_completed`. */
 function snakeCase(name: string): string {
   return name
     .trim()
@@ -36,15 +36,15 @@ function snakeCase(name: string): string {
     .toLowerCase();
 }
 
-/** Levenshtein distance, exact up to `limit`; anything above it is some number above it. */
-function slipsBetween(left: string, right: string, limit: number): number {
+/** Levenshtein distance, exact up to `limit`; beyond it, any number above `limit`. */
+function editDistance(left: string, right: string, limit: number): number {
   const far = limit + 1;
   let previous = Int32Array.from({ length: right.length + 1 }, (_, column) => column);
   let current = new Int32Array(right.length + 1);
   for (let row = 1; row <= left.length; row++) {
     const start = Math.max(1, row - limit);
     const end = Math.min(right.length, row + limit);
-    // The cells on both sides of the band are read by the next cells, and are too far to matter.
+    // The next cells read the cells on both sides of the band, which are beyond the limit.
     current[start - 1] = start === 1 ? row : far;
     let best = current[start - 1]!;
     for (let column = start; column <= end; column++) {

@@ -1,6 +1,6 @@
 import { StartError } from '../errors.ts';
 
-/** One thing wrong in the schemas folder, and what to do about it. */
+/** One error in the schemas folder, and how to fix it. */
 export interface RegistryFault {
   /** Relative to the schemas folder: `taxonomy.yaml`, `order_completed/2.json`. */
   readonly file: string;
@@ -10,10 +10,10 @@ export interface RegistryFault {
   readonly mending: string;
 }
 
-/** Takes the faults of one file as they are found. */
+/** Receives each fault of one file. */
 export type ReportFault = (problem: string, fix: string) => void;
 
-/** The error that stops the start: every fault at once, so that they can be fixed in one go. */
+/** The error that stops the start. It lists every fault, so that all can be fixed at once. */
 export function registryError(directory: string, faults: readonly RegistryFault[]): StartError {
   const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
   const lines = faults.map((fault) => `  ${formatFault(fault)}`);

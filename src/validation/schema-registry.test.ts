@@ -18,7 +18,7 @@ async function taxonomyFaults(text: string): Promise<string[]> {
   return faultsOf({ 'taxonomy.yaml': text, 'order_completed/1.json': schema });
 }
 
-test('the example folder is sound and says what README says of it', async () => {
+test('the example folder is valid and matches the README', async () => {
   const registry = await loadRegistry('schemas');
   const [order] = registry.events;
   expect(order).toMatchObject({ name: 'order_completed', owner: 'checkout', active: 2 });
@@ -26,7 +26,7 @@ test('the example folder is sound and says what README says of it', async () => 
   expect(order?.versions[1]?.schema['required']).toEqual(['order_id', 'total', 'currency']);
 });
 
-test('what is left out of the taxonomy has its default', async () => {
+test('uses defaults for omitted keys of the taxonomy', async () => {
   const text = orderTaxonomy().replace('unplanned: reject\n', '');
   const files = { 'taxonomy.yaml': text, 'order_completed/1.json': schema };
   const registry = await loadRegistry(schemasFolder(files));
@@ -34,7 +34,7 @@ test('what is left out of the taxonomy has its default', async () => {
   expect(registry.events[0]?.mode).toBe('enforce');
 });
 
-test('all problems stop the start at once, each with its file and fix', async () => {
+test('lists all problems in one error, each with its file and fix', async () => {
   const directory = schemasFolder({
     'taxonomy.yaml': orderTaxonomy(', mode: strict, ownr: x'),
     'order_completed/1.json': { type: 'object', $async: true },
@@ -45,16 +45,16 @@ test('all problems stop the start at once, each with its file and fix', async ()
   expect((error as StartError).message.split('\n')).toEqual([
     `4 faults in the schemas of ${directory}:`,
     '  taxonomy.yaml: events.order_completed.ownr is not a known key. Write owner.',
-    '  taxonomy.yaml: events.order_completed.mode is none of enforce, warn, off, nor a mapping. ' +
+    '  taxonomy.yaml: events.order_completed.mode is not one of enforce, warn, off, and not a mapping. ' +
       'Write one of them, or { additional_property: strip }; the default is enforce.',
-    '  order_completed/1.json: /$async is refused. Leave it out: the verdict does not wait.',
+    '  order_completed/1.json: /$async is refused. Leave it out: validation is synchronous.',
     '  cart_completed/: no entry of the taxonomy has this name. ' +
       'Add one under events:, or delete the folder.',
   ]);
 });
 
 describe('taxonomy.yaml', () => {
-  test('is missing', async () => {
+  test('reports a missing file', async () => {
     expect((await faultsOf({}))[0]).toContain('there is no such file');
     const { faults } = await readRegistry('/nowhere/at/all');
     expect(faults).toHaveLength(1);
@@ -73,7 +73,7 @@ describe('taxonomy.yaml', () => {
     [`verbs: [completed]\nunplaned: warn\n${entry}`, 'unplaned is not a known key'],
     [
       `verbs: [completed]\nunplanned: strip\n${entry}`,
-      'unplanned is none of reject, quarantine, warn, allow',
+      'unplanned is not one of reject, quarantine, warn, allow',
     ],
     ['verbs: [completed]', 'events names no event'],
     ['verbs: [completed]\nevents: {}', 'events names no event'],
@@ -98,7 +98,7 @@ describe('taxonomy.yaml', () => {
     expect(await taxonomyFaults(text)).toHaveLength(5);
   });
 
-  test('cannot lead out of the folder by a name', async () => {
+  test('does not read outside the folder, whatever the event name', async () => {
     const text = orderTaxonomy().replace('order_completed', '"../x_completed"');
     const faults = await taxonomyFaults(text);
     expect(faults.join('\n')).toContain('events.../x_completed has no schema');
@@ -118,25 +118,28 @@ describe('versions', () => {
     ]);
   });
 
-  test.each(['01.json', 'v2.json', '2.yaml', '0.json', '2.json.bak'])('are no %s', async (file) => {
-    const files = { 'order_completed/1.json': schema, [`order_completed/${file}`]: schema };
-    expect(await faultsOf({ ...taxonomy, ...files })).toEqual([
-      `order_completed/${file}: it is not named by a version`,
-    ]);
-  });
+  test.each(['01.json', 'v2.json', '2.yaml', '0.json', '2.json.bak'])(
+    'refuses the file name %s',
+    async (file) => {
+      const files = { 'order_completed/1.json': schema, [`order_completed/${file}`]: schema };
+      expect(await faultsOf({ ...taxonomy, ...files })).toEqual([
+        `order_completed/${file}: its name is not a version number`,
+      ]);
+    },
+  );
 
-  test('are there for every event', async () => {
+  test('are required for every event', async () => {
     const faults = await faultsOf(taxonomy);
     expect(faults).toEqual(['taxonomy.yaml: events.order_completed has no schema']);
   });
 
-  test('are read past what the system hides in the folder', async () => {
+  test('ignores hidden files and folders', async () => {
     const hidden = { '..data/1.json': schema, 'order_completed/.DS_Store': 'x', 'README.md': 'x' };
     const files = { ...taxonomy, ...hidden, 'order_completed/1.json': schema };
     expect(await faultsOf(files)).toEqual([]);
   });
 
-  test('more than nine are in the order of their numbers', async () => {
+  test('sorts more than nine versions by number', async () => {
     const names = Array.from({ length: 11 }, (_, index) => `order_completed/${index + 1}.json`);
     const files = Object.fromEntries(names.map((name) => [name, schema]));
     const registry = await loadRegistry(schemasFolder({ ...taxonomy, ...files }));

@@ -13,18 +13,18 @@ export interface SchemaVersion extends CompiledSchema {
   readonly schema: JsonObject;
 }
 
-/** An event of the taxonomy and every version of its schema. */
+/** An event of the taxonomy, with every version of its schema. */
 export interface PlannedEvent extends TaxonomyEntry {
   /** In order, from 1, without gaps. */
   readonly versions: readonly SchemaVersion[];
 }
 
-/** All contracts. */
+/** The contracts of all events. */
 export interface SchemaRegistry extends TaxonomyHeader {
   readonly events: readonly PlannedEvent[];
 }
 
-/** A registry as far as it could be read, and all that is wrong with it. */
+/** The readable part of a registry, and every fault in it. */
 export interface RegistryReading {
   readonly registry: SchemaRegistry;
   readonly faults: readonly RegistryFault[];
@@ -42,7 +42,7 @@ export async function loadRegistry(directory: string): Promise<SchemaRegistry> {
   return registry;
 }
 
-/** Reads the schemas folder and returns what is wrong instead of throwing it. */
+/** Reads the schemas folder, and returns its faults instead of throwing them. */
 export async function readRegistry(directory: string): Promise<RegistryReading> {
   const faults: RegistryFault[] = [];
   const reportOn =
@@ -57,7 +57,7 @@ export async function readRegistry(directory: string): Promise<RegistryReading> 
   const folders = await schemaFolders(directory);
   const events: PlannedEvent[] = [];
   for (const entry of entries) {
-    // A name that is no name could lead out of the folder.
+    // Only names of existing folders are read: an invalid name could point outside the folder.
     const exists = folders.delete(entry.name);
     const versions = exists ? await readVersions(directory, entry.name, reportOn) : [];
     checkActive(entry, versions, reportOn(taxonomyFile));
@@ -84,7 +84,9 @@ async function readTaxonomyFile(
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     report(
       missing ? `there is no such file in ${directory}` : `it cannot be read: ${reasonOf(error)}`,
-      missing ? 'Write one, or set HEADGATE_SCHEMAS_DIR to the folder that has it.' : 'Fix that.',
+      missing
+        ? 'Write one, or set HEADGATE_SCHEMAS_DIR to the folder that has it.'
+        : 'Make the file readable.',
     );
     return undefined;
   }
@@ -98,7 +100,7 @@ async function schemaFolders(directory: string): Promise<Set<string>> {
   return folders;
 }
 
-/** Where one version could not be read its place holds undefined, so that it counts as there. */
+/** A version that cannot be read is undefined in the list, so that it still counts as present. */
 async function readVersions(
   directory: string,
   name: string,
@@ -111,7 +113,7 @@ async function readVersions(
       found.add(Number(number));
       continue;
     }
-    reportOn(`${name}/${file}`)('it is not named by a version', 'Name it 1.json, 2.json, ....');
+    reportOn(`${name}/${file}`)('its name is not a version number', 'Name it 1.json, 2.json, ....');
   }
   const versions: (SchemaVersion | undefined)[] = [];
   const last = Math.max(0, ...found);
@@ -120,7 +122,7 @@ async function readVersions(
     if (found.has(version)) {
       versions.push(await readVersion(directory, file, version, reportOn(file)));
     } else if (found.has(version + 1)) {
-      // Once for each gap, however wide.
+      // One fault for each gap, however wide.
       reportOn(file)('this version is missing', 'Versions go up by one: restore it or renumber.');
     }
   }
@@ -137,7 +139,7 @@ async function readVersion(
   return schema === undefined ? undefined : compileVersion(version, schema, report);
 }
 
-/** Prepares one version for validation. Undefined if it is not valid, which is then reported. */
+/** Compiles one version. Reports an invalid schema, and returns undefined. */
 export function compileVersion(
   version: number,
   schema: JsonValue,
@@ -145,8 +147,8 @@ export function compileVersion(
 ): SchemaVersion | undefined {
   if (!checkSchemaSafety(schema, report)) return undefined;
   try {
-    const sound = schema as JsonObject;
-    return { version, schema: sound, ...compileSchema(sound) };
+    const object = schema as JsonObject;
+    return { version, schema: object, ...compileSchema(object) };
   } catch (error) {
     report(`it is not a valid JSON Schema: ${reasonOf(error)}`, 'Fix the keyword it names.');
     return undefined;
@@ -167,7 +169,7 @@ async function readSchemaFile(path: string, report: ReportFault): Promise<JsonVa
   }
 }
 
-/** Whether the versions are there that an entry names. */
+/** Reports the versions that an entry names but that do not exist. */
 export function checkActive(
   entry: TaxonomyEntry,
   versions: readonly (SchemaVersion | undefined)[],
@@ -177,20 +179,20 @@ export function checkActive(
     report(`events.${entry.name} has no schema`, `Write ${entry.name}/1.json.`);
   } else if (entry.active > versions.length) {
     report(
-      `events.${entry.name}.active is ${entry.active}, beyond its last, ${versions.length}.json`,
+      `events.${entry.name}.active is ${entry.active}, beyond the last, ${versions.length}.json`,
       `Write ${entry.name}/${entry.active}.json, or lower it.`,
     );
   }
   for (const version of [...new Set(entry.superseded.values()), ...entry.deprecated]) {
     if (version <= versions.length || versions.length === 0) continue;
     report(
-      `events.${entry.name} names version ${version}, beyond its last, ${versions.length}.json`,
+      `events.${entry.name} names version ${version}, beyond the last, ${versions.length}.json`,
       `Write ${entry.name}/${version}.json, or leave it out.`,
     );
   }
 }
 
-/** Without what the system hides there: Kubernetes mounts a ConfigMap through `..data`. */
+/** Skips hidden names: Kubernetes mounts a ConfigMap through `..data`. */
 async function visibleNames(directory: string): Promise<string[]> {
   const names = await readdir(directory);
   return names.filter((name) => !name.startsWith('.')).sort();

@@ -9,7 +9,7 @@ import { loadRegistry } from './schema-registry.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { JsonObject, JsonValue } from '../event/json/json.ts';
 
-/** A folder of schemas that lives as long as the test: file names and what is in them. */
+/** Creates a folder of schemas from file names and contents. Removed when the test ends. */
 export function schemasFolder(files: Readonly<Record<string, JsonValue>>): string {
   const directory = mkdtempSync(join(tmpdir(), 'headgate-schemas-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
@@ -21,7 +21,7 @@ export function schemasFolder(files: Readonly<Record<string, JsonValue>>): strin
   return directory;
 }
 
-/** A taxonomy with the one event `order_completed`, whose entry has these lines too. */
+/** A taxonomy with the single event `order_completed`, and `lines` added to its entry. */
 export function orderTaxonomy(lines = '', unplanned = 'reject'): string {
   return [
     'verbs: [completed, signed_up]',
@@ -31,7 +31,7 @@ export function orderTaxonomy(lines = '', unplanned = 'reject'): string {
   ].join('\n');
 }
 
-/** Validates `order_completed` by one schema. */
+/** A validation of `order_completed` against one schema. */
 export async function validationOf(
   schema: JsonObject,
   lines = '',

@@ -18,13 +18,13 @@ function codeOf(change: Partial<IncomingEvent>): string | undefined {
   return validation.validate(orderCompleted(change)).error?.code;
 }
 
-describe('a sound event', () => {
+describe('a valid event', () => {
   test('is validated by the active version', () => {
     const result = validation.validate(orderCompleted());
     expect(result).toEqual({ error: undefined, warnings: [], schemaVersion: 2 });
   });
 
-  test('costs no new validation', () => {
+  test('shares one validation result', () => {
     expect(validation.validate(orderCompleted())).toBe(validation.validate(orderCompleted()));
   });
 
@@ -35,7 +35,7 @@ describe('a sound event', () => {
     expect(codeOf({ schemaVersion: 2, properties })).toBe('schema_violation');
   });
 
-  test('needs one of the two ids only', () => {
+  test('needs only one of the two ids', () => {
     expect(codeOf({ userId: '', anonymousId: 'a-1' })).toBeUndefined();
     expect(codeOf({ userId: '  ', anonymousId: 'a-1' })).toBeUndefined();
   });
@@ -57,12 +57,12 @@ describe('event_name', () => {
     expect(codeOf({ eventName })).toBe('invalid_event_name'),
   );
 
-  test('takes 128 characters and not one more', () => {
+  test('accepts 128 characters and refuses 129', () => {
     expect(codeOf({ eventName: `${'a'.repeat(118)}_completed` })).toBe('unplanned_event');
     expect(codeOf({ eventName: `${'a'.repeat(119)}_completed` })).toBe('invalid_event_name');
   });
 
-  test('suggests the planned name behind another spelling', () => {
+  test('suggests the planned name for another spelling', () => {
     const { error } = validation.validate(orderCompleted({ eventName: 'OrderCompleted' }));
     expect(error?.message).toContain('Did you mean order_completed?');
   });
@@ -72,7 +72,7 @@ describe('event_name', () => {
     expect(error?.message).toContain('signed_up');
   });
 
-  test('of no entry is unplanned, with the nearest known name', () => {
+  test('without an entry is unplanned, and the nearest known name is suggested', () => {
     const { error } = validation.validate(orderCompleted({ eventName: 'orders_completed' }));
     expect(error?.code).toBe('unplanned_event');
     expect(error?.message).toBe(
@@ -80,12 +80,12 @@ describe('event_name', () => {
     );
   });
 
-  test('like a property of every object is not planned', () => {
+  test('named as a property of every object is unplanned', () => {
     expect(codeOf({ eventName: 'constructor' })).toBe('invalid_event_name');
     expect(codeOf({ eventName: '__proto___completed' })).toBe('invalid_event_name');
   });
 
-  test('unplanned is stored with a warning where the taxonomy says warn', async () => {
+  test('unplanned is stored with a warning if the taxonomy says warn', async () => {
     const lenient = await validationOf({ type: 'object' }, '', 'warn');
     const validation = lenient.validate(orderCompleted({ eventName: 'person_signed_up' }));
     expect(validation.error).toBeUndefined();
@@ -95,12 +95,12 @@ describe('event_name', () => {
 });
 
 describe('identity', () => {
-  test('is missing when both ids are blank', () => {
+  test('is missing if both ids are blank', () => {
     expect(codeOf({ userId: '', anonymousId: '' })).toBe('missing_identity');
     expect(codeOf({ userId: ' \t', anonymousId: '\n' })).toBe('missing_identity');
   });
 
-  test('has the placeholders of the research, 30 of them', () => {
+  test('has 30 placeholders', () => {
     expect(identityPlaceholders).toHaveLength(30);
   });
 
@@ -111,7 +111,7 @@ describe('identity', () => {
     expect(codeOf({ userId: `${placeholder}x1` })).toBeUndefined();
   });
 
-  test.each(['userId', 'anonymousId'])('%s takes 256 characters and not one more', (field) => {
+  test.each(['userId', 'anonymousId'])('%s accepts 256 characters and refuses 257', (field) => {
     expect(codeOf({ [field]: 'x'.repeat(256) })).toBeUndefined();
     expect(codeOf({ [field]: 'x'.repeat(257) })).toBe('invalid_field');
   });
@@ -126,12 +126,12 @@ describe('idempotency_key', () => {
     [' 0190b5f0-7c4e-7d60-9f0a-2f1d6c1f6a11', 'invalid_idempotency_key'],
   ])('%j is a %s', (idempotencyKey, code) => expect(codeOf({ idempotencyKey })).toBe(code));
 
-  test('may be in capitals', () => {
+  test('may be in upper case', () => {
     expect(codeOf({ idempotencyKey: '0190B5F0-7C4E-7D60-9F0A-2F1D6C1F6A11' })).toBeUndefined();
   });
 });
 
-test('the first fault in the order of the contract is the verdict', () => {
+test('reports the first error in the order of the contract', () => {
   const fault = { code: 'unknown_field', message: 'x', violations: [] };
   const change = { fault, eventName: '', userId: '', idempotencyKey: '', schemaVersion: 9 };
   expect(validation.validate(orderCompleted(change)).error).toBe(fault);
@@ -171,7 +171,7 @@ describe('mode', () => {
     expect(warnings[0]?.violations[0]?.path).toBe('/properties/order_id');
   });
 
-  test('off looks at the version only', async () => {
+  test('off validates only the version', async () => {
     const { validate } = await validationOf(schema, ', mode: off');
     const validation = validate(orderCompleted({ properties: {} }));
     expect(validation).toEqual({ error: undefined, warnings: [], schemaVersion: 1 });
@@ -181,7 +181,7 @@ describe('mode', () => {
   });
 });
 
-test('properties too deep to compare are refused, not thrown', async () => {
+test('refuses properties nested too deep to compare, without throwing', async () => {
   const { validate } = await validationOf({
     type: 'object',
     properties: { list: { type: 'array', maxItems: 9, uniqueItems: true } },
@@ -192,7 +192,7 @@ test('properties too deep to compare are refused, not thrown', async () => {
   expect(error?.code).toBe('invalid_field');
 });
 
-test('whatever an event holds, validating it does not throw and its code is in the table', () => {
+test('validating any event does not throw, and returns a code of the error table', () => {
   const text = fc.string({ unit: 'binary', maxLength: 300 });
   const name = fc.constantFrom('order_completed', 'page_viewed', 'cart_created', '');
   const key = fc.oneof(fc.uuid(), text);

@@ -28,48 +28,49 @@ export { loadRegistry, readRegistry } from './schema-registry.ts';
 
 /** The validation result of one event. */
 export interface ValidationResult {
-  /** Undefined: the event may be stored. */
+  /** Undefined if the event may be stored. */
   readonly error: EventError | undefined;
   readonly warnings: readonly EventWarning[];
-  /** The version that validated it; 0 when none did. */
+  /** The version that validated the event; 0 if no version did. */
   readonly schemaVersion: number;
   /** The properties to store, if they differ from those sent. */
   readonly event: IncomingEvent | undefined;
 }
 
-/** Validates events by envelope, taxonomy and schema. */
+/** Validates the envelope of an event, its name against the taxonomy, and its properties. */
 export interface Validation {
   /** Never throws, whatever the event holds. */
   validate(event: IncomingEvent): ValidationResult;
   /**
-   * What is kept of a rejected event in the place of its bytes, where its schemas call something in it
-   * personal; undefined: the bytes. Of an event that no entry names, what any schema calls so.
+   * The redacted form to keep instead of the bytes of a rejected event, if its schemas mark
+   * personal data. Undefined if they mark none. For an unplanned event, the marks of all schemas
+   * apply.
    */
   readonly redactRejected: (event: IncomingEvent) => RedactedOriginal | undefined;
-  /** Every event that the taxonomy plans: the closed set of the metrics' label. */
+  /** The name of every planned event: the closed set of values of the metrics' label. */
   readonly eventNames: readonly string[];
 }
 
-/** What is looked up for an event, laid out for the hot path. */
+/** What the hot path looks up for an event. */
 interface Plan {
   readonly name: string;
-  /** Undefined: `properties` are not looked at. */
+  /** Undefined if `properties` are not validated. */
   readonly modes: ModesByKind | undefined;
   readonly active: Rule;
   readonly rules: ReadonlyMap<number, Rule>;
-  /** Undefined, as for most: no schema of the event calls anything personal. */
+  /** Undefined if no schema of the event marks personal data. Most do not. */
   readonly personal: Personal | undefined;
 }
 
 /** One version of one event. */
 interface Rule {
   readonly schema: SchemaVersion;
-  /** The one answer to every event that meets it: nothing is allocated for a valid event. */
+  /** The shared result of every event that meets it, so that a valid event allocates nothing. */
   readonly valid: ValidationResult;
 }
 
 /**
- * Who sends one unplanned event sends many of it, and looking for the nearest of 500 names can
+ * A producer of an unplanned event sends many of them, and finding the nearest of 500 names can
  * take 2 ms.
  */
 const unplannedRememberedMax = 1000;
@@ -83,7 +84,7 @@ export interface ValidationOptions {
   readonly hashKey?: string | undefined;
 }
 
-/** Validates by the registry that `loadRegistry` read. */
+/** Validates events against a registry. */
 export function createValidation(
   registry: SchemaRegistry,
   { enforcement = 'on', hashKey }: ValidationOptions = {},
@@ -99,7 +100,7 @@ export function createValidation(
   function validateKnown(event: IncomingEvent): ValidationResult {
     if (event.fault !== undefined) return rejected(event.fault, 0);
     const plan = plans.get(event.eventName);
-    // A planned name was checked when the taxonomy was read.
+    // The name of a planned event was checked with the taxonomy.
     const fault =
       (plan === undefined
         ? eventNameFault(event.eventName, registry.verbs, plans.keys())
@@ -135,7 +136,7 @@ export function createValidation(
           return rejected(fieldError('properties', 'work', `${error.message}: send less`), 0);
         }
         // Comparing items of thousands of levels overflows the stack; nothing else here throws.
-        const message = 'cannot be checked: nest them less deep';
+        const message = 'are nested too deep to be checked: use fewer levels';
         return rejected(fieldError('properties', 'depth', message), 0);
       }
     },
@@ -169,7 +170,9 @@ function planOf(event: PlannedEvent, enforcement: Enforcement, hashKey: string |
   const rules = new Map(
     event.versions.map(({ version }): [number, Rule] => {
       const validating = event.superseded.get(version) ?? version;
-      const warnings = event.deprecated.includes(version) ? [moveOn(event, version)] : noWarnings;
+      const warnings = event.deprecated.includes(version)
+        ? [deprecationWarning(event, version)]
+        : noWarnings;
       const valid = { error: undefined, warnings, schemaVersion: validating, event: undefined };
       return [version, { schema: schemas.get(validating)!, valid: Object.freeze(valid) }];
     }),
@@ -180,7 +183,7 @@ function planOf(event: PlannedEvent, enforcement: Enforcement, hashKey: string |
   return { name: event.name, modes, active, rules, personal: personalOf([event], hashKey) };
 }
 
-function moveOn({ name, active }: PlannedEvent, version: number): EventWarning {
+function deprecationWarning({ name, active }: PlannedEvent, version: number): EventWarning {
   const message = `version ${version} of ${name} is deprecated: send version ${active}`;
   return Object.freeze({ code: 'deprecated_schema_version', message, violations: [] });
 }
@@ -199,7 +202,7 @@ function validateProperties(plan: Plan, event: IncomingEvent): ValidationResult 
   return validateFindings(plan, modes, rule, event, findings);
 }
 
-/** For the events whose schemas call something personal. */
+/** For events whose schemas mark personal data. */
 function redacted(personal: Personal, rule: Rule, event: IncomingEvent): ValidationResult {
   return { ...rule.valid, event: withChangedProperties(event, personal.redact) };
 }

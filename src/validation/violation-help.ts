@@ -5,14 +5,16 @@ import type { Violation } from '../event/violation.ts';
 
 const valuesShownMax = 20;
 const valueTextMax = 64;
-/** Twenty violations travel in one trailer, which gRPC's Java client takes up to 8 KiB of. */
+/**
+ * Twenty violations share one trailer, and gRPC's Java client accepts at most 8 KiB of trailers.
+ */
 const expectedLengthMax = 200;
 const descriptionLengthMax = 160;
 
-/** What a violation has besides its message, for programs and for people who fix a producer. */
+/** The fields that a violation has besides its message. They help to fix a producer. */
 export type ViolationHelp = Pick<Violation, 'expected' | 'suggestion' | 'description'>;
 
-/** All of it comes from the schema: nothing that the event holds. */
+/** Taken from the schema alone; contains no data of the event. */
 export function helpOf(error: ErrorObject): ViolationHelp {
   const { keyword, params } = error;
   const parent = (error.parentSchema ?? {}) as JsonObject;
@@ -31,7 +33,7 @@ export function helpOf(error: ErrorObject): ViolationHelp {
   return helpFrom(expectedText(error), parent);
 }
 
-/** The names that the schema around an unknown property has. */
+/** The property names of the schema that holds an unknown property. */
 export function knownNames({ parentSchema }: ErrorObject): string[] {
   return Object.keys((parentSchema?.['properties'] as object | undefined) ?? {});
 }
@@ -60,7 +62,7 @@ const comparisons: Readonly<Record<string, string>> = {
   '<': 'less than',
 };
 
-/** `at least 0`: what a number is compared with. */
+/** The limit of a number: `at least 0`. */
 export function comparisonText({ params }: ErrorObject): string {
   const relation = comparisons[String(params['comparison'])] ?? String(params['comparison']);
   return `${relation} ${String(params['limit'])}`;
@@ -90,18 +92,18 @@ function expectedText(error: ErrorObject): string | undefined {
   }
 }
 
-/** `string or null`; undefined where the schema names no type. */
+/** `string or null`; undefined if the schema names no type. */
 export function typeText(type: unknown): string | undefined {
   if (Array.isArray(type)) return type.join(' or ');
   return typeof type === 'string' ? type : undefined;
 }
 
-/** The values of an `enum`, as JSON, as many as one message bears. */
+/** The values of an `enum` as JSON, at most 20. */
 export function valueList(values: unknown): string {
   return listed((Array.isArray(values) ? (values as unknown[]) : []).map(schemaText));
 }
 
-/** A value of the schema, as JSON. */
+/** A value of the schema as JSON. */
 export function schemaText(value: unknown): string {
   return cut(JSON.stringify(value) ?? '', valueTextMax);
 }

@@ -14,7 +14,7 @@ function broken(count: number): JsonObject {
   return Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 'x']));
 }
 
-describe('each keyword says what it expects', () => {
+describe('the message of each keyword', () => {
   const text = { type: 'string', maxLength: 20 };
   const list = { type: 'array', items: { type: 'number' } };
   test.each<[string, JsonObject, JsonObject[keyof JsonObject], string]>([
@@ -43,7 +43,7 @@ describe('each keyword says what it expects', () => {
   });
 });
 
-test('a missing property is pointed at itself', async () => {
+test('the path of a missing property ends in its name', async () => {
   const schema = { properties: { order: { type: 'object', required: ['id'] } } };
   expect(await violationsIn(schema, { order: {} })).toEqual([
     {
@@ -55,7 +55,7 @@ test('a missing property is pointed at itself', async () => {
   ]);
 });
 
-test('an unknown property is pointed at itself, with the nearest known one', async () => {
+test('the path of an unknown property ends in its name, and the nearest known name is suggested', async () => {
   const schema = { properties: { order_id: {} }, additionalProperties: false };
   expect(await violationsIn(schema, { orderid: 1, colour: 2 })).toEqual([
     {
@@ -76,13 +76,13 @@ test('an unknown property is pointed at itself, with the nearest known one', asy
   ]);
 });
 
-test('a property named __proto__ is unknown like any other', async () => {
+test('a property named __proto__ is unknown, too', async () => {
   const schema = { properties: { order_id: {} }, additionalProperties: false };
   const found = await violationsIn(schema, JSON.parse('{"__proto__": {"order_id": 1}}'));
   expect(found.map(({ path }) => path)).toEqual(['/properties/__proto__']);
 });
 
-describe('a violation says what belongs there', () => {
+describe('a violation says what is expected', () => {
   const description = 'What was paid, tax included.';
 
   test.each<[JsonObject, JsonObject[keyof JsonObject], string | undefined]>([
@@ -100,13 +100,13 @@ describe('a violation says what belongs there', () => {
     expect([found?.expected, found?.description]).toEqual([expected, description]);
   });
 
-  test('a missing property by the schema of its own', async () => {
+  test('for a missing property, from its own schema', async () => {
     const properties = { total: { type: 'number', description } };
     const [found] = await violationsIn({ properties, required: ['total'] }, {});
     expect(found).toMatchObject({ expected: 'number', description });
   });
 
-  test('cut, where the schema says very much', async () => {
+  test('and cuts long texts of the schema', async () => {
     const long = 'x'.repeat(1000);
     const values = Array.from({ length: 100 }, (_, index) => `${index}${long}`);
     const schema = { enum: values, description: long };
@@ -116,7 +116,7 @@ describe('a violation says what belongs there', () => {
   });
 });
 
-test('names are escaped as JSON pointers want it', async () => {
+test('escapes names as JSON pointers require', async () => {
   const schema = {
     properties: {
       'a/b': { type: 'object', additionalProperties: { type: 'number' } },
@@ -133,14 +133,14 @@ test('names are escaped as JSON pointers want it', async () => {
   ]);
 });
 
-test('a name that is not allowed is pointed at, and a long one is cut', async () => {
+test('the path of a forbidden name ends in that name, and long names are cut', async () => {
   const schema = { propertyNames: { maxLength: 8 } };
   const [first] = await violationsIn(schema, { ['x'.repeat(10_000)]: 1 });
   expect(first?.path).toMatch(/^\/properties\/x+$/);
   expect(first?.path.length).toBe(512);
 });
 
-test('a price of two decimals is a multiple of 0.01', async () => {
+test('accepts a price with two decimals as a multiple of 0.01', async () => {
   const schema = { properties: { total: { type: 'number', multipleOf: 0.01 } } };
   expect(await violationsIn(schema, { total: 19.99 })).toEqual([]);
 });
@@ -164,16 +164,16 @@ describe('the cap', () => {
     });
   });
 
-  test('looks no further than the first in an event of very many values', async () => {
+  test('shows only the first violation of an event with very many values', async () => {
     const found = await violationsIn(numbers, broken(5001));
     expect(found.map(({ code }) => code)).toEqual(['type', 'more']);
   });
 });
 
-test('an overlong text is not given to the pattern', async () => {
+test('does not run a pattern on an overlong text', async () => {
   const pattern = '[a-z]+[0-9]';
   const schema = { properties: { name: { type: 'string', maxLength: 1000, pattern } } };
-  // A minute without the bound, and growing with the square of the length.
+  // Without the bound this takes a minute, and grows with the square of the length.
   const { validate } = await validationOf({ type: 'object', ...schema });
   const event = orderCompleted({ properties: { name: 'a'.repeat(400_000) } });
   validate(event);
@@ -183,7 +183,7 @@ test('an overlong text is not given to the pattern', async () => {
   expect(error?.violations.map(({ code }) => code)).toEqual(['maxLength']);
 });
 
-test('no message holds what the event holds', async () => {
+test('no message contains data of the event', async () => {
   const text = { type: 'string', maxLength: 12 };
   const { validate } = await validationOf({
     type: 'object',

@@ -12,13 +12,13 @@ import {
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import type { Violation } from '../event/violation.ts';
 
-/** At most this many per answer; the last one says how many more there are. */
+/** The most violations in one answer. The last one then says how many are not shown. */
 export const violationsMax = 20;
 
-/** A path ends in the event's own name where the property is unknown, and that may be any text. */
+/** The path of an unknown property ends in its name, which may be any text. */
 const pathLengthMax = 512;
 
-/** Ajv's errors in the words of the contract. No message holds anything that the event holds. */
+/** Translates Ajv's errors to violations. No message contains data of the event. */
 export function violationsOf({ errors, complete, kindOf }: SchemaFindings): Violation[] {
   const violations = new Map<string, Violation>();
   let examined = 0;
@@ -33,7 +33,7 @@ export function violationsOf({ errors, complete, kindOf }: SchemaFindings): Viol
     const size = 'the event has too many values to list every one';
     return [...shown, more(`only the first violation is shown: ${size}`)];
   }
-  // The last one is replaced by the summary, if there is one.
+  // A summary replaces the last violation.
   const hidden = errors.length - examined;
   if (hidden === 0) return shown;
   const last = more(`${hidden + 1} more violations are not shown; fix these first`);
@@ -61,12 +61,12 @@ function pathOf(error: ErrorObject): string {
   return typeof name === 'string' ? `${holder}/${escapePointer(name)}` : holder;
 }
 
-/** For each keyword, what it expects, from the schema alone. */
+/** What each keyword expects, taken from the schema alone. */
 const expectations: Readonly<Record<string, (error: ErrorObject) => string>> = {
   required: () => 'is required',
   dependentRequired: ({ params }) => `is required beside ${schemaText(params['property'])}`,
   additionalProperties: unknownProperty,
-  unevaluatedProperties: () => 'is not a property that the schema knows',
+  unevaluatedProperties: () => 'is not a property that the schema defines',
   propertyNames: () => 'has a name that is not allowed here',
   type: typeMismatch,
   enum: ({ params }) => `must be one of ${valueList(params['allowedValues'])}`,
@@ -84,13 +84,13 @@ const expectations: Readonly<Record<string, (error: ErrorObject) => string>> = {
   exclusiveMinimum: (error) => `must be ${comparisonText(error)}`,
   exclusiveMaximum: (error) => `must be ${comparisonText(error)}`,
   multipleOf: ({ params }) => `must be a multiple of ${String(params['multipleOf'])}`,
-  uniqueItems: () => 'must not have two items that are equal',
+  uniqueItems: () => 'must not have two equal items',
   items: ({ params }) => `must have at most ${String(params['limit'])} items`,
-  contains: ({ params }) => `must contain at least ${String(params['minContains'])} fitting items`,
-  anyOf: () => 'must fit at least one of the forms that the schema allows',
-  oneOf: () => 'must fit exactly one of the forms that the schema allows',
+  contains: ({ params }) => `must contain at least ${String(params['minContains'])} matching items`,
+  anyOf: () => 'must match at least one of the forms that the schema allows',
+  oneOf: () => 'must match exactly one of the forms that the schema allows',
   not: () => 'has a form that the schema forbids',
-  if: () => 'must fit what the schema asks for in this case',
+  if: () => 'must meet what the schema requires in this case',
   'false schema': () => 'must not be sent in this case',
 };
 

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { runCli } from '../cli/run-cli.ts';
 import { everySchema } from './generated-client.ts';
 
-test('headgate codegen writes, checks, and leaves what is not its own', async () => {
+test('headgate codegen writes and checks its file, and never overwrites another one', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'headgate-codegen-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const file = path.join(folder, 'out/events.ts');

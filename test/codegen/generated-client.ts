@@ -10,7 +10,7 @@ import { generate, type GenerateOptions } from '../../src/codegen/generate.ts';
 import { loadRegistry } from '../../src/validation/schema-registry.ts';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
-/** Events with everything in them that a type can and cannot say. */
+/** Events with everything that a type can and cannot express. */
 export const everySchema = path.join(root, 'test/codegen/schemas');
 
 export interface Compiled {
@@ -18,7 +18,7 @@ export interface Compiled {
   readonly output: string;
 }
 
-/** A folder of a generated client and of what uses it, which lives as long as the test. */
+/** A folder with a generated client and code that uses it. Removed when the test ends. */
 export interface Workshop {
   readonly folder: string;
   write(files: Readonly<Record<string, string>>): void;
@@ -60,7 +60,7 @@ export async function openWorkshop(
   };
 }
 
-/** Says what is skipped, and why, where a language is not on this machine. */
+/** Whether a language is not installed. Then prints what is skipped, and why. */
 export function isMissing(command: string, args: readonly string[]): boolean {
   const { status } = spawnSync(command, args, { encoding: 'utf8', timeout: 60_000 });
   if (status === 0) return false;

@@ -41,7 +41,7 @@ async function open(): Promise<Workshop> {
   return workshop;
 }
 
-/** The generated client of Connect, which speaks gRPC too. */
+/** The generated client of Connect, which also speaks gRPC. */
 const begin = `
 import type { Client } from '@connectrpc/connect';
 import type { TrackService } from './gen/headgate/v1/track_service_pb.ts';
@@ -69,12 +69,12 @@ await parcelShipped(client, { anonymousId: 'a-1' });
 await client.batchTrack({ events: [thingCreatedEvent({ userId: 'u', properties: good })] });
 `;
 
-/** Each is one mistake in otherwise right code. */
+/** Each case is one mistake in otherwise correct code. */
 const wrong: Readonly<Record<string, string>> = {
   'an unknown property': `{ userId: 'u', properties: { ...good, totl: 1 } }`,
   'an unknown property inside': `{ userId: 'u', properties: { ...good, owner: { name: 'n', age: 3 } } }`,
   'a wrong type': `{ userId: 'u', properties: { ...good, count: '1' } }`,
-  'a value that is none of the enum': `{ userId: 'u', properties: { ...good, state: 'ajar' } }`,
+  'a value outside the enum': `{ userId: 'u', properties: { ...good, state: 'ajar' } }`,
   'a missing property': `{ userId: 'u', properties: { id: '7', count: 1, note: null, tags: [], state: 'open' } }`,
   'a null that is not allowed': `{ userId: 'u', properties: { ...good, weight: null } }`,
   'a property that is never allowed': `{ userId: 'u', properties: { ...good, forbidden: 1 } }`,
@@ -84,7 +84,7 @@ const wrong: Readonly<Record<string, string>> = {
 };
 
 describe('codegen --lang ts', () => {
-  test('right code compiles, and each mistake is an error', async () => {
+  test('correct code compiles, and each mistake is an error', async () => {
     const workshop = await open();
     const mistakes = Object.values(wrong).map(
       (argument) => `// @ts-expect-error\nawait thingCreated(client, ${argument});\n`,
@@ -120,7 +120,7 @@ await client.track({ eventName: 'thing_created', userId: 'u', properties: { id: 
     expect(status).toBe(0);
   });
 
-  test('an event made by it is accepted by the gate, under one key however often it is sent', async () => {
+  test('the gate accepts its event, and stores it once if it is sent again', async () => {
     const workshop = await open();
     await using gate = await openGate({ env: { HEADGATE_SCHEMAS_DIR: everySchema } });
     const events = await import(pathToFileURL(path.join(workshop.folder, 'events.ts')).href);

@@ -11,8 +11,8 @@ import { anyPack, type Any } from '@bufbuild/protobuf/wkt';
 import { ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
 
 /*
- * connectrpc.conformance.v1.ConformanceService, as its service.proto tells: what a request asks for is
- * answered, with what the server saw of the request.
+ * connectrpc.conformance.v1.ConformanceService, as its service.proto specifies: each answer is what the
+ * request asks for, with the request as the server received it.
  */
 
 export interface Header {
@@ -49,7 +49,7 @@ export type Asking<D> = Message & {
   readonly fullDuplex?: boolean;
 };
 
-/** Generated code is not at hand: the messages are made by their descriptors. */
+/** Builds the messages from their descriptors, because no generated code is available. */
 export function registerConformance(router: ConnectRouter, service: DescService): void {
   const { unary, serverStream, clientStream, bidiStream, idempotentUnary } = service.method;
   const infoType = requestInfoOf(unary!.output);
@@ -174,7 +174,7 @@ async function answerOnce<T>(
   return make(response.case === 'responseData' ? response.value : undefined, seen);
 }
 
-/** What a server saw of a request: a message within the payload of every answer. */
+/** The request as the server received it: a message within the payload of every answer. */
 export function requestInfoOf(output: DescMessage): DescMessage {
   const payload = output.fields.find(({ name }) => name === 'payload')!.message!;
   return payload.fields.find(({ name }) => name === 'request_info')!.message!;

@@ -1,20 +1,20 @@
 /**
- * What a server does not do as the conformance cases ask, read from a text file. Blocks are separated by empty
- * lines; each begins with its reason.
+ * The conformance cases that a server is known to fail, read from a text file. Empty lines separate
+ * blocks; each block begins with its reason.
  *
  *     # Why the cases below fail, in one or more lines.
  *     failing: PATTERN      the case runs, and must fail
  *     flaky: PATTERN        the case runs, and may fail
  *     skip: PATTERN         the case does not run
- *     complaint: REGEXP     all that a failing or flaky case may be blamed for
+ *     complaint: REGEXP     the only complaints allowed for its failing and flaky cases
  *
- * Of a pattern `*` is any one part of a case's name, and `**` any number of them.
+ * In a pattern, `*` matches one part of a case's name, and `**` any number of parts.
  */
 export interface Expectations {
   readonly failing: readonly string[];
   readonly flaky: readonly string[];
   readonly skip: readonly string[];
-  /** Lines of blame that the file does not expect of this case. */
+  /** The complaints that the file does not expect of this case. */
   unexpected(caseName: string, blame: readonly string[]): string[];
 }
 
@@ -23,7 +23,7 @@ interface Block {
   readonly complaints: readonly RegExp[];
 }
 
-/** Throws an Error for a line that is none of these, and for a block without a reason or a complaint. */
+/** Throws an Error for an unknown line, and for a block without a reason or a complaint. */
 export function parseExpectations(text: string): Expectations {
   const lists = { failing: [] as string[], flaky: [] as string[], skip: [] as string[] };
   const blocks = text
@@ -64,7 +64,7 @@ function parseBlock(
   return { patterns, complaints };
 }
 
-/** Every part of the name ends in a slash, also the last. */
+/** Every part of the name ends in a slash, including the last. */
 function patternOf(pattern: string): RegExp {
   const parts = pattern.split('/').map((part) => {
     if (part === '**') return '(?:[^/]+/)*';

@@ -6,7 +6,7 @@ import { createTurnBudget } from '../../src/gate/intake/turn-budget.ts';
 import type { Signals } from '../../src/observability/signals.ts';
 
 /**
- * The gate without what is behind it: everybody may send, and no event can be stored. Calls `onAnswered` for
+ * A gate without a log: any caller may send, and no event can be stored. Calls `onAnswered` for
  * each request that an endpoint has answered.
  */
 export function createGateContext(requestBytesMax: number, onAnswered: () => void): GateContext {

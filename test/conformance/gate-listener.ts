@@ -8,7 +8,7 @@ import { createGateContext } from './gate-context.ts';
 
 type Tls = ListenOptions['tls'];
 
-/** The gate's listener before any handler, on a free port of loopback. */
+/** The gate's listener in front of any handler, on a free loopback port. */
 export function openListener(
   tls: Tls,
   serve: Pick<ListenOptions, 'handle' | 'isFastPath'>,
@@ -25,7 +25,10 @@ export function openListener(
   });
 }
 
-/** The same with the gate's own router and endpoints behind it. `onAnswered`: after each request to an endpoint. */
+/**
+ * The same with the gate's router and endpoints. Calls `onAnswered` after each request to an
+ * endpoint.
+ */
 export function openGateListener(
   tls: Tls,
   requestBytesMax: number,

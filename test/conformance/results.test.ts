@@ -32,7 +32,7 @@ describe('a file of expectations', () => {
     ]);
   });
 
-  test('expects of a case the complaints of each block that has it', () => {
+  test('expects the complaints of every block that matches a case', () => {
     const { unexpected } = parseExpectations(`${text}
 # Also this.
 failing: Errors/HTTP:1/unary/too-large
@@ -53,7 +53,7 @@ complaint: broken pipe
     expect(() => parseExpectations(broken)).toThrow(Error);
   });
 
-  test.each(['connect-node', 'unary'])('known-failing-%s.txt is one', (server) => {
+  test.each(['connect-node', 'unary'])('known-failing-%s.txt is a valid file', (server) => {
     const file = path.join(import.meta.dirname, `known-failing-${server}.txt`);
     expect(() => parseExpectations(readFileSync(file, 'utf8'))).not.toThrow();
   });
@@ -66,7 +66,7 @@ describe('the output of the cases', () => {
   const hung =
     'FAILED: Basic/success:\n\tfailed to get result from client: timed out waiting for result from client\n';
 
-  test('is good when what fails is known, white space aside', () => {
+  test('passes if every failure is known, ignoring white space', () => {
     const blame = 'actual\u00a0error contain 2  details; expecting 0';
     const results = readResults(known(blame) + totals(89, 0, 1), true, expectations);
     expect(results).toMatchObject({
@@ -79,7 +79,7 @@ describe('the output of the cases', () => {
     expect(summaryOf(results)).toBe('89 passed, 1 known to fail, 0 failed; 10 left out');
   });
 
-  test('is not when a known case fails in another way', () => {
+  test('does not pass if a known case fails in another way', () => {
     const output =
       known('actual error contain 2 details; expecting 0\n\t; wanted 404') + totals(89, 0, 1);
     const results = readResults(output, true, expectations);
@@ -87,7 +87,7 @@ describe('the output of the cases', () => {
     expect(results.surprises).toEqual(['Errors/HTTP:1/unary/too-large\n    wanted 404']);
   });
 
-  test('is not when a case fails, or is better than known', () => {
+  test('does not pass if a case fails, or passes unexpectedly', () => {
     const failed = 'FAILED: Basic/success:\n\twanted 200\n';
     const better = 'FAILED: Errors/HTTP:1/unary/too-large was expected to fail but did not\n';
     for (const line of [failed, better]) {
@@ -96,13 +96,13 @@ describe('the output of the cases', () => {
     }
   });
 
-  test('is to be seen again when calls hung and nothing else is wrong', () => {
+  test('asks for another run if only hung calls are wrong', () => {
     expect(readResults(hung + totals(50, 1, 0), false, expectations).verdict).toBe('hung');
     const both = `${hung}FAILED: Basic/other:\n\twanted 200\n${totals(50, 2, 0)}`;
     expect(readResults(both, false, expectations).verdict).toBe('failed');
   });
 
-  test('is not good without an end', () => {
+  test('does not pass without an end', () => {
     const results = readResults('Computed 100 test case permutation(s)', false, expectations);
     expect([results.verdict, summaryOf(results)]).toEqual(['failed', 'did not end in time']);
   });

@@ -1,22 +1,22 @@
 import type { Expectations } from './expectations.ts';
 
-/** What the program of the conformance cases found. */
+/** The results of the conformance program. */
 export interface Results {
-  /** `hung`: nothing else is wrong than calls that the client never sent. */
+  /** `hung`: the only failures are calls that the client never sent. */
   readonly verdict: 'passed' | 'failed' | 'hung';
-  /** Undefined: the program did not end. */
+  /** Undefined if the program did not end. */
   readonly passed: number | undefined;
-  /** Failed as the expectations say. */
+  /** Cases that failed as expected. */
   readonly known: number;
   readonly failed: number;
   readonly skipped: number;
-  /** What was not expected, a case with its blame each. */
+  /** The unexpected failures, each a case with its complaints. */
   readonly surprises: readonly string[];
 }
 
 const blameOfHung = 'failed to get result from client: timed out waiting for result from client';
 
-/** Reads what `connectconformance -v` printed. */
+/** Parses the output of `connectconformance -v`. */
 export function readResults(
   output: string,
   isGood: boolean,
@@ -77,7 +77,9 @@ function casesIn(output: string): CaseBlame[] {
   return cases;
 }
 
-/** Go's protocol buffers write other white space every time, so that nobody compares their texts. */
+/**
+ * Normalises white space: Go's protocol buffers vary it on purpose, to discourage comparing texts.
+ */
 function plainBlame(line: string): string {
   return line
     .replaceAll(/\s+/gu, ' ')

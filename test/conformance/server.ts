@@ -3,8 +3,8 @@
  *
  *     node test/conformance/server.ts DESCRIPTORS connect-node|unary
  *
- * Reads one ServerCompatRequest from standard input, which says what server is wanted, and writes where it
- * is to standard output. Ends with SIGTERM.
+ * Reads one ServerCompatRequest from standard input, starts the server that it describes, and
+ * writes its address to standard output. Ends on SIGTERM.
  */
 import { mkdtempSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

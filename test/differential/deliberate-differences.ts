@@ -1,19 +1,19 @@
 import type { GeneratedRequest } from './generated-requests.ts';
-import type { ToldAnswer } from './told-answer.ts';
+import type { UnderstoodAnswer } from './understood-answer.ts';
 
 /*
- * Where the fast doors answer otherwise than the stock Connect router, on purpose. Everything that
- * is not in this file must be equal.
+ * The deliberate differences between the answers of the fast endpoints and those of the stock Connect
+ * router. Everything else must be equal.
  */
 
-/** What one of the two adds, and a caller may read or not. */
+/** Headers that only one of the two sends, and that callers may ignore. */
 const adviceHeaders = [
-  // The stock router repeats it in the trailers, and leaves it out of what it refuses by itself.
+  // The stock router repeats it in the trailers, and omits it from its own refusals.
   'x-correlation-id',
-  // Ours tell which encodings are known, as the gRPC document on compression asks.
+  // Our endpoints list the known encodings, as the gRPC document on compression requires.
   'accept-encoding',
   'grpc-accept-encoding',
-  // RFC 9110 §15.5.2 asks for it on every 401.
+  // RFC 9110 §15.5.2 requires it on every 401.
   'www-authenticate',
 ];
 
@@ -22,12 +22,12 @@ function canonicalType(type: string | undefined): string {
   return (type ?? '').replace(/^(application\/grpc(?:-web)?)\+proto$/, '$1');
 }
 
-export function comparable(request: GeneratedRequest, answer: ToldAnswer): ToldAnswer {
+export function comparable(request: GeneratedRequest, answer: UnderstoodAnswer): UnderstoodAnswer {
   const headers = Object.fromEntries(
     Object.entries(answer.headers).filter(([name]) => !adviceHeaders.includes(name)),
   );
   headers['content-type'] = canonicalType(headers['content-type']);
-  // A caller's own correlation id comes back; one made by the server is another each time.
+  // A caller's correlation id is returned; a generated one differs each time.
   const asked = request.raw.headers['x-correlation-id'] === 'corr-1' && answer.code === 'ok';
   if (asked) headers['x-correlation-id'] = answer.headers['x-correlation-id'] ?? '';
   return { ...answer, headers };
@@ -36,12 +36,16 @@ export function comparable(request: GeneratedRequest, answer: ToldAnswer): ToldA
 interface Difference {
   readonly what: string;
   readonly why: string;
-  readonly holds: (request: GeneratedRequest, fast: ToldAnswer, stock: ToldAnswer) => boolean;
+  readonly holds: (
+    request: GeneratedRequest,
+    fast: UnderstoodAnswer,
+    stock: UnderstoodAnswer,
+  ) => boolean;
 }
 
 const isFramed = ({ protocol }: GeneratedRequest): boolean => protocol.startsWith('grpc');
 
-const refusedAs = (answer: ToldAnswer, code: string): boolean =>
+const refusedAs = (answer: UnderstoodAnswer, code: string): boolean =>
   answer.code === code && JSON.stringify(answer.details).includes('"domain":"headgate"');
 
 export const deliberate: readonly Difference[] = [

@@ -16,7 +16,7 @@ import type { Signals } from '../../src/observability/signals.ts';
 
 export const writeKey = 'hg_differential';
 
-/** Event names that the fake treats in a way of their own. */
+/** Event names that the fake treats specially. */
 export const specialNames = {
   slow: 'report_delayed',
   overloaded: 'gate_overloaded',
@@ -42,7 +42,7 @@ export interface FakeContext {
   close(): void;
 }
 
-/** Verdicts that depend on every field that a decoder fills, and on nothing else. */
+/** Verdicts that depend only on the fields that a decoder fills, and on all of them. */
 export function createFakeContext(): FakeContext {
   const answered: string[] = [];
   const bodies = createBodyReader({
@@ -118,7 +118,7 @@ function verdictOf(event: IncomingEvent, index: number, shared: unknown[]): Verd
   };
 }
 
-/** Names in order: protocol buffers do not keep the order of a map. */
+/** Sorts names: protocol buffers do not keep the order of a map. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;

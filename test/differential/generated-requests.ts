@@ -16,7 +16,7 @@ export type Protocol = (typeof protocols)[number];
 export interface GeneratedRequest {
   readonly rpc: 'Track' | 'BatchTrack';
   readonly protocol: Protocol;
-  /** What is odd about it: a key of `oddities`, or `nothing`. */
+  /** Its oddity: a key of `oddities`, or `nothing`. */
   readonly oddity: string;
   readonly raw: RawRequest;
 }
@@ -59,7 +59,7 @@ const batches = fc.record(
   { requiredKeys: ['events'] },
 ) as unknown as fc.Arbitrary<JsonObject>;
 
-/** A request that keeps to its protocol, before something odd is done to it. */
+/** A request that follows its protocol, before an oddity is applied. */
 interface Draft {
   rpc: 'Track' | 'BatchTrack';
   protocol: Protocol;
@@ -111,7 +111,7 @@ function makeSlow(draft: Draft): void {
   draft.message = encode(draft.rpc, draft.protocol, draft.rpc === 'Track' ? slow : slowBatch);
 }
 
-/** In JSON alone: with a schema at hand no other codec can say it. */
+/** Only for JSON: no other codec can express it. */
 function spoilEvent(draft: Draft, members: JsonObject): void {
   if (draft.protocol !== 'connect-json') return;
   const good = { eventName: 'order_completed', idempotencyKey: 'k' };
@@ -131,7 +131,7 @@ const wrongTypes: Readonly<Record<Protocol, readonly string[]>> = {
   ],
 };
 
-/** Each does one odd thing to a request; `pick` is a number from the generator. */
+/** Each applies one oddity to a request; `pick` is a number from the generator. */
 export const oddities: Readonly<Record<string, (draft: Draft, pick: number) => void>> = {
   'no key': (draft) => delete draft.headers['authorization'],
   'wrong key': (draft) => (draft.headers['authorization'] = 'Bearer hg_wrong'),

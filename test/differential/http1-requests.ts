@@ -2,17 +2,17 @@ import * as fc from 'fast-check';
 
 import { specialNames, writeKey } from './fake-context.ts';
 
-/** What a caller writes to a connection, and how: each part arrives by itself. */
+/** The parts that a caller writes to a connection. Each part arrives separately. */
 export interface Http1Writing {
-  /** What is odd about each request; `nothing` where it is plain. */
+  /** The oddity of each request; `nothing` for a plain one. */
   readonly oddities: readonly string[];
   readonly split: string;
   readonly parts: readonly Buffer[];
-  /** Answers that a caller would wait for. */
+  /** The number of answers that a caller would wait for. */
   readonly requests: number;
 }
 
-/** A request before something odd is done to it. */
+/** A request before an oddity is applied. */
 interface Draft {
   method: string;
   target: string;
@@ -33,7 +33,7 @@ const connectTrack = {
 
 type Kind = readonly [target: string, type: string, body: (key: string, name: string) => unknown];
 
-/** The hot doors, and some that never are the reader's. */
+/** The hot endpoints, and some that our reader never serves. */
 const kinds: readonly Kind[] = [
   [
     '/v1/track',
@@ -60,9 +60,9 @@ const kinds: readonly Kind[] = [
       events: [{ ...connectTrack.event, idempotencyKey: key }],
     }),
   ],
-  // An invalid message, which is answered as JSON.
+  // An invalid message. The answer is JSON.
   ['/headgate.v1.TrackService/Track', 'application/proto', (key) => key],
-  // An empty one, of which the answer is none.
+  // An empty message. The answer is empty, too.
   ['/headgate.v1.TrackService/BatchTrack', 'application/proto', () => undefined],
   ['/headgate.v1.TrackService/Track', 'application/grpc-web', (key) => key],
   ['/v1/validate', 'application/json', (key) => ({ ...track, idempotency_key: key })],
@@ -123,7 +123,9 @@ function chunked(draft: Draft): void {
         ]);
 }
 
-/** RFC 9112: what is malformed, what is rare, and what two parsers have been known to read differently. */
+/**
+ * RFC 9112: malformed and rare requests, and requests that parsers are known to read differently.
+ */
 export const http1Oddities: Readonly<Record<string, Oddity>> = {
   nothing: () => {},
   'another method': (draft) => void (draft.method = 'PUT'),
@@ -282,7 +284,7 @@ const requests: fc.Arbitrary<Request> = fc
     return { oddity, bytes: bytesOf(draft) };
   });
 
-/** Where the bytes of `whole` are torn apart on their way. */
+/** Splits the bytes of `whole` into parts. */
 type Split = (whole: Buffer, requests: readonly Request[], at: number) => Buffer[];
 
 const splits: Readonly<Record<string, Split>> = {
@@ -320,7 +322,7 @@ export const http1Writings: fc.Arbitrary<Http1Writing> = fc
     requests: all.length,
   }));
 
-/** The same plain request, torn at each of its bytes in turn. */
+/** The same plain request, split at each of its bytes in turn. */
 export function tornEverywhere(): Http1Writing[] {
   const [draft] = fc.sample(drafts, { numRuns: 1, seed: 3 });
   const bytes = bytesOf(draft!);

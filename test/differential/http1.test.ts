@@ -23,7 +23,7 @@ import { writeRaw } from './raw-connection.ts';
 interface Endpoint {
   readonly fake: FakeContext;
   readonly listener: Listener;
-  /** Calls that our own reader read. */
+  /** The number of calls that our own reader read. */
   whole: number;
 }
 
@@ -50,7 +50,7 @@ async function openEndpoint(
     isFastPath,
     setting: 'HEADGATE_LISTEN',
     idleTimeoutMs: 5_000,
-    // Requests that never become whole end by it.
+    // Ends requests that never become complete.
     requestTimeoutMs: 700,
     connectionsMax: 1000,
   });
@@ -65,7 +65,7 @@ async function closeEndpoints(doors: readonly Endpoint[]): Promise<void> {
   }
 }
 
-/** Byte by byte, save what differs from one moment to the next. */
+/** Compares byte by byte, except values that depend on the time. */
 async function differences(
   [own, node]: readonly [Endpoint, Endpoint],
   writings: readonly Http1Writing[],
@@ -109,11 +109,11 @@ describe('the reader of HTTP/1.1 beside Node', () => {
     expect(own.fake.answered.toSorted()).toEqual(node.fake.answered.toSorted());
   });
 
-  test('answers a request that is torn at any of its bytes the same', async () => {
+  test('answers a request that is split at any byte the same', async () => {
     own.whole = 0;
     const writings = tornEverywhere();
     expect(await differences([own, node], writings)).toBe('0 differences\n');
-    // The first three bytes are waited for, to tell the protocol.
+    // The gate waits for the first three bytes to detect the protocol.
     expect(own.whole).toBeLessThan(writings.length / 4);
   });
 

@@ -1,14 +1,14 @@
 import http from 'node:http';
 import http2 from 'node:http2';
 
-/** One request as it goes over the wire: nothing is added or corrected. */
+/** One request as it is sent over the wire, without additions or corrections. */
 export interface RawRequest {
   readonly version: 1 | 2;
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
-  /** The caller goes away after that many bytes of the body. */
+  /** The caller disconnects after that many bytes of the body. */
   readonly cutAfter?: number;
 }
 
@@ -20,7 +20,7 @@ export interface RawAnswer {
 }
 
 export interface Caller {
-  /** `gone`: the caller went away, or was cut off. */
+  /** `gone`: the caller disconnected, or was disconnected. */
   call(request: RawRequest): Promise<RawAnswer | 'gone'>;
   close(): void;
 }

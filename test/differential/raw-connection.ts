@@ -2,21 +2,22 @@ import net from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import tls from 'node:tls';
 
-/** All that came back on a connection until it closed. */
+/** Everything received on a connection until it closed. */
 export interface Http1Told {
   readonly received: string;
   readonly answers: number;
 }
 
-/** Behind everything else: its answer ends the connection, so that nobody waits for silence. */
+/** The last request: its answer closes the connection, so that no caller waits for a timeout. */
 const lastRequest = 'GET /last HTTP/1.1\r\nHost: gate.example\r\nConnection: close\r\n\r\n';
 
-/** In one process, which takes one new connection a turn: more than there are at once. */
+/** More than the connections open at once: the process accepts one new connection per turn. */
 const turnsUntilRead = 100;
 
 /**
- * Writes the parts to a connection of their own, each once the one before can have been read; once
- * `requests` answers are there, a last request. Resolves when the connection is closed. With `ca` over TLS.
+ * Writes the parts to a new connection, each after the previous one can have been read. Sends a
+ * last request after `requests` answers. Resolves when the connection closes. Uses TLS if `ca` is
+ * given.
  */
 export async function writeRaw(
   port: number,
@@ -50,7 +51,7 @@ export async function writeRaw(
   return { received: normalised(received), answers: countAnswers(received) };
 }
 
-/** Whole ones; the lengths are in bytes, as which Latin-1 counts. */
+/** Counts complete answers. Lengths are in bytes, so the text is Latin-1. */
 function countAnswers(received: string): number {
   let at = 0;
   for (let count = 0; ; count += 1) {
@@ -60,12 +61,12 @@ function countAnswers(received: string): number {
     const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
     at = end + 4 + length;
     if (at > received.length) return count;
-    // Told on the way to the answer.
+    // An informational answer, which precedes the final one.
     if (/^HTTP\/1\.1 1\d\d /.test(head)) count -= 1;
   }
 }
 
-/** Without what differs from one moment to the next. */
+/** Removes values that depend on the time. */
 function normalised(received: string): string {
   const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/;
   return received

@@ -10,7 +10,7 @@ export interface StockServer {
   close(): Promise<void>;
 }
 
-/** connect-node on Node's own servers, both versions of HTTP in the clear on one port. */
+/** connect-node on Node's own servers: both versions of HTTP on one port, without TLS. */
 export async function openStockServer(
   routes: (router: ConnectRouter) => void,
   readMaxBytes: number,
@@ -23,7 +23,7 @@ export async function openStockServer(
   ): void => {
     request.on('error', () => {});
     response.on('error', () => {});
-    // As handle-request.ts does before it hands a request to the library.
+    // As handle-request.ts does before it passes a request to the library.
     response.setHeader('x-correlation-id', request.headers['x-correlation-id'] ?? 'made-up');
     adapter(request as never, response as never);
   };

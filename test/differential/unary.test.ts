@@ -11,7 +11,7 @@ import { createFakeContext, limits, type FakeContext } from './fake-context.ts';
 import { oddities, requests, type GeneratedRequest } from './generated-requests.ts';
 import { createCaller, type Caller } from './raw-call.ts';
 import { openStockServer } from './stock-server.ts';
-import { tell, type ToldAnswer } from './told-answer.ts';
+import { tell, type UnderstoodAnswer } from './understood-answer.ts';
 
 interface Endpoint {
   readonly fake: FakeContext;
@@ -49,7 +49,7 @@ async function closeEndpoint(door: Endpoint): Promise<void> {
   door.fake.close();
 }
 
-describe('the unary doors beside the stock Connect router', () => {
+describe('the unary endpoints beside the stock Connect router', () => {
   let fast: Endpoint;
   let stock: Endpoint;
 
@@ -92,7 +92,7 @@ describe('the unary doors beside the stock Connect router', () => {
     );
   });
 
-  test('count what they answer the same', async () => {
+  test('count their answers the same', async () => {
     const plain = fc
       .sample(requests, { numRuns: 400, seed: 7 })
       .filter(({ oddity }) => oddity === 'nothing');
@@ -105,7 +105,7 @@ describe('the unary doors beside the stock Connect router', () => {
     expect(fast.fake.answered.toSorted()).toEqual(stock.fake.answered.toSorted());
   });
 
-  test('has a reason for every difference that is left', () => {
+  test('has a reason for every remaining difference', () => {
     for (const { what, why } of deliberate)
       expect([what, why].join(' ').length).toBeGreaterThan(60);
     expect(deliberate.length).toBeLessThanOrEqual(11);
@@ -114,8 +114,8 @@ describe('the unary doors beside the stock Connect router', () => {
 
 function explain(
   request: GeneratedRequest,
-  fast: ToldAnswer,
-  stock: ToldAnswer,
+  fast: UnderstoodAnswer,
+  stock: UnderstoodAnswer,
 ): string | undefined {
   if (deliberate.some(({ holds }) => holds(request, fast, stock))) return undefined;
   try {

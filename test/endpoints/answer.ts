@@ -16,7 +16,7 @@ import { EventResultSchema } from '../../gen/headgate/v1/event_result_pb.ts';
 import { grpcCodeNames } from '../../src/errors.ts';
 import type { WireAnswer } from './wire.ts';
 
-/** The result of one event, in the words of REST whatever the door. */
+/** The result of one event, in the format of REST, whatever the endpoint. */
 export interface Result {
   readonly index: number;
   readonly idempotency_key: string;
@@ -39,18 +39,18 @@ export interface Violation {
   readonly description?: string;
 }
 
-/** What a door answered, in one shape for all of them. */
+/** The answer of any endpoint, in one format. */
 export interface Answer {
   readonly http: number;
   /** The gRPC status code; undefined for REST. */
   readonly grpc: number | undefined;
-  /** The word of src/errors.ts; empty when the request got its results. */
+  /** The code of src/errors.ts; empty if the request got its results. */
   readonly code: string;
   readonly message: string;
   readonly violations: Violation[];
-  /** Where the code is explained; empty when the request got its results. */
+  /** The link that explains the code; empty if the request got its results. */
   readonly help: string;
-  /** Of RetryInfo; undefined without one. */
+  /** From RetryInfo; undefined if absent. */
   readonly retryDelayMs: number | undefined;
   readonly retryAfter: string | undefined;
   readonly correlationId: string | undefined;
@@ -58,7 +58,7 @@ export interface Answer {
   readonly results: Result[];
   /** REST batches only. */
   readonly counts?: Record<string, number>;
-  /** As it came, to look for what must not be in it. */
+  /** The raw answer, to check that it does not contain event data. */
   readonly raw: string;
 }
 
@@ -123,7 +123,7 @@ export function readConnect(answer: WireAnswer, rpc: Rpc, codec: 'json' | 'proto
   }
   if (codec === 'proto') return { ...base, grpc: 0, results: readMessage(rpc, answer.body) };
   const json = JSON.parse(answer.body.toString('utf8')) as never;
-  // Through protobuf-es: what is not ProtoJSON of the contract fails here.
+  // Parsed by protobuf-es, which throws if it is not ProtoJSON of the contract.
   const results =
     rpc === 'Track'
       ? [fromJson(TrackResponseSchema, json).result!]
@@ -229,7 +229,7 @@ function readMessage(rpc: Rpc, bytes: Buffer): Result[] {
   return results.map(resultOf);
 }
 
-/** A headgate.v1.EventResult in the words of REST. */
+/** A headgate.v1.EventResult in the format of REST. */
 export function resultOf(result: EventResult): Result {
   const json = toJson(EventResultSchema, result, {
     alwaysEmitImplicit: true,

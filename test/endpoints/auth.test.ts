@@ -74,7 +74,7 @@ describe('write keys', () => {
       expectFailure(answer, door, 'unauthenticated');
     });
 
-    test('a key for some events takes those alone', async () => {
+    test('a key for some events accepts only those', async () => {
       const headers = { 'x-write-key': keys.billing };
       expectEventFailure(
         await knock(gate.port, door, { events: [order()], headers }),
@@ -93,7 +93,7 @@ describe('write keys', () => {
     });
   });
 
-  test('the same key of two sources is two events', async () => {
+  test('the same idempotency key from two sources is two events', async () => {
     const door = wireEndpoints[0]!;
     const properties = { invoice_id: 'I-1', amount: 5, currency: 'EUR' };
     const event = order({ event_name: 'invoice_paid', properties });
@@ -106,7 +106,7 @@ describe('write keys', () => {
     expect(answers[0]!.results[0]!.event_id).not.toBe(answers[1]!.results[0]!.event_id);
   });
 
-  test('who may not send is answered before the upload ends, at every door of HTTP/2', async () => {
+  test('answers an unauthorised sender before the upload ends, at every HTTP/2 endpoint', async () => {
     const doors = wireEndpoints.filter(({ version }) => version === '2');
     const answers = await Promise.all(
       doors.map((door) => {
@@ -122,7 +122,7 @@ describe('write keys', () => {
     });
   });
 
-  test('health asks for no key', async () => {
+  test('health requires no key', async () => {
     const answer = await send({
       port: gate.port,
       version: '2',

@@ -1,7 +1,7 @@
-/** Seeded chance, as test/property-seed.ts has it: FUZZ_SEED=<seed>, or `random`. */
+/** Seeded randomness, as in test/property-seed.ts: FUZZ_SEED=<seed>, or `random`. */
 export interface Chance {
   readonly seed: number;
-  /** A whole number from 0 to below `bound`. */
+  /** An integer from 0 up to, but not including, `bound`. */
   below(bound: number): number;
   pick<T>(values: readonly T[]): T;
   bytes(length: number): Buffer;

@@ -28,7 +28,7 @@ import { openGate, type OpenGate } from './open-gate.ts';
 import { order, type Sample } from './sample-events.ts';
 
 /*
- * The clients that producers use, not ours: what they make of the answers.
+ * How the clients that producers use understand the answers.
  */
 
 const run = promisify(execFile);
@@ -115,7 +115,7 @@ describe('connect-node', () => {
     expect(bad!.fieldViolations).toMatchObject([{ field: '/properties/total', reason: 'minimum' }]);
     expect(failure.findDetails(RetryInfoSchema)).toEqual([]);
 
-    // JSON over gRPC and gRPC-Web is connect-node's to frame, and so are the words for this.
+    // connect-node frames JSON over gRPC and gRPC-Web, and words this error.
     const large = await client.track({ event: eventOf(huge()) }).catch((each: unknown) => each);
     expect((large as ConnectError).code).toBe(Code.ResourceExhausted);
   });
@@ -162,7 +162,7 @@ describe('grpc-js', () => {
     }
   });
 
-  test('the longest list of violations fits what clients take as headers', async () => {
+  test('the longest list of violations fits the header limits of clients', async () => {
     const client = createTrackClient(gate.port);
     const name = (index: number): string => `${'p'.repeat(60)}${index}`;
     const properties = Object.fromEntries(
@@ -174,7 +174,7 @@ describe('grpc-js', () => {
     const { details } = fromBinary(StatusSchema, binary!);
     const bad = details.find(({ typeUrl }) => typeUrl.endsWith('BadRequest'))!;
     expect(fromBinary(BadRequestSchema, bad.value).fieldViolations.length).toBe(20);
-    // grpc-java takes 8 KiB of trailers unless told otherwise.
+    // grpc-java accepts 8 KiB of trailers by default.
     const bytes = error!.metadata.toHttp2Headers();
     expect(JSON.stringify(bytes).length).toBeLessThan(8 * 1024);
   });
@@ -217,7 +217,7 @@ describe('curl', () => {
     expect(got.head).toMatch(/allow: POST/i);
   });
 
-  test('Connect by curl, and an upgrade to h2c that is not taken', async () => {
+  test('Connect by curl, and an upgrade to h2c that the gate ignores', async () => {
     const body = JSON.stringify({ event: order() });
     const url = `${gate.url}/headgate.v1.TrackService/Track`;
     const one = await curl(['--http2', ...json, '-d', body, url]);

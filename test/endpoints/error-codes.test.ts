@@ -14,7 +14,7 @@ import { schemasWith } from './schemas-folder.ts';
 import { isNdjson, knock, wireEndpoints, type Knock, type WireEndpoint } from './wire-endpoints.ts';
 
 /*
- * Every code of src/errors.ts through every door. The last test holds the tables complete.
+ * Every code of src/errors.ts at every endpoint. The last test checks that the tables are complete.
  */
 
 const key = 'hg_orders-only';
@@ -24,7 +24,7 @@ const limits = { batchEventsMax: 3, eventBytesMax: 2048, requestBytesMax: 8192 }
 interface EventCase {
   readonly code: ErrorCode;
   readonly event: () => Sample;
-  /** The first violation, as JSON names it; by its number where protocol buffers have no name. */
+  /** The path of the first violation in JSON; with a number if protocol buffers have no name. */
   readonly violation?: readonly [path: string, rule: string];
   readonly number?: number;
 }
@@ -87,14 +87,14 @@ const eventCases: readonly EventCase[] = [
 interface RequestCase {
   readonly code: ErrorCode;
   readonly request: (door: WireEndpoint) => Knock | undefined;
-  /** The doors that refuse with HTTP alone, before a protocol has its say. */
+  /** The endpoints that refuse with plain HTTP, before a protocol applies. */
   readonly asHttp?: boolean;
 }
 
 const batchOnly = (door: WireEndpoint, knocked: Knock): Knock | undefined =>
   door.rpc === 'BatchTrack' ? knocked : undefined;
 
-/** A body that breaks off in the middle; a line of NDJSON that does is a rejected event instead. */
+/** A truncated body. In NDJSON, a truncated line is a rejected event instead. */
 function cutShort(door: WireEndpoint): Knock | undefined {
   if (isNdjson(door)) return undefined;
   const whole = door.frame(door.encode([order()]));
@@ -140,7 +140,7 @@ const requestCases: readonly RequestCase[] = [
   },
 ];
 
-/** Where they are shown instead, or why no request can bring them about. */
+/** The test that covers each code instead, or why no request can cause it. */
 const elsewhere: Partial<Record<ErrorCode, string>> = {
   not_stored: 'not-stored.test.ts',
   overloaded: 'not-stored.test.ts',
@@ -230,7 +230,7 @@ describe('error codes', () => {
       },
     );
 
-    test('a correlation id is made where there is none, or none that can be passed on', async () => {
+    test('makes a correlation id if it is missing or invalid', async () => {
       const uuid = /^[0-9a-f]{8}-[0-9a-f-]{27}$/;
       for (const headers of [
         {},
@@ -252,7 +252,7 @@ describe('error codes', () => {
     });
   });
 
-  test('every code of the table is here, or there is a reason', () => {
+  test('covers every code of the table, or gives a reason', () => {
     const shown = [...eventCases, ...requestCases].map(({ code }) => code);
     expect([...new Set([...shown, ...Object.keys(elsewhere)])].sort()).toEqual(
       [...errorCodes].sort(),

@@ -48,14 +48,14 @@ function expectRetryHint(answer: Answer, door: WireEndpoint, retryable: boolean)
   if (retryable) expect(answer.retryDelayMs).toBeGreaterThan(0);
 }
 
-/** Refused before any protocol had a word: an HTTP status and problem+json, whatever the door. */
+/** Refused before any protocol applied: an HTTP status and problem+json, at every endpoint. */
 export function expectHttpProblem(answer: Answer, code: ErrorCode): void {
   expect(answer.code, answer.raw).toBe(code);
   expect(answer.http).toBe(errorEntry(code).http);
   expect(answer.contentType).toBe('application/problem+json');
 }
 
-/** One event, sent alone, got this code: as a failure of Track, or as the result in a batch. */
+/** One event, sent alone, got this code: as an error of Track, or as the result in a batch. */
 export function expectEventFailure(answer: Answer, door: WireEndpoint, code: ErrorCode): void {
   if (door.rpc === 'Track') {
     expectFailure(answer, door, code);

@@ -9,15 +9,15 @@ import { send } from './wire.ts';
 import { knock, wireEndpoints, type WireEndpoint } from './wire-endpoints.ts';
 
 /*
- * Whatever comes in, the answer is an error or a closed connection, never a crash or a hang. An
- * exception that nobody caught ends the run by itself: the service runs in this process.
+ * The gate answers any input with an error or a closed connection, never with a crash or a hang. An
+ * uncaught exception ends the run: the service runs in this process.
  */
 
 const chance = createChance();
 const requestTimeoutMs = 800;
 const bodiesPerEndpoint = 40;
 let gate: OpenGate;
-/** Of events that were never whole: none of them may be stored. */
+/** Keys of events that were never sent completely. The gate must not store them. */
 const cutShort = new Set<string>();
 
 beforeAll(async () => {
@@ -29,7 +29,7 @@ afterAll(async () => {
   await gate[Symbol.asyncDispose]();
 });
 
-/** After everything: it still takes events, at every door, and kept nothing that was cut short. */
+/** At the end: every endpoint still accepts events, and no truncated event is stored. */
 async function expectUnharmed(): Promise<void> {
   for (const door of wireEndpoints) {
     const answer = await knock(gate.port, door, { events: [order()] });
@@ -59,7 +59,7 @@ const mutations: readonly ((body: Buffer) => Buffer)[] = [
   (body) => splice(body, absurdVarint.subarray(chance.below(6))),
   (body) => Buffer.concat([body, body]),
   (body) => {
-    // A wrong length, where a frame has one.
+    // A wrong length, if the frame has a length.
     const wrong = Buffer.from(body);
     if (wrong.length >= 5)
       wrong.writeUInt32BE(chance.pick([0, 1, 0xffffffff, chance.below(1000)]), 1);
@@ -118,7 +118,8 @@ async function knockAtRandom(door: WireEndpoint): Promise<string> {
   return send({ port, version: door.version, path: door.path, headers, body }).then(
     (answer) => {
       const status = answer.trailers['grpc-status'] ?? answer.headers['grpc-status'];
-      // 13 is INTERNAL: a fault of ours, except where gRPC has no other word for frames that are none.
+      // 13 is INTERNAL: a bug of the gate, except for invalid frames, for which gRPC has no other
+      // code.
       const message = decodeURIComponent(answer.trailers['grpc-message'] ?? '');
       const isOurs = status === '13' && !message.startsWith('protocol error: the message ');
       return answer.status === 500 || isOurs
@@ -144,7 +145,7 @@ const headersFrame = 1;
 const endHeaders = 4;
 const endStream = 1;
 
-/** Reads on, and resolves at the first frame of this type. */
+/** Resolves at the next frame of this type. */
 function untilFrame(socket: net.Socket, type: number): Promise<void> {
   let received = Buffer.alloc(0);
   return new Promise((resolve) => {
@@ -158,7 +159,7 @@ function untilFrame(socket: net.Socket, type: number): Promise<void> {
   });
 }
 
-/** HPACK without a table: each name and value as it is. */
+/** HPACK without a table: each name and value literally. */
 function headerBlock(headers: Readonly<Record<string, string>>): Buffer {
   return Buffer.concat(
     Object.entries(headers).flatMap(([name, value]) => [
@@ -183,7 +184,7 @@ describe('fuzz', () => {
 
   test('HTTP/2 uploads that are reset, with every code and at any byte', async () => {
     const doors = wireEndpoints.filter(({ version }) => version === '2');
-    // The last of each door is not reset: such frames are taken.
+    // The last upload of each endpoint is not reset: the gate accepts such frames.
     const whole = doors.map(() => order());
     const taken = await gate.last('EVENTS');
     await Promise.all(
@@ -193,11 +194,11 @@ describe('fuzz', () => {
         const event = isWhole ? whole[index - 84]! : order();
         if (!isWhole) cutShort.add(String(event['idempotency_key']));
         const body = door.frame(door.encode([event]));
-        // Every third one is sent whole, but for the end of the stream.
+        // Every third upload is complete, except for the end of the stream.
         const length = isWhole || index % 3 === 0 ? body.length : chance.below(body.length);
         const socket = net.connect(gate.port, '127.0.0.1');
         socket.on('error', () => {});
-        // Frames of our own: Node's client ends the stream before it resets it.
+        // Hand-written frames: Node's client ends the stream before it resets it.
         socket.write(preface);
         socket.write(settings);
         const pseudo = {
@@ -238,7 +239,7 @@ describe('fuzz', () => {
         cutShort.add(String(event['idempotency_key']));
         const body = door.frame(door.encode([event]));
         const chunked = index % 2 === 0;
-        // In chunks the event may be whole: the last chunk is what is missing.
+        // In chunks, the event may be complete: only the last chunk is missing.
         const length = chunked && index % 3 === 0 ? body.length : chance.below(body.length);
         const part = body.subarray(0, length);
         const socket = net.connect(gate.port, '127.0.0.1');
@@ -314,7 +315,7 @@ describe('fuzz', () => {
           new Promise<string | undefined>((resolve) => {
             const socket = net.connect(gate.port, '127.0.0.1');
             let answered = false;
-            // An HTTP/2 connection may stay open, as long as it is answered and idle.
+            // An HTTP/2 connection may stay open if it was answered and is idle.
             const timer = setTimeout(() => {
               socket.destroy();
               resolve(answered ? undefined : bytes.toString('latin1'));
@@ -343,7 +344,7 @@ describe('fuzz', () => {
       socket.on('close', () => resolve(text));
       socket.write(`${whole}complete garbage\r\n\r\n`);
     });
-    // A 400 that stands where the first answer belongs would be taken for it.
+    // The client would take a 400 in the place of the first answer for that answer.
     expect(received).toMatch(/^(?:HTTP\/1\.1 202 |$)/);
   });
 

@@ -11,7 +11,7 @@ import { openGate } from './open-gate.ts';
 
 const secret = 'a secret of a test';
 
-/** Every type under an event of its own, whose schema takes any object. */
+/** Maps every type to its own event, whose schema accepts any object. */
 function schemasFor(eventNames: ReadonlySet<string>): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'headgate-schemas-'));
   const entries = [...eventNames].map(
@@ -26,7 +26,7 @@ function schemasFor(eventNames: ReadonlySet<string>): string {
   return folder;
 }
 
-test("GitHub's own payloads, signed: each is stored whole, and once", async () => {
+test("stores GitHub's own signed payloads completely, and once", async () => {
   const deliveries = readDeliveries().map(({ event, payload }, index) => {
     const { action } = payload;
     const type = typeof action === 'string' ? `${event}.${action}` : event;

@@ -45,7 +45,7 @@ function load<T>(file: string): T {
 
 type Constructor<T> = new (address: string, credentials: ChannelCredentials, options: object) => T;
 
-/** grpc-js as a producer uses it: the proto files are loaded at run time. */
+/** grpc-js as producers use it: it loads the proto files at run time. */
 export function createTrackClient(
   port: number,
   channel: ChannelCredentials = credentials.createInsecure(),
@@ -71,7 +71,7 @@ export interface GrpcOutcome {
   readonly headers: Metadata | undefined;
 }
 
-/** Calls by name and waits for the end, whichever it is. */
+/** Calls an RPC by name, and waits for the result or the error. */
 export function call(
   client: Client,
   rpc: string,
@@ -93,7 +93,7 @@ export function call(
   });
 }
 
-/** proto-loader knows no ProtoJSON: a Struct is written out. */
+/** proto-loader does not support ProtoJSON, so a Struct is written out. */
 export function looseEvent(sample: Sample): Sample {
   const { properties, context, ...rest } = sample;
   return {

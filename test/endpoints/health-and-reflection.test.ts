@@ -41,7 +41,7 @@ describe('health', () => {
       await gone.ended;
       const startedAt = performance.now();
       await gate.real.stop();
-      // Watching does not hold up a stop until its grace is over.
+      // A watcher does not delay a stop until the grace period ends.
       expect(performance.now() - startedAt).toBeLessThan(8_000);
       await Promise.all([watched.ended, stranger.ended]);
       expect(watched.seen).toEqual(['SERVING', 'NOT_SERVING']);

@@ -8,14 +8,14 @@ import { untilServing } from '../processes/gate-processes.ts';
 import { openGate } from './open-gate.ts';
 
 /**
- * Which engine serves a port, seen from outside: above 32 KiB of headers our own answers 431, Node's resets
- * the stream (src/http/engine-differences.test.ts).
+ * Detects which engine serves a port: above 32 KiB of headers, our own engine answers 431, and
+ * Node's resets the stream (src/http/engine-differences.test.ts).
  */
 async function engineOf(url: string): Promise<'own' | 'node'> {
   const session = http2.connect(url);
   onTestFinished(() => session.destroy());
   session.on('error', () => {});
-  // Node's limit holds from the acknowledgement of its SETTINGS on.
+  // Node's limit applies after its SETTINGS are acknowledged.
   await once(session, 'remoteSettings');
   await new Promise((resolve) => session.ping(resolve));
   const stream = session.request({ ':path': '/healthz', 'x-long': 'a'.repeat(33 * 1024) });
@@ -52,7 +52,7 @@ describe.each(['own', 'node'] as const)('http.engine: %s', (engine) => {
   });
 });
 
-test('the engine is our own where nothing is said', async () => {
+test('the default engine is our own', async () => {
   await using gate = await prepareGate({
     env: { HEADGATE_HTTP_ENGINE: '' },
     yaml: () => 'destinations: {}\n',

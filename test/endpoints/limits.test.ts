@@ -28,13 +28,13 @@ afterAll(async () => {
   await gate[Symbol.asyncDispose]();
 });
 
-/** One event whose body is exactly so long, by padding its context. */
+/** One event whose body has exactly this length. Its context is padded. */
 function bodyOfSize(door: WireEndpoint, size: number, frame: boolean): Buffer {
   const build = (pad: number): Buffer => {
     const body = door.encode([order({ user_id: 'u', context: { pad: 'x'.repeat(pad) } })]);
     return frame ? door.frame(body) : body;
   };
-  // The sample's own numbers may get a digit longer between two of them.
+  // The numbers of a sample may be a digit longer than those of the previous one.
   let pad = size - 1000;
   for (let tries = 0; tries < 10; tries += 1) {
     const body = build(pad);
@@ -45,15 +45,18 @@ function bodyOfSize(door: WireEndpoint, size: number, frame: boolean): Buffer {
 }
 
 describe('request bytes', () => {
-  test.for(wireEndpoints)('the largest is taken, one byte more is not: $name', async (door) => {
-    const largest = bodyOfSize(door, requestBytesMax, true);
-    const taken = await knock(gate.port, door, { body: largest });
-    expect(taken.results[0]?.status, taken.raw).toBe('accepted');
-    const larger = bodyOfSize(door, requestBytesMax + 1, true);
-    const refused = await knock(gate.port, door, { body: larger });
-    expectFailure(refused, door, 'request_too_large');
-    expect(refused.message).toContain(String(requestBytesMax));
-  });
+  test.for(wireEndpoints)(
+    'accepts the largest body, and refuses one byte more: $name',
+    async (door) => {
+      const largest = bodyOfSize(door, requestBytesMax, true);
+      const taken = await knock(gate.port, door, { body: largest });
+      expect(taken.results[0]?.status, taken.raw).toBe('accepted');
+      const larger = bodyOfSize(door, requestBytesMax + 1, true);
+      const refused = await knock(gate.port, door, { body: larger });
+      expectFailure(refused, door, 'request_too_large');
+      expect(refused.message).toContain(String(requestBytesMax));
+    },
+  );
 
   test.for(wireEndpoints)('the same without an announced length: $name', async (door) => {
     const chunked = door.version === '1.1' ? { 'transfer-encoding': 'chunked' } : {};
@@ -113,7 +116,7 @@ describe('events', () => {
     },
   );
 
-  test('the largest event is taken, one byte more is not: as stored, in bytes', async () => {
+  test('accepts the largest event, and refuses one byte more, counted as stored', async () => {
     await using small = await openGate({ env: { HEADGATE_LIMITS_EVENT_BYTES_MAX: '2KiB' } });
     const door = wireEndpoints.find(({ name }) => name === 'REST track HTTP/1.1')!;
     const headers = { 'x-correlation-id': 'c' };
@@ -121,7 +124,7 @@ describe('events', () => {
     await knock(small.port, door, { events: [event('')], headers });
     const [empty] = await small.events();
     const room = 2048 - empty!.bytes.length - 2;
-    // The numbers of the samples have as many digits: these are made within one test.
+    // The numbers of these samples have the same length, because one test makes them.
     const fitting = (by: number): Sample => ({
       ...event(`\u00e9${'x'.repeat(room + by)}`),
       properties: JSON.parse(empty!.bytes.toString()).properties,
@@ -145,7 +148,7 @@ describe('headers', () => {
       body: JSON.stringify(order()),
     });
 
-  test('HTTP/1.1: 30 KiB are taken, more than 32 KiB are not', async () => {
+  test('HTTP/1.1: accepts 30 KiB, and refuses more than 32 KiB', async () => {
     expect((await rest('1.1', 30 * 1024)).status).toBe(202);
     const refused = await rest('1.1', 33 * 1024);
     expect(refused.status).toBe(431);
@@ -157,7 +160,7 @@ describe('headers', () => {
     });
   });
 
-  test('HTTP/2: more than the connection allows is refused, and the gate goes on', async () => {
+  test('HTTP/2: refuses more than the connection allows, and continues to serve', async () => {
     expect((await rest('2', 30 * 1024)).status).toBe(202);
     const outcome = await rest('2', 100 * 1024).then(
       ({ status }) => status,
@@ -169,7 +172,7 @@ describe('headers', () => {
   });
 });
 
-test('connections_max: one more is not served, and is once there is room', async () => {
+test('connections_max: serves one more connection only when another has closed', async () => {
   await using narrow = await openGate({ env: { HEADGATE_LIMITS_CONNECTIONS_MAX: '3' } });
   const open = async (): Promise<net.Socket> => {
     const socket = net.connect(narrow.port, '127.0.0.1');

@@ -24,7 +24,7 @@ const schemas = schemasWith(
 
 afterAll(() => schemas[Symbol.dispose]());
 
-/** What the modes of docs/contracts/contracts.md mean, through every door. */
+/** The modes of docs/contracts/contracts.md, at every endpoint. */
 describe('modes', () => {
   let gate: OpenGate;
 
@@ -92,7 +92,7 @@ describe('modes', () => {
       expect(help).toBe('docs/reference/errors.md#schema_violation');
       const [violation] = violationsOf(answer);
       if (door.rpc === 'Track' && door.family !== 'rest') {
-        // The standard's form has no room for more.
+        // The format of the standard has no field for more.
         expect(violation?.message).toBe('is required (What was paid.)');
       } else {
         expect(violation).toMatchObject({
@@ -118,7 +118,7 @@ describe('modes', () => {
     expect(await read()).toBe(before + 1);
   });
 
-  test('nothing is said of enforcement while it is on', async () => {
+  test('does not mention enforcement while it is on', async () => {
     for (const [page, text] of [
       ['readyz', 'ready\n'],
       ['healthz', 'ok\n'],
@@ -161,7 +161,7 @@ describe('enforcement: warn', () => {
     }
   });
 
-  test.for(wireEndpoints)('still asks for what storing an event needs: $name', async (door) => {
+  test.for(wireEndpoints)('still requires what storing an event needs: $name', async (door) => {
     for (const [fields, code] of [
       [{ user_id: 'null' }, 'missing_identity'],
       [{ schema_version: 9 }, 'unknown_schema_version'],
@@ -172,7 +172,7 @@ describe('enforcement: warn', () => {
     }
   });
 
-  test('is told by health, readiness and metric', async () => {
+  test('is reported by health, readiness and a metric', async () => {
     const page = async (name: string): Promise<string> =>
       (await fetch(`${gate.real.adminUrl}/${name}`, asAdmin)).text();
     expect(await page('readyz')).toBe(`ready\n${suspendedText}\n`);

@@ -10,7 +10,7 @@ import { knock, wireEndpoints, type WireEndpoint } from './wire-endpoints.ts';
 const restBatch = wireEndpoints.find((door) => door.name === 'REST batch HTTP/1.1')!;
 const inFlightEventsMax = 4;
 
-/** What is answered while the log cannot take an event, at every door. */
+/** The answers of every endpoint while the log cannot store an event. */
 describe('a log that does not answer', () => {
   let gate: OpenGate;
 
@@ -28,7 +28,7 @@ describe('a log that does not answer', () => {
     await gate[Symbol.asyncDispose]();
   });
 
-  /** Runs it while nats-server stands still. */
+  /** Runs a function while nats-server is paused. */
   const frozen = async <T>(run: () => Promise<T>): Promise<T> => {
     const thaw = await gate.freezeServer();
     try {
@@ -38,7 +38,7 @@ describe('a log that does not answer', () => {
     }
   };
 
-  test('overloaded: more events in flight than may be, at every door', async () => {
+  test('overloaded: more events in flight than the limit, at every endpoint', async () => {
     const filling = [order(), order(), order(), order()];
     let filled: Promise<Answer> | undefined;
     const answers = await frozen(async () => {
@@ -95,7 +95,7 @@ describe('a log that is full', () => {
     expect(message).toContain('full');
   });
 
-  test('207 with some rejected, 503 with none; taken once there is room', async () => {
+  test('207 if some are rejected, else 503; stores them when there is room', async () => {
     const bad = order({ user_id: '' });
     const good = order();
     const mixed = await knock(gate.port, restBatch, { events: [bad, good] });
@@ -120,7 +120,7 @@ test('nats-server is killed in the middle: retry until it is back, each event on
   let killed = false;
   await Promise.all(
     events.map(async (event, index) => {
-      // Spread over 600 ms, so that the kill meets events at each stage of their way.
+      // Spread over 600 ms, so that the kill hits events at every stage.
       await new Promise((resolve) => setTimeout(resolve, index * 2));
       if (index === 100) {
         killed = true;

@@ -25,11 +25,11 @@ export interface OpenGate extends AsyncDisposable {
   last(stream: 'EVENTS' | 'REJECTED'): Promise<number>;
   /** kill -9 of nats-server, which the service starts again by itself. */
   killServer(): void;
-  /** Has nats-server stand still until what is returned is called. */
+  /** Pauses nats-server until the returned function is called. */
   freezeServer(): Promise<() => void>;
 }
 
-/** No destinations: what is told here is told by the streams. */
+/** Has no destinations: tests read the streams. */
 const withoutDestinations = 'destinations: {}\n';
 
 export async function openGate(overrides: RealServiceOverrides = {}): Promise<OpenGate> {

@@ -87,7 +87,7 @@ describe('personal data', () => {
         expect(kept!.bytes.toString('latin1'), what).not.toMatch(/secret/i);
         expect(kept!.bytes.toString()).toContain('hmac-sha256:');
         expect(kept!.header('Headgate-Error')).not.toMatch(/secret/i);
-        // By the decoder of the replay.
+        // Decoded as a replay decodes it.
         const event = decodeOriginal({
           door: kept!.header('Headgate-Door'),
           contentType: kept!.header('Headgate-Content-Type'),
@@ -104,13 +104,13 @@ describe('personal data', () => {
     },
   );
 
-  test('is in no line of the log', () => {
+  test('is not in the log output', () => {
     expect(log).not.toBe('');
     expect(log).not.toMatch(/secret/i);
   });
 });
 
-test('what cannot be delivered is kept without it', async () => {
+test('personal data is not in dead letters', async () => {
   const server = createServer((request, response) => {
     request.resume();
     response.writeHead(400).end('no');

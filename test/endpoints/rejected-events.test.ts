@@ -16,7 +16,7 @@ describe('REJECTED', () => {
     await gate[Symbol.asyncDispose]();
   });
 
-  /** Sends and gives what was kept of it. */
+  /** Sends an event and returns what the gate kept of it. */
   const keep = async (door: WireEndpoint, body: Buffer): Promise<Kept[]> => {
     const after = await gate.last('REJECTED');
     const headers = { 'x-correlation-id': 'c/rejected', traceparent };
@@ -73,7 +73,7 @@ describe('REJECTED', () => {
     /REST batch|Connect json Batch/.test(door.name),
   );
 
-  /** Spaces, a repeated name, escapes and a long number: what parsing would lose. */
+  /** Spaces, a repeated name, escapes and a long number, which parsing would lose. */
   const odd = (name: string): string =>
     `{ "${name}":"a", "${name}" : "not_Snake","x":[1,{"y":"]}\\u00e9\\""}] ,"n":1.50e3,"z":12345678901234567890 }`;
 
@@ -126,7 +126,7 @@ describe('REJECTED', () => {
     expect(kept.map(({ bytes }) => bytes.toString('utf8'))).toEqual(elements);
   });
 
-  test('names outside of the taxonomy are filed together, whatever they hold', async () => {
+  test('files all names outside the taxonomy together', async () => {
     for (const name of ['order_paid', 'a.b.*.>', 'x\r\ny: z', '\u00e9'.repeat(500), ' ']) {
       const event = order({ event_name: name });
       const [kept] = await keep(restTracks[0]!, Buffer.from(JSON.stringify(event)));
@@ -136,7 +136,7 @@ describe('REJECTED', () => {
     }
   });
 
-  test('a rejected event is kept as often as it is sent, and never among EVENTS', async () => {
+  test('keeps a rejected event each time it is sent, and never in EVENTS', async () => {
     const before = await gate.last('EVENTS');
     const body = Buffer.from(JSON.stringify(bad()));
     const kept = [await keep(restTracks[0]!, body), await keep(restTracks[1]!, body)].flat();

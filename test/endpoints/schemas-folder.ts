@@ -6,12 +6,12 @@ import { fileURLToPath } from 'node:url';
 const examples = fileURLToPath(new URL('../../schemas', import.meta.url));
 
 export interface MoreEvent {
-  /** What stands under its name in the taxonomy, beside owner and description. */
+  /** The keys of its taxonomy entry, beside owner and description. */
   readonly entry: string;
   readonly versions: readonly object[];
 }
 
-/** The example schemas and some more, in a folder that lives until it is disposed of. */
+/** A folder with the example schemas and more. Removed when it is disposed of. */
 export function schemasWith(
   events: Readonly<Record<string, MoreEvent>>,
   unplanned = 'reject',

@@ -10,11 +10,11 @@ import { order } from './sample-events.ts';
 import { knock, wireEndpoints } from './wire-endpoints.ts';
 import { answerOf } from './wire.ts';
 
-/** Callers that hold a connection and do not get on with it. */
+/** Callers that hold a connection without using it. */
 describe('slow callers', () => {
   let gate: OpenGate;
   const requestTimeoutMs = 600;
-  /** The timers that look for late ones run once a second at most. */
+  /** The timers that look for late callers run at most once a second. */
   const slackMs = 2500;
 
   beforeAll(async () => {
@@ -48,7 +48,7 @@ describe('slow callers', () => {
       });
     });
 
-  test('request_timeout: a body that does not come to its end, at every door', async () => {
+  test('request_timeout: a body that does not end, at every endpoint', async () => {
     const events = [order()];
     const answers = await Promise.all(
       wireEndpoints.map((door) => {
@@ -64,7 +64,7 @@ describe('slow callers', () => {
     expect(await gate.last('EVENTS')).toBe(0);
   });
 
-  test('a body that does not come: answered, and the connection closed', async () => {
+  test('answers and closes the connection if a body does not arrive', async () => {
     const head = 'POST /v1/track HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
     const { received } = await untilClosed(`${head}content-length: 100\r\n\r\n{"event_name":`);
     expect(received).toMatch(/^HTTP\/1\.1 408 /);
@@ -72,7 +72,7 @@ describe('slow callers', () => {
     expect(received).toContain('"code":"request_timeout"');
   });
 
-  test('headers that do not come to their end: answered, and the connection closed', async () => {
+  test('answers and closes the connection if headers do not end', async () => {
     const { received } = await untilClosed('POST /v1/track HTTP/1.1\r\nhost: x\r\n');
     expect(received).toMatch(/^HTTP\/1\.1 408 /);
     expect(received).toMatch(/x-correlation-id: [0-9a-f-]{36}\r\n/);
@@ -111,7 +111,7 @@ describe('slow callers', () => {
     session.destroy();
   });
 
-  test('an upload that goes on after its refusal is cut off', async () => {
+  test('disconnects an upload that continues after its refusal', async () => {
     const session = http2.connect(gate.url);
     session.on('error', () => {});
     const headers = { 'content-type': 'application/grpc', 'content-length': '100000000' };

@@ -10,8 +10,8 @@ import { StartError } from '../../src/errors.ts';
 import { startRealService } from '../real-service.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 
-/** What stands in the way of a start is said in one sentence, and nothing is left behind. */
-describe('a start that cannot go on', () => {
+/** A failed start reports its cause in one sentence, and leaves nothing behind. */
+describe('a start that fails', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'headgate-start-'));
   const taken = net.createServer();
   let takenPort: number;

@@ -11,9 +11,9 @@ import { order } from './sample-events.ts';
 import { closeSessions, send } from './wire.ts';
 import { knock, wireEndpoints } from './wire-endpoints.ts';
 
-test('a stop answers what is under way, at every door, and keeps it', async () => {
+test('a stop answers and stores the requests in flight, at every endpoint', async () => {
   await using gate = await openGate();
-  // All requests are in flight at the moment of the stop, because the log stands still.
+  // All requests are in flight at the moment of the stop, because the log is paused.
   const thaw = await gate.freezeServer();
   const underWay = wireEndpoints.map((door) => knock(gate.port, door, { events: [order()] }));
   await new Promise((resolve) => setTimeout(resolve, 300));
@@ -36,7 +36,7 @@ test('a stop answers what is under way, at every door, and keeps it', async () =
   expect(await next.last('EVENTS')).toBe(wireEndpoints.length);
 });
 
-test('a body on its way at the moment of the stop is waited for', async () => {
+test('a stop waits for a body that is being sent', async () => {
   await using gate = await openGate();
   const body = JSON.stringify(order());
   const upload = (finish: Promise<void>): Promise<number> =>
@@ -67,10 +67,10 @@ test('a body on its way at the moment of the stop is waited for', async () => {
   await stopped;
 });
 
-test('shutting_down: new requests on open connections are refused, at every door', async () => {
+test('shutting_down: refuses new requests on open connections, at every endpoint', async () => {
   await using gate = await openGate();
   const thaw = await gate.freezeServer();
-  // Each connection has a request under way and outlives the stop; the next comes after it.
+  // Each connection has a request in flight and outlives the stop; the next request follows.
   const pipelined = async (door: (typeof wireEndpoints)[number]) => {
     const body = door.frame(door.encode([order()]));
     const head =
@@ -95,7 +95,7 @@ test('shutting_down: new requests on open connections are refused, at every door
   for (const [index, { ended }] of connections.entries()) {
     const text = (await ended).toString('latin1');
     const statuses = [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
-    // gRPC-Web tells its refusals inside of a 200.
+    // gRPC-Web reports its refusals inside a 200.
     const isGrpcWeb = oldEndpoints[index]!.family === 'grpc-web';
     expect(statuses[0]).toMatch(/^20[02]$/);
     if (statuses.length > 1) {
@@ -107,7 +107,7 @@ test('shutting_down: new requests on open connections are refused, at every door
   await stopped;
 });
 
-test('shutting_down over HTTP/2: a stream opened before the goodbye arrived', async () => {
+test('shutting_down over HTTP/2: a stream opened before GOAWAY arrived', async () => {
   await using gate = await openGate();
   const session = http2.connect(gate.url);
   session.on('error', () => {});
@@ -115,7 +115,7 @@ test('shutting_down over HTTP/2: a stream opened before the goodbye arrived', as
   const door = wireEndpoints.find(({ name }) => name === 'REST track HTTP/2')!;
   const stopped = gate.real.stop();
   const answer = await knock(gate.port, door, { events: [order()] }).catch((error: Error) => error);
-  // The goodbye was there first.
+  // GOAWAY arrived first.
   if (answer instanceof Error) expect(answer.message).not.toBe('no answer in time');
   else expectFailure(answer, door, 'shutting_down');
   session.destroy();
@@ -123,7 +123,7 @@ test('shutting_down over HTTP/2: a stream opened before the goodbye arrived', as
   await stopped;
 });
 
-test('idle connections do not hold up a stop; silent ones are cut off at the grace', async () => {
+test('a stop does not wait for idle connections, and disconnects silent ones after the grace period', async () => {
   await using gate = await openGate({ env: { HEADGATE_SHUTDOWN_GRACE: '500ms' } });
   const agent = new http.Agent({ keepAlive: true });
   await new Promise((resolve, reject) => {
@@ -148,7 +148,7 @@ test('idle connections do not hold up a stop; silent ones are cut off at the gra
   agent.destroy();
 });
 
-test('stop may be asked for twice', async () => {
+test('stop may be called twice', async () => {
   await using gate = await openGate();
   await Promise.all([gate.real.stop(), gate.real.stop()]);
   await expect(gate.real.stop()).resolves.toBeUndefined();

@@ -87,7 +87,7 @@ describe.skipIf(!makeCertificate())('TLS', () => {
       request.end(JSON.stringify(order()));
     });
 
-  test('HTTP/2 where ALPN agrees on it', async () => {
+  test('HTTP/2 if ALPN selects it', async () => {
     const session = http2.connect(`https://127.0.0.1:${gate.port}`, { ca });
     const stream = session.request({ ':method': 'POST', ':path': '/v1/track', ...json });
     stream.end(JSON.stringify(order()));
@@ -114,7 +114,7 @@ describe.skipIf(!makeCertificate())('TLS', () => {
     expect(response).toMatchObject({ result: { status: 'ACCEPTED' } });
   });
 
-  /** Resolves with what came until the gate closed the connection. */
+  /** Resolves with everything received until the gate closed the connection. */
   const untilClosed = (socket: net.Socket): Promise<string> =>
     new Promise((resolve, reject) => {
       let received = '';
@@ -130,23 +130,23 @@ describe.skipIf(!makeCertificate())('TLS', () => {
       });
     });
 
-  test('a plain request is not taken', async () => {
+  test('refuses a request without TLS', async () => {
     const socket = net.connect(gate.port, '127.0.0.1');
     socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
     await expect(untilClosed(socket)).resolves.not.toContain('HTTP/1.1 200');
   });
 
-  test('a handshake that does not come is not waited for', async () => {
+  test('does not wait for a missing handshake', async () => {
     await expect(untilClosed(net.connect(gate.port, '127.0.0.1'))).resolves.toBe('');
   });
 
-  test('nor headers that do not come to their end', async () => {
+  test('does not wait for headers that do not end', async () => {
     const socket = tls.connect({ ...tlsOptions(), ALPNProtocols: ['http/1.1'] });
     socket.write('POST /v1/track HTTP/1.1\r\nhost: x\r\n');
     await expect(untilClosed(socket)).resolves.toMatch(/^HTTP\/1\.1 408 /);
   });
 
-  test('more headers than there may be are refused', async () => {
+  test('refuses more headers than allowed', async () => {
     const socket = tls.connect({ ...tlsOptions(), ALPNProtocols: ['http/1.1'] });
     socket.write(`GET / HTTP/1.1\r\nhost: x\r\nx-padding: ${'x'.repeat(33 * 1024)}\r\n\r\n`);
     await expect(untilClosed(socket)).resolves.toMatch(
@@ -184,7 +184,7 @@ describe.skipIf(!makeCertificate())('TLS', () => {
   });
 });
 
-test('a certificate that cannot be read is said so', async () => {
+test('reports a certificate that cannot be read', async () => {
   const missing = path.join(folder, 'missing.pem');
   const opened = openGate({ env: { HEADGATE_TLS_CERT: missing, HEADGATE_TLS_KEY: missing } });
   await expect(opened).rejects.toThrow(

@@ -5,7 +5,7 @@ import { order, type Sample } from './sample-events.ts';
 import { knock, wireEndpoints } from './wire-endpoints.ts';
 import { asAdmin } from '../admin-token.ts';
 
-/** `POST /v1/validate`: what the other REST doors take, validated and kept nowhere. */
+/** `POST /v1/validate`: validates what the other REST endpoints accept, and stores nothing. */
 describe('POST /v1/validate', () => {
   let gate: OpenGate;
 
@@ -27,39 +27,44 @@ describe('POST /v1/validate', () => {
       .join('\n');
   };
 
-  test.for(restEndpoints)('gives the whole verdict and keeps nothing: $name', async (door) => {
-    const before = [await gate.last('EVENTS'), await gate.last('REJECTED'), await page()];
-    const path = '/v1/validate';
-    const single = door.rpc === 'Track';
-    const cases: [events: Sample[], http: number, statuses: string[]][] = [
-      [[order()], 200, ['accepted']],
-      [[bad()], 422, ['rejected']],
-      ...(single ? [] : ([[[order(), bad()], 207, ['accepted', 'rejected']]] as never[])),
-    ];
-    for (const [events, http, statuses] of cases) {
-      const answer = await knock(gate.port, door, { events, path });
-      expect([answer.http, answer.results.map(({ status }) => status)]).toEqual([http, statuses]);
-      expect(answer.results.every(({ sequence }) => sequence === 0)).toBe(true);
-      expect(answer.counts).toMatchObject({
-        rejected: statuses.filter((s) => s === 'rejected').length,
-      });
-      const rejected = answer.results.find(({ status }) => status === 'rejected');
-      if (rejected === undefined) continue;
-      expect(rejected.error).toMatchObject({
-        code: 'schema_violation',
-        help: 'docs/reference/errors.md#schema_violation',
-      });
-      expect(
-        rejected.error?.violations.find(({ path: at }) => at === '/properties/total'),
-      ).toMatchObject({
-        kind: 'wrong_type',
-        expected: 'number',
-      });
-    }
-    expect([await gate.last('EVENTS'), await gate.last('REJECTED'), await page()]).toEqual(before);
-  });
+  test.for(restEndpoints)(
+    'returns the complete verdict and stores nothing: $name',
+    async (door) => {
+      const before = [await gate.last('EVENTS'), await gate.last('REJECTED'), await page()];
+      const path = '/v1/validate';
+      const single = door.rpc === 'Track';
+      const cases: [events: Sample[], http: number, statuses: string[]][] = [
+        [[order()], 200, ['accepted']],
+        [[bad()], 422, ['rejected']],
+        ...(single ? [] : ([[[order(), bad()], 207, ['accepted', 'rejected']]] as never[])),
+      ];
+      for (const [events, http, statuses] of cases) {
+        const answer = await knock(gate.port, door, { events, path });
+        expect([answer.http, answer.results.map(({ status }) => status)]).toEqual([http, statuses]);
+        expect(answer.results.every(({ sequence }) => sequence === 0)).toBe(true);
+        expect(answer.counts).toMatchObject({
+          rejected: statuses.filter((s) => s === 'rejected').length,
+        });
+        const rejected = answer.results.find(({ status }) => status === 'rejected');
+        if (rejected === undefined) continue;
+        expect(rejected.error).toMatchObject({
+          code: 'schema_violation',
+          help: 'docs/reference/errors.md#schema_violation',
+        });
+        expect(
+          rejected.error?.violations.find(({ path: at }) => at === '/properties/total'),
+        ).toMatchObject({
+          kind: 'wrong_type',
+          expected: 'number',
+        });
+      }
+      expect([await gate.last('EVENTS'), await gate.last('REJECTED'), await page()]).toEqual(
+        before,
+      );
+    },
+  );
 
-  test.for(restEndpoints)('refuses what the door refuses: $name', async (door) => {
+  test.for(restEndpoints)('refuses what the endpoint refuses: $name', async (door) => {
     const path = '/v1/validate';
     const cut = await knock(gate.port, door, { body: Buffer.from('{"events":'), path });
     expect(cut.code || cut.results[0]?.error?.code).toBe(
@@ -75,7 +80,7 @@ describe('POST /v1/validate', () => {
     expect(four.code).toBe('too_many_events');
   });
 
-  test('a batch that says validate_only: false is validated only', async () => {
+  test('only validates a batch with validate_only: false', async () => {
     const door = restEndpoints.find(({ name }) => name.startsWith('REST batch'))!;
     const before = await gate.last('EVENTS');
     const fields = { validate_only: false };
@@ -88,7 +93,7 @@ describe('POST /v1/validate', () => {
     expect(await gate.last('EVENTS')).toBe(before);
   });
 
-  test('takes POST', async () => {
+  test('accepts only POST', async () => {
     const answer = await knock(gate.port, restEndpoints[0]!, {
       events: [order()],
       method: 'PUT',

@@ -29,7 +29,7 @@ afterAll(async () => {
 const keyOf = (event: Sample): string => String(event['idempotency_key']);
 const storedOf = (kept: Kept): Record<string, never> => JSON.parse(kept.bytes.toString('utf8'));
 
-/** What EVENTS holds of these, each read by protobuf-es as well. */
+/** The stored messages of these events, each also read by protobuf-es. */
 async function storedUnder(after: number, events: readonly Sample[]): Promise<Kept[]> {
   const wanted = new Set(events.map((event) => keyOf(event).toLowerCase()));
   const kept = await gate.events(after);
@@ -77,7 +77,7 @@ describe('a batch', () => {
       'missing_identity',
       'schema_violation',
     ]);
-    // The second copy points at the first.
+    // The second copy refers to the first.
     expect(answer.results[4]!.sequence).toBe(answer.results[2]!.sequence);
     expect(answer.results[4]!.event_id).toBe(answer.results[2]!.event_id);
     expect(answer.results[4]!.timestamp).toBe(answer.results[2]!.timestamp);
@@ -137,7 +137,7 @@ describe('a repeated event', () => {
     second: wireEndpoints[(index + 7) % wireEndpoints.length]!,
   }));
 
-  test.for(pairs)('is a duplicate by whatever door: $name', async ({ first, second }) => {
+  test.for(pairs)('is a duplicate at any endpoint: $name', async ({ first, second }) => {
     const event = order({
       context: { a: [1, { b: null }] },
       occurred_at: '2026-03-01T12:00:00.123Z',
@@ -160,13 +160,18 @@ describe('a repeated event', () => {
     ['name', { event_name: 'page_viewed', properties: { url: 'https://a.example/' } }],
     ['context', { context: { page: '/' } }],
     ['clock', { occurred_at: '2026-03-01T12:00:00Z' }],
-  ] as const)('with another %s is told that its key was used', async ([, fields]) => {
-    const event = order();
-    const first = (await knock(gate.port, restTrack, { events: [event] })).results[0]!;
-    const answer = await knock(gate.port, grpcTrack, { events: [{ ...event, ...fields }] });
-    expect(answer.results[0]!).toMatchObject({ status: 'duplicate', sequence: first.sequence });
-    expect(answer.results[0]!.warnings.map(({ code }) => code)).toEqual(['idempotency_key_reused']);
-  });
+  ] as const)(
+    'with another %s is a duplicate, with a warning that its key was reused',
+    async ([, fields]) => {
+      const event = order();
+      const first = (await knock(gate.port, restTrack, { events: [event] })).results[0]!;
+      const answer = await knock(gate.port, grpcTrack, { events: [{ ...event, ...fields }] });
+      expect(answer.results[0]!).toMatchObject({ status: 'duplicate', sequence: first.sequence });
+      expect(answer.results[0]!.warnings.map(({ code }) => code)).toEqual([
+        'idempotency_key_reused',
+      ]);
+    },
+  );
 
   test('a rejected event leaves its key free', async () => {
     const bad = order({ user_id: '' });
@@ -205,14 +210,17 @@ describe('what is stored', () => {
     expect(Math.abs(Date.now() - Date.parse(stored['timestamp']!))).toBeLessThan(10_000);
   });
 
-  test.for(wireEndpoints)('properties_json is the same as properties: $name', async (door) => {
-    const { properties, ...rest } = order();
-    const stored = await storedBy(door, {
-      ...rest,
-      properties_json: ` ${JSON.stringify(properties)} `,
-    });
-    expect(stored['properties']).toEqual(properties);
-  });
+  test.for(wireEndpoints)(
+    'is the same for properties_json as for properties: $name',
+    async (door) => {
+      const { properties, ...rest } = order();
+      const stored = await storedBy(door, {
+        ...rest,
+        properties_json: ` ${JSON.stringify(properties)} `,
+      });
+      expect(stored['properties']).toEqual(properties);
+    },
+  );
 
   const exact = '{"order_id":"A","total":12345678901234567890.10,"currency":"EUR"}';
 
@@ -243,7 +251,7 @@ describe('what is stored', () => {
     },
   );
 
-  test('headers and subject say whose it is; the trace goes with it', async () => {
+  test('has its source in headers and subject, and its trace', async () => {
     const after = await gate.last('EVENTS');
     const event = order();
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
@@ -273,7 +281,7 @@ describe('what is stored', () => {
   });
 });
 
-describe('what cannot be right is not bent into something else', () => {
+describe('invalid values are refused, not changed', () => {
   test.for([
     ['2026-02-31T00:00:00Z'],
     ['2026-04-31T00:00:00Z'],
@@ -318,7 +326,7 @@ describe('what cannot be right is not bent into something else', () => {
   });
 });
 
-test('no answer holds what the event holds', async () => {
+test('no answer contains data of the event', async () => {
   const secret = `secret-${randomUUID()}`;
   const events = [
     order({ user_id: secret, context: { secret } }),
@@ -349,7 +357,7 @@ function sorted(value: unknown): unknown {
   return Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-describe('nesting without end', () => {
+describe('deep nesting', () => {
   const deep = (levels: number, inner = '1'): string =>
     `${'{"a":['.repeat(levels / 2)}${inner}${']}'.repeat(levels / 2)}`;
   const long = '12345678901234567890';

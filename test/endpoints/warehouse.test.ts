@@ -8,7 +8,7 @@ import { order } from './sample-events.ts';
 import { knock, wireEndpoints } from './wire-endpoints.ts';
 import { closeSessions } from './wire.ts';
 
-test('what each door takes arrives in the warehouse: each event once, nothing else', async () => {
+test('the accepted events of every endpoint arrive in the warehouse once, and nothing else does', async () => {
   await using real = await startRealService();
   const { port } = real.service.address!;
   const events = wireEndpoints.map(() => order());

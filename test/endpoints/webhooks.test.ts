@@ -8,7 +8,7 @@ import { openGate, type OpenGate } from './open-gate.ts';
 import { asAdmin } from '../admin-token.ts';
 
 /*
- * POST /v1/webhooks/<source>, each way of signing, with write keys asked for at every other door.
+ * POST /v1/webhooks/<source> with each way of signing, while every other endpoint requires write keys.
  */
 
 const standardSecret = `whsec_${Buffer.from('a standard secret of 32 bytes ...').toString('base64')}`;
@@ -140,7 +140,7 @@ function stripeBody() {
   };
 }
 
-describe('webhooks coming in', () => {
+describe('incoming webhooks', () => {
   let gate: OpenGate;
 
   beforeAll(async () => {
@@ -181,7 +181,7 @@ describe('webhooks coming in', () => {
     );
   };
 
-  test.for(signers)('$source: taken once, however often it is sent', async ({ source, sign }) => {
+  test.for(signers)('$source: stored once, however often it is sent', async ({ source, sign }) => {
     const sent = sign();
     const before = await gate.last('EVENTS');
     const mapped = await counted(source, 'mapped');
@@ -232,14 +232,14 @@ describe('webhooks coming in', () => {
     expect(await counted(source, 'stale')).toBe(stale + 2);
   });
 
-  test('the example of GitHub itself', async () => {
+  test('accepts the example of the GitHub docs', async () => {
     const signature = 'sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17';
     const answer = await post({
       source: 'hub',
       body: 'Hello, World!',
       headers: { 'x-hub-signature-256': signature, 'x-github-event': 'ping' },
     });
-    // The signature is right, the body no JSON.
+    // The signature is valid, the body is not JSON.
     expect(answer).toMatchObject({ status: 400, code: 'malformed_request' });
   });
 
@@ -275,7 +275,7 @@ describe('webhooks coming in', () => {
     });
   });
 
-  test('both secrets count while they change, and no third', async () => {
+  test('accepts both secrets during a rotation, and no third', async () => {
     expect(await post(good.billing(stripeBody(), 0, newSecret))).toMatchObject({
       status: 'accepted',
     });
@@ -284,7 +284,7 @@ describe('webhooks coming in', () => {
     });
   });
 
-  test('a type that is not mapped is taken, counted, and not stored', async () => {
+  test('accepts and counts an unmapped type, and does not store it', async () => {
     const before = await gate.last('EVENTS');
     const unmapped = await counted('hub', 'unmapped');
     const response = await fetch(`${gate.url}/v1/webhooks/hub`, {
@@ -304,7 +304,7 @@ describe('webhooks coming in', () => {
     expect(await gate.last('EVENTS')).toBe(before + 1);
   });
 
-  test('one that breaks its contract is 422, and kept as an event that can be replayed', async () => {
+  test('answers 422 if the contract is broken, and keeps an event that can be replayed', async () => {
     const value = { ...standardBody(), data: { customer: 'c-7', order: { ...order, total: -1 } } };
     const sent = good.shop(value);
     expect(await post(sent)).toMatchObject({ status: 422, code: 'schema_violation' });
@@ -320,7 +320,7 @@ describe('webhooks coming in', () => {
     expect(await post(good.hub({ action: 'opened' }))).toMatchObject({ code: 'missing_identity' });
   });
 
-  test('what is malformed, too large or of another form is told', async () => {
+  test('reports what is malformed, too large or in another format', async () => {
     expect(await post(good.other('{'))).toMatchObject({ status: 400, code: 'malformed_request' });
     expect(await post(good.other('[1]'))).toMatchObject({ code: 'malformed_request' });
     expect(await post(good.other('{"user":"u"}'))).toMatchObject({ code: 'malformed_request' });
@@ -366,7 +366,7 @@ describe('webhooks coming in', () => {
       .toContain(series);
   });
 
-  test('there are no other sources, no other methods, and keys are asked for elsewhere', async () => {
+  test('refuses other sources and methods, and other endpoints require keys', async () => {
     expect(await post({ ...good.hub(), source: 'nobody' })).toMatchObject({ status: 404 });
     const get = await fetch(`${gate.url}/v1/webhooks/hub`);
     expect([get.status, get.headers.get('allow')]).toEqual([405, 'POST']);

@@ -12,7 +12,7 @@ import { send, type WireAnswer } from './wire.ts';
 
 export type Family = 'grpc' | 'grpc-web' | 'connect' | 'rest';
 
-/** Beside the events of a batch, as REST names it. */
+/** Fields beside the events of a batch, as REST names them. */
 export type BatchFields = Record<string, unknown>;
 
 /** One way into the gate: what to write, and how to read the answer. */
@@ -23,7 +23,7 @@ export interface WireEndpoint {
   readonly version: '1.1' | '2';
   readonly path: string;
   readonly contentType: string;
-  /** How the body names its compression. */
+  /** The header that names the compression of the body. */
   readonly encodingHeader: string;
   /** The body without a frame around it. */
   encode(events: readonly Sample[], fields?: BatchFields): Buffer;
@@ -35,7 +35,7 @@ export interface WireEndpoint {
 const unknownNumber = 99;
 const reservedNumber = 10;
 
-/** Protocol buffers know no unknown names: such a field goes under a number that is none. */
+/** Protocol buffers have no unknown names: such a field uses an undefined number. */
 export function eventBytes(sample: Sample): Buffer {
   const known: Sample = {};
   const strays: Buffer[] = [];
@@ -194,15 +194,15 @@ export interface Knock {
   readonly events?: readonly Sample[];
   readonly fields?: BatchFields;
   readonly headers?: Readonly<Record<string, string>>;
-  /** In place of what `events` would give. */
+  /** Replaces the body that `events` would give. */
   readonly body?: Uint8Array;
   readonly method?: string;
   readonly path?: string;
-  /** Sends the body but for its end, and waits. */
+  /** Sends the body without its end, and waits. */
   readonly stall?: boolean;
 }
 
-/** Sends by a door and reads what it answers. */
+/** Sends to an endpoint and reads its answer. */
 export async function knock(port: number, door: WireEndpoint, knocked: Knock): Promise<Answer> {
   const { events = [], fields, headers, body, method, path = door.path, stall = false } = knocked;
   const answer = await send({
@@ -214,7 +214,7 @@ export async function knock(port: number, door: WireEndpoint, knocked: Knock): P
     body: body ?? door.frame(door.encode(events, fields)),
     stall,
   });
-  // What is refused before a protocol is known is answered in words that any caller can read.
+  // A refusal before the protocol is known has a format that any caller can read.
   const isProblem = answer.headers['content-type'] === 'application/problem+json';
   return isProblem ? readRest(answer) : door.read(answer);
 }

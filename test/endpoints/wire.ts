@@ -2,7 +2,7 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import type { Writable } from 'node:stream';
 
-/** One request as bytes, by the HTTP version that is asked for. */
+/** One request as bytes, over the requested HTTP version. */
 export interface WireRequest {
   readonly port: number;
   readonly version: '1.1' | '2';
@@ -12,7 +12,7 @@ export interface WireRequest {
   readonly body?: Uint8Array | string;
   /** Never ends the body. */
   readonly stall?: boolean;
-  /** Has the body go in that many writes. */
+  /** Sends the body in that many writes. */
   readonly parts?: number;
 }
 
@@ -25,7 +25,7 @@ export interface WireAnswer {
 
 const answerTimeoutMs = 15_000;
 
-/** Rejects when the connection ends without an answer. */
+/** Rejects if the connection ends without an answer. */
 export function send(request: WireRequest): Promise<WireAnswer> {
   return request.version === '2' ? sendHttp2(request) : sendHttp1(request);
 }
@@ -83,7 +83,7 @@ function sendHttp2(request: WireRequest): Promise<WireAnswer> {
   return answerOf(stream);
 }
 
-/** Each when the one before it has gone out, so that the transport does not join them. */
+/** Writes each part after the previous one was sent, so that the transport does not join them. */
 async function writeParts(to: Writable, body: Buffer, parts: number): Promise<void> {
   const size = Math.max(1, Math.ceil(body.length / parts));
   for (let at = 0; at < body.length; at += size) {

@@ -120,7 +120,7 @@ describe("Node's client", () => {
     session.close();
   });
 
-  test('any headers and trailers, by an encoder that indexes, over one connection', async () => {
+  test('any headers and trailers from an indexing encoder, over one connection', async () => {
     const session = http2.connect(`http://127.0.0.1:${server.port}`);
     const name = fc.stringMatching(/^x-[a-z0-9-]{0,20}$/);
     const value = fc.stringMatching(/^[!-~]([ -~\u00a1-\u00ff]{0,80}[!-~])?$/);
@@ -146,7 +146,7 @@ describe("Node's client", () => {
     session.close();
   });
 
-  test('a table of another size, set and set again', async () => {
+  test('a table of another size, changed twice', async () => {
     const session = http2.connect(`http://127.0.0.1:${server.port}`, {
       settings: { headerTableSize: 0 },
     });
@@ -162,7 +162,7 @@ describe("Node's client", () => {
     session.close();
   });
 
-  test('calls that are given up leave nothing behind', async () => {
+  test('cancelled calls leave nothing behind', async () => {
     const session = http2.connect(`http://127.0.0.1:${server.port}`);
     for (let round = 0; round < 5; round += 1) {
       const streams = Array.from({ length: 200 }, () => {
@@ -183,7 +183,7 @@ describe("Node's client", () => {
 describe('@grpc/grpc-js', () => {
   const raw = (bytes: Buffer): Buffer => bytes;
 
-  test('unary calls, large ones too', async () => {
+  test('unary calls, including large ones', async () => {
     const client = new Client(`127.0.0.1:${server.port}`, credentials.createInsecure(), {
       'grpc.max_receive_message_length': -1,
     });
@@ -199,7 +199,7 @@ describe('@grpc/grpc-js', () => {
     client.close();
   });
 
-  test('a stream both ways, message by message', async () => {
+  test('a bidirectional stream, message by message', async () => {
     const client = new Client(`127.0.0.1:${server.port}`, credentials.createInsecure());
     const duplex = client.makeBidiStreamRequest('/stream', raw, raw);
     for (let turn = 0; turn < 20; turn += 1) {

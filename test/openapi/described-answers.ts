@@ -1,7 +1,7 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 
-/** As much of an OpenAPI document as the tests look at. */
+/** The parts of an OpenAPI document that the tests use. */
 export interface Document {
   readonly openapi: string;
   readonly paths: Readonly<Record<string, Readonly<Record<string, DescribedOperation>>>>;
@@ -28,7 +28,9 @@ export interface RealAnswer {
   readonly body: unknown;
 }
 
-/** What an answer has that the document does not say. Closed schemas: no member goes unnoticed. */
+/**
+ * What an answer has that the document does not describe. Schemas are closed, to find every member.
+ */
 export function createChecker(
   document: Document,
 ): (operation: DescribedOperation, answer: RealAnswer) => string[] {
@@ -60,7 +62,7 @@ export function createChecker(
   };
 }
 
-/** Every object with named members has those alone. */
+/** Closes every object with named members. */
 function closed(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(closed);
   if (typeof value !== 'object' || value === null) return value;

@@ -12,17 +12,17 @@ import { vendorSchemas } from '../vendors/schemas.ts';
 import { createChecker, type Document, type RealAnswer } from './described-answers.ts';
 
 const key = 'hg_described_0123456789';
-/** May send nothing of what is sent here. */
+/** A key that may not send any event of these tests. */
 const narrowKey = 'hg_narrow_0123456789';
 const requestBytesMax = 600_000;
 
 const secret = 'the-secret-of-the-hub';
 
-/** How an operation is asked for an order; `change` is laid over what it says of it. */
+/** How a test sends an order to an operation. `change` overrides fields of the order. */
 interface Asking {
   readonly contentType: string;
   readonly body: (events: readonly Order[]) => unknown;
-  /** Takes one event alone. */
+  /** Accepts a single event only. */
   readonly single?: true;
 }
 
@@ -31,7 +31,7 @@ interface Order {
 }
 
 const json = 'application/json';
-const sound: Order = { user: 'u1' };
+const validOrder: Order = { user: 'u1' };
 const broken: Order = { user: 'null' };
 const properties = { order_id: 'A', total: 1, currency: 'EUR' };
 
@@ -91,7 +91,7 @@ const asking: Readonly<Record<string, Asking>> = {
   },
 };
 
-/** Statuses that no request here can bring about, and where they are shown. */
+/** Statuses that no request here can cause, and the tests that cover them. */
 const elsewhere: Readonly<Record<string, string>> = {
   408: 'test/endpoints/slow-callers.test.ts',
   500: 'stands for what nobody thought of',
@@ -128,7 +128,7 @@ webhooks:
     schemas[Symbol.dispose]();
   });
 
-  test('is OpenAPI 3.1, and says the limits that are in force', async () => {
+  test('is OpenAPI 3.1, and states the current limits', async () => {
     const validator = new Validator();
     const { valid, errors } = await validator.validate(document as never);
     expect([errors, valid, validator.version]).toEqual([undefined, true, '3.1']);
@@ -139,7 +139,7 @@ webhooks:
     expect([head.status, await head.text()]).toEqual([200, '']);
   });
 
-  test('has every door that speaks JSON, and no other', () => {
+  test('has exactly the endpoints that accept JSON', () => {
     const ownPaths = [
       '/v1/track',
       '/v1/batch',
@@ -157,7 +157,7 @@ webhooks:
     }
   });
 
-  test('every verdict is in it', () => {
+  test('describes every verdict', () => {
     const text = JSON.stringify(document);
     const verdicts = errorCodes.filter((code) => errorEntry(code).scope === 'event');
     expect(verdicts.filter((code) => !text.includes(`\`${code}\``))).toEqual([]);
@@ -175,7 +175,7 @@ webhooks:
     return { status: answer.status, contentType, headers: answer.headers, body };
   }
 
-  /** What each answers while the log does not. */
+  /** The answer of each operation while the log is unavailable. */
   async function answersOfOutage(): Promise<Map<string, RealAnswer>> {
     const thaw = await gate.freezeServer();
     try {
@@ -184,7 +184,7 @@ webhooks:
         const [path] = operationOf(document, id);
         return [
           id,
-          await ask('POST', path, { headers, body: JSON.stringify(body([sound])) }),
+          await ask('POST', path, { headers, body: JSON.stringify(body([validOrder])) }),
         ] as const;
       });
       const hook = ask('POST', '/v1/webhooks/hub', webhook({ user: 'u1' }));
@@ -194,7 +194,7 @@ webhooks:
     }
   }
 
-  test('what is answered is what it says: webhook', async () => {
+  test('describes the answers of: webhook', async () => {
     const [, operation] = operationOf(document, 'webhook');
     const sent = { ...properties, user: 'u1' };
     const path = '/v1/webhooks/hub';
@@ -226,13 +226,13 @@ webhooks:
         headers: { ...headers, ...more },
         body: typeof body === 'string' ? body : JSON.stringify(body),
       });
-    const stored = JSON.stringify(asked.body([sound]));
-    const many = Array.from({ length: 1001 }, () => sound);
+    const stored = JSON.stringify(asked.body([validOrder]));
+    const many = Array.from({ length: 1001 }, () => validOrder);
     const answers = [
       await send(stored),
       await send(stored),
       await send(asked.body([broken])),
-      await send(asked.body([sound]), { authorization: `Bearer ${narrowKey}` }),
+      await send(asked.body([validOrder]), { authorization: `Bearer ${narrowKey}` }),
       await send('{'),
       await send(stored, { authorization: 'Bearer hg_nobody' }),
       await send(stored, {}, 'PUT'),
@@ -242,7 +242,7 @@ webhooks:
     ];
     if (single !== true) {
       answers.push(
-        await send(asked.body([sound, broken])),
+        await send(asked.body([validOrder, broken])),
         await send(asked.body(many)),
         await send(asked.body([])),
       );
@@ -250,7 +250,7 @@ webhooks:
     return answers;
   }
 
-  test.for(Object.keys(asking))('what is answered is what it says: %s', async (id) => {
+  test.for(Object.keys(asking))('describes the answers of: %s', async (id) => {
     const [path, operation] = operationOf(document, id);
     const check = createChecker(document);
     const answers = await answersOf(path, asking[id]!);
@@ -262,7 +262,7 @@ webhooks:
   });
 });
 
-/** Only a gate that is too busy or going down: one stores nothing, the other has a result for each. */
+/** Only a busy or stopping gate answers so: with a refusal, or with a result for each event. */
 function isOthers(id: string, status: string): boolean {
   return status === '503' && (id === 'validate' || id === 'posthog_events');
 }
@@ -292,7 +292,7 @@ function operationOf(document: Document, id: string) {
 
 type Ask = (method: string, path: string, init: Omit<RequestInit, 'method'>) => Promise<RealAnswer>;
 
-/** What an operation answers in other forms of the request. */
+/** The answers of an operation to other forms of its request. */
 async function moreAnswers(id: string, ask: Ask): Promise<RealAnswer[]> {
   const authorization = `Bearer ${key}`;
   if (id === 'cloudevents') {
@@ -302,11 +302,15 @@ async function moreAnswers(id: string, ask: Ask): Promise<RealAnswer[]> {
         headers: { ...headers, authorization: `Bearer ${key}` },
         body: JSON.stringify(cloudEvent(order)),
       });
-    return [await send(sound, key), await send(broken, key), await send(sound, narrowKey)];
+    return [
+      await send(validOrder, key),
+      await send(broken, key),
+      await send(validOrder, narrowKey),
+    ];
   }
   if (id === 'mixpanel_track') {
     const data = encodeURIComponent(
-      Buffer.from(JSON.stringify(mixpanel(sound))).toString('base64'),
+      Buffer.from(JSON.stringify(mixpanel(validOrder))).toString('base64'),
     );
     const headers = { authorization };
     return [

@@ -12,7 +12,7 @@ const unaryResponse = `${spec}#unary-response`;
 const errorEndStream = `${spec}#error-codes`;
 
 const good = (door: WireEndpoint): Buffer => door.encode([order()]);
-/** The whole request is at fault, so that Track and BatchTrack are refused alike. */
+/** The error concerns the whole request, so Track and BatchTrack refuse it alike. */
 const refusedHeaders = { 'connect-timeout-ms': 'soon' };
 const isJson = (door: WireEndpoint): boolean => door.contentType === 'application/json';
 const isProto = (door: WireEndpoint): boolean => !isJson(door);
@@ -81,7 +81,7 @@ export const connectRules: readonly Rule[] = [
   },
   {
     source: unaryRequest,
-    says: 'Content-Encoding tells how the whole body is compressed',
+    says: 'Content-Encoding names the compression of the whole body',
     family,
     sent: (door) => ({ body: gzipSync(good(door)), headers: { 'content-encoding': 'gzip' } }),
     back: taken,

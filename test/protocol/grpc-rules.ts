@@ -44,7 +44,7 @@ const flagged = (door: WireEndpoint, flags: number): Buffer => {
 
 type Shared = Omit<Rule, 'family'>;
 
-/** What gRPC and gRPC-Web have in common: the second is the first but for where its trailers are. */
+/** The rules that gRPC and gRPC-Web share: they differ only in where the trailers are. */
 const shared: readonly Shared[] = [
   ...['', '+proto'].map((codec): Shared => ({
     source: requests,
@@ -60,7 +60,7 @@ const shared: readonly Shared[] = [
       source: requests,
       says: `grpc-timeout has up to eight digits and a unit: ${value}`,
       sent: (door) => ({ body: good(door), headers: { 'grpc-timeout': value } }),
-      // Ninety-nine milliseconds may pass; then that is reported.
+      // Ninety-nine milliseconds may pass; then the deadline is reported.
       back: (answer, door) =>
         value.endsWith('n')
           ? expect([0, deadlineExceeded]).toContain(grpcStatus(answer))
@@ -181,7 +181,7 @@ const shared: readonly Shared[] = [
       const all = { ...headers, ...trailers, ...webTrailers(answer) };
       expect(all['grpc-message']).toMatch(/^([ -$&-~]|%[0-9A-F]{2})+$/);
       expect(all['grpc-status-details-bin']).toMatch(/^[A-Za-z0-9+/]+$/);
-      // Fails where status and message differ from those of the details.
+      // Fails if status and message differ from the details.
       expect(door.read(answer).code).toBe('deadline_exceeded');
     },
   },

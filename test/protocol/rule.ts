@@ -3,13 +3,13 @@ import { expect } from 'vitest';
 import type { Family, WireEndpoint } from '../endpoints/wire-endpoints.ts';
 import type { WireAnswer } from '../endpoints/wire.ts';
 
-/** One sentence of a protocol: what is sent because of it, and what must come back. */
+/** One rule of a protocol: the request that tests it, and the required answer. */
 export interface Rule {
   /** The specification and its section. */
   readonly source: string;
   readonly says: string;
   readonly family: Exclude<Family, 'rest'>;
-  /** Else by every door of the family. */
+  /** By default, every endpoint of the family. */
   readonly doors?: (door: WireEndpoint) => boolean;
   readonly sent: (door: WireEndpoint) => Sent;
   readonly back: (answer: WireAnswer, door: WireEndpoint) => void;
@@ -19,10 +19,10 @@ export interface Sent {
   readonly method?: string;
   readonly path?: string;
   readonly version?: '1.1' | '2';
-  /** Over those of the door. */
+  /** Overrides the headers of the endpoint. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
-  /** Has the body go in as many parts, each in a frame or chunk of its own. */
+  /** Sends the body in that many parts, each in its own frame or chunk. */
   readonly parts?: number;
 }
 
@@ -31,7 +31,7 @@ export interface Frame {
   readonly data: Buffer;
 }
 
-/** The length-prefixed messages of a body; throws at what is none. */
+/** The length-prefixed messages of a body; throws if the body has another format. */
 export function framesOf(body: Buffer): Frame[] {
   const frames: Frame[] = [];
   for (let at = 0; at < body.length;) {
@@ -44,7 +44,7 @@ export function framesOf(body: Buffer): Frame[] {
   return frames;
 }
 
-/** gRPC's status, wherever its trailers are; fails where there is none. */
+/** gRPC's status, wherever its trailers are; fails if it is missing. */
 export function grpcStatus(answer: WireAnswer): number {
   const { trailers, headers } = answer;
   const text =
@@ -53,7 +53,7 @@ export function grpcStatus(answer: WireAnswer): number {
   return Number(text);
 }
 
-/** The last frame of a gRPC-Web body, as names and values; none in what is no gRPC-Web. */
+/** The last frame of a gRPC-Web body, as names and values; empty if the body is not gRPC-Web. */
 export function webTrailers(answer: WireAnswer): Record<string, string> {
   if (!answer.headers['content-type']?.startsWith('application/grpc-web')) return {};
   const last = framesOf(answer.body).at(-1);

@@ -8,9 +8,9 @@ import { connectRules } from './connect-rules.ts';
 import { grpcRules, grpcWebRules } from './grpc-rules.ts';
 
 /*
- * The rules of Connect, gRPC and gRPC-Web for unary calls, one by one with where they stand, at every
- * door that speaks the protocol. test/differential tells whether our doors and connect-node agree;
- * this tells what both must do.
+ * The rules of Connect, gRPC and gRPC-Web for unary calls, each with its source, at every endpoint of the
+ * protocol. test/differential checks that our endpoints and connect-node agree; this checks that both
+ * follow the protocol.
  */
 
 const key = 'hg_protocol';
@@ -34,7 +34,7 @@ describe('the protocols, by rule', () => {
     await gate?.[Symbol.asyncDispose]();
   });
 
-  // Not test.each, which cuts names short.
+  // Not test.each, which truncates names.
   for (const { rule, door, name } of rows)
     test(`${name}`, async () => {
       const {
@@ -51,7 +51,7 @@ describe('the protocols, by rule', () => {
         method,
         path,
         headers: { 'content-type': door.contentType, authorization: `Bearer ${key}`, ...headers },
-        // Node ends a GET by itself.
+        // Node ends a GET automatically.
         ...(method !== 'GET' && { body, parts }),
       });
       rule.back(answer, door);

@@ -44,7 +44,7 @@ test('two gates follow a change under load, without dropping a request', async (
   expect(version?.version).toBe(3);
   expect(created).toBe(true);
   expect(findings.map(({ message }) => message)).toEqual([
-    "version 3 adds 'channel': nobody breaks",
+    "version 3 adds 'channel': nothing breaks",
   ]);
   // The gate that received the change has it when it answers; the other one follows.
   expect((await track(one.url, withChannel)).status).toBe(202);

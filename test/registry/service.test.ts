@@ -108,7 +108,7 @@ test('refuses an invalid version with all faults', async () => {
   const unsafe = JSON.stringify({ type: 'object', $async: true, $ref: 'http://a.example/b' });
   const { message } = await refusal(registry.registerSchema({ eventName, schemaJson: unsafe }));
   expect(message).toContain('/$async is refused');
-  expect(message).toContain('/$ref leaves the file');
+  expect(message).toContain('/$ref points outside the file');
   const cases: [string, string][] = [
     ['[]', 'it is not an object'],
     ['{', 'it cannot be read as JSON'],
@@ -169,7 +169,7 @@ test('pushes a taxonomy completely or not at all', async () => {
       `  ${name}: { owner: a new owner, description: b, active: ${active}, deprecated: [] }`,
     ].join('\n');
   const { message } = await refusal(registry.pushTaxonomy({ taxonomy: taxonomy(2) }));
-  expect(message).toContain(`events.${eventName}.active is 2, beyond its last, 1.json`);
+  expect(message).toContain(`events.${eventName}.active is 2, beyond the last, 1.json`);
   const unknown = registry.pushTaxonomy({ taxonomy: taxonomy(1, 'nothing_completed') });
   expect((await refusal(unknown)).message).toContain('nothing_completed has no schema');
   const asked = { taxonomy: taxonomy(1), validateOnly: true };

@@ -6,16 +6,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { openVendorGate, shopKey, type VendorGate } from './vendor-gate.ts';
 
-/** CloudEvents as their own package writes them, in each of HTTP's three modes. */
+/** CloudEvents as their official package writes them, in each of HTTP's three modes. */
 describe('CloudEvents', () => {
-  let foreign: VendorGate;
+  let vendorGate: VendorGate;
 
   beforeAll(async () => {
-    foreign = await openVendorGate();
+    vendorGate = await openVendorGate();
   });
 
   afterAll(async () => {
-    await foreign[Symbol.asyncDispose]();
+    await vendorGate[Symbol.asyncDispose]();
   });
 
   const order = (id: string) => ({ order_id: id, total: 12.5, currency: 'EUR' });
@@ -36,7 +36,7 @@ describe('CloudEvents', () => {
     { headers, body }: Pick<Message, 'headers' | 'body'>,
     more: Record<string, string> = {},
   ): Promise<{ status: number; body: Record<string, never> }> {
-    const answer = await fetch(`${foreign.gate.url}/v1/cloudevents`, {
+    const answer = await fetch(`${vendorGate.gate.url}/v1/cloudevents`, {
       method: 'POST',
       headers: {
         ...(headers as Record<string, string>),
@@ -61,7 +61,7 @@ describe('CloudEvents', () => {
   ] as const;
 
   test.for(modes)('%s', async ([mode, write]) => {
-    const before = (await foreign.stored()).length;
+    const before = (await vendorGate.stored()).length;
     const id = randomUUID();
     const message = write(cloudEvent({ id, traceparent: trace, comexampleregion: 'north' }));
     const answer = await send(message);
@@ -69,9 +69,9 @@ describe('CloudEvents', () => {
     const again = await send(message);
     const result = mode === 'batched' ? (again.body['results']! as never[])[0]! : again.body;
     expect(result).toMatchObject({ status: 'duplicate', idempotency_key: id });
-    const events = (await foreign.stored()).slice(before);
+    const events = (await vendorGate.stored()).slice(before);
     expect(events).toHaveLength(1);
-    // A batch has many events and one trace: that of its request.
+    // A batch has many events but one trace: the trace of its request.
     const traces = mode === 'batched' ? [undefined] : [trace];
     expect(events.map(({ traceparent }) => traceparent)).toEqual(traces);
     expect(events[0]).toMatchObject({
@@ -86,7 +86,7 @@ describe('CloudEvents', () => {
     });
   });
 
-  test('ids that are no UUIDs are told apart by their source', async () => {
+  test('ids that are not UUIDs are distinguished by their source', async () => {
     const of = async (source: string, id: string): Promise<string> => {
       const { status, body } = await send(HTTP.structured(cloudEvent({ source, id })));
       expect(status).toBe(202);
@@ -97,7 +97,7 @@ describe('CloudEvents', () => {
     expect(await of('/shop', '1')).toBe('duplicate');
   });
 
-  test('extension attributes for what CloudEvents has no word for', async () => {
+  test('reads extension attributes for fields that CloudEvents does not define', async () => {
     const event = cloudEvent({
       type: 'x',
       subject: 'orders/1',
@@ -107,7 +107,7 @@ describe('CloudEvents', () => {
     });
     const { status } = await send(HTTP.binary(event));
     expect(status).toBe(202);
-    expect((await foreign.stored()).at(-1)).toMatchObject({
+    expect((await vendorGate.stored()).at(-1)).toMatchObject({
       eventName: 'order_completed',
       anonymousId: 'a1',
       schemaVersion: 2,
@@ -115,22 +115,22 @@ describe('CloudEvents', () => {
     });
   });
 
-  test('what headers cannot hold is percent-encoded there', async () => {
+  test('decodes percent-encoding in headers', async () => {
     const message = HTTP.binary(cloudEvent());
     const { status } = await send(message, { 'ce-subject': 'Zo%C3%AB%20%F0%9F%98%80' });
     expect(status).toBe(202);
-    expect((await foreign.stored()).at(-1)).toMatchObject({ userId: 'Zo\u00eb \u{1f600}' });
+    expect((await vendorGate.stored()).at(-1)).toMatchObject({ userId: 'Zo\u00eb \u{1f600}' });
   });
 
-  test('numbers keep all their digits in binary mode', async () => {
+  test('keeps all digits of numbers in binary mode', async () => {
     const message = HTTP.binary(cloudEvent());
     const body = '{"order_id":"N1","total":12345678901234567890.5,"currency":"EUR"}';
     expect((await send({ ...message, body })).status).toBe(202);
-    const [last] = (await foreign.gate.events()).slice(-1);
+    const [last] = (await vendorGate.gate.events()).slice(-1);
     expect(last!.bytes.toString()).toContain('12345678901234567890.5');
   });
 
-  test('compressed', async () => {
+  test('accepts compressed bodies', async () => {
     const { headers, body } = HTTP.structured(cloudEvent());
     const packed = gzipSync(body as string) as never;
     expect((await send({ headers, body: packed }, { 'content-encoding': 'gzip' })).status).toBe(
@@ -150,16 +150,16 @@ describe('CloudEvents', () => {
     ],
   ] as const;
 
-  test.for(bad)('rejected, and kept: %s', async ([, event, path]) => {
-    const before = (await foreign.rejected()).length;
+  test.for(bad)('is rejected and kept: %s', async ([, event, path]) => {
+    const before = (await vendorGate.rejected()).length;
     const headers = { 'content-type': 'application/cloudevents+json' };
     const { status, body } = await send({ headers, body: JSON.stringify(event) });
     expect([status, body['code']]).toEqual([422, 'invalid_field']);
     expect(body['violations']).toMatchObject([{ path }]);
-    expect(await foreign.rejected()).toHaveLength(before + 1);
+    expect(await vendorGate.rejected()).toHaveLength(before + 1);
   });
 
-  test('a batch: one that is rejected leaves the others alone', async () => {
+  test('a rejected event in a batch does not affect the others', async () => {
     const headers = { 'content-type': 'application/cloudevents-batch+json' };
     const bad = cloudEvent({ data: { order_id: 'B1' } });
     const mixed = await send({ headers, body: JSON.stringify([cloudEvent(), bad]) });
@@ -168,7 +168,7 @@ describe('CloudEvents', () => {
     expect(none.status).toBe(422);
   });
 
-  test('what is no CloudEvent is refused whole', async () => {
+  test('refuses a request that is not a CloudEvent', async () => {
     const json = { 'content-type': 'application/json' };
     expect((await send({ headers: json, body: '{}' })).body['code']).toBe('unsupported_media_type');
     const binary = HTTP.binary(cloudEvent());

@@ -9,15 +9,15 @@ import { segmentAliases } from '../../src/gate/vendors/segment-endpoint.ts';
 import { openVendorGate, shopKey, type VendorGate } from './vendor-gate.ts';
 
 /*
- * Every code of src/errors.ts that a caller of a foreign door can bring about, at each of them. Those
- * that are missing here have the same cause at every door and are shown in test/endpoints.
+ * Every code of src/errors.ts that a caller of a vendor endpoint can cause, at each of them. The other
+ * codes have the same cause at every endpoint; test/endpoints covers them.
  */
 
 const limits = { batchEventsMax: 3, requestBytesMax: 700_000 };
 
 type Call = Record<string, unknown>;
 
-/** How a door says an order. Each field is left out where it is undefined. */
+/** The fields of an order, for any endpoint. Undefined fields are omitted. */
 interface Said {
   readonly name?: string | undefined;
   readonly user?: string | undefined;
@@ -28,10 +28,10 @@ interface Said {
 
 interface Form {
   readonly path: string;
-  /** One event a request: the verdict is the answer. */
+  /** Whether a request has one event, so that its verdict is the answer. */
   readonly single: boolean;
   readonly headers: Readonly<Record<string, string>>;
-  /** What a system calls an order; the CloudEvents type of it is another. */
+  /** The system's name of an order event; CloudEvents uses another type. */
   readonly order: string;
   readonly say: (said: Said) => Call;
   readonly wrap: (calls: readonly unknown[]) => unknown;
@@ -166,7 +166,7 @@ const forms: readonly Form[] = [
   },
 ];
 
-const sound = (form: Form): Said => ({
+const validOrder = (form: Form): Said => ({
   name: form.order,
   user: 'u1',
   id: randomUUID(),
@@ -176,7 +176,7 @@ const sound = (form: Form): Said => ({
 interface EventCase {
   readonly code: ErrorCode;
   readonly change: Said;
-  /** Paths of the doors at which it is another error, or none. */
+  /** Paths of the endpoints that report another error or accept the event. */
   readonly not?: readonly string[];
 }
 
@@ -185,7 +185,7 @@ const eventCases: readonly EventCase[] = [
   { code: 'missing_identity', change: { user: 'undefined' } },
   { code: 'invalid_event_name', change: { name: 'Signed' } },
   { code: 'unplanned_event', change: { name: 'cart_completed' } },
-  // Mixpanel's SDK sends none, and CloudEvents without one are none.
+  // Mixpanel's SDK sends no id, and without one an event is not a CloudEvent.
   {
     code: 'missing_idempotency_key',
     change: { id: undefined },
@@ -195,18 +195,18 @@ const eventCases: readonly EventCase[] = [
   { code: 'invalid_field', change: { properties: [1] } },
 ];
 
-describe('error codes at foreign doors', () => {
-  let foreign: VendorGate;
+describe('error codes at the vendor endpoints', () => {
+  let vendorGate: VendorGate;
 
   beforeAll(async () => {
-    foreign = await openVendorGate({
+    vendorGate = await openVendorGate({
       HEADGATE_LIMITS_BATCH_EVENTS_MAX: String(limits.batchEventsMax),
       HEADGATE_LIMITS_REQUEST_BYTES_MAX: String(limits.requestBytesMax),
     });
   });
 
   afterAll(async () => {
-    await foreign[Symbol.asyncDispose]();
+    await vendorGate[Symbol.asyncDispose]();
   });
 
   interface Asked {
@@ -219,17 +219,17 @@ describe('error codes at foreign doors', () => {
   async function ask(form: Form, { body, headers = {}, method = 'POST', key = shopKey }: Asked) {
     const sent =
       typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
-    const answer = await fetch(`${foreign.gate.url}${form.path}`, {
+    const answer = await fetch(`${vendorGate.gate.url}${form.path}`, {
       method,
       headers: {
         ...form.headers,
         authorization: `Basic ${Buffer.from(`${key}:`).toString('base64')}`,
-        'x-correlation-id': 'c/foreign',
+        'x-correlation-id': 'c/vendor',
         ...headers,
       },
       body: sent as never,
     });
-    expect(answer.headers.get('x-correlation-id')).toBe('c/foreign');
+    expect(answer.headers.get('x-correlation-id')).toBe('c/vendor');
     return {
       status: answer.status,
       body: (await answer.json()) as never,
@@ -237,7 +237,7 @@ describe('error codes at foreign doors', () => {
     };
   }
 
-  test('every door is here', () => {
+  test('covers every vendor endpoint', () => {
     const paths = new Set(forms.map(({ path }) => path));
     const same = new Set([
       '/batch',
@@ -254,8 +254,8 @@ describe('error codes at foreign doors', () => {
   describe.for(forms)('$path, one event: $single', (form) => {
     test.for(eventCases)('an event: $code', async ({ code, change, not = [] }, { skip }) => {
       if (not.includes(form.path)) return skip('cannot be said at this door');
-      const before = (await foreign.rejected()).length;
-      const said = { ...sound(form), ...change };
+      const before = (await vendorGate.rejected()).length;
+      const said = { ...validOrder(form), ...change };
       const name =
         change.name !== undefined && form.path === '/v1/cloudevents'
           ? `x.y.${change.name}`
@@ -264,27 +264,27 @@ describe('error codes at foreign doors', () => {
       expect(form.codeOf(answer.body)).toBe(code);
       expect(answer.status).toBe(form.rejectedStatus(code));
       expect(answer.retryAfter).toBeNull();
-      const kept = (await foreign.rejected()).slice(before);
+      const kept = (await vendorGate.rejected()).slice(before);
       expect(kept.map((rejected) => rejected.code)).toEqual([code]);
       return undefined;
     });
 
-    test('an event that nests too deep is rejected alone, and kept as far as it goes', async () => {
-      const before = (await foreign.rejected()).length;
+    test('an event nested too deep is rejected alone, and kept up to the limit', async () => {
+      const before = (await vendorGate.rejected()).length;
       const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
       const text = JSON.stringify(
-        form.wrap([form.say({ ...sound(form), more: { deep: 'DEEP' } })]),
+        form.wrap([form.say({ ...validOrder(form), more: { deep: 'DEEP' } })]),
       );
       const answer = await ask(form, { body: text.replace('"DEEP"', deep) });
-      // A single call may take no more than Segment's 32 KiB.
+      // A single call may have at most Segment's 32 KiB.
       const isTooLarge = form.path === '/v1/segment/track';
       const code = isTooLarge ? 'request_too_large' : 'invalid_field';
       expect(JSON.stringify(answer.body)).toContain(code);
       expect(answer.status).toBe(isTooLarge ? 413 : form.rejectedStatus('invalid_field'));
-      expect(await foreign.rejected()).toHaveLength(before + (isTooLarge ? 0 : 1));
+      expect(await vendorGate.rejected()).toHaveLength(before + (isTooLarge ? 0 : 1));
     });
 
-    const order = () => form.wrap([form.say(sound(form))]);
+    const order = () => form.wrap([form.say(validOrder(form))]);
     const requestCases: readonly (readonly [ErrorCode, () => Asked | undefined])[] = [
       ['unauthenticated', () => ({ body: order(), key: 'hg_nobody' })],
       ['malformed_request', () => ({ body: JSON.stringify(order()).slice(0, -2) })],
@@ -295,7 +295,7 @@ describe('error codes at foreign doors', () => {
         'too_many_events',
         () => {
           const many = Array.from({ length: limits.batchEventsMax + 1 }, () =>
-            form.say(sound(form)),
+            form.say(validOrder(form)),
           );
           return form.single ? undefined : { body: form.wrap(many) };
         },
@@ -326,20 +326,23 @@ describe('error codes at foreign doors', () => {
     });
   });
 
-  test('the codes are those of the table', () => {
+  test('uses only codes of the error table', () => {
     for (const { code } of eventCases) expect(errorCodes).toContain(code);
   });
 
-  test('a key in the body is as good, and is nowhere kept', async () => {
-    const before = [(await foreign.stored()).length, (await foreign.rejected()).length];
-    const { url } = foreign.gate;
-    const segment = segmentCall({ ...sound(forms[0]!), more: { writeKey: shopKey } });
+  test('accepts a key in the body, and does not store it', async () => {
+    const before = [(await vendorGate.stored()).length, (await vendorGate.rejected()).length];
+    const { url } = vendorGate.gate;
+    const segment = segmentCall({ ...validOrder(forms[0]!), more: { writeKey: shopKey } });
     const bodies: readonly (readonly [path: string, body: unknown])[] = [
       ['/v1/segment/track', segment],
       ['/v1/segment/batch', { writeKey: shopKey, batch: [segment] }],
-      ['/batch/', { api_key: shopKey, batch: [posthogCall(sound(forms[2]!))] }],
-      ['/capture/', { api_key: shopKey, ...posthogCall({ ...sound(forms[2]!), properties: {} }) }],
-      ['/import', [mixpanelCall({ ...sound(forms[5]!), properties: { token: shopKey } })]],
+      ['/batch/', { api_key: shopKey, batch: [posthogCall(validOrder(forms[2]!))] }],
+      [
+        '/capture/',
+        { api_key: shopKey, ...posthogCall({ ...validOrder(forms[2]!), properties: {} }) },
+      ],
+      ['/import', [mixpanelCall({ ...validOrder(forms[5]!), properties: { token: shopKey } })]],
     ];
     const statuses: (readonly [string, number, number])[] = [];
     for (const [path, body] of bodies) {
@@ -357,17 +360,17 @@ describe('error codes at foreign doors', () => {
       statuses.push([path, answer.status, refused.status]);
     }
     expect(statuses).toEqual(bodies.map(([path]) => [path, path === '/import' ? 400 : 200, 401]));
-    const stored = (await foreign.stored()).slice(before[0]);
-    const rejected = (await foreign.rejected()).slice(before[1]);
-    // The second of Segment's has the id of the first.
+    const stored = (await vendorGate.stored()).slice(before[0]);
+    const rejected = (await vendorGate.rejected()).slice(before[1]);
+    // The second Segment event has the id of the first.
     expect([stored.length, rejected.length]).toEqual([2, 2]);
     expect(JSON.stringify([stored, rejected])).not.toContain(shopKey);
   });
 
-  test("Segment's own limits, at one byte more", async () => {
+  test("Segment's own limits, exceeded by one byte", async () => {
     const track = forms[0]!;
     const batch = forms[1]!;
-    const padded = (bytes: number, wrap: (call: Call) => unknown, make = sound(track)) => {
+    const padded = (bytes: number, wrap: (call: Call) => unknown, make = validOrder(track)) => {
       const bare = JSON.stringify(wrap(segmentCall({ ...make, more: { pad: '' } })));
       return wrap(segmentCall({ ...make, more: { pad: 'x'.repeat(bytes - bare.length) } }));
     };
@@ -379,30 +382,31 @@ describe('error codes at foreign doors', () => {
       'request_too_large',
     ]);
     const event = padded(32 * 1024 + 1, (call) => call) as Call;
-    const mixed = await ask(batch, { body: { batch: [event, segmentCall(sound(batch))] } });
+    const mixed = await ask(batch, { body: { batch: [event, segmentCall(validOrder(batch))] } });
     expect(mixed.body).toMatchObject({ success: false, accepted: 1, rejected: 1 });
     expect(batch.codeOf(mixed.body)).toBe('event_too_large');
-    const request = JSON.stringify({ batch: [segmentCall(sound(batch))] });
+    const request = JSON.stringify({ batch: [segmentCall(validOrder(batch))] });
     const full = await ask(batch, { body: request.padEnd(500 * 1024) });
     expect(full.status).toBe(200);
     const over = await ask(batch, { body: request.padEnd(500 * 1024 + 1) });
     expect((over.body as { code: string }).code).toBe('request_too_large');
   });
 
-  test('a method that a door does not take, and those that it does', async () => {
+  test('refuses other methods, and lists the allowed ones', async () => {
     const allowed = async (path: string) =>
-      (await fetch(`${foreign.gate.url}${path}`, { method: 'DELETE' })).headers.get('allow');
+      (await fetch(`${vendorGate.gate.url}${path}`, { method: 'DELETE' })).headers.get('allow');
     expect([await allowed('/track'), await allowed('/batch/')]).toEqual(['POST, GET', 'POST']);
   });
 
-  test('a call of Segment that nobody knows', async () => {
-    const call = segmentCall({ ...sound(forms[1]!), more: { type: 'merge' } });
+  test('an unknown type of Segment call', async () => {
+    const call = segmentCall({ ...validOrder(forms[1]!), more: { type: 'merge' } });
     const answer = await ask(forms[1]!, { body: { batch: [call] } });
     expect(forms[1]!.codeOf(answer.body)).toBe('invalid_field');
   });
 
-  test('events of two tokens in one request are not taken for those of one', async () => {
-    const event = (token: string) => mixpanelCall({ ...sound(forms[5]!), properties: { token } });
+  test('refuses events with two tokens in one request', async () => {
+    const event = (token: string) =>
+      mixpanelCall({ ...validOrder(forms[5]!), properties: { token } });
     const answer = await ask(forms[5]!, { body: [event('a'), event('b')] });
     expect(answer.body).toMatchObject({
       code: 400,

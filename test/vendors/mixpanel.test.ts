@@ -3,23 +3,23 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { openVendorGate, shopKey, type VendorGate } from './vendor-gate.ts';
 
-/** Mixpanel's SDK for Node: every event by a callback of its own, and no second try. */
+/** Mixpanel's SDK for Node: each event has its own callback, and the SDK does not retry. */
 describe('Mixpanel', () => {
-  let foreign: VendorGate;
+  let vendorGate: VendorGate;
 
   beforeAll(async () => {
-    foreign = await openVendorGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '3s' });
+    vendorGate = await openVendorGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '3s' });
   });
 
   afterAll(async () => {
-    await foreign[Symbol.asyncDispose]();
+    await vendorGate[Symbol.asyncDispose]();
   });
 
   const order = (id: string) => ({ order_id: id, total: 12.5, currency: 'EUR' });
   const time = Date.parse('2026-03-01T12:00:00.000Z');
 
   function client(verbose = false, token = shopKey): Mixpanel.Mixpanel {
-    const { port } = foreign.gate;
+    const { port } = vendorGate.gate;
     return Mixpanel.init(token, {
       protocol: 'http',
       host: '127.0.0.1',
@@ -30,7 +30,7 @@ describe('Mixpanel', () => {
     } as Partial<Mixpanel.InitConfig>);
   }
 
-  /** What the SDK tells its caller: nothing, or the errors. */
+  /** The errors that the SDK returns to its caller, if any. */
   function told(send: (callback: (error: unknown) => void) => void): Promise<string> {
     return new Promise((resolve) => {
       send((error) => {
@@ -42,7 +42,7 @@ describe('Mixpanel', () => {
 
   test.for([false, true])('each way of sending; verbose: %s', async (verbose) => {
     const mixpanel = client(verbose);
-    const before = (await foreign.stored()).length;
+    const before = (await vendorGate.stored()).length;
     const event = (id: string) => ({
       event: 'Order Completed',
       properties: { ...order(id), distinct_id: 'u1', time: new Date(time) },
@@ -71,7 +71,7 @@ describe('Mixpanel', () => {
       ),
     ];
     expect(outcomes).toEqual(['', '', '', '']);
-    const events = (await foreign.stored()).slice(before);
+    const events = (await vendorGate.stored()).slice(before);
     expect(events).toMatchObject(
       ['A1', 'A2', 'A3', 'A4', 'A5', 'A6'].map((id) => ({
         eventName: 'order_completed',
@@ -90,7 +90,7 @@ describe('Mixpanel', () => {
   test.for([false, true])(
     'a rejected event is reported, others stay; verbose: %s',
     async (verbose) => {
-      const before = [(await foreign.stored()).length, (await foreign.rejected()).length];
+      const before = [(await vendorGate.stored()).length, (await vendorGate.rejected()).length];
       const event = (properties: object) => ({
         event: 'Order Completed',
         properties: { ...properties, distinct_id: 'u2', time },
@@ -102,8 +102,8 @@ describe('Mixpanel', () => {
         ),
       );
       expect(outcome).toContain('schema_violation');
-      expect(await foreign.stored()).toHaveLength(before[0]! + 1);
-      const [kept] = (await foreign.rejected()).slice(before[1]);
+      expect(await vendorGate.stored()).toHaveLength(before[0]! + 1);
+      const [kept] = (await vendorGate.rejected()).slice(before[1]);
       expect(kept).toMatchObject({
         code: 'schema_violation',
         kept: { properties: { order_id: 'B2' } },
@@ -112,8 +112,8 @@ describe('Mixpanel', () => {
     },
   );
 
-  test('an outage is reported, and the same event with its id is there once', async () => {
-    const before = (await foreign.stored()).length;
+  test('reports an outage, and stores an event that is sent again with its id once', async () => {
+    const before = (await vendorGate.stored()).length;
     const send = () =>
       told((done) =>
         client().track(
@@ -122,16 +122,16 @@ describe('Mixpanel', () => {
           done,
         ),
       );
-    const thaw = await foreign.gate.freezeServer();
+    const thaw = await vendorGate.gate.freezeServer();
     const first = await send();
     thaw();
     expect(first).toContain('not_stored');
     await expect.poll(send, { timeout: 30_000 }).toBe('');
     expect(await send()).toBe('');
-    expect(await foreign.stored()).toHaveLength(before + 1);
+    expect(await vendorGate.stored()).toHaveLength(before + 1);
   });
 
-  test('a token that nobody knows, and what is no event, are errors at the SDK', async () => {
+  test('the SDK reports an unknown token and an invalid event as errors', async () => {
     const unknown = await told((done) =>
       client(true, 'hg_nobody').track(
         'Order Completed',

@@ -3,16 +3,16 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { openVendorGate, shopKey, type VendorGate } from './vendor-gate.ts';
 
-/** PostHog's SDK for Node, in both ways in which it sends. It needs another host and nothing else. */
+/** PostHog's SDK for Node, with both of its protocols. Only its host is changed. */
 describe('PostHog', () => {
-  let foreign: VendorGate;
+  let vendorGate: VendorGate;
 
   beforeAll(async () => {
-    foreign = await openVendorGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '3s' });
+    vendorGate = await openVendorGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '3s' });
   });
 
   afterAll(async () => {
-    await foreign[Symbol.asyncDispose]();
+    await vendorGate[Symbol.asyncDispose]();
   });
 
   afterEach(() => {
@@ -34,7 +34,7 @@ describe('PostHog', () => {
     const statuses: number[] = [];
     const errors: unknown[] = [];
     const posthog = new PostHog(key, {
-      host: foreign.gate.url,
+      host: vendorGate.gate.url,
       flushAt: 100,
       fetchRetryDelay: 100,
       fetchRetryCount: 20,
@@ -51,7 +51,7 @@ describe('PostHog', () => {
   }
 
   test.for(['v0', 'v1'] as const)('every call of the SDK is an event: %s', async (mode) => {
-    const before = (await foreign.stored()).length;
+    const before = (await vendorGate.stored()).length;
     const { posthog, paths, errors } = client(mode);
     const timestamp = new Date('2026-03-01T12:00:00.000Z');
     posthog.capture({
@@ -81,7 +81,7 @@ describe('PostHog', () => {
     await posthog.shutdown();
     expect(errors).toEqual([]);
     expect(new Set(paths)).toEqual(new Set([mode === 'v0' ? '/batch/' : '/i/v1/analytics/events']));
-    const events = (await foreign.stored()).slice(before);
+    const events = (await vendorGate.stored()).slice(before);
     expect(events).toMatchObject([
       {
         eventName: 'order_completed',
@@ -105,9 +105,9 @@ describe('PostHog', () => {
     expect(JSON.stringify(events)).not.toContain(shopKey);
   });
 
-  test.for(['v0', 'v1'] as const)('an outage, and each event is there once: %s', async (mode) => {
-    const before = (await foreign.stored()).length;
-    const thaw = await foreign.gate.freezeServer();
+  test.for(['v0', 'v1'] as const)('stores each event once after an outage: %s', async (mode) => {
+    const before = (await vendorGate.stored()).length;
+    const thaw = await vendorGate.gate.freezeServer();
     const { posthog, statuses, errors } = client(mode, () => {
       if (statuses.length === 1) thaw();
     });
@@ -118,26 +118,35 @@ describe('PostHog', () => {
     expect(errors).toEqual([]);
     expect(statuses[0]).toBe(mode === 'v0' ? 503 : 200);
     expect(statuses.length).toBeGreaterThan(1);
-    const events = (await foreign.stored()).slice(before);
+    const events = (await vendorGate.stored()).slice(before);
     expect(events.map(({ properties }) => properties['order_id'])).toEqual(['B1', 'B2', 'B3']);
   });
 
-  test.for(['v0', 'v1'] as const)('a rejected event takes no other with it: %s', async (mode) => {
-    const before = [(await foreign.stored()).length, (await foreign.rejected()).length];
-    const { posthog, errors } = client(mode);
-    posthog.capture({ distinctId: 'u3', event: 'Order Completed', properties: { order_id: 'C1' } });
-    posthog.capture({ distinctId: 'u3', event: 'Order Completed', properties: order('C2') });
-    await posthog.shutdown();
-    expect(await foreign.stored()).toHaveLength(before[0]! + 1);
-    const [kept] = (await foreign.rejected()).slice(before[1]);
-    expect(kept).toMatchObject({ code: 'schema_violation', kept: { user_id: 'u3' } });
-    expect(kept!.text).not.toContain(shopKey);
-    // The newer protocol can say which; the older takes any refusal for one of the whole batch.
-    const dropped = { drops: [{ details: expect.stringContaining('schema_violation') as string }] };
-    expect(errors).toMatchObject(mode === 'v0' ? [] : [dropped]);
-  });
+  test.for(['v0', 'v1'] as const)(
+    'a rejected event does not affect the others: %s',
+    async (mode) => {
+      const before = [(await vendorGate.stored()).length, (await vendorGate.rejected()).length];
+      const { posthog, errors } = client(mode);
+      posthog.capture({
+        distinctId: 'u3',
+        event: 'Order Completed',
+        properties: { order_id: 'C1' },
+      });
+      posthog.capture({ distinctId: 'u3', event: 'Order Completed', properties: order('C2') });
+      await posthog.shutdown();
+      expect(await vendorGate.stored()).toHaveLength(before[0]! + 1);
+      const [kept] = (await vendorGate.rejected()).slice(before[1]);
+      expect(kept).toMatchObject({ code: 'schema_violation', kept: { user_id: 'u3' } });
+      expect(kept!.text).not.toContain(shopKey);
+      // The newer protocol reports which event; with the older, any refusal concerns the whole batch.
+      const dropped = {
+        drops: [{ details: expect.stringContaining('schema_violation') as string }],
+      };
+      expect(errors).toMatchObject(mode === 'v0' ? [] : [dropped]);
+    },
+  );
 
-  test('more events than the gate takes at once: the SDK halves its batches', async () => {
+  test('the SDK halves batches with more events than the gate accepts', async () => {
     await using small = await openVendorGate({ HEADGATE_LIMITS_BATCH_EVENTS_MAX: '4' });
     const posthog = new PostHog(shopKey, { host: small.gate.url, flushAt: 100 });
     for (let index = 0; index < 10; index += 1) {
@@ -151,7 +160,7 @@ describe('PostHog', () => {
     expect(await small.stored()).toHaveLength(10);
   });
 
-  test('a key that nobody knows is an error at the SDK', async () => {
+  test('the SDK reports an unknown key as an error', async () => {
     const { posthog, errors, statuses } = client('v0', () => {}, 'hg_nobody');
     posthog.capture({ distinctId: 'u5', event: 'Order Completed', properties: order('E1') });
     await posthog.shutdown();

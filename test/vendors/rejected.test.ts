@@ -8,7 +8,7 @@ import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
 import { schemasWith } from '../endpoints/schemas-folder.ts';
 import { withAdminToken } from '../admin-token.ts';
 
-/** What the tools for rejected events make of those that came in another form. */
+/** The tools for rejected events, with events in a vendor's format. */
 describe('a rejected call of Segment', () => {
   let gate: OpenGate;
   const schema = {
@@ -37,7 +37,7 @@ describe('a rejected call of Segment', () => {
     return answer.status;
   };
 
-  test('is kept without what is personal, fixed, and stored once', async () => {
+  test('is kept redacted, can be fixed, and is stored once', async () => {
     expect(await send('{"total":"12345678901234567890","email":"ann@example.com"}')).toBe(422);
     const [kept] = await gate.rejected();
     expect(kept!.header('Headgate-Door')).toBe('segment');
@@ -63,7 +63,7 @@ describe('a rejected call of Segment', () => {
       userId: 'u1',
       context: { segment: { event: 'Order Paid', messageId: 'm1' } },
     });
-    // The SDK's own retry, fixed at last, has the same id and so the same key.
+    // The SDK's later, corrected retry has the same id, so it has the same key.
     expect(await send('{"total":12345678901234567890}')).toBe(200);
     expect(await gate.events()).toHaveLength(1);
   });

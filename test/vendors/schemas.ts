@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { schemasWith } from '../endpoints/schemas-folder.ts';
 
-/** The sample taxonomy, and what the SDKs' other calls become, each free in its properties. */
+/** The sample taxonomy, and the events of the SDKs' other calls, which accept any properties. */
 export function vendorSchemas(): ReturnType<typeof schemasWith> {
   const names = [
     'user_identified',

@@ -4,16 +4,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { openVendorGate, shopKey, type VendorGate } from './vendor-gate.ts';
 
-/** Segment's own SDK and RudderStack's, which need another address and nothing else. */
+/** Segment's SDK and RudderStack's. Only their address is changed. */
 describe('Segment', () => {
-  let foreign: VendorGate;
+  let vendorGate: VendorGate;
 
   beforeAll(async () => {
-    foreign = await openVendorGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '3s' });
+    vendorGate = await openVendorGate({ HEADGATE_NATS_PUBLISH_TIMEOUT: '3s' });
   });
 
   afterAll(async () => {
-    await foreign[Symbol.asyncDispose]();
+    await vendorGate[Symbol.asyncDispose]();
   });
 
   const order = (id: string) => ({ order_id: id, total: 12.5, currency: 'EUR' });
@@ -21,7 +21,7 @@ describe('Segment', () => {
   function segment(writeKey = shopKey): { analytics: Analytics; errors: unknown[] } {
     const analytics = new Analytics({
       writeKey,
-      host: foreign.gate.url,
+      host: vendorGate.gate.url,
       path: '/v1/segment/batch',
       flushAt: 50,
     });
@@ -31,7 +31,7 @@ describe('Segment', () => {
   }
 
   test('every call of the SDK is an event', async () => {
-    const before = (await foreign.stored()).length;
+    const before = (await vendorGate.stored()).length;
     const { analytics, errors } = segment();
     const timestamp = new Date('2026-03-01T12:00:00.000Z');
     analytics.track({ userId: 'u1', event: 'Order Completed', properties: order('A1'), timestamp });
@@ -42,7 +42,7 @@ describe('Segment', () => {
     analytics.alias({ userId: 'u1', previousId: 'a1' });
     await analytics.closeAndFlush();
     expect(errors).toEqual([]);
-    const events = (await foreign.stored()).slice(before);
+    const events = (await vendorGate.stored()).slice(before);
     expect(events).toMatchObject([
       {
         eventName: 'order_completed',
@@ -64,14 +64,14 @@ describe('Segment', () => {
     expect(JSON.stringify(events)).not.toContain(shopKey);
   });
 
-  test('an outage: the SDK sends again, and each event is there once', async () => {
-    const before = (await foreign.stored()).length;
-    const thaw = await foreign.gate.freezeServer();
+  test('the SDK retries after an outage, and each event is stored once', async () => {
+    const before = (await vendorGate.stored()).length;
+    const thaw = await vendorGate.gate.freezeServer();
     const { analytics, errors } = segment();
     const statuses: unknown[] = [];
     analytics.on('http_response', ({ status }) => {
       statuses.push(status);
-      // The first answer said that nothing is known to be stored.
+      // The first answer said that storing is not confirmed.
       if (statuses.length === 1) thaw();
     });
     for (const id of ['B1', 'B2', 'B3']) {
@@ -81,13 +81,13 @@ describe('Segment', () => {
     expect(errors).toEqual([]);
     expect(statuses[0]).toBe(503);
     expect(statuses.at(-1)).toBe(200);
-    const events = (await foreign.stored()).slice(before);
+    const events = (await vendorGate.stored()).slice(before);
     const ids = events.map(({ properties }) => properties['order_id']);
     expect(ids).toEqual(['B1', 'B2', 'B3']);
   });
 
-  test('a rejected event is kept, and takes no other with it', async () => {
-    const before = [(await foreign.stored()).length, (await foreign.rejected()).length];
+  test('keeps a rejected event, which does not affect the others', async () => {
+    const before = [(await vendorGate.stored()).length, (await vendorGate.rejected()).length];
     const { analytics, errors } = segment();
     const answers: number[] = [];
     analytics.on('http_response', ({ status }) => answers.push(status as number));
@@ -96,14 +96,14 @@ describe('Segment', () => {
     analytics.track({ userId: 'u3', event: 'Signed Up' });
     await analytics.closeAndFlush();
     expect([errors, answers]).toEqual([[], [200]]);
-    expect(await foreign.stored()).toHaveLength(before[0]! + 1);
-    expect((await foreign.rejected()).slice(before[1])).toMatchObject([
+    expect(await vendorGate.stored()).toHaveLength(before[0]! + 1);
+    expect((await vendorGate.rejected()).slice(before[1])).toMatchObject([
       { code: 'schema_violation', kept: { event_name: 'order_completed', user_id: 'u3' } },
       { code: 'invalid_event_name', kept: { event_name: 'signed_up' } },
     ]);
   });
 
-  test('a key that nobody knows is an error at the SDK', async () => {
+  test('the SDK reports an unknown key as an error', async () => {
     const { analytics, errors } = segment('hg_nobody');
     analytics.track({ userId: 'u4', event: 'Order Completed', properties: order('D1') });
     await analytics.closeAndFlush();
@@ -111,16 +111,16 @@ describe('Segment', () => {
     expect(String((errors[0] as { reason: Error }).reason)).toContain('[401]');
   });
 
-  test('RudderStack, whose SDK packs its bodies', async () => {
-    const before = (await foreign.stored()).length;
+  test('RudderStack, whose SDK compresses its bodies', async () => {
+    const before = (await vendorGate.stored()).length;
     const rudder = new RudderAnalytics(shopKey, {
-      dataPlaneUrl: `${foreign.gate.url}/v1/segment`,
+      dataPlaneUrl: `${vendorGate.gate.url}/v1/segment`,
       flushAt: 20,
     });
     rudder.track({ userId: 'u5', event: 'orderCompleted', properties: order('E1') });
     rudder.identify({ userId: 'u5', traits: { plan: 'free' } });
     await rudder.flush();
-    const events = (await foreign.stored()).slice(before);
+    const events = (await vendorGate.stored()).slice(before);
     expect(events).toMatchObject([
       { eventName: 'order_completed', properties: order('E1') },
       { eventName: 'user_identified', properties: { plan: 'free' } },

@@ -2,7 +2,7 @@ import { hashWriteKey } from '../../src/config/write-key.ts';
 import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
 import { vendorSchemas } from './schemas.ts';
 
-/** The write key of the source `shop`: what the SDKs are given. */
+/** The write key of the source `shop`, which the SDKs use. */
 export const shopKey = 'hg_shop_0123456789';
 
 /** As any client of the log reads it. */
@@ -14,11 +14,11 @@ export interface VendorGate extends AsyncDisposable {
   readonly gate: OpenGate;
   /** Every stored event, as JSON, from the beginning. */
   stored(): Promise<StoredJson[]>;
-  /** The rejected events: as kept, and why. */
+  /** The rejected events as kept, with the reasons. */
   rejected(): Promise<{ code: string; kept: Record<string, never>; text: string }[]>;
 }
 
-/** A gate that asks for keys, with the schemas of what the SDKs send. */
+/** A gate that requires keys, with schemas for the events of the SDKs. */
 export async function openVendorGate(
   env: Readonly<Record<string, string>> = {},
 ): Promise<VendorGate> {

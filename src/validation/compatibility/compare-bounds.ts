@@ -2,36 +2,36 @@ import { alters, narrows, widens, type Place, type ReportChange } from './schema
 import { canonicalJson } from '../schema/schema-identity.ts';
 import type { JsonObject } from '../../event/json/json.ts';
 
-/** A keyword that holds a limit: what it limits, and whether a higher one takes more. */
+/** Each keyword that sets a limit, what it limits, and whether a higher limit accepts more. */
 const limits = [
-  ['minLength', 'the least length of', false],
-  ['maxLength', 'the greatest length of', true],
-  ['minItems', 'the least number of items of', false],
-  ['maxItems', 'the greatest number of items of', true],
-  ['minProperties', 'the least number of properties of', false],
-  ['maxProperties', 'the greatest number of properties of', true],
+  ['minLength', 'the minimum length of', false],
+  ['maxLength', 'the maximum length of', true],
+  ['minItems', 'the minimum number of items of', false],
+  ['maxItems', 'the maximum number of items of', true],
+  ['minProperties', 'the minimum number of properties of', false],
+  ['maxProperties', 'the maximum number of properties of', true],
 ] as const;
 
-/** Limits of numbers, lengths and counts, and the form of a text. */
+/** Compares the limits of numbers, lengths and counts, and the form of strings. */
 export function compareBounds(
   place: Place,
   old: JsonObject,
   now: JsonObject,
   report: ReportChange,
 ): void {
-  for (const [keyword, words, higherTakesMore] of limits) {
-    const edge = higherTakesMore ? Infinity : 0;
+  for (const [keyword, words, higherAcceptsMore] of limits) {
+    const edge = higherAcceptsMore ? Infinity : 0;
     const before = { limit: numberOf(old[keyword]) ?? edge, open: false };
     const after = { limit: numberOf(now[keyword]) ?? edge, open: false };
-    compareLimit(place, `${words} ${place.name}`, before, after, higherTakesMore, report);
+    compareLimit(place, `${words} ${place.name}`, before, after, higherAcceptsMore, report);
   }
-  for (const [closed, opened, words, higherTakesMore] of [
-    ['minimum', 'exclusiveMinimum', 'the least value of', false],
-    ['maximum', 'exclusiveMaximum', 'the greatest value of', true],
+  for (const [closed, opened, words, higherAcceptsMore] of [
+    ['minimum', 'exclusiveMinimum', 'the minimum value of', false],
+    ['maximum', 'exclusiveMaximum', 'the maximum value of', true],
   ] as const) {
-    const before = tightest(old, closed, opened, higherTakesMore);
-    const after = tightest(now, closed, opened, higherTakesMore);
-    compareLimit(place, `${words} ${place.name}`, before, after, higherTakesMore, report);
+    const before = tightest(old, closed, opened, higherAcceptsMore);
+    const after = tightest(now, closed, opened, higherAcceptsMore);
+    compareLimit(place, `${words} ${place.name}`, before, after, higherAcceptsMore, report);
   }
   compareSteps(place, old, now, report);
   for (const keyword of ['pattern', 'format', 'uniqueItems']) {
@@ -60,20 +60,20 @@ function compareLimit(
   what: string,
   before: Limit,
   after: Limit,
-  higherTakesMore: boolean,
+  higherAcceptsMore: boolean,
   report: ReportChange,
 ): void {
   if (before.limit === after.limit && before.open === after.open) return;
   const higher =
-    before.limit === after.limit ? before.open === higherTakesMore : after.limit > before.limit;
-  const takesMore = higher === higherTakesMore;
+    before.limit === after.limit ? before.open === higherAcceptsMore : after.limit > before.limit;
+  const acceptsMore = higher === higherAcceptsMore;
   const change = `${changeOf(before, after, higher)} ${what}${fromTo(before, after)}`;
-  report(takesMore ? widens(place, change) : narrows(place, change));
+  report(acceptsMore ? widens(place, change) : narrows(place, change));
 }
 
 function changeOf(before: Limit, after: Limit, higher: boolean): string {
   if (!Number.isFinite(before.limit)) return 'sets';
-  if (!Number.isFinite(after.limit)) return 'takes away';
+  if (!Number.isFinite(after.limit)) return 'removes';
   return higher ? 'raises' : 'lowers';
 }
 
@@ -95,7 +95,7 @@ function compareSteps(place: Place, old: JsonObject, now: JsonObject, report: Re
   else report(alters(place, change));
 }
 
-/** 0.3 / 0.1 is 2.9999999999999996. */
+/** Tolerates rounding: 0.3 / 0.1 is 2.9999999999999996. */
 function isMultiple(value: number, step: number): boolean {
   const ratio = value / step;
   return Math.abs(ratio - Math.round(ratio)) < 1e-9;

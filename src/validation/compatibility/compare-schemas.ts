@@ -12,11 +12,11 @@ import {
 import { canonicalJson } from '../schema/schema-identity.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 
-/** With more changes than this it is another schema; listing the rest adds nothing. */
+/** With more changes than this, it is another schema: listing the rest would not help. */
 export const changesMax = 100;
 
 /** Keywords with their own comparison. A change to any other keyword counts as breaking. */
-const comparedApart = new Set([
+const comparedKeywords = new Set([
   'type',
   'enum',
   'const',
@@ -44,10 +44,10 @@ const comparedApart = new Set([
 ]);
 
 /**
- * How the properties that one schema takes differ from those that another took. Only what the
- * keywords say is compared, and where that is not enough the change counts as breaking.
+ * Lists how the properties that `after` accepts differ from those that `before` accepts. Only
+ * keywords are compared; a change that they cannot explain counts as breaking.
  *
- * A consumer reads the properties that its version lists and ignores those it does not.
+ * A consumer is expected to read the properties that its version lists, and to ignore all others.
  */
 export function compareSchemas(before: JsonObject, after: JsonObject): SchemaChange[] {
   const changes: SchemaChange[] = [];
@@ -65,7 +65,7 @@ function compareAt(place: Place, before: JsonValue, after: JsonValue, report: Re
     return;
   }
   if (before === false) {
-    report(widens(place, `takes ${place.name}, which was forbidden`));
+    report(widens(place, `accepts ${place.name}, which was forbidden`));
     return;
   }
   const old = isJsonObject(before) ? before : {};
@@ -80,18 +80,18 @@ function compareAt(place: Place, before: JsonValue, after: JsonValue, report: Re
   compareBranches(place, old, now, report);
   if (canonicalJson(old['x-pii']) !== canonicalJson(now['x-pii'])) {
     report({
-      ...widens(place, `changes how ${place.name} is kept (x-pii)`),
-      consumers: 'would be given another value',
+      ...widens(place, `changes how ${place.name} is stored (x-pii)`),
+      consumers: 'would receive another value',
     });
   }
   for (const keyword of new Set([...Object.keys(old), ...Object.keys(now)])) {
-    if (comparedApart.has(keyword)) continue;
+    if (comparedKeywords.has(keyword)) continue;
     if (canonicalJson(old[keyword]) === canonicalJson(now[keyword])) continue;
-    report(alters(place, `changes ${keyword} of ${place.name}, which is not looked into`));
+    report(alters(place, `changes ${keyword} of ${place.name}, which is not analysed`));
   }
 }
 
-/** Each branch of allOf takes values away, each branch of anyOf adds some. */
+/** Each branch of allOf accepts fewer values; each branch of anyOf accepts more. */
 function compareBranches(
   place: Place,
   old: JsonObject,
@@ -105,11 +105,11 @@ function compareBranches(
     const more = [...after].some((branch) => !before.has(branch));
     const text = `of ${keyword} of ${place.name}`;
     if (fewer && more) {
-      report(alters(place, `changes a branch ${text}, which is not looked into`));
+      report(alters(place, `changes a branch ${text}, which is not analysed`));
     } else if (fewer || more) {
-      // Without the keyword anyOf takes everything, as does an empty allOf.
+      // Without anyOf every value is valid, and with an empty allOf, too.
       const limits = keyword === 'allOf' || before.size === 0 || after.size === 0;
-      const change = `${more ? 'adds' : 'takes away'} a branch ${text}`;
+      const change = `${more ? 'adds' : 'removes'} a branch ${text}`;
       report(more === limits ? narrows(place, change) : widens(place, change));
     }
   }
@@ -135,7 +135,7 @@ function compareObject(place: Place, old: JsonObject, now: JsonObject, report: R
     }
     const dropped = !Object.hasOwn(after.properties, name) && after.others === false;
     if (before.required.has(name) && !after.required.has(name) && !dropped) {
-      const change = `lets ${inner.name} be left out`;
+      const change = `makes ${inner.name} optional`;
       report({ place: inner.path, change, producers: '', consumers: 'would miss it' });
     }
   }
@@ -205,8 +205,8 @@ function compareAdded(
     const change = `adds ${place.name}`;
     report({ place: place.path, change, producers: '', consumers: '' });
   } else if (before.others === true) {
-    // The schemas do not say whether a producer already sends it, or in which form.
-    const change = `lists ${place.name}, which was let through as anything`;
+    // The schemas do not say whether a producer already sends it, or with which type.
+    const change = `lists ${place.name}, which could have any value before`;
     report({ place: place.path, change, producers: '', consumers: '' });
   } else {
     compareAt(place, before.others, schema, report);
@@ -220,17 +220,17 @@ function compareOthers(
   report: ReportChange,
 ): void {
   if (canonicalJson(before) === canonicalJson(after)) return;
-  const name = `what ${place.name} holds beside the listed`;
+  const name = `the unlisted properties of ${place.name}`;
   const others: Place = { path: place.path === '' ? '*' : `${place.path}.*`, name };
   if (after === false) {
     report({
       place: others.path,
-      change: `no longer takes properties that it does not list in ${place.name}`,
-      producers: 'that send some would be rejected',
+      change: `no longer accepts properties that it does not list in ${place.name}`,
+      producers: 'that send such properties would be rejected',
       consumers: '',
     });
   } else if (before === false) {
-    const change = `takes properties that it does not list in ${place.name}`;
+    const change = `accepts properties that it does not list in ${place.name}`;
     report({ place: others.path, change, producers: '', consumers: '' });
   } else {
     compareAt(others, before, after, report);

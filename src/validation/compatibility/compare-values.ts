@@ -5,8 +5,8 @@ import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 const allTypes = ['null', 'boolean', 'object', 'array', 'string', 'number'] as const;
 
 /**
- * Types, and the values of `enum` and `const`. False: no value is valid under both, so that a closer
- * look would tell nothing.
+ * Compares types, and the values of `enum` and `const`. Returns false if no value is valid under
+ * both schemas: comparing further would add nothing.
  */
 export function compareValues(
   place: Place,
@@ -19,7 +19,7 @@ export function compareValues(
   const gone = [...before].filter((type) => !covers(after, type));
   const come = [...after].filter((type) => !covers(before, type));
   if (gone.length > 0) {
-    report(narrows(place, `no longer takes ${listed(gone)} for ${place.name}`));
+    report(narrows(place, `no longer accepts ${listed(gone)} for ${place.name}`));
   }
   if (come.length > 0) report(widens(place, `lets ${place.name} be ${listed(come)}`));
   compareChoices(place, old, now, report);
@@ -60,7 +60,7 @@ function compareChoices(
   const after = choicesOf(now)?.map(canonicalJson);
   if (before === undefined && after === undefined) return;
   if (before === undefined) {
-    report(narrows(place, `lets ${place.name} be nothing but ${listed(after!)}`));
+    report(narrows(place, `lets ${place.name} be only ${listed(after!)}`));
     return;
   }
   if (after === undefined) {
@@ -70,7 +70,7 @@ function compareChoices(
   const gone = before.filter((value) => !after.includes(value));
   const come = after.filter((value) => !before.includes(value));
   if (gone.length > 0) {
-    report(narrows(place, `no longer takes ${listed(gone)} for ${place.name}`));
+    report(narrows(place, `no longer accepts ${listed(gone)} for ${place.name}`));
   }
   if (come.length > 0) report(widens(place, `lets ${place.name} be ${listed(come)}`));
 }

@@ -8,9 +8,9 @@ export interface CompatibilityCase {
   readonly before: JsonObject;
   /** Version 2. */
   readonly after: JsonObject;
-  /** Of every finding together. */
+  /** The parties that all findings together break. */
   readonly breaks: readonly Concerned[];
-  /** Each finding, in order. */
+  /** The message of each finding, in order. */
   readonly says: readonly string[];
 }
 
@@ -32,24 +32,24 @@ const of = (before: JsonObject, after: JsonObject) => ({
 });
 const text = { type: 'string' };
 const number = { type: 'number' };
-const sent = 'producers on version 1 that send what it no longer takes would be rejected';
-const met = 'consumers on version 1 would meet values they do not know';
+const sent = 'producers on version 1 that send values it no longer accepts would be rejected';
+const met = 'consumers on version 1 would receive values they do not know';
 
-/** Changes and their verdicts. */
+/** Changes, and what Headgate reports about them. */
 export const compatibilityCases: readonly CompatibilityCase[] = [
   {
     change: 'an optional property is added',
     before: closed({ plan: text }),
     after: closed({ plan: text, coupon: text }),
     breaks: [],
-    says: ["version 2 adds 'coupon': nobody breaks"],
+    says: ["version 2 adds 'coupon': nothing breaks"],
   },
   {
     change: 'an optional property is added where any property was allowed',
     before: open({ plan: text }),
     after: open({ plan: text, coupon: text }),
     breaks: [],
-    says: ["version 2 lists 'coupon', which was let through as anything: nobody breaks"],
+    says: ["version 2 lists 'coupon', which could have any value before: nothing breaks"],
   },
   {
     change: 'a required property is added',
@@ -57,7 +57,7 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
     after: closed({ currency: text }, ['currency']),
     breaks: ['producers'],
     says: [
-      "version 2 adds 'currency': nobody breaks",
+      "version 2 adds 'currency': nothing breaks",
       "version 2 makes 'currency' required: producers on version 1 would be rejected",
     ],
   },
@@ -73,7 +73,7 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
     before: closed({ currency: text }, ['currency']),
     after: closed({ currency: text }),
     breaks: ['consumers'],
-    says: ["version 2 lets 'currency' be left out: consumers on version 1 would miss it"],
+    says: ["version 2 makes 'currency' optional: consumers on version 1 would miss it"],
   },
   {
     change: 'an optional property is dropped',
@@ -105,8 +105,8 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
     after: closed({ plan: text }),
     breaks: ['producers'],
     says: [
-      'version 2 no longer takes properties that it does not list in properties: ' +
-        'producers on version 1 that send some would be rejected',
+      'version 2 no longer accepts properties that it does not list in properties: ' +
+        'producers on version 1 that send such properties would be rejected',
     ],
   },
   {
@@ -114,7 +114,7 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
     before: closed({ plan: text }),
     after: open({ plan: text }),
     breaks: [],
-    says: ['version 2 takes properties that it does not list in properties: nobody breaks'],
+    says: ['version 2 accepts properties that it does not list in properties: nothing breaks'],
   },
   {
     change: 'unlisted properties must have a type',
@@ -122,8 +122,8 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
     after: { type: 'object', additionalProperties: number },
     breaks: ['producers'],
     says: [
-      'version 2 no longer takes null or boolean or object or array or string ' +
-        `for what properties holds beside the listed: ${sent}`,
+      'version 2 no longer accepts null or boolean or object or array or string ' +
+        `for the unlisted properties of properties: ${sent}`,
     ],
   },
   {
@@ -136,14 +136,14 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
     change: 'a number becomes an integer',
     ...of(number, { type: 'integer' }),
     breaks: ['producers'],
-    says: [`version 2 no longer takes number for 'plan': ${sent}`],
+    says: [`version 2 no longer accepts number for 'plan': ${sent}`],
   },
   {
     change: 'a type becomes another',
     ...of(text, number),
     breaks: ['producers', 'consumers'],
     says: [
-      `version 2 no longer takes string for 'plan': ${sent}`,
+      `version 2 no longer accepts string for 'plan': ${sent}`,
       `version 2 lets 'plan' be number: ${met}`,
     ],
   },
@@ -169,13 +169,13 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
     change: 'an enum loses a value',
     ...of({ enum: ['free', 'team'] }, { enum: ['free'] }),
     breaks: ['producers'],
-    says: [`version 2 no longer takes "team" for 'plan': ${sent}`],
+    says: [`version 2 no longer accepts "team" for 'plan': ${sent}`],
   },
   {
     change: 'a string becomes an enum',
     ...of(text, { enum: ['free', 'team'] }),
     breaks: ['producers'],
-    says: [`version 2 lets 'plan' be nothing but "free" or "team": ${sent}`],
+    says: [`version 2 lets 'plan' be only "free" or "team": ${sent}`],
   },
   {
     change: 'an enum becomes a string',
@@ -187,31 +187,31 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
     change: 'a minimum is raised',
     ...of({ type: 'number', minimum: 0 }, { type: 'number', minimum: 1 }),
     breaks: ['producers'],
-    says: [`version 2 raises the least value of 'plan' from 0 to 1: ${sent}`],
+    says: [`version 2 raises the minimum value of 'plan' from 0 to 1: ${sent}`],
   },
   {
     change: 'a minimum becomes exclusive',
     ...of({ type: 'number', minimum: 0 }, { type: 'number', exclusiveMinimum: 0 }),
     breaks: ['producers'],
-    says: [`version 2 raises the least value of 'plan' from 0 to 0 (excluded): ${sent}`],
+    says: [`version 2 raises the minimum value of 'plan' from 0 to 0 (excluded): ${sent}`],
   },
   {
     change: 'a maximum is removed',
     ...of({ type: 'number', maximum: 9 }, number),
     breaks: ['consumers'],
-    says: [`version 2 takes away the greatest value of 'plan' (9): ${met}`],
+    says: [`version 2 removes the maximum value of 'plan' (9): ${met}`],
   },
   {
     change: 'a maxLength is raised',
     ...of({ type: 'string', maxLength: 64 }, { type: 'string', maxLength: 256 }),
     breaks: ['consumers'],
-    says: [`version 2 raises the greatest length of 'plan' from 64 to 256: ${met}`],
+    says: [`version 2 raises the maximum length of 'plan' from 64 to 256: ${met}`],
   },
   {
     change: 'a maxLength is set',
     ...of(text, { type: 'string', maxLength: 64 }),
     breaks: ['producers'],
-    says: [`version 2 sets the greatest length of 'plan' to 64: ${sent}`],
+    says: [`version 2 sets the maximum length of 'plan' to 64: ${sent}`],
   },
   {
     change: 'a minLength of 0 is added',
@@ -230,7 +230,7 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
     ...of(text, { type: 'string', maxLength: 3, pattern: '^[A-Z]{3}$' }),
     breaks: ['producers'],
     says: [
-      `version 2 sets the greatest length of 'plan' to 3: ${sent}`,
+      `version 2 sets the maximum length of 'plan' to 3: ${sent}`,
       `version 2 adds a pattern to 'plan': ${sent}`,
     ],
   },
@@ -257,7 +257,7 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
     change: 'fewer items are allowed',
     ...of({ type: 'array', maxItems: 500 }, { type: 'array', maxItems: 100 }),
     breaks: ['producers'],
-    says: [`version 2 lowers the greatest number of items of 'plan' from 500 to 100: ${sent}`],
+    says: [`version 2 lowers the maximum number of items of 'plan' from 500 to 100: ${sent}`],
   },
   {
     change: 'a property may no longer be sent',
@@ -283,14 +283,14 @@ export const compatibilityCases: readonly CompatibilityCase[] = [
       'a rule changes that Headgate does not analyse (`oneOf`, `not`, `if`, `patternProperties`, ...)',
     ...of({ type: 'string', not: { const: 'a' } }, { type: 'string', not: { const: 'b' } }),
     breaks: ['producers', 'consumers'],
-    says: [`version 2 changes not of 'plan', which is not looked into: ${sent}, ${met}`],
+    says: [`version 2 changes not of 'plan', which is not analysed: ${sent}, ${met}`],
   },
   {
     change: 'personal data is stored in another form (`x-pii`)',
     ...of({ type: 'string', 'x-pii': 'hash' }, { type: 'string', 'x-pii': 'drop' }),
     breaks: ['consumers'],
     says: [
-      "version 2 changes how 'plan' is kept (x-pii): consumers on version 1 would be given another value",
+      "version 2 changes how 'plan' is stored (x-pii): consumers on version 1 would receive another value",
     ],
   },
   {

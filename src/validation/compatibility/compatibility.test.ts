@@ -20,7 +20,7 @@ test.each(compatibilityCases)('$change', ({ before, after, breaks, says }) => {
   );
 });
 
-test('who is said to go on can go on: every event of the old schema is one of the new', () => {
+test('a change that breaks no producer keeps every event of the old schema valid', () => {
   const rules: JsonObject[] = [
     {},
     { type: 'string' },
@@ -67,7 +67,7 @@ test('who is said to go on can go on: every event of the old schema is one of th
   );
 });
 
-describe('the modes', () => {
+describe('compatibility modes', () => {
   const finding = (breaks: ('producers' | 'consumers')[]) => ({ place: '', breaks, message: '' });
   test.each([
     ['compatible', [], true],
@@ -77,12 +77,12 @@ describe('the modes', () => {
     ['forward', ['consumers'], false],
     ['forward', ['producers', 'consumers'], false],
     ['none', ['producers', 'consumers'], true],
-  ] as const)('%s and what breaks %j: %s', (mode, breaks, allowed) => {
+  ] as const)('%s with a change that breaks %j: allowed is %s', (mode, breaks, allowed) => {
     expect(isAllowed(mode, finding([...breaks]))).toBe(allowed);
   });
 });
 
-test('more changes than anyone reads are not all listed', () => {
+test('lists a limited number of changes', () => {
   const names = Array.from({ length: changesMax + 1 }, (_, index) => `p${index}`);
   const of = (type: string): JsonObject => ({
     type: 'object',
@@ -91,7 +91,7 @@ test('more changes than anyone reads are not all listed', () => {
   expect(findings(of('integer'), of('number'))).toHaveLength(changesMax);
 });
 
-test('two texts of the same schema are one version', () => {
+test('gives two texts of the same schema the same hash', () => {
   const one = { type: 'object', required: ['a', 'b'] };
   expect(schemaHash(one)).toBe(schemaHash({ required: ['a', 'b'], type: 'object' }));
   expect(schemaHash(one)).not.toBe(schemaHash({ required: ['b', 'a'], type: 'object' }));

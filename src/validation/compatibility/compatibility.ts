@@ -5,19 +5,19 @@ import type { JsonObject } from '../../event/json/json.ts';
 /**
  * What a new version of an event may change.
  *
- * `compatible`: nobody notices; `forward`: consumers do not, producers may have to send more or
- * otherwise; `none`: anything.
+ * `compatible`: nothing that breaks producers or consumers; `forward`: nothing that breaks
+ * consumers, but producers may have to change what they send; `none`: anything.
  */
 export const compatibilityModes = ['compatible', 'forward', 'none'] as const;
 export type CompatibilityMode = (typeof compatibilityModes)[number];
 
-/** Who has to act on a change. */
+/** The parties that a change can break. */
 export const concerned = ['producers', 'consumers'] as const;
 export type Concerned = (typeof concerned)[number];
 
-/** One change between two versions and whom it breaks, in words. */
+/** One change between two versions, and the parties that it breaks. */
 export interface CompatibilityFinding {
-  /** `items[].sku`; empty for the whole. */
+  /** `items[].sku`; empty for the properties as a whole. */
   readonly place: string;
   readonly breaks: readonly Concerned[];
   /** `version 3 makes 'currency' required: producers on version 2 would be rejected` */
@@ -47,10 +47,10 @@ function sentence(change: SchemaChange, before: number, after: number): string {
     .filter((who) => change[who] !== '')
     .map((who) => `${who} on version ${before} ${change[who]}`);
   const said = `version ${after} ${change.change}`;
-  return effects.length === 0 ? `${said}: nobody breaks` : `${said}: ${effects.join(', ')}`;
+  return effects.length === 0 ? `${said}: nothing breaks` : `${said}: ${effects.join(', ')}`;
 }
 
-/** Whether an event with this mode allows the change. */
+/** Whether an event with this compatibility mode allows the change. */
 export function isAllowed(mode: CompatibilityMode, finding: CompatibilityFinding): boolean {
   if (mode === 'none') return true;
   const forbidden = mode === 'compatible' ? concerned : ['consumers'];

@@ -2,10 +2,10 @@ import { compatibilityFindings, isAllowed, type CompatibilityFinding } from './c
 import { canonicalJson } from '../schema/schema-identity.ts';
 import type { PlannedEvent, SchemaRegistry } from '../schema-registry.ts';
 
-/** What became of one event between two registries. */
+/** How one event changed between two registries. */
 export interface EventChange {
   readonly event: string;
-  /** The version it is about; 0: the event as a whole. */
+  /** The version that changed; 0 for the event itself. */
   readonly version: number;
   readonly kind: 'added' | 'removed' | 'rewritten' | 'version';
   /** Whether the event's `compatibility` allows it; a released version never changes. */
@@ -27,7 +27,7 @@ export function registryChanges(before: SchemaRegistry, after: SchemaRegistry): 
 }
 
 function addedChange({ name, versions }: PlannedEvent): EventChange {
-  const message = 'is new: nobody sends it yet';
+  const message = 'is new: no producer sends it yet';
   return {
     event: name,
     version: versions.length,
@@ -44,7 +44,7 @@ function removedChange({ name, compatibility }: PlannedEvent): EventChange {
     version: 0,
     kind: 'removed',
     allowed: compatibility === 'none',
-    message: 'is removed: its producers learn that the taxonomy does not have it',
+    message: 'is removed: the gate will answer its producers that the event is not in the taxonomy',
     findings: [],
   };
 }
@@ -53,7 +53,7 @@ function eventChanges(before: PlannedEvent, after: PlannedEvent): EventChange[] 
   const changes: EventChange[] = [];
   for (const released of before.versions) {
     const same = after.versions.find(({ version }) => version === released.version);
-    const rewritten = sameness(released.schema, same?.schema);
+    const rewritten = differenceText(released.schema, same?.schema);
     if (rewritten === undefined) continue;
     changes.push({
       event: after.name,
@@ -71,18 +71,18 @@ function eventChanges(before: PlannedEvent, after: PlannedEvent): EventChange[] 
   return changes;
 }
 
-function sameness(
+function differenceText(
   before: PlannedEvent['versions'][number]['schema'],
   after: PlannedEvent['versions'][number]['schema'] | undefined,
 ): string | undefined {
-  if (after === undefined) return 'is gone: restore it';
+  if (after === undefined) return 'is missing: restore it';
   if (canonicalJson(before) === canonicalJson(after)) return undefined;
-  return 'says something else now: restore it, and write the next number';
+  return 'has changed since: restore it, and write the next number';
 }
 
 /**
- * One version against the one before it that still validates: a version that is superseded is broken,
- * and its fix must not be held against it.
+ * Compares a version with the version before it that still validates. A superseded version is
+ * broken, so its fix is not compared with it.
  */
 export function versionChange(event: PlannedEvent, version: number): EventChange {
   const added = event.versions.find((each) => each.version === version)!;

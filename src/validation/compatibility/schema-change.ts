@@ -1,6 +1,6 @@
 /** One way in which two schemas differ, as part of a sentence: "makes 'currency' required". */
 export interface SchemaChange {
-  /** `items[].sku`; empty for the whole. */
+  /** `items[].sku`; empty for the properties as a whole. */
   readonly place: string;
   readonly change: string;
   /** The effect on producers that do not change; empty if there is no effect. */
@@ -11,16 +11,16 @@ export interface SchemaChange {
 
 export type ReportChange = (change: SchemaChange) => void;
 
-/** Where in the schema something stands, and how a sentence names it. */
+/** A path in the schema, and its name in a sentence. */
 export interface Place {
   readonly path: string;
   readonly name: string;
 }
 
-const narrowed = 'that send what it no longer takes would be rejected';
-const widened = 'would meet values they do not know';
+const narrowed = 'that send values it no longer accepts would be rejected';
+const widened = 'would receive values they do not know';
 
-/** A change by which fewer values are valid. */
+/** A change that makes fewer values valid. */
 export const narrows = (place: Place, change: string): SchemaChange => ({
   place: place.path,
   change,
@@ -28,7 +28,7 @@ export const narrows = (place: Place, change: string): SchemaChange => ({
   consumers: '',
 });
 
-/** A change by which more values are valid. */
+/** A change that makes more values valid. */
 export const widens = (place: Place, change: string): SchemaChange => ({
   place: place.path,
   change,
@@ -36,7 +36,7 @@ export const widens = (place: Place, change: string): SchemaChange => ({
   consumers: widened,
 });
 
-/** A change that is not taken apart: it may do both. */
+/** A change that is not analysed: it may do both. */
 export const alters = (place: Place, change: string): SchemaChange => ({
   place: place.path,
   change,

@@ -4,13 +4,15 @@ import { StartError } from '../../errors.ts';
 import type { SchemaFindings } from '../schema/compile-schema.ts';
 import type { PlannedEvent } from '../schema-registry.ts';
 
-/** How the personal data of an event is redacted. */
+/** How the gate redacts the personal data of an event. */
 export interface Personal {
   readonly marking: Marking;
   readonly redact: Redact;
 }
 
-/** For all versions of some events together: a mark in one version applies in all. */
+/**
+ * Builds one plan for all versions of the events: a mark in one version applies to all versions.
+ */
 export function personalOf(
   events: readonly PlannedEvent[],
   hashKey: string | undefined,
@@ -21,8 +23,8 @@ export function personalOf(
 }
 
 /**
- * Throws a StartError where there is no key: a hash without one could be undone by hashing every
- * address there is.
+ * Throws a StartError if a schema hashes and no key is set: without a key, anyone could reverse a
+ * hash by hashing every known address.
  */
 export function checkHashKey(events: readonly PlannedEvent[], hashKey: string | undefined): void {
   if (hashKey !== undefined) return;
@@ -31,12 +33,12 @@ export function checkHashKey(events: readonly PlannedEvent[], hashKey: string | 
     .map(({ name }) => name);
   if (names.length === 0) return;
   throw new StartError(
-    `The schemas of ${names.slice(0, 5).join(', ')} say "x-pii": "hash", and there is no key to hash ` +
-      'with. Set HEADGATE_PII_HASH_KEY (pii.hash_key) to 32 random characters or more, the same for every gate.',
+    `The schemas of ${names.slice(0, 5).join(', ')} use "x-pii": "hash", but no hash key is set. ` +
+      'Set HEADGATE_PII_HASH_KEY (pii.hash_key) to at least 32 random characters, the same for every gate.',
   );
 }
 
-/** The findings without those that redaction itself causes. */
+/** The findings, except those that redaction itself causes. */
 export function withoutRedacted(
   findings: SchemaFindings,
   personal: Personal | undefined,

@@ -6,14 +6,14 @@ import type { Redact } from './redact.ts';
 /** The redacted form of a rejected event, kept instead of its bytes. */
 export interface RedactedOriginal {
   readonly bytes: Uint8Array;
-  /** False: it came in another form than JSON, and is now that of `POST /v1/track`. */
+  /** False if the event was not sent as JSON: the bytes then have the form of `POST /v1/track`. */
   readonly keepsForm: boolean;
 }
 
 /**
- * The bytes of an event without what is personal in its properties. JSON stays as it was, except for
- * white space and names that stood twice; protocol buffers are written as JSON. What is no JSON object
- * cannot be looked into and has no properties: undefined.
+ * The bytes of an event with the personal data in its properties redacted. JSON stays the same,
+ * except for white space and repeated names; protocol buffers are written as JSON. Undefined if the
+ * bytes are unreadable: they have no properties that could be redacted.
  */
 export function redactOriginal(event: IncomingEvent, redact: Redact): RedactedOriginal | undefined {
   const original = Buffer.from(event.original());
@@ -25,7 +25,7 @@ export function redactOriginal(event: IncomingEvent, redact: Redact): RedactedOr
   return { bytes: Buffer.from(JSON.stringify(flatEvent(event, redact))), keepsForm: false };
 }
 
-/** Nothing could be read of the event, so its text has no known structure to redact. */
+/** Whether no field of the event could be read: its text has no known structure to redact. */
 function isUnreadable({
   eventName,
   idempotencyKey,
@@ -51,7 +51,7 @@ function objectIn(bytes: Buffer): JsonObject | undefined {
   }
 }
 
-/** An event, or the request of the RPC Track around it. */
+/** Redacts an event, or a request of the RPC Track that holds it. */
 function redactSent(sent: JsonObject, redact: Redact): JsonObject {
   const { event } = sent;
   if (event !== undefined && hasMembers(event)) {
@@ -72,7 +72,7 @@ function redactEvent(event: JsonObject, redact: Redact): JsonObject {
       const properties = typeof value === 'string' ? objectIn(Buffer.from(value)) : undefined;
       return properties === undefined ? value : JSON.stringify(redact(properties));
     }
-    // A property put beside `properties` by mistake is just as personal.
+    // A property beside `properties`, put there by mistake, is just as personal.
     return redact({ [name]: value })[name];
   });
 }

@@ -13,12 +13,12 @@ export const maskText = '***';
 const hashPrefix = 'hmac-sha256:';
 const hashForm = /^hmac-sha256:[0-9a-f]{64}$/;
 
-/** Takes out of `properties` what a marking calls personal; what it was given stays as it is. */
+/** Returns a copy of `properties` in which the marked values are redacted. */
 export type Redact = (properties: JsonObject) => JsonObject;
 
 /**
- * The same properties come to the same result under one key, so that a retry is still a duplicate;
- * and a result comes to itself, so that a kept copy can be sent again.
+ * Redaction is deterministic under one key, so a retry is still a duplicate; and idempotent, so a
+ * redacted copy can be sent again.
  */
 export function createRedact(marking: Marking, hashKey: string): Redact {
   const hashed = (value: JsonValue): string => {
@@ -30,7 +30,7 @@ export function createRedact(marking: Marking, hashKey: string): Redact {
   function redacted(value: JsonValue, mark: Marking): JsonValue | undefined {
     if (mark.action === 'drop') return undefined;
     if (mark.action !== undefined) {
-      // Nothing is known of a person by it, and a column may hold null.
+      // null reveals nothing about a person, and a column may hold it.
       if (value === null) return null;
       return mark.action === 'mask' ? maskText : hashed(value);
     }
@@ -52,7 +52,7 @@ export function createRedact(marking: Marking, hashKey: string): Redact {
   return (properties) => redacted(properties, marking) as JsonObject;
 }
 
-/** Every marking of one member. */
+/** Every marking that applies to one member. */
 function marksOf(holder: Marking, name: string): Marking[] {
   const marks = holder.patterns
     .filter(([form]) => name.length > patternSubjectMax || form.test(name))
@@ -63,8 +63,8 @@ function marksOf(holder: Marking, name: string): Marking[] {
 }
 
 /**
- * Whether what breaks a schema does so because it was redacted before: a kept copy that is sent again
- * has a hash where the schema wants an address, and nothing where it was dropped.
+ * Whether an error exists only because the value was redacted before: a redacted copy that is sent
+ * again has a hash where the schema requires an address, and lacks the values that were dropped.
  */
 export function isRedactedAlready(error: ErrorObject, marking: Marking): boolean {
   const steps = error.instancePath.split('/').slice(1).map(unescapePointer);

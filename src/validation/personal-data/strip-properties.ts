@@ -15,7 +15,7 @@ interface Removal {
   readonly inner: Map<string, Removal>;
 }
 
-/** The event without some of its properties; the one that was sent stays as it is. */
+/** A copy of the event without some of its properties. */
 export function withoutProperties(
   event: IncomingEvent,
   unwanted: readonly Unwanted[],

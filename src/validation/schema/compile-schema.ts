@@ -9,61 +9,63 @@ import { createClassifier } from './violation-kind.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 import type { ViolationKind } from '../modes.ts';
 
-/** A schema ready to validate. */
+/** A compiled schema. */
 export interface CompiledSchema {
-  /** How the properties break the schema; undefined when they meet it. */
+  /** How the properties break the schema; undefined if they meet it. */
   readonly findingsIn: (properties: JsonObject) => SchemaFindings | undefined;
 }
 
 /** How an event breaks its schema. */
 export interface SchemaFindings {
   readonly errors: readonly ErrorObject[];
-  /** False: the event was too large to look past its first error. */
+  /** False if the event was too large to look for more than its first error. */
   readonly complete: boolean;
   readonly kindOf: (error: ErrorObject) => ViolationKind;
 }
 
 /**
- * Ajv makes an error for every broken place and cannot be stopped: 200,000 unknown properties took
- * 170 ms, during which the gate answers nobody. Up to this many values it is 5 ms.
+ * The most values of an event whose errors are all listed. Ajv creates an error for every violation
+ * and cannot be stopped: 200,000 unknown properties blocked the gate for 170 ms. This many take 5
+ * ms.
  */
 export const valuesReportedMax = 5000;
 
 type TextCheck = (text: string) => boolean;
 
-/** Of the event that is being validated: one at a time, and none waits in the middle of it. */
+/** For the event that is being validated. Validation is synchronous: one event at a time. */
 let patternStepsLeft = patternStepsMax;
 
-/** Holds the draft's own schema, which takes 50 ms to compile: made once, when first needed. */
+/** Holds the draft's own schema. Compiling it takes 50 ms: created once, at first use. */
 let dialect: Ajv2020 | undefined;
 
 /**
- * Compiles a schema that was found safe. Throws an Error that says what in it is wrong.
+ * Compiles a schema that passed checkSchemaSafety. Throws an Error that names what is wrong in it.
  *
- * Twice: what validates every event stops at its first error, so that a hostile one costs little;
- * what lists every error is compiled when an event first breaks the schema.
+ * Compiles twice. The first validator checks every event and stops at the first error, so that a
+ * hostile event costs little. The second lists every error; it is compiled when an event first
+ * breaks the schema.
  */
 export function compileSchema(schema: JsonObject): CompiledSchema {
   dialect ??= new Ajv2020({ strict: true, logger: false });
   if (dialect.validateSchema(schema) !== true) {
     throw new Error(dialect.errorsText(dialect.errors, { dataVar: '' }));
   }
-  // Its `$schema` was looked at, and would have to be known to the instance.
+  // `$schema` was checked before; Ajv would have to know the schema that it names.
   const { $schema: _, ...rest } = schema;
-  const first = compileWhole(rest, false);
+  const first = compileAndParse(rest, false);
   const validatedMax = valuesValidatedMax(rest);
   const listedMax = valuesListedMax(rest, valuesReportedMax);
   let every: ValidateFunction | undefined;
   let kindOf: SchemaFindings['kindOf'] | undefined;
-  let everyIsSound = true;
-  /** Its code is longer than the other's, and of the very largest schemas beyond what V8 parses. */
+  let everyCompiles = true;
+  /** False if the code is too large: for the very largest schemas, V8 cannot parse it. */
   const compiled = (): boolean => {
     try {
-      every ??= compileWhole(rest, true);
+      every ??= compileAndParse(rest, true);
     } catch {
-      everyIsSound = false;
+      everyCompiles = false;
     }
-    return everyIsSound;
+    return everyCompiles;
   };
   return {
     findingsIn: (properties) => {
@@ -74,11 +76,11 @@ export function compileSchema(schema: JsonObject): CompiledSchema {
       }
       patternStepsLeft = patternStepsMax;
       if (first(properties)) return undefined;
-      const complete = everyIsSound && hasAtMost(properties, listedMax) && compiled();
+      const complete = everyCompiles && hasAtMost(properties, listedMax) && compiled();
       patternStepsLeft = patternStepsMax;
       if (complete) every!(properties);
       const errors = (complete ? every?.errors : first.errors) ?? [];
-      // The errors hold the event, which must not live on until the next broken one.
+      // The errors hold the event, and would keep it in memory until the next invalid event.
       first.errors = null;
       if (every !== undefined) every.errors = null;
       return { errors, complete, kindOf: (kindOf ??= createClassifier(rest)) };
@@ -86,25 +88,27 @@ export function compileSchema(schema: JsonObject): CompiledSchema {
   };
 }
 
-/** V8 parses a function when it is first called: what is too large for it must be found out here. */
-function compileWhole(schema: JsonObject, allErrors: boolean): ValidateFunction {
+/**
+ * Calls the validator once: V8 parses a function at its first call, and fails if it is too large.
+ */
+function compileAndParse(schema: JsonObject, allErrors: boolean): ValidateFunction {
   try {
     const validate = compile(schema, allErrors);
     validate({});
     return validate;
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
-    throw new Error('it has too many rules to be made into a check', { cause });
+    throw new Error('it has too many rules to compile', { cause });
   }
 }
 
-/** Whether a value has at most so many values inside of it; looks at no more than that. */
+/** Whether a value has at most `valuesMax` values inside it. Visits no more than that. */
 function hasAtMost(root: JsonObject, valuesMax: number): boolean {
   const waiting: JsonValue[] = [root];
   let count = 0;
   for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
     if (typeof value !== 'object' || value === null) continue;
-    // A loop with an early end: Object.values would list everything first.
+    // Ends early: Object.values would list every value first.
     for (const name in value) {
       if (++count > valuesMax) return false;
       waiting.push((value as JsonObject)[name]!);
@@ -114,22 +118,22 @@ function hasAtMost(root: JsonObject, valuesMax: number): boolean {
 }
 
 /**
- * An instance of its own for each schema: ajv never lets go of what one has compiled. Without `strict`
- * it takes what is sound and most likely not meant (`minimum` without a type), which the official test
- * suite is full of; what it validates it validates the same.
+ * Compiles with a separate Ajv instance, because an instance keeps all it has compiled. Without
+ * `strict` it accepts schemas that are valid but most likely a mistake (`minimum` without a type),
+ * as the official test suite has many of them; validation is the same.
  */
 export function compile(schema: JsonObject, allErrors: boolean, strict = true): ValidateFunction {
   const ajv = new Ajv2020({
     strict,
-    // A `required` in an `if` or `anyOf` names properties that stand further out.
+    // A `required` in an `if` or `anyOf` names properties of an outer schema.
     strictRequired: false,
     allowUnionTypes: true,
     allErrors,
-    // Messages need the schema around an error, and the type of what was sent.
+    // Messages need the schema around an error, and the type of the value.
     verbose: true,
-    // 19.99 / 0.01 is 1998.9999999999998.
+    // Tolerates rounding: 19.99 / 0.01 is 1998.9999999999998.
     multipleOfPrecision: 6,
-    // Checked against the draft by the caller, by one instance for all.
+    // The caller validates the schema against the draft, with one shared instance.
     meta: false,
     validateSchema: false,
     logger: false,
@@ -144,8 +148,9 @@ export function compile(schema: JsonObject, allErrors: boolean, strict = true): 
 }
 
 /**
- * With `allErrors` ajv runs a pattern on a text whose maxLength has failed, so the bound is kept
- * here. The verdict is the same: every pattern has a maxLength beside it that is not above it.
+ * With `allErrors`, Ajv runs a pattern even if the maxLength of the text has failed, so this
+ * enforces the limit. The verdict is the same: every pattern has a maxLength beside it within that
+ * limit.
  */
 function boundedRegExp(pattern: string, flags: string): { test: TextCheck } {
   const expression = new RegExp(pattern, flags);
@@ -159,7 +164,7 @@ function boundedRegExp(pattern: string, flags: string): { test: TextCheck } {
       }
       return expression.test(text);
     },
-    // ajv distinguishes expressions by this.
+    // Ajv distinguishes expressions by this text.
     toString: () => String(expression),
   } as { test: TextCheck };
 }

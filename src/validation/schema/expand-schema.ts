@@ -21,7 +21,7 @@ const annotations = new Set([
   'contentSchema',
 ]);
 
-/** Keywords whose value maps names to schemas, is a list of schemas, or is one. */
+/** Keywords whose value maps names to schemas, is a list of schemas, or is a schema. */
 const maps = new Set(['properties', 'patternProperties', 'dependentSchemas']);
 const lists = new Set(['allOf', 'anyOf', 'oneOf', 'prefixItems']);
 const single = new Set([
@@ -38,9 +38,9 @@ const single = new Set([
 ]);
 
 /**
- * The schema with each $ref replaced by what it means and without annotations, so that two of them
- * can be compared part by part. For schemas that were found safe: their references do not come back
- * to themselves, and what they multiply into is bounded.
+ * Replaces each $ref with its schema and drops annotations, so that two schemas can be compared
+ * part by part. Only for schemas that passed checkSchemaSafety: their references are not circular,
+ * and their expanded size is bounded.
  */
 export function expandSchema(root: JsonObject): JsonObject {
   const expand = (value: JsonValue): JsonValue => {
@@ -53,7 +53,7 @@ export function expandSchema(root: JsonObject): JsonObject {
     const reference = value['$ref'];
     if (typeof reference !== 'string') return own;
     const target = expand(schemaAt(root, reference) ?? {});
-    // Beside other keywords a reference is one more requirement.
+    // Beside other keywords, a reference is an additional requirement.
     return Object.keys(own).length === 0 ? target : { allOf: [target, own] };
   };
   const expandKeyword = (keyword: string, value: JsonValue): JsonValue => {

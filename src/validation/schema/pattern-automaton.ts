@@ -4,33 +4,37 @@
  * ways to match the same text are two paths here, which is what makes backtracking slow.
  */
 export interface PatternAutomaton {
-  /** For each position, what it matches: a bit for each ASCII character, and one for all others. */
+  /** What each position matches: one bit for each ASCII character, and one for all others. */
   readonly masks: readonly bigint[];
-  /** For each position, the next ones; one that can be reached in two ways is there twice. */
+  /** The next positions of each position. A position that two ways reach is listed twice. */
   readonly moves: readonly (readonly number[])[];
-  /** How many parts may be left out (`?`): each doubles the ways to match. */
+  /** The number of optional parts (`?`). Each doubles the ways to match. */
   readonly optionalParts: number;
 }
 
-/** Why an expression is refused; caught where patterns are checked. */
+/** The reason for refusing an expression. Pattern checks catch it. */
 export class PatternRefusal extends Error {
   override readonly name = 'PatternRefusal';
 }
 
-/** A part of the expression: where it can begin and end, and whether it can be empty. */
+/**
+ * A part of the expression: the positions where it can begin and end, and whether it can be empty.
+ */
 interface Part {
   readonly nullable: boolean;
   readonly first: readonly number[];
   readonly last: readonly number[];
 }
 
-/** Pairs of positions are compared: 200 make 40,000 pairs, a few milliseconds at load. */
+/**
+ * Every pair of positions is compared: 200 positions make 40,000 pairs, a few milliseconds at load.
+ */
 const positionsMax = 200;
-/** `{8}` and shorter are written out exactly; longer ones are seen as open repeats. */
+/** `{8}` and shorter are expanded exactly; longer repeats are treated as open ones. */
 const copiesMax = 8;
 const asciiCount = 128;
 const everything = (1n << BigInt(asciiCount + 1)) - 1n;
-/** One each of a few scripts and kinds, to see whether a class reaches beyond ASCII. */
+/** Samples of several scripts, to test whether a class matches characters beyond ASCII. */
 const beyondAscii = [...'\u0085\u00a0éßЖΩאا中あ\u2028😀'];
 
 const empty: Part = { nullable: true, first: [], last: [] };
@@ -47,7 +51,7 @@ interface Reading {
   optionalParts: number;
 }
 
-/** Reads an expression; throws PatternRefusal on what cannot be validated. */
+/** Parses an expression. Throws PatternRefusal if its time cannot be bounded. */
 export function readPattern(source: string): PatternAutomaton {
   const reading: Reading = {
     source,
@@ -59,7 +63,7 @@ export function readPattern(source: string): PatternAutomaton {
     optionalParts: 0,
   };
   const whole = readAlternatives(reading);
-  // Without `^` the engine tries at each place of the text, as if the pattern began with `.*`.
+  // Without `^` the engine tries every position of the text, as if the pattern began with `.*`.
   if (!reading.anchored) {
     connect(reading, repeat(reading, addPosition(reading, everything)).last, whole.first);
   }
@@ -171,7 +175,7 @@ function quantifierAt(source: string, at: number): readonly [number, number, num
   return [min, match[3] === '' ? Infinity : Number(match[3]), length];
 }
 
-/** The text of the one character, escape or class at this place. */
+/** The text of the character, escape or class at this position. */
 function atomAt(source: string, at: number): string {
   const rest = source.slice(at);
   const shapes = [
@@ -186,7 +190,7 @@ function atomAt(source: string, at: number): string {
   throw new PatternRefusal('it cannot be read');
 }
 
-/** Which characters a class matches, asked of the engine itself. */
+/** The characters that a class matches, tested with the engine itself. */
 function maskOf(text: string): bigint {
   const expression = new RegExp(`^${text}$`, 'su');
   let mask = 0n;

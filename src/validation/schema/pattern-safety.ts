@@ -1,26 +1,26 @@
 import { PatternRefusal, readPattern, type PatternAutomaton } from './pattern-automaton.ts';
 
-/** The longest text that a pattern is run on; a longer one has broken its maxLength already. */
+/** The longest text that a pattern runs on. A longer text has already broken its maxLength. */
 export const patternSubjectMax = 1024;
 
-/** Two open repeats over the same characters: at most 1024² / 2 steps, some milliseconds. */
+/** Two open repeats over the same characters take at most 1024² / 2 steps, a few milliseconds. */
 const overlappingRepeatsMax = 2;
-/** 2^8 ways. */
+/** At most 2^8 ways to match. */
 const optionalPartsMax = 8;
-/** The text of a pattern. */
+/** The longest pattern, in characters. */
 const patternLengthMax = 512;
 
 /**
- * Why a pattern could hang the gate; undefined when its time is bounded.
+ * The reason why a pattern could hang the gate; undefined if its time is bounded.
  *
- * A backtracking engine is slow exactly where a text can be matched in many ways, so the ways are
- * counted, on the automaton: exponentially many where one loop can read the same text by two
- * paths, and text-length to the power of the loops in a row that can read each other's text.
+ * A backtracking engine is slow if a text can match in many ways, so the ways are counted on the
+ * automaton. They are exponentially many if one loop can read the same text by two paths, and the
+ * text length to the power of n if n loops in a row can read each other's text.
  */
 export function patternDanger(source: string): string | undefined {
   if (source.length > patternLengthMax) return `it is longer than ${patternLengthMax} characters`;
   try {
-    // Whether it is an expression at all; what the reader below relies on.
+    // Throws if it is not a regular expression. readPattern relies on a valid one.
     void new RegExp(source, 'u');
   } catch {
     return 'it is not a regular expression';
@@ -34,11 +34,11 @@ export function patternDanger(source: string): string | undefined {
 }
 
 /**
- * How many steps a sound pattern may take on a text of some length, at worst: the length to the power
- * of its overlapping repeats, once for each choice of its optional parts.
+ * The most steps that a safe pattern takes on a text of a given length: the length to the power of
+ * its overlapping repeats, times the number of choices of its optional parts.
  */
 export function patternSteps(source: string): (length: number) => number {
-  // Each schema is compiled twice.
+  // Cached, because each schema is compiled twice.
   let steps = knownSteps.get(source);
   if (steps === undefined) {
     if (knownSteps.size >= stepsRememberedMax) knownSteps.clear();
@@ -59,7 +59,7 @@ function stepsOf(source: string): (length: number) => number {
     quadratic = repeatsInARow(automaton, loops) > 1;
     ways = 2 ** Math.min(automaton.optionalParts, optionalPartsMax);
   } catch {
-    // A pattern that cannot be checked is refused elsewhere.
+    // checkSchemaSafety refuses a pattern that cannot be parsed.
   }
   return quadratic ? (length) => ((length * length) / 2) * ways + 1 : (length) => length * ways + 1;
 }
@@ -105,7 +105,7 @@ function loopIsAmbiguous({ masks, moves }: PatternAutomaton, loops: readonly num
   );
 }
 
-/** The longest chain of loops of which each can also read the text that leads to the next. */
+/** The longest chain of loops in which each loop can also read the text that leads to the next. */
 function repeatsInARow({ masks, moves }: PatternAutomaton, loops: readonly number[]): number {
   const alphabets = new Map<number, bigint>();
   for (const [from, targets] of moves.entries()) {
@@ -136,7 +136,7 @@ function repeatsInARow({ masks, moves }: PatternAutomaton, loops: readonly numbe
 }
 
 /**
- * The strongly connected component of each node (Tarjan's algorithm), with a stack of its own: the
+ * The strongly connected component of each node (Tarjan's algorithm), with an explicit stack: the
  * graph of pairs is deeper than the call stack.
  */
 function componentsOf(count: number, nextOf: (node: number) => readonly number[]): number[] {

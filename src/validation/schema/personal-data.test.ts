@@ -39,7 +39,7 @@ describe('a mark', () => {
     expect(sent.it).toBe('ann@example.com');
   });
 
-  test('a hash is that of HMAC-SHA-256, under its key', () => {
+  test('hash is HMAC-SHA-256 under the key', () => {
     // printf %s ann@example.com | openssl dgst -sha256 -hmac key
     const { it: first } = redact(marked('hash'), { it: 'ann@example.com' }, 'key');
     expect(first).toBe(
@@ -48,7 +48,7 @@ describe('a mark', () => {
     expect(redact(marked('hash'), { it: 'ann@example.com' }, 'other')['it']).not.toBe(first);
   });
 
-  test.each(['mask', 'hash', 'drop'])('%s takes whatever value there is, but null', (action) => {
+  test.each(['mask', 'hash', 'drop'])('%s applies to every value except null', (action) => {
     for (const value of [5, true, { a: ['ann'] }, ['ann'], '']) {
       const text = JSON.stringify(redact(marked(action), { it: value }));
       expect(text).toMatch(/^\{("it":"(\*\*\*|hmac-sha256:[0-9a-f]{64})")?\}$/);
@@ -56,7 +56,7 @@ describe('a mark', () => {
     expect(redact(marked(action), { it: null })).toEqual(action === 'drop' ? {} : { it: null });
   });
 
-  test('does the same to what it has made', () => {
+  test('is idempotent', () => {
     fc.assert(
       fc.property(fc.constantFrom('mask', 'hash', 'drop'), fc.jsonValue(), (action, value) => {
         const once = redact(marked(action), { it: value } as JsonObject);
@@ -132,7 +132,7 @@ describe('a mark is found', () => {
     expect(redact(schema, sent)).toEqual(kept);
   });
 
-  test('in one of several schemas: the strictest counts', () => {
+  test('in several schemas: the strictest counts', () => {
     const schema = {
       allOf: [
         { properties: { a: { 'x-pii': 'hash' } } },
@@ -142,7 +142,7 @@ describe('a mark is found', () => {
     expect(redact(schema, { a: 'x' })).toEqual({});
   });
 
-  test('nowhere: nothing is done', () => {
+  test('in no schema: nothing is changed', () => {
     expect(
       markingOf([{ type: 'object', properties: { 'x-pii': { type: 'string' } } }]),
     ).toBeUndefined();
@@ -150,10 +150,16 @@ describe('a mark is found', () => {
 });
 
 test.each<[JsonObject, string]>([
-  [{ properties: { a: { type: 'string', 'x-pii': 'encrypt' } } }, 'none of drop, mask, hash'],
-  [{ 'x-pii': 'drop' }, 'marks everything'],
-  [{ properties: { a: { type: 'number', 'x-pii': 'hash' } } }, 'not of type string'],
-  [{ properties: { a: { 'x-pii': 'mask' } } }, 'not of type string'],
+  [{ properties: { a: { type: 'string', 'x-pii': 'encrypt' } } }, 'not one of drop, mask, hash'],
+  [{ 'x-pii': 'drop' }, 'marks the whole event'],
+  [
+    { properties: { a: { type: 'number', 'x-pii': 'hash' } } },
+    'would replace a value that is not a string with a string',
+  ],
+  [
+    { properties: { a: { 'x-pii': 'mask' } } },
+    'would replace a value that is not a string with a string',
+  ],
   [{ not: { properties: { a: { 'x-pii': 'drop' } } } }, 'reached through one of not'],
   [{ propertyNames: { type: 'string', 'x-pii': 'mask' } }, 'reached through one of'],
   [
@@ -201,20 +207,20 @@ describe('an event', () => {
   const sent = { email: 'ann@example.com', name: 'Ann Lee', total: 5, secret: 1 };
   const kept = { email: token, name: '***', total: 5 };
 
-  test.each(['enforce', 'warn', 'off'])('is stored without what is marked: %s', async (mode) => {
+  test.each(['enforce', 'warn', 'off'])('is stored without its marked values: %s', async (mode) => {
     const { validate } = await validationOf(mode);
     const { error, event, warnings } = validate(orderCompleted({ properties: sent }));
     expect([error, warnings]).toEqual([undefined, []]);
     expect(event?.properties).toEqual(kept);
   });
 
-  test('of an older version too, which could not be changed', async () => {
+  test('of an older version is redacted, too', async () => {
     const { validate } = await validationOf();
     const { event } = validate(orderCompleted({ properties: sent, schemaVersion: 1 }));
     expect(event?.properties).toEqual(kept);
   });
 
-  test('with violations and with stripped properties', async () => {
+  test('is redacted with violations and with stripped properties', async () => {
     const { validate } = await validationOf('{ wrong_type: warn, additional_property: strip }');
     const broken = { ...sent, total: '5', colour: 'red' };
     const validation = validate(orderCompleted({ properties: broken }));
@@ -225,13 +231,13 @@ describe('an event', () => {
     expect(validation.event?.properties).toEqual({ ...kept, total: '5' });
   });
 
-  test('is validated as it was sent', async () => {
+  test('is validated before it is redacted', async () => {
     const { validate } = await validationOf();
     const { error } = validate(orderCompleted({ properties: { ...sent, email: 'nobody' } }));
     expect(error?.violations[0]).toMatchObject({ path: '/properties/email', code: 'format' });
   });
 
-  test('may be sent again as it was kept', async () => {
+  test('can be sent again in its redacted form', async () => {
     const { validate } = await validationOf();
     const { event } = validate(orderCompleted({ properties: sent }));
     const again = validate(orderCompleted({ properties: event!.properties }));
@@ -274,30 +280,30 @@ describe('an event', () => {
       expect(await keptOf(JSON.stringify(flat), {})).toEqual({ ...flat, properties: kept });
     });
 
-    test('as the request of the RPC Track', async () => {
+    test('is redacted inside a request of the RPC Track', async () => {
       const text = JSON.stringify({ event: flat });
       expect(await keptOf(text, {})).toEqual({ event: { ...flat, properties: kept } });
     });
 
-    test('with its properties as text', async () => {
+    test('is redacted in properties_json', async () => {
       const { properties: _, ...rest } = flat;
       const text = JSON.stringify({ ...rest, properties_json: JSON.stringify(sent) });
       const found = (await keptOf(text, {})) as { properties_json: string };
       expect(JSON.parse(found.properties_json)).toEqual(kept);
     });
 
-    test('with a property beside properties, where it does not belong', async () => {
+    test('is redacted in a property misplaced beside properties', async () => {
       const text = JSON.stringify({ ...flat, email: 'ann@example.com', secret: 7 });
       expect(await keptOf(text, {})).toEqual({ ...flat, properties: kept, email: token });
     });
 
-    test('whose name nobody knows: what any schema marks', async () => {
+    test('with an unknown name is redacted by the marks of all schemas', async () => {
       const text = JSON.stringify({ ...flat, event_name: 'order_compleded' });
       const found = await keptOf(text, { eventName: 'order_compleded' });
       expect(found).toMatchObject({ event_name: 'order_compleded', properties: kept });
     });
 
-    test('as protocol buffers: as JSON, in the form of POST /v1/track', async () => {
+    test('as protocol buffers is kept as JSON in the form of POST /v1/track', async () => {
       const { redactRejected } = await validationOf();
       const original = (): Uint8Array => Buffer.from([0x0a, 3, 0x61, 0x62, 0x63]);
       const result = redactRejected(
@@ -313,7 +319,7 @@ describe('an event', () => {
       });
     });
 
-    test('that is no event at all stays as it is', async () => {
+    test('is kept unchanged if it is not an event', async () => {
       const fault = { code: 'invalid_field', message: 'x', violations: [] };
       const nothing = { eventName: '', userId: '', idempotencyKey: '', properties: {}, fault };
       expect(await keptOf('{"cut":', nothing)).toBeUndefined();
@@ -328,7 +334,7 @@ describe('an event', () => {
     });
   });
 
-  test('of which nothing is marked is kept byte for byte', async () => {
+  test('without marked values is kept byte for byte', async () => {
     const folder = schemasFolder({
       'taxonomy.yaml': orderTaxonomy(),
       'order_completed/1.json': first,

@@ -8,24 +8,26 @@ import {
 import type { JsonObject } from '../../event/json/json.ts';
 import type { ReportFault } from '../registry-fault.ts';
 
-/** What a schema may say of a property that is personal: `"x-pii": "hash"`. */
+/** The keyword that marks a property as personal data: `"x-pii": "hash"`. */
 export const personalDataKeyword = 'x-pii';
 
-/** The strictest first: where two schemas mark one property differently, that one counts. */
+/**
+ * The strictest first. If two schemas mark one property differently, the stricter action counts.
+ */
 export const personalDataActions = ['drop', 'mask', 'hash'] as const;
 export type PersonalDataAction = (typeof personalDataActions)[number];
 
-/** What is personal in a value and in the values inside of it. */
+/** The marks of a value and of the values inside it. */
 export interface Marking {
   action: PersonalDataAction | undefined;
-  /** By name; in an array by place. */
+  /** By name; for arrays, by index. */
   readonly members: Map<string, Marking>;
   readonly patterns: (readonly [RegExp, Marking])[];
-  /** All other members, and all other items. */
+  /** The marks of all other members or items. */
   others: Marking | undefined;
 }
 
-/** Marks under these would say nothing about a value that is stored. */
+/** Keywords under which a mark would not apply to a stored value. */
 const unmarkable = new Set(['not', 'if', 'contains', 'propertyNames']);
 
 /** Reports marks that cannot be applied. */
@@ -44,16 +46,16 @@ export function personalDataFaults(root: JsonObject, refuse: ReportFault): void 
     if (action === undefined) continue;
     const place = `${path}/${personalDataKeyword}`;
     if (!personalDataActions.some((known) => known === action)) {
-      refuse(`${place} is none of ${personalDataActions.join(', ')}`, 'Write one of them.');
+      refuse(`${place} is not one of ${personalDataActions.join(', ')}`, 'Write one of them.');
     } else if (path === '') {
-      refuse(`${place} marks everything`, 'Mark the properties that are personal.');
+      refuse(`${place} marks the whole event`, 'Mark the properties that are personal.');
     } else if (outOfPlace.has(schema)) {
       const where = [...unmarkable].join(', ');
       refuse(`${place} is reached through one of ${where}`, 'Mark the property in properties.');
     } else if (action !== 'drop' && !isText(root, schema)) {
       refuse(
-        `${place} makes a text of what is not of type string`,
-        'Write "type": "string" beside it, mark the texts inside of it, or use drop.',
+        `${place} would replace a value that is not a string with a string`,
+        'Write "type": "string" beside it, mark the strings inside it, or use drop.',
       );
     }
   }
@@ -67,7 +69,7 @@ function isText(root: JsonObject, schema: JsonObject): boolean {
   return types.every((each) => each === 'string' || each === 'null');
 }
 
-/** What the schemas of an event mark, all its versions together; undefined when nothing. */
+/** The marks of all versions of an event together; undefined if no schema marks anything. */
 export function markingOf(schemas: readonly JsonObject[]): Marking | undefined {
   const marked = schemas.filter((root) =>
     allSchemas(root).some(({ schema }) => schema[personalDataKeyword] !== undefined),
@@ -78,7 +80,7 @@ export function markingOf(schemas: readonly JsonObject[]): Marking | undefined {
   return marking;
 }
 
-/** Whether a schema marks some property in this way. */
+/** Whether a schema marks some property with this action. */
 export function marksWith(root: JsonObject, action: PersonalDataAction): boolean {
   return allSchemas(root).some(({ schema }) => schema[personalDataKeyword] === action);
 }
@@ -87,7 +89,9 @@ function unmarked(): Marking {
   return { action: undefined, members: new Map(), patterns: [], others: undefined };
 }
 
-/** The number of steps is bounded: schema-references.ts refuses what multiplies or comes back. */
+/**
+ * The number of steps is bounded: schema-references.ts refuses circular and multiplying references.
+ */
 function collect(root: JsonObject, schema: JsonObject, into: Marking): void {
   const action = schema[personalDataKeyword] as PersonalDataAction | undefined;
   if (action !== undefined) into.action = stricter(action, into.action);
@@ -101,7 +105,7 @@ function collect(root: JsonObject, schema: JsonObject, into: Marking): void {
   }
 }
 
-/** Where the marks of an inner schema apply; undefined if nowhere. */
+/** The marking that an inner schema adds to; undefined if its marks do not apply. */
 function childOf(into: Marking, keyword: string, name: string): Marking | undefined {
   switch (keyword) {
     case 'properties':

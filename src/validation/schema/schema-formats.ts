@@ -1,8 +1,8 @@
-/** The longest text that a format is checked on; a longer one has broken its maxLength already. */
+/** The longest text that a format is checked on. A longer text has already broken its maxLength. */
 export const formatSubjectMax = 2048;
 
 /**
- * The formats of text that schemas may use. Left out are those whose check can take more than
+ * The string formats that schemas may use. Formats are excluded if their check can take more than
  * linear time on a hostile text (`url`, `regex`) or checks nothing (`password`, `binary`).
  */
 export const textFormats = [
@@ -20,5 +20,5 @@ export const textFormats = [
   'json-pointer',
 ] as const;
 
-/** The formats of numbers; they need no bound. */
+/** The number formats. They need no length limit. */
 export const numberFormats = ['int32', 'int64', 'float', 'double'] as const;

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import type { JsonValue } from '../../event/json/json.ts';
 
 /**
- * JSON with its members in the order of their names: two texts that say the same are one text. How a
- * file is indented, and in which order its keywords stand, is no part of the contract.
+ * JSON with its members sorted by name, so that equal values have the same text. The indentation of
+ * a file and the order of its keywords are not part of the contract.
  */
 export function canonicalJson(value: JsonValue | undefined): string {
   if (value === undefined) return '';

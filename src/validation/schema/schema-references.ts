@@ -3,15 +3,15 @@ import type { JsonObject } from '../../event/json/json.ts';
 import type { ReportFault } from '../registry-fault.ts';
 
 /**
- * Schemas in all once every $ref is followed: a few references to references multiply into
+ * The most schemas after every $ref is expanded: a few references to references multiply into
  * millions of checks per event.
  */
 export const expandedSchemasMax = 10_000;
 
-/** The nesting depth once every $ref is followed; a check makes one call per level. */
+/** The nesting depth after every $ref is expanded. A check makes one call per level. */
 export const referenceDepthMax = 100;
 
-/** Reports a $ref that leaves the file, leads nowhere, comes back to itself or multiplies. */
+/** Reports each $ref that points outside the file or to no schema, is circular, or multiplies. */
 export function referenceFaults(root: JsonObject, refuse: ReportFault): void {
   const sizes = new Map<JsonObject, number>();
   const open = new Set<JsonObject>();
@@ -19,7 +19,7 @@ export function referenceFaults(root: JsonObject, refuse: ReportFault): void {
   const places = new Map(allSchemas(root).map((place) => [place.schema, place]));
   let tooDeep = false;
 
-  /** How many schemas one expands to. */
+  /** The number of schemas that one schema expands to. */
   function sizeOf(place: SchemaPlace): number {
     const known = sizes.get(place.schema);
     if (known !== undefined) return known;
@@ -42,16 +42,19 @@ export function referenceFaults(root: JsonObject, refuse: ReportFault): void {
 
   const size = sizeOf({ path: '', schema: root });
   for (const path of cyclic) {
-    refuse(`${path} comes back to itself, so events may nest without end`, 'Write the levels out.');
+    refuse(
+      `${path} refers back to itself, so events could nest without end`,
+      'Write the levels out.',
+    );
   }
   if (tooDeep) {
     const problem = `its references lead more than ${referenceDepthMax} levels deep`;
-    refuse(problem, 'Refer to fewer places that refer on.');
+    refuse(problem, 'Use fewer references to schemas that contain references.');
   }
   if (size > expandedSchemasMax) {
     refuse(
       `its references multiply into ${size} checks, more than ${expandedSchemasMax}`,
-      'Refer to fewer places that refer on.',
+      'Use fewer references to schemas that contain references.',
     );
   }
 }
@@ -65,14 +68,20 @@ function targetOf(
   const reference = schema['$ref'];
   if (typeof reference !== 'string') return undefined;
   if (!reference.startsWith('#')) {
-    refuse(`${path}/$ref leaves the file`, 'Copy what it means into $defs: nothing is fetched.');
+    refuse(
+      `${path}/$ref points outside the file`,
+      'Copy its schema into $defs: Headgate fetches no schemas.',
+    );
     return undefined;
   }
-  // Only a place that is a schema was checked: an entry of `examples` or `enum` was not.
+  // Only schemas were checked. An entry of `examples` or `enum` is not a schema.
   const found = resolvePointer(root, reference);
   const target = found === undefined ? undefined : places.get(found);
   if (target === undefined) {
-    refuse(`${path}/$ref leads nowhere`, 'Write the path of a schema in this file: #/$defs/money.');
+    refuse(
+      `${path}/$ref does not point to a schema`,
+      'Write the path of a schema in this file: #/$defs/money.',
+    );
     return undefined;
   }
   return target;

@@ -68,7 +68,7 @@ describe('a schema is refused, with the reason,', () => {
     ['nested repeat', field({ ...text, pattern: '^(a+)+$' }), 'repeat inside of a repeat'],
     ['format, no bound', field({ type: 'string', format: 'uri' }), '/format has no maxLength'],
     ['format, wide bound', field({ ...text, maxLength: 2049, format: 'uri' }), 'at most 2048'],
-    ['format, unchecked', field({ ...text, format: 'regex' }), 'not a format that is checked'],
+    ['format, unchecked', field({ ...text, format: 'regex' }), 'is not a supported format'],
     [
       'patternProperties, no bound',
       field({ type: 'object', patternProperties: { '^a$': {} } }),
@@ -79,12 +79,16 @@ describe('a schema is refused, with the reason,', () => {
       field({ propertyNames: { maxLength: 9 }, patternProperties: { '(a|a)*$': {} } }),
       'many ways',
     ],
-    ['remote $ref', field({ $ref: 'https://example.com/a.json' }), '/$ref leaves the file'],
-    ['file $ref', field({ $ref: 'other.json#/$defs/a' }), '/$ref leaves the file'],
-    ['lost $ref', field({ $ref: '#/$defs/none' }), '/$ref leads nowhere'],
-    ['$ref to no schema', { ...field({ $ref: '#/examples/0' }), examples: [example] }, 'nowhere'],
-    ['$ref to the whole', self, '/properties/next/$ref comes back to itself'],
-    ['$ref to itself', tree, '/$defs/node/items/$ref comes back to itself'],
+    ['remote $ref', field({ $ref: 'https://example.com/a.json' }), '/$ref points outside the file'],
+    ['file $ref', field({ $ref: 'other.json#/$defs/a' }), '/$ref points outside the file'],
+    ['lost $ref', field({ $ref: '#/$defs/none' }), '/$ref does not point to a schema'],
+    [
+      '$ref to no schema',
+      { ...field({ $ref: '#/examples/0' }), examples: [example] },
+      'does not point to a schema',
+    ],
+    ['$ref to the whole', self, '/properties/next/$ref refers back to itself'],
+    ['$ref to itself', tree, '/$defs/node/items/$ref refers back to itself'],
     ['doubling $refs', doubling(14), 'multiply into'],
     ['a long chain of $refs', chain(150), 'levels deep'],
     ['$dynamicRef', field({ $dynamicRef: '#a' }), '/$dynamicRef is refused'],
@@ -106,7 +110,7 @@ describe('a schema is refused, with the reason,', () => {
     expect(problemsOf(schema).join('\n')).toContain(reason);
   });
 
-  test('wherever in it the fault stands', () => {
+  test('for a fault anywhere in it', () => {
     const bad = { type: 'string', pattern: '^a$' };
     const places: JsonObject[] = [
       { items: bad },
@@ -129,7 +133,7 @@ describe('a schema is refused, with the reason,', () => {
   });
 });
 
-test('what is within the bounds is taken', () => {
+test('accepts a schema within the limits', () => {
   expect(problemsOf(field({ ...text, pattern: '^[a-z]+(-[a-z]+)*$' }))).toEqual([]);
   expect(problemsOf(field({ anyOf: many(32) }))).toEqual([]);
   expect(problemsOf(field({ type: 'array', uniqueItems: true, maxItems: 1000 }))).toEqual([]);
@@ -179,7 +183,7 @@ describe('pattern', () => {
     '^a|b$',
   ])('%j is taken', (pattern) => expect(patternDanger(pattern)).toBeUndefined());
 
-  test('taken patterns are fast on the texts that are slow for the refused ones', () => {
+  test('accepted patterns are fast on texts that are slow for refused patterns', () => {
     const patterns = ['^[a-z]+(-[a-z]+)*$', '[a-z]+[0-9]', '^.*a.*b$', '^(a|ab)*$', '^[^@]+@.+$'];
     for (const pattern of patterns) {
       expect(patternDanger(pattern)).toBeUndefined();
@@ -218,7 +222,7 @@ describe('a schema file', () => {
   });
 });
 
-test('what the validator would validate otherwise than the draft', () => {
+test('refuses rules that Ajv validates differently from the draft', () => {
   const faultsIn = (schema: JsonObject): string => problemsOf({ type: 'object', ...schema }).join();
   const list = { type: 'array', prefixItems: [{}], unevaluatedItems: false };
   expect(faultsIn({ properties: { list } })).toContain(

@@ -6,28 +6,28 @@ import { allSchemas, escapePointer, type SchemaPlace } from './schema-walk.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { ReportFault } from '../registry-fault.ts';
 
-/** More than a thousand properties fit in it. */
+/** Room for more than a thousand properties. */
 export const schemaBytesMax = 256 * 1024;
-/** Levels of the schema's JSON: each level of an object takes two. */
+/** Levels of the schema's JSON. Each level of an object takes two. */
 export const schemaDepthMax = 40;
 export const branchesMax = 32;
-/** Every pair of items may be compared: half a million comparisons. */
+/** Every pair of items may be compared: 1,000 items make half a million comparisons. */
 export const uniqueItemsMax = 1000;
 
 const dialect = 'https://json-schema.org/draft/2020-12/schema';
 
-/** What a schema file must not use, and what to write instead. */
+/** Keywords that a schema file must not use, and what to write instead. */
 const refusedKeywords: Readonly<Record<string, string>> = {
-  $async: 'Leave it out: the verdict does not wait.',
+  $async: 'Leave it out: validation is synchronous.',
   $dynamicRef: 'Use a $ref into $defs.',
   $recursiveRef: 'Use a $ref into $defs.',
-  // Ajv does not see what `contains`, and items inside of branches, have evaluated.
+  // Ajv does not track the items that `contains`, or `items` inside branches, have evaluated.
   unevaluatedItems: 'Use items, or prefixItems with "items": false.',
 };
 
 /**
- * Reports everything by which a schema could hang the gate, or could not mean what it says.
- * True when it is safe to compile.
+ * Reports everything in a schema that could hang the gate, or that Ajv would interpret in another
+ * way. Returns true if the schema is safe to compile.
  */
 export function checkSchemaSafety(root: JsonValue, report: ReportFault): boolean {
   let safe = true;
@@ -51,7 +51,7 @@ export function checkSchemaSafety(root: JsonValue, report: ReportFault): boolean
   return safe;
 }
 
-/** Ajv takes the branch that is not there for one that has evaluated what the other has. */
+/** Ajv treats a missing branch as if it had evaluated the properties of the other branch. */
 function checkUnevaluated(root: JsonObject, refuse: ReportFault): void {
   const places = allSchemas(root);
   if (!places.some(({ schema }) => schema['unevaluatedProperties'] !== undefined)) return;
@@ -60,7 +60,7 @@ function checkUnevaluated(root: JsonObject, refuse: ReportFault): void {
     if (schema['then'] !== undefined && schema['else'] !== undefined) continue;
     refuse(
       `${path}/if has no then or no else, in a file with unevaluatedProperties`,
-      'Write both; {} holds always.',
+      'Write both; {} is always valid.',
     );
   }
 }
@@ -139,7 +139,7 @@ function checkFormat({ path, schema }: SchemaPlace, refuse: ReportFault): void {
   if (typeof format !== 'string' || numberFormats.some((known) => known === format)) return;
   if (!textFormats.some((known) => known === format)) {
     const known = [...textFormats, ...numberFormats].join(', ');
-    refuse(`${path}/format is not a format that is checked here`, `Known are ${known}.`);
+    refuse(`${path}/format is not a supported format`, `Use one of ${known}.`);
   } else if (!bounded(schema['maxLength'], formatSubjectMax)) {
     refuse(
       `${path}/format has no maxLength beside it of at most ${formatSubjectMax}`,
@@ -148,7 +148,7 @@ function checkFormat({ path, schema }: SchemaPlace, refuse: ReportFault): void {
   }
 }
 
-/** Names that ajv finds on every object, sent or not, and impossible requirements. */
+/** Refuses names that Ajv finds on every object, sent or not, and impossible requirements. */
 function checkPropertyNames({ path, schema }: SchemaPlace, refuse: ReportFault): void {
   const properties = schema['properties'];
   const known = properties !== undefined && isJsonObject(properties) ? properties : {};
@@ -166,7 +166,7 @@ function checkPropertyNames({ path, schema }: SchemaPlace, refuse: ReportFault):
   for (const name of wanted) {
     if (Object.hasOwn(known, name)) continue;
     refuse(
-      `${path}/required names ${name}, which properties does not have and nothing else may be sent`,
+      `${path}/required names ${name}, which properties does not define, while additionalProperties is false`,
       'Fix the name, or add the property.',
     );
   }
@@ -176,7 +176,7 @@ function bounded(limit: JsonValue | undefined, max: number): boolean {
   return typeof limit === 'number' && limit <= max;
 }
 
-/** Without recursion, because the depth is not yet known to be safe. */
+/** Does not use recursion, because the depth may be unsafe. */
 function deeperThan(root: JsonValue, levelsMax: number): boolean {
   let level: JsonValue[] = [root];
   for (let depth = 0; level.length > 0; depth++) {

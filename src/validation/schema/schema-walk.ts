@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/
 
 /** One schema object in a schema file, and its path there. */
 export interface SchemaPlace {
-  /** A JSON pointer into the file; empty for the whole. */
+  /** A JSON pointer into the file; empty for the root. */
   readonly path: string;
   readonly schema: JsonObject;
 }
@@ -22,7 +22,10 @@ const schemaKeywords = [
   'unevaluatedProperties',
 ];
 
-/** The schemas directly inside of one, and not what only looks like one (in `enum`, `default`). */
+/**
+ * The schemas directly inside a schema. Skips values that only look like schemas (`enum`,
+ * `default`).
+ */
 export function innerSchemas({ path, schema }: SchemaPlace): SchemaPlace[] {
   const inner: SchemaPlace[] = [];
   const add = (place: string, value: JsonValue | undefined): void => {
@@ -44,7 +47,7 @@ export function innerSchemas({ path, schema }: SchemaPlace): SchemaPlace[] {
   return inner;
 }
 
-/** Every schema object of a file, the outermost first. The file's depth is checked before. */
+/** Every schema object of a file, the outermost first. The file's depth must have been checked. */
 export function allSchemas(root: JsonObject): SchemaPlace[] {
   const found: SchemaPlace[] = [{ path: '', schema: root }];
   // The list grows while it is walked.
@@ -57,12 +60,14 @@ export function escapePointer(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
-/** A step of a JSON pointer as the name it stands for. */
+/** The name that a step of a JSON pointer stands for (RFC 6901 §3). */
 export function unescapePointer(step: string): string {
   return step.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
-/** The object that a $ref inside of a file (`#/$defs/money`) leads to; undefined if to none. */
+/**
+ * The object that a $ref inside a file (`#/$defs/money`) points to; undefined if it does not exist.
+ */
 export function resolvePointer(root: JsonObject, reference: string): JsonObject | undefined {
   let pointer: string;
   try {
@@ -82,8 +87,8 @@ export function resolvePointer(root: JsonObject, reference: string): JsonObject 
 }
 
 /**
- * The schemas that some schemas apply, themselves included: through every $ref, and through the
- * keywords that `follows` names.
+ * The schemas that `starts` apply, themselves included: through every $ref, and through the
+ * keywords that `follows` accepts.
  */
 export function reachableSchemas(
   root: JsonObject,
@@ -98,7 +103,7 @@ export function reachableSchemas(
     if (target !== undefined) found.add(target);
     for (const inner of innerSchemas({ path: '', schema })) {
       const keyword = inner.path.split('/')[1]!;
-      // A schema in $defs applies where a $ref refers to it.
+      // A schema in $defs applies only through a $ref.
       if (keyword !== '$defs' && keyword !== 'definitions' && follows(keyword))
         found.add(inner.schema);
     }

@@ -3,7 +3,7 @@ import type { ErrorObject } from 'ajv/dist/2020.js';
 import type { JsonObject } from '../../event/json/json.ts';
 import type { ViolationKind } from '../modes.ts';
 
-/** What a schema says under these holds in some cases only, or for names rather than values. */
+/** Keywords whose schemas apply in some cases only, or to names instead of values. */
 const conditional = new Set([
   'anyOf',
   'oneOf',
@@ -24,10 +24,11 @@ const kinds: Readonly<Record<string, ViolationKind>> = {
 };
 
 /**
- * Finds for each error of one schema which kind of violation it is.
+ * Returns a function that classifies each error of one schema as a kind of violation.
  *
- * A property that is unknown to one branch of an `anyOf` may be what another asks for: what breaks a
- * part of the schema that does not hold in every case is an `advanced_rule`, whatever its keyword.
+ * A property that is unknown to one branch of an `anyOf` may be required by another branch. So an
+ * error in a part of the schema that applies in some cases only is an `advanced_rule`, whatever its
+ * keyword.
  */
 export function createClassifier(root: JsonObject): (error: ErrorObject) => ViolationKind {
   const unconditional = alwaysHolding(root);
@@ -37,7 +38,7 @@ export function createClassifier(root: JsonObject): (error: ErrorObject) => Viol
       : 'advanced_rule';
 }
 
-/** The schemas that hold in every case, except those that also stand for one of several. */
+/** The schemas that apply in every case, except those that a conditional keyword also applies. */
 function alwaysHolding(root: JsonObject): Set<JsonObject> {
   const always = reachableSchemas(root, [root], (keyword) => !conditional.has(keyword));
   const starts = [...always].flatMap((schema) =>

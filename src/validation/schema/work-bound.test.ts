@@ -7,7 +7,9 @@ import { orderCompleted, validationOf } from '../schemas-folder.fixture.ts';
 import { checksMax, patternStepsMax, TooMuchWork, valuesValidatedMax } from './work-bound.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 
-/** What a busy machine needs for half a second's work. Without the bounds some take minutes. */
+/**
+ * Time for half a second of work on a busy machine. Without the bounds, some cases take minutes.
+ */
 const patienceMs = 20_000;
 
 const list = (items: JsonObject, more: JsonObject = {}): JsonObject => ({
@@ -23,7 +25,7 @@ const branches = (keyword: string, count: number, last: JsonObject): JsonObject 
 const filled = <Value>(length: number, value: (index: number) => Value): Value[] =>
   Array.from({ length }, (_, index) => value(index));
 
-/** What passes every check at load and holds a gate up for seconds, or for minutes, on 4 MiB. */
+/** Schemas that load, with 4 MiB events that would block a gate for seconds or minutes. */
 const hostile: [name: string, schema: JsonObject, event: () => JsonValue][] = [
   [
     'a pattern of two overlapping repeats on 4,000 texts',
@@ -78,7 +80,7 @@ const named: JsonObject = {
   patternProperties: Object.fromEntries(filled(300, (index) => [`^a[a-z]*${index}$`, {}])),
 };
 
-describe('an event that would hold the gate up is refused in bounded time', () => {
+describe('an event that would block the gate is refused in bounded time', () => {
   const cases = [
     ...hostile.map(([name, schema, event]) => [name, schema, () => ({ list: event() })] as const),
     [
@@ -100,39 +102,42 @@ describe('an event that would hold the gate up is refused in bounded time', () =
     expect(error?.message).toContain('take too long to check: send less');
   });
 
-  test.each(hostile)('as many as are validated, broken in each: %s', (_name, schema) => {
-    const max = valuesValidatedMax(schema) ?? 100_000;
-    const { findingsIn } = compileSchema(schema);
-    const started = performance.now();
-    findingsIn({ list: filled(max - 1, () => false) });
-    expect(performance.now() - started).toBeLessThan(patienceMs);
-    const refused = (): unknown => findingsIn({ list: filled(max, () => false) });
-    expect(valuesValidatedMax(schema) === undefined || throws(refused)).toBe(true);
-  });
+  test.each(hostile)(
+    'with the most values that are validated, all of them invalid: %s',
+    (_name, schema) => {
+      const max = valuesValidatedMax(schema) ?? 100_000;
+      const { findingsIn } = compileSchema(schema);
+      const started = performance.now();
+      findingsIn({ list: filled(max - 1, () => false) });
+      expect(performance.now() - started).toBeLessThan(patienceMs);
+      const refused = (): unknown => findingsIn({ list: filled(max, () => false) });
+      expect(valuesValidatedMax(schema) === undefined || throws(refused)).toBe(true);
+    },
+  );
 });
 
-describe('what is validated', () => {
+describe('the work of validation', () => {
   test('is bounded by checks times values', () => {
     const schema = list(branches('anyOf', 32, { type: 'integer' }));
     // The list's own item, its 32 branches, and an eighth for each of 31 values.
     expect(valuesValidatedMax(schema)).toBe(Math.floor(checksMax / (1 + 32 + 31 / 8)));
   });
 
-  test('is not counted where a value is looked at once or twice', () => {
+  test('is not limited if a value is checked once or twice', () => {
     expect(valuesValidatedMax(list({ type: 'string', maxLength: 10 }))).toBeUndefined();
     const item = { type: 'object', properties: { sku: {}, price: {} }, required: ['sku'] };
     const referred = { ...list({ $ref: '#/$defs/item' }), $defs: { item } };
     expect(valuesValidatedMax(referred)).toBeUndefined();
   });
 
-  test('nor is what is named in the schema, which is there once', () => {
+  test('is not limited by properties that the schema names', () => {
     const properties = Object.fromEntries(
       filled(500, (i) => [`p${i}`, { anyOf: [{}, {}, {}, {}, {}] }]),
     );
     expect(valuesValidatedMax({ type: 'object', properties })).toBeUndefined();
   });
 
-  test('one event has nothing of the next', async () => {
+  test('is counted for each event alone', async () => {
     const { validate } = await validationOf(
       list({ type: 'string', maxLength: 1024, pattern: '^[a-z]*[a-z]*$' }),
     );
@@ -146,7 +151,7 @@ describe('what is validated', () => {
     );
   });
 
-  test('is not milder in any mode', async () => {
+  test('has the same limit in every mode', async () => {
     const [, schema, event] = hostile[1]!;
     const { validate } = await validationOf(schema, ', mode: warn');
     const validation = validate(orderCompleted({ properties: { list: event() } }));
@@ -165,7 +170,7 @@ test.each([
   expect(patternSteps(pattern)(1024)).toBeLessThan(patternStepsMax);
 });
 
-test('a schema too large to be compiled is refused when it is loaded', () => {
+test('refuses a schema that is too large to compile when it is loaded', () => {
   const properties = Object.fromEntries(
     filled(2000, (index) => [
       `property_${index}`,
@@ -175,16 +180,16 @@ test('a schema too large to be compiled is refused when it is loaded', () => {
   const schema: JsonObject = { type: 'object', properties };
   const outcome = ((): unknown => {
     try {
-      // With a larger stack it is taken; then it validates.
+      // With a larger stack it compiles; then it must validate.
       return compileSchema(schema).findingsIn({ property_0: 1 })?.errors.length;
     } catch (error) {
       return (error as Error).message;
     }
   })();
-  expect([1, 'it has too many rules to be made into a check']).toContain(outcome);
+  expect([1, 'it has too many rules to compile']).toContain(outcome);
 });
 
-test('the largest schemas that are taken are compiled in bounded time', () => {
+test('compiles the largest accepted schemas in bounded time', () => {
   const wide: JsonObject = {
     type: 'object',
     properties: Object.fromEntries(

@@ -2,39 +2,41 @@ import { innerSchemas, resolvePointer } from './schema-walk.ts';
 import { isJsonObject, type JsonObject } from '../../event/json/json.ts';
 
 /**
- * What validating one event may take: a gate validates on one thread, and answers nobody meanwhile. One check
- * of one value by one schema takes up to 130 ns where it fails, so that this is half a second at worst.
+ * The most checks for one event. Validation blocks the gate's thread. One check of one value by one
+ * schema takes up to 130 ns if it fails, so this is half a second at worst.
  */
 export const checksMax = 4_000_000;
 
-/** Up to this many checks a value costs no more than reading it did. */
+/** Up to this many checks, validating a value costs no more than parsing it. */
 const checksUncounted = 4;
 
-/** An error is an object of some 200 bytes: this many are 40 MB. */
+/** An error is an object of about 200 bytes, so this many take 40 MB. */
 const errorsMax = 200_000;
 
-/** Steps of regular expressions in one event: some 50 ms. */
+/** The most steps of regular expressions in one event: about 50 ms. */
 export const patternStepsMax = 20_000_000;
 
-/** Thrown for an event whose check would take too long. */
+/** Thrown for an event that would take too long to validate. */
 export class TooMuchWork extends Error {
   override readonly name = 'TooMuchWork';
 }
 
-/** How many values an event of this schema may have; undefined: as many as a request holds. */
+/**
+ * The most values that an event of this schema may have; undefined if only the request limits them.
+ */
 export function valuesValidatedMax(root: JsonObject): number | undefined {
   const checks = checksOfHeaviest(root);
   return checks <= checksUncounted ? undefined : Math.floor(checksMax / checks);
 }
 
-/** How many values an event may have if all its errors are reported. */
+/** The most values that an event may have for all its errors to be listed. */
 export function valuesListedMax(root: JsonObject, max: number): number {
   return Math.min(max, Math.floor(errorsMax / Math.max(1, checksOfHeaviest(root))));
 }
 
 /**
- * The most checks that one value of a list, or one member of a map, can take. What is named in the
- * schema is there once and needs no bound: schema-references.ts has counted the whole.
+ * The most checks that one value of a list, or one member of a map, can take. A property that the
+ * schema names occurs once and needs no bound: schema-references.ts has counted all schemas.
  */
 function checksOfHeaviest(root: JsonObject): number {
   let heaviest = 0;
@@ -83,7 +85,7 @@ const sameValueKeywords = new Set([
   'dependentSchemas',
 ]);
 
-/** All schemas that look at the same value, as often as they do. */
+/** All schemas that check the same value, each as often as it does. */
 function appliedTogether(root: JsonObject, schemas: readonly JsonObject[]): JsonObject[] {
   const found = [...schemas];
   // The list grows while it is walked.
@@ -98,7 +100,7 @@ function appliedTogether(root: JsonObject, schemas: readonly JsonObject[]): Json
   return found;
 }
 
-/** Names and values in a row are looked at one by one, each in an eighth of a check. */
+/** Names and values in a list are checked one by one, and each costs an eighth of a check. */
 function checksOf(schema: JsonObject): number {
   const { enum: values, required, properties } = schema;
   const lengths = [
@@ -111,7 +113,7 @@ function checksOf(schema: JsonObject): number {
 
 const scalars = new Set<unknown>(['string', 'number', 'integer', 'boolean', 'null']);
 
-/** Each item is compared with half of the others, unless they are so plain that a table finds them. */
+/** Each item is compared with half of the others, except scalars, which Ajv finds with a table. */
 function comparisonsOf({ items, maxItems }: JsonObject): number {
   const type = items !== undefined && isJsonObject(items) ? items['type'] : undefined;
   return scalars.has(type) ? 1 : Number(maxItems) / 2;

@@ -19,7 +19,7 @@ function folder(lines: string): string {
   });
 }
 
-test('a superseded version is validated by its successor, and stored as that', async () => {
+test('validates an event of a superseded version by its successor, and stores it as that version', async () => {
   const { validate } = createValidation(await loadRegistry(folder(', supersedes: { 3: [2] }')));
   const sent = (total: number | string, schemaVersion: number) =>
     validate(orderCompleted({ schemaVersion, properties: { total } }));
@@ -28,7 +28,7 @@ test('a superseded version is validated by its successor, and stored as that', a
   expect(sent(1.5, 1)).toMatchObject({ error: undefined, schemaVersion: 1 });
 });
 
-test('producers of a deprecated version are warned which to send', async () => {
+test('warns producers of a deprecated version, and names the version to send', async () => {
   const { validate } = createValidation(await loadRegistry(folder(', deprecated: [3]')));
   const event = orderCompleted({ schemaVersion: 3, properties: { total: 1 } });
   expect(validate(event)).toMatchObject({ error: undefined, schemaVersion: 3 });
@@ -50,19 +50,19 @@ test.each([
   [', supersedes: { x: [2] }', 'supersedes.x is not a version with a list of earlier ones'],
   [', supersedes: { 3: [1] }', 'supersedes has 3 for 1, which is active'],
   [', supersedes: { 3: [2, 2] }', 'supersedes names 2 twice'],
-  [', supersedes: { 4: [2] }', 'names version 4, beyond its last, 3.json'],
+  [', supersedes: { 4: [2] }', 'names version 4, beyond the last, 3.json'],
   [', deprecated: 2', 'deprecated is not a list of versions'],
   [', deprecated: [0]', 'deprecated is not a list of versions'],
   [', deprecated: [1]', 'deprecated names 1, which is active'],
-  [', deprecated: [4]', 'names version 4, beyond its last, 3.json'],
-  [', compatibility: full', 'compatibility is none of compatible, forward, none'],
+  [', deprecated: [4]', 'names version 4, beyond the last, 3.json'],
+  [', compatibility: full', 'compatibility is not one of compatible, forward, none'],
 ])('%s is refused', async (lines, problem) => {
   const { faults } = await readRegistry(folder(lines));
   expect(faults.map((fault) => fault.problem).join('\n')).toContain(problem);
   expect(faults).toHaveLength(1);
 });
 
-test('one step leads from a superseded version to the one that validates', async () => {
+test('refuses a chain of superseded versions', async () => {
   const taxonomy = orderTaxonomy(', supersedes: { 2: [1], 3: [2] }').replace(
     'active: 1',
     'active: 3',
@@ -76,7 +76,7 @@ test('one step leads from a superseded version to the one that validates', async
   expect(faults).toMatchObject([
     {
       problem: 'events.order_completed.supersedes has 2 for 1, and 3 for 2',
-      mending: 'Name 1 under 3 too: one step leads to the version that validates.',
+      mending: 'Name 1 under 3: each version names the one that validates directly.',
     },
   ]);
 });

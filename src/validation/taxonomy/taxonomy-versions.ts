@@ -4,8 +4,8 @@ import type { ReportFault } from '../registry-fault.ts';
 export type Superseded = ReadonlyMap<number, number>;
 
 /**
- * Reads `supersedes: { 3: [1, 2] }`: events that name version 1 or 2 are validated by version 3. So a
- * version that is broken, and already in the field, is fixed without an update of its producers.
+ * Reads `supersedes: { 3: [1, 2] }`: version 3 validates events that name version 1 or 2. This
+ * fixes a broken version that producers already send, without updating the producers.
  */
 export function readSupersedes(
   value: unknown,
@@ -16,7 +16,10 @@ export function readSupersedes(
   const superseded = new Map<number, number>();
   if (value === undefined) return superseded;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    report(`${place} is not a mapping`, 'Write such as { 3: [2] }: version 3 validates for 2.');
+    report(
+      `${place} is not a mapping`,
+      'Write, for example, { 3: [2] }: version 3 then validates events of version 2.',
+    );
     return superseded;
   }
   for (const [key, list] of Object.entries(value)) {
@@ -25,7 +28,7 @@ export function readSupersedes(
     if (versions.length === 0 || !versions.every((each) => isVersion(each) && each < successor)) {
       report(
         `${place}.${key} is not a version with a list of earlier ones`,
-        'Write such as { 3: [1, 2] }: version 3 validates for 1 and 2.',
+        'Write, for example, { 3: [1, 2] }: version 3 then validates events of versions 1 and 2.',
       );
       continue;
     }
@@ -39,7 +42,7 @@ export function readSupersedes(
     const last = superseded.get(successor)!;
     report(
       `${place} has ${successor} for ${version}, and ${last} for ${successor}`,
-      `Name ${version} under ${last} too: one step leads to the version that validates.`,
+      `Name ${version} under ${last}: each version names the one that validates directly.`,
     );
   }
   if (superseded.has(active)) {
@@ -60,7 +63,7 @@ export function readDeprecated(
 ): readonly number[] {
   if (value === undefined) return [];
   if (!Array.isArray(value) || !value.every(isVersion)) {
-    report(`${place} is not a list of versions`, 'Write such as [1, 2].');
+    report(`${place} is not a list of versions`, 'Write, for example, [1, 2].');
     return [];
   }
   if (value.includes(active)) {

@@ -7,7 +7,7 @@ import { nearestName } from '../nearest-name.ts';
 import type { ReportFault } from '../registry-fault.ts';
 import { readDeprecated, readSupersedes, type Superseded } from './taxonomy-versions.ts';
 
-/** One planned event, as `taxonomy.yaml` describes it. */
+/** One planned event, as `taxonomy.yaml` defines it. */
 export interface TaxonomyEntry {
   readonly name: string;
   readonly owner: string;
@@ -17,24 +17,24 @@ export interface TaxonomyEntry {
   readonly mode: EventMode;
   /** What a new version may change. */
   readonly compatibility: CompatibilityMode;
-  /** Versions that another validates in their place, each with that other. */
+  /** The versions that another version validates in their place. */
   readonly superseded: Superseded;
-  /** Versions that still validate events, and whose producers are warned to move on. */
+  /** Versions that still validate events, and warn their producers to send the active version. */
   readonly deprecated: readonly number[];
 }
 
-/** What `taxonomy.yaml` says of all events. */
+/** The settings of `taxonomy.yaml` for all events. */
 export interface TaxonomyHeader {
   readonly verbs: readonly string[];
   readonly unplanned: UnplannedMode;
 }
 
-/** What `taxonomy.yaml` says. */
+/** The content of `taxonomy.yaml`. */
 export interface Taxonomy extends TaxonomyHeader {
   readonly entries: readonly TaxonomyEntry[];
 }
 
-/** Event names are labels of metrics: more than this and the monitoring pays for it. */
+/** Event names are metric labels: more of them would overload the monitoring. */
 export const eventsMax = 2000;
 const verbsMax = 200;
 
@@ -51,20 +51,20 @@ const entryKeys = [
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Reads `taxonomy.yaml`; reports every fault and returns the valid rest. */
+/** Reads `taxonomy.yaml`. Reports every fault, and returns the valid rest. */
 export function readTaxonomy(text: string, report: ReportFault): Taxonomy {
   const root = parseYaml(text, report);
   if (root === undefined) return { verbs: [], unplanned: 'reject', entries: [] };
   return readTaxonomyFields(root, report);
 }
 
-/** The same for parsed YAML. */
+/** Reads the parsed YAML of `taxonomy.yaml`. */
 export function readTaxonomyFields(root: Fields, report: ReportFault): Taxonomy {
   const header = readHeader(root, report);
   return { ...header, entries: readEntries(root['events'], header.verbs, report) };
 }
 
-/** The keys beside `events`. */
+/** Reads the keys beside `events`. */
 export function readHeader(root: Fields, report: ReportFault): TaxonomyHeader {
   refuseUnknownKeys(root, topKeys, '', report);
   return {
@@ -73,7 +73,7 @@ export function readHeader(root: Fields, report: ReportFault): TaxonomyHeader {
   };
 }
 
-/** The content of a YAML text that is a mapping. */
+/** Parses YAML that must be a mapping. Reports faults, and then returns undefined. */
 export function parseYaml(text: string, report: ReportFault): Fields | undefined {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
@@ -96,7 +96,10 @@ export function parseYaml(text: string, report: ReportFault): Fields | undefined
 
 function readVerbs(value: unknown, report: ReportFault): string[] {
   if (!Array.isArray(value) || value.length === 0) {
-    report('verbs is not a list of words', 'Write such as verbs: [completed, created, signed_up].');
+    report(
+      'verbs is not a list of words',
+      'Write, for example, verbs: [completed, created, signed_up].',
+    );
     return [];
   }
   if (value.length > verbsMax) report(`verbs has more than ${verbsMax}`, 'Leave some out.');
@@ -130,7 +133,7 @@ function readEntries(
   return names.map((name) => readEntry(name, value[name], verbs, report));
 }
 
-/** One entry. Without `verbs` its name is not held against them. */
+/** Reads one entry. If `verbs` is empty, the verb of its name is not checked. */
 export function readEntry(
   name: string,
   value: unknown,
@@ -140,7 +143,7 @@ export function readEntry(
   const place = `events.${name}`;
   if (!isSnakeCase(name)) {
     const form = `lower snake case of at most ${eventNameLengthMax} characters`;
-    report(`${place} is not named in ${form}`, 'Name it such as order_completed.');
+    report(`${place} is not named in ${form}`, 'Name it, for example, order_completed.');
   } else if (verbs.length > 0 && !isEventName(name, verbs)) {
     report(`${place} is not a noun and one of the verbs`, 'Fix it, or add its verb to verbs.');
   }
@@ -184,7 +187,7 @@ function readText(value: unknown, place: string, meaning: string, report: Report
   return '';
 }
 
-/** 0 where it could not be read, so that nothing else is said about that version. */
+/** 0 if it cannot be read, so that no other fault is reported about that version. */
 function readActive(value: unknown, place: string, report: ReportFault): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 1) return value;
   const problem = value === undefined ? 'missing' : 'not a whole number from 1 up';
@@ -205,7 +208,7 @@ function readChoice<Choice extends string>(
   const choice = value === undefined ? choices[0] : choices.find((known) => known === value);
   if (choice !== undefined) return choice;
   const fix = `Write one of them; the default is ${choices[0]}.`;
-  report(`${place} is none of ${choices.join(', ')}`, fix);
+  report(`${place} is not one of ${choices.join(', ')}`, fix);
   return choices[0];
 }
 
@@ -218,7 +221,7 @@ function refuseUnknownKeys(
   for (const key of Object.keys(fields)) {
     if (known.includes(key)) continue;
     const nearest = nearestName(key, known);
-    const fix = nearest === undefined ? `Known are ${known.join(', ')}.` : `Write ${nearest}.`;
+    const fix = nearest === undefined ? `Use one of ${known.join(', ')}.` : `Write ${nearest}.`;
     report(`${place}${key} is not a known key`, fix);
   }
 }

@@ -1,18 +1,18 @@
-/** What an event's entry says of its versions. */
+/** The states of an event's versions, from its entry. */
 export interface VersionStates {
   readonly active: number;
   readonly superseded: ReadonlyMap<number, number>;
   readonly deprecated: readonly number[];
 }
 
-/** `active`, `validated by 3`, `deprecated`, or empty: the state of a version, for people. */
+/** `active`, `validated by 3`, `deprecated`, or empty: the state of a version as text. */
 export function versionState(
   version: number,
   { active, superseded, deprecated }: VersionStates,
 ): string {
   if (version === active) return 'active';
-  const validate = superseded.get(version);
-  if (validate !== undefined) return `validated by ${validate}`;
+  const successor = superseded.get(version);
+  if (successor !== undefined) return `validated by ${successor}`;
   return deprecated.includes(version) ? 'deprecated' : '';
 }
 

@@ -18,7 +18,7 @@ import type { GeneratedRequest } from './generated-requests.ts';
 import type { RawAnswer } from './raw-call.ts';
 
 /** An answer as a caller understands it. */
-export interface ToldAnswer {
+export interface UnderstoodAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** A name of the codes of gRPC and Connect, or its number as text; `ok`. */
@@ -28,7 +28,7 @@ export interface ToldAnswer {
   readonly result: JsonValue;
 }
 
-/** Of the connection, of this moment, or advice that an answer may have or not. */
+/** Headers of the connection or of the moment, and optional advice. */
 const ignoredHeaders = new Set([
   'date',
   'connection',
@@ -40,7 +40,7 @@ const ignoredHeaders = new Set([
   'grpc-encoding',
 ]);
 
-export function tell(request: GeneratedRequest, answer: RawAnswer): ToldAnswer {
+export function tell(request: GeneratedRequest, answer: RawAnswer): UnderstoodAnswer {
   const headers = Object.fromEntries(
     Object.entries(answer.headers).filter(([name]) => !ignoredHeaders.has(name)),
   );
@@ -53,7 +53,7 @@ export function tell(request: GeneratedRequest, answer: RawAnswer): ToldAnswer {
     if (headers['grpc-status'] === undefined) {
       return { ...base, ...tellFramed(request, answer, answer.trailers) };
     }
-    // Trailers-Only: what the stock router splits in two comes in one.
+    // Trailers-Only: one block has what the stock router splits in two.
     const { trailers, others } = trailersAmong(headers);
     return { ...base, headers: others, ...tellFramed(request, answer, trailers) };
   }
@@ -102,7 +102,7 @@ function tellFramed(
   request: GeneratedRequest,
   answer: RawAnswer,
   trailers: Trailers,
-): Pick<ToldAnswer, 'code' | 'message' | 'details' | 'result'> {
+): Pick<UnderstoodAnswer, 'code' | 'message' | 'details' | 'result'> {
   const code =
     grpcCodeNames[Number(trailers['grpc-status'])] ?? `none (${trailers['grpc-status']})`;
   const message = decodeURIComponent(trailers['grpc-message'] ?? '');
