@@ -10,7 +10,7 @@ import { createConnectTransport } from '@connectrpc/connect-node';
 
 import { StartError } from '../errors.ts';
 
-/** Calls the admin port, and says in one sentence why it could not. */
+/** Calls the admin port. A failed call throws a StartError of one sentence. */
 export interface AdminClient<Service extends DescService> {
   call<Answer>(work: (service: Client<Service>) => Promise<Answer>): Promise<Answer>;
 }
@@ -19,7 +19,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const timeoutMs = 30_000;
 
-/** `named` is what --admin says. */
+/** `named` is the value of --admin. */
 export function connectAdmin<Service extends DescService>(
   described: Service,
   named: string | undefined,
@@ -50,7 +50,7 @@ export function connectAdmin<Service extends DescService>(
 }
 
 /**
- * HEADGATE_ADMIN_LISTEN is host:port, and may say "everywhere", which is no place to connect to.
+ * HEADGATE_ADMIN_LISTEN is host:port. A wildcard address is replaced by loopback, to connect to.
  */
 export function adminUrl(text: string): string {
   const url = text.includes('://')
@@ -73,7 +73,7 @@ function sentenceOf(error: ConnectError, url: string): string {
     return `The admin port cannot be reached at ${url}. Is the gate running, and is --admin right?`;
   }
   if (error.code === Code.Unimplemented) {
-    return `What answers at ${url} is not the admin port of a gate. Is --admin right?`;
+    return `The server at ${url} is not the admin port of a gate. Is --admin right?`;
   }
   return error.rawMessage;
 }

@@ -15,7 +15,7 @@ interface FixOptions {
   readonly json?: true;
 }
 
-/** `headgate dead fix`: changes the event of a dead letter, which the gate validates anew. */
+/** `headgate dead fix`: changes the event of a dead letter. The gate validates it again. */
 export function addFixCommand(
   dead: Command,
   client: () => DeadClient,

@@ -8,7 +8,7 @@ import {
 } from '../../../gen/headgate/v1/rejected_service_pb.ts';
 import { readMoment } from '../terminal/option-values.ts';
 
-/** The options by which rejected events are chosen. */
+/** The options that select rejected events. */
 export interface FilterOptions {
   readonly source?: string;
   readonly event?: string;

@@ -3,7 +3,7 @@ import { InvalidArgumentError } from 'commander';
 import type { RejectedService } from '../../../gen/headgate/v1/rejected_service_pb.ts';
 import type { AdminClient } from '../admin-client.ts';
 
-/** What speaks to the admin port about rejected events. */
+/** The client of the admin port for rejected events. */
 export type RejectedClient = AdminClient<typeof RejectedService>;
 
 /** Reads the number by which `headgate rejected list` shows an event. */

@@ -25,7 +25,7 @@ interface TraceOptions {
   readonly json?: true;
 }
 
-/** `headgate trace`: where is my event? */
+/** `headgate trace`: finds an event and reports its status. */
 export function traceCommand({ env }: CommandContext): Command {
   return new Command('trace')
     .description(
@@ -62,7 +62,7 @@ async function trace(id: string, options: TraceOptions, env: CommandContext['env
   try {
     searched = await search(client, { id, ...options }, found, progress);
     if (found.length === 0 && options.since === undefined && timeOfUuid(id) !== undefined) {
-      // Its producer's clock may be ahead: then it came before it was made.
+      // If the producer's clock is ahead, the event arrived before the time in its id.
       const { fromMs: until } = searched;
       searched = await search(
         client,
@@ -86,16 +86,16 @@ async function trace(id: string, options: TraceOptions, env: CommandContext['env
   process.stderr.write(`headgate: ${notFound(id, from)}\n`);
 }
 
-/** No clock that is set at all is further ahead. */
+/** Assumes that clocks are at most this far ahead. */
 const skewMsMax = 60_000;
 
 interface Searched {
   readonly fromMs: number;
-  /** False: there is more to be looked at. */
+  /** False if the search stopped before the end. */
   readonly all: boolean;
 }
 
-/** Adds what it finds to `found`. */
+/** Adds the events that it finds to `found`. */
 async function search(
   client: AdminClient<typeof EventService>,
   {
@@ -117,7 +117,7 @@ async function search(
         id,
         source,
         eventName,
-        // What the first page made of the id holds for all of them.
+        // The first page derives the start from the id; later pages repeat it.
         ...(fromMs !== undefined && { since: timestampFromMs(fromMs) }),
         ...(until !== undefined && { until: timestampFromMs(until) }),
         pageToken,

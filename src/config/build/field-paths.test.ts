@@ -53,7 +53,7 @@ test.each([
   ]);
 });
 
-test('takes 1,000 paths and no more, and globs on sources alone', () => {
+test('accepts at most 1,000 paths, and only valid globs on sources', () => {
   const paths = (count: number): string =>
     Array.from({ length: count }, (_none, index) => `/properties/p${index}`).join(', ');
   expect(faultsOf({ file: destination(`fields: { drop: [${paths(1_000)}] }`) })).toEqual([]);
