@@ -37,7 +37,7 @@ export function connectGate(options: GateClientOptions, env: Environment): GateC
   const url = gateUrl(options.url, env);
   const key = options.key ?? (env['HEADGATE_WRITE_KEY'] || undefined);
   if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
-    throw new StartError('The write key holds what no write key has: a space or a line break?');
+    throw new StartError('The write key has an invalid character: is it a space or a line break?');
   }
   const shared = {
     baseUrl: url,

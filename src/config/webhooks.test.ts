@@ -93,7 +93,7 @@ describe('the webhooks of the configuration', () => {
     ],
     [
       `{ a: { provider: github, secret: ${secret}, signature: { header: x-sig }, events: { push: a_sent } } }`,
-      'hmac alone',
+      'hmac only',
     ],
     [
       `{ a: { provider: hmac, secret: ${secret}, delivery_id: /id, events: { push: a_sent } } }`,

@@ -90,7 +90,7 @@ function sentenceOf(error: Error, path: string): string {
   const code = 'errcode' in error ? Number(error.errcode) & 0xff : undefined;
   if (code === sqliteReadonly || code === sqliteAuth) {
     const refusal = `SQLite refused the statement: ${error.message}`;
-    return `The warehouse is open for reading alone, and ${refusal}.`;
+    return `The warehouse is open for reading only, and ${refusal}.`;
   }
   if (code === sqliteNotDatabase) return `${path} is not a SQLite database.`;
   return `SQLite: ${error.message}.`;

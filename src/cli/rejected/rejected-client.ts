@@ -9,5 +9,5 @@ export type RejectedClient = AdminClient<typeof RejectedService>;
 /** Reads the number by which `headgate rejected list` shows an event. */
 export function readNumber(text: string): bigint {
   if (/^[1-9]\d{0,14}$/.test(text)) return BigInt(text);
-  throw new InvalidArgumentError(`"${text}" is no number of "headgate rejected list".`);
+  throw new InvalidArgumentError(`"${text}" is not a number of "headgate rejected list".`);
 }

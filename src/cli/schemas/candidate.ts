@@ -92,7 +92,7 @@ async function readSchema(file: string): Promise<SchemaVersion> {
     if (error instanceof StartError) throw error;
     refuse((error as Error).message);
   }
-  if (!isJsonObject(value)) return refuse('it is no JSON object');
+  if (!isJsonObject(value)) return refuse('it is not a JSON object');
   const faults: string[] = [];
   if (!checkSchemaSafety(value, (problem, fix) => void faults.push(`${problem} (${fix})`))) {
     refuse(faults.join('; '));

@@ -47,7 +47,7 @@ export function schemasTryCommand({ env }: CommandContext): Command {
       Date.now() - dayMs,
     )
     .option('--until <time>', 'events before this time', readMoment)
-    .option('--source <name>', 'of this source alone')
+    .option('--source <name>', 'only of this source')
     .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
     .option('--json', 'print JSON')
     .addHelpText('after', help)

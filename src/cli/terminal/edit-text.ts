@@ -15,7 +15,7 @@ export async function editText(
     (each) => each !== undefined && each.trim() !== '',
   );
   if (editor === undefined) {
-    throw new StartError('There is no editor: set EDITOR, or use --set path=value.');
+    throw new StartError('No editor is set: set EDITOR, or use --set path=value.');
   }
   // A private folder, because the event may hold personal data.
   const folder = await mkdtemp(path.join(tmpdir(), 'headgate-edit-'));
@@ -26,7 +26,7 @@ export async function editText(
     await runEditor(editor, file);
     const changed = await readFile(file, 'utf8');
     if (changed === shown)
-      throw new StartError('Nothing was changed in the editor, and so nothing was done.');
+      throw new StartError('The text was not changed in the editor, so nothing was done.');
     return changed.trim();
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -47,5 +47,5 @@ async function runEditor(editor: string, file: string): Promise<void> {
   // By a shell, as other programs do: the variable may hold options.
   const child = spawn('/bin/sh', ['-c', `${editor} "$1"`, 'sh', file], { stdio: 'inherit' });
   const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0) throw new StartError('The editor did not end well, and so nothing was done.');
+  if (code !== 0) throw new StartError('The editor failed, so nothing was changed.');
 }

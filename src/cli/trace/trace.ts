@@ -34,8 +34,8 @@ export function traceCommand({ env }: CommandContext): Command {
     .argument('<id>', 'an event_id, an idempotency_key or a correlation_id')
     .option('--since <time>', 'arrived since: 24h ago, or 2026-03-01T12:00:00Z', readMoment)
     .option('--until <time>', 'it came before this time', readMoment)
-    .option('--source <name>', 'of this source alone')
-    .option('--event <name>', 'of this event name alone')
+    .option('--source <name>', 'only of this source')
+    .option('--event <name>', 'only of this event name')
     .option('--all', 'search to the end, to find every event with the id')
     .option('--admin <url>', 'the admin port (default: HEADGATE_ADMIN_LISTEN)')
     .option('--json', 'print JSON')
@@ -46,7 +46,7 @@ export function traceCommand({ env }: CommandContext): Command {
 const help = `
 An id that is a UUID of version 7 says when it was made, and is found at once. Others are searched for
 from a day ago on, or from --since: --source and --event make that faster. Rejected events are found
-too. Reads alone: deliveries do not notice.
+too. Only reads: deliveries are not affected.
 
 Exit code: 0 when it was found, 1 when it was not.
 

@@ -91,7 +91,7 @@ async function call(sending: SendingRun, events: readonly LineEvent[]): Promise<
   }
   if (results.length !== events.length) {
     const counts = `${results.length} verdicts on ${events.length} events`;
-    const message = `What answers at ${client.url} gave ${counts}`;
+    const message = `The server at ${client.url} gave ${counts}`;
     return { kind: 'stop', message };
   }
   const waiting = events.filter((event, index) => !settle(sending.ledger, event, results[index]!));

@@ -30,13 +30,13 @@ function buildWebhook(raw: RawWebhook, faults: string[]): WebhookSource {
   }
   if (provider === 'hmac' && values.delivery_id === undefined) {
     faults.push(
-      `${table.from('delivery_id')}: is required: without an id nobody can tell a second try from a ` +
-        'second event: write a place such as /id or header:x-delivery-id',
+      `${table.from('delivery_id')}: is required: without an id, a second try looks like a second ` +
+        'event: write a place such as /id or header:x-delivery-id',
     );
   }
   for (const path of Object.keys(webhookSettings)) {
     if (path.startsWith('signature.') && provider !== 'hmac' && raw.values.has(path)) {
-      faults.push(`${table.from(path)}: is for provider hmac alone: remove it`);
+      faults.push(`${table.from(path)}: is for provider hmac only: remove it`);
     }
   }
   return {

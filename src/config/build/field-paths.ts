@@ -51,7 +51,9 @@ function validateHash({ hash, hashKey, from }: FieldSettings, faults: string[]):
   }
   if (hashKey === undefined) return;
   if (hash === undefined) {
-    faults.push(`${from('hash_key')}: hashes nothing: name paths in fields.hash, or remove it`);
+    faults.push(
+      `${from('hash_key')}: has no paths to hash: name paths in fields.hash, or remove it`,
+    );
   }
   if (hashKey.reveal().length < hashKeyCharactersMin) {
     faults.push(
@@ -84,8 +86,7 @@ function readPaths(
 function readPath(text: string): FieldPath | string {
   const example = 'as in /user_id, /properties/email, /context/ip or /properties/items/*/note';
   if (!text.startsWith('/')) return `is not a path: begin with /, ${example}`;
-  if (/~(?![01])/.test(text))
-    return 'has a ~ that stands for nothing: write ~0 for ~, and ~1 for /';
+  if (/~(?![01])/.test(text)) return 'has an invalid ~ escape: write ~0 for ~, and ~1 for /';
   const path = text
     .slice(1)
     .split('/')
@@ -95,7 +96,7 @@ function readPath(text: string): FieldPath | string {
     return `names no field that can be left out: begin with ${roots.map((one) => `/${one}`).join(', ')}`;
   }
   if (path.length > 1 && !containers.includes(root!))
-    return `goes on after /${root}, which is a text`;
+    return `continues after /${root}, which is a text`;
   return path;
 }
 
