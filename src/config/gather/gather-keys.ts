@@ -10,8 +10,8 @@ export interface RawKey {
 }
 
 /**
- * The settings of a write key. The hash is a `secret`, so that messages never show it: an operator may
- * enter the key itself by mistake, and it must not reach a log.
+ * The settings of a write key. The hash is a `secret`, so that messages never show it: an operator
+ * may enter the key itself by mistake, and it must not reach a log.
  */
 export const keySettings = {
   source: { kind: 'string', text: 'The sender. It becomes the source of each event.' },

@@ -105,8 +105,8 @@ function findUnknownVariables(
 }
 
 /**
- * Kubernetes sets such variables in every pod for each Service of its namespace: a Service `headgate`
- * makes HEADGATE_SERVICE_HOST, HEADGATE_PORT=tcp://... and HEADGATE_PORT_8080_TCP_ADDR. They are
+ * Kubernetes sets such variables in every pod for each Service of its namespace: a Service
+ * `headgate` makes HEADGATE_SERVICE_HOST, HEADGATE_PORT=tcp://... and HEADGATE_PORT_8080_TCP_ADDR. They are
  * not typing errors, and must not prevent the start.
  */
 function isServiceLink(name: string, value: string): boolean {
