@@ -26,7 +26,7 @@ const killsMs = [1_500, 4_500];
 const outageMs = [2_500, 5_500] as const;
 const runTimeoutMs = 90_000;
 
-/** One byte of the notes stands for this many calls (program.ts). */
+/** One byte of the notes represents this many calls (program.ts). */
 const callsPerNote = 100;
 const here = import.meta.dirname;
 const silent = { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] as ('ignore' | 'ipc')[] };

@@ -64,7 +64,7 @@ function overview(): string {
   return ['| code | HTTP | gRPC | retry |', '| --- | --- | --- | --- |', ...rows].join('\n');
 }
 
-/** The heading is the code alone, so that its anchor is the code. */
+/** The heading is only the code, so that its anchor is the code. */
 function section(code: ErrorCode): string {
   const { http, grpc, retryable, text } = errorEntry(code);
   const advice = retryable ? 'Retry.' : 'A retry cannot help.';

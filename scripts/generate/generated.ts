@@ -19,7 +19,7 @@ export function findStale(root: string, { files, folder }: Generated): string[] 
   return [...changed, ...superfluous].toSorted();
 }
 
-/** Writes what is stale, and deletes what should not be there. Gives the paths that it changed. */
+/** Writes stale files and deletes unexpected ones. Returns the paths that it changed. */
 export function writeGenerated(root: string, generated: Generated): string[] {
   const stale = findStale(root, generated);
   for (const name of stale) {
@@ -32,7 +32,7 @@ export function writeGenerated(root: string, generated: Generated): string[] {
   return stale;
 }
 
-/** The files below a folder, as paths from `root`. None where the folder does not exist. */
+/** The files below a folder, as paths from `root`. Empty if the folder does not exist. */
 export function filesBelow(root: string, folder: string): string[] {
   try {
     return readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })

@@ -1,7 +1,7 @@
 /**
  * Gets the official JSON Schema Test Suite and runs its required part of draft 2020-12 against the
  * gate's validator. The suite is on no npm registry; the source package of Python's jsonschema carries
- * it. Needs pip; says so, and exits 0, where it is not here or cannot fetch.
+ * it. Needs pip; if it is missing or cannot fetch, says so and exits 0.
  *
  *     npm run test:json-schema
  */

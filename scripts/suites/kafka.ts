@@ -1,6 +1,6 @@
 /**
  * Runs the tests of the kafka destination against a real broker: Apache Kafka from Maven Central, one
- * node, on loopback. Needs Java 17 or newer and Maven; says so, and exits 0, where they are not here.
+ * node, on loopback. Needs Java 17 or newer and Maven; if they are missing, says so and exits 0.
  *
  *     npm run test:kafka
  */

@@ -15,7 +15,7 @@ import { readAdminAccess } from '../config/read-admin-access.ts';
 import { StartError } from '../errors.ts';
 import { readAdminTokenFile } from '../operators/token-files.ts';
 
-/** Calls the admin port, and says in one sentence why it could not. */
+/** Calls the admin port. A failed call throws a StartError of one sentence. */
 export interface AdminClient<Service extends DescService> {
   call<Answer>(work: (service: Client<Service>) => Promise<Answer>): Promise<Answer>;
 }
@@ -101,7 +101,7 @@ export function connectAdminPort<Service extends DescService>(
 }
 
 /**
- * HEADGATE_ADMIN_LISTEN is host:port, and may say "everywhere", which is no place to connect to.
+ * HEADGATE_ADMIN_LISTEN is host:port. A wildcard address is replaced by loopback, to connect to.
  */
 export function adminUrl(text: string): string {
   const url = text.includes('://')
@@ -128,7 +128,7 @@ function sentenceOf(error: ConnectError, url: string): string {
     return `The admin port cannot be reached at ${url}. Is the gate running, and is --admin right?`;
   }
   if (error.code === Code.Unimplemented) {
-    return `What answers at ${url} is not the admin port of a gate. Is --admin right?`;
+    return `The server at ${url} is not the admin port of a gate. Is --admin right?`;
   }
   return error.rawMessage;
 }

@@ -1,4 +1,4 @@
-/** What a command has of the process it runs in: read once, in main.ts. */
+/** The part of the process that a command may use. Read once, in main.ts. */
 export interface CommandContext {
   readonly env: Readonly<Record<string, string | undefined>>;
 }

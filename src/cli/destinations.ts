@@ -120,7 +120,7 @@ function age(since: Timestamp | undefined, nowMs: number): string {
   return since === undefined ? 'some time' : spanText(nowMs - timestampMs(since));
 }
 
-/** The reason is another system's text, which must not reach the terminal as commands. */
+/** The reason is text of another system: control characters must not reach the terminal. */
 function plain(text: string): string {
   const line = text.replaceAll(/\p{Cc}/gu, ' ');
   return line.length > reasonCharactersMax ? `${line.slice(0, reasonCharactersMax - 1)}…` : line;

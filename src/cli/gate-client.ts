@@ -18,9 +18,9 @@ export interface GateClient extends Disposable {
 }
 
 export interface GateClientOptions {
-  /** What --url says. */
+  /** The value of --url. */
   readonly url?: string | undefined;
-  /** What --key says. */
+  /** The value of --key. */
   readonly key?: string | undefined;
   readonly protocol: TrackProtocol;
 }
@@ -29,7 +29,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const defaultListen = '127.0.0.1:8080';
 
-/** A batch is validated and stored in milliseconds; a gate that says nothing for so long hangs. */
+/** A batch is validated and stored in milliseconds: a gate that is silent for this long hangs. */
 const callTimeoutMs = 30_000;
 
 /** Calls the endpoints of a gate. Connects with the first call. */
@@ -37,7 +37,7 @@ export function connectGate(options: GateClientOptions, env: Environment): GateC
   const url = gateUrl(options.url, env);
   const key = options.key ?? (env['HEADGATE_WRITE_KEY'] || undefined);
   if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
-    throw new StartError('The write key holds what no write key has: a space or a line break?');
+    throw new StartError('The write key has an invalid character: is it a space or a line break?');
   }
   const shared = {
     baseUrl: url,
@@ -53,7 +53,7 @@ export function connectGate(options: GateClientOptions, env: Environment): GateC
   return {
     url,
     service: createClient(TrackService, transport),
-    // An open session would keep the process from ending.
+    // An open session would keep the process running.
     [Symbol.dispose]: () => sessionManager.abort(),
   };
 }
@@ -65,11 +65,11 @@ function withKey(key: string): Interceptor {
   };
 }
 
-/** Where the gate is: --url, HEADGATE_URL, HEADGATE_LISTEN, or where it is by default. */
+/** The URL of the gate: --url, HEADGATE_URL, HEADGATE_LISTEN, or the default. */
 export function gateUrl(named: string | undefined, env: Environment): string {
   const text = named ?? (env['HEADGATE_URL'] || undefined);
   if (text === undefined) {
-    // "Everywhere" is an address to listen on, and no place to connect to.
+    // A gate can listen on a wildcard address, but a client cannot connect to it.
     const listen = (env['HEADGATE_LISTEN'] || defaultListen)
       .replace(/^0\.0\.0\.0:/, '127.0.0.1:')
       .replace(/^\[::\]:/, '[::1]:');

@@ -16,7 +16,11 @@ export function keysCommand(
   keys
     .command('new')
     .description('make a write key; it is shown once, and only its hash is configured')
-    .requiredOption('--source <source>', 'who sends with it, e.g. checkout', readSource)
+    .requiredOption(
+      '--source <source>',
+      'the sender that the key identifies, e.g. checkout',
+      readSource,
+    )
     .option('--events <globs>', 'events it may send, e.g. order_*,cart_* (default: all)', readGlobs)
     .option('--json', 'print JSON')
     .action((options: NewKeyOptions) => write(describeNewKey(options)));

@@ -16,10 +16,10 @@ interface Entry {
   readonly command: Command;
 }
 
-/** Every command that does something: most groups only lead to them. */
+/** Every command that does something. Most groups only contain commands. */
 function leaves(command: Command, name: string): Entry[] {
   const below = command.commands.flatMap((child) => leaves(child, `${name} ${child.name()}`));
-  // A group that has a part of the page does something by itself too.
+  // A group with a section of the page also does something itself.
   const isShown = below.length === 0 || page.includes(`\n## \`${name}\`\n`);
   return isShown ? [{ name, command }, ...below] : below;
 }
@@ -47,12 +47,12 @@ describe('docs/reference/command-line', () => {
     }
   });
 
-  it('has no command that is none', () => {
+  it('has no unknown command', () => {
     const named = [...page.matchAll(/^## `(headgate [^`]+)`$/gm)].map((found) => found[1]);
     expect(new Set(named)).toEqual(new Set(entries.map(({ name }) => name)));
   });
 
-  it('names no option that is none', () => {
+  it('names no unknown option', () => {
     for (const { name, command } of entries) {
       const known = new Set(['--help', ...(optionsAbove(command) ?? [])]);
       const used = [...sectionOf(name).matchAll(/`(--[a-z-]+)/g)].map((found) => found[1]!);

@@ -60,15 +60,15 @@ function readVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** Commander would end the process by itself, with 1 for every misunderstanding. */
+/** Commander would end the process itself, with exit code 1 for every usage error. */
 function exitByThrowing(command: Command): void {
   command.exitOverride();
   for (const child of command.commands) exitByThrowing(child);
 }
 
-/** Runs one command line. Sets the exit code; the process ends once nothing is left to do. */
+/** Runs one command line. Sets the exit code. The process ends when all work is done. */
 export async function runProgram(args: readonly string[], context: CommandContext): Promise<void> {
-  // Whoever reads us has seen enough (`| head`): that is no failure.
+  // The reader has closed the pipe (`| head`). This is not a failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;

@@ -18,12 +18,12 @@ const shown = (lines: readonly Line[]): string[] =>
   lines.map(({ number, bytes }) => `${number}:${bytes.toString()}`);
 
 describe('readLines', () => {
-  it('numbers lines, and passes over blank ones', async () => {
+  it('numbers lines, and skips blank ones', async () => {
     expect(shown(await linesOf('a\n\n \t\n bc \r\nd'))).toEqual(['1:a', '4:bc', '5:d']);
     expect(await linesOf('')).toEqual([]);
   });
 
-  it('takes off a byte order mark, once', async () => {
+  it('removes a byte order mark, once', async () => {
     expect(shown(await linesOf('\ufeffa\n\ufeffb'))).toEqual(['1:a', '2:\ufeffb']);
   });
 
@@ -39,15 +39,18 @@ describe('readLines', () => {
     );
   });
 
-  it.each([1, 4, 64, 4096])('marks a line too long, and goes on (chunks of %d)', async (size) => {
-    const lines = await linesOf(`ok\n${'x'.repeat(2_000)}\n${' '.repeat(200)}\nend`, size);
-    expect(lines.map(({ number, isTooLong }) => [number, isTooLong])).toEqual([
-      [1, false],
-      [2, true],
-      [3, true],
-      [4, false],
-    ]);
-    expect(lines[1]!.bytes.length).toBeLessThanOrEqual(1024);
-    expect(lines[1]!.bytes.toString()).toMatch(/^x+$/);
-  });
+  it.each([1, 4, 64, 4096])(
+    'marks a line that is too long, and continues (chunks of %d)',
+    async (size) => {
+      const lines = await linesOf(`ok\n${'x'.repeat(2_000)}\n${' '.repeat(200)}\nend`, size);
+      expect(lines.map(({ number, isTooLong }) => [number, isTooLong])).toEqual([
+        [1, false],
+        [2, true],
+        [3, true],
+        [4, false],
+      ]);
+      expect(lines[1]!.bytes.length).toBeLessThanOrEqual(1024);
+      expect(lines[1]!.bytes.toString()).toMatch(/^x+$/);
+    },
+  );
 });

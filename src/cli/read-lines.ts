@@ -1,8 +1,8 @@
-/** One line of a file, as it stands there. */
+/** One line of a file, as written. */
 export interface Line {
   /** From 1, blank lines counted. */
   readonly number: number;
-  /** Without the line's end. Of a line that is too long: its beginning. */
+  /** Without the line end. If the line is too long, only its beginning. */
   readonly bytes: Buffer;
   readonly isTooLong: boolean;
 }
@@ -10,11 +10,11 @@ export interface Line {
 const newline = 0x0a;
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/** What is kept of a line that is too long, so that a person can find it. */
+/** How much is kept of a line that is too long, so that a person can find it. */
 const shownBytesMax = 1024;
 
 /**
- * Cuts a stream into lines, and passes over blank ones. Holds one chunk and one line of at most
+ * Splits a stream into lines and skips blank ones. Holds one chunk and one line of at most
  * `lineBytesMax` at a time, whatever the length of the stream.
  */
 export async function* readLines(
@@ -66,7 +66,7 @@ function withoutMark(bytes: Buffer): Buffer {
   return hasMark ? bytes.subarray(byteOrderMark.length) : bytes;
 }
 
-/** The white space of JSON alone: what else looks like it is a fault of the line. */
+/** Removes only the white space of JSON. Any other white space is an error in the line. */
 function trim(bytes: Buffer): Buffer {
   let start = 0;
   let end = bytes.length;

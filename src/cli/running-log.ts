@@ -14,7 +14,7 @@ export function openRunningLog(config: Config): Promise<Log> {
     address: addressOf(config),
     durability: 'async',
     streamsDir: undefined,
-    // Its owner has made the streams.
+    // The running gate has made the streams.
     topology: undefined,
     publishTimeoutMs: config.nats.publishTimeoutMs,
     onStatus: () => {},
@@ -23,7 +23,7 @@ export function openRunningLog(config: Config): Promise<Log> {
 
 function addressOf({ nats, dataDir }: Config): ServerAddress {
   if (nats.url !== undefined) return parseServerUrl(nats.url);
-  // Written by the embedded server for its owner alone, and taken away when it stops.
+  // Written by the embedded server, readable by its user only, and removed when it stops.
   const file = path.join(dataDir, 'nats', 'client.json');
   if (!existsSync(file)) {
     throw new StartError(

@@ -51,7 +51,7 @@ async function serve(context: CommandContext, configFile: string | undefined): P
       console.error(`${signal}: draining (at most ${config.shutdownGraceMs} ms)`);
       stopped.resolve();
     } else if (now - firstSignalAt > sameSignalMs) {
-      // A second Ctrl-C. Events that are cut off come again: only settled ones count as delivered.
+      // A second Ctrl-C. Interrupted events are delivered again: only settled events count.
       process.exit(1);
     }
   };

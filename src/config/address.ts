@@ -8,7 +8,7 @@ const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
-/** Reads `host:port` or `[ipv6]:port`; undefined when it is neither. Port 0 asks for a free one. */
+/** Reads `host:port` or `[ipv6]:port`; undefined if it is neither. Port 0 requests a free port. */
 export function parseAddress(text: string): Address | undefined {
   const groups = addressPattern.exec(text)?.groups;
   if (!groups) return undefined;
@@ -25,14 +25,14 @@ export function formatAddress(address: Address): string {
   return `${host}:${address.port}`;
 }
 
-/** True when only this machine can reach the host; a name other than localhost may be any. */
+/** True if only this machine can reach the host. Other names may resolve anywhere. */
 export function isLoopback(host: string): boolean {
   if (isIPv4(host)) return loopback.check(host, 'ipv4');
   if (isIPv6(host)) return loopback.check(host, 'ipv6');
   return host.toLowerCase() === 'localhost';
 }
 
-/** Digits and dots alone are a mistyped IPv4 address, not a host name. */
+/** Digits and dots only: a mistyped IPv4 address, not a host name. */
 function isHostName(text: string): boolean {
   return isIPv4(text) || (hostNamePattern.test(text) && /[a-z]/i.test(text));
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { read } from './read-config.fixture.ts';
 
-/** Numbers that count things, and whose name says which: they have no unit. */
+/** Counts. Their names say what they count, so they have no unit. */
 const counts = new Set(['processes', 'retry.attempts']);
 
 const config = read({
@@ -15,7 +15,7 @@ destinations:
 `,
 });
 
-/** The paths of all numbers of a value, but for ports: `limits.requestBytesMax`. */
+/** The paths of all numbers of a value, except ports: `limits.requestBytesMax`. */
 function numbersOf(value: unknown, path = ''): string[] {
   if (typeof value === 'number') return [path];
   if (typeof value !== 'object' || value === null) return [];
@@ -43,7 +43,7 @@ describe('the numbers of the configuration', () => {
     );
   });
 
-  it('have names that end in their unit, or in Max behind it', () => {
+  it('have names that end in their unit, optionally followed by Max or Min', () => {
     const unit = /(Ms|Bytes|Events|connections)(Max|Min)?$/;
     expect(numbers.filter((path) => !counts.has(path) && !unit.test(path))).toEqual([]);
   });

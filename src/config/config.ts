@@ -10,17 +10,17 @@ export interface Config {
     readonly metricsToken: Secret | undefined;
   };
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
-  /** Who reads requests on both ports: our own readers, or Node's `http` and `http2`. */
+  /** Which servers read requests on both ports: our own, or Node's `http` and `http2`. */
   readonly http: { readonly engine: 'own' | 'node' };
   readonly dataDir: string;
   readonly schemasDir: string;
   /** `warn`: the taxonomy and its schemas never cause a rejection. */
   readonly enforcement: 'on' | 'warn';
   readonly pii: { readonly hashKey: Secret | undefined };
-  /** Which contracts the gate validates by. */
+  /** Where the contracts of the gate come from. */
   readonly schemasSource: 'files' | 'registry';
   readonly nats: {
-    /** One URL, or several with commas between. Undefined: embedded. */
+    /** One URL, or several separated by commas. If undefined, the server is embedded. */
     readonly url: string | undefined;
     readonly serverBin: string | undefined;
     readonly publishTimeoutMs: number;
@@ -59,7 +59,7 @@ export interface WriteKey {
   readonly events: readonly string[];
 }
 
-/** Every edge has a limit; what is beyond it gets an error that names the limit. */
+/** Every input has a limit. A request beyond it gets an error that names the limit. */
 export interface Limits {
   /** A request body, after decompression. */
   readonly requestBytesMax: number;
@@ -79,7 +79,7 @@ export interface Limits {
 export interface LogRetention {
   readonly retentionMs: number;
   readonly dedupWindowMs: number;
-  /** All streams together; kept below the free disk whatever it says. */
+  /** All streams together. Always kept below the free disk space. */
   readonly storageBytesMax: number;
 }
 
@@ -90,12 +90,12 @@ export interface DestinationConfig {
   readonly events: readonly string[];
   /** Globs on the source; empty: every source. */
   readonly sources: readonly string[];
-  /** Which fields of an event leave; undefined: all, as they are. */
+  /** Which fields of an event leave. If undefined, all fields leave unchanged. */
   readonly fields?: FieldRules | undefined;
   readonly retry: RetryPolicy;
-  /** How long a worker may hold an event before the log hands it to another. */
+  /** How long a worker may hold an event before the log delivers it to another. */
   readonly ackWaitMs: number;
-  /** The type's own settings, read by the type's own table; null where one is absent. */
+  /** The type's own settings, read by the type's own table. Null if a setting is absent. */
   readonly settings: Readonly<Record<string, string | number | boolean | null>>;
 }
 
@@ -104,7 +104,7 @@ export type FieldPath = readonly string[];
 
 /** In the order in which they apply. */
 export interface FieldRules {
-  /** If undefined, all fields; else only these of the fields that a path can name. */
+  /** If defined, only these fields leave, of those that a path can name. */
   readonly allow: readonly FieldPath[] | undefined;
   readonly drop: readonly FieldPath[];
   readonly hash: readonly FieldPath[];
@@ -113,10 +113,10 @@ export interface FieldRules {
 }
 
 export interface RetryPolicy {
-  /** How often an event is tried in all before it is a dead letter. */
+  /** The total number of attempts before an event becomes a dead letter. */
   readonly attempts: number;
   readonly baseMs: number;
   readonly capMs: number;
-  /** How long after its first failure an event is still tried; undefined: as long as it has attempts. */
+  /** How long after its first failure an event is still tried. If undefined, no limit. */
   readonly maxAgeMs?: number | undefined;
 }

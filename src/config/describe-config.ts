@@ -4,7 +4,7 @@ import type { DestinationTypeSettings } from './destination-type.ts';
 import { mask } from './secret.ts';
 
 /**
- * The configuration as one line of the log may show it.
+ * Returns the configuration in a form that a log line may show.
  *
  * What is masked follows from the kind of each setting: secrets are hidden, and of a URL only
  * scheme and host are shown, because users, paths and queries carry passwords and tokens. A

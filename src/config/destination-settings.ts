@@ -1,6 +1,6 @@
 import type { Setting } from './setting.ts';
 
-/** What every destination takes, whatever its type, by its path below the destination. */
+/** The settings of every destination, of any type, by path below the destination. */
 export const destinationSettings = {
   type: { kind: 'string', text: 'The type of the destination; the types are listed below.' },
   events: {

@@ -2,13 +2,13 @@ import type { Setting, SettingKind } from './setting.ts';
 import { destinationSettings } from './destination-settings.ts';
 
 /**
- * What the configuration has to know of a type of destination: the part of `DestinationType` in
- * src/destinations that it reads by. Declared here too, because imports point one way.
+ * The part of `DestinationType` (src/destinations) by which the configuration is read. Declared
+ * here too, because imports point one way.
  */
 export interface DestinationTypeSettings {
   readonly type: string;
   readonly settings: Readonly<Record<string, DestinationTypeSetting>>;
-  /** Its text, where the type also takes a map `options` of any names. */
+  /** The text of `options`, if the type also takes a map `options` of any names. */
   readonly options?: string;
 }
 
@@ -38,16 +38,16 @@ export function asSetting(setting: DestinationTypeSetting): Setting {
   return { min: 0, ...bounds, ...rest, kind };
 }
 
-/** In the spelling of setting names. */
+/** The spelling of option names, the same as that of settings. */
 const optionPattern = /^[a-z][a-z0-9_]{0,63}$/;
 
-/** A tree without the options that cannot be, and a setting for each of the others. */
+/** A tree with valid options only, and a setting for each of them. */
 export interface Options {
   readonly tree: ReadonlyMap<unknown, unknown>;
   readonly settings: Readonly<Record<string, Setting>>;
 }
 
-/** Reads which options stand in the tree of a destination whose type takes any. */
+/** Finds the options of a destination whose type takes options of any name. */
 export function gatherOptions(
   { options: text }: DestinationTypeSettings,
   tree: ReadonlyMap<unknown, unknown>,

@@ -8,7 +8,7 @@ function nearestIn(file: string): string | undefined {
 }
 
 describe('faults', () => {
-  it('come all at once, each with where it stands', () => {
+  it('are all reported at once, each with its location', () => {
     const file = 'limits: { batch_events_max: 10s }\nlog_level: loud\nfoo: 1\n';
     expect(() => read({ file, env: { HEADGATE_PROCESSES: 'x' } })).toThrow(
       /^The configuration has 4 faults:\n {2}headgate\.yaml: foo: .*\n/,
@@ -39,7 +39,7 @@ describe('faults', () => {
     expect(faultsOf(env({ HEADGATE_DESTINATIONS_CRM_URL: 'a' }))).toHaveLength(1);
   });
 
-  it('are not made of what Kubernetes adds for a Service named headgate', () => {
+  it('ignore the variables that Kubernetes adds for a Service named headgate', () => {
     const links = {
       HEADGATE_SERVICE_HOST: '10.0.0.1',
       HEADGATE_SERVICE_PORT: '8080',
@@ -53,7 +53,7 @@ describe('faults', () => {
     expect(faultsOf(env({ HEADGATE_ADMIN_PORT: '8081' }))).toHaveLength(1);
   });
 
-  it('tell of keys that are there twice, and of text that is no YAML', () => {
+  it('report repeated keys and invalid YAML', () => {
     expect(faultsOf({ file: 'auth: off\nprocesses: 2\nauth: keys\n' })).toContainEqual(
       expect.stringMatching(/line 3, column 1: the key auth is there twice/),
     );
@@ -64,12 +64,12 @@ describe('faults', () => {
     expect(faultsOf({ file: 'data_dir: !!js/function a' })[0]).toMatch(/TAG_RESOLVE_FAILED/);
   });
 
-  it('do not follow from a file that could not be read', () => {
+  it('do not include faults that follow from an unreadable file', () => {
     const given = env({ HEADGATE_AUTH: 'keys', HEADGATE_DESTINATIONS_CRM_URL: 'https://a' });
     expect(faultsOf({ ...given, configFile: 'gone.yaml' })).toHaveLength(1);
   });
 
-  it('tell of a section that is a value, and of a value that is none', () => {
+  it('report a value in place of a section, and a missing value', () => {
     expect(faultsOf({ file: 'limits: 5' })[0]).toMatch(/limits: is not a map/);
     expect(faultsOf({ file: 'listen: { host: a }' })[0]).toMatch(/listen: is not an address/);
     expect(faultsOf({ file: 'data_dir:' })[0]).toMatch(/"null" has no value|data_dir: has no/);
@@ -81,7 +81,7 @@ describe('faults', () => {
 describe('secrets', () => {
   const word = 'hunter2-very-secret';
 
-  it('show only to reveal()', () => {
+  it('are shown by reveal() only', () => {
     const secret = createSecret(word);
     expect(secret.reveal()).toBe(word);
     expect(`${String(secret)} ${JSON.stringify({ secret })}`).toBe('*** {"secret":"***"}');
@@ -107,7 +107,7 @@ describe('secrets', () => {
         file: `destinations: { a: { type: webhook, secret: [${word}], url: ${word} } }`,
       },
     ],
-  ])('never stand in a message: %s', (_title, given) => {
+  ])('never appear in a message: %s', (_title, given) => {
     const faults = faultsOf(given);
     expect(faults.length).toBeGreaterThan(0);
     expect(faults.join('\n')).not.toContain(word);

@@ -3,7 +3,7 @@ import { faultsOf, keyLine, read } from './read-config.fixture.ts';
 import { hashWriteKey as hash } from './write-key.ts';
 
 describe('keys', () => {
-  it('are read, several of one source included', () => {
+  it('are read, including several for one source', () => {
     const file = `auth: keys\nkeys:\n${keyLine('a')}${keyLine('b')}`;
     const last = `  - { source: web, hash: "${hash('c')}", events: ["o_*"] }`;
     const { keys } = read({ file: file + last });
@@ -33,7 +33,7 @@ describe('keys', () => {
     ]);
   });
 
-  it('takes a source of 64 characters, and refuses keys that are no list', () => {
+  it('accepts a source of 64 characters, and refuses keys that are not a list', () => {
     expect(faultsOf({ file: `keys:\n${keyLine('a', 'a'.repeat(64))}` })).toEqual([]);
     expect(faultsOf({ file: 'keys: {}' })[0]).toMatch(/keys: is not a list/);
   });
@@ -94,12 +94,12 @@ describe('destinations', () => {
     expect(faultsOf({ file })).toEqual([expect.stringMatching(fault)]);
   });
 
-  it('takes a name of 32 characters', () => {
+  it('accepts a name of 32 characters', () => {
     const file = `destinations: { ${'a'.repeat(32)}: { type: sqlite, path: a } }`;
     expect(faultsOf({ file })).toEqual([]);
   });
 
-  it('refuses a variable that fits two of them', () => {
+  it('refuses a variable that fits two destinations', () => {
     const one = '{ type: sqlite, path: a }';
     const file = `destinations: { crm-eu: ${one}, crm_eu: ${one} }`;
     expect(faultsOf({ file })).toEqual([]);
@@ -108,7 +108,7 @@ describe('destinations', () => {
     ]);
   });
 
-  it('hand a type that takes options those of any name', () => {
+  it('pass options of any name to a type that takes options', () => {
     const file =
       'destinations: { own: { type: module, path: ./own.ts, options: ' +
       '{ url: "${URL}", deep_2: 3, on: true } } }';

@@ -31,7 +31,7 @@ export const destinationTypes: readonly DestinationTypeSettings[] = [
   },
 ];
 
-/** What a test gives to read. */
+/** The input of a test. */
 export interface Given {
   readonly file?: string;
   readonly files?: Record<string, string>;
@@ -51,7 +51,7 @@ export function read(given: Given = {}): Config {
   return readConfig({ env, readFile, destinationTypes, configFile });
 }
 
-/** The lines of the message below its first. */
+/** The lines of the error message after the first. */
 export function faultsOf(given: Given): string[] {
   try {
     read(given);
@@ -63,7 +63,7 @@ export function faultsOf(given: Given): string[] {
   return [];
 }
 
-/** Nothing but variables. */
+/** Input with variables only. */
 export const env = (entries: Record<string, string>): Given => ({ env: entries });
 /** A line for `keys`. */
 export const keyLine = (key: string, source = 'checkout'): string =>

@@ -56,7 +56,7 @@ describe('without any configuration', () => {
     expect(moved.destinations[0]?.settings['path']).toBe('/w.db');
   });
 
-  it('is frozen to the last value', () => {
+  it('is deeply frozen', () => {
     const config = read({ file: `keys:\n${keyLine('a')}` });
     const open: string[] = [];
     const visit = (value: unknown, path: string): void => {
@@ -70,7 +70,7 @@ describe('without any configuration', () => {
     expect(config.roles.has('gate')).toBe(true);
   });
 
-  it('says the unit in the name of every number', () => {
+  it('has the unit in the name of every number', () => {
     const numberNames = (value: unknown): string[] =>
       typeof value !== 'object' || value === null
         ? []
@@ -95,7 +95,7 @@ describe('where values come from', () => {
     expect(config.limits.batchEventsMax).toBe(7);
   });
 
-  it('takes the HTTP engine from either, and no other word', () => {
+  it('takes the HTTP engine from either, and refuses unknown engines', () => {
     expect(read({ file: 'http: { engine: node }' }).http.engine).toBe('node');
     expect(read(env({ HEADGATE_HTTP_ENGINE: 'node' })).http.engine).toBe('node');
     expect(faultsOf(env({ HEADGATE_HTTP_ENGINE: 'nginx' }))).toEqual([
@@ -119,7 +119,7 @@ describe('where values come from', () => {
     expect(read(both).processes).toBe(4);
   });
 
-  it('refuses a named file that is missing, and one that cannot be read', () => {
+  it('refuses a named file that is missing or cannot be read', () => {
     expect(faultsOf({ configFile: 'gone.yaml' })).toEqual([
       expect.stringMatching(/^gone\.yaml: no such file/),
     ]);
@@ -128,7 +128,7 @@ describe('where values come from', () => {
     expect(() => readConfig(sources)).toThrow(/EACCES/);
   });
 
-  it('puts variables in place of ${NAME}, once', () => {
+  it('replaces ${NAME} with the variable, once', () => {
     const file = 'data_dir: /d/${A}/${B}\nadmin: { token: "${T}" }\nschemas_dir: $${A}\n';
     const config = read({ file, env: { A: 'x', B: '${A}', T: 's3cret' } });
     expect(config.dataDir).toBe('/d/x/${A}');
@@ -136,7 +136,7 @@ describe('where values come from', () => {
     expect(config.admin.token?.reveal()).toBe('s3cret');
   });
 
-  it('reads a number out of ${NAME}, and knows HEADGATE_ names that the file asks for', () => {
+  it('reads a number from ${NAME}, and accepts HEADGATE_ names that the file references', () => {
     const file = 'limits: { batch_events_max: "${HEADGATE_SIZE}" }';
     expect(read({ file, env: { HEADGATE_SIZE: '12' } }).limits.batchEventsMax).toBe(12);
   });

@@ -8,8 +8,8 @@ export type { ConfigSources } from './gather/gather.ts';
  * Reads the whole configuration: variables over the file over defaults, frozen.
  *
  * Throws one `StartError` that lists every problem, where it is and how to fix it.
- * Nothing but `readFile` touches the world, and no value of a secret or an address that may carry
- * one is ever part of a message.
+ * Only `readFile` does input or output. Messages never contain a secret, nor a URL that may carry
+ * one.
  */
 export function readConfig(sources: ConfigSources): Config {
   return build(gather(sources));

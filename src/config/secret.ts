@@ -5,7 +5,7 @@ export interface Secret {
   readonly reveal: () => string;
 }
 
-/** What is shown in place of a secret, everywhere. */
+/** Shown everywhere in place of a secret. */
 export const mask = '***';
 
 /** The private field keeps the value out of JSON, `inspect` with hidden keys, and spreading. */
@@ -36,7 +36,7 @@ export function createSecret(value: string): Secret {
   return new SecretText(value);
 }
 
-/** True for what `createSecret` made. */
+/** True if `createSecret` made the value. */
 export function isSecret(value: unknown): value is Secret {
   return value instanceof SecretText;
 }

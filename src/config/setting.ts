@@ -1,7 +1,7 @@
 import type { Address } from './config.ts';
 import type { Secret } from './secret.ts';
 
-/** How a setting is written, and so how it is read. */
+/** The form of a setting, which decides how it is read. */
 export type SettingKind =
   | 'string'
   | 'integer'
@@ -28,13 +28,13 @@ export interface Setting {
   readonly max?: string | number;
   /** The values of an `enum`, or the allowed items of a `list`. */
   readonly options?: readonly string[];
-  /** Of a `url`. Left out: any. */
+  /** The allowed schemes of a `url`. If absent, any. */
   readonly schemes?: readonly string[];
-  /** A `url` may be several, with commas between. */
+  /** A `url` may be a list, separated by commas. */
   readonly several?: boolean;
   /** An `integer` may be `auto`: the number of processors. */
   readonly auto?: boolean;
-  /** What it means, and why its limits are what they are. */
+  /** The meaning of the setting, and the reason for its limits. */
   readonly text: string;
 }
 

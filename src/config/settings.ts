@@ -1,6 +1,6 @@
 import type { Setting, ValuesOf } from './setting.ts';
 
-/** All that `headgate.yaml` holds besides `keys` and `destinations`, by its path there. */
+/** The settings of `headgate.yaml` except `keys`, `destinations` and `webhooks`, by path. */
 export const settings = {
   listen: {
     kind: 'address',

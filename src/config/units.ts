@@ -14,12 +14,12 @@ const bytesPerUnit = new Map([
   ['TiB', 2 ** 40],
 ]);
 
-/** Reads `500ms`, `10s`, `5m`, `1h`, `7d` to milliseconds; undefined when it is none of these. */
+/** Reads `500ms`, `10s`, `5m`, `1h`, `7d` to milliseconds; undefined for anything else. */
 export function parseDuration(text: string): number | undefined {
   return parse(text, millisecondsPerUnit);
 }
 
-/** Reads `512`, `256KiB`, `4MiB`, `1GiB`, `2TiB` to bytes; undefined when it is none of these. */
+/** Reads `512`, `256KiB`, `4MiB`, `1GiB`, `2TiB` to bytes; undefined for anything else. */
 export function parseBytes(text: string): number | undefined {
   return parse(text, bytesPerUnit);
 }
@@ -29,6 +29,6 @@ function parse(text: string, units: ReadonlyMap<string, number>): number | undef
   const factor = units.get(unit ?? '');
   if (digits === undefined || factor === undefined) return undefined;
   const value = Number(digits) * factor;
-  // Beyond this a number no longer holds every integer, so that the value read would be another.
+  // Beyond this a double does not hold every integer: the value read would differ.
   return Number.isSafeInteger(value) ? value : undefined;
 }

@@ -11,7 +11,7 @@ export const webhookLimits = {
   placeCharacters: 500,
 } as const;
 
-/** What a webhook holds besides `secret`, `events` and `properties`, which have forms of their own. */
+/** The settings of a webhook. `secret`, `events` and `properties` have forms of their own. */
 export const webhookSettings = {
   provider: {
     kind: 'enum',

@@ -3,32 +3,32 @@ export const webhookProviders = ['stripe', 'github', 'shopify', 'standard', 'hma
 export type WebhookProvider = (typeof webhookProviders)[number];
 
 /**
- * Where something of a webhook is found: a JSON pointer into its body, or `header:` and the name of a
+ * Where to find a value of a webhook: a JSON pointer into its body, or `header:` and the name of a
  * header.
  */
 export type WebhookPlace = string;
 
-/** One object of the body, or a property each of places of their own. */
+/** The place of one object in the body, or one place for each property. */
 export type WebhookProperties = WebhookPlace | Readonly<Record<string, WebhookPlace>>;
 
-/** A source of events that comes by `POST /v1/webhooks/<source>`. */
+/** A source whose events arrive at `POST /v1/webhooks/<source>`. */
 export interface WebhookSource {
   readonly source: string;
   readonly provider: WebhookProvider;
   /**
-   * All that count just now. Plain, since gate processes are handed them as values; `describeConfig`
-   * leaves them out.
+   * All secrets that are valid now. Plain text, because they are sent to gate processes;
+   * `describeConfig` leaves them out.
    */
   readonly secrets: readonly string[];
   readonly toleranceMs: number;
-  /** Of `hmac` alone. */
+  /** For `hmac` only. */
   readonly signature: {
     readonly header: string;
     readonly algorithm: 'sha256' | 'sha512' | 'sha1';
     readonly encoding: 'hex' | 'base64';
     readonly prefix: string;
   };
-  /** The first of these places that has something counts. Empty: as the provider has it. */
+  /** The first of these places with a value counts. If empty, the default of the provider. */
   readonly type: readonly WebhookPlace[];
   readonly deliveryId: readonly WebhookPlace[];
   readonly userId: readonly WebhookPlace[];
@@ -40,7 +40,7 @@ export interface WebhookSource {
 
 /** What happens to webhooks of some type. */
 export interface WebhookEvent {
-  /** The type; with a `*` at its end, every type that begins so. */
+  /** The type. With a `*` at its end: every type with this prefix. */
   readonly type: string;
   readonly eventName: string;
   /** If undefined, the setting of the source applies. */

@@ -10,7 +10,7 @@ const webhook = (more: string, source = 'github'): { file: string } => ({
 });
 
 describe('the webhooks of the configuration', () => {
-  test('are none without the section', () => {
+  test('are empty without the section', () => {
     expect(read().webhooks).toEqual([]);
   });
 
@@ -30,7 +30,7 @@ describe('the webhooks of the configuration', () => {
     });
   });
 
-  test('take secrets from the environment, several while they change, and never show them', () => {
+  test('take secrets from the environment, several during a rotation, and never show them', () => {
     const config = read({
       file: 'webhooks:\n  a: { provider: github, secret: ["${ONE}", "${TWO}"], events: { push: a_sent } }\n',
       env: { ONE: secret, TWO: 'the-next-one' },
@@ -93,7 +93,7 @@ describe('the webhooks of the configuration', () => {
     ],
     [
       `{ a: { provider: github, secret: ${secret}, signature: { header: x-sig }, events: { push: a_sent } } }`,
-      'hmac alone',
+      'hmac only',
     ],
     [
       `{ a: { provider: hmac, secret: ${secret}, delivery_id: /id, events: { push: a_sent } } }`,
@@ -131,7 +131,7 @@ describe('the webhooks of the configuration', () => {
     expect(faultsOf({ file: properties(201) }).join()).toContain('201 names');
   });
 
-  test('have no variables, and say so', () => {
+  test('have no variables, which the fault says', () => {
     expect(faultsOf(env({ HEADGATE_WEBHOOKS_GITHUB_SECRET: secret }))).toEqual([
       'HEADGATE_WEBHOOKS_GITHUB_SECRET: webhooks have no variables: list them under webhooks in headgate.yaml',
     ]);

@@ -71,7 +71,7 @@ describe('headgate query', () => {
   ])('refuses to write: %s', async (sql) => {
     const answer = await query(sql);
     expect(answer).toMatchObject({ code: 1, stdout: '' });
-    expect(answer.stderr).toMatch(/^headgate: The warehouse is open for reading alone.*\n$/);
+    expect(answer.stderr).toMatch(/^headgate: The warehouse is open for reading only.*\n$/);
     expect(existsSync('/tmp/headgate-never.db')).toBe(false);
   });
 

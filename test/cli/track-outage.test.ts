@@ -56,7 +56,7 @@ async function freePort(): Promise<number> {
 }
 
 describe('headgate track', () => {
-  it('shows its write key, and stops at once where it is not known', async () => {
+  it('sends its write key, and stops at once if the key is unknown', async () => {
     const key = 'hg_test-key';
     await using gate = await startRealService({
       yaml: `auth: keys\nkeys:\n  - { source: shop, hash: "${hashWriteKey(key)}" }\n`,
@@ -103,7 +103,7 @@ describe('headgate track', () => {
     expect(await storeProbe(second.url)).toBe(total + probes + 1);
   });
 
-  it('gives up in one sentence where no gate is', async () => {
+  it('gives up with one sentence if no gate is running', async () => {
     await using folder = await openFolder();
     const file = await folder.write('orders.ndjson', `${orderLine(1)}\n${orderLine(2)}\n`);
     const url = `http://127.0.0.1:${await freePort()}`;
@@ -115,22 +115,25 @@ describe('headgate track', () => {
     expect(JSON.parse(answer.stdout)).toMatchObject({ lines: 2, accepted: 0, given_up: 2 });
   });
 
-  it.each(['grpc', 'connect'])('knows what is no gate, by %s', async (protocol) => {
-    const stranger = createServer((_request, response) => response.writeHead(404).end('nothing'));
-    stranger.listen(0, '127.0.0.1');
-    await once(stranger, 'listening');
-    const url = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`;
-    const args = ['track', '-', '--url', url, '--retry-for', '200ms', '--protocol', protocol];
-    const answer = await runCli(args, { input: orderLine(1) });
-    stranger.closeAllConnections();
-    stranger.close();
-    expect(answer.code).toBe(1);
-    expect(answer.stderr).toMatch(/^headgate: .*(is not a gate|see whether a gate is running)/m);
-    expect(answer.stdout).toContain('1 given up');
-  });
+  it.each(['grpc', 'connect'])(
+    'recognizes a server that is not a gate, by %s',
+    async (protocol) => {
+      const stranger = createServer((_request, response) => response.writeHead(404).end('nothing'));
+      stranger.listen(0, '127.0.0.1');
+      await once(stranger, 'listening');
+      const url = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`;
+      const args = ['track', '-', '--url', url, '--retry-for', '200ms', '--protocol', protocol];
+      const answer = await runCli(args, { input: orderLine(1) });
+      stranger.closeAllConnections();
+      stranger.close();
+      expect(answer.code).toBe(1);
+      expect(answer.stderr).toMatch(/^headgate: .*(is not a gate|see whether a gate is running)/m);
+      expect(answer.stdout).toContain('1 given up');
+    },
+  );
 });
 
-/** Stores one more event and gives its place in the log: one more than there were before it. */
+/** Stores one more event and returns its sequence in the log. */
 async function storeProbe(url: string): Promise<number> {
   const response = await fetch(`${url}/v1/track`, {
     method: 'POST',

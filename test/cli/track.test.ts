@@ -55,7 +55,7 @@ describe('headgate track FILE', () => {
     expect(await eventCount()).toBe(before + 10_000);
   });
 
-  it('tells every line that was not taken, and none of the others is lost', async () => {
+  it('reports every line that was not stored, and stores all others', async () => {
     const key = randomUUID();
     const lines = [
       orderLine(0),
@@ -149,7 +149,7 @@ describe('headgate track FILE', () => {
 });
 
 describe('headgate track -', () => {
-  it('stores what has come by a pipe while the pipe is open', async () => {
+  it('stores lines from a pipe while the pipe is open', async () => {
     const before = await eventCount();
     const child = spawnCli(['track', '-', '--json'], { HEADGATE_URL: running.url });
     const ended = collect(child);
@@ -174,13 +174,13 @@ describe('headgate track -', () => {
     expect(await send(exact)).toContain('"total":12345678901234567.125');
   });
 
-  it('is content with nothing', async () => {
+  it('accepts empty input', async () => {
     expect(await track(['-'], '\n\n')).toMatchObject({ code: 0 });
   });
 });
 
 describe('headgate track --event', () => {
-  it('stores one event, and knows it again', async () => {
+  it('stores one event, and recognizes its duplicate', async () => {
     const flags =
       '--event order_completed --user u-1 --anonymous a-1 --properties {"order_id":"A-1"} ' +
       '--property total=49.900 --property currency=EUR --occurred-at 2026-03-01T12:00:00Z ' +

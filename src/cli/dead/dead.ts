@@ -10,7 +10,7 @@ import { addListCommand } from './list.ts';
 import { addReplayCommand } from './replay.ts';
 import { addShowCommand } from './show.ts';
 
-/** `headgate dead`: the events that a destination could not be given. Talks to the admin port. */
+/** `headgate dead`: events that could not be delivered to a destination. Calls the admin port. */
 export function deadCommand({ env }: CommandContext): Command {
   const dead = new Command('dead')
     .description('look at dead letters, fix them, replay them, or discard them')

@@ -8,7 +8,7 @@ interface DiscardOptions {
   readonly json?: true;
 }
 
-/** `headgate dead discard`: gives the event of a dead letter up, with a reason. */
+/** `headgate dead discard`: gives up the event of a dead letter, with a reason. */
 export function addDiscardCommand(dead: Command, client: () => DeadClient): void {
   dead
     .command('discard <id>')

@@ -10,10 +10,10 @@ import type { AdminClient } from '../admin-client.ts';
 import { readMoment } from '../terminal/option-values.ts';
 import { oneLine } from '../terminal/print.ts';
 
-/** What speaks to the admin port about dead letters. */
+/** The client of the admin port for dead letters. */
 export type DeadClient = AdminClient<typeof DeadLetterService>;
 
-/** Which dead letters a command is about. */
+/** Selects the dead letters of a command. */
 export interface Filter {
   readonly destination: string;
   readonly event: string;

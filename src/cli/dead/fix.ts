@@ -15,7 +15,7 @@ interface FixOptions {
   readonly json?: true;
 }
 
-/** `headgate dead fix`: changes the event of a dead letter, which the gate validates anew. */
+/** `headgate dead fix`: changes the event of a dead letter. The gate validates it again. */
 export function addFixCommand(
   dead: Command,
   client: () => DeadClient,
@@ -75,6 +75,6 @@ async function edit(
 function printFixed(id: string, revision: bigint, { json }: FixOptions): void {
   const text = json
     ? JSON.stringify({ id, fixed: true, revision: String(revision) })
-    : `fixed ${id}; hand it over with: headgate dead replay ${id}`;
+    : `fixed ${id}; deliver it with: headgate dead replay ${id}`;
   process.stdout.write(`${text}\n`);
 }

@@ -20,12 +20,12 @@ interface ListOptions extends Filter {
   readonly json?: true;
 }
 
-/** How many are asked for at a time. */
+/** Dead letters per request. */
 const pageSize = 100;
-/** They are held in memory; who wants more narrows the filter. */
+/** All are held in memory. For more, narrow the filter. */
 const limitMax = 10_000;
 
-/** `headgate dead list`: what there is, oldest first, and why. */
+/** `headgate dead list`: the dead letters, oldest first, and their reasons. */
 export function addListCommand(dead: Command, client: () => DeadClient): void {
   withFilter(dead.command('list'))
     .description('list dead letters, oldest first, and count the reasons')
@@ -68,7 +68,7 @@ async function readLetters(client: DeadClient, options: ListOptions): Promise<De
   return letters.slice(0, options.limit);
 }
 
-/** All that a filter means and that there was at the first page. */
+/** All dead letters that match a filter and existed at the first page. */
 export async function* deadLetterPages(
   client: DeadClient,
   filter: Filter,

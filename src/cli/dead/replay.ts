@@ -20,11 +20,11 @@ interface ReplayOptions extends Filter {
 
 /** A page is held in memory while its letters are replayed. */
 const pageSize = 100;
-/** Each waits for the disk; this many share its turns. */
+/** Each replay waits for a sync of the disk; this many share one sync. */
 const inFlightMax = 8;
 const rateMax = 100_000;
 
-/** `headgate dead replay`: one by its id, or all that a filter means. */
+/** `headgate dead replay`: one by its id, or all that match a filter. */
 export function addReplayCommand(dead: Command, client: () => DeadClient): void {
   const replay = withFilter(dead.command('replay [id]'))
     .description('deliver the event to its destination again, with the same event_id')
@@ -88,7 +88,7 @@ async function replayAll(
   if (busy.length > 0) process.exitCode = 1;
 }
 
-/** What became of the letters that were asked for. */
+/** The result for each requested dead letter. */
 interface Tally {
   readonly replayed: { readonly id: string; readonly sequence: string }[];
   readonly gone: string[];
@@ -96,8 +96,8 @@ interface Tally {
 }
 
 /**
- * Page by page, several at once. What fails again meanwhile is a new dead letter, which the pages do
- * not show. It may be ended at any time, and run again for the rest.
+ * Replays page by page, several at once. An event that fails again becomes a new dead letter, which
+ * the pages do not include. It may be interrupted at any time, and run again for the rest.
  */
 async function replayMatching(
   client: DeadClient,
@@ -139,7 +139,7 @@ async function replayMatching(
   return tally;
 }
 
-/** Waits for all of them; the first fault stops the others after what they have in hand. */
+/** Waits for all. The first error stops the others after their current letter. */
 async function allOrFirstFault(works: readonly Promise<void>[], stop: () => void): Promise<void> {
   const results = await Promise.allSettled(
     works.map((work) =>
@@ -153,7 +153,7 @@ async function allOrFirstFault(works: readonly Promise<void>[], stop: () => void
   if (failed !== undefined) throw failed.reason;
 }
 
-/** Resolves when the next may begin: evenly, so that a slow destination gets no bursts. */
+/** Resolves when the next replay may begin: evenly spaced, so that destinations get no bursts. */
 function createPace(rate: number | undefined): () => Promise<unknown> {
   if (rate === undefined) return () => Promise.resolve();
   let nextAt = performance.now();
@@ -165,7 +165,7 @@ function createPace(rate: number | undefined): () => Promise<unknown> {
   };
 }
 
-/** On a terminal alone, so that no log is full of bars. */
+/** Draws a bar on a terminal only, so that logs contain no bars. */
 function startBar(count: number, { json }: ReplayOptions): SingleBar | undefined {
   if (!process.stderr.isTTY || json || count === 0) return undefined;
   const format = '{bar} {percentage}% | {value} of {total} | {eta_formatted} left';

@@ -22,13 +22,13 @@ export function addShowCommand(dead: Command, client: () => DeadClient): void {
 async function show(client: DeadClient, id: string, options: ShowOptions): Promise<void> {
   const { deadLetter, eventJson } = await client.call((service) => service.getDeadLetter({ id }));
   const value = toJson(DeadLetterSchema, deadLetter!) as JsonObject;
-  // The message has doubles alone; the text beside it has every digit.
+  // The message has doubles only; `eventJson` keeps every digit.
   const exact = eventJson === '' ? undefined : (parseExactly(eventJson) as JsonObject | undefined);
   if (exact !== undefined) {
     const { properties, context } = exact;
     Object.assign(value['event'] as JsonObject, { properties, context });
   }
   const text = JSON.stringify(value, undefined, options.json ? undefined : 2);
-  // What other systems wrote is in here: JSON escapes most of what is a command to a terminal.
+  // Holds text of other systems. JSON escapes most control characters, but not these.
   print(text.replaceAll(/[\u007f-\u009f]/g, (each) => `\\u00${each.charCodeAt(0).toString(16)}`));
 }

@@ -11,7 +11,8 @@ import { checkReadable, nearestFolder } from './check-host.ts';
 
 /** Opens a connection to each destination and closes it again, which changes nothing there. */
 export async function checkDestinations(findings: CheckFindings, config: Config): Promise<void> {
-  if (config.destinations.length === 0) findings.skipped('there is none: events stay in the log');
+  if (config.destinations.length === 0)
+    findings.skipped('no destination is configured: events stay in the log');
   await Promise.all(config.destinations.map((destination) => checkOne(findings, destination)));
 }
 

@@ -144,7 +144,7 @@ function checkFill(
   const found = `the stream ${name} holds ${sizeText(bytes)} of ${sizeText(max)}`;
   const mend =
     'See who does not deliver (headgate destinations), shorten log.retention, or raise log.storage_bytes_max.';
-  if (share >= fullShare) findings.failure(`${found}: it takes nothing more soon`, mend);
+  if (share >= fullShare) findings.failure(`${found}: it will soon refuse events`, mend);
   else findings.warning(found, mend);
 }
 
@@ -184,7 +184,7 @@ export async function checkClock(findings: CheckFindings, log: Log): Promise<voi
   const serverMs = await readServerTimeMs(log);
   const after = Date.now();
   if (serverMs === undefined) {
-    findings.skipped('this NATS does not tell its time');
+    findings.skipped('this NATS does not report its time');
     return;
   }
   // It was asked somewhere in between.

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import type { CommandContext } from '../command-context.ts';
 import type { DoctorFlags } from './run-doctor.ts';
 
-/** `headgate doctor`: looks at everything that a gate needs, and says what to do. */
+/** `headgate doctor`: checks everything that a gate needs, and says how to fix problems. */
 export function doctorCommand(context: CommandContext): Command {
   return new Command('doctor')
     .description(
@@ -24,7 +24,7 @@ Example:
   $ headgate doctor --config headgate.yaml`,
     )
     .action(async (flags: DoctorFlags) => {
-      // Loaded here: the other commands need none of it.
+      // Loaded here, because other commands do not need it.
       const { runDoctor } = await import('./run-doctor.ts');
       await runDoctor(context, flags);
     });

@@ -3,13 +3,13 @@ import { StartError } from '../../errors.ts';
 export const levels = ['ok', 'skipped', 'warning', 'failure'] as const;
 export type Level = (typeof levels)[number];
 
-/** What one look has found. */
+/** The result of one check. */
 export interface Finding {
-  /** What was looked at, in a word or two: `data directory`. */
+  /** What was checked, in a word or two: `data directory`. */
   readonly check: string;
   readonly level: Level;
   readonly found: string;
-  /** What to do about it; empty where there is nothing to do. */
+  /** How to fix it. Empty if no action is needed. */
   readonly mend: string;
 }
 
@@ -26,7 +26,7 @@ export class CheckFindings {
     this.#add('ok', found, '');
   }
 
-  /** It could not be looked at, and that is no fault. */
+  /** The check could not be made, which is not an error. */
   skipped(found: string, mend = ''): void {
     this.#add('skipped', found, mend);
   }
@@ -44,7 +44,7 @@ export class CheckFindings {
   }
 }
 
-/** Does one check. One that breaks is a finding, and the others are made all the same. */
+/** Runs one check. An exception becomes a finding, so that the other checks still run. */
 export async function look(
   check: string,
   work: (findings: CheckFindings) => Promise<void> | void,

@@ -31,7 +31,7 @@ export interface DoctorFlags {
   readonly json?: true;
 }
 
-/** Runs every check and prints the findings. Sets exit code 1 when one has failed. */
+/** Runs every check and prints the findings. Sets exit code 1 if a check has failed. */
 export async function runDoctor(context: CommandContext, flags: DoctorFlags): Promise<void> {
   const config = readSettings(context, flags);
   const findings = Array.isArray(config) ? config : await examine(config, context, flags);
@@ -42,7 +42,7 @@ export async function runDoctor(context: CommandContext, flags: DoctorFlags): Pr
   if (failed) process.exitCode = 1;
 }
 
-/** The configuration, or what is wrong with it: without one nothing else is known. */
+/** The configuration, or its problems. Without a configuration no other check can run. */
 function readSettings({ env }: CommandContext, flags: DoctorFlags): Config | Finding[] {
   try {
     return readConfig({
@@ -65,7 +65,7 @@ function readSettings({ env }: CommandContext, flags: DoctorFlags): Config | Fin
   }
 }
 
-/** From what others rest on to what rests on others. */
+/** Runs the checks in order of dependency. */
 async function examine(
   config: Config,
   context: CommandContext,
@@ -139,7 +139,7 @@ function storedBytes({ dataDir }: Config): number {
   try {
     return folderBytes(path.join(dataDir, 'nats'));
   } catch {
-    // Not there yet, or not ours to look into, which is found elsewhere.
+    // Absent or not readable. Another check reports that.
     return 0;
   }
 }

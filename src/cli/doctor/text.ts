@@ -8,7 +8,7 @@ const marks: Readonly<Record<Level, string>> = {
   failure: 'FAILED ',
 };
 
-/** A line for each finding, what to do about it below, and the sum. */
+/** A line for each finding with its fix below, then the totals. */
 export function findingsText(findings: readonly Finding[]): string {
   const width = Math.max(...findings.map(({ check }) => check.length));
   const lines = findings.flatMap(({ check, level, found, mend }) => {
@@ -26,7 +26,7 @@ export function findingsText(findings: readonly Finding[]): string {
   return `${[...lines, sum].join('\n')}\n`;
 }
 
-/** Sentences of a fault may have lines; those of others may hold more. */
+/** Removes line breaks of our errors, and control characters of other systems. */
 function oneLine(text: string): string {
   return visible(text).replaceAll(/\s*\n\s*/g, ' ');
 }

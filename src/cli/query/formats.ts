@@ -15,7 +15,7 @@ export function* jsonFormat({ columns, rows }: QueryRows): Generator<string> {
   yield before === '[\n' ? '[]\n' : '\n]\n';
 }
 
-/** Two columns of one name would be one member of an object. */
+/** Columns with the same name would become one member of an object. */
 function distinct(columns: readonly string[]): string[] {
   const taken = new Set<string>();
   return columns.map((column) => {

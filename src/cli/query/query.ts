@@ -15,7 +15,7 @@ interface QueryOptions {
   readonly table?: true;
 }
 
-/** `headgate query`: reads the embedded warehouse with SQL, while the gate writes it or without. */
+/** `headgate query`: queries the embedded warehouse with SQL, even while a gate writes it. */
 export function queryCommand({ env }: CommandContext): Command {
   return new Command('query')
     .description('query the SQLite warehouse with SQL, read-only')
@@ -52,7 +52,7 @@ async function query(
   await writeOut(formatOf(options, process.stdout)(answer));
 }
 
-/** Where the terminal does not tell its width. */
+/** The width if the terminal does not report one. */
 const widthDefault = 120;
 
 function formatOf(options: QueryOptions, stream: NodeJS.WriteStream): QueryFormat {
@@ -65,7 +65,7 @@ function formatOf(options: QueryOptions, stream: NodeJS.WriteStream): QueryForma
 
 const pieceCharacters = 64 * 1024;
 
-/** Stops quietly when the reader has seen enough, as `| head` does. */
+/** Stops quietly if the reader closes the pipe, as `| head` does. */
 async function writeOut(pieces: Iterable<string>): Promise<void> {
   const { stdout } = process;
   let isClosed = false;

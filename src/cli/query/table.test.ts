@@ -23,7 +23,7 @@ describe('tableFormat', () => {
     ]);
   });
 
-  it('shows record by record what has too many columns', () => {
+  it('shows rows with too many columns record by record', () => {
     const columns = ['first', 'second_one', 'third'];
     const text = table(30, columns, ['a'.repeat(40), 'b'.repeat(20), 'c'.repeat(20)]);
     expect(text.split('\n')).toEqual([
@@ -36,12 +36,12 @@ describe('tableFormat', () => {
     ]);
   });
 
-  it('lets nothing through that a terminal obeys', () => {
+  it('removes control characters', () => {
     const text = table(60, ['a\u001b[2J'], ['\u001b]0;title\u0007\r\n\u202e']);
     expect(text.replaceAll('\n', '')).not.toMatch(/\p{C}/u);
   });
 
-  it('says when there is more', () => {
+  it('reports when there are more rows', () => {
     const rows = Array.from({ length: 1_001 }, () => [1n]);
     expect(table(60, ['a'], ...rows)).toContain('The first 1000 rows; there are more.');
     expect(table(60, ['a'], ...rows.slice(1))).toContain('1000 rows');
@@ -51,7 +51,7 @@ describe('tableFormat', () => {
 });
 
 describe('jsonFormat', () => {
-  it('writes what SQLite has and JSON has not', () => {
+  it('writes values of SQLite that JSON does not have', () => {
     const columns = ['a', 'a', 'b', 'c', 'd'];
     const row = [2n ** 62n, Infinity, new Uint8Array([0, 255]), 'x\u2028"', null];
     const text = [...jsonFormat(answer(columns, row))].join('');
@@ -63,7 +63,7 @@ describe('jsonFormat', () => {
 });
 
 describe('csvFormat', () => {
-  it('quotes what needs it', () => {
+  it('quotes cells that need it', () => {
     const text = [...csvFormat(answer(['a,b', 'c'], ['x"y\n', 1n], ['', null]))].join('');
     expect(text).toBe('"a,b",c\r\n"x""y\n",1\r\n"",\r\n');
   });

@@ -3,10 +3,10 @@ import Table from 'cli-table3';
 import { blobText } from './formats.ts';
 import type { QueryRows, Value } from './warehouse-reader.ts';
 
-/** A table is laid out as a whole, and nobody reads more of one. */
+/** A table is laid out in memory, so its rows are limited. */
 const tableRowsMax = 1_000;
 
-/** A table cut to the width of a terminal; record by record where its columns do not fit. */
+/** A table cut to the width of a terminal, or record by record if its columns do not fit. */
 export function* tableFormat(answer: QueryRows, width: number): Generator<string> {
   const rows: string[][] = [];
   let isCut = false;
@@ -58,7 +58,7 @@ function cutTo(text: string, width: number): string {
   return `${kept}…`;
 }
 
-/** What others wrote must not reach the terminal as commands. */
+/** Control characters in data must not reach the terminal. */
 function cellOf(value: Value): string {
   if (value === null) return 'NULL';
   const text = value instanceof Uint8Array ? blobText(value) : String(value);
@@ -68,10 +68,10 @@ function cellOf(value: Value): string {
 const cellCharactersMax = 500;
 /** A space on both sides. */
 const paddingWidth = 2;
-/** Narrower, a column says too little to be worth its place. */
+/** A narrower column shows too little to be useful. */
 const columnWidthMin = 12;
 
-/** The widest columns give way first. Undefined: even the narrowest table is too wide. */
+/** Shrinks the widest columns first. Undefined if even the narrowest table is too wide. */
 function fitWidths(rows: readonly (readonly string[])[], width: number): number[] | undefined {
   const wanted = rows[0]!.map(
     (_cell, index) => Math.max(1, ...rows.map((row) => displayWidth(row[index]!))) + paddingWidth,
@@ -83,7 +83,7 @@ function fitWidths(rows: readonly (readonly string[])[], width: number): number[
   return sum() > room ? undefined : wanted.map((each) => Math.min(each, bound));
 }
 
-/** Ideographs and emoji take two columns; counting all beyond Latin so wastes a little at worst. */
+/** Ideographs and emoji take two columns. Counting all beyond Latin so wastes little space. */
 function displayWidth(text: string): number {
   let width = 0;
   for (const character of text) width += character.codePointAt(0)! >= 0x1100 ? 2 : 1;

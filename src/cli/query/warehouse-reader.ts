@@ -3,7 +3,7 @@ import { constants, DatabaseSync, type SQLOutputValue, type StatementSync } from
 
 import { StartError } from '../../errors.ts';
 
-/** A value of SQLite, its integers whole: beyond 2^53 a double would be another number. */
+/** A value of SQLite. Integers are bigints, because a double is not exact beyond 2^53. */
 export type Value = SQLOutputValue;
 
 export interface QueryRows {
@@ -20,7 +20,7 @@ export interface WarehouseReader extends Disposable {
 /** A writer in WAL mode never blocks a reader; a checkpoint that resets the file may, briefly. */
 const busyTimeoutMs = 5_000;
 
-/** Opens the warehouse so that nothing can be written: not there, and into no other file either. */
+/** Opens the warehouse read-only. Statements cannot write other files either. */
 export function openWarehouseReader(path: string): WarehouseReader {
   if (!existsSync(path)) {
     throw new StartError(
@@ -66,7 +66,7 @@ function* rowsOf(path: string, statement: StatementSync): Generator<readonly Val
   }
 }
 
-/** SQLite compiles the first statement, and node:sqlite says nothing of those that follow. */
+/** SQLite compiles only the first statement, and node:sqlite silently ignores the others. */
 function refuseSecond(sql: string, statement: StatementSync): void {
   const rest = sql.slice(statement.sourceSQL.length);
   if (/^(?:[\s;]|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*$/.test(rest)) return;
@@ -90,7 +90,7 @@ function sentenceOf(error: Error, path: string): string {
   const code = 'errcode' in error ? Number(error.errcode) & 0xff : undefined;
   if (code === sqliteReadonly || code === sqliteAuth) {
     const refusal = `SQLite refused the statement: ${error.message}`;
-    return `The warehouse is open for reading alone, and ${refusal}.`;
+    return `The warehouse is open for reading only, and ${refusal}.`;
   }
   if (code === sqliteNotDatabase) return `${path} is not a SQLite database.`;
   return `SQLite: ${error.message}.`;

@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { CommandContext } from '../command-context.ts';
 import type { ReconcileFlags } from './run-reconcile.ts';
 
-/** `headgate reconcile`: holds the log against what each destination was given, and holds. */
+/** `headgate reconcile`: compares the log with what each destination was given and has. */
 export function reconcileCommand(context: CommandContext): Command {
   return new Command('reconcile')
     .description('compare what was accepted with what each destination has')
@@ -27,7 +27,7 @@ Example:
   $ headgate reconcile --since 7d`,
     )
     .action(async (flags: ReconcileFlags) => {
-      // Loaded here: the other commands need none of it.
+      // Loaded here, because other commands do not need it.
       const { runReconcile } = await import('./run-reconcile.ts');
       await runReconcile(context, flags);
     });

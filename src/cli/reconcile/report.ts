@@ -8,15 +8,15 @@ import {
 } from '../../reconciliation/count-table.ts';
 import type { ReconciliationReport } from '../../reconciliation/reconcile.ts';
 
-/** Where the settings that this was run with and the log name other destinations. */
+/** Destinations that only the log or only the settings name. */
 export interface Strays {
-  /** The log delivers to them, or did, and these settings do not name them. */
+  /** Only in the log: it has a consumer for them, and these settings do not name them. */
   readonly unasked: readonly string[];
-  /** These settings name them, and no worker of this log ever delivered to them. */
+  /** Only in the settings: no worker of this log ever delivered to them. */
   readonly placeless: readonly string[];
 }
 
-/** Nothing is missing, every destination that can be asked was, and they are those of the log. */
+/** True if no event is missing, each destination could be asked, and log and settings agree. */
 export function isBalanced(report: ReconciliationReport, strays: Strays): boolean {
   if (strays.unasked.length + strays.placeless.length > 0) return false;
   return report.destinations.every(({ missing, fault }) => missing === 0 && fault === '');
@@ -63,7 +63,7 @@ const headings = ['hour', 'event', 'accepted', 'destination', ...columns, 'diffe
 /** A terminal need not scroll by ten thousand ids; --json has them. */
 const missingShownMax = 20;
 
-/** A table on a terminal; elsewhere a line a row, with tabs. */
+/** A table on a terminal; elsewhere one line per row, with tabs. */
 export function rowLines(report: ReconciliationReport, isTable: boolean): string {
   const rows = report.rows.flatMap((row) => linesOf(row, report));
   rows.push(...totalsOf(report));
@@ -111,7 +111,7 @@ function layOut(rows: readonly string[][]): string {
   return table.toString();
 }
 
-/** What a person reads beside the rows. */
+/** Notes for a person, beside the rows. */
 export function noteLines(report: ReconciliationReport, strays: Strays): string {
   return [...notesOf(report), ...straysText(strays), ...verdictOf(report, strays)]
     .map((note) => `${note}\n`)
@@ -163,7 +163,7 @@ function verdictOf(report: ReconciliationReport, strays: Strays): string[] {
   return isBalanced(report, strays) ? ['The counts match.'] : [];
 }
 
-/** Another system's words must not reach the terminal as commands. */
+/** Control characters of another system must not reach the terminal. */
 function plain(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, ' ');
 }

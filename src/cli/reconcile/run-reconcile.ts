@@ -72,7 +72,7 @@ export async function runReconcile(context: CommandContext, flags: ReconcileFlag
   }
 }
 
-/** The log has a place for each destination that a worker ever delivered to. */
+/** The log has a consumer for each destination that a worker ever delivered to. */
 function straysOf(
   configured: readonly { readonly name: string }[],
   places: readonly string[],
@@ -84,7 +84,7 @@ function straysOf(
   };
 }
 
-/** A destination that cannot be opened is reported, and does not keep the others from being counted. */
+/** A destination that cannot be opened is reported; the others are still counted. */
 async function openDestination(
   config: DestinationConfig,
   opened: Destination[],

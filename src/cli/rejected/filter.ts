@@ -8,7 +8,7 @@ import {
 } from '../../../gen/headgate/v1/rejected_service_pb.ts';
 import { readMoment } from '../terminal/option-values.ts';
 
-/** The options by which rejected events are chosen. */
+/** The options that select rejected events. */
 export interface FilterOptions {
   readonly source?: string;
   readonly event?: string;
@@ -20,7 +20,7 @@ export interface FilterOptions {
 
 export function withFilter(command: Command): Command {
   return command
-    .option('--source <name>', 'of this source alone')
+    .option('--source <name>', 'only of this source')
     .option('--event <name>', 'only of this event name, as it was sent')
     .option('--code <code>', 'only rejected with this code')
     .option('--since <time>', 'received since: 24h ago, or 2026-03-01T12:00:00Z', readMoment)

@@ -18,10 +18,10 @@ interface ListOptions extends FilterOptions {
   readonly json?: true;
 }
 
-/** How many are asked for at a time. */
+/** Events per request. */
 const pageSize = 100;
 
-/** `headgate rejected list`: what was refused and why. */
+/** `headgate rejected list`: rejected events and their reasons. */
 export function listCommand(client: () => RejectedClient): Command {
   return withFilter(new Command('list'))
     .description('list rejected events with the reasons, oldest first')

@@ -9,7 +9,7 @@ import { replayCommand } from './replay.ts';
 import { showCommand } from './show.ts';
 import { statsCommand } from './stats.ts';
 
-/** `headgate rejected`: events that broke their contract. Talks to the admin port. */
+/** `headgate rejected`: events that broke their contract. Calls the admin port. */
 export function rejectedCommand({ env }: CommandContext): Command {
   const rejected = new Command('rejected')
     .description('look at rejected events, and send them through the gate again')

@@ -34,9 +34,9 @@ interface ReplayOptions extends FilterOptions {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const pageSizeMax = 250;
-/** The first page of many old events has all that was stored since then searched: up to 2,000,000. */
+/** The first page of old events may search everything stored since: up to 2,000,000 events. */
 const timeoutMs = 600_000;
-/** How often a page that the log did not take is tried again, a second apart. */
+/** How often a page is retried that the log did not store, one second apart. */
 const retriesMax = 30;
 
 /** `headgate rejected replay`: sends rejected events through the gate again. */
@@ -80,7 +80,7 @@ Examples:
   $ headgate rejected replay --all --event order_completed --since 24h --dry-run
   $ headgate rejected replay --all --event order_completed --since 24h --yes`;
 
-/** Adds up what became of the events. */
+/** Counts events by result. */
 interface Sum {
   accepted: number;
   duplicates: number;
@@ -141,7 +141,7 @@ async function replayAll(
   if (sum.rejected + sum.retry > 0) process.exitCode = 1;
 }
 
-/** A log that is away for a moment does not end a replay of hours: what it has taken is known. */
+/** Retries, so that a short outage of the log does not end a long replay. */
 async function replayPage(
   client: RejectedClient,
   request: MessageInitShape<typeof ReplayRejectedRequestSchema>,

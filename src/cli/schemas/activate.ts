@@ -5,7 +5,7 @@ import { connectAdmin, type AdminOptions } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { readVersionName } from './version-name.ts';
 
-/** `headgate schemas activate`: has another version validate events that name none. */
+/** `headgate schemas activate`: sets the version that validates events without a version. */
 export function schemasActivateCommand({ env }: CommandContext): Command {
   return new Command('activate')
     .description(

@@ -17,11 +17,11 @@ export interface Candidate {
   readonly eventName: string;
   /** `version 3` or the file's name. */
   readonly title: string;
-  /** What the taxonomy says of violations. */
+  /** The mode of the event in the taxonomy. */
   readonly mode: string;
-  /** By that mode. */
+  /** Validates by that mode. */
   readonly lenient: Validation;
-  /** Every violation counts. */
+  /** Rejects every violation. */
   readonly strict: Validation;
 }
 
@@ -58,7 +58,7 @@ export async function readCandidate(
           },
         ],
       },
-      // Nothing that is hashed here is kept.
+      // Hashes that are made here are not kept.
       { hashKey: 'for validating alone' },
     );
   return {
@@ -92,7 +92,7 @@ async function readSchema(file: string): Promise<SchemaVersion> {
     if (error instanceof StartError) throw error;
     refuse((error as Error).message);
   }
-  if (!isJsonObject(value)) return refuse('it is no JSON object');
+  if (!isJsonObject(value)) return refuse('it is not a JSON object');
   const faults: string[] = [];
   if (!checkSchemaSafety(value, (problem, fix) => void faults.push(`${problem} (${fix})`))) {
     refuse(faults.join('; '));

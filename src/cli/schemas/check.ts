@@ -19,7 +19,7 @@ interface CheckOptions {
   readonly json?: true;
 }
 
-/** `headgate schemas check`: says whether the gate would start with a folder of schemas. */
+/** `headgate schemas check`: checks whether a gate would start with a folder of schemas. */
 export function schemasCheckCommand(): Command {
   return new Command('check')
     .description('check the taxonomy and every schema, as the gate does when it starts')
@@ -55,7 +55,7 @@ async function changesSince(
   reading: RegistryReading,
 ): Promise<EventChange[]> {
   if (!existsSync(directory)) throw new StartError(`There is no folder ${directory}.`);
-  // What was unsound there is gone from it: nobody's events were validated by it.
+  // Invalid schemas are absent from that registry: no gate validated events by them.
   const before = await withSchemasAt(directory, ref, readRegistry);
   return registryChanges(before.registry, reading.registry);
 }
@@ -89,7 +89,7 @@ function textOf(directory: string, { registry, faults }: RegistryReading): strin
   return [`${sum} in ${directory}, all sound:`, ...lines].join('\n');
 }
 
-/** What changed, whether it may, and whom it would break. */
+/** The changes, whether each is allowed, and whom it would break. */
 export function changesText(against: string, changes: readonly EventChange[]): string {
   if (changes.length === 0) return `No event has changed since ${against}.`;
   const refused = changes.filter(({ allowed }) => !allowed).length;

@@ -5,7 +5,7 @@ import { connectAdmin, type AdminOptions } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { readVersionName } from './version-name.ts';
 
-/** `headgate schemas deprecate`: has the producers of a version warned. */
+/** `headgate schemas deprecate`: warns the producers of a version. */
 export function schemasDeprecateCommand({ env }: CommandContext): Command {
   return new Command('deprecate')
     .description('warn producers of a version in the registry; its events are validated as before')

@@ -36,7 +36,7 @@ interface DocsOptions {
   readonly admin?: string;
 }
 
-/** `headgate schemas docs`: a catalog of every event that people can read. */
+/** `headgate schemas docs`: writes a catalog of every event for people. */
 export function schemasDocsCommand(context: CommandContext): Command {
   return new Command('docs')
     .description('write a page for each event: its meaning, properties and destinations')

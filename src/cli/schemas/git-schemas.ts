@@ -5,19 +5,19 @@ import path from 'node:path';
 
 import { StartError } from '../../errors.ts';
 
-/** What git keeps as a file; links and submodules hold no schemas. */
+/** A file in git. Links and submodules hold no schemas. */
 const fileLine = /^100\d{3} blob ([0-9a-f]+)\t(.+)$/s;
 
 /**
- * Hands `work` a folder that holds what the folder of schemas held at a commit, a branch or a tag.
- * Throws a StartError where git does not know the folder or the name.
+ * Calls `work` with a folder that has the schemas of a commit, branch or tag.
+ * Throws a StartError if git does not know the folder or the name.
  */
 export async function withSchemasAt<Result>(
   directory: string,
   ref: string,
   work: (folder: string) => Promise<Result>,
 ): Promise<Result> {
-  // What begins with a dash is an option to git, and no name of a commit.
+  // git would read a name that begins with a dash as an option.
   if (ref.startsWith('-')) throw new StartError(`${ref} is no commit, branch or tag.`);
   const tree = await git(directory, ['rev-parse', '--verify', '--quiet', `${ref}^{commit}`]).catch(
     (error: Error) => {
@@ -52,7 +52,7 @@ export async function withSchemasAt<Result>(
   }
 }
 
-/** One git for all of them: a process for each takes seconds. */
+/** One git process for all files: one process per file takes seconds. */
 async function readBlobs(directory: string, ids: readonly string[]): Promise<Buffer[]> {
   if (ids.length === 0) return [];
   const output = await git(directory, ['cat-file', '--batch'], `${ids.join('\n')}\n`);

@@ -16,7 +16,7 @@ interface ListOptions extends AdminOptions {
   readonly json?: true;
 }
 
-/** `headgate schemas list`: what a running gate validates by. Talks to the admin port. */
+/** `headgate schemas list`: the contracts that a running gate uses. Calls the admin port. */
 export function schemasListCommand({ env }: CommandContext): Command {
   return new Command('list')
     .description('show the contracts that a running gate uses')

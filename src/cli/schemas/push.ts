@@ -36,7 +36,7 @@ interface Version {
   readonly version: number;
 }
 
-/** `headgate schemas push`: brings a folder of schemas into the registry of running gates. */
+/** `headgate schemas push`: copies a folder of schemas into the registry of running gates. */
 export function schemasPushCommand({ env }: CommandContext): Command {
   return new Command('push')
     .description('copy the taxonomy and the schemas of a folder into the registry')
@@ -72,7 +72,7 @@ async function push(client: Client, options: PushOptions): Promise<void> {
     );
   }
   const known = new Map(registered.map((event) => [event.name, event]));
-  // What is not in these files stays in the registry, so that it is no change.
+  // Events that are not in these files stay in the registry, so they are not a change.
   const changes = registryChanges(inForce(files, known), files);
   const missing = files.events.flatMap((event) => versionsBeyond(event, known.get(event.name)));
   const allowed = changes.every((change) => change.allowed);
@@ -92,7 +92,7 @@ async function push(client: Client, options: PushOptions): Promise<void> {
     console.log(`${counted(missing.length, 'version')} would be registered. Nothing was pushed.`);
 }
 
-/** The files as the registry has them: the versions that it knows, with a mark on those it has otherwise. */
+/** The files, reduced to the versions in the registry. Versions that differ there are marked. */
 function inForce(
   files: SchemaRegistry,
   known: ReadonlyMap<string, RegisteredEvent>,
@@ -130,7 +130,7 @@ async function register(
   const events = new Map(files.events.map((event) => [event.name, event]));
   for (const { event, version } of missing) {
     const schema = events.get(event)!.versions[version - 1]!.schema;
-    // Of an event that is new the entry comes with the taxonomy, once all its versions are there.
+    // The entry of a new event is sent with the taxonomy, after all its versions.
     const entry = known.has(event) ? JSON.stringify(entries[event]) : '';
     const schemaJson = JSON.stringify(schema);
     await client.call((service) =>

@@ -2,27 +2,27 @@ import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { Violation } from '../../event/violation.ts';
 import type { Candidate } from './candidate.ts';
 
-/** Where an event lies, and by what it is known. */
+/** The location of an event, and its key. */
 export interface Example {
   readonly stream: 'EVENTS' | 'REJECTED';
   readonly sequence: number;
   readonly idempotency_key: string;
 }
 
-/** One way to break the candidate, and how often it was met. */
+/** One rule of the candidate that events break, and how often. */
 export interface BrokenRule {
-  /** Items of arrays are one place: `/properties/items/{n}/sku`. */
+  /** All items of an array are one path: `/properties/items/{n}/sku`. */
   readonly path: string;
   readonly code: string;
   readonly message: string;
-  /** Among the events that are stored. */
+  /** Violations in stored events. */
   stored: number;
-  /** Among those that were rejected. */
+  /** Violations in rejected events. */
   rejected: number;
   readonly examples: Example[];
 }
 
-/** What a candidate would have said. */
+/** The verdicts that a candidate would have given. */
 export interface TryCounts {
   readonly stored: { seen: number; pass: number; warned: number; rejected: number };
   readonly rejected: { seen: number; newly_accepted: number; still_rejected: number };
@@ -31,17 +31,17 @@ export interface TryCounts {
 export interface TryTally {
   readonly counts: TryCounts;
   validate(event: IncomingEvent, example: Example): void;
-  /** An event of REJECTED that is no event at all. */
+  /** Counts an entry of REJECTED that cannot be read as an event. */
   skip(): void;
   /** The most frequent first. */
   rules(): BrokenRule[];
 }
 
 const examplesMax = 3;
-/** Paths end in names that producers made up. */
+/** Paths can contain any name that producers send, so their number is bounded. */
 const rulesMax = 1_000;
 
-/** Validates events by a candidate, and remembers counts and a few examples, never the events. */
+/** Validates events by a candidate. Keeps counts and a few examples, but no events. */
 export function createTryTally(candidate: Candidate): TryTally {
   const counts: TryCounts = {
     stored: { seen: 0, pass: 0, warned: 0, rejected: 0 },

@@ -47,7 +47,7 @@ export function schemasTryCommand({ env }: CommandContext): Command {
       Date.now() - dayMs,
     )
     .option('--until <time>', 'events before this time', readMoment)
-    .option('--source <name>', 'of this source alone')
+    .option('--source <name>', 'only of this source')
     .option('--admin <url>', 'the admin port (default: admin.listen)')
     .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
     .option('--json', 'print JSON')

@@ -6,7 +6,7 @@ import path from 'node:path';
 
 import { StartError } from '../../errors.ts';
 
-/** Has a person change a text in their editor. Throws a StartError when they leave it as it is. */
+/** Opens a text in an editor and returns the new text. Throws a StartError if unchanged. */
 export async function editText(
   text: string,
   env: Readonly<Record<string, string | undefined>>,
@@ -15,9 +15,9 @@ export async function editText(
     (each) => each !== undefined && each.trim() !== '',
   );
   if (editor === undefined) {
-    throw new StartError('There is no editor: set EDITOR, or use --set path=value.');
+    throw new StartError('No editor is set: set EDITOR, or use --set path=value.');
   }
-  // A folder that nobody else may look into: the event may hold personal data.
+  // A private folder, because the event may hold personal data.
   const folder = await mkdtemp(path.join(tmpdir(), 'headgate-edit-'));
   try {
     const file = path.join(folder, 'event.json');
@@ -26,14 +26,14 @@ export async function editText(
     await runEditor(editor, file);
     const changed = await readFile(file, 'utf8');
     if (changed === shown)
-      throw new StartError('Nothing was changed in the editor, and so nothing was done.');
+      throw new StartError('The text was not changed in the editor, so nothing was done.');
     return changed.trim();
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** In lines, where that changes no number. */
+/** Indents JSON, unless that would change a number. */
 function laidOut(text: string): string {
   try {
     const value: unknown = JSON.parse(text);
@@ -44,8 +44,8 @@ function laidOut(text: string): string {
 }
 
 async function runEditor(editor: string, file: string): Promise<void> {
-  // By a shell, as every program does it: the variable may hold options.
+  // By a shell, as other programs do: the variable may hold options.
   const child = spawn('/bin/sh', ['-c', `${editor} "$1"`, 'sh', file], { stdio: 'inherit' });
   const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0) throw new StartError('The editor did not end well, and so nothing was done.');
+  if (code !== 0) throw new StartError('The editor failed, so nothing was changed.');
 }

@@ -2,7 +2,7 @@ import { Presets, SingleBar } from 'cli-progress';
 
 import type { StreamWalk } from '../../../gen/headgate/v1/stream_walk_pb.ts';
 
-/** What a person sees while a stream is walked through, page by page. */
+/** The progress that a person sees while a stream is read page by page. */
 export interface WalkProgressBar {
   /** After each page. `tally` is a few words: `1,200 accepted, 3 rejected`. */
   reached(walk: StreamWalk | undefined, tally: string): void;
@@ -11,7 +11,7 @@ export interface WalkProgressBar {
 
 const drawingsPerSecond = 5;
 
-/** A bar on a terminal, and nothing elsewhere, so that no log is full of bars. */
+/** Draws a bar on a terminal only, so that logs contain no bars. */
 export function createWalkProgressBar(stream: NodeJS.WriteStream): WalkProgressBar {
   if (!stream.isTTY) return { reached: () => {}, stop: () => {} };
   const bar = new SingleBar(

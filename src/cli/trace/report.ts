@@ -11,7 +11,7 @@ import { oneLine } from '../terminal/print.ts';
 
 type Row = readonly [what: string, when: string, since: string, text: string];
 
-/** What a person reads of one event, a line a step, with the times between them. */
+/** The text about one event for a person: one line per step, with the times between them. */
 export function traceText({ place }: LocatedEvent, nowMs: number): string {
   if (place.case === 'stored') return storedText(place.value, nowMs);
   return place.case === 'rejected' ? rejectedText(place.value) : '';

@@ -25,7 +25,7 @@ interface TraceOptions {
   readonly json?: true;
 }
 
-/** `headgate trace`: where is my event? */
+/** `headgate trace`: finds an event and reports its status. */
 export function traceCommand({ env }: CommandContext): Command {
   return new Command('trace')
     .description(
@@ -34,8 +34,8 @@ export function traceCommand({ env }: CommandContext): Command {
     .argument('<id>', 'an event_id, an idempotency_key or a correlation_id')
     .option('--since <time>', 'arrived since: 24h ago, or 2026-03-01T12:00:00Z', readMoment)
     .option('--until <time>', 'it came before this time', readMoment)
-    .option('--source <name>', 'of this source alone')
-    .option('--event <name>', 'of this event name alone')
+    .option('--source <name>', 'only of this source')
+    .option('--event <name>', 'only of this event name')
     .option('--all', 'search to the end, to find every event with the id')
     .option('--admin <url>', 'the admin port (default: admin.listen)')
     .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
@@ -47,7 +47,7 @@ export function traceCommand({ env }: CommandContext): Command {
 const help = `
 An id that is a UUID of version 7 says when it was made, and is found at once. Others are searched for
 from a day ago on, or from --since: --source and --event make that faster. Rejected events are found
-too. Reads alone: deliveries do not notice.
+too. Only reads: deliveries are not affected.
 
 Exit code: 0 when it was found, 1 when it was not.
 
@@ -63,7 +63,7 @@ async function trace(id: string, options: TraceOptions, env: CommandContext['env
   try {
     searched = await search(client, { id, ...options }, found, progress);
     if (found.length === 0 && options.since === undefined && timeOfUuid(id) !== undefined) {
-      // Its producer's clock may be ahead: then it came before it was made.
+      // If the producer's clock is ahead, the event arrived before the time in its id.
       const { fromMs: until } = searched;
       searched = await search(
         client,
@@ -87,16 +87,16 @@ async function trace(id: string, options: TraceOptions, env: CommandContext['env
   process.stderr.write(`headgate: ${notFound(id, from)}\n`);
 }
 
-/** No clock that is set at all is further ahead. */
+/** Assumes that clocks are at most this far ahead. */
 const skewMsMax = 60_000;
 
 interface Searched {
   readonly fromMs: number;
-  /** False: there is more to be looked at. */
+  /** False if the search stopped before the end. */
   readonly all: boolean;
 }
 
-/** Adds what it finds to `found`. */
+/** Adds the events that it finds to `found`. */
 async function search(
   client: AdminClient<typeof EventService>,
   {
@@ -118,7 +118,7 @@ async function search(
         id,
         source,
         eventName,
-        // What the first page made of the id holds for all of them.
+        // The first page derives the start from the id; later pages repeat it.
         ...(fromMs !== undefined && { since: timestampFromMs(fromMs) }),
         ...(until !== undefined && { until: timestampFromMs(until) }),
         pageToken,

@@ -22,7 +22,7 @@ describe('createBatchQueue', () => {
     ]);
   });
 
-  it('keeps a batch below its bytes; one event may be larger', async () => {
+  it('keeps a batch below its byte limit; a single event may be larger', async () => {
     const sent: number[][] = [];
     const queue = createBatchQueue<number>({
       ...limits,
@@ -33,7 +33,7 @@ describe('createBatchQueue', () => {
     expect(sent).toEqual([[60], [50], [500], [10]]);
   });
 
-  it('holds its caller back: so many under way, one ready, one filling', async () => {
+  it('applies backpressure: batches in flight, one full, one partial', async () => {
     const open: (() => void)[] = [];
     let most = 0;
     const queue = createBatchQueue<number>({
@@ -57,7 +57,7 @@ describe('createBatchQueue', () => {
     expect(most).toBe(2);
   });
 
-  it('does not wait for others for ever', async () => {
+  it('sends a partial batch after the linger time', async () => {
     const sent: number[] = [];
     const queue = createBatchQueue<number>({
       ...limits,
@@ -69,7 +69,7 @@ describe('createBatchQueue', () => {
     await queue.finish();
   });
 
-  it('throws what a send threw, once nothing is under way', async () => {
+  it('throws the error of a send, after all batches are done', async () => {
     let ended = 0;
     const queue = createBatchQueue<number>({
       ...limits,

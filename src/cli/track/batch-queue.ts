@@ -1,8 +1,8 @@
-/** Gathers events into batches and keeps a few of them under way. */
+/** Collects events into batches and sends a few batches at once. */
 export interface BatchQueue<Event> {
-  /** Undefined: go on. A promise: there is enough under way, wait for it before the next one. */
+  /** Returns a promise if the queue is full: await it before the next call. Else undefined. */
   add(event: Event, bytes: number): Promise<void> | undefined;
-  /** Sends what is left, and waits until nothing is under way. */
+  /** Sends the remaining events, and waits until all batches are done. */
   finish(): Promise<void>;
 }
 
@@ -10,16 +10,15 @@ export interface BatchQueueOptions<Event> {
   readonly send: (events: readonly Event[]) => Promise<void>;
   readonly eventsMax: number;
   readonly bytesMax: number;
-  /** Batches under way at once. */
+  /** Batches in flight at once. */
   readonly inFlightMax: number;
-  /** An event waits no longer than this for others to go with. */
+  /** The longest time that an event waits for its batch to fill. */
   readonly lingerMs: number;
 }
 
 /**
- * At most `inFlightMax` batches under way, one that is full and one that fills: memory is bounded
- * however much is to be sent. One caller adds, and waits when `add` asks it to. A failure of `send` is
- * thrown by the next call.
+ * Memory is bounded: at most `inFlightMax` batches in flight, one full and one partial batch. For
+ * one caller, which awaits the promise of `add`. If `send` fails, the next call throws its error.
  */
 export function createBatchQueue<Event>(options: BatchQueueOptions<Event>): BatchQueue<Event> {
   const { send, eventsMax, bytesMax, inFlightMax, lingerMs } = options;

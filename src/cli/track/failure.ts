@@ -2,7 +2,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 
 import { ErrorInfoSchema, RetryInfoSchema } from '../../../gen/google/rpc/error_details_pb.ts';
 
-/** What to do about a call that brought no verdicts. */
+/** What to do after a call without verdicts. */
 export type TrackFailure =
   | { readonly kind: 'retry'; readonly message: string; readonly afterMs: number }
   /** The request as a whole was refused: its halves may pass, or show which event causes it. */
@@ -11,8 +11,8 @@ export type TrackFailure =
   | { readonly kind: 'stop'; readonly message: string };
 
 /**
- * Validates an error of the client. Whatever is not known to be final is tried again: every event
- * carries its key, so that sending it once more costs nothing.
+ * Classifies an error of the client. Errors are retried unless they are known to be final: every
+ * event carries its key, so that a repeated event is a duplicate.
  */
 export function failureOf(error: unknown, url: string): TrackFailure {
   const failure = ConnectError.from(error);
@@ -52,7 +52,7 @@ function outageOf(failure: ConnectError, url: string): string {
   return `The connection to ${url} fails (${cause}); see whether a gate is running there`;
 }
 
-/** ECONNREFUSED and its kind, wherever in the chain it stands. */
+/** The system error code, such as ECONNREFUSED, from the chain of causes. */
 function systemCodeOf(failure: ConnectError): string | undefined {
   let error: unknown = failure.cause;
   for (let depth = 0; error instanceof Error && depth < 5; depth += 1) {

@@ -1,9 +1,9 @@
-/** Sixteen digits, or an exponent: what else a number may be, a double says it exactly. */
+/** Sixteen digits, or an exponent. A double represents any other number exactly. */
 const suspicious = /\d[\d.]{15}|\d[eE][+-]?\d/;
 
 /**
- * The first number of a JSON text that a double cannot say, as it is written; undefined when there
- * is none. `1.50` and `1.5` are the same number.
+ * The first number of a JSON text that a double cannot represent, as written. Undefined if all are
+ * exact. `1.50` and `1.5` are the same number.
  */
 export function findInexactNumber(text: string): string | undefined {
   if (!suspicious.test(text)) return undefined;

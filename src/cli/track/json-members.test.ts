@@ -5,7 +5,7 @@ import { findInexactNumber } from './inexact-number.ts';
 import { jsonMembers } from './json-members.ts';
 
 describe('jsonMembers', () => {
-  it('cuts an object into its members, as they are written', () => {
+  it('splits an object into its members, as written', () => {
     const { texts, repeated } = jsonMembers(
       ' { "a" : 1.50 ,"b\\"\\u0041":"}\\"," , "c":[{"d":[]},"]"], "e":{ } , "f":null,"g":-0\n} ',
     );
@@ -25,7 +25,7 @@ describe('jsonMembers', () => {
     expect(jsonMembers('{}').texts.size).toBe(0);
   });
 
-  it('loses nothing of any object', () => {
+  it('keeps every member of any object', () => {
     const objects = fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue());
     fc.assert(
       fc.property(objects, fc.constantFrom(0, 1, '\t'), (object, space) => {
@@ -45,7 +45,7 @@ describe('findInexactNumber', () => {
     '{"a":1e400}',
     '{"a":-1e-400}',
     '{"a":9007199254740993}',
-  ])('finds what a double would change: %s', (text) => {
+  ])('finds a number that a double would change: %s', (text) => {
     expect(findInexactNumber(text)).toBe(/-?\d[\d.e-]*/.exec(text)?.[0]);
   });
 
@@ -56,7 +56,7 @@ describe('findInexactNumber', () => {
     '{"a":100000000000000000000000}',
     '{"a":9007199254740992}',
     '{"a":"fe12-e51"}',
-  ])('lets pass what it would not: %s', (text) => {
+  ])('accepts a number that a double represents: %s', (text) => {
     expect(findInexactNumber(text)).toBeUndefined();
   });
 });

@@ -1,13 +1,13 @@
-/** The members of a JSON object with their values as they are written. */
+/** The members of a JSON object, with their values as written. */
 export interface JsonMembers {
   readonly texts: ReadonlyMap<string, string>;
-  /** A name that stands twice: `JSON.parse` would drop the first without a word. */
+  /** A repeated name. `JSON.parse` would silently drop the first value. */
   readonly repeated: string | undefined;
 }
 
 /**
- * Cuts the text of a JSON object into its members. The text must be valid JSON: whoever calls has
- * parsed it. Numbers keep all their digits so, which parsing would round.
+ * Splits the text of a JSON object into its members. The text must be valid JSON: the caller has
+ * parsed it. Numbers keep all their digits, which parsing would round.
  */
 export function jsonMembers(text: string): JsonMembers {
   const texts = new Map<string, string>();

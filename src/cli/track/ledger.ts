@@ -5,7 +5,7 @@ import { StartError } from '../../errors.ts';
 import type { EventError } from '../../event/verdict.ts';
 import type { Line } from '../read-lines.ts';
 
-/** An event that was sent, or could not be. */
+/** An event that was sent or refused. */
 export interface Sent {
   readonly line: Line;
   readonly idempotencyKey: string;
@@ -17,25 +17,25 @@ export interface Counts {
   duplicates: number;
   rejected: number;
   givenUp: number;
-  /** Of the accepted ones, those that came back with warnings. */
+  /** Accepted events with warnings. */
   warned: number;
 }
 
 export type FaultKind = 'rejected' | 'given_up';
 
-/** Keeps account of every line: what became of it, and of which not, why. */
+/** Records the result of every line, and the reason if it was not stored. */
 export interface Ledger {
   readonly counts: Readonly<Counts>;
-  /** How many of each error code. */
+  /** Counts by error code. */
   readonly byCode: ReadonlyMap<string, number>;
-  /** A few of the first rejected ones, for people. */
+  /** The first few rejected events, for people. */
   readonly firstFaults: readonly string[];
-  /** The result of the last event that was taken. */
+  /** The result of the last stored event. */
   readonly lastTaken: EventResult | undefined;
   lineRead(): void;
   taken(result: EventResult, isDuplicate: boolean): void;
   fault(kind: FaultKind, sent: Sent, error: EventError): void;
-  /** Writes what is still held of the rejected file. */
+  /** Flushes and closes the rejected file. */
   close(): void;
 }
 
@@ -43,7 +43,7 @@ const firstFaultsMax = 5;
 const violationsShownMax = 3;
 const bufferedCharactersMax = 64 * 1024;
 
-/** With `rejectedFile`, faults are written there as NDJSON; what the file held before is gone. */
+/** With `rejectedFile`, failed events are written there as NDJSON. The file is overwritten. */
 export function createLedger(rejectedFile: string | undefined): Ledger {
   const counts: Counts = {
     lines: 0,
@@ -95,7 +95,7 @@ function describeFault({ line }: Sent, error: EventError): string {
   return `line ${line.number}: ${error.code}: ${error.message}${places.join('')}`;
 }
 
-/** What a program needs to fix the line and send it again, under the same key. */
+/** The data that a program needs to fix the line and send it again with the same key. */
 function recordOf(kind: FaultKind, { line, idempotencyKey }: Sent, error: EventError): string {
   const { code, message, violations } = error;
   const text = line.bytes.toString('utf8');
@@ -107,7 +107,7 @@ function recordOf(kind: FaultKind, { line, idempotencyKey }: Sent, error: EventE
     message,
     violations: violations.map(({ path, code, message }) => ({ path, code, message })),
     ...(idempotencyKey !== '' && { idempotency_key: idempotencyKey }),
-    // Of what is not UTF-8 the text says less than the bytes.
+    // Invalid UTF-8 would be lost in a text.
     ...(Buffer.from(text).equals(line.bytes)
       ? { original: text }
       : { original_base64: line.bytes.toString('base64') }),
@@ -120,7 +120,7 @@ interface RejectedFile {
   close(): void;
 }
 
-/** Written synchronously, 64 KiB at a time: a file in which all is rejected stays out of memory. */
+/** Writes synchronously, 64 KiB at a time, so that memory is bounded even if all is rejected. */
 function openRejectedFile(path: string): RejectedFile {
   const guarded = <Answer>(work: () => Answer): Answer => {
     try {

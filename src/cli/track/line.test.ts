@@ -42,7 +42,7 @@ describe('readTrackLine', () => {
     });
   });
 
-  it('takes properties_json, and null for what is absent', () => {
+  it('accepts properties_json, and null for absent fields', () => {
     const members = '"properties":null,"properties_json":"{\\"a\\":1.0}","context":null';
     const reading = read(lineWith(members));
     expect(reading).toHaveProperty('message.propertiesJson', '{"a":1.0}');
@@ -79,7 +79,7 @@ describe('readTrackLine', () => {
     expect(readTrackLine(line, true)).toHaveProperty('error.code', 'event_too_large');
   });
 
-  it('makes a key of the number and the content, and of nothing else', () => {
+  it('derives a key from the number and content of the line only', () => {
     const line = '{"event_name":"a"}';
     const made = read(line, true).idempotencyKey;
     expect(isUuid(made)).toBe(true);

@@ -22,7 +22,7 @@ export interface LineEvent {
   readonly message: MessageInitShape<typeof EventSchema>;
 }
 
-/** A line that cannot be sent without losing or altering something of it. */
+/** A line that cannot be sent without loss or change. */
 export interface RefusedLine {
   readonly line: Line;
   readonly idempotencyKey: string;
@@ -90,7 +90,7 @@ function messageOf(
   };
 }
 
-/** What JSON can say, and the message cannot. */
+/** Finds JSON that the message cannot represent. */
 function findLoss(
   text: string,
   event: IncomingEvent,
@@ -122,7 +122,7 @@ function findLoss(
   return undefined;
 }
 
-/** Every name and text of a value; `JSON.stringify` would hide the halves again behind escapes. */
+/** Every name and text of a value. `JSON.stringify` would escape half surrogate pairs. */
 function textOf(value: JsonValue | undefined): string {
   if (typeof value === 'string') return `${value} `;
   if (typeof value !== 'object' || value === null) return '';

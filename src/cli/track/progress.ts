@@ -2,17 +2,17 @@ import { Presets, SingleBar } from 'cli-progress';
 
 import type { Ledger } from './ledger.ts';
 
-/** What a person sees while lines are sent. */
+/** The progress that a person sees while lines are sent. */
 export interface TrackProgress {
   read(bytes: number): void;
-  /** A sentence for the person, whatever the bar is doing. */
+  /** Prints a sentence above the bar. */
   say(sentence: string): void;
   stop(): void;
 }
 
 const drawingsPerSecond = 5;
 
-/** A bar on a terminal; elsewhere sentences alone, so that no log is full of bars. */
+/** Draws a bar on a terminal; elsewhere prints sentences only, so that logs contain no bars. */
 export function createProgress(
   stream: NodeJS.WriteStream,
   isBarWanted: boolean,

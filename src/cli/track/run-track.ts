@@ -17,14 +17,14 @@ export interface RunTrackOptions {
   readonly isSingle: boolean;
 }
 
-/** Half of what a gate takes by default in events, a quarter in bytes. */
+/** Half of the default limit of a gate in events, a quarter in bytes. */
 const batchEventsMax = 500;
 const batchBytesMax = 1024 * 1024;
 
-/** What comes by a pipe, line by line, is stored this soon. */
+/** The longest delay for lines that arrive slowly by a pipe. */
 const lingerMs = 200;
 
-/** Sends every line of the source, and says what became of each. */
+/** Sends every line of the source, and records the result of each. */
 export async function runTrack(
   client: GateClient,
   source: TrackSource,
@@ -98,14 +98,14 @@ async function sendLines(
       }
     }
   } catch (error) {
-    // The source is destroyed to end a read that might wait for ever.
+    // The source is destroyed to end a read that might wait forever.
     if (!stopped.aborted && !isReadFault(error)) throw error;
     if (isReadFault(error)) sending.stop(`The input cannot be read to its end (${error.code})`);
   }
   await queue.finish();
 }
 
-/** A disk or a pipe that fails: what was read is still sent and accounted for. */
+/** True if a disk or pipe fails. Lines that were read are still sent and counted. */
 function isReadFault(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error && 'code' in error;
 }

@@ -71,7 +71,7 @@ const retryIn = (ms: number): OutgoingDetail => ({
 const allAccepted = (names: readonly string[]): Status[] => names.map(() => Status.ACCEPTED);
 
 describe('sendBatch', () => {
-  it('sends again what has to be sent again, and that alone', async () => {
+  it('sends only events with the status retry again', async () => {
     const { calls, counts } = await send(['a', 'b', 'c', 'd'], (names, call) =>
       call === 0
         ? [Status.ACCEPTED, Status.RETRY, Status.REJECTED, Status.RETRY]
@@ -101,7 +101,7 @@ describe('sendBatch', () => {
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(395);
   });
 
-  it('fits a gate with smaller limits than ours', async () => {
+  it('splits batches for a gate with smaller limits', async () => {
     const { calls, counts } = await send(['a', 'b', 'c', 'd', 'e'], (names) =>
       names.length > 2 ? refusal(Code.ResourceExhausted, 'too_many_events') : allAccepted(names),
     );
@@ -109,7 +109,7 @@ describe('sendBatch', () => {
     expect(counts).toMatchObject({ accepted: 5, rejected: 0 });
   });
 
-  it('finds the one event for which a whole request is refused', async () => {
+  it('finds the event that causes the refusal of a request', async () => {
     const { counts, byCode, stops } = await send(['a', 'b', 'x', 'd'], (names) =>
       names.includes('x') ? refusal(Code.InvalidArgument, 'malformed_request') : allAccepted(names),
     );
@@ -122,14 +122,14 @@ describe('sendBatch', () => {
     [Code.Unauthenticated, 'does not know the write key'],
     [Code.PermissionDenied, 'refuses'],
     [Code.Unimplemented, 'is not a gate'],
-  ])('ends the run after code %d: trying again cannot help', async (code, sentence) => {
+  ])('ends the run after code %d, which a retry cannot fix', async (code, sentence) => {
     const answer = await send(['a', 'b'], () => new ConnectError('no', code));
     expect(answer.calls).toHaveLength(1);
     expect(answer.counts).toMatchObject({ accepted: 0, givenUp: 2 });
     expect(answer.stops.join()).toContain(sentence);
   });
 
-  it('gives up in time, and with it the run', async () => {
+  it('gives up in time, and ends the run', async () => {
     const startedAt = performance.now();
     const answer = await send(['a', 'b'], () => [Status.DUPLICATE, Status.RETRY], 0);
     expect(answer.counts).toMatchObject({ duplicates: 1, givenUp: 1 });
@@ -139,7 +139,7 @@ describe('sendBatch', () => {
     expect(performance.now() - startedAt).toBeLessThan(10_000);
   });
 
-  it('does not trust an answer of another length', async () => {
+  it('refuses an answer with a wrong number of verdicts', async () => {
     const answer = await send(['a', 'b'], () => [Status.ACCEPTED]);
     expect(answer.counts).toMatchObject({ accepted: 0, givenUp: 2 });
     expect(answer.stops.join()).toContain('1 verdicts on 2 events');

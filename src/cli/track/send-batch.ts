@@ -12,24 +12,24 @@ import { failureOf } from './failure.ts';
 import type { LineEvent } from './line.ts';
 import type { Ledger } from './ledger.ts';
 
-/** What the batches of one run share. */
+/** The state that the batches of one run share. */
 export interface SendingRun {
   readonly client: GateClient;
   readonly ledger: Ledger;
   /** How long a batch is tried again without any of its events getting through. */
   readonly retryForMs: number;
   readonly validateOnly: boolean;
-  /** Aborted: nothing is tried again. */
+  /** If aborted, no batch is retried. */
   readonly stopped: AbortSignal;
-  /** Ends the run: no event can pass, or the gate stays away. */
+  /** Ends the run: the gate refuses all events, or cannot be reached. */
   readonly stop: (sentence: string) => void;
   /** A batch has to wait. Called once for each period of trouble. */
   readonly onTrouble: (sentence: string) => void;
 }
 
 /**
- * Sends a batch until each of its events has a verdict, or sending is hopeless: then the rest is given
- * up, and the run with it. Each event ends in the ledger once.
+ * Sends a batch until each of its events has a verdict. If that is impossible, gives up the rest
+ * and ends the run. Each event is recorded in the ledger once.
  */
 export async function sendBatch(sending: SendingRun, batch: readonly LineEvent[]): Promise<void> {
   const { stopped } = sending;
@@ -91,7 +91,7 @@ async function call(sending: SendingRun, events: readonly LineEvent[]): Promise<
   }
   if (results.length !== events.length) {
     const counts = `${results.length} verdicts on ${events.length} events`;
-    const message = `What answers at ${client.url} gave ${counts}`;
+    const message = `The server at ${client.url} gave ${counts}`;
     return { kind: 'stop', message };
   }
   const waiting = events.filter((event, index) => !settle(sending.ledger, event, results[index]!));

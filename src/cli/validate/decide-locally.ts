@@ -13,7 +13,7 @@ export type ValidateLocally = (batch: IncomingBatch) => Verdict[];
 /** The default of `limits.event_bytes_max`. */
 const eventBytesMax = 256 * 1024;
 
-/** Hashes of personal data are made and thrown away. */
+/** Hashes of personal data are made but not kept. */
 const hashKey = 'nothing that is hashed here is kept';
 
 /** Decides by the gate's own `decideEvent`. Throws a StartError when the schemas are not valid. */

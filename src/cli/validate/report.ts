@@ -3,7 +3,7 @@ import type { EventError, EventWarning, Verdict } from '../../event/verdict.ts';
 import type { Violation } from '../../event/violation.ts';
 import type { AddVerdict } from './validate-file.ts';
 
-/** Events whose verdicts are shown; the sum counts all. */
+/** The number of verdicts shown. The totals count all. */
 const shownMax = 1000;
 
 interface ShownVerdict {
@@ -22,7 +22,7 @@ export interface ValidationSum {
   readonly accepted: number;
   readonly rejected: number;
   readonly with_warnings: number;
-  /** Those that were rejected or have warnings, at most `shownMax`. */
+  /** Events that were rejected or have warnings, at most `shownMax`. */
   readonly results: readonly ShownVerdict[];
   readonly results_left_out: number;
 }
@@ -60,7 +60,7 @@ export function createReport(): { readonly add: AddVerdict; readonly sum: () => 
   return { add, sum };
 }
 
-/** The same for people. */
+/** The report as text for people. */
 export function textOf(sum: ValidationSum): string {
   const lines = sum.results.flatMap(({ index, line, error, warnings }) => {
     const place = line === undefined ? `event ${index}` : `line ${line}`;

@@ -10,15 +10,15 @@ import type { IncomingBatch } from '../../gate/decode/incoming-batch.ts';
 import { readLines, type Line } from '../read-lines.ts';
 import type { ValidateLocally } from './decide-locally.ts';
 
-/** A line, or a whole text that is one JSON. NDJSON, which is read in parts, may be longer. */
+/** The limit of a line, or of a file with one JSON text. NDJSON files may be longer. */
 const textBytesMax = 64 * 1024 * 1024;
 
-/** `line` counts from 1; 0 where events do not stand on lines of their own. */
+/** `line` counts from 1. It is 0 if the file is not one event per line. */
 export type AddVerdict = (verdict: Verdict, line: number) => void;
 
 /**
- * Validates a file: one event a line where the first line is an event by itself, else one JSON text.
- * Calls `add` for each event, in order. Throws a StartError where the file cannot be read as events.
+ * Validates a file: one event per line if the first line is an event, else one JSON text.
+ * Calls `add` for each event, in order. Throws a StartError if the file cannot be read as events.
  */
 export async function validateFile(
   input: AsyncIterable<Buffer>,

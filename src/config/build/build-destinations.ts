@@ -57,7 +57,7 @@ function buildDestination(raw: RawDestination, faults: string[]): DestinationCon
   };
 }
 
-/** A secret is plain here, since the destination has to send it; `describeConfig` masks it. */
+/** Secrets are plain here, because the destination sends them. `describeConfig` masks them. */
 function ownSettings(values: ReadonlyMap<string, unknown>): DestinationConfig['settings'] {
   const own: Record<string, string | number | boolean | null> = {};
   for (const [name, value] of values) {

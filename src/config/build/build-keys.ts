@@ -9,7 +9,7 @@ import {
   sourcePattern,
 } from '../write-key.ts';
 
-/** Reads the write keys. One source may have several, so that a key can change without a gap. */
+/** Reads the write keys. A source may have several, so that keys can rotate without downtime. */
 export function buildKeys(raws: readonly RawKey[], faults: string[]): WriteKey[] {
   const fromByHash = new Map<string, string>();
   const keys: WriteKey[] = [];
@@ -47,7 +47,7 @@ export function validateGlobs(globs: readonly string[], from: string, faults: st
   }
 }
 
-/** The same for sources. */
+/** Reports globs that cannot match any source. */
 export function validateSources(globs: readonly string[], from: string, faults: string[]): void {
   for (const [index, glob] of globs.entries()) {
     if (!sourceGlobPattern.test(glob)) {
@@ -58,7 +58,7 @@ export function validateSources(globs: readonly string[], from: string, faults: 
   }
 }
 
-/** The hash is not shown: it may be the key itself, put there by mistake. */
+/** Never shows the hash: it may be the key itself, entered by mistake. */
 function validateHash(
   hash: string,
   from: string,

@@ -10,7 +10,7 @@ import { webhookLimits, webhookSettings } from '../webhook-settings.ts';
 
 type Values = ValuesOf<typeof webhookSettings>;
 
-/** Reads the sources of webhooks; what is wrong goes to `faults`, without a secret in it. */
+/** Reads the sources of webhooks. Adds problems to `faults`, without secrets. */
 export function buildWebhooks(raws: readonly RawWebhook[], faults: string[]): WebhookSource[] {
   return raws.map((raw) => buildWebhook(raw, faults));
 }
@@ -30,13 +30,13 @@ function buildWebhook(raw: RawWebhook, faults: string[]): WebhookSource {
   }
   if (provider === 'hmac' && values.delivery_id === undefined) {
     faults.push(
-      `${table.from('delivery_id')}: is required: without an id nobody can tell a second try from a ` +
-        'second event: write a place such as /id or header:x-delivery-id',
+      `${table.from('delivery_id')}: is required: without an id, a second try looks like a second ` +
+        'event: write a place such as /id or header:x-delivery-id',
     );
   }
   for (const path of Object.keys(webhookSettings)) {
     if (path.startsWith('signature.') && provider !== 'hmac' && raw.values.has(path)) {
-      faults.push(`${table.from(path)}: is for provider hmac alone: remove it`);
+      faults.push(`${table.from(path)}: is for provider hmac only: remove it`);
     }
   }
   return {
@@ -105,7 +105,7 @@ function isStandardSecret(secret: string): boolean {
   return /^[A-Za-z0-9+/]+={0,2}$/.test(text) && key.length >= standardKeyBytesMin;
 }
 
-/** A name of the taxonomy's form, which is all that is known of it here. */
+/** The form of event names. Whether the taxonomy has the event is not known here. */
 const eventNamePattern = /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/;
 
 function readEvents({ events, from }: RawWebhook, faults: string[]): WebhookEvent[] {

@@ -13,7 +13,7 @@ import { readTable } from './table-values.ts';
 export function build(raw: RawConfig): Config {
   const faults = [...raw.faults];
   const table = readTable(settings, raw.values, (path) => `default: ${path}`, faults);
-  // A missing value has a fault, so nothing is built from it.
+  // If a value is missing, there is a fault, and the result is not used.
   const values = Object.fromEntries(table.values) as unknown as SettingValues;
   const keys = buildKeys(raw.keys, faults);
   const destinations = buildDestinations(raw.destinations, values.data_dir ?? '', faults);

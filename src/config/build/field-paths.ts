@@ -10,7 +10,7 @@ export interface FieldSettings {
   readonly from: (setting: 'allow' | 'drop' | 'hash' | 'hash_key') => string;
 }
 
-/** What of an event a path can name. The rest of it says which event it is, and always leaves. */
+/** The fields that a path can name. All other fields identify the event and always leave. */
 const roots: readonly string[] = ['user_id', 'anonymous_id', 'properties', 'context'];
 /** The roots that have members. */
 const containers: readonly string[] = ['properties', 'context'];
@@ -20,7 +20,7 @@ const hashKeyCharactersMin = 16;
 /** Every path is evaluated for every event. */
 const pathsMax = 1_000;
 
-/** Reads the rules; what is wrong goes to `faults`. Undefined if there are no rules. */
+/** Reads the rules and adds problems to `faults`. Undefined if there are no rules. */
 export function buildFields(settings: FieldSettings, faults: string[]): FieldRules | undefined {
   const { hashKey, from } = settings;
   const allow = readPaths(settings.allow, from('allow'), faults);
@@ -51,7 +51,9 @@ function validateHash({ hash, hashKey, from }: FieldSettings, faults: string[]):
   }
   if (hashKey === undefined) return;
   if (hash === undefined) {
-    faults.push(`${from('hash_key')}: hashes nothing: name paths in fields.hash, or remove it`);
+    faults.push(
+      `${from('hash_key')}: has no paths to hash: name paths in fields.hash, or remove it`,
+    );
   }
   if (hashKey.reveal().length < hashKeyCharactersMin) {
     faults.push(
@@ -80,12 +82,11 @@ function readPaths(
   return paths;
 }
 
-/** A JSON Pointer (RFC 6901) in which `*` stands for any member. A text is what is wrong with it. */
+/** Reads a JSON Pointer (RFC 6901) in which `*` is any member. Returns a text if it is invalid. */
 function readPath(text: string): FieldPath | string {
   const example = 'as in /user_id, /properties/email, /context/ip or /properties/items/*/note';
   if (!text.startsWith('/')) return `is not a path: begin with /, ${example}`;
-  if (/~(?![01])/.test(text))
-    return 'has a ~ that stands for nothing: write ~0 for ~, and ~1 for /';
+  if (/~(?![01])/.test(text)) return 'has an invalid ~ escape: write ~0 for ~, and ~1 for /';
   const path = text
     .slice(1)
     .split('/')
@@ -95,7 +96,7 @@ function readPath(text: string): FieldPath | string {
     return `names no field that can be left out: begin with ${roots.map((one) => `/${one}`).join(', ')}`;
   }
   if (path.length > 1 && !containers.includes(root!))
-    return `goes on after /${root}, which is a text`;
+    return `continues after /${root}, which is a text`;
   return path;
 }
 

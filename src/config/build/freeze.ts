@@ -1,7 +1,7 @@
 /**
- * Freezes a value and all it holds, and returns it.
+ * Freezes a value and its members, deeply, and returns it.
  *
- * `Object.freeze` leaves the content of a Set open, so its writing methods are shut one by one.
+ * `Object.freeze` does not protect the content of a Set, so its writing methods are replaced.
  */
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;

@@ -28,7 +28,7 @@ describe('kinds', () => {
     expect(faults[0]).toMatch(new RegExp(`^${name}: `));
   });
 
-  it('refuses text that YAML reads as something else', () => {
+  it('refuses text that YAML reads as another type', () => {
     expect(faultsOf({ file: 'data_dir: 12' })[0]).toMatch(/put it in quotes/);
     expect(faultsOf({ file: 'shutdown_grace: 10' })[0]).toMatch(/has no unit/);
     expect(faultsOf({ file: 'roles: []' })[0]).toMatch(/is empty/);

@@ -5,12 +5,12 @@ import { createSecret } from '../secret.ts';
 import type { Setting } from '../setting.ts';
 import { parseBytes, parseDuration } from '../units.ts';
 
-/** A value, or what is wrong with it and how to fix it. */
+/** A value, or its problem and how to fix it. */
 export type Reading = { readonly value: unknown } | { readonly fault: string };
 
 type Reader = (value: unknown, setting: Setting) => Reading;
 
-/** A raw value read as its setting says. A fault shows the value, unless that may be a secret. */
+/** Reads a raw value by its setting. A fault shows the value unless it may be a secret. */
 export function readValue(setting: Setting, raw: RawValue): Reading {
   if (raw.value === null) return { fault: 'has no value: give it one, or remove the line' };
   const reading = readers[setting.kind](raw.value, setting);
@@ -18,7 +18,7 @@ export function readValue(setting: Setting, raw: RawValue): Reading {
   return 'fault' in reading && mayShow ? { fault: `${raw.shown} ${reading.fault}` } : reading;
 }
 
-/** The default, read like a written value; a number is taken to be in milliseconds or bytes. */
+/** Reads the default like a written value. A number is in milliseconds or bytes. */
 export function readDefault(setting: Setting): Reading {
   const { default: value } = setting;
   if (value === undefined) return { fault: `is required: ${setting.text}` };
@@ -57,7 +57,7 @@ function readPath(value: unknown): Reading {
   return isHome ? { fault: 'begins with ~, which only a shell knows: write it out' } : reading;
 }
 
-/** The value is never shown: addresses carry passwords and tokens. */
+/** Never shows the value: URLs carry passwords and tokens. */
 function readUrl(value: unknown, setting: Setting): Reading {
   const reading = readText(value);
   if (typeof value !== 'string' || 'fault' in reading) return reading;
@@ -139,7 +139,7 @@ function readWord(value: unknown, setting: Setting): Reading {
   return { fault: `is not known: write one of ${options.join(', ')}` };
 }
 
-/** A list of YAML, or text with commas. Its items are not shown: a list may be of anything. */
+/** A YAML list, or text separated by commas. Never shows items: they may be secrets. */
 function readList(value: unknown, setting: Setting): Reading {
   const items = typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value;
   if (!Array.isArray(items)) return { fault: 'is not a list: write [one, two]' };

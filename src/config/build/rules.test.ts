@@ -43,7 +43,7 @@ describe('rules between settings', () => {
     expect(read(env(both)).tls).toEqual({ cert: 'c.pem', key: 'k.pem' });
   });
 
-  it('derives durability from where the log is, and refuses what that cannot keep', () => {
+  it('derives durability from the location of the log, and refuses what it cannot keep', () => {
     const external = { HEADGATE_NATS_URL: 'nats://a:4222' };
     expect(read(env(external)).durability).toBe('replicated');
     expect(read(env({ HEADGATE_DURABILITY: 'async' })).durability).toBe('async');
@@ -55,12 +55,12 @@ describe('rules between settings', () => {
     ]);
   });
 
-  it('refuses a batch that could never be taken', () => {
+  it('refuses a batch limit above the in-flight limit', () => {
     expect(faultsOf(env({ HEADGATE_LIMITS_IN_FLIGHT_EVENTS_MAX: '999' }))).toHaveLength(1);
     expect(faultsOf(env({ HEADGATE_LIMITS_IN_FLIGHT_EVENTS_MAX: '1000' }))).toEqual([]);
   });
 
-  it('validates nothing by a value that could not be read', () => {
+  it('skips rules whose values could not be read', () => {
     const given = { HEADGATE_ADMIN_LISTEN: '0.0.0.0:8081', HEADGATE_ADMIN_TOKEN: ' ' };
     expect(faultsOf(env(given))).toEqual([expect.stringMatching(/ADMIN_TOKEN: is empty/)]);
   });

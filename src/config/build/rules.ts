@@ -2,10 +2,10 @@ import { formatAddress, isLoopback } from '../address.ts';
 import type { SettingValues } from '../settings.ts';
 import type { TableValues } from './table-values.ts';
 
-/** A rule between settings. It is validated only where each of them could be read. */
+/** A rule between settings. Applies only if each of them could be read. */
 interface Rule {
   readonly settings: readonly (keyof SettingValues)[];
-  /** What is wrong and how to fix it. Reported at the first of `settings`. */
+  /** The problem and how to fix it. Reported at the first of `settings`. */
   readonly validate: (values: SettingValues, keyEntries: number) => string | undefined;
 }
 
@@ -96,7 +96,7 @@ const rules: readonly Rule[] = [
   },
 ];
 
-/** Validates every rule between settings; what is wrong goes to `faults`. */
+/** Validates every rule between settings. Adds problems to `faults`. */
 export function validateRules(
   table: TableValues,
   values: SettingValues,

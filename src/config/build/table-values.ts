@@ -2,16 +2,16 @@ import type { RawValue } from '../gather/raw-value.ts';
 import { readDefault, readValue } from './read-value.ts';
 import type { Setting } from '../setting.ts';
 
-/** The values of one table, with where each came from. */
+/** The values of one table, and the location of each. */
 export interface TableValues {
   readonly values: ReadonlyMap<string, unknown>;
   /** Paths of values whose problem is already reported. */
   readonly faulty: ReadonlySet<string>;
-  /** Where the value stood, or would stand: the beginning of a message about it. */
+  /** The location of the value, or where it would be: the beginning of a message about it. */
   readonly from: (path: string) => string;
 }
 
-/** Reads each setting of a table, defaults included; what is wrong goes to `faults`. */
+/** Reads each setting of a table, defaults included. Adds problems to `faults`. */
 export function readTable(
   table: Readonly<Record<string, Setting>>,
   raws: ReadonlyMap<string, RawValue>,

@@ -13,7 +13,7 @@ const safeCodes: ReadonlySet<string> = new Set([
   'TAB_AS_INDENT',
 ]);
 
-/** What a file came to. `tree` is undefined where there is none, or none that can be trusted. */
+/** The result of reading a file. `tree` is undefined if the file is absent or invalid. */
 export interface ConfigurationFile {
   /** The path as named, for messages. */
   readonly name: string;

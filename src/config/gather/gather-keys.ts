@@ -10,8 +10,8 @@ export interface RawKey {
 }
 
 /**
- * What a write key holds. The hash is a `secret` so that no message shows it: whoever puts the key
- * itself there by mistake should not find it in a log.
+ * The settings of a write key. The hash is a `secret`, so that messages never show it: an operator
+ * may enter the key itself by mistake, and it must not reach a log.
  */
 export const keySettings = {
   source: { kind: 'string', text: 'The sender. It becomes the source of each event.' },

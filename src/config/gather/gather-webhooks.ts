@@ -9,7 +9,7 @@ export interface RawWebhook {
   /** `headgate.yaml: webhooks.github`. */
   readonly from: string;
   readonly values: ReadonlyMap<string, RawValue>;
-  /** A text or a list of texts; undefined: it is missing. */
+  /** A text or a list of texts. Undefined if absent. */
   readonly secret: RawValue | undefined;
   /** As written in the file. */
   readonly events: unknown;

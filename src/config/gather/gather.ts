@@ -13,11 +13,11 @@ export interface RawConfig {
   /** By the path of the setting. */
   readonly values: ReadonlyMap<string, RawValue>;
   readonly keys: readonly RawKey[];
-  /** Entries under `keys`, those that are no map included: somebody meant them as keys. */
+  /** The number of entries under `keys`, including invalid ones: they were meant as keys. */
   readonly keyEntries: number;
   readonly destinations: readonly RawDestination[];
   readonly webhooks: readonly RawWebhook[];
-  /** True: nothing is known of what the file says, so only what stands alone can be validated. */
+  /** True if the file could not be read: rules between settings are then not validated. */
   readonly fileBroken: boolean;
   readonly faults: readonly string[];
 }
@@ -25,19 +25,19 @@ export interface RawConfig {
 /** The inputs of the configuration. */
 export interface ConfigSources {
   readonly env: Environment;
-  /** `--config`; else HEADGATE_CONFIG; else `headgate.yaml` where there is one. */
+  /** `--config`; else HEADGATE_CONFIG; else `headgate.yaml` if it exists. */
   readonly configFile?: string | undefined;
-  /** As `readFileSync(path, 'utf8')`: throws with `code` ENOENT where there is no file. */
+  /** As `readFileSync(path, 'utf8')`: throws with `code` ENOENT if the file does not exist. */
   readonly readFile: (path: string) => string;
   readonly destinationTypes: readonly DestinationTypeSettings[];
 }
 
 const configFileVariable = 'HEADGATE_CONFIG';
 
-/** Settings of `headgate track`, which may stand in the environment of a gate. */
+/** Settings of `headgate track`, which may be set in the environment of a gate. */
 const clientVariables = ['HEADGATE_URL', 'HEADGATE_WRITE_KEY'];
 
-/** The first step: finds each value, says which names are unknown, and reads none. */
+/** The first step: finds each value and reports unknown names. Does not read values yet. */
 export function gather(sources: ConfigSources): RawConfig {
   const { env, readFile, destinationTypes } = sources;
   const faults: string[] = [];
@@ -105,9 +105,9 @@ function findUnknownVariables(
 }
 
 /**
- * Kubernetes gives every pod such variables for each Service of its namespace: one named `headgate`
- * makes HEADGATE_SERVICE_HOST, HEADGATE_PORT=tcp://... and HEADGATE_PORT_8080_TCP_ADDR. They are
- * nobody's typing errors, and must not stop the start.
+ * Kubernetes sets such variables in every pod for each Service of its namespace: a Service
+ * `headgate` makes HEADGATE_SERVICE_HOST, HEADGATE_PORT=tcp://... and HEADGATE_PORT_8080_TCP_ADDR. They are
+ * not typing errors, and must not prevent the start.
  */
 function isServiceLink(name: string, value: string): boolean {
   if (/_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$/.test(name)) return true;

@@ -1,4 +1,4 @@
-/** The candidate with the fewest single-character edits from `word`; the first of equals. */
+/** The candidate with the fewest single-character edits from `word`; on a tie, the first. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Infinity;

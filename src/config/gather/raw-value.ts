@@ -1,14 +1,14 @@
 import { expandReferences } from './configuration-file.ts';
 
-/** The environment, passed in; this code never reads that of the process. */
+/** The environment, passed in: this code never reads `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A value as found, before anything is known of its kind. */
+/** A value as found, before its kind is known. */
 export interface RawValue {
   /** `headgate.yaml: limits.batch_events_max`, or the name of a variable. */
   readonly from: string;
   readonly value: unknown;
-  /** What a message may show: the text as written, with `${NAME}` still in it. */
+  /** The text that a message may show: as written, with `${NAME}` not expanded. */
   readonly shown: string | undefined;
   /** True if its problem is already reported. */
   readonly broken: boolean;
@@ -32,7 +32,7 @@ export function rawFromFile(
   return { from, value: expanded, shown, broken: expanded === undefined };
 }
 
-/** A value of the environment. An empty one counts as unset: compose files make them of nothing. */
+/** A value of the environment. Empty counts as unset: compose files set missing variables so. */
 export function rawFromEnvironment(name: string, env: Environment): RawValue | undefined {
   const value = env[name];
   if (value === undefined || value === '') return undefined;

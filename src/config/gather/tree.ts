@@ -14,11 +14,11 @@ export interface GatherContext {
 export interface TreePlace extends GatherContext {
   /** `destinations.crm`; empty at the top. */
   readonly under: string;
-  /** Keys known here that are no settings, for the nearest name. */
+  /** Known keys that are not settings, for the nearest name. */
   readonly sections?: readonly string[];
 }
 
-/** Flattens a tree of the file to values by setting path; unknown keys go to the faults. */
+/** Flattens a tree of the file to values by setting path. Reports unknown keys. */
 export function collectLeaves(
   tree: ReadonlyMap<unknown, unknown>,
   table: Readonly<Record<string, Setting>>,
@@ -48,8 +48,8 @@ export function collectLeaves(
 }
 
 /**
- * The nearest known path to one that is not. A right name in the wrong section is a likely mistake,
- * too, so the last words are compared as well; of equals, the name spelled otherwise comes first.
+ * The known path that is nearest to an unknown one. A right name in the wrong section is a likely
+ * mistake too, so the last words are compared as well. On a tie, a misspelled path comes first.
  */
 function nearestPath(path: string, paths: readonly string[]): string | undefined {
   const sections = paths.map((known) => known.split('.')[0] ?? known);
