@@ -30,10 +30,9 @@ export interface HttpCall {
   ): void;
   /**
    * For a request that is not `complete`; call it before the answer. Once the answer is written,
-   * the rest of the request is discarded as it arrives, and cut off if it still arrives `lingerMs`
-   * later.
+   * the rest of the request is discarded as it arrives, and cut off at the limits of linger.ts.
    */
-  cutOffAfterAnswer(lingerMs: number): void;
+  cutOffAfterAnswer(): void;
   /** Reports once how the call ended: its answer was written, or its caller disconnected. */
   whenAnswered(listener: (end: CallEnd) => void): void;
   /** For a body that is read in parts: pauses it until `resume`. */
@@ -86,10 +85,7 @@ export interface TrailersCall extends HttpCall {
 
 export type RequestHandler = (call: HttpCall) => void;
 
-/** How long a caller may read the answer before its upload is cut off. */
-const lingerMs = 1000;
-
 /** Call this before the answer is written. An incomplete request is ended with its answer. */
 export function cutOffWhenAnswered(call: HttpCall): void {
-  if (!call.complete) call.cutOffAfterAnswer(lingerMs);
+  if (!call.complete) call.cutOffAfterAnswer();
 }

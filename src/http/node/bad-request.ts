@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type http from 'node:http';
 import type net from 'node:net';
 
+import { isLingering } from './linger.ts';
+
 /**
  * Answers a request that Node's HTTP/1.1 parser refused, as problem JSON: 400, 408 (too slow) or
  * 431 (too large). Use it for a server's `clientError` event. Without a listener, Node sends a bare
@@ -10,6 +12,11 @@ import type net from 'node:net';
 export function answerBadRequest(error: NodeJS.ErrnoException, socket: net.Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
+    return;
+  }
+  if (isLingering(socket)) {
+    // The request has its answer, and what follows it cannot be read as a request of its own.
+    socket.end();
     return;
   }
   const [status, code] =

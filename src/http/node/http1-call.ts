@@ -1,17 +1,21 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 
 import type { BodySink, CallEnd, HttpCall, OpenAnswer } from '../http-call.ts';
-import { cutOffLater, receiveStream, writeWithRoom } from './node-streams.ts';
+import type { LingerLimits } from '../linger.ts';
+import { lingerAfterAnswer } from './linger.ts';
+import { receiveStream, writeWithRoom } from './node-streams.ts';
 
 /** A call on Node's HTTP/1.1 classes. */
 export class Http1Call implements HttpCall {
   readonly httpVersionMajor = 1;
   private readonly body: IncomingMessage;
   private readonly answer: ServerResponse;
+  private readonly linger: LingerLimits;
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  constructor(request: IncomingMessage, response: ServerResponse, linger: LingerLimits) {
     this.body = request;
     this.answer = response;
+    this.linger = linger;
   }
 
   get method(): string {
@@ -51,12 +55,8 @@ export class Http1Call implements HttpCall {
     receiveStream(this.body, sink);
   }
 
-  cutOffAfterAnswer(lingerMs: number): void {
-    const { answer, body } = this;
-    answer.once('finish', () => {
-      body.resume();
-      if (!body.complete) cutOffLater(body, lingerMs, () => body.destroy());
-    });
+  cutOffAfterAnswer(): void {
+    lingerAfterAnswer(this.body, this.answer, this.linger);
   }
 
   whenAnswered(listener: (end: CallEnd) => void): void {

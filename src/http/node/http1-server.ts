@@ -3,6 +3,7 @@ import type net from 'node:net';
 
 import type { EngineOptions } from '../engine.ts';
 import { answerBadRequest } from './bad-request.ts';
+import { defaultLinger } from '../linger.ts';
 import { Http1Call } from './http1-call.ts';
 
 /** Node's HTTP/1.1 server, for sockets that are passed to it. */
@@ -25,6 +26,7 @@ const idleSweepMs = 50;
 
 export function createNodeHttp1Server(options: EngineOptions): NodeHttp1Server {
   const { handle, idleTimeoutMs, requestTimeoutMs } = options;
+  const linger = { ...defaultLinger, ...options.linger };
   const server = http.createServer(
     {
       headersTimeout: Math.min(requestTimeoutMs, headersTimeoutMs),
@@ -33,7 +35,7 @@ export function createNodeHttp1Server(options: EngineOptions): NodeHttp1Server {
       connectionsCheckingInterval: 1_000,
       maxHeaderSize: headerBytesMax,
     },
-    (request, response) => handle(new Http1Call(request, response)),
+    (request, response) => handle(new Http1Call(request, response, linger)),
   );
   server.on('clientError', answerBadRequest);
   // The server never listens itself. Without this call it neither tracks its connections nor times

@@ -1,0 +1,20 @@
+/**
+ * How long the rest of a request is read and discarded after its answer. A caller that writes its
+ * whole request before it reads would otherwise meet a closed connection, and take a 401 or 413 for
+ * an outage: unread bytes make the operating system reset the connection, and a reset discards the
+ * answer.
+ */
+export interface LingerLimits {
+  /** From the answer on. As long as nginx's `lingering_time`: 8 MiB at 300 KiB a second. */
+  readonly lingerMs: number;
+  /** Without a byte of the body. As long as nginx's `lingering_timeout`. */
+  readonly idleMs: number;
+  /** Of the body, after the answer: 50 ms of CPU, and sixteen times the default limit of a request. */
+  readonly bytesMax: number;
+}
+
+export const defaultLinger: LingerLimits = {
+  lingerMs: 30_000,
+  idleMs: 5_000,
+  bytesMax: 64 * 1024 * 1024,
+};
