@@ -10,13 +10,18 @@ export interface HttpCall {
   readonly method: string;
   /** The path with the query. */
   readonly url: string;
+  /** Why the request breaks a rule of HTTP that its engine leaves to us. Undefined: it does not. */
+  readonly malformed?: string | undefined;
   /** The handler may change these headers. */
   readonly headers: IncomingHttpHeaders;
   /** True once the request was read to its end, or no more of it will arrive. */
   readonly complete: boolean;
   /** True once the call is answered, or its caller has disconnected. */
   readonly answered: boolean;
-  /** Passes the body to the sink. Call it once. A body that is never asked for may stay unread. */
+  /**
+   * Passes the body to the sink. Call it once. A body that is never asked for may stay unread. A
+   * caller that waits for 100 Continue gets it now: a refusal before needs no body.
+   */
   receive(sink: BodySink): void;
   /**
    * Sends the whole answer. The body text is ASCII if `isAscii`, else UTF-8. Call it once, and only

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 
 import { engines, type EngineName } from './engine-peer.fixture.ts';
 import { cutOffWhenAnswered } from './http-call.ts';
-import type { LingerLimits } from './linger.ts';
+import { idleBytesMin, type LingerLimits } from './linger.ts';
 import { listen, type Listener } from './listen.ts';
 
 /* HTTP/1.1: what becomes of the rest of a body whose request is answered already. HTTP/2: http2/limits.test.ts. */
@@ -95,10 +95,15 @@ describe.each(engines)('after an early answer: %s', (engine) => {
   test('idleMs: a caller that stops sending is cut', async () => {
     const listener = await openRefusing(engine, { idleMs: 150 });
     const { port } = listener.address;
-    const silent = await refused(port, 'Content-Length: 2000');
-    const sending = await refused(port, 'Content-Length: 2000');
-    const trickle = setInterval(() => sending.socket.write('x'), 20);
+    const silent = await refused(port, 'Content-Length: 200000');
+    const trickling = await refused(port, 'Content-Length: 200000');
+    const sending = await refused(port, 'Content-Length: 200000');
+    const trickle = setInterval(() => {
+      trickling.socket.write('x');
+      sending.socket.write('x'.repeat(idleBytesMin));
+    }, 20);
     expect(await silent.closed).toBeGreaterThan(140);
+    expect(await trickling.closed).toBeLessThan(2000);
     expect(await isOpenAfter(sending, 200)).toBe(true);
     clearInterval(trickle);
     expect(await sending.closed).toBeLessThan(2000);

@@ -7,14 +7,17 @@
 export interface LingerLimits {
   /** From the answer on. As long as nginx's `lingering_time`: 8 MiB at 300 KiB a second. */
   readonly lingerMs: number;
-  /** Without a byte of the body. As long as nginx's `lingering_timeout`. */
+  /** With less than `idleBytesMin` of the body: a caller that waits for us sends nothing more. */
   readonly idleMs: number;
   /** Of the body, after the answer: 50 ms of CPU, and sixteen times the default limit of a request. */
   readonly bytesMax: number;
 }
 
+/** A caller that trickles holds the connection no longer than one that is silent. */
+export const idleBytesMin = 1024;
+
 export const defaultLinger: LingerLimits = {
   lingerMs: 30_000,
-  idleMs: 5_000,
+  idleMs: 2_000,
   bytesMax: 64 * 1024 * 1024,
 };

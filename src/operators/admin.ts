@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import { createExchange } from '../gate/exchange.ts';
 import type { HttpCall } from '../http/http-call.ts';
 import { listen, type Listener } from '../http/listen.ts';
+import { plainPath } from '../http/request-target.ts';
 import { createUniversalEndpoint } from '../http/universal.ts';
 import type { Signals } from '../observability/signals.ts';
 import { answerErrors } from './answer-errors.ts';
@@ -54,7 +55,7 @@ export async function openAdmin(options: AdminOptions): Promise<Listener> {
   const handle = (call: HttpCall): void => {
     const exchange = createExchange(call);
     const send = (answer: TextAnswer): void => sendText(exchange, answer);
-    const path = call.url.split('?', 1)[0];
+    const path = plainPath(call.url.split('?', 1)[0]!);
     // Load balancers ask for health, and hold no token.
     if (path === '/healthz') send({ status: 200, text: `ok\n${notice}` });
     else if (path === '/readyz') void readiness().then(send);
@@ -63,7 +64,7 @@ export async function openAdmin(options: AdminOptions): Promise<Listener> {
     else {
       // RPCs log under the correlation id that their answer carries.
       call.headers['x-correlation-id'] = exchange.correlationId;
-      if (!rpc.serve(call, exchange.correlationId)) send(notHere);
+      if (!rpc.serve(call, exchange.correlationId, path)) send(notHere);
     }
   };
   return listen({

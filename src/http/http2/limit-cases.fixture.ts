@@ -1,5 +1,6 @@
 import { expect, vi } from 'vitest';
 
+import { idleBytesMin } from '../linger.ts';
 import { errorCode, frameFlag, frameType, int31Max, settingId } from './frames.ts';
 import { fieldOverheadBytes } from './headers/hpack-decode.ts';
 import type { Http2Limits } from './limits.ts';
@@ -348,6 +349,7 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     rule: 'RFC 9113 §8.1',
     limit: 3 * sweepMs,
     step: sweepMs,
+    others: { lingerIdleMs: 60_000 },
     movesClock: true,
     onStream: answer,
     put: async (server, amount) => {
@@ -373,7 +375,7 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
       await waitForSweep(server, peer);
       await waitFor(server, peer, amount - sweepMs);
       // The time begins anew with each part of the body.
-      peer.send(data(1, 'more'));
+      peer.send(data(1, Buffer.alloc(idleBytesMin)));
       await waitFor(server, peer, amount + 1);
       return outcomeOfRequest(peer, 3);
     },

@@ -60,8 +60,8 @@ export interface Http2Limits {
   readonly stallTimeoutMs: number;
   readonly stallBytesMin: number;
   /**
-   * How long the rest of a request may still arrive after its answer was sent: in all, without a
-   * byte, and how many bytes (http/linger.ts). RST_STREAM with NO_ERROR then ends it. Some callers
+   * How long the rest of a request may still arrive after its answer was sent: in all, with less
+   * than 1 KiB, and how many bytes (http/linger.ts). RST_STREAM with NO_ERROR then ends it. Some callers
    * (Java's HttpClient) send their whole request before they look at the answer, and take a stream
    * that was reset for one that waits.
    */

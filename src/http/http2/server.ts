@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 
+import { idleBytesMin } from '../linger.ts';
 import { Http2Connection, type ConnectionHost } from './connection.ts';
 import { errorCode } from './frames.ts';
 import { HpackEncoder } from './headers/hpack-encode.ts';
@@ -163,7 +164,7 @@ function sweepStream(stream: Http2Stream, now: number, limits: Http2Limits): voi
   // The answer is sent, and the rest of the request still arrives: RFC 9113 §8.1.
   if (sending.isAllSent) {
     const { receiving } = stream;
-    if (receiving.discarded !== receiving.seenDiscarded) {
+    if (receiving.discarded - receiving.seenDiscarded >= idleBytesMin) {
       receiving.seenDiscarded = receiving.discarded;
       receiving.discardedAt = now;
     }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 
 import type { BodySink, CallEnd, HttpCall, OpenAnswer } from '../http-call.ts';
+import { isContinue } from '../check-requests.ts';
 import type { LingerLimits } from '../linger.ts';
 import { lingerAfterAnswer } from './linger.ts';
 import { receiveStream, writeWithRoom } from './node-streams.ts';
@@ -51,7 +52,23 @@ export class Http1Call implements HttpCall {
     else this.answer.end(body);
   }
 
+  /** RFC 9112 §3.2. Node keeps the first of several, and requires none here. */
+  get malformed(): string | undefined {
+    const { rawHeaders, httpVersion } = this.body;
+    let hosts = 0;
+    for (let index = 0; index < rawHeaders.length; index += 2) {
+      const name = rawHeaders[index]!;
+      if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+    }
+    if (hosts > 1) return 'The request has several Host headers. Send one.';
+    return hosts === 0 && httpVersion === '1.1' ? 'HTTP/1.1 needs the header Host.' : undefined;
+  }
+
   receive(sink: BodySink): void {
+    const { expect } = this.body.headers;
+    if (expect !== undefined && isContinue(expect) && !this.body.complete) {
+      this.answer.writeContinue();
+    }
     receiveStream(this.body, sink);
   }
 
@@ -91,6 +108,8 @@ class Http1Answer implements OpenAnswer {
   }
 
   begin(status: number, headers: Record<string, string | string[]>): void {
+    // A body that cannot be read has its answer: bad-request.ts.
+    if (this.response.headersSent) return;
     this.response.writeHead(status, headers);
   }
 

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 
 import type { BodySink, CallEnd, OpenAnswer, TrailersCall } from '../http-call.ts';
+import { isContinue } from '../check-requests.ts';
 import type { LingerLimits } from '../linger.ts';
 import { checkFields, withoutPadding } from './field-values.ts';
 import { GuardedSink } from './guarded-sink.ts';
@@ -70,6 +71,10 @@ export class NodeHttp2Call implements TrailersCall {
 
   receive(sink: BodySink): void {
     const guarded = new GuardedSink(sink, this);
+    const { expect } = this.headers;
+    if (expect !== undefined && isContinue(expect) && !this.complete && !this.hasBegun) {
+      this.stream.additionalHeaders({ ':status': 100 });
+    }
     if (this.isClosed) guarded.cut();
     else receiveStream(this.stream, guarded);
   }

@@ -156,7 +156,6 @@ export class NodeHttp2Session implements NodeCallOwner {
     const call = new NodeHttp2Call(stream, headers, this);
     this.calls.add(call);
     try {
-      if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
       handle(call);
     } catch (error) {
       call.fail(error);

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 
 import type { BodySink } from '../http-call.ts';
-import type { LingerLimits } from '../linger.ts';
+import { idleBytesMin, type LingerLimits } from '../linger.ts';
 
 /* Shared by the calls of Node's two servers: the bodies of both are Node's streams. */
 
@@ -32,6 +32,7 @@ export function discardRest(
 ): { start(): void } {
   let timer: NodeJS.Timeout | undefined;
   let bytes = 0;
+  let bytesBefore = 0;
   let arrivedAt = 0;
   let endsAt = 0;
   const stop = (): void => clearTimeout(timer);
@@ -43,7 +44,10 @@ export function discardRest(
   };
   body.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    arrivedAt = performance.now();
+    if (bytes - bytesBefore >= idleBytesMin) {
+      bytesBefore = bytes;
+      arrivedAt = performance.now();
+    }
     if (bytes > limits.bytesMax) cutOff();
   });
   body.once('end', stop);
