@@ -76,15 +76,17 @@ export function headerOf(exchange: Exchange, name: string): string {
 export function checkCharset({ headers }: HttpCall): void {
   const sent = headers['content-type'];
   if (sent === undefined || !sent.includes(';')) return;
-  const charset = charsetPattern.exec(sent)?.[1]?.toLowerCase();
-  if (charset === undefined || knownCharsets.has(charset)) return;
-  throw new ServiceError(
-    'malformed_request',
-    `The charset "${charset.slice(0, 40)}" is not taken here. Send UTF-8, and charset=utf-8 or none.`,
-  );
+  for (const [, charset = ''] of sent.matchAll(charsetPattern)) {
+    if (knownCharsets.has(charset.toLowerCase())) continue;
+    const shown = charset.slice(0, 40);
+    throw new ServiceError(
+      'malformed_request',
+      `The charset "${shown}" is not taken here. Send UTF-8, and charset=utf-8 or none.`,
+    );
+  }
 }
 
-const charsetPattern = /;\s*charset\s*=\s*"?([^";\s]+)/i;
+const charsetPattern = /;\s*charset\s*=\s*"?([^";\s]+)/gi;
 const knownCharsets: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii']);
 
 /** The content type without its parameters, in lower case. */

@@ -13,7 +13,18 @@ import { knock, wireEndpoints } from './wire-endpoints.ts';
 let gate: OpenGate;
 
 beforeAll(async () => {
-  gate = await openGate({ yaml: 'webhooks:\n  shop: { provider: github, secret: abc }\n' });
+  const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
+  gate = await openGate({
+    yaml: `webhooks:
+  shop:
+    provider: standard
+    secret: ${secret}
+    user_id: [/data/customer, header:x-customer]
+    occurred_at: /timestamp
+    properties: /data/order
+    events: { order.paid: order_completed }
+`,
+  });
 });
 
 afterAll(() => gate[Symbol.asyncDispose]());
@@ -152,4 +163,44 @@ test.each([
     const answer = await send({ port: gate.port, version: '1.1', path, headers: json, body });
     expect(String(answer.body), path).toContain(JSON.stringify(why).slice(1, -1));
   }
+});
+
+describe('a form of Mixpanel', () => {
+  const event = (name: string): string =>
+    `data={"event":"order_completed","properties":{"token":"t","distinct_id":"${name}","total":1}}`;
+  const sendForm = (body: Uint8Array) =>
+    send({
+      port: gate.port,
+      version: '1.1',
+      path: '/track?verbose=1',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body,
+    });
+
+  test.each([
+    ['bytes', Buffer.from(event('caf\u00e9'), 'latin1')],
+    ['escapes', Buffer.from(event('caf%E9'))],
+    [
+      'bytes in base64',
+      Buffer.from(`data=${Buffer.from(event('caf\u00e9').slice(5), 'latin1').toString('base64')}`),
+    ],
+  ])('%s that are no UTF-8 are refused', async (_name, body) => {
+    const answer = await sendForm(body);
+    expect([answer.status, String(answer.body)]).toEqual([
+      400,
+      expect.stringContaining('not UTF-8'),
+    ]);
+  });
+
+  test.each([
+    ['bytes', event('caf\u00e9')],
+    ['escapes', event('caf%C3%A9')],
+  ])('%s of UTF-8 are read as such', async (_name, body) => {
+    const [events, rejected] = [await gate.last('EVENTS'), await gate.last('REJECTED')];
+    await sendForm(Buffer.from(body));
+    const kept = [...(await gate.events(events)), ...(await gate.rejected(rejected))];
+    expect(kept.map(({ bytes }) => bytes.toString())).toEqual([
+      expect.stringContaining('caf\u00e9'),
+    ]);
+  });
 });
