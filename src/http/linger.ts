@@ -5,7 +5,7 @@
  * answer.
  */
 export interface LingerLimits {
-  /** From the answer on. As long as nginx's `lingering_time`: 8 MiB at 300 KiB a second. */
+  /** From the answer on. As nginx's `lingering_time`: enough for 8 MiB at 280 KiB a second. */
   readonly lingerMs: number;
   /** With less than `idleBytesMin` of the body: a caller that waits for us sends nothing more. */
   readonly idleMs: number;

@@ -158,7 +158,7 @@ test.each([
 test.each([
   ['<html>', 'found <html> at position 0 (line 1 column 1)'],
   ['{"n":\n NaN}', 'found NaN at position 7 (line 2 column 2)'],
-])('what is no JSON is told where and what: %j', async (body, why) => {
+])('the answer to what is no JSON says where and what: %j', async (body, why) => {
   for (const path of ['/v1/track', '/v1/batch', '/v1/segment/batch', '/batch/', '/track']) {
     const answer = await send({ port: gate.port, version: '1.1', path, headers: json, body });
     expect(String(answer.body), path).toContain(JSON.stringify(why).slice(1, -1));
