@@ -163,6 +163,7 @@ describe.concurrent(`a refusal before the end of the body (engine: ${httpEngine}
         .filter((line) => line !== '');
       const sent = trials.length * runs;
       console.log(`http-clients: ${program.name}: ${sent} requests, ${lost.length} kinds unread`);
+      if (lost.length > 0) console.log(lost.join('\n'));
       expect(lost).toEqual([]);
     },
   );
