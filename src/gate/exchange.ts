@@ -18,8 +18,11 @@ export interface Exchange {
 
 /** Visible ASCII: what is safe in a header, a log line and a NATS header. */
 const correlationPattern = /^[\u0021-\u007e]{1,128}$/;
-/** https://www.w3.org/TR/trace-context/#traceparent-header, version 00. */
-export const traceparentPattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+/**
+ * https://www.w3.org/TR/trace-context/#traceparent-header, version 00. An id of all zeros is
+ * invalid; the trace is then a new one.
+ */
+export const traceparentPattern = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 /** No more than the 512 characters that the standard has everybody carry. */
 const tracestatePattern = /^[\u0020-\u007e]{1,512}$/;
 
@@ -65,6 +68,26 @@ export function headerOf(exchange: Exchange, name: string): string {
   const value = exchange.call.headers[name];
   return typeof value === 'string' ? value : '';
 }
+
+/**
+ * Throws a ServiceError `malformed_request` for a charset other than UTF-8: its bytes would be read
+ * as other text than was sent. ASCII is a part of UTF-8.
+ */
+export function checkCharset({ headers }: HttpCall): void {
+  const sent = headers['content-type'];
+  if (sent === undefined || !sent.includes(';')) return;
+  for (const [, charset = ''] of sent.matchAll(charsetPattern)) {
+    if (knownCharsets.has(charset.toLowerCase())) continue;
+    const shown = charset.slice(0, 40);
+    throw new ServiceError(
+      'malformed_request',
+      `The charset "${shown}" is not taken here. Send UTF-8, and charset=utf-8 or none.`,
+    );
+  }
+}
+
+const charsetPattern = /;\s*charset\s*=\s*"?([^";\s]+)/gi;
+const knownCharsets: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii']);
 
 /** The content type without its parameters, in lower case. */
 export function mediaTypeOf(exchange: Exchange): string {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { ServiceError } from '../errors.ts';
 import type { HttpCall } from '../http/http-call.ts';
 import type { GateContext } from './gate-context.ts';
-import { createRequestHandler, routeOf, isFastPath } from './route-request.ts';
+import { createRequestHandler, routeOf, isFastPath, vendorRoutes } from './route-request.ts';
 import type { WebhookEntry } from './webhooks/webhook-endpoint.ts';
 
 interface Request {
@@ -83,6 +83,18 @@ describe('a path leads to its endpoint', () => {
     ['/v1/cloudevents', 'application/cloudevents+json', 'Track cloudevents'],
     ['/v1/cloudevents', 'application/cloudevents-batch+json', 'BatchTrack cloudevents'],
     ['/v1/webhooks/shop', json, 'Track webhook'],
+    // RFC 9112 §3.2.2, and a base URL with a slash too many.
+    ['http://gate.example/v1/track', json, 'Track rest'],
+    ['https://gate.example:8443//v1/track/?a=1', json, 'Track rest'],
+    ['//v1/track', json, 'Track rest'],
+    ['/v1/track/', json, 'Track rest'],
+    ['//v1//batch/', json, 'BatchTrack rest'],
+    [`/${rpc}/Track`, json, 'Track connect'],
+    [`${rpc}/Track/`, 'application/grpc', 'Track grpc'],
+    ['//v1/webhooks/shop', json, 'Track webhook'],
+    ['/v1/webhooks/shop/', json, 'Track webhook'],
+    ['http://gate.example/v1/webhooks/shop', json, 'Track webhook'],
+    ['/v1/cloudevents/', 'application/cloudevents+json', 'Track cloudevents'],
   ])('%s with %s: %s', (path, type, counted) => {
     // Segment's key may be in the body, so it is not refused yet.
     expect(serve({ path, type })).toMatchObject({ counted, routed: false });
@@ -90,10 +102,18 @@ describe('a path leads to its endpoint', () => {
 
   test.each([
     ['/grpc.health.v1.Health/Check', json],
+    ['//grpc.health.v1.Health/Check/', json],
     [`${rpc}/Track`, 'application/grpc+json'],
     [`${rpc}/Track`, 'application/grpc-web+json'],
   ])('the Connect router serves %s with %s', (path, type) => {
     expect(serve({ path, type })).toMatchObject({ routed: true, counted: undefined });
+  });
+
+  test.each([...vendorRoutes.keys()])('%s in every form', (path) => {
+    const shorter = path.replace(/\/$/, '');
+    const forms = [`/${path}`, `http://gate.example${path}`, `${shorter}/`, `/${shorter}//?a=1`];
+    const answers = forms.map((form) => serve({ path: form, method: 'DELETE' }));
+    expect(answers.map(({ status }) => status)).toEqual([405, 405, 405, 405]);
   });
 
   test.each(['GET', 'HEAD'])('%s /openapi.json is the document', (method) => {
@@ -125,6 +145,11 @@ describe('a request without an endpoint is refused', () => {
 });
 
 test('traces name the paths that take events, and no others', () => {
+  expect(['//v1/track', 'http://h/v1/track/', '//v1/webhooks/shop'].map(routeOf)).toEqual([
+    '/v1/track',
+    '/v1/track',
+    '/v1/webhooks/{source}',
+  ]);
   const names = ['/v1/track', '/batch/', `${rpc}/BatchTrack`, '/v1/webhooks/shop'].map(routeOf);
   expect(names).toEqual(['/v1/track', '/batch/', `${rpc}/BatchTrack`, '/v1/webhooks/{source}']);
   expect(['/openapi.json', '/grpc.health.v1.Health/Check', '/'].map(routeOf)).toEqual([

@@ -1,6 +1,7 @@
 import { ServiceError } from '../errors.ts';
 import type { RequestHandler } from '../http/http-call.ts';
 import type { IsFastPath } from '../http/http1/reader.ts';
+import { findPath, plainPath } from '../http/request-target.ts';
 import { failureOfError } from './answer/failure.ts';
 import { problem } from './answer/problem.ts';
 import { cloudEventsPath, selectCloudEvents } from './cloudevents/cloudevents-endpoint.ts';
@@ -50,18 +51,25 @@ export function createRequestHandler(
   openApi: () => string,
   rpcs: ReadonlyMap<string, RpcEntry> = trackRpcs,
 ): RequestHandler {
+  const isKnown = (path: string): boolean =>
+    eventRoutes.has(path) || rpcs.has(path) || isWebhook(webhooks, path) || path === openApiPath;
   return (call) => {
     const { url, method } = call;
     const query = url.indexOf('?');
-    const path = query === -1 ? url : url.slice(0, query);
+    let path = query === -1 ? url : url.slice(0, query);
     const exchange = createExchange(call);
-    const route = eventRoutes.get(path);
-    const rpc = route === undefined ? rpcs.get(path) : undefined;
+    let route = eventRoutes.get(path);
+    let rpc = route === undefined ? rpcs.get(path) : undefined;
+    if (route === undefined && rpc === undefined && !isKnown(path)) {
+      path = findPath(path, isKnown);
+      route = eventRoutes.get(path);
+      rpc = rpcs.get(path);
+    }
     if (route !== undefined) serveRoute(context, exchange, path, route);
     else if (rpc !== undefined) serveRpc(context, connect, exchange, path, rpc);
     else if (path.startsWith(webhookPath)) serveWebhook(webhooks, exchange, path);
     // Health checking and reflection.
-    else if (path.startsWith('/grpc.')) serveByRouter(connect, exchange);
+    else if (path.startsWith('/grpc.')) serveByRouter(connect, exchange, path);
     else if (path === openApiPath && (method === 'GET' || method === 'HEAD')) {
       reply(exchange, 200, { 'content-type': 'application/json' }, openApi());
     } else {
@@ -71,10 +79,14 @@ export function createRequestHandler(
   };
 }
 
+const takesEvents = (path: string): boolean => eventRoutes.has(path) || trackRpcs.has(path);
+
 /** The endpoint of a path, as traces name it. Undefined: the path takes no events. */
-export function routeOf(path: string): string | undefined {
-  if (eventRoutes.has(path) || trackRpcs.has(path)) return path;
-  return path.startsWith(webhookPath) ? `${webhookPath}{source}` : undefined;
+export function routeOf(sent: string): string | undefined {
+  if (takesEvents(sent)) return sent;
+  const path = findPath(sent, takesEvents);
+  if (takesEvents(path)) return path;
+  return plainPath(path).startsWith(webhookPath) ? `${webhookPath}{source}` : undefined;
 }
 
 const fastRestPaths = new Set(['/v1/track', '/v1/batch']);
@@ -129,7 +141,7 @@ function serveRpc(
   }
   const selected = selectOrRefuse(exchange, () => ({ form: selectRpcForm(exchange) }));
   if (selected === undefined) return;
-  if (selected.form === undefined) serveByRouter(connect, exchange);
+  if (selected.form === undefined) serveByRouter(connect, exchange, path);
   else rpc.serve(context, exchange, selected.form);
 }
 
@@ -145,6 +157,10 @@ function selectOrRefuse<Selected>(
     problem(exchange, failureOfError(error), undefined);
     return undefined;
   }
+}
+
+function isWebhook(webhooks: ReadonlyMap<string, WebhookEntry>, path: string): boolean {
+  return path.startsWith(webhookPath) && webhooks.has(path.slice(webhookPath.length));
 }
 
 function serveWebhook(
@@ -163,9 +179,9 @@ function serveWebhook(
 }
 
 /** Our handlers behind the router get the correlation id that the answer carries. */
-function serveByRouter(connect: ConnectEndpoints, exchange: Exchange): void {
+function serveByRouter(connect: ConnectEndpoints, exchange: Exchange, path: string): void {
   exchange.call.headers['x-correlation-id'] = exchange.correlationId;
-  connect.handle(exchange);
+  connect.handle(exchange, path);
 }
 
 function refuseMethod(exchange: Exchange, path: string, methods: readonly string[]): void {

@@ -2,7 +2,7 @@ import { ServiceError } from '../errors.ts';
 import type { Verdict } from '../event/verdict.ts';
 import type { VendorProtocol, Rpc } from '../observability/metrics.ts';
 import { presentedKey, type Producer } from './intake/authenticate.ts';
-import type { Exchange } from './exchange.ts';
+import { checkCharset, type Exchange } from './exchange.ts';
 import { failureOfError, type Failure } from './answer/failure.ts';
 import type { GateContext } from './gate-context.ts';
 import type { IncomingBatch } from './decode/incoming-batch.ts';
@@ -138,6 +138,7 @@ export function serveUnary<Request, Result>(
 
   try {
     timeoutMs = endpoint.begin(exchange, call);
+    checkCharset(exchange.call);
     // The key comes before the body: a body without a valid key is not read.
     const { headers } = exchange.call;
     if (endpoint.keyInBody !== true || presentedKey(headers) !== '') {

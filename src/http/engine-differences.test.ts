@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
+import { checkRequests } from './check-requests.ts';
 import {
   answerAtOnce,
   engines,
@@ -295,6 +296,22 @@ const differences: readonly EngineDifference[] = [
       peer.send(request(1, true, [...requestFields, ['x-odd', 'a\u0001b']]));
       await peer.nextOf(headers, 1);
       return seen[0] === undefined ? 'left out' : 'given to the endpoint';
+    },
+  },
+  {
+    bound: 'A character in `:authority` that no URL may have',
+    reason: 'nghttp2 resets the stream; no event lets us answer instead.',
+    own: 'status 400',
+    node: `stream reset, code ${errorCode.protocolError}`,
+    outcome: async (engine) => {
+      const handle = checkRequests(answerAtOnce);
+      await using server = await openEngineServer(engine, handle);
+      const peer = await server.handshake();
+      const fields = requestFields.map(
+        ([name, value]) => [name, name === ':authority' ? 'a b' : value] as const,
+      );
+      peer.send(request(1, true, fields));
+      return await outcomeOf(peer, 1);
     },
   },
   {

@@ -2,6 +2,7 @@ import type net from 'node:net';
 
 import type { RequestHandler } from './http-call.ts';
 import type { IsFastPath } from './http1/reader.ts';
+import type { LingerLimits } from './linger.ts';
 
 /** What an engine needs from its listener. */
 export interface EngineOptions {
@@ -10,6 +11,8 @@ export interface EngineOptions {
   readonly isFastPath?: IsFastPath | undefined;
   readonly idleTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  /** Replaces limits of linger.ts. */
+  readonly linger?: Partial<LingerLimits> | undefined;
 }
 
 /**

@@ -10,13 +10,18 @@ export interface HttpCall {
   readonly method: string;
   /** The path with the query. */
   readonly url: string;
+  /** Why the request breaks a rule of HTTP that its engine leaves to us. Undefined: it does not. */
+  readonly malformed?: string | undefined;
   /** The handler may change these headers. */
   readonly headers: IncomingHttpHeaders;
   /** True once the request was read to its end, or no more of it will arrive. */
   readonly complete: boolean;
   /** True once the call is answered, or its caller has disconnected. */
   readonly answered: boolean;
-  /** Passes the body to the sink. Call it once. A body that is never asked for may stay unread. */
+  /**
+   * Passes the body to the sink. Call it once. A body that is never asked for may stay unread. A
+   * caller that waits for 100 Continue gets it now: a refusal before needs no body.
+   */
   receive(sink: BodySink): void;
   /**
    * Sends the whole answer. The body text is ASCII if `isAscii`, else UTF-8. Call it once, and only
@@ -30,10 +35,9 @@ export interface HttpCall {
   ): void;
   /**
    * For a request that is not `complete`; call it before the answer. Once the answer is written,
-   * the rest of the request is discarded as it arrives, and cut off if it still arrives `lingerMs`
-   * later.
+   * the rest of the request is discarded as it arrives, and cut off at the limits of linger.ts.
    */
-  cutOffAfterAnswer(lingerMs: number): void;
+  cutOffAfterAnswer(): void;
   /** Reports once how the call ended: its answer was written, or its caller disconnected. */
   whenAnswered(listener: (end: CallEnd) => void): void;
   /** For a body that is read in parts: pauses it until `resume`. */
@@ -86,10 +90,7 @@ export interface TrailersCall extends HttpCall {
 
 export type RequestHandler = (call: HttpCall) => void;
 
-/** How long a caller may read the answer before its upload is cut off. */
-const lingerMs = 1000;
-
 /** Call this before the answer is written. An incomplete request is ended with its answer. */
 export function cutOffWhenAnswered(call: HttpCall): void {
-  if (!call.complete) call.cutOffAfterAnswer(lingerMs);
+  if (!call.complete) call.cutOffAfterAnswer();
 }

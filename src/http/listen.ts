@@ -2,6 +2,7 @@ import type net from 'node:net';
 
 import type { Address, Config } from '../config/config.ts';
 import { bind } from './bind.ts';
+import { checkRequests } from './check-requests.ts';
 import type { EngineOptions, HttpEngine } from './engine.ts';
 import { createFront, type FrontOptions } from './front.ts';
 import { createNodeEngine } from './node/node-engine.ts';
@@ -28,7 +29,8 @@ export interface Listener {
 
 /** Listens for HTTP/1.1 and HTTP/2 on one port. Rejects with a StartError. */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const engine = options.engine === 'own' ? createOwnEngine(options) : createNodeEngine(options);
+  const checked = { ...options, handle: checkRequests(options.handle) };
+  const engine = options.engine === 'own' ? createOwnEngine(checked) : createNodeEngine(checked);
   const front = createFront(options, engine);
   front.maxConnections = options.connectionsMax;
   // Without this, several full processes would pass a connection on to each other forever.

@@ -30,10 +30,7 @@ export function createOwnEngine(options: EngineOptions): HttpEngine {
 function createMultiplexed({ handle, idleTimeoutMs }: EngineOptions): Http2Server {
   return createHttp2Server({
     idleTimeoutMs,
-    onStream: (stream) => {
-      if (stream.headers.expect === '100-continue') stream.sendContinue();
-      handle(new Http2Call(stream));
-    },
+    onStream: (stream) => handle(new Http2Call(stream)),
     // Handlers answer their own errors. An error here is a bug of ours: report it where operators
     // look.
     onFault: (error) => process.emitWarning(error),

@@ -12,10 +12,10 @@ import { cutOffWhenAnswered, type BodySink, type HttpCall } from './http-call.ts
 
 export interface UniversalEndpoint {
   /**
-   * Serves a call by the RPC that its path names, and sets `correlationId` on the answer. Returns
+   * Serves a call by the RPC that `path` names, and sets `correlationId` on the answer. Returns
    * false if the RPC does not exist; the call is then untouched.
    */
-  serve(call: HttpCall, correlationId: string): boolean;
+  serve(call: HttpCall, correlationId: string, path: string): boolean;
 }
 
 /**
@@ -33,8 +33,8 @@ export function createUniversalEndpoint(
   routes(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return {
-    serve: (call, correlationId) => {
-      const handler = handlers.get(call.url.split('?', 1)[0]!);
+    serve: (call, correlationId, path) => {
+      const handler = handlers.get(path);
       if (handler === undefined) return false;
       void serve(handler, call, correlationId);
       return true;

@@ -6,6 +6,7 @@ import { createExchange, type Exchange } from '../gate/exchange.ts';
 import type { HttpCall } from '../http/http-call.ts';
 import { listen, type Listener } from '../http/listen.ts';
 import { isCrossSite, isLocalHost } from '../http/same-site.ts';
+import { plainPath } from '../http/request-target.ts';
 import { createUniversalEndpoint } from '../http/universal.ts';
 import type { Signals } from '../observability/signals.ts';
 import { answerErrors } from './answer-errors.ts';
@@ -15,7 +16,7 @@ import { createReadiness } from './readiness.ts';
 import { sendText, type TextAnswer } from './text-answer.ts';
 import { tokenFiles, type OperatorTokens } from './token-files.ts';
 
-export interface AdminOptions {
+export interface AdminPortOptions {
   readonly config: Pick<Config, 'admin' | 'http' | 'limits'>;
   readonly tokens: OperatorTokens;
   readonly signals: Pick<Signals, 'operatorRequestFailed'>;
@@ -58,7 +59,7 @@ const notHere: TextAnswer = {
  * Opens the operators' port: health, metrics, and the operators' RPCs. Throws a StartError if the
  * address is in use.
  */
-export async function openAdmin(options: AdminOptions): Promise<Listener> {
+export async function openAdmin(options: AdminPortOptions): Promise<Listener> {
   const { config, signals } = options;
   const notice = options.notice === undefined ? '' : `${options.notice}\n`;
   const readiness = createReadiness(options.probe, notice);
@@ -72,16 +73,16 @@ export async function openAdmin(options: AdminOptions): Promise<Listener> {
     interceptors: [answerErrors(signals)],
   });
   const serveMetrics = createMetricsEndpoint(options.metricsPage);
-  const serveRpc = (exchange: Exchange): void => {
+  const serveRpc = (exchange: Exchange, path: string): void => {
     const { call, correlationId } = exchange;
     // RPCs log under the correlation id that their answer carries.
     call.headers['x-correlation-id'] = correlationId;
-    if (!rpc.serve(call, correlationId)) sendText(exchange, notHere);
+    if (!rpc.serve(call, correlationId, path)) sendText(exchange, notHere);
   };
   const handle = (call: HttpCall): void => {
     const exchange = createExchange(call);
     const send = (answer: TextAnswer): void => sendText(exchange, answer);
-    const path = call.url.split('?', 1)[0];
+    const path = plainPath(call.url.split('?', 1)[0]!);
     // Health needs no token, because load balancers have none.
     if (path === '/healthz') send({ status: 200, text: `ok\n${notice}` });
     else if (path === '/readyz') void readiness().then(send);
@@ -91,7 +92,7 @@ export async function openAdmin(options: AdminOptions): Promise<Listener> {
       if (role === undefined) send(unauthorized);
       else if (path === '/metrics') serveMetrics(exchange);
       else if (role === 'metrics') send(metricsOnly);
-      else serveRpc(exchange);
+      else serveRpc(exchange, path);
     }
   };
   return listen({

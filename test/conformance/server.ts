@@ -64,7 +64,7 @@ function openConnectNode(): Promise<Listener> {
   });
   return openListener(tlsFiles(), {
     handle: (call) => {
-      if (!endpoint.serve(call, 'conformance')) call.reply(404, {}, '');
+      if (!endpoint.serve(call, 'conformance', call.url.split('?', 1)[0]!)) call.reply(404, {}, '');
     },
   });
 }

@@ -34,10 +34,21 @@ export function parseByHand(text: string, numberOf: (source: string) => unknown)
 
 const numberToken = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
+/** The index of the first character of a text that makes it no JSON; its length if it ends early. */
+export function brokenAt(text: string): number | undefined {
+  const reader = new JsonReader(text, Number);
+  try {
+    reader.readText();
+    return undefined;
+  } catch {
+    return Math.min(reader.at, text.length);
+  }
+}
+
 class JsonReader {
   private readonly text: string;
   private readonly numberOf: (source: string) => unknown;
-  private at = 0;
+  at = 0;
 
   constructor(text: string, numberOf: (source: string) => unknown) {
     this.text = text;
@@ -117,7 +128,13 @@ class JsonReader {
     while (end < text.length && text[end] !== '"') end += text[end] === '\\' ? 2 : 1;
     this.at = end + 1;
     // `JSON.parse` reads a lone string correctly: the bug affects names of objects only.
-    return JSON.parse(text.slice(at, end + 1)) as string;
+    try {
+      return JSON.parse(text.slice(at, end + 1)) as string;
+    } catch (error) {
+      const within = /at position (\d+)/.exec((error as Error).message)?.[1];
+      this.at = within === undefined ? text.length : at + Number(within);
+      this.fail();
+    }
   }
 
   private readWord(word: string, value: JsonValue): JsonValue {

@@ -95,3 +95,26 @@ function plainest(text: string): string {
   const power = Number(exponent) - fraction.length + (all.length - significant.length);
   return `${sign}${significant}e${power}`;
 }
+
+test.each([
+  ['<html>', 'found <html> at position 0 (line 1 column 1)'],
+  ['\n\n<!DOCTYPE html>', 'found <!DOCTYPE at position 2 (line 3 column 1)'],
+  ['{"n":NaN}', 'found NaN at position 5 (line 1 column 6)'],
+  ['{"n":\n -Infinity}', 'found -Infinity at position 8 (line 2 column 3)'],
+  ['{"n":undefined}', 'found undefined at position 5 (line 1 column 6)'],
+  ["{'n':1}", 'found "\'" at position 1 (line 1 column 2)'],
+  ['{"n":1,}', 'found "}" at position 7 (line 1 column 8)'],
+  ['{"n":1}Anna', 'found "A" at position 7 (line 1 column 8)'],
+  ['{"n":"a\u0001b"}', 'found "\\u0001" at position 7 (line 1 column 8)'],
+  ['{"n\\n":NaN}', 'found NaN at position 7 (line 1 column 8)'],
+  ['{"n":"abc', 'it ends too early, at position 9 (line 1 column 10)'],
+  ['{"n":', 'it ends too early, at position 5 (line 1 column 6)'],
+  ['', 'it ends too early, at position 0 (line 1 column 1)'],
+])('%j is refused with the place and what was found', (text, why) => {
+  expect(() => parseJson(text)).toThrow(`The body is not JSON: ${why}.`);
+});
+
+test('a long text is not searched for the place', () => {
+  const text = `{"pad":"${'x'.repeat(64 * 1024)}","n":NaN}`;
+  expect(() => parseJson(text)).toThrow('The body is not JSON: it has "N" out of place.');
+});

@@ -53,7 +53,8 @@ import { encodeBatchTrackResponse, encodeTrackResponse } from '../answer/verdict
  * is the library's.
  */
 export interface ConnectEndpoints {
-  readonly handle: (exchange: Exchange) => void;
+  /** `path` is that of the RPC (http/request-target.ts). */
+  readonly handle: (exchange: Exchange, path: string) => void;
   readonly health: HealthState;
 }
 
@@ -77,8 +78,8 @@ export function createConnectEndpoints(context: GateContext): ConnectEndpoints {
     jsonOptions: { ignoreUnknownFields: false },
   });
   return {
-    handle: (exchange) => {
-      if (door.serve(exchange.call, exchange.correlationId)) return;
+    handle: (exchange, path) => {
+      if (door.serve(exchange.call, exchange.correlationId, path)) return;
       const error = new ServiceError('not_found', 'There is no RPC of this name here.');
       problem(exchange, failureOfError(error), undefined);
     },

@@ -23,6 +23,7 @@ import {
 } from '../decode/vendor-members.ts';
 import { snakeName } from '../decode/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
+import { textOf } from '../decode/decode-json.ts';
 import { unpackBody } from '../intake/read-body.ts';
 import type { Endpoint, EndpointCall, EndpointRow } from '../serve-request.ts';
 
@@ -120,19 +121,27 @@ function tokenOf(events: readonly JsonValue[]): string {
 }
 
 function queryOf(exchange: Exchange): URLSearchParams {
-  const { url } = exchange.call;
-  const query = url.indexOf('?');
-  return new URLSearchParams(query === -1 ? '' : url.slice(query + 1));
+  return new URLSearchParams(queryTextOf(exchange));
 }
 
-/** `data` of a form or a query. */
-function dataOf(parameters: URLSearchParams): Buffer {
-  const data = parameters.get('data');
+function queryTextOf({ call: { url } }: Exchange): string {
+  const query = url.indexOf('?');
+  return query === -1 ? '' : url.slice(query + 1);
+}
+
+/** `data` of a form or a query, given as bytes. Throws a ServiceError `malformed_request`. */
+function dataOf(bytes: Buffer): Buffer {
+  const encoded = textOf(bytes);
+  const data = new URLSearchParams(encoded).get('data');
   if (data === null) {
     throw new ServiceError(
       'malformed_request',
       'The parameter "data" is missing: JSON, or base64 of it.',
     );
+  }
+  // Escapes that are no UTF-8 become U+FFFD, and the event another one than was sent.
+  if (data.includes('\ufffd') && !/%EF%BF%BD|\ufffd/i.test(encoded)) {
+    throw new ServiceError('malformed_request', 'The parameter "data" is not UTF-8.');
   }
   const text = data.trimStart();
   if (text.startsWith('[') || text.startsWith('{')) return Buffer.from(text);
@@ -145,7 +154,7 @@ function unpackEvents(
   body: Buffer,
   bytesMax: number,
 ): Buffer | Promise<Buffer> {
-  if (exchange.call.method === 'GET') return dataOf(queryOf(exchange));
+  if (exchange.call.method === 'GET') return dataOf(Buffer.from(queryTextOf(exchange), 'latin1'));
   const read = readerOf(mediaTypeOf(exchange));
   const message = unpackBody(exchange, body, bytesMax);
   return message instanceof Promise ? message.then(read) : read(message);
@@ -153,7 +162,7 @@ function unpackEvents(
 
 function readerOf(type: string): (message: Buffer) => Buffer {
   if (type === form) {
-    return (message) => dataOf(new URLSearchParams(message.toString('latin1')));
+    return dataOf;
   }
   return (message) => message;
 }

@@ -179,6 +179,10 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
 
   /* Streams: StreamOwner */
 
+  get lingerBytesMax(): number {
+    return this.limits.lingerBytesMax;
+  }
+
   queueToSend(stream: Http2Stream): void {
     this.sender.list(stream);
     this.schedule();
@@ -219,6 +223,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     stream.sending.isAllSent = true;
     this.conduct.answerTaken();
     if (stream.isRequestEnded) this.close(stream, false);
+    else if (stream.isBeyondLinger) stream.close();
     else stream.sent();
   }
 

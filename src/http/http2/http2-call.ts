@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
+import { isContinue } from '../check-requests.ts';
 import { errorCode } from './frames.ts';
 import type { Http2Stream } from './stream.ts';
 import type { BodySink, CallEnd, OpenAnswer, TrailersCall } from '../http-call.ts';
@@ -36,6 +37,8 @@ export class Http2Call implements TrailersCall {
   }
 
   receive(sink: BodySink): void {
+    const { expect } = this.headers;
+    if (expect !== undefined && isContinue(expect) && !this.complete) this.stream.sendContinue();
     this.stream.receive(sink);
   }
 

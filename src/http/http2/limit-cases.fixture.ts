@@ -1,5 +1,6 @@
 import { expect, vi } from 'vitest';
 
+import { idleBytesMin } from '../linger.ts';
 import { errorCode, frameFlag, frameType, int31Max, settingId } from './frames.ts';
 import { fieldOverheadBytes } from './headers/hpack-decode.ts';
 import type { Http2Limits } from './limits.ts';
@@ -348,6 +349,7 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     rule: 'RFC 9113 §8.1',
     limit: 3 * sweepMs,
     step: sweepMs,
+    others: { lingerIdleMs: 60_000 },
     movesClock: true,
     onStream: answer,
     put: async (server, amount) => {
@@ -356,6 +358,38 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
       await peer.nextOf(headers, 1);
       await waitForSweep(server, peer);
       await waitFor(server, peer, amount);
+      return outcomeOfRequest(peer, 3);
+    },
+    refusal: 'RST_STREAM noError',
+  },
+  lingerIdleMs: {
+    rule: 'RFC 9113 §8.1',
+    limit: 3 * sweepMs,
+    step: sweepMs,
+    movesClock: true,
+    onStream: answer,
+    put: async (server, amount) => {
+      const peer = await server.handshake();
+      peer.send(request(1, false));
+      await peer.nextOf(headers, 1);
+      await waitForSweep(server, peer);
+      await waitFor(server, peer, amount - sweepMs);
+      // The time begins anew with each part of the body.
+      peer.send(data(1, Buffer.alloc(idleBytesMin)));
+      await waitFor(server, peer, amount + 1);
+      return outcomeOfRequest(peer, 3);
+    },
+    refusal: 'RST_STREAM noError',
+  },
+  lingerBytesMax: {
+    rule: 'RFC 9113 §8.1',
+    limit: 1000,
+    onStream: answer,
+    put: async (server, amount) => {
+      const peer = await server.handshake();
+      peer.send(request(1, false));
+      await peer.nextOf(headers, 1);
+      peer.send(data(1, Buffer.alloc(amount)));
       return outcomeOfRequest(peer, 3);
     },
     refusal: 'RST_STREAM noError',

@@ -1,3 +1,5 @@
+import { defaultLinger } from '../linger.ts';
+
 /**
  * The limits of one connection. limits.test.ts has a case for each: at the limit, and one above it.
  *
@@ -57,8 +59,15 @@ export interface Http2Limits {
   /** An answer is given up if the peer takes less than stallBytesMin of it within this time. */
   readonly stallTimeoutMs: number;
   readonly stallBytesMin: number;
-  /** How long the rest of a request may still arrive after its answer was sent. */
+  /**
+   * How long the rest of a request may still arrive after its answer was sent: in all, with less
+   * than 1 KiB, and how many bytes (http/linger.ts). RST_STREAM with NO_ERROR then ends it. Some callers
+   * (Java's HttpClient) send their whole request before they look at the answer, and take a stream
+   * that was reset for one that waits.
+   */
   readonly lingerMs: number;
+  readonly lingerIdleMs: number;
+  readonly lingerBytesMax: number;
   /**
    * How long a peer may take to answer the ping that follows GOAWAY. After that, we assume it has
    * read both.
@@ -83,6 +92,8 @@ export const defaultLimits: Http2Limits = {
   frameTimeoutMs: 10_000,
   stallTimeoutMs: 30_000,
   stallBytesMin: 1024,
-  lingerMs: 1000,
+  lingerMs: defaultLinger.lingerMs,
+  lingerIdleMs: defaultLinger.idleMs,
+  lingerBytesMax: defaultLinger.bytesMax,
   goAwayTimeoutMs: 1000,
 };

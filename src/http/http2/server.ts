@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 
+import { idleBytesMin } from '../linger.ts';
 import { Http2Connection, type ConnectionHost } from './connection.ts';
 import { errorCode } from './frames.ts';
 import { HpackEncoder } from './headers/hpack-encode.ts';
@@ -157,11 +158,20 @@ function sweepStream(stream: Http2Stream, now: number, limits: Http2Limits): voi
   if (sending.stalledAt === 0) {
     sending.stalledAt = now;
     sending.bytesSinceStalled = 0;
+    stream.receiving.discardedAt = now;
     return;
   }
   // The answer is sent, and the rest of the request still arrives: RFC 9113 §8.1.
   if (sending.isAllSent) {
-    if (now - sending.stalledAt >= limits.lingerMs) stream.close(errorCode.noError);
+    const { receiving } = stream;
+    if (receiving.discarded - receiving.seenDiscarded >= idleBytesMin) {
+      receiving.seenDiscarded = receiving.discarded;
+      receiving.discardedAt = now;
+    }
+    const isOver =
+      now - sending.stalledAt >= limits.lingerMs ||
+      now - receiving.discardedAt >= limits.lingerIdleMs;
+    if (isOver) stream.close(errorCode.noError);
     return;
   }
   if (now - sending.stalledAt < limits.stallTimeoutMs) return;

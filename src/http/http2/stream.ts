@@ -15,6 +15,8 @@ export interface StreamOwner {
    * The application has finished, or the stream is closed. Once both are true, its slot is free.
    */
   settle(stream: Http2Stream): void;
+  /** Of a body, after the answer: limits.ts. */
+  readonly lingerBytesMax: number;
   /**
    * Returns an upper bound of the encoded bytes. Throws a TypeError for fields that cannot be sent.
    */
@@ -62,7 +64,15 @@ export class Http2Stream {
   private callbackWhenSent: (() => void) | undefined;
 
   /** Only for the connection and its sender. */
-  readonly receiving = { windowLeft: 0, unacknowledged: 0, contentLeft: -1 };
+  readonly receiving = {
+    windowLeft: 0,
+    unacknowledged: 0,
+    contentLeft: -1,
+    /** Bytes that arrived after the answer; how many of them the last sweep saw, and when. */
+    discarded: 0,
+    seenDiscarded: 0,
+    discardedAt: 0,
+  };
   readonly sending: UnsentAnswer;
 
   constructor(
@@ -182,6 +192,15 @@ export class Http2Stream {
   /* Only the connection calls the methods below. */
 
   takeChunk(bytes: Buffer): void {
+    if (this.isFinished) {
+      this.receiving.discarded += bytes.length;
+      if (this.isBeyondLinger) {
+        // The peer may send no more than its window until it has taken the answer.
+        this.bytesHeld += bytes.length;
+        if (this.sending.isAllSent) this.close();
+        return;
+      }
+    }
     if (this.sink === undefined) {
       // After its answer the application will not ask for the body.
       if (this.isFinished) this.owner.taken(this, bytes.length);
@@ -194,6 +213,11 @@ export class Http2Stream {
     if (this.isHeld) this.bytesHeld += bytes.length;
     else this.owner.taken(this, bytes.length);
     this.sink.chunk(bytes);
+  }
+
+  /** More of the request has arrived after its answer than is discarded. */
+  get isBeyondLinger(): boolean {
+    return this.receiving.discarded > this.owner.lingerBytesMax;
   }
 
   takeEnd(trailers: IncomingHttpHeaders | undefined): void {

@@ -1,17 +1,22 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 
 import type { BodySink, CallEnd, HttpCall, OpenAnswer } from '../http-call.ts';
-import { cutOffLater, receiveStream, writeWithRoom } from './node-streams.ts';
+import { isContinue } from '../check-requests.ts';
+import type { LingerLimits } from '../linger.ts';
+import { lingerAfterAnswer } from './linger.ts';
+import { receiveStream, writeWithRoom } from './node-streams.ts';
 
 /** A call on Node's HTTP/1.1 classes. */
 export class Http1Call implements HttpCall {
   readonly httpVersionMajor = 1;
   private readonly body: IncomingMessage;
   private readonly answer: ServerResponse;
+  private readonly linger: LingerLimits;
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  constructor(request: IncomingMessage, response: ServerResponse, linger: LingerLimits) {
     this.body = request;
     this.answer = response;
+    this.linger = linger;
   }
 
   get method(): string {
@@ -47,16 +52,28 @@ export class Http1Call implements HttpCall {
     else this.answer.end(body);
   }
 
+  /** RFC 9112 §3.2. Node keeps the first of several, and requires none here. */
+  get malformed(): string | undefined {
+    const { rawHeaders, httpVersion } = this.body;
+    let hosts = 0;
+    for (let index = 0; index < rawHeaders.length; index += 2) {
+      const name = rawHeaders[index]!;
+      if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+    }
+    if (hosts > 1) return 'The request has several Host headers. Send one.';
+    return hosts === 0 && httpVersion === '1.1' ? 'HTTP/1.1 needs the header Host.' : undefined;
+  }
+
   receive(sink: BodySink): void {
+    const { expect } = this.body.headers;
+    if (expect !== undefined && isContinue(expect) && !this.body.complete) {
+      this.answer.writeContinue();
+    }
     receiveStream(this.body, sink);
   }
 
-  cutOffAfterAnswer(lingerMs: number): void {
-    const { answer, body } = this;
-    answer.once('finish', () => {
-      body.resume();
-      if (!body.complete) cutOffLater(body, lingerMs, () => body.destroy());
-    });
+  cutOffAfterAnswer(): void {
+    lingerAfterAnswer(this.body, this.answer, this.linger);
   }
 
   whenAnswered(listener: (end: CallEnd) => void): void {
@@ -91,6 +108,8 @@ class Http1Answer implements OpenAnswer {
   }
 
   begin(status: number, headers: Record<string, string | string[]>): void {
+    // A body that cannot be read has its answer: bad-request.ts.
+    if (this.response.headersSent) return;
     this.response.writeHead(status, headers);
   }
 

@@ -2,7 +2,8 @@ import http from 'node:http';
 import type net from 'node:net';
 
 import type { EngineOptions } from '../engine.ts';
-import { answerBadRequest } from './bad-request.ts';
+import { answerBadRequest, refuseConnect } from './bad-request.ts';
+import { defaultLinger } from '../linger.ts';
 import { Http1Call } from './http1-call.ts';
 
 /** Node's HTTP/1.1 server, for sockets that are passed to it. */
@@ -25,6 +26,9 @@ const idleSweepMs = 50;
 
 export function createNodeHttp1Server(options: EngineOptions): NodeHttp1Server {
   const { handle, idleTimeoutMs, requestTimeoutMs } = options;
+  const linger = { ...defaultLinger, ...options.linger };
+  const serve = (request: http.IncomingMessage, response: http.ServerResponse): void =>
+    handle(new Http1Call(request, response, linger));
   const server = http.createServer(
     {
       headersTimeout: Math.min(requestTimeoutMs, headersTimeoutMs),
@@ -32,9 +36,15 @@ export function createNodeHttp1Server(options: EngineOptions): NodeHttp1Server {
       keepAliveTimeout: idleTimeoutMs,
       connectionsCheckingInterval: 1_000,
       maxHeaderSize: headerBytesMax,
+      // check-requests.ts answers these.
+      requireHostHeader: false,
     },
-    (request, response) => handle(new Http1Call(request, response)),
+    serve,
   );
+  // By itself Node sends 100 before the endpoint has looked at the headers.
+  server.on('checkContinue', serve);
+  server.on('checkExpectation', serve);
+  server.on('connect', refuseConnect);
   server.on('clientError', answerBadRequest);
   // The server never listens itself. Without this call it neither tracks its connections nor times
   // them.

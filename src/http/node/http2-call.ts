@@ -2,9 +2,11 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 
 import type { BodySink, CallEnd, OpenAnswer, TrailersCall } from '../http-call.ts';
+import { isContinue } from '../check-requests.ts';
+import type { LingerLimits } from '../linger.ts';
 import { checkFields, withoutPadding } from './field-values.ts';
 import { GuardedSink } from './guarded-sink.ts';
-import { cutOffLater, receiveStream, writeWithRoom } from './node-streams.ts';
+import { discardRest, receiveStream, writeWithRoom } from './node-streams.ts';
 
 /** DATA frames smaller than this cost more than their bytes: http2/receiver.ts. */
 const smallDataBytes = 128;
@@ -13,8 +15,8 @@ const smallDataBytes = 128;
 export interface NodeCallOwner {
   /** The call is given up if its caller takes nothing of the answer for this long. */
   readonly stallTimeoutMs: number;
-  /** How long the rest of a request may arrive after its answer. */
-  readonly lingerMs: number;
+  /** How long the rest of a request may arrive after its answer, and how much of it. */
+  readonly linger: LingerLimits;
   /** The stream is closed and the application has finished with it, so its slot is free. */
   settle(call: NodeHttp2Call): void;
   /** Counts frames that carry nothing useful. */
@@ -69,6 +71,10 @@ export class NodeHttp2Call implements TrailersCall {
 
   receive(sink: BodySink): void {
     const guarded = new GuardedSink(sink, this);
+    const { expect } = this.headers;
+    if (expect !== undefined && isContinue(expect) && !this.complete && !this.hasBegun) {
+      this.stream.additionalHeaders({ ':status': 100 });
+    }
     if (this.isClosed) guarded.cut();
     else receiveStream(this.stream, guarded);
   }
@@ -105,7 +111,7 @@ export class NodeHttp2Call implements TrailersCall {
     this.end(body, trailers);
   }
 
-  /** Does nothing: `end` does this for every answer, with the session's `lingerMs`. */
+  /** Does nothing: `end` does this for every answer, with the session's `linger`. */
   cutOffAfterAnswer(): void {}
 
   whenAnswered(listener: (end: CallEnd) => void): void {
@@ -195,9 +201,8 @@ export class NodeHttp2Call implements TrailersCall {
   /** RFC 9113 §8.1: the answer is sent; the rest of the request is discarded and soon cut off. */
   private dropRequest(): void {
     const { stream, owner } = this;
-    stream.resume();
-    if (this.complete) return;
-    cutOffLater(stream, owner.lingerMs, () => stream.close(constants.NGHTTP2_NO_ERROR));
+    if (this.complete) stream.resume();
+    else discardRest(stream, owner.linger, () => stream.close(constants.NGHTTP2_NO_ERROR)).start();
   }
 
   private watchStall(): void {

@@ -11,6 +11,7 @@ import type net from 'node:net';
 import type { RequestHandler } from '../http-call.ts';
 import { Conduct } from '../http2/conduct.ts';
 import type { Http2Limits } from '../http2/limits.ts';
+import type { LingerLimits } from '../linger.ts';
 import { NodeHttp2Call, type NodeCallOwner } from './http2-call.ts';
 
 /** What all sessions of a server share. */
@@ -81,8 +82,9 @@ export class NodeHttp2Session implements NodeCallOwner {
     return this.host.limits.stallTimeoutMs;
   }
 
-  get lingerMs(): number {
-    return this.host.limits.lingerMs;
+  get linger(): LingerLimits {
+    const { lingerMs, lingerIdleMs: idleMs, lingerBytesMax: bytesMax } = this.host.limits;
+    return { lingerMs, idleMs, bytesMax };
   }
 
   settle(call: NodeHttp2Call): void {
@@ -154,7 +156,6 @@ export class NodeHttp2Session implements NodeCallOwner {
     const call = new NodeHttp2Call(stream, headers, this);
     this.calls.add(call);
     try {
-      if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
       handle(call);
     } catch (error) {
       call.fail(error);

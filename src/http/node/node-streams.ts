@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 
 import type { BodySink } from '../http-call.ts';
+import { idleBytesMin, type LingerLimits } from '../linger.ts';
 
 /* Shared by the calls of Node's two servers: the bodies of both are Node's streams. */
 
@@ -20,11 +21,45 @@ export function receiveStream(
   body.on('close', cut);
 }
 
-/** Calls `cutOff` after `lingerMs`, unless the body closes before. */
-export function cutOffLater(body: Readable, lingerMs: number, cutOff: () => void): void {
-  const timer = setTimeout(cutOff, lingerMs);
-  timer.unref();
-  body.once('close', () => clearTimeout(timer));
+/**
+ * Discards the rest of a body, and calls `cutOff` at the first of `limits`, unless the body ends
+ * before. The times count from `start` on, which the caller calls once the answer is written.
+ */
+export function discardRest(
+  body: Readable,
+  limits: LingerLimits,
+  cutOff: () => void,
+): { start(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  let bytes = 0;
+  let bytesBefore = 0;
+  let arrivedAt = 0;
+  let endsAt = 0;
+  const stop = (): void => clearTimeout(timer);
+  // One timer that is not restarted for each chunk.
+  const check = (): void => {
+    const leftMs = Math.min(endsAt, arrivedAt + limits.idleMs) - performance.now();
+    if (leftMs <= 0) cutOff();
+    else timer = setTimeout(check, leftMs).unref();
+  };
+  body.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes - bytesBefore >= idleBytesMin) {
+      bytesBefore = bytes;
+      arrivedAt = performance.now();
+    }
+    if (bytes > limits.bytesMax) cutOff();
+  });
+  body.once('end', stop);
+  body.once('close', stop);
+  body.resume();
+  return {
+    start: () => {
+      arrivedAt = performance.now();
+      endsAt = arrivedAt + limits.lingerMs;
+      check();
+    },
+  };
 }
 
 /**
