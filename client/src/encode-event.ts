@@ -173,6 +173,10 @@ function checkEvent(event: UntypedEvent): void {
   if (anonymousId !== undefined && typeof anonymousId !== 'string') {
     throw invalid(`anonymousId of ${eventName} must be a string; write String(id)`);
   }
+  // In UTF-8 half of a surrogate pair would become U+FFFD: another id, and accepted.
+  if (!(eventName.isWellFormed() && isWhole(userId) && isWhole(anonymousId))) {
+    throw invalid('eventName, userId or anonymousId holds half of a surrogate pair');
+  }
   if (idempotencyKey !== undefined && !isIdempotencyKey(idempotencyKey)) {
     throw invalid(`idempotencyKey of ${eventName} must be a UUID; leave it out to get a new one`);
   }
@@ -183,6 +187,13 @@ function checkEvent(event: UntypedEvent): void {
   if (occurredAt !== undefined && !(occurredAt instanceof Date && occurredAt.getTime() >= 0)) {
     throw invalid(`occurredAt of ${eventName} must be a valid Date`);
   }
+}
+
+/** `JSON.stringify` escapes half of a surrogate pair, and nothing else this way. */
+const halfPairEscape = /(?<!\\)(?:\\\\)*\\ud[89a-f]/;
+
+function isWhole(text: string | undefined): boolean {
+  return text === undefined || text.isWellFormed();
 }
 
 function jsonOf(properties: object): string {
@@ -203,7 +214,9 @@ function jsonOf(properties: object): string {
 function encodeContext(context: JsonObject): Uint8Array {
   try {
     // Through JSON text first: that omits undefined fields and turns a Date into a string.
-    const plain = JSON.parse(JSON.stringify(context)) as Parameters<typeof fromJson>[1];
+    const text = JSON.stringify(context);
+    if (halfPairEscape.test(text)) throw new TypeError('it holds half of a surrogate pair');
+    const plain = JSON.parse(text) as Parameters<typeof fromJson>[1];
     return toBinary(StructSchema, fromJson(StructSchema, plain));
   } catch (error) {
     throw invalid(`context is not a JSON object: ${(error as Error).message}`, error);
