@@ -147,7 +147,9 @@ export function anyAttack(language: Language): fc.Arbitrary<string> {
     { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 3 }) },
     { weight: 1, arbitrary: fc.constantFrom(...orders) },
   );
-  return fc.array(part, { minLength: 1, maxLength: 6 }).map((each) => each.join('').slice(0, 80));
+  return fc
+    .array(part, { minLength: 1, maxLength: 6 })
+    .map((each) => Array.from(each.join('')).slice(0, 80).join(''));
 }
 
 export interface HostileEvent {
