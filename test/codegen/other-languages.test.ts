@@ -45,6 +45,13 @@ public class Use {
     HeadgateEvents.thingCreated(request -> { System.out.println(request); return 1; }, Envelope.ofUser("u"),
         new ThingCreatedProperties("7", 1, null, ThingCreatedPropertiesState.ON_HOLD, new ThingCreatedPerson("Z\\"o"), List.of())${call});
     HeadgateEvents.parcelShipped(request -> request, Envelope.ofAnonymous("a"), new ParcelShippedProperties());
+    String half = "\\ud83d";
+    System.out.println(new ParcelShippedProperties().carrier(half + "\\ude00" + half));
+    try {
+      HeadgateEvents.parcelShippedEvent(Envelope.ofUser(half), new ParcelShippedProperties());
+    } catch (IllegalArgumentException error) {
+      System.out.println(error.getMessage());
+    }
   }
 }
 `;
@@ -135,6 +142,9 @@ describe('codegen --lang java', { timeout }, () => {
       expect(output).toContain(
         '{"id":"7","count":1,"note":null,"state":"on hold","owner":{"name":"Z\\"o"},"tags":[],"weight":1.5,"class":"c","open":{"x":[1]}}',
       );
+      // The gate refuses half of a surrogate pair; as UTF-8 it would be a question mark.
+      expect(output).toContain('{"carrier":"\\ud83d\\ude00\\ud83d"}');
+      expect(output).toContain('An id holds half of a surrogate pair.');
       workshop.write({ 'Use.java': javaUse('.totl(1)') });
       expect(compile().output).toContain('totl');
       workshop.write({ 'Use.java': javaUse('.weight("heavy")') });
