@@ -91,6 +91,7 @@ test.each<[string, unknown]>([
   ['a BigInt', { eventName: 'a_b', userId: 'u', properties: { total: 1n } }],
   ['half a character in its name', { eventName: 'a_\ud800', userId: 'u' }],
   ['half a character in a user', { eventName: 'a_b', userId: 'u-\ud83d' }],
+  ['half a character in a long user', { eventName: 'a_b', userId: `${'u'.repeat(50)}\ud83d` }],
   ['half a character in an anonymous id', { eventName: 'a_b', anonymousId: '\ude00' }],
   ['half a character in a context', { eventName: 'a_b', userId: 'u', context: { a: ['\ud800'] } }],
   [

@@ -112,12 +112,15 @@ export class EventEncoder {
     // At most 3 * 42 = 126 bytes, so the length takes one byte and can be written last.
     if (text.length <= 42) {
       const length = this.#bytes.write(text, this.#position + 2);
+      checkText(text, length);
       this.#bytes[this.#position + 1] = length;
       this.#position += 2 + length;
       return;
     }
     this.#position += 1;
-    this.#varint(Buffer.byteLength(text));
+    const length = Buffer.byteLength(text);
+    checkText(text, length);
+    this.#varint(length);
     this.#position += this.#bytes.write(text, this.#position);
   }
 
@@ -173,10 +176,6 @@ function checkEvent(event: UntypedEvent): void {
   if (anonymousId !== undefined && typeof anonymousId !== 'string') {
     throw invalid(`anonymousId of ${eventName} must be a string; write String(id)`);
   }
-  // In UTF-8 half of a surrogate pair would become U+FFFD: another id, and accepted.
-  if (!(eventName.isWellFormed() && isWhole(userId) && isWhole(anonymousId))) {
-    throw invalid('eventName, userId or anonymousId holds half of a surrogate pair');
-  }
   if (idempotencyKey !== undefined && !isIdempotencyKey(idempotencyKey)) {
     throw invalid(`idempotencyKey of ${eventName} must be a UUID; leave it out to get a new one`);
   }
@@ -192,8 +191,13 @@ function checkEvent(event: UntypedEvent): void {
 /** `JSON.stringify` escapes half of a surrogate pair, and nothing else this way. */
 const halfPairEscape = /(?<!\\)(?:\\\\)*\\ud[89a-f]/;
 
-function isWhole(text: string | undefined): boolean {
-  return text === undefined || text.isWellFormed();
+/**
+ * In UTF-8 half of a surrogate pair becomes U+FFFD: another id, and the gate would accept it. Most
+ * texts are ASCII, which their length in bytes shows without another look at them.
+ */
+function checkText(text: string, byteLength: number): void {
+  if (byteLength === text.length || text.isWellFormed()) return;
+  throw invalid('eventName, userId or anonymousId holds half of a surrogate pair');
 }
 
 function jsonOf(properties: object): string {
