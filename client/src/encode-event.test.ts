@@ -89,10 +89,26 @@ test.each<[string, unknown]>([
   ['a list for properties', { eventName: 'a_b', userId: 'u', properties: [] }],
   ['circular properties', { eventName: 'a_b', userId: 'u', properties: circular }],
   ['a BigInt', { eventName: 'a_b', userId: 'u', properties: { total: 1n } }],
+  ['half a character in its name', { eventName: 'a_\ud800', userId: 'u' }],
+  ['half a character in a user', { eventName: 'a_b', userId: 'u-\ud83d' }],
+  ['half a character in a long user', { eventName: 'a_b', userId: `${'u'.repeat(50)}\ud83d` }],
+  ['half a character in an anonymous id', { eventName: 'a_b', anonymousId: '\ude00' }],
+  ['half a character in a context', { eventName: 'a_b', userId: 'u', context: { a: ['\ud800'] } }],
+  [
+    'half a character in a name of a context',
+    { eventName: 'a_b', userId: 'u', context: { '\ud800': 1 } },
+  ],
   ['a circular context', { eventName: 'a_b', userId: 'u', context: circular }],
 ])('an event with %s cannot be encoded', (_name, event) => {
   const encode = (): unknown => new EventEncoder(options).encode(event as UntypedEvent);
   expect(encode).toThrow(expect.objectContaining({ name: 'HeadgateError', code: 'invalid_event' }));
+});
+
+test('whole characters beyond U+FFFF, and texts that look like halves, are encoded', () => {
+  const userId = '\u{1f600} \\\\ud800 \\ud83d';
+  const context = { '\u{1f600}': userId };
+  const decoded = decode(new EventEncoder(options).encode({ eventName: 'a_b', userId, context }));
+  expect(decoded).toMatchObject({ userId, context });
 });
 
 test('one byte over the limit is too large', () => {

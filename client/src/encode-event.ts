@@ -112,12 +112,15 @@ export class EventEncoder {
     // At most 3 * 42 = 126 bytes, so the length takes one byte and can be written last.
     if (text.length <= 42) {
       const length = this.#bytes.write(text, this.#position + 2);
+      checkText(text, length);
       this.#bytes[this.#position + 1] = length;
       this.#position += 2 + length;
       return;
     }
     this.#position += 1;
-    this.#varint(Buffer.byteLength(text));
+    const length = Buffer.byteLength(text);
+    checkText(text, length);
+    this.#varint(length);
     this.#position += this.#bytes.write(text, this.#position);
   }
 
@@ -185,6 +188,18 @@ function checkEvent(event: UntypedEvent): void {
   }
 }
 
+/** `JSON.stringify` escapes half of a surrogate pair, and nothing else this way. */
+const halfPairEscape = /(?<!\\)(?:\\\\)*\\ud[89a-f]/;
+
+/**
+ * In UTF-8 half of a surrogate pair becomes U+FFFD: another id, and the gate would accept it. Most
+ * texts are ASCII, which their length in bytes shows without another look at them.
+ */
+function checkText(text: string, byteLength: number): void {
+  if (byteLength === text.length || text.isWellFormed()) return;
+  throw invalid('eventName, userId or anonymousId holds half of a surrogate pair');
+}
+
 function jsonOf(properties: object): string {
   if (Array.isArray(properties) || typeof properties !== 'object' || properties === null) {
     throw invalid('properties must be an object');
@@ -203,7 +218,9 @@ function jsonOf(properties: object): string {
 function encodeContext(context: JsonObject): Uint8Array {
   try {
     // Through JSON text first: that omits undefined fields and turns a Date into a string.
-    const plain = JSON.parse(JSON.stringify(context)) as Parameters<typeof fromJson>[1];
+    const text = JSON.stringify(context);
+    if (halfPairEscape.test(text)) throw new TypeError('it holds half of a surrogate pair');
+    const plain = JSON.parse(text) as Parameters<typeof fromJson>[1];
     return toBinary(StructSchema, fromJson(StructSchema, plain));
   } catch (error) {
     throw invalid(`context is not a JSON object: ${(error as Error).message}`, error);

@@ -1,4 +1,5 @@
 import type { Cell, PageFormat } from './page.ts';
+import { visibleJson, visibleName, visibleText } from './visible-text.ts';
 
 const style = `
 :root { color-scheme: light dark; }
@@ -8,6 +9,8 @@ th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; bo
 pre { padding: 1rem; overflow: auto; background: #8882; }
 code { font-family: ui-monospace, monospace; }
 `.trim();
+
+const policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /** A site of plain files, without scripts or external resources. */
 export const html: PageFormat = {
@@ -20,8 +23,10 @@ export const html: PageFormat = {
       '<html lang="en">',
       '<head>',
       '<meta charset="utf-8">',
+      // Nothing on these pages runs or loads, even if an escape were missing.
+      `<meta http-equiv="Content-Security-Policy" content="${policy}">`,
       '<meta name="viewport" content="width=device-width">',
-      `<title>${escape(title)}</title>`,
+      `<title>${shown(title)}</title>`,
       `<style>\n${style}\n</style>`,
       '</head>',
       '<body>',
@@ -32,23 +37,23 @@ export const html: PageFormat = {
       '',
     ].join('\n');
   },
-  heading: (level, text) => `<h${level}>${escape(text)}</h${level}>`,
-  paragraph: (text) => `<p>${escape(text)}</p>`,
+  heading: (level, text) => `<h${level}>${shown(text)}</h${level}>`,
+  paragraph: (text) => `<p>${shown(text)}</p>`,
   table: (headings, rows) => {
     const head = headings.some((text) => text !== '')
-      ? [`<tr>${headings.map((text) => `<th>${escape(text)}</th>`).join('')}</tr>`]
+      ? [`<tr>${headings.map((text) => `<th>${shown(text)}</th>`).join('')}</tr>`]
       : [];
     const body = rows.map(
       (cells) => `<tr>${cells.map((cell) => `<td>${cellText(cell)}</td>`).join('')}</tr>`,
     );
     return ['<table>', ...head, ...body, '</table>'].join('\n');
   },
-  code: (text) => `<pre><code>${escape(text)}</code></pre>`,
+  code: (text) => `<pre><code>${escape(visibleJson(text))}</code></pre>`,
 };
 
 function cellText({ text, link, code }: Cell): string {
-  const shown = code === true ? `<code>${escape(text)}</code>` : escape(text);
-  return link === undefined ? shown : `<a href="${escape(link)}">${shown}</a>`;
+  const label = code === true ? `<code>${escape(visibleName(text))}</code>` : shown(text);
+  return link === undefined ? label : `<a href="${escape(link)}">${label}</a>`;
 }
 
 const entities: Readonly<Record<string, string>> = {
@@ -58,6 +63,10 @@ const entities: Readonly<Record<string, string>> = {
   '"': '&quot;',
   "'": '&#39;',
 };
+
+function shown(text: string): string {
+  return escape(visibleText(text));
+}
 
 function escape(text: string): string {
   return text.replaceAll(/[&<>"']/g, (character) => entities[character]!);

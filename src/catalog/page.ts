@@ -1,3 +1,5 @@
+import { StartError } from '../errors.ts';
+import { isSnakeCase } from '../validation/event-name.ts';
 import type { Catalog, CatalogEvent, CatalogProperty, CatalogVersion } from './catalog.ts';
 
 /** One file of the catalog. Its path is relative to the folder of the catalog. */
@@ -25,8 +27,14 @@ export interface Cell {
   readonly code?: true;
 }
 
-/** Every page of the catalog. */
+/** Every page of the catalog. Throws a StartError for a name that could leave its folder. */
 export function catalogFiles(catalog: Catalog, format: PageFormat): CatalogFile[] {
+  for (const { name } of catalog.events) {
+    // Names become paths and links, and may come from a gate.
+    if (!isSnakeCase(name)) {
+      throw new StartError(`${JSON.stringify(name.slice(0, 60))} is not the name of an event.`);
+    }
+  }
   const index: CatalogFile = {
     path: format.indexFile,
     text: format.page('Events', indexParts(catalog, format), true),

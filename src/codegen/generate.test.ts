@@ -89,8 +89,44 @@ describe('a name with two meanings', () => {
     ],
     ['java', { a_created: objectOf({ 'x-y': text, x_y: text }) }, /would both be xY in Java/],
     ['go', { a_created: objectOf({ '\u00e9': text }) }, /has a name that Go cannot write/],
+    [
+      'go',
+      {
+        a_created: objectOf({ x: { enum: ['y'] } }),
+        a_created_properties: objectOf({}),
+      },
+      /The event a_created_properties and The type of a_created would both be ACreatedProperties/,
+    ],
+    [
+      'java',
+      { a_created: objectOf({ x: { enum: ['\u65e5', ''] } }) },
+      /would both be EMPTY in Java/,
+    ],
+    [
+      'java',
+      { a_created: objectOf({ ['x'.repeat(200)]: objectOf({ y: text }) }) },
+      /more than 200 characters in Java/,
+    ],
+    [
+      'ts',
+      { a_created: objectOf({ 'x/y': objectOf({ z: text }), x: objectOf({ y: objectOf({}) }) }) },
+      /a_created's \/x\/y and .*a_created's \/x~1y would both be ACreatedXY in TypeScript/,
+    ],
   ] as const)('is refused in %s', (language, schemas, sentence) => {
     expect(() => write(language, schemas as never)).toThrow(sentence);
+  });
+
+  test.each(languages)('is refused in %s where no event can have it', (language) => {
+    const half = 'x\ud800';
+    expect(() => write(language, { a_created: objectOf({}, { required: [half] }) })).toThrow(
+      /a_created's "\/x\\ud800" is a name with half of a surrogate pair/,
+    );
+    expect(() => write(language, { a_created: objectOf({ x: { enum: [half] } }) })).toThrow(
+      /a_created's \/x has a value with half of a surrogate pair/,
+    );
+    expect(() => write(language, { a_created: objectOf({ x: { const: Infinity } }) })).toThrow(
+      /a_created's \/x has a value beyond the range of a double/,
+    );
   });
 
   test('writes reserved names of a language in another way', () => {
@@ -120,9 +156,18 @@ describe('generate', () => {
       /not a valid package name/,
     );
     const java = { ...go, language: 'java' as const };
-    expect(() => generate(registry, { ...java, packageName: 'a;b' })).toThrow(
-      /not a valid package name/,
-    );
+    const wrong = [
+      { ...java, packageName: 'a;b' },
+      { ...java, packageName: 'a.class' },
+      { ...java, protoImport: 'a.b; x' },
+      { ...go, packageName: 'func', protoImport: 'a' },
+      { ...go, protoImport: 'a"\n' },
+      { ...go, protoImport: '../a//b' },
+      { ...options, language: 'python' as const, events: [], protoImport: 'a.import' },
+    ];
+    for (const each of wrong) {
+      expect(() => generate(registry, each)).toThrow(/not a valid package name/);
+    }
     expect(generate(registry, { ...java, packageName: 'a.b' }).path).toBe(
       'a/b/HeadgateEvents.java',
     );

@@ -1,5 +1,7 @@
+import { code } from './encode/code.ts';
+
 /** The code that the methods of all events share: envelope, properties, JSON and key. Java 17. */
-export const javaRuntime = `/** The fields of an event beside its name and its properties. */
+export const javaRuntime = code`/** The fields of an event beside its name and its properties. */
 public static final class Envelope {
   private String userId = "";
   private String anonymousId = "";
@@ -106,7 +108,7 @@ private static final class Json {
       char character = value.charAt(at);
       if (character == '"' || character == '\\\\') {
         text.append('\\\\').append(character);
-      } else if (character < ' ') {
+      } else if (character < ' ' || Character.isSurrogate(character)) {
         text.append(String.format("\\\\u%04x", (int) character));
       } else {
         text.append(character);
@@ -123,13 +125,21 @@ public static String idempotencyKey() {
   return new UUID(high, low).toString();
 }
 
+/** In a message, half of a surrogate pair would become a question mark: another id, and accepted. */
+private static String wholeText(String text) {
+  if (text.codePoints().anyMatch(point -> point >= 0xd800 && point <= 0xdfff)) {
+    throw new IllegalArgumentException("An id holds half of a surrogate pair.");
+  }
+  return text;
+}
+
 private static Event event(String name, int version, Envelope envelope, Properties properties) {
   String key = envelope.idempotencyKey == null ? idempotencyKey() : envelope.idempotencyKey;
   Event.Builder event =
       Event.newBuilder()
           .setEventName(name)
-          .setUserId(envelope.userId)
-          .setAnonymousId(envelope.anonymousId)
+          .setUserId(wholeText(envelope.userId))
+          .setAnonymousId(wholeText(envelope.anonymousId))
           .setIdempotencyKey(key)
           .setPropertiesJson(properties.toString())
           .setSchemaVersion(version);

@@ -1,5 +1,15 @@
 import { javaRuntime } from './java-runtime.ts';
-import { camelCase, commentLines, NameTable, pascalCase } from './names.ts';
+import { code, indented, joined, type Code } from './encode/code.ts';
+import { javaComment, javaLiteral } from './encode/java-text.ts';
+import {
+  camelCase,
+  dottedName,
+  identifier,
+  NameTable,
+  pascalCase,
+  wholeNumber,
+} from './encode/names.ts';
+import { shownName, visibleLines } from './encode/source-text.ts';
 import {
   allOptional,
   type ModelEvent,
@@ -8,7 +18,8 @@ import {
   type ModelType,
 } from './type-model.ts';
 
-const keywords = [
+export const javaKeywords = [
+  '_',
   'abstract',
   'assert',
   'boolean',
@@ -75,8 +86,16 @@ export const javaReserved = [
   'List',
   'Map',
   'Object',
+  'Boolean',
+  'Character',
+  'Double',
+  'IllegalArgumentException',
+  'Iterable',
+  'Long',
+  'Number',
   'Override',
   'Objects',
+  'System',
   'Properties',
   'SecureRandom',
   'String',
@@ -112,19 +131,20 @@ export interface JavaOptions {
 
 /** One class that contains a class for each type and a method for each event. Java 17. */
 export function javaFile(
-  header: string,
+  header: Code,
   events: readonly ModelEvent[],
+  names: NameTable,
   { packageName, protoImport }: JavaOptions,
-): string {
-  const names = new NameTable('Java', [...keywords, ...javaReserved]);
-  const body = [javaRuntime, ...events.map((event) => eventText(event, names))].join('\n\n');
-  const indented = body.replaceAll(/^(?=.)/gm, '  ');
-  return `// ${header}
+): Code {
+  const body = joined([javaRuntime, ...events.map((event) => eventText(event, names))], '\n\n');
+  const outer = identifier(javaClass);
+  const from = dottedName(protoImport);
+  return code`// ${header}
 
-package ${packageName};
+package ${dottedName(packageName)};
 
-import ${protoImport}.EventOuterClass.Event;
-import ${protoImport}.TrackServiceOuterClass.TrackRequest;
+import ${from}.EventOuterClass.Event;
+import ${from}.TrackServiceOuterClass.TrackRequest;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Timestamp;
 import java.security.SecureRandom;
@@ -136,102 +156,110 @@ import java.util.UUID;
 import java.util.function.Function;
 
 /** One method for each event: {@code orderCompleted(stub::track, envelope, properties)}. */
-public final class ${javaClass} {
+public final class ${outer} {
   private static final SecureRandom RANDOM = new SecureRandom();
 
-  private ${javaClass}() {}
+  private ${outer}() {}
 
-${indented}
+${indented(body, '  ')}
 }
 `;
 }
 
-function eventText(event: ModelEvent, names: NameTable): string {
+function eventText(event: ModelEvent, names: NameTable): Code {
   const { eventName, schemaVersion, objects, description, owner } = event;
   const track = names.take(camelCase(eventName), `The event ${eventName}`);
-  const build = names.take(`${track}Event`, `The event ${eventName}`);
-  const type = objects[0]!.name;
+  const build = names.take(`${track.text}Event`, `The event ${eventName}`);
+  const type = identifier(objects[0]!.name);
   const story = [description, `Version ${schemaVersion}, of ${owner}.`];
   const empty = allOptional(event) ? ['All properties are optional.'] : [];
-  return [
-    ...objects.map((object, index) => objectText(object, index === 0 ? story : [], names)),
-    `${comment(['Builds the event without sending it. Send it with Track or BatchTrack; retries reuse its key.', ...empty])}public static Event ${build}(Envelope envelope, ${type} properties) {
-  return event(${JSON.stringify(eventName)}, ${schemaVersion}, envelope, properties);
+  const about = [
+    'Builds the event without sending it. Send it with Track or BatchTrack; retries reuse its key.',
+    ...empty,
+  ];
+  return joined(
+    [
+      ...objects.map((object, index) =>
+        objectText(object, index === 0 ? story : object.notes, names),
+      ),
+      code`${javaComment(about)}public static Event ${build}(Envelope envelope, ${type} properties) {
+  return event(${javaLiteral(eventName)}, ${wholeNumber(schemaVersion)}, envelope, properties);
 }`,
-    `${comment(story)}public static <A> A ${track}(
+      code`${javaComment(story)}public static <A> A ${track}(
     Function<TrackRequest, A> send, Envelope envelope, ${type} properties) {
   Event event = ${build}(envelope, properties);
   return send.apply(TrackRequest.newBuilder().setEvent(event).build());
 }`,
-  ].join('\n\n');
+    ],
+    '\n\n',
+  );
 }
 
 /** The constructor takes the required properties; chained methods set the others. */
-function objectText(object: ModelObject, story: readonly string[], names: NameTable): string {
-  const { name, members, extra, notes } = object;
+function objectText(object: ModelObject, notes: readonly string[], names: NameTable): Code {
+  const { name, members, extra } = object;
   const fields = new NameTable('Java');
+  const type = identifier(name);
   const named = members.map((member) => ({
     ...member,
-    field: fields.take(fieldName(member.name), `${name}'s property ${member.name}`),
-    javaType: typeText(member, name),
+    key: javaLiteral(member.name),
+    field: fields.take(fieldName(member.name), `${name}'s property ${shownName(member.name)}`),
+    javaType: memberText(member, name),
   }));
   const enums = members.flatMap((member) => enumText(member, name, names));
   const required = named.filter((member) => member.required);
-  const parameters = required.map(({ javaType, field }) => `${javaType} ${field}`).join(', ');
-  const puts = required.map(
-    ({ name: key, field }) => `    put(${JSON.stringify(key)}, ${field});\n`,
+  const parameters = required.map(({ javaType, field }) => code`${javaType} ${field}`);
+  const puts = required.map(({ key, field }) => code`  put(${key}, ${field});\n`);
+  const about = required.flatMap(({ field, notes: lines }) =>
+    visibleLines(lines).map((line) => `${field.text}: ${line}`),
   );
+  const constructor = code`${javaComment(about)}public ${type}(${joined(parameters, ', ')}) {\n${joined(puts, '')}}`;
   const setters = named
     .filter((member) => !member.required)
     .map(
-      ({ name: key, field, javaType, notes: about }) =>
-        `${comment(about)}public ${name} ${field}(${javaType} value) {
-  put(${JSON.stringify(key)}, value);
+      ({ key, field, javaType, notes: lines }) =>
+        code`${javaComment(lines)}public ${type} ${field}(${javaType} value) {
+  put(${key}, value);
   return this;
 }`,
     );
   if (extra !== undefined) {
-    const value = boxed(typeOf(extra, name, ''));
-    setters.push(`/** A property that the schema does not name. */
-public ${name} with(String property, ${value} value) {
+    setters.push(code`/** A property that the schema does not name. */
+public ${type} with(String property, ${boxed(extra, name)} value) {
   members.putIfAbsent(property, value);
   return this;
 }`);
   }
-  const about = required.flatMap(({ field, notes: lines }) =>
-    commentLines(lines).map((line) => `${field}: ${line}`),
-  );
-  const constructor = `${comment(about)}public ${name}(${parameters}) {\n${puts.join('')}  }`;
-  const inner = [constructor.replace(/ {2}\}$/, '}').replaceAll(/^ {4}put/gm, '  put'), ...setters];
-  const body = inner.join('\n\n').replaceAll(/^(?=.)/gm, '  ');
-  const text = `${comment(story.length > 0 ? story : notes)}public static final class ${name} extends Properties {\n${body}\n}`;
-  return [text, ...enums].join('\n\n');
+  const body = indented(joined([constructor, ...setters], '\n\n'), '  ');
+  const text = code`${javaComment(notes)}public static final class ${type} extends Properties {\n${body}\n}`;
+  return joined([text, ...enums], '\n\n');
 }
 
 /** Names reserved by Java get an underscore. */
 function fieldName(name: string): string {
   const field = camelCase(name);
-  return keywords.includes(field) || methods.includes(field) ? `${field}_` : field;
+  return javaKeywords.includes(field) || methods.includes(field) ? `${field}_` : field;
 }
 
-function enumText(member: ModelMember, owner: string, names: NameTable): string[] {
+function enumText(member: ModelMember, owner: string, names: NameTable): Code[] {
   const { type } = member;
   if (!isTextEnum(type)) return [];
   const name = names.take(
     `${owner}${pascalCase(member.name)}`,
-    `${owner}'s values of ${member.name}`,
+    `${owner}'s values of ${shownName(member.name)}`,
   );
   const constants = new NameTable('Java');
   const values: readonly string[] = type.values;
   const lines = values.map((value) => {
-    const constant = value.replaceAll(/\W+/g, '_').toUpperCase() || 'EMPTY';
-    const shown = /^\d/.test(constant) ? `_${constant}` : constant;
-    return `  ${constants.take(shown, `${owner}'s value ${value}`)}(${JSON.stringify(value)})`;
+    const constant = constants.take(
+      constantName(value),
+      `${owner}'s value ${shownName(value)} of ${shownName(member.name)}`,
+    );
+    return code`  ${constant}(${javaLiteral(value)})`;
   });
   return [
-    `/** The values of ${commentLines([member.name]).join('')}. */
-public enum ${name} {
-${lines.join(',\n')};
+    code`${javaComment([`The values of ${shownName(member.name)}.`])}public enum ${name} {
+${joined(lines, ',\n')};
 
   private final String value;
 
@@ -248,6 +276,13 @@ ${lines.join(',\n')};
   ];
 }
 
+/** `on hold` to `ON_HOLD`. A text without letters and digits has no name of its own. */
+function constantName(value: string): string {
+  const constant = value.replaceAll(/\W+/g, '_').toUpperCase();
+  if (/^_*$/.test(constant)) return 'EMPTY';
+  return /^\d/.test(constant) ? `_${constant}` : constant;
+}
+
 interface TextEnum {
   readonly kind: 'enum';
   readonly values: readonly string[];
@@ -257,47 +292,46 @@ function isTextEnum(type: ModelType): type is ModelType & TextEnum {
   return type.kind === 'enum' && type.values.every((value) => typeof value === 'string');
 }
 
-function typeText({ type, name, nullable }: ModelMember, owner: string): string {
-  const text = typeOf(type, owner, name);
+function memberText({ type, name, nullable }: ModelMember, owner: string): Code {
   // An optional property is set or not. Only a nullable one accepts null.
-  return nullable ? boxed(text) : text;
+  return nullable ? boxed(type, owner, name) : typeOf(type, owner, name);
 }
 
-function typeOf(type: ModelType, owner: string, member: string): string {
+function typeOf(type: ModelType, owner: string, member = ''): Code {
   switch (type.kind) {
     case 'string':
-      return 'String';
+      return code`String`;
     case 'boolean':
-      return 'boolean';
+      return code`boolean`;
     case 'integer':
-      return 'long';
+      return code`long`;
     case 'number':
-      return 'double';
+      return code`double`;
     case 'enum':
-      return isTextEnum(type) && member !== '' ? `${owner}${pascalCase(member)}` : 'Object';
+      return isTextEnum(type) && member !== ''
+        ? identifier(`${owner}${pascalCase(member)}`)
+        : code`Object`;
     case 'array':
-      return `List<${boxed(typeOf(type.items, owner, ''))}>`;
+      return code`List<${boxed(type.items, owner)}>`;
     case 'map':
-      return `Map<String, ${boxed(typeOf(type.values, owner, ''))}>`;
+      return code`Map<String, ${boxed(type.values, owner)}>`;
     case 'object':
-      return type.name;
+      return identifier(type.name);
     default:
-      return 'Object';
+      return code`Object`;
   }
 }
 
-function boxed(type: string): string {
-  const boxes: Readonly<Record<string, string>> = {
-    boolean: 'Boolean',
-    long: 'Long',
-    double: 'Double',
-  };
-  return boxes[type] ?? type;
-}
-
-function comment(notes: readonly string[]): string {
-  const lines = commentLines(notes).map((line) => line.replaceAll('@', '&#64;'));
-  if (lines.length === 0) return '';
-  if (lines.length === 1) return `/** ${lines[0]} */\n`;
-  return `/**\n${lines.map((line) => ` * ${line}\n`).join('')} */\n`;
+/** The type in a place that accepts objects only. */
+function boxed(type: ModelType, owner: string, member = ''): Code {
+  switch (type.kind) {
+    case 'boolean':
+      return code`Boolean`;
+    case 'integer':
+      return code`Long`;
+    case 'number':
+      return code`Double`;
+    default:
+      return typeOf(type, owner, member);
+  }
 }

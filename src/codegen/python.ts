@@ -1,4 +1,6 @@
-import { commentLines, NameTable } from './names.ts';
+import { code, indented, joined, type Code } from './encode/code.ts';
+import { dottedName, identifier, wholeNumber, type NameTable } from './encode/names.ts';
+import { pythonComment, pythonDocstring, pythonLiteral } from './encode/python-text.ts';
 import {
   allOptional,
   type ModelEvent,
@@ -7,7 +9,7 @@ import {
   type ModelType,
 } from './type-model.ts';
 
-const keywords = [
+export const pythonKeywords = [
   'False',
   'None',
   'True',
@@ -75,24 +77,25 @@ export interface PythonOptions {
 
 /** One module: a TypedDict for each type, a function for each event. For Python 3.11 and later. */
 export function pythonFile(
-  header: string,
+  header: Code,
   events: readonly ModelEvent[],
+  names: NameTable,
   { protoImport }: PythonOptions,
-): string {
-  const names = new NameTable('Python', [...keywords, ...pythonReserved]);
+): Code {
   const versions = events.map(
-    ({ eventName, schemaVersion }) => `    ${JSON.stringify(eventName)}: ${schemaVersion},\n`,
+    ({ eventName, schemaVersion }) =>
+      code`${pythonLiteral(eventName)}: ${wholeNumber(schemaVersion)},\n`,
   );
   const parts = [
-    `# ${header}`,
-    runtimeOf(protoImport),
-    `# The schema version of each type.\nSCHEMA_VERSIONS = {\n${versions.join('')}}`,
+    code`# ${header}`,
+    runtimeOf(dottedName(protoImport)),
+    code`# The schema version of each type.\nSCHEMA_VERSIONS = {\n${indented(joined(versions, ''), '    ')}}`,
     ...events.map((event) => eventText(event, names)),
   ];
-  return `${parts.join('\n\n\n')}\n`;
+  return code`${joined(parts, '\n\n\n')}\n`;
 }
 
-const runtimeOf = (protoImport: string): string => `from __future__ import annotations
+const runtimeOf = (protoImport: Code): Code => code`from __future__ import annotations
 
 import json
 import secrets
@@ -139,35 +142,39 @@ def event_message(
         event.occurred_at.FromDatetime(occurred_at)
     return event`;
 
-function eventText(event: ModelEvent, names: NameTable): string {
+/** The arguments of every function beside the properties. */
+const envelope = code`*,
+user_id: str = "",
+anonymous_id: str = "",
+key: str | None = None,
+context: Mapping[str, Any] | None = None,
+occurred_at: datetime | None = None,
+`;
+
+function eventText(event: ModelEvent, names: NameTable): Code {
   const { eventName, schemaVersion, objects, description, owner } = event;
   const track = names.take(eventName, `The event ${eventName}`);
   const build = names.take(`${eventName}_event`, `The event ${eventName}`);
-  const type = objects[0]!.name;
-  const story = commentLines([description, `Version ${schemaVersion}, of ${owner}.`]);
-  const properties = `properties: ${type}${allOptional(event) ? ' = {}' : ''},`;
-  const envelope = [
-    '*,',
-    'user_id: str = "",',
-    'anonymous_id: str = "",',
-    'key: str | None = None,',
-    'context: Mapping[str, Any] | None = None,',
-    'occurred_at: datetime | None = None,',
-  ];
-  const parameters = (first: readonly string[]): string =>
-    [...first, properties, ...envelope].map((line) => `    ${line}\n`).join('');
-  return [
-    // Types come before the types that use them: Python evaluates a module from top to bottom.
-    ...objects.toReversed().map((object) => objectText(object, object === objects[0] ? story : [])),
-    `def ${build}(
-${parameters([])}) -> event_pb2.Event:
+  const type = identifier(objects[0]!.name);
+  const story = [description, `Version ${schemaVersion}, of ${owner}.`];
+  const usual = allOptional(event) ? code` = {}` : code``;
+  const parameters = code`properties: ${type}${usual},\n${envelope}`;
+  const send = code`send: Callable[[track_service_pb2.TrackRequest], Answer],\n`;
+  return joined(
+    [
+      // Types come before the types that use them: Python evaluates a module from top to bottom.
+      ...objects
+        .toReversed()
+        .map((object) => objectText(object, object === objects[0] ? story : object.notes)),
+      code`def ${build}(
+${indented(parameters, '    ')}) -> event_pb2.Event:
     """Builds the event without sending it. Send it with Track or BatchTrack; retries reuse its key."""
     return event_message(
-        ${JSON.stringify(eventName)}, ${schemaVersion}, properties, user_id, anonymous_id, key, context, occurred_at
+        ${pythonLiteral(eventName)}, ${wholeNumber(schemaVersion)}, properties, user_id, anonymous_id, key, context, occurred_at
     )`,
-    `def ${track}(
-${parameters(['send: Callable[[track_service_pb2.TrackRequest], Answer],'])}) -> Answer:
-    ${docstring(story)}
+      code`def ${track}(
+${indented(code`${send}${parameters}`, '    ')}) -> Answer:
+    ${pythonDocstring(story)}
     event = ${build}(
         properties,
         user_id=user_id,
@@ -177,81 +184,74 @@ ${parameters(['send: Callable[[track_service_pb2.TrackRequest], Answer],'])}) ->
         occurred_at=occurred_at,
     )
     return send(track_service_pb2.TrackRequest(event=event))`,
-  ].join('\n\n\n');
+    ],
+    '\n\n\n',
+  );
 }
 
-function docstring(lines: readonly string[]): string {
-  return `"""${lines.join(' ').replaceAll('"', "'")}"""`;
-}
-
-function objectText(
-  { name, members, extra, notes }: ModelObject,
-  story: readonly string[],
-): string {
-  const about = [...(story.length > 0 ? story : commentLines(notes))];
+function objectText({ name, members, extra }: ModelObject, notes: readonly string[]): Code {
+  const about = notes.filter((note) => note.trim() !== '');
   if (extra !== undefined) {
     about.push('Other properties may be sent: copy it to a plain dict and add them there.');
   }
-  const lines = about.length === 0 ? [] : [`    ${docstring(about)}`, ''];
-  if (members.length === 0) lines.push('    pass');
   // A name that is not a Python identifier requires the call form of TypedDict.
   if (members.some((member) => !isName(member.name))) return callText(name, members, about);
-  for (const member of members) {
-    for (const line of commentLines(member.notes)) lines.push(`    # ${line}`);
-    lines.push(`    ${member.name}: ${memberText(member)}`);
-  }
-  return `class ${name}(TypedDict):\n${lines.join('\n')}`;
+  const story = about.length === 0 ? [] : [code`${pythonDocstring(about)}\n`];
+  const lines = members.map(
+    (member) =>
+      code`${pythonComment(member.notes)}${identifier(member.name)}: ${memberText(member)}`,
+  );
+  const body = [...story, ...(lines.length === 0 ? [code`pass`] : lines)];
+  return code`class ${identifier(name)}(TypedDict):\n${indented(joined(body, '\n'), '    ')}`;
 }
 
-function callText(name: string, members: readonly ModelMember[], about: readonly string[]): string {
-  const lines = members.flatMap((member) => [
-    ...commentLines(member.notes).map((line) => `        # ${line}`),
-    `        ${JSON.stringify(member.name)}: ${memberText(member)},`,
-  ]);
-  const story = about.map((line) => `# ${line}\n`).join('');
-  return `${story}${name} = TypedDict(\n    "${name}",\n    {\n${lines.join('\n')}\n    },\n)`;
+function callText(name: string, members: readonly ModelMember[], about: readonly string[]): Code {
+  const lines = members.map(
+    (member) =>
+      code`${pythonComment(member.notes)}${pythonLiteral(member.name)}: ${memberText(member)},`,
+  );
+  const body = code`${pythonLiteral(name)},\n{\n${indented(joined(lines, '\n'), '    ')}\n},\n`;
+  return code`${pythonComment(about)}${identifier(name)} = TypedDict(\n${indented(body, '    ')})`;
 }
 
-function memberText({ type, required, nullable }: ModelMember): string {
-  const text = nullable ? `Union[${typeText(type)}, None]` : typeText(type);
-  return required ? `Required[${text}]` : `NotRequired[${text}]`;
+function memberText({ type, required, nullable }: ModelMember): Code {
+  const text = nullable ? code`Union[${typeText(type)}, None]` : typeText(type);
+  return required ? code`Required[${text}]` : code`NotRequired[${text}]`;
 }
 
 function isName(name: string): boolean {
-  return /^[A-Za-z_]\w*$/.test(name) && !name.startsWith('__') && !keywords.includes(name);
+  return /^[A-Za-z_]\w*$/.test(name) && !name.startsWith('__') && !pythonKeywords.includes(name);
 }
 
-function typeText(type: ModelType): string {
+function typeText(type: ModelType): Code {
   switch (type.kind) {
     case 'string':
-      return 'str';
+      return code`str`;
     case 'boolean':
-      return 'bool';
+      return code`bool`;
     case 'integer':
-      return 'int';
+      return code`int`;
     case 'number':
-      return 'float';
+      return code`float`;
     case 'null':
-      return 'None';
+      return code`None`;
     case 'enum':
       return enumText(type.values);
     case 'array':
-      return `Sequence[${typeText(type.items)}]`;
+      return code`Sequence[${typeText(type.items)}]`;
     case 'map':
-      return `Mapping[str, ${typeText(type.values)}]`;
+      return code`Mapping[str, ${typeText(type.values)}]`;
     case 'object':
-      return type.name;
+      return identifier(type.name);
     case 'union':
-      return `Union[${type.of.map(typeText).join(', ')}]`;
+      return code`Union[${joined(type.of.map(typeText), ', ')}]`;
     default:
-      return 'Any';
+      return code`Any`;
   }
 }
 
 /** A Literal does not accept floats. */
-function enumText(values: readonly unknown[]): string {
-  if (values.some((value) => typeof value === 'number' && !Number.isInteger(value))) return 'Any';
-  const words: Readonly<Record<string, string>> = { true: 'True', false: 'False', null: 'None' };
-  const literals = values.map((value) => JSON.stringify(value)).map((text) => words[text] ?? text);
-  return `Literal[${literals.join(', ')}]`;
+function enumText(values: readonly (string | number | boolean | null)[]): Code {
+  const isFloat = values.some((value) => typeof value === 'number' && !Number.isInteger(value));
+  return isFloat ? code`Any` : code`Literal[${joined(values.map(pythonLiteral), ', ')}]`;
 }

@@ -1,7 +1,9 @@
+import { StartError } from '../errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../event/json/json.ts';
 import type { PlannedEvent } from '../validation/schema-registry.ts';
-import { unescapePointer } from '../validation/schema/schema-walk.ts';
-import { NameTable, pascalCase } from './names.ts';
+import { escapePointer, unescapePointer } from '../validation/schema/schema-walk.ts';
+import { pascalCase, type NameTable } from './encode/names.ts';
+import { shownName } from './encode/source-text.ts';
 import type { ModelEvent, ModelMember, ModelObject, ModelType } from './type-model.ts';
 
 /** The suffix of the type of an event's properties, in every language. */
@@ -87,8 +89,7 @@ class SchemaReader {
     place: string,
     notes: readonly string[],
   ): ModelType {
-    const owner = place === '' ? this.#eventName : `${this.#eventName}'s ${place}`;
-    this.#names.take(name, `The type of ${owner}`);
+    this.#names.take(name, `The type of ${this.#owner(place)}`);
     // A schema with two references to it is one type.
     if (this.#objects.some((object) => object.name === name)) return { kind: 'object', name };
     // A type precedes the types that it uses.
@@ -100,7 +101,8 @@ class SchemaReader {
       const value = properties[memberName] ?? true;
       // Skip a property whose schema is `false`: it can never be sent.
       if (value === false) continue;
-      const memberPlace = `${place}/${memberName}`;
+      const memberPlace = `${place}/${escapePointer(memberName)}`;
+      if (!memberName.isWellFormed()) this.#refuse(memberPlace, 'is a name with');
       const reading = this.#read(value, prefix + pascalCase(memberName), memberPlace);
       members.push({ name: memberName, required: required.includes(memberName), ...reading });
     }
@@ -136,7 +138,7 @@ class SchemaReader {
 
   #typed(schema: JsonObject, name: string, place: string): Omit<Reading, 'notes'> {
     const values = schema['const'] === undefined ? schema['enum'] : [schema['const']];
-    if (Array.isArray(values)) return enumOf(values);
+    if (Array.isArray(values)) return this.#enum(values, place);
     const branches = schema['anyOf'] ?? schema['oneOf'];
     const types = typesOf(schema);
     if (Array.isArray(branches) && types.length === 0) return this.#union(branches, name, place);
@@ -145,6 +147,34 @@ class SchemaReader {
     const read = others.map((type) => this.#single(type, schema, name, place));
     if (read.length === 0) return { type: nullable ? { kind: 'null' } : any, nullable: false };
     return { type: read.length === 1 ? read[0]! : { kind: 'union', of: read }, nullable };
+  }
+
+  #enum(values: readonly JsonValue[], place: string): Omit<Reading, 'notes'> {
+    const scalars = values.filter((each) => typeof each !== 'object' || each === null);
+    if (scalars.length !== values.length || scalars.length === 0)
+      return { type: any, nullable: false };
+    for (const each of scalars) {
+      if (typeof each === 'string' && !each.isWellFormed()) this.#refuse(place, 'has a value with');
+      if (typeof each === 'number' && !Number.isFinite(each)) {
+        throw new StartError(
+          `${this.#owner(place)} has a value beyond the range of a double: change it.`,
+        );
+      }
+    }
+    const others = scalars.filter((each) => each !== null);
+    const nullable = others.length < scalars.length;
+    if (others.length === 0) return { type: { kind: 'null' }, nullable: false };
+    return { type: { kind: 'enum', values: others }, nullable };
+  }
+
+  #owner(place: string): string {
+    return place === '' ? this.#eventName : `${this.#eventName}'s ${shownName(place)}`;
+  }
+
+  #refuse(place: string, problem: string): never {
+    throw new StartError(
+      `${this.#owner(place)} ${problem} half of a surrogate pair, which no event can hold: write the whole character.`,
+    );
   }
 
   #single(type: string, schema: JsonObject, name: string, place: string): ModelType {
@@ -240,16 +270,6 @@ function typesOf(schema: JsonObject): string[] {
   if (Array.isArray(type)) return stringsOf(type);
   if (isJsonObject(schema['properties'])) return ['object'];
   return schema['items'] === undefined ? [] : ['array'];
-}
-
-function enumOf(values: readonly JsonValue[]): Omit<Reading, 'notes'> {
-  const scalars = values.filter((each) => typeof each !== 'object' || each === null);
-  if (scalars.length !== values.length || scalars.length === 0)
-    return { type: any, nullable: false };
-  const others = scalars.filter((each) => each !== null);
-  const nullable = others.length < scalars.length;
-  if (others.length === 0) return { type: { kind: 'null' }, nullable: false };
-  return { type: { kind: 'enum', values: others }, nullable };
 }
 
 function withNull({ type, nullable }: Omit<Reading, 'notes'>): ModelType {

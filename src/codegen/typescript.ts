@@ -1,4 +1,10 @@
-import { camelCase, commentLines, NameTable } from './names.ts';
+import { code, indented, joined, type Code } from './encode/code.ts';
+import { camelCase, identifier, wholeNumber, type NameTable } from './encode/names.ts';
+import {
+  typescriptComment,
+  typescriptLiteral,
+  typescriptMember,
+} from './encode/typescript-text.ts';
 import {
   allOptional,
   type ModelEvent,
@@ -29,18 +35,21 @@ export const typescriptReserved = [
 ];
 
 /** One module without imports: types, one function an event, and the map of them all. */
-export function typescriptFile(header: string, events: readonly ModelEvent[]): string {
-  const names = new NameTable('TypeScript', typescriptReserved);
+export function typescriptFile(
+  header: Code,
+  events: readonly ModelEvent[],
+  names: NameTable,
+): Code {
   const parts = [
-    `// ${header}`,
+    code`// ${header}`,
     runtime,
     eventsMap(events),
     ...events.map((event) => eventText(event, names)),
   ];
-  return `${parts.join('\n\n')}\n`;
+  return code`${joined(parts, '\n\n')}\n`;
 }
 
-const runtime = `export type JsonValue = string | number | boolean | null | JsonValue[] | { [name: string]: JsonValue };
+const runtime = code`export type JsonValue = string | number | boolean | null | JsonValue[] | { [name: string]: JsonValue };
 export type JsonObject = { [name: string]: JsonValue };
 
 /** The person: at least one of the two ids is required. */
@@ -90,6 +99,11 @@ function eventMessage(
   schemaVersion: number,
   event: Envelope & { readonly properties?: object },
 ): EventMessage {
+  // In a message, half of a surrogate pair would become U+FFFD: another id, and accepted.
+  const texts = JSON.stringify([event.userId, event.anonymousId, event.context]);
+  if (/(?<!\\\\)(?:\\\\\\\\)*\\\\ud[89a-f]/.test(texts)) {
+    throw new TypeError(\`The ids or the context of \${eventName} hold half of a surrogate pair.\`);
+  }
   const time = event.occurredAt?.getTime();
   return {
     eventName,
@@ -105,87 +119,95 @@ function eventMessage(
   };
 }`;
 
-function eventsMap(events: readonly ModelEvent[]): string {
-  const types = events.map(({ eventName, objects }) => `  ${eventName}: ${objects[0]!.name};`);
-  const versions = events.map(
-    ({ eventName, schemaVersion }) => `  ${eventName}: ${schemaVersion},`,
+function eventsMap(events: readonly ModelEvent[]): Code {
+  const types = events.map(
+    ({ eventName, objects }) =>
+      code`  ${typescriptMember(eventName)}: ${identifier(objects[0]!.name)};`,
   );
-  return `/** Every event and the type of its properties: \`createHeadgateClient<Events>(...)\`. */
+  const versions = events.map(
+    ({ eventName, schemaVersion }) =>
+      code`  ${typescriptMember(eventName)}: ${wholeNumber(schemaVersion)},`,
+  );
+  return code`/** Every event and the type of its properties: \`createHeadgateClient<Events>(...)\`. */
 export interface Events {
-${types.join('\n')}
+${joined(types, '\n')}
 }
 
 /** The schema version of each type. */
 export const schemaVersions = {
-${versions.join('\n')}
+${joined(versions, '\n')}
 } as const satisfies Record<keyof Events, number>;`;
 }
 
-function eventText(event: ModelEvent, names: NameTable): string {
+function eventText(event: ModelEvent, names: NameTable): Code {
   const { eventName, schemaVersion, objects, description, owner } = event;
   const owned = `The event ${eventName}`;
   const track = names.take(camelCase(eventName), owned);
-  const build = names.take(`${track}Event`, owned);
-  const optional = allOptional(event) ? '?' : '';
-  const argument = `event: Envelope & { readonly properties${optional}: ${objects[0]!.name} }`;
-  const story = comment([description, `Version ${schemaVersion}, of ${owner}.`], '');
-  return [
-    ...objects.map((object, index) => objectText(object, index === 0 ? story : '')),
-    `/** Builds the event without sending it. Send it with \`track\` or \`batchTrack\`; retries reuse its key. */
+  const build = names.take(`${track.text}Event`, owned);
+  const optional = allOptional(event) ? code`?` : code``;
+  const type = identifier(objects[0]!.name);
+  const argument = code`event: Envelope & { readonly properties${optional}: ${type} }`;
+  const story = [description, `Version ${schemaVersion}, of ${owner}.`];
+  const message = code`${typescriptLiteral(eventName)}, ${wholeNumber(schemaVersion)}`;
+  return joined(
+    [
+      ...objects.map((object, index) => objectText(object, index === 0 ? story : object.notes)),
+      code`/** Builds the event without sending it. Send it with \`track\` or \`batchTrack\`; retries reuse its key. */
 export function ${build}(${argument}): EventMessage {
-  return eventMessage('${eventName}', ${schemaVersion}, event);
+  return eventMessage(${message}, event);
 }`,
-    `${story}export function ${track}<Answer>(
+      code`${typescriptComment(story)}export function ${track}<Answer>(
   client: TrackClient<Answer>,
   ${argument},
 ): Promise<Answer> {
   return client.track({ event: ${build}(event) });
 }`,
-  ].join('\n\n');
+    ],
+    '\n\n',
+  );
 }
 
-function objectText({ name, members, extra, notes }: ModelObject, story: string): string {
+function objectText({ name, members, extra }: ModelObject, notes: readonly string[]): Code {
   const lines = members.map(memberText);
   if (extra !== undefined) lines.push(extraText(members, extra));
-  return `${story === '' ? comment(notes, '') : story}export interface ${name} {\n${lines.join('\n')}\n}`;
+  const body = indented(joined(lines, '\n'), '  ');
+  return code`${typescriptComment(notes)}export interface ${identifier(name)} {\n${body}\n}`;
 }
 
-function memberText({ name, type, required, nullable, notes }: ModelMember): string {
-  const shown = /^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name);
-  const text = typeText(type) + (nullable ? ' | null' : '');
-  return `${comment(notes, '  ')}  ${shown}${required ? '' : '?'}: ${text};`;
+function memberText({ name, type, required, nullable, notes }: ModelMember): Code {
+  const text = code`${typeText(type)}${nullable ? code` | null` : code``}`;
+  const optional = required ? code`` : code`?`;
+  return code`${typescriptComment(notes)}${typescriptMember(name)}${optional}: ${text};`;
 }
 
 /** An index signature applies to the named properties too. */
-function extraText(members: readonly ModelMember[], extra: ModelType): string {
-  const text = members.length === 0 ? typeText(extra) : 'unknown';
-  return `  /** Properties that the schema does not name. */\n  [name: string]: ${text};`;
+function extraText(members: readonly ModelMember[], extra: ModelType): Code {
+  const text = members.length === 0 ? typeText(extra) : code`unknown`;
+  return code`/** Properties that the schema does not name. */\n[name: string]: ${text};`;
 }
 
-function typeText(type: ModelType): string {
+function typeText(type: ModelType): Code {
   switch (type.kind) {
+    case 'string':
+      return code`string`;
     case 'integer':
-      return 'number';
+    case 'number':
+      return code`number`;
+    case 'boolean':
+      return code`boolean`;
+    case 'null':
+      return code`null`;
     case 'any':
-      return 'unknown';
+      return code`unknown`;
     case 'enum':
-      return type.values.map((value) => JSON.stringify(value)).join(' | ');
+      return joined(type.values.map(typescriptLiteral), ' | ');
     case 'array':
-      return `ReadonlyArray<${typeText(type.items)}>`;
+      return code`ReadonlyArray<${typeText(type.items)}>`;
     case 'map':
-      return `{ readonly [name: string]: ${typeText(type.values)} }`;
+      return code`{ readonly [name: string]: ${typeText(type.values)} }`;
     case 'object':
-      return type.name;
+      return identifier(type.name);
     case 'union':
-      return type.of.map(typeText).join(' | ');
-    default:
-      return type.kind;
+      return joined(type.of.map(typeText), ' | ');
   }
-}
-
-function comment(notes: readonly string[], indent: string): string {
-  const lines = commentLines(notes);
-  if (lines.length === 0) return '';
-  if (lines.length === 1) return `${indent}/** ${lines[0]} */\n`;
-  return `${indent}/**\n${lines.map((line) => `${indent} * ${line}\n`).join('')}${indent} */\n`;
 }

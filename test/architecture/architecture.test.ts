@@ -40,7 +40,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   tail: ['event', 'errors', 'jetstream', 'quarantine'],
   canary: ['event', 'config', 'jetstream', 'delivery', 'destinations', 'observability'],
   registry: ['event', 'errors', 'jetstream', 'observability', 'validation'],
-  catalog: ['event', 'validation'],
+  catalog: ['event', 'errors', 'validation'],
   codegen: ['event', 'errors', 'validation'],
   operators: [
     'gen',

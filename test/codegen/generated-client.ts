@@ -28,6 +28,7 @@ export interface Workshop {
 export async function openWorkshop(
   options: Partial<GenerateOptions> & Pick<GenerateOptions, 'language'>,
   under = '',
+  schemas = everySchema,
 ): Promise<Workshop> {
   const folder = mkdtempSync(path.join(tmpdir(), 'headgate-codegen-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -37,7 +38,7 @@ export async function openWorkshop(
       writeFileSync(path.join(folder, name), text);
     }
   };
-  const registry = await loadRegistry(everySchema);
+  const registry = await loadRegistry(schemas);
   const file = generate(registry, {
     events: [],
     packageName: undefined,

@@ -140,6 +140,16 @@ await client.track({ eventName: 'thing_created', userId: 'u', properties: { id: 
     const occurredAt = new Date('1969-12-31T23:59:59.250Z');
     const made = events.thingCreatedEvent({ userId: 'u-1', properties, occurredAt });
     expect(made.idempotencyKey).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-/);
+    // Half a surrogate pair would arrive as U+FFFD: as another person's event.
+    for (const half of [
+      { userId: 'u-\ud800' },
+      { userId: 'u', anonymousId: '\udc00' },
+      { userId: 'u', context: { a: ['\ud800'] } },
+    ]) {
+      expect(() => events.thingCreatedEvent({ properties, ...half })).toThrow(/surrogate pair/);
+    }
+    const whole = { userId: '\u{1f600}\\ud800', context: { a: '\\ud83d' } };
+    expect(events.thingCreatedEvent({ properties, ...whole })).toMatchObject(whole);
     const first = await client.track({ event: made });
     const second = await client.track({ event: made });
     expect([first.result!.status, second.result!.status]).toEqual([
