@@ -1,6 +1,6 @@
 import { expandReferences } from './configuration-file.ts';
 
-/** The environment, passed in: this code never reads `the environment`. */
+/** The environment, passed in: this code never reads the variables itself. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A value as found, before its kind is known. */
