@@ -6,6 +6,8 @@ export interface Config {
   readonly listen: Address;
   readonly admin: { readonly listen: Address; readonly token: Secret | undefined };
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Addresses and networks whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
   /** Who reads requests on both ports: our own readers, or Node's `http` and `http2`. */
   readonly http: { readonly engine: 'own' | 'node' };
   readonly dataDir: string;

@@ -37,6 +37,7 @@ function assemble(
     listen: values.listen,
     admin: { listen: values['admin.listen'], token: values['admin.token'] },
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
+    trustedProxies: values.trusted_proxies ?? [],
     http: { engine: values['http.engine'] },
     dataDir: values.data_dir,
     schemasDir: values.schemas_dir,

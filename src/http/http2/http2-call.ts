@@ -2,7 +2,13 @@ import type { IncomingHttpHeaders } from 'node:http';
 
 import { errorCode } from './frames.ts';
 import type { Http2Stream } from './stream.ts';
-import type { BodySink, CallEnd, OpenAnswer, TrailersCall } from '../http-call.ts';
+import type {
+  BodySink,
+  CallEnd,
+  CallerConnection,
+  OpenAnswer,
+  TrailersCall,
+} from '../http-call.ts';
 
 /** A call on one HTTP/2 stream. */
 export class Http2Call implements TrailersCall {
@@ -13,6 +19,10 @@ export class Http2Call implements TrailersCall {
   constructor(stream: Http2Stream) {
     this.stream = stream;
     this.headers = stream.headers;
+  }
+
+  get connection(): CallerConnection {
+    return this.stream.connection;
   }
 
   get method(): string {

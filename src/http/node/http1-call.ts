@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 
-import type { BodySink, CallEnd, HttpCall, OpenAnswer } from '../http-call.ts';
+import type { BodySink, CallEnd, CallerConnection, HttpCall, OpenAnswer } from '../http-call.ts';
 import { cutOffLater, receiveStream, writeWithRoom } from './node-streams.ts';
 
 /** A call on Node's HTTP/1.1 classes. */
@@ -12,6 +12,10 @@ export class Http1Call implements HttpCall {
   constructor(request: IncomingMessage, response: ServerResponse) {
     this.body = request;
     this.answer = response;
+  }
+
+  get connection(): CallerConnection {
+    return this.body.socket;
   }
 
   get method(): string {

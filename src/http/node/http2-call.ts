@@ -1,7 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 
-import type { BodySink, CallEnd, OpenAnswer, TrailersCall } from '../http-call.ts';
+import type {
+  BodySink,
+  CallEnd,
+  CallerConnection,
+  OpenAnswer,
+  TrailersCall,
+} from '../http-call.ts';
 import { checkFields, withoutPadding } from './field-values.ts';
 import { GuardedSink } from './guarded-sink.ts';
 import { cutOffLater, receiveStream, writeWithRoom } from './node-streams.ts';
@@ -11,6 +17,7 @@ const smallDataBytes = 128;
 
 /** What a call needs from its session. */
 export interface NodeCallOwner {
+  readonly socket: CallerConnection;
   /** The call is given up if its caller takes nothing of the answer for this long. */
   readonly stallTimeoutMs: number;
   /** How long the rest of a request may arrive after its answer. */
@@ -48,6 +55,10 @@ export class NodeHttp2Call implements TrailersCall {
     stream.once('close', () => this.closed());
     // `watchStall` sets this timeout.
     stream.on('timeout', () => stream.close(constants.NGHTTP2_CANCEL));
+  }
+
+  get connection(): CallerConnection {
+    return this.owner.socket;
   }
 
   get method(): string {
