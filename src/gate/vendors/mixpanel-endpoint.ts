@@ -23,7 +23,7 @@ import {
 } from '../decode/vendor-members.ts';
 import { snakeName } from '../decode/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
-import { unpackBody } from '../intake/read-body.ts';
+import { unpackBody } from '../intake/unpack-body.ts';
 import type { Endpoint, EndpointCall, EndpointRow } from '../serve-request.ts';
 
 /*
@@ -140,6 +140,11 @@ function dataOf(parameters: URLSearchParams): Buffer {
   return Buffer.from(text.replaceAll(' ', '+'), 'base64');
 }
 
+/** The SDK for Node sends an event by GET. */
+function textOfQuery(exchange: Exchange): Buffer | undefined {
+  return exchange.call.method === 'GET' ? dataOf(queryOf(exchange)) : undefined;
+}
+
 function unpackEvents(
   exchange: Exchange,
   body: Buffer,
@@ -210,7 +215,14 @@ function refuse(exchange: Exchange, failure: Failure): number {
 }
 
 const eventsEndpoint: Endpoint = {
-  keyInBody: true,
+  keyInBody: {
+    places: [
+      ['[]', 'properties', 'token'],
+      ['properties', 'token'],
+    ],
+    isForm: (exchange) => exchange.call.method !== 'GET' && mediaTypeOf(exchange) === form,
+    textBesides: textOfQuery,
+  },
   begin: (exchange) =>
     exchange.call.method === 'GET' ? undefined : checkContentType(exchange, [json, form]),
   unpack: unpackEvents,
