@@ -100,7 +100,7 @@ export function createCallers(options: CallersOptions): Callers {
       largeScans -= 1;
     },
     limited,
-    close: turns.close,
+    close: () => turns.close(),
   };
   return callers;
 }

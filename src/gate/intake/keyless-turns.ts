@@ -37,22 +37,69 @@ const waitMsMin = 5;
  * measured: what a turn costs is known from its bytes.
  */
 export function createKeylessTurns(options: KeylessTurnsOptions): KeylessTurns {
-  const { share, burstMs, runningMax } = options;
-  // By address, in the order in which their turns come.
-  const waiting = new Map<string, Set<Turn>>();
-  let running = 0;
-  let leftMs = burstMs;
-  let countedAt = performance.now();
-  let timer: NodeJS.Timeout | undefined;
-  /** Work may end while it is begun: the loop below then goes on, and does not call itself. */
-  let isDealing = false;
+  return new AddressTurns(options);
+}
 
-  const refill = (): void => {
+class AddressTurns implements KeylessTurns {
+  private readonly options: KeylessTurnsOptions;
+  /** By address, in the order in which their turns come. */
+  private readonly waiting = new Map<string, Set<Turn>>();
+  private running = 0;
+  private leftMs: number;
+  private countedAt = performance.now();
+  private timer: NodeJS.Timeout | undefined = undefined;
+  /** Work may end while it is begun: the loop in `runWaiting` then goes on, and does not call itself. */
+  private isDealing = false;
+
+  constructor(options: KeylessTurnsOptions) {
+    this.options = options;
+    this.leftMs = options.burstMs;
+  }
+
+  enter(turn: Turn): void {
+    const turns = this.waiting.get(turn.address);
+    if (turns === undefined) this.waiting.set(turn.address, new Set([turn]));
+    else turns.add(turn);
+    this.runWaiting();
+  }
+
+  done(costMs: number): void {
+    this.running -= 1;
+    this.leftMs -= costMs;
+    if (this.waiting.size > 0) this.runWaiting();
+  }
+
+  spend(costMs: number): boolean {
+    this.refill();
+    if (this.leftMs <= 0) return false;
+    this.leftMs -= costMs;
+    return true;
+  }
+
+  giveBack(costMs: number): void {
+    this.leftMs = Math.min(this.options.burstMs, this.leftMs + costMs);
+  }
+
+  leave(turn: Turn): boolean {
+    const turns = this.waiting.get(turn.address);
+    if (turns?.delete(turn) !== true) return false;
+    if (turns.size === 0) this.waiting.delete(turn.address);
+    return true;
+  }
+
+  close(): void {
+    clearTimeout(this.timer);
+  }
+
+  private refill(): void {
+    const { burstMs, share } = this.options;
     const now = performance.now();
-    leftMs = Math.min(burstMs, leftMs + (now - countedAt) * share);
-    countedAt = now;
-  };
-  const next = (): Turn | undefined => {
+    this.leftMs = Math.min(burstMs, this.leftMs + (now - this.countedAt) * share);
+    this.countedAt = now;
+  }
+
+  private next(): Turn | undefined {
+    const { waiting } = this;
     for (const [address, turns] of waiting) {
       const [turn] = turns;
       turns.delete(turn!);
@@ -62,53 +109,25 @@ export function createKeylessTurns(options: KeylessTurnsOptions): KeylessTurns {
       return turn;
     }
     return undefined;
-  };
-  const runWaiting = (): void => {
-    if (isDealing) return;
-    refill();
-    isDealing = true;
-    while (running < runningMax && leftMs > 0) {
-      const turn = next();
+  }
+
+  private runWaiting(): void {
+    if (this.isDealing) return;
+    this.refill();
+    this.isDealing = true;
+    while (this.running < this.options.runningMax && this.leftMs > 0) {
+      const turn = this.next();
       if (turn === undefined) break;
-      running += 1;
+      this.running += 1;
       turn.run();
     }
-    isDealing = false;
-    if (leftMs > 0 || timer !== undefined || waiting.size === 0) return;
-    timer = setTimeout(wake, Math.max(waitMsMin, -leftMs / share));
-    timer.unref();
-  };
-  const wake = (): void => {
-    timer = undefined;
-    runWaiting();
-  };
-  return {
-    enter: (turn) => {
-      const turns = waiting.get(turn.address);
-      if (turns === undefined) waiting.set(turn.address, new Set([turn]));
-      else turns.add(turn);
-      runWaiting();
-    },
-    done: (costMs) => {
-      running -= 1;
-      leftMs -= costMs;
-      if (waiting.size > 0) runWaiting();
-    },
-    spend: (costMs) => {
-      refill();
-      if (leftMs <= 0) return false;
-      leftMs -= costMs;
-      return true;
-    },
-    giveBack: (costMs) => {
-      leftMs = Math.min(burstMs, leftMs + costMs);
-    },
-    leave: (turn) => {
-      const turns = waiting.get(turn.address);
-      if (turns?.delete(turn) !== true) return false;
-      if (turns.size === 0) waiting.delete(turn.address);
-      return true;
-    },
-    close: () => clearTimeout(timer),
-  };
+    this.isDealing = false;
+    if (this.leftMs > 0 || this.timer !== undefined || this.waiting.size === 0) return;
+    const wake = (): void => {
+      this.timer = undefined;
+      this.runWaiting();
+    };
+    this.timer = setTimeout(wake, Math.max(waitMsMin, -this.leftMs / this.options.share));
+    this.timer.unref();
+  }
 }
