@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
 
 /** An attack runs until its signal aborts. It returns how many requests were answered. */
@@ -12,8 +14,8 @@ const mib = 1024 * 1024;
 export const spaces = gzipSync(Buffer.alloc(4 * mib, ' '));
 /** H2: 4 KiB that inflate to numbers, each of which a decoder would look at twice. */
 export const numbers = gzipSync(`{"batch":[${'1e1,'.repeat(mib)}1]}`.slice(0, 4 * mib));
-export const numbersBrotli = brotliCompressSync(Buffer.alloc(4 * mib, ' '));
-export const numbersZstd = zstdCompressSync(Buffer.alloc(4 * mib, ' '));
+export const spacesBrotli = brotliCompressSync(Buffer.alloc(4 * mib, ' '));
+export const spacesZstd = zstdCompressSync(Buffer.alloc(4 * mib, ' '));
 
 const keylessPaths = [
   '/batch/',
@@ -133,7 +135,29 @@ async function sleepUntil(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) await sleep(50);
 }
 
-/** Runs an attack for so long. */
-export async function attackFor(ms: number, port: number, attack: Attack): Promise<number> {
-  return attack(port, AbortSignal.timeout(ms));
+/** By name: anonymous load of every kind, and all kinds at once. */
+export const attacks: Readonly<Record<string, Attack>> = {
+  'H1: gzip that becomes spaces': flood(spaces, 'gzip', 2, 100),
+  'H2: gzip that becomes numbers': flood(numbers, 'gzip', 2, 50),
+  brotli: flood(spacesBrotli, 'br', 2, 50),
+  zstd: flood(spacesZstd, 'zstd', 2, 50),
+  'H3: unfinished uploads of 4 MiB': unfinished(1, 32, 4 * mib),
+  'H3: unfinished uploads of 60 KiB': unfinished(4, 200, 60 * 1024),
+  'H3: unfinished uploads, one a connection': unfinishedHttp1(200, 200 * 1024),
+  'all together': together(
+    flood(spaces, 'gzip', 2, 50),
+    flood(numbers, 'gzip', 2, 50),
+    flood(spacesZstd, 'zstd', 1, 20),
+    unfinished(2, 32, 2 * mib),
+    unfinishedHttp1(100, 200 * 1024),
+  ),
+};
+
+/** Runs an attack for so long, in a thread of its own. Returns how many requests were answered. */
+export async function attackFor(ms: number, port: number, name: string): Promise<number> {
+  const workerData = { name, port, ms };
+  const worker = new Worker(new URL('./attack-worker.ts', import.meta.url), { workerData });
+  const [answered] = (await once(worker, 'message')) as [number];
+  await worker.terminate();
+  return answered;
 }

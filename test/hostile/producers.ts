@@ -28,10 +28,10 @@ const bearer = { authorization: `Bearer ${producerKey}`, 'content-type': 'applic
 
 function event(): Record<string, unknown> {
   return {
-    event_name: 'load_sent',
+    event_name: 'page_viewed',
     user_id: 'u-1',
     idempotency_key: randomUUID(),
-    properties: { plan: 'team', seats: 12, note: 'x'.repeat(300) },
+    properties: { url: 'https://example.com/a' },
   };
 }
 
@@ -42,7 +42,7 @@ const loads: readonly Load[] = [
     path: '/batch/',
     headers: { 'content-type': 'application/json' },
     body: () => {
-      const sent = { event: 'load_sent', distinct_id: 'u-1', uuid: randomUUID(), properties: {} };
+      const sent = { event: 'page_viewed', distinct_id: 'u-1', uuid: randomUUID(), properties: {} };
       return JSON.stringify({ batch: [sent], api_key: producerKey });
     },
   },
