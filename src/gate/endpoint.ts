@@ -3,7 +3,7 @@ import type { Rpc, VendorProtocol } from '../observability/metrics.ts';
 import type { Failure } from './answer/failure.ts';
 import type { IncomingBatch } from './decode/incoming-batch.ts';
 import type { Exchange } from './exchange.ts';
-import type { KeyInBody } from './intake/find-key.ts';
+import type { KeyInBody } from './intake/key-search/find-key.ts';
 
 /** What a request asks for, and how it is written. */
 export interface EndpointCall {

@@ -2,7 +2,7 @@ import { ServiceError } from '../errors.ts';
 import type { Exchange } from './exchange.ts';
 import type { GateContext } from './gate-context.ts';
 import { presentedKey, type Producer } from './intake/authenticate.ts';
-import { KeySearch } from './intake/find-key.ts';
+import { KeySearch } from './intake/key-search/find-key.ts';
 import { tooLargeForGate } from './intake/read-body.ts';
 import type { RequestMemory } from './intake/request-memory.ts';
 import type { RequestEnding } from './request-ending.ts';

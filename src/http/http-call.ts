@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** A connection. All calls of a connection have the same object, so it also tells them apart. */
+/** A connection. All calls of a connection have the same object, so it also identifies it. */
 export interface CallerConnection {
   /** The peer's IP address. Undefined once the connection is closed. */
   readonly remoteAddress?: string | undefined;

@@ -1,7 +1,7 @@
 import type { Logger } from './logger.ts';
 import type { CallerLimit, Metrics } from './metrics.ts';
 
-/** One line tells who it was, not each request: in a flood there are thousands. */
+/** One line names the caller, not one for each request: in a flood there are thousands. */
 const lineIntervalMs = 60_000;
 /** The first line waits this long, so that it can name the caller with the most requests. */
 const firstLineMs = 2_000;

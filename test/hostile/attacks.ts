@@ -155,9 +155,9 @@ export const attacks: Readonly<Record<string, Attack>> = {
 
 /** Runs an attack for so long, in a thread of its own. Returns how many requests were answered. */
 export async function attackFor(ms: number, port: number, name: string): Promise<number> {
-  const workerData = { name, port, ms };
+  const answered = new Int32Array(new SharedArrayBuffer(4));
+  const workerData = { name, port, ms, answered };
   const worker = new Worker(new URL('./attack-worker.ts', import.meta.url), { workerData });
-  const [answered] = (await once(worker, 'message')) as [number];
-  await worker.terminate();
-  return answered;
+  await once(worker, 'exit');
+  return answered[0]!;
 }

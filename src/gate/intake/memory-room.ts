@@ -16,7 +16,7 @@ export interface Tenant {
 export interface MemoryRoom {
   /**
    * Adds to what a tenant holds. Returns false if there is no room for it: the tenant then holds nothing
-   * any more, and was not told by `evict`.
+   * any more, and `evict` was not called.
    */
   add(tenant: Tenant, bytes: number): boolean;
   /** Gives back all that a tenant holds. */

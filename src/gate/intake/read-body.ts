@@ -38,7 +38,7 @@ export interface BodyReaderOptions {
 }
 
 /**
- * Nearly all bodies are small and here within a moment: to count each of them would cost more than it tells.
+ * Nearly all bodies are small and here within a moment: to count each of them would cost more than it saves.
  * One is counted if it is larger than this, if it is still arriving when slow ones are looked for
  * (upload-watch.ts), or if those that are not counted hold too much together.
  */

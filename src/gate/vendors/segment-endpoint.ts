@@ -23,7 +23,7 @@ import {
 } from '../decode/vendor-members.ts';
 import { snakeName } from '../decode/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
-import type { KeyInBody } from '../intake/find-key.ts';
+import type { KeyInBody } from '../intake/key-search/find-key.ts';
 import type { Endpoint, EndpointRow } from '../serve-request.ts';
 import { restResult } from '../answer/verdict-json.ts';
 

@@ -1,12 +1,12 @@
-import type { ServiceError } from '../../errors.ts';
-import type { Exchange } from '../exchange.ts';
-import type { Authenticate, Producer } from './authenticate.ts';
-import type { Callers } from './callers.ts';
+import type { ServiceError } from '../../../errors.ts';
+import type { Exchange } from '../../exchange.ts';
+import type { Authenticate, Producer } from '../authenticate.ts';
+import type { Callers } from '../callers.ts';
 import { FormDataReader } from './form-data.ts';
-import { encodingOf } from './inflation.ts';
+import { encodingOf } from '../inflation.ts';
 import { KeyScanner, type KeyPlace } from './key-scanner.ts';
 import { PackedSearch, scanMsPerByte, type KeyFound } from './packed-search.ts';
-import type { RequestMemory } from './request-memory.ts';
+import type { RequestMemory } from '../request-memory.ts';
 
 /** Where the write key of a request is that has none in its headers. */
 export interface KeyInBody {

@@ -1,9 +1,9 @@
-import type { ServiceError } from '../../errors.ts';
-import type { Producer } from './authenticate.ts';
-import type { Callers } from './callers.ts';
-import { inflate, type Inflation, type InflationSink } from './inflation.ts';
-import type { Turn } from './keyless-turns.ts';
-import { overloaded, type RequestMemory } from './request-memory.ts';
+import type { ServiceError } from '../../../errors.ts';
+import type { Producer } from '../authenticate.ts';
+import type { Callers } from '../callers.ts';
+import { inflate, type Inflation, type InflationSink } from '../inflation.ts';
+import type { Turn } from '../keyless-turns.ts';
+import { overloaded, type RequestMemory } from '../request-memory.ts';
 
 /**
  * What a body may inflate to before its key is found: more than honest ones do, whose JSON becomes 10 to 30
