@@ -5,6 +5,7 @@ import { presentedKey, type Producer } from './intake/authenticate.ts';
 import { KeySearch } from './intake/key-search/find-key.ts';
 import { tooLargeForGate } from './intake/read-body.ts';
 import type { RequestMemory } from './intake/request-memory.ts';
+import { UploadPace } from './intake/upload-pace.ts';
 import type { RequestEnding } from './request-ending.ts';
 import type { Endpoint } from './endpoint.ts';
 
@@ -59,7 +60,16 @@ export class RequestIntake<Request, Result> {
   readBody(): void {
     const { context, exchange, ending, search } = this;
     ending.isRead = true;
-    if (search !== undefined) this.onChunk = (bytes) => search.take(bytes);
+    if (!ending.isKnown) {
+      const pace = new UploadPace(context.callers, exchange.call);
+      let isUnknown = true;
+      this.onChunk = (bytes) => {
+        if (!isUnknown) return;
+        isUnknown = search?.take(bytes) !== true;
+        if (isUnknown) pace.take(bytes.length);
+        else pace.giveBack();
+      };
+    }
     context.bodies.read(exchange.call, this.onBody, ending.fail, this);
   }
 

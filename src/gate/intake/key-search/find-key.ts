@@ -54,11 +54,14 @@ export class KeySearch {
     if (text !== undefined) this.scan(text);
   }
 
-  /** Takes a part of the body as it arrives. */
-  take(bytes: Buffer): void {
-    if (this.hasOwnText || this.encoding !== undefined || this.producer !== undefined) return;
+  /** Takes a part of the body as it arrives. Returns whether the key has been found. */
+  take(bytes: Buffer): boolean {
+    if (this.producer !== undefined) return true;
+    if (this.hasOwnText || this.encoding !== undefined) return false;
     this.scan(bytes);
-    if (this.producer !== undefined) this.options.memory().becomeKeyed(this.producer);
+    if (this.producer === undefined) return false;
+    this.options.memory().becomeKeyed(this.producer);
+    return true;
   }
 
   /** The body is whole, and `take` has had all of it. */
