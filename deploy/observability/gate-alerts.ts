@@ -65,6 +65,18 @@ const targetDown: Alert = {
   description: 'Prometheus cannot read the metrics of {{ $labels.job }} {{ $labels.instance }}.',
 };
 
+const callersLimited: Alert = {
+  name: 'HeadgateCallersLimited',
+  severity: 'warn',
+  expression: promql`
+    sum by (limit) (rate(headgate_callers_limited_total[5m])) > ${thresholds.callers.limitedRateMax}`,
+  for: '10m',
+  summary:
+    'Find who sends so much (the log line "callers use up a budget" names the address or source): {{ $labels.limit }} is used up.',
+  description:
+    '{{ $value | humanize }} requests a second are refused or wait because of {{ $labels.limit }}.',
+};
+
 /** Fires only where heartbeats are sent. */
 const heartbeatLate: Alert = {
   name: 'HeadgateHeartbeatLate',
@@ -157,7 +169,14 @@ export const gateGroups: readonly RuleGroup[] = [
   {
     name: 'headgate-log',
     recordings: [],
-    alerts: [storeFilling, storeAlmostFull, acknowledgementSlow, heartbeatLate, targetDown],
+    alerts: [
+      storeFilling,
+      storeAlmostFull,
+      acknowledgementSlow,
+      callersLimited,
+      heartbeatLate,
+      targetDown,
+    ],
   },
   {
     name: 'headgate-objectives',

@@ -32,6 +32,10 @@ export const thresholds = {
     deployFactor: 5,
     deployEventsMin: 20,
   },
+  callers: {
+    /** Requests a second. Single large ones that had to make room are no flood. */
+    limitedRateMax: 1,
+  },
   deadLetters: {
     /** More than single bad events. */
     countMax: 50,

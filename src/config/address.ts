@@ -25,6 +25,25 @@ export function formatAddress(address: Address): string {
   return `${host}:${address.port}`;
 }
 
+/** An IP address with the number of leading bits that count. */
+export interface Network {
+  readonly address: string;
+  readonly prefixBits: number;
+  readonly family: 'ipv4' | 'ipv6';
+}
+
+/** Reads `10.0.0.7`, `10.0.0.0/8` or `fd00::/8`; undefined when it is none of these. */
+export function parseNetwork(text: string): Network | undefined {
+  const [address = '', bits, ...more] = text.split('/');
+  const family = isIPv4(address) ? 'ipv4' : isIPv6(address) ? 'ipv6' : undefined;
+  if (family === undefined || more.length > 0) return undefined;
+  const bitsMax = family === 'ipv4' ? 32 : 128;
+  if (bits === undefined) return { address, prefixBits: bitsMax, family };
+  return /^\d{1,3}$/.test(bits) && Number(bits) <= bitsMax
+    ? { address, prefixBits: Number(bits), family }
+    : undefined;
+}
+
 /** True if only this machine can reach the host. Other names may resolve anywhere. */
 export function isLoopback(host: string): boolean {
   if (isIPv4(host)) return loopback.check(host, 'ipv4');

@@ -10,6 +10,8 @@ export interface Config {
     readonly metricsToken: Secret | undefined;
   };
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Addresses and networks whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
   /** Which servers read requests on both ports: our own, or Node's `http` and `http2`. */
   readonly http: { readonly engine: 'own' | 'node' };
   readonly dataDir: string;

@@ -31,6 +31,22 @@ describe('faults', () => {
     expect(nearestIn('key: []')).toBe('keys');
   });
 
+  it.each(['10.0.0.7', '10.0.0.0/8', '::1', 'fd00::/8', '0.0.0.0/0', '::/128'])(
+    'are not found in the trusted proxy %s',
+    (proxy) => {
+      expect(read({ file: `trusted_proxies: ["${proxy}"]` }).trustedProxies).toEqual([proxy]);
+    },
+  );
+
+  it.each(['proxy.example', '10.0.0.0/33', 'fd00::/129', '10.0.0/8', '10.0.0.0/8/8', '10.0.0.0/'])(
+    'are found in the trusted proxy %s',
+    (proxy) => {
+      expect(faultsOf({ file: `trusted_proxies: [10.0.0.1, "${proxy}"]` })).toEqual([
+        expect.stringMatching(/^headgate\.yaml: trusted_proxies: item 2 is neither .* fd00::\/8$/),
+      ]);
+    },
+  );
+
   it('name the nearest variable', () => {
     expect(faultsOf(env({ HEADGATE_LISTN: 'a' }))).toEqual([
       'HEADGATE_LISTN: is not known; the nearest that is: HEADGATE_LISTEN',

@@ -34,6 +34,12 @@ export const settings = {
     default: null,
     text: 'The private key of the certificate, in PEM. Needs `tls.cert`.',
   },
+  trusted_proxies: {
+    kind: 'list',
+    default: null,
+    defaultText: 'unset: none',
+    text: 'Addresses or networks (`10.0.0.0/8`, `fd00::/8`) of the proxies before the public port. Their `X-Forwarded-For` is believed, so that the limits by address see the callers and not the proxy. Do not name networks from which callers come: they could write any address.',
+  },
   'http.engine': {
     kind: 'enum',
     default: 'own',

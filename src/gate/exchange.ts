@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 
 import { ServiceError } from '../errors.ts';
+import type { Unpacking } from './intake/unpack-body.ts';
 import { cutOffWhenAnswered, type HttpCall } from '../http/http-call.ts';
 
 /** One request to an endpoint, and what is known before its body is read. */
@@ -14,6 +15,8 @@ export interface Exchange {
   readonly traceparent: string;
   /** Of the same; empty where that is, or when there is none. */
   readonly tracestate: string;
+  /** While its body is inflated. */
+  unpacking: Unpacking | undefined;
 }
 
 /** Visible ASCII: what is safe in a header, a log line and a NATS header. */
@@ -37,6 +40,7 @@ export function createExchange(call: HttpCall): Exchange {
     correlationId: correlationIdOf(headers),
     traceparent,
     tracestate: typeof state === 'string' && tracestatePattern.test(state) ? state : '',
+    unpacking: undefined,
   };
 }
 

@@ -2,6 +2,7 @@ import type { Limits } from '../config/config.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { AcceptEvents } from './accept/accept-events.ts';
 import type { Authenticate } from './intake/authenticate.ts';
+import type { Callers } from './intake/callers.ts';
 import type { BodyReader } from './intake/read-body.ts';
 import type { TurnBudget } from './intake/turn-budget.ts';
 
@@ -10,6 +11,7 @@ export interface GateContext {
   readonly authenticate: Authenticate;
   readonly accept: AcceptEvents;
   readonly bodies: BodyReader;
+  readonly callers: Callers;
   readonly turns: TurnBudget;
   readonly limits: Limits;
   readonly signals: Signals;

@@ -5,6 +5,7 @@ import { tracePublishing } from '../tracing/publish-spans.ts';
 import { traceRequests } from '../tracing/request-spans.ts';
 import { createAcceptEvents, type AcceptOptions } from './accept/accept-events.ts';
 import { createAdmission } from './intake/admission.ts';
+import { createCallers } from './intake/callers.ts';
 import { createAuthenticate } from './intake/authenticate.ts';
 import { createConnectEndpoints } from './rpc/connect-router.ts';
 import type { GateContext } from './gate-context.ts';
@@ -51,10 +52,12 @@ export async function openGate(
     waitMs: admissionWaitMs,
   });
   const bufferedBytesMax = limits.requestBytesMax * bufferedRequests;
-  const bodies = createBodyReader({
+  const bodies = createBodyReader(limits);
+  const callers = createCallers({
+    auth: config.auth,
+    trustedProxies: config.trustedProxies,
     requestBytesMax: limits.requestBytesMax,
-    requestTimeoutMs: limits.requestTimeoutMs,
-    bufferedBytesMax,
+    limited: signals.callerLimited,
   });
   const authenticate = createAuthenticate(config.auth, config.keys, options.canaryKey);
   let closing = false;
@@ -76,6 +79,7 @@ export async function openGate(
       }),
     ),
     bodies,
+    callers,
     turns: createTurnBudget({ turnBytes, waitingBytesMax: bufferedBytesMax }),
     limits,
     signals,
@@ -104,6 +108,7 @@ export async function openGate(
       await listener.close(config.shutdownGraceMs);
       admission.close();
       bodies.close();
+      callers.close();
     },
   };
 }

@@ -33,7 +33,9 @@ function serve({ path, method = 'POST', type = '', version = 2 }: Request): Answ
     authenticate: () => {
       throw new ServiceError('unauthenticated', 'No key.');
     },
+    limits: { requestBytesMax: 1000 },
     bodies: { read: () => {} },
+    callers: { isOpen: false, proven: new WeakSet(), turns: { spend: () => true } },
     signals: {
       requestAnswered: (rpc: string, door: string) => (counted = `${rpc} ${door}`),
       requestFailed: () => {},
@@ -52,6 +54,7 @@ function serve({ path, method = 'POST', type = '', version = 2 }: Request): Answ
   const headers: IncomingHttpHeaders = type === '' ? {} : { 'content-type': type };
   handle({
     httpVersionMajor: version,
+    connection: {},
     method,
     url: path,
     headers,

@@ -56,6 +56,24 @@ function sendWithinWindow(peer: RawPeer, windowBytes: number, bodyBytes: number)
 }
 
 describe.each(engines)('requests of HTTP/2: %s', (engine) => {
+  test('say from which connection they came', async () => {
+    const calls: HttpCall[] = [];
+    await using server = await openEngineServer(engine, (call) => {
+      calls.push(call);
+      answerAtOnce(call);
+    });
+    for (const streams of [[1, 3], [1]]) {
+      const peer = await server.handshake();
+      for (const id of streams) peer.send(request(id, true));
+      await settled(peer);
+    }
+    expect(calls.map(({ connection }) => connection.remoteAddress)).toEqual(
+      calls.map(() => '127.0.0.1'),
+    );
+    expect(calls[1]!.connection).toBe(calls[0]!.connection);
+    expect(calls[2]!.connection).not.toBe(calls[0]!.connection);
+  });
+
   test('a stream reset in the read that brought it harms nobody, whatever the code', async () => {
     await using server = await openEngineServer(engine, answerAtOnce);
     const peer = await server.handshake();

@@ -1,5 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
+/** A connection. All calls of a connection have the same object, so it also identifies it. */
+export interface CallerConnection {
+  /** The peer's IP address. Undefined once the connection is closed. */
+  readonly remoteAddress?: string | undefined;
+}
+
 /**
  * One HTTP request and the means to answer it. Endpoints need nothing else from a connection, so a
  * connection does not have to use Node's streams. An implementation may call back at any time: at
@@ -7,6 +13,8 @@ import type { IncomingHttpHeaders } from 'node:http';
  */
 export interface HttpCall {
   readonly httpVersionMajor: 1 | 2;
+  /** Where the request came from: the caller, or the proxy before it. */
+  readonly connection: CallerConnection;
   readonly method: string;
   /** The path with the query. */
   readonly url: string;
@@ -38,7 +46,7 @@ export interface HttpCall {
    * the rest of the request is discarded as it arrives, and cut off at the limits of linger.ts.
    */
   cutOffAfterAnswer(): void;
-  /** Reports once how the call ended: its answer was written, or its caller disconnected. */
+  /** Reports once how the call ended: its answer was written, or its caller disconnected. Several may listen. */
   whenAnswered(listener: (end: CallEnd) => void): void;
   /** For a body that is read in parts: pauses it until `resume`. */
   hold(): void;

@@ -36,12 +36,20 @@ export const webhookOutcomes = [
   'stale',
   'malformed',
 ] as const;
+/** Budgets of callers (gate/intake/callers.ts) that can be used up. */
+export const callerLimits = [
+  'keyed_memory',
+  'keyless_memory',
+  'keyless_scan',
+  'keyless_turn',
+] as const;
 export const deliveryOutcomes = ['delivered', 'retried', 'dead', 'filtered'] as const;
 
 export type Rpc = (typeof rpcs)[number];
 export type VendorProtocol = (typeof vendorProtocols)[number];
 export type Protocol = (typeof protocols)[number];
 export type WebhookOutcome = (typeof webhookOutcomes)[number];
+export type CallerLimit = (typeof callerLimits)[number];
 export type DeliveryOutcome = (typeof deliveryOutcomes)[number];
 
 /**
@@ -107,6 +115,7 @@ export function createMetrics(labels: LabelValues) {
   for (const source of labels.webhooks ?? []) {
     for (const outcome of webhookOutcomes) counters.webhooks.series(source, outcome);
   }
+  for (const limit of callerLimits) counters.callersLimited.series(limit);
   const histograms = createHistograms(registry, destinations);
   const gauges = createGauges(registry, eventNames, destinations);
   /** Adds events that are registered later. The set grows with the registry, which is bounded. */
@@ -167,6 +176,11 @@ function createCounters(registry: Registry) {
       name: 'headgate_admin_errors_total',
       help: "Operators' RPCs that were answered with an error, by code.",
       labels: ['code'],
+    }),
+    callersLimited: createCounter(registry, {
+      name: 'headgate_callers_limited_total',
+      help: 'Requests that were refused or had to wait because a budget of callers was used up, by budget.',
+      labels: ['limit'],
     }),
     webhooks: createCounter(registry, {
       name: 'headgate_webhook_requests_total',

@@ -220,9 +220,33 @@ const objectives: readonly Scenario[] = [
   },
 ].map((scenario) => ({ ...common, alert: 'HeadgateErrorBudgetBurning', ...scenario }));
 
+const limited = (limit: string): string => `headgate_callers_limited_total{limit="${limit}"}`;
+
+const callers: readonly Scenario[] = [
+  {
+    title: 'two requests a second wait for a budget',
+    series: {
+      [limited('keyless_turn')]: counter([60, 600]),
+      [limited('keyed_memory')]: counter([60, 1]),
+    },
+    fires: [{ limit: 'keyless_turn', severity: 'warn' }],
+    says: {
+      summary:
+        'Find who sends so much (the log line "callers use up a budget" names the address or source): keyless_turn is used up.',
+      description: '2 requests a second are refused or wait because of keyless_turn.',
+    },
+  },
+  {
+    title: 'one request a second, and no more',
+    series: { [limited('keyless_turn')]: counter([60, 300]) },
+    fires: [],
+  },
+].map((scenario) => ({ ...common, alert: 'HeadgateCallersLimited', ...scenario }));
+
 export const gateScenarios: readonly Scenario[] = [
   ...store,
   ...acknowledgement,
+  ...callers,
   ...heartbeats,
   ...target,
   ...objectives,

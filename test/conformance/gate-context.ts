@@ -1,6 +1,7 @@
 import { ServiceError } from '../../src/errors.ts';
 import type { GateContext } from '../../src/gate/gate-context.ts';
 import { createAuthenticate } from '../../src/gate/intake/authenticate.ts';
+import { createCallers } from '../../src/gate/intake/callers.ts';
 import { createBodyReader } from '../../src/gate/intake/read-body.ts';
 import { createTurnBudget } from '../../src/gate/intake/turn-budget.ts';
 import type { Signals } from '../../src/observability/signals.ts';
@@ -25,7 +26,8 @@ export function createGateContext(requestBytesMax: number, onAnswered: () => voi
     authenticate: createAuthenticate('off', []),
     accept: (_batch, _arrival, _onVerdicts, onError) =>
       onError(new ServiceError('overloaded', 'Nothing is stored here.')),
-    bodies: createBodyReader({ ...limits, bufferedBytesMax }),
+    bodies: createBodyReader(limits),
+    callers: createCallers({ ...limits, auth: 'off', trustedProxies: [], limited: () => {} }),
     turns: createTurnBudget({ turnBytes: 128 * 1024, waitingBytesMax: bufferedBytesMax }),
     limits,
     signals: signals as unknown as Signals,

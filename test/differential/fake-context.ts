@@ -11,6 +11,7 @@ import type { Arrival } from '../../src/gate/accept/arrival.ts';
 import { createAuthenticate } from '../../src/gate/intake/authenticate.ts';
 import type { GateContext } from '../../src/gate/gate-context.ts';
 import type { IncomingBatch } from '../../src/gate/decode/incoming-batch.ts';
+import { createCallers } from '../../src/gate/intake/callers.ts';
 import { createBodyReader } from '../../src/gate/intake/read-body.ts';
 import type { Signals } from '../../src/observability/signals.ts';
 
@@ -45,11 +46,8 @@ export interface FakeContext {
 /** Verdicts that depend only on the fields that a decoder fills, and on all of them. */
 export function createFakeContext(): FakeContext {
   const answered: string[] = [];
-  const bodies = createBodyReader({
-    requestBytesMax: limits.requestBytesMax,
-    requestTimeoutMs: limits.requestTimeoutMs,
-    bufferedBytesMax: limits.requestBytesMax * 1000,
-  });
+  const bodies = createBodyReader(limits);
+  const callers = createCallers({ ...limits, auth: 'keys', trustedProxies: [], limited: () => {} });
   const signals = {
     requestAnswered: (rpc: string, protocol: string, code: number) =>
       answered.push(`${rpc} ${protocol} ${code}`),
@@ -61,12 +59,16 @@ export function createFakeContext(): FakeContext {
       authenticate: createAuthenticate('keys', [key]),
       accept,
       bodies,
+      callers,
       turns: { run: (_bytes, work) => work() },
       limits,
       signals,
     },
     answered,
-    close: () => bodies.close(),
+    close: () => {
+      bodies.close();
+      callers.close();
+    },
   };
 }
 

@@ -41,6 +41,7 @@ function assemble(
       metricsToken: values['admin.metrics_token'],
     },
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
+    trustedProxies: values.trusted_proxies ?? [],
     http: { engine: values['http.engine'] },
     dataDir: values.data_dir,
     schemasDir: values.schemas_dir,

@@ -1,4 +1,4 @@
-import { formatAddress, isLoopback } from '../address.ts';
+import { formatAddress, isLoopback, parseNetwork } from '../address.ts';
 import type { SettingValues } from '../settings.ts';
 import type { TableValues } from './table-values.ts';
 
@@ -60,6 +60,16 @@ const rules: readonly Rule[] = [
       values['tls.key'] !== undefined && values['tls.cert'] === undefined
         ? 'has no tls.cert beside it: give both, or none'
         : undefined,
+  },
+  {
+    settings: ['trusted_proxies'],
+    validate: ({ trusted_proxies: proxies }) => {
+      const wrong = proxies?.findIndex((proxy) => parseNetwork(proxy) === undefined) ?? -1;
+      return wrong === -1
+        ? undefined
+        : `item ${wrong + 1} is neither an IP address nor a network: write it as 10.0.0.7, ` +
+            '10.0.0.0/8 or fd00::/8';
+    },
   },
   {
     settings: ['durability', 'nats.url'],

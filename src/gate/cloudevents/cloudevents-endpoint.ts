@@ -16,7 +16,7 @@ import { nameOfType } from '../decode/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { textOf } from '../decode/decode-json.ts';
 import { parseJson } from '../decode/exact-json.ts';
-import { unpackBody } from '../intake/read-body.ts';
+import { unpackBody } from '../intake/unpack-body.ts';
 import { answerEvent } from '../answer/event-answer.ts';
 import { refuseWithProblem } from '../answer/problem.ts';
 import type { Endpoint, EndpointCall, SelectedEndpoint } from '../serve-request.ts';

@@ -1,59 +1,72 @@
-import { promisify } from 'node:util';
-import { brotliDecompress, gunzip, inflate, zstdDecompress, type ZlibOptions } from 'node:zlib';
-
 import { ServiceError } from '../../errors.ts';
 import type { BodySink, HttpCall } from '../../http/http-call.ts';
+import { CallerGone } from './caller-gone.ts';
+import type { RequestMemory } from './request-memory.ts';
 import { createUploadWatch, type Upload, type UploadWatch } from './upload-watch.ts';
-
-/** The caller went away before its request was whole: there is nobody to answer. */
-export class CallerGone extends Error {
-  override readonly name = 'CallerGone';
-}
 
 /** As much of a call as its body takes. */
 type RequestCall = Pick<HttpCall, 'headers' | 'receive'>;
 
+/** How the body of one request is read. */
+export interface BodyTerms {
+  /** The endpoint's limit, for the body as sent and as inflated. */
+  readonly bytesMax: number;
+  /** The error of a body of so many bytes, or more. */
+  readonly tooLarge: (bytes: number) => ServiceError;
+  /** Where the body is counted if it is large or comes slowly. Called once at most. */
+  readonly memory: () => RequestMemory;
+  /** Sees each part before it is kept. */
+  readonly onChunk?: ((bytes: Buffer) => void) | undefined;
+}
+
 export interface BodyReader {
   /**
-   * Calls one of the two, once: with the whole body, as sent, or with a ServiceError
-   * (`request_too_large`, `request_timeout`, `overloaded`) or CallerGone.
+   * Calls one of the two, once: with the whole body, as sent, or with a ServiceError (`request_too_large`,
+   * `request_timeout`) or CallerGone. Where the memory is lost, neither is called: that has a listener of its own.
    */
-  read(call: RequestCall, onBody: (body: Buffer) => void, onError: (error: Error) => void): void;
+  read(
+    call: RequestCall,
+    onBody: (body: Buffer) => void,
+    onError: (error: Error) => void,
+    terms: BodyTerms,
+  ): void;
   close(): void;
 }
 
 export interface BodyReaderOptions {
-  readonly requestBytesMax: number;
   readonly requestTimeoutMs: number;
-  /** Bodies under way, all together: what many slow uploads may hold of our memory. */
-  readonly bufferedBytesMax: number;
 }
 
-export function createBodyReader(options: BodyReaderOptions): BodyReader {
-  const { requestBytesMax, requestTimeoutMs } = options;
-  const room: Room = { options, watch: createUploadWatch(requestTimeoutMs), buffered: 0 };
+/**
+ * Nearly all bodies are small and here within a moment: to count each of them would cost more than it saves.
+ * One is counted if it is larger than this, if it is still arriving when slow ones are looked for
+ * (upload-watch.ts), or if those that are not counted hold too much together.
+ */
+const uncountedBytesMax = 64 * 1024;
+const uncountedTotalBytesMax = 16 * 1024 * 1024;
+
+interface Shared {
+  readonly watch: UploadWatch;
+  uncountedBytes: number;
+}
+
+export function createBodyReader({ requestTimeoutMs }: BodyReaderOptions): BodyReader {
+  const watch = createUploadWatch(requestTimeoutMs);
+  const shared: Shared = { watch, uncountedBytes: 0 };
   return {
-    read: (call, onBody, onError) => {
+    read: (call, onBody, onError, terms) => {
       const announced = contentLengthOf(call.headers['content-length']);
-      if (announced > requestBytesMax) {
-        onError(tooLarge(announced, requestBytesMax));
+      if (announced > terms.bytesMax) {
+        onError(terms.tooLarge(announced));
         return;
       }
-      const upload = new BodyUpload(room, announced, onBody, onError);
+      const upload = new BodyUpload(shared, terms, announced, onBody, onError);
       call.receive(upload);
       // Most are here already, and need no deadline.
-      if (!upload.done) room.watch.enter(upload);
+      if (!upload.done) watch.enter(upload);
     },
-    close: room.watch.close,
+    close: watch.close,
   };
-}
-
-/** What all uploads of a reader share. */
-interface Room {
-  readonly options: BodyReaderOptions;
-  readonly watch: UploadWatch;
-  /** Bytes held now. */
-  buffered: number;
 }
 
 /** One body on its way, until `done`: whole, refused or cut short. */
@@ -62,20 +75,24 @@ class BodyUpload implements BodySink, Upload {
   deadline = 0;
   older: Upload | undefined = undefined;
   newer: Upload | undefined = undefined;
-  private readonly room: Room;
+  private readonly shared: Shared;
+  private readonly terms: BodyTerms;
   private readonly announced: number;
   private readonly onBody: (body: Buffer) => void;
   private readonly onError: (error: Error) => void;
+  private memory: RequestMemory | undefined = undefined;
   private chunks: Buffer[] = [];
   private size = 0;
 
   constructor(
-    room: Room,
+    shared: Shared,
+    terms: BodyTerms,
     announced: number,
     onBody: (body: Buffer) => void,
     onError: (error: Error) => void,
   ) {
-    this.room = room;
+    this.shared = shared;
+    this.terms = terms;
     this.announced = announced;
     this.onBody = onBody;
     this.onError = onError;
@@ -83,16 +100,16 @@ class BodyUpload implements BodySink, Upload {
 
   chunk(bytes: Buffer): void {
     if (this.done) return;
-    const { room } = this;
-    const { requestBytesMax, bufferedBytesMax } = room.options;
+    const { terms, shared, memory } = this;
     this.chunks.push(bytes);
     this.size += bytes.length;
-    room.buffered += bytes.length;
-    if (this.size > requestBytesMax) this.fail(tooLarge(this.size, requestBytesMax));
-    else if (room.buffered > bufferedBytesMax) {
-      const text = 'Too many large requests are being read at once.';
-      this.fail(new ServiceError('overloaded', text, { retryAfterMs: 1000 }));
+    if (memory === undefined) shared.uncountedBytes += bytes.length;
+    if (this.size > terms.bytesMax) this.fail(terms.tooLarge(this.size));
+    else if (memory !== undefined) memory.add(bytes.length);
+    else if (this.size > uncountedBytesMax || shared.uncountedBytes > uncountedTotalBytesMax) {
+      this.count();
     }
+    if (!this.done) terms.onChunk?.(bytes);
   }
 
   end(): void {
@@ -114,10 +131,24 @@ class BodyUpload implements BodySink, Upload {
     this.onError(error);
   }
 
+  isSlow(): void {
+    if (this.memory === undefined) this.count();
+  }
+
+  private count(): void {
+    this.shared.uncountedBytes -= this.size;
+    const memory = this.terms.memory();
+    this.memory = memory;
+    memory.stopWork = () => this.finish();
+    memory.add(this.size);
+  }
+
   private finish(): void {
+    if (this.done) return;
     this.done = true;
-    this.room.watch.leave(this);
-    this.room.buffered -= this.size;
+    this.shared.watch.leave(this);
+    if (this.memory === undefined) this.shared.uncountedBytes -= this.size;
+    else this.memory.stopWork = undefined;
     // A call holds its sink until it ends, also after a refusal.
     this.chunks = [];
   }
@@ -129,75 +160,11 @@ function contentLengthOf(text: string | undefined): number {
   return Number.isSafeInteger(value) ? value : -1;
 }
 
-function tooLarge(size: number, limit: number): ServiceError {
+/** The error of a body that is larger than any endpoint takes. */
+export function tooLargeForGate(size: number, limit: number): ServiceError {
   return new ServiceError(
     'request_too_large',
     `The body is at least ${size} bytes; the limit is ${limit} (limits.request_bytes_max), ` +
       'counted after decompression. Split it into smaller requests.',
   );
-}
-
-type Decompress = (body: Uint8Array, options: ZlibOptions) => Promise<Buffer>;
-
-const decompressors: Readonly<Record<string, Decompress>> = {
-  gzip: promisify<Uint8Array, ZlibOptions, Buffer>(gunzip),
-  'x-gzip': promisify<Uint8Array, ZlibOptions, Buffer>(gunzip),
-  deflate: promisify<Uint8Array, ZlibOptions, Buffer>(inflate),
-  br: promisify(brotliDecompress) as Decompress,
-  zstd: promisify(zstdDecompress) as Decompress,
-};
-
-/** What `accept-encoding` and `grpc-accept-encoding` tell. */
-export const knownEncodings = 'gzip,br,deflate,zstd,identity';
-
-/**
- * Undoes a content encoding; stops as soon as the result passes the limit, however small the input.
- * Throws a ServiceError: `unsupported_encoding`, `request_too_large`, `malformed_request`.
- */
-export async function decompressBody(
-  body: Buffer,
-  encoding: string,
-  requestBytesMax: number,
-): Promise<Buffer> {
-  const name = encoding.trim().toLowerCase();
-  const decompress = findDecompress(name);
-  // Connect: "Servers must not attempt to decompress zero-length HTTP request content."
-  if (decompress === undefined || body.length === 0) return body;
-  try {
-    return await decompress(body, { maxOutputLength: requestBytesMax });
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-      throw tooLarge(requestBytesMax + 1, requestBytesMax);
-    }
-    throw new ServiceError(
-      'malformed_request',
-      `The body is not ${name}: ${(cause as Error).message}.`,
-      {
-        cause,
-      },
-    );
-  }
-}
-
-/** Undefined: nothing to undo. Throws a ServiceError `unsupported_encoding` when it is not known. */
-export function findDecompress(encoding: string): Decompress | undefined {
-  const name = encoding.trim().toLowerCase();
-  if (name === '' || name === 'identity') return undefined;
-  if (Object.hasOwn(decompressors, name)) return decompressors[name];
-  throw new ServiceError(
-    'unsupported_encoding',
-    `The encoding "${name.slice(0, 40)}" is not known here. Use one of ${knownEncodings}.`,
-  );
-}
-
-/** The body of a request whose `content-encoding` says how it is packed. */
-export function unpackBody(
-  { call }: { readonly call: RequestCall },
-  body: Buffer,
-  bytesMax: number,
-): Buffer | Promise<Buffer> {
-  const encoding = call.headers['content-encoding'];
-  return encoding === undefined || encoding === ''
-    ? body
-    : decompressBody(body, encoding, bytesMax);
 }

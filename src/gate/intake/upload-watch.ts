@@ -11,6 +11,8 @@ export interface UploadWatch {
 
 /** What is watched. The fields are the watch's own. */
 export interface Upload {
+  /** Called at each sweep while the upload is watched. */
+  isSlow(): void;
   fail(error: Error): void;
   /** `performance.now()`; 0: it is not watched. */
   deadline: number;
@@ -38,6 +40,12 @@ export function createUploadWatch(requestTimeoutMs: number): UploadWatch {
       leave(upload);
       const text = `The body did not arrive within ${requestTimeoutMs} ms (limits.request_timeout).`;
       upload.fail(new ServiceError('request_timeout', text));
+    }
+    for (let upload = oldest; upload !== undefined;) {
+      // It may leave, and others with it.
+      const { newer } = upload;
+      if (upload.deadline !== 0) upload.isSlow();
+      upload = newer;
     }
   }, sweepIntervalMs);
   sweep.unref();

@@ -9,7 +9,7 @@ import { answerEvent } from '../answer/event-answer.ts';
 import { refuseWithProblem } from '../answer/problem.ts';
 import { countVerdicts, restBatch, type VerdictCounts } from '../answer/verdict-json.ts';
 import { checkContentType, mediaTypeOf, reply, type Exchange } from '../exchange.ts';
-import { unpackBody } from '../intake/read-body.ts';
+import { unpackBody } from '../intake/unpack-body.ts';
 import type { Endpoint, EndpointCall, SelectedEndpoint } from '../serve-request.ts';
 
 const json = 'application/json';

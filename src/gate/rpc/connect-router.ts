@@ -45,6 +45,7 @@ import { createReflection } from './reflection.ts';
 import { problem } from '../answer/problem.ts';
 import { withDeadline } from './deadline.ts';
 import { createUniversalEndpoint } from '../../http/universal.ts';
+import { createRouterCalls } from './router-calls.ts';
 import { encodeBatchTrackResponse, encodeTrackResponse } from '../answer/verdict-proto.ts';
 
 /**
@@ -67,25 +68,36 @@ export function createConnectEndpoints(context: GateContext): ConnectEndpoints {
     file_grpc_reflection_v1alpha_reflection,
     file_google_rpc_error_details,
   ]);
+  const track = createUniversalEndpoint((router) => registerTrackService(router, context), {
+    readMaxBytes: context.limits.requestBytesMax,
+    jsonOptions: { ignoreUnknownFields: false },
+  });
   const routes = (router: ConnectRouter): void => {
-    registerTrackService(router, context);
     router.service(Health, health.service);
     router.service(ReflectionV1, { serverReflectionInfo: reflection });
     router.service(ReflectionV1Alpha, { serverReflectionInfo: reflection });
   };
-  const door = createUniversalEndpoint(routes, {
-    readMaxBytes: context.limits.requestBytesMax,
+  const open = createUniversalEndpoint(routes, {
+    readMaxBytes: openRequestBytesMax,
     jsonOptions: { ignoreUnknownFields: false },
   });
+  const serveTrack = createRouterCalls(context, track);
   return {
     handle: (exchange, path) => {
-      if (door.serve(exchange.call, exchange.correlationId, path)) return;
+      if (path.startsWith(trackPath)) {
+        if (serveTrack(exchange, path)) return;
+      } else if (open.serve(exchange.call, exchange.correlationId, path)) return;
       const error = new ServiceError('not_found', 'There is no RPC of this name here.');
       problem(exchange, failureOfError(error), undefined);
     },
     health,
   };
 }
+
+const trackPath = `/${TrackService.typeName}/`;
+
+/** Health checking and reflection need no key: what they ask is a name. */
+const openRequestBytesMax = 16 * 1024;
 
 /** Also what the differential test and the benchmark put beside track-rpcs.ts. */
 export function registerTrackService(router: ConnectRouter, context: GateContext): void {

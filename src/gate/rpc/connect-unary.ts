@@ -1,7 +1,8 @@
 import { grpcCodeNames, ServiceError } from '../../errors.ts';
 import { headerOf, reply, type Exchange } from '../exchange.ts';
 import { base64 } from '../answer/failure.ts';
-import { knownEncodings, unpackBody } from '../intake/read-body.ts';
+import { knownEncodings } from '../intake/inflation.ts';
+import { unpackBody } from '../intake/unpack-body.ts';
 import type { Endpoint } from '../serve-request.ts';
 import { rpcErrorOf, type RpcAnswer, type RpcError, type UnaryRpc } from './unary-rpc.ts';
 

@@ -2,7 +2,8 @@ import { grpcCode, ServiceError } from '../../errors.ts';
 import { headerOf, reply, type Exchange } from '../exchange.ts';
 import { grpcStatusDetails } from '../answer/failure.ts';
 import { cutOffWhenAnswered, type TrailersCall } from '../../http/http-call.ts';
-import { decompressBody, findDecompress, knownEncodings } from '../intake/read-body.ts';
+import { encodingOf, knownEncodings } from '../intake/inflation.ts';
+import { decompressBody } from '../intake/unpack-body.ts';
 import type { Endpoint, EndpointCall } from '../serve-request.ts';
 import { rpcErrorOf, type RpcAnswer, type RpcError, type UnaryRpc } from './unary-rpc.ts';
 
@@ -43,12 +44,14 @@ export function grpcEndpoint<Request, Result>(
       send(exchange, call, frameOf(message as Buffer, 0), headers, status);
       return 0;
     },
-    refuse: (exchange, call, failure, error) => {
-      const code = error instanceof ProtocolError ? error.grpc : failure.grpc;
-      return sendError(exchange, call, { ...rpcErrorOf(failure), code });
-    },
+    refuse: refuseGrpc,
   };
 }
+
+export const refuseGrpc: Endpoint['refuse'] = (exchange, call, failure, error) => {
+  const code = error instanceof ProtocolError ? error.grpc : failure.grpc;
+  return sendError(exchange, call, { ...rpcErrorOf(failure), code });
+};
 
 const succeeded = { 'grpc-status': '0' };
 
@@ -56,7 +59,7 @@ const succeeded = { 'grpc-status': '0' };
 function readMessage(exchange: Exchange, body: Buffer, bytesMax: number): Buffer | Promise<Buffer> {
   const encoding = headerOf(exchange, 'grpc-encoding');
   // Refused even when this message is not compressed, so that the caller finds out at once.
-  const decompress = encoding === '' ? undefined : findDecompress(encoding);
+  const packing = encoding === '' ? undefined : encodingOf(encoding);
   if (body.length === 0) {
     throw new ProtocolError(grpcCode.unimplemented, 'a unary call has one message: got none');
   }
@@ -78,13 +81,13 @@ function readMessage(exchange: Exchange, body: Buffer, bytesMax: number): Buffer
   if (flags !== compressedFlag) {
     throw new ProtocolError(grpcCode.internal, `the message has the unknown flags ${flags}`);
   }
-  if (decompress === undefined) {
+  if (packing === undefined) {
     throw new ProtocolError(
       grpcCode.internal,
       'the message is marked as compressed, and grpc-encoding does not tell how',
     );
   }
-  return decompressBody(message, encoding, bytesMax);
+  return decompressBody(message, packing, bytesMax, exchange.unpacking);
 }
 
 const unitMs: Readonly<Record<string, number>> = {

@@ -24,7 +24,7 @@ import {
 import { snakeName } from '../decode/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { textOf } from '../decode/decode-json.ts';
-import { unpackBody } from '../intake/read-body.ts';
+import { unpackBody } from '../intake/unpack-body.ts';
 import type { Endpoint, EndpointCall, EndpointRow } from '../serve-request.ts';
 
 /*
@@ -149,12 +149,20 @@ function dataOf(bytes: Buffer): Buffer {
   return Buffer.from(text.replaceAll(' ', '+'), 'base64');
 }
 
+/** The SDK for Node sends an event by GET. */
+function textOfQuery(exchange: Exchange): Buffer | undefined {
+  return exchange.call.method === 'GET'
+    ? dataOf(Buffer.from(queryTextOf(exchange), 'latin1'))
+    : undefined;
+}
+
 function unpackEvents(
   exchange: Exchange,
   body: Buffer,
   bytesMax: number,
 ): Buffer | Promise<Buffer> {
-  if (exchange.call.method === 'GET') return dataOf(Buffer.from(queryTextOf(exchange), 'latin1'));
+  const inQuery = textOfQuery(exchange);
+  if (inQuery !== undefined) return inQuery;
   const read = readerOf(mediaTypeOf(exchange));
   const message = unpackBody(exchange, body, bytesMax);
   return message instanceof Promise ? message.then(read) : read(message);
@@ -219,7 +227,14 @@ function refuse(exchange: Exchange, failure: Failure): number {
 }
 
 const eventsEndpoint: Endpoint = {
-  keyInBody: true,
+  keyInBody: {
+    places: [
+      ['[]', 'properties', 'token'],
+      ['properties', 'token'],
+    ],
+    isForm: (exchange) => exchange.call.method !== 'GET' && mediaTypeOf(exchange) === form,
+    textBesides: textOfQuery,
+  },
   begin: (exchange) =>
     exchange.call.method === 'GET' ? undefined : checkContentType(exchange, [json, form]),
   unpack: unpackEvents,

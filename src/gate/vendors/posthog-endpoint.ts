@@ -22,7 +22,7 @@ import {
 } from '../decode/vendor-members.ts';
 import { snakeName } from '../decode/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
-import { unpackBody } from '../intake/read-body.ts';
+import { unpackBody } from '../intake/unpack-body.ts';
 import type { Endpoint, EndpointCall, EndpointRow } from '../serve-request.ts';
 
 /*
@@ -171,7 +171,7 @@ function withoutSentAt(value: JsonObject): JsonObject {
 }
 
 const batchEndpoint: Endpoint = {
-  keyInBody: true,
+  keyInBody: { places: [['api_key'], ['token']] },
   begin: (exchange) => checkContentType(exchange, [json]),
   unpack: unpackBody,
   decode: (_call, message, batchEventsMax) =>

@@ -5,7 +5,7 @@ import { problem, refuseWithProblem } from '../answer/problem.ts';
 import { checkContentType, reply } from '../exchange.ts';
 import { failureOfVerdict } from '../answer/failure.ts';
 import { answerBatch } from '../answer/vendor-answer.ts';
-import { unpackWithin } from './unpack-within.ts';
+import { unpackBody } from '../intake/unpack-body.ts';
 import {
   decodeVendor,
   decodeVendorBatch,
@@ -23,6 +23,7 @@ import {
 } from '../decode/vendor-members.ts';
 import { snakeName } from '../decode/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
+import type { KeyInBody } from '../intake/key-search/find-key.ts';
 import type { Endpoint, EndpointRow } from '../serve-request.ts';
 import { restResult } from '../answer/verdict-json.ts';
 
@@ -34,6 +35,8 @@ import { restResult } from '../answer/verdict-json.ts';
 /** Segment's own limits, decompressed: of one event, and of a request with several. */
 export const segmentEventBytesMax = 32 * 1024;
 export const segmentBatchBytesMax = 500 * 1024;
+
+const keyInBody: KeyInBody = { places: [['writeKey']] };
 
 const json = 'application/json';
 /** RudderStack's SDK says so of the JSON that it packs, and browsers' of what they send at the end. */
@@ -189,10 +192,10 @@ function besidesOf(value: JsonObject): { besides: JsonObject; context: JsonObjec
 
 function singleEndpoint(type: SegmentCall): Endpoint {
   return {
-    keyInBody: true,
+    keyInBody,
+    bytesMax: segmentEventBytesMax,
     begin: (exchange) => checkContentType(exchange, mediaTypes),
-    unpack: (exchange, body, bytesMax) =>
-      unpackWithin(exchange, body, bytesMax, segmentEventBytesMax),
+    unpack: unpackBody,
     decode: (_call, message) => decodeSingle(message, type),
     answer: (exchange, _call, verdicts) => {
       const verdict = verdicts[0]!;
@@ -207,10 +210,10 @@ function singleEndpoint(type: SegmentCall): Endpoint {
 }
 
 const batchEndpoint: Endpoint = {
-  keyInBody: true,
+  keyInBody,
+  bytesMax: segmentBatchBytesMax,
   begin: (exchange) => checkContentType(exchange, mediaTypes),
-  unpack: (exchange, body, bytesMax) =>
-    unpackWithin(exchange, body, bytesMax, segmentBatchBytesMax),
+  unpack: unpackBody,
   decode: (_call, message, batchEventsMax) => decodeBatch(message, batchEventsMax),
   answer: (exchange, _call, verdicts) =>
     answerBatch(exchange, verdicts, ({ rejected, retry }) => ({

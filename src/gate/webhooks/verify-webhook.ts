@@ -10,8 +10,12 @@ export interface SignedWebhook {
   readonly body: Buffer;
 }
 
-/** Throws a ServiceError `invalid_signature`, else `stale_webhook`. */
-export type VerifyWebhook = (webhook: SignedWebhook, nowMs: number) => void;
+export interface WebhookVerifier {
+  /** Throws a ServiceError `invalid_signature` where the headers have no signature at all. */
+  check(headers: IncomingHttpHeaders): void;
+  /** Throws a ServiceError `invalid_signature`, else `stale_webhook`. */
+  verify(webhook: SignedWebhook, nowMs: number): void;
+}
 
 /** What a provider's headers say that it signed, and how. */
 interface Claim {
@@ -32,10 +36,10 @@ interface Scheme {
 /** A sender that changes its key sends two; more is somebody who tries. */
 const signaturesMax = 16;
 
-export function createVerifyWebhook(source: WebhookSource): VerifyWebhook {
+export function createWebhookVerifier(source: WebhookSource): WebhookVerifier {
   const scheme = schemeOf(source);
   const keys = source.secrets.map(scheme.keyOf);
-  return ({ headers, body }, nowMs) => {
+  const verify: WebhookVerifier['verify'] = ({ headers, body }, nowMs) => {
     const { head, signatures, signedAtMs } = scheme.claim(headers);
     const mayBe = signatures.slice(0, signaturesMax);
     let matches = false;
@@ -59,6 +63,7 @@ export function createVerifyWebhook(source: WebhookSource): VerifyWebhook {
       );
     }
   };
+  return { check: (headers) => void scheme.claim(headers), verify };
 }
 
 function schemeOf(source: WebhookSource): Scheme {

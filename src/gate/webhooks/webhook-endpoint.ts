@@ -7,7 +7,7 @@ import { createMapWebhook } from './map-webhook.ts';
 import { answerEvent } from '../answer/event-answer.ts';
 import { problem } from '../answer/problem.ts';
 import type { Endpoint, EndpointCall } from '../serve-request.ts';
-import { createVerifyWebhook } from './verify-webhook.ts';
+import { createWebhookVerifier } from './verify-webhook.ts';
 
 const json = 'application/json';
 
@@ -44,7 +44,7 @@ function createEntry(
   checkOpen: () => void,
 ): WebhookEntry {
   const producer = { source: source.source, maySend: () => true, isCanary: false };
-  const verify = createVerifyWebhook(source);
+  const verifier = createWebhookVerifier(source);
   const map = createMapWebhook(source);
   const count = (outcome: WebhookOutcome): void =>
     context.signals.webhookReceived(source.source, outcome);
@@ -57,8 +57,9 @@ function createEntry(
       },
     },
     endpointFor: ({ call: { headers } }) => ({
-      begin: (exchange) => checkContentType(exchange, [json]),
-      unpack: (_exchange, body) => {
+      isSigned: true,
+      begin: (exchange) => {
+        checkContentType(exchange, [json]);
         const encoding = headers['content-encoding'] ?? 'identity';
         if (encoding !== 'identity') {
           throw new ServiceError(
@@ -66,8 +67,13 @@ function createEntry(
             'A webhook is signed as it is sent. Send it without content-encoding.',
           );
         }
+        // Without a signature there is nothing to verify, and so nothing to read.
+        verifier.check(headers);
+        return undefined;
+      },
+      unpack: (_exchange, body) => {
         // Before the body is parsed.
-        verify({ headers, body }, Date.now());
+        verifier.verify({ headers, body }, Date.now());
         return body;
       },
       decode: (_call, body) => {

@@ -1,10 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-import type { BodySink, CallEnd, HttpCall, OpenAnswer } from '../http-call.ts';
+import type { BodySink, CallEnd, CallerConnection, HttpCall, OpenAnswer } from '../http-call.ts';
 import type { CompleteRequest } from './read-request.ts';
 
 /** What a call needs from its connection. */
 export interface CallConnection {
+  readonly socket: CallerConnection;
   /**
    * The call that waits for its answer. Undefined if no call waits, or its caller has disconnected.
    */
@@ -32,19 +33,23 @@ export class CompleteCall implements HttpCall {
    * the connection ends.
    */
   complete = false;
-  private readonly connection: CallConnection;
+  private readonly owner: CallConnection;
   private readonly body: Buffer;
-  private listener: ((end: CallEnd) => void) | undefined = undefined;
+  private listeners: ((end: CallEnd) => void)[] | undefined = undefined;
 
-  constructor(connection: CallConnection, { url, headers, body }: CompleteRequest) {
-    this.connection = connection;
+  constructor(owner: CallConnection, { url, headers, body }: CompleteRequest) {
+    this.owner = owner;
     this.url = url;
     this.headers = headers;
     this.body = body;
   }
 
+  get connection(): CallerConnection {
+    return this.owner.socket;
+  }
+
   get answered(): boolean {
-    return this.connection.activeCall !== this;
+    return this.owner.activeCall !== this;
   }
 
   receive(sink: BodySink): void {
@@ -63,7 +68,7 @@ export class CompleteCall implements HttpCall {
     // not arrived yet.
     const isLast = !this.complete;
     if (isLast) headers['connection'] = 'close';
-    this.connection.answer(status, headers, body, isAscii, isLast);
+    this.owner.answer(status, headers, body, isAscii, isLast);
     this.ended(status);
   }
 
@@ -71,12 +76,15 @@ export class CompleteCall implements HttpCall {
   cutOffAfterAnswer(): void {}
 
   whenAnswered(listener: (end: CallEnd) => void): void {
-    this.listener = listener;
+    (this.listeners ??= []).push(listener);
   }
 
   /** Undefined if the caller disconnected before its answer. */
   ended(status: number | undefined): void {
-    this.listener?.({ status, grpcStatus: undefined });
+    const { listeners } = this;
+    if (listeners === undefined) return;
+    this.listeners = undefined;
+    for (const listener of listeners) listener({ status, grpcStatus: undefined });
   }
 
   /** Does nothing: the whole body was passed at once. */

@@ -79,7 +79,7 @@ interface Shared {
 class Http1Connection implements CallConnection {
   activeCall: CompleteCall | undefined = undefined;
   private readonly shared: Shared;
-  private readonly socket: net.Socket;
+  readonly socket: net.Socket;
   private kept: Buffer[] = [];
   /** True once reading has stopped. */
   private ended = false;

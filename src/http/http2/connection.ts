@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 
+import type { CallerConnection } from '../http-call.ts';
 import { Conduct } from './conduct.ts';
 import { drainPing } from './control-frames.ts';
 import { FrameReader } from './frame-reader.ts';
@@ -96,6 +97,10 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     socket.on('error', () => this.lose());
     socket.on('close', () => this.lose());
     this.say(openingFrames(host.limits));
+  }
+
+  get caller(): CallerConnection {
+    return this.socket as CallerConnection;
   }
 
   /** True if a frame or a header block has begun and its rest has not arrived. */

@@ -3,7 +3,13 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { isContinue } from '../check-requests.ts';
 import { errorCode } from './frames.ts';
 import type { Http2Stream } from './stream.ts';
-import type { BodySink, CallEnd, OpenAnswer, TrailersCall } from '../http-call.ts';
+import type {
+  BodySink,
+  CallEnd,
+  CallerConnection,
+  OpenAnswer,
+  TrailersCall,
+} from '../http-call.ts';
 
 /** A call on one HTTP/2 stream. */
 export class Http2Call implements TrailersCall {
@@ -14,6 +20,10 @@ export class Http2Call implements TrailersCall {
   constructor(stream: Http2Stream) {
     this.stream = stream;
     this.headers = stream.headers;
+  }
+
+  get connection(): CallerConnection {
+    return this.stream.connection;
   }
 
   get method(): string {

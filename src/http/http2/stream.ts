@@ -1,11 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-import type { BodySink } from '../http-call.ts';
+import type { BodySink, CallerConnection } from '../http-call.ts';
 import { errorCode } from './frames.ts';
 import type { FieldRecord } from './headers/hpack-encode.ts';
 
 /** What a stream needs from its connection. */
 export interface StreamOwner {
+  readonly caller: CallerConnection;
   /** There is something to send. */
   queueToSend(stream: Http2Stream): void;
   /** `bytes` of the body are no longer held: the peer may send as many again. */
@@ -111,6 +112,10 @@ export class Http2Stream {
   resume(): void {
     this.isHeld = false;
     this.release();
+  }
+
+  get connection(): CallerConnection {
+    return this.owner.caller;
   }
 
   get headersSent(): boolean {

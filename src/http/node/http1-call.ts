@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 
-import type { BodySink, CallEnd, HttpCall, OpenAnswer } from '../http-call.ts';
+import type { BodySink, CallEnd, CallerConnection, HttpCall, OpenAnswer } from '../http-call.ts';
 import { isContinue } from '../check-requests.ts';
 import type { LingerLimits } from '../linger.ts';
 import { lingerAfterAnswer } from './linger.ts';
@@ -17,6 +17,10 @@ export class Http1Call implements HttpCall {
     this.body = request;
     this.answer = response;
     this.linger = linger;
+  }
+
+  get connection(): CallerConnection {
+    return this.body.socket;
   }
 
   get method(): string {

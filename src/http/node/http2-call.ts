@@ -1,7 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 
-import type { BodySink, CallEnd, OpenAnswer, TrailersCall } from '../http-call.ts';
+import type {
+  BodySink,
+  CallEnd,
+  CallerConnection,
+  OpenAnswer,
+  TrailersCall,
+} from '../http-call.ts';
 import { isContinue } from '../check-requests.ts';
 import type { LingerLimits } from '../linger.ts';
 import { checkFields, withoutPadding } from './field-values.ts';
@@ -13,6 +19,7 @@ const smallDataBytes = 128;
 
 /** What a call needs from its session. */
 export interface NodeCallOwner {
+  readonly socket: CallerConnection;
   /** The call is given up if its caller takes nothing of the answer for this long. */
   readonly stallTimeoutMs: number;
   /** How long the rest of a request may arrive after its answer, and how much of it. */
@@ -50,6 +57,10 @@ export class NodeHttp2Call implements TrailersCall {
     stream.once('close', () => this.closed());
     // `watchStall` sets this timeout.
     stream.on('timeout', () => stream.close(constants.NGHTTP2_CANCEL));
+  }
+
+  get connection(): CallerConnection {
+    return this.owner.socket;
   }
 
   get method(): string {

@@ -46,7 +46,7 @@ const settingsCost = 16;
  */
 export class NodeHttp2Session implements NodeCallOwner {
   private readonly session: ServerHttp2Session;
-  private readonly socket: net.Socket;
+  readonly socket: net.Socket;
   private readonly host: NodeSessionHost;
   /** Calls that hold a slot: their stream is open, or the application still works on them. */
   private readonly calls = new Set<NodeHttp2Call>();

@@ -1,0 +1,106 @@
+import type { HttpCall } from '../../http/http-call.ts';
+import type { CallerLimit } from '../../observability/metrics.ts';
+import type { Producer } from './authenticate.ts';
+import { createCallerAddress } from './caller-address.ts';
+import { createInflationSlots, type InflationSlots } from './inflation.ts';
+import { createKeylessTurns, type KeylessTurns } from './keyless-turns.ts';
+import { createMemoryRoom, type MemoryRoom } from './memory-room.ts';
+import { RequestMemory, type MemoryHost } from './request-memory.ts';
+
+/*
+ * The budgets of callers: docs/adr/0031-budgets-of-callers.md. Requests whose key is known and requests
+ * whose key is not have memory, threads and time of their own, so that anonymous requests never take what
+ * producers need.
+ */
+
+/** A keyed request that holds at most this much is small: it has room that large ones cannot take. */
+export const smallKeyedBytesMax = 64 * 1024;
+/** A keyless request that holds at most this much is small. */
+export const smallKeylessBytesMax = 256 * 1024;
+
+const smallKeyedRoomBytes = 32 * 1024 * 1024;
+const smallKeylessRoomBytes = 16 * 1024 * 1024;
+/** Large bodies, each of the largest size, all together: keyed and keyless. */
+const largeKeyedBodies = 32;
+const largeKeylessBodies = 8;
+
+/** Bodies that are inflated at once. libuv has four threads, and syncing the log to disk needs one, too. */
+const keyedInflationsMax = 3;
+const keylessInflationsMax = 2;
+
+/** Time for requests without a valid key. A refusal costs 0.05 ms, a body that inflates to 256 KiB about 1 ms. */
+const keylessShare = 0.05;
+const keylessBurstMs = 100;
+
+/** Keyless bodies that inflate to more than honest ones do: one at a time, in all. */
+const largeScansMax = 1;
+
+/** What the gate knows of those who call it, and the budgets that it divides among them. */
+export interface Callers extends MemoryHost {
+  /** With `auth: off` nobody needs a key. */
+  readonly isOpen: boolean;
+  readonly turns: KeylessTurns;
+  readonly inflations: InflationSlots;
+  /** Connections whose last request had a valid key: their bodies are looked through without waiting. */
+  readonly proven: WeakSet<object>;
+  /** What a request holds from now on: RequestMemory. */
+  open(
+    call: HttpCall,
+    producer: Producer | undefined,
+    onLost: (error: Error) => void,
+  ): RequestMemory;
+  /** A place for a keyless body that inflates to very much. Returns false if none is free. */
+  takeLargeScan(): boolean;
+  freeLargeScan(): void;
+  /** A request was refused or had to wait because a budget is used up. `who`: an address or a source. */
+  limited(limit: CallerLimit, who: string): void;
+  close(): void;
+}
+
+export interface CallersOptions {
+  readonly trustedProxies: readonly string[];
+  /** With `auth: off` everybody is the same source, and addresses tell callers apart. */
+  readonly auth: 'off' | 'keys';
+  readonly requestBytesMax: number;
+  readonly limited: (limit: CallerLimit, who: string) => void;
+}
+
+export function createCallers(options: CallersOptions): Callers {
+  const { requestBytesMax, limited } = options;
+  const room = (limit: CallerLimit, bytesMax: number): MemoryRoom =>
+    createMemoryRoom({ bytesMax, onFull: ({ group }) => limited(limit, group) });
+  const smallKeyed = room('keyed_memory', smallKeyedRoomBytes);
+  const largeKeyed = room('keyed_memory', requestBytesMax * largeKeyedBodies);
+  const smallKeyless = room('keyless_memory', smallKeylessRoomBytes);
+  const largeKeyless = room('keyless_memory', requestBytesMax * largeKeylessBodies);
+  const turns = createKeylessTurns({
+    share: keylessShare,
+    burstMs: keylessBurstMs,
+    runningMax: keylessInflationsMax,
+  });
+  let largeScans = 0;
+  const callers: Callers = {
+    addressOf: createCallerAddress(options.trustedProxies),
+    isOpen: options.auth === 'off',
+    turns,
+    inflations: createInflationSlots(keyedInflationsMax),
+    proven: new WeakSet(),
+    open: (call, producer, onLost) => new RequestMemory(callers, call, producer, onLost),
+    roomFor: (isKeyed, bytes) => {
+      if (isKeyed) return bytes <= smallKeyedBytesMax ? smallKeyed : largeKeyed;
+      return bytes <= smallKeylessBytesMax ? smallKeyless : largeKeyless;
+    },
+    groupOf: ({ source }, address) => (options.auth === 'off' ? address : source),
+    takeLargeScan: () => {
+      if (largeScans >= largeScansMax) return false;
+      largeScans += 1;
+      return true;
+    },
+    freeLargeScan: () => {
+      largeScans -= 1;
+    },
+    limited,
+    close: () => turns.close(),
+  };
+  return callers;
+}

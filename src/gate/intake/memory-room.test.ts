@@ -1,0 +1,102 @@
+import { describe, expect, test, vi } from 'vitest';
+
+import { createMemoryRoom, type Tenant } from './memory-room.ts';
+
+interface Guest extends Tenant {
+  readonly name: string;
+  isEvicted: boolean;
+}
+
+const full: string[] = [];
+
+function openRoom(bytesMax: number) {
+  full.length = 0;
+  return createMemoryRoom({ bytesMax, onFull: (tenant) => full.push((tenant as Guest).name) });
+}
+
+function guest(name: string, group = 'a', connection: object = {}): Guest {
+  return {
+    name,
+    group,
+    connection,
+    isFixed: false,
+    bytesHeld: 0,
+    heldSince: 0,
+    isEvicted: false,
+    evict() {
+      this.isEvicted = true;
+    },
+  };
+}
+
+describe('a room of memory', () => {
+  test('takes its limit from one caller, and one byte more is not taken', () => {
+    const room = openRoom(100);
+    const only = guest('only');
+    expect(room.add(only, 60)).toBe(true);
+    expect(room.add(only, 40)).toBe(true);
+    expect(room.bytesHeld).toBe(100);
+    expect(room.add(only, 1)).toBe(false);
+    expect([room.bytesHeld, full, only.isEvicted]).toEqual([0, ['only'], false]);
+  });
+
+  test('has room again for what was given back, once', () => {
+    const room = openRoom(100);
+    const first = guest('first');
+    room.add(first, 100);
+    room.leave(first);
+    room.leave(first);
+    expect([room.bytesHeld, room.add(guest('second'), 100)]).toEqual([0, true]);
+  });
+
+  test('takes the newcomer before one that has held as much for longer', () => {
+    vi.useFakeTimers();
+    const room = openRoom(100);
+    const old = guest('old');
+    room.add(old, 50);
+    vi.advanceTimersByTime(1000);
+    room.add(guest('younger'), 50);
+    expect(room.add(guest('newcomer'), 10)).toBe(true);
+    expect(full).toEqual(['old']);
+    expect(old.isEvicted).toBe(true);
+    vi.useRealTimers();
+  });
+
+  test('takes from the address that holds most, whoever comes', () => {
+    const room = openRoom(100);
+    const crowd = Array.from({ length: 9 }, (_, index) => guest(`crowd-${index}`, 'crowd'));
+    for (const each of crowd) room.add(each, 10);
+    const other = guest('other', 'other');
+    expect(room.add(other, 10)).toBe(true);
+    for (let more = 0; more < 5; more += 1) room.add(guest('more', 'crowd'), 10);
+    expect(full).toHaveLength(5);
+    expect(other.isEvicted).toBe(false);
+    expect(room.bytesHeld).toBe(100);
+  });
+
+  test('takes from the connection that holds most, at one address', () => {
+    const room = openRoom(100);
+    const connection = {};
+    for (let each = 0; each < 9; each += 1) room.add(guest('many', 'a', connection), 10);
+    const single = guest('single');
+    room.add(single, 10);
+    expect(room.add(guest('newcomer'), 10)).toBe(true);
+    expect(full).toEqual(['many']);
+    expect(single.isEvicted).toBe(false);
+  });
+
+  test('leaves one alone that is fixed, and then refuses the newcomer', () => {
+    const room = openRoom(100);
+    const fixed = { ...guest('fixed'), isFixed: true };
+    room.add(fixed, 100);
+    expect(room.add(guest('newcomer'), 1)).toBe(false);
+    expect([full, room.bytesHeld]).toEqual([['newcomer'], 100]);
+  });
+
+  test('refuses the newcomer that is the heaviest itself', () => {
+    const room = openRoom(100);
+    for (let each = 0; each < 10; each += 1) room.add(guest('small', `address-${each}`), 5);
+    expect(room.add(guest('large', 'large'), 60)).toBe(false);
+    expect([full, room.bytesHeld]).toEqual([['large'], 50]);
+  });
+});

@@ -1,0 +1,163 @@
+import { once } from 'node:events';
+import http2 from 'node:http2';
+import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
+
+/** An attack runs until its signal aborts. It returns how many requests were answered. */
+export type Attack = (port: number, signal: AbortSignal) => Promise<number>;
+
+const mib = 1024 * 1024;
+
+/** H1: 4 KiB that inflate to 4 MiB of spaces. */
+export const spaces = gzipSync(Buffer.alloc(4 * mib, ' '));
+/** H2: 4 KiB that inflate to numbers, each of which a decoder would look at twice. */
+export const numbers = gzipSync(`{"batch":[${'1e1,'.repeat(mib)}1]}`.slice(0, 4 * mib));
+export const spacesBrotli = brotliCompressSync(Buffer.alloc(4 * mib, ' '));
+export const spacesZstd = zstdCompressSync(Buffer.alloc(4 * mib, ' '));
+
+const keylessPaths = [
+  '/batch/',
+  '/capture/',
+  '/i/v1/analytics/events',
+  '/v1/segment/batch',
+  '/v1/segment/track',
+  '/track',
+  '/import',
+];
+
+/** Bodies without a key, on `connections` connections of HTTP/2 with `streams` requests open on each. */
+export function flood(
+  body: Buffer,
+  encoding: string,
+  connections: number,
+  streams: number,
+  paths: readonly string[] = keylessPaths,
+): Attack {
+  return async (port, signal) => {
+    let answered = 0;
+    let sent = 0;
+    const one = async (session: http2.ClientHttp2Session): Promise<void> => {
+      while (!signal.aborted && !session.destroyed) {
+        const path = paths[sent++ % paths.length]!;
+        const headers = { ':path': path, ':method': 'POST', 'content-type': 'application/json' };
+        await new Promise<void>((resolve) => {
+          const stream = session.request({ ...headers, 'content-encoding': encoding });
+          stream.on('response', () => (answered += 1));
+          stream.on('error', () => {});
+          stream.on('close', resolve);
+          stream.resume();
+          stream.end(body);
+          signal.addEventListener('abort', () => stream.destroy(), { once: true });
+        });
+      }
+    };
+    const sessions = Array.from({ length: connections }, () => {
+      const session = http2.connect(`http://127.0.0.1:${port}`);
+      session.on('error', () => {});
+      return session;
+    });
+    await Promise.all(
+      sessions.flatMap((session) => Array.from({ length: streams }, () => one(session))),
+    );
+    for (const session of sessions) session.destroy();
+    return answered;
+  };
+}
+
+/** H3: uploads that never end, `streams` on each of `connections`, with as much as their windows take. */
+export function unfinished(connections: number, streams: number, bytes: number): Attack {
+  return async (port, signal) => {
+    let answered = 0;
+    const part = Buffer.alloc(64 * 1024, ' ');
+    const sessions = Array.from({ length: connections }, () => {
+      const session = http2.connect(`http://127.0.0.1:${port}`);
+      session.on('error', () => {});
+      const open = (): void => {
+        if (signal.aborted || session.destroyed) return;
+        const stream = session.request({
+          ':path': keylessPaths[0]!,
+          ':method': 'POST',
+          'content-type': 'application/json',
+        });
+        stream.on('response', () => (answered += 1));
+        stream.on('error', () => {});
+        stream.on('close', () => setTimeout(open, 5));
+        stream.resume();
+        for (let sent = 0; sent < bytes; sent += part.length) stream.write(part);
+      };
+      for (let each = 0; each < streams; each += 1) open();
+      return session;
+    });
+    await sleepUntil(signal);
+    for (const session of sessions) session.destroy();
+    return answered;
+  };
+}
+
+/** The same over HTTP/1.1, one upload a connection. */
+export function unfinishedHttp1(connections: number, bytes: number): Attack {
+  return async (port, signal) => {
+    const head =
+      'POST /batch/ HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n' +
+      `content-length: ${bytes + 1}\r\n\r\n`;
+    let answered = 0;
+    const sockets = new Set<net.Socket>();
+    const open = (): void => {
+      if (signal.aborted) return;
+      const socket = net.connect(port, '127.0.0.1');
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.once('data', () => (answered += 1));
+      socket.on('close', () => {
+        sockets.delete(socket);
+        setTimeout(open, 20);
+      });
+      socket.write(head);
+      socket.write(Buffer.alloc(bytes, ' '));
+    };
+    for (let each = 0; each < connections; each += 1) open();
+    await sleepUntil(signal);
+    for (const socket of sockets) socket.destroy();
+    return answered;
+  };
+}
+
+export function together(...attacks: readonly Attack[]): Attack {
+  return async (port, signal) => {
+    const counts = await Promise.all(attacks.map((attack) => attack(port, signal)));
+    return counts.reduce((sum, count) => sum + count, 0);
+  };
+}
+
+async function sleepUntil(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) await sleep(50);
+}
+
+/** By name: anonymous load of every kind, and all kinds at once. */
+export const attacks: Readonly<Record<string, Attack>> = {
+  'H1: gzip that becomes spaces': flood(spaces, 'gzip', 2, 100),
+  'H2: gzip that becomes numbers': flood(numbers, 'gzip', 2, 50),
+  brotli: flood(spacesBrotli, 'br', 2, 50),
+  zstd: flood(spacesZstd, 'zstd', 2, 50),
+  'H3: unfinished uploads of 4 MiB': unfinished(1, 32, 4 * mib),
+  'H3: unfinished uploads of 60 KiB': unfinished(4, 200, 60 * 1024),
+  'H3: unfinished uploads, one a connection': unfinishedHttp1(200, 200 * 1024),
+  'all together': together(
+    flood(spaces, 'gzip', 2, 50),
+    flood(numbers, 'gzip', 2, 50),
+    flood(spacesZstd, 'zstd', 1, 20),
+    unfinished(2, 32, 2 * mib),
+    unfinishedHttp1(100, 200 * 1024),
+  ),
+};
+
+/** Runs an attack for so long, in a thread of its own. Returns how many requests were answered. */
+export async function attackFor(ms: number, port: number, name: string): Promise<number> {
+  const answered = new Int32Array(new SharedArrayBuffer(4));
+  const workerData = { name, port, ms, answered };
+  const worker = new Worker(new URL('./attack-worker.ts', import.meta.url), { workerData });
+  await once(worker, 'exit');
+  return answered[0]!;
+}
