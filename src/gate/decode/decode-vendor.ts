@@ -94,11 +94,25 @@ export function decodeVendor(
   if (!isJsonObject(value)) {
     return unreadableEvent('An event must be a JSON object.', () => kept(exact ?? value));
   }
-  const { event, fault } = translate(value);
-  const exactEvent = isJsonObject(exact) ? withNumbersOf(translate(exact).event, event) : undefined;
+  const { event: translated, fault } = translate(value);
+  const inExact = isJsonObject(exact) ? translate(exact).event : undefined;
+  const event = inExact === undefined ? translated : withIdsOf(inExact, translated);
+  const exactEvent = inExact === undefined ? undefined : withNumbersOf(inExact, event);
   const decoded = decodeJsonEvent(event, exactEvent, 'rest', () => kept(exactEvent ?? event));
   const wrong = fault ?? tooLarge(value, eventBytesMax);
   return wrong === undefined ? decoded : { ...decoded, fault: wrong };
+}
+
+const idNames = ['user_id', 'anonymous_id', 'idempotency_key'] as const;
+
+/** An id that is a number beyond 2^53 has its digits in the exact form only. */
+function withIdsOf(exact: JsonObject, event: JsonObject): JsonObject {
+  const ids = idNames.filter(
+    (name) => typeof event[name] === 'number' && typeof exact[name] === 'string',
+  );
+  return ids.length === 0
+    ? event
+    : { ...event, ...Object.fromEntries(ids.map((name) => [name, exact[name]!])) };
 }
 
 /** Exact numbers matter in properties and context only; all other fields are the same in both. */

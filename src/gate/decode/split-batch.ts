@@ -50,10 +50,11 @@ export function splitBatch(
   if (open === undefined || text.charCodeAt(open) !== openBracket) return undefined;
   const elements: ElementSpan[] = [];
   let count = 0;
+  const opened = createOpened();
   let at = open + 1;
   for (;;) {
     const start = skipSpace(text, at);
-    const { end, endedBy, isUnbalanced } = scanElement(text, start);
+    const { end, endedBy, isUnbalanced } = scanElement(text, start, opened);
     const isEmptyArray = count === 0 && endedBy === closeBracket && end === start;
     const isNothing = endedBy === undefined && end === start;
     if (!isEmptyArray && !isNothing) {
@@ -95,8 +96,8 @@ interface ScannedElement {
   readonly isUnbalanced: boolean;
 }
 
-function scanElement(text: string, start: number): ScannedElement {
-  const opened = createOpened();
+function scanElement(text: string, start: number, opened: OpenBrackets): ScannedElement {
+  opened.clear();
   let isUnbalanced = false;
   let at = start;
   while (at < text.length) {
@@ -138,6 +139,10 @@ function createOpened() {
     /** Whether the last bracket that closed out of order met an open one of its kind. */
     hadMatch: false,
     isEmpty: (): boolean => stack.length === 0,
+    clear(): void {
+      while (stack.length > 0) pop();
+      deeper = 0;
+    },
     open(code: number): void {
       if (stack.length === depthMax) deeper += 1;
       else {
@@ -161,6 +166,8 @@ function createOpened() {
   };
   return opened;
 }
+
+type OpenBrackets = ReturnType<typeof createOpened>;
 
 function trimmedEnd(text: string, start: number, end: number): number {
   let at = end;
