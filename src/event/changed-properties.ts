@@ -1,3 +1,4 @@
+import { canonicalNumber } from './canonical-number.ts';
 import type { IncomingEvent } from './incoming-event.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json/json.ts';
 import { defineMember, parseByHand, parseJsonText } from './json/parse-json.ts';
@@ -50,4 +51,25 @@ const jsonText = JSON as unknown as {
 /** A number by its text, so that all its digits are written again. */
 export function rawJson(text: string): unknown {
   return jsonText.rawJSON(text);
+}
+
+/** The text of a number that is kept as text; undefined for all else. */
+export function numberText(value: unknown): string | undefined {
+  return jsonText.isRawJSON(value) ? (value as { readonly rawJSON: string }).rawJSON : undefined;
+}
+
+/**
+ * The JSON text of a value in which each number stands in its one form (canonical-number.ts), so that
+ * hashes do not depend on how a number was written.
+ */
+export function canonicalJson(value: JsonValue): string {
+  return JSON.stringify(withCanonicalNumbers(value));
+}
+
+function withCanonicalNumbers(value: JsonValue): JsonValue {
+  const source = numberText(value);
+  if (source !== undefined) return rawJson(canonicalNumber(source)) as JsonValue;
+  if (Array.isArray(value)) return value.map(withCanonicalNumbers);
+  if (!isJsonObject(value)) return value;
+  return mapMembers(value, (_name, member) => withCanonicalNumbers(member));
 }

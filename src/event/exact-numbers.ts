@@ -21,7 +21,9 @@ export function parseExactly(text: string): JsonValue | undefined {
   let inexact = false;
   const exactNumber = (source: string): unknown => {
     const number = Number(source);
-    if (String(number) === source) return number;
+    // Of a whole number beyond 2^53 the double alone does not say whether these are its digits.
+    const isCertain = Number.isSafeInteger(number) || !Number.isInteger(number);
+    if (isCertain && String(number) === source) return number;
     inexact = true;
     return rawJson(source);
   };

@@ -313,8 +313,27 @@ describe('invalid values are refused, not changed', () => {
   test.for(wireEndpoints)('text that is not UTF-8: $name', async (door) => {
     const answer = await knock(gate.port, door, { body: mangled(door) });
     const code = answer.results[0]?.error?.code ?? answer.code;
-    expect(code, answer.raw).toBe(isNdjson(door) ? 'invalid_field' : 'malformed_request');
+    // Of a batch it is the fault of its event.
+    expect(code, answer.raw).toBe(door.rpc === 'Track' ? 'malformed_request' : 'invalid_field');
   });
+
+  test.for(wireEndpoints.filter((door) => door.rpc !== 'Track'))(
+    'an event that is not UTF-8 leaves its neighbours: $name',
+    async (door) => {
+      const [events, rejected] = [await gate.last('EVENTS'), await gate.last('REJECTED')];
+      const body = door.encode([order(), order({ user_id: 'u-XY' }), order()]);
+      body.set([0xff, 0xfe], body.indexOf('u-XY'));
+      const answer = await knock(gate.port, door, { body: door.frame(body) });
+      const statuses = answer.results.map(({ status }) => status);
+      expect(statuses, answer.raw).toEqual(['accepted', 'rejected', 'accepted']);
+      expect(await gate.last('EVENTS')).toBe(events + 2);
+      const [kept, ...others] = await gate.rejected(rejected);
+      expect(others).toEqual([]);
+      expect(kept!.header('Headgate-Error-Code')).toBe('invalid_field');
+      expect(body.includes(kept!.bytes)).toBe(true);
+      expect(kept!.bytes.includes(Buffer.from([0xff, 0xfe]))).toBe(true);
+    },
+  );
 
   test('half of a surrogate pair is kept as JSON writes it, or refused', async () => {
     const after = await gate.last('EVENTS');

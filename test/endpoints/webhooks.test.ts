@@ -157,12 +157,14 @@ describe('incoming webhooks', () => {
     await gate[Symbol.asyncDispose]();
   });
 
-  const post = async ({ source, body, headers }: Sent, more: Record<string, string> = {}) => {
-    const response = await fetch(`${gate.url}/v1/webhooks/${source}`, {
+  const answerTo = ({ source, body, headers }: Sent, more: Record<string, string> = {}) =>
+    fetch(`${gate.url}/v1/webhooks/${source}`, {
       method: 'POST',
       body,
       headers: { 'content-type': 'application/json', ...headers, ...more },
     });
+  const post = async (sent: Sent, more: Record<string, string> = {}) => {
+    const response = await answerTo(sent, more);
     const answer = (await response.json()) as Record<string, unknown>;
     return { status: response.status, ...answer } as Record<string, unknown>;
   };
@@ -304,10 +306,17 @@ describe('incoming webhooks', () => {
     expect(await gate.last('EVENTS')).toBe(before + 1);
   });
 
-  test('answers 422 if the contract is broken, and keeps an event that can be replayed', async () => {
+  test('answers 202 with the verdict if the contract is broken, and keeps an event that can be replayed', async () => {
     const value = { ...standardBody(), data: { customer: 'c-7', order: { ...order, total: -1 } } };
     const sent = good.shop(value);
-    expect(await post(sent)).toMatchObject({ status: 422, code: 'schema_violation' });
+    const answer = await answerTo(sent);
+    expect(answer.status).toBe(202);
+    expect(await answer.json()).toMatchObject({
+      status: 'rejected',
+      error: { code: 'schema_violation' },
+    });
+    // Sent again, it is answered in the same way.
+    expect((await answerTo(sent)).status).toBe(202);
     const [kept] = await gate.rejected((await gate.last('REJECTED')) - 1);
     expect(JSON.parse(kept!.bytes.toString())).toMatchObject({
       event_name: 'order_completed',
@@ -316,8 +325,40 @@ describe('incoming webhooks', () => {
       properties: { total: -1 },
     });
     const late = good.shop({ ...standardBody(), timestamp: 'yesterday' });
-    expect(await post(late)).toMatchObject({ status: 422, code: 'invalid_field' });
-    expect(await post(good.hub({ action: 'opened' }))).toMatchObject({ code: 'missing_identity' });
+    expect(await post(late)).toMatchObject({
+      status: 'rejected',
+      error: { code: 'invalid_field' },
+    });
+    expect(await post(good.hub({ action: 'opened' }))).toMatchObject({
+      status: 'rejected',
+      error: { code: 'missing_identity' },
+    });
+  });
+
+  test('an id beyond 2^53 keeps its digits', async () => {
+    const { body: template, ...store } = good.store({ id: 1, customer: { id: 2 } });
+    for (const id of ['115310627314723954', '9007199254740993', '9007199254740994']) {
+      const body = template
+        .replace('"id":1', '"id": 820982911946154508')
+        .replace('"id":2', `"id": ${id}`);
+      const signature = hmac('sha256', secrets.shopify, body).toString('base64');
+      const headers = {
+        ...store.headers,
+        'x-shopify-webhook-id': randomUUID(),
+        'x-shopify-hmac-sha256': signature,
+      };
+      const answer = await answerTo({ ...store, body, headers });
+      expect(answer.status).toBe(202);
+      expect(await answer.json()).toMatchObject({ status: 'accepted' });
+      expect(await newest()).toMatchObject({ userId: id });
+      const [kept] = await gate.events((await gate.last('EVENTS')) - 1);
+      expect(kept!.bytes.toString()).toContain('820982911946154508');
+    }
+    const body = '{"id": 820982911946154508, "user": "u"}';
+    await post(good.other(body));
+    expect(await newest()).toMatchObject({
+      context: { webhook: { delivery_id: '820982911946154508' } },
+    });
   });
 
   test('reports what is malformed, too large or in another format', async () => {

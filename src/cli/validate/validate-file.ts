@@ -8,6 +8,8 @@ import {
 } from '../../gate/decode/decode-json.ts';
 import type { IncomingBatch } from '../../gate/decode/incoming-batch.ts';
 import { readLines, type Line } from '../read-lines.ts';
+import { lineBytesMax, readTrackLine } from '../track/line.ts';
+import { makeKey } from '../track/make-key.ts';
 import type { ValidateLocally } from './decide-locally.ts';
 
 /** The limit of a line, or of a file with one JSON text. NDJSON files may be longer. */
@@ -17,21 +19,26 @@ const textBytesMax = 64 * 1024 * 1024;
 export type AddVerdict = (verdict: Verdict, line: number) => void;
 
 /**
- * Validates a file: one event per line if the first line is an event, else one JSON text.
- * Calls `add` for each event, in order. Throws a StartError if the file cannot be read as events.
+ * Validates a file: one event per line if the first line is an event, else one JSON text. Lines are
+ * also read as `headgate track` reads them, and rejected if it would not send them. `makesKeys`: an event
+ * on a line without a key gets the one that `track --make-keys` gives it. Calls `add` for each event, in order. Throws a StartError if the file cannot be read as events.
  */
 export async function validateFile(
   input: AsyncIterable<Buffer>,
   validate: ValidateLocally,
   add: AddVerdict,
+  makesKeys = false,
 ): Promise<void> {
+  const addLines = (lines: Line[]): void => {
+    for (const line of lines) add(validateLine(line, validate, makesKeys), line.number);
+  };
   const text: Line[] = [];
   let bytes = 0;
   let isNdjson: boolean | undefined;
   for await (const lines of readLines(input, textBytesMax)) {
     if (lines.length === 0) continue;
     isNdjson ??= isEvent(lines[0]!);
-    if (isNdjson) validateLines(lines, validate, add);
+    if (isNdjson) addLines(lines);
     else {
       text.push(...lines);
       bytes = lines.reduce((sum, line) => sum + line.bytes.length, bytes);
@@ -39,7 +46,14 @@ export async function validateFile(
     }
   }
   if (isNdjson === undefined) throw new StartError('There is no event in it.');
-  if (!isNdjson) validateText(text, validate, add);
+  if (isNdjson) return;
+  try {
+    validateText(text, validate, add);
+  } catch (error) {
+    // Then it is not one text, and only its first line is no event.
+    if (text.length === 1 || !text.some(isEvent)) throw error;
+    addLines(text);
+  }
 }
 
 function isEvent({ bytes }: Line): boolean {
@@ -53,12 +67,18 @@ function isEvent({ bytes }: Line): boolean {
   }
 }
 
-function validateLines(lines: Line[], validate: ValidateLocally, add: AddVerdict): void {
-  for (const { number, bytes, isTooLong } of lines) {
-    if (isTooLong) throw tooLong();
-    const [verdict] = validate(decodeNdjson(bytes, 1));
-    add(verdict!, number);
-  }
+function validateLine(line: Line, validate: ValidateLocally, makesKeys: boolean): Verdict {
+  const { number, bytes } = line;
+  const isTooLong = line.isTooLong || bytes.length > lineBytesMax;
+  const read = readTrackLine({ ...line, isTooLong }, makesKeys);
+  const batch = decodeNdjson(bytes, 1);
+  const [event] = batch.events;
+  const isKeyMissing = makesKeys && event!.idempotencyKey === '' && event!.fault === undefined;
+  const whole = isKeyMissing ? { ...event!, idempotencyKey: makeKey(number, bytes) } : event!;
+  const verdict = validate({ ...batch, events: [whole] })[0]!;
+  const mayBeSent = 'message' in read;
+  if (mayBeSent || (verdict.error !== undefined && !isTooLong)) return verdict;
+  return { ...verdict, status: 'rejected', error: read.error, warnings: [] };
 }
 
 function validateText(lines: Line[], validate: ValidateLocally, add: AddVerdict): void {

@@ -84,6 +84,41 @@ test('an event that is too large is rejected as the gate rejects it', async () =
 });
 
 test.each([
+  ['a name that stands twice', JSON.stringify(good).replace('{', '{"user_id":"u-0",'), 'repeated'],
+  [
+    'a number in context that a double changes',
+    JSON.stringify({ ...good, context: { id: 424_242 } }).replace('424242', '9007199254740993'),
+    'number',
+  ],
+  ['a line that is too long', `${' '.repeat(5)}"${'x'.repeat(17 << 20)}"`, 'event_too_large'],
+])('rejects a line that track would not send: %s', async (_name, line, why) => {
+  const text = await validate(
+    `${JSON.stringify(good)}\n${line}\n${JSON.stringify(good)}`,
+    '--json',
+  );
+  const sum = JSON.parse(text);
+  expect(sum).toMatchObject({ events: 3, accepted: 2, rejected: 1 });
+  expect(sum.results[0]).toMatchObject({ line: 2, status: 'rejected' });
+  expect(JSON.stringify(sum.results[0].error)).toContain(why);
+});
+
+test('takes a line without a key with --make-keys, as track does', async () => {
+  const { idempotency_key: _key, ...keyless } = good;
+  const text = `\ufeff${JSON.stringify(keyless)}\n${JSON.stringify(keyless)}\n`;
+  expect(JSON.parse(await validate(text, '--json'))).toMatchObject({ rejected: 2 });
+  printed.length = 0;
+  expect(JSON.parse(await validate(text, '--json', '--make-keys'))).toMatchObject({
+    accepted: 2,
+    rejected: 0,
+  });
+});
+
+test('a first line that is no JSON is one rejected line', async () => {
+  const sum = JSON.parse(await validate(`{"cut":\n${JSON.stringify(good)}\n`, '--json'));
+  expect(sum).toMatchObject({ events: 2, accepted: 1, rejected: 1, results: [{ line: 1 }] });
+});
+
+test.each([
   ['', 'There is no event in it.'],
   ['[1, ', 'The file is not JSON'],
 ])('%j cannot be validated', async (text, why) => {

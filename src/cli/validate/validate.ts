@@ -9,6 +9,7 @@ import { validateFile } from './validate-file.ts';
 
 interface ValidateOptions {
   readonly schemas: string;
+  readonly makeKeys?: true;
   readonly json?: true;
 }
 
@@ -21,6 +22,7 @@ export function validateCommand(): Command {
       'one event, a list, {"events": [...]}, or one event a line; - is standard input',
     )
     .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
+    .option('--make-keys', 'derive a missing key of a line, as track --make-keys does')
     .option('--json', 'print JSON for programs')
     .addHelpText(
       'after',
@@ -30,10 +32,10 @@ Exit code: 0 when every event would be stored, 1 when one would be rejected.
 Example:
   $ headgate validate events.ndjson --schemas ./schemas`,
     );
-  return command.action(async (file: string, { schemas, json }: ValidateOptions) => {
+  return command.action(async (file: string, { schemas, makeKeys, json }: ValidateOptions) => {
     const validate = await openValidate(schemas);
     const report = createReport();
-    await validateFile(openInput(file), validate, report.add);
+    await validateFile(openInput(file), validate, report.add, makeKeys);
     console.log(json === true ? JSON.stringify(report.sum(), null, 2) : textOf(report.sum()));
     if (report.sum().rejected > 0) process.exitCode = 1;
   });

@@ -120,6 +120,16 @@ test('kept numbers keep their digits, and a number is hashed by its text', () =>
   );
 });
 
+test.each([
+  ['100', '1e2', '100.0'],
+  ['0', '-0', '0.0'],
+])('%s has one hash, however it is written', (canonical, ...others) => {
+  for (const number of [canonical, ...others]) {
+    const text = `{"eventId":"e","properties":{"secret":${number},"other":12345678901234567890}}`;
+    expect(mapped({ hash: ['/properties/secret'] }, text)).toContain(hmac(canonical));
+  }
+});
+
 test('numbers of any form are written as received', () => {
   const digits = stringMatching(/^-?(0|[1-9]\d{0,20})(\.\d{1,20})?([eE][+-]?\d{1,3})?$/);
   assert(

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 
 import type { FieldPath, FieldRules } from '../../config/config.ts';
-import { hasMembers, mapMembers, rawJson } from '../../event/changed-properties.ts';
+import { canonicalJson, hasMembers, mapMembers, rawJson } from '../../event/changed-properties.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import { parseByHand, parseJsonText } from '../../event/json/parse-json.ts';
 
@@ -136,7 +136,7 @@ function replaceNamed(
 function hashLeaves(value: JsonValue, hashed: (text: string) => string): JsonValue {
   if (value === null) return null;
   if (typeof value === 'string') return hashed(value);
-  if (!Array.isArray(value) && !hasMembers(value)) return hashed(JSON.stringify(value));
+  if (!Array.isArray(value) && !hasMembers(value)) return hashed(canonicalJson(value));
   return mapBelow(value, (member) => hashLeaves(member, hashed), value)!;
 }
 

@@ -7,6 +7,7 @@ import { vendorOutcome } from '../answer/vendor-answer.ts';
 import {
   decodeVendor,
   decodeVendorBatch,
+  readVendorBatch,
   readVendorBody,
   type VendorBody,
   type Translation,
@@ -202,7 +203,11 @@ const batchEndpoint: Endpoint = {
   begin: checkMode,
   unpack: unpackBody,
   decode: (_call, message, batchEventsMax): IncomingBatch => ({
-    events: decodeVendorBatch(readVendorBody(message), translateEvent, batchEventsMax),
+    events: decodeVendorBatch(
+      readVendorBatch(message, undefined, batchEventsMax),
+      translateEvent,
+      batchEventsMax,
+    ),
     ...nothingBesides,
   }),
   answer: (exchange, _call, verdicts) => {

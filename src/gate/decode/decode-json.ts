@@ -9,6 +9,7 @@ import { camelCase, snakeCase, type NameStyle } from './event-fields.ts';
 import { parseExactly, parseJson } from './exact-json.ts';
 import type { IncomingBatch } from './incoming-batch.ts';
 import { elementTexts } from './json-slices.ts';
+import { readBrokenBatch, type BatchBody } from './read-batch.ts';
 
 /*
  * Decodes JSON bodies into plain events. An error in one event is that event's fault and leaves the
@@ -29,7 +30,7 @@ export function decodeTrackRest(body: Buffer): IncomingEvent {
 /** The body of the RPC Track: `{"event": {...}}`. */
 export function decodeTrackConnect(body: Buffer): IncomingEvent {
   const text = textOf(body);
-  const value = readRequest(text, ['event'], 'connect');
+  const value = requestMembers(parseJson(text), ['event'], 'connect');
   const exact = parseExactly(text);
   const event = value['event'] ?? {};
   if (!isJsonObject(event)) {
@@ -51,8 +52,8 @@ export function decodeBatchJson(
   names: NameStyle,
   batchEventsMax: number,
 ): IncomingBatch {
-  const text = textOf(body);
-  const value = readRequest(text, batchMembers, names);
+  const { text, value: sent, broken } = readBatchBody(body, 'events', batchEventsMax);
+  const value = requestMembers(sent, batchMembers, names);
   const events = value['events'] ?? [];
   if (!Array.isArray(events)) {
     throw new ServiceError('malformed_request', '"events" must be an array of events.');
@@ -67,22 +68,48 @@ export function decodeBatchJson(
     return Buffer.from(slices[index] ?? JSON.stringify(events[index]));
   };
   return {
-    events: events.map((event, index) =>
-      decodeJsonEvent(
+    events: events.map((event, index) => {
+      const unread = broken?.get(index);
+      if (unread !== undefined) return unreadableEvent(unread.message, () => unread.bytes);
+      return decodeJsonEvent(
         event,
         Array.isArray(exactEvents) ? exactEvents[index] : undefined,
         names,
         () => originalOf(index),
-      ),
-    ),
+      );
+    }),
     ...readBatchFields(value, names),
   };
 }
 
 /** Whether a body is in the form of `POST /v1/batch` rather than of `/v1/track`. */
 export function isBatchJson(body: Buffer): boolean {
-  const value = parseJson(textOf(body));
+  const { value } = readBatchBody(body, 'events', Infinity);
   return isJsonObject(value) && Object.hasOwn(value, 'events');
+}
+
+/**
+ * Reads a body with several events. `broken` has those that are no JSON or no UTF-8, and is undefined in a
+ * body that can be read as it is. Throws a ServiceError: `malformed_request`, `too_many_events`.
+ *
+ * @param memberName of the array of events; undefined: the body is the array.
+ */
+export function readBatchBody(
+  body: Buffer,
+  memberName: string | undefined,
+  batchEventsMax: number,
+): Pick<BatchBody, 'text' | 'value'> & Partial<BatchBody> {
+  try {
+    const text = textOf(body);
+    return { text, value: parseJson(text) };
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    const read = readBrokenBatch(body, memberName, batchEventsMax, (count) =>
+      checkBatchSize(count, batchEventsMax),
+    );
+    if (read === undefined) throw error;
+    return read;
+  }
 }
 
 /** `application/x-ndjson`: one event a line; blank lines are passed over. */
@@ -149,8 +176,11 @@ export function checkBatchSize(count: number, batchEventsMax: number): void {
 }
 
 /** The members of a request under the contract's names. */
-function readRequest(text: string, members: readonly string[], names: NameStyle): JsonObject {
-  const value = parseJson(text);
+function requestMembers(
+  value: JsonValue,
+  members: readonly string[],
+  names: NameStyle,
+): JsonObject {
   if (!isJsonObject(value)) {
     throw new ServiceError('malformed_request', 'The body must be a JSON object.');
   }

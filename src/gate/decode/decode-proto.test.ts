@@ -285,10 +285,26 @@ describe('the edges of decodeTrackProto', () => {
     ['a tag that is field 1 but for its upper bits', [0x8a, 0x80, 0x80, 0x80, 0x10, 0x00]],
     ['a tag of six bytes', [0x8a, 0x80, 0x80, 0x80, 0x80, 0x00, 0x00]],
     ['a length beyond the end', [0x0a, 0x05, 0x0a]],
-    ['a string that is not UTF-8', [0x0a, 0x04, 0x0a, 0x02, 0xc3, 0x28]],
   ])('refuses %s', (_what, bytes) => {
     expect(() => decodeTrackProto(Buffer.from(bytes))).toThrow(ServiceError);
     expect(() => decodeBatchProto(Buffer.from(bytes), 10)).toThrow(ServiceError);
+  });
+
+  test.each([
+    ['a name that is not UTF-8', [0x0a, 0x02, 0xc3, 0x28]],
+    ['a message within it that is cut short', [0x2a, 0x05, 0x0a]],
+    ['properties that are not UTF-8', [0x2a, 0x08, 0x0a, 0x06, 0x0a, 0x01, 0x61, 0x12, 0xc3, 0x28]],
+    ['a group', [0x0b, 0x0c]],
+  ])('refuses an event with %s, and of a batch that event alone', (_what, bytes) => {
+    const broken = Buffer.from(bytes);
+    expect(() => decodeTrackProto(inRequest(broken))).toThrow(ServiceError);
+    const [first, last] = [message([stringField(1, 'first')]), message([stringField(1, 'last')])];
+    const body = Buffer.concat([first, broken, last].map(inRequest));
+    const { events } = decodeBatchProto(body, 3);
+    expect(events.map(({ eventName }) => eventName)).toEqual(['first', '', 'last']);
+    expect(events.map(({ fault }) => fault?.code)).toEqual([undefined, 'invalid_field', undefined]);
+    expect(Buffer.from(events[1]!.original())).toEqual(broken);
+    expect(() => decodeBatchProto(body, 2)).toThrow('The batch has 3 events');
   });
 
   test('reads U+FFFD that was sent as such', () => {

@@ -2,6 +2,7 @@ import { ServiceError } from '../../errors.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 import { defineMember } from '../../event/json/parse-json.ts';
+import { unreadableEvent } from './decode-json-event.ts';
 import { checkBatchSize } from './decode-json.ts';
 import {
   addFault,
@@ -89,9 +90,20 @@ export function decodeBatchProto(body: Buffer, batchEventsMax: number): Incoming
 
 function readBatchEvent(reader: WireReader, body: Buffer): IncomingEvent {
   const { position, end } = reader;
+  const original = (): Uint8Array => body.subarray(position, end);
   const draft = createDraft();
-  readEvent(reader, draft);
-  return finishDraft(draft, () => body.subarray(position, end));
+  try {
+    readEvent(reader, draft);
+  } catch (cause) {
+    if (!(cause instanceof WireError)) throw cause;
+    // The bytes of the event are known, whatever is in them: the next one begins behind them.
+    reader.end = end;
+    return unreadableEvent(
+      `The event is not protocol buffers of this contract: ${cause.message}.`,
+      original,
+    );
+  }
+  return finishDraft(draft, original);
 }
 
 function guarded<T>(decode: () => T): T {

@@ -157,11 +157,27 @@ test('a context that has the name already keeps what it has', () => {
   expect(context).toEqual({ segment: 1, segment_call: { channel: 'server' } });
 });
 
-test('an id that a double cannot hold is refused, not rounded to that of another person', () => {
+test.each([
+  ['12345678901234567890', '12345678901234567890'],
+  ['9007199254740993', '9007199254740993'],
+  ['9007199254740994', '9007199254740994'],
+  ['1e2', '100'],
+  ['-0', '0'],
+  ['7.0', '7'],
+])('an id that is the number %s is the text of its digits', (sent, digits) => {
   const [, endpoint, call] = segmentBatch;
-  const text =
-    '{"batch":[{"type":"track","event":"Order Completed","userId":12345678901234567890}]}';
+  const text = `{"batch":[{"type":"track","event":"Order Completed","userId":${sent}}]}`;
   const [event] = endpoint.decode(call, Buffer.from(text), 10).events;
-  expect([event!.userId, event!.fault?.code]).toEqual(['', 'invalid_field']);
-  expect(Buffer.from(event!.original()).toString()).toContain('12345678901234567');
+  expect(event!.userId).toBe(digits);
+  expect(JSON.parse(Buffer.from(event!.original()).toString())).toMatchObject({ user_id: digits });
 });
+
+test.each(['7.5', '12345678901234567890.5', '1e300', '1e-20'])(
+  'an id that is the number %s is refused',
+  (sent) => {
+    const [, endpoint, call] = segmentBatch;
+    const text = `{"batch":[{"type":"track","event":"Order Completed","userId":${sent}}]}`;
+    const [event] = endpoint.decode(call, Buffer.from(text), 10).events;
+    expect([event!.userId, event!.fault?.code]).toEqual(['', 'invalid_field']);
+  },
+);

@@ -3,9 +3,10 @@ import type { IncomingEvent } from '../../event/incoming-event.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { EventError } from '../../event/verdict.ts';
 import { decodeJsonEvent, unreadableEvent } from './decode-json-event.ts';
-import { checkBatchSize, textOf } from './decode-json.ts';
+import { checkBatchSize, readBatchBody, textOf } from './decode-json.ts';
 import { nestingMax, nestsDeeper } from './event-draft.ts';
 import { parseExactly, parseJson } from './exact-json.ts';
+import type { BrokenElement } from './read-batch.ts';
 
 /*
  * A vendor's event is translated into the names of the contract, as `POST /v1/track` takes it, and then
@@ -27,6 +28,8 @@ export type Translate = (sent: JsonObject) => Translation;
 export interface VendorBody {
   readonly value: JsonValue;
   readonly exact: JsonValue | undefined;
+  /** Of a batch: by their place, the elements that cannot be read. */
+  readonly broken?: ReadonlyMap<number, BrokenElement>;
 }
 
 /** Throws a ServiceError `malformed_request`. */
@@ -35,10 +38,24 @@ export function readVendorBody(body: Buffer): VendorBody {
   return { value: parseJson(text), exact: parseExactly(text) };
 }
 
-/** The same of a member. */
-export function memberOf({ value, exact }: VendorBody, name: string): VendorBody | undefined {
+/**
+ * The same for a batch, which is the body or its member `name`: an element that is no JSON leaves the
+ * others as they are. Throws a ServiceError: `malformed_request`, `too_many_events`.
+ */
+export function readVendorBatch(
+  body: Buffer,
+  name: string | undefined,
+  batchEventsMax: number,
+): VendorBody {
+  const { text, value, broken } = readBatchBody(body, name, batchEventsMax);
+  return { value, exact: parseExactly(text), ...(broken !== undefined && { broken }) };
+}
+
+/** The same of the member that has the batch. */
+export function memberOf(body: VendorBody, name: string): VendorBody | undefined {
+  const { value, exact } = body;
   if (!isJsonObject(value) || !Object.hasOwn(value, name)) return undefined;
-  return { value: value[name]!, exact: isJsonObject(exact) ? exact[name] : undefined };
+  return { ...body, value: value[name]!, exact: isJsonObject(exact) ? exact[name] : undefined };
 }
 
 /** Throws a ServiceError: `malformed_request`, `empty_batch`, `too_many_events`. */
@@ -56,14 +73,16 @@ export function decodeVendorBatch(
     );
   }
   checkBatchSize(elements.length, batchEventsMax);
-  const exact = events!.exact;
-  return elements.map((value, index) =>
-    decodeVendor(
+  const { exact, broken } = events!;
+  return elements.map((value, index) => {
+    const unread = broken?.get(index);
+    if (unread !== undefined) return unreadableEvent(unread.message, () => unread.bytes);
+    return decodeVendor(
       { value, exact: Array.isArray(exact) ? exact[index] : undefined },
       translate,
       eventBytesMax,
-    ),
-  );
+    );
+  });
 }
 
 /** Never throws: what is wrong is a fault of the event. */
@@ -75,11 +94,25 @@ export function decodeVendor(
   if (!isJsonObject(value)) {
     return unreadableEvent('An event must be a JSON object.', () => kept(exact ?? value));
   }
-  const { event, fault } = translate(value);
-  const exactEvent = isJsonObject(exact) ? withNumbersOf(translate(exact).event, event) : undefined;
+  const { event: translated, fault } = translate(value);
+  const inExact = isJsonObject(exact) ? translate(exact).event : undefined;
+  const event = inExact === undefined ? translated : withIdsOf(inExact, translated);
+  const exactEvent = inExact === undefined ? undefined : withNumbersOf(inExact, event);
   const decoded = decodeJsonEvent(event, exactEvent, 'rest', () => kept(exactEvent ?? event));
   const wrong = fault ?? tooLarge(value, eventBytesMax);
   return wrong === undefined ? decoded : { ...decoded, fault: wrong };
+}
+
+const idNames = ['user_id', 'anonymous_id', 'idempotency_key'] as const;
+
+/** An id that is a number beyond 2^53 has its digits in the exact form only. */
+function withIdsOf(exact: JsonObject, event: JsonObject): JsonObject {
+  const ids = idNames.filter(
+    (name) => typeof event[name] === 'number' && typeof exact[name] === 'string',
+  );
+  return ids.length === 0
+    ? event
+    : { ...event, ...Object.fromEntries(ids.map((name) => [name, exact[name]!])) };
 }
 
 /** Exact numbers matter in properties and context only; all other fields are the same in both. */

@@ -35,20 +35,20 @@ function elementsOf(text: string, start: number): string[] {
   return elements;
 }
 
-function skipSpace(text: string, from: number): number {
+export function skipSpace(text: string, from: number): number {
   let at = from;
   while (at < text.length && ' \t\n\r'.includes(text[at]!)) at += 1;
   return at;
 }
 
-function skipString(text: string, from: number): number {
+export function skipString(text: string, from: number): number {
   let at = from + 1;
   while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
   return at + 1;
 }
 
 /** Past an object or array by counting brackets outside strings; past a scalar by its end. */
-function skipValue(text: string, from: number): number {
+export function skipValue(text: string, from: number): number {
   let at = from;
   let depth = 0;
   while (at < text.length) {

@@ -1,4 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
+import { canonicalNumber } from '../../event/canonical-number.ts';
+import { numberText } from '../../event/changed-properties.ts';
 import { idempotencyKeyOf } from '../../event/event-id.ts';
 import { protoTimeText } from './event-draft.ts';
 import type { VendorProtocol } from '../../observability/metrics.ts';
@@ -53,9 +55,19 @@ export class VendorMembers {
   }
 }
 
-/** Others take a number for an id. One that a double cannot hold stays a number, and is refused. */
+/** Longer numbers are no ids. */
+const wholeNumber = /^-?\d{1,64}$/;
+
+/**
+ * Others take a number for an id: it becomes the text of its digits. Beyond 2^53 only an exact number has
+ * them; a double stays a number, and is refused.
+ */
 export function idOf(value: JsonValue | undefined): JsonValue | undefined {
-  return typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value;
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : value;
+  const source = numberText(value);
+  if (source === undefined) return value;
+  const digits = canonicalNumber(source);
+  return wholeNumber.test(digits) ? digits : value;
 }
 
 /** Of an id that is a text; what else it may be stays as it is, and is refused. */

@@ -1,4 +1,5 @@
 import type { Limits } from '../../config/config.ts';
+import { errorEntry } from '../../errors.ts';
 import {
   answer,
   batchSchema,
@@ -90,8 +91,10 @@ function ownOperations(): readonly Operation[] {
 
 /** The signature stands in the place of a key. */
 function webhookOperation(): Operation {
+  // A rejected event is kept, so it is answered 202.
   const codes = singleCodes.filter(
-    (code) => code !== 'unauthenticated' && code !== 'event_not_allowed',
+    (code) =>
+      code === 'not_stored' || (code !== 'unauthenticated' && errorEntry(code).scope !== 'event'),
   );
   return {
     path: `${webhookPath}{source}`,
@@ -103,9 +106,12 @@ function webhookOperation(): Operation {
     request: { [json]: jsonObject },
     answers: {
       ...problems([...codes, 'invalid_signature', 'stale_webhook', 'not_found']),
-      202: answer('Stored, now or before; or `unmapped`: taken, and nothing was stored.', {
-        anyOf: [refTo('EventResult'), refTo('UnmappedWebhook')],
-      }),
+      202: answer(
+        'Stored, now or before; `rejected`: kept, not stored; or `unmapped`: nothing was kept.',
+        {
+          anyOf: [refTo('EventResult'), refTo('UnmappedWebhook')],
+        },
+      ),
     },
   };
 }

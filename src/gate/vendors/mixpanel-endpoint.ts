@@ -9,7 +9,7 @@ import { retryAfterSeconds, type Failure } from '../answer/failure.ts';
 import { vendorOutcome } from '../answer/vendor-answer.ts';
 import {
   decodeVendorBatch,
-  readVendorBody,
+  readVendorBatch,
   type VendorBody,
   type Translation,
 } from '../decode/decode-vendor.ts';
@@ -238,7 +238,8 @@ const eventsEndpoint: Endpoint = {
   begin: (exchange) =>
     exchange.call.method === 'GET' ? undefined : checkContentType(exchange, [json, form]),
   unpack: unpackEvents,
-  decode: (_call, message, batchEventsMax) => decodeEvents(readVendorBody(message), batchEventsMax),
+  decode: (_call, message, batchEventsMax) =>
+    decodeEvents(readVendorBatch(message, undefined, batchEventsMax), batchEventsMax),
   answer: (exchange, _call, verdicts) => {
     const { status, counts } = vendorOutcome(verdicts);
     const http = status === 200 && counts.rejected > 0 ? 400 : status;

@@ -8,7 +8,7 @@ import { answerBatch } from '../answer/vendor-answer.ts';
 import {
   decodeVendorBatch,
   memberOf,
-  readVendorBody,
+  readVendorBatch,
   type VendorBody,
   type Translation,
 } from '../decode/decode-vendor.ts';
@@ -175,7 +175,7 @@ const batchEndpoint: Endpoint = {
   begin: (exchange) => checkContentType(exchange, [json]),
   unpack: unpackBody,
   decode: (_call, message, batchEventsMax) =>
-    decodeBatch(readVendorBody(message), batchEventsMax, derivedKey),
+    decodeBatch(readVendorBatch(message, 'batch', batchEventsMax), batchEventsMax, derivedKey),
   answer: (exchange, _call, verdicts) =>
     answerBatch(exchange, verdicts, ({ rejected, retry }) => ({
       status: rejected === 0 && retry === 0 ? 1 : 0,
@@ -187,7 +187,7 @@ const batchEndpoint: Endpoint = {
 const eventsEndpoint: Endpoint = {
   ...batchEndpoint,
   decode: (_call, message, batchEventsMax) =>
-    decodeBatch(readVendorBody(message), batchEventsMax, sameKey),
+    decodeBatch(readVendorBatch(message, 'batch', batchEventsMax), batchEventsMax, sameKey),
   answer: (exchange, _call, verdicts) => {
     // Where an id stands twice, what is to be sent again must not be hidden by the other.
     const inOrder = [...verdicts].sort((one, other) => rankOf(one) - rankOf(other));

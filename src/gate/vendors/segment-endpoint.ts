@@ -10,6 +10,7 @@ import {
   decodeVendor,
   decodeVendorBatch,
   memberOf,
+  readVendorBatch,
   readVendorBody,
   type Translation,
 } from '../decode/decode-vendor.ts';
@@ -161,7 +162,7 @@ function timeOf(value: JsonValue | undefined): string {
 }
 
 function decodeBatch(message: Buffer, batchEventsMax: number): IncomingBatch {
-  const body = readVendorBody(message);
+  const body = readVendorBatch(message, 'batch', batchEventsMax);
   const { value } = body;
   if (!isJsonObject(value)) {
     throw new ServiceError('malformed_request', 'The body must be a JSON object with "batch".');

@@ -52,13 +52,15 @@ export function createMapWebhook(source: WebhookSource): MapWebhook {
     if (!isJsonObject(value)) {
       throw new ServiceError('malformed_request', 'The body must be a JSON object.');
     }
-    const word = findText(headers, value, typePlaces).slice(0, wordCharactersMax);
+    // Ids beyond 2^53 have all their digits there.
+    const digits = isJsonObject(parsed.exact) ? parsed.exact : value;
+    const word = findText(headers, digits, typePlaces).slice(0, wordCharactersMax);
     const type = isGithub ? withAction(word, value) : word;
     const target = findEvent(type);
     if (target === undefined) {
       throw new ServiceError('unmapped_webhook', `No event is mapped to the type "${type}".`);
     }
-    const deliveryId = findText(headers, value, idPlaces);
+    const deliveryId = findText(headers, digits, idPlaces);
     if (deliveryId === '' || deliveryId.length > wordCharactersMax) {
       throw new ServiceError(
         'malformed_request',

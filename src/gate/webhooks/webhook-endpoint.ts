@@ -1,11 +1,13 @@
 import type { WebhookSource } from '../../config/webhook-source.ts';
 import { ServiceError, type ErrorCode } from '../../errors.ts';
+import type { Verdict } from '../../event/verdict.ts';
 import type { WebhookOutcome } from '../../observability/metrics.ts';
 import { checkContentType, reply, type Exchange } from '../exchange.ts';
 import type { GateContext } from '../gate-context.ts';
 import { createMapWebhook } from './map-webhook.ts';
 import { answerEvent } from '../answer/event-answer.ts';
 import { problem } from '../answer/problem.ts';
+import { restResult } from '../answer/verdict-json.ts';
 import type { Endpoint, EndpointCall } from '../serve-request.ts';
 import { createWebhookVerifier } from './verify-webhook.ts';
 
@@ -81,7 +83,7 @@ function createEntry(
         count('mapped');
         return { events: [event], context: undefined, sentAt: '', validateOnly: false };
       },
-      answer: answerEvent,
+      answer: answerWebhook,
       refuse: (exchange, _call, failure) => {
         const outcome = outcomes[failure.code];
         if (outcome !== undefined) count(outcome);
@@ -93,6 +95,17 @@ function createEntry(
       },
     }),
   };
+}
+
+/**
+ * A rejected event is kept, and to send it again would not change that: the sender gets 2xx with the
+ * verdict, as the clients of the other vendors do. Senders switch off webhooks that fail too often.
+ */
+function answerWebhook(exchange: Exchange, call: unknown, verdicts: readonly Verdict[]): number {
+  const verdict = verdicts[0]!;
+  if (verdict.status !== 'rejected') return answerEvent(exchange, call, verdicts);
+  reply(exchange, 202, { 'content-type': json }, restResult(verdict));
+  return 0;
 }
 
 /** Of requests that are refused before they become an event. */

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 
-import { hasMembers, mapMembers } from '../../event/changed-properties.ts';
+import { canonicalJson, hasMembers, mapMembers } from '../../event/changed-properties.ts';
 import { patternSubjectMax } from '../schema/pattern-safety.ts';
 import { unescapePointer } from '../schema/schema-walk.ts';
 import type { ErrorObject } from 'ajv/dist/2020.js';
@@ -22,7 +22,7 @@ export type Redact = (properties: JsonObject) => JsonObject;
  */
 export function createRedact(marking: Marking, hashKey: string): Redact {
   const hashed = (value: JsonValue): string => {
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    const text = typeof value === 'string' ? value : canonicalJson(value);
     if (hashForm.test(text)) return text;
     return `${hashPrefix}${createHmac('sha256', hashKey).update(text).digest('hex')}`;
   };

@@ -6,7 +6,8 @@ import { markingOf, personalDataFaults } from './personal-data.ts';
 import { createRedact } from '../personal-data/redact.ts';
 import { orderCompleted, orderTaxonomy, schemasFolder } from '../schemas-folder.fixture.ts';
 import { StartError } from '../../errors.ts';
-import type { JsonObject } from '../../event/json/json.ts';
+import { parseWithNumberTexts } from '../../event/changed-properties.ts';
+import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 
 const hashKey = 'a key of this test, and of nothing else';
 const email = { type: 'string', maxLength: 254, format: 'email', 'x-pii': 'hash' };
@@ -46,6 +47,17 @@ describe('a mark', () => {
       'hmac-sha256:9e477c88a643485898d5bad53f82b84a26a0d030f5639ec82b492b8dbae118a7',
     );
     expect(redact(marked('hash'), { it: 'ann@example.com' }, 'other')['it']).not.toBe(first);
+  });
+
+  test('a number has one hash, however it was written', () => {
+    const hashOf = (value: JsonValue) => redact(marked('hash'), { it: value }, 'key')['it'];
+    const written = (text: string): JsonValue => parseWithNumberTexts(text);
+    for (const text of ['100', '1e2', '100.0']) expect(hashOf(written(text))).toBe(hashOf(100));
+    for (const text of ['0', '-0', '0e5']) expect(hashOf(written(text))).toBe(hashOf(-0));
+    expect(hashOf(written('{"a":[1.50]}'))).toBe(hashOf({ a: [1.5] }));
+    const long = hashOf(written('9007199254740993'));
+    expect(long).toBe(hashOf(written('9007199254740993.0')));
+    expect(long).not.toBe(hashOf(written('9007199254740992')));
   });
 
   test.each(['mask', 'hash', 'drop'])('%s applies to every value except null', (action) => {

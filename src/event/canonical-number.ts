@@ -1,0 +1,60 @@
+/**
+ * One text for each number, however it was written: `1e2`, `100.0` and `100` are `100`, and -0 is `0`. A
+ * number that a double holds exactly is written as JavaScript writes it; any other keeps all its digits.
+ * Hashes and ids are made from this text.
+ *
+ * @param source the text of a JSON number.
+ */
+export function canonicalNumber(source: string): string {
+  const number = Number(source);
+  if (isExactly(source, number)) return JSON.stringify(number);
+  const { sign, digits, exponent } = partsOf(source)!;
+  if (exponent >= 0 && exponent <= zerosMax) return `${sign}${digits}${'0'.repeat(exponent)}`;
+  const point = digits.length + exponent;
+  if (exponent < 0 && point > 0) return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
+  if (exponent < 0 && point > -zerosMax) return `${sign}0.${'0'.repeat(-point)}${digits}`;
+  const fraction = digits.length === 1 ? '' : `.${digits.slice(1)}`;
+  return `${sign}${digits[0]}${fraction}e${point > 0 ? '+' : ''}${point - 1}`;
+}
+
+/** Beyond this many zeros a number is written with an exponent. */
+const zerosMax = 40;
+
+/** Whether a double is the very number that a text says. */
+export function isExactly(source: string, value: number): boolean {
+  const written = String(value);
+  return written === source || (Number.isFinite(value) && sameNumber(written, source));
+}
+
+function sameNumber(one: string, other: string): boolean {
+  const [left, right] = [partsOf(one), partsOf(other)];
+  if (left === undefined || right === undefined) return false;
+  if (left.digits === '' || right.digits === '') return left.digits === right.digits;
+  return (
+    left.sign === right.sign && left.digits === right.digits && left.exponent === right.exponent
+  );
+}
+
+interface NumberParts {
+  readonly sign: string;
+  /** Without zeros at the ends; empty for zero. */
+  readonly digits: string;
+  /** The power of ten that the digits, as a whole number, are multiplied with. */
+  readonly exponent: number;
+}
+
+function partsOf(text: string): NumberParts | undefined {
+  const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
+  if (match === null) return undefined;
+  const [, sign = '', whole = '', fraction = '', power = '0'] = match;
+  const all = (whole + fraction).replace(/^0+/, '');
+  const digits = all.slice(0, lengthWithoutZeros(all));
+  return { sign, digits, exponent: Number(power) - fraction.length + (all.length - digits.length) };
+}
+
+/** By a loop: `/0+$/` takes the square of the time in a text of zeros. */
+function lengthWithoutZeros(text: string): number {
+  let length = text.length;
+  while (length > 0 && text[length - 1] === '0') length -= 1;
+  return length;
+}
