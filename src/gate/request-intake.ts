@@ -96,7 +96,6 @@ export class RequestIntake<Request, Result> {
     ending.searchMs = search.costMs;
     search.finish(body, {
       onFound: (_producer, inflated) => {
-        if (ending.isEnded) return;
         ending.isKnown = true;
         context.callers.proven.add(exchange.call.connection);
         this.unpack(body, inflated);
@@ -107,6 +106,7 @@ export class RequestIntake<Request, Result> {
 
   private unpack(body: Buffer, inflated: Buffer | undefined): void {
     const { exchange, context, endpoint, ending, onMessage, tooLarge } = this;
+    if (ending.isEnded) return;
     try {
       const { headers } = exchange.call;
       if (headers['content-encoding'] !== undefined || headers['grpc-encoding'] !== undefined) {

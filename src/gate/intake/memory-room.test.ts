@@ -49,13 +49,13 @@ describe('a room of memory', () => {
     expect([room.bytesHeld, room.add(guest('second'), 100)]).toEqual([0, true]);
   });
 
-  test('takes the newcomer before one that has held as much for longer', () => {
+  test('takes from the one that has held for longer, although another holds more', () => {
     vi.useFakeTimers();
     const room = openRoom(100);
     const old = guest('old');
-    room.add(old, 50);
+    room.add(old, 40);
     vi.advanceTimersByTime(1000);
-    room.add(guest('younger'), 50);
+    room.add(guest('younger'), 60);
     expect(room.add(guest('newcomer'), 10)).toBe(true);
     expect(full).toEqual(['old']);
     expect(old.isEvicted).toBe(true);

@@ -41,7 +41,7 @@ describe('the pace of an upload of an unknown caller', () => {
     pace.take(small);
     pace.take(small);
     expect(calls).toEqual(['hold', 'keyless_turn']);
-    vi.advanceTimersByTime(60);
+    vi.advanceTimersByTime(16);
     expect(calls).toEqual(['hold', 'keyless_turn', 'resume']);
     // What came while it was held is paid for, too.
     pace.take(small);
