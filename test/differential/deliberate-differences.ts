@@ -89,6 +89,22 @@ export const deliberate: readonly Difference[] = [
     },
   },
   {
+    what: 'An event of a batch that cannot be read is rejected alone; the stock router refuses the batch.',
+    why: 'Promise 2: a bad event never takes a good one down with it; the library parses all or nothing.',
+    holds: ({ rpc, oddity, protocol }, fast, stock) => {
+      if (rpc !== 'BatchTrack') return false;
+      const isRefused = stock.code === 'internal' || stock.code === 'invalid_argument';
+      // The stock router stores text that is not UTF-8 after it changed it.
+      if (!isRefused && !(oddity === 'wrong UTF-8' && protocol === 'connect-json')) return false;
+      const result = fast.result as {
+        results?: { status: string; error?: { violations?: { code?: string }[] } }[];
+      } | null;
+      return (result?.results ?? []).some(
+        ({ status, error }) => status === 'REJECTED' && error?.violations?.[0]?.code === 'json',
+      );
+    },
+  },
+  {
     what: 'An unknown key is reported before an error in the body.',
     why: 'Who may not send is not read.',
     holds: (_request, fast, stock) =>

@@ -45,12 +45,13 @@ export function readBrokenBatch(
   const bytes = hasMark ? body.subarray(3) : body;
   const split = splitBatch(bytes.toString('latin1'), memberName, eventsMax);
   if (split === undefined || split.count === 0) return undefined;
+  const { close } = split;
+  // A second array of that name would count in place of the first.
+  const isRepeated = memberName !== undefined && bytes.includes(`"${memberName}"`, close);
+  if (close !== undefined && isRepeated) return undefined;
   checkSize(split.count);
   const parts = readElements(bytes, split);
-  const { close } = split;
   if (close !== undefined) {
-    // A second array of that name would count in place of the first.
-    if (memberName !== undefined && bytes.includes(`"${memberName}"`, close)) return undefined;
     const whole = joined(bytes, split, parts, bytes.subarray(close));
     if (whole !== undefined) return whole;
   }
