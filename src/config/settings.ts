@@ -34,6 +34,23 @@ export const settings = {
     default: null,
     text: 'The private key of the certificate, in PEM. Needs `tls.cert`.',
   },
+  'tls.min_version': {
+    kind: 'enum',
+    default: '1.2',
+    options: ['1.2', '1.3'],
+    text: 'The lowest TLS version that a handshake may agree on. Quote it: `"1.3"`.',
+  },
+  'tls.client_ca': {
+    kind: 'path',
+    default: null,
+    text: 'The CAs that sign client certificates, in PEM. Needs `tls.client_auth`.',
+  },
+  'tls.client_auth': {
+    kind: 'enum',
+    default: 'off',
+    options: ['off', 'optional', 'required'],
+    text: '`required`: a connection needs a certificate that `tls.client_ca` signed. `optional`: it may have none, but no other one. Write keys are required as before.',
+  },
   'http.engine': {
     kind: 'enum',
     default: 'own',
