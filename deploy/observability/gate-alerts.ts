@@ -65,6 +65,18 @@ const targetDown: Alert = {
   description: 'Prometheus cannot read the metrics of {{ $labels.job }} {{ $labels.instance }}.',
 };
 
+/** Fires only where a certificate is served. */
+const certificateExpires = (severity: 'warn' | 'page', seconds: number): Alert => ({
+  name: 'HeadgateCertificateExpires',
+  severity,
+  expression: promql`
+    (headgate_certificate_expires_timestamp_seconds > 0) - time() < ${seconds}`,
+  for: '10m',
+  summary:
+    'Renew the certificate of {{ $labels.instance }} in its file (runbook): when it has expired, no caller connects.',
+  description: 'It expires in {{ $value | humanizeDuration }}.',
+});
+
 /** Fires only where heartbeats are sent. */
 const heartbeatLate: Alert = {
   name: 'HeadgateHeartbeatLate',
@@ -157,7 +169,15 @@ export const gateGroups: readonly RuleGroup[] = [
   {
     name: 'headgate-log',
     recordings: [],
-    alerts: [storeFilling, storeAlmostFull, acknowledgementSlow, heartbeatLate, targetDown],
+    alerts: [
+      storeFilling,
+      storeAlmostFull,
+      acknowledgementSlow,
+      heartbeatLate,
+      certificateExpires('warn', thresholds.certificate.warnSeconds),
+      certificateExpires('page', thresholds.certificate.pageSeconds),
+      targetDown,
+    ],
   },
   {
     name: 'headgate-objectives',
