@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { adminToken } from '../admin-token.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { runbookOf } from '../../deploy/observability/alert.ts';
 import { dashboards } from '../../deploy/observability/dashboards.ts';
@@ -47,7 +48,8 @@ describe('docs/operate/metrics.md', () => {
     // A metric of webhooks has series where there is a source of them.
     const hub = '{ provider: github, secret: of-a-test, events: { push: page_viewed } }';
     real = await startRealService({ yaml: `webhooks: { hub: ${hub} }\n` });
-    metrics = exposed(await (await fetch(`${real.adminUrl}/metrics`)).text());
+    const headers = { authorization: `Bearer ${adminToken}` };
+    metrics = exposed(await (await fetch(`${real.adminUrl}/metrics`, { headers })).text());
   });
 
   afterAll(() => real[Symbol.asyncDispose]());
