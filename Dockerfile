@@ -12,7 +12,7 @@ WORKDIR /app
 ARG NPM_CONFIG_REGISTRY
 ARG HEADGATE_SKIP_NATS_SERVER=1
 COPY package.json package-lock.json ./
-COPY scripts/install/nats-server.js scripts/install/
+COPY scripts/install/node-binary.js scripts/install/nats-server.js scripts/install/
 # Without dev dependencies the `node` package is not installed: the image's own Node runs everything.
 RUN npm ci --omit=dev --no-audit --no-fund --cache /tmp/npm
 COPY bin bin

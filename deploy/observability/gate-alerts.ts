@@ -77,6 +77,18 @@ const callersLimited: Alert = {
     '{{ $value | humanize }} requests a second are refused or wait because of {{ $labels.limit }}.',
 };
 
+/** Fires only where a certificate is served. */
+const certificateExpires = (severity: 'warn' | 'page', seconds: number): Alert => ({
+  name: 'HeadgateCertificateExpires',
+  severity,
+  expression: promql`
+    (headgate_certificate_expires_timestamp_seconds > 0) - time() < ${seconds}`,
+  for: '10m',
+  summary:
+    'Renew the certificate of {{ $labels.instance }} in its file (runbook): when it has expired, no caller connects.',
+  description: 'It expires in {{ $value | humanizeDuration }}.',
+});
+
 /** Fires only where heartbeats are sent. */
 const heartbeatLate: Alert = {
   name: 'HeadgateHeartbeatLate',
@@ -175,6 +187,8 @@ export const gateGroups: readonly RuleGroup[] = [
       acknowledgementSlow,
       callersLimited,
       heartbeatLate,
+      certificateExpires('warn', thresholds.certificate.warnSeconds),
+      certificateExpires('page', thresholds.certificate.pageSeconds),
       targetDown,
     ],
   },

@@ -70,6 +70,12 @@ export const thresholds = {
     /** At least this long, whatever the interval: a restart takes this time. */
     secondsMin: 60,
   },
+  certificate: {
+    /** ACME clients renew 30 days before the end: two weeks later, renewal has failed for long. */
+    warnSeconds: 14 * 86_400,
+    /** A weekend must lie between the page and the end. */
+    pageSeconds: 3 * 86_400,
+  },
   objective: {
     /** 99.9% in 30 days, which leaves 43 minutes. */
     errorBudget: 0.001,

@@ -32,12 +32,13 @@ export function createSendHeartbeat({ address, tls, key }: HeartbeatTarget): Sen
     agent: false,
     timeout: timeoutMs,
     headers: { 'content-type': 'application/json', 'x-write-key': key },
-    ...(tls !== undefined && ownCertificate(tls.cert)),
   };
   const request = tls === undefined ? http.request : https.request;
   return (idempotencyKey, signal) =>
     new Promise((resolve, reject) => {
-      const call = request({ ...options, signal }, (response) => {
+      // Read each time: the port follows its certificate.
+      const trust = tls === undefined ? {} : ownCertificate(tls.cert);
+      const call = request({ ...options, ...trust, signal }, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (part: string) => (text += part));
         response.on('error', reject);

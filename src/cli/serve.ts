@@ -35,12 +35,15 @@ const sameSignalMs = 1000;
 
 async function serve(context: CommandContext, configFile: string | undefined): Promise<void> {
   prepareRuntime();
-  const config = readConfig({
-    env: context.env,
-    configFile,
-    readFile: (file) => readFileSync(file, 'utf8'),
-    destinationTypes,
-  });
+  const read = (): Config =>
+    readConfig({
+      env: context.env,
+      configFile,
+      readFile: (file) => readFileSync(file, 'utf8'),
+      destinationTypes,
+    });
+  const config = read();
+  const file = configFile ?? (context.env['HEADGATE_CONFIG'] || 'headgate.yaml');
   const stopped = Promise.withResolvers<void>();
   let service: Service | undefined;
   let firstSignalAt: number | undefined;
@@ -57,9 +60,14 @@ async function serve(context: CommandContext, configFile: string | undefined): P
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
+  // The service reads its files again; until it is there, and without a gate, nothing is to be read.
+  process.on('SIGHUP', () => {});
   // Loaded here: other commands do not need it, and it takes a third of a second.
   const { createService } = await import('../service/service.ts');
-  service = await createService(config, { searchPath: context.env['PATH'] ?? '' });
+  service = await createService(config, {
+    searchPath: context.env['PATH'] ?? '',
+    configReader: { file, read },
+  });
   console.error(welcome(service, config));
   await stopped.promise;
   await service.stop();

@@ -9,7 +9,7 @@ export interface Config {
     readonly token: Secret | undefined;
     readonly metricsToken: Secret | undefined;
   };
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly tls: TlsConfig | undefined;
   /** Addresses and networks whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
   /** Which servers read requests on both ports: our own, or Node's `http` and `http2`. */
@@ -41,6 +41,18 @@ export interface Config {
   readonly destinations: readonly DestinationConfig[];
   /** The sources of `POST /v1/webhooks/<source>`. */
   readonly webhooks: readonly WebhookSource[];
+}
+
+/** Paths of PEM files, and what the handshake requires. */
+export interface TlsConfig {
+  readonly cert: string;
+  readonly key: string;
+  /** 1.2 if absent. */
+  readonly minVersion?: '1.2' | '1.3';
+  /** The CAs of client certificates. Set unless `clientAuth` is off. */
+  readonly clientCa?: string | undefined;
+  /** `optional`: a caller may come without a certificate, but not with a bad one. */
+  readonly clientAuth?: 'off' | 'optional' | 'required';
 }
 
 export interface Address {

@@ -40,6 +40,23 @@ export const settings = {
     defaultText: 'unset: none',
     text: 'Addresses or networks (`10.0.0.0/8`, `fd00::/8`) of the proxies before the public port. Their `X-Forwarded-For` is believed, so that the limits by address see the callers and not the proxy. Do not name networks from which callers come: they could write any address.',
   },
+  'tls.min_version': {
+    kind: 'enum',
+    default: '1.2',
+    options: ['1.2', '1.3'],
+    text: 'The lowest TLS version that a handshake may agree on. Quote it: `"1.3"`.',
+  },
+  'tls.client_ca': {
+    kind: 'path',
+    default: null,
+    text: 'The CAs that sign client certificates, in PEM. Needs `tls.client_auth`.',
+  },
+  'tls.client_auth': {
+    kind: 'enum',
+    default: 'off',
+    options: ['off', 'optional', 'required'],
+    text: '`required`: a connection needs a certificate that `tls.client_ca` signed. `optional`: it may have none, but no other one. Write keys are required as before.',
+  },
   'http.engine': {
     kind: 'enum',
     default: 'own',

@@ -1,4 +1,5 @@
-import type { Config } from '../config/config.ts';
+import type { Config, WriteKey } from '../config/config.ts';
+import type { WebhookSource } from '../config/webhook-source.ts';
 import { errorTable, ServiceError } from '../errors.ts';
 import type { Signals } from '../observability/signals.ts';
 import { tracePublishing } from '../tracing/publish-spans.ts';
@@ -11,6 +12,7 @@ import { createConnectEndpoints } from './rpc/connect-router.ts';
 import type { GateContext } from './gate-context.ts';
 import { createRequestHandler, routeOf, isFastPath } from './route-request.ts';
 import { listen, type Listener } from '../http/listen.ts';
+import type { TlsFiles } from '../http/tls-files.ts';
 import { openApiDocument } from './openapi/openapi.ts';
 import { createBodyReader } from './intake/read-body.ts';
 import { createTurnBudget } from './intake/turn-budget.ts';
@@ -25,7 +27,17 @@ const turnBytes = 128 * 1024;
 /** How long a request waits for room among those in flight. */
 const admissionWaitMs = 1000;
 
+/** What a gate follows while it runs. */
+export interface GateCredentials {
+  readonly keys: readonly WriteKey[];
+  readonly webhooks: readonly WebhookSource[];
+  /** Undefined: no TLS. */
+  readonly tlsFiles: TlsFiles | undefined;
+}
+
 export interface Gate {
+  /** Applies to new requests and new handshakes, also on open connections. */
+  useCredentials(credentials: GateCredentials): void;
   readonly address: Listener['address'];
   /** Answers health checks with NOT_SERVING, then drains. */
   close(): Promise<void>;
@@ -36,6 +48,7 @@ export interface GateOptions extends Pick<
   AcceptOptions,
   'validate' | 'redactRejected' | 'arrivalHeaders' | 'store' | 'reject' | 'readStored'
 > {
+  readonly tlsFiles?: TlsFiles | undefined;
   /** Undefined: no heartbeat is sent. */
   readonly canaryKey?: string | undefined;
 }
@@ -59,7 +72,7 @@ export async function openGate(
     requestBytesMax: limits.requestBytesMax,
     limited: signals.callerLimited,
   });
-  const authenticate = createAuthenticate(config.auth, config.keys, options.canaryKey);
+  let authenticate = createAuthenticate(config.auth, config.keys, options.canaryKey);
   let closing = false;
   const checkOpen = (): void => {
     if (closing) throw new ServiceError('shutting_down', errorTable.shutting_down.text);
@@ -85,23 +98,25 @@ export async function openGate(
     signals,
   };
   const connect = createConnectEndpoints(context);
-  const webhooks = createWebhookEntries(config.webhooks, context, checkOpen);
+  const webhooks = new Map(createWebhookEntries(config.webhooks, context, checkOpen));
   // Most gates never serve it.
   let document: string | undefined;
   const openApi = (): string => (document ??= openApiDocument(limits, config.auth));
   const listener = await listen({
-    address: config.listen,
-    tls: config.tls,
-    engine: config.http.engine,
+    ...listenSettings(config),
+    tlsFiles: options.tlsFiles,
     handle: traceRequests(createRequestHandler(context, connect, webhooks, openApi), routeOf),
     isFastPath,
-    setting: 'HEADGATE_LISTEN',
-    idleTimeoutMs: limits.idleTimeoutMs,
-    requestTimeoutMs: limits.requestTimeoutMs,
-    connectionsMax: limits.connectionsMax,
   });
   return {
     address: listener.address,
+    useCredentials: (credentials) => {
+      authenticate = createAuthenticate(config.auth, credentials.keys, options.canaryKey);
+      const entries = createWebhookEntries(credentials.webhooks, context, checkOpen);
+      webhooks.clear();
+      for (const [source, entry] of entries) webhooks.set(source, entry);
+      if (credentials.tlsFiles !== undefined) listener.useTlsFiles(credentials.tlsFiles);
+    },
     close: async () => {
       closing = true;
       connect.health.stopServing();
@@ -110,5 +125,17 @@ export async function openGate(
       bodies.close();
       callers.close();
     },
+  };
+}
+
+function listenSettings({ listen: address, tls, http, limits }: Config) {
+  return {
+    address,
+    tls,
+    engine: http.engine,
+    setting: 'HEADGATE_LISTEN',
+    idleTimeoutMs: limits.idleTimeoutMs,
+    requestTimeoutMs: limits.requestTimeoutMs,
+    connectionsMax: limits.connectionsMax,
   };
 }

@@ -1,13 +1,15 @@
-import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
 
-import { StartError } from '../errors.ts';
+import type { TlsConfig } from '../config/config.ts';
 import type { HttpEngine } from './engine.ts';
+import { readTlsFiles, secureOptions, type TlsFiles } from './tls-files.ts';
 
 export interface FrontOptions {
-  /** Paths of PEM files. Undefined: no TLS. */
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Undefined: no TLS. */
+  readonly tls: TlsConfig | undefined;
+  /** The contents of its files, if they were read already. */
+  readonly tlsFiles?: TlsFiles | undefined;
   readonly requestTimeoutMs: number;
 }
 
@@ -26,18 +28,28 @@ export function createFront(options: FrontOptions, engine: HttpEngine): net.Serv
   const timeoutMs = Math.min(options.requestTimeoutMs, firstBytesTimeoutMs);
   return options.tls === undefined
     ? createPlainFront(engine, timeoutMs)
-    : createTlsFront(readTls(options.tls), engine, timeoutMs);
+    : createTlsFront(options.tls, options.tlsFiles ?? readTlsFiles(options.tls), engine, timeoutMs);
 }
 
 function createTlsFront(
-  files: { cert: Buffer; key: Buffer },
+  config: TlsConfig,
+  files: TlsFiles,
   engine: HttpEngine,
   timeoutMs: number,
 ): net.Server {
   const ALPNProtocols = ['h2', 'http/1.1'];
-  const secure = { ...files, ALPNProtocols, handshakeTimeout: timeoutMs };
+  const secure = {
+    ...secureOptions(config, files),
+    ALPNProtocols,
+    handshakeTimeout: timeoutMs,
+    requestCert: (config.clientAuth ?? 'off') !== 'off',
+    rejectUnauthorized: config.clientAuth === 'required',
+  };
   const server = tls.createServer(secure, (socket) => {
-    if (socket.alpnProtocol === 'h2') engine.takeHttp2(socket, undefined);
+    // `optional` accepts no certificate, but not one that another CA signed.
+    if (config.clientAuth === 'optional' && !socket.authorized && hasCertificate(socket)) {
+      socket.destroy();
+    } else if (socket.alpnProtocol === 'h2') engine.takeHttp2(socket, undefined);
     else {
       awaitFirstBytes(socket, timeoutMs, (start) => {
         engine.takeHttp1(socket, start);
@@ -48,6 +60,10 @@ function createTlsFront(
   // Node reports a handshake timeout here, and leaves the socket open.
   server.on('tlsClientError', (_error, socket) => socket.destroy());
   return server;
+}
+
+function hasCertificate(socket: tls.TLSSocket): boolean {
+  return Object.keys(socket.getPeerCertificate()).length > 0;
 }
 
 function createPlainFront(engine: HttpEngine, timeoutMs: number): net.Server {
@@ -66,15 +82,6 @@ function createPlainFront(engine: HttpEngine, timeoutMs: number): net.Server {
       return true;
     });
   });
-}
-
-function readTls(files: { cert: string; key: string }): { cert: Buffer; key: Buffer } {
-  try {
-    return { cert: readFileSync(files.cert), key: readFileSync(files.key) };
-  } catch (cause) {
-    const why = (cause as Error).message;
-    throw new StartError(`The TLS certificate or key cannot be read: ${why}.`, { cause });
-  }
 }
 
 /** Calls `onBytes` with each chunk until it returns true; ends the connection after `timeoutMs`. */

@@ -1,4 +1,5 @@
 import type net from 'node:net';
+import type tls from 'node:tls';
 
 import type { Address, Config } from '../config/config.ts';
 import { bind } from './bind.ts';
@@ -7,6 +8,7 @@ import type { EngineOptions, HttpEngine } from './engine.ts';
 import { createFront, type FrontOptions } from './front.ts';
 import { createNodeEngine } from './node/node-engine.ts';
 import { createOwnEngine } from './own-engine.ts';
+import { secureOptions, type TlsFiles } from './tls-files.ts';
 
 export interface ListenOptions extends EngineOptions, FrontOptions {
   readonly address: Address;
@@ -18,6 +20,8 @@ export interface ListenOptions extends EngineOptions, FrontOptions {
 }
 
 export interface Listener {
+  /** Serves new handshakes with these files. Open connections stay. */
+  useTlsFiles(files: TlsFiles): void;
   /** The bound address. The port is never 0. */
   readonly address: Address;
   /**
@@ -45,6 +49,10 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const bound = front.address() as net.AddressInfo;
   return {
     address: { host: options.address.host, port: bound.port },
+    useTlsFiles: (files) => {
+      if (options.tls === undefined) return;
+      (front as tls.Server).setSecureContext(secureOptions(options.tls, files));
+    },
     close: (graceMs) => drain(front, engine, sockets, graceMs),
   };
 }

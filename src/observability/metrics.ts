@@ -3,6 +3,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { errorCodes, errorEntry, grpcCodeNames } from '../errors.ts';
 import { eventStatuses, warningCodes } from '../event/verdict.ts';
 import { createCanaryMetrics } from './canary-metrics.ts';
+import { createReloadMetrics } from './reload-metrics.ts';
 import { createGauges } from './gauges.ts';
 import { createCounter, createGauge, createHistogram } from './metric-families.ts';
 
@@ -127,9 +128,19 @@ export function createMetrics(labels: LabelValues) {
     for (const name of added) gauges.lastEvent.set(name, 0);
   };
   const canary = createCanaryMetrics(registry);
+  const reload = createReloadMetrics(registry);
   exposeUnlabelled(registry, unlabelled);
   const knownSources: ReadonlySet<string> = new Set(sources);
-  return { registry, ...counters, ...histograms, gauges, canary, knownSources, addEventNames };
+  return {
+    registry,
+    ...counters,
+    ...histograms,
+    gauges,
+    canary,
+    reload,
+    knownSources,
+    addEventNames,
+  };
 }
 
 function exposeUnlabelled(

@@ -2,6 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 
 import type { Address } from '../config/config.ts';
 import { StartError } from '../errors.ts';
+import type { GateCredentials } from '../gate/gate.ts';
 import type { MetricDeltas } from '../observability/metric-deltas.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 import type { GateOrder, GateReport, GateSettings } from './gate-process.ts';
@@ -18,6 +19,7 @@ export interface ForkedGate {
   readonly serves: () => boolean;
   /** Sends the changed events to the process. */
   follow(changed: SchemaRegistry): void;
+  useCredentials(credentials: GateCredentials): void;
   stop(graceMs: number): Promise<void>;
 }
 
@@ -63,6 +65,7 @@ export function forkGate(
     ended,
     serves: () => serves,
     follow: (changed) => order({ kind: 'follow', changed }),
+    useCredentials: (credentials) => order({ kind: 'credentials', credentials }),
     stop: async (graceMs) => {
       if (serves && graceMs > 0) order({ kind: 'stop' });
       else kill();

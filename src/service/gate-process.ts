@@ -2,7 +2,7 @@ import cluster from 'node:cluster';
 
 import type { Address, Config } from '../config/config.ts';
 import { StartError } from '../errors.ts';
-import { openGate } from '../gate/gate.ts';
+import { openGate, type Gate, type GateCredentials } from '../gate/gate.ts';
 import { createEventStore } from '../jetstream/event-store.ts';
 import { openLog, type LogOptions } from '../jetstream/open-log.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
@@ -22,6 +22,7 @@ export interface GateSettings {
   readonly number: number;
   readonly config: Config;
   readonly registry: SchemaRegistry;
+  readonly tlsFiles: GateCredentials['tlsFiles'];
   /** A secret; `config` is sent without its secrets. */
   readonly hashKey: string | undefined;
   /** The write key of the heartbeat; undefined if no heartbeats are sent. */
@@ -33,6 +34,7 @@ export interface GateSettings {
 /** Sent by the first process. */
 export type GateOrder =
   | { readonly kind: 'start'; readonly settings: GateSettings }
+  | { readonly kind: 'credentials'; readonly credentials: GateCredentials }
   /** The header of the contracts, and the events that are new or have changed. */
   | { readonly kind: 'follow'; readonly changed: SchemaRegistry }
   | { readonly kind: 'stop' };
@@ -54,23 +56,24 @@ const countedIntervalMs = 250;
  */
 async function runGateProcess(): Promise<void> {
   // Ctrl-C reaches every process of a terminal. The first one decides, and sends an order.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   prepareRuntime();
-  const { settings, followed, stopped } = await firstOrder();
+  const { settings, followed, credentials, stopped } = await firstOrder();
   const logger = createLogger(settings.config.logLevel).child({ gateProcess: settings.number });
   const lifecycle = createLifecycle((name, error) =>
     logger.error({ err: error, name }, 'could not be stopped cleanly'),
   );
-  let address: Address;
+  let gate: Gate;
   try {
-    address = await startGate(settings, followed, logger, lifecycle);
+    gate = await startGate(settings, followed, logger, lifecycle);
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     // The first process kills this one, because something half open may keep it alive.
     await report({ kind: 'failed', text: error.message });
     return;
   }
-  await report({ kind: 'ready', address });
+  credentials(gate.useCredentials);
+  await report({ kind: 'ready', address: gate.address });
   await stopped;
   await lifecycle.release();
   cluster.worker!.disconnect();
@@ -80,6 +83,8 @@ interface Orders {
   readonly settings: GateSettings;
   /** Passes on each change of the contracts, including changes before this call. */
   readonly followed: (take: (changed: SchemaRegistry) => void) => void;
+  /** Passes on the newest credentials, including those from before this call. */
+  readonly credentials: (take: Gate['useCredentials']) => void;
   readonly stopped: Promise<void>;
 }
 
@@ -89,15 +94,22 @@ function firstOrder(): Promise<Orders> {
     const waiting: SchemaRegistry[] = [];
     const stopped = Promise.withResolvers<void>();
     let take = (changed: SchemaRegistry): void => void waiting.push(changed);
+    let newest: GateCredentials | undefined;
+    let use = (credentials: GateCredentials): void => void (newest = credentials);
+    const credentials: Orders['credentials'] = (taker) => {
+      if (newest !== undefined) taker(newest);
+      use = taker;
+    };
     process.on('message', (order: GateOrder) => {
       if (order.kind === 'follow') take(order.changed);
+      else if (order.kind === 'credentials') use(order.credentials);
       else if (order.kind === 'stop') stopped.resolve();
       else {
         const followed: Orders['followed'] = (taker) => {
           for (const changed of waiting.splice(0)) taker(changed);
           take = taker;
         };
-        resolve({ settings: order.settings, followed, stopped: stopped.promise });
+        resolve({ settings: order.settings, followed, credentials, stopped: stopped.promise });
       }
     });
   });
@@ -109,7 +121,7 @@ async function startGate(
   followed: Orders['followed'],
   logger: ReturnType<typeof createLogger>,
   lifecycle: Lifecycle,
-): Promise<Address> {
+): Promise<Gate> {
   const validation = createLiveValidation(compiled(settings.registry), {
     enforcement: settings.config.enforcement,
     hashKey: settings.hashKey,
@@ -128,9 +140,10 @@ async function startGate(
     redactRejected: validation.redactRejected,
     ...createEventStore(log, validation.isPlanned),
     canaryKey: settings.canaryKey,
+    tlsFiles: settings.tlsFiles,
   });
   lifecycle.onRelease('gate', gate.close);
-  return gate.address;
+  return gate;
 }
 
 /** Validators are functions and cannot be sent between processes; compile them from the schemas. */

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import type { Address } from '../config/config.ts';
+import type { GateCredentials } from '../gate/gate.ts';
 import type { MetricDeltas } from '../observability/metric-deltas.ts';
 import type { Signals } from '../observability/signals.ts';
 import { changedEvents } from '../validation/live-validation.ts';
@@ -24,6 +25,8 @@ export interface GateProcesses {
   readonly running: () => number;
   /** Makes every process validate by these contracts from its next request on. */
   follow(registry: SchemaRegistry): void;
+  /** Also in force in replacements. */
+  useCredentials(credentials: GateCredentials): void;
   /** Drains and ends every process. */
   close(): Promise<void>;
 }
@@ -50,8 +53,10 @@ export async function startGateProcesses(options: GateProcessesOptions): Promise
   });
   const listen = await choosePort(options.config.listen);
   const { processes, shutdownGraceMs } = options.config;
+  let credentials: GateCredentials | undefined;
+  const current = { ...options, credentials: () => credentials };
   const gates = Array.from({ length: processes }, (_, index) =>
-    superviseGate(index + 1, () => gateSettingsOf(options, listen), options),
+    superviseGate(index + 1, () => gateSettingsOf(current, listen), options),
   );
   const close = async (graceMs: number): Promise<void> => {
     await Promise.all(gates.map((gate) => gate.stop(graceMs)));
@@ -63,6 +68,10 @@ export async function startGateProcesses(options: GateProcessesOptions): Promise
       running: () => gates.filter((gate) => gate.running()).length,
       follow: (registry) => {
         for (const gate of gates) gate.follow(registry);
+      },
+      useCredentials: (changed) => {
+        credentials = changed;
+        for (const gate of gates) gate.useCredentials(changed);
       },
       close: () => close(shutdownGraceMs + endTimeoutMs),
     };
@@ -88,6 +97,7 @@ interface SupervisedGate {
   start(): Promise<Address>;
   readonly running: () => boolean;
   follow(registry: SchemaRegistry): void;
+  useCredentials(credentials: GateCredentials): void;
   /** Drains the process; kills it if it has not ended after `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }
@@ -163,6 +173,7 @@ function superviseGate(
       current?.follow(withoutValidators({ ...registry, events: changedEvents(sent, registry) }));
       sent = registry;
     },
+    useCredentials: (credentials) => current?.useCredentials(credentials),
     stop: async (graceMs) => {
       stopping.abort();
       await current?.stop(graceMs);

@@ -1,4 +1,5 @@
 import type { Address, Config } from '../config/config.ts';
+import type { GateCredentials } from '../gate/gate.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 import type { GateSettings } from './gate-process.ts';
 
@@ -6,6 +7,8 @@ export interface GateSettingsOptions {
   readonly config: Config;
   /** Returns the current contracts; a replacement gets the contracts at its own start. */
   readonly registry: () => SchemaRegistry;
+  /** Undefined until the files have changed once; then in force for replacements too. */
+  readonly credentials?: (() => GateCredentials | undefined) | undefined;
   readonly canaryKey: string | undefined;
   readonly labels: GateSettings['labels'];
   readonly log: GateSettings['log'];
@@ -18,11 +21,13 @@ export function gateSettingsOf(
 ): Omit<GateSettings, 'number'> {
   const { config } = options;
   const registry = options.registry();
+  const credentials = options.credentials?.();
   const { limits, processes } = config;
   const share = Math.ceil(limits.inFlightEventsMax / processes);
   return {
     config: {
       ...config,
+      ...(credentials && { keys: credentials.keys, webhooks: credentials.webhooks }),
       listen,
       // Secrets stay in the process that uses them: the operators' token, secrets of destinations.
       admin: { ...config.admin, token: undefined },
@@ -33,6 +38,7 @@ export function gateSettingsOf(
       limits: { ...limits, inFlightEventsMax: Math.max(share, limits.batchEventsMax) },
     },
     registry: withoutValidators(registry),
+    tlsFiles: credentials?.tlsFiles,
     labels: {
       ...options.labels,
       eventNames: registry.events.map(({ name }) => name),

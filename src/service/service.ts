@@ -6,6 +6,7 @@ import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { createLiveValidation } from '../validation/live-validation.ts';
 import { emptyRegistry, loadRegistry } from '../validation/schema-registry.ts';
+import { followFiles, type ConfigReader } from './follow-files.ts';
 import type { GateProcesses } from './gate-processes.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { observe } from './observe.ts';
@@ -33,6 +34,8 @@ export interface ServiceOverrides {
   /** The directories to search for nats-server, in the format of PATH. */
   readonly searchPath?: string;
   readonly logger?: Logger;
+  /** If undefined, keys and certificates stay as they were at the start. */
+  readonly configReader?: ConfigReader;
 }
 
 /**
@@ -52,7 +55,7 @@ export async function createService(
     (name, ms) => logger.debug({ name, ms: Math.round(ms) }, 'stopped'),
   );
   try {
-    return await startService(config, overrides.searchPath ?? '', logger, lifecycle);
+    return await startService(config, overrides, logger, lifecycle);
   } catch (error) {
     await lifecycle.release();
     throw error;
@@ -61,7 +64,7 @@ export async function createService(
 
 async function startService(
   config: Config,
-  searchPath: string,
+  { searchPath = '', configReader }: ServiceOverrides,
   logger: Logger,
   lifecycle: Lifecycle,
 ): Promise<Service> {
@@ -118,6 +121,11 @@ async function startService(
     gate = await openEndpoints({ config, validation, observed, opened, lifecycle });
     // The contracts may have changed while the gate opened.
     gate.follow(validation.registry());
+    if (configReader !== undefined) {
+      const onChange = gate.useCredentials;
+      const followed = followFiles({ config, reader: configReader, signals, onChange });
+      lifecycle.onRelease('followed files', async () => followed.stop());
+    }
   }
 
   return {

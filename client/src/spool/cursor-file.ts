@@ -1,6 +1,7 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 
+import { privateFile } from './segment-folder.ts';
 import type { SpoolPosition } from './spool.ts';
 
 /**
@@ -28,7 +29,7 @@ export function createCursorFile(directory: string): CursorFile {
     },
     write: async (position) => {
       const fresh = `${file}.new`;
-      const handle = await open(fresh, 'w');
+      const handle = await open(fresh, 'w', privateFile);
       try {
         await handle.writeFile(JSON.stringify(position));
       } finally {

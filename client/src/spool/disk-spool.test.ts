@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   copyFileSync,
   mkdtempSync,
   readdirSync,
@@ -388,3 +389,34 @@ describe('the directory', () => {
     expect(segments().length).toBe(1);
   });
 });
+
+test.skipIf(process.platform === 'win32')(
+  'other users can read nothing of a spool, nor of one that an earlier version left open',
+  async () => {
+    const old = path.join(directory, `${'0'.repeat(16)}.damaged`);
+    const foreign = path.join(directory, 'notes.txt');
+    for (const file of [old, foreign]) {
+      writeFileSync(file, '');
+      chmodSync(file, 0o644);
+    }
+    chmodSync(directory, 0o755);
+    const { spool } = await openSpool();
+    await append(spool, 0, 1);
+    await spool.close();
+    const modeOf = (file: string): string => (statSync(file).mode & 0o777).toString(8);
+    expect(modeOf(directory)).toBe('700');
+    const own = readdirSync(directory).filter((name) => name !== 'notes.txt');
+    expect(own.length).toBeGreaterThan(1);
+    for (const name of own)
+      expect(`${name} ${modeOf(path.join(directory, name))}`).toMatch(/ 600$/);
+    expect(modeOf(foreign)).toBe('644');
+  },
+);
+
+test.skipIf(process.platform === 'win32')(
+  'a directory that all users share is refused',
+  async () => {
+    chmodSync(directory, 0o1777);
+    await expect(openSpool()).rejects.toThrow(/all users of this machine share it/);
+  },
+);

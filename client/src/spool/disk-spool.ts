@@ -1,12 +1,16 @@
-import { mkdir } from 'node:fs/promises';
-
 import { HeadgateError } from '../headgate-error.ts';
 import { createCursorFile, type CursorFile } from './cursor-file.ts';
 import { createGroupQueue, type Group, type GroupQueue } from './group-queue.ts';
 import { lockDirectory, type OwnerLock } from './owner-lock.ts';
 import { closedError, refused } from './refused.ts';
 import { createRoom, type Room } from './room.ts';
-import { damagedFile, discardSegment, findSegments, type Segment } from './segment-folder.ts';
+import {
+  damagedFile,
+  discardSegment,
+  findSegments,
+  makePrivateFolder,
+  type Segment,
+} from './segment-folder.ts';
 import { openSegmentReader, type SegmentReader } from './segment-reader.ts';
 import { SegmentWriter, type Fsync } from './segment-writer.ts';
 import { createSettlement, type Settlement } from './settlement.ts';
@@ -121,7 +125,7 @@ export class DiskSpool implements Spool {
 
   async #find(): Promise<void> {
     const { directory } = this.#options;
-    await mkdir(directory, { recursive: true });
+    await makePrivateFolder(directory);
     this.#lock = await lockDirectory(directory);
     this.#segments = await findSegments(directory);
     const cursor = await this.#cursorFile.read();

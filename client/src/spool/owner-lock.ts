@@ -5,6 +5,7 @@ import net from 'node:net';
 import path from 'node:path';
 
 import { HeadgateError } from '../headgate-error.ts';
+import { privateFile } from './segment-folder.ts';
 
 /** Held while a client owns a spool directory. */
 export interface OwnerLock {
@@ -48,7 +49,11 @@ async function lockByFile(directory: string): Promise<OwnerLock> {
   const file = path.join(directory, 'owner.pid');
   for (let tries = 0; tries < takeOverTriesMax; tries += 1) {
     try {
-      const handle = await open(file, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY);
+      const handle = await open(
+        file,
+        constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY,
+        privateFile,
+      );
       await handle.writeFile(String(process.pid));
       await handle.close();
       return { release: () => unlink(file).catch(() => {}) };

@@ -1,4 +1,14 @@
-import { open, readdir, readFile, rename, stat, truncate, unlink } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  stat,
+  truncate,
+  unlink,
+} from 'node:fs/promises';
 import path from 'node:path';
 
 import { findFrame, frameEnd, segmentMagic } from './frame.ts';
@@ -16,10 +26,46 @@ export interface Segment {
   dropped: boolean;
 }
 
+/** Events carry personal data: other users of the machine may not read them. */
+export const privateFile = 0o600;
+const privateFolder = 0o700;
+const othersBits = 0o077;
+/** Set on /tmp and its like. */
+const sticky = 0o1000;
+
 const suffix = '.seg';
 const damagedSuffix = '.damaged';
 /** Beyond this number the oldest damaged file is deleted. */
 const damagedFilesMax = 8;
+
+/**
+ * Makes the directory, closed to other users. Closes one that an earlier version left open, and its
+ * files. Throws if it belongs to another user, who could read what is written there.
+ */
+export async function makePrivateFolder(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: privateFolder });
+  const user = process.getuid?.();
+  // Windows has no such modes.
+  if (user === undefined) return;
+  const { mode, uid } = await stat(directory);
+  if ((mode & othersBits) === 0 && (uid === user || user === 0)) return;
+  if ((mode & sticky) !== 0) {
+    throw new Error('all users of this machine share it: name a directory of its own in it');
+  }
+  if (uid !== user && user !== 0) {
+    throw new Error(
+      `it belongs to user ${uid}, and this process runs as ${user}: chown it to this user, or name ` +
+        'another directory',
+    );
+  }
+  for (const name of await readdir(directory)) {
+    if (ownFiles.test(name)) await chmod(path.join(directory, name), privateFile);
+  }
+  // Last: if this is interrupted, the next start finds it open and does it again.
+  await chmod(directory, privateFolder);
+}
+
+const ownFiles = /^(\d{16}\.(seg|damaged)|cursor\.json(\.new)?|owner\.pid)$/;
 
 export function segmentFile(directory: string, base: number): string {
   return path.join(directory, `${String(base).padStart(16, '0')}${suffix}`);

@@ -2,7 +2,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 
 import { segmentMagic } from './frame.ts';
 import type { Group } from './group-queue.ts';
-import { segmentFile, syncDirectory, type Segment } from './segment-folder.ts';
+import { privateFile, segmentFile, syncDirectory, type Segment } from './segment-folder.ts';
 
 /**
  * When track() resolves.
@@ -91,7 +91,7 @@ export class SegmentWriter {
     const base = next();
     const name = segmentFile(directory, base);
     // A file of this name contains no events: the disk was full when it was created.
-    const file = await open(name, 'w');
+    const file = await open(name, 'w', privateFile);
     try {
       await writeAll(file, segmentMagic, segmentMagic.length, 0);
       if (fsync !== 'none') await syncDirectory(directory);

@@ -32,7 +32,7 @@ function assemble(
   values: SettingValues,
   keys: readonly WriteKey[],
 ): Omit<Config, 'destinations' | 'webhooks'> {
-  const { 'tls.cert': cert, 'tls.key': key, 'nats.url': url } = values;
+  const { 'nats.url': url } = values;
   return {
     listen: values.listen,
     admin: {
@@ -40,7 +40,7 @@ function assemble(
       token: values['admin.token'],
       metricsToken: values['admin.metrics_token'],
     },
-    tls: cert === undefined || key === undefined ? undefined : { cert, key },
+    tls: assembleTls(values),
     trustedProxies: values.trusted_proxies ?? [],
     http: { engine: values['http.engine'] },
     dataDir: values.data_dir,
@@ -67,6 +67,18 @@ function assemble(
     canary: { intervalMs: values['canary.interval'] },
     logLevel: values.log_level,
     shutdownGraceMs: values.shutdown_grace,
+  };
+}
+
+function assembleTls(values: SettingValues): Config['tls'] {
+  const { 'tls.cert': cert, 'tls.key': key } = values;
+  if (cert === undefined || key === undefined) return undefined;
+  return {
+    cert,
+    key,
+    minVersion: values['tls.min_version'],
+    clientCa: values['tls.client_ca'],
+    clientAuth: values['tls.client_auth'],
   };
 }
 

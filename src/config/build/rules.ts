@@ -72,6 +72,29 @@ const rules: readonly Rule[] = [
     },
   },
   {
+    settings: ['tls.client_auth', 'tls.client_ca', 'tls.cert'],
+    validate: (values) =>
+      values['tls.client_auth'] !== 'off' &&
+      (values['tls.client_ca'] === undefined || values['tls.cert'] === undefined)
+        ? 'needs tls.client_ca, tls.cert and tls.key: give all of them, or set it to off'
+        : undefined,
+  },
+  {
+    settings: ['tls.client_ca', 'tls.client_auth'],
+    validate: (values) =>
+      values['tls.client_ca'] !== undefined && values['tls.client_auth'] === 'off'
+        ? 'is not used while tls.client_auth is off: set that to optional or required, or remove this'
+        : undefined,
+  },
+  {
+    settings: ['tls.client_auth', 'canary.interval'],
+    validate: (values) =>
+      values['tls.client_auth'] === 'required' && values['canary.interval'] !== undefined
+        ? 'is required, and heartbeats (canary.interval) have no client certificate: set it to ' +
+          'optional, or remove canary.interval'
+        : undefined,
+  },
+  {
     settings: ['durability', 'nats.url'],
     validate: (values) =>
       values.durability === 'fsync' && values['nats.url'] !== undefined

@@ -62,6 +62,65 @@ test.each([
   expect(refusedRange(address)).toBeTypeOf('string');
 });
 
+/**
+ * Every range that IANA's special-purpose registries for IPv4 and IPv6 do not call globally
+ * reachable, and others of which an address leads to an inner one: first, last, or both.
+ */
+const specialPurpose: Readonly<Record<string, readonly string[]>> = {
+  '0.0.0.0/8': ['0.0.0.0', '0.255.255.255'],
+  '10.0.0.0/8': ['10.0.0.0', '10.255.255.255'],
+  '100.64.0.0/10': ['100.64.0.0', '100.100.100.200', '100.127.255.255'],
+  '127.0.0.0/8': ['127.0.0.0', '127.255.255.255'],
+  '169.254.0.0/16': ['169.254.0.0', '169.254.169.254', '169.254.255.255'],
+  '172.16.0.0/12': ['172.16.0.0', '172.31.255.255'],
+  '192.0.0.0/24': ['192.0.0.0', '192.0.0.192', '192.0.0.255'],
+  '192.0.2.0/24': ['192.0.2.0', '192.0.2.255'],
+  '192.88.99.0/24': ['192.88.99.0', '192.88.99.255'],
+  '192.168.0.0/16': ['192.168.0.0', '192.168.255.255'],
+  '198.18.0.0/15': ['198.18.0.0', '198.19.255.255'],
+  '198.51.100.0/24': ['198.51.100.0', '198.51.100.255'],
+  '203.0.113.0/24': ['203.0.113.0', '203.0.113.255'],
+  '224.0.0.0/4': ['224.0.0.0', '239.255.255.255'],
+  '240.0.0.0/4': ['240.0.0.0', '255.255.255.255'],
+  'Azure, its services': ['168.63.129.16', '::ffff:168.63.129.16'],
+  'other ways to write 127.0.0.1': ['2130706433', '0x7f000001', '017700000001', '127.1', '0'],
+  '::/128, ::1/128': ['::', '::1'],
+  'IPv4-compatible, ::/96': ['::7f00:1', '::127.0.0.1', '::a9fe:a9fe', '::808:808'],
+  'IPv4-mapped, ::ffff:0:0/96': ['::ffff:7f00:1', '::ffff:10.0.0.1', '0:0:0:0:0:ffff:a00:1'],
+  'IPv4-translated, ::ffff:0:0:0/96': ['::ffff:0:7f00:1', '::ffff:0:10.0.0.1'],
+  'NAT64, 64:ff9b::/96': ['64:ff9b::7f00:1', '64:ff9b::10.0.0.1', '64:ff9b::a9fe:a9fe'],
+  '64:ff9b:1::/48': ['64:ff9b:1::', '64:ff9b:1:ffff:ffff:ffff:ffff:ffff'],
+  '100::/64, 100:0:0:1::/64': ['100::', '100:0:0:1::1'],
+  'Teredo, 2001::/32': ['2001::', '2001:0:7f00:1::'],
+  '2001:2::/48': ['2001:2::', '2001:2:0:ffff:ffff:ffff:ffff:ffff'],
+  '2001:10::/28': ['2001:10::', '2001:1f:ffff:ffff:ffff:ffff:ffff:ffff'],
+  '2001:db8::/32': ['2001:db8::', '2001:db8:ffff:ffff:ffff:ffff:ffff:ffff'],
+  '6to4, 2002::/16': ['2002::', '2002:7f00:1::', '2002:a00:1::1', '2002:a9fe:a9fe::'],
+  '3fff::/20': ['3fff::', '3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff'],
+  '5f00::/16': ['5f00::', '5f00:ffff::'],
+  'fc00::/7': ['fc00::', 'fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'],
+  'fe80::/10': ['fe80::', 'febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff'],
+  'site-local, fec0::/10': ['fec0::', 'feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'],
+  'ff00::/8': ['ff00::', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'],
+  'not assigned': ['4000::1', '8000::1', 'e000::1', '1000::1'],
+};
+
+test.each(Object.entries(specialPurpose))('%s is refused as a whole', (_range, addresses) => {
+  expect(addresses.filter((address) => refusedRange(address) === undefined)).toEqual([]);
+});
+
+test.each([
+  ['9.255.255.255', '11.0.0.0'],
+  ['100.63.255.255', '100.128.0.0'],
+  ['169.253.255.255', '169.255.0.0'],
+  ['172.15.255.255', '172.32.0.0'],
+  ['198.17.255.255', '198.20.0.0'],
+  ['168.63.129.15', '168.63.129.17'],
+  ['2000::1', '2003::1'],
+])('%s and %s, beside a range, are public', (...addresses) => {
+  for (const address of addresses) expect(refusedRange(address)).toBeUndefined();
+});
+
 test('the lookup fails with a name that has only refused addresses', async () => {
   const { promise, resolve } = Promise.withResolvers<Error | null>();
   lookupPublic('localhost', { all: true }, (error) => resolve(error));

@@ -9,14 +9,24 @@ export class AddressRefusedError extends Error {
   readonly code = 'ADDRESS_REFUSED';
 }
 
+/** Azure serves every virtual machine from this address: metadata, DHCP, DNS. It looks public. */
+const cloudServices: ReadonlySet<string> = new Set(['168.63.129.16']);
+
+/** The only part of IPv6 from which public addresses are assigned (RFC 4291 §2.4, IANA). */
+const globalUnicast = ipaddr.IPv6.parseCIDR('2000::/3');
+
 /**
  * What stands in the way of an address: `loopback`, `private`, `linkLocal` (cloud metadata) and so
  * on, or undefined for a public one. An IPv4 address wrapped in IPv6 is validated as what it wraps.
+ * Outside `2000::/3` every other IPv6 address is refused: `::7f00:1` is one way to write 127.0.0.1.
  */
 export function refusedRange(address: string): string | undefined {
   if (!ipaddr.isValid(address)) return 'unreadable';
-  const range = ipaddr.process(address).range();
-  return range === 'unicast' ? undefined : range;
+  const parsed = ipaddr.process(address);
+  const range = parsed.range();
+  if (range !== 'unicast') return range;
+  if (parsed instanceof ipaddr.IPv6) return parsed.match(globalUnicast) ? undefined : 'notGlobal';
+  return cloudServices.has(parsed.toString()) ? 'cloudServices' : undefined;
 }
 
 function refusal(host: string, addresses: readonly string[]): AddressRefusedError {
