@@ -141,7 +141,7 @@ export const errorTable = {
     grpc: grpcCode.permissionDenied,
     http: 403,
     logLevel: 'info',
-    text: 'A page of another site sent this request from a browser (`Origin`, `Sec-Fetch-Site`), or `Host` is neither an IP address nor `localhost`, and this gate asks for no key (`auth: off`). Send events from servers, and address the gate by 127.0.0.1 or localhost. With `auth: keys` the key protects the gate instead.',
+    text: 'A page of another site sent this request from a browser (`Origin`, `Sec-Fetch-Site`), or a browser sent it to a name other than `localhost` (`Host`), and this gate asks for no key (`auth: off`). Send events from servers. With `auth: keys` the key protects the gate instead.',
   },
   invalid_signature: {
     ...refused,

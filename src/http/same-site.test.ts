@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { isCrossSite, isLocalHost } from './same-site.ts';
+import { isCrossSite, isFromBrowser, isLocalHost } from './same-site.ts';
 
 describe('isCrossSite', () => {
   test.each([
@@ -43,4 +43,18 @@ describe('isLocalHost', () => {
     '[evil.example]',
     '1:2:3',
   ])('is false for %s', (host) => expect(isLocalHost({ host })).toBe(false));
+});
+
+test('isFromBrowser knows a browser by any header that it always sends', () => {
+  const agent = 'Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0';
+  for (const headers of [
+    { origin: 'http://evil.example' },
+    { 'sec-fetch-site': 'none' },
+    { 'accept-language': 'de' },
+    { referer: 'http://evil.example/page' },
+    { 'user-agent': agent },
+  ]) {
+    expect(isFromBrowser(headers)).toBe(true);
+  }
+  expect(isFromBrowser({ host: 'gate.example', 'user-agent': 'curl/8.5.0', accept: '*/*' })).toBe(false);
 });

@@ -30,6 +30,17 @@ export function isLocalHost(headers: IncomingHttpHeaders): boolean {
   return net.isIP(host.startsWith('[') ? host.slice(1, -1) : host) !== 0;
 }
 
+/** Whether a header is there that every browser sends with each request, and no page can remove. */
+export function isFromBrowser(headers: IncomingHttpHeaders): boolean {
+  return (
+    headers.origin !== undefined ||
+    headers['sec-fetch-site'] !== undefined ||
+    headers['accept-language'] !== undefined ||
+    headers.referer !== undefined ||
+    headers['user-agent']?.startsWith('Mozilla/') === true
+  );
+}
+
 function hostOf(headers: IncomingHttpHeaders): string {
   const authority = headers[':authority'];
   return (typeof authority === 'string' ? authority : headers.host) ?? '';

@@ -5,7 +5,7 @@ import { hashWriteKey } from '../../config/write-key.ts';
 import { ServiceError } from '../../errors.ts';
 import { canaryName } from '../../event/canary.ts';
 import { compileEventGlobs } from '../../event/glob.ts';
-import { isCrossSite, isLocalHost } from '../../http/same-site.ts';
+import { isCrossSite, isFromBrowser, isLocalHost } from '../../http/same-site.ts';
 
 /** Who sends: what a write key stands for. */
 export interface Producer {
@@ -80,11 +80,11 @@ export function createAuthenticate(
  * page that it shows.
  */
 function refuseBrowsers(headers: IncomingHttpHeaders): void {
-  if (!isCrossSite(headers) && isLocalHost(headers)) return;
+  if (!isFromBrowser(headers) || (!isCrossSite(headers) && isLocalHost(headers))) return;
   throw new ServiceError(
     'cross_site_request',
-    'A page in a browser sent this request, or Host is neither an IP address nor localhost. While auth ' +
-      'is off, this gate takes requests of programs on this machine alone.',
+    'A page in a browser sent this request. While auth is off, this gate takes requests of programs, ' +
+      'and of a browser only those that a person sends to localhost or an IP address.',
   );
 }
 
