@@ -78,7 +78,9 @@ export const deliberate: readonly Difference[] = [
   {
     what: 'An event with an unknown, reserved or unreadable JSON field gets a verdict of its own.',
     why: 'Promise 2: a bad event never takes a good one down with it; the library parses all or nothing.',
-    holds: ({ oddity, protocol, rpc }, fast, stock) => {
+    holds: (request, fast, stock) => {
+      const { oddity, protocol, rpc } = request;
+      if (isUnreadInBatch(request, fast, stock)) return true;
       if (protocol !== 'connect-json' || !oddity.startsWith('event ')) return false;
       if (stock.code !== 'invalid_argument') return false;
       if (rpc === 'Track') return refusedAs(fast, 'invalid_argument');
@@ -86,22 +88,6 @@ export const deliberate: readonly Difference[] = [
         results: { status: string; error?: { code: string } }[];
       };
       return results[1]!.status === 'REJECTED' && results[1]!.error!.code.endsWith('_field');
-    },
-  },
-  {
-    what: 'An event of a batch that cannot be read is rejected alone; the stock router refuses the batch.',
-    why: 'Promise 2: a bad event never takes a good one down with it; the library parses all or nothing.',
-    holds: ({ rpc, oddity, protocol }, fast, stock) => {
-      if (rpc !== 'BatchTrack') return false;
-      const isRefused = stock.code === 'internal' || stock.code === 'invalid_argument';
-      // The stock router stores text that is not UTF-8 after it changed it.
-      if (!isRefused && !(oddity === 'wrong UTF-8' && protocol === 'connect-json')) return false;
-      const result = fast.result as {
-        results?: { status: string; error?: { violations?: { code?: string }[] } }[];
-      } | null;
-      return (result?.results ?? []).some(
-        ({ status, error }) => status === 'REJECTED' && error?.violations?.[0]?.code === 'json',
-      );
     },
   },
   {
@@ -149,3 +135,20 @@ export const deliberate: readonly Difference[] = [
       [404, 405, 415].includes(fast.status) && fast.status === stock.status && stock.code === '',
   },
 ];
+
+/** No JSON, no UTF-8 or no protocol buffers: the same promise. The size is checked, and room is asked for. */
+function isUnreadInBatch(
+  ...[{ rpc, oddity, protocol }, fast, stock]: Parameters<Difference['holds']>
+): boolean {
+  if (rpc !== 'BatchTrack') return false;
+  const isRefused = stock.code === 'internal' || stock.code === 'invalid_argument';
+  // The stock router takes JSON that is not UTF-8, with other characters in it.
+  if (!isRefused && !(oddity === 'wrong UTF-8' && protocol === 'connect-json')) return false;
+  if (fast.code === 'resource_exhausted' || fast.code === 'unavailable') return true;
+  const result = fast.result as {
+    results?: { status: string; error?: { violations?: { code?: string }[] } }[];
+  } | null;
+  return (result?.results ?? []).some(
+    ({ status, error }) => status === 'REJECTED' && error?.violations?.[0]?.code === 'json',
+  );
+}
