@@ -31,8 +31,8 @@ export function readTlsFiles(config: TlsConfig): TlsFiles {
   } catch (cause) {
     const why = (cause as Error).message;
     throw new StartError(
-      `The TLS files cannot be used (${why}): fix tls.cert, tls.key or tls.client_ca. The key must ` +
-        'be that of the first certificate.',
+      `The TLS certificate or key cannot be read: ${why}. Fix tls.cert, tls.key or tls.client_ca; ` +
+        'the key must be that of the first certificate.',
       { cause },
     );
   }

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 
 import type { Config } from '../config/config.ts';
+import { readCertificate } from '../gate/certificate.ts';
 import type { GateCredentials } from '../gate/gate.ts';
-import { expiryOf, readTlsFiles } from '../http/tls-files.ts';
 import type { Signals } from '../observability/signals.ts';
 
 /** How the configuration is read again. */
@@ -79,8 +79,9 @@ export function followFiles(options: FollowFilesOptions): FollowedFiles {
 /** Returns a function that reads everything. `quietly`: says nothing if nothing differs. */
 function createReload({ config, reader, signals, onChange }: FollowFilesOptions) {
   let inForce = config;
-  let tlsFiles = config.tls === undefined ? undefined : readTlsFiles(config.tls);
-  if (tlsFiles !== undefined) signals.certificateServed(expiryOf(tlsFiles));
+  const first = config.tls === undefined ? undefined : readCertificate(config.tls);
+  let tlsFiles = first?.files;
+  if (first !== undefined) signals.certificateServed(first.expiresAtMs);
   return (quietly: boolean): void => {
     let keysChanged = false;
     let certificateChanged = false;
@@ -98,11 +99,11 @@ function createReload({ config, reader, signals, onChange }: FollowFilesOptions)
     }
     if (config.tls !== undefined) {
       try {
-        const next = readTlsFiles(config.tls);
-        certificateChanged = !isDeepStrictEqual(next, tlsFiles);
-        tlsFiles = next;
+        const next = readCertificate(config.tls);
+        certificateChanged = !isDeepStrictEqual(next.files, tlsFiles);
+        tlsFiles = next.files;
         if (certificateChanged) signals.reloaded('certificate');
-        signals.certificateServed(expiryOf(next));
+        signals.certificateServed(next.expiresAtMs);
       } catch (error) {
         signals.reloadFailed('certificate', error);
       }

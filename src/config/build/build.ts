@@ -76,9 +76,11 @@ function assembleTls(values: SettingValues): Config['tls'] {
   return {
     cert,
     key,
-    minVersion: values['tls.min_version'],
-    clientCa: values['tls.client_ca'],
-    clientAuth: values['tls.client_auth'],
+    ...(values['tls.min_version'] === '1.3' && { minVersion: '1.3' }),
+    ...(values['tls.client_auth'] !== 'off' && {
+      clientCa: values['tls.client_ca'],
+      clientAuth: values['tls.client_auth'],
+    }),
   };
 }
 
