@@ -53,7 +53,7 @@ export function createRequestHandler(
   return (call) => {
     const { url, method } = call;
     const query = url.indexOf('?');
-    const path = query === -1 ? url : url.slice(0, query);
+    const path = servedPath(query === -1 ? url : url.slice(0, query), rpcs);
     const exchange = createExchange(call);
     const route = eventRoutes.get(path);
     const rpc = route === undefined ? rpcs.get(path) : undefined;
@@ -71,8 +71,23 @@ export function createRequestHandler(
   };
 }
 
+/**
+ * A path with a slash too many (an SDK appends "/v1/batch" to a host that ends in one) as the endpoint
+ * that it means. Any other path stays as it is.
+ */
+function servedPath(path: string, rpcs: ReadonlyMap<string, RpcEntry>): string {
+  if (eventRoutes.has(path) || rpcs.has(path)) return path;
+  if (!path.endsWith('/') && !path.includes('//')) return path;
+  const single = path.replaceAll(/\/{2,}/g, '/');
+  for (const candidate of [single, single.slice(0, -1)]) {
+    if (eventRoutes.has(candidate)) return candidate;
+  }
+  return path;
+}
+
 /** The endpoint of a path, as traces name it. Undefined: the path takes no events. */
-export function routeOf(path: string): string | undefined {
+export function routeOf(sentPath: string): string | undefined {
+  const path = servedPath(sentPath, trackRpcs);
   if (eventRoutes.has(path) || trackRpcs.has(path)) return path;
   return path.startsWith(webhookPath) ? `${webhookPath}{source}` : undefined;
 }
