@@ -168,3 +168,21 @@ test('the hot endpoints are served whole', () => {
   expect(isFastPath(`${rpc}/Track`, { 'content-type': json })).toBe(true);
   expect(isFastPath(`${rpc}/Track`, { 'content-type': 'application/grpc' })).toBe(false);
 });
+
+test.for([
+  ['//v1/track', '/v1/track'],
+  ['/v1/track/', '/v1/track'],
+  ['/v1//batch/', '/v1/batch'],
+  ['/v1/segment//v1/batch', '/v1/segment/v1/batch'],
+  ['//batch/', '/batch/'],
+  ['/track/', '/track'],
+] as const)('a slash too many is the same endpoint: %s', ([path, meant]) => {
+  const { status } = serve({ path, type: 'application/json' });
+  expect(status).not.toBe(404);
+  expect(status).toBe(serve({ path: meant, type: 'application/json' }).status);
+  expect(routeOf(path)).toBe(meant);
+});
+
+test.for(['/v1/tracks/', '//', '//v1/trac', '/v1/track/x'])('no endpoint: %s', (path) => {
+  expect(serve({ path, type: 'application/json' }).status).toBe(404);
+});

@@ -56,5 +56,7 @@ test('isFromBrowser knows a browser by any header that it always sends', () => {
   ]) {
     expect(isFromBrowser(headers)).toBe(true);
   }
-  expect(isFromBrowser({ host: 'gate.example', 'user-agent': 'curl/8.5.0', accept: '*/*' })).toBe(false);
+  expect(isFromBrowser({ host: 'gate.example', 'user-agent': 'curl/8.5.0', accept: '*/*' })).toBe(
+    false,
+  );
 });

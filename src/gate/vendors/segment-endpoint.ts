@@ -90,7 +90,9 @@ function translateCall(
   if (isCall(type)) members.take('type');
   const form: CallForm = isCall(type) ? segmentCalls[type] : segmentCalls.track;
   const eventName = form.eventName ?? nameOf(members);
-  const within = form.properties === undefined ? undefined : members.take(form.properties);
+  const within =
+    (form.properties === undefined ? undefined : members.take(form.properties)) ??
+    (type === 'identify' ? takeContextTraits(members) : undefined);
   const event = flatEvent({
     event_name: eventName,
     user_id: idOf(members.take('userId')),
@@ -110,6 +112,20 @@ function translateCall(
       violations: [{ path: '/type', code: 'enum', message }],
     },
   };
+}
+
+const { isRawJSON: isRawJson } = JSON as unknown as { isRawJSON(value: unknown): boolean };
+
+/** RudderStack's SDKs put the traits of an identify call into `context`. */
+function takeContextTraits(members: VendorMembers): JsonObject | undefined {
+  const context = members.takeObject('context');
+  if (context === undefined) return undefined;
+  const { traits, ...others } = context;
+  // An exact number is an object too.
+  const isTraits = isJsonObject(traits) && !isRawJson(traits);
+  const left = isTraits ? others : context;
+  if (Object.keys(left).length > 0) members.put('context', left);
+  return isTraits ? traits : undefined;
 }
 
 /** The name as it was sent stays with the event where it is another than the event's. */
