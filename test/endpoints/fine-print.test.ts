@@ -115,7 +115,15 @@ describe('a charset', () => {
     ['/batch/', { 'content-type': 'application/json; charset=iso-8859-15' }],
     ['/track', { 'content-type': 'application/json;charset=utf-16le' }],
     ['/v1/cloudevents', { 'content-type': 'application/cloudevents+json; charset=latin1' }],
-    ['/v1/webhooks/shop', { 'content-type': 'application/json; charset=latin1' }],
+    [
+      '/v1/webhooks/shop',
+      {
+        'content-type': 'application/json; charset=latin1',
+        'svix-id': 'msg_1',
+        'svix-timestamp': String(Math.floor(Date.now() / 1000)),
+        'svix-signature': 'v1,AAAA',
+      },
+    ],
   ])('other than UTF-8 is refused: %s', async (path, headers) => {
     const answer = await send({ port: gate.port, version: '1.1', path, headers, body: '{}' });
     expect([answer.status, String(answer.body)]).toEqual([

@@ -12,6 +12,7 @@ import { runCli } from '../cli/run-cli.ts';
 import { countMessages, publishEvents, until } from '../delivery/rig.ts';
 import { startHttpServer, type RealHttpServer } from '../destinations/http-server.ts';
 import { order, type Sample } from '../endpoints/sample-events.ts';
+import { adminToken } from '../admin-token.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { uuidV7 } from './uuid-v7.ts';
 
@@ -195,7 +196,11 @@ describe('headgate trace', () => {
   });
 
   test('follows a dead letter that is discarded, or fails again after a replay', async () => {
-    const client = connectAdmin(DeadLetterService, { admin: real.adminUrl }, {});
+    const client = connectAdmin(
+      DeadLetterService,
+      { admin: real.adminUrl },
+      { HEADGATE_ADMIN_TOKEN: adminToken },
+    );
     const keys = [uuidV7(), uuidV7()];
     const ids: string[] = [];
     for (const key of keys) {

@@ -40,13 +40,7 @@ describe('rules between settings', () => {
     expect(faultsOf(env({ HEADGATE_TLS_CERT: 'c.pem' }))).toHaveLength(1);
     expect(faultsOf(env({ HEADGATE_TLS_KEY: 'k.pem' }))).toHaveLength(1);
     const both = { HEADGATE_TLS_KEY: 'k.pem', HEADGATE_TLS_CERT: 'c.pem' };
-    expect(read(env(both)).tls).toEqual({
-      cert: 'c.pem',
-      key: 'k.pem',
-      minVersion: '1.2',
-      clientCa: undefined,
-      clientAuth: 'off',
-    });
+    expect(read(env(both)).tls).toMatchObject({ cert: 'c.pem', key: 'k.pem' });
   });
 
   it('derives durability from the location of the log, and refuses what it cannot keep', () => {
