@@ -158,7 +158,7 @@ describe('headgate rejected', () => {
     await writeFile(editor, '#!/bin/sh\nsed -i \'s/euro/EUR/\' "$2"\n', { mode: 0o700 });
     const same = await run(['replay', number, '--edit'], { EDITOR: 'true', VISUAL: '' });
     expect(same).toMatchObject({ code: 1, stdout: '' });
-    expect(same.stderr).toContain('Nothing was changed');
+    expect(same.stderr).toContain('The text was not changed in the editor, so nothing was done.');
     const done = await run(['replay', number, '--edit'], {
       EDITOR: `${editor} --wait`,
       VISUAL: '',
@@ -173,7 +173,7 @@ describe('headgate rejected', () => {
     const number = String(await lastNumber());
     const faults: [string[], number, RegExp][] = [
       [['show', '999999'], 1, /There is no rejected event 999999/],
-      [['show', 'x'], 2, /is no number/],
+      [['show', 'x'], 2, /"x" is not a number of "headgate rejected list"/],
       [['replay', '1', '--set', 'x'], 2, /path=value/],
       [['replay'], 2, /name one rejected event, or say --all/],
       [['replay', '--all', '--edit'], 2, /--edit takes one/],
