@@ -64,7 +64,6 @@ export async function openGate(
     inFlightEventsMax: limits.inFlightEventsMax,
     waitMs: admissionWaitMs,
   });
-  const bufferedBytesMax = limits.requestBytesMax * bufferedRequests;
   const bodies = createBodyReader(limits);
   const callers = createCallers({
     auth: config.auth,
@@ -93,7 +92,10 @@ export async function openGate(
     ),
     bodies,
     callers,
-    turns: createTurnBudget({ turnBytes, waitingBytesMax: bufferedBytesMax }),
+    turns: createTurnBudget({
+      turnBytes,
+      waitingBytesMax: limits.requestBytesMax * bufferedRequests,
+    }),
     limits,
     signals,
   };

@@ -150,8 +150,12 @@ describe('headgate dead', () => {
       ['crm:2', { order_id: 'A-2' }],
     ]);
     await expect(admin.run(['fix', 'crm:2'])).rejects.toThrow(/set EDITOR/);
-    await expect(admin.run(['fix', 'crm:2'], { EDITOR: 'false' })).rejects.toThrow(/end well/);
-    await expect(admin.run(['fix', 'crm:2'], { EDITOR: 'true' })).rejects.toThrow(/Nothing was/);
+    await expect(admin.run(['fix', 'crm:2'], { EDITOR: 'false' })).rejects.toThrow(
+      /^The editor failed, so nothing was changed\.$/,
+    );
+    await expect(admin.run(['fix', 'crm:2'], { EDITOR: 'true' })).rejects.toThrow(
+      /^The text was not changed in the editor, so nothing was done\.$/,
+    );
   });
 
   test('reports an error in one sentence', async () => {

@@ -109,7 +109,7 @@ describe('the dead-letter queue', () => {
     const { config } = await clientsForTests(log).manager.streams.info('REPLAY');
     await clientsForTests(log).manager.streams.update('REPLAY', { ...config, max_bytes: 1 });
     const queue = await openQueue(log);
-    await expect(queue.replay('crm:1')).rejects.toMatchObject({ fault: 'stream_full' });
+    await expect(queue.replay('crm:1')).rejects.toMatchObject({ code: 'stream_full' });
     expect(await readDead(log)).toHaveLength(1);
   });
 
