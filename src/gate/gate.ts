@@ -6,7 +6,7 @@ import { tracePublishing } from '../tracing/publish-spans.ts';
 import { traceRequests } from '../tracing/request-spans.ts';
 import { createAcceptEvents, type AcceptOptions } from './accept/accept-events.ts';
 import { createAdmission } from './intake/admission.ts';
-import { createCallers } from './intake/callers.ts';
+import { createCallers, type Callers } from './intake/callers.ts';
 import { createAuthenticate } from './intake/authenticate.ts';
 import { createConnectEndpoints } from './rpc/connect-router.ts';
 import type { GateContext } from './gate-context.ts';
@@ -53,6 +53,17 @@ export interface GateOptions extends Pick<
   readonly canaryKey?: string | undefined;
 }
 
+function callersOf({ auth, trustedProxies, limits }: Config, signals: Signals): Callers {
+  const { requestBytesMax } = limits;
+  return createCallers({ auth, trustedProxies, requestBytesMax, limited: signals.callerLimited });
+}
+
+/** Makes the document at its first request: most gates never serve it. */
+function openApiText(...options: Parameters<typeof openApiDocument>): () => string {
+  let document: string | undefined;
+  return () => (document ??= openApiDocument(...options));
+}
+
 /** Opens every endpoint. Throws a StartError when the address cannot be bound. */
 export async function openGate(
   config: Config,
@@ -65,12 +76,7 @@ export async function openGate(
     waitMs: admissionWaitMs,
   });
   const bodies = createBodyReader(limits);
-  const callers = createCallers({
-    auth: config.auth,
-    trustedProxies: config.trustedProxies,
-    requestBytesMax: limits.requestBytesMax,
-    limited: signals.callerLimited,
-  });
+  const callers = callersOf(config, signals);
   let authenticate = createAuthenticate(config.auth, config.keys, options.canaryKey);
   let closing = false;
   const checkOpen = (): void => {
@@ -101,9 +107,7 @@ export async function openGate(
   };
   const connect = createConnectEndpoints(context);
   const webhooks = new Map(createWebhookEntries(config.webhooks, context, checkOpen));
-  // Most gates never serve it.
-  let document: string | undefined;
-  const openApi = (): string => (document ??= openApiDocument(limits, config.auth));
+  const openApi = openApiText(limits, config.auth);
   const listener = await listen({
     ...listenSettings(config),
     tlsFiles: options.tlsFiles,

@@ -32,13 +32,13 @@ describe.skipIf(whyNotWith(...needed) !== undefined)('the files of deploy/promet
     const tokenFile = path.join(folder, 'token');
     await writeFile(tokenFile, 'token-of-the-test\n');
     await using real = await startRealService({
-      env: { HEADGATE_ADMIN_TOKEN: 'token-of-the-test' },
+      env: { HEADGATE_ADMIN_METRICS_TOKEN: 'token-of-the-test' },
     });
 
     // As it is committed, but for where things are.
     const config = parse(
       readPage('deploy/prometheus/prometheus.yaml')
-        .replace('/run/secrets/headgate_admin_token', tokenFile)
+        .replace('/run/secrets/headgate_metrics_token', tokenFile)
         .replaceAll(/interval: \d+s/g, 'interval: 1s'),
     ) as PrometheusConfig;
     const [headgate] = config.scrape_configs;

@@ -53,6 +53,7 @@ const writeKey = 'hg_of_the_test';
 const secrets: Readonly<Record<string, string>> = {
   NATS_PASSWORD: 'of-the-test',
   HEADGATE_ADMIN_TOKEN: 'token-of-the-test',
+  HEADGATE_ADMIN_METRICS_TOKEN: 'metrics-token-of-the-test',
   CHECKOUT_KEY_HASH: hashWriteKey(writeKey),
 };
 
@@ -125,7 +126,7 @@ describe('deploy/compose.yaml', () => {
     for (const name of found!.names) expect(compose.services).toHaveProperty(name);
     const secret = path.basename(headgate!.authorization.credentials_file);
     expect(compose.services['prometheus']!.secrets).toEqual([secret]);
-    expect(compose.secrets[secret]).toEqual({ environment: 'HEADGATE_ADMIN_TOKEN' });
+    expect(compose.secrets[secret]).toEqual({ environment: 'HEADGATE_ADMIN_METRICS_TOKEN' });
     const targets = prometheus.alerting.alertmanagers[0]!.static_configs[0]!.targets;
     expect(targets).toEqual(['alertmanager:9093']);
     for (const file of prometheus.rule_files) readPage(`deploy/prometheus/${file}`);
@@ -236,7 +237,7 @@ describe('what deploy/ describes', () => {
 
   it('answers metrics to who has the token, and health to anyone', async () => {
     const admin = `http://127.0.0.1:${services[0]!.adminAddress.port}`;
-    const authorization = `Bearer ${secrets['HEADGATE_ADMIN_TOKEN']}`;
+    const authorization = `Bearer ${secrets['HEADGATE_ADMIN_METRICS_TOKEN']}`;
     expect((await fetch(`${admin}/healthz`)).status).toBe(200);
     expect((await fetch(`${admin}/metrics`)).status).toBe(401);
     expect((await fetch(`${admin}/metrics`, { headers: { authorization } })).status).toBe(200);

@@ -143,6 +143,7 @@ describe.skipIf(rendered === undefined)('deploy/kubernetes', () => {
     const secrets: Labels = {
       NATS_PASSWORD: 'of-the-test',
       HEADGATE_ADMIN_TOKEN: 'token',
+      HEADGATE_ADMIN_METRICS_TOKEN: 'metrics-token',
       CRM_SECRET: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
     };
     const image = [
