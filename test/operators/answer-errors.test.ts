@@ -25,7 +25,7 @@ import { createMetrics } from '../../src/observability/metrics.ts';
 import { createSignals } from '../../src/observability/signals.ts';
 import { openAdmin } from '../../src/operators/admin.ts';
 import { operatorsRoutes, type OperatorsParts } from '../../src/operators/routes.ts';
-import { adminToken, withAdminToken } from '../admin-token.ts';
+import { adminToken, asAdmin, withAdminToken } from '../admin-token.ts';
 import { createTail } from '../../src/tail/tail.ts';
 
 const secret = 'hunter2 of a place that nobody expected';
@@ -186,7 +186,7 @@ test('answer and log line have a new correlation id if the caller sent none', as
   const url = `http://${formatAddress(admin.address)}/headgate.v1.EventService/Locate`;
   const answer = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { ...asAdmin.headers, 'content-type': 'application/json' },
     body: '{"id":"e-1"}',
   });
   expect(answer.status).toBe(500);
