@@ -17,7 +17,7 @@ export interface WarehouseReader extends Disposable {
   query(sql: string): QueryRows;
 }
 
-/** A writer in WAL mode never blocks a reader; a checkpoint that resets the file may, briefly. */
+/** In WAL mode a writer never blocks a reader, but a checkpoint that resets the WAL can, briefly. */
 const busyTimeoutMs = 5_000;
 
 /** Opens the warehouse read-only. Statements cannot write other files either. */
