@@ -66,8 +66,8 @@ const deliveryBuckets = [
 
 /**
  * How many sources, and pairs of a source and an event, have series of their own; the rest is
- * `_other`. A pair has 22 series. A scrape writes about 150,000 series per second and blocks the
- * process meanwhile.
+ * `_other`. A pair has 22 series: 110,000 in all are a page of 12 MB, and 30 ms of CPU per scrape
+ * (metric-text.ts).
  */
 export const labelledSourcesMax = 200;
 export const labelledPairsMax = 5_000;
