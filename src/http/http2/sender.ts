@@ -36,6 +36,7 @@ const quantumBytes = 16 * 1024;
 /** Room for frame heads and small header blocks around a quantum. */
 const spareBytes = 2 * 1024;
 const tableSizeZero = 0x20;
+const waitingSweepMin = 64;
 /** A peer may answer each part of an answer with a WINDOW_UPDATE and a PING, as Go's clients do. */
 const controlPerChunk = 2;
 const bytesPerControl = 1024;
@@ -58,6 +59,8 @@ export class FrameSender {
   private spare: Http2Stream[] = [];
   /** Streams that wait for the window of the connection. */
   private waiting: Http2Stream[] = [];
+  /** The length at which closed streams are removed from `waiting`: twice that after the last time. */
+  private sweepWaitingAt = waitingSweepMin;
   /** Bytes of control frames that the socket has not taken yet. */
   controlBytes = 0;
   isBlocked = false;
@@ -174,6 +177,11 @@ export class FrameSender {
   private wait(stream: Http2Stream): void {
     if (stream.sending.isWaiting) return;
     stream.sending.isWaiting = true;
+    // A peer may begin and reset streams for as long as it keeps the window shut.
+    if (this.waiting.length >= this.sweepWaitingAt) {
+      this.waiting = this.waiting.filter(({ isClosed }) => !isClosed);
+      this.sweepWaitingAt = Math.max(waitingSweepMin, 2 * this.waiting.length);
+    }
     this.waiting.push(stream);
   }
 
