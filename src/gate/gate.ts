@@ -58,10 +58,13 @@ function callersOf({ auth, trustedProxies, limits }: Config, signals: Signals): 
   return createCallers({ auth, trustedProxies, requestBytesMax, limited: signals.callerLimited });
 }
 
-/** Makes the document at its first request: most gates never serve it. */
-function openApiText(...options: Parameters<typeof openApiDocument>): () => string {
-  let document: string | undefined;
-  return () => (document ??= openApiDocument(...options));
+/**
+ * Makes the document at its first request: most gates never serve it. All answers share its bytes, also
+ * those that their callers do not read.
+ */
+function openApiText(...options: Parameters<typeof openApiDocument>): () => Buffer {
+  let document: Buffer | undefined;
+  return () => (document ??= Buffer.from(openApiDocument(...options)));
 }
 
 /** Opens every endpoint. Throws a StartError when the address cannot be bound. */

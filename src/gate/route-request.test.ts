@@ -49,7 +49,7 @@ function serve({ path, method = 'POST', type = '', version = 2 }: Request): Answ
     context,
     { handle: () => (routed = true), health: {} } as never,
     new Map([['shop', entry]]),
-    () => '{"openapi":"3.1.0"}',
+    () => Buffer.from('{"openapi":"3.1.0"}'),
   );
   const headers: IncomingHttpHeaders = type === '' ? {} : { 'content-type': type };
   handle({

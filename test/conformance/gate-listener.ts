@@ -38,7 +38,7 @@ export function openGateListener(
   const context = createGateContext(requestBytesMax, onAnswered);
   const connect = createConnectEndpoints(context);
   return openListener(tls, {
-    handle: createRequestHandler(context, connect, new Map(), () => '{}', rpcs),
+    handle: createRequestHandler(context, connect, new Map(), () => Buffer.from('{}'), rpcs),
     isFastPath: isFastPathOf(rpcs),
   });
 }

@@ -33,11 +33,8 @@ async function openEndpoint(
 ): Promise<Endpoint> {
   const fake = createFakeContext();
   const { context } = fake;
-  const handle = createRequestHandler(
-    context,
-    createConnectEndpoints(context),
-    new Map(),
-    () => '{}',
+  const handle = createRequestHandler(context, createConnectEndpoints(context), new Map(), () =>
+    Buffer.from('{}'),
   );
   const listener = await listen({
     address: { host: '127.0.0.1', port: 0 },

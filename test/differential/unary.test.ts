@@ -26,7 +26,9 @@ async function openFast(): Promise<Endpoint> {
     address: { host: '127.0.0.1', port: 0 },
     tls: undefined,
     engine: httpEngine,
-    handle: createRequestHandler(context, createConnectEndpoints(context), new Map(), () => '{}'),
+    handle: createRequestHandler(context, createConnectEndpoints(context), new Map(), () =>
+      Buffer.from('{}'),
+    ),
     setting: 'HEADGATE_LISTEN',
     idleTimeoutMs: limits.idleTimeoutMs,
     requestTimeoutMs: limits.requestTimeoutMs,

@@ -31,6 +31,8 @@ export interface ReceiverOwner extends ControlOwner {
   readonly hasSentFinalGoAway: boolean;
   readonly isClosed: boolean;
   lastStreamId: number;
+  /** True if a request has begun since the last sweep. PINGs do not count: idle means idle. */
+  wasUsed: boolean;
   /** A request with complete headers. */
   begin(id: number, head: RequestHead, isEnded: boolean): void;
   /** A part of a request's body. */

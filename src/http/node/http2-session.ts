@@ -135,7 +135,6 @@ export class NodeHttp2Session implements NodeCallOwner {
   }
 
   private takePing(): void {
-    this.quietSince = performance.now();
     this.spend(1);
   }
 
