@@ -69,6 +69,11 @@ async function startServer(parts: ServiceLogParts): Promise<LogServer> {
   const dataDir = path.resolve(config.dataDir);
   const lock = lockStore(dataDir);
   lifecycle.onRelease('data directory', lock.release);
+  if (lock.wasOpen) {
+    const text =
+      'other users could read the data directory: it is now for its owner and group alone';
+    signals.note({ dataDir }, text);
+  }
   const binary = await findServerBinary({
     named: config.nats.serverBin,
     searchPath: parts.searchPath,

@@ -1,5 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -127,6 +136,23 @@ describe('the lock of a data directory', () => {
     const lock = lockStore(made);
     lock.release();
     expect(statSync(made).mode & 0o777).toBe(0o750);
+  });
+
+  test('closes a directory that other users can read, and leaves what its group may do', () => {
+    const open = path.join(folder, 'open');
+    mkdirSync(open);
+    for (const [mode, closed] of [
+      [0o755, 0o750],
+      [0o777, 0o770],
+      [0o701, 0o700],
+      [0o750, 0o750],
+      [0o700, 0o700],
+    ] as const) {
+      chmodSync(open, mode);
+      const lock = lockStore(open);
+      lock.release();
+      expect([lock.wasOpen, statSync(open).mode & 0o777]).toEqual([mode !== closed, closed]);
+    }
   });
 
   test('reports a directory that is not writable', () => {

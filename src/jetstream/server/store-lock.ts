@@ -1,10 +1,12 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 import { StartError } from '../../errors.ts';
 
 export interface StoreLock {
+  /** Other users could enter the directory, and no longer can. */
+  readonly wasOpen: boolean;
   release(): void;
 }
 
@@ -52,11 +54,22 @@ export function lockStore(dataDir: string): StoreLock {
   held.add(database);
   writeFileSync(ownerFile, String(process.pid));
   return {
+    wasOpen: closeToOthers(dataDir),
     release: () => {
       held.delete(database);
       if (database.isOpen) database.close();
     },
   };
+}
+
+const modeOfOthers = 0o007;
+
+/** Returns whether it changed the mode. Only the owner of a directory may: `headgate doctor` warns. */
+function closeToOthers(dataDir: string): boolean {
+  const { mode, uid } = statSync(dataDir);
+  if ((mode & modeOfOthers) === 0 || uid !== process.getuid?.()) return false;
+  chmodSync(dataDir, mode & 0o7777 & ~modeOfOthers);
+  return true;
 }
 
 function ownerText(ownerFile: string): string {
