@@ -1,17 +1,19 @@
 import type { Delivery, Outcome } from './destination.ts';
 
-/** `unclear`: refused because of a message that it shared something with. It is sent again. */
+/**
+ * `unclear`: the request was refused because of one of its messages. This message is sent again.
+ */
 export type MessageOutcome = Outcome | 'unclear';
 
-/** One for each message, in their order, or one outcome that holds for all of them. */
+/** One outcome per message, in their order, or one outcome for all of them. */
 export type RequestOutcome = readonly MessageOutcome[] | Outcome;
 
-/** How a batch becomes requests. */
+/** How a batch is divided into requests. */
 export interface BatchRequests<Message extends { readonly bytes: number }> {
-  /** Of the messages of one request together; a single larger one goes alone. */
+  /** The limit for the messages of one request together. A larger message goes alone. */
   readonly requestBytesMax: number;
   readonly requestEventsMax: number;
-  /** The message of an event, or the reason why it cannot be sent: then the event is dead. */
+  /** The message of an event, or the reason why it cannot be sent, which makes it a dead letter. */
   readonly read: (delivery: Delivery) => Message | string;
   /** Never rejects. */
   readonly send: (messages: readonly Message[], signal: AbortSignal) => Promise<RequestOutcome>;
@@ -23,12 +25,12 @@ interface Place<Message> {
 }
 
 /**
- * Delivers a batch in as few requests as its limits allow, one after another: calls at once are the
- * worker's to make.
+ * Delivers a batch in as few requests as its limits allow, one after another. The worker decides
+ * how many calls run at once.
  *
- * A request that is refused as a whole for what is in it (400, 413) is cut in two, down to single
- * events, so that a bad one is known and takes no other with it: at most twice as many requests as
- * there are events. A fault of the destination ends it: what is left is not sent in vain.
+ * A request that is refused for its content (400, 413) is split in two, down to single events. So
+ * the bad event is found and the others arrive, with at most twice as many requests as events.
+ * After a failure of the destination nothing more of the batch is sent.
  */
 export async function deliverInRequests<Message extends { readonly bytes: number }>(
   requests: BatchRequests<Message>,

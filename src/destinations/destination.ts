@@ -63,8 +63,9 @@ export interface Destination {
   readonly concurrency: number;
   deliver(batch: readonly Delivery[], signal: AbortSignal): Promise<Outcome[]>;
   /**
-   * Reads the events that it holds in a time window, each as often as it holds it, in any order. Only
-   * reads, and keeps at most one page in memory. Throws if it cannot be asked now.
+   * Reads the events that it holds in a time window, each as often as it holds it, in any order.
+   * Only reads, and keeps at most one page in memory. Throws if the destination does not answer
+   * now.
    * Events that arrive meanwhile may be included or not. Leave it out if the destination cannot be asked.
    */
   stored?(window: TimeWindow): AsyncIterable<EventAtDestination>;

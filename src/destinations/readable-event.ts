@@ -12,7 +12,7 @@ export function readEvent(delivery: Delivery): StoredEvent | string {
     }
     return event;
   } catch (error) {
-    // V8 quotes the text around the fault, which may be anybody's data.
+    // V8 quotes the text around the error, which may be personal data.
     const text = error instanceof SyntaxError ? 'not JSON' : String(error);
     return `the payload is not a stored event: ${text}`;
   }

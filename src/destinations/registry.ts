@@ -13,8 +13,9 @@ import { webhookType } from './webhook/type.ts';
 /**
  * Every type of destination, by the value of `type:`.
  *
- * A type holds its settings, so that the configuration can be read without loading an implementation;
- * its `create` loads it, so that a gate which uses no webhook never loads an HTTP client.
+ * A type holds its settings, so that the configuration can be read without loading an
+ * implementation. Its `create` loads the implementation, so a gate without webhooks never loads an
+ * HTTP client.
  */
 export const destinationTypes: readonly DestinationType[] = [
   sqliteType,

@@ -33,7 +33,6 @@ test('passes TLS, write keys and contracts to gate processes and their replaceme
       HEADGATE_TLS_KEY: tls.key,
       HEADGATE_SCHEMAS_DIR: schemasDir,
       HEADGATE_AUTH: 'keys',
-      HEADGATE_ADMIN_TOKEN: '',
     },
     yaml: () => `keys: [{ source: checkout, hash: "${hash}", events: ["order_*"] }]\n`,
   });

@@ -16,7 +16,7 @@ import {
   type TimeWindow,
 } from '../destination.ts';
 
-/** ClickHouse wants few and large inserts; a worker holds some two thousand events. */
+/** ClickHouse wants few large inserts. A worker holds about two thousand events. */
 const batchEventsMax = 2_000;
 
 const stopped = new Error('the delivery was stopped');
@@ -29,9 +29,9 @@ interface Row {
 /**
  * One row per event in a table of ClickHouse.
  *
- * A batch is one insert, in the order of the log, with a token made of its events: the same
- * batch again is dropped by the server. Cut otherwise it has another token, and then it is the
- * table, a ReplacingMergeTree, that keeps one row of each event: counted once by SELECT ... FINAL.
+ * A batch is one insert, in the order of the log, with a token made of its events: the server drops
+ * the same batch the second time. Events that are batched differently have another token. Then the
+ * table, a ReplacingMergeTree, keeps one row of each event: SELECT ... FINAL counts it once.
  */
 export function createClickhouseDestination(
   name: string,
@@ -46,7 +46,7 @@ export function createClickhouseDestination(
   const prepare = async (abort_signal: AbortSignal, query_id: string): Promise<void> => {
     if (ready) return;
     const options = { abort_signal, query_id };
-    // To ask needs fewer rights than CREATE TABLE IF NOT EXISTS, where the table is there.
+    // If the table exists, asking for it needs fewer rights than CREATE TABLE IF NOT EXISTS.
     if (!(await isThere(client, table, options))) {
       await client.command({ query: createTable(table), ...options });
     }
@@ -56,7 +56,7 @@ export function createClickhouseDestination(
   const write = async (rows: readonly Row[], signal: AbortSignal): Promise<Outcome[]> => {
     if (rows.length === 0) return [];
     const queryId = randomUUID();
-    // The client's own timeout is for a connection that is silent, not for the whole.
+    // The client's own timeout covers only a silent connection, not the whole call.
     const late = AbortSignal.timeout(timeoutMs);
     const whole = AbortSignal.any([signal, late]);
     try {
@@ -110,13 +110,14 @@ const insertSettings = {
   async_insert: 0,
   insert_deduplicate: 1,
   date_time_input_format: 'best_effort',
-  // A column that is missing is an error, and not a value that is dropped without a word.
+  // A missing column is an error. Otherwise its values would be dropped silently.
   input_format_skip_unknown_fields: 0,
 } as const;
 
 /**
- * ClickHouse drops an insert with a known token unseen: it has to change with every event in it. And
- * with their sequences, which are others in a replay: of rows that somebody has deleted, maybe.
+ * ClickHouse drops an insert whose token it knows, without reading it. So the token depends on
+ * every event and its sequence. A replay has new sequences: it can restore rows that somebody
+ * deleted.
  */
 function tokenOf(rows: readonly Row[]): string {
   const hash = createHash('sha256');

@@ -9,12 +9,17 @@ import { readHttpUrl } from '../http/endpoint.ts';
 
 export interface ClickhouseConnection {
   readonly client: ClickHouseClient;
-  /** What was answered to a query; undefined: nothing. To be asked once, when the query is over. */
+  /**
+   * The status and headers of the answer to a query. Undefined if there was no answer. Call it
+   * once, after the query has ended.
+   */
   takeHead(queryId: string): AnswerHead | undefined;
   close(): Promise<void>;
 }
 
-/** Opens nothing yet: a server that is down when Headgate starts is an outage like any other. */
+/**
+ * Opens no connection yet: a server that is down when Headgate starts is an outage like any other.
+ */
 export function createClickhouseConnection(
   name: string,
   settings: DestinationSettings,
@@ -38,7 +43,7 @@ export function createClickhouseConnection(
     application: `headgate ${name}`,
     request_timeout: Number(settings['timeout']),
     http_agent: agent,
-    // It would write to the console; what matters of an error is in the outcome.
+    // The client would write to the console. The outcome has what matters of an error.
     log: { level: ClickHouseLogLevel.OFF },
   });
   return {
@@ -68,11 +73,12 @@ interface RequestTaker {
 }
 
 /**
- * Looks at the head of each answer: of one that is no success the client hands on its body alone,
- * and Retry-After is lost.
+ * Reads the head of each answer. The client passes on only the body of a failed answer, and loses
+ * Retry-After.
  */
 function watchAnswers(agent: Agent, onAnswer: (queryId: string, head: AnswerHead) => void): void {
-  // Where an agent meets its requests. Node documents it as little as every agent relies on it.
+  // The method that every agent has for a request. Node does not document it, but every agent
+  // relies on it.
   const taker = agent as unknown as RequestTaker;
   const addRequest = taker.addRequest.bind(agent);
   taker.addRequest = (request, ...rest) => {

@@ -1,23 +1,23 @@
 import { excerpt, outcomeOfAnswer } from '../http/answers.ts';
 import type { Outcome } from '../destination.ts';
 
-/** What was answered besides the error: the client keeps neither. */
+/** The status and headers of the answer, which the client's error does not have. */
 export interface AnswerHead {
   readonly status: number;
   readonly retryAfter: string | undefined;
 }
 
 export interface ClickhouseFault {
-  /** True: a smaller insert, or another event, may be taken. */
+  /** True if a smaller insert, or another event, may be accepted. */
   readonly ofEvent: boolean;
   readonly outcome: Outcome;
 }
 
 /**
- * Codes of ClickHouse's own (system.errors) that speak of rows: values that cannot be read, and
- * constraints that somebody added to the table. Every row is validated before it is sent, so the first
- * mean that columns were changed. All else, from a missing table to memory that is full, would be
- * the same for every event.
+ * ClickHouse error codes (system.errors) that concern rows: values that cannot be parsed, and
+ * constraints that somebody added to the table. Every row is validated before it is sent, so a
+ * parse error means that columns were changed. Every other error, from a missing table to exhausted
+ * memory, would be the same for every event.
  */
 const rowCodes: ReadonlySet<string> = new Set([
   '6', // CANNOT_PARSE_TEXT
@@ -31,7 +31,7 @@ const rowCodes: ReadonlySet<string> = new Set([
   '469', // VIOLATED_CONSTRAINT
 ]);
 
-/** The payload is too large for whatever stands in front of ClickHouse. */
+/** The payload is too large for a proxy in front of ClickHouse. */
 const tooLarge = 413;
 
 export function faultOf(error: unknown, head: AnswerHead | undefined): ClickhouseFault {
@@ -45,7 +45,7 @@ export function faultOf(error: unknown, head: AnswerHead | undefined): Clickhous
   return { ofEvent, outcome: { kind: 'retry', fault, reason, status: code } };
 }
 
-/** Not ClickHouse's own words: those of a proxy, or of the network. */
+/** A text that is not from ClickHouse, but from a proxy or the network. */
 function faultOfOther(what: string, text: string, head: AnswerHead | undefined): ClickhouseFault {
   const ofEvent = head?.status === tooLarge;
   if (head !== undefined) {
@@ -61,7 +61,7 @@ export function isTableGone(error: unknown): boolean {
   return error instanceof Error && 'code' in error && String(error.code) === '60';
 }
 
-/** It quotes the invalid values, which are somebody's data. */
+/** The message quotes the invalid values, which may be personal data. */
 function withoutData(text: string): string {
   return (text.split('\n', 1)[0] ?? '')
     .replaceAll(/'[^']*'|"[^"]*"/g, '...')

@@ -4,17 +4,17 @@ import type { StoredEvent } from '../../event/stored-event.ts';
 import type { Delivery } from '../destination.ts';
 import { readEvent } from '../readable-event.ts';
 
-/** A row as it goes over the wire. What is left out is NULL. */
+/** A row as it is sent. Absent members are NULL. */
 export type ClickhouseRow = Readonly<Record<string, string | number | undefined>>;
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Within what DateTime64 holds: ClickHouse would put another time in place of any other. */
+/** The range of DateTime64. ClickHouse would store another time in place of one outside it. */
 const timestamp = /^(19|2[0-2])\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:\d\d(\.\d{1,3})?Z$/;
 
 /**
- * The row of an event, or the reason why it cannot be one. ClickHouse refuses a whole insert for one
- * bad value, or takes another in its place; so everything is validated here.
+ * The row of an event, or the reason why it cannot be one. ClickHouse refuses a whole insert for
+ * one bad value, or stores another value in its place, so every value is validated here.
  */
 export function rowOf(delivery: Delivery): ClickhouseRow | string {
   const event = readEvent(delivery);
@@ -47,12 +47,15 @@ export function rowOf(delivery: Delivery): ClickhouseRow | string {
   };
 }
 
-/** A number that may not survive as a double: 17 characters and more, or an exponent. */
+/** A number that a double may not hold exactly: at least 17 characters, or an exponent. */
 const longNumber = /[:,[]\s*-?(?:[\d.]{17}|[\d.]+[eE])/;
 
 const decoder = new TextDecoder();
 
-/** The event again, its numbers as texts where they would lose a digit otherwise. Rare, so slow. */
+/**
+ * Parses the event again, with numbers as text if they would lose a digit. It is slow, but rarely
+ * needed.
+ */
 function withExactNumbers(event: StoredEvent, payload: Uint8Array): StoredEvent {
   const text = decoder.decode(payload);
   if (!longNumber.test(text)) return event;

@@ -6,11 +6,11 @@ export function quoteName(text: string): string | undefined {
 }
 
 /**
- * ReplacingMergeTree keeps one of the rows with the same key. The key begins with what queries ask
- * for, and all of it is frozen when an event is taken: a copy has the same key and the same
- * partition, and only so do they meet.
+ * ReplacingMergeTree keeps one of the rows with the same key. The key begins with the columns that
+ * queries filter by. All of its values are fixed when an event is accepted, so a copy has the same
+ * key and the same partition, and is merged with the first.
  *
- * The window is how many inserts are remembered by their token. Zero, the default, is none.
+ * The window is the number of inserts whose tokens are remembered. The default is zero: none.
  */
 export function createTable(table: string): string {
   return `
@@ -39,7 +39,7 @@ export function createTable(table: string): string {
     SETTINGS non_replicated_deduplication_window = 1000`;
 }
 
-/** Of a window of time; FINAL leaves one of each key. */
+/** Selects a time window. FINAL leaves one row of each key. */
 export function selectWindow(table: string, from: Date, to: Date): string {
   return `
     SELECT toString(event_id) AS eventId, event_name AS eventName,

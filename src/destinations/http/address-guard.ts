@@ -3,7 +3,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { buildConnector } from 'undici';
 
-/** The address that a connection would have gone to is not one of the public internet. */
+/** The connection would have gone to an address that is not public. */
 export class AddressRefusedError extends Error {
   override readonly name = 'AddressRefusedError';
   readonly code = 'ADDRESS_REFUSED';
@@ -60,11 +60,11 @@ export const lookupPublic: LookupFunction = (hostname, options, callback) => {
 };
 
 /**
- * An undici connector that reaches public addresses alone.
+ * An undici connector that connects to public addresses only.
  *
- * Three checks, because each has a hole: Node asks no lookup for an IP literal, and the name may be
- * answered otherwise a moment later, so what counts in the end is where the socket really went. The
- * last check runs before a byte of the request is written.
+ * Three checks, because each has a gap: Node does not look up an IP literal, and a name may resolve
+ * differently a moment later. So the address of the connected socket decides. That last check runs
+ * before a byte of the request is written.
  */
 export function connectPublicOnly(
   options: buildConnector.BuildOptions,

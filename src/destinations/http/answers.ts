@@ -1,11 +1,11 @@
 import { delivered, type Outcome } from '../destination.ts';
 
-/** A far side may ask for any wait; beyond a day it is a mistake or an attack. */
+/** A server may ask for any delay. More than a day is a mistake or an attack. */
 const notBeforeMsMax = 24 * 60 * 60 * 1000;
 
 const excerptCharactersMax = 200;
 
-/** What a far side answered. */
+/** The answer of an HTTP server. */
 export interface HttpAnswer {
   readonly status: number;
   readonly retryAfter: string | undefined;
@@ -13,19 +13,19 @@ export interface HttpAnswer {
   readonly text: string;
 }
 
-/** How the answers of a far side are read. */
+/** How answers are interpreted. */
 export interface AnswerReading {
-  /** True: this status refuses the event, and is no fault of the far side or its settings. */
+  /** True if this status refuses the event, and the server and its settings are not the cause. */
   readonly refusesEvent: (status: number) => boolean;
-  /** Blanks what must not be shown. */
+  /** Removes what must not be shown. */
   readonly hide: (text: string) => string;
-  /** What to do about a status, in words. */
+  /** Advice about a status, for people. */
   readonly advice?: Readonly<Record<number, string>>;
 }
 
 /**
- * The outcome of an answer. A 3xx is the endpoint's fault: it moved, and its operator has to put
- * the new address into its setting; to follow it would hand events to wherever it points.
+ * The outcome of an answer. The destination causes a 3xx: it has moved, and its operator has to set
+ * the new address. Following the redirect would send events wherever it points.
  */
 export function outcomeOfAnswer(
   answer: HttpAnswer,
@@ -68,15 +68,15 @@ export function readRetryAfter(value: string | undefined, nowMs: number): number
   return waitMs > 0 ? Math.min(waitMs, notBeforeMsMax) : undefined;
 }
 
-/** One printable line of the far side's answer. */
+/** One printable line of the answer. */
 export function excerpt(text: string): string {
   const line = text.replaceAll(/[\p{Cc}\p{Cf}\s\uFFFD]+/gu, ' ').trim();
   return line.length > excerptCharactersMax ? `${line.slice(0, excerptCharactersMax)}...` : line;
 }
 
 /**
- * Hides what must not reach a log or a dead letter should the far side echo it: the secrets, the
- * query, and the parts of the path that look like a token, as chat services put them there.
+ * Hides what must not reach a log or a dead letter if the server echoes it: the secrets, the query,
+ * and parts of the path that look like a token, because chat services put tokens there.
  */
 export function createHider(url: URL, secrets: readonly string[]): (text: string) => string {
   const segments = url.pathname.split('/').filter((segment) => segment.length >= 16);
@@ -91,7 +91,7 @@ export function createHider(url: URL, secrets: readonly string[]): (text: string
     ...[...url.searchParams.values()].filter((value) => value.length >= 4),
     ...segments,
   ].filter((value) => value !== '');
-  // The longest first, so that a part never leaves the rest of its whole behind.
+  // Longest first: a shorter secret that is part of a longer one must not leave the rest visible.
   hidden.sort((a, b) => b.length - a.length);
   return (text) => hidden.reduce((shown, value) => shown.replaceAll(value, '***'), text);
 }

@@ -6,35 +6,37 @@ import type { DestinationSettings, Outcome } from '../destination.ts';
 import type { HttpAnswer } from './answers.ts';
 import { createPace } from './pace.ts';
 
-/** A handshake that takes longer is a host that is not there. */
+/** The limit of a handshake. A slower host is treated as unreachable. */
 const connectTimeoutMsMax = 10_000;
 
 const concurrencyMax = 256;
 
-/** A call that waits for its turn longer than this does not get its outcome in time. */
+/** The longest wait of a call for its turn. After a longer wait its outcome would be too late. */
 const turnWaitSecondsMax = 10;
 
 /** What a type adds to the settings that all HTTP destinations have. */
 export interface EndpointOptions {
   readonly url: URL;
-  /** Of an answer, no more than this is read. */
+  /** The maximum number of bytes read from an answer. */
   readonly answerBytesMax: number;
-  /** Names of the header that says how long to wait, in lower case. The first one present counts. */
+  /** Headers that give the delay before a retry, in lower case. The first one present counts. */
   readonly waitHeaders: readonly string[];
-  /** Undefined: as many as `concurrency` allows. */
+  /** Undefined for as many as `concurrency` allows. */
   readonly requestsPerSecond?: number | undefined;
 }
 
-/** A request is answered, or the far side caused a failure. */
+/** The answer to a request, or a failure that the server or the network caused. */
 export type Reply =
   | { readonly kind: 'answered'; readonly answer: HttpAnswer }
   | { readonly kind: 'unanswered'; readonly outcome: Outcome };
 
-/** One place that requests go to: the only HTTP client of the destinations. */
+/** The server that requests go to. This is the only HTTP client of the destinations. */
 export interface HttpEndpoint {
   /** How many calls make sense at once. */
   readonly concurrency: number;
-  /** POSTs one body. Never rejects. Nothing is followed, and the whole has one timeout. */
+  /**
+   * POSTs one body. Never rejects, and never follows a redirect. One timeout covers the whole call.
+   */
   post(
     path: string,
     headers: Readonly<Record<string, string>>,
@@ -91,7 +93,7 @@ export function openEndpoint(
   return {
     concurrency: Math.min(connections, turnsMax),
     async post(path, headers, body, signal) {
-      // Without a rate nothing is awaited here, so that a call counts as under way at once.
+      // Without a rate nothing is awaited here, so that a call counts as running at once.
       if (takeTurn !== undefined && !(await takeTurn(signal))) return unanswered(stopped);
       const all = { ...options, timeoutMs, signal };
       if (trace === undefined) return attempt(pool, { path, headers, body }, all);
@@ -154,7 +156,7 @@ async function readAnswer(
   };
 }
 
-/** The timeout ends this, too: then the text is what had come by then. */
+/** The timeout ends this, too. Then the text is what had arrived. */
 async function readText(body: Dispatcher.ResponseData['body'], bytesMax: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -165,13 +167,13 @@ async function readText(body: Dispatcher.ResponseData['body'], bytesMax: number)
       if (bytes >= bytesMax) break;
     }
   } catch {
-    // The status has been read; a body that breaks off takes nothing from it.
+    // The status is known already, so a body that breaks off is no error.
   }
   // Leaving the loop destroys the body, and with it the connection.
   return Buffer.concat(chunks).subarray(0, bytesMax).toString('utf8');
 }
 
-/** Names the host and the code alone: messages of the network may quote the URL. */
+/** Names only the host and the code, because network errors may quote the URL. */
 function failureReason(error: unknown, stop: AbortController, url: URL): string {
   if (stop.signal.aborted) return (stop.signal.reason as Error).message;
   if (error instanceof AddressRefusedError) {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Lets callers through one by one, `perSecond` of them a second, in the order in which they came.
- * Answers false where the signal was aborted first. Turns are reckoned on a clock of their own, so
- * that a timer which fires late does not lower the rate.
+ * Lets callers pass one by one, `perSecond` per second, in the order of their calls. Returns false
+ * if the signal was aborted first. Turns are calculated from a schedule, so a late timer does not
+ * lower the rate.
  */
 export function createPace(perSecond: number): (signal: AbortSignal) => Promise<boolean> {
   const intervalMs = 1_000 / perSecond;

@@ -2,9 +2,9 @@ import type { MessageOutcome } from '../batch-requests.ts';
 import { delivered, type Outcome } from '../destination.ts';
 
 /**
- * What Kafka says of records themselves, by the number of the error: it would say so every time.
- * All else (no leader, too few replicas, no right to write, no such topic) is of the cluster or of
- * how it is set up.
+ * Kafka error numbers that concern the records themselves, so a retry gets the same answer. Every
+ * other error (no leader, too few replicas, no right to write, unknown topic) concerns the cluster
+ * or its configuration.
  */
 const recordErrors: ReadonlyMap<number, string> = new Map([
   [10, 'MESSAGE_TOO_LARGE'],
@@ -20,8 +20,8 @@ interface PartitionAnswer {
 }
 
 /**
- * Reads a failed call: what each partition took, and what it refused. The records of a partition
- * stand or fall together, so that a refusal of several says only that one of them is bad.
+ * Reads a failed call: what each partition accepted and what it refused. The records of a partition
+ * succeed or fail together, so a refusal of several says only that one of them is bad.
  */
 export function validateFailure(
   error: unknown,

@@ -7,26 +7,29 @@ import { readEvent } from '../readable-event.ts';
 
 const batchEventsMax = 1000;
 
-/** A topic takes a batch of 1 MiB by default, and all of these may be of one partition. */
+/** A topic accepts a batch of 1 MiB by default, and all events may belong to one partition. */
 const requestBytesMax = 768 * 1024;
 
 /** What a record has beside its key, value and headers. */
 const recordOverheadBytes = 64;
 
-/** Of the client, within one attempt of ours: it repeats with the same numbers, so none doubles. */
+/**
+ * Retries of the client within one attempt. It repeats with the same sequence numbers, so no record
+ * is doubled.
+ */
 const retries = 3;
 const retryDelayMs = 250;
 
 /**
  * Writes each event to a topic of Apache Kafka, as the log holds it, under its id as key.
  *
- * At least once: the producer is idempotent, so that its own retries write nothing twice; but an
- * event that comes again after a crash, or after a timeout, is another record to Kafka. Consumers
- * count each `event_id` once, which is the key and a header.
+ * At least once: the producer is idempotent, so its own retries write nothing twice. But an event
+ * that is delivered again after a crash or a timeout is another record to Kafka. Consumers count
+ * each `event_id` once; it is the key and a header.
  *
- * One call at a time: an idempotent producer has one request under way for each broker, in order.
- * A call that is given up leaves a request behind whose end is not known; its producer is dropped,
- * and the next call opens another.
+ * One call at a time: an idempotent producer has one request in flight per broker, in order. A call
+ * that times out leaves a request whose result is unknown. Its producer is closed, and the next
+ * call opens another.
  */
 export function createKafkaDestination(name: string, settings: DestinationSettings): Destination {
   const kafka = readKafkaSettings(name, settings);
@@ -35,7 +38,7 @@ export function createKafkaDestination(name: string, settings: DestinationSettin
   let closing: Promise<void> | undefined;
 
   const drop = (): void => {
-    // Nothing waits for its end: the server that it hangs on may never answer.
+    // Do not wait for it: a server that hangs may never answer.
     producer?.close(true).catch(() => undefined);
     producer = undefined;
   };
@@ -150,7 +153,7 @@ async function write(
     const reason = `Kafka did not take it: ${describeKafkaError(error)}`;
     if (partitions.length === 0) return faultOf(reason);
     const verdicts = validateFailure(error, partitions, reason);
-    // All of it: then what is left of the batch is not tried in vain.
+    // Covers the whole call, so that the rest of the batch is not tried in vain.
     return verdicts.every((verdict) => isFault(verdict)) ? faultOf(reason) : verdicts;
   }
 }
@@ -159,7 +162,7 @@ function isFault(verdict: MessageOutcome): boolean {
   return verdict !== 'unclear' && verdict.kind === 'retry';
 }
 
-/** What was written, or why it is no longer waited for. */
+/** What was written, or why the wait ended. */
 async function orGivenUp(
   writing: Promise<RequestOutcome>,
   timeoutMs: number,

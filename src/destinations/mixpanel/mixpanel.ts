@@ -17,20 +17,20 @@ import {
   type VendorMessage,
 } from '../vendors/vendor.ts';
 
-/** Mixpanel takes 1 MB an event. */
+/** Mixpanel accepts events of up to 1 MB. */
 const eventBytesMax = 1_000_000;
 
-/** Its pages say 10 MB, and 2 MB where they show the error. */
+/** Its documentation says 10 MB, and 2 MB in the description of the error. */
 const requestBytesMax = 1_900_000;
 
-/** Mixpanel takes 2,000. */
+/** Mixpanel accepts 2,000 events. */
 const requestEventsMax = 1000;
 
 /**
  * Forwards events to Mixpanel in batches (`POST /import?strict=1`).
  *
- * Mixpanel takes copies with the same event, time, distinct_id and $insert_id for one: all four are
- * the same on every attempt. It reports which events it refuses, and takes the others.
+ * Mixpanel counts copies with the same event, time, distinct_id and $insert_id as one. All four are
+ * the same on every attempt. Mixpanel reports the events that it refuses, and accepts the others.
  */
 export function createMixpanelDestination(
   name: string,
@@ -79,8 +79,8 @@ function readAccount(name: string, settings: DestinationSettings) {
 }
 
 /**
- * A 400 that names each event which it refuses; the others are in. Where that cannot be read, or
- * names an event that was not sent, the status alone counts: the request is cut.
+ * A 400 that names each refused event; the others were accepted. If it cannot be read, or names an
+ * event that was not sent, only the status counts, and the request is split.
  */
 function validateRecords(
   { status, text }: HttpAnswer,
@@ -109,7 +109,7 @@ function readFailedRecords(text: string): Record<string, unknown>[] | undefined 
   }
 }
 
-/** By its index, where the id there does not speak against it; else by its id. */
+/** Finds the event by its index, if the id there agrees, otherwise by its id. */
 function placeOf(
   record: Record<string, unknown>,
   messages: readonly VendorMessage[],

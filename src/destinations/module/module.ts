@@ -5,16 +5,16 @@ import { StartError } from '../../errors.ts';
 import type { Destination, DestinationSettings } from '../destination.ts';
 import { faultOfOutcomes } from './outcomes.ts';
 
-/** What the module's default export is. */
+/** The default export of a module. */
 type Create = (name: string, options: DestinationSettings) => Destination | Promise<Destination>;
 
 const openMsMax = 30_000;
 
 /**
- * A destination that the operator wrote, behind the same contract as ours.
+ * A destination that the operator wrote, with the same contract as ours.
  *
- * It runs in this process and is trusted as the configuration is; what it answers is not: outcomes
- * that are too few, too many or none are an error, and the batch comes again.
+ * The module runs in this process and is trusted like the configuration. Its results are not
+ * trusted: too few, too many or invalid outcomes are an error, and the batch is delivered again.
  */
 export async function createModuleDestination(
   name: string,
@@ -92,7 +92,7 @@ function faultsOfShape(destination: unknown): string[] {
   ].filter((fault) => fault !== '');
 }
 
-/** The module's destination, with a check of what it answers. A throw is logged. */
+/** The module's destination, with its results validated. A throw is logged. */
 function checked(path: string, destination: Destination): Destination {
   let closing: Promise<void> | undefined;
   return {
@@ -114,7 +114,7 @@ function checked(path: string, destination: Destination): Destination {
   };
 }
 
-/** What it says about itself. An error in that is not shown to the caller. */
+/** What the module says about itself. An error in that is not shown to the caller. */
 function wordOf(ask: () => unknown): string | undefined {
   try {
     const word = ask();

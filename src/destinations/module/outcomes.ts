@@ -1,6 +1,6 @@
 /**
- * What is wrong with the outcomes that a module answered, in words for who wrote it; undefined where
- * nothing is. Types are no help here: the module may be JavaScript.
+ * Describes what is wrong with a module's outcomes, for its author. Undefined if they are valid.
+ * Types do not help here, because the module may be JavaScript.
  */
 export function faultOfOutcomes(outcomes: unknown, count: number): string | undefined {
   if (!Array.isArray(outcomes)) {

@@ -4,11 +4,12 @@ import type { ExportData, ExportReply } from './exporter.ts';
 
 /** Runs the exporter's thread, one at a time: now and then, and whenever it is asked. */
 export interface ParquetExport {
-  /** So many events have come into the spool. */
+  /** Reports how many events were added to the spool. */
   added(events: number): void;
   /**
-   * Resolves when the spool takes more: at once, unless files cannot be written, or not as fast as
-   * events arrive. To the reason if it accepts none. Rejects when the signal is aborted.
+   * Resolves when the spool accepts more events: at once, unless files cannot be written, or not as
+   * fast as events arrive. Resolves to the reason if it accepts none. Rejects when the signal is
+   * aborted.
    */
   room(signal: AbortSignal): Promise<string | undefined>;
   /** Writes what is left, and runs no more. */
@@ -17,8 +18,8 @@ export interface ParquetExport {
 
 export function createParquetExport(data: ExportData, intervalMs: number): ParquetExport {
   let waiting = 0;
-  // What others left in the spool is moved at the first interval, and not at once or at the end:
-  // whoever opens the destination only to ask it moves nothing.
+  // Events that an earlier process left in the spool are moved at the first interval, not at once
+  // and not at the end. So opening the destination only to query it moves nothing.
   let mayHoldOlder = true;
   let fault: string | undefined;
   let running: Promise<void> | undefined;
@@ -31,7 +32,7 @@ export function createParquetExport(data: ExportData, intervalMs: number): Parqu
       waiting -= taken;
       mayHoldOlder = false;
     }
-    // While another holds the spool nothing comes into it either.
+    // While another process holds the spool, it receives no events either.
     fault = reply.kind === 'failed' && !reply.isBusy ? reply.reason : undefined;
   };
   const start = (): Promise<void> =>
@@ -70,7 +71,7 @@ async function runThread(data: ExportData): Promise<ExportReply> {
   const thread = new Worker(new URL('./exporter.ts', import.meta.url), {
     workerData: data,
     name: 'headgate-parquet',
-    // Flags of the gate's own process (an inspector, a preload) are not meant for this thread.
+    // The flags of the gate's process (an inspector, a preload) must not apply to this thread.
     execArgv: [],
   });
   let reply = failure('the thread ended before it was done');

@@ -1,6 +1,6 @@
 /**
- * The thread that turns the spool into files, run anew for each time: it is synchronous from one end
- * to the other, and gives its memory back when it ends.
+ * The thread that writes the spool into files. It is started for each run, because it is
+ * synchronous throughout, and frees its memory when it ends.
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -15,7 +15,7 @@ import {
   takeClaim,
 } from './spool.ts';
 
-/** What the thread is started with. */
+/** The settings that the thread is started with. */
 export interface ExportData {
   readonly folder: string;
   readonly spool: string;
@@ -24,10 +24,13 @@ export interface ExportData {
   readonly idsKeptMs: number;
 }
 
-/** What it sends when it is done. A thread that ends without a message has failed too. */
+/**
+ * The message that the thread sends when it is done. A thread that ends without a message has
+ * failed.
+ */
 export type ExportReply =
   | { readonly kind: 'exported' }
-  /** `isBusy`: somebody else held the spool; nothing is wrong with the files. */
+  /** `isBusy`: another process held the spool; the files are in order. */
   | { readonly kind: 'failed'; readonly isBusy: boolean; readonly reason: string };
 
 const port = parentPort;
@@ -54,11 +57,11 @@ async function reply(data: ExportData): Promise<ExportReply> {
 }
 
 /**
- * Writes the files of all that waits as it begins: what comes meanwhile would make many small ones.
- * Throws where it cannot; what is done so far stays done.
+ * Writes the files of everything that waits at its start. Events that arrive meanwhile would make
+ * many small files. Throws if a file cannot be written; finished files stay.
  */
 export async function exportSpool(data: ExportData): Promise<void> {
-  // Deleted: the next batch makes it anew.
+  // The spool was deleted. The next batch creates it again.
   if (!existsSync(data.spool)) return;
   const database = openSpool(data.spool, data.busyTimeoutMs);
   try {
@@ -67,7 +70,7 @@ export async function exportSpool(data: ExportData): Promise<void> {
     for (;;) {
       const claim = takeClaim(database, data.fileEventsMax, last);
       if (claim === undefined) break;
-      // Loaded when it is needed: most runs after a start find nothing to do.
+      // Loaded only when needed: most runs after a start have nothing to write.
       const { filePathOf, writeFile } = await import('./file.ts');
       const rows = readClaim(database, claim);
       if (rows === undefined) continue;

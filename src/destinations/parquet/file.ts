@@ -15,7 +15,7 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import type { Claim } from './spool.ts';
 
 /**
- * Rows that a reader has to take in at once. Fewer than the 122,880 that DuckDB would choose: our own
+ * Rows that a reader has to load at once. Fewer than DuckDB's default of 122,880, because our own
  * reader runs on the gate's event loop.
  */
 const rowGroupRows = 20_000;
@@ -60,9 +60,9 @@ const elements = {
 } as const;
 
 /**
- * Where the file of a claim lies below the folder: `date=2026-03-01/hour=12/`, as Hive has it, then
- * the sequences of its first and last event, the spool it came from and its number there. The last
- * two keep files apart that have the same range, as those of a replay may.
+ * The path of a claim's file below the folder: `date=2026-03-01/hour=12/` in Hive's form, then the
+ * sequences of its first and last event, the spool's name and the number of the file in it. The
+ * last two distinguish files with the same range, such as those of a replay.
  */
 export function filePathOf(claim: Claim, spoolId: string): string {
   const [date, hour = 'unknown'] = claim.hour.split('T');
@@ -76,15 +76,15 @@ export function filePathOf(claim: Claim, spoolId: string): string {
   );
 }
 
-/** The spool and the number in the name of a file; undefined where it is another's. */
+/** The spool and the number in a file's name. Undefined if another program made the file. */
 export function readFileName(name: string): { spoolId: string; id: number } | undefined {
   const found = /^\d{12,}-\d{12,}\.([0-9a-f]{8})-(\d+)\.parquet$/.exec(name);
   return found === null ? undefined : { spoolId: found[1]!, id: Number(found[2]) };
 }
 
 /**
- * Writes a file whole, synced, under a name that no reader looks at, and gives it its own name last.
- * One that is there already was written by whoever held the same claim before.
+ * Writes and syncs a complete file under a name that readers ignore, then renames it. If the file
+ * exists already, an earlier holder of the same claim wrote it.
  */
 export function writeFile(file: string, rows: readonly Record<string, unknown>[]): void {
   if (existsSync(file)) return;
@@ -104,14 +104,14 @@ export function writeFile(file: string, rows: readonly Record<string, unknown>[]
   try {
     renameSync(temporary, file);
   } catch (error) {
-    // Another process had the same claim, and has swept up.
+    // Another process had the same claim, and has removed the temporary file.
     if (!existsSync(file)) throw error;
   }
   syncFolder(folder);
   sweepUp(file);
 }
 
-/** What a process that was killed while it wrote this very file has left behind. */
+/** What a process left behind that was killed while it wrote this file. */
 function sweepUp(file: string): void {
   const folder = path.dirname(file);
   for (const name of readdirSync(folder)) {
@@ -150,7 +150,7 @@ function asValue(value: unknown, kind: Column['kind']): Value {
   return Number.isNaN(time.getTime()) ? null : time;
 }
 
-/** A folder survives a power cut only once the one above does. */
+/** A folder survives a power cut only once its parent folder is synced. */
 function makeFolder(folder: string): void {
   const first = mkdirSync(folder, { recursive: true });
   if (first === undefined) return;

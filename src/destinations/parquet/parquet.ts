@@ -8,13 +8,13 @@ import { createSqliteDestination } from '../sqlite/sqlite.ts';
 /**
  * Parquet files in folders by the hour.
  *
- * The log delivers some two thousand events at a time and expects an answer within minutes; a
- * file is worth its name from a hundred thousand on. So events go into a spool first, a warehouse of
- * SQLite beside the files, and are delivered when that is synced. A thread moves them on into files.
+ * The log delivers about two thousand events at a time and expects an answer within minutes, but a
+ * file should have at least a hundred thousand. So events go into a spool first, a SQLite warehouse
+ * beside the files, and are delivered once that is synced. A thread moves them on into files.
  *
- * Counted once: the spool refuses a second copy by `event_id`, of what waits and of what was written
- * within `ids_kept`. What goes into a file, and its name, is set down before it is begun: a crash on
- * the way, at any point, ends with that file written once and whole.
+ * Counted once: the spool refuses a second copy by `event_id`, of events that wait and of those
+ * written within `ids_kept`. The content of a file and its name are recorded before it is begun:
+ * after a crash at any point the file is written once and completely.
  */
 export async function createParquetDestination(
   name: string,

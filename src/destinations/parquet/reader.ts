@@ -13,10 +13,10 @@ const pageRows = 2_000;
 const hourMs = 60 * 60 * 1000;
 
 /**
- * The events of a window of time: those that wait in the spool, then those in the files.
+ * The events of a time window: those in the spool, then those in the files.
  *
- * Both are as of one moment, though events move from the one to the other meanwhile: what had not
- * left the spool when it was read is counted there, and files that were finished later are left out.
+ * Both show one moment, although events move from the spool into files meanwhile: events that were
+ * in the spool when it was read are counted there, and files that were finished later are skipped.
  */
 export async function* readParquetWindow(
   folder: string,

@@ -2,30 +2,30 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
-/** Events that go into one file, set down before the file is begun. */
+/** The events that go into one file, recorded before the file is begun. */
 export interface Claim {
   readonly id: number;
-  /** `2026-03-01T12`, or `unknown`: where the event has a timestamp that is none. */
+  /** `2026-03-01T12`, or `unknown` if the event's timestamp is invalid. */
   readonly hour: string;
-  /** Those of the hour up to this row. */
+  /** The events of the hour up to this row. */
   readonly rowMax: number;
   readonly events: number;
   readonly firstSequence: number;
   readonly lastSequence: number;
 }
 
-/** Of the texts of one file: a file is made in memory. */
+/** The size of the texts in one file, because a file is built in memory. */
 const claimBytesMax = 64 * 1024 * 1024;
 
-/** How many ids are forgotten in one transaction: about 50 ms. */
+/** How many ids one transaction deletes: about 50 ms. */
 const forgottenMax = 20_000;
 
 /**
- * The spool is a warehouse of SQLite (sqlite-warehouse.ts) with three tables more. An event is in
- * `events` until its file is there, and its id in `exported` from then on.
+ * The spool is a SQLite warehouse (sqlite/warehouse.ts) with three more tables. An event is in
+ * `events` until its file exists, and its id is in `exported` from then on.
  *
- * `claims` numbers the files. One claim is open at a time; whoever finds it, after a crash or beside
- * another process, writes the same rows to the same file.
+ * `claims` numbers the files. One claim is open at a time. Whoever finds it, after a crash or in
+ * parallel to another process, writes the same rows to the same file.
  */
 const createTables = `
   CREATE TABLE IF NOT EXISTS claims (
@@ -42,7 +42,7 @@ const createTables = `
   );
   CREATE TABLE IF NOT EXISTS spool (id TEXT NOT NULL);`;
 
-/** Never of the event's making: it becomes the name of a folder. */
+/** Never taken from an event, because it becomes the name of a folder. */
 const hourOf = `CASE
   WHEN timestamp GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:*'
   THEN substr(timestamp, 1, 13) ELSE 'unknown' END`;
@@ -55,7 +55,9 @@ export function openSpool(path: string, busyTimeoutMs: number): DatabaseSync {
   return new DatabaseSync(path, { timeout: busyTimeoutMs });
 }
 
-/** Makes what is missing, and answers the spool's own name, which is in those of its files. */
+/**
+ * Creates what is missing, and returns the spool's own name, which its files have in their names.
+ */
 export function prepareSpool(database: DatabaseSync): string {
   database.exec('PRAGMA synchronous = FULL');
   return inTransaction(database, () => {
@@ -68,14 +70,14 @@ export function prepareSpool(database: DatabaseSync): string {
   });
 }
 
-/** The row of the event that came last. */
+/** The row of the newest event. */
 export function lastRow(database: DatabaseSync): number {
   const row = database.prepare('SELECT ifnull(max(rowid), 0) AS last FROM events').get();
   return Number(row?.['last']);
 }
 
 /**
- * The open claim, or a new one of what has waited longest, of rows up to `last`; undefined where
+ * The open claim, or a new claim of the oldest waiting events, of rows up to `last`. Undefined if
  * nothing waits.
  */
 export function takeClaim(
@@ -104,7 +106,7 @@ export function takeClaim(
   });
 }
 
-/** Makes none where all that it found had been exported before. */
+/** Makes no claim if everything that it found had been exported before. */
 function makeClaim(database: DatabaseSync, hour: string, eventsMax: number, last: number): void {
   const waiting = database.prepare(
     `SELECT rowid, octet_length(properties) + octet_length(ifnull(context, '')) AS bytes
@@ -120,7 +122,7 @@ function makeClaim(database: DatabaseSync, hour: string, eventsMax: number, last
   database
     .prepare(`DELETE FROM events WHERE rowid <= ? AND ${hourOf} = ? AND NOT (${notExported})`)
     .run(rowMax, hour);
-  // Up to the last row that is left, not the last that was: its number could be given again.
+  // Up to the last remaining row, because the number of a deleted row could be given again.
   database
     .prepare(
       `INSERT INTO claims (hour, row_max, events, first_sequence, last_sequence)
@@ -130,7 +132,7 @@ function makeClaim(database: DatabaseSync, hour: string, eventsMax: number, last
     .run(rowMax, hour);
 }
 
-/** The rows of a claim; undefined where another process has finished it meanwhile. */
+/** The rows of a claim. Undefined if another process has finished it meanwhile. */
 export function readClaim(
   database: DatabaseSync,
   claim: Claim,
@@ -144,7 +146,7 @@ export function readClaim(
   throw new Error(`the spool has ${rows.length} events of claim ${claim.id}, not ${claim.events}`);
 }
 
-/** The file is there: its events leave the spool, and their ids stay. */
+/** The file exists: its events leave the spool, and their ids stay. */
 export function finishClaim(database: DatabaseSync, claim: Claim, nowMs: number): void {
   inTransaction(database, () => {
     const { changes } = database.prepare('DELETE FROM claims WHERE id = ?').run(claim.id);
@@ -157,7 +159,7 @@ export function finishClaim(database: DatabaseSync, claim: Claim, nowMs: number)
   });
 }
 
-/** Forgets ids that were exported before a time; they are in the order of it. */
+/** Deletes ids that were exported before a time. They are stored in the order of that time. */
 export function forgetExported(database: DatabaseSync, beforeMs: number): void {
   const oldest = database.prepare('SELECT rowid, exported_at FROM exported ORDER BY rowid LIMIT ?');
   let last = 0;
@@ -179,7 +181,7 @@ export function lastFinished(database: DatabaseSync): number {
   return Number(row?.['last']);
 }
 
-/** Rows of a window of time that are in no file yet, of a range of rows. */
+/** The rows of a time window that are in no file yet, within a range of rows. */
 export const selectWaiting = `
   SELECT event_id, event_name, timestamp FROM events
   WHERE rowid > ?1 AND rowid <= ?2 AND timestamp >= ?3 AND timestamp < ?4 AND ${notExported}`;

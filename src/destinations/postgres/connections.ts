@@ -4,8 +4,8 @@ import { whenAborted } from '../when-aborted.ts';
 /** The pool of one destination. */
 export interface PostgresConnections {
   /**
-   * Hands a connection to `work`. Rejects at once when the signal is aborted; a connection on which
-   * something failed, or was left undone, is closed and never used again.
+   * Passes a connection to `work`. Rejects at once when the signal is aborted. A connection with a
+   * failed or unfinished statement is closed and never used again.
    */
   use<Value>(signal: AbortSignal, work: (client: PoolClient) => Promise<Value>): Promise<Value>;
   /** Waits for connections in use. */
@@ -31,7 +31,7 @@ export function createPostgresConnections(config: PoolConfig): PostgresConnectio
         return value;
       } finally {
         aborted.forget();
-        // One that is still being opened is closed as soon as it is open.
+        // A connection that is still being opened is closed as soon as it is open.
         if (client === undefined)
           connecting.then(
             (late) => late.release(true),

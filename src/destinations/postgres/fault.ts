@@ -1,6 +1,6 @@
 import type { Outcome } from '../destination.ts';
 
-/** What was wrong with one insert, and whether splitting it can find the event that causes it. */
+/** What was wrong with one insert, and whether splitting it can find the event that caused it. */
 export interface PostgresFault {
   readonly ofEvent: boolean;
   readonly outcome: Outcome;
@@ -9,13 +9,13 @@ export interface PostgresFault {
 const sqlState = /^[0-9A-Z]{5}$/;
 
 /**
- * Whose fault an error is, by its SQLSTATE (appendix A of PostgreSQL's manual).
+ * Decides by SQLSTATE what caused an error (appendix A of PostgreSQL's manual).
  *
- * Class 22 is data that no column can take, a `\u0000` for one, and 54000 a value beyond a limit:
- * no retry helps. 23502 is a column that a stored event always has. The rest of class 23 is a
- * constraint or trigger that somebody added to the table: what it asks for may come later. All
- * else, connections, 53 (resources), 57 (shut down, cancelled), 40 (conflicts), 28 (login) and 42
- * (no such table or column, no right), would be the same for every event.
+ * Class 22 is data that no column can store, such as `\u0000`, and 54000 a value beyond a limit: no
+ * retry helps. 23502 is a column that a stored event always has. The rest of class 23 is a
+ * constraint or trigger that somebody added to the table, and what it requires may arrive later.
+ * Every other error, connections, 53 (resources), 57 (shut down, cancelled), 40 (conflicts), 28
+ * (login) and 42 (unknown table or column, missing right), would be the same for every event.
  */
 export function faultOf(error: unknown): PostgresFault {
   const code = codeOf(error);
@@ -41,7 +41,7 @@ function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }
 
-/** PostgreSQL quotes the invalid value after a colon, and that is somebody's data. */
+/** PostgreSQL quotes the invalid value after a colon, and it may be personal data. */
 function withoutData(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.split(/: "|\n/, 1)[0] ?? '';

@@ -14,10 +14,12 @@ import { faultOf, isTableGone } from './fault.ts';
 import { readPostgresWindow } from './reader.ts';
 import { createTable, findTable, insertEvents, lockCreation, quoteTable } from './table.ts';
 
-/** One commit for so many: 500 gain most of what there is to gain, and hold little in memory. */
+/** Events per commit: 500 gain most of what batching can gain, and hold little in memory. */
 const batchEventsMax = 500;
 
-/** Of one statement. What is larger goes in several; an event alone may be larger still. */
+/**
+ * The limit of one statement. A larger batch is split into several; a single event may be larger.
+ */
 const statementBytesMax = 8 * 1024 * 1024;
 
 /**
@@ -124,7 +126,7 @@ function readTable(name: string, settings: DestinationSettings): string {
 }
 
 function readConnection(name: string, settings: DestinationSettings): PoolConfig {
-  // The URL itself is not shown: there may be a password in it.
+  // The URL itself is not shown, because it may have a password.
   const text = String(settings['url']);
   const url = URL.canParse(text) ? new URL(text) : fail(name, 'url', 'it is not a URL');
   if (!['postgres:', 'postgresql:'].includes(url.protocol)) {
@@ -146,7 +148,7 @@ function readConnection(name: string, settings: DestinationSettings): PoolConfig
   const password = settings['password'] ?? decode(url.password);
   const timeoutMs = Number(settings['timeout']);
   return {
-    // A v6 literal has brackets in a URL, and none where it is connected to.
+    // An IPv6 literal has brackets in a URL, but not in a connection's settings.
     host: url.hostname.replaceAll(/[[\]]/g, ''),
     port: Number(url.port || 5432),
     user: decode(url.username),
@@ -156,7 +158,7 @@ function readConnection(name: string, settings: DestinationSettings): PoolConfig
     max: Number(settings['concurrency']),
     connectionTimeoutMillis: timeoutMs,
     statement_timeout: timeoutMs,
-    // The server's own limit is the first; this one is for a server that has fallen silent.
+    // The server's own limit applies first. This one is for a server that no longer answers.
     query_timeout: timeoutMs + 1000,
     application_name: `headgate ${name}`,
   };

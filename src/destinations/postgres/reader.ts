@@ -2,12 +2,12 @@ import { Client, type ClientConfig } from 'pg';
 import type { EventAtDestination, TimeWindow } from '../destination.ts';
 import { declareWindow, fetchPage, findTable } from './table.ts';
 
-/** A large table is read for minutes where somebody took its index by time away. */
+/** Reading a large table takes minutes if somebody dropped its index by time. */
 const pageTimeoutMs = 10 * 60 * 1000;
 
 /**
- * The rows of a window of time from a cursor: one snapshot, and a page of it in memory. Over a
- * connection of its own, so that no delivery waits for the end of it. No table is no event.
+ * Reads the rows of a time window from a cursor: one snapshot, with one page in memory. It has its
+ * own connection, so that no delivery waits for it. Without a table the window has no events.
  */
 export async function* readPostgresWindow(
   config: ClientConfig,
@@ -19,7 +19,7 @@ export async function* readPostgresWindow(
     statement_timeout: pageTimeoutMs,
     query_timeout: pageTimeoutMs,
   });
-  // What breaks fails the query that is under way.
+  // A connection that breaks fails the query in progress.
   client.on('error', () => undefined);
   await client.connect();
   try {

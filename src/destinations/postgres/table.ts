@@ -10,18 +10,19 @@ export function quoteTable(name: string): string | undefined {
     .join('.');
 }
 
-/** Headgates that start together would else create the same table at once, and one would fail. */
+/** Without this lock, two Headgates that start together create the same table, and one fails. */
 export const lockCreation = 'SELECT pg_advisory_xact_lock(4242004)';
 
 /**
- * CREATE TABLE IF NOT EXISTS asks for the right to create even where the table is there. With FROM,
- * since a lookup that reads no table does not learn what others created since the transaction began.
+ * CREATE TABLE IF NOT EXISTS needs the right to create even if the table exists. The query has
+ * FROM, because a lookup that reads no table does not see what others created since the transaction
+ * began.
  */
 export const findTable = 'SELECT to_regclass($1) IS NOT NULL AS there FROM pg_class LIMIT 1';
 
 /**
- * The index by time is a BRIN: rows come nearly in the order of their time, so a few bytes for every
- * 128 pages tell where a window lies, at next to no cost for an insert.
+ * The index by time is a BRIN. Rows arrive nearly in the order of their time, so a few bytes for
+ * every 128 pages locate a window, and an insert costs almost nothing more.
  */
 export function createTable(table: string): string[] {
   return [
@@ -49,14 +50,14 @@ export function createTable(table: string): string[] {
 }
 
 /**
- * One statement for a whole batch: two arrays, of payloads and of sequences. PostgreSQL takes the
- * events apart itself, so numbers arrive as the producer wrote them, however long.
+ * One statement for a whole batch: two arrays, of payloads and of sequences. PostgreSQL parses the
+ * events itself, so numbers arrive as the producer wrote them, however long.
  *
- * The conflict names its column: without it DO NOTHING would also skip a row that meets a unique
- * constraint which somebody added, without a word.
+ * The conflict names its column. Without it, DO NOTHING would also silently skip a row that
+ * violates a unique constraint which somebody added.
  *
- * In the order of the ids: two workers with the same events in other orders would wait for each
- * other, and PostgreSQL would end one.
+ * In the order of the ids: two workers with the same events in different orders would deadlock, and
+ * PostgreSQL would end one.
  */
 export function insertEvents(table: string): string {
   return `
@@ -77,7 +78,7 @@ export function insertEvents(table: string): string {
     ON CONFLICT (event_id) DO NOTHING`;
 }
 
-/** A cursor over a window of time. A declaration takes no parameters; a Date has nothing to quote. */
+/** A cursor over a time window. A declaration takes no parameters, and a Date needs no quoting. */
 export function declareWindow(table: string, from: Date, to: Date): string {
   return `
     DECLARE events_of_window NO SCROLL CURSOR FOR

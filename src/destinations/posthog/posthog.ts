@@ -4,10 +4,10 @@ import type { HttpAnswer } from '../http/answers.ts';
 import type { RequestOutcome } from '../batch-requests.ts';
 import { addressOf, createVendorDestination, personOf } from '../vendors/vendor.ts';
 
-/** What PostHog stores of one event, at most. */
+/** The largest event that PostHog stores. */
 const eventBytesMax = 1_000_000;
 
-/** PostHog takes 20 MB; less is sooner there, and sooner sent again. */
+/** PostHog accepts 20 MB. Smaller requests arrive sooner, and are cheaper to send again. */
 const requestBytesMax = 4 * 1024 * 1024;
 
 const requestEventsMax = 1000;
@@ -15,9 +15,9 @@ const requestEventsMax = 1000;
 /**
  * Forwards events to PostHog in batches (`POST /batch/`).
  *
- * PostHog takes copies with the same uuid, event, timestamp and distinct_id for one, after a while:
- * all four are the same on every attempt. One event that it cannot read makes it refuse the whole
- * request (400), which is then cut until that event is alone.
+ * PostHog merges copies with the same uuid, event, timestamp and distinct_id after a while. All
+ * four are the same on every attempt. If PostHog cannot read one event, it refuses the whole
+ * request (400), which is then split until that event is alone.
  */
 export function createPosthogDestination(name: string, settings: DestinationSettings): Destination {
   const key = String(settings['project_key']);
@@ -41,7 +41,7 @@ export function createPosthogDestination(name: string, settings: DestinationSett
         properties: {
           ...event.properties,
           $lib: 'headgate',
-          // Else PostHog takes the gate's own address for the person's.
+          // Otherwise PostHog takes the gate's address for the address of the person.
           ...(address === undefined ? { $geoip_disable: true } : { $ip: address }),
         },
       };
@@ -50,7 +50,7 @@ export function createPosthogDestination(name: string, settings: DestinationSett
   });
 }
 
-/** Over its quota PostHog answers 200 and drops what it got: nothing has arrived. */
+/** If its quota is exceeded, PostHog answers 200 and drops the request: nothing has arrived. */
 function validateQuota({ status, text }: HttpAnswer): RequestOutcome | undefined {
   if (status !== 200 || !text.includes('quota_limited')) return undefined;
   let answer: unknown;

@@ -3,8 +3,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventAtDestination, TimeWindow } from '../destination.ts';
 
 /**
- * Rows that are read in one go: about 2 ms of the event loop. There is no index on the time, so it
- * is the rows passed over that are counted, not those that match.
+ * Rows that are read at a time: about 2 ms of the event loop. The time has no index, so this counts
+ * all rows read, not only those that match.
  */
 const pageRows = 2_000;
 
@@ -13,8 +13,8 @@ const selectPage = `
   WHERE rowid > ?1 AND rowid <= ?2 AND timestamp >= ?3 AND timestamp < ?4`;
 
 /**
- * The rows of a window of time, over a connection of its own. Each page is a transaction of its own
- * too: one over all of them would keep the WAL from being carried over into the file.
+ * Reads the rows of a time window over its own connection. Each page is its own transaction: one
+ * transaction over all pages would keep the WAL from being copied into the file.
  */
 export async function* readWarehouse(
   path: string,
@@ -36,7 +36,7 @@ export async function* readWarehouse(
   }
 }
 
-/** As the log writes it, so that it compares as text. */
+/** In the form of the log, so that it compares as text. */
 function timestampOf(ms: number): string {
   return new Date(ms).toISOString();
 }

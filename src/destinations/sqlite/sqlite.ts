@@ -10,10 +10,10 @@ import {
 import { startWriterThread, type WriteReply, type WriterThread } from './thread.ts';
 import type { PackedBatch } from './warehouse.ts';
 
-/** One commit, one sync of the disk: the more events share it, the less it costs each. */
+/** Events per commit. A commit syncs the disk, and the events of a batch share that cost. */
 const batchEventsMax = 2000;
 
-/** While one batch is being written the next is packed and stands ready. */
+/** While one batch is being written, the next one is packed and ready. */
 const concurrency = 2;
 
 /**
@@ -22,14 +22,14 @@ const concurrency = 2;
  * A batch is one transaction, synced to disk before it is reported delivered. Counted once: a
  * second copy of an event meets its primary key, `event_id`, and changes nothing.
  *
- * The database lives in a thread. A thread that ends by itself fails what was under way, and the
- * next batch starts another.
+ * The database lives in a thread. If the thread ends unexpectedly, the batch in progress fails, and
+ * the next batch starts another thread.
  */
 export async function createSqliteDestination(
   name: string,
   settings: DestinationSettings,
 ): Promise<Destination> {
-  // Resolved, so that a name with a meaning to SQLite alone (:memory:) is a file like any other.
+  // Resolved, so that a name that is special only to SQLite (:memory:) is a file like any other.
   const path = resolve(String(settings['path']));
   const data = { path, busyTimeoutMs: Number(settings['busy_timeout']) };
   let thread: Promise<WriterThread> | undefined;
@@ -103,13 +103,13 @@ function orAborted(written: Promise<WriteReply>, signal: AbortSignal): Promise<W
 }
 
 /**
- * Lays the payloads end to end in memory that can be handed to the thread: one copy here instead of
- * a structured clone of every event. All of `deliver` costs the event loop about 0.6 us an event.
+ * Copies the payloads into memory that can be transferred to the thread: one copy here instead of a
+ * structured clone of every event. All of `deliver` costs the event loop about 0.6 us an event.
  */
 function pack(batch: readonly Delivery[]): PackedBatch {
   let length = 0;
   for (const { payload } of batch) length += payload.length;
-  // Neither pooled (a pool cannot be handed over) nor zeroed (every byte is written).
+  // Neither pooled (a pool cannot be transferred) nor zeroed (every byte is written).
   const bytes = Buffer.allocUnsafeSlow(length);
   const ends = new Uint32Array(batch.length);
   const sequences = new Float64Array(batch.length);

@@ -2,22 +2,24 @@ import { Worker } from 'node:worker_threads';
 import type { PackedBatch } from './warehouse.ts';
 import type { WriterData, WriterReply, WriterRequest } from './writer.ts';
 
-/** What became of one batch. */
+/** The result of one batch. */
 export type WriteReply = Extract<WriterReply, { kind: 'written' | 'failed' }>;
 
-/** The event loop's end of a running writer thread. */
+/** The event loop's side of a running writer thread. */
 export interface WriterThread {
-  /** Hands the batch over, memory and all. Never rejects: a thread that dies has failed. */
+  /**
+   * Transfers the batch with its memory. Never rejects: if the thread ends, the batch has failed.
+   */
   write(batch: PackedBatch): Promise<WriteReply>;
-  /** After what was handed over before. */
+  /** Runs after every batch that was passed before. */
   close(): Promise<void>;
 }
 
 const ended: WriteReply = { kind: 'failed', reason: 'the writer thread ended before it answered' };
 
 /**
- * Starts a writer thread. Rejects with the reason where it cannot open the database. `onEnd` is
- * called once, when the thread has ended, whether it was asked to or not.
+ * Starts a writer thread. Rejects with the reason if it cannot open the database. `onEnd` is called
+ * once, when the thread has ended for any reason.
  */
 export async function startWriterThread(
   data: WriterData,
@@ -26,10 +28,10 @@ export async function startWriterThread(
   const worker = new Worker(new URL('./writer.ts', import.meta.url), {
     workerData: data,
     name: 'headgate-sqlite',
-    // Flags of the gate's own process (an inspector, a preload) are not meant for this thread.
+    // The flags of the gate's process (an inspector, a preload) must not apply to this thread.
     execArgv: [],
   });
-  // Answers come in the order of the batches.
+  // Answers arrive in the order of the batches.
   const waiting: ((reply: WriteReply) => void)[] = [];
   const opening = Promise.withResolvers<void>();
   const exited = Promise.withResolvers<void>();

@@ -3,11 +3,11 @@ import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { StartError } from '../../errors.ts';
 
-/** Raise it with a step in `migrate` whenever the table changes. */
+/** Increase it, with a step in `migrate`, whenever the table changes. */
 const schemaVersion = 1;
 
 /**
- * The WAL may grow to this many pages of 4 KiB, 128 MiB, before it is carried over into the file.
+ * The WAL may grow to this many pages of 4 KiB, 128 MiB, before it is copied into the file.
  * Event ids are random, so each batch touches pages all over their index; the longer the WAL, the
  * more often one write of a page serves several batches. Measured at 300,000 rows: 22,000 rows/s
  * with SQLite's 1,000 pages, 45,000 with 16,000; at 1,200,000 rows 39,600 with 16,000, 46,500 with 64,000.
@@ -15,10 +15,15 @@ const schemaVersion = 1;
 const checkpointPages = 32_000;
 const walBytesMax = checkpointPages * 4096;
 
-/** Page cache: holds the id index of about a million events. In KiB, negative by SQLite's rule. */
+/**
+ * The page cache holds the id index of about a million events. In KiB, negative by SQLite's rule.
+ */
 const cacheSize = -64_000;
 
-/** A rowid table: with WITHOUT ROWID whole rows sit in random order, less than half as fast. */
+/**
+ * A rowid table: with WITHOUT ROWID, complete rows lie in random order, at less than half the
+ * speed.
+ */
 const createTable = `
   CREATE TABLE events (
     event_id TEXT PRIMARY KEY NOT NULL,
@@ -41,10 +46,10 @@ const createTable = `
   )`;
 
 /**
- * SQLite takes the event apart itself: it carries numbers over as text, so that none is rounded,
- * and is as fast as JSON.parse and seventeen bindings. `->` keeps JSON, `->>` gives the bare text.
+ * SQLite parses the event itself: it copies numbers as text, so that none is rounded, and is as
+ * fast as JSON.parse with seventeen bindings. `->` keeps JSON, `->>` returns the plain text.
  *
- * ON CONFLICT and not OR IGNORE, which would also skip a row that lacks a value, without a word.
+ * ON CONFLICT rather than OR IGNORE, which would also silently skip a row that lacks a value.
  */
 const insertEvent = `
   INSERT INTO events (
@@ -68,19 +73,19 @@ export interface PackedBatch {
   readonly sequences: Float64Array;
 }
 
-/** An event that this table can never take. */
+/** An event that this table can never store. */
 export interface RefusedEvent {
   readonly index: number;
   readonly reason: string;
 }
 
 export interface Warehouse {
-  /** One transaction: on a throw nothing of the batch is in the table. */
+  /** One transaction: if it throws, nothing of the batch is in the table. */
   write(batch: PackedBatch): RefusedEvent[];
   close(): void;
 }
 
-/** Opens the file, creating it and its table where they are missing. */
+/** Opens the file. Creates it and its table if they are missing. */
 export function openWarehouse(path: string, busyTimeoutMs: number): Warehouse {
   mkdirSync(dirname(path), { recursive: true });
   const database = new DatabaseSync(path, { timeout: busyTimeoutMs });
@@ -90,7 +95,7 @@ export function openWarehouse(path: string, busyTimeoutMs: number): Warehouse {
     const insert = database.prepare(insertEvent);
     const opened = fileIdentity(path);
     const write = (batch: PackedBatch): RefusedEvent[] => {
-      // SQLite goes on writing into a file that was deleted, and all of it would be lost.
+      // SQLite continues to write into a deleted file, and everything would be lost.
       if (fileIdentity(path) !== opened) throw new Error('the database file was moved or deleted');
       return writeBatch(database, insert, batch);
     };
@@ -106,7 +111,7 @@ function fileIdentity(path: string): string | undefined {
   return stat && `${stat.dev}:${stat.ino}`;
 }
 
-/** A file survives a power cut only once the folder that names it does. */
+/** A file survives a power cut only once its folder is synced. */
 function syncFolder(folder: string): void {
   // Windows neither needs this nor can do it.
   if (process.platform === 'win32') return;

@@ -7,10 +7,10 @@ import { openEndpoint, readHttpUrl, type HttpEndpoint } from '../http/endpoint.t
 import { readEvent } from '../readable-event.ts';
 import { readSigningKey, secretForm, signWebhook } from './signature.ts';
 
-/** Of an answer, no more than this is read: enough for its reason, too little to be a burden. */
+/** The maximum number of bytes read from an answer: enough for its reason. */
 const answerBytesMax = 16 * 1024;
 
-/** Of the events of one request: what a receiver takes without a setting of its own, mostly. */
+/** The limit for the events of one request: most receivers accept it without a setting. */
 const requestBytesMax = 1024 * 1024;
 
 interface Target {
