@@ -321,6 +321,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     } catch (error) {
       this.host.onFault(error as Error);
     }
+    this.sender.streamClosed(stream);
     this.settle(stream);
   }
 
