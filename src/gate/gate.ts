@@ -13,7 +13,7 @@ import type { GateContext } from './gate-context.ts';
 import { createRequestHandler, routeOf, isFastPath } from './route-request.ts';
 import { listen, type Listener } from '../http/listen.ts';
 import type { TlsFiles } from '../http/tls-files.ts';
-import { openApiDocument } from './openapi/openapi.ts';
+import { createOpenApi } from './openapi/openapi.ts';
 import { createBodyReader } from './intake/read-body.ts';
 import { createTurnBudget } from './intake/turn-budget.ts';
 import { createWebhookEntries } from './webhooks/webhook-endpoint.ts';
@@ -99,9 +99,7 @@ export async function openGate(
   };
   const connect = createConnectEndpoints(context);
   const webhooks = new Map(createWebhookEntries(config.webhooks, context, checkOpen));
-  // Most gates never serve it.
-  let document: string | undefined;
-  const openApi = (): string => (document ??= openApiDocument(limits, config.auth));
+  const openApi = createOpenApi(limits, config.auth);
   const listener = await listen({
     ...listenSettings(config),
     tlsFiles: options.tlsFiles,
