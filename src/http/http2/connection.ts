@@ -84,7 +84,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
   isDraining = false;
   hasSentFinalGoAway = false;
   isClosed = false;
-  /** For the sweep: true if something has arrived since the last sweep. */
+  /** For the sweep: true if a request has arrived since the last sweep. */
   wasUsed = true;
 
   constructor(socket: Duplex, host: ConnectionHost) {

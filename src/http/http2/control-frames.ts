@@ -25,8 +25,6 @@ export interface ControlOwner {
   readonly isDraining: boolean;
   /** True once the peer's first SETTINGS have arrived. */
   hasSettings: boolean;
-  /** True if something has arrived since the last sweep. */
-  wasUsed: boolean;
   /** Counts a frame that asks for work. Throws a ConnectionError if the peer has sent too many. */
   spend(amount: number): void;
   /** Sends a whole frame on the connection (stream 0). */
@@ -105,7 +103,6 @@ export function takePing(
   if (id !== 0) throw ruleBroken('PING is for a stream');
   if (to - from !== pingBytes) throw sizeBroken('PING has not 8 bytes');
   connection.spend(1);
-  connection.wasUsed = true;
   const payload = bytes.subarray(from, to);
   if ((flags & frameFlag.ack) === 0)
     connection.say(connectionFrame(frameType.ping, frameFlag.ack, payload));

@@ -33,6 +33,8 @@ export interface ReceiverOwner extends ControlOwner {
   /** True if the peer has to read answers before it may ask for more. May end the connection. */
   readonly isUnread: boolean;
   lastStreamId: number;
+  /** True if a request has arrived since the last sweep: control frames keep no connection. */
+  wasUsed: boolean;
   /** A request with complete headers. */
   begin(id: number, head: RequestHead, isEnded: boolean): void;
   /** A part of a request's body. */
