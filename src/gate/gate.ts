@@ -13,7 +13,7 @@ import type { GateContext } from './gate-context.ts';
 import { createRequestHandler, routeOf, isFastPath } from './route-request.ts';
 import { listen, type Listener } from '../http/listen.ts';
 import type { TlsFiles } from '../http/tls-files.ts';
-import { openApiDocument } from './openapi/openapi.ts';
+import { createOpenApi } from './openapi/openapi.ts';
 import { createBodyReader } from './intake/read-body.ts';
 import { createTurnBudget } from './intake/turn-budget.ts';
 import { createWebhookEntries } from './webhooks/webhook-endpoint.ts';
@@ -56,15 +56,6 @@ export interface GateOptions extends Pick<
 function callersOf({ auth, trustedProxies, limits }: Config, signals: Signals): Callers {
   const { requestBytesMax } = limits;
   return createCallers({ auth, trustedProxies, requestBytesMax, limited: signals.callerLimited });
-}
-
-/**
- * Makes the document at its first request: most gates never serve it. All answers share its bytes, also
- * those that their callers do not read.
- */
-function openApiText(...options: Parameters<typeof openApiDocument>): () => Buffer {
-  let document: Buffer | undefined;
-  return () => (document ??= Buffer.from(openApiDocument(...options)));
 }
 
 /** Opens every endpoint. Throws a StartError when the address cannot be bound. */
@@ -110,7 +101,7 @@ export async function openGate(
   };
   const connect = createConnectEndpoints(context);
   const webhooks = new Map(createWebhookEntries(config.webhooks, context, checkOpen));
-  const openApi = openApiText(limits, config.auth);
+  const openApi = createOpenApi(limits, config.auth);
   const listener = await listen({
     ...listenSettings(config),
     tlsFiles: options.tlsFiles,

@@ -260,6 +260,19 @@ const differences: readonly EngineDifference[] = [
     },
   },
   {
+    bound: 'Answers of a connection that its caller does not read',
+    reason: 'Node counts the memory of a session, and only against a limit of 256 MB.',
+    own: `stream reset, code ${errorCode.refusedStream}`,
+    node: 'served',
+    outcome: async (engine) => {
+      await using server = await openEngineServer(engine, answerAtOnce, { unreadBytesMax: 1 });
+      const peer = await server.handshake(setting(settingId.initialWindowSize, 0));
+      peer.send(request(1, true), request(3, true));
+      const frame = await peer.next(({ streamId }) => streamId === 3);
+      return frame.type === headers ? 'served' : `stream reset, code ${codeOf(frame)}`;
+    },
+  },
+  {
     bound: 'A request that crosses our goodbye',
     reason: 'Node says goodbye in one step, with the last stream it will serve.',
     own: 'status 200',

@@ -187,6 +187,15 @@ export function openApiDocument(limits: Limits, auth: 'off' | 'keys'): string {
   return JSON.stringify(document);
 }
 
+/**
+ * The document as its answers share it: each would otherwise hold a copy until its caller has read
+ * it. Made at its first use, as most gates never serve it.
+ */
+export function createOpenApi(...settings: Parameters<typeof openApiDocument>): () => Buffer {
+  let document: Buffer | undefined;
+  return () => (document ??= Buffer.from(openApiDocument(...settings)));
+}
+
 /** Most endpoints refuse with the same answers: each is in the document once. */
 function createSharedAnswers() {
   const responses: Record<string, object> = {};

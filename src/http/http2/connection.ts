@@ -22,18 +22,22 @@ import { goAwayPayload, FrameSender, type OutputBlock, type SenderOwner } from '
 import { openingFrames } from './settings.ts';
 import { Http2Stream, type StreamOwner } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
+import { UnreadAnswers, type ServerUnread } from './unread-answers.ts';
 
 /** What all connections of a server share. */
 export interface ConnectionHost {
   readonly limits: Http2Limits;
   readonly encoder: HpackEncoder;
   readonly block: OutputBlock;
+  readonly unread: ServerUnread;
   readonly onStream: (stream: Http2Stream) => void;
   /** Reports an error that the application's code or ours should have handled. */
   readonly onFault: (error: Error) => void;
   /** Calls the connection's `flush` at the end of this turn of the event loop. */
   scheduleFlush(connection: Http2Connection): void;
   forget(connection: Http2Connection): void;
+  /** Closes the connection with most unread bytes if all together exceed their limit. */
+  limitUnread(): void;
 }
 
 /**
@@ -56,6 +60,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
   readonly sender: FrameSender;
   readonly limits: Http2Limits;
   readonly conduct: Conduct;
+  readonly unread: UnreadAnswers;
   /**
    * Streams that we reset. The peer may not know it yet, so frames that it sends for them are
    * ignored.
@@ -79,7 +84,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
   isDraining = false;
   hasSentFinalGoAway = false;
   isClosed = false;
-  /** For the sweep: true if something has arrived since the last sweep. */
+  /** For the sweep: true if a request has arrived since the last sweep. */
   wasUsed = true;
 
   constructor(socket: Duplex, host: ConnectionHost) {
@@ -88,6 +93,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     this.limits = host.limits;
     this.sender = new FrameSender(socket, host.block, host.encoder, this);
     this.conduct = new Conduct(host.limits);
+    this.unread = new UnreadAnswers(host.unread);
     this.receiver = new FrameReceiver(this);
     this.reader = new FrameReader(this.receiver);
     this.windowLeft = host.limits.connectionWindowBytes;
@@ -174,6 +180,12 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
       stream.close(errorCode.internalError);
     }
     if (!stream.isClosed && stream.sending.isAllSent) this.close(stream, false);
+  }
+
+  /** True if the peer has to read answers before it may ask for more. May end the connection. */
+  get isUnread(): boolean {
+    this.host.limitUnread();
+    return this.unread.bytes > this.limits.unreadBytesMax;
   }
 
   /** Counts DATA against the window of the connection. */
@@ -321,6 +333,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     } catch (error) {
       this.host.onFault(error as Error);
     }
+    this.sender.streamClosed(stream);
     this.settle(stream);
   }
 

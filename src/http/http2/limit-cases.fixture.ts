@@ -76,6 +76,19 @@ const answerWith =
     stream.end(Buffer.alloc(bytes));
   };
 
+/** Answers with one byte each, which wait for the window. */
+const putUnread: LimitCase['put'] = async (server, amount) => {
+  const peer = await server.handshake(setting(settingId.initialWindowSize, 0));
+  for (let id = 1; id < 2 * amount; id += 2) peer.send(request(id, true));
+  await settled(peer);
+  // Those before were answered with their headers.
+  return outcomeOfRequest(peer, 2 * amount + 1);
+};
+const answerByte = (stream: Http2Stream): void => {
+  stream.respond(200, {});
+  stream.end(Buffer.alloc(1));
+};
+
 /** The server's first reaction: it refused something, or answered the stream (with its status). */
 async function fate(peer: RawPeer, streamId: number): Promise<string> {
   const endsStream = ({ type, streamId: id, payload }: SeenFrame): boolean => {
@@ -284,7 +297,7 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
   controlBytesWaitingMax: {
     rule: 'RFC 9113 §10.5',
     limit: 170,
-    others: { controlFramesBurst: 1e6 },
+    others: { unreadBytesMax: 2 ** 30, controlFramesBurst: 1e6 },
     onStream: answerWith(largerThanSockets),
     put: async (server, amount) => {
       const peer = await server.handshake(setting(settingId.initialWindowSize, int31Max));
@@ -301,6 +314,20 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
       return wasServed ? served : 'served once the peer reads';
     },
     refusal: 'served once the peer reads',
+  },
+  unreadBytesMax: {
+    rule: 'RFC 9113 §10.5',
+    limit: 10,
+    onStream: answerByte,
+    put: putUnread,
+    refusal: 'RST_STREAM refusedStream',
+  },
+  serverUnreadBytesMax: {
+    rule: 'RFC 9113 §10.5',
+    limit: 10,
+    onStream: answerByte,
+    put: putUnread,
+    refusal: calm,
   },
   frameTimeoutMs: {
     rule: 'RFC 9113 §10.5',

@@ -52,6 +52,16 @@ export interface Http2Limits {
    */
   readonly controlBytesWaitingMax: number;
   /**
+   * Bytes of answers that wait for the peer, on one connection. Above the limit, its new requests are
+   * refused with REFUSED_STREAM, which counts as a reset (resetsBurst).
+   */
+  readonly unreadBytesMax: number;
+  /**
+   * The same for all connections of the server. Above the limit, the connection that holds most is
+   * closed.
+   */
+  readonly serverUnreadBytesMax: number;
+  /**
    * The time within which a connection's first frames arrive, or the rest of a frame or header
    * block.
    */
@@ -89,6 +99,8 @@ export const defaultLimits: Http2Limits = {
   controlFramesBurst: 10_000,
   controlFramesPerSecond: 1000,
   controlBytesWaitingMax: 16 * 1024,
+  unreadBytesMax: 16 * 1024 * 1024,
+  serverUnreadBytesMax: 256 * 1024 * 1024,
   frameTimeoutMs: 10_000,
   stallTimeoutMs: 30_000,
   stallBytesMin: 1024,

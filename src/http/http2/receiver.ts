@@ -30,8 +30,10 @@ export interface ReceiverOwner extends ControlOwner {
   readonly activeStreams: number;
   readonly hasSentFinalGoAway: boolean;
   readonly isClosed: boolean;
+  /** True if the peer has to read answers before it may ask for more. May end the connection. */
+  readonly isUnread: boolean;
   lastStreamId: number;
-  /** True if a request has begun since the last sweep. PINGs do not count: idle means idle. */
+  /** True if a request has arrived since the last sweep: control frames keep no connection. */
   wasUsed: boolean;
   /** A request with complete headers. */
   begin(id: number, head: RequestHead, isEnded: boolean): void;
@@ -248,6 +250,8 @@ export class FrameReceiver implements FrameSink {
       connection.refuseId(streamId, errorCode.protocolError);
     else if (connection.activeStreams >= connection.limits.streamsMax)
       connection.refuseId(streamId, errorCode.refusedStream);
+    else if (connection.isUnread) connection.refuseId(streamId, errorCode.refusedStream);
+    else if (connection.isClosed) return;
     else if (info.isEndStream && head.contentLength > 0)
       connection.refuseId(streamId, errorCode.protocolError);
     else connection.begin(streamId, head, info.isEndStream);

@@ -36,7 +36,6 @@ const quantumBytes = 16 * 1024;
 /** Room for frame heads and small header blocks around a quantum. */
 const spareBytes = 2 * 1024;
 const tableSizeZero = 0x20;
-const waitingSweepMin = 64;
 /** A peer may answer each part of an answer with a WINDOW_UPDATE and a PING, as Go's clients do. */
 const controlPerChunk = 2;
 const bytesPerControl = 1024;
@@ -59,8 +58,9 @@ export class FrameSender {
   private spare: Http2Stream[] = [];
   /** Streams that wait for the window of the connection. */
   private waiting: Http2Stream[] = [];
-  /** The length at which closed streams are removed from `waiting`: twice that after the last time. */
-  private sweepWaitingAt = waitingSweepMin;
+  /** How many closed streams the lists may still hold. */
+  private closedListed = 0;
+  private closedWaiting = 0;
   /** Bytes of control frames that the socket has not taken yet. */
   controlBytes = 0;
   isBlocked = false;
@@ -96,12 +96,32 @@ export class FrameSender {
     this.listed.push(stream);
   }
 
+  /**
+   * Forgets a closed stream. A peer that keeps its window shut could otherwise begin and reset
+   * streams that stay in memory as long as the connection.
+   */
+  streamClosed(stream: Http2Stream): void {
+    if (stream.sending.isListed) {
+      this.closedListed += 1;
+      if (this.closedListed * 2 > this.listed.length) {
+        this.closedListed = 0;
+        dropClosed(this.listed);
+      }
+    }
+    if (!stream.sending.isWaiting) return;
+    this.closedWaiting += 1;
+    if (this.closedWaiting * 2 <= this.waiting.length) return;
+    this.closedWaiting = 0;
+    dropClosed(this.waiting);
+  }
+
   /** The peer has opened the connection's window: the streams that waited for it continue. */
   openWindow(increment: number): void {
     this.windowLeft += increment;
     if (this.windowLeft <= 0 || this.waiting.length === 0) return;
     const { waiting } = this;
     this.waiting = [];
+    this.closedWaiting = 0;
     for (const stream of waiting) {
       stream.sending.isWaiting = false;
       if (!stream.isClosed) this.list(stream);
@@ -118,6 +138,7 @@ export class FrameSender {
     while (this.listed.length > 0 && !this.isBlocked) {
       const turn = this.listed;
       this.listed = this.spare;
+      this.closedListed = 0;
       for (const stream of turn) {
         stream.sending.isListed = false;
         if (stream.isClosed) continue;
@@ -177,11 +198,6 @@ export class FrameSender {
   private wait(stream: Http2Stream): void {
     if (stream.sending.isWaiting) return;
     stream.sending.isWaiting = true;
-    // A peer may begin and reset streams for as long as it keeps the window shut.
-    if (this.waiting.length >= this.sweepWaitingAt) {
-      this.waiting = this.waiting.filter(({ isClosed }) => !isClosed);
-      this.sweepWaitingAt = Math.max(waitingSweepMin, 2 * this.waiting.length);
-    }
     this.waiting.push(stream);
   }
 
@@ -310,6 +326,17 @@ export class FrameSender {
     if (this.mayShareBlock) block.renew();
     this.isBlocked = !isAccepted;
   }
+}
+
+/** Keeps the open streams, in their order. */
+function dropClosed(streams: Http2Stream[]): void {
+  let kept = 0;
+  for (const stream of streams) {
+    if (stream.isClosed) continue;
+    streams[kept] = stream;
+    kept += 1;
+  }
+  streams.length = kept;
 }
 
 /** RFC 9113 §6.8 */

@@ -7,6 +7,7 @@ import { HpackEncoder } from './headers/hpack-encode.ts';
 import { defaultLimits, type Http2Limits } from './limits.ts';
 import { OutputBlock } from './sender.ts';
 import type { Http2Stream } from './stream.ts';
+import { ServerUnread } from './unread-answers.ts';
 
 export interface Http2ServerOptions {
   /**
@@ -51,32 +52,20 @@ const sweepIntervalMsMax = 1000;
 export function createHttp2Server(options: Http2ServerOptions): Http2Server {
   const limits = { ...defaultLimits, ...options.limits };
   const connections = new Map<Http2Connection, Watched>();
-  let waiting: Http2Connection[] = [];
-
-  const flush = (): void => {
-    const turn = waiting;
-    waiting = [];
-    for (const connection of turn) {
-      try {
-        connection.flush();
-      } catch (error) {
-        options.onFault(error as Error);
-        connection.destroy();
-      }
-    }
-  };
   const host: ConnectionHost = {
     limits,
     encoder: new HpackEncoder(),
     block: new OutputBlock(),
+    unread: new ServerUnread(),
     onStream: options.onStream,
     onFault: options.onFault,
-    scheduleFlush: (connection) => {
-      if (waiting.push(connection) === 1) setImmediate(flush);
-    },
+    scheduleFlush: createFlushQueue(options.onFault),
     forget: (connection) => {
       connections.delete(connection);
       if (connections.size === 0) stopSweep();
+    },
+    limitUnread: () => {
+      if (host.unread.bytes > limits.serverUnreadBytesMax) closeLargest(connections.keys());
     },
   };
 
@@ -86,6 +75,7 @@ export function createHttp2Server(options: Http2ServerOptions): Http2Server {
     const intervalMs = Math.min(sweepIntervalMsMax, Math.ceil(options.idleTimeoutMs / 4));
     timer = setInterval(() => {
       const now = performance.now();
+      host.limitUnread();
       for (const [connection, watched] of connections) {
         sweepConnection(connection, watched, now, limits, options.idleTimeoutMs);
       }
@@ -116,6 +106,35 @@ export function createHttp2Server(options: Http2ServerOptions): Http2Server {
       for (const connection of connections.keys()) connection.destroy();
     },
   };
+}
+
+/** Returns a function that calls a connection's `flush` at the end of this turn of the event loop. */
+function createFlushQueue(onFault: Http2ServerOptions['onFault']): ConnectionHost['scheduleFlush'] {
+  let waiting: Http2Connection[] = [];
+  const flush = (): void => {
+    const turn = waiting;
+    waiting = [];
+    for (const connection of turn) {
+      try {
+        connection.flush();
+      } catch (error) {
+        onFault(error as Error);
+        connection.destroy();
+      }
+    }
+  };
+  return (connection) => {
+    if (waiting.push(connection) === 1) setImmediate(flush);
+  };
+}
+
+/** Closes the connection whose peer leaves most bytes unread. */
+function closeLargest(connections: Iterable<Http2Connection>): void {
+  let largest: Http2Connection | undefined;
+  for (const connection of connections) {
+    if (connection.unread.bytes > (largest?.unread.bytes ?? 0)) largest = connection;
+  }
+  largest?.fail(errorCode.enhanceYourCalm, 'too many answers are not read');
 }
 
 /** One timer checks all connections: every frame would reset a timer of its own. */

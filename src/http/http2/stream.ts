@@ -3,10 +3,12 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { BodySink, CallerConnection } from '../http-call.ts';
 import { errorCode } from './frames.ts';
 import type { FieldRecord } from './headers/hpack-encode.ts';
+import type { UnreadAnswers } from './unread-answers.ts';
 
 /** What a stream needs from its connection. */
 export interface StreamOwner {
   readonly caller: CallerConnection;
+  readonly unread: UnreadAnswers;
   /** There is something to send. */
   queueToSend(stream: Http2Stream): void;
   /** `bytes` of the body are no longer held: the peer may send as many again. */
@@ -87,7 +89,7 @@ export class Http2Stream {
     this.id = id;
     this.headers = headers;
     this.receiving.windowLeft = receiveWindow;
-    this.sending = new UnsentAnswer(sendWindow);
+    this.sending = new UnsentAnswer(sendWindow, owner.unread);
   }
 
   /**
@@ -300,13 +302,16 @@ export class UnsentAnswer {
   current: Buffer | undefined;
   currentSent = 0;
   private later: Buffer[] | undefined;
+  private readonly unread: UnreadAnswers;
 
-  constructor(windowLeft: number) {
+  constructor(windowLeft: number, unread: UnreadAnswers) {
     this.windowLeft = windowLeft;
+    this.unread = unread;
   }
 
   add(bytes: Buffer): void {
     this.bytesWaiting += bytes.length;
+    this.unread.add(bytes.length);
     if (this.current === undefined) this.current = bytes;
     else (this.later ??= []).push(bytes);
   }
@@ -314,6 +319,7 @@ export class UnsentAnswer {
   /** Counts sent bytes of `current`. Returns whether they were the last of it. */
   advance(bytes: number): boolean {
     this.bytesWaiting -= bytes;
+    this.unread.add(-bytes);
     this.bytesSinceStalled += bytes;
     this.windowLeft -= bytes;
     this.currentSent += bytes;
@@ -326,6 +332,7 @@ export class UnsentAnswer {
   clear(): void {
     this.current = undefined;
     this.later = undefined;
+    this.unread.add(-this.bytesWaiting);
     this.bytesWaiting = 0;
     this.stalledAt = 0;
   }

@@ -53,7 +53,7 @@ export class NodeHttp2Session implements NodeCallOwner {
   private readonly conduct: Conduct;
   private hasSettings = false;
   private readonly openedAt = performance.now();
-  /** Since when the peer has sent no request and no PING. */
+  /** Since when the peer has sent no request. */
   private quietSince = performance.now();
   /** How long a closed session may take to send its remaining bytes and to close its socket. */
   private closeTimeoutMs: number;
