@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
@@ -27,7 +26,6 @@ import {
   uint32,
   type RawPeer,
 } from './http2/raw-peer.fixture.ts';
-import { listen } from './listen.ts';
 
 /*
  * The limits that our servers enforce and Node's cannot: what each engine does, asserted for both.
@@ -325,43 +323,6 @@ const differences: readonly EngineDifference[] = [
       );
       peer.send(request(1, true, fields));
       return await outcomeOf(peer, 1);
-    },
-  },
-  {
-    bound: 'A caller of HTTP/1.1 that reads no answer',
-    reason: 'Node times requests and idle connections, not answers that nobody takes.',
-    own: 'closed',
-    node: 'open',
-    outcome: async (engine) => {
-      const idleTimeoutMs = 200;
-      const listener = await listen({
-        address: { host: '127.0.0.1', port: 0 },
-        tls: undefined,
-        engine,
-        handle: (call) => {
-          const end = (): void => call.reply(200, {}, Buffer.alloc(64 * 1024 * 1024));
-          call.receive({ chunk: nothing, end, cut: nothing });
-        },
-        isFastPath: () => true,
-        setting: 'none',
-        idleTimeoutMs,
-        requestTimeoutMs: 5_000,
-        connectionsMax: 10,
-      });
-      const socket = net.connect(listener.address.port, '127.0.0.1');
-      socket.on('error', nothing);
-      socket.pause();
-      socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}');
-      await sleep(5 * idleTimeoutMs);
-      // Only the end of the connection, or its remaining bytes, can be read now.
-      let received = 0;
-      socket.on('data', (chunk: Buffer) => (received += chunk.length));
-      socket.resume();
-      const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-      await Promise.race([closed, sleep(1500)]);
-      socket.destroy();
-      await listener.close(0);
-      return received < 64 * 1024 * 1024 ? 'closed' : 'open';
     },
   },
 ];

@@ -5,6 +5,7 @@ import type { EngineOptions } from '../engine.ts';
 import { answerBadRequest, refuseConnect } from './bad-request.ts';
 import { defaultLinger } from '../linger.ts';
 import { Http1Call } from './http1-call.ts';
+import { createUnreadSockets } from './unread-sockets.ts';
 
 /** Node's HTTP/1.1 server, for sockets that are passed to it. */
 export interface NodeHttp1Server {
@@ -49,6 +50,7 @@ export function createNodeHttp1Server(options: EngineOptions): NodeHttp1Server {
   // The server never listens itself. Without this call it neither tracks its connections nor times
   // them.
   server.emit('listening');
+  const unread = createUnreadSockets(idleTimeoutMs);
   let idleSweep: NodeJS.Timeout | undefined;
   return {
     take: (socket, start) => {
@@ -57,6 +59,7 @@ export function createNodeHttp1Server(options: EngineOptions): NodeHttp1Server {
       socket.unshift(start);
       server.emit('connection', socket);
       socket.resume();
+      unread.watch(socket);
     },
     shutDown: () => {
       server.closeIdleConnections();
