@@ -20,7 +20,7 @@ export function canonicalNumber(source: string): string {
 /** Beyond this many zeros a number is written with an exponent. */
 const zerosMax = 40;
 
-/** Whether a double is the very number that a text says. */
+/** Whether a double holds exactly the number in a text. */
 export function isExactly(source: string, value: number): boolean {
   const written = String(value);
   return written === source || (Number.isFinite(value) && sameNumber(written, source));
@@ -39,7 +39,7 @@ interface NumberParts {
   readonly sign: string;
   /** Without zeros at the ends; empty for zero. */
   readonly digits: string;
-  /** The power of ten that the digits, as a whole number, are multiplied with. */
+  /** The power of ten that multiplies the digits, read as a whole number. */
   readonly exponent: number;
 }
 
@@ -52,7 +52,7 @@ function partsOf(text: string): NumberParts | undefined {
   return { sign, digits, exponent: Number(power) - fraction.length + (all.length - digits.length) };
 }
 
-/** By a loop: `/0+$/` takes the square of the time in a text of zeros. */
+/** A loop: `/0+$/` takes quadratic time on a text of zeros. */
 function lengthWithoutZeros(text: string): number {
   let length = text.length;
   while (length > 0 && text[length - 1] === '0') length -= 1;

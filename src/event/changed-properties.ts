@@ -7,8 +7,8 @@ import { defineMember, parseByHand, parseJsonText } from './json/parse-json.ts';
 export type ChangeObject = (value: JsonObject) => JsonObject;
 
 /**
- * The event with other properties. Where it has a text of its own the change is made in that, so that
- * every other number keeps its digits, and the object is read from it.
+ * The event with other properties. If it has its own JSON text, that text is changed, so that every
+ * other number keeps its digits, and the object is read from it.
  */
 export function withChangedProperties(event: IncomingEvent, change: ChangeObject): IncomingEvent {
   const text = event.propertiesText;
@@ -17,12 +17,12 @@ export function withChangedProperties(event: IncomingEvent, change: ChangeObject
   return { ...event, properties: parseJsonText(propertiesText) as JsonObject, propertiesText };
 }
 
-/** The value of a JSON text for `JSON.stringify` alone: each number is written again as it stood. */
+/** The value of a JSON text, only for `JSON.stringify`: each number is written again as it was. */
 export function parseWithNumberTexts(text: string): JsonValue {
   return parseByHand(text, rawJson);
 }
 
-/** A copy of an object whose members are what `change` makes of them; undefined leaves one out. */
+/** A copy of an object with the members that `change` returns. Undefined leaves a member out. */
 export function mapMembers(
   object: JsonObject,
   change: (name: string, value: JsonValue) => JsonValue | undefined,
@@ -53,13 +53,13 @@ export function rawJson(text: string): unknown {
   return jsonText.rawJSON(text);
 }
 
-/** The text of a number that is kept as text; undefined for all else. */
+/** The text of a number that is kept as text. Undefined for every other value. */
 export function numberText(value: unknown): string | undefined {
   return jsonText.isRawJSON(value) ? (value as { readonly rawJSON: string }).rawJSON : undefined;
 }
 
 /**
- * The JSON text of a value in which each number stands in its one form (canonical-number.ts), so that
+ * The JSON text of a value with every number in its canonical form (canonical-number.ts), so that
  * hashes do not depend on how a number was written.
  */
 export function canonicalJson(value: JsonValue): string {

@@ -36,7 +36,7 @@ export interface GivenUpEvent {
     header(name: string): string;
   };
   readonly reason: string;
-  /** The attempt that decided it, where the caller knows it: ATTEMPTS may not hold it yet. */
+  /** The attempt that decided it, if the caller knows it: ATTEMPTS may not hold it yet. */
   readonly lastAttempt?: DeliveryAttempt;
 }
 
@@ -48,7 +48,7 @@ export function eventNameOf(subject: string): string {
   return subject.slice(subject.lastIndexOf('.') + 1);
 }
 
-/** Those of EVENTS have the source before it. */
+/** Subjects of EVENTS have the source before it. */
 export function sourceOf(subject: string): string {
   const end = subject.lastIndexOf('.');
   return subject.slice(subject.lastIndexOf('.', end - 1) + 1, end);

@@ -9,10 +9,10 @@ export function isUuid(text: string): boolean {
   return uuidPattern.test(text);
 }
 
-/** Room for the namespace, a source (64), a colon and a key (36); used again for every id. */
+/** Room for the namespace, a source (64), a colon and a key (36). Reused for every id. */
 const scratch = Buffer.alloc(namespaceBytes.length + 128);
 namespaceBytes.copy(scratch);
-/** `scratch` up to a length, once for each length: making a view costs a fifth of the digest. */
+/** Views of `scratch` by length, each made once: making a view costs a fifth of the digest. */
 const scratchViews: Buffer[] = Array.from({ length: scratch.length + 1 }, (_, end) =>
   scratch.subarray(0, end),
 );
@@ -37,11 +37,14 @@ function uuidOfHash(hex: string): string {
   );
 }
 
-/** Under which ids of other systems become idempotency keys. Changing it would change every key. */
+/**
+ * The namespace for ids of other systems that become idempotency keys. Changing it would change
+ * every key.
+ */
 const vendorNamespace = Buffer.from('5b0c6f4e0a7d5f3a9c2e417d86b1f035', 'hex');
 
 /**
- * The idempotency key of what another system sends: its own id where that is a UUID, else the UUIDv5 of
+ * The idempotency key of an id of another system: the id itself if it is a UUID, else the UUIDv5 of
  * the system's name and the id, so that the same id always gives the same key.
  */
 export function idempotencyKeyOf(system: string, id: string): string {

@@ -3,25 +3,24 @@ import type { JsonValue } from './json/json.ts';
 import { mayEscapeNames, parseByHand } from './json/parse-json.ts';
 
 /**
- * A number that a double may not hold: sixteen characters and more, or an exponent. Numbers stand
- * after a colon, a comma or a bracket, which keeps the digits of ids out of it (a text that is a
- * number alone is no event). A text without a match, which is nearly every one, is not walked again.
+ * A number that a double may not hold: at least sixteen characters, or an exponent. Numbers follow
+ * a colon, a comma or a bracket, so digits of ids do not match. Nearly every text has no match and
+ * is not read a second time.
  */
 const suspicious = /[:,[]\s*-?\d(?:[\d.]{15}|[\d.]*[eE])/;
 
 /**
- * A JSON text with its numbers as they were written, for those that a double would change; undefined
- * if parsing loses nothing. The result is for `JSON.stringify` alone.
+ * The parsed JSON text, with numbers as written if a double would change them. Undefined if parsing
+ * loses nothing. The result is only for `JSON.stringify`.
  *
- * Throws where it is no JSON, or nests so deep (thousands of levels) that walking it takes more stack
- * than there is.
+ * Throws if the text is not JSON, or is nested too deeply (thousands of levels) for the stack.
  */
 export function parseExactly(text: string): JsonValue | undefined {
   if (!suspicious.test(text)) return undefined;
   let inexact = false;
   const exactNumber = (source: string): unknown => {
     const number = Number(source);
-    // Of a whole number beyond 2^53 the double alone does not say whether these are its digits.
+    // Above 2^53 the double alone does not show whether a whole number has these digits.
     const isCertain = Number.isSafeInteger(number) || !Number.isInteger(number);
     if (isCertain && String(number) === source) return number;
     inexact = true;

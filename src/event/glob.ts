@@ -1,12 +1,12 @@
-/** Says whether an event's name is one of those that the globs name. */
+/** Returns whether the globs match an event's name. */
 export type EventMatcher = (eventName: string) => boolean;
 
 /**
- * Compiles globs on the event name: `order_*`, `*_completed`, `order_completed`. `*` stands for any
- * characters, none included; everything else for itself. An empty list matches every event.
+ * Compiles globs on the event name: `order_*`, `*_completed`, `order_completed`. `*` matches any
+ * number of characters, every other character only itself. An empty list matches every event.
  *
- * No RegExp: one with several `.*` can take time that grows with a power of the length, and this
- * runs for every event.
+ * Not a RegExp: a pattern with several `.*` can take polynomial time, and this runs for every
+ * event.
  */
 export function compileEventGlobs(globs: readonly string[]): EventMatcher {
   if (globs.length === 0 || globs.some((glob) => /^\*+$/.test(glob))) return () => true;
@@ -20,7 +20,9 @@ export function compileEventGlobs(globs: readonly string[]): EventMatcher {
   };
 }
 
-/** `parts` is the glob split at its stars. The first match of each middle part is the best one. */
+/**
+ * `parts` is the glob split at its stars. The first match of each middle part is the best match.
+ */
 function matchesParts(text: string, parts: readonly string[]): boolean {
   const first = parts[0]!;
   const last = parts.at(-1)!;

@@ -1,16 +1,16 @@
-/** The position of each id, in at most 32 bytes: for millions of ids. */
+/** Maps ids to positions in at most 32 bytes per id, for millions of ids. */
 export interface IdTable {
   readonly count: () => number;
-  /** `place` is above 0. An id that is there already gets the new place. */
+  /** `place` is above 0. It replaces the position of an id that is in the table already. */
   add(id: string, place: number): void;
   /**
-   * Undefined: it is not there. Two ids may share a digest of 53 bits, which among two million
-   * happens once in 4,000 tables: where that matters, look at what lies at the place.
+   * Undefined if the id is absent. Two ids may share a digest of 53 bits; among two million ids
+   * this happens in one of 4,000 tables. If that matters, check the entry at the position.
    */
   find(id: string): number | undefined;
 }
 
-/** Digests and places, in open addressing. */
+/** Digests and positions, with open addressing. */
 export function createIdTable(): IdTable {
   let digests = new Float64Array(1024);
   let places = new Float64Array(1024);
@@ -42,7 +42,7 @@ export function createIdTable(): IdTable {
   };
 }
 
-/** 53 bits of FNV-1a in two halves: enough to tell ids apart, and a number. */
+/** 53 bits of FNV-1a in two halves: enough to distinguish ids, and a number. */
 function digestOf(text: string): number {
   let low = 0x811c9dc5;
   let high = 0x1b873593;

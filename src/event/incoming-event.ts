@@ -13,15 +13,17 @@ export interface IncomingEvent {
   readonly idempotencyKey: string;
   readonly properties: JsonObject;
   /**
-   * The JSON text of `properties` where it says more than the object does (a number that a double
-   * cannot hold); undefined where `JSON.stringify(properties)` says the same.
+   * The JSON text of `properties` if it holds more than the object (a number that a double cannot
+   * hold). Undefined if `JSON.stringify(properties)` is the same.
    */
   readonly propertiesText: string | undefined;
   readonly context: JsonObject | undefined;
-  /** RFC 3339, UTC; empty when the producer sent none. */
+  /** RFC 3339, UTC. Empty if the producer sent none. */
   readonly occurredAt: string;
   readonly schemaVersion: number;
-  /** What the decoder found wrong with this event alone; undefined when it could be read whole. */
+  /**
+   * What the decoder found wrong with this event only. Undefined if the whole event could be read.
+   */
   readonly fault: EventError | undefined;
   /** The bytes of this event as they were sent. Called for rejected events only. */
   readonly original: () => Uint8Array;

@@ -77,7 +77,7 @@ export function encodeStoredEvent(
   return `${text}}`;
 }
 
-/** Most ids hold nothing that JSON escapes; looking costs a quarter of `JSON.stringify`. */
+/** Most ids need no JSON escape; checking costs a quarter of `JSON.stringify`. */
 const plain = /^[\w .:@/+-]*$/;
 
 function quoted(text: string): string {

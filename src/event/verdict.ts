@@ -29,15 +29,15 @@ export interface EventWarning {
 
 /** The answer to one event. Never holds the event's own data. */
 export interface Verdict {
-  /** The event's place in the request, from 0. */
+  /** The index of the event in the request, from 0. */
   readonly index: number;
   readonly idempotencyKey: string;
   /** Empty when the event has no usable idempotency key. */
   readonly eventId: string;
   readonly status: EventStatus;
-  /** When the server took it, in milliseconds since 1970. */
+  /** When the server accepted it, in milliseconds since 1970. */
   readonly timestampMs: number;
-  /** The version of the schema that validated it; 0 when none did. */
+  /** The version of the schema that validated it. 0 if no schema did. */
   readonly schemaVersion: number;
   /** Its sequence number in the log. 0 if it was not stored. */
   readonly sequence: number;

@@ -1,4 +1,4 @@
-/** One place in an event that breaks its contract. */
+/** One part of an event that breaks its contract. */
 export interface Violation {
   /** A JSON pointer into the event, in the names of the contract: `/properties/total`. */
   readonly path: string;
@@ -8,7 +8,7 @@ export interface Violation {
   readonly message: string;
   /** The kind, for which the taxonomy sets a mode: `missing_required`, `wrong_type`, ... */
   readonly kind?: string;
-  /** The type or the values that belong there. */
+  /** The expected type or values. */
   readonly expected?: string;
   /** The nearest name that the contract knows. */
   readonly suggestion?: string;

@@ -5,7 +5,7 @@ import type { IncomingBatch } from './decode/incoming-batch.ts';
 import type { Exchange } from './exchange.ts';
 import type { KeyInBody } from './intake/key-search/find-key.ts';
 
-/** What a request asks for, and how it is written. */
+/** The call that a request makes, and the encoding of its body. */
 export interface EndpointCall {
   /** Its label in the metrics. */
   readonly rpc: Rpc;
@@ -17,15 +17,15 @@ export interface EndpointCall {
 
 /** How a protocol frames a request and its answer. Each method may throw a ServiceError. */
 export interface Endpoint<Request = IncomingBatch, Result = readonly Verdict[]> {
-  /** Where the body may have the write key (`IncomingBatch.inBody`) if the headers have none. */
+  /** Where the body may hold the write key (`IncomingBatch.inBody`) if no header does. */
   readonly keyInBody?: KeyInBody;
-  /** The body is signed: nobody knows whose it is before `unpack` has verified it. */
+  /** The body is signed: its sender is unknown until `unpack` has verified the signature. */
   readonly isSigned?: true;
-  /** What a body may take, as sent and as inflated, where that is less than the gate's limit. */
+  /** The limit of a body, as sent and as inflated, if it is below the gate's limit. */
   readonly bytesMax?: number;
-  /** Checks the headers. Returns how long the caller waits, in ms; undefined: it sets no deadline. */
+  /** Checks the headers. Returns the caller's deadline in ms, or undefined without one. */
   begin(exchange: Exchange, call: EndpointCall): number | undefined;
-  /** The message in a body; a promise only where it has to be decompressed. */
+  /** The message in a body. A promise only if the body has to be decompressed. */
   unpack(exchange: Exchange, body: Buffer, bytesMax: number): Buffer | Promise<Buffer>;
   decode(call: EndpointCall, message: Buffer, batchEventsMax: number): Request;
   /** Sends the result. Returns the gRPC status code, for the metric. */

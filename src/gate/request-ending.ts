@@ -12,20 +12,21 @@ import type { Endpoint, EndpointCall } from './endpoint.ts';
 const canceled = 1;
 const timerMsMax = 2 ** 31 - 1;
 
-/** What a refusal costs: to read the request's head, and to answer it. */
+/** The cost of a refusal: reading the request's head, and answering it. */
 const refusalMs = 0.05;
 
 const unread: BodySink = { chunk: () => {}, end: () => {}, cut: () => {} };
 
 /**
- * How one request ends: once, by whatever comes first. Until its caller is known (by a key or a signature), a
- * refusal is paid from the time for keyless requests: callers that send many of them wait for their answers.
+ * How one request ends: once, by the first event. Until its caller is known (by a key or a
+ * signature), a refusal is paid from the time for keyless requests, so callers that send many of
+ * them wait for their answers.
  */
 export class RequestEnding<Result> {
   isKnown = false;
-  /** The body has a reader. */
+  /** True once a reader receives the body. */
   isRead = false;
-  /** What looking for a key has cost besides, in ms. */
+  /** The cost of the search for a key, in ms. */
   searchMs = 0;
   memory: RequestMemory | undefined = undefined;
   private readonly context: GateContext;
@@ -33,7 +34,7 @@ export class RequestEnding<Result> {
   private readonly call: EndpointCall;
   private readonly endpoint: Pick<Endpoint<unknown, Result>, 'answer' | 'refuse'>;
   private isOver = false;
-  /** It is refused, and its answer waits for its turn. */
+  /** True once it is refused and its answer waits for its turn. */
   private isWaiting = false;
   private timer: NodeJS.Timeout | undefined = undefined;
 

@@ -10,11 +10,11 @@ import type { RequestEnding } from './request-ending.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /**
- * How a request comes in: authenticated, its body read, its key found in it where the headers have none, unpacked.
- * Each step is paid from the budget of who sends it: intake/callers.ts.
+ * The steps of a request: authenticate it, read its body, find its key there if no header has it,
+ * and unpack it. Each step is paid from the budget of its caller: intake/callers.ts.
  */
 export class RequestIntake<Request, Result> {
-  /** Undefined: the key is looked for in the body. */
+  /** Undefined while the key is searched in the body. */
   producer: Producer | undefined = undefined;
   private readonly context: GateContext;
   private readonly exchange: Exchange;
@@ -41,7 +41,7 @@ export class RequestIntake<Request, Result> {
     this.bytesMax = bytesMax === undefined ? requestBytesMax : Math.min(bytesMax, requestBytesMax);
   }
 
-  /** The key comes before the body: a body without a valid key is not read, or only to find the key in it. */
+  /** The key comes first: a body without a valid key is not read, or only to find the key in it. */
   authenticate(): void {
     const { context, exchange, endpoint, ending } = this;
     const { keyInBody } = endpoint;
@@ -122,7 +122,7 @@ export class RequestIntake<Request, Result> {
     }
   }
 
-  /** The signature is right: the body is that of a source. */
+  /** The signature is valid: the source sent this body. */
   private verified(): void {
     const { ending, producer } = this;
     ending.isKnown = true;

@@ -97,7 +97,7 @@ function placesOf({ settings }: DestinationConfig, described: DestinationType): 
 
 const connectTimeoutMs = 5_000;
 
-/** Undefined: somebody listens there. */
+/** Undefined if a server listens there. */
 async function tryConnection(
   host: string,
   port: number,

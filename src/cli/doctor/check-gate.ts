@@ -10,7 +10,7 @@ import { spanText } from '../destinations.ts';
 import type { CheckFindings } from './finding.ts';
 import { oneLine, visible } from '../terminal/print.ts';
 
-/** A gate that answers at its operators' port. */
+/** A gate that answers at its admin port. */
 export interface RunningGate {
   readonly url: string;
   readonly token: string | undefined;
@@ -20,7 +20,7 @@ export interface RunningGate {
 
 const timeoutMs = 5_000;
 
-/** Undefined: none answers, which is said in `findings`. */
+/** Undefined if no gate answers, which `findings` reports. */
 export async function reachGate(
   findings: CheckFindings,
   { url, token }: AdminPort,
@@ -65,7 +65,7 @@ export async function reachGate(
   return { url, token, metrics };
 }
 
-/** What the running gate says of itself. */
+/** What the running gate reports about itself. */
 export function checkGate(findings: CheckFindings, { metrics }: RunningGate): void {
   const value = (name: string): number => metrics.get(name) ?? 0;
   const bad = value('headgate_registry_bad_entries');

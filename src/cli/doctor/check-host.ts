@@ -5,7 +5,10 @@ import { formatAddress, isLoopback } from '../../config/address.ts';
 import type { Config } from '../../config/config.ts';
 import { sizeText, type CheckFindings } from './finding.ts';
 
-/** What is allowed, and is a risk all the same. What is not allowed stops a start, and this command. */
+/**
+ * Settings that are allowed but risky. Settings that are not allowed stop the start, and this
+ * command.
+ */
 export function checkEndpoint(findings: CheckFindings, config: Config): void {
   const { listen, auth, tls, admin } = config;
   if (auth === 'off') {
@@ -44,7 +47,7 @@ export function checkReadable(findings: CheckFindings, file: string, setting: st
   }
 }
 
-/** The nearest folder above a path that is there: what is not there yet will be made in it. */
+/** The nearest existing folder above a path. Missing folders will be created in it. */
 export function nearestFolder(file: string): string {
   let folder = path.resolve(file);
   while (!existsSync(folder)) folder = path.dirname(folder);
@@ -92,13 +95,13 @@ export function checkDataDirectory(findings: CheckFindings, dataDir: string): vo
   }
 }
 
-/** Below this a part of the disk that is free may be gone within the hour. */
+/** With less free space than this share of the disk, it may be full within the hour. */
 const freeShareMin = 0.1;
-/** What storage-budget.ts leaves of a disk, and the least it starts with. */
+/** How much of a disk storage-budget.ts leaves free, and the least with which it starts. */
 const diskShare = 0.8;
 const storageBytesMin = 64 * 1024 * 1024;
 
-/** `storeBytes`: what the log takes already, which counts as room for it. */
+/** `storeBytes` is the size of the log, which counts as free space for it. */
 export function checkDisk(findings: CheckFindings, config: Config, storeBytes: number): void {
   const folder = nearestFolder(config.dataDir);
   const disk = statfsSync(folder);
@@ -120,7 +123,7 @@ export function checkDisk(findings: CheckFindings, config: Config, storeBytes: n
   }
 }
 
-/** Beside connections: the log, destinations, the store of SQLite. */
+/** Files besides connections: the log, destinations, the store of SQLite. */
 const otherFiles = 200;
 
 /**

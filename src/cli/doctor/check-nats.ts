@@ -14,7 +14,7 @@ import { findServerBinary, oldestServerVersion } from '../../jetstream/server/se
 import { sizeText, type CheckFindings } from './finding.ts';
 import { openRunningLog } from '../running-log.ts';
 
-/** The log, where it can be reached; what stands in its way goes to `findings`. */
+/** The log, if it can be reached. Otherwise `findings` has the reason. */
 export async function reachLog(
   findings: CheckFindings,
   config: Config,
@@ -47,12 +47,12 @@ export async function reachLog(
   }
 }
 
-/** Headers beside the payload: service.ts asks for the same. */
+/** Headers besides the payload. service.ts requires the same. */
 const headersBytesMax = 4096;
 const fullShare = 0.95;
 const fillingShare = 0.8;
 
-/** `roomBytes`: of the disk of the embedded server; undefined for one that is elsewhere. */
+/** `roomBytes` is the space on the embedded server's disk. Undefined for an external server. */
 export async function checkStreams(
   findings: CheckFindings,
   config: Config,
@@ -137,7 +137,7 @@ function checkFill(
   findings: CheckFindings,
   { name, bytes, bytesMax: max, dropsOldest }: StreamSize,
 ): void {
-  // A stream that drops its oldest is always full in the end.
+  // A stream that drops its oldest messages is always full in the end.
   if (max <= 0 || dropsOldest) return;
   const share = bytes / max;
   if (share < fillingShare) return;
@@ -148,7 +148,7 @@ function checkFill(
   else findings.warning(found, mend);
 }
 
-/** What an acknowledgement is worth. */
+/** What an acknowledgement guarantees. */
 export async function checkDurability(
   findings: CheckFindings,
   { durability }: Config,
@@ -178,7 +178,7 @@ export async function checkDurability(
 const skewMsMax = 1_000;
 const skewMsBad = 60_000;
 
-/** The clock of this machine against that of NATS. */
+/** Compares the clock of this machine with that of NATS. */
 export async function checkClock(findings: CheckFindings, log: Log): Promise<void> {
   const before = Date.now();
   const serverMs = await readServerTimeMs(log);
@@ -187,7 +187,7 @@ export async function checkClock(findings: CheckFindings, log: Log): Promise<voi
     findings.skipped('this NATS does not report its time');
     return;
   }
-  // It was asked somewhere in between.
+  // NATS read its clock somewhere in between.
   const ahead = before > serverMs ? before - serverMs : serverMs > after ? after - serverMs : 0;
   const found = `this machine is ${Math.abs(ahead)} ms ${ahead > 0 ? 'ahead of' : 'behind'} NATS`;
   const mend = 'Let both follow a time server (chrony, systemd-timesyncd).';

@@ -3,7 +3,7 @@ import { parseDocument, type YAMLError } from 'yaml';
 /** The default path of the file. */
 export const defaultConfigFile = 'headgate.yaml';
 
-/** Text of the parser that never quotes the file; the rest might show a secret. */
+/** Parser messages that never quote the file. Other messages might show a secret. */
 const safeCodes: ReadonlySet<string> = new Set([
   'BAD_INDENT',
   'BLOCK_AS_IMPLICIT_KEY',
@@ -20,11 +20,11 @@ export interface ConfigurationFile {
   readonly tree: ReadonlyMap<unknown, unknown> | undefined;
   /** Names that the file asks for with `${NAME}`. */
   readonly asksFor: ReadonlySet<string>;
-  /** True: the file is there but is not YAML, so that nothing is known of what it means. */
+  /** True if the file exists but is not YAML, so that its content is unknown. */
   readonly broken: boolean;
 }
 
-/** Reads the file; what is wrong with it goes to `faults`. */
+/** Reads the file. Problems are added to `faults`. */
 export function loadConfigurationFile(
   named: string | undefined,
   readFile: (path: string) => string,
@@ -50,14 +50,14 @@ export function loadConfigurationFile(
   return { name, tree, asksFor, broken: tree === undefined };
 }
 
-/** Maps stay maps: a key such as `__proto__` is then a key like any other. */
+/** Maps stay maps, so that a key such as `__proto__` is an ordinary key. */
 function parseTree(
   text: string,
   name: string,
   faults: string[],
 ): ReadonlyMap<unknown, unknown> | undefined {
   const document = parseDocument(text, { prettyErrors: true });
-  // A warning is an unknown tag: a value that would be read as something else than was meant.
+  // A warning is an unknown tag: a value that would not be read as it was meant.
   const errors = [...document.errors, ...document.warnings];
   for (const error of errors) faults.push(`${name}: ${describeYamlError(error, text)}`);
   if (errors.some((error) => error.code !== 'DUPLICATE_KEY')) return undefined;

@@ -1,8 +1,8 @@
 import { isJsonObject, type JsonValue } from './json.ts';
 
 /**
- * Takes a JSON pointer (RFC 6901) apart: `/items/0/a~1b` is `items`, `0`, `a/b`; the empty text is
- * the whole value. Undefined when it is none.
+ * Splits a JSON pointer (RFC 6901): `/items/0/a~1b` is `items`, `0`, `a/b`; the empty text is the
+ * whole value. Undefined if the text is not a pointer.
  */
 export function parsePointer(text: string): readonly string[] | undefined {
   if (text === '') return [];

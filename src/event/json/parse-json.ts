@@ -13,10 +13,10 @@ export function parseJsonText(text: string): JsonValue {
   return mayEscapeNames(text) ? parseByHand(text, Number) : (JSON.parse(text) as JsonValue);
 }
 
-/** A string after a brace or a comma, which is where names stand, with a backslash in it. */
+/** A string with a backslash after a brace or a comma, where names are. */
 const escapedName = /[{,]\s*"[^"\\]*\\/;
 
-/** False for nearly every text, most often because there is no backslash in it at all. */
+/** False for nearly every text, most often because it has no backslash. */
 export function mayEscapeNames(text: string): boolean {
   return text.includes('\\') && escapedName.test(text);
 }
@@ -25,8 +25,8 @@ export function mayEscapeNames(text: string): boolean {
 const depthMax = 500;
 
 /**
- * A JSON parser after RFC 8259, by recursive descent. `numberOf` makes a value of the text of a
- * number. Of a name that stands twice the last value counts, as with `JSON.parse`.
+ * A JSON parser after RFC 8259, by recursive descent. `numberOf` turns the text of a number into a
+ * value. If a name occurs twice, the last value counts, as with `JSON.parse`.
  */
 export function parseByHand(text: string, numberOf: (source: string) => unknown): JsonValue {
   return new JsonReader(text, numberOf).readText();
@@ -34,7 +34,7 @@ export function parseByHand(text: string, numberOf: (source: string) => unknown)
 
 const numberToken = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
-/** The index of the first character of a text that makes it no JSON; its length if it ends early. */
+/** The index of the first character that makes a text invalid JSON; its length if it ends early. */
 export function brokenAt(text: string): number | undefined {
   const reader = new JsonReader(text, Number);
   try {

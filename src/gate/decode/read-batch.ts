@@ -14,10 +14,10 @@ export interface BrokenElement {
 
 /** A body with several events. */
 export interface BatchBody {
-  /** JSON, with `null` in the place of each broken element. */
+  /** Valid JSON, with `null` in place of each broken element. */
   readonly text: string;
   readonly value: JsonValue;
-  /** By their place in the batch. */
+  /** The broken elements by their index in the batch. */
   readonly broken: ReadonlyMap<number, BrokenElement>;
 }
 
@@ -46,7 +46,7 @@ export function readBrokenBatch(
   const split = splitBatch(bytes.toString('latin1'), memberName, eventsMax);
   if (split === undefined || split.count === 0) return undefined;
   const { close } = split;
-  // A second array of that name would count in place of the first.
+  // A second array with that name would count instead of the first.
   const isRepeated = memberName !== undefined && bytes.includes(`"${memberName}"`, close);
   if (close !== undefined && isRepeated) return undefined;
   checkSize(split.count);
@@ -82,7 +82,7 @@ function readElements(bytes: Buffer, { elements }: BatchSplit): ElementPart[] {
   });
 }
 
-/** Undefined: what stands around the elements is no JSON. */
+/** Undefined if the text around the elements is not JSON. */
 function joined(
   bytes: Buffer,
   { start }: BatchSplit,

@@ -8,7 +8,7 @@ export interface ElementSpan {
   readonly isUnbalanced: boolean;
 }
 
-/** Where the elements of a batch stand in a text that is no JSON. */
+/** The positions of the elements of a batch in a text that is not JSON. */
 export interface BatchSplit {
   /** At most `elementsMax`. Two commas in a row have an empty element between them. */
   readonly elements: readonly ElementSpan[];
@@ -20,7 +20,7 @@ export interface BatchSplit {
   readonly close: number | undefined;
 }
 
-/** Deeper brackets are counted, but not compared with the ones that close them. */
+/** Deeper brackets are counted, but not compared with their closing ones. */
 const depthMax = 512;
 
 const quote = 0x22;
@@ -91,7 +91,7 @@ function memberPlace(text: string, first: number, memberName: string): number | 
 
 interface ScannedElement {
   readonly end: number;
-  /** The comma or the array's bracket; undefined: the text ended first. */
+  /** The comma, or the array's closing bracket. Undefined if the text ended first. */
   readonly endedBy: number | undefined;
   readonly isUnbalanced: boolean;
 }
@@ -136,7 +136,7 @@ function createOpened() {
     return code;
   };
   const opened = {
-    /** Whether the last bracket that closed out of order met an open one of its kind. */
+    /** Whether the last bracket that closed out of order matched an open one of its kind. */
     hadMatch: false,
     isEmpty: (): boolean => stack.length === 0,
     clear(): void {

@@ -2,7 +2,10 @@ import { ServiceError } from '../../errors.ts';
 
 /** Bounds the events between publish and acknowledgement, over all requests. */
 export interface Admission {
-  /** Undefined: there is room, go on. A promise: wait for it; it may reject with `overloaded`. */
+  /**
+   * Undefined if there is room. Otherwise a promise to wait for, which may reject with
+   * `overloaded`.
+   */
   enter(events: number): Promise<void> | undefined;
   leave(events: number): void;
 }
@@ -23,8 +26,8 @@ interface Waiter {
 const sweepIntervalMs = 100;
 
 /**
- * First come, first served. A request waits a moment for room, as many wait as may be in flight, and
- * later requests are refused at once: memory stays bounded whatever arrives.
+ * First come, first served. A request waits briefly for room. As many events may wait as may be in
+ * flight, and later requests are refused at once, so memory stays bounded under any load.
  */
 export function createAdmission(options: AdmissionOptions): Admission & { close(): void } {
   const { inFlightEventsMax, waitMs } = options;
@@ -40,7 +43,7 @@ export function createAdmission(options: AdmissionOptions): Admission & { close(
       { retryAfterMs: 1000 },
     );
 
-  // One request larger than the whole bound still gets in, alone.
+  // A request larger than the whole limit is admitted alone.
   const fits = (events: number): boolean =>
     inFlight === 0 || inFlight + events <= inFlightEventsMax;
 

@@ -7,22 +7,22 @@ import { canaryName } from '../../event/canary.ts';
 import { compileEventGlobs } from '../../event/glob.ts';
 import { isCrossSite, isFromBrowser, isLocalHost } from '../../http/same-site.ts';
 
-/** Who sends: what a write key stands for. */
+/** The sender that a write key identifies. */
 export interface Producer {
   readonly source: string;
   /** Whether this producer may send events of this name. */
   readonly maySend: (eventName: string) => boolean;
-  /** It is the gate itself, and sends heartbeats. */
+  /** True for the heartbeats of the gate itself. */
   readonly isCanary: boolean;
 }
 
-/** Finds out who sends from the headers of a request. Throws a ServiceError `unauthenticated`. */
+/** Identifies the sender from the headers of a request. Throws a ServiceError `unauthenticated`. */
 export type Authenticate = (headers: IncomingHttpHeaders) => Producer;
 
 /** The source of every event while `auth` is off. */
 export const defaultSource = 'default';
 
-/** How many digests of presented keys are remembered: a key is hashed once, not once a request. */
+/** How many keys are cached, so that a key is hashed once and not for every request. */
 const rememberedMax = 10_000;
 
 const canary: Producer = {
@@ -31,7 +31,7 @@ const canary: Producer = {
   isCanary: true,
 };
 
-/** `canaryKey` is what our own heartbeat shows; undefined: none is sent. */
+/** `canaryKey` is the key of our own heartbeats. Undefined if none are sent. */
 export function createAuthenticate(
   auth: 'off' | 'keys',
   keys: readonly WriteKey[],
@@ -55,7 +55,7 @@ export function createAuthenticate(
     ]),
   );
   if (canaryKey !== undefined) producers.set(hashWriteKey(canaryKey), canary);
-  // Looked up by digest: what a comparison's time could tell is about the digest, not the key.
+  // Keys are looked up by digest, so the time of a comparison reveals nothing about the key.
   const remembered = new Map<string, Producer>();
   return (headers) => {
     const key = presentedKey(headers);
@@ -76,8 +76,8 @@ export function createAuthenticate(
 }
 
 /**
- * Without keys, whatever reaches the port may write, and a browser on this machine reaches it for any
- * page that it shows.
+ * Without keys, everything that reaches the port may write. A browser on this machine reaches it on
+ * behalf of any page that it shows.
  */
 function refuseBrowsers(headers: IncomingHttpHeaders): void {
   if (!isFromBrowser(headers) || (!isCrossSite(headers) && isLocalHost(headers))) return;
@@ -88,7 +88,7 @@ function refuseBrowsers(headers: IncomingHttpHeaders): void {
   );
 }
 
-/** Bearer, Basic with the key as the user, or `x-write-key`; empty when there is none. */
+/** Bearer, Basic with the key as the user, or `x-write-key`. Empty without a key. */
 export function presentedKey(headers: IncomingHttpHeaders): string {
   const direct = headers['x-write-key'];
   if (typeof direct === 'string') return direct.trim();

@@ -3,13 +3,13 @@ import { BlockList, isIP, isIPv6 } from 'node:net';
 import { parseNetwork } from '../../config/address.ts';
 import type { HttpCall } from '../../http/http-call.ts';
 
-/** Where a request came from, as limits by address group callers: an IPv4 address, or a /64 of IPv6. */
+/** The address by which limits group callers: an IPv4 address, or a /64 of IPv6. */
 export type CallerAddress = (call: Pick<HttpCall, 'connection' | 'headers'>) => string;
 
-/** The address of a caller that has disconnected, or of one that its proxy does not name. */
+/** Stands for a caller that has disconnected, or whose proxy does not name it. */
 const unknownAddress = 'unknown';
 
-/** Proxies append to the header. Items beyond this many are of no use and cost time. */
+/** Proxies append to the header. More items than this are useless and cost time. */
 const hopsMax = 16;
 
 /**
@@ -48,7 +48,7 @@ function isTrusted(trusted: BlockList, address: string): boolean {
   return address !== '' && trusted.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }
 
-/** A socket that takes both families shows IPv4 as `::ffff:192.0.2.1`. */
+/** A socket for both families shows IPv4 as `::ffff:192.0.2.1`. */
 function withoutMapping(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }

@@ -1,4 +1,4 @@
-/** The caller went away before its request was whole: there is nobody to answer. */
+/** The caller disconnected before its request was complete, so no answer is needed. */
 export class CallerGone extends Error {
   override readonly name = 'CallerGone';
 }

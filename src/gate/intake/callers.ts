@@ -20,11 +20,13 @@ export const smallKeylessBytesMax = 256 * 1024;
 
 const smallKeyedRoomBytes = 32 * 1024 * 1024;
 const smallKeylessRoomBytes = 16 * 1024 * 1024;
-/** Large bodies, each of the largest size, all together: keyed and keyless. */
+/** Room for large bodies of the largest size, keyed and keyless. */
 const largeKeyedBodies = 32;
 const largeKeylessBodies = 8;
 
-/** Bodies that are inflated at once. libuv has four threads, and syncing the log to disk needs one, too. */
+/**
+ * How many bodies are inflated at once. libuv has four threads, and syncing the log needs one, too.
+ */
 const keyedInflationsMax = 3;
 const keylessInflationsMax = 2;
 
@@ -32,34 +34,37 @@ const keylessInflationsMax = 2;
 const keylessShare = 0.05;
 const keylessBurstMs = 100;
 
-/** Keyless bodies that inflate to more than honest ones do: one at a time, in all. */
+/** Keyless bodies that inflate to more than usual ones do: one at a time in the whole gate. */
 const largeScansMax = 1;
 
-/** What the gate knows of those who call it, and the budgets that it divides among them. */
+/** What the gate knows about callers, and the budgets that it divides among them. */
 export interface Callers extends MemoryHost {
-  /** With `auth: off` nobody needs a key. */
+  /** True with `auth: off`: no caller needs a key. */
   readonly isOpen: boolean;
   readonly turns: KeylessTurns;
   readonly inflations: InflationSlots;
-  /** Connections whose last request had a valid key: their bodies are looked through without waiting. */
+  /** Connections whose last request had a valid key. Their bodies are searched without waiting. */
   readonly proven: WeakSet<object>;
-  /** What a request holds from now on: RequestMemory. */
+  /** The memory that a request holds: RequestMemory. */
   open(
     call: HttpCall,
     producer: Producer | undefined,
     onLost: (error: Error) => void,
   ): RequestMemory;
-  /** A place for a keyless body that inflates to very much. Returns false if none is free. */
+  /** Takes a place for a keyless body that inflates to very much. Returns false if none is free. */
   takeLargeScan(): boolean;
   freeLargeScan(): void;
-  /** A request was refused or had to wait because a budget is used up. `who`: an address or a source. */
+  /**
+   * A request was refused or had to wait because a budget is used up. `who` is an address or a
+   * source.
+   */
   limited(limit: CallerLimit, who: string): void;
   close(): void;
 }
 
 export interface CallersOptions {
   readonly trustedProxies: readonly string[];
-  /** With `auth: off` everybody is the same source, and addresses tell callers apart. */
+  /** With `auth: off` all callers are one source, and addresses distinguish them. */
   readonly auth: 'off' | 'keys';
   readonly requestBytesMax: number;
   readonly limited: (limit: CallerLimit, who: string) => void;

@@ -11,8 +11,8 @@ import { ServiceError } from '../../errors.ts';
 type Decoder = ReturnType<typeof createGunzip> | ReturnType<typeof createZstdDecompress>;
 
 /**
- * The windows are bounded: gzip's is 32 KiB, brotli's 16 MiB (large windows are off by default), zstd's the
- * 8 MiB of RFC 9659; else a few bytes could ask for 128 MiB and more.
+ * The windows are bounded: 32 KiB for gzip, 16 MiB for brotli (large windows are off by default), 8
+ * MiB for zstd (RFC 9659). Otherwise a few bytes could request 128 MiB or more.
  */
 const zstdWindowBitsMax = 23;
 
@@ -25,12 +25,12 @@ const decoders: Readonly<Record<string, () => Decoder>> = {
     createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: zstdWindowBitsMax } }),
 };
 
-/** What `accept-encoding` and `grpc-accept-encoding` tell. */
+/** The value of `accept-encoding` and `grpc-accept-encoding`. */
 export const knownEncodings = 'gzip,br,deflate,zstd,identity';
 
 /**
- * The name of an encoding to undo; undefined: nothing to undo. Throws a ServiceError
- * `unsupported_encoding` when it is not known.
+ * The name of the encoding to undo. Undefined if there is none. Throws a ServiceError
+ * `unsupported_encoding` if it is not known.
  */
 export function encodingOf(header: string): string | undefined {
   const name = header.trim().toLowerCase();
@@ -42,7 +42,9 @@ export function encodingOf(header: string): string | undefined {
   );
 }
 
-/** What a body inflates to, part by part. After `stop`, from `chunk` too, neither of the others is called. */
+/**
+ * Receives the inflated body in parts. After `stop`, also inside `chunk`, nothing more is called.
+ */
 export interface InflationSink {
   chunk(bytes: Buffer): void;
   end(): void;
@@ -50,16 +52,16 @@ export interface InflationSink {
   fail(error: ServiceError): void;
 }
 
-/** A body that is being inflated, 16 KiB at a time, in another thread. */
+/** A body that is inflated in another thread, 16 KiB at a time. */
 export interface Inflation {
-  /** No further parts, until `resume`. What is under way still comes. */
+  /** Pauses until `resume`. Parts in progress still arrive. */
   pause(): void;
   resume(): void;
-  /** Ends it, and gives back its memory. */
+  /** Ends the work and frees its memory. */
   stop(): void;
 }
 
-/** Begins to inflate a whole body. `encoding`: as `encodingOf` returned it. */
+/** Starts to inflate a complete body. `encoding` is a result of `encodingOf`. */
 export function inflate(body: Buffer, encoding: string, sink: InflationSink): Inflation {
   const decoder = decoders[encoding]!();
   let isOver = false;
@@ -86,11 +88,11 @@ export function inflate(body: Buffer, encoding: string, sink: InflationSink): In
   return { pause: () => void decoder.pause(), resume: () => void decoder.resume(), stop };
 }
 
-/** Bodies that are inflated at the same time. Others wait, in the order in which they came. */
+/** Limits how many bodies are inflated at once. Others wait, in the order of their requests. */
 export interface InflationSlots {
-  /** Calls `begin` at once or later; call `free` once for it. */
+  /** Calls `begin` at once or later. Call `free` once for it. */
   take(begin: () => void): void;
-  /** Takes back a `begin` that has not been called. Returns false if it was. */
+  /** Removes a `begin` that has not been called yet. Returns false if it was called. */
   leave(begin: () => void): boolean;
   free(): void;
 }

@@ -1,35 +1,38 @@
-/** A piece of work for a request whose key is not known. It waits for its turn. */
+/** Work for a request with an unknown key. It waits for its turn. */
 export interface Turn {
   readonly address: string;
   /** Begins the work, which ends with `done`. */
   run(): void;
 }
 
-/** Processor time for requests without a valid key: a small share, so that keyed work always has the rest. */
+/**
+ * Processor time for requests without a valid key: a small share, so that keyed work keeps the
+ * rest.
+ */
 export interface KeylessTurns {
   /** Runs the work at once if time is left, otherwise in the turn of its address. */
   enter(turn: Turn): void;
-  /** The work that ran has ended, or goes on with another `enter`. It took about `costMs`. */
+  /** The running work has ended, or continues with another `enter`. It took about `costMs`. */
   done(costMs: number): void;
-  /** Takes time for work that is over. Returns false if none is left: whoever asked should `enter`. */
+  /** Takes time for finished work. Returns false if none is left; then call `enter`. */
   spend(costMs: number): boolean;
   /** A valid key was found: the request pays from the keyed budget instead. */
   giveBack(costMs: number): void;
-  /** Takes back work that has not run. Returns false if it ran. */
+  /** Removes work that has not run. Returns false if it ran. */
   leave(turn: Turn): boolean;
   close(): void;
 }
 
 export interface KeylessTurnsOptions {
-  /** Of one processor's time. */
+  /** The share of one processor. */
   readonly share: number;
-  /** What may be used at once after a quiet time. */
+  /** The time that may be used at once after a quiet period. */
   readonly burstMs: number;
-  /** Work that runs at the same time, in the threads that inflate. */
+  /** How much work runs at once in the threads that inflate. */
   readonly runningMax: number;
 }
 
-/** How often waiting work is looked at while no time is left. */
+/** How often waiting work is checked while no time is left. */
 const waitMsMin = 5;
 
 /**

@@ -1,32 +1,32 @@
-/** One request that holds memory of a room. The fields are the room's own. */
+/** A request that holds memory of a room. Only the room uses the fields. */
 export interface Tenant {
   /** The caller's address, or the source of its key. */
   readonly group: string;
   readonly connection: object;
   /** Called when the room needs this tenant's memory for others. It must leave the room at once. */
   evict(): void;
-  /** It is nearly over, and is not evicted any more. */
+  /** The request is nearly complete and is no longer evicted. */
   readonly isFixed: boolean;
   bytesHeld: number;
-  /** `performance.now()` when it came in. */
+  /** `performance.now()` at its arrival. */
   heldSince: number;
 }
 
 /** Memory that requests share. */
 export interface MemoryRoom {
   /**
-   * Adds to what a tenant holds. Returns false if there is no room for it: the tenant then holds nothing
-   * any more, and `evict` was not called.
+   * Adds to what a tenant holds. Returns false if there is no room: the tenant then holds nothing,
+   * and `evict` was not called.
    */
   add(tenant: Tenant, bytes: number): boolean;
-  /** Gives back all that a tenant holds. */
+  /** Frees everything that a tenant holds. */
   leave(tenant: Tenant): void;
   readonly bytesHeld: number;
 }
 
 export interface MemoryRoomOptions {
   readonly bytesMax: number;
-  /** A tenant had to go, or the newcomer itself, because the room is full. */
+  /** A tenant, or the newcomer itself, was evicted because the room is full. */
   readonly onFull: (tenant: Tenant) => void;
 }
 
@@ -34,13 +34,14 @@ export interface MemoryRoomOptions {
 const youthMs = 1;
 
 /**
- * Shares memory between callers. Nobody has a fixed share: one caller alone may use all of it. When it is full,
- * whoever weighs most has to go: bytes x age x what its connection holds x what its address (or source) holds.
- * So a caller that holds much, or for long, makes room for one that holds little and briefly, and not the other
- * way round. Who fills the room loses to everybody else, also to others at the same address.
+ * Shares memory between callers. Shares are not fixed: a single caller may use all of it. When the
+ * room is full, the tenant with the largest weight is evicted: bytes x age x bytes of its
+ * connection x bytes of its address (or source). So a caller that holds much, or for long, makes
+ * room for one that holds little and briefly. A caller that fills the room loses to all others,
+ * also at the same address.
  */
 export function createMemoryRoom({ bytesMax, onFull }: MemoryRoomOptions): MemoryRoom {
-  // Small bodies that arrive at once never come here, so these hold what is slow or large.
+  // Small bodies that arrive at once never enter a room, so its tenants are slow or large.
   const tenants = new Set<Tenant>();
   const byGroup = new Map<string, number>();
   const byConnection = new Map<object, number>();

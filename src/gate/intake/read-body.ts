@@ -4,25 +4,26 @@ import { CallerGone } from './caller-gone.ts';
 import type { RequestMemory } from './request-memory.ts';
 import { createUploadWatch, type Upload, type UploadWatch } from './upload-watch.ts';
 
-/** As much of a call as its body takes. */
+/** The part of a call that its body needs. */
 type RequestCall = Pick<HttpCall, 'headers' | 'receive'>;
 
 /** How the body of one request is read. */
 export interface BodyTerms {
   /** The endpoint's limit, for the body as sent and as inflated. */
   readonly bytesMax: number;
-  /** The error of a body of so many bytes, or more. */
+  /** The error of a body with this many bytes or more. */
   readonly tooLarge: (bytes: number) => ServiceError;
-  /** Where the body is counted if it is large or comes slowly. Called once at most. */
+  /** Counts a body that is large or slow. Called at most once. */
   readonly memory: () => RequestMemory;
-  /** Sees each part before it is kept. */
+  /** Receives each part before it is kept. */
   readonly onChunk?: ((bytes: Buffer) => void) | undefined;
 }
 
 export interface BodyReader {
   /**
-   * Calls one of the two, once: with the whole body, as sent, or with a ServiceError (`request_too_large`,
-   * `request_timeout`) or CallerGone. Where the memory is lost, neither is called: that has a listener of its own.
+   * Calls one of the two, once: with the complete body, as sent, or with a ServiceError
+   * (`request_too_large`, `request_timeout`) or CallerGone. If the memory is lost, neither is
+   * called, because that has its own listener.
    */
   read(
     call: RequestCall,
@@ -38,9 +39,9 @@ export interface BodyReaderOptions {
 }
 
 /**
- * Nearly all bodies are small and here within a moment: to count each of them would cost more than it saves.
- * One is counted if it is larger than this, if it is still arriving when slow ones are looked for
- * (upload-watch.ts), or if those that are not counted hold too much together.
+ * Nearly all bodies are small and complete within a moment: counting each of them would cost more
+ * than it saves. A body is counted if it is larger than this, if it is still arriving at the next
+ * sweep (upload-watch.ts), or if the uncounted bodies hold too much together.
  */
 const uncountedBytesMax = 64 * 1024;
 const uncountedTotalBytesMax = 16 * 1024 * 1024;
@@ -62,14 +63,14 @@ export function createBodyReader({ requestTimeoutMs }: BodyReaderOptions): BodyR
       }
       const upload = new BodyUpload(shared, terms, announced, onBody, onError);
       call.receive(upload);
-      // Most are here already, and need no deadline.
+      // Most bodies are complete already, and need no deadline.
       if (!upload.done) watch.enter(upload);
     },
     close: watch.close,
   };
 }
 
-/** One body on its way, until `done`: whole, refused or cut short. */
+/** One body, until it is `done`: complete, refused or cut short. */
 class BodyUpload implements BodySink, Upload {
   done = false;
   deadline = 0;

@@ -4,15 +4,15 @@ import type { Producer } from './authenticate.ts';
 import { CallerGone } from './caller-gone.ts';
 import type { MemoryRoom, Tenant } from './memory-room.ts';
 
-/** What a request takes besides its bytes: objects of ours, and buffers of its connection. */
+/** The memory of a request besides its bytes: our objects, and buffers of its connection. */
 export const overheadBytes = 4 * 1024;
 
-/** What a request needs to know of the budgets. */
+/** The parts of the budgets that a request needs. */
 export interface MemoryHost {
   addressOf(call: Pick<HttpCall, 'connection' | 'headers'>): string;
-  /** Who a keyed request is for the division of memory. */
+  /** The owner of a keyed request in the division of memory. */
   groupOf(producer: Producer, address: string): string;
-  /** The room for a request that holds so much. */
+  /** The room for a request that holds this many bytes. */
   roomFor(isKeyed: boolean, bytes: number): MemoryRoom;
 }
 
@@ -27,7 +27,7 @@ export class RequestMemory implements Tenant {
   isFixed = false;
   bytesHeld = 0;
   heldSince = 0;
-  /** Stops the work that is under way. It is called once the request is over or its caller disconnects. */
+  /** Stops the work in progress. Called when the request ends or its caller disconnects. */
   stopWork: (() => void) | undefined = undefined;
   private readonly host: MemoryHost;
   private readonly onLost: (error: Error) => void;
@@ -63,7 +63,7 @@ export class RequestMemory implements Tenant {
     return this.hold(this.bytesHeld + bytes + (this.room === undefined ? overheadBytes : 0));
   }
 
-  /** The key was found: the request holds its memory among keyed ones from now on. */
+  /** The key was found: from now on the memory counts as keyed. */
   becomeKeyed(producer: Producer): void {
     if (this.isKeyed) return;
     const { bytesHeld, room } = this;
@@ -73,7 +73,7 @@ export class RequestMemory implements Tenant {
     if (room !== undefined && !this.isOver) this.hold(bytesHeld);
   }
 
-  /** Its events are on their way to the log: it is not given up any more. */
+  /** Its events are on their way to the log, so it is no longer evicted. */
   fix(): void {
     this.isFixed = true;
   }
@@ -83,7 +83,7 @@ export class RequestMemory implements Tenant {
     this.lose(overloaded());
   }
 
-  /** The request is over. */
+  /** The request has ended. */
   release(): void {
     if (this.isOver) return;
     this.isOver = true;
@@ -104,7 +104,7 @@ export class RequestMemory implements Tenant {
       this.evict();
       return false;
     }
-    // A request is as old in its new room as it was.
+    // A request keeps its age in the new room.
     if (isMove && heldSince > 0) this.heldSince = heldSince;
     return true;
   }

@@ -5,16 +5,17 @@ export interface TurnBudget {
 }
 
 export interface TurnBudgetOptions {
-  /** What one turn takes on before the rest waits for the next. */
+  /** How much one turn takes on before the rest waits for the next. */
   readonly turnBytes: number;
-  /** What may wait. Beyond it work is done at once, and the callers' sockets wait instead. */
+  /** How much may wait. Beyond it, work is done at once, and the callers' sockets wait instead. */
   readonly waitingBytesMax: number;
 }
 
 /**
- * A batch of 500 events is 5 ms of work. Several that arrive in one turn, done one after the other, keep
- * their acknowledgements, all other requests and the deliveries of this process waiting: the warehouse
- * fell behind the gate so (docs/understand/hot-path.md). Here a turn takes on about one.
+ * A batch of 500 events is 5 ms of work. If several batches arrived in one turn and were processed
+ * one after the other, their acknowledgements, all other requests and the deliveries of this
+ * process would wait, and the warehouse would fall behind the gate (docs/understand/hot-path.md).
+ * Here a turn takes on about one batch.
  */
 export function createTurnBudget({ turnBytes, waitingBytesMax }: TurnBudgetOptions): TurnBudget {
   const waiting: { bytes: number; work: () => void }[] = [];

@@ -11,7 +11,7 @@ export interface Unpacking {
   readonly slots: InflationSlots;
   /** The error of a body that inflates to so many bytes, or more. */
   readonly tooLarge: (bytes: number) => ServiceError;
-  /** What the body is inflated to, where looking for its key brought that about. */
+  /** The inflated body, if the search for its key has inflated all of it. */
   readonly inflated?: Buffer | undefined;
 }
 
@@ -67,7 +67,7 @@ function inflateAll(
       fail: reject,
     });
     if (memory === undefined) return;
-    // Resolved, so that the slot is free again; nobody waits for the result.
+    // Resolves, so that the slot is free again. The result is not used.
     memory.stopWork = () => {
       inflation.stop();
       resolve(Buffer.alloc(0));
@@ -75,13 +75,13 @@ function inflateAll(
   });
 }
 
-/** As much of an exchange as its body takes. */
+/** The part of an exchange that its body needs. */
 export interface PackedExchange {
   readonly call: Pick<HttpCall, 'headers'>;
   readonly unpacking?: Unpacking | undefined;
 }
 
-/** The body of a request whose `content-encoding` says how it is packed. */
+/** Unpacks the body of a request according to its `content-encoding`. */
 export function unpackBody(
   { call, unpacking }: PackedExchange,
   body: Buffer,

@@ -2,7 +2,7 @@ import type { HttpCall } from '../../http/http-call.ts';
 import type { Callers } from './callers.ts';
 import { smallKeyedBytesMax } from './callers.ts';
 
-/** What it costs to receive a byte and to look through it. */
+/** The cost of receiving and searching a byte. */
 const receiveMsPerByte = 4e-6;
 
 /**
@@ -14,7 +14,7 @@ export class UploadPace {
   private readonly call: HttpCall;
   private received = 0;
   private spentMs = 0;
-  /** What came while the body was held: it had been sent already. */
+  /** Bytes that arrived while the body was held: they had been sent already. */
   private owedMs = 0;
   private isHeld = false;
 
@@ -33,7 +33,7 @@ export class UploadPace {
     else this.hold(costMs);
   }
 
-  /** The key was found: the body is one of a producer. */
+  /** The key was found: the body belongs to a producer. */
   giveBack(): void {
     this.callers.turns.giveBack(this.spentMs);
     this.spentMs = 0;

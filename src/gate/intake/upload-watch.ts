@@ -1,33 +1,33 @@
 import { ServiceError } from '../../errors.ts';
 
-/** Ends the uploads that take too long. */
+/** Ends uploads that take too long. */
 export interface UploadWatch {
   /** The upload's `fail` is called once its time is over, unless it left before. */
   enter(upload: Upload): void;
-  /** Also for one that never entered. */
+  /** May also be called for an upload that never entered. */
   leave(upload: Upload): void;
   close(): void;
 }
 
-/** What is watched. The fields are the watch's own. */
+/** A watched upload. Only the watch uses the fields. */
 export interface Upload {
   /** Called at each sweep while the upload is watched. */
   isSlow(): void;
   fail(error: Error): void;
-  /** `performance.now()`; 0: it is not watched. */
+  /** `performance.now()`; 0 if it is not watched. */
   deadline: number;
-  /** The one that entered before, and the one after. */
+  /** The uploads that entered directly before and after it. */
   older: Upload | undefined;
   newer: Upload | undefined;
 }
 
-/** How often uploads that take too long are looked for: one timer for all of them. */
+/** How often the watch checks for slow uploads. One timer serves all of them. */
 const sweepIntervalMs = 500;
 
 /**
- * A list through the uploads themselves, oldest first: all have equally long. A Map through which every
- * request passes is made anew by V8 again and again, and what is left of it holds requests that are
- * over (http/http2/stream-table.ts).
+ * A linked list of the uploads, oldest first, because all have the same time limit. V8 rebuilds a
+ * Map through which every request passes again and again, and its remains hold finished requests
+ * (http/http2/stream-table.ts).
  */
 export function createUploadWatch(requestTimeoutMs: number): UploadWatch {
   let oldest: Upload | undefined;

@@ -35,7 +35,7 @@ import type { Endpoint, EndpointCall, EndpointRow } from '../serve-request.ts';
 const json = 'application/json';
 const form = 'application/x-www-form-urlencoded';
 
-/** Mixpanel's own and its SDK's; they say how the event was sent, and go under `context`. */
+/** Members that Mixpanel or its SDK adds. They describe the sending, and go into `context`. */
 function isOwnProperty(name: string): boolean {
   return name.startsWith('$') || name.startsWith('mp_') || name === 'ip';
 }
@@ -103,7 +103,7 @@ function decodeEvents(body: VendorBody, batchEventsMax: number): IncomingBatch {
   };
 }
 
-/** One request is one producer's. Throws a ServiceError `malformed_request`. */
+/** A request has one producer. Throws a ServiceError `malformed_request`. */
 function tokenOf(events: readonly JsonValue[]): string {
   const tokens = new Set<string>();
   for (const event of events) {
@@ -175,7 +175,7 @@ function readerOf(type: string): (message: Buffer) => Buffer {
   return (message) => message;
 }
 
-/** In what form the answer is: the SDK for Node asks for `1`, the others and people for JSON. */
+/** Answers in the form that the caller expects: the SDK for Node wants `1`, other callers JSON. */
 function replyInForm(exchange: Exchange, http: number, body: MixpanelAnswer): void {
   const headers: Record<string, string> = {};
   if (http === 503) headers['retry-after'] = '1';

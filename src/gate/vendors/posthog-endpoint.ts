@@ -32,7 +32,7 @@ import type { Endpoint, EndpointCall, EndpointRow } from '../serve-request.ts';
 
 const json = 'application/json';
 
-/** What PostHog's own events are here: the name, and which of their `$` properties are properties. */
+/** How PostHog's own events are named here, and which of their `$` properties become properties. */
 interface OwnEvent {
   readonly eventName: string;
   /** Whose members are properties. */
@@ -77,7 +77,7 @@ function ownEvent(name: JsonValue | undefined): OwnEvent | undefined {
     : undefined;
 }
 
-/** A property whose name begins with `$` is PostHog's or its SDK's, and goes under `context`. */
+/** A property whose name begins with `$` belongs to PostHog or its SDK, and goes into `context`. */
 function translateEvent(sent: JsonObject, readKey: ReadKey): Translation {
   const { properties: sentProperties, ...envelope } = sent;
   const members = new VendorMembers(envelope);
@@ -121,7 +121,7 @@ function eventOf(
   if (id !== undefined && key !== id) members.put('uuid', id);
   const distinctId = idOf(members.take('distinct_id'));
   const anonymousId = idOf(members.take('$anon_distinct_id'));
-  // By this PostHog's SDKs say that there is no person behind the id.
+  // PostHog's SDKs mark with it that no person is behind the id.
   const isPersonlessEvent = isPersonless(members.rest());
   return flatEvent({
     event_name: name,
@@ -164,7 +164,7 @@ function decodeBatch(body: VendorBody, batchEventsMax: number, readKey: ReadKey)
   };
 }
 
-/** The request's, and another on each try. */
+/** The time of the request, which differs on each attempt. */
 function withoutSentAt(value: JsonObject): JsonObject {
   const { sent_at: _sentAt, ...event } = value;
   return event;
@@ -189,7 +189,7 @@ const eventsEndpoint: Endpoint = {
   decode: (_call, message, batchEventsMax) =>
     decodeBatch(readVendorBatch(message, 'batch', batchEventsMax), batchEventsMax, sameKey),
   answer: (exchange, _call, verdicts) => {
-    // Where an id stands twice, what is to be sent again must not be hidden by the other.
+    // If an id occurs twice, an event to send again must not be hidden by the other.
     const inOrder = [...verdicts].sort((one, other) => rankOf(one) - rankOf(other));
     const results = inOrder.map((verdict) => [verdict.idempotencyKey, resultOf(verdict)] as const);
     const body = JSON.stringify({ results: Object.fromEntries(results) });

@@ -40,12 +40,15 @@ export const segmentBatchBytesMax = 500 * 1024;
 const keyInBody: KeyInBody = { places: [['writeKey']] };
 
 const json = 'application/json';
-/** RudderStack's SDK says so of the JSON that it packs, and browsers' of what they send at the end. */
+/**
+ * RudderStack's SDK uses it for compressed JSON, and browsers for what they send when a page
+ * closes.
+ */
 const mediaTypes = [json, 'application/x-www-form-urlencoded', 'text/plain'];
 
 /** How each call becomes an event: its name, and where its properties are. */
 interface CallForm {
-  /** Undefined: the call names its event itself. */
+  /** Undefined if the call names its event itself. */
   readonly eventName: string | undefined;
   readonly properties: 'properties' | 'traits' | undefined;
   /** Members of the call that become properties: the property's name, and the member's. */
@@ -78,7 +81,7 @@ function isCall(type: JsonValue | undefined): type is SegmentCall {
   return typeof type === 'string' && Object.hasOwn(segmentCalls, type);
 }
 
-/** `type` is the path's, or the call's own in a batch. `besides` was said of the whole batch. */
+/** `type` is the path's, or the call's own in a batch. `besides` applies to the whole batch. */
 function translateCall(
   sent: JsonObject,
   pathType: SegmentCall | undefined,
@@ -128,7 +131,7 @@ function takeContextTraits(members: VendorMembers): JsonObject | undefined {
   return isTraits ? traits : undefined;
 }
 
-/** The name as it was sent stays with the event where it is another than the event's. */
+/** The original name stays with the event if the event is named differently. */
 function nameOf(members: VendorMembers): JsonValue | undefined {
   const sent = members.take('event');
   if (typeof sent !== 'string') return sent;
@@ -137,7 +140,7 @@ function nameOf(members: VendorMembers): JsonValue | undefined {
   return name;
 }
 
-/** The same of the id: by it an event is found again that is known under it elsewhere. */
+/** Likewise for the id, so that the event can be found by the id that other systems know. */
 function messageIdOf(members: VendorMembers): JsonValue | undefined {
   const id = members.take('messageId');
   if (id !== undefined && keyOf('segment', id) !== id) members.put('messageId', id);
@@ -166,7 +169,7 @@ function decodeSingle(message: Buffer, type: SegmentCall): IncomingBatch {
   };
 }
 
-/** `sentAt` is the request's, and another on each try. */
+/** `sentAt` belongs to the request, and differs on each attempt. */
 function withoutSentAt(sent: JsonObject): JsonObject {
   if (timeOf(sent['sentAt']) === '') return sent;
   const { sentAt: _sentAt, ...others } = sent;
@@ -196,7 +199,7 @@ function decodeBatch(message: Buffer, batchEventsMax: number): IncomingBatch {
   };
 }
 
-/** What a batch says of each of its calls. Its times are the request's. */
+/** What a batch says about each of its calls. Its times belong to the request. */
 function besidesOf(value: JsonObject): { besides: JsonObject; context: JsonObject | undefined } {
   const members = new VendorMembers(value);
   for (const name of ['batch', 'writeKey']) members.take(name);

@@ -8,12 +8,12 @@ import { KeyScanner, type KeyPlace } from './key-scanner.ts';
 import { PackedSearch, scanMsPerByte, type KeyFound } from './packed-search.ts';
 import type { RequestMemory } from '../request-memory.ts';
 
-/** Where the write key of a request is that has none in its headers. */
+/** Where the body holds the write key of a request without a key in its headers. */
 export interface KeyInBody {
   readonly places: readonly KeyPlace[];
-  /** Whether the JSON is in a form, as the parameter `data`. Left out: it is not. */
+  /** True if the JSON is the parameter `data` of a form. */
   readonly isForm?: (exchange: Exchange) => boolean;
-  /** What to look through instead of the body; undefined, or left out: the body. */
+  /** The text to search instead of the body. Undefined or absent for the body. */
   readonly textBesides?: (exchange: Exchange) => Buffer | undefined;
 }
 
@@ -28,8 +28,9 @@ export interface KeySearchOptions {
 }
 
 /**
- * The search for the key of one request, in the body as it arrives, or, where that is packed, as it inflates. The
- * body is not decoded. The endpoint authenticates it again when it is: here only the budget is decided.
+ * Searches the body of one request for a key, as it arrives or, if it is compressed, as it
+ * inflates. The body is not decoded. The endpoint authenticates it again when it decodes it: this
+ * search only decides which budget pays.
  */
 export class KeySearch {
   private readonly options: KeySearchOptions;
@@ -64,7 +65,7 @@ export class KeySearch {
     return true;
   }
 
-  /** The body is whole, and `take` has had all of it. */
+  /** The body is complete, and `take` has received all of it. */
   finish(body: Buffer, { onFound, onError }: KeyFound): void {
     const { producer, encoding, options } = this;
     if (producer !== undefined) onFound(producer, undefined);
@@ -82,7 +83,7 @@ export class KeySearch {
     }
   }
 
-  /** What the search has cost, in ms, where nothing had to be inflated. */
+  /** The cost of the search in ms, if nothing had to be inflated. */
   get costMs(): number {
     return this.encoding === undefined ? this.scannedBytes * scanMsPerByte : 0;
   }
@@ -98,7 +99,7 @@ export class KeySearch {
     try {
       this.producer = this.options.authenticate({ 'x-write-key': candidate });
     } catch {
-      // `notFound` asks once more, for the reason.
+      // `notFound` authenticates once more, to get the reason.
     }
     return this.producer !== undefined;
   }

@@ -1,15 +1,15 @@
-/** The JSON text in the parameter `data` of a form, as it is or in base64, while the form arrives in parts. */
+/** Decodes the JSON text in the parameter `data` of a form, plain or in base64, part by part. */
 export class FormDataReader {
   private readonly onText: (bytes: Buffer) => void;
   /** The name of the parameter that is being read, until its `=`. */
   private name = '';
   private state: 'name' | 'data' | 'other' | 'done' = 'name';
-  /** Undefined: nothing but spaces came yet, so the form of the value is not known. */
+  /** Undefined while only spaces have arrived, so that the form of the value is unknown. */
   private isBase64: boolean | undefined = undefined;
-  /** Digits of `%XX` that are still to come, and their value so far. */
+  /** How many digits of `%XX` are missing, and the value of those that arrived. */
   private digitsLeft = 0;
   private digits = 0;
-  /** Of base64: bits that are no whole byte yet, and how many. */
+  /** Bits of base64 that are not a whole byte yet, and their number. */
   private bits = 0;
   private bitCount = 0;
   private out = Buffer.alloc(0);
@@ -36,7 +36,7 @@ export class FormDataReader {
       this.digitsLeft = 2;
       this.digits = 0;
     } else if (byte === 0x26) {
-      // Of several `data` the first one counts.
+      // If `data` occurs more than once, the first one counts.
       this.state = this.state === 'data' ? 'done' : this.state === 'done' ? 'done' : 'name';
       this.name = '';
     } else if (byte === 0x3d && this.state === 'name') {
@@ -69,14 +69,14 @@ export class FormDataReader {
     this.write((this.bits >> this.bitCount) & 0xff);
   }
 
-  /** A part never becomes longer: a byte of text takes one byte of a form at least. */
+  /** A part never gets longer: a byte of text takes at least one byte of a form. */
   private write(byte: number): void {
     this.out[this.outLength] = byte;
     this.outLength += 1;
   }
 }
 
-/** By the byte: both alphabets of base64 (RFC 4648 §4 and §5). -1: none of it, passed over. */
+/** Values by byte, for both alphabets of base64 (RFC 4648 §4 and §5). -1: not base64, skipped. */
 const sextets = new Int8Array(256).fill(-1);
 for (const alphabet of ['+/', '-_']) {
   const letters = `ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789${alphabet}`;

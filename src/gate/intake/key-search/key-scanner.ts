@@ -7,12 +7,12 @@ export type KeyPlace = readonly string[];
 /** `[]`, `properties`, `token`: the deepest that a vendor has. */
 const placeDepthMax = 3;
 
-/** A member's name that is longer is none of a place; a longer text is no key that anyone has. */
+/** A longer name is not part of a place, and a longer text is not a key. */
 const textLengthMax = 256;
 
 /**
- * Texts that are compared with the keys, for each scan. Honest bodies have one, or the same one in every
- * event; each costs a SHA-256.
+ * Texts that each scan compares with the keys. Usual bodies have one text, or the same in every
+ * event. Each comparison costs a SHA-256.
  */
 export const candidatesMax = 16;
 
@@ -22,14 +22,14 @@ const readingName = 2;
 const readingKey = 3;
 
 /**
- * Looks for a write key in a JSON text that arrives in parts, without decoding it: in constant memory, at
- * about a nanosecond a byte. Text that is not JSON does no harm: the scan then finds whatever it finds. It
- * decides only which budget pays for a request; whoever decodes the body authenticates it again.
+ * Searches a JSON text for a write key while it arrives in parts, without decoding it: in constant
+ * memory, at about a nanosecond per byte. Text that is not JSON does no harm, because the result
+ * only decides which budget pays for a request: the decoder authenticates it again.
  */
 export class KeyScanner {
   /** A text at one of the places is a key. */
   isFound = false;
-  /** There is a text at one of the places. */
+  /** True if one of the places has a text. */
   hasCandidate = false;
   private readonly places: readonly KeyPlace[];
   private readonly isKey: (candidate: string) => boolean;
@@ -37,12 +37,12 @@ export class KeyScanner {
   private lastCandidate = '';
 
   private mode = outside;
-  /** Objects and arrays around the next byte. */
+  /** The number of objects and arrays around the next byte. */
   private depth = 0;
   /** By depth: whether the container is an object, and whether a name comes next. */
   private readonly isObject: boolean[] = [false];
   private readonly awaitsName: boolean[] = [false];
-  /** By depth, a bit for each place: those whose steps so far lead into the value that comes next. */
+  /** By depth, one bit per place: set while the path to the next value is a prefix of the place. */
   private readonly ways: number[];
   /** The name or the key that is being read, as Latin-1, and whether it is too long to matter. */
   private text = '';
@@ -70,7 +70,7 @@ export class KeyScanner {
     return this.isFound;
   }
 
-  /** Through what stands outside of texts, to the next text. */
+  /** Skips to the next text. */
   private walk(bytes: Buffer, from: number): number {
     const { length } = bytes;
     for (let at = from; at < length; at += 1) {
@@ -109,7 +109,7 @@ export class KeyScanner {
     ways[depth + 1] = isObject ? 0 : this.waysThrough(depth, '[]');
   }
 
-  /** Of the ways to a value at `depth`, those that go on through `step`. */
+  /** The places that continue with `step` at `depth`. */
   private waysThrough(depth: number, step: string): number {
     const way = this.ways[depth]!;
     if (way === 0) return 0;
@@ -126,7 +126,7 @@ export class KeyScanner {
     this.mode = skipping;
     if (depth === 0 || depth > placeDepthMax) return;
     if (this.isObject[depth]! && this.awaitsName[depth]!) {
-      // The ways into the object are those of the value one level up.
+      // The places for the members of an object are those of its value, one level up.
       if (this.ways[depth - 1] !== 0) this.mode = readingName;
       else this.awaitsName[depth] = false;
     } else if (this.isAtPlace(depth)) this.mode = readingKey;
@@ -134,7 +134,7 @@ export class KeyScanner {
     this.isTooLong = false;
   }
 
-  /** Whether the value that begins here is where a place ends. */
+  /** Whether one of the places ends at the value that begins here. */
   private isAtPlace(depth: number): boolean {
     const way = this.ways[depth]!;
     return (
@@ -143,7 +143,7 @@ export class KeyScanner {
     );
   }
 
-  /** To the end of a text that does not matter. */
+  /** Skips to the end of a text that does not matter. */
   private skip(bytes: Buffer, from: number): number {
     const { length } = bytes;
     let at = from;
@@ -165,7 +165,7 @@ export class KeyScanner {
     return length;
   }
 
-  /** Through a name or a key. */
+  /** Reads a name or a key. */
   private read(bytes: Buffer, from: number): number {
     const { length } = bytes;
     for (let at = from; at < length; at += 1) {

@@ -6,28 +6,28 @@ import type { Turn } from '../keyless-turns.ts';
 import { overloaded, type RequestMemory } from '../request-memory.ts';
 
 /**
- * What a body may inflate to before its key is found: more than honest ones do, whose JSON becomes 10 to 30
- * times smaller. What goes beyond needs one of a few places (callers.ts).
+ * How much a body may inflate to before its key is found: more than usual bodies, whose JSON
+ * shrinks to a 10th or 30th. Beyond this it needs one of a few places (callers.ts).
  */
 export const inflatedBytesBase = 256 * 1024;
 export const inflatedBytesFactor = 30;
 
-/** After so many bytes another request has its turn. A body that is smaller is inflated once, and kept. */
+/** After so many bytes another request has its turn. A smaller body is inflated once, and kept. */
 export const quantumBytes = 64 * 1024;
 
-/** What looking through costs at most: zlib and the scan, and what stands around them. */
+/** The highest cost of a search: zlib, the scan, and the work around them. */
 export const scanMsPerByte = 5e-6;
 const scanMs = 0.15;
 
 /** zlib's window and buffers. */
 const inflationBytes = 48 * 1024;
 
-/** These have large windows, and are not kept waiting half way: only those that run hold theirs. */
+/** Their windows are large, so they do not wait half way: only running ones hold their window. */
 const largeWindows = new Set(['br', 'zstd']);
 
-/** What a search reports: once, one of the two, unless the memory is lost. */
+/** Receives the result. One of the two is called once, unless the memory is lost. */
 export interface KeyFound {
-  /** `inflated`: the whole body, where the search has inflated all of it. */
+  /** `inflated` is the whole body, if the search has inflated all of it. */
   onFound(producer: Producer, inflated: Buffer | undefined): void;
   onError(error: Error): void;
 }
@@ -43,8 +43,8 @@ interface PackedSearchOptions extends KeyFound {
 }
 
 /**
- * Inflates a body until its key is found, in the turns of its address. What it inflates to is thrown away, except
- * of a small body.
+ * Inflates a body until its key is found, in the turns of its address. Only the result of a small
+ * body is kept.
  */
 export class PackedSearch implements Turn, InflationSink {
   readonly address: string;
@@ -123,7 +123,7 @@ export class PackedSearch implements Turn, InflationSink {
       if (this.producer !== undefined) memory.becomeKeyed(this.producer);
     }
     if (this.isOver) return;
-    // The end of a small body is a moment away. A large one is inflated anew, as a keyed one.
+    // A small body ends in a moment. A large body is inflated again, as a keyed one.
     if (this.producer !== undefined) {
       if (this.kept === undefined) this.succeed(undefined);
     } else if (this.size > this.allowance && !this.takeLarge()) {
