@@ -53,7 +53,7 @@ describe('deliverInRequests', () => {
     expect(byBytes.sent).toEqual(['abb', 'c', 'dddd', 'e']);
   });
 
-  test('what is no message is dead, in its place, and not sent', async () => {
+  test('an event that is not a message is a dead letter at its index, and is not sent', async () => {
     const { run, sent } = requestsOf(() => done);
     expect(await run(['a', 'none', 'b'])).toEqual([
       done,
@@ -77,7 +77,7 @@ describe('deliverInRequests', () => {
     expect(sent).toHaveLength(2 * 1_000 - 1);
   });
 
-  test('a fault of the destination ends it, and what has arrived stays delivered', async () => {
+  test('a failure of the destination ends the batch, and delivered events stay delivered', async () => {
     const { run, sent } = requestsOf((names) => (names.includes('c') ? down : done), {
       requestEventsMax: 2,
     });
@@ -91,7 +91,7 @@ describe('deliverInRequests', () => {
     expect(sent).toEqual(['abcd', 'ab']);
   });
 
-  test('one outcome for each is taken as it is, and what is unclear is sent again', async () => {
+  test('one outcome per message is used as it is, and unclear messages are sent again', async () => {
     const { run, sent } = requestsOf((names) =>
       names.map((name) => {
         if (name === 'a') return done;

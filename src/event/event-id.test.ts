@@ -39,7 +39,7 @@ describe('eventIdOf', () => {
 });
 
 describe('isUuid', () => {
-  test('takes any version in either case, and nothing else', () => {
+  test('accepts any version in either case, and nothing else', () => {
     fc.assert(fc.property(fc.uuid(), (uuid) => isUuid(uuid) && isUuid(uuid.toUpperCase())));
     const key = '0190b5f0-7c4e-7d60-9f0a-2f1d6c1f6a11';
     for (const text of [

@@ -98,7 +98,7 @@ describe('encodeStoredEvent', () => {
     );
   });
 
-  test('puts the exact text of properties where there is one', () => {
+  test('uses the exact text of the properties if it exists', () => {
     const [event] = fc.sample(events, { numRuns: 1, seed: 1 });
     const text = encodeStoredEvent(
       { ...event!, propertiesText: '{"n":12345678901234567890.0}' },

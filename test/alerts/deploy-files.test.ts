@@ -59,7 +59,7 @@ describe.skipIf(whyNotWith(...needed) !== undefined)('the files of deploy/promet
     expect(seen.result).toHaveLength(1);
   });
 
-  test('have rules that promtool takes, and an Alertmanager that starts', async () => {
+  test('have rules that promtool accepts, and an Alertmanager that starts', async () => {
     await promisify(execFile)(findTool('promtool')!, [
       'check',
       'rules',

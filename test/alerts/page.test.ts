@@ -67,7 +67,7 @@ async function send(real: RealService): Promise<void> {
 }
 
 describe.skipIf(whyNotWith('prometheus', 'prometheus-alertmanager') !== undefined)('a page', () => {
-  test('arrives when a destination is away, with what to do, and is taken back when it returns', async () => {
+  test('arrives with instructions when a destination is down, and is resolved when it returns', async () => {
     const crm = await startHttpServer((_request, response) => response.writeHead(503).end());
     onTestFinished(() => crm.close());
     const receiver = await startHttpServer((_request, response) => response.end());

@@ -55,7 +55,7 @@ async function closedPort(): Promise<number> {
   return port;
 }
 
-test('with the service stopped it looks at what is there, and says what was not looked at', async () => {
+test('with the service stopped, it checks what exists and reports what it skipped', async () => {
   const folder = await makeFolder();
   const admin = `http://127.0.0.1:${await closedPort()}`;
   const dataDir = path.join(folder, 'data');

@@ -21,7 +21,7 @@ describe('headgate', () => {
     },
   );
 
-  it('tells its version', async () => {
+  it('prints its version', async () => {
     const answer = await runCli(['--version']);
     expect(answer.code).toBe(0);
     expect(answer.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);

@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 
 describe('headgate query', () => {
-  it('prints a JSON array where there is no terminal, while the gate writes', async () => {
+  it('prints a JSON array without a terminal, while the gate writes', async () => {
     const answer = await query('select event_name, sequence from events order by sequence');
     expect(answer).toMatchObject({ code: 0, stderr: '' });
     const rows = JSON.parse(answer.stdout) as unknown[];
@@ -49,7 +49,7 @@ describe('headgate query', () => {
     expect(answer.stdout).toContain(String.raw`\"total\":${total}`);
   });
 
-  it('prints a table and CSV when told to', async () => {
+  it('prints a table and CSV on request', async () => {
     const sql = "select user_id, 'a\"b' as q, null as none from events order by sequence limit 2";
     const table = await query(sql, '--table');
     expect(table.stdout).toContain('│ user_id │ q   │ none │');
@@ -87,7 +87,7 @@ describe('headgate query', () => {
     expect(answer.stderr.trim().split('\n')).toHaveLength(1);
   });
 
-  it('says where it looked when there is no warehouse', async () => {
+  it('reports the path if the warehouse does not exist', async () => {
     const answer = await runCli(['query', 'select 1', '--db', '/nowhere/warehouse.db']);
     expect(answer).toMatchObject({ code: 1, stdout: '' });
     expect(answer.stderr).toContain('There is no warehouse at /nowhere/warehouse.db.');

@@ -74,7 +74,7 @@ describe('headgate track', () => {
     }
   });
 
-  it('outlasts a gate that is killed and comes back on its port', async () => {
+  it('survives a gate that is killed and restarts on its port', async () => {
     await using folder = await openFolder();
     const total = 60_000;
     const lines = Array.from({ length: total }, (_, index) => orderLine(index));

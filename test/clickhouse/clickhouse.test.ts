@@ -107,7 +107,7 @@ describe.skipIf(whyNoEngine() !== undefined)('with the engine', () => {
     expect(await count()).toBe(100);
   });
 
-  test('cut otherwise, each event is there once by FINAL, and for whoever asks us', async () => {
+  test('in other batches, FINAL and our reader show each event once', async () => {
     const destination = openNew();
     const all = make(1100);
     for (const [from, to] of [
@@ -124,7 +124,7 @@ describe.skipIf(whyNoEngine() !== undefined)('with the engine', () => {
     );
   });
 
-  test('another batch of the same size and times is never taken for a known one', async () => {
+  test('another batch of the same size and times is never dropped as a copy', async () => {
     const destination = openNew();
     const first = make(10);
     const second = make(10).map((delivery, index) => ({
@@ -159,7 +159,7 @@ describe.skipIf(whyNoEngine() !== undefined)('with the engine', () => {
     expect(await count('FINAL')).toBe(5);
   });
 
-  test('a column that was taken away holds all events, and loses none of their values', async () => {
+  test('a missing column holds up all events, and loses none of their values', async () => {
     const destination = openNew();
     await destination.deliver(make(1), never);
     await engine.ask(`ALTER TABLE ${table} DROP COLUMN correlation_id`);
@@ -169,7 +169,7 @@ describe.skipIf(whyNoEngine() !== undefined)('with the engine', () => {
     ]);
   });
 
-  test('a table that is dropped is made anew, and its batch comes again', async () => {
+  test('a dropped table is created again, and its batch is delivered again', async () => {
     const destination = openNew();
     await destination.deliver(make(1), never);
     await engine.ask(`DROP TABLE ${table}`);
@@ -182,7 +182,7 @@ describe.skipIf(whyNoEngine() !== undefined)('with the engine', () => {
     expect(await count()).toBe(2);
   });
 
-  test('20,000 events, ten kills of the worker: each is there exactly once', async () => {
+  test('20,000 events, ten kills of the worker: each event is stored exactly once', async () => {
     const url = `http://127.0.0.1:${engine.port}`;
     const ask = async (what: string): Promise<{ id: string; n: string }[]> => {
       const [found] = await engine.ask<{ result: number }>('EXISTS TABLE killed');

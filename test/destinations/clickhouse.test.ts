@@ -110,7 +110,7 @@ test.each([
   },
 );
 
-test('an insert says what ClickHouse needs to know, and the token follows the events', async () => {
+test('an insert has the settings that ClickHouse needs, and a token made of the events', async () => {
   const [one, two] = [deliveryOfEvent(), deliveryOfEvent()];
   for (const batch of [[one, two], [two, one], [one], [one]])
     await destination.deliver(batch, never);

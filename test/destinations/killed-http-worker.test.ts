@@ -55,7 +55,7 @@ async function moduleDestination(): Promise<KilledDestination> {
   };
 }
 
-test('20,000 events, ten kills of the worker: each is once at whoever takes an id once', async () => {
+test('20,000 events, ten kills of the worker: a receiver that accepts an id once has each event once', async () => {
   const destinations = [
     await vendorDestination('webhook', webhookStandIn()),
     await vendorDestination('segment', segmentStandIn()),

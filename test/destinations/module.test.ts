@@ -50,7 +50,7 @@ describe('the start', () => {
     await expect(opening).rejects.toThrow(/^destinations\.mine\.path: .*module-\d+\.mjs /);
   });
 
-  test('is refused where there is no file, or a folder', async () => {
+  test('is refused if the file is missing, or is a folder', async () => {
     const nowhere = createModuleDestination('mine', { path: './not/there.ts' });
     await expect(nowhere).rejects.toThrow(/not\/there\.ts is not there\. A path is relative to/);
     const place = path.join(folder, 'place.ts');
@@ -71,7 +71,7 @@ describe('the start', () => {
     ]);
   });
 
-  test('leaves a class its own this, and what it says it holds', async () => {
+  test('keeps `this` of a class, and the events that it reports', async () => {
     const destination = await open(`
       class Mine {
         batchEventsMax = 3; concurrency = 2; seen = 0; closed = 0;

@@ -73,7 +73,7 @@ async function storedIds(destination: Destination): Promise<string[]> {
   return (await readAll(destination.stored!(everything))).map(({ eventId }) => eventId).sort();
 }
 
-test('an event is a row in the folder of its hour, with its types and its long numbers', async () => {
+test('an event is a row in the folder of its hour, and keeps its types and long numbers', async () => {
   const destination = await open();
   const number = '12345678901234567890.123456789';
   const event = storedEvent({
@@ -133,7 +133,7 @@ test('redelivered in other batches, events are in the files once', async () => {
   expect(await storedIds(destination)).toEqual(idsOf(all));
 });
 
-test('a replay, whose sequences are those of other events, writes files of its own', async () => {
+test('a replay, whose sequences belong to other events too, writes its own files', async () => {
   const destination = await open();
   const first = make(3);
   const replayed = make(3).map((delivery, index) => ({
@@ -178,7 +178,7 @@ async function fillSpool(deliveries: readonly Delivery[]): Promise<ExportData> {
   return { folder, spool, busyTimeoutMs: 1000, fileEventsMax: 1000, idsKeptMs: 60_000 };
 }
 
-test('a crash between the file and the end of its claim: the same file, once', async () => {
+test('a crash between the file and the end of its claim writes the same file, once', async () => {
   const before = make(20);
   const data = await fillSpool(before);
   const spool = openSpool(data.spool, 1000);
@@ -198,7 +198,7 @@ test('a crash between the file and the end of its claim: the same file, once', a
   expect(readFileSync(file).equals(bytes)).toBe(true);
 });
 
-test('an event that takes the row of a copy that was struck out is in no claim before it', async () => {
+test('an event that reuses the row of a removed copy is not part of an earlier claim', async () => {
   const [first, second, third] = [deliveryOfEvent(), deliveryOfEvent(), deliveryOfEvent()];
   const data = await fillSpool([first]);
   await exportSpool(data);
@@ -314,7 +314,7 @@ test('ids are forgotten after ids_kept, and not before', async () => {
     .toBe(5);
 });
 
-test('a timestamp that is none never becomes a path', async () => {
+test('an invalid timestamp never becomes a path', async () => {
   const destination = await open();
   const batch = ['../../../etc', '2026-03-01', ''].map((timestamp) =>
     deliveryOfEvent({ timestamp }),

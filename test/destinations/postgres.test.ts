@@ -129,7 +129,7 @@ test("what a constraint of yours refuses is the event's own, and no other's", as
   ]);
 });
 
-test('a unique constraint of yours never swallows an event without a word', async () => {
+test('a unique constraint of the operator never drops an event silently', async () => {
   const destination = openNew();
   await destination.deliver([deliveryOfEvent({ userId: 'one' })], never);
   await ask(`CREATE UNIQUE INDEX ON ${table} (user_id)`);
@@ -213,7 +213,7 @@ test('workers with the same events in other orders do not stop each other', asyn
   expect(await countRows()).toBe(4001);
 });
 
-test('a table that is dropped is made anew, and its batch comes again', async () => {
+test('a dropped table is created again, and its batch is delivered again', async () => {
   const destination = openNew();
   await destination.deliver([deliveryOfEvent()], never);
   await ask(`DROP TABLE ${table}`);
@@ -221,7 +221,7 @@ test('a table that is dropped is made anew, and its batch comes again', async ()
   expect(await destination.deliver([deliveryOfEvent()], never)).toEqual([{ kind: 'delivered' }]);
 });
 
-test('a server that restarts, and one that is down at the start, are outages', async () => {
+test('a restart of the server is an outage, and so is a server that is down at the start', async () => {
   const destination = openNew();
   await destination.deliver([deliveryOfEvent()], never);
   await server.stop();

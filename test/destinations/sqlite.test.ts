@@ -41,7 +41,7 @@ function count(): number {
   return Number(row?.['n']);
 }
 
-test('a thread that dies fails what is under way, and the next batch has a new one', async () => {
+test('a thread that dies fails the batch in progress, and the next batch starts a new thread', async () => {
   const destination = await open();
   const blocker = new DatabaseSync(path);
   blocker.exec('BEGIN IMMEDIATE');
@@ -65,7 +65,7 @@ test('a thread that dies fails what is under way, and the next batch has a new o
   expect(count()).toBe(2);
 });
 
-test('a file deleted under way is made anew, and its batch comes again', async () => {
+test('a file that is deleted while in use is created again, and its batch is delivered again', async () => {
   const destination = await open();
   await destination.deliver([deliveryOfEvent()], never);
   for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix);
@@ -116,7 +116,7 @@ test('several processes may open a new file at once', async () => {
   expect(count()).toBe(10);
 });
 
-test('what it holds is read page by page, while it takes more', async () => {
+test('stored events are read page by page while more are written', async () => {
   const destination = await open();
   const batches = Array.from({ length: 5 }, () =>
     Array.from({ length: 1000 }, () => deliveryOfEvent()),
@@ -132,7 +132,7 @@ test('what it holds is read page by page, while it takes more', async () => {
   expect(ids.filter((id) => !told.has(id))).toEqual([]);
 });
 
-test('a file that is gone cannot be asked, and says so', async () => {
+test('a missing file cannot be read, and the error says so', async () => {
   const destination = await open();
   for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
   const asking = readAll(destination.stored!({ fromMs: 0, toMs: 1 }));

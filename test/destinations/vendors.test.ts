@@ -197,7 +197,7 @@ describe('segment', () => {
     expect(outcomes).toMatchObject([{ kind }]);
   });
 
-  test('X-RateLimit-Reset tells how long to wait, too', async () => {
+  test('X-RateLimit-Reset sets the delay, too', async () => {
     const { destination, farSide } = await open(createSegmentDestination, segmentStandIn());
     farSide.server.respond = (_request, response) =>
       void response.writeHead(429, { 'x-ratelimit-reset': '31' }).end();

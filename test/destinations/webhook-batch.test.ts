@@ -67,7 +67,7 @@ describe('several events a request', () => {
     expect(ids[2]).not.toBe(ids[0]);
   });
 
-  test('are a list even where there is one', async () => {
+  test('are sent as a list, even for one event', async () => {
     const { server, destination } = await open({ batch_events: 2 });
     await destination.deliver(deliveries(1), never);
     expect(verified(server.received[0]!)).toMatchObject({ type: 'batch', data: [{}] });
@@ -82,7 +82,7 @@ describe('several events a request', () => {
     expect(server.received.map(({ body }) => lengthOf(body))).toEqual([3, 3, 1]);
   });
 
-  test('a fault of the endpoint ends the attempt for all of them', async () => {
+  test('a failure of the endpoint ends the attempt for all events', async () => {
     const { server, destination } = await open({ batch_events: 100 });
     server.respond = (_request, response) => void response.writeHead(503).end();
     const outcomes = await destination.deliver(deliveries(50), never);
@@ -97,7 +97,7 @@ const lengthOf = (body: Buffer): number =>
   (JSON.parse(body.toString()) as { data: unknown[] }).data.length;
 
 describe('requests_per_second', () => {
-  test('is held over all calls, and calls that would wait for long are not taken', async () => {
+  test('the rate holds over all calls, and calls that would wait too long are not accepted', async () => {
     const { server, destination } = await open({ requests_per_second: 50, concurrency: 8 });
     const startMs = performance.now();
     await deliverAll(destination, deliveries(21));

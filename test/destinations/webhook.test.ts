@@ -101,7 +101,7 @@ describe('the answer', () => {
     ]);
   });
 
-  test('Retry-After is handed on', async () => {
+  test('Retry-After is passed on', async () => {
     server.respond = (_request, response) =>
       void response.writeHead(429, { 'retry-after': '9' }).end();
     const outcomes = await deliverAll(open(), [deliveryOfEvent()]);

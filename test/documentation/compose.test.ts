@@ -235,7 +235,7 @@ describe('what deploy/ describes', () => {
     );
   });
 
-  it('answers metrics to who has the token, and health to anyone', async () => {
+  it('answers metrics to callers with the token, and health to every caller', async () => {
     const admin = `http://127.0.0.1:${services[0]!.adminAddress.port}`;
     const authorization = `Bearer ${secrets['HEADGATE_ADMIN_METRICS_TOKEN']}`;
     expect((await fetch(`${admin}/healthz`)).status).toBe(200);

@@ -7,7 +7,7 @@ import { anchorsOf, readPage } from './markdown.ts';
 const page = readPage('docs/reference/errors.md');
 
 describe('docs/reference/errors.md', () => {
-  it('is what the table says', () => {
+  it('matches the table', () => {
     expect(page).toBe(renderErrorDocs());
   });
 
@@ -18,7 +18,7 @@ describe('docs/reference/errors.md', () => {
     expect(sections.toSorted()).toEqual([...errorCodes].toSorted());
   });
 
-  it('says what each code means', () => {
+  it('explains each code', () => {
     for (const code of errorCodes) expect(page).toContain(errorEntry(code).text);
   });
 });

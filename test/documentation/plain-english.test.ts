@@ -14,7 +14,7 @@ describe('a page', () => {
 });
 
 describe('the check', () => {
-  it('sees a private word, also across the end of a line, and says what to write', () => {
+  it('finds a private word, also across a line end, and suggests the right one', () => {
     expect(privateWordsIn(textOfPage('# Doors\n\nIt is set\naside.'))).toEqual([
       'line 1: Doors (write: endpoint)',
       'line 3: set aside (write: delayed, renamed)',

@@ -69,7 +69,7 @@ const verdicts =
 
 const eventsOf = (...keys: string[]): object[] => keys.map((key) => ({ idempotency_key: key }));
 
-it('sends again what has no verdict or `retry`, and only that, and waits as it is asked', async () => {
+it('resends only events without a verdict or with `retry`, after the requested delay', async () => {
   attempts = [];
   answers = [
     (response) => response.destroy(),

@@ -63,7 +63,7 @@ function describeWithBroker(classpath: string): void {
     });
   });
 
-  test('more than a request takes goes in several, and nothing twice', async () => {
+  test('events above the limit of a request go into several requests, and none twice', async () => {
     const farSide = await startFarSide();
     const destination = createKafkaDestination('next', { ...farSide.settings, timeout: 15_000 });
     const text = 'x'.repeat(20_000);
@@ -100,7 +100,7 @@ function describeWithBroker(classpath: string): void {
     }
   });
 
-  test('20,000 events, ten kills of the worker: each is there, and once by its event_id', async () => {
+  test('20,000 events, ten kills of the worker: none is missing, and each event_id counts once', async () => {
     const farSide = await startFarSide();
     const { brokers, topic } = farSide.settings as { brokers: string; topic: string };
     const destination: KilledDestination = {

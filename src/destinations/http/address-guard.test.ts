@@ -129,7 +129,7 @@ test('the lookup fails with a name that has only refused addresses', async () =>
   expect(error?.message).toContain('loopback');
 });
 
-test('a socket that got to a refused address is cut before it says anything', async () => {
+test('a socket that reached a refused address is closed before it sends a byte', async () => {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

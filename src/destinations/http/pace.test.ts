@@ -3,7 +3,7 @@ import { createPace } from './pace.ts';
 
 const never = new AbortController().signal;
 
-test('lets no more through than so many a second, in the order in which they came', async () => {
+test('lets only `perSecond` callers pass per second, in the order of their calls', async () => {
   const takeTurn = createPace(100);
   const order: number[] = [];
   const startMs = performance.now();
@@ -18,7 +18,7 @@ test('lets no more through than so many a second, in the order in which they cam
   expect(order).toEqual(order.toSorted((a, b) => a - b));
 });
 
-test('who has waited long is not owed the turns of the time between', async () => {
+test('a long pause does not save up turns', async () => {
   const takeTurn = createPace(50);
   await takeTurn(never);
   await new Promise((resolve) => setTimeout(resolve, 100));
@@ -28,7 +28,7 @@ test('who has waited long is not owed the turns of the time between', async () =
   expect(performance.now() - startMs).toBeGreaterThan(18);
 });
 
-test('an abort ends the wait, and says so', async () => {
+test('an abort ends the wait, which returns false', async () => {
   const takeTurn = createPace(0.01);
   expect(await takeTurn(never)).toBe(true);
   const abort = new AbortController();

@@ -37,7 +37,7 @@ describe('validateFailure', () => {
     ]);
   });
 
-  test('of several records in a refused partition none is known to be the bad one', () => {
+  test('of several records in a refused partition, the bad one is unknown', () => {
     expect(
       validateFailure(
         failureOf([

@@ -107,7 +107,7 @@ describe('a row', () => {
 });
 
 describe('a batch', () => {
-  test('is counted once however often it comes, and cut however', () => {
+  test('is counted once, however often and in whatever batches it arrives', () => {
     const warehouse = open();
     warehouse.write(packed(small('a'), small('b')));
     warehouse.write(packed(small('b', { userId: 'later' }), small('c'), small('a')));
@@ -119,7 +119,7 @@ describe('a batch', () => {
     ]);
   });
 
-  test('loses only what is no event', () => {
+  test('loses only invalid events', () => {
     const deep = `${'['.repeat(3000)}${']'.repeat(3000)}`;
     const refused = open().write(
       packed(
@@ -135,7 +135,7 @@ describe('a batch', () => {
     expect(other().prepare('SELECT count(*) AS n FROM events').get()?.['n']).toBe(2);
   });
 
-  test('is there wholly or not at all', () => {
+  test('is stored completely or not at all', () => {
     const warehouse = open();
     const database = other();
     database.exec(`CREATE TRIGGER stop BEFORE INSERT ON events WHEN new.event_id = 'b'
@@ -146,7 +146,7 @@ describe('a batch', () => {
     expect(warehouse.write(packed(small('a'), small('b')))).toEqual([]);
   });
 
-  test('does not take a missing table for a fault of its events', () => {
+  test('does not blame events for a missing table', () => {
     const warehouse = open();
     other().exec('DROP TABLE events');
     expect(() => warehouse.write(packed(small('a')))).toThrow('no such table');

@@ -20,7 +20,7 @@ const values = fc.letrec<{ value: unknown; object: object }>((tie) => ({
 })).object;
 
 describe('parseJsonText', () => {
-  test('gives back what was written, whatever the names are', () => {
+  test('returns what was written, whatever the names are', () => {
     fc.assert(
       fc.property(values, fc.constantFrom(undefined, 1, '\t'), (value, indent) => {
         expect(parseJsonText(JSON.stringify(value, null, indent))).toEqual(value);
@@ -29,7 +29,7 @@ describe('parseJsonText', () => {
     );
   });
 
-  test('is not led astray by the names that came before', () => {
+  test('is not affected by names of earlier texts', () => {
     parseJsonText('{"x":1,"\\\\":[]}');
     expect(Object.keys(parseJsonText('{"x":1,"\\n":2}') as object)).toEqual(['x', '\n']);
     expect(Object.keys(parseJsonText('{"x":1,"\\u0041":2}') as object)).toEqual(['x', 'A']);
@@ -101,7 +101,7 @@ describe('parseByHand', () => {
     expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
   });
 
-  test('takes 500 levels and refuses 501', () => {
+  test('accepts 500 levels and refuses 501', () => {
     const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
     expect(() => parseByHand(nested(501), Number)).not.toThrow();
     expect(() => parseByHand(nested(502), Number)).toThrow(/nests too deep/);
