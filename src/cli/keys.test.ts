@@ -14,7 +14,7 @@ function run(...words: string[]): string {
 }
 
 describe('headgate keys new', () => {
-  it('shows the key once, and the line of its hash', () => {
+  it('prints the key once, and the configuration line with its hash', () => {
     const output = run('new', '--source', 'checkout', '--events', 'order_*, cart_viewed');
     const [key = '', ...more] = output.match(/hg_[\w-]{43}\b/g) ?? [];
     expect(more).toEqual([]);

@@ -129,7 +129,7 @@ describe('one bad event', () => {
     expect(changes).toEqual([]);
   });
 
-  test('is not charged if most of its batch failed, or if it was asked to wait', () => {
+  test('is not counted if most of its batch failed, or if it was asked to wait', () => {
     const { call } = setUp();
     expect(call(0, 1, [a, b], other)).toEqual({ ...nothing, delayed: [a, b] });
     const throttled = failureOf('t', { status: '429' });

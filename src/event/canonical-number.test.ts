@@ -50,7 +50,7 @@ test('the time grows with the length', () => {
   expect(performance.now() - startedAt).toBeLessThan(1000);
 });
 
-test('a value has one text, whatever form its numbers have', () => {
+test('a value has one text, in whatever form its numbers were written', () => {
   const value = parseWithNumberTexts('{"b":[1e2,-0,{"__proto__":1.0}],"a":"1.0"}');
   expect(canonicalJson(value)).toBe('{"b":[100,0,{"__proto__":1}],"a":"1.0"}');
   expect(canonicalJson([100, -0])).toBe('[100,0]');

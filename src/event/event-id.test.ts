@@ -26,7 +26,7 @@ describe('eventIdOf', () => {
     );
   });
 
-  test('differs by source and by key, whatever was asked before', () => {
+  test('differs by source and by key, independent of earlier calls', () => {
     const key = '0190b5f0-7c4e-7d60-9f0a-2f1d6c1f6a11';
     const long = eventIdOf('a'.repeat(64), key);
     const short = eventIdOf('a', key);

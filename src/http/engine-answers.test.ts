@@ -77,7 +77,7 @@ describe.each(engines)('an answer: %s', (engine) => {
     expect([frame, ...sent].some(({ flags }) => ends(flags))).toBe(true);
   });
 
-  test('has trailers behind its body, or one block where there is none', async () => {
+  test('has trailers after its body, or one block without a body', async () => {
     const callEnds: CallEnd[] = [];
     const handle = (call: HttpCall): void => {
       call.whenAnswered((end) => callEnds.push(end));
@@ -168,7 +168,7 @@ describe.each(engines)('an answer: %s', (engine) => {
     expect(codeOf(await peer.nextOf(resetStream, 1))).toBe(errorCode.internalError);
   });
 
-  test('to somebody who is gone is given to nobody', async () => {
+  test('to a caller that has disconnected is dropped', async () => {
     const calls: HttpCall[] = [];
     const callEnds: CallEnd[] = [];
     const handle = (call: HttpCall): void => {

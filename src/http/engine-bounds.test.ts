@@ -56,7 +56,7 @@ function sendWithinWindow(peer: RawPeer, windowBytes: number, bodyBytes: number)
 }
 
 describe.each(engines)('requests of HTTP/2: %s', (engine) => {
-  test('say from which connection they came', async () => {
+  test('have the connection from which they came', async () => {
     const calls: HttpCall[] = [];
     await using server = await openEngineServer(engine, (call) => {
       calls.push(call);
@@ -74,7 +74,7 @@ describe.each(engines)('requests of HTTP/2: %s', (engine) => {
     expect(calls[2]!.connection).not.toBe(calls[0]!.connection);
   });
 
-  test('a stream reset in the read that brought it harms nobody, whatever the code', async () => {
+  test('a stream that is reset in the read that opened it does no harm, with any code', async () => {
     await using server = await openEngineServer(engine, answerAtOnce);
     const peer = await server.handshake();
     const codes = forStreams(1, 15, (streamId) => [
@@ -214,7 +214,7 @@ describe.each(engines)('bodies over HTTP/2: %s', (engine) => {
     await cut;
   });
 
-  test('a request that goes on after its answer is thrown away, then cut off', async () => {
+  test('a request that continues after its answer is discarded, then cut off', async () => {
     const chunks: Buffer[] = [];
     const handle = (call: HttpCall): void => {
       call.receive({ chunk: (bytes) => chunks.push(bytes), end: () => {}, cut: () => {} });

@@ -13,7 +13,7 @@ async function textOf(parts: AsyncIterable<string>): Promise<string> {
   return text;
 }
 
-test('the page is the one that prom-client renders', async () => {
+test('the page equals the one that prom-client renders', async () => {
   const registry = new Registry();
   const odd = ['plain', 'with "quotes"', 'back\\slash', 'new\nline', '', 'ü'];
   const counter = createCounter(registry, {

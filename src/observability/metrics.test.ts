@@ -71,7 +71,7 @@ describe('the metrics', () => {
     expect(count('headgate_last_event_timestamp_seconds')).toBe(2);
   });
 
-  test('have only the series of the start, whatever is counted', async () => {
+  test('have only the series of the start, for any counts', async () => {
     const metrics = createMetrics(labels);
     const before = (await series(metrics)).size;
     const signals = createSignals(metrics, pino({ level: 'silent' }));

@@ -31,7 +31,7 @@ test('knows no other token', () => {
   }
 });
 
-test('has no role for metrics without a token of its own', () => {
+test('has no role for metrics without its own token', () => {
   const roleOf = createAuthorize({ admin: createSecret('sesame'), metrics: undefined });
   expect(roleOf(request('Bearer undefined'))).toBeUndefined();
   expect(roleOf(request('Bearer sesame'))).toBe('admin');

@@ -39,7 +39,7 @@ test('makes two tokens at the first start, for their owner alone, and keeps them
   expect(statSync(dataDir).mode & 0o777).toBe(0o700);
 });
 
-test('takes the tokens of the configuration, and makes none beside them', () => {
+test('uses the tokens of the configuration, and makes no others', () => {
   const admin = { token: createSecret('sesame'), metricsToken: createSecret('gauges') };
   const tokens = loadOperatorTokens({ dataDir, admin });
   expect([tokens.admin.reveal(), tokens.metrics?.reveal()]).toEqual(['sesame', 'gauges']);
@@ -56,7 +56,7 @@ test('a configured admin token still has a metrics token beside it, if it can be
   expect(away.metrics).toBeUndefined();
 });
 
-test('refuses a file that others can read, one without a token, and a folder that is none', () => {
+test('refuses a file that others can read, a file without a token, and an invalid folder', () => {
   loadOperatorTokens({ dataDir, admin: {} });
   chmodSync(fileOf('admin'), 0o640);
   expect(() => loadOperatorTokens({ dataDir, admin: {} })).toThrow(/mode 640.*chmod 600/s);

@@ -59,7 +59,7 @@ describe('exported types', () => {
 });
 
 describe('one file for each', () => {
-  it('type of destination: its settings are in type.ts of its folder', async () => {
+  it('a destination type has its settings in type.ts of its folder', async () => {
     const { destinationTypes } = await import('../../src/destinations/registry.ts');
     const described = files
       .map(({ name }) => /^src\/destinations\/([\w-]+)\/type\.ts$/.exec(name)?.[1])

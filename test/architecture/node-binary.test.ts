@@ -9,7 +9,7 @@ import { verifyNode } from '../../scripts/install/node-binary.js';
 
 const verify = verifyNode as (file: string, target: string, digests?: object) => boolean;
 
-test('the Node that runs this is the one that is pinned', () => {
+test('the running Node is the pinned one', () => {
   expect(verify(process.execPath, `${process.platform}-${process.arch}`)).toBe(
     `${process.platform}-${process.arch}` === 'linux-x64',
   );

@@ -141,7 +141,7 @@ test('works with write keys, TLS for another name, and several gate processes', 
   expect((await run.exit).code).toBe(0);
 });
 
-test('gates without a worker count their own heartbeats, and report when none arrives', async () => {
+test('gates without a worker count their own heartbeats, and report missing ones', async () => {
   await using log = await startRealLog();
   const lines: string[] = [];
   const logger = createLogger('warn', { write: (line) => void lines.push(line) });

@@ -154,7 +154,7 @@ test('with the service running it looks at its log, its streams and its destinat
   );
 });
 
-test('everything that keeps a gate from starting is reported, and a NATS that is away', async () => {
+test('reports everything that prevents the start of a gate, and a NATS that is down', async () => {
   const folder = await makeFolder();
   const faults = await doctor({ HEADGATE_LISTEN: '0.0.0.0:8080', HEADGATE_LOG_LEVEL: 'loud' });
   expect(faults.code).toBe(1);

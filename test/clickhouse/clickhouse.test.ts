@@ -136,7 +136,7 @@ describe.skipIf(whyNoEngine() !== undefined)('with the engine', () => {
     expect(await count()).toBe(20);
   });
 
-  test('rows that somebody deleted come back by a replay', async () => {
+  test('a replay restores rows that somebody deleted', async () => {
     const destination = openNew();
     const delivery = deliveryOfEvent();
     await destination.deliver([delivery], never);

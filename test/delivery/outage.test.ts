@@ -135,7 +135,7 @@ test('a SQLite file that cannot be opened at first gets each event once', async 
  */
 const timeScale = 600;
 
-test('after an hour of outage 100,000 events arrive, each once, none dead', async () => {
+test('after an hour of outage 100,000 events arrive, each once, without a dead letter', async () => {
   await using real = await startRealLog({ publishTimeoutMs: 30_000 });
   const { metrics, signals } = createTestSignals();
   const away: Outcome = { kind: 'retry', fault: 'destination', reason: 'away', status: '503' };

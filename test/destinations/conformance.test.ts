@@ -45,7 +45,7 @@ const abilities: Readonly<Record<string, readonly Ability[]>> = {
   mixpanel: ['partial_failure', 'lost_answer', 'retry_after'],
 };
 
-test('every registered type has a run of the suite, under a name of its own', () => {
+test('every registered type runs the suite under its own name', () => {
   const registered = destinationTypes.map(({ type }) => type);
   expect([...Object.keys(farSides), ...elsewhere].sort()).toEqual([...registered].sort());
 });

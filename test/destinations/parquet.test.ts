@@ -328,7 +328,7 @@ test('an invalid timestamp never becomes a path', async () => {
   ]);
 });
 
-test('a spool that is deleted under way is made anew', async () => {
+test('a spool that is deleted while in use is created again', async () => {
   const destination = await open();
   await destination.deliver(make(2), never);
   await untilExported(folder);

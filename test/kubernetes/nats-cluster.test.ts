@@ -111,7 +111,7 @@ interface JetStreamFigures {
   }[];
 }
 
-test('three nodes with deploy/kubernetes/nats.conf take events, with one of them away, too', async () => {
+test('three nodes with deploy/kubernetes/nats.conf accept events, also with one node down', async () => {
   const { url, monitor, children } = await startCluster();
   await using real = await startRealService({
     env: { HEADGATE_NATS_URL: url },

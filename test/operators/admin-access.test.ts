@@ -99,7 +99,7 @@ describe('a command on the same machine', () => {
     expect(await runCli(['dead', 'list'], { env: byVariable })).toMatchObject({ code: 0 });
   });
 
-  test('says what to do where it finds none', async () => {
+  test('says what to do if it finds no token', async () => {
     const env = { HEADGATE_DATA_DIR: path.join(real.dataDir, 'none'), HEADGATE_ADMIN_TOKEN: '' };
     const { code, stderr } = await runCli(['destinations', '--admin', real.adminUrl], { env });
     expect(code).toBe(1);

@@ -111,7 +111,7 @@ test('what supersedes a broken version is held against the one before it', async
   ]);
 });
 
-test('an event that is new breaks nobody; one that is removed does', async () => {
+test('a new event breaks nothing; a removed one does', async () => {
   const { schemas, write, check } = repository();
   rmSync(path.join(schemas, 'order_completed'), { recursive: true });
   write('taxonomy.yaml', orderTaxonomy().replace('order_completed', 'cart_completed'));

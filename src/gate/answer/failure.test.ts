@@ -32,7 +32,7 @@ describe('the error table', () => {
     );
   });
 
-  test('has verdicts that no 5xx stands for, but the one that may be tried again', () => {
+  test('uses a 5xx only for the verdict that may be retried', () => {
     const verdicts = errorCodes.filter((code) => errorEntry(code).scope === 'event');
     expect(verdicts.length).toBeGreaterThan(10);
     expect(verdicts.filter((code) => errorEntry(code).http >= 500)).toEqual(['not_stored']);

@@ -206,7 +206,7 @@ describe('JSON of REST', () => {
     expect(Buffer.from(decoded[1]!.original()).toString()).toBe('{"user_id":');
   });
 
-  test('refuses a batch of none and of one too many, and takes the limit', () => {
+  test('refuses an empty batch and one event above the limit, and accepts the limit', () => {
     const batch = (count: number): Buffer =>
       body({ events: Array.from({ length: count }, () => ({})) });
     expect(decodeBatchJson(batch(3), 'rest', 3).events.length).toBe(3);

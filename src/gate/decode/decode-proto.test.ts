@@ -150,7 +150,7 @@ describe('decodeTrackProto beside protobuf-es', () => {
     expect(seen.size).toBe(3);
   });
 
-  test('makes a time that cannot be the fault of its event, or of its request', () => {
+  test('reports an impossible time in its event, or in its request', () => {
     fc.assert(
       fc.property(anyTimestamps, (time) => {
         const event = message([bytesField(8, time)]);
@@ -198,7 +198,7 @@ describe('decodeBatchProto beside protobuf-es', () => {
     );
   });
 
-  test('keeps the bytes of each event as they came', () => {
+  test('keeps the bytes of each event as sent', () => {
     fc.assert(
       fc.property(batchBytes, (bytes) => {
         const decoded = decodeBatchProto(bytes, 10);

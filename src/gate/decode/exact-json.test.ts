@@ -61,7 +61,7 @@ describe('exact numbers', () => {
     expect(plainest(shown)).toBe(plainest(text));
   });
 
-  test('are not looked for where there are none', () => {
+  test('are not searched if they do not exist', () => {
     for (const text of ['{"n":1.5}', '{"id":"12345678901234567890123"}', '{"n":[1,2,3.25]}']) {
       expect(parseExactly(text)).toBeUndefined();
     }

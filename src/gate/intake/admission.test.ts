@@ -32,7 +32,7 @@ describe('admission', () => {
     expect(order).toEqual(['eleventh']);
   });
 
-  test('lets in whoever came first, even where a later one would fit', async () => {
+  test('admits requests in order, even if a later one would fit', async () => {
     open(10);
     admission.enter(8);
     const order: string[] = [];

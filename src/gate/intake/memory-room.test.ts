@@ -49,7 +49,7 @@ describe('a room of memory', () => {
     expect([room.bytesHeld, room.add(guest('second'), 100)]).toEqual([0, true]);
   });
 
-  test('takes from the one that has held for longer, although another holds more', () => {
+  test('evicts the older request, although another holds more', () => {
     vi.useFakeTimers();
     const room = openRoom(100);
     const old = guest('old');
@@ -62,7 +62,7 @@ describe('a room of memory', () => {
     vi.useRealTimers();
   });
 
-  test('takes from the address that holds most, whoever comes', () => {
+  test('evicts from the address that holds most, for any newcomer', () => {
     const room = openRoom(100);
     const crowd = Array.from({ length: 9 }, (_, index) => guest(`crowd-${index}`, 'crowd'));
     for (const each of crowd) room.add(each, 10);

@@ -82,7 +82,7 @@ describe('a body reader', () => {
     expect((await nothing).length).toBe(0);
   });
 
-  test('counts a large upload, and gives it up when there is no room for it', async () => {
+  test('counts a large upload, and ends it if there is no room', async () => {
     const bytes = 64 * 1024;
     const overhead = 4 * 1024;
     open(1_000_000, 3 * bytes + overhead);
@@ -138,7 +138,7 @@ describe('a body reader', () => {
     await expect(read(new Request())).rejects.toMatchObject({ code: 'request_timeout' });
   });
 
-  test('takes one that is here at once by the same limits', async () => {
+  test('applies the same limits to a body that is complete at once', async () => {
     const atOnce = (bytes: number): Pick<Request, 'headers' | 'receive'> => ({
       headers: {},
       receive: (sink) => {

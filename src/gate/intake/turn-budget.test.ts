@@ -12,7 +12,7 @@ function openBudget(waitingBytesMax = 1000) {
 }
 
 describe('the budget of a turn', () => {
-  test('takes on what fits, with the one that fills it, and the rest in later turns, in order', async () => {
+  test('runs what fits, including the work that fills the turn, and the rest later, in order', async () => {
     const { done, run } = openBudget();
     for (const [name, bytes] of [
       ['a', 60],
@@ -61,7 +61,7 @@ describe('the budget of a turn', () => {
     expect(done).toEqual(['a', 'd', 'b', 'c']);
   });
 
-  test('goes on after work that throws', async () => {
+  test('continues after work that throws', async () => {
     const { done, run, budget } = openBudget();
     run('a', 100);
     budget.run(100, () => {

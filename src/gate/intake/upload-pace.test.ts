@@ -35,7 +35,7 @@ describe('the pace of an upload of an unknown caller', () => {
     vi.useRealTimers();
   });
 
-  test('is held once no time is left, and goes on when there is some', () => {
+  test('is paused when no time is left, and continues later', () => {
     const { pace, calls } = openPace(0.1);
     pace.take(2 * small);
     pace.take(small);

@@ -99,7 +99,7 @@ describe('an answer', () => {
     expect(trailers).toEqual({ 'grpc-status': '0', 'x-tail': 'c' });
   });
 
-  test('of gRPC-Web has them at the end of its body', async () => {
+  test('of gRPC-Web has its metadata at the end of its body', async () => {
     const { headers, body } = await answerOf(grpcWeb, good);
     expect(headers).toMatchObject({ 'x-head': 'a, b' });
     expect(body.toString('latin1')).toContain('x-tail: c\r\n');
@@ -108,7 +108,7 @@ describe('an answer', () => {
 });
 
 describe('an error', () => {
-  test('of Connect has the HTTP status of its code, and its own metadata among the headers', async () => {
+  test('of Connect has the HTTP status of its code, and its metadata in the headers', async () => {
     const { status, headers, body } = await answerOf(connect, { error: refusal, ...metadata });
     expect(status).toBe(400);
     expect(headers).toMatchObject({
@@ -124,7 +124,7 @@ describe('an error', () => {
     });
   });
 
-  test('of gRPC has its own metadata among the trailers', async () => {
+  test('of gRPC has its metadata in the trailers', async () => {
     const { headers, body, trailers } = await answerOf(grpc, { error: refusal, ...metadata });
     expect(headers['x-head']).toBe('a, b');
     expect(body).toHaveLength(0);

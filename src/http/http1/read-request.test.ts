@@ -40,7 +40,7 @@ describe('readCompleteRequest', () => {
     expect(read(`${start}${host}Content-Length: 999999999\r\n\r\n`)).toBeUndefined();
   });
 
-  test('finds nothing that nobody sent', () => {
+  test('finds nothing if nothing was sent', () => {
     const { headers } = read(withLines('constructor: a\r\n'))!;
     expect(headers['constructor']).toBe('a');
     expect(headers['toString']).toBeUndefined();

@@ -206,7 +206,7 @@ describe('a connection', () => {
     },
   );
 
-  test('ends behind the answer to a request whose body nobody asked for', async () => {
+  test('ends after the answer to a request whose body was never read', async () => {
     await openListener((call) => call.reply(401, { 'content-length': 2 }, 'no', true));
     const { received, closed } = send(plain);
     const text = await received(/no$/);

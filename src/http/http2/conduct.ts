@@ -1,4 +1,4 @@
-import { Budget } from './budget.ts';
+import { TokenBucket } from '../token-bucket.ts';
 import { ConnectionError, errorCode } from './frames.ts';
 import type { Http2Limits } from './limits.ts';
 
@@ -10,14 +10,14 @@ const controlPerRequest = 8;
  * ConnectionError (ENHANCE_YOUR_CALM) once a limit is exceeded. The limits are in limits.ts.
  */
 export class Conduct {
-  private readonly resets: Budget;
-  private readonly control: Budget;
+  private readonly resets: TokenBucket;
+  private readonly control: TokenBucket;
   private earnedBefore = 0;
 
   constructor(limits: Http2Limits) {
     const now = performance.now();
-    this.resets = new Budget(limits.resetsBurst, limits.resetsPerSecond, now);
-    this.control = new Budget(limits.controlFramesBurst, limits.controlFramesPerSecond, now);
+    this.resets = new TokenBucket(limits.resetsBurst, limits.resetsPerSecond, now);
+    this.control = new TokenBucket(limits.controlFramesBurst, limits.controlFramesPerSecond, now);
   }
 
   requestBegun(): void {

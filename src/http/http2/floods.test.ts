@@ -46,7 +46,7 @@ const cancel = (streamId: number): Buffer =>
   frameOf(resetStream, 0, streamId, uint32(errorCode.cancel));
 
 describe('streamsMax', () => {
-  test('one more is refused, and has a place once one is over', async () => {
+  test('one more is refused, and is served once another has ended', async () => {
     const asked: Http2Stream[] = [];
     await using server = await openRawServer((stream) => asked.push(stream), { streamsMax: 2 });
     const peer = await server.handshake();
@@ -74,7 +74,7 @@ describe('streamsMax', () => {
     expect(asked.at(-1)!.id).toBe(201);
   });
 
-  test('a request that never was whole is over with its reset', async () => {
+  test('an incomplete request ends with its reset', async () => {
     const asked: Http2Stream[] = [];
     await using server = await openRawServer(
       (stream) => {

@@ -43,7 +43,7 @@ const open = (streamId: number, bytes: number): Buffer =>
   frameOf(windowUpdate, 0, streamId, uint32(bytes));
 
 describe('what we send', () => {
-  test('is no more than the window of the stream, whatever that is', async () => {
+  test('stays within the window of the stream, of any size', async () => {
     await using server = await openRawServer(answerWith(body));
     const peer = await server.handshake(setting(settingId.initialWindowSize, 0));
     peer.send(request(1, true));
@@ -161,7 +161,7 @@ describe('what we take', () => {
   const limits = { streamWindowBytes: 70_000, connectionWindowBytes: 100_000 };
   const chunk = Buffer.alloc(10_000);
 
-  test('is no more than the window of the stream while nobody takes it', async () => {
+  test('stays within the window of the stream while it is not read', async () => {
     await using server = await openRawServer(() => {}, limits);
     const peer = await server.handshake();
     peer.send(request(1, false));
@@ -206,7 +206,7 @@ describe('what we take', () => {
     expect(updates()).toBe(2);
   });
 
-  test('counts for the connection when its stream is over, padding and all', async () => {
+  test('counts for the connection after its stream has ended, padding included', async () => {
     await using server = await openRawServer((stream) => stream.close(errorCode.cancel), limits);
     const peer = await server.handshake();
     const padded = frameOf(
@@ -227,7 +227,7 @@ describe('what we take', () => {
     expect(given).toBeGreaterThan(200_000);
   });
 
-  test('a few bytes do not hold the read that they came in', async () => {
+  test('a few bytes do not keep the buffer of their read alive', async () => {
     const held: Buffer[] = [];
     await using server = await openRawServer((stream) =>
       stream.receive({ chunk: (bytes) => held.push(bytes), end: () => {}, cut: () => {} }),

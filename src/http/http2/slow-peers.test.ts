@@ -86,7 +86,7 @@ describe('stallTimeoutMs', () => {
   });
 });
 
-test('lingerMs: what still comes after the answer is thrown away, then cut off without an error', async () => {
+test('lingerMs: bytes after the answer are discarded, then the request is cut off without an error', async () => {
   const chunks: Buffer[] = [];
   await using server = await openRawServer(
     (stream) => {
@@ -105,7 +105,7 @@ test('lingerMs: what still comes after the answer is thrown away, then cut off w
   expect(Buffer.concat(chunks).toString()).toBe('more');
 });
 
-test('controlBytesWaitingMax: who asks and does not read is not heard until it does', async () => {
+test('controlBytesWaitingMax: a peer that asks and does not read is not served until it reads', async () => {
   const body = Buffer.alloc(64 * 1024 * 1024);
   const asked: Http2Stream[] = [];
   await using server = await openRawServer(

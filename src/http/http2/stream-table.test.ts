@@ -6,7 +6,7 @@ import { StreamTable } from './stream-table.ts';
 
 const streamOf = (id: number): Http2Stream => ({ id }) as Http2Stream;
 
-test('has what a Map would have, whatever comes and goes', () => {
+test('behaves like a Map under any inserts and deletes', () => {
   const step = fc.record({
     id: fc.nat(60).map((number) => number * 2 + 1),
     isDeleted: fc.boolean(),

@@ -43,7 +43,7 @@ describe('answers that their peer does not read', () => {
     expect((await peer.nextOf(headers, 5)).streamId).toBe(5);
   });
 
-  test('who goes on asking is disconnected', async () => {
+  test('a peer that continues to ask is disconnected', async () => {
     const limits = { unreadBytesMax: 99, resetsBurst: 10, resetsPerSecond: 0 };
     await using server = await openRawServer(answer, limits);
     const peer = await server.handshake(shutWindow);

@@ -31,7 +31,7 @@ const refused = (code: number): string =>
   `{"error":{"code":503,"err_code":${code},"description":"no"},"stream":"EVENTS","seq":0}`;
 
 describe('messages that share a reply subject', () => {
-  test('get their sequences once there is one for each message', () => {
+  test('get their sequences once every message has one', () => {
     const { group, outcomes } = openGroup(3);
     expect([7, 8, 12].map((sequence) => answer(group, stored(sequence)))).toEqual([
       false,
@@ -67,7 +67,7 @@ describe('messages that share a reply subject', () => {
     expect(outcomes).toEqual([undefined, undefined]);
   });
 
-  test('a single message gets its answer, whatever it is', () => {
+  test('a single message gets its own answer', () => {
     const outcomeOf = (text: string): Outcome | undefined => {
       const { group, outcomes } = openGroup(1);
       expect([answer(group, text), group.finish()]).toEqual([true, true]);

@@ -127,7 +127,7 @@ describe('a block that cannot be read', () => {
     expect(() => decode(new HpackDecoder(), hex)).toThrow(ConnectionError);
   });
 
-  test('what is at those limits is read', () => {
+  test('a request at these limits is read', () => {
     expect(decode(new HpackDecoder(), '3fe1 1f 82')).toEqual([[':method', 'GET']]);
     expect(decode(new HpackDecoder(), '20 20 82')).toEqual([[':method', 'GET']]);
   });
@@ -173,7 +173,7 @@ describe('the dynamic table', () => {
     expect(decode(decoder, 'be')).toEqual([['a', value.slice(1)]]);
   });
 
-  test('is a list of the newest, like one that is kept simply', () => {
+  test('equals a simple list of the newest ids', () => {
     const steps = fc.oneof(
       fc.record({
         name: fc.stringMatching(/^[a-z]{1,12}$/),

@@ -1,5 +1,5 @@
 /** A token bucket: allows a number of uses at once, and refills at a number per second. */
-export class Budget {
+export class TokenBucket {
   private left: number;
   private readonly burst: number;
   private readonly perSecond: number;
