@@ -33,9 +33,9 @@ export interface AdminOptions {
 }
 
 /**
- * Calls the admin port that the options or the configuration name. Reads the configuration at the
- * first call. The token is `admin.token`; for a port of this machine else the one that the gate made
- * in `data_dir`.
+ * Calls the admin port of the options or the configuration, which is read at the first call. The
+ * token is `admin.token`. For a port of this machine without it, the token that the gate made in
+ * `data_dir` is used.
  */
 export function connectAdmin<Service extends DescService>(
   described: Service,
@@ -51,10 +51,10 @@ export function connectAdmin<Service extends DescService>(
   };
 }
 
-/** An admin port, and the token for it. */
+/** An admin port and its token. */
 export interface AdminPort {
   readonly url: string;
-  /** Undefined if there is none. */
+  /** Undefined if no token is known. */
   readonly token: string | undefined;
 }
 
@@ -67,7 +67,7 @@ export function findAdmin(options: AdminOptions, env: Environment): AdminPort {
   return { url, token: access.token?.reveal() ?? tokenFor(url, access.dataDir) };
 }
 
-/** The token that the gate made is for this machine alone: it is sent to no other. */
+/** The token that the gate made is only for this machine, and is sent to no other. */
 export function tokenFor(url: string, dataDir: string): string | undefined {
   const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
   return isLoopback(host) ? readAdminTokenFile(dataDir) : undefined;

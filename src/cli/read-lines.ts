@@ -10,7 +10,7 @@ export interface Line {
 const newline = 0x0a;
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/** How much is kept of a line that is too long, so that a person can find it. */
+/** How much of a long line is kept, so that a person can find it. */
 const shownBytesMax = 1024;
 
 /**

@@ -60,7 +60,8 @@ async function serve(context: CommandContext, configFile: string | undefined): P
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  // The service reads its files again; until it is there, and without a gate, nothing is to be read.
+  // The service reads its files again. Before it runs, and without a gate, there is nothing to
+  // read.
   process.on('SIGHUP', () => {});
   // Loaded here: other commands do not need it, and it takes a third of a second.
   const { createService } = await import('../service/service.ts');

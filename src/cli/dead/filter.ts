@@ -42,7 +42,7 @@ export function filterRequest({ destination, event, reason, since, until }: Filt
   };
 }
 
-/** How many a filter means, and why they are dead. */
+/** How many dead letters a filter matches, and their reasons. */
 export interface FilterCounts {
   readonly count: number;
   readonly reasons: readonly ReasonCount[];

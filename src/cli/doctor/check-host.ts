@@ -127,8 +127,8 @@ export function checkDisk(findings: CheckFindings, config: Config, storeBytes: n
 const otherFiles = 200;
 
 /**
- * `running`: the limit of the gate that answers; undefined, that of this shell is looked at, which a
- * service may not have.
+ * `running` is the limit of the gate that answers. Without it, the limit of this shell is checked,
+ * which may differ from that of a service.
  */
 export function checkFileLimit(
   findings: CheckFindings,

@@ -127,7 +127,7 @@ async function checkSchemas(findings: CheckFindings, config: Config): Promise<vo
     return;
   }
   const registry = await loadRegistry(config.schemasDir);
-  // As the gate does: a schema that hashes asks for a key.
+  // As in the gate: a schema that hashes requires a key.
   createLiveValidation(registry, {
     enforcement: config.enforcement,
     hashKey: config.pii.hashKey?.reveal(),

@@ -1,9 +1,9 @@
 import type { QueryRows, Value } from './warehouse-reader.ts';
 
-/** Writes the answer piece by piece, so that whoever reads slowly holds us back. */
+/** Writes the answer piece by piece, so that a slow reader slows the query down. */
 export type QueryFormat = (answer: QueryRows) => Iterable<string>;
 
-/** One JSON array with an object for each row, a row a line. */
+/** One JSON array with an object for each row, one row per line. */
 export function* jsonFormat({ columns, rows }: QueryRows): Generator<string> {
   const names = distinct(columns).map((name) => JSON.stringify(name));
   let before = '[\n';
@@ -27,7 +27,7 @@ function distinct(columns: readonly string[]): string[] {
 }
 
 function jsonOf(value: Value): string {
-  // A number of JSON may have any count of digits.
+  // JSON numbers may have any number of digits.
   if (typeof value === 'bigint') return value.toString();
   if (typeof value === 'number' && !Number.isFinite(value)) return JSON.stringify(String(value));
   return JSON.stringify(value instanceof Uint8Array ? blobText(value) : value);

@@ -8,7 +8,7 @@ export type Value = SQLOutputValue;
 
 export interface QueryRows {
   readonly columns: readonly string[];
-  /** Read one by one, so that the answer may be larger than the memory. */
+  /** Read one by one, so that a result may be larger than the memory. */
   readonly rows: Iterable<readonly Value[]>;
 }
 
@@ -30,7 +30,8 @@ export function openWarehouseReader(path: string): WarehouseReader {
   }
   const database = guarded(path, () => {
     const opened = new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs });
-    // VACUUM INTO and ATTACH would write other files, which a read-only connection does not hinder.
+    // VACUUM INTO and ATTACH would write other files, which a read-only connection does not
+    // prevent.
     opened.setAuthorizer((action) =>
       readingActions.has(action) ? constants.SQLITE_OK : constants.SQLITE_DENY,
     );

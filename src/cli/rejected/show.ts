@@ -33,7 +33,7 @@ async function show(
     print(JSON.stringify(value));
     return;
   }
-  // JSON escapes what would be a command to the terminal; what others wrote is in here.
+  // JSON escapes control characters of the terminal, which text of other systems may contain.
   const { original: _bytes, eventJson: _text, ...facts } = value;
   print(JSON.stringify(facts, undefined, 2));
   print('event:');

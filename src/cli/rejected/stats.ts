@@ -18,14 +18,14 @@ interface Sum {
   readonly source: string;
   readonly event: string;
   readonly code: string;
-  /** When the hour or day begins; absent without --per. */
+  /** The start of the hour or day. Absent without --per. */
   readonly bucket?: string;
   count: number;
   first: string;
   last: string;
 }
 
-/** Names that nobody planned can be as many as there are events. */
+/** There can be as many unplanned names as events. */
 const sumsMax = 10_000;
 const otherName = '_other';
 const bucketSeconds = { hour: 3_600, day: 86_400 } as const;
@@ -63,7 +63,7 @@ async function stats(client: RejectedClient, options: StatsOptions): Promise<voi
   else printGroups(groups, total);
 }
 
-/** Gives how many were added. */
+/** Returns how many were added. */
 function add(sums: Map<string, Sum>, met: RejectedCount): number {
   const { source, code, count } = met;
   const at = met.bucket === undefined ? undefined : timeText(met.bucket);

@@ -58,7 +58,7 @@ export async function readCandidate(
           },
         ],
       },
-      // Hashes that are made here are not kept.
+      // The hashes made here are not kept.
       { hashKey: 'for validating alone' },
     );
   return {

@@ -31,7 +31,10 @@ const pageSize = 500;
 const rulesShownMax = 20;
 const dayMs = 86_400_000;
 
-/** `headgate schemas try`: what a contract would have said to the events that came. */
+/**
+ * `headgate schemas try`: the verdicts that a contract would have given to stored and rejected
+ * events.
+ */
 export function schemasTryCommand({ env }: CommandContext): Command {
   return new Command('try')
     .description(
@@ -142,7 +145,7 @@ async function walkRejected(
   } while (pageToken !== '');
 }
 
-/** As it was sent, but for the version: the candidate is tried on all of them. */
+/** As sent, except for the version: the candidate is tried on every event. */
 function incomingOf(storedJson: Uint8Array): IncomingEvent {
   const stored = decodeStoredEvent(storedJson);
   return {

@@ -9,7 +9,7 @@ const verdicts = new Map<EventResult_Status, string>([
   [EventResult_Status.REJECTED, 'rejected'],
 ]);
 
-/** One line for a person: time, verdict, source, event, version, id, and what was wrong with it. */
+/** One line for a person: time, verdict, source, event, version, id, and the violations. */
 export function tailLine(event: TailedEvent): string {
   const { error, warnings, schemaVersion } = event;
   const cells = [
@@ -36,8 +36,8 @@ function reasonOf({ message, violations }: ShownError): string {
 }
 
 /**
- * One line of JSON. The event of an accepted one is the text that the log holds, spliced in so that
- * numbers keep their digits; what was rejected need not be JSON, and is a text in `sent`.
+ * One line of JSON. An accepted event is the text in the log, spliced in so that numbers keep their
+ * digits. A rejected event need not be JSON, and is a text in `sent`.
  */
 export function tailJson(event: TailedEvent): string {
   const accepted = event.status === EventResult_Status.ACCEPTED;

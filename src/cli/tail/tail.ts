@@ -66,7 +66,7 @@ async function tail(env: CommandContext['env'], options: TailOptions): Promise<v
         source: options.source ?? '',
         status: statuses[options.verdict ?? 'both'],
       };
-      // For as long as one watches.
+      // Without a timeout, because it runs until it is ended.
       return show(service.tail(request, { timeoutMs: 0, signal: leaving.signal }), options);
     });
   } catch (error) {
@@ -97,7 +97,7 @@ async function show(answers: AsyncIterable<TailResponse>, options: TailOptions):
   throw new StartError('The gate has gone away. Start this again once it is back.');
 }
 
-/** Waits for a slow reader: the gate then leaves out what comes meanwhile, and says so. */
+/** Waits for a slow reader. The gate then omits events, and reports how many. */
 async function write(text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }

@@ -9,7 +9,7 @@ export function readCount(text: string): number {
   throw new InvalidArgumentError('Give a whole number above 0.');
 }
 
-/** Gives a reader of whole numbers from 1 to `max`. */
+/** Returns a reader of whole numbers from 1 to `max`. */
 export function readCountUpTo(max: number): (text: string) => number {
   return (text) => {
     const count = Number(text);

@@ -36,9 +36,8 @@ export interface RefusedLine {
 export const lineBytesMax = 16 * 1024 * 1024;
 
 /**
- * Reads a line in the form of `POST /v1/track`. Problems are reported in the words of the
- * gate, by the gate's own decoder: an unknown field has no place in the message, and would be gone
- * before the gate could refuse it.
+ * Reads a line in the form of `POST /v1/track`. The gate's own decoder reports problems in its
+ * words, because an unknown field would be lost in the message before the gate could refuse it.
  */
 export function readTrackLine(line: Line, makesKeys: boolean): LineEvent | RefusedLine {
   const refuse = (error: EventError, idempotencyKey = ''): RefusedLine => ({
@@ -74,7 +73,7 @@ function messageOf(
   idempotencyKey: string,
 ): LineEvent['message'] {
   const { eventName, userId, anonymousId, context, occurredAt, schemaVersion } = event;
-  // The text as it stands in the line, not the parsed object: a Struct has doubles alone.
+  // The text in the line, not the parsed object, because a Struct has only doubles.
   const written = texts.get('properties') ?? 'null';
   const quoted = texts.get('properties_json') ?? 'null';
   const propertiesText = written === 'null' ? (JSON.parse(quoted) as string | null) : written;
@@ -110,7 +109,7 @@ function findLoss(
         'Send it as a string, or in properties.',
     );
   }
-  // Half of a surrogate pair stands there as an escape; in a message it would become U+FFFD.
+  // An escaped half of a surrogate pair, which would become U+FFFD in a message.
   if (/\\u[dD][89a-fA-F]/.test(text)) {
     const { eventName, userId, anonymousId, idempotencyKey } = event;
     const texts = [eventName, userId, anonymousId, idempotencyKey, textOf(event.context)];

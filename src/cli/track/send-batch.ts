@@ -101,7 +101,7 @@ async function call(sending: SendingRun, events: readonly LineEvent[]): Promise<
   return { kind: 'answered', waiting, message, afterMs: 0 };
 }
 
-/** False: the event has to be sent again. */
+/** False if the event has to be sent again. */
 function settle(ledger: Ledger, event: LineEvent, result: EventResult): boolean {
   switch (result.status) {
     case Status.ACCEPTED:

@@ -5,14 +5,14 @@ import { StartError } from '../../errors.ts';
 import { isJson } from '../terminal/edit-options.ts';
 import { jsonMembers } from './json-members.ts';
 
-/** Where the lines come from. */
+/** The source of the lines. */
 export interface TrackSource {
   readonly stream: Readable;
-  /** Undefined: nobody knows where it ends. */
+  /** Undefined if the end is unknown. */
   readonly bytes: number | undefined;
 }
 
-/** The flags that make up one event. */
+/** The flags that describe one event. */
 export interface EventFlags {
   readonly event?: string;
   readonly user?: string;
@@ -24,7 +24,7 @@ export interface EventFlags {
   readonly occurredAt?: string;
 }
 
-/** Large reads: a tenth of the turns of the event loop that 64 KiB take. */
+/** Large reads need a tenth of the event loop's turns that 64 KiB would need. */
 const readBytes = 1024 * 1024;
 
 /** Opens a file; `-` is standard input. */
@@ -52,13 +52,13 @@ function isSameFile(path: string, other: string): boolean {
   return one !== undefined && two !== undefined && one.dev === two.dev && one.ino === two.ino;
 }
 
-/** One event as a line, so that it goes the way of every other line. Throws what is wrong. */
+/** One event as a line, so that it is processed like every other line. Throws the problem. */
 export function sourceOfFlags(flags: EventFlags): TrackSource {
   const line = lineOfFlags(flags);
   return { stream: Readable.from([Buffer.from(line)]), bytes: undefined };
 }
 
-/** Numbers are carried over as they are written: the text is put together, never parsed. */
+/** Numbers keep their digits: the text is assembled, never parsed. */
 export function lineOfFlags(flags: EventFlags): string {
   const texts = [
     ['event_name', flags.event],

@@ -3,14 +3,14 @@ import type { Ledger } from './ledger.ts';
 /** How a run ended. */
 export interface TrackEnd {
   readonly seconds: number;
-  /** Why it ended before its input did. */
+  /** Why it ended before its input. */
   readonly stopped: string | undefined;
   readonly validateOnly: boolean;
-  /** One event by flags: its verdict is what the person asks for. */
+  /** One event by flags: the person wants its verdict. */
   readonly isSingle: boolean;
 }
 
-/** The account of a run as one line of JSON. */
+/** The result of a run as one line of JSON. */
 export function summaryJson(ledger: Ledger, end: TrackEnd): string {
   const { counts, byCode, lastTaken } = ledger;
   return `${JSON.stringify({
@@ -29,7 +29,7 @@ export function summaryJson(ledger: Ledger, end: TrackEnd): string {
   })}\n`;
 }
 
-/** The same for a person. */
+/** The result for a person. */
 export function summaryText(ledger: Ledger, end: TrackEnd): string {
   const { counts, byCode, lastTaken } = ledger;
   const speed = `; ${end.seconds.toFixed(1)} s, ${figure(rateOf(ledger, end))} events/s`;

@@ -22,7 +22,7 @@ interface TrackOptions extends EventFlags {
 
 const inFlightMax = 64;
 
-/** `headgate track`: sends one event, or every line of a file, and accounts for each. */
+/** `headgate track`: sends one event, or every line of a file, and reports the result of each. */
 export function trackCommand({ env }: CommandContext): Command {
   const track = new Command('track')
     .description(
@@ -137,7 +137,7 @@ function sourceOf(track: Command, file: string | undefined, options: TrackOption
   }
 }
 
-/** The first flag given that makes up an event. */
+/** The first given flag that describes an event. */
 function firstFlag(options: TrackOptions): string | undefined {
   const flags: Readonly<Record<keyof EventFlags, string>> = {
     event: '--event',

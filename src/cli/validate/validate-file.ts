@@ -50,7 +50,7 @@ export async function validateFile(
   try {
     validateText(text, validate, add);
   } catch (error) {
-    // Then it is not one text, and only its first line is no event.
+    // Otherwise the file is not one text, and only its first line is not an event.
     if (text.length === 1 || !text.some(isEvent)) throw error;
     addLines(text);
   }
