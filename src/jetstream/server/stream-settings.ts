@@ -5,6 +5,7 @@ import {
   type JetStreamManager,
   type StreamConfig,
 } from '@nats-io/jetstream';
+import { TimeoutError } from '@nats-io/nats-core';
 
 import { StartError } from '../../errors.ts';
 import {
@@ -150,9 +151,11 @@ export async function ensureStreams(
     const current = existing.get(settings.name);
     try {
       if (current === undefined) {
-        await manager.streams.add(settings);
+        await retryTimeouts(() => manager.streams.add(settings));
       } else if (driftOf(current, settings).length > 0) {
-        await manager.streams.update(settings.name, { ...current, ...settings });
+        await retryTimeouts(() =>
+          manager.streams.update(settings.name, { ...current, ...settings }),
+        );
       }
     } catch (cause) {
       throw new StartError(
@@ -160,6 +163,21 @@ export async function ensureStreams(
           `${(cause as Error).message}.`,
         { cause },
       );
+    }
+  }
+}
+
+/** 30 s in all, with the client's timeout of 5 s. */
+const attemptsMax = 6;
+
+/** A cluster that is just forming answers late. To create or update a stream twice does no harm. */
+async function retryTimeouts(work: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (!(error instanceof TimeoutError) || attempt === attemptsMax) throw error;
     }
   }
 }
