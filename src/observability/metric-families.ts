@@ -74,18 +74,17 @@ interface CounterState extends CounterSeries {
 
 export function createCounter(registry: Registry, options: FamilyOptions): CounterFamily {
   const all = new Map<string, CounterState>();
-  register(registry, options, 'counter', {
-    values: () => [...all.values()].map(({ labels, value }) => ({ labels, value })),
-    *lines() {
-      for (const { prefix, value } of all.values()) yield prefix + valueText(value);
-    },
+  const values = (): MetricValue<string>[] =>
+    [...all.values()].map(({ labels, value }) => ({ labels, value }));
+  register(registry, options, 'counter', values, function* lines() {
+    for (const { prefix, value } of all.values()) yield prefix + valueText(value);
   });
   const series = (...labelValues: string[]): CounterState => {
     const key = labelValues.join('\0');
     let found = all.get(key);
     if (found === undefined) {
       const labels = labelsOf(options, labelValues);
-      found = { labels, prefix: linePrefix(options.name, options.labels, labelValues), value: 0 };
+      found = { labels, prefix: linePrefix(options.name, labels), value: 0 };
       all.set(key, found);
     }
     return found;
@@ -100,16 +99,9 @@ export function createGauge(
   options: FamilyOptions,
   read: () => Iterable<{ labels: string[]; value: number }>,
 ): void {
-  register(registry, options, 'gauge', {
-    values: () =>
-      [...read()].map(({ labels, value }) => ({ labels: labelsOf(options, labels), value })),
-    *lines() {
-      for (const { labels, value } of read()) {
-        labelsOf(options, labels);
-        yield linePrefix(options.name, options.labels, labels) + valueText(value);
-      }
-    },
-  });
+  register(registry, options, 'gauge', () =>
+    [...read()].map(({ labels, value }) => ({ labels: labelsOf(options, labels), value })),
+  );
 }
 
 interface HistogramState {
@@ -124,17 +116,9 @@ export function createHistogram(
 ): HistogramFamily {
   const { buckets, name } = options;
   const all = new Map<string, HistogramState & HistogramSeries>();
-  const values = (): HistogramValue[] =>
-    [...all.values()].flatMap((state) => histogramValues(name, buckets, state));
-  register(registry, options, 'histogram', {
-    values,
-    *lines() {
-      for (const state of all.values()) {
-        // All lines of a series at once: its counts belong together.
-        yield histogramValues(name, buckets, state).map(histogramLine).join('\n');
-      }
-    },
-  });
+  register(registry, options, 'histogram', () =>
+    [...all.values()].flatMap((state) => histogramValues(name, buckets, state)),
+  );
   const series = (...labelValues: string[]): HistogramState & HistogramSeries => {
     const key = labelValues.join('\0');
     let found = all.get(key);
@@ -168,17 +152,11 @@ function createHistogramSeries(
   return state;
 }
 
-interface HistogramValue {
-  readonly labels: Record<string, string | number>;
-  readonly value: number;
-  readonly metricName: string;
-}
-
 function histogramValues(
   name: string,
   buckets: readonly number[],
   state: HistogramState,
-): HistogramValue[] {
+): FamilyValue[] {
   let total = 0;
   const values = [...buckets, '+Inf'].map((le, index) => {
     total += state.counts[index]!;
@@ -191,14 +169,10 @@ function histogramValues(
   ];
 }
 
-function histogramLine({ metricName, labels, value }: HistogramValue): string {
-  const prefix = linePrefix(metricName, Object.keys(labels), Object.values(labels).map(String));
-  return prefix + valueText(value);
-}
-
 /** A line of the page up to its value. */
-function linePrefix(name: string, labels: readonly string[], values: readonly string[]): string {
-  return labels.length === 0 ? `${name} ` : `${name}{${labelsText(labels, values)}} `;
+function linePrefix(name: string, labels: MetricValue<string>['labels']): string {
+  const text = labelsText(labels);
+  return text === '' ? `${name} ` : `${name}{${text}} `;
 }
 
 function labelsOf(options: FamilyOptions, values: readonly string[]): Record<string, string> {
@@ -208,18 +182,19 @@ function labelsOf(options: FamilyOptions, values: readonly string[]): Record<str
   return Object.fromEntries(options.labels.map((label, index) => [label, values[index]!]));
 }
 
-/** What a family shows: as prom-client's registry wants it, and as lines of the page. */
-interface Shown {
-  readonly values: () => MetricValue<string>[];
-  readonly lines: () => Iterable<string>;
-}
+/** A value under the family's own name, or under that of a part, such as `_bucket`. */
+type FamilyValue = MetricValue<string> & { readonly metricName?: string };
 
-/** prom-client's registry reads the values of any object with `get`, whatever its class. */
+/**
+ * prom-client's registry reads the values of any object with `get`, whatever its class. `lines`: for a
+ * family of many series, which need not be made of `values` anew.
+ */
 function register(
   registry: Registry,
   { name, help, labels }: FamilyOptions,
   type: 'counter' | 'gauge' | 'histogram',
-  shown: Shown,
+  values: () => FamilyValue[],
+  lines = (): Iterable<string> => values().map((each) => lineOf(name, each)),
 ): void {
   const metric = {
     name,
@@ -233,9 +208,13 @@ function register(
       help,
       type: type as unknown as MetricType,
       aggregator: 'sum',
-      values: shown.values(),
+      values: values(),
     }),
-    lines: shown.lines,
+    lines,
   } satisfies LineMetric & Record<string, unknown>;
   registry.registerMetric(metric as unknown as Metric);
+}
+
+function lineOf(name: string, { metricName = name, labels, value }: FamilyValue): string {
+  return linePrefix(metricName, labels) + valueText(value);
 }

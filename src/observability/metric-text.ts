@@ -65,9 +65,11 @@ export function valueText(value: number): string {
   return value < 0 ? '-Inf' : '+Inf';
 }
 
-/** `name="value",...` in the order given; empty without labels. */
-export function labelsText(names: readonly string[], values: readonly string[]): string {
-  return names.map((name, index) => `${name}="${escapeLabel(values[index]!)}"`).join(',');
+/** `name="value",...` in the order of the labels; empty without labels. */
+export function labelsText(labels: Readonly<Record<string, string | number | undefined>>): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}="${escapeLabel(String(value))}"`)
+    .join(',');
 }
 
 function escapeHelp(text: string): string {
