@@ -14,6 +14,7 @@ import { connectAdmin, type AdminClient, type AdminOptions } from './admin-clien
 import type { CommandContext } from './command-context.ts';
 import { confirm } from './terminal/confirm.ts';
 import { print } from './terminal/print.ts';
+import { adminOption, adminTokenHelp, configOption } from './shared-options.ts';
 
 type DestinationClient = AdminClient<typeof DestinationService>;
 
@@ -25,13 +26,10 @@ interface Options {
 export function destinationsCommand({ env }: CommandContext): Command {
   const destinations = new Command('destinations')
     .description('show the status of each destination, or remove one that is no longer configured')
-    .option('--admin <url>', 'the admin port (default: admin.listen)')
-    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
+    .addOption(adminOption())
+    .addOption(configOption())
     .option('--json', 'print JSON')
-    .addHelpText(
-      'after',
-      '\nThe token of the admin port is admin.token, or the one that the gate made in data_dir.',
-    );
+    .addHelpText('after', `\n${adminTokenHelp}`);
   const client = (): DestinationClient =>
     connectAdmin(DestinationService, destinations.opts<AdminOptions>(), env);
   destinations.action((options: Options) => list(client(), options));

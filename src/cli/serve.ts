@@ -6,17 +6,18 @@ import { Command } from 'commander';
 
 import { formatAddress } from '../config/address.ts';
 import type { Config } from '../config/config.ts';
-import { readConfig } from '../config/read-config.ts';
+import { configFileOf, readConfig } from '../config/read-config.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import { prepareRuntime } from '../service/runtime.ts';
 import type { Service } from '../service/service.ts';
 import type { CommandContext } from './command-context.ts';
+import { configOption } from './shared-options.ts';
 
 /** `headgate serve`: runs the gate, delivery and the log until a signal stops it. */
 export function serveCommand(context: CommandContext): Command {
   return new Command('serve')
     .description('run the gate, the delivery workers and, unless HEADGATE_NATS_URL is set, the log')
-    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
+    .addOption(configOption())
     .addHelpText(
       'after',
       `
@@ -43,7 +44,7 @@ async function serve(context: CommandContext, configFile: string | undefined): P
       destinationTypes,
     });
   const config = read();
-  const file = configFile ?? (context.env['HEADGATE_CONFIG'] || 'headgate.yaml');
+  const file = configFileOf({ env: context.env, configFile });
   const stopped = Promise.withResolvers<void>();
   let service: Service | undefined;
   let firstSignalAt: number | undefined;

@@ -2,7 +2,7 @@ import { build } from './build/build.ts';
 import type { Config } from './config.ts';
 import { type ConfigSources, gather } from './gather/gather.ts';
 
-export type { ConfigSources } from './gather/gather.ts';
+export { configFileOf, type ConfigSources } from './gather/gather.ts';
 
 /**
  * Reads the whole configuration: variables over the file over defaults, frozen.

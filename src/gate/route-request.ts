@@ -48,7 +48,7 @@ export function createRequestHandler(
   context: GateContext,
   connect: ConnectEndpoints,
   webhooks: ReadonlyMap<string, WebhookEntry>,
-  openApi: () => string | Buffer,
+  openApi: () => Buffer,
   rpcs: ReadonlyMap<string, RpcEntry> = trackRpcs,
 ): RequestHandler {
   const isKnown = (path: string): boolean =>

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { cutOffWhenAnswered, type HttpCall, type RequestHandler } from './http-call.ts';
 import { problemText } from './problem-text.ts';
+import { authorityOf } from './request-target.ts';
 
 /** What the servers take on any path, for `Allow`. */
 export const allowedMethods = 'GET, HEAD, POST, PUT, DELETE, OPTIONS';
@@ -23,7 +24,7 @@ export function checkRequests(handle: RequestHandler): RequestHandler {
   let checkedAuthority: string | undefined;
   return (call) => {
     const { headers, url } = call;
-    const authority = (headers[':authority'] as string | undefined) ?? headers.host;
+    const authority = authorityOf(headers);
     let refusal: Refusal | undefined;
     if (authority !== checkedAuthority) {
       if (authority === undefined || isAuthority(authority)) checkedAuthority = authority;

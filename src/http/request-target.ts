@@ -1,4 +1,11 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
 /* The forms of a request target beside the usual path: RFC 9112 §3.2, and what senders make of a base URL. */
+
+/** The host of a request, with its port: `:authority`, else `Host`. */
+export function authorityOf(headers: IncomingHttpHeaders): string | undefined {
+  return (headers[':authority'] as string | undefined) ?? headers.host;
+}
 
 const absoluteForm = /^https?:\/\/[^/?#]*/i;
 

@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import net from 'node:net';
 
+import { authorityOf } from './request-target.ts';
+
 /*
  * A page in a browser can send requests to every address that the browser reaches, loopback and the
  * internal network included. These checks tell such a request from that of a program.
@@ -16,7 +18,7 @@ export function isCrossSite(headers: IncomingHttpHeaders): boolean {
   if (site !== undefined) return site !== 'same-origin' && site !== 'none';
   const { origin } = headers;
   if (origin === undefined) return false;
-  return !URL.canParse(origin) || new URL(origin).host !== hostOf(headers).toLowerCase();
+  return !URL.canParse(origin) || new URL(origin).host !== authorityOf(headers)?.toLowerCase();
 }
 
 /**
@@ -25,7 +27,7 @@ export function isCrossSite(headers: IncomingHttpHeaders): boolean {
  * `Host`: browsers always send it, and speak HTTP/2 only over TLS, where the certificate names the host.
  */
 export function isLocalHost(headers: IncomingHttpHeaders): boolean {
-  const host = hostOf(headers).replace(/:\d*$/, '').toLowerCase();
+  const host = (authorityOf(headers) ?? '').replace(/:\d*$/, '').toLowerCase();
   if (host === '' || host === 'localhost' || host.endsWith('.localhost')) return true;
   return net.isIP(host.startsWith('[') ? host.slice(1, -1) : host) !== 0;
 }
@@ -39,9 +41,4 @@ export function isFromBrowser(headers: IncomingHttpHeaders): boolean {
     headers.referer !== undefined ||
     headers['user-agent']?.startsWith('Mozilla/') === true
   );
-}
-
-function hostOf(headers: IncomingHttpHeaders): string {
-  const authority = headers[':authority'];
-  return (typeof authority === 'string' ? authority : headers.host) ?? '';
 }

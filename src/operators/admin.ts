@@ -66,7 +66,7 @@ export async function openAdmin(options: AdminPortOptions): Promise<Listener> {
   const roleOf = createAuthorize(options.tokens);
   // Elsewhere the names of the port are not known, and the token alone protects it.
   const checksHost = isLoopback(config.admin.listen.host);
-  const isFromBrowser = ({ headers }: HttpCall): boolean =>
+  const isForeignPage = ({ headers }: HttpCall): boolean =>
     isCrossSite(headers) || (checksHost && !isLocalHost(headers));
   const rpc = createUniversalEndpoint(options.routes, {
     readMaxBytes: requestBytesMax + 2 * config.limits.eventBytesMax,
@@ -86,7 +86,7 @@ export async function openAdmin(options: AdminPortOptions): Promise<Listener> {
     // Health needs no token, because load balancers have none.
     if (path === '/healthz') send({ status: 200, text: `ok\n${notice}` });
     else if (path === '/readyz') void readiness().then(send);
-    else if (isFromBrowser(call)) send(fromBrowser);
+    else if (isForeignPage(call)) send(fromBrowser);
     else {
       const role = roleOf(call);
       if (role === undefined) send(unauthorized);

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 
 import type { CommandContext } from '../command-context.ts';
 import type { DoctorFlags } from './run-doctor.ts';
+import { configOption } from '../shared-options.ts';
 
 /** `headgate doctor`: checks everything that a gate needs, and says how to fix problems. */
 export function doctorCommand(context: CommandContext): Command {
@@ -9,7 +10,7 @@ export function doctorCommand(context: CommandContext): Command {
     .description(
       'look at settings, NATS, schemas, destinations and this machine, and say what to do',
     )
-    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
+    .addOption(configOption())
     .option('--admin <url>', 'the admin port (default: from the settings)')
     .option('--json', 'print JSON')
     .addHelpText(

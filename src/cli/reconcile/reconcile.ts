@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 
 import type { CommandContext } from '../command-context.ts';
 import type { ReconcileFlags } from './run-reconcile.ts';
+import { configOption } from '../shared-options.ts';
 
 /** `headgate reconcile`: compares the log with what each destination was given and has. */
 export function reconcileCommand(context: CommandContext): Command {
@@ -12,7 +13,7 @@ export function reconcileCommand(context: CommandContext): Command {
       'from this time on, or for so long: 24h, 7d, 2026-03-01T00:00:00Z',
       readSince,
     )
-    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
+    .addOption(configOption())
     .option('--json', 'print JSON')
     .addHelpText(
       'after',

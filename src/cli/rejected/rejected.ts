@@ -8,17 +8,15 @@ import type { RejectedClient } from './rejected-client.ts';
 import { replayCommand } from './replay.ts';
 import { showCommand } from './show.ts';
 import { statsCommand } from './stats.ts';
+import { adminOption, adminTokenHelp, configOption } from '../shared-options.ts';
 
 /** `headgate rejected`: events that broke their contract. Calls the admin port. */
 export function rejectedCommand({ env }: CommandContext): Command {
   const rejected = new Command('rejected')
     .description('look at rejected events, and send them through the gate again')
-    .option('--admin <url>', 'the admin port (default: admin.listen)')
-    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
-    .addHelpText(
-      'after',
-      '\nThe token of the admin port is admin.token, or the one that the gate made in data_dir.',
-    );
+    .addOption(adminOption())
+    .addOption(configOption())
+    .addHelpText('after', `\n${adminTokenHelp}`);
   const client = (): RejectedClient =>
     connectAdmin(RejectedService, rejected.opts<AdminOptions>(), env);
   return rejected

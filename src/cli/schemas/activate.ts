@@ -4,6 +4,7 @@ import { SchemaRegistryService } from '../../../gen/headgate/v1/schema_registry_
 import { connectAdmin, type AdminOptions } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { readVersionName } from './version-name.ts';
+import { adminOption, adminTokenHelp, configOption } from '../shared-options.ts';
 
 /** `headgate schemas activate`: sets the version that validates events without a version. */
 export function schemasActivateCommand({ env }: CommandContext): Command {
@@ -12,12 +13,12 @@ export function schemasActivateCommand({ env }: CommandContext): Command {
       'make a version in the registry the active one, which validates events without a version',
     )
     .argument('<event@version>', 'such as order_completed@3', readVersionName)
-    .option('--admin <url>', 'the admin port (default: admin.listen)')
-    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
+    .addOption(adminOption())
+    .addOption(configOption())
     .addHelpText(
       'after',
       `
-The token of the admin port is admin.token, or the one that the gate made in data_dir. Going back is the same with the version
+${adminTokenHelp} Going back is the same with the version
 before.
 
 Example:

@@ -4,18 +4,19 @@ import { SchemaRegistryService } from '../../../gen/headgate/v1/schema_registry_
 import { connectAdmin, type AdminOptions } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { readVersionName } from './version-name.ts';
+import { adminOption, adminTokenHelp, configOption } from '../shared-options.ts';
 
 /** `headgate schemas deprecate`: warns the producers of a version. */
 export function schemasDeprecateCommand({ env }: CommandContext): Command {
   return new Command('deprecate')
     .description('warn producers of a version in the registry; its events are validated as before')
     .argument('<event@version>', 'such as order_completed@1', readVersionName)
-    .option('--admin <url>', 'the admin port (default: admin.listen)')
-    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
+    .addOption(adminOption())
+    .addOption(configOption())
     .addHelpText(
       'after',
       `
-The token of the admin port is admin.token, or the one that the gate made in data_dir. Activating the version takes it back.
+${adminTokenHelp} Activating the version takes it back.
 
 Example:
   $ headgate schemas deprecate order_completed@1`,

@@ -11,6 +11,7 @@ import { versionList } from '../../validation/taxonomy/version-state.ts';
 import { connectAdmin, type AdminOptions } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { registeredStates } from './registered-states.ts';
+import { adminOption, adminTokenHelp, configOption } from '../shared-options.ts';
 
 interface ListOptions extends AdminOptions {
   readonly json?: true;
@@ -20,13 +21,10 @@ interface ListOptions extends AdminOptions {
 export function schemasListCommand({ env }: CommandContext): Command {
   return new Command('list')
     .description('show the contracts that a running gate uses')
-    .option('--admin <url>', 'the admin port (default: admin.listen)')
-    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
+    .addOption(adminOption())
+    .addOption(configOption())
     .option('--json', 'print JSON, one event per line')
-    .addHelpText(
-      'after',
-      '\nThe token of the admin port is admin.token, or the one that the gate made in data_dir.',
-    )
+    .addHelpText('after', `\n${adminTokenHelp}`)
     .action(async ({ json, ...options }: ListOptions) => {
       const client = connectAdmin(SchemaRegistryService, options, env);
       const { events, faults } = await client.call((service) =>

@@ -21,6 +21,7 @@ import { parseYaml, type Fields } from '../../validation/taxonomy/taxonomy.ts';
 import { connectAdmin, type AdminClient } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { changeLines } from './check.ts';
+import { adminOption, adminTokenHelp, configOption } from '../shared-options.ts';
 
 interface PushOptions {
   readonly schemas: string;
@@ -41,14 +42,14 @@ export function schemasPushCommand({ env }: CommandContext): Command {
   return new Command('push')
     .description('copy the taxonomy and the schemas of a folder into the registry')
     .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
-    .option('--admin <url>', 'the admin port (default: admin.listen)')
-    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
+    .addOption(adminOption())
+    .addOption(configOption())
     .option('--dry-run', 'show what would change, and change nothing')
     .option('--json', 'print JSON for programs')
     .addHelpText(
       'after',
       `
-The token of the admin port is admin.token, or the one that the gate made in data_dir. The gates validate by the registry when
+${adminTokenHelp} The gates validate by the registry when
 schemas.source is registry.
 
 Exit code: 0 when the registry says what the folder says, 1 when the folder is not sound, or has a change

@@ -16,6 +16,7 @@ import { filterMessage } from '../rejected/filter.ts';
 import { createTryTally, type BrokenRule, type TryTally } from './try-tally.ts';
 import { createWalkProgressBar, type WalkProgressBar } from '../terminal/walk-progress.ts';
 import { readNamed, type Named } from './version-name.ts';
+import { adminOption, configOption } from '../shared-options.ts';
 
 interface TryOptions {
   readonly file?: string;
@@ -51,8 +52,8 @@ export function schemasTryCommand({ env }: CommandContext): Command {
     )
     .option('--until <time>', 'events before this time', readMoment)
     .option('--source <name>', 'only of this source')
-    .option('--admin <url>', 'the admin port (default: admin.listen)')
-    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
+    .addOption(adminOption())
+    .addOption(configOption())
     .option('--json', 'print JSON')
     .addHelpText('after', help)
     .action((named: Named, options: TryOptions) => tryCandidate(named, options, env));

@@ -9,6 +9,7 @@ import { connectAdmin } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { readCount } from '../terminal/option-values.ts';
 import { tailJson, tailLine } from './lines.ts';
+import { adminOption, adminTokenHelp, configOption } from '../shared-options.ts';
 
 interface TailOptions {
   readonly event?: string;
@@ -29,8 +30,8 @@ export function tailCommand({ env }: CommandContext): Command {
       new Option('--verdict <verdict>', 'of this verdict').choices(['accepted', 'rejected']),
     )
     .option('--count <number>', 'end after so many', readCount)
-    .option('--admin <url>', 'the admin port (default: admin.listen)')
-    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
+    .addOption(adminOption())
+    .addOption(configOption())
     .option('--json', 'print JSON, one event per line, with the event itself')
     .addHelpText(
       'after',
@@ -38,7 +39,7 @@ export function tailCommand({ env }: CommandContext): Command {
 Shows what is stored from now on, as it is stored: without what a schema calls personal. A duplicate is
 stored nowhere, and not seen. What comes faster than it is read is left out, and counted.
 
-The token of the admin port is admin.token, or the one that the gate made in data_dir. Ctrl-C ends it.
+${adminTokenHelp} Ctrl-C ends it.
 
 Exit code: 0 when it was ended, 1 when the gate cannot be reached or went away.
 

@@ -14,6 +14,7 @@ import { print } from '../terminal/print.ts';
 import { readMoment } from '../terminal/option-values.ts';
 import { traceText } from './report.ts';
 import { createWalkProgressBar, type WalkProgressBar } from '../terminal/walk-progress.ts';
+import { adminOption, configOption } from '../shared-options.ts';
 
 interface TraceOptions {
   readonly since?: number;
@@ -37,8 +38,8 @@ export function traceCommand({ env }: CommandContext): Command {
     .option('--source <name>', 'only of this source')
     .option('--event <name>', 'only of this event name')
     .option('--all', 'search to the end, to find every event with the id')
-    .option('--admin <url>', 'the admin port (default: admin.listen)')
-    .option('--config <file>', 'headgate.yaml (default: HEADGATE_CONFIG, or ./headgate.yaml)')
+    .addOption(adminOption())
+    .addOption(configOption())
     .option('--json', 'print JSON')
     .addHelpText('after', help)
     .action((id: string, options: TraceOptions) => trace(id, options, env));

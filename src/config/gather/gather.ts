@@ -1,5 +1,9 @@
 import type { DestinationTypeSettings } from '../destination-type.ts';
-import { type ConfigurationFile, loadConfigurationFile } from './configuration-file.ts';
+import {
+  type ConfigurationFile,
+  defaultConfigFile,
+  loadConfigurationFile,
+} from './configuration-file.ts';
 import { gatherDestinations, type RawDestination } from './gather-destinations.ts';
 import { gatherKeys, type RawKey } from './gather-keys.ts';
 import { gatherWebhooks, type RawWebhook } from './gather-webhooks.ts';
@@ -37,12 +41,20 @@ const configFileVariable = 'HEADGATE_CONFIG';
 /** Settings of `headgate track`, which may be set in the environment of a gate. */
 const clientVariables = ['HEADGATE_URL', 'HEADGATE_WRITE_KEY'];
 
+/** The path of the configuration file, whether it exists or not. */
+export function configFileOf(sources: Pick<ConfigSources, 'env' | 'configFile'>): string {
+  return namedFile(sources) ?? defaultConfigFile;
+}
+
+function namedFile({ env, configFile }: Pick<ConfigSources, 'env' | 'configFile'>) {
+  return configFile ?? (env[configFileVariable] || undefined);
+}
+
 /** The first step: finds each value and reports unknown names. Does not read values yet. */
 export function gather(sources: ConfigSources): RawConfig {
   const { env, readFile, destinationTypes } = sources;
   const faults: string[] = [];
-  const named = sources.configFile ?? (env[configFileVariable] || undefined);
-  const file = loadConfigurationFile(named, readFile, faults);
+  const file = loadConfigurationFile(namedFile(sources), readFile, faults);
   const tree = new Map(file.tree);
   const keysNode = tree.get('keys');
   const destinationsNode = tree.get('destinations');
