@@ -34,7 +34,7 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
   const binary = path.join(root, 'node_modules', 'node', 'bin', 'node');
   const target = `${process.platform}-${process.arch}`;
-  // Without development packages, as in an image, there is none.
+  // An image has no development packages, and so no such binary.
   if (fs.existsSync(binary)) {
     try {
       if (!verifyNode(binary, target)) console.log(`headgate: no digest of Node for ${target}`);
