@@ -32,7 +32,7 @@ export interface Network {
   readonly family: 'ipv4' | 'ipv6';
 }
 
-/** Reads `10.0.0.7`, `10.0.0.0/8` or `fd00::/8`; undefined when it is none of these. */
+/** Reads `10.0.0.7`, `10.0.0.0/8` or `fd00::/8`; undefined for any other text. */
 export function parseNetwork(text: string): Network | undefined {
   const [address = '', bits, ...more] = text.split('/');
   const family = isIPv4(address) ? 'ipv4' : isIPv6(address) ? 'ipv6' : undefined;

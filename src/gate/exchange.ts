@@ -102,7 +102,7 @@ export function mediaTypeOf(exchange: Exchange): string {
 }
 
 /**
- * Throws a ServiceError `unsupported_media_type` where the request's type is none of `known`. Returns
+ * Throws a ServiceError `unsupported_media_type` if the request's type is not one of `known`. Returns
  * undefined, as `Endpoint.begin` does where the caller sets no deadline.
  */
 export function checkContentType(exchange: Exchange, known: readonly string[]): undefined {

@@ -20,8 +20,8 @@ function wordsOf(name: string): string[] {
 }
 
 /**
- * An identifier that a NameTable has accepted. Throws a StartError for a text that is none; a
- * keyword is an identifier here.
+ * An identifier that a NameTable has accepted. Throws a StartError for any other text. Keywords
+ * count as identifiers here.
  */
 export function identifier(name: string): Code {
   if (/^[A-Za-z_]\w*$/.test(name)) return Code.trusted(name);

@@ -197,7 +197,7 @@ const timePattern =
 const firstTimeMs = Date.parse('0001-01-01T00:00:00.000Z');
 const lastTimeMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
-/** Reads an RFC 3339 time into UTC with milliseconds; undefined when it is none. */
+/** Reads an RFC 3339 time into UTC with milliseconds. Undefined if it is not a time. */
 export function readTime(text: string): string | undefined {
   if (!timePattern.test(text) || !isDay(text.slice(0, 10))) return undefined;
   const time = Date.parse(text.toUpperCase());

@@ -54,7 +54,7 @@ export const fieldsByName: Readonly<Record<NameStyle, ReadonlyMap<string, EventF
   ]),
 };
 
-/** Which field was probably meant by a name that is none. */
+/** The field that an unknown name probably means. */
 export function fieldHint(name: string): string {
   const field = restNames.get(snakeCase(name).toLowerCase());
   if (field !== undefined) return ` Did you mean "${field}"?`;

@@ -6,8 +6,8 @@ import { protoTimeText } from './event-draft.ts';
 import type { VendorProtocol } from '../../observability/metrics.ts';
 
 /**
- * The members of a call of another system, taken one by one. What nobody took has no place in the
- * contract and goes under `context`, so that nothing is dropped. `null` is the same as leaving out.
+ * The members of a call of another system, taken one by one. The rest has no place in the contract
+ * and goes into `context`, so that nothing is dropped. `null` counts as absent.
  */
 export class VendorMembers {
   private readonly members: Map<string, JsonValue>;

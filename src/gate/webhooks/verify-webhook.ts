@@ -23,7 +23,7 @@ interface Claim {
   readonly head: string;
   /** Any of these may be it. */
   readonly signatures: readonly Buffer[];
-  /** When it was signed; undefined: nobody knows. */
+  /** When it was signed. Undefined if the sender does not say. */
   readonly signedAtMs: number | undefined;
 }
 
@@ -138,7 +138,7 @@ function plain({ header, algorithm, encoding, prefix }: WebhookSource['signature
   };
 }
 
-/** Throws `invalid_signature` when there is none: what is not signed is nobody's. */
+/** Throws `invalid_signature` without a signature: the sender of an unsigned body is unknown. */
 function headerOf(headers: IncomingHttpHeaders, name: string): string {
   const value = headers[name];
   if (typeof value === 'string' && value !== '') return value;
