@@ -120,8 +120,8 @@ function sentenceOf(error: ConnectError, url: string): string {
   if (error.code === Code.Unauthenticated) {
     return (
       `The admin port at ${url} asks for another token: set HEADGATE_ADMIN_TOKEN to its admin.token. On ` +
-      'the machine of the gate, this reads the token that the gate made: name its HEADGATE_DATA_DIR, or ' +
-      'its file with --config.'
+      'the machine of the gate, unset it and name HEADGATE_DATA_DIR, or the file with --config: this ' +
+      'command then reads the token that the gate made.'
     );
   }
   if (error.code === Code.Unavailable && isNetworkFault(error.cause)) {

@@ -163,7 +163,9 @@ test('reports everything that prevents the start of a gate, and a NATS that is d
     'while auth is off, so that anyone could write',
   );
   const url = `nats://127.0.0.1:${await closedPort()}`;
-  const away = await doctor({ HEADGATE_NATS_URL: url, HEADGATE_DATA_DIR: folder });
+  const admin = `127.0.0.1:${await closedPort()}`;
+  const env = { HEADGATE_NATS_URL: url, HEADGATE_DATA_DIR: folder, HEADGATE_ADMIN_LISTEN: admin };
+  const away = await doctor(env);
   expect(away.of('failure')).toEqual([
     expect.stringContaining('cannot be reached: connection refused'),
   ]);

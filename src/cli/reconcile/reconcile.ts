@@ -21,8 +21,8 @@ export function reconcileCommand(context: CommandContext): Command {
 Reads the log of a running Headgate, and asks the destinations that can be asked. Give it the settings
 and variables that the gate has.
 
-Exit code: 0 when the counts match, 1 when something is missing or could not be asked, or the log has
-other destinations than the settings.
+Exit code: 0 when the counts match, 1 when something is missing, a destination that can be asked did not
+answer, or the log has other destinations than the settings.
 
 Example:
   $ headgate reconcile --since 7d`,
