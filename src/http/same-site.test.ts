@@ -8,6 +8,7 @@ describe('isCrossSite', () => {
     ['a typed address', { 'sec-fetch-site': 'none', host: '127.0.0.1:8081' }],
     ['our own page', { 'sec-fetch-site': 'same-origin', origin: 'http://other.example' }],
     ['our own page, old browser', { origin: 'http://LOCALHOST:8081', host: 'localhost:8081' }],
+    ['a picture of our own page', { referer: 'http://127.0.0.1:1/page', host: '127.0.0.1:1' }],
     ['the default port', { origin: 'https://gate.example', host: 'gate.example' }],
   ])('is false for %s', (_what, headers) => {
     expect(isCrossSite(headers)).toBe(false);
@@ -21,6 +22,7 @@ describe('isCrossSite', () => {
     ['another port', { origin: 'http://127.0.0.1:3000', host: '127.0.0.1:8080' }],
     ['a sandbox or a file', { origin: 'null', host: '127.0.0.1:8080' }],
     ['no host', { origin: 'https://evil.example' }],
+    ['a picture of another site', { referer: 'http://evil.example/page', host: '127.0.0.1' }],
   ])('is true for %s', (_what, headers) => {
     expect(isCrossSite(headers)).toBe(true);
   });
@@ -56,6 +58,7 @@ test('isFromBrowser knows a browser by any header that it always sends', () => {
   ]) {
     expect(isFromBrowser(headers)).toBe(true);
   }
+  expect(isFromBrowser({ 'accept-language': '*', 'user-agent': 'node' })).toBe(false);
   expect(isFromBrowser({ host: 'gate.example', 'user-agent': 'curl/8.5.0', accept: '*/*' })).toBe(
     false,
   );

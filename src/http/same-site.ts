@@ -10,15 +10,16 @@ import { authorityOf } from './request-target.ts';
 
 /**
  * Whether a browser says that a page of another site sends this request: by `Sec-Fetch-Site`
- * (https://www.w3.org/TR/fetch-metadata/), or by an `Origin` whose host is not `Host`. Programs send
- * neither header. A link that a person follows, and an address that he types, are not cross-site.
+ * (https://www.w3.org/TR/fetch-metadata/), or by an `Origin`, or else a `Referer`, whose host is not
+ * `Host`. Programs send none of them. A link that a person follows, and an address that he types, are not cross-site.
  */
 export function isCrossSite(headers: IncomingHttpHeaders): boolean {
   const site = headers['sec-fetch-site'];
   if (site !== undefined) return site !== 'same-origin' && site !== 'none';
-  const { origin } = headers;
-  if (origin === undefined) return false;
-  return !URL.canParse(origin) || new URL(origin).host !== authorityOf(headers)?.toLowerCase();
+  // A browser without the newer headers sends no `Origin` for a picture.
+  const page = headers.origin ?? headers.referer;
+  if (page === undefined) return false;
+  return !URL.canParse(page) || new URL(page).host !== authorityOf(headers)?.toLowerCase();
 }
 
 /**
@@ -37,7 +38,8 @@ export function isFromBrowser(headers: IncomingHttpHeaders): boolean {
   return (
     headers.origin !== undefined ||
     headers['sec-fetch-site'] !== undefined ||
-    headers['accept-language'] !== undefined ||
+    // Node's fetch sends `*`, which no browser does.
+    (headers['accept-language'] ?? '*') !== '*' ||
     headers.referer !== undefined ||
     headers['user-agent']?.startsWith('Mozilla/') === true
   );

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 
 import type { Config } from '../config/config.ts';
+import { StartError } from '../errors.ts';
 import { readCertificate } from '../gate/certificate.ts';
 import type { GateCredentials } from '../gate/gate.ts';
 import type { Signals } from '../observability/signals.ts';
@@ -65,7 +67,11 @@ export function followFiles(options: FollowFilesOptions): FollowedFiles {
       .finally(() => (looking = false));
   }, lookIntervalMs);
   timer.unref();
-  const onHangUp = (): void => reload(false);
+  const onHangUp = (): void => {
+    reload(false);
+    // What was just read need not be what the last look found.
+    applied = undefined;
+  };
   process.on('SIGHUP', onHangUp);
   return {
     stop: () => {
@@ -79,6 +85,7 @@ export function followFiles(options: FollowFilesOptions): FollowedFiles {
 /** Returns a function that reads everything. `quietly`: says nothing if nothing differs. */
 function createReload({ config, reader, signals, onChange }: FollowFilesOptions) {
   let inForce = config;
+  const hasFile = existsSync(reader.file);
   const first = config.tls === undefined ? undefined : readCertificate(config.tls);
   let tlsFiles = first?.files;
   if (first !== undefined) signals.certificateServed(first.expiresAtMs);
@@ -86,7 +93,9 @@ function createReload({ config, reader, signals, onChange }: FollowFilesOptions)
     let keysChanged = false;
     let certificateChanged = false;
     try {
+      if (hasFile) checkFilled(reader.file);
       const next = reader.read();
+      checkAuth(config, next, reader.file);
       keysChanged =
         !isDeepStrictEqual(next.keys, inForce.keys) ||
         !isDeepStrictEqual(next.webhooks, inForce.webhooks);
@@ -112,6 +121,21 @@ function createReload({ config, reader, signals, onChange }: FollowFilesOptions)
       onChange({ keys: inForce.keys, webhooks: inForce.webhooks, tlsFiles });
     }
   };
+}
+
+/** Throws a StartError for a file that is gone or empty: its defaults would revoke every key. */
+function checkFilled(file: string): void {
+  if (!existsSync(file)) throw new StartError(`${file} does not exist any more: put it back.`);
+  if (readFileSync(file, 'utf8').trim() === '') throw new StartError(`${file} is empty: fill it.`);
+}
+
+/** `auth` is fixed at the start: a file without it is one that lost its beginning or its end. */
+function checkAuth({ auth }: Config, next: Config, file: string): void {
+  if (next.auth === auth) return;
+  throw new StartError(
+    `auth is ${auth} in the running gate, and ${next.auth} by ${file}: complete the file, or ` +
+      'restart to change auth.',
+  );
 }
 
 /** Names the parts of the configuration that differ, besides those that are followed. */

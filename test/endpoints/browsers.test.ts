@@ -52,6 +52,18 @@ describe.each(pages)('a page of %s', (_what, headers) => {
   });
 });
 
+test('a picture of another site is refused where an event comes by GET', async () => {
+  const data = Buffer.from('[{"event":"order_completed","properties":{}}]').toString('base64');
+  const answer = await send({
+    port: gate.port,
+    version: '1.1',
+    method: 'GET',
+    path: `/track?data=${encodeURIComponent(data)}`,
+    headers: { 'user-agent': agent, referer: 'http://evil.example/' },
+  });
+  expect(answer.status).toBe(403);
+});
+
 test('nothing of a refused page is stored', async () => {
   const before = await sequenceOf();
   for (const [, headers] of pages) {
@@ -71,6 +83,8 @@ test('a name that leads here is refused to browsers, and served to programs', as
   expect(await post(rebound)).toBe(403);
   expect(await post({ host: 'evil.example', 'user-agent': agent })).toBe(403);
   expect(await post({ host: 'gate.internal', 'user-agent': 'curl/8.5.0' })).toBe(202);
+  const nodeFetch = { 'accept-language': '*', 'sec-fetch-mode': 'cors', 'user-agent': 'node' };
+  expect(await post({ host: 'gate.internal', ...nodeFetch })).toBe(202);
   expect(
     await post({ host: 'localhost:8080', 'user-agent': agent, 'sec-fetch-site': 'none' }),
   ).toBe(202);

@@ -81,6 +81,10 @@ describe('an event without an end', () => {
     ['no event before it', batchOf(['{"a":"x}', good('b')])],
     ['every event is whole', Buffer.from(`{"events":[${good('a')},${good('b')}`)],
     ['validate_only is lost', batchOf([good('a'), '{"a":"x}'], ',"validate_only":true')],
+    [
+      'validate_only is lost, with an escape in it',
+      batchOf([good('a'), '{"a":"x}'], String.raw`,"validate\u005fonly":true`),
+    ],
     ['another member is wrong', batchOf([good('a')], ',"context":NaN')],
     ['a second array', batchOf([good('a'), '{"n":NaN}'], ',"events":[]')],
     ['no array', Buffer.from('{"events":{"a":NaN}}')],

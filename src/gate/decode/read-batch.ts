@@ -118,6 +118,13 @@ function withoutRest(
   if (!before.some((part) => typeof part === 'string' && part.startsWith('{'))) return undefined;
   const rest = bytes.subarray(split.elements[lost]!.start);
   // What was only to be validated must not be stored because the member that says so is lost.
-  if (rest.includes('"validate_only"') || rest.includes('"validateOnly"')) return undefined;
+  if (/"validate(?:_only|Only)"/.test(unescaped(rest.toString('latin1')))) return undefined;
   return joined(bytes, split, [...before, { bytes: rest, message: lostEnd }], Buffer.from(tail));
+}
+
+/** A text of JSON with its `\u` escapes undone: enough to find a name in it. */
+function unescaped(text: string): string {
+  return text.replaceAll(/\\u([0-9a-f]{4})/gi, (_escape, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 16)),
+  );
 }
