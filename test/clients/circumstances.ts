@@ -44,7 +44,25 @@ export async function under(
   } finally {
     thaw();
     expect((await filling)?.status ?? 202).toBe(202);
+    await untilStored(gate);
   }
+}
+
+/**
+ * Waits until the log has every event that was published while it was frozen, also those whose caller has
+ * left: it stores an event of ours only after them.
+ */
+async function untilStored(gate: OpenGate): Promise<void> {
+  const post = {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-write-key': key },
+  };
+  const body = JSON.stringify(order());
+  await expect
+    .poll(async () => (await fetch(`${gate.url}/v1/track`, { ...post, body })).status, {
+      timeout: 30_000,
+    })
+    .toBe(202);
 }
 
 /** Counts the calls that the gate answered with UNAVAILABLE. */
