@@ -92,7 +92,7 @@ await new Promise<void>((resolve) => {
     writeKey(id, 0, run, (sent += 1));
     open += 1;
     const headers = headerBlock({ 'Nats-Msg-Id': `default:${id.toString('latin1')}` });
-    log.publish('EVENTS', 'headgate.events.default.order_completed', headers, payload, (ack) => {
+    log.publish('EVENTS', 'headgate.events.0.default.order_completed', headers, payload, (ack) => {
       open -= 1;
       if (ack === undefined) failed += 1;
       else events += 1;

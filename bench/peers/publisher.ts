@@ -22,7 +22,7 @@ interface Options {
 
 const options = JSON.parse(process.argv[2]!) as Options;
 const run = (Math.random() * 0xffff_ffff) >>> 0;
-const subject = 'headgate.events.default.order_completed';
+const subject = 'headgate.events.0.default.order_completed';
 let sent = 0;
 let acked = 0;
 let failed = 0;

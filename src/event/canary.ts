@@ -4,5 +4,9 @@
  */
 export const canaryName = '_canary';
 
-/** The subject of heartbeats in EVENTS; they carry no user data. */
-export const canarySubject = `headgate.events.${canaryName}.${canaryName}`;
+const subjectEnd = `.${canaryName}.${canaryName}`;
+
+/** Whether a subject of EVENTS is that of heartbeats; they carry no user data. */
+export function isCanarySubject(subject: string): boolean {
+  return subject.endsWith(subjectEnd);
+}

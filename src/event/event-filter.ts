@@ -1,4 +1,4 @@
-import { canarySubject } from './canary.ts';
+import { isCanarySubject } from './canary.ts';
 import { eventNameOf, sourceOf } from './delivery-attempt.ts';
 import { compileEventGlobs } from './glob.ts';
 
@@ -14,9 +14,9 @@ export interface EventFilter {
 export function compileEventFilter({ events, sources }: EventFilter): (subject: string) => boolean {
   const isNamed = compileEventGlobs(events);
   if (sources.length === 0) {
-    return (subject) => subject !== canarySubject && isNamed(eventNameOf(subject));
+    return (subject) => !isCanarySubject(subject) && isNamed(eventNameOf(subject));
   }
   const isFrom = compileEventGlobs(sources);
   return (subject) =>
-    subject !== canarySubject && isNamed(eventNameOf(subject)) && isFrom(sourceOf(subject));
+    !isCanarySubject(subject) && isNamed(eventNameOf(subject)) && isFrom(sourceOf(subject));
 }

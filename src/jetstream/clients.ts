@@ -1,13 +1,18 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 
+import type { EventStreams } from './events/event-streams.ts';
 import type { Log } from './log.ts';
+import type { TopologyOptions } from './topology.ts';
 
 /** The NATS clients of a log. */
 export interface LogClients {
   /** For pulls and reads. Publishing has its own connection, so that neither delays the other. */
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
+  readonly events: EventStreams;
+  /** Undefined if this process does not create or update streams. */
+  readonly topology: TopologyOptions | undefined;
 }
 
 /** Kept outside the logs, because a log hides NATS from its users. */

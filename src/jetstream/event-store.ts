@@ -67,7 +67,7 @@ export function createEventStore(log: Log, isPlanned: (eventName: string) => boo
     store: (event, callback) => {
       log.publish(
         'EVENTS',
-        subjects.event(event.source, event.eventName),
+        subjects.event(event.source, event.eventName, 0),
         // The id is a source and a UUID, so it needs no check here.
         `NATS/1.0\r\nNats-Msg-Id: ${event.messageId}\r\n${event.arrivalHeaders}\r\n`,
         event.payload,

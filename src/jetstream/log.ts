@@ -1,5 +1,5 @@
 import type { PublishAck, PublishCallback } from './publish/publish-ack.ts';
-import type { StreamName } from './topology.ts';
+import type { StoredStreamName, StreamName } from './topology.ts';
 
 /**
  * The header with a message's id. If the stream has a message with this id within its dedup window,
@@ -13,7 +13,8 @@ export const messageIdHeader = 'Nats-Msg-Id';
  *
  * This interface hides NATS, and so do the functions of `publish/`, `consume/`, `read/` and
  * `server/` that take a log: they return Headgate's own types. Positions are sequences of a stream,
- * from 1; times are Unix times in ms.
+ * from 1, and in EVENTS a partition and a sequence (events/event-position.ts); times are Unix times
+ * in ms.
  */
 export interface Log {
   /**
@@ -37,8 +38,8 @@ export interface Log {
   ): Promise<PublishAck>;
   /** Resolves if the log accepts messages; rejects with the reason if it does not. */
   probe(): Promise<void>;
-  /** Makes deletions in a stream as durable as its messages. Call it after a deletion. */
-  syncStream(stream: StreamName): Promise<void>;
+  /** Makes deletions in a stream of NATS as durable as its messages. Call it after a deletion. */
+  syncStream(stream: StoredStreamName): Promise<void>;
   /** The number of messages without an acknowledgement. */
   readonly inFlight: () => number;
   /** The size of the largest message that the log accepts, in bytes, including headers. */

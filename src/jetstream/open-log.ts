@@ -7,6 +7,8 @@ import type { Durability } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import { withClients } from './clients.ts';
 import { connectToServer } from './connection.ts';
+import { earlierIdsMs, withEarlierIds } from './events/earlier-stream.ts';
+import { findEventStreams, type EventStreams } from './events/event-streams.ts';
 import type { Log } from './log.ts';
 import type { ServerAddress } from './server/embedded-server.ts';
 import {
@@ -15,11 +17,19 @@ import {
   type GroupCommit,
 } from './publish/group-commit.ts';
 import { PublishError } from './publish/publish-error.ts';
-import { createPublisher } from './publish/publisher.ts';
+import { createPublisher, type Publisher, type PublishToStream } from './publish/publisher.ts';
 import { headerBlock } from './publish/raw-publish.ts';
 import { waitUntilReadable } from './server/stream-readiness.ts';
 import { ensureStreams, streamSettings } from './server/stream-settings.ts';
-import { streamNames, subjects, type StreamName, type TopologyOptions } from './topology.ts';
+import {
+  earlierStream,
+  partitionStream,
+  streamNames,
+  subjects,
+  type StoredStreamName,
+  type StreamName,
+  type TopologyOptions,
+} from './topology.ts';
 
 export interface LogOptions {
   readonly address: ServerAddress;
@@ -33,8 +43,8 @@ export interface LogOptions {
 }
 
 /** The streams that must survive a power cut. The others hold data that Headgate can recreate. */
-const syncedStreams: readonly StreamName[] = [
-  'EVENTS',
+const syncedStreams: readonly StoredStreamName[] = [
+  'LEDGER',
   'REJECTED',
   'DEAD',
   'REPLAY',
@@ -65,28 +75,26 @@ export async function openLog(options: LogOptions): Promise<Log> {
         await waitUntilReadable(manager, names);
       }
     }
-    const commits = await createCommits(options);
+    const events = await findEventStreams(manager);
+    const commits = await createCommits(options, events);
+    const idsMs = await earlierIdsMs(manager);
     const publishing = await connectToServer({
       address,
       name: 'headgate publish',
       onStatus: (status) => onStatus('publish', status),
     });
-    return { manager, commits, publishing };
+    return { manager, events, commits, idsMs, publishing };
   };
-  const { manager, commits, publishing } = await prepare().catch(async (error: unknown) => {
-    // An open connection would reconnect without end, and the process would not exit.
-    await connection.close();
-    throw error;
-  });
+  const { manager, events, commits, idsMs, publishing } = await prepare().catch(
+    async (error: unknown) => {
+      // An open connection would reconnect without end, and the process would not exit.
+      await connection.close();
+      throw error;
+    },
+  );
   const publisher = createPublisher(publishing, { timeoutMs: options.publishTimeoutMs });
 
-  // An acknowledgement of a synced stream is passed on once its block is synced.
-  const streams = new Map(
-    streamNames.map((name) => [
-      name,
-      publisher.openStream({ commit: commits.get(name), dedups: name === 'EVENTS' }),
-    ]),
-  );
+  const streams = openStreams(publisher, commits, idsMs);
   const publish: Log['publish'] = (stream, subject, headers, payload, callback) =>
     streams.get(stream)!(subject, headers, payload, callback);
 
@@ -103,9 +111,9 @@ export async function openLog(options: LogOptions): Promise<Log> {
     store,
     probe: async () => {
       await store('PROBE', subjects.probe, {}, new Date().toISOString());
-      const { state, config } = await manager.streams.info('EVENTS');
+      const { state, config } = await manager.streams.info(partitionStream(0));
       if (config.max_bytes > 0 && state.bytes + readyBytesMin > config.max_bytes) {
-        throw new PublishError('stream_full', 'the stream EVENTS is full');
+        throw new PublishError('stream_full', `the stream ${config.name} is full`);
       }
     },
     syncStream: async (stream) => {
@@ -119,7 +127,27 @@ export async function openLog(options: LogOptions): Promise<Log> {
       for (const commit of commits.values()) commit.close();
     },
   };
-  return withClients(log, { connection, manager });
+  return withClients(log, { connection, manager, events, topology: options.topology });
+}
+
+/** The publish function of each stream of the log. */
+function openStreams(
+  publisher: Publisher,
+  commits: ReadonlyMap<StoredStreamName, GroupCommit>,
+  idsMs: number,
+): ReadonlyMap<StreamName, PublishToStream> {
+  // An acknowledgement of a synced stream is passed on once its block is synced.
+  const streams = new Map<StreamName, PublishToStream>(
+    streamNames.map((name) => [
+      name,
+      publisher.openStream({ commit: commits.get(name), dedups: false }),
+    ]),
+  );
+  const partition = partitionStream(0);
+  const publish = publisher.openStream({ commit: commits.get(partition), dedups: true });
+  if (idsMs === 0) return streams.set('EVENTS', publish);
+  const ask = publisher.openStream({ commit: commits.get(earlierStream), dedups: true });
+  return streams.set('EVENTS', withEarlierIds(publish, ask, idsMs));
 }
 
 async function openManager(connection: NatsConnection): Promise<JetStreamManager> {
@@ -134,11 +162,14 @@ async function openManager(connection: NatsConnection): Promise<JetStreamManager
   }
 }
 
-async function createCommits(options: LogOptions): Promise<Map<StreamName, GroupCommit>> {
-  const commits = new Map<StreamName, GroupCommit>();
+async function createCommits(
+  options: LogOptions,
+  events: EventStreams,
+): Promise<Map<StoredStreamName, GroupCommit>> {
+  const commits = new Map<StoredStreamName, GroupCommit>();
   if (options.durability !== 'fsync' || options.streamsDir === undefined) return commits;
   const storeDir = path.resolve(options.streamsDir, '..', '..', '..');
-  const streams = [...syncedStreams];
+  const streams = [...events.parts().map(({ stream }) => stream), ...syncedStreams];
   if (options.topology?.keepsSchemas === true) streams.push('KV_headgate_schemas');
   for (const stream of streams) {
     const streamDir = path.join(options.streamsDir, stream);

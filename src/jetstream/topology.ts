@@ -1,3 +1,7 @@
+/**
+ * The streams of the log. EVENTS is kept in one stream of NATS for each partition
+ * (events/event-streams.ts); every other stream of the log is one of NATS, under the same name.
+ */
 export const streamNames = [
   'EVENTS',
   'REJECTED',
@@ -8,6 +12,7 @@ export const streamNames = [
   'RETRY',
   'CLAIMS',
   'PROBE',
+  'LEDGER',
   'KV_headgate_schemas',
 ] as const;
 export type StreamName = (typeof streamNames)[number];
@@ -18,9 +23,28 @@ export type StreamName = (typeof streamNames)[number];
 export const consumedStreams = ['EVENTS', 'REPLAY', 'RETRY'] as const;
 export type ConsumedStream = (typeof consumedStreams)[number];
 
+/** The stream of NATS that holds the events of a partition. */
+export const partitionStream = (partition: number) => `EVENTS_${partition}` as const;
+
+/**
+ * The stream of NATS in which releases without partitions kept the events. It takes no new ones,
+ * and is deleted once its events are old and settled (docs/adr/0032-partitions-and-the-ledger.md).
+ */
+export const earlierStream = 'EVENTS';
+
+/** A stream as NATS knows it. */
+export type StoredStreamName = StreamName | ReturnType<typeof partitionStream>;
+
 /** The subjects of all streams. */
 export const subjects = {
-  event: (source: string, eventName: string) => `headgate.events.${source}.${eventName}`,
+  event: (source: string, eventName: string, partition = 0) =>
+    `headgate.events.${partition}.${source}.${eventName}`,
+  /** The same in every partition, to read them. Source and name may be `*`. */
+  eventsOf: (source: string, eventName: string) => `headgate.events.*.${source}.${eventName}`,
+  /** What earlier releases publish to: their subjects have no partition. */
+  eventWithoutPartition: 'headgate.events.*.*',
+  /** The stream of earlier releases takes nothing under this subject, but answers a known id. */
+  earlierIds: 'headgate.earlier',
   rejected: (source: string, eventName: string) => `headgate.rejected.${source}.${eventName}`,
   /** The record of a replay, also in REJECTED. It is younger than its event, so it outlives it. */
   replayed: 'headgate.replayed',
@@ -34,6 +58,8 @@ export const subjects = {
   /** The lock of one dead letter. */
   claim: (deadSequence: number) => `headgate.claims.${deadSequence}`,
   probe: 'headgate.probe',
+  /** What was deleted from a stream of NATS on purpose. */
+  deleted: (stream: string, what: string) => `headgate.ledger.${stream}.${what}`,
   /** The layout of a NATS key-value bucket: `nats kv get headgate_schemas taxonomy` reads it. */
   schemas: (key: string) => `$KV.headgate_schemas.${key}`,
 } as const;

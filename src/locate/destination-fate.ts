@@ -1,9 +1,9 @@
-import { compileEras } from '../reconciliation/snapshot.ts';
+import { compileWants } from '../reconciliation/snapshot.ts';
 import type { WorkerState } from '../delivery/worker-state.ts';
 import type { Destination } from '../destinations/destination.ts';
 import type { DeliveryAttempt } from '../event/delivery-attempt.ts';
 import type { EventFilter } from '../event/event-filter.ts';
-import type { ConsumerPosition } from '../jetstream/consume/consumer-position.ts';
+import { positionAt, type ConsumerPosition } from '../jetstream/consume/consumer-position.ts';
 import type { Log } from '../jetstream/log.ts';
 import { askDestination } from './ask-destination.ts';
 import {
@@ -84,9 +84,10 @@ export function createFateReader(
   return async (event) => {
     const { sequence } = event;
     // Read in the order in which events move, and each consumer before its messages.
-    const events = await consumer('EVENTS');
-    const retries = await consumer('RETRY');
-    const replays = await consumer('REPLAY');
+    const consumers = await consumer.events();
+    const retries = await consumer.on('RETRY');
+    const replays = await consumer.on('REPLAY');
+    const events = positionAt(consumers, sequence);
     const related = await readRelated(event, retries);
     const positions = [{ stream: 'EVENTS', sequence }];
     if (related.replayed !== undefined)
@@ -140,7 +141,7 @@ function provenFate(
   if (related.dead !== undefined) return { kind: 'dead' };
   // A replay is always younger than an earlier discard.
   if (related.discarded !== undefined && replayed === undefined) return { kind: 'discarded' };
-  const wants = compileEras(events.filterEras(), filter);
+  const wants = compileWants([events], filter);
   return replayed === undefined && !wants(sequence, subject) ? { kind: 'filtered' } : undefined;
 }
 

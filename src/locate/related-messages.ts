@@ -1,6 +1,7 @@
 import type { DeliveryAttempt } from '../event/delivery-attempt.ts';
 import {
   readConsumerPosition,
+  readEventPositions,
   type ConsumerPosition,
 } from '../jetstream/consume/consumer-position.ts';
 import type { Log } from '../jetstream/log.ts';
@@ -103,14 +104,19 @@ function originOf(message: StoredMessage): number {
 
 /** Reads the consumers of one destination, each once for all events of an answer. */
 export function createConsumerReader(log: Log, destination: string) {
-  const read = new Map<ConsumedStream, Promise<ConsumerPosition | undefined>>();
-  return (stream: ConsumedStream): Promise<ConsumerPosition | undefined> => {
-    let position = read.get(stream);
-    if (position === undefined) {
-      position = readConsumerPosition(log, stream, destination);
-      read.set(stream, position);
-    }
-    return position;
+  type Other = Exclude<ConsumedStream, 'EVENTS'>;
+  const read = new Map<Other, Promise<ConsumerPosition | undefined>>();
+  let events: Promise<ConsumerPosition[]> | undefined;
+  return {
+    events: () => (events ??= readEventPositions(log, destination)),
+    on: (stream: Other): Promise<ConsumerPosition | undefined> => {
+      let position = read.get(stream);
+      if (position === undefined) {
+        position = readConsumerPosition(log, stream, destination);
+        read.set(stream, position);
+      }
+      return position;
+    },
   };
 }
 

@@ -68,7 +68,7 @@ export async function searchPage(log: Log, search: Search, pageToken: string): P
       log,
       {
         stream: 'EVENTS',
-        subjects: [subjects.event(source, eventName === '' ? '*' : eventName)],
+        subjects: [subjects.eventsOf(source, eventName === '' ? '*' : eventName)],
         ...time,
       },
       inEvents!,

@@ -22,7 +22,7 @@ export function createEventLogService(log: Log): ServiceImpl<typeof EventLogServ
         'events',
         {
           stream: 'EVENTS',
-          subjects: [subjects.event(source === '' ? '*' : source, eventName)],
+          subjects: [subjects.eventsOf(source === '' ? '*' : source, eventName)],
           ...readBounds({ since, until }),
         },
         pageToken,

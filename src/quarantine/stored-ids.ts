@@ -59,7 +59,7 @@ export function createStoredIds(log: Log, idsMax = idsMaxDefault): StoredIds {
   };
   return {
     find: async ({ source, eventName, messageId, sinceMs }) => {
-      const table = await tableOf(subjects.event(source, eventName), sinceMs);
+      const table = await tableOf(subjects.eventsOf(source, eventName), sinceMs);
       const sequence = table.find(messageId);
       if (sequence === undefined) return undefined;
       // Two ids may share a digest: the message itself decides.

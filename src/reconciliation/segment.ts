@@ -1,4 +1,4 @@
-import { canarySubject } from '../event/canary.ts';
+import { isCanarySubject } from '../event/canary.ts';
 import { createIdTable, type IdTable } from '../event/id-table.ts';
 import { eventNameOf } from '../event/delivery-attempt.ts';
 import type { Log } from '../jetstream/log.ts';
@@ -70,7 +70,7 @@ export async function readSegment(source: SegmentSource): Promise<Segment> {
   let length = 0;
   for await (const message of readMatching(log, 'EVENTS', '>', from)) {
     if (message.sequence > upTo || length === room) break;
-    if (message.subject === canarySubject) continue;
+    if (isCanarySubject(message.subject)) continue;
     const { eventId, timestamp } = readHead(message);
     const row = table.rowOf(hourOf(timestamp), eventNameOf(message.subject));
     table.rows[row]!.accepted += 1;

@@ -1,5 +1,10 @@
 import { compileEventFilter, type EventFilter } from '../event/event-filter.ts';
-import { readConsumerPosition } from '../jetstream/consume/consumer-position.ts';
+import {
+  positionAt,
+  readConsumerPosition,
+  readEventPositions,
+  type ConsumerPosition,
+} from '../jetstream/consume/consumer-position.ts';
 import type { FilterEra } from '../jetstream/consume/filter-history.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMatching } from '../jetstream/read/read.ts';
@@ -40,9 +45,7 @@ export async function takeSnapshot(
   fromSequence: number,
 ): Promise<DestinationSnapshot> {
   const fates = new Map<number, EventFate>();
-  const events = await readConsumerPosition(log, 'EVENTS', destination);
-  const deliveredUpTo = events?.deliveredUpTo ?? 0;
-  const settledUpTo = events?.settledUpTo ?? 0;
+  const events = await readEventPositions(log, destination);
 
   const delayedCopy = await readDelayedCopies(log, destination, fates);
   for (const [subject, fate] of [
@@ -57,16 +60,34 @@ export async function takeSnapshot(
   }
   const replayed = await readReplayed(log, destination, fates);
   return {
-    wants: compileEras(events?.filterEras() ?? [], filter),
-    fateOf: (sequence) => fates.get(sequence) ?? (sequence > deliveredUpTo ? 'waiting' : undefined),
-    inWork: [
-      {
-        has: (sequence) => sequence > settledUpTo && sequence <= deliveredUpTo,
-        count: events?.inWork ?? 0,
-      },
-      delayedCopy,
-      replayed,
-    ],
+    wants: compileWants(events, filter),
+    fateOf: (sequence) => {
+      const deliveredUpTo = positionAt(events, sequence)?.deliveredUpTo ?? 0;
+      return fates.get(sequence) ?? (sequence > deliveredUpTo ? 'waiting' : undefined);
+    },
+    inWork: [...events.map((one) => inWorkOf(one, events)), delayedCopy, replayed],
+  };
+}
+
+/** The events that one consumer on EVENTS has delivered and not settled. */
+function inWorkOf(one: ConsumerPosition, all: readonly ConsumerPosition[]): InWork {
+  return {
+    has: (sequence) =>
+      sequence > one.settledUpTo &&
+      sequence <= one.deliveredUpTo &&
+      positionAt(all, sequence) === one,
+    count: one.inWork,
+  };
+}
+
+/** The filters that applied to an event are those of the consumer that delivers it. */
+export function compileWants(events: readonly ConsumerPosition[], filter: EventFilter): Wants {
+  const byConsumer = new Map(events.map((one) => [one, compileEras(one.filterEras(), filter)]));
+  const byConfiguration = compileEras([], filter);
+  return (sequence, subject) => {
+    const consumer = positionAt(events, sequence);
+    const wants = consumer === undefined ? byConfiguration : byConsumer.get(consumer)!;
+    return wants(sequence, subject);
   };
 }
 

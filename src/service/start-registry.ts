@@ -39,7 +39,7 @@ export async function startRegistry(parts: RegistryParts): Promise<RegistryServi
     source: config.schemasSource,
     registry,
     changeable,
-    lastEventAtMs: (name) => lastStoredAtMs(log, 'EVENTS', subjects.event('*', name)),
+    lastEventAtMs: (name) => lastStoredAtMs(log, 'EVENTS', subjects.eventsOf('*', name)),
   };
 }
 

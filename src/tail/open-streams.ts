@@ -41,7 +41,7 @@ export async function openStreams(
   const token = (text: string): string => (exactPattern.test(text) ? text : '*');
   const streams: TailedStream[] = [];
   if (status !== 'rejected') {
-    const subject = subjects.event(token(source), token(eventName));
+    const subject = subjects.eventsOf(token(source), token(eventName));
     const isWanted = (message: StoredMessage): boolean =>
       !isOtherSource(message.subject) && isNamed(eventNameOf(message.subject));
     const follower = await followStream({ log, stream: 'EVENTS', subject, isWanted });

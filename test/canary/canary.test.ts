@@ -95,7 +95,7 @@ test('sends no heartbeat unless it is configured', async () => {
   expect(page.get('headgate_canary_interval_seconds')).toBe(0);
   expect(total(page, 'headgate_canary_total')).toBe(0);
   const names: string[] = [];
-  for await (const { name } of clientsForTests(real.service.log).manager.consumers.list('EVENTS'))
+  for await (const { name } of clientsForTests(real.service.log).manager.consumers.list('EVENTS_0'))
     names.push(name);
   expect(names).toEqual(['warehouse']);
 });
@@ -186,7 +186,7 @@ test('gates without a worker count their own heartbeats, and report missing ones
   });
   const left = async (): Promise<number> => {
     await janitor.run();
-    return (await clientsForTests(log.log).manager.streams.info('EVENTS')).state.messages;
+    return (await clientsForTests(log.log).manager.streams.info('EVENTS_0')).state.messages;
   };
   await expect.poll(left, { timeout: 30_000 }).toBeLessThan(4);
 });

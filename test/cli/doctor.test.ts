@@ -130,7 +130,7 @@ test('with the service running it looks at its log, its streams and its destinat
     max_age: 1_000_000_000_000,
   });
   await clientsForTests(log).manager.streams.delete('PROBE');
-  await clientsForTests(log).manager.consumers.add('EVENTS', {
+  await clientsForTests(log).manager.consumers.add('EVENTS_0', {
     durable_name: 'gone',
     ack_policy: 'explicit',
   });
@@ -143,7 +143,7 @@ test('with the service running it looks at its log, its streams and its destinat
     'the stream ATTEMPTS is not as these settings want it: max_age is 1000000000000',
   );
   expect(warnings).toContain(
-    'the stream EVENTS is not as these settings want it: duplicate_window',
+    'the stream EVENTS_0 is not as these settings want it: duplicate_window',
   );
   expect(warnings).toContain('no configuration names gone');
   expect(warnings).toContain('warehouse has 1 dead letters');

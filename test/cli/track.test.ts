@@ -30,12 +30,12 @@ const track = (args: readonly string[], input?: string | Buffer) =>
   });
 
 async function eventCount(): Promise<number> {
-  const { state } = await clientsForTests(running.service.log).manager.streams.info('EVENTS');
+  const { state } = await clientsForTests(running.service.log).manager.streams.info('EVENTS_0');
   return state.messages;
 }
 
 async function lastStored(): Promise<string> {
-  const { state } = await clientsForTests(running.service.log).manager.streams.info('EVENTS');
+  const { state } = await clientsForTests(running.service.log).manager.streams.info('EVENTS_0');
   const message = await readMessage(running.service.log, 'EVENTS', state.last_seq);
   return Buffer.from(message!.payload).toString('utf8');
 }

@@ -84,11 +84,11 @@ function fill(gate: OpenGate): Promise<Response> {
 
 async function whileFull<T>(gate: OpenGate, work: () => Promise<T>): Promise<T> {
   const { streams } = clientsForTests(gate.real.service.log).manager;
-  const { config } = await streams.info('EVENTS');
-  await streams.update('EVENTS', { ...config, max_bytes: 1 });
+  const { config } = await streams.info('EVENTS_0');
+  await streams.update('EVENTS_0', { ...config, max_bytes: 1 });
   try {
     return await work();
   } finally {
-    await streams.update('EVENTS', config);
+    await streams.update('EVENTS_0', config);
   }
 }

@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 
 import { jetstream } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
+import { natsStream } from '../nats-stream.ts';
 
 /** The contents of the warehouse. */
 export interface WarehouseState {
@@ -48,7 +49,9 @@ export async function readMessageIds(dataDir: string, stream: string): Promise<s
   ) as { url: string; user: string; password: string };
   const connection = await connect({ servers: url, user, pass: password });
   try {
-    const consumer = await jetstream(connection).consumers.get(stream, { headers_only: true });
+    const consumer = await jetstream(connection).consumers.get(natsStream(stream), {
+      headers_only: true,
+    });
     const ids: string[] = [];
     let { num_pending: left } = await consumer.info();
     if (left === 0) return ids;

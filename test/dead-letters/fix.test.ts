@@ -136,8 +136,8 @@ describe('a fix', () => {
   test('of an undecodable event is refused, and the entry can still be discarded', async () => {
     await using real = await startRealLog();
     const { log } = real;
-    await log.store('EVENTS', 'headgate.events.shop.order_completed', {}, 'no JSON');
-    await log.store('EVENTS', 'headgate.events.shop.order_completed', {}, '{"no":"event"}');
+    await log.store('EVENTS', 'headgate.events.0.shop.order_completed', {}, 'no JSON');
+    await log.store('EVENTS', 'headgate.events.0.shop.order_completed', {}, '{"no":"event"}');
     await makeSound(log, 0);
     const queue = await openQueue(log);
     for (const id of ['crm:1', 'crm:2']) {

@@ -71,7 +71,7 @@ test('settles and counts events of other sources and names as filtered', async (
   await publishEvents(log, 2, { eventName: 'page_viewed' });
   for (const source of ['web', 'shop-eu']) {
     const event = `{"eventId":"${source}","eventName":"order_completed","source":"${source}"}`;
-    await log.store('EVENTS', `headgate.events.${source}.order_completed`, {}, event);
+    await log.store('EVENTS', `headgate.events.0.${source}.order_completed`, {}, event);
   }
   const destination = recording();
   const config = destinationConfig({ events: ['order_*'], sources: ['shop*'] });
@@ -87,10 +87,15 @@ test('settles and counts events of other sources and names as filtered', async (
 test('an unreadable event becomes a dead letter and never reaches the destination', async () => {
   await using real = await startRealLog();
   const { log } = real;
-  await log.store('EVENTS', 'headgate.events.shop.order_completed', {}, `{"email":"${secretText}`);
   await log.store(
     'EVENTS',
-    'headgate.events.shop.order_completed',
+    'headgate.events.0.shop.order_completed',
+    {},
+    `{"email":"${secretText}`,
+  );
+  await log.store(
+    'EVENTS',
+    'headgate.events.0.shop.order_completed',
     {},
     `{"email":"${secretText}"}`,
   );

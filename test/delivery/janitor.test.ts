@@ -24,9 +24,10 @@ import {
   until,
 } from './rig.ts';
 import { openQueue } from '../dead-letters/dead-rig.ts';
+import { natsStream } from '../nats-stream.ts';
 
 const firstOf = async (log: Log, stream = 'EVENTS') =>
-  (await clientsForTests(log).manager.streams.info(stream)).state.first_seq;
+  (await clientsForTests(log).manager.streams.info(natsStream(stream))).state.first_seq;
 
 const janitorOf = (log: Log, retentionMs: number, destinations = ['crm']) =>
   createJanitor({ log, retentionMs, destinations, onTrouble: () => {} });
@@ -109,7 +110,7 @@ describe('the janitor', () => {
     expect(await janitor.run()).toBe(0);
     expect(await janitor.run()).toBe(0);
     expect(told).toEqual([['old-one', 7]]);
-    await clientsForTests(log).manager.consumers.delete('EVENTS', 'old-one');
+    await clientsForTests(log).manager.consumers.delete('EVENTS_0', 'old-one');
     expect(await janitorOf(log, 1).run()).toBe(6);
   });
 
@@ -149,7 +150,7 @@ describe('the janitor', () => {
     // Asked for one by one, so that no pull waits once it has failed; whether the advisory is there
     // by then differs between servers, and must not matter.
     for (let sequence = 1; sequence <= 5; sequence += 1) {
-      const next = '$JS.API.CONSUMER.MSG.NEXT.EVENTS.crm';
+      const next = '$JS.API.CONSUMER.MSG.NEXT.EVENTS_0.crm';
       const message = await clientsForTests(log).connection.request(
         next,
         '{"batch":1,"no_wait":true}',

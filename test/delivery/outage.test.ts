@@ -124,7 +124,7 @@ test('a SQLite file that cannot be opened at first gets each event once', async 
   expect(new Set(rows.map((row) => row['event_id']))).toEqual(new Set(ids));
   expect(metrics.deliveries.series('crm', 'delivered').value).toBe(ids.length);
   await expectNothingSpent(real.log);
-  const info = await clientsForTests(real.log).manager.consumers.info('EVENTS', 'crm');
+  const info = await clientsForTests(real.log).manager.consumers.info('EVENTS_0', 'crm');
   expect(info.delivered.consumer_seq).toBe(ids.length);
 }, 60_000);
 
@@ -174,7 +174,7 @@ test('after an hour of outage 100,000 events arrive, each once, without a dead l
   expect(metrics.deliveries.series('crm', 'delivered').value).toBe(ids.length);
   expect(metrics.deliveries.series('crm', 'dead').value).toBe(0);
   // Every event was delivered once, and no attempt was charged.
-  const info = await clientsForTests(real.log).manager.consumers.info('EVENTS', 'crm');
+  const info = await clientsForTests(real.log).manager.consumers.info('EVENTS_0', 'crm');
   expect(info.delivered.consumer_seq).toBe(ids.length);
   await expectNothingSpent(real.log);
   // An hour is a hundred calls at most, not one for each of 100,000 events.

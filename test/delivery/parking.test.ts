@@ -74,7 +74,7 @@ describe('an unreachable destination', () => {
     expect(attempts.length).toBeLessThan(300);
     expect(await readDead(real.log)).toEqual([]);
     // Every event was delivered once.
-    const info = await clientsForTests(real.log).manager.consumers.info('EVENTS', 'crm');
+    const info = await clientsForTests(real.log).manager.consumers.info('EVENTS_0', 'crm');
     expect(info.delivered.consumer_seq).toBe(ids.length);
   });
 
@@ -86,7 +86,7 @@ describe('an unreachable destination', () => {
     const worker = await startWorker(real.log, destination, {
       config: destinationConfig({ ackWaitMs }),
     });
-    const readInfo = () => clientsForTests(real.log).manager.consumers.info('EVENTS', 'crm');
+    const readInfo = () => clientsForTests(real.log).manager.consumers.info('EVENTS_0', 'crm');
     await until(
       () => readInfo(),
       (info) => info.num_ack_pending === 4_096,

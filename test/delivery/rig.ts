@@ -25,6 +25,7 @@ import { createLogger } from '../../src/observability/logger.ts';
 import { createMetrics, type Metrics } from '../../src/observability/metrics.ts';
 import { createSignals, type Signals } from '../../src/observability/signals.ts';
 import { deadLetterMessage } from '../../src/operators/dead-letters/dead-letter-message.ts';
+import { natsStream } from '../nats-stream.ts';
 
 /** Signals with readable counters and without log output. */
 export function createTestSignals(): { metrics: Metrics; signals: Signals } {
@@ -110,7 +111,7 @@ export async function publishEvents(
     ids.map((eventId) =>
       log.store(
         'EVENTS',
-        `headgate.events.shop.${eventName}`,
+        `headgate.events.0.shop.${eventName}`,
         {
           'Nats-Msg-Id': `shop:${eventId}`,
           'Headgate-Correlation-Id': `c-${eventId}`,
@@ -251,11 +252,11 @@ export async function readAttempts(log: Log, destination = 'crm'): Promise<Deliv
 }
 
 export async function countMessages(log: Log, stream: StreamName): Promise<number> {
-  return (await clientsForTests(log).manager.streams.info(stream)).state.messages;
+  return (await clientsForTests(log).manager.streams.info(natsStream(stream))).state.messages;
 }
 
 /** The number of unsettled events of a consumer. */
 export async function unsettled(log: Log, consumer = 'crm', stream: StreamName = 'EVENTS') {
-  const info = await clientsForTests(log).manager.consumers.info(stream, consumer);
+  const info = await clientsForTests(log).manager.consumers.info(natsStream(stream), consumer);
   return info.num_pending + info.num_ack_pending;
 }

@@ -46,9 +46,11 @@ describe('a delivery worker', () => {
     expect(destination.batchSizes.length).toBeLessThan(100);
     expect(destination.together()).toBe(3);
     expect(metrics.deliveries.series('crm', 'delivered').value).toBe(500);
-    expect(await clientsForTests(real.log).manager.consumers.info('EVENTS', 'crm')).toMatchObject({
-      ack_floor: { stream_seq: 500 },
-    });
+    expect(await clientsForTests(real.log).manager.consumers.info('EVENTS_0', 'crm')).toMatchObject(
+      {
+        ack_floor: { stream_seq: 500 },
+      },
+    );
   });
 
   test('acks events that its globs do not match, and delivers the others', async () => {
@@ -198,7 +200,7 @@ describe('a delivery worker', () => {
   test('an undecodable event becomes a dead letter, and does not fail its batch', async () => {
     await using real = await startRealLog();
     await publishEvents(real.log, 2);
-    await real.log.store('EVENTS', 'headgate.events.shop.order_completed', {}, 'not {json');
+    await real.log.store('EVENTS', 'headgate.events.0.shop.order_completed', {}, 'not {json');
     await publishEvents(real.log, 2);
     const good = recording();
     const destination = {
@@ -262,7 +264,7 @@ describe('a delivery worker', () => {
     await worker.stop();
     expect(destination.seen.map(({ attempt }) => attempt)).toEqual([1, 1, 1]);
     const { delivered: handedOut } = await clientsForTests(real.log).manager.consumers.info(
-      'EVENTS',
+      'EVENTS_0',
       'crm',
     );
     expect(handedOut.consumer_seq).toBe(3);

@@ -121,7 +121,7 @@ export function prepareWorker(
 
 async function inHand(real: RealLog, destinations: readonly KilledDestination[]): Promise<number> {
   const counts = destinations.map(async ({ name }) => {
-    const info = await clientsForTests(real.log).manager.consumers.info('EVENTS', name);
+    const info = await clientsForTests(real.log).manager.consumers.info('EVENTS_0', name);
     return info.num_ack_pending;
   });
   return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);

@@ -188,7 +188,7 @@ describe.skipIf(rendered === undefined)('deploy/kubernetes', () => {
         config.destinations.map((one) => one.name),
       );
       expect(new Set(triggers.map(({ metadata }) => metadata['stream']))).toEqual(
-        new Set(['EVENTS']),
+        new Set(['EVENTS_0']),
       );
       return [...config.roles];
     });

@@ -44,7 +44,7 @@ describe('write keys', () => {
         const answer = await knock(gate.port, door, { events: [order()], headers: headersOf(key) });
         expect(answer.results[0]?.status, answer.raw).toBe('accepted');
         const [kept] = await gate.events(after);
-        expect(kept!.subject).toBe('headgate.events.checkout.order_completed');
+        expect(kept!.subject).toBe('headgate.events.0.checkout.order_completed');
         expect(JSON.parse(kept!.bytes.toString())).toMatchObject({ source: 'checkout' });
         expect(kept!.header('Nats-Msg-Id')).toMatch(/^checkout:/);
       }
@@ -86,7 +86,7 @@ describe('write keys', () => {
       const event = order({ event_name: 'invoice_paid', properties });
       const answer = await knock(gate.port, door, { events: [event], headers });
       expect(answer.results[0]?.status).toBe('accepted');
-      expect((await gate.events(after))[0]!.subject).toBe('headgate.events.billing.invoice_paid');
+      expect((await gate.events(after))[0]!.subject).toBe('headgate.events.0.billing.invoice_paid');
       expect((await gate.rejected()).at(-1)!.subject).toBe(
         'headgate.rejected.billing.order_completed',
       );

@@ -69,9 +69,9 @@ describe('a log that is full', () => {
 
   const resize = async (bytes: number): Promise<void> => {
     const { manager } = clientsForTests(gate.real.service.log);
-    const { config } = await manager.streams.info('EVENTS');
+    const { config } = await manager.streams.info('EVENTS_0');
     sizeBefore = config.max_bytes;
-    await manager.streams.update('EVENTS', { ...config, max_bytes: bytes });
+    await manager.streams.update('EVENTS_0', { ...config, max_bytes: bytes });
   };
 
   beforeAll(async () => {

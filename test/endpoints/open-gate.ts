@@ -4,6 +4,7 @@ import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { freeze } from '../frozen-process.ts';
 import { startRealService, type RealService, type RealServiceOverrides } from '../real-service.ts';
 import { closeSessions } from './wire.ts';
+import { natsStream } from '../nats-stream.ts';
 
 /** A message of a stream as any NATS client reads it. */
 export interface Kept {
@@ -39,14 +40,14 @@ export async function openGate(overrides: RealServiceOverrides = {}): Promise<Op
   });
   const { manager } = clientsForTests(real.service.log);
   const read = async (stream: 'EVENTS' | 'REJECTED', after: number): Promise<Kept[]> => {
-    const { state } = await manager.streams.info(stream);
+    const { state } = await manager.streams.info(natsStream(stream));
     const kept: Kept[] = [];
     for (
       let sequence = Math.max(after + 1, state.first_seq);
       sequence <= state.last_seq;
       sequence += 1
     ) {
-      const message = await manager.streams.getMessage(stream, { seq: sequence });
+      const message = await manager.streams.getMessage(natsStream(stream), { seq: sequence });
       if (message !== null) kept.push(keptOf(message));
     }
     return kept;
@@ -58,7 +59,7 @@ export async function openGate(overrides: RealServiceOverrides = {}): Promise<Op
     url: real.url,
     events: (after = 0) => read('EVENTS', after),
     rejected: (after = 0) => read('REJECTED', after),
-    last: async (stream) => (await manager.streams.info(stream)).state.last_seq,
+    last: async (stream) => (await manager.streams.info(natsStream(stream))).state.last_seq,
     killServer: () => process.kill(embedded!.processId()!, 'SIGKILL'),
     freezeServer: async () => {
       const processId = embedded!.processId()!;

@@ -13,6 +13,7 @@ import { openGate, type OpenGate } from './open-gate.ts';
 import { order, type Sample } from './sample-events.ts';
 import { schemasWith } from './schemas-folder.ts';
 import { knock, wireEndpoints } from './wire-endpoints.ts';
+import { natsStream } from '../nats-stream.ts';
 
 const address = 'ann.secret@example.com';
 const schema = {
@@ -151,10 +152,10 @@ async function messagesOf(
   stream: 'DEAD' | 'ATTEMPTS',
 ): Promise<string[]> {
   const { manager } = clientsForTests(service.log);
-  const { state } = await manager.streams.info(stream);
+  const { state } = await manager.streams.info(natsStream(stream));
   const found: string[] = [];
   for (let sequence = Math.max(1, state.first_seq); sequence <= state.last_seq; sequence += 1) {
-    const message = await manager.streams.getMessage(stream, { seq: sequence });
+    const message = await manager.streams.getMessage(natsStream(stream), { seq: sequence });
     if (message !== null) found.push(Buffer.from(message.data).toString());
   }
   return found;

@@ -258,7 +258,7 @@ describe('what is stored', () => {
     const headers = { traceparent, 'x-correlation-id': 'c-1' };
     const [result] = (await knock(gate.port, grpcTrack, { events: [event], headers })).results;
     const [kept] = await storedUnder(after, [event]);
-    expect(kept!.subject).toBe('headgate.events.default.order_completed');
+    expect(kept!.subject).toBe('headgate.events.0.default.order_completed');
     expect(kept!.header('Nats-Msg-Id')).toBe(`default:${keyOf(event)}`);
     expect(kept!.header('traceparent')).toBe(traceparent);
     expect(kept!.header('Headgate-Correlation-Id')).toBe('c-1');

@@ -143,7 +143,7 @@ test('three nodes with deploy/kubernetes/nats.conf accept events, also with one 
     20_000,
   );
   const streams = figures.account_details.find(({ name }) => name === '$G')!.stream_detail;
-  const consumers = streams.find(({ name }) => name === 'EVENTS')!.consumer_detail!;
+  const consumers = streams.find(({ name }) => name === 'EVENTS_0')!.consumer_detail!;
   expect(consumers).toContainEqual(
     expect.objectContaining({ name: 'crm', num_pending: expect.any(Number) }),
   );

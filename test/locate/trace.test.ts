@@ -15,6 +15,7 @@ import { order, type Sample } from '../endpoints/sample-events.ts';
 import { adminToken } from '../admin-token.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { uuidV7 } from './uuid-v7.ts';
+import { natsStream } from '../nats-stream.ts';
 
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const waitMs = 30_000;
@@ -280,7 +281,7 @@ describe('headgate trace', () => {
     const state = async (name: string): Promise<object> => {
       const { manager } = clientsForTests(log);
       const { consumer_count, subjects } = (
-        await manager.streams.info(name, { subjects_filter: '>' })
+        await manager.streams.info(natsStream(name), { subjects_filter: '>' })
       ).state;
       const counts = Object.entries(subjects ?? {}).filter(([each]) => !/hanging|away/.test(each));
       return { name, consumer_count, counts: Object.fromEntries(counts) };

@@ -79,9 +79,9 @@ function startLoad(log: Log): { readonly acked: number[]; readonly stop: () => v
 /** All message ids of the stream. The index of an id is its sequence. */
 async function readIds(log: Log): Promise<string[]> {
   const ids: string[] = [];
-  const { state } = await clientsForTests(log).manager.streams.info('EVENTS');
+  const { state } = await clientsForTests(log).manager.streams.info('EVENTS_0');
   if (state.messages === 0) return ids;
-  const consumer = await jetstream(clientsForTests(log).connection).consumers.get('EVENTS', {
+  const consumer = await jetstream(clientsForTests(log).connection).consumers.get('EVENTS_0', {
     headers_only: true,
   });
   await new Promise<void>((resolve) => {
@@ -119,7 +119,7 @@ async function cutPower(folder: string, durability: Durability, loadMs: number):
     process.kill(server.processId()!, 'SIGSTOP');
     const seconds = (performance.now() - startedAt) / 1000;
     load.stop();
-    const blocks = readdirSync(path.join(server.streamsDir, 'EVENTS', 'msgs')).filter((name) =>
+    const blocks = readdirSync(path.join(server.streamsDir, 'EVENTS_0', 'msgs')).filter((name) =>
       name.endsWith('.blk'),
     ).length;
     const copy = path.join(folder, 'after.img');

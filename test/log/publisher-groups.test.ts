@@ -11,7 +11,7 @@ import { createPublisher, type PublishToStream } from '../../src/jetstream/publi
 import { headerBlock } from '../../src/jetstream/publish/raw-publish.ts';
 import { readMessage } from '../../src/jetstream/read/read.ts';
 
-const subject = 'headgate.events.checkout.order_completed';
+const subject = 'headgate.events.0.checkout.order_completed';
 
 type Answer = PublishAck | PublishError['code'];
 

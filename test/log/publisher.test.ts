@@ -23,7 +23,7 @@ import { headerBlock } from '../../src/jetstream/publish/raw-publish.ts';
 import { readMessage } from '../../src/jetstream/read/read.ts';
 import { findServerBinary } from '../../src/jetstream/server/server-binary.ts';
 
-const subject = 'headgate.events.checkout.order_completed';
+const subject = 'headgate.events.0.checkout.order_completed';
 
 interface Answer {
   readonly ack: PublishAck | undefined;

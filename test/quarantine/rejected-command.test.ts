@@ -72,7 +72,7 @@ describe('headgate rejected', () => {
       expect.objectContaining({ number: Number(number), status: 'accepted', idempotency_key: key }),
     ]);
     const [stored] = await gate.events(before);
-    expect(stored!.subject).toBe('headgate.events.default.order_completed');
+    expect(stored!.subject).toBe('headgate.events.0.default.order_completed');
     expect(stored!.bytes.toString()).toContain('"total":12345678901234567890,"currency":"EUR"');
 
     const again = await run(['replay', number]);

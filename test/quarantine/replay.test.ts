@@ -140,7 +140,7 @@ describe('a replay', () => {
     for (const { bytes, subject, header } of stored) {
       const event = JSON.parse(bytes.toString()) as Record<string, never>;
       const door = wireEndpoints.find(({ name }) => name === keys.get(event['idempotencyKey']!))!;
-      expect(subject).toBe('headgate.events.default.parcel_created');
+      expect(subject).toBe('headgate.events.0.default.parcel_created');
       expect(header('Nats-Msg-Id')).toBe(`default:${event['idempotencyKey']}`);
       expect(event).toMatchObject({
         userId: 'Zo\u00eb \u{1f600}',
@@ -261,7 +261,7 @@ describe('a replay', () => {
       { source: 'checkout', status: Status.REJECTED, error: { code: 'event_not_allowed' } },
     ]);
     const [stored] = await gate.events();
-    expect(stored!.subject).toBe('headgate.events.checkout.order_completed');
+    expect(stored!.subject).toBe('headgate.events.0.checkout.order_completed');
     expect(JSON.parse(stored!.bytes.toString())).toMatchObject({ source: 'checkout', properties });
   });
 

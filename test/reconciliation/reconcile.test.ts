@@ -8,7 +8,7 @@ import {
 } from '../../src/reconciliation/count-table.ts';
 import { reconcile, type ReconciliationReport } from '../../src/reconciliation/reconcile.ts';
 import { delivered, type Outcome } from '../../src/destinations/destination.ts';
-import { readConsumerPosition } from '../../src/jetstream/consume/consumer-position.ts';
+import { readEventPositions } from '../../src/jetstream/consume/consumer-position.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import {
   destinationConfig,
@@ -181,9 +181,9 @@ describe('reconciliation', () => {
     const [id] = await publishEvents(log, 1);
     const event = `{"eventId":"${id}","eventName":"order_completed","source":"shop","timestamp":"2026-01-02T03:04:05.678Z"}`;
     // Under another message id, as after the dedup window.
-    await log.store('EVENTS', 'headgate.events.shop.order_completed', {}, event);
+    await log.store('EVENTS', 'headgate.events.0.shop.order_completed', {}, event);
     // And a message that is not an event.
-    await log.store('EVENTS', 'headgate.events.shop.order_completed', {}, 'none');
+    await log.store('EVENTS', 'headgate.events.0.shop.order_completed', {}, 'none');
     const worker = await startWorker(
       log,
       recording(({ event }) => (event(), delivered)),
@@ -231,7 +231,7 @@ describe('reconciliation', () => {
     };
     await run(['order_*']);
     await run([]);
-    const position = await readConsumerPosition(log, 'EVENTS', 'crm');
+    const [position] = await readEventPositions(log, 'crm');
     expect(position!.filterEras()).toEqual([
       { from: 1, events: ['order_*'], sources: [] },
       { from: 15, events: [], sources: [] },

@@ -162,7 +162,7 @@ export async function checkDurability(
       'Use fsync with the embedded server, or replicated with a cluster.',
     );
   } else if (log !== undefined) {
-    const { wanted, servers } = await countReplicas(log, 'EVENTS');
+    const { wanted, servers } = await countReplicas(log);
     if (wanted < 3 || servers < 3) {
       findings.failure(
         `replicated: EVENTS is held by ${servers} servers, so that there is no quorum to outlive one`,

@@ -2,6 +2,7 @@ import type { DestinationConfig } from '../../config/config.ts';
 import type { DeliveredStream } from '../../event/delivery-attempt.ts';
 import { ensureDestinationConsumer } from '../../jetstream/consume/destination-consumer.ts';
 import { recordFilter } from '../../jetstream/consume/filter-history.ts';
+import { partsOf, type StreamPart } from '../../jetstream/events/event-streams.ts';
 import type { Log } from '../../jetstream/log.ts';
 import { openPacedPull } from '../../jetstream/consume/paced-pull.ts';
 import { openPull, type Pull, type PulledMessage } from '../../jetstream/consume/pull.ts';
@@ -45,17 +46,24 @@ export async function openPulls(options: OpenPullsOptions, receiver: PullReceive
     REPLAY: replayAckPendingMax(eventBytesMax),
     RETRY: delayedEventsMax,
   };
-  const open = async (stream: ConsumedStream): Promise<Pull> => {
-    await ensureDestinationConsumer(log, stream, config.name, {
-      // -1: the log never gives up a delayed copy, because no advisory would report it.
-      attempts: stream === 'RETRY' ? -1 : deliveriesMax(config.retry),
-      ackWaitMs: config.ackWaitMs,
-      ackPendingMax: pending[stream],
-    });
-    if (stream === 'EVENTS') await recordFilter(log, config.name, config);
+  const open = async (stream: ConsumedStream, part: StreamPart): Promise<Pull> => {
+    await ensureDestinationConsumer(
+      log,
+      stream,
+      config.name,
+      {
+        // -1: the log never gives up a delayed copy, because no advisory would report it.
+        attempts: stream === 'RETRY' ? -1 : deliveriesMax(config.retry),
+        ackWaitMs: config.ackWaitMs,
+        ackPendingMax: pending[stream],
+      },
+      part,
+    );
+    if (stream === 'EVENTS') await recordFilter(log, part, config.name, config);
     const pull = {
       log,
       stream,
+      part,
       consumer: config.name,
       onTrouble: (text: string) =>
         signals.trouble(`pulling for ${config.name} from ${stream}`, text),
@@ -72,7 +80,9 @@ export async function openPulls(options: OpenPullsOptions, receiver: PullReceive
     });
   };
   try {
-    for (const stream of consumedStreams) pulls.push(await open(stream));
+    for (const stream of consumedStreams) {
+      for (const part of partsOf(log, stream)) pulls.push(await open(stream, part));
+    }
   } catch (error) {
     await stop();
     throw error;

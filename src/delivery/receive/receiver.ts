@@ -1,5 +1,5 @@
 import type { DestinationConfig } from '../../config/config.ts';
-import { canaryName, canarySubject } from '../../event/canary.ts';
+import { canaryName, isCanarySubject } from '../../event/canary.ts';
 import { compileEventFilter } from '../../event/event-filter.ts';
 import type { DelayedMessage } from '../../jetstream/consume/delayed-copies.ts';
 import type { Signals } from '../../observability/signals.ts';
@@ -66,7 +66,7 @@ function createAdmit({ destinationConfig: config, settler, signals }: ReceiverPa
     // A person requested this replay for this destination, so the current filter does not apply.
     if (stream === 'EVENTS' && !isWanted(message.subject)) {
       settler.filtered(held);
-      if (message.subject !== canarySubject) signals.eventsFiltered(config.name, 1);
+      if (!isCanarySubject(message.subject)) signals.eventsFiltered(config.name, 1);
       return false;
     }
     if (map !== undefined && !applyMapping(map, held, settler)) return false;

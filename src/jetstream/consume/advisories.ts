@@ -3,8 +3,11 @@ import { AckPolicy, DeliverPolicy, type ConsumerConfig } from '@nats-io/jetstrea
 import type { DeliveredStream } from '../../event/delivery-attempt.ts';
 import { isJsonObject } from '../../event/json/json.ts';
 import { clientsOf } from '../clients.ts';
+import { eventPosition, partitionOf, sequenceIn } from '../events/event-position.ts';
+import type { StreamPart } from '../events/event-streams.ts';
 import type { Log } from '../log.ts';
 import { readMatching } from '../read/read.ts';
+import { earlierStream } from '../topology.ts';
 import { ensureConsumer } from './ensure-consumer.ts';
 import { openPull, type Pull, type PullOptions } from './pull.ts';
 
@@ -61,24 +64,40 @@ export function readAdvisory(payload: Uint8Array): Advisory | undefined {
   }
   if (!isJsonObject(value)) return undefined;
   const { stream, consumer, stream_seq: sequence, deliveries, type, reason } = value;
-  if (stream !== 'EVENTS' && stream !== 'REPLAY') return undefined;
   if (typeof consumer !== 'string' || typeof sequence !== 'number') return undefined;
+  const place = placeOf(stream, sequence);
+  if (place === undefined) return undefined;
   return {
-    stream,
+    ...place,
     destination: consumer,
-    sequence,
     reason: String(type).endsWith('terminated')
       ? `the delivery was terminated: ${String(reason ?? 'no reason given')}`
       : `delivered ${String(deliveries)} times and never settled: its worker crashed or hung`,
   };
 }
 
+/** The log's stream and the position of a message, by the stream of NATS and the sequence. */
+function placeOf(
+  stream: unknown,
+  sequence: number,
+): Pick<Advisory, 'stream' | 'sequence'> | undefined {
+  if (stream === 'REPLAY') return { stream, sequence };
+  if (stream === earlierStream) return { stream: 'EVENTS', sequence };
+  const partition = /^EVENTS_(\d{1,3})$/.exec(String(stream))?.[1];
+  if (partition === undefined) return undefined;
+  return { stream: 'EVENTS', sequence: eventPosition(Number(partition), sequence) };
+}
+
 /**
- * The position of the first message of a stream that NATS gave up on and whose dead letter is not
+ * The sequence of the first message of a partition that NATS gave up on and whose dead letter is not
  * stored yet. No consumer still waits for this message, but the collector must read it. Infinity if
  * no such message exists. Rejects when the log cannot be read.
  */
-export async function firstGivenUp(log: Log, stream: string): Promise<number> {
+export async function firstGivenUp(
+  log: Log,
+  stream: string,
+  { partition }: StreamPart,
+): Promise<number> {
   const { consumers } = clientsOf(log).manager;
   const info = await consumers.info('ADVISORIES', collectorName).catch(() => undefined);
   const none = Number.POSITIVE_INFINITY;
@@ -87,7 +106,8 @@ export async function firstGivenUp(log: Log, stream: string): Promise<number> {
   let first = none;
   for await (const { payload } of readMatching(log, 'ADVISORIES', '>', from)) {
     const advisory = readAdvisory(payload);
-    if (advisory?.stream === stream) first = Math.min(first, advisory.sequence);
+    if (advisory?.stream !== stream || partitionOf(advisory.sequence) !== partition) continue;
+    first = Math.min(first, sequenceIn(advisory.sequence));
   }
   return first;
 }

@@ -1,7 +1,8 @@
+import { withParts, type StreamPart } from '../events/event-streams.ts';
 import type { Log } from '../log.ts';
-import { readNext } from '../read/read.ts';
-import { consumedStreams, type ConsumedStream } from '../topology.ts';
-import { readConsumerPosition } from './consumer-position.ts';
+import { readNextIn } from '../read/read.ts';
+import { consumedStreams } from '../topology.ts';
+import { readPartPosition } from './consumer-position.ts';
 
 /** The messages that wait for a destination, summed over all streams. */
 export interface Backlog {
@@ -16,9 +17,13 @@ export interface Backlog {
 /** Undefined if the destination has no consumer. Rejects when the log cannot be reached. */
 export async function readBacklog(log: Log, destination: string): Promise<Backlog | undefined> {
   const found = await Promise.all(
-    consumedStreams.map((stream) => readStreamBacklog(log, stream, destination)),
+    consumedStreams.map((stream) =>
+      withParts(log, stream, (parts) =>
+        Promise.all(parts.map((part) => readPartBacklog(log, part, destination))),
+      ),
+    ),
   );
-  const backlogs = found.filter((one) => one !== undefined);
+  const backlogs = found.flat().filter((one) => one !== undefined);
   if (backlogs.length === 0) return undefined;
   const oldest = backlogs.filter(({ oldestMs }) => oldestMs > 0).map(({ oldestMs }) => oldestMs);
   return {
@@ -28,16 +33,16 @@ export async function readBacklog(log: Log, destination: string): Promise<Backlo
   };
 }
 
-async function readStreamBacklog(
+async function readPartBacklog(
   log: Log,
-  stream: ConsumedStream,
+  part: StreamPart,
   destination: string,
 ): Promise<Backlog | undefined> {
-  const position = await readConsumerPosition(log, stream, destination);
+  const position = await readPartPosition(log, part, destination);
   if (position === undefined) return undefined;
   const { settledUpTo, subject, pulls } = position;
   const waiting = position.waiting + position.inWork;
   if (waiting === 0) return { waiting, oldestMs: 0, pulls };
-  const oldest = await readNext(log, stream, settledUpTo + 1, subject);
+  const oldest = await readNextIn(log, part, part.sequence(settledUpTo) + 1, subject);
   return { waiting, oldestMs: oldest?.storedAtMs ?? 0, pulls };
 }

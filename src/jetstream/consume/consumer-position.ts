@@ -1,14 +1,19 @@
-import type { ConsumerInfo } from '@nats-io/jetstream';
+import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
 
 import { clientsOf } from '../clients.ts';
+import { partsOf, withParts, type StreamPart } from '../events/event-streams.ts';
+import { partitionOf, sequenceIn } from '../events/event-position.ts';
 import type { Log } from '../log.ts';
 import type { ConsumedStream } from '../topology.ts';
 import { readFilterEras, type FilterEra } from './filter-history.ts';
 
 /**
- * The progress of a destination's consumer in a stream. Positions are sequences; 0: no message yet.
+ * The progress of a destination's consumer in a stream of NATS. Positions are those of the log's
+ * stream (read/read.ts); one before the first: no message yet.
  */
 export interface ConsumerPosition {
+  /** Whether a position of the log's stream is one of this stream of NATS. */
+  readonly covers: (position: number) => boolean;
   /** The position of the last delivered message. */
   readonly deliveredUpTo: number;
   /** All messages up to this position are settled. */
@@ -33,14 +38,47 @@ export interface ConsumerPosition {
 
 /**
  * Undefined if the destination has no consumer on the stream. Rejects when the log is unreachable.
+ * A destination has several on EVENTS: see `readEventPositions`.
  */
 export async function readConsumerPosition(
   log: Log,
-  stream: ConsumedStream,
+  stream: Exclude<ConsumedStream, 'EVENTS'>,
   destination: string,
 ): Promise<ConsumerPosition | undefined> {
+  return readPartPosition(log, partsOf(log, stream)[0]!, destination);
+}
+
+/**
+ * The progress of a destination on every stream of NATS that holds events, in the order of their
+ * positions; empty if it has no consumer on any. Rejects when the log is unreachable.
+ */
+export function readEventPositions(log: Log, destination: string): Promise<ConsumerPosition[]> {
+  return withParts(log, 'EVENTS', async (parts) => {
+    const positions = await Promise.all(
+      parts.map((part) => readPartPosition(log, part, destination)),
+    );
+    return positions.filter((position) => position !== undefined);
+  });
+}
+
+/** The progress on one stream of NATS; undefined if the destination has no consumer on it. */
+export async function readPartPosition(
+  log: Log,
+  part: StreamPart,
+  destination: string,
+): Promise<ConsumerPosition | undefined> {
+  const info = await consumerOf(clientsOf(log).manager, part.stream, destination);
+  return info === undefined ? undefined : positionOf(info, part);
+}
+
+/** Undefined if the stream has no such consumer. */
+export async function consumerOf(
+  manager: JetStreamManager,
+  stream: string,
+  name: string,
+): Promise<ConsumerInfo | undefined> {
   try {
-    return positionOf(await clientsOf(log).manager.consumers.info(stream, destination));
+    return await manager.consumers.info(stream, name);
   } catch (error) {
     if ((error as { code?: unknown }).code === consumerNotFound) return undefined;
     throw error;
@@ -49,25 +87,37 @@ export async function readConsumerPosition(
 
 const consumerNotFound = 10014;
 
-/** Reads a position from the server's information about a consumer. */
-export function positionOf(info: ConsumerInfo): ConsumerPosition {
+/** Reads a position from the server's information about a consumer of a part. */
+export function positionOf(info: ConsumerInfo, part: StreamPart): ConsumerPosition {
   const { delivered, ack_floor: floor, num_ack_pending: inWork } = info;
+  // On a cluster, the positions of a consumer that has delivered nothing are 0.
+  const at = (sequence: number): number => part.position(Math.max(sequence, part.from - 1));
   return {
-    deliveredUpTo: delivered.stream_seq,
+    covers: (position) =>
+      partitionOf(position) === part.partition && sequenceIn(position) >= part.from,
+    deliveredUpTo: at(delivered.stream_seq),
     // With no message in work, all delivered messages are settled, but the ack floor may lag
     // behind: since 2.14.0 it does not pass a message that NATS gave up on until the next message
     // is acked.
-    settledUpTo: inWork > 0 ? floor.stream_seq : delivered.stream_seq,
+    settledUpTo: at(inWork > 0 ? floor.stream_seq : delivered.stream_seq),
     inWork,
     waiting: info.num_pending,
     subject: info.config.filter_subject ?? '>',
     pulls: info.num_waiting,
-    settledByMs: (sequence) => {
-      if (floor.stream_seq < sequence) return undefined;
+    settledByMs: (position) => {
+      if (at(floor.stream_seq) < position) return undefined;
       // The client's type is wrong: the server sends RFC 3339 text.
       const timeMs = Date.parse(String(floor.last_active));
       return Number.isNaN(timeMs) ? undefined : timeMs;
     },
     filterEras: () => readFilterEras(info.config),
   };
+}
+
+/** The position of a destination's consumer that covers an event; undefined if there is none. */
+export function positionAt(
+  positions: readonly ConsumerPosition[],
+  event: number,
+): ConsumerPosition | undefined {
+  return positions.findLast((position) => position.covers(event));
 }

@@ -1,10 +1,11 @@
 import { AckPolicy, DeliverPolicy, type ConsumerConfig } from '@nats-io/jetstream';
 
-import { canaryName, canarySubject } from '../../event/canary.ts';
+import { canaryName } from '../../event/canary.ts';
 import { clientsOf } from '../clients.ts';
+import { partsOf, withParts, type StreamPart } from '../events/event-streams.ts';
 import type { Log } from '../log.ts';
 import { consumedStreams, subjects, type ConsumedStream } from '../topology.ts';
-import { readConsumerPosition } from './consumer-position.ts';
+import { consumerOf } from './consumer-position.ts';
 import { ensureConsumer } from './ensure-consumer.ts';
 
 export interface ConsumerOptions {
@@ -16,21 +17,24 @@ export interface ConsumerOptions {
 }
 
 /**
- * Creates the durable consumer of a destination on a stream, or updates its settings. The log
- * delivers from the first message on: all messages of EVENTS, and this destination's messages of
- * REPLAY and RETRY. Rejects when the log cannot be reached.
+ * Creates the durable consumer of a destination on a part of a stream, or updates its settings. The
+ * log delivers from the first message on: all messages of EVENTS, and this destination's messages
+ * of REPLAY and RETRY. Rejects when the log cannot be reached.
  */
 export async function ensureDestinationConsumer(
   log: Log,
   stream: ConsumedStream,
   destination: string,
   options: ConsumerOptions,
+  part: StreamPart = partsOf(log, stream)[0]!,
 ): Promise<void> {
-  await ensureConsumer(clientsOf(log).manager, stream, settingsOf(stream, destination, options));
+  const settings = settingsOf(stream, part, destination, options);
+  await ensureConsumer(clientsOf(log).manager, part.stream, settings);
 }
 
 function settingsOf(
   stream: ConsumedStream,
+  part: StreamPart,
   destination: string,
   options: ConsumerOptions,
 ): Partial<ConsumerConfig> {
@@ -43,7 +47,9 @@ function settingsOf(
     ack_wait: options.ackWaitMs * 1_000_000,
     max_deliver: options.attempts,
     max_ack_pending: options.ackPendingMax,
-    ...(destination === canaryName && stream === 'EVENTS' ? { filter_subject: canarySubject } : {}),
+    ...(destination === canaryName && stream === 'EVENTS'
+      ? { filter_subject: part.subject(subjects.eventsOf(canaryName, canaryName)) }
+      : {}),
     ...(stream === 'REPLAY' ? { filter_subject: subjects.replay(destination, '>') } : {}),
     ...(stream === 'RETRY' ? { filter_subject: subjects.retry(destination, '>') } : {}),
   };
@@ -57,7 +63,11 @@ export async function listConsumingDestinations(log: Log): Promise<string[]> {
   const { manager } = clientsOf(log);
   const names = new Set<string>();
   for (const stream of consumedStreams) {
-    for await (const { name } of manager.consumers.list(stream)) names.add(name);
+    await withParts(log, stream, async () => {
+      for (const part of partsOf(log, stream)) {
+        for await (const { name } of manager.consumers.list(part.stream)) names.add(name);
+      }
+    });
   }
   names.delete(canaryName);
   return [...names].sort();
@@ -68,8 +78,13 @@ export async function listConsumingDestinations(log: Log): Promise<string[]> {
  * destination no longer wait. Rejects when the log cannot be reached.
  */
 export async function deleteDestinationConsumers(log: Log, destination: string): Promise<void> {
+  const { manager } = clientsOf(log);
   for (const stream of consumedStreams) {
-    if ((await readConsumerPosition(log, stream, destination)) === undefined) continue;
-    await clientsOf(log).manager.consumers.delete(stream, destination);
+    await withParts(log, stream, async () => {
+      for (const part of partsOf(log, stream)) {
+        const found = await consumerOf(manager, part.stream, destination);
+        if (found !== undefined) await manager.consumers.delete(part.stream, destination);
+      }
+    });
   }
 }

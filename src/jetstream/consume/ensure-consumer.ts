@@ -1,11 +1,11 @@
 import type { ConsumerConfig, JetStreamManager } from '@nats-io/jetstream';
 
-import type { StreamName } from '../topology.ts';
+import type { StoredStreamName } from '../topology.ts';
 
 /** Creates a durable consumer, or updates the settings of the existing one. */
 export async function ensureConsumer(
   manager: JetStreamManager,
-  stream: StreamName,
+  stream: StoredStreamName,
   settings: Partial<ConsumerConfig>,
 ): Promise<void> {
   const name = settings.durable_name!;

@@ -2,6 +2,7 @@ import type { ConsumerConfig } from '@nats-io/jetstream';
 
 import type { EventFilter } from '../../event/event-filter.ts';
 import { clientsOf } from '../clients.ts';
+import type { StreamPart } from '../events/event-streams.ts';
 import type { Log } from '../log.ts';
 
 /** A filter of a destination, and the position of EVENTS from which it applied. */
@@ -14,25 +15,28 @@ const metadataKey = 'headgate-filters';
 const erasMax = 20;
 
 /**
- * Records the destination's new filter in the metadata of its consumer on EVENTS, which must exist.
+ * Records the destination's new filter in the metadata of its consumer on a part of EVENTS, which
+ * must exist.
  * NATS does not keep which events were filtered once they are settled. Reconciliation needs this
  * record to tell filtered events from missing ones, even after the filter changed. Rejects when the
  * log cannot be reached.
  */
 export async function recordFilter(
   log: Log,
+  part: StreamPart,
   destination: string,
   { events, sources }: EventFilter,
 ): Promise<void> {
   const { consumers } = clientsOf(log).manager;
-  const { config, delivered } = await consumers.info('EVENTS', destination);
+  const { config, delivered } = await consumers.info(part.stream, destination);
   const eras = readFilterEras(config);
   const last = eras.at(-1);
   const text = JSON.stringify([events, sources]);
   if (last !== undefined && JSON.stringify([last.events, last.sources]) === text) return;
-  const era: FilterEra = { from: delivered.stream_seq + 1, events, sources };
+  const from = part.position(Math.max(delivered.stream_seq + 1, part.from));
+  const era: FilterEra = { from, events, sources };
   const kept = JSON.stringify([...eras, era].slice(-erasMax));
-  await consumers.update('EVENTS', destination, {
+  await consumers.update(part.stream, destination, {
     metadata: { ...config.metadata, [metadataKey]: kept },
   });
 }

@@ -1,8 +1,11 @@
 import { canaryName } from '../../event/canary.ts';
 import { clientsOf } from '../clients.ts';
+import { retireEarlierStream } from '../events/earlier-stream.ts';
+import { withParts, type StreamPart } from '../events/event-streams.ts';
+import { deleteBefore } from '../events/ledger.ts';
 import type { Log } from '../log.ts';
-import { readMatching, readNext } from '../read/read.ts';
-import { consumedStreams, subjects, type ConsumedStream } from '../topology.ts';
+import { readMatching, readNextIn } from '../read/read.ts';
+import { consumedStreams, earlierStream, subjects, type ConsumedStream } from '../topology.ts';
 import { firstGivenUp } from './advisories.ts';
 import { positionOf } from './consumer-position.ts';
 
@@ -45,7 +48,8 @@ const discardedKeptMs = 30 * 86_400_000;
  * that the configuration no longer names), and its dead letter, if any, is stored.
  *
  * The last message of a stream always stays: a purge of the whole stream races with a publish
- * (nats-server 2.14.0 to 2.14.3 may then drop the new message).
+ * (nats-server 2.14.0 to 2.14.3 may then drop the new message). The stream of an earlier release
+ * takes no messages: once it is empty, it is deleted.
  */
 export function createJanitor(options: JanitorOptions): Janitor {
   let running: Promise<number> | undefined;
@@ -58,8 +62,15 @@ export function createJanitor(options: JanitorOptions): Janitor {
 
   const runOnce = async (): Promise<number> => {
     let deleted = 0;
-    for (const stream of consumedStreams)
-      deleted += await clean(stream, { ...options, onForgotten });
+    for (const stream of consumedStreams) {
+      deleted += await withParts(options.log, stream, async (parts) => {
+        let inParts = 0;
+        for (const part of parts) {
+          inParts += await clean(stream, part, { ...options, onForgotten });
+        }
+        return inParts;
+      });
+    }
     return deleted + (await cleanDiscarded(options));
   };
   const run = (): Promise<number> =>
@@ -82,24 +93,35 @@ export function createJanitor(options: JanitorOptions): Janitor {
   };
 }
 
-async function clean(stream: ConsumedStream, options: JanitorOptions): Promise<number> {
+async function clean(
+  stream: ConsumedStream,
+  part: StreamPart,
+  options: JanitorOptions,
+): Promise<number> {
   const { log } = options;
   const { manager } = clientsOf(log);
-  const { state } = await manager.streams.info(stream);
+  const { state } = await manager.streams.info(part.stream);
+  const isEarlier = stream === 'EVENTS' && part.stream === earlierStream;
+  if (isEarlier && state.messages === 0) {
+    await retireEarlierStream(log);
+    return 0;
+  }
   // A message of RETRY is a copy, which is useless once it is settled.
   const retentionMs = stream === 'RETRY' ? 0 : options.retentionMs;
   const keepSinceMs = (options.now?.() ?? Date.now()) - retentionMs;
+  const keptMin = isEarlier ? 0 : 1;
   // The `first_ts` of an empty stream is in the year 1.
-  if (state.messages < 2 || Date.parse(String(state.first_ts)) >= keepSinceMs) return 0;
+  if (state.messages <= keptMin || Date.parse(String(state.first_ts)) >= keepSinceMs) return 0;
 
   // Read the consumers before the advisories: an event leaves its consumer first.
-  const unsettled = await firstUnsettled(stream, state.last_seq, options);
+  const unsettled = await firstUnsettled(part, state.last_seq, options);
   if (unsettled <= state.first_seq) return 0;
-  const young = await firstSince(log, stream, keepSinceMs, state.first_seq, state.last_seq);
-  const givenUp = await firstGivenUp(log, stream);
-  const keepFrom = Math.min(unsettled, young, givenUp, state.last_seq);
+  const young = await firstSince(log, part, keepSinceMs, state.first_seq, state.last_seq);
+  const givenUp = await firstGivenUp(log, stream, part);
+  const keepFrom = Math.min(unsettled, young, givenUp, state.last_seq + 1 - keptMin);
   if (keepFrom <= state.first_seq) return 0;
 
+  if (stream === 'EVENTS') return deleteBefore(log, part, keepFrom, 'retention');
   const { purged } = await manager.streams.purge(stream, { seq: keepFrom });
   await log.syncStream(stream);
   return purged;
@@ -121,20 +143,20 @@ async function cleanDiscarded({ log, retentionMs, now }: JanitorOptions): Promis
   return purged;
 }
 
-/** The position of the first message that a consumer may still have to settle. */
+/** The sequence of the first message that a consumer may still have to settle. */
 async function firstUnsettled(
-  stream: ConsumedStream,
+  part: StreamPart,
   lastSequence: number,
   options: JanitorOptions,
 ): Promise<number> {
   const { log } = options;
   const missing = new Set(options.destinations);
   let first = lastSequence + 1;
-  for await (const info of clientsOf(log).manager.consumers.list(stream)) {
+  for await (const info of clientsOf(log).manager.consumers.list(part.stream)) {
     // Undelivered heartbeats do not prevent deletion.
     if (info.name === canaryName) continue;
     missing.delete(info.name);
-    const { settledUpTo, waiting, inWork, subject } = positionOf(info);
+    const { settledUpTo, waiting, inWork, subject } = positionOf(info, part);
     const unsettledCount = waiting + inWork;
     // This consumer has settled everything up to `lastSequence`, which was read earlier.
     if (unsettledCount === 0) continue;
@@ -142,18 +164,18 @@ async function firstUnsettled(
       options.onForgotten?.(info.name, unsettledCount);
     }
     // On REPLAY and RETRY a consumer sees, and holds back, only the messages of its destination.
-    const next = await readNext(log, stream, settledUpTo + 1, subject);
-    if (next !== undefined) first = Math.min(first, next.sequence);
+    const next = await readNextIn(log, part, part.sequence(settledUpTo) + 1, subject);
+    if (next !== undefined) first = Math.min(first, part.sequence(next.sequence));
   }
   return missing.size > 0 ? 0 : first;
 }
 
 /**
- * The first position stored at `timeMs` or later, by binary search: times grow with the sequence.
+ * The first sequence stored at `timeMs` or later, by binary search: times grow with the sequence.
  */
 async function firstSince(
   log: Log,
-  stream: ConsumedStream,
+  part: StreamPart,
   timeMs: number,
   first: number,
   last: number,
@@ -162,9 +184,10 @@ async function firstSince(
   let high = last + 1;
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
-    const message = await readNext(log, stream, middle, '>');
-    if (message === undefined || message.sequence > last) high = middle;
-    else if (message.storedAtMs < timeMs) low = message.sequence + 1;
+    const message = await readNextIn(log, part, middle, '>');
+    const sequence = message === undefined ? Infinity : part.sequence(message.sequence);
+    if (message === undefined || sequence > last) high = middle;
+    else if (message.storedAtMs < timeMs) low = sequence + 1;
     else high = middle;
   }
   return low;

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstream, type ConsumerMessages } from '@nats-io/jetstream';
 
 import { clientsOf } from '../clients.ts';
-import { Pulled, type Pull, type PullOptions } from './pull.ts';
+import { partOf, Pulled, type Pull, type PullOptions } from './pull.ts';
 
 export interface PacedPullOptions extends PullOptions {
   /** How many more messages the receiver can hold now. */
@@ -22,7 +22,8 @@ const troubleMs = 1_000;
  */
 export async function openPacedPull(options: PacedPullOptions): Promise<Pull> {
   const client = jetstream(clientsOf(options.log).connection);
-  const consumer = await client.consumers.get(options.stream, options.consumer);
+  const part = partOf(options);
+  const consumer = await client.consumers.get(part.stream, options.consumer);
   const stopping = new AbortController();
   let request: ConsumerMessages | undefined;
 
@@ -32,7 +33,7 @@ export async function openPacedPull(options: PacedPullOptions): Promise<Pull> {
   const fetchOnce = async (messagesMax: number): Promise<void> => {
     request = await consumer.fetch({ max_messages: messagesMax, expires: expiresMs });
     if (stopping.signal.aborted) request.stop();
-    for await (const message of request) options.onMessage(new Pulled(message));
+    for await (const message of request) options.onMessage(new Pulled(message, part));
   };
 
   const run = async (): Promise<void> => {

@@ -2,12 +2,13 @@ import { jetstream, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream
 
 import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
+import { partsOf, type StreamPart } from '../events/event-streams.ts';
 import type { StreamName } from '../topology.ts';
 
 /** A message of a durable consumer. Settled by exactly one of `ack`, `nak` and `term`. */
 export interface PulledMessage {
   readonly subject: string;
-  /** Its position in the stream. */
+  /** Its position in the log's stream. */
   readonly sequence: number;
   /** How often the log has delivered it, including this delivery. */
   readonly deliveries: number;
@@ -31,6 +32,8 @@ export interface Pull {
 export interface PullOptions {
   readonly log: Log;
   readonly stream: StreamName;
+  /** A part of the stream. Default: its first. */
+  readonly part?: StreamPart;
   readonly consumer: string;
   /** How many messages are requested ahead. */
   readonly messagesMax: number;
@@ -44,11 +47,12 @@ export interface PullOptions {
 /** Pulls by callback, which costs half as much as the iterator (docs/understand/hot-path.md). */
 export async function openPull(options: PullOptions): Promise<Pull> {
   const client = jetstream(clientsOf(options.log).connection);
-  const consumer = await client.consumers.get(options.stream, options.consumer);
+  const part = partOf(options);
+  const consumer = await client.consumers.get(part.stream, options.consumer);
   const messages = await consumer.consume({
     max_messages: options.messagesMax,
     idle_heartbeat: 5_000,
-    callback: (message) => options.onMessage(new Pulled(message)),
+    callback: (message) => options.onMessage(new Pulled(message, part)),
   });
   void reportTrouble(messages, options.onTrouble);
   return {
@@ -57,6 +61,11 @@ export async function openPull(options: PullOptions): Promise<Pull> {
       await messages.closed();
     },
   };
+}
+
+/** The part of a stream that a pull reads. */
+export function partOf({ log, stream, part }: PullOptions): StreamPart {
+  return part ?? partsOf(log, stream)[0]!;
 }
 
 /** A class, because one is created for every event and its methods are shared. */
@@ -68,11 +77,11 @@ export class Pulled implements PulledMessage {
   readonly storedAtMs: number;
   readonly payload: Uint8Array;
 
-  constructor(message: JsMsg) {
+  constructor(message: JsMsg, part: StreamPart) {
     const info = message.info;
     this.#message = message;
     this.subject = message.subject;
-    this.sequence = info.streamSequence;
+    this.sequence = part.position(info.streamSequence);
     this.deliveries = info.deliveryCount;
     this.storedAtMs = info.timestampNanos / 1_000_000;
     this.payload = message.data;

@@ -1,6 +1,6 @@
 import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
-import { streamNames } from '../topology.ts';
+import { earlierStream, partitionStream, streamNames } from '../topology.ts';
 
 /** Reports how full the streams are. */
 export interface StreamGauges {
@@ -26,9 +26,16 @@ export function createStreamGauges(options: StreamGaugesOptions): StreamGauges {
   let updating: Promise<void> | undefined;
 
   const read = async (): Promise<void> => {
+    const events = { bytes: 0, bytesMax: 0 };
     for await (const { config, state } of clientsOf(options.log).manager.streams.list()) {
-      if (ours.has(config.name)) options.onSize(config.name, state.bytes, config.max_bytes);
+      const { name } = config;
+      if (name === earlierStream || name === partitionStream(0)) {
+        events.bytes += state.bytes;
+        // The stream of an earlier release has the room that its events take.
+        events.bytesMax += name === earlierStream ? state.bytes : config.max_bytes;
+      } else if (ours.has(name)) options.onSize(name, state.bytes, config.max_bytes);
     }
+    if (events.bytesMax > 0) options.onSize('EVENTS', events.bytes, events.bytesMax);
   };
   const update = (): Promise<void> =>
     (updating ??= read()

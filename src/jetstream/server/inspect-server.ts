@@ -2,7 +2,12 @@ import type { StreamInfo } from '@nats-io/jetstream';
 
 import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
-import type { StreamName, TopologyOptions } from '../topology.ts';
+import {
+  earlierStream,
+  partitionStream,
+  type StoredStreamName,
+  type TopologyOptions,
+} from '../topology.ts';
 import { driftOf, streamSettings } from './stream-settings.ts';
 
 // For `headgate doctor`. All functions only read, and reject when the log cannot be reached.
@@ -38,7 +43,7 @@ export interface SettingDrift {
 
 /** A stream of Headgate, compared with the wanted settings. */
 export interface StreamCheck {
-  readonly name: StreamName;
+  readonly name: StoredStreamName;
   readonly exists: boolean;
   /** In the order of the wanted settings; empty if the stream does not exist. */
   readonly drift: readonly SettingDrift[];
@@ -64,16 +69,18 @@ export async function inspectStreams(log: Log, wanted: TopologyOptions): Promise
       bytesMax: config.max_bytes,
       dropsOldest: config.discard === 'old',
     })),
-    checks: streamSettings(wanted).map((settings): StreamCheck => {
-      const { name } = settings;
-      const info = infos.get(name);
-      if (info === undefined) return { name, exists: false, drift: [], lateReplicas: [] };
-      const drift = driftOf(info.config, settings).map((key) => {
-        const setting = key as keyof typeof settings;
-        return { setting, found: info.config[setting], wanted: settings[setting] };
-      });
-      return { name, exists: true, drift, lateReplicas: lateReplicasOf(info) };
-    }),
+    checks: streamSettings(wanted, infos.get(earlierStream)?.state.bytes).map(
+      (settings): StreamCheck => {
+        const { name } = settings;
+        const info = infos.get(name);
+        if (info === undefined) return { name, exists: false, drift: [], lateReplicas: [] };
+        const drift = driftOf(info.config, settings).map((key) => {
+          const setting = key as keyof typeof settings;
+          return { setting, found: info.config[setting], wanted: settings[setting] };
+        });
+        return { name, exists: true, drift, lateReplicas: lateReplicasOf(info) };
+      },
+    ),
   };
 }
 
@@ -89,19 +96,19 @@ export async function accountBytesMax(log: Log): Promise<number> {
 }
 
 /**
- * The number of replicas that a stream is configured with, and the number of servers that hold it.
+ * The number of replicas that the events are configured with, and the number of servers that hold
+ * them.
  */
 export async function countReplicas(
   log: Log,
-  stream: StreamName,
 ): Promise<{ readonly wanted: number; readonly servers: number }> {
-  const { config, cluster } = await clientsOf(log).manager.streams.info(stream);
+  const { config, cluster } = await clientsOf(log).manager.streams.info(partitionStream(0));
   return { wanted: config.num_replicas, servers: 1 + (cluster?.replicas?.length ?? 0) };
 }
 
 /** The server's clock: a Unix time in ms. Undefined if its version does not report it. */
 export async function readServerTimeMs(log: Log): Promise<number | undefined> {
-  const info = await clientsOf(log).manager.streams.info('EVENTS');
+  const info = await clientsOf(log).manager.streams.info(partitionStream(0));
   // The client's type lacks this field.
   const timeMs = Date.parse((info as { readonly ts?: string }).ts ?? '');
   return Number.isNaN(timeMs) ? undefined : timeMs;

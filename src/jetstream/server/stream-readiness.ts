@@ -4,7 +4,7 @@ import type { JetStreamManager } from '@nats-io/jetstream';
 import { NoRespondersError, RequestError, TimeoutError } from '@nats-io/nats-core';
 
 import { StartError } from '../../errors.ts';
-import type { StreamName } from '../topology.ts';
+import type { StoredStreamName } from '../topology.ts';
 
 const pollMs = 100;
 const timeoutMsDefault = 30_000;
@@ -15,7 +15,7 @@ const timeoutMsDefault = 30_000;
  */
 export async function waitUntilReadable(
   manager: Pick<JetStreamManager, 'direct' | 'streams'>,
-  streams: readonly StreamName[],
+  streams: readonly StoredStreamName[],
   timeoutMs = timeoutMsDefault,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
@@ -38,7 +38,7 @@ export async function waitUntilReadable(
 /** Undefined if the stream answers, even with "message not found". */
 async function probeStream(
   manager: Pick<JetStreamManager, 'direct' | 'streams'>,
-  stream: StreamName,
+  stream: StoredStreamName,
 ): Promise<Error | undefined> {
   try {
     const { cluster } = await manager.streams.info(stream);

@@ -4,15 +4,19 @@ import {
   StorageType,
   type JetStreamManager,
   type StreamConfig,
+  type StreamInfo,
 } from '@nats-io/jetstream';
 import { TimeoutError } from '@nats-io/nats-core';
 
 import { StartError } from '../../errors.ts';
+import { closedBytesMax, firstSequenceAfter } from '../events/closed-stream.ts';
 import {
   claimMs,
+  earlierStream,
+  partitionStream,
   schemaRevisionsMax,
   subjects,
-  type StreamName,
+  type StoredStreamName,
   type TopologyOptions,
 } from '../topology.ts';
 
@@ -24,12 +28,12 @@ const gibibyte = 1024 * mebibyte;
 /** Longer than an advisory ever waits for its collector. */
 const deadDedupWindowMs = 86_400_000;
 
-type StreamSettings = Partial<StreamConfig> & { name: StreamName; subjects: string[] };
+type StreamSettings = Partial<StreamConfig> & { name: StoredStreamName; subjects: string[] };
 
 /** References to events that NATS gave up on. NATS publishes each advisory once, to no stream. */
 const advisories = {
   name: 'ADVISORIES',
-  subjects: ['EVENTS', 'REPLAY'].flatMap((stream) => [
+  subjects: [earlierStream, partitionStream(0), 'REPLAY'].flatMap((stream) => [
     `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${stream}.*`,
     `$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.${stream}.*`,
   ]),
@@ -54,11 +58,23 @@ const claims: StreamSettings = {
   duplicate_window: second,
 };
 
+/** What was deleted from the events on purpose. Of each subject the newest entry counts. */
+const ledger = {
+  name: 'LEDGER',
+  subjects: [subjects.deleted('*', '*')] as string[],
+  discard: DiscardPolicy.New,
+  max_msgs_per_subject: 1,
+} as const;
+
+/** The part of their room that the partitions always get, however much the earlier stream holds. */
+const eventsShareMin = 0.1;
+
 /**
  * The settings of every stream. The sizes add up to less than `storageBytesMax`: a stream on a full
  * disk freezes until the server restarts, but a stream at its own limit rejects messages cleanly.
+ * `earlierBytes` is the size of the stream of an earlier release; undefined if there is none.
  */
-export function streamSettings(options: TopologyOptions): StreamSettings[] {
+export function streamSettings(options: TopologyOptions, earlierBytes?: number): StreamSettings[] {
   const total = options.storageBytesMax;
   const share = Math.floor(total * 0.08);
   const side = Math.min(gibibyte, share);
@@ -66,6 +82,8 @@ export function streamSettings(options: TopologyOptions): StreamSettings[] {
   const probe = mebibyte;
   const schemaBytes = Math.min(64 * mebibyte, Math.floor(total * 0.04));
   const bucket = options.keepsSchemas === true ? schemaBytes : 0;
+  const ledgerBytes = Math.min(16 * mebibyte, Math.floor(total * 0.01));
+  const forEvents = total - side * 5 - advisoryBytes - probe * 3 - bucket - ledgerBytes;
   const common = {
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
@@ -73,15 +91,8 @@ export function streamSettings(options: TopologyOptions): StreamSettings[] {
     allow_direct: true,
   };
   return [
-    {
-      ...common,
-      name: 'EVENTS',
-      subjects: ['headgate.events.>'],
-      discard: DiscardPolicy.New,
-      max_bytes: total - side * 5 - advisoryBytes - probe * 3 - bucket,
-      duplicate_window: options.dedupWindowMs * 1_000_000,
-      deny_delete: true,
-    },
+    ...eventStreams(options, forEvents, earlierBytes).map((one) => ({ ...common, ...one })),
+    { ...common, ...ledger, max_bytes: ledgerBytes },
     {
       ...common,
       name: 'REJECTED',
@@ -130,6 +141,45 @@ export function streamSettings(options: TopologyOptions): StreamSettings[] {
   ];
 }
 
+/** The streams that hold the events: partition 0, and the one of an earlier release. */
+function eventStreams(
+  options: TopologyOptions,
+  bytesMax: number,
+  earlierBytes: number | undefined,
+): StreamSettings[] {
+  const partition = {
+    name: partitionStream(0),
+    ...eventSubjects(earlierBytes !== undefined),
+    discard: DiscardPolicy.New,
+    max_bytes: Math.max(bytesMax - (earlierBytes ?? 0), Math.floor(bytesMax * eventsShareMin)),
+    duplicate_window: options.dedupWindowMs * 1_000_000,
+  };
+  return earlierBytes === undefined ? [partition] : [closed, partition];
+}
+
+/** The stream of an earlier release: it keeps its events and takes no more. */
+const closed = {
+  name: earlierStream,
+  subjects: [subjects.earlierIds],
+  max_bytes: closedBytesMax,
+} satisfies StreamSettings;
+
+/** As long as there is an earlier stream, there may be gates that publish as they did to it. */
+function eventSubjects(
+  hasEarlier: boolean,
+): Pick<StreamSettings, 'subjects' | 'subject_transform'> {
+  const own = subjects.event('*', '*', 0);
+  if (!hasEarlier) return { subjects: [own] };
+  const parts = ['{{wildcard(1)}}', '{{wildcard(2)}}'] as const;
+  return {
+    subjects: [own, subjects.eventWithoutPartition],
+    subject_transform: {
+      src: subjects.eventWithoutPartition,
+      dest: subjects.event(...parts, 0),
+    },
+  };
+}
+
 /** A key-value bucket for NATS clients. Released contracts are never deleted or purged. */
 const schemas = {
   name: 'KV_headgate_schemas',
@@ -145,25 +195,53 @@ export async function ensureStreams(
   manager: JetStreamManager,
   options: TopologyOptions,
 ): Promise<void> {
-  const existing = new Map<string, StreamConfig>();
-  for await (const info of manager.streams.list()) existing.set(info.config.name, info.config);
-  for (const settings of streamSettings(options)) {
-    const current = existing.get(settings.name);
+  const existing = new Map<string, StreamInfo>();
+  for await (const info of manager.streams.list()) existing.set(info.config.name, info);
+  const earlierBytes = existing.get(earlierStream)?.state.bytes;
+  for (const settings of streamSettings(options, earlierBytes)) {
+    const current = existing.get(settings.name)?.config;
     try {
-      if (current === undefined) {
-        await retryTimeouts(() => manager.streams.add(settings));
-      } else if (driftOf(current, settings).length > 0) {
-        await retryTimeouts(() =>
-          manager.streams.update(settings.name, { ...current, ...settings }),
-        );
-      }
+      if (current !== undefined) await update(manager, current, settings);
+      else await add(manager, settings, earlierBytes !== undefined);
     } catch (cause) {
+      if (cause instanceof StartError) throw cause;
       throw new StartError(
         `The stream ${settings.name} cannot be ${current === undefined ? 'created' : 'updated'}: ` +
           `${(cause as Error).message}.`,
         { cause },
       );
     }
+  }
+}
+
+async function update(
+  manager: JetStreamManager,
+  current: StreamConfig,
+  settings: StreamSettings,
+): Promise<void> {
+  if (driftOf(current, settings).length === 0) return;
+  // The client fills in what is absent from the present settings; undefined removes it.
+  const removed = { subject_transform: undefined } as unknown as Partial<StreamConfig>;
+  const wanted = { ...current, ...removed, ...settings };
+  await retryTimeouts(() => manager.streams.update(settings.name, wanted));
+}
+
+const nameInUse = 10058;
+
+async function add(
+  manager: JetStreamManager,
+  settings: StreamSettings,
+  hasEarlier: boolean,
+): Promise<void> {
+  const isFirst = settings.name === partitionStream(0) && hasEarlier;
+  const first = isFirst ? { first_seq: await firstSequenceAfter(manager) } : {};
+  try {
+    await retryTimeouts(() => manager.streams.add({ ...settings, ...first }));
+  } catch (error) {
+    // Another process was faster, and chose another first sequence or another size.
+    if ((error as { code?: unknown }).code !== nameInUse) throw error;
+    const { config } = await manager.streams.info(settings.name);
+    await update(manager, config, settings);
   }
 }
 
