@@ -1,14 +1,14 @@
-import fc from 'fast-check';
+import { assert, integer, property } from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { eventPosition, partitionOf, partitionsMax, sequenceIn } from './event-position.ts';
 
-const partition = fc.integer({ min: 0, max: partitionsMax - 1 });
-const sequence = fc.integer({ min: 0, max: 2 ** 45 - 1 });
+const partition = integer({ min: 0, max: partitionsMax - 1 });
+const sequence = integer({ min: 0, max: 2 ** 45 - 1 });
 
 test('a position names its partition and its sequence', () => {
-  fc.assert(
-    fc.property(partition, sequence, (one, number) => {
+  assert(
+    property(partition, sequence, (one, number) => {
       const position = eventPosition(one, number);
       expect(Number.isSafeInteger(position)).toBe(true);
       expect([partitionOf(position), sequenceIn(position)]).toEqual([one, number]);
