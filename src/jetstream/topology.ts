@@ -58,8 +58,8 @@ export const subjects = {
   /** The lock of one dead letter. */
   claim: (deadSequence: number) => `headgate.claims.${deadSequence}`,
   probe: 'headgate.probe',
-  /** What was deleted from a stream of NATS on purpose. */
-  deleted: (stream: string, what: string) => `headgate.ledger.${stream}.${what}`,
+  /** What was deleted from a stream of NATS on purpose, and what was found missing. */
+  ledger: (stream: string, what: string) => `headgate.ledger.${stream}.${what}`,
   /** The layout of a NATS key-value bucket: `nats kv get headgate_schemas taxonomy` reads it. */
   schemas: (key: string) => `$KV.headgate_schemas.${key}`,
 } as const;

@@ -3,23 +3,50 @@ import type { Log } from '../log.ts';
 import { readMatching } from '../read/read.ts';
 import { subjects } from '../topology.ts';
 import { partAt, type StreamPart } from './event-streams.ts';
+import type { Range } from './ranges.ts';
 
 /**
  * The ledger (the stream LEDGER) knows what was deleted from the events on purpose. It is written
  * before the deletion and as durably as an event, so that what is gone and not in the ledger was
- * lost: by a corrupt disk, or by somebody else.
+ * lost: by a corrupt disk, or by somebody else. What was found to be lost is in it, too.
  */
 export interface Ledger {
   /** All events of the part before this sequence may be gone. */
   readonly keptFrom: number;
   /** Further sequences that may be gone, in no order. */
-  readonly deleted: readonly number[];
+  readonly deleted: readonly Range[];
+  /** What was found to be missing, in the order of its sequences. */
+  readonly missing: readonly MissingRange[];
+  /** The last mark, if marks are kept here. */
+  readonly mark: Mark | undefined;
+}
+
+/** Events of a part that are gone, and that nobody deleted. All times are Unix times in ms. */
+export interface MissingRange extends Range {
+  /** When the events around it were stored; undefined if there are none. */
+  readonly afterMs: number | undefined;
+  readonly beforeMs: number | undefined;
+  readonly foundAtMs: number;
+}
+
+/** What a part held at some time: its first and its last sequence. */
+export interface Mark {
+  readonly first: number;
+  readonly last: number;
+  /** Where the scrub in progress goes on; 0: at the first event. */
+  readonly scrubFrom: number;
+  readonly atMs: number;
 }
 
 /** Why events were deleted: their retention is over, or a person wanted it. */
 export type DeletionReason = 'retention' | 'request';
 
-const purged = 'purged';
+const what = {
+  purged: 'purged',
+  mark: 'mark',
+  deleted: (sequence: number) => String(sequence),
+  missing: ({ from, to }: Range) => `missing-${from}-${to}`,
+} as const;
 
 /**
  * Deletes the events of a part before a sequence, for good. Resolves to their number. Rejects when
@@ -31,7 +58,8 @@ export async function deleteBefore(
   sequence: number,
   reason: DeletionReason,
 ): Promise<number> {
-  await writeEntry(log, part, purged, { keptFrom: sequence, reason });
+  const at = new Date().toISOString();
+  await writeEntry(log, part, what.purged, { keptFrom: sequence, reason, at });
   const { streams } = clientsOf(log).manager;
   const result = await streams.purge(part.stream, { seq: sequence });
   await log.syncStream(part.stream);
@@ -46,7 +74,8 @@ export async function deleteEvent(
 ): Promise<void> {
   const part = partAt(log, 'EVENTS', position);
   const sequence = part.sequence(position);
-  await writeEntry(log, part, String(sequence), { reason });
+  const at = new Date().toISOString();
+  await writeEntry(log, part, what.deleted(sequence), { reason, at });
   const { streams } = clientsOf(log).manager;
   try {
     await streams.deleteMessage(part.stream, sequence, false);
@@ -56,14 +85,27 @@ export async function deleteEvent(
   await log.syncStream(part.stream);
 }
 
+/** Rejects when the log cannot be reached. */
+export async function recordMissing(
+  log: Log,
+  part: StreamPart,
+  { from, to, afterMs, beforeMs, foundAtMs }: MissingRange,
+): Promise<void> {
+  await writeEntry(log, part, what.missing({ from, to }), { afterMs, beforeMs, foundAtMs });
+}
+
+/** Rejects when the log cannot be reached. */
+export async function recordMark(log: Log, part: StreamPart, mark: Mark): Promise<void> {
+  await writeEntry(log, part, what.mark, mark);
+}
+
 async function writeEntry(
   log: Log,
   part: StreamPart,
-  what: string,
-  entry: Readonly<Record<string, unknown>>,
+  entry: string,
+  content: object,
 ): Promise<void> {
-  const text = JSON.stringify({ ...entry, at: new Date().toISOString() });
-  await log.store('LEDGER', subjects.deleted(part.stream, what), {}, text);
+  await log.store('LEDGER', subjects.ledger(part.stream, entry), {}, JSON.stringify(content));
 }
 
 const decoder = new TextDecoder();
@@ -71,17 +113,29 @@ const decoder = new TextDecoder();
 /** Rejects when the log cannot be reached. */
 export async function readLedger(log: Log, part: StreamPart): Promise<Ledger> {
   let keptFrom = part.from;
-  const deleted: number[] = [];
-  for await (const { subject, payload } of readMatching(
-    log,
-    'LEDGER',
-    subjects.deleted(part.stream, '*'),
-  )) {
-    const what = subject.slice(subject.lastIndexOf('.') + 1);
-    if (what === purged) {
-      const entry = JSON.parse(decoder.decode(payload)) as { keptFrom: number };
-      keptFrom = Math.max(keptFrom, entry.keptFrom);
-    } else deleted.push(Number(what));
+  let mark: Mark | undefined;
+  const deleted: Range[] = [];
+  const missing: MissingRange[] = [];
+  const subject = subjects.ledger(part.stream, '*');
+  for await (const message of readMatching(log, 'LEDGER', subject)) {
+    const entry = message.subject.slice(message.subject.lastIndexOf('.') + 1);
+    const content = JSON.parse(decoder.decode(message.payload)) as never;
+    const numbers = /^missing-(\d+)-(\d+)$/.exec(entry);
+    if (entry === what.purged) {
+      keptFrom = Math.max(keptFrom, (content as { keptFrom: number }).keptFrom);
+    } else if (entry === what.mark) mark = content;
+    else if (numbers === null) deleted.push({ from: Number(entry), to: Number(entry) });
+    else {
+      const times = content as MissingRange;
+      missing.push({ ...times, from: Number(numbers[1]), to: Number(numbers[2]) });
+    }
   }
-  return { keptFrom, deleted: deleted.filter((sequence) => sequence >= keptFrom) };
+  return {
+    keptFrom,
+    mark,
+    deleted: deleted.filter(({ to }) => to >= keptFrom),
+    missing: missing
+      .filter(({ to }) => to >= keptFrom)
+      .toSorted((left, right) => left.from - right.from),
+  };
 }

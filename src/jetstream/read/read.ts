@@ -162,6 +162,21 @@ async function readPageAt(
   return undefined;
 }
 
+/** The pages of one stream of NATS, from a sequence to its end. */
+export async function* readPartPages(
+  log: Log,
+  part: StreamPart,
+  from: number,
+): AsyncGenerator<StoredMessage[]> {
+  let sequence = Math.max(1, from);
+  for (;;) {
+    const page = await readPage(log, part, '>', sequence);
+    if (page.length === 0) return;
+    yield page;
+    sequence = part.sequence(page.at(-1)!.sequence) + 1;
+  }
+}
+
 /** How long to wait for the next message of a page: the connection may be lost within a page. */
 const pageTimeoutMs = 5_000;
 

@@ -58,10 +58,10 @@ const claims: StreamSettings = {
   duplicate_window: second,
 };
 
-/** What was deleted from the events on purpose. Of each subject the newest entry counts. */
+/** What was deleted from the events, and what was lost. Of each subject the newest entry counts. */
 const ledger = {
   name: 'LEDGER',
-  subjects: [subjects.deleted('*', '*')] as string[],
+  subjects: [subjects.ledger('*', '*')] as string[],
   discard: DiscardPolicy.New,
   max_msgs_per_subject: 1,
 } as const;

@@ -1,0 +1,88 @@
+import type { StreamState } from '@nats-io/jetstream';
+
+import { clientsOf } from '../clients.ts';
+import type { StreamPart } from '../events/event-streams.ts';
+import { recordMissing, type Ledger, type Mark, type MissingRange } from '../events/ledger.ts';
+import { subtractRanges, type Range } from '../events/ranges.ts';
+import type { Log } from '../log.ts';
+import { readNextIn } from '../read/read.ts';
+
+/** What a part holds now: with the sequences inside it that are gone. */
+export interface PartState {
+  readonly first: number;
+  readonly last: number;
+  readonly gone: readonly number[];
+}
+
+/** Rejects when the log cannot be reached. */
+export async function readPartState(log: Log, part: StreamPart): Promise<PartState> {
+  const { streams } = clientsOf(log).manager;
+  let { state } = await streams.info(part.stream);
+  // The list may be long, so it is asked for only if there is one.
+  if (hasGaps(state)) ({ state } = await streams.info(part.stream, { deleted_details: true }));
+  return { first: state.first_seq, last: state.last_seq, gone: state.deleted ?? [] };
+}
+
+function hasGaps(state: StreamState): boolean {
+  return (state.num_deleted ?? 0) > 0;
+}
+
+/**
+ * The sequences that the part should hold and does not: it held them by its mark, or they lie
+ * between others, and neither the ledger nor an earlier report has them. Read the state before the
+ * ledger: an entry is written before its deletion.
+ */
+export function missingFrom(
+  state: PartState,
+  { keptFrom, deleted, missing }: Ledger,
+  mark: Mark | undefined,
+): Range[] {
+  const gone = state.gone.map((sequence): Range => ({ from: sequence, to: sequence }));
+  if (mark !== undefined) {
+    const firstWanted = Math.max(keptFrom, mark.first);
+    const lastHeld = Math.max(mark.last, state.last);
+    gone.push({ from: firstWanted, to: Math.min(state.first - 1, lastHeld) });
+    gone.push({ from: Math.max(firstWanted, state.last + 1), to: mark.last });
+  }
+  return subtractRanges(
+    gone.filter(({ from, to }) => from <= to),
+    [{ from: 0, to: keptFrom - 1 }, ...deleted, ...missing],
+  );
+}
+
+/** Records missing events with the times around them. Rejects when the log cannot be reached. */
+export async function reportMissing(
+  log: Log,
+  part: StreamPart,
+  { from, to }: Range,
+  nowMs: number,
+): Promise<MissingRange> {
+  const after = await readBefore(log, part, from);
+  const before = await readNextIn(log, part, to + 1, '>');
+  const range: MissingRange = {
+    from,
+    to,
+    afterMs: after,
+    beforeMs: before?.storedAtMs,
+    foundAtMs: nowMs,
+  };
+  await recordMissing(log, part, range);
+  return range;
+}
+
+/** How far back an event before a gap is looked for. */
+const lookBackMax = 100;
+
+/** When the event before a sequence was stored. */
+async function readBefore(
+  log: Log,
+  part: StreamPart,
+  sequence: number,
+): Promise<number | undefined> {
+  const { streams } = clientsOf(log).manager;
+  for (let back = 1; back <= lookBackMax && sequence - back >= part.from; back += 1) {
+    const found = await streams.getMessage(part.stream, { seq: sequence - back });
+    if (found !== null) return found.time.getTime();
+  }
+  return undefined;
+}
