@@ -65,6 +65,16 @@ const targetDown: Alert = {
   description: 'Prometheus cannot read the metrics of {{ $labels.job }} {{ $labels.instance }}.',
 };
 
+const eventsMissing: Alert = {
+  name: 'HeadgateEventsMissing',
+  severity: 'page',
+  expression: promql`max(headgate_log_missing_events) > 0`,
+  for: '1m',
+  summary:
+    'Find out what damaged the log (runbook), and let the producers send again: accepted events are lost.',
+  description: '{{ $value }} accepted events are gone from the log, and nobody deleted them.',
+};
+
 const callersLimited: Alert = {
   name: 'HeadgateCallersLimited',
   severity: 'warn',
@@ -182,6 +192,7 @@ export const gateGroups: readonly RuleGroup[] = [
     name: 'headgate-log',
     recordings: [],
     alerts: [
+      eventsMissing,
       storeFilling,
       storeAlmostFull,
       acknowledgementSlow,

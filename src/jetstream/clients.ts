@@ -1,7 +1,7 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 
-import type { EventStreams } from './events/event-streams.ts';
+import type { EventStreams } from './events/stream-parts.ts';
 import type { Log } from './log.ts';
 import type { TopologyOptions } from './topology.ts';
 

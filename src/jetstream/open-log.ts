@@ -7,8 +7,7 @@ import type { Durability } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import { withClients } from './clients.ts';
 import { connectToServer } from './connection.ts';
-import { earlierIdsMs, withEarlierIds } from './events/earlier-stream.ts';
-import { findEventStreams, type EventStreams } from './events/event-streams.ts';
+import { findEventStreams, type EventStreams } from './events/stream-parts.ts';
 import type { Log } from './log.ts';
 import type { ServerAddress } from './server/embedded-server.ts';
 import {
@@ -16,9 +15,11 @@ import {
   syncStreamDescription,
   type GroupCommit,
 } from './publish/group-commit.ts';
+import { withEarlierIds } from './publish/earlier-ids.ts';
 import { PublishError } from './publish/publish-error.ts';
 import { createPublisher, type Publisher, type PublishToStream } from './publish/publisher.ts';
 import { headerBlock } from './publish/raw-publish.ts';
+import { earlierIdsMs } from './server/earlier-stream.ts';
 import { waitUntilReadable } from './server/stream-readiness.ts';
 import { ensureStreams, streamSettings } from './server/stream-settings.ts';
 import {

@@ -18,6 +18,7 @@ export function createGauges(
     /** Filled at the first read of the log; topology.ts has the closed set of its streams. */
     streamBytes: new Map<string, number>(),
     streamBytesMax: new Map<string, number>(),
+    missingEvents: 0,
     lastEvent: zeros(eventNames),
     enforcementSuspended: 0,
     contracts: { revision: 0, badEntries: 0, followedAtMs: 0 },
@@ -30,6 +31,15 @@ export function createGauges(
       labels: [],
     },
     () => [{ labels: [], value: gauges.enforcementSuspended }],
+  );
+  createGauge(
+    registry,
+    {
+      name: 'headgate_log_missing_events',
+      help: 'Accepted events that the log has lost: nobody deleted them.',
+      labels: [],
+    },
+    () => [{ labels: [], value: gauges.missingEvents }],
   );
   exposeLog(registry, gauges);
   exposeDestinations(registry, gauges);

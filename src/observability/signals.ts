@@ -17,6 +17,17 @@ const linesPerSecondMax = 20;
 export const suspendedText =
   'enforcement is warn: no event is refused for its contract; violations are stored as warnings';
 
+/** Lost events, by positions in EVENTS, and when the events around them were stored (Unix, ms). */
+interface MissingEvents {
+  readonly from: number;
+  readonly to: number;
+  readonly afterMs: number | undefined;
+  readonly beforeMs: number | undefined;
+}
+
+const timeText = (timeMs: number | undefined): string | undefined =>
+  timeMs === undefined ? undefined : new Date(timeMs).toISOString();
+
 /**
  * Everything that Headgate reports about itself: one function per fact, with its metric and line.
  */
@@ -55,6 +66,21 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     streamSize: (stream: string, bytes: number, bytesMax: number): void => {
       metrics.gauges.streamBytes.set(stream, bytes);
       metrics.gauges.streamBytesMax.set(stream, bytesMax);
+    },
+    /** By positions in EVENTS. */
+    eventsMissing: (range: MissingEvents): void =>
+      logger.error(
+        {
+          from: range.from,
+          to: range.to,
+          events: range.to - range.from + 1,
+          storedAfter: timeText(range.afterMs),
+          storedBefore: timeText(range.beforeMs),
+        },
+        'the log has lost accepted events: see docs/runbooks/events-missing.md',
+      ),
+    missingEvents: (events: number): void => {
+      metrics.gauges.missingEvents = events;
     },
     ...createCanarySignals(metrics.canary, logger),
     ...createReloadSignals(metrics.reload, logger),

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import type { MissingRange } from '../jetstream/integrity/ledger.ts';
+import { readMissingEvents } from '../jetstream/integrity/integrity.ts';
 import type { Log } from '../jetstream/log.ts';
 import { boundsOf, readMessage, sequenceSince } from '../jetstream/read/read.ts';
 import { createAudit, type Audit, type AuditedDestination, type Entry } from './audit.ts';
@@ -44,6 +46,8 @@ export interface ReconciliationReport {
   readonly rows: readonly CountRow[];
   /** The first 10,000 of each destination. */
   readonly missing: readonly MissingEvent[];
+  /** Accepted events that the log itself has lost, by positions: they are in no count. */
+  readonly lost: readonly MissingRange[];
 }
 
 export interface ReconcileOptions {
@@ -107,6 +111,7 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
         left.hour.localeCompare(right.hour) || left.eventName.localeCompare(right.eventName),
     ),
     missing,
+    lost: (await readMissingEvents(log)).filter(({ to }) => to >= first),
   };
 }
 

@@ -3,6 +3,8 @@ import path from 'node:path';
 import type { Config } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import { parseServerUrl } from '../jetstream/connection.ts';
+import { createIntegrity } from '../jetstream/integrity/integrity.ts';
+import { createFileMarks, createLedgerMarks } from '../jetstream/integrity/mark-store.ts';
 import type { Log } from '../jetstream/log.ts';
 import { openLog, type LogOptions } from '../jetstream/open-log.ts';
 import { createStreamGauges } from '../jetstream/read/stream-gauges.ts';
@@ -34,8 +36,8 @@ export interface ServiceLog {
 }
 
 /**
- * Opens the log on a nats-server of its own or on an external one, and starts the gauges of its
- * stream sizes. Throws a StartError.
+ * Opens the log on a nats-server of its own or on an external one, and starts the search for lost
+ * events and the gauges of its stream sizes. Throws a StartError.
  */
 export async function openServiceLog(parts: ServiceLogParts): Promise<ServiceLog> {
   const { config, signals, lifecycle } = parts;
@@ -47,10 +49,31 @@ export async function openServiceLog(parts: ServiceLogParts): Promise<ServiceLog
   const log = await openLog({ ...logOptions, onStatus: signals.connectionChanged });
   lifecycle.onRelease('log', log.close);
   checkMessageSize(config, log);
+  await startIntegrity(parts, log);
   const gauges = createStreamGauges({ log, onSize: signals.streamSize });
   lifecycle.onRelease('stream gauges', gauges.stop);
   await gauges.start();
   return { log, logOptions, embedded: server.embedded };
+}
+
+/**
+ * Looks for lost events before the first new one could take the place of one, and from then on. A
+ * log that cannot be checked now is checked again later: the start goes on.
+ */
+async function startIntegrity(parts: ServiceLogParts, log: Log): Promise<void> {
+  const { config, signals, lifecycle } = parts;
+  const isEmbedded = config.nats.url === undefined;
+  const onTrouble = (error: unknown): void => signals.trouble('looking for lost events', error);
+  const integrity = createIntegrity({
+    log,
+    marks: isEmbedded ? createFileMarks(path.resolve(config.dataDir)) : createLedgerMarks(log),
+    onMissing: signals.eventsMissing,
+    onTotal: signals.missingEvents,
+    onTrouble,
+  });
+  await integrity.check().catch(onTrouble);
+  integrity.start();
+  lifecycle.onRelease('search for lost events', integrity.stop);
 }
 
 interface LogServer {

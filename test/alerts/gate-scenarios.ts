@@ -14,6 +14,27 @@ const stream = (
 });
 const events = { stream: 'EVENTS' };
 
+const eventsMissing: readonly Scenario[] = [
+  {
+    title: 'two gates tell of the same lost events',
+    series: {
+      'headgate_log_missing_events{instance="gate-1"}': gauge(1227, 40),
+      'headgate_log_missing_events{instance="gate-2"}': gauge(1227, 40),
+    },
+    fires: [{ severity: 'page' }],
+    says: {
+      summary:
+        'Find out what damaged the log (runbook), and let the producers send again: accepted events are lost.',
+      description: '1227 accepted events are gone from the log, and nobody deleted them.',
+    },
+  },
+  {
+    title: 'nothing is missing',
+    series: { 'headgate_log_missing_events{instance="gate-1"}': gauge(0, 40) },
+    fires: [],
+  },
+].map((scenario) => ({ ...common, alert: 'HeadgateEventsMissing', ...scenario }));
+
 const store: readonly Scenario[] = [
   {
     title: '85% full, as two gates tell',
@@ -272,6 +293,7 @@ const certificates: readonly Scenario[] = [
 ].map((scenario) => ({ ...common, alert: 'HeadgateCertificateExpires', ...scenario }));
 
 export const gateScenarios: readonly Scenario[] = [
+  ...eventsMissing,
   ...store,
   ...acknowledgement,
   ...callers,

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 
 import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { createJanitor } from '../../src/jetstream/consume/janitor.ts';
-import { deleteEvent, type MissingRange } from '../../src/jetstream/events/ledger.ts';
+import { deleteEvent, type MissingRange } from '../../src/jetstream/integrity/ledger.ts';
 import { lengthOf } from '../../src/jetstream/events/ranges.ts';
 import { createIntegrity, readMissingEvents } from '../../src/jetstream/integrity/integrity.ts';
 import {

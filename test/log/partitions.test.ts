@@ -8,7 +8,7 @@ import { createJanitor } from '../../src/jetstream/consume/janitor.ts';
 import { readBacklog } from '../../src/jetstream/consume/backlog.ts';
 import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { partAt } from '../../src/jetstream/events/event-streams.ts';
-import { deleteEvent, readLedger } from '../../src/jetstream/events/ledger.ts';
+import { deleteEvent, readLedger } from '../../src/jetstream/integrity/ledger.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import {
   boundsOf,

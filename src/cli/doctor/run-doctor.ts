@@ -23,6 +23,7 @@ import {
   nearestFolder,
 } from './check-host.ts';
 import { checkClock, checkDurability, checkStreams, reachLog } from './check-nats.ts';
+import { checkMissingEvents } from './check-missing-events.ts';
 import { findingsText } from './text.ts';
 
 export interface DoctorFlags {
@@ -107,6 +108,7 @@ async function examine(
     if (reached !== undefined) {
       const room = embedded ? freeBytes(config) + storeBytes : undefined;
       await check('streams', (findings) => checkStreams(findings, config, reached, room));
+      await check('events', (findings) => checkMissingEvents(findings, reached));
       await check('clock', (findings) => checkClock(findings, reached));
     }
   } finally {

@@ -4,7 +4,7 @@ import type { DeliveredStream } from '../../event/delivery-attempt.ts';
 import { isJsonObject } from '../../event/json/json.ts';
 import { clientsOf } from '../clients.ts';
 import { eventPosition, partitionOf, sequenceIn } from '../events/event-position.ts';
-import type { StreamPart } from '../events/event-streams.ts';
+import type { StreamPart } from '../events/stream-parts.ts';
 import type { Log } from '../log.ts';
 import { readMatching } from '../read/read.ts';
 import { earlierStream } from '../topology.ts';

@@ -1,4 +1,5 @@
-import { withParts, type StreamPart } from '../events/event-streams.ts';
+import { withParts } from '../events/event-streams.ts';
+import type { StreamPart } from '../events/stream-parts.ts';
 import type { Log } from '../log.ts';
 import { readNextIn } from '../read/read.ts';
 import { consumedStreams } from '../topology.ts';

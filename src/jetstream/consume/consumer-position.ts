@@ -1,7 +1,8 @@
 import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
 
 import { clientsOf } from '../clients.ts';
-import { partsOf, withParts, type StreamPart } from '../events/event-streams.ts';
+import { partsOf, withParts } from '../events/event-streams.ts';
+import type { StreamPart } from '../events/stream-parts.ts';
 import { partitionOf, sequenceIn } from '../events/event-position.ts';
 import type { Log } from '../log.ts';
 import type { ConsumedStream } from '../topology.ts';

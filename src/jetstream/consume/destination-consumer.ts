@@ -2,7 +2,8 @@ import { AckPolicy, DeliverPolicy, type ConsumerConfig } from '@nats-io/jetstrea
 
 import { canaryName } from '../../event/canary.ts';
 import { clientsOf } from '../clients.ts';
-import { partsOf, withParts, type StreamPart } from '../events/event-streams.ts';
+import { partsOf, withParts } from '../events/event-streams.ts';
+import type { StreamPart } from '../events/stream-parts.ts';
 import type { Log } from '../log.ts';
 import { consumedStreams, subjects, type ConsumedStream } from '../topology.ts';
 import { consumerOf } from './consumer-position.ts';

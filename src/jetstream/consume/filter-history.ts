@@ -2,7 +2,7 @@ import type { ConsumerConfig } from '@nats-io/jetstream';
 
 import type { EventFilter } from '../../event/event-filter.ts';
 import { clientsOf } from '../clients.ts';
-import type { StreamPart } from '../events/event-streams.ts';
+import type { StreamPart } from '../events/stream-parts.ts';
 import type { Log } from '../log.ts';
 
 /** A filter of a destination, and the position of EVENTS from which it applied. */

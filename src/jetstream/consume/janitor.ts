@@ -1,8 +1,9 @@
 import { canaryName } from '../../event/canary.ts';
 import { clientsOf } from '../clients.ts';
-import { retireEarlierStream } from '../events/earlier-stream.ts';
-import { withParts, type StreamPart } from '../events/event-streams.ts';
-import { deleteBefore } from '../events/ledger.ts';
+import { retireEarlierStream } from '../server/retire-earlier-stream.ts';
+import { withParts } from '../events/event-streams.ts';
+import type { StreamPart } from '../events/stream-parts.ts';
+import { deleteBefore } from '../integrity/ledger.ts';
 import type { Log } from '../log.ts';
 import { readMatching, readNextIn } from '../read/read.ts';
 import { consumedStreams, earlierStream, subjects, type ConsumedStream } from '../topology.ts';

@@ -2,7 +2,8 @@ import { jetstream, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream
 
 import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
-import { partsOf, type StreamPart } from '../events/event-streams.ts';
+import { partsOf } from '../events/event-streams.ts';
+import type { StreamPart } from '../events/stream-parts.ts';
 import type { StreamName } from '../topology.ts';
 
 /** A message of a durable consumer. Settled by exactly one of `ack`, `nak` and `term`. */

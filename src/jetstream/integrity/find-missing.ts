@@ -1,8 +1,8 @@
 import type { StreamState } from '@nats-io/jetstream';
 
 import { clientsOf } from '../clients.ts';
-import type { StreamPart } from '../events/event-streams.ts';
-import { recordMissing, type Ledger, type Mark, type MissingRange } from '../events/ledger.ts';
+import type { StreamPart } from '../events/stream-parts.ts';
+import { recordMissing, type EventLedger, type Mark, type MissingRange } from './ledger.ts';
 import { subtractRanges, type Range } from '../events/ranges.ts';
 import type { Log } from '../log.ts';
 import { readNextIn } from '../read/read.ts';
@@ -34,7 +34,7 @@ function hasGaps(state: StreamState): boolean {
  */
 export function missingFrom(
   state: PartState,
-  { keptFrom, deleted, missing }: Ledger,
+  { keptFrom, deleted, missing }: EventLedger,
   mark: Mark | undefined,
 ): Range[] {
   const gone = state.gone.map((sequence): Range => ({ from: sequence, to: sequence }));

@@ -1,6 +1,7 @@
 import { clientsOf } from '../clients.ts';
-import { partsOf, withParts, type StreamPart } from '../events/event-streams.ts';
-import { readLedger, type Mark, type MissingRange } from '../events/ledger.ts';
+import { partsOf, withParts } from '../events/event-streams.ts';
+import type { StreamPart } from '../events/stream-parts.ts';
+import { readLedger, type Mark, type MissingRange } from './ledger.ts';
 import { lengthOf, subtractRanges, type Range } from '../events/ranges.ts';
 import type { Log } from '../log.ts';
 import { missingFrom, readPartState, reportMissing, type PartState } from './find-missing.ts';
@@ -150,9 +151,7 @@ function createPartChecks(options: IntegrityOptions) {
     },
     scrubAll: async (signal: AbortSignal) => {
       for (const part of partsOf(log, 'EVENTS')) {
-        const { state } = await clientsOf(log).manager.streams.info(part.stream);
-        const bytesPerSecond =
-          options.scrubBytesPerSecond ?? Math.max(scrubBytesPerSecondMin, state.bytes / daySeconds);
+        const bytesPerSecond = options.scrubBytesPerSecond ?? (await scrubRate(log, part));
         const onGap = async (gap: Range): Promise<void> => {
           const { keptFrom, deleted, missing } = await readLedger(log, part);
           const known = [{ from: 0, to: keptFrom - 1 }, ...deleted, ...missing];
@@ -172,6 +171,12 @@ function createPartChecks(options: IntegrityOptions) {
       return countMissing();
     },
   };
+}
+
+/** The whole part in a day. */
+async function scrubRate(log: Log, part: StreamPart): Promise<number> {
+  const { state } = await clientsOf(log).manager.streams.info(part.stream);
+  return Math.max(scrubBytesPerSecondMin, state.bytes / daySeconds);
 }
 
 /** The events that were found to be missing, by positions. Rejects when the log is unreachable. */

@@ -1,8 +1,8 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import path from 'node:path';
 
-import type { StreamPart } from '../events/event-streams.ts';
-import { readLedger, recordMark, type Mark } from '../events/ledger.ts';
+import type { StreamPart } from '../events/stream-parts.ts';
+import { readLedger, recordMark, type Mark } from './ledger.ts';
 import type { Log } from '../log.ts';
 
 /** Keeps the marks apart from the events. */

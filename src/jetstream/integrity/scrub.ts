@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { clientsOf } from '../clients.ts';
-import type { StreamPart } from '../events/event-streams.ts';
+import type { StreamPart } from '../events/stream-parts.ts';
 import type { Range } from '../events/ranges.ts';
 import type { Log } from '../log.ts';
 import { readPartPages } from '../read/read.ts';

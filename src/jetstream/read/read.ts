@@ -1,7 +1,8 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 
 import { clientsOf } from '../clients.ts';
-import { partAt, partsFrom, withParts, type StreamPart } from '../events/event-streams.ts';
+import { partAt, partsFrom, withParts } from '../events/event-streams.ts';
+import type { StreamPart } from '../events/stream-parts.ts';
 import { ReadTimeoutError } from '../log-failure.ts';
 import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';

@@ -9,7 +9,7 @@ import {
 import { TimeoutError } from '@nats-io/nats-core';
 
 import { StartError } from '../../errors.ts';
-import { closedBytesMax, firstSequenceAfter } from '../events/closed-stream.ts';
+import { closedBytesMax, firstSequenceAfter } from './earlier-stream.ts';
 import {
   claimMs,
   earlierStream,

@@ -2,15 +2,16 @@ import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
 import { readMatching } from '../read/read.ts';
 import { subjects } from '../topology.ts';
-import { partAt, type StreamPart } from './event-streams.ts';
-import type { Range } from './ranges.ts';
+import { partAt } from '../events/event-streams.ts';
+import type { StreamPart } from '../events/stream-parts.ts';
+import type { Range } from '../events/ranges.ts';
 
 /**
  * The ledger (the stream LEDGER) knows what was deleted from the events on purpose. It is written
  * before the deletion and as durably as an event, so that what is gone and not in the ledger was
  * lost: by a corrupt disk, or by somebody else. What was found to be lost is in it, too.
  */
-export interface Ledger {
+export interface EventLedger {
   /** All events of the part before this sequence may be gone. */
   readonly keptFrom: number;
   /** Further sequences that may be gone, in no order. */
@@ -111,7 +112,7 @@ async function writeEntry(
 const decoder = new TextDecoder();
 
 /** Rejects when the log cannot be reached. */
-export async function readLedger(log: Log, part: StreamPart): Promise<Ledger> {
+export async function readLedger(log: Log, part: StreamPart): Promise<EventLedger> {
   let keptFrom = part.from;
   let mark: Mark | undefined;
   const deleted: Range[] = [];
