@@ -16,13 +16,13 @@ export const settings = {
     kind: 'secret',
     default: null,
     defaultText: 'made at the first start',
-    text: 'The bearer token that operators send to the admin port. If unset, the first start makes one, and keeps it in the file `admin-token` of `data_dir`, where commands on this machine find it. Health needs no token.',
+    text: 'The bearer token that operators send to the admin port: at least 16 characters, for example from `openssl rand -hex 24`. If unset, the first start makes one, and keeps it in the file `admin-token` of `data_dir`, where commands on this machine find it. Health needs no token.',
   },
   'admin.metrics_token': {
     kind: 'secret',
     default: null,
     defaultText: 'made at the first start',
-    text: 'The bearer token with which a scraper reads `/metrics`, and nothing else. If unset, the first start makes one, and keeps it in the file `metrics-token` of `data_dir`.',
+    text: 'The bearer token with which a scraper reads `/metrics`, and nothing else: at least 16 characters, and not `admin.token`. If unset, the first start makes one, and keeps it in the file `metrics-token` of `data_dir`.',
   },
   'tls.cert': {
     kind: 'path',

@@ -14,14 +14,14 @@ let gate: RealService;
 beforeAll(async () => {
   gate = await startRealService({
     yaml,
-    env: { HEADGATE_SCHEMAS_SOURCE: 'registry', HEADGATE_ADMIN_TOKEN: 'sesame' },
+    env: { HEADGATE_SCHEMAS_SOURCE: 'registry', HEADGATE_ADMIN_TOKEN: 'sesame-of-this-test' },
   });
 });
 
 afterAll(() => gate[Symbol.asyncDispose]());
 
 function headgate(...args: string[]): Promise<CliAnswer> {
-  const env = { HEADGATE_ADMIN_LISTEN: gate.adminUrl, HEADGATE_ADMIN_TOKEN: 'sesame' };
+  const env = { HEADGATE_ADMIN_LISTEN: gate.adminUrl, HEADGATE_ADMIN_TOKEN: 'sesame-of-this-test' };
   return runCli(['schemas', ...args], { env });
 }
 

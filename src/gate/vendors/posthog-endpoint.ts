@@ -147,14 +147,17 @@ function textIn(value: JsonValue, ...names: readonly string[]): string {
 }
 
 function decodeBatch(body: VendorBody, batchEventsMax: number, readKey: ReadKey): IncomingBatch {
-  const { value } = body;
+  const { value, exact } = body;
   if (!isJsonObject(value)) {
     throw new ServiceError('malformed_request', 'The body must be a JSON object.');
   }
   // `/capture/` takes one event beside its key; a batch has them in `batch`.
   const events = Object.hasOwn(value, 'batch')
     ? memberOf(body, 'batch')
-    : { value: [withoutSentAt(value)], exact: body.exact === undefined ? undefined : [body.exact] };
+    : {
+        value: [withoutSentAt(value)],
+        exact: isJsonObject(exact) ? [withoutSentAt(exact)] : undefined,
+      };
   return {
     events: decodeVendorBatch(events, (sent) => translateEvent(sent, readKey), batchEventsMax),
     context: undefined,
