@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { canonicalNumber } from './canonical-number.ts';
 import { mayBeInexact } from './exact-numbers.ts';
+import { parsePointer, valueAt } from './json/json-pointer.ts';
 import type { JsonValue } from './json/json.ts';
 import { parseByHand, parseJsonText } from './json/parse-json.ts';
 
@@ -36,4 +37,25 @@ function readCanonical(text: string): JsonValue {
 /** Ten times as fast. Written and read again, because -0 is 0. */
 function readDoubles(text: string): JsonValue {
   return parseJsonText(JSON.stringify(parseJsonText(text)));
+}
+
+/**
+ * Whether an array in a JSON text has two equal items, by all digits of their numbers.
+ *
+ * @param path a JSON pointer to the array. False if no array is there.
+ */
+export function repeatsItem(text: string, path: string): boolean {
+  const items = valueAt(readCanonical(text), parsePointer(path) ?? []);
+  if (!Array.isArray(items)) return false;
+  const seen = new Set(items.map(keyOf));
+  return seen.size < items.length;
+}
+
+/** Equal values have the same key. */
+function keyOf(value: unknown): string {
+  if (value instanceof CanonicalNumber) return value.text;
+  if (Array.isArray(value)) return `[${value.map(keyOf).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1));
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${keyOf(member)}`).join(',')}}`;
 }
