@@ -14,6 +14,7 @@ import { rowOf } from '../../src/destinations/clickhouse/row.ts';
 import type { Delivery, Destination } from '../../src/destinations/destination.ts';
 import { readRecord } from '../../src/destinations/kafka/kafka.ts';
 import { createParquetDestination } from '../../src/destinations/parquet/parquet.ts';
+import { createPostgresDestination } from '../../src/destinations/postgres/postgres.ts';
 import { createSqliteDestination } from '../../src/destinations/sqlite/sqlite.ts';
 import { createWebhookDestination } from '../../src/destinations/webhook/webhook.ts';
 import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
@@ -22,6 +23,8 @@ import { deliverAll, deliveryOf } from './deliveries.ts';
 import { objectTexts, timeTexts, valueOf } from './exact-values.ts';
 import { startHttpServer } from './http-server.ts';
 import { askFiles, parquetSettings, untilExported } from './parquet-far-side.ts';
+import { askPostgres, postgresSettings } from './postgres-far-side.ts';
+import { startPostgres, whyNoPostgres } from './postgres-server.ts';
 import { webhookSettings } from './webhook-far-side.ts';
 
 /** What a producer sends, and what each destination must hold: as texts of JSON. */
@@ -287,6 +290,30 @@ describe('numbers, texts and times, as they were sent', () => {
       wrongIn((await askFiles(lake, `SELECT ${columns} FROM files`)) as unknown as Held[]),
     ).toEqual([]);
   });
+
+  test.skipIf(whyNoPostgres() !== undefined)(
+    'are in PostgreSQL, with times to the microsecond',
+    async () => {
+      const server = await startPostgres();
+      opened.push({ close: async () => await server.close() });
+      const settings = postgresSettings(server, { table: 'digits', timeout: 20_000 });
+      await deliver(createPostgresDestination('pg', settings));
+      const rows = await askPostgres<{ key: string; time: string }>(
+        server,
+        `SELECT idempotency_key AS key, properties::text, context::text,
+           to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS time
+         FROM digits`,
+      );
+      // What docs/destinations/postgres.md says of nanoseconds.
+      const wrong = rows.filter(({ key, time }) => {
+        const difference = nanosOf(time) - nanosOf(sent.get(key)!.time);
+        return difference > 500n || difference < -500n;
+      });
+      expect(wrong).toEqual([]);
+      const held = rows.map((row) => ({ ...row, time: sent.get(row.key)!.time }));
+      expect(wrongIn(held as unknown as Held[])).toEqual([]);
+    },
+  );
 
   test.each([1, 100])('are in webhooks of up to %i events', async (batchEvents) => {
     const server = await startHttpServer((_request, response) => void response.end());
