@@ -142,7 +142,7 @@ export const settings = {
     default: '4MiB',
     min: '1KiB',
     max: '64MiB',
-    text: 'A request body, after decompression. A body is in memory as a whole while its events are validated, so requests in progress can use this much each.',
+    text: 'A request body, after decompression; for gRPC, the message without the five bytes before it. A body is in memory as a whole while its events are validated, so requests in progress can use this much each.',
   },
   'limits.batch_events_max': {
     kind: 'integer',
