@@ -12,11 +12,13 @@ import {
 } from '../codegen/generate.ts';
 import { StartError } from '../errors.ts';
 import { loadRegistry } from '../validation/schema-registry.ts';
+import type { CommandContext } from './command-context.ts';
+import { schemasFolder, type SchemasOptions } from './command-settings.ts';
+import { configOption, schemasOption } from './shared-options.ts';
 
-interface CodegenOptions {
+interface CodegenOptions extends SchemasOptions {
   readonly lang: Language;
   readonly out: string;
-  readonly schemas: string;
   readonly events?: string;
   readonly package?: string;
   readonly protoImport?: string;
@@ -24,14 +26,15 @@ interface CodegenOptions {
 }
 
 /** `headgate codegen`: writes a typed client from the schemas. */
-export function codegenCommand(): Command {
+export function codegenCommand({ env }: CommandContext): Command {
   return new Command('codegen')
     .description('write a typed client: one type and one function for each event')
     .addOption(
       new Option('--lang <language>', 'in this language').choices(languages).makeOptionMandatory(),
     )
     .requiredOption('--out <dir>', 'the folder to write into')
-    .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
+    .addOption(schemasOption())
+    .addOption(configOption())
     .option('--events <globs>', 'only these events, separated by commas: order_*,invoice_paid')
     .option(
       '--package <name>',
@@ -40,7 +43,7 @@ export function codegenCommand(): Command {
     .option('--proto-import <path>', 'where the generated protocol buffers are: required for go')
     .option('--check', 'write nothing; check that the file is up to date')
     .addHelpText('after', help)
-    .action((options: CodegenOptions) => run(options));
+    .action((options: CodegenOptions) => run(options, env));
 }
 
 const help = `
@@ -51,8 +54,8 @@ Examples:
   $ headgate codegen --lang go --out events --proto-import example.com/shop/gen/headgate/v1
   $ headgate codegen --lang ts --out src/events --check`;
 
-async function run(options: CodegenOptions): Promise<void> {
-  const registry = await loadRegistry(options.schemas);
+async function run(options: CodegenOptions, env: CommandContext['env']): Promise<void> {
+  const registry = await loadRegistry(schemasFolder(options, env));
   const file = generate(registry, {
     language: options.lang,
     events:

@@ -1,6 +1,5 @@
 import { enumToJson, toJson } from '@bufbuild/protobuf';
 import { timestampMs, type Timestamp } from '@bufbuild/protobuf/wkt';
-import Table from 'cli-table3';
 import { Command } from 'commander';
 
 import {
@@ -14,6 +13,7 @@ import { connectAdmin, type AdminClient, type AdminOptions } from './admin-clien
 import type { CommandContext } from './command-context.ts';
 import { confirm } from './terminal/confirm.ts';
 import { print } from './terminal/print.ts';
+import { printTable } from './terminal/table.ts';
 import { adminOption, adminTokenHelp, configOption } from './shared-options.ts';
 
 type DestinationClient = AdminClient<typeof DestinationService>;
@@ -55,11 +55,7 @@ async function list(client: DestinationClient, options: Options): Promise<void> 
     return;
   }
   const rows = destinations.map((one) => rowOf(one, Date.now()));
-  if (process.stdout.isTTY) {
-    const table = new Table({ head: headings, style: { head: [], border: [], compact: true } });
-    table.push(...rows);
-    print(table.toString());
-  } else for (const row of rows) print(row.join('\t'));
+  printTable(headings, rows);
   const removed = destinations.filter(({ state }) => state === State.REMOVED);
   if (removed.length === 0) return;
   const names = removed.map(({ name }) => name).join(', ');

@@ -6,7 +6,9 @@ import {
 } from '@connectrpc/connect-node';
 
 import { TrackService } from '../../gen/headgate/v1/track_service_pb.ts';
+import { formatAddress } from '../config/address.ts';
 import { StartError } from '../errors.ts';
+import { commandSettings } from './command-settings.ts';
 
 /** The protocols of `--protocol`. */
 export const trackProtocols = ['grpc', 'connect'] as const;
@@ -20,6 +22,8 @@ export interface GateClient extends Disposable {
 export interface GateClientOptions {
   /** The value of --url. */
   readonly url?: string | undefined;
+  /** The value of --config. */
+  readonly config?: string | undefined;
   /** The value of --key. */
   readonly key?: string | undefined;
   readonly protocol: TrackProtocol;
@@ -27,14 +31,12 @@ export interface GateClientOptions {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-const defaultListen = '127.0.0.1:8080';
-
 /** A batch is validated and stored in milliseconds: a gate that is silent for this long hangs. */
 const callTimeoutMs = 30_000;
 
 /** Calls the endpoints of a gate. Connects with the first call. */
 export function connectGate(options: GateClientOptions, env: Environment): GateClient {
-  const url = gateUrl(options.url, env);
+  const url = gateUrl(options.url, env, options.config);
   const key = options.key ?? (env['HEADGATE_WRITE_KEY'] || undefined);
   if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
     throw new StartError('The write key has an invalid character: is it a space or a line break?');
@@ -65,15 +67,20 @@ function withKey(key: string): Interceptor {
   };
 }
 
-/** The URL of the gate: --url, HEADGATE_URL, HEADGATE_LISTEN, or the default. */
-export function gateUrl(named: string | undefined, env: Environment): string {
+/** The URL of the gate: --url, HEADGATE_URL, or that of its own configuration. */
+export function gateUrl(
+  named: string | undefined,
+  env: Environment,
+  configFile?: string | undefined,
+): string {
   const text = named ?? (env['HEADGATE_URL'] || undefined);
   if (text === undefined) {
+    const { listen, 'tls.cert': cert } = commandSettings(configFile, env, ['listen', 'tls.cert']);
     // A gate can listen on a wildcard address, but a client cannot connect to it.
-    const listen = (env['HEADGATE_LISTEN'] || defaultListen)
+    const address = formatAddress(listen)
       .replace(/^0\.0\.0\.0:/, '127.0.0.1:')
       .replace(/^\[::\]:/, '[::1]:');
-    return `http://${listen}`;
+    return `${cert === undefined ? 'http' : 'https'}://${address}`;
   }
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {

@@ -8,6 +8,11 @@ export function configOption(): Option {
   );
 }
 
+/** `--schemas`, for commands that read a folder of schemas: SchemasOptions in command-settings.ts. */
+export function schemasOption(): Option {
+  return new Option('--schemas <dir>', 'the folder with taxonomy.yaml (default: schemas_dir)');
+}
+
 /** `--admin`, for commands that call the admin port: AdminOptions in admin-client.ts. */
 export function adminOption(): Option {
   return new Option('--admin <url>', 'the admin port (default: admin.listen)');

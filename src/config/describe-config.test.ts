@@ -6,7 +6,7 @@ import { destinationTypes, keyLine, read } from './read-config.fixture.ts';
 const word = 'hunter2';
 const config = read({
   file:
-    'admin: { token: "${W}" }\npii: { hash_key: "${W}${W}${W}${W}${W}${W}" }\nnats: { url: "nats://user:${W}@a:4222,tls://b:4222" }\n' +
+    'admin: { token: "${W}${W}${W}" }\npii: { hash_key: "${W}${W}${W}${W}${W}${W}" }\nnats: { url: "nats://user:${W}@a:4222,tls://b:4222" }\n' +
     `auth: keys\nkeys:\n${keyLine('a')}` +
     'destinations:\n  crm: { type: webhook, url: "https://u:${W}@crm.example/${W}?k=${W}",' +
     ' secret: "${W}", label: shown }\n  own: { type: sqlite, path: a.db }\n' +

@@ -16,13 +16,13 @@ export const settings = {
     kind: 'secret',
     default: null,
     defaultText: 'made at the first start',
-    text: 'The bearer token that operators send to the admin port. If unset, the first start makes one, and keeps it in the file `admin-token` of `data_dir`, where commands on this machine find it. Health needs no token.',
+    text: 'The bearer token that operators send to the admin port: at least 16 characters, for example from `openssl rand -hex 24`. If unset, the first start makes one, and keeps it in the file `admin-token` of `data_dir`, where commands on this machine find it. Health needs no token.',
   },
   'admin.metrics_token': {
     kind: 'secret',
     default: null,
     defaultText: 'made at the first start',
-    text: 'The bearer token with which a scraper reads `/metrics`, and nothing else. If unset, the first start makes one, and keeps it in the file `metrics-token` of `data_dir`.',
+    text: 'The bearer token with which a scraper reads `/metrics`, and nothing else: at least 16 characters, and not `admin.token`. If unset, the first start makes one, and keeps it in the file `metrics-token` of `data_dir`.',
   },
   'tls.cert': {
     kind: 'path',
@@ -142,7 +142,7 @@ export const settings = {
     default: '4MiB',
     min: '1KiB',
     max: '64MiB',
-    text: 'A request body, after decompression. A body is in memory as a whole while its events are validated, so requests in progress can use this much each.',
+    text: 'A request body, after decompression; for gRPC, the message without the five bytes before it. A body is in memory as a whole while its events are validated, so requests in progress can use this much each.',
   },
   'limits.batch_events_max': {
     kind: 'integer',

@@ -8,7 +8,10 @@ export interface Delivery {
   readonly attempt: number;
   /** The ProtoJSON of `headgate.v1.StoredEvent`, as the log holds it. */
   readonly payload: Uint8Array;
-  /** The decoded payload, decoded on the first call. Throws if the payload is not an event. */
+  /**
+   * The decoded payload, decoded on the first call. Its numbers are doubles: only `payload` has all digits
+   * of ids beyond 2^53. Throws if the payload is not an event.
+   */
   readonly event: () => StoredEvent;
 }
 

@@ -9,6 +9,11 @@ import { mayEscapeNames, parseByHand } from './json/parse-json.ts';
  */
 const suspicious = /[:,[]\s*-?\d(?:[\d.]{15}|[\d.]*[eE])/;
 
+/** Whether a number of a JSON text may be one that a double does not hold. False for nearly all. */
+export function mayBeInexact(text: string): boolean {
+  return suspicious.test(text);
+}
+
 /**
  * The parsed JSON text, with numbers as written if a double would change them. Undefined if parsing
  * loses nothing. The result is only for `JSON.stringify`.
@@ -16,7 +21,7 @@ const suspicious = /[:,[]\s*-?\d(?:[\d.]{15}|[\d.]*[eE])/;
  * Throws if the text is not JSON, or is nested too deeply (thousands of levels) for the stack.
  */
 export function parseExactly(text: string): JsonValue | undefined {
-  if (!suspicious.test(text)) return undefined;
+  if (!mayBeInexact(text)) return undefined;
   let inexact = false;
   const exactNumber = (source: string): unknown => {
     const number = Number(source);

@@ -17,8 +17,9 @@ export interface IncomingEvent {
    * hold). Undefined if `JSON.stringify(properties)` is the same.
    */
   readonly propertiesText: string | undefined;
+  /** For `JSON.stringify` only: a number that a double cannot hold is kept as text. */
   readonly context: JsonObject | undefined;
-  /** RFC 3339, UTC. Empty if the producer sent none. */
+  /** RFC 3339, UTC, with 3, 6 or 9 digits of a second (`readTime`). Empty if the producer sent none. */
   readonly occurredAt: string;
   readonly schemaVersion: number;
   /**

@@ -23,6 +23,8 @@ export interface Endpoint<Request = IncomingBatch, Result = readonly Verdict[]> 
   readonly isSigned?: true;
   /** The limit of a body, as sent and as inflated, if it is below the gate's limit. */
   readonly bytesMax?: number;
+  /** What stands around the message in a body. It does not count towards the limit. Default: 0. */
+  readonly framingBytes?: number;
   /** Checks the headers. Returns the caller's deadline in ms, or undefined without one. */
   begin(exchange: Exchange, call: EndpointCall): number | undefined;
   /** The message in a body. A promise only if the body has to be decompressed. */

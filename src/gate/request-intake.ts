@@ -21,7 +21,9 @@ export class RequestIntake<Request, Result> {
   private readonly endpoint: Endpoint<Request, Result>;
   private readonly ending: RequestEnding<Result>;
   private readonly onMessage: (message: Buffer) => void;
+  /** The limit of the body: that of the message, and what the protocol puts around it. */
   readonly bytesMax: number;
+  private readonly messageBytesMax: number;
   private search: KeySearch | undefined = undefined;
 
   constructor(
@@ -37,8 +39,9 @@ export class RequestIntake<Request, Result> {
     this.ending = ending;
     this.onMessage = onMessage;
     const { requestBytesMax } = context.limits;
-    const { bytesMax } = endpoint;
-    this.bytesMax = bytesMax === undefined ? requestBytesMax : Math.min(bytesMax, requestBytesMax);
+    const { bytesMax = requestBytesMax, framingBytes = 0 } = endpoint;
+    this.messageBytesMax = Math.min(bytesMax, requestBytesMax);
+    this.bytesMax = this.messageBytesMax + framingBytes;
   }
 
   /** The key comes first: a body without a valid key is not read, or only to find the key in it. */
@@ -77,8 +80,11 @@ export class RequestIntake<Request, Result> {
 
   readonly memory = (): RequestMemory => this.ending.openMemory(this.producer);
 
-  readonly tooLarge = (bytes: number): ServiceError => {
-    const { bytesMax, endpoint } = this;
+  readonly tooLarge = (bytes: number): ServiceError =>
+    this.tooLargeMessage(bytes - (this.endpoint.framingBytes ?? 0));
+
+  private readonly tooLargeMessage = (bytes: number): ServiceError => {
+    const { messageBytesMax: bytesMax, endpoint } = this;
     if (bytesMax !== endpoint.bytesMax) return tooLargeForGate(bytes, bytesMax);
     return new ServiceError(
       'request_too_large',
@@ -105,7 +111,7 @@ export class RequestIntake<Request, Result> {
   };
 
   private unpack(body: Buffer, inflated: Buffer | undefined): void {
-    const { exchange, context, endpoint, ending, onMessage, tooLarge } = this;
+    const { exchange, context, endpoint, ending, onMessage, tooLargeMessage: tooLarge } = this;
     if (ending.isEnded) return;
     try {
       const { headers } = exchange.call;
@@ -113,7 +119,7 @@ export class RequestIntake<Request, Result> {
         const slots = context.callers.inflations;
         exchange.unpacking = { memory: this.memory(), slots, tooLarge, inflated };
       }
-      const message = endpoint.unpack(exchange, body, this.bytesMax);
+      const message = endpoint.unpack(exchange, body, this.messageBytesMax);
       if (endpoint.isSigned === true) this.verified();
       if (message instanceof Promise) message.then(onMessage, ending.fail);
       else onMessage(message);

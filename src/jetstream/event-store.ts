@@ -1,4 +1,3 @@
-import { decodeStoredEvent, type StoredEvent } from '../event/stored-event.ts';
 import type { JsonObject } from '../event/json/json.ts';
 import type { EventError } from '../event/verdict.ts';
 import type { Log } from './log.ts';
@@ -49,13 +48,16 @@ export interface EventStore {
     },
     callback: (failure: string | undefined) => void,
   ): void;
-  readStored(sequence: number): Promise<StoredEvent | undefined>;
+  /** The text of an event; undefined if it is not in the log any more. */
+  readStored(sequence: number): Promise<string | undefined>;
 }
 
 /** The room for the headers of a rejected event. An error with twenty violations is about 6 KB. */
 const headersBytesMax = 64 * 1024;
 const contextBytesMax = 40 * 1024;
 const excerptCharactersMax = 128;
+
+const decoder = new TextDecoder();
 
 export function createEventStore(log: Log, isPlanned: (eventName: string) => boolean): EventStore {
   return {
@@ -105,7 +107,7 @@ export function createEventStore(log: Log, isPlanned: (eventName: string) => boo
     },
     readStored: async (sequence) => {
       const message = await readMessage(log, 'EVENTS', sequence);
-      return message === undefined ? undefined : decodeStoredEvent(message.payload);
+      return message === undefined ? undefined : decoder.decode(message.payload);
     },
   };
 }

@@ -46,6 +46,14 @@ test('uses the tokens of the configuration, and makes no others', () => {
   expect(existsSync(dataDir)).toBe(false);
 });
 
+test('refuses a metrics token that is the admin token, wherever the two come from', () => {
+  const { metrics } = loadOperatorTokens({ dataDir, admin: {} });
+  const same = /the same, so that a scraper could use every RPC.*Delete .*metrics-token/;
+  expect(() => loadOperatorTokens({ dataDir, admin: { token: metrics } })).toThrow(same);
+  writeFileSync(fileOf('admin'), readFileSync(fileOf('metrics')));
+  expect(() => loadOperatorTokens({ dataDir, admin: {} })).toThrow(same);
+});
+
 test('a configured admin token still has a metrics token beside it, if it can be kept', () => {
   const admin = { token: createSecret('sesame') };
   const tokens = loadOperatorTokens({ dataDir, admin });

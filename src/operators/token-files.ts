@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
+import { operatorTokenLengthMin } from '../config/build/rules.ts';
 import { createSecret, type Secret } from '../config/secret.ts';
 import { StartError } from '../errors.ts';
 
@@ -26,16 +27,28 @@ export const tokenFiles = { admin: 'admin-token', metrics: 'metrics-token' } as 
 
 const folderMode = 0o700;
 const fileMode = 0o600;
-const tokenLengthMin = 16;
 
 /**
  * The tokens of the configuration. A token that it does not set is read from its file in the data
  * directory, which is made if it does not exist. A metrics token is not made if the data directory
  * cannot be written, because the admin token opens `/metrics` too.
  *
- * Throws a StartError if the admin token can neither be read nor made, or others can read its file.
+ * Throws a StartError if the admin token can neither be read nor made, if others can read its file, or if
+ * the two are the same.
  */
-export function loadOperatorTokens({ dataDir, admin }: TokenSettings): OperatorTokens {
+export function loadOperatorTokens(settings: TokenSettings): OperatorTokens {
+  const tokens = readTokens(settings);
+  if (tokens.metrics?.reveal() === tokens.admin.reveal()) {
+    throw new StartError(
+      'The admin token and the metrics token are the same, so that a scraper could use every RPC. ' +
+        `Delete ${path.join(settings.dataDir, tokenFiles.metrics)}, and the next start makes another, or ` +
+        'make another admin.token with `openssl rand -hex 24`.',
+    );
+  }
+  return tokens;
+}
+
+function readTokens({ dataDir, admin }: TokenSettings): OperatorTokens {
   const fromFile = (kind: keyof typeof tokenFiles): Secret =>
     readToken(path.join(dataDir, tokenFiles[kind]), `hg_${kind}_`);
   if (admin.token === undefined) {
@@ -75,10 +88,10 @@ function readToken(file: string, prefix: string): Secret {
       );
     }
     const token = readFileSync(file, 'utf8').trim();
-    if (token.length < tokenLengthMin || /[^\u0021-\u007e]/.test(token)) {
+    if (token.length < operatorTokenLengthMin || /[^\u0021-\u007e]/.test(token)) {
       throw new StartError(
         `${file} holds no token: delete it, and the next start makes one. A token of your own has ` +
-          `at least ${tokenLengthMin} visible ASCII characters.`,
+          `at least ${operatorTokenLengthMin} visible ASCII characters.`,
       );
     }
     return createSecret(token);

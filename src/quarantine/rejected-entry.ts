@@ -1,4 +1,5 @@
 import type { IncomingEvent } from '../event/incoming-event.ts';
+import { parseExactly } from '../event/exact-numbers.ts';
 import { isJsonObject, type JsonObject } from '../event/json/json.ts';
 import { parseJsonText } from '../event/json/parse-json.ts';
 import type { EventError } from '../event/verdict.ts';
@@ -18,6 +19,7 @@ export interface RejectedEntry {
   readonly contentType: string;
   readonly correlationId: string;
   readonly traceparent: string;
+  /** For `JSON.stringify` only: a number that a double cannot hold is kept as text. */
   readonly batchContext: JsonObject | undefined;
   readonly sentAt: string;
   readonly bytes: Uint8Array;
@@ -76,7 +78,8 @@ function readError(message: StoredMessage): EventError {
 
 function readContext(message: StoredMessage): JsonObject | undefined {
   const text = message.header('Headgate-Batch-Context');
-  return text === '' ? undefined : parsed(text);
+  const context = text === '' ? undefined : parsed(text);
+  return context && ((parseExactly(text) as JsonObject | undefined) ?? context);
 }
 
 function parsed(text: string): JsonObject | undefined {

@@ -62,7 +62,7 @@ function strip(
   removed: SchemaFindings,
 ): EnforcementResult {
   const stripped = withoutProperties(event, removed.errors.map(unwantedOf));
-  const remaining = version.schema.findingsIn(stripped.properties);
+  const remaining = version.schema.findingsIn(stripped.properties, stripped.propertiesText);
   const violations = violationsOf(removed).map((violation) =>
     violation.code === 'more'
       ? violation

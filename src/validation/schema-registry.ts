@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { compileSchema, type CompiledSchema } from './schema/compile-schema.ts';
 import { registryError, type RegistryFault, type ReportFault } from './registry-fault.ts';
+import { checkChoices } from './schema/choices.ts';
 import { checkSchemaSafety, schemaBytesMax } from './schema/schema-safety.ts';
 import { readTaxonomy, type TaxonomyEntry, type TaxonomyHeader } from './taxonomy/taxonomy.ts';
 import type { JsonObject, JsonValue } from '../event/json/json.ts';
@@ -136,7 +137,8 @@ async function readVersion(
   report: ReportFault,
 ): Promise<SchemaVersion | undefined> {
   const schema = await readSchemaFile(join(directory, file), report);
-  return schema === undefined ? undefined : compileVersion(version, schema, report);
+  const compiled = schema === undefined ? undefined : compileVersion(version, schema, report);
+  return compiled !== undefined && checkChoices(compiled.schema, report) ? compiled : undefined;
 }
 
 /** Compiles one version. Reports an invalid schema, and returns undefined. */

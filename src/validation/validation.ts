@@ -195,7 +195,7 @@ function validateProperties(plan: Plan, event: IncomingEvent): ValidationResult 
   const { modes, personal } = plan;
   if (modes === undefined)
     return personal === undefined ? rule.valid : redacted(personal, rule, event);
-  const findings = rule.schema.findingsIn(event.properties);
+  const findings = rule.schema.findingsIn(event.properties, event.propertiesText);
   if (findings === undefined) {
     return personal === undefined ? rule.valid : redacted(personal, rule, event);
   }

@@ -43,7 +43,9 @@ describe('headgate dead', () => {
     await using admin = await startAdmin(log);
 
     await admin.run(['list']);
-    expect(output.trim().split('\n')).toHaveLength(3);
+    const [head, ...rows] = output.trim().split('\n');
+    expect(head).toBe('id\tevent\tsince\tattempts\treason');
+    expect(rows).toHaveLength(3);
     expect(output).toContain('crm:1\torder_completed\t');
     expect(output + told).not.toContain('\u001b');
     expect(told).toMatch(/^3 of 3 dead letters\n {2}3 {2}refused/);

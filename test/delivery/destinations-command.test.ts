@@ -73,6 +73,7 @@ test('headgate destinations shows each status, and removes an unconfigured one',
     expect(told['old']).toMatchObject({ waiting: '20', reason: expect.stringContaining('410') });
     expect(told['old']!.nextProbe).toBeUndefined();
     const { stdout } = await ask(real);
+    expect(stdout).toMatch(/^name\ttype\tstate\twaiting\toldest\tdelivered\tdead\twhy\n/);
     expect(stdout).toMatch(/^old\twebhook\tdisabled\t20\t.*410.*; for /m);
     expect(stdout).toMatch(/^warehouse\tsqlite\trunning\t0\t-\t20\t0\t-$/m);
     expect(stdout).toMatch(

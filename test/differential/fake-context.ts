@@ -90,7 +90,7 @@ async function validateAll(batch: IncomingBatch, arrival: Arrival): Promise<Verd
 function verdictOf(event: IncomingEvent, index: number, shared: unknown[]): Verdict {
   const { original: _original, propertiesText: _text, ...fields } = event;
   const digest = createHash('sha1')
-    .update(JSON.stringify(sorted([fields, shared])))
+    .update(JSON.stringify(sorted(withDoubles([fields, shared]))))
     .digest();
   const rejected = event.fault !== undefined || digest[0]! < 50;
   const status: EventStatus = rejected
@@ -118,6 +118,11 @@ function verdictOf(event: IncomingEvent, index: number, shared: unknown[]): Verd
     error: status === 'rejected' ? (event.fault ?? error) : status === 'retry' ? error : undefined,
     warnings: digest[10]! < 60 ? [{ code: 'schema_warning', message: 'odd', violations }] : [],
   };
+}
+
+/** Numbers that a double cannot hold are texts in a context; the stock router has doubles only. */
+function withDoubles(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
 }
 
 /** Sorts names: protocol buffers do not keep the order of a map. */

@@ -142,8 +142,8 @@ describe.skipIf(rendered === undefined)('deploy/kubernetes', () => {
   it('has settings that the configuration accepts, and a trigger for each destination', () => {
     const secrets: Labels = {
       NATS_PASSWORD: 'of-the-test',
-      HEADGATE_ADMIN_TOKEN: 'token',
-      HEADGATE_ADMIN_METRICS_TOKEN: 'metrics-token',
+      HEADGATE_ADMIN_TOKEN: 'admin-token-of-the-test',
+      HEADGATE_ADMIN_METRICS_TOKEN: 'metrics-token-of-the-test',
       CRM_SECRET: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
     };
     const image = [

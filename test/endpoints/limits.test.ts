@@ -28,12 +28,13 @@ afterAll(async () => {
   await gate[Symbol.asyncDispose]();
 });
 
-/** One event whose body has exactly this length. Its context is padded. */
+/** One event whose message has exactly this length, without what frames it. Its context is padded. */
 function bodyOfSize(door: WireEndpoint, size: number, frame: boolean): Buffer {
   const build = (pad: number): Buffer => {
     const body = door.encode([order({ user_id: 'u', context: { pad: 'x'.repeat(pad) } })]);
     return frame ? door.frame(body) : body;
   };
+  size += frame ? door.frame(Buffer.alloc(0)).length : 0;
   // The numbers of a sample may be a digit longer than those of the previous one.
   let pad = size - 1000;
   for (let tries = 0; tries < 10; tries += 1) {
@@ -63,6 +64,26 @@ describe('request bytes', () => {
     const larger = bodyOfSize(door, requestBytesMax + 1, true);
     const refused = await knock(gate.port, door, { body: larger, headers: chunked });
     expectFailure(refused, door, 'request_too_large');
+  });
+
+  // The form of Connect's streams is refused at every size: test/protocol.
+  test('of the JSON form of gRPC-Web, the frame does not count either', async () => {
+    const knockWith = async (size: number): Promise<string> => {
+      const event = { ...order(), context: { pad: '' } };
+      const room = size - Buffer.byteLength(JSON.stringify({ event }));
+      event.context.pad = 'x'.repeat(room);
+      const message = Buffer.from(JSON.stringify({ event }));
+      const prefix = Buffer.alloc(5);
+      prefix.writeUInt32BE(message.length, 1);
+      const answer = await fetch(`${gate.url}/headgate.v1.TrackService/Track`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/grpc-web+json' },
+        body: Buffer.concat([prefix, message]),
+      });
+      return `${answer.status} ${await answer.text()}`;
+    };
+    expect(await knockWith(requestBytesMax)).toMatch(/grpc-status: 0/);
+    expect(await knockWith(requestBytesMax + 1)).toMatch(/grpc-status: 8/);
   });
 
   const quickly = { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } };

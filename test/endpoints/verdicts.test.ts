@@ -202,7 +202,7 @@ describe('what is stored', () => {
       idempotencyKey: keyOf(event),
       schemaVersion: 2,
       properties,
-      occurredAt: '2026-03-01T12:00:00.123Z',
+      occurredAt: '2026-03-01T12:00:00.123456Z',
     });
     expect(JSON.stringify(sorted(stored['context']))).toBe(JSON.stringify(sorted(context)));
     expect(stored).not.toHaveProperty('sentAt');

@@ -94,7 +94,9 @@ describe('headgate rejected', () => {
     await send(order({ event_name: 'parcel_paid' }));
     await send(order({ user_id: 'null' }));
     const listed = await run(['list', '--event', 'parcel_paid']);
-    expect(listed.stdout.trim().split('\n')).toHaveLength(2);
+    const [head, ...rows] = listed.stdout.trim().split('\n');
+    expect(head).toBe('number\treceived\tsource\tevent\tcode\twhy');
+    expect(rows).toHaveLength(2);
     expect(listed.stdout).toContain('\tparcel_paid\tunplanned_event\t');
     const byCode = await run(['list', '--json', '--code', 'missing_identity', '--since', '1h']);
     expect(lines(byCode.stdout)).toMatchObject([{ error: { code: 'missing_identity' } }]);
@@ -116,7 +118,9 @@ describe('headgate rejected', () => {
       groups: [{ source: 'default', event: 'parcel_paid', code: 'unplanned_event', count: 2 }],
     });
     const plain = await run(['stats', '--code', 'missing_identity']);
-    expect(plain.stdout).toMatch(/^default\torder_completed\tmissing_identity\t1\t/);
+    expect(plain.stdout).toMatch(
+      /^source\tevent\tcode\tcount\tfirst\tlast\ndefault\torder_completed\tmissing_identity\t1\t/,
+    );
   });
 
   test('replays all events that a filter selects, after a confirmation', async () => {

@@ -22,6 +22,7 @@ test('headgate reconcile compares the counts of a running gate, and finds a dele
   expect(sound.stderr).toContain('The counts match.');
   expect(sound.code).toBe(0);
   expect(sound.stdout.split('\n')).toEqual([
+    'hour\tevent\taccepted\tdestination\tdelivered\twaiting\tdead\tdiscarded\tfiltered\tdifference',
     '2026-01-02T03:00Z\torder_completed\t200\twarehouse\t200\t0\t0\t0\t0\t0',
     '2026-01-02T03:00Z\tpage_viewed\t50\twarehouse\t50\t0\t0\t0\t0\t0',
     'all\t-\t250\twarehouse\t250\t0\t0\t0\t0\t0',

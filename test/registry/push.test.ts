@@ -14,14 +14,14 @@ let gate: RealService;
 beforeAll(async () => {
   gate = await startRealService({
     yaml,
-    env: { HEADGATE_SCHEMAS_SOURCE: 'registry', HEADGATE_ADMIN_TOKEN: 'sesame' },
+    env: { HEADGATE_SCHEMAS_SOURCE: 'registry', HEADGATE_ADMIN_TOKEN: 'sesame-of-this-test' },
   });
 });
 
 afterAll(() => gate[Symbol.asyncDispose]());
 
 function headgate(...args: string[]): Promise<CliAnswer> {
-  const env = { HEADGATE_ADMIN_LISTEN: gate.adminUrl, HEADGATE_ADMIN_TOKEN: 'sesame' };
+  const env = { HEADGATE_ADMIN_LISTEN: gate.adminUrl, HEADGATE_ADMIN_TOKEN: 'sesame-of-this-test' };
   return runCli(['schemas', ...args], { env });
 }
 
@@ -68,6 +68,7 @@ test('pushes only changed events, which validate at once', async () => {
   });
   expect((await track(gate.url, {})).body['schema_version']).toBe(3);
   const list = await headgate('list');
+  expect(list.stdout).toMatch(/^event\tversions\tcompatibility\tlast stored\n/);
   expect(list.stdout).toMatch(
     /^order_completed\t1 \(deprecated\), 2, 3 \(active\)\tforward\t20\d\d-/m,
   );

@@ -220,7 +220,7 @@ test('if two gates write the same entry at once, one succeeds and the other is r
 test('requires the operators’ token', async () => {
   await using guarded = await startRealService({
     yaml,
-    env: { HEADGATE_SCHEMAS_SOURCE: 'registry', HEADGATE_ADMIN_TOKEN: 'sesame' },
+    env: { HEADGATE_SCHEMAS_SOURCE: 'registry', HEADGATE_ADMIN_TOKEN: 'sesame-of-this-test' },
   });
   const work = registryOf(guarded.adminUrl).registerSchema({
     eventName: 'a_paid',

@@ -1,11 +1,11 @@
 import { toJson } from '@bufbuild/protobuf';
 import { timestampDate } from '@bufbuild/protobuf/wkt';
-import Table from 'cli-table3';
 import type { Command } from 'commander';
 
 import { DeadLetterSchema, type DeadLetter } from '../../../gen/headgate/v1/dead_letter_pb.ts';
 import { readCountUpTo } from '../terminal/option-values.ts';
 import { oneLine } from '../terminal/print.ts';
+import { printTable } from '../terminal/table.ts';
 import {
   countAll,
   filterRequest,
@@ -50,8 +50,7 @@ async function list(client: DeadClient, options: ListOptions): Promise<void> {
     return;
   }
   const rows = deadLetters.map(rowOf);
-  if (process.stdout.isTTY && rows.length > 0) process.stdout.write(`${tableOf(rows)}\n`);
-  else for (const row of rows) process.stdout.write(`${row.join('\t')}\n`);
+  printTable(headings, rows);
   process.stderr.write(
     count === 0
       ? 'No dead letters.\n'
@@ -97,10 +96,4 @@ function rowOf(letter: DeadLetter): string[] {
     String(letter.attempts.length),
     reason.length > reasonCharactersMax ? `${reason.slice(0, reasonCharactersMax - 1)}…` : reason,
   ];
-}
-
-function tableOf(rows: readonly string[][]): string {
-  const table = new Table({ head: headings, style: { head: [], border: [], compact: true } });
-  table.push(...rows);
-  return table.toString();
 }

@@ -4,12 +4,15 @@ import path from 'node:path';
 import { Command, Option } from 'commander';
 
 import type { CommandContext } from '../command-context.ts';
+import { commandSettings } from '../command-settings.ts';
+import { configOption } from '../shared-options.ts';
 import { csvFormat, jsonFormat, type QueryFormat } from './formats.ts';
 import { tableFormat } from './table.ts';
 import { openWarehouseReader } from './warehouse-reader.ts';
 
 interface QueryOptions {
   readonly db?: string;
+  readonly config?: string;
   readonly json?: true;
   readonly csv?: true;
   readonly table?: true;
@@ -20,7 +23,8 @@ export function queryCommand({ env }: CommandContext): Command {
   return new Command('query')
     .description('query the SQLite warehouse with SQL, read-only')
     .argument('<sql>', 'one statement on the table events')
-    .option('--db <file>', 'the warehouse (default: warehouse.db in HEADGATE_DATA_DIR, or ./data)')
+    .option('--db <file>', 'the warehouse (default: warehouse.db in data_dir)')
+    .addOption(configOption())
     .addOption(new Option('--json', 'print a JSON array (default when not on a terminal)'))
     .addOption(new Option('--csv', 'print CSV').conflicts('json'))
     .addOption(
@@ -46,7 +50,9 @@ async function query(
   sql: string,
   options: QueryOptions,
 ): Promise<void> {
-  const file = options.db ?? path.join(env['HEADGATE_DATA_DIR'] || './data', 'warehouse.db');
+  const file =
+    options.db ??
+    path.join(commandSettings(options.config, env, ['data_dir']).data_dir, 'warehouse.db');
   using warehouse = openWarehouseReader(file);
   const answer = warehouse.query(sql);
   await writeOut(formatOf(options, process.stdout)(answer));

@@ -1,5 +1,3 @@
-import Table from 'cli-table3';
-
 import {
   differenceOf,
   zeroCounts,
@@ -9,6 +7,7 @@ import {
 import { timesText } from '../doctor/check-missing-events.ts';
 import { lengthOf } from '../../jetstream/events/ranges.ts';
 import type { ReconciliationReport } from '../../reconciliation/reconcile.ts';
+import { printTable } from '../terminal/table.ts';
 
 /** Destinations that only the log or only the settings name. */
 export interface Strays {
@@ -71,11 +70,11 @@ const headings = ['hour', 'event', 'accepted', 'destination', ...columns, 'diffe
 /** A terminal need not scroll by ten thousand ids; --json has them. */
 const missingShownMax = 20;
 
-/** A table on a terminal; elsewhere one line per row, with tabs. */
-export function rowLines(report: ReconciliationReport, isTable: boolean): string {
+/** Prints a row for each hour and event, and the totals. */
+export function printRows(report: ReconciliationReport): void {
   const rows = report.rows.flatMap((row) => linesOf(row, report));
   rows.push(...totalsOf(report));
-  return isTable ? `${layOut(rows)}\n` : rows.map((row) => `${row.join('\t')}\n`).join('');
+  printTable(headings, rows, process.stdout, ['accepted', ...columns, 'difference']);
 }
 
 function linesOf(
@@ -104,19 +103,6 @@ function totalsOf({ rows, destinations }: ReconciliationReport): string[][] {
     }
     return ['all', '-', ...cellsOf(accepted, name, total)];
   });
-}
-
-function layOut(rows: readonly string[][]): string {
-  const colAligns = headings.map((heading) =>
-    ['hour', 'event', 'destination'].includes(heading) ? ('left' as const) : ('right' as const),
-  );
-  const table = new Table({
-    head: headings,
-    colAligns,
-    style: { head: [], border: [], compact: true },
-  });
-  table.push(...rows);
-  return table.toString();
 }
 
 /** Notes for a person, beside the rows. */

@@ -12,7 +12,7 @@ import { destinationTypes } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
 import { listConsumingDestinations } from '../../jetstream/consume/destination-consumer.ts';
 import type { CommandContext } from '../command-context.ts';
-import { isBalanced, noteLines, reportJson, rowLines, type Strays } from './report.ts';
+import { isBalanced, noteLines, reportJson, printRows, type Strays } from './report.ts';
 import { openRunningLog } from '../running-log.ts';
 import { createWalkProgressBar } from '../terminal/walk-progress.ts';
 
@@ -56,10 +56,11 @@ export async function runReconcile(context: CommandContext, flags: ReconcileFlag
     });
     const strays = straysOf(config.destinations, await listConsumingDestinations(log));
     progress.stop();
-    process.stdout.write(
-      flags.json ? reportJson(report, strays) : rowLines(report, process.stdout.isTTY),
-    );
-    if (!flags.json) process.stderr.write(noteLines(report, strays));
+    if (flags.json) process.stdout.write(reportJson(report, strays));
+    else {
+      printRows(report);
+      process.stderr.write(noteLines(report, strays));
+    }
     if (!isBalanced(report, strays)) process.exitCode = 1;
   } catch (cause) {
     if (cause instanceof StartError) throw cause;

@@ -1,6 +1,5 @@
 import { toJson } from '@bufbuild/protobuf';
 import { timestampDate } from '@bufbuild/protobuf/wkt';
-import Table from 'cli-table3';
 import { Command } from 'commander';
 
 import {
@@ -8,7 +7,8 @@ import {
   type RejectedEvent,
 } from '../../../gen/headgate/v1/rejected_event_pb.ts';
 import { readCount } from '../terminal/option-values.ts';
-import { oneLine, print } from '../terminal/print.ts';
+import { print } from '../terminal/print.ts';
+import { createTable } from '../terminal/table.ts';
 import { filterMessage, withFilter, type FilterOptions } from './filter.ts';
 import type { RejectedClient } from './rejected-client.ts';
 
@@ -33,7 +33,7 @@ export function listCommand(client: () => RejectedClient): Command {
 
 async function list(client: RejectedClient, options: ListOptions): Promise<void> {
   const filter = filterMessage(options, options.replayed);
-  const rows: string[][] = [];
+  const table = createTable(headings);
   let shown = 0;
   let pageToken = '';
   do {
@@ -43,13 +43,12 @@ async function list(client: RejectedClient, options: ListOptions): Promise<void>
     );
     for (const event of page.rejected) {
       if (options.json) print(JSON.stringify(toJson(RejectedEventSchema, event)));
-      else if (process.stdout.isTTY) rows.push(rowOf(event));
-      else print(rowOf(event).join('\t'));
+      else table.row(rowOf(event));
     }
     shown += page.rejected.length;
     pageToken = page.nextPageToken;
   } while (pageToken !== '' && shown < options.limit);
-  if (rows.length > 0) print(tableOf(rows));
+  table.end();
   if (shown === 0) process.stderr.write('No rejected events.\n');
   else if (pageToken !== '')
     process.stderr.write(`The first ${shown}; there may be more: --limit.\n`);
@@ -75,11 +74,5 @@ function rowOf(event: RejectedEvent): string[] {
     event.eventName,
     error?.code ?? '',
     reason.length > reasonCharactersMax ? `${reason.slice(0, reasonCharactersMax - 1)}…` : reason,
-  ].map(oneLine);
-}
-
-function tableOf(rows: readonly string[][]): string {
-  const table = new Table({ head: headings, style: { head: [], border: [], compact: true } });
-  table.push(...rows);
-  return table.toString();
+  ];
 }

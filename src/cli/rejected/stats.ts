@@ -1,9 +1,9 @@
 import { timestampMs, type Timestamp } from '@bufbuild/protobuf/wkt';
-import Table from 'cli-table3';
 import { Command, Option } from 'commander';
 
 import type { RejectedCount } from '../../../gen/headgate/v1/rejected_service_pb.ts';
-import { print, visible } from '../terminal/print.ts';
+import { print } from '../terminal/print.ts';
+import { printTable } from '../terminal/table.ts';
 import { createWalkProgressBar } from '../terminal/walk-progress.ts';
 import { filterMessage, withFilter, type FilterOptions } from './filter.ts';
 import type { RejectedClient } from './rejected-client.ts';
@@ -93,16 +93,16 @@ function printGroups(groups: readonly Sum[], total: number): void {
     return;
   }
   const timed = groups[0]!.bucket !== undefined;
-  const rows = groups.map(({ source, event, code, bucket, count, first, last }) =>
-    [...(timed ? [bucket!] : []), source, event, code, String(count), first, last].map(visible),
-  );
-  if (!process.stdout.isTTY) {
-    for (const row of rows) print(row.join('\t'));
-    return;
-  }
+  const rows = groups.map(({ source, event, code, bucket, count, first, last }) => [
+    ...(timed ? [bucket!] : []),
+    source,
+    event,
+    code,
+    String(count),
+    first,
+    last,
+  ]);
   const head = [...(timed ? ['time'] : []), 'source', 'event', 'code', 'count', 'first', 'last'];
-  const table = new Table({ head, style: { head: [], border: [], compact: true } });
-  table.push(...rows);
-  print(table.toString());
-  print(`${total} rejected events`);
+  printTable(head, rows);
+  if (process.stdout.isTTY) print(`${total} rejected events`);
 }

@@ -48,7 +48,9 @@ function repository() {
   const author = ['-c', 'user.name=a', '-c', 'user.email=a@example.com'];
   git(...author, 'commit', '--quiet', '-m', 'first');
   const check = async (...options: string[]): Promise<string> => {
-    await schemasCheckCommand().parseAsync(['--schemas', schemas, ...options], { from: 'user' });
+    await schemasCheckCommand({ env: {} }).parseAsync(['--schemas', schemas, ...options], {
+      from: 'user',
+    });
     return printed.splice(0).join('\n');
   };
   return { schemas, write, check };
@@ -136,7 +138,7 @@ test('a folder outside of git is reported', async () => {
   writeFileSync(path.join(folder, 'taxonomy.yaml'), orderTaxonomy());
   writeFileSync(path.join(folder, 'order_completed/1.json'), JSON.stringify(first));
   const options = ['--schemas', folder, '--against', 'main'];
-  await expect(schemasCheckCommand().parseAsync(options, { from: 'user' })).rejects.toThrow(
-    /git knows no commit main/,
-  );
+  await expect(
+    schemasCheckCommand({ env: {} }).parseAsync(options, { from: 'user' }),
+  ).rejects.toThrow(/git knows no commit main/);
 });

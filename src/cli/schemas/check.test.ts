@@ -15,7 +15,7 @@ afterEach(() => {
 });
 
 async function check(...options: string[]): Promise<string> {
-  await schemasCheckCommand().parseAsync(options, { from: 'user' });
+  await schemasCheckCommand({ env: {} }).parseAsync(options, { from: 'user' });
   return printed.join('\n');
 }
 
@@ -55,6 +55,6 @@ test('names what is wrong and how to fix it, for programs', async () => {
 test('has an example in its help', () => {
   let help = '';
   const writeOut = (text: string): void => void (help += text);
-  schemasCheckCommand().configureOutput({ writeOut }).outputHelp();
+  schemasCheckCommand({ env: {} }).configureOutput({ writeOut }).outputHelp();
   expect(help).toContain('$ headgate schemas check --schemas ./schemas');
 });

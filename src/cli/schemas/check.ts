@@ -11,19 +11,22 @@ import {
 import { formatFault } from '../../validation/registry-fault.ts';
 import { readRegistry, type RegistryReading } from '../../validation/schema-registry.ts';
 import { versionList } from '../../validation/taxonomy/version-state.ts';
+import type { CommandContext } from '../command-context.ts';
+import { schemasFolder, type SchemasOptions } from '../command-settings.ts';
+import { configOption, schemasOption } from '../shared-options.ts';
 import { withSchemasAt } from './git-schemas.ts';
 
-interface CheckOptions {
-  readonly schemas: string;
+interface CheckOptions extends SchemasOptions {
   readonly against?: string;
   readonly json?: true;
 }
 
 /** `headgate schemas check`: checks whether a gate would start with a folder of schemas. */
-export function schemasCheckCommand(): Command {
+export function schemasCheckCommand({ env }: CommandContext): Command {
   return new Command('check')
     .description('check the taxonomy and every schema, as the gate does when it starts')
-    .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
+    .addOption(schemasOption())
+    .addOption(configOption())
     .option('--against <ref>', 'show whom the changes since this commit, branch or tag would break')
     .option('--json', 'print JSON for programs')
     .addHelpText(
@@ -36,7 +39,8 @@ Examples:
   $ headgate schemas check --schemas ./schemas
   $ headgate schemas check --against origin/main`,
     )
-    .action(async ({ schemas, against, json }: CheckOptions) => {
+    .action(async ({ against, json, ...options }: CheckOptions) => {
+      const schemas = schemasFolder(options, env);
       const reading = await readRegistry(schemas);
       const sound = reading.faults.length === 0;
       const changes =

@@ -23,16 +23,16 @@ import { modeText } from '../../validation/modes.ts';
 import { loadRegistry, type SchemaVersion } from '../../validation/schema-registry.ts';
 import { connectAdmin, type AdminClient, type AdminOptions } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
+import { schemasFolder, type SchemasOptions } from '../command-settings.ts';
+import { schemasOption } from '../shared-options.ts';
 import { registeredStates } from './registered-states.ts';
 
 const formats = { html, markdown };
 
-interface DocsOptions {
-  readonly schemas: string;
+interface DocsOptions extends SchemasOptions {
   readonly fromGate?: true;
   readonly out: string;
   readonly format: keyof typeof formats;
-  readonly config?: string;
   readonly admin?: string;
 }
 
@@ -40,7 +40,7 @@ interface DocsOptions {
 export function schemasDocsCommand(context: CommandContext): Command {
   return new Command('docs')
     .description('write a page for each event: its meaning, properties and destinations')
-    .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
+    .addOption(schemasOption())
     .option('--from-gate', 'the contracts that a running gate uses, instead of a folder')
     .option('--out <dir>', 'the folder to write into', './schema-docs')
     .addOption(
@@ -68,7 +68,7 @@ Example:
 async function write({ env }: CommandContext, options: DocsOptions): Promise<void> {
   const contracts = options.fromGate
     ? await contractsOfGate(connectAdmin(SchemaRegistryService, options, env))
-    : await contractsOfFolder(options.schemas);
+    : await contractsOfFolder(schemasFolder(options, env));
   const catalog = readCatalog(contracts, {
     destinations: destinationsOf(options.config, env),
     lastEvents: await lastEventsOf(options, env),

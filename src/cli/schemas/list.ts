@@ -10,6 +10,8 @@ import { SchemaRegistryService } from '../../../gen/headgate/v1/schema_registry_
 import { versionList } from '../../validation/taxonomy/version-state.ts';
 import { connectAdmin, type AdminOptions } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
+import { print } from '../terminal/print.ts';
+import { printTable } from '../terminal/table.ts';
 import { registeredStates } from './registered-states.ts';
 import { adminOption, adminTokenHelp, configOption } from '../shared-options.ts';
 
@@ -30,18 +32,18 @@ export function schemasListCommand({ env }: CommandContext): Command {
       const { events, faults } = await client.call((service) =>
         service.listSchemas({ withLastEvents: true }),
       );
-      for (const event of events) {
-        console.log(
-          json === true ? JSON.stringify(toJson(RegisteredEventSchema, event)) : lineOf(event),
-        );
-      }
+      if (json === true) {
+        for (const event of events) print(JSON.stringify(toJson(RegisteredEventSchema, event)));
+      } else printTable(headings, events.map(rowOf));
       for (const fault of faults) console.error(`Not in force: ${fault}`);
     });
 }
 
-function lineOf(event: RegisteredEvent): string {
+const headings = ['event', 'versions', 'compatibility', 'last stored'];
+
+function rowOf(event: RegisteredEvent): string[] {
   const { name, compatibility, lastEventAt } = event;
   const versions = event.versions.map(({ version }) => version);
   const last = lastEventAt === undefined ? 'never' : timestampDate(lastEventAt).toISOString();
-  return [name, versionList(versions, registeredStates(event)), compatibility, last].join('\t');
+  return [name, versionList(versions, registeredStates(event)), compatibility, last];
 }

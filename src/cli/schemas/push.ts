@@ -20,11 +20,11 @@ import {
 import { parseYaml, type Fields } from '../../validation/taxonomy/taxonomy.ts';
 import { connectAdmin, type AdminClient } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
+import { schemasFolder, type SchemasOptions } from '../command-settings.ts';
 import { changeLines } from './check.ts';
-import { adminOption, adminTokenHelp, configOption } from '../shared-options.ts';
+import { adminOption, adminTokenHelp, configOption, schemasOption } from '../shared-options.ts';
 
-interface PushOptions {
-  readonly schemas: string;
+interface PushOptions extends SchemasOptions {
   readonly admin?: string;
   readonly dryRun?: true;
   readonly json?: true;
@@ -41,7 +41,7 @@ interface Version {
 export function schemasPushCommand({ env }: CommandContext): Command {
   return new Command('push')
     .description('copy the taxonomy and the schemas of a folder into the registry')
-    .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
+    .addOption(schemasOption())
     .addOption(adminOption())
     .addOption(configOption())
     .option('--dry-run', 'show what would change, and change nothing')
@@ -60,12 +60,12 @@ Example:
     )
     .action(async (options: PushOptions) => {
       const client = connectAdmin(SchemaRegistryService, options, env);
-      await push(client, options);
+      await push(client, options, schemasFolder(options, env));
     });
 }
 
-async function push(client: Client, options: PushOptions): Promise<void> {
-  const files = await loadRegistry(options.schemas);
+async function push(client: Client, options: PushOptions, folder: string): Promise<void> {
+  const files = await loadRegistry(folder);
   const { events: registered, source } = await client.call((service) => service.listSchemas({}));
   if (source !== 'registry') {
     throw new StartError(
@@ -79,7 +79,7 @@ async function push(client: Client, options: PushOptions): Promise<void> {
   const allowed = changes.every((change) => change.allowed);
   const go = allowed && options.dryRun === undefined;
   const { changed, kept } = go
-    ? await register(client, options.schemas, files, missing, new Set(known.keys()))
+    ? await register(client, folder, files, missing, new Set(known.keys()))
     : { changed: [], kept: [] };
   if (!allowed) process.exitCode = 1;
   if (options.json === true) {

@@ -13,7 +13,7 @@ import { schemasTryCommand } from './try.ts';
 export function schemasCommand(context: CommandContext): Command {
   return new Command('schemas')
     .description('the contracts of the events')
-    .addCommand(schemasCheckCommand())
+    .addCommand(schemasCheckCommand(context))
     .addCommand(schemasTryCommand(context))
     .addCommand(schemasPushCommand(context))
     .addCommand(schemasListCommand(context))

@@ -10,17 +10,17 @@ import { decodeTrackRest } from '../../gate/decode/decode-json.ts';
 import { connectAdmin } from '../admin-client.ts';
 import { readCandidate, type Candidate } from './candidate.ts';
 import type { CommandContext } from '../command-context.ts';
+import { schemasFolder, type SchemasOptions } from '../command-settings.ts';
 import { print, visible } from '../terminal/print.ts';
 import { readMoment } from '../terminal/option-values.ts';
 import { filterMessage } from '../rejected/filter.ts';
 import { createTryTally, type BrokenRule, type TryTally } from './try-tally.ts';
 import { createWalkProgressBar, type WalkProgressBar } from '../terminal/walk-progress.ts';
 import { readNamed, type Named } from './version-name.ts';
-import { adminOption, configOption } from '../shared-options.ts';
+import { adminOption, configOption, schemasOption } from '../shared-options.ts';
 
-interface TryOptions {
+interface TryOptions extends SchemasOptions {
   readonly file?: string;
-  readonly schemas: string;
   readonly source?: string;
   readonly since: number;
   readonly until?: number;
@@ -43,7 +43,7 @@ export function schemasTryCommand({ env }: CommandContext): Command {
     )
     .argument('<event>', 'order_completed@3, or order_completed with --file', readNamed)
     .option('--file <file>', 'try this schema instead of a version')
-    .option('--schemas <dir>', 'the folder with taxonomy.yaml', './schemas')
+    .addOption(schemasOption())
     .option(
       '--since <time>',
       'events since: 24h ago, or 2026-03-01T12:00:00Z',
@@ -77,7 +77,8 @@ async function tryCandidate(
   if (version !== undefined && options.file !== undefined) {
     throw new StartError('Name a version, or a --file, not both.');
   }
-  const candidate = await readCandidate(eventName, version, options.file, options.schemas);
+  const folder = schemasFolder(options, env);
+  const candidate = await readCandidate(eventName, version, options.file, folder);
   const tally = createTryTally(candidate);
   const progress = createWalkProgressBar(process.stderr);
   try {

@@ -7,6 +7,7 @@ import {
   type StoredLocation,
 } from '../../../gen/headgate/v1/event_service_pb.ts';
 import type { RejectedEvent } from '../../../gen/headgate/v1/rejected_event_pb.ts';
+import { timeOfNanos } from '../../event/time-text.ts';
 import { oneLine } from '../terminal/print.ts';
 
 type Row = readonly [what: string, when: string, since: string, text: string];
@@ -159,7 +160,9 @@ function msOf(at: Timestamp | undefined): number {
 }
 
 function time(at: Timestamp | undefined): string {
-  return at === undefined ? '' : new Date(timestampMs(at)).toISOString();
+  if (at === undefined) return '';
+  const belowMs = at.nanos % 1_000_000;
+  return timeOfNanos(Number(at.seconds) * 1000 + (at.nanos - belowMs) / 1_000_000, belowMs) ?? '';
 }
 
 function since(ms: number, fromMs: number): string {

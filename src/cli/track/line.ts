@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 
-import type { MessageInitShape } from '@bufbuild/protobuf';
-import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { fromJson, type MessageInitShape } from '@bufbuild/protobuf';
+import { TimestampSchema } from '@bufbuild/protobuf/wkt';
 
 import type { EventSchema } from '../../../gen/headgate/v1/event_pb.ts';
 import type { ErrorCode } from '../../errors.ts';
@@ -84,7 +84,7 @@ function messageOf(
     idempotencyKey,
     propertiesJson: propertiesText ?? '',
     ...(context !== undefined && { context }),
-    ...(occurredAt !== '' && { occurredAt: timestampFromMs(Date.parse(occurredAt)) }),
+    ...(occurredAt !== '' && { occurredAt: fromJson(TimestampSchema, occurredAt) }),
     schemaVersion,
   };
 }

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 
 import { parseDuration } from '../../config/units.ts';
 import type { CommandContext } from '../command-context.ts';
+import { configOption } from '../shared-options.ts';
 import { connectGate, trackProtocols, type TrackProtocol } from '../gate-client.ts';
 import { readCountUpTo } from '../terminal/option-values.ts';
 import { runTrack } from './run-track.ts';
@@ -9,6 +10,7 @@ import { openSource, sourceOfFlags, type EventFlags, type TrackSource } from './
 import { summaryJson, summaryText } from './summary.ts';
 
 interface TrackOptions extends EventFlags {
+  readonly config?: string;
   readonly url?: string;
   readonly key?: string;
   readonly protocol: TrackProtocol;
@@ -39,7 +41,8 @@ export function trackCommand({ env }: CommandContext): Command {
     .option('--schema-version <number>', 'default: the active one')
     .option('--occurred-at <time>', 'e.g. 2026-03-01T12:00:00.000Z')
     .optionsGroup('Where to:')
-    .option('--url <url>', 'the gate (default: HEADGATE_URL, or what HEADGATE_LISTEN says)')
+    .option('--url <url>', 'the gate (default: HEADGATE_URL, or listen)')
+    .addOption(configOption())
     .option('--key <key>', 'the write key (default: HEADGATE_WRITE_KEY, which ps does not show)')
     .addOption(
       new Option('--protocol <name>', 'how to speak').choices(trackProtocols).default('grpc'),

@@ -70,7 +70,7 @@ let stored: string[] = [];
 
 beforeAll(async () => {
   folder = writeSchemas();
-  validateLocally = await openValidate(folder);
+  validateLocally = await openValidate(folder, { enforcement: 'on', eventBytesMax: 256 * 1024 });
   const hashKey = 'another key, whose hashes are as long';
   const registry = await loadRegistry(folder);
   const { validate, redactRejected } = createValidation(registry, { hashKey });

@@ -32,7 +32,9 @@ const bad = { ...good, properties: { ...good.properties, total: '5' } };
 async function validate(text: string, ...options: string[]): Promise<string> {
   const file = path.join(folder, 'events');
   writeFileSync(file, text);
-  await validateCommand().parseAsync([file, '--schemas', 'schemas', ...options], { from: 'user' });
+  await validateCommand({ env: {} }).parseAsync([file, '--schemas', 'schemas', ...options], {
+    from: 'user',
+  });
   return printed.join('\n');
 }
 
@@ -126,7 +128,8 @@ test.each([
 });
 
 test('a file that is not there, a folder, and schemas that are not sound', async () => {
-  const run = (...args: string[]) => validateCommand().parseAsync(args, { from: 'user' });
+  const run = (...args: string[]) =>
+    validateCommand({ env: {} }).parseAsync(args, { from: 'user' });
   await expect(run(path.join(folder, 'none'))).rejects.toThrow('there is no such file');
   await expect(run(folder)).rejects.toThrow('is a folder');
   await expect(run('x', '--schemas', '/nowhere')).rejects.toThrow('taxonomy.yaml');

@@ -22,10 +22,28 @@ describe('rules between settings', () => {
     expect(faultsOf({ file: 'auth: keys\nkeys: []' })).toHaveLength(1);
   });
 
+  it('refuses a weak token of the admin port, also on loopback, and says how to make one', () => {
+    const names = ['HEADGATE_ADMIN_TOKEN', 'HEADGATE_ADMIN_METRICS_TOKEN'] as const;
+    for (const name of names) {
+      for (const token of ['a', 'abcde', 'x'.repeat(15)]) {
+        expect(faultsOf(env({ [name]: token }))).toEqual([
+          expect.stringMatching(`^${name}: has fewer than 16 characters.*openssl rand -hex 24`),
+        ]);
+      }
+      expect(faultsOf(env({ [name]: 'x'.repeat(16) }))).toEqual([]);
+    }
+    const [admin, metrics] = names;
+    const [one, other] = ['x'.repeat(16), 'y'.repeat(16)];
+    expect(faultsOf(env({ [admin]: one, [metrics]: one }))).toEqual([
+      expect.stringMatching(/^HEADGATE_ADMIN_METRICS_TOKEN: is the same as admin\.token/),
+    ]);
+    expect(faultsOf(env({ [admin]: one, [metrics]: other }))).toEqual([]);
+  });
+
   it('refuses an open admin port without a token', () => {
     const open = { HEADGATE_ADMIN_LISTEN: '0.0.0.0:8081' };
     expect(faultsOf(env(open))).toEqual([expect.stringMatching(/set HEADGATE_ADMIN_TOKEN/)]);
-    expect(faultsOf(env({ ...open, HEADGATE_ADMIN_TOKEN: 't0ken' }))).toEqual([]);
+    expect(faultsOf(env({ ...open, HEADGATE_ADMIN_TOKEN: 't0ken-of-the-test' }))).toEqual([]);
   });
 
   it('refuses the same port for both listeners, unless it is 0', () => {

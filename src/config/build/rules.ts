@@ -11,6 +11,21 @@ interface Rule {
 
 const hashKeyLengthMin = 32;
 
+/** Of the tokens of the admin port. Those that the first start makes are longer. */
+export const operatorTokenLengthMin = 16;
+
+/** `which` is `admin.token` or `admin.metrics_token`. */
+function shortToken(which: 'admin.token' | 'admin.metrics_token'): Rule {
+  return {
+    settings: [which],
+    validate: (values) =>
+      (values[which]?.reveal().length ?? operatorTokenLengthMin) < operatorTokenLengthMin
+        ? `has fewer than ${operatorTokenLengthMin} characters, and could be guessed: make one with ` +
+          '`openssl rand -hex 24`, or remove it, so that the first start makes one'
+        : undefined,
+  };
+}
+
 const rules: readonly Rule[] = [
   {
     settings: ['listen', 'auth'],
@@ -37,6 +52,17 @@ const rules: readonly Rule[] = [
             'set HEADGATE_ADMIN_TOKEN (or admin.token), or listen on 127.0.0.1'
         : undefined;
     },
+  },
+  shortToken('admin.token'),
+  shortToken('admin.metrics_token'),
+  {
+    settings: ['admin.metrics_token', 'admin.token'],
+    validate: (values) =>
+      values['admin.token'] !== undefined &&
+      values['admin.token'].reveal() === values['admin.metrics_token']?.reveal()
+        ? 'is the same as admin.token, so that a scraper could use every RPC: make another one with ' +
+          '`openssl rand -hex 24`'
+        : undefined,
   },
   {
     settings: ['admin.listen', 'listen'],

@@ -110,7 +110,7 @@ interface KafkaRecord {
  * The record of a delivery, or the reason why the event cannot be one. It has the time of its writing and
  * not the event's: a topic deletes by that time, and would take an old event away at once.
  */
-function readRecord(topic: string, delivery: Delivery): KafkaRecord | string {
+export function readRecord(topic: string, delivery: Delivery): KafkaRecord | string {
   const event = readEvent(delivery);
   if (typeof event === 'string') return event;
   const key = Buffer.from(event.eventId);

@@ -1,7 +1,5 @@
-import { isDeepStrictEqual } from 'node:util';
-
-import type { JsonObject } from '../../event/json/json.ts';
-import { parseJsonText } from '../../event/json/parse-json.ts';
+import type { JsonObject, JsonValue } from '../../event/json/json.ts';
+import { sameJson } from '../../event/same-json.ts';
 import { decodeStoredEvent, type StoredEvent } from '../../event/stored-event.ts';
 import type { Verdict } from '../../event/verdict.ts';
 
@@ -9,29 +7,33 @@ import type { Verdict } from '../../event/verdict.ts';
  * Compares a duplicate with the first copy. The log deduplicates by id alone, so it drops another body
  * under the same id: a caller that reuses its keys gets the warning `idempotency_key_reused`.
  *
+ * @param readStored returns the text of the first copy.
  * @param payload what would have been stored, from `encodeStoredEvent`.
  * @param verdict of the duplicate, whose `sequence` is the first copy's.
  * @returns the verdict with the first copy's time and version. As it was, where the first copy cannot
  * be read.
  */
 export async function compareDuplicate(
-  readStored: (sequence: number) => Promise<StoredEvent | undefined>,
+  readStored: (sequence: number) => Promise<string | undefined>,
   payload: string,
   verdict: Verdict,
 ): Promise<Verdict> {
-  let stored: StoredEvent | undefined;
+  let text: string | undefined;
+  let stored: StoredEvent;
   try {
-    stored = await readStored(verdict.sequence);
+    text = await readStored(verdict.sequence);
+    if (text === undefined) return verdict;
+    stored = decodeStoredEvent(text);
   } catch {
     // The verdict stands without the comparison.
+    return verdict;
   }
-  if (stored === undefined) return verdict;
   const first = {
     ...verdict,
     timestampMs: Date.parse(stored.timestamp),
     schemaVersion: stored.schemaVersion ?? 0,
   };
-  if (sameBody(decodeStoredEvent(payload), stored)) return first;
+  if (sameBody(payload, text)) return first;
   return {
     ...first,
     warnings: [
@@ -47,22 +49,29 @@ export async function compareDuplicate(
   };
 }
 
-function sameBody(sent: StoredEvent, stored: StoredEvent): boolean {
+function sameBody(sentText: string, storedText: string): boolean {
+  const sent = decodeStoredEvent(sentText);
+  const stored = decodeStoredEvent(storedText);
   return (
     sent.eventName === stored.eventName &&
     sent.userId === stored.userId &&
     sent.anonymousId === stored.anonymousId &&
-    sent.occurredAt === stored.occurredAt &&
-    sameObject(sent.properties, stored.properties) &&
-    sameObject(sent.context, stored.context)
+    sameTime(sent.occurredAt, stored.occurredAt) &&
+    sameJson(sentText, storedText, contentOf)
   );
 }
 
-function sameObject(one: JsonObject | undefined, other: JsonObject | undefined): boolean {
-  return isDeepStrictEqual(asJson(one), asJson(other));
+function contentOf(event: JsonValue): JsonValue[] {
+  const { properties = {}, context = {} } = event as JsonObject;
+  return [properties, context];
 }
 
-/** As JSON carries it: -0 is 0 there, and the comparison must not tell them apart. */
-function asJson(value: JsonObject | undefined): unknown {
-  return value === undefined ? {} : parseJsonText(JSON.stringify(value));
+/** Earlier versions stored times to the millisecond: a copy of theirs equals a finer one. */
+function sameTime(sent: string | undefined, stored: string | undefined): boolean {
+  if (sent === stored) return true;
+  if (sent === undefined || stored === undefined || stored.length !== millisecondsLength)
+    return false;
+  return `${sent.slice(0, millisecondsLength - 1)}Z` === stored;
 }
+
+const millisecondsLength = '2026-03-01T12:00:00.123Z'.length;

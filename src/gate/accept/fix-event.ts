@@ -40,7 +40,7 @@ export function createEventFixer({ validate, eventBytesMax }: FixOptions) {
     stored: string,
     { eventJson, edits }: { readonly eventJson: string; readonly edits: readonly MemberEdit[] },
   ): string => {
-    const former = readStored(stored);
+    const former = readEvent(stored);
     if (Buffer.byteLength(eventJson) > eventBytesMax) {
       refuse(`The event has more than ${eventBytesMax} bytes (limits.event_bytes_max).`);
     }
@@ -87,7 +87,7 @@ function requestOf({
   };
 }
 
-function readStored(stored: string): StoredEvent {
+function readEvent(stored: string): StoredEvent {
   try {
     return decodeStoredEvent(stored);
   } catch {

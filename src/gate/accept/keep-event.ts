@@ -1,7 +1,6 @@
 import { messageIdOf } from '../../event/event-id.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject } from '../../event/json/json.ts';
-import type { StoredEvent } from '../../event/stored-event.ts';
 import type { EventError, Verdict } from '../../event/verdict.ts';
 import type { Signals } from '../../observability/signals.ts';
 import type { Arrival } from './arrival.ts';
@@ -32,8 +31,8 @@ export interface StoreOptions {
       failure: { readonly publicText: string } | undefined,
     ) => void,
   ) => void;
-  /** Reads an event of the log. Used for duplicates only. */
-  readonly readStored: (sequence: number) => Promise<StoredEvent | undefined>;
+  /** Reads the text of an event of the log. Used for duplicates only. */
+  readonly readStored: (sequence: number) => Promise<string | undefined>;
   readonly signals: Pick<Signals, 'eventPublished'>;
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import { isJsonObject, type JsonValue } from '../../event/json/json.ts';
-import { addFault, createDraft, finishDraft, readTime, type EventDraft } from './event-draft.ts';
+import { readTime } from '../../event/time-text.ts';
+import { addFault, createDraft, finishDraft, type EventDraft } from './event-draft.ts';
 import {
   fieldHint,
   fieldsByName,
@@ -37,6 +38,8 @@ export function decodeJsonEvent(
   if (isJsonObject(exact)) {
     draft.inexact = true;
     if (draft.properties !== undefined) draft.exactProperties = exact['properties'];
+    const { context } = exact;
+    if (draft.context !== undefined && isJsonObject(context)) draft.exactContext = context;
   }
   return finishDraft(draft, original);
 }

@@ -4,7 +4,8 @@ import { ServiceError } from '../../errors.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import { decodeJsonEvent, unreadableEvent } from './decode-json-event.ts';
-import { holdsInfinity, nestingMax, nestsDeeper, readTime } from './event-draft.ts';
+import { readTime } from '../../event/time-text.ts';
+import { holdsInfinity, nestingMax, nestsDeeper } from './event-draft.ts';
 import { camelCase, snakeCase, type NameStyle } from './event-fields.ts';
 import { parseExactly, parseJson } from './exact-json.ts';
 import type { IncomingBatch } from './incoming-batch.ts';
@@ -78,7 +79,7 @@ export function decodeBatchJson(
         () => originalOf(index),
       );
     }),
-    ...readBatchFields(value, names),
+    ...readBatchFields(value, names, isJsonObject(exact) ? exact['context'] : undefined),
   };
 }
 
@@ -205,18 +206,14 @@ function shownNames(members: readonly string[], names: NameStyle): string {
 function readBatchFields(
   value: JsonObject,
   names: NameStyle,
+  exactContext: JsonValue | undefined,
 ): Pick<IncomingBatch, 'context' | 'sentAt' | 'validateOnly'> {
   const { context, sent_at: sentAt, validate_only: validateOnly } = value;
   const shown = (name: string): string => (names === 'rest' ? name : camelCase(name));
   if (context !== undefined && !isJsonObject(context)) {
     throw new ServiceError('malformed_request', '"context" must be an object.');
   }
-  if (context !== undefined && (nestsDeeper(context, nestingMax) || holdsInfinity(context))) {
-    throw new ServiceError(
-      'malformed_request',
-      `"context" may nest ${nestingMax} levels deep at most, with numbers that a double can hold.`,
-    );
-  }
+  const whole = context === undefined ? undefined : batchContext(context, exactContext);
   if (validateOnly !== undefined && typeof validateOnly !== 'boolean') {
     throw new ServiceError(
       'malformed_request',
@@ -228,5 +225,19 @@ function readBatchFields(
   if (sent === undefined) {
     throw new ServiceError('malformed_request', `"${shown('sent_at')}" must be an RFC 3339 time.`);
   }
-  return { context, sentAt: sent, validateOnly: validateOnly ?? false };
+  return { context: whole, sentAt: sent, validateOnly: validateOnly ?? false };
+}
+
+/**
+ * The context of a batch, with the numbers of its text where `exact` has them. Throws a ServiceError
+ * `malformed_request`.
+ */
+export function batchContext(context: JsonObject, exact: JsonValue | undefined): JsonObject {
+  if (nestsDeeper(context, nestingMax) || holdsInfinity(context)) {
+    throw new ServiceError(
+      'malformed_request',
+      `"context" may nest ${nestingMax} levels deep at most, with numbers that a double can hold.`,
+    );
+  }
+  return isJsonObject(exact) ? exact : context;
 }

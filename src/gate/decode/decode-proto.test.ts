@@ -14,6 +14,7 @@ import {
 } from '../../../gen/headgate/v1/track_service_pb.ts';
 import { ServiceError } from '../../errors.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
+import { protoJsonTime } from './proto-json-time.fixture.ts';
 import { decodeBatchProto, decodeTrackProto } from './decode-proto.ts';
 import { nestingMax } from './event-draft.ts';
 import {
@@ -54,7 +55,7 @@ function timeOf(time: Timestamp | undefined): string | undefined {
   const ms = Number(time.seconds) * 1000 + Math.floor(time.nanos / 1e6);
   const fits =
     time.nanos >= 0 && time.nanos < 1e9 && ms >= -62_135_596_800_000 && ms < 253_402_300_800_000;
-  return fits ? new Date(ms).toISOString() : undefined;
+  return fits ? protoJsonTime(time) : undefined;
 }
 
 function plainOf(event: Event | undefined): Plain {

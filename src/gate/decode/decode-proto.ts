@@ -2,6 +2,7 @@ import { ServiceError } from '../../errors.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 import { defineMember } from '../../event/json/parse-json.ts';
+import { timeOfNanos } from '../../event/time-text.ts';
 import { unreadableEvent } from './decode-json-event.ts';
 import { checkBatchSize } from './decode-json.ts';
 import {
@@ -11,7 +12,6 @@ import {
   finishDraft,
   nestingMax,
   nestsDeeper,
-  protoTimeText,
 } from './event-draft.ts';
 import type { IncomingBatch } from './incoming-batch.ts';
 import { WireError, WireReader, wireType } from './wire-reader.ts';
@@ -194,7 +194,7 @@ function refuseField(reader: WireReader, draft: EventDraft, tag: number): void {
   }
 }
 
-/** google.protobuf.Timestamp as RFC 3339 with milliseconds; undefined out of its range. */
+/** google.protobuf.Timestamp in the form of `readTime`; undefined out of its range. */
 function readTimestamp(reader: WireReader): string | undefined {
   const outerEnd = reader.enter();
   let seconds = 0n;
@@ -206,7 +206,8 @@ function readTimestamp(reader: WireReader): string | undefined {
   }
   reader.leave(outerEnd);
   if (nanos < 0n || nanos > 999_999_999n) return undefined;
-  return protoTimeText(Number(seconds) * 1000 + Math.floor(Number(nanos) / 1_000_000));
+  const belowMs = Number(nanos) % 1_000_000;
+  return timeOfNanos(Number(seconds) * 1000 + (Number(nanos) - belowMs) / 1_000_000, belowMs);
 }
 
 /** google.protobuf.Struct into `target`: map<string, Value> fields = 1. */

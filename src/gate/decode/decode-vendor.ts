@@ -96,26 +96,26 @@ export function decodeVendor(
   }
   const { event: translated, fault } = translate(value);
   const inExact = isJsonObject(exact) ? translate(exact).event : undefined;
-  const event = inExact === undefined ? translated : withIdsOf(inExact, translated);
+  const event = inExact === undefined ? translated : withTextsOf(inExact, translated);
   const exactEvent = inExact === undefined ? undefined : withNumbersOf(inExact, event);
   const decoded = decodeJsonEvent(event, exactEvent, 'rest', () => kept(exactEvent ?? event));
   const wrong = fault ?? tooLarge(value, eventBytesMax);
   return wrong === undefined ? decoded : { ...decoded, fault: wrong };
 }
 
-const idNames = ['user_id', 'anonymous_id', 'idempotency_key'] as const;
+const textNames = ['user_id', 'anonymous_id', 'idempotency_key', 'occurred_at'] as const;
 
-/** An id that is a number beyond 2^53 has its digits in the exact form only. */
-function withIdsOf(exact: JsonObject, event: JsonObject): JsonObject {
-  const ids = idNames.filter(
-    (name) => typeof event[name] === 'number' && typeof exact[name] === 'string',
+/** An id beyond 2^53, or a time in nanoseconds, that is a number has its digits in the exact form only. */
+function withTextsOf(exact: JsonObject, event: JsonObject): JsonObject {
+  const names = textNames.filter(
+    (name) => typeof exact[name] === 'string' && event[name] !== exact[name],
   );
-  return ids.length === 0
+  return names.length === 0
     ? event
-    : { ...event, ...Object.fromEntries(ids.map((name) => [name, exact[name]!])) };
+    : { ...event, ...Object.fromEntries(names.map((name) => [name, exact[name]!])) };
 }
 
-/** Exact numbers matter in properties and context only; all other fields are the same in both. */
+/** Of the exact form: properties and context. All other fields are the same in both by now. */
 function withNumbersOf(exact: JsonObject, event: JsonObject): JsonObject {
   const { properties, context } = exact;
   return {

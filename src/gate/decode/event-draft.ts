@@ -24,6 +24,8 @@ export interface EventDraft {
   properties: JsonObject | undefined;
   /** `properties` with the numbers of its text, where a double would change them. */
   exactProperties: JsonValue | undefined;
+  /** The same of `context`. */
+  exactContext: JsonObject | undefined;
   /** Somewhere there is a number that a double would change, so perhaps one beyond all doubles. */
   inexact: boolean;
   propertiesJson: string;
@@ -41,6 +43,7 @@ export function createDraft(): EventDraft {
     idempotencyKey: '',
     properties: undefined,
     exactProperties: undefined,
+    exactContext: undefined,
     inexact: false,
     propertiesJson: '',
     context: undefined,
@@ -87,7 +90,7 @@ export function finishDraft(draft: EventDraft, original: () => Uint8Array): Inco
     idempotencyKey: draft.idempotencyKey,
     properties: draft.properties ?? {},
     propertiesText,
-    context,
+    context: draft.context && (draft.exactContext ?? context),
     occurredAt: draft.occurredAt,
     schemaVersion: draft.schemaVersion,
     fault: draft.faults === undefined ? undefined : faultOf(draft.faults),
@@ -188,30 +191,4 @@ function faultOf(faults: NonNullable<EventDraft['faults']>): EventError {
   const violations = faults.map((fault) => fault.violation);
   const first = faults.find((fault) => fault.code === code)!.violation;
   return { code, message: `${faultTexts[code]} ${first.message}`, violations };
-}
-
-const timePattern =
-  /^\d{4}-\d{2}-\d{2}[Tt](?:[01]\d|2[0-3]):\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})$/;
-
-/** Year 0001 to 9999: what google.protobuf.Timestamp can say. */
-const firstTimeMs = Date.parse('0001-01-01T00:00:00.000Z');
-const lastTimeMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
-
-/** Reads an RFC 3339 time into UTC with milliseconds. Undefined if it is not a time. */
-export function readTime(text: string): string | undefined {
-  if (!timePattern.test(text) || !isDay(text.slice(0, 10))) return undefined;
-  const time = Date.parse(text.toUpperCase());
-  return protoTimeText(time);
-}
-
-/** V8 takes the 31st of February for the 3rd of March. */
-function isDay(date: string): boolean {
-  const day = Number(date.slice(8));
-  return day <= 28 || new Date(Date.parse(date)).getUTCDate() === day;
-}
-
-/** Milliseconds since 1970 as RFC 3339; undefined outside the years 1 to 9999. */
-export function protoTimeText(timeMs: number): string | undefined {
-  if (!(timeMs >= firstTimeMs && timeMs <= lastTimeMs)) return undefined;
-  return new Date(timeMs).toISOString();
 }

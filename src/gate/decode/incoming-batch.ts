@@ -4,7 +4,7 @@ import type { JsonObject } from '../../event/json/json.ts';
 /** What one request carries, decoded, whatever its protocol. */
 export interface IncomingBatch {
   readonly events: readonly IncomingEvent[];
-  /** Merged under each event's own context. */
+  /** Merged under each event's own context, and like it for `JSON.stringify` only. */
   readonly context: JsonObject | undefined;
   /** RFC 3339; empty when the producer sent none. */
   readonly sentAt: string;

@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/
 import { canonicalNumber } from '../../event/canonical-number.ts';
 import { numberText } from '../../event/changed-properties.ts';
 import { idempotencyKeyOf } from '../../event/event-id.ts';
-import { protoTimeText } from './event-draft.ts';
+import { readTimeNumber } from '../../event/time-text.ts';
 import type { VendorProtocol } from '../../observability/metrics.ts';
 
 /**
@@ -76,13 +76,10 @@ export function keyOf(system: VendorProtocol, id: JsonValue | undefined): JsonVa
   return typeof text !== 'string' || text.trim() === '' ? text : idempotencyKeyOf(system, text);
 }
 
-/** Below this a number counts seconds, until the year 5138; from it milliseconds, after 1973. */
-const secondsMax = 1e11;
-
 /** A time as a number, where others write it so. What is no time stays as it is, and is refused. */
 export function timeOf(value: JsonValue | undefined): JsonValue | undefined {
-  if (typeof value !== 'number') return value;
-  return protoTimeText(Math.abs(value) < secondsMax ? value * 1000 : value) ?? value;
+  const source = typeof value === 'number' ? String(value) : numberText(value);
+  return source === undefined ? value : (readTimeNumber(canonicalNumber(source)) ?? value);
 }
 
 /** An event of the contract, of what there is. */

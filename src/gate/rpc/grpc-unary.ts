@@ -34,6 +34,7 @@ export function grpcEndpoint<Request, Result>(
 ): Endpoint<Request, Result> {
   return {
     begin: (exchange) => readTimeout(exchange.call.headers['grpc-timeout']),
+    framingBytes: prefixBytes,
     unpack: readMessage,
     decode: (call, message, batchEventsMax) => rpc.decode(call.codec, message, batchEventsMax),
     answer: (exchange, call, result) => {

@@ -1,7 +1,7 @@
 import { ServiceError } from '../../errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { Verdict } from '../../event/verdict.ts';
-import { readTime } from '../decode/event-draft.ts';
+import { readTime } from '../../event/time-text.ts';
 import { refuseWithProblem } from '../answer/problem.ts';
 import { checkContentType, reply } from '../exchange.ts';
 import { answerBatch } from '../answer/vendor-answer.ts';
@@ -147,14 +147,17 @@ function textIn(value: JsonValue, ...names: readonly string[]): string {
 }
 
 function decodeBatch(body: VendorBody, batchEventsMax: number, readKey: ReadKey): IncomingBatch {
-  const { value } = body;
+  const { value, exact } = body;
   if (!isJsonObject(value)) {
     throw new ServiceError('malformed_request', 'The body must be a JSON object.');
   }
   // `/capture/` takes one event beside its key; a batch has them in `batch`.
   const events = Object.hasOwn(value, 'batch')
     ? memberOf(body, 'batch')
-    : { value: [withoutSentAt(value)], exact: body.exact === undefined ? undefined : [body.exact] };
+    : {
+        value: [withoutSentAt(value)],
+        exact: isJsonObject(exact) ? [withoutSentAt(exact)] : undefined,
+      };
   return {
     events: decodeVendorBatch(events, (sent) => translateEvent(sent, readKey), batchEventsMax),
     context: undefined,

@@ -1,6 +1,6 @@
 import { ServiceError } from '../../errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
-import { readTime } from '../decode/event-draft.ts';
+import { readTime } from '../../event/time-text.ts';
 import { problem, refuseWithProblem } from '../answer/problem.ts';
 import { checkContentType, reply } from '../exchange.ts';
 import { failureOfVerdict } from '../answer/failure.ts';
@@ -22,6 +22,7 @@ import {
   keyOf,
   propertiesWith,
 } from '../decode/vendor-members.ts';
+import { batchContext } from '../decode/decode-json.ts';
 import { snakeName } from '../decode/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import type { KeyInBody } from '../intake/key-search/find-key.ts';
@@ -186,7 +187,7 @@ function decodeBatch(message: Buffer, batchEventsMax: number): IncomingBatch {
   if (!isJsonObject(value)) {
     throw new ServiceError('malformed_request', 'The body must be a JSON object with "batch".');
   }
-  const { besides, context } = besidesOf(value);
+  const { besides, context } = besidesOf(value, body.exact);
   const translate = (sent: JsonObject): Translation =>
     translateCall(withoutSentAt(sent), undefined, besides);
   const eventBytesMax = message.length > segmentEventBytesMax ? segmentEventBytesMax : Infinity;
@@ -200,14 +201,21 @@ function decodeBatch(message: Buffer, batchEventsMax: number): IncomingBatch {
 }
 
 /** What a batch says about each of its calls. Its times belong to the request. */
-function besidesOf(value: JsonObject): { besides: JsonObject; context: JsonObject | undefined } {
+function besidesOf(
+  value: JsonObject,
+  exact: JsonValue | undefined,
+): { besides: JsonObject; context: JsonObject | undefined } {
   const members = new VendorMembers(value);
   for (const name of ['batch', 'writeKey']) members.take(name);
   for (const name of ['sentAt', 'timestamp']) {
     if (timeOf(value[name]) !== '') members.take(name);
   }
   const context = members.takeObject('context');
-  return { besides: members.rest(), context };
+  const exactContext = isJsonObject(exact) ? exact['context'] : undefined;
+  return {
+    besides: members.rest(),
+    context: context && batchContext(context, exactContext),
+  };
 }
 
 function singleEndpoint(type: SegmentCall): Endpoint {

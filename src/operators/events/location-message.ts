@@ -1,5 +1,5 @@
 import { create, fromJson, type JsonValue, type MessageInitShape } from '@bufbuild/protobuf';
-import { timestampFromMs, type Timestamp } from '@bufbuild/protobuf/wkt';
+import { timestampFromMs, TimestampSchema, type Timestamp } from '@bufbuild/protobuf/wkt';
 
 import { DeliveryAttemptSchema } from '../../../gen/headgate/v1/dead_letter_pb.ts';
 import {
@@ -11,6 +11,7 @@ import {
 } from '../../../gen/headgate/v1/event_service_pb.ts';
 import { eventNameOf, sourceOf } from '../../event/delivery-attempt.ts';
 import { decodeStoredEvent } from '../../event/stored-event.ts';
+import { readTime } from '../../event/time-text.ts';
 import type { StoredMessage } from '../../jetstream/read/read.ts';
 import type { DeliveryFate, FateKind } from '../../locate/destination-fate.ts';
 
@@ -35,7 +36,8 @@ export function locationMessage(message: StoredMessage): StoredLocation {
 }
 
 function timeField(name: 'occurredAt' | 'sentAt', text: string | undefined) {
-  return text === undefined || text === '' ? {} : { [name]: timestampFromMs(Date.parse(text)) };
+  const time = text === undefined ? undefined : readTime(text);
+  return time === undefined ? {} : { [name]: fromJson(TimestampSchema, time) };
 }
 
 const states: Readonly<Record<FateKind, State>> = {

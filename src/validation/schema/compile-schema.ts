@@ -7,12 +7,19 @@ import { personalDataKeyword } from './personal-data.ts';
 import { patternStepsMax, TooMuchWork, valuesValidatedMax, valuesListedMax } from './work-bound.ts';
 import { createClassifier } from './violation-kind.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
+import { repeatsItem } from '../../event/same-json.ts';
 import type { ViolationKind } from '../modes.ts';
 
 /** A compiled schema. */
 export interface CompiledSchema {
-  /** How the properties break the schema; undefined if they meet it. */
-  readonly findingsIn: (properties: JsonObject) => SchemaFindings | undefined;
+  /**
+   * How the properties break the schema; undefined if they meet it. `text` is `propertiesText` of the
+   * event: two items whose doubles are equal may have other digits there.
+   */
+  readonly findingsIn: (
+    properties: JsonObject,
+    text?: string | undefined,
+  ) => SchemaFindings | undefined;
 }
 
 /** How an event breaks its schema. */
@@ -68,7 +75,7 @@ export function compileSchema(schema: JsonObject): CompiledSchema {
     return everyCompiles;
   };
   return {
-    findingsIn: (properties) => {
+    findingsIn: (properties, text) => {
       if (validatedMax !== undefined && !hasAtMost(properties, validatedMax)) {
         throw new TooMuchWork(
           `have more than ${validatedMax} values, which take too long to check`,
@@ -79,13 +86,22 @@ export function compileSchema(schema: JsonObject): CompiledSchema {
       const complete = everyCompiles && hasAtMost(properties, listedMax) && compiled();
       patternStepsLeft = patternStepsMax;
       if (complete) every!(properties);
-      const errors = (complete ? every?.errors : first.errors) ?? [];
+      const found = (complete ? every?.errors : first.errors) ?? [];
+      const errors = text === undefined || !complete ? found : withoutDistinctItems(found, text);
       // The errors hold the event, and would keep it in memory until the next invalid event.
       first.errors = null;
       if (every !== undefined) every.errors = null;
+      if (errors.length === 0) return undefined;
       return { errors, complete, kindOf: (kindOf ??= createClassifier(rest)) };
     },
   };
+}
+
+/** Ajv compares doubles: ids beyond 2^53 that differ in their last digits look equal to it. */
+function withoutDistinctItems(errors: readonly ErrorObject[], text: string): ErrorObject[] {
+  return errors.filter(
+    ({ keyword, instancePath }) => keyword !== 'uniqueItems' || repeatsItem(text, instancePath),
+  );
 }
 
 /**
