@@ -11,9 +11,9 @@ import {
   readVendorBody,
   type VendorBody,
   type Translation,
-} from '../decode/decode-vendor.ts';
-import { contextWith, flatEvent, VendorMembers, idOf } from '../decode/vendor-members.ts';
-import { nameOfType } from '../decode/vendor-names.ts';
+} from '../decode/vendor/decode-vendor.ts';
+import { contextWith, flatEvent, VendorMembers, idOf } from '../decode/vendor/vendor-members.ts';
+import { nameOfType } from '../decode/vendor/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { textOf } from '../decode/decode-json.ts';
 import { parseJson } from '../decode/exact-json.ts';

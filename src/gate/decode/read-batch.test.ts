@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import { decodeBatchJson, readBatchBody } from './decode-json.ts';
-import { decodeVendorBatch, memberOf, readVendorBatch } from './decode-vendor.ts';
+import { decodeVendorBatch, memberOf, readVendorBatch } from './vendor/decode-vendor.ts';
 
 const good = (name: string): string =>
   `{"event_name":"${name}","user_id":"u","idempotency_key":"k","properties":{"t":"a]}{[\\","}}`;

@@ -12,7 +12,7 @@ import {
   readVendorBatch,
   type VendorBody,
   type Translation,
-} from '../decode/decode-vendor.ts';
+} from '../decode/vendor/decode-vendor.ts';
 import {
   contextWith,
   flatEvent,
@@ -20,8 +20,8 @@ import {
   idOf,
   keyOf,
   timeOf,
-} from '../decode/vendor-members.ts';
-import { snakeName } from '../decode/vendor-names.ts';
+} from '../decode/vendor/vendor-members.ts';
+import { snakeName } from '../decode/vendor/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { textOf } from '../decode/decode-json.ts';
 import { unpackBody } from '../intake/unpack-body.ts';

@@ -11,7 +11,7 @@ import {
   readVendorBatch,
   type VendorBody,
   type Translation,
-} from '../decode/decode-vendor.ts';
+} from '../decode/vendor/decode-vendor.ts';
 import {
   contextWith,
   flatEvent,
@@ -19,8 +19,8 @@ import {
   idOf,
   keyOf,
   propertiesWith,
-} from '../decode/vendor-members.ts';
-import { snakeName } from '../decode/vendor-names.ts';
+} from '../decode/vendor/vendor-members.ts';
+import { snakeName } from '../decode/vendor/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { unpackBody } from '../intake/unpack-body.ts';
 import type { Endpoint, EndpointCall, EndpointRow } from '../serve-request.ts';

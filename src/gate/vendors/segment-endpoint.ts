@@ -13,7 +13,7 @@ import {
   readVendorBatch,
   readVendorBody,
   type Translation,
-} from '../decode/decode-vendor.ts';
+} from '../decode/vendor/decode-vendor.ts';
 import {
   contextWith,
   flatEvent,
@@ -21,8 +21,8 @@ import {
   idOf,
   keyOf,
   propertiesWith,
-} from '../decode/vendor-members.ts';
-import { snakeName } from '../decode/vendor-names.ts';
+} from '../decode/vendor/vendor-members.ts';
+import { snakeName } from '../decode/vendor/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import type { KeyInBody } from '../intake/key-search/find-key.ts';
 import type { Endpoint, EndpointRow } from '../serve-request.ts';

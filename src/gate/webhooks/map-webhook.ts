@@ -12,8 +12,8 @@ import type { IncomingEvent } from '../../event/incoming-event.ts';
 import { parsePointer, valueAt } from '../../event/json/json-pointer.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import { defineMember } from '../../event/json/parse-json.ts';
-import { decodeVendor, readVendorBody } from '../decode/decode-vendor.ts';
-import { flatEvent, idOf, timeOf } from '../decode/vendor-members.ts';
+import { decodeVendor, readVendorBody } from '../decode/vendor/decode-vendor.ts';
+import { flatEvent, idOf, timeOf } from '../decode/vendor/vendor-members.ts';
 import type { SignedWebhook } from './verify-webhook.ts';
 
 /**

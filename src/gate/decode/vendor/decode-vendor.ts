@@ -1,12 +1,12 @@
-import { ServiceError } from '../../errors.ts';
-import type { IncomingEvent } from '../../event/incoming-event.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
-import type { EventError } from '../../event/verdict.ts';
-import { decodeJsonEvent, unreadableEvent } from './decode-json-event.ts';
-import { checkBatchSize, readBatchBody, textOf } from './decode-json.ts';
-import { nestingMax, nestsDeeper } from './event-draft.ts';
-import { parseExactly, parseJson } from './exact-json.ts';
-import type { BrokenElement } from './read-batch.ts';
+import { ServiceError } from '../../../errors.ts';
+import type { IncomingEvent } from '../../../event/incoming-event.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../../event/json/json.ts';
+import type { EventError } from '../../../event/verdict.ts';
+import { decodeJsonEvent, unreadableEvent } from '../decode-json-event.ts';
+import { checkBatchSize, readBatchBody, textOf } from '../decode-json.ts';
+import { nestingMax, nestsDeeper } from '../event-draft.ts';
+import { parseExactly, parseJson } from '../exact-json.ts';
+import type { BrokenElement } from '../read-batch.ts';
 
 /*
  * A vendor's event is translated into the names of the contract, as `POST /v1/track` takes it, and then

@@ -1,9 +1,9 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
-import { canonicalNumber } from '../../event/canonical-number.ts';
-import { numberText } from '../../event/changed-properties.ts';
-import { idempotencyKeyOf } from '../../event/event-id.ts';
-import { protoTimeText } from './event-draft.ts';
-import type { VendorProtocol } from '../../observability/metrics.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../../event/json/json.ts';
+import { canonicalNumber } from '../../../event/canonical-number.ts';
+import { numberText } from '../../../event/changed-properties.ts';
+import { idempotencyKeyOf } from '../../../event/event-id.ts';
+import { protoTimeText } from '../event-draft.ts';
+import type { VendorProtocol } from '../../../observability/metrics.ts';
 
 /**
  * The members of a call of another system, taken one by one. The rest has no place in the contract
