@@ -10,7 +10,7 @@ import { vendorOutcome } from '../answer/vendor-answer.ts';
 import {
   decodeVendorBatch,
   readVendorBatch,
-  type VendorBody,
+  type VendorBatchBody,
   type Translation,
 } from '../decode/vendor/decode-vendor.ts';
 import {
@@ -24,6 +24,7 @@ import {
 import { snakeName } from '../decode/vendor/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { textOf } from '../decode/decode-json.ts';
+import { KeyScanner, type KeyPlace } from '../intake/key-search/key-scanner.ts';
 import { unpackBody } from '../intake/unpack-body.ts';
 import type { Endpoint, EndpointCall, EndpointRow } from '../serve-request.ts';
 
@@ -83,8 +84,8 @@ function identityOf(members: VendorMembers): Record<string, JsonValue | undefine
   return { user_id: userId ?? distinctId, anonymous_id: deviceId };
 }
 
-function decodeEvents(body: VendorBody, batchEventsMax: number): IncomingBatch {
-  const { value, exact } = body;
+function decodeEvents(body: VendorBatchBody, batchEventsMax: number): IncomingBatch {
+  const { text, value, exact } = body;
   if (typeof value !== 'object' || value === null) {
     throw new ServiceError(
       'malformed_request',
@@ -99,18 +100,26 @@ function decodeEvents(body: VendorBody, batchEventsMax: number): IncomingBatch {
     context: undefined,
     sentAt: '',
     validateOnly: false,
-    inBody: { writeKey: tokenOf(events.value as JsonValue[]), traceparent: '' },
+    inBody: { writeKey: tokenIn(text), traceparent: '' },
   };
 }
 
-/** A request has one producer. Throws a ServiceError `malformed_request`. */
-function tokenOf(events: readonly JsonValue[]): string {
+const tokenPlaces: readonly KeyPlace[] = [
+  ['[]', 'properties', 'token'],
+  ['properties', 'token'],
+];
+
+/**
+ * A request has one producer. Looks at the text: where an event has two tokens, its parsed form has
+ * one. Throws a ServiceError `malformed_request`.
+ */
+function tokenIn(text: string): string {
   const tokens = new Set<string>();
-  for (const event of events) {
-    const properties = isJsonObject(event) ? event['properties'] : undefined;
-    const token = isJsonObject(properties) ? properties['token'] : undefined;
-    if (typeof token === 'string') tokens.add(token);
-  }
+  const add = (token: string): boolean => {
+    tokens.add(token);
+    return false;
+  };
+  new KeyScanner(tokenPlaces, add).push(Buffer.from(text));
   if (tokens.size > 1) {
     throw new ServiceError(
       'malformed_request',
@@ -132,8 +141,14 @@ function queryTextOf({ call: { url } }: Exchange): string {
 /** `data` of a form or a query, given as bytes. Throws a ServiceError `malformed_request`. */
 function dataOf(bytes: Buffer): Buffer {
   const encoded = textOf(bytes);
-  const data = new URLSearchParams(encoded).get('data');
-  if (data === null) {
+  const [data, second] = new URLSearchParams(encoded).getAll('data');
+  if (second !== undefined) {
+    throw new ServiceError(
+      'malformed_request',
+      'The parameter "data" stands twice. Send all events in one, as an array.',
+    );
+  }
+  if (data === undefined) {
     throw new ServiceError(
       'malformed_request',
       'The parameter "data" is missing: JSON, or base64 of it.',
@@ -163,6 +178,12 @@ function unpackEvents(
 ): Buffer | Promise<Buffer> {
   const inQuery = textOfQuery(exchange);
   if (inQuery !== undefined) return inQuery;
+  if (queryOf(exchange).has('data')) {
+    throw new ServiceError(
+      'malformed_request',
+      'The parameter "data" stands in the query of a POST, which has its events in the body. Send one of them.',
+    );
+  }
   const read = readerOf(mediaTypeOf(exchange));
   const message = unpackBody(exchange, body, bytesMax);
   return message instanceof Promise ? message.then(read) : read(message);
@@ -228,10 +249,7 @@ function refuse(exchange: Exchange, failure: Failure): number {
 
 const eventsEndpoint: Endpoint = {
   keyInBody: {
-    places: [
-      ['[]', 'properties', 'token'],
-      ['properties', 'token'],
-    ],
+    places: tokenPlaces,
     isForm: (exchange) => exchange.call.method !== 'GET' && mediaTypeOf(exchange) === form,
     textBesides: textOfQuery,
   },

@@ -146,6 +146,18 @@ function textIn(value: JsonValue, ...names: readonly string[]): string {
   return (found as string | undefined) ?? '';
 }
 
+/** A request has one producer. Throws a ServiceError `malformed_request`. */
+function keyIn(value: JsonObject): string {
+  const [key, token] = [textIn(value, 'api_key'), textIn(value, 'token')];
+  if (key !== '' && token !== '' && key !== token) {
+    throw new ServiceError(
+      'malformed_request',
+      'The request has two keys: "api_key" and "token" differ. Send one of them.',
+    );
+  }
+  return key || token;
+}
+
 function decodeBatch(body: VendorBody, batchEventsMax: number, readKey: ReadKey): IncomingBatch {
   const { value } = body;
   if (!isJsonObject(value)) {
@@ -160,7 +172,7 @@ function decodeBatch(body: VendorBody, batchEventsMax: number, readKey: ReadKey)
     context: undefined,
     sentAt: readTime(textIn(value, 'sent_at', 'created_at')) ?? '',
     validateOnly: false,
-    inBody: { writeKey: textIn(value, 'api_key', 'token'), traceparent: '' },
+    inBody: { writeKey: keyIn(value), traceparent: '' },
   };
 }
 

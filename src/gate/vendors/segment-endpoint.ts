@@ -11,7 +11,7 @@ import {
   decodeVendorBatch,
   memberOf,
   readVendorBatch,
-  readVendorBody,
+  readVendorRequest,
   type Translation,
 } from '../decode/vendor/decode-vendor.ts';
 import {
@@ -153,7 +153,7 @@ function inBody(value: JsonValue): NonNullable<IncomingBatch['inBody']> {
 }
 
 function decodeSingle(message: Buffer, type: SegmentCall): IncomingBatch {
-  const body = readVendorBody(message);
+  const body = readVendorRequest(message);
   if (!isJsonObject(body.value)) {
     throw new ServiceError('malformed_request', 'The body must be a JSON object: one call.');
   }

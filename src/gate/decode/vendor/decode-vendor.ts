@@ -6,6 +6,7 @@ import { decodeJsonEvent, unreadableEvent } from '../decode-json-event.ts';
 import { checkBatchSize, readBatchBody, textOf } from '../decode-json.ts';
 import { nestingMax, nestsDeeper } from '../event-draft.ts';
 import { parseExactly, parseJson } from '../exact-json.ts';
+import { checkMembersOnce } from '../request-members.ts';
 import type { BrokenElement } from '../read-batch.ts';
 
 /*
@@ -32,6 +33,19 @@ export interface VendorBody {
   readonly broken?: ReadonlyMap<number, BrokenElement>;
 }
 
+export interface VendorBatchBody extends VendorBody {
+  /** Valid JSON, with `null` in place of what cannot be read. */
+  readonly text: string;
+}
+
+/** A request with one event, which may have its key beside it. Throws a ServiceError `malformed_request`. */
+export function readVendorRequest(body: Buffer): VendorBody {
+  const text = textOf(body);
+  const value = parseJson(text);
+  checkMembersOnce(text, value);
+  return { value, exact: parseExactly(text) };
+}
+
 /** Throws a ServiceError `malformed_request`. */
 export function readVendorBody(body: Buffer): VendorBody {
   const text = textOf(body);
@@ -46,9 +60,10 @@ export function readVendorBatch(
   body: Buffer,
   name: string | undefined,
   batchEventsMax: number,
-): VendorBody {
+): VendorBatchBody {
   const { text, value, broken } = readBatchBody(body, name, batchEventsMax);
-  return { value, exact: parseExactly(text), ...(broken !== undefined && { broken }) };
+  checkMembersOnce(text, value, broken === undefined);
+  return { text, value, exact: parseExactly(text), ...(broken !== undefined && { broken }) };
 }
 
 /** The same of the member that has the batch. */
