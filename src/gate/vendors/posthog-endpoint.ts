@@ -77,10 +77,18 @@ function ownEvent(name: JsonValue | undefined): OwnEvent | undefined {
     : undefined;
 }
 
-/** A property whose name begins with `$` belongs to PostHog or its SDK, and goes into `context`. */
-function translateEvent(sent: JsonObject, readKey: ReadKey): Translation {
+/**
+ * A property whose name begins with `$` belongs to PostHog or its SDK, and goes into `context`. Of its
+ * request an event takes `historical_migration`, which says that it is imported.
+ */
+function translateEvent(
+  sent: JsonObject,
+  readKey: ReadKey,
+  { switches, request }: Besides,
+): Translation {
   const { properties: sentProperties, ...envelope } = sent;
-  const members = new VendorMembers(envelope);
+  const members = new VendorMembers({ ...switches, ...envelope });
+  members.putRequest(request);
   const sentName = members.take('event');
   let properties = sentProperties ?? undefined;
   if (isJsonObject(sentProperties)) {
@@ -140,6 +148,27 @@ function isPersonless(rest: JsonObject): boolean {
   return (rest['$process_person_profile'] ?? said) === false;
 }
 
+/** What a batch has for its events. */
+interface Besides {
+  /** Empty, or with the member `historical_migration`. */
+  readonly switches: JsonObject;
+  /** What means nothing to an event, whatever its name. */
+  readonly request: JsonObject;
+}
+
+const alone: Besides = { switches: {}, request: {} };
+
+function besidesOf(value: JsonObject): Besides {
+  const members = new VendorMembers(value);
+  for (const name of ['batch', 'api_key', 'token']) members.take(name);
+  // They differ on each attempt.
+  for (const name of ['sent_at', 'created_at']) {
+    if (readTime(textIn(value, name)) !== undefined) members.take(name);
+  }
+  const switches = flatEvent({ historical_migration: members.take('historical_migration') });
+  return { switches, request: members.rest() };
+}
+
 function textIn(value: JsonValue, ...names: readonly string[]): string {
   if (!isJsonObject(value)) return '';
   const found = names.map((name) => value[name]).find((member) => typeof member === 'string');
@@ -164,11 +193,17 @@ function decodeBatch(body: VendorBody, batchEventsMax: number, readKey: ReadKey)
     throw new ServiceError('malformed_request', 'The body must be a JSON object.');
   }
   // `/capture/` takes one event beside its key; a batch has them in `batch`.
-  const events = Object.hasOwn(value, 'batch')
+  const isBatch = Object.hasOwn(value, 'batch');
+  const besides = isBatch ? besidesOf(value) : alone;
+  const events = isBatch
     ? memberOf(body, 'batch')
     : { value: [withoutSentAt(value)], exact: body.exact === undefined ? undefined : [body.exact] };
   return {
-    events: decodeVendorBatch(events, (sent) => translateEvent(sent, readKey), batchEventsMax),
+    events: decodeVendorBatch(
+      events,
+      (sent) => translateEvent(sent, readKey, besides),
+      batchEventsMax,
+    ),
     context: undefined,
     sentAt: readTime(textIn(value, 'sent_at', 'created_at')) ?? '',
     validateOnly: false,

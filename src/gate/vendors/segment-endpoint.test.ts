@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { segmentEndpoints } from './segment-endpoint.ts';
 
@@ -22,4 +22,69 @@ test('traits of the call itself, of another call, and traits that are no object'
   expect(decode('{"traits":{"a":1}}', 'page')['context']).toEqual({ traits: { a: 1 } });
   const number = decode('{"traits":12345678901234567890}');
   expect([number['properties'], number['propertiesText']]).toEqual([{}, '{}']);
+});
+
+interface Decoded {
+  readonly userId: string;
+  readonly anonymousId: string;
+  readonly eventName: string;
+  readonly occurredAt: string;
+  readonly idempotencyKey: string;
+  readonly properties: object;
+  readonly context: Record<string, unknown> | undefined;
+}
+
+function decodeRequest(request: object): { events: readonly Decoded[]; context: unknown } {
+  return endpoint.decode(call, Buffer.from(JSON.stringify(request)), 10) as never;
+}
+
+describe('what a call takes from its request', () => {
+  test('is context and integrations; its own integrations count first', () => {
+    const { events, context } = decodeRequest({
+      context: { app: 'shop' },
+      integrations: { All: false },
+      batch: [
+        { type: 'track', event: 'x', userId: 'u', messageId: 'm1' },
+        { type: 'track', event: 'x', userId: 'u', messageId: 'm2', integrations: { All: true } },
+      ],
+    });
+    expect(context).toEqual({ app: 'shop' });
+    expect(events.map((event) => event.context)).toMatchObject([
+      { segment: { integrations: { All: false } } },
+      { segment: { integrations: { All: true } } },
+    ]);
+  });
+
+  // Every member that a call may have, of which none is the request's to give.
+  test.each([
+    ['type', 'track'],
+    ['event', 'outer'],
+    ['userId', 'outer'],
+    ['anonymousId', 'outer'],
+    ['groupId', 'outer'],
+    ['previousId', 'outer'],
+    ['name', 'outer'],
+    ['category', 'outer'],
+    ['messageId', 'outer'],
+    ['traits', { outer: 1 }],
+    ['properties', { outer: 1 }],
+    ['originalTimestamp', '2020-01-01T00:00:00Z'],
+    ['timestamp', 'no time'],
+    ['channel', 'server'],
+  ])('is not %s, which is kept beside it', (name, value) => {
+    const calls = ['track', 'identify', 'page', 'group', 'alias'].map((type) => ({ type }));
+    const plain = decodeRequest({ batch: calls });
+    const { events, context } = decodeRequest({ [name]: value, batch: calls });
+    expect(context).toBeUndefined();
+    const withoutContext = (event: Decoded) => ({
+      ...event,
+      context: undefined,
+      idempotencyKey: '',
+      original: undefined,
+    });
+    expect(events.map(withoutContext)).toEqual(plain.events.map(withoutContext));
+    for (const event of events) {
+      expect(event.context).toEqual({ segment: { request: { [name]: value } } });
+    }
+  });
 });

@@ -81,14 +81,18 @@ function isCall(type: JsonValue | undefined): type is SegmentCall {
   return typeof type === 'string' && Object.hasOwn(segmentCalls, type);
 }
 
-/** `type` is the path's, or the call's own in a batch. `besides` applies to the whole batch. */
+/**
+ * `type` is the path's, or the call's own in a batch. Of its request a call takes nothing but what
+ * `besides` has: see `besidesOf`.
+ */
 function translateCall(
   sent: JsonObject,
   pathType: SegmentCall | undefined,
-  besides: JsonObject,
+  { integrations, request }: Besides,
 ): Translation {
-  const members = new VendorMembers({ ...besides, ...sent });
+  const members = new VendorMembers({ ...integrations, ...sent });
   members.take('writeKey');
+  members.putRequest(request);
   const type = pathType ?? sent['type'];
   if (isCall(type)) members.take('type');
   const form: CallForm = isCall(type) ? segmentCalls[type] : segmentCalls.track;
@@ -158,8 +162,7 @@ function decodeSingle(message: Buffer, type: SegmentCall): IncomingBatch {
     throw new ServiceError('malformed_request', 'The body must be a JSON object: one call.');
   }
   const sentAt = body.value['sentAt'];
-  const besides: JsonObject = {};
-  const event = decodeVendor(body, (sent) => translateCall(withoutSentAt(sent), type, besides));
+  const event = decodeVendor(body, (sent) => translateCall(withoutSentAt(sent), type, alone));
   return {
     events: [event],
     context: undefined,
@@ -199,15 +202,26 @@ function decodeBatch(message: Buffer, batchEventsMax: number): IncomingBatch {
   };
 }
 
-/** What a batch says about each of its calls. Its times belong to the request. */
-function besidesOf(value: JsonObject): { besides: JsonObject; context: JsonObject | undefined } {
+/** What a batch has for its calls besides `context`, which the gate merges under each call's own. */
+interface Besides {
+  /** Empty, or with the member `integrations`, which counts where the call has none. */
+  readonly integrations: JsonObject;
+  /** What means nothing to a call, whatever its name. */
+  readonly request: JsonObject;
+}
+
+const alone: Besides = { integrations: {}, request: {} };
+
+/** The protocol has no other members for the calls. The times and the key are the request's own. */
+function besidesOf(value: JsonObject): { besides: Besides; context: JsonObject | undefined } {
   const members = new VendorMembers(value);
   for (const name of ['batch', 'writeKey']) members.take(name);
   for (const name of ['sentAt', 'timestamp']) {
     if (timeOf(value[name]) !== '') members.take(name);
   }
   const context = members.takeObject('context');
-  return { besides: members.rest(), context };
+  const integrations = flatEvent({ integrations: members.take('integrations') });
+  return { besides: { integrations, request: members.rest() }, context };
 }
 
 function singleEndpoint(type: SegmentCall): Endpoint {

@@ -50,6 +50,15 @@ export class VendorMembers {
     this.members.set(name, value);
   }
 
+  /**
+   * The members of a batch that mean nothing to its events: kept with each, so that nothing is
+   * dropped, and below a name of their own, so that none passes for a member of the event.
+   */
+  putRequest(request: JsonObject): void {
+    if (Object.keys(request).length === 0) return;
+    this.put(this.members.has('request') ? 'request_of_batch' : 'request', request);
+  }
+
   rest(): JsonObject {
     return Object.fromEntries(this.members);
   }
