@@ -121,7 +121,11 @@ test.each([undefined, 'batch'])('vendors: the batch is at %s', (name) => {
   const body = Buffer.from(name === undefined ? list : `{"x":[0],"batch":${list.slice(1)}}`);
   const read = readVendorBatch(body, name, 10);
   const batch = name === undefined ? read : memberOf(read, name);
-  const events = decodeVendorBatch(batch, (event) => ({ event: { properties: event } }), 10);
+  const events = decodeVendorBatch(
+    batch,
+    { translate: (event) => ({ event: { properties: event } }) },
+    10,
+  );
   expect(events.map(({ properties }) => properties)).toEqual([{ a: 1 }, {}, { a: 3 }]);
   expect(Buffer.from(events[1]!.original()).toString()).toBe('{"n":-Infinity}');
 });

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 
 import { ServiceError } from '../../errors.ts';
@@ -21,6 +20,7 @@ import {
   keyOf,
   timeOf,
 } from '../decode/vendor/vendor-members.ts';
+import { MissingKeys } from '../decode/vendor/missing-keys.ts';
 import { snakeName } from '../decode/vendor/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { textOf } from '../decode/decode-json.ts';
@@ -59,12 +59,14 @@ function translateEvent(sent: JsonObject): Translation {
   if (name !== sentName) members.put('event', sentName!);
   const id = members.take('$insert_id');
   if (id !== undefined && keyOf('mixpanel', id) !== id) members.put('$insert_id', id);
+  const time = members.take('time');
   return {
+    time,
     event: flatEvent({
       event_name: name,
       ...identityOf(members),
-      idempotency_key: keyOf('mixpanel', id) ?? randomUUID(),
-      occurred_at: timeOf(members.take('time')),
+      idempotency_key: keyOf('mixpanel', id),
+      occurred_at: timeOf(time),
       properties,
       context: contextWith(members.take('context'), 'mixpanel', members.rest()),
     }),
@@ -95,8 +97,10 @@ function decodeEvents(body: VendorBatchBody, batchEventsMax: number): IncomingBa
   const events = Array.isArray(value)
     ? body
     : { value: [value], exact: exact === undefined ? undefined : [exact] };
+  const missingKeys = new MissingKeys('mixpanel', (sent) => translateEvent(sent).event);
+  const rules = { translate: translateEvent, missingKeys };
   return {
-    events: decodeVendorBatch(events, translateEvent, batchEventsMax),
+    events: decodeVendorBatch(events, rules, batchEventsMax),
     context: undefined,
     sentAt: '',
     validateOnly: false,

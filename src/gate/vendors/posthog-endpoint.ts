@@ -20,6 +20,7 @@ import {
   keyOf,
   propertiesWith,
 } from '../decode/vendor/vendor-members.ts';
+import { MissingKeys } from '../decode/vendor/missing-keys.ts';
 import { snakeName } from '../decode/vendor/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { unpackBody } from '../intake/unpack-body.ts';
@@ -68,7 +69,10 @@ type ReadKey = (id: JsonValue | undefined) => JsonValue | undefined;
 
 const derivedKey: ReadKey = (id) => keyOf('posthog', id);
 
-/** For the endpoint that answers by `uuid`: it must not accept an event that its answer cannot name. */
+/**
+ * For the endpoint that answers by `uuid`: it must not accept an event under another name than its
+ * caller waits for.
+ */
 const sameKey: ReadKey = (id) => id;
 
 function ownEvent(name: JsonValue | undefined): OwnEvent | undefined {
@@ -112,16 +116,21 @@ function translateEvent(
     const within = members.takeObject(form.within);
     properties = { ...within, ...properties };
   }
-  return { event: eventOf(sentName, form, properties, members, readKey) };
+  const time = members.take('timestamp');
+  return { event: eventOf({ sentName, form, properties, members, readKey, time }), time };
 }
 
-function eventOf(
-  sentName: JsonValue | undefined,
-  form: OwnEvent | undefined,
-  properties: JsonValue | undefined,
-  members: VendorMembers,
-  readKey: ReadKey,
-): JsonObject {
+interface SentEvent {
+  readonly sentName: JsonValue | undefined;
+  readonly form: OwnEvent | undefined;
+  readonly properties: JsonValue | undefined;
+  readonly members: VendorMembers;
+  readonly readKey: ReadKey;
+  readonly time: JsonValue | undefined;
+}
+
+function eventOf(sent: SentEvent): JsonObject {
+  const { sentName, form, properties, members, readKey, time } = sent;
   const name = form?.eventName ?? (typeof sentName === 'string' ? snakeName(sentName) : sentName);
   if (name !== sentName && sentName !== undefined) members.put('event', sentName);
   const id = members.take('uuid');
@@ -136,7 +145,7 @@ function eventOf(
     user_id: isPersonlessEvent ? undefined : distinctId,
     anonymous_id: isPersonlessEvent ? distinctId : anonymousId,
     idempotency_key: key,
-    occurred_at: members.take('timestamp'),
+    occurred_at: time,
     properties: propertiesWith(properties, form?.added ?? [], members),
     context: contextWith(members.take('context'), 'posthog', members.rest()),
   });
@@ -198,12 +207,12 @@ function decodeBatch(body: VendorBody, batchEventsMax: number, readKey: ReadKey)
   const events = isBatch
     ? memberOf(body, 'batch')
     : { value: [withoutSentAt(value)], exact: body.exact === undefined ? undefined : [body.exact] };
+  const rules = {
+    translate: (sent: JsonObject) => translateEvent(sent, readKey, besides),
+    missingKeys: new MissingKeys('posthog', (sent) => translateEvent(sent, readKey, alone).event),
+  };
   return {
-    events: decodeVendorBatch(
-      events,
-      (sent) => translateEvent(sent, readKey, besides),
-      batchEventsMax,
-    ),
+    events: decodeVendorBatch(events, rules, batchEventsMax),
     context: undefined,
     sentAt: readTime(textIn(value, 'sent_at', 'created_at')) ?? '',
     validateOnly: false,

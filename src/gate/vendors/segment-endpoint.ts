@@ -22,6 +22,7 @@ import {
   keyOf,
   propertiesWith,
 } from '../decode/vendor/vendor-members.ts';
+import { MissingKeys } from '../decode/vendor/missing-keys.ts';
 import { snakeName } from '../decode/vendor/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import type { KeyInBody } from '../intake/key-search/find-key.ts';
@@ -100,19 +101,21 @@ function translateCall(
   const within =
     (form.properties === undefined ? undefined : members.take(form.properties)) ??
     (type === 'identify' ? takeContextTraits(members) : undefined);
+  const time = members.takeFirst('timestamp', 'originalTimestamp');
   const event = flatEvent({
     event_name: eventName,
     user_id: idOf(members.take('userId')),
     anonymous_id: idOf(members.take('anonymousId')),
     idempotency_key: keyOf('segment', messageIdOf(members)),
-    occurred_at: members.takeFirst('timestamp', 'originalTimestamp'),
+    occurred_at: time,
     properties: propertiesWith(within, form.added, members),
     context: contextWith(members.take('context'), 'segment', members.rest()),
   });
-  if (isCall(type)) return { event };
+  if (isCall(type)) return { event, time };
   const message = `type must be one of ${callNames.join(', ')}.`;
   return {
     event,
+    time,
     fault: {
       code: 'invalid_field',
       message,
@@ -162,9 +165,11 @@ function decodeSingle(message: Buffer, type: SegmentCall): IncomingBatch {
     throw new ServiceError('malformed_request', 'The body must be a JSON object: one call.');
   }
   const sentAt = body.value['sentAt'];
-  const event = decodeVendor(body, (sent) => translateCall(withoutSentAt(sent), type, alone));
+  const translate = (sent: JsonObject): Translation =>
+    translateCall(withoutSentAt(sent), type, alone);
+  const missingKeys = new MissingKeys('segment', (sent) => translate(sent).event);
   return {
-    events: [event],
+    events: [decodeVendor(body, { translate, missingKeys })],
     context: undefined,
     sentAt: timeOf(sentAt),
     validateOnly: false,
@@ -190,11 +195,15 @@ function decodeBatch(message: Buffer, batchEventsMax: number): IncomingBatch {
     throw new ServiceError('malformed_request', 'The body must be a JSON object with "batch".');
   }
   const { besides, context } = besidesOf(value);
-  const translate = (sent: JsonObject): Translation =>
-    translateCall(withoutSentAt(sent), undefined, besides);
-  const eventBytesMax = message.length > segmentEventBytesMax ? segmentEventBytesMax : Infinity;
+  const contentOf = (sent: JsonObject): JsonObject =>
+    translateCall(withoutSentAt(sent), undefined, alone).event;
+  const rules = {
+    translate: (sent: JsonObject) => translateCall(withoutSentAt(sent), undefined, besides),
+    missingKeys: new MissingKeys('segment', contentOf),
+    eventBytesMax: message.length > segmentEventBytesMax ? segmentEventBytesMax : Infinity,
+  };
   return {
-    events: decodeVendorBatch(memberOf(body, 'batch'), translate, batchEventsMax, eventBytesMax),
+    events: decodeVendorBatch(memberOf(body, 'batch'), rules, batchEventsMax),
     context,
     sentAt: timeOf(value['sentAt']) || timeOf(value['timestamp']),
     validateOnly: false,
