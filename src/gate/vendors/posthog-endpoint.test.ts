@@ -66,3 +66,18 @@ describe('what an event takes from its request', () => {
     });
   });
 });
+
+test.each(['$set', '$identify'])('%s: what is set only once is a property, and named', (name) => {
+  const set = { plan: 'team' };
+  const once = { email: 'a@example.com' };
+  const inside = { event: name, distinct_id: 'u', properties: { $set: set, $set_once: once } };
+  const beside = { event: name, distinct_id: 'u', $set: set, $set_once: once };
+  for (const sent of [inside, beside]) {
+    const { events } = decode('/batch/', { batch: [sent] });
+    expect(events[0]).toMatchObject({
+      properties: { plan: 'team', email: 'a@example.com' },
+      context: { posthog: { set_once: ['email'] } },
+    });
+    expect(events[0]!.context!['posthog']).not.toHaveProperty('$set_once');
+  }
+});

@@ -36,7 +36,7 @@ const json = 'application/json';
 /** How PostHog's own events are named here, and which of their `$` properties become properties. */
 interface OwnEvent {
   readonly eventName: string;
-  /** Whose members are properties. */
+  /** Whose members are properties; with `$set` those of `$set_once` are, too. */
   readonly within?: string;
   readonly added: readonly (readonly [name: string, from: string])[];
 }
@@ -113,7 +113,7 @@ function translateEvent(
     properties = others;
   }
   if (form?.within !== undefined && (properties === undefined || isJsonObject(properties))) {
-    const within = members.takeObject(form.within);
+    const within = form.within === '$set' ? members.takeUpdate() : members.takeObject(form.within);
     properties = { ...within, ...properties };
   }
   const time = members.take('timestamp');

@@ -1,6 +1,26 @@
 import { describe, expect, test } from 'vitest';
 
-import { segmentEndpoints } from './segment-endpoint.ts';
+import { segmentAliases, segmentEndpoints } from './segment-endpoint.ts';
+
+test('the short names of the calls, and the name of a batch in the SDK for Java', () => {
+  const pathsOf = new Map(segmentAliases.map(([path, served]) => [path, served]));
+  const long = new Map(segmentEndpoints.map(([path, served]) => [path, served]));
+  for (const [name, meant] of [
+    ['t', 'track'],
+    ['i', 'identify'],
+    ['p', 'page'],
+    ['s', 'screen'],
+    ['g', 'group'],
+    ['a', 'alias'],
+    ['b', 'batch'],
+    ['import', 'batch'],
+  ]) {
+    const served = long.get(`/v1/segment/${meant}`);
+    expect(served).toBeDefined();
+    expect(pathsOf.get(`/v1/segment/${name}`)).toBe(served);
+    expect(pathsOf.get(`/v1/segment/v1/${name}`)).toBe(served);
+  }
+});
 
 const [, endpoint, call] = segmentEndpoints.find(([path]) => path.endsWith('/batch'))!;
 
@@ -14,6 +34,27 @@ test('the traits that RudderStack puts into context are the properties', () => {
   const event = decode('{"traits":{"email":"a@example.com"},"library":{"name":"x"}}');
   expect(event['properties']).toEqual({ email: 'a@example.com' });
   expect(event['context']).toEqual({ library: { name: 'x' } });
+});
+
+test("the copy of the traits that RudderStack's SDKs for Node put into context is not kept twice", () => {
+  const traits = '{"email":"a@example.com","n":12345678901234567890}';
+  const event = decode(`{"traits":${traits},"ip":"x"}`, 'identify', `,"traits":${traits}`);
+  expect(event['properties']).toMatchObject({ email: 'a@example.com' });
+  expect(event['context']).toEqual({ ip: 'x' });
+  const empty = decode('{"traits":{"a":1}}', 'identify', ',"traits":{}');
+  expect([empty['properties'], empty['context']]).toEqual([{ a: 1 }, undefined]);
+});
+
+test('traits that nest too deep are rejected, in either place', () => {
+  const deep = `{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
+  const event = decode(`{"traits":${deep}}`, 'identify', `,"traits":${deep}`);
+  expect(event['fault']).toMatchObject({ code: 'invalid_field' });
+});
+
+test('the traits of a person in the context of a group call are not those of the group', () => {
+  const event = decode('{"traits":{"email":"a@example.com"}}', 'group', ',"groupId":"g"');
+  expect(event['properties']).toEqual({ group_id: 'g' });
+  expect(event['context']).toEqual({ traits: { email: 'a@example.com' } });
 });
 
 test('traits of the call itself, of another call, and traits that are no object', () => {

@@ -1,6 +1,6 @@
 import { ServiceError } from '../../errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
-import { readTime } from '../decode/event-draft.ts';
+import { nestingMax, nestsDeeper, readTime } from '../decode/event-draft.ts';
 import { problem, refuseWithProblem } from '../answer/problem.ts';
 import { checkContentType, reply } from '../exchange.ts';
 import { failureOfVerdict } from '../answer/failure.ts';
@@ -98,9 +98,7 @@ function translateCall(
   if (isCall(type)) members.take('type');
   const form: CallForm = isCall(type) ? segmentCalls[type] : segmentCalls.track;
   const eventName = form.eventName ?? nameOf(members);
-  const within =
-    (form.properties === undefined ? undefined : members.take(form.properties)) ??
-    (type === 'identify' ? takeContextTraits(members) : undefined);
+  const within = type === 'identify' ? takeTraits(members) : takeProperties(members, form);
   const time = members.takeFirst('timestamp', 'originalTimestamp');
   const event = flatEvent({
     event_name: eventName,
@@ -126,16 +124,36 @@ function translateCall(
 
 const { isRawJSON: isRawJson } = JSON as unknown as { isRawJSON(value: unknown): boolean };
 
-/** RudderStack's SDKs put the traits of an identify call into `context`. */
-function takeContextTraits(members: VendorMembers): JsonObject | undefined {
+/** An exact number is an object too. */
+const isTraits = (value: JsonValue | undefined): value is JsonObject =>
+  value !== undefined && isJsonObject(value) && !isRawJson(value);
+
+function takeProperties(members: VendorMembers, form: CallForm): JsonValue | undefined {
+  return form.properties === undefined ? undefined : members.take(form.properties);
+}
+
+/**
+ * The traits of an identify call. RudderStack's SDK for Python puts them into `context`, those for Node
+ * there too: a copy that stayed there would be personal data that no schema removes. Traits that say
+ * more than the call's own stay. In the context of other calls the SDKs put the traits of the person,
+ * which are not the call's.
+ */
+function takeTraits(members: VendorMembers): JsonValue | undefined {
+  const own = members.take('traits');
+  const isEmpty = own === undefined || (isTraits(own) && Object.keys(own).length === 0);
   const context = members.takeObject('context');
-  if (context === undefined) return undefined;
+  if (context === undefined) return own;
   const { traits, ...others } = context;
-  // An exact number is an object too.
-  const isTraits = isJsonObject(traits) && !isRawJson(traits);
-  const left = isTraits ? others : context;
+  const isTaken = isTraits(traits) && (isEmpty || isCopy(traits, own));
+  const left = isTaken ? others : context;
   if (Object.keys(left).length > 0) members.put('context', left);
-  return isTraits ? traits : undefined;
+  return isTaken ? traits : own;
+}
+
+/** What nests deeper than an event may is rejected, and too deep to be written. */
+function isCopy(one: JsonValue, other: JsonValue): boolean {
+  const isShallow = !nestsDeeper(one, nestingMax) && !nestsDeeper(other, nestingMax);
+  return isShallow && JSON.stringify(one) === JSON.stringify(other);
 }
 
 /** The original name stays with the event if the event is named differently. */
@@ -276,11 +294,32 @@ const rows: readonly EndpointRow[] = [
 const prefix = '/v1/segment/';
 
 /** By path. */
-export const segmentEndpoints: readonly EndpointRow[] = rowsBelow(prefix);
+export const segmentEndpoints: readonly EndpointRow[] = rowsBelow(prefix, rows);
+
+/** Other names of the calls: Segment's short ones, and what its SDK for Java calls a batch. */
+const otherNames: Readonly<Record<string, SegmentCall | 'batch'>> = {
+  t: 'track',
+  i: 'identify',
+  p: 'page',
+  s: 'screen',
+  g: 'group',
+  a: 'alias',
+  b: 'batch',
+  import: 'batch',
+};
+
+const otherRows = Object.entries(otherNames).map(([name, call]): EndpointRow => {
+  const [, ...served] = rows.find((row) => row[0] === call)!;
+  return [name, ...served];
+});
 
 /** The same, where most of Segment's SDKs find them: they put `/v1/batch` behind what they are given. */
-export const segmentAliases: readonly EndpointRow[] = rowsBelow(`${prefix}v1/`);
+export const segmentAliases: readonly EndpointRow[] = [
+  ...rowsBelow(`${prefix}v1/`, rows),
+  ...rowsBelow(prefix, otherRows),
+  ...rowsBelow(`${prefix}v1/`, otherRows),
+];
 
-function rowsBelow(start: string): readonly EndpointRow[] {
-  return rows.map(([name, ...served]) => [`${start}${name}`, ...served]);
+function rowsBelow(start: string, below: readonly EndpointRow[]): readonly EndpointRow[] {
+  return below.map(([name, ...served]) => [`${start}${name}`, ...served]);
 }

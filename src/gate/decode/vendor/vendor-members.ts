@@ -38,6 +38,28 @@ export class VendorMembers {
     return value;
   }
 
+  /**
+   * What an update of a person or a group sets: `$set`, and what `$set_once` has besides. Both are
+   * properties, so that schemas see both; the names that count only once are kept as `set_once`.
+   */
+  takeUpdate(): JsonObject | undefined {
+    const set = this.takeObject('$set');
+    const once = this.takeObject('$set_once');
+    if (once === undefined) return set;
+    const isShadowed = ([name]: readonly [string, JsonValue]): boolean =>
+      set !== undefined && Object.hasOwn(set, name);
+    const members = Object.entries(once);
+    const shadowed = members.filter(isShadowed);
+    if (shadowed.length > 0) this.put('$set_once', Object.fromEntries(shadowed));
+    const added = members.filter((member) => !isShadowed(member));
+    if (added.length > 0)
+      this.put(
+        'set_once',
+        added.map(([name]) => name),
+      );
+    return { ...set, ...Object.fromEntries(added) };
+  }
+
   /** Only where it is a string that `read` makes something of. */
   takeText(name: string, read: (text: string) => string | undefined): string | undefined {
     const value = this.members.get(name);
