@@ -8,7 +8,10 @@ export interface Certificate {
 }
 
 /** Throws a StartError that says which file cannot be used, and why. */
-export function readCertificate(config: TlsConfig): Certificate {
-  const files = readTlsFiles(config);
+export function readCertificate(
+  config: TlsConfig,
+  ...read: [read?: (file: string) => Buffer]
+): Certificate {
+  const files = readTlsFiles(config, ...read);
   return { files, expiresAtMs: expiryOf(files) };
 }

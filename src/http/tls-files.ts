@@ -4,6 +4,7 @@ import tls from 'node:tls';
 
 import type { TlsConfig } from '../config/config.ts';
 import { StartError } from '../errors.ts';
+import { readCertificates } from './certificate-file.ts';
 
 /** The contents of the PEM files of a port, read and compared with each other. */
 export interface TlsFiles {
@@ -14,18 +15,22 @@ export interface TlsFiles {
 }
 
 /**
- * Reads the files. Throws a StartError if one cannot be read, is no PEM, or if the key is not that
- * of the certificate.
+ * Reads the files with `read`. Throws a StartError if one cannot be read, is no PEM or is cut, or if the
+ * key is not that of the certificate.
  */
-export function readTlsFiles(config: TlsConfig): TlsFiles {
+export function readTlsFiles(
+  config: TlsConfig,
+  read: (file: string) => Buffer = (file) => readFileSync(file),
+): TlsFiles {
   try {
     const files = {
-      cert: readFileSync(config.cert),
-      key: readFileSync(config.key),
-      ca: config.clientCa === undefined ? undefined : readFileSync(config.clientCa),
+      cert: read(config.cert),
+      key: read(config.key),
+      ca: config.clientCa === undefined ? undefined : read(config.clientCa),
     };
+    checkCertificates(config.cert, files.cert);
     // Without this, a CA file of no certificates would be taken, and every caller refused.
-    if (files.ca !== undefined) void new X509Certificate(files.ca);
+    if (files.ca !== undefined) checkCertificates(config.clientCa!, files.ca);
     tls.createSecureContext(secureOptions(config, files));
     return files;
   } catch (cause) {
@@ -35,6 +40,14 @@ export function readTlsFiles(config: TlsConfig): TlsFiles {
         'the key must be that of the first certificate.',
       { cause },
     );
+  }
+}
+
+function checkCertificates(file: string, pem: Buffer): void {
+  try {
+    readCertificates(pem);
+  } catch (cause) {
+    throw new Error(`${file}: ${(cause as Error).message}`, { cause });
   }
 }
 
