@@ -10,7 +10,7 @@ export interface Contents {
 }
 
 /** What became of contents: `held` ones are offered again while they stay the same. */
-export type Outcome = 'applied' | 'unchanged' | 'failed' | 'held';
+export type OfferOutcome = 'applied' | 'unchanged' | 'failed' | 'held';
 
 export interface Offer {
   readonly contents: Contents;
@@ -24,7 +24,7 @@ export interface Offer {
 
 export interface FollowContentsOptions {
   readonly paths: readonly string[];
-  readonly take: (offer: Offer) => Outcome;
+  readonly take: (offer: Offer) => OfferOutcome;
   readonly onError: (error: unknown) => void;
 }
 

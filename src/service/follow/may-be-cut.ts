@@ -4,7 +4,7 @@ import type { WriteKey } from '../../config/config.ts';
 import type { WebhookSource } from '../../config/webhook-source.ts';
 
 /** One key, webhook or certificate of a file, in the order of the file. */
-export interface Entry {
+export interface FollowedEntry {
   /** What identifies it. Never shown: it may be a hash of a key. */
   readonly id: string;
   /** What it consists of. An entry that has lost one of them has changed. */
@@ -18,7 +18,10 @@ export interface EntryChange {
   readonly changed: number;
 }
 
-export function compareEntries(before: readonly Entry[], after: readonly Entry[]): EntryChange {
+export function compareEntries(
+  before: readonly FollowedEntry[],
+  after: readonly FollowedEntry[],
+): EntryChange {
   const old = new Map(before.map((entry) => [entry.id, entry]));
   const next = new Map(after.map((entry) => [entry.id, entry]));
   const stayed = after.filter(({ id }) => old.has(id));
@@ -34,9 +37,12 @@ export function compareEntries(before: readonly Entry[], after: readonly Entry[]
  * first, a copy that goes on. Such a file can be valid, and lacks entries at its end. So it may be cut if
  * the last entry is gone or has lost something, or more than half of all have.
  */
-export function mayBeCut(before: readonly Entry[], after: readonly Entry[]): boolean {
+export function mayBeCut(
+  before: readonly FollowedEntry[],
+  after: readonly FollowedEntry[],
+): boolean {
   const next = new Map(after.map((entry) => [entry.id, entry]));
-  const isWhole = ({ id, parts }: Entry): boolean => {
+  const isWhole = ({ id, parts }: FollowedEntry): boolean => {
     const found = next.get(id);
     if (found === undefined) return false;
     return parts.every((part) => found.parts.some((each) => isDeepStrictEqual(each, part)));
@@ -47,11 +53,11 @@ export function mayBeCut(before: readonly Entry[], after: readonly Entry[]): boo
   return !isWhole(last) || lost > before.length / 2;
 }
 
-export function keyEntries(keys: readonly WriteKey[]): Entry[] {
+export function keyEntries(keys: readonly WriteKey[]): FollowedEntry[] {
   return keys.map(({ hash, source, events }) => ({ id: hash, parts: [{ source, events }] }));
 }
 
 /** A secret more is no loss, and a secret less is one. */
-export function webhookEntries(webhooks: readonly WebhookSource[]): Entry[] {
+export function webhookEntries(webhooks: readonly WebhookSource[]): FollowedEntry[] {
   return webhooks.map(({ secrets, ...rest }) => ({ id: rest.source, parts: [rest, ...secrets] }));
 }

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 
 import type { TlsFiles } from '../../http/tls-files.ts';
-import type { Outcome } from './follow-contents.ts';
+import type { OfferOutcome } from './follow-contents.ts';
 import { createTakeCertificate } from './take-certificate.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'headgate-certificate-'));
@@ -45,7 +45,7 @@ describe.skipIf(!hasOpenssl())('certificates that are written in pieces', () => 
     writeFileSync(paths.key, key);
     writeFileSync(paths.clientCa, ca);
   };
-  const open = (): ((mayRemove?: boolean) => Outcome) => {
+  const open = (): ((mayRemove?: boolean) => OfferOutcome) => {
     changes.length = 0;
     failures.length = 0;
     write(pem('one.pem') + pem('two.pem'), pem('one.key'), pem('one.pem') + pem('two.pem'));

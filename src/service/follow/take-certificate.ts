@@ -2,11 +2,13 @@ import { isDeepStrictEqual } from 'node:util';
 
 import type { TlsConfig } from '../../config/config.ts';
 import { readCertificate } from '../../gate/certificate.ts';
-import { fingerprintsOf } from '../../http/certificate-file.ts';
-import type { TlsFiles } from '../../http/tls-files.ts';
+
+import type { GateCredentials } from '../../gate/gate.ts';
 import type { Signals } from '../../observability/signals.ts';
-import { holdMs, type Offer, type Outcome } from './follow-contents.ts';
-import { compareEntries, mayBeCut, type Entry } from './may-be-cut.ts';
+import { holdMs, type Offer, type OfferOutcome } from './follow-contents.ts';
+import { compareEntries, mayBeCut, type FollowedEntry } from './may-be-cut.ts';
+
+type TlsFiles = NonNullable<GateCredentials['tlsFiles']>;
 
 export interface TakeCertificateOptions {
   readonly tls: TlsConfig;
@@ -18,13 +20,13 @@ export interface TakeCertificateOptions {
 export function createTakeCertificate({ tls, signals, onChange }: TakeCertificateOptions) {
   const first = readCertificate(tls);
   signals.certificateServed(first.expiresAtMs);
-  let inForce = first.files;
-  const take = (offer: Offer): Outcome => {
+  let inForce = first;
+  const take = (offer: Offer): OfferOutcome => {
     try {
-      const { files, expiresAtMs } = readCertificate(tls, offer.contents.bytesOf);
-      if (isDeepStrictEqual(files, inForce)) return 'unchanged';
-      const chains = [entriesOf(inForce.cert), entriesOf(files.cert)] as const;
-      const callers = [entriesOf(inForce.ca), entriesOf(files.ca)] as const;
+      const next = readCertificate(tls, offer.contents.bytesOf);
+      if (isDeepStrictEqual(next.files, inForce.files)) return 'unchanged';
+      const chains = [entriesOf(inForce.chain), entriesOf(next.chain)] as const;
+      const callers = [entriesOf(inForce.callersCas), entriesOf(next.callersCas)] as const;
       const counts = {
         certificate: compareEntries(...chains),
         client_ca: compareEntries(...callers),
@@ -35,10 +37,10 @@ export function createTakeCertificate({ tls, signals, onChange }: TakeCertificat
         signals.reloadHeld('certificate', counts, holdMs);
         return 'held';
       }
-      inForce = files;
+      inForce = next;
       signals.reloaded('certificate', counts);
-      signals.certificateServed(expiresAtMs);
-      onChange(files);
+      signals.certificateServed(next.expiresAtMs);
+      onChange(next.files);
       return 'applied';
     } catch (error) {
       signals.reloadFailed('certificate', error);
@@ -48,6 +50,6 @@ export function createTakeCertificate({ tls, signals, onChange }: TakeCertificat
   return { files: first.files, take };
 }
 
-function entriesOf(pem: Buffer | undefined): Entry[] {
-  return pem === undefined ? [] : fingerprintsOf(pem).map((id) => ({ id, parts: [] }));
+function entriesOf(fingerprints: readonly string[]): FollowedEntry[] {
+  return fingerprints.map((id) => ({ id, parts: [] }));
 }

@@ -5,7 +5,7 @@ import type { Config } from '../../config/config.ts';
 import { isSecret } from '../../config/secret.ts';
 import { StartError } from '../../errors.ts';
 import type { Signals } from '../../observability/signals.ts';
-import { holdMs, type Offer, type Outcome } from './follow-contents.ts';
+import { holdMs, type Offer, type OfferOutcome } from './follow-contents.ts';
 import { compareEntries, keyEntries, mayBeCut, webhookEntries } from './may-be-cut.ts';
 
 /** How the configuration is read again. */
@@ -30,7 +30,7 @@ export function createTakeConfiguration(options: TakeConfigurationOptions) {
   let inForce = config;
   /** Whether the text in force ends with the end of a line; undefined before the first look. */
   let endsWithLine: boolean | undefined;
-  return (offer: Offer): Outcome => {
+  return (offer: Offer): OfferOutcome => {
     const textOf = (file: string): string => offer.contents.bytesOf(file).toString('utf8');
     try {
       const text = hasFile ? filledText(reader.file, textOf) : '';
