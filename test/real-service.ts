@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -29,6 +30,8 @@ export interface RealServiceOverrides {
   readonly env?: Readonly<Record<string, string>>;
   /** The text of headgate.yaml: `keys` and `destinations` have no variables. */
   readonly yaml?: string;
+  /** A file in the place of `yaml`. The service follows it, as `headgate serve` does. */
+  readonly followed?: string;
   /** Else nothing is logged. */
   readonly logger?: Logger;
   /** Laid over the configuration as it was read. */
@@ -44,10 +47,16 @@ export async function startRealService(overrides: RealServiceOverrides = {}): Pr
       await rm(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   };
   try {
-    const config = configOf(overrides, dataDir);
+    const { followed } = overrides;
+    const read = (readFile: (file: string) => string): Config =>
+      configOf(overrides, dataDir, readFile);
+    const config = read(() =>
+      followed === undefined ? (overrides.yaml ?? '') : readFileSync(followed, 'utf8'),
+    );
     const service = await createService(config, {
       searchPath: process.env['PATH'] ?? '',
       ...(overrides.logger !== undefined && { logger: overrides.logger }),
+      ...(followed !== undefined && { configReader: { file: followed, read } }),
     });
     const { address, adminAddress } = service;
     return {
@@ -68,7 +77,11 @@ export async function startRealService(overrides: RealServiceOverrides = {}): Pr
   }
 }
 
-function configOf(overrides: RealServiceOverrides, dataDir: string): Config {
+function configOf(
+  overrides: RealServiceOverrides,
+  dataDir: string,
+  readFile: (file: string) => string,
+): Config {
   const serverBin = process.env['HEADGATE_NATS_SERVER_BIN'];
   const config = readConfig({
     env: {
@@ -84,8 +97,8 @@ function configOf(overrides: RealServiceOverrides, dataDir: string): Config {
       ...(serverBin !== undefined && { HEADGATE_NATS_SERVER_BIN: serverBin }),
       ...overrides.env,
     },
-    configFile: 'headgate.yaml',
-    readFile: () => overrides.yaml ?? '',
+    configFile: overrides.followed ?? 'headgate.yaml',
+    readFile,
     destinationTypes,
   });
   return { ...config, ...overrides.config };

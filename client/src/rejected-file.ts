@@ -23,7 +23,8 @@ export function createRejectedFile(directory: string, bytesMax: number): Rejecte
       await rename(file, path.join(directory, 'rejected.1.ndjson'));
     }
     if (handle === undefined) {
-      handle = await open(file, 'a');
+      // It holds events, so that no other user may read it.
+      handle = await open(file, 'a', 0o600);
       ({ size: bytes } = await stat(file));
     }
     const text = Buffer.from(`${line}\n`);

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 
-import type { Address, Config } from '../config/config.ts';
+import type { Address } from '../config/config.ts';
 import { canaryName } from '../event/canary.ts';
 
 /** Longer than any acknowledgement may take; the next heartbeat waits for the previous one. */
@@ -15,7 +14,8 @@ export type SendHeartbeat = (idempotencyKey: string, signal: AbortSignal) => Pro
 export interface HeartbeatTarget {
   /** The address to which the public port is bound. */
   readonly address: Address;
-  readonly tls: Config['tls'];
+  /** The certificates that the port may serve now; undefined: no TLS. */
+  readonly certificates: (() => Buffer[]) | undefined;
   readonly key: string;
 }
 
@@ -23,7 +23,11 @@ export interface HeartbeatTarget {
  * Sends by HTTP to our own public port, on a new connection each time, like a producer that has
  * just started: whatever stops the events of producers also stops the heartbeat.
  */
-export function createSendHeartbeat({ address, tls, key }: HeartbeatTarget): SendHeartbeat {
+export function createSendHeartbeat({
+  address,
+  certificates,
+  key,
+}: HeartbeatTarget): SendHeartbeat {
   const options = {
     host: reachableHost(address.host),
     port: address.port,
@@ -33,11 +37,11 @@ export function createSendHeartbeat({ address, tls, key }: HeartbeatTarget): Sen
     timeout: timeoutMs,
     headers: { 'content-type': 'application/json', 'x-write-key': key },
   };
-  const request = tls === undefined ? http.request : https.request;
+  const request = certificates === undefined ? http.request : https.request;
   return (idempotencyKey, signal) =>
     new Promise((resolve, reject) => {
-      // Read each time: the port follows its certificate.
-      const trust = tls === undefined ? {} : ownCertificate(tls.cert);
+      // Asked each time: the port follows its files. The file may hold one that is not in force.
+      const trust = certificates === undefined ? {} : trustOnly(certificates());
       const call = request({ ...options, ...trust, signal }, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (part: string) => (text += part));
@@ -65,12 +69,12 @@ function reachableHost(host: string): string {
 }
 
 /**
- * Trusts only the certificate with which the port was opened, whatever its name: only outside
+ * Trusts only these certificates of the port, whatever their names: only outside
  * clients depend on the name. An expired certificate fails here as it does for them.
  */
-function ownCertificate(file: string): https.RequestOptions {
+function trustOnly(certificates: Buffer[]): https.RequestOptions {
   return {
-    ca: readFileSync(file),
+    ca: certificates,
     allowPartialTrustChain: true,
     checkServerIdentity: () => undefined,
   } as https.RequestOptions;

@@ -36,14 +36,9 @@ const sameSignalMs = 1000;
 
 async function serve(context: CommandContext, configFile: string | undefined): Promise<void> {
   prepareRuntime();
-  const read = (): Config =>
-    readConfig({
-      env: context.env,
-      configFile,
-      readFile: (file) => readFileSync(file, 'utf8'),
-      destinationTypes,
-    });
-  const config = read();
+  const read = (readFile: (file: string) => string): Config =>
+    readConfig({ env: context.env, configFile, readFile, destinationTypes });
+  const config = read((file) => readFileSync(file, 'utf8'));
   const file = configFileOf({ env: context.env, configFile });
   const stopped = Promise.withResolvers<void>();
   let service: Service | undefined;

@@ -1,14 +1,26 @@
 import type { TlsConfig } from '../config/config.ts';
-import { expiryOf, readTlsFiles, type TlsFiles } from '../http/tls-files.ts';
+import { expiryOf, fingerprintsOf, readTlsFiles, type TlsFiles } from '../http/tls-files.ts';
 
 /** The certificate of the public port, and when it expires, in ms since 1970. */
 export interface Certificate {
   readonly files: TlsFiles;
   readonly expiresAtMs: number;
+  /** Those of its chain, in the order of the file. */
+  readonly chain: readonly string[];
+  /** Those of the CAs of client certificates. */
+  readonly callersCas: readonly string[];
 }
 
 /** Throws a StartError that says which file cannot be used, and why. */
-export function readCertificate(config: TlsConfig): Certificate {
-  const files = readTlsFiles(config);
-  return { files, expiresAtMs: expiryOf(files) };
+export function readCertificate(
+  config: TlsConfig,
+  ...read: [read?: (file: string) => Buffer]
+): Certificate {
+  const files = readTlsFiles(config, ...read);
+  return {
+    files,
+    expiresAtMs: expiryOf(files),
+    chain: fingerprintsOf(files.cert),
+    callersCas: files.ca === undefined ? [] : fingerprintsOf(files.ca),
+  };
 }

@@ -14,18 +14,22 @@ export interface TlsFiles {
 }
 
 /**
- * Reads the files. Throws a StartError if one cannot be read, is no PEM, or if the key is not that
- * of the certificate.
+ * Reads the files with `read`. Throws a StartError if one cannot be read, is no PEM or is cut, or if the
+ * key is not that of the certificate.
  */
-export function readTlsFiles(config: TlsConfig): TlsFiles {
+export function readTlsFiles(
+  config: TlsConfig,
+  read: (file: string) => Buffer = (file) => readFileSync(file),
+): TlsFiles {
   try {
     const files = {
-      cert: readFileSync(config.cert),
-      key: readFileSync(config.key),
-      ca: config.clientCa === undefined ? undefined : readFileSync(config.clientCa),
+      cert: read(config.cert),
+      key: read(config.key),
+      ca: config.clientCa === undefined ? undefined : read(config.clientCa),
     };
+    checkCertificates(config.cert, files.cert);
     // Without this, a CA file of no certificates would be taken, and every caller refused.
-    if (files.ca !== undefined) void new X509Certificate(files.ca);
+    if (files.ca !== undefined) checkCertificates(config.clientCa!, files.ca);
     tls.createSecureContext(secureOptions(config, files));
     return files;
   } catch (cause) {
@@ -35,6 +39,14 @@ export function readTlsFiles(config: TlsConfig): TlsFiles {
         'the key must be that of the first certificate.',
       { cause },
     );
+  }
+}
+
+function checkCertificates(file: string, pem: Buffer): void {
+  try {
+    readCertificates(pem);
+  } catch (cause) {
+    throw new Error(`${file}: ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -50,4 +62,32 @@ export function secureOptions(config: TlsConfig, files: TlsFiles): tls.SecureCon
     ...(files.ca !== undefined && { ca: files.ca }),
     minVersion: `TLSv${config.minVersion ?? '1.2'}`,
   };
+}
+
+const block = /^-----BEGIN ([A-Z0-9 ]+)-----\r?\n[^]*?^-----END \1-----[ \t]*$/gm;
+
+/**
+ * The certificates of a PEM file, in its order. OpenSSL ignores what follows the first one that it
+ * cannot read, so that a file that was cut would serve a part of its chain, or trust a part of its CAs.
+ *
+ * Throws an Error if there is no certificate, if one cannot be read, or if the file is cut.
+ */
+export function readCertificates(pem: Buffer): X509Certificate[] {
+  const certificates: X509Certificate[] = [];
+  const rest = pem.toString('latin1').replaceAll(block, (text, label: string) => {
+    if (/^(?:X509 |TRUSTED )?CERTIFICATE$/.test(label))
+      certificates.push(new X509Certificate(text));
+    return '';
+  });
+  // Comments may stand between certificates. Five dashes begin one, and fewer may at a cut.
+  if (/^-----/m.test(rest) || /(?:^|\n)-+$/.test(rest)) {
+    throw new Error(`the file is cut after certificate ${certificates.length}`);
+  }
+  if (certificates.length === 0) throw new Error('the file has no certificate');
+  return certificates;
+}
+
+/** Identifies the certificates of a PEM file that `readCertificates` has accepted. */
+export function fingerprintsOf(pem: Buffer): string[] {
+  return readCertificates(pem).map(({ fingerprint256 }) => fingerprint256);
 }

@@ -61,10 +61,7 @@ async function serve(
       signal: controller.signal,
     });
     cutOffWhenAnswered(call);
-    await sendResponse(response, {
-      ...plainHeaders(response.header),
-      'x-correlation-id': correlationId,
-    });
+    await sendResponse(await blameCaller(response), correlationId);
   } catch (error) {
     // The library answers its handlers' errors itself. The only remaining error is a caller that no
     // longer takes the answer.
@@ -73,25 +70,89 @@ async function serve(
   }
 
   async function sendResponse(
-    { body, status, trailer }: UniversalServerResponse,
-    headers: Record<string, string | string[]>,
+    { body, status, header, trailer }: UniversalServerResponse,
+    id: string,
   ): Promise<void> {
+    const headers = { ...plainHeaders(header), 'x-correlation-id': id };
     const parts = body?.[Symbol.asyncIterator]();
     try {
       // Before the headers, because a handler may set them until its first message.
       let part = await parts?.next();
       answer.begin(status, headers);
       while (part !== undefined && part.done !== true) {
-        const { value } = part;
+        const value = blameCallerAtEnd(part.value);
         await new Promise<void>((resolve) => answer.write(value, resolve));
         if (controller.signal.aborted) throw callerGone();
         part = await parts!.next();
       }
-      answer.end(plainHeaders(trailer));
+      answer.end(blameCallerInTrailers(plainHeaders(trailer)));
     } finally {
       void parts?.return?.().catch(() => {});
     }
   }
+}
+
+/*
+ * The library answers bytes that are no message of the RPC with `internal`. They are the caller's fault:
+ * our own endpoints answer `invalid_argument` (docs/reference/errors.md), and operators would look for a
+ * bug. The library has no hook between its decoder and its answer, so that the answer is changed.
+ */
+const unreadable = ['parse binary: ', 'decompression failed'];
+const codes = { internal: Code.Internal, caller: Code.InvalidArgument } as const;
+
+/** Connect's answer to one message. */
+async function blameCaller(response: UniversalServerResponse): Promise<UniversalServerResponse> {
+  const { status, header, body } = response;
+  if (status !== 500 || body === undefined) return response;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  const text = blamedJson(Buffer.concat(chunks).toString());
+  if (text === undefined) return { ...response, body: iterate(chunks) };
+  const bytes = Buffer.from(text);
+  header?.set('content-length', String(bytes.length));
+  return { ...response, status: 400, body: iterate([bytes]) };
+}
+
+/** The last frame of a stream of Connect, or the trailers of gRPC-Web. */
+function blameCallerAtEnd(frame: Uint8Array): Uint8Array {
+  const prefixBytes = 5;
+  const flags = frame[0];
+  if ((flags !== 0x02 && flags !== 0x80) || frame.length <= prefixBytes) return frame;
+  const text = Buffer.from(frame.subarray(prefixBytes)).toString();
+  const blamed = flags === 0x02 ? blamedJson(text) : blamedTrailers(text);
+  if (blamed === undefined) return frame;
+  const message = Buffer.from(blamed);
+  const prefix = Buffer.from(frame.subarray(0, prefixBytes));
+  prefix.writeUInt32BE(message.length, 1);
+  return Buffer.concat([prefix, message]);
+}
+
+function blameCallerInTrailers<Value extends string | string[]>(
+  trailers: Record<string, Value>,
+): Record<string, Value | string> {
+  const isBlamed =
+    trailers['grpc-status'] === String(codes.internal) &&
+    unreadable.some((text) =>
+      String(trailers['grpc-message']).startsWith(encodeURIComponent(text)),
+    );
+  return isBlamed ? { ...trailers, 'grpc-status': String(codes.caller) } : trailers;
+}
+
+function blamedJson(text: string): string | undefined {
+  if (!unreadable.some((each) => text.includes(`"message":"${each}`))) return undefined;
+  return text.replace('"code":"internal"', '"code":"invalid_argument"');
+}
+
+function blamedTrailers(text: string): string | undefined {
+  const isBlamed = unreadable.some((each) =>
+    text.includes(`grpc-message: ${encodeURIComponent(each)}`),
+  );
+  if (!isBlamed) return undefined;
+  return text.replace(`grpc-status: ${codes.internal}`, `grpc-status: ${codes.caller}`);
+}
+
+async function* iterate(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* chunks;
 }
 
 function callerGone(): ConnectError {
@@ -109,11 +170,30 @@ function webHeaders({ headers }: HttpCall): Headers {
   const made = new Headers();
   for (const name in headers) {
     const value = headers[name];
-    if (name.startsWith(':') || value === undefined) continue;
+    if (name.startsWith(':') || value === undefined || isEndless(name, value)) continue;
     if (typeof value === 'string') made.append(name, value);
     else for (const each of value) made.append(name, each);
   }
   return made;
+}
+
+/** The most that a timer can wait: 25 days. The library would time a longer one out at once. */
+const timerMsMax = 2 ** 31 - 1;
+const unitMs: Readonly<Record<string, number>> = {
+  H: 3_600_000,
+  M: 60_000,
+  S: 1_000,
+  m: 1,
+  u: 1e-3,
+  n: 1e-6,
+};
+
+/** Whether a header sets a deadline so late that it is none. */
+function isEndless(name: string, value: string | string[]): boolean {
+  if (typeof value !== 'string') return false;
+  if (name === 'connect-timeout-ms') return /^\d{1,10}$/.test(value) && Number(value) > timerMsMax;
+  const found = name === 'grpc-timeout' ? /^(\d{1,8})([HMSmun])$/.exec(value) : null;
+  return found !== null && Number(found[1]) * unitMs[found[2]!]! > timerMsMax;
 }
 
 function plainHeaders(headers: Headers | undefined): Record<string, string | string[]> {

@@ -6,14 +6,30 @@ import { createCounter, createGauge } from './metric-families.ts';
 const parts = ['configuration', 'certificate'] as const;
 export type ReloadPart = (typeof parts)[number];
 
+/** `held`: the file may be cut, so the change waits. */
+type ReloadOutcome = 'applied' | 'failed' | 'held';
+
+const entryKinds = ['key', 'webhook', 'certificate', 'client_ca'] as const;
+const changes = ['added', 'removed', 'changed'] as const;
+
+/** How many keys, webhooks or certificates a reload adds, removes or changes. */
+export type ReloadCounts = Partial<
+  Record<(typeof entryKinds)[number], Readonly<Record<(typeof changes)[number], number>>>
+>;
+
 export type ReloadMetrics = ReturnType<typeof createReloadMetrics>;
 
 /** Metrics of the files that a gate follows while it runs. */
 export function createReloadMetrics(registry: Registry) {
   const counter = createCounter(registry, {
     name: 'headgate_reload_total',
-    help: 'Changes of the files of keys and certificates: applied, or failed, and the old ones kept.',
+    help: 'Changes of the files of keys and certificates: applied; failed, and the old ones kept; held, because the file may be cut.',
     labels: ['what', 'outcome'],
+  });
+  const entries = createCounter(registry, {
+    name: 'headgate_reload_entries_total',
+    help: 'Write keys, webhooks and certificates that applied changes have added, removed or changed.',
+    labels: ['kind', 'change'],
   });
   const certificate = { expiresAtMs: 0 };
   createGauge(
@@ -26,24 +42,43 @@ export function createReloadMetrics(registry: Registry) {
     () => [{ labels: [], value: certificate.expiresAtMs / 1_000 }],
   );
   for (const part of parts) {
-    for (const outcome of ['applied', 'failed']) counter.series(part, outcome);
+    for (const outcome of ['applied', 'failed', 'held']) counter.series(part, outcome);
+  }
+  for (const kind of entryKinds) {
+    for (const change of changes) entries.series(kind, change);
   }
   return {
     certificate,
-    count: (part: ReloadPart, outcome: 'applied' | 'failed'): void => {
+    count: (part: ReloadPart, outcome: ReloadOutcome): void => {
       counter.series(part, outcome).value += 1;
+    },
+    countEntries: (counts: ReloadCounts): void => {
+      for (const kind of entryKinds) {
+        for (const change of changes) {
+          entries.series(kind, change).value += counts[kind]?.[change] ?? 0;
+        }
+      }
     },
   };
 }
 
-export function createReloadSignals({ certificate, count }: ReloadMetrics, logger: Logger) {
+export function createReloadSignals(metrics: ReloadMetrics, logger: Logger) {
+  const { certificate, count, countEntries } = metrics;
   return {
     certificateServed: (expiresAtMs: number): void => {
       certificate.expiresAtMs = expiresAtMs;
     },
-    reloaded: (what: ReloadPart): void => {
+    reloaded: (what: ReloadPart, counts: ReloadCounts): void => {
       count(what, 'applied');
-      logger.info({ what }, 'a changed file is in force');
+      countEntries(counts);
+      logger.info({ what, ...counts }, 'a changed file is in force');
+    },
+    reloadHeld: (what: ReloadPart, counts: ReloadCounts, holdMs: number): void => {
+      count(what, 'held');
+      const text =
+        'a changed file removes what its end or most of it held, and may be cut: it comes into force ' +
+        'if it stays the same for holdMs, and at once with SIGHUP';
+      logger.warn({ what, ...counts, holdMs }, text);
     },
     reloadFailed: (what: ReloadPart, error: unknown): void => {
       count(what, 'failed');

@@ -97,6 +97,7 @@ export function createSignals(metrics: Metrics, logger: Logger) {
         where,
       );
     },
+    warning: (fields: Record<string, unknown>, text: string): void => logger.warn(fields, text),
     note: (fields: Record<string, unknown>, text: string): void => logger.info(fields, text),
   };
 }

@@ -4,7 +4,8 @@ import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import type { Address } from '../config/config.ts';
+import type { Address, Config } from '../config/config.ts';
+import { readCertificate } from '../gate/certificate.ts';
 import type { GateCredentials } from '../gate/gate.ts';
 import type { MetricDeltas } from '../observability/metric-deltas.ts';
 import type { Signals } from '../observability/signals.ts';
@@ -53,7 +54,7 @@ export async function startGateProcesses(options: GateProcessesOptions): Promise
   });
   const listen = await choosePort(options.config.listen);
   const { processes, shutdownGraceMs } = options.config;
-  let credentials: GateCredentials | undefined;
+  let credentials = credentialsOf(options.config);
   const current = { ...options, credentials: () => credentials };
   const gates = Array.from({ length: processes }, (_, index) =>
     superviseGate(index + 1, () => gateSettingsOf(current, listen), options),
@@ -79,6 +80,11 @@ export async function startGateProcesses(options: GateProcessesOptions): Promise
     await close(0);
     throw error;
   }
+}
+
+/** Replacements start with the files as they were read once: they may be half written just then. */
+function credentialsOf({ keys, webhooks, tls }: Config): GateCredentials {
+  return { keys, webhooks, tlsFiles: tls === undefined ? undefined : readCertificate(tls).files };
 }
 
 /** Resolves port 0 once: a replacement that starts alone would get another port. */

@@ -2,7 +2,8 @@ import { newCanaryKey } from '../canary/canary-key.ts';
 import { createHeartbeat } from '../canary/heartbeat.ts';
 import { createSendHeartbeat } from '../canary/send-heartbeat.ts';
 import type { Config } from '../config/config.ts';
-import { openGate } from '../gate/gate.ts';
+import { readCertificate } from '../gate/certificate.ts';
+import { openGate, type GateCredentials } from '../gate/gate.ts';
 import { createEventStore } from '../jetstream/event-store.ts';
 import { createDeltaSink } from '../observability/metric-deltas.ts';
 import { countedFamiliesOf } from '../observability/metric-families.ts';
@@ -22,18 +23,30 @@ export interface EndpointParts {
 
 /** Opens the endpoints for events, and starts the heartbeat, which is sent through them. */
 export async function openEndpoints(parts: EndpointParts): Promise<GateProcesses> {
-  const { config, observed, opened, lifecycle } = parts;
+  const { config, observed, lifecycle } = parts;
   const { intervalMs } = config.canary;
   const canaryKey = intervalMs === undefined ? undefined : newCanaryKey();
-  const gate =
+  const tlsFiles = config.tls === undefined ? undefined : readCertificate(config.tls).files;
+  let served = tlsFiles === undefined ? [] : [tlsFiles.cert];
+  const opened =
     config.processes === 1
-      ? await openGateHere(parts, canaryKey)
+      ? await openGateHere(parts, canaryKey, tlsFiles)
       : await openGateProcesses(parts, canaryKey);
+  const gate: GateProcesses = {
+    ...opened,
+    useCredentials: (credentials) => {
+      // Other processes serve the previous certificate for a moment more.
+      const { tlsFiles: next } = credentials;
+      if (next !== undefined) served = [next.cert, ...served.slice(0, 1)];
+      opened.useCredentials(credentials);
+    },
+  };
   lifecycle.onRelease('gate', gate.close);
   if (intervalMs !== undefined && canaryKey !== undefined) {
-    const send = createSendHeartbeat({ address: gate.address, tls: config.tls, key: canaryKey });
+    const certificates = config.tls === undefined ? undefined : (): Buffer[] => served;
+    const send = createSendHeartbeat({ address: gate.address, certificates, key: canaryKey });
     const heartbeat = createHeartbeat({
-      log: opened.log,
+      log: parts.opened.log,
       signals: observed.signals,
       intervalMs,
       send,
@@ -48,12 +61,14 @@ export async function openEndpoints(parts: EndpointParts): Promise<GateProcesses
 async function openGateHere(
   { config, validation, observed, opened }: EndpointParts,
   canaryKey: string | undefined,
+  tlsFiles: GateCredentials['tlsFiles'],
 ): Promise<GateProcesses> {
   const gate = await openGate(config, observed.signals, {
     validate: validation.validate,
     redactRejected: validation.redactRejected,
     ...createEventStore(opened.log, validation.isPlanned),
     canaryKey,
+    tlsFiles,
   });
   return { ...gate, running: () => 1, follow: () => {} };
 }

@@ -15,7 +15,7 @@ import {
 } from '../jetstream/server/embedded-server.ts';
 import { findServerBinary } from '../jetstream/server/server-binary.ts';
 import { storageBudget } from '../jetstream/server/storage-budget.ts';
-import { lockStore } from '../jetstream/server/store-lock.ts';
+import { findOpenFiles, lockStore } from '../jetstream/server/store-lock.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
@@ -45,6 +45,7 @@ export async function openServiceLog(parts: ServiceLogParts): Promise<ServiceLog
     config.nats.url === undefined
       ? await startServer(parts)
       : externalServer(config, config.nats.url);
+  warnOfOpenFiles(config, signals);
   const logOptions = logOptionsOf(config, server);
   const log = await openLog({ ...logOptions, onStatus: signals.connectionChanged });
   lifecycle.onRelease('log', log.close);
@@ -74,6 +75,15 @@ async function startIntegrity(parts: ServiceLogParts, log: Log): Promise<void> {
   await integrity.check().catch(onTrouble);
   integrity.start();
   lifecycle.onRelease('search for lost events', integrity.stop);
+}
+
+/** Earlier versions let the group read it. It is not ours to change: the operator may mean it. */
+function warnOfOpenFiles(config: Config, signals: Signals): void {
+  const dataDir = path.resolve(config.dataDir);
+  const files = findOpenFiles(dataDir);
+  if (files.length === 0) return;
+  const text = 'users of the same group can read files of the data directory';
+  signals.warning({ files, command: `chmod -R go= ${dataDir}` }, text);
 }
 
 interface LogServer {

@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts';
+import type { Config, WriteKey } from '../config/config.ts';
 import { openReplayEndpoint } from '../gate/accept/replay.ts';
 import { createEventStore } from '../jetstream/event-store.ts';
 import type { Log } from '../jetstream/log.ts';
@@ -17,6 +17,8 @@ export interface QuarantineParts {
   readonly signals: Signals;
   readonly lifecycle: Lifecycle;
   readonly validation: LiveValidation;
+  /** The write keys in force now. */
+  readonly keys: () => readonly WriteKey[];
 }
 
 /**
@@ -24,9 +26,10 @@ export interface QuarantineParts {
  * the gate runs in several others.
  */
 export function openQuarantine(parts: QuarantineParts): RejectedServiceOptions {
-  const { config, log, signals, lifecycle, validation } = parts;
+  const { config, log, signals, lifecycle, validation, keys } = parts;
   const endpoint = openReplayEndpoint(config, signals, {
     validate: validation.validate,
+    keys,
     ...createEventStore(log, validation.isPlanned),
   });
   lifecycle.onRelease('replay endpoint', endpoint.close);

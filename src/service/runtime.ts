@@ -1,7 +1,12 @@
 import { setFlagsFromString } from 'node:v8';
 
+const maskOfOthers = 0o077;
+
 /**
- * Sets V8 flags for a process that serves. Call it before the process serves.
+ * Prepares a process that serves. Call it before it creates a file.
+ *
+ * Everything that it and its nats-server create holds events or secrets, so that no other user may read
+ * it, whatever mask the shell had. Other commands keep the mask, because they write files for people.
  *
  * V8 learns which code allocates long-lived objects, and then allocates them in the old generation
  * at once. Here it learns from the first requests, which wait for connections and compilers, and
@@ -10,5 +15,6 @@ import { setFlagsFromString } from 'node:v8';
  * this behaviour 0.5 MB survive, and a scavenge takes 1 ms (docs/understand/hot-path.md).
  */
 export function prepareRuntime(): void {
+  process.umask(maskOfOthers);
   setFlagsFromString('--no-allocation-site-pretenuring');
 }

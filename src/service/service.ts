@@ -6,7 +6,8 @@ import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { createLiveValidation } from '../validation/live-validation.ts';
 import { emptyRegistry, loadRegistry } from '../validation/schema-registry.ts';
-import { followFiles, type ConfigReader } from './follow-files.ts';
+import { followFiles } from './follow/follow-files.ts';
+import type { ConfigReader } from './follow/take-configuration.ts';
 import type { GateProcesses } from './gate-processes.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { observe } from './observe.ts';
@@ -102,8 +103,9 @@ async function startService(
     ? await startDelivery({ ...started, deadLetters })
     : undefined;
 
-  // Rejected events, and their replay.
-  const rejected = openQuarantine({ ...started, validation });
+  // Rejected events, and their replay, which follows the write keys.
+  let { keys } = config;
+  const rejected = openQuarantine({ ...started, validation, keys: () => keys });
 
   // The operators' port.
   const adminAddress = await openOperatorsPort({
@@ -121,11 +123,19 @@ async function startService(
     gate = await openEndpoints({ config, validation, observed, opened, lifecycle });
     // The contracts may have changed while the gate opened.
     gate.follow(validation.registry());
-    if (configReader !== undefined) {
-      const onChange = gate.useCredentials;
-      const followed = followFiles({ config, reader: configReader, signals, onChange });
-      lifecycle.onRelease('followed files', async () => followed.stop());
-    }
+  }
+  if (configReader !== undefined) {
+    const followed = followFiles({
+      config,
+      hasGate: gate !== undefined,
+      reader: configReader,
+      signals,
+      onChange: (credentials) => {
+        ({ keys } = credentials);
+        gate?.useCredentials(credentials);
+      },
+    });
+    lifecycle.onRelease('followed files', async () => followed.stop());
   }
 
   return {

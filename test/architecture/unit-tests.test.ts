@@ -12,6 +12,7 @@ const startsPrograms: Readonly<Record<string, string>> = {
   'client/src/spool/owner-lock.test.ts':
     'another process, which holds the lock or has died with it',
   'src/http/unread-http1.test.ts': 'openssl, which makes a certificate',
+  'src/service/follow/take-certificate.test.ts': 'openssl, which makes certificates',
 };
 
 /** What starts a nats-server, or a service with one. */

@@ -185,7 +185,7 @@ test('a crash between the file and the end of its claim writes the same file, on
   const spoolId = prepareSpool(spool);
   const claim = takeClaim(spool, data.fileEventsMax, lastRow(spool))!;
   const file = join(folder, filePathOf(claim, spoolId));
-  writeFile(file, readClaim(spool, claim)!);
+  writeFile(file, readClaim(spool, claim)!, folder);
   spool.close();
   const bytes = readFileSync(file);
   // Events that have come since, and old ones that come again, are none of that claim's.
@@ -218,7 +218,7 @@ test('what a crash left of a file is seen by no reader, and swept up', async () 
   const spoolId = prepareSpool(spool);
   const claim = takeClaim(spool, data.fileEventsMax, lastRow(spool))!;
   const file = join(folder, filePathOf(claim, spoolId));
-  writeFile(file, readClaim(spool, claim)!);
+  writeFile(file, readClaim(spool, claim)!, folder);
   spool.close();
   const whole = readFileSync(file);
   rmSync(file);

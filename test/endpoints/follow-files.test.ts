@@ -154,6 +154,7 @@ describe.skipIf(!hasOpenssl())('files that the gate follows', () => {
       running = await serve({
         HEADGATE_CONFIG: at('mount/headgate.yaml'),
         HEADGATE_PROCESSES: processes,
+        HEADGATE_CANARY_INTERVAL: '1s',
         HEADGATE_DATA_DIR: at(`data-${processes}`),
       });
     }, 30_000);
@@ -181,12 +182,17 @@ describe.skipIf(!hasOpenssl())('files that the gate follows', () => {
       await expect.poll(running.output).toMatch(/"what":"configuration".*the old one stays/);
       expect(await handshake(port)).toBe('two');
       expect(await track(port, 'key-two')).toBe(202);
+      // Heartbeats trust the certificate in force, not the one of the file.
+      mount({ ...mounted(['key-two'], 'one'), 'key.pem': pem('two.key') });
+      await sleep(3_000);
       const page = await fetch(`http://127.0.0.1:${adminPort}/metrics`, {
         headers: { authorization: 'Bearer a-token-of-this-test' },
       });
       const text = await page.text();
       expect(text).toMatch(/headgate_reload_total\{what="certificate",outcome="failed"\} [1-9]/);
       expect(text).toMatch(/headgate_reload_total\{what="configuration",outcome="failed"\} [1-9]/);
+      expect(text).toMatch(/headgate_canary_total\{outcome="accepted"\} [1-9]/);
+      expect(text).toMatch(/headgate_canary_total\{outcome="failed"\} 0/);
       expect(text).toMatch(/headgate_certificate_expires_timestamp_seconds 1\.?\d{9}/);
     });
 

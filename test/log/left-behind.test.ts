@@ -23,7 +23,7 @@ import {
   type EmbeddedServer,
 } from '../../src/jetstream/server/embedded-server.ts';
 import { findServerBinary } from '../../src/jetstream/server/server-binary.ts';
-import { lockStore } from '../../src/jetstream/server/store-lock.ts';
+import { findOpenFiles, lockStore } from '../../src/jetstream/server/store-lock.ts';
 
 /*
  * A killed process leaves its lock and its nats-server behind. The holders are separate processes,
@@ -115,7 +115,7 @@ function isRunning(processId: number): boolean {
 
 describe('the lock of a data directory', () => {
   const holding = (): string =>
-    `import { lockStore } from './store-lock.ts'; lockStore(${JSON.stringify(folder)});` +
+    `import { findOpenFiles, lockStore } from './store-lock.ts'; lockStore(${JSON.stringify(folder)});` +
     "console.log('held'); setInterval(() => {}, 1000);";
 
   test('keeps a second process out and names the owner, until the owner is killed', async () => {
@@ -135,7 +135,7 @@ describe('the lock of a data directory', () => {
     const made = path.join(folder, 'made', 'data');
     const lock = lockStore(made);
     lock.release();
-    expect(statSync(made).mode & 0o777).toBe(0o750);
+    expect(statSync(made).mode & 0o777).toBe(0o700);
   });
 
   test('closes a directory that other users can read, and leaves what its group may do', () => {
@@ -153,6 +153,18 @@ describe('the lock of a data directory', () => {
       lock.release();
       expect([lock.wasOpen, statSync(open).mode & 0o777]).toEqual([mode !== closed, closed]);
     }
+  });
+
+  test('finds what the group can read, in a directory that it owns', () => {
+    const mine = path.join(folder, 'mine');
+    mkdirSync(mine, { mode: 0o700 });
+    writeFileSync(path.join(mine, 'private'), '', { mode: 0o600 });
+    expect(findOpenFiles(mine)).toEqual([]);
+    writeFileSync(path.join(mine, 'readable'), '', { mode: 0o640 });
+    expect(findOpenFiles(mine)).toEqual([path.join(mine, 'readable')]);
+    chmodSync(mine, 0o750);
+    expect(findOpenFiles(mine)).toEqual([mine, path.join(mine, 'readable')]);
+    expect(findOpenFiles(path.join(mine, 'none'))).toEqual([]);
   });
 
   test('reports a directory that is not writable', () => {

@@ -265,6 +265,36 @@ describe('a replay', () => {
     expect(JSON.parse(stored!.bytes.toString())).toMatchObject({ source: 'checkout', properties });
   });
 
+  test('uses the limits of the write keys that are in force now', async () => {
+    const key = 'hg_test';
+    const file = path.join(folder, 'followed.yaml');
+    const write = (glob: string): Promise<void> =>
+      writeFile(
+        file,
+        'destinations: {}\nauth: keys\nkeys:\n' +
+          `  - { source: checkout, hash: "${hashWriteKey(key)}", events: ["${glob}"] }\n` +
+          `  - { source: other, hash: "${hashWriteKey('another')}" }\n`,
+      );
+    await write('invoice_*');
+    const env = {
+      HEADGATE_DATA_DIR: path.join(folder, 'followed'),
+      HEADGATE_SCHEMAS_DIR: schemas,
+    };
+    await using gate = await openGate({ env, followed: file });
+    const quarantine = quarantineOf(gate);
+    const door = wireEndpoints.find(({ name }) => name.startsWith('REST track'))!;
+    const properties = { order_id: 'A', total: 1, currency: 'EUR' };
+    const events = [sample('order_completed', { properties })];
+    const headers = { authorization: `Bearer ${key}` };
+    await knock(gate.port, door, { events, headers });
+    const before = await quarantine.replayRejected({});
+    expect(before.results).toMatchObject([{ error: { code: 'event_not_allowed' } }]);
+    await write('order_*');
+    process.emit('SIGHUP');
+    const after = await quarantine.replayRejected({});
+    expect(after.results).toMatchObject([{ source: 'checkout', status: Status.ACCEPTED }]);
+  });
+
   test('an event whose context was too large to keep can only be replayed with --edit', async () => {
     await using gate = await start('context');
     const quarantine = quarantineOf(gate);

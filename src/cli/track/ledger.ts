@@ -129,7 +129,7 @@ function openRejectedFile(path: string): RejectedFile {
       throw new StartError(`${path} cannot be written: ${(cause as Error).message}.`, { cause });
     }
   };
-  const descriptor = guarded(() => openSync(path, 'w'));
+  const descriptor = guarded(() => openSync(path, 'w', 0o600));
   let buffered = '';
   const flush = (): void => {
     let bytes = Buffer.from(buffered);

@@ -74,7 +74,7 @@ export async function exportSpool(data: ExportData): Promise<void> {
       const { filePathOf, writeFile } = await import('./file.ts');
       const rows = readClaim(database, claim);
       if (rows === undefined) continue;
-      writeFile(path.join(data.folder, filePathOf(claim, spoolId)), rows);
+      writeFile(path.join(data.folder, filePathOf(claim, spoolId)), rows, data.folder);
       finishClaim(database, claim, Date.now());
     }
     forgetExported(database, Date.now() - data.idsKeptMs);

@@ -1,12 +1,15 @@
 import {
+  chmodSync,
   closeSync,
   existsSync,
+  fchmodSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -85,14 +88,23 @@ export function readFileName(name: string): { spoolId: string; id: number } | un
 /**
  * Writes and syncs a complete file under a name that readers ignore, then renames it. If the file
  * exists already, an earlier holder of the same claim wrote it.
+ *
+ * Who may read `root` may read the file: an operator opens the files to others by the mode of the root.
  */
-export function writeFile(file: string, rows: readonly Record<string, unknown>[]): void {
+export function writeFile(
+  file: string,
+  rows: readonly Record<string, unknown>[],
+  root: string,
+): void {
   if (existsSync(file)) return;
   const folder = path.dirname(file);
-  makeFolder(folder);
+  const mode = statSync(root).mode & 0o777;
+  makeFolder(folder, mode);
   const temporary = path.join(folder, `.${path.basename(file)}.${process.pid}.tmp`);
-  const descriptor = openSync(temporary, 'w');
+  const descriptor = openSync(temporary, 'w', 0o600);
   try {
+    // The mask of the process would take the rights of others away.
+    fchmodSync(descriptor, mode & 0o666);
     writeWhole(descriptor, Buffer.from(encode(rows)));
     fsyncSync(descriptor);
   } catch (error) {
@@ -151,10 +163,11 @@ function asValue(value: unknown, kind: Column['kind']): Value {
 }
 
 /** A folder survives a power cut only once its parent folder is synced. */
-function makeFolder(folder: string): void {
+function makeFolder(folder: string, mode: number): void {
   const first = mkdirSync(folder, { recursive: true });
   if (first === undefined) return;
   for (let at = folder; at.length >= first.length; at = path.dirname(at)) {
+    chmodSync(at, mode);
     syncFolder(path.dirname(at));
   }
 }

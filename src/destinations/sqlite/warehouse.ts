@@ -87,7 +87,9 @@ export interface Warehouse {
 
 /** Opens the file. Creates it and its table if they are missing. */
 export function openWarehouse(path: string, busyTimeoutMs: number): Warehouse {
-  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  // SQLite would let everyone read it. Its WAL gets the same mode.
+  closeSync(openSync(path, 'a', 0o600));
   const database = new DatabaseSync(path, { timeout: busyTimeoutMs });
   try {
     prepareDatabase(database);

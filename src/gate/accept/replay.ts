@@ -1,4 +1,4 @@
-import type { Config } from '../../config/config.ts';
+import type { Config, WriteKey } from '../../config/config.ts';
 import { ServiceError } from '../../errors.ts';
 import { compileEventGlobs } from '../../event/glob.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
@@ -48,7 +48,13 @@ export interface ReplayEndpoint {
 const inFlightEventsMax = 2_000;
 const admissionWaitMs = 10_000;
 
-type ReplayOptions = Pick<AcceptOptions, 'validate' | 'arrivalHeaders' | 'store' | 'readStored'>;
+interface ReplayOptions extends Pick<
+  AcceptOptions,
+  'validate' | 'arrivalHeaders' | 'store' | 'readStored'
+> {
+  /** The write keys in force now: they change while the gate runs. */
+  readonly keys: () => readonly WriteKey[];
+}
 
 /**
  * Decides and stores as every endpoint does: same envelope, same schemas, same limits. What it leaves
@@ -64,7 +70,7 @@ export function openReplayEndpoint(
   const admission = createAdmission({ inFlightEventsMax, waitMs: admissionWaitMs });
   const { validate } = options;
   const { eventBytesMax } = config.limits;
-  const maySend = createMaySend(config);
+  const maySend = createMaySend(config.auth, options.keys);
 
   const decide = (event: IncomingEvent, kept: KeptEvent, arrival: Arrival): Decision => {
     const { correlationId, traceparent, batchContext, sentAt, receivedAtMs } = kept;
@@ -129,14 +135,24 @@ export function openReplayEndpoint(
 }
 
 /** The events that any write key of a source may send. A source without keys had some: it may all. */
-function createMaySend(config: Config): (source: string) => (eventName: string) => boolean {
+function createMaySend(
+  auth: Config['auth'],
+  keys: () => readonly WriteKey[],
+): (source: string) => (eventName: string) => boolean {
   const anything = (): boolean => true;
-  if (config.auth === 'off') return () => anything;
-  const matchers = new Map<string, ((eventName: string) => boolean)[]>();
-  for (const { source, events } of config.keys) {
-    matchers.set(source, [...(matchers.get(source) ?? []), compileEventGlobs(events)]);
-  }
+  if (auth === 'off') return () => anything;
+  let compiledFrom: readonly WriteKey[] | undefined;
+  let matchers = new Map<string, ((eventName: string) => boolean)[]>();
   return (source) => {
+    const current = keys();
+    if (current !== compiledFrom) {
+      compiledFrom = current;
+      matchers = new Map();
+      for (const key of current) {
+        const others = matchers.get(key.source) ?? [];
+        matchers.set(key.source, [...others, compileEventGlobs(key.events)]);
+      }
+    }
     const each = matchers.get(source);
     return each === undefined ? anything : (name) => each.some((matches) => matches(name));
   };

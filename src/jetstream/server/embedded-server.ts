@@ -15,6 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { StartError } from '../../errors.ts';
 import { stopOrphan, rememberServer } from './orphaned-server.ts';
+import { privateFile, privateFolder } from './store-lock.ts';
 
 /** The largest message. A rejected request is kept whole, and a request body is at most 4 MiB. */
 const payloadBytesMax = 8 * 1024 * 1024;
@@ -78,7 +79,7 @@ export interface EmbeddedServerOptions {
  * each.
  */
 export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
-  mkdirSync(options.storeDir, { recursive: true });
+  mkdirSync(options.storeDir, { recursive: true, mode: privateFolder });
   // The real path identifies an orphan; the data directory may be reachable by several paths.
   const storeDir = realpathSync(options.storeDir);
   await stopOrphan(storeDir);
@@ -135,7 +136,7 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
   writeFileSync(
     path.join(storeDir, 'client.json'),
     `${JSON.stringify({ url: `nats://127.0.0.1:${port}`, user: address.user, password })}\n`,
-    { mode: 0o600 },
+    { mode: privateFile },
   );
   return {
     address,
@@ -176,11 +177,11 @@ function writeConfig(
   ].join('\n');
   // The file contains the password, and an older file may be readable for others.
   rmSync(file, { force: true });
-  writeFileSync(file, text, { mode: 0o600 });
+  writeFileSync(file, text, { mode: privateFile });
 }
 
 function spawnServer(binary: string, configFile: string, storeDir: string): ChildProcess {
-  const output = openSync(path.join(storeDir, 'nats-server.out'), 'w');
+  const output = openSync(path.join(storeDir, 'nats-server.out'), 'w', privateFile);
   try {
     return spawn(binary, ['--config', configFile], {
       stdio: ['ignore', output, output],

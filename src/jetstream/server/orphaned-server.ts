@@ -4,12 +4,14 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { StartError } from '../../errors.ts';
+import { privateFile } from './store-lock.ts';
 
 const stopTimeoutMs = 10_000;
 
 /** Records which process serves this store, for the next start and for operators. */
 export function rememberServer(storeDir: string, processId: number, binary: string): void {
-  writeFileSync(path.join(storeDir, 'nats-server.json'), JSON.stringify({ processId, binary }));
+  const text = JSON.stringify({ processId, binary });
+  writeFileSync(path.join(storeDir, 'nats-server.json'), text, { mode: privateFile });
 }
 
 /**

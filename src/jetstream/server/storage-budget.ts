@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 import { StartError } from '../../errors.ts';
+import { privateFolder } from './store-lock.ts';
 
 /** The part of the disk that the streams may use. A full disk freezes a stream until a restart. */
 const diskShare = 0.8;
@@ -15,7 +16,7 @@ const storageBytesMin = 64 * 1024 * 1024;
  * full.
  */
 export function storageBudget(storeDir: string, configuredBytesMax: number): number {
-  mkdirSync(storeDir, { recursive: true });
+  mkdirSync(storeDir, { recursive: true, mode: privateFolder });
   const disk = statfsSync(storeDir);
   const available = disk.bavail * disk.bsize + folderBytes(storeDir);
   const budget = Math.floor(Math.min(configuredBytesMax, available * diskShare));

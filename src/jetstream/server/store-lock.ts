@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -14,7 +14,8 @@ export interface StoreLock {
 const held = new Set<DatabaseSync>();
 
 /** The folder holds events, so other users must not read it. `headgate doctor` checks the same. */
-const folderMode = 0o750;
+export const privateFolder = 0o700;
+export const privateFile = 0o600;
 
 /**
  * Makes this process the only owner of a data directory.
@@ -30,7 +31,7 @@ export function lockStore(dataDir: string): StoreLock {
   const ownerFile = path.join(dataDir, 'headgate.pid');
   let database: DatabaseSync;
   try {
-    mkdirSync(dataDir, { recursive: true, mode: folderMode });
+    mkdirSync(dataDir, { recursive: true, mode: privateFolder });
     database = new DatabaseSync(lockFile, { timeout: 0 });
   } catch (cause) {
     throw new StartError(
@@ -52,7 +53,7 @@ export function lockStore(dataDir: string): StoreLock {
     );
   }
   held.add(database);
-  writeFileSync(ownerFile, String(process.pid));
+  writeFileSync(ownerFile, String(process.pid), { mode: privateFile });
   return {
     wasOpen: closeToOthers(dataDir),
     release: () => {
@@ -70,6 +71,20 @@ function closeToOthers(dataDir: string): boolean {
   if ((mode & modeOfOthers) === 0 || uid !== process.getuid?.()) return false;
   chmodSync(dataDir, mode & 0o7777 & ~modeOfOthers);
   return true;
+}
+
+/**
+ * Of a data directory that this user owns: itself and what lies directly in it, where its group or others
+ * may read or write. An earlier version or an operator made it so, and it stays.
+ */
+export function findOpenFiles(dataDir: string): string[] {
+  const folder = statSync(dataDir, { throwIfNoEntry: false });
+  if (folder === undefined || folder.uid !== process.getuid?.()) return [];
+  const files = [dataDir, ...readdirSync(dataDir).map((name) => path.join(dataDir, name))];
+  return files.filter((file) => {
+    const found = statSync(file, { throwIfNoEntry: false });
+    return found !== undefined && (found.mode & 0o077) !== 0 && found.uid === folder.uid;
+  });
 }
 
 function ownerText(ownerFile: string): string {

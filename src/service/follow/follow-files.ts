@@ -1,0 +1,62 @@
+import type { Config } from '../../config/config.ts';
+import type { GateCredentials } from '../../gate/gate.ts';
+import type { Signals } from '../../observability/signals.ts';
+import { followContents, type FollowedContents } from './follow-contents.ts';
+import { createTakeCertificate } from './take-certificate.ts';
+import { createTakeConfiguration, type ConfigReader } from './take-configuration.ts';
+
+export interface FollowFilesOptions {
+  readonly config: Config;
+  /** False: no port is open whose certificate could be followed. */
+  readonly hasGate?: boolean;
+  readonly reader: ConfigReader;
+  readonly signals: Signals;
+  readonly onChange: (credentials: GateCredentials) => void;
+}
+
+export interface FollowedFiles {
+  stop(): void;
+}
+
+/**
+ * Follows keys, webhooks and the TLS files until `stop`, and reads them at once at SIGHUP. A change that
+ * cannot be used is reported, and what was in force stays. A change that may come from a file that was
+ * cut waits: may-be-cut.ts.
+ */
+export function followFiles(options: FollowFilesOptions): FollowedFiles {
+  const { config, reader, signals, onChange, hasGate = true } = options;
+  const tls = hasGate ? config.tls : undefined;
+  const onError = (error: unknown): void => signals.trouble('following files', error);
+  let inForce: GateCredentials = {
+    keys: config.keys,
+    webhooks: config.webhooks,
+    tlsFiles: undefined,
+  };
+  const change = (changed: Partial<GateCredentials>): void => {
+    inForce = { ...inForce, ...changed };
+    onChange(inForce);
+  };
+  const followed: FollowedContents[] = [];
+  const take = createTakeConfiguration({ config, reader, signals, onChange: change });
+  followed.push(followContents({ paths: [reader.file], take, onError }));
+  if (tls !== undefined) {
+    const certificate = createTakeCertificate({
+      tls,
+      signals,
+      onChange: (tlsFiles) => change({ tlsFiles }),
+    });
+    inForce = { ...inForce, tlsFiles: certificate.files };
+    const paths = [tls.cert, tls.key, tls.clientCa].filter((file) => file !== undefined);
+    followed.push(followContents({ paths, take: certificate.take, onError }));
+  }
+  const onHangUp = (): void => {
+    for (const each of followed) each.offerNow();
+  };
+  process.on('SIGHUP', onHangUp);
+  return {
+    stop: () => {
+      process.off('SIGHUP', onHangUp);
+      for (const each of followed) each.stop();
+    },
+  };
+}

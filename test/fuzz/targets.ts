@@ -1,0 +1,402 @@
+import { createHmac, randomUUID } from 'node:crypto';
+
+import {
+  create,
+  fromJson,
+  toBinary,
+  type DescField,
+  type DescMessage,
+  type DescMethod,
+  type JsonValue,
+} from '@bufbuild/protobuf';
+
+import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
+import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.ts';
+import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
+import { DestinationService } from '../../gen/headgate/v1/destination_service_pb.ts';
+import { EventLogService } from '../../gen/headgate/v1/event_log_service_pb.ts';
+import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
+import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
+import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
+import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
+import type { Chance } from '../endpoints/chance.ts';
+import { order } from '../endpoints/sample-events.ts';
+import { wireEndpoints } from '../endpoints/wire-endpoints.ts';
+
+export const shopKey = 'hg_fuzz_shop';
+export const webhookSecret = 'a-secret-of-the-fuzzer';
+
+export type Headers = Readonly<Record<string, string>>;
+
+/** One endpoint, and a sound request to it, which the fuzzer changes. */
+export interface Target {
+  readonly name: string;
+  readonly port: 'public' | 'admin';
+  readonly version: '1.1' | '2';
+  readonly method: string;
+  readonly path: string;
+  readonly contentType: string;
+  readonly isJson: boolean;
+  /** The answer may stay open, and its head may come with the first message. */
+  readonly isStream?: boolean;
+  sample(chance: Chance): Buffer;
+  /** Puts the message into its frame, after some of the changes. */
+  readonly frame?: (message: Buffer) => Buffer;
+  /** Headers that depend on the changed body: its signature. */
+  headers?(body: Buffer): Headers;
+}
+
+const versions = ['1.1', '2'] as const;
+const json = 'application/json';
+const form = 'application/x-www-form-urlencoded';
+const text = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+
+type Row = readonly [
+  name: string,
+  path: string,
+  sample: () => Buffer,
+  more?: Partial<Target> & { readonly contentType?: string },
+];
+
+function onBothVersions([name, path, sample, more]: Row): Target[] {
+  return versions.map((version) => ({
+    name: `${name} HTTP/${version}`,
+    port: 'public',
+    version,
+    method: 'POST',
+    path,
+    contentType: json,
+    isJson: true,
+    sample,
+    ...more,
+  }));
+}
+
+const properties = { order_id: 'A', total: 1.5, currency: 'EUR' };
+const time = '2026-03-01T12:00:00.000Z';
+
+const segmentCall = (type: string): Record<string, unknown> => ({
+  type,
+  userId: 'u1',
+  anonymousId: 'a1',
+  messageId: randomUUID(),
+  event: 'Order Completed',
+  name: 'Home',
+  groupId: 'g1',
+  previousId: 'p1',
+  traits: { plan: 'team' },
+  properties,
+  context: { ip: '203.0.113.9' },
+  timestamp: time,
+});
+const segmentTypes = ['track', 'identify', 'page', 'screen', 'group', 'alias'];
+const posthogEvent = (): Record<string, unknown> => ({
+  event: 'Order Completed',
+  distinct_id: 'u1',
+  uuid: randomUUID(),
+  timestamp: time,
+  properties: { ...properties, $lib: 'x', token: shopKey },
+});
+const mixpanelEvent = (): Record<string, unknown> => ({
+  event: 'Order Completed',
+  properties: {
+    ...properties,
+    token: shopKey,
+    distinct_id: 'u1',
+    time: 1_772_000_000,
+    $insert_id: randomUUID(),
+  },
+});
+const cloudEvent = (): Record<string, unknown> => ({
+  specversion: '1.0',
+  id: randomUUID(),
+  source: '/shop',
+  type: 'com.example.order.completed',
+  subject: 'u1',
+  time,
+  datacontenttype: json,
+  data: properties,
+});
+const asForm = (value: unknown): Buffer =>
+  Buffer.from(`data=${encodeURIComponent(text(value).toString('base64'))}&verbose=1`);
+
+const hmac = (algorithm: string, body: Buffer | string): Buffer =>
+  createHmac(algorithm, webhookSecret).update(body).digest();
+
+const webhookBody = (): Buffer =>
+  text({
+    id: randomUUID(),
+    type: 'order.paid',
+    action: 'opened',
+    created: 1_772_000_000,
+    user: 'u1',
+    customer: { id: 2 ** 53 + 2 },
+    data: { object: { id: 'A', amount: 1 }, order: properties },
+  });
+
+const signed: Readonly<Record<string, (body: Buffer) => Headers>> = {
+  billing: (body) => {
+    const at = Math.floor(Date.now() / 1000);
+    const signature = hmac('sha256', Buffer.concat([Buffer.from(`${at}.`), body])).toString('hex');
+    return { 'stripe-signature': `t=${at},v1=${signature}` };
+  },
+  hub: (body) => ({
+    'x-github-event': 'issues',
+    'x-github-delivery': randomUUID(),
+    'x-hub-signature-256': `sha256=${hmac('sha256', body).toString('hex')}`,
+  }),
+  store: (body) => ({
+    'x-shopify-topic': 'orders/create',
+    'x-shopify-webhook-id': randomUUID(),
+    'x-shopify-hmac-sha256': hmac('sha256', body).toString('base64'),
+  }),
+  other: (body) => ({
+    'x-kind': 'a',
+    'x-sign': `v0:${hmac('sha512', body).toString('base64')}`,
+  }),
+};
+
+/** headgate.yaml of the gate that the fuzzer attacks. */
+export const webhooksYaml = `
+webhooks:
+  billing: { provider: stripe, secret: ${webhookSecret}, user_id: /user, occurred_at: /created, properties: /data/object, events: { "*": page_viewed } }
+  hub: { provider: github, secret: ${webhookSecret}, user_id: /customer/id, properties: /data, events: { "*": order_completed } }
+  store: { provider: shopify, secret: ${webhookSecret}, user_id: /customer/id, properties: { order_id: /id, total: /data/object/amount }, events: { "*": order_completed } }
+  other:
+    provider: hmac
+    secret: ${webhookSecret}
+    signature: { header: X-Sign, algorithm: sha512, encoding: base64, prefix: "v0:" }
+    delivery_id: [header:x-id, /id]
+    type: header:x-kind
+    user_id: /user
+    events: { "*": page_viewed }
+`;
+
+const rows: readonly Row[] = [
+  ['REST validate', '/v1/validate', () => text({ events: [order(), order()] })],
+  ...segmentTypes.map((type): Row => [
+    `Segment ${type}`,
+    `/v1/segment/${type}`,
+    () => text(segmentCall(type)),
+  ]),
+  [
+    'Segment batch',
+    '/v1/segment/v1/batch',
+    () => text({ batch: segmentTypes.map(segmentCall), sentAt: time, context: { a: 1 } }),
+  ],
+  [
+    'RudderStack batch',
+    '/v1/segment/v1/batch',
+    () => text({ batch: [segmentCall('track')], sentAt: time }),
+    { contentType: 'text/plain' },
+  ],
+  [
+    'PostHog batch',
+    '/batch/',
+    () => text({ api_key: shopKey, batch: [posthogEvent(), posthogEvent()], sent_at: time }),
+  ],
+  ['PostHog capture', '/capture/', () => text({ ...posthogEvent(), api_key: shopKey })],
+  ['PostHog form', '/capture/', () => asForm(posthogEvent()), { contentType: form, isJson: false }],
+  [
+    'PostHog events',
+    '/i/v1/analytics/events',
+    () => text({ api_key: shopKey, batch: [posthogEvent()], created_at: time }),
+  ],
+  ['Mixpanel track', '/track', () => text([mixpanelEvent(), mixpanelEvent()])],
+  [
+    'Mixpanel form',
+    '/track',
+    () => asForm([mixpanelEvent()]),
+    { contentType: form, isJson: false },
+  ],
+  [
+    'Mixpanel GET',
+    '/track?verbose=1&data=',
+    () => Buffer.from(text(mixpanelEvent()).toString('base64')),
+    { method: 'GET', isJson: false },
+  ],
+  ['Mixpanel import', '/import?strict=1', () => text([mixpanelEvent(), mixpanelEvent()])],
+  [
+    'CloudEvents structured',
+    '/v1/cloudevents',
+    () => text(cloudEvent()),
+    { contentType: 'application/cloudevents+json' },
+  ],
+  [
+    'CloudEvents batch',
+    '/v1/cloudevents',
+    () => text([cloudEvent(), cloudEvent()]),
+    { contentType: 'application/cloudevents-batch+json' },
+  ],
+  [
+    'CloudEvents binary',
+    '/v1/cloudevents',
+    () => text(properties),
+    {
+      headers: () => ({
+        'ce-specversion': '1.0',
+        'ce-id': randomUUID(),
+        'ce-source': '/shop',
+        'ce-type': 'order.completed',
+        'ce-subject': 'u%201',
+        'ce-time': time,
+      }),
+    },
+  ],
+  ...Object.entries(signed).map(([source, headers]): Row => [
+    `webhook ${source}`,
+    `/v1/webhooks/${source}`,
+    webhookBody,
+    { headers },
+  ]),
+  ['OpenAPI', '/openapi.json', () => Buffer.alloc(0), { method: 'GET', isJson: false }],
+  ...['/metrics', '/healthz', '/readyz', '/'].map((path): Row => [
+    `admin ${path}`,
+    path,
+    () => Buffer.alloc(0),
+    { method: 'GET', isJson: false, port: 'admin' },
+  ]),
+];
+
+/** One message in its frame, as gRPC and the streams of Connect have it. */
+export function framed(message: Buffer): Buffer {
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(message.length, 1);
+  return Buffer.concat([prefix, message]);
+}
+
+/** JSON of a message with some of its fields set, mostly to values of their type. */
+export function anyMessage(chance: Chance, message: DescMessage, depth = 0): JsonValue {
+  const value: Record<string, JsonValue> = {};
+  for (const field of message.fields) {
+    if (chance.below(3) > 0 && depth < 4) value[field.jsonName] = anyField(chance, field, depth);
+  }
+  return value;
+}
+
+const scalars: readonly JsonValue[] = [
+  '',
+  'order_completed',
+  'checkout',
+  '1',
+  1,
+  0,
+  -1,
+  true,
+  'default',
+  1_000_000,
+  '{"a":1}',
+  '/user_id',
+  time,
+  'AAAA',
+];
+
+function anyField(chance: Chance, field: DescField, depth: number): JsonValue {
+  const one = (): JsonValue => {
+    if (field.message !== undefined) {
+      if (field.message.typeName === 'google.protobuf.Timestamp') return time;
+      if (field.message.typeName === 'google.protobuf.Duration') return '1.5s';
+      if (field.message.typeName.startsWith('google.protobuf.')) return { a: [1, null] };
+      return anyMessage(chance, field.message, depth + 1);
+    }
+    if (field.enum !== undefined) return chance.pick([0, 1, 2, 99]);
+    if (chance.below(6) === 0) return chance.pick(scalars);
+    const { scalar } = field as { scalar?: number };
+    if (scalar === 9) return chance.pick(scalars.filter((each) => typeof each === 'string'));
+    if (scalar === 8) return chance.below(2) === 0;
+    if (scalar === 12) return 'AAECAw==';
+    return chance.pick([0, 1, 2, 100, 2 ** 31 - 1]);
+  };
+  if (field.fieldKind === 'list') return Array.from({ length: chance.below(4) }, one);
+  if (field.fieldKind === 'map') return { a: one() };
+  return one();
+}
+
+function rpcTargets(port: Target['port'], method: DescMethod): Target[] {
+  const { input, parent, methodKind } = method;
+  const isStream = methodKind !== 'unary';
+  const path = `/${parent.typeName}/${method.name}`;
+  const name = `${parent.name} ${method.name}`;
+  const asJson = (chance: Chance): Buffer => text(anyMessage(chance, input));
+  const asProto = (chance: Chance): Buffer => {
+    const value = anyMessage(chance, input);
+    try {
+      return Buffer.from(toBinary(input, fromJson(input, value)));
+    } catch {
+      return Buffer.from(toBinary(input, create(input)));
+    }
+  };
+  const base = { port, method: 'POST', path, isStream };
+  const connect = isStream ? 'application/connect+' : 'application/';
+  const frames = isStream ? { frame: framed } : {};
+  const grpc: Target = {
+    ...base,
+    name: `gRPC ${name}`,
+    version: '2',
+    contentType: 'application/grpc',
+    isJson: false,
+    frame: framed,
+    sample: asProto,
+  };
+  return [
+    grpc,
+    ...versions.flatMap((version): Target[] => [
+      {
+        ...grpc,
+        name: `gRPC-Web ${name} HTTP/${version}`,
+        version,
+        contentType: 'application/grpc-web+proto',
+      },
+      {
+        ...base,
+        ...frames,
+        name: `Connect json ${name} HTTP/${version}`,
+        version,
+        contentType: `${connect}json`,
+        isJson: true,
+        sample: asJson,
+      },
+      {
+        ...base,
+        ...frames,
+        name: `Connect proto ${name} HTTP/${version}`,
+        version,
+        contentType: `${connect}proto`,
+        isJson: false,
+        sample: asProto,
+      },
+    ]),
+  ];
+}
+
+const adminServices = [
+  DeadLetterService,
+  DestinationService,
+  EventLogService,
+  EventService,
+  RejectedService,
+  SchemaRegistryService,
+  TailService,
+];
+
+/** Every endpoint of both ports. */
+export const targets: readonly Target[] = [
+  ...wireEndpoints.map((endpoint): Target => ({
+    name: endpoint.name,
+    port: 'public',
+    version: endpoint.version,
+    method: 'POST',
+    path: endpoint.path,
+    contentType: endpoint.contentType,
+    isJson: /json/.test(endpoint.contentType) && !/ndjson/.test(endpoint.contentType),
+    sample: () => endpoint.encode(endpoint.rpc === 'Track' ? [order()] : [order(), order()]),
+    frame: (message) => endpoint.frame(message),
+  })),
+  ...rows.flatMap(onBothVersions),
+  ...[Health, ServerReflection].flatMap(({ methods }) =>
+    methods.flatMap((method) => rpcTargets('public', method)),
+  ),
+  ...adminServices.flatMap(({ methods }) =>
+    methods.flatMap((method) => rpcTargets('admin', method)),
+  ),
+];
