@@ -184,7 +184,7 @@ export const settings = {
     default: 10_000,
     min: 1,
     max: 1_000_000,
-    text: 'Open connections of one process. Each needs a file descriptor and some tens of KiB. Keep it below `ulimit -n`.',
+    text: 'Open connections of one process. Each needs a file descriptor and some tens of KiB. Keep it below `ulimit -n`. When they are used up, a connection without requests makes room for a new one. One address may have three quarters of them, unless it is one of `trusted_proxies`.',
   },
   'log.retention': {
     kind: 'duration',

@@ -1,0 +1,189 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import http2 from 'node:http2';
+import net from 'node:net';
+import tls from 'node:tls';
+
+import { describe, expect, onTestFinished, test } from 'vitest';
+
+import { engines, type EngineName } from './engine-peer.fixture.ts';
+import type { HttpCall } from './http-call.ts';
+import { listen, type Listener } from './listen.ts';
+import { makeCertificate } from './self-signed.fixture.ts';
+
+/* A listener whose connections are used up, with what serves them for real. */
+
+const connectionsMax = 4;
+/** connections/connections.ts: three of the four. */
+const ofAddressMax = 3;
+const nothing = (): void => {};
+const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1');
+
+interface Full {
+  readonly listener: Listener;
+  readonly isTls: boolean;
+  /** Addresses that were limited. */
+  readonly limited: string[];
+  /** Calls of /wait, which are not answered. */
+  readonly waiting: HttpCall[];
+}
+
+async function openListener(engine: EngineName, isTls: boolean): Promise<Full> {
+  const waiting: HttpCall[] = [];
+  const limited: string[] = [];
+  const listener = await listen({
+    address: { host: '127.0.0.1', port: 0 },
+    tls: isTls ? makeCertificate() : undefined,
+    engine,
+    handle: (call) => {
+      const end = (): void => {
+        if (call.url === '/wait') waiting.push(call);
+        else call.reply(200, { 'content-length': 2 }, 'ok');
+      };
+      call.receive({ chunk: nothing, end, cut: nothing });
+    },
+    isFastPath: () => true,
+    setting: 'none',
+    idleTimeoutMs: 60_000,
+    requestTimeoutMs: 60_000,
+    connectionsMax,
+    limited: (limit, who) => limited.push(`${limit} ${who}`),
+  });
+  onTestFinished(() => listener.close(0));
+  return { listener, isTls, limited, waiting };
+}
+
+interface Client {
+  /** Sends a request. Resolves with the status; rejects if the connection ends. */
+  ask(path: string): Promise<number>;
+  readonly closed: Promise<unknown>;
+  isClosed(): boolean;
+}
+
+async function connectSocket({ listener, isTls }: Full, protocol: string): Promise<net.Socket> {
+  const { port } = listener.address;
+  const socket = isTls
+    ? tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: [protocol] })
+    : net.connect(port, '127.0.0.1');
+  socket.on('error', nothing);
+  onTestFinished(() => void socket.destroy());
+  await once(socket, isTls ? 'secureConnect' : 'connect');
+  return socket;
+}
+
+/** A connection on which `sent` arrives and nothing else. */
+async function openSilent(full: Full, protocol: string, sent: Buffer): Promise<Client> {
+  const socket = await connectSocket(full, protocol);
+  socket.resume();
+  const closed = closeOf(socket);
+  if (sent.length > 0) socket.write(sent);
+  return { ask: () => Promise.reject(new Error('silent')), closed, isClosed: () => socket.closed };
+}
+
+const clients: Readonly<Record<string, (full: Full) => Promise<Client>>> = {
+  'HTTP/1.1': async (full) => {
+    const socket = await connectSocket(full, 'http/1.1');
+    const closed = closeOf(socket);
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    (agent as unknown as { createConnection: () => net.Socket }).createConnection = () => socket;
+    const ask = (path: string): Promise<number> =>
+      new Promise((resolve, reject) => {
+        // What our own reader serves.
+        const headers = { 'content-length': 2, connection: 'keep-alive' };
+        const sent = http.request({ path, method: 'POST', headers, agent }, (answer) =>
+          answer.resume().on('end', () => resolve(answer.statusCode!)),
+        );
+        sent.on('error', reject);
+        sent.end('{}');
+      });
+    return { ask, closed, isClosed: () => socket.closed };
+  },
+  'HTTP/2': async (full) => {
+    const socket = await connectSocket(full, 'h2');
+    const session = http2.connect('http://localhost', { createConnection: () => socket });
+    session.on('error', nothing);
+    const closed = closeOf(socket);
+    const ask = (path: string): Promise<number> =>
+      new Promise((resolve, reject) => {
+        const stream = session.request({ ':method': 'POST', ':path': path });
+        stream.on('response', (headers) => resolve(headers[':status']!));
+        stream.on('error', reject);
+        stream.on('close', () => reject(new Error('closed')));
+        stream.resume();
+        stream.end('{}');
+      });
+    return { ask, closed, isClosed: () => socket.closed };
+  },
+};
+
+describe.each(engines.flatMap((engine) => [false, true].map((isTls) => ({ engine, isTls }))))(
+  'a full listener: %o',
+  ({ engine, isTls }) => {
+    describe.each(Object.entries(clients))('%s', (protocol, connect) => {
+      test.each([
+        ['sent nothing', ''],
+        ['sent the beginning of a request', 'POST / HTTP/1.1\r\nhost: a\r\n'],
+        ['sent the beginning of HTTP/2', preface.toString('latin1')],
+      ])('ends who %s, then who is idle, and no request under way', async (_what, sent) => {
+        const full = await openListener(engine, isTls);
+        const { limited, waiting } = full;
+        const working = await connect(full);
+        const answer = working.ask('/wait');
+        answer.catch(nothing);
+        await expect.poll(() => waiting.length).toBe(1);
+        const idle = await connect(full);
+        expect(await idle.ask('/')).toBe(200);
+        const alpn = sent.startsWith('PRI') ? 'h2' : 'http/1.1';
+        const silent = await openSilent(full, alpn, Buffer.from(sent, 'latin1'));
+        expect([idle.isClosed(), silent.isClosed(), limited]).toEqual([false, false, []]);
+
+        // One more than the address may have.
+        const first = await connect(full);
+        expect(await first.ask('/')).toBe(200);
+        await silent.closed;
+        expect([idle.isClosed(), limited]).toEqual([false, ['connections 127.0.0.1']]);
+        const second = await connect(full);
+        expect(await second.ask('/')).toBe(200);
+        await idle.closed;
+        expect([first.isClosed(), working.isClosed()]).toEqual([false, false]);
+
+        waiting[0]!.reply(200, { 'content-length': 2 }, 'ok');
+        expect(await answer).toBe(200);
+        expect(await second.ask('/')).toBe(200);
+      });
+
+      test('refuses one more if each has a request that waits for us', async () => {
+        const full = await openListener(engine, isTls);
+        const { limited, waiting } = full;
+        const working = await Promise.all(
+          Array.from({ length: ofAddressMax }, () => connect(full)),
+        );
+        const answers = working.map((client) => client.ask('/wait'));
+        for (const answer of answers) answer.catch(nothing);
+        await expect.poll(() => waiting.length).toBe(ofAddressMax);
+        expect(limited).toEqual([]);
+        const refused = await openRefused(full, protocol === 'HTTP/2' ? 'h2' : 'http/1.1');
+        await refused;
+        expect(limited).toEqual(['connections 127.0.0.1']);
+        for (const call of waiting) call.reply(200, { 'content-length': 2 }, 'ok');
+        expect(await Promise.all(answers)).toEqual(working.map(() => 200));
+      });
+    });
+  },
+);
+
+/** Resolves when the listener has closed a new connection. */
+function openRefused({ listener, isTls }: Full, protocol: string): Promise<unknown> {
+  const { port } = listener.address;
+  const socket = isTls
+    ? tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: [protocol] })
+    : net.connect(port, '127.0.0.1');
+  socket.on('error', nothing);
+  socket.resume();
+  return closeOf(socket);
+}
+
+/** Resolves also after an error: an evicted peer may see a reset. */
+function closeOf(socket: net.Socket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()));
+}
