@@ -23,7 +23,7 @@ async function endOf(items: AsyncIterable<unknown>): Promise<{ count: number; er
 }
 
 describe('a watcher', () => {
-  test('is told after an hour to watch again, and leaves its place', async () => {
+  test('ends after an hour with the advice to watch again, and leaves its place', async () => {
     vi.useFakeTimers();
     let places = 0;
     const take = (): (() => void) => {

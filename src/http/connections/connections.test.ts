@@ -81,13 +81,17 @@ describe('when the listener is full', () => {
     );
   });
 
-  test('silent ones go before idle ones, however young they are', () => {
+  test('silent ones go before idle ones, but not in their first second', () => {
     const table = createConnections({ connectionsMax: 4 });
     const idle = ['192.0.2.1', '192.0.2.1', '192.0.2.1'].map((each) => open(table, each, 1));
     vi.advanceTimersByTime(60_000);
     const silent = open(table, '192.0.2.2');
+    vi.advanceTimersByTime(980);
     const next = open(table, '192.0.2.3', 1);
-    expect(stays([...idle, silent, next])).toEqual([true, true, true, false, true]);
+    expect(stays([...idle, silent, next])).toEqual([false, true, true, true, true]);
+    vi.advanceTimersByTime(10);
+    const last = open(table, '192.0.2.3', 1);
+    expect(stays([...idle, silent, next, last])).toEqual([false, true, true, false, true, true]);
   });
 
   test('of the idle ones the one goes whose last request is oldest', () => {
@@ -149,6 +153,7 @@ describe('when the listener is full', () => {
   test('requests that one server read count when another reads on', () => {
     const table = createConnections({ connectionsMax: 2 });
     const peers = [open(table, '192.0.2.1', 3), open(table, '192.0.2.2')];
+    vi.advanceTimersByTime(1_000);
     table.serve(peers[0]!.socket, new FakeServed());
     open(table, '192.0.2.3', 1);
     expect(stays(peers)).toEqual([true, false]);

@@ -90,5 +90,5 @@ export function createEvictions({ open, counts }: EvictionsOptions): Evictions {
 
 /** Silent ones by their age, others by the time since their last request. */
 function since({ connection, rank }: Candidate): number {
-  return rank === 0 ? connection.openedAt : connection.workedAt;
+  return rank === 0 || rank === 2 ? connection.openedAt : connection.workedAt;
 }

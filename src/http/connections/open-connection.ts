@@ -15,11 +15,13 @@ export interface ServedConnection {
 }
 
 /** How the place of a connection is given away: the lowest first. Undefined: it keeps its place. */
-export type EvictionRank = 0 | 1 | 2 | 3 | 4;
+export type EvictionRank = 0 | 1 | 2 | 3 | 4 | 5;
 
 /** A request that moves less than this within `stalledMs` makes no progress. */
 const progressBytesMin = 1024;
 const stalledMs = 5_000;
+/** A silent connection that is younger than this may still shake hands, or send its request. */
+const freshMs = 1_000;
 /** A known caller that was idle for less than this is about to send again. */
 const restMs = 5_000;
 
@@ -97,19 +99,19 @@ export class OpenConnection implements AcceptedSocket {
   }
 
   /**
-   * After `look`. Silent before idle before stalled, callers that are not known before those that are. A request that makes progress or waits for us keeps its connection.
+   * After `look`. Silent before idle before stalled, callers that are not known before those that
+   * are. A request that makes progress or waits for us keeps its connection.
    */
   rank(now: number): EvictionRank | undefined {
     const { served } = this;
     const isKnown = this.inner.isKnown === true;
-    if (served === undefined) return 0;
-    if (served.openRequests > 0) {
+    if (served !== undefined && served.openRequests > 0) {
       if (now - this.progressedAt < stalledMs || served.awaitsAnswer) return undefined;
-      return isKnown ? 4 : 2;
+      return isKnown ? 5 : 3;
     }
-    if (this.wholeRequests === 0) return 0;
+    if (this.wholeRequests === 0) return now - this.openedAt < freshMs ? 2 : 0;
     if (!isKnown) return 1;
-    return now - this.workedAt >= restMs ? 3 : undefined;
+    return now - this.workedAt >= restMs ? 4 : undefined;
   }
 
   /** Ends it at once. */
