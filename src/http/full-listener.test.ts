@@ -5,7 +5,7 @@ import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { engines, type EngineName } from './engine-peer.fixture.ts';
 import type { HttpCall } from './http-call.ts';
@@ -19,6 +19,8 @@ const connectionsMax = 6;
 const ofAddressMax = 5;
 /** connections/open-connection.ts: from then on a connection without a request is silent. */
 const silentMs = 1_000;
+/** The same: a request that moves nothing for so long. */
+const stalledMs = 5_000;
 const evicted = 'connections 127.0.0.1';
 const nothing = (): void => {};
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1');
@@ -166,12 +168,47 @@ describe.each(engines.flatMap((engine) => [false, true].map((isTls) => ({ engine
         for (const answer of answers) answer.catch(nothing);
         await expect.poll(() => waiting.length).toBe(ofAddressMax);
         expect(limited).toEqual([]);
+        // They wait for longer than a request may stall.
+        const now = performance.now.bind(performance);
+        vi.spyOn(performance, 'now').mockImplementation(() => now() + 2 * stalledMs);
+        onTestFinished(() => void vi.restoreAllMocks());
         const refused = await openRefused(full, protocol === 'HTTP/2' ? 'h2' : 'http/1.1');
         await refused;
         expect(limited).toEqual([evicted]);
         for (const call of waiting) call.reply(200, { 'content-length': 2 }, 'ok');
         expect(await Promise.all(answers)).toEqual(working.map(() => 200));
       });
+    });
+  },
+);
+
+describe.each(engines.flatMap((engine) => [false, true].map((isTls) => ({ engine, isTls }))))(
+  'a flood of PING: %o',
+  ({ engine, isTls }) => {
+    const ping = Buffer.from('\0\0\x08\x06\0\0\0\0\0abcdefgh', 'latin1');
+
+    /** Sends this many on a new connection. Returns whether they were served or the connection ended. */
+    async function pour(full: Full, count: number): Promise<'served' | 'ended'> {
+      const socket = await connectSocket(full, 'h2');
+      const closed = closeOf(socket).then(() => 'ended' as const);
+      let bytes = 0;
+      const served = new Promise<'served'>((resolve) => {
+        socket.on('data', (chunk: Buffer) => {
+          bytes += chunk.length;
+          if (bytes >= count * ping.length) resolve('served');
+        });
+      });
+      socket.write(Buffer.concat([preface, ...Array.from({ length: count }, () => ping)]));
+      return Promise.race([closed, served]);
+    }
+
+    test('ends the connection, and the next one of its address has half as many', async () => {
+      const full = await openListener(engine, isTls);
+      expect([await pour(full, 600), full.limited]).toEqual(['served', []]);
+      expect(await pour(full, 1_500)).toBe('ended');
+      expect(full.limited).toEqual(['control_frames 127.0.0.1']);
+      expect(await pour(full, 600)).toBe('ended');
+      expect(full.limited).toHaveLength(2);
     });
   },
 );

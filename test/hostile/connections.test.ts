@@ -73,7 +73,7 @@ describe('producers', () => {
 describe('the admin port', () => {
   test.each([
     'connections that send nothing',
-    'connections that are idle after a request',
+    'idle HTTP/2 connections that PING',
     'HTTP/2 connections that only PING',
   ])('answers for health during %s', async (name) => {
     await using gate = await startHostileGate();

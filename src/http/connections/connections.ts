@@ -57,6 +57,8 @@ class ConnectionTable implements Connections {
   private readonly isTrusted: (address: string) => boolean;
   private readonly limited: (limit: ConnectionLimit, who: string) => void;
   private readonly open = new Map<net.Socket, OpenConnection>();
+  /** Also after they have closed: Node reports some floods late. */
+  private readonly bySocket = new WeakMap<object, OpenConnection>();
   private readonly byPeer = new Map<string, OpenConnection>();
   private readonly counts = new Map<string, number>();
   private readonly flooders = createFlooders();
@@ -87,6 +89,7 @@ class ConnectionTable implements Connections {
     const accepted = { socket, peer: peerOf(socket), address, isProxy };
     const connection = new OpenConnection(accepted, performance.now());
     open.set(socket, connection);
+    this.bySocket.set(socket, connection);
     byPeer.set(connection.peer, connection);
     counts.set(address, (counts.get(address) ?? 0) + 1);
     socket.once('close', () => this.forget(connection));
@@ -95,7 +98,10 @@ class ConnectionTable implements Connections {
   }
 
   serve(socket: CallerConnection, served: ServedConnection): void {
-    this.find(socket)?.serve(socket, served);
+    const connection = this.find(socket);
+    if (connection === undefined) return;
+    connection.serve(socket, served);
+    this.bySocket.set(socket, connection);
   }
 
   patience(socket: object): number {
@@ -139,7 +145,7 @@ class ConnectionTable implements Connections {
   }
 
   private find(socket: object): OpenConnection | undefined {
-    return this.open.get(socket as net.Socket) ?? this.byPeer.get(peerOf(socket as net.Socket));
+    return this.bySocket.get(socket) ?? this.byPeer.get(peerOf(socket as net.Socket));
   }
 
   private sweep(): void {

@@ -78,7 +78,10 @@ export class NodeHttp2Session implements NodeCallOwner, ServedConnection {
     session.on('remoteSettings', () => this.takeSettings());
     session.on('ping', () => this.takePing());
     // An error of the peer. GOAWAY has already reported it to the peer.
-    session.on('error', () => session.destroy());
+    session.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.errno === nghttp2Flooded) host.connections?.flooded(socket);
+      session.destroy();
+    });
     session.once('close', () => host.forget(this));
   }
 
@@ -241,5 +244,8 @@ function optionsOf(limits: Http2Limits): ServerOptions {
     strictFieldWhitespaceValidation: false,
   };
 }
+
+/** nghttp2 saw more PING and SETTINGS in one read than it answers: NGHTTP2_ERR_FLOODED. */
+const nghttp2Flooded = -904;
 
 function ignore(): void {}
