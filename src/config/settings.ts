@@ -38,7 +38,7 @@ export const settings = {
     kind: 'list',
     default: null,
     defaultText: 'unset: none',
-    text: 'Addresses or networks (`10.0.0.0/8`, `fd00::/8`) of the proxies before the public port. Their `X-Forwarded-For` is believed, so that the limits by address see the callers and not the proxy. Do not name networks from which callers come: they could write any address.',
+    text: 'Addresses or networks (`10.0.0.0/8`, `fd00::/8`) of the proxies before the public port. Their `X-Forwarded-For` is believed, so that the limits by address see the callers and not the proxy, and no limit by address applies to their connections. Do not name networks from which callers come: they could write any address.',
   },
   'tls.min_version': {
     kind: 'enum',

@@ -1,10 +1,15 @@
+import http2 from 'node:http2';
+
 import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import {
   file_headgate_v1_track_service,
   TrackService,
 } from '../../../gen/headgate/v1/track_service_pb.ts';
+import { Health } from '../../../gen/grpc/health/v1/health_pb.ts';
+import { listen } from '../../http/listen.ts';
+import { createUniversalEndpoint } from '../../http/universal.ts';
 import { createHealthService, watchMsMax } from './health.ts';
 import { createReflection, requestsOfStreamMax } from './reflection.ts';
 
@@ -109,3 +114,43 @@ describe('a stream of reflection', () => {
     );
   });
 });
+
+test.each(['own', 'node'] as const)(
+  'a request whose message does not arrive has a deadline: engine %s',
+  async (engine) => {
+    const { service } = createHealthService([], { take: () => () => {} });
+    const endpoint = createUniversalEndpoint((router) => router.service(Health, service), {
+      bodyTimeoutMs: 200,
+    });
+    const listener = await listen({
+      address: { host: '127.0.0.1', port: 0 },
+      tls: undefined,
+      engine,
+      handle: (call) => void endpoint.serve(call, 'id', call.url),
+      setting: 'none',
+      idleTimeoutMs: 60_000,
+      requestTimeoutMs: 60_000,
+      connectionsMax: 10,
+    });
+    onTestFinished(() => listener.close(0));
+    const session = http2.connect(`http://127.0.0.1:${listener.address.port}`);
+    onTestFinished(() => session.destroy());
+    const headers = { ':method': 'POST', 'content-type': 'application/grpc', te: 'trailers' };
+    const statusOf = (rpc: string, message: Buffer | undefined): Promise<unknown> =>
+      new Promise((resolve) => {
+        const stream = session.request({ ...headers, ':path': `/grpc.health.v1.Health/${rpc}` });
+        stream.on('response', (answer) => {
+          if (answer['grpc-status'] !== undefined) resolve(answer['grpc-status']);
+        });
+        stream.on('trailers', (trailers) => resolve(trailers['grpc-status']));
+        stream.on('error', () => {});
+        stream.resume();
+        if (message !== undefined) stream.end(message);
+        else stream.write(Buffer.alloc(3));
+      });
+    const deadlineExceeded = String(Code.DeadlineExceeded);
+    expect(await statusOf('Check', undefined)).toBe(deadlineExceeded);
+    expect(await statusOf('Watch', undefined)).toBe(deadlineExceeded);
+    expect(await statusOf('Check', Buffer.alloc(5))).toBe('0');
+  },
+);
