@@ -78,13 +78,19 @@ const eventsMissing: Alert = {
 const callersLimited: Alert = {
   name: 'HeadgateCallersLimited',
   severity: 'warn',
-  expression: promql`
-    sum by (limit) (rate(headgate_callers_limited_total[5m])) > ${thresholds.callers.limitedRateMax}`,
+  expression: (() => {
+    const { limitedRateMax, connectionsRateMax } = thresholds.callers;
+    const rate = (labels: string): string =>
+      `sum by (limit) (rate(headgate_callers_limited_total${labels}[5m]))`;
+    return promql`
+      ${rate('')} > ${limitedRateMax}
+      or ${rate('{limit="connections"}')} > ${connectionsRateMax}`;
+  })(),
   for: '10m',
   summary:
     'Find who sends so much (the log line "callers use up a budget" names the address or source): {{ $labels.limit }} is used up.',
   description:
-    '{{ $value | humanize }} requests a second are refused or wait because of {{ $labels.limit }}.',
+    '{{ $value | humanize }} requests or connections a second are refused, end or wait because of {{ $labels.limit }}.',
 };
 
 /** Fires only where a certificate is served. */

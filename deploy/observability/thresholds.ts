@@ -35,6 +35,8 @@ export const thresholds = {
   callers: {
     /** Requests a second. Single large ones that had to make room are no flood. */
     limitedRateMax: 1,
+    /** Connections a second. A listener that is full may soon have no place for a producer. */
+    connectionsRateMax: 0.1,
   },
   deadLetters: {
     /** More than single bad events. */

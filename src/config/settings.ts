@@ -38,7 +38,7 @@ export const settings = {
     kind: 'list',
     default: null,
     defaultText: 'unset: none',
-    text: 'Addresses or networks (`10.0.0.0/8`, `fd00::/8`) of the proxies before the public port. Their `X-Forwarded-For` is believed, so that the limits by address see the callers and not the proxy. Do not name networks from which callers come: they could write any address.',
+    text: 'Addresses or networks (`10.0.0.0/8`, `fd00::/8`) of the proxies before the public port. Their `X-Forwarded-For` is believed, so that the limits by address see the callers and not the proxy, and no limit by address applies to their connections. Do not name networks from which callers come: they could write any address.',
   },
   'tls.min_version': {
     kind: 'enum',
@@ -184,7 +184,7 @@ export const settings = {
     default: 10_000,
     min: 1,
     max: 1_000_000,
-    text: 'Open connections of one process. Each needs a file descriptor and some tens of KiB. Keep it below `ulimit -n`.',
+    text: 'Open connections of one process. Each needs a file descriptor and some tens of KiB. Keep it below `ulimit -n`. When they are used up, a connection without requests makes room for a new one. One address may have three quarters of them, unless it is one of `trusted_proxies`.',
   },
   'log.retention': {
     kind: 'duration',

@@ -104,6 +104,7 @@ export async function openGate(
   const openApi = createOpenApi(limits, config.auth);
   const listener = await listen({
     ...listenSettings(config),
+    limited: signals.callerLimited,
     tlsFiles: options.tlsFiles,
     handle: traceRequests(createRequestHandler(context, connect, webhooks, openApi), routeOf),
     isFastPath,
@@ -128,7 +129,7 @@ export async function openGate(
   };
 }
 
-function listenSettings({ listen: address, tls, http, limits }: Config) {
+function listenSettings({ listen: address, tls, http, limits, trustedProxies }: Config) {
   return {
     address,
     tls,
@@ -137,5 +138,6 @@ function listenSettings({ listen: address, tls, http, limits }: Config) {
     idleTimeoutMs: limits.idleTimeoutMs,
     requestTimeoutMs: limits.requestTimeoutMs,
     connectionsMax: limits.connectionsMax,
+    trustedProxies,
   };
 }

@@ -71,6 +71,12 @@ export class RequestEnding<Result> {
     else this.refuseInTurn(error);
   };
 
+  /** The caller is known from now on, by its key or its signature. */
+  recognize(): void {
+    this.isKnown = true;
+    this.exchange.call.connection.isKnown = true;
+  }
+
   expireAfter(timeoutMs: number): void {
     const expire = (): void =>
       this.fail(new ServiceError('deadline_exceeded', 'the operation timed out'));
@@ -90,8 +96,10 @@ export class RequestEnding<Result> {
 
   private refuseInTurn(error: unknown): void {
     const { callers } = this.context;
+    const { connection } = this.exchange.call;
     const costMs = refusalMs + this.searchMs;
-    callers.proven.delete(this.exchange.call.connection);
+    callers.proven.delete(connection);
+    connection.isKnown = false;
     if (callers.turns.spend(costMs)) this.refuse(error);
     else this.waitToRefuse(error, costMs);
   }

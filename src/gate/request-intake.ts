@@ -51,7 +51,7 @@ export class RequestIntake<Request, Result> {
     const { headers } = exchange.call;
     if (keyInBody === undefined || context.callers.isOpen || presentedKey(headers) !== '') {
       this.producer = context.authenticate(headers);
-      ending.isKnown = endpoint.isSigned !== true;
+      if (endpoint.isSigned !== true) ending.recognize();
       return;
     }
     const { callers, authenticate } = context;
@@ -102,7 +102,7 @@ export class RequestIntake<Request, Result> {
     ending.searchMs = search.costMs;
     search.finish(body, {
       onFound: (_producer, inflated) => {
-        ending.isKnown = true;
+        ending.recognize();
         context.callers.proven.add(exchange.call.connection);
         this.unpack(body, inflated);
       },
@@ -131,7 +131,7 @@ export class RequestIntake<Request, Result> {
   /** The signature is valid: the source sent this body. */
   private verified(): void {
     const { ending, producer } = this;
-    ending.isKnown = true;
+    ending.recognize();
     if (producer !== undefined) ending.memory?.becomeKeyed(producer);
   }
 }

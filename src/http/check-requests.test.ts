@@ -58,6 +58,9 @@ describe.each(engines)('rules of HTTP: %s', (engine) => {
   const post = (...lines: string[]): string =>
     `${['POST /a HTTP/1.1', ...lines, 'Content-Length: 2'].join('\r\n')}\r\n\r\n{}`;
 
+  const chunked = (coding: string): string =>
+    `POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: ${coding}\r\n\r\n2\r\n{}\r\n0\r\n\r\n`;
+
   test.each([
     ['one Host', post('Host: gate.example:8080'), 200],
     ['an empty Host', post('Host:'), 200],
@@ -71,6 +74,9 @@ describe.each(engines)('rules of HTTP: %s', (engine) => {
     ['a Host with a space', post('Host: a b'), 400],
     ['a Host with an odd port', post('Host: a:x'), 400],
     ['an unknown expectation', post('Host: a', 'Expect: magic'), 417],
+    ['an unknown transfer coding', chunked('gzip, chunked'), 501],
+    ['two lines of codings', chunked('gzip\r\nTransfer-Encoding: chunked'), 501],
+    ['chunked in capitals', chunked('Chunked'), 200],
     ['the asterisk', 'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n', 204],
     ['POST to the asterisk', post('Host: a').replace('/a', '*'), 400],
     ['CONNECT', 'CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n', 405],
@@ -131,6 +137,10 @@ describe.each(engines)('rules of HTTP: %s', (engine) => {
   test.each([
     ['a valid authority', {}, 200, false],
     ['an authority with an odd port', { ':authority': 'a:x' }, 400, false],
+    ['a Host that is the authority', { ':authority': 'a:443', host: 'A' }, 200, false],
+    ['a Host without authority', { ':authority': undefined, host: 'a' }, 200, false],
+    ['a Host of another name', { ':authority': 'a', host: 'b' }, 400, false],
+    ['a Host with another port', { ':authority': 'a:1', host: 'a:2' }, 400, false],
     ['an unknown expectation', { expect: 'magic' }, 417, false],
     ['an expectation', { expect: '100-continue' }, 200, true],
     [

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { cutOffWhenAnswered, type HttpCall, type RequestHandler } from './http-call.ts';
 import { problemText } from './problem-text.ts';
-import { authorityOf } from './request-target.ts';
+import { authorityOf, isSameAuthority } from './request-target.ts';
 
 /** What the servers take on any path, for `Allow`. */
 export const allowedMethods = 'GET, HEAD, POST, PUT, DELETE, OPTIONS';
@@ -16,7 +16,8 @@ interface Refusal {
 
 /**
  * Answers requests that break the rules of HTTP for every endpoint, on both engines, before `handle`
- * sees them: a wrong `Host` (RFC 9112 §3.2), an unknown expectation (RFC 9110 §10.1.1), a target
+ * sees them: a wrong `Host` (RFC 9112 §3.2) or one that differs from `:authority` (RFC 9113 §8.3.1),
+ * an unknown transfer coding (RFC 9112 §6.1), an unknown expectation (RFC 9110 §10.1.1), a target
  * that is not a path (RFC 9112 §3.2.3, §3.2.4).
  */
 export function checkRequests(handle: RequestHandler): RequestHandler {
@@ -29,6 +30,11 @@ export function checkRequests(handle: RequestHandler): RequestHandler {
     if (authority !== checkedAuthority) {
       if (authority === undefined || isAuthority(authority)) checkedAuthority = authority;
       else refusal = malformed('The Host is not a name or address with an optional port.');
+    }
+    if (call.httpVersionMajor === 2) {
+      if (headers.host !== undefined) refusal ??= refuseOtherHost(headers.host, authority);
+    } else if (headers['transfer-encoding'] !== undefined) {
+      refusal ??= refuseCoding(headers['transfer-encoding']);
     }
     if (call.malformed !== undefined) refusal = malformed(call.malformed);
     else if (headers.expect !== undefined) refusal ??= refuseExpectation(headers.expect);
@@ -48,6 +54,19 @@ export function isAuthority(text: string): boolean {
 
 function malformed(detail: string): Refusal {
   return { status: 400, code: 'malformed_request', detail };
+}
+
+/** A proxy that looks at one of the two and a server that looks at the other disagree. */
+function refuseOtherHost(host: string, authority: string | undefined): Refusal | undefined {
+  if (authority === undefined || isSameAuthority(host, authority)) return undefined;
+  return malformed('Host and :authority differ. Send :authority alone.');
+}
+
+/** The parser undoes the last coding, chunked. It would pass on what another one has made. */
+function refuseCoding(coding: string): Refusal | undefined {
+  if (coding === 'chunked' || coding.toLowerCase() === 'chunked') return undefined;
+  const detail = `The transfer coding "${coding.slice(0, 40)}" is not supported. Send chunked, or Content-Length.`;
+  return { status: 501, code: 'malformed_request', detail };
 }
 
 /** CONNECT, whose target is a host and not a path. */

@@ -1,5 +1,6 @@
 import type net from 'node:net';
 
+import type { Connections } from './connections/connections.ts';
 import type { RequestHandler } from './http-call.ts';
 import type { IsFastPath } from './http1/reader.ts';
 import type { LingerLimits } from './linger.ts';
@@ -10,6 +11,8 @@ export interface EngineOptions {
   /** Selects the requests that our own HTTP/1.1 reader may serve. Undefined: it serves none. */
   readonly isFastPath?: IsFastPath | undefined;
   readonly idleTimeoutMs: number;
+  /** Each server says here which connections it serves. */
+  readonly connections: Connections;
   readonly requestTimeoutMs: number;
   /** Replaces limits of linger.ts. */
   readonly linger?: Partial<LingerLimits> | undefined;

@@ -4,6 +4,11 @@ import type { IncomingHttpHeaders } from 'node:http';
 export interface CallerConnection {
   /** The peer's IP address. Undefined once the connection is closed. */
   readonly remoteAddress?: string | undefined;
+  /**
+   * Set by the application: the caller of the last request was known, by its key. A listener that is
+   * full ends such a connection last.
+   */
+  isKnown?: boolean;
 }
 
 /**

@@ -3,6 +3,11 @@ import type tls from 'node:tls';
 
 import type { Address, Config } from '../config/config.ts';
 import { bind } from './bind.ts';
+import {
+  createConnections,
+  type Connections,
+  type ConnectionsOptions,
+} from './connections/connections.ts';
 import { checkRequests } from './check-requests.ts';
 import type { EngineOptions, HttpEngine } from './engine.ts';
 import { createFront, type FrontOptions } from './front.ts';
@@ -10,13 +15,13 @@ import { createNodeEngine } from './node/node-engine.ts';
 import { createOwnEngine } from './own-engine.ts';
 import { secureOptions, type TlsFiles } from './tls-files.ts';
 
-export interface ListenOptions extends EngineOptions, FrontOptions {
+export interface ListenOptions
+  extends Omit<EngineOptions, 'connections'>, FrontOptions, ConnectionsOptions {
   readonly address: Address;
   /** The engine that reads the requests: docs/operate/http-engines.md. */
   readonly engine: Config['http']['engine'];
   /** The setting that changes `address`, named in the error when the port is taken. */
   readonly setting: string;
-  readonly connectionsMax: number;
 }
 
 export interface Listener {
@@ -31,20 +36,20 @@ export interface Listener {
   close(graceMs: number): Promise<void>;
 }
 
+/** Connections that are destroyed and still counted by Node. */
+const connectionsSlack = 16;
+
 /** Listens for HTTP/1.1 and HTTP/2 on one port. Rejects with a StartError. */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const checked = { ...options, handle: checkRequests(options.handle) };
+  const connections = createConnections(options);
+  const checked = { ...options, connections, handle: checkRequests(options.handle) };
   const engine = options.engine === 'own' ? createOwnEngine(checked) : createNodeEngine(checked);
   const front = createFront(options, engine);
-  front.maxConnections = options.connectionsMax;
+  // The table makes room for each new one. This only bounds what waits to be destroyed.
+  front.maxConnections = options.connectionsMax + connectionsSlack;
   // Without this, several full processes would pass a connection on to each other forever.
   (front as net.Server & { dropMaxConnection: boolean }).dropMaxConnection = true;
-  const sockets = new Set<net.Socket>();
-  front.on('connection', (socket: net.Socket) => {
-    socket.setNoDelay(true);
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
+  admitBefore(front, connections);
   await bind(front, options.address, options.setting);
   const bound = front.address() as net.AddressInfo;
   return {
@@ -53,21 +58,32 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       if (options.tls === undefined) return;
       (front as tls.Server).setSecureContext(secureOptions(options.tls, files));
     },
-    close: (graceMs) => drain(front, engine, sockets, graceMs),
+    close: (graceMs) => drain(front, engine, connections, graceMs),
   };
+}
+
+/** The front sees only connections for which there is room. */
+function admitBefore(front: net.Server, connections: Connections): void {
+  const listeners = front.listeners('connection');
+  front.removeAllListeners('connection');
+  front.on('connection', (socket: net.Socket) => {
+    if (!connections.admit(socket)) return;
+    socket.setNoDelay(true);
+    for (const listener of listeners) listener.call(front, socket);
+  });
 }
 
 async function drain(
   front: net.Server,
   engine: HttpEngine,
-  sockets: ReadonlySet<net.Socket>,
+  connections: Connections,
   graceMs: number,
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => front.close(() => resolve()));
   engine.shutDown();
   const timer = setTimeout(() => {
     engine.destroy();
-    for (const socket of sockets) socket.destroy();
+    for (const socket of connections.sockets) socket.destroy();
   }, graceMs);
   await closed;
   clearTimeout(timer);

@@ -9,10 +9,11 @@ import { createNodeHttp1Server } from './node/http1-server.ts';
  * requests go to Node's server (docs/adr/0027-an-http1-reader-of-our-own.md).
  */
 export function createOwnEngine(options: EngineOptions): HttpEngine {
-  const { handle, isFastPath, idleTimeoutMs } = options;
+  const { handle, isFastPath, idleTimeoutMs, connections } = options;
   const node = createNodeHttp1Server(options);
   const reader =
-    isFastPath && createHttp1Reader({ handle, isFastPath, passToNode: node.take, idleTimeoutMs });
+    isFastPath &&
+    createHttp1Reader({ handle, isFastPath, passToNode: node.take, idleTimeoutMs, connections });
   const http2 = createMultiplexed(options);
   return {
     takeHttp1: reader?.take ?? node.take,
@@ -27,9 +28,11 @@ export function createOwnEngine(options: EngineOptions): HttpEngine {
   };
 }
 
-function createMultiplexed({ handle, idleTimeoutMs }: EngineOptions): Http2Server {
+function createMultiplexed(options: EngineOptions): Http2Server {
+  const { handle, idleTimeoutMs, connections } = options;
   return createHttp2Server({
     idleTimeoutMs,
+    connections,
     onStream: (stream) => handle(new Http2Call(stream)),
     // Handlers answer their own errors. An error here is a bug of ours: report it where operators
     // look.

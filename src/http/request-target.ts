@@ -7,6 +7,15 @@ export function authorityOf(headers: IncomingHttpHeaders): string | undefined {
   return (headers[':authority'] as string | undefined) ?? headers.host;
 }
 
+const defaultPort = /:(?:80|443)$/;
+
+/** Whether two authorities name one host: in any case, with or without a default port. */
+export function isSameAuthority(one: string, other: string): boolean {
+  if (one === other) return true;
+  const plain = (text: string): string => text.toLowerCase().replace(defaultPort, '');
+  return plain(one) === plain(other);
+}
+
 const absoluteForm = /^https?:\/\/[^/?#]*/i;
 
 /**

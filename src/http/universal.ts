@@ -2,13 +2,24 @@ import {
   Code,
   ConnectError,
   createConnectRouter,
+  createContextKey,
+  createContextValues,
   type ConnectRouter,
   type ConnectRouterOptions,
+  type HandlerContext,
 } from '@connectrpc/connect';
 import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node';
 import type { UniversalHandler, UniversalServerResponse } from '@connectrpc/connect/protocol';
 
 import { cutOffWhenAnswered, type BodySink, type HttpCall } from './http-call.ts';
+
+export interface UniversalOptions extends ConnectRouterOptions {
+  /**
+   * The time from a request's headers to the end of its body, in which a stream of requests has to
+   * end, too. Undefined: the endpoint in front has one.
+   */
+  readonly bodyTimeoutMs?: number | undefined;
+}
 
 export interface UniversalEndpoint {
   /**
@@ -24,7 +35,7 @@ export interface UniversalEndpoint {
  */
 export function createUniversalEndpoint(
   routes: (router: ConnectRouter) => void,
-  options: ConnectRouterOptions,
+  { bodyTimeoutMs, ...options }: UniversalOptions,
 ): UniversalEndpoint {
   const router = createConnectRouter({
     acceptCompression: [compressionGzip, compressionBrotli],
@@ -36,16 +47,24 @@ export function createUniversalEndpoint(
     serve: (call, correlationId, path) => {
       const handler = handlers.get(path);
       if (handler === undefined) return false;
-      void serve(handler, call, correlationId);
+      void serve(handler, call, correlationId, bodyTimeoutMs);
       return true;
     },
   };
+}
+
+const callKey = createContextKey<HttpCall | undefined>(undefined);
+
+/** The call that a handler serves. */
+export function callOf({ values }: Pick<HandlerContext, 'values'>): HttpCall {
+  return values.get(callKey)!;
 }
 
 async function serve(
   handler: UniversalHandler,
   call: HttpCall,
   correlationId: string,
+  bodyTimeoutMs: number | undefined,
 ): Promise<void> {
   const controller = new AbortController();
   // Also runs after a complete answer, to end the work that the handler left running.
@@ -57,7 +76,8 @@ async function serve(
       method: call.method,
       url: urlOf(call),
       header: webHeaders(call),
-      body: new CallBody(call),
+      body: new CallBody(call, bodyTimeoutMs),
+      contextValues: createContextValues().set(callKey, call),
       signal: controller.signal,
     });
     cutOffWhenAnswered(call);
@@ -212,13 +232,18 @@ class CallBody implements AsyncIterable<Uint8Array>, BodySink {
   private isCut = false;
   /** The reader has stopped. */
   private isLeft = false;
+  private isLate = false;
+  private readonly timeoutMs: number | undefined;
   private wake: (() => void) | undefined;
 
-  constructor(call: HttpCall) {
+  constructor(call: HttpCall, timeoutMs: number | undefined) {
     this.call = call;
+    this.timeoutMs = timeoutMs;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    const { timeoutMs } = this;
+    const timer = timeoutMs === undefined ? undefined : setTimeout(() => this.beLate(), timeoutMs);
     this.call.receive(this);
     try {
       for (;;) {
@@ -228,10 +253,15 @@ class CallBody implements AsyncIterable<Uint8Array>, BodySink {
         if (this.chunks.length > 0) continue;
         if (this.isCut) throw new ConnectError('the request was cut short', Code.Aborted);
         if (this.isEnded) return;
+        if (this.isLate) {
+          const text = `the request was not complete after ${timeoutMs! / 1000} s`;
+          throw new ConnectError(text, Code.DeadlineExceeded);
+        }
         this.call.resume();
         await new Promise<void>((resolve) => (this.wake = resolve));
       }
     } finally {
+      clearTimeout(timer);
       this.isLeft = true;
       this.chunks = [];
       this.call.resume();
@@ -252,6 +282,11 @@ class CallBody implements AsyncIterable<Uint8Array>, BodySink {
 
   cut(): void {
     if (!this.isEnded) this.isCut = true;
+    this.wakeUp();
+  }
+
+  private beLate(): void {
+    this.isLate = true;
     this.wakeUp();
   }
 

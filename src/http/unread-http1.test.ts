@@ -1,15 +1,12 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { engines } from './engine-peer.fixture.ts';
 import { listen } from './listen.ts';
+import { makeCertificate } from './self-signed.fixture.ts';
 
 /* Answers over HTTP/1.1 that their caller leaves in the sockets between them. */
 
@@ -17,15 +14,6 @@ const idleTimeoutMs = 300;
 const answerBytes = 256 * 1024;
 const asked = 200;
 
-function makeCertificate(): { cert: string; key: string } {
-  const folder = mkdtempSync(join(tmpdir(), 'unread-'));
-  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  const names = ['-subj', '/CN=localhost', '-keyout', key, '-out', cert];
-  execFileSync('openssl', ['req', '-x509', ...kind, ...names], { stdio: 'ignore' });
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return { cert, key };
-}
 const nothing = (): void => {};
 
 describe.each(engines)('a caller of HTTP/1.1: %s', (engine) => {

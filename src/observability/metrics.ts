@@ -37,12 +37,18 @@ export const webhookOutcomes = [
   'stale',
   'malformed',
 ] as const;
-/** Budgets of callers (gate/intake/callers.ts) that can be used up. */
+/**
+ * Budgets of callers that can be used up: gate/intake/callers.ts, http/connections/connections.ts,
+ * gate/rpc/open-streams.ts.
+ */
 export const callerLimits = [
+  'connections',
+  'control_frames',
   'keyed_memory',
   'keyless_memory',
   'keyless_scan',
   'keyless_turn',
+  'open_streams',
 ] as const;
 export const deliveryOutcomes = ['delivered', 'retried', 'dead', 'filtered'] as const;
 
@@ -190,7 +196,7 @@ function createCounters(registry: Registry) {
     }),
     callersLimited: createCounter(registry, {
       name: 'headgate_callers_limited_total',
-      help: 'Requests that were refused or had to wait because a budget of callers was used up, by budget.',
+      help: 'Requests and connections that were refused, ended or had to wait because a budget of callers was used up, by budget.',
       labels: ['limit'],
     }),
     webhooks: createCounter(registry, {

@@ -17,9 +17,9 @@ import { sendText, type TextAnswer } from './text-answer.ts';
 import { tokenFiles, type OperatorTokens } from './token-files.ts';
 
 export interface AdminPortOptions {
-  readonly config: Pick<Config, 'admin' | 'http' | 'limits'>;
+  readonly config: Pick<Config, 'admin' | 'http' | 'limits' | 'trustedProxies'>;
   readonly tokens: OperatorTokens;
-  readonly signals: Pick<Signals, 'operatorRequestFailed'>;
+  readonly signals: Pick<Signals, 'operatorRequestFailed' | 'callerLimited'>;
   readonly metricsPage: MetricsPage;
   /** Resolves if the log accepts messages; otherwise rejects with the reason. */
   readonly probe: () => Promise<void>;
@@ -71,6 +71,7 @@ export async function openAdmin(options: AdminPortOptions): Promise<Listener> {
   const rpc = createUniversalEndpoint(options.routes, {
     readMaxBytes: requestBytesMax + 2 * config.limits.eventBytesMax,
     interceptors: [answerErrors(signals)],
+    bodyTimeoutMs: requestTimeoutMs,
   });
   const serveMetrics = createMetricsEndpoint(options.metricsPage);
   const serveRpc = (exchange: Exchange, path: string): void => {
@@ -89,6 +90,7 @@ export async function openAdmin(options: AdminPortOptions): Promise<Listener> {
     else if (isForeignPage(call)) send(fromBrowser);
     else {
       const role = roleOf(call);
+      call.connection.isKnown = role !== undefined;
       if (role === undefined) send(unauthorized);
       else if (path === '/metrics') serveMetrics(exchange);
       else if (role === 'metrics') send(metricsOnly);
@@ -104,5 +106,7 @@ export async function openAdmin(options: AdminPortOptions): Promise<Listener> {
     idleTimeoutMs: config.limits.idleTimeoutMs,
     requestTimeoutMs,
     connectionsMax,
+    trustedProxies: config.trustedProxies,
+    limited: signals.callerLimited,
   });
 }

@@ -254,12 +254,23 @@ const callers: readonly Scenario[] = [
     says: {
       summary:
         'Find who sends so much (the log line "callers use up a budget" names the address or source): keyless_turn is used up.',
-      description: '2 requests a second are refused or wait because of keyless_turn.',
+      description:
+        '2 requests or connections a second are refused, end or wait because of keyless_turn.',
     },
   },
   {
     title: 'one request a second, and no more',
     series: { [limited('keyless_turn')]: counter([60, 300]) },
+    fires: [],
+  },
+  {
+    title: 'a connection every five seconds makes room for another',
+    series: { [limited('connections')]: counter([60, 60]) },
+    fires: [{ limit: 'connections', severity: 'warn' }],
+  },
+  {
+    title: 'a connection every ten seconds, and no more',
+    series: { [limited('connections')]: counter([60, 30]) },
     fires: [],
   },
 ].map((scenario) => ({ ...common, alert: 'HeadgateCallersLimited', ...scenario }));

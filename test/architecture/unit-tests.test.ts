@@ -11,7 +11,7 @@ const startsPrograms: Readonly<Record<string, string>> = {
   'src/cli/schemas/against.test.ts': 'git, which the command reads schemas from',
   'client/src/spool/owner-lock.test.ts':
     'another process, which holds the lock or has died with it',
-  'src/http/unread-http1.test.ts': 'openssl, which makes a certificate',
+  'src/http/self-signed.fixture.ts': 'openssl, which makes a certificate',
   'src/service/follow/take-certificate.test.ts': 'openssl, which makes certificates',
 };
 

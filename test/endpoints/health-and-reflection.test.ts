@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
+import http2 from 'node:http2';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
 import { status as grpcStatus } from '@grpc/grpc-js';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 import { call, createHealthClient } from './grpc-client.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
@@ -50,6 +51,65 @@ describe('health', () => {
     } finally {
       client.close();
     }
+  });
+});
+
+/** The gRPC status of a stream on which nothing came for a while: `open`. */
+function statusOf(session: http2.ClientHttp2Session, path: string, body: Buffer): Promise<string> {
+  return new Promise((resolve) => {
+    const headers = { ':method': 'POST', 'content-type': 'application/grpc', te: 'trailers' };
+    const stream = session.request({ ...headers, ':path': path });
+    const take = (status: unknown): void => {
+      if (status !== undefined) resolve(String(status));
+    };
+    stream.on('response', (answer) => take(answer['grpc-status']));
+    stream.on('trailers', (trailers) => take(trailers['grpc-status']));
+    stream.on('data', () => setTimeout(() => resolve('open'), 300));
+    stream.on('error', () => resolve('reset'));
+    // A watcher asks once. A stream of questions stays open.
+    if (path.endsWith('/Watch')) stream.end(body);
+    else stream.write(body);
+  });
+}
+
+describe('streams without a key are bounded', () => {
+  const watch = '/grpc.health.v1.Health/Watch';
+  const reflect = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
+  /** ServerReflectionRequest.list_services. */
+  const listServices = Buffer.from([0, 0, 0, 0, 3, 0x3a, 1, 0x2a]);
+  const connect = (url: string): http2.ClientHttp2Session => {
+    const session = http2.connect(url).on('error', () => {});
+    onTestFinished(() => session.destroy());
+    return session;
+  };
+  const statuses = async (
+    session: http2.ClientHttp2Session,
+    path: string,
+    body: Buffer,
+    count: number,
+  ): Promise<string[]> => {
+    const found = await Promise.all(
+      Array.from({ length: count }, () => statusOf(session, path, body)),
+    );
+    return found.filter((status) => status !== 'open');
+  };
+
+  test.each([
+    ['health watchers of a connection', watch, Buffer.alloc(5), 25],
+    ['streams of reflection of a connection', reflect, listServices, 4],
+  ])('%s', async (_what, path, body, max) => {
+    await using gate = await openGate();
+    const session = connect(gate.url);
+    expect(await statuses(session, path, body, max)).toEqual([]);
+    expect(await statuses(session, path, body, 1)).toEqual(['8']);
+    expect(await statuses(connect(gate.url), path, body, max)).toEqual([]);
+  });
+
+  test('health watchers of an address, by the connections that there may be', async () => {
+    await using gate = await openGate({ env: { HEADGATE_LIMITS_CONNECTIONS_MAX: '32' } });
+    const [first, second] = [connect(gate.url), connect(gate.url)];
+    expect(await statuses(first, watch, Buffer.alloc(5), 2)).toEqual([]);
+    expect(await statuses(second, watch, Buffer.alloc(5), 1)).toEqual(['8']);
   });
 });
 

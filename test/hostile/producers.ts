@@ -18,7 +18,7 @@ export interface Producers {
   stop(): Promise<ProducersReport>;
 }
 
-interface Load {
+export interface Load {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: () => string;
@@ -36,7 +36,7 @@ function event(): Record<string, unknown> {
 }
 
 /** Key in the header; and key at the end of the body, as PostHog's SDKs have it. */
-const loads: readonly Load[] = [
+export const loads: readonly Load[] = [
   { path: '/v1/track', headers: bearer, body: () => JSON.stringify(event()) },
   {
     path: '/batch/',
@@ -82,7 +82,11 @@ export function startProducers(port: number, count: number, perSecond: number): 
   };
 }
 
-function post(port: number, agent: http.Agent, { path, headers, body }: Load): Promise<string> {
+export function post(
+  port: number,
+  agent: http.Agent,
+  { path, headers, body }: Load,
+): Promise<string> {
   return new Promise((resolve) => {
     const options = { port, host: '127.0.0.1', path, method: 'POST', headers, agent };
     const request = http.request({ ...options, timeout: 10_000 }, (response) => {

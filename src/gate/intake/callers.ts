@@ -1,3 +1,4 @@
+import { createIsTrusted, withoutMapping } from '../../http/connections/address-groups.ts';
 import type { HttpCall } from '../../http/http-call.ts';
 import type { CallerLimit } from '../../observability/metrics.ts';
 import type { Producer } from './authenticate.ts';
@@ -41,6 +42,8 @@ const largeScansMax = 1;
 export interface Callers extends MemoryHost {
   /** True with `auth: off`: no caller needs a key. */
   readonly isOpen: boolean;
+  /** True if the connection is a trusted proxy's: it carries many callers. */
+  isProxied(call: Pick<HttpCall, 'connection'>): boolean;
   readonly turns: KeylessTurns;
   readonly inflations: InflationSlots;
   /** Connections whose last request had a valid key. Their bodies are searched without waiting. */
@@ -83,9 +86,11 @@ export function createCallers(options: CallersOptions): Callers {
     burstMs: keylessBurstMs,
     runningMax: keylessInflationsMax,
   });
+  const isTrusted = createIsTrusted(options.trustedProxies);
   let largeScans = 0;
   const callers: Callers = {
     addressOf: createCallerAddress(options.trustedProxies),
+    isProxied: ({ connection }) => isTrusted(withoutMapping(connection.remoteAddress ?? '')),
     isOpen: options.auth === 'off',
     turns,
     inflations: createInflationSlots(keyedInflationsMax),

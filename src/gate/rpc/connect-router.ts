@@ -41,6 +41,7 @@ import {
 import type { GateContext } from '../gate-context.ts';
 import type { HttpCall } from '../../http/http-call.ts';
 import { createHealthService, type HealthState } from './health.ts';
+import { createOpenLimits } from './open-limits.ts';
 import { createReflection } from './reflection.ts';
 import { problem } from '../answer/problem.ts';
 import { withDeadline } from './deadline.ts';
@@ -60,16 +61,19 @@ export interface ConnectEndpoints {
 }
 
 export function createConnectEndpoints(context: GateContext): ConnectEndpoints {
-  const health = createHealthService([TrackService.typeName]);
-  const reflection = createReflection([
+  const { watching, reflecting } = createOpenLimits(context);
+  const health = createHealthService([TrackService.typeName], watching);
+  const files = [
     file_headgate_v1_track_service,
     file_grpc_health_v1_health,
     file_grpc_reflection_v1_reflection,
     file_grpc_reflection_v1alpha_reflection,
     file_google_rpc_error_details,
-  ]);
+  ];
+  const reflection = createReflection(files, reflecting);
   const track = createUniversalEndpoint((router) => registerTrackService(router, context), {
     readMaxBytes: context.limits.requestBytesMax,
+    bodyTimeoutMs: context.limits.requestTimeoutMs,
     jsonOptions: { ignoreUnknownFields: false },
   });
   const routes = (router: ConnectRouter): void => {
@@ -79,6 +83,7 @@ export function createConnectEndpoints(context: GateContext): ConnectEndpoints {
   };
   const open = createUniversalEndpoint(routes, {
     readMaxBytes: openRequestBytesMax,
+    bodyTimeoutMs: openRequestMsMax,
     jsonOptions: { ignoreUnknownFields: false },
   });
   const serveTrack = createRouterCalls(context, track);
@@ -98,6 +103,8 @@ const trackPath = `/${TrackService.typeName}/`;
 
 /** Health checking and reflection need no key: what they ask is a name. */
 const openRequestBytesMax = 16 * 1024;
+/** Also of a stream of questions about reflection. */
+const openRequestMsMax = 60_000;
 
 /** Also what the differential test and the benchmark put beside track-rpcs.ts. */
 export function registerTrackService(router: ConnectRouter, context: GateContext): void {

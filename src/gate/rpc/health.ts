@@ -1,5 +1,7 @@
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 
+import type { StreamPlaces } from './open-streams.ts';
+import { callOf } from '../../http/universal.ts';
 import {
   Health,
   HealthCheckResponse_ServingStatus as Status,
@@ -10,17 +12,17 @@ export interface HealthState {
   stopServing(): void;
 }
 
-/** How many may watch at once: a watcher is a stream that stays open. */
-const watchersMax = 1000;
+/** A watcher that has forgotten its stream does not keep it for ever. Clients watch again. */
+export const watchMsMax = 3_600_000;
 
 /** gRPC health checking: https://github.com/grpc/grpc/blob/master/doc/health-checking.md */
 export function createHealthService(
   serviceNames: readonly string[],
+  places: StreamPlaces,
 ): HealthState & { readonly service: ServiceImpl<typeof Health> } {
   let status: Status = Status.SERVING;
   let announce: () => void = () => {};
   let changed = new Promise<void>((resolve) => (announce = resolve));
-  let watchers = 0;
   const known = new Set(['', ...serviceNames]);
 
   return {
@@ -37,23 +39,26 @@ export function createHealthService(
         return { status };
       },
       async *watch(request, context) {
-        if (watchers >= watchersMax) {
-          throw new ConnectError(
-            `At most ${watchersMax} may watch at once.`,
-            Code.ResourceExhausted,
-          );
-        }
-        watchers += 1;
-        const gone = new Promise<void>((resolve) => {
-          context.signal.addEventListener('abort', () => resolve(), { once: true });
-        });
+        const leave = places.take(callOf(context));
+        const { signal } = context;
+        const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+        let isOld = false;
+        const timer = setTimeout(() => {
+          isOld = true;
+          end();
+        }, watchMsMax).unref();
+        signal.addEventListener('abort', () => end(), { once: true });
         try {
-          while (!context.signal.aborted) {
+          while (!signal.aborted && !isOld) {
             yield { status: known.has(request.service) ? status : Status.SERVICE_UNKNOWN };
-            await Promise.race([changed, gone]);
+            await Promise.race([changed, ended]);
           }
         } finally {
-          watchers -= 1;
+          clearTimeout(timer);
+          leave();
+        }
+        if (!signal.aborted) {
+          throw new ConnectError('This stream is an hour old. Watch again.', Code.Unavailable);
         }
       },
     },

@@ -1,16 +1,32 @@
 import { toBinary, type DescFile } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
-import { Code } from '@connectrpc/connect';
+import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
 
 import type { ServerReflectionRequest as RequestV1 } from '../../../gen/grpc/reflection/v1/reflection_pb.ts';
 import type { ServerReflectionRequest as RequestV1Alpha } from '../../../gen/grpc/reflection/v1alpha/reflection_pb.ts';
+
+/**
+ * What one stream may ask: several times what tools do. An answer is one file, and what that needs
+ * once, so 100 of them are less than 1 MiB.
+ */
+export const requestsOfStreamMax = 100;
+
+export interface ReflectionLimits {
+  /** Takes a place for a stream, and returns what gives it back. Throws a ConnectError. */
+  readonly enter: (context: HandlerContext) => () => void;
+  /** Returns whether the caller may ask once more. */
+  readonly mayAsk: (context: HandlerContext) => boolean;
+}
 
 type ReflectionRequest = RequestV1 | RequestV1Alpha;
 
 interface ReflectionIndex {
   readonly serviceNames: readonly string[];
-  /** A file with everything that it needs, itself first. */
-  readonly closureOf: (file: DescFile) => Uint8Array[];
+  /**
+   * A file, and everything that it needs and `sent` does not have yet (the protocol allows that). Adds
+   * what it returns to `sent`.
+   */
+  readonly closureOf: (file: DescFile, sent: Set<string>) => Uint8Array[];
   readonly fileByName: ReadonlyMap<string, DescFile>;
   readonly fileBySymbol: ReadonlyMap<string, DescFile>;
 }
@@ -21,17 +37,34 @@ interface ReflectionIndex {
  */
 export function createReflection(
   files: readonly DescFile[],
-): (requests: AsyncIterable<ReflectionRequest>) => AsyncGenerator<ReflectionReply> {
+  limits: ReflectionLimits,
+): ReflectionHandler {
   const index = createIndex(files);
-  return async function* serverReflectionInfo(requests) {
-    for await (const request of requests) {
-      yield {
-        validHost: request.host,
-        originalRequest: request as never,
-        messageResponse: answer(index, request),
-      };
+  return async function* serverReflectionInfo(requests, context) {
+    const leave = limits.enter(context);
+    const sent = new Set<string>();
+    let left = requestsOfStreamMax;
+    try {
+      for await (const request of requests) {
+        left -= 1;
+        if (left < 0) exhausted(`A stream may ask ${requestsOfStreamMax} times. Open another.`);
+        if (!limits.mayAsk(context)) exhausted('This address asks too often. Ask again later.');
+        const messageResponse = answer(index, request, sent);
+        yield { validHost: request.host, originalRequest: request as never, messageResponse };
+      }
+    } finally {
+      leave();
     }
   };
+}
+
+type ReflectionHandler = (
+  requests: AsyncIterable<ReflectionRequest>,
+  context: HandlerContext,
+) => AsyncGenerator<ReflectionReply>;
+
+function exhausted(text: string): never {
+  throw new ConnectError(text, Code.ResourceExhausted);
 }
 
 interface ReflectionReply {
@@ -45,7 +78,7 @@ type Answer =
   | { case: 'listServicesResponse'; value: { service: { name: string }[] } }
   | { case: 'errorResponse'; value: { errorCode: number; errorMessage: string } };
 
-function answer(index: ReflectionIndex, request: ReflectionRequest): Answer {
+function answer(index: ReflectionIndex, request: ReflectionRequest, sent: Set<string>): Answer {
   const { messageRequest: asked } = request;
   if (asked.case === 'listServices') {
     return {
@@ -70,7 +103,7 @@ function answer(index: ReflectionIndex, request: ReflectionRequest): Answer {
   }
   return {
     case: 'fileDescriptorResponse',
-    value: { fileDescriptorProto: index.closureOf(file) },
+    value: { fileDescriptorProto: index.closureOf(file, sent) },
   };
 }
 
@@ -101,16 +134,26 @@ function createIndex(files: readonly DescFile[]): ReflectionIndex {
     add(file);
     serviceNames.push(...file.services.map((service) => service.typeName));
   }
-  return { serviceNames, fileByName, fileBySymbol, closureOf };
+  return { serviceNames, fileByName, fileBySymbol, closureOf: createClosures() };
 }
 
-function closureOf(file: DescFile): Uint8Array[] {
-  const seen = new Map<string, DescFile>();
-  const visit = (next: DescFile): void => {
-    if (seen.has(next.proto.name)) return;
-    seen.set(next.proto.name, next);
-    for (const dependency of next.dependencies) visit(dependency);
+function createClosures(): ReflectionIndex['closureOf'] {
+  const encoded = new Map<string, Uint8Array>();
+  const encode = ({ proto }: DescFile): Uint8Array => {
+    const bytes = encoded.get(proto.name) ?? toBinary(FileDescriptorProtoSchema, proto);
+    encoded.set(proto.name, bytes);
+    return bytes;
   };
-  visit(file);
-  return [...seen.values()].map((each) => toBinary(FileDescriptorProtoSchema, each.proto));
+  return (file, sent) => {
+    const found = new Map<string, DescFile>();
+    const visit = (next: DescFile): void => {
+      const { name } = next.proto;
+      if (found.has(name) || (next !== file && sent.has(name))) return;
+      found.set(name, next);
+      for (const dependency of next.dependencies) visit(dependency);
+    };
+    visit(file);
+    for (const name of found.keys()) sent.add(name);
+    return Array.from(found.values(), encode);
+  };
 }

@@ -60,6 +60,7 @@ async function answerOf(
   const message = Buffer.from(headers['x-message'] ?? 'ok');
   const frame = Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]);
   const call = {
+    connection: {},
     headers,
     complete: true,
     answered: false,

@@ -1,5 +1,7 @@
 import type net from 'node:net';
 
+import type { Connections } from '../connections/connections.ts';
+import type { ServedConnection } from '../connections/open-connection.ts';
 import type { HttpCall } from '../http-call.ts';
 import { readCompleteRequest } from './read-request.ts';
 import { CompleteCall, type CallConnection } from './complete-call.ts';
@@ -16,6 +18,7 @@ export interface Http1ReaderOptions {
   /** Takes over a connection on any other request, with the bytes that were read from it. */
   readonly passToNode: (socket: net.Socket, bytes: Buffer) => void;
   readonly idleTimeoutMs: number;
+  readonly connections: Connections;
 }
 
 /**
@@ -76,7 +79,7 @@ interface Shared {
  * arrive while a call is under way are kept, and go to Node after the answer, so that answers keep
  * the order of their requests.
  */
-class Http1Connection implements CallConnection {
+class Http1Connection implements CallConnection, ServedConnection {
   activeCall: CompleteCall | undefined = undefined;
   private readonly shared: Shared;
   readonly socket: net.Socket;
@@ -93,6 +96,7 @@ class Http1Connection implements CallConnection {
     this.shared = shared;
     this.socket = socket;
     shared.connections.add(this);
+    shared.options.connections.serve(socket, this);
     socket.on('data', this.read);
     socket.on('end', this.lose);
     socket.on('close', this.forget);
@@ -153,6 +157,22 @@ class Http1Connection implements CallConnection {
       this.quietSince = now;
     } else if (now - this.quietSince >= idleTimeoutMs) socket.destroy();
   }
+
+  /* For the table of connections: ServedConnection. Every request here arrives whole. */
+
+  get wholeRequests(): number {
+    return this.answers + this.openRequests;
+  }
+
+  get openRequests(): number {
+    return this.activeCall === undefined ? 0 : 1;
+  }
+
+  get awaitsAnswer(): boolean {
+    return this.activeCall !== undefined;
+  }
+
+  leave(): void {}
 
   endIfIdle(): void {
     if (this.activeCall === undefined) this.end();

@@ -12,16 +12,22 @@ const controlPerRequest = 8;
 export class Conduct {
   private readonly resets: TokenBucket;
   private readonly control: TokenBucket;
+  private readonly empty: TokenBucket;
   private earnedBefore = 0;
 
-  constructor(limits: Http2Limits) {
+  /** `patience`: the part of the budgets that the peer has (http/connections/flooders.ts). */
+  constructor(limits: Http2Limits, patience = 1) {
     const now = performance.now();
-    this.resets = new TokenBucket(limits.resetsBurst, limits.resetsPerSecond, now);
-    this.control = new TokenBucket(limits.controlFramesBurst, limits.controlFramesPerSecond, now);
+    const budget = (burst: number, perSecond: number): TokenBucket =>
+      new TokenBucket(burst * patience, perSecond * patience, now);
+    this.resets = budget(limits.resetsBurst, limits.resetsPerSecond);
+    this.control = budget(limits.controlFramesBurst, limits.controlFramesPerSecond);
+    this.empty = budget(limits.emptyFramesBurst, limits.emptyFramesPerSecond);
   }
 
   requestBegun(): void {
     this.control.earn(controlPerRequest);
+    this.empty.earn(controlPerRequest);
   }
 
   answerTaken(): void {
@@ -34,11 +40,18 @@ export class Conduct {
     throw new ConnectionError(errorCode.enhanceYourCalm, 'too many streams were reset');
   }
 
-  /** Counts frames that ask for work. `earned`: the total credit for sent bytes (sender.ts). */
-  spend(amount: number, earned: number): void {
-    this.control.earn(earned - this.earnedBefore);
+  /**
+   * Counts frames that ask for work. `earned`: the total credit for sent bytes (sender.ts). `isEmpty`:
+   * they carry nothing of a request.
+   */
+  spend(amount: number, earned: number, isEmpty: boolean): void {
+    const more = earned - this.earnedBefore;
     this.earnedBefore = earned;
-    if (this.control.take(amount, performance.now())) return;
+    this.control.earn(more);
+    this.empty.earn(more);
+    const now = performance.now();
+    const isWithin = this.control.take(amount, now) && (!isEmpty || this.empty.take(amount, now));
+    if (isWithin) return;
     throw new ConnectionError(errorCode.enhanceYourCalm, 'too many frames that bring nothing');
   }
 }

@@ -118,6 +118,7 @@ describe('a request', () => {
     ['with a :path that is none', [...without(':path'), [':path', 'elsewhere']]],
     ['with an empty :method', [...without(':method'), [':method', '']]],
     ['with :method twice', [...requestFields, [':method', 'POST']]],
+    ['with host twice', [...requestFields, ['host', 'x'], ['host', 'x']]],
     ['with :authority twice', [...requestFields, [':authority', 'x']]],
     ['with a pseudo-header that is unknown', [...requestFields, [':other', 'x']]],
     ['with the pseudo-header of an answer', [...requestFields, [':status', '200']]],

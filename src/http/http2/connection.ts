@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 
+import type { ServedConnection } from '../connections/open-connection.ts';
 import type { CallerConnection } from '../http-call.ts';
 import { Conduct } from './conduct.ts';
 import { drainPing } from './control-frames.ts';
@@ -33,6 +34,8 @@ export interface ConnectionHost {
   readonly onStream: (stream: Http2Stream) => void;
   /** Reports an error that the application's code or ours should have handled. */
   readonly onFault: (error: Error) => void;
+  /** The connection ends because its peer has exceeded the limits of conduct. */
+  readonly onFlood: (socket: Duplex) => void;
   /** Calls the connection's `flush` at the end of this turn of the event loop. */
   scheduleFlush(connection: Http2Connection): void;
   forget(connection: Http2Connection): void;
@@ -55,7 +58,7 @@ const closedIdsKept = 128;
  * gone (GOAWAY with the last id that is served is sent, open streams may finish); over (reading has
  * stopped, and the socket ends after the written bytes or is lost).
  */
-export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner {
+export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner, ServedConnection {
   readonly streams = new StreamTable();
   readonly sender: FrameSender;
   readonly limits: Http2Limits;
@@ -86,13 +89,15 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
   isClosed = false;
   /** For the sweep: true if a request has arrived since the last sweep. */
   wasUsed = true;
+  wholeRequests = 0;
 
-  constructor(socket: Duplex, host: ConnectionHost) {
+  /** `patience`: conduct.ts. */
+  constructor(socket: Duplex, host: ConnectionHost, patience = 1) {
     this.socket = socket;
     this.host = host;
     this.limits = host.limits;
     this.sender = new FrameSender(socket, host.block, host.encoder, this);
-    this.conduct = new Conduct(host.limits);
+    this.conduct = new Conduct(host.limits, patience);
     this.unread = new UnreadAnswers(host.unread);
     this.receiver = new FrameReceiver(this);
     this.reader = new FrameReader(this.receiver);
@@ -119,8 +124,10 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     try {
       this.reader.read(chunk);
     } catch (error) {
-      if (error instanceof ConnectionError) this.fail(error.code, error.message);
-      else {
+      if (error instanceof ConnectionError) {
+        if (error.code === errorCode.enhanceYourCalm) this.host.onFlood(this.socket);
+        this.fail(error.code, error.message);
+      } else {
         this.host.onFault(error as Error);
         this.fail(errorCode.internalError, 'something failed here');
       }
@@ -145,6 +152,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     );
     stream.receiving.contentLeft = head.contentLength;
     stream.isRequestEnded = isEnded;
+    if (isEnded) this.wholeRequests += 1;
     this.streams.add(stream);
     this.activeStreams += 1;
     if (head.isTooLarge) {
@@ -173,6 +181,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
   }
 
   requestEnded(stream: Http2Stream, trailers?: Http2Stream['headers']): void {
+    this.wholeRequests += 1;
     try {
       stream.takeEnd(trailers);
     } catch (error) {
@@ -281,6 +290,21 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
     this.end();
   }
 
+  /* For the table of connections: ServedConnection */
+
+  get openRequests(): number {
+    return this.activeStreams;
+  }
+
+  get awaitsAnswer(): boolean {
+    return this.streams.awaitsAnswer;
+  }
+
+  leave(): void {
+    this.sendFinalGoAway();
+    this.flush();
+  }
+
   /** Closes the connection at once. */
   destroy(): void {
     this.socket.destroy();
@@ -353,8 +377,8 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner 
   }
 
   /** Counts a frame that asks for work: conduct.ts. */
-  spend(amount: number): void {
-    this.conduct.spend(amount, this.sender.earned);
+  spend(amount: number, isEmpty = true): void {
+    this.conduct.spend(amount, this.sender.earned, isEmpty);
   }
 
   connectionTaken(bytes: number): void {

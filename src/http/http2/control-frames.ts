@@ -26,7 +26,7 @@ export interface ControlOwner {
   /** True once the peer's first SETTINGS have arrived. */
   hasSettings: boolean;
   /** Counts a frame that asks for work. Throws a ConnectionError if the peer has sent too many. */
-  spend(amount: number): void;
+  spend(amount: number, isEmpty?: boolean): void;
   /** Sends a whole frame on the connection (stream 0). */
   say(frame: Buffer): void;
   /** Sends the waiting frames at the end of this turn of the event loop. */

@@ -76,6 +76,29 @@ const answerWith =
     stream.end(Buffer.alloc(bytes));
   };
 
+/** The first of them is the acknowledgement of the greeting. */
+const putPings: LimitCase['put'] = async (server, amount) => {
+  const peer = await server.handshake();
+  peer.send(pings(amount - 1));
+  return outcomeOfRequest(peer, 1);
+};
+
+/** A second after ten others. */
+const putPingsAfterTen: LimitCase['put'] = async (server, amount) => {
+  const peer = await server.handshake();
+  peer.send(pings(9));
+  await server.hasRead(peer);
+  vi.advanceTimersByTime(1000);
+  peer.send(pings(amount));
+  return outcomeOfRequest(peer, 1);
+};
+
+const rule = 'RFC 9113 §10.5';
+const burstCase = (others: Partial<Http2Limits>): LimitCase =>
+  ({ rule, limit: 20, others, put: putPings, refusal: calm }) as const;
+const rateCase = (others: Partial<Http2Limits>): LimitCase =>
+  ({ rule, limit: 5, others, movesClock: true, put: putPingsAfterTen, refusal: calm }) as const;
+
 /** Answers with one byte each, which wait for the window. */
 const putUnread: LimitCase['put'] = async (server, amount) => {
   const peer = await server.handshake(setting(settingId.initialWindowSize, 0));
@@ -267,37 +290,14 @@ export const limitCases: Readonly<Record<keyof Http2Limits, LimitCase>> = {
     },
     refusal: calm,
   },
-  controlFramesBurst: {
-    rule: 'RFC 9113 §10.5',
-    limit: 20,
-    others: { controlFramesPerSecond: 0 },
-    put: async (server, amount) => {
-      const peer = await server.handshake();
-      // The first one was the acknowledgement of the greeting.
-      peer.send(pings(amount - 1));
-      return outcomeOfRequest(peer, 1);
-    },
-    refusal: calm,
-  },
-  controlFramesPerSecond: {
-    rule: 'RFC 9113 §10.5',
-    limit: 5,
-    others: { controlFramesBurst: 10 },
-    movesClock: true,
-    put: async (server, amount) => {
-      const peer = await server.handshake();
-      peer.send(pings(9));
-      await server.hasRead(peer);
-      vi.advanceTimersByTime(1000);
-      peer.send(pings(amount));
-      return outcomeOfRequest(peer, 1);
-    },
-    refusal: calm,
-  },
+  controlFramesBurst: burstCase({ controlFramesPerSecond: 0 }),
+  controlFramesPerSecond: rateCase({ controlFramesBurst: 10 }),
+  emptyFramesBurst: burstCase({ emptyFramesPerSecond: 0 }),
+  emptyFramesPerSecond: rateCase({ emptyFramesBurst: 10 }),
   controlBytesWaitingMax: {
     rule: 'RFC 9113 §10.5',
     limit: 170,
-    others: { unreadBytesMax: 2 ** 30, controlFramesBurst: 1e6 },
+    others: { unreadBytesMax: 2 ** 30, controlFramesBurst: 1e6, emptyFramesBurst: 1e6 },
     onStream: answerWith(largerThanSockets),
     put: async (server, amount) => {
       const peer = await server.handshake(setting(settingId.initialWindowSize, int31Max));

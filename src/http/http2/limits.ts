@@ -41,11 +41,18 @@ export interface Http2Limits {
   readonly resetsPerSecond: number;
   /**
    * Frames that ask for work and carry nothing useful: PING, SETTINGS, PRIORITY, WINDOW_UPDATE,
-   * empty DATA, unknown frames (CVE-2019-9511 to 9518). Time, requests and sent bytes refill the
-   * budget.
+   * empty DATA, unknown frames (CVE-2019-9511 to 9518), and DATA of a few bytes. Time, requests and
+   * sent bytes refill the budget.
    */
   readonly controlFramesBurst: number;
   readonly controlFramesPerSecond: number;
+  /**
+   * The same without DATA that carries something: a body may come in many small parts, but no
+   * client has reason to send many of the others. A connection of an address that was cut off
+   * before has a part of both budgets (http/connections/flooders.ts).
+   */
+  readonly emptyFramesBurst: number;
+  readonly emptyFramesPerSecond: number;
   /**
    * Bytes of answers to PING and SETTINGS that wait for a slow reader. Above the limit, reading
    * stops.
@@ -98,6 +105,9 @@ export const defaultLimits: Http2Limits = {
   resetsPerSecond: 100,
   controlFramesBurst: 10_000,
   controlFramesPerSecond: 1000,
+  // As nghttp2: 1,000 answers to SETTINGS and PING. Browsers send 10 PRIORITY, gRPC a PING a read.
+  emptyFramesBurst: 1000,
+  emptyFramesPerSecond: 100,
   controlBytesWaitingMax: 16 * 1024,
   unreadBytesMax: 16 * 1024 * 1024,
   serverUnreadBytesMax: 256 * 1024 * 1024,

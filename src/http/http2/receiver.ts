@@ -135,7 +135,7 @@ export class FrameReceiver implements FrameSink {
       return;
     }
     const isEnd = isLast && this.dataEnds;
-    if (!isEnd && to - from < smallDataBytes) connection.spend(1);
+    if (!isEnd && to - from < smallDataBytes) connection.spend(1, false);
     connection.deliver(stream, keptPart(bytes, from, to, isEnd));
     if (isEnd && !stream.isClosed) connection.requestEnded(stream);
   }
@@ -163,7 +163,7 @@ export class FrameReceiver implements FrameSink {
       return;
     }
     const isEnd = (flags & frameFlag.endStream) !== 0;
-    if (!isEnd && length < smallDataBytes) connection.spend(1);
+    if (!isEnd && length < smallDataBytes) connection.spend(1, length === 0);
     if (to - from > length) connection.taken(stream, to - from - length);
     if (length > 0) connection.deliver(stream, keptPart(bytes, dataFrom, dataTo, isEnd));
     if (isEnd && !stream.isClosed) connection.requestEnded(stream);
@@ -211,7 +211,7 @@ export class FrameReceiver implements FrameSink {
   private lateFrame(id: number): void {
     const { connection } = this;
     if (connection.resetIds.has(id)) {
-      connection.spend(1);
+      connection.spend(1, false);
       return;
     }
     const stream = connection.streams.get(id);

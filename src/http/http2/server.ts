@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 
+import type { Connections } from '../connections/connections.ts';
 import { idleBytesMin } from '../linger.ts';
 import { Http2Connection, type ConnectionHost } from './connection.ts';
 import { errorCode } from './frames.ts';
@@ -20,6 +21,8 @@ export interface Http2ServerOptions {
   readonly idleTimeoutMs: number;
   /** Replaces defaultLimits. */
   readonly limits?: Partial<Http2Limits>;
+  /** The table of the listener's connections. Undefined: there is none. */
+  readonly connections?: Connections | undefined;
 }
 
 export interface Http2Server {
@@ -59,6 +62,7 @@ export function createHttp2Server(options: Http2ServerOptions): Http2Server {
     unread: new ServerUnread(),
     onStream: options.onStream,
     onFault: options.onFault,
+    onFlood: (socket) => options.connections?.flooded(socket),
     scheduleFlush: createFlushQueue(options.onFault),
     forget: (connection) => {
       connections.delete(connection);
@@ -89,7 +93,9 @@ export function createHttp2Server(options: Http2ServerOptions): Http2Server {
 
   return {
     accept: (socket, start) => {
-      const connection = new Http2Connection(socket, host);
+      const { connections: table } = options;
+      const connection = new Http2Connection(socket, host, table?.patience(socket));
+      table?.serve(connection.caller, connection);
       const watched = { quietSince: performance.now(), incompleteSince: 0, blockedSince: 0 };
       connections.set(connection, watched);
       startSweep();

@@ -114,7 +114,7 @@ test('controlBytesWaitingMax: a peer that asks and does not read is not served u
       stream.respond(200, {});
       stream.end(stream.id === 1 ? body : undefined);
     },
-    { controlBytesWaitingMax: 1000, controlFramesBurst: 1e6 },
+    { controlBytesWaitingMax: 1000, controlFramesBurst: 1e6, emptyFramesBurst: 1e6 },
   );
   const peer = await server.handshake(setting(settingId.initialWindowSize, 2 ** 31 - 1));
   const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 50));

@@ -62,6 +62,11 @@ export class StreamTable {
     return this.streams.filter((stream) => stream !== undefined);
   }
 
+  /** True if a whole request waits for the application. */
+  get awaitsAnswer(): boolean {
+    return this.streams.some((stream) => stream?.isRequestEnded === true && !stream.isFinished);
+  }
+
   private homeOf(id: number): number {
     return (Math.imul(id, hashFactor) >>> 16) & this.mask;
   }

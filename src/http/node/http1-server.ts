@@ -5,6 +5,7 @@ import type { EngineOptions } from '../engine.ts';
 import { answerBadRequest, refuseConnect } from './bad-request.ts';
 import { defaultLinger } from '../linger.ts';
 import { Http1Call } from './http1-call.ts';
+import { Http1Activity } from './http1-activity.ts';
 import { createUnreadSockets } from './unread-sockets.ts';
 
 /** Node's HTTP/1.1 server, for sockets that are passed to it. */
@@ -26,10 +27,13 @@ const requestTimeoutSlackMs = 5_000;
 const idleSweepMs = 50;
 
 export function createNodeHttp1Server(options: EngineOptions): NodeHttp1Server {
-  const { handle, idleTimeoutMs, requestTimeoutMs } = options;
+  const { handle, idleTimeoutMs, requestTimeoutMs, connections } = options;
   const linger = { ...defaultLinger, ...options.linger };
-  const serve = (request: http.IncomingMessage, response: http.ServerResponse): void =>
+  const activities = new WeakMap<object, Http1Activity>();
+  const serve = (request: http.IncomingMessage, response: http.ServerResponse): void => {
+    activities.get(request.socket)?.begin(request, response);
     handle(new Http1Call(request, response, linger));
+  };
   const server = http.createServer(
     {
       headersTimeout: Math.min(requestTimeoutMs, headersTimeoutMs),
@@ -54,6 +58,9 @@ export function createNodeHttp1Server(options: EngineOptions): NodeHttp1Server {
   let idleSweep: NodeJS.Timeout | undefined;
   return {
     take: (socket, start) => {
+      const activity = new Http1Activity();
+      activities.set(socket, activity);
+      connections.serve(socket, activity);
       // A socket in flowing mode would drop the bytes.
       socket.pause();
       socket.unshift(start);

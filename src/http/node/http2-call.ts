@@ -27,7 +27,7 @@ export interface NodeCallOwner {
   /** The stream is closed and the application has finished with it, so its slot is free. */
   settle(call: NodeHttp2Call): void;
   /** Counts frames that carry nothing useful. */
-  spend(frames: number): void;
+  spend(frames: number, isEmpty: boolean): void;
   /** The application threw an error. Its stream is closed already. */
   fault(error: Error): void;
 }
@@ -158,7 +158,7 @@ export class NodeHttp2Call implements TrailersCall {
 
   /** A part of the body has arrived. */
   count(bytes: number): void {
-    if (bytes < smallDataBytes) this.owner.spend(1);
+    if (bytes < smallDataBytes) this.owner.spend(1, bytes === 0);
   }
 
   /** An application error ends only its own stream. */
@@ -170,6 +170,16 @@ export class NodeHttp2Call implements TrailersCall {
   /** The request never arrived completely, and its caller has disconnected. */
   cut(): void {
     this.done();
+  }
+
+  /** The whole request arrived before its answer. */
+  get wasWhole(): boolean {
+    return this.stream.readableEnded || this.stream.endAfterHeaders;
+  }
+
+  /** The request is whole, and waits for the application. */
+  get awaitsAnswer(): boolean {
+    return this.complete && !this.isDone;
   }
 
   private get isStreamClosed(): boolean {

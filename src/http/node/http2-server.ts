@@ -1,5 +1,6 @@
 import type net from 'node:net';
 
+import type { Connections } from '../connections/connections.ts';
 import type { RequestHandler } from '../http-call.ts';
 import { defaultLimits, type Http2Limits } from '../http2/limits.ts';
 import { NodeHttp2Session } from './http2-session.ts';
@@ -14,6 +15,8 @@ export interface NodeHttp2ServerOptions {
    * Replaces defaultLimits. docs/operate/http-engines.md lists the limits that Node cannot enforce.
    */
   readonly limits?: Partial<Http2Limits>;
+  /** The table of the listener's connections. Undefined: there is none. */
+  readonly connections?: Connections | undefined;
 }
 
 /** Node's HTTP/2 server, for sockets that are passed to it. */
@@ -32,7 +35,7 @@ const sweepIntervalMsMax = 1000;
 
 export function createNodeHttp2Server(options: NodeHttp2ServerOptions): NodeHttp2Server {
   const limits = { ...defaultLimits, ...options.limits };
-  const { handle, onFault, idleTimeoutMs } = options;
+  const { handle, onFault, idleTimeoutMs, connections } = options;
   const sessions = new Set<NodeHttp2Session>();
   const intervalMs = Math.min(sweepIntervalMsMax, Math.ceil(idleTimeoutMs / 4));
   let sweep: NodeJS.Timeout | undefined;
@@ -57,9 +60,10 @@ export function createNodeHttp2Server(options: NodeHttp2ServerOptions): NodeHttp
         socket.pause();
         socket.unshift(start);
       }
-      sessions.add(
-        new NodeHttp2Session(socket, { limits, handle, onFault, idleTimeoutMs, forget }),
-      );
+      const host = { limits, handle, onFault, idleTimeoutMs, connections, forget };
+      const session = new NodeHttp2Session(socket, host);
+      connections?.serve(socket, session);
+      sessions.add(session);
       startSweep();
     },
     get connections() {

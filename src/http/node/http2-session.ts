@@ -8,6 +8,8 @@ import {
 } from 'node:http2';
 import type net from 'node:net';
 
+import type { Connections } from '../connections/connections.ts';
+import type { ServedConnection } from '../connections/open-connection.ts';
 import type { RequestHandler } from '../http-call.ts';
 import { Conduct } from '../http2/conduct.ts';
 import type { Http2Limits } from '../http2/limits.ts';
@@ -20,6 +22,7 @@ export interface NodeSessionHost {
   readonly handle: RequestHandler;
   readonly onFault: (error: Error) => void;
   readonly idleTimeoutMs: number;
+  readonly connections: Connections | undefined;
   forget(session: NodeHttp2Session): void;
 }
 
@@ -44,13 +47,14 @@ const settingsCost = 16;
  * closes a session only if its peer breaks the protocol; this class handles idle, silent and stuck
  * peers.
  */
-export class NodeHttp2Session implements NodeCallOwner {
+export class NodeHttp2Session implements NodeCallOwner, ServedConnection {
   private readonly session: ServerHttp2Session;
   readonly socket: net.Socket;
   private readonly host: NodeSessionHost;
   /** Calls that hold a slot: their stream is open, or the application still works on them. */
   private readonly calls = new Set<NodeHttp2Call>();
   private readonly conduct: Conduct;
+  wholeRequests = 0;
   private hasSettings = false;
   private readonly openedAt = performance.now();
   /** Since when the peer has sent no request. */
@@ -65,7 +69,7 @@ export class NodeHttp2Session implements NodeCallOwner {
     const { limits } = host;
     this.socket = socket;
     this.host = host;
-    this.conduct = new Conduct(limits);
+    this.conduct = new Conduct(limits, host.connections?.patience(socket));
     this.closeTimeoutMs = limits.stallTimeoutMs;
     const session = performServerHandshake(socket, optionsOf(limits));
     this.session = session;
@@ -74,7 +78,10 @@ export class NodeHttp2Session implements NodeCallOwner {
     session.on('remoteSettings', () => this.takeSettings());
     session.on('ping', () => this.takePing());
     // An error of the peer. GOAWAY has already reported it to the peer.
-    session.on('error', () => session.destroy());
+    session.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.errno === nghttp2Flooded) host.connections?.flooded(socket);
+      session.destroy();
+    });
     session.once('close', () => host.forget(this));
   }
 
@@ -87,12 +94,30 @@ export class NodeHttp2Session implements NodeCallOwner {
     return { lingerMs, idleMs, bytesMax };
   }
 
+  /* For the table of connections: ServedConnection */
+
+  get openRequests(): number {
+    return this.calls.size;
+  }
+
+  get awaitsAnswer(): boolean {
+    for (const call of this.calls) if (call.awaitsAnswer) return true;
+    return false;
+  }
+
+  leave(): void {
+    this.session.destroy(undefined, constants.NGHTTP2_NO_ERROR);
+  }
+
+  /* For the calls: NodeCallOwner */
+
   settle(call: NodeHttp2Call): void {
+    if (call.wasWhole) this.wholeRequests += 1;
     this.calls.delete(call);
   }
 
-  spend(frames: number): void {
-    this.check(() => this.conduct.spend(frames, 0));
+  spend(frames: number, isEmpty: boolean): void {
+    this.check(() => this.conduct.spend(frames, 0, isEmpty));
   }
 
   fault(error: Error): void {
@@ -130,12 +155,12 @@ export class NodeHttp2Session implements NodeCallOwner {
 
   private takeSettings(): void {
     // As in our own server: each SETTINGS may change the window of every stream.
-    if (this.hasSettings) this.spend(settingsCost);
+    if (this.hasSettings) this.spend(settingsCost, true);
     this.hasSettings = true;
   }
 
   private takePing(): void {
-    this.spend(1);
+    this.spend(1, true);
   }
 
   private begin(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
@@ -166,6 +191,7 @@ export class NodeHttp2Session implements NodeCallOwner {
     try {
       count();
     } catch (error) {
+      this.host.connections?.flooded(this.socket);
       this.end(error as Error);
     }
   }
@@ -218,5 +244,8 @@ function optionsOf(limits: Http2Limits): ServerOptions {
     strictFieldWhitespaceValidation: false,
   };
 }
+
+/** nghttp2 saw more PING and SETTINGS in one read than it answers: NGHTTP2_ERR_FLOODED. */
+const nghttp2Flooded = -904;
 
 function ignore(): void {}

@@ -6,11 +6,12 @@ import { createNodeHttp2Server } from './http2-server.ts';
  * Node's own servers for HTTP/1.1 and HTTP/2: docs/operate/http-engines.md says when to use them.
  */
 export function createNodeEngine(options: EngineOptions): HttpEngine {
-  const { handle, idleTimeoutMs } = options;
+  const { handle, idleTimeoutMs, connections } = options;
   const http1 = createNodeHttp1Server(options);
   const http2 = createNodeHttp2Server({
     handle,
     idleTimeoutMs,
+    connections,
     // As in own-engine.ts.
     onFault: (error) => process.emitWarning(error),
   });

@@ -77,6 +77,7 @@ export class RequestHead implements FieldSink {
     const { headers } = this;
     const before = headers[name.text];
     if (before === undefined) headers[name.text] = value;
+    else if (name.text === 'host') this.isMalformed = true;
     else if (kind === fieldKind.cookie) headers[name.text] = `${before as string}; ${value}`;
     else if (kind < fieldKind.contentLength) headers[name.text] = `${before as string}, ${value}`;
   }
