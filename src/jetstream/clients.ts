@@ -2,12 +2,15 @@ import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 
 import type { Log } from './log.ts';
+import type { Traffic } from './traffic.ts';
 
 /** The NATS clients of a log. */
 export interface LogClients {
   /** For pulls and reads. Publishing has its own connection, so that neither delays the other. */
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
+  /** The limits of what `connection` has requested. */
+  readonly traffic: Traffic;
 }
 
 /** Kept outside the logs, because a log hides NATS from its users. */

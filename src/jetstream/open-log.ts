@@ -19,6 +19,7 @@ import { createPublisher } from './publish/publisher.ts';
 import { headerBlock } from './publish/raw-publish.ts';
 import { waitUntilReadable } from './server/stream-readiness.ts';
 import { ensureStreams, streamSettings } from './server/stream-settings.ts';
+import { createTraffic } from './traffic.ts';
 import { streamNames, subjects, type StreamName, type TopologyOptions } from './topology.ts';
 
 export interface LogOptions {
@@ -119,7 +120,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
       for (const commit of commits.values()) commit.close();
     },
   };
-  return withClients(log, { connection, manager });
+  return withClients(log, { connection, manager, traffic: createTraffic() });
 }
 
 async function openManager(connection: NatsConnection): Promise<JetStreamManager> {

@@ -1,31 +1,25 @@
-import { jetstream, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
-
 import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';
+import { runPull } from './pull-requests.ts';
+import type { PulledMessage } from './pulled-message.ts';
 
-/** A message of a durable consumer. Settled by exactly one of `ack`, `nak` and `term`. */
-export interface PulledMessage {
-  readonly subject: string;
-  /** Its position in the stream. */
-  readonly sequence: number;
-  /** How often the log has delivered it, including this delivery. */
-  readonly deliveries: number;
-  /** When the log stored it: a Unix time in ms. */
-  readonly storedAtMs: number;
-  readonly payload: Uint8Array;
-  header(name: string): string;
-  ack(): void;
-  /** Rejects the delivery; the log delivers the message again after `delayMs`. */
-  nak(delayMs: number): void;
-  term(reason: string): void;
-  /** Reports progress, which restarts the acknowledgement wait. */
-  working(): void;
-}
+export type { PulledMessage };
 
 export interface Pull {
+  /** Requests more messages. Call it when the receiver has room again. */
+  more(): void;
   /** Takes no more messages. Delivered messages stay with the receiver. */
   stop(): Promise<void>;
+}
+
+/** How many more messages a receiver can take now. */
+export interface PullRoom {
+  readonly messages: number;
+  /** The payload bytes of these messages together. */
+  readonly bytes: number;
+  /** The receiver holds nothing: one message is requested, whatever its size. */
+  readonly isEmpty: boolean;
 }
 
 export interface PullOptions {
@@ -34,6 +28,11 @@ export interface PullOptions {
   readonly consumer: string;
   /** How many messages are requested ahead. */
   readonly messagesMax: number;
+  /**
+   * What the receiver can take beyond what it holds. Undefined: it takes all. When it says less
+   * than it held back before, call `Pull.more`.
+   */
+  readonly room?: () => PullRoom;
   readonly onMessage: (message: PulledMessage) => void;
   /**
    * Reports a problem that does not end the pull, such as a deleted consumer or a missing leader.
@@ -41,79 +40,14 @@ export interface PullOptions {
   readonly onTrouble: (text: string) => void;
 }
 
-/** Pulls by callback, which costs half as much as the iterator (docs/understand/hot-path.md). */
+/**
+ * Pulls by callback, which costs half as much as the iterator (docs/understand/hot-path.md).
+ * Rejects if the consumer does not exist or the log cannot be reached.
+ */
 export async function openPull(options: PullOptions): Promise<Pull> {
-  const client = jetstream(clientsOf(options.log).connection);
-  const consumer = await client.consumers.get(options.stream, options.consumer);
-  const messages = await consumer.consume({
-    max_messages: options.messagesMax,
-    idle_heartbeat: 5_000,
-    callback: (message) => options.onMessage(new Pulled(message)),
-  });
-  void reportTrouble(messages, options.onTrouble);
-  return {
-    stop: async () => {
-      messages.stop();
-      await messages.closed();
-    },
-  };
-}
-
-/** A class, because one is created for every event and its methods are shared. */
-export class Pulled implements PulledMessage {
-  readonly #message: JsMsg;
-  readonly subject: string;
-  readonly sequence: number;
-  readonly deliveries: number;
-  readonly storedAtMs: number;
-  readonly payload: Uint8Array;
-
-  constructor(message: JsMsg) {
-    const info = message.info;
-    this.#message = message;
-    this.subject = message.subject;
-    this.sequence = info.streamSequence;
-    this.deliveries = info.deliveryCount;
-    this.storedAtMs = info.timestampNanos / 1_000_000;
-    this.payload = message.data;
-  }
-
-  header(name: string): string {
-    return this.#message.headers?.get(name) ?? '';
-  }
-
-  ack(): void {
-    this.#message.ack();
-  }
-
-  nak(delayMs: number): void {
-    this.#message.nak(delayMs);
-  }
-
-  term(reason: string): void {
-    this.#message.term(reason);
-  }
-
-  working(): void {
-    this.#message.working();
-  }
-}
-
-const troubles = new Set([
-  'consumer_deleted',
-  'consumer_not_found',
-  'stream_not_found',
-  'heartbeats_missed',
-  'exceeded_limits',
-]);
-
-async function reportTrouble(
-  messages: ConsumerMessages,
-  onTrouble: (text: string) => void,
-): Promise<void> {
-  for await (const status of messages.status()) {
-    if (troubles.has(status.type)) onTrouble(status.type);
-  }
+  const { connection, manager, traffic } = clientsOf(options.log);
+  await manager.consumers.info(options.stream, options.consumer);
+  return runPull({ ...options, connection, manager, traffic });
 }
 
 /** An unreachable server must not delay a stop. */

@@ -4,6 +4,7 @@ import { clientsOf } from '../clients.ts';
 import { ReadTimeoutError } from '../log-failure.ts';
 import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';
+import { pageBytesMax, withinBudget } from '../traffic.ts';
 
 /** A message of a stream. */
 export interface StoredMessage {
@@ -22,7 +23,10 @@ export async function readMessage(
   stream: StreamName,
   sequence: number,
 ): Promise<StoredMessage | undefined> {
-  const found = await clientsOf(log).manager.streams.getMessage(stream, { seq: sequence });
+  const { manager, traffic } = clientsOf(log);
+  const found = await withinBudget(traffic.singles, 1, () =>
+    manager.streams.getMessage(stream, { seq: sequence }),
+  );
   return found === null ? undefined : stored(found);
 }
 
@@ -33,10 +37,10 @@ export async function readNext(
   sequence: number,
   subject: string,
 ): Promise<StoredMessage | undefined> {
-  const found = await clientsOf(log).manager.direct.getMessage(stream, {
-    seq: sequence,
-    next_by_subj: subject,
-  });
+  const { manager, traffic } = clientsOf(log);
+  const found = await withinBudget(traffic.singles, 1, () =>
+    manager.direct.getMessage(stream, { seq: sequence, next_by_subj: subject }),
+  );
   return found === null ? undefined : stored(found);
 }
 
@@ -46,9 +50,10 @@ export async function sequenceSince(
   stream: StreamName,
   sinceMs: number,
 ): Promise<number | undefined> {
-  const found = await clientsOf(log).manager.direct.getMessage(stream, {
-    start_time: new Date(sinceMs),
-  });
+  const { manager, traffic } = clientsOf(log);
+  const found = await withinBudget(traffic.singles, 1, () =>
+    manager.direct.getMessage(stream, { start_time: new Date(sinceMs) }),
+  );
   return found?.seq;
 }
 
@@ -69,7 +74,10 @@ export async function lastStoredAtMs(
   stream: StreamName,
   subject: string,
 ): Promise<number | undefined> {
-  const found = await clientsOf(log).manager.direct.getMessage(stream, { last_by_subj: subject });
+  const { manager, traffic } = clientsOf(log);
+  const found = await withinBudget(traffic.singles, 1, () =>
+    manager.direct.getMessage(stream, { last_by_subj: subject }),
+  );
   return found?.time.getTime();
 }
 
@@ -87,7 +95,9 @@ export async function* readMatching(
 ): AsyncGenerator<StoredMessage> {
   let sequence = from;
   for (;;) {
-    const page = await readPage(log, stream, subject, sequence);
+    const page = await withinBudget(clientsOf(log).traffic.pages, pageBytesMax, () =>
+      readPage(log, stream, subject, sequence),
+    );
     yield* page;
     // A short page is not the last: the server ends a page early if its messages are large.
     if (page.length === 0) return;
@@ -119,6 +129,8 @@ function readPage(
         seq: sequence,
         next_by_subj: subject,
         batch: pageMessagesMax,
+        // The limit of the server itself is its max_pending: one page would be all that it sends.
+        max_bytes: pageBytesMax,
         callback: (done, message) => {
           timer.refresh();
           if (done === null) {
