@@ -113,7 +113,9 @@ export function createSettler(options: SettlerOptions): Settler {
       settle(held, () => held.message.nak(delayMs));
     },
     postponed: (failure) => {
-      void record.write(describeFailure(config.name, failure, false));
+      record
+        .write(describeFailure(config.name, failure, false))
+        .catch((error: unknown) => signals.trouble('ATTEMPTS does not accept entries', error));
       signals.deliveryPostponed(config.name);
       failure.held.tries += 1;
     },

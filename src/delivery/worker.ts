@@ -113,7 +113,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   const start = async (): Promise<void> => {
     timer = setInterval(onTick, tickMs);
     status.change('running', '');
-    pulls = await openPulls({ ...options, rooms }, receiver);
+    pulls = await openPulls({ ...options, rooms, stopping: () => stopping }, receiver);
   };
 
   let started: Promise<void> | undefined;

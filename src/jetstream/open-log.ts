@@ -5,6 +5,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 
 import type { Durability } from '../config/config.ts';
 import { StartError } from '../errors.ts';
+import { canarySubject } from '../event/canary.ts';
 import { withClients } from './clients.ts';
 import { connectToServer } from './connection.ts';
 import type { Log } from './log.ts';
@@ -79,7 +80,11 @@ export async function openLog(options: LogOptions): Promise<Log> {
     await connection.close();
     throw error;
   });
-  const publisher = createPublisher(publishing, { timeoutMs: options.publishTimeoutMs });
+  let isSilent = false;
+  const publisher = createPublisher(publishing, {
+    timeoutMs: options.publishTimeoutMs,
+    onTimeout: () => (isSilent = true),
+  });
 
   // An acknowledgement of a synced stream is passed on once its block is synced.
   const streams = new Map(
@@ -103,11 +108,8 @@ export async function openLog(options: LogOptions): Promise<Log> {
     publish,
     store,
     probe: async () => {
-      await store('PROBE', subjects.probe, {}, new Date().toISOString());
-      const { state, config } = await manager.streams.info('EVENTS');
-      if (config.max_bytes > 0 && state.bytes + readyBytesMin > config.max_bytes) {
-        throw new PublishError('stream_full', 'the stream EVENTS is full');
-      }
+      await probeIntake(store, manager, commits.get('EVENTS'), isSilent);
+      isSilent = false;
     },
     syncStream: async (stream) => {
       await commits.get(stream)?.syncEverything();
@@ -121,6 +123,24 @@ export async function openLog(options: LogOptions): Promise<Log> {
     },
   };
   return withClients(log, { connection, manager, traffic: createTraffic() });
+}
+
+/** Throws a PublishError if events are not taken. */
+async function probeIntake(
+  store: Log['store'],
+  manager: JetStreamManager,
+  commit: GroupCommit | undefined,
+  isSilent: boolean,
+): Promise<void> {
+  const unsynced = commit?.failure();
+  if (unsynced !== undefined) throw new PublishError('not_synced', unsynced.message);
+  await store('PROBE', subjects.probe, {}, new Date().toISOString());
+  // A stream can stop alone. A heartbeat is in no count and reaches no destination.
+  if (isSilent) await store('EVENTS', canarySubject, {}, '{}');
+  const { state, config } = await manager.streams.info('EVENTS');
+  if (config.max_bytes > 0 && state.bytes + readyBytesMin > config.max_bytes) {
+    throw new PublishError('stream_full', 'the stream EVENTS is full');
+  }
 }
 
 async function openManager(connection: NatsConnection): Promise<JetStreamManager> {

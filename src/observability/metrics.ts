@@ -3,6 +3,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { errorCodes, errorEntry, grpcCodeNames } from '../errors.ts';
 import { eventStatuses, warningCodes } from '../event/verdict.ts';
 import { createCanaryMetrics } from './canary-metrics.ts';
+import { createProcessFaultMetrics } from './process-faults.ts';
 import { createReloadMetrics } from './reload-metrics.ts';
 import { createGauges } from './gauges.ts';
 import { createCounter, createGauge, createHistogram } from './metric-families.ts';
@@ -138,6 +139,7 @@ export function createMetrics(labels: LabelValues) {
     gauges,
     canary,
     reload,
+    unhandledRejections: createProcessFaultMetrics(registry),
     knownSources,
     addEventNames,
   };

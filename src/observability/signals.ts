@@ -6,6 +6,7 @@ import { createDeliverySignals } from './delivery-signals.ts';
 import { createLineSampler } from './line-sampler.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
+import { createProcessFaultSignals } from './process-faults.ts';
 import { createReloadSignals } from './reload-metrics.ts';
 import { createRequestSignals } from './request-signals.ts';
 import { createVerdictCounters } from './verdict-counters.ts';
@@ -58,6 +59,7 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     },
     ...createCanarySignals(metrics.canary, logger),
     ...createReloadSignals(metrics.reload, logger),
+    ...createProcessFaultSignals(metrics.unhandledRejections, logger),
     connectionChanged: (connection: string, status: string): void =>
       logger.warn({ connection, status }, 'NATS connection'),
     serverRestarted: (reason: string): void =>

@@ -5,6 +5,7 @@ import { StartError } from '../errors.ts';
 import { openGate, type Gate, type GateCredentials } from '../gate/gate.ts';
 import { createEventStore } from '../jetstream/event-store.ts';
 import { openLog, type LogOptions } from '../jetstream/open-log.ts';
+import { surviveRejections } from './last-resort.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createLogger } from '../observability/logger.ts';
 import { createDeltaSource, type MetricDeltas } from '../observability/metric-deltas.ts';
@@ -133,6 +134,7 @@ async function startGate(
   });
   lifecycle.onRelease('counts', reportCounts(metrics));
   const signals = createSignals(metrics, logger);
+  lifecycle.onRelease('last resort', surviveRejections(signals));
   const log = await openLog({ ...settings.log, onStatus: signals.connectionChanged });
   lifecycle.onRelease('log', log.close);
   const gate = await openGate(settings.config, signals, {
@@ -171,7 +173,8 @@ function reportCounts(metrics: Metrics): () => Promise<void> {
   };
   const timer = setInterval(() => {
     // A busy first process gets one large report later instead of many small ones.
-    if (!underWay) void reportGrowth();
+    // `report` never rejects, and `process.send` throws only when the first process has ended.
+    if (!underWay) reportGrowth().catch(() => {});
   }, countedIntervalMs);
   timer.unref();
   return async () => {

@@ -8,6 +8,7 @@ import { createLiveValidation } from '../validation/live-validation.ts';
 import { emptyRegistry, loadRegistry } from '../validation/schema-registry.ts';
 import { followFiles, type ConfigReader } from './follow-files.ts';
 import type { GateProcesses } from './gate-processes.ts';
+import { surviveRejections } from './last-resort.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { observe } from './observe.ts';
 import { openEndpoints } from './open-endpoints.ts';
@@ -78,6 +79,7 @@ async function startService(
   const eventNames = validation.registry().events.map(({ name }) => name);
   const observed = observe(config, eventNames, logger);
   const { metrics, signals } = observed;
+  lifecycle.onRelease('last resort', surviveRejections(signals));
 
   // The log.
   const opened = await openServiceLog({ config, searchPath, signals, lifecycle });
@@ -108,6 +110,7 @@ async function startService(
   // The operators' port.
   const adminAddress = await openOperatorsPort({
     ...started,
+    opened,
     metrics,
     registry,
     rejected,

@@ -3,6 +3,7 @@ import type { DeliveredStream } from '../../event/delivery-attempt.ts';
 import { ensureDestinationConsumer } from '../../jetstream/consume/destination-consumer.ts';
 import { recordFilter } from '../../jetstream/consume/filter-history.ts';
 import type { Log } from '../../jetstream/log.ts';
+import { retryWhileAway } from '../../jetstream/retry-while-away.ts';
 import { openPull, type Pull, type PulledMessage } from '../../jetstream/consume/pull.ts';
 import { DelayedMessage } from '../../jetstream/consume/delayed-copies.ts';
 import type { HeldRoom } from './held-room.ts';
@@ -23,6 +24,7 @@ export interface OpenPullsOptions {
   readonly signals: Signals;
   /** The memory for the events of each stream. */
   readonly rooms: Readonly<Record<ConsumedStream, HeldRoom>>;
+  readonly stopping: () => boolean;
 }
 
 /** What a worker does with pulled messages. No function may throw: that would end the pull. */
@@ -66,10 +68,16 @@ export async function openPulls(options: OpenPullsOptions, receiver: PullReceive
       },
       onTrouble: (text) => signals.trouble(`pulling for ${config.name} from ${stream}`, text),
     });
+  const tries = {
+    onRetry: (error: unknown) => signals.trouble(`opening the consumers of ${config.name}`, error),
+    isStopping: options.stopping,
+  };
   try {
     // First all consumers: once messages arrive, these requests would wait behind them.
-    for (const stream of consumedStreams) await ensure(stream);
-    for (const stream of consumedStreams) pulls.push(await open(stream));
+    for (const stream of consumedStreams) await retryWhileAway(() => ensure(stream), tries);
+    for (const stream of consumedStreams) {
+      pulls.push(await retryWhileAway(() => open(stream), tries));
+    }
   } catch (error) {
     await stop();
     throw error;

@@ -66,7 +66,7 @@ function createAdmit({ destinationConfig: config, settler, signals }: ReceiverPa
       if (message.subject !== canarySubject) signals.eventsFiltered(config.name, 1);
       return false;
     }
-    if (map !== undefined && !applyMapping(map, held, settler)) return false;
+    if (map !== undefined && !applyMapping(map, held, { settler, signals })) return false;
     if (message.deliveries > trusted) {
       held.exclusive = true;
       held.batchEventsMax = 1;
@@ -76,7 +76,11 @@ function createAdmit({ destinationConfig: config, settler, signals }: ReceiverPa
 }
 
 /** Does not deliver an unreadable payload: it may contain fields that must not leave. */
-function applyMapping(map: FieldMapping, held: HeldEvent, settler: Settler): boolean {
+function applyMapping(
+  map: FieldMapping,
+  held: HeldEvent,
+  { settler, signals }: Pick<ReceiverParts, 'settler' | 'signals'>,
+): boolean {
   try {
     held.payload = map(held.message.payload);
     return true;
@@ -88,7 +92,9 @@ function applyMapping(map: FieldMapping, held: HeldEvent, settler: Settler): boo
       reason: `the payload is not a stored event: it ${what}`,
     } as const;
     const time = { startedAtMs: Date.now(), durationMs: 0 };
-    void settler.failed({ held, attempt: held.attempt, outcome, time });
+    settler
+      .failed({ held, attempt: held.attempt, outcome, time })
+      .catch((failure: unknown) => signals.trouble('an unreadable event is not settled', failure));
     return false;
   }
 }
