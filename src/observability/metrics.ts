@@ -3,7 +3,6 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { errorCodes, errorEntry, grpcCodeNames } from '../errors.ts';
 import { eventStatuses, warningCodes } from '../event/verdict.ts';
 import { createCanaryMetrics } from './canary-metrics.ts';
-import { createProcessFaultMetrics } from './process-faults.ts';
 import { createReloadMetrics } from './reload-metrics.ts';
 import { createGauges } from './gauges.ts';
 import { createCounter, createGauge, createHistogram } from './metric-families.ts';
@@ -118,6 +117,7 @@ export function createMetrics(labels: LabelValues) {
     for (const outcome of webhookOutcomes) counters.webhooks.series(source, outcome);
   }
   for (const limit of callerLimits) counters.callersLimited.series(limit);
+  counters.unhandledRejections.series();
   const histograms = createHistograms(registry, destinations);
   const gauges = createGauges(registry, eventNames, destinations);
   /** Adds events that are registered later. The set grows with the registry, which is bounded. */
@@ -139,7 +139,6 @@ export function createMetrics(labels: LabelValues) {
     gauges,
     canary,
     reload,
-    unhandledRejections: createProcessFaultMetrics(registry),
     knownSources,
     addEventNames,
   };
@@ -189,6 +188,11 @@ function createCounters(registry: Registry) {
       name: 'headgate_admin_errors_total',
       help: "Operators' RPCs that were answered with an error, by code.",
       labels: ['code'],
+    }),
+    unhandledRejections: createCounter(registry, {
+      name: 'headgate_unhandled_rejections_total',
+      help: 'Failures that no code handled: each is a fault of Headgate or of a library. The process went on.',
+      labels: [],
     }),
     callersLimited: createCounter(registry, {
       name: 'headgate_callers_limited_total',

@@ -6,7 +6,6 @@ import { createDeliverySignals } from './delivery-signals.ts';
 import { createLineSampler } from './line-sampler.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
-import { createProcessFaultSignals } from './process-faults.ts';
 import { createReloadSignals } from './reload-metrics.ts';
 import { createRequestSignals } from './request-signals.ts';
 import { createVerdictCounters } from './verdict-counters.ts';
@@ -59,7 +58,6 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     },
     ...createCanarySignals(metrics.canary, logger),
     ...createReloadSignals(metrics.reload, logger),
-    ...createProcessFaultSignals(metrics.unhandledRejections, logger),
     connectionChanged: (connection: string, status: string): void =>
       logger.warn({ connection, status }, 'NATS connection'),
     serverRestarted: (reason: string): void =>
@@ -72,6 +70,12 @@ export function createSignals(metrics: Metrics, logger: Logger) {
         { where, err: error instanceof Error ? error : new Error(String(error)) },
         where,
       );
+    },
+    /** A promise was rejected and nothing awaited it: a fault of Headgate or of a library. */
+    rejectionUnhandled: (reason: unknown): void => {
+      metrics.unhandledRejections.series().value += 1;
+      const error = reason instanceof Error ? reason : new Error(String(reason));
+      logger.error({ err: error }, 'a failure that no code handled: report it');
     },
     note: (fields: Record<string, unknown>, text: string): void => logger.info(fields, text),
   };

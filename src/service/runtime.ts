@@ -1,5 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 
+import type { Signals } from '../observability/signals.ts';
+
 /**
  * Sets V8 flags for a process that serves. Call it before the process serves.
  *
@@ -11,4 +13,20 @@ import { setFlagsFromString } from 'node:v8';
  */
 export function prepareRuntime(): void {
   setFlagsFromString('--no-allocation-site-pretenuring');
+}
+
+/**
+ * Keeps the process alive after a rejection that no code handles, and reports it: Node would end
+ * the process, and with it every request and delivery under way. Nothing relies on this: every
+ * rejection that is expected is handled where it arises (test/crash/broken-connections.test.ts).
+ * An exception that is thrown outside of a promise still ends the process. The returned function
+ * removes the handler.
+ */
+export function surviveRejections({
+  rejectionUnhandled,
+}: Pick<Signals, 'rejectionUnhandled'>): () => void {
+  process.on('unhandledRejection', rejectionUnhandled);
+  return () => {
+    process.off('unhandledRejection', rejectionUnhandled);
+  };
 }

@@ -8,13 +8,13 @@ import { createLiveValidation } from '../validation/live-validation.ts';
 import { emptyRegistry, loadRegistry } from '../validation/schema-registry.ts';
 import { followFiles, type ConfigReader } from './follow-files.ts';
 import type { GateProcesses } from './gate-processes.ts';
-import { surviveRejections } from './last-resort.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { observe } from './observe.ts';
 import { openEndpoints } from './open-endpoints.ts';
 import { openServiceLog } from './open-log.ts';
 import { openOperatorsPort } from './open-operators.ts';
 import { openQuarantine } from './open-quarantine.ts';
+import { surviveRejections } from './runtime.ts';
 import { startDelivery } from './start-delivery.ts';
 import { startRegistry } from './start-registry.ts';
 

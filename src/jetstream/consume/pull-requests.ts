@@ -2,12 +2,45 @@ import type { JetStreamManager } from '@nats-io/jetstream';
 import { createInbox, nanos, type Msg, type NatsConnection } from '@nats-io/nats-core';
 
 import type { Traffic } from '../traffic.ts';
-import type { Pull, PullOptions } from './pull.ts';
-import { Pulled } from './pulled-message.ts';
+import type { StreamName } from '../topology.ts';
+import { Pulled, type PulledMessage } from './pulled-message.ts';
 import { Request } from './pull-request.ts';
 import { troubleOfSilence, readStatus } from './pull-status.ts';
 
-export interface RunPullOptions extends Omit<PullOptions, 'log'> {
+export interface Pull {
+  /** Requests more messages. Call it when the receiver has room again. */
+  more(): void;
+  /** Takes no more messages. Delivered messages stay with the receiver. */
+  stop(): Promise<void>;
+}
+
+/** How many more messages a receiver can take now. */
+export interface PullRoom {
+  readonly messages: number;
+  /** The payload bytes of these messages together. */
+  readonly bytes: number;
+  /** The receiver holds nothing: one message is requested, whatever its size. */
+  readonly isEmpty: boolean;
+}
+
+export interface PullSettings {
+  readonly stream: StreamName;
+  readonly consumer: string;
+  /** How many messages are requested ahead. */
+  readonly messagesMax: number;
+  /**
+   * What the receiver can take beyond what it holds. Undefined: it takes all. When it says less
+   * than it held back before, call `Pull.more`.
+   */
+  readonly room?: () => PullRoom;
+  readonly onMessage: (message: PulledMessage) => void;
+  /**
+   * Reports a problem that does not end the pull, such as a deleted consumer or a missing leader.
+   */
+  readonly onTrouble: (text: string) => void;
+}
+
+export interface RunPullOptions extends PullSettings {
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
   readonly traffic: Traffic;

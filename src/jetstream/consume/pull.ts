@@ -1,43 +1,12 @@
 import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
-import type { StreamName } from '../topology.ts';
-import { runPull } from './pull-requests.ts';
+import { runPull, type Pull, type PullRoom, type PullSettings } from './pull-requests.ts';
 import type { PulledMessage } from './pulled-message.ts';
 
-export type { PulledMessage };
+export type { Pull, PulledMessage, PullRoom };
 
-export interface Pull {
-  /** Requests more messages. Call it when the receiver has room again. */
-  more(): void;
-  /** Takes no more messages. Delivered messages stay with the receiver. */
-  stop(): Promise<void>;
-}
-
-/** How many more messages a receiver can take now. */
-export interface PullRoom {
-  readonly messages: number;
-  /** The payload bytes of these messages together. */
-  readonly bytes: number;
-  /** The receiver holds nothing: one message is requested, whatever its size. */
-  readonly isEmpty: boolean;
-}
-
-export interface PullOptions {
+export interface PullOptions extends PullSettings {
   readonly log: Log;
-  readonly stream: StreamName;
-  readonly consumer: string;
-  /** How many messages are requested ahead. */
-  readonly messagesMax: number;
-  /**
-   * What the receiver can take beyond what it holds. Undefined: it takes all. When it says less
-   * than it held back before, call `Pull.more`.
-   */
-  readonly room?: () => PullRoom;
-  readonly onMessage: (message: PulledMessage) => void;
-  /**
-   * Reports a problem that does not end the pull, such as a deleted consumer or a missing leader.
-   */
-  readonly onTrouble: (text: string) => void;
 }
 
 /**
