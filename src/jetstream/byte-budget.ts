@@ -48,3 +48,16 @@ export function createByteBudget(bytesMax: number): ByteBudget {
     },
   };
 }
+
+/** Runs `work` once `bytes` of the budget are free, and returns them when it ends. */
+export function withinBudget<Value>(
+  budget: ByteBudget,
+  bytes: number,
+  work: () => Promise<Value>,
+): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    budget.take(bytes, (giveBack) => {
+      work().finally(giveBack).then(resolve, reject);
+    });
+  });
+}

@@ -50,16 +50,3 @@ export function createTraffic(): Traffic {
       Math.max(shareBytesMin, Math.min(shareBytesMax, Math.floor(sharedBytesMax / pullers))),
   };
 }
-
-/** Runs `work` once `bytes` of the budget are free, and returns them when it ends. */
-export function withinBudget<Value>(
-  budget: ByteBudget,
-  bytes: number,
-  work: () => Promise<Value>,
-): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    budget.take(bytes, (giveBack) => {
-      work().finally(giveBack).then(resolve, reject);
-    });
-  });
-}

@@ -1,10 +1,11 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 
+import { withinBudget } from '../byte-budget.ts';
 import { clientsOf } from '../clients.ts';
 import { ReadTimeoutError } from '../log-failure.ts';
 import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';
-import { pageBytesMax, withinBudget } from '../traffic.ts';
+import { pageBytesMax } from '../traffic.ts';
 
 /** A message of a stream. */
 export interface StoredMessage {
