@@ -1,9 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { createClient } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 
 import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
 import { DestinationService } from '../../gen/headgate/v1/destination_service_pb.ts';
@@ -95,11 +97,12 @@ test('no broken connection ends the process, and nothing acknowledged is lost', 
   const unhandled: unknown[] = [];
   const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
   process.on('unhandledRejection', onUnhandled);
+  const folder = await mkdtemp(path.join(tmpdir(), 'headgate-broken-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
   await using real = await startRealLog();
   const { servers, user, password } = real.server.address;
   await using proxy = await startBreakingProxy(Number(servers[0]!.split(':').at(-1)));
   await using service = await startRealService({
-    // A retried publish finds its event in the dedup window only while the server is up.
     env: {
       HEADGATE_NATS_URL: `nats://${user}:${password}@127.0.0.1:${proxy.port}`,
       HEADGATE_DURABILITY: 'async',
@@ -107,7 +110,7 @@ test('no broken connection ends the process, and nothing acknowledged is lost', 
       HEADGATE_SCHEMAS_SOURCE: 'registry',
       HEADGATE_CANARY_INTERVAL: '1s',
     },
-    yaml: `destinations:\n  warehouse: { type: sqlite, path: "${path.dirname(real.server.streamsDir)}/warehouse.db", ack_wait: 2s }\n`,
+    yaml: `destinations:\n  warehouse: { type: sqlite, path: "${folder}/warehouse.db", ack_wait: 2s }\n`,
   });
   const ending = new AbortController();
   await using load = startLoad(service.url, { lanes: 2, batchEvents: 20, pauseMs: 20 });
@@ -125,7 +128,6 @@ test('no broken connection ends the process, and nothing acknowledged is lost', 
   ending.abort();
   await work;
   const ids = new Set(load.acknowledged.values());
-  const folder = path.dirname(real.server.streamsDir);
   await until(
     () => readWarehouse(folder).rowCount,
     (rows) => rows >= ids.size,
