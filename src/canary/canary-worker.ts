@@ -14,6 +14,9 @@ export interface CanaryWorkerParts {
   readonly giveUp: GiveUp;
 }
 
+/** Heartbeats have a few hundred bytes. */
+const heartbeatBytesMax = 1024 * 1024;
+
 const destinationConfig: DestinationConfig = {
   name: canaryName,
   type: 'null',
@@ -45,7 +48,7 @@ export function createCanaryWorker(parts: CanaryWorkerParts): {
       destinationCalled: () => {},
     },
     giveUp,
-    eventBytesMax: config.limits.eventBytesMax,
+    heldBytesMax: heartbeatBytesMax,
     stopGraceMs: config.shutdownGraceMs,
   });
   return { worker, destination };

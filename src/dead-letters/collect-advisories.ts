@@ -1,4 +1,5 @@
 import type { GiveUp } from '../event/delivery-attempt.ts';
+import { createByteBudget, withinBudget } from '../jetstream/byte-budget.ts';
 import { openAdvisoryPull, readAdvisory, type Advisory } from '../jetstream/consume/advisories.ts';
 import { flushSettled, type Pull, type PulledMessage } from '../jetstream/consume/pull.ts';
 import type { Log } from '../jetstream/log.ts';
@@ -21,6 +22,9 @@ export interface AdvisoryCollectorOptions {
   readonly retryMs?: number;
 }
 
+/** Events in memory at once. Their advisories are small, and they may have 8 MiB each. */
+const collectedMax = 8;
+
 /**
  * Writes the dead letters of events whose worker crashed or hung each time and therefore could not
  * write them. The log sends an advisory for such an event and keeps it in ADVISORIES until the
@@ -34,6 +38,7 @@ export function createAdvisoryCollector(options: AdvisoryCollectorOptions): Advi
   let pull: Pull | undefined;
   let stopping = false;
 
+  const budget = createByteBudget(collectedMax);
   const collect = async (message: PulledMessage): Promise<void> => {
     try {
       const advisory = readAdvisory(message.payload);
@@ -53,7 +58,7 @@ export function createAdvisoryCollector(options: AdvisoryCollectorOptions): Advi
       log,
       onMessage: (message) => {
         if (stopping) return;
-        const work = collect(message)
+        const work = withinBudget(budget, 1, () => collect(message))
           .catch((error: unknown) => signals.trouble('collecting advisories', error))
           .finally(() => working.delete(work));
         working.add(work);

@@ -95,6 +95,7 @@ export function createCalls(parts: CallParts): Calls {
       } catch (error) {
         // A bug in Headgate. The log redelivers unsettled events after the acknowledgement wait.
         signals.trouble(`delivering to ${name}`, error);
+        for (const held of events) held.abandon();
       }
       const nowMs = performance.now();
       parking.decide({ probe, startedMs: nowMs, endedMs: nowMs, answered: [], failures: [] });

@@ -1,26 +1,47 @@
 import type { RetryPolicy } from '../config/config.ts';
+import type { ConsumedStream } from '../jetstream/topology.ts';
 
-/** The most memory that the events of one destination may occupy in a worker. */
-const heldBytesMax = 1024 * 1024 * 1024;
+const MiB = 1024 * 1024;
+
+/** The payloads of all events that the workers of a process hold. */
+const processHeldBytesMax = 128 * MiB;
+/** The least for one destination, however many there are. */
+const destinationHeldBytesMin = 8 * MiB;
+
+/**
+ * The payload bytes that one destination may hold. Each has a share of its own, so that one that is
+ * away does not slow another.
+ *
+ * An event exists several times while it is delivered: as it arrived, as text, and as a request or
+ * a copy for a thread. So a process with full shares needs about 600 MiB, and never more than 1 GiB
+ * (test/crash/large-events.test.ts).
+ */
+export function heldBytesMaxOf(destinations: number): number {
+  return Math.max(destinationHeldBytesMin, Math.floor(processHeldBytesMax / destinations));
+}
+
+/** The parts of a destination's bytes: people and failures must not wait for new events. */
+export function heldBytesOf(heldBytesMax: number): Readonly<Record<ConsumedStream, number>> {
+  const part = Math.floor(heldBytesMax / 8);
+  return { EVENTS: heldBytesMax - 2 * part, REPLAY: part, RETRY: part };
+}
+
+/** The payload bytes of one call of `deliver`; more in one call gain nothing. */
+export const batchBytesMax = 8 * MiB;
 
 /**
  * How many events of EVENTS the log delivers before it waits until one is settled. A worker holds
- * at most this many events, so this bounds its memory: 4,096 events of 256 KiB (the default of
- * `limits.event_bytes_max`) are 1 GiB in the worst case, and 4 MiB if events have 1 KiB.
+ * at most this many events, and at most `heldBytesOf` bytes of them.
  *
  * Next to a gate under full load, an event takes 70 ms from the log to the warehouse and back to
  * its acknowledgement: with 2,048 the warehouse took 30,000 of 43,000 events/s, with 4,096 it took
  * 38,000 of 41,000, and 8,192 gained nothing. Events that wait for their next attempt count towards
  * this limit; with a lower one, a few bad events could block the rest.
  */
-export function ackPendingMax(eventBytesMax: number): number {
-  return Math.min(4_096, Math.max(16, Math.floor(heldBytesMax / eventBytesMax)));
-}
+export const ackPendingMax = 4_096;
 
 /** The same for REPLAY, where a person requested every event: an eighth of the limit of EVENTS. */
-export function replayAckPendingMax(eventBytesMax: number): number {
-  return Math.max(2, Math.floor(ackPendingMax(eventBytesMax) / 8));
-}
+export const replayAckPendingMax = ackPendingMax / 8;
 
 /**
  * How many events of RETRY the log tracks at once until they are due. Each takes about 100 bytes of

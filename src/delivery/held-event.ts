@@ -2,6 +2,10 @@ import type { Delivery } from '../destinations/destination.ts';
 import type { DeliveredStream } from '../event/delivery-attempt.ts';
 import { decodeStoredEvent, type StoredEvent } from '../event/stored-event.ts';
 import type { PulledMessage } from '../jetstream/consume/pull.ts';
+import type { HeldRoom } from './receive/held-room.ts';
+
+/** What an event occupies besides its payload, roughly: objects, headers and subjects. */
+const overheadBytes = 1_024;
 
 /**
  * An event that a worker holds from the pull until it is settled, as the destination sees it.
@@ -15,6 +19,7 @@ export class HeldEvent implements Delivery {
   /** The part that the destination may see; `message.payload` is the event as stored in the log. */
   payload: Uint8Array;
   readonly event: () => StoredEvent;
+  /** Set it with `leave`. */
   settled = false;
   /** The event waited in RETRY, and `message` is its copy there. */
   isDelayedCopy = false;
@@ -30,8 +35,12 @@ export class HeldEvent implements Delivery {
   /** Why the payload is not an event; set by `event()`, which then throws. */
   undecodable: string | undefined = undefined;
   #decoded: StoredEvent | undefined = undefined;
+  #room: HeldRoom | undefined;
 
-  constructor(message: PulledMessage, stream: DeliveredStream) {
+  /** Occupies memory of `room` until it is settled or abandoned. */
+  constructor(message: PulledMessage, stream: DeliveredStream, room?: HeldRoom) {
+    this.#room = room;
+    room?.hold(message.payload.length + overheadBytes);
     this.message = message;
     this.stream = stream;
     this.sequence = message.sequence;
@@ -45,6 +54,18 @@ export class HeldEvent implements Delivery {
    */
   get attempt(): number {
     return this.message.deliveries + this.tries;
+  }
+
+  /** Marks the event as settled; the worker holds it no longer. */
+  leave(): void {
+    this.settled = true;
+    this.abandon();
+  }
+
+  /** Frees its memory, of an event that the worker holds no longer. */
+  abandon(): void {
+    this.#room?.free(this.message.payload.length + overheadBytes);
+    this.#room = undefined;
   }
 
   #decode(): StoredEvent {

@@ -113,7 +113,9 @@ export function createSettler(options: SettlerOptions): Settler {
       settle(held, () => held.message.nak(delayMs));
     },
     postponed: (failure) => {
-      void record.write(describeFailure(config.name, failure, false));
+      record
+        .write(describeFailure(config.name, failure, false))
+        .catch((error: unknown) => signals.trouble('ATTEMPTS does not accept entries', error));
       signals.deliveryPostponed(config.name);
       failure.held.tries += 1;
     },
@@ -152,7 +154,7 @@ const acknowledge = (held: HeldEvent): void => held.message.ack();
 
 function settle(held: HeldEvent, how: (held: HeldEvent) => void): void {
   if (held.settled) return;
-  held.settled = true;
+  held.leave();
   send(held, how);
 }
 
@@ -219,7 +221,7 @@ function createGiveUp(options: SettlerOptions) {
         settle(held, (one) => one.message.nak(giveUpRetryMs));
       // The log will not deliver the event again. Left unsettled, it causes the max-deliver
       // advisory, and the collector writes the entry once DEAD accepts it.
-      else held.settled = true;
+      else held.leave();
     }
   };
 }

@@ -7,10 +7,17 @@ import { storeDelayedCopy, type DelayedCopy } from '../jetstream/consume/delayed
 import type { Signals } from '../observability/signals.ts';
 import { createAttemptRecord, type FailedAttempt } from './attempt-record.ts';
 import { createCalls } from './call.ts';
-import { deliverMsMax } from './capacity.ts';
+import {
+  ackPendingMax,
+  deliverMsMax,
+  heldBytesOf,
+  replayAckPendingMax,
+  retriedMax,
+} from './capacity.ts';
 import { createDelayedEvents } from './delayed-events.ts';
 import { createEventQueue } from './receive/event-queue.ts';
 import type { HeldEvent } from './held-event.ts';
+import { createHeldRoom } from './receive/held-room.ts';
 import { openPulls } from './receive/open-pulls.ts';
 import { Parking, probeIntervals, type ProbeIntervals } from './parking.ts';
 import { createPump } from './pump.ts';
@@ -38,8 +45,8 @@ export interface DeliveryWorkerOptions {
   readonly signals: Signals;
   /** Stores a dead letter: dead-letters/, passed in by service/start-delivery.ts. */
   readonly giveUp: GiveUp;
-  /** `limits.event_bytes_max`. */
-  readonly eventBytesMax: number;
+  /** The payload bytes of the events that this worker may hold: `heldBytesMaxOf`. */
+  readonly heldBytesMax: number;
   /** How long running calls may take to end after `stop` is called. */
   readonly stopGraceMs: number;
   readonly random?: () => number;
@@ -91,21 +98,22 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     if (parking.parked) reportDisabled(options);
   };
 
+  let pulls: Pull | undefined;
+  const rooms = createRooms(options.heldBytesMax, () => pulls?.more());
   const receiver = createReceiver({
     ...options,
     settler,
     queue,
+    rooms,
     schedule,
     stopping: () => stopping,
-    held,
   });
 
   let timer: NodeJS.Timeout | undefined;
-  let pulls: Pull | undefined;
   const start = async (): Promise<void> => {
     timer = setInterval(onTick, tickMs);
     status.change('running', '');
-    pulls = await openPulls(options, receiver);
+    pulls = await openPulls({ ...options, rooms, stopping: () => stopping }, receiver);
   };
 
   let started: Promise<void> | undefined;
@@ -155,6 +163,15 @@ function oncePerTurn(work: () => void): () => void {
 
 function reportDisabled({ signals, destination, destinationConfig }: DeliveryWorkerOptions): void {
   signals.destinationDisabled(destinationConfig.name, destination.disabled?.() !== undefined);
+}
+
+function createRooms(heldBytesMax: number, onFree: () => void) {
+  const bytes = heldBytesOf(heldBytesMax);
+  return {
+    EVENTS: createHeldRoom({ messages: ackPendingMax, bytes: bytes.EVENTS }, onFree),
+    REPLAY: createHeldRoom({ messages: replayAckPendingMax, bytes: bytes.REPLAY }, onFree),
+    RETRY: createHeldRoom({ messages: retriedMax, bytes: bytes.RETRY }, onFree),
+  };
 }
 
 /** The parts between the queue and the destination. */

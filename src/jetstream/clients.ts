@@ -4,6 +4,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import type { EventStreams } from './events/stream-parts.ts';
 import type { Log } from './log.ts';
 import type { TopologyOptions } from './topology.ts';
+import type { Traffic } from './traffic.ts';
 
 /** The NATS clients of a log. */
 export interface LogClients {
@@ -13,6 +14,8 @@ export interface LogClients {
   readonly events: EventStreams;
   /** Undefined if this process does not create or update streams. */
   readonly topology: TopologyOptions | undefined;
+  /** The limits of what `connection` has requested. */
+  readonly traffic: Traffic;
 }
 
 /** Kept outside the logs, because a log hides NATS from its users. */

@@ -76,7 +76,9 @@ export async function connectToServer(options: ConnectionOptions): Promise<NatsC
       `NATS at ${address.servers.join(', ')} is version ${version}; Headgate needs ${oldestServerVersion} or newer.`,
     );
   }
-  void reportStatus(connection, options.onStatus);
+  reportStatus(connection, options.onStatus).catch((error: unknown) => {
+    options.onStatus(`error: its status is no longer followed: ${String(error)}`);
+  });
   return connection;
 }
 

@@ -5,6 +5,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 
 import type { Durability } from '../config/config.ts';
 import { StartError } from '../errors.ts';
+import { canaryName } from '../event/canary.ts';
 import { withClients } from './clients.ts';
 import { connectToServer } from './connection.ts';
 import { findEventStreams, type EventStreams } from './events/stream-parts.ts';
@@ -31,6 +32,7 @@ import {
   type StreamName,
   type TopologyOptions,
 } from './topology.ts';
+import { createTraffic } from './traffic.ts';
 
 export interface LogOptions {
   readonly address: ServerAddress;
@@ -93,7 +95,11 @@ export async function openLog(options: LogOptions): Promise<Log> {
       throw error;
     },
   );
-  const publisher = createPublisher(publishing, { timeoutMs: options.publishTimeoutMs });
+  let isSilent = false;
+  const publisher = createPublisher(publishing, {
+    timeoutMs: options.publishTimeoutMs,
+    onTimeout: () => (isSilent = true),
+  });
 
   const streams = openStreams(publisher, commits, idsMs);
   const publish: Log['publish'] = (stream, subject, headers, payload, callback) =>
@@ -111,11 +117,8 @@ export async function openLog(options: LogOptions): Promise<Log> {
     publish,
     store,
     probe: async () => {
-      await store('PROBE', subjects.probe, {}, new Date().toISOString());
-      const { state, config } = await manager.streams.info(partitionStream(0));
-      if (config.max_bytes > 0 && state.bytes + readyBytesMin > config.max_bytes) {
-        throw new PublishError('stream_full', `the stream ${config.name} is full`);
-      }
+      await probeIntake(store, manager, commits.get(partitionStream(0)), isSilent);
+      isSilent = false;
     },
     syncStream: async (stream) => {
       await commits.get(stream)?.syncEverything();
@@ -128,7 +131,31 @@ export async function openLog(options: LogOptions): Promise<Log> {
       for (const commit of commits.values()) commit.close();
     },
   };
-  return withClients(log, { connection, manager, events, topology: options.topology });
+  return withClients(log, {
+    connection,
+    manager,
+    events,
+    topology: options.topology,
+    traffic: createTraffic(),
+  });
+}
+
+/** Throws a PublishError if events are not taken. */
+async function probeIntake(
+  store: Log['store'],
+  manager: JetStreamManager,
+  commit: GroupCommit | undefined,
+  isSilent: boolean,
+): Promise<void> {
+  const unsynced = commit?.failure();
+  if (unsynced !== undefined) throw new PublishError('not_synced', unsynced.message);
+  await store('PROBE', subjects.probe, {}, new Date().toISOString());
+  // A stream can stop alone. A heartbeat is in no count and reaches no destination.
+  if (isSilent) await store('EVENTS', subjects.event(canaryName, canaryName), {}, '{}');
+  const { state, config } = await manager.streams.info(partitionStream(0));
+  if (config.max_bytes > 0 && state.bytes + readyBytesMin > config.max_bytes) {
+    throw new PublishError('stream_full', `the stream ${config.name} is full`);
+  }
 }
 
 /** The publish function of each stream of the log. */

@@ -123,6 +123,7 @@ export function createMetrics(labels: LabelValues) {
     for (const outcome of webhookOutcomes) counters.webhooks.series(source, outcome);
   }
   for (const limit of callerLimits) counters.callersLimited.series(limit);
+  counters.unhandledRejections.series();
   const histograms = createHistograms(registry, destinations);
   const gauges = createGauges(registry, eventNames, destinations);
   /** Adds events that are registered later. The set grows with the registry, which is bounded. */
@@ -193,6 +194,11 @@ function createCounters(registry: Registry) {
       name: 'headgate_admin_errors_total',
       help: "Operators' RPCs that were answered with an error, by code.",
       labels: ['code'],
+    }),
+    unhandledRejections: createCounter(registry, {
+      name: 'headgate_unhandled_rejections_total',
+      help: 'Failures that no code handled: each is a fault of Headgate or of a library. The process went on.',
+      labels: [],
     }),
     callersLimited: createCounter(registry, {
       name: 'headgate_callers_limited_total',

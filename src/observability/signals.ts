@@ -98,6 +98,12 @@ export function createSignals(metrics: Metrics, logger: Logger) {
       );
     },
     warning: (fields: Record<string, unknown>, text: string): void => logger.warn(fields, text),
+    /** A promise was rejected and nothing awaited it: a fault of Headgate or of a library. */
+    rejectionUnhandled: (reason: unknown): void => {
+      metrics.unhandledRejections.series().value += 1;
+      const error = reason instanceof Error ? reason : new Error(String(reason));
+      logger.error({ err: error }, 'a failure that no code handled: report it');
+    },
     note: (fields: Record<string, unknown>, text: string): void => logger.info(fields, text),
   };
 }

@@ -19,7 +19,7 @@ import { tokenFiles, type OperatorTokens } from './token-files.ts';
 export interface AdminPortOptions {
   readonly config: Pick<Config, 'admin' | 'http' | 'limits' | 'trustedProxies'>;
   readonly tokens: OperatorTokens;
-  readonly signals: Pick<Signals, 'operatorRequestFailed' | 'callerLimited'>;
+  readonly signals: Pick<Signals, 'operatorRequestFailed' | 'callerLimited' | 'trouble'>;
   readonly metricsPage: MetricsPage;
   /** Resolves if the log accepts messages; otherwise rejects with the reason. */
   readonly probe: () => Promise<void>;
@@ -86,8 +86,11 @@ export async function openAdmin(options: AdminPortOptions): Promise<Listener> {
     const path = plainPath(call.url.split('?', 1)[0]!);
     // Health needs no token, because load balancers have none.
     if (path === '/healthz') send({ status: 200, text: `ok\n${notice}` });
-    else if (path === '/readyz') void readiness().then(send);
-    else if (isForeignPage(call)) send(fromBrowser);
+    else if (path === '/readyz') {
+      readiness()
+        .then(send)
+        .catch((error: unknown) => signals.trouble('answering /readyz', error));
+    } else if (isForeignPage(call)) send(fromBrowser);
     else {
       const role = roleOf(call);
       call.connection.isKnown = role !== undefined;

@@ -25,7 +25,11 @@ export function createMetricsEndpoint({ contentType, render }: MetricsPage) {
       return;
     }
     pages += 1;
-    void sendParts(exchange, contentType, render()).finally(() => (pages -= 1));
+    const isSent = (): void => {
+      pages -= 1;
+    };
+    // A fault of the page was answered; what fails after that is an answer that nobody takes.
+    sendParts(exchange, contentType, render()).then(isSent, isSent);
   };
 }
 

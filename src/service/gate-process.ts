@@ -11,7 +11,7 @@ import { createDeltaSource, type MetricDeltas } from '../observability/metric-de
 import { countedFamiliesOf } from '../observability/metric-families.ts';
 import { createMetrics, type LabelValues, type Metrics } from '../observability/metrics.ts';
 import { createSignals } from '../observability/signals.ts';
-import { prepareRuntime } from './runtime.ts';
+import { prepareRuntime, surviveRejections } from './runtime.ts';
 import { compileSchema } from '../validation/schema/compile-schema.ts';
 import { createLiveValidation, withEvents } from '../validation/live-validation.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
@@ -133,6 +133,7 @@ async function startGate(
   });
   lifecycle.onRelease('counts', reportCounts(metrics));
   const signals = createSignals(metrics, logger);
+  lifecycle.onRelease('last resort', surviveRejections(signals));
   const log = await openLog({ ...settings.log, onStatus: signals.connectionChanged });
   lifecycle.onRelease('log', log.close);
   const gate = await openGate(settings.config, signals, {
@@ -171,7 +172,8 @@ function reportCounts(metrics: Metrics): () => Promise<void> {
   };
   const timer = setInterval(() => {
     // A busy first process gets one large report later instead of many small ones.
-    if (!underWay) void reportGrowth();
+    // `report` never rejects, and `process.send` throws only when the first process has ended.
+    if (!underWay) reportGrowth().catch(() => {});
   }, countedIntervalMs);
   timer.unref();
   return async () => {

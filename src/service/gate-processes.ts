@@ -136,12 +136,14 @@ function superviseGate(
     const { processId } = gate;
     const address = await gate.ready;
     signals.note({ gateProcess: number, processId }, 'a gate process serves');
-    void gate.ended.then((how) => {
-      if (stopping.signal.aborted) return;
-      if (performance.now() - startedAt > healthyLifeMs) endsInARow = 0;
-      signals.trouble(name, new Error(`process ${processId} ended by itself (${how}); replaced`));
-      void replace();
-    });
+    gate.ended
+      .then((how) => {
+        if (stopping.signal.aborted) return undefined;
+        if (performance.now() - startedAt > healthyLifeMs) endsInARow = 0;
+        signals.trouble(name, new Error(`process ${processId} ended by itself (${how}); replaced`));
+        return replace();
+      })
+      .catch((error: unknown) => signals.trouble(name, error));
     return address;
   };
 

@@ -12,11 +12,13 @@ import { operatorsRoutes } from '../operators/routes.ts';
 import { createTail } from '../tail/tail.ts';
 import { renderMetrics } from '../observability/metric-text.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import type { ServiceLog } from './open-log.ts';
 import type { RunningDelivery } from './start-delivery.ts';
 
 export interface OperatorsPortParts {
   readonly config: Config;
   readonly log: Log;
+  readonly opened: Pick<ServiceLog, 'embedded'>;
   readonly metrics: Metrics;
   readonly signals: Signals;
   readonly lifecycle: Lifecycle;
@@ -33,7 +35,7 @@ const closeGraceMs = 1000;
 
 /** Opens the operators' port: health, metrics, and the operators' RPCs. */
 export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Address> {
-  const { config, log, metrics, signals, lifecycle, gatesRunning } = parts;
+  const { config, log, opened, metrics, signals, lifecycle, gatesRunning } = parts;
   exposeGateProcesses(metrics, gatesRunning);
   const tail = createTail(log);
   const admin = await openAdmin({
@@ -42,6 +44,9 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Addr
     signals,
     notice: config.enforcement === 'warn' ? suspendedText : undefined,
     probe: async () => {
+      if (opened.embedded?.frozenStreams().has('EVENTS') === true) {
+        throw new Error('nats-server takes no events: a write to its disk has failed');
+      }
       await log.probe();
       if (config.roles.has('gate') && gatesRunning() === 0) {
         throw new Error('no gate is running just now');

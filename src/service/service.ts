@@ -15,6 +15,7 @@ import { openEndpoints } from './open-endpoints.ts';
 import { openServiceLog } from './open-log.ts';
 import { openOperatorsPort } from './open-operators.ts';
 import { openQuarantine } from './open-quarantine.ts';
+import { surviveRejections } from './runtime.ts';
 import { startDelivery } from './start-delivery.ts';
 import { startRegistry } from './start-registry.ts';
 
@@ -79,6 +80,7 @@ async function startService(
   const eventNames = validation.registry().events.map(({ name }) => name);
   const observed = observe(config, eventNames, logger);
   const { metrics, signals } = observed;
+  lifecycle.onRelease('last resort', surviveRejections(signals));
 
   // The log.
   const opened = await openServiceLog({ config, searchPath, signals, lifecycle });
@@ -110,6 +112,7 @@ async function startService(
   // The operators' port.
   const adminAddress = await openOperatorsPort({
     ...started,
+    opened,
     metrics,
     registry,
     rejected,

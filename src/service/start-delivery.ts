@@ -4,6 +4,7 @@ import { createAdvisoryCollector } from '../dead-letters/collect-advisories.ts';
 import { createDeadLetterGauges } from '../dead-letters/gauges.ts';
 import type { DeadLetterQueue } from '../dead-letters/queue.ts';
 import { createDeadLetterWriter } from '../dead-letters/write-dead-letter.ts';
+import { heldBytesMaxOf } from '../delivery/capacity.ts';
 import { createDeliveryWorker, type DeliveryWorker } from '../delivery/worker.ts';
 import type { WorkerState } from '../delivery/worker-state.ts';
 import type { Destination, DestinationType } from '../destinations/destination.ts';
@@ -99,7 +100,7 @@ async function createCarrier(
     log,
     signals,
     giveUp,
-    eventBytesMax: config.limits.eventBytesMax,
+    heldBytesMax: heldBytesMaxOf(config.destinations.length),
     stopGraceMs: config.shutdownGraceMs,
   });
   return { destination, worker };

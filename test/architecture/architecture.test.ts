@@ -96,7 +96,6 @@ const owners: readonly (readonly [pattern: RegExp, folders: readonly string[]])[
 
 /** By whom messages are settled besides delivery/settle.ts, and why. */
 const settlesToo: Readonly<Record<string, string>> = {
-  'jetstream/consume/pull.ts': 'passes the call on to the message of the library',
   'jetstream/consume/delayed-copies.ts': 'passes the call on to the message of RETRY',
   'dead-letters/collect-advisories.ts': 'settles messages of ADVISORIES, which are no events',
 };

@@ -147,7 +147,7 @@ export async function startWorker(
     log,
     signals,
     giveUp: parts.giveUp ?? createDeadLetterWriter({ log, signals }),
-    eventBytesMax: 262_144,
+    heldBytesMax: 64 * 1024 * 1024,
     stopGraceMs: parts.stopGraceMs ?? 1_000,
     probes: parts.probes ?? { baseMs: 20, capMs: 200 },
   });

@@ -1,3 +1,4 @@
+import { batchBytesMax } from '../capacity.ts';
 import type { HeldEvent } from '../held-event.ts';
 
 /** Events that wait for a free slot, in the order of their arrival. */
@@ -5,8 +6,9 @@ export interface EventQueue {
   push(held: HeldEvent): void;
   peek(): HeldEvent | undefined;
   /**
-   * The next batch: at most `eventsMax` events, all with the same `batchEventsMax`. This keeps
-   * events whose batch has failed apart from others.
+   * The next batch: at most `eventsMax` events and `batchBytesMax` bytes of payload, or one event
+   * that is larger, all with the same `batchEventsMax`. This keeps events whose batch has failed
+   * apart from others.
    */
   take(eventsMax: number): HeldEvent[];
   takeAll(): HeldEvent[];
@@ -17,7 +19,7 @@ export interface EventQueue {
   values(): Iterable<HeldEvent>;
 }
 
-export function createEventQueue(): EventQueue {
+export function createEventQueue(bytesMax = batchBytesMax): EventQueue {
   let events: HeldEvent[] = [];
   // Removing from the front of an array moves all other items; advancing an index does not.
   let head = 0;
@@ -43,7 +45,12 @@ export function createEventQueue(): EventQueue {
       if (first === undefined) return [];
       const limit = Math.min(events.length, head + Math.min(eventsMax, first.batchEventsMax));
       let end = head + 1;
-      while (end < limit && events[end]!.batchEventsMax === first.batchEventsMax) end += 1;
+      let bytes = first.payload.length;
+      while (end < limit && events[end]!.batchEventsMax === first.batchEventsMax) {
+        bytes += events[end]!.payload.length;
+        if (bytes > bytesMax) break;
+        end += 1;
+      }
       return takeUpTo(end);
     },
     takeAll: () => takeUpTo(events.length),

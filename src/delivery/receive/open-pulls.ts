@@ -5,9 +5,10 @@ import { recordFilter } from '../../jetstream/consume/filter-history.ts';
 import { partsOf } from '../../jetstream/events/event-streams.ts';
 import type { StreamPart } from '../../jetstream/events/stream-parts.ts';
 import type { Log } from '../../jetstream/log.ts';
-import { openPacedPull } from '../../jetstream/consume/paced-pull.ts';
+import { retryWhileAway } from '../../jetstream/retry-while-away.ts';
 import { openPull, type Pull, type PulledMessage } from '../../jetstream/consume/pull.ts';
 import { DelayedMessage } from '../../jetstream/consume/delayed-copies.ts';
+import type { HeldRoom } from './held-room.ts';
 import { consumedStreams, type ConsumedStream } from '../../jetstream/topology.ts';
 import type { Signals } from '../../observability/signals.ts';
 import {
@@ -23,7 +24,9 @@ export interface OpenPullsOptions {
   readonly destinationConfig: DestinationConfig;
   readonly log: Log;
   readonly signals: Signals;
-  readonly eventBytesMax: number;
+  /** The memory for the events of each stream. */
+  readonly rooms: Readonly<Record<ConsumedStream, HeldRoom>>;
+  readonly stopping: () => boolean;
 }
 
 /** What a worker does with pulled messages. No function may throw: that would end the pull. */
@@ -31,23 +34,21 @@ export interface PullReceiver {
   onMessage(message: PulledMessage, stream: DeliveredStream): void;
   /** Receives a delayed event, which may not be due yet. */
   onDelayedCopy(message: DelayedMessage): void;
-  /** How many more delayed events the worker has room for. */
-  room(): number;
 }
 
 /** Pulls for a destination from EVENTS, REPLAY and RETRY, through a durable consumer on each. */
 export async function openPulls(options: OpenPullsOptions, receiver: PullReceiver): Promise<Pull> {
-  const { destinationConfig: config, log, signals, eventBytesMax } = options;
+  const { destinationConfig: config, log, signals, rooms } = options;
   const pulls: Pull[] = [];
   const stop = async (): Promise<void> => {
     await Promise.allSettled(pulls.map((pull) => pull.stop()));
   };
   const pending: Readonly<Record<ConsumedStream, number>> = {
-    EVENTS: ackPendingMax(eventBytesMax),
-    REPLAY: replayAckPendingMax(eventBytesMax),
+    EVENTS: ackPendingMax,
+    REPLAY: replayAckPendingMax,
     RETRY: delayedEventsMax,
   };
-  const open = async (stream: ConsumedStream, part: StreamPart): Promise<Pull> => {
+  const ensure = async (stream: ConsumedStream, part: StreamPart): Promise<void> => {
     await ensureDestinationConsumer(
       log,
       stream,
@@ -61,32 +62,44 @@ export async function openPulls(options: OpenPullsOptions, receiver: PullReceive
       part,
     );
     if (stream === 'EVENTS') await recordFilter(log, part, config.name, config);
-    const pull = {
+  };
+  const open = (stream: ConsumedStream, part: StreamPart): Promise<Pull> =>
+    openPull({
       log,
       stream,
       part,
       consumer: config.name,
-      onTrouble: (text: string) =>
-        signals.trouble(`pulling for ${config.name} from ${stream}`, text),
-    };
-    if (stream !== 'RETRY') {
-      const onMessage = (message: PulledMessage): void => receiver.onMessage(message, stream);
-      return openPull({ ...pull, messagesMax: pullMessagesMax(pending[stream]), onMessage });
-    }
-    return openPacedPull({
-      ...pull,
-      messagesMax: retriedMax(eventBytesMax),
-      onMessage: (message) => receiver.onDelayedCopy(new DelayedMessage(message)),
-      room: receiver.room,
+      messagesMax: stream === 'RETRY' ? retriedMax : pullMessagesMax(pending[stream]),
+      room: rooms[stream].room,
+      onMessage: (message) => {
+        if (stream === 'RETRY') receiver.onDelayedCopy(new DelayedMessage(message));
+        else receiver.onMessage(message, stream);
+      },
+      onTrouble: (text) => signals.trouble(`pulling for ${config.name} from ${stream}`, text),
     });
+  const tries = {
+    onRetry: (error: unknown) => signals.trouble(`opening the consumers of ${config.name}`, error),
+    isStopping: options.stopping,
   };
   try {
-    for (const stream of consumedStreams) {
-      for (const part of partsOf(log, stream)) pulls.push(await open(stream, part));
+    const parts = consumedStreams.flatMap((stream) =>
+      partsOf(log, stream).map((part) => ({ stream, part })),
+    );
+    // First all consumers: once messages arrive, these requests would wait behind them.
+    for (const { stream, part } of parts) {
+      await retryWhileAway(() => ensure(stream, part), tries);
+    }
+    for (const { stream, part } of parts) {
+      pulls.push(await retryWhileAway(() => open(stream, part), tries));
     }
   } catch (error) {
     await stop();
     throw error;
   }
-  return { stop };
+  return {
+    more: () => {
+      for (const pull of pulls) pull.more();
+    },
+    stop,
+  };
 }

@@ -3,10 +3,12 @@ import { canaryName, isCanarySubject } from '../../event/canary.ts';
 import { compileEventFilter } from '../../event/event-filter.ts';
 import type { DelayedMessage } from '../../jetstream/consume/delayed-copies.ts';
 import type { Signals } from '../../observability/signals.ts';
-import { retriedMax, trustedDeliveriesMax } from '../capacity.ts';
+import type { ConsumedStream } from '../../jetstream/topology.ts';
+import { trustedDeliveriesMax } from '../capacity.ts';
 import type { EventQueue } from './event-queue.ts';
 import { compileFieldRules, type FieldMapping } from './field-rules.ts';
 import { HeldEvent } from '../held-event.ts';
+import type { HeldRoom } from './held-room.ts';
 import type { PullReceiver } from './open-pulls.ts';
 import type { Settler } from '../settle.ts';
 
@@ -15,17 +17,16 @@ export interface ReceiverParts {
   readonly signals: Signals;
   readonly settler: Settler;
   readonly queue: EventQueue;
-  readonly eventBytesMax: number;
+  /** The memory for the events of each stream. */
+  readonly rooms: Readonly<Record<ConsumedStream, HeldRoom>>;
   /** Called when an event was queued. */
   readonly schedule: () => void;
   readonly stopping: () => boolean;
-  /** All events that the worker holds. */
-  readonly held: () => readonly HeldEvent[];
 }
 
 /** Decides whether a pulled event is queued, filtered, delayed, or released to the log. */
 export function createReceiver(parts: ReceiverParts): PullReceiver {
-  const { settler, queue } = parts;
+  const { settler, queue, rooms } = parts;
   const admit = createAdmit(parts);
   const take = (held: HeldEvent): void => {
     if (parts.stopping()) settler.release(held);
@@ -35,22 +36,18 @@ export function createReceiver(parts: ReceiverParts): PullReceiver {
     }
   };
   return {
-    onMessage: (message, stream) => take(new HeldEvent(message, stream)),
+    onMessage: (message, stream) => take(new HeldEvent(message, stream, rooms[stream])),
     onDelayedCopy: (message) => {
       const waitMs = message.dueMs - Date.now();
       if (waitMs > 0) settler.returnUntilDue(message, waitMs);
-      else take(heldFromRetry(message));
-    },
-    room: () => {
-      const retried = parts.held().filter(({ isDelayedCopy }) => isDelayedCopy);
-      return retriedMax(parts.eventBytesMax) - retried.length;
+      else take(heldFromRetry(message, rooms.RETRY));
     },
   };
 }
 
 /** The event of a copy in RETRY. */
-function heldFromRetry(message: DelayedMessage): HeldEvent {
-  const held = new HeldEvent(message, message.stream);
+function heldFromRetry(message: DelayedMessage, room: HeldRoom): HeldEvent {
+  const held = new HeldEvent(message, message.stream, room);
   held.isDelayedCopy = true;
   held.tries = message.tries;
   return held;
@@ -69,7 +66,7 @@ function createAdmit({ destinationConfig: config, settler, signals }: ReceiverPa
       if (!isCanarySubject(message.subject)) signals.eventsFiltered(config.name, 1);
       return false;
     }
-    if (map !== undefined && !applyMapping(map, held, settler)) return false;
+    if (map !== undefined && !applyMapping(map, held, { settler, signals })) return false;
     if (message.deliveries > trusted) {
       held.exclusive = true;
       held.batchEventsMax = 1;
@@ -79,7 +76,11 @@ function createAdmit({ destinationConfig: config, settler, signals }: ReceiverPa
 }
 
 /** Does not deliver an unreadable payload: it may contain fields that must not leave. */
-function applyMapping(map: FieldMapping, held: HeldEvent, settler: Settler): boolean {
+function applyMapping(
+  map: FieldMapping,
+  held: HeldEvent,
+  { settler, signals }: Pick<ReceiverParts, 'settler' | 'signals'>,
+): boolean {
   try {
     held.payload = map(held.message.payload);
     return true;
@@ -91,7 +92,9 @@ function applyMapping(map: FieldMapping, held: HeldEvent, settler: Settler): boo
       reason: `the payload is not a stored event: it ${what}`,
     } as const;
     const time = { startedAtMs: Date.now(), durationMs: 0 };
-    void settler.failed({ held, attempt: held.attempt, outcome, time });
+    settler
+      .failed({ held, attempt: held.attempt, outcome, time })
+      .catch((failure: unknown) => signals.trouble('an unreadable event is not settled', failure));
     return false;
   }
 }

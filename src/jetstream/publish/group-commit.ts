@@ -27,6 +27,8 @@ export interface GroupCommit {
   /** Syncs every block. Call it after an operation that rewrites blocks, such as a deletion. */
   syncEverything(): Promise<void>;
   /** Closes the last block. No sync may be in progress. */
+  /** Why nothing is acknowledged any more: a sync has failed. */
+  failure(): Error | undefined;
   close(): void;
   /** The numbers of syncs and of joins, for tests and the benchmark. */
   readonly counts: () => { commits: number; joins: number };
@@ -51,8 +53,7 @@ export interface GroupCommit {
  */
 export function createGroupCommit(streamDir: string): GroupCommit {
   const messagesDir = path.join(streamDir, 'msgs');
-  let waiting: PublishCallback[] = [];
-  let waitingAcks: PublishAck[] = [];
+  let [waiting, waitingAcks]: [PublishCallback[], PublishAck[]] = [[], []];
   let running = false;
   let failure: Error | undefined;
   let lastBlock = 0;
@@ -131,6 +132,7 @@ export function createGroupCommit(streamDir: string): GroupCommit {
       if (!running) void run();
     },
     syncEverything,
+    failure: () => failure,
     close: lastFile.close,
     counts: () => ({ commits, joins }),
   };
@@ -143,7 +145,12 @@ function callAll(
 ): void {
   const error = failure === undefined ? undefined : new PublishError('not_synced', failure.message);
   for (let at = 0; at < group.length; at += 1) {
-    group[at]!(error === undefined ? acks[at] : undefined, error);
+    try {
+      group[at]!(error === undefined ? acks[at] : undefined, error);
+    } catch (fault) {
+      // A fault in one callback must not take the acknowledgement of the others.
+      process.emitWarning(fault as Error);
+    }
   }
 }
 

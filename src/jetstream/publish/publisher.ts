@@ -32,6 +32,8 @@ export type PublishToStream = (
 
 export interface PublisherOptions {
   readonly timeoutMs: number;
+  /** Called for messages that were not acknowledged in time. */
+  readonly onTimeout?: () => void;
   /**
    * How many bytes of messages are kept to publish them again. Beyond this limit each message has
    * its own reply subject.
@@ -66,6 +68,7 @@ export function createPublisher(connection: NatsConnection, options: PublisherOp
 
   const table = createAckTable(timeoutMs, (group, error) => {
     release(group);
+    if (error.code === 'timeout') options.onTimeout?.();
     group.fail(error);
   });
   const replies = createSharedReplies(retainedBytesMax, table.open);
@@ -110,7 +113,7 @@ export function createPublisher(connection: NatsConnection, options: PublisherOp
     if (!group.finish()) republishEach(group, replyOf(group), publish);
   });
 
-  void followStatus(connection, (error) => {
+  followStatus(connection, (error) => {
     acks.attach();
     // A permission error concerns some messages; the connection stays usable.
     if (error?.code !== 'permission') unavailable = error;
@@ -178,15 +181,24 @@ function receiveAcks(
   return reader;
 }
 
+type OnStatus = (error: PublishError | undefined) => void;
+
 /**
  * Reports errors that fail all messages in flight at once instead of at their timeout. After a
  * disconnect their acknowledgements never arrive, and a permission error names a subject but not
  * the message. Reports undefined after a reconnect.
  */
-async function followStatus(
-  connection: NatsConnection,
-  onStatus: (error: PublishError | undefined) => void,
-): Promise<void> {
+function followStatus(connection: NatsConnection, onStatus: OnStatus): void {
+  readStatus(connection, onStatus)
+    // Only the callback of a message can throw. The connection must be followed all the same.
+    .catch((error: unknown) => {
+      process.emitWarning(error as Error);
+      return readStatus(connection, onStatus);
+    })
+    .catch((error: unknown) => process.emitWarning(error as Error));
+}
+
+async function readStatus(connection: NatsConnection, onStatus: OnStatus): Promise<void> {
   for await (const status of connection.status()) {
     if (status.type === 'disconnect') {
       onStatus(new PublishError('disconnected', 'the connection to NATS was lost'));

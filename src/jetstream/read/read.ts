@@ -1,11 +1,13 @@
-import type { StoredMsg } from '@nats-io/jetstream';
+import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 
+import { withinBudget } from '../byte-budget.ts';
 import { clientsOf } from '../clients.ts';
 import { partAt, partsFrom, withParts } from '../events/event-streams.ts';
 import type { StreamPart } from '../events/stream-parts.ts';
 import { ReadTimeoutError } from '../log-failure.ts';
 import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';
+import { pageBytesMax } from '../traffic.ts';
 
 /** A message of a stream. */
 export interface StoredMessage {
@@ -29,9 +31,18 @@ export function readMessage(
   return withParts(log, stream, async () => {
     const part = partAt(log, stream, position);
     const seq = part.sequence(position);
-    const found = await clientsOf(log).manager.streams.getMessage(part.stream, { seq });
+    const found = await readSingle(log, ({ streams }) => streams.getMessage(part.stream, { seq }));
     return found === null ? undefined : stored(part, found);
   });
+}
+
+/** Reads one message once the connection has room for it. */
+function readSingle(
+  log: Log,
+  read: (manager: JetStreamManager) => Promise<StoredMsg | null>,
+): Promise<StoredMsg | null> {
+  const { manager, traffic } = clientsOf(log);
+  return withinBudget(traffic.singles, 1, () => read(manager));
 }
 
 /** The first message at a position or later whose subject matches; undefined if absent. */
@@ -60,10 +71,8 @@ export async function readNextIn(
   sequence: number,
   subject: string,
 ): Promise<StoredMessage | undefined> {
-  const found = await clientsOf(log).manager.direct.getMessage(part.stream, {
-    seq: Math.max(1, sequence),
-    next_by_subj: part.subject(subject),
-  });
+  const next = { seq: Math.max(1, sequence), next_by_subj: part.subject(subject) };
+  const found = await readSingle(log, ({ direct }) => direct.getMessage(part.stream, next));
   return found === null ? undefined : stored(part, found);
 }
 
@@ -76,7 +85,7 @@ export function sequenceSince(
   return withParts(log, stream, async (parts) => {
     const start = { start_time: new Date(sinceMs) };
     for (const part of parts) {
-      const found = await clientsOf(log).manager.direct.getMessage(part.stream, start);
+      const found = await readSingle(log, ({ direct }) => direct.getMessage(part.stream, start));
       if (found !== null) return part.position(found.seq);
     }
     return undefined;
@@ -114,8 +123,8 @@ export function lastStoredAtMs(
   return withParts(log, stream, async (parts) => {
     let newestMs: number | undefined;
     for (const part of parts) {
-      const { direct } = clientsOf(log).manager;
-      const found = await direct.getMessage(part.stream, { last_by_subj: part.subject(subject) });
+      const last = { last_by_subj: part.subject(subject) };
+      const found = await readSingle(log, ({ direct }) => direct.getMessage(part.stream, last));
       const timeMs = found?.time.getTime() ?? 0;
       if (found !== null && timeMs >= (newestMs ?? 0)) newestMs = timeMs;
     }
@@ -181,11 +190,23 @@ export async function* readPartPages(
 /** How long to wait for the next message of a page: the connection may be lost within a page. */
 const pageTimeoutMs = 5_000;
 
+/** Reads a page once the connection has room for it. */
+function readPage(
+  log: Log,
+  part: StreamPart,
+  subject: string,
+  sequence: number,
+): Promise<StoredMessage[]> {
+  return withinBudget(clientsOf(log).traffic.pages, pageBytesMax, () =>
+    readPageNow(log, part, subject, sequence),
+  );
+}
+
 /**
  * Reads by callback. The iterator of this client throws at the end of the stream, where it treats
  * "message not found" as an error, and leaks a subscription for each page.
  */
-function readPage(
+function readPageNow(
   log: Log,
   part: StreamPart,
   subject: string,
@@ -202,6 +223,8 @@ function readPage(
         seq: sequence,
         next_by_subj: part.subject(subject),
         batch: pageMessagesMax,
+        // The limit of the server itself is its max_pending: one page would be all that it sends.
+        max_bytes: pageBytesMax,
         callback: (done, message) => {
           timer.refresh();
           if (done === null) {

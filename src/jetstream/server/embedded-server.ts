@@ -14,8 +14,10 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { StartError } from '../../errors.ts';
+import { followFrozenStreams } from './frozen-streams.ts';
 import { stopOrphan, rememberServer } from './orphaned-server.ts';
 import { privateFile, privateFolder } from './store-lock.ts';
+import { thawStreams } from './thaw-streams.ts';
 
 /** The largest message. A rejected request is kept whole, and a request body is at most 4 MiB. */
 const payloadBytesMax = 8 * 1024 * 1024;
@@ -53,6 +55,11 @@ export interface EmbeddedServer {
   readonly processId: () => number | undefined;
   /** The folder in which JetStream keeps the streams of its only account. */
   readonly streamsDir: string;
+  /**
+   * The streams that take no messages since a write failed, such as on a full disk. The server is
+   * started again by itself once its disk has room.
+   */
+  frozenStreams(): ReadonlySet<string>;
   stop(): Promise<void>;
 }
 
@@ -87,9 +94,11 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
   const password = randomBytes(24).toString('base64url');
   const configFile = path.join(storeDir, 'nats-server.conf');
   const logFile = path.join(storeDir, 'nats-server.log');
+  const frozen = followFrozenStreams(logFile);
   let port = -1;
   let child: ChildProcess | undefined;
   let stopping = false;
+  let endReason: string | undefined;
 
   const launch = async (): Promise<void> => {
     writeConfig(configFile, { port, password, storeDir, logFile });
@@ -105,22 +114,11 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
     }
     started.once('exit', (code, signal) => {
       if (stopping) return;
-      options.onRestart(`nats-server ended by itself (${signal ?? `code ${code}`})`);
-      void relaunch();
+      options.onRestart(endReason ?? `nats-server ended by itself (${signal ?? `code ${code}`})`);
+      endReason = undefined;
+      frozen.forget();
+      void relaunch(launch, () => stopping, options.onRestart);
     });
-  };
-
-  const relaunch = async (): Promise<void> => {
-    while (!stopping) {
-      await sleep(restartDelayMs);
-      if (stopping) return;
-      try {
-        await launch();
-        return;
-      } catch (error) {
-        options.onRestart((error as Error).message);
-      }
-    }
   };
 
   // A second Ctrl-C or an uncaught error ends this process without `stop`.
@@ -132,24 +130,56 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
     process.removeListener('exit', stopChild);
     throw error;
   }
+  const stopThawing = thawStreams({
+    storeDir,
+    frozenStreams: frozen.read,
+    restart: (reason) => {
+      endReason = reason;
+      void endChild(child!, 'SIGINT');
+    },
+  });
   const address = { servers: [`127.0.0.1:${port}`], user: 'headgate', password };
-  writeFileSync(
-    path.join(storeDir, 'client.json'),
-    `${JSON.stringify({ url: `nats://127.0.0.1:${port}`, user: address.user, password })}\n`,
-    { mode: privateFile },
-  );
+  const clientFile = writeClientFile(storeDir, address);
   return {
     address,
     processId: () => child?.pid,
     streamsDir: path.join(storeDir, 'jetstream', '$G', 'streams'),
+    frozenStreams: frozen.read,
     stop: async () => {
       stopping = true;
+      stopThawing();
       // SIGTERM would drain clients first. SIGINT stops the server at once and writes its state.
       if (child !== undefined) await endChild(child, 'SIGINT');
       process.removeListener('exit', stopChild);
-      rmSync(path.join(storeDir, 'client.json'), { force: true });
+      rmSync(clientFile, { force: true });
     },
   };
+}
+
+/** Tries until a launch succeeds. Never rejects. */
+async function relaunch(
+  launch: () => Promise<void>,
+  isStopping: () => boolean,
+  onFailure: (reason: string) => void,
+): Promise<void> {
+  for (;;) {
+    await sleep(restartDelayMs);
+    if (isStopping()) return;
+    try {
+      await launch();
+      return;
+    } catch (error) {
+      onFailure((error as Error).message);
+    }
+  }
+}
+
+/** For programs of this machine that read the log, such as `nats`. Returns the file. */
+function writeClientFile(storeDir: string, { servers, user, password }: ServerAddress): string {
+  const file = path.join(storeDir, 'client.json');
+  const text = JSON.stringify({ url: `nats://${servers[0]}`, user, password });
+  writeFileSync(file, `${text}\n`, { mode: privateFile });
+  return file;
 }
 
 function writeConfig(
