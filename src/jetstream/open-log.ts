@@ -102,12 +102,13 @@ export async function openLog(options: LogOptions): Promise<Log> {
     publish,
     store,
     probe: async () => {
-      await store('PROBE', subjects.probe, {}, new Date().toISOString());
-      const { state, config } = await manager.streams.info('EVENTS');
-      if (config.max_bytes > 0 && state.bytes + readyBytesMin > config.max_bytes) {
-        throw new PublishError('stream_full', 'the stream EVENTS is full');
-      }
+      await Promise.all([
+        store('PROBE', subjects.probe, {}, new Date().toISOString()),
+        askEvents(store),
+        checkRoom(publishing, options.publishTimeoutMs),
+      ]);
     },
+    failure: publisher.failure,
     syncStream: async (stream) => {
       await commits.get(stream)?.syncEverything();
     },
@@ -120,6 +121,31 @@ export async function openLog(options: LogOptions): Promise<Log> {
     },
   };
   return withClients(log, { connection, manager });
+}
+
+/**
+ * Resolves if the leader of EVENTS answers a publish. The message names another stream as its
+ * expected one, so that the leader refuses it and stores nothing.
+ */
+async function askEvents(store: Log['store']): Promise<void> {
+  const headers = { 'Nats-Expected-Stream': 'PROBE' };
+  try {
+    await store('EVENTS', subjects.event('headgate', 'probe'), headers, '');
+  } catch (error) {
+    if (!(error instanceof PublishError && error.message.endsWith(streamMismatch))) throw error;
+  }
+}
+
+/** The end of the error's text: the server's code for "expected stream does not match". */
+const streamMismatch = '(10060)';
+
+/** Asks over the connection of the events; the other one may be on another server. */
+async function checkRoom(publishing: NatsConnection, timeout: number): Promise<void> {
+  const manager = await jetstreamManager(publishing, { checkAPI: false, timeout });
+  const { state, config } = await manager.streams.info('EVENTS');
+  if (config.max_bytes > 0 && state.bytes + readyBytesMin > config.max_bytes) {
+    throw new PublishError('stream_full', 'the stream EVENTS is full');
+  }
 }
 
 async function openManager(connection: NatsConnection): Promise<JetStreamManager> {

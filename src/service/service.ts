@@ -114,6 +114,7 @@ async function startService(
     deadLetters,
     delivery,
     gatesRunning: () => gate?.running() ?? 0,
+    storeFailure: () => gate?.storeFailure(),
   });
 
   // The endpoints for events, last.

@@ -3,15 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstream, type ConsumerMessages } from '@nats-io/jetstream';
 
 import { clientsOf } from '../clients.ts';
-import { Pulled, type Pull, type PullOptions } from './pull.ts';
+import { Pulled, pullTiming, type Pull, type PullOptions } from './pull.ts';
 
 export interface PacedPullOptions extends PullOptions {
   /** How many more messages the receiver can hold now. */
   readonly room: () => number;
 }
 
-/** How long a pull request stays open. The minimum of the server is one second. */
-const expiresMs = 5_000;
 const pauseMs = 100;
 const troubleMs = 1_000;
 
@@ -30,7 +28,7 @@ export async function openPacedPull(options: PacedPullOptions): Promise<Pull> {
     sleep(ms, undefined, { signal: stopping.signal }).catch(() => {});
 
   const fetchOnce = async (messagesMax: number): Promise<void> => {
-    request = await consumer.fetch({ max_messages: messagesMax, expires: expiresMs });
+    request = await consumer.fetch({ max_messages: messagesMax, ...pullTiming });
     if (stopping.signal.aborted) request.stop();
     for await (const message of request) options.onMessage(new Pulled(message));
   };

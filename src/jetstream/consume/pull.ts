@@ -1,6 +1,13 @@
-import { jetstream, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
+import {
+  jetstream,
+  JetStreamApiError,
+  jetstreamManager,
+  type ConsumerMessages,
+  type JsMsg,
+} from '@nats-io/jetstream';
 
 import { clientsOf } from '../clients.ts';
+import { moveToOtherServer } from '../connection.ts';
 import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';
 
@@ -41,16 +48,25 @@ export interface PullOptions {
   readonly onTrouble: (text: string) => void;
 }
 
+/**
+ * How long a pull request stays open, and how often the server says that it is. Without heartbeats
+ * for two to three seconds the client asks again, so that a new leader has requests within seconds.
+ *
+ * `bind`: at once. Without it the client reads the consumer first and, where one such read fails,
+ * as it does during an election, waits for as long as a request stays open: 30 s by default.
+ */
+export const pullTiming = { expires: 5_000, idle_heartbeat: 1_000, bind: true } as const;
+
 /** Pulls by callback, which costs half as much as the iterator (docs/understand/hot-path.md). */
 export async function openPull(options: PullOptions): Promise<Pull> {
   const client = jetstream(clientsOf(options.log).connection);
   const consumer = await client.consumers.get(options.stream, options.consumer);
   const messages = await consumer.consume({
     max_messages: options.messagesMax,
-    idle_heartbeat: 5_000,
+    ...pullTiming,
     callback: (message) => options.onMessage(new Pulled(message)),
   });
-  void reportTrouble(messages, options.onTrouble);
+  void reportTrouble(messages, options);
   return {
     stop: async () => {
       messages.stop();
@@ -101,20 +117,50 @@ export class Pulled implements PulledMessage {
 
 const troubles = new Set([
   'consumer_deleted',
-  'consumer_not_found',
   'stream_not_found',
   'heartbeats_missed',
   'exceeded_limits',
 ]);
 
-async function reportTrouble(
-  messages: ConsumerMessages,
-  onTrouble: (text: string) => void,
-): Promise<void> {
+async function reportTrouble(messages: ConsumerMessages, options: PullOptions): Promise<void> {
+  let checking = false;
+  const check = async (): Promise<void> => {
+    checking = true;
+    const found = await checkConsumer(options);
+    if (found !== undefined) options.onTrouble(found);
+    checking = false;
+  };
   for await (const status of messages.status()) {
-    if (troubles.has(status.type)) onTrouble(status.type);
+    if (troubles.has(status.type)) options.onTrouble(status.type);
+    if (status.type === 'heartbeats_missed' && !checking) void check();
   }
 }
+
+const consumerCheckTimeoutMs = 3_000;
+
+/**
+ * Looks for the reason why a pull request has no answer. Moves the connection if its server does
+ * not answer either: it may be cut off from its cluster, whose consumers then work without this
+ * worker. Returns a trouble to report. Never rejects.
+ */
+async function checkConsumer({ log, stream, consumer }: PullOptions): Promise<string | undefined> {
+  const { connection } = clientsOf(log);
+  try {
+    const manager = await jetstreamManager(connection, {
+      timeout: consumerCheckTimeoutMs,
+      checkAPI: false,
+    });
+    await manager.consumers.info(stream, consumer);
+    return undefined;
+  } catch (error) {
+    const isAnswer = error instanceof JetStreamApiError && error.status < unavailableStatus;
+    if (isAnswer) return error.message.replaceAll(' ', '_');
+    return moveToOtherServer(connection) ? 'the server does not answer: left it' : undefined;
+  }
+}
+
+/** "JetStream system temporarily unavailable", and the like. */
+const unavailableStatus = 500;
 
 /** An unreachable server must not delay a stop. */
 const flushTimeoutMs = 1_000;
