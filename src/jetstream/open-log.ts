@@ -17,6 +17,7 @@ import {
 import { PublishError } from './publish/publish-error.ts';
 import { createPublisher } from './publish/publisher.ts';
 import { headerBlock } from './publish/raw-publish.ts';
+import { retryWhileForming } from './server/retry-forming.ts';
 import { waitUntilReadable } from './server/stream-readiness.ts';
 import { ensureStreams, streamSettings } from './server/stream-settings.ts';
 import { streamNames, subjects, type StreamName, type TopologyOptions } from './topology.ts';
@@ -149,8 +150,11 @@ async function checkRoom(publishing: NatsConnection, timeout: number): Promise<v
 }
 
 async function openManager(connection: NatsConnection): Promise<JetStreamManager> {
+  // A server without JetStream says so on connect; one that has it may still be forming its cluster.
+  const hasJetStream = connection.info?.jetstream === true;
   try {
-    return await jetstreamManager(connection);
+    const open = (): Promise<JetStreamManager> => jetstreamManager(connection);
+    return await (hasJetStream ? retryWhileForming(open) : open());
   } catch (cause) {
     throw new StartError(
       `NATS at ${connection.getServer()} does not offer JetStream: ${(cause as Error).message}. ` +

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstream, type ConsumerMessages } from '@nats-io/jetstream';
 
 import { clientsOf } from '../clients.ts';
+import { retryWhileForming } from '../server/retry-forming.ts';
 import { Pulled, pullTiming, type Pull, type PullOptions } from './pull.ts';
 
 export interface PacedPullOptions extends PullOptions {
@@ -20,7 +21,9 @@ const troubleMs = 1_000;
  */
 export async function openPacedPull(options: PacedPullOptions): Promise<Pull> {
   const client = jetstream(clientsOf(options.log).connection);
-  const consumer = await client.consumers.get(options.stream, options.consumer);
+  const consumer = await retryWhileForming(() =>
+    client.consumers.get(options.stream, options.consumer),
+  );
   const stopping = new AbortController();
   let request: ConsumerMessages | undefined;
 

@@ -9,6 +9,7 @@ import {
 import { clientsOf } from '../clients.ts';
 import { moveToOtherServer } from '../connection.ts';
 import type { Log } from '../log.ts';
+import { retryWhileForming } from '../server/retry-forming.ts';
 import type { StreamName } from '../topology.ts';
 
 /** A message of a durable consumer. Settled by exactly one of `ack`, `nak` and `term`. */
@@ -60,7 +61,9 @@ export const pullTiming = { expires: 5_000, idle_heartbeat: 1_000, bind: true } 
 /** Pulls by callback, which costs half as much as the iterator (docs/understand/hot-path.md). */
 export async function openPull(options: PullOptions): Promise<Pull> {
   const client = jetstream(clientsOf(options.log).connection);
-  const consumer = await client.consumers.get(options.stream, options.consumer);
+  const consumer = await retryWhileForming(() =>
+    client.consumers.get(options.stream, options.consumer),
+  );
   const messages = await consumer.consume({
     max_messages: options.messagesMax,
     ...pullTiming,

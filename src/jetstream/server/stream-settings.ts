@@ -5,9 +5,9 @@ import {
   type JetStreamManager,
   type StreamConfig,
 } from '@nats-io/jetstream';
-import { TimeoutError } from '@nats-io/nats-core';
 
 import { StartError } from '../../errors.ts';
+import { retryWhileForming } from './retry-forming.ts';
 import {
   claimMs,
   schemaRevisionsMax,
@@ -145,15 +145,14 @@ export async function ensureStreams(
   manager: JetStreamManager,
   options: TopologyOptions,
 ): Promise<void> {
-  const existing = new Map<string, StreamConfig>();
-  for await (const info of manager.streams.list()) existing.set(info.config.name, info.config);
+  const existing = await retryWhileForming(() => readConfigs(manager));
   for (const settings of streamSettings(options)) {
     const current = existing.get(settings.name);
     try {
       if (current === undefined) {
-        await retryTimeouts(() => manager.streams.add(settings));
+        await retryWhileForming(() => manager.streams.add(settings));
       } else if (driftOf(current, settings).length > 0) {
-        await retryTimeouts(() =>
+        await retryWhileForming(() =>
           manager.streams.update(settings.name, { ...current, ...settings }),
         );
       }
@@ -167,19 +166,10 @@ export async function ensureStreams(
   }
 }
 
-/** 30 s in all, with the client's timeout of 5 s. */
-const attemptsMax = 6;
-
-/** A cluster that is just forming answers late. To create or update a stream twice does no harm. */
-async function retryTimeouts(work: () => Promise<unknown>): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await work();
-      return;
-    } catch (error) {
-      if (!(error instanceof TimeoutError) || attempt === attemptsMax) throw error;
-    }
-  }
+async function readConfigs(manager: JetStreamManager): Promise<Map<string, StreamConfig>> {
+  const configs = new Map<string, StreamConfig>();
+  for await (const info of manager.streams.list()) configs.set(info.config.name, info.config);
+  return configs;
 }
 
 /** The names of the settings that differ from the wanted ones. */
