@@ -2,6 +2,10 @@ import type { Registry } from 'prom-client';
 
 import { createGauge } from './metric-families.ts';
 
+/** Whether a server syncs a message to its disk before it acknowledges it. */
+export const syncModes = ['always', 'lazy', 'unknown'] as const;
+export type SyncMode = (typeof syncModes)[number];
+
 /** Gauges of values that other code measures and sets. */
 export function createGauges(
   registry: Registry,
@@ -18,6 +22,8 @@ export function createGauges(
     /** Filled at the first read of the log; topology.ts has the closed set of its streams. */
     streamBytes: new Map<string, number>(),
     streamBytesMax: new Map<string, number>(),
+    /** By sync mode; 0 unless the durability is `replicated`. */
+    logServers: zeros(syncModes),
     lastEvent: zeros(eventNames),
     enforcementSuspended: 0,
     contracts: { revision: 0, badEntries: 0, followedAtMs: 0 },
@@ -52,7 +58,7 @@ function expose(
 
 function exposeLog(
   registry: Registry,
-  gauges: Readonly<Record<'lastEvent' | 'streamBytes' | 'streamBytesMax', ByLabel>>,
+  gauges: Readonly<Record<'lastEvent' | 'logServers' | 'streamBytes' | 'streamBytesMax', ByLabel>>,
 ): void {
   expose(
     registry,
@@ -71,6 +77,12 @@ function exposeLog(
     ['headgate_stream_bytes_max', 'stream'],
     'What a stream of the log may hold.',
     gauges.streamBytesMax,
+  );
+  expose(
+    registry,
+    ['headgate_log_servers', 'sync'],
+    'Servers that hold the log in a cluster, by whether each syncs a message before it acknowledges it.',
+    gauges.logServers,
   );
 }
 
