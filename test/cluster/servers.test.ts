@@ -48,7 +48,7 @@ test('asks each server whether it syncs before it acknowledges, and warns by eve
     env: { ...env, HEADGATE_LOG_STORAGE_BYTES_MAX: '256MiB', HEADGATE_ADMIN_TOKEN: adminToken },
   });
   expect(stdout).toContain(
-    'nats-1 acknowledges events before it syncs them, which it does every 10 s',
+    'nats-1 acknowledges events before it syncs them, which it does every 10s',
   );
   expect(stdout).toContain('it is not known whether nats-2 syncs');
   expect(stdout).not.toContain('nats-0 acknowledges');
