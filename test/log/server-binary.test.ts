@@ -1,9 +1,10 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 
+import { startEmbeddedServer } from '../../src/jetstream/server/embedded-server.ts';
 import { findServerBinary } from '../../src/jetstream/server/server-binary.ts';
 
 let folder: string;
@@ -50,4 +51,20 @@ test('a named one is used whatever else there is; without ours, the one on the P
   const onPath = program('path', '2.15.1');
   expect(await find(bundled, named)).toEqual({ path: named, version: '2.12.8' });
   expect(await find(path.join(folder, 'missing'))).toEqual({ path: onPath, version: '2.15.1' });
+});
+
+test('a binary of any file name is started', async () => {
+  const { path: real } = await findServerBinary({
+    named: process.env['HEADGATE_NATS_SERVER_BIN'],
+    searchPath: process.env['PATH'] ?? '',
+  });
+  const binary = path.join(folder, 'nats-server-of-mine');
+  symlinkSync(real, binary);
+  const server = await startEmbeddedServer({
+    binary,
+    storeDir: path.join(folder, 'store'),
+    onRestart: () => {},
+  });
+  expect(server.address.servers[0]).toMatch(/^127\.0\.0\.1:\d+$/);
+  await server.stop();
 });
