@@ -19,7 +19,8 @@ export interface RejectedEvent {
 export interface DroppedEvents {
   readonly count: number;
   /**
-   * `spool_full`: no room. `damaged`: lost on the disk. `closed`: not stored or sent at close().
+   * `spool_full`: no room. `damaged`: lost on the disk. `missing`: stored, and their file of the
+   * spool is gone. `closed`: not stored or sent at close().
    */
   readonly reason: DropReason;
   readonly message: string;

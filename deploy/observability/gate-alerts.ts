@@ -105,6 +105,18 @@ const certificateExpires = (severity: 'warn' | 'page', seconds: number): Alert =
   description: 'It expires in {{ $value | humanizeDuration }}.',
 });
 
+/** Fires only with `durability: replicated`. */
+const syncsLate: Alert = {
+  name: 'HeadgateLogSyncsLate',
+  severity: 'warn',
+  expression: 'max by (sync) (headgate_log_servers{sync=~"lazy|unknown"}) > 0',
+  for: '30m',
+  summary:
+    'Set sync_interval: always on every node of NATS (runbook): a power cut of one node can lose acknowledged events.',
+  description:
+    '{{ $value }} nodes that hold the log acknowledge before they sync, or do not say ({{ $labels.sync }}).',
+};
+
 /** Fires only where heartbeats are sent. */
 const heartbeatLate: Alert = {
   name: 'HeadgateHeartbeatLate',
@@ -203,6 +215,7 @@ export const gateGroups: readonly RuleGroup[] = [
       storeAlmostFull,
       acknowledgementSlow,
       callersLimited,
+      syncsLate,
       heartbeatLate,
       certificateExpires('warn', thresholds.certificate.warnSeconds),
       certificateExpires('page', thresholds.certificate.pageSeconds),

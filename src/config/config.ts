@@ -25,6 +25,8 @@ export interface Config {
     /** One URL, or several separated by commas. If undefined, the server is embedded. */
     readonly url: string | undefined;
     readonly serverBin: string | undefined;
+    /** Base URLs of monitoring ports; if undefined, port 8222 of every server is asked. */
+    readonly monitorUrls: readonly string[] | undefined;
     readonly publishTimeoutMs: number;
   };
   readonly roles: ReadonlySet<Role>;

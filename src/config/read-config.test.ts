@@ -19,7 +19,12 @@ describe('without any configuration', () => {
       enforcement: 'on',
       pii: { hashKey: undefined },
       schemasSource: 'files',
-      nats: { url: undefined, serverBin: undefined, publishTimeoutMs: 5_000 },
+      nats: {
+        url: undefined,
+        serverBin: undefined,
+        monitorUrls: undefined,
+        publishTimeoutMs: 5_000,
+      },
       processes: 1,
       durability: 'fsync',
       auth: 'off',

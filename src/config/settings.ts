@@ -101,7 +101,15 @@ export const settings = {
   'nats.server_bin': {
     kind: 'path',
     default: null,
-    text: 'The nats-server to start if `nats.url` is unset. By default the one that npm installed, else the one on the PATH.',
+    text: 'The nats-server to start if `nats.url` is unset. By default the newer one of what npm installed and the first one on the PATH. An older server may not read the store of a newer one.',
+  },
+  'nats.monitor_url': {
+    kind: 'url',
+    default: null,
+    schemes: ['http', 'https'],
+    several: true,
+    defaultText: 'unset: port 8222 of every server',
+    text: 'The monitoring ports of an external server or cluster, such as `http://host:8222`, several separated by commas. Headgate reads there, and only with `durability: replicated`, whether each server syncs before it acknowledges ([what survives](../../understand/what-survives.md#sync-in-a-cluster)).',
   },
   'nats.publish_timeout': {
     kind: 'duration',

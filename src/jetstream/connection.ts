@@ -6,7 +6,15 @@ import type { ServerAddress } from './server/embedded-server.ts';
 import { isOlder, oldestServerVersion } from './server/server-binary.ts';
 
 const reconnectDelayMs = 100;
-const connectTimeoutMs = 5_000;
+/** Also how long a reconnect waits for a server that accepts the connection and then says nothing. */
+const connectTimeoutMs = 3_000;
+
+/**
+ * A server that hangs, or whose link drops packets, does not close its connections. It is left when
+ * two PINGs have no answer: after 4 to 6 s. The client's default of two minutes takes six.
+ */
+const pingIntervalMs = 2_000;
+const pingsMax = 2;
 
 /**
  * Parses HEADGATE_NATS_URL: one or more comma-separated URLs, which may include user and password.
@@ -61,6 +69,12 @@ export async function connectToServer(options: ConnectionOptions): Promise<NatsC
       reconnectTimeWait: reconnectDelayMs,
       reconnectJitter: reconnectDelayMs,
       timeout: connectTimeoutMs,
+      pingInterval: pingIntervalMs,
+      maxPingOut: pingsMax,
+      // The one that was dialled longest ago, which is never the one that was just left. The client's
+      // own order may begin with it, and it then waits there until the connect times out.
+      reconnectToServer: (known) =>
+        known.reduce((oldest, each) => (each.lastConnect < oldest.lastConnect ? each : oldest)),
       noAsyncTraces: true,
     });
   } catch (cause) {
@@ -89,5 +103,49 @@ async function reportStatus(
   for await (const status of connection.status()) {
     if (status.type === 'disconnect' || status.type === 'reconnect') onStatus(status.type);
     if (status.type === 'error') onStatus(`error: ${status.error.message}`);
+    if (status.type === 'staleConnection') {
+      onStatus('the server does not answer');
+      dropSocket(connection);
+    }
   }
+}
+
+/**
+ * Closes the socket of a connection that the client gives up. The client first waits until the
+ * kernel has taken everything it wrote, and for a server that reads nothing it waits for ever. The
+ * client's types do not show the socket; the lock file pins the version, and a test fills one.
+ */
+function dropSocket(connection: NatsConnection): void {
+  const { protocol } = connection as unknown as {
+    protocol?: { transport?: { socket?: { destroy?: () => void } } };
+  };
+  protocol?.transport?.socket?.destroy?.();
+}
+
+/** The shortest time between two moves of one connection, in ms. */
+const moveIntervalMs = 5_000;
+const movedAt = new WeakMap<NatsConnection, number>();
+
+/**
+ * Leaves the server for another one of its cluster. For a server that answers PINGs and nothing
+ * else, because the rest of its cluster cannot reach it. False, and nothing changes, if the
+ * connection knows no other server, has just moved, or is not connected.
+ */
+export function moveToOtherServer(connection: NatsConnection): boolean {
+  const now = performance.now();
+  const last = movedAt.get(connection) ?? Number.NEGATIVE_INFINITY;
+  if (now - last < moveIntervalMs || connection.isClosed() || !knowsOthers(connection))
+    return false;
+  movedAt.set(connection, now);
+  // A promise that rejects when the connection closes meanwhile, which is no fault.
+  connection.reconnect().catch(() => {});
+  return true;
+}
+
+/** The client's types do not show its list of servers: those of the address, and those it learned. */
+function knowsOthers(connection: NatsConnection): boolean {
+  const { protocol } = connection as unknown as {
+    protocol?: { servers?: { length?: () => number } };
+  };
+  return (protocol?.servers?.length?.() ?? 1) > 1;
 }

@@ -36,8 +36,13 @@ export interface Log {
     headers: Readonly<Record<string, string>>,
     payload: Uint8Array | string,
   ): Promise<PublishAck>;
-  /** Resolves if the log accepts messages; rejects with the reason if it does not. */
+  /**
+   * Resolves if the log accepts messages; rejects with the reason if it does not. It uses the
+   * connection and the stream of the events.
+   */
   probe(): Promise<void>;
+  /** Why no message can be stored just now, as text for operators, without asking the log. */
+  readonly failure: () => string | undefined;
   /** Makes deletions in a stream of NATS as durable as its messages. Call it after a deletion. */
   syncStream(stream: StoredStreamName): Promise<void>;
   /** The number of messages without an acknowledgement. */

@@ -5,7 +5,6 @@ import type { NatsConnection } from '@nats-io/nats-core';
 
 import type { Durability } from '../config/config.ts';
 import { StartError } from '../errors.ts';
-import { canaryName } from '../event/canary.ts';
 import { withClients } from './clients.ts';
 import { connectToServer } from './connection.ts';
 import { findEventStreams, type EventStreams } from './events/stream-parts.ts';
@@ -17,17 +16,17 @@ import {
   type GroupCommit,
 } from './publish/group-commit.ts';
 import { withEarlierIds } from './publish/earlier-ids.ts';
-import { PublishError } from './publish/publish-error.ts';
+import { createProbe } from './probe.ts';
 import { createPublisher, type Publisher, type PublishToStream } from './publish/publisher.ts';
 import { headerBlock } from './publish/raw-publish.ts';
 import { earlierIdsMs } from './server/earlier-stream.ts';
+import { retryWhileForming } from './server/retry-forming.ts';
 import { waitUntilReadable } from './server/stream-readiness.ts';
 import { ensureStreams, streamSettings } from './server/stream-settings.ts';
 import {
   earlierStream,
   partitionStream,
   streamNames,
-  subjects,
   type StoredStreamName,
   type StreamName,
   type TopologyOptions,
@@ -55,9 +54,6 @@ const syncedStreams: readonly StoredStreamName[] = [
   'PROBE',
 ];
 
-/** The free space that EVENTS needs to count as ready: enough for a few of the largest events. */
-const readyBytesMin = 1024 * 1024;
-
 /**
  * Connects to NATS, creates or updates the streams, and opens the log on them. Rejects with a
  * StartError after closing all connections.
@@ -69,37 +65,14 @@ export async function openLog(options: LogOptions): Promise<Log> {
     name: 'headgate work',
     onStatus: (status) => onStatus('work', status),
   });
-  const prepare = async () => {
-    const manager = await openManager(connection);
-    if (options.topology !== undefined) {
-      await ensureStreams(manager, options.topology);
-      if (options.topology.replicas > 1) {
-        const names = streamSettings(options.topology).map(({ name }) => name);
-        await waitUntilReadable(manager, names);
-      }
-    }
-    const events = await findEventStreams(manager);
-    const commits = await createCommits(options, events);
-    const idsMs = await earlierIdsMs(manager);
-    const publishing = await connectToServer({
-      address,
-      name: 'headgate publish',
-      onStatus: (status) => onStatus('publish', status),
-    });
-    return { manager, events, commits, idsMs, publishing };
-  };
-  const { manager, events, commits, idsMs, publishing } = await prepare().catch(
+  const { manager, events, commits, idsMs, publishing } = await prepare(connection, options).catch(
     async (error: unknown) => {
       // An open connection would reconnect without end, and the process would not exit.
       await connection.close();
       throw error;
     },
   );
-  let isSilent = false;
-  const publisher = createPublisher(publishing, {
-    timeoutMs: options.publishTimeoutMs,
-    onTimeout: () => (isSilent = true),
-  });
+  const publisher = createPublisher(publishing, { timeoutMs: options.publishTimeoutMs });
 
   const streams = openStreams(publisher, commits, idsMs);
   const publish: Log['publish'] = (stream, subject, headers, payload, callback) =>
@@ -116,10 +89,13 @@ export async function openLog(options: LogOptions): Promise<Log> {
   const log: Log = {
     publish,
     store,
-    probe: async () => {
-      await probeIntake(store, manager, commits.get(partitionStream(0)), isSilent);
-      isSilent = false;
-    },
+    probe: createProbe({
+      store,
+      publishing,
+      timeoutMs: options.publishTimeoutMs,
+      syncFailure: () => commits.get(partitionStream(0))?.failure(),
+    }),
+    failure: publisher.failure,
     syncStream: async (stream) => {
       await commits.get(stream)?.syncEverything();
     },
@@ -140,22 +116,26 @@ export async function openLog(options: LogOptions): Promise<Log> {
   });
 }
 
-/** Throws a PublishError if events are not taken. */
-async function probeIntake(
-  store: Log['store'],
-  manager: JetStreamManager,
-  commit: GroupCommit | undefined,
-  isSilent: boolean,
-): Promise<void> {
-  const unsynced = commit?.failure();
-  if (unsynced !== undefined) throw new PublishError('not_synced', unsynced.message);
-  await store('PROBE', subjects.probe, {}, new Date().toISOString());
-  // A stream can stop alone. A heartbeat is in no count and reaches no destination.
-  if (isSilent) await store('EVENTS', subjects.event(canaryName, canaryName), {}, '{}');
-  const { state, config } = await manager.streams.info(partitionStream(0));
-  if (config.max_bytes > 0 && state.bytes + readyBytesMin > config.max_bytes) {
-    throw new PublishError('stream_full', `the stream ${config.name} is full`);
+/** The streams, their commits, and the connection of the events. */
+async function prepare(connection: NatsConnection, options: LogOptions) {
+  const { address, onStatus, topology } = options;
+  const manager = await openManager(connection);
+  if (topology !== undefined) {
+    await ensureStreams(manager, topology);
+    if (topology.replicas > 1) {
+      const names = streamSettings(topology).map(({ name }) => name);
+      await waitUntilReadable(manager, names);
+    }
   }
+  const events = await findEventStreams(manager);
+  const commits = await createCommits(options, events);
+  const idsMs = await earlierIdsMs(manager);
+  const publishing = await connectToServer({
+    address,
+    name: 'headgate publish',
+    onStatus: (status) => onStatus('publish', status),
+  });
+  return { manager, events, commits, idsMs, publishing };
 }
 
 /** The publish function of each stream of the log. */
@@ -179,8 +159,11 @@ function openStreams(
 }
 
 async function openManager(connection: NatsConnection): Promise<JetStreamManager> {
+  // A server without JetStream says so on connect; one that has it may still be forming its cluster.
+  const hasJetStream = connection.info?.jetstream === true;
   try {
-    return await jetstreamManager(connection);
+    const open = (): Promise<JetStreamManager> => jetstreamManager(connection);
+    return await (hasJetStream ? retryWhileForming(open) : open());
   } catch (cause) {
     throw new StartError(
       `NATS at ${connection.getServer()} does not offer JetStream: ${(cause as Error).message}. ` +

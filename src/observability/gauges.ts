@@ -2,6 +2,10 @@ import type { Registry } from 'prom-client';
 
 import { createGauge } from './metric-families.ts';
 
+/** Whether a server syncs a message to its disk before it acknowledges it. */
+export const syncModes = ['always', 'lazy', 'unknown'] as const;
+export type SyncMode = (typeof syncModes)[number];
+
 /** Gauges of values that other code measures and sets. */
 export function createGauges(
   registry: Registry,
@@ -19,6 +23,8 @@ export function createGauges(
     streamBytes: new Map<string, number>(),
     streamBytesMax: new Map<string, number>(),
     missingEvents: 0,
+    /** By sync mode; 0 unless the durability is `replicated`. */
+    logServers: zeros(syncModes),
     lastEvent: zeros(eventNames),
     enforcementSuspended: 0,
     contracts: { revision: 0, badEntries: 0, followedAtMs: 0 },
@@ -62,7 +68,7 @@ function expose(
 
 function exposeLog(
   registry: Registry,
-  gauges: Readonly<Record<'lastEvent' | 'streamBytes' | 'streamBytesMax', ByLabel>>,
+  gauges: Readonly<Record<'lastEvent' | 'logServers' | 'streamBytes' | 'streamBytesMax', ByLabel>>,
 ): void {
   expose(
     registry,
@@ -81,6 +87,12 @@ function exposeLog(
     ['headgate_stream_bytes_max', 'stream'],
     'What a stream of the log may hold.',
     gauges.streamBytesMax,
+  );
+  expose(
+    registry,
+    ['headgate_log_servers', 'sync'],
+    'Servers that hold the log in a cluster, by whether each syncs a message before it acknowledges it.',
+    gauges.logServers,
   );
 }
 

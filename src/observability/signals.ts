@@ -4,6 +4,7 @@ import { createCallerSignals } from './caller-signals.ts';
 import { createCanarySignals } from './canary-metrics.ts';
 import { createDeliverySignals } from './delivery-signals.ts';
 import { createLineSampler } from './line-sampler.ts';
+import { syncModes, type SyncMode } from './gauges.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 import { createReloadSignals } from './reload-metrics.ts';
@@ -84,6 +85,7 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     },
     ...createCanarySignals(metrics.canary, logger),
     ...createReloadSignals(metrics.reload, logger),
+    ...createLogServerSignals(metrics.gauges.logServers, logger),
     connectionChanged: (connection: string, status: string): void =>
       logger.warn({ connection, status }, 'NATS connection'),
     serverRestarted: (reason: string): void =>
@@ -125,6 +127,51 @@ function createRegistrySignals(metrics: Metrics, logger: Logger) {
       logger.warn(
         { err: error },
         'the schema registry cannot be read; the contracts stay as they are',
+      ),
+  };
+}
+
+export interface LogServerFigures {
+  readonly name: string;
+  readonly sync: SyncMode;
+  /** How often a `lazy` server syncs, in ms. */
+  readonly intervalMs: number | undefined;
+}
+
+/** The signals about the servers that hold the log. */
+function createLogServerSignals(servers: Map<string, number>, logger: Logger) {
+  let reported = '';
+  return {
+    /** The servers of a cluster have said, or not, when they sync. Logs only what has changed. */
+    logServersChecked: (found: readonly LogServerFigures[]): void => {
+      for (const mode of syncModes) {
+        servers.set(mode, found.filter(({ sync }) => sync === mode).length);
+      }
+      const text = JSON.stringify(found);
+      if (text === reported) return;
+      reported = text;
+      const namesOf = (mode: SyncMode): string[] =>
+        found.filter(({ sync }) => sync === mode).map(({ name }) => name);
+      const [lazy, unknown] = [namesOf('lazy'), namesOf('unknown')];
+      if (lazy.length > 0) {
+        const seconds = (found.find(({ sync }) => sync === 'lazy')!.intervalMs ?? 0) / 1_000;
+        logger.warn(
+          { servers: lazy, syncIntervalSeconds: seconds },
+          'NATS acknowledges events before it syncs them: a power cut of one server can lose acknowledged events. Set sync_interval: always in the jetstream block of these servers',
+        );
+      }
+      if (unknown.length > 0) {
+        logger.warn(
+          { servers: unknown },
+          'it is not known whether NATS syncs events before it acknowledges them: name the monitoring ports of these servers in nats.monitor_url, and set sync_interval: always',
+        );
+      }
+    },
+    /** A fault of the running nats-server that concerns this set-up. Called at the start. */
+    serverFaultKnown: (version: string, fault: { text: string; fixedIn: string; link: string }) =>
+      logger.warn(
+        { version, fixedIn: fault.fixedIn, link: fault.link },
+        `nats-server ${version} has a known fault: ${fault.text}`,
       ),
   };
 }

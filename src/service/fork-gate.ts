@@ -17,6 +17,8 @@ export interface ForkedGate {
   /** Resolves to the signal or the exit code after all reports of the process are read. */
   readonly ended: Promise<string>;
   readonly serves: () => boolean;
+  /** Why the process can store no event just now; undefined if it can. */
+  readonly storeFailure: () => string | undefined;
   /** Sends the changed events to the process. */
   follow(changed: SchemaRegistry): void;
   useCredentials(credentials: GateCredentials): void;
@@ -36,6 +38,7 @@ export function forkGate(
   };
   let serves = false;
   let fault: string | undefined;
+  let storeFailure: string | undefined;
   const ready = Promise.withResolvers<Address>();
   const timer = setTimeout(() => {
     fault = `A gate process did not start within ${startTimeoutMs / 1000} s.`;
@@ -43,6 +46,7 @@ export function forkGate(
   }, startTimeoutMs);
   child.on('message', (report: GateReport) => {
     if (report.kind === 'counted') onCounted(report.deltas);
+    else if (report.kind === 'storing') storeFailure = report.failure;
     else if (report.kind === 'ready') {
       serves = true;
       clearTimeout(timer);
@@ -64,6 +68,7 @@ export function forkGate(
     ready: ready.promise,
     ended,
     serves: () => serves,
+    storeFailure: () => storeFailure,
     follow: (changed) => order({ kind: 'follow', changed }),
     useCredentials: (credentials) => order({ kind: 'credentials', credentials }),
     stop: async (graceMs) => {

@@ -4,6 +4,7 @@ import type { Address, Config } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import { openGate, type Gate, type GateCredentials } from '../gate/gate.ts';
 import { createEventStore } from '../jetstream/event-store.ts';
+import type { Log } from '../jetstream/log.ts';
 import { openLog, type LogOptions } from '../jetstream/open-log.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createLogger } from '../observability/logger.ts';
@@ -43,7 +44,9 @@ export type GateOrder =
 export type GateReport =
   | { readonly kind: 'ready'; readonly address: Address }
   | { readonly kind: 'failed'; readonly text: string }
-  | { readonly kind: 'counted'; readonly deltas: MetricDeltas };
+  | { readonly kind: 'counted'; readonly deltas: MetricDeltas }
+  /** Whether this process can store events; sent when it changes. Undefined: it can. */
+  | { readonly kind: 'storing'; readonly failure: string | undefined };
 
 /** A killed process loses the counts of at most this time. */
 const countedIntervalMs = 250;
@@ -136,6 +139,7 @@ async function startGate(
   lifecycle.onRelease('last resort', surviveRejections(signals));
   const log = await openLog({ ...settings.log, onStatus: signals.connectionChanged });
   lifecycle.onRelease('log', log.close);
+  lifecycle.onRelease('store reports', reportStoring(log));
   const gate = await openGate(settings.config, signals, {
     validate: validation.validate,
     redactRejected: validation.redactRejected,
@@ -180,6 +184,29 @@ function reportCounts(metrics: Metrics): () => Promise<void> {
     clearInterval(timer);
     await reportGrowth();
   };
+}
+
+const storingIntervalMs = 250;
+
+/** Starts to report whether events can be stored, for `/readyz`. The returned function stops. */
+function reportStoring(log: Log): () => Promise<void> {
+  let reported: string | undefined;
+  let probing: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    const failure = log.failure();
+    if (failure !== undefined) {
+      // Without a probe a process that no load balancer asks any more would never recover.
+      probing ??= log
+        .probe()
+        .catch(() => {})
+        .finally(() => (probing = undefined));
+    }
+    if (failure === reported) return;
+    reported = failure;
+    void report({ kind: 'storing', failure });
+  }, storingIntervalMs);
+  timer.unref();
+  return async () => clearInterval(timer);
 }
 
 /** Resolves when the message is sent. */

@@ -24,6 +24,8 @@ export interface GateProcessesOptions extends GateSettingsOptions {
 export interface GateProcesses {
   readonly address: Address;
   readonly running: () => number;
+  /** Why one of the processes can store no event just now; undefined if each can. */
+  readonly storeFailure: () => string | undefined;
   /** Makes every process validate by these contracts from its next request on. */
   follow(registry: SchemaRegistry): void;
   /** Also in force in replacements. */
@@ -67,6 +69,8 @@ export async function startGateProcesses(options: GateProcessesOptions): Promise
     return {
       address: address!,
       running: () => gates.filter((gate) => gate.running()).length,
+      storeFailure: () =>
+        gates.map((gate) => gate.storeFailure()).find((failure) => failure !== undefined),
       follow: (registry) => {
         for (const gate of gates) gate.follow(registry);
       },
@@ -102,6 +106,7 @@ interface SupervisedGate {
   /** Rejects with a StartError if the process ends before it serves. */
   start(): Promise<Address>;
   readonly running: () => boolean;
+  readonly storeFailure: () => string | undefined;
   follow(registry: SchemaRegistry): void;
   useCredentials(credentials: GateCredentials): void;
   /** Drains the process; kills it if it has not ended after `graceMs`. */
@@ -176,6 +181,7 @@ function superviseGate(
   return {
     start,
     running: () => current?.serves() === true,
+    storeFailure: () => (current?.serves() === true ? current.storeFailure() : undefined),
     follow: (registry) => {
       if (registry === sent) return;
       current?.follow(withoutValidators({ ...registry, events: changedEvents(sent, registry) }));

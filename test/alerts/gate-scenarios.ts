@@ -170,6 +170,37 @@ const heartbeats: readonly Scenario[] = [
   alert: 'HeadgateHeartbeatLate',
 }));
 
+const servers = (always: number, lazy: number, unknown: number): Record<string, string> => ({
+  'headgate_log_servers{instance="gate-1",sync="always"}': gauge(always, 60),
+  'headgate_log_servers{instance="gate-1",sync="lazy"}': gauge(lazy, 60),
+  'headgate_log_servers{instance="gate-1",sync="unknown"}': gauge(unknown, 60),
+});
+
+const syncs: readonly Scenario[] = [
+  {
+    title: 'one of three syncs late',
+    series: servers(2, 1, 0),
+    fires: [{ sync: 'lazy', severity: 'warn' }],
+    says: {
+      summary:
+        'Set sync_interval: always on every node of NATS (runbook): a power cut of one node can lose acknowledged events.',
+      description: '1 nodes that hold the log acknowledge before they sync, or do not say (lazy).',
+    },
+  },
+  {
+    title: 'three do not say',
+    series: servers(0, 0, 3),
+    fires: [{ sync: 'unknown', severity: 'warn' }],
+  },
+  { title: 'all sync first', series: servers(3, 0, 0), fires: [] },
+  { title: 'there is no cluster', series: servers(0, 0, 0), fires: [] },
+].map((scenario) => ({
+  ...scenario,
+  interval: '1m',
+  at: '45m',
+  alert: 'HeadgateLogSyncsLate',
+}));
+
 const requests = (code: string): string =>
   `headgate_requests_total{rpc="Track",protocol="grpc",code="${code}"}`;
 
@@ -308,6 +339,7 @@ export const gateScenarios: readonly Scenario[] = [
   ...store,
   ...acknowledgement,
   ...callers,
+  ...syncs,
   ...heartbeats,
   ...certificates,
   ...target,

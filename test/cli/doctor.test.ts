@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { expect, onTestFinished, test } from 'vitest';
 
+import { ensureDestinationConsumer } from '../../src/jetstream/consume/destination-consumer.ts';
 import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { startRealService } from '../real-service.ts';
 import { runCli } from './run-cli.ts';
@@ -130,9 +131,10 @@ test('with the service running it looks at its log, its streams and its destinat
     max_age: 1_000_000_000_000,
   });
   await clientsForTests(log).manager.streams.delete('PROBE');
-  await clientsForTests(log).manager.consumers.add('EVENTS_0', {
-    durable_name: 'gone',
-    ack_policy: 'explicit',
+  await ensureDestinationConsumer(log, 'EVENTS', 'gone', {
+    attempts: 10,
+    ackWaitMs: 30_000,
+    ackPendingMax: 100,
   });
   await log.store('DEAD', 'headgate.dead.warehouse.order_completed', {}, '{}');
   const sick = await doctor({ ...env, HEADGATE_LOG_DEDUP_WINDOW: '5m' }, ...admin);

@@ -7,7 +7,12 @@ import { delivered } from '../../src/destinations/destination.ts';
 import { createJanitor } from '../../src/jetstream/consume/janitor.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { readMessage } from '../../src/jetstream/read/read.ts';
-import { ensureDestinationConsumer } from '../../src/jetstream/consume/destination-consumer.ts';
+import {
+  ensureDestinationConsumer,
+  listConsumingDestinations,
+} from '../../src/jetstream/consume/destination-consumer.ts';
+import { readFilterEras, recordFilter } from '../../src/jetstream/consume/filter-history.ts';
+import { consumedStreams } from '../../src/jetstream/topology.ts';
 import { startRealLog } from '../real-log.ts';
 import {
   countMessages,
@@ -24,6 +29,7 @@ import {
   until,
 } from './rig.ts';
 import { openQueue } from '../dead-letters/dead-rig.ts';
+import { partAt } from '../../src/jetstream/events/event-streams.ts';
 import { natsStream } from '../nats-stream.ts';
 
 const firstOf = async (log: Log, stream = 'EVENTS') =>
@@ -39,6 +45,43 @@ async function deliverAll(log: Log, name: string): Promise<void> {
 }
 
 describe('the janitor', () => {
+  test('reports a removed destination that holds events, also of an earlier version', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    const { manager } = clientsForTests(log);
+    const options = { attempts: 10, ackWaitMs: 2_000, ackPendingMax: 100 };
+    for (const stream of consumedStreams) {
+      await ensureDestinationConsumer(log, stream, 'gone', options);
+      await ensureDestinationConsumer(log, stream, 'crm', options);
+      // As an earlier version made it: without metadata of ours.
+      await manager.consumers.add(stream, {
+        durable_name: 'old',
+        ack_policy: 'explicit',
+        ...(stream === 'EVENTS'
+          ? {}
+          : { filter_subject: `headgate.${stream.toLowerCase()}.old.>` }),
+      });
+    }
+    await manager.consumers.add('EVENTS_0', { durable_name: 'report', ack_policy: 'explicit' });
+    await publishEvents(log, 3);
+    await sleep(10);
+    const forgotten: string[] = [];
+    const janitor = createJanitor({
+      log,
+      retentionMs: 1,
+      destinations: ['crm'],
+      onTrouble: () => {},
+      onForgotten: (name) => forgotten.push(name),
+    });
+    expect(await janitor.run()).toBe(0);
+    expect(forgotten.sort()).toEqual(['gone', 'old']);
+    expect(await listConsumingDestinations(log)).toEqual(['crm', 'gone', 'old']);
+    await recordFilter(log, partAt(log, 'EVENTS', 1), 'gone', { events: ['a'], sources: [] });
+    await ensureDestinationConsumer(log, 'EVENTS', 'gone', options);
+    const { config } = await manager.consumers.info('EVENTS_0', 'gone');
+    expect(readFilterEras(config)).toEqual([{ from: 1, events: ['a'], sources: [] }]);
+  });
+
   test('deletes events that are older than the retention and settled everywhere', async () => {
     await using real = await startRealLog({ durability: 'fsync' });
     const { log } = real;

@@ -1,104 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import net from 'node:net';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 
-import { findServerBinary } from '../../src/jetstream/server/server-binary.ts';
 import { until } from '../delivery/rig.ts';
-import { readPage } from '../documentation/markdown.ts';
+import { startNatsCluster } from '../nats-cluster.ts';
 import { startRealService } from '../real-service.ts';
-
-const nodes = [0, 1, 2];
-const password = 'n0123456789abcdef';
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = net.createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
-}
-
-interface Cluster {
-  readonly url: string;
-  /** Of the first node's port of figures. */
-  readonly monitor: string;
-  readonly children: readonly ChildProcess[];
-}
-
-/** Of /jsz; the leader alone lists the others. */
-interface MetaCluster {
-  readonly replicas?: readonly { readonly current: boolean; readonly offline?: boolean }[];
-}
-
-/** The committed nats.conf on three nodes, but for addresses and folders that are the pods'. */
-async function startCluster(): Promise<Cluster> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'headgate-cluster-'));
-  const ports = await freePorts(9);
-  const [clients, routes, monitors] = [0, 3, 6].map((from) => ports.slice(from, from + 3));
-  const binary = await findServerBinary({
-    named: process.env['HEADGATE_NATS_SERVER_BIN'],
-    searchPath: process.env['PATH'] ?? '',
-  });
-  const children: ChildProcess[] = [];
-  onTestFinished(async () => {
-    for (const child of children) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      child.kill('SIGKILL');
-      await once(child, 'close');
-    }
-    await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
-  });
-  for (const node of nodes) {
-    const conf = readPage('deploy/kubernetes/nats.conf')
-      .replace('0.0.0.0:4222', `127.0.0.1:${clients![node]}`)
-      .replace('0.0.0.0:6222', `127.0.0.1:${routes![node]}`)
-      .replace('0.0.0.0:8222', `127.0.0.1:${monitors![node]}`)
-      .replace('store_dir: /data', `store_dir: ${folder}/${node}`)
-      .replaceAll(
-        /nats-(\d)\.nats:6222/g,
-        (_whole, other: string) => `127.0.0.1:${routes![Number(other)]}`,
-      );
-    await mkdir(path.join(folder, String(node)));
-    await writeFile(path.join(folder, `${node}.conf`), conf);
-    const env = { POD_NAME: `nats-${node}`, NATS_PASSWORD: password };
-    children.push(
-      spawn(binary.path, ['-c', path.join(folder, `${node}.conf`)], { env, stdio: 'ignore' }),
-    );
-  }
-  // What the startup probe asks; and the leader must know the others, or it places nothing on three.
-  const read = async (port: number, what: string): Promise<Response | undefined> =>
-    fetch(`http://127.0.0.1:${port}/${what}`).catch(() => undefined);
-  const isFormed = async (port: number): Promise<boolean> => {
-    const answer = await read(port, 'jsz');
-    const figures = (await answer?.json()) as { meta_cluster?: MetaCluster } | undefined;
-    const replicas = figures?.meta_cluster?.replicas ?? [];
-    return replicas.length === 2 && replicas.every(({ current, offline }) => current && !offline);
-  };
-  await until(
-    async () => ({
-      healthy: await Promise.all(monitors!.map(async (port) => (await read(port, 'healthz'))?.ok)),
-      formed: await Promise.all(monitors!.map(isFormed)),
-    }),
-    ({ healthy, formed }) => healthy.every(Boolean) && formed.some(Boolean),
-    60_000,
-  );
-  const [first, ...others] = clients!.map((port) => `127.0.0.1:${port}`);
-  const url = [
-    `nats://headgate:${password}@${first}`,
-    ...others.map((one) => `nats://${one}`),
-  ].join(',');
-  return { url, monitor: `http://127.0.0.1:${monitors![0]}`, children };
-}
 
 /** What KEDA's scaler looks for in /jsz. */
 interface JetStreamFigures {
@@ -112,9 +18,11 @@ interface JetStreamFigures {
 }
 
 test('three nodes with deploy/kubernetes/nats.conf accept events, also with one node down', async () => {
-  const { url, monitor, children } = await startCluster();
+  await using cluster = await startNatsCluster();
+  await cluster.waitUntilFormed();
+  const { monitor } = cluster.nodes[0]!;
   await using real = await startRealService({
-    env: { HEADGATE_NATS_URL: url },
+    env: { HEADGATE_NATS_URL: cluster.url() },
     // It is away: what waits for it is what KEDA counts.
     yaml: 'destinations:\n  crm: { type: webhook, url: "http://127.0.0.1:9/", secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", allow_private_addresses: true }\n',
   });
@@ -149,7 +57,7 @@ test('three nodes with deploy/kubernetes/nats.conf accept events, also with one 
   );
 
   // Two are the quorum: it may take an election until the next event is taken.
-  children[2]!.kill('SIGKILL');
-  await once(children[2]!, 'close');
+  cluster.nodes[2]!.child.kill('SIGKILL');
+  await once(cluster.nodes[2]!.child, 'close');
   await until(send, (status) => status === 202, 60_000);
 }, 180_000);

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 
 import { expect, onTestFinished, test } from 'vitest';
 
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { publishEvents, settled } from '../delivery/rig.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { startRealService } from '../real-service.ts';
@@ -88,4 +89,29 @@ test('headgate reconcile reports settings that differ from the gate, and no matc
     unasked: ['crm'],
     placeless: ['warehouse'],
   });
+});
+
+test('a consumer of another program on EVENTS is no destination, anywhere', async () => {
+  await using real = await startRealService();
+  const { log } = real.service;
+  await publishEvents(log, 5);
+  await settled(log, 'warehouse');
+  const { manager } = clientsForTests(log);
+  await manager.consumers.add('EVENTS_0', { name: 'somebody', ack_policy: 'none' });
+  await manager.consumers.add('EVENTS_0', { durable_name: 'report', ack_policy: 'explicit' });
+  const env = { HEADGATE_DATA_DIR: real.dataDir };
+  const counted = await runCli(['reconcile', '--since', '1h'], { env });
+  expect(counted.stderr).toContain('The counts match.');
+  expect(counted.code).toBe(0);
+  const listed = await runCli(['destinations', '--admin', real.adminUrl], { env });
+  expect(listed.stdout).toContain('warehouse');
+  expect(listed.stdout).not.toMatch(/somebody|report/);
+  const removed = await runCli(
+    ['destinations', 'remove', 'report', '--yes', '--admin', real.adminUrl],
+    {
+      env,
+    },
+  );
+  expect(removed.code).toBe(1);
+  expect(await manager.consumers.info('EVENTS_0', 'report')).toMatchObject({ name: 'report' });
 });

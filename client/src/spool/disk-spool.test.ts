@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { EventEncoder } from '../encode-event.ts';
 import { identityOf } from '../event-json.ts';
@@ -386,7 +386,7 @@ describe('the directory', () => {
     );
     expect(largest).toBeLessThanOrEqual(mib);
     expect(await readAll(spool)).toEqual(range(0, 40));
-    expect(segments().length).toBe(1);
+    await vi.waitFor(() => expect(segments().length).toBe(1));
   });
 });
 

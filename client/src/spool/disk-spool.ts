@@ -1,8 +1,9 @@
 import { HeadgateError } from '../headgate-error.ts';
-import { createCursorFile, type CursorFile } from './cursor-file.ts';
+import { createCursorFile, startPosition, type CursorFile } from './cursor-file.ts';
 import { createGroupQueue, type Group, type GroupQueue } from './group-queue.ts';
 import { lockDirectory, type OwnerLock } from './owner-lock.ts';
-import { closedError, refused } from './refused.ts';
+import { asFailure, closedError, fullError, refused } from './refused.ts';
+import { findMissing } from './missing-events.ts';
 import { createRoom, type Room } from './room.ts';
 import {
   damagedFile,
@@ -74,6 +75,7 @@ export class DiskSpool implements Spool {
   #cursorTimer: NodeJS.Timeout | undefined;
   #cursorWritten: Promise<void> = Promise.resolve();
   #discarded: Promise<void> = Promise.resolve();
+  #toDiscard: Segment[] = [];
 
   constructor(options: DiskSpoolOptions, signals: SpoolSignals) {
     this.#options = options;
@@ -133,6 +135,14 @@ export class DiskSpool implements Spool {
     this.#next = Math.max(cursor?.ordinal ?? 0, last === undefined ? 0 : last.base + last.count);
     this.#readAt = startPosition(this.#segments, cursor, this.#next);
     this.#settlement = createSettlement(this.#readAt);
+    const missing = findMissing(this.#segments, cursor, this.#readAt.ordinal);
+    for (const { from, end } of missing) {
+      const message = `${end - from} events are missing in ${directory}: no file has the numbers ${from} to ${end - 1}`;
+      // They are not in this spool, so that they do not count as waiting.
+      this.#signals.dropped(end - from, 'missing', message, false);
+    }
+    // Otherwise the next start reports them again.
+    if (missing.length > 0) void this.#writeCursor();
     this.#forgetSettled();
   }
 
@@ -250,7 +260,10 @@ export class DiskSpool implements Spool {
       )!;
       const from = segment.base === this.#readAt.segment ? this.#readAt.offset : 0;
       const reader = await this.#readerOf(segment);
-      const { records, offset } = await reader.read(from, { events, bytes, overheadBytes });
+      const { records, offset } = (await reader?.read(from, { events, bytes, overheadBytes })) ?? {
+        records: [],
+        offset: 0,
+      };
       if (segment.dropped) continue;
       if (records.length === 0) {
         this.#skipLost(segment);
@@ -263,12 +276,16 @@ export class DiskSpool implements Spool {
     return undefined;
   }
 
-  async #readerOf(segment: Segment): Promise<SegmentReader> {
+  /** Undefined if the file is gone. */
+  async #readerOf(segment: Segment): Promise<SegmentReader | undefined> {
     if (this.#reader?.segment === segment) return this.#reader;
     await this.#reader?.close();
     this.#reader = undefined;
     this.#reader = await openSegmentReader(segment, (offset, bytes) => {
       this.#signals.damaged(damagedFile(segment.file), offset, bytes);
+    }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+      return undefined;
     });
     return this.#reader;
   }
@@ -278,8 +295,11 @@ export class DiskSpool implements Spool {
     const end = segment.base + segment.count;
     const lost = end - this.#readAt.ordinal;
     this.#readAt = { ordinal: end, segment: segment.base, offset: segment.bytes };
-    const message = `${lost} events were lost in damaged bytes: see ${damagedFile(segment.file)}`;
-    this.#signals.dropped(lost, 'damaged', message, true);
+    // A segment that was read to its end without damage is followed by a missing one.
+    const message = segment.damaged
+      ? `${lost} events were lost in damaged bytes: see ${damagedFile(segment.file)}`
+      : `${lost} events are missing: no file has the numbers ${end - lost} to ${end - 1}`;
+    this.#signals.dropped(lost, segment.damaged ? 'damaged' : 'missing', message, true);
     if (this.#settlement.skip(this.#readAt)) this.#moved();
   }
 
@@ -301,19 +321,35 @@ export class DiskSpool implements Spool {
 
   #forget(segment: Segment): void {
     this.#segments = this.#segments.filter((each) => each !== segment);
-    this.#discarded = this.#discarded
-      .then(() => discardSegment(segment, this.#options.directory))
-      .catch((error: unknown) => {
+    this.#toDiscard.push(segment);
+    if (this.#toDiscard.length === 1) {
+      // The cursor says first which files are there: a crash in between leaves none that it misses.
+      this.#discarded = this.#discarded
+        .then(() => this.#writeCursor())
+        .then(() => this.#discardAll());
+    }
+    this.#room.open();
+  }
+
+  async #discardAll(): Promise<void> {
+    for (const segment of this.#toDiscard.splice(0)) {
+      await discardSegment(segment, this.#options.directory).catch((error: unknown) => {
         this.#signals.trouble(`The spool cannot delete ${segment.file}`, error);
       });
-    this.#room.open();
+    }
   }
 
   #writeCursor(): Promise<void> {
     clearTimeout(this.#cursorTimer);
     this.#cursorTimer = undefined;
     this.#cursorWritten = this.#cursorWritten
-      .then(() => this.#cursorFile.write(this.#settlement.position))
+      .then(() =>
+        this.#cursorFile.write({
+          ...this.#settlement.position,
+          first: this.#segments[0]?.base ?? this.#next,
+          next: this.#next,
+        }),
+      )
       .catch((error: unknown) => {
         const message =
           'The spool cannot write its cursor: a crash would send settled events again';
@@ -339,37 +375,4 @@ export class DiskSpool implements Spool {
     await this.#lock?.release();
     this.#lock = undefined;
   }
-}
-
-function fullError(bytesMax: number, cause: unknown): HeadgateError {
-  const message =
-    cause === undefined
-      ? `The spool is full (bytesMax is ${bytesMax}): the gate is away, or slower than track().`
-      : `The spool cannot be written: ${(cause as Error).message}.`;
-  return new HeadgateError('spool_full', message, { cause });
-}
-
-function asFailure(error: unknown, directory: string): HeadgateError {
-  if (error instanceof HeadgateError) return error;
-  const message = `The spool directory ${directory} cannot be opened: ${(error as Error).message}.`;
-  return new HeadgateError('spool_failed', message, { cause: error });
-}
-
-/** The cursor's position if it exists in the segments, otherwise the oldest event. */
-function startPosition(
-  segments: readonly Segment[],
-  cursor: SpoolPosition | undefined,
-  next: number,
-): SpoolPosition {
-  const first = segments[0];
-  const end = { ordinal: next, segment: next, offset: 0 };
-  if (first === undefined) return end;
-  const start = { ordinal: first.base, segment: first.base, offset: 0 };
-  if (cursor === undefined || cursor.ordinal < first.base) return start;
-  if (cursor.ordinal >= next) return end;
-  const segment = segments.find(({ base }) => base === cursor.segment);
-  if (segment !== undefined && cursor.offset <= segment.bytes) return cursor;
-  // The cursor's segment was settled and deleted: the next one begins where it ended.
-  const later = segments.find(({ base }) => base >= cursor.ordinal);
-  return later === undefined ? start : { ordinal: later.base, segment: later.base, offset: 0 };
 }

@@ -10,3 +10,17 @@ export function refused(why: HeadgateError): Promise<never> {
 export function closedError(): HeadgateError {
   return new HeadgateError('closed', 'The client is closed: it accepts no events after close().');
 }
+
+export function fullError(bytesMax: number, cause: unknown): HeadgateError {
+  const message =
+    cause === undefined
+      ? `The spool is full (bytesMax is ${bytesMax}): the gate is away, or slower than track().`
+      : `The spool cannot be written: ${(cause as Error).message}.`;
+  return new HeadgateError('spool_full', message, { cause });
+}
+
+export function asFailure(error: unknown, directory: string): HeadgateError {
+  if (error instanceof HeadgateError) return error;
+  const message = `The spool directory ${directory} cannot be opened: ${(error as Error).message}.`;
+  return new HeadgateError('spool_failed', message, { cause: error });
+}

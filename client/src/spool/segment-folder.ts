@@ -5,6 +5,7 @@ import {
   readdir,
   readFile,
   rename,
+  rm,
   stat,
   truncate,
   unlink,
@@ -131,7 +132,8 @@ function wholeFrames(bytes: Buffer): { readonly count: number; readonly end: num
 
 export async function discardSegment(segment: Segment, directory: string): Promise<void> {
   if (!segment.damaged) {
-    await unlink(segment.file);
+    // It may be gone already.
+    await rm(segment.file, { force: true });
     return;
   }
   await rename(segment.file, damagedFile(segment.file));

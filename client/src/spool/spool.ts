@@ -42,7 +42,7 @@ export interface SpoolSignals {
   readable(): void;
 }
 
-export type DropReason = 'spool_full' | 'damaged' | 'closed';
+export type DropReason = 'spool_full' | 'damaged' | 'missing' | 'closed';
 
 /**
  * Stores events between `track()` and their verdict. One reader reads them in order. A range is

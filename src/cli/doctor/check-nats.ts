@@ -11,6 +11,7 @@ import {
   type StreamSize,
 } from '../../jetstream/server/inspect-server.ts';
 import { findServerBinary, oldestServerVersion } from '../../jetstream/server/server-binary.ts';
+import { checkKnownFaults, checkSync } from './check-servers.ts';
 import { sizeText, type CheckFindings } from './finding.ts';
 import { openRunningLog } from '../running-log.ts';
 
@@ -29,6 +30,7 @@ export async function reachLog(
     const log = await openRunningLog(config);
     const { version, address } = connectedServer(log);
     findings.ok(`NATS ${version} answers at ${address} (${oldestServerVersion} or newer)`);
+    checkKnownFaults(findings, config, log);
     return log;
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
@@ -151,9 +153,10 @@ function checkFill(
 /** What an acknowledgement guarantees. */
 export async function checkDurability(
   findings: CheckFindings,
-  { durability }: Config,
+  config: Config,
   log: Log | undefined,
 ): Promise<void> {
+  const { durability } = config;
   if (durability === 'fsync') {
     findings.ok('fsync: the gate syncs each group of events to the disk before it answers');
   } else if (durability === 'async') {
@@ -168,10 +171,8 @@ export async function checkDurability(
         `replicated: EVENTS is held by ${servers} servers, so that there is no quorum to outlive one`,
         'Run three servers, and start a gate again.',
       );
-    } else
-      findings.ok(
-        `replicated: held by ${servers} servers. Their sync_interval cannot be read from here`,
-      );
+    } else findings.ok(`replicated: held by ${servers} servers`);
+    await checkSync(findings, config, log);
   }
 }
 

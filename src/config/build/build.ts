@@ -51,6 +51,7 @@ function assemble(
     nats: {
       url,
       serverBin: values['nats.server_bin'],
+      monitorUrls: values['nats.monitor_url']?.split(',').map((one) => one.trim()),
       publishTimeoutMs: values['nats.publish_timeout'],
     },
     roles: new Set(values.roles),

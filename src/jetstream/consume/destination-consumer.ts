@@ -33,6 +33,9 @@ export async function ensureDestinationConsumer(
   await ensureConsumer(clientsOf(log).manager, part.stream, settings);
 }
 
+/** In the metadata of a consumer: whose it is. Consumers of earlier versions lack it. */
+const ownerKey = 'headgate-consumer-of';
+
 function settingsOf(
   stream: ConsumedStream,
   part: StreamPart,
@@ -41,6 +44,7 @@ function settingsOf(
 ): Partial<ConsumerConfig> {
   return {
     durable_name: destination,
+    metadata: { [ownerKey]: destination },
     ack_policy: AckPolicy.Explicit,
     // The canary skips heartbeats that are older than its consumer.
     deliver_policy: destination === canaryName ? DeliverPolicy.New : DeliverPolicy.All,
@@ -58,7 +62,8 @@ function settingsOf(
 
 /**
  * The sorted names of all destinations that have a consumer, including destinations that the
- * configuration no longer names, without the canary. Rejects when the log cannot be reached.
+ * configuration no longer names, without the canary. Consumers of other programs on our streams are
+ * not among them. Rejects when the log cannot be reached.
  */
 export async function listConsumingDestinations(log: Log): Promise<string[]> {
   const { manager } = clientsOf(log);
@@ -66,12 +71,22 @@ export async function listConsumingDestinations(log: Log): Promise<string[]> {
   for (const stream of consumedStreams) {
     await withParts(log, stream, async () => {
       for (const part of partsOf(log, stream)) {
-        for await (const { name } of manager.consumers.list(part.stream)) names.add(name);
+        for await (const { name, config } of manager.consumers.list(part.stream)) {
+          if (isOfDestination(stream, name, config)) names.add(name);
+        }
       }
     });
   }
   names.delete(canaryName);
   return [...names].sort();
+}
+
+/** A destination of an earlier version shows by its consumers on REPLAY and RETRY. */
+function isOfDestination(stream: ConsumedStream, name: string, config: ConsumerConfig): boolean {
+  if (config.metadata?.[ownerKey] === name) return true;
+  if (stream === 'EVENTS') return false;
+  const subject = stream === 'REPLAY' ? subjects.replay(name, '>') : subjects.retry(name, '>');
+  return config.durable_name === name && config.filter_subject === subject;
 }
 
 /**

@@ -1,19 +1,34 @@
 import type { ConsumerConfig, JetStreamManager } from '@nats-io/jetstream';
 
+import { retryWhileForming } from '../server/retry-forming.ts';
 import type { StoredStreamName } from '../topology.ts';
 
-/** Creates a durable consumer, or updates the settings of the existing one. */
-export async function ensureConsumer(
+const consumerNotFound = 10014;
+
+/**
+ * Creates a durable consumer, or updates the settings of the existing one. Waits for a cluster that
+ * is just forming.
+ */
+export function ensureConsumer(...given: Parameters<typeof createOrUpdate>): Promise<void> {
+  return retryWhileForming(() => createOrUpdate(...given));
+}
+
+async function createOrUpdate(
   manager: JetStreamManager,
   stream: StoredStreamName,
   settings: Partial<ConsumerConfig>,
 ): Promise<void> {
   const name = settings.durable_name!;
-  const current = await manager.consumers.info(stream, name).catch(() => undefined);
+  const current = await manager.consumers.info(stream, name).catch((error: unknown) => {
+    if ((error as { code?: unknown }).code === consumerNotFound) return undefined;
+    throw error;
+  });
   if (current === undefined) {
     await manager.consumers.add(stream, settings);
     return;
   }
   const { deliver_policy: _fixed, ack_policy: _alsoFixed, ...changeable } = settings;
-  await manager.consumers.update(stream, name, changeable);
+  // The metadata also has what other functions recorded there.
+  const metadata = { ...current.config.metadata, ...settings.metadata };
+  await manager.consumers.update(stream, name, { ...changeable, metadata });
 }

@@ -9,6 +9,7 @@ import { readMatching, readNextIn } from '../read/read.ts';
 import { consumedStreams, earlierStream, subjects, type ConsumedStream } from '../topology.ts';
 import { firstGivenUp } from './advisories.ts';
 import { positionOf } from './consumer-position.ts';
+import { listConsumingDestinations } from './destination-consumer.ts';
 
 /** Deletes old messages that every consumer has settled. */
 export interface Janitor {
@@ -152,6 +153,11 @@ async function firstUnsettled(
 ): Promise<number> {
   const { log } = options;
   const missing = new Set(options.destinations);
+  const reportForgotten = async (name: string, waiting: number): Promise<void> => {
+    // A consumer of another program holds its messages too, but it is no destination.
+    const isDestination = (await listConsumingDestinations(log)).includes(name);
+    if (isDestination) options.onForgotten?.(name, waiting);
+  };
   let first = lastSequence + 1;
   for await (const info of clientsOf(log).manager.consumers.list(part.stream)) {
     // Undelivered heartbeats do not prevent deletion.
@@ -161,9 +167,7 @@ async function firstUnsettled(
     const unsettledCount = waiting + inWork;
     // This consumer has settled everything up to `lastSequence`, which was read earlier.
     if (unsettledCount === 0) continue;
-    if (!options.destinations.includes(info.name)) {
-      options.onForgotten?.(info.name, unsettledCount);
-    }
+    if (!options.destinations.includes(info.name)) await reportForgotten(info.name, unsettledCount);
     // On REPLAY and RETRY a consumer sees, and holds back, only the messages of its destination.
     const next = await readNextIn(log, part, part.sequence(settledUpTo) + 1, subject);
     if (next !== undefined) first = Math.min(first, part.sequence(next.sequence));

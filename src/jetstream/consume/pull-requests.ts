@@ -1,11 +1,12 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { createInbox, nanos, type Msg, type NatsConnection } from '@nats-io/nats-core';
 
+import { moveToOtherServer } from '../connection.ts';
 import type { Traffic } from '../traffic.ts';
 import type { StreamPart } from '../events/stream-parts.ts';
 import { Pulled, type PulledMessage } from './pulled-message.ts';
 import { Request } from './pull-request.ts';
-import { troubleOfSilence, readStatus } from './pull-status.ts';
+import { isAnswer, troubleOfSilence, readStatus } from './pull-status.ts';
 
 export interface Pull {
   /** Requests more messages. Call it when the receiver has room again. */
@@ -256,12 +257,19 @@ class PullLoop implements Pull {
     this.more();
   }
 
-  /** Reports a consumer or a stream that no longer exists. */
+  /**
+   * Looks for the reason why a request has no answer. Leaves the server if that does not answer
+   * either: it may be cut off from its cluster, whose consumers then work without this worker.
+   */
   #checkConsumer(): void {
-    const { manager, part, consumer, onTrouble } = this.#options;
+    const { connection, manager, part, consumer, onTrouble } = this.#options;
     manager.consumers.info(part.stream, consumer).catch((error: unknown) => {
+      if (this.#isStopped) return;
       const text = troubleOfSilence(error);
-      if (text !== undefined && !this.#isStopped) onTrouble(text);
+      if (text !== undefined) onTrouble(text);
+      else if (!isAnswer(error) && moveToOtherServer(connection)) {
+        onTrouble('the server does not answer: left it');
+      }
     });
   }
 

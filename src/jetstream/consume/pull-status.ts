@@ -1,3 +1,4 @@
+import { JetStreamApiError } from '@nats-io/jetstream';
 import type { Msg } from '@nats-io/nats-core';
 
 /** What the server says about a request of a pull. All but `heartbeat` end the request. */
@@ -40,4 +41,12 @@ export function troubleOfSilence(error: unknown): string | undefined {
   const { code } = error as { code?: unknown };
   if (code === 10014) return 'consumer_not_found';
   return code === 10059 ? 'stream_not_found' : undefined;
+}
+
+/** "JetStream system temporarily unavailable", and the like. */
+const unavailableStatus = 500;
+
+/** Whether the cluster has answered a request, though not as it was wanted to. */
+export function isAnswer(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.status < unavailableStatus;
 }

@@ -1,4 +1,5 @@
 import { clientsOf } from '../clients.ts';
+import { retryWhileForming } from '../server/retry-forming.ts';
 import type { Log } from '../log.ts';
 import { partsOf } from '../events/event-streams.ts';
 import type { StreamPart } from '../events/stream-parts.ts';
@@ -22,7 +23,7 @@ export interface PullOptions extends PullSettings {
 export async function openPull(options: PullOptions): Promise<Pull> {
   const { connection, manager, traffic } = clientsOf(options.log);
   const part = options.part ?? partsOf(options.log, options.stream)[0]!;
-  await manager.consumers.info(part.stream, options.consumer);
+  await retryWhileForming(() => manager.consumers.info(part.stream, options.consumer));
   return runPull({ ...options, part, connection, manager, traffic });
 }
 

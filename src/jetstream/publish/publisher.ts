@@ -1,7 +1,9 @@
 import { createInbox, type Msg, type NatsConnection } from '@nats-io/nats-core';
 
+import { moveToOtherServer } from '../connection.ts';
 import { createAckReader, type OnAck } from './ack-reader.ts';
 import { createAckTable } from './ack-table.ts';
+import { createAckWatch, type AckWatch } from './ack-watch.ts';
 import type { PublishCallback } from './publish-ack.ts';
 import { PublishError } from './publish-error.ts';
 import {
@@ -18,6 +20,8 @@ export interface Publisher {
   openStream(options: StreamOptions): PublishToStream;
   /** The number of messages without an acknowledgement. */
   readonly inFlight: () => number;
+  /** Why no message can be stored just now, as text for operators; undefined if they can be. */
+  readonly failure: () => string | undefined;
   /** Fails all messages in flight and every later publish. */
   close(): void;
 }
@@ -32,8 +36,6 @@ export type PublishToStream = (
 
 export interface PublisherOptions {
   readonly timeoutMs: number;
-  /** Called for messages that were not acknowledged in time. */
-  readonly onTimeout?: () => void;
   /**
    * How many bytes of messages are kept to publish them again. Beyond this limit each message has
    * its own reply subject.
@@ -65,10 +67,14 @@ export function createPublisher(connection: NatsConnection, options: PublisherOp
   const send = createRawSender(connection);
   let inFlight = 0;
   let unavailable: PublishError | undefined;
+  const watch = createAckWatch({
+    waiting: () => inFlight,
+    onSilent: () => void moveToOtherServer(connection),
+  });
 
   const table = createAckTable(timeoutMs, (group, error) => {
     release(group);
-    if (error.code === 'timeout') options.onTimeout?.();
+    watch.failed();
     group.fail(error);
   });
   const replies = createSharedReplies(retainedBytesMax, table.open);
@@ -87,17 +93,11 @@ export function createPublisher(connection: NatsConnection, options: PublisherOp
   };
 
   const publish: Publish = (lane, message, callback) => {
-    if (unavailable !== undefined) {
-      callback(undefined, unavailable);
-      return;
-    }
+    if (unavailable !== undefined) return callback(undefined, unavailable);
     const payloadBytes = bytesOf(message.payload);
     const bytes = message.headers.length + payloadBytes;
     const bytesMax = connection.info?.max_payload ?? payloadBytesDefault;
-    if (bytes > bytesMax) {
-      callback(undefined, tooLarge(bytesMax));
-      return;
-    }
+    if (bytes > bytesMax) return callback(undefined, tooLarge(bytesMax));
     outgoing.makeRoom(bytes);
     const group = replies.groupFor(lane, message);
     group.callbacks.push(callback);
@@ -105,7 +105,7 @@ export function createPublisher(connection: NatsConnection, options: PublisherOp
     outgoing.add(message, replyOf(group), payloadBytes);
   };
 
-  const acks = receiveAcks(connection, inbox, (token, bytes, start, end) => {
+  const acks = receiveAcks(connection, inbox, watch, (token, bytes, start, end) => {
     const group = table.find(token);
     if (group === undefined || !group.answer(bytes, start, end)) return;
     table.remove(group);
@@ -127,7 +127,9 @@ export function createPublisher(connection: NatsConnection, options: PublisherOp
         publish(lane, { subject, headers, payload }, callback);
     },
     inFlight: () => inFlight,
+    failure: () => unavailable?.message ?? watch.silence(),
     close: () => {
+      watch.close();
       unavailable = new PublishError('closed', 'the publisher is closed');
       table.close();
       // Do not unsubscribe: the caller closes the connection next, and the inbox ends with it.
@@ -168,14 +170,21 @@ function republishEach(group: ReplyGroup, reply: string, publish: Publish): void
 function receiveAcks(
   connection: NatsConnection,
   inbox: string,
+  watch: AckWatch,
   onAck: OnAck,
 ): ReturnType<typeof createAckReader> {
-  const reader = createAckReader(connection, inbox, onAck);
+  const receive: OnAck = (token, bytes, start, end) => {
+    // An empty message says that no stream listens: during an election, or on a cut-off server.
+    if (start === end) watch.failed();
+    else watch.answered();
+    onAck(token, bytes, start, end);
+  };
+  const reader = createAckReader(connection, inbox, receive);
   reader.attach();
   connection.subscribe(`${inbox}*`, {
     callback: (error: Error | null, { subject, data }: Msg) => {
       if (error !== null) return;
-      onAck(Number.parseInt(subject.slice(inbox.length), 36), data, 0, data.length);
+      receive(Number.parseInt(subject.slice(inbox.length), 36), data, 0, data.length);
     },
   });
   return reader;

@@ -214,6 +214,8 @@ function spawnServer(binary: string, configFile: string, storeDir: string): Chil
   const output = openSync(path.join(storeDir, 'nats-server.out'), 'w', privateFile);
   try {
     return spawn(binary, ['--config', configFile], {
+      // It names its ports file after itself, and a binary may be called nats-server-2.15.1.
+      argv0: 'nats-server',
       stdio: ['ignore', output, output],
       detached: true,
     });

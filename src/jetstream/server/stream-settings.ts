@@ -6,10 +6,10 @@ import {
   type StreamConfig,
   type StreamInfo,
 } from '@nats-io/jetstream';
-import { TimeoutError } from '@nats-io/nats-core';
 
 import { StartError } from '../../errors.ts';
 import { closedBytesMax, firstSequenceAfter } from './earlier-stream.ts';
+import { retryWhileForming } from './retry-forming.ts';
 import {
   claimMs,
   earlierStream,
@@ -195,8 +195,7 @@ export async function ensureStreams(
   manager: JetStreamManager,
   options: TopologyOptions,
 ): Promise<void> {
-  const existing = new Map<string, StreamInfo>();
-  for await (const info of manager.streams.list()) existing.set(info.config.name, info);
+  const existing = await retryWhileForming(() => readInfos(manager));
   const earlierBytes = existing.get(earlierStream)?.state.bytes;
   for (const settings of streamSettings(options, earlierBytes)) {
     const current = existing.get(settings.name)?.config;
@@ -223,7 +222,7 @@ async function update(
   // The client fills in what is absent from the present settings; undefined removes it.
   const removed = { subject_transform: undefined } as unknown as Partial<StreamConfig>;
   const wanted = { ...current, ...removed, ...settings };
-  await retryTimeouts(() => manager.streams.update(settings.name, wanted));
+  await retryWhileForming(() => manager.streams.update(settings.name, wanted));
 }
 
 const nameInUse = 10058;
@@ -236,7 +235,7 @@ async function add(
   const isFirst = settings.name === partitionStream(0) && hasEarlier;
   const first = isFirst ? { first_seq: await firstSequenceAfter(manager) } : {};
   try {
-    await retryTimeouts(() => manager.streams.add({ ...settings, ...first }));
+    await retryWhileForming(() => manager.streams.add({ ...settings, ...first }));
   } catch (error) {
     // Another process was faster, and chose another first sequence or another size.
     if ((error as { code?: unknown }).code !== nameInUse) throw error;
@@ -245,19 +244,10 @@ async function add(
   }
 }
 
-/** 30 s in all, with the client's timeout of 5 s. */
-const attemptsMax = 6;
-
-/** A cluster that is just forming answers late. To create or update a stream twice does no harm. */
-async function retryTimeouts(work: () => Promise<unknown>): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await work();
-      return;
-    } catch (error) {
-      if (!(error instanceof TimeoutError) || attempt === attemptsMax) throw error;
-    }
-  }
+async function readInfos(manager: JetStreamManager): Promise<Map<string, StreamInfo>> {
+  const infos = new Map<string, StreamInfo>();
+  for await (const info of manager.streams.list()) infos.set(info.config.name, info);
+  return infos;
 }
 
 /** The names of the settings that differ from the wanted ones. */
