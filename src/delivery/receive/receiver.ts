@@ -3,7 +3,8 @@ import { canaryName, canarySubject } from '../../event/canary.ts';
 import { compileEventFilter } from '../../event/event-filter.ts';
 import type { DelayedMessage } from '../../jetstream/consume/delayed-copies.ts';
 import type { Signals } from '../../observability/signals.ts';
-import { retriedMax, trustedDeliveriesMax } from '../capacity.ts';
+import { delayedEventsMax, retriedMax, trustedDeliveriesMax } from '../capacity.ts';
+import { createDueTimes } from './due-times.ts';
 import type { EventQueue } from './event-queue.ts';
 import { compileFieldRules, type FieldMapping } from './field-rules.ts';
 import { HeldEvent } from '../held-event.ts';
@@ -27,6 +28,7 @@ export interface ReceiverParts {
 export function createReceiver(parts: ReceiverParts): PullReceiver {
   const { settler, queue } = parts;
   const admit = createAdmit(parts);
+  const dueTimes = createDueTimes(delayedEventsMax);
   const take = (held: HeldEvent): void => {
     if (parts.stopping()) settler.release(held);
     else if (admit(held)) {
@@ -37,7 +39,7 @@ export function createReceiver(parts: ReceiverParts): PullReceiver {
   return {
     onMessage: (message, stream) => take(new HeldEvent(message, stream)),
     onDelayedCopy: (message) => {
-      const waitMs = message.dueMs - Date.now();
+      const waitMs = dueTimes.waitMs(message);
       if (waitMs > 0) settler.returnUntilDue(message, waitMs);
       else take(heldFromRetry(message));
     },
