@@ -1,10 +1,12 @@
 import { canaryName } from '../../event/canary.ts';
+import { steadyTimeMs } from '../../event/steady-time.ts';
 import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
 import { readMatching, readNext } from '../read/read.ts';
 import { consumedStreams, subjects, type ConsumedStream } from '../topology.ts';
 import { firstGivenUp } from './advisories.ts';
 import { positionOf } from './consumer-position.ts';
+import { createStreamAges, type StreamAges } from './stream-ages.ts';
 
 /** Deletes old messages that every consumer has settled. */
 export interface Janitor {
@@ -44,6 +46,9 @@ const discardedKeptMs = 30 * 86_400_000;
  * the retention, every consumer of the stream has settled it (including consumers of destinations
  * that the configuration no longer names), and its dead letter, if any, is stored.
  *
+ * Ages are by the monotonic clock, and by stored times alone for what a start finds in the log: a
+ * step of the clock deletes nothing early.
+ *
  * The last message of a stream always stays: a purge of the whole stream races with a publish
  * (nats-server 2.14.0 to 2.14.3 may then drop the new message).
  */
@@ -51,6 +56,11 @@ export function createJanitor(options: JanitorOptions): Janitor {
   let running: Promise<number> | undefined;
   let timer: NodeJS.Timeout | undefined;
   const reported = new Set<string>();
+  // A message of RETRY is a copy, which is useless once it is settled.
+  const retentionOf = (stream: ConsumedStream) => (stream === 'RETRY' ? 0 : options.retentionMs);
+  const ages = new Map(
+    consumedStreams.map((stream) => [stream, createStreamAges(retentionOf(stream))]),
+  );
   const onForgotten = (destination: string, waiting: number): void => {
     if (!reported.has(destination)) options.onForgotten?.(destination, waiting);
     reported.add(destination);
@@ -59,7 +69,11 @@ export function createJanitor(options: JanitorOptions): Janitor {
   const runOnce = async (): Promise<number> => {
     let deleted = 0;
     for (const stream of consumedStreams)
-      deleted += await clean(stream, { ...options, onForgotten });
+      deleted += await clean(
+        stream,
+        { ...options, onForgotten, retentionMs: retentionOf(stream) },
+        ages.get(stream)!,
+      );
     return deleted + (await cleanDiscarded(options));
   };
   const run = (): Promise<number> =>
@@ -82,20 +96,30 @@ export function createJanitor(options: JanitorOptions): Janitor {
   };
 }
 
-async function clean(stream: ConsumedStream, options: JanitorOptions): Promise<number> {
+async function clean(
+  stream: ConsumedStream,
+  options: JanitorOptions,
+  ages: StreamAges,
+): Promise<number> {
   const { log } = options;
   const { manager } = clientsOf(log);
   const { state } = await manager.streams.info(stream);
-  // A message of RETRY is a copy, which is useless once it is settled.
-  const retentionMs = stream === 'RETRY' ? 0 : options.retentionMs;
-  const keepSinceMs = (options.now?.() ?? Date.now()) - retentionMs;
-  // The `first_ts` of an empty stream is in the year 1.
-  if (state.messages < 2 || Date.parse(String(state.first_ts)) >= keepSinceMs) return 0;
+  ages.note(state.last_seq);
+  const keepSinceMs = (options.now?.() ?? steadyTimeMs()) - options.retentionMs;
+  const someOld =
+    ages.oldUpTo() >= state.first_seq ||
+    // The `first_ts` of an empty stream is in the year 1.
+    (ages.foundUpTo() >= state.first_seq && Date.parse(String(state.first_ts)) < keepSinceMs);
+  if (state.messages < 2 || !someOld) return 0;
 
   // Read the consumers before the advisories: an event leaves its consumer first.
   const unsettled = await firstUnsettled(stream, state.last_seq, options);
   if (unsettled <= state.first_seq) return 0;
-  const young = await firstSince(log, stream, keepSinceMs, state.first_seq, state.last_seq);
+  const found = Math.min(ages.foundUpTo(), state.last_seq);
+  const young = Math.max(
+    ages.oldUpTo() + 1,
+    await firstSince(log, stream, keepSinceMs, state.first_seq, found),
+  );
   const givenUp = await firstGivenUp(log, stream);
   const keepFrom = Math.min(unsettled, young, givenUp, state.last_seq);
   if (keepFrom <= state.first_seq) return 0;
@@ -107,7 +131,7 @@ async function clean(stream: ConsumedStream, options: JanitorOptions): Promise<n
 
 /** Deletes old discarded dead letters, because DEAD has a size limit and no consumer reads them. */
 async function cleanDiscarded({ log, retentionMs, now }: JanitorOptions): Promise<number> {
-  const beforeMs = (now?.() ?? Date.now()) - Math.max(discardedKeptMs, retentionMs);
+  const beforeMs = (now?.() ?? steadyTimeMs()) - Math.max(discardedKeptMs, retentionMs);
   const subject = subjects.discarded('*', '*');
   let keepFrom = 0;
   for await (const { sequence, storedAtMs } of readMatching(log, 'DEAD', subject)) {
