@@ -1,5 +1,6 @@
 import type { DestinationConfig } from '../config/config.ts';
 import { eventNameOf, type DeliveryAttempt, type GiveUp } from '../event/delivery-attempt.ts';
+import { ageMs } from '../event/time/steady-time.ts';
 import type { PulledMessage } from '../jetstream/consume/pull.ts';
 import type { DelayedCopy } from '../jetstream/consume/delayed-copies.ts';
 import type { Signals } from '../observability/signals.ts';
@@ -84,7 +85,7 @@ export function createSettler(options: SettlerOptions): Settler {
     if (outcome.kind !== 'retry' || held.undecodable !== undefined) return undefined;
     const { count, firstMs } = await readSpent(held);
     const { attempts, maxAgeMs = Number.POSITIVE_INFINITY } = config.retry;
-    const leftMs = firstMs + maxAgeMs - Date.now();
+    const leftMs = maxAgeMs - ageMs(firstMs);
     if (count >= attempts || leftMs <= 0) return undefined;
     const least = boundedDelayMs(outcome.notBeforeMs);
     // The last attempt is made when the age limit is reached, not a whole delay later.
@@ -181,6 +182,7 @@ function createMoveToRetry({ store, signals }: SettlerOptions) {
         stream,
         message,
         dueMs: Date.now() + delayMs,
+        delayMs,
         // A delivery that was not charged counts among the tries.
         deliveries: message.deliveries - (charged ? 0 : 1),
         tries,

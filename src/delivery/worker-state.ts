@@ -28,7 +28,7 @@ export function createWorkerStatus() {
         return { kind: 'disabled', sinceMs, reason: disabled, nextProbeMs: undefined };
       }
       const next = kind === 'parked' ? dueMs : undefined;
-      const nextProbeMs = next && Math.round(performance.timeOrigin + next);
+      const nextProbeMs = next && Math.round(Date.now() + next - performance.now());
       return { kind, sinceMs, reason, nextProbeMs };
     },
   };

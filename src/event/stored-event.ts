@@ -2,7 +2,7 @@ import type { EventWarning } from './verdict.ts';
 import type { IncomingEvent } from './incoming-event.ts';
 import { isJsonObject, type JsonObject } from './json/json.ts';
 import { parseJsonText } from './json/parse-json.ts';
-import { timeText } from './time-text.ts';
+import { timeText } from './time/time-text.ts';
 
 /** What the server adds to an event when it accepts it: the part of its verdict that is stored. */
 export interface Acceptance {

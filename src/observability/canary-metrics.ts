@@ -24,7 +24,7 @@ export function createCanaryMetrics(registry: Registry) {
     labels: ['step'],
     buckets,
   });
-  const canary = { intervalMs: 0, arrivedSentAtMs: 0 };
+  const canary = { intervalMs: 0, arrivedSentAtMs: 0, newestAt: 0 };
   createGauge(
     registry,
     {
@@ -62,10 +62,12 @@ const lateIntervals = 3;
 export function createCanarySignals({ canary, count, observe }: CanaryMetrics, logger: Logger) {
   let late = false;
   let failure = '';
-  const ageMs = (): number => Date.now() - canary.arrivedSentAtMs;
+  // By the monotonic clock: after a step back, the wall clock would report no heartbeat as late.
+  const ageMs = (): number => performance.now() - canary.newestAt;
   return {
     canaryStarted: (intervalMs: number): void => {
       Object.assign(canary, { intervalMs, arrivedSentAtMs: Date.now() });
+      canary.newestAt = performance.now();
     },
     /** Called before each heartbeat. */
     canarySent: (): void => {
@@ -86,7 +88,9 @@ export function createCanarySignals({ canary, count, observe }: CanaryMetrics, l
     canaryArrived: (sentAtMs: number, seconds: number): void => {
       count('arrived');
       observe('arrived', seconds);
-      canary.arrivedSentAtMs = Math.max(canary.arrivedSentAtMs, sentAtMs);
+      const startedAt = performance.now() - seconds * 1_000;
+      if (startedAt >= canary.newestAt)
+        Object.assign(canary, { newestAt: startedAt, arrivedSentAtMs: sentAtMs });
       if (!late || ageMs() >= lateIntervals * canary.intervalMs) return;
       late = false;
       logger.warn('the heartbeat comes through again');

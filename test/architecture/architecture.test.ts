@@ -100,6 +100,48 @@ const settlesToo: Readonly<Record<string, string>> = {
   'dead-letters/collect-advisories.ts': 'settles messages of ADVISORIES, which are no events',
 };
 
+/**
+ * Who reads the wall clock, and why it may: a step of it, even of a day, must neither delay an event
+ * nor lose one. Durations are measured by `performance.now()`, ages of stored times by
+ * `event/time/steady-time.ts`.
+ */
+const wallClock: Readonly<Record<string, string>> = {
+  'event/time/steady-time.ts': 'ages: the smaller of what both clocks say',
+  'gate/accept/accept-events.ts': "the event's timestamp",
+  'gate/accept/replay.ts': "the event's timestamp",
+  'gate/webhooks/webhook-endpoint.ts': "compared with the sender's clock, within its tolerance",
+  'http/current-date.ts': 'the Date header',
+  'delivery/worker-state.ts': 'shown to people',
+  'delivery/call.ts': 'shown to people: the start of an attempt, the latency',
+  'delivery/attempt-record.ts': 'shown to people: the start of an attempt',
+  'delivery/receive/receiver.ts': 'shown to people: the start of an attempt',
+  'delivery/receive/due-times.ts': "once a copy, bounded by the copy's own delay",
+  'delivery/settle.ts':
+    'due times for other processes, which due-times.ts bounds; a start that is now',
+  'observability/signals.ts': 'a gauge with a time',
+  'observability/canary-metrics.ts': 'a gauge with a time',
+  'canary/heartbeat.ts': 'a gauge with a time',
+  'operators/events/event-service.ts': 'the default start of a search',
+  'reconciliation/snapshot.ts': 'a count for people, of copies that are due',
+  'locate/destination-fate.ts': 'shown to people: delivered by now at the latest',
+  'quarantine/replay.ts': 'skips a look-up of what the log itself still recognizes',
+  'quarantine/replay-marks.ts': 'shown to people',
+  'dead-letters/entry-locks.ts': 'shown to people',
+  'dead-letters/queue.ts': 'shown to people',
+  'dead-letters/write-dead-letter.ts': 'shown to people',
+  'jetstream/integrity/integrity.ts': 'when a mark was made and a loss was found, for people',
+  'jetstream/integrity/ledger.ts': 'when events were deleted, for people',
+  'jetstream/probe.ts': 'the text of a probe, read by nobody',
+  'jetstream/server/earlier-stream.ts':
+    'the age of a stream, where the server does not tell its time',
+  'codegen/typescript.ts': 'in generated code: the time in a key',
+  'destinations/webhook/webhook.ts':
+    'a signature is dated; Retry-After without a Date, a day at most',
+  'destinations/vendors/vendor.ts': 'Retry-After without a Date, a day at most',
+  'destinations/clickhouse/fault.ts': 'Retry-After without a Date, a day at most',
+  'destinations/sqlite/warehouse.ts': 'delivered_at',
+};
+
 const files = readSources('src')
   .filter(({ name }) => !isTest(name))
   .map((file) => {
@@ -164,6 +206,15 @@ describe('one place for each', () => {
       .filter(({ text }) => /\blogger\.(debug|info|warn|error|fatal)\(/.test(text))
       .map(({ name }) => name);
     expect(broken).toEqual([]);
+  });
+
+  it('of the wall clock: those that need it, each for its reason', () => {
+    // Commands show times to people, and read times that people write.
+    const reading = files
+      .filter(({ folder }) => folder !== 'cli')
+      .filter(({ text }) => /\bDate\.now\b|\bnew Date\(\)/.test(text))
+      .map(({ name }) => name);
+    expect(reading.toSorted()).toEqual(Object.keys(wallClock).toSorted());
   });
 
   it('of process.env: the two entries', () => {

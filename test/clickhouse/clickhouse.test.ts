@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { clickhouseType } from '../../src/destinations/clickhouse/type.ts';
 import { createClickhouseDestination } from '../../src/destinations/clickhouse/clickhouse.ts';
+import { createTable } from '../../src/destinations/clickhouse/table.ts';
 import type { Delivery, Destination } from '../../src/destinations/destination.ts';
 import { clickhouseSettings } from '../destinations/clickhouse-far-side.ts';
 import { describeDestination, type FarSide } from '../destinations/conformance.ts';
@@ -39,6 +42,35 @@ async function startFarSide(engine: ClickhouseEngine): Promise<FarSide> {
     oversize: { propertyBytes: 1024 * 1024, outcome: { kind: 'delivered' } },
     close: () => relay.close(),
   };
+}
+
+const firstTime = '2026-03-31T23:59:59.900Z';
+
+/** An event, and its copy that the log accepted a second later, in the next month. */
+function inTwoMonths(): Delivery[] {
+  const event = storedEvent({ timestamp: firstTime });
+  const copy = { ...event, timestamp: '2026-04-01T00:00:00.900Z' };
+  return [event, copy].map((each) => deliveryOf(JSON.stringify(each)));
+}
+
+/** The table as versions before ADR 34 made it. */
+function oldTable(table: string): string {
+  return createTable(table)
+    .replace(/,\s+first_wins .*\n/, '\n')
+    .replace('(first_wins)', ' PARTITION BY toYYYYMM(timestamp)')
+    .replace('(event_name, event_id)', '(event_name, toDate(timestamp), event_id)');
+}
+
+/** The statements of docs/destinations/clickhouse.md, for this table. */
+function migration(table: string): string[] {
+  const page = readFileSync(
+    new URL('../../docs/destinations/clickhouse.md', import.meta.url),
+    'utf8',
+  );
+  const [, text = ''] = page.split('## Replace a table of an earlier version');
+  return [...text.matchAll(/```sql\n(.*?);\n```/gs)].map(([, statement = '']) =>
+    statement.replaceAll(/\bevents(_old)?\b/g, (name) => name.replace('events', table)),
+  );
 }
 
 describe.skipIf(whyNoEngine() !== undefined)('with the engine', () => {
@@ -122,6 +154,44 @@ describe.skipIf(whyNoEngine() !== undefined)('with the engine', () => {
     expect(told.map(({ eventId }) => eventId).sort()).toEqual(
       all.map((delivery) => delivery.event().eventId).sort(),
     );
+  });
+
+  test('a copy that comes in another month is one row, with the first time', async () => {
+    const destination = openNew();
+    const copies = inTwoMonths();
+    // In both orders: the later copy may be written first.
+    for (const pair of [copies, inTwoMonths().toReversed()]) {
+      for (const delivery of pair) {
+        expect(await destination.deliver([delivery], never)).toEqual([{ kind: 'delivered' }]);
+      }
+    }
+    expect(await count('FINAL')).toBe(2);
+    const told = await readAll(destination.stored!({ fromMs: 0, toMs: Date.UTC(2030, 0) }));
+    expect(told.map(({ timestamp }) => timestamp)).toEqual([firstTime, firstTime]);
+    await engine.ask(`OPTIMIZE TABLE ${table} FINAL`);
+    expect(await count()).toBe(2);
+  });
+
+  test('the statements of the page replace a table of an earlier version, and lose nothing', async () => {
+    const destination = openNew();
+    await engine.ask(oldTable(table));
+    const batch = [...make(5), ...inTwoMonths()];
+    for (const delivery of batch) await destination.deliver([delivery], never);
+    expect(await count('FINAL')).toBe(7);
+    const [rename = '', copy = '', compare = ''] = migration(table);
+    await engine.ask(rename);
+    const next = make(1);
+    expect(await destination.deliver(next, never)).toMatchObject([{ kind: 'retry', status: '60' }]);
+    expect(await destination.deliver(next, never)).toEqual([{ kind: 'delivered' }]);
+    await engine.ask(copy);
+    await engine.ask(copy);
+    const [found] = await engine.ask<{ old: string; copied: string }>(compare);
+    expect([Number(found?.old), Number(found?.copied)]).toEqual([6, 6]);
+    expect(await count('FINAL')).toBe(7);
+    const told = await readAll(destination.stored!({ fromMs: 0, toMs: Date.UTC(2030, 0) }));
+    const sent = [...batch, ...next].map((delivery) => delivery.event().eventId);
+    expect(new Set(told.map(({ eventId }) => eventId))).toEqual(new Set(sent));
+    expect(told).toHaveLength(7);
   });
 
   test('another batch of the same size and times is never dropped as a copy', async () => {

@@ -41,8 +41,8 @@ const abilities: Readonly<Record<string, readonly Ability[]>> = {
   webhook: ['partial_failure', 'lost_answer', 'retry_after'],
   // Segment says of no event that it refuses it.
   segment: ['lost_answer', 'retry_after'],
-  posthog: ['partial_failure', 'lost_answer', 'retry_after'],
-  mixpanel: ['partial_failure', 'lost_answer', 'retry_after'],
+  posthog: ['partial_failure', 'lost_answer', 'retry_after', 'counts_by_time'],
+  mixpanel: ['partial_failure', 'lost_answer', 'retry_after', 'counts_by_time'],
 };
 
 test('every registered type runs the suite under its own name', () => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type {
   Delivery,
   Destination,
@@ -7,7 +7,14 @@ import type {
   Outcome,
 } from '../../src/destinations/destination.ts';
 import type { StoredEvent } from '../../src/event/stored-event.ts';
-import { deliverAll, deliveryOf, deliveryOfEvent, never, readAll } from './deliveries.ts';
+import {
+  deliverAll,
+  deliveryOf,
+  deliveryOfEvent,
+  never,
+  readAll,
+  storedEvent,
+} from './deliveries.ts';
 
 /** The other end of a destination in a test: a real one, on this machine. */
 export interface FarSide {
@@ -37,8 +44,13 @@ export interface FarSide {
 
 type TestWith = (name: string, run: () => Promise<void>) => void;
 
-/** What not every kind of far side can do. */
-export type Ability = 'partial_failure' | 'lost_answer' | 'retry_after';
+/**
+ * What not every kind of far side can do. `counts_by_time`: it counts a copy with another time again,
+ * and the page of the type says so.
+ */
+export type Ability = 'partial_failure' | 'lost_answer' | 'retry_after' | 'counts_by_time';
+
+const dayMs = 86_400_000;
 
 function idOf(delivery: Delivery): string {
   return delivery.event().eventId;
@@ -117,6 +129,29 @@ export function describeDestination(
       ]);
       expect(kinds(await deliverAll(destination, [again]))).toEqual(['delivered']);
       await expectCounted([delivery]);
+    });
+
+    const byTime = abilities.includes('counts_by_time');
+    const often = byTime ? 'twice' : 'once';
+    test(`counts an event ${often} whose copy is received a day later`, async () => {
+      const event = storedEvent();
+      const first = deliveryOf(JSON.stringify(event));
+      expect(kinds(await deliverAll(destination, [first]))).toEqual(['delivered']);
+      await expectCounted([first]);
+      // The clock of this process is a day ahead from here on, and so is the time of the gate.
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + dayMs });
+      try {
+        const timestamp = new Date(Date.parse(event.timestamp) + dayMs).toISOString();
+        const copy = deliveryOf(JSON.stringify({ ...event, timestamp }));
+        // Another event moves what waits, in a destination that writes at intervals.
+        const other = deliveryOfEvent({ timestamp });
+        expect(kinds(await deliverAll(destination, [other]))).toEqual(['delivered']);
+        await expectCounted([first, other]);
+        expect(kinds(await deliverAll(destination, [copy]))).toEqual(['delivered']);
+        await expectCounted(byTime ? [first, other, copy] : [first, other]);
+      } finally {
+        vi.useRealTimers();
+      }
     });
 
     test.each(['', 'not json', '{"eventId":', 'null', '[]', '"text"', '{}', '{"eventId":"only"}'])(

@@ -57,7 +57,7 @@ interface Body {
 function answerOf(response: Response, text: string, count: number, url: string): Answer {
   const { status } = response;
   const body = parse(text);
-  const afterMs = retryAfterMs(response.headers.get('retry-after'));
+  const afterMs = retryAfterMs(response.headers);
   if (Array.isArray(body.results)) {
     if (body.results.length !== count) {
       return notAGate(url, `${body.results.length} verdicts on ${count} events`);

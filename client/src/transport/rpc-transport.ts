@@ -120,7 +120,7 @@ function answerOf(error: unknown, url: string): Answer {
     const busy = `The gate at ${url} is busy (${code ?? Code[failure.code]}): ${message}`;
     return { kind: 'retry', reason: 'overloaded', message: busy, afterMs };
   }
-  const afterMs = retryAfterMs(failure.metadata.get('retry-after'));
+  const afterMs = retryAfterMs(failure.metadata);
   switch (failure.code) {
     case Code.Unauthenticated:
     case Code.PermissionDenied:

@@ -93,9 +93,20 @@ export function notAGate(url: string, said: string): Answer {
   return { kind: 'retry', reason: 'not_a_gate', message, afterMs: 0 };
 }
 
-/** Milliseconds of a Retry-After header, which has seconds or a date. 0 if it has neither. */
-export function retryAfterMs(text: string | null, nowMs: number = Date.now()): number {
+/** The longest wait that is honoured, as in send/breaker.ts. */
+const retryAfterMsMax = 3_600_000;
+
+/**
+ * Milliseconds of a Retry-After header, which has seconds or a date. 0 if it has neither; an hour at
+ * most. A date counts from the `Date` of the answer, so that neither clock has to be right.
+ */
+export function retryAfterMs(
+  headers: { get(name: string): string | null },
+  nowMs: number = Date.now(),
+): number {
+  const text = headers.get('retry-after');
   if (text === null) return 0;
-  if (/^\d+$/.test(text)) return Number(text) * 1000;
-  return Math.max(0, Date.parse(text) - nowMs) || 0;
+  if (/^\d+$/.test(text)) return Math.min(retryAfterMsMax, Number(text) * 1000);
+  const sentMs = Date.parse(headers.get('date') ?? '') || nowMs;
+  return Math.min(retryAfterMsMax, Math.max(0, Date.parse(text) - sentMs) || 0);
 }

@@ -7,7 +7,7 @@ import {
   type StoredLocation,
 } from '../../../gen/headgate/v1/event_service_pb.ts';
 import type { RejectedEvent } from '../../../gen/headgate/v1/rejected_event_pb.ts';
-import { timeOfNanos } from '../../event/time-text.ts';
+import { timeOfNanos } from '../../event/time/time-text.ts';
 import { oneLine } from '../terminal/print.ts';
 
 type Row = readonly [what: string, when: string, since: string, text: string];

@@ -4,7 +4,8 @@ import { compileEventFilter } from '../../event/event-filter.ts';
 import type { DelayedMessage } from '../../jetstream/consume/delayed-copies.ts';
 import type { Signals } from '../../observability/signals.ts';
 import type { ConsumedStream } from '../../jetstream/topology.ts';
-import { trustedDeliveriesMax } from '../capacity.ts';
+import { delayedEventsMax, trustedDeliveriesMax } from '../capacity.ts';
+import { createDueTimes } from './due-times.ts';
 import type { EventQueue } from './event-queue.ts';
 import { compileFieldRules, type FieldMapping } from './field-rules.ts';
 import { HeldEvent } from '../held-event.ts';
@@ -28,6 +29,7 @@ export interface ReceiverParts {
 export function createReceiver(parts: ReceiverParts): PullReceiver {
   const { settler, queue, rooms } = parts;
   const admit = createAdmit(parts);
+  const dueTimes = createDueTimes(delayedEventsMax);
   const take = (held: HeldEvent): void => {
     if (parts.stopping()) settler.release(held);
     else if (admit(held)) {
@@ -38,7 +40,7 @@ export function createReceiver(parts: ReceiverParts): PullReceiver {
   return {
     onMessage: (message, stream) => take(new HeldEvent(message, stream, rooms[stream])),
     onDelayedCopy: (message) => {
-      const waitMs = message.dueMs - Date.now();
+      const waitMs = dueTimes.waitMs(message);
       if (waitMs > 0) settler.returnUntilDue(message, waitMs);
       else take(heldFromRetry(message, rooms.RETRY));
     },

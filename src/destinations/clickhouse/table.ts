@@ -6,9 +6,13 @@ export function quoteName(text: string): string | undefined {
 }
 
 /**
- * ReplacingMergeTree keeps one of the rows with the same key. The key begins with the columns that
- * queries filter by. All of its values are fixed when an event is accepted, so a copy has the same
- * key and the same partition, and is merged with the first.
+ * ReplacingMergeTree keeps one of the rows with the same key, within a partition. So neither the key
+ * nor the partition may contain a time of ours: a copy that the log accepts after its dedup window
+ * has a new `timestamp`, in another month if it comes late enough. Identity is the event's id, under
+ * its name, which queries filter by (docs/adr/0034-identity-without-a-clock.md).
+ *
+ * `first_wins` is the version. It is the larger the earlier the timestamp, so the first copy stays,
+ * as in the other warehouses, in whatever order the rows are written.
  *
  * The window is the number of inserts whose tokens are remembered. The default is zero: none.
  */
@@ -31,11 +35,11 @@ export function createTable(table: string): string {
       traceparent Nullable(String),
       sequence UInt64,
       warnings Nullable(String),
-      delivered_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+      delivered_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'),
+      first_wins UInt64 MATERIALIZED toUInt64(20000000000000 - toUnixTimestamp64Milli(timestamp))
     )
-    ENGINE = ReplacingMergeTree
-    PARTITION BY toYYYYMM(timestamp)
-    ORDER BY (event_name, toDate(timestamp), event_id)
+    ENGINE = ReplacingMergeTree(first_wins)
+    ORDER BY (event_name, event_id)
     SETTINGS non_replicated_deduplication_window = 1000`;
 }
 

@@ -37,6 +37,21 @@ describe('outcomeOfAnswer', () => {
     expect(outcomeOf(503)).not.toHaveProperty('notBeforeMs');
   });
 
+  test.each([86_400_000, -86_400_000])(
+    'a date counts from its Date, if we are %d ms off',
+    (offMs) => {
+      const answer = {
+        status: 503,
+        text: '',
+        retryAfter: 'Sun, 01 Mar 2026 12:00:30 GMT',
+        date: 'Sun, 01 Mar 2026 12:00:00 GMT',
+      };
+      expect(outcomeOfAnswer(answer, nowMs + offMs, reading)).toMatchObject({
+        notBeforeMs: 30_000,
+      });
+    },
+  );
+
   test('quotes one short printable line', () => {
     expect(outcomeOf(422, ' bad\r\n\u001b[31m\u0000 total\u202e ')).toMatchObject({
       reason: 'answered 422: bad [31m total',

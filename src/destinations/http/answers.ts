@@ -9,6 +9,8 @@ const excerptCharactersMax = 200;
 export interface HttpAnswer {
   readonly status: number;
   readonly retryAfter: string | undefined;
+  /** Its `Date` header. */
+  readonly date?: string | undefined;
   /** The beginning of the body. */
   readonly text: string;
 }
@@ -34,7 +36,7 @@ export function outcomeOfAnswer(
 ): Outcome {
   const { status } = answer;
   if (status >= 200 && status < 300) return delivered;
-  const notBeforeMs = readRetryAfter(answer.retryAfter, nowMs);
+  const notBeforeMs = readRetryAfter(answer.retryAfter, dateOf(answer, nowMs));
   const said = excerpt(hide(answer.text));
   const todo = advice?.[status];
   return {
@@ -53,6 +55,15 @@ function reasonOf(status: number): string {
     return `redirect_refused: answered ${status}, and ${advice}`;
   }
   return `answered ${status}`;
+}
+
+/**
+ * The time of the answer by the server's own clock, from which a date in Retry-After counts: then
+ * neither clock has to be right.
+ */
+function dateOf({ date }: HttpAnswer, nowMs: number): number {
+  const sentMs = Date.parse(date ?? '');
+  return Number.isNaN(sentMs) ? nowMs : sentMs;
 }
 
 /** The wait in a Retry-After header, in seconds or as an HTTP date. Undefined if it is neither. */

@@ -152,6 +152,7 @@ async function readAnswer(
   return {
     status,
     retryAfter: Array.isArray(wait) ? wait[0] : wait,
+    date: String(headers['date'] ?? ''),
     text: await readText(body, answerBytesMax),
   };
 }

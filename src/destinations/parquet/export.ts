@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
+import { steadyTimeMs } from '../../event/time/steady-time.ts';
 import { whenAborted } from '../when-aborted.ts';
-import type { ExportData, ExportReply } from './exporter.ts';
+import type { ExportData, ExportReply, ExportRun } from './exporter.ts';
 
 /** Runs the exporter's thread, one at a time: now and then, and whenever it is asked. */
 export interface ParquetExport {
@@ -69,7 +70,7 @@ function failure(reason: string): ExportReply {
 
 async function runThread(data: ExportData): Promise<ExportReply> {
   const thread = new Worker(new URL('./exporter.ts', import.meta.url), {
-    workerData: data,
+    workerData: { ...data, nowMs: steadyTimeMs() } satisfies ExportRun,
     name: 'headgate-parquet',
     // The flags of the gate's process (an inspector, a preload) must not apply to this thread.
     execArgv: [],

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
+import { steadyTimeMs } from '../../event/time/steady-time.ts';
 import {
   finishClaim,
   forgetExported,
@@ -24,6 +25,9 @@ export interface ExportData {
   readonly idsKeptMs: number;
 }
 
+/** `nowMs` is the steady time of the thread that starts it, so that no step of the clock forgets ids. */
+export type ExportRun = ExportData & { readonly nowMs: number };
+
 /**
  * The message that the thread sends when it is done. A thread that ends without a message has
  * failed.
@@ -34,16 +38,16 @@ export type ExportReply =
   | { readonly kind: 'failed'; readonly isBusy: boolean; readonly reason: string };
 
 const port = parentPort;
-if (port !== null) void run(workerData as ExportData);
+if (port !== null) void run(workerData as ExportRun);
 
-async function run(data: ExportData): Promise<void> {
+async function run(data: ExportRun): Promise<void> {
   const message = await reply(data);
   port?.postMessage(message);
 }
 
-async function reply(data: ExportData): Promise<ExportReply> {
+async function reply(data: ExportRun): Promise<ExportReply> {
   try {
-    await exportSpool(data);
+    await exportSpool(data, data.nowMs);
     return { kind: 'exported' };
   } catch (error) {
     const isBusy =
@@ -60,7 +64,7 @@ async function reply(data: ExportData): Promise<ExportReply> {
  * Writes the files of everything that waits at its start. Events that arrive meanwhile would make
  * many small files. Throws if a file cannot be written; finished files stay.
  */
-export async function exportSpool(data: ExportData): Promise<void> {
+export async function exportSpool(data: ExportData, nowMs: number = steadyTimeMs()): Promise<void> {
   // The spool was deleted. The next batch creates it again.
   if (!existsSync(data.spool)) return;
   const database = openSpool(data.spool, data.busyTimeoutMs);
@@ -75,9 +79,9 @@ export async function exportSpool(data: ExportData): Promise<void> {
       const rows = readClaim(database, claim);
       if (rows === undefined) continue;
       writeFile(path.join(data.folder, filePathOf(claim, spoolId)), rows, data.folder);
-      finishClaim(database, claim, Date.now());
+      finishClaim(database, claim, nowMs);
     }
-    forgetExported(database, Date.now() - data.idsKeptMs);
+    forgetExported(database, nowMs - data.idsKeptMs);
   } finally {
     database.close();
   }

@@ -1,5 +1,5 @@
 import { errorHelp } from '../../errors.ts';
-import { timeText } from '../../event/time-text.ts';
+import { timeText } from '../../event/time/time-text.ts';
 import type { EventError, EventWarning, Verdict } from '../../event/verdict.ts';
 
 /*

@@ -1,6 +1,6 @@
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import { isJsonObject, type JsonValue } from '../../event/json/json.ts';
-import { readTime } from '../../event/time-text.ts';
+import { readTime } from '../../event/time/time-text.ts';
 import { addFault, createDraft, finishDraft, type EventDraft } from './event-draft.ts';
 import {
   fieldHint,

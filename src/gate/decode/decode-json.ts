@@ -4,7 +4,7 @@ import { ServiceError } from '../../errors.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import { decodeJsonEvent, unreadableEvent } from './decode-json-event.ts';
-import { readTime } from '../../event/time-text.ts';
+import { readTime } from '../../event/time/time-text.ts';
 import { holdsInfinity, nestingMax, nestsDeeper } from './event-draft.ts';
 import { camelCase, snakeCase, type NameStyle } from './event-fields.ts';
 import { parseExactly, parseJson } from './exact-json.ts';

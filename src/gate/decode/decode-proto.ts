@@ -2,7 +2,7 @@ import { ServiceError } from '../../errors.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 import { defineMember } from '../../event/json/parse-json.ts';
-import { timeOfNanos } from '../../event/time-text.ts';
+import { timeOfNanos } from '../../event/time/time-text.ts';
 import { unreadableEvent } from './decode-json-event.ts';
 import { checkBatchSize } from './decode-json.ts';
 import {

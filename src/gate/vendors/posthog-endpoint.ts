@@ -1,7 +1,7 @@
 import { ServiceError } from '../../errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { Verdict } from '../../event/verdict.ts';
-import { readTime } from '../../event/time-text.ts';
+import { readTime } from '../../event/time/time-text.ts';
 import { refuseWithProblem } from '../answer/problem.ts';
 import { checkContentType, reply } from '../exchange.ts';
 import { answerBatch } from '../answer/vendor-answer.ts';

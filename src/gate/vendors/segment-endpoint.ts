@@ -1,6 +1,6 @@
 import { ServiceError } from '../../errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
-import { readTime } from '../../event/time-text.ts';
+import { readTime } from '../../event/time/time-text.ts';
 import { nestingMax, nestsDeeper } from '../decode/event-draft.ts';
 import { problem, refuseWithProblem } from '../answer/problem.ts';
 import { checkContentType, reply } from '../exchange.ts';

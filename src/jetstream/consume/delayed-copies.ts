@@ -11,6 +11,8 @@ export interface DelayedCopy {
   readonly message: PulledMessage;
   /** When the next attempt is due: a Unix time in ms. */
   readonly dueMs: number;
+  /** How long it waits from now, by no clock. */
+  readonly delayMs: number;
   /** The number of deliveries that count as attempts so far. */
   readonly deliveries: number;
   /** The number of attempts that were not charged. */
@@ -23,6 +25,7 @@ const header = {
   subject: 'Headgate-Retry-Subject',
   storedAt: 'Headgate-Retry-Stored-At',
   due: 'Headgate-Retry-Due',
+  delay: 'Headgate-Retry-Delay',
   deliveries: 'Headgate-Retry-Deliveries',
   tries: 'Headgate-Retry-Tries',
 } as const;
@@ -49,6 +52,7 @@ export async function storeDelayedCopy(log: Log, event: DelayedCopy): Promise<vo
     [header.subject]: message.subject,
     [header.storedAt]: String(Math.floor(message.storedAtMs)),
     [header.due]: String(Math.ceil(event.dueMs)),
+    [header.delay]: String(Math.ceil(event.delayMs)),
     [header.deliveries]: String(deliveries),
     [header.tries]: String(tries),
   };
@@ -87,7 +91,13 @@ export class DelayedMessage implements PulledMessage {
   readonly deliveries: number;
   readonly tries: number;
   readonly storedAtMs: number;
+  /** When the attempt is due by the wall clock of the worker that stored the copy. */
   readonly dueMs: number;
+  /** The delay of the attempt when the copy was stored. */
+  readonly delayMs: number;
+  /** Position and deliveries of the copy itself. */
+  readonly copySequence: number;
+  readonly copyDeliveries: number;
   readonly payload: Uint8Array;
 
   constructor(message: PulledMessage) {
@@ -101,6 +111,11 @@ export class DelayedMessage implements PulledMessage {
     this.tries = number(header.tries);
     this.storedAtMs = number(header.storedAt);
     this.dueMs = number(header.due);
+    // Copies of earlier versions name no delay; the log knows when it stored them.
+    const delay = message.header(header.delay);
+    this.delayMs = Math.max(0, delay === '' ? this.dueMs - message.storedAtMs : Number(delay));
+    this.copySequence = message.sequence;
+    this.copyDeliveries = message.deliveries;
     this.payload = message.payload;
   }
 

@@ -1,4 +1,5 @@
 import { canaryName } from '../../event/canary.ts';
+import { steadyTimeMs } from '../../event/time/steady-time.ts';
 import { clientsOf } from '../clients.ts';
 import { retireEarlierStream } from '../server/retire-earlier-stream.ts';
 import { withParts } from '../events/event-streams.ts';
@@ -10,6 +11,7 @@ import { consumedStreams, earlierStream, subjects, type ConsumedStream } from '.
 import { firstGivenUp } from './advisories.ts';
 import { positionOf } from './consumer-position.ts';
 import { listConsumingDestinations } from './destination-consumer.ts';
+import { createStreamAges, type StreamAges } from './stream-ages.ts';
 
 /** Deletes old messages that every consumer has settled. */
 export interface Janitor {
@@ -49,6 +51,9 @@ const discardedKeptMs = 30 * 86_400_000;
  * the retention, every consumer of the stream has settled it (including consumers of destinations
  * that the configuration no longer names), and its dead letter, if any, is stored.
  *
+ * Ages are by the monotonic clock, and by stored times alone for what a start finds in the log: a
+ * step of the clock deletes nothing early.
+ *
  * The last message of a stream always stays: a purge of the whole stream races with a publish
  * (nats-server 2.14.0 to 2.14.3 may then drop the new message). The stream of an earlier release
  * takes no messages: once it is empty, it is deleted.
@@ -57,6 +62,14 @@ export function createJanitor(options: JanitorOptions): Janitor {
   let running: Promise<number> | undefined;
   let timer: NodeJS.Timeout | undefined;
   const reported = new Set<string>();
+  // A message of RETRY is a copy, which is useless once it is settled.
+  const retentionOf = (stream: ConsumedStream) => (stream === 'RETRY' ? 0 : options.retentionMs);
+  const agesByStream = new Map<string, StreamAges>();
+  const agesOf = (stream: string, retentionMs: number): StreamAges => {
+    const known = agesByStream.get(stream) ?? createStreamAges(retentionMs);
+    agesByStream.set(stream, known);
+    return known;
+  };
   const onForgotten = (destination: string, waiting: number): void => {
     if (!reported.has(destination)) options.onForgotten?.(destination, waiting);
     reported.add(destination);
@@ -65,10 +78,12 @@ export function createJanitor(options: JanitorOptions): Janitor {
   const runOnce = async (): Promise<number> => {
     let deleted = 0;
     for (const stream of consumedStreams) {
+      const retentionMs = retentionOf(stream);
       deleted += await withParts(options.log, stream, async (parts) => {
         let inParts = 0;
         for (const part of parts) {
-          inParts += await clean(stream, part, { ...options, onForgotten });
+          const ages = agesOf(part.stream, retentionMs);
+          inParts += await clean(stream, part, { ...options, onForgotten, retentionMs }, ages);
         }
         return inParts;
       });
@@ -99,6 +114,7 @@ async function clean(
   stream: ConsumedStream,
   part: StreamPart,
   options: JanitorOptions,
+  ages: StreamAges,
 ): Promise<number> {
   const { log } = options;
   const { manager } = clientsOf(log);
@@ -108,17 +124,23 @@ async function clean(
     await retireEarlierStream(log);
     return 0;
   }
-  // A message of RETRY is a copy, which is useless once it is settled.
-  const retentionMs = stream === 'RETRY' ? 0 : options.retentionMs;
-  const keepSinceMs = (options.now?.() ?? Date.now()) - retentionMs;
+  ages.note(state.last_seq);
+  const keepSinceMs = (options.now?.() ?? steadyTimeMs()) - options.retentionMs;
   const keptMin = isEarlier ? 0 : 1;
-  // The `first_ts` of an empty stream is in the year 1.
-  if (state.messages <= keptMin || Date.parse(String(state.first_ts)) >= keepSinceMs) return 0;
+  const someOld =
+    ages.oldUpTo() >= state.first_seq ||
+    // The `first_ts` of an empty stream is in the year 1.
+    (ages.foundUpTo() >= state.first_seq && Date.parse(String(state.first_ts)) < keepSinceMs);
+  if (state.messages <= keptMin || !someOld) return 0;
 
   // Read the consumers before the advisories: an event leaves its consumer first.
   const unsettled = await firstUnsettled(part, state.last_seq, options);
   if (unsettled <= state.first_seq) return 0;
-  const young = await firstSince(log, part, keepSinceMs, state.first_seq, state.last_seq);
+  const found = Math.min(ages.foundUpTo(), state.last_seq);
+  const young = Math.max(
+    ages.oldUpTo() + 1,
+    await firstSince(log, part, keepSinceMs, state.first_seq, found),
+  );
   const givenUp = await firstGivenUp(log, stream, part);
   const keepFrom = Math.min(unsettled, young, givenUp, state.last_seq + 1 - keptMin);
   if (keepFrom <= state.first_seq) return 0;
@@ -131,7 +153,7 @@ async function clean(
 
 /** Deletes old discarded dead letters, because DEAD has a size limit and no consumer reads them. */
 async function cleanDiscarded({ log, retentionMs, now }: JanitorOptions): Promise<number> {
-  const beforeMs = (now?.() ?? Date.now()) - Math.max(discardedKeptMs, retentionMs);
+  const beforeMs = (now?.() ?? steadyTimeMs()) - Math.max(discardedKeptMs, retentionMs);
   const subject = subjects.discarded('*', '*');
   let keepFrom = 0;
   for await (const { sequence, storedAtMs } of readMatching(log, 'DEAD', subject)) {

@@ -11,7 +11,7 @@ import {
 } from '../../../gen/headgate/v1/event_service_pb.ts';
 import { eventNameOf, sourceOf } from '../../event/delivery-attempt.ts';
 import { decodeStoredEvent } from '../../event/stored-event.ts';
-import { readTime } from '../../event/time-text.ts';
+import { readTime } from '../../event/time/time-text.ts';
 import type { StoredMessage } from '../../jetstream/read/read.ts';
 import type { DeliveryFate, FateKind } from '../../locate/destination-fate.ts';
 

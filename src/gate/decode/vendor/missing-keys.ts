@@ -4,7 +4,7 @@ import { canonicalJson } from '../../../event/changed-properties.ts';
 import { idempotencyKeyOf } from '../../../event/event-id.ts';
 import type { JsonObject, JsonValue } from '../../../event/json/json.ts';
 import type { VendorProtocol } from '../../../observability/metrics.ts';
-import { readTime } from '../../../event/time-text.ts';
+import { readTime } from '../../../event/time/time-text.ts';
 
 /**
  * Makes the idempotency keys of events that were sent without an id. One for each request.

@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../../event/js
 import { canonicalNumber } from '../../../event/canonical-number.ts';
 import { numberText } from '../../../event/changed-properties.ts';
 import { idempotencyKeyOf } from '../../../event/event-id.ts';
-import { readTimeNumber } from '../../../event/time-text.ts';
+import { readTimeNumber } from '../../../event/time/time-text.ts';
 import type { VendorProtocol } from '../../../observability/metrics.ts';
 
 /**
