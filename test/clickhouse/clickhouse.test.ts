@@ -53,7 +53,7 @@ function inTwoMonths(): Delivery[] {
   return [event, copy].map((each) => deliveryOf(JSON.stringify(each)));
 }
 
-/** The table as versions before ADR 34 made it. */
+/** The table as versions before ADR 33 made it. */
 function oldTable(table: string): string {
   return createTable(table)
     .replace(/,\s+first_wins .*\n/, '\n')

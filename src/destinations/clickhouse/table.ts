@@ -9,7 +9,7 @@ export function quoteName(text: string): string | undefined {
  * ReplacingMergeTree keeps one of the rows with the same key, within a partition. So neither the key
  * nor the partition may contain a time of ours: a copy that the log accepts after its dedup window
  * has a new `timestamp`, in another month if it comes late enough. Identity is the event's id, under
- * its name, which queries filter by (docs/adr/0034-identity-without-a-clock.md).
+ * its name, which queries filter by (docs/adr/0033-identity-without-a-clock.md).
  *
  * `first_wins` is the version. It is the larger the earlier the timestamp, so the first copy stays,
  * as in the other warehouses, in whatever order the rows are written.
