@@ -1,0 +1,30 @@
+/**
+ * Installs vendors' SDKs, current and old, each into a folder of its own below `.headgate/sdks`
+ * (HEADGATE_TEST_SDKS names another), and runs a program of each against a real gate: test/sdks.
+ * Prints a table of what arrived and what the SDK believed. An SDK that cannot be had is skipped and
+ * named. `npm test` runs a selection of those that are installed from then on.
+ *
+ *     npm run test:sdks
+ *     npm run test:sdks -- --languages python,node
+ */
+import { spawnSync } from 'node:child_process';
+import { parseArgs } from 'node:util';
+
+import { install } from '../../test/sdks/cache.ts';
+import { sdks, titleOf } from '../../test/sdks/sdks.ts';
+
+const { values, positionals } = parseArgs({
+  options: { languages: { type: 'string', default: 'python,node,go,java' } },
+  allowPositionals: true,
+});
+const wanted = values.languages.split(',');
+
+for (const sdk of sdks) {
+  if (!wanted.includes(sdk.language.toLowerCase())) continue;
+  const reason = await install(sdk);
+  if (reason !== undefined) console.log(`test:sdks: ${titleOf(sdk)}: skipped: ${reason}`);
+}
+const env = { ...process.env, HEADGATE_SDKS: 'full' };
+const args = ['run', 'test/sdks', ...positionals];
+const { status } = spawnSync('vitest', args, { stdio: 'inherit', env });
+process.exitCode = status ?? 1;
