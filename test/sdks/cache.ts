@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { spawn } from 'node:child_process';
 
 import { root } from '../documentation/markdown.ts';
-import { goBuild, javaBuild } from './compiled.ts';
+import { goBuild, javaBuild, programsFolder } from './compiled.ts';
 import type { Sdk } from './sdks.ts';
 
 /** Where `npm run test:sdks` puts the SDKs. HEADGATE_TEST_SDKS names another folder. */
@@ -20,10 +20,18 @@ export function folderOf({ language, name, version }: Sdk): string {
 }
 
 /** Written when all of it is there: an install that was cut short is made again. */
-const doneFile = 'installed';
+const doneFile = (sdk: Sdk): string => path.join(folderOf(sdk), 'installed');
 
 export function isInstalled(sdk: Sdk): boolean {
-  return existsSync(path.join(folderOf(sdk), doneFile));
+  const file = doneFile(sdk);
+  return existsSync(file) && readFileSync(file, 'utf8') === sourcesOf(sdk);
+}
+
+/** What was compiled with the SDK; empty for programs that are not compiled. */
+function sourcesOf({ language, program, besides }: Sdk): string {
+  if (language === 'Python' || language === 'Node') return '';
+  const files = [program, ...besides].map((file) => path.join(programsFolder, file));
+  return files.map((file) => readFileSync(file, 'utf8')).join('\n');
 }
 
 /** Installs it into its folder. Returns why it cannot be had; undefined: it is there. */
@@ -42,7 +50,7 @@ export async function install(sdk: Sdk): Promise<string | undefined> {
         .findLast((line) => /\w/.test(line)) ?? '';
     return `${[command, ...args].join(' ')}: ${reason.slice(0, 200)}`;
   }
-  writeFileSync(path.join(folder, doneFile), '');
+  writeFileSync(doneFile(sdk), sourcesOf(sdk));
   return undefined;
 }
 

@@ -7,11 +7,12 @@ import type { Sdk } from './sdks.ts';
 export const programsFolder = path.join(root, 'test', 'sdks', 'programs');
 
 /** A module of its own, whose source names the SDK as `sdk`. */
-export function goBuild({ name, version, program }: Sdk, folder: string): readonly string[][] {
-  for (const file of [program, 'go/program.go.txt']) {
+export function goBuild(sdk: Sdk, folder: string): readonly string[][] {
+  const { name, version, program, besides } = sdk;
+  for (const file of [program, ...besides]) {
     const text = readFileSync(path.join(programsFolder, file), 'utf8');
-    const target = path.basename(file, '.txt');
-    writeFileSync(path.join(folder, target), text.replace('"sdk"', JSON.stringify(name)));
+    const target = path.join(folder, path.basename(file));
+    writeFileSync(target, text.replace('"sdk"', JSON.stringify(name)));
   }
   return [
     ['go', 'mod', 'init', 'calls'],
@@ -21,7 +22,8 @@ export function goBuild({ name, version, program }: Sdk, folder: string): readon
   ];
 }
 
-export function javaBuild({ name, version, program }: Sdk, folder: string): readonly string[][] {
+export function javaBuild(sdk: Sdk, folder: string): readonly string[][] {
+  const { name, version, program, besides } = sdk;
   const [group, artifact] = name.split(':');
   const of = (tag: string, text: string): string => `<${tag}>${text}</${tag}>`;
   const dependency = of('groupId', group!) + of('artifactId', artifact!) + of('version', version);
@@ -30,7 +32,7 @@ export function javaBuild({ name, version, program }: Sdk, folder: string): read
   const list = of('dependencies', of('dependency', dependency));
   writeFileSync(path.join(folder, 'pom.xml'), of('project', own + rest + list));
   const copy = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
-  const sources = [program, 'java/Program.java'].map((file) => path.join(programsFolder, file));
+  const sources = [program, ...besides].map((file) => path.join(programsFolder, file));
   return [
     ['mvn', '-q', '-B', copy, '-DoutputDirectory=lib', '-DincludeScope=runtime'],
     ['javac', '-nowarn', '-cp', 'lib/*', '-d', 'classes', ...sources],

@@ -1,6 +1,6 @@
 import type { Arrived } from './arrived.ts';
 import type { Ran } from './run-program.ts';
-import type { Made } from './scenarios.ts';
+import type { Made, Scenario } from './scenarios.ts';
 import type { Call } from './sdks.ts';
 
 /** What became of a call, beside what the SDK believes. */
@@ -21,6 +21,10 @@ export type Problem =
   | 'REJECTED'
   /** The program ended before the SDK said what became of it. */
   | 'CRASHED'
+  /** The gate does not take a call that it should. */
+  | 'REFUSED'
+  /** The SDK reports an error about an event that was stored, and no answer was lost. */
+  | 'MISTAKEN'
   /** The SDK did not understand the answer. */
   | 'BROKE'
   | 'WRONG NAME';
@@ -41,6 +45,7 @@ const eventNames: Readonly<Record<Call, readonly string[] | undefined>> = {
 };
 
 export function outcomesOf(
+  scenario: Scenario,
   made: readonly Made[],
   ran: Ran,
   arrived: readonly Arrived[],
@@ -66,10 +71,14 @@ export function outcomesOf(
       if (belief === undefined) return 'CRASHED';
       const names = eventNames[call];
       if (belief.belief === 'broke') return 'BROKE';
-      if (names === undefined) return undefined;
+      if (names === undefined) return belief.belief === 'failed' ? 'REFUSED' : undefined;
       if (own.length > 1) return 'TWICE';
       if (stored.some(({ eventName }) => !names.includes(eventName))) return 'WRONG NAME';
-      if (belief.belief === 'failed') return undefined;
+      if (belief.belief === 'failed') {
+        const isToBeSent = scenario.fault === 'none' && made.every((other) => other.isGood);
+        if (!isToBeSent || !scenario.isKeyKnown) return undefined;
+        return stored.length > 0 ? 'MISTAKEN' : 'REFUSED';
+      }
       if (own.length === 0) return 'LOST';
       return isGood && codes.length > 0 ? 'REJECTED' : undefined;
     }

@@ -25,6 +25,8 @@ export interface Sdk {
   readonly isCurrent: boolean;
   /** In `programs/`. */
   readonly program: string;
+  /** Compiled with it. */
+  readonly besides: readonly string[];
   readonly calls: readonly Call[];
   /** It compresses its bodies if it is told to. */
   readonly hasGzip: boolean;
@@ -37,17 +39,26 @@ const posthogCalls: readonly Call[] = [...segmentCalls, 'flags'];
 const olderPosthogCalls: readonly Call[] = [...segmentCalls, 'decide'];
 
 export const sdks: readonly Sdk[] = [
-  ...python('Segment', 'segment-analytics-python', ['2.4.0'], 'segment_calls.py', segmentCalls),
-  ...python(
+  ...of(
+    'Python',
+    'Segment',
+    'segment-analytics-python',
+    ['2.4.0'],
+    'segment_calls.py',
+    segmentCalls,
+  ),
+  ...of(
+    'Python',
     'Segment',
     'analytics-python',
     [undefined, '1.4.post1'],
     'segment_calls.py',
     segmentCalls,
   ),
-  ...python('RudderStack', 'rudder-sdk-python', ['2.1.9'], 'segment_calls.py', segmentCalls),
+  ...of('Python', 'RudderStack', 'rudder-sdk-python', ['2.1.9'], 'segment_calls.py', segmentCalls),
   ...withoutGzip(
-    python(
+    of(
+      'Python',
       'RudderStack',
       'rudder-sdk-python',
       [undefined, '1.0.6'],
@@ -55,11 +66,18 @@ export const sdks: readonly Sdk[] = [
       segmentCalls,
     ),
   ),
-  ...python('PostHog', 'posthog', ['7.91.1'], 'posthog_calls.py', posthogCalls),
-  ...python('PostHog', 'posthog', [undefined, '2.5.0'], 'posthog_calls.py', olderPosthogCalls),
+  ...of('Python', 'PostHog', 'posthog', ['7.91.1'], 'posthog_calls.py', posthogCalls),
+  ...of(
+    'Python',
+    'PostHog',
+    'posthog',
+    [undefined, '2.5.0'],
+    'posthog_calls.py',
+    olderPosthogCalls,
+  ),
   // Its alias always goes to Mixpanel's own host.
   ...withoutGzip(
-    python('Mixpanel', 'mixpanel', ['5.4.1', '4.9.0'], 'mixpanel_calls.py', [
+    of('Python', 'Mixpanel', 'mixpanel', ['5.4.1', '4.9.0'], 'mixpanel_calls.py', [
       'track',
       'import',
       'engage',
@@ -67,7 +85,8 @@ export const sdks: readonly Sdk[] = [
     ]),
   ),
   ...withoutGzip(
-    node(
+    of(
+      'Node',
       'Segment',
       '@segment/analytics-node',
       ['3.1.0', '1.0.0'],
@@ -76,7 +95,8 @@ export const sdks: readonly Sdk[] = [
     ),
   ),
   ...withoutGzip(
-    node(
+    of(
+      'Node',
       'Segment',
       'analytics-node',
       [undefined, '6.2.0'],
@@ -84,7 +104,8 @@ export const sdks: readonly Sdk[] = [
       segmentCalls,
     ),
   ),
-  ...node(
+  ...of(
+    'Node',
     'RudderStack',
     '@rudderstack/rudder-sdk-node',
     ['3.0.13'],
@@ -92,7 +113,8 @@ export const sdks: readonly Sdk[] = [
     segmentCalls,
   ),
   ...withoutGzip(
-    node(
+    of(
+      'Node',
       'RudderStack',
       '@rudderstack/rudder-sdk-node',
       [undefined, '1.1.5'],
@@ -100,12 +122,19 @@ export const sdks: readonly Sdk[] = [
       segmentCalls,
     ),
   ),
-  ...node('PostHog', 'posthog-node', ['5.70.0'], 'posthog-calls.mjs', posthogCalls),
+  ...of('Node', 'PostHog', 'posthog-node', ['5.70.0'], 'posthog-calls.mjs', posthogCalls),
   ...withoutGzip(
-    node('PostHog', 'posthog-node', [undefined, '3.0.0'], 'posthog-calls.mjs', olderPosthogCalls),
+    of(
+      'Node',
+      'PostHog',
+      'posthog-node',
+      [undefined, '3.0.0'],
+      'posthog-calls.mjs',
+      olderPosthogCalls,
+    ),
   ),
   ...withoutGzip(
-    node('Mixpanel', 'mixpanel', ['0.24.0', '0.17.0'], 'mixpanel-calls.mjs', [
+    of('Node', 'Mixpanel', 'mixpanel', ['0.24.0', '0.17.0'], 'mixpanel-calls.mjs', [
       'track',
       'import',
       'alias',
@@ -113,31 +142,85 @@ export const sdks: readonly Sdk[] = [
       'groups',
     ]),
   ),
+  ...withoutGzip([
+    ...go('Segment', 'github.com/segmentio/analytics-go/v3', ['v3.3.0'], 'segment-client.go'),
+    ...go(
+      'Segment',
+      'gopkg.in/segmentio/analytics-go.v3',
+      [undefined, 'v3.1.0'],
+      'segment-client.go',
+    ),
+  ]),
+  ...go('RudderStack', 'github.com/rudderlabs/analytics-go/v4', ['v4.2.0'], 'rudder-client.go'),
+  ...withoutGzip([
+    ...go(
+      'RudderStack',
+      'github.com/rudderlabs/analytics-go',
+      [undefined, 'v3.3.3+incompatible'],
+      'older-rudder-client.go',
+    ),
+    ...of(
+      'Go',
+      'PostHog',
+      'github.com/posthog/posthog-go',
+      ['v1.5.2'],
+      'go/posthog.go',
+      posthogCalls,
+      ['go/program.go'],
+    ),
+    ...of(
+      'Go',
+      'PostHog',
+      'github.com/posthog/posthog-go',
+      [undefined, 'v1.2.24'],
+      'go/posthog.go',
+      olderPosthogCalls,
+      ['go/program.go'],
+    ),
+    ...java(
+      'Segment',
+      'com.segment.analytics.java:analytics',
+      ['3.5.2', '2.1.1'],
+      'SegmentCalls',
+      segmentCalls,
+    ),
+    ...java(
+      'PostHog',
+      'com.posthog.java:posthog',
+      ['1.2.0', '1.1.1'],
+      'PostHogCalls',
+      olderPosthogCalls.filter((call) => call !== 'group'),
+    ),
+    ...java('Mixpanel', 'com.mixpanel:mixpanel-java', ['1.5.3'], 'MixpanelCalls', [
+      'track',
+      'engage',
+      'groups',
+    ]),
+    ...java('Mixpanel', 'com.mixpanel:mixpanel-java', [undefined, '1.4.4'], 'MixpanelCalls', [
+      'track',
+      'engage',
+    ]),
+  ]),
 ];
+
+function go(system: System, name: string, versions: Versions, client: string): Sdk[] {
+  const besides = [`go/${client}`, 'go/program.go'];
+  return of('Go', system, name, versions, 'go/segment.go', segmentCalls, besides);
+}
+
+function java(
+  system: System,
+  name: string,
+  versions: Versions,
+  program: string,
+  calls: readonly Call[],
+): Sdk[] {
+  return of('Java', system, name, versions, `java/${program}.java`, calls, ['java/Program.java']);
+}
 
 /** `segment-analytics-python 2.4.0 (Python)`. */
 export function titleOf({ name, version, language }: Sdk): string {
   return `${name} ${version} (${language})`;
-}
-
-function python(
-  system: System,
-  name: string,
-  versions: Versions,
-  program: string,
-  calls: readonly Call[],
-): Sdk[] {
-  return of('Python', system, name, versions, program, calls);
-}
-
-function node(
-  system: System,
-  name: string,
-  versions: Versions,
-  program: string,
-  calls: readonly Call[],
-): Sdk[] {
-  return of('Node', system, name, versions, program, calls);
 }
 
 function of(
@@ -147,8 +230,9 @@ function of(
   [current, ...old]: Versions,
   program: string,
   calls: readonly Call[],
+  besides: readonly string[] = [],
 ): Sdk[] {
-  const sdk = { language, system, name, program, calls, hasGzip: true } as const;
+  const sdk = { language, system, name, program, besides, calls, hasGzip: true } as const;
   const olds = old.map((version): Sdk => ({ ...sdk, version, isCurrent: false }));
   return current === undefined ? olds : [{ ...sdk, version: current, isCurrent: true }, ...olds];
 }

@@ -257,6 +257,8 @@ const call = { door: 'segment', codec: 'json', contentType: json } as const;
 const rows: readonly EndpointRow[] = [
   ...callNames.map((type): EndpointRow => [type, singleEndpoint(type), { ...call, rpc: 'Track' }]),
   ['batch', batchEndpoint, { ...call, rpc: 'BatchTrack' }],
+  // The same to Segment, whose SDK for Java sends its batches there.
+  ['import', batchEndpoint, { ...call, rpc: 'BatchTrack' }],
 ];
 
 const prefix = '/v1/segment/';
