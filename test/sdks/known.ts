@@ -35,6 +35,17 @@ const known: readonly Known[] = [
     problems: ['REFUSED'],
     why: 'its name of an alias is not an event of the contract',
   },
+  {
+    name: 'com.segment.analytics.java:analytics',
+    problems: ['REFUSED'],
+    why: '/v1/import is not served',
+  },
+  {
+    name: 'com.mixpanel:mixpanel-java',
+    calls: ['track'],
+    problems: ['MISTAKEN'],
+    why: 'it expects the answer 1',
+  },
   ...['posthog', 'posthog-node', 'github.com/posthog/posthog-go', 'com.posthog.java:posthog'].map(
     (name): Known => ({
       name,

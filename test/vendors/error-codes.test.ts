@@ -243,7 +243,6 @@ describe('error codes at the vendor endpoints', () => {
       '/batch',
       '/capture',
       '/track',
-      '/v1/segment/import',
       ...segmentAliases.map(([path]) => path),
       ...['identify', 'page', 'screen', 'group', 'alias'].map((name) => `/v1/segment/${name}`),
     ]);

@@ -131,25 +131,6 @@ describe('Mixpanel', () => {
     expect(await vendorGate.stored()).toHaveLength(before + 1);
   });
 
-  test.for([
-    { query: '', body: '', answer: 'text' },
-    { query: '?verbose=0', body: '', answer: 'text' },
-    { query: '?verbose=1', body: '', answer: 'json' },
-    { query: '', body: '&verbose=1', answer: 'json' },
-    { query: '?ip=0', body: '&verbose=0', answer: 'text' },
-  ])('a form gets 1, unless it asks for JSON: $query $body', async ({ query, body, answer }) => {
-    const properties = { ...order('E1'), distinct_id: 'u5', token: shopKey };
-    const data = encodeURIComponent(JSON.stringify([{ event: 'Order Completed', properties }]));
-    const response = await fetch(`${vendorGate.gate.url}/track${query}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-www-form-urlencoded;charset=utf8' },
-      body: `data=${data}${body}`,
-    });
-    const text = await response.text();
-    const json = { code: 200, status: 1, error: null, num_records_imported: 1, failed_records: [] };
-    expect(JSON.parse(text)).toEqual(answer === 'text' ? 1 : json);
-  });
-
   test('the SDK reports an unknown token and an invalid event as errors', async () => {
     const unknown = await told((done) =>
       client(true, 'hg_nobody').track(

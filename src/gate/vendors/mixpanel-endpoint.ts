@@ -129,15 +129,10 @@ function queryTextOf({ call: { url } }: Exchange): string {
   return query === -1 ? '' : url.slice(query + 1);
 }
 
-/** Asked in their form or query for JSON. Mixpanel answers others with `1`, and its SDK for Java wants that. */
-const verboseExchanges = new WeakSet<Exchange>();
-
 /** `data` of a form or a query, given as bytes. Throws a ServiceError `malformed_request`. */
-function dataOf(exchange: Exchange, bytes: Buffer): Buffer {
+function dataOf(bytes: Buffer): Buffer {
   const encoded = textOf(bytes);
-  const parameters = new URLSearchParams(encoded);
-  if (isVerbose(parameters)) verboseExchanges.add(exchange);
-  const data = parameters.get('data');
+  const data = new URLSearchParams(encoded).get('data');
   if (data === null) {
     throw new ServiceError(
       'malformed_request',
@@ -157,7 +152,7 @@ function dataOf(exchange: Exchange, bytes: Buffer): Buffer {
 /** The SDK for Node sends an event by GET. */
 function textOfQuery(exchange: Exchange): Buffer | undefined {
   return exchange.call.method === 'GET'
-    ? dataOf(exchange, Buffer.from(queryTextOf(exchange), 'latin1'))
+    ? dataOf(Buffer.from(queryTextOf(exchange), 'latin1'))
     : undefined;
 }
 
@@ -168,35 +163,29 @@ function unpackEvents(
 ): Buffer | Promise<Buffer> {
   const inQuery = textOfQuery(exchange);
   if (inQuery !== undefined) return inQuery;
-  const read = readerOf(exchange);
+  const read = readerOf(mediaTypeOf(exchange));
   const message = unpackBody(exchange, body, bytesMax);
   return message instanceof Promise ? message.then(read) : read(message);
 }
 
-function readerOf(exchange: Exchange): (message: Buffer) => Buffer {
-  return mediaTypeOf(exchange) === form
-    ? (message) => dataOf(exchange, message)
-    : (message) => message;
+function readerOf(type: string): (message: Buffer) => Buffer {
+  if (type === form) {
+    return dataOf;
+  }
+  return (message) => message;
 }
 
-function isVerbose(parameters: URLSearchParams): boolean {
-  return (parameters.get('verbose') ?? '0') !== '0';
-}
-
-/** Answers in the form that the caller expects: `1`, or JSON. */
+/** Answers in the form that the caller expects: the SDK for Node wants `1`, other callers JSON. */
 function replyInForm(exchange: Exchange, http: number, body: MixpanelAnswer): void {
   const headers: Record<string, string> = {};
   if (http === 503) headers['retry-after'] = '1';
   const isDone = http === 200;
-  const query = queryOf(exchange);
-  const isJson = exchange.call.method !== 'GET' && mediaTypeOf(exchange) === json;
-  const wantsOne = isJson ? query.get('verbose') === '0' : !isVerbose(query);
-  if (isDone && wantsOne && !verboseExchanges.has(exchange)) {
+  if (isDone && queryOf(exchange).get('verbose') === '0') {
     reply(exchange, http, { ...headers, 'content-type': 'text/plain' }, '1');
     return;
   }
   // `/import` answers JSON with the status as a text; all else gets 1 for done and 0 for not.
-  const inWords = mediaTypeOf(exchange) === json && !query.has('verbose');
+  const inWords = mediaTypeOf(exchange) === json && !queryOf(exchange).has('verbose');
   const status = inWords ? (STATUS_CODES[http] ?? '') : Number(isDone);
   const text = JSON.stringify({ code: http, status, ...body });
   reply(exchange, http, { ...headers, 'content-type': json }, text);

@@ -231,7 +231,7 @@ function singleEndpoint(type: SegmentCall): Endpoint {
 }
 
 /**
- * With `message`: without it, Python SDKs (RudderStack's, and Segment's before 2.0) take a refusal for an outage
+ * With `message`: without it, SDKs for Python (RudderStack's, and older ones of Segment) take a refusal for an outage
  * and repeat the request for minutes.
  */
 function refuse(exchange: Exchange, failure: Failure, verdict?: Verdict): number {
@@ -257,8 +257,6 @@ const call = { door: 'segment', codec: 'json', contentType: json } as const;
 const rows: readonly EndpointRow[] = [
   ...callNames.map((type): EndpointRow => [type, singleEndpoint(type), { ...call, rpc: 'Track' }]),
   ['batch', batchEndpoint, { ...call, rpc: 'BatchTrack' }],
-  // The same to Segment, whose SDK for Java sends its batches there.
-  ['import', batchEndpoint, { ...call, rpc: 'BatchTrack' }],
 ];
 
 const prefix = '/v1/segment/';
