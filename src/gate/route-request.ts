@@ -14,6 +14,7 @@ import { selectRpcForm } from './rpc/select-rpc-form.ts';
 import type { RpcEntry } from './rpc/serve-rpc.ts';
 import { trackRpcs } from './rpc/track-rpcs.ts';
 import { serveRequest, type EndpointRow, type SelectedEndpoint } from './serve-request.ts';
+import { flagMethods, flagPaths, serveFlags } from './vendors/flag-endpoints.ts';
 import { mixpanelEndpoints } from './vendors/mixpanel-endpoint.ts';
 import { posthogEndpoints } from './vendors/posthog-endpoint.ts';
 import { segmentAliases, segmentEndpoints } from './vendors/segment-endpoint.ts';
@@ -52,7 +53,11 @@ export function createRequestHandler(
   rpcs: ReadonlyMap<string, RpcEntry> = trackRpcs,
 ): RequestHandler {
   const isKnown = (path: string): boolean =>
-    eventRoutes.has(path) || rpcs.has(path) || isWebhook(webhooks, path) || path === openApiPath;
+    eventRoutes.has(path) ||
+    rpcs.has(path) ||
+    isWebhook(webhooks, path) ||
+    path === openApiPath ||
+    flagPaths.has(path);
   return (call) => {
     const { url, method } = call;
     const query = url.indexOf('?');
@@ -68,6 +73,7 @@ export function createRequestHandler(
     if (route !== undefined) serveRoute(context, exchange, path, route);
     else if (rpc !== undefined) serveRpc(context, connect, exchange, path, rpc);
     else if (path.startsWith(webhookPath)) serveWebhook(webhooks, exchange, path);
+    else if (flagPaths.has(path)) serveFlagPath(context, exchange, path);
     // Health checking and reflection.
     else if (path.startsWith('/grpc.')) serveByRouter(connect, exchange, path);
     else if (path === openApiPath && (method === 'GET' || method === 'HEAD')) {
@@ -176,6 +182,12 @@ function serveWebhook(
     refuseUnknown(exchange, message);
   } else if (exchange.call.method !== 'POST') refuseMethod(exchange, path, ['POST']);
   else serveRequest(entry.context, exchange, entry.endpointFor(exchange), webhookCall);
+}
+
+function serveFlagPath(context: GateContext, exchange: Exchange, path: string): void {
+  const methods = flagMethods(path);
+  if (methods.includes(exchange.call.method)) serveFlags(context, exchange, path);
+  else refuseMethod(exchange, path, methods);
 }
 
 /** Our handlers behind the router get the correlation id that the answer carries. */

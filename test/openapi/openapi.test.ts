@@ -58,6 +58,12 @@ const mixpanel = ({ user }: Order) => ({
   event: 'Order Completed',
   properties: { ...properties, distinct_id: user, $insert_id: randomUUID() },
 });
+const mixpanelPerson = ({ user }: Order) => ({ $distinct_id: user, $set: { plan: 'team' } });
+const mixpanelGroup = ({ user }: Order) => ({
+  $group_key: 'company',
+  $group_id: user,
+  ...(user !== 'null' && { $set: { seats: 3 } }),
+});
 const cloudEvent = ({ user }: Order) => ({
   specversion: '1.0',
   type: 'com.example.order.completed',
@@ -84,6 +90,8 @@ const asking: Readonly<Record<string, Asking>> = {
   posthog_capture: { contentType: json, single: true, body: ([first]) => posthog(first!) },
   posthog_events: { contentType: json, body: (events) => ({ batch: events.map(posthog) }) },
   mixpanel_track: { contentType: json, body: (events) => events.map(mixpanel) },
+  mixpanel_engage: { contentType: json, body: (events) => events.map(mixpanelPerson) },
+  mixpanel_groups: { contentType: json, body: (events) => events.map(mixpanelGroup) },
   mixpanel_import: { contentType: json, body: (events) => events.map(mixpanel) },
   cloudevents: {
     contentType: 'application/cloudevents-batch+json',

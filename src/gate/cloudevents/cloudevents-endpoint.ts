@@ -10,10 +10,11 @@ import {
   readVendorBatch,
   readVendorBody,
   type VendorBody,
+  type VendorRules,
   type Translation,
-} from '../decode/decode-vendor.ts';
-import { contextWith, flatEvent, VendorMembers, idOf } from '../decode/vendor-members.ts';
-import { nameOfType } from '../decode/vendor-names.ts';
+} from '../decode/vendor/decode-vendor.ts';
+import { contextWith, flatEvent, VendorMembers, idOf } from '../decode/vendor/vendor-members.ts';
+import { nameOfType } from '../decode/vendor/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { textOf } from '../decode/decode-json.ts';
 import { parseJson } from '../decode/exact-json.ts';
@@ -61,6 +62,9 @@ function translateEvent(sent: JsonObject): Translation {
   });
   return fault === undefined ? { event } : { event, fault };
 }
+
+/** The id is required: without one an event is rejected. */
+const rules: VendorRules = { translate: translateEvent };
 
 /** `source` and `id` together tell an event apart, so both are in a key that is made of them. */
 function keyOf(id: JsonValue | undefined, source: JsonValue | undefined): JsonValue | undefined {
@@ -188,7 +192,7 @@ const singleEndpoint: Endpoint = {
       );
     }
     return {
-      events: [decodeVendor(body, translateEvent)],
+      events: [decodeVendor(body, rules)],
       ...nothingBesides,
       inBody: { writeKey: '', traceparent: traceOf(body) },
     };
@@ -205,7 +209,7 @@ const batchEndpoint: Endpoint = {
   decode: (_call, message, batchEventsMax): IncomingBatch => ({
     events: decodeVendorBatch(
       readVendorBatch(message, undefined, batchEventsMax),
-      translateEvent,
+      rules,
       batchEventsMax,
     ),
     ...nothingBesides,

@@ -9,6 +9,7 @@ import { camelCase, snakeCase, type NameStyle } from './event-fields.ts';
 import { parseExactly, parseJson } from './exact-json.ts';
 import type { IncomingBatch } from './incoming-batch.ts';
 import { elementTexts } from './json-slices.ts';
+import { checkMembersOnce } from './request-members.ts';
 import { readBrokenBatch, type BatchBody } from './read-batch.ts';
 
 /*
@@ -30,7 +31,9 @@ export function decodeTrackRest(body: Buffer): IncomingEvent {
 /** The body of the RPC Track: `{"event": {...}}`. */
 export function decodeTrackConnect(body: Buffer): IncomingEvent {
   const text = textOf(body);
-  const value = requestMembers(parseJson(text), ['event'], 'connect');
+  const request = parseJson(text);
+  checkMembersOnce(text, request);
+  const value = requestMembers(request, ['event'], 'connect');
   const exact = parseExactly(text);
   const event = value['event'] ?? {};
   if (!isJsonObject(event)) {
@@ -53,6 +56,7 @@ export function decodeBatchJson(
   batchEventsMax: number,
 ): IncomingBatch {
   const { text, value: sent, broken } = readBatchBody(body, 'events', batchEventsMax);
+  checkMembersOnce(text, sent, broken === undefined);
   const value = requestMembers(sent, batchMembers, names);
   const events = value['events'] ?? [];
   if (!Array.isArray(events)) {
@@ -193,7 +197,14 @@ function requestMembers(
         `The request has no field "${key.slice(0, 60)}". It takes ${shownNames(members, names)}.`,
       );
     }
-    if (value[key] !== null) known[name] = value[key]!;
+    if (value[key] === null) continue;
+    if (Object.hasOwn(known, name)) {
+      throw new ServiceError(
+        'malformed_request',
+        `The request has "${name}" twice, as "${key}" too. Send it once.`,
+      );
+    }
+    known[name] = value[key]!;
   }
   return known;
 }

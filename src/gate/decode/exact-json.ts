@@ -34,11 +34,16 @@ function faultIn(text: string, error: Error): string {
       ? 'it ends too early'
       : `it has ${JSON.stringify(found)} out of place`;
   }
+  const place = placeIn(text, at);
+  return at >= text.length ? `it ends too early, ${place}` : `found ${foundAt(text, at)} ${place}`;
+}
+
+/** A position in a text, for people. */
+export function placeIn(text: string, at: number): string {
   const before = text.slice(0, at);
   const line = before.split('\n').length;
   const column = at - before.lastIndexOf('\n');
-  const place = `at position ${at} (line ${line} column ${column})`;
-  return at >= text.length ? `it ends too early, ${place}` : `found ${foundAt(text, at)} ${place}`;
+  return `at position ${at} (line ${line} column ${column})`;
 }
 
 function foundAt(text: string, at: number): string {

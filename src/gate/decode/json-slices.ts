@@ -43,28 +43,44 @@ export function skipSpace(text: string, from: number): number {
 
 export function skipString(text: string, from: number): number {
   let at = from + 1;
-  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+  while (at < text.length) {
+    const code = text.charCodeAt(at);
+    if (code === quote) break;
+    at += code === backslash ? 2 : 1;
+  }
   return at + 1;
 }
+
+const quote = 0x22;
+const comma = 0x2c;
+const openBracket = 0x5b;
+const backslash = 0x5c;
+const closeBracket = 0x5d;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
 
 /** Past an object or array by counting brackets outside strings; past a scalar by its end. */
 export function skipValue(text: string, from: number): number {
   let at = from;
   let depth = 0;
   while (at < text.length) {
-    const character = text[at]!;
-    if (character === '"') {
+    const code = text.charCodeAt(at);
+    if (code === quote) {
       at = skipString(text, at);
       if (depth === 0) return at;
       continue;
     }
-    if (character === '{' || character === '[') depth += 1;
-    else if (character === '}' || character === ']') {
+    if (code === openBrace || code === openBracket) depth += 1;
+    else if (code === closeBrace || code === closeBracket) {
       if (depth === 0) return at;
       depth -= 1;
       if (depth === 0) return at + 1;
-    } else if (depth === 0 && (character === ',' || ' \t\n\r'.includes(character))) return at;
+    } else if (depth === 0 && (code === comma || isSpace(code))) return at;
     at += 1;
   }
   return at;
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }

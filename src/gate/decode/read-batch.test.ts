@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import { decodeBatchJson, readBatchBody } from './decode-json.ts';
-import { decodeVendorBatch, memberOf, readVendorBatch } from './decode-vendor.ts';
+import { decodeVendorBatch, memberOf, readVendorBatch } from './vendor/decode-vendor.ts';
 
 const good = (name: string): string =>
   `{"event_name":"${name}","user_id":"u","idempotency_key":"k","properties":{"t":"a]}{[\\","}}`;
@@ -121,7 +121,11 @@ test.each([undefined, 'batch'])('vendors: the batch is at %s', (name) => {
   const body = Buffer.from(name === undefined ? list : `{"x":[0],"batch":${list.slice(1)}}`);
   const read = readVendorBatch(body, name, 10);
   const batch = name === undefined ? read : memberOf(read, name);
-  const events = decodeVendorBatch(batch, (event) => ({ event: { properties: event } }), 10);
+  const events = decodeVendorBatch(
+    batch,
+    { translate: (event) => ({ event: { properties: event } }) },
+    10,
+  );
   expect(events.map(({ properties }) => properties)).toEqual([{ a: 1 }, {}, { a: 3 }]);
   expect(Buffer.from(events[1]!.original()).toString()).toBe('{"n":-Infinity}');
 });

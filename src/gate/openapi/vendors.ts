@@ -77,6 +77,20 @@ const mixpanelEvent: Schema = {
   },
 };
 
+/** An update of a person or a group. */
+const mixpanelProfile: Schema = {
+  type: 'object',
+  properties: {
+    $token: { type: 'string' },
+    $distinct_id: id,
+    $group_key: { type: 'string' },
+    $group_id: id,
+    $time: { type: ['number', 'string'] },
+    $set: jsonObject,
+    $set_once: jsonObject,
+  },
+};
+
 const cloudEvent: Schema = {
   type: 'object',
   required: ['specversion', 'id', 'source', 'type'],
@@ -101,6 +115,7 @@ export const vendorSchemas: Readonly<Record<string, Schema>> = {
   SegmentCall: segmentCall,
   PostHogEvent: posthogEvent,
   MixpanelEvent: mixpanelEvent,
+  MixpanelProfile: mixpanelProfile,
   CloudEvent: cloudEvent,
 };
 
@@ -230,10 +245,11 @@ const dataParameter = {
 };
 
 function mixpanelOperations(): Operation[] {
-  return ['/track', '/import'].flatMap((path): Operation[] => {
+  return ['/track', '/import', '/engage', '/groups'].flatMap((path): Operation[] => {
     const shared = { path, tag: 'mixpanel', answers: mixpanelAnswers };
     const name = path.slice(1);
-    const body = { oneOf: [refTo('MixpanelEvent'), listOf('MixpanelEvent')] };
+    const message = path === '/engage' || path === '/groups' ? 'MixpanelProfile' : 'MixpanelEvent';
+    const body = { oneOf: [refTo(message), listOf(message)] };
     return [
       {
         ...shared,

@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 
 import { ServiceError } from '../../errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { Verdict } from '../../event/verdict.ts';
 import { checkContentType, mediaTypeOf, reply, type Exchange } from '../exchange.ts';
 import { retryAfterSeconds, type Failure } from '../answer/failure.ts';
@@ -10,80 +8,46 @@ import { vendorOutcome } from '../answer/vendor-answer.ts';
 import {
   decodeVendorBatch,
   readVendorBatch,
-  type VendorBody,
-  type Translation,
-} from '../decode/decode-vendor.ts';
-import {
-  contextWith,
-  flatEvent,
-  VendorMembers,
-  idOf,
-  keyOf,
-  timeOf,
-} from '../decode/vendor-members.ts';
-import { snakeName } from '../decode/vendor-names.ts';
+  type Translate,
+  type VendorBatchBody,
+} from '../decode/vendor/decode-vendor.ts';
+import { MissingKeys } from '../decode/vendor/missing-keys.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
-import { textOf } from '../decode/decode-json.ts';
+import { KeyScanner, type KeyPlace } from '../intake/key-search/key-scanner.ts';
 import { unpackBody } from '../intake/unpack-body.ts';
 import type { Endpoint, EndpointCall, EndpointRow } from '../serve-request.ts';
+import {
+  dataOfForm,
+  formType,
+  isForm,
+  isVerboseForm,
+  queryOf,
+  textOfQuery,
+} from './mixpanel-form.ts';
+import {
+  translateMixpanelEvent,
+  translateMixpanelGroup,
+  translateMixpanelPerson,
+} from './mixpanel-translate.ts';
 
 /*
- * Mixpanel's `/track` and `/import`: JSON, or `data=` in base64 as a form or a query, which is how its
+ * Mixpanel's `/track`, `/import`, `/engage` and `/groups`: JSON, or `data=` in base64 as a form or a query, which is how its
  * SDK for Node sends. https://developer.mixpanel.com/reference/import-events
  */
 
 const json = 'application/json';
-const form = 'application/x-www-form-urlencoded';
 
-/** Members that Mixpanel or its SDK adds. They describe the sending, and go into `context`. */
-function isOwnProperty(name: string): boolean {
-  return name.startsWith('$') || name.startsWith('mp_') || name === 'ip';
+/** What the messages of an endpoint are. */
+interface MixpanelMessages {
+  readonly translate: Translate;
+  readonly tokenPlaces: readonly KeyPlace[];
 }
 
-function translateEvent(sent: JsonObject): Translation {
-  const { properties: sentProperties, event: sentName, ...others } = sent;
-  const members = new VendorMembers(others);
-  let properties = sentProperties ?? undefined;
-  if (isJsonObject(sentProperties)) {
-    const own: [string, JsonValue][] = [];
-    for (const [name, value] of Object.entries(sentProperties)) {
-      if (name === 'token') continue;
-      if (isOwnProperty(name) || name === 'distinct_id' || name === 'time')
-        members.put(name, value);
-      else own.push([name, value]);
-    }
-    properties = Object.fromEntries(own);
-  }
-  const name = typeof sentName === 'string' ? snakeName(sentName) : sentName;
-  if (name !== sentName) members.put('event', sentName!);
-  const id = members.take('$insert_id');
-  if (id !== undefined && keyOf('mixpanel', id) !== id) members.put('$insert_id', id);
-  return {
-    event: flatEvent({
-      event_name: name,
-      ...identityOf(members),
-      idempotency_key: keyOf('mixpanel', id) ?? randomUUID(),
-      occurred_at: timeOf(members.take('time')),
-      properties,
-      context: contextWith(members.take('context'), 'mixpanel', members.rest()),
-    }),
-  };
-}
-
-const devicePrefix = '$device:';
-
-function identityOf(members: VendorMembers): Record<string, JsonValue | undefined> {
-  const distinctId = idOf(members.take('distinct_id'));
-  const userId = idOf(members.take('$user_id'));
-  const deviceId = idOf(members.take('$device_id'));
-  if (typeof distinctId === 'string' && distinctId.startsWith(devicePrefix)) {
-    const device = deviceId ?? distinctId.slice(devicePrefix.length);
-    return { user_id: userId, anonymous_id: device };
-  }
-  return { user_id: userId ?? distinctId, anonymous_id: deviceId };
-}
-
-function decodeEvents(body: VendorBody, batchEventsMax: number): IncomingBatch {
+function decodeMessages(
+  body: VendorBatchBody,
+  translate: Translate,
+  batchEventsMax: number,
+): IncomingBatch {
   const { value, exact } = body;
   if (typeof value !== 'object' || value === null) {
     throw new ServiceError(
@@ -94,23 +58,26 @@ function decodeEvents(body: VendorBody, batchEventsMax: number): IncomingBatch {
   const events = Array.isArray(value)
     ? body
     : { value: [value], exact: exact === undefined ? undefined : [exact] };
+  const missingKeys = new MissingKeys('mixpanel', (sent) => translate(sent).event);
   return {
-    events: decodeVendorBatch(events, translateEvent, batchEventsMax),
+    events: decodeVendorBatch(events, { translate, missingKeys }, batchEventsMax),
     context: undefined,
     sentAt: '',
     validateOnly: false,
-    inBody: { writeKey: tokenOf(events.value as JsonValue[]), traceparent: '' },
   };
 }
 
-/** A request has one producer. Throws a ServiceError `malformed_request`. */
-function tokenOf(events: readonly JsonValue[]): string {
+/**
+ * A request has one producer. Looks at the text: where an event has two tokens, its parsed form has
+ * one. Throws a ServiceError `malformed_request`.
+ */
+function tokenIn(text: string, tokenPlaces: readonly KeyPlace[]): string {
   const tokens = new Set<string>();
-  for (const event of events) {
-    const properties = isJsonObject(event) ? event['properties'] : undefined;
-    const token = isJsonObject(properties) ? properties['token'] : undefined;
-    if (typeof token === 'string') tokens.add(token);
-  }
+  const add = (token: string): boolean => {
+    tokens.add(token);
+    return false;
+  };
+  new KeyScanner(tokenPlaces, add).push(Buffer.from(text));
   if (tokens.size > 1) {
     throw new ServiceError(
       'malformed_request',
@@ -120,42 +87,6 @@ function tokenOf(events: readonly JsonValue[]): string {
   return [...tokens][0] ?? '';
 }
 
-function queryOf(exchange: Exchange): URLSearchParams {
-  return new URLSearchParams(queryTextOf(exchange));
-}
-
-function queryTextOf({ call: { url } }: Exchange): string {
-  const query = url.indexOf('?');
-  return query === -1 ? '' : url.slice(query + 1);
-}
-
-/** `data` of a form or a query, given as bytes. Throws a ServiceError `malformed_request`. */
-function dataOf(bytes: Buffer): Buffer {
-  const encoded = textOf(bytes);
-  const data = new URLSearchParams(encoded).get('data');
-  if (data === null) {
-    throw new ServiceError(
-      'malformed_request',
-      'The parameter "data" is missing: JSON, or base64 of it.',
-    );
-  }
-  // Escapes that are no UTF-8 become U+FFFD, and the event another one than was sent.
-  if (data.includes('\ufffd') && !/%EF%BF%BD|\ufffd/i.test(encoded)) {
-    throw new ServiceError('malformed_request', 'The parameter "data" is not UTF-8.');
-  }
-  const text = data.trimStart();
-  if (text.startsWith('[') || text.startsWith('{')) return Buffer.from(text);
-  // A plus that was not escaped is a space by now.
-  return Buffer.from(text.replaceAll(' ', '+'), 'base64');
-}
-
-/** The SDK for Node sends an event by GET. */
-function textOfQuery(exchange: Exchange): Buffer | undefined {
-  return exchange.call.method === 'GET'
-    ? dataOf(Buffer.from(queryTextOf(exchange), 'latin1'))
-    : undefined;
-}
-
 function unpackEvents(
   exchange: Exchange,
   body: Buffer,
@@ -163,24 +94,24 @@ function unpackEvents(
 ): Buffer | Promise<Buffer> {
   const inQuery = textOfQuery(exchange);
   if (inQuery !== undefined) return inQuery;
-  const read = readerOf(mediaTypeOf(exchange));
+  if (queryOf(exchange).has('data')) {
+    throw new ServiceError(
+      'malformed_request',
+      'The parameter "data" stands in the query of a POST, which has its events in the body. Send one of them.',
+    );
+  }
+  const read = (message: Buffer): Buffer =>
+    isForm(exchange) ? dataOfForm(exchange, message) : message;
   const message = unpackBody(exchange, body, bytesMax);
   return message instanceof Promise ? message.then(read) : read(message);
 }
 
-function readerOf(type: string): (message: Buffer) => Buffer {
-  if (type === form) {
-    return dataOf;
-  }
-  return (message) => message;
-}
-
-/** Answers in the form that the caller expects: the SDK for Node wants `1`, other callers JSON. */
+/** Answers in the form that the caller expects: the SDKs for Node and Java want `1`, others JSON. */
 function replyInForm(exchange: Exchange, http: number, body: MixpanelAnswer): void {
   const headers: Record<string, string> = {};
   if (http === 503) headers['retry-after'] = '1';
   const isDone = http === 200;
-  if (isDone && queryOf(exchange).get('verbose') === '0') {
+  if (isDone && wantsOneDigit(exchange)) {
     reply(exchange, http, { ...headers, 'content-type': 'text/plain' }, '1');
     return;
   }
@@ -189,6 +120,13 @@ function replyInForm(exchange: Exchange, http: number, body: MixpanelAnswer): vo
   const status = inWords ? (STATUS_CODES[http] ?? '') : Number(isDone);
   const text = JSON.stringify({ code: http, status, ...body });
   reply(exchange, http, { ...headers, 'content-type': json }, text);
+}
+
+/** `verbose` may stand in the query or in the form. Mixpanel's SDK for Java sends forms without it. */
+function wantsOneDigit(exchange: Exchange): boolean {
+  const verbose = queryOf(exchange).get('verbose');
+  if (verbose !== null) return verbose === '0';
+  return isForm(exchange) && !isVerboseForm(exchange);
 }
 
 interface MixpanelAnswer {
@@ -226,28 +164,45 @@ function refuse(exchange: Exchange, failure: Failure): number {
   return failure.grpc;
 }
 
-const eventsEndpoint: Endpoint = {
-  keyInBody: {
-    places: [
-      ['[]', 'properties', 'token'],
-      ['properties', 'token'],
-    ],
-    isForm: (exchange) => exchange.call.method !== 'GET' && mediaTypeOf(exchange) === form,
-    textBesides: textOfQuery,
-  },
-  begin: (exchange) =>
-    exchange.call.method === 'GET' ? undefined : checkContentType(exchange, [json, form]),
-  unpack: unpackEvents,
-  decode: (_call, message, batchEventsMax) =>
-    decodeEvents(readVendorBatch(message, undefined, batchEventsMax), batchEventsMax),
-  answer: (exchange, _call, verdicts) => {
-    const { status, counts } = vendorOutcome(verdicts);
-    const http = status === 200 && counts.rejected > 0 ? 400 : status;
-    replyInForm(exchange, http, answerOf(verdicts, counts.accepted + counts.duplicates));
-    return 0;
-  },
-  refuse: (exchange, _call, failure) => refuse(exchange, failure),
-};
+function createEndpoint({ translate, tokenPlaces }: MixpanelMessages): Endpoint {
+  return {
+    keyInBody: { places: tokenPlaces, isForm, textBesides: textOfQuery },
+    begin: (exchange) =>
+      exchange.call.method === 'GET' ? undefined : checkContentType(exchange, [json, formType]),
+    unpack: unpackEvents,
+    decode: (_call, message, batchEventsMax) => {
+      const body = readVendorBatch(message, undefined, batchEventsMax);
+      const writeKey = tokenIn(body.text, tokenPlaces);
+      const batch = decodeMessages(body, translate, batchEventsMax);
+      return { ...batch, inBody: { writeKey, traceparent: '' } };
+    },
+    answer: (exchange, _call, verdicts) => {
+      const { status, counts } = vendorOutcome(verdicts);
+      const http = status === 200 && counts.rejected > 0 ? 400 : status;
+      replyInForm(exchange, http, answerOf(verdicts, counts.accepted + counts.duplicates));
+      return 0;
+    },
+    refuse: (exchange, _call, failure) => refuse(exchange, failure),
+  };
+}
+
+const eventsEndpoint = createEndpoint({
+  translate: translateMixpanelEvent,
+  tokenPlaces: [
+    ['[]', 'properties', 'token'],
+    ['properties', 'token'],
+  ],
+});
+
+const profileTokens: readonly KeyPlace[] = [['[]', '$token'], ['$token']];
+const personsEndpoint = createEndpoint({
+  translate: translateMixpanelPerson,
+  tokenPlaces: profileTokens,
+});
+const groupsEndpoint = createEndpoint({
+  translate: translateMixpanelGroup,
+  tokenPlaces: profileTokens,
+});
 
 const call: EndpointCall = {
   rpc: 'BatchTrack',
@@ -260,4 +215,6 @@ const call: EndpointCall = {
 export const mixpanelEndpoints: readonly EndpointRow[] = [
   ['/track', eventsEndpoint, call],
   ['/import', eventsEndpoint, call],
+  ['/engage', personsEndpoint, call],
+  ['/groups', groupsEndpoint, call],
 ];

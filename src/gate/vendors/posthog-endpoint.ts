@@ -11,7 +11,7 @@ import {
   readVendorBatch,
   type VendorBody,
   type Translation,
-} from '../decode/decode-vendor.ts';
+} from '../decode/vendor/decode-vendor.ts';
 import {
   contextWith,
   flatEvent,
@@ -19,8 +19,9 @@ import {
   idOf,
   keyOf,
   propertiesWith,
-} from '../decode/vendor-members.ts';
-import { snakeName } from '../decode/vendor-names.ts';
+} from '../decode/vendor/vendor-members.ts';
+import { MissingKeys } from '../decode/vendor/missing-keys.ts';
+import { snakeName } from '../decode/vendor/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { unpackBody } from '../intake/unpack-body.ts';
 import type { Endpoint, EndpointCall, EndpointRow } from '../serve-request.ts';
@@ -35,7 +36,7 @@ const json = 'application/json';
 /** How PostHog's own events are named here, and which of their `$` properties become properties. */
 interface OwnEvent {
   readonly eventName: string;
-  /** Whose members are properties. */
+  /** Whose members are properties; with `$set` those of `$set_once` are, too. */
   readonly within?: string;
   readonly added: readonly (readonly [name: string, from: string])[];
 }
@@ -68,7 +69,10 @@ type ReadKey = (id: JsonValue | undefined) => JsonValue | undefined;
 
 const derivedKey: ReadKey = (id) => keyOf('posthog', id);
 
-/** For the endpoint that answers by `uuid`: it must not accept an event that its answer cannot name. */
+/**
+ * For the endpoint that answers by `uuid`: it must not accept an event under another name than its
+ * caller waits for.
+ */
 const sameKey: ReadKey = (id) => id;
 
 function ownEvent(name: JsonValue | undefined): OwnEvent | undefined {
@@ -77,10 +81,18 @@ function ownEvent(name: JsonValue | undefined): OwnEvent | undefined {
     : undefined;
 }
 
-/** A property whose name begins with `$` belongs to PostHog or its SDK, and goes into `context`. */
-function translateEvent(sent: JsonObject, readKey: ReadKey): Translation {
+/**
+ * A property whose name begins with `$` belongs to PostHog or its SDK, and goes into `context`. Of its
+ * request an event takes `historical_migration`, which says that it is imported.
+ */
+function translateEvent(
+  sent: JsonObject,
+  readKey: ReadKey,
+  { switches, request }: Besides,
+): Translation {
   const { properties: sentProperties, ...envelope } = sent;
-  const members = new VendorMembers(envelope);
+  const members = new VendorMembers({ ...switches, ...envelope });
+  members.putRequest(request);
   const sentName = members.take('event');
   let properties = sentProperties ?? undefined;
   if (isJsonObject(sentProperties)) {
@@ -101,19 +113,24 @@ function translateEvent(sent: JsonObject, readKey: ReadKey): Translation {
     properties = others;
   }
   if (form?.within !== undefined && (properties === undefined || isJsonObject(properties))) {
-    const within = members.takeObject(form.within);
+    const within = form.within === '$set' ? members.takeUpdate() : members.takeObject(form.within);
     properties = { ...within, ...properties };
   }
-  return { event: eventOf(sentName, form, properties, members, readKey) };
+  const time = members.take('timestamp');
+  return { event: eventOf({ sentName, form, properties, members, readKey, time }), time };
 }
 
-function eventOf(
-  sentName: JsonValue | undefined,
-  form: OwnEvent | undefined,
-  properties: JsonValue | undefined,
-  members: VendorMembers,
-  readKey: ReadKey,
-): JsonObject {
+interface SentEvent {
+  readonly sentName: JsonValue | undefined;
+  readonly form: OwnEvent | undefined;
+  readonly properties: JsonValue | undefined;
+  readonly members: VendorMembers;
+  readonly readKey: ReadKey;
+  readonly time: JsonValue | undefined;
+}
+
+function eventOf(sent: SentEvent): JsonObject {
+  const { sentName, form, properties, members, readKey, time } = sent;
   const name = form?.eventName ?? (typeof sentName === 'string' ? snakeName(sentName) : sentName);
   if (name !== sentName && sentName !== undefined) members.put('event', sentName);
   const id = members.take('uuid');
@@ -128,7 +145,7 @@ function eventOf(
     user_id: isPersonlessEvent ? undefined : distinctId,
     anonymous_id: isPersonlessEvent ? distinctId : anonymousId,
     idempotency_key: key,
-    occurred_at: members.take('timestamp'),
+    occurred_at: time,
     properties: propertiesWith(properties, form?.added ?? [], members),
     context: contextWith(members.take('context'), 'posthog', members.rest()),
   });
@@ -140,10 +157,43 @@ function isPersonless(rest: JsonObject): boolean {
   return (rest['$process_person_profile'] ?? said) === false;
 }
 
+/** What a batch has for its events. */
+interface Besides {
+  /** Empty, or with the member `historical_migration`. */
+  readonly switches: JsonObject;
+  /** What means nothing to an event, whatever its name. */
+  readonly request: JsonObject;
+}
+
+const alone: Besides = { switches: {}, request: {} };
+
+function besidesOf(value: JsonObject): Besides {
+  const members = new VendorMembers(value);
+  for (const name of ['batch', 'api_key', 'token']) members.take(name);
+  // They differ on each attempt.
+  for (const name of ['sent_at', 'created_at']) {
+    if (readTime(textIn(value, name)) !== undefined) members.take(name);
+  }
+  const switches = flatEvent({ historical_migration: members.take('historical_migration') });
+  return { switches, request: members.rest() };
+}
+
 function textIn(value: JsonValue, ...names: readonly string[]): string {
   if (!isJsonObject(value)) return '';
   const found = names.map((name) => value[name]).find((member) => typeof member === 'string');
   return (found as string | undefined) ?? '';
+}
+
+/** A request has one producer. Throws a ServiceError `malformed_request`. */
+function keyIn(value: JsonObject): string {
+  const [key, token] = [textIn(value, 'api_key'), textIn(value, 'token')];
+  if (key !== '' && token !== '' && key !== token) {
+    throw new ServiceError(
+      'malformed_request',
+      'The request has two keys: "api_key" and "token" differ. Send one of them.',
+    );
+  }
+  return key || token;
 }
 
 function decodeBatch(body: VendorBody, batchEventsMax: number, readKey: ReadKey): IncomingBatch {
@@ -152,15 +202,21 @@ function decodeBatch(body: VendorBody, batchEventsMax: number, readKey: ReadKey)
     throw new ServiceError('malformed_request', 'The body must be a JSON object.');
   }
   // `/capture/` takes one event beside its key; a batch has them in `batch`.
-  const events = Object.hasOwn(value, 'batch')
+  const isBatch = Object.hasOwn(value, 'batch');
+  const besides = isBatch ? besidesOf(value) : alone;
+  const events = isBatch
     ? memberOf(body, 'batch')
     : { value: [withoutSentAt(value)], exact: body.exact === undefined ? undefined : [body.exact] };
+  const rules = {
+    translate: (sent: JsonObject) => translateEvent(sent, readKey, besides),
+    missingKeys: new MissingKeys('posthog', (sent) => translateEvent(sent, readKey, alone).event),
+  };
   return {
-    events: decodeVendorBatch(events, (sent) => translateEvent(sent, readKey), batchEventsMax),
+    events: decodeVendorBatch(events, rules, batchEventsMax),
     context: undefined,
     sentAt: readTime(textIn(value, 'sent_at', 'created_at')) ?? '',
     validateOnly: false,
-    inBody: { writeKey: textIn(value, 'api_key', 'token'), traceparent: '' },
+    inBody: { writeKey: keyIn(value), traceparent: '' },
   };
 }
 

@@ -1,7 +1,7 @@
 import { ServiceError } from '../../errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { Verdict } from '../../event/verdict.ts';
-import { readTime } from '../decode/event-draft.ts';
+import { nestingMax, nestsDeeper, readTime } from '../decode/event-draft.ts';
 import { problem } from '../answer/problem.ts';
 import { checkContentType, reply, type Exchange } from '../exchange.ts';
 import { failureOfVerdict, type Failure } from '../answer/failure.ts';
@@ -12,9 +12,9 @@ import {
   decodeVendorBatch,
   memberOf,
   readVendorBatch,
-  readVendorBody,
+  readVendorRequest,
   type Translation,
-} from '../decode/decode-vendor.ts';
+} from '../decode/vendor/decode-vendor.ts';
 import {
   contextWith,
   flatEvent,
@@ -22,8 +22,9 @@ import {
   idOf,
   keyOf,
   propertiesWith,
-} from '../decode/vendor-members.ts';
-import { snakeName } from '../decode/vendor-names.ts';
+} from '../decode/vendor/vendor-members.ts';
+import { MissingKeys } from '../decode/vendor/missing-keys.ts';
+import { snakeName } from '../decode/vendor/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import type { KeyInBody } from '../intake/key-search/find-key.ts';
 import type { Endpoint, EndpointRow } from '../serve-request.ts';
@@ -82,34 +83,38 @@ function isCall(type: JsonValue | undefined): type is SegmentCall {
   return typeof type === 'string' && Object.hasOwn(segmentCalls, type);
 }
 
-/** `type` is the path's, or the call's own in a batch. `besides` applies to the whole batch. */
+/**
+ * `type` is the path's, or the call's own in a batch. Of its request a call takes nothing but what
+ * `besides` has: see `besidesOf`.
+ */
 function translateCall(
   sent: JsonObject,
   pathType: SegmentCall | undefined,
-  besides: JsonObject,
+  { integrations, request }: Besides,
 ): Translation {
-  const members = new VendorMembers({ ...besides, ...sent });
+  const members = new VendorMembers({ ...integrations, ...sent });
   members.take('writeKey');
+  members.putRequest(request);
   const type = pathType ?? sent['type'];
   if (isCall(type)) members.take('type');
   const form: CallForm = isCall(type) ? segmentCalls[type] : segmentCalls.track;
   const eventName = form.eventName ?? nameOf(members);
-  const within =
-    (form.properties === undefined ? undefined : members.take(form.properties)) ??
-    (type === 'identify' ? takeContextTraits(members) : undefined);
+  const within = type === 'identify' ? takeTraits(members) : takeProperties(members, form);
+  const time = members.takeFirst('timestamp', 'originalTimestamp');
   const event = flatEvent({
     event_name: eventName,
     user_id: idOf(members.take('userId')),
     anonymous_id: idOf(members.take('anonymousId')),
     idempotency_key: keyOf('segment', messageIdOf(members)),
-    occurred_at: members.takeFirst('timestamp', 'originalTimestamp'),
+    occurred_at: time,
     properties: propertiesWith(within, form.added, members),
     context: contextWith(members.take('context'), 'segment', members.rest()),
   });
-  if (isCall(type)) return { event };
+  if (isCall(type)) return { event, time };
   const message = `type must be one of ${callNames.join(', ')}.`;
   return {
     event,
+    time,
     fault: {
       code: 'invalid_field',
       message,
@@ -120,16 +125,36 @@ function translateCall(
 
 const { isRawJSON: isRawJson } = JSON as unknown as { isRawJSON(value: unknown): boolean };
 
-/** RudderStack's SDKs put the traits of an identify call into `context`. */
-function takeContextTraits(members: VendorMembers): JsonObject | undefined {
+/** An exact number is an object too. */
+const isTraits = (value: JsonValue | undefined): value is JsonObject =>
+  value !== undefined && isJsonObject(value) && !isRawJson(value);
+
+function takeProperties(members: VendorMembers, form: CallForm): JsonValue | undefined {
+  return form.properties === undefined ? undefined : members.take(form.properties);
+}
+
+/**
+ * The traits of an identify call. RudderStack's SDK for Python puts them into `context`, those for Node
+ * there too: a copy that stayed there would be personal data that no schema removes. Traits that say
+ * more than the call's own stay. In the context of other calls the SDKs put the traits of the person,
+ * which are not the call's.
+ */
+function takeTraits(members: VendorMembers): JsonValue | undefined {
+  const own = members.take('traits');
+  const isEmpty = own === undefined || (isTraits(own) && Object.keys(own).length === 0);
   const context = members.takeObject('context');
-  if (context === undefined) return undefined;
+  if (context === undefined) return own;
   const { traits, ...others } = context;
-  // An exact number is an object too.
-  const isTraits = isJsonObject(traits) && !isRawJson(traits);
-  const left = isTraits ? others : context;
+  const isTaken = isTraits(traits) && (isEmpty || isCopy(traits, own));
+  const left = isTaken ? others : context;
   if (Object.keys(left).length > 0) members.put('context', left);
-  return isTraits ? traits : undefined;
+  return isTaken ? traits : own;
+}
+
+/** What nests deeper than an event may is rejected, and too deep to be written. */
+function isCopy(one: JsonValue, other: JsonValue): boolean {
+  const isShallow = !nestsDeeper(one, nestingMax) && !nestsDeeper(other, nestingMax);
+  return isShallow && JSON.stringify(one) === JSON.stringify(other);
 }
 
 /** The original name stays with the event if the event is named differently. */
@@ -154,15 +179,16 @@ function inBody(value: JsonValue): NonNullable<IncomingBatch['inBody']> {
 }
 
 function decodeSingle(message: Buffer, type: SegmentCall): IncomingBatch {
-  const body = readVendorBody(message);
+  const body = readVendorRequest(message);
   if (!isJsonObject(body.value)) {
     throw new ServiceError('malformed_request', 'The body must be a JSON object: one call.');
   }
   const sentAt = body.value['sentAt'];
-  const besides: JsonObject = {};
-  const event = decodeVendor(body, (sent) => translateCall(withoutSentAt(sent), type, besides));
+  const translate = (sent: JsonObject): Translation =>
+    translateCall(withoutSentAt(sent), type, alone);
+  const missingKeys = new MissingKeys('segment', (sent) => translate(sent).event);
   return {
-    events: [event],
+    events: [decodeVendor(body, { translate, missingKeys })],
     context: undefined,
     sentAt: timeOf(sentAt),
     validateOnly: false,
@@ -188,11 +214,15 @@ function decodeBatch(message: Buffer, batchEventsMax: number): IncomingBatch {
     throw new ServiceError('malformed_request', 'The body must be a JSON object with "batch".');
   }
   const { besides, context } = besidesOf(value);
-  const translate = (sent: JsonObject): Translation =>
-    translateCall(withoutSentAt(sent), undefined, besides);
-  const eventBytesMax = message.length > segmentEventBytesMax ? segmentEventBytesMax : Infinity;
+  const contentOf = (sent: JsonObject): JsonObject =>
+    translateCall(withoutSentAt(sent), undefined, alone).event;
+  const rules = {
+    translate: (sent: JsonObject) => translateCall(withoutSentAt(sent), undefined, besides),
+    missingKeys: new MissingKeys('segment', contentOf),
+    eventBytesMax: message.length > segmentEventBytesMax ? segmentEventBytesMax : Infinity,
+  };
   return {
-    events: decodeVendorBatch(memberOf(body, 'batch'), translate, batchEventsMax, eventBytesMax),
+    events: decodeVendorBatch(memberOf(body, 'batch'), rules, batchEventsMax),
     context,
     sentAt: timeOf(value['sentAt']) || timeOf(value['timestamp']),
     validateOnly: false,
@@ -200,15 +230,26 @@ function decodeBatch(message: Buffer, batchEventsMax: number): IncomingBatch {
   };
 }
 
-/** What a batch says about each of its calls. Its times belong to the request. */
-function besidesOf(value: JsonObject): { besides: JsonObject; context: JsonObject | undefined } {
+/** What a batch has for its calls besides `context`, which the gate merges under each call's own. */
+interface Besides {
+  /** Empty, or with the member `integrations`, which counts where the call has none. */
+  readonly integrations: JsonObject;
+  /** What means nothing to a call, whatever its name. */
+  readonly request: JsonObject;
+}
+
+const alone: Besides = { integrations: {}, request: {} };
+
+/** The protocol has no other members for the calls. The times and the key are the request's own. */
+function besidesOf(value: JsonObject): { besides: Besides; context: JsonObject | undefined } {
   const members = new VendorMembers(value);
   for (const name of ['batch', 'writeKey']) members.take(name);
   for (const name of ['sentAt', 'timestamp']) {
     if (timeOf(value[name]) !== '') members.take(name);
   }
   const context = members.takeObject('context');
-  return { besides: members.rest(), context };
+  const integrations = flatEvent({ integrations: members.take('integrations') });
+  return { besides: { integrations, request: members.rest() }, context };
 }
 
 function singleEndpoint(type: SegmentCall): Endpoint {
@@ -262,11 +303,32 @@ const rows: readonly EndpointRow[] = [
 const prefix = '/v1/segment/';
 
 /** By path. */
-export const segmentEndpoints: readonly EndpointRow[] = rowsBelow(prefix);
+export const segmentEndpoints: readonly EndpointRow[] = rowsBelow(prefix, rows);
+
+/** Other names of the calls: Segment's short ones, and what its SDK for Java calls a batch. */
+const otherNames: Readonly<Record<string, SegmentCall | 'batch'>> = {
+  t: 'track',
+  i: 'identify',
+  p: 'page',
+  s: 'screen',
+  g: 'group',
+  a: 'alias',
+  b: 'batch',
+  import: 'batch',
+};
+
+const otherRows = Object.entries(otherNames).map(([name, call]): EndpointRow => {
+  const [, ...served] = rows.find((row) => row[0] === call)!;
+  return [name, ...served];
+});
 
 /** The same, where most of Segment's SDKs find them: they put `/v1/batch` behind what they are given. */
-export const segmentAliases: readonly EndpointRow[] = rowsBelow(`${prefix}v1/`);
+export const segmentAliases: readonly EndpointRow[] = [
+  ...rowsBelow(`${prefix}v1/`, rows),
+  ...rowsBelow(prefix, otherRows),
+  ...rowsBelow(`${prefix}v1/`, otherRows),
+];
 
-function rowsBelow(start: string): readonly EndpointRow[] {
-  return rows.map(([name, ...served]) => [`${start}${name}`, ...served]);
+function rowsBelow(start: string, below: readonly EndpointRow[]): readonly EndpointRow[] {
+  return below.map(([name, ...served]) => [`${start}${name}`, ...served]);
 }

@@ -12,8 +12,8 @@ import type { IncomingEvent } from '../../event/incoming-event.ts';
 import { parsePointer, valueAt } from '../../event/json/json-pointer.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import { defineMember } from '../../event/json/parse-json.ts';
-import { decodeVendor, readVendorBody } from '../decode/decode-vendor.ts';
-import { flatEvent, idOf, timeOf } from '../decode/vendor-members.ts';
+import { decodeVendor, readVendorBody, type Translate } from '../decode/vendor/decode-vendor.ts';
+import { flatEvent, idOf, timeOf } from '../decode/vendor/vendor-members.ts';
 import type { SignedWebhook } from './verify-webhook.ts';
 
 /**
@@ -69,7 +69,7 @@ export function createMapWebhook(source: WebhookSource): MapWebhook {
     }
     const { provider } = source;
     const context = { webhook: { provider, type, delivery_id: deliveryId } };
-    return decodeVendor(parsed, (sent) => {
+    const translate: Translate = (sent) => {
       const first = (places: readonly WebhookPlace[]) => findFirst(headers, sent, places);
       return {
         event: flatEvent({
@@ -82,7 +82,8 @@ export function createMapWebhook(source: WebhookSource): MapWebhook {
           context,
         }),
       };
-    });
+    };
+    return decodeVendor(parsed, { translate });
   };
 }
 

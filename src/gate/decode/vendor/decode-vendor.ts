@@ -1,12 +1,14 @@
-import { ServiceError } from '../../errors.ts';
-import type { IncomingEvent } from '../../event/incoming-event.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
-import type { EventError } from '../../event/verdict.ts';
-import { decodeJsonEvent, unreadableEvent } from './decode-json-event.ts';
-import { checkBatchSize, readBatchBody, textOf } from './decode-json.ts';
-import { nestingMax, nestsDeeper } from './event-draft.ts';
-import { parseExactly, parseJson } from './exact-json.ts';
-import type { BrokenElement } from './read-batch.ts';
+import { ServiceError } from '../../../errors.ts';
+import type { IncomingEvent } from '../../../event/incoming-event.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../../event/json/json.ts';
+import type { EventError } from '../../../event/verdict.ts';
+import { decodeJsonEvent, unreadableEvent } from '../decode-json-event.ts';
+import { checkBatchSize, readBatchBody, textOf } from '../decode-json.ts';
+import { nestingMax, nestsDeeper } from '../event-draft.ts';
+import { parseExactly, parseJson } from '../exact-json.ts';
+import { checkMembersOnce } from '../request-members.ts';
+import { isMissing, type MissingKeys } from './missing-keys.ts';
+import type { BrokenElement } from '../read-batch.ts';
 
 /*
  * A vendor's event is translated into the names of the contract, as `POST /v1/track` takes it, and then
@@ -19,6 +21,17 @@ export interface Translation {
   readonly event: JsonObject;
   /** Why the contract cannot express it. */
   readonly fault?: EventError;
+  /** The event's own time as it was sent. */
+  readonly time?: JsonValue | undefined;
+}
+
+/** What a vendor's protocol has of its own. */
+export interface VendorRules {
+  readonly translate: Translate;
+  /** Gives keys to events without an id. Undefined: such an event is rejected. */
+  readonly missingKeys?: MissingKeys;
+  /** The largest event in bytes; undefined: only the gate's limit counts. */
+  readonly eventBytesMax?: number;
 }
 
 /** Must not look into values that it only passes on: it also gets exact numbers, which are objects. */
@@ -30,6 +43,19 @@ export interface VendorBody {
   readonly exact: JsonValue | undefined;
   /** Of a batch: by their place, the elements that cannot be read. */
   readonly broken?: ReadonlyMap<number, BrokenElement>;
+}
+
+export interface VendorBatchBody extends VendorBody {
+  /** Valid JSON, with `null` in place of what cannot be read. */
+  readonly text: string;
+}
+
+/** A request with one event, which may have its key beside it. Throws a ServiceError `malformed_request`. */
+export function readVendorRequest(body: Buffer): VendorBody {
+  const text = textOf(body);
+  const value = parseJson(text);
+  checkMembersOnce(text, value);
+  return { value, exact: parseExactly(text) };
 }
 
 /** Throws a ServiceError `malformed_request`. */
@@ -46,9 +72,10 @@ export function readVendorBatch(
   body: Buffer,
   name: string | undefined,
   batchEventsMax: number,
-): VendorBody {
+): VendorBatchBody {
   const { text, value, broken } = readBatchBody(body, name, batchEventsMax);
-  return { value, exact: parseExactly(text), ...(broken !== undefined && { broken }) };
+  checkMembersOnce(text, value, broken === undefined);
+  return { text, value, exact: parseExactly(text), ...(broken !== undefined && { broken }) };
 }
 
 /** The same of the member that has the batch. */
@@ -61,9 +88,8 @@ export function memberOf(body: VendorBody, name: string): VendorBody | undefined
 /** Throws a ServiceError: `malformed_request`, `empty_batch`, `too_many_events`. */
 export function decodeVendorBatch(
   events: VendorBody | undefined,
-  translate: Translate,
+  rules: VendorRules,
   batchEventsMax: number,
-  eventBytesMax = Infinity,
 ): IncomingEvent[] {
   const elements = events?.value;
   if (!Array.isArray(elements)) {
@@ -77,26 +103,27 @@ export function decodeVendorBatch(
   return elements.map((value, index) => {
     const unread = broken?.get(index);
     if (unread !== undefined) return unreadableEvent(unread.message, () => unread.bytes);
-    return decodeVendor(
-      { value, exact: Array.isArray(exact) ? exact[index] : undefined },
-      translate,
-      eventBytesMax,
-    );
+    return decodeVendor({ value, exact: Array.isArray(exact) ? exact[index] : undefined }, rules);
   });
 }
 
 /** Never throws: what is wrong is a fault of the event. */
 export function decodeVendor(
   { value, exact }: VendorBody,
-  translate: Translate,
-  eventBytesMax = Infinity,
+  { translate, missingKeys, eventBytesMax = Infinity }: VendorRules,
 ): IncomingEvent {
   if (!isJsonObject(value)) {
     return unreadableEvent('An event must be a JSON object.', () => kept(exact ?? value));
   }
-  const { event: translated, fault } = translate(value);
+  const { event: translated, fault, time } = translate(value);
   const inExact = isJsonObject(exact) ? translate(exact).event : undefined;
-  const event = inExact === undefined ? translated : withIdsOf(inExact, translated);
+  let event = inExact === undefined ? translated : withIdsOf(inExact, translated);
+  if (missingKeys !== undefined && isMissing(event['idempotency_key'])) {
+    // What nests deeper is rejected, whatever its key.
+    const ownTime = nestsDeeper(value, levelsMax) ? undefined : time;
+    const key = missingKeys.keyFor(isJsonObject(exact) ? exact : value, ownTime);
+    event = { ...event, idempotency_key: key };
+  }
   const exactEvent = inExact === undefined ? undefined : withNumbersOf(inExact, event);
   const decoded = decodeJsonEvent(event, exactEvent, 'rest', () => kept(exactEvent ?? event));
   const wrong = fault ?? tooLarge(value, eventBytesMax);

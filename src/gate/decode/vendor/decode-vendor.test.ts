@@ -1,13 +1,13 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { ServiceError } from '../../errors.ts';
-import { batchedType, selectCloudEvents } from '../cloudevents/cloudevents-endpoint.ts';
-import type { Exchange } from '../exchange.ts';
-import { mixpanelEndpoints } from '../vendors/mixpanel-endpoint.ts';
-import { posthogEndpoints } from '../vendors/posthog-endpoint.ts';
-import { segmentEndpoints } from '../vendors/segment-endpoint.ts';
-import type { EndpointRow } from '../serve-request.ts';
+import { ServiceError } from '../../../errors.ts';
+import { batchedType, selectCloudEvents } from '../../cloudevents/cloudevents-endpoint.ts';
+import type { Exchange } from '../../exchange.ts';
+import { mixpanelEndpoints } from '../../vendors/mixpanel-endpoint.ts';
+import { posthogEndpoints } from '../../vendors/posthog-endpoint.ts';
+import { segmentEndpoints } from '../../vendors/segment-endpoint.ts';
+import type { EndpointRow } from '../../serve-request.ts';
 
 const cloudEvents = ['application/cloudevents+json', batchedType].map((type) => {
   const { endpoint, call } = selectCloudEvents({

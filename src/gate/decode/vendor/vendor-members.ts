@@ -1,9 +1,9 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
-import { canonicalNumber } from '../../event/canonical-number.ts';
-import { numberText } from '../../event/changed-properties.ts';
-import { idempotencyKeyOf } from '../../event/event-id.ts';
-import { protoTimeText } from './event-draft.ts';
-import type { VendorProtocol } from '../../observability/metrics.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../../event/json/json.ts';
+import { canonicalNumber } from '../../../event/canonical-number.ts';
+import { numberText } from '../../../event/changed-properties.ts';
+import { idempotencyKeyOf } from '../../../event/event-id.ts';
+import { protoTimeText } from '../event-draft.ts';
+import type { VendorProtocol } from '../../../observability/metrics.ts';
 
 /**
  * The members of a call of another system, taken one by one. The rest has no place in the contract
@@ -38,6 +38,28 @@ export class VendorMembers {
     return value;
   }
 
+  /**
+   * What an update of a person or a group sets: `$set`, and what `$set_once` has besides. Both are
+   * properties, so that schemas see both; the names that count only once are kept as `set_once`.
+   */
+  takeUpdate(): JsonObject | undefined {
+    const set = this.takeObject('$set');
+    const once = this.takeObject('$set_once');
+    if (once === undefined) return set;
+    const isShadowed = ([name]: readonly [string, JsonValue]): boolean =>
+      set !== undefined && Object.hasOwn(set, name);
+    const members = Object.entries(once);
+    const shadowed = members.filter(isShadowed);
+    if (shadowed.length > 0) this.put('$set_once', Object.fromEntries(shadowed));
+    const added = members.filter((member) => !isShadowed(member));
+    if (added.length > 0)
+      this.put(
+        'set_once',
+        added.map(([name]) => name),
+      );
+    return { ...set, ...Object.fromEntries(added) };
+  }
+
   /** Only where it is a string that `read` makes something of. */
   takeText(name: string, read: (text: string) => string | undefined): string | undefined {
     const value = this.members.get(name);
@@ -48,6 +70,15 @@ export class VendorMembers {
 
   put(name: string, value: JsonValue): void {
     this.members.set(name, value);
+  }
+
+  /**
+   * The members of a batch that mean nothing to its events: kept with each, so that nothing is
+   * dropped, and below a name of their own, so that none passes for a member of the event.
+   */
+  putRequest(request: JsonObject): void {
+    if (Object.keys(request).length === 0) return;
+    this.put(this.members.has('request') ? 'request_of_batch' : 'request', request);
   }
 
   rest(): JsonObject {
