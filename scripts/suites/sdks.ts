@@ -11,7 +11,7 @@ import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 
 import { install } from '../../test/sdks/cache.ts';
-import { sdks, titleOf } from '../../test/sdks/sdks.ts';
+import { notRun, sdks, titleOf } from '../../test/sdks/sdks.ts';
 
 const { values, positionals } = parseArgs({
   options: { languages: { type: 'string', default: 'python,node,go,java' } },
@@ -24,7 +24,8 @@ for (const sdk of sdks) {
   const reason = await install(sdk);
   if (reason !== undefined) console.log(`test:sdks: ${titleOf(sdk)}: skipped: ${reason}`);
 }
-const env = { ...process.env, HEADGATE_SDKS: 'full' };
+for (const reason of notRun) console.log(`test:sdks: skipped: ${reason}`);
+const env = { ...process.env, HEADGATE_SDKS: values.languages };
 const args = ['run', 'test/sdks', ...positionals];
 const { status } = spawnSync('vitest', args, { stdio: 'inherit', env });
 process.exitCode = status ?? 1;

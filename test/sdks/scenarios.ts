@@ -14,6 +14,8 @@ export interface Scenario {
   /** What happens to the first request that it sends. */
   readonly fault: 'none' | 'refused once' | 'answer lost once';
   readonly isGzip: boolean;
+  /** PostHog's newer protocol, which its SDKs take from their environment. */
+  readonly isCaptureV1: boolean;
   /** False: the write key is not one of the gate's. */
   readonly isKeyKnown: boolean;
   /** `npm test` has it, too. */
@@ -25,6 +27,7 @@ export interface Scenario {
 const plain = {
   fault: 'none',
   isGzip: false,
+  isCaptureV1: false,
   isKeyKnown: true,
   isShort: false,
   isFor: () => true,
@@ -32,7 +35,7 @@ const plain = {
 
 const good = (run: string): Made[] => tracks(run, [true, true, true]);
 
-export const scenarios: readonly Scenario[] = [
+const ofEverySdk: readonly Scenario[] = [
   {
     ...plain,
     name: 'every call',
@@ -62,6 +65,20 @@ export const scenarios: readonly Scenario[] = [
     made: (_sdk, run) => good(run),
   },
   { ...plain, name: 'refused key', isKeyKnown: false, made: (_sdk, run) => good(run) },
+];
+
+const hasCaptureV1 = ({ name, isCurrent }: Sdk): boolean =>
+  isCurrent && (name === 'posthog' || name === 'posthog-node');
+
+export const scenarios: readonly Scenario[] = [
+  ...ofEverySdk,
+  ...ofEverySdk.map((scenario) => ({
+    ...scenario,
+    name: `${scenario.name}, v1`,
+    isCaptureV1: true,
+    isShort: false,
+    isFor: hasCaptureV1,
+  })),
 ];
 
 function tracks(run: string, areGood: readonly boolean[]): Made[] {

@@ -180,7 +180,7 @@ export const sdks: readonly Sdk[] = [
     ...java(
       'Segment',
       'com.segment.analytics.java:analytics',
-      ['3.5.2', '2.1.1'],
+      ['3.5.4', '2.1.1'],
       'SegmentCalls',
       segmentCalls,
     ),
@@ -191,7 +191,7 @@ export const sdks: readonly Sdk[] = [
       'PostHogCalls',
       olderPosthogCalls.filter((call) => call !== 'group'),
     ),
-    ...java('Mixpanel', 'com.mixpanel:mixpanel-java', ['1.5.3'], 'MixpanelCalls', [
+    ...java('Mixpanel', 'com.mixpanel:mixpanel-java', [undefined, '1.5.3'], 'MixpanelCalls', [
       'track',
       'engage',
       'groups',
@@ -201,6 +201,19 @@ export const sdks: readonly Sdk[] = [
       'engage',
     ]),
   ]),
+  ...java('Mixpanel', 'com.mixpanel:mixpanel-java', ['1.6.1'], 'MixpanelCalls', [
+    'track',
+    'engage',
+    'groups',
+  ]),
+  ...java(
+    'RudderStack',
+    'com.rudderstack.sdk.java.analytics:analytics',
+    ['3.1.2', '3.0.0'],
+    'RudderCalls',
+    segmentCalls,
+  ),
+  ...java('PostHog', 'com.posthog:posthog-server', ['2.3.3'], 'PostHogServerCalls', posthogCalls),
 ];
 
 function go(system: System, name: string, versions: Versions, client: string): Sdk[] {
@@ -217,6 +230,12 @@ function java(
 ): Sdk[] {
   return of('Java', system, name, versions, `java/${program}.java`, calls, ['java/Program.java']);
 }
+
+/** SDKs that this suite does not run, and why. */
+export const notRun: readonly string[] = [
+  'SDKs for PHP and Ruby: they are on registries that these tests do not use',
+  'SDKs in browsers: the gate sends no CORS headers',
+];
 
 /** `segment-analytics-python 2.4.0 (Python)`. */
 export function titleOf({ name, version, language }: Sdk): string {

@@ -5,13 +5,14 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.json.JSONObject;
 
 /** Makes the calls by mixpanel-java: each kind in a delivery of its own. */
 public final class MixpanelCalls {
   public static void main(String[] args) throws Exception {
     Program program = new Program(args);
-    MixpanelAPI mixpanel = connect(program.url);
+    MixpanelAPI mixpanel = connect(program);
     MessageBuilder builder = new MessageBuilder(program.key);
     Map<String, List<Program.Call>> byName =
         program.calls.stream().collect(Collectors.groupingBy(Program.Call::name));
@@ -27,14 +28,22 @@ public final class MixpanelCalls {
     program.end("deliver returned without an error");
   }
 
-  /** Versions before 1.5 have no groups, so that these are reached by reflection. */
-  private static MixpanelAPI connect(String url) throws ReflectiveOperationException {
-    try {
+  /** Old versions have no groups, and no compression: these are reached by reflection. */
+  private static MixpanelAPI connect(Program program) throws ReflectiveOperationException {
+    String[] urls =
+        Stream.of("/track", "/engage", "/groups", "/import")
+            .map(path -> program.url + path)
+            .toArray(String[]::new);
+    Class<String> text = String.class;
+    if (program.isGzip) {
       return MixpanelAPI.class
-          .getConstructor(String.class, String.class, String.class)
-          .newInstance(url + "/track", url + "/engage", url + "/groups");
+          .getConstructor(text, text, text, text, boolean.class)
+          .newInstance(urls[0], urls[1], urls[2], urls[3], true);
+    }
+    try {
+      return MixpanelAPI.class.getConstructor(text, text, text).newInstance(urls[0], urls[1], urls[2]);
     } catch (NoSuchMethodException error) {
-      return new MixpanelAPI(url + "/track", url + "/engage");
+      return new MixpanelAPI(urls[0], urls[1]);
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Call, Sdk } from './sdks.ts';
 
-/** The table of docs/send/drop-in.md: a row for each SDK, with its versions and calls. */
-export function dropInTable(list: readonly Sdk[]): string {
+/** The table of docs/send/tested-sdks.md: a row for each SDK, with its versions and calls. */
+export function versionsTable(list: readonly Sdk[]): string {
   const rows = [...Map.groupBy(list, ({ language, name }) => `${language} | \`${name}\``)].map(
     ([start, sdks]) => {
       const versions = sdks.map(({ version }) => version).join(', ');
