@@ -6,26 +6,36 @@
  *
  *     npm run test:sdks
  *     npm run test:sdks -- --languages python,node
+ *     npm run test:sdks -- --install-only          # those that npm test runs
  */
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 
 import { install } from '../../test/sdks/cache.ts';
-import { notRun, sdks, titleOf } from '../../test/sdks/sdks.ts';
+import { isInShortRun, notRun, sdks, titleOf, type Sdk } from '../../test/sdks/sdks.ts';
 
 const { values, positionals } = parseArgs({
-  options: { languages: { type: 'string', default: 'python,node,go,java' } },
+  options: {
+    languages: { type: 'string', default: 'python,node,go,java' },
+    'install-only': { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 });
-const wanted = values.languages.split(',');
+const languages = values.languages.split(',');
 
-for (const sdk of sdks) {
-  if (!wanted.includes(sdk.language.toLowerCase())) continue;
+const isWanted = (sdk: Sdk): boolean =>
+  values['install-only'] ? isInShortRun(sdk) : languages.includes(sdk.language.toLowerCase());
+
+for (const sdk of sdks.filter(isWanted)) {
   const reason = await install(sdk);
   if (reason !== undefined) console.log(`test:sdks: ${titleOf(sdk)}: skipped: ${reason}`);
 }
 for (const reason of notRun) console.log(`test:sdks: skipped: ${reason}`);
-const env = { ...process.env, HEADGATE_SDKS: values.languages };
-const args = ['run', 'test/sdks', ...positionals];
-const { status } = spawnSync('vitest', args, { stdio: 'inherit', env });
-process.exitCode = status ?? 1;
+if (!values['install-only']) run();
+
+function run(): void {
+  const env = { ...process.env, HEADGATE_SDKS: values.languages };
+  const args = ['run', 'test/sdks', ...positionals];
+  const { status } = spawnSync('vitest', args, { stdio: 'inherit', env });
+  process.exitCode = status ?? 1;
+}

@@ -12,7 +12,7 @@ import { outcomesOf, type Outcome } from './outcome.ts';
 import { startRelay } from './relay.ts';
 import { runProgram } from './run-program.ts';
 import { scenarios, type Scenario } from './scenarios.ts';
-import { sdks, titleOf, type Sdk } from './sdks.ts';
+import { isInShortRun, sdks, titleOf, type Sdk } from './sdks.ts';
 import { tableOf, type Row } from './table.ts';
 
 /*
@@ -33,10 +33,9 @@ interface Run {
   readonly key: string;
 }
 
-const isChosen = ({ isCurrent, language }: Sdk): boolean =>
-  languages?.includes(language.toLowerCase()) ??
-  (isCurrent && (language === 'Python' || language === 'Node'));
-const chosen = sdks.filter(isChosen);
+const chosen = sdks.filter(
+  (sdk) => languages?.includes(sdk.language.toLowerCase()) ?? isInShortRun(sdk),
+);
 const present = chosen.filter(isInstalled);
 const runs: readonly Run[] = present
   .flatMap((sdk) =>

@@ -5,6 +5,8 @@ import com.posthog.server.PostHogInterface;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** Makes the calls by posthog-server, which reports nothing to its program: with debug, it prints. */
 public final class PostHogServerCalls {
@@ -29,18 +31,40 @@ public final class PostHogServerCalls {
         case "screen" -> capture(posthog, user, "$screen", Map.of("$screen_name", "Cart"));
         case "group" -> posthog.group(user, "company", "g1", Map.of("seats", 3));
         case "alias" -> posthog.alias(user, "a1");
-        case "flags" ->
-            program.settle(
-                user, "getFeatureFlag returned " + posthog.getFeatureFlag(user, "new-checkout"));
+        case "flags" -> askFlag(program, posthog, user, printed);
         default -> capture(posthog, user, "Order Completed", Program.order(call));
       }
     }
     posthog.flush();
-    Thread.sleep(8000);
+    String text = waitForFlush(printed);
     posthog.close();
     System.setOut(output);
-    System.out.println(printed);
+    Matcher failure = Pattern.compile("Flushing failed: .*").matcher(text);
+    if (failure.find()) program.failAll("it printed: " + failure.group());
     program.end("it printed no error");
+  }
+
+  /** What it printed about its last batch. After an error it pauses for 5 s and sends the batch again. */
+  private static String waitForFlush(ByteArrayOutputStream printed) throws InterruptedException {
+    String last = "";
+    // The error follows its answer: one more look.
+    boolean wasAnswered = false;
+    for (int tries = 0; tries < 150; tries += 1) {
+      String[] batches = printed.toString().split("Flushing \\d+ events");
+      last = batches[batches.length - 1];
+      if (wasAnswered && !last.contains("Flushing failed")) break;
+      wasAnswered = batches.length > 1 && last.contains("Response ");
+      Thread.sleep(100);
+    }
+    return last;
+  }
+
+  private static void askFlag(
+      Program program, PostHogInterface posthog, String user, ByteArrayOutputStream printed) {
+    Object value = posthog.getFeatureFlag(user, "new-checkout");
+    String error = "Loading remote feature flags API error";
+    if (printed.toString().contains(error)) program.fail(user, "it printed: " + error);
+    else program.settle(user, "getFeatureFlag returned " + value);
   }
 
   private static void capture(
