@@ -12,7 +12,7 @@ export interface Row extends Outcome {
   readonly passed: readonly Passed[];
 }
 
-const columns = ['SDK', 'scenario', 'call', 'arrived', 'the SDK believed', 'result'];
+const columns = ['SDK', 'scenario', 'answers', 'call', 'arrived', 'the SDK believed', 'result'];
 const cellMax = 76;
 
 /** A line for each call; calls of a run with the same outcome share one. */
@@ -26,8 +26,8 @@ export function tableOf(rows: readonly Row[]): string {
     else line.count += 1;
   }
   const table = [...lines.values()].map(({ cells, count }) => {
-    const [sdk, scenario, call, ...others] = cells;
-    return [sdk!, scenario!, count === 1 ? call! : `${count} x ${call}`, ...others];
+    const [sdk, scenario, answers, call, ...others] = cells;
+    return [sdk!, scenario!, answers!, count === 1 ? call! : `${count} x ${call}`, ...others];
   });
   const byTitle = table.sort((one, other) => one[0]!.localeCompare(other[0]!));
   const all = [columns, ...byTitle].map((cells) => cells.map((cell) => cell.slice(0, cellMax)));
@@ -42,15 +42,28 @@ export function tableOf(rows: readonly Row[]): string {
     .join('\n');
 }
 
-function cellsOf({ sdk, scenario, call, isGood, arrived, believed, problem }: Row): string[] {
+function cellsOf(row: Row): string[] {
+  const { sdk, scenario, passed, call, isGood, arrived, believed, problem } = row;
   const known = problem === undefined ? undefined : knownOf(sdk, scenario, call, problem);
   const result = problem === undefined ? 'ok' : known === undefined ? problem : `known: ${known}`;
   return [
     titleOf(sdk),
     scenario.name,
+    answersOf(passed),
     isGood ? call : `${call}, broken`,
     arrived === '' ? '-' : arrived,
     believed.replaceAll(/\s+/g, ' ').replaceAll(/sdk-\d+-/g, ''),
     result,
   ];
+}
+
+/** The statuses of the run's requests, in order: `503 2 x 200`. */
+function answersOf(passed: readonly Passed[]): string {
+  const runs: { status: number; count: number }[] = [];
+  for (const { status } of passed) {
+    const last = runs.at(-1);
+    if (last?.status === status) last.count += 1;
+    else runs.push({ status, count: 1 });
+  }
+  return runs.map(({ status, count }) => (count === 1 ? status : `${count} x ${status}`)).join(' ');
 }

@@ -36,27 +36,40 @@ public final class PostHogServerCalls {
       }
     }
     posthog.flush();
-    String text = waitForFlush(printed);
+    waitForAnswers(program, printed);
     posthog.close();
     System.setOut(output);
-    Matcher failure = Pattern.compile("Flushing failed: .*").matcher(text);
+    String last = lastBatch(printed.toString());
+    Matcher failure = Pattern.compile("Flushing failed: .*").matcher(last);
     if (failure.find()) program.failAll("it printed: " + failure.group());
     program.end("it printed no error");
   }
 
-  /** What it printed about its last batch. After an error it pauses for 5 s and sends the batch again. */
-  private static String waitForFlush(ByteArrayOutputStream printed) throws InterruptedException {
-    String last = "";
-    // The error follows its answer: one more look.
-    boolean wasAnswered = false;
+  /**
+   * Closed earlier, it would drop what it has not sent. It prints how many events a batch has, then the answer, then
+   * an error; after an error it pauses for 5 s and sends the batch again.
+   */
+  private static void waitForAnswers(Program program, ByteArrayOutputStream printed)
+      throws InterruptedException {
+    long events = program.calls.stream().filter(call -> !call.name().equals("flags")).count();
+    Pattern batch = Pattern.compile("Flushing (\\d+) events((?s).*?)(?=Flushing \\d+ events|$)");
     for (int tries = 0; tries < 150; tries += 1) {
-      String[] batches = printed.toString().split("Flushing \\d+ events");
-      last = batches[batches.length - 1];
-      if (wasAnswered && !last.contains("Flushing failed")) break;
-      wasAnswered = batches.length > 1 && last.contains("Response ");
+      int sent = 0;
+      Matcher batches = batch.matcher(printed.toString());
+      while (batches.find()) {
+        boolean isSent = batches.group(2).contains("Response ");
+        if (isSent && !batches.group(2).contains("Flushing failed")) sent += Integer.parseInt(batches.group(1));
+      }
       Thread.sleep(100);
+      // The error follows the answer: one more look.
+      if (sent >= events && !printed.toString().contains("Flushing failed")) break;
+      if (sent >= events && tries > 60) break;
     }
-    return last;
+  }
+
+  private static String lastBatch(String text) {
+    String[] batches = text.split("Flushing \\d+ events");
+    return batches[batches.length - 1];
   }
 
   private static void askFlag(
