@@ -107,6 +107,15 @@ describe.for(protocols)('events without an id: $path', ({ path, rows, event, wra
   });
 });
 
+test('digits finer than milliseconds count', () => {
+  const [, endpoint, call] = mixpanelEndpoints.find(([path]) => path === '/import')!;
+  const keys = ['1772366400.123456', '1772366400.123457'].map((sent) => {
+    const body = Buffer.from(`[{"event":"x","properties":{"distinct_id":"u","time":${sent}}}]`);
+    return endpoint.decode(call, body, 10).events[0]!.idempotencyKey;
+  });
+  expect(new Set(keys).size).toBe(2);
+});
+
 test('times of Mixpanel as numbers: of seconds only fractions tell events apart', () => {
   const [, endpoint, call] = mixpanelEndpoints.find(([path]) => path === '/import')!;
   const isRecognised = (sent: string): boolean => {

@@ -32,7 +32,9 @@ export class MissingKeys {
   keyFor(sent: JsonObject, time: JsonValue | undefined): string {
     if (!isFinerThanSecond(time)) return randomUUID();
     const { idempotency_key: _blank, ...content } = this.contentOf(sent);
-    const key = idempotencyKeyOf(this.system, `content:${canonicalJson(content)}`);
+    // With the time as it was sent: that of the contract has no digits finer than milliseconds.
+    const text = canonicalJson([time!, content]);
+    const key = idempotencyKeyOf(this.system, `content:${text}`);
     const before = this.equals.get(key) ?? 0;
     this.equals.set(key, before + 1);
     return before === 0 ? key : idempotencyKeyOf(this.system, `content:${key}:${before}`);
