@@ -1,4 +1,3 @@
-import { knownOf } from './known.ts';
 import type { Outcome } from './outcome.ts';
 import type { Passed } from './relay.ts';
 import type { Ran } from './run-program.ts';
@@ -44,8 +43,6 @@ export function tableOf(rows: readonly Row[]): string {
 
 function cellsOf(row: Row): string[] {
   const { sdk, scenario, passed, call, isGood, arrived, believed, problem } = row;
-  const known = problem === undefined ? undefined : knownOf(sdk, scenario, call, problem);
-  const result = problem === undefined ? 'ok' : known === undefined ? problem : `known: ${known}`;
   return [
     titleOf(sdk),
     scenario.name,
@@ -53,7 +50,7 @@ function cellsOf(row: Row): string[] {
     isGood ? call : `${call}, broken`,
     arrived === '' ? '-' : arrived,
     believed.replaceAll(/\s+/g, ' ').replaceAll(/sdk-\d+-/g, ''),
-    result,
+    problem ?? 'ok',
   ];
 }
 
