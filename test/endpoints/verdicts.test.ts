@@ -405,7 +405,7 @@ describe('deep nesting', () => {
   );
 
   test.for(jsonBatches)("in a batch's own context: $name", async (door) => {
-    for (const context of [deep(33), deep(40_000), deep(40_000, long), '{"n":1e999}']) {
+    for (const context of [deep(34), deep(40_000), deep(40_000, long), '{"n":1e999}']) {
       const text = `{"events":[${JSON.stringify(order())}],"context":${context}}`;
       const answer = await knock(gate.port, door, { body: Buffer.from(text) });
       expect(answer.code, answer.raw.slice(0, 300)).toBe('malformed_request');
@@ -415,7 +415,7 @@ describe('deep nesting', () => {
   test.for(batchEndpoints.filter((door) => !isNdjson(door)))(
     "34 levels in a batch's own context: $name",
     async (door) => {
-      const fields = { context: JSON.parse(deep(33)) as Sample };
+      const fields = { context: JSON.parse(deep(34)) as Sample };
       const answer = await knock(gate.port, door, { events: [order()], fields });
       expect(answer.code, answer.raw.slice(0, 300)).toBe('malformed_request');
       const fitting = { context: JSON.parse(deep(32)) as Sample };

@@ -111,6 +111,22 @@ describe('Segment', () => {
     expect(String((errors[0] as { reason: Error }).reason)).toContain('[401]');
   });
 
+  test.for(['batch', 'track'])(
+    'a refusal has the members that SDKs for Python read: %s',
+    async (path) => {
+      const answer = await fetch(`${vendorGate.gate.url}/v1/segment/${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: 'Bearer hg_nobody' },
+        body: '{}',
+      });
+      expect(answer.status).toBe(401);
+      expect(await answer.json()).toMatchObject({
+        code: 'unauthenticated',
+        message: expect.stringContaining('write key'),
+      });
+    },
+  );
+
   test('RudderStack, whose SDK compresses its bodies', async () => {
     const before = (await vendorGate.stored()).length;
     const rudder = new RudderAnalytics(shopKey, {

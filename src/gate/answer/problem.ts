@@ -8,6 +8,7 @@ import { retryAfterSeconds, type Failure } from './failure.ts';
  *
  * @param verdict of the one event of the request, where the failure is the event's.
  * @param allow the methods of the path, for a 405.
+ * @param more members that the callers of the endpoint expect besides.
  * @returns the gRPC status code of the failure, for the metric.
  */
 export function problem(
@@ -15,6 +16,7 @@ export function problem(
   failure: Failure,
   verdict: Verdict | undefined,
   allow = 'POST',
+  more: Readonly<Record<string, string>> = {},
 ): number {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' };
   const retryAfter = retryAfterSeconds(failure);
@@ -35,6 +37,7 @@ export function problem(
     ...(verdict === undefined
       ? {}
       : { idempotency_key: verdict.idempotencyKey, event_id: verdict.eventId }),
+    ...more,
   };
   reply(exchange, failure.http, headers, JSON.stringify(body));
   return failure.grpc;

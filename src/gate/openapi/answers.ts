@@ -118,6 +118,7 @@ export const problemSchema: Schema = {
     correlation_id: { type: 'string' },
     idempotency_key: { type: 'string', description: 'Of the one event of the request.' },
     event_id: { type: 'string' },
+    message: { type: 'string', description: 'Of the Segment endpoints only: the same as detail.' },
   },
 };
 

@@ -1,10 +1,11 @@
 import { ServiceError } from '../../errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import { readTime } from '../../event/time/time-text.ts';
+import type { Verdict } from '../../event/verdict.ts';
 import { nestingMax, nestsDeeper } from '../decode/event-draft.ts';
-import { problem, refuseWithProblem } from '../answer/problem.ts';
-import { checkContentType, reply } from '../exchange.ts';
-import { failureOfVerdict } from '../answer/failure.ts';
+import { problem } from '../answer/problem.ts';
+import { checkContentType, reply, type Exchange } from '../exchange.ts';
+import { failureOfVerdict, type Failure } from '../answer/failure.ts';
 import { answerBatch } from '../answer/vendor-answer.ts';
 import { unpackBody } from '../intake/unpack-body.ts';
 import {
@@ -270,13 +271,21 @@ function singleEndpoint(type: SegmentCall): Endpoint {
     answer: (exchange, _call, verdicts) => {
       const verdict = verdicts[0]!;
       const failure = failureOfVerdict(verdict);
-      if (failure !== undefined) return problem(exchange, failure, verdict);
+      if (failure !== undefined) return refuse(exchange, failure, verdict);
       const result = restResult(verdict).slice(1);
       reply(exchange, 200, { 'content-type': json }, `{"success":true,${result}`);
       return 0;
     },
-    refuse: refuseWithProblem,
+    refuse: (exchange, _call, failure) => refuse(exchange, failure),
   };
+}
+
+/**
+ * With `message`: without it, SDKs for Python (RudderStack's, and older ones of Segment) take a refusal for an outage
+ * and repeat the request for minutes.
+ */
+function refuse(exchange: Exchange, failure: Failure, verdict?: Verdict): number {
+  return problem(exchange, failure, verdict, undefined, { message: failure.message });
 }
 
 const batchEndpoint: Endpoint = {
@@ -289,7 +298,7 @@ const batchEndpoint: Endpoint = {
     answerBatch(exchange, verdicts, ({ rejected, retry }) => ({
       success: rejected === 0 && retry === 0,
     })),
-  refuse: refuseWithProblem,
+  refuse: (exchange, _call, failure) => refuse(exchange, failure),
 };
 
 const call = { door: 'segment', codec: 'json', contentType: json } as const;
