@@ -115,6 +115,8 @@ describe('a server that does not serve', () => {
       publishTimeoutMs: 5_000,
       onStatus: () => {},
     }).catch(() => openTwoNodes());
+    // The publisher of `log` may be on the node that is cut off.
+    const other = await openTwoNodes();
     try {
       const { connection, manager } = clientsForTests(log);
       await settleOn(connection, 0);
@@ -134,7 +136,7 @@ describe('a server that does not serve', () => {
       });
       await settleOn(connection, cutOff);
       const movedAt = performance.now();
-      await log.store('EVENTS', 'headgate.events.0.shop.late', {}, '{}');
+      await other.store('EVENTS', 'headgate.events.0.shop.late', {}, '{}');
       await until(
         () => seen,
         () => seen.includes('headgate.events.0.shop.late'),
@@ -144,6 +146,7 @@ describe('a server that does not serve', () => {
       expect(troubles).toContain('the server does not answer: left it');
       await pull.stop();
     } finally {
+      await other.close();
       await log.close();
     }
   }, 120_000);
