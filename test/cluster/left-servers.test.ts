@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { withClients } from '../../src/jetstream/clients.ts';
 import { connectToServer } from '../../src/jetstream/connection.ts';
 import { openPull } from '../../src/jetstream/consume/pull.ts';
+import { findEventStreams } from '../../src/jetstream/events/stream-parts.ts';
+import { createTraffic } from '../../src/jetstream/traffic.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { openLog } from '../../src/jetstream/open-log.ts';
 import { createPublisher } from '../../src/jetstream/publish/publisher.ts';
@@ -115,7 +117,13 @@ describe('a server that does not serve', () => {
     try {
       await settleOn(connection, 0);
       const manager = await jetstreamManager(connection);
-      const log = withClients({} as Log, { connection, manager });
+      const log = withClients({} as Log, {
+        connection,
+        manager,
+        events: await findEventStreams(manager),
+        topology: undefined,
+        traffic: createTraffic(),
+      });
       await manager.consumers.add('EVENTS_0', { durable_name: 'crm', ack_policy: 'explicit' });
       const seen: string[] = [];
       const troubles: string[] = [];
