@@ -206,6 +206,14 @@ describe('events that the log has lost are found', () => {
   });
 });
 
+test('a log without events has lost none', async () => {
+  await using real = await startRealLog();
+  const { integrity, found } = integrityOf(real);
+  expect(await integrity.check()).toBe(0);
+  expect(await integrity.scrub()).toBe(0);
+  expect(found).toEqual([]);
+});
+
 describe('what was deleted on purpose is not missing', () => {
   test.each(['ledger', 'file'] as const)('with the marks in the %s', async (kind) => {
     const dataDir = await mkdtemp(path.join(tmpdir(), 'headgate-marks-'));
