@@ -64,10 +64,7 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     },
     ...createDeliverySignals(metrics, logger, sampler),
     ...createRegistrySignals(metrics, logger),
-    streamSize: (stream: string, bytes: number, bytesMax: number): void => {
-      metrics.gauges.streamBytes.set(stream, bytes);
-      metrics.gauges.streamBytesMax.set(stream, bytesMax);
-    },
+    ...createSizeSignals(metrics),
     /** By positions in EVENTS. */
     eventsMissing: (range: MissingEvents): void =>
       logger.error(
@@ -107,6 +104,26 @@ export function createSignals(metrics: Metrics, logger: Logger) {
       logger.error({ err: error }, 'a failure that no code handled: report it');
     },
     note: (fields: Record<string, unknown>, text: string): void => logger.info(fields, text),
+  };
+}
+
+function createSizeSignals({ gauges }: Metrics) {
+  return {
+    streamSize: (stream: string, bytes: number, bytesMax: number): void => {
+      gauges.streamBytes.set(stream, bytes);
+      gauges.streamBytesMax.set(stream, bytesMax);
+    },
+    quarantineSizes: (
+      sizes: ReadonlyMap<string, { readonly bytes: number; readonly bytesMax: number }>,
+    ): void => {
+      const { quarantineBytes, quarantineBytesMax } = gauges;
+      // A source without quarantined events is not in the list any more.
+      for (const source of quarantineBytes.keys()) quarantineBytes.set(source, 0);
+      for (const [source, { bytes, bytesMax }] of sizes) {
+        quarantineBytes.set(source, bytes);
+        quarantineBytesMax.set(source, bytesMax);
+      }
+    },
   };
 }
 
