@@ -107,6 +107,9 @@ export function createSignals(metrics: Metrics, logger: Logger) {
   };
 }
 
+/** Sources with series of their own: the fullest ones, which an alert is about. */
+const quarantineSourcesMax = 100;
+
 function createSizeSignals({ gauges }: Metrics) {
   return {
     streamSize: (stream: string, bytes: number, bytesMax: number): void => {
@@ -117,9 +120,12 @@ function createSizeSignals({ gauges }: Metrics) {
       sizes: ReadonlyMap<string, { readonly bytes: number; readonly bytesMax: number }>,
     ): void => {
       const { quarantineBytes, quarantineBytesMax } = gauges;
-      // A source without quarantined events is not in the list any more.
-      for (const source of quarantineBytes.keys()) quarantineBytes.set(source, 0);
-      for (const [source, { bytes, bytesMax }] of sizes) {
+      quarantineBytes.clear();
+      quarantineBytesMax.clear();
+      const fullest = [...sizes].sort(
+        ([, a], [, b]) => b.bytes / b.bytesMax - a.bytes / a.bytesMax,
+      );
+      for (const [source, { bytes, bytesMax }] of fullest.slice(0, quarantineSourcesMax)) {
         quarantineBytes.set(source, bytes);
         quarantineBytesMax.set(source, bytesMax);
       }
