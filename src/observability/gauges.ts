@@ -22,6 +22,9 @@ export function createGauges(
     /** Filled at the first read of the log; topology.ts has the closed set of its streams. */
     streamBytes: new Map<string, number>(),
     streamBytesMax: new Map<string, number>(),
+    /** By source. */
+    quarantineBytes: new Map<string, number>(),
+    quarantineBytesMax: new Map<string, number>(),
     missingEvents: 0,
     /** By sync mode; 0 unless the durability is `replicated`. */
     logServers: zeros(syncModes),
@@ -66,10 +69,15 @@ function expose(
   );
 }
 
-function exposeLog(
-  registry: Registry,
-  gauges: Readonly<Record<'lastEvent' | 'logServers' | 'streamBytes' | 'streamBytesMax', ByLabel>>,
-): void {
+type LogGauge =
+  | 'lastEvent'
+  | 'logServers'
+  | 'streamBytes'
+  | 'streamBytesMax'
+  | 'quarantineBytes'
+  | 'quarantineBytesMax';
+
+function exposeLog(registry: Registry, gauges: Readonly<Record<LogGauge, ByLabel>>): void {
   expose(
     registry,
     ['headgate_last_event_timestamp_seconds', 'event_name'],
@@ -87,6 +95,18 @@ function exposeLog(
     ['headgate_stream_bytes_max', 'stream'],
     'What a stream of the log may hold.',
     gauges.streamBytesMax,
+  );
+  expose(
+    registry,
+    ['headgate_quarantine_bytes', 'source'],
+    'What a source has in quarantine.',
+    gauges.quarantineBytes,
+  );
+  expose(
+    registry,
+    ['headgate_quarantine_bytes_max', 'source'],
+    'What a source may have in quarantine: half of what the other sources leave.',
+    gauges.quarantineBytesMax,
   );
   expose(
     registry,

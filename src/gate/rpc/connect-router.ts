@@ -146,7 +146,7 @@ async function answered<T>(
     const producer = context.authenticate(headers);
     const contentType = 'application/proto';
     const trace = { traceparent, tracestate };
-    const arrival = { producer, correlationId, ...trace, door: protocol, contentType };
+    const arrival = { producer, correlationId, ...trace, rpc, door: protocol, contentType };
     return await withDeadline(() => handle(arrival), handler.timeoutMs());
   } catch (error) {
     const connectError =
