@@ -23,6 +23,10 @@ export function createGauges(
     streamBytes: new Map<string, number>(),
     streamBytesMax: new Map<string, number>(),
     missingEvents: 0,
+    /** EVENTS, once a worker has looked. */
+    streamHeldBytes: new Map<string, number>(),
+    destinationHeldBytes: zeros(destinations),
+    retentionReachedMs: 0,
     /** By sync mode; 0 unless the durability is `replicated`. */
     logServers: zeros(syncModes),
     lastEvent: zeros(eventNames),
@@ -47,6 +51,15 @@ export function createGauges(
     },
     () => [{ labels: [], value: gauges.missingEvents }],
   );
+  createGauge(
+    registry,
+    {
+      name: 'headgate_log_reached_retention_seconds',
+      help: 'While events are deleted before log.retention is over, because the log needs room: the age of the oldest event. Else 0.',
+      labels: [],
+    },
+    () => [{ labels: [], value: gauges.retentionReachedMs / 1000 }],
+  );
   exposeLog(registry, gauges);
   exposeDestinations(registry, gauges);
   exposeContracts(registry, gauges.contracts);
@@ -68,7 +81,12 @@ function expose(
 
 function exposeLog(
   registry: Registry,
-  gauges: Readonly<Record<'lastEvent' | 'logServers' | 'streamBytes' | 'streamBytesMax', ByLabel>>,
+  gauges: Readonly<
+    Record<
+      'lastEvent' | 'logServers' | 'streamBytes' | 'streamBytesMax' | 'streamHeldBytes',
+      ByLabel
+    >
+  >,
 ): void {
   expose(
     registry,
@@ -90,6 +108,12 @@ function exposeLog(
   );
   expose(
     registry,
+    ['headgate_stream_held_bytes', 'stream'],
+    'What a stream of the log holds and cannot delete to make room: what a destination has not taken, and what is younger than log.retention_min.',
+    gauges.streamHeldBytes,
+  );
+  expose(
+    registry,
     ['headgate_log_servers', 'sync'],
     'Servers that hold the log in a cluster, by whether each syncs a message before it acknowledges it.',
     gauges.logServers,
@@ -100,6 +124,7 @@ type DestinationGauge =
   | 'destinationPending'
   | 'destinationParked'
   | 'destinationDisabled'
+  | 'destinationHeldBytes'
   | 'deadLetters'
   | 'deadLetterOldest';
 
@@ -123,6 +148,11 @@ function exposeDestinations(
     'headgate_destination_disabled',
     '1 when a destination has said that it wants nothing more; it is not tried until a restart.',
     gauges.destinationDisabled,
+  );
+  show(
+    'headgate_destination_held_bytes',
+    'What EVENTS holds from the first event on that a destination has not taken. Also for a removed destination that still has a consumer.',
+    gauges.destinationHeldBytes,
   );
   show(
     'headgate_dead_letters',
