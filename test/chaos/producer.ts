@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { EventResult_Status, type EventResult } from '../../gen/headgate/v1/event_result_pb.ts';
@@ -33,12 +34,17 @@ export function startProducer(url: string, ledger: Ledger, options: ProducerOpti
   let isFinishing = false;
   let hasEnded = false;
   let broken: Error | undefined;
-  const filler = 'x'.repeat(options.fillerBytes);
+  // The log compresses: text that repeats itself would not fill it.
+  const makeFiller = (): string =>
+    randomBytes(Math.ceil(options.fillerBytes * 0.75))
+      .toString('base64')
+      .slice(0, options.fillerBytes);
 
   const next = (): Event => {
     const event = makeEvent('u-1');
     ledger.sent.add(event.idempotencyKey);
-    if (filler === '') return event;
+    if (options.fillerBytes === 0) return event;
+    const filler = makeFiller();
     const propertiesJson = `{"order_id":"A-1","total":1,"currency":"EUR","filler":"${filler}"}`;
     return { ...event, propertiesJson };
   };

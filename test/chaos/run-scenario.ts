@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { compare, createLedger, type Ledger } from './ledger.ts';
+import { compare, createLedger, type Ledger, type Pulse } from './ledger.ts';
 import { startProducer } from './producer.ts';
-import type { Scenario } from './scenarios/scenario.ts';
+import type { From, Scenario } from './scenarios/scenario.ts';
 import { waitFor } from './wait.ts';
 import type { World } from './world.ts';
 
@@ -14,7 +14,8 @@ const afterMs = 3_000;
 const startTimeoutMs = 60_000;
 const resumeTimeoutMs = 60_000;
 const finishTimeoutMs = 60_000;
-const settleTimeoutMs = 60_000;
+/** A destination that was parked for long is tried once a minute. */
+const settleTimeoutMs = 120_000;
 const missingTimeoutMs = 30_000;
 
 /** Milliseconds: over the whole round, and over what the bars hold for. */
@@ -123,9 +124,10 @@ async function runRound(world: World, scenario: Scenario, seconds: number): Prom
     problems.push(`not all is delivered ${settleTimeoutMs / 1_000} s after the last event`);
   }
   if (world.cluster !== undefined) problems.push(...(await checkCluster(world.cluster)));
-  const gap = (pulse: Ledger['deliveries'], from: 'fault' | 'heal'): Gap => ({
+  const heldFrom = { fault: faultAt, heal: healedAt, never: endAt };
+  const gap = (pulse: Pulse, from: From): Gap => ({
     wholeMs: pulse.longestGapMs(faultAt, endAt),
-    heldMs: pulse.longestGapMs(from === 'fault' ? faultAt : healedAt, endAt),
+    heldMs: pulse.longestGapMs(heldFrom[from], endAt),
   });
   const round = {
     acknowledgement: gap(acknowledgements, scenario.bars.acknowledgement),

@@ -159,7 +159,7 @@ function envOf(
   nodes: Nodes | undefined,
 ): Record<string, string> {
   const { kind } = options;
-  const size = { 'embedded-small-log': '16MiB', 'embedded-small-disk': '128MiB' }[kind as string];
+  const size = { 'embedded-small-log': '96MiB', 'embedded-small-disk': '128MiB' }[kind as string];
   return {
     HEADGATE_LOG_STORAGE_BYTES_MAX: size ?? '512MiB',
     ...(nodes === undefined

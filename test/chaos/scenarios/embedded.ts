@@ -14,10 +14,10 @@ import { waitFor } from '../wait.ts';
 import { clockFile, faketimeLibrary, type World } from '../world.ts';
 import { afterHeal, throughout, type Scenario } from './scenario.ts';
 
-/** Of the small log: 16 MiB for all streams. Twice that is acknowledged if intake goes on. */
-const overfullBytes = 32 * 1024 * 1024;
-const overfullTimeoutMs = 45_000;
-const largeBytes = 8_000;
+/** More than the small log can hold: 96 MiB for all streams. It is acknowledged if intake goes on. */
+const overfullBytes = 144 * 1024 * 1024;
+const overfullTimeoutMs = 60_000;
+const largeBytes = 40_000;
 
 /** Until more was acknowledged than the log can hold, or the log takes no more. */
 async function overfill(world: World): Promise<void> {
@@ -90,7 +90,8 @@ export const embeddedScenarios: readonly Scenario[] = [
     strike: async ({ gate }, holdMs) => {
       const filler = path.join(gate.dataDir, '..', 'filler');
       fillDisk(filler);
-      await sleep(holdMs);
+      // The probe must see it, too.
+      await sleep(holdMs + 6_000);
       return async () => rmSync(filler);
     },
   },
@@ -128,7 +129,7 @@ export const embeddedScenarios: readonly Scenario[] = [
   {
     name: 'parked-at-full-log',
     world: 'embedded-small-log',
-    bars: { acknowledgement: 'fault', delivery: 'heal' },
+    bars: { acknowledgement: 'fault', delivery: 'never' },
     logMayDelete: true,
     fillerBytes: largeBytes,
     strike: async (world) => {

@@ -7,7 +7,10 @@ export type Heal = () => Promise<void>;
 export interface Scenario {
   readonly name: string;
   readonly world: WorldKind;
-  /** From when on the bars hold: from the fault where the service must go on through it. */
+  /**
+   * From when on the bars hold: from the fault where the service must go on through it, and never where
+   * a destination was parked for long, which is tried at most once a minute.
+   */
   readonly bars: { readonly acknowledgement: From; readonly delivery: From };
   /** The log may delete what was delivered, so only the destinations hold every event. */
   readonly logMayDelete?: true;
@@ -24,7 +27,7 @@ export interface Scenario {
   strike(world: World, holdMs: number): Promise<Heal>;
 }
 
-type From = 'fault' | 'heal';
+export type From = 'fault' | 'heal' | 'never';
 
 export const afterHeal = { acknowledgement: 'heal', delivery: 'heal' } as const;
 export const throughout = { acknowledgement: 'fault', delivery: 'fault' } as const;
