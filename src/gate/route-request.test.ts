@@ -94,6 +94,8 @@ describe('a path leads to its endpoint', () => {
     ['//v1//batch/', json, 'BatchTrack rest'],
     [`/${rpc}/Track`, json, 'Track connect'],
     [`${rpc}/Track/`, 'application/grpc', 'Track grpc'],
+    [`${rpc}/Track`, 'application/grpc+json', 'Track grpc'],
+    [`${rpc}/Track`, 'application/grpc-web+json', 'Track grpc_web'],
     ['//v1/webhooks/shop', json, 'Track webhook'],
     ['/v1/webhooks/shop/', json, 'Track webhook'],
     ['http://gate.example/v1/webhooks/shop', json, 'Track webhook'],
@@ -106,8 +108,6 @@ describe('a path leads to its endpoint', () => {
   test.each([
     ['/grpc.health.v1.Health/Check', json],
     ['//grpc.health.v1.Health/Check/', json],
-    [`${rpc}/Track`, 'application/grpc+json'],
-    [`${rpc}/Track`, 'application/grpc-web+json'],
   ])('the Connect router serves %s with %s', (path, type) => {
     expect(serve({ path, type })).toMatchObject({ routed: true, counted: undefined });
   });

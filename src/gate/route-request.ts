@@ -70,7 +70,7 @@ export function createRequestHandler(
       rpc = rpcs.get(path);
     }
     if (route !== undefined) serveRoute(context, exchange, path, route);
-    else if (rpc !== undefined) serveRpc(context, connect, exchange, path, rpc);
+    else if (rpc !== undefined) serveRpc(context, exchange, path, rpc);
     else if (path.startsWith(webhookPath)) serveWebhook(context, webhooks, exchange, path);
     else if (flagPaths.has(path)) serveFlagPath(context, exchange, path);
     // Health checking and reflection.
@@ -134,21 +134,13 @@ function serveRoute(
   if (selected !== undefined) serveRequest(context, exchange, selected.endpoint, selected.call);
 }
 
-function serveRpc(
-  context: GateContext,
-  connect: ConnectEndpoints,
-  exchange: Exchange,
-  path: string,
-  rpc: RpcEntry,
-): void {
+function serveRpc(context: GateContext, exchange: Exchange, path: string, rpc: RpcEntry): void {
   if (exchange.call.method !== 'POST') {
     refuseMethod(context, exchange, path, ['POST']);
     return;
   }
-  const selected = selectOrRefuse(context, exchange, () => ({ form: selectRpcForm(exchange) }));
-  if (selected === undefined) return;
-  if (selected.form === undefined) serveByRouter(connect, exchange, path);
-  else rpc.serve(context, exchange, selected.form);
+  const form = selectOrRefuse(context, exchange, selectRpcForm);
+  if (form !== undefined) rpc.serve(context, exchange, form);
 }
 
 /** What `select` returns. Undefined: it refused the request, which has its answer. */

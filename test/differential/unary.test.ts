@@ -2,7 +2,7 @@ import type { ConnectRouter } from '@connectrpc/connect';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { createConnectEndpoints, registerTrackService } from '../../src/gate/rpc/connect-router.ts';
+import { createConnectEndpoints } from '../../src/gate/rpc/connect-router.ts';
 import { createRequestHandler } from '../../src/gate/route-request.ts';
 import { listen } from '../../src/http/listen.ts';
 import { httpEngine } from '../http-engine.ts';
@@ -11,6 +11,7 @@ import { createFakeContext, limits, type FakeContext } from './fake-context.ts';
 import { oddities, requests, type GeneratedRequest } from './generated-requests.ts';
 import { createCaller, type Caller } from './raw-call.ts';
 import { openStockServer } from './stock-server.ts';
+import { registerTrackService } from './stock-track-service.ts';
 import { tell, type UnderstoodAnswer } from './understood-answer.ts';
 
 interface Endpoint {

@@ -1,4 +1,12 @@
-import { fromBinary, fromJson, toJson, type Message } from '@bufbuild/protobuf';
+import {
+  fromBinary,
+  fromJson,
+  toJson,
+  type DescMessage,
+  type JsonValue,
+  type Message,
+  type MessageShape,
+} from '@bufbuild/protobuf';
 
 import {
   BadRequestSchema,
@@ -100,7 +108,7 @@ export function readRest(answer: WireAnswer): Answer {
     : { ...base, results, counts };
 }
 
-export function readConnect(answer: WireAnswer, rpc: Rpc, codec: 'json' | 'proto'): Answer {
+export function readConnect(answer: WireAnswer, rpc: Rpc, codec: Codec): Answer {
   const base = { ...bare, ...frame(answer) };
   if (answer.status !== 200) {
     if (base.contentType !== 'application/json') return base;
@@ -121,28 +129,22 @@ export function readConnect(answer: WireAnswer, rpc: Rpc, codec: 'json' | 'proto
       ...readDetails(details),
     };
   }
-  if (codec === 'proto') return { ...base, grpc: 0, results: readMessage(rpc, answer.body) };
-  const json = JSON.parse(answer.body.toString('utf8')) as never;
-  // Parsed by protobuf-es, which throws if it is not ProtoJSON of the contract.
-  const results =
-    rpc === 'Track'
-      ? [fromJson(TrackResponseSchema, json).result!]
-      : fromJson(BatchTrackResponseSchema, json).results;
-  return { ...base, grpc: 0, results: results.map(resultOf) };
+  return { ...base, grpc: 0, results: readMessage(rpc, answer.body, codec) };
 }
 
 export type Rpc = 'Track' | 'BatchTrack';
+export type Codec = 'json' | 'proto';
 
-export function readGrpc(answer: WireAnswer, rpc: Rpc): Answer {
+export function readGrpc(answer: WireAnswer, rpc: Rpc, codec: Codec): Answer {
   const base = { ...bare, ...frame(answer) };
   const trailers = answer.trailers['grpc-status'] === undefined ? answer.headers : answer.trailers;
   if (trailers['grpc-status'] === undefined) return base;
   const status = readStatus(trailers);
   if (status.grpc !== 0) return { ...base, ...status };
-  return { ...base, ...status, results: readMessage(rpc, answer.body.subarray(5)) };
+  return { ...base, ...status, results: readMessage(rpc, answer.body.subarray(5), codec) };
 }
 
-export function readGrpcWeb(answer: WireAnswer, rpc: Rpc): Answer {
+export function readGrpcWeb(answer: WireAnswer, rpc: Rpc, codec: Codec): Answer {
   const base = { ...bare, ...frame(answer) };
   if (answer.headers['grpc-status'] !== undefined)
     return { ...base, ...readStatus(answer.headers) };
@@ -169,7 +171,7 @@ export function readGrpcWeb(answer: WireAnswer, rpc: Rpc): Answer {
   if (trailers['grpc-status'] === undefined) return base;
   const status = readStatus(trailers);
   const retryAfter = base.retryAfter ?? trailers['retry-after'];
-  const results = status.grpc === 0 ? readMessage(rpc, message!) : [];
+  const results = status.grpc === 0 ? readMessage(rpc, message!, codec) : [];
   return { ...base, ...status, retryAfter, results };
 }
 
@@ -221,11 +223,14 @@ export function readDetails(
   return { code, violations, retryDelayMs, help };
 }
 
-function readMessage(rpc: Rpc, bytes: Buffer): Result[] {
+function readMessage(rpc: Rpc, bytes: Buffer, codec: Codec): Result[] {
+  // Parsed by protobuf-es, which throws if JSON is not ProtoJSON of the contract.
+  const read = <Desc extends DescMessage>(schema: Desc): MessageShape<Desc> =>
+    codec === 'proto'
+      ? fromBinary(schema, bytes)
+      : fromJson(schema, JSON.parse(bytes.toString('utf8')) as JsonValue);
   const results =
-    rpc === 'Track'
-      ? [fromBinary(TrackResponseSchema, bytes).result!]
-      : fromBinary(BatchTrackResponseSchema, bytes).results;
+    rpc === 'Track' ? [read(TrackResponseSchema).result!] : read(BatchTrackResponseSchema).results;
   return results.map(resultOf);
 }
 

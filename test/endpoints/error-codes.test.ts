@@ -210,7 +210,7 @@ describe('error codes', () => {
       const [first] = violationsOf(answer);
       if (violation === undefined) expect(first).toBeUndefined();
       else {
-        const isProto = door.family !== 'rest' && door.contentType !== 'application/json';
+        const isProto = door.codec === 'proto';
         const path = isProto && number !== undefined ? `/${number}` : violation[0];
         expect([first?.path, first?.code]).toEqual([path, violation[1]]);
         expect(first?.message).not.toBe('');

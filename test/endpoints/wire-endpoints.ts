@@ -6,7 +6,15 @@ import {
   TrackRequestSchema,
 } from '../../gen/headgate/v1/track_service_pb.ts';
 import { reservedFields } from '../../src/gate/decode/event-fields.ts';
-import { readConnect, readGrpc, readGrpcWeb, readRest, type Answer, type Rpc } from './answer.ts';
+import {
+  readConnect,
+  readGrpc,
+  readGrpcWeb,
+  readRest,
+  type Answer,
+  type Codec,
+  type Rpc,
+} from './answer.ts';
 import type { Sample } from './sample-events.ts';
 import { send, type WireAnswer } from './wire.ts';
 
@@ -19,6 +27,7 @@ export type BatchFields = Record<string, unknown>;
 export interface WireEndpoint {
   readonly name: string;
   readonly family: Family;
+  readonly codec: Codec;
   readonly rpc: Rpc;
   readonly version: '1.1' | '2';
   readonly path: string;
@@ -103,50 +112,61 @@ function framed(message: Uint8Array, compressed = false): Buffer {
 
 function rpcEndpoints(rpc: Rpc): WireEndpoint[] {
   const path = `/headgate.v1.TrackService/${rpc}`;
-  const grpc: WireEndpoint = {
-    name: `gRPC ${rpc}`,
+  const encoder =
+    (codec: Codec): WireEndpoint['encode'] =>
+    (events, fields = {}) =>
+      codec === 'json' ? connectJsonBody(rpc, events, fields) : protoBody(rpc, events, fields);
+  const codecs = ['proto', 'json'] as const;
+  const suffix = { proto: '', json: '+json' } as const;
+  const title = { proto: '', json: ' json' } as const;
+  const grpc = codecs.map((codec): WireEndpoint => ({
+    name: `gRPC${title[codec]} ${rpc}`,
     family: 'grpc',
+    codec,
     rpc,
     version: '2',
     path,
-    contentType: 'application/grpc',
+    contentType: `application/grpc${suffix[codec]}`,
     encodingHeader: 'grpc-encoding',
-    encode: (events, fields = {}) => protoBody(rpc, events, fields),
+    encode: encoder(codec),
     frame: framed,
-    read: (answer) => readGrpc(answer, rpc),
-  };
-  const doors: WireEndpoint[] = [grpc];
-  for (const version of ['1.1', '2'] as const) {
-    doors.push(
-      {
-        ...grpc,
-        name: `gRPC-Web ${rpc} HTTP/${version}`,
-        family: 'grpc-web',
-        version,
-        contentType: 'application/grpc-web+proto',
-        read: (answer) => readGrpcWeb(answer, rpc),
-      },
-      ...(['proto', 'json'] as const).map((codec): WireEndpoint => ({
-        name: `Connect ${codec} ${rpc} HTTP/${version}`,
-        family: 'connect',
-        rpc,
-        version,
-        path,
-        contentType: `application/${codec}`,
-        encodingHeader: 'content-encoding',
-        encode: (events, fields = {}) =>
-          codec === 'json' ? connectJsonBody(rpc, events, fields) : protoBody(rpc, events, fields),
-        frame: unframed,
-        read: (answer) => readConnect(answer, rpc, codec),
-      })),
-    );
-  }
-  return doors;
+    read: (answer) => readGrpc(answer, rpc, codec),
+  }));
+  const both = (['1.1', '2'] as const).flatMap((version) => [
+    ...codecs.map((codec): WireEndpoint => ({
+      name: `gRPC-Web${title[codec]} ${rpc} HTTP/${version}`,
+      family: 'grpc-web',
+      codec,
+      rpc,
+      version,
+      path,
+      contentType: `application/grpc-web+${codec}`,
+      encodingHeader: 'grpc-encoding',
+      encode: encoder(codec),
+      frame: framed,
+      read: (answer) => readGrpcWeb(answer, rpc, codec),
+    })),
+    ...codecs.map((codec): WireEndpoint => ({
+      name: `Connect ${codec} ${rpc} HTTP/${version}`,
+      family: 'connect',
+      codec,
+      rpc,
+      version,
+      path,
+      contentType: `application/${codec}`,
+      encodingHeader: 'content-encoding',
+      encode: encoder(codec),
+      frame: unframed,
+      read: (answer) => readConnect(answer, rpc, codec),
+    })),
+  ]);
+  return [...grpc, ...both];
 }
 
 function restEndpoints(version: '1.1' | '2'): WireEndpoint[] {
   const rest = {
     family: 'rest' as const,
+    codec: 'json' as const,
     version,
     encodingHeader: 'content-encoding',
     frame: unframed,

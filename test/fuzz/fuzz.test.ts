@@ -49,8 +49,8 @@ test(`every endpoint answers ${inputsMax} changed requests`, { timeout: timeoutM
   const whole = await fetch(`${gate.url}/v1/track`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-write-key': shopKey },
-    body: '{"event_name":"order_completed","user_id":"u","idempotency_key":"the-last-one","properties":{"order_id":"A","total":1,"currency":"EUR"}}',
-  }).then(({ status }) => status, String);
+    body: '{"event_name":"order_completed","user_id":"u","idempotency_key":"0190b5f0-7c4e-7d60-9f0a-2f1d6c1f6a11","properties":{"order_id":"A","total":1,"currency":"EUR"}}',
+  }).then(async (answer) => `${answer.status} ${await answer.text()}`, String);
   const answers = [...kinds].toSorted().map(([kind, count]) => `${kind} ${count}`);
   console.info(
     `fuzz: ${inputs} inputs to ${targets.length} endpoints, seed ${chance.seed}: crashes ${crashes}, ` +
@@ -59,6 +59,6 @@ test(`every endpoint answers ${inputsMax} changed requests`, { timeout: timeoutM
   expect(found.join('\n')).toBe('');
   expect({ crashes, hangs, internals }).toEqual({ crashes: 0, hangs: 0, internals: 0 });
   expect(gate.output()).not.toMatch(/uncaught|unhandled/i);
-  expect(whole).toBe(202);
+  expect(whole).toMatch(/^202 /);
   expect(kinds.get('closed') ?? 0).toBeLessThan(inputs / 10);
 });

@@ -96,6 +96,10 @@ export function mutateJson(chance: Chance, body: Buffer): Buffer {
   const text = JSON.stringify(holder.value) ?? 'null';
   // Numbers and escapes that JSON.stringify never writes.
   if (chance.below(8) === 0) return Buffer.from(text.replace(/\d+/, chance.pick(oddNumbers)));
+  // Every member twice: JSON.stringify writes none so.
+  if (chance.below(12) === 0 && text.startsWith('{"')) {
+    return Buffer.from(`${text.slice(0, -1)},${text.slice(1)}`);
+  }
   return Buffer.from(text);
 }
 

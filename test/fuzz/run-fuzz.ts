@@ -2,7 +2,8 @@ import { adminToken } from '../admin-token.ts';
 import type { Chance } from '../endpoints/chance.ts';
 import { compress, mutateBytes, mutateJson, oddHeader } from './mutations.ts';
 import { createPeer, type FuzzAnswer, type FuzzRequest } from './peer.ts';
-import { shopKey, type Target } from './targets.ts';
+import type { Target } from './target.ts';
+import { shopKey } from './targets.ts';
 
 /** Changes the sample of a target: its body, its frame, its compression, its headers, its path. */
 function makeRequest(chance: Chance, target: Target, ports: Ports): FuzzRequest {

@@ -1,15 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto';
 
-import {
-  create,
-  fromJson,
-  toBinary,
-  type DescField,
-  type DescMessage,
-  type DescMethod,
-  type JsonValue,
-} from '@bufbuild/protobuf';
-
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
 import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.ts';
 import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
@@ -19,32 +9,13 @@ import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
 import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
-import type { Chance } from '../endpoints/chance.ts';
 import { order } from '../endpoints/sample-events.ts';
 import { wireEndpoints } from '../endpoints/wire-endpoints.ts';
+import { rpcTargets } from './rpc-targets.ts';
+import type { Headers, Target } from './target.ts';
 
 export const shopKey = 'hg_fuzz_shop';
 export const webhookSecret = 'a-secret-of-the-fuzzer';
-
-export type Headers = Readonly<Record<string, string>>;
-
-/** One endpoint, and a sound request to it, which the fuzzer changes. */
-export interface Target {
-  readonly name: string;
-  readonly port: 'public' | 'admin';
-  readonly version: '1.1' | '2';
-  readonly method: string;
-  readonly path: string;
-  readonly contentType: string;
-  readonly isJson: boolean;
-  /** The answer may stay open, and its head may come with the first message. */
-  readonly isStream?: boolean;
-  sample(chance: Chance): Buffer;
-  /** Puts the message into its frame, after some of the changes. */
-  readonly frame?: (message: Buffer) => Buffer;
-  /** Headers that depend on the changed body: its signature. */
-  headers?(body: Buffer): Headers;
-}
 
 const versions = ['1.1', '2'] as const;
 const json = 'application/json';
@@ -257,117 +228,6 @@ const rows: readonly Row[] = [
     { method: 'GET', isJson: false, port: 'admin' },
   ]),
 ];
-
-/** One message in its frame, as gRPC and the streams of Connect have it. */
-export function framed(message: Buffer): Buffer {
-  const prefix = Buffer.alloc(5);
-  prefix.writeUInt32BE(message.length, 1);
-  return Buffer.concat([prefix, message]);
-}
-
-/** JSON of a message with some of its fields set, mostly to values of their type. */
-export function anyMessage(chance: Chance, message: DescMessage, depth = 0): JsonValue {
-  const value: Record<string, JsonValue> = {};
-  for (const field of message.fields) {
-    if (chance.below(3) > 0 && depth < 4) value[field.jsonName] = anyField(chance, field, depth);
-  }
-  return value;
-}
-
-const scalars: readonly JsonValue[] = [
-  '',
-  'order_completed',
-  'checkout',
-  '1',
-  1,
-  0,
-  -1,
-  true,
-  'default',
-  1_000_000,
-  '{"a":1}',
-  '/user_id',
-  time,
-  'AAAA',
-];
-
-function anyField(chance: Chance, field: DescField, depth: number): JsonValue {
-  const one = (): JsonValue => {
-    if (field.message !== undefined) {
-      if (field.message.typeName === 'google.protobuf.Timestamp') return time;
-      if (field.message.typeName === 'google.protobuf.Duration') return '1.5s';
-      if (field.message.typeName.startsWith('google.protobuf.')) return { a: [1, null] };
-      return anyMessage(chance, field.message, depth + 1);
-    }
-    if (field.enum !== undefined) return chance.pick([0, 1, 2, 99]);
-    if (chance.below(6) === 0) return chance.pick(scalars);
-    const { scalar } = field as { scalar?: number };
-    if (scalar === 9) return chance.pick(scalars.filter((each) => typeof each === 'string'));
-    if (scalar === 8) return chance.below(2) === 0;
-    if (scalar === 12) return 'AAECAw==';
-    return chance.pick([0, 1, 2, 100, 2 ** 31 - 1]);
-  };
-  if (field.fieldKind === 'list') return Array.from({ length: chance.below(4) }, one);
-  if (field.fieldKind === 'map') return { a: one() };
-  return one();
-}
-
-function rpcTargets(port: Target['port'], method: DescMethod): Target[] {
-  const { input, parent, methodKind } = method;
-  const isStream = methodKind !== 'unary';
-  const path = `/${parent.typeName}/${method.name}`;
-  const name = `${parent.name} ${method.name}`;
-  const asJson = (chance: Chance): Buffer => text(anyMessage(chance, input));
-  const asProto = (chance: Chance): Buffer => {
-    const value = anyMessage(chance, input);
-    try {
-      return Buffer.from(toBinary(input, fromJson(input, value)));
-    } catch {
-      return Buffer.from(toBinary(input, create(input)));
-    }
-  };
-  const base = { port, method: 'POST', path, isStream };
-  const connect = isStream ? 'application/connect+' : 'application/';
-  const frames = isStream ? { frame: framed } : {};
-  const grpc: Target = {
-    ...base,
-    name: `gRPC ${name}`,
-    version: '2',
-    contentType: 'application/grpc',
-    isJson: false,
-    frame: framed,
-    sample: asProto,
-  };
-  return [
-    grpc,
-    ...versions.flatMap((version): Target[] => [
-      {
-        ...grpc,
-        name: `gRPC-Web ${name} HTTP/${version}`,
-        version,
-        contentType: 'application/grpc-web+proto',
-      },
-      {
-        ...base,
-        ...frames,
-        name: `Connect json ${name} HTTP/${version}`,
-        version,
-        contentType: `${connect}json`,
-        isJson: true,
-        sample: asJson,
-      },
-      {
-        ...base,
-        ...frames,
-        name: `Connect proto ${name} HTTP/${version}`,
-        version,
-        contentType: `${connect}proto`,
-        isJson: false,
-        sample: asProto,
-      },
-    ]),
-  ];
-}
 
 const adminServices = [
   DeadLetterService,

@@ -46,9 +46,10 @@ type Shared = Omit<Rule, 'family'>;
 
 /** The rules that gRPC and gRPC-Web share: they differ only in where the trailers are. */
 const shared: readonly Shared[] = [
-  ...['', '+proto'].map((codec): Shared => ({
+  ...['', '+proto', '+json'].map((codec): Shared => ({
     source: requests,
     says: `the content type is the protocol's, "${codec}" behind it, and comes back; the HTTP status is 200`,
+    doors: (door) => (door.codec === 'json') === (codec === '+json'),
     sent: (door) => ({ body: good(door), headers: { 'content-type': plainType(door) + codec } }),
     back: (answer, door) => {
       taken(answer, door);
@@ -208,9 +209,9 @@ export const grpcRules: readonly Rule[] = [
     says: 'a refusal is Trailers-Only: headers with the status, and nothing behind them',
     family: 'grpc',
     sent: (door) => ({ body: good(door), headers: late }),
-    back: (answer) => {
+    back: (answer, door) => {
       expect(answer.headers['grpc-status']).toBe('4');
-      expect(answer.headers['content-type']).toBe('application/grpc');
+      expect(answer.headers['content-type']).toBe(door.contentType);
       expect([answer.body.length, Object.keys(answer.trailers)]).toEqual([0, []]);
     },
   },

@@ -49,7 +49,7 @@ type Reader = () => IncomingEvent;
 
 function readersOf(kept: Original, body: Buffer, original: () => Uint8Array): readonly Reader[] {
   if (isJson(kept)) {
-    const style = kept.door === 'connect' ? 'connect' : 'rest';
+    const style = isProtoJson(kept) ? 'connect' : 'rest';
     const one: Reader = () => {
       if (!isUtf8(body)) throw new ServiceError('malformed_request', 'The event is not UTF-8.');
       const text = textOf(body);
@@ -71,9 +71,17 @@ function whole(body: Buffer): IncomingEvent {
 }
 
 /** Protocol buffers too are kept as JSON where something personal was taken out of them. */
-function isJson({ door, contentType }: Original): boolean {
-  return door === 'rest' || contentType === 'application/json';
+function isJson(kept: Original): boolean {
+  const { door, contentType } = kept;
+  return door === 'rest' || contentType === 'application/json' || isProtoJson(kept);
 }
+
+/** JSON with the names of ProtoJSON. */
+function isProtoJson({ door, contentType }: Original): boolean {
+  return (door === 'connect' && contentType === 'application/json') || grpcJson.has(contentType);
+}
+
+const grpcJson = new Set(['application/grpc+json', 'application/grpc-web+json']);
 
 function textOf(body: Buffer): string {
   return body.toString('utf8').replace(/^\ufeff/, '');

@@ -42,7 +42,8 @@ export function grpcEndpoint<Request, Result>(
       if (answer.error !== undefined) return sendGrpcError(exchange, call, answer.error, answer);
       const { headers, message, trailers } = answer;
       const status = trailers === undefined ? succeeded : { ...trailers, ...succeeded };
-      send(exchange, call, frameOf(message as Buffer, 0), headers, status);
+      const bytes = typeof message === 'string' ? Buffer.from(message) : message;
+      send(exchange, call, frameOf(bytes, 0), headers, status);
       return 0;
     },
     refuse: refuseGrpc,

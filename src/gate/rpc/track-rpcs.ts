@@ -10,8 +10,9 @@ import { createRpcEntry, type RpcEntry } from './serve-rpc.ts';
 import { rpcErrorOf, type UnaryRpc } from './unary-rpc.ts';
 
 /*
- * The two RPCs of TrackService. Decoding, accepting and the words of errors are the same code that the
- * Connect router uses for what is left to it: connect-router.ts.
+ * The two RPCs of TrackService, in every protocol and codec. The JSON forms of gRPC are rare, but a JSON
+ * parser of a library would keep the last of two lists of events, round large numbers, and lose a whole
+ * batch for one event that is not JSON.
  */
 
 type TrackRpc = UnaryRpc<IncomingBatch, readonly Verdict[]>;

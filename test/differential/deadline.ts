@@ -1,4 +1,4 @@
-import { ServiceError } from '../../errors.ts';
+import { ServiceError } from '../../src/errors.ts';
 
 /**
  * Ends the wait at the caller's deadline. What is under way goes on: it may still be stored. Nothing
