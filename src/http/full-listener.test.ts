@@ -9,6 +9,8 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { engines, type EngineName } from './engine-peer.fixture.ts';
 import type { HttpCall } from './http-call.ts';
+import { clientPreface, frameType } from './http2/frames.ts';
+import { frameOf } from './http2/raw-peer.fixture.ts';
 import { listen, type Listener } from './listen.ts';
 import { makeCertificate } from './self-signed.fixture.ts';
 
@@ -122,9 +124,42 @@ const clients: Readonly<Record<string, (full: Full) => Promise<Client>>> = {
   },
 };
 
+/** Sends so many PINGs on a new connection. Resolves with what comes first: all answers, or the end. */
+async function sendPings(full: Full, count: number): Promise<'answered' | 'ended'> {
+  const socket = await connectSocket(full, 'h2');
+  const ping = frameOf(frameType.ping, 0, 0, Buffer.alloc(8));
+  const settings = frameOf(frameType.settings, 0, 0, Buffer.alloc(0));
+  return new Promise((resolve) => {
+    let bytes = 0;
+    socket.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes >= count * ping.length) resolve('answered');
+    });
+    socket.on('close', () => resolve('ended'));
+    socket.write(
+      Buffer.concat([clientPreface, settings, ...Array.from({ length: count }, () => ping)]),
+    );
+  });
+}
+
 describe.each(engines.flatMap((engine) => [false, true].map((isTls) => ({ engine, isTls }))))(
   'a full listener: %o',
   ({ engine, isTls }) => {
+    test('floods of several connections of an address count together', async () => {
+      const full = await openListener(engine, isTls);
+      // Each is within what one connection may send.
+      const outcomes: string[] = [];
+      while (outcomes.length < 6 && !outcomes.includes('ended')) {
+        outcomes.push(await sendPings(full, 900));
+      }
+      expect([outcomes[0], outcomes[1], outcomes.at(-1)]).toEqual([
+        'answered',
+        'answered',
+        'ended',
+      ]);
+      expect(full.limited).toContain('control_frames 127.0.0.1');
+    });
+
     describe.each(Object.entries(clients))('%s', (protocol, connect) => {
       test('ends who is silent, then who is idle, and no request under way', async () => {
         const full = await openListener(engine, isTls);

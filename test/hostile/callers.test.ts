@@ -22,7 +22,13 @@ describe('anonymous load', () => {
     await using gate = await startHostileGate();
     let compared: Comparison;
     const grown = await memoryGrowth(gate, async () => {
-      compared = await compare({ gate, attack, rounds, ms: attackMs });
+      compared = await compare({
+        gate,
+        startDecoy: startHostileGate,
+        attack,
+        rounds,
+        ms: attackMs,
+      });
     });
     const { sent, refusals, p99Ms, text } = compared!;
     console.log(`${text}, memory +${(grown / mib).toFixed(0)} MiB`);

@@ -15,6 +15,11 @@ export interface CompareOptions {
   readonly gate: HostileGate;
   readonly attack: string;
   readonly rounds: number;
+  /**
+   * Starts another gate of the same kind. With `HOSTILE_DECOY=1` the attack goes on there while this gate is not
+   * attacked: what is left is the cost of the attack to the gate, not to a machine that is busy with the attacker.
+   */
+  readonly startDecoy: () => Promise<HostileGate>;
   /** Of each turn. */
   readonly ms: number;
   /** Runs during each attack. */
@@ -35,6 +40,8 @@ export interface Comparison {
 export async function compare(options: CompareOptions): Promise<Comparison> {
   const { gate, attack: name, rounds, ms, meanwhile } = options;
   await using attacker = await startAttacker(gate.port, name);
+  await using decoy = process.env['HOSTILE_DECOY'] === '1' ? await options.startDecoy() : undefined;
+  await using elsewhere = decoy && (await startAttacker(decoy.port, name));
   const during = async (work: () => Promise<unknown>): Promise<ProducersReport> => {
     const producers = startProducers(gate.port, producersCount, producersPerSecond);
     await work();
@@ -48,7 +55,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   let [sent, answered, cpuMs, cpuAloneMs] = [0, 0, 0, 0];
   for (let round = 0; round < rounds; round += 1) {
     const cpuAtFirst = gate.cpuMs();
-    alone.push((await during(() => sleep(ms))).p99Ms);
+    alone.push((await during(() => elsewhere?.attack(ms) ?? sleep(ms))).p99Ms);
     const cpuBefore = gate.cpuMs();
     cpuAloneMs += cpuBefore - cpuAtFirst;
     const end = new AbortController();

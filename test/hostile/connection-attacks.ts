@@ -2,7 +2,7 @@ import http2 from 'node:http2';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Attack } from './attacks.ts';
+import { together, type Attack } from './attacks.ts';
 
 /*
  * Callers that use up connections and streams rather than memory or time. They come from the
@@ -70,20 +70,30 @@ const grpc = { ':method': 'POST', 'content-type': 'application/grpc', te: 'trail
 /** An empty message of gRPC. */
 const emptyMessage = Buffer.alloc(5);
 
-/** Watches health on as many streams as are let in, and asks again for those that are refused. */
-function watch(connections: number, streams: number): Attack {
+interface Asked {
+  readonly path: string;
+  readonly type?: string;
+  readonly body?: Buffer;
+  /** How soon each stream asks again once it has its answer. */
+  readonly againMs?: number;
+}
+
+/** Asks on so many streams of each connection, again and again. What is let in and stays open, stays open. */
+function ask(connections: number, streams: number, asked: Asked): Attack {
+  const { path, type = 'application/json', body = Buffer.alloc(0), againMs = 0 } = asked;
+  const headers = { ...grpc, 'content-type': type, ':path': path };
   return async (port, signal) => {
     let answered = 0;
     const sessions = Array.from({ length: connections }, (_, index) => {
       const session = connect(port, index);
       const open = (): void => {
         if (signal.aborted || session.destroyed) return;
-        const stream = session.request({ ...grpc, ':path': '/grpc.health.v1.Health/Watch' });
+        const stream = session.request(headers);
         stream.on('response', () => (answered += 1));
         stream.on('error', () => {});
-        stream.on('close', () => setTimeout(open, comeBackMs));
+        stream.on('close', () => setTimeout(open, againMs));
         stream.resume();
-        stream.end(emptyMessage);
+        stream.end(body);
       };
       for (let each = 0; each < streams; each += 1) open();
       return session;
@@ -131,6 +141,25 @@ const idleHttp2 = Buffer.concat([preface, settingsAck, getRoot]);
 const pings = { bytes: ping, everyMs: 200 };
 const flood = { bytes: Buffer.concat(Array.from({ length: 200 }, () => ping)), everyMs: 10 };
 
+const health = '/grpc.health.v1.Health';
+const message = { type: 'application/grpc', body: emptyMessage };
+const watching = { ...message, path: `${health}/Watch`, againMs: comeBackMs };
+const checking = { ...message, path: `${health}/Check` };
+
+/** Rests, and then uses at once what the rest has left it: budgets refill. */
+function inPulses(attack: Attack): Attack {
+  return async (port, signal) => {
+    let sum = 0;
+    while (!signal.aborted) {
+      sum += await attack(port, AbortSignal.any([signal, AbortSignal.timeout(pulseMs)]));
+      await sleep(restMs);
+    }
+    return sum;
+  };
+}
+const pulseMs = 200;
+const restMs = 800;
+
 /** By name. An attack returns how many connections were ended or, for streams, answers or bytes. */
 export const connectionAttacks: Readonly<Record<string, Attack>> = {
   'connections that send nothing': hold(many, { first: '' }),
@@ -142,6 +171,18 @@ export const connectionAttacks: Readonly<Record<string, Attack>> = {
     again: pings,
   }),
   'floods of PING': hold(30, { first: Buffer.concat([preface, settingsAck]), again: flood }),
-  'health watchers': watch(20, 50),
+  'health watchers': ask(20, 50, watching),
+  'health checks': ask(10, 20, checking),
   reflection: reflect(10),
+  'requests without a key': ask(10, 100, { path: '/v1/track' }),
+  'requests to no endpoint': ask(10, 100, { path: '/nothing' }),
+  'requests without a key, in pulses': inPulses(ask(10, 100, { path: '/v1/track' })),
+  'connections and streams together': together(
+    hold(100, { first: oneRequest }),
+    hold(30, { first: Buffer.concat([preface, settingsAck]), again: flood }),
+    ask(5, 50, watching),
+    ask(5, 20, checking),
+    reflect(5),
+    ask(5, 50, { path: '/v1/track' }),
+  ),
 };

@@ -7,7 +7,7 @@ import { asAdmin } from '../admin-token.ts';
 import { attackFor } from './attacks.ts';
 import { compare, p99MaxMs, producersPerSecond } from './compare.ts';
 import { connectionAttacks } from './connection-attacks.ts';
-import { startHostileGate } from './hostile-gate.ts';
+import { startHostileGate, type HostileGate } from './hostile-gate.ts';
 import { post, loads } from './producers.ts';
 
 /*
@@ -42,15 +42,15 @@ async function newcomers(
 
 describe('producers', () => {
   test.each(Object.keys(connectionAttacks))('are served during %s', async (attack) => {
-    await using gate = await startHostileGate({
-      HEADGATE_LIMITS_CONNECTIONS_MAX: String(connectionsMax),
-    });
+    const startDecoy = (): Promise<HostileGate> =>
+      startHostileGate({ HEADGATE_LIMITS_CONNECTIONS_MAX: String(connectionsMax) });
+    await using gate = await startDecoy();
     const arrived: { count: number; refused: string[] }[] = [];
     const meanwhile = async (signal: AbortSignal): Promise<void> => {
       const send = (agent: http.Agent): Promise<string> => post(gate.port, agent, loads[0]!);
       arrived.push(await newcomers(signal, '202', send));
     };
-    const compared = await compare({ gate, attack, rounds, ms: attackMs, meanwhile });
+    const compared = await compare({ gate, startDecoy, attack, rounds, ms: attackMs, meanwhile });
     const { sent, refusals, p99Ms, text } = compared;
     const count = arrived.reduce((sum, each) => sum + each.count, 0);
     const refused = arrived.flatMap((each) => each.refused);

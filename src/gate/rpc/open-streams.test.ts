@@ -56,9 +56,12 @@ describe.each([
     const leave = places.take(call(1));
     places.take(call(2));
     expect(limited).toEqual([]);
+    expect(places.refusal(call(3))).toBe(text);
+    limited.length = 0;
     expect(refusal(() => places.take(call(3)))).toBe(text);
     expect(limited).toEqual([`open_streams ${addressOf(3)}`]);
     leave();
+    expect(places.refusal(call(3))).toBeUndefined();
     places.take(call(3));
     expect(refusal(() => places.take(call(4)))).toBe(text);
   });
@@ -80,4 +83,10 @@ test('a rate is a burst and then so many a second, for each address', () => {
   expect([ask('a', 3), ask('a', 5), ask('b', 4)]).toEqual([3, 0, 3]);
   vi.advanceTimersByTime(1_000);
   expect([ask('a', 3), ask('b', 2)]).toEqual([2, 2]);
+});
+
+test('to ask whether an address may do one more costs nothing', () => {
+  const mayAsk = createAddressRate({ burst: 1, perSecond: 0 });
+  expect([mayAsk('a', true), mayAsk('a', true), mayAsk('a')]).toEqual([true, true, true]);
+  expect([mayAsk('a', true), mayAsk('a')]).toEqual([false, false]);
 });
