@@ -36,6 +36,7 @@ export interface Config {
   readonly keys: readonly WriteKey[];
   readonly limits: Limits;
   readonly log: LogRetention;
+  readonly rejected: RejectedRetention;
   /** If undefined, heartbeats are neither sent nor accepted. */
   readonly canary: { readonly intervalMs: number | undefined };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -93,10 +94,20 @@ export interface Limits {
 
 /** How long and how much the log keeps. */
 export interface LogRetention {
+  /** Settled events are kept at most this long. */
   readonly retentionMs: number;
+  /** All events are kept at least this long, however full the log is. At most `retentionMs`. */
+  readonly retentionMinMs: number;
   readonly dedupWindowMs: number;
   /** All streams together. Always kept below the free disk space. */
   readonly storageBytesMax: number;
+}
+
+/** How long and how much is kept of rejected events. */
+export interface RejectedRetention {
+  readonly retentionMs: number;
+  /** If undefined, a part of `LogRetention.storageBytesMax`. */
+  readonly storageBytesMax: number | undefined;
 }
 
 export interface DestinationConfig {

@@ -199,7 +199,15 @@ export const settings = {
     default: '7d',
     min: '1s',
     max: '3650d',
-    text: 'Events older than this are deleted once every destination has settled them, and never earlier.',
+    text: 'Events older than this are deleted once every destination has settled them. When the log runs short of room, the oldest settled events go earlier, down to `log.retention_min`.',
+  },
+  'log.retention_min': {
+    kind: 'duration',
+    default: null,
+    min: '100ms',
+    max: '3650d',
+    defaultText: '1h, or `log.dedup_window` if that is longer; at most `log.retention`',
+    text: 'Events younger than this are never deleted, also when the log runs short of room. At least `log.dedup_window`, so that a retry is recognized. What arrives within this time must fit into the log, or it refuses events.',
   },
   'log.dedup_window': {
     kind: 'duration',
@@ -214,6 +222,21 @@ export const settings = {
     min: '1MiB',
     max: '1024TiB',
     text: 'The size of all streams together. Headgate lowers it below the free disk space. A stream at its limit refuses cleanly; on a full disk it does not.',
+  },
+  'rejected.retention': {
+    kind: 'duration',
+    default: '7d',
+    min: '1s',
+    max: '3650d',
+    text: 'How long rejected events are kept whose sender got an error, and how long others are kept after a replay or a discard has settled them. A quarantined event that nobody has settled is never deleted ([quarantine](../../operate/quarantine.md)).',
+  },
+  'rejected.storage_bytes_max': {
+    kind: 'bytes',
+    default: null,
+    min: '1MiB',
+    max: '1024TiB',
+    defaultText: 'unset: 8% of `log.storage_bytes_max`, at most 1 GiB',
+    text: 'The room for rejected events, within `log.storage_bytes_max` and at most half of it. A source may fill half of what the other sources leave; beyond that its events are answered with `retry`.',
   },
   'canary.interval': {
     kind: 'duration',

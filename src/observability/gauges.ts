@@ -22,7 +22,14 @@ export function createGauges(
     /** Filled at the first read of the log; topology.ts has the closed set of its streams. */
     streamBytes: new Map<string, number>(),
     streamBytesMax: new Map<string, number>(),
+    /** By source. */
+    quarantineBytes: new Map<string, number>(),
+    quarantineBytesMax: new Map<string, number>(),
     missingEvents: 0,
+    /** EVENTS, once a worker has looked. */
+    streamHeldBytes: new Map<string, number>(),
+    destinationHeldBytes: zeros(destinations),
+    retentionReachedMs: 0,
     /** By sync mode; 0 unless the durability is `replicated`. */
     logServers: zeros(syncModes),
     lastEvent: zeros(eventNames),
@@ -47,6 +54,15 @@ export function createGauges(
     },
     () => [{ labels: [], value: gauges.missingEvents }],
   );
+  createGauge(
+    registry,
+    {
+      name: 'headgate_log_reached_retention_seconds',
+      help: 'While events are deleted before log.retention is over, because the log needs room: the age of the oldest event. Else 0.',
+      labels: [],
+    },
+    () => [{ labels: [], value: gauges.retentionReachedMs / 1000 }],
+  );
   exposeLog(registry, gauges);
   exposeDestinations(registry, gauges);
   exposeContracts(registry, gauges.contracts);
@@ -66,10 +82,16 @@ function expose(
   );
 }
 
-function exposeLog(
-  registry: Registry,
-  gauges: Readonly<Record<'lastEvent' | 'logServers' | 'streamBytes' | 'streamBytesMax', ByLabel>>,
-): void {
+type LogGauge =
+  | 'lastEvent'
+  | 'logServers'
+  | 'streamBytes'
+  | 'streamBytesMax'
+  | 'streamHeldBytes'
+  | 'quarantineBytes'
+  | 'quarantineBytesMax';
+
+function exposeLog(registry: Registry, gauges: Readonly<Record<LogGauge, ByLabel>>): void {
   expose(
     registry,
     ['headgate_last_event_timestamp_seconds', 'event_name'],
@@ -90,6 +112,24 @@ function exposeLog(
   );
   expose(
     registry,
+    ['headgate_quarantine_bytes', 'source'],
+    'What a source has in quarantine.',
+    gauges.quarantineBytes,
+  );
+  expose(
+    registry,
+    ['headgate_quarantine_bytes_max', 'source'],
+    'What a source may have in quarantine: half of what the other sources leave.',
+    gauges.quarantineBytesMax,
+  );
+  expose(
+    registry,
+    ['headgate_stream_held_bytes', 'stream'],
+    'What a stream of the log holds and cannot delete to make room: what a destination has not taken, and what is younger than log.retention_min.',
+    gauges.streamHeldBytes,
+  );
+  expose(
+    registry,
     ['headgate_log_servers', 'sync'],
     'Servers that hold the log in a cluster, by whether each syncs a message before it acknowledges it.',
     gauges.logServers,
@@ -100,6 +140,7 @@ type DestinationGauge =
   | 'destinationPending'
   | 'destinationParked'
   | 'destinationDisabled'
+  | 'destinationHeldBytes'
   | 'deadLetters'
   | 'deadLetterOldest';
 
@@ -123,6 +164,11 @@ function exposeDestinations(
     'headgate_destination_disabled',
     '1 when a destination has said that it wants nothing more; it is not tried until a restart.',
     gauges.destinationDisabled,
+  );
+  show(
+    'headgate_destination_held_bytes',
+    'What EVENTS holds from the first event on that a destination has not taken. Also for a removed destination that still has a consumer.',
+    gauges.destinationHeldBytes,
   );
   show(
     'headgate_dead_letters',

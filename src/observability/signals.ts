@@ -64,10 +64,8 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     },
     ...createDeliverySignals(metrics, logger, sampler),
     ...createRegistrySignals(metrics, logger),
-    streamSize: (stream: string, bytes: number, bytesMax: number): void => {
-      metrics.gauges.streamBytes.set(stream, bytes);
-      metrics.gauges.streamBytesMax.set(stream, bytesMax);
-    },
+    ...createSizeSignals(metrics),
+    ...createRoomSignals(metrics, logger),
     /** By positions in EVENTS. */
     eventsMissing: (range: MissingEvents): void =>
       logger.error(
@@ -107,6 +105,64 @@ export function createSignals(metrics: Metrics, logger: Logger) {
       logger.error({ err: error }, 'a failure that no code handled: report it');
     },
     note: (fields: Record<string, unknown>, text: string): void => logger.info(fields, text),
+  };
+}
+
+/** Sources with series of their own: the fullest ones, which an alert is about. */
+const quarantineSourcesMax = 100;
+
+function createSizeSignals({ gauges }: Metrics) {
+  return {
+    streamSize: (stream: string, bytes: number, bytesMax: number): void => {
+      gauges.streamBytes.set(stream, bytes);
+      gauges.streamBytesMax.set(stream, bytesMax);
+    },
+    quarantineSizes: (
+      sizes: ReadonlyMap<string, { readonly bytes: number; readonly bytesMax: number }>,
+    ): void => {
+      const { quarantineBytes, quarantineBytesMax } = gauges;
+      quarantineBytes.clear();
+      quarantineBytesMax.clear();
+      const fullest = [...sizes].sort(
+        ([, a], [, b]) => b.bytes / b.bytesMax - a.bytes / a.bytesMax,
+      );
+      for (const [source, { bytes, bytesMax }] of fullest.slice(0, quarantineSourcesMax)) {
+        quarantineBytes.set(source, bytes);
+        quarantineBytesMax.set(source, bytesMax);
+      }
+    },
+  };
+}
+
+/** The signals about the room in EVENTS. */
+function createRoomSignals({ gauges }: Metrics, logger: Logger) {
+  return {
+    /** Bytes of EVENTS that cannot be deleted to make room; also by what a consumer holds. */
+    eventsHeld: (held: { bytes: number; byConsumer: ReadonlyMap<string, number> }): void => {
+      gauges.streamHeldBytes.set('EVENTS', held.bytes);
+      for (const name of gauges.destinationHeldBytes.keys()) {
+        gauges.destinationHeldBytes.set(name, 0);
+      }
+      for (const [name, bytes] of held.byConsumer) gauges.destinationHeldBytes.set(name, bytes);
+    },
+    /** `full` is between 0 and 1. Without a destination, all events are too young. */
+    logStuck: ({ full, destination }: { full: number; destination: string | undefined }): void => {
+      const percent = Math.floor(full * 100);
+      if (destination === undefined) {
+        logger.warn(
+          { percent },
+          'the log is nearly full, and all its events are younger than log.retention_min: it will refuse events. Raise log.storage_bytes_max, or lower log.retention_min',
+        );
+        return;
+      }
+      logger.warn(
+        { percent, destination },
+        'the log is nearly full of events that a destination has not taken: it will refuse events. See docs/runbooks/store-filling.md',
+      );
+    },
+    retentionReached: (ageMs: number): void => {
+      gauges.retentionReachedMs = ageMs;
+    },
   };
 }
 

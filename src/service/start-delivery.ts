@@ -12,6 +12,7 @@ import { destinationTypes } from '../destinations/registry.ts';
 import type { GiveUp } from '../event/delivery-attempt.ts';
 import { createJanitor } from '../jetstream/consume/janitor.ts';
 import type { Log } from '../jetstream/log.ts';
+import { createPressureRelief } from '../jetstream/consume/retention/pressure.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Signals } from '../observability/signals.ts';
 import { createConfirmations, type ConfirmedDestination } from '../reconciliation/confirmations.ts';
@@ -86,6 +87,7 @@ export async function startDelivery(parts: DeliveryParts): Promise<RunningDelive
   });
   janitor.start();
   lifecycle.onRelease('janitor', janitor.stop);
+  await startPressureRelief(parts, destinations);
   const byName = new Map(destinations.map((name, index) => [name, carriers[index]!]));
   return {
     stateOf: (name) => byName.get(name)?.worker.state(),
@@ -94,6 +96,23 @@ export async function startDelivery(parts: DeliveryParts): Promise<RunningDelive
       return destination?.stored?.bind(destination);
     },
   };
+}
+
+async function startPressureRelief(
+  { config, log, signals, lifecycle }: DeliveryParts,
+  destinations: readonly string[],
+): Promise<void> {
+  const relief = createPressureRelief({
+    log,
+    retentionMinMs: config.log.retentionMinMs,
+    destinations,
+    onHeld: signals.eventsHeld,
+    onStuck: signals.logStuck,
+    onRetentionReached: signals.retentionReached,
+    onTrouble: (error) => signals.trouble('making room in the log', error),
+  });
+  lifecycle.onRelease('pressure relief', relief.stop);
+  await relief.start();
 }
 
 async function createCarrier(
