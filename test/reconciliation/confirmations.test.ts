@@ -329,7 +329,7 @@ describe('settled without delivery', () => {
     await process.confirm();
     expect(ask).not.toHaveBeenCalled();
     process.park(false);
-    await process.confirm();
+    await process.confirmations.run();
     expect([process.troubles, process.found]).toEqual([['it is away'], []]);
     expect(await upTo(log)).toBe(0);
     ask.mockImplementation(answers);
@@ -337,6 +337,30 @@ describe('settled without delivery', () => {
     await settled(log, 'crm', 'REPLAY');
     expect(process.found).toMatchObject([{ events: 1, from: 2, to: 2 }]);
     expect(held.has(ids[1]!)).toBe(true);
+    await process.stop();
+  });
+
+  test('events are kept until they are confirmed, for ten minutes at most', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    const ids = await publishEvents(log, 5);
+    const { destination, held } = keeping();
+    const process = await startDeliveries(log, destination);
+    await settled(log);
+    const { confirmedUpTo } = process.confirmations;
+    expect(await confirmedUpTo('crm', 5)).toBe(0);
+    expect(await confirmedUpTo('another', 5)).toBe(5);
+    process.park(true);
+    await process.confirm();
+    expect(await confirmedUpTo('crm', 5)).toBe(0);
+    const later = performance.now() + 600_001;
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(later);
+    expect(await confirmedUpTo('crm', 5)).toBe(5);
+    clock.mockRestore();
+    process.park(false);
+    await process.confirm();
+    expect(await confirmedUpTo('crm', 5)).toBe(5);
+    expect(held.size).toBe(ids.length);
     await process.stop();
   });
 
