@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { readPartPosition } from '../jetstream/consume/consumer-position.ts';
 import { storeRedelivery } from '../jetstream/consume/redelivery.ts';
-import { withParts } from '../jetstream/events/event-streams.ts';
+import { partAt, withParts } from '../jetstream/events/event-streams.ts';
 import type { StreamPart } from '../jetstream/events/stream-parts.ts';
 import {
   readConfirmed,
@@ -29,6 +29,11 @@ export interface Confirmations {
    * settled now counts as confirmed: its owner may have deleted it.
    */
   begin(destination: ConfirmedDestination): Promise<void>;
+  /**
+   * The position in EVENTS up to which a destination may lose its events, by the one up to which it
+   * has settled them: what is not confirmed is kept for ten minutes at most, whatever the reason.
+   */
+  confirmedUpTo(destination: string, settledUpTo: number): Promise<number>;
   /** Confirms from now on. */
   start(): void;
   /** Waits for a destination that is being asked, but not for long. */
@@ -56,6 +61,8 @@ const secondLookDefaultMs = 1_000;
 /** Far above what one worker delivers, so that it keeps up, in at most half of the time. */
 const eventsPerMsMax = 20;
 const stopMsMax = 2_000;
+/** Longer than a confirmation takes, and short beside the time in which a log fills. */
+const keptMsMax = 600_000;
 
 /**
  * A consumer of NATS can be settled without delivery, for example after a change of its leader. What
@@ -70,8 +77,7 @@ export function createConfirmations(options: ConfirmationOptions): Confirmations
   const destinations: ConfirmedDestination[] = [];
   const stopping = new AbortController();
   const confirmPart = createPartConfirmation(options, stopping.signal);
-  /** How far each consumer had settled at the previous run. */
-  const settledBefore = new Map<string, number>();
+  const settled = createObservations();
 
   const confirmSettled = (destination: ConfirmedDestination): Promise<void> =>
     withParts(log, 'EVENTS', async (parts) => {
@@ -79,8 +85,8 @@ export function createConfirmations(options: ConfirmationOptions): Confirmations
         const key = `${part.stream} ${destination.name}`;
         const position = await readPartPosition(log, part, destination.name);
         if (position === undefined) continue;
-        const before = settledBefore.get(key);
-        settledBefore.set(key, position.settledUpTo);
+        const before = settled.newest(key);
+        settled.observe(key, position.settledUpTo);
         if (before === undefined) continue;
         await confirmPart(destination, part, Math.min(before, position.settledUpTo));
       }
@@ -88,7 +94,7 @@ export function createConfirmations(options: ConfirmationOptions): Confirmations
 
   const runOnce = async (): Promise<void> => {
     for (const destination of destinations) {
-      if (stopping.signal.aborted || !destination.isRunning()) continue;
+      if (stopping.signal.aborted) return;
       await confirmSettled(destination).catch((error: unknown) => {
         if (!stopping.signal.aborted) onTrouble(destination.name, error);
       });
@@ -109,6 +115,13 @@ export function createConfirmations(options: ConfirmationOptions): Confirmations
         for (const part of parts) await beginPart(log, part, destination.name);
       }).catch((error: unknown) => onTrouble(destination.name, error));
     },
+    confirmedUpTo: async (name, settledUpTo) => {
+      if (!destinations.some((one) => one.name === name)) return settledUpTo;
+      const part = partAt(log, 'EVENTS', settledUpTo);
+      const confirmed = await readConfirmed(log, part, name);
+      if (confirmed === undefined) return settledUpTo;
+      return Math.max(confirmed.upTo, settled.before(`${part.stream} ${name}`, keptMsMax));
+    },
     start: () => {
       timer ??= setInterval(() => void run(), options.intervalMs ?? intervalDefaultMs);
       timer.unref();
@@ -119,6 +132,22 @@ export function createConfirmations(options: ConfirmationOptions): Confirmations
       await Promise.race([running, sleep(stopMsMax, undefined, { ref: false })]);
     },
     run,
+  };
+}
+
+/** Remembers how far consumers had settled, for about as long as anybody asks. */
+function createObservations() {
+  const byKey = new Map<string, { readonly atMs: number; readonly upTo: number }[]>();
+  const agedAt = (key: string, ageMs: number): number =>
+    (byKey.get(key) ?? []).findLastIndex(({ atMs }) => atMs <= performance.now() - ageMs);
+  return {
+    newest: (key: string) => byKey.get(key)?.at(-1)?.upTo,
+    /** How far it had settled so long ago; 0 if that is not known. */
+    before: (key: string, ageMs: number) => byKey.get(key)?.[agedAt(key, ageMs)]?.upTo ?? 0,
+    observe: (key: string, upTo: number) => {
+      const kept = (byKey.get(key) ?? []).slice(Math.max(0, agedAt(key, keptMsMax)));
+      byKey.set(key, [...kept, { atMs: performance.now(), upTo }]);
+    },
   };
 }
 

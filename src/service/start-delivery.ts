@@ -15,7 +15,11 @@ import type { Log } from '../jetstream/log.ts';
 import { createPressureRelief } from '../jetstream/consume/retention/pressure.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Signals } from '../observability/signals.ts';
-import { createConfirmations, type ConfirmedDestination } from '../reconciliation/confirmations.ts';
+import {
+  createConfirmations,
+  type Confirmations,
+  type ConfirmedDestination,
+} from '../reconciliation/confirmations.ts';
 
 export interface DeliveryParts {
   readonly config: Config;
@@ -82,12 +86,13 @@ export async function startDelivery(parts: DeliveryParts): Promise<RunningDelive
     log,
     retentionMs: config.log.retentionMs,
     destinations,
+    confirmedUpTo: confirmations.confirmedUpTo,
     onTrouble: (error) => signals.trouble('janitor', error),
     onForgotten: signals.destinationForgotten,
   });
   janitor.start();
   lifecycle.onRelease('janitor', janitor.stop);
-  await startPressureRelief(parts, destinations);
+  await startPressureRelief(parts, destinations, confirmations);
   const byName = new Map(destinations.map((name, index) => [name, carriers[index]!]));
   return {
     stateOf: (name) => byName.get(name)?.worker.state(),
@@ -101,9 +106,11 @@ export async function startDelivery(parts: DeliveryParts): Promise<RunningDelive
 async function startPressureRelief(
   { config, log, signals, lifecycle }: DeliveryParts,
   destinations: readonly string[],
+  { confirmedUpTo }: Pick<Confirmations, 'confirmedUpTo'>,
 ): Promise<void> {
   const relief = createPressureRelief({
     log,
+    confirmedUpTo,
     retentionMinMs: config.log.retentionMinMs,
     destinations,
     onHeld: signals.eventsHeld,

@@ -9,6 +9,7 @@ import type { DestinationConfig } from '../../src/config/config.ts';
 import { delivered, type Destination, type Outcome } from '../../src/destinations/destination.ts';
 import { sqliteType } from '../../src/destinations/sqlite/type.ts';
 import { clientsForTests } from '../../src/jetstream/clients.ts';
+import { storeRedelivery } from '../../src/jetstream/consume/redelivery.ts';
 import { partsOf } from '../../src/jetstream/events/event-streams.ts';
 import {
   readConfirmed,
@@ -16,6 +17,7 @@ import {
 } from '../../src/jetstream/integrity/confirmed-position.ts';
 import { readLedger } from '../../src/jetstream/integrity/ledger.ts';
 import type { Log } from '../../src/jetstream/log.ts';
+import { readMessage } from '../../src/jetstream/read/read.ts';
 import {
   createConfirmations,
   type ConfirmationOptions,
@@ -279,6 +281,37 @@ describe('settled without delivery', () => {
     await process.stop();
   });
 
+  test('what REPLAY has is not delivered again when the position could not be written', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    const { destination, held } = keeping();
+    const ids = await publishEvents(log, 6);
+    const process = await startDeliveries(log, destination);
+    await settled(log);
+    held.clear();
+    const { streams } = clientsForTests(log).manager;
+    const { config } = await streams.info('LEDGER');
+    await streams.update('LEDGER', { ...config, max_bytes: 1 });
+    await process.confirm();
+    expect(process.troubles).toHaveLength(1);
+    await streams.update('LEDGER', config);
+    await settled(log, 'crm', 'REPLAY');
+    await process.confirm();
+    expect(await upTo(log)).toBe(6);
+    expect(process.found).toMatchObject([{ events: 6, from: 1, to: 6 }]);
+    expect(held).toEqual(new Set(ids));
+
+    // Two processes may have found the same: the second message is a duplicate.
+    const event = (await readMessage(log, 'EVENTS', 1))!;
+    expect(await storeRedelivery(log, 'crm', event)).toMatchObject({ duplicate: true });
+    expect(await countMessages(log, 'REPLAY')).toBe(6);
+    const again = (await readMessage(log, 'REPLAY', 1))!;
+    expect(again.payload).toEqual(event.payload);
+    expect(again.header('Headgate-Origin-Sequence')).toBe('1');
+    expect(again.header('Headgate-Correlation-Id')).toBe(`c-${ids[0]}`);
+    await process.stop();
+  });
+
   test('a destination that is parked or does not answer is asked again later', async () => {
     await using real = await startRealLog();
     const { log } = real;
@@ -296,7 +329,7 @@ describe('settled without delivery', () => {
     await process.confirm();
     expect(ask).not.toHaveBeenCalled();
     process.park(false);
-    await process.confirm();
+    await process.confirmations.run();
     expect([process.troubles, process.found]).toEqual([['it is away'], []]);
     expect(await upTo(log)).toBe(0);
     ask.mockImplementation(answers);
@@ -304,6 +337,30 @@ describe('settled without delivery', () => {
     await settled(log, 'crm', 'REPLAY');
     expect(process.found).toMatchObject([{ events: 1, from: 2, to: 2 }]);
     expect(held.has(ids[1]!)).toBe(true);
+    await process.stop();
+  });
+
+  test('events are kept until they are confirmed, for ten minutes at most', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    const ids = await publishEvents(log, 5);
+    const { destination, held } = keeping();
+    const process = await startDeliveries(log, destination);
+    await settled(log);
+    const { confirmedUpTo } = process.confirmations;
+    expect(await confirmedUpTo('crm', 5)).toBe(0);
+    expect(await confirmedUpTo('another', 5)).toBe(5);
+    process.park(true);
+    await process.confirm();
+    expect(await confirmedUpTo('crm', 5)).toBe(0);
+    const later = performance.now() + 600_001;
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(later);
+    expect(await confirmedUpTo('crm', 5)).toBe(5);
+    clock.mockRestore();
+    process.park(false);
+    await process.confirm();
+    expect(await confirmedUpTo('crm', 5)).toBe(5);
+    expect(held.size).toBe(ids.length);
     await process.stop();
   });
 

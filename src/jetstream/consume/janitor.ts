@@ -6,7 +6,7 @@ import type { StreamPart } from '../events/stream-parts.ts';
 import { deleteBefore } from '../integrity/ledger.ts';
 import type { Log } from '../log.ts';
 import { readMatching } from '../read/read.ts';
-import { findDeletable, keptMinOf } from './retention/deletable.ts';
+import { findDeletable, type DeletableOptions, keptMinOf } from './retention/deletable.ts';
 import { consumedStreams, earlierStream, subjects, type ConsumedStream } from '../topology.ts';
 import { createStreamAges, type StreamAges } from './stream-ages.ts';
 
@@ -32,6 +32,8 @@ export interface JanitorOptions {
    * configuration.
    */
   readonly onForgotten?: (destination: string, waiting: number) => void;
+  /** As for `DeletableOptions`, of EVENTS. */
+  readonly confirmedUpTo?: DeletableOptions['confirmedUpTo'];
   readonly intervalMs?: number;
   readonly now?: () => number;
 }
@@ -129,7 +131,9 @@ async function clean(
     (ages.foundUpTo() >= state.first_seq && Date.parse(String(state.first_ts)) < keepSinceMs);
   if (state.messages <= keptMinOf(part) || !someOld) return 0;
 
-  const { before } = await findDeletable(stream, part, state, ages, options);
+  // Only positions in EVENTS are confirmed.
+  const confirmedUpTo = stream === 'EVENTS' ? options.confirmedUpTo : undefined;
+  const { before } = await findDeletable(stream, part, state, ages, { ...options, confirmedUpTo });
   if (before <= state.first_seq) return 0;
 
   if (stream === 'EVENTS') return deleteBefore(log, part, before, 'retention');
