@@ -266,6 +266,12 @@ export const errorTable = {
     http: 404,
     text: 'No rejected event has this number. `headgate rejected list` shows all rejected events.',
   },
+  rejected_settled: {
+    ...refused,
+    grpc: grpcCode.failedPrecondition,
+    http: 409,
+    text: 'This rejected event is settled: a replay has stored it, or an operator has discarded it. Nothing was changed.',
+  },
   invalid_edit: {
     ...refused,
     grpc: grpcCode.invalidArgument,

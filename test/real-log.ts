@@ -48,6 +48,7 @@ export async function startRealLog(options: RealLogOptions = {}): Promise<RealLo
       topology: {
         dedupWindowMs: options.dedupWindowMs ?? 120_000,
         storageBytesMax,
+        rejectedBytesMax: options.rejectedBytesMax,
         replicas: options.replicas ?? 1,
       },
       publishTimeoutMs: options.publishTimeoutMs ?? 2_000,

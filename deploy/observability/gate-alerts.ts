@@ -48,6 +48,21 @@ const retentionShortened: Alert = {
   description: 'The log keeps events for {{ $value | humanizeDuration }}.',
 };
 
+const perSource = (metric: string): string => `max by (source) (${metric})`;
+const quarantineFill = promql`
+  ${perSource('headgate_quarantine_bytes')} / (${perSource('headgate_quarantine_bytes_max')} > 0)`;
+
+const quarantineFilling: Alert = {
+  name: 'HeadgateQuarantineFilling',
+  severity: 'warn',
+  expression: promql`(${quarantineFill}) > ${thresholds.quarantine.warnRatio}`,
+  for: '5m',
+  summary:
+    'Replay or discard the rejected events of {{ $labels.source }}: when its share is full, its next ones are answered with retry.',
+  description:
+    '{{ $labels.source }} has filled {{ $value | humanizePercentage }} of its share of quarantine.',
+};
+
 const acknowledgementSlow: Alert = {
   name: 'HeadgateAcknowledgementSlow',
   severity: 'page',
@@ -225,6 +240,7 @@ export const gateGroups: readonly RuleGroup[] = [
       eventsMissing,
       storeFilling,
       storeAlmostFull,
+      quarantineFilling,
       retentionShortened,
       acknowledgementSlow,
       callersLimited,

@@ -57,6 +57,7 @@ export const thresholds = {
     /** For a store with enough room, a prediction is not reliable. */
     predictedFromRatio: 0.5,
   },
+  quarantine: { warnRatio: 0.8 },
   acknowledgement: {
     /**
      * A sync takes 0.2 to 20 ms, and a caller may have a timeout of 1 s. This is the bound of a

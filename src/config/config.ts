@@ -36,6 +36,7 @@ export interface Config {
   readonly keys: readonly WriteKey[];
   readonly limits: Limits;
   readonly log: LogRetention;
+  readonly rejected: RejectedRetention;
   /** If undefined, heartbeats are neither sent nor accepted. */
   readonly canary: { readonly intervalMs: number | undefined };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -100,6 +101,13 @@ export interface LogRetention {
   readonly dedupWindowMs: number;
   /** All streams together. Always kept below the free disk space. */
   readonly storageBytesMax: number;
+}
+
+/** How long and how much is kept of rejected events. */
+export interface RejectedRetention {
+  readonly retentionMs: number;
+  /** If undefined, a part of `LogRetention.storageBytesMax`. */
+  readonly storageBytesMax: number | undefined;
 }
 
 export interface DestinationConfig {

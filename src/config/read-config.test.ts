@@ -46,6 +46,7 @@ describe('without any configuration', () => {
         dedupWindowMs: 600_000,
         storageBytesMax: 21_474_836_480,
       },
+      rejected: { retentionMs: 604_800_000, storageBytesMax: undefined },
     });
     expect([...config.roles]).toEqual(['gate', 'deliver']);
   });

@@ -223,6 +223,21 @@ export const settings = {
     max: '1024TiB',
     text: 'The size of all streams together. Headgate lowers it below the free disk space. A stream at its limit refuses cleanly; on a full disk it does not.',
   },
+  'rejected.retention': {
+    kind: 'duration',
+    default: '7d',
+    min: '1s',
+    max: '3650d',
+    text: 'How long rejected events are kept whose sender got an error, and how long others are kept after a replay or a discard has settled them. A quarantined event that nobody has settled is never deleted ([quarantine](../../operate/quarantine.md)).',
+  },
+  'rejected.storage_bytes_max': {
+    kind: 'bytes',
+    default: null,
+    min: '1MiB',
+    max: '1024TiB',
+    defaultText: 'unset: 8% of `log.storage_bytes_max`, at most 1 GiB',
+    text: 'The room for rejected events, within `log.storage_bytes_max` and at most half of it. A source may fill half of what the other sources leave; beyond that its events are answered with `retry`.',
+  },
   'canary.interval': {
     kind: 'duration',
     default: null,

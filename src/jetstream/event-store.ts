@@ -3,6 +3,8 @@ import type { EventError } from '../event/verdict.ts';
 import type { Log } from './log.ts';
 import { headerBlock } from './publish/raw-publish.ts';
 import { readMessage } from './read/read.ts';
+import { createRejectedRoom } from './rejected/room.ts';
+import { sizeClassOf } from './rejected/size-class.ts';
 import { subjects, unplannedName } from './topology.ts';
 
 /** The functions of the log that the gate needs: gate/accept/accept-events.ts. */
@@ -45,6 +47,7 @@ export interface EventStore {
       readonly batchContext: JsonObject | undefined;
       readonly sentAt: string;
       readonly redacted: boolean;
+      readonly quarantined: boolean;
     },
     callback: (failure: string | undefined) => void,
   ): void;
@@ -60,6 +63,7 @@ const excerptCharactersMax = 128;
 const decoder = new TextDecoder();
 
 export function createEventStore(log: Log, isPlanned: (eventName: string) => boolean): EventStore {
+  const room = createRejectedRoom(log);
   return {
     // gate/exchange.ts has checked that these values are ASCII without line breaks.
     arrivalHeaders: ({ correlationId, traceparent, tracestate, door }) =>
@@ -97,13 +101,19 @@ export function createEventStore(log: Log, isPlanned: (eventName: string) => boo
       // An event is cut only on an external server with a small max_payload. A header records that.
       const fits = original.length <= bytesMax;
       if (!fits) headers['Headgate-Original-Bytes'] = String(original.length);
-      log.publish(
-        'REJECTED',
-        subjects.rejected(event.source, name),
-        headerBlock(headers),
-        fits ? original : original.subarray(0, bytesMax),
-        (_ack, error) => callback(error?.publicText),
-      );
+      const kind = event.quarantined ? 'quarantined' : 'refused';
+      const block = headerBlock(headers);
+      const payload = fits ? original : original.subarray(0, bytesMax);
+      const sizeClass = sizeClassOf(block.length + payload.length);
+      const subject = subjects.rejectedAs(event.source, name, kind, sizeClass);
+      room.enter(event.source, kind, sizeClass, (full) => {
+        if (full !== undefined) callback(full);
+        else {
+          log.publish('REJECTED', subject, block, payload, (_ack, error) =>
+            callback(error?.code === 'stream_full' ? room.fullText() : error?.publicText),
+          );
+        }
+      });
     },
     readStored: async (sequence) => {
       const message = await readMessage(log, 'EVENTS', sequence);

@@ -35,6 +35,12 @@ export const earlierStream = 'EVENTS';
 /** A stream as NATS knows it. */
 export type StoredStreamName = StreamName | ReturnType<typeof partitionStream>;
 
+/**
+ * `refused`: the answer was an error, which its sender sees, so it may be deleted by age.
+ * `quarantined`: the sender got a 2xx and has likely dropped it, so the kept copy is the event.
+ */
+export type RejectedKind = 'refused' | 'quarantined';
+
 /** The subjects of all streams. */
 export const subjects = {
   event: (source: string, eventName: string, partition = 0) =>
@@ -45,8 +51,14 @@ export const subjects = {
   eventWithoutPartition: 'headgate.events.*.*',
   /** The stream of earlier releases takes nothing under this subject, but answers a known id. */
   earlierIds: 'headgate.earlier',
+  /** How earlier releases kept rejected events; also the beginning of what is kept now. */
   rejected: (source: string, eventName: string) => `headgate.rejected.${source}.${eventName}`,
-  /** The record of a replay, also in REJECTED. It is younger than its event, so it outlives it. */
+  /** The kind says whether it may be deleted unsettled, the class how large it is (rejected/). */
+  rejectedAs: (source: string, eventName: string, kind: RejectedKind | '*', sizeClass: string) =>
+    `headgate.rejected.${source}.${eventName}.${kind}.${sizeClass}`,
+  /** Every rejected event of a source, or of all: `*`. */
+  rejectedOf: (source: string) => `headgate.rejected.${source}.>`,
+  /** The record of a replay or a discard, also in REJECTED. It outlives its events. */
   replayed: 'headgate.replayed',
   attempt: (destination: string, sequence: number) =>
     `headgate.attempts.${destination}.${sequence}`,
@@ -57,8 +69,13 @@ export const subjects = {
   retry: (destination: string, eventName: string) => `headgate.retry.${destination}.${eventName}`,
   /** The lock of one dead letter. */
   claim: (deadSequence: number) => `headgate.claims.${deadSequence}`,
+  /** The claim of the process that confirms the deliveries of a destination. */
+  confirming: (destination: string) => `headgate.claims.confirming-${destination}`,
   probe: 'headgate.probe',
-  /** What was deleted from a stream of NATS on purpose, and what was found missing. */
+  /**
+   * What was deleted from a stream of NATS on purpose, what was found missing, and how far the
+   * deliveries of a destination are confirmed.
+   */
   ledger: (stream: string, what: string) => `headgate.ledger.${stream}.${what}`,
   /** The layout of a NATS key-value bucket: `nats kv get headgate_schemas taxonomy` reads it. */
   schemas: (key: string) => `$KV.headgate_schemas.${key}`,
@@ -77,6 +94,8 @@ export interface TopologyOptions {
   readonly dedupWindowMs: number;
   /** The limit for all streams together. */
   readonly storageBytesMax: number;
+  /** The limit for REJECTED. Undefined: a part of `storageBytesMax`, at most 1 GiB. */
+  readonly rejectedBytesMax?: number | undefined;
   readonly replicas: number;
   /** Whether the log also keeps the contracts: `schemas.source: registry`. */
   readonly keepsSchemas?: boolean;

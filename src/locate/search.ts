@@ -77,7 +77,7 @@ export async function searchPage(log: Log, search: Search, pageToken: string): P
     ),
     walkPart(
       log,
-      { stream: 'REJECTED', subjects: [subjects.rejected(source, '*')], ...time },
+      { stream: 'REJECTED', subjects: [subjects.rejectedOf(source)], ...time },
       inRejected!,
       limits,
       (message) => {

@@ -22,6 +22,9 @@ export function createGauges(
     /** Filled at the first read of the log; topology.ts has the closed set of its streams. */
     streamBytes: new Map<string, number>(),
     streamBytesMax: new Map<string, number>(),
+    /** By source. */
+    quarantineBytes: new Map<string, number>(),
+    quarantineBytesMax: new Map<string, number>(),
     missingEvents: 0,
     /** EVENTS, once a worker has looked. */
     streamHeldBytes: new Map<string, number>(),
@@ -79,15 +82,16 @@ function expose(
   );
 }
 
-function exposeLog(
-  registry: Registry,
-  gauges: Readonly<
-    Record<
-      'lastEvent' | 'logServers' | 'streamBytes' | 'streamBytesMax' | 'streamHeldBytes',
-      ByLabel
-    >
-  >,
-): void {
+type LogGauge =
+  | 'lastEvent'
+  | 'logServers'
+  | 'streamBytes'
+  | 'streamBytesMax'
+  | 'streamHeldBytes'
+  | 'quarantineBytes'
+  | 'quarantineBytesMax';
+
+function exposeLog(registry: Registry, gauges: Readonly<Record<LogGauge, ByLabel>>): void {
   expose(
     registry,
     ['headgate_last_event_timestamp_seconds', 'event_name'],
@@ -105,6 +109,18 @@ function exposeLog(
     ['headgate_stream_bytes_max', 'stream'],
     'What a stream of the log may hold.',
     gauges.streamBytesMax,
+  );
+  expose(
+    registry,
+    ['headgate_quarantine_bytes', 'source'],
+    'What a source has in quarantine.',
+    gauges.quarantineBytes,
+  );
+  expose(
+    registry,
+    ['headgate_quarantine_bytes_max', 'source'],
+    'What a source may have in quarantine: half of what the other sources leave.',
+    gauges.quarantineBytesMax,
   );
   expose(
     registry,

@@ -64,10 +64,7 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     },
     ...createDeliverySignals(metrics, logger, sampler),
     ...createRegistrySignals(metrics, logger),
-    streamSize: (stream: string, bytes: number, bytesMax: number): void => {
-      metrics.gauges.streamBytes.set(stream, bytes);
-      metrics.gauges.streamBytesMax.set(stream, bytesMax);
-    },
+    ...createSizeSignals(metrics),
     ...createRoomSignals(metrics, logger),
     /** By positions in EVENTS. */
     eventsMissing: (range: MissingEvents): void =>
@@ -108,6 +105,32 @@ export function createSignals(metrics: Metrics, logger: Logger) {
       logger.error({ err: error }, 'a failure that no code handled: report it');
     },
     note: (fields: Record<string, unknown>, text: string): void => logger.info(fields, text),
+  };
+}
+
+/** Sources with series of their own: the fullest ones, which an alert is about. */
+const quarantineSourcesMax = 100;
+
+function createSizeSignals({ gauges }: Metrics) {
+  return {
+    streamSize: (stream: string, bytes: number, bytesMax: number): void => {
+      gauges.streamBytes.set(stream, bytes);
+      gauges.streamBytesMax.set(stream, bytesMax);
+    },
+    quarantineSizes: (
+      sizes: ReadonlyMap<string, { readonly bytes: number; readonly bytesMax: number }>,
+    ): void => {
+      const { quarantineBytes, quarantineBytesMax } = gauges;
+      quarantineBytes.clear();
+      quarantineBytesMax.clear();
+      const fullest = [...sizes].sort(
+        ([, a], [, b]) => b.bytes / b.bytesMax - a.bytes / a.bytesMax,
+      );
+      for (const [source, { bytes, bytesMax }] of fullest.slice(0, quarantineSourcesMax)) {
+        quarantineBytes.set(source, bytes);
+        quarantineBytesMax.set(source, bytesMax);
+      }
+    },
   };
 }
 

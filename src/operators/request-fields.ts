@@ -32,6 +32,18 @@ export function readBounds({
   };
 }
 
+/** A reason is a line or a paragraph. */
+const whyCharactersMax = 2_000;
+
+/** The reason for a discard. Throws a ServiceError `invalid_request` if it is empty or too long. */
+export function readWhy(why: string): string {
+  if (why.trim() === '') refuse('why is missing. Say why the event is given up; it is kept.');
+  if (why.length > whyCharactersMax) {
+    refuse(`why has ${why.length} characters; at most ${whyCharactersMax} are kept.`);
+  }
+  return why.trim();
+}
+
 /** Throws a ServiceError `invalid_request`. `message` names the field and its valid values. */
 export function refuse(message: string): never {
   throw new ServiceError('invalid_request', message);

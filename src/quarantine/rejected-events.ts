@@ -3,7 +3,8 @@ import type { Log } from '../jetstream/log.ts';
 import { readMessage, type StoredMessage } from '../jetstream/read/read.ts';
 import { subjects, unplannedName } from '../jetstream/topology.ts';
 import { codeOf, nameOf, readEntry, type RejectedEntry } from './rejected-entry.ts';
-import type { ReplayMarks, ReplayOutcome } from './replay-marks.ts';
+import type { Discard, ReplayOutcome } from './outcome-note.ts';
+import type { ReplayMarks } from './replay-marks.ts';
 import { walkPage, type WalkPage } from '../jetstream/read/walk-pages.ts';
 
 /** Selects rejected events. Empty, 0 and Infinity match any event. */
@@ -15,14 +16,17 @@ export interface RejectedFilter {
   readonly untilMs: number;
   /** Include events that a replay has stored. */
   readonly withReplayed: boolean;
+  /** Include events that an operator has given up. */
+  readonly withDiscarded: boolean;
 }
 
-/** A rejected event and its newest replay. */
+/** A rejected event, and its newest replay or its discard. */
 export interface Found {
   readonly entry: RejectedEntry;
   /** The error of the newest replay, else the original one. */
   readonly error: EventError;
   readonly replay: (ReplayOutcome & { readonly atMs: number }) | undefined;
+  readonly discard: (Discard & { readonly atMs: number }) | undefined;
 }
 
 /** The rejected events, and the outcomes of their replays. */
@@ -35,9 +39,12 @@ export interface RejectedEvents {
 
 export function createRejectedEvents(log: Log, marks: ReplayMarks): RejectedEvents {
   const readFound = async (message: StoredMessage): Promise<Found> => {
-    const replay = await marks.find(message.sequence);
+    const mark = await marks.find(message.sequence);
     const entry = readEntry(message);
-    return { entry, error: replay?.error ?? entry.error, replay };
+    if (mark?.status === 'discarded') {
+      return { entry, error: entry.error, replay: undefined, discard: mark };
+    }
+    return { entry, error: mark?.error ?? entry.error, replay: mark, discard: undefined };
   };
   return {
     page: async (filter, size, pageToken) => {
@@ -47,11 +54,18 @@ export function createRejectedEvents(log: Log, marks: ReplayMarks): RejectedEven
       const walk = { stream: 'REJECTED', subjects, sinceMs, untilMs } as const;
       const limits = { itemsMax: size };
       return walkPage(log, 'rejected', walk, pageToken, limits, async (message) => {
-        if (!filter.withReplayed && marks.isStored(message.sequence)) return undefined;
+        if (marks.isSettled(message.sequence)) {
+          if (!filter.withReplayed && !filter.withDiscarded) return undefined;
+          const mark = await marks.find(message.sequence);
+          const isWanted =
+            mark?.status === 'discarded' ? filter.withDiscarded : filter.withReplayed;
+          if (!isWanted) return undefined;
+        }
         if (filter.eventName !== '' && nameOf(message) !== filter.eventName) return undefined;
         if (filter.code !== '') {
           const newest = await marks.find(message.sequence);
-          if ((newest?.error?.code ?? codeOf(message)) !== filter.code) return undefined;
+          const error = newest?.status === 'discarded' ? undefined : newest?.error;
+          if ((error?.code ?? codeOf(message)) !== filter.code) return undefined;
         }
         return readFound(message);
       });
@@ -74,8 +88,11 @@ const namePattern = /^[a-z0-9_-]+$/;
 function subjectsOf({ source, eventName }: RejectedFilter): string[] {
   if (source !== '' && !namePattern.test(source)) return [];
   const sourceToken = source === '' ? '*' : source;
-  if (eventName === '') return [subjects.rejected(sourceToken, '*')];
-  const unplanned = subjects.rejected(sourceToken, unplannedName);
-  if (!namePattern.test(eventName) || eventName === unplannedName) return [unplanned];
-  return [subjects.rejected(sourceToken, eventName), unplanned];
+  if (eventName === '') return [subjects.rejectedOf(sourceToken)];
+  const isUnplanned = !namePattern.test(eventName) || eventName === unplannedName;
+  const names = isUnplanned ? [unplannedName] : [eventName, unplannedName];
+  return names.flatMap((name) => [
+    subjects.rejected(sourceToken, name),
+    subjects.rejectedAs(sourceToken, name, '*', '*'),
+  ]);
 }

@@ -4,8 +4,10 @@ import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { EventError, EventStatus, Verdict } from '../event/verdict.ts';
 import type { RejectedEntry } from './rejected-entry.ts';
 import type { Found, RejectedEvents, RejectedFilter } from './rejected-events.ts';
-import type { ReplayMarks, ReplayOutcome } from './replay-marks.ts';
+import type { ReplayOutcome } from './outcome-note.ts';
+import type { ReplayMarks } from './replay-marks.ts';
 import type { StoredIds } from './stored-ids.ts';
+import type { InTurn } from './in-turn.ts';
 import type { WalkPage } from '../jetstream/read/walk-pages.ts';
 
 /** One change to an event before it is validated again. */
@@ -56,6 +58,8 @@ export interface ReplayOptions {
   readonly rejected: RejectedEvents;
   readonly marks: ReplayMarks;
   readonly storedIds: StoredIds;
+  /** Shared with discards: an event is not replayed while it is discarded. */
+  readonly inTurn: InTurn;
   /** How long the log itself refuses a second copy. */
   readonly dedupWindowMs: number;
 }
@@ -67,16 +71,10 @@ export interface ReplayOptions {
  * finds them in the log.
  *
  * Replays one page at a time: a second replay would otherwise repeat events whose note is not
- * written yet.
+ * written yet. In turn, the event is read again: it may be settled by now.
  */
 export function createReplay(options: ReplayOptions): Replay {
-  const { rejected, marks } = options;
-  let last: Promise<unknown> = Promise.resolve();
-  const enqueue = <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
-    const turn = last.then(work);
-    last = turn.catch(() => {});
-    return turn;
-  };
+  const { rejected, marks, inTurn } = options;
   const replayAll = async (found: readonly Found[], request: ReplayRequest) => {
     const settled = await Promise.allSettled(
       found.map((each) => replayOne(options, each, request)),
@@ -90,13 +88,14 @@ export function createReplay(options: ReplayOptions): Replay {
   };
   return {
     page: (filter, size, pageToken, request) =>
-      enqueue(async () => {
+      inTurn(async () => {
         const page = await rejected.page(filter, size, pageToken);
         return { ...page, items: await replayAll(page.items, request) };
       }),
     one: (found, request) =>
-      enqueue(async () => {
-        const [result] = await replayAll([found], request);
+      inTurn(async () => {
+        const current = (await rejected.get(found.entry.sequence)) ?? found;
+        const [result] = await replayAll([current], request);
         return result!;
       }),
   };
@@ -116,6 +115,10 @@ async function replayOne(
     error,
     storedSequence: 0,
   });
+  if (found.discard !== undefined) {
+    const message = `It was discarded: ${found.discard.why}`;
+    return refused(errorOf('rejected_settled', message));
+  }
   if (isStored(found)) {
     const { storedSequence } = found.replay;
     return { ...unread, status: 'duplicate', error: undefined, storedSequence, isKnown: true };

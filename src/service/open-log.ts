@@ -142,6 +142,7 @@ function logOptionsOf(config: Config, server: LogServer): Omit<LogOptions, 'onSt
     topology: {
       dedupWindowMs: config.log.dedupWindowMs,
       storageBytesMax: server.storageBytesMax,
+      rejectedBytesMax: config.rejected.storageBytesMax,
       replicas: config.durability === 'replicated' ? replicasWanted : 1,
       keepsSchemas: config.schemasSource === 'registry',
     },

@@ -4,6 +4,9 @@ import { createEventStore } from '../jetstream/event-store.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { RejectedServiceOptions } from '../operators/rejected/rejected-service.ts';
+import { createCleanup } from '../quarantine/cleanup.ts';
+import { createDiscard } from '../quarantine/discard.ts';
+import { createInTurn } from '../quarantine/in-turn.ts';
 import { createRejectedEvents } from '../quarantine/rejected-events.ts';
 import { createReplay } from '../quarantine/replay.ts';
 import { createReplayMarks } from '../quarantine/replay-marks.ts';
@@ -22,10 +25,10 @@ export interface QuarantineParts {
 }
 
 /**
- * Opens the operators' actions on rejected events. Replays use an endpoint of this process, even if
+ * Opens the operators' actions on rejected events, and starts to delete old ones. Replays use an endpoint of this process, even if
  * the gate runs in several others.
  */
-export function openQuarantine(parts: QuarantineParts): RejectedServiceOptions {
+export async function openQuarantine(parts: QuarantineParts): Promise<RejectedServiceOptions> {
   const { config, log, signals, lifecycle, validation, keys } = parts;
   const endpoint = openReplayEndpoint(config, signals, {
     validate: validation.validate,
@@ -35,12 +38,34 @@ export function openQuarantine(parts: QuarantineParts): RejectedServiceOptions {
   lifecycle.onRelease('replay endpoint', endpoint.close);
   const marks = createReplayMarks(log);
   const rejected = createRejectedEvents(log, marks);
+  const inTurn = createInTurn();
   const replay = createReplay({
+    inTurn,
     endpoint,
     rejected,
     marks,
     storedIds: createStoredIds(log),
     dedupWindowMs: config.log.dedupWindowMs,
   });
-  return { rejected, replay, textOf: endpoint.textOf };
+  await startCleanup(parts);
+  return {
+    rejected,
+    replay,
+    discard: createDiscard({ rejected, marks, inTurn }),
+    textOf: endpoint.textOf,
+  };
+}
+
+/** Makes room before the first event: an earlier release may have left a full stream. */
+async function startCleanup({ config, log, signals, lifecycle }: QuarantineParts): Promise<void> {
+  const onTrouble = (error: unknown): void => signals.trouble('deleting rejected events', error);
+  const cleanup = createCleanup({
+    log,
+    retentionMs: config.rejected.retentionMs,
+    onTrouble,
+    onUsage: signals.quarantineSizes,
+  });
+  await cleanup.run().catch(onTrouble);
+  cleanup.start();
+  lifecycle.onRelease('cleanup of rejected events', cleanup.stop);
 }

@@ -112,7 +112,7 @@ async function startService(
 
   // Rejected events, and their replay, which follows the write keys.
   let { keys } = config;
-  const rejected = openQuarantine({ ...started, validation, keys: () => keys });
+  const rejected = await openQuarantine({ ...started, validation, keys: () => keys });
 
   // The operators' port.
   const adminAddress = await openOperatorsPort({

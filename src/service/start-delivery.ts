@@ -15,6 +15,7 @@ import type { Log } from '../jetstream/log.ts';
 import { createPressureRelief } from '../jetstream/consume/retention/pressure.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Signals } from '../observability/signals.ts';
+import { createConfirmations, type ConfirmedDestination } from '../reconciliation/confirmations.ts';
 
 export interface DeliveryParts {
   readonly config: Config;
@@ -40,7 +41,7 @@ export interface Carrier {
 
 /**
  * Starts delivery: the collector, which turns advisories into dead letters, a worker for each
- * destination, the gauges and the janitor.
+ * destination, the confirmations, the gauges and the janitor.
  */
 export async function startDelivery(parts: DeliveryParts): Promise<RunningDelivery> {
   const { config, log, signals, lifecycle } = parts;
@@ -53,12 +54,20 @@ export async function startDelivery(parts: DeliveryParts): Promise<RunningDelive
   await collector.start();
 
   const carriers: Carrier[] = [];
+  const confirmations = createConfirmations({
+    log,
+    onMissing: signals.deliveriesMissing,
+    onTrouble: (name, error) => signals.trouble(`confirming the deliveries to ${name}`, error),
+  });
   lifecycle.onRelease('destinations', () => stopAll(carriers));
+  lifecycle.onRelease('confirmations', confirmations.stop);
   for (const destinationConfig of config.destinations) {
     const carrier = await createCarrier(destinationConfig, parts, giveUp);
     carriers.push(carrier);
+    await confirmations.begin(confirmedDestination(destinationConfig, carrier));
     await carrier.worker.start();
   }
+  confirmations.start();
 
   if (config.canary.intervalMs !== undefined) {
     const canary = createCanaryWorker({ config, log, signals, giveUp });
@@ -123,6 +132,19 @@ async function createCarrier(
     stopGraceMs: config.shutdownGraceMs,
   });
   return { destination, worker };
+}
+
+function confirmedDestination(
+  config: DestinationConfig,
+  { destination, worker }: Carrier,
+): ConfirmedDestination {
+  return {
+    name: config.name,
+    type: config.type,
+    filter: config,
+    stored: destination.stored?.bind(destination),
+    isRunning: () => worker.state().kind === 'running',
+  };
 }
 
 /** Stops all at once: one after another, each slow destination would use a whole grace period. */

@@ -49,7 +49,7 @@ export async function openStreams(
   }
   if (status !== 'accepted') {
     // The header has the original name, because names outside the taxonomy share one subject.
-    const subject = subjects.rejected(token(source), '*');
+    const subject = subjects.rejectedOf(token(source));
     const isWanted = (message: StoredMessage): boolean =>
       !isOtherSource(message.subject) && isNamed(nameOf(message));
     const follower = await followStream({ log, stream: 'REJECTED', subject, isWanted });

@@ -94,12 +94,34 @@ const store: readonly Scenario[] = [
     fires: [],
   },
   {
-    title: 'a stream in which the old make room for the new',
+    title: 'rejected events, most of which were refused and make room for new ones',
     series: stream('REJECTED', gauge(1000, 40), 1000),
     fires: [],
   },
 ].map((scenario) => ({ ...common, alert: 'HeadgateStoreFilling', ...scenario }));
 
+const share = (source: string, bytes: string, bytesMax: number, instance = 'gate-1') => ({
+  [`headgate_quarantine_bytes{source="${source}",instance="${instance}"}`]: bytes,
+  [`headgate_quarantine_bytes_max{source="${source}",instance="${instance}"}`]: gauge(bytesMax, 40),
+});
+
+const quarantine: readonly Scenario[] = [
+  {
+    title: '85% of a share, as two gates tell',
+    series: {
+      ...share('shop', gauge(850, 40), 1000),
+      ...share('shop', gauge(850, 40), 1000, 'gate-2'),
+      ...share('billing', gauge(10, 40), 1000),
+    },
+    fires: [{ source: 'shop', severity: 'warn' }],
+    says: {
+      summary:
+        'Replay or discard the rejected events of shop: when its share is full, its next ones are answered with retry.',
+      description: 'shop has filled 85% of its share of quarantine.',
+    },
+  },
+  { title: '80% of a share', series: share('shop', gauge(800, 40), 1000), fires: [] },
+].map((scenario) => ({ ...common, alert: 'HeadgateQuarantineFilling', ...scenario }));
 const reached = (seconds: string, instance = 'worker-1') => ({
   [`headgate_log_reached_retention_seconds{instance="${instance}"}`]: seconds,
 });
@@ -376,6 +398,7 @@ const certificates: readonly Scenario[] = [
 export const gateScenarios: readonly Scenario[] = [
   ...eventsMissing,
   ...store,
+  ...quarantine,
   ...retention,
   ...acknowledgement,
   ...callers,

@@ -92,7 +92,7 @@ beforeAll(async () => {
       changeable: broken(),
       lastEventAtMs: fails,
     },
-    rejected: { rejected: broken(), replay: broken(), textOf: fails },
+    rejected: { rejected: broken(), replay: broken(), discard: broken(), textOf: fails },
     events: { destinations: [], delivery: undefined },
     deadLetters: broken(),
     destinations: {

@@ -171,6 +171,45 @@ describe('headgate rejected', () => {
     expect(done.stdout).toMatch(/: accepted \(EVENTS \d+\)\n$/);
   });
 
+  test('discards: counts first, keeps the reason, and replays none of them', async () => {
+    const events = [1, 2, 3].map(() => order({ event_name: 'load_tested' }));
+    const answer = await fetch(`${gate.url}/v1/batch`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ events }),
+    });
+    expect(answer.status).toBe(422);
+    const filter = ['--event', 'load_tested'];
+    const all = ['discard', '--all', ...filter, '--why', 'load test'];
+    const counted = await run(all);
+    expect(counted).toMatchObject({ code: 2, stdout: '3 would be discarded\n' });
+    expect(counted.stderr).toContain('nothing was changed; add --yes to do it');
+    expect(lines((await run(['list', '--json', ...filter])).stdout)).toHaveLength(3);
+
+    const number = String(await lastNumber());
+    const one = await run(['discard', number, '--why', ' test data ']);
+    expect(one).toMatchObject({ code: 0, stdout: `discarded ${number}\n` });
+    const again = await run(['discard', number, '--why', 'again']);
+    expect(again.code).toBe(1);
+    expect(again.stderr).toContain(`Event ${number} is discarded already: test data`);
+    const replayed = await run(['replay', number]);
+    expect(replayed).toMatchObject({ code: 1 });
+    expect(replayed.stdout).toContain('rejected_settled: It was discarded: test data');
+
+    const done = await run([...all, '--yes', '--json']);
+    expect(done).toMatchObject({ code: 0, stdout: '{"discarded":2,"dryRun":false}\n' });
+    const replay = await run(['replay', '--all', ...filter, '--yes', '--json']);
+    expect(lines(replay.stdout)).toEqual([
+      { dryRun: false, accepted: 0, duplicates: 0, rejected: 0, retry: 0 },
+    ]);
+    expect((await run(['list', ...filter, '--replayed'])).stdout).toBe('');
+    const shown = await run(['list', ...filter, '--discarded']);
+    expect(shown.stdout.match(/\tdiscarded: load test\n/g)).toHaveLength(2);
+    expect(shown.stdout).toContain('\tdiscarded: test data\n');
+    const counts = await run(['stats', '--json', ...filter, '--discarded']);
+    expect(JSON.parse(counts.stdout)).toMatchObject({ total: 3 });
+  });
+
   test('reports an error in one sentence', async () => {
     const ndjson = { method: 'POST', headers: { 'content-type': 'application/x-ndjson' } };
     await fetch(`${gate.url}/v1/batch`, { ...ndjson, body: '{"event_name":' });
@@ -179,6 +218,10 @@ describe('headgate rejected', () => {
       [['show', '999999'], 1, /There is no rejected event 999999/],
       [['show', 'x'], 2, /"x" is not a number of "headgate rejected list"/],
       [['replay', '1', '--set', 'x'], 2, /path=value/],
+      [['discard', '1'], 2, /--why/],
+      [['discard', '--why', 'x'], 2, /name one rejected event, or say --all/],
+      [['discard', '999999', '--why', 'x'], 1, /There is no rejected event 999999/],
+      [['discard', '1', '--why', ' '], 1, /why is missing/],
       [['replay'], 2, /name one rejected event, or say --all/],
       [['replay', '--all', '--edit'], 2, /--edit takes one/],
       [['list', '--since', 'soon'], 2, /how long ago/],

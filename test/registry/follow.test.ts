@@ -78,9 +78,10 @@ test('two gates follow a change under load, without dropping a request', async (
   expect(page).toMatch(/headgate_registry_bad_entries 0/);
   const { manager } = clientsForTests(gates.log.log);
   const rejected = await manager.streams.info('REJECTED', { subjects_filter: '>' });
-  expect(Object.keys(rejected.state.subjects ?? {})).toContain(
-    'headgate.rejected.default.cart_viewed',
+  const names = Object.keys(rejected.state.subjects ?? {}).map((name) =>
+    name.split('.').slice(0, 4).join('.'),
   );
+  expect(names).toContain('headgate.rejected.default.cart_viewed');
 
   await Promise.all(loads.map((load) => load.finish()));
   for (const load of loads) {

@@ -145,6 +145,19 @@ const inside: Dashboard['rows'][number] = {
       queries: [{ expression: perStream('headgate_stream_bytes'), legend: '{{stream}}' }],
     },
     {
+      title: 'Quarantine',
+      description: 'How much of its share each source has filled. A full one answers with retry.',
+      kind: 'graph',
+      unit: 'percentunit',
+      queries: [
+        {
+          expression:
+            'max by (source) (headgate_quarantine_bytes) / max by (source) (headgate_quarantine_bytes_max)',
+          legend: '{{source}}',
+        },
+      ],
+    },
+    {
       title: 'Event loop',
       description: 'How late a process gets to what it has to do, 99 times in 100.',
       kind: 'graph',

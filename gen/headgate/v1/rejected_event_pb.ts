@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file headgate/v1/rejected_event.proto.
  */
 export const file_headgate_v1_rejected_event: GenFile = /*@__PURE__*/
-  fileDesc("CiBoZWFkZ2F0ZS92MS9yZWplY3RlZF9ldmVudC5wcm90bxILaGVhZGdhdGUudjEi2gIKDVJlamVjdGVkRXZlbnQSEAoIc2VxdWVuY2UYASABKAQSDgoGc291cmNlGAIgASgJEhIKCmV2ZW50X25hbWUYAyABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAQgASgJEi8KC3JlY2VpdmVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgVlcnJvchgGIAEoCzIXLmhlYWRnYXRlLnYxLkV2ZW50RXJyb3ISDAoEZG9vchgHIAEoCRIUCgxjb250ZW50X3R5cGUYCCABKAkSFgoOY29ycmVsYXRpb25faWQYCSABKAkSEgoKc2l6ZV9ieXRlcxgKIAEoDRIrCgZyZXBsYXkYCyABKAsyGy5oZWFkZ2F0ZS52MS5SZWplY3RlZFJlcGxheRIQCghvcmlnaW5hbBgMIAEoDBISCgpldmVudF9qc29uGA0gASgJIoQBCg5SZWplY3RlZFJlcGxheRIvCgtyZXBsYXllZF9hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoGc3RhdHVzGAIgASgOMh8uaGVhZGdhdGUudjEuRXZlbnRSZXN1bHQuU3RhdHVzEhAKCHNlcXVlbmNlGAMgASgEYgZwcm90bzM", [file_google_protobuf_timestamp, file_headgate_v1_event_result]);
+  fileDesc("CiBoZWFkZ2F0ZS92MS9yZWplY3RlZF9ldmVudC5wcm90bxILaGVhZGdhdGUudjEiiQMKDVJlamVjdGVkRXZlbnQSEAoIc2VxdWVuY2UYASABKAQSDgoGc291cmNlGAIgASgJEhIKCmV2ZW50X25hbWUYAyABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAQgASgJEi8KC3JlY2VpdmVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgVlcnJvchgGIAEoCzIXLmhlYWRnYXRlLnYxLkV2ZW50RXJyb3ISDAoEZG9vchgHIAEoCRIUCgxjb250ZW50X3R5cGUYCCABKAkSFgoOY29ycmVsYXRpb25faWQYCSABKAkSEgoKc2l6ZV9ieXRlcxgKIAEoDRIrCgZyZXBsYXkYCyABKAsyGy5oZWFkZ2F0ZS52MS5SZWplY3RlZFJlcGxheRIQCghvcmlnaW5hbBgMIAEoDBISCgpldmVudF9qc29uGA0gASgJEi0KB2Rpc2NhcmQYDiABKAsyHC5oZWFkZ2F0ZS52MS5SZWplY3RlZERpc2NhcmQihAEKDlJlamVjdGVkUmVwbGF5Ei8KC3JlcGxheWVkX2F0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgZzdGF0dXMYAiABKA4yHy5oZWFkZ2F0ZS52MS5FdmVudFJlc3VsdC5TdGF0dXMSEAoIc2VxdWVuY2UYAyABKAQiUAoPUmVqZWN0ZWREaXNjYXJkEjAKDGRpc2NhcmRlZF9hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCwoDd2h5GAIgASgJYgZwcm90bzM", [file_google_protobuf_timestamp, file_headgate_v1_event_result]);
 
 /**
  * An event that broke its contract, as the stream REJECTED stores it.
@@ -102,6 +102,13 @@ export type RejectedEvent = Message<"headgate.v1.RejectedEvent"> & {
    * @generated from field: string event_json = 13;
    */
   eventJson: string;
+
+  /**
+   * Set if an operator has given the event up.
+   *
+   * @generated from field: headgate.v1.RejectedDiscard discard = 14;
+   */
+  discard?: RejectedDiscard | undefined;
 };
 
 /**
@@ -143,4 +150,28 @@ export type RejectedReplay = Message<"headgate.v1.RejectedReplay"> & {
  */
 export const RejectedReplaySchema: GenMessage<RejectedReplay> = /*@__PURE__*/
   messageDesc(file_headgate_v1_rejected_event, 1);
+
+/**
+ * An operator gave the event up. It is not replayed any more, and is deleted later.
+ *
+ * @generated from message headgate.v1.RejectedDiscard
+ */
+export type RejectedDiscard = Message<"headgate.v1.RejectedDiscard"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp discarded_at = 1;
+   */
+  discardedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string why = 2;
+   */
+  why: string;
+};
+
+/**
+ * Describes the message headgate.v1.RejectedDiscard.
+ * Use `create(RejectedDiscardSchema)` to create a new message.
+ */
+export const RejectedDiscardSchema: GenMessage<RejectedDiscard> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_rejected_event, 2);
 

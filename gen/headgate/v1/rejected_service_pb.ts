@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file headgate/v1/rejected_service.proto.
  */
 export const file_headgate_v1_rejected_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJoZWFkZ2F0ZS92MS9yZWplY3RlZF9zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSKvAQoOUmVqZWN0ZWRGaWx0ZXISDgoGc291cmNlGAEgASgJEhIKCmV2ZW50X25hbWUYAiABKAkSDAoEY29kZRgDIAEoCRIpCgVzaW5jZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXdpdGhfcmVwbGF5ZWQYBiABKAgifgoTTGlzdFJlamVjdGVkUmVxdWVzdBIrCgZmaWx0ZXIYASABKAsyGy5oZWFkZ2F0ZS52MS5SZWplY3RlZEZpbHRlchIRCglwYWdlX3NpemUYAiABKA0SEgoKcGFnZV90b2tlbhgDIAEoCRITCgt3aXRoX2V2ZW50cxgEIAEoCCKEAQoUTGlzdFJlamVjdGVkUmVzcG9uc2USLAoIcmVqZWN0ZWQYASADKAsyGi5oZWFkZ2F0ZS52MS5SZWplY3RlZEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIlCgR3YWxrGAMgASgLMhcuaGVhZGdhdGUudjEuU3RyZWFtV2FsayImChJHZXRSZWplY3RlZFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQiQwoTR2V0UmVqZWN0ZWRSZXNwb25zZRIsCghyZWplY3RlZBgBIAEoCzIaLmhlYWRnYXRlLnYxLlJlamVjdGVkRXZlbnQibwoUQ291bnRSZWplY3RlZFJlcXVlc3QSKwoGZmlsdGVyGAEgASgLMhsuaGVhZGdhdGUudjEuUmVqZWN0ZWRGaWx0ZXISEgoKcGFnZV90b2tlbhgCIAEoCRIWCg5idWNrZXRfc2Vjb25kcxgDIAEoDSLXAQoNUmVqZWN0ZWRDb3VudBIOCgZzb3VyY2UYASABKAkSEgoKZXZlbnRfbmFtZRgCIAEoCRIMCgRjb2RlGAMgASgJEioKBmJ1Y2tldBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFY291bnQYBSABKAQSLAoIZmlyc3RfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2xhc3RfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoMBChVDb3VudFJlamVjdGVkUmVzcG9uc2USKgoGY291bnRzGAEgAygLMhouaGVhZGdhdGUudjEuUmVqZWN0ZWRDb3VudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSJQoEd2FsaxgDIAEoCzIXLmhlYWRnYXRlLnYxLlN0cmVhbVdhbGsizwEKFVJlcGxheVJlamVjdGVkUmVxdWVzdBIQCghzZXF1ZW5jZRgBIAEoBBIrCgZmaWx0ZXIYAiABKAsyGy5oZWFkZ2F0ZS52MS5SZWplY3RlZEZpbHRlchIRCglwYWdlX3NpemUYAyABKA0SEgoKcGFnZV90b2tlbhgEIAEoCRIPCgdkcnlfcnVuGAUgASgIEiUKBWVkaXRzGAYgAygLMhYuaGVhZGdhdGUudjEuRXZlbnRFZGl0EhgKEHJlcGxhY2VtZW50X2pzb24YByABKAkizwEKDFJlcGxheVJlc3VsdBIQCghzZXF1ZW5jZRgBIAEoBBIOCgZzb3VyY2UYAiABKAkSEgoKZXZlbnRfbmFtZRgDIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYBCABKAkSLwoGc3RhdHVzGAUgASgOMh8uaGVhZGdhdGUudjEuRXZlbnRSZXN1bHQuU3RhdHVzEiYKBWVycm9yGAYgASgLMhcuaGVhZGdhdGUudjEuRXZlbnRFcnJvchIXCg9zdG9yZWRfc2VxdWVuY2UYByABKAQihAEKFlJlcGxheVJlamVjdGVkUmVzcG9uc2USKgoHcmVzdWx0cxgBIAMoCzIZLmhlYWRnYXRlLnYxLlJlcGxheVJlc3VsdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSJQoEd2FsaxgDIAEoCzIXLmhlYWRnYXRlLnYxLlN0cmVhbVdhbGsy6wIKD1JlamVjdGVkU2VydmljZRJTCgxMaXN0UmVqZWN0ZWQSIC5oZWFkZ2F0ZS52MS5MaXN0UmVqZWN0ZWRSZXF1ZXN0GiEuaGVhZGdhdGUudjEuTGlzdFJlamVjdGVkUmVzcG9uc2USUAoLR2V0UmVqZWN0ZWQSHy5oZWFkZ2F0ZS52MS5HZXRSZWplY3RlZFJlcXVlc3QaIC5oZWFkZ2F0ZS52MS5HZXRSZWplY3RlZFJlc3BvbnNlElYKDUNvdW50UmVqZWN0ZWQSIS5oZWFkZ2F0ZS52MS5Db3VudFJlamVjdGVkUmVxdWVzdBoiLmhlYWRnYXRlLnYxLkNvdW50UmVqZWN0ZWRSZXNwb25zZRJZCg5SZXBsYXlSZWplY3RlZBIiLmhlYWRnYXRlLnYxLlJlcGxheVJlamVjdGVkUmVxdWVzdBojLmhlYWRnYXRlLnYxLlJlcGxheVJlamVjdGVkUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_headgate_v1_event_edit, file_headgate_v1_event_result, file_headgate_v1_rejected_event, file_headgate_v1_stream_walk]);
+  fileDesc("CiJoZWFkZ2F0ZS92MS9yZWplY3RlZF9zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSLHAQoOUmVqZWN0ZWRGaWx0ZXISDgoGc291cmNlGAEgASgJEhIKCmV2ZW50X25hbWUYAiABKAkSDAoEY29kZRgDIAEoCRIpCgVzaW5jZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXdpdGhfcmVwbGF5ZWQYBiABKAgSFgoOd2l0aF9kaXNjYXJkZWQYByABKAgifgoTTGlzdFJlamVjdGVkUmVxdWVzdBIrCgZmaWx0ZXIYASABKAsyGy5oZWFkZ2F0ZS52MS5SZWplY3RlZEZpbHRlchIRCglwYWdlX3NpemUYAiABKA0SEgoKcGFnZV90b2tlbhgDIAEoCRITCgt3aXRoX2V2ZW50cxgEIAEoCCKEAQoUTGlzdFJlamVjdGVkUmVzcG9uc2USLAoIcmVqZWN0ZWQYASADKAsyGi5oZWFkZ2F0ZS52MS5SZWplY3RlZEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIlCgR3YWxrGAMgASgLMhcuaGVhZGdhdGUudjEuU3RyZWFtV2FsayImChJHZXRSZWplY3RlZFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQiQwoTR2V0UmVqZWN0ZWRSZXNwb25zZRIsCghyZWplY3RlZBgBIAEoCzIaLmhlYWRnYXRlLnYxLlJlamVjdGVkRXZlbnQibwoUQ291bnRSZWplY3RlZFJlcXVlc3QSKwoGZmlsdGVyGAEgASgLMhsuaGVhZGdhdGUudjEuUmVqZWN0ZWRGaWx0ZXISEgoKcGFnZV90b2tlbhgCIAEoCRIWCg5idWNrZXRfc2Vjb25kcxgDIAEoDSLXAQoNUmVqZWN0ZWRDb3VudBIOCgZzb3VyY2UYASABKAkSEgoKZXZlbnRfbmFtZRgCIAEoCRIMCgRjb2RlGAMgASgJEioKBmJ1Y2tldBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFY291bnQYBSABKAQSLAoIZmlyc3RfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2xhc3RfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoMBChVDb3VudFJlamVjdGVkUmVzcG9uc2USKgoGY291bnRzGAEgAygLMhouaGVhZGdhdGUudjEuUmVqZWN0ZWRDb3VudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSJQoEd2FsaxgDIAEoCzIXLmhlYWRnYXRlLnYxLlN0cmVhbVdhbGsizwEKFVJlcGxheVJlamVjdGVkUmVxdWVzdBIQCghzZXF1ZW5jZRgBIAEoBBIrCgZmaWx0ZXIYAiABKAsyGy5oZWFkZ2F0ZS52MS5SZWplY3RlZEZpbHRlchIRCglwYWdlX3NpemUYAyABKA0SEgoKcGFnZV90b2tlbhgEIAEoCRIPCgdkcnlfcnVuGAUgASgIEiUKBWVkaXRzGAYgAygLMhYuaGVhZGdhdGUudjEuRXZlbnRFZGl0EhgKEHJlcGxhY2VtZW50X2pzb24YByABKAkizwEKDFJlcGxheVJlc3VsdBIQCghzZXF1ZW5jZRgBIAEoBBIOCgZzb3VyY2UYAiABKAkSEgoKZXZlbnRfbmFtZRgDIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYBCABKAkSLwoGc3RhdHVzGAUgASgOMh8uaGVhZGdhdGUudjEuRXZlbnRSZXN1bHQuU3RhdHVzEiYKBWVycm9yGAYgASgLMhcuaGVhZGdhdGUudjEuRXZlbnRFcnJvchIXCg9zdG9yZWRfc2VxdWVuY2UYByABKAQihAEKFlJlcGxheVJlamVjdGVkUmVzcG9uc2USKgoHcmVzdWx0cxgBIAMoCzIZLmhlYWRnYXRlLnYxLlJlcGxheVJlc3VsdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSJQoEd2FsaxgDIAEoCzIXLmhlYWRnYXRlLnYxLlN0cmVhbVdhbGsinAEKFkRpc2NhcmRSZWplY3RlZFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSKwoGZmlsdGVyGAIgASgLMhsuaGVhZGdhdGUudjEuUmVqZWN0ZWRGaWx0ZXISEQoJcGFnZV9zaXplGAMgASgNEhIKCnBhZ2VfdG9rZW4YBCABKAkSDwoHZHJ5X3J1bhgFIAEoCBILCgN3aHkYBiABKAkibAoXRGlzY2FyZFJlamVjdGVkUmVzcG9uc2USEQoJc2VxdWVuY2VzGAEgAygEEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIlCgR3YWxrGAMgASgLMhcuaGVhZGdhdGUudjEuU3RyZWFtV2FsazLJAwoPUmVqZWN0ZWRTZXJ2aWNlElMKDExpc3RSZWplY3RlZBIgLmhlYWRnYXRlLnYxLkxpc3RSZWplY3RlZFJlcXVlc3QaIS5oZWFkZ2F0ZS52MS5MaXN0UmVqZWN0ZWRSZXNwb25zZRJQCgtHZXRSZWplY3RlZBIfLmhlYWRnYXRlLnYxLkdldFJlamVjdGVkUmVxdWVzdBogLmhlYWRnYXRlLnYxLkdldFJlamVjdGVkUmVzcG9uc2USVgoNQ291bnRSZWplY3RlZBIhLmhlYWRnYXRlLnYxLkNvdW50UmVqZWN0ZWRSZXF1ZXN0GiIuaGVhZGdhdGUudjEuQ291bnRSZWplY3RlZFJlc3BvbnNlElkKDlJlcGxheVJlamVjdGVkEiIuaGVhZGdhdGUudjEuUmVwbGF5UmVqZWN0ZWRSZXF1ZXN0GiMuaGVhZGdhdGUudjEuUmVwbGF5UmVqZWN0ZWRSZXNwb25zZRJcCg9EaXNjYXJkUmVqZWN0ZWQSIy5oZWFkZ2F0ZS52MS5EaXNjYXJkUmVqZWN0ZWRSZXF1ZXN0GiQuaGVhZGdhdGUudjEuRGlzY2FyZFJlamVjdGVkUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_headgate_v1_event_edit, file_headgate_v1_event_result, file_headgate_v1_rejected_event, file_headgate_v1_stream_walk]);
 
 /**
  * An event must match every field that is set.
@@ -67,6 +67,13 @@ export type RejectedFilter = Message<"headgate.v1.RejectedFilter"> & {
    * @generated from field: bool with_replayed = 6;
    */
   withReplayed: boolean;
+
+  /**
+   * Include events that an operator has given up.
+   *
+   * @generated from field: bool with_discarded = 7;
+   */
+  withDiscarded: boolean;
 };
 
 /**
@@ -421,7 +428,86 @@ export const ReplayRejectedResponseSchema: GenMessage<ReplayRejectedResponse> = 
   messageDesc(file_headgate_v1_rejected_service, 10);
 
 /**
- * Lists, counts and replays events that broke their contract. Served on the admin port.
+ * @generated from message headgate.v1.DiscardRejectedRequest
+ */
+export type DiscardRejectedRequest = Message<"headgate.v1.DiscardRejectedRequest"> & {
+  /**
+   * Discard only this event. 0 means every event that matches the filter.
+   *
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from field: headgate.v1.RejectedFilter filter = 2;
+   */
+  filter?: RejectedFilter | undefined;
+
+  /**
+   * 0 means the default of 100. At most 500.
+   *
+   * @generated from field: uint32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+
+  /**
+   * Find the events and change nothing.
+   *
+   * @generated from field: bool dry_run = 5;
+   */
+  dryRun: boolean;
+
+  /**
+   * The reason. Required, at most 2,000 characters.
+   *
+   * @generated from field: string why = 6;
+   */
+  why: string;
+};
+
+/**
+ * Describes the message headgate.v1.DiscardRejectedRequest.
+ * Use `create(DiscardRejectedRequestSchema)` to create a new message.
+ */
+export const DiscardRejectedRequestSchema: GenMessage<DiscardRejectedRequest> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_rejected_service, 11);
+
+/**
+ * @generated from message headgate.v1.DiscardRejectedResponse
+ */
+export type DiscardRejectedResponse = Message<"headgate.v1.DiscardRejectedResponse"> & {
+  /**
+   * The sequence numbers of the rejected events that are discarded, or would be.
+   *
+   * @generated from field: repeated uint64 sequences = 1;
+   */
+  sequences: bigint[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+
+  /**
+   * @generated from field: headgate.v1.StreamWalk walk = 3;
+   */
+  walk?: StreamWalk | undefined;
+};
+
+/**
+ * Describes the message headgate.v1.DiscardRejectedResponse.
+ * Use `create(DiscardRejectedResponseSchema)` to create a new message.
+ */
+export const DiscardRejectedResponseSchema: GenMessage<DiscardRejectedResponse> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_rejected_service, 12);
+
+/**
+ * Lists, counts, replays and discards events that broke their contract. Served on the admin port.
  *
  * @generated from service headgate.v1.RejectedService
  */
@@ -463,6 +549,17 @@ export const RejectedService: GenService<{
     methodKind: "unary";
     input: typeof ReplayRejectedRequestSchema;
     output: typeof ReplayRejectedResponseSchema;
+  },
+  /**
+   * Gives rejected events up, with a reason that is kept. They are not replayed any more, and make room
+   * for others. Events that a replay has stored stay as they are.
+   *
+   * @generated from rpc headgate.v1.RejectedService.DiscardRejected
+   */
+  discardRejected: {
+    methodKind: "unary";
+    input: typeof DiscardRejectedRequestSchema;
+    output: typeof DiscardRejectedResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_headgate_v1_rejected_service, 0);

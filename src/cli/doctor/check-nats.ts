@@ -71,6 +71,7 @@ export async function checkStreams(
   const { sizes, checks } = await inspectStreams(log, {
     dedupWindowMs: config.log.dedupWindowMs,
     storageBytesMax: config.log.storageBytesMax,
+    rejectedBytesMax: config.rejected.storageBytesMax,
     replicas: config.durability === 'replicated' ? 3 : 1,
     keepsSchemas: config.schemasSource === 'registry',
   });

@@ -27,13 +27,23 @@ export function withFilter(command: Command): Command {
     .option('--until <time>', 'received before: 1h ago, or 2026-03-01T12:00:00Z', readMoment);
 }
 
-export function filterMessage(options: FilterOptions, withReplayed = false): RejectedFilter {
+/** Which settled events are included: by default none. */
+export interface SettledOptions {
+  readonly replayed?: true;
+  readonly discarded?: true;
+}
+
+export function filterMessage(
+  options: FilterOptions,
+  { replayed, discarded }: SettledOptions = {},
+): RejectedFilter {
   const { source = '', event = '', code = '', since, until } = options;
   return create(RejectedFilterSchema, {
     source,
     eventName: event,
     code,
-    withReplayed,
+    withReplayed: replayed === true,
+    withDiscarded: discarded === true,
     ...(since !== undefined && { since: timestampFromMs(since) }),
     ...(until !== undefined && { until: timestampFromMs(until) }),
   });

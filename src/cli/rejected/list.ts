@@ -9,12 +9,11 @@ import {
 import { readCount } from '../terminal/option-values.ts';
 import { print } from '../terminal/print.ts';
 import { createTable } from '../terminal/table.ts';
-import { filterMessage, withFilter, type FilterOptions } from './filter.ts';
+import { filterMessage, withFilter, type FilterOptions, type SettledOptions } from './filter.ts';
 import type { RejectedClient } from './rejected-client.ts';
 
-interface ListOptions extends FilterOptions {
+interface ListOptions extends FilterOptions, SettledOptions {
   readonly limit: number;
-  readonly replayed?: true;
   readonly json?: true;
 }
 
@@ -27,12 +26,13 @@ export function listCommand(client: () => RejectedClient): Command {
     .description('list rejected events with the reasons, oldest first')
     .option('--limit <count>', 'at most so many', readCount, 50)
     .option('--replayed', 'include events that a replay has stored')
+    .option('--discarded', 'include events that were given up')
     .option('--json', 'print JSON, one rejected event per line')
     .action((options: ListOptions) => list(client(), options));
 }
 
 async function list(client: RejectedClient, options: ListOptions): Promise<void> {
-  const filter = filterMessage(options, options.replayed);
+  const filter = filterMessage(options, options);
   const table = createTable(headings);
   let shown = 0;
   let pageToken = '';
@@ -58,14 +58,16 @@ const headings = ['number', 'received', 'source', 'event', 'code', 'why'];
 const reasonCharactersMax = 60;
 
 function rowOf(event: RejectedEvent): string[] {
-  const { error, replay } = event;
+  const { error, replay, discard } = event;
   const stored = replay !== undefined && replay.sequence !== 0n;
   const first = error?.violations[0];
-  const reason = stored
-    ? `replayed: ${replay.sequence} in EVENTS`
-    : first === undefined
-      ? (error?.message ?? '')
-      : `${first.path} ${first.message}`;
+  const reason = discard
+    ? `discarded: ${discard.why}`
+    : stored
+      ? `replayed: ${replay.sequence} in EVENTS`
+      : first === undefined
+        ? (error?.message ?? '')
+        : `${first.path} ${first.message}`;
   const received = event.receivedAt;
   return [
     String(event.sequence),

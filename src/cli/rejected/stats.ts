@@ -5,12 +5,11 @@ import type { RejectedCount } from '../../../gen/headgate/v1/rejected_service_pb
 import { print } from '../terminal/print.ts';
 import { printTable } from '../terminal/table.ts';
 import { createWalkProgressBar } from '../terminal/walk-progress.ts';
-import { filterMessage, withFilter, type FilterOptions } from './filter.ts';
+import { filterMessage, withFilter, type FilterOptions, type SettledOptions } from './filter.ts';
 import type { RejectedClient } from './rejected-client.ts';
 
-interface StatsOptions extends FilterOptions {
+interface StatsOptions extends FilterOptions, SettledOptions {
   readonly per?: 'hour' | 'day';
-  readonly replayed?: true;
   readonly json?: true;
 }
 
@@ -36,12 +35,13 @@ export function statsCommand(client: () => RejectedClient): Command {
     .description('count rejected events by source, event and code')
     .addOption(new Option('--per <time>', 'and by the hour or day').choices(['hour', 'day']))
     .option('--replayed', 'include events that a replay has stored')
+    .option('--discarded', 'include events that were given up')
     .option('--json', 'print JSON')
     .action((options: StatsOptions) => stats(client(), options));
 }
 
 async function stats(client: RejectedClient, options: StatsOptions): Promise<void> {
-  const filter = filterMessage(options, options.replayed);
+  const filter = filterMessage(options, options);
   const bucket = options.per === undefined ? 0 : bucketSeconds[options.per];
   const sums = new Map<string, Sum>();
   const progress = createWalkProgressBar(process.stderr);

@@ -66,6 +66,10 @@ function assemble(
       dedupWindowMs: values['log.dedup_window'],
       storageBytesMax: values['log.storage_bytes_max'],
     },
+    rejected: {
+      retentionMs: values['rejected.retention'],
+      storageBytesMax: values['rejected.storage_bytes_max'],
+    },
     canary: { intervalMs: values['canary.interval'] },
     logLevel: values.log_level,
     shutdownGraceMs: values.shutdown_grace,

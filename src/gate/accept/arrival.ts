@@ -9,6 +9,19 @@ export interface Arrival {
   readonly tracestate: string;
   /** The protocol: `rest`, `connect`, `grpc`, `grpc_web`, `webhook`, or a vendor's: `segment`. */
   readonly door: string;
+  /** The call: `Track` has one event. */
+  readonly rpc: string;
   /** Of the bytes that `IncomingEvent.original` gives. */
   readonly contentType: string;
+}
+
+/** These answer a rejected event of `Track` with an error. */
+const protocolsWithErrors = new Set(['rest', 'connect', 'grpc', 'grpc_web', 'cloudevents']);
+
+/**
+ * Whether the sender of a rejected event gets an error. All other answers are a 2xx, or hold verdicts
+ * that a sender may overlook.
+ */
+export function showsRefusal({ rpc, door }: Pick<Arrival, 'rpc' | 'door'>): boolean {
+  return rpc === 'Track' && protocolsWithErrors.has(door);
 }

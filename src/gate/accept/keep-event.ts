@@ -3,7 +3,7 @@ import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject } from '../../event/json/json.ts';
 import type { EventError, Verdict } from '../../event/verdict.ts';
 import type { Signals } from '../../observability/signals.ts';
-import type { Arrival } from './arrival.ts';
+import { showsRefusal, type Arrival } from './arrival.ts';
 import { compareDuplicate } from './compare-duplicate.ts';
 import type { Decision } from './decide-event.ts';
 
@@ -100,6 +100,8 @@ export interface EventToReject {
   readonly batchContext: JsonObject | undefined;
   readonly sentAt: string;
   readonly redacted: boolean;
+  /** Its sender got no error, so that the kept copy is the event: only a person may give it up. */
+  readonly quarantined: boolean;
 }
 
 export interface RejectOptions {
@@ -147,6 +149,7 @@ export function keepRejected<Request extends RejectingRequest>(
     sentAt,
     original: redacted?.bytes ?? event.original(),
     redacted: redacted !== undefined,
+    quarantined: verdict.error!.code === 'quarantined' || !showsRefusal(arrival),
   };
   options.reject(rejected, (failure) => {
     if (failure === undefined) {

@@ -114,7 +114,7 @@ export function openReplayEndpoint(
       const { source, correlationId, traceparent, door, contentType } = kept;
       const producer = { source, maySend: maySend(source), isCanary: false };
       const trace = { traceparent, tracestate: '' };
-      const arrival = { producer, correlationId, ...trace, door, contentType };
+      const arrival = { producer, correlationId, ...trace, rpc: '', door, contentType };
       if (validateOnly) return decide(event, kept, arrival).verdict;
       await admission.enter(1);
       try {

@@ -1,4 +1,5 @@
 import { clientsOf } from '../clients.ts';
+import { confirmedPrefix } from './confirmed-position.ts';
 import type { Log } from '../log.ts';
 import { PublishError } from '../publish/publish-error.ts';
 import { storeIfUnchanged } from '../publish/store-if-unchanged.ts';
@@ -147,6 +148,7 @@ export async function readLedger(log: Log, part: StreamPart): Promise<EventLedge
   const subject = subjects.ledger(part.stream, '*');
   for await (const message of readMatching(log, 'LEDGER', subject)) {
     const entry = message.subject.slice(message.subject.lastIndexOf('.') + 1);
+    if (entry.startsWith(confirmedPrefix)) continue;
     const content = JSON.parse(decoder.decode(message.payload)) as never;
     const numbers = /^missing-(\d+)-(\d+)$/.exec(entry);
     if (entry === what.purged) {

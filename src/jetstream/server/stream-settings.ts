@@ -83,7 +83,9 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
   const schemaBytes = Math.min(64 * mebibyte, Math.floor(total * 0.04));
   const bucket = options.keepsSchemas === true ? schemaBytes : 0;
   const ledgerBytes = Math.min(16 * mebibyte, Math.floor(total * 0.01));
-  const forEvents = total - side * 5 - advisoryBytes - probe * 3 - bucket - ledgerBytes;
+  const rejectedBytes = Math.min(options.rejectedBytesMax ?? side, Math.floor(total * 0.5));
+  const forEvents =
+    total - side * 4 - rejectedBytes - advisoryBytes - probe * 3 - bucket - ledgerBytes;
   const common = {
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
@@ -97,9 +99,10 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
       ...common,
       name: 'REJECTED',
       subjects: ['headgate.rejected.>', subjects.replayed],
-      discard: DiscardPolicy.Old,
-      max_age: 7 * day,
-      max_bytes: side,
+      // What was quarantined is deleted by nobody but quarantine/cleanup.ts, once it is settled.
+      discard: DiscardPolicy.New,
+      max_age: 0,
+      max_bytes: rejectedBytes,
     },
     {
       ...common,
@@ -198,9 +201,10 @@ export async function ensureStreams(
   const existing = await retryWhileForming(() => readInfos(manager));
   const earlierBytes = existing.get(earlierStream)?.state.bytes;
   for (const settings of streamSettings(options, earlierBytes)) {
-    const current = existing.get(settings.name)?.config;
+    const info = existing.get(settings.name);
+    const current = info?.config;
     try {
-      if (current !== undefined) await update(manager, current, settings);
+      if (info !== undefined) await update(manager, info.config, keepingRejected(info, settings));
       else await add(manager, settings, earlierBytes !== undefined);
     } catch (cause) {
       if (cause instanceof StartError) throw cause;
@@ -211,6 +215,12 @@ export async function ensureStreams(
       );
     }
   }
+}
+
+/** A server deletes the oldest messages of a stream whose limit falls below its size. */
+function keepingRejected({ state }: StreamInfo, settings: StreamSettings): StreamSettings {
+  if (settings.name !== 'REJECTED' || settings.max_bytes! >= state.bytes) return settings;
+  return { ...settings, max_bytes: state.bytes };
 }
 
 async function update(

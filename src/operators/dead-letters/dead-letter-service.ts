@@ -7,12 +7,10 @@ import type {
 } from '../../../gen/headgate/v1/dead_letter_service_pb.ts';
 import type { DeadLetterQueue, OpenedDeadLetter } from '../../dead-letters/queue.ts';
 import type { DeadLetterFilter } from '../../dead-letters/walk-dead-letters.ts';
-import { readBounds, readPageSize, refuse } from '../request-fields.ts';
+import { readBounds, readPageSize, readWhy, refuse } from '../request-fields.ts';
 import { deadLetterMessage } from './dead-letter-message.ts';
 
 const pageSizeMax = 1_000;
-/** A reason is a line or a paragraph. */
-const whyCharactersMax = 2_000;
 const pathCharactersMax = 1_000;
 /** The longest part of a reason that can be searched for. */
 const reasonCharactersMax = 200;
@@ -48,11 +46,7 @@ export function createDeadLetterService(
     },
     replayDeadLetter: async ({ id }) => ({ sequence: BigInt(await queue.replay(id)) }),
     discardDeadLetter: async ({ id, why }) => {
-      if (why.trim() === '') refuse('why is missing. Say why the event is given up; it is kept.');
-      if (why.length > whyCharactersMax) {
-        refuse(`why has ${why.length} characters; at most ${whyCharactersMax} are kept.`);
-      }
-      await queue.discard(id, why.trim());
+      await queue.discard(id, readWhy(why));
       return {};
     },
   };

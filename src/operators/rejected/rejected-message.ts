@@ -30,7 +30,7 @@ export function rejectedMessage(
   found: Found,
   textOf?: (entry: RejectedEntry) => string,
 ): RejectedEvent {
-  const { entry, error, replay } = found;
+  const { entry, error, replay, discard } = found;
   const { sequence, source, eventName, idempotencyKey, door, contentType, correlationId } = entry;
   return create(RejectedEventSchema, {
     sequence: BigInt(sequence),
@@ -49,6 +49,9 @@ export function rejectedMessage(
         status: statuses[replay.status],
         sequence: BigInt(replay.storedSequence),
       },
+    }),
+    ...(discard !== undefined && {
+      discard: { discardedAt: timestampFromMs(discard.atMs), why: discard.why },
     }),
     ...(textOf !== undefined && {
       original: new Uint8Array(entry.bytes),

@@ -10,13 +10,15 @@ import { ServiceError } from '../../errors.ts';
 import { createTally } from '../../quarantine/count-rejected.ts';
 import type { RejectedEntry } from '../../quarantine/rejected-entry.ts';
 import type { Found, RejectedEvents, RejectedFilter } from '../../quarantine/rejected-events.ts';
+import type { DiscardEvents } from '../../quarantine/discard.ts';
 import type { Replay } from '../../quarantine/replay.ts';
-import { readBounds, readPageSize, refuse } from '../request-fields.ts';
+import { readBounds, readPageSize, readWhy, refuse } from '../request-fields.ts';
 import { countMessage, rejectedMessage, replayMessage } from './rejected-message.ts';
 
 export interface RejectedServiceOptions {
   readonly rejected: RejectedEvents;
   readonly replay: Replay;
+  readonly discard: DiscardEvents;
   /** The event in the form of POST /v1/track. */
   readonly textOf: (entry: RejectedEntry) => string;
 }
@@ -29,7 +31,7 @@ const bucketSecondsMin = 60;
 export function createRejectedService(
   options: RejectedServiceOptions,
 ): ServiceImpl<typeof RejectedService> {
-  const { rejected, replay, textOf } = options;
+  const { rejected, replay, discard, textOf } = options;
   const find = async (sequence: bigint): Promise<Found> => {
     const found = await rejected.get(Number(sequence));
     if (found !== undefined) return found;
@@ -66,16 +68,27 @@ export function createRejectedService(
         const result = await replay.one(await find(sequence), how);
         return { results: [replayMessage(result)] };
       }
-      const filter = { ...filterOf(request.filter), withReplayed: false };
+      const filter = { ...filterOf(request.filter), withReplayed: false, withDiscarded: false };
       const size = readPageSize(request.pageSize);
       const page = await replay.page(filter, size, request.pageToken, how);
       return { ...page, results: page.items.map(replayMessage) };
+    },
+    discardRejected: async (request) => {
+      const { sequence, dryRun } = request;
+      const how = { why: readWhy(request.why), dryRun };
+      if (sequence !== 0n) {
+        await discard.one(await find(sequence), how);
+        return { sequences: [sequence] };
+      }
+      const size = readPageSize(request.pageSize);
+      const page = await discard.page(filterOf(request.filter), size, request.pageToken, how);
+      return { ...page, sequences: page.items.map(({ entry }) => BigInt(entry.sequence)) };
     },
   };
 }
 
 function filterOf(message: RejectedFilterMessage | undefined): RejectedFilter {
   const filter = message ?? create(RejectedFilterSchema);
-  const { source, eventName, code, withReplayed } = filter;
-  return { source, eventName, code, withReplayed, ...readBounds(filter) };
+  const { source, eventName, code, withReplayed, withDiscarded } = filter;
+  return { source, eventName, code, withReplayed, withDiscarded, ...readBounds(filter) };
 }
