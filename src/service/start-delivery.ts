@@ -11,6 +11,7 @@ import type { Destination, DestinationType } from '../destinations/destination.t
 import { destinationTypes } from '../destinations/registry.ts';
 import type { GiveUp } from '../event/delivery-attempt.ts';
 import { createJanitor } from '../jetstream/consume/janitor.ts';
+import { readConfirmed } from '../jetstream/integrity/confirmed-position.ts';
 import type { Log } from '../jetstream/log.ts';
 import { createPressureRelief } from '../jetstream/consume/retention/pressure.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -87,8 +88,8 @@ export async function startDelivery(parts: DeliveryParts): Promise<RunningDelive
   });
   janitor.start();
   lifecycle.onRelease('janitor', janitor.stop);
-  await startPressureRelief(parts, destinations);
   const byName = new Map(destinations.map((name, index) => [name, carriers[index]!]));
+  await startPressureRelief(parts, byName);
   return {
     stateOf: (name) => byName.get(name)?.worker.state(),
     storedOf: (name) => {
@@ -100,12 +101,18 @@ export async function startDelivery(parts: DeliveryParts): Promise<RunningDelive
 
 async function startPressureRelief(
   { config, log, signals, lifecycle }: DeliveryParts,
-  destinations: readonly string[],
+  carriers: ReadonlyMap<string, Carrier>,
 ): Promise<void> {
+  const canBeAsked = (name: string): boolean =>
+    carriers.get(name)?.destination.stored !== undefined;
   const relief = createPressureRelief({
     log,
     retentionMinMs: config.log.retentionMinMs,
-    destinations,
+    destinations: [...carriers.keys()],
+    confirmedUpTo: async (name, settledUpTo, part) => {
+      const confirmed = canBeAsked(name) ? await readConfirmed(log, part, name) : undefined;
+      return confirmed?.upTo ?? settledUpTo;
+    },
     onHeld: signals.eventsHeld,
     onStuck: signals.logStuck,
     onRetentionReached: signals.retentionReached,
