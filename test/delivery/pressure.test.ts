@@ -14,7 +14,10 @@ import {
   type PressureOptions,
   type Stuck,
 } from '../../src/jetstream/consume/retention/pressure.ts';
+import { asAdmin } from '../admin-token.ts';
+import { order } from '../endpoints/sample-events.ts';
 import { startRealLog } from '../real-log.ts';
+import { startRealService } from '../real-service.ts';
 import { countMessages, publishEvents, recording, settled, startWorker } from './rig.ts';
 
 const mebibyte = 1024 * 1024;
@@ -168,6 +171,50 @@ describe('a log that fills up with events that must stay', () => {
       'the log is full of events that a destination has not taken, or that are younger than log.retention_min',
     );
   });
+});
+
+test('a service goes on taking and delivering events when its log is full of delivered ones', async () => {
+  // It wants no event, and cannot be asked: what can is asked once a minute.
+  const secret = Buffer.alloc(32).toString('base64');
+  const crm = `type: webhook, url: "https://crm.example/h", secret: whsec_${secret}, events: ["never_*"]`;
+  await using real = await startRealService({
+    yaml: `destinations:\n  crm: { ${crm} }\n`,
+    env: {
+      HEADGATE_LOG_STORAGE_BYTES_MAX: '64MiB',
+      HEADGATE_LOG_DEDUP_WINDOW: '100ms',
+      HEADGATE_LOG_RETENTION_MIN: '1s',
+    },
+  });
+  let retries = 0;
+  const send = async (): Promise<void> => {
+    const events = Array.from({ length: 250 }, () =>
+      order({ context: { filler: 'x'.repeat(8_000) } }),
+    );
+    for (;;) {
+      const answer = await fetch(`${real.url}/v1/batch`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ events }),
+      });
+      const { results } = (await answer.json()) as { results: { status: string }[] };
+      const statuses = new Set(results.map(({ status }) => status));
+      if (!statuses.has('retry')) {
+        if (statuses.has('rejected')) throw new Error('an event is rejected');
+        return;
+      }
+      retries += 1;
+      if (retries > 100) throw new Error('the log stays full');
+      await sleep(100);
+    }
+  };
+  // 70 MB, in a log that holds 33 MB of events.
+  for (let batch = 0; batch < 35; batch += 1) await send();
+  const { log } = real.service;
+  expect((await stateOf(log)).first).toBeGreaterThan(1_000);
+  const metrics = await fetch(`${real.adminUrl}/metrics`, asAdmin).then((one) => one.text());
+  expect(metrics).toMatch(/^headgate_log_reached_retention_seconds [1-9]/m);
+  expect(metrics).toMatch(/^headgate_stream_held_bytes\{stream="EVENTS"\} \d+$/m);
+  expect(metrics).toMatch(/^headgate_destination_held_bytes\{destination="crm"\} \d+$/m);
 });
 
 test('a worker that deletes later than another does not lower what the ledger has', async () => {

@@ -146,7 +146,7 @@ function checkFill(
   if (share < fillingShare) return;
   const found = `the stream ${name} holds ${sizeText(bytes)} of ${sizeText(max)}`;
   const mend =
-    'See who does not deliver (headgate destinations), shorten log.retention, or raise log.storage_bytes_max.';
+    'See who does not deliver (headgate destinations), shorten log.retention_min, or raise log.storage_bytes_max.';
   if (share >= fullShare) findings.failure(`${found}: it will soon refuse events`, mend);
   else findings.warning(found, mend);
 }

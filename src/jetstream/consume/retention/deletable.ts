@@ -12,6 +12,16 @@ import type { Log } from '../../log.ts';
 import { readNextIn } from '../../read/read.ts';
 import { earlierStream, type ConsumedStream } from '../../topology.ts';
 
+/**
+ * The position up to which a destination may lose its events, by the one up to which it has settled
+ * them: lower where a destination is asked what it has.
+ */
+export type ConfirmedUpTo = (
+  destination: string,
+  settledUpTo: number,
+  part: StreamPart,
+) => Promise<number> | number;
+
 export interface DeletableOptions {
   readonly log: Log;
   /** What is younger is kept. */
@@ -20,13 +30,8 @@ export interface DeletableOptions {
   readonly destinations: readonly string[];
   /** Called for each destination that has waiting events and is not in the configuration. */
   readonly onForgotten?: ((destination: string, waiting: number) => void) | undefined;
-  /**
-   * The position up to which a destination may lose its events, by the one up to which it has
-   * settled them. Default: the same. It is lower where a destination is asked what it has.
-   */
-  readonly confirmedUpTo?:
-    | ((destination: string, settledUpTo: number) => Promise<number> | number)
-    | undefined;
+  /** Default: what is settled may go. */
+  readonly confirmedUpTo?: ConfirmedUpTo | undefined;
   readonly now?: (() => number) | undefined;
 }
 
@@ -89,7 +94,7 @@ async function readHeldFrom(
     heldFrom.delete(info.name);
     const { settledUpTo, waiting, inWork, subject } = positionOf(info, part);
     const unsettledCount = waiting + inWork;
-    const confirmed = (await confirmedUpTo?.(info.name, settledUpTo)) ?? settledUpTo;
+    const confirmed = (await confirmedUpTo?.(info.name, settledUpTo, part)) ?? settledUpTo;
     // This consumer has settled everything up to `lastSequence`, which was read earlier.
     if (unsettledCount === 0 && confirmed >= settledUpTo) continue;
     if (unsettledCount > 0 && !options.destinations.includes(info.name)) {
