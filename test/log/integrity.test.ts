@@ -217,15 +217,19 @@ test('what a former leader lacks, which others have stored since, is not missing
   await streams.delete('EVENTS_0');
   await streams.add(config);
   const found: MissingRange[] = [];
+  const looked = Promise.withResolvers<void>();
+  const marks = createLedgerMarks(real.log);
+  const read: MarkStore['read'] = (part) => marks.read(part).finally(looked.resolve);
   const integrity = createIntegrity({
     log: real.log,
-    marks: createLedgerMarks(real.log),
+    marks: { ...marks, read },
     onMissing: (range) => found.push(range),
     onTotal: () => {},
     onTrouble: () => {},
     intervals: { confirmMs: 2_000 },
   });
   const checked = integrity.check();
+  await looked.promise;
   // Later the leader answers, which has all of them.
   await publishEvents(real.log, 20);
   expect(await checked).toBe(0);

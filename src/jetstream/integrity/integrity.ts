@@ -106,8 +106,8 @@ export function createIntegrity(options: IntegrityOptions): Integrity {
 }
 
 function createPartChecks(options: IntegrityOptions, signal: AbortSignal) {
-  const { log, marks, onMissing, onTotal } = options;
-  const looking = { confirmMs: options.intervals?.confirmMs, signal };
+  const { log, marks, onMissing, onTotal, intervals } = options;
+  const looking = { confirmMs: intervals?.confirmMs, signal };
   /** The last mark of each stream that this process wrote. */
   const written = new Map<string, Mark>();
   /** Where the scrub of each stream goes on. */
@@ -150,11 +150,10 @@ function createPartChecks(options: IntegrityOptions, signal: AbortSignal) {
     markAll: async () => {
       for (const part of partsOf(log, 'EVENTS')) {
         const { state } = await clientsOf(log).manager.streams.info(part.stream);
+        const { first_seq: first, last_seq: last } = state;
         // A log that holds less than it did has lost events: the check says which.
-        if (state.last_seq < (written.get(part.stream)?.last ?? 0)) {
-          await checkPart(part);
-          await countMissing();
-        } else await markPart(part, { first: state.first_seq, last: state.last_seq });
+        if (last >= (written.get(part.stream)?.last ?? 0)) await markPart(part, { first, last });
+        else await checkPart(part).then(countMissing);
       }
     },
     scrubAll: async () => {
