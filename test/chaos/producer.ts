@@ -34,18 +34,12 @@ export function startProducer(url: string, ledger: Ledger, options: ProducerOpti
   let isFinishing = false;
   let hasEnded = false;
   let broken: Error | undefined;
-  // The log compresses: text that repeats itself would not fill it.
-  const makeFiller = (): string =>
-    randomBytes(Math.ceil(options.fillerBytes * 0.75))
-      .toString('base64')
-      .slice(0, options.fillerBytes);
-
   const next = (): Event => {
     const event = makeEvent('u-1');
     ledger.sent.add(event.idempotencyKey);
     if (options.fillerBytes === 0) return event;
-    const filler = makeFiller();
-    const propertiesJson = `{"order_id":"A-1","total":1,"currency":"EUR","filler":"${filler}"}`;
+    const items = makeItems(options.fillerBytes);
+    const propertiesJson = JSON.stringify({ order_id: 'A-1', total: 1, currency: 'EUR', items });
     return { ...event, propertiesJson };
   };
 
@@ -56,7 +50,7 @@ export function startProducer(url: string, ledger: Ledger, options: ProducerOpti
     }
     if (result.status === EventResult_Status.RETRY) return false;
     if (!stored.includes(result.status)) {
-      throw (broken = new Error(`an unexpected verdict: status ${result.status}`));
+      throw (broken = new Error(`a verdict of status ${result.status}: ${result.error?.message}`));
     }
     ledger.acknowledged.set(event.idempotencyKey, result.eventId);
     return true;
@@ -97,4 +91,15 @@ export function startProducer(url: string, ledger: Ledger, options: ProducerOpti
       return [...ledger.sent].filter((key) => !ledger.acknowledged.has(key)).length;
     },
   };
+}
+
+const nameLength = 200;
+
+/** The log compresses, so it is text that does not repeat itself. */
+function makeItems(bytes: number): { sku: string; quantity: number; name: string }[] {
+  return Array.from({ length: Math.ceil(bytes / nameLength) }, () => ({
+    sku: 'A',
+    quantity: 1,
+    name: randomBytes((nameLength * 3) / 4).toString('base64'),
+  }));
 }

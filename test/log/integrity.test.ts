@@ -221,6 +221,37 @@ test('a log without events has lost none', async () => {
   expect(found).toEqual([]);
 });
 
+test('what a former leader lacks, which others have stored since, is not missing', async () => {
+  await using real = await startRealLog();
+  await publishEvents(real.log, 20);
+  const { integrity: marker } = integrityOf(real);
+  await marker.check();
+  const { streams } = clientsForTests(real.log).manager;
+  const { config } = await streams.info('EVENTS_0');
+  // The answer of a server that is cut off: fewer events than the mark says.
+  await streams.delete('EVENTS_0');
+  await streams.add(config);
+  const found: MissingRange[] = [];
+  const looked = Promise.withResolvers<void>();
+  const marks = createLedgerMarks(real.log);
+  const read: MarkStore['read'] = (part) => marks.read(part).finally(looked.resolve);
+  const integrity = createIntegrity({
+    log: real.log,
+    marks: { ...marks, read },
+    onMissing: (range) => found.push(range),
+    onTotal: () => {},
+    onTrouble: () => {},
+    intervals: { confirmMs: 2_000 },
+  });
+  const checked = integrity.check();
+  await looked.promise;
+  // Later the leader answers, which has all of them.
+  await publishEvents(real.log, 20);
+  expect(await checked).toBe(0);
+  expect(found).toEqual([]);
+  expect(await integrity.check()).toBe(0);
+});
+
 describe('what was deleted on purpose is not missing', () => {
   test.each(['ledger', 'file'] as const)('with the marks in the %s', async (kind) => {
     const dataDir = await mkdtemp(path.join(tmpdir(), 'headgate-marks-'));

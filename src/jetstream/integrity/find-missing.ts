@@ -1,8 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import type { StreamState } from '@nats-io/jetstream';
 
 import { clientsOf } from '../clients.ts';
 import type { StreamPart } from '../events/stream-parts.ts';
-import { recordMissing, type EventLedger, type Mark, type MissingRange } from './ledger.ts';
+import {
+  readLedger,
+  recordMissing,
+  type EventLedger,
+  type Mark,
+  type MissingRange,
+} from './ledger.ts';
+import type { MarkStore } from './mark-store.ts';
 import { subtractRanges, type Range } from '../events/ranges.ts';
 import type { Log } from '../log.ts';
 import { readNextIn } from '../read/read.ts';
@@ -12,15 +21,57 @@ export interface PartState {
   readonly first: number;
   readonly last: number;
   readonly gone: readonly number[];
+  /** Several servers have it: the one that answers may be a former leader, cut off from the others. */
+  readonly isReplicated: boolean;
+}
+
+/** Longer than a leader without the others takes itself for the leader: 10 to 20 s. */
+const confirmMsDefault = 25_000;
+
+/** What a part should hold and does not, and what it held when that was found. */
+export interface Finding {
+  readonly state: PartState;
+  readonly mark: Mark | undefined;
+  readonly ranges: readonly Range[];
+}
+
+/**
+ * What is missing. Of a replicated part it is what is missing twice, `confirmMs` apart: a former
+ * leader lacks what the others stored since. Rejects when the log cannot be reached, or on `signal`.
+ */
+export async function findMissing(
+  log: Log,
+  part: StreamPart,
+  marks: MarkStore,
+  options: { readonly confirmMs?: number | undefined; readonly signal: AbortSignal },
+): Promise<Finding> {
+  const look = async (): Promise<Finding> => {
+    const state = await readPartState(log, part);
+    const ledger = await readLedger(log, part);
+    const mark = await marks.read(part);
+    return { state, mark, ranges: missingFrom(state, ledger, mark) };
+  };
+  const found = await look();
+  const confirmMs = options.confirmMs ?? (found.state.isReplicated ? confirmMsDefault : 0);
+  if (found.ranges.length === 0 || confirmMs === 0) return found;
+  await sleep(confirmMs, undefined, { signal: options.signal });
+  const again = await look();
+  const onlyOnce = subtractRanges(found.ranges, again.ranges);
+  return { ...again, ranges: subtractRanges(found.ranges, onlyOnce) };
 }
 
 /** Rejects when the log cannot be reached. */
 export async function readPartState(log: Log, part: StreamPart): Promise<PartState> {
   const { streams } = clientsOf(log).manager;
-  let { state } = await streams.info(part.stream);
+  let { state, config } = await streams.info(part.stream);
   // The list may be long, so it is asked for only if there is one.
   if (hasGaps(state)) ({ state } = await streams.info(part.stream, { deleted_details: true }));
-  return { first: state.first_seq, last: state.last_seq, gone: state.deleted ?? [] };
+  return {
+    first: state.first_seq,
+    last: state.last_seq,
+    gone: state.deleted ?? [],
+    isReplicated: config.num_replicas > 1,
+  };
 }
 
 function hasGaps(state: StreamState): boolean {

@@ -4,7 +4,7 @@ import type { StreamPart } from '../events/stream-parts.ts';
 import { readLedger, type Mark, type MissingRange } from './ledger.ts';
 import { lengthOf, subtractRanges, type Range } from '../events/ranges.ts';
 import type { Log } from '../log.ts';
-import { missingFrom, readPartState, reportMissing, type PartState } from './find-missing.ts';
+import { findMissing, reportMissing, type PartState } from './find-missing.ts';
 import type { MarkStore } from './mark-store.ts';
 import { scrub } from './scrub.ts';
 
@@ -42,6 +42,8 @@ export interface IntegrityIntervals {
   readonly checkMs: number;
   /** How long after the start of a scrub the next one begins, unless the first still runs. */
   readonly scrubMs: number;
+  /** How long after something is missing it must still be. Default: 25 s in a cluster, else 0. */
+  readonly confirmMs?: number;
 }
 
 const intervalsDefault: IntegrityIntervals = {
@@ -64,7 +66,7 @@ export function createIntegrity(options: IntegrityOptions): Integrity {
     turn = result.catch(() => {});
     return result;
   };
-  const parts = createPartChecks(options);
+  const parts = createPartChecks(options, stopping.signal);
 
   const check = (): Promise<number> =>
     inTurn(() => withParts(log, 'EVENTS', () => parts.checkAll()));
@@ -72,12 +74,16 @@ export function createIntegrity(options: IntegrityOptions): Integrity {
   // A scrub takes a day, so that it does not hold up the others.
   let scrubbing: Promise<number> | undefined;
   const scrubOnce = (): Promise<number> =>
-    (scrubbing ??= withParts(log, 'EVENTS', () => parts.scrubAll(stopping.signal)).finally(() => {
+    (scrubbing ??= withParts(log, 'EVENTS', () => parts.scrubAll()).finally(() => {
       scrubbing = undefined;
     }));
 
   const every = (ms: number, work: () => Promise<unknown>): void => {
-    const timer = setInterval(() => void work().catch(onTrouble), ms);
+    const run = (): void =>
+      void work().catch((error: unknown) => {
+        if (!stopping.signal.aborted) onTrouble(error);
+      });
+    const timer = setInterval(run, ms);
     timer.unref();
     timers.push(timer);
   };
@@ -99,8 +105,9 @@ export function createIntegrity(options: IntegrityOptions): Integrity {
   };
 }
 
-function createPartChecks(options: IntegrityOptions) {
-  const { log, marks, onMissing, onTotal } = options;
+function createPartChecks(options: IntegrityOptions, signal: AbortSignal) {
+  const { log, marks, onMissing, onTotal, intervals } = options;
+  const looking = { confirmMs: intervals?.confirmMs, signal };
   /** The last mark of each stream that this process wrote. */
   const written = new Map<string, Mark>();
   /** Where the scrub of each stream goes on. */
@@ -113,14 +120,15 @@ function createPartChecks(options: IntegrityOptions) {
     }
   };
   const checkPart = async (part: StreamPart): Promise<void> => {
-    const state = await readPartState(log, part);
-    const ledger = await readLedger(log, part);
-    const mark = await marks.read(part);
+    const { state, mark, ranges } = await findMissing(log, part, marks, looking);
     scrubFrom.set(part.stream, scrubFrom.get(part.stream) ?? mark?.scrubFrom ?? 0);
-    await report(part, missingFrom(state, ledger, mark));
+    await report(part, ranges);
     await markPart(part, state);
   };
-  const markPart = async (part: StreamPart, { first, last }: PartState): Promise<void> => {
+  const markPart = async (
+    part: StreamPart,
+    { first, last }: Pick<PartState, 'first' | 'last'>,
+  ): Promise<void> => {
     const before = written.get(part.stream);
     const next = scrubFrom.get(part.stream) ?? before?.scrubFrom ?? 0;
     const isSame = before?.first === first && before.last === last && before.scrubFrom === next;
@@ -142,14 +150,13 @@ function createPartChecks(options: IntegrityOptions) {
     markAll: async () => {
       for (const part of partsOf(log, 'EVENTS')) {
         const { state } = await clientsOf(log).manager.streams.info(part.stream);
+        const { first_seq: first, last_seq: last } = state;
         // A log that holds less than it did has lost events: the check says which.
-        if (state.last_seq < (written.get(part.stream)?.last ?? 0)) {
-          await checkPart(part);
-          await countMissing();
-        } else await markPart(part, { first: state.first_seq, last: state.last_seq, gone: [] });
+        if (last >= (written.get(part.stream)?.last ?? 0)) await markPart(part, { first, last });
+        else await checkPart(part).then(countMissing);
       }
     },
-    scrubAll: async (signal: AbortSignal) => {
+    scrubAll: async () => {
       for (const part of partsOf(log, 'EVENTS')) {
         const bytesPerSecond = options.scrubBytesPerSecond ?? (await scrubRate(log, part));
         const onGap = async (gap: Range): Promise<void> => {
