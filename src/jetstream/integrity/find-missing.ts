@@ -29,7 +29,7 @@ export interface PartState {
 const confirmMsDefault = 25_000;
 
 /** What a part should hold and does not, and what it held when that was found. */
-export interface Finding {
+export interface MissingFinding {
   readonly state: PartState;
   readonly mark: Mark | undefined;
   readonly ranges: readonly Range[];
@@ -44,8 +44,8 @@ export async function findMissing(
   part: StreamPart,
   marks: MarkStore,
   options: { readonly confirmMs?: number | undefined; readonly signal: AbortSignal },
-): Promise<Finding> {
-  const look = async (): Promise<Finding> => {
+): Promise<MissingFinding> {
+  const look = async (): Promise<MissingFinding> => {
     const state = await readPartState(log, part);
     const ledger = await readLedger(log, part);
     const mark = await marks.read(part);
