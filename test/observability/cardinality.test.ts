@@ -43,7 +43,11 @@ function madeUpEvent(index: number): string {
 
 test('100,000 made-up events, and made-up keys, paths and methods, add no series', async () => {
   await using real = await startRealService({
-    env: { HEADGATE_AUTH: 'keys', HEADGATE_LOG_STORAGE_BYTES_MAX: '2GiB' },
+    env: {
+      HEADGATE_AUTH: 'keys',
+      HEADGATE_LOG_STORAGE_BYTES_MAX: '2GiB',
+      HEADGATE_REJECTED_STORAGE_BYTES_MAX: '1GiB',
+    },
     yaml: `keys:\n  - { source: shop, hash: "${hashWriteKey(key)}" }\n`,
   });
   const send = async (path: string, init: RequestInit): Promise<number> => {
