@@ -38,7 +38,7 @@ async function measure(log: Awaited<ReturnType<typeof openLog>>, depth: number):
       const answer = Promise.withResolvers<void>();
       log.publish(
         'EVENTS',
-        'headgate.events.bench.order_completed',
+        'headgate.events.0.bench.order_completed',
         headers,
         payload,
         (_, error) => {

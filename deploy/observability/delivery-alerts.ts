@@ -71,6 +71,19 @@ const backlogSlow: Alert = {
     'It would take {{ $value | humanizeDuration }} to deliver what waits for {{ $labels.destination }}.',
 };
 
+/** A worker counts what it found, so the counts of several are added up. */
+const deliveriesMissing: Alert = {
+  name: 'HeadgateDeliveriesMissing',
+  severity: 'warn',
+  expression: promql`
+    sum by (destination) (increase(headgate_destination_missing_total[1h])) > 0`,
+  for: '1m',
+  summary:
+    'Find out what happened to NATS (runbook): events were settled and had not reached {{ $labels.destination }}. They are delivered again.',
+  description:
+    '{{ printf "%.0f" $value }} events were missing at {{ $labels.destination }} when it was asked.',
+};
+
 export const deliveryGroups: readonly RuleGroup[] = [
   {
     name: 'headgate-delivery',
@@ -82,6 +95,7 @@ export const deliveryGroups: readonly RuleGroup[] = [
       destinationParked('page', '1h'),
       destinationDisabled,
       backlogSlow,
+      deliveriesMissing,
     ],
   },
 ];

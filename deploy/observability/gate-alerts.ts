@@ -1,10 +1,9 @@
 import { promql, type Alert, type Recording, type RuleGroup } from './alert.ts';
-import { jobs, perStream, serverFaults, streamsThatFill } from './series.ts';
+import { heldPerStream, jobs, perStream, serverFaults, streamsThatFill } from './series.ts';
 import { thresholds } from './thresholds.ts';
 
-const fill = promql`
-  ${perStream(`headgate_stream_bytes{${streamsThatFill}}`)}
-  / (${perStream(`headgate_stream_bytes_max{${streamsThatFill}}`)} > 0)`;
+const bytesMax = perStream(`headgate_stream_bytes_max{${streamsThatFill}}`);
+const fill = promql`(${heldPerStream()}) / (${bytesMax} > 0)`;
 
 const storeFilling: Alert = {
   name: 'HeadgateStoreFilling',
@@ -13,27 +12,40 @@ const storeFilling: Alert = {
   for: '15m',
   summary:
     'Make room in {{ $labels.stream }} or raise log.storage_bytes_max: when it is full, events are answered with retry.',
-  description: '{{ $labels.stream }} holds {{ $value | humanizePercentage }} of what it may.',
+  description:
+    '{{ $value | humanizePercentage }} of {{ $labels.stream }} is taken by what cannot be deleted.',
 };
 
+/** Its value is a share of what it may hold or, below that share, the seconds for which it has room. */
 const storeAlmostFull: Alert = {
   name: 'HeadgateStoreFilling',
   severity: 'page',
   expression: (() => {
     const { pageRatio, fullInSeconds, predictedFromRatio } = thresholds.store;
-    const bytes = `headgate_stream_bytes{${streamsThatFill}}`;
-    const max = perStream(`headgate_stream_bytes_max{${streamsThatFill}}`);
+    const growth = heldPerStream((metric) => `deriv(${metric}[1h])`);
     return promql`
       (${fill}) > ${pageRatio}
       or (
-        (${fill}) > ${predictedFromRatio}
-        and ${perStream(`predict_linear(${bytes}[1h], ${fullInSeconds})`)} > ${max}
+        (${bytesMax} - (${heldPerStream()})) / ((${growth}) > 0) < ${fullInSeconds}
+        and (${fill}) > ${predictedFromRatio}
       )`;
   })(),
   for: '10m',
   summary:
     'Make room in {{ $labels.stream }} now (runbook): it is full, or will be within four hours, and then takes nothing more.',
-  description: '{{ $labels.stream }} holds {{ $value | humanizePercentage }} of what it may.',
+  description:
+    '{{ if lt $value 2.0 }}{{ $value | humanizePercentage }} of {{ $labels.stream }} is taken by what cannot be deleted.' +
+    '{{ else }}At the rate of the last hour, {{ $labels.stream }} has room for {{ $value | humanizeDuration }}.{{ end }}',
+};
+
+const retentionShortened: Alert = {
+  name: 'HeadgateRetentionShortened',
+  severity: 'warn',
+  expression: 'min(headgate_log_reached_retention_seconds > 0)',
+  for: '30m',
+  summary:
+    'Raise log.storage_bytes_max, or shorten log.retention to what the log can hold (runbook): events are deleted earlier.',
+  description: 'The log keeps events for {{ $value | humanizeDuration }}.',
 };
 
 const perSource = (metric: string): string => `max by (source) (${metric})`;
@@ -229,6 +241,7 @@ export const gateGroups: readonly RuleGroup[] = [
       storeFilling,
       storeAlmostFull,
       quarantineFilling,
+      retentionShortened,
       acknowledgementSlow,
       callersLimited,
       syncsLate,

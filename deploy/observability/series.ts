@@ -19,6 +19,14 @@ export const streamsThatFill = 'stream=~"EVENTS|DEAD|REPLAY|RETRY|KV_headgate_sc
 export const perDestination = (metric: string): string => `max by (destination) (${metric})`;
 export const perStream = (metric: string): string => `max by (stream) (${metric})`;
 
+/**
+ * What the streams that fill hold and cannot delete. Of EVENTS a worker says it; of the others, and
+ * of EVENTS without a worker, it is everything.
+ */
+export const heldPerStream = (of = (metric: string): string => metric): string => promql`
+  ${perStream(of('headgate_stream_held_bytes'))}
+  or ${perStream(of(`headgate_stream_bytes{${streamsThatFill}}`))}`;
+
 /** Events of each source and name. `window` may include an offset: `[1h] offset 1w`. */
 export const eventsOf = (outcome: string, window: string): string =>
   `sum by (source, event_name) (increase(headgate_events_total{${outcome}}${window}))`;

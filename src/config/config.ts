@@ -94,7 +94,10 @@ export interface Limits {
 
 /** How long and how much the log keeps. */
 export interface LogRetention {
+  /** Settled events are kept at most this long. */
   readonly retentionMs: number;
+  /** All events are kept at least this long, however full the log is. At most `retentionMs`. */
+  readonly retentionMinMs: number;
   readonly dedupWindowMs: number;
   /** All streams together. Always kept below the free disk space. */
   readonly storageBytesMax: number;

@@ -80,6 +80,17 @@ describe('faults', () => {
     expect(faultsOf({ file: 'data_dir: !!js/function a' })[0]).toMatch(/TAG_RESOLVE_FAILED/);
   });
 
+  it('report a log.retention_min that the dedup window or the retention contradicts', () => {
+    const log = (lines: string) => ({ file: `log:\n${lines}` });
+    expect(faultsOf(log('  retention_min: 5m\n'))).toEqual([
+      expect.stringMatching(/log\.retention_min: is below log\.dedup_window/),
+    ]);
+    expect(faultsOf(log('  retention: 1h\n  retention_min: 2h\n'))).toEqual([
+      expect.stringMatching(/log\.retention_min: is above log\.retention/),
+    ]);
+    expect(faultsOf(log('  retention_min: 10m\n'))).toEqual([]);
+  });
+
   it('do not include faults that follow from an unreadable file', () => {
     const given = env({ HEADGATE_AUTH: 'keys', HEADGATE_DESTINATIONS_CRM_URL: 'https://a' });
     expect(faultsOf({ ...given, configFile: 'gone.yaml' })).toHaveLength(1);

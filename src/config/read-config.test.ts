@@ -40,7 +40,12 @@ describe('without any configuration', () => {
         idleTimeoutMs: 75_000,
         connectionsMax: 10_000,
       },
-      log: { retentionMs: 604_800_000, dedupWindowMs: 600_000, storageBytesMax: 21_474_836_480 },
+      log: {
+        retentionMs: 604_800_000,
+        retentionMinMs: 3_600_000,
+        dedupWindowMs: 600_000,
+        storageBytesMax: 21_474_836_480,
+      },
       rejected: { retentionMs: 604_800_000, storageBytesMax: undefined },
     });
     expect([...config.roles]).toEqual(['gate', 'deliver']);

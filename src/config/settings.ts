@@ -199,7 +199,15 @@ export const settings = {
     default: '7d',
     min: '1s',
     max: '3650d',
-    text: 'Events older than this are deleted once every destination has settled them, and never earlier.',
+    text: 'Events older than this are deleted once every destination has settled them. When the log runs short of room, the oldest settled events go earlier, down to `log.retention_min`.',
+  },
+  'log.retention_min': {
+    kind: 'duration',
+    default: null,
+    min: '100ms',
+    max: '3650d',
+    defaultText: '1h, or `log.dedup_window` if that is longer; at most `log.retention`',
+    text: 'Events younger than this are never deleted, also when the log runs short of room. At least `log.dedup_window`, so that a retry is recognized. What arrives within this time must fit into the log, or it refuses events.',
   },
   'log.dedup_window': {
     kind: 'duration',

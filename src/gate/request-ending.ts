@@ -1,21 +1,15 @@
 import { ServiceError } from '../errors.ts';
-import type { BodySink } from '../http/http-call.ts';
 import { failureOfError } from './answer/failure.ts';
 import type { Exchange } from './exchange.ts';
 import type { GateContext } from './gate-context.ts';
 import type { Producer } from './intake/authenticate.ts';
 import { CallerGone } from './intake/caller-gone.ts';
-import type { Turn } from './intake/keyless-turns.ts';
 import type { RequestMemory } from './intake/request-memory.ts';
+import { refusalMs, runInTurn } from './intake/run-in-turn.ts';
 import type { Endpoint, EndpointCall } from './endpoint.ts';
 
 const canceled = 1;
 const timerMsMax = 2 ** 31 - 1;
-
-/** The cost of a refusal: reading the request's head, and answering it. */
-const refusalMs = 0.05;
-
-const unread: BodySink = { chunk: () => {}, end: () => {}, cut: () => {} };
 
 /**
  * How one request ends: once, by the first event. Until its caller is known (by a key or a
@@ -96,40 +90,20 @@ export class RequestEnding<Result> {
 
   private refuseInTurn(error: unknown): void {
     const { callers } = this.context;
-    const { connection } = this.exchange.call;
-    const costMs = refusalMs + this.searchMs;
-    callers.proven.delete(connection);
-    connection.isKnown = false;
-    if (callers.turns.spend(costMs)) this.refuse(error);
-    else this.waitToRefuse(error, costMs);
-  }
-
-  private waitToRefuse(error: unknown, costMs: number): void {
-    const { callers } = this.context;
     const { call } = this.exchange;
+    callers.proven.delete(call.connection);
+    call.connection.isKnown = false;
     this.isWaiting = true;
     clearTimeout(this.timer);
     this.memory?.release();
-    // What arrives meanwhile would be kept for a reader.
-    if (!this.isRead && call.httpVersionMajor === 2) call.receive(unread);
     const answer = (): void => {
       if (!this.isWaiting) return;
       this.isWaiting = false;
-      place.release();
       this.refuse(error);
     };
+    const costMs = refusalMs + this.searchMs;
     // If its place is needed, or its caller disconnects, its turn is now.
-    const place = callers.open(call, undefined, answer);
-    const turn: Turn = {
-      address: place.address,
-      run: () => {
-        callers.turns.done(costMs);
-        answer();
-      },
-    };
-    callers.limited('keyless_turn', place.address);
-    place.stopWork = () => callers.turns.leave(turn);
-    if (place.add(0)) callers.turns.enter(turn);
+    runInTurn(callers, call, { costMs, isRead: this.isRead, run: answer, lose: answer });
   }
 
   private refuse(error: unknown): void {

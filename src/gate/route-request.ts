@@ -2,13 +2,12 @@ import { ServiceError } from '../errors.ts';
 import type { RequestHandler } from '../http/http-call.ts';
 import type { IsFastPath } from '../http/http1/reader.ts';
 import { findPath, plainPath } from '../http/request-target.ts';
-import { failureOfError } from './answer/failure.ts';
-import { problem } from './answer/problem.ts';
 import { cloudEventsPath, selectCloudEvents } from './cloudevents/cloudevents-endpoint.ts';
 import { createExchange, reply, type Exchange } from './exchange.ts';
 import type { GateContext } from './gate-context.ts';
 import { openApiPath } from './openapi/openapi.ts';
 import { selectRestBatch, selectRestTrack, selectRestValidate } from './rest/rest-endpoints.ts';
+import { answerInTurn, refuseInTurn } from './refuse-in-turn.ts';
 import type { ConnectEndpoints } from './rpc/connect-router.ts';
 import { selectRpcForm } from './rpc/select-rpc-form.ts';
 import type { RpcEntry } from './rpc/serve-rpc.ts';
@@ -72,15 +71,16 @@ export function createRequestHandler(
     }
     if (route !== undefined) serveRoute(context, exchange, path, route);
     else if (rpc !== undefined) serveRpc(context, connect, exchange, path, rpc);
-    else if (path.startsWith(webhookPath)) serveWebhook(webhooks, exchange, path);
+    else if (path.startsWith(webhookPath)) serveWebhook(context, webhooks, exchange, path);
     else if (flagPaths.has(path)) serveFlagPath(context, exchange, path);
     // Health checking and reflection.
     else if (path.startsWith('/grpc.')) serveByRouter(connect, exchange, path);
     else if (path === openApiPath && (method === 'GET' || method === 'HEAD')) {
-      reply(exchange, 200, { 'content-type': 'application/json' }, openApi());
+      const headers = { 'content-type': 'application/json' };
+      answerInTurn(context, exchange, () => reply(exchange, 200, headers, openApi()));
     } else {
       const shown = path.slice(0, 80);
-      refuseUnknown(exchange, `No endpoint ${shown} exists. Events go to POST /v1/track.`);
+      refuseUnknown(context, exchange, `No endpoint ${shown} exists. Events go to POST /v1/track.`);
     }
   };
 }
@@ -127,10 +127,10 @@ function serveRoute(
   { methods, select }: Route,
 ): void {
   if (!methods.includes(exchange.call.method)) {
-    refuseMethod(exchange, path, methods);
+    refuseMethod(context, exchange, path, methods);
     return;
   }
-  const selected = selectOrRefuse(exchange, select);
+  const selected = selectOrRefuse(context, exchange, select);
   if (selected !== undefined) serveRequest(context, exchange, selected.endpoint, selected.call);
 }
 
@@ -142,10 +142,10 @@ function serveRpc(
   rpc: RpcEntry,
 ): void {
   if (exchange.call.method !== 'POST') {
-    refuseMethod(exchange, path, ['POST']);
+    refuseMethod(context, exchange, path, ['POST']);
     return;
   }
-  const selected = selectOrRefuse(exchange, () => ({ form: selectRpcForm(exchange) }));
+  const selected = selectOrRefuse(context, exchange, () => ({ form: selectRpcForm(exchange) }));
   if (selected === undefined) return;
   if (selected.form === undefined) serveByRouter(connect, exchange, path);
   else rpc.serve(context, exchange, selected.form);
@@ -153,6 +153,7 @@ function serveRpc(
 
 /** What `select` returns. Undefined: it refused the request, which has its answer. */
 function selectOrRefuse<Selected>(
+  context: GateContext,
   exchange: Exchange,
   select: (exchange: Exchange) => Selected,
 ): Selected | undefined {
@@ -160,7 +161,7 @@ function selectOrRefuse<Selected>(
     return select(exchange);
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
-    problem(exchange, failureOfError(error), undefined);
+    refuseInTurn(context, exchange, error);
     return undefined;
   }
 }
@@ -170,6 +171,7 @@ function isWebhook(webhooks: ReadonlyMap<string, WebhookEntry>, path: string): b
 }
 
 function serveWebhook(
+  context: GateContext,
   webhooks: ReadonlyMap<string, WebhookEntry>,
   exchange: Exchange,
   path: string,
@@ -179,15 +181,15 @@ function serveWebhook(
   if (entry === undefined) {
     const shown = source.slice(0, 64);
     const message = `No source of webhooks "${shown}" exists. webhooks lists the sources.`;
-    refuseUnknown(exchange, message);
-  } else if (exchange.call.method !== 'POST') refuseMethod(exchange, path, ['POST']);
+    refuseUnknown(context, exchange, message);
+  } else if (exchange.call.method !== 'POST') refuseMethod(context, exchange, path, ['POST']);
   else serveRequest(entry.context, exchange, entry.endpointFor(exchange), webhookCall);
 }
 
 function serveFlagPath(context: GateContext, exchange: Exchange, path: string): void {
   const methods = flagMethods(path);
   if (methods.includes(exchange.call.method)) serveFlags(context, exchange, path);
-  else refuseMethod(exchange, path, methods);
+  else refuseMethod(context, exchange, path, methods);
 }
 
 /** Our handlers behind the router get the correlation id that the answer carries. */
@@ -196,12 +198,17 @@ function serveByRouter(connect: ConnectEndpoints, exchange: Exchange, path: stri
   connect.handle(exchange, path);
 }
 
-function refuseMethod(exchange: Exchange, path: string, methods: readonly string[]): void {
+function refuseMethod(
+  context: GateContext,
+  exchange: Exchange,
+  path: string,
+  methods: readonly string[],
+): void {
   const message = `${path} takes ${methods.join(' or ')}.`;
-  const failure = failureOfError(new ServiceError('method_not_allowed', message));
-  problem(exchange, failure, undefined, methods.join(', '));
+  const error = new ServiceError('method_not_allowed', message);
+  refuseInTurn(context, exchange, error, methods.join(', '));
 }
 
-function refuseUnknown(exchange: Exchange, message: string): void {
-  problem(exchange, failureOfError(new ServiceError('not_found', message)), undefined);
+function refuseUnknown(context: GateContext, exchange: Exchange, message: string): void {
+  refuseInTurn(context, exchange, new ServiceError('not_found', message));
 }

@@ -9,6 +9,11 @@ export interface CallerConnection {
    * full ends such a connection last.
    */
   isKnown?: boolean;
+  /**
+   * Set by the application: so many of its requests have no valid key, and wait for their turn to be
+   * answered. They keep no connection open that another needs.
+   */
+  waitingForTurn?: number;
 }
 
 /**

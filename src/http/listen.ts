@@ -3,6 +3,7 @@ import type tls from 'node:tls';
 
 import type { Address, Config } from '../config/config.ts';
 import { bind } from './bind.ts';
+import { createArrivals } from './connections/arrivals.ts';
 import {
   createConnections,
   type Connections,
@@ -66,10 +67,15 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 function admitBefore(front: net.Server, connections: Connections): void {
   const listeners = front.listeners('connection');
   front.removeAllListeners('connection');
+  const arrive = createArrivals((socket) => {
+    for (const listener of listeners) listener.call(front, socket);
+  });
   front.on('connection', (socket: net.Socket) => {
     if (!connections.admit(socket)) return;
     socket.setNoDelay(true);
-    for (const listener of listeners) listener.call(front, socket);
+    // Nobody else listens while it waits.
+    socket.on('error', () => socket.destroy());
+    arrive(socket);
   });
 }
 

@@ -20,6 +20,11 @@ export class TokenBucket {
     return this.left >= 0;
   }
 
+  /** True if less than this part of the burst is left. */
+  isBelow(part: number): boolean {
+    return this.left < this.burst * part;
+  }
+
   /** Credits the budget for work that is worth more than it costs. */
   earn(amount: number): void {
     this.left = Math.min(this.burst, this.left + amount);

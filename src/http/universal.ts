@@ -22,6 +22,8 @@ export interface UniversalOptions extends ConnectRouterOptions {
 }
 
 export interface UniversalEndpoint {
+  /** Whether the path names an RPC. */
+  has(path: string): boolean;
   /**
    * Serves a call by the RPC that `path` names, and sets `correlationId` on the answer. Returns
    * false if the RPC does not exist; the call is then untouched.
@@ -44,6 +46,7 @@ export function createUniversalEndpoint(
   routes(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return {
+    has: (path) => handlers.has(path),
     serve: (call, correlationId, path) => {
       const handler = handlers.get(path);
       if (handler === undefined) return false;

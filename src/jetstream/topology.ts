@@ -69,8 +69,13 @@ export const subjects = {
   retry: (destination: string, eventName: string) => `headgate.retry.${destination}.${eventName}`,
   /** The lock of one dead letter. */
   claim: (deadSequence: number) => `headgate.claims.${deadSequence}`,
+  /** The claim of the process that confirms the deliveries of a destination. */
+  confirming: (destination: string) => `headgate.claims.confirming-${destination}`,
   probe: 'headgate.probe',
-  /** What was deleted from a stream of NATS on purpose, and what was found missing. */
+  /**
+   * What was deleted from a stream of NATS on purpose, what was found missing, and how far the
+   * deliveries of a destination are confirmed.
+   */
   ledger: (stream: string, what: string) => `headgate.ledger.${stream}.${what}`,
   /** The layout of a NATS key-value bucket: `nats kv get headgate_schemas taxonomy` reads it. */
   schemas: (key: string) => `$KV.headgate_schemas.${key}`,

@@ -76,6 +76,17 @@ export function createDeliverySignals(metrics: Metrics, logger: Logger, sampler:
     deliveryPostponed: (destination: string): void => {
       metrics.deliveries.series(destination, 'retried').value += 1;
     },
+    /** Events were settled without delivery, by positions in EVENTS. They are delivered again. */
+    deliveriesMissing: (
+      destination: string,
+      { events, from, to }: { readonly events: number; readonly from: number; readonly to: number },
+    ): void => {
+      metrics.destinationMissing.series(destination).value += events;
+      logger.error(
+        { destination, events, from, to },
+        'events were settled and not delivered, and are delivered again: see docs/runbooks/deliveries-missing.md',
+      );
+    },
     destinationPending: (destination: string, count: number): void => {
       metrics.gauges.destinationPending.set(destination, count);
     },

@@ -27,6 +27,10 @@ export function createGauges(
     quarantineBytes: zeros(sources),
     quarantineBytesMax: zeros(sources),
     missingEvents: 0,
+    /** EVENTS, once a worker has looked. */
+    streamHeldBytes: new Map<string, number>(),
+    destinationHeldBytes: zeros(destinations),
+    retentionReachedMs: 0,
     /** By sync mode; 0 unless the durability is `replicated`. */
     logServers: zeros(syncModes),
     lastEvent: zeros(eventNames),
@@ -50,6 +54,15 @@ export function createGauges(
       labels: [],
     },
     () => [{ labels: [], value: gauges.missingEvents }],
+  );
+  createGauge(
+    registry,
+    {
+      name: 'headgate_log_reached_retention_seconds',
+      help: 'While events are deleted before log.retention is over, because the log needs room: the age of the oldest event. Else 0.',
+      labels: [],
+    },
+    () => [{ labels: [], value: gauges.retentionReachedMs / 1000 }],
   );
   exposeLog(registry, gauges);
   exposeDestinations(registry, gauges);
@@ -75,6 +88,7 @@ type LogGauge =
   | 'logServers'
   | 'streamBytes'
   | 'streamBytesMax'
+  | 'streamHeldBytes'
   | 'quarantineBytes'
   | 'quarantineBytesMax';
 
@@ -111,6 +125,12 @@ function exposeLog(registry: Registry, gauges: Readonly<Record<LogGauge, ByLabel
   );
   expose(
     registry,
+    ['headgate_stream_held_bytes', 'stream'],
+    'What a stream of the log holds and cannot delete to make room: what a destination has not taken, and what is younger than log.retention_min.',
+    gauges.streamHeldBytes,
+  );
+  expose(
+    registry,
     ['headgate_log_servers', 'sync'],
     'Servers that hold the log in a cluster, by whether each syncs a message before it acknowledges it.',
     gauges.logServers,
@@ -121,6 +141,7 @@ type DestinationGauge =
   | 'destinationPending'
   | 'destinationParked'
   | 'destinationDisabled'
+  | 'destinationHeldBytes'
   | 'deadLetters'
   | 'deadLetterOldest';
 
@@ -144,6 +165,11 @@ function exposeDestinations(
     'headgate_destination_disabled',
     '1 when a destination has said that it wants nothing more; it is not tried until a restart.',
     gauges.destinationDisabled,
+  );
+  show(
+    'headgate_destination_held_bytes',
+    'What EVENTS holds from the first event on that a destination has not taken. Also for a removed destination that still has a consumer.',
+    gauges.destinationHeldBytes,
   );
   show(
     'headgate_dead_letters',

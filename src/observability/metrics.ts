@@ -118,6 +118,7 @@ export function createMetrics(labels: LabelValues) {
   }
   for (const destination of destinations) {
     for (const outcome of deliveryOutcomes) counters.deliveries.series(destination, outcome);
+    counters.destinationMissing.series(destination);
   }
   for (const source of labels.webhooks ?? []) {
     for (const outcome of webhookOutcomes) counters.webhooks.series(source, outcome);
@@ -214,6 +215,11 @@ function createCounters(registry: Registry) {
       name: 'headgate_deliveries_total',
       help: 'Attempts to deliver an event to a destination, by result.',
       labels: ['destination', 'outcome'],
+    }),
+    destinationMissing: createCounter(registry, {
+      name: 'headgate_destination_missing_total',
+      help: 'Events that were settled without delivery, as the destination said when it was asked. They are delivered again.',
+      labels: ['destination'],
     }),
   };
 }

@@ -65,6 +65,7 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     ...createDeliverySignals(metrics, logger, sampler),
     ...createRegistrySignals(metrics, logger),
     ...createSizeSignals(metrics),
+    ...createRoomSignals(metrics, logger),
     /** By positions in EVENTS. */
     eventsMissing: (range: MissingEvents): void =>
       logger.error(
@@ -126,6 +127,38 @@ function createSizeSignals({ gauges, knownSources }: Metrics) {
         quarantineBytes.set(label, bytes);
         quarantineBytesMax.set(label, bytesMax);
       }
+    },
+  };
+}
+
+/** The signals about the room in EVENTS. */
+function createRoomSignals({ gauges }: Metrics, logger: Logger) {
+  return {
+    /** Bytes of EVENTS that cannot be deleted to make room; also by what a consumer holds. */
+    eventsHeld: (held: { bytes: number; byConsumer: ReadonlyMap<string, number> }): void => {
+      gauges.streamHeldBytes.set('EVENTS', held.bytes);
+      for (const name of gauges.destinationHeldBytes.keys()) {
+        gauges.destinationHeldBytes.set(name, 0);
+      }
+      for (const [name, bytes] of held.byConsumer) gauges.destinationHeldBytes.set(name, bytes);
+    },
+    /** `full` is between 0 and 1. Without a destination, all events are too young. */
+    logStuck: ({ full, destination }: { full: number; destination: string | undefined }): void => {
+      const percent = Math.floor(full * 100);
+      if (destination === undefined) {
+        logger.warn(
+          { percent },
+          'the log is nearly full, and all its events are younger than log.retention_min: it will refuse events. Raise log.storage_bytes_max, or lower log.retention_min',
+        );
+        return;
+      }
+      logger.warn(
+        { percent, destination },
+        'the log is nearly full of events that a destination has not taken: it will refuse events. See docs/runbooks/store-filling.md',
+      );
+    },
+    retentionReached: (ageMs: number): void => {
+      gauges.retentionReachedMs = ageMs;
     },
   };
 }

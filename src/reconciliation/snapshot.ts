@@ -8,7 +8,7 @@ import {
 import type { FilterEra } from '../jetstream/consume/filter-history.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMatching } from '../jetstream/read/read.ts';
-import { originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
+import { originHeader, originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
 import { subjects } from '../jetstream/topology.ts';
 
 /** The state of an event, if it is certain. */
@@ -38,11 +38,14 @@ export interface DestinationSnapshot {
  * stream first. An event is stored in the next stream before it is settled in the previous one, so
  * a settled event is found in a later stream or was delivered. An event that is replayed and then
  * delayed during the read may be missed: the caller checks missing events a second time.
+ *
+ * `deadFrom` is the position in DEAD from which its entries are read.
  */
 export async function takeSnapshot(
   log: Log,
   { name: destination, filter }: { readonly name: string; readonly filter: EventFilter },
   fromSequence: number,
+  deadFrom = 1,
 ): Promise<DestinationSnapshot> {
   const fates = new Map<number, EventFate>();
   const events = await readEventPositions(log, destination);
@@ -52,7 +55,7 @@ export async function takeSnapshot(
     [subjects.discarded(destination, '*'), 'discarded'],
     [subjects.dead(destination, '*'), 'dead'],
   ] as const) {
-    for await (const message of readMatching(log, 'DEAD', subject)) {
+    for await (const message of readMatching(log, 'DEAD', subject, deadFrom)) {
       const sequence = Number(message.header(originHeader));
       // A replayed event that waits again is no longer dead.
       if (sequence >= fromSequence && fates.get(sequence) !== 'waiting') fates.set(sequence, fate);
@@ -110,9 +113,6 @@ export function compileEras(eras: readonly FilterEra[], now: EventFilter): Wants
     return true;
   };
 }
-
-/** The original position in EVENTS of the event of a dead letter or replay. */
-const originHeader = 'Headgate-Origin-Sequence';
 
 /** Adds the certain events to `fates`: copies that were not delivered yet or are not due. */
 async function readDelayedCopies(

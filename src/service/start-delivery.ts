@@ -12,8 +12,10 @@ import { destinationTypes } from '../destinations/registry.ts';
 import type { GiveUp } from '../event/delivery-attempt.ts';
 import { createJanitor } from '../jetstream/consume/janitor.ts';
 import type { Log } from '../jetstream/log.ts';
+import { createPressureRelief } from '../jetstream/consume/retention/pressure.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Signals } from '../observability/signals.ts';
+import { createConfirmations, type ConfirmedDestination } from '../reconciliation/confirmations.ts';
 
 export interface DeliveryParts {
   readonly config: Config;
@@ -39,7 +41,7 @@ export interface Carrier {
 
 /**
  * Starts delivery: the collector, which turns advisories into dead letters, a worker for each
- * destination, the gauges and the janitor.
+ * destination, the confirmations, the gauges and the janitor.
  */
 export async function startDelivery(parts: DeliveryParts): Promise<RunningDelivery> {
   const { config, log, signals, lifecycle } = parts;
@@ -52,12 +54,20 @@ export async function startDelivery(parts: DeliveryParts): Promise<RunningDelive
   await collector.start();
 
   const carriers: Carrier[] = [];
+  const confirmations = createConfirmations({
+    log,
+    onMissing: signals.deliveriesMissing,
+    onTrouble: (name, error) => signals.trouble(`confirming the deliveries to ${name}`, error),
+  });
   lifecycle.onRelease('destinations', () => stopAll(carriers));
+  lifecycle.onRelease('confirmations', confirmations.stop);
   for (const destinationConfig of config.destinations) {
     const carrier = await createCarrier(destinationConfig, parts, giveUp);
     carriers.push(carrier);
+    await confirmations.begin(confirmedDestination(destinationConfig, carrier));
     await carrier.worker.start();
   }
+  confirmations.start();
 
   if (config.canary.intervalMs !== undefined) {
     const canary = createCanaryWorker({ config, log, signals, giveUp });
@@ -77,6 +87,7 @@ export async function startDelivery(parts: DeliveryParts): Promise<RunningDelive
   });
   janitor.start();
   lifecycle.onRelease('janitor', janitor.stop);
+  await startPressureRelief(parts, destinations);
   const byName = new Map(destinations.map((name, index) => [name, carriers[index]!]));
   return {
     stateOf: (name) => byName.get(name)?.worker.state(),
@@ -85,6 +96,23 @@ export async function startDelivery(parts: DeliveryParts): Promise<RunningDelive
       return destination?.stored?.bind(destination);
     },
   };
+}
+
+async function startPressureRelief(
+  { config, log, signals, lifecycle }: DeliveryParts,
+  destinations: readonly string[],
+): Promise<void> {
+  const relief = createPressureRelief({
+    log,
+    retentionMinMs: config.log.retentionMinMs,
+    destinations,
+    onHeld: signals.eventsHeld,
+    onStuck: signals.logStuck,
+    onRetentionReached: signals.retentionReached,
+    onTrouble: (error) => signals.trouble('making room in the log', error),
+  });
+  lifecycle.onRelease('pressure relief', relief.stop);
+  await relief.start();
 }
 
 async function createCarrier(
@@ -104,6 +132,19 @@ async function createCarrier(
     stopGraceMs: config.shutdownGraceMs,
   });
   return { destination, worker };
+}
+
+function confirmedDestination(
+  config: DestinationConfig,
+  { destination, worker }: Carrier,
+): ConfirmedDestination {
+  return {
+    name: config.name,
+    type: config.type,
+    filter: config,
+    stored: destination.stored?.bind(destination),
+    isRunning: () => worker.state().kind === 'running',
+  };
 }
 
 /** Stops all at once: one after another, each slow destination would use a whole grace period. */

@@ -172,4 +172,34 @@ const backlog: readonly Scenario[] = [
   },
 ].map((scenario) => ({ ...common, at: '40m', alert: 'HeadgateBacklogSlow', ...scenario }));
 
-export const deliveryScenarios: readonly Scenario[] = [...deadLetters, ...parked, ...backlog];
+const missingTotal = (worker: number): string =>
+  of('headgate_destination_missing_total', '', worker);
+
+const missingDeliveries: readonly Scenario[] = [
+  {
+    title: 'one of two workers has found 150',
+    series: {
+      [missingTotal(1)]: `${gauge(0, 6)} ${gauge(150, 10)}`,
+      [missingTotal(2)]: gauge(0, 16),
+    },
+    fires: [{ ...crm, severity: 'warn' }],
+    says: {
+      summary:
+        'Find out what happened to NATS (runbook): events were settled and had not reached crm. They are delivered again.',
+      description: '150 events were missing at crm when it was asked.',
+    },
+  },
+  {
+    title: 'the last find was two hours ago',
+    series: { [missingTotal(1)]: gauge(150, 40) },
+    at: '120m',
+    fires: [],
+  },
+].map((scenario) => ({ ...common, alert: 'HeadgateDeliveriesMissing', at: '60m', ...scenario }));
+
+export const deliveryScenarios: readonly Scenario[] = [
+  ...deadLetters,
+  ...parked,
+  ...backlog,
+  ...missingDeliveries,
+];

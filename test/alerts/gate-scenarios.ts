@@ -46,7 +46,7 @@ const store: readonly Scenario[] = [
     says: {
       summary:
         'Make room in EVENTS or raise log.storage_bytes_max: when it is full, events are answered with retry.',
-      description: 'EVENTS holds 85% of what it may.',
+      description: '85% of EVENTS is taken by what cannot be deleted.',
     },
   },
   {
@@ -60,6 +60,27 @@ const store: readonly Scenario[] = [
   {
     title: '70% full, and full in two hours at this pace',
     series: stream('EVENTS', '500+15x39', 1000),
+    fires: [{ ...events, severity: 'page' }],
+    says: {
+      summary:
+        'Make room in EVENTS now (runbook): it is full, or will be within four hours, and then takes nothing more.',
+      description: 'At the rate of the last hour, EVENTS has room for 1h 41m 40s.',
+    },
+  },
+  {
+    title: '79% full and growing fast, and half of it can be deleted',
+    series: {
+      ...stream('EVENTS', '530+20x39', 1000),
+      'headgate_stream_held_bytes{stream="EVENTS",instance="worker-1"}': gauge(400, 40),
+    },
+    fires: [],
+  },
+  {
+    title: '79% full for long, and what a destination holds grows',
+    series: {
+      ...stream('EVENTS', gauge(790, 40), 1000),
+      'headgate_stream_held_bytes{stream="EVENTS",instance="worker-1"}': '500+15x39',
+    },
     fires: [{ ...events, severity: 'page' }],
   },
   {
@@ -101,6 +122,23 @@ const quarantine: readonly Scenario[] = [
   },
   { title: '80% of a share', series: share('shop', gauge(800, 40), 1000), fires: [] },
 ].map((scenario) => ({ ...common, alert: 'HeadgateQuarantineFilling', ...scenario }));
+const reached = (seconds: string, instance = 'worker-1') => ({
+  [`headgate_log_reached_retention_seconds{instance="${instance}"}`]: seconds,
+});
+
+const retention: readonly Scenario[] = [
+  {
+    title: 'one of two workers deletes events after six hours',
+    series: { ...reached(gauge(21_600, 40)), ...reached(gauge(0, 40), 'worker-2') },
+    fires: [{ severity: 'warn' }],
+    says: {
+      summary:
+        'Raise log.storage_bytes_max, or shorten log.retention to what the log can hold (runbook): events are deleted earlier.',
+      description: 'The log keeps events for 6h 0m 0s.',
+    },
+  },
+  { title: 'no event is deleted early', series: reached(gauge(0, 40)), fires: [] },
+].map((scenario) => ({ ...common, alert: 'HeadgateRetentionShortened', ...scenario }));
 
 /** Publishes each 5 minutes, of which so many took less than 0.5 s, and the others less than 1 s. */
 const publishes = (all: number, fast: number): Record<string, string> => ({
@@ -361,6 +399,7 @@ export const gateScenarios: readonly Scenario[] = [
   ...eventsMissing,
   ...store,
   ...quarantine,
+  ...retention,
   ...acknowledgement,
   ...callers,
   ...syncs,

@@ -95,7 +95,7 @@ test('with the service stopped, it checks what exists and reports what it skippe
   const sick = await doctor(env, '--admin', admin, '--config', config);
   expect(sick.code).toBe(1);
   const failures = sick.of('failure').join('\n');
-  expect(failures).toContain(`may write to ${dataDir} -> chmod 750`);
+  expect(failures).toContain(`may write to ${dataDir} -> chmod 700 ${dataDir}`);
   expect(failures).toContain('is nats-server 2.9.10; Headgate needs');
   expect(failures).toContain('taxonomy.yaml');
   expect(failures).toContain(`away (webhook) cannot be reached at 127.0.0.1:${port}: ECONNREFUSED`);

@@ -1,11 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { clientsForTests } from '../../src/jetstream/clients.ts';
+import { withClients } from '../../src/jetstream/clients.ts';
 import { connectToServer } from '../../src/jetstream/connection.ts';
 import { openPull } from '../../src/jetstream/consume/pull.ts';
+import { findEventStreams } from '../../src/jetstream/events/stream-parts.ts';
+import { createTraffic } from '../../src/jetstream/traffic.ts';
+import type { Log } from '../../src/jetstream/log.ts';
 import { openLog } from '../../src/jetstream/open-log.ts';
 import { createPublisher } from '../../src/jetstream/publish/publisher.ts';
 import { headerBlock } from '../../src/jetstream/publish/raw-publish.ts';
@@ -107,19 +111,19 @@ describe('a server that does not serve', () => {
   }, 120_000);
 
   test('a pull leaves a server that its cluster does not reach', async () => {
-    const log = await openLog({
-      address: cluster.address(0, cutOff),
-      durability: 'async',
-      streamsDir: undefined,
-      topology: undefined,
-      publishTimeoutMs: 5_000,
-      onStatus: () => {},
-    }).catch(() => openTwoNodes());
-    // The publisher of `log` may be on the node that is cut off.
+    await using left = await open();
+    const { connection } = left;
     const other = await openTwoNodes();
     try {
-      const { connection, manager } = clientsForTests(log);
       await settleOn(connection, 0);
+      const manager = await jetstreamManager(connection);
+      const log = withClients({} as Log, {
+        connection,
+        manager,
+        events: await findEventStreams(manager),
+        topology: undefined,
+        traffic: createTraffic(),
+      });
       await manager.consumers.add('EVENTS_0', { durable_name: 'crm', ack_policy: 'explicit' });
       const seen: string[] = [];
       const troubles: string[] = [];
@@ -147,7 +151,6 @@ describe('a server that does not serve', () => {
       await pull.stop();
     } finally {
       await other.close();
-      await log.close();
     }
   }, 120_000);
 

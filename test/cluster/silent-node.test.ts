@@ -10,6 +10,7 @@ import { consumedStreams } from '../../src/jetstream/topology.ts';
 import { until } from '../delivery/rig.ts';
 import { freeze } from '../frozen-process.ts';
 import { startNatsCluster, type NatsCluster } from '../nats-cluster.ts';
+import { natsStream } from '../nats-stream.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 
 const ackGapMsMax = 10_000;
@@ -84,7 +85,7 @@ async function leadFrom(cluster: NatsCluster, real: RealService, node: number): 
         await connection.request(`${api}.${what}`, preferred, { timeout: 5_000 }).catch(() => {});
       }
       for (const stream of consumedStreams) {
-        const subject = `${api}.CONSUMER.LEADER.STEPDOWN.${stream}.crm`;
+        const subject = `${api}.CONSUMER.LEADER.STEPDOWN.${natsStream(stream)}.crm`;
         await connection.request(subject, preferred, { timeout: 5_000 }).catch(() => {});
       }
       await sleep(500);

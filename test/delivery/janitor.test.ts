@@ -54,7 +54,7 @@ describe('the janitor', () => {
       await ensureDestinationConsumer(log, stream, 'gone', options);
       await ensureDestinationConsumer(log, stream, 'crm', options);
       // As an earlier version made it: without metadata of ours.
-      await manager.consumers.add(stream, {
+      await manager.consumers.add(natsStream(stream), {
         durable_name: 'old',
         ack_policy: 'explicit',
         ...(stream === 'EVENTS'

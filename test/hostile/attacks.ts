@@ -153,11 +153,28 @@ export const attacks: Readonly<Record<string, Attack>> = {
   ),
 };
 
-/** Runs an attack for so long, in a thread of its own. Returns how many requests were answered. */
-export async function attackFor(ms: number, port: number, name: string): Promise<number> {
-  const answered = new Int32Array(new SharedArrayBuffer(4));
-  const workerData = { name, port, ms, answered };
+/** A thread of its own that attacks. What it prepares is no load any more once it is here. */
+export interface Attacker extends AsyncDisposable {
+  /** Attacks for so long. Returns how many requests were answered. */
+  attack(ms: number): Promise<number>;
+}
+
+export async function startAttacker(port: number, name: string): Promise<Attacker> {
+  const workerData = { name, port };
   const worker = new Worker(new URL('./attack-worker.ts', import.meta.url), { workerData });
-  await once(worker, 'exit');
-  return answered[0]!;
+  await once(worker, 'message');
+  return {
+    attack: async (ms) => {
+      worker.postMessage(ms, []);
+      const [answered] = (await once(worker, 'message')) as [number];
+      return answered;
+    },
+    [Symbol.asyncDispose]: async () => void (await worker.terminate()),
+  };
+}
+
+/** Attacks once. Returns how many requests were answered. */
+export async function attackFor(ms: number, port: number, name: string): Promise<number> {
+  await using attacker = await startAttacker(port, name);
+  return attacker.attack(ms);
 }

@@ -124,6 +124,13 @@ describe('events that the log has lost are found', () => {
     await expectAllAccountedFor(real, 700);
   });
 
+  test('nothing in a log that never held an event, by the scrub', async () => {
+    await using real = await startRealLog();
+    const { integrity, found } = integrityOf(real);
+    expect(await integrity.scrub()).toBe(0);
+    expect(found).toEqual([]);
+  });
+
   test('after the end of the last block was cut, and new events took the sequences', async () => {
     await using real = await startRealLog({ durability: 'fsync' });
     await fill(real);
@@ -204,6 +211,14 @@ describe('events that the log has lost are found', () => {
     await expect.poll(() => found).toMatchObject([{ from: 1, to: 20 }]);
     await integrity.stop();
   });
+});
+
+test('a log without events has lost none', async () => {
+  await using real = await startRealLog();
+  const { integrity, found } = integrityOf(real);
+  expect(await integrity.check()).toBe(0);
+  expect(await integrity.scrub()).toBe(0);
+  expect(found).toEqual([]);
 });
 
 describe('what was deleted on purpose is not missing', () => {

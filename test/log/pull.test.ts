@@ -22,7 +22,7 @@ async function storeEvents(log: Log, count: number, bytes: number): Promise<void
   const payload = new Uint8Array(bytes).fill(0x78);
   for (let stored = 0; stored < count; stored += 20) {
     const some = Array.from({ length: Math.min(20, count - stored) }, () =>
-      log.store('EVENTS', 'headgate.events.shop.order_completed', {}, payload),
+      log.store('EVENTS', 'headgate.events.0.shop.order_completed', {}, payload),
     );
     await Promise.all(some);
   }

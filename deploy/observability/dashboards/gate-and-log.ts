@@ -1,5 +1,5 @@
 import type { Dashboard } from '../dashboard.ts';
-import { jobs, perStream } from '../series.ts';
+import { jobs, heldPerStream, perStream } from '../series.ts';
 import { thresholds } from '../thresholds.ts';
 
 const quantile = (share: number, metric: string): string =>
@@ -40,14 +40,14 @@ const now: Dashboard['rows'][number] = {
     },
     {
       title: 'Fullest stream',
-      description: 'Of those that take no more when they are full: what it holds of what it may.',
+      description:
+        'Of those that take no more when they are full: what it holds of what it may, without what can be deleted to make room.',
       kind: 'figure',
       unit: 'percentunit',
       redFrom: thresholds.store.warnRatio,
       queries: [
         {
-          expression:
-            'max(headgate_stream_bytes{stream=~"EVENTS|DEAD|REPLAY|RETRY|KV_.*"} / headgate_stream_bytes_max)',
+          expression: `max((${heldPerStream()}) / ${perStream('headgate_stream_bytes_max')})`,
           legend: 'full',
         },
       ],

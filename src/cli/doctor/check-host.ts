@@ -80,7 +80,7 @@ export function checkDataDirectory(findings: CheckFindings, dataDir: string): vo
     return;
   }
   const { mode } = statSync(folder);
-  const mend = `chmod 750 ${folder}`;
+  const mend = `chmod 700 ${folder}`;
   if ((mode & othersMayWrite) !== 0) {
     findings.failure(`every user of this machine may write to ${folder}`, mend);
   } else if ((mode & othersMayRead) === othersMayRead) {

@@ -23,6 +23,7 @@ import {
   nearestFolder,
 } from './check-host.ts';
 import { checkClock, checkDurability, checkStreams, reachLog } from './check-nats.ts';
+import { checkMissingDeliveries } from './check-missing-deliveries.ts';
 import { checkMissingEvents } from './check-missing-events.ts';
 import { findingsText } from './text.ts';
 
@@ -109,6 +110,7 @@ async function examine(
       const room = embedded ? freeBytes(config) + storeBytes : undefined;
       await check('streams', (findings) => checkStreams(findings, config, reached, room));
       await check('events', (findings) => checkMissingEvents(findings, reached));
+      await check('delivered', (findings) => checkMissingDeliveries(findings, reached));
       await check('clock', (findings) => checkClock(findings, reached));
     }
   } finally {

@@ -62,6 +62,7 @@ function assemble(
     limits: assembleLimits(values),
     log: {
       retentionMs: values['log.retention'],
+      retentionMinMs: retentionMinOf(values),
       dedupWindowMs: values['log.dedup_window'],
       storageBytesMax: values['log.storage_bytes_max'],
     },
@@ -73,6 +74,14 @@ function assemble(
     logLevel: values.log_level,
     shutdownGraceMs: values.shutdown_grace,
   };
+}
+
+const retentionMinDefaultMs = 3_600_000;
+
+function retentionMinOf(values: SettingValues): number {
+  const wanted =
+    values['log.retention_min'] ?? Math.max(retentionMinDefaultMs, values['log.dedup_window']);
+  return Math.min(wanted, values['log.retention']);
 }
 
 function assembleTls(values: SettingValues): Config['tls'] {

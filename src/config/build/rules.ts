@@ -146,6 +146,21 @@ const rules: readonly Rule[] = [
         : undefined,
   },
   {
+    settings: ['log.retention_min', 'log.dedup_window'],
+    validate: (values) =>
+      (values['log.retention_min'] ?? Infinity) < values['log.dedup_window']
+        ? 'is below log.dedup_window, so that a retry of a deleted event could be stored again after ' +
+          'a restart: raise it, or lower the other'
+        : undefined,
+  },
+  {
+    settings: ['log.retention_min', 'log.retention'],
+    validate: (values) =>
+      (values['log.retention_min'] ?? 0) > values['log.retention']
+        ? 'is above log.retention, after which events are deleted: lower it, or raise the other'
+        : undefined,
+  },
+  {
     settings: ['limits.batch_events_max', 'limits.in_flight_events_max'],
     validate: (values) =>
       values['limits.batch_events_max'] > values['limits.in_flight_events_max']

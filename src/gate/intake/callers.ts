@@ -34,6 +34,11 @@ const keylessInflationsMax = 2;
 /** Time for requests without a valid key. A refusal costs 0.05 ms, a body that inflates to 256 KiB about 1 ms. */
 const keylessShare = 0.05;
 const keylessBurstMs = 100;
+/** Of the burst, this much at a time: what a keyed request waits for it, at most. */
+const keylessTurnMsMax = 5;
+/** A check costs 0.25 ms: 80 a second. */
+const checksShare = 0.02;
+const checksBurstMs = 50;
 
 /** Keyless bodies that inflate to more than usual ones do: one at a time in the whole gate. */
 const largeScansMax = 1;
@@ -45,6 +50,8 @@ export interface Callers extends MemoryHost {
   /** True if the connection is a trusted proxy's: it carries many callers. */
   isProxied(call: Pick<HttpCall, 'connection'>): boolean;
   readonly turns: KeylessTurns;
+  /** Time for health checks: load balancers do not wait behind those who send no key. */
+  readonly checks: KeylessTurns;
   readonly inflations: InflationSlots;
   /** Connections whose last request had a valid key. Their bodies are searched without waiting. */
   readonly proven: WeakSet<object>;
@@ -84,6 +91,13 @@ export function createCallers(options: CallersOptions): Callers {
   const turns = createKeylessTurns({
     share: keylessShare,
     burstMs: keylessBurstMs,
+    turnMsMax: keylessTurnMsMax,
+    runningMax: keylessInflationsMax,
+  });
+  const checks = createKeylessTurns({
+    share: checksShare,
+    burstMs: checksBurstMs,
+    turnMsMax: keylessTurnMsMax,
     runningMax: keylessInflationsMax,
   });
   const isTrusted = createIsTrusted(options.trustedProxies);
@@ -93,6 +107,7 @@ export function createCallers(options: CallersOptions): Callers {
     isProxied: ({ connection }) => isTrusted(withoutMapping(connection.remoteAddress ?? '')),
     isOpen: options.auth === 'off',
     turns,
+    checks,
     inflations: createInflationSlots(keyedInflationsMax),
     proven: new WeakSet(),
     open: (call, producer, onLost) => new RequestMemory(callers, call, producer, onLost),
@@ -110,7 +125,10 @@ export function createCallers(options: CallersOptions): Callers {
       largeScans -= 1;
     },
     limited,
-    close: () => turns.close(),
+    close: () => {
+      turns.close();
+      checks.close();
+    },
   };
   return callers;
 }

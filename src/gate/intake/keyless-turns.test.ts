@@ -52,6 +52,17 @@ describe('turns of keyless work', () => {
     expect(ran).toHaveLength(3);
   });
 
+  test('leave the rest of a burst to the next turns of the event loop', () => {
+    turns = createKeylessTurns({ share: 0.1, burstMs: 100, turnMsMax: 5, runningMax: 2 });
+    expect([turns.spend(4), turns.spend(1), turns.spend(1)]).toEqual([true, true, false]);
+    for (let each = 0; each < 4; each += 1) turns.enter(turn('a', 3));
+    expect(ran).toHaveLength(0);
+    vi.advanceTimersToNextTimer();
+    expect(ran).toHaveLength(2);
+    vi.advanceTimersToNextTimer();
+    expect(ran).toHaveLength(4);
+  });
+
   test('are given back where a key was found, up to the burst', () => {
     expect(turns.spend(10)).toBe(true);
     expect(turns.spend(1)).toBe(false);

@@ -28,13 +28,17 @@ export interface KeylessTurnsOptions {
   readonly share: number;
   /** The time that may be used at once after a quiet period. */
   readonly burstMs: number;
+  /**
+   * The most that one turn of the event loop does, also after a quiet period: keyed requests come between two
+   * turns, and do not wait for the whole burst. Undefined: no limit.
+   */
+  readonly turnMsMax?: number;
   /** How much work runs at once in the threads that inflate. */
   readonly runningMax: number;
 }
 
 /** How often waiting work is checked while no time is left. */
 const waitMsMin = 5;
-
 /**
  * Addresses take turns, so that one that sends many requests waits behind its own. The time is counted, not
  * measured: what a turn costs is known from its bytes.
@@ -48,15 +52,20 @@ class AddressTurns implements KeylessTurns {
   /** By address, in the order in which their turns come. */
   private readonly waiting = new Map<string, Set<Turn>>();
   private running = 0;
+  private readonly turnMsMax: number;
   private leftMs: number;
   private countedAt = performance.now();
   private timer: NodeJS.Timeout | undefined = undefined;
+  /** What this turn of the event loop has done. */
+  private turnMs = 0;
+  private isTurnScheduled = false;
   /** Work may end while it is begun: the loop in `runWaiting` then goes on, and does not call itself. */
   private isDealing = false;
 
   constructor(options: KeylessTurnsOptions) {
     this.options = options;
     this.leftMs = options.burstMs;
+    this.turnMsMax = options.turnMsMax ?? Infinity;
   }
 
   enter(turn: Turn): void {
@@ -68,14 +77,14 @@ class AddressTurns implements KeylessTurns {
 
   done(costMs: number): void {
     this.running -= 1;
-    this.leftMs -= costMs;
+    this.take(costMs);
     if (this.waiting.size > 0) this.runWaiting();
   }
 
   spend(costMs: number): boolean {
     this.refill();
-    if (this.leftMs <= 0) return false;
-    this.leftMs -= costMs;
+    if (this.leftMs <= 0 || this.turnMs >= this.turnMsMax) return false;
+    this.take(costMs);
     return true;
   }
 
@@ -92,6 +101,22 @@ class AddressTurns implements KeylessTurns {
 
   close(): void {
     clearTimeout(this.timer);
+  }
+
+  private take(costMs: number): void {
+    this.leftMs -= costMs;
+    this.turnMs += costMs;
+    this.scheduleTurn();
+  }
+
+  private scheduleTurn(): void {
+    if (this.isTurnScheduled) return;
+    this.isTurnScheduled = true;
+    setImmediate(() => {
+      this.isTurnScheduled = false;
+      this.turnMs = 0;
+      if (this.waiting.size > 0) this.runWaiting();
+    });
   }
 
   private refill(): void {
@@ -118,7 +143,8 @@ class AddressTurns implements KeylessTurns {
     if (this.isDealing) return;
     this.refill();
     this.isDealing = true;
-    while (this.running < this.options.runningMax && this.leftMs > 0) {
+    const { turnMsMax, options } = this;
+    while (this.running < options.runningMax && this.leftMs > 0 && this.turnMs < turnMsMax) {
       const turn = this.next();
       if (turn === undefined) break;
       this.running += 1;

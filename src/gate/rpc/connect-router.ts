@@ -41,9 +41,10 @@ import {
 import type { GateContext } from '../gate-context.ts';
 import type { HttpCall } from '../../http/http-call.ts';
 import { createHealthService, type HealthState } from './health.ts';
+import { createOpenCalls } from './open-calls.ts';
 import { createOpenLimits } from './open-limits.ts';
 import { createReflection } from './reflection.ts';
-import { problem } from '../answer/problem.ts';
+import { refuseInTurn } from '../refuse-in-turn.ts';
 import { withDeadline } from './deadline.ts';
 import { createUniversalEndpoint } from '../../http/universal.ts';
 import { createRouterCalls } from './router-calls.ts';
@@ -61,8 +62,8 @@ export interface ConnectEndpoints {
 }
 
 export function createConnectEndpoints(context: GateContext): ConnectEndpoints {
-  const { watching, reflecting } = createOpenLimits(context);
-  const health = createHealthService([TrackService.typeName], watching);
+  const openLimits = createOpenLimits(context);
+  const health = createHealthService([TrackService.typeName], openLimits.watching);
   const files = [
     file_headgate_v1_track_service,
     file_grpc_health_v1_health,
@@ -70,7 +71,7 @@ export function createConnectEndpoints(context: GateContext): ConnectEndpoints {
     file_grpc_reflection_v1alpha_reflection,
     file_google_rpc_error_details,
   ];
-  const reflection = createReflection(files, reflecting);
+  const reflection = createReflection(files, openLimits.reflecting);
   const track = createUniversalEndpoint((router) => registerTrackService(router, context), {
     readMaxBytes: context.limits.requestBytesMax,
     bodyTimeoutMs: context.limits.requestTimeoutMs,
@@ -87,13 +88,13 @@ export function createConnectEndpoints(context: GateContext): ConnectEndpoints {
     jsonOptions: { ignoreUnknownFields: false },
   });
   const serveTrack = createRouterCalls(context, track);
+  const serveOpen = createOpenCalls(context, open, openLimits);
   return {
     handle: (exchange, path) => {
-      if (path.startsWith(trackPath)) {
-        if (serveTrack(exchange, path)) return;
-      } else if (open.serve(exchange.call, exchange.correlationId, path)) return;
+      const serve = path.startsWith(trackPath) ? serveTrack : serveOpen;
+      if (serve(exchange, path)) return;
       const error = new ServiceError('not_found', 'There is no RPC of this name here.');
-      problem(exchange, failureOfError(error), undefined);
+      refuseInTurn(context, exchange, error);
     },
     health,
   };

@@ -26,7 +26,11 @@ export function connectEndpoint<Request, Result>(
     answer: (exchange, call, result) => {
       const answer = rpc.encode(call.codec, result);
       if (answer.error !== undefined) {
-        return sendError(exchange, answer.error, metadataHeaders(answer, 'application/json'));
+        return sendConnectError(
+          exchange,
+          answer.error,
+          metadataHeaders(answer, 'application/json'),
+        );
       }
       const headers = metadataHeaders(answer, `application/${call.codec}`);
       reply(exchange, 200, headers, answer.message);
@@ -38,7 +42,7 @@ export function connectEndpoint<Request, Result>(
       if (failure.code === 'unauthenticated') {
         headers['www-authenticate'] = 'Bearer realm="headgate"';
       }
-      return sendError(exchange, rpcErrorOf(failure), headers);
+      return sendConnectError(exchange, rpcErrorOf(failure), headers);
     },
   };
 }
@@ -78,7 +82,7 @@ function readTimeout(sent: string | string[] | undefined): number | undefined {
 }
 
 /** Answers an error as JSON, whatever the request's codec; returns the code for the metric. */
-function sendError(
+export function sendConnectError(
   exchange: Exchange,
   { code, message, details, metadata }: RpcError,
   headers: Record<string, string>,

@@ -39,7 +39,7 @@ export function grpcEndpoint<Request, Result>(
     decode: (call, message, batchEventsMax) => rpc.decode(call.codec, message, batchEventsMax),
     answer: (exchange, call, result) => {
       const answer = rpc.encode(call.codec, result);
-      if (answer.error !== undefined) return sendError(exchange, call, answer.error, answer);
+      if (answer.error !== undefined) return sendGrpcError(exchange, call, answer.error, answer);
       const { headers, message, trailers } = answer;
       const status = trailers === undefined ? succeeded : { ...trailers, ...succeeded };
       send(exchange, call, frameOf(message as Buffer, 0), headers, status);
@@ -51,8 +51,11 @@ export function grpcEndpoint<Request, Result>(
 
 export const refuseGrpc: Endpoint['refuse'] = (exchange, call, failure, error) => {
   const code = error instanceof ProtocolError ? error.grpc : failure.grpc;
-  return sendError(exchange, call, { ...rpcErrorOf(failure), code });
+  return sendGrpcError(exchange, call, { ...rpcErrorOf(failure), code });
 };
+
+/** What an answer needs to know of its request. */
+type GrpcForm = Pick<EndpointCall, 'door' | 'contentType'>;
 
 const succeeded = { 'grpc-status': '0' };
 
@@ -111,7 +114,8 @@ function readTimeout(sent: string | string[] | undefined): number | undefined {
   );
 }
 
-function frameOf(message: Buffer, flags: number): Buffer {
+/** A message with its prefix, as gRPC and the streams of Connect have it. */
+export function frameOf(message: Buffer, flags: number): Buffer {
   const frame = Buffer.allocUnsafe(prefixBytes + message.length);
   frame[0] = flags;
   frame.writeUInt32BE(message.length, 1);
@@ -119,9 +123,10 @@ function frameOf(message: Buffer, flags: number): Buffer {
   return frame;
 }
 
-function sendError(
+/** Answers with a status other than OK. Returns its code, for the metric. */
+export function sendGrpcError(
   exchange: Exchange,
-  call: EndpointCall,
+  call: GrpcForm,
   error: RpcError,
   { headers, trailers }: Pick<RpcAnswer, 'headers' | 'trailers'> = {},
 ): number {
@@ -152,7 +157,7 @@ function percentEncoded(text: string): string {
 
 function send(
   exchange: Exchange,
-  call: EndpointCall,
+  call: GrpcForm,
   frame: Buffer | undefined,
   metadata: RpcAnswer['headers'],
   trailers: Record<string, string>,

@@ -18,7 +18,7 @@ export const watchMsMax = 3_600_000;
 /** gRPC health checking: https://github.com/grpc/grpc/blob/master/doc/health-checking.md */
 export function createHealthService(
   serviceNames: readonly string[],
-  places: StreamPlaces,
+  places: Pick<StreamPlaces, 'take'>,
 ): HealthState & { readonly service: ServiceImpl<typeof Health> } {
   let status: Status = Status.SERVING;
   let announce: () => void = () => {};

@@ -1,7 +1,9 @@
+import type { HttpCall } from '../../http/http-call.ts';
 import { callOf } from '../../http/universal.ts';
 import type { GateContext } from '../gate-context.ts';
+import type { KeylessTurns } from '../intake/keyless-turns.ts';
 import { createAddressRate, createStreamPlaces, type StreamPlaces } from './open-streams.ts';
-import type { ReflectionLimits } from './reflection.ts';
+import { asksTooOften, type ReflectionLimits } from './reflection.ts';
 
 /** Watchers keep a connection busy for long, so they have a part of the listener's. */
 const watchersMax = 1000;
@@ -14,10 +16,15 @@ const reflectionsOfConnectionMax = 4;
 /** A question costs up to 20 KiB of answer. Tools ask some twenty at once, for a person. */
 const reflectionRate = { burst: 300, perSecond: 10 };
 
+/** The time of the gate for one question. */
+const questionMs = 0.1;
+
 /** The limits of what needs no key: docs/operate/overload.md. */
 export interface OpenLimits {
   readonly watching: StreamPlaces;
   readonly reflecting: ReflectionLimits;
+  /** Why a new stream of reflection would be refused now. Undefined: it would not. */
+  readonly reflectionRefusal: (call: HttpCall) => string | undefined;
 }
 
 export function createOpenLimits({ callers, limits }: GateContext): OpenLimits {
@@ -37,16 +44,35 @@ export function createOpenLimits({ callers, limits }: GateContext): OpenLimits {
     ofConnectionMax: reflectionsOfConnectionMax,
   });
   const isWithinRate = createAddressRate(reflectionRate);
+  const isLimited = (address: string, isAsked: boolean): boolean => {
+    if (isWithinRate(address, isAsked)) return false;
+    callers.limited('open_streams', address);
+    return true;
+  };
   return {
     watching,
     reflecting: {
       enter: (context) => places.take(callOf(context)),
       mayAsk: (context) => {
-        const address = callers.addressOf(callOf(context));
-        if (isWithinRate(address)) return true;
-        callers.limited('open_streams', address);
-        return false;
+        const call = callOf(context);
+        const address = callers.addressOf(call);
+        if (isLimited(address, false)) return false;
+        if (call.connection.isKnown === true || callers.turns.spend(questionMs)) return true;
+        return turnOf(callers.turns, address);
       },
     },
+    reflectionRefusal: (call) =>
+      places.refusal(call) ?? (isLimited(callers.addressOf(call), true) ? asksTooOften : undefined),
   };
+}
+
+/** Resolves to true when the address has its turn. */
+function turnOf(turns: KeylessTurns, address: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const run = (): void => {
+      turns.done(questionMs);
+      resolve(true);
+    };
+    turns.enter({ address, run });
+  });
 }

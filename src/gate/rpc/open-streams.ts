@@ -25,6 +25,8 @@ export interface StreamPlaces {
    * RESOURCE_EXHAUSTED if all places are taken, of the connection, its address or all together.
    */
   take(call: HttpCall): () => void;
+  /** Why `take` would throw now, before the call costs more. Undefined: it would not. */
+  refusal(call: HttpCall): string | undefined;
 }
 
 export function createStreamPlaces(options: StreamPlacesOptions): StreamPlaces {
@@ -32,22 +34,31 @@ export function createStreamPlaces(options: StreamPlacesOptions): StreamPlaces {
   const byAddress = new Map<string, number>();
   const byConnection = new Map<object, number>();
   let streams = 0;
-  const refuse = (address: string, text: string): never => {
-    callers.limited('open_streams', address);
-    throw new ConnectError(text, Code.ResourceExhausted);
+  const reasonOf = (call: HttpCall, address: string): string | undefined => {
+    const ofConnection = byConnection.get(call.connection) ?? 0;
+    if (ofConnection >= ofConnectionMax && !callers.isProxied(call)) {
+      return `At most ${ofConnectionMax} streams of a connection may ${what} at once.`;
+    }
+    if ((byAddress.get(address) ?? 0) >= ofAddressMax) {
+      return `At most ${ofAddressMax} streams of an address may ${what} at once.`;
+    }
+    return streams >= streamsMax ? `At most ${streamsMax} may ${what} at once.` : undefined;
   };
   return {
+    refusal: (call) => {
+      const address = callers.addressOf(call);
+      const reason = reasonOf(call, address);
+      if (reason !== undefined) callers.limited('open_streams', address);
+      return reason;
+    },
     take: (call) => {
       const { connection } = call;
       const address = callers.addressOf(call);
-      const ofConnection = byConnection.get(connection) ?? 0;
-      if (ofConnection >= ofConnectionMax && !callers.isProxied(call)) {
-        refuse(address, `At most ${ofConnectionMax} streams of a connection may ${what} at once.`);
+      const reason = reasonOf(call, address);
+      if (reason !== undefined) {
+        callers.limited('open_streams', address);
+        throw new ConnectError(reason, Code.ResourceExhausted);
       }
-      if ((byAddress.get(address) ?? 0) >= ofAddressMax) {
-        refuse(address, `At most ${ofAddressMax} streams of an address may ${what} at once.`);
-      }
-      if (streams >= streamsMax) refuse(address, `At most ${streamsMax} may ${what} at once.`);
       streams += 1;
       count(byConnection, connection, 1);
       count(byAddress, address, 1);
@@ -74,10 +85,13 @@ export interface AddressRate {
   readonly perSecond: number;
 }
 
-/** Returns whether an address may do one more of what is counted. */
-export function createAddressRate({ burst, perSecond }: AddressRate): (address: string) => boolean {
+/** Returns whether an address may do one more of what is counted. `isAsked`: it does not do it yet. */
+export function createAddressRate({
+  burst,
+  perSecond,
+}: AddressRate): (address: string, isAsked?: boolean) => boolean {
   const buckets = new Map<string, TokenBucket>();
-  return (address) => {
+  return (address, isAsked = false) => {
     const now = performance.now();
     let bucket = buckets.get(address);
     if (bucket === undefined) {
@@ -85,9 +99,9 @@ export function createAddressRate({ burst, perSecond }: AddressRate): (address: 
       bucket = new TokenBucket(burst, perSecond, now);
       buckets.set(address, bucket);
     }
-    if (bucket.take(1, now)) return true;
-    // A refusal costs nothing of the budget.
-    bucket.earn(1);
-    return false;
+    const isWithin = bucket.take(1, now);
+    // Neither a question nor a refusal costs anything of the budget.
+    if (isAsked || !isWithin) bucket.earn(1);
+    return isWithin;
   };
 }

@@ -11,11 +11,13 @@ import type { ServerReflectionRequest as RequestV1Alpha } from '../../../gen/grp
  */
 export const requestsOfStreamMax = 100;
 
+export const asksTooOften = 'This address asks too often. Ask again later.';
+
 export interface ReflectionLimits {
   /** Takes a place for a stream, and returns what gives it back. Throws a ConnectError. */
   readonly enter: (context: HandlerContext) => () => void;
-  /** Returns whether the caller may ask once more. */
-  readonly mayAsk: (context: HandlerContext) => boolean;
+  /** Returns whether the caller may ask once more, when it is its turn. */
+  readonly mayAsk: (context: HandlerContext) => boolean | Promise<boolean>;
 }
 
 type ReflectionRequest = RequestV1 | RequestV1Alpha;
@@ -48,7 +50,7 @@ export function createReflection(
       for await (const request of requests) {
         left -= 1;
         if (left < 0) exhausted(`A stream may ask ${requestsOfStreamMax} times. Open another.`);
-        if (!limits.mayAsk(context)) exhausted('This address asks too often. Ask again later.');
+        if (!(await limits.mayAsk(context))) exhausted(asksTooOften);
         const messageResponse = answer(index, request, sent);
         yield { validHost: request.host, originalRequest: request as never, messageResponse };
       }

@@ -8,6 +8,7 @@ import type { Endpoint, EndpointCall } from '../endpoint.ts';
 import { checkContentType, reply, type Exchange } from '../exchange.ts';
 import type { GateContext } from '../gate-context.ts';
 import { unpackBody } from '../intake/unpack-body.ts';
+import { answerInTurn } from '../refuse-in-turn.ts';
 import { serveUnary, type RunRequest } from '../serve-request.ts';
 
 /*
@@ -91,6 +92,6 @@ export function serveFlags(context: GateContext, exchange: Exchange, path: strin
     serveUnary(context, exchange, flagsEndpoint, call, answerFlags);
   } else {
     const text = JSON.stringify(answersToGet.get(path));
-    reply(exchange, 200, { 'content-type': json }, text);
+    answerInTurn(context, exchange, () => reply(exchange, 200, { 'content-type': json }, text));
   }
 }

@@ -4,6 +4,7 @@ import type net from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { connectionsOfAddressMax, createConnections, type Connections } from './connections.ts';
+import { addressFramesBurst, addressFramesPerSecond } from './flooders.ts';
 import type { ServedConnection } from './open-connection.ts';
 
 /* Which connection gives up its place, at the limit and with one more. Sockets and servers are counters. */
@@ -92,6 +93,17 @@ describe('when the listener is full', () => {
     vi.advanceTimersByTime(10);
     const last = open(table, '192.0.2.3', 1);
     expect(stays([...idle, silent, next, last])).toEqual([false, true, true, false, true, true]);
+  });
+
+  test('a connection that only waits to be refused goes as an idle one does', () => {
+    const table = createConnections({ connectionsMax: 2 });
+    const peers = [open(table, '192.0.2.1', 1), open(table, '192.0.2.2', 1)];
+    for (const { served } of peers) Object.assign(served, { openRequests: 2, awaitsAnswer: true });
+    Object.assign(peers[0]!.socket, { waitingForTurn: 1 });
+    expect(open(table, '192.0.2.3', 1).isIn).toBe(false);
+    vi.advanceTimersByTime(1_000);
+    Object.assign(peers[0]!.socket, { waitingForTurn: 2 });
+    expect([open(table, '192.0.2.3', 1).isIn, ...stays(peers)]).toEqual([true, false, true]);
   });
 
   test('of the idle ones the one goes whose last request is oldest', () => {
@@ -232,6 +244,22 @@ describe('an address', () => {
 });
 
 describe('floods', () => {
+  test('of several connections of an address count together, unless the caller is known', () => {
+    const table = createConnections({ connectionsMax: 9, trustedProxies: ['192.0.2.9'] });
+    const flooders = [open(table, '192.0.2.1', 0), open(table, '192.0.2.1', 0)];
+    const producer = open(table, '192.0.2.1', 1);
+    producer.socket.isKnown = true;
+    const [other, proxy] = [open(table, '192.0.2.2', 0), open(table, '192.0.2.9', 0)];
+    const spend = ({ socket }: Peer, frames: number): boolean => table.spendFrames(socket, frames);
+    for (const flooder of flooders) expect(spend(flooder, addressFramesBurst / 2)).toBe(true);
+    // Time passes while connections open, and none since.
+    expect(flooders.map((each) => spend(each, 1))).toEqual([false, false]);
+    expect([spend(producer, 1e6), spend(other, 1), spend(proxy, 1e6)]).toEqual([true, true, true]);
+    vi.advanceTimersByTime(1_000);
+    expect(spend(flooders[0]!, addressFramesPerSecond)).toBe(true);
+    expect(spend(flooders[0]!, 1)).toBe(false);
+  });
+
   test('halve what the next connections of their address may send, for a minute', () => {
     const limits: string[] = [];
     const limited = (limit: string, who: string): void => void limits.push(`${limit} ${who}`);

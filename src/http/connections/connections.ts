@@ -29,6 +29,11 @@ export interface Connections {
   serve(socket: CallerConnection, served: ServedConnection): void;
   /** The part of its budgets for control frames that a new connection has: 1, or less after floods. */
   patience(socket: object): number;
+  /**
+   * Counts control frames beyond the usual ones among those of its address. Returns false if they are
+   * too many. The last request of the connection had a valid key: they are not counted.
+   */
+  spendFrames(socket: object, frames: number): boolean;
   /** A server cuts the connection off because of frames that bring nothing. */
   flooded(socket: object): void;
   /** Every socket that is open. */
@@ -110,6 +115,12 @@ class ConnectionTable implements Connections {
     return this.flooders.patience(connection.address, performance.now());
   }
 
+  spendFrames(socket: object, frames: number): boolean {
+    const connection = this.find(socket);
+    if (connection === undefined || connection.isProxy || connection.isKnown) return true;
+    return this.flooders.spend(connection.address, frames, performance.now());
+  }
+
   flooded(socket: object): void {
     const connection = this.find(socket);
     if (connection === undefined) return;
@@ -162,6 +173,17 @@ class ConnectionTable implements Connections {
     }
     return found;
   }
+}
+
+/** What a connection of the table may send: http2/conduct.ts. */
+export function standingOf(
+  connections: Connections,
+  socket: object,
+): { readonly patience: number; spend(frames: number): boolean } {
+  return {
+    patience: connections.patience(socket),
+    spend: (frames) => connections.spendFrames(socket, frames),
+  };
 }
 
 /** Identifies an open connection from outside and from within TLS. */

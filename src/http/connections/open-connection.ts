@@ -73,6 +73,11 @@ export class OpenConnection implements AcceptedSocket {
     this.inner = inner;
   }
 
+  /** The last request had a valid key. */
+  get isKnown(): boolean {
+    return this.inner.isKnown === true;
+  }
+
   private get wholeRequests(): number {
     return this.requestsBefore + (this.served?.wholeRequests ?? 0);
   }
@@ -100,12 +105,15 @@ export class OpenConnection implements AcceptedSocket {
 
   /**
    * After `look`. Silent before idle before stalled, callers that are not known before those that
-   * are. A request that makes progress or waits for us keeps its connection.
+   * are. A request that makes progress or waits for us keeps its connection, unless
+   * it only waits to be refused.
    */
   rank(now: number): EvictionRank | undefined {
     const { served } = this;
-    const isKnown = this.inner.isKnown === true;
+    const { isKnown } = this;
     if (served !== undefined && served.openRequests > 0) {
+      const { waitingForTurn = 0 } = this.inner;
+      if (!isKnown && waitingForTurn >= served.openRequests) return 1;
       if (now - this.progressedAt < stalledMs || served.awaitsAnswer) return undefined;
       return isKnown ? 5 : 3;
     }

@@ -6,6 +6,22 @@ import type { Http2Limits } from './limits.ts';
 const controlPerRequest = 8;
 
 /**
+ * A connection that has this part of its budget left sends nothing unusual. Below it, its address pays,
+ * too.
+ */
+const usualPart = 15 / 16;
+
+/** What a connection may send, by its address: http/connections/flooders.ts. */
+export interface Standing {
+  /** The part of the budgets that the connection has. */
+  readonly patience: number;
+  /** Counts frames that bring nothing among those of the address. False: too many. */
+  spend(frames: number): boolean;
+}
+
+const goodStanding: Standing = { patience: 1, spend: () => true };
+
+/**
  * Compares what a peer costs with what it contributes. Every method except those that earn throws a
  * ConnectionError (ENHANCE_YOUR_CALM) once a limit is exceeded. The limits are in limits.ts.
  */
@@ -13,11 +29,13 @@ export class Conduct {
   private readonly resets: TokenBucket;
   private readonly control: TokenBucket;
   private readonly empty: TokenBucket;
+  private readonly standing: Standing;
   private earnedBefore = 0;
 
-  /** `patience`: the part of the budgets that the peer has (http/connections/flooders.ts). */
-  constructor(limits: Http2Limits, patience = 1) {
+  constructor(limits: Http2Limits, standing: Standing = goodStanding) {
     const now = performance.now();
+    const { patience } = standing;
+    this.standing = standing;
     const budget = (burst: number, perSecond: number): TokenBucket =>
       new TokenBucket(burst * patience, perSecond * patience, now);
     this.resets = budget(limits.resetsBurst, limits.resetsPerSecond);
@@ -50,8 +68,13 @@ export class Conduct {
     this.control.earn(more);
     this.empty.earn(more);
     const now = performance.now();
-    const isWithin = this.control.take(amount, now) && (!isEmpty || this.empty.take(amount, now));
+    const isWithin = this.control.take(amount, now) && (!isEmpty || this.takeEmpty(amount, now));
     if (isWithin) return;
     throw new ConnectionError(errorCode.enhanceYourCalm, 'too many frames that bring nothing');
+  }
+  private takeEmpty(amount: number, now: number): boolean {
+    const { empty, standing } = this;
+    if (!empty.take(amount, now)) return false;
+    return !empty.isBelow(usualPart) || standing.spend(amount);
   }
 }

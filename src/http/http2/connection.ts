@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 
 import type { ServedConnection } from '../connections/open-connection.ts';
 import type { CallerConnection } from '../http-call.ts';
-import { Conduct } from './conduct.ts';
+import { Conduct, type Standing } from './conduct.ts';
 import { drainPing } from './control-frames.ts';
 import { FrameReader } from './frame-reader.ts';
 import {
@@ -91,13 +91,12 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner,
   wasUsed = true;
   wholeRequests = 0;
 
-  /** `patience`: conduct.ts. */
-  constructor(socket: Duplex, host: ConnectionHost, patience = 1) {
+  constructor(socket: Duplex, host: ConnectionHost, standing?: Standing) {
     this.socket = socket;
     this.host = host;
     this.limits = host.limits;
     this.sender = new FrameSender(socket, host.block, host.encoder, this);
-    this.conduct = new Conduct(host.limits, patience);
+    this.conduct = new Conduct(host.limits, standing);
     this.unread = new UnreadAnswers(host.unread);
     this.receiver = new FrameReceiver(this);
     this.reader = new FrameReader(this.receiver);

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 
-import type { Connections } from '../connections/connections.ts';
+import { standingOf, type Connections } from '../connections/connections.ts';
 import { idleBytesMin } from '../linger.ts';
 import { Http2Connection, type ConnectionHost } from './connection.ts';
 import { errorCode } from './frames.ts';
@@ -94,7 +94,7 @@ export function createHttp2Server(options: Http2ServerOptions): Http2Server {
   return {
     accept: (socket, start) => {
       const { connections: table } = options;
-      const connection = new Http2Connection(socket, host, table?.patience(socket));
+      const connection = new Http2Connection(socket, host, table && standingOf(table, socket));
       table?.serve(connection.caller, connection);
       const watched = { quietSince: performance.now(), incompleteSince: 0, blockedSince: 0 };
       connections.set(connection, watched);

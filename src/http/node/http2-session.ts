@@ -8,7 +8,7 @@ import {
 } from 'node:http2';
 import type net from 'node:net';
 
-import type { Connections } from '../connections/connections.ts';
+import { standingOf, type Connections } from '../connections/connections.ts';
 import type { ServedConnection } from '../connections/open-connection.ts';
 import type { RequestHandler } from '../http-call.ts';
 import { Conduct } from '../http2/conduct.ts';
@@ -69,7 +69,7 @@ export class NodeHttp2Session implements NodeCallOwner, ServedConnection {
     const { limits } = host;
     this.socket = socket;
     this.host = host;
-    this.conduct = new Conduct(limits, host.connections?.patience(socket));
+    this.conduct = new Conduct(limits, host.connections && standingOf(host.connections, socket));
     this.closeTimeoutMs = limits.stallTimeoutMs;
     const session = performServerHandshake(socket, optionsOf(limits));
     this.session = session;

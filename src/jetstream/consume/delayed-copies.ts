@@ -30,13 +30,11 @@ const header = {
   tries: 'Headgate-Retry-Tries',
 } as const;
 
+/** The position in EVENTS of an event that is delivered from another stream. */
+export const originHeader = 'Headgate-Origin-Sequence';
+
 /** The headers that a copy keeps from its event. Dead letters and replays need them. */
-const keptHeaders = [
-  'Headgate-Correlation-Id',
-  'traceparent',
-  'tracestate',
-  'Headgate-Origin-Sequence',
-];
+export const keptHeaders = ['Headgate-Correlation-Id', 'traceparent', 'tracestate', originHeader];
 
 /**
  * Stores a copy of an event in RETRY, where it does not count as an unsettled delivery of its
@@ -72,7 +70,7 @@ export function originOfDelayedCopy(message: { header(name: string): string }): 
   readonly sequence: number;
   readonly dueMs: number;
 } {
-  const first = message.header('Headgate-Origin-Sequence');
+  const first = message.header(originHeader);
   return {
     sequence: Number(first === '' ? message.header(header.sequence) : first),
     dueMs: Number(message.header(header.due)),

@@ -6,6 +6,7 @@ import { partsOf, withParts } from '../events/event-streams.ts';
 import type { StreamPart } from '../events/stream-parts.ts';
 import type { Log } from '../log.ts';
 import { consumedStreams, subjects, type ConsumedStream } from '../topology.ts';
+import { forgetConfirmed } from '../integrity/confirmed-position.ts';
 import { consumerOf } from './consumer-position.ts';
 import { ensureConsumer } from './ensure-consumer.ts';
 
@@ -98,6 +99,7 @@ export async function deleteDestinationConsumers(log: Log, destination: string):
   for (const stream of consumedStreams) {
     await withParts(log, stream, async () => {
       for (const part of partsOf(log, stream)) {
+        if (stream === 'EVENTS') await forgetConfirmed(log, part, destination);
         const found = await consumerOf(manager, part.stream, destination);
         if (found !== undefined) await manager.consumers.delete(part.stream, destination);
       }

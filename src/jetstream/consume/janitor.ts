@@ -1,4 +1,3 @@
-import { canaryName } from '../../event/canary.ts';
 import { steadyTimeMs } from '../../event/time/steady-time.ts';
 import { clientsOf } from '../clients.ts';
 import { retireEarlierStream } from '../server/retire-earlier-stream.ts';
@@ -6,11 +5,9 @@ import { withParts } from '../events/event-streams.ts';
 import type { StreamPart } from '../events/stream-parts.ts';
 import { deleteBefore } from '../integrity/ledger.ts';
 import type { Log } from '../log.ts';
-import { readMatching, readNextIn } from '../read/read.ts';
+import { readMatching } from '../read/read.ts';
+import { findDeletable, keptMinOf } from './retention/deletable.ts';
 import { consumedStreams, earlierStream, subjects, type ConsumedStream } from '../topology.ts';
-import { firstGivenUp } from './advisories.ts';
-import { positionOf } from './consumer-position.ts';
-import { listConsumingDestinations } from './destination-consumer.ts';
 import { createStreamAges, type StreamAges } from './stream-ages.ts';
 
 /** Deletes old messages that every consumer has settled. */
@@ -126,27 +123,17 @@ async function clean(
   }
   ages.note(state.last_seq);
   const keepSinceMs = (options.now?.() ?? steadyTimeMs()) - options.retentionMs;
-  const keptMin = isEarlier ? 0 : 1;
   const someOld =
     ages.oldUpTo() >= state.first_seq ||
     // The `first_ts` of an empty stream is in the year 1.
     (ages.foundUpTo() >= state.first_seq && Date.parse(String(state.first_ts)) < keepSinceMs);
-  if (state.messages <= keptMin || !someOld) return 0;
+  if (state.messages <= keptMinOf(part) || !someOld) return 0;
 
-  // Read the consumers before the advisories: an event leaves its consumer first.
-  const unsettled = await firstUnsettled(part, state.last_seq, options);
-  if (unsettled <= state.first_seq) return 0;
-  const found = Math.min(ages.foundUpTo(), state.last_seq);
-  const young = Math.max(
-    ages.oldUpTo() + 1,
-    await firstSince(log, part, keepSinceMs, state.first_seq, found),
-  );
-  const givenUp = await firstGivenUp(log, stream, part);
-  const keepFrom = Math.min(unsettled, young, givenUp, state.last_seq + 1 - keptMin);
-  if (keepFrom <= state.first_seq) return 0;
+  const { before } = await findDeletable(stream, part, state, ages, options);
+  if (before <= state.first_seq) return 0;
 
-  if (stream === 'EVENTS') return deleteBefore(log, part, keepFrom, 'retention');
-  const { purged } = await manager.streams.purge(stream, { seq: keepFrom });
+  if (stream === 'EVENTS') return deleteBefore(log, part, before, 'retention');
+  const { purged } = await manager.streams.purge(stream, { seq: before });
   await log.syncStream(stream);
   return purged;
 }
@@ -165,57 +152,4 @@ async function cleanDiscarded({ log, retentionMs, now }: JanitorOptions): Promis
   const { purged } = await streams.purge('DEAD', { filter: subject, seq: keepFrom });
   await log.syncStream('DEAD');
   return purged;
-}
-
-/** The sequence of the first message that a consumer may still have to settle. */
-async function firstUnsettled(
-  part: StreamPart,
-  lastSequence: number,
-  options: JanitorOptions,
-): Promise<number> {
-  const { log } = options;
-  const missing = new Set(options.destinations);
-  const reportForgotten = async (name: string, waiting: number): Promise<void> => {
-    // A consumer of another program holds its messages too, but it is no destination.
-    const isDestination = (await listConsumingDestinations(log)).includes(name);
-    if (isDestination) options.onForgotten?.(name, waiting);
-  };
-  let first = lastSequence + 1;
-  for await (const info of clientsOf(log).manager.consumers.list(part.stream)) {
-    // Undelivered heartbeats do not prevent deletion.
-    if (info.name === canaryName) continue;
-    missing.delete(info.name);
-    const { settledUpTo, waiting, inWork, subject } = positionOf(info, part);
-    const unsettledCount = waiting + inWork;
-    // This consumer has settled everything up to `lastSequence`, which was read earlier.
-    if (unsettledCount === 0) continue;
-    if (!options.destinations.includes(info.name)) await reportForgotten(info.name, unsettledCount);
-    // On REPLAY and RETRY a consumer sees, and holds back, only the messages of its destination.
-    const next = await readNextIn(log, part, part.sequence(settledUpTo) + 1, subject);
-    if (next !== undefined) first = Math.min(first, part.sequence(next.sequence));
-  }
-  return missing.size > 0 ? 0 : first;
-}
-
-/**
- * The first sequence stored at `timeMs` or later, by binary search: times grow with the sequence.
- */
-async function firstSince(
-  log: Log,
-  part: StreamPart,
-  timeMs: number,
-  first: number,
-  last: number,
-): Promise<number> {
-  let low = first;
-  let high = last + 1;
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    const message = await readNextIn(log, part, middle, '>');
-    const sequence = message === undefined ? Infinity : part.sequence(message.sequence);
-    if (message === undefined || sequence > last) high = middle;
-    else if (message.storedAtMs < timeMs) low = sequence + 1;
-    else high = middle;
-  }
-  return low;
 }

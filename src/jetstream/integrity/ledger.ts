@@ -1,5 +1,8 @@
 import { clientsOf } from '../clients.ts';
+import { confirmedPrefix } from './confirmed-position.ts';
 import type { Log } from '../log.ts';
+import { PublishError } from '../publish/publish-error.ts';
+import { storeIfUnchanged } from '../publish/store-if-unchanged.ts';
 import { readMatching } from '../read/read.ts';
 import { subjects } from '../topology.ts';
 import { partAt } from '../events/event-streams.ts';
@@ -39,8 +42,8 @@ export interface Mark {
   readonly atMs: number;
 }
 
-/** Why events were deleted: their retention is over, or a person wanted it. */
-export type DeletionReason = 'retention' | 'request';
+/** Why events were deleted: their retention is over, the log needs room, or a person wanted it. */
+export type DeletionReason = 'retention' | 'pressure' | 'request';
 
 const what = {
   purged: 'purged',
@@ -59,12 +62,37 @@ export async function deleteBefore(
   sequence: number,
   reason: DeletionReason,
 ): Promise<number> {
-  const at = new Date().toISOString();
-  await writeEntry(log, part, what.purged, { keptFrom: sequence, reason, at });
+  await recordPurge(log, part, sequence, reason);
   const { streams } = clientsOf(log).manager;
   const result = await streams.purge(part.stream, { seq: sequence });
   await log.syncStream(part.stream);
   return result.purged;
+}
+
+/**
+ * Several workers delete at the same time, so that one may be late: the entry keeps the highest
+ * sequence, or what another worker has deleted would be taken for lost.
+ */
+async function recordPurge(
+  log: Log,
+  part: StreamPart,
+  keptFrom: number,
+  reason: DeletionReason,
+): Promise<void> {
+  const subject = subjects.ledger(part.stream, what.purged);
+  const { streams } = clientsOf(log).manager;
+  for (;;) {
+    const latest = await streams.getMessage('LEDGER', { last_by_subj: subject });
+    const known = latest === null ? 0 : latest.json<{ keptFrom: number }>().keptFrom;
+    if (known >= keptFrom) return;
+    const entry = JSON.stringify({ keptFrom, reason, at: new Date().toISOString() });
+    try {
+      await storeIfUnchanged(log, 'LEDGER', subject, latest?.seq ?? 0, entry);
+      return;
+    } catch (error) {
+      if (!(error instanceof PublishError && error.code === 'conflict')) throw error;
+    }
+  }
 }
 
 /** The same for one event, by its position in EVENTS. It may be gone already. */
@@ -120,6 +148,7 @@ export async function readLedger(log: Log, part: StreamPart): Promise<EventLedge
   const subject = subjects.ledger(part.stream, '*');
   for await (const message of readMatching(log, 'LEDGER', subject)) {
     const entry = message.subject.slice(message.subject.lastIndexOf('.') + 1);
+    if (entry.startsWith(confirmedPrefix)) continue;
     const content = JSON.parse(decoder.decode(message.payload)) as never;
     const numbers = /^missing-(\d+)-(\d+)$/.exec(entry);
     if (entry === what.purged) {

@@ -31,7 +31,8 @@ const askedAgainMax = 50;
 export async function scrub(options: ScrubOptions): Promise<void> {
   const { log, part, signal, onGap } = options;
   const { state } = await clientsOf(log).manager.streams.info(part.stream);
-  let next = Math.max(state.first_seq, options.from);
+  // A stream that never had a message has 0 as its first sequence, and as its last.
+  let next = Math.max(1, state.first_seq, options.from);
   const startedAt = performance.now();
   let bytes = 0;
   const report = async (from: number, to: number): Promise<void> => {

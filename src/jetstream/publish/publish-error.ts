@@ -20,7 +20,8 @@ export type PublishErrorCode =
 
 /** The text that a producer reads. */
 const publicTexts: Readonly<Record<PublishErrorCode, string>> = {
-  stream_full: 'the log is full, and it never deletes undelivered events',
+  stream_full:
+    'the log is full of events that a destination has not taken, or that are younger than log.retention_min',
   store_full: 'the log has no disk space left',
   too_large: 'the message is larger than NATS accepts',
   rejected: 'NATS rejected the message',

@@ -1,0 +1,129 @@
+import type { StreamState } from '@nats-io/jetstream';
+
+import { canaryName } from '../../../event/canary.ts';
+import { steadyTimeMs } from '../../../event/time/steady-time.ts';
+import { clientsOf } from '../../clients.ts';
+import { firstGivenUp } from '../advisories.ts';
+import { positionOf } from '../consumer-position.ts';
+import { listConsumingDestinations } from '../destination-consumer.ts';
+import type { StreamAges } from '../stream-ages.ts';
+import type { StreamPart } from '../../events/stream-parts.ts';
+import type { Log } from '../../log.ts';
+import { readNextIn } from '../../read/read.ts';
+import { earlierStream, type ConsumedStream } from '../../topology.ts';
+
+export interface DeletableOptions {
+  readonly log: Log;
+  /** What is younger is kept. */
+  readonly retentionMs: number;
+  /** All configured destinations. Nothing may be deleted until each has a consumer. */
+  readonly destinations: readonly string[];
+  /** Called for each destination that has waiting events and is not in the configuration. */
+  readonly onForgotten?: ((destination: string, waiting: number) => void) | undefined;
+  /**
+   * The position up to which a destination may lose its events, by the one up to which it has
+   * settled them. Default: the same. It is lower where a destination is asked what it has.
+   */
+  readonly confirmedUpTo?:
+    | ((destination: string, settledUpTo: number) => Promise<number> | number)
+    | undefined;
+  readonly now?: (() => number) | undefined;
+}
+
+/** What may be deleted from a part of a stream. All figures are sequences of the part. */
+export interface Deletable {
+  /** Everything before may be deleted; at most the first sequence of the part if nothing may. */
+  readonly before: number;
+  /**
+   * The first message that a consumer may still have to settle, for each consumer that has one. 0
+   * for a configured destination without a consumer.
+   */
+  readonly heldFrom: ReadonlyMap<string, number>;
+}
+
+/** The stream of an earlier release may become empty; of the others the last message stays. */
+export const keptMinOf = (part: StreamPart): number => (part.stream === earlierStream ? 0 : 1);
+
+/**
+ * Finds the messages at the beginning of a part that are older than the retention, settled by every
+ * consumer, and not about to become dead letters. Rejects when the log cannot be reached.
+ */
+export async function findDeletable(
+  stream: ConsumedStream,
+  part: StreamPart,
+  state: Pick<StreamState, 'first_seq' | 'last_seq'>,
+  ages: StreamAges,
+  options: DeletableOptions,
+): Promise<Deletable> {
+  const { log, retentionMs } = options;
+  // Read the consumers before the advisories: an event leaves its consumer first.
+  const heldFrom = await readHeldFrom(part, state.last_seq, options);
+  const unsettled = Math.min(state.last_seq + 1, ...heldFrom.values());
+  if (unsettled <= state.first_seq) return { before: unsettled, heldFrom };
+  const keepSinceMs = (options.now?.() ?? steadyTimeMs()) - retentionMs;
+  const found = Math.min(ages.foundUpTo(), state.last_seq);
+  const young = Math.max(
+    ages.oldUpTo() + 1,
+    await firstSince(log, part, keepSinceMs, state.first_seq, found),
+  );
+  const givenUp = await firstGivenUp(log, stream, part);
+  const before = Math.min(unsettled, young, givenUp, state.last_seq + 1 - keptMinOf(part));
+  return { before, heldFrom };
+}
+
+async function readHeldFrom(
+  part: StreamPart,
+  lastSequence: number,
+  options: DeletableOptions,
+): Promise<Map<string, number>> {
+  const { log, confirmedUpTo } = options;
+  const reportForgotten = async (name: string, waiting: number): Promise<void> => {
+    // A consumer of another program holds its messages too, but it is no destination.
+    const isDestination = (await listConsumingDestinations(log)).includes(name);
+    if (isDestination) options.onForgotten?.(name, waiting);
+  };
+  const heldFrom = new Map(options.destinations.map((name) => [name, 0]));
+  for await (const info of clientsOf(log).manager.consumers.list(part.stream)) {
+    // Undelivered heartbeats do not prevent deletion.
+    if (info.name === canaryName) continue;
+    heldFrom.delete(info.name);
+    const { settledUpTo, waiting, inWork, subject } = positionOf(info, part);
+    const unsettledCount = waiting + inWork;
+    const confirmed = (await confirmedUpTo?.(info.name, settledUpTo)) ?? settledUpTo;
+    // This consumer has settled everything up to `lastSequence`, which was read earlier.
+    if (unsettledCount === 0 && confirmed >= settledUpTo) continue;
+    if (unsettledCount > 0 && !options.destinations.includes(info.name)) {
+      await reportForgotten(info.name, unsettledCount);
+    }
+    const upTo = Math.min(confirmed, settledUpTo);
+    // On REPLAY and RETRY a consumer sees, and holds back, only the messages of its destination.
+    const next = await readNextIn(log, part, part.sequence(upTo) + 1, subject);
+    if (next === undefined) continue;
+    const sequence = part.sequence(next.sequence);
+    if (sequence <= lastSequence) heldFrom.set(info.name, sequence);
+  }
+  return heldFrom;
+}
+
+/**
+ * The first sequence stored at `timeMs` or later, by binary search: times grow with the sequence.
+ */
+async function firstSince(
+  log: Log,
+  part: StreamPart,
+  timeMs: number,
+  first: number,
+  last: number,
+): Promise<number> {
+  let low = first;
+  let high = last + 1;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const message = await readNextIn(log, part, middle, '>');
+    const sequence = message === undefined ? Infinity : part.sequence(message.sequence);
+    if (message === undefined || sequence > last) high = middle;
+    else if (message.storedAtMs < timeMs) low = sequence + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,210 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { readPartPosition } from '../jetstream/consume/consumer-position.ts';
+import { storeRedelivery } from '../jetstream/consume/redelivery.ts';
+import { withParts } from '../jetstream/events/event-streams.ts';
+import type { StreamPart } from '../jetstream/events/stream-parts.ts';
+import {
+  readConfirmed,
+  whileConfirming,
+  writeConfirmed,
+  type FoundMissing,
+} from '../jetstream/integrity/confirmed-position.ts';
+import type { Log } from '../jetstream/log.ts';
+import { readMessage } from '../jetstream/read/read.ts';
+import type { AuditedDestination } from './audit.ts';
+import { confirmRange } from './confirm-range.ts';
+import { readHead } from './event-head.ts';
+
+/** A destination whose deliveries are confirmed, if it can be asked. */
+export interface ConfirmedDestination extends AuditedDestination {
+  /** Whether its worker delivers now: a parked destination is not asked. */
+  readonly isRunning: () => boolean;
+}
+
+/** Confirms once, soon after they were settled, that events are at their destinations. */
+export interface Confirmations {
+  /**
+   * Call it before the first delivery to a destination. Where nothing was confirmed before, what is
+   * settled now counts as confirmed: its owner may have deleted it.
+   */
+  begin(destination: ConfirmedDestination): Promise<void>;
+  /** Confirms from now on. */
+  start(): void;
+  /** Waits for a destination that is being asked, but not for long. */
+  stop(): Promise<void>;
+  /** Confirms what had been settled at the previous run. Never rejects. */
+  run(): Promise<void>;
+}
+
+export interface ConfirmationOptions {
+  readonly log: Log;
+  /** Called when events were found to be missing, and are delivered again. */
+  readonly onMissing: (destination: string, found: FoundMissing) => void;
+  readonly onTrouble: (destination: string, error: unknown) => void;
+  /** The time from one run to the next, and so the least time from settled to confirmed. */
+  readonly intervalMs?: number;
+  /** How many events are checked at once. */
+  readonly rangeEventsMax?: number;
+  readonly secondLookMs?: number;
+}
+
+const intervalDefaultMs = 60_000;
+/** About 6 MB, and one query of the destination. */
+const rangeEventsMaxDefault = 100_000;
+const secondLookDefaultMs = 1_000;
+/** Far above what one worker delivers, so that it keeps up, in at most half of the time. */
+const eventsPerMsMax = 20;
+const stopMsMax = 2_000;
+
+/**
+ * A consumer of NATS can be settled without delivery, for example after a change of its leader. What
+ * is missing when it is confirmed is delivered again, once: the event goes to REPLAY before the
+ * confirmed position moves. What disappears after that was deleted by its owner, and stays away.
+ *
+ * Destinations take turns. Several processes may do this for the same destination: a claim lets one
+ * work, and if two do, the message ids in REPLAY make it one delivery.
+ */
+export function createConfirmations(options: ConfirmationOptions): Confirmations {
+  const { log, onTrouble } = options;
+  const destinations: ConfirmedDestination[] = [];
+  const stopping = new AbortController();
+  const confirmPart = createPartConfirmation(options, stopping.signal);
+  /** How far each consumer had settled at the previous run. */
+  const settledBefore = new Map<string, number>();
+
+  const confirmSettled = (destination: ConfirmedDestination): Promise<void> =>
+    withParts(log, 'EVENTS', async (parts) => {
+      for (const part of parts) {
+        const key = `${part.stream} ${destination.name}`;
+        const position = await readPartPosition(log, part, destination.name);
+        if (position === undefined) continue;
+        const before = settledBefore.get(key);
+        settledBefore.set(key, position.settledUpTo);
+        if (before === undefined) continue;
+        await confirmPart(destination, part, Math.min(before, position.settledUpTo));
+      }
+    });
+
+  const runOnce = async (): Promise<void> => {
+    for (const destination of destinations) {
+      if (stopping.signal.aborted || !destination.isRunning()) continue;
+      await confirmSettled(destination).catch((error: unknown) => {
+        if (!stopping.signal.aborted) onTrouble(destination.name, error);
+      });
+    }
+  };
+  let running: Promise<void> | undefined;
+  const run = (): Promise<void> =>
+    (running ??= runOnce().finally(() => {
+      running = undefined;
+    }));
+
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    begin: async (destination) => {
+      if (destination.stored === undefined) return;
+      destinations.push(destination);
+      await withParts(log, 'EVENTS', async (parts) => {
+        for (const part of parts) await beginPart(log, part, destination.name);
+      }).catch((error: unknown) => onTrouble(destination.name, error));
+    },
+    start: () => {
+      timer ??= setInterval(() => void run(), options.intervalMs ?? intervalDefaultMs);
+      timer.unref();
+    },
+    stop: async () => {
+      clearInterval(timer);
+      stopping.abort();
+      await Promise.race([running, sleep(stopMsMax, undefined, { ref: false })]);
+    },
+    run,
+  };
+}
+
+async function beginPart(log: Log, part: StreamPart, destination: string): Promise<void> {
+  if ((await readConfirmed(log, part, destination)) !== undefined) return;
+  const position = await readPartPosition(log, part, destination);
+  const upTo = position?.settledUpTo ?? part.position(part.from - 1);
+  // Another process that was faster has begun at the same place, or a little later.
+  await writeConfirmed(log, part, destination, { upTo, missing: 0, lastFound: undefined }, 0);
+}
+
+function createPartConfirmation(options: ConfirmationOptions, signal: AbortSignal) {
+  const { log, rangeEventsMax = rangeEventsMaxDefault } = options;
+  const secondLookMs = options.secondLookMs ?? secondLookDefaultMs;
+
+  /** Resolves to the number of events, or undefined when there is no more to do now. */
+  const confirmNext = async (
+    destination: ConfirmedDestination,
+    part: StreamPart,
+    upTo: number,
+  ): Promise<number | undefined> => {
+    const { name } = destination;
+    const before = await readConfirmed(log, part, name);
+    if (before === undefined) return void (await beginPart(log, part, name));
+    if (before.upTo >= upTo) return undefined;
+    const { to, events, missing } = await confirmRange({
+      log,
+      destination,
+      from: before.upTo + 1,
+      upTo,
+      eventsMax: rangeEventsMax,
+      secondLookMs,
+      signal,
+    });
+    const found = await deliverAgain(options, name, missing);
+    const after = {
+      upTo: to,
+      missing: before.missing + (found?.events ?? 0),
+      lastFound: found ?? before.lastFound,
+    };
+    const isWritten = await writeConfirmed(log, part, name, after, before.revision);
+    return isWritten ? events : undefined;
+  };
+
+  return async (destination: ConfirmedDestination, part: StreamPart, upTo: number) => {
+    while (!signal.aborted && destination.isRunning()) {
+      const startedAt = performance.now();
+      const before = await readConfirmed(log, part, destination.name);
+      if (before !== undefined && before.upTo >= upTo) return;
+      const events = await whileConfirming(log, destination.name, () =>
+        confirmNext(destination, part, upTo),
+      );
+      if (events === undefined) return;
+      const pauseMs = Math.max(performance.now() - startedAt, events / eventsPerMsMax);
+      await sleep(pauseMs, undefined, { signal, ref: false });
+    }
+  };
+}
+
+/** Stores the events in REPLAY and reports those that were not there; undefined if none is new. */
+async function deliverAgain(
+  { log, onMissing }: ConfirmationOptions,
+  destination: string,
+  missing: readonly number[],
+): Promise<FoundMissing | undefined> {
+  const again: number[] = [];
+  const ids = new Set<string>();
+  const summary = (): FoundMissing | undefined =>
+    again.length === 0
+      ? undefined
+      : { events: again.length, from: again[0]!, to: again.at(-1)!, foundAtMs: Date.now() };
+  try {
+    for (const position of missing) {
+      const event = await readMessage(log, 'EVENTS', position);
+      if (event === undefined) continue;
+      const { eventId } = readHead(event);
+      // The log may have an event twice. What is no event has no id, and becomes a dead letter.
+      if (eventId !== '' && ids.has(eventId)) continue;
+      ids.add(eventId);
+      const { duplicate } = await storeRedelivery(log, destination, event);
+      if (!duplicate) again.push(position);
+    }
+  } finally {
+    // Also if the next one could not be stored: these will not be missing at the next run.
+    const found = summary();
+    if (found !== undefined) onMissing(destination, found);
+  }
+  return summary();
+}

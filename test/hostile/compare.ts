@@ -1,0 +1,88 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { startAttacker } from './attacks.ts';
+import type { HostileGate } from './hostile-gate.ts';
+import { startProducers, type ProducersReport } from './producers.ts';
+
+/* What producers see without an attack and during it, in turns, so that both see the same machine. */
+
+const producersCount = 20;
+export const producersPerSecond = 200;
+/** Until what an attack left behind is over. */
+const restMs = 500;
+
+export interface CompareOptions {
+  readonly gate: HostileGate;
+  readonly attack: string;
+  readonly rounds: number;
+  /** Of each turn. */
+  readonly ms: number;
+  /** Runs during each attack. */
+  readonly meanwhile?: (signal: AbortSignal) => Promise<void>;
+}
+
+export interface Comparison {
+  /** Medians over the rounds. */
+  readonly aloneP99Ms: number;
+  readonly p99Ms: number;
+  /** During the attacks, all rounds together. */
+  readonly sent: number;
+  readonly refusals: Readonly<Record<string, number>>;
+  /** As a line of a table. */
+  readonly text: string;
+}
+
+export async function compare(options: CompareOptions): Promise<Comparison> {
+  const { gate, attack: name, rounds, ms, meanwhile } = options;
+  await using attacker = await startAttacker(gate.port, name);
+  const during = async (work: () => Promise<unknown>): Promise<ProducersReport> => {
+    const producers = startProducers(gate.port, producersCount, producersPerSecond);
+    await work();
+    return producers.stop();
+  };
+  // What is compiled and allocated once is no cost of an attack.
+  await during(() => sleep(1_000));
+  const alone: number[] = [];
+  const attacked: number[] = [];
+  const refusals: Record<string, number> = {};
+  let [sent, answered, cpuMs, cpuAloneMs] = [0, 0, 0, 0];
+  for (let round = 0; round < rounds; round += 1) {
+    const cpuAtFirst = gate.cpuMs();
+    alone.push((await during(() => sleep(ms))).p99Ms);
+    const cpuBefore = gate.cpuMs();
+    cpuAloneMs += cpuBefore - cpuAtFirst;
+    const end = new AbortController();
+    const report = await during(async () => {
+      const others = meanwhile?.(end.signal);
+      answered += await attacker.attack(ms);
+      end.abort();
+      await others;
+    });
+    cpuMs += gate.cpuMs() - cpuBefore;
+    attacked.push(report.p99Ms);
+    sent += report.sent;
+    for (const [what, count] of Object.entries(report.refusals)) {
+      refusals[what] = (refusals[what] ?? 0) + count;
+    }
+    await sleep(restMs);
+  }
+  const [aloneP99Ms, p99Ms] = [median(alone), median(attacked)];
+  const shown = (values: readonly number[]): string =>
+    values.map((value) => value.toFixed(1)).join(' ');
+  const percent = (value: number): string => `${((value / ms / rounds) * 100).toFixed(0)} %`;
+  const text =
+    `${name}: ${answered} answered, CPU ${percent(cpuMs)} (alone: ${percent(cpuAloneMs)}), producers p99 ` +
+    `${p99Ms.toFixed(1)} ms (alone: ${aloneP99Ms.toFixed(1)}; each: ${shown(attacked)} / ` +
+    `${shown(alone)}), refusals ${JSON.stringify(refusals)}`;
+  return { aloneP99Ms, p99Ms, sent, refusals, text };
+}
+
+/** The bar: 20 % or 10 ms above what producers have alone, whichever is more. */
+export function p99MaxMs({ aloneP99Ms }: Comparison): number {
+  return Math.max(aloneP99Ms * 1.2, aloneP99Ms + 10);
+}
+
+/** Of the middle two the worse one. */
+function median(values: readonly number[]): number {
+  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)]!;
+}
