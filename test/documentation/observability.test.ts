@@ -1,3 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { asAdmin } from '../admin-token.ts';
@@ -47,11 +51,23 @@ describe('docs/operate/metrics.md', () => {
   beforeAll(async () => {
     // A metric of webhooks has series where there is a source of them.
     const hub = '{ provider: github, secret: of-a-test, events: { push: page_viewed } }';
-    real = await startRealService({ yaml: `webhooks: { hub: ${hub} }\n` });
+    const env = { HEADGATE_DATA_DIR: await mkdtemp(path.join(tmpdir(), 'headgate-metrics-')) };
+    // Metrics of quarantine have series where an event is in it, from the start on.
+    await using before = await startRealService({ env });
+    await fetch(`${before.url}/v1/batch`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"events":[{"event_name":"order_completed"}]}',
+    });
+    await before.stop();
+    real = await startRealService({ env, yaml: `webhooks: { hub: ${hub} }\n` });
     metrics = exposed(await (await fetch(`${real.adminUrl}/metrics`, asAdmin)).text());
   });
 
-  afterAll(() => real[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await real[Symbol.asyncDispose]();
+    await rm(real.dataDir, { recursive: true, force: true });
+  });
 
   it('lists every metric as the code has it, and no other', () => {
     const byName = (one: Metric, other: Metric): number => (one.name < other.name ? -1 : 1);
