@@ -55,6 +55,7 @@ const commands: Readonly<
   'rejected show': { args: '1', settings: admin },
   'rejected stats': { args: '', settings: admin },
   'rejected replay': { args: '1', settings: admin },
+  'rejected discard': { args: '1 --why test', settings: admin },
   'dead list': { args: '', settings: admin },
   'dead show': { args: 'id', settings: admin },
   'dead replay': { args: 'id', settings: admin },

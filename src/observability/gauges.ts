@@ -11,6 +11,7 @@ export function createGauges(
   registry: Registry,
   eventNames: readonly string[],
   destinations: readonly string[],
+  sources: readonly string[],
 ) {
   const zeros = (names: readonly string[]) => new Map(names.map((name) => [name, 0]));
   const gauges = {
@@ -22,9 +23,9 @@ export function createGauges(
     /** Filled at the first read of the log; topology.ts has the closed set of its streams. */
     streamBytes: new Map<string, number>(),
     streamBytesMax: new Map<string, number>(),
-    /** By source. */
-    quarantineBytes: new Map<string, number>(),
-    quarantineBytesMax: new Map<string, number>(),
+    /** By source: `_other` is the fullest of those without a series. */
+    quarantineBytes: zeros(sources),
+    quarantineBytesMax: zeros(sources),
     missingEvents: 0,
     /** EVENTS, once a worker has looked. */
     streamHeldBytes: new Map<string, number>(),

@@ -126,7 +126,7 @@ export function createMetrics(labels: LabelValues) {
   for (const limit of callerLimits) counters.callersLimited.series(limit);
   counters.unhandledRejections.series();
   const histograms = createHistograms(registry, destinations);
-  const gauges = createGauges(registry, eventNames, destinations);
+  const gauges = createGauges(registry, eventNames, destinations, sources);
   /** Adds events that are registered later. The set grows with the registry, which is bounded. */
   const addEventNames = (names: readonly string[]): void => {
     const missing = names.filter((name) => !gauges.lastEvent.has(name));

@@ -6,7 +6,7 @@ import { createDeliverySignals } from './delivery-signals.ts';
 import { createLineSampler } from './line-sampler.ts';
 import { syncModes, type SyncMode } from './gauges.ts';
 import type { Logger } from './logger.ts';
-import type { Metrics } from './metrics.ts';
+import { otherLabel, type Metrics } from './metrics.ts';
 import { createReloadSignals } from './reload-metrics.ts';
 import { createRequestSignals } from './request-signals.ts';
 import { createVerdictCounters } from './verdict-counters.ts';
@@ -108,10 +108,7 @@ export function createSignals(metrics: Metrics, logger: Logger) {
   };
 }
 
-/** Sources with series of their own: the fullest ones, which an alert is about. */
-const quarantineSourcesMax = 100;
-
-function createSizeSignals({ gauges }: Metrics) {
+function createSizeSignals({ gauges, knownSources }: Metrics) {
   return {
     streamSize: (stream: string, bytes: number, bytesMax: number): void => {
       gauges.streamBytes.set(stream, bytes);
@@ -121,14 +118,14 @@ function createSizeSignals({ gauges }: Metrics) {
       sizes: ReadonlyMap<string, { readonly bytes: number; readonly bytesMax: number }>,
     ): void => {
       const { quarantineBytes, quarantineBytesMax } = gauges;
-      quarantineBytes.clear();
-      quarantineBytesMax.clear();
-      const fullest = [...sizes].sort(
-        ([, a], [, b]) => b.bytes / b.bytesMax - a.bytes / a.bytesMax,
+      for (const source of knownSources) quarantineBytes.set(source, 0);
+      const fullestLast = [...sizes].sort(
+        ([, a], [, b]) => a.bytes / a.bytesMax - b.bytes / b.bytesMax,
       );
-      for (const [source, { bytes, bytesMax }] of fullest.slice(0, quarantineSourcesMax)) {
-        quarantineBytes.set(source, bytes);
-        quarantineBytesMax.set(source, bytesMax);
+      for (const [source, { bytes, bytesMax }] of fullestLast) {
+        const label = knownSources.has(source) ? source : otherLabel;
+        quarantineBytes.set(label, bytes);
+        quarantineBytesMax.set(label, bytesMax);
       }
     },
   };
