@@ -162,6 +162,11 @@ function envOf(
   const size = { 'embedded-small-log': '96MiB', 'embedded-small-disk': '128MiB' }[kind as string];
   return {
     HEADGATE_LOG_STORAGE_BYTES_MAX: size ?? '512MiB',
+    // What arrives within this time fits into the small log.
+    ...(kind === 'embedded-small-log' && {
+      HEADGATE_LOG_RETENTION_MIN: '4s',
+      HEADGATE_LOG_DEDUP_WINDOW: '4s',
+    }),
     ...(nodes === undefined
       ? { HEADGATE_NATS_SERVER_BIN: options.binary }
       : { HEADGATE_NATS_URL: nodes.url }),

@@ -15,9 +15,9 @@ import { clockFile, faketimeLibrary, type World } from '../world.ts';
 import { afterHeal, throughout, type Scenario } from './scenario.ts';
 
 /** More than the small log can hold: 96 MiB for all streams. It is acknowledged if intake goes on. */
-const overfullBytes = 144 * 1024 * 1024;
+const overfullBytes = 100 * 1024 * 1024;
 const overfullTimeoutMs = 60_000;
-const largeBytes = 40_000;
+const largeBytes = 6_000;
 
 /** Until more was acknowledged than the log can hold, or the log takes no more. */
 async function overfill(world: World): Promise<void> {
