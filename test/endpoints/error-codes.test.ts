@@ -155,6 +155,7 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   stale_webhook: 'webhooks.test.ts',
   unmapped_webhook: 'webhooks.test.ts',
   rejected_not_found: "belongs to the operators' port: test/quarantine",
+  rejected_settled: "belongs to the operators' port: test/quarantine",
   invalid_edit: "belongs to the operators' port: test/quarantine",
   replay_too_wide: "belongs to the operators' port: test/quarantine",
   schema_not_found: "belongs to the operators' port: test/registry",
