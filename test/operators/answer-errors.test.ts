@@ -50,6 +50,7 @@ const requests: Readonly<Record<string, object>> = {
   ReadEvents: { eventName: 'order_completed' },
   Locate: { id: 'e-1' },
   ReplayRejected: { sequence: 1n },
+  DiscardRejected: { sequence: 1n, why: 'a test' },
 };
 
 /** The services of the contract, from the generated files, so that new ones are included. */
