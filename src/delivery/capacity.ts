@@ -13,7 +13,7 @@ const destinationHeldBytesMin = 8 * MiB;
  * away does not slow another.
  *
  * An event exists several times while it is delivered: as it arrived, as text, and as a request or
- * a copy for a thread. So a process with full shares needs about 600 MiB, and never more than 1 GiB
+ * a copy for a thread. So a process with full shares needs about 1 GiB, and never more than 1.5 GiB
  * (test/crash/large-events.test.ts).
  */
 export function heldBytesMaxOf(destinations: number): number {
