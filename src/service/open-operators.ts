@@ -1,6 +1,7 @@
 import type { Address, Config } from '../config/config.ts';
 import type { DeadLetterQueue } from '../dead-letters/queue.ts';
 import type { Log } from '../jetstream/log.ts';
+import { partitionStream } from '../jetstream/topology.ts';
 import { createGauge } from '../observability/metric-families.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { suspendedText, type Signals } from '../observability/signals.ts';
@@ -46,7 +47,7 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Addr
     signals,
     notice: config.enforcement === 'warn' ? suspendedText : undefined,
     probe: async () => {
-      if (opened.embedded?.frozenStreams().has('EVENTS') === true) {
+      if (opened.embedded?.frozenStreams().has(partitionStream(0)) === true) {
         throw new Error('nats-server takes no events: a write to its disk has failed');
       }
       await log.probe();
