@@ -51,6 +51,6 @@ async function checkRoom(publishing: NatsConnection, timeout: number): Promise<v
   const manager = await jetstreamManager(publishing, { checkAPI: false, timeout });
   const { state, config } = await manager.streams.info(partitionStream(0));
   if (config.max_bytes > 0 && state.bytes + readyBytesMin > config.max_bytes) {
-    throw new PublishError('stream_full', `the stream ${config.name} is full`);
+    throw new PublishError('stream_full', 'the stream EVENTS is full');
   }
 }
