@@ -176,5 +176,6 @@ export async function startAttacker(port: number, name: string): Promise<Attacke
 /** Attacks once. Returns how many requests were answered. */
 export async function attackFor(ms: number, port: number, name: string): Promise<number> {
   await using attacker = await startAttacker(port, name);
-  return attacker.attack(ms);
+  // Awaited here: the attacker ends with this block.
+  return await attacker.attack(ms);
 }
