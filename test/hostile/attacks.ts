@@ -176,6 +176,7 @@ export async function startAttacker(port: number, name: string): Promise<Attacke
 /** Attacks once. Returns how many requests were answered. */
 export async function attackFor(ms: number, port: number, name: string): Promise<number> {
   await using attacker = await startAttacker(port, name);
-  // Awaited here: the attacker ends with this block.
-  return await attacker.attack(ms);
+  // Awaited here: the thread ends when this function returns.
+  const answered = await attacker.attack(ms);
+  return answered;
 }
