@@ -1,6 +1,6 @@
 import { ServiceError } from '../errors.ts';
 import type { Log } from '../jetstream/log.ts';
-import { PublishError } from '../jetstream/publish/publish-error.ts';
+import { isConflict } from '../jetstream/publish/publish-error.ts';
 import { storeIfUnchanged } from '../jetstream/publish/store-if-unchanged.ts';
 import { deleteMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
@@ -42,7 +42,7 @@ async function acquire(log: Log, deadSequence: number): Promise<number> {
     const { sequence } = await storeIfUnchanged(log, 'CLAIMS', subject, 0, at);
     return sequence;
   } catch (error) {
-    if (!(error instanceof PublishError) || error.code !== 'conflict') throw error;
+    if (!isConflict(error)) throw error;
     throw new ServiceError('dead_letter_busy', 'Another caller is changing this dead letter.', {
       cause: error,
     });

@@ -30,3 +30,23 @@ export class TokenBucket {
     this.left = Math.min(this.burst, this.left + amount);
   }
 }
+
+/** Addresses whose buckets are remembered. The one that was seen first is forgotten first. */
+const addressesMax = 10_000;
+
+/** Returns the bucket of an address, which is full when the address is seen for the first time. */
+export function createAddressBuckets(
+  burst: number,
+  perSecond: number,
+): (address: string, now: number) => TokenBucket {
+  const buckets = new Map<string, TokenBucket>();
+  return (address, now) => {
+    let bucket = buckets.get(address);
+    if (bucket === undefined) {
+      if (buckets.size >= addressesMax) buckets.delete(buckets.keys().next().value!);
+      bucket = new TokenBucket(burst, perSecond, now);
+      buckets.set(address, bucket);
+    }
+    return bucket;
+  };
+}

@@ -1,4 +1,4 @@
-import { jetstreamManager } from '@nats-io/jetstream';
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 
 import type { Log } from './log.ts';
@@ -20,13 +20,15 @@ const readyBytesMin = 1024 * 1024;
 /** `Log.probe`: resolves if events are taken, and rejects with a PublishError if they are not. */
 export function createProbe(options: ProbeOptions): Log['probe'] {
   const { store, publishing, timeoutMs } = options;
+  let manager: Promise<JetStreamManager> | undefined;
   return async () => {
+    manager ??= jetstreamManager(publishing, { checkAPI: false, timeout: timeoutMs });
     const failure = options.syncFailure();
     if (failure !== undefined) throw new PublishError('not_synced', failure.message);
     await Promise.all([
       store('PROBE', subjects.probe, {}, new Date().toISOString()),
       askEvents(store),
-      checkRoom(publishing, timeoutMs),
+      checkRoom(await manager),
     ]);
   };
 }
@@ -47,8 +49,7 @@ async function askEvents(store: Log['store']): Promise<void> {
 /** The end of the error's text: the server's code for "expected stream does not match". */
 const streamMismatch = '(10060)';
 
-async function checkRoom(publishing: NatsConnection, timeout: number): Promise<void> {
-  const manager = await jetstreamManager(publishing, { checkAPI: false, timeout });
+async function checkRoom(manager: JetStreamManager): Promise<void> {
   const { state, config } = await manager.streams.info(partitionStream(0));
   if (config.max_bytes > 0 && state.bytes + readyBytesMin > config.max_bytes) {
     throw new PublishError('stream_full', 'the stream EVENTS is full');

@@ -1,6 +1,6 @@
 import { ServiceError } from '../errors.ts';
 import type { SchemaBucket } from '../jetstream/schema-bucket.ts';
-import { PublishError } from '../jetstream/publish/publish-error.ts';
+import { isConflict } from '../jetstream/publish/publish-error.ts';
 import {
   compatibilityFindings,
   type CompatibilityFinding,
@@ -117,7 +117,7 @@ export function createWriter({ bucket, contents }: RegistryEditorOptions) {
     try {
       await bucket.put(key, JSON.stringify(value), contents.revisionOf(key));
     } catch (error) {
-      if (!(error instanceof PublishError) || error.code !== 'conflict') throw error;
+      if (!isConflict(error)) throw error;
       throw new ServiceError('registry_conflict', `Another writer has changed ${key} meanwhile.`);
     }
   };

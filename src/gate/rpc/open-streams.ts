@@ -1,7 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 
 import type { HttpCall } from '../../http/http-call.ts';
-import { TokenBucket } from '../../http/token-bucket.ts';
+import { createAddressBuckets } from '../../http/token-bucket.ts';
 import type { Callers } from '../intake/callers.ts';
 
 /*
@@ -44,21 +44,19 @@ export function createStreamPlaces(options: StreamPlacesOptions): StreamPlaces {
     }
     return streams >= streamsMax ? `At most ${streamsMax} may ${what} at once.` : undefined;
   };
+  const refusal = (call: HttpCall): string | undefined => {
+    const address = callers.addressOf(call);
+    const reason = reasonOf(call, address);
+    if (reason !== undefined) callers.limited('open_streams', address);
+    return reason;
+  };
   return {
-    refusal: (call) => {
-      const address = callers.addressOf(call);
-      const reason = reasonOf(call, address);
-      if (reason !== undefined) callers.limited('open_streams', address);
-      return reason;
-    },
+    refusal,
     take: (call) => {
+      const reason = refusal(call);
+      if (reason !== undefined) throw new ConnectError(reason, Code.ResourceExhausted);
       const { connection } = call;
       const address = callers.addressOf(call);
-      const reason = reasonOf(call, address);
-      if (reason !== undefined) {
-        callers.limited('open_streams', address);
-        throw new ConnectError(reason, Code.ResourceExhausted);
-      }
       streams += 1;
       count(byConnection, connection, 1);
       count(byAddress, address, 1);
@@ -77,9 +75,6 @@ function count<Key>(counts: Map<Key, number>, key: Key, change: number): void {
   else counts.set(key, changed);
 }
 
-/** Addresses whose rate is remembered. The one that was seen first is forgotten first. */
-const ratedAddressesMax = 10_000;
-
 export interface AddressRate {
   readonly burst: number;
   readonly perSecond: number;
@@ -90,15 +85,10 @@ export function createAddressRate({
   burst,
   perSecond,
 }: AddressRate): (address: string, isAsked?: boolean) => boolean {
-  const buckets = new Map<string, TokenBucket>();
+  const bucketOf = createAddressBuckets(burst, perSecond);
   return (address, isAsked = false) => {
     const now = performance.now();
-    let bucket = buckets.get(address);
-    if (bucket === undefined) {
-      if (buckets.size >= ratedAddressesMax) buckets.delete(buckets.keys().next().value!);
-      bucket = new TokenBucket(burst, perSecond, now);
-      buckets.set(address, bucket);
-    }
+    const bucket = bucketOf(address, now);
     const isWithin = bucket.take(1, now);
     // Neither a question nor a refusal costs anything of the budget.
     if (isAsked || !isWithin) bucket.earn(1);

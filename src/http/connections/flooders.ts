@@ -1,4 +1,4 @@
-import { TokenBucket } from '../token-bucket.ts';
+import { createAddressBuckets } from '../token-bucket.ts';
 
 /*
  * Remembers the addresses whose connections were cut off for frames that bring nothing. Their next
@@ -28,8 +28,7 @@ export const addressFramesPerSecond = 200;
 export function createFlooders(): Flooders {
   /** The addresses in the order of their last cut. */
   const cuts = new Map<string, { count: number; at: number }>();
-  /** The addresses in the order in which they began. */
-  const budgets = new Map<string, TokenBucket>();
+  const budgetOf = createAddressBuckets(addressFramesBurst, addressFramesPerSecond);
   const dropOld = (now: number): void => {
     for (const [address, { at }] of cuts) {
       if (now - at < rememberedMs && cuts.size <= addressesMax) return;
@@ -50,12 +49,7 @@ export function createFlooders(): Flooders {
       return 0.5 ** (cuts.get(address)?.count ?? 0);
     },
     spend: (address, frames, now) => {
-      let budget = budgets.get(address);
-      if (budget === undefined) {
-        if (budgets.size >= addressesMax) budgets.delete(budgets.keys().next().value!);
-        budget = new TokenBucket(addressFramesBurst, addressFramesPerSecond, now);
-        budgets.set(address, budget);
-      }
+      const budget = budgetOf(address, now);
       if (budget.take(frames, now)) return true;
       // Who is cut off for it is not counted again.
       budget.earn(frames);

@@ -86,7 +86,8 @@ export async function consumerOf(
   }
 }
 
-const consumerNotFound = 10014;
+/** JetStream's code of an error. */
+export const consumerNotFound = 10014;
 
 /** Reads a position from the server's information about a consumer of a part. */
 export function positionOf(info: ConsumerInfo, part: StreamPart): ConsumerPosition {

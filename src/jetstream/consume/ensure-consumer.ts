@@ -2,8 +2,7 @@ import type { ConsumerConfig, JetStreamManager } from '@nats-io/jetstream';
 
 import { retryWhileForming } from '../server/retry-forming.ts';
 import type { StoredStreamName } from '../topology.ts';
-
-const consumerNotFound = 10014;
+import { consumerOf } from './consumer-position.ts';
 
 /**
  * Creates a durable consumer, or updates the settings of the existing one. Waits for a cluster that
@@ -19,10 +18,7 @@ async function createOrUpdate(
   settings: Partial<ConsumerConfig>,
 ): Promise<void> {
   const name = settings.durable_name!;
-  const current = await manager.consumers.info(stream, name).catch((error: unknown) => {
-    if ((error as { code?: unknown }).code === consumerNotFound) return undefined;
-    throw error;
-  });
+  const current = await consumerOf(manager, stream, name);
   if (current === undefined) {
     await manager.consumers.add(stream, settings);
     return;

@@ -8,7 +8,7 @@ import type { Log } from '../log.ts';
 import { readMatching } from '../read/read.ts';
 import { findDeletable, type DeletableOptions, keptMinOf } from './retention/deletable.ts';
 import { consumedStreams, earlierStream, subjects, type ConsumedStream } from '../topology.ts';
-import { createStreamAges, type StreamAges } from './stream-ages.ts';
+import { createAgesByStream, type StreamAges } from './stream-ages.ts';
 
 /** Deletes old messages that every consumer has settled. */
 export interface Janitor {
@@ -63,12 +63,7 @@ export function createJanitor(options: JanitorOptions): Janitor {
   const reported = new Set<string>();
   // A message of RETRY is a copy, which is useless once it is settled.
   const retentionOf = (stream: ConsumedStream) => (stream === 'RETRY' ? 0 : options.retentionMs);
-  const agesByStream = new Map<string, StreamAges>();
-  const agesOf = (stream: string, retentionMs: number): StreamAges => {
-    const known = agesByStream.get(stream) ?? createStreamAges(retentionMs);
-    agesByStream.set(stream, known);
-    return known;
-  };
+  const agesOf = createAgesByStream();
   const onForgotten = (destination: string, waiting: number): void => {
     if (!reported.has(destination)) options.onForgotten?.(destination, waiting);
     reported.add(destination);

@@ -1,6 +1,9 @@
 import { JetStreamApiError } from '@nats-io/jetstream';
 import type { Msg } from '@nats-io/nats-core';
 
+import { streamNotFound } from '../events/stream-parts.ts';
+import { consumerNotFound } from './consumer-position.ts';
+
 /** What the server says about a request of a pull. All but `heartbeat` end the request. */
 export type PullStatus =
   /** `too small`: the next message is larger than what is left of the request. */
@@ -39,8 +42,8 @@ function readConflict(text: string): PullStatus {
 /** The reason why a consumer is silent, from the failure of a request for its state. */
 export function troubleOfSilence(error: unknown): string | undefined {
   const { code } = error as { code?: unknown };
-  if (code === 10014) return 'consumer_not_found';
-  return code === 10059 ? 'stream_not_found' : undefined;
+  if (code === consumerNotFound) return 'consumer_not_found';
+  return code === streamNotFound ? 'stream_not_found' : undefined;
 }
 
 /** "JetStream system temporarily unavailable", and the like. */

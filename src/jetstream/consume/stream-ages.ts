@@ -38,3 +38,13 @@ export function createStreamAges(
     foundUpTo: () => found ?? 0,
   };
 }
+
+/** Returns the ages of a stream of NATS, from its first use on. */
+export function createAgesByStream(): (stream: string, retentionMs: number) => StreamAges {
+  const byStream = new Map<string, StreamAges>();
+  return (stream, retentionMs) => {
+    const ages = byStream.get(stream) ?? createStreamAges(retentionMs);
+    byStream.set(stream, ages);
+    return ages;
+  };
+}

@@ -60,7 +60,8 @@ async function findParts(manager: JetStreamManager): Promise<StreamPart[]> {
   return parts;
 }
 
-const streamNotFound = 10059;
+/** JetStream's code of an error. */
+export const streamNotFound = 10059;
 
 /** Undefined if the stream does not exist. */
 export async function infoOf(

@@ -1,9 +1,7 @@
 import { clientsOf } from '../clients.ts';
 import type { StreamPart } from '../events/stream-parts.ts';
 import type { Log } from '../log.ts';
-import type { PublishAck } from '../publish/publish-ack.ts';
-import { PublishError } from '../publish/publish-error.ts';
-import { storeIfUnchanged } from '../publish/store-if-unchanged.ts';
+import { storeUnlessChanged } from '../publish/store-if-unchanged.ts';
 import { deleteMessage, readNext } from '../read/read.ts';
 import { subjects } from '../topology.ts';
 
@@ -66,10 +64,8 @@ export async function writeConfirmed(
 ): Promise<boolean> {
   const { upTo, missing, lastFound } = position;
   const text = JSON.stringify({ upTo, missing, lastFound });
-  const ack = await unlessConflict(
-    storeIfUnchanged(log, 'LEDGER', subjectOf(part, destination), revision, text),
-  );
-  return ack !== undefined;
+  const subject = subjectOf(part, destination);
+  return (await storeUnlessChanged(log, 'LEDGER', subject, revision, text)) !== undefined;
 }
 
 /** For a destination that is removed. Rejects when the log cannot be reached. */
@@ -91,23 +87,12 @@ export async function whileConfirming<Value>(
   destination: string,
   work: () => Promise<Value>,
 ): Promise<Value | undefined> {
-  const claim = await unlessConflict(
-    storeIfUnchanged(log, 'CLAIMS', subjects.confirming(destination), 0, ''),
-  );
+  const claim = await storeUnlessChanged(log, 'CLAIMS', subjects.confirming(destination), 0, '');
   if (claim === undefined) return undefined;
   try {
     return await work();
   } finally {
     // If it cannot be released now, it expires.
     await deleteMessage(log, 'CLAIMS', claim.sequence).catch(() => {});
-  }
-}
-
-async function unlessConflict(stored: Promise<PublishAck>): Promise<PublishAck | undefined> {
-  try {
-    return await stored;
-  } catch (error) {
-    if (error instanceof PublishError && error.code === 'conflict') return undefined;
-    throw error;
   }
 }

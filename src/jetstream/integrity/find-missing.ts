@@ -85,20 +85,25 @@ function hasGaps(state: StreamState): boolean {
  */
 export function missingFrom(
   state: PartState,
-  { keptFrom, deleted, missing }: EventLedger,
+  ledger: EventLedger,
   mark: Mark | undefined,
 ): Range[] {
   const gone = state.gone.map((sequence): Range => ({ from: sequence, to: sequence }));
   if (mark !== undefined) {
-    const firstWanted = Math.max(keptFrom, mark.first);
+    const firstWanted = Math.max(ledger.keptFrom, mark.first);
     const lastHeld = Math.max(mark.last, state.last);
     gone.push({ from: firstWanted, to: Math.min(state.first - 1, lastHeld) });
     gone.push({ from: Math.max(firstWanted, state.last + 1), to: mark.last });
   }
   return subtractRanges(
     gone.filter(({ from, to }) => from <= to),
-    [{ from: 0, to: keptFrom - 1 }, ...deleted, ...missing],
+    explainedBy(ledger),
   );
+}
+
+/** The sequences that need no report: deleted on purpose, or reported before. */
+export function explainedBy({ keptFrom, deleted, missing }: EventLedger): Range[] {
+  return [{ from: 0, to: keptFrom - 1 }, ...deleted, ...missing];
 }
 
 /** Records missing events with the times around them. Rejects when the log cannot be reached. */

@@ -4,7 +4,7 @@ import type { StreamPart } from '../events/stream-parts.ts';
 import { readLedger, type Mark, type MissingRange } from './ledger.ts';
 import { lengthOf, subtractRanges, type Range } from '../events/ranges.ts';
 import type { Log } from '../log.ts';
-import { findMissing, reportMissing, type PartState } from './find-missing.ts';
+import { explainedBy, findMissing, reportMissing, type PartState } from './find-missing.ts';
 import type { MarkStore } from './mark-store.ts';
 import { scrub } from './scrub.ts';
 
@@ -160,9 +160,7 @@ function createPartChecks(options: IntegrityOptions, signal: AbortSignal) {
       for (const part of partsOf(log, 'EVENTS')) {
         const bytesPerSecond = options.scrubBytesPerSecond ?? (await scrubRate(log, part));
         const onGap = async (gap: Range): Promise<void> => {
-          const { keptFrom, deleted, missing } = await readLedger(log, part);
-          const known = [{ from: 0, to: keptFrom - 1 }, ...deleted, ...missing];
-          await report(part, subtractRanges([gap], known));
+          await report(part, subtractRanges([gap], explainedBy(await readLedger(log, part))));
         };
         await scrub({
           log,

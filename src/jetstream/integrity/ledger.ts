@@ -1,9 +1,8 @@
 import { clientsOf } from '../clients.ts';
 import { confirmedPrefix } from './confirmed-position.ts';
 import type { Log } from '../log.ts';
-import { PublishError } from '../publish/publish-error.ts';
-import { storeIfUnchanged } from '../publish/store-if-unchanged.ts';
-import { readMatching } from '../read/read.ts';
+import { storeUnlessChanged } from '../publish/store-if-unchanged.ts';
+import { readMatching, readNext } from '../read/read.ts';
 import { subjects } from '../topology.ts';
 import { partAt } from '../events/event-streams.ts';
 import type { StreamPart } from '../events/stream-parts.ts';
@@ -21,8 +20,6 @@ export interface EventLedger {
   readonly deleted: readonly Range[];
   /** What was found to be missing, in the order of its sequences. */
   readonly missing: readonly MissingRange[];
-  /** The last mark, if marks are kept here. */
-  readonly mark: Mark | undefined;
 }
 
 /** Events of a part that are gone, and that nobody deleted. All times are Unix times in ms. */
@@ -86,12 +83,8 @@ async function recordPurge(
     const known = latest === null ? 0 : latest.json<{ keptFrom: number }>().keptFrom;
     if (known >= keptFrom) return;
     const entry = JSON.stringify({ keptFrom, reason, at: new Date().toISOString() });
-    try {
-      await storeIfUnchanged(log, 'LEDGER', subject, latest?.seq ?? 0, entry);
-      return;
-    } catch (error) {
-      if (!(error instanceof PublishError && error.code === 'conflict')) throw error;
-    }
+    const ack = await storeUnlessChanged(log, 'LEDGER', subject, latest?.seq ?? 0, entry);
+    if (ack !== undefined) return;
   }
 }
 
@@ -128,6 +121,12 @@ export async function recordMark(log: Log, part: StreamPart, mark: Mark): Promis
   await writeEntry(log, part, what.mark, mark);
 }
 
+/** Undefined if there is none. Rejects when the log cannot be reached. */
+export async function readMark(log: Log, part: StreamPart): Promise<Mark | undefined> {
+  const message = await readNext(log, 'LEDGER', 1, subjects.ledger(part.stream, what.mark));
+  return message && (JSON.parse(decoder.decode(message.payload)) as Mark);
+}
+
 async function writeEntry(
   log: Log,
   part: StreamPart,
@@ -142,19 +141,17 @@ const decoder = new TextDecoder();
 /** Rejects when the log cannot be reached. */
 export async function readLedger(log: Log, part: StreamPart): Promise<EventLedger> {
   let keptFrom = part.from;
-  let mark: Mark | undefined;
   const deleted: Range[] = [];
   const missing: MissingRange[] = [];
   const subject = subjects.ledger(part.stream, '*');
   for await (const message of readMatching(log, 'LEDGER', subject)) {
     const entry = message.subject.slice(message.subject.lastIndexOf('.') + 1);
-    if (entry.startsWith(confirmedPrefix)) continue;
+    if (entry === what.mark || entry.startsWith(confirmedPrefix)) continue;
     const content = JSON.parse(decoder.decode(message.payload)) as never;
     const numbers = /^missing-(\d+)-(\d+)$/.exec(entry);
     if (entry === what.purged) {
       keptFrom = Math.max(keptFrom, (content as { keptFrom: number }).keptFrom);
-    } else if (entry === what.mark) mark = content;
-    else if (numbers === null) deleted.push({ from: Number(entry), to: Number(entry) });
+    } else if (numbers === null) deleted.push({ from: Number(entry), to: Number(entry) });
     else {
       const times = content as MissingRange;
       missing.push({ ...times, from: Number(numbers[1]), to: Number(numbers[2]) });
@@ -162,7 +159,6 @@ export async function readLedger(log: Log, part: StreamPart): Promise<EventLedge
   }
   return {
     keptFrom,
-    mark,
     deleted: deleted.filter(({ to }) => to >= keptFrom),
     missing: missing
       .filter(({ to }) => to >= keptFrom)

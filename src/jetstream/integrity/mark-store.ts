@@ -2,8 +2,9 @@ import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } f
 import path from 'node:path';
 
 import type { StreamPart } from '../events/stream-parts.ts';
-import { readLedger, recordMark, type Mark } from './ledger.ts';
+import { readMark, recordMark, type Mark } from './ledger.ts';
 import type { Log } from '../log.ts';
+import { privateFile } from '../server/store-lock.ts';
 
 /** Keeps the marks apart from the events. */
 export interface MarkStore {
@@ -16,7 +17,7 @@ export interface MarkStore {
 /** In a cluster the marks are in another stream than the events: LEDGER. */
 export function createLedgerMarks(log: Log): MarkStore {
   return {
-    read: async (part) => (await readLedger(log, part)).mark,
+    read: (part) => readMark(log, part),
     write: (part, mark) => recordMark(log, part, mark),
   };
 }
@@ -49,7 +50,7 @@ export function createFileMarks(dataDir: string): MarkStore {
 
 function replaceFile(file: string, text: string): void {
   const draft = `${file}.new`;
-  const descriptor = openSync(draft, 'w', 0o600);
+  const descriptor = openSync(draft, 'w', privateFile);
   try {
     writeSync(descriptor, text);
     fsyncSync(descriptor);

@@ -63,6 +63,11 @@ const codeByNatsCode: Readonly<Record<number, PublishErrorCode>> = {
   10167: 'timeout',
 };
 
+/** Whether a message was not stored because another process was faster: `storeIfUnchanged`. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof PublishError && error.code === 'conflict';
+}
+
 export function publishErrorOf(natsCode: number, description: string): PublishError {
   return new PublishError(codeByNatsCode[natsCode] ?? 'rejected', `${description} (${natsCode})`);
 }

@@ -2,7 +2,7 @@ import type { StreamInfo } from '@nats-io/jetstream';
 
 import { steadyTimeMs } from '../../../event/time/steady-time.ts';
 import { clientsOf } from '../../clients.ts';
-import { createStreamAges, type StreamAges } from '../stream-ages.ts';
+import { createAgesByStream } from '../stream-ages.ts';
 import { withParts } from '../../events/event-streams.ts';
 import { infoOf, type StreamPart } from '../../events/stream-parts.ts';
 import { deleteBefore } from '../../integrity/ledger.ts';
@@ -77,7 +77,7 @@ const busyIntervalMs = 200;
  */
 export function createPressureRelief(options: PressureOptions): PressureRelief {
   const now = (): number => performance.now();
-  const agesByStream = new Map<string, StreamAges>();
+  const agesOf = createAgesByStream();
   const report = createReports(options, now);
   let heldAtMs = -Infinity;
   let timer: NodeJS.Timeout | undefined;
@@ -87,8 +87,7 @@ export function createPressureRelief(options: PressureOptions): PressureRelief {
   const checkPart = async (part: StreamPart, earlierBytes: number): Promise<number> => {
     const { streams } = clientsOf(options.log).manager;
     const info = await streams.info(part.stream);
-    const ages = agesByStream.get(part.stream) ?? createStreamAges(options.retentionMinMs);
-    agesByStream.set(part.stream, ages);
+    const ages = agesOf(part.stream, options.retentionMinMs);
     ages.note(info.state.last_seq);
     const isPressed = fullness(info) > pressedFrom;
     if (!isPressed && now() - heldAtMs < heldIntervalMs) return 0;
@@ -99,9 +98,11 @@ export function createPressureRelief(options: PressureOptions): PressureRelief {
       retentionMs,
     });
     options.onHeld(heldOf(info, deletable, earlierBytes));
-    const deleted = isPressed ? await makeRoom(options, part, info, deletable.before) : 0;
-    await report(part, deletable, deleted);
-    return deleted;
+    const made = isPressed
+      ? await makeRoom(options, part, info, deletable.before)
+      : { deleted: 0, info };
+    await report(part, deletable, made);
+    return made.deleted;
   };
 
   const checkOnce = (): Promise<number> =>
@@ -152,13 +153,19 @@ async function earlierBytesOf(
   return (await infoOf(clientsOf(log).manager, earlierStream))?.state.bytes ?? 0;
 }
 
+/** How many events were deleted, and what the part holds since. */
+interface MadeRoom {
+  readonly deleted: number;
+  readonly info: StreamInfo;
+}
+
 /** Deletes events before a sequence, the oldest first, until the part is relieved. */
 async function makeRoom(
   { log }: PressureOptions,
   part: StreamPart,
   pressed: StreamInfo,
   before: number,
-): Promise<number> {
+): Promise<MadeRoom> {
   let info = pressed;
   let deleted = 0;
   for (let step = 0; step < stepsMax; step += 1) {
@@ -170,7 +177,7 @@ async function makeRoom(
     deleted += await deleteBefore(log, part, upTo, 'pressure');
     info = await clientsOf(log).manager.streams.info(part.stream);
   }
-  return deleted;
+  return { deleted, info };
 }
 
 /** By sequences, as if all events were of one size. */
@@ -201,8 +208,11 @@ function createReports(options: PressureOptions, now: () => number) {
     options.onStuck({ full, destination });
   };
 
-  return async (part: StreamPart, deletable: Deletable, deleted: number): Promise<void> => {
-    const info = await clientsOf(options.log).manager.streams.info(part.stream);
+  return async (
+    part: StreamPart,
+    deletable: Deletable,
+    { deleted, info }: MadeRoom,
+  ): Promise<void> => {
     reportStuck(info, deletable);
     if (deleted > 0) {
       const oldest = await readNextIn(options.log, part, info.state.first_seq, '>');
