@@ -99,7 +99,8 @@ const eventsMissing: Alert = {
   for: '1m',
   summary:
     'Find out what damaged the log (runbook), and let the producers send again: accepted events are lost.',
-  description: '{{ $value }} accepted events are gone from the log, and nobody deleted them.',
+  description:
+    '{{ $value }} accepted events are gone from the log, and no deletion of them is recorded.',
 };
 
 const callersLimited: Alert = {

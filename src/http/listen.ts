@@ -73,7 +73,7 @@ function admitBefore(front: net.Server, connections: Connections): void {
   front.on('connection', (socket: net.Socket) => {
     if (!connections.admit(socket)) return;
     socket.setNoDelay(true);
-    // Nobody else listens while it waits.
+    // Nothing else listens while it waits.
     socket.on('error', () => socket.destroy());
     arrive(socket);
   });

@@ -22,13 +22,14 @@ export function createProbe(options: ProbeOptions): Log['probe'] {
   const { store, publishing, timeoutMs } = options;
   let manager: Promise<JetStreamManager> | undefined;
   return async () => {
-    manager ??= jetstreamManager(publishing, { checkAPI: false, timeout: timeoutMs });
     const failure = options.syncFailure();
     if (failure !== undefined) throw new PublishError('not_synced', failure.message);
     await Promise.all([
       store('PROBE', subjects.probe, {}, new Date().toISOString()),
       askEvents(store),
-      checkRoom(await manager),
+      checkRoom(
+        (manager ??= jetstreamManager(publishing, { checkAPI: false, timeout: timeoutMs })),
+      ),
     ]);
   };
 }
@@ -49,7 +50,8 @@ async function askEvents(store: Log['store']): Promise<void> {
 /** The end of the error's text: the server's code for "expected stream does not match". */
 const streamMismatch = '(10060)';
 
-async function checkRoom(manager: JetStreamManager): Promise<void> {
+async function checkRoom(opening: Promise<JetStreamManager>): Promise<void> {
+  const manager = await opening;
   const { state, config } = await manager.streams.info(partitionStream(0));
   if (config.max_bytes > 0 && state.bytes + readyBytesMin > config.max_bytes) {
     throw new PublishError('stream_full', 'the stream EVENTS is full');

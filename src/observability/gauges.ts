@@ -50,7 +50,7 @@ export function createGauges(
     registry,
     {
       name: 'headgate_log_missing_events',
-      help: 'Accepted events that the log has lost: nobody deleted them.',
+      help: 'Accepted events that the log has lost: no deletion of them is recorded.',
       labels: [],
     },
     () => [{ labels: [], value: gauges.missingEvents }],

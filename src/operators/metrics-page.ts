@@ -28,7 +28,7 @@ export function createMetricsEndpoint({ contentType, render }: MetricsPage) {
     const isSent = (): void => {
       pages -= 1;
     };
-    // A fault of the page was answered; what fails after that is an answer that nobody takes.
+    // A fault of the page was answered; what fails after that is an answer without a reader.
     sendParts(exchange, contentType, render()).then(isSent, isSent);
   };
 }

@@ -18,7 +18,7 @@ import { readRejectedUsage, shareOf, type RejectedUsage } from '../jetstream/rej
 import { subjects } from '../jetstream/topology.ts';
 import { readNote, settledIn, type OutcomeNote } from './outcome-note.ts';
 
-/** Deletes rejected events that nobody needs any more. */
+/** Deletes rejected events that are no longer needed. */
 export interface Cleanup {
   start(): void;
   /** Waits for a run in progress. */
@@ -62,7 +62,7 @@ const recordsKeptMsMin = 86_400_000;
  * - both earlier, oldest first, when their room is needed: the settled ones, then the refused ones of
  *   the source that has most.
  *
- * A quarantined event that nobody has settled is never deleted.
+ * A quarantined event is never deleted before it is settled.
  */
 export function createCleanup(options: CleanupOptions): Cleanup {
   const { log, retentionMs } = options;

@@ -25,7 +25,8 @@ const eventsMissing: readonly Scenario[] = [
     says: {
       summary:
         'Find out what damaged the log (runbook), and let the producers send again: accepted events are lost.',
-      description: '1227 accepted events are gone from the log, and nobody deleted them.',
+      description:
+        '1227 accepted events are gone from the log, and no deletion of them is recorded.',
     },
   },
   {

@@ -133,7 +133,7 @@ const wallClock: Readonly<Record<string, string>> = {
   'dead-letters/write-dead-letter.ts': 'shown to people',
   'jetstream/integrity/integrity.ts': 'when a mark was made and a loss was found, for people',
   'jetstream/integrity/ledger.ts': 'when events were deleted, for people',
-  'jetstream/probe.ts': 'the text of a probe, read by nobody',
+  'jetstream/probe.ts': 'the text of a probe, which is never read',
   'jetstream/server/earlier-stream.ts':
     'the age of a stream, where the server does not tell its time',
   'codegen/typescript.ts': 'in generated code: the time in a key',

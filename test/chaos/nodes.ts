@@ -34,7 +34,7 @@ export interface Nodes {
   readonly user: { readonly servers: string[]; readonly user: string; readonly pass: string };
   /** Every node healthy, and the leader sees the others. */
   waitUntilFormed(): Promise<void>;
-  /** The number of the node that leads the stream of events; undefined if nobody says so. */
+  /** The number of the node that leads the stream of events; undefined if no node says so. */
   leader(): Promise<number | undefined>;
   /** What each replica of the events has, one text for each node: equal once they agree. */
   replicas(): Promise<string[]>;

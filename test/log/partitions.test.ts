@@ -199,7 +199,7 @@ describe('the store of a release without partitions', () => {
     const { manager } = clientsForTests(log);
     const roomBefore = (await manager.streams.info('EVENTS_0')).config.max_bytes;
     await publishEvents(log, 2);
-    // Nobody has settled its events.
+    // Its events are not settled.
     expect(await janitorOf(log, ['crm']).run()).toBe(0);
     const worker = await startWorker(log, recording(), { config: destinationConfig() });
     await expect.poll(async () => (await readBacklog(log, 'crm'))!.waiting).toBe(0);

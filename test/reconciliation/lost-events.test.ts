@@ -26,7 +26,7 @@ test('an event that the log has lost is reported at the next start, by the metri
   const doctor = await runCli(['doctor', '--admin', real.adminUrl], { env });
   expect(doctor.code).toBe(1);
   expect(doctor.stdout).toMatch(
-    /FAILED +events +1 accepted events are gone from the log, and nobody deleted them: 7 to 7, stored between /,
+    /FAILED +events +1 accepted events are gone from the log, and no deletion of them is recorded: 7 to 7, stored between /,
   );
   const reconcile = await runCli(['reconcile', '--since', '1h'], { env });
   expect(reconcile.code).toBe(1);

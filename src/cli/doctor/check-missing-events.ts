@@ -18,7 +18,7 @@ export async function checkMissingEvents(findings: CheckFindings, log: Log): Pro
     .map(({ from, to, afterMs, beforeMs }) => `${from} to ${to}${timesText(afterMs, beforeMs)}`);
   const more = ranges.length > namedMax ? ', and more' : '';
   findings.failure(
-    `${lengthOf(ranges)} accepted events are gone from the log, and nobody deleted them: ${named.join('; ')}${more}`,
+    `${lengthOf(ranges)} accepted events are gone from the log, and no deletion of them is recorded: ${named.join('; ')}${more}`,
     'Look at the disk and the log of nats-server, and follow docs/runbooks/events-missing.md.',
   );
 }

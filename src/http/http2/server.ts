@@ -21,7 +21,7 @@ export interface Http2ServerOptions {
   readonly idleTimeoutMs: number;
   /** Replaces defaultLimits. */
   readonly limits?: Partial<Http2Limits>;
-  /** The table of the listener's connections. Undefined: there is none. */
+  /** The table of the listener's connections. Undefined: the listener has no table. */
   readonly connections?: Connections | undefined;
 }
 

@@ -15,7 +15,7 @@ export interface NodeHttp2ServerOptions {
    * Replaces defaultLimits. docs/operate/http-engines.md lists the limits that Node cannot enforce.
    */
   readonly limits?: Partial<Http2Limits>;
-  /** The table of the listener's connections. Undefined: there is none. */
+  /** The table of the listener's connections. Undefined: the listener has no table. */
   readonly connections?: Connections | undefined;
 }
 

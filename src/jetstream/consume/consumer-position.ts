@@ -116,7 +116,7 @@ export function positionOf(info: ConsumerInfo, part: StreamPart): ConsumerPositi
   };
 }
 
-/** The position of a destination's consumer that covers an event; undefined if there is none. */
+/** The position of a destination's consumer that covers an event; undefined if no consumer covers it. */
 export function positionAt(
   positions: readonly ConsumerPosition[],
   event: number,

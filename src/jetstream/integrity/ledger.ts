@@ -22,9 +22,9 @@ export interface EventLedger {
   readonly missing: readonly MissingRange[];
 }
 
-/** Events of a part that are gone, and that nobody deleted. All times are Unix times in ms. */
+/** Events of a part that are gone without a recorded deletion. All times are Unix times in ms. */
 export interface MissingRange extends Range {
-  /** When the events around it were stored; undefined if there are none. */
+  /** When the events around it were stored; undefined if no such event exists. */
   readonly afterMs: number | undefined;
   readonly beforeMs: number | undefined;
   readonly foundAtMs: number;
@@ -121,7 +121,7 @@ export async function recordMark(log: Log, part: StreamPart, mark: Mark): Promis
   await writeEntry(log, part, what.mark, mark);
 }
 
-/** Undefined if there is none. Rejects when the log cannot be reached. */
+/** Undefined before the first mark. Rejects when the log cannot be reached. */
 export async function readMark(log: Log, part: StreamPart): Promise<Mark | undefined> {
   const message = await readNext(log, 'LEDGER', 1, subjects.ledger(part.stream, what.mark));
   return message && (JSON.parse(decoder.decode(message.payload)) as Mark);

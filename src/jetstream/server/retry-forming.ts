@@ -42,6 +42,6 @@ function isForming(error: unknown): boolean {
   if (error instanceof JetStreamApiError) return formingCodes.has(error.code);
   if (error instanceof NoRespondersError) return true;
   if (error instanceof RequestError) return error.isNoResponders();
-  // "JetStream is not enabled", which the client says for every request that nobody answers.
+  // "JetStream is not enabled", which the client says for every request without an answer.
   return error instanceof Error && error.cause !== undefined && isForming(error.cause);
 }

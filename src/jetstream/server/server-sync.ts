@@ -4,7 +4,7 @@ import { partitionStream } from '../topology.ts';
 
 /**
  * Whether a server syncs a message to its disk before it acknowledges it. `lazy`: later, so that a
- * power cut takes what it had acknowledged. `unknown`: nobody could say.
+ * power cut takes what it had acknowledged. `unknown`: no server could say.
  */
 export type ServerSync = 'always' | 'lazy' | 'unknown';
 

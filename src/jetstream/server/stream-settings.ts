@@ -72,7 +72,7 @@ const eventsShareMin = 0.1;
 /**
  * The settings of every stream. The sizes add up to less than `storageBytesMax`: a stream on a full
  * disk freezes until the server restarts, but a stream at its own limit rejects messages cleanly.
- * `earlierBytes` is the size of the stream of an earlier release; undefined if there is none.
+ * `earlierBytes` is the size of the stream of an earlier release; undefined without such a stream.
  */
 export function streamSettings(options: TopologyOptions, earlierBytes?: number): StreamSettings[] {
   const total = options.storageBytesMax;
@@ -99,7 +99,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
       ...common,
       name: 'REJECTED',
       subjects: ['headgate.rejected.>', subjects.replayed],
-      // What was quarantined is deleted by nobody but quarantine/cleanup.ts, once it is settled.
+      // Only quarantine/cleanup.ts deletes what was quarantined, once it is settled.
       discard: DiscardPolicy.New,
       max_age: 0,
       max_bytes: rejectedBytes,
