@@ -148,7 +148,30 @@ test('a message that is larger than the room comes alone', async () => {
     (count) => count === 13,
   );
   expect(sizes.filter((size) => size > MiB)).toHaveLength(3);
+  await until(
+    () => held,
+    (count) => count === 0,
+  );
   await pull.stop();
+});
+
+test('an answer on a closed connection is dropped, and the message comes again', async () => {
+  await using real = await startRealLog();
+  const { log } = real;
+  await storeEvents(log, 1, 100);
+  const messages: PulledMessage[] = [];
+  const pull = await pullFor(log, 'a', { onMessage: (message) => messages.push(message) });
+  await until(
+    () => messages.length,
+    (count) => count === 1,
+  );
+  await pull.stop();
+  await log.close();
+  const [message] = messages;
+  expect(() => message!.ack()).not.toThrow();
+  expect(() => message!.nak(100)).not.toThrow();
+  expect(() => message!.working()).not.toThrow();
+  expect(() => message!.term('no')).not.toThrow();
 });
 
 test('a pull goes on after the connection was lost and nats-server was killed', async () => {

@@ -2,7 +2,10 @@ import type { Msg, NatsConnection } from '@nats-io/nats-core';
 
 import type { StreamPart } from '../events/stream-parts.ts';
 
-/** A message of a durable consumer. Settled by exactly one of `ack`, `nak` and `term`. */
+/**
+ * A message of a durable consumer. Settled by exactly one of `ack`, `nak` and `term`. They are sent, not confirmed: an
+ * answer that is lost, or given on a connection that is closed, lets the log deliver the message again.
+ */
 export interface PulledMessage {
   readonly subject: string;
   /** Its position in the log's stream. */
@@ -72,8 +75,9 @@ export class Pulled implements PulledMessage {
     this.#answer('+WPI');
   }
 
-  /** Throws if the connection is closed. */
   #answer(text: string): void {
+    // Timers answer, too: an exception of theirs would end the process.
+    if (this.#connection.isClosed()) return;
     this.#connection.publish(this.#message.reply!, text);
   }
 }
