@@ -1,3 +1,4 @@
+import type { OperatorEntry } from './operators/operator-entry.ts';
 import type { Secret } from './secret.ts';
 import type { WebhookSource } from './webhook-source.ts';
 
@@ -9,6 +10,8 @@ export interface Config {
     readonly token: Secret | undefined;
     readonly metricsToken: Secret | undefined;
   };
+  /** The named operators of the admin port; the tokens of `admin` come in addition. */
+  readonly operators: readonly OperatorEntry[];
   readonly tls: TlsConfig | undefined;
   /** Addresses and networks whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];

@@ -117,7 +117,7 @@ async function startService(
   const rejected = await openQuarantine({ ...started, validation, keys: () => keys });
 
   // The operators' port.
-  const adminAddress = await openOperatorsPort({
+  const admin = await openOperatorsPort({
     ...started,
     opened,
     metrics,
@@ -145,13 +145,14 @@ async function startService(
         ({ keys } = credentials);
         gate?.useCredentials(credentials);
       },
+      onOperators: admin.useOperators,
     });
     lifecycle.onRelease('followed files', async () => followed.stop());
   }
 
   return {
     address: gate?.address,
-    adminAddress,
+    adminAddress: admin.address,
     log,
     embedded: opened.embedded,
     stop: lifecycle.release,
