@@ -18,6 +18,7 @@ import { serveCommand } from './serve.ts';
 import { tailCommand } from './tail/tail.ts';
 import { traceCommand } from './trace/trace.ts';
 import { trackCommand } from './track/track.ts';
+import { transformCommand } from './transform/transform.ts';
 import { validateCommand } from './validate/validate.ts';
 
 /** What scripts can rely on: 0 done, 1 could not be done, 2 the command was not understood. */
@@ -39,6 +40,7 @@ function commands(context: CommandContext): readonly Command[] {
     rejectedCommand(context),
     deadCommand(context),
     destinationsCommand(context),
+    transformCommand(context),
     traceCommand(context),
     reconcileCommand(context),
     doctorCommand(context),

@@ -124,12 +124,19 @@ export interface DestinationConfig {
   readonly start?: DestinationStart | undefined;
   /** Which fields of an event leave. If undefined, all fields leave unchanged. */
   readonly fields?: FieldRules | undefined;
+  /** Changes or filters events after `fields`. */
+  readonly transform?: TransformConfig | undefined;
   readonly retry: RetryPolicy;
   /** How long a worker may hold an event before the log delivers it to another. */
   readonly ackWaitMs: number;
   /** The type's own settings, read by the type's own table. Null if a setting is absent. */
   readonly settings: Readonly<Record<string, string | number | boolean | null>>;
 }
+
+/** A JSONata expression, or the path of a script. */
+export type TransformConfig =
+  | { readonly kind: 'jsonata'; readonly text: string }
+  | { readonly kind: 'script'; readonly file: string };
 
 /** Where a destination starts that has no position in the log yet. */
 export type DestinationStart =

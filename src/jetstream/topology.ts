@@ -10,6 +10,7 @@ export const streamNames = [
   'DEAD',
   'REPLAY',
   'RETRY',
+  'FILTERED',
   'CLAIMS',
   'PROBE',
   'LEDGER',
@@ -67,6 +68,7 @@ export const subjects = {
     `headgate.discarded.${destination}.${eventName}`,
   replay: (destination: string, eventName: string) => `headgate.replay.${destination}.${eventName}`,
   retry: (destination: string, eventName: string) => `headgate.retry.${destination}.${eventName}`,
+  filtered: (destination: string) => `headgate.filtered.${destination}`,
   /** The lock of one dead letter. */
   claim: (deadSequence: number) => `headgate.claims.${deadSequence}`,
   /** The claim of the process that confirms the deliveries of a destination. */

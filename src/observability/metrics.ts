@@ -50,6 +50,9 @@ export const callerLimits = [
   'keyless_turn',
   'open_streams',
 ] as const;
+export const transformOutcomes = ['changed', 'unchanged', 'filtered', 'failed'] as const;
+export type TransformOutcome = (typeof transformOutcomes)[number];
+
 export const deliveryOutcomes = ['delivered', 'retried', 'dead', 'filtered'] as const;
 
 export type Rpc = (typeof rpcs)[number];
@@ -118,6 +121,7 @@ export function createMetrics(labels: LabelValues) {
   }
   for (const destination of destinations) {
     for (const outcome of deliveryOutcomes) counters.deliveries.series(destination, outcome);
+    for (const outcome of transformOutcomes) counters.transforms.series(destination, outcome);
     counters.destinationMissing.series(destination);
   }
   for (const source of labels.webhooks ?? []) {
@@ -214,6 +218,11 @@ function createCounters(registry: Registry) {
     deliveries: createCounter(registry, {
       name: 'headgate_deliveries_total',
       help: 'Attempts to deliver an event to a destination, by result.',
+      labels: ['destination', 'outcome'],
+    }),
+    transforms: createCounter(registry, {
+      name: 'headgate_transforms_total',
+      help: 'Events that passed the transform of a destination, by what it did. A failed one becomes a dead letter.',
       labels: ['destination', 'outcome'],
     }),
     destinationMissing: createCounter(registry, {

@@ -7,6 +7,7 @@ import {
 } from '../jetstream/consume/consumer-position.ts';
 import { isBeforeStart, readStart } from '../jetstream/consume/start-position.ts';
 import type { FilterEra } from '../jetstream/consume/filter-history.ts';
+import { readFiltered } from '../jetstream/filtered-events.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMatching } from '../jetstream/read/read.ts';
 import { originHeader, originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
@@ -30,6 +31,8 @@ export interface DestinationSnapshot {
   fateOf(sequence: number): EventFate | undefined;
   readonly inWork: readonly InWork[];
   readonly wants: Wants;
+  /** Whether the destination's transform filtered the event. */
+  readonly wasFiltered: (sequence: number) => boolean;
   /** Whether the event is older than the start of the destination. */
   readonly isBeforeStart: (sequence: number) => boolean;
 }
@@ -66,8 +69,10 @@ export async function takeSnapshot(
     }
   }
   const replayed = await readReplayed(log, destination, fates);
+  const filtered = await readFiltered(log, destination, fromSequence);
   return {
     wants: compileWants(events, filter),
+    wasFiltered: (sequence) => filtered.has(sequence),
     isBeforeStart: (sequence) => isBeforeStart(log, start, sequence),
     fateOf: (sequence) => {
       const deliveredUpTo = positionAt(events, sequence)?.deliveredUpTo ?? 0;

@@ -24,7 +24,16 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   jetstream: ['event', 'errors', 'config'],
   gate: ['gen', 'event', 'errors', 'config', 'observability', 'tracing', 'http'],
   destinations: ['event', 'errors', 'tracing'],
-  delivery: ['event', 'config', 'jetstream', 'destinations', 'observability', 'tracing'],
+  transform: ['event', 'errors', 'config'],
+  delivery: [
+    'event',
+    'config',
+    'jetstream',
+    'destinations',
+    'observability',
+    'tracing',
+    'transform',
+  ],
   'dead-letters': ['event', 'errors', 'jetstream', 'observability'],
   quarantine: ['event', 'errors', 'jetstream'],
   reconciliation: ['event', 'destinations', 'jetstream'],
@@ -76,6 +85,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'canary',
     'registry',
     'operators',
+    'transform',
   ],
 };
 
@@ -90,6 +100,7 @@ const owners: readonly (readonly [pattern: RegExp, folders: readonly string[]])[
   // The commands are clients of a gate that runs, in another process.
   [/^@connectrpc\/connect-node$/, ['http', 'cli']],
   [/^undici$/, ['destinations']],
+  [/^(jsonata$|quickjs-emscripten-core|@jitl\/)/, ['transform']],
   [/^(pg|@clickhouse\/|hyparquet)/, ['destinations']],
   [/^@platformatic\/kafka$/, ['destinations']],
   [/^(commander|cli-progress|cli-table3)$/, ['cli']],
@@ -234,8 +245,13 @@ describe('files', () => {
   it('do no work when they are imported', async () => {
     const before = process.getActiveResourcesInfo().length;
     for (const { name } of files) {
-      // The entries run on import, and a worker thread's file runs in a thread alone.
-      if (/(^|\/)main\.ts$|sqlite\/writer\.ts$|parquet\/exporter\.ts$/.test(name)) continue;
+      // The entries run on import, and the file of a worker thread or a child process runs there alone.
+      if (
+        /(^|\/)main\.ts$|sqlite\/writer\.ts$|parquet\/exporter\.ts$|transform\/child\.ts$/.test(
+          name,
+        )
+      )
+        continue;
       await import(path.join(source, name));
     }
     expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(before);

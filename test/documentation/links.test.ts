@@ -85,6 +85,7 @@ describe('src/README.md', () => {
     'jetstream/',
     'http/',
     'gate/',
+    'transform/',
     'delivery/',
     'destinations/',
     'dead-letters/',

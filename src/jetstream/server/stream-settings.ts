@@ -66,6 +66,14 @@ const ledger = {
   max_msgs_per_subject: 1,
 } as const;
 
+/** Which events a transform filtered, for reconciliation, which looks back no further. */
+const filtered = {
+  name: 'FILTERED',
+  subjects: [subjects.filtered('*')] as string[],
+  discard: DiscardPolicy.Old,
+  max_age: 8 * day,
+} as const;
+
 /** The part of their room that the partitions always get, however much the earlier stream holds. */
 const eventsShareMin = 0.1;
 
@@ -83,9 +91,11 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
   const schemaBytes = Math.min(64 * mebibyte, Math.floor(total * 0.04));
   const bucket = options.keepsSchemas === true ? schemaBytes : 0;
   const ledgerBytes = Math.min(16 * mebibyte, Math.floor(total * 0.01));
+  const filteredBytes = Math.min(64 * mebibyte, Math.floor(total * 0.01));
   const rejectedBytes = Math.min(options.rejectedBytesMax ?? side, Math.floor(total * 0.5));
   const forEvents =
-    total - side * 4 - rejectedBytes - advisoryBytes - probe * 3 - bucket - ledgerBytes;
+    total -
+    (side * 4 + rejectedBytes + advisoryBytes + probe * 3 + bucket + ledgerBytes + filteredBytes);
   const common = {
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
@@ -131,6 +141,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
       duplicate_window: deadDedupWindowMs * 1_000_000,
     },
     { ...common, ...retries, max_bytes: side },
+    { ...common, ...filtered, max_bytes: filteredBytes },
     { ...common, ...claims, max_bytes: probe },
     {
       ...common,
