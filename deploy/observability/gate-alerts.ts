@@ -121,6 +121,18 @@ const callersLimited: Alert = {
     '{{ $value | humanize }} requests or connections a second are refused, end or wait because of {{ $labels.limit }}.',
 };
 
+const operatorTokensWrong: Alert = {
+  name: 'HeadgateOperatorTokensWrong',
+  severity: 'warn',
+  expression: promql`
+    sum(rate(headgate_operator_refused_total{reason="wrong_token"}[5m]))
+    > ${thresholds.operators.wrongTokensRateMax}`,
+  for: '10m',
+  summary:
+    'Find who sends wrong tokens to the admin port (the log line "wrong tokens at the admin port" names the address).',
+  description: '{{ $value | humanize }} requests a second have a token that is not known.',
+};
+
 /** Fires only where a certificate is served. */
 const certificateExpires = (severity: 'warn' | 'page', seconds: number): Alert => ({
   name: 'HeadgateCertificateExpires',
@@ -245,6 +257,7 @@ export const gateGroups: readonly RuleGroup[] = [
       retentionShortened,
       acknowledgementSlow,
       callersLimited,
+      operatorTokensWrong,
       syncsLate,
       heartbeatLate,
       certificateExpires('warn', thresholds.certificate.warnSeconds),
