@@ -133,15 +133,19 @@ const operatorTokensWrong: Alert = {
   description: '{{ $value | humanize }} requests a second have a token that is not known.',
 };
 
-/** Fires only where a certificate is served. */
+/** Fires only where a certificate is served. Only that of the admin port has a label `port`. */
 const certificateExpires = (severity: 'warn' | 'page', seconds: number): Alert => ({
   name: 'HeadgateCertificateExpires',
   severity,
   expression: promql`
-    (headgate_certificate_expires_timestamp_seconds > 0) - time() < ${seconds}`,
+    (headgate_certificate_expires_timestamp_seconds > 0) - time() < ${seconds}
+    or label_replace(
+      (headgate_admin_certificate_expires_timestamp_seconds > 0) - time() < ${seconds},
+      "port", "admin", "", ""
+    )`,
   for: '10m',
   summary:
-    'Renew the certificate of {{ $labels.instance }} in its file (runbook): when it has expired, no caller connects.',
+    'Renew the certificate of {{ $labels.instance }}{{ with $labels.port }} ({{ . }} port){{ end }} in its file (runbook): when it has expired, no caller connects.',
   description: 'It expires in {{ $value | humanizeDuration }}.',
 });
 

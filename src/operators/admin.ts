@@ -8,6 +8,7 @@ import { createCallerIp } from '../gate/intake/caller-address.ts';
 import type { HttpCall } from '../http/http-call.ts';
 import { listen, type Listener } from '../http/listen.ts';
 import { isCrossSite, isLocalHost } from '../http/same-site.ts';
+import { readTlsFiles } from '../http/tls-files.ts';
 import { plainPath } from '../http/request-target.ts';
 import { createUniversalEndpoint } from '../http/universal.ts';
 import type { Signals } from '../observability/signals.ts';
@@ -117,7 +118,8 @@ export async function openAdmin(options: AdminPortOptions): Promise<AdminListene
   };
   const listener = await listen({
     address: config.admin.listen,
-    tls: undefined,
+    tls: config.admin.tls,
+    tlsFiles: config.admin.tls && readTlsFiles(config.admin.tls, undefined, 'admin.tls'),
     engine: config.http.engine,
     handle,
     setting: 'HEADGATE_ADMIN_LISTEN',

@@ -58,6 +58,37 @@ const certificates: readonly Scenario[] = [
   },
   { title: 'it expires in twenty days', series: expires(20 * days), fires: [] },
   { title: 'there is no TLS', series: expires(0), fires: [] },
+  {
+    title: 'that of the admin port expires too',
+    series: {
+      ...expires(10 * days),
+      'headgate_admin_certificate_expires_timestamp_seconds{instance="gate-1"}': gauge(
+        2 * days + 65 * 60,
+        40,
+      ),
+    },
+    fires: [
+      { instance: 'gate-1', severity: 'warn' },
+      { instance: 'gate-1', port: 'admin', severity: 'warn' },
+      { instance: 'gate-1', port: 'admin', severity: 'page' },
+    ],
+  },
+  {
+    title: 'only that of the admin port expires',
+    series: {
+      ...expires(0),
+      'headgate_admin_certificate_expires_timestamp_seconds{instance="gate-1"}': gauge(
+        10 * days + 65 * 60,
+        40,
+      ),
+    },
+    fires: [{ instance: 'gate-1', port: 'admin', severity: 'warn' }],
+    says: {
+      summary:
+        'Renew the certificate of gate-1 (admin port) in its file (runbook): when it has expired, no caller connects.',
+      description: 'It expires in 10d 0h 0m 0s.',
+    },
+  },
 ].map((scenario) => ({ ...common, alert: 'HeadgateCertificateExpires', ...scenario }));
 
 export const accessScenarios: readonly Scenario[] = [...operatorTokens, ...certificates];

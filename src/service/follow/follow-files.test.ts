@@ -52,7 +52,11 @@ beforeEach(() => {
     reader: { file, read },
     signals: signals as never,
     onChange: (credentials) => changes.push(credentials),
-    onOperators: (entries) => operators.push(entries.map(({ name, role }) => `${name} ${role}`)),
+    admin: {
+      useOperators: (entries) =>
+        void operators.push(entries.map(({ name, role }) => `${name} ${role}`)),
+      useTlsFiles: () => {},
+    },
   });
 });
 afterEach(() => {
