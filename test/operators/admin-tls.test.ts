@@ -228,6 +228,14 @@ describe.skipIf(!hasOpenssl())('the admin port with TLS', () => {
       }
     });
 
+    test('shows what the port refuses by TLS', async () => {
+      const env = served('port');
+      await using real = await startRealService({ env });
+      const words = ['schemas', 'activate', 'order_completed@1', '--admin', urlOf(real)];
+      const { code, stderr } = await runCli(words, { env });
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/^headgate: .*schemas\.source/)]);
+    });
+
     test('doctor asks by TLS', async () => {
       const env = served('port');
       await using real = await startRealService({ env });

@@ -52,7 +52,7 @@ export function portTls(
 
 /** What to do about an error of TLS; undefined if it is another one. */
 export function tlsAdvice(error: unknown): string | undefined {
-  const { code } = error as NodeJS.ErrnoException;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (typeof code !== 'string') return undefined;
   // The port may close the connection before its alert is read.
   if (code === 'ECONNRESET') {
