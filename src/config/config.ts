@@ -130,6 +130,8 @@ export interface DestinationConfig {
   readonly events: readonly string[];
   /** Globs on the source; empty: every source. */
   readonly sources: readonly string[];
+  /** Where it starts if it is new. If undefined, at the first event of the log. */
+  readonly start?: DestinationStart | undefined;
   /** Which fields of an event leave. If undefined, all fields leave unchanged. */
   readonly fields?: FieldRules | undefined;
   readonly retry: RetryPolicy;
@@ -138,6 +140,15 @@ export interface DestinationConfig {
   /** The type's own settings, read by the type's own table. Null if a setting is absent. */
   readonly settings: Readonly<Record<string, string | number | boolean | null>>;
 }
+
+/** Where a destination starts that has no position in the log yet. */
+export type DestinationStart =
+  | { readonly kind: 'earliest' }
+  | { readonly kind: 'now' }
+  /** So long before now: ms. */
+  | { readonly kind: 'age'; readonly ms: number }
+  /** A Unix time in ms. */
+  | { readonly kind: 'time'; readonly ms: number };
 
 /** `/properties/items/*` as `['properties', 'items', '*']`: `*` stands for any member. */
 export type FieldPath = readonly string[];
