@@ -9,6 +9,8 @@ export interface Config {
     readonly listen: Address;
     readonly token: Secret | undefined;
     readonly metricsToken: Secret | undefined;
+    readonly tls: TlsConfig | undefined;
+    readonly client: AdminClientConfig;
   };
   /** The named operators of the admin port; the tokens of `admin` come in addition. */
   readonly operators: readonly OperatorEntry[];
@@ -47,6 +49,14 @@ export interface Config {
   readonly destinations: readonly DestinationConfig[];
   /** The sources of `POST /v1/webhooks/<source>`. */
   readonly webhooks: readonly WebhookSource[];
+}
+
+/** Paths of PEM files with which commands connect to the admin port. */
+export interface AdminClientConfig {
+  /** The CAs that they trust; if undefined, those of the system. */
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
 }
 
 /** Paths of PEM files, and what the handshake requires. */

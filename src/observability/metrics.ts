@@ -60,6 +60,10 @@ export type VendorProtocol = (typeof vendorProtocols)[number];
 export type Protocol = (typeof protocols)[number];
 export type WebhookOutcome = (typeof webhookOutcomes)[number];
 export type CallerLimit = (typeof callerLimits)[number];
+
+/** Why the admin port refuses a request: its token is missing or not known, or has another role. */
+export const operatorRefusals = ['no_token', 'wrong_token', 'role'] as const;
+export type OperatorRefusal = (typeof operatorRefusals)[number];
 export type DeliveryOutcome = (typeof deliveryOutcomes)[number];
 
 /**
@@ -128,6 +132,7 @@ export function createMetrics(labels: LabelValues) {
     for (const outcome of webhookOutcomes) counters.webhooks.series(source, outcome);
   }
   for (const limit of callerLimits) counters.callersLimited.series(limit);
+  for (const reason of operatorRefusals) counters.operatorRefused.series(reason);
   counters.unhandledRejections.series();
   const histograms = createHistograms(registry, destinations);
   const gauges = createGauges(registry, eventNames, destinations, sources);
@@ -199,6 +204,11 @@ function createCounters(registry: Registry) {
       name: 'headgate_admin_errors_total',
       help: "Operators' RPCs that were answered with an error, by code.",
       labels: ['code'],
+    }),
+    operatorRefused: createCounter(registry, {
+      name: 'headgate_operator_refused_total',
+      help: 'Requests to the admin port that were refused because of their token: none, one that is not known, or one whose role does not include the request.',
+      labels: ['reason'],
     }),
     unhandledRejections: createCounter(registry, {
       name: 'headgate_unhandled_rejections_total',

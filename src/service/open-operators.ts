@@ -34,7 +34,7 @@ export interface OperatorsPortParts {
   readonly storeFailure: () => string | undefined;
 }
 
-export type OperatorsPort = Pick<AdminListener, 'address' | 'useOperators'>;
+export type OperatorsPort = Pick<AdminListener, 'address' | 'useOperators' | 'useTlsFiles'>;
 
 const closeGraceMs = 1000;
 

@@ -143,7 +143,7 @@ async function startService(
         ({ keys } = credentials);
         gate?.useCredentials(credentials);
       },
-      onOperators: admin.useOperators,
+      admin,
     });
     lifecycle.onRelease('followed files', async () => followed.stop());
   }
