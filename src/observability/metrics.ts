@@ -14,6 +14,8 @@ export interface LabelValues {
   readonly destinations: readonly string[];
   /** Sources that send by webhook. */
   readonly webhooks?: readonly string[];
+  /** The RPCs that the audit log records. */
+  readonly auditedActions?: readonly string[];
 }
 
 export const otherLabel = '_other';
@@ -125,6 +127,8 @@ export function createMetrics(labels: LabelValues) {
   }
   for (const limit of callerLimits) counters.callersLimited.series(limit);
   counters.unhandledRejections.series();
+  for (const action of labels.auditedActions ?? []) counters.auditEntries.series(action);
+  counters.auditFailures.series();
   const histograms = createHistograms(registry, destinations);
   const gauges = createGauges(registry, eventNames, destinations, sources);
   /** Adds events that are registered later. The set grows with the registry, which is bounded. */
@@ -195,6 +199,16 @@ function createCounters(registry: Registry) {
       name: 'headgate_admin_errors_total',
       help: "Operators' RPCs that were answered with an error, by code.",
       labels: ['code'],
+    }),
+    auditEntries: createCounter(registry, {
+      name: 'headgate_audit_entries_total',
+      help: "Operators' acts and views of events that were written to the audit log, by RPC.",
+      labels: ['action'],
+    }),
+    auditFailures: createCounter(registry, {
+      name: 'headgate_audit_failures_total',
+      help: 'Entries of the audit log, or outcomes of one, that could not be written. Without an entry, the call was refused.',
+      labels: [],
     }),
     unhandledRejections: createCounter(registry, {
       name: 'headgate_unhandled_rejections_total',

@@ -1,4 +1,4 @@
-import type { ConnectRouter } from '@connectrpc/connect';
+import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 
 import { isLoopback } from '../config/address.ts';
 import type { Config } from '../config/config.ts';
@@ -25,6 +25,8 @@ export interface AdminPortOptions {
   readonly probe: () => Promise<void>;
   /** A line that the health pages show even if everything is healthy. */
   readonly notice: string | undefined;
+  /** Records what operators do: audit/audit-calls.ts. */
+  readonly audit: Interceptor;
   /** The operators' RPCs: routes.ts. */
   readonly routes: (router: ConnectRouter) => void;
 }
@@ -70,7 +72,7 @@ export async function openAdmin(options: AdminPortOptions): Promise<Listener> {
     isCrossSite(headers) || (checksHost && !isLocalHost(headers));
   const rpc = createUniversalEndpoint(options.routes, {
     readMaxBytes: requestBytesMax + 2 * config.limits.eventBytesMax,
-    interceptors: [answerErrors(signals)],
+    interceptors: [answerErrors(signals), options.audit],
     bodyTimeoutMs: requestTimeoutMs,
   });
   const serveMetrics = createMetricsEndpoint(options.metricsPage);

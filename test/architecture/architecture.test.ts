@@ -27,6 +27,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   delivery: ['event', 'config', 'jetstream', 'destinations', 'observability', 'tracing'],
   'dead-letters': ['event', 'errors', 'jetstream', 'observability'],
   quarantine: ['event', 'errors', 'jetstream'],
+  audit: ['errors', 'jetstream'],
   reconciliation: ['event', 'destinations', 'jetstream'],
   locate: [
     'event',
@@ -58,6 +59,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'locate',
     'tail',
     'registry',
+    'audit',
   ],
   service: [
     'event',
@@ -75,6 +77,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'tail',
     'canary',
     'registry',
+    'audit',
     'operators',
   ],
 };
