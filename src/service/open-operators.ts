@@ -1,15 +1,14 @@
 import { createAuditLog } from '../audit/audit-log.ts';
 import { createAuditRecords } from '../audit/audit-records.ts';
-import type { Address, Config } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import type { DeadLetterQueue } from '../dead-letters/queue.ts';
 import type { Log } from '../jetstream/log.ts';
 import { partitionStream } from '../jetstream/topology.ts';
 import { createGauge } from '../observability/metric-families.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { suspendedText, type Signals } from '../observability/signals.ts';
-import { openAdmin } from '../operators/admin.ts';
+import { openAdmin, type AdminListener } from '../operators/admin.ts';
 import { auditCalls } from '../operators/audit/audit-calls.ts';
-import { callerOf } from '../operators/audit/caller.ts';
 import { createEventLookups } from '../operators/audit/event-ids.ts';
 import type { RegistryServiceOptions } from '../operators/registry-service.ts';
 import type { RejectedServiceOptions } from '../operators/rejected/rejected-service.ts';
@@ -39,10 +38,12 @@ export interface OperatorsPortParts {
   readonly storeFailure: () => string | undefined;
 }
 
+export type OperatorsPort = Pick<AdminListener, 'address' | 'useOperators'>;
+
 const closeGraceMs = 1000;
 
 /** Opens the operators' port: health, metrics, and the operators' RPCs. */
-export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Address> {
+export async function openOperatorsPort(parts: OperatorsPortParts): Promise<OperatorsPort> {
   const { config, log, opened, metrics, signals, lifecycle, gatesRunning, storeFailure } = parts;
   exposeGateProcesses(metrics, gatesRunning);
   const tail = createTail(log);
@@ -70,7 +71,6 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Addr
       audit: createAuditLog(log),
       lookups: createEventLookups(parts.deadLetters, parts.rejected.rejected),
       signals,
-      callerOf,
     }),
     routes: operatorsRoutes({ ...servicePartsOf(parts), tail }),
   });
@@ -79,7 +79,7 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Addr
     tail.close();
     return admin.close(closeGraceMs);
   });
-  return admin.address;
+  return admin;
 }
 
 function servicePartsOf(parts: OperatorsPortParts) {

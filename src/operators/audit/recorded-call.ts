@@ -7,11 +7,11 @@ import type { AuditLog } from '../../audit/audit-log.ts';
 import {
   boundedEvents,
   cutText,
-  type AuditedCaller,
   type AuditedRequest,
   type AuditedResult,
 } from '../../audit/audit-part.ts';
 import type { Signals } from '../../observability/signals.ts';
+import { operatorOf } from '../access/operator.ts';
 import type { AuditedRpc, EventLookups, RecordedAnswer } from './audited-rpc.ts';
 import { createPageLinks, type LinkedEntry } from './page-links.ts';
 
@@ -21,7 +21,6 @@ export interface RecorderOptions {
   readonly audit: AuditLog;
   readonly lookups: EventLookups;
   readonly signals: Pick<Signals, 'auditWritten' | 'auditFailed'>;
-  readonly callerOf: (request: OperatorsRequest) => AuditedCaller;
 }
 
 /** A call of an RPC that is recorded. */
@@ -45,13 +44,13 @@ export type OpenCall = (
 ) => Promise<RecordedCall>;
 
 export function createRecorder(options: RecorderOptions): OpenCall {
-  const { audit, lookups, signals, callerOf } = options;
+  const { audit, lookups, signals } = options;
   const links = createPageLinks();
   return async (rpc, request, message) => {
     const { kind, method } = rpc;
     const action = method.name;
-    const caller = callerOf(request);
-    const linked = { operator: caller.operator, input: method.input, message };
+    const { name: operator, role, address } = operatorOf(request);
+    const linked = { operator, input: method.input, message };
     const { pageToken, entry } = links.read(message.pageToken ?? '', linked);
     if (message.pageToken !== undefined) message.pageToken = pageToken;
     if (entry !== undefined && kind === 'view') return knownView(links.write, linked, entry);
@@ -60,7 +59,7 @@ export function createRecorder(options: RecorderOptions): OpenCall {
     const page = entry?.page ?? 1;
     const about = await aboutOf(rpc, message, lookups);
     const correlationId = request.header.get('x-correlation-id') ?? '';
-    const opening = { id, action, kind, ...caller, ...about, correlationId };
+    const opening = { id, action, kind, operator, role, address, ...about, correlationId };
     /** The position of the first part. */
     let first = entry?.first;
     let hasBegun = false;
