@@ -29,7 +29,7 @@ export interface AdminPortOptions {
   readonly probe: () => Promise<void>;
   /** A line that the health pages show even if everything is healthy. */
   readonly notice: string | undefined;
-  /** Records what operators do: audit/audit-calls.ts. */
+  /** Records what operators do (audit/audit-calls.ts): not what their role refuses them. */
   readonly audit: Interceptor;
   /** The operators' RPCs: routes.ts. */
   readonly routes: (router: ConnectRouter) => void;
@@ -83,7 +83,6 @@ export async function openAdmin(options: AdminPortOptions): Promise<AdminListene
     isCrossSite(headers) || (checksHost && !isLocalHost(headers));
   const rpc = createUniversalEndpoint(options.routes, {
     readMaxBytes: requestBytesMax + 2 * config.limits.eventBytesMax,
-    // Roles first: what they refuse costs the audit log no room.
     interceptors: [answerErrors(signals), checkRoles, options.audit],
     bodyTimeoutMs: requestTimeoutMs,
   });
