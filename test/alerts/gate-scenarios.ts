@@ -152,6 +152,11 @@ const auditUnwritable: readonly Scenario[] = [
     title: 'three acts were refused',
     series: { 'headgate_audit_failures_total{instance="gate-1"}': '0+0x10 3+0x30' },
     fires: [{ instance: 'gate-1', severity: 'warn' }],
+    says: {
+      summary:
+        'Find out why the audit log of gate-1 cannot be written (runbook): operators are refused what it cannot record.',
+      description: '3 entries or outcomes were not written in 15 minutes.',
+    },
   },
   {
     title: 'each entry was written',

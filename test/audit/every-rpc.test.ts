@@ -233,6 +233,22 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
       entry: { kind: 'act', why: 'a test of ours', counts: { discarded: 1 } },
     },
   ],
+  'headgate.v1.DeadLetterService/ReplayDeadLetters': [
+    {
+      call: () => deadLetters().replayDeadLetters({ destination: 'crm', pageSize: 101 }),
+      entry: fail('invalid_request', { kind: 'act', target: { destination: 'crm' } }),
+    },
+    {
+      call: () => deadLetters().replayDeadLetters({ destination: 'crm', pageSize: 100 }),
+      entry: {
+        kind: 'act',
+        target: { destination: 'crm' },
+        counts: { replayed: 5 },
+        eventCount: 5,
+        more: false,
+      },
+    },
+  ],
   'headgate.v1.DestinationService/RemoveDestination': [
     {
       call: () => connect(real, DestinationService).removeDestination({ name: 'gone' }),

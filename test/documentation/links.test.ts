@@ -91,6 +91,7 @@ describe('src/README.md', () => {
     'quarantine/',
     'reconciliation/',
     'locate/',
+    'audit/',
     'tail/',
     'canary/',
     'registry/',

@@ -1,6 +1,7 @@
 import type { Message } from '@bufbuild/protobuf';
 import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect';
 
+import type { AuditedIds } from '../../audit/audit-part.ts';
 import { outcomeOf } from '../answer-errors.ts';
 import { collectFound } from './found-events.ts';
 import type { AuditedRpc, RecordedAnswer } from './audited-rpc.ts';
@@ -34,7 +35,7 @@ async function call(open: OpenCall, rpc: AuditedRpc, next: Next, request: UnaryR
   const recording = await open(rpc, request, request.message);
   if (rpc.kind === 'act') await recording.begin();
   const found = collectFound(request.contextValues);
-  const response = await next(request).catch((error: unknown) => fail(recording, error));
+  const response = await next(request).catch((error: unknown) => fail(recording, error, found));
   const answer = response.message as Message & { nextPageToken?: string };
   const { nextPageToken = '' } = answer;
   const { counts = {}, events = [] } = rpc.answer(answer);
@@ -56,8 +57,13 @@ async function stream(open: OpenCall, rpc: AuditedRpc, next: Next, request: Stre
   return { ...response, message: follow(response.message, rpc, recording) };
 }
 
-async function fail(recording: RecordedCall, error: unknown): Promise<never> {
-  await recording.end(outcomeOf(error), {});
+/** `found`: with what it had been done before it failed. */
+async function fail(
+  recording: RecordedCall,
+  error: unknown,
+  found: readonly AuditedIds[] = [],
+): Promise<never> {
+  await recording.end(outcomeOf(error), { events: found });
   throw error;
 }
 

@@ -1,7 +1,10 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 
 import { AuditService } from '../../../gen/headgate/v1/audit_service_pb.ts';
-import { DeadLetterService } from '../../../gen/headgate/v1/dead_letter_service_pb.ts';
+import {
+  DeadLetterService,
+  type ReplayedDeadLetter,
+} from '../../../gen/headgate/v1/dead_letter_service_pb.ts';
 import { DestinationService } from '../../../gen/headgate/v1/destination_service_pb.ts';
 import { EventLogService } from '../../../gen/headgate/v1/event_log_service_pb.ts';
 import { EventResult_Status as Status } from '../../../gen/headgate/v1/event_result_pb.ts';
@@ -132,6 +135,12 @@ const acts: readonly AuditedRpc[] = [
     lookUp: ({ id }, lookups) => lookups.deadLetter(id),
     answer: () => ({ counts: { replayed: 1 } }),
   }),
+  recorded('act', deadLetters.replayDeadLetters, {
+    request: ({ destination, eventName, reason, ...range }) => ({
+      target: { destination, event_name: eventName, reason, ...timeRange(range) },
+    }),
+    answer: ({ results }) => ({ counts: countReplays(results) }),
+  }),
   recorded('act', deadLetters.discardDeadLetter, {
     request: ({ id, why }) => ({ ...deadLetterOf(id), why }),
     lookUp: ({ id }, lookups) => lookups.deadLetter(id),
@@ -222,10 +231,15 @@ const statusNames: Readonly<Record<number, string>> = {
 };
 
 function countStatuses(results: readonly ReplayResult[]): Record<string, number> {
+  return countNames(results.map(({ status }) => statusNames[status] ?? 'retry'));
+}
+
+function countReplays(results: readonly ReplayedDeadLetter[]): Record<string, number> {
+  return countNames(results.map(({ code }) => code || 'replayed'));
+}
+
+function countNames(names: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const { status } of results) {
-    const name = statusNames[status] ?? 'retry';
-    counts[name] = (counts[name] ?? 0) + 1;
-  }
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
   return counts;
 }

@@ -1,4 +1,5 @@
 import type { AuditedIds } from '../../audit/audit-part.ts';
+import type { StoredDeadLetter } from '../../dead-letters/dead-letter-entry.ts';
 import type { DeadLetterQueue } from '../../dead-letters/queue.ts';
 import { eventIdOf, isUuid } from '../../event/event-id.ts';
 import type { RejectedEvents } from '../../quarantine/rejected-events.ts';
@@ -13,6 +14,15 @@ export function rejectedIds(number: number, source: string, idempotencyKey: stri
   return { rejected: number, idempotencyKey, eventId: eventIdOf(source, idempotencyKey) };
 }
 
+/** The ids of the event of a dead letter, which may be JSON that is no event. */
+export function deadLetterIds({ event }: Pick<StoredDeadLetter, 'event'>): AuditedIds {
+  const { eventId, idempotencyKey } = event ?? {};
+  return {
+    ...(isId(eventId) && { eventId }),
+    ...(isId(idempotencyKey) && { idempotencyKey }),
+  };
+}
+
 /** Looks events up by one id, before an operator acts on them. */
 export function createEventLookups(
   deadLetters: Pick<DeadLetterQueue, 'get'>,
@@ -21,11 +31,7 @@ export function createEventLookups(
   return {
     deadLetter: async (id) => {
       const { deadLetter } = await deadLetters.get(id);
-      const { eventId, idempotencyKey } = deadLetter.event ?? {};
-      return {
-        ...(isId(eventId) && { eventId }),
-        ...(isId(idempotencyKey) && { idempotencyKey }),
-      };
+      return deadLetterIds(deadLetter);
     },
     rejected: async (number) => {
       const found = await rejected.get(number);
@@ -35,7 +41,6 @@ export function createEventLookups(
   };
 }
 
-/** A dead letter may be JSON that is no event. */
 function isId(id: unknown): id is string {
   return typeof id === 'string' && isUuid(id);
 }

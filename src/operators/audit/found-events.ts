@@ -11,7 +11,7 @@ export function collectFound(values: ContextValues): readonly AuditedIds[] {
   return found;
 }
 
-/** Tells the audit log which events a filter has found, where the answer has fewer of their ids. */
+/** Gives the audit log the events that a filter has found, where the answer has fewer of their ids. */
 export function recordFound(
   { values }: Pick<HandlerContext, 'values'>,
   events: readonly AuditedIds[],
