@@ -347,7 +347,15 @@ export const errorTable = {
     http: 503,
     retryable: true,
     logLevel: 'warn',
-    text: 'The log did not answer, or refused. The request may have taken effect anyway; nothing is stored twice, so try again.',
+    text: 'The log did not answer, or refused. Unless the message says that nothing was done, the request may have taken effect anyway; nothing is stored twice, so try again.',
+  },
+  audit_full: {
+    ...refused,
+    grpc: grpcCode.unavailable,
+    http: 503,
+    retryable: true,
+    logLevel: 'error',
+    text: 'The audit log has no room for another entry, and what it cannot record may neither be done nor be shown. Shorten audit.retention or raise log.storage_bytes_max, and restart (docs/operate/audit.md).',
   },
   internal: {
     grpc: grpcCode.internal,

@@ -63,6 +63,29 @@ const quarantineFilling: Alert = {
     '{{ $labels.source }} has filled {{ $value | humanizePercentage }} of its share of quarantine.',
 };
 
+const auditFill = promql`
+  max(headgate_stream_bytes{stream="AUDIT"}) / (max(headgate_stream_bytes_max{stream="AUDIT"}) > 0)`;
+
+const auditFilling = (severity: 'warn' | 'page', ratio: number): Alert => ({
+  name: 'HeadgateAuditFilling',
+  severity,
+  expression: promql`(${auditFill}) > ${ratio}`,
+  for: '15m',
+  summary:
+    'Shorten audit.retention or raise log.storage_bytes_max (runbook): when the audit log is full, operators can neither act nor read events.',
+  description: '{{ $value | humanizePercentage }} of the audit log is full.',
+});
+
+const auditUnwritable: Alert = {
+  name: 'HeadgateAuditUnwritable',
+  severity: 'warn',
+  expression: 'sum by (instance) (increase(headgate_audit_failures_total[15m])) > 0',
+  for: '1m',
+  summary:
+    'Find out why the audit log of {{ $labels.instance }} cannot be written (runbook): operators are refused what it cannot record.',
+  description: '{{ $value | humanize }} entries or outcomes were not written in 15 minutes.',
+};
+
 const acknowledgementSlow: Alert = {
   name: 'HeadgateAcknowledgementSlow',
   severity: 'page',
@@ -258,6 +281,9 @@ export const gateGroups: readonly RuleGroup[] = [
       storeFilling,
       storeAlmostFull,
       quarantineFilling,
+      auditFilling('warn', thresholds.audit.warnRatio),
+      auditFilling('page', thresholds.audit.pageRatio),
+      auditUnwritable,
       retentionShortened,
       acknowledgementSlow,
       callersLimited,

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 
 import { StartError } from '../errors.ts';
+import { auditCommand } from './audit/audit.ts';
 import { codegenCommand } from './codegen.ts';
 import type { CommandContext } from './command-context.ts';
 import { deadCommand } from './dead/dead.ts';
@@ -42,6 +43,7 @@ function commands(context: CommandContext): readonly Command[] {
     destinationsCommand(context),
     transformCommand(context),
     traceCommand(context),
+    auditCommand(context),
     reconcileCommand(context),
     doctorCommand(context),
   ];

@@ -52,6 +52,7 @@ const commands: Readonly<
   validate: { args: 'FOLDER/events.ndjson', settings: { ...schemas, enforcement: 'nonsense' } },
   'keys new': { args: '--source shop', settings: {} },
   'operators new': { args: '--name ada --role viewer', settings: {} },
+  audit: { args: '', settings: admin },
   'rejected list': { args: '', settings: admin },
   'rejected show': { args: '1', settings: admin },
   'rejected stats': { args: '', settings: admin },

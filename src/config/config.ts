@@ -42,6 +42,8 @@ export interface Config {
   readonly limits: Limits;
   readonly log: LogRetention;
   readonly rejected: RejectedRetention;
+  /** How long the audit log keeps its entries. */
+  readonly audit: { readonly retentionMs: number };
   /** If undefined, heartbeats are neither sent nor accepted. */
   readonly canary: { readonly intervalMs: number | undefined };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';

@@ -280,6 +280,13 @@ export const settings = {
     defaultText: 'unset: 8% of `log.storage_bytes_max`, at most 1 GiB',
     text: 'The room for rejected events, within `log.storage_bytes_max` and at most half of it. A source may fill half of what the other sources leave; beyond that its events are answered with `retry`.',
   },
+  'audit.retention': {
+    kind: 'duration',
+    default: '400d',
+    min: '1h',
+    max: '3650d',
+    text: 'How long the [audit log](../../operate/audit.md) keeps what operators did and which events they read. Older entries are deleted; nothing else deletes one. A longer time needs more room: when the audit log is full, operators can neither act nor read events.',
+  },
   'canary.interval': {
     kind: 'duration',
     default: null,

@@ -47,6 +47,7 @@ export interface LogOptions {
 /** The streams that must survive a power cut. The others hold data that Headgate can recreate. */
 const syncedStreams: readonly StoredStreamName[] = [
   'LEDGER',
+  'AUDIT',
   'REJECTED',
   'DEAD',
   'REPLAY',

@@ -14,6 +14,7 @@ export const streamNames = [
   'CLAIMS',
   'PROBE',
   'LEDGER',
+  'AUDIT',
   'KV_headgate_schemas',
 ] as const;
 export type StreamName = (typeof streamNames)[number];
@@ -79,6 +80,11 @@ export const subjects = {
    * deliveries of a destination are confirmed.
    */
   ledger: (stream: string, what: string) => `headgate.ledger.${stream}.${what}`,
+  /**
+   * What an operator did. Everything about one act has the same bucket, the first three hex digits of
+   * its id: a subject for each act would cost the server memory.
+   */
+  audit: (action: string, bucket: string) => `headgate.audit.${action}.${bucket}`,
   /** The layout of a NATS key-value bucket: `nats kv get headgate_schemas taxonomy` reads it. */
   schemas: (key: string) => `$KV.headgate_schemas.${key}`,
 } as const;
@@ -99,6 +105,8 @@ export interface TopologyOptions {
   /** The limit for REJECTED. Undefined: a part of `storageBytesMax`, at most 1 GiB. */
   readonly rejectedBytesMax?: number | undefined;
   readonly replicas: number;
+  /** How long the audit log keeps its entries. Undefined: as long as they have room. */
+  readonly auditRetentionMs?: number | undefined;
   /** Whether the log also keeps the contracts: `schemas.source: registry`. */
   readonly keepsSchemas?: boolean;
 }

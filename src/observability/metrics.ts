@@ -14,6 +14,8 @@ export interface LabelValues {
   readonly destinations: readonly string[];
   /** Sources that send by webhook. */
   readonly webhooks?: readonly string[];
+  /** The RPCs that the audit log records. */
+  readonly auditedActions?: readonly string[];
 }
 
 export const otherLabel = '_other';
@@ -134,6 +136,8 @@ export function createMetrics(labels: LabelValues) {
   for (const limit of callerLimits) counters.callersLimited.series(limit);
   for (const reason of operatorRefusals) counters.operatorRefused.series(reason);
   counters.unhandledRejections.series();
+  for (const action of labels.auditedActions ?? []) counters.auditEntries.series(action);
+  counters.auditFailures.series();
   const histograms = createHistograms(registry, destinations);
   const gauges = createGauges(registry, eventNames, destinations, sources);
   /** Adds events that are registered later. The set grows with the registry, which is bounded. */
@@ -209,6 +213,16 @@ function createCounters(registry: Registry) {
       name: 'headgate_operator_refused_total',
       help: 'Requests to the admin port that were refused because of their token: none, one that is not known, or one whose role does not include the request.',
       labels: ['reason'],
+    }),
+    auditEntries: createCounter(registry, {
+      name: 'headgate_audit_entries_total',
+      help: "Operators' acts and views of events that were written to the audit log, by RPC.",
+      labels: ['action'],
+    }),
+    auditFailures: createCounter(registry, {
+      name: 'headgate_audit_failures_total',
+      help: 'Entries of the audit log, or outcomes of one, that could not be written. Without an entry, the call was refused.',
+      labels: [],
     }),
     unhandledRejections: createCounter(registry, {
       name: 'headgate_unhandled_rejections_total',

@@ -1,4 +1,4 @@
-import type { ConnectRouter } from '@connectrpc/connect';
+import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 
 import { isLoopback } from '../config/address.ts';
 import type { Config } from '../config/config.ts';
@@ -34,6 +34,8 @@ export interface AdminPortOptions {
   readonly probe: () => Promise<void>;
   /** A line that the health pages show even if everything is healthy. */
   readonly notice: string | undefined;
+  /** Records what operators do (audit/audit-calls.ts): not what their role refuses them. */
+  readonly audit: Interceptor;
   /** The operators' RPCs: routes.ts. */
   readonly routes: (router: ConnectRouter) => void;
 }
@@ -81,7 +83,7 @@ export async function openAdmin(options: AdminPortOptions): Promise<AdminListene
     isCrossSite(headers) || (checksHost && !isLocalHost(headers));
   const rpc = createUniversalEndpoint(options.routes, {
     readMaxBytes: requestBytesMax + 2 * config.limits.eventBytesMax,
-    interceptors: [answerErrors(signals), checkRoles],
+    interceptors: [answerErrors(signals), checkRoles, options.audit],
     bodyTimeoutMs: requestTimeoutMs,
   });
   const serveMetrics = createMetricsEndpoint(options.metricsPage);

@@ -146,6 +146,7 @@ function logOptionsOf(config: Config, server: LogServer): Omit<LogOptions, 'onSt
       storageBytesMax: server.storageBytesMax,
       rejectedBytesMax: config.rejected.storageBytesMax,
       replicas: config.durability === 'replicated' ? replicasWanted : 1,
+      auditRetentionMs: config.audit.retentionMs,
       keepsSchemas: config.schemasSource === 'registry',
     },
     publishTimeoutMs: config.nats.publishTimeoutMs,

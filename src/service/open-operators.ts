@@ -1,3 +1,5 @@
+import { createAuditLog } from '../audit/audit-log.ts';
+import { createAuditRecords } from '../audit/audit-records.ts';
 import type { Config } from '../config/config.ts';
 import type { DeadLetterQueue } from '../dead-letters/queue.ts';
 import type { Log } from '../jetstream/log.ts';
@@ -6,6 +8,8 @@ import { createGauge } from '../observability/metric-families.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { suspendedText, type Signals } from '../observability/signals.ts';
 import { openAdmin, type AdminListener } from '../operators/admin.ts';
+import { auditCalls } from '../operators/audit/audit-calls.ts';
+import { createEventLookups } from '../operators/audit/event-ids.ts';
 import type { RegistryServiceOptions } from '../operators/registry-service.ts';
 import type { RejectedServiceOptions } from '../operators/rejected/rejected-service.ts';
 import { loadOperatorTokens } from '../operators/token-files.ts';
@@ -63,6 +67,11 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Oper
       contentType: metrics.registry.contentType,
       render: () => renderMetrics(metrics.registry),
     },
+    audit: auditCalls({
+      audit: createAuditLog(log),
+      lookups: createEventLookups(parts.deadLetters, parts.rejected.rejected),
+      signals,
+    }),
     routes: operatorsRoutes({ ...servicePartsOf(parts), tail }),
   });
   lifecycle.onRelease('admin port', () => {
@@ -81,6 +90,7 @@ function servicePartsOf(parts: OperatorsPortParts) {
     registry,
     rejected,
     deadLetters,
+    auditRecords: createAuditRecords(log),
     events: { destinations, delivery },
     destinations: {
       signals,

@@ -36,6 +36,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   'dead-letters': ['event', 'errors', 'jetstream', 'observability'],
   quarantine: ['event', 'errors', 'jetstream'],
+  audit: ['errors', 'jetstream'],
   reconciliation: ['event', 'destinations', 'jetstream'],
   locate: [
     'event',
@@ -67,6 +68,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'locate',
     'tail',
     'registry',
+    'audit',
   ],
   service: [
     'event',
@@ -84,6 +86,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'tail',
     'canary',
     'registry',
+    'audit',
     'operators',
     'transform',
   ],

@@ -92,6 +92,7 @@ describe('src/README.md', () => {
     'quarantine/',
     'reconciliation/',
     'locate/',
+    'audit/',
     'tail/',
     'canary/',
     'registry/',

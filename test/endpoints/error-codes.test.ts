@@ -168,6 +168,7 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   destination_in_use: "belongs to the operators' port: test/delivery",
   too_many_subscribers: "belongs to the operators' port: test/tail",
   log_unavailable: "belongs to the operators' port: test/operators",
+  audit_full: "belongs to the operators' port: test/audit",
   internal: 'stands for what nobody thought of: there is no request that is known to cause it',
 };
 

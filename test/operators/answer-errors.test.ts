@@ -12,6 +12,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { createAuditRecords } from '../../src/audit/audit-records.ts';
 import { formatAddress } from '../../src/config/address.ts';
 import { createSecret } from '../../src/config/secret.ts';
 import { readConfig } from '../../src/config/read-config.ts';
@@ -83,6 +84,7 @@ beforeAll(async () => {
     rejected: { rejected: broken(), replay: broken(), discard: broken(), textOf: fails },
     events: { destinations: [], delivery: undefined },
     deadLetters: broken(),
+    auditRecords: createAuditRecords(log),
     destinations: {
       signals,
       destinations: [{ name: 'crm', type: 'webhook' }],
@@ -97,6 +99,7 @@ beforeAll(async () => {
     notice: undefined,
     probe: async () => {},
     metricsPage: { contentType: 'text/plain', render: async function* () {} },
+    audit: (next) => next,
     routes: operatorsRoutes(parts),
   });
 });

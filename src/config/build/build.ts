@@ -80,6 +80,7 @@ function assemble(
       retentionMs: values['rejected.retention'],
       storageBytesMax: values['rejected.storage_bytes_max'],
     },
+    audit: { retentionMs: values['audit.retention'] },
     canary: { intervalMs: values['canary.interval'] },
     logLevel: values.log_level,
     shutdownGraceMs: values.shutdown_grace,

@@ -58,6 +58,14 @@ const claims: StreamSettings = {
   duplicate_window: second,
 };
 
+/** The newest probe of the log. */
+const probes = {
+  name: 'PROBE',
+  subjects: [subjects.probe] as string[],
+  discard: DiscardPolicy.Old,
+  max_msgs: 1,
+} as const;
+
 /** What was deleted from the events, and what was lost. Of each subject the newest entry counts. */
 const ledger = {
   name: 'LEDGER',
@@ -73,6 +81,19 @@ const filtered = {
   discard: DiscardPolicy.Old,
   max_age: 8 * day,
 } as const;
+
+/** What operators did. Only its age deletes an entry, never a new entry, an operator or Headgate. */
+function auditStream({ storageBytesMax, auditRetentionMs = 0 }: TopologyOptions) {
+  return {
+    name: 'AUDIT',
+    subjects: [subjects.audit('*', '*')] as string[],
+    discard: DiscardPolicy.New,
+    deny_delete: true,
+    deny_purge: true,
+    max_bytes: Math.min(256 * mebibyte, Math.floor(storageBytesMax * 0.02)),
+    max_age: auditRetentionMs * 1_000_000,
+  } as const;
+}
 
 /** The part of their room that the partitions always get, however much the earlier stream holds. */
 const eventsShareMin = 0.1;
@@ -92,10 +113,13 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
   const bucket = options.keepsSchemas === true ? schemaBytes : 0;
   const ledgerBytes = Math.min(16 * mebibyte, Math.floor(total * 0.01));
   const filteredBytes = Math.min(64 * mebibyte, Math.floor(total * 0.01));
+  const audit = auditStream(options);
   const rejectedBytes = Math.min(options.rejectedBytesMax ?? side, Math.floor(total * 0.5));
-  const forEvents =
-    total -
-    (side * 4 + rejectedBytes + advisoryBytes + probe * 3 + bucket + ledgerBytes + filteredBytes);
+  const others = [
+    ...[side, side, side, side, rejectedBytes, advisoryBytes, probe, probe, probe],
+    ...[bucket, ledgerBytes, filteredBytes, audit.max_bytes],
+  ];
+  const forEvents = others.reduce((left, bytes) => left - bytes, total);
   const common = {
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
@@ -105,6 +129,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
   return [
     ...eventStreams(options, forEvents, earlierBytes).map((one) => ({ ...common, ...one })),
     { ...common, ...ledger, max_bytes: ledgerBytes },
+    { ...common, ...audit },
     {
       ...common,
       name: 'REJECTED',
@@ -143,14 +168,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
     { ...common, ...retries, max_bytes: side },
     { ...common, ...filtered, max_bytes: filteredBytes },
     { ...common, ...claims, max_bytes: probe },
-    {
-      ...common,
-      name: 'PROBE',
-      subjects: [subjects.probe],
-      discard: DiscardPolicy.Old,
-      max_msgs: 1,
-      max_bytes: probe,
-    },
+    { ...common, ...probes, max_bytes: probe },
     ...(bucket === 0 ? [] : [{ ...common, ...schemas, max_bytes: bucket }]),
   ];
 }
@@ -215,7 +233,7 @@ export async function ensureStreams(
     const info = existing.get(settings.name);
     const current = info?.config;
     try {
-      if (info !== undefined) await update(manager, info.config, keepingRejected(info, settings));
+      if (info !== undefined) await update(manager, info.config, keepingMessages(info, settings));
       else await add(manager, settings, earlierBytes !== undefined);
     } catch (cause) {
       if (cause instanceof StartError) throw cause;
@@ -229,8 +247,9 @@ export async function ensureStreams(
 }
 
 /** A server deletes the oldest messages of a stream whose limit falls below its size. */
-function keepingRejected({ state }: StreamInfo, settings: StreamSettings): StreamSettings {
-  if (settings.name !== 'REJECTED' || settings.max_bytes! >= state.bytes) return settings;
+function keepingMessages({ state }: StreamInfo, settings: StreamSettings): StreamSettings {
+  const isKept = settings.name === 'REJECTED' || settings.name === 'AUDIT';
+  if (!isKept || settings.max_bytes! >= state.bytes) return settings;
   return { ...settings, max_bytes: state.bytes };
 }
 
