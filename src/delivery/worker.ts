@@ -11,13 +11,15 @@ import {
   ackPendingMax,
   deliverMsMax,
   heldBytesOf,
+  laneAckPendingMax,
   replayAckPendingMax,
   retriedMax,
 } from './capacity.ts';
 import { createDelayedEvents } from './delayed-events.ts';
-import { createEventQueue } from './receive/event-queue.ts';
 import type { HeldEvent } from './held-event.ts';
+import { createLanes } from './lanes.ts';
 import { createHeldRoom } from './receive/held-room.ts';
+import { openLanePull } from './receive/open-lane-pull.ts';
 import { openPulls } from './receive/open-pulls.ts';
 import { Parking, probeIntervals, type ProbeIntervals } from './parking.ts';
 import { createPump } from './pump.ts';
@@ -36,6 +38,12 @@ export interface DeliveryWorker {
    */
   stop(): Promise<void>;
   state(): WorkerState;
+  /**
+   * Delivers redelivered events, too: those of REPLAY from a position on. Resolves to a function that
+   * ends this and releases them to the log. Open it once at a time, on a started worker. Rejects if
+   * the log cannot be reached.
+   */
+  openLane(from: number): Promise<() => Promise<void>>;
 }
 
 export interface DeliveryWorkerOptions {
@@ -99,7 +107,11 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   };
 
   let pulls: Pull | undefined;
-  const rooms = createRooms(options.heldBytesMax, () => pulls?.more());
+  let lane: Pull | undefined;
+  const rooms = createRooms(options.heldBytesMax, () => {
+    pulls?.more();
+    lane?.more();
+  });
   const receiver = createReceiver({
     ...options,
     settler,
@@ -116,6 +128,17 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     pulls = await openPulls({ ...options, rooms, stopping: () => stopping }, receiver);
   };
 
+  const openLane = async (from: number): Promise<() => Promise<void>> => {
+    const pull = await openLanePull(options, from, rooms.lane, receiver.onRedelivered);
+    lane = pull;
+    return async () => {
+      if (lane === pull) lane = undefined;
+      await pull.stop();
+      for (const each of queue.takeRedelivered()) settler.release(each);
+      await flushSettled(log);
+    };
+  };
+
   let started: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     stopping = true;
@@ -123,6 +146,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     pump();
     await started?.catch(() => {});
     await pulls?.stop();
+    await lane?.stop();
     for (const each of waiting()) settler.release(each);
     queue.takeAll();
     delayed.takeAll();
@@ -140,6 +164,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   return {
     start: () => (started ??= start()),
     stop: () => (stopped ??= stop()),
+    openLane,
     state: () => status.state(parking.dueMs, options.destination.disabled?.()),
   };
 }
@@ -170,6 +195,7 @@ function createRooms(heldBytesMax: number, onFree: () => void) {
   return {
     EVENTS: createHeldRoom({ messages: ackPendingMax, bytes: bytes.EVENTS }, onFree),
     REPLAY: createHeldRoom({ messages: replayAckPendingMax, bytes: bytes.REPLAY }, onFree),
+    lane: createHeldRoom({ messages: laneAckPendingMax, bytes: bytes.lane }, onFree),
     RETRY: createHeldRoom({ messages: retriedMax, bytes: bytes.RETRY }, onFree),
   };
 }
@@ -184,7 +210,7 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
   const store = (event: Omit<DelayedCopy, 'destination'>): Promise<void> =>
     storeDelayedCopy(log, { ...event, destination: name });
   const settler = createSettler({ ...options, config, record, random, store });
-  const queue = createEventQueue();
+  const queue = createLanes(destination.concurrency);
   const delayed = createDelayedEvents((held) => {
     queue.push(held);
     onDue();

@@ -66,6 +66,9 @@ export const subjects = {
   discarded: (destination: string, eventName: string) =>
     `headgate.discarded.${destination}.${eventName}`,
   replay: (destination: string, eventName: string) => `headgate.replay.${destination}.${eventName}`,
+  /** Copies of a redelivery, also in REPLAY. They have a consumer of their own. */
+  redelivery: (destination: string, eventName: string) =>
+    `headgate.redelivery.${destination}.${eventName}`,
   retry: (destination: string, eventName: string) => `headgate.retry.${destination}.${eventName}`,
   /** The lock of one dead letter. */
   claim: (deadSequence: number) => `headgate.claims.${deadSequence}`,
@@ -77,6 +80,8 @@ export const subjects = {
    * deliveries of a destination are confirmed.
    */
   ledger: (stream: string, what: string) => `headgate.ledger.${stream}.${what}`,
+  /** The newest redelivery of a destination, also in LEDGER. */
+  redeliveryJob: (destination: string) => `headgate.ledger.redelivery.${destination}`,
   /** The layout of a NATS key-value bucket: `nats kv get headgate_schemas taxonomy` reads it. */
   schemas: (key: string) => `$KV.headgate_schemas.${key}`,
 } as const;

@@ -85,8 +85,11 @@ async function presumeDelivered(
 /** More than the clocks of two servers differ, or one steps. */
 const clockToleranceMs = 2 * 86_400_000;
 
-/** The position in DEAD from which the dead letters of an event, and of later ones, can be. */
-async function firstDead(log: Log, position: number): Promise<number> {
+/**
+ * The position in DEAD from which the dead letters of an event, and of later ones, can be. Rejects
+ * when the log cannot be reached.
+ */
+export async function firstDead(log: Log, position: number): Promise<number> {
   const event = await readMessage(log, 'EVENTS', position);
   if (event === undefined) return 1;
   const since = await sequenceSince(log, 'DEAD', event.storedAtMs - clockToleranceMs);

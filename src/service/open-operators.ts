@@ -1,5 +1,6 @@
 import type { Address, Config } from '../config/config.ts';
 import type { DeadLetterQueue } from '../dead-letters/queue.ts';
+import { destinationTypes } from '../destinations/registry.ts';
 import type { Log } from '../jetstream/log.ts';
 import { partitionStream } from '../jetstream/topology.ts';
 import { createGauge } from '../observability/metric-families.ts';
@@ -80,6 +81,14 @@ function servicePartsOf(parts: OperatorsPortParts) {
     rejected,
     deadLetters,
     events: { destinations, delivery },
+    redeliveries: {
+      signals,
+      destinations: destinations.map((one) => ({
+        ...one,
+        secondCopies: destinationTypes.find(({ type }) => type === one.type)!.secondCopies,
+      })),
+      storedOf: delivery?.storedOf,
+    },
     destinations: {
       signals,
       destinations,
