@@ -11,6 +11,7 @@ import { doctorCommand } from './doctor/doctor.ts';
 import { keysCommand } from './keys.ts';
 import { queryCommand } from './query/query.ts';
 import { reconcileCommand } from './reconcile/reconcile.ts';
+import { redeliverCommand } from './redeliver/redeliver.ts';
 import { rejectedCommand } from './rejected/rejected.ts';
 import { schemasCommand } from './schemas/schemas.ts';
 import { serveCommand } from './serve.ts';
@@ -37,6 +38,7 @@ function commands(context: CommandContext): readonly Command[] {
     rejectedCommand(context),
     deadCommand(context),
     destinationsCommand(context),
+    redeliverCommand(context),
     traceCommand(context),
     reconcileCommand(context),
     doctorCommand(context),

@@ -19,7 +19,7 @@ import { createDelayedEvents } from './delayed-events.ts';
 import type { HeldEvent } from './held-event.ts';
 import { createLanes } from './lanes.ts';
 import { createHeldRoom } from './receive/held-room.ts';
-import { openLanePull } from './receive/open-lane-pull.ts';
+import { createLanePull } from './receive/lane-pull.ts';
 import { openPulls } from './receive/open-pulls.ts';
 import { Parking, probeIntervals, type ProbeIntervals } from './parking.ts';
 import { createPump } from './pump.ts';
@@ -85,12 +85,13 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   const ticksMax = deliverMsMax(config.ackWaitMs) / tickMs;
   let tick = 0;
   let stopping = false;
+  const shared = { ...options, settler, queue, stopping: () => stopping };
 
   const running = createRunningBatches(
     () => tick,
     () => pump(),
   );
-  const pump = createPump({ ...options, queue, parking, running, calls, stopping: () => stopping });
+  const pump = createPump({ ...shared, parking, running, calls });
   const schedule = oncePerTurn(pump);
 
   const waiting = (): HeldEvent[] => [
@@ -107,36 +108,18 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   };
 
   let pulls: Pull | undefined;
-  let lane: Pull | undefined;
+  const lane = createLanePull(shared);
   const rooms = createRooms(options.heldBytesMax, () => {
     pulls?.more();
-    lane?.more();
+    lane.more();
   });
-  const receiver = createReceiver({
-    ...options,
-    settler,
-    queue,
-    rooms,
-    schedule,
-    stopping: () => stopping,
-  });
+  const receiver = createReceiver({ ...shared, rooms, schedule });
 
   let timer: NodeJS.Timeout | undefined;
   const start = async (): Promise<void> => {
     timer = setInterval(onTick, tickMs);
     status.change('running', '');
-    pulls = await openPulls({ ...options, rooms, stopping: () => stopping }, receiver);
-  };
-
-  const openLane = async (from: number): Promise<() => Promise<void>> => {
-    const pull = await openLanePull(options, from, rooms.lane, receiver.onRedelivered);
-    lane = pull;
-    return async () => {
-      if (lane === pull) lane = undefined;
-      await pull.stop();
-      for (const each of queue.takeRedelivered()) settler.release(each);
-      await flushSettled(log);
-    };
+    pulls = await openPulls({ ...shared, rooms }, receiver);
   };
 
   let started: Promise<void> | undefined;
@@ -146,7 +129,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     pump();
     await started?.catch(() => {});
     await pulls?.stop();
-    await lane?.stop();
+    await lane.stop();
     for (const each of waiting()) settler.release(each);
     queue.takeAll();
     delayed.takeAll();
@@ -164,7 +147,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   return {
     start: () => (started ??= start()),
     stop: () => (stopped ??= stop()),
-    openLane,
+    openLane: (from) => lane.open(from, rooms.lane, receiver.onRedelivered),
     state: () => status.state(parking.dueMs, options.destination.disabled?.()),
   };
 }

@@ -87,30 +87,6 @@ export function createDeliverySignals(metrics: Metrics, logger: Logger, sampler:
         'events were settled and not delivered, and are delivered again: see docs/runbooks/deliveries-missing.md',
       );
     },
-    /** Events of a redelivery were stored for the lane of the destination. */
-    eventsRedelivered: (destination: string, count: number): void => {
-      metrics.eventsRedelivered.series(destination).value += count;
-    },
-    redeliveryTaken: (destination: string, id: string): void => {
-      metrics.gauges.redeliveryRunning.set(destination, 1);
-      logger.info({ destination, id }, 'redelivery begins here');
-    },
-    /** This process works on it no longer: `state` says whether it has ended. */
-    redeliveryLeft: (
-      destination: string,
-      left: {
-        readonly id: string;
-        readonly state: string;
-        readonly sent: number;
-        readonly note: string;
-      },
-    ): void => {
-      metrics.gauges.redeliveryRunning.set(destination, 0);
-      logger[left.state === 'failed' ? 'warn' : 'info'](
-        { destination, ...left },
-        'redelivery ends here',
-      );
-    },
     destinationPending: (destination: string, count: number): void => {
       metrics.gauges.destinationPending.set(destination, count);
     },
@@ -138,6 +114,36 @@ export function createDeliverySignals(metrics: Metrics, logger: Logger, sampler:
     deadLetters: (destination: string, count: number, oldestSeconds: number): void => {
       metrics.gauges.deadLetters.set(destination, count);
       metrics.gauges.deadLetterOldest.set(destination, oldestSeconds);
+    },
+  };
+}
+
+/** The signals about redeliveries. */
+export function createRedeliverySignals(metrics: Metrics, logger: Logger) {
+  return {
+    /** Events of a redelivery were stored for the lane of the destination. */
+    eventsRedelivered: (destination: string, count: number): void => {
+      metrics.eventsRedelivered.series(destination).value += count;
+    },
+    redeliveryTaken: (destination: string, id: string): void => {
+      metrics.gauges.redeliveryRunning.set(destination, 1);
+      logger.info({ destination, id }, 'redelivery begins here');
+    },
+    /** This process works on it no longer: `state` says whether it has ended. */
+    redeliveryLeft: (
+      destination: string,
+      left: {
+        readonly id: string;
+        readonly state: string;
+        readonly sent: number;
+        readonly note: string;
+      },
+    ): void => {
+      metrics.gauges.redeliveryRunning.set(destination, 0);
+      logger[left.state === 'failed' ? 'warn' : 'info'](
+        { destination, ...left },
+        'redelivery ends here',
+      );
     },
   };
 }
