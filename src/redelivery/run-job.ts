@@ -190,13 +190,16 @@ function createProgress({ lease, target }: RunningJob, room: LaneRoom): Progress
   };
 }
 
+/** How far a job that was held up may catch up with its rate. */
+const catchUpMsMax = 500;
+
 /** Resolves when the next events may be stored. */
 function createPace(rate: number, signal: AbortSignal): (events: number) => Promise<void> {
   let nextAt = performance.now();
   return async (events) => {
     const nowMs = performance.now();
-    const waitMs = Math.max(0, nextAt - nowMs);
-    nextAt = nowMs + waitMs + (events / rate) * 1_000;
+    const waitMs = nextAt - nowMs;
+    nextAt = Math.max(nextAt, nowMs - catchUpMsMax) + (events / rate) * 1_000;
     if (waitMs > 0) await pause(waitMs, signal);
   };
 }

@@ -81,7 +81,7 @@ export interface SelectOptions {
 }
 
 /** The limits of a page: the first that is reached ends it. */
-const pageEventsMax = 256;
+const pageEventsMax = 512;
 const pageBytesMax = 2 * 1024 * 1024;
 const pageReadMax = 5_000;
 /** About 6 MB, and one query of the destination. */
