@@ -3,7 +3,7 @@ import type { HeldEvent } from './held-event.ts';
 import { createEventQueue, type EventQueue } from './receive/event-queue.ts';
 
 /** The next call of `deliver`. */
-export interface Turn {
+export interface LaneTurn {
   readonly lane: 'fresh' | 'redelivered';
   /** The first event of the call. */
   readonly next: HeldEvent;
@@ -17,9 +17,9 @@ export interface Turn {
  */
 export interface Lanes extends Pick<EventQueue, 'push' | 'remove' | 'length' | 'values'> {
   /** Undefined if no call may start now. */
-  turn(): Turn | undefined;
+  turn(): LaneTurn | undefined;
   /** Tells that a call of a turn was started. The returned function tells that it has ended. */
-  started(turn: Turn): () => void;
+  started(turn: LaneTurn): () => void;
   takeAll(): HeldEvent[];
   takeRedelivered(): HeldEvent[];
 }
