@@ -327,6 +327,13 @@ export const errorTable = {
     http: 409,
     text: 'A configuration names this destination, or a worker still delivers to it. Only a destination without either can be removed.',
   },
+  destination_no_answer: {
+    ...refused,
+    grpc: grpcCode.unavailable,
+    http: 503,
+    retryable: true,
+    text: 'The destination did not answer when it was asked what it holds. The message says why. Try again when it is back.',
+  },
   redelivery_not_found: {
     ...refused,
     grpc: 5,

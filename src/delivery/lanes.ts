@@ -18,7 +18,7 @@ export interface LaneTurn {
 export interface Lanes extends Pick<EventQueue, 'push' | 'remove' | 'length' | 'values'> {
   /** Undefined if no call may start now. */
   turn(): LaneTurn | undefined;
-  /** Tells that a call of a turn was started. The returned function tells that it has ended. */
+  /** Notes that the call of a turn was started. The returned function notes that it has ended. */
   started(turn: LaneTurn): () => void;
   takeAll(): HeldEvent[];
   takeRedelivered(): HeldEvent[];

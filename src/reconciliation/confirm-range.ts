@@ -29,9 +29,15 @@ export interface CheckedRange {
   readonly missing: readonly number[];
 }
 
+/** A destination did not answer when it was asked what it holds. The message says why. */
+export class NoAnswerError extends Error {
+  override readonly name = 'NoAnswerError';
+}
+
 /**
  * Checks the first events of a range: whether the destination has each, or another reason settled it.
- * Rejects when the log cannot be reached, the destination does not answer, or the signal aborts.
+ * Rejects with a NoAnswerError when the destination does not answer, and otherwise when the log cannot
+ * be reached or the signal aborts.
  */
 export async function confirmRange(range: RangeToConfirm): Promise<CheckedRange> {
   const { log, destination, from, upTo, signal } = range;
@@ -50,7 +56,7 @@ export async function confirmRange(range: RangeToConfirm): Promise<CheckedRange>
     const audit = createAudit({ audited, snapshot, table, subjects, index: 0 });
     await audit.count(segment);
     audit.finish();
-    if (!audit.asked()) throw new Error(audit.fault());
+    if (!audit.asked()) throw new NoAnswerError(audit.fault());
     return audit.missing;
   };
   const result = { to: Math.min(upTo, segment.next - 1), events: segment.length };

@@ -1,8 +1,10 @@
+import { ServiceError } from '../errors.ts';
 import { eventNameOf } from '../event/delivery-attempt.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readPageToken, writePageToken } from '../jetstream/read/page-token.ts';
 import type { WalkProgress } from '../jetstream/read/walk-pages.ts';
 import type { AuditedDestination } from '../reconciliation/audit.ts';
+import { NoAnswerError } from '../reconciliation/confirm-range.ts';
 import { findRange, selectEvents, type Selection } from './selection.ts';
 
 /** How a destination is asked what it holds; undefined if it cannot be asked. */
@@ -37,11 +39,21 @@ export interface CountOptions {
 const readMaxDefault = 20_000;
 
 /**
- * Counts what a redelivery would send, in parts. Throws a ServiceError `malformed_request` for a
- * page token of another list. Rejects when the log cannot be reached, or, for `missing`, when the
- * destination does not answer.
+ * Counts what a redelivery would send, in parts. Throws a ServiceError: `malformed_request` for a
+ * page token of another list; for `missing`, `destination_no_answer`. Rejects when the log cannot be
+ * reached.
  */
 export async function countSelection(options: CountOptions): Promise<SelectionCounts> {
+  try {
+    return await countPage(options);
+  } catch (error) {
+    if (!(error instanceof NoAnswerError)) throw error;
+    const text = `${options.destination.name} did not answer: ${error.message}.`;
+    throw new ServiceError('destination_no_answer', text, { cause: error });
+  }
+}
+
+async function countPage(options: CountOptions): Promise<SelectionCounts> {
   const { log, selection, readMax = readMaxDefault } = options;
   const [start] = readPageToken('redelivery', 1, options.pageToken);
   const range = await findRange(log, selection);

@@ -90,6 +90,7 @@ describe('src/README.md', () => {
     'dead-letters/',
     'quarantine/',
     'reconciliation/',
+    'redelivery/',
     'locate/',
     'tail/',
     'canary/',

@@ -165,6 +165,7 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   invalid_request: "belongs to the operators' port: test/dead-letters",
   destination_not_found: "belongs to the operators' port: test/delivery",
   destination_in_use: "belongs to the operators' port: test/delivery",
+  destination_no_answer: "belongs to the operators' port: test/redelivery",
   redelivery_not_found: "belongs to the operators' port: test/redelivery",
   redelivery_running: "belongs to the operators' port: test/redelivery",
   redelivery_ended: "belongs to the operators' port: test/redelivery",

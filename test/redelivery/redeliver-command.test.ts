@@ -150,6 +150,17 @@ describe('headgate redeliver', () => {
       message: expect.stringContaining('at most 20000 events a second'),
     });
 
+    // At the limits.
+    const most = { destination: 'warehouse', user: 'a'.repeat(1_000) };
+    expect(await callRpc(rig, 'StartRedelivery', { selection: most, rate: 20_000 })).toMatchObject({
+      redelivery: { rate: 20_000, state: 'RUNNING' },
+    });
+    await until(
+      async () => (await rig.redeliver('list')).stdout,
+      (list) => /\twarehouse\tdone\t/.test(list),
+      20_000,
+    );
+
     const started = await callRpc(rig, 'StartRedelivery', { selection, rate: 1 });
     const { id, rate } = (started as { redelivery: { id: string; rate: number } }).redelivery;
     expect(rate).toBe(1);

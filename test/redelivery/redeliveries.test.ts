@@ -6,6 +6,8 @@ import { laneConsumer } from '../../src/jetstream/consume/lane/lane-consumer.ts'
 import type { Log } from '../../src/jetstream/log.ts';
 import { readMatching } from '../../src/jetstream/read/read.ts';
 import { reconcile } from '../../src/reconciliation/reconcile.ts';
+import { countSelection } from '../../src/redelivery/count-selection.ts';
+import { laneEventsMax } from '../../src/redelivery/lane-room.ts';
 import { createRedeliveryJobs } from '../../src/redelivery/jobs.ts';
 import {
   destinationConfig,
@@ -136,6 +138,82 @@ describe('a redelivery', () => {
     const seen = destination.seen.map(({ eventId }) => eventId);
     const wanted = [...ids.filter((_id, index) => index !== 2), ...late];
     expect([...new Set(seen)].toSorted()).toEqual(wanted.toSorted());
+  }, 60_000);
+
+  test('is never far ahead of a destination that is away', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    let isOpen = true;
+    const destination = recording(() =>
+      isOpen ? delivered : { kind: 'retry', fault: 'destination', reason: 'away' },
+    );
+    await startProcess(log, destination);
+    await publishEvents(log, 2_500);
+    await arrived(log, () => destination.seen.length, 2_500);
+    isOpen = false;
+    const { id } = await createRedeliveryJobs(log).start('crm', everything, rateMax);
+    await until(
+      () => jobOf(log, id),
+      ({ note, sent }) => note === 'parked' && sent > laneEventsMax - 256,
+    );
+    // Two heartbeats later it has sent no more.
+    const { sent } = await jobOf(log, id);
+    await new Promise((resolve) => setTimeout(resolve, 6_500));
+    expect((await jobOf(log, id)).sent).toBe(sent);
+    expect(sent).toBeLessThanOrEqual(laneEventsMax);
+    expect(await copiesLeft(log)).toBeLessThanOrEqual(laneEventsMax);
+    destination.seen.splice(0);
+    isOpen = true;
+    expect((await inState(log, id, 'done', 30_000)).sent).toBe(2_500);
+    expect(new Set(destination.seen.map(({ eventId }) => eventId)).size).toBe(2_500);
+  }, 90_000);
+
+  test('waits for a destination that does not say what it holds', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    const { held, destination } = keeping();
+    let isSilent = false;
+    const stored = destination.stored!.bind(destination);
+    const silent: Destination = {
+      ...destination,
+      stored: (window) => {
+        if (isSilent) throw new Error('no connection');
+        return stored(window);
+      },
+    };
+    await startProcess(log, silent);
+    const ids = await publishEvents(log, 30);
+    await arrived(log, () => held.size, 30);
+    held.delete(ids[4]!);
+    isSilent = true;
+    const selection = { ...everything, missing: true };
+    const { id } = await createRedeliveryJobs(log).start('crm', selection, rateMax);
+    await until(
+      () => jobOf(log, id),
+      ({ note }) => note === 'no connection',
+    );
+    const count = () =>
+      countSelection({
+        log,
+        destination: {
+          name: 'crm',
+          type: 'test',
+          filter: { events: [], sources: [] },
+          stored: silent.stored!.bind(silent),
+        },
+        selection,
+        pageToken: '',
+        signal: new AbortController().signal,
+        secondLookMs: 1,
+      });
+    await expect(count()).rejects.toMatchObject({
+      code: 'destination_no_answer',
+      message: 'crm did not answer: no connection.',
+    });
+    isSilent = false;
+    expect([...(await count()).counts]).toEqual([['order_completed', 1]]);
+    expect(await inState(log, id, 'done')).toMatchObject({ sent: 1, note: '' });
+    expect(held.size).toBe(30);
   }, 60_000);
 
   test('follows the rules of retries: an event that fails again becomes a dead letter', async () => {

@@ -46,6 +46,8 @@ export async function deleteLaneCopies(
   destination: string,
   before?: number,
 ): Promise<void> {
+  // To NATS, everything before 1 is everything.
+  if (before !== undefined && before <= 1) return;
   const { streams } = clientsOf(log).manager;
   const filter = subjects.redelivery(destination, '*');
   await streams.purge('REPLAY', { filter, ...(before !== undefined && { seq: before }) });
