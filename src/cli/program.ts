@@ -13,6 +13,7 @@ import { keysCommand } from './keys.ts';
 import { operatorsCommand } from './operators.ts';
 import { queryCommand } from './query/query.ts';
 import { reconcileCommand } from './reconcile/reconcile.ts';
+import { redeliverCommand } from './redeliver/redeliver.ts';
 import { rejectedCommand } from './rejected/rejected.ts';
 import { schemasCommand } from './schemas/schemas.ts';
 import { serveCommand } from './serve.ts';
@@ -42,6 +43,7 @@ function commands(context: CommandContext): readonly Command[] {
     deadCommand(context),
     destinationsCommand(context),
     transformCommand(context),
+    redeliverCommand(context),
     traceCommand(context),
     auditCommand(context),
     reconcileCommand(context),

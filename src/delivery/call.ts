@@ -6,7 +6,7 @@ import { markText, type AttemptRecord, type FailedAttempt } from './attempt-reco
 import { inPlaceDelayMsMax } from './capacity.ts';
 import { deliverBatch, type BatchReport } from './deliver-batch.ts';
 import type { DelayedEvents } from './delayed-events.ts';
-import type { EventQueue } from './receive/event-queue.ts';
+import type { Lanes } from './lanes.ts';
 import type { HeldEvent } from './held-event.ts';
 import type { FailureDecision, Parking } from './parking.ts';
 import { retryDelayMs } from './retry-policy.ts';
@@ -21,7 +21,7 @@ export interface CallParts {
   readonly settler: Settler;
   readonly record: AttemptRecord;
   readonly parking: Parking<FailedAttempt>;
-  readonly queue: EventQueue;
+  readonly queue: Pick<Lanes, 'push' | 'remove'>;
   readonly delayed: DelayedEvents;
   readonly random: () => number;
 }
@@ -159,8 +159,10 @@ function createSettleBatch({ name, signals, settler }: CallParts) {
       const outcome = outcomes[index]!;
       if (outcome.kind === 'delivered') {
         deliveredCount += 1;
-        const latencyMs = nowMs - held.message.storedAtMs;
-        signals.deliveryLatency(name, Math.max(0, latencyMs / 1_000));
+        if (!held.isRedelivered) {
+          const latencyMs = nowMs - held.message.storedAtMs;
+          signals.deliveryLatency(name, Math.max(0, latencyMs / 1_000));
+        }
         settler.delivered(held);
         continue;
       }

@@ -136,3 +136,33 @@ export function createDeliverySignals(metrics: Metrics, logger: Logger, sampler:
     },
   };
 }
+
+/** The signals about redeliveries. */
+export function createRedeliverySignals(metrics: Metrics, logger: Logger) {
+  return {
+    /** Events of a redelivery were stored for the lane of the destination. */
+    eventsRedelivered: (destination: string, count: number): void => {
+      metrics.eventsRedelivered.series(destination).value += count;
+    },
+    redeliveryTaken: (destination: string, id: string): void => {
+      metrics.gauges.redeliveryRunning.set(destination, 1);
+      logger.info({ destination, id }, 'redelivery begins here');
+    },
+    /** This process works on it no longer: `state` says whether it has ended. */
+    redeliveryLeft: (
+      destination: string,
+      left: {
+        readonly id: string;
+        readonly state: string;
+        readonly sent: number;
+        readonly note: string;
+      },
+    ): void => {
+      metrics.gauges.redeliveryRunning.set(destination, 0);
+      logger[left.state === 'failed' ? 'warn' : 'info'](
+        { destination, ...left },
+        'redelivery ends here',
+      );
+    },
+  };
+}

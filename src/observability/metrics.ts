@@ -129,6 +129,7 @@ export function createMetrics(labels: LabelValues) {
     for (const outcome of deliveryOutcomes) counters.deliveries.series(destination, outcome);
     for (const outcome of transformOutcomes) counters.transforms.series(destination, outcome);
     counters.destinationMissing.series(destination);
+    counters.eventsRedelivered.series(destination);
   }
   for (const source of labels.webhooks ?? []) {
     for (const outcome of webhookOutcomes) counters.webhooks.series(source, outcome);
@@ -252,6 +253,11 @@ function createCounters(registry: Registry) {
     destinationMissing: createCounter(registry, {
       name: 'headgate_destination_missing_total',
       help: 'Events that were settled without delivery, as the destination said when it was asked. They are delivered again.',
+      labels: ['destination'],
+    }),
+    eventsRedelivered: createCounter(registry, {
+      name: 'headgate_redelivered_events_total',
+      help: 'Events that redeliveries have sent to a destination again.',
       labels: ['destination'],
     }),
   };

@@ -17,6 +17,8 @@ import { openTransform } from '../transform/open-transform.ts';
 import type { Transformer } from '../transform/transformer.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Signals } from '../observability/signals.ts';
+import { createRedeliveries } from '../redelivery/redeliveries.ts';
+import type { RedeliveryTarget } from '../redelivery/run-job.ts';
 import {
   createConfirmations,
   type Confirmations,
@@ -48,7 +50,7 @@ export interface Carrier {
 
 /**
  * Starts delivery: the collector, which turns advisories into dead letters, a worker for each
- * destination, the confirmations, the gauges and the janitor.
+ * destination, the confirmations, the redeliveries, the gauges and the janitor.
  */
 export async function startDelivery(parts: DeliveryParts): Promise<RunningDelivery> {
   const { config, log, signals, lifecycle } = parts;
@@ -68,13 +70,17 @@ export async function startDelivery(parts: DeliveryParts): Promise<RunningDelive
   });
   lifecycle.onRelease('destinations', () => stopAll(carriers));
   lifecycle.onRelease('confirmations', confirmations.stop);
+  const redeliveries = createRedeliveries({ log, signals });
+  lifecycle.onRelease('redeliveries', redeliveries.stop);
   for (const destinationConfig of config.destinations) {
     const carrier = await createCarrier(destinationConfig, parts, giveUp);
     carriers.push(carrier);
     await confirmations.begin(confirmedDestination(destinationConfig, carrier));
     await carrier.worker.start();
+    redeliveries.add(redeliveryTarget(destinationConfig, carrier));
   }
   confirmations.start();
+  redeliveries.start();
 
   if (config.canary.intervalMs !== undefined) {
     const canary = createCanaryWorker({ config, log, signals, giveUp });
@@ -156,6 +162,19 @@ function confirmedDestination(
     filter: config,
     stored: destination.stored?.bind(destination),
     isRunning: () => worker.state().kind === 'running',
+  };
+}
+
+function redeliveryTarget(config: DestinationConfig, carrier: Carrier): RedeliveryTarget {
+  const { isRunning: _isRunning, ...audited } = confirmedDestination(config, carrier);
+  const { worker } = carrier;
+  return {
+    ...audited,
+    openLane: worker.openLane,
+    waitsFor: () => {
+      const { kind, reason } = worker.state();
+      return kind === 'running' ? '' : `${config.name} is ${kind}: ${reason}`;
+    },
   };
 }
 

@@ -91,6 +91,7 @@ describe('src/README.md', () => {
     'dead-letters/',
     'quarantine/',
     'reconciliation/',
+    'redelivery/',
     'locate/',
     'audit/',
     'tail/',
