@@ -22,7 +22,7 @@ export interface ReadingTurns {
 }
 
 /** What one turn of the event loop reads of callers that are not known, in ms. */
-export const readingTurnMsMax = 2;
+export const readingTurnMsMax = 1;
 /** A small part costs little, and most requests are small: they come before everything else that waits. */
 const smallBytes = 4 * 1024;
 /**
@@ -31,10 +31,10 @@ const smallBytes = 4 * 1024;
  */
 const lightMsMax = 1;
 const lightShare = 0.005;
-/** The others together have this share of a processor, and after a quiet period this much at once. */
-const heavyShare = 0.2;
-const heavyBurstMs = 20;
-const heavyWaitMsMin = 2;
+/** Everything but small parts of the former has this share of a processor, and after a quiet period this much at once. */
+const bulkShare = 0.25;
+const bulkBurstMs = 4;
+const waitMsMin = 1;
 /** What may wait in all. Beyond it, a connection of the others ends. */
 export const waitingBytesMax = 32 * 1024 * 1024;
 
@@ -97,7 +97,7 @@ class Turns {
   private isTurnScheduled = false;
   /** Requests are read within their connection's turn. */
   private isReading = false;
-  private heavyLeftMs = heavyBurstMs;
+  private bulkLeftMs = bulkBurstMs;
   private countedAt = performance.now();
   private timer: NodeJS.Timeout | undefined = undefined;
   waitingBytes = 0;
@@ -111,7 +111,7 @@ class Turns {
     const rank = rankOf(reading, bytes, now);
     const queue = this.waiting[rank]!;
     const mayRead = queue.length === 0 && this.turnMs < readingTurnMsMax;
-    if (mayRead && (rank !== heavyRank || this.hasHeavyTime(now))) {
+    if (mayRead && (rank === smallRank || this.hasBulkTime(now))) {
       this.read(reading, bytes, now, rank);
       return;
     }
@@ -141,16 +141,16 @@ class Turns {
     const now = performance.now();
     const ms = now - from;
     this.turnMs += ms;
-    if (rank === heavyRank) this.heavyLeftMs -= ms;
+    if (rank !== smallRank) this.bulkLeftMs -= ms;
     reading.use(ms, now);
     return now;
   }
 
-  private hasHeavyTime(now: number): boolean {
-    const left = this.heavyLeftMs + (now - this.countedAt) * heavyShare;
-    this.heavyLeftMs = Math.min(heavyBurstMs, left);
+  private hasBulkTime(now: number): boolean {
+    const left = this.bulkLeftMs + (now - this.countedAt) * bulkShare;
+    this.bulkLeftMs = Math.min(bulkBurstMs, left);
     this.countedAt = now;
-    return this.heavyLeftMs > 0;
+    return this.bulkLeftMs > 0;
   }
 
   private scheduleTurn(): void {
@@ -163,11 +163,13 @@ class Turns {
     this.isTurnScheduled = false;
     this.turnMs = 0;
     this.readWaiting(smallRank);
-    this.readWaiting(lightRank);
-    if (this.hasHeavyTime(performance.now())) this.readWaiting(heavyRank);
+    if (this.hasBulkTime(performance.now())) {
+      this.readWaiting(lightRank);
+      this.readWaiting(heavyRank);
+    }
     const [small, light, heavy] = this.waiting;
-    if (small!.length > 0 || light!.length > 0) this.scheduleTurn();
-    else if (heavy!.length > 0) this.awaitHeavyTime();
+    if (small!.length > 0) this.scheduleTurn();
+    else if (light!.length > 0 || heavy!.length > 0) this.awaitBulkTime();
   };
 
   /** One after the other has its turn, and joins the end of its queue if more of it waits. */
@@ -177,7 +179,7 @@ class Turns {
     let now = performance.now();
     let read = 0;
     while (read < queue.length && this.turnMs < readingTurnMsMax) {
-      if (rank === heavyRank && this.heavyLeftMs <= 0) break;
+      if (rank !== smallRank && this.bulkLeftMs <= 0) break;
       const reading = queue[read]!;
       read += 1;
       const bytes = reading.kept!.shift();
@@ -199,8 +201,8 @@ class Turns {
     }
   }
 
-  private awaitHeavyTime(): void {
-    if (this.heavyLeftMs > 0) {
+  private awaitBulkTime(): void {
+    if (this.bulkLeftMs > 0) {
       this.scheduleTurn();
       return;
     }
@@ -209,7 +211,7 @@ class Turns {
       this.timer = undefined;
       this.scheduleTurn();
     };
-    this.timer = setTimeout(wake, Math.max(heavyWaitMsMin, -this.heavyLeftMs / heavyShare));
+    this.timer = setTimeout(wake, Math.max(waitMsMin, -this.bulkLeftMs / bulkShare));
     this.timer.unref();
   }
 }
