@@ -33,6 +33,10 @@ export interface MemoryRoomOptions {
 /** In the first moments of a request its age says little: an upload of many parts is not preferred. */
 const youthMs = 1;
 
+/** A search weighs all tenants, so among many it finds several at once: one in so many, for so long. */
+const foundPart = 16;
+const foundMs = 100;
+
 /**
  * Shares memory between callers. Shares are not fixed: a single caller may use all of it. When the
  * room is full, the tenant with the largest weight is evicted: bytes x age x bytes of its
@@ -46,6 +50,11 @@ export function createMemoryRoom({ bytesMax, onFull }: MemoryRoomOptions): Memor
   const byGroup = new Map<string, number>();
   const byConnection = new Map<object, number>();
   let held = 0;
+  let found: Weighed[] = [];
+  let foundAt = 0;
+  /** Who has left and does not know it yet. */
+  const evicted: Tenant[] = [];
+  let isEvicting = false;
 
   const count = (tenant: Tenant, bytes: number): void => {
     const { group, connection } = tenant;
@@ -57,20 +66,55 @@ export function createMemoryRoom({ bytesMax, onFull }: MemoryRoomOptions): Memor
   const leave = (tenant: Tenant): void => {
     if (!tenants.delete(tenant)) return;
     count(tenant, -tenant.bytesHeld);
+    if (tenants.size === 0) found = [];
   };
-  const heaviest = (): Tenant | undefined => {
-    const now = performance.now();
-    let found: Tenant | undefined;
-    let most = 0;
+  /** 0: it stays. */
+  const weigh = (tenant: Tenant, now: number): number => {
+    if (tenant.isFixed || !tenants.has(tenant)) return 0;
+    const share = byGroup.get(tenant.group)! * byConnection.get(tenant.connection)!;
+    return share * tenant.bytesHeld * (now - tenant.heldSince + youthMs);
+  };
+  const search = (now: number): void => {
+    const all: Weighed[] = [];
     for (const tenant of tenants) {
-      if (tenant.isFixed) continue;
-      const share = byGroup.get(tenant.group)! * byConnection.get(tenant.connection)!;
-      const weight = share * tenant.bytesHeld * (now - tenant.heldSince + youthMs);
-      if (weight <= most) continue;
-      most = weight;
-      found = tenant;
+      const weight = weigh(tenant, now);
+      if (weight > 0) all.push({ tenant, weight });
     }
-    return found;
+    all.sort((one, other) => other.weight - one.weight);
+    // The heaviest last.
+    found = all.slice(0, Math.ceil(all.length / foundPart)).reverse();
+    foundAt = now;
+  };
+  const heaviest = (newcomer: Tenant): Tenant => {
+    const now = performance.now();
+    if (now - foundAt > foundMs) found = [];
+    const weight = weigh(newcomer, now);
+    for (let isNew = false; ; isNew = true) {
+      const last = found.at(-1);
+      // Its weight falls with each one of its connection and address that leaves.
+      const lastWeight = last === undefined ? 0 : weigh(last.tenant, now);
+      const isGood = last !== undefined && lastWeight * 2 > found[0]!.weight;
+      if (isGood && weight <= lastWeight) {
+        found.pop();
+        return last.tenant;
+      }
+      if (isGood || isNew) return newcomer;
+      search(now);
+    }
+  };
+  /** In a loop: who is evicted may need room for its refusal, so that others are evicted. */
+  const evict = (): void => {
+    if (isEvicting) return;
+    isEvicting = true;
+    try {
+      for (const victim of evicted) {
+        leave(victim);
+        victim.evict();
+      }
+    } finally {
+      evicted.length = 0;
+      isEvicting = false;
+    }
   };
   return {
     add: (tenant, bytes) => {
@@ -80,20 +124,27 @@ export function createMemoryRoom({ bytesMax, onFull }: MemoryRoomOptions): Memor
         tenant.heldSince = performance.now();
       }
       count(tenant, bytes);
-      while (held > bytesMax) {
-        const victim = heaviest() ?? tenant;
+      let hasRoom = true;
+      while (held > bytesMax && hasRoom) {
+        const victim = heaviest(tenant);
         leave(victim);
         onFull(victim);
-        if (victim === tenant) return false;
-        victim.evict();
+        hasRoom = victim !== tenant;
+        if (hasRoom) evicted.push(victim);
       }
-      return true;
+      evict();
+      return hasRoom;
     },
     leave,
     get bytesHeld() {
       return held;
     },
   };
+}
+
+interface Weighed {
+  readonly tenant: Tenant;
+  readonly weight: number;
 }
 
 function addTo<Key>(counts: Map<Key, number>, key: Key, bytes: number): void {
