@@ -3,7 +3,10 @@ export interface Tenant {
   /** The caller's address, or the source of its key. */
   readonly group: string;
   readonly connection: object;
-  /** Called when the room needs this tenant's memory for others. It must leave the room at once. */
+  /**
+   * Called when the room needed this tenant's memory for others, and does not count it any more: at once, or a few
+   * turns of the event loop later.
+   */
   evict(): void;
   /** The request is nearly complete and is no longer evicted. */
   readonly isFixed: boolean;
@@ -33,6 +36,8 @@ export interface MemoryRoomOptions {
 /** In the first moments of a request its age says little: an upload of many parts is not preferred. */
 const youthMs = 1;
 
+/** What a turn of the event loop does for those who are evicted. */
+const evictionTurnMs = 1;
 /** A search weighs all tenants, so among many it finds several at once: one in so many, for so long. */
 const foundPart = 16;
 const foundMs = 100;
@@ -53,7 +58,7 @@ export function createMemoryRoom({ bytesMax, onFull }: MemoryRoomOptions): Memor
   let found: Weighed[] = [];
   let foundAt = 0;
   /** Who has left and does not know it yet. */
-  const evicted: Tenant[] = [];
+  let evicted: Tenant[] = [];
   let isEvicting = false;
 
   const count = (tenant: Tenant, bytes: number): void => {
@@ -102,18 +107,31 @@ export function createMemoryRoom({ bytesMax, onFull }: MemoryRoomOptions): Memor
       search(now);
     }
   };
-  /** In a loop: who is evicted may need room for its refusal, so that others are evicted. */
+  /**
+   * Not within one another, and not all in one turn of the event loop: who is evicted may need room for its
+   * refusal, so that others are evicted, thousands of them.
+   */
   const evict = (): void => {
     if (isEvicting) return;
     isEvicting = true;
+    const startedAt = performance.now();
+    let at = 0;
     try {
-      for (const victim of evicted) {
+      while (at < evicted.length && performance.now() - startedAt < evictionTurnMs) {
+        const victim = evicted[at]!;
+        at += 1;
         leave(victim);
         victim.evict();
       }
     } finally {
-      evicted.length = 0;
-      isEvicting = false;
+      evicted = evicted.slice(at);
+      isEvicting = evicted.length > 0;
+      if (isEvicting) {
+        setImmediate(() => {
+          isEvicting = false;
+          evict();
+        });
+      }
     }
   };
   return {
