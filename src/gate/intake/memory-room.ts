@@ -39,7 +39,7 @@ const youthMs = 1;
 /** What a turn of the event loop does for those who are evicted. */
 const evictionTurnMs = 1;
 /** A search weighs all tenants, so among many it finds several at once: one in so many, for so long. */
-const foundPart = 16;
+export const foundPart = 16;
 const foundMs = 100;
 
 /**
@@ -55,11 +55,6 @@ export function createMemoryRoom({ bytesMax, onFull }: MemoryRoomOptions): Memor
   const byGroup = new Map<string, number>();
   const byConnection = new Map<object, number>();
   let held = 0;
-  let found: Weighed[] = [];
-  let foundAt = 0;
-  /** Who has left and does not know it yet. */
-  let evicted: Tenant[] = [];
-  let isEvicting = false;
 
   const count = (tenant: Tenant, bytes: number): void => {
     const { group, connection } = tenant;
@@ -71,7 +66,6 @@ export function createMemoryRoom({ bytesMax, onFull }: MemoryRoomOptions): Memor
   const leave = (tenant: Tenant): void => {
     if (!tenants.delete(tenant)) return;
     count(tenant, -tenant.bytesHeld);
-    if (tenants.size === 0) found = [];
   };
   /** 0: it stays. */
   const weigh = (tenant: Tenant, now: number): number => {
@@ -79,6 +73,48 @@ export function createMemoryRoom({ bytesMax, onFull }: MemoryRoomOptions): Memor
     const share = byGroup.get(tenant.group)! * byConnection.get(tenant.connection)!;
     return share * tenant.bytesHeld * (now - tenant.heldSince + youthMs);
   };
+  const heaviest = createHeaviest(tenants, weigh);
+  const evict = createEvictions(leave);
+  return {
+    add: (tenant, bytes) => {
+      if (!tenants.has(tenant)) {
+        tenants.add(tenant);
+        tenant.bytesHeld = 0;
+        tenant.heldSince = performance.now();
+      }
+      count(tenant, bytes);
+      const evicted: Tenant[] = [];
+      let hasRoom = true;
+      while (held > bytesMax && hasRoom) {
+        const victim = heaviest(tenant);
+        leave(victim);
+        onFull(victim);
+        hasRoom = victim !== tenant;
+        if (hasRoom) evicted.push(victim);
+      }
+      if (evicted.length > 0) evict(evicted);
+      return hasRoom;
+    },
+    leave,
+    get bytesHeld() {
+      return held;
+    },
+  };
+}
+
+interface Weighed {
+  readonly tenant: Tenant;
+  readonly weight: number;
+}
+
+/** Returns who is to leave for a newcomer, which may be itself. A weight of 0: it stays. */
+function createHeaviest(
+  tenants: ReadonlySet<Tenant>,
+  weigh: (tenant: Tenant, now: number) => number,
+): (newcomer: Tenant) => Tenant {
+  /** The heaviest last. */
+  let found: Weighed[] = [];
+  let foundAt = 0;
   const search = (now: number): void => {
     const all: Weighed[] = [];
     for (const tenant of tenants) {
@@ -86,11 +122,10 @@ export function createMemoryRoom({ bytesMax, onFull }: MemoryRoomOptions): Memor
       if (weight > 0) all.push({ tenant, weight });
     }
     all.sort((one, other) => other.weight - one.weight);
-    // The heaviest last.
-    found = all.slice(0, Math.ceil(all.length / foundPart)).reverse();
+    found = all.slice(0, Math.ceil(all.length / foundPart)).toReversed();
     foundAt = now;
   };
-  const heaviest = (newcomer: Tenant): Tenant => {
+  return (newcomer) => {
     const now = performance.now();
     if (now - foundAt > foundMs) found = [];
     const weight = weigh(newcomer, now);
@@ -107,62 +142,48 @@ export function createMemoryRoom({ bytesMax, onFull }: MemoryRoomOptions): Memor
       search(now);
     }
   };
-  /**
-   * Not within one another, and not all in one turn of the event loop: who is evicted may need room for its
-   * refusal, so that others are evicted, thousands of them.
-   */
+}
+
+/**
+ * Tells tenants that they have left. Not within one another, and not all in one turn of the event loop: who is evicted
+ * may need room for its refusal, so that others are evicted, thousands of them.
+ */
+function createEvictions(leave: (tenant: Tenant) => void): (victims: readonly Tenant[]) => void {
+  let waiting: Tenant[] = [];
+  let isEvicting = false;
+  let turnMs = 0;
+  let isTurnScheduled = false;
+  const nextTurn = (): void => {
+    isTurnScheduled = false;
+    turnMs = 0;
+    evict();
+  };
   const evict = (): void => {
-    if (isEvicting) return;
     isEvicting = true;
-    const startedAt = performance.now();
     let at = 0;
     try {
-      while (at < evicted.length && performance.now() - startedAt < evictionTurnMs) {
-        const victim = evicted[at]!;
+      while (at < waiting.length && turnMs < evictionTurnMs) {
+        const victim = waiting[at]!;
         at += 1;
+        const startedAt = performance.now();
+        // It may have come back.
         leave(victim);
         victim.evict();
+        turnMs += performance.now() - startedAt;
       }
     } finally {
-      evicted = evicted.slice(at);
-      isEvicting = evicted.length > 0;
-      if (isEvicting) {
-        setImmediate(() => {
-          isEvicting = false;
-          evict();
-        });
+      isEvicting = false;
+      waiting = waiting.slice(at);
+      if (!isTurnScheduled && turnMs > 0) {
+        isTurnScheduled = true;
+        setImmediate(nextTurn);
       }
     }
   };
-  return {
-    add: (tenant, bytes) => {
-      if (!tenants.has(tenant)) {
-        tenants.add(tenant);
-        tenant.bytesHeld = 0;
-        tenant.heldSince = performance.now();
-      }
-      count(tenant, bytes);
-      let hasRoom = true;
-      while (held > bytesMax && hasRoom) {
-        const victim = heaviest(tenant);
-        leave(victim);
-        onFull(victim);
-        hasRoom = victim !== tenant;
-        if (hasRoom) evicted.push(victim);
-      }
-      evict();
-      return hasRoom;
-    },
-    leave,
-    get bytesHeld() {
-      return held;
-    },
+  return (victims) => {
+    waiting.push(...victims);
+    if (!isEvicting) evict();
   };
-}
-
-interface Weighed {
-  readonly tenant: Tenant;
-  readonly weight: number;
 }
 
 function addTo<Key>(counts: Map<Key, number>, key: Key, bytes: number): void {
