@@ -1,5 +1,6 @@
 import { clickhouseType } from './clickhouse/type.ts';
 import type { DestinationType } from './destination.ts';
+import { httpApiType } from './http/type.ts';
 import { kafkaType } from './kafka/type.ts';
 import { mixpanelType } from './mixpanel/type.ts';
 import { moduleType } from './module/type.ts';
@@ -23,6 +24,7 @@ export const destinationTypes: readonly DestinationType[] = [
   clickhouseType,
   parquetType,
   webhookType,
+  httpApiType,
   segmentType,
   posthogType,
   mixpanelType,

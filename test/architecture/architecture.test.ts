@@ -23,7 +23,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   http: ['errors', 'config'],
   jetstream: ['event', 'errors', 'config'],
   gate: ['gen', 'event', 'errors', 'config', 'observability', 'tracing', 'http'],
-  destinations: ['event', 'errors', 'tracing'],
+  destinations: ['event', 'errors', 'tracing', 'transform'],
   transform: ['event', 'errors', 'config'],
   delivery: [
     'event',
@@ -160,6 +160,7 @@ const wallClock: Readonly<Record<string, string>> = {
   'codegen/typescript.ts': 'in generated code: the time in a key',
   'destinations/webhook/webhook.ts':
     'a signature is dated; Retry-After without a Date, a day at most',
+  'destinations/http/api-answers.ts': 'Retry-After without a Date, a day at most',
   'destinations/vendors/vendor.ts': 'Retry-After without a Date, a day at most',
   'destinations/clickhouse/fault.ts': 'Retry-After without a Date, a day at most',
   'destinations/sqlite/warehouse.ts': 'delivered_at',

@@ -1,4 +1,4 @@
-import { excerpt, outcomeOfAnswer } from '../http/answers.ts';
+import { excerpt, outcomeOfAnswer } from '../http-client/answers.ts';
 import type { Outcome } from '../destination.ts';
 
 /** The status and headers of the answer, which the client's error does not have. */

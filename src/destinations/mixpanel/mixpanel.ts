@@ -7,7 +7,7 @@ import {
   type DestinationSettings,
   type Outcome,
 } from '../destination.ts';
-import { excerpt, type HttpAnswer } from '../http/answers.ts';
+import { excerpt, type HttpAnswer } from '../http-client/answers.ts';
 import {
   addressOf,
   basicAuthorization,

@@ -1,5 +1,5 @@
 import type { DestinationType } from '../destination.ts';
-import { httpSettings } from '../http/settings.ts';
+import { httpSettings } from '../http-client/settings.ts';
 
 /** `/import` of Mixpanel: mixpanel.ts. */
 export const mixpanelType: DestinationType = {

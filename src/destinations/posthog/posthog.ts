@@ -1,6 +1,6 @@
 import { isJsonObject } from '../../event/json/json.ts';
 import type { Destination, DestinationSettings } from '../destination.ts';
-import type { HttpAnswer } from '../http/answers.ts';
+import type { HttpAnswer } from '../http-client/answers.ts';
 import type { RequestOutcome } from '../batch-requests.ts';
 import { addressOf, createVendorDestination, personOf } from '../vendors/vendor.ts';
 

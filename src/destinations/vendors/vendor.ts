@@ -7,8 +7,8 @@ import {
   outcomeOfAnswer,
   type AnswerReading,
   type HttpAnswer,
-} from '../http/answers.ts';
-import { openEndpoint, readHttpUrl, type HttpEndpoint } from '../http/endpoint.ts';
+} from '../http-client/answers.ts';
+import { openEndpoint, readHttpUrl, type HttpEndpoint } from '../http-client/endpoint.ts';
 import { readEvent } from '../readable-event.ts';
 
 /** Room for an error about each of a thousand events. */
