@@ -350,10 +350,13 @@ describe('several processes', () => {
     await arrived(log, () => destination.seen.length, 600);
     destination.seen.splice(0);
     const { id } = await createRedeliveryJobs(log).start('crm', everything, 300);
+    const holders = new Set<string>();
     await until(
-      () => destination.seen.length,
-      (count) => count >= 60,
+      async () => holders.add((await jobOf(log, id)).holder),
+      () => destination.seen.length >= 60,
     );
+    holders.delete('');
+    expect(holders.size).toBe(1);
     const [works, rests] = first.redelivered() > 0 ? [first, second] : [second, first];
     expect(rests.redelivered()).toBe(0);
     await works.stop();
