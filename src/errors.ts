@@ -136,6 +136,13 @@ export const errorTable = {
     logLevel: 'info',
     text: 'The request has no write key, or this gate does not know the key. Send it as `Authorization: Bearer KEY`, as the user of Basic, or as `x-write-key`.',
   },
+  operator_not_allowed: {
+    ...refused,
+    grpc: grpcCode.permissionDenied,
+    http: 403,
+    logLevel: 'info',
+    text: 'The role of your token on the admin port does not allow this. Ask an admin for a token with the role that the message names, or to do it for you.',
+  },
   cross_site_request: {
     ...refused,
     grpc: grpcCode.permissionDenied,
@@ -365,7 +372,15 @@ export const errorTable = {
     http: 503,
     retryable: true,
     logLevel: 'warn',
-    text: 'The log did not answer, or refused. The request may have taken effect anyway; nothing is stored twice, so try again.',
+    text: 'The log did not answer, or refused. Unless the message says that nothing was done, the request may have taken effect anyway; nothing is stored twice, so try again.',
+  },
+  audit_full: {
+    ...refused,
+    grpc: grpcCode.unavailable,
+    http: 503,
+    retryable: true,
+    logLevel: 'error',
+    text: 'The audit log has no room for another entry, and what it cannot record may neither be done nor be shown. Shorten audit.retention or raise log.storage_bytes_max, and restart (docs/operate/audit.md).',
   },
   internal: {
     grpc: grpcCode.internal,

@@ -1,10 +1,12 @@
 import type { DestinationConfig } from '../config/config.ts';
 import type { Destination } from '../destinations/destination.ts';
 import type { GiveUp } from '../event/delivery-attempt.ts';
+import { recordFiltered } from '../jetstream/filtered-events.ts';
 import type { Log } from '../jetstream/log.ts';
 import { flushSettled, type Pull } from '../jetstream/consume/pull.ts';
 import { storeDelayedCopy, type DelayedCopy } from '../jetstream/consume/delayed-copies.ts';
 import type { Signals } from '../observability/signals.ts';
+import type { Transformer } from '../transform/transformer.ts';
 import { createAttemptRecord, type FailedAttempt } from './attempt-record.ts';
 import { createCalls } from './call.ts';
 import {
@@ -26,6 +28,7 @@ import { createPump } from './pump.ts';
 import { createRunningBatches } from './running-batches.ts';
 import { createReceiver } from './receive/receiver.ts';
 import { createSettler } from './settle.ts';
+import { transformedDestination, type BatchReceiver } from './transform-destination.ts';
 import { createWorkerStatus, type WorkerState } from './worker-state.ts';
 
 /** Delivers events to one destination. */
@@ -49,6 +52,8 @@ export interface DeliveryWorker {
 export interface DeliveryWorkerOptions {
   readonly destinationConfig: DestinationConfig;
   readonly destination: Destination;
+  /** Changes the events on their way. Its owner closes it. */
+  readonly transformer?: Transformer | undefined;
   readonly log: Log;
   readonly signals: Signals;
   /** Stores a dead letter: dead-letters/, passed in by service/start-delivery.ts. */
@@ -210,6 +215,21 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
     },
   });
   const own = { settler, record, parking, queue, delayed };
-  const calls = createCalls({ name, retry, destination, signals, random, ...own });
+  const receiver = receiverOf(options);
+  const calls = createCalls({ name, retry, destination: receiver, signals, random, ...own });
   return { settler, queue, parking, delayed, calls, status };
+}
+
+/** The destination, behind its transform if it has one. */
+function receiverOf(options: DeliveryWorkerOptions): BatchReceiver {
+  const { destination, transformer, log, signals } = options;
+  if (transformer === undefined) return destination;
+  const { name } = options.destinationConfig;
+  return transformedDestination({
+    name,
+    destination,
+    transformer,
+    signals,
+    recordFiltered: (positions) => recordFiltered(log, name, positions),
+  });
 }

@@ -1,6 +1,11 @@
 import type { LineSampler } from './line-sampler.ts';
 import type { Logger } from './logger.ts';
-import type { DeliveryOutcome, Metrics } from './metrics.ts';
+import {
+  transformOutcomes,
+  type DeliveryOutcome,
+  type Metrics,
+  type TransformOutcome,
+} from './metrics.ts';
 
 /** One call of a destination. Written as one wide log line. */
 export interface DeliveryCall {
@@ -40,9 +45,23 @@ export interface FailedDelivery {
   readonly retryInMs: number | undefined;
 }
 
+function createTransformSignals(metrics: Metrics) {
+  return {
+    eventsTransformed: (
+      destination: string,
+      counts: Readonly<Record<TransformOutcome, number>>,
+    ): void => {
+      for (const outcome of transformOutcomes) {
+        metrics.transforms.series(destination, outcome).value += counts[outcome];
+      }
+    },
+  };
+}
+
 /** The signals about deliveries. */
 export function createDeliverySignals(metrics: Metrics, logger: Logger, sampler: LineSampler) {
   return {
+    ...createTransformSignals(metrics),
     eventsDelivered: (destination: string, count: number): void => {
       metrics.deliveries.series(destination, 'delivered').value += count;
     },

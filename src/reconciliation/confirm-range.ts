@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { readEventPositions } from '../jetstream/consume/consumer-position.ts';
+import { isBeforeStart, readStart } from '../jetstream/consume/start-position.ts';
+import { readFiltered } from '../jetstream/filtered-events.ts';
 import type { Log } from '../jetstream/log.ts';
 import { boundsOf, readMessage, sequenceSince } from '../jetstream/read/read.ts';
 import { createAudit, missingMax, type Audit, type AuditedDestination } from './audit.ts';
@@ -60,7 +62,7 @@ export async function confirmRange(range: RangeToConfirm): Promise<CheckedRange>
     return audit.missing;
   };
   const result = { to: Math.min(upTo, segment.next - 1), events: segment.length };
-  const first = await look(await presumeDelivered(log, destination));
+  const first = await look(await presumeDelivered(log, destination, from));
   if (first.count === 0) return { ...result, missing: [] };
 
   const deadFrom = await firstDead(log, first.first[0]!.sequence);
@@ -83,9 +85,18 @@ export async function confirmRange(range: RangeToConfirm): Promise<CheckedRange>
 async function presumeDelivered(
   log: Log,
   { name, filter }: AuditedDestination,
+  from: number,
 ): Promise<DestinationSnapshot> {
   const wants = compileWants(await readEventPositions(log, name), filter);
-  return { wants, inWork: [], fateOf: () => undefined };
+  const start = await readStart(log, name);
+  const filtered = await readFiltered(log, name, from);
+  return {
+    wants,
+    inWork: [],
+    fateOf: () => undefined,
+    wasFiltered: (sequence) => filtered.has(sequence),
+    isBeforeStart: (sequence) => isBeforeStart(log, start, sequence),
+  };
 }
 
 /** More than the clocks of two servers differ, or one steps. */

@@ -5,8 +5,10 @@ import {
   readEventPositions,
   type ConsumerPosition,
 } from '../jetstream/consume/consumer-position.ts';
+import { isBeforeStart, readStart } from '../jetstream/consume/start-position.ts';
 import { readLanePosition } from '../jetstream/consume/lane/lane-consumer.ts';
 import type { FilterEra } from '../jetstream/consume/filter-history.ts';
+import { readFiltered } from '../jetstream/filtered-events.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMatching } from '../jetstream/read/read.ts';
 import { originHeader, originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
@@ -30,6 +32,10 @@ export interface DestinationSnapshot {
   fateOf(sequence: number): EventFate | undefined;
   readonly inWork: readonly InWork[];
   readonly wants: Wants;
+  /** Whether the destination's transform filtered the event. */
+  readonly wasFiltered: (sequence: number) => boolean;
+  /** Whether the event is older than the start of the destination. */
+  readonly isBeforeStart: (sequence: number) => boolean;
 }
 
 /**
@@ -50,6 +56,7 @@ export async function takeSnapshot(
 ): Promise<DestinationSnapshot> {
   const fates = new Map<number, EventFate>();
   const events = await readEventPositions(log, destination);
+  const start = await readStart(log, destination);
 
   const delayedCopy = await readDelayedCopies(log, destination, fates);
   for (const [subject, fate] of [
@@ -63,9 +70,12 @@ export async function takeSnapshot(
     }
   }
   const replayed = await readReplayed(log, destination, fates);
+  const filtered = await readFiltered(log, destination, fromSequence);
   const redelivered = await readRedelivered(log, destination, fates);
   return {
     wants: compileWants(events, filter),
+    wasFiltered: (sequence) => filtered.has(sequence),
+    isBeforeStart: (sequence) => isBeforeStart(log, start, sequence),
     fateOf: (sequence) => {
       const deliveredUpTo = positionAt(events, sequence)?.deliveredUpTo ?? 0;
       return fates.get(sequence) ?? (sequence > deliveredUpTo ? 'waiting' : undefined);

@@ -13,6 +13,8 @@ import type { GiveUp } from '../event/delivery-attempt.ts';
 import { createJanitor } from '../jetstream/consume/janitor.ts';
 import type { Log } from '../jetstream/log.ts';
 import { createPressureRelief } from '../jetstream/consume/retention/pressure.ts';
+import { openTransform } from '../transform/open-transform.ts';
+import type { Transformer } from '../transform/transformer.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Signals } from '../observability/signals.ts';
 import { createRedeliveries } from '../redelivery/redeliveries.ts';
@@ -43,6 +45,7 @@ export interface RunningDelivery {
 export interface Carrier {
   readonly destination: Pick<Destination, 'close' | 'stored'>;
   readonly worker: DeliveryWorker;
+  readonly transformer?: Transformer | undefined;
 }
 
 /**
@@ -134,17 +137,19 @@ async function createCarrier(
   giveUp: GiveUp,
 ): Promise<Carrier> {
   const { name, type, settings } = destinationConfig;
+  const transformer = await openTransform(destinationConfig);
   const destination = await destinationTypeOf(type).create(name, settings);
   const worker = createDeliveryWorker({
     destinationConfig,
     destination,
+    transformer,
     log,
     signals,
     giveUp,
     heldBytesMax: heldBytesMaxOf(config.destinations.length),
     stopGraceMs: config.shutdownGraceMs,
   });
-  return { destination, worker };
+  return { destination, worker, transformer };
 }
 
 function confirmedDestination(
@@ -178,13 +183,15 @@ export async function stopAll(
   carriers: readonly {
     worker: Pick<DeliveryWorker, 'stop'>;
     destination: Carrier['destination'];
+    transformer?: Carrier['transformer'];
   }[],
 ): Promise<void> {
   const ended = await Promise.allSettled(
-    carriers.map(async ({ destination, worker }) => {
+    carriers.map(async ({ destination, worker, transformer }) => {
       try {
         await worker.stop();
       } finally {
+        await transformer?.close();
         await destination.close();
       }
     }),

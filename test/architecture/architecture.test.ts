@@ -24,9 +24,19 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   jetstream: ['event', 'errors', 'config'],
   gate: ['gen', 'event', 'errors', 'config', 'observability', 'tracing', 'http'],
   destinations: ['event', 'errors', 'tracing'],
-  delivery: ['event', 'config', 'jetstream', 'destinations', 'observability', 'tracing'],
+  transform: ['event', 'errors', 'config'],
+  delivery: [
+    'event',
+    'config',
+    'jetstream',
+    'destinations',
+    'observability',
+    'tracing',
+    'transform',
+  ],
   'dead-letters': ['event', 'errors', 'jetstream', 'observability'],
   quarantine: ['event', 'errors', 'jetstream'],
+  audit: ['errors', 'jetstream'],
   reconciliation: ['event', 'destinations', 'jetstream'],
   redelivery: ['event', 'errors', 'jetstream', 'observability', 'reconciliation'],
   locate: [
@@ -60,6 +70,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'locate',
     'tail',
     'registry',
+    'audit',
   ],
   service: [
     'event',
@@ -78,7 +89,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'tail',
     'canary',
     'registry',
+    'audit',
     'operators',
+    'transform',
   ],
 };
 
@@ -93,6 +106,7 @@ const owners: readonly (readonly [pattern: RegExp, folders: readonly string[]])[
   // The commands are clients of a gate that runs, in another process.
   [/^@connectrpc\/connect-node$/, ['http', 'cli']],
   [/^undici$/, ['destinations']],
+  [/^(jsonata$|quickjs-emscripten-core|@jitl\/)/, ['transform']],
   [/^(pg|@clickhouse\/|hyparquet)/, ['destinations']],
   [/^@platformatic\/kafka$/, ['destinations']],
   [/^(commander|cli-progress|cli-table3)$/, ['cli']],
@@ -126,6 +140,8 @@ const wallClock: Readonly<Record<string, string>> = {
   'observability/canary-metrics.ts': 'a gauge with a time',
   'canary/heartbeat.ts': 'a gauge with a time',
   'operators/events/event-service.ts': 'the default start of a search',
+  'jetstream/consume/start-position.ts':
+    'once for a new destination: the time that `from: 7d` means, and when it was recorded',
   'reconciliation/snapshot.ts': 'a count for people, of copies that are due',
   'reconciliation/confirmations.ts': 'when missing deliveries were found, for people',
   'redelivery/job.ts': 'when a redelivery ended, for people',
@@ -237,8 +253,13 @@ describe('files', () => {
   it('do no work when they are imported', async () => {
     const before = process.getActiveResourcesInfo().length;
     for (const { name } of files) {
-      // The entries run on import, and a worker thread's file runs in a thread alone.
-      if (/(^|\/)main\.ts$|sqlite\/writer\.ts$|parquet\/exporter\.ts$/.test(name)) continue;
+      // The entries run on import, and the file of a worker thread or a child process runs there alone.
+      if (
+        /(^|\/)main\.ts$|sqlite\/writer\.ts$|parquet\/exporter\.ts$|transform\/child\.ts$/.test(
+          name,
+        )
+      )
+        continue;
       await import(path.join(source, name));
     }
     expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(before);

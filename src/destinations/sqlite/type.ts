@@ -3,6 +3,7 @@ import type { DestinationType } from '../destination.ts';
 /** A SQLite file: sqlite.ts. */
 export const sqliteType: DestinationType = {
   type: 'sqlite',
+  startsFrom: 'earliest',
   secondCopies: 'It keeps one row for an event: a second copy is refused by event_id.',
   settings: {
     path: {
