@@ -2,11 +2,11 @@ import { readEventPositions } from '../jetstream/consume/consumer-position.ts';
 import type { Log } from '../jetstream/log.ts';
 
 /** How often the log is asked. */
-const lookMs = 200;
+const lookMs = 100;
 /** So few wait in any worker that has much to do. */
-const waitingMin = 512;
+const waitingMin = 256;
 /** A second is what people notice; a redelivery stops long before. */
-const waitMsMax = 250;
+const waitMsMax = 100;
 
 /**
  * Says whether the fresh events of a destination wait too long: by how many are not settled, and how

@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { readReplayRoom, storeLaneCopy } from '../jetstream/consume/lane/lane-copies.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
@@ -9,6 +7,7 @@ import { deleteLane } from './jobs.ts';
 import { createFreshWatch } from './fresh-events.ts';
 import { createLaneRoom, type LaneRoom } from './lane-room.ts';
 import type { Lease } from './lease.ts';
+import { createPace, pause } from './pace.ts';
 import { selectEvents } from './selection.ts';
 
 /** A destination with a worker in this process. */
@@ -39,8 +38,8 @@ const noteMs = 500;
 const deleteMs = 5_000;
 const pollMs = 50;
 /** At most this share of a second's events is stored at once: a steady rate, not bursts. */
-const slicesPerSecond = 10;
-const sliceEventsMax = 256;
+const slicesPerSecond = 20;
+const sliceEventsMax = 128;
 const sliceBytesMax = 2 * 1024 * 1024;
 
 /**
@@ -109,10 +108,11 @@ async function sendSelected(run: RunningJob, room: LaneRoom, progress: Progress)
     for await (const page of selectEvents(options)) {
       for (const slice of slicesOf(page.events, lease.job().rate)) {
         const bytes = slice.reduce((sum, { payload }) => sum + payload.length, 0);
-        await pace(slice.length);
+        await pace.turn(slice.length);
         for (;;) {
           if (!goesOn(run)) return;
           const isBehind = await areFreshBehind();
+          if (isBehind) pace.slowDown();
           await room.readWaiting();
           if (!isBehind && room.hasRoomFor(slice.length, bytes)) break;
           await progress.write(heartbeatMs, isBehind ? 'fresh events come first' : '');
@@ -195,23 +195,4 @@ function createProgress({ lease, target }: RunningJob, room: LaneRoom): Progress
       deletedAt = performance.now();
     },
   };
-}
-
-/** How far a job that was held up may catch up with its rate. */
-const catchUpMsMax = 500;
-
-/** Resolves when the next events may be stored. */
-function createPace(rate: number, signal: AbortSignal): (events: number) => Promise<void> {
-  let nextAt = performance.now();
-  return async (events) => {
-    const nowMs = performance.now();
-    const waitMs = nextAt - nowMs;
-    nextAt = Math.max(nextAt, nowMs - catchUpMsMax) + (events / rate) * 1_000;
-    if (waitMs > 0) await pause(waitMs, signal);
-  };
-}
-
-/** Ends early, without an error, when this process stops. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => {});
 }
