@@ -14,10 +14,11 @@ import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_ser
 import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
 import type { AuditRecord } from '../../src/audit/audit-record.ts';
 import { eventIdOf } from '../../src/event/event-id.ts';
-import { auditedRpcs } from '../../src/operators/audit/audited-rpcs.ts';
+import { auditedActions, auditedRpcs, rpcName } from '../../src/operators/audit/audited-rpcs.ts';
 import { adminToken } from '../admin-token.ts';
 import { makeSound } from '../dead-letters/dead-rig.ts';
 import { order } from '../endpoints/sample-events.ts';
+import { operatorsServices } from '../operators/operators-services.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { connect, readEntries, readStreamText, sendEvent } from './audit-rig.ts';
 
@@ -286,6 +287,12 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
   ],
 };
 
+test('the tables classify every RPC of the contract, each by a name of its own', async () => {
+  const methods = (await operatorsServices()).flatMap((one) => one.methods);
+  expect([...auditedRpcs.keys()].toSorted()).toEqual(methods.map(rpcName).toSorted());
+  expect(new Set(auditedActions).size).toBe(auditedActions.length);
+});
+
 test('the cases are of every RPC that the table classifies', () => {
   expect(Object.keys(cases).toSorted()).toEqual([...auditedRpcs.keys()].toSorted());
   const silent = Object.keys(cases).filter((rpc) => cases[rpc]![0]!.entry === undefined);
@@ -330,7 +337,9 @@ describe('an RPC', () => {
     expect(answer).not.toBe('Internal');
 
     // The end of a stream is recorded after its caller has left.
-    await expect.poll(() => entriesAfter(before)).toEqual(wantedEntries(rpc, one, answer));
+    await expect
+      .poll(() => entriesAfter(before), { timeout: 10_000 })
+      .toEqual(wantedEntries(rpc, one, answer));
   });
 });
 
