@@ -334,6 +334,31 @@ export const errorTable = {
     http: 409,
     text: 'A configuration names this destination, or a worker still delivers to it. Only a destination without either can be removed.',
   },
+  destination_no_answer: {
+    ...refused,
+    grpc: grpcCode.unavailable,
+    http: 503,
+    retryable: true,
+    text: 'The destination did not answer when it was asked what it holds. The message says why. Try again when it is back.',
+  },
+  redelivery_not_found: {
+    ...refused,
+    grpc: 5,
+    http: 404,
+    text: 'No redelivery has this id. The newest of each destination is kept: `headgate redeliver list` shows all of them.',
+  },
+  redelivery_running: {
+    ...refused,
+    grpc: grpcCode.failedPrecondition,
+    http: 409,
+    text: 'A redelivery to this destination has not ended, and a destination has one at a time. Wait for it, or cancel it; the message has its id.',
+  },
+  redelivery_ended: {
+    ...refused,
+    grpc: grpcCode.failedPrecondition,
+    http: 409,
+    text: 'The redelivery has ended, or is being cancelled, and cannot be changed any more. Start another one.',
+  },
   too_many_subscribers: {
     ...refused,
     grpc: grpcCode.resourceExhausted,

@@ -144,15 +144,31 @@ const callersLimited: Alert = {
     '{{ $value | humanize }} requests or connections a second are refused, end or wait because of {{ $labels.limit }}.',
 };
 
-/** Fires only where a certificate is served. */
+const operatorTokensWrong: Alert = {
+  name: 'HeadgateOperatorTokensWrong',
+  severity: 'warn',
+  expression: promql`
+    sum(rate(headgate_operator_refused_total{reason="wrong_token"}[5m]))
+    > ${thresholds.operators.wrongTokensRateMax}`,
+  for: '10m',
+  summary:
+    'Find who sends wrong tokens to the admin port (the log line "wrong tokens at the admin port" names the address).',
+  description: '{{ $value | humanize }} requests a second have a token that is not known.',
+};
+
+/** Fires only where a certificate is served. Only that of the admin port has a label `port`. */
 const certificateExpires = (severity: 'warn' | 'page', seconds: number): Alert => ({
   name: 'HeadgateCertificateExpires',
   severity,
   expression: promql`
-    (headgate_certificate_expires_timestamp_seconds > 0) - time() < ${seconds}`,
+    (headgate_certificate_expires_timestamp_seconds > 0) - time() < ${seconds}
+    or label_replace(
+      (headgate_admin_certificate_expires_timestamp_seconds > 0) - time() < ${seconds},
+      "port", "admin", "", ""
+    )`,
   for: '10m',
   summary:
-    'Renew the certificate of {{ $labels.instance }} in its file (runbook): when it has expired, no caller connects.',
+    'Renew the certificate of {{ $labels.instance }}{{ with $labels.port }} ({{ . }} port){{ end }} in its file (runbook): when it has expired, no caller connects.',
   description: 'It expires in {{ $value | humanizeDuration }}.',
 });
 
@@ -271,6 +287,7 @@ export const gateGroups: readonly RuleGroup[] = [
       retentionShortened,
       acknowledgementSlow,
       callersLimited,
+      operatorTokensWrong,
       syncsLate,
       heartbeatLate,
       certificateExpires('warn', thresholds.certificate.warnSeconds),

@@ -38,6 +38,10 @@ export const thresholds = {
     /** Connections a second. A listener that is full may soon have no place for a producer. */
     connectionsRateMax: 0.1,
   },
+  operators: {
+    /** Wrong tokens a second. One scraper with a wrong token sends fewer: HeadgateTargetDown reports it. */
+    wrongTokensRateMax: 0.1,
+  },
   deadLetters: {
     /** More than single bad events. */
     countMax: 50,

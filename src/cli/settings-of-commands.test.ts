@@ -66,6 +66,7 @@ const commands: Readonly<
   destinations: { args: '', settings: admin },
   'destinations remove': { args: 'crm --yes', settings: admin },
   trace: { args: key, settings: admin },
+  'transform try': { args: '--destination warehouse', settings: { data_dir: missing } },
   reconcile: { args: '', settings: { data_dir: missing } },
   doctor: { args: '', settings: { schemas_dir: missing, 'admin.listen': nowhere } },
 };

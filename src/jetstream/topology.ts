@@ -10,6 +10,7 @@ export const streamNames = [
   'DEAD',
   'REPLAY',
   'RETRY',
+  'FILTERED',
   'CLAIMS',
   'PROBE',
   'LEDGER',
@@ -67,7 +68,11 @@ export const subjects = {
   discarded: (destination: string, eventName: string) =>
     `headgate.discarded.${destination}.${eventName}`,
   replay: (destination: string, eventName: string) => `headgate.replay.${destination}.${eventName}`,
+  /** Copies of a redelivery, also in REPLAY. They have a consumer of their own. */
+  redelivery: (destination: string, eventName: string) =>
+    `headgate.redelivery.${destination}.${eventName}`,
   retry: (destination: string, eventName: string) => `headgate.retry.${destination}.${eventName}`,
+  filtered: (destination: string) => `headgate.filtered.${destination}`,
   /** The lock of one dead letter. */
   claim: (deadSequence: number) => `headgate.claims.${deadSequence}`,
   /** The claim of the process that confirms the deliveries of a destination. */
@@ -83,6 +88,8 @@ export const subjects = {
    * its id: a subject for each act would cost the server memory.
    */
   audit: (action: string, bucket: string) => `headgate.audit.${action}.${bucket}`,
+  /** The newest redelivery of a destination, also in LEDGER. */
+  redeliveryJob: (destination: string) => `headgate.ledger.redelivery.${destination}`,
   /** The layout of a NATS key-value bucket: `nats kv get headgate_schemas taxonomy` reads it. */
   schemas: (key: string) => `$KV.headgate_schemas.${key}`,
 } as const;

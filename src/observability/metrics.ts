@@ -52,6 +52,9 @@ export const callerLimits = [
   'keyless_turn',
   'open_streams',
 ] as const;
+export const transformOutcomes = ['changed', 'unchanged', 'filtered', 'failed'] as const;
+export type TransformOutcome = (typeof transformOutcomes)[number];
+
 export const deliveryOutcomes = ['delivered', 'retried', 'dead', 'filtered'] as const;
 
 export type Rpc = (typeof rpcs)[number];
@@ -59,6 +62,10 @@ export type VendorProtocol = (typeof vendorProtocols)[number];
 export type Protocol = (typeof protocols)[number];
 export type WebhookOutcome = (typeof webhookOutcomes)[number];
 export type CallerLimit = (typeof callerLimits)[number];
+
+/** Why the admin port refuses a request: its token is missing or not known, or has another role. */
+export const operatorRefusals = ['no_token', 'wrong_token', 'role'] as const;
+export type OperatorRefusal = (typeof operatorRefusals)[number];
 export type DeliveryOutcome = (typeof deliveryOutcomes)[number];
 
 /**
@@ -120,12 +127,15 @@ export function createMetrics(labels: LabelValues) {
   }
   for (const destination of destinations) {
     for (const outcome of deliveryOutcomes) counters.deliveries.series(destination, outcome);
+    for (const outcome of transformOutcomes) counters.transforms.series(destination, outcome);
     counters.destinationMissing.series(destination);
+    counters.eventsRedelivered.series(destination);
   }
   for (const source of labels.webhooks ?? []) {
     for (const outcome of webhookOutcomes) counters.webhooks.series(source, outcome);
   }
   for (const limit of callerLimits) counters.callersLimited.series(limit);
+  for (const reason of operatorRefusals) counters.operatorRefused.series(reason);
   counters.unhandledRejections.series();
   for (const action of labels.auditedActions ?? []) counters.auditEntries.series(action);
   counters.auditFailures.series();
@@ -200,6 +210,11 @@ function createCounters(registry: Registry) {
       help: "Operators' RPCs that were answered with an error, by code.",
       labels: ['code'],
     }),
+    operatorRefused: createCounter(registry, {
+      name: 'headgate_operator_refused_total',
+      help: 'Requests to the admin port that were refused because of their token: none, one that is not known, or one whose role does not include the request.',
+      labels: ['reason'],
+    }),
     auditEntries: createCounter(registry, {
       name: 'headgate_audit_entries_total',
       help: "Operators' acts and views of events that were written to the audit log, by RPC.",
@@ -230,9 +245,19 @@ function createCounters(registry: Registry) {
       help: 'Attempts to deliver an event to a destination, by result.',
       labels: ['destination', 'outcome'],
     }),
+    transforms: createCounter(registry, {
+      name: 'headgate_transforms_total',
+      help: 'Events that passed the transform of a destination, by what it did. A failed one becomes a dead letter.',
+      labels: ['destination', 'outcome'],
+    }),
     destinationMissing: createCounter(registry, {
       name: 'headgate_destination_missing_total',
       help: 'Events that were settled without delivery, as the destination said when it was asked. They are delivered again.',
+      labels: ['destination'],
+    }),
+    eventsRedelivered: createCounter(registry, {
+      name: 'headgate_redelivered_events_total',
+      help: 'Events that redeliveries have sent to a destination again.',
       labels: ['destination'],
     }),
   };

@@ -46,6 +46,7 @@ export function createRequestSignals(metrics: Metrics, logger: Logger, sampler: 
       error: Error,
     ): void => {
       metrics.adminErrors.series(code).value += 1;
+      if (code === 'operator_not_allowed') metrics.operatorRefused.series('role').value += 1;
       logError(`${rpc}: ${code}`, code, { rpc, correlationId }, error);
     },
     /** An operator's act or view has an entry in the audit log. */

@@ -2,6 +2,7 @@ import { createAuditLog } from '../audit/audit-log.ts';
 import { createAuditRecords } from '../audit/audit-records.ts';
 import type { Config } from '../config/config.ts';
 import type { DeadLetterQueue } from '../dead-letters/queue.ts';
+import { destinationTypes } from '../destinations/registry.ts';
 import type { Log } from '../jetstream/log.ts';
 import { partitionStream } from '../jetstream/topology.ts';
 import { createGauge } from '../observability/metric-families.ts';
@@ -38,7 +39,7 @@ export interface OperatorsPortParts {
   readonly storeFailure: () => string | undefined;
 }
 
-export type OperatorsPort = Pick<AdminListener, 'address' | 'useOperators'>;
+export type OperatorsPort = Pick<AdminListener, 'address' | 'useOperators' | 'useTlsFiles'>;
 
 const closeGraceMs = 1000;
 
@@ -92,6 +93,14 @@ function servicePartsOf(parts: OperatorsPortParts) {
     deadLetters,
     auditRecords: createAuditRecords(log),
     events: { destinations, delivery },
+    redeliveries: {
+      signals,
+      destinations: destinations.map((one) => ({
+        ...one,
+        secondCopies: destinationTypes.find(({ type }) => type === one.type)!.secondCopies,
+      })),
+      storedOf: delivery?.storedOf,
+    },
     destinations: {
       signals,
       destinations,

@@ -1,3 +1,4 @@
+import { accessScenarios } from './access-scenarios.ts';
 import { counter, gauge, missing, type Scenario } from './scenario.ts';
 
 /** Every 5 minutes: an hour is 12 samples. */
@@ -410,34 +411,6 @@ const callers: readonly Scenario[] = [
   },
 ].map((scenario) => ({ ...common, alert: 'HeadgateCallersLimited', ...scenario }));
 
-const expires = (seconds: number) => ({
-  'headgate_certificate_expires_timestamp_seconds{instance="gate-1"}': gauge(seconds, 40),
-});
-const days = 86_400;
-
-const certificates: readonly Scenario[] = [
-  {
-    title: 'it expires in ten days',
-    series: expires(10 * days + 65 * 60),
-    fires: [{ instance: 'gate-1', severity: 'warn' }],
-    says: {
-      summary:
-        'Renew the certificate of gate-1 in its file (runbook): when it has expired, no caller connects.',
-      description: 'It expires in 10d 0h 0m 0s.',
-    },
-  },
-  {
-    title: 'it expires in two days',
-    series: expires(2 * days),
-    fires: [
-      { instance: 'gate-1', severity: 'warn' },
-      { instance: 'gate-1', severity: 'page' },
-    ],
-  },
-  { title: 'it expires in twenty days', series: expires(20 * days), fires: [] },
-  { title: 'there is no TLS', series: expires(0), fires: [] },
-].map((scenario) => ({ ...common, alert: 'HeadgateCertificateExpires', ...scenario }));
-
 export const gateScenarios: readonly Scenario[] = [
   ...eventsMissing,
   ...store,
@@ -447,9 +420,9 @@ export const gateScenarios: readonly Scenario[] = [
   ...retention,
   ...acknowledgement,
   ...callers,
+  ...accessScenarios,
   ...syncs,
   ...heartbeats,
-  ...certificates,
   ...target,
   ...objectives,
 ];

@@ -51,6 +51,8 @@ const requests: Readonly<Record<string, object>> = {
   ReadEvents: { eventName: 'order_completed' },
   Locate: { id: 'e-1' },
   ReplayRejected: { sequence: 1n },
+  CountRedelivery: { selection: { destination: 'crm' } },
+  StartRedelivery: { selection: { destination: 'crm' } },
   DiscardRejected: { sequence: 1n, why: 'a test' },
 };
 
@@ -90,6 +92,13 @@ beforeAll(async () => {
       destinations: [{ name: 'crm', type: 'webhook' }],
       stateOf: fails,
       deliveredOf: fails,
+    },
+    redeliveries: {
+      signals,
+      destinations: [
+        { name: 'crm', type: 'webhook', events: [], sources: [], secondCopies: 'None.' },
+      ],
+      storedOf: undefined,
     },
   };
   admin = await openAdmin({

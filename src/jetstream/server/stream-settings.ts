@@ -74,6 +74,14 @@ const ledger = {
   max_msgs_per_subject: 1,
 } as const;
 
+/** Which events a transform filtered, for reconciliation, which looks back no further. */
+const filtered = {
+  name: 'FILTERED',
+  subjects: [subjects.filtered('*')] as string[],
+  discard: DiscardPolicy.Old,
+  max_age: 8 * day,
+} as const;
+
 /** What operators did. Only its age deletes an entry, never a new entry, an operator or Headgate. */
 function auditStream({ storageBytesMax, auditRetentionMs = 0 }: TopologyOptions) {
   return {
@@ -104,17 +112,14 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
   const schemaBytes = Math.min(64 * mebibyte, Math.floor(total * 0.04));
   const bucket = options.keepsSchemas === true ? schemaBytes : 0;
   const ledgerBytes = Math.min(16 * mebibyte, Math.floor(total * 0.01));
+  const filteredBytes = Math.min(64 * mebibyte, Math.floor(total * 0.01));
   const audit = auditStream(options);
   const rejectedBytes = Math.min(options.rejectedBytesMax ?? side, Math.floor(total * 0.5));
-  const forEvents =
-    total -
-    side * 4 -
-    rejectedBytes -
-    advisoryBytes -
-    probe * 3 -
-    bucket -
-    ledgerBytes -
-    audit.max_bytes;
+  const others = [
+    ...[side, side, side, side, rejectedBytes, advisoryBytes, probe, probe, probe],
+    ...[bucket, ledgerBytes, filteredBytes, audit.max_bytes],
+  ];
+  const forEvents = others.reduce((left, bytes) => left - bytes, total);
   const common = {
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
@@ -154,13 +159,14 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
     {
       ...common,
       name: 'REPLAY',
-      subjects: ['headgate.replay.>'],
+      subjects: ['headgate.replay.>', subjects.redelivery('*', '*')],
       discard: DiscardPolicy.New,
       max_bytes: side,
       // If the dead letter could not be deleted, the same replay may be requested much later.
       duplicate_window: deadDedupWindowMs * 1_000_000,
     },
     { ...common, ...retries, max_bytes: side },
+    { ...common, ...filtered, max_bytes: filteredBytes },
     { ...common, ...claims, max_bytes: probe },
     { ...common, ...probes, max_bytes: probe },
     ...(bucket === 0 ? [] : [{ ...common, ...schemas, max_bytes: bucket }]),
