@@ -126,19 +126,14 @@ export function createMetrics(labels: LabelValues) {
     }
   }
   for (const destination of destinations) {
-    for (const outcome of deliveryOutcomes) counters.deliveries.series(destination, outcome);
-    for (const outcome of transformOutcomes) counters.transforms.series(destination, outcome);
-    counters.destinationMissing.series(destination);
-    counters.eventsRedelivered.series(destination);
+    startDestination(counters, destination);
   }
   for (const source of labels.webhooks ?? []) {
     for (const outcome of webhookOutcomes) counters.webhooks.series(source, outcome);
   }
   for (const limit of callerLimits) counters.callersLimited.series(limit);
-  for (const reason of operatorRefusals) counters.operatorRefused.series(reason);
   counters.unhandledRejections.series();
-  for (const action of labels.auditedActions ?? []) counters.auditEntries.series(action);
-  counters.auditFailures.series();
+  startOperators(counters, labels.auditedActions ?? []);
   const histograms = createHistograms(registry, destinations);
   const gauges = createGauges(registry, eventNames, destinations, sources);
   /** Adds events that are registered later. The set grows with the registry, which is bounded. */
@@ -183,7 +178,28 @@ function exposeUnlabelled(
   );
 }
 
-function createCounters(registry: Registry) {
+function startDestination(counters: Counters, destination: string): void {
+  for (const outcome of deliveryOutcomes) counters.deliveries.series(destination, outcome);
+  for (const outcome of transformOutcomes) counters.transforms.series(destination, outcome);
+  counters.destinationMissing.series(destination);
+  counters.eventsRedelivered.series(destination);
+}
+
+function startOperators(counters: Counters, actions: readonly string[]): void {
+  for (const reason of operatorRefusals) counters.operatorRefused.series(reason);
+  for (const action of actions) counters.auditEntries.series(action);
+  counters.auditFailures.series();
+}
+
+type Counters = ReturnType<typeof createCounters>;
+
+const createCounters = (registry: Registry) => ({
+  ...createIntakeCounters(registry),
+  ...createOperatorCounters(registry),
+  ...createDeliveryCounters(registry),
+});
+
+function createIntakeCounters(registry: Registry) {
   return {
     events: createCounter(registry, {
       name: 'headgate_events_total',
@@ -205,6 +221,26 @@ function createCounters(registry: Registry) {
       help: 'Requests by the gRPC status code of the answer.',
       labels: ['rpc', 'protocol', 'code'],
     }),
+    unhandledRejections: createCounter(registry, {
+      name: 'headgate_unhandled_rejections_total',
+      help: 'Failures that no code handled: each is a fault of Headgate or of a library. The process went on.',
+      labels: [],
+    }),
+    callersLimited: createCounter(registry, {
+      name: 'headgate_callers_limited_total',
+      help: 'Requests and connections that were refused, ended or had to wait because a budget of callers was used up, by budget.',
+      labels: ['limit'],
+    }),
+    webhooks: createCounter(registry, {
+      name: 'headgate_webhook_requests_total',
+      help: 'Webhooks received, by result. A mapped one became an event.',
+      labels: ['source', 'outcome'],
+    }),
+  };
+}
+
+function createOperatorCounters(registry: Registry) {
+  return {
     adminErrors: createCounter(registry, {
       name: 'headgate_admin_errors_total',
       help: "Operators' RPCs that were answered with an error, by code.",
@@ -225,21 +261,11 @@ function createCounters(registry: Registry) {
       help: 'Entries of the audit log, or outcomes of one, that could not be written. Without an entry, the call was refused.',
       labels: [],
     }),
-    unhandledRejections: createCounter(registry, {
-      name: 'headgate_unhandled_rejections_total',
-      help: 'Failures that no code handled: each is a fault of Headgate or of a library. The process went on.',
-      labels: [],
-    }),
-    callersLimited: createCounter(registry, {
-      name: 'headgate_callers_limited_total',
-      help: 'Requests and connections that were refused, ended or had to wait because a budget of callers was used up, by budget.',
-      labels: ['limit'],
-    }),
-    webhooks: createCounter(registry, {
-      name: 'headgate_webhook_requests_total',
-      help: 'Webhooks received, by result. A mapped one became an event.',
-      labels: ['source', 'outcome'],
-    }),
+  };
+}
+
+function createDeliveryCounters(registry: Registry) {
+  return {
     deliveries: createCounter(registry, {
       name: 'headgate_deliveries_total',
       help: 'Attempts to deliver an event to a destination, by result.',

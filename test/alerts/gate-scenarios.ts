@@ -1,18 +1,10 @@
 import { accessScenarios } from './access-scenarios.ts';
-import { counter, gauge, missing, type Scenario } from './scenario.ts';
+import { auditScenarios } from './audit-scenarios.ts';
+import { counter, gauge, missing, stream, type Scenario } from './scenario.ts';
 
 /** Every 5 minutes: an hour is 12 samples. */
 const common = { interval: '5m', at: '65m' } as const;
 
-const stream = (
-  name: string,
-  bytes: string,
-  bytesMax: number,
-  instance = 'gate-1',
-): Record<string, string> => ({
-  [`headgate_stream_bytes{stream="${name}",instance="${instance}"}`]: bytes,
-  [`headgate_stream_bytes_max{stream="${name}",instance="${instance}"}`]: gauge(bytesMax, 40),
-});
 const events = { stream: 'EVENTS' };
 
 const eventsMissing: readonly Scenario[] = [
@@ -124,47 +116,6 @@ const quarantine: readonly Scenario[] = [
   },
   { title: '80% of a share', series: share('shop', gauge(800, 40), 1000), fires: [] },
 ].map((scenario) => ({ ...common, alert: 'HeadgateQuarantineFilling', ...scenario }));
-
-const auditFilling: readonly Scenario[] = [
-  {
-    title: '85% full, as two gates tell',
-    series: {
-      ...stream('AUDIT', gauge(850, 40), 1000),
-      ...stream('AUDIT', gauge(850, 40), 1000, 'gate-2'),
-    },
-    fires: [{ severity: 'warn' }],
-    says: {
-      summary:
-        'Shorten audit.retention or raise log.storage_bytes_max (runbook): when the audit log is full, operators can neither act nor read events.',
-      description: '85% of the audit log is full.',
-    },
-  },
-  {
-    title: '93% full, just before it refuses',
-    series: stream('AUDIT', gauge(930, 40), 1000),
-    fires: [{ severity: 'warn' }, { severity: 'page' }],
-  },
-  { title: '80% full', series: stream('AUDIT', gauge(800, 40), 1000), fires: [] },
-  { title: 'another stream is full', series: stream('DEAD', gauge(990, 40), 1000), fires: [] },
-].map((scenario) => ({ ...common, alert: 'HeadgateAuditFilling', ...scenario }));
-
-const auditUnwritable: readonly Scenario[] = [
-  {
-    title: 'three acts were refused',
-    series: { 'headgate_audit_failures_total{instance="gate-1"}': '0+0x10 3+0x30' },
-    fires: [{ instance: 'gate-1', severity: 'warn' }],
-    says: {
-      summary:
-        'Find out why the audit log of gate-1 cannot be written (runbook): operators are refused what it cannot record.',
-      description: '3 entries or outcomes were not written in 15 minutes.',
-    },
-  },
-  {
-    title: 'each entry was written',
-    series: { 'headgate_audit_failures_total{instance="gate-1"}': gauge(7, 40) },
-    fires: [],
-  },
-].map((scenario) => ({ ...common, alert: 'HeadgateAuditUnwritable', ...scenario }));
 
 const reached = (seconds: string, instance = 'worker-1') => ({
   [`headgate_log_reached_retention_seconds{instance="${instance}"}`]: seconds,
@@ -415,8 +366,7 @@ export const gateScenarios: readonly Scenario[] = [
   ...eventsMissing,
   ...store,
   ...quarantine,
-  ...auditFilling,
-  ...auditUnwritable,
+  ...auditScenarios,
   ...retention,
   ...acknowledgement,
   ...callers,

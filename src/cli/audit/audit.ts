@@ -91,7 +91,12 @@ async function* pages(client: AdminClient<typeof AuditService>, options: AuditOp
   do {
     const page = await client.call((service) =>
       service.listAudit({
-        ...{ operator, action, destination, event, pageSize, pageToken },
+        operator,
+        action,
+        destination,
+        event,
+        pageSize,
+        pageToken,
         since: timestampFromMs(since),
         ...(until !== undefined && { until: timestampFromMs(until) }),
       }),

@@ -83,14 +83,13 @@ const filtered = {
 } as const;
 
 /** What operators did. Only its age deletes an entry, never a new entry, an operator or Headgate. */
-function auditStream({ storageBytesMax, auditRetentionMs = 0 }: TopologyOptions) {
+function auditStream({ auditRetentionMs = 0 }: TopologyOptions) {
   return {
     name: 'AUDIT',
     subjects: [subjects.audit('*', '*')] as string[],
     discard: DiscardPolicy.New,
     deny_delete: true,
     deny_purge: true,
-    max_bytes: Math.min(256 * mebibyte, Math.floor(storageBytesMax * 0.02)),
     max_age: auditRetentionMs * 1_000_000,
   } as const;
 }
@@ -98,28 +97,35 @@ function auditStream({ storageBytesMax, auditRetentionMs = 0 }: TopologyOptions)
 /** The part of their room that the partitions always get, however much the earlier stream holds. */
 const eventsShareMin = 0.1;
 
+const probe = mebibyte;
+
+/** The sizes of the streams: together less than `storageBytesMax`. */
+function sizesOf(options: TopologyOptions) {
+  const total = options.storageBytesMax;
+  const part = (share: number, bytesMax: number): number =>
+    Math.min(bytesMax, Math.floor(total * share));
+  const side = part(0.08, gibibyte);
+  const sizes = {
+    side,
+    advisories: part(0.02, 64 * mebibyte),
+    bucket: options.keepsSchemas === true ? part(0.04, 64 * mebibyte) : 0,
+    ledger: part(0.01, 16 * mebibyte),
+    filtered: part(0.01, 64 * mebibyte),
+    rejected: Math.min(options.rejectedBytesMax ?? side, Math.floor(total * 0.5)),
+    audit: part(0.02, 256 * mebibyte),
+  };
+  const others = Object.values(sizes).reduce((sum, bytes) => sum + bytes, side * 3 + probe * 3);
+  return { ...sizes, events: total - others };
+}
+
 /**
  * The settings of every stream. The sizes add up to less than `storageBytesMax`: a stream on a full
  * disk freezes until the server restarts, but a stream at its own limit rejects messages cleanly.
  * `earlierBytes` is the size of the stream of an earlier release; undefined without such a stream.
  */
 export function streamSettings(options: TopologyOptions, earlierBytes?: number): StreamSettings[] {
-  const total = options.storageBytesMax;
-  const share = Math.floor(total * 0.08);
-  const side = Math.min(gibibyte, share);
-  const advisoryBytes = Math.min(64 * mebibyte, Math.floor(total * 0.02));
-  const probe = mebibyte;
-  const schemaBytes = Math.min(64 * mebibyte, Math.floor(total * 0.04));
-  const bucket = options.keepsSchemas === true ? schemaBytes : 0;
-  const ledgerBytes = Math.min(16 * mebibyte, Math.floor(total * 0.01));
-  const filteredBytes = Math.min(64 * mebibyte, Math.floor(total * 0.01));
-  const audit = auditStream(options);
-  const rejectedBytes = Math.min(options.rejectedBytesMax ?? side, Math.floor(total * 0.5));
-  const others = [
-    ...[side, side, side, side, rejectedBytes, advisoryBytes, probe, probe, probe],
-    ...[bucket, ledgerBytes, filteredBytes, audit.max_bytes],
-  ];
-  const forEvents = others.reduce((left, bytes) => left - bytes, total);
+  const sizes = sizesOf(options);
+  const { side, bucket } = sizes;
   const common = {
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
@@ -127,9 +133,9 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
     allow_direct: true,
   };
   return [
-    ...eventStreams(options, forEvents, earlierBytes).map((one) => ({ ...common, ...one })),
-    { ...common, ...ledger, max_bytes: ledgerBytes },
-    { ...common, ...audit },
+    ...eventStreams(options, sizes.events, earlierBytes).map((one) => ({ ...common, ...one })),
+    { ...common, ...ledger, max_bytes: sizes.ledger },
+    { ...common, ...auditStream(options), max_bytes: sizes.audit },
     {
       ...common,
       name: 'REJECTED',
@@ -137,7 +143,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
       // Only quarantine/cleanup.ts deletes what was quarantined, once it is settled.
       discard: DiscardPolicy.New,
       max_age: 0,
-      max_bytes: rejectedBytes,
+      max_bytes: sizes.rejected,
     },
     {
       ...common,
@@ -147,7 +153,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
       max_age: 7 * day,
       max_bytes: side,
     },
-    { ...common, ...advisories, max_bytes: advisoryBytes },
+    { ...common, ...advisories, max_bytes: sizes.advisories },
     {
       ...common,
       name: 'DEAD',
@@ -166,7 +172,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
       duplicate_window: deadDedupWindowMs * 1_000_000,
     },
     { ...common, ...retries, max_bytes: side },
-    { ...common, ...filtered, max_bytes: filteredBytes },
+    { ...common, ...filtered, max_bytes: sizes.filtered },
     { ...common, ...claims, max_bytes: probe },
     { ...common, ...probes, max_bytes: probe },
     ...(bucket === 0 ? [] : [{ ...common, ...schemas, max_bytes: bucket }]),

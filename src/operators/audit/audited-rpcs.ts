@@ -14,6 +14,7 @@ import {
   type RejectedFilter,
   type ReplayResult,
 } from '../../../gen/headgate/v1/rejected_service_pb.ts';
+import { RedeliveryService } from '../../../gen/headgate/v1/redelivery_service_pb.ts';
 import { SchemaRegistryService } from '../../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { TailService } from '../../../gen/headgate/v1/tail_service_pb.ts';
 import type { AuditedIds } from '../../audit/audit-part.ts';
@@ -28,6 +29,7 @@ import { recorded, timeRange, type AuditedRpc, type RecordedRequest } from './au
 const deadLetters = DeadLetterService.method;
 const rejected = RejectedService.method;
 const schemas = SchemaRegistryService.method;
+const redeliveries = RedeliveryService.method;
 
 /** RPCs that neither change anything nor show events: counts, names, contracts, states. */
 const harmless: readonly DescMethod[] = [
@@ -36,6 +38,8 @@ const harmless: readonly DescMethod[] = [
   rejected.countRejected,
   deadLetters.countDeadLetters,
   DestinationService.method.listDestinations,
+  redeliveries.countRedelivery,
+  redeliveries.listRedeliveries,
 ];
 
 const views: readonly AuditedRpc[] = [
@@ -149,6 +153,33 @@ const acts: readonly AuditedRpc[] = [
   recorded('act', DestinationService.method.removeDestination, {
     request: ({ name }) => ({ target: { destination: name } }),
     answer: ({ waiting }) => ({ counts: { given_up: Number(waiting) } }),
+  }),
+  recorded('act', redeliveries.startRedelivery, {
+    request: ({ selection, rate }) => ({
+      target: {
+        destination: selection?.destination ?? '',
+        event_name: selection?.eventName ?? '',
+        source: selection?.source ?? '',
+        ...timeRange({ since: selection?.since, until: selection?.until }),
+        // Who the person is must not outlive the redelivery.
+        ...(selection?.user && { of_a_person: 'true' }),
+        ...(selection?.missing && { missing: 'true' }),
+        ...(rate > 0 && { rate }),
+      },
+    }),
+    answer: () => ({ counts: { started: 1 } }),
+  }),
+  recorded('act', redeliveries.pauseRedelivery, {
+    request: ({ id }) => ({ target: { redelivery: id } }),
+    answer: () => ({ counts: { paused: 1 } }),
+  }),
+  recorded('act', redeliveries.resumeRedelivery, {
+    request: ({ id }) => ({ target: { redelivery: id } }),
+    answer: () => ({ counts: { resumed: 1 } }),
+  }),
+  recorded('act', redeliveries.cancelRedelivery, {
+    request: ({ id }) => ({ target: { redelivery: id } }),
+    answer: () => ({ counts: { cancelled: 1 } }),
   }),
   recorded('act', schemas.registerSchema, {
     request: ({ eventName, version, activate, entry, validateOnly }) => ({
