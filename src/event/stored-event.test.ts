@@ -27,6 +27,8 @@ const events: fc.Arbitrary<IncomingEvent> = fc.record({
   context: fc.option(objects, { nil: undefined }),
   occurredAt: times,
   schemaVersion: fc.nat(3),
+  vendorCall: fc.constant(undefined),
+  clock: fc.constant(undefined),
   fault: fc.constant(undefined),
   original: fc.constant(() => new Uint8Array()),
 });

@@ -1,12 +1,18 @@
 import type { DestinationType } from '../destination.ts';
 
-/** Parquet files by the hour: parquet.ts. */
+/** Parquet files by the hour or the day: parquet.ts. */
 export const parquetType: DestinationType = {
   type: 'parquet',
   settings: {
     path: {
       type: 'path',
       text: 'The folder of the files, on a local disk. It is created.',
+    },
+    partition_by: {
+      type: 'enum',
+      default: 'hour',
+      options: ['hour', 'event_date'],
+      text: 'The folders: by the hour in which the gate received an event, or by the day on which it happened.',
     },
     flush_interval: {
       type: 'duration',
