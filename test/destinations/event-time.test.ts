@@ -68,11 +68,10 @@ function keep<Opened extends Destination>(destination: Opened): Opened {
 }
 
 /** The columns before `event_time`, of which the old tables had all. */
-const oldColumns = [
-  ...['event_id', 'event_name', 'source', 'timestamp', 'user_id', 'anonymous_id'],
-  ...['idempotency_key', 'schema_version', 'properties', 'context', 'occurred_at', 'sent_at'],
-  ...['correlation_id', 'traceparent', 'sequence', 'warnings', 'delivered_at'],
-];
+const oldColumns =
+  `event_id, event_name, source, timestamp, user_id, anonymous_id, idempotency_key, schema_version,
+  properties, context, occurred_at, sent_at, correlation_id, traceparent, sequence, warnings,
+  delivered_at`.split(/,\s+/);
 
 describe('sqlite', () => {
   const open = async (): Promise<Destination> =>

@@ -55,7 +55,7 @@ export function translateMixpanelEvent(sent: JsonObject): Translation {
   const time = members.take('time');
   const fields = {
     event_name: name,
-    ...identityOf(members),
+    ...identityOf(members, placed),
     idempotency_key: keyOf('mixpanel', id),
     occurred_at: timeOf(time),
     properties,
@@ -75,15 +75,21 @@ const devicePrefix = '$device:';
 
 function identityOf(
   members: VendorMembers,
+  placed: Placed,
   idName: 'distinct_id' | '$distinct_id' = 'distinct_id',
 ): Record<string, JsonValue | undefined> {
   const distinctId = idOf(members.take(idName));
   const userId = idOf(members.take('$user_id'));
   const deviceId = idOf(members.take('$device_id'));
+  if (userId !== undefined) placed.moved.push('$user_id');
+  if (deviceId !== undefined) placed.moved.push('$device_id');
   if (typeof distinctId === 'string' && distinctId.startsWith(devicePrefix)) {
     const device = deviceId ?? distinctId.slice(devicePrefix.length);
     return { user_id: userId, anonymous_id: device };
   }
+  // Only one of two ids of a person has a place in the contract.
+  const isOther = userId !== undefined && distinctId !== undefined && userId !== distinctId;
+  if (isOther) members.put(idName, distinctId);
   return { user_id: userId ?? distinctId, anonymous_id: deviceId };
 }
 
@@ -96,13 +102,14 @@ export function translateMixpanelPerson(sent: JsonObject): Translation {
   members.take('$token');
   const properties = members.takeUpdate();
   const time = members.take('$time');
+  const placed: Placed = { moved: [], copied: [] };
   const fields = {
     event_name: 'user_identified',
-    ...identityOf(members, '$distinct_id'),
+    ...identityOf(members, placed, '$distinct_id'),
     occurred_at: timeOf(time),
     properties,
   };
-  return withFault(sent, { ...withContext(fields, 'identify', members), time });
+  return withFault(sent, { ...withContext(fields, 'identify', members, placed), time });
 }
 
 /**
@@ -133,15 +140,12 @@ function withContext(
   fields: Readonly<Record<string, JsonValue | undefined>>,
   call: 'identify' | 'group_identify',
   members: VendorMembers,
-  placed?: Placed,
+  placed: Placed,
 ): Translation {
   const rest = members.rest();
   return {
     event: flatEvent({ ...fields, context: contextWith(undefined, 'mixpanel', rest) }),
-    call: vendorCallOf(
-      { system: 'mixpanel', call },
-      { ...(placed !== undefined && { placed }), context: undefined, rest },
-    ),
+    call: vendorCallOf({ system: 'mixpanel', call }, { placed, context: undefined, rest }),
   };
 }
 
