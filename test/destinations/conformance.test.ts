@@ -27,6 +27,8 @@ const farSides: Readonly<Record<string, () => Promise<FarSide>>> = {
   sqlite: startSqliteFarSide,
   webhook: startWebhookFarSide,
   segment: startSegmentFarSide,
+  // It speaks the same protocol.
+  rudderstack: startSegmentFarSide,
   posthog: startPosthogFarSide,
   mixpanel: startMixpanelFarSide,
 };
@@ -41,6 +43,7 @@ const abilities: Readonly<Record<string, readonly Ability[]>> = {
   webhook: ['partial_failure', 'lost_answer', 'retry_after'],
   // Segment says of no event that it refuses it.
   segment: ['lost_answer', 'retry_after'],
+  rudderstack: ['lost_answer', 'retry_after'],
   posthog: ['partial_failure', 'lost_answer', 'retry_after', 'counts_by_time'],
   mixpanel: ['partial_failure', 'lost_answer', 'retry_after', 'counts_by_time'],
 };
