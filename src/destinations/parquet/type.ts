@@ -3,6 +3,7 @@ import type { DestinationType } from '../destination.ts';
 /** Parquet files by the hour or the day: parquet.ts. */
 export const parquetType: DestinationType = {
   type: 'parquet',
+  startsFrom: 'earliest',
   settings: {
     path: {
       type: 'path',
