@@ -21,7 +21,7 @@ export interface BatchRequests<Message extends { readonly bytes: number }> {
   readonly send: (messages: readonly Message[], signal: AbortSignal) => Promise<RequestOutcome>;
 }
 
-/** What the messages of a request have in common. Groups are told by identity. */
+/** What the messages of a request have in common. Groups are compared by identity. */
 export interface RequestGroup {
   /** If it takes fewer than other groups. */
   readonly eventsMax?: number;

@@ -137,6 +137,20 @@ describe.skipIf(whyNoEngine() !== undefined)('with the engine', () => {
     expect(await timesOf()).toEqual([null, '2026-02-01 00:00:00.000']);
   });
 
+  test('its index shows no copy that FINAL hides', async () => {
+    const destination = openNew();
+    const first = storedEvent({ timestamp: firstTime, eventTime: '2026-02-01T00:00:00.000Z' });
+    const late = '2026-04-01T00:00:00.000Z';
+    const copy = { ...first, timestamp: late, eventTime: late };
+    for (const event of [first, copy]) await destination.deliver([deliveryOfEvent(event)], never);
+    // Enough others, so that each part has granules that the index can skip.
+    await destination.deliver(make(2000), never);
+    expect(await count(`FINAL WHERE event_time >= '${late.slice(0, 10)}'`)).toBe(0);
+    expect(await count("FINAL WHERE event_time < '2026-02-02'")).toBe(1);
+    const [version] = await engine.ask<{ version: string }>('SELECT version() AS version');
+    console.log(`clickhouse ${version?.version}: the index by event_time and FINAL agree`);
+  });
+
   test('a table that cannot be changed is filled as before', async () => {
     const destination = openNew();
     const old = createTable(table)

@@ -1,9 +1,6 @@
-import type { JsonObject } from '../../event/json/json.ts';
-import type { StoredEvent } from '../../event/stored-event.ts';
 import type { Destination, DestinationSettings } from '../destination.ts';
-import { segmentCallOf } from '../segment/segment-call.ts';
-import { present } from '../vendors/sent-call.ts';
 import { basicAuthorization, createVendorDestination } from '../vendors/vendor.ts';
+import { rudderstackCallOf } from './rudderstack-call.ts';
 
 /** RudderStack accepts 32 KB for an event in a batch. */
 const eventBytesMax = 32 * 1024;
@@ -35,14 +32,6 @@ export function createRudderstackDestination(
     requestBytesMax,
     requestEventsMax,
     waitHeaders: ['retry-after'],
-    translate: (event, time) => ({
-      to,
-      body: { ...timesOf(event), ...segmentCallOf(event, time) },
-    }),
+    translate: (event, time) => ({ to, body: rudderstackCallOf(event, time) }),
   });
-}
-
-/** As the producer sent them. A call that had another `originalTimestamp` has it among its members. */
-function timesOf({ occurredAt, sentAt }: StoredEvent): JsonObject {
-  return present({ originalTimestamp: occurredAt, sentAt });
 }

@@ -7,7 +7,7 @@ export const vendorSettings = {
     type: 'enum',
     default: 'occurred',
     options: ['occurred', 'received'],
-    text: 'What the vendor is told as the time of an event: when it happened, or when it was received.',
+    text: 'What is sent as the time of an event: when it happened, or when the gate received it.',
   },
   ...httpSettings,
 } as const satisfies Readonly<Record<string, DestinationSetting>>;

@@ -24,7 +24,7 @@ export interface VendorMessage {
   readonly bytes: number;
 }
 
-/** An endpoint of a vendor that takes many events. One object for each: requests are told by it. */
+/** An endpoint of a vendor that takes many events. One object for each: it distinguishes their requests. */
 export interface VendorRequest {
   /** With its query. */
   readonly path: string;
