@@ -62,7 +62,9 @@ const events: readonly StoredEvent[] = [
         own: ['own'],
         contextMember: system,
       };
-      const context = { ip: '192.0.2.7', [system]: { set_once: ['first'] } };
+      const isUpdate = call === 'identify' || call === 'group_identify';
+      const kept = isUpdate && system !== 'segment' ? { set_once: ['first'] } : {};
+      const context = { ip: '192.0.2.7', [system]: kept };
       return { ...base, vendorCall, context };
     }),
   ),

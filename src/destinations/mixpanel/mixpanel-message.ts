@@ -57,7 +57,9 @@ function eventOf(
   $insert_id: string,
 ): JsonObject {
   const { properties = {} } = event;
-  const rest = withoutRequest(sent?.rest ?? {}, 'event', '$insert_id', '$user_id', '$device_id');
+  // An update that leaves as an event has all of its values among the properties.
+  const notSent = ['event', '$insert_id', '$user_id', '$device_id', 'set_once', '$set_once'];
+  const rest = withoutRequest(sent?.rest ?? {}, ...notSent);
   const isOwn = ([name]: readonly [string, JsonValue]): boolean =>
     name.startsWith('$') || name.startsWith('mp_') || name === 'ip' || name === 'distinct_id';
   const members = Object.entries(rest);
