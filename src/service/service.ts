@@ -8,7 +8,6 @@ import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { createLiveValidation } from '../validation/live-validation.ts';
 import { emptyRegistry, loadRegistry } from '../validation/schema-registry.ts';
-import { fixStarts } from './fix-starts.ts';
 import { followFiles } from './follow/follow-files.ts';
 import type { ConfigReader } from './follow/take-configuration.ts';
 import type { GateProcesses } from './gate-processes.ts';
@@ -107,7 +106,6 @@ async function startService(
   // Dead letters, and delivery, which writes them.
   const fixer = createEventFixer({ validate: validation.validate, ...config.limits });
   const deadLetters = await openDeadLetters(log, fixer);
-  await fixStarts(config, log, signals);
   const delivery = config.roles.has('deliver')
     ? await startDelivery({ ...started, deadLetters })
     : undefined;
@@ -145,7 +143,7 @@ async function startService(
         ({ keys } = credentials);
         gate?.useCredentials(credentials);
       },
-      onOperators: admin.useOperators,
+      admin,
     });
     lifecycle.onRelease('followed files', async () => followed.stop());
   }
