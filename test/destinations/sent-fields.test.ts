@@ -38,10 +38,11 @@ const moved: Readonly<Record<VendorCall['system'], readonly string[]>> = {
   mixpanel: ['$group_key', '$group_id', '$user_id', '$device_id'],
 };
 
-const properties = {
-  ...{ name: 'x', category: 'x', url: 'x', title: 'x', referrer: 'x', previous_id: 'x' },
-  ...{ group_type: 'x', group_id: 'x', first: 'x', own: 'x' },
-};
+const properties = Object.fromEntries(
+  'name category url title referrer previous_id group_type group_id first own'
+    .split(' ')
+    .map((name) => [name, 'x']),
+);
 
 const base: StoredEvent = {
   ...storedEvent({ anonymousId: 'a1', occurredAt: '2026-03-01T11:00:00.000Z' }),
