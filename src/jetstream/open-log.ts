@@ -52,6 +52,7 @@ const syncedStreams: readonly StoredStreamName[] = [
   'REPLAY',
   'RETRY',
   'PROBE',
+  'KV_headgate_keys',
 ];
 
 /**

@@ -4,6 +4,7 @@ import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.
 import { DestinationService } from '../../gen/headgate/v1/destination_service_pb.ts';
 import { EventLogService } from '../../gen/headgate/v1/event_log_service_pb.ts';
 import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
+import { KeyService } from '../../gen/headgate/v1/key_service_pb.ts';
 import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
@@ -14,6 +15,7 @@ import { createDeadLetterService } from './dead-letters/dead-letter-service.ts';
 import { createDestinationService, type DestinationServiceOptions } from './destination-service.ts';
 import { createEventLogService } from './event-log-service.ts';
 import { createEventService, type EventServiceOptions } from './events/event-service.ts';
+import { createKeyService, type KeyServiceOptions } from './key-service.ts';
 import { createRegistryService, type RegistryServiceOptions } from './registry-service.ts';
 import { createRejectedService, type RejectedServiceOptions } from './rejected/rejected-service.ts';
 import { createTailService } from './tail-service.ts';
@@ -26,12 +28,13 @@ export interface OperatorsParts {
   readonly rejected: RejectedServiceOptions;
   readonly events: Omit<EventServiceOptions, 'log'>;
   readonly deadLetters: DeadLetterQueue;
+  readonly keys: KeyServiceOptions;
   readonly destinations: Omit<DestinationServiceOptions, 'log'>;
 }
 
 /** Registers all RPC services of the operators' port. */
 export function operatorsRoutes(parts: OperatorsParts): (router: ConnectRouter) => void {
-  const { log, tail, registry, rejected, events, deadLetters, destinations } = parts;
+  const { log, tail, registry, rejected, events, deadLetters, destinations, keys } = parts;
   return (router) =>
     router
       .service(TailService, createTailService(tail))
@@ -40,5 +43,6 @@ export function operatorsRoutes(parts: OperatorsParts): (router: ConnectRouter) 
       .service(EventLogService, createEventLogService(log))
       .service(EventService, createEventService({ ...events, log }))
       .service(DeadLetterService, createDeadLetterService(deadLetters))
-      .service(DestinationService, createDestinationService({ ...destinations, log }));
+      .service(DestinationService, createDestinationService({ ...destinations, log }))
+      .service(KeyService, createKeyService(keys));
 }

@@ -6,6 +6,7 @@ import { createGauge } from '../observability/metric-families.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { suspendedText, type Signals } from '../observability/signals.ts';
 import { openAdmin } from '../operators/admin.ts';
+import type { KeyServiceOptions } from '../operators/key-service.ts';
 import type { RegistryServiceOptions } from '../operators/registry-service.ts';
 import type { RejectedServiceOptions } from '../operators/rejected/rejected-service.ts';
 import { loadOperatorTokens } from '../operators/token-files.ts';
@@ -26,6 +27,7 @@ export interface OperatorsPortParts {
   readonly registry: RegistryServiceOptions;
   readonly rejected: RejectedServiceOptions;
   readonly deadLetters: DeadLetterQueue;
+  readonly keys: KeyServiceOptions;
   /** Undefined if this process delivers to no destination. */
   readonly delivery: RunningDelivery | undefined;
   /** How many processes accept events now. */
@@ -72,13 +74,14 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Addr
 }
 
 function servicePartsOf(parts: OperatorsPortParts) {
-  const { config, log, metrics, signals, registry, rejected, deadLetters, delivery } = parts;
+  const { config, log, metrics, signals, registry, rejected, deadLetters, delivery, keys } = parts;
   const { destinations } = config;
   return {
     log,
     registry,
     rejected,
     deadLetters,
+    keys,
     events: { destinations, delivery },
     destinations: {
       signals,

@@ -19,6 +19,7 @@ import { openOperatorsPort } from './open-operators.ts';
 import { openQuarantine } from './open-quarantine.ts';
 import { surviveRejections } from './runtime.ts';
 import { startDelivery } from './start-delivery.ts';
+import { startKeys, type KeyParts, type ServiceKeys } from './start-keys.ts';
 import { startRegistry } from './start-registry.ts';
 
 /** A running Headgate. */
@@ -103,6 +104,14 @@ async function startService(
     },
   });
 
+  // The write keys that are kept in the log.
+  const keys = await startKeys({
+    ...started,
+    metrics,
+    onChange: (changes) => gate?.followKeys(changes),
+    takeUsed: () => gate?.takeUsedKeys() ?? [],
+  });
+
   // Dead letters, and delivery, which writes them.
   const fixer = createEventFixer({ validate: validation.validate, ...config.limits });
   const deadLetters = await openDeadLetters(log, fixer);
@@ -111,8 +120,7 @@ async function startService(
     : undefined;
 
   // Rejected events, and their replay, which follows the write keys.
-  let { keys } = config;
-  const rejected = await openQuarantine({ ...started, validation, keys: () => keys });
+  const rejected = await openQuarantine({ ...started, validation, keys: keys.notRevoked });
 
   // The operators' port.
   const adminAddress = await openOperatorsPort({
@@ -123,29 +131,20 @@ async function startService(
     rejected,
     deadLetters,
     delivery,
+    keys: keys.forOperators,
     gatesRunning: () => gate?.running() ?? 0,
     storeFailure: () => gate?.storeFailure(),
   });
 
   // The endpoints for events, last.
   if (config.roles.has('gate')) {
-    gate = await openEndpoints({ config, validation, observed, opened, lifecycle });
-    // The contracts may have changed while the gate opened.
+    const runTimeKeys = keys.ofLog.keys;
+    gate = await openEndpoints({ config, validation, observed, opened, lifecycle, runTimeKeys });
+    // The contracts and the keys may have changed while the gate opened.
     gate.follow(validation.registry());
+    gate.followKeys(runTimeKeys().map((key) => ({ id: key.id, key })));
   }
-  if (configReader !== undefined) {
-    const followed = followFiles({
-      config,
-      hasGate: gate !== undefined,
-      reader: configReader,
-      signals,
-      onChange: (credentials) => {
-        ({ keys } = credentials);
-        gate?.useCredentials(credentials);
-      },
-    });
-    lifecycle.onRelease('followed files', async () => followed.stop());
-  }
+  if (configReader !== undefined) followConfiguration(started, configReader, keys, gate);
 
   return {
     address: gate?.address,
@@ -154,4 +153,24 @@ async function startService(
     embedded: opened.embedded,
     stop: lifecycle.release,
   };
+}
+
+/** Follows the files of keys, webhooks and certificates until the stop. */
+function followConfiguration(
+  { config, signals, lifecycle }: Pick<KeyParts, 'config' | 'signals' | 'lifecycle'>,
+  reader: ConfigReader,
+  keys: ServiceKeys,
+  gate: GateProcesses | undefined,
+): void {
+  const followed = followFiles({
+    config,
+    hasGate: gate !== undefined,
+    reader,
+    signals,
+    onChange: (credentials) => {
+      keys.useFileKeys(credentials.keys);
+      gate?.useCredentials(credentials);
+    },
+  });
+  lifecycle.onRelease('followed files', async () => followed.stop());
 }

@@ -18,7 +18,7 @@ export function build(raw: RawConfig): Config {
   const keys = buildKeys(raw.keys, faults);
   const destinations = buildDestinations(raw.destinations, values.data_dir ?? '', faults);
   const webhooks = buildWebhooks(raw.webhooks, faults);
-  if (!raw.fileBroken) validateRules(table, values, raw.keyEntries, faults);
+  if (!raw.fileBroken) validateRules(table, values, faults);
   if (faults.length > 0) throw new StartError(describeFaults(faults));
   return deepFreeze({ ...assemble(values, keys), destinations, webhooks });
 }

@@ -6,7 +6,7 @@ import type { TableValues } from './table-values.ts';
 interface Rule {
   readonly settings: readonly (keyof SettingValues)[];
   /** The problem and how to fix it. Reported at the first of `settings`. */
-  readonly validate: (values: SettingValues, keyEntries: number) => string | undefined;
+  readonly validate: (values: SettingValues) => string | undefined;
 }
 
 const hashKeyLengthMin = 32;
@@ -32,15 +32,8 @@ const rules: readonly Rule[] = [
     validate: ({ listen, auth }) =>
       auth === 'off' && !isLoopback(listen.host)
         ? `${formatAddress(listen)} can be reached from other machines while auth is off, so ` +
-          'that anyone could write: set auth to keys and add keys (`headgate keys new`), or ' +
+          'that anyone could write: set auth to keys (`headgate keys create` makes them), or ' +
           'listen on 127.0.0.1'
-        : undefined,
-  },
-  {
-    settings: ['auth'],
-    validate: ({ auth }, keyEntries) =>
-      auth === 'keys' && keyEntries === 0
-        ? 'is keys, but there is no key: add one under keys (`headgate keys new` prints its line)'
         : undefined,
   },
   {
@@ -171,16 +164,11 @@ const rules: readonly Rule[] = [
 ];
 
 /** Validates every rule between settings. Adds problems to `faults`. */
-export function validateRules(
-  table: TableValues,
-  values: SettingValues,
-  keyEntries: number,
-  faults: string[],
-): void {
+export function validateRules(table: TableValues, values: SettingValues, faults: string[]): void {
   for (const { settings, validate } of rules) {
     const [first] = settings;
     if (first === undefined || settings.some((path) => table.faulty.has(path))) continue;
-    const fault = validate(values, keyEntries);
+    const fault = validate(values);
     if (fault !== undefined) faults.push(`${table.from(first)}: ${fault}`);
   }
 }

@@ -17,8 +17,6 @@ export interface RawConfig {
   /** By the path of the setting. */
   readonly values: ReadonlyMap<string, RawValue>;
   readonly keys: readonly RawKey[];
-  /** The number of entries under `keys`, including invalid ones: they were meant as keys. */
-  readonly keyEntries: number;
   readonly destinations: readonly RawDestination[];
   readonly webhooks: readonly RawWebhook[];
   /** True if the file could not be read: rules between settings are then not validated. */
@@ -75,8 +73,6 @@ export function gather(sources: ConfigSources): RawConfig {
     if (raw) values.set(path, raw);
   }
   const keys = gatherKeys(keysNode, context);
-  const isList = Array.isArray(keysNode);
-  const keyEntries = isList ? keysNode.length : Number(keysNode !== undefined && keysNode !== null);
   const destinations = file.broken
     ? []
     : gatherDestinations(hasDestinations ? destinationsNode : undefined, hasDestinations, {
@@ -86,7 +82,7 @@ export function gather(sources: ConfigSources): RawConfig {
       });
   const webhooks = gatherWebhooks(webhooksNode, context);
   findUnknownVariables(env, known, file, destinations, faults);
-  return { values, keys, keyEntries, destinations, webhooks, fileBroken: file.broken, faults };
+  return { values, keys, destinations, webhooks, fileBroken: file.broken, faults };
 }
 
 function findUnknownVariables(

@@ -82,10 +82,11 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
   const probe = mebibyte;
   const schemaBytes = Math.min(64 * mebibyte, Math.floor(total * 0.04));
   const bucket = options.keepsSchemas === true ? schemaBytes : 0;
+  const keyBytes = Math.min(16 * mebibyte, Math.floor(total * 0.01));
   const ledgerBytes = Math.min(16 * mebibyte, Math.floor(total * 0.01));
   const rejectedBytes = Math.min(options.rejectedBytesMax ?? side, Math.floor(total * 0.5));
   const forEvents =
-    total - side * 4 - rejectedBytes - advisoryBytes - probe * 3 - bucket - ledgerBytes;
+    total - side * 4 - rejectedBytes - advisoryBytes - probe * 3 - bucket - keyBytes - ledgerBytes;
   const common = {
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
@@ -141,6 +142,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
       max_bytes: probe,
     },
     ...(bucket === 0 ? [] : [{ ...common, ...schemas, max_bytes: bucket }]),
+    { ...common, ...keys, max_bytes: keyBytes },
   ];
 }
 
@@ -191,6 +193,15 @@ const schemas = {
   max_msgs_per_subject: schemaRevisionsMax,
   deny_delete: true,
   deny_purge: true,
+} satisfies StreamSettings;
+
+/** A key-value bucket, too. Of a write key the newest revision counts. */
+const keys = {
+  name: 'KV_headgate_keys',
+  subjects: [subjects.keys('>')],
+  // A full bucket refuses a new key; it never forgets one.
+  discard: DiscardPolicy.New,
+  max_msgs_per_subject: 1,
 } satisfies StreamSettings;
 
 /** Creates missing streams and updates the others. Throws a StartError if NATS refuses. */

@@ -1,0 +1,69 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { Option } from 'commander';
+
+import type { WriteKey } from '../../../gen/headgate/v1/key_service_pb.ts';
+import { StartError } from '../../errors.ts';
+import { print } from '../terminal/print.ts';
+
+/** The options of commands that make a key. */
+export interface MadeKeyOptions {
+  readonly out?: string;
+  readonly json?: true;
+}
+
+export function outOption(): Option {
+  return new Option('--out <file>', 'write the key into a new file that only its owner may read');
+}
+
+/** A file for a key that is about to be made: nothing is made if it cannot be written. */
+export interface KeyFile {
+  write(secret: string): void;
+  /** Closes the file. */
+  close(): void;
+}
+
+/** Throws a StartError if the file exists or cannot be created. */
+export function openKeyFile(file: string): KeyFile {
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, 'wx', 0o600);
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code;
+    throw new StartError(
+      why === 'EEXIST'
+        ? `${file} exists, and is not overwritten: name another file. No key was made.`
+        : `${file} cannot be written (${why}). No key was made.`,
+      { cause },
+    );
+  }
+  return {
+    write: (secret) => void writeSync(descriptor, `${secret}\n`),
+    close: () => closeSync(descriptor),
+  };
+}
+
+/** The key goes to standard output alone, so that it can be piped; what people read, to the other. */
+export function showMadeKey(
+  key: WriteKey,
+  secret: string,
+  lines: readonly string[],
+  { out, json }: MadeKeyOptions,
+): void {
+  const { id, source } = key;
+  if (json) {
+    const expiresAt = key.expiresAt && timestampDate(key.expiresAt).toISOString();
+    print(JSON.stringify({ id, source, ...(out === undefined && { key: secret }), expiresAt }));
+  } else if (out === undefined) print(secret);
+  const where = out === undefined ? 'it is not shown again' : `it is in ${out}`;
+  const text = [`${id} is the id of the new write key of ${source}; ${where}.`, ...lines].join(
+    '\n',
+  );
+  process.stderr.write(`${text}\n`);
+}
+
+/** `at 2027-...`, or `never`. */
+export function timeText(time: WriteKey['expiresAt'], otherwise: string): string {
+  return time === undefined ? otherwise : timestampDate(time).toISOString();
+}
