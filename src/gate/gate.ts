@@ -8,7 +8,7 @@ import { createAcceptEvents, type AcceptOptions } from './accept/accept-events.t
 import { createAdmission } from './intake/admission.ts';
 import { createCallers, type Callers } from './intake/callers.ts';
 import { createAuthenticate } from './intake/authenticate.ts';
-import { createKeyRing, type RunTimeKey, type RunTimeKeyChange } from './intake/key-ring.ts';
+import { createKeyRing, type RunTimeKey, type RunTimeKeyChange } from './intake/keys/key-ring.ts';
 import { createConnectEndpoints } from './rpc/connect-router.ts';
 import type { GateContext } from './gate-context.ts';
 import { createRequestHandler, routeOf, isFastPath } from './route-request.ts';

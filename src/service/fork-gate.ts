@@ -3,7 +3,7 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Address } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import type { GateCredentials } from '../gate/gate.ts';
-import type { RunTimeKeyChange } from '../gate/intake/key-ring.ts';
+import type { RunTimeKeyChange } from '../gate/intake/keys/key-ring.ts';
 import type { MetricDeltas } from '../observability/metric-deltas.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 import type { GateOrder, GateReport, GateSettings } from './gate-process.ts';

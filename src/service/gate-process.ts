@@ -3,7 +3,7 @@ import cluster from 'node:cluster';
 import type { Address, Config } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import { openGate, type Gate, type GateCredentials } from '../gate/gate.ts';
-import type { RunTimeKey, RunTimeKeyChange } from '../gate/intake/key-ring.ts';
+import type { RunTimeKey, RunTimeKeyChange } from '../gate/intake/keys/key-ring.ts';
 import { createEventStore } from '../jetstream/event-store.ts';
 import type { Log } from '../jetstream/log.ts';
 import { openLog, type LogOptions } from '../jetstream/open-log.ts';

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Address, Config } from '../config/config.ts';
 import { readCertificate } from '../gate/certificate.ts';
 import type { GateCredentials } from '../gate/gate.ts';
-import type { RunTimeKeyChange } from '../gate/intake/key-ring.ts';
+import type { RunTimeKeyChange } from '../gate/intake/keys/key-ring.ts';
 import type { MetricDeltas } from '../observability/metric-deltas.ts';
 import type { Signals } from '../observability/signals.ts';
 import { changedEvents } from '../validation/live-validation.ts';

@@ -1,6 +1,6 @@
 import type { Address, Config } from '../config/config.ts';
 import type { GateCredentials } from '../gate/gate.ts';
-import type { RunTimeKey } from '../gate/intake/key-ring.ts';
+import type { RunTimeKey } from '../gate/intake/keys/key-ring.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 import type { GateSettings } from './gate-process.ts';
 

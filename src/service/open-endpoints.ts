@@ -4,7 +4,7 @@ import { createSendHeartbeat } from '../canary/send-heartbeat.ts';
 import type { Config } from '../config/config.ts';
 import { readCertificate } from '../gate/certificate.ts';
 import { openGate, type GateCredentials } from '../gate/gate.ts';
-import type { RunTimeKey } from '../gate/intake/key-ring.ts';
+import type { RunTimeKey } from '../gate/intake/keys/key-ring.ts';
 import { createEventStore } from '../jetstream/event-store.ts';
 import { createDeltaSink } from '../observability/metric-deltas.ts';
 import { countedFamiliesOf } from '../observability/metric-families.ts';

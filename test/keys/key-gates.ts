@@ -60,10 +60,14 @@ export interface Answered {
 }
 
 /** Sends one event to the REST endpoint. */
-export async function track(url: string, key: string): Promise<Answered> {
+export async function track(
+  url: string,
+  key: string,
+  connection: 'close' | 'keep-alive' = 'keep-alive',
+): Promise<Answered> {
   const answer = await fetch(`${url}/v1/track`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'x-write-key': key },
+    headers: { 'content-type': 'application/json', 'x-write-key': key, connection },
     body: JSON.stringify(order()),
   });
   return { status: answer.status, text: await answer.text() };

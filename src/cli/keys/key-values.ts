@@ -2,6 +2,7 @@ import { InvalidArgumentError } from 'commander';
 
 import { eventGlobPattern, keyIdPattern, sourcePattern } from '../../config/write-key.ts';
 import { parseDuration } from '../../config/units.ts';
+import { StartError } from '../../errors.ts';
 
 export function readSource(text: string): string {
   if (sourcePattern.test(text)) return text;
@@ -16,10 +17,15 @@ export function readGlobs(text: string): string[] {
   throw new InvalidArgumentError('Write names with a-z, 0-9, _ and *, with commas between.');
 }
 
-/** The id of a key. The text is not shown: it may be the key itself. */
+/**
+ * The id of a key. Throws a StartError: an InvalidArgumentError would show the text, which may be the
+ * key itself.
+ */
 export function readKeyId(text: string): string {
   if (keyIdPattern.test(text)) return text;
-  throw new InvalidArgumentError('An id has 12 hex digits: headgate keys list shows it.');
+  throw new StartError(
+    'This is not the id of a write key, which has 12 hex digits: headgate keys list.',
+  );
 }
 
 /** Reads `24h`, or `0`, to ms. */

@@ -5,10 +5,10 @@ import { hashWriteKey } from '../../config/write-key.ts';
 import { ServiceError } from '../../errors.ts';
 import { canaryName } from '../../event/canary.ts';
 import { isCrossSite, isFromBrowser, isLocalHost } from '../../http/same-site.ts';
-import { createKeyRing, type HeldKey, type KeyRing } from './key-ring.ts';
-import type { Producer } from './producer.ts';
+import { createKeyRing, type HeldKey, type KeyRing } from './keys/key-ring.ts';
+import type { Producer } from './keys/producer.ts';
 
-export type { Producer } from './producer.ts';
+export type { Producer } from './keys/producer.ts';
 
 /** Identifies the sender from the headers of a request. Throws a ServiceError `unauthenticated`. */
 export type Authenticate = (headers: IncomingHttpHeaders) => Producer;

@@ -1,6 +1,6 @@
-import type { WriteKey } from '../../config/config.ts';
-import { hashWriteKey, keyIdOf } from '../../config/write-key.ts';
-import { compileEventGlobs } from '../../event/glob.ts';
+import type { WriteKey } from '../../../config/config.ts';
+import { hashWriteKey, keyIdOf } from '../../../config/write-key.ts';
+import { compileEventGlobs } from '../../../event/glob.ts';
 import type { Producer } from './producer.ts';
 
 /** A write key of the log, which operators create and revoke while gates run. */
