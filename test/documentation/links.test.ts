@@ -94,6 +94,7 @@ describe('src/README.md', () => {
     'tail/',
     'canary/',
     'registry/',
+    'keys/',
     'catalog/',
     'codegen/',
     'operators/',

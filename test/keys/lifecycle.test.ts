@@ -166,8 +166,8 @@ function keepAlive(url: string): Caller {
             let text = '';
             answer.setEncoding('utf8').on('data', (part: string) => (text += part));
             answer.on('end', () => {
-              if (sockets > 1) reject(new Error('it opened another connection'));
-              resolve(answer.statusCode === 202 ? 'accepted' : `refused ${text}`);
+              const said = answer.statusCode === 202 ? 'accepted' : `refused ${text}`;
+              resolve(sockets > 1 ? 'it opened another connection' : said);
             });
           },
         );

@@ -78,6 +78,13 @@ describe('a file that lost its keys', () => {
   });
 });
 
+test('SIGHUP takes a file without keys: all of them may be kept in the log', async () => {
+  await looks();
+  writeFileSync(file, 'auth: keys\n');
+  process.emit('SIGHUP');
+  expect(changes.map(keysOf)).toEqual([[]]);
+});
+
 test('what is taken back right after SIGHUP is noticed', async () => {
   await looks();
   const before = readFileSync(file, 'utf8');
