@@ -52,3 +52,28 @@ export function listKeys(
     ...keys.map((key) => describe(key, inFile.has(key.hash))),
   ];
 }
+
+export type KeyCounts = Readonly<Record<KeyState | 'expiringInUse', number>>;
+
+/** How many keys of the log have a state, and how many of all end soon and are in use. */
+export function countKeys(
+  contents: Pick<KeyContents, 'keys' | 'lastUsedAtMs'>,
+  fileKeys: readonly WriteKey[],
+): KeyCounts {
+  const counts = { in_force: 0, expired: 0, revoked: 0, expiringInUse: 0 };
+  const keys = contents.keys();
+  const replaced = new Set(keys.map(({ replaces }) => replaces));
+  for (const key of keys) {
+    counts[stateOf(key)] += 1;
+    const isReplaced = replaced.has(key.id);
+    if (isExpiringInUse(key, contents.lastUsedAtMs(key.id), isReplaced)) counts.expiringInUse += 1;
+  }
+  const inLog = new Set(keys.map(({ hash }) => hash));
+  for (const key of fileKeys) {
+    const lastUsedAtMs = contents.lastUsedAtMs(keyIdOf(key.hash));
+    if (!inLog.has(key.hash) && isExpiringInUse(key, lastUsedAtMs, false)) {
+      counts.expiringInUse += 1;
+    }
+  }
+  return counts;
+}

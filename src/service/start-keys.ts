@@ -7,7 +7,7 @@ import type { Log } from '../jetstream/log.ts';
 import { createKeyContents, type KeyChange, type KeyContents } from '../keys/contents.ts';
 import { createKeyFollower } from '../keys/follow-keys.ts';
 import { createKeyEditor } from '../keys/key-editor.ts';
-import { listKeys, type ListedKey } from '../keys/key-list.ts';
+import { countKeys, listKeys, type KeyCounts } from '../keys/key-list.ts';
 import { createLastUsed } from '../keys/last-used.ts';
 import { createGauge } from '../observability/metric-families.ts';
 import type { Metrics } from '../observability/metrics.ts';
@@ -69,8 +69,7 @@ export async function startKeys(parts: KeyParts): Promise<ServiceKeys> {
   const lastUsed = createLastUsed({ bucket, contents, takeUsed, onTrouble });
   lastUsed.start();
   lifecycle.onRelease('last use of write keys', lastUsed.stop);
-  const list = (): ListedKey[] => listKeys(contents, ofFile);
-  exposeKeys(parts.metrics, list);
+  exposeKeys(parts.metrics, () => countKeys(contents, ofFile));
   if (config.auth === 'keys' && config.keys.length + contents.size() === 0) signals.keysMissing();
   return {
     ofLog: contents,
@@ -86,7 +85,7 @@ export async function startKeys(parts: KeyParts): Promise<ServiceKeys> {
     forOperators: {
       editor: createKeyEditor({ bucket, contents, refresh: follower.refresh }),
       refresh: follower.refresh,
-      list,
+      list: () => listKeys(contents, ofFile),
       auth: config.auth,
     },
   };
@@ -110,7 +109,7 @@ async function readFirst(refresh: () => Promise<void>): Promise<void> {
   }
 }
 
-function exposeKeys({ registry }: Metrics, list: () => ListedKey[]): void {
+function exposeKeys({ registry }: Metrics, count: () => KeyCounts): void {
   createGauge(
     registry,
     {
@@ -119,10 +118,10 @@ function exposeKeys({ registry }: Metrics, list: () => ListedKey[]): void {
       labels: ['state'],
     },
     () => {
-      const keys = list().filter(({ createdAtMs }) => createdAtMs !== undefined);
+      const counts = count();
       return (['in_force', 'expired', 'revoked'] as const).map((state) => ({
         labels: [state],
-        value: keys.filter((key) => key.state === state).length,
+        value: counts[state],
       }));
     },
   );
@@ -133,6 +132,6 @@ function exposeKeys({ registry }: Metrics, list: () => ListedKey[]): void {
       help: 'Write keys that expire within 14 days and are in use.',
       labels: [],
     },
-    () => [{ labels: [], value: list().filter((key) => key.isExpiringInUse).length }],
+    () => [{ labels: [], value: count().expiringInUse }],
   );
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
+import type { Config, WriteKey } from '../../src/config/config.ts';
 import { hashWriteKey, keyIdOf } from '../../src/config/write-key.ts';
 import { openKeyBucket, type Bucket } from '../../src/jetstream/bucket/bucket.ts';
 import { clientsForTests } from '../../src/jetstream/clients.ts';
@@ -10,6 +11,10 @@ import { createKeyContents } from '../../src/keys/contents.ts';
 import { createKeyFollower } from '../../src/keys/follow-keys.ts';
 import { createKeyEditor } from '../../src/keys/key-editor.ts';
 import { encodeStoredKey, keyEntry, usedEntry, type StoredKey } from '../../src/keys/stored-key.ts';
+import { createLogger } from '../../src/observability/logger.ts';
+import { createMetrics } from '../../src/observability/metrics.ts';
+import { createSignals } from '../../src/observability/signals.ts';
+import { startKeys } from '../../src/service/start-keys.ts';
 import { startRealLog, type RealLog } from '../real-log.ts';
 import { keysOf, startGateOn, track } from './key-gates.ts';
 
@@ -170,6 +175,35 @@ test('a bucket that is made anew replaces what was known, once it is certain', a
   expect(contents.keyOf(after.id)).toBeDefined();
   await follower.stop();
 }, 30_000);
+
+test('the start waits for a bucket that cannot be read', async () => {
+  const { manager } = clientsForTests(log.log);
+  const { config } = await manager.streams.info('KV_headgate_keys');
+  await manager.streams.delete('KV_headgate_keys');
+  const metrics = createMetrics({ sources: [], eventNames: [], destinations: [] });
+  const released: (() => Promise<void> | void)[] = [];
+  const starting = startKeys({
+    config: { auth: 'keys', keys: [] as readonly WriteKey[] } as Config,
+    log: log.log,
+    metrics,
+    signals: createSignals(metrics, createLogger('silent')),
+    lifecycle: {
+      onRelease: (_name, release) => void released.push(release),
+      release: async () => {},
+    },
+    onChange: () => {},
+    takeUsed: () => [],
+  });
+  let hasStarted = false;
+  void starting.then(() => (hasStarted = true));
+  await sleep(1_500);
+  expect(hasStarted).toBe(false);
+  await manager.streams.add(config);
+  const key = storedKey('a');
+  await write(key);
+  expect((await starting).notRevoked()).toMatchObject([{ hash: key.hash }]);
+  for (const release of released) await release();
+});
 
 test('a key in the file and in the log: what the log says wins', async () => {
   const [both, alone] = ['hg_both', 'hg_alone'];

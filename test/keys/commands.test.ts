@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -98,6 +98,9 @@ test('what cannot be done is said, and no key is made', async () => {
   const { stdout } = await keys('list', '--source', 'app', '--json');
   expect((JSON.parse(stdout) as { keys: unknown[] }).keys).toHaveLength(1);
 
+  const noKey = path.join(folder, 'none.key');
+  expect((await keys('rotate', '0123456789ab', '--out', noKey)).code).toBe(1);
+  expect(existsSync(noKey)).toBe(false);
   const unknown = await keys('revoke', '0123456789ab');
   expect(unknown.stderr).toContain('no write key 0123456789ab');
   const inFile = await keys('revoke', idOf(ofFile));

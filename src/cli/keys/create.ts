@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 
 import type { KeyClient } from './key-client.ts';
 import { readExpiry, readGlobs, readSource } from './key-values.ts';
-import { openKeyFile, outOption, showMadeKey, timeText, type MadeKeyOptions } from './made-key.ts';
+import { makeInto, outOption, showMadeKey, timeText, type MadeKeyOptions } from './made-key.ts';
 
 interface CreateOptions extends MadeKeyOptions {
   readonly source: string;
@@ -26,19 +26,13 @@ export function addCreateCommand(keys: Command, client: () => KeyClient): void {
     .addOption(outOption())
     .option('--json', 'print JSON')
     .action(async (options: CreateOptions) => {
-      const file = options.out === undefined ? undefined : openKeyFile(options.out);
-      try {
-        const { source, events = [], expires } = options;
-        const lifetime = expires === undefined ? {} : { lifetime: durationFromMs(expires) };
-        const made = await client().call((service) =>
-          service.createKey({ source, events: [...events], ...lifetime }),
-        );
-        file?.write(made.secret);
-        const lines = [`It expires: ${timeText(made.key!.expiresAt, 'never')}.`];
-        if (made.authOff) lines.push('This gate asks for no key: auth is off.');
-        showMadeKey(made.key!, made.secret, lines, options);
-      } finally {
-        file?.close();
-      }
+      const { source, events = [], expires, out } = options;
+      const lifetime = expires === undefined ? {} : { lifetime: durationFromMs(expires) };
+      const made = await makeInto(out, () =>
+        client().call((service) => service.createKey({ source, events: [...events], ...lifetime })),
+      );
+      const lines = [`It expires: ${timeText(made.key!.expiresAt, 'never')}.`];
+      if (made.authOff) lines.push('This gate asks for no key: auth is off.');
+      showMadeKey(made.key!, made.secret, lines, options);
     });
 }

@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { Option } from 'commander';
@@ -17,18 +17,35 @@ export function outOption(): Option {
   return new Option('--out <file>', 'write the key into a new file that only its owner may read');
 }
 
-/** A file for a key that is about to be made: nothing is made if it cannot be written. */
-export interface KeyFile {
-  write(secret: string): void;
-  /** Closes the file. */
-  close(): void;
+interface MadeAnswer {
+  readonly secret: string;
 }
 
-/** Throws a StartError if the file exists or cannot be created. */
-export function openKeyFile(file: string): KeyFile {
-  let descriptor: number;
+/**
+ * Makes a key, and writes it into the file of `--out`. The file comes first: if it cannot be created,
+ * no key is made. If no key is made, no file is left. Throws a StartError.
+ */
+export async function makeInto<Answer extends MadeAnswer>(
+  file: string | undefined,
+  make: () => Promise<Answer>,
+): Promise<Answer> {
+  if (file === undefined) return make();
+  const descriptor = createKeyFile(file);
   try {
-    descriptor = openSync(file, 'wx', 0o600);
+    const made = await make();
+    writeSync(descriptor, `${made.secret}\n`);
+    return made;
+  } catch (error) {
+    rmSync(file, { force: true });
+    throw error;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function createKeyFile(file: string): number {
+  try {
+    return openSync(file, 'wx', 0o600);
   } catch (cause) {
     const why = (cause as NodeJS.ErrnoException).code;
     throw new StartError(
@@ -38,10 +55,6 @@ export function openKeyFile(file: string): KeyFile {
       { cause },
     );
   }
-  return {
-    write: (secret) => void writeSync(descriptor, `${secret}\n`),
-    close: () => closeSync(descriptor),
-  };
 }
 
 /** The key goes to standard output alone, so that it can be piped; what people read, to the other. */

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 
 import type { KeyClient } from './key-client.ts';
 import { readKeyId, readOverlap } from './key-values.ts';
-import { openKeyFile, outOption, showMadeKey, timeText, type MadeKeyOptions } from './made-key.ts';
+import { makeInto, outOption, showMadeKey, timeText, type MadeKeyOptions } from './made-key.ts';
 
 interface RotateOptions extends MadeKeyOptions {
   readonly overlap: number;
@@ -26,17 +26,13 @@ export function addRotateCommand(keys: Command, client: () => KeyClient): void {
     .addOption(outOption())
     .option('--json', 'print JSON')
     .action(async (id: string, options: RotateOptions) => {
-      const file = options.out === undefined ? undefined : openKeyFile(options.out);
-      try {
-        const made = await client().call((service) =>
+      const made = await makeInto(options.out, () =>
+        client().call((service) =>
           service.rotateKey({ id, overlap: durationFromMs(options.overlap) }),
-        );
-        file?.write(made.secret);
-        const { revokedAt, expiresAt } = made.replaced!;
-        const end = revokedAt === undefined ? timeText(expiresAt, 'never') : 'now';
-        showMadeKey(made.key!, made.secret, [`The old key, ${id}, ends: ${end}.`], options);
-      } finally {
-        file?.close();
-      }
+        ),
+      );
+      const { revokedAt, expiresAt } = made.replaced!;
+      const end = revokedAt === undefined ? timeText(expiresAt, 'never') : 'now';
+      showMadeKey(made.key!, made.secret, [`The old key, ${id}, ends: ${end}.`], options);
     });
 }
