@@ -55,6 +55,7 @@ const commands: Readonly<
   'keys rotate': { args: '0123456789ab', settings: admin },
   'keys revoke': { args: '0123456789ab', settings: admin },
   'keys new': { args: '--source shop', settings: {} },
+  'operators new': { args: '--name ada --role viewer', settings: {} },
   'rejected list': { args: '', settings: admin },
   'rejected show': { args: '1', settings: admin },
   'rejected stats': { args: '', settings: admin },

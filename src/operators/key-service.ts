@@ -1,11 +1,12 @@
 import { durationMs, timestampFromMs, type Duration, type Timestamp } from '@bufbuild/protobuf/wkt';
-import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import type { ServiceImpl } from '@connectrpc/connect';
 
 import { WriteKey_State as State, type KeyService } from '../../gen/headgate/v1/key_service_pb.ts';
 import { eventGlobPattern, keyIdPattern, sourcePattern } from '../config/write-key.ts';
 import type { KeyEditor } from '../keys/key-editor.ts';
 import type { ListedKey } from '../keys/key-list.ts';
 import { globCharactersMax, globsMax } from '../keys/stored-key.ts';
+import { operatorOf } from './access/operator.ts';
 import { readPageSize, refuse } from './request-fields.ts';
 
 export interface KeyServiceOptions {
@@ -15,8 +16,6 @@ export interface KeyServiceOptions {
   /** The keys of the configuration and of the log, in the order of the list. */
   readonly list: () => readonly ListedKey[];
   readonly auth: 'off' | 'keys';
-  /** The name of the operator who sent a request. If absent, all have one token, and one name. */
-  readonly operatorOf?: (context: HandlerContext) => string;
 }
 
 const dayMs = 86_400_000;
@@ -27,7 +26,7 @@ const overlapMsMax = 90 * dayMs;
 
 /** `headgate.v1.KeyService`, for the admin port. The service never logs a key. */
 export function createKeyService(options: KeyServiceOptions): ServiceImpl<typeof KeyService> {
-  const { editor, refresh, list, auth, operatorOf = () => 'admin' } = options;
+  const { editor, refresh, list, auth } = options;
   const found = (id: string) => describe(list().find((each) => each.id === id)!);
   return {
     createKey: async ({ source, events, lifetime }, context) => {
@@ -36,7 +35,7 @@ export function createKeyService(options: KeyServiceOptions): ServiceImpl<typeof
         events: readGlobs(events),
         lifetimeMs: readLifetime(lifetime),
       };
-      const { key, text } = await editor.create(wanted, operatorOf(context));
+      const { key, text } = await editor.create(wanted, operatorOf(context).name);
       return { key: found(key.id), secret: text, authOff: auth === 'off' };
     },
     listKeys: async ({ source, includeEnded, pageSize, pageToken }) => {
@@ -55,12 +54,12 @@ export function createKeyService(options: KeyServiceOptions): ServiceImpl<typeof
     },
     rotateKey: async ({ id, overlap }, context) => {
       const overlapMs = readOverlap(overlap);
-      const by = operatorOf(context);
+      const by = operatorOf(context).name;
       const { key, text, replaced } = await editor.rotate(readId(id), overlapMs, by);
       return { key: found(key.id), secret: text, replaced: found(replaced.id) };
     },
     revokeKey: async ({ id }, context) => {
-      const key = await editor.revoke(readId(id), operatorOf(context));
+      const key = await editor.revoke(readId(id), operatorOf(context).name);
       return { key: found(key.id) };
     },
   };

@@ -8,7 +8,8 @@ import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { createLiveValidation } from '../validation/live-validation.ts';
 import { emptyRegistry, loadRegistry } from '../validation/schema-registry.ts';
-import { followFiles } from './follow/follow-files.ts';
+import { fixStarts } from './fix-starts.ts';
+import { followFiles, type FollowFilesOptions } from './follow/follow-files.ts';
 import type { ConfigReader } from './follow/take-configuration.ts';
 import type { GateProcesses } from './gate-processes.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
@@ -19,7 +20,7 @@ import { openOperatorsPort } from './open-operators.ts';
 import { openQuarantine } from './open-quarantine.ts';
 import { surviveRejections } from './runtime.ts';
 import { startDelivery } from './start-delivery.ts';
-import { startKeys, type KeyParts, type ServiceKeys } from './start-keys.ts';
+import { startKeys, type ServiceKeys } from './follow/start-keys.ts';
 import { startRegistry } from './start-registry.ts';
 
 /** A running Headgate. */
@@ -115,6 +116,7 @@ async function startService(
   // Dead letters, and delivery, which writes them.
   const fixer = createEventFixer({ validate: validation.validate, ...config.limits });
   const deadLetters = await openDeadLetters(log, fixer);
+  await fixStarts(config, log, signals);
   const delivery = config.roles.has('deliver')
     ? await startDelivery({ ...started, deadLetters })
     : undefined;
@@ -123,7 +125,7 @@ async function startService(
   const rejected = await openQuarantine({ ...started, validation, keys: keys.notRevoked });
 
   // The operators' port.
-  const adminAddress = await openOperatorsPort({
+  const admin = await openOperatorsPort({
     ...started,
     opened,
     metrics,
@@ -144,29 +146,34 @@ async function startService(
     gate.follow(validation.registry());
     gate.followKeys(runTimeKeys().map((key) => ({ id: key.id, key })));
   }
-  if (configReader !== undefined) followConfiguration(started, configReader, keys, gate);
+  if (configReader !== undefined) {
+    const onOperators = admin.useOperators;
+    followConfiguration({ ...started, reader: configReader, keys, gate, onOperators });
+  }
 
   return {
     address: gate?.address,
-    adminAddress,
+    adminAddress: admin.address,
     log,
     embedded: opened.embedded,
     stop: lifecycle.release,
   };
 }
 
-/** Follows the files of keys, webhooks and certificates until the stop. */
-function followConfiguration(
-  { config, signals, lifecycle }: Pick<KeyParts, 'config' | 'signals' | 'lifecycle'>,
-  reader: ConfigReader,
-  keys: ServiceKeys,
-  gate: GateProcesses | undefined,
-): void {
+interface FollowParts extends Pick<
+  FollowFilesOptions,
+  'config' | 'reader' | 'signals' | 'onOperators'
+> {
+  readonly lifecycle: Lifecycle;
+  readonly keys: ServiceKeys;
+  readonly gate: GateProcesses | undefined;
+}
+
+/** Follows the files of keys, operators, webhooks and certificates until the stop. */
+function followConfiguration({ lifecycle, keys, gate, ...options }: FollowParts): void {
   const followed = followFiles({
-    config,
+    ...options,
     hasGate: gate !== undefined,
-    reader,
-    signals,
     onChange: (credentials) => {
       keys.useFileKeys(credentials.keys);
       gate?.useCredentials(credentials);

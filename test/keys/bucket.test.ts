@@ -14,7 +14,7 @@ import { encodeStoredKey, keyEntry, usedEntry, type StoredKey } from '../../src/
 import { createLogger } from '../../src/observability/logger.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import { createSignals } from '../../src/observability/signals.ts';
-import { startKeys } from '../../src/service/start-keys.ts';
+import { startKeys } from '../../src/service/follow/start-keys.ts';
 import { startRealLog, type RealLog } from '../real-log.ts';
 import { keysOf, startGateOn, track } from './key-gates.ts';
 

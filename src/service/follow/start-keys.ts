@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Config, WriteKey } from '../config/config.ts';
-import { StartError } from '../errors.ts';
-import { openKeyBucket } from '../jetstream/bucket/bucket.ts';
-import type { Log } from '../jetstream/log.ts';
-import { createKeyContents, type KeyChange, type KeyContents } from '../keys/contents.ts';
-import { createKeyFollower } from '../keys/follow-keys.ts';
-import { createKeyEditor } from '../keys/key-editor.ts';
-import { countKeys, listKeys, type KeyCounts } from '../keys/key-list.ts';
-import { createLastUsed } from '../keys/last-used.ts';
-import { createGauge } from '../observability/metric-families.ts';
-import type { Metrics } from '../observability/metrics.ts';
-import type { Signals } from '../observability/signals.ts';
-import type { KeyServiceOptions } from '../operators/key-service.ts';
-import type { Lifecycle } from './lifecycle.ts';
+import type { Config, WriteKey } from '../../config/config.ts';
+import { StartError } from '../../errors.ts';
+import { openKeyBucket } from '../../jetstream/bucket/bucket.ts';
+import type { Log } from '../../jetstream/log.ts';
+import { createKeyContents, type KeyChange, type KeyContents } from '../../keys/contents.ts';
+import { createKeyFollower } from '../../keys/follow-keys.ts';
+import { createKeyEditor } from '../../keys/key-editor.ts';
+import { countKeys, listKeys, type KeyCounts } from '../../keys/key-list.ts';
+import { createLastUsed } from '../../keys/last-used.ts';
+import { createGauge } from '../../observability/metric-families.ts';
+import type { Metrics } from '../../observability/metrics.ts';
+import type { Signals } from '../../observability/signals.ts';
+import type { KeyServiceOptions } from '../../operators/key-service.ts';
+import type { Lifecycle } from '../lifecycle.ts';
 
 export interface KeyParts {
   readonly config: Config;
