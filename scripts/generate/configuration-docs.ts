@@ -53,7 +53,7 @@ enforced.`,
     title: 'The log and its storage',
     introduction: `Which NATS holds the events, for how long, and
 [what an acknowledgement means](../../adr/0002-what-an-acknowledgement-means.md).`,
-    words: ['data_dir', 'nats', 'durability', 'log', 'rejected'],
+    words: ['data_dir', 'nats', 'durability', 'log', 'rejected', 'audit'],
   },
   {
     page: 'process',

@@ -22,6 +22,8 @@ export function describeConfig(
       listen: formatAddress(admin.listen),
       token: admin.token && mask,
       metricsToken: admin.metricsToken && mask,
+      tls: admin.tls,
+      client: admin.client,
     },
     nats: { ...nats, url: nats.url?.split(',').map(maskUrl).join(',') },
     pii: { hashKey: config.pii.hashKey && mask },

@@ -8,7 +8,6 @@ import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { createLiveValidation } from '../validation/live-validation.ts';
 import { emptyRegistry, loadRegistry } from '../validation/schema-registry.ts';
-import { fixStarts } from './fix-starts.ts';
 import { followFiles, type FollowFilesOptions } from './follow/follow-files.ts';
 import type { ConfigReader } from './follow/take-configuration.ts';
 import type { GateProcesses } from './gate-processes.ts';
@@ -116,7 +115,6 @@ async function startService(
   // Dead letters, and delivery, which writes them.
   const fixer = createEventFixer({ validate: validation.validate, ...config.limits });
   const deadLetters = await openDeadLetters(log, fixer);
-  await fixStarts(config, log, signals);
   const delivery = config.roles.has('deliver')
     ? await startDelivery({ ...started, deadLetters })
     : undefined;
@@ -147,8 +145,7 @@ async function startService(
     gate.followKeys(runTimeKeys().map((key) => ({ id: key.id, key })));
   }
   if (configReader !== undefined) {
-    const onOperators = admin.useOperators;
-    followConfiguration({ ...started, reader: configReader, keys, gate, onOperators });
+    followConfiguration({ ...started, reader: configReader, keys, gate, admin });
   }
 
   return {
@@ -160,10 +157,7 @@ async function startService(
   };
 }
 
-interface FollowParts extends Pick<
-  FollowFilesOptions,
-  'config' | 'reader' | 'signals' | 'onOperators'
-> {
+interface FollowParts extends Pick<FollowFilesOptions, 'config' | 'reader' | 'signals' | 'admin'> {
   readonly lifecycle: Lifecycle;
   readonly keys: ServiceKeys;
   readonly gate: GateProcesses | undefined;

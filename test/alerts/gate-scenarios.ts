@@ -1,18 +1,11 @@
-import { credentialScenarios } from './credential-scenarios.ts';
-import { counter, gauge, missing, type Scenario } from './scenario.ts';
+import { accessScenarios } from './access-scenarios.ts';
+import { auditScenarios } from './audit-scenarios.ts';
+import { keyScenarios } from './key-scenarios.ts';
+import { counter, gauge, missing, stream, type Scenario } from './scenario.ts';
 
 /** Every 5 minutes: an hour is 12 samples. */
 const common = { interval: '5m', at: '65m' } as const;
 
-const stream = (
-  name: string,
-  bytes: string,
-  bytesMax: number,
-  instance = 'gate-1',
-): Record<string, string> => ({
-  [`headgate_stream_bytes{stream="${name}",instance="${instance}"}`]: bytes,
-  [`headgate_stream_bytes_max{stream="${name}",instance="${instance}"}`]: gauge(bytesMax, 40),
-});
 const events = { stream: 'EVENTS' };
 
 const eventsMissing: readonly Scenario[] = [
@@ -124,6 +117,7 @@ const quarantine: readonly Scenario[] = [
   },
   { title: '80% of a share', series: share('shop', gauge(800, 40), 1000), fires: [] },
 ].map((scenario) => ({ ...common, alert: 'HeadgateQuarantineFilling', ...scenario }));
+
 const reached = (seconds: string, instance = 'worker-1') => ({
   [`headgate_log_reached_retention_seconds{instance="${instance}"}`]: seconds,
 });
@@ -373,12 +367,14 @@ export const gateScenarios: readonly Scenario[] = [
   ...eventsMissing,
   ...store,
   ...quarantine,
+  ...auditScenarios,
   ...retention,
   ...acknowledgement,
   ...callers,
+  ...accessScenarios,
   ...syncs,
   ...heartbeats,
-  ...credentialScenarios,
+  ...keyScenarios,
   ...target,
   ...objectives,
 ];

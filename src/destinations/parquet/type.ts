@@ -4,6 +4,8 @@ import type { DestinationType } from '../destination.ts';
 export const parquetType: DestinationType = {
   type: 'parquet',
   startsFrom: 'earliest',
+  secondCopies:
+    'A second copy is refused for ids_kept after the first was written (7 days unless set). Later, the event is written again.',
   settings: {
     path: {
       type: 'path',

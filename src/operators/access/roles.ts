@@ -34,7 +34,17 @@ export const roleNeededBy: Readonly<Record<string, RpcRole>> = {
   'headgate.v1.DeadLetterService/GetDeadLetter': 'viewer',
   'headgate.v1.DeadLetterService/FixDeadLetter': 'operator',
   'headgate.v1.DeadLetterService/ReplayDeadLetter': 'operator',
+  'headgate.v1.DeadLetterService/ReplayDeadLetters': 'operator',
   'headgate.v1.DeadLetterService/DiscardDeadLetter': 'operator',
+
+  'headgate.v1.RedeliveryService/CountRedelivery': 'viewer',
+  'headgate.v1.RedeliveryService/StartRedelivery': 'operator',
+  'headgate.v1.RedeliveryService/ListRedeliveries': 'viewer',
+  'headgate.v1.RedeliveryService/PauseRedelivery': 'operator',
+  'headgate.v1.RedeliveryService/ResumeRedelivery': 'operator',
+  'headgate.v1.RedeliveryService/CancelRedelivery': 'operator',
+
+  'headgate.v1.AuditService/ListAudit': 'admin',
 
   'headgate.v1.DestinationService/ListDestinations': 'viewer',
   'headgate.v1.DestinationService/RemoveDestination': 'admin',
