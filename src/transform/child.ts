@@ -1,7 +1,12 @@
 import { Worker } from 'node:worker_threads';
 
-import { compileProgram, transformEvent, type TransformResult } from './transform-event.ts';
-import type { RunProgram, TransformProgram } from './transform-program.ts';
+import {
+  compileProgram,
+  renderEvents,
+  transformEvent,
+  type TransformResult,
+} from './transform-event.ts';
+import type { TransformProgram } from './transform-program.ts';
 
 /*
  * The process that runs a transform, started by transformer.ts. A process, because a heap that is
@@ -24,11 +29,13 @@ const reply = (one: ChildReply): void => {
   process.send!(one);
 };
 
-async function transformAll(run: RunProgram, payloads: readonly Uint8Array[]): Promise<void> {
+type RunOne = (payload: Uint8Array) => Promise<TransformResult>;
+
+async function transformAll(runOne: RunOne, payloads: readonly Uint8Array[]): Promise<void> {
   let results: TransformResult[] = [];
   let reportedAt = performance.now();
   for (const payload of payloads) {
-    results.push(await transformEvent(run, payload));
+    results.push(await runOne(payload));
     if (performance.now() - reportedAt < reportMs) continue;
     reply({ kind: 'results', results });
     results = [];
@@ -48,15 +55,16 @@ const orphanWatch = `
 function main(): void {
   new Worker(orphanWatch, { eval: true, workerData: process.ppid }).unref();
   process.on('disconnect', () => process.exit());
-  let run: Promise<RunProgram> | undefined;
+  let runOne: Promise<RunOne> | undefined;
   process.on('message', (request: ChildRequest) => {
     if ('kind' in request) {
-      run = compileProgram(request);
-      run.then(
+      const work = request.gives === 'value' ? renderEvents : transformEvent;
+      runOne = compileProgram(request).then((run) => (payload) => work(run, payload));
+      runOne.then(
         () => reply({ kind: 'ready' }),
         (error: unknown) => reply({ kind: 'not ready', reason: (error as Error).message }),
       );
-    } else void run!.then((program) => transformAll(program, request));
+    } else void runOne!.then((run) => transformAll(run, request));
   });
 }
 

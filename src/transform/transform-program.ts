@@ -2,6 +2,8 @@
 export interface TransformProgram {
   readonly kind: 'jsonata' | 'script';
   readonly text: string;
+  /** An event, or any value: `value`. Default: an event. */
+  readonly gives?: 'event' | 'value';
 }
 
 /**

@@ -23,7 +23,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   http: ['errors', 'config'],
   jetstream: ['event', 'errors', 'config'],
   gate: ['gen', 'event', 'errors', 'config', 'observability', 'tracing', 'http'],
-  destinations: ['event', 'errors', 'tracing'],
+  destinations: ['event', 'errors', 'tracing', 'transform'],
   transform: ['event', 'errors', 'config'],
   delivery: [
     'event',
@@ -51,6 +51,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   tail: ['event', 'errors', 'jetstream', 'quarantine'],
   canary: ['event', 'config', 'jetstream', 'delivery', 'destinations', 'observability'],
   registry: ['event', 'errors', 'jetstream', 'observability', 'validation'],
+  keys: ['event', 'errors', 'config', 'jetstream', 'observability'],
   catalog: ['event', 'errors', 'validation'],
   codegen: ['event', 'errors', 'validation'],
   operators: [
@@ -70,6 +71,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'locate',
     'tail',
     'registry',
+    'keys',
     'audit',
   ],
   service: [
@@ -89,6 +91,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'tail',
     'canary',
     'registry',
+    'keys',
     'audit',
     'operators',
     'transform',
@@ -128,6 +131,11 @@ const wallClock: Readonly<Record<string, string>> = {
   'gate/accept/accept-events.ts': "the event's timestamp",
   'gate/accept/replay.ts': "the event's timestamp",
   'gate/webhooks/webhook-endpoint.ts': "compared with the sender's clock, within its tolerance",
+  'gate/intake/authenticate.ts':
+    'a key expires at a time that people chose; read for such keys alone',
+  'keys/key-editor.ts': 'when a key was made or revoked, and its end, which people chose',
+  'keys/key-state.ts': 'shown to people: what has expired',
+  'keys/last-used.ts': 'shown to people',
   'http/current-date.ts': 'the Date header',
   'delivery/worker-state.ts': 'shown to people',
   'delivery/call.ts': 'shown to people: the start of an attempt, the latency',
@@ -160,6 +168,7 @@ const wallClock: Readonly<Record<string, string>> = {
   'codegen/typescript.ts': 'in generated code: the time in a key',
   'destinations/webhook/webhook.ts':
     'a signature is dated; Retry-After without a Date, a day at most',
+  'destinations/http/api-answers.ts': 'Retry-After without a Date, a day at most',
   'destinations/vendors/vendor.ts': 'Retry-After without a Date, a day at most',
   'destinations/clickhouse/fault.ts': 'Retry-After without a Date, a day at most',
   'destinations/sqlite/warehouse.ts': 'delivered_at',

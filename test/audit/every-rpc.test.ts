@@ -9,15 +9,17 @@ import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.
 import { DestinationService } from '../../gen/headgate/v1/destination_service_pb.ts';
 import { EventLogService } from '../../gen/headgate/v1/event_log_service_pb.ts';
 import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
+import { RedeliveryService } from '../../gen/headgate/v1/redelivery_service_pb.ts';
 import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
 import type { AuditRecord } from '../../src/audit/audit-record.ts';
 import { eventIdOf } from '../../src/event/event-id.ts';
-import { auditedRpcs } from '../../src/operators/audit/audited-rpcs.ts';
+import { auditedActions, auditedRpcs, rpcName } from '../../src/operators/audit/audited-rpcs.ts';
 import { adminToken } from '../admin-token.ts';
 import { makeSound } from '../dead-letters/dead-rig.ts';
 import { order } from '../endpoints/sample-events.ts';
+import { operatorsServices } from '../operators/operators-services.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { connect, readEntries, readStreamText, sendEvent } from './audit-rig.ts';
 
@@ -30,6 +32,7 @@ let dead: string[];
 const keys = Array.from({ length: 12 }, () => randomUUID());
 const payload = 'pear-payload';
 const secretText = 'sesame-in-an-edit';
+const person = 'ada@example.com';
 
 beforeAll(async () => {
   real = await startRealService({ env: { HEADGATE_SCHEMAS_SOURCE: 'registry' } });
@@ -62,6 +65,7 @@ interface Case {
 const registry = () => connect(real, SchemaRegistryService);
 const rejected = () => connect(real, RejectedService);
 const deadLetters = () => connect(real, DeadLetterService);
+const redeliveries = () => connect(real, RedeliveryService);
 const taxonomy = readFileSync('schemas/taxonomy.yaml', 'utf8');
 const fail = (code: string, more: object = {}) => ({ outcome: code, counts: {}, ...more });
 
@@ -91,6 +95,46 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
   ],
   'headgate.v1.DestinationService/ListDestinations': [
     { call: () => connect(real, DestinationService).listDestinations({}), entry: undefined },
+  ],
+  'headgate.v1.RedeliveryService/CountRedelivery': [
+    {
+      call: () => redeliveries().countRedelivery({ selection: { destination: 'crm' } }),
+      entry: undefined,
+    },
+  ],
+  'headgate.v1.RedeliveryService/ListRedeliveries': [
+    { call: () => redeliveries().listRedeliveries({}), entry: undefined },
+  ],
+  'headgate.v1.RedeliveryService/StartRedelivery': [
+    {
+      call: () =>
+        redeliveries().startRedelivery({
+          selection: { destination: 'gone', source: 'shop', user: person },
+          rate: 10,
+        }),
+      entry: fail('destination_not_found', {
+        kind: 'act',
+        target: { destination: 'gone', source: 'shop', of_a_person: 'true', rate: '10' },
+      }),
+    },
+  ],
+  'headgate.v1.RedeliveryService/PauseRedelivery': [
+    {
+      call: () => redeliveries().pauseRedelivery({ id: 'r-1' }),
+      entry: fail('redelivery_not_found', { kind: 'act', target: { redelivery: 'r-1' } }),
+    },
+  ],
+  'headgate.v1.RedeliveryService/ResumeRedelivery': [
+    {
+      call: () => redeliveries().resumeRedelivery({ id: 'r-1' }),
+      entry: fail('redelivery_not_found', { kind: 'act', target: { redelivery: 'r-1' } }),
+    },
+  ],
+  'headgate.v1.RedeliveryService/CancelRedelivery': [
+    {
+      call: () => redeliveries().cancelRedelivery({ id: 'r-1' }),
+      entry: fail('redelivery_not_found', { kind: 'act', target: { redelivery: 'r-1' } }),
+    },
   ],
   'headgate.v1.TailService/Tail': [
     {
@@ -286,6 +330,12 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
   ],
 };
 
+test('the tables classify every RPC of the contract, each by a name of its own', async () => {
+  const methods = (await operatorsServices()).flatMap((one) => one.methods);
+  expect([...auditedRpcs.keys()].toSorted()).toEqual(methods.map(rpcName).toSorted());
+  expect(new Set(auditedActions).size).toBe(auditedActions.length);
+});
+
 test('the cases are of every RPC that the table classifies', () => {
   expect(Object.keys(cases).toSorted()).toEqual([...auditedRpcs.keys()].toSorted());
   const silent = Object.keys(cases).filter((rpc) => cases[rpc]![0]!.entry === undefined);
@@ -330,14 +380,25 @@ describe('an RPC', () => {
     expect(answer).not.toBe('Internal');
 
     // The end of a stream is recorded after its caller has left.
-    await expect.poll(() => entriesAfter(before)).toEqual(wantedEntries(rpc, one, answer));
+    await expect
+      .poll(() => entriesAfter(before), { timeout: 10_000 })
+      .toEqual(wantedEntries(rpc, one, answer));
   });
 });
 
 test('no payload and no secret is in the stream', async () => {
   const text = await readStreamText(real.service.log);
   expect(text.length).toBeGreaterThan(5_000);
-  for (const hidden of [payload, secretText, adminToken, 'Bearer', '"order_id"', 'A-1', 'u-1']) {
+  for (const hidden of [
+    payload,
+    secretText,
+    person,
+    adminToken,
+    'Bearer',
+    '"order_id"',
+    'A-1',
+    'u-1',
+  ]) {
     expect(text).not.toContain(hidden);
   }
 });

@@ -1,5 +1,5 @@
 import type { DestinationType } from '../destination.ts';
-import { httpSettings } from '../http/settings.ts';
+import { httpSettings } from '../http-client/settings.ts';
 
 /** Signed POSTs: webhook.ts. */
 export const webhookType: DestinationType = {

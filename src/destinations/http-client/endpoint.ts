@@ -21,6 +21,8 @@ export interface EndpointOptions {
   readonly answerBytesMax: number;
   /** Headers that give the delay before a retry, in lower case. The first one present counts. */
   readonly waitHeaders: readonly string[];
+  /** Default: POST. */
+  readonly method?: string;
   /** Undefined for as many as `concurrency` allows. */
   readonly requestsPerSecond?: number | undefined;
 }
@@ -35,7 +37,7 @@ export interface HttpEndpoint {
   /** How many calls make sense at once. */
   readonly concurrency: number;
   /**
-   * POSTs one body. Never rejects, and never follows a redirect. One timeout covers the whole call.
+   * Sends one body. Never rejects, and never follows a redirect. One timeout covers the whole call.
    */
   post(
     path: string,
@@ -123,7 +125,7 @@ async function attempt(
   request: { path: string; headers: Readonly<Record<string, string>>; body: Buffer },
   options: AttemptOptions,
 ): Promise<Reply> {
-  const { signal, timeoutMs, url } = options;
+  const { signal, timeoutMs, url, method = 'POST' } = options;
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(new Error(stopped));
   if (signal.aborted) onAbort();
@@ -133,7 +135,11 @@ async function attempt(
     timeoutMs,
   );
   try {
-    const response = await pool.request({ method: 'POST', ...request, signal: stop.signal });
+    const response = await pool.request({
+      method: method as Dispatcher.HttpMethod,
+      ...request,
+      signal: stop.signal,
+    });
     return { kind: 'answered', answer: await readAnswer(response, options) };
   } catch (error) {
     return unanswered(failureReason(error, stop, url));
