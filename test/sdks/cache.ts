@@ -29,7 +29,7 @@ export function isInstalled(sdk: Sdk): boolean {
 
 /** What was compiled with the SDK; empty for programs that are not compiled. */
 function sourcesOf({ language, program, besides }: Sdk): string {
-  if (language === 'Python' || language === 'Node') return '';
+  if (language !== 'Go' && language !== 'Java') return '';
   const files = [program, ...besides].map((file) => path.join(programsFolder, file));
   return files.map((file) => readFileSync(file, 'utf8')).join('\n');
 }
@@ -66,6 +66,14 @@ function commandsOf(sdk: Sdk, folder: string): readonly (readonly string[])[] {
     writeFileSync(path.join(folder, 'package.json'), '{ "private": true }\n');
     const quiet = ['--no-audit', '--no-fund', '--ignore-scripts', '--save-exact'];
     return [['npm', 'install', ...quiet, `${name}@${version}`]];
+  }
+  if (language === 'Ruby') {
+    return [['gem', 'install', '--no-document', '--install-dir', folder, name, '-v', version]];
+  }
+  if (language === 'PHP') {
+    writeFileSync(path.join(folder, 'composer.json'), '{}\n');
+    const quiet = ['--no-interaction', '--no-progress', '--no-plugins', '--no-scripts'];
+    return [['composer', 'require', ...quiet, `${name}:${version}`]];
   }
   return language === 'Go' ? goBuild(sdk, folder) : javaBuild(sdk, folder);
 }

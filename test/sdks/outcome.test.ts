@@ -105,3 +105,18 @@ test.each(Object.entries(cases))('an event %s', (_name, one) => {
   const [outcome] = outcomesOf(scenario(one.scenario ?? 'every call'), [made], ran, one.arrived);
   expect(outcome!.problem).toBe(one.problem);
 });
+
+const beliefs = new Map([['run-track', { belief: 'failed', why: '' }]] as const);
+
+test.each([
+  [true, [rejected, rejected], undefined],
+  [false, [rejected, rejected], 'TWICE'],
+  [true, [stored('order_completed'), stored('order_completed')], 'TWICE'],
+  [true, [stored('order_completed'), rejected], 'TWICE'],
+] as const)('sent again because it was rejected (%s)', (sendsRejectedAgain, arrived, problem) => {
+  const made: Made[] = [{ call: 'track', marker: 'run-track', isGood: false }];
+  const ran = { beliefs, logs: [], crash: undefined };
+  const one = scenario('one rejected');
+  const [outcome] = outcomesOf(one, made, ran, arrived, { sendsRejectedAgain });
+  expect(outcome!.problem).toBe(problem);
+});

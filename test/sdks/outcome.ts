@@ -1,7 +1,7 @@
 import type { Arrived } from './arrived.ts';
 import type { Ran } from './run-program.ts';
 import type { Made, Scenario } from './scenarios.ts';
-import type { Call } from './sdks.ts';
+import type { Call, Sdk } from './sdks.ts';
 
 /** What became of a call, beside what the SDK believes. */
 export interface Outcome {
@@ -49,6 +49,7 @@ export function outcomesOf(
   made: readonly Made[],
   ran: Ran,
   arrived: readonly Arrived[],
+  { sendsRejectedAgain }: Pick<Sdk, 'sendsRejectedAgain'> = { sendsRejectedAgain: false },
 ): Outcome[] {
   return made.map(({ call, marker, isGood }) => {
     // An id at the end of a JSON text, so that one is not found in another.
@@ -72,7 +73,8 @@ export function outcomesOf(
       const names = eventNames[call];
       if (belief.belief === 'broke') return 'BROKE';
       if (names === undefined) return belief.belief === 'failed' ? 'REFUSED' : undefined;
-      if (own.length > 1) return 'TWICE';
+      const isKeptAgain = sendsRejectedAgain && stored.length === 0;
+      if (own.length > 1 && !isKeptAgain) return 'TWICE';
       if (stored.some(({ eventName }) => !names.includes(eventName))) return 'WRONG NAME';
       if (belief.belief === 'failed') {
         const isToBeSent = scenario.fault === 'none' && made.every((other) => other.isGood);

@@ -79,6 +79,10 @@ function commandOf(sdk: Sdk): string[] {
       return ['python3', '-B', source];
     case 'Node':
       return [process.execPath, source];
+    case 'Ruby':
+      return ['ruby', source];
+    case 'PHP':
+      return ['php', source];
     case 'Go':
       return [path.join(folderOf(sdk), 'calls')];
     case 'Java': {
@@ -94,6 +98,7 @@ function environmentOf(sdk: Sdk): NodeJS.ProcessEnv {
     PATH: process.env['PATH'],
     HOME: process.env['HOME'],
     PYTHONPATH: folder,
+    GEM_PATH: folder,
     SDK_FOLDER: folder,
     SDK_NAME: sdk.name,
     SDK_VERSION: sdk.version,

@@ -84,7 +84,7 @@ describe.runIf(runs.length > 0).concurrent('what an SDK believes it sent has arr
       const ran = await runProgram(sdk, scenario, relay.url, given, made);
       const isPlain = !relay.passed.some(({ headers }) => headers['content-encoding'] === 'gzip');
       if (scenario.isGzip && isPlain) throw new Error(`${titleOf(sdk)} did not compress`);
-      const found = outcomesOf(scenario, made, ran, await read(source));
+      const found = outcomesOf(scenario, made, ran, await read(source), sdk);
       rows.push(
         ...found.map((outcome) => ({ sdk, scenario, ...outcome, ran, passed: relay.passed })),
       );

@@ -16,7 +16,7 @@ export type System = 'Segment' | 'RudderStack' | 'PostHog' | 'Mixpanel';
 
 /** A version of a vendor's SDK, and the program that makes its calls. */
 export interface Sdk {
-  readonly language: 'Python' | 'Node' | 'Go' | 'Java';
+  readonly language: 'Python' | 'Node' | 'Go' | 'Java' | 'Ruby' | 'PHP';
   readonly system: System;
   /** As its registry names it; for Maven `group:artifact`. */
   readonly name: string;
@@ -30,6 +30,8 @@ export interface Sdk {
   readonly calls: readonly Call[];
   /** It compresses its bodies if it is told to. */
   readonly hasGzip: boolean;
+  /** It sends a batch again that has a rejected event: the event is kept each time. */
+  readonly sendsRejectedAgain: boolean;
 }
 
 type Versions = readonly [current: string | undefined, ...old: string[]];
@@ -214,6 +216,68 @@ export const sdks: readonly Sdk[] = [
     segmentCalls,
   ),
   ...java('PostHog', 'com.posthog:posthog-server', ['2.3.3'], 'PostHogServerCalls', posthogCalls),
+  ...withoutGzip(
+    of(
+      'Ruby',
+      'Segment',
+      'analytics-ruby',
+      ['2.5.0', '2.4.0'],
+      'ruby/segment_calls.rb',
+      segmentCalls,
+    ),
+  ),
+  ...of(
+    'Ruby',
+    'RudderStack',
+    'rudder-sdk-ruby',
+    ['3.2.1', '3.0.0'],
+    'ruby/segment_calls.rb',
+    segmentCalls,
+  ),
+  ...of('Ruby', 'PostHog', 'posthog-ruby', ['3.23.2'], 'ruby/posthog_calls.rb', posthogCalls),
+  ...withoutGzip([
+    ...of(
+      'Ruby',
+      'PostHog',
+      'posthog-ruby',
+      [undefined, '2.5.0'],
+      'ruby/posthog_calls.rb',
+      olderPosthogCalls,
+    ),
+    ...of('Ruby', 'Mixpanel', 'mixpanel-ruby', ['3.3.0', '2.3.1'], 'ruby/mixpanel_calls.rb', [
+      'track',
+      'import',
+      'alias',
+      'engage',
+      'groups',
+    ]),
+  ]),
+  ...of(
+    'PHP',
+    'Segment',
+    'segmentio/analytics-php',
+    ['3.8.2', '3.5.0'],
+    'php/segment_calls.php',
+    segmentCalls,
+  ),
+  ...of(
+    'PHP',
+    'PostHog',
+    'posthog/posthog-php',
+    ['4.13.2', '4.9.0'],
+    'php/posthog_calls.php',
+    posthogCalls,
+  ),
+  ...sendingRejectedAgain(
+    withoutGzip(
+      of('PHP', 'Mixpanel', 'mixpanel/mixpanel-php', ['2.11.0'], 'php/mixpanel_calls.php', [
+        'track',
+        'alias',
+        'engage',
+        'groups',
+      ]),
+    ),
+  ),
 ];
 
 function go(system: System, name: string, versions: Versions, client: string): Sdk[] {
@@ -232,10 +296,7 @@ function java(
 }
 
 /** SDKs that this suite does not run, and why. */
-export const notRun: readonly string[] = [
-  'SDKs for PHP and Ruby: they are on registries that these tests do not use',
-  'SDKs in browsers: the gate sends no CORS headers',
-];
+export const notRun: readonly string[] = ['SDKs in browsers: the gate sends no CORS headers'];
 
 /** `npm test` runs these, where they are installed. */
 export function isInShortRun({ isCurrent, language }: Sdk): boolean {
@@ -256,11 +317,16 @@ function of(
   calls: readonly Call[],
   besides: readonly string[] = [],
 ): Sdk[] {
-  const sdk = { language, system, name, program, besides, calls, hasGzip: true } as const;
+  const traits = { hasGzip: true, sendsRejectedAgain: false } as const;
+  const sdk = { language, system, name, program, besides, calls, ...traits } as const;
   const olds = old.map((version): Sdk => ({ ...sdk, version, isCurrent: false }));
   return current === undefined ? olds : [{ ...sdk, version: current, isCurrent: true }, ...olds];
 }
 
 function withoutGzip(list: readonly Sdk[]): Sdk[] {
   return list.map((sdk) => ({ ...sdk, hasGzip: false }));
+}
+
+function sendingRejectedAgain(list: readonly Sdk[]): Sdk[] {
+  return list.map((sdk) => ({ ...sdk, sendsRejectedAgain: true }));
 }

@@ -81,3 +81,15 @@ test.each(['$set', '$identify'])('%s: what is set only once is a property, and n
     expect(events[0]!.context!['posthog']).not.toHaveProperty('$set_once');
   }
 });
+
+test.each(['/batch/', '/capture/', '/i/v1/analytics/events'])(
+  'an id among the properties counts where the one beside them is null: %s',
+  (path) => {
+    const properties = { distinct_id: 'u', alias: 'a1', $lib: 'posthog-php' };
+    const sent = { ...event, event: '$create_alias', distinct_id: null, $lib: null, properties };
+    const request = path === '/capture/' ? sent : { batch: [sent] };
+    expect(decode(path, request).events).toMatchObject([
+      { userId: 'u', context: { posthog: { $lib: 'posthog-php' } } },
+    ]);
+  },
+);

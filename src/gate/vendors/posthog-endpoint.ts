@@ -106,8 +106,11 @@ function translateEvent(
     const own: [string, JsonValue][] = [];
     for (const [name, value] of Object.entries(sentProperties)) {
       const isEnvelope = name.startsWith('$') || name === 'distinct_id';
-      if (isEnvelope && !Object.hasOwn(envelope, name)) members.put(name, value);
-      else if (!isEnvelope || value !== envelope[name]) own.push([name, value]);
+      // `null` counts as absent: PostHog's SDK for PHP has it in an alias, beside the real id.
+      if (isEnvelope && (envelope[name] ?? undefined) === undefined) {
+        members.take(name);
+        members.put(name, value);
+      } else if (!isEnvelope || value !== envelope[name]) own.push([name, value]);
     }
     properties = Object.fromEntries(own);
   }
