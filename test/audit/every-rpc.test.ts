@@ -9,6 +9,7 @@ import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.
 import { DestinationService } from '../../gen/headgate/v1/destination_service_pb.ts';
 import { EventLogService } from '../../gen/headgate/v1/event_log_service_pb.ts';
 import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
+import { KeyService } from '../../gen/headgate/v1/key_service_pb.ts';
 import { RedeliveryService } from '../../gen/headgate/v1/redelivery_service_pb.ts';
 import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
@@ -33,6 +34,8 @@ const keys = Array.from({ length: 12 }, () => randomUUID());
 const payload = 'pear-payload';
 const secretText = 'sesame-in-an-edit';
 const person = 'ada@example.com';
+/** Write keys that the cases make. */
+const secrets: string[] = [];
 
 beforeAll(async () => {
   real = await startRealService({ env: { HEADGATE_SCHEMAS_SOURCE: 'registry' } });
@@ -65,6 +68,7 @@ interface Case {
 const registry = () => connect(real, SchemaRegistryService);
 const rejected = () => connect(real, RejectedService);
 const deadLetters = () => connect(real, DeadLetterService);
+const writeKeys = () => connect(real, KeyService);
 const redeliveries = () => connect(real, RedeliveryService);
 const taxonomy = readFileSync('schemas/taxonomy.yaml', 'utf8');
 const fail = (code: string, more: object = {}) => ({ outcome: code, counts: {}, ...more });
@@ -95,6 +99,33 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
   ],
   'headgate.v1.DestinationService/ListDestinations': [
     { call: () => connect(real, DestinationService).listDestinations({}), entry: undefined },
+  ],
+  'headgate.v1.KeyService/ListKeys': [{ call: () => writeKeys().listKeys({}), entry: undefined }],
+  'headgate.v1.KeyService/CreateKey': [
+    {
+      call: async () => {
+        const { secret } = await writeKeys().createKey({ source: 'shop', events: ['order_*'] });
+        secrets.push(secret);
+      },
+      entry: {
+        kind: 'act',
+        target: { source: 'shop', event_names: 'order_*' },
+        counts: { created: 1 },
+        outcome: 'ok',
+      },
+    },
+  ],
+  'headgate.v1.KeyService/RotateKey': [
+    {
+      call: () => writeKeys().rotateKey({ id: '0123456789ab' }),
+      entry: fail('key_not_found', { kind: 'act', target: { key: '0123456789ab' } }),
+    },
+  ],
+  'headgate.v1.KeyService/RevokeKey': [
+    {
+      call: () => writeKeys().revokeKey({ id: secretText }),
+      entry: fail('invalid_request', { kind: 'act', target: { key: 'not an id' } }),
+    },
   ],
   'headgate.v1.RedeliveryService/CountRedelivery': [
     {
@@ -389,7 +420,9 @@ describe('an RPC', () => {
 test('no payload and no secret is in the stream', async () => {
   const text = await readStreamText(real.service.log);
   expect(text.length).toBeGreaterThan(5_000);
+  expect(secrets.map((secret) => secret.length > 20)).toEqual([true]);
   for (const hidden of [
+    ...secrets,
     payload,
     secretText,
     person,
