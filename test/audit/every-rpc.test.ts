@@ -9,8 +9,6 @@ import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.
 import { DestinationService } from '../../gen/headgate/v1/destination_service_pb.ts';
 import { EventLogService } from '../../gen/headgate/v1/event_log_service_pb.ts';
 import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
-import { KeyService } from '../../gen/headgate/v1/key_service_pb.ts';
-import { RedeliveryService } from '../../gen/headgate/v1/redelivery_service_pb.ts';
 import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
@@ -23,6 +21,7 @@ import { order } from '../endpoints/sample-events.ts';
 import { operatorsServices } from '../operators/operators-services.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { connect, readEntries, readStreamText, sendEvent } from './audit-rig.ts';
+import { fail, keyAndRedeliveryCases, silent, type Case } from './key-and-redelivery-cases.ts';
 
 /* Every RPC of the operators' port on a real service, with what it leaves in the audit log. */
 
@@ -58,23 +57,10 @@ const rejectedIds = (number: number) => ({
   eventId: eventIdOf('default', keys[number - 1]!),
 });
 
-interface Case {
-  /** What is called, once. */
-  readonly call: () => Promise<unknown>;
-  /** Undefined: it leaves no entry. */
-  readonly entry: object | undefined;
-}
-
 const registry = () => connect(real, SchemaRegistryService);
 const rejected = () => connect(real, RejectedService);
 const deadLetters = () => connect(real, DeadLetterService);
-const writeKeys = () => connect(real, KeyService);
-const redeliveries = () => connect(real, RedeliveryService);
 const taxonomy = readFileSync('schemas/taxonomy.yaml', 'utf8');
-const fail = (code: string, more: object = {}) => ({ outcome: code, counts: {}, ...more });
-
-/** A call that leaves no entry. */
-const silent = (call: () => Promise<unknown>): Case => ({ call, entry: undefined });
 
 async function firstOfTail(): Promise<void> {
   const stop = new AbortController();
@@ -99,70 +85,7 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
   'headgate.v1.DestinationService/ListDestinations': [
     silent(() => connect(real, DestinationService).listDestinations({})),
   ],
-  'headgate.v1.KeyService/ListKeys': [silent(() => writeKeys().listKeys({}))],
-  'headgate.v1.KeyService/CreateKey': [
-    {
-      call: async () => {
-        const { secret } = await writeKeys().createKey({ source: 'shop', events: ['order_*'] });
-        secrets.push(secret);
-      },
-      entry: {
-        kind: 'act',
-        target: { source: 'shop', event_names: 'order_*' },
-        counts: { created: 1 },
-        outcome: 'ok',
-      },
-    },
-  ],
-  'headgate.v1.KeyService/RotateKey': [
-    {
-      call: () => writeKeys().rotateKey({ id: '0123456789ab' }),
-      entry: fail('key_not_found', { kind: 'act', target: { key: '0123456789ab' } }),
-    },
-  ],
-  'headgate.v1.KeyService/RevokeKey': [
-    {
-      call: () => writeKeys().revokeKey({ id: secretText }),
-      entry: fail('invalid_request', { kind: 'act', target: { key: 'not an id' } }),
-    },
-  ],
-  'headgate.v1.RedeliveryService/CountRedelivery': [
-    silent(() => redeliveries().countRedelivery({ selection: { destination: 'crm' } })),
-  ],
-  'headgate.v1.RedeliveryService/ListRedeliveries': [
-    silent(() => redeliveries().listRedeliveries({})),
-  ],
-  'headgate.v1.RedeliveryService/StartRedelivery': [
-    {
-      call: () =>
-        redeliveries().startRedelivery({
-          selection: { destination: 'gone', source: 'shop', user: person },
-          rate: 10,
-        }),
-      entry: fail('destination_not_found', {
-        kind: 'act',
-        target: { destination: 'gone', source: 'shop', of_a_person: 'true', rate: '10' },
-      }),
-    },
-  ],
-  'headgate.v1.RedeliveryService/PauseRedelivery': [
-    {
-      call: () => redeliveries().pauseRedelivery({ id: 'r-1' }),
-      entry: fail('redelivery_not_found', { kind: 'act', target: { redelivery: 'r-1' } }),
-    },
-  ],
-  'headgate.v1.RedeliveryService/ResumeRedelivery': [
-    {
-      call: () => redeliveries().resumeRedelivery({ id: 'r-1' }),
-      entry: fail('redelivery_not_found', { kind: 'act', target: { redelivery: 'r-1' } }),
-    },
-  ],
-  'headgate.v1.RedeliveryService/CancelRedelivery': [
-    {
-      call: () => redeliveries().cancelRedelivery({ id: 'r-1' }),
-      entry: fail('redelivery_not_found', { kind: 'act', target: { redelivery: 'r-1' } }),
-    },
-  ],
+  ...keyAndRedeliveryCases(() => real, { person, secretText, secrets }),
   'headgate.v1.TailService/Tail': [
     {
       call: firstOfTail,
