@@ -56,6 +56,12 @@ export function storedForm(result: unknown, stored: JsonObject): JsonObject | nu
     ...given.map(([name, value]) => [camelCase(name), value] as const),
   ]);
   if (after['eventName'] !== stored['eventName']) renameCall(after);
+  // The name that a vendor's SDK gave is that of another event now.
+  const { vendorCall } = after;
+  if (after['eventName'] !== stored['eventName'] && vendorCall !== undefined) {
+    const { eventName: _name, ...call } = vendorCall as JsonObject;
+    after['vendorCall'] = call;
+  }
   // In the order of the original, so that one that nothing changes is written as it was.
   const names = new Set([...Object.keys(stored), ...Object.keys(after)]);
   return Object.fromEntries(
