@@ -146,19 +146,6 @@ describe('a result that is no event fails, and says why', () => {
   });
 });
 
-test('an event with another name no longer has the name that a vendor gave it', async () => {
-  const call = { system: 'segment', call: 'track', eventName: 'Order Completed' };
-  const named = event({ vendorCall: call });
-  const kept = await apply(expression('$merge([$, { "user_id": "u2" }])'), named);
-  expect(kept).toMatchObject([{ vendorCall: call }]);
-  const [renamed] = await apply(expression('$merge([$, { "event_name": "sale" }])'), named);
-  expect(renamed).toMatchObject({ eventName: 'sale' });
-  expect((renamed as Record<string, unknown>)['vendorCall']).toEqual({
-    system: 'segment',
-    call: 'track',
-  });
-});
-
 test('nothing is left of another event', async () => {
   const program = script('let seen = 0; export default (e) => ({ user_id: String((seen += 1)) })');
   const results = await apply(program, event({}, 'e1'), event({}, 'e2'));
