@@ -23,7 +23,7 @@ export function heldBytesMaxOf(destinations: number): number {
 /** The parts of a destination's bytes: people and failures must not wait for new events. */
 export function heldBytesOf(heldBytesMax: number): Readonly<Record<ConsumedStream, number>> {
   const part = Math.floor(heldBytesMax / 8);
-  return { EVENTS: heldBytesMax - 2 * part, REPLAY: part, RETRY: part };
+  return { EVENTS: heldBytesMax - 3 * part, REPLAY: part, RETRY: part, ASIDE: part };
 }
 
 /** The payload bytes of one call of `deliver`; more in one call gain nothing. */
@@ -52,6 +52,9 @@ export const delayedEventsMax = 50_000;
 
 /** How many due events of RETRY a worker holds: as many as of REPLAY. */
 export const retriedMax = replayAckPendingMax;
+
+/** How many events of ASIDE the log delivers, and a worker holds, at once. */
+export const asideAckPendingMax = ackPendingMax / 4;
 
 /**
  * The longest delay for which an event stays an unsettled delivery and occupies a slot that others

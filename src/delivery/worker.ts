@@ -5,10 +5,13 @@ import type { Log } from '../jetstream/log.ts';
 import { flushSettled, type Pull } from '../jetstream/consume/pull.ts';
 import { storeDelayedCopy, type DelayedCopy } from '../jetstream/consume/delayed-copies.ts';
 import type { Signals } from '../observability/signals.ts';
+import { storeAsideCopy, type AsideCopy } from '../jetstream/consume/aside/aside-copies.ts';
+import { createAsideMoves, type AsideProgress } from './aside/moves.ts';
 import { createAttemptRecord, type FailedAttempt } from './attempt-record.ts';
 import { createCalls } from './call.ts';
 import {
   ackPendingMax,
+  asideAckPendingMax,
   deliverMsMax,
   heldBytesOf,
   replayAckPendingMax,
@@ -36,6 +39,8 @@ export interface DeliveryWorker {
    */
   stop(): Promise<void>;
   state(): WorkerState;
+  /** Moves its waiting events up to a position in EVENTS aside: `AsideMoves.request`. */
+  moveAside(upTo: number, evenIfRunning: boolean): AsideProgress;
 }
 
 export interface DeliveryWorkerOptions {
@@ -70,7 +75,7 @@ const failuresMin = 8;
  */
 export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
   const { destinationConfig: config, log } = options;
-  const { settler, queue, parking, delayed, calls, status } = createParts(options, () =>
+  const { settler, queue, parking, delayed, calls, status, aside } = createParts(options, () =>
     schedule(),
   );
   const tickMs = config.ackWaitMs / ticksPerAckWait;
@@ -82,19 +87,20 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     () => tick,
     () => pump(),
   );
-  const pump = createPump({ ...options, queue, parking, running, calls, stopping: () => stopping });
+  const parts = { ...options, queue, parking, running, calls, aside };
+  const pump = createPump({ ...parts, stopping: () => stopping });
   const schedule = oncePerTurn(pump);
 
   const waiting = (): HeldEvent[] => [
     ...queue.values(),
     ...delayed.values(),
+    ...aside.values(),
     ...parking.suspects.map(({ held }) => held),
   ];
-  const held = (): HeldEvent[] => [...waiting(), ...running.events()];
   const onTick = (): void => {
     tick += 1;
     running.cutShort(ticksMax, tick);
-    for (const each of held()) settler.keep(each);
+    for (const each of [...waiting(), ...running.events()]) settler.keep(each);
     if (parking.parked) reportDisabled(options);
   };
 
@@ -123,6 +129,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     pump();
     await started?.catch(() => {});
     await pulls?.stop();
+    await aside.stop();
     for (const each of waiting()) settler.release(each);
     queue.takeAll();
     delayed.takeAll();
@@ -141,6 +148,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     start: () => (started ??= start()),
     stop: () => (stopped ??= stop()),
     state: () => status.state(parking.dueMs, options.destination.disabled?.()),
+    moveAside: aside.request,
   };
 }
 
@@ -171,6 +179,7 @@ function createRooms(heldBytesMax: number, onFree: () => void) {
     EVENTS: createHeldRoom({ messages: ackPendingMax, bytes: bytes.EVENTS }, onFree),
     REPLAY: createHeldRoom({ messages: replayAckPendingMax, bytes: bytes.REPLAY }, onFree),
     RETRY: createHeldRoom({ messages: retriedMax, bytes: bytes.RETRY }, onFree),
+    ASIDE: createHeldRoom({ messages: asideAckPendingMax, bytes: bytes.ASIDE }, onFree),
   };
 }
 
@@ -183,7 +192,9 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
   const record = createAttemptRecord(name, log, signals);
   const store = (event: Omit<DelayedCopy, 'destination'>): Promise<void> =>
     storeDelayedCopy(log, { ...event, destination: name });
-  const settler = createSettler({ ...options, config, record, random, store });
+  const storeAside = (copy: Omit<AsideCopy, 'destination'>): Promise<void> =>
+    storeAsideCopy(log, { ...copy, destination: name });
+  const settler = createSettler({ ...options, config, record, random, store, storeAside });
   const queue = createEventQueue();
   const delayed = createDelayedEvents((held) => {
     queue.push(held);
@@ -202,5 +213,7 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
   });
   const own = { settler, record, parking, queue, delayed };
   const calls = createCalls({ name, retry, destination, signals, random, ...own });
-  return { settler, queue, parking, delayed, calls, status };
+  const isParked = (): boolean => parking.parked;
+  const aside = createAsideMoves({ queue, settler, isParked, onReturned: onDue });
+  return { settler, queue, parking, delayed, calls, status, aside };
 }

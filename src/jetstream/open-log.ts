@@ -51,6 +51,7 @@ const syncedStreams: readonly StoredStreamName[] = [
   'DEAD',
   'REPLAY',
   'RETRY',
+  'ASIDE',
   'PROBE',
 ];
 

@@ -10,6 +10,7 @@ export const streamNames = [
   'DEAD',
   'REPLAY',
   'RETRY',
+  'ASIDE',
   'CLAIMS',
   'PROBE',
   'LEDGER',
@@ -20,7 +21,7 @@ export type StreamName = (typeof streamNames)[number];
 /**
  * The streams that are delivered to destinations: each destination has a durable consumer on each.
  */
-export const consumedStreams = ['EVENTS', 'REPLAY', 'RETRY'] as const;
+export const consumedStreams = ['EVENTS', 'REPLAY', 'RETRY', 'ASIDE'] as const;
 export type ConsumedStream = (typeof consumedStreams)[number];
 
 /** The stream of NATS that holds the events of a partition. */
@@ -40,6 +41,9 @@ export type StoredStreamName = StreamName | ReturnType<typeof partitionStream>;
  * `quarantined`: the sender got a 2xx and has likely dropped it, so the kept copy is the event.
  */
 export type RejectedKind = 'refused' | 'quarantined';
+
+/** How many neighbouring events one look-up of an event in ASIDE reads at most. */
+export const asideGroupSize = 1_024;
 
 /** The subjects of all streams. */
 export const subjects = {
@@ -67,6 +71,13 @@ export const subjects = {
     `headgate.discarded.${destination}.${eventName}`,
   replay: (destination: string, eventName: string) => `headgate.replay.${destination}.${eventName}`,
   retry: (destination: string, eventName: string) => `headgate.retry.${destination}.${eventName}`,
+  /**
+   * An event that was moved aside, by its position in EVENTS. Subjects are counted in the server's
+   * memory, so that `asideGroupSize` neighbours share one.
+   */
+  aside: (destination: string, position: number, source: string, eventName: string) =>
+    `headgate.aside.${destination}.${Math.floor(position / asideGroupSize)}.${source}.${eventName}`,
+  asideOf: (destination: string) => `headgate.aside.${destination}.>`,
   /** The lock of one dead letter. */
   claim: (deadSequence: number) => `headgate.claims.${deadSequence}`,
   /** The claim of the process that confirms the deliveries of a destination. */
@@ -96,6 +107,8 @@ export interface TopologyOptions {
   readonly storageBytesMax: number;
   /** The limit for REJECTED. Undefined: a part of `storageBytesMax`, at most 1 GiB. */
   readonly rejectedBytesMax?: number | undefined;
+  /** The limit for ASIDE. Undefined: an eighth of the room for events. At most half of it. */
+  readonly asideBytesMax?: number | undefined;
   readonly replicas: number;
   /** Whether the log also keeps the contracts: `schemas.source: registry`. */
   readonly keepsSchemas?: boolean;

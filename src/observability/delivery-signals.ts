@@ -87,8 +87,9 @@ export function createDeliverySignals(metrics: Metrics, logger: Logger, sampler:
         'events were settled and not delivered, and are delivered again: see docs/runbooks/deliveries-missing.md',
       );
     },
-    destinationPending: (destination: string, count: number): void => {
+    destinationPending: (destination: string, count: number, aside: number): void => {
       metrics.gauges.destinationPending.set(destination, count);
+      metrics.gauges.destinationAside.set(destination, aside);
     },
     destinationParked: (destination: string, parked: boolean, reason: string): void => {
       metrics.gauges.destinationParked.set(destination, parked ? 1 : 0);

@@ -12,6 +12,8 @@ export interface EventQueue {
    */
   take(eventsMax: number): HeldEvent[];
   takeAll(): HeldEvent[];
+  /** The first events that match, from anywhere: at most so many, and `batchBytesMax` or one. */
+  takeMatching(matches: (held: HeldEvent) => boolean, eventsMax: number): HeldEvent[];
   /** Removes an event; false if it is not in the queue. */
   remove(held: HeldEvent): boolean;
   readonly length: () => number;
@@ -54,6 +56,22 @@ export function createEventQueue(bytesMax = batchBytesMax): EventQueue {
       return takeUpTo(end);
     },
     takeAll: () => takeUpTo(events.length),
+    takeMatching: (matches, eventsMax) => {
+      const taken: HeldEvent[] = [];
+      let bytes = 0;
+      const kept = events.slice(head).filter((held) => {
+        if (taken.length === eventsMax || !matches(held)) return true;
+        bytes += held.message.payload.length;
+        if (taken.length > 0 && bytes > bytesMax) return true;
+        taken.push(held);
+        return false;
+      });
+      if (taken.length > 0) {
+        events = kept;
+        head = 0;
+      }
+      return taken;
+    },
     remove: (held) => {
       const at = events.indexOf(held, head);
       if (at === -1) return false;

@@ -7,12 +7,14 @@ import type { StreamPart } from '../../jetstream/events/stream-parts.ts';
 import type { Log } from '../../jetstream/log.ts';
 import { retryWhileAway } from '../../jetstream/retry-while-away.ts';
 import { openPull, type Pull, type PulledMessage } from '../../jetstream/consume/pull.ts';
+import { AsideMessage } from '../../jetstream/consume/aside/aside-copies.ts';
 import { DelayedMessage } from '../../jetstream/consume/delayed-copies.ts';
 import type { HeldRoom } from './held-room.ts';
 import { consumedStreams, type ConsumedStream } from '../../jetstream/topology.ts';
 import type { Signals } from '../../observability/signals.ts';
 import {
   ackPendingMax,
+  asideAckPendingMax,
   deliveriesMax,
   pullMessagesMax,
   replayAckPendingMax,
@@ -34,9 +36,11 @@ export interface PullReceiver {
   onMessage(message: PulledMessage, stream: DeliveredStream): void;
   /** Receives a delayed event, which may not be due yet. */
   onDelayedCopy(message: DelayedMessage): void;
+  /** Receives an event that was moved aside. */
+  onAsideCopy(message: AsideMessage): void;
 }
 
-/** Pulls for a destination from EVENTS, REPLAY and RETRY, through a durable consumer on each. */
+/** Pulls for a destination from EVENTS, REPLAY, RETRY and ASIDE, through a durable consumer on each. */
 export async function openPulls(options: OpenPullsOptions, receiver: PullReceiver): Promise<Pull> {
   const { destinationConfig: config, log, signals, rooms } = options;
   const pulls: Pull[] = [];
@@ -47,6 +51,7 @@ export async function openPulls(options: OpenPullsOptions, receiver: PullReceive
     EVENTS: ackPendingMax,
     REPLAY: replayAckPendingMax,
     RETRY: delayedEventsMax,
+    ASIDE: asideAckPendingMax,
   };
   const ensure = async (stream: ConsumedStream, part: StreamPart): Promise<void> => {
     await ensureDestinationConsumer(
@@ -54,10 +59,11 @@ export async function openPulls(options: OpenPullsOptions, receiver: PullReceive
       stream,
       config.name,
       {
-        // -1: the log never gives up a delayed copy, because no advisory would report it.
-        attempts: stream === 'RETRY' ? -1 : deliveriesMax(config.retry),
+        // -1: the log never gives up a copy, because no advisory would report it.
+        attempts: stream === 'RETRY' || stream === 'ASIDE' ? -1 : deliveriesMax(config.retry),
         ackWaitMs: config.ackWaitMs,
         ackPendingMax: pending[stream],
+        whenFull: config.whenFull,
       },
       part,
     );
@@ -73,6 +79,7 @@ export async function openPulls(options: OpenPullsOptions, receiver: PullReceive
       room: rooms[stream].room,
       onMessage: (message) => {
         if (stream === 'RETRY') receiver.onDelayedCopy(new DelayedMessage(message));
+        else if (stream === 'ASIDE') receiver.onAsideCopy(new AsideMessage(message));
         else receiver.onMessage(message, stream);
       },
       onTrouble: (text) => signals.trouble(`pulling for ${config.name} from ${stream}`, text),

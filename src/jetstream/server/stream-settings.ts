@@ -48,6 +48,17 @@ const retries = {
   discard: DiscardPolicy.New,
 } as const;
 
+/** Events of destinations that are away, which have left EVENTS to make room. */
+const aside = {
+  name: 'ASIDE',
+  subjects: ['headgate.aside.>'] as string[],
+  discard: DiscardPolicy.New,
+} as const;
+
+/** The part of the room for events that ASIDE has, and the most that it may be given. */
+const asideShare = 0.125;
+const asideShareMax = 0.5;
+
 /** The locks of dead letters. */
 const claims: StreamSettings = {
   name: 'CLAIMS',
@@ -84,8 +95,10 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
   const bucket = options.keepsSchemas === true ? schemaBytes : 0;
   const ledgerBytes = Math.min(16 * mebibyte, Math.floor(total * 0.01));
   const rejectedBytes = Math.min(options.rejectedBytesMax ?? side, Math.floor(total * 0.5));
-  const forEvents =
+  const forAllEvents =
     total - side * 4 - rejectedBytes - advisoryBytes - probe * 3 - bucket - ledgerBytes;
+  const asideBytes = asideBytesOf(forAllEvents, options.asideBytesMax);
+  const forEvents = forAllEvents - asideBytes;
   const common = {
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
@@ -131,6 +144,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
       duplicate_window: deadDedupWindowMs * 1_000_000,
     },
     { ...common, ...retries, max_bytes: side },
+    { ...common, ...aside, max_bytes: asideBytes },
     { ...common, ...claims, max_bytes: probe },
     {
       ...common,
@@ -142,6 +156,12 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
     },
     ...(bucket === 0 ? [] : [{ ...common, ...schemas, max_bytes: bucket }]),
   ];
+}
+
+/** A stream without room would be one without a limit. */
+function asideBytesOf(room: number, configured: number | undefined): number {
+  const wanted = configured ?? room * asideShare;
+  return Math.max(1, Math.floor(Math.min(wanted, room * asideShareMax)));
 }
 
 /** The streams that hold the events: partition 0, and the one of an earlier release. */

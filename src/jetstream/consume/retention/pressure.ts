@@ -36,11 +36,33 @@ export interface Stuck {
   readonly full: number;
   /** The destination that holds the oldest event. Undefined if all are too young. */
   readonly destination: string | undefined;
+  /** The destination has taken the event, and it waits to be confirmed there. */
+  readonly isUnconfirmed?: boolean;
+  /** The events of the destination cannot be moved aside: ASIDE is full. */
+  readonly isAsideFull?: boolean;
 }
+
+/** EVENTS runs short of room, and what could be deleted to make room is held. */
+export interface Blocked {
+  readonly part: StreamPart;
+  /** How full the part is, between 0 and 1. */
+  readonly full: number;
+  /** The position in EVENTS up to which events have to go. All of them are old enough. */
+  readonly upTo: number;
+  /** The consumers that have not settled all of these. */
+  readonly unsettled: readonly string[];
+  /** Those that have, but the events are not confirmed at the destination. */
+  readonly unconfirmed: readonly string[];
+}
+
+/** What becomes of the events of a consumer that blocks; those of others hold intake. */
+export type Unblocking = ReadonlyMap<string, 'moving' | 'full'>;
 
 export interface PressureOptions extends Omit<DeletableOptions, 'retentionMs' | 'onForgotten'> {
   /** Events that are younger stay, however full the log is. */
   readonly retentionMinMs: number;
+  /** Called at every check while events block. Default: they hold intake. */
+  readonly unblock?: (blocked: Blocked) => Unblocking;
   readonly onHeld: (held: HeldEvents) => void;
   /** Called for each cause at most every ten minutes. */
   readonly onStuck: (stuck: Stuck) => void;
@@ -101,7 +123,8 @@ export function createPressureRelief(options: PressureOptions): PressureRelief {
     const made = isPressed
       ? await makeRoom(options, part, info, deletable.before)
       : { deleted: 0, info };
-    await report(part, deletable, made);
+    const unblocking = isPressed ? unblock(options, part, made.info, deletable) : undefined;
+    await report(part, deletable, made, unblocking);
     return made.deleted;
   };
 
@@ -180,6 +203,28 @@ async function makeRoom(
   return { deleted, info };
 }
 
+/** Undefined if nothing blocks. By sequences, as if all events were of one size. */
+function unblock(
+  options: PressureOptions,
+  part: StreamPart,
+  { state, config }: StreamInfo,
+  { heldFrom, unsettledFrom, young }: Deletable,
+): Unblocking | undefined {
+  const surplus = state.bytes - config.max_bytes * relievedAt;
+  if (surplus <= 0) return undefined;
+  const share = Math.ceil(state.messages * (surplus / state.bytes));
+  const upTo = Math.min(young, state.first_seq + share) - 1;
+  // 0: a destination without a consumer.
+  const within = (from = 0): boolean => from > 0 && from <= upTo;
+  const unsettled = [...unsettledFrom.keys()].filter((name) => within(unsettledFrom.get(name)));
+  const unconfirmed = [...heldFrom.keys()].filter(
+    (name) => within(heldFrom.get(name)) && !within(unsettledFrom.get(name)),
+  );
+  if (unsettled.length + unconfirmed.length === 0) return undefined;
+  const full = config.max_bytes > 0 ? state.bytes / config.max_bytes : 0;
+  return options.unblock?.({ part, full, upTo: part.position(upTo), unsettled, unconfirmed });
+}
+
 /** By sequences, as if all events were of one size. */
 function heldOf(info: StreamInfo, { before, heldFrom }: Deletable, more: number): HeldEvents {
   const { first_seq: first, last_seq: last, bytes } = info.state;
@@ -195,25 +240,43 @@ function heldOf(info: StreamInfo, { before, heldFrom }: Deletable, more: number)
 
 /** Reports what a check has found: a log that is stuck, and the retention that it reaches. */
 function createReports(options: PressureOptions, now: () => number) {
-  const stuckAtMs = new Map<string | undefined, number>();
+  const stuckAtMs = new Map<string, number>();
   let reachedAtMs = -Infinity;
 
-  const reportStuck = (info: StreamInfo, { before, heldFrom }: Deletable): void => {
+  const reportStuck = (
+    info: StreamInfo,
+    { before, heldFrom, unsettledFrom }: Deletable,
+    unblocking: Unblocking | undefined,
+  ): void => {
     const full = fullness(info);
     if (full <= pressedFrom || info.state.first_seq < before) return;
     const oldest = [...heldFrom].toSorted(([, left], [, right]) => left - right)[0];
     const destination = oldest !== undefined && oldest[1] <= before ? oldest[0] : undefined;
-    if (now() - (stuckAtMs.get(destination) ?? -Infinity) < stuckIntervalMs) return;
-    stuckAtMs.set(destination, now());
-    options.onStuck({ full, destination });
+    const unblocked = destination === undefined ? undefined : unblocking?.get(destination);
+    if (unblocked === 'moving') return;
+    const isUnconfirmed =
+      destination !== undefined &&
+      // 0: it has no consumer yet.
+      heldFrom.get(destination)! > 0 &&
+      (unsettledFrom.get(destination) ?? Infinity) > heldFrom.get(destination)!;
+    const key = `${destination} ${isUnconfirmed} ${unblocked}`;
+    if (now() - (stuckAtMs.get(key) ?? -Infinity) < stuckIntervalMs) return;
+    stuckAtMs.set(key, now());
+    options.onStuck({
+      full,
+      destination,
+      ...(isUnconfirmed && { isUnconfirmed }),
+      ...(unblocked === 'full' && { isAsideFull: true }),
+    });
   };
 
   return async (
     part: StreamPart,
     deletable: Deletable,
     { deleted, info }: MadeRoom,
+    unblocking: Unblocking | undefined,
   ): Promise<void> => {
-    reportStuck(info, deletable);
+    reportStuck(info, deletable, unblocking);
     if (deleted > 0) {
       const oldest = await readNextIn(options.log, part, info.state.first_seq, '>');
       if (oldest === undefined) return;
