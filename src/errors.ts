@@ -136,6 +136,13 @@ export const errorTable = {
     logLevel: 'info',
     text: 'The request has no write key, or this gate does not know the key. Send it as `Authorization: Bearer KEY`, as the user of Basic, or as `x-write-key`.',
   },
+  operator_not_allowed: {
+    ...refused,
+    grpc: grpcCode.permissionDenied,
+    http: 403,
+    logLevel: 'info',
+    text: 'The role of your token on the admin port does not allow this. Ask an admin for a token with the role that the message names, or to do it for you.',
+  },
   cross_site_request: {
     ...refused,
     grpc: grpcCode.permissionDenied,

@@ -11,7 +11,7 @@ import {
 import { createConnectTransport } from '@connectrpc/connect-node';
 
 import { formatAddress, isLoopback } from '../config/address.ts';
-import { readAdminAccess } from '../config/read-admin-access.ts';
+import { readAdminAccess, type AdminAccess } from '../config/read-admin-access.ts';
 import { StartError } from '../errors.ts';
 import { readAdminTokenFile } from '../operators/token-files.ts';
 
@@ -34,7 +34,7 @@ export interface AdminOptions {
 
 /**
  * Calls the admin port of the options or the configuration, which is read at the first call. The
- * token is `admin.token`. For a port of this machine without it, the token that the gate made in
+ * token is HEADGATE_OPERATOR_TOKEN, else `admin.token`. For a port of this machine without it, the token that the gate made in
  * `data_dir` is used.
  */
 export function connectAdmin<Service extends DescService>(
@@ -64,11 +64,20 @@ export function findAdmin(options: AdminOptions, env: Environment): AdminPort {
   const readFile = (file: string): string => readFileSync(file, 'utf8');
   const access = readAdminAccess({ env: others, configFile: options.config, readFile });
   const url = adminUrl(options.admin ?? (listen || formatAddress(access.listen)));
-  return { url, token: access.token?.reveal() ?? tokenFor(url, access.dataDir) };
+  return { url, token: tokenFor(url, access, env) };
 }
 
-/** The token that the gate made is only for this machine, and is sent to no other. */
-export function tokenFor(url: string, dataDir: string): string | undefined {
+/**
+ * The operator's own token, else that of the configuration, else the one that the gate made, which is
+ * only for this machine and is sent to no other.
+ */
+export function tokenFor(
+  url: string,
+  { token, dataDir }: Pick<AdminAccess, 'token' | 'dataDir'>,
+  env: Environment,
+): string | undefined {
+  const own = env['HEADGATE_OPERATOR_TOKEN'] || token?.reveal();
+  if (own !== undefined) return own;
   const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
   return isLoopback(host) ? readAdminTokenFile(dataDir) : undefined;
 }
@@ -119,9 +128,9 @@ export function adminUrl(text: string): string {
 function sentenceOf(error: ConnectError, url: string): string {
   if (error.code === Code.Unauthenticated) {
     return (
-      `The admin port at ${url} asks for another token: set HEADGATE_ADMIN_TOKEN to its admin.token. On ` +
-      'the machine of the gate, unset it and name HEADGATE_DATA_DIR, or the file with --config: this ' +
-      'command then reads the token that the gate made.'
+      `The admin port at ${url} asks for another token: set HEADGATE_ADMIN_TOKEN to its admin.token, or ` +
+      'HEADGATE_OPERATOR_TOKEN to your own. On the machine of the gate, unset both and name ' +
+      'HEADGATE_DATA_DIR, or the file with --config: this command then reads the token that the gate made.'
     );
   }
   if (error.code === Code.Unavailable && isNetworkFault(error.cause)) {

@@ -9,6 +9,7 @@ import { deadCommand } from './dead/dead.ts';
 import { destinationsCommand } from './destinations.ts';
 import { doctorCommand } from './doctor/doctor.ts';
 import { keysCommand } from './keys.ts';
+import { operatorsCommand } from './operators.ts';
 import { queryCommand } from './query/query.ts';
 import { reconcileCommand } from './reconcile/reconcile.ts';
 import { rejectedCommand } from './rejected/rejected.ts';
@@ -34,6 +35,7 @@ function commands(context: CommandContext): readonly Command[] {
     codegenCommand(context),
     validateCommand(context),
     keysCommand(),
+    operatorsCommand(),
     rejectedCommand(context),
     deadCommand(context),
     destinationsCommand(context),

@@ -51,6 +51,7 @@ const commands: Readonly<
   codegen: { args: '--lang ts --out FOLDER/out', settings: schemas },
   validate: { args: 'FOLDER/events.ndjson', settings: { ...schemas, enforcement: 'nonsense' } },
   'keys new': { args: '--source shop', settings: {} },
+  'operators new': { args: '--name ada --role viewer', settings: {} },
   'rejected list': { args: '', settings: admin },
   'rejected show': { args: '1', settings: admin },
   'rejected stats': { args: '', settings: admin },

@@ -1,3 +1,4 @@
+import type { OperatorEntry } from './operators/operator-entry.ts';
 import type { Secret } from './secret.ts';
 import type { WebhookSource } from './webhook-source.ts';
 
@@ -9,6 +10,8 @@ export interface Config {
     readonly token: Secret | undefined;
     readonly metricsToken: Secret | undefined;
   };
+  /** The named operators of the admin port; the tokens of `admin` come in addition. */
+  readonly operators: readonly OperatorEntry[];
   readonly tls: TlsConfig | undefined;
   /** Addresses and networks whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
@@ -121,6 +124,8 @@ export interface DestinationConfig {
   readonly events: readonly string[];
   /** Globs on the source; empty: every source. */
   readonly sources: readonly string[];
+  /** Where it starts if it is new. If undefined, at the first event of the log. */
+  readonly start?: DestinationStart | undefined;
   /** Which fields of an event leave. If undefined, all fields leave unchanged. */
   readonly fields?: FieldRules | undefined;
   readonly retry: RetryPolicy;
@@ -134,6 +139,15 @@ export interface DestinationConfig {
   /** The type's own settings, read by the type's own table. Null if a setting is absent. */
   readonly settings: Readonly<Record<string, string | number | boolean | null>>;
 }
+
+/** Where a destination starts that has no position in the log yet. */
+export type DestinationStart =
+  | { readonly kind: 'earliest' }
+  | { readonly kind: 'now' }
+  /** So long before now: ms. */
+  | { readonly kind: 'age'; readonly ms: number }
+  /** A Unix time in ms. */
+  | { readonly kind: 'time'; readonly ms: number };
 
 /** `/properties/items/*` as `['properties', 'items', '*']`: `*` stands for any member. */
 export type FieldPath = readonly string[];

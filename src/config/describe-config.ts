@@ -27,6 +27,7 @@ export function describeConfig(
     pii: { hashKey: config.pii.hashKey && mask },
     roles: [...config.roles],
     keys: config.keys.map(({ source, events }) => ({ source, events })),
+    operators: config.operators.map(({ name, role }) => ({ name, role })),
     webhooks: config.webhooks.map(({ secrets: _hidden, ...webhook }) => webhook),
     destinations: config.destinations.map((destination) => {
       const type = destinationTypes.find((candidate) => candidate.type === destination.type);

@@ -15,6 +15,12 @@ export const destinationSettings = {
     defaultText: 'every source',
     text: 'Globs on the source, which the write key of the producer determines: `shop-*`.',
   },
+  from: {
+    kind: 'string',
+    default: null,
+    defaultText: '`earliest` for warehouses and files, `now` for all others',
+    text: 'Where a destination starts that is new to the log: `earliest`, `now`, an age such as `7d`, or a time such as `2026-11-01T00:00:00Z`. A destination that the log knows keeps its position.',
+  },
   'fields.allow': {
     kind: 'list',
     default: null,

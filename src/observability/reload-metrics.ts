@@ -9,10 +9,10 @@ export type ReloadPart = (typeof parts)[number];
 /** `held`: the file may be cut, so the change waits. */
 type ReloadOutcome = 'applied' | 'failed' | 'held';
 
-const entryKinds = ['key', 'webhook', 'certificate', 'client_ca'] as const;
+const entryKinds = ['key', 'operator', 'webhook', 'certificate', 'client_ca'] as const;
 const changes = ['added', 'removed', 'changed'] as const;
 
-/** How many keys, webhooks or certificates a reload adds, removes or changes. */
+/** How many keys, operators, webhooks or certificates a reload adds, removes or changes. */
 export type ReloadCounts = Partial<
   Record<(typeof entryKinds)[number], Readonly<Record<(typeof changes)[number], number>>>
 >;
@@ -23,12 +23,12 @@ export type ReloadMetrics = ReturnType<typeof createReloadMetrics>;
 export function createReloadMetrics(registry: Registry) {
   const counter = createCounter(registry, {
     name: 'headgate_reload_total',
-    help: 'Changes of the files of keys and certificates: applied; failed, and the old ones kept; held, because the file may be cut.',
+    help: 'Changes of the files of keys, operators and certificates: applied; failed, and the old ones kept; held, because the file may be cut.',
     labels: ['what', 'outcome'],
   });
   const entries = createCounter(registry, {
     name: 'headgate_reload_entries_total',
-    help: 'Write keys, webhooks and certificates that applied changes have added, removed or changed.',
+    help: 'Write keys, operators, webhooks and certificates that applied changes have added, removed or changed.',
     labels: ['kind', 'change'],
   });
   const certificate = { expiresAtMs: 0 };

@@ -2,7 +2,9 @@ import type { ConnectRouter } from '@connectrpc/connect';
 
 import { isLoopback } from '../config/address.ts';
 import type { Config } from '../config/config.ts';
+import type { OperatorEntry } from '../config/operators/operator-entry.ts';
 import { createExchange, type Exchange } from '../gate/exchange.ts';
+import { createCallerIp } from '../gate/intake/caller-address.ts';
 import type { HttpCall } from '../http/http-call.ts';
 import { listen, type Listener } from '../http/listen.ts';
 import { isCrossSite, isLocalHost } from '../http/same-site.ts';
@@ -10,14 +12,16 @@ import { plainPath } from '../http/request-target.ts';
 import { createUniversalEndpoint } from '../http/universal.ts';
 import type { Signals } from '../observability/signals.ts';
 import { answerErrors } from './answer-errors.ts';
-import { createAuthorize } from './authorize.ts';
+import { createAuthorize, type TokenOwner } from './access/authorize.ts';
+import { checkRoles } from './access/check-roles.ts';
+import { contextOf } from './access/operator.ts';
 import { createMetricsEndpoint, type MetricsPage } from './metrics-page.ts';
 import { createReadiness } from './readiness.ts';
 import { sendText, type TextAnswer } from './text-answer.ts';
 import { tokenFiles, type OperatorTokens } from './token-files.ts';
 
 export interface AdminPortOptions {
-  readonly config: Pick<Config, 'admin' | 'http' | 'limits' | 'trustedProxies'>;
+  readonly config: Pick<Config, 'admin' | 'operators' | 'http' | 'limits' | 'trustedProxies'>;
   readonly tokens: OperatorTokens;
   readonly signals: Pick<Signals, 'operatorRequestFailed' | 'callerLimited' | 'trouble'>;
   readonly metricsPage: MetricsPage;
@@ -29,6 +33,11 @@ export interface AdminPortOptions {
   readonly routes: (router: ConnectRouter) => void;
 }
 
+export interface AdminListener extends Listener {
+  /** Replaces the named operators, also for streams that are open. */
+  useOperators(operators: readonly OperatorEntry[]): void;
+}
+
 /** The limit in addition to the event of a fix, whose size JSON escapes can double. */
 const requestBytesMax = 1024 * 1024;
 const requestTimeoutMs = 30_000;
@@ -37,12 +46,13 @@ const connectionsMax = 200;
 const unauthorized: TextAnswer = {
   status: 401,
   text:
-    'Send the admin token as "Authorization: Bearer TOKEN": admin.token (HEADGATE_ADMIN_TOKEN), or ' +
-    `the content of the file ${tokenFiles.admin} in data_dir. ${tokenFiles.metrics} opens /metrics.\n`,
+    'Send a token as "Authorization: Bearer TOKEN": that of an operator (headgate operators new), or ' +
+    `admin.token (HEADGATE_ADMIN_TOKEN), or the content of the file ${tokenFiles.admin} in data_dir. ` +
+    `${tokenFiles.metrics} opens /metrics.\n`,
 };
 const metricsOnly: TextAnswer = {
   status: 403,
-  text: 'The metrics token opens /metrics alone. Send the admin token.\n',
+  text: 'A token with the role metrics opens /metrics alone. Send the token of another role.\n',
 };
 const fromBrowser: TextAnswer = {
   status: 403,
@@ -59,26 +69,30 @@ const notHere: TextAnswer = {
  * Opens the operators' port: health, metrics, and the operators' RPCs. Throws a StartError if the
  * address is in use.
  */
-export async function openAdmin(options: AdminPortOptions): Promise<Listener> {
+export async function openAdmin(options: AdminPortOptions): Promise<AdminListener> {
   const { config, signals } = options;
   const notice = options.notice === undefined ? '' : `${options.notice}\n`;
   const readiness = createReadiness(options.probe, notice);
-  const roleOf = createAuthorize(options.tokens);
+  const authorize = createAuthorize(options.tokens, config.operators);
+  const ipOf = createCallerIp(config.trustedProxies);
   // Elsewhere the names of the port are not known, and the token alone protects it.
   const checksHost = isLoopback(config.admin.listen.host);
   const isForeignPage = ({ headers }: HttpCall): boolean =>
     isCrossSite(headers) || (checksHost && !isLocalHost(headers));
   const rpc = createUniversalEndpoint(options.routes, {
     readMaxBytes: requestBytesMax + 2 * config.limits.eventBytesMax,
-    interceptors: [answerErrors(signals)],
+    interceptors: [answerErrors(signals), checkRoles],
     bodyTimeoutMs: requestTimeoutMs,
   });
   const serveMetrics = createMetricsEndpoint(options.metricsPage);
-  const serveRpc = (exchange: Exchange, path: string): void => {
+  const serveRpc = (exchange: Exchange, path: string, owner: TokenOwner): void => {
     const { call, correlationId } = exchange;
     // RPCs log under the correlation id that their answer carries.
     call.headers['x-correlation-id'] = correlationId;
-    if (!rpc.serve(call, correlationId, path)) sendText(exchange, notHere);
+    const operator = { name: owner.name, role: owner.role, address: ipOf(call) };
+    const values = contextOf(operator, owner.isCurrent);
+    if (rpc.serve(call, correlationId, path, values)) return;
+    sendText(exchange, owner.role === 'metrics' ? metricsOnly : notHere);
   };
   const handle = (call: HttpCall): void => {
     const exchange = createExchange(call);
@@ -92,15 +106,14 @@ export async function openAdmin(options: AdminPortOptions): Promise<Listener> {
         .catch((error: unknown) => signals.trouble('answering /readyz', error));
     } else if (isForeignPage(call)) send(fromBrowser);
     else {
-      const role = roleOf(call);
-      call.connection.isKnown = role !== undefined;
-      if (role === undefined) send(unauthorized);
+      const owner = authorize.ownerOf(call);
+      call.connection.isKnown = owner !== undefined;
+      if (owner === undefined) send(unauthorized);
       else if (path === '/metrics') serveMetrics(exchange);
-      else if (role === 'metrics') send(metricsOnly);
-      else serveRpc(exchange, path);
+      else serveRpc(exchange, path, owner);
     }
   };
-  return listen({
+  const listener = await listen({
     address: config.admin.listen,
     tls: undefined,
     engine: config.http.engine,
@@ -112,4 +125,5 @@ export async function openAdmin(options: AdminPortOptions): Promise<Listener> {
     trustedProxies: config.trustedProxies,
     limited: signals.callerLimited,
   });
+  return { ...listener, useOperators: authorize.useOperators };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { readEventPositions } from '../jetstream/consume/consumer-position.ts';
+import { isBeforeStart, readStart } from '../jetstream/consume/start-position.ts';
 import type { Log } from '../jetstream/log.ts';
 import { boundsOf, readMessage, sequenceSince } from '../jetstream/read/read.ts';
 import { createAudit, missingMax, type Audit, type AuditedDestination } from './audit.ts';
@@ -79,7 +80,13 @@ async function presumeDelivered(
   { name, filter }: AuditedDestination,
 ): Promise<DestinationSnapshot> {
   const wants = compileWants(await readEventPositions(log, name), filter);
-  return { wants, inWork: [], fateOf: () => undefined };
+  const start = await readStart(log, name);
+  return {
+    wants,
+    inWork: [],
+    fateOf: () => undefined,
+    isBeforeStart: (sequence) => isBeforeStart(log, start, sequence),
+  };
 }
 
 /** More than the clocks of two servers differ, or one steps. */

@@ -6,6 +6,7 @@ import {
   type ConsumerPosition,
 } from '../jetstream/consume/consumer-position.ts';
 import { originOfAsideCopy } from '../jetstream/consume/aside/aside-copies.ts';
+import { isBeforeStart, readStart } from '../jetstream/consume/start-position.ts';
 import type { FilterEra } from '../jetstream/consume/filter-history.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMatching } from '../jetstream/read/read.ts';
@@ -30,6 +31,8 @@ export interface DestinationSnapshot {
   fateOf(sequence: number): EventFate | undefined;
   readonly inWork: readonly InWork[];
   readonly wants: Wants;
+  /** Whether the event is older than the start of the destination. */
+  readonly isBeforeStart: (sequence: number) => boolean;
 }
 
 /**
@@ -50,6 +53,7 @@ export async function takeSnapshot(
 ): Promise<DestinationSnapshot> {
   const fates = new Map<number, EventFate>();
   const events = await readEventPositions(log, destination);
+  const start = await readStart(log, destination);
 
   const aside = await readAsideCopies(log, destination, fromSequence);
   const delayedCopy = await readDelayedCopies(log, destination, fates);
@@ -66,6 +70,7 @@ export async function takeSnapshot(
   const replayed = await readReplayed(log, destination, fates);
   return {
     wants: compileWants(events, filter),
+    isBeforeStart: (sequence) => isBeforeStart(log, start, sequence),
     fateOf: (sequence) => {
       const deliveredUpTo = positionAt(events, sequence)?.deliveredUpTo ?? 0;
       const fate = fates.get(sequence);

@@ -1,11 +1,11 @@
-import type { Address, Config } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import type { DeadLetterQueue } from '../dead-letters/queue.ts';
 import type { Log } from '../jetstream/log.ts';
 import { partitionStream } from '../jetstream/topology.ts';
 import { createGauge } from '../observability/metric-families.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { suspendedText, type Signals } from '../observability/signals.ts';
-import { openAdmin } from '../operators/admin.ts';
+import { openAdmin, type AdminListener } from '../operators/admin.ts';
 import type { RegistryServiceOptions } from '../operators/registry-service.ts';
 import type { RejectedServiceOptions } from '../operators/rejected/rejected-service.ts';
 import { loadOperatorTokens } from '../operators/token-files.ts';
@@ -34,10 +34,12 @@ export interface OperatorsPortParts {
   readonly storeFailure: () => string | undefined;
 }
 
+export type OperatorsPort = Pick<AdminListener, 'address' | 'useOperators'>;
+
 const closeGraceMs = 1000;
 
 /** Opens the operators' port: health, metrics, and the operators' RPCs. */
-export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Address> {
+export async function openOperatorsPort(parts: OperatorsPortParts): Promise<OperatorsPort> {
   const { config, log, opened, metrics, signals, lifecycle, gatesRunning, storeFailure } = parts;
   exposeGateProcesses(metrics, gatesRunning);
   const tail = createTail(log);
@@ -68,7 +70,7 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Addr
     tail.close();
     return admin.close(closeGraceMs);
   });
-  return admin.address;
+  return admin;
 }
 
 function servicePartsOf(parts: OperatorsPortParts) {

@@ -8,6 +8,7 @@ import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { createLiveValidation } from '../validation/live-validation.ts';
 import { emptyRegistry, loadRegistry } from '../validation/schema-registry.ts';
+import { fixStarts } from './fix-starts.ts';
 import { followFiles } from './follow/follow-files.ts';
 import type { ConfigReader } from './follow/take-configuration.ts';
 import type { GateProcesses } from './gate-processes.ts';
@@ -106,6 +107,7 @@ async function startService(
   // Dead letters, and delivery, which writes them.
   const fixer = createEventFixer({ validate: validation.validate, ...config.limits });
   const deadLetters = await openDeadLetters(log, fixer);
+  await fixStarts(config, log, signals);
   const delivery = config.roles.has('deliver')
     ? await startDelivery({ ...started, deadLetters })
     : undefined;
@@ -115,7 +117,7 @@ async function startService(
   const rejected = await openQuarantine({ ...started, validation, keys: () => keys });
 
   // The operators' port.
-  const adminAddress = await openOperatorsPort({
+  const admin = await openOperatorsPort({
     ...started,
     opened,
     metrics,
@@ -143,13 +145,14 @@ async function startService(
         ({ keys } = credentials);
         gate?.useCredentials(credentials);
       },
+      onOperators: admin.useOperators,
     });
     lifecycle.onRelease('followed files', async () => followed.stop());
   }
 
   return {
     address: gate?.address,
-    adminAddress,
+    adminAddress: admin.address,
     log,
     embedded: opened.embedded,
     stop: lifecycle.release,

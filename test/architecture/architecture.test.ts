@@ -123,6 +123,8 @@ const wallClock: Readonly<Record<string, string>> = {
   'observability/canary-metrics.ts': 'a gauge with a time',
   'canary/heartbeat.ts': 'a gauge with a time',
   'operators/events/event-service.ts': 'the default start of a search',
+  'jetstream/consume/start-position.ts':
+    'once for a new destination: the time that `from: 7d` means, and when it was recorded',
   'reconciliation/snapshot.ts': 'a count for people, of copies that are due',
   'reconciliation/confirmations.ts': 'when missing deliveries were found, for people',
   'locate/destination-fate.ts': 'shown to people: delivered by now at the latest',

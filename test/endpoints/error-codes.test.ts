@@ -148,6 +148,7 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   request_timeout: 'slow-callers.test.ts',
   shutting_down: 'stop.test.ts',
   cross_site_request: 'browsers.test.ts',
+  operator_not_allowed: "belongs to the operators' port: test/operators/roles.test.ts",
   dead_letter_not_found: "belongs to the operators' port: test/dead-letters",
   dead_letter_busy: 'the same: test/dead-letters/fix.test.ts',
   dead_letter_changed: 'the same: test/dead-letters/fix.test.ts',

@@ -6,7 +6,6 @@ import type {
   DescMethod,
   DescMethodStreaming,
   DescMethodUnary,
-  DescService,
   MessageInitShape,
 } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
@@ -26,6 +25,7 @@ import { createSignals } from '../../src/observability/signals.ts';
 import { openAdmin } from '../../src/operators/admin.ts';
 import { operatorsRoutes, type OperatorsParts } from '../../src/operators/routes.ts';
 import { adminToken, asAdmin, withAdminToken } from '../admin-token.ts';
+import { operatorsServices } from './operators-services.ts';
 import { createTail } from '../../src/tail/tail.ts';
 
 const secret = 'hunter2 of a place that nobody expected';
@@ -52,19 +52,6 @@ const requests: Readonly<Record<string, object>> = {
   ReplayRejected: { sequence: 1n },
   DiscardRejected: { sequence: 1n, why: 'a test' },
 };
-
-/** The services of the contract, from the generated files, so that new ones are included. */
-async function operatorsServices(): Promise<DescService[]> {
-  const folder = path.resolve('gen/headgate/v1');
-  const services: DescService[] = [];
-  for (const name of readdirSync(folder).filter((each) => each.endsWith('_service_pb.ts'))) {
-    const values = Object.values((await import(path.join(folder, name))) as object) as {
-      readonly kind?: string;
-    }[];
-    services.push(...(values.filter(({ kind }) => kind === 'service') as DescService[]));
-  }
-  return services.filter(({ typeName }) => typeName !== 'headgate.v1.TrackService');
-}
 
 const methods: readonly DescMethod[] = (await operatorsServices()).flatMap((one) => one.methods);
 

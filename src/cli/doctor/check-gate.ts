@@ -47,7 +47,7 @@ export async function reachGate(
   if (page.status === 401) {
     findings.failure(
       `the gate at ${url} asks for another token`,
-      'Set HEADGATE_ADMIN_TOKEN to the one that it was started with, or name its HEADGATE_DATA_DIR.',
+      'Set HEADGATE_OPERATOR_TOKEN to your own, or HEADGATE_ADMIN_TOKEN to the one that it was started with, or name its HEADGATE_DATA_DIR.',
     );
     return undefined;
   }

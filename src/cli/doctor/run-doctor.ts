@@ -95,7 +95,8 @@ async function examine(
   await check('disk', (findings) => checkDisk(findings, config, storeBytes));
   await check('gate', async (findings) => {
     const url = adminUrl(flags.admin ?? formatAddress(config.admin.listen));
-    const token = config.admin.token?.reveal() ?? tokenFor(url, config.dataDir);
+    const access = { token: config.admin.token, dataDir: config.dataDir };
+    const token = tokenFor(url, access, context.env);
     gate = await reachGate(findings, { url, token });
     if (gate !== undefined) checkGate(findings, gate);
   });

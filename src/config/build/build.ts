@@ -1,6 +1,7 @@
 import { StartError } from '../../errors.ts';
 import { buildDestinations } from './build-destinations.ts';
 import { buildKeys } from './build-keys.ts';
+import { buildOperators, validateOwnTokens } from './build-operators.ts';
 import { buildWebhooks } from './build-webhooks.ts';
 import type { Config, Limits, WriteKey } from '../config.ts';
 import { deepFreeze } from './freeze.ts';
@@ -16,11 +17,13 @@ export function build(raw: RawConfig): Config {
   // If a value is missing, there is a fault, and the result is not used.
   const values = Object.fromEntries(table.values) as unknown as SettingValues;
   const keys = buildKeys(raw.keys, faults);
+  const operators = buildOperators(raw.operators, faults);
   const destinations = buildDestinations(raw.destinations, values.data_dir ?? '', faults);
   const webhooks = buildWebhooks(raw.webhooks, faults);
+  validateOwnTokens(values, operators, faults);
   if (!raw.fileBroken) validateRules(table, values, raw.keyEntries, faults);
   if (faults.length > 0) throw new StartError(describeFaults(faults));
-  return deepFreeze({ ...assemble(values, keys), destinations, webhooks });
+  return deepFreeze({ ...assemble(values, keys), operators, destinations, webhooks });
 }
 
 export function describeFaults(faults: readonly string[]): string {
@@ -31,7 +34,7 @@ export function describeFaults(faults: readonly string[]): string {
 function assemble(
   values: SettingValues,
   keys: readonly WriteKey[],
-): Omit<Config, 'destinations' | 'webhooks'> {
+): Omit<Config, 'operators' | 'destinations' | 'webhooks'> {
   const { 'nats.url': url } = values;
   return {
     listen: values.listen,

@@ -2,6 +2,7 @@ import type { DestinationConfig } from '../../config/config.ts';
 import type { DeliveredStream } from '../../event/delivery-attempt.ts';
 import { ensureDestinationConsumer } from '../../jetstream/consume/destination-consumer.ts';
 import { recordFilter } from '../../jetstream/consume/filter-history.ts';
+import { fixStart } from '../../jetstream/consume/start-position.ts';
 import { partsOf } from '../../jetstream/events/event-streams.ts';
 import type { StreamPart } from '../../jetstream/events/stream-parts.ts';
 import type { Log } from '../../jetstream/log.ts';
@@ -40,34 +41,46 @@ export interface PullReceiver {
   onAsideCopy(message: AsideMessage): void;
 }
 
+/** How many messages of each stream the log delivers at once. */
+const pending: Readonly<Record<ConsumedStream, number>> = {
+  EVENTS: ackPendingMax,
+  REPLAY: replayAckPendingMax,
+  RETRY: delayedEventsMax,
+  ASIDE: asideAckPendingMax,
+};
+
+async function ensure(
+  { destinationConfig: config, log }: OpenPullsOptions,
+  stream: ConsumedStream,
+  part: StreamPart,
+): Promise<void> {
+  const start =
+    stream === 'EVENTS' && config.start !== undefined
+      ? (await fixStart(log, config.name, config.start)).start
+      : undefined;
+  await ensureDestinationConsumer(
+    log,
+    stream,
+    config.name,
+    {
+      // -1: the log never gives up a copy, because no advisory would report it.
+      attempts: stream === 'RETRY' || stream === 'ASIDE' ? -1 : deliveriesMax(config.retry),
+      ackWaitMs: config.ackWaitMs,
+      ackPendingMax: pending[stream],
+      whenFull: config.whenFull,
+      start,
+    },
+    part,
+  );
+  if (stream === 'EVENTS') await recordFilter(log, part, config.name, config);
+}
+
 /** Pulls for a destination from EVENTS, REPLAY, RETRY and ASIDE, through a durable consumer on each. */
 export async function openPulls(options: OpenPullsOptions, receiver: PullReceiver): Promise<Pull> {
   const { destinationConfig: config, log, signals, rooms } = options;
   const pulls: Pull[] = [];
   const stop = async (): Promise<void> => {
     await Promise.allSettled(pulls.map((pull) => pull.stop()));
-  };
-  const pending: Readonly<Record<ConsumedStream, number>> = {
-    EVENTS: ackPendingMax,
-    REPLAY: replayAckPendingMax,
-    RETRY: delayedEventsMax,
-    ASIDE: asideAckPendingMax,
-  };
-  const ensure = async (stream: ConsumedStream, part: StreamPart): Promise<void> => {
-    await ensureDestinationConsumer(
-      log,
-      stream,
-      config.name,
-      {
-        // -1: the log never gives up a copy, because no advisory would report it.
-        attempts: stream === 'RETRY' || stream === 'ASIDE' ? -1 : deliveriesMax(config.retry),
-        ackWaitMs: config.ackWaitMs,
-        ackPendingMax: pending[stream],
-        whenFull: config.whenFull,
-      },
-      part,
-    );
-    if (stream === 'EVENTS') await recordFilter(log, part, config.name, config);
   };
   const open = (stream: ConsumedStream, part: StreamPart): Promise<Pull> =>
     openPull({
@@ -94,7 +107,7 @@ export async function openPulls(options: OpenPullsOptions, receiver: PullReceive
     );
     // First all consumers: once messages arrive, these requests would wait behind them.
     for (const { stream, part } of parts) {
-      await retryWhileAway(() => ensure(stream, part), tries);
+      await retryWhileAway(() => ensure(options, stream, part), tries);
     }
     for (const { stream, part } of parts) {
       pulls.push(await retryWhileAway(() => open(stream, part), tries));

@@ -3,6 +3,7 @@ import type { DestinationType } from '../destination.ts';
 /** Rows in ClickHouse: clickhouse.ts. */
 export const clickhouseType: DestinationType = {
   type: 'clickhouse',
+  startsFrom: 'earliest',
   settings: {
     url: {
       type: 'url',

@@ -3,6 +3,7 @@ import type { DestinationType } from '../destination.ts';
 /** Parquet files by the hour: parquet.ts. */
 export const parquetType: DestinationType = {
   type: 'parquet',
+  startsFrom: 'earliest',
   settings: {
     path: {
       type: 'path',

@@ -3,6 +3,7 @@ import type { DestinationType } from '../destination.ts';
 /** Rows in PostgreSQL: postgres.ts. */
 export const postgresType: DestinationType = {
   type: 'postgres',
+  startsFrom: 'earliest',
   settings: {
     url: {
       type: 'url',

@@ -3,6 +3,7 @@ import type { DestinationType } from '../destination.ts';
 /** A SQLite file: sqlite.ts. */
 export const sqliteType: DestinationType = {
   type: 'sqlite',
+  startsFrom: 'earliest',
   settings: {
     path: {
       type: 'path',

@@ -13,6 +13,7 @@ import { forgetAside } from './aside/clean-aside.ts';
 import { consumerOf } from './consumer-position.ts';
 import { readFilterEras } from './filter-history.ts';
 import { ensureConsumer } from './ensure-consumer.ts';
+import { deliverFrom, forgetStart, type StartPosition } from './start-position.ts';
 
 export interface ConsumerOptions {
   /** Deliveries of one message before NATS gives up and sends an advisory; -1: no limit. */
@@ -22,12 +23,14 @@ export interface ConsumerOptions {
   readonly ackPendingMax: number;
   /** Recorded with the consumer: it holds for a destination that is removed, too. */
   readonly whenFull?: WhenFull;
+  /** Where the log begins to deliver events. Default: with the first. */
+  readonly start?: StartPosition | undefined;
 }
 
 /**
  * Creates the durable consumer of a destination on a part of a stream, or updates its settings. The
- * log delivers from the first message on: all messages of EVENTS, and this destination's messages
- * of REPLAY, RETRY and ASIDE. Rejects when the log cannot be reached.
+ * log delivers the messages of EVENTS from `start` on, and this destination's messages of REPLAY,
+ * RETRY and ASIDE. Rejects when the log cannot be reached.
  */
 export async function ensureDestinationConsumer(
   log: Log,
@@ -59,6 +62,7 @@ function settingsOf(
     ack_policy: AckPolicy.Explicit,
     // The canary skips heartbeats that are older than its consumer.
     deliver_policy: destination === canaryName ? DeliverPolicy.New : DeliverPolicy.All,
+    ...(stream === 'EVENTS' && options.start !== undefined ? deliverFrom(options.start, part) : {}),
     // `backoff` stays unset because NATS adds the delay of nak() to it. We compute the whole delay.
     ack_wait: options.ackWaitMs * 1_000_000,
     max_deliver: options.attempts,
@@ -148,6 +152,7 @@ function isOfDestination(stream: ConsumedStream, name: string, config: ConsumerC
  */
 export async function deleteDestinationConsumers(log: Log, destination: string): Promise<void> {
   const { manager } = clientsOf(log);
+  await forgetStart(log, destination);
   for (const stream of consumedStreams) {
     await withParts(log, stream, async () => {
       for (const part of partsOf(log, stream)) {

@@ -1,4 +1,5 @@
 import type { Config } from '../../config/config.ts';
+import type { OperatorEntry } from '../../config/operators/operator-entry.ts';
 import type { GateCredentials } from '../../gate/gate.ts';
 import type { Signals } from '../../observability/signals.ts';
 import { followContents, type FollowedContents } from './follow-contents.ts';
@@ -12,6 +13,7 @@ export interface FollowFilesOptions {
   readonly reader: ConfigReader;
   readonly signals: Signals;
   readonly onChange: (credentials: GateCredentials) => void;
+  readonly onOperators: (operators: readonly OperatorEntry[]) => void;
 }
 
 export interface FollowedFiles {
@@ -19,12 +21,12 @@ export interface FollowedFiles {
 }
 
 /**
- * Follows keys, webhooks and the TLS files until `stop`, and reads them at once at SIGHUP. A change that
+ * Follows keys, webhooks, operators and the TLS files until `stop`, and reads them at once at SIGHUP. A change that
  * cannot be used is reported, and what was in force stays. A change that may come from a file that was
  * cut waits: may-be-cut.ts.
  */
 export function followFiles(options: FollowFilesOptions): FollowedFiles {
-  const { config, reader, signals, onChange, hasGate = true } = options;
+  const { config, reader, signals, onChange, onOperators, hasGate = true } = options;
   const tls = hasGate ? config.tls : undefined;
   const onError = (error: unknown): void => signals.trouble('following files', error);
   let inForce: GateCredentials = {
@@ -37,7 +39,15 @@ export function followFiles(options: FollowFilesOptions): FollowedFiles {
     onChange(inForce);
   };
   const followed: FollowedContents[] = [];
-  const take = createTakeConfiguration({ config, reader, signals, onChange: change });
+  const take = createTakeConfiguration({
+    config,
+    reader,
+    signals,
+    onChange: ({ keys, operators, webhooks }) => {
+      onOperators(operators);
+      change({ keys, webhooks });
+    },
+  });
   followed.push(followContents({ paths: [reader.file], take, onError }));
   if (tls !== undefined) {
     const certificate = createTakeCertificate({

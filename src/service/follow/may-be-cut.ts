@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import type { WriteKey } from '../../config/config.ts';
+import type { OperatorEntry } from '../../config/operators/operator-entry.ts';
 import type { WebhookSource } from '../../config/webhook-source.ts';
 
-/** One key, webhook or certificate of a file, in the order of the file. */
+/** One key, operator, webhook or certificate of a file, in the order of the file. */
 export interface FollowedEntry {
   /** What identifies it. Never shown: it may be a hash of a key. */
   readonly id: string;
@@ -55,6 +56,10 @@ export function mayBeCut(
 
 export function keyEntries(keys: readonly WriteKey[]): FollowedEntry[] {
   return keys.map(({ hash, source, events }) => ({ id: hash, parts: [{ source, events }] }));
+}
+
+export function operatorEntries(operators: readonly OperatorEntry[]): FollowedEntry[] {
+  return operators.map(({ hash, name, role }) => ({ id: hash, parts: [{ name, role }] }));
 }
 
 /** A secret more is no loss, and a secret less is one. */
