@@ -41,7 +41,7 @@ export interface Confirmations {
   /** Confirms what had been settled at the previous run. Never rejects. */
   run(): Promise<void>;
   /**
-   * Confirms what was settled two seconds ago, because the log is short of room and may not delete
+   * Confirms what was settled a second ago, because the log is short of room and may not delete
    * it before. Call it again while that is so. Never rejects.
    */
   hurry(): Promise<void>;
@@ -66,7 +66,7 @@ const secondLookDefaultMs = 1_000;
 /** Far above what one worker delivers, so that it keeps up, in at most half of the time. */
 const eventsPerMsMax = 20;
 /** Longer than a destination takes to show what it has acknowledged. */
-const hurriedMs = 2_000;
+const hurriedMs = 1_000;
 const stopMsMax = 2_000;
 /** Longer than a confirmation takes, and short beside the time in which a log fills. */
 const keptMsMax = 600_000;

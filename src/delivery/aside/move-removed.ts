@@ -36,12 +36,15 @@ export interface RemovedMovesOptions {
 const heldMax = { messages: 512, bytes: 8 * 1024 * 1024 };
 /** When nothing comes for so long, nothing is left, or another process holds it. */
 const idleMs = 1_000;
+/** The same once no more is requested. */
+const restMs = 200;
+const pollMs = 20;
 const ackWaitMs = 30_000;
 
 /**
  * A destination without a worker moves its events through its own consumer, so that its position
  * stays true, and several processes that do this share the work. It goes beyond the position by
- * what it had already pulled.
+ * what it has already requested, about a thousand events.
  */
 export function createRemovedMoves(options: RemovedMovesOptions): RemovedMoves {
   const { log, signals } = options;
@@ -129,13 +132,11 @@ async function moveUpTo(parts: MoveParts): Promise<AsideProgress> {
     },
     onTrouble: (text) => signals.trouble(`moving the events of ${destination} aside`, text),
   });
-  while (!isOver && !signal.aborted && performance.now() - heardAtMs < idleMs) {
-    await sleep(pollMs);
-  }
+  // What the log has sent already is moved, too: dropped, it would come again after ack_wait only.
+  const isIdle = (): boolean => performance.now() - heardAtMs > (isOver ? restMs : idleMs);
+  while (!isIdle() && !signal.aborted) await sleep(pollMs);
   isOver = true;
   await pull.stop();
   await Promise.all(running);
   return progress;
 }
-
-const pollMs = 20;

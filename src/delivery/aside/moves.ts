@@ -58,11 +58,12 @@ export function createAsideMoves(parts: AsideMovesParts): AsideMoves {
   const moveBatch = async (): Promise<boolean> => {
     moving = queue.takeMatching(isMovable, batchEvents);
     const batch = moving;
+    if (batch.length === 0) return false;
     const ends = await Promise.all(batch.map((held) => settler.moveAside(held)));
     moving = [];
     const kept = batch.filter((_held, at) => ends[at] !== 'moved');
     isFull = ends.includes('full');
-    if (kept.length === 0) return batch.length > 0;
+    if (kept.length === 0) return true;
     // The next request tries again.
     requests.clear();
     for (const held of kept) queue.push(held);

@@ -36,7 +36,10 @@ export function createUnblock(parts: UnblockParts): (blocked: Blocked) => Unbloc
     parts.signals.eventsMovedAside(name);
   };
 
-  const unblockOne = (name: string, { part, full, upTo }: Blocked): AsideProgress | undefined => {
+  const unblockOne = (
+    name: string,
+    { part, full, upTo }: Blocked,
+  ): AsideProgress | 'later' | undefined => {
     const destination = parts.destinationOf(name);
     if (destination === undefined) {
       const progress = parts.removed.request(name, part, upTo);
@@ -46,18 +49,17 @@ export function createUnblock(parts: UnblockParts): (blocked: Blocked) => Unbloc
     if (destination.whenFull === 'hold') return undefined;
     const { kind } = destination.worker.state();
     const isAway = kind === 'parked' || kind === 'disabled';
-    if (!isAway && full <= slowFrom) return 'moving';
+    if (!isAway && full <= slowFrom) return 'later';
     report(name);
     return destination.worker.moveAside(upTo, !isAway);
   };
 
   return (blocked) => {
     if (blocked.unconfirmed.length > 0) parts.confirm();
-    const unblocking = new Map<string, AsideProgress>();
+    const unblocking = new Map<string, AsideProgress | 'later'>();
     for (const name of blocked.unsettled) {
       const progress = unblockOne(name, blocked);
-      if (progress === undefined) continue;
-      unblocking.set(name, progress);
+      if (progress !== undefined) unblocking.set(name, progress);
     }
     return unblocking;
   };

@@ -12,7 +12,7 @@ export interface EventQueue {
    */
   take(eventsMax: number): HeldEvent[];
   takeAll(): HeldEvent[];
-  /** The first events that match, from anywhere: at most so many, and `batchBytesMax` or one. */
+  /** The oldest events that match, from anywhere: at most so many, and `batchBytesMax` or one. */
   takeMatching(matches: (held: HeldEvent) => boolean, eventsMax: number): HeldEvent[];
   /** Removes an event; false if it is not in the queue. */
   remove(held: HeldEvent): boolean;
@@ -57,20 +57,21 @@ export function createEventQueue(bytesMax = batchBytesMax): EventQueue {
     },
     takeAll: () => takeUpTo(events.length),
     takeMatching: (matches, eventsMax) => {
-      const taken: HeldEvent[] = [];
+      const waiting = events.slice(head);
+      // What was tried has gone to the end of the queue.
+      const oldest = waiting.filter(matches).sort((left, right) => left.sequence - right.sequence);
       let bytes = 0;
-      const kept = events.slice(head).filter((held) => {
-        if (taken.length === eventsMax || !matches(held)) return true;
+      const taken = new Set<HeldEvent>();
+      for (const held of oldest.slice(0, eventsMax)) {
         bytes += held.message.payload.length;
-        if (taken.length > 0 && bytes > bytesMax) return true;
-        taken.push(held);
-        return false;
-      });
-      if (taken.length > 0) {
-        events = kept;
+        if (taken.size > 0 && bytes > bytesMax) break;
+        taken.add(held);
+      }
+      if (taken.size > 0) {
+        events = waiting.filter((held) => !taken.has(held));
         head = 0;
       }
-      return taken;
+      return [...taken];
     },
     remove: (held) => {
       const at = events.indexOf(held, head);

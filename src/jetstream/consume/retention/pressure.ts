@@ -55,8 +55,11 @@ export interface Blocked {
   readonly unconfirmed: readonly string[];
 }
 
-/** What becomes of the events of a consumer that blocks; those of others hold intake. */
-export type Unblocking = ReadonlyMap<string, 'moving' | 'full'>;
+/**
+ * What becomes of the events of a consumer that blocks: they move, they will if they block longer, or
+ * ASIDE has no room for them. Those of consumers without an entry hold intake.
+ */
+export type Unblocking = ReadonlyMap<string, 'moving' | 'later' | 'full'>;
 
 export interface PressureOptions extends Omit<DeletableOptions, 'retentionMs' | 'onForgotten'> {
   /** Events that are younger stay, however full the log is. */
@@ -89,7 +92,7 @@ const stepsMax = 20;
 const heldIntervalMs = 15_000;
 const stuckIntervalMs = 600_000;
 const reachedForMs = 86_400_000;
-/** The pause after a check that has made room: the producers may be fast. */
+/** The pause after a check that has made room, or lets others make it: the producers may be fast. */
 const busyIntervalMs = 200;
 
 /**
@@ -101,6 +104,8 @@ export function createPressureRelief(options: PressureOptions): PressureRelief {
   const now = (): number => performance.now();
   const agesOf = createAgesByStream();
   const report = createReports(options, now);
+  const intervalMs = options.intervalMs ?? 1_000;
+  let isSoonDeletable = false;
   let heldAtMs = -Infinity;
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
@@ -123,7 +128,10 @@ export function createPressureRelief(options: PressureOptions): PressureRelief {
     const made = isPressed
       ? await makeRoom(options, part, info, deletable.before)
       : { deleted: 0, info };
-    const unblocking = isPressed ? unblock(options, part, made.info, deletable) : undefined;
+    const { unblocking, isSoon } = isPressed
+      ? unblock(options, part, made.info, deletable)
+      : notBlocked;
+    isSoonDeletable ||= isSoon;
     await report(part, deletable, made, unblocking);
     return made.deleted;
   };
@@ -131,6 +139,7 @@ export function createPressureRelief(options: PressureOptions): PressureRelief {
   const checkOnce = (): Promise<number> =>
     withParts(options.log, 'EVENTS', async (parts) => {
       const earlier = await earlierBytesOf(options, parts);
+      isSoonDeletable = false;
       let deleted = 0;
       for (const part of parts) {
         if (part.stream !== earlierStream) deleted += await checkPart(part, earlier);
@@ -149,7 +158,8 @@ export function createPressureRelief(options: PressureOptions): PressureRelief {
       if (!isStopped) options.onTrouble(error);
     }
     if (isStopped) return;
-    const delayMs = deleted > 0 ? busyIntervalMs : (options.intervalMs ?? 1_000);
+    const delayMs =
+      deleted > 0 || isSoonDeletable ? Math.min(busyIntervalMs, intervalMs) : intervalMs;
     timer = setTimeout(() => void checkOn(), delayMs);
   };
 
@@ -203,15 +213,17 @@ async function makeRoom(
   return { deleted, info };
 }
 
-/** Undefined if nothing blocks. By sequences, as if all events were of one size. */
+const notBlocked = { unblocking: undefined, isSoon: false };
+
+/** `isSoon`: events are being moved or confirmed, and can be deleted then. By sequences, as if all events were of one size. */
 function unblock(
   options: PressureOptions,
   part: StreamPart,
   { state, config }: StreamInfo,
   { heldFrom, unsettledFrom, young }: Deletable,
-): Unblocking | undefined {
+): { readonly unblocking: Unblocking | undefined; readonly isSoon: boolean } {
   const surplus = state.bytes - config.max_bytes * relievedAt;
-  if (surplus <= 0) return undefined;
+  if (surplus <= 0) return notBlocked;
   const share = Math.ceil(state.messages * (surplus / state.bytes));
   const upTo = Math.min(young, state.first_seq + share) - 1;
   // 0: a destination without a consumer.
@@ -220,9 +232,12 @@ function unblock(
   const unconfirmed = [...heldFrom.keys()].filter(
     (name) => within(heldFrom.get(name)) && !within(unsettledFrom.get(name)),
   );
-  if (unsettled.length + unconfirmed.length === 0) return undefined;
+  if (unsettled.length + unconfirmed.length === 0) return notBlocked;
   const full = config.max_bytes > 0 ? state.bytes / config.max_bytes : 0;
-  return options.unblock?.({ part, full, upTo: part.position(upTo), unsettled, unconfirmed });
+  const blocked = { part, full, upTo: part.position(upTo), unsettled, unconfirmed };
+  const unblocking = options.unblock?.(blocked);
+  const isSoon = unconfirmed.length > 0 || new Set(unblocking?.values()).has('moving');
+  return { unblocking, isSoon };
 }
 
 /** By sequences, as if all events were of one size. */
@@ -253,7 +268,7 @@ function createReports(options: PressureOptions, now: () => number) {
     const oldest = [...heldFrom].toSorted(([, left], [, right]) => left - right)[0];
     const destination = oldest !== undefined && oldest[1] <= before ? oldest[0] : undefined;
     const unblocked = destination === undefined ? undefined : unblocking?.get(destination);
-    if (unblocked === 'moving') return;
+    if (unblocked === 'moving' || unblocked === 'later') return;
     const isUnconfirmed =
       destination !== undefined &&
       // 0: it has no consumer yet.
