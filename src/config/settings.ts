@@ -229,7 +229,7 @@ export const settings = {
     min: '1MiB',
     max: '1024TiB',
     defaultText: 'unset: an eighth of the room for events',
-    text: 'The room for events of destinations that are away, which leave the log when it runs short of room ([`when_full`](destinations.md)). Within `log.storage_bytes_max` and at most half of the room for events, which become less by it.',
+    text: 'The room for events of destinations that are away, which leave the log when it runs short of room ([`when_full`](destinations.md)). Within `log.storage_bytes_max` and at most three quarters of the room for events, of which it is a part.',
   },
   'rejected.retention': {
     kind: 'duration',

@@ -107,7 +107,7 @@ export interface TopologyOptions {
   readonly storageBytesMax: number;
   /** The limit for REJECTED. Undefined: a part of `storageBytesMax`, at most 1 GiB. */
   readonly rejectedBytesMax?: number | undefined;
-  /** The limit for ASIDE. Undefined: an eighth of the room for events. At most half of it. */
+  /** The limit for ASIDE. Undefined: an eighth of the room for events. At most three quarters. */
   readonly asideBytesMax?: number | undefined;
   readonly replicas: number;
   /** Whether the log also keeps the contracts: `schemas.source: registry`. */

@@ -12,6 +12,7 @@ import type { WorkerState } from '../delivery/worker-state.ts';
 import type { Destination, DestinationType } from '../destinations/destination.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import type { GiveUp } from '../event/delivery-attempt.ts';
+import { cleanAside } from '../jetstream/consume/aside/clean-aside.ts';
 import { createJanitor } from '../jetstream/consume/janitor.ts';
 import type { Log } from '../jetstream/log.ts';
 import { createPressureRelief } from '../jetstream/consume/retention/pressure.ts';
@@ -121,6 +122,7 @@ async function startPressureRelief(
     destinationOf: (name) => destinations.get(name),
     removed,
     confirm: () => void hurry(),
+    clean: () => cleanAside(log),
     signals,
   });
   const relief = createPressureRelief({

@@ -16,7 +16,9 @@ export interface UnblockParts {
   readonly removed: Pick<RemovedMoves, 'request'>;
   /** Confirms at once what only waits to be confirmed. */
   readonly confirm: () => void;
-  readonly signals: Pick<Signals, 'eventsMovedAside'>;
+  /** Deletes what was delivered from ASIDE: the janitor comes once a minute only. */
+  readonly clean: () => Promise<unknown>;
+  readonly signals: Pick<Signals, 'eventsMovedAside' | 'trouble'>;
 }
 
 /**
@@ -26,6 +28,7 @@ export interface UnblockParts {
 const slowFrom = 0.9;
 
 const reportIntervalMs = 600_000;
+const cleanIntervalMs = 1_000;
 
 /** Decides what makes room while the oldest events of the log are held, and begins it. */
 export function createUnblock(parts: UnblockParts): (blocked: Blocked) => Unblocking {
@@ -54,12 +57,20 @@ export function createUnblock(parts: UnblockParts): (blocked: Blocked) => Unbloc
     return destination.worker.moveAside(upTo, !isAway);
   };
 
+  let cleanedAtMs = -Infinity;
+  const clean = (): void => {
+    if (performance.now() - cleanedAtMs < cleanIntervalMs) return;
+    cleanedAtMs = performance.now();
+    parts.clean().catch((error: unknown) => parts.signals.trouble('cleaning ASIDE', error));
+  };
+
   return (blocked) => {
     if (blocked.unconfirmed.length > 0) parts.confirm();
     const unblocking = new Map<string, AsideProgress | 'later'>();
     for (const name of blocked.unsettled) {
       const progress = unblockOne(name, blocked);
       if (progress !== undefined) unblocking.set(name, progress);
+      if (progress === 'full') clean();
     }
     return unblocking;
   };

@@ -57,7 +57,7 @@ const aside = {
 
 /** The part of the room for events that ASIDE has, and the most that it may be given. */
 const asideShare = 0.125;
-const asideShareMax = 0.5;
+const asideShareMax = 0.75;
 
 /** The locks of dead letters. */
 const claims: StreamSettings = {

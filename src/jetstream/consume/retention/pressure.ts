@@ -81,6 +81,12 @@ export interface PressureOptions extends Omit<DeletableOptions, 'retentionMs' | 
 /** Above the first share of its size EVENTS is cleaned, down to the second. */
 const pressedFrom = 0.8;
 const relievedAt = 0.7;
+/**
+ * Above this share, what will have to go is looked at already, and confirmed if it is not yet: that
+ * takes seconds, which a small log that fills fast does not have later.
+ */
+const nearFrom = 0.6;
+const nearIntervalMs = 2_000;
 
 /**
  * The part of the events that is deleted at once. Sizes differ, so that only the next look shows
@@ -116,21 +122,20 @@ export function createPressureRelief(options: PressureOptions): PressureRelief {
     const info = await streams.info(part.stream);
     const ages = agesOf(part.stream, options.retentionMinMs);
     ages.note(info.state.last_seq);
-    const isPressed = fullness(info) > pressedFrom;
-    if (!isPressed && now() - heldAtMs < heldIntervalMs) return 0;
+    const full = fullness(info);
+    const isPressed = full > pressedFrom;
+    const lookIntervalMs = full > nearFrom ? nearIntervalMs : heldIntervalMs;
+    if (!isPressed && now() - heldAtMs < lookIntervalMs) return 0;
     heldAtMs = now();
     const { retentionMinMs: retentionMs } = options;
-    const deletable = await findDeletable('EVENTS', part, info.state, ages, {
-      ...options,
-      retentionMs,
-    });
+    const wanted = { ...options, retentionMs };
+    const deletable = await findDeletable('EVENTS', part, info.state, ages, wanted);
     options.onHeld(heldOf(info, deletable, earlierBytes));
     const made = isPressed
       ? await makeRoom(options, part, info, deletable.before)
       : { deleted: 0, info };
-    const { unblocking, isSoon } = isPressed
-      ? unblock(options, part, made.info, deletable)
-      : notBlocked;
+    const { unblocking, isSoon } =
+      full > nearFrom ? unblock(options, part, made.info, deletable, isPressed) : notBlocked;
     isSoonDeletable ||= isSoon;
     await report(part, deletable, made, unblocking);
     return made.deleted;
@@ -174,7 +179,7 @@ export function createPressureRelief(options: PressureOptions): PressureRelief {
   };
 }
 
-function fullness({ state, config }: StreamInfo): number {
+function fullness({ state, config }: Pick<StreamInfo, 'state' | 'config'>): number {
   return config.max_bytes > 0 ? state.bytes / config.max_bytes : 0;
 }
 
@@ -221,19 +226,24 @@ function unblock(
   part: StreamPart,
   { state, config }: StreamInfo,
   { heldFrom, unsettledFrom, young }: Deletable,
+  isPressed: boolean,
 ): { readonly unblocking: Unblocking | undefined; readonly isSoon: boolean } {
-  const surplus = state.bytes - config.max_bytes * relievedAt;
+  const full = fullness({ state, config });
+  // Before it is short of room: what the next deletion would take.
+  const least = isPressed ? 0 : config.max_bytes * (pressedFrom - relievedAt);
+  const surplus = Math.max(least, state.bytes - config.max_bytes * relievedAt);
   if (surplus <= 0) return notBlocked;
   const share = Math.ceil(state.messages * (surplus / state.bytes));
   const upTo = Math.min(young, state.first_seq + share) - 1;
   // 0: a destination without a consumer.
   const within = (from = 0): boolean => from > 0 && from <= upTo;
-  const unsettled = [...unsettledFrom.keys()].filter((name) => within(unsettledFrom.get(name)));
+  const unsettled = [...unsettledFrom.keys()].filter(
+    (name) => isPressed && within(unsettledFrom.get(name)),
+  );
   const unconfirmed = [...heldFrom.keys()].filter(
     (name) => within(heldFrom.get(name)) && !within(unsettledFrom.get(name)),
   );
   if (unsettled.length + unconfirmed.length === 0) return notBlocked;
-  const full = config.max_bytes > 0 ? state.bytes / config.max_bytes : 0;
   const blocked = { part, full, upTo: part.position(upTo), unsettled, unconfirmed };
   const unblocking = options.unblock?.(blocked);
   const isSoon = unconfirmed.length > 0 || new Set(unblocking?.values()).has('moving');
