@@ -63,6 +63,29 @@ const quarantineFilling: Alert = {
     '{{ $labels.source }} has filled {{ $value | humanizePercentage }} of its share of quarantine.',
 };
 
+const auditFill = promql`
+  max(headgate_stream_bytes{stream="AUDIT"}) / (max(headgate_stream_bytes_max{stream="AUDIT"}) > 0)`;
+
+const auditFilling = (severity: 'warn' | 'page', ratio: number): Alert => ({
+  name: 'HeadgateAuditFilling',
+  severity,
+  expression: promql`(${auditFill}) > ${ratio}`,
+  for: '15m',
+  summary:
+    'Shorten audit.retention or raise log.storage_bytes_max (runbook): when the audit log is full, operators can neither act nor read events.',
+  description: '{{ $value | humanizePercentage }} of the audit log is full.',
+});
+
+const auditUnwritable: Alert = {
+  name: 'HeadgateAuditUnwritable',
+  severity: 'warn',
+  expression: 'sum by (instance) (increase(headgate_audit_failures_total[15m])) > 0',
+  for: '1m',
+  summary:
+    'Find out why the audit log of {{ $labels.instance }} cannot be written (runbook): operators are refused what it cannot record.',
+  description: '{{ $value | humanize }} entries or outcomes were not written in 15 minutes.',
+};
+
 const acknowledgementSlow: Alert = {
   name: 'HeadgateAcknowledgementSlow',
   severity: 'page',
@@ -121,17 +144,47 @@ const callersLimited: Alert = {
     '{{ $value | humanize }} requests or connections a second are refused, end or wait because of {{ $labels.limit }}.',
 };
 
-/** Fires only where a certificate is served. */
+const operatorTokensWrong: Alert = {
+  name: 'HeadgateOperatorTokensWrong',
+  severity: 'warn',
+  expression: promql`
+    sum(rate(headgate_operator_refused_total{reason="wrong_token"}[5m]))
+    > ${thresholds.operators.wrongTokensRateMax}`,
+  for: '10m',
+  summary:
+    'Find who sends wrong tokens to the admin port (the log line "wrong tokens at the admin port" names the address).',
+  description: '{{ $value | humanize }} requests a second have a token that is not known.',
+};
+
+/** Fires only where a certificate is served. Only that of the admin port has a label `port`. */
 const certificateExpires = (severity: 'warn' | 'page', seconds: number): Alert => ({
   name: 'HeadgateCertificateExpires',
   severity,
   expression: promql`
-    (headgate_certificate_expires_timestamp_seconds > 0) - time() < ${seconds}`,
+    (headgate_certificate_expires_timestamp_seconds > 0) - time() < ${seconds}
+    or label_replace(
+      (headgate_admin_certificate_expires_timestamp_seconds > 0) - time() < ${seconds},
+      "port", "admin", "", ""
+    )`,
   for: '10m',
   summary:
-    'Renew the certificate of {{ $labels.instance }} in its file (runbook): when it has expired, no caller connects.',
+    'Renew the certificate of {{ $labels.instance }}{{ with $labels.port }} ({{ . }} port){{ end }} in its file (runbook): when it has expired, no caller connects.',
   description: 'It expires in {{ $value | humanizeDuration }}.',
 });
+
+/**
+ * Every gate on a log counts its keys. A key that was just rotated counts for the hour after its last
+ * use: two hours let a quick change of the sender pass.
+ */
+const keyExpires: Alert = {
+  name: 'HeadgateKeyExpires',
+  severity: 'warn',
+  expression: 'max(headgate_keys_expiring) > 0',
+  for: '2h',
+  summary:
+    'Rotate the write key, or ask its sender to change to the new one (headgate keys list, runbook): it will be refused soon.',
+  description: '{{ $value }} write keys are in use and expire within 14 days.',
+};
 
 /** Fires only with `durability: replicated`. */
 const syncsLate: Alert = {
@@ -242,13 +295,18 @@ export const gateGroups: readonly RuleGroup[] = [
       storeFilling,
       storeAlmostFull,
       quarantineFilling,
+      auditFilling('warn', thresholds.audit.warnRatio),
+      auditFilling('page', thresholds.audit.pageRatio),
+      auditUnwritable,
       retentionShortened,
       acknowledgementSlow,
       callersLimited,
+      operatorTokensWrong,
       syncsLate,
       heartbeatLate,
       certificateExpires('warn', thresholds.certificate.warnSeconds),
       certificateExpires('page', thresholds.certificate.pageSeconds),
+      keyExpires,
       targetDown,
     ],
   },

@@ -38,6 +38,10 @@ export const thresholds = {
     /** Connections a second. A listener that is full may soon have no place for a producer. */
     connectionsRateMax: 0.1,
   },
+  operators: {
+    /** Wrong tokens a second. One scraper with a wrong token sends fewer: HeadgateTargetDown reports it. */
+    wrongTokensRateMax: 0.1,
+  },
   deadLetters: {
     /** More than single bad events. */
     countMax: 50,
@@ -58,6 +62,11 @@ export const thresholds = {
     predictedFromRatio: 0.5,
   },
   quarantine: { warnRatio: 0.8 },
+  audit: {
+    warnRatio: 0.8,
+    /** From 95% on nothing may begin. */
+    pageRatio: 0.9,
+  },
   acknowledgement: {
     /**
      * A sync takes 0.2 to 20 ms, and a caller may have a timeout of 1 s. This is the bound of a

@@ -53,7 +53,7 @@ enforced.`,
     title: 'The log and its storage',
     introduction: `Which NATS holds the events, for how long, and
 [what an acknowledgement means](../../adr/0002-what-an-acknowledgement-means.md).`,
-    words: ['data_dir', 'nats', 'durability', 'log', 'rejected'],
+    words: ['data_dir', 'nats', 'durability', 'log', 'rejected', 'audit'],
   },
   {
     page: 'process',
@@ -191,7 +191,8 @@ keys:
 \`\`\`
 
 \`keys\` is a list. A source may have several keys, so that you can change a key without an interruption: add the new
-one, change the producer, remove the old one.`,
+one, change the producer, remove the old one. Keys can also be kept in the log, without a line here, and created and
+revoked while gates run: [keys](../../operate/keys-and-certificates.md).`,
     table(['key', 'default', 'takes', 'meaning'], rows),
     toOverview,
   ];

@@ -9,6 +9,8 @@ export interface Config {
     readonly listen: Address;
     readonly token: Secret | undefined;
     readonly metricsToken: Secret | undefined;
+    readonly tls: TlsConfig | undefined;
+    readonly client: AdminClientConfig;
   };
   /** The named operators of the admin port; the tokens of `admin` come in addition. */
   readonly operators: readonly OperatorEntry[];
@@ -40,6 +42,8 @@ export interface Config {
   readonly limits: Limits;
   readonly log: LogRetention;
   readonly rejected: RejectedRetention;
+  /** How long the audit log keeps its entries. */
+  readonly audit: { readonly retentionMs: number };
   /** If undefined, heartbeats are neither sent nor accepted. */
   readonly canary: { readonly intervalMs: number | undefined };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -47,6 +51,14 @@ export interface Config {
   readonly destinations: readonly DestinationConfig[];
   /** The sources of `POST /v1/webhooks/<source>`. */
   readonly webhooks: readonly WebhookSource[];
+}
+
+/** Paths of PEM files with which commands connect to the admin port. */
+export interface AdminClientConfig {
+  /** The CAs that they trust; if undefined, those of the system. */
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
 }
 
 /** Paths of PEM files, and what the handshake requires. */
@@ -77,6 +89,8 @@ export interface WriteKey {
   readonly hash: string;
   /** Globs on the event name; empty: every event. */
   readonly events: readonly string[];
+  /** When the key ends, as a Unix time in ms. Undefined: it does not expire. */
+  readonly expiresAtMs?: number | undefined;
 }
 
 /** Every input has a limit. A request beyond it gets an error that names the limit. */
@@ -128,6 +142,8 @@ export interface DestinationConfig {
   readonly start?: DestinationStart | undefined;
   /** Which fields of an event leave. If undefined, all fields leave unchanged. */
   readonly fields?: FieldRules | undefined;
+  /** Changes or filters events after `fields`. */
+  readonly transform?: TransformConfig | undefined;
   readonly retry: RetryPolicy;
   /** How long a worker may hold an event before the log delivers it to another. */
   readonly ackWaitMs: number;
@@ -139,6 +155,11 @@ export interface DestinationConfig {
   /** The type's own settings, read by the type's own table. Null if a setting is absent. */
   readonly settings: Readonly<Record<string, string | number | boolean | null>>;
 }
+
+/** A JSONata expression, or the path of a script. */
+export type TransformConfig =
+  | { readonly kind: 'jsonata'; readonly text: string }
+  | { readonly kind: 'script'; readonly file: string };
 
 /** Where a destination starts that has no position in the log yet. */
 export type DestinationStart =

@@ -44,6 +44,18 @@ export const destinationSettings = {
     default: null,
     text: 'The key for these hashes, 16 characters or more. Another key gives other hashes.',
   },
+  transform: {
+    kind: 'string',
+    default: null,
+    defaultText: 'none',
+    text: 'A JSONata expression that changes or filters each event, after `fields`: it gives an event, or null. Or a map with `script`.',
+  },
+  'transform.script': {
+    kind: 'path',
+    default: null,
+    defaultText: 'none',
+    text: 'A file with an ES module whose default export is a function of an event, in place of an expression.',
+  },
   'retry.attempts': {
     kind: 'integer',
     default: 5,

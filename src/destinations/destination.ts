@@ -91,9 +91,13 @@ export interface DestinationSetting {
     | 'boolean'
     | 'integer'
     | 'duration'
-    | 'bytes';
+    | 'bytes'
+    /** One of `options`. */
+    | 'enum';
   /** Leave it out if the setting is required. `null` if it may be absent. */
   readonly default?: string | number | boolean | null;
+  /** The values of an `enum`. */
+  readonly options?: readonly string[];
   /** Bounds of a number, written as in the file: `256`, `'100ms'`, `'1MiB'`. */
   readonly min?: string | number;
   readonly max?: string | number;
@@ -107,6 +111,11 @@ export type DestinationSettings = Readonly<Record<string, string | number | bool
 export interface DestinationType {
   /** The value of `type:`. */
   readonly type: string;
+  /**
+   * What becomes of an event that the destination already has, as its page says: a sentence that
+   * people read before they send events again.
+   */
+  readonly secondCopies: string;
   readonly settings: Readonly<Record<string, DestinationSetting>>;
   /**
    * Where a new destination of this type starts if its `from` is not set. `earliest` for what stores

@@ -1,11 +1,13 @@
 import { clickhouseType } from './clickhouse/type.ts';
 import type { DestinationType } from './destination.ts';
+import { httpApiType } from './http/type.ts';
 import { kafkaType } from './kafka/type.ts';
 import { mixpanelType } from './mixpanel/type.ts';
 import { moduleType } from './module/type.ts';
 import { parquetType } from './parquet/type.ts';
 import { postgresType } from './postgres/type.ts';
 import { posthogType } from './posthog/type.ts';
+import { rudderstackType } from './rudderstack/type.ts';
 import { segmentType } from './segment/type.ts';
 import { sqliteType } from './sqlite/type.ts';
 import { webhookType } from './webhook/type.ts';
@@ -23,7 +25,9 @@ export const destinationTypes: readonly DestinationType[] = [
   clickhouseType,
   parquetType,
   webhookType,
+  httpApiType,
   segmentType,
+  rudderstackType,
   posthogType,
   mixpanelType,
   kafkaType,

@@ -47,12 +47,15 @@ export interface LogOptions {
 /** The streams that must survive a power cut. The others hold data that Headgate can recreate. */
 const syncedStreams: readonly StoredStreamName[] = [
   'LEDGER',
+  'AUDIT',
   'REJECTED',
   'DEAD',
   'REPLAY',
   'RETRY',
   'ASIDE',
+  'FILTERED',
   'PROBE',
+  'KV_headgate_keys',
 ];
 
 /**

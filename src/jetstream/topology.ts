@@ -11,12 +11,18 @@ export const streamNames = [
   'REPLAY',
   'RETRY',
   'ASIDE',
+  'FILTERED',
   'CLAIMS',
   'PROBE',
   'LEDGER',
+  'AUDIT',
   'KV_headgate_schemas',
+  'KV_headgate_keys',
 ] as const;
 export type StreamName = (typeof streamNames)[number];
+
+/** The streams in the layout of a NATS bucket: bucket/bucket.ts. */
+export type BucketStream = Extract<StreamName, `KV_${string}`>;
 
 /**
  * The streams that are delivered to destinations: each destination has a durable consumer on each.
@@ -70,6 +76,9 @@ export const subjects = {
   discarded: (destination: string, eventName: string) =>
     `headgate.discarded.${destination}.${eventName}`,
   replay: (destination: string, eventName: string) => `headgate.replay.${destination}.${eventName}`,
+  /** Copies of a redelivery, also in REPLAY. They have a consumer of their own. */
+  redelivery: (destination: string, eventName: string) =>
+    `headgate.redelivery.${destination}.${eventName}`,
   retry: (destination: string, eventName: string) => `headgate.retry.${destination}.${eventName}`,
   /**
    * An event that was moved aside, by its position in EVENTS. Subjects are counted in the server's
@@ -78,6 +87,7 @@ export const subjects = {
   aside: (destination: string, position: number, source: string, eventName: string) =>
     `headgate.aside.${destination}.${Math.floor(position / asideGroupSize)}.${source}.${eventName}`,
   asideOf: (destination: string) => `headgate.aside.${destination}.>`,
+  filtered: (destination: string) => `headgate.filtered.${destination}`,
   /** The lock of one dead letter. */
   claim: (deadSequence: number) => `headgate.claims.${deadSequence}`,
   /** The claim of the process that confirms the deliveries of a destination. */
@@ -88,8 +98,17 @@ export const subjects = {
    * deliveries of a destination are confirmed.
    */
   ledger: (stream: string, what: string) => `headgate.ledger.${stream}.${what}`,
+  /**
+   * What an operator did. Everything about one act has the same bucket, the first three hex digits of
+   * its id: a subject for each act would cost the server memory.
+   */
+  audit: (action: string, bucket: string) => `headgate.audit.${action}.${bucket}`,
+  /** The newest redelivery of a destination, also in LEDGER. */
+  redeliveryJob: (destination: string) => `headgate.ledger.redelivery.${destination}`,
   /** The layout of a NATS key-value bucket: `nats kv get headgate_schemas taxonomy` reads it. */
   schemas: (key: string) => `$KV.headgate_schemas.${key}`,
+  /** The same: `nats kv ls headgate_keys` lists the ids of write keys. */
+  keys: (key: string) => `$KV.headgate_keys.${key}`,
 } as const;
 
 /**
@@ -110,6 +129,8 @@ export interface TopologyOptions {
   /** The limit for ASIDE. Undefined: an eighth of the room for events. At most three quarters. */
   readonly asideBytesMax?: number | undefined;
   readonly replicas: number;
+  /** How long the audit log keeps its entries. Undefined: as long as they have room. */
+  readonly auditRetentionMs?: number | undefined;
   /** Whether the log also keeps the contracts: `schemas.source: registry`. */
   readonly keepsSchemas?: boolean;
 }

@@ -9,6 +9,7 @@ import {
   readStart,
   type StartPosition,
 } from '../jetstream/consume/start-position.ts';
+import { readFiltered } from '../jetstream/filtered-events.ts';
 import type { Log } from '../jetstream/log.ts';
 import { askDestination } from './ask-destination.ts';
 import {
@@ -83,6 +84,8 @@ export function createFateReader(
   const readRelated = createRelatedReader(log, destination.name);
   let found: Promise<StartPosition | undefined> | undefined;
   const start = () => (found ??= readStart(log, destination.name));
+  let taken: Promise<ReadonlySet<number>> | undefined;
+  const filtered = () => (taken ??= readFiltered(log, destination.name, 1));
   let { stored } = destination;
   // If the destination does not answer once, do not ask it again.
   const ask = async (event: LocatedEvent): Promise<boolean | undefined> => {
@@ -104,7 +107,8 @@ export function createFateReader(
       positions.push({ stream: 'REPLAY', sequence: related.replayed.sequence });
     const attempts = await readAttempts(log, destination.name, positions);
     const isEarlier = isBeforeStart(log, await start(), sequence);
-    const evidence = { event, events, asides, replays, related, attempts, isEarlier };
+    const isFiltered = (await filtered()).has(sequence);
+    const evidence = { event, events, asides, replays, related, attempts, isEarlier, isFiltered };
     const fate: DeliveryFate = {
       kind: 'unknown',
       ahead: 0,
@@ -130,11 +134,13 @@ interface Evidence {
   readonly attempts: readonly DeliveryAttempt[];
   /** Whether it was stored before the destination started. */
   readonly isEarlier: boolean;
+  /** Whether the destination's transform filtered it. */
+  readonly isFiltered: boolean;
 }
 
 /** Undefined if the event was given to a worker and is neither waiting nor dead. */
 function provenFate(
-  { event, events, asides, replays, related, isEarlier }: Evidence,
+  { event, events, asides, replays, related, isEarlier, isFiltered }: Evidence,
   filter: EventFilter,
 ): Partial<DeliveryFate> | undefined {
   const { sequence, subject } = event;
@@ -161,7 +167,7 @@ function provenFate(
   if (related.discarded !== undefined && replayed === undefined) return { kind: 'discarded' };
   const wants = compileWants([events], filter);
   if (replayed !== undefined) return undefined;
-  if (!wants(sequence, subject)) return { kind: 'filtered' };
+  if (isFiltered || !wants(sequence, subject)) return { kind: 'filtered' };
   return isEarlier ? { kind: 'before start' } : undefined;
 }
 

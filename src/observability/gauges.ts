@@ -19,6 +19,7 @@ export function createGauges(
     destinationAside: zeros(destinations),
     destinationParked: zeros(destinations),
     destinationDisabled: zeros(destinations),
+    redeliveryRunning: zeros(destinations),
     deadLetters: zeros(destinations),
     deadLetterOldest: zeros(destinations),
     /** Filled at the first read of the log; topology.ts has the closed set of its streams. */
@@ -37,6 +38,7 @@ export function createGauges(
     lastEvent: zeros(eventNames),
     enforcementSuspended: 0,
     contracts: { revision: 0, badEntries: 0, followedAtMs: 0 },
+    keysFollowedAtMs: 0,
   };
   createGauge(
     registry,
@@ -68,6 +70,15 @@ export function createGauges(
   exposeLog(registry, gauges);
   exposeDestinations(registry, gauges);
   exposeContracts(registry, gauges.contracts);
+  createGauge(
+    registry,
+    {
+      name: 'headgate_keys_followed_timestamp_seconds',
+      help: 'When the write keys of the log were last read; while NATS is away this stands still.',
+      labels: [],
+    },
+    () => [{ labels: [], value: gauges.keysFollowedAtMs / 1000 }],
+  );
   return gauges;
 }
 
@@ -144,6 +155,7 @@ type DestinationGauge =
   | 'destinationParked'
   | 'destinationDisabled'
   | 'destinationHeldBytes'
+  | 'redeliveryRunning'
   | 'deadLetters'
   | 'deadLetterOldest';
 
@@ -177,6 +189,11 @@ function exposeDestinations(
     'headgate_destination_held_bytes',
     'What EVENTS holds from the first event on that a destination has not taken. Also for a removed destination that still has a consumer.',
     gauges.destinationHeldBytes,
+  );
+  show(
+    'headgate_redelivery_running',
+    '1 while this process works on a redelivery to a destination.',
+    gauges.redeliveryRunning,
   );
   show(
     'headgate_dead_letters',

@@ -14,6 +14,8 @@ export interface LabelValues {
   readonly destinations: readonly string[];
   /** Sources that send by webhook. */
   readonly webhooks?: readonly string[];
+  /** The RPCs that the audit log records. */
+  readonly auditedActions?: readonly string[];
 }
 
 export const otherLabel = '_other';
@@ -50,6 +52,9 @@ export const callerLimits = [
   'keyless_turn',
   'open_streams',
 ] as const;
+export const transformOutcomes = ['changed', 'unchanged', 'filtered', 'failed'] as const;
+export type TransformOutcome = (typeof transformOutcomes)[number];
+
 export const deliveryOutcomes = ['delivered', 'retried', 'dead', 'filtered'] as const;
 
 export type Rpc = (typeof rpcs)[number];
@@ -57,6 +62,10 @@ export type VendorProtocol = (typeof vendorProtocols)[number];
 export type Protocol = (typeof protocols)[number];
 export type WebhookOutcome = (typeof webhookOutcomes)[number];
 export type CallerLimit = (typeof callerLimits)[number];
+
+/** Why the admin port refuses a request: its token is missing or not known, or has another role. */
+export const operatorRefusals = ['no_token', 'wrong_token', 'role'] as const;
+export type OperatorRefusal = (typeof operatorRefusals)[number];
 export type DeliveryOutcome = (typeof deliveryOutcomes)[number];
 
 /**
@@ -85,17 +94,18 @@ export function createMetrics(labels: LabelValues) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const sources = [...labels.sources.slice(0, labelledSourcesMax), otherLabel];
-  const eventNamesMax = Math.floor(labelledPairsMax / sources.length);
-  const eventNames = [otherLabel, ...labels.eventNames].slice(0, eventNamesMax);
+  const knownSources = new Set(sources);
+  const eventNamesMax = (): number => Math.floor(labelledPairsMax / knownSources.size);
+  const eventNames = [otherLabel, ...labels.eventNames].slice(0, eventNamesMax());
   const unlabelled = {
-    sources: labels.sources.length + 1 - sources.length,
+    sources: new Set(labels.sources.slice(labelledSourcesMax)),
     eventNames: labels.eventNames.length + 1 - eventNames.length,
   };
   const { destinations } = labels;
 
   const counters = createCounters(registry);
-  const countEvents = (names: readonly string[]): void => {
-    for (const source of sources) {
+  const countEvents = (ofSources: Iterable<string>, names: Iterable<string>): void => {
+    for (const source of ofSources) {
       for (const eventName of names) {
         for (const outcome of eventStatuses) counters.events.series(source, eventName, outcome);
         for (const code of errorCodes) {
@@ -107,7 +117,7 @@ export function createMetrics(labels: LabelValues) {
       }
     }
   };
-  countEvents(eventNames);
+  countEvents(knownSources, eventNames);
   for (const code of errorCodes) {
     if (errorEntry(code).scope === 'request') counters.adminErrors.series(code);
   }
@@ -117,28 +127,28 @@ export function createMetrics(labels: LabelValues) {
     }
   }
   for (const destination of destinations) {
-    for (const outcome of deliveryOutcomes) counters.deliveries.series(destination, outcome);
-    counters.destinationMissing.series(destination);
+    startDestination(counters, destination);
   }
   for (const source of labels.webhooks ?? []) {
     for (const outcome of webhookOutcomes) counters.webhooks.series(source, outcome);
   }
   for (const limit of callerLimits) counters.callersLimited.series(limit);
   counters.unhandledRejections.series();
+  startOperators(counters, labels.auditedActions ?? []);
   const histograms = createHistograms(registry, destinations);
   const gauges = createGauges(registry, eventNames, destinations, sources);
   /** Adds events that are registered later. The set grows with the registry, which is bounded. */
   const addEventNames = (names: readonly string[]): void => {
     const missing = names.filter((name) => !gauges.lastEvent.has(name));
-    const added = missing.slice(0, eventNamesMax - gauges.lastEvent.size);
+    const added = missing.slice(0, Math.max(0, eventNamesMax() - gauges.lastEvent.size));
     unlabelled.eventNames = missing.length - added.length;
-    countEvents(added);
+    countEvents(knownSources, added);
     for (const name of added) gauges.lastEvent.set(name, 0);
   };
+  const sourcesAdded = { knownSources, unlabelled: unlabelled.sources, gauges, countEvents };
   const canary = createCanaryMetrics(registry);
   const reload = createReloadMetrics(registry);
   exposeUnlabelled(registry, unlabelled);
-  const knownSources: ReadonlySet<string> = new Set(sources);
   return {
     registry,
     ...counters,
@@ -146,14 +156,40 @@ export function createMetrics(labels: LabelValues) {
     gauges,
     canary,
     reload,
-    knownSources,
+    knownSources: knownSources as ReadonlySet<string>,
     addEventNames,
+    addSources: createAddSources(sourcesAdded),
+  };
+}
+
+interface SourceParts {
+  readonly knownSources: Set<string>;
+  readonly unlabelled: Set<string>;
+  readonly gauges: ReturnType<typeof createGauges>;
+  readonly countEvents: (sources: Iterable<string>, names: Iterable<string>) => void;
+}
+
+/** Adds sources of keys that are created later, within the limits of those of the start. */
+function createAddSources({ knownSources, unlabelled, gauges, countEvents }: SourceParts) {
+  return (names: readonly string[]): void => {
+    for (const source of names) {
+      if (knownSources.has(source)) continue;
+      const pairs = (knownSources.size + 1) * gauges.lastEvent.size;
+      if (knownSources.size > labelledSourcesMax || pairs > labelledPairsMax) {
+        unlabelled.add(source);
+        continue;
+      }
+      knownSources.add(source);
+      countEvents([source], gauges.lastEvent.keys());
+      gauges.quarantineBytes.set(source, 0);
+      gauges.quarantineBytesMax.set(source, 0);
+    }
   };
 }
 
 function exposeUnlabelled(
   registry: Registry,
-  unlabelled: { readonly sources: number; readonly eventNames: number },
+  unlabelled: { readonly sources: ReadonlySet<string>; readonly eventNames: number },
 ): void {
   createGauge(
     registry,
@@ -163,13 +199,34 @@ function exposeUnlabelled(
       labels: ['what'],
     },
     () => [
-      { labels: ['source'], value: unlabelled.sources },
+      { labels: ['source'], value: unlabelled.sources.size },
       { labels: ['event_name'], value: unlabelled.eventNames },
     ],
   );
 }
 
-function createCounters(registry: Registry) {
+function startDestination(counters: Counters, destination: string): void {
+  for (const outcome of deliveryOutcomes) counters.deliveries.series(destination, outcome);
+  for (const outcome of transformOutcomes) counters.transforms.series(destination, outcome);
+  counters.destinationMissing.series(destination);
+  counters.eventsRedelivered.series(destination);
+}
+
+function startOperators(counters: Counters, actions: readonly string[]): void {
+  for (const reason of operatorRefusals) counters.operatorRefused.series(reason);
+  for (const action of actions) counters.auditEntries.series(action);
+  counters.auditFailures.series();
+}
+
+type Counters = ReturnType<typeof createCounters>;
+
+const createCounters = (registry: Registry) => ({
+  ...createIntakeCounters(registry),
+  ...createOperatorCounters(registry),
+  ...createDeliveryCounters(registry),
+});
+
+function createIntakeCounters(registry: Registry) {
   return {
     events: createCounter(registry, {
       name: 'headgate_events_total',
@@ -191,11 +248,6 @@ function createCounters(registry: Registry) {
       help: 'Requests by the gRPC status code of the answer.',
       labels: ['rpc', 'protocol', 'code'],
     }),
-    adminErrors: createCounter(registry, {
-      name: 'headgate_admin_errors_total',
-      help: "Operators' RPCs that were answered with an error, by code.",
-      labels: ['code'],
-    }),
     unhandledRejections: createCounter(registry, {
       name: 'headgate_unhandled_rejections_total',
       help: 'Failures that no code handled: each is a fault of Headgate or of a library. The process went on.',
@@ -211,14 +263,54 @@ function createCounters(registry: Registry) {
       help: 'Webhooks received, by result. A mapped one became an event.',
       labels: ['source', 'outcome'],
     }),
+  };
+}
+
+function createOperatorCounters(registry: Registry) {
+  return {
+    adminErrors: createCounter(registry, {
+      name: 'headgate_admin_errors_total',
+      help: "Operators' RPCs that were answered with an error, by code.",
+      labels: ['code'],
+    }),
+    operatorRefused: createCounter(registry, {
+      name: 'headgate_operator_refused_total',
+      help: 'Requests to the admin port that were refused because of their token: none, one that is not known, or one whose role does not include the request.',
+      labels: ['reason'],
+    }),
+    auditEntries: createCounter(registry, {
+      name: 'headgate_audit_entries_total',
+      help: "Operators' acts and views of events that were written to the audit log, by RPC.",
+      labels: ['action'],
+    }),
+    auditFailures: createCounter(registry, {
+      name: 'headgate_audit_failures_total',
+      help: 'Entries of the audit log, or outcomes of one, that could not be written. Without an entry, the call was refused.',
+      labels: [],
+    }),
+  };
+}
+
+function createDeliveryCounters(registry: Registry) {
+  return {
     deliveries: createCounter(registry, {
       name: 'headgate_deliveries_total',
       help: 'Attempts to deliver an event to a destination, by result.',
       labels: ['destination', 'outcome'],
     }),
+    transforms: createCounter(registry, {
+      name: 'headgate_transforms_total',
+      help: 'Events that passed the transform of a destination, by what it did. A failed one becomes a dead letter.',
+      labels: ['destination', 'outcome'],
+    }),
     destinationMissing: createCounter(registry, {
       name: 'headgate_destination_missing_total',
       help: 'Events that were settled without delivery, as the destination said when it was asked. They are delivered again.',
+      labels: ['destination'],
+    }),
+    eventsRedelivered: createCounter(registry, {
+      name: 'headgate_redelivered_events_total',
+      help: 'Events that redeliveries have sent to a destination again.',
       labels: ['destination'],
     }),
   };

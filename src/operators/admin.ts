@@ -1,4 +1,4 @@
-import type { ConnectRouter } from '@connectrpc/connect';
+import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 
 import { isLoopback } from '../config/address.ts';
 import type { Config } from '../config/config.ts';
@@ -8,6 +8,7 @@ import { createCallerIp } from '../gate/intake/caller-address.ts';
 import type { HttpCall } from '../http/http-call.ts';
 import { listen, type Listener } from '../http/listen.ts';
 import { isCrossSite, isLocalHost } from '../http/same-site.ts';
+import { readTlsFiles } from '../http/tls-files.ts';
 import { plainPath } from '../http/request-target.ts';
 import { createUniversalEndpoint } from '../http/universal.ts';
 import type { Signals } from '../observability/signals.ts';
@@ -15,20 +16,26 @@ import { answerErrors } from './answer-errors.ts';
 import { createAuthorize, type TokenOwner } from './access/authorize.ts';
 import { checkRoles } from './access/check-roles.ts';
 import { contextOf } from './access/operator.ts';
+import { createStrangers } from './access/strangers.ts';
 import { createMetricsEndpoint, type MetricsPage } from './metrics-page.ts';
 import { createReadiness } from './readiness.ts';
 import { sendText, type TextAnswer } from './text-answer.ts';
-import { tokenFiles, type OperatorTokens } from './token-files.ts';
+import type { OperatorTokens } from './token-files.ts';
 
 export interface AdminPortOptions {
   readonly config: Pick<Config, 'admin' | 'operators' | 'http' | 'limits' | 'trustedProxies'>;
   readonly tokens: OperatorTokens;
-  readonly signals: Pick<Signals, 'operatorRequestFailed' | 'callerLimited' | 'trouble'>;
+  readonly signals: Pick<
+    Signals,
+    'operatorRequestFailed' | 'operatorRefused' | 'callerLimited' | 'trouble'
+  >;
   readonly metricsPage: MetricsPage;
   /** Resolves if the log accepts messages; otherwise rejects with the reason. */
   readonly probe: () => Promise<void>;
   /** A line that the health pages show even if everything is healthy. */
   readonly notice: string | undefined;
+  /** Records what operators do (audit/audit-calls.ts): not what their role refuses them. */
+  readonly audit: Interceptor;
   /** The operators' RPCs: routes.ts. */
   readonly routes: (router: ConnectRouter) => void;
 }
@@ -43,13 +50,6 @@ const requestBytesMax = 1024 * 1024;
 const requestTimeoutMs = 30_000;
 const connectionsMax = 200;
 
-const unauthorized: TextAnswer = {
-  status: 401,
-  text:
-    'Send a token as "Authorization: Bearer TOKEN": that of an operator (headgate operators new), or ' +
-    `admin.token (HEADGATE_ADMIN_TOKEN), or the content of the file ${tokenFiles.admin} in data_dir. ` +
-    `${tokenFiles.metrics} opens /metrics.\n`,
-};
 const metricsOnly: TextAnswer = {
   status: 403,
   text: 'A token with the role metrics opens /metrics alone. Send the token of another role.\n',
@@ -74,14 +74,16 @@ export async function openAdmin(options: AdminPortOptions): Promise<AdminListene
   const notice = options.notice === undefined ? '' : `${options.notice}\n`;
   const readiness = createReadiness(options.probe, notice);
   const authorize = createAuthorize(options.tokens, config.operators);
-  const ipOf = createCallerIp(config.trustedProxies);
+  const { trustedProxies } = config;
+  const strangers = createStrangers({ trustedProxies, signals });
+  const ipOf = createCallerIp(trustedProxies);
   // Elsewhere the names of the port are not known, and the token alone protects it.
   const checksHost = isLoopback(config.admin.listen.host);
   const isForeignPage = ({ headers }: HttpCall): boolean =>
     isCrossSite(headers) || (checksHost && !isLocalHost(headers));
   const rpc = createUniversalEndpoint(options.routes, {
     readMaxBytes: requestBytesMax + 2 * config.limits.eventBytesMax,
-    interceptors: [answerErrors(signals), checkRoles],
+    interceptors: [answerErrors(signals), checkRoles, options.audit],
     bodyTimeoutMs: requestTimeoutMs,
   });
   const serveMetrics = createMetricsEndpoint(options.metricsPage);
@@ -92,7 +94,10 @@ export async function openAdmin(options: AdminPortOptions): Promise<AdminListene
     const operator = { name: owner.name, role: owner.role, address: ipOf(call) };
     const values = contextOf(operator, owner.isCurrent);
     if (rpc.serve(call, correlationId, path, values)) return;
-    sendText(exchange, owner.role === 'metrics' ? metricsOnly : notHere);
+    if (owner.role === 'metrics') {
+      signals.operatorRefused('role', operator.address);
+      sendText(exchange, metricsOnly);
+    } else sendText(exchange, notHere);
   };
   const handle = (call: HttpCall): void => {
     const exchange = createExchange(call);
@@ -108,22 +113,30 @@ export async function openAdmin(options: AdminPortOptions): Promise<AdminListene
     else {
       const owner = authorize.ownerOf(call);
       call.connection.isKnown = owner !== undefined;
-      if (owner === undefined) send(unauthorized);
+      if (owner === undefined) strangers.refuse(exchange);
       else if (path === '/metrics') serveMetrics(exchange);
       else serveRpc(exchange, path, owner);
     }
   };
   const listener = await listen({
     address: config.admin.listen,
-    tls: undefined,
+    tls: config.admin.tls,
+    tlsFiles: config.admin.tls && readTlsFiles(config.admin.tls, undefined, 'admin.tls'),
     engine: config.http.engine,
     handle,
     setting: 'HEADGATE_ADMIN_LISTEN',
     idleTimeoutMs: config.limits.idleTimeoutMs,
     requestTimeoutMs,
     connectionsMax,
-    trustedProxies: config.trustedProxies,
+    trustedProxies,
     limited: signals.callerLimited,
   });
-  return { ...listener, useOperators: authorize.useOperators };
+  return {
+    ...listener,
+    useOperators: authorize.useOperators,
+    close: (graceMs) => {
+      strangers.close();
+      return listener.close(graceMs);
+    },
+  };
 }

@@ -7,7 +7,9 @@ import {
 } from '../jetstream/consume/consumer-position.ts';
 import { originOfAsideCopy } from '../jetstream/consume/aside/aside-copies.ts';
 import { isBeforeStart, readStart } from '../jetstream/consume/start-position.ts';
+import { readLanePosition } from '../jetstream/consume/lane/lane-consumer.ts';
 import type { FilterEra } from '../jetstream/consume/filter-history.ts';
+import { readFiltered } from '../jetstream/filtered-events.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMatching } from '../jetstream/read/read.ts';
 import { originHeader, originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
@@ -31,6 +33,8 @@ export interface DestinationSnapshot {
   fateOf(sequence: number): EventFate | undefined;
   readonly inWork: readonly InWork[];
   readonly wants: Wants;
+  /** Whether the destination's transform filtered the event. */
+  readonly wasFiltered: (sequence: number) => boolean;
   /** Whether the event is older than the start of the destination. */
   readonly isBeforeStart: (sequence: number) => boolean;
 }
@@ -68,8 +72,11 @@ export async function takeSnapshot(
     }
   }
   const replayed = await readReplayed(log, destination, fates);
+  const filtered = await readFiltered(log, destination, fromSequence);
+  const redelivered = await readRedelivered(log, destination, fates);
   return {
     wants: compileWants(events, filter),
+    wasFiltered: (sequence) => filtered.has(sequence),
     isBeforeStart: (sequence) => isBeforeStart(log, start, sequence),
     fateOf: (sequence) => {
       const deliveredUpTo = positionAt(events, sequence)?.deliveredUpTo ?? 0;
@@ -77,7 +84,13 @@ export async function takeSnapshot(
       if (fate !== undefined) return fate;
       return sequence > deliveredUpTo || aside.waits(sequence) ? 'waiting' : undefined;
     },
-    inWork: [...events.map((one) => inWorkOf(one, events)), aside, delayedCopy, replayed],
+    inWork: [
+      ...events.map((one) => inWorkOf(one, events)),
+      aside,
+      delayedCopy,
+      replayed,
+      redelivered,
+    ],
   };
 }
 
@@ -215,14 +228,29 @@ async function readReplayed(
   fates: Map<number, EventFate>,
 ): Promise<InWork> {
   const position = await readConsumerPosition(log, 'REPLAY', destination);
+  return readReplayedBy(log, position, subjects.replay(destination, '*'), fates);
+}
+
+/** The same for the copies of a redelivery, which exist while it runs. */
+async function readRedelivered(
+  log: Log,
+  destination: string,
+  fates: Map<number, EventFate>,
+): Promise<InWork> {
+  const position = await readLanePosition(log, destination);
+  if (position === undefined) return { has: () => false, count: 0 };
+  return readReplayedBy(log, position, subjects.redelivery(destination, '*'), fates);
+}
+
+async function readReplayedBy(
+  log: Log,
+  position: ConsumerPosition | undefined,
+  subject: string,
+  fates: Map<number, EventFate>,
+): Promise<InWork> {
   const some = new Set<number>();
   const from = (position?.settledUpTo ?? 0) + 1;
-  for await (const message of readMatching(
-    log,
-    'REPLAY',
-    subjects.replay(destination, '*'),
-    from,
-  )) {
+  for await (const message of readMatching(log, 'REPLAY', subject, from)) {
     const sequence = Number(message.header(originHeader));
     if (message.sequence > (position?.deliveredUpTo ?? 0)) fates.set(sequence, 'waiting');
     else if (fates.get(sequence) === undefined) some.add(sequence);

@@ -1,11 +1,17 @@
+import { createAuditLog } from '../audit/audit-log.ts';
+import { createAuditRecords } from '../audit/audit-records.ts';
 import type { Config } from '../config/config.ts';
 import type { DeadLetterQueue } from '../dead-letters/queue.ts';
+import { destinationTypes } from '../destinations/registry.ts';
 import type { Log } from '../jetstream/log.ts';
 import { partitionStream } from '../jetstream/topology.ts';
 import { createGauge } from '../observability/metric-families.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { suspendedText, type Signals } from '../observability/signals.ts';
 import { openAdmin, type AdminListener } from '../operators/admin.ts';
+import { auditCalls } from '../operators/audit/audit-calls.ts';
+import { createEventLookups } from '../operators/audit/event-ids.ts';
+import type { KeyServiceOptions } from '../operators/key-service.ts';
 import type { RegistryServiceOptions } from '../operators/registry-service.ts';
 import type { RejectedServiceOptions } from '../operators/rejected/rejected-service.ts';
 import { loadOperatorTokens } from '../operators/token-files.ts';
@@ -26,6 +32,7 @@ export interface OperatorsPortParts {
   readonly registry: RegistryServiceOptions;
   readonly rejected: RejectedServiceOptions;
   readonly deadLetters: DeadLetterQueue;
+  readonly keys: KeyServiceOptions;
   /** Undefined if this process delivers to no destination. */
   readonly delivery: RunningDelivery | undefined;
   /** How many processes accept events now. */
@@ -34,7 +41,7 @@ export interface OperatorsPortParts {
   readonly storeFailure: () => string | undefined;
 }
 
-export type OperatorsPort = Pick<AdminListener, 'address' | 'useOperators'>;
+export type OperatorsPort = Pick<AdminListener, 'address' | 'useOperators' | 'useTlsFiles'>;
 
 const closeGraceMs = 1000;
 
@@ -63,6 +70,11 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Oper
       contentType: metrics.registry.contentType,
       render: () => renderMetrics(metrics.registry),
     },
+    audit: auditCalls({
+      audit: createAuditLog(log),
+      lookups: createEventLookups(parts.deadLetters, parts.rejected.rejected),
+      signals,
+    }),
     routes: operatorsRoutes({ ...servicePartsOf(parts), tail }),
   });
   lifecycle.onRelease('admin port', () => {
@@ -74,14 +86,24 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Oper
 }
 
 function servicePartsOf(parts: OperatorsPortParts) {
-  const { config, log, metrics, signals, registry, rejected, deadLetters, delivery } = parts;
+  const { config, log, metrics, signals, registry, rejected, deadLetters, delivery, keys } = parts;
   const { destinations } = config;
   return {
     log,
     registry,
     rejected,
     deadLetters,
+    keys,
+    auditRecords: createAuditRecords(log),
     events: { destinations, delivery },
+    redeliveries: {
+      signals,
+      destinations: destinations.map((one) => ({
+        ...one,
+        secondCopies: destinationTypes.find(({ type }) => type === one.type)!.secondCopies,
+      })),
+      storedOf: delivery?.storedOf,
+    },
     destinations: {
       signals,
       destinations,

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { destinationTypes } from '../../src/destinations/registry.ts';
 import { startClickhouseFarSide } from './clickhouse-far-side.ts';
 import { describeDestination, type Ability, type FarSide } from './conformance.ts';
+import { startHttpApiFarSide } from './http-api-far-side.ts';
 import { startMixpanelFarSide } from './mixpanel-far-side.ts';
 import { startParquetFarSide } from './parquet-far-side.ts';
 import { startPostgresFarSide } from './postgres-far-side.ts';
@@ -26,7 +27,10 @@ const farSides: Readonly<Record<string, () => Promise<FarSide>>> = {
   postgres: () => startPostgresFarSide(postgres),
   sqlite: startSqliteFarSide,
   webhook: startWebhookFarSide,
+  http: startHttpApiFarSide,
   segment: startSegmentFarSide,
+  // It speaks the same protocol.
+  rudderstack: startSegmentFarSide,
   posthog: startPosthogFarSide,
   mixpanel: startMixpanelFarSide,
 };
@@ -39,8 +43,10 @@ const abilities: Readonly<Record<string, readonly Ability[]>> = {
   clickhouse: ['partial_failure', 'lost_answer', 'retry_after'],
   postgres: ['partial_failure'],
   webhook: ['partial_failure', 'lost_answer', 'retry_after'],
+  http: ['partial_failure', 'lost_answer', 'retry_after'],
   // Segment says of no event that it refuses it.
   segment: ['lost_answer', 'retry_after'],
+  rudderstack: ['lost_answer', 'retry_after'],
   posthog: ['partial_failure', 'lost_answer', 'retry_after', 'counts_by_time'],
   mixpanel: ['partial_failure', 'lost_answer', 'retry_after', 'counts_by_time'],
 };

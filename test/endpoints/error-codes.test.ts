@@ -163,11 +163,18 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   schema_refused: "belongs to the operators' port: test/registry",
   registry_read_only: "belongs to the operators' port: test/registry",
   registry_conflict: "belongs to the operators' port: test/registry",
+  key_not_found: "belongs to the operators' port: test/keys",
+  key_refused: "belongs to the operators' port: test/keys",
   invalid_request: "belongs to the operators' port: test/dead-letters",
   destination_not_found: "belongs to the operators' port: test/delivery",
   destination_in_use: "belongs to the operators' port: test/delivery",
+  destination_no_answer: "belongs to the operators' port: test/redelivery",
+  redelivery_not_found: "belongs to the operators' port: test/redelivery",
+  redelivery_running: "belongs to the operators' port: test/redelivery",
+  redelivery_ended: "belongs to the operators' port: test/redelivery",
   too_many_subscribers: "belongs to the operators' port: test/tail",
   log_unavailable: "belongs to the operators' port: test/operators",
+  audit_full: "belongs to the operators' port: test/audit",
   internal: 'stands for what nobody thought of: there is no request that is known to cause it',
 };
 

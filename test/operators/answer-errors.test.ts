@@ -12,6 +12,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { createAuditRecords } from '../../src/audit/audit-records.ts';
 import { formatAddress } from '../../src/config/address.ts';
 import { createSecret } from '../../src/config/secret.ts';
 import { readConfig } from '../../src/config/read-config.ts';
@@ -49,7 +50,12 @@ const requests: Readonly<Record<string, object>> = {
   DiscardDeadLetter: { why: 'a test' },
   ReadEvents: { eventName: 'order_completed' },
   Locate: { id: 'e-1' },
+  CreateKey: { source: 'shop' },
+  RotateKey: { id: '0123456789ab' },
+  RevokeKey: { id: '0123456789ab' },
   ReplayRejected: { sequence: 1n },
+  CountRedelivery: { selection: { destination: 'crm' } },
+  StartRedelivery: { selection: { destination: 'crm' } },
   DiscardRejected: { sequence: 1n, why: 'a test' },
 };
 
@@ -83,11 +89,20 @@ beforeAll(async () => {
     rejected: { rejected: broken(), replay: broken(), discard: broken(), textOf: fails },
     events: { destinations: [], delivery: undefined },
     deadLetters: broken(),
+    keys: { editor: broken(), refresh: fails, list: fails, auth: 'keys' },
+    auditRecords: createAuditRecords(log),
     destinations: {
       signals,
       destinations: [{ name: 'crm', type: 'webhook' }],
       stateOf: fails,
       deliveredOf: fails,
+    },
+    redeliveries: {
+      signals,
+      destinations: [
+        { name: 'crm', type: 'webhook', events: [], sources: [], secondCopies: 'None.' },
+      ],
+      storedOf: undefined,
     },
   };
   admin = await openAdmin({
@@ -97,6 +112,7 @@ beforeAll(async () => {
     notice: undefined,
     probe: async () => {},
     metricsPage: { contentType: 'text/plain', render: async function* () {} },
+    audit: (next) => next,
     routes: operatorsRoutes(parts),
   });
 });

@@ -3,7 +3,7 @@ import { lookup } from 'node:dns/promises';
 import { connect } from 'node:net';
 
 import type { Config, DestinationConfig } from '../../config/config.ts';
-import { refusedRange } from '../../destinations/http/address-guard.ts';
+import { refusedRange } from '../../destinations/http-client/address-guard.ts';
 import type { DestinationType } from '../../destinations/destination.ts';
 import { destinationTypes } from '../../destinations/registry.ts';
 import type { CheckFindings } from './finding.ts';

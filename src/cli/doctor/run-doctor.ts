@@ -10,7 +10,7 @@ import type { Log } from '../../jetstream/log.ts';
 import { folderBytes } from '../../jetstream/server/storage-budget.ts';
 import { createLiveValidation } from '../../validation/live-validation.ts';
 import { loadRegistry } from '../../validation/schema-registry.ts';
-import { adminUrl, tokenFor } from '../admin-client.ts';
+import { adminPort } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { checkDestinations } from './check-destinations.ts';
 import { look, type Finding, type CheckFindings } from './finding.ts';
@@ -22,6 +22,7 @@ import {
   checkFileLimit,
   nearestFolder,
 } from './check-host.ts';
+import { checkKeys } from './check-keys.ts';
 import { checkClock, checkDurability, checkStreams, reachLog } from './check-nats.ts';
 import { checkMissingDeliveries } from './check-missing-deliveries.ts';
 import { checkMissingEvents } from './check-missing-events.ts';
@@ -94,10 +95,10 @@ async function examine(
   await check('data directory', (findings) => checkDataDirectory(findings, config.dataDir));
   await check('disk', (findings) => checkDisk(findings, config, storeBytes));
   await check('gate', async (findings) => {
-    const url = adminUrl(flags.admin ?? formatAddress(config.admin.listen));
-    const access = { token: config.admin.token, dataDir: config.dataDir };
-    const token = tokenFor(url, access, context.env);
-    gate = await reachGate(findings, { url, token });
+    const { listen, token, tls, client } = config.admin;
+    const access = { token, dataDir: config.dataDir, servedCert: tls?.cert, client };
+    const port = adminPort(flags.admin ?? formatAddress(listen), access, context.env);
+    gate = await reachGate(findings, port);
     if (gate !== undefined) checkGate(findings, gate);
   });
   await check('open files', (findings) => checkFileLimit(findings, config, fileLimitOf(gate)));
@@ -122,6 +123,7 @@ async function examine(
   const running = gate;
   if (running !== undefined) {
     await check('deliveries', (findings) => checkDeliveries(findings, running));
+    if (config.auth === 'keys') await check('keys', (findings) => checkKeys(findings, running));
   }
   return all;
 }

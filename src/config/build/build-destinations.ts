@@ -47,12 +47,18 @@ function buildDestination(raw: RawDestination, faults: string[]): DestinationCon
       `${table.from('from')}: is not a start: write earliest, now, an age such as 7d, or a time such as 2026-11-01T00:00:00Z`,
     );
   }
+  const { transform: text, 'transform.script': file } = common;
+  if (text !== undefined && file !== undefined) {
+    faults.push(`${table.from('transform')}: is set, and so is transform.script: remove one`);
+  }
   return {
     name: raw.name,
     type: raw.type,
     events: common.events ?? [],
     sources: common.sources ?? [],
     start,
+    ...(text === undefined ? {} : { transform: { kind: 'jsonata' as const, text } }),
+    ...(file === undefined ? {} : { transform: { kind: 'script' as const, file } }),
     ...(fields === undefined ? {} : { fields }),
     retry: {
       attempts: common['retry.attempts'],

@@ -21,7 +21,8 @@ export function build(raw: RawConfig): Config {
   const destinations = buildDestinations(raw.destinations, values.data_dir ?? '', faults);
   const webhooks = buildWebhooks(raw.webhooks, faults);
   validateOwnTokens(values, operators, faults);
-  if (!raw.fileBroken) validateRules(table, values, raw.keyEntries, faults);
+  const entries = { operators: raw.operators.length };
+  if (!raw.fileBroken) validateRules(table, values, entries, faults);
   if (faults.length > 0) throw new StartError(describeFaults(faults));
   return deepFreeze({ ...assemble(values, keys), operators, destinations, webhooks });
 }
@@ -42,8 +43,14 @@ function assemble(
       listen: values['admin.listen'],
       token: values['admin.token'],
       metricsToken: values['admin.metrics_token'],
+      tls: assembleTls(values, 'admin.'),
+      client: {
+        ca: values['admin.client.ca'],
+        cert: values['admin.client.cert'],
+        key: values['admin.client.key'],
+      },
     },
-    tls: assembleTls(values),
+    tls: assembleTls(values, ''),
     trustedProxies: values.trusted_proxies ?? [],
     http: { engine: values['http.engine'] },
     dataDir: values.data_dir,
@@ -74,6 +81,7 @@ function assemble(
       retentionMs: values['rejected.retention'],
       storageBytesMax: values['rejected.storage_bytes_max'],
     },
+    audit: { retentionMs: values['audit.retention'] },
     canary: { intervalMs: values['canary.interval'] },
     logLevel: values.log_level,
     shutdownGraceMs: values.shutdown_grace,
@@ -88,17 +96,16 @@ function retentionMinOf(values: SettingValues): number {
   return Math.min(wanted, values['log.retention']);
 }
 
-function assembleTls(values: SettingValues): Config['tls'] {
-  const { 'tls.cert': cert, 'tls.key': key } = values;
+function assembleTls(values: SettingValues, port: '' | 'admin.'): Config['tls'] {
+  const cert = values[`${port}tls.cert`];
+  const key = values[`${port}tls.key`];
   if (cert === undefined || key === undefined) return undefined;
+  const clientAuth = values[`${port}tls.client_auth`];
   return {
     cert,
     key,
-    ...(values['tls.min_version'] === '1.3' && { minVersion: '1.3' }),
-    ...(values['tls.client_auth'] !== 'off' && {
-      clientCa: values['tls.client_ca'],
-      clientAuth: values['tls.client_auth'],
-    }),
+    ...(values[`${port}tls.min_version`] === '1.3' && { minVersion: '1.3' }),
+    ...(clientAuth !== 'off' && { clientCa: values[`${port}tls.client_ca`], clientAuth }),
   };
 }
 

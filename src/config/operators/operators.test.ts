@@ -86,3 +86,11 @@ it('are shown without their hashes', () => {
   expect(described['operators']).toEqual([{ name: 'ada', role: 'viewer' }]);
   expect(JSON.stringify(described)).not.toContain('sha256');
 });
+
+it('replace admin.token on an address that other machines reach', () => {
+  const open = 'admin: { listen: "0.0.0.0:8081" }\n';
+  expect(faultsOf({ file: open })).toEqual([
+    expect.stringMatching(/there is no token: .*operators/),
+  ]);
+  expect(faultsOf({ file: open + file(line('ada', 'admin')).file })).toEqual([]);
+});

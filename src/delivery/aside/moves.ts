@@ -1,6 +1,6 @@
 import { partitionOf } from '../../jetstream/events/event-position.ts';
 import type { HeldEvent } from '../held-event.ts';
-import type { EventQueue } from '../receive/event-queue.ts';
+import type { Lanes } from '../lanes.ts';
 import type { Settler } from '../settle.ts';
 
 /** Moves the events of a worker aside, out of EVENTS, when the log runs short of room. */
@@ -22,7 +22,7 @@ export interface AsideMoves {
 export type AsideProgress = 'moving' | 'full';
 
 export interface AsideMovesParts {
-  readonly queue: EventQueue;
+  readonly queue: Pick<Lanes, 'push' | 'takeMatching'>;
   readonly settler: Settler;
   readonly isParked: () => boolean;
   /** Called when events that could not be moved are in the queue again. */

@@ -5,7 +5,7 @@ import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickh
 import { StartError } from '../../errors.ts';
 import type { AnswerHead } from './fault.ts';
 import type { DestinationSettings } from '../destination.ts';
-import { readHttpUrl } from '../http/endpoint.ts';
+import { readHttpUrl } from '../http-client/endpoint.ts';
 
 export interface ClickhouseConnection {
   readonly client: ClickHouseClient;

@@ -1,13 +1,21 @@
 import type { DestinationType } from '../destination.ts';
 
-/** Parquet files by the hour: parquet.ts. */
+/** Parquet files by the hour or the day: parquet.ts. */
 export const parquetType: DestinationType = {
   type: 'parquet',
   startsFrom: 'earliest',
+  secondCopies:
+    'A second copy is refused for ids_kept after the first was written (7 days unless set). Later, the event is written again.',
   settings: {
     path: {
       type: 'path',
       text: 'The folder of the files, on a local disk. It is created.',
+    },
+    partition_by: {
+      type: 'enum',
+      default: 'hour',
+      options: ['hour', 'event_date'],
+      text: 'The folders: by the hour in which the gate received an event, or by the day on which it happened.',
     },
     flush_interval: {
       type: 'duration',

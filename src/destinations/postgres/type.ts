@@ -4,6 +4,7 @@ import type { DestinationType } from '../destination.ts';
 export const postgresType: DestinationType = {
   type: 'postgres',
   startsFrom: 'earliest',
+  secondCopies: 'It keeps one row for an event: a second copy is refused by event_id.',
   settings: {
     url: {
       type: 'url',

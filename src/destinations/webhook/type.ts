@@ -1,9 +1,11 @@
 import type { DestinationType } from '../destination.ts';
-import { httpSettings } from '../http/settings.ts';
+import { httpSettings } from '../http-client/settings.ts';
 
 /** Signed POSTs: webhook.ts. */
 export const webhookType: DestinationType = {
   type: 'webhook',
+  secondCopies:
+    'Your receiver gets the same webhook-id again (the same eventId, where requests have several events), and must drop what it has.',
   settings: {
     url: {
       type: 'url',

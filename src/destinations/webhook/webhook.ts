@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { StartError } from '../../errors.ts';
 import { deliverInRequests, type RequestOutcome } from '../batch-requests.ts';
 import type { Delivery, Destination, DestinationSettings, Outcome } from '../destination.ts';
-import { createHider, outcomeOfAnswer, type AnswerReading } from '../http/answers.ts';
-import { openEndpoint, readHttpUrl, type HttpEndpoint } from '../http/endpoint.ts';
+import { createHider, outcomeOfAnswer, type AnswerReading } from '../http-client/answers.ts';
+import { openEndpoint, readHttpUrl, type HttpEndpoint } from '../http-client/endpoint.ts';
 import { readEvent } from '../readable-event.ts';
 import { readSigningKey, secretForm, signWebhook } from './signature.ts';
 

@@ -14,6 +14,9 @@ import { consumerOf } from './consumer-position.ts';
 import { readFilterEras } from './filter-history.ts';
 import { ensureConsumer } from './ensure-consumer.ts';
 import { deliverFrom, forgetStart, type StartPosition } from './start-position.ts';
+import { forgetJobEntry } from './lane/job-entry.ts';
+import { deleteLaneConsumer } from './lane/lane-consumer.ts';
+import { deleteLaneCopies } from './lane/lane-copies.ts';
 
 export interface ConsumerOptions {
   /** Deliveries of one message before NATS gives up and sends an advisory; -1: no limit. */
@@ -147,7 +150,7 @@ function isOfDestination(stream: ConsumedStream, name: string, config: ConsumerC
 }
 
 /**
- * Deletes the consumers of a destination and their positions. Events that waited for this
+ * Deletes the consumers of a destination and their positions, and its redelivery. Events that waited for this
  * destination no longer wait. Rejects when the log cannot be reached.
  */
 export async function deleteDestinationConsumers(log: Log, destination: string): Promise<void> {
@@ -163,4 +166,7 @@ export async function deleteDestinationConsumers(log: Log, destination: string):
     });
   }
   await forgetAside(log, destination);
+  await deleteLaneConsumer(log, destination);
+  await deleteLaneCopies(log, destination);
+  await forgetJobEntry(log, destination);
 }

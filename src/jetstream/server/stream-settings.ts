@@ -69,6 +69,14 @@ const claims: StreamSettings = {
   duplicate_window: second,
 };
 
+/** The newest probe of the log. */
+const probes = {
+  name: 'PROBE',
+  subjects: [subjects.probe] as string[],
+  discard: DiscardPolicy.Old,
+  max_msgs: 1,
+} as const;
+
 /** What was deleted from the events, and what was lost. Of each subject the newest entry counts. */
 const ledger = {
   name: 'LEDGER',
@@ -77,8 +85,50 @@ const ledger = {
   max_msgs_per_subject: 1,
 } as const;
 
+/** Which events a transform filtered, for reconciliation, which looks back no further. */
+const filtered = {
+  name: 'FILTERED',
+  subjects: [subjects.filtered('*')] as string[],
+  discard: DiscardPolicy.Old,
+  max_age: 8 * day,
+} as const;
+
+/** What operators did. Only its age deletes an entry, never a new entry, an operator or Headgate. */
+function auditStream({ auditRetentionMs = 0 }: TopologyOptions) {
+  return {
+    name: 'AUDIT',
+    subjects: [subjects.audit('*', '*')] as string[],
+    discard: DiscardPolicy.New,
+    deny_delete: true,
+    deny_purge: true,
+    max_age: auditRetentionMs * 1_000_000,
+  } as const;
+}
+
 /** The part of their room that the partitions always get, however much the earlier stream holds. */
 const eventsShareMin = 0.1;
+
+const probe = mebibyte;
+
+/** The sizes of the streams: together less than `storageBytesMax`. */
+function sizesOf(options: TopologyOptions) {
+  const total = options.storageBytesMax;
+  const part = (share: number, bytesMax: number): number =>
+    Math.min(bytesMax, Math.floor(total * share));
+  const side = part(0.08, gibibyte);
+  const sizes = {
+    side,
+    advisories: part(0.02, 64 * mebibyte),
+    bucket: options.keepsSchemas === true ? part(0.04, 64 * mebibyte) : 0,
+    ledger: part(0.01, 16 * mebibyte),
+    filtered: part(0.01, 64 * mebibyte),
+    rejected: Math.min(options.rejectedBytesMax ?? side, Math.floor(total * 0.5)),
+    audit: part(0.02, 256 * mebibyte),
+    keys: part(0.01, 16 * mebibyte),
+  };
+  const others = Object.values(sizes).reduce((sum, bytes) => sum + bytes, side * 3 + probe * 3);
+  return { ...sizes, events: total - others };
+}
 
 /**
  * The settings of every stream. The sizes add up to less than `storageBytesMax`: a stream on a full
@@ -86,19 +136,9 @@ const eventsShareMin = 0.1;
  * `earlierBytes` is the size of the stream of an earlier release; undefined without such a stream.
  */
 export function streamSettings(options: TopologyOptions, earlierBytes?: number): StreamSettings[] {
-  const total = options.storageBytesMax;
-  const share = Math.floor(total * 0.08);
-  const side = Math.min(gibibyte, share);
-  const advisoryBytes = Math.min(64 * mebibyte, Math.floor(total * 0.02));
-  const probe = mebibyte;
-  const schemaBytes = Math.min(64 * mebibyte, Math.floor(total * 0.04));
-  const bucket = options.keepsSchemas === true ? schemaBytes : 0;
-  const ledgerBytes = Math.min(16 * mebibyte, Math.floor(total * 0.01));
-  const rejectedBytes = Math.min(options.rejectedBytesMax ?? side, Math.floor(total * 0.5));
-  const forAllEvents =
-    total - side * 4 - rejectedBytes - advisoryBytes - probe * 3 - bucket - ledgerBytes;
-  const asideBytes = asideBytesOf(forAllEvents, options.asideBytesMax);
-  const forEvents = forAllEvents - asideBytes;
+  const sizes = sizesOf(options);
+  const { side, bucket } = sizes;
+  const asideBytes = asideBytesOf(sizes.events, options.asideBytesMax);
   const common = {
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
@@ -106,8 +146,9 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
     allow_direct: true,
   };
   return [
-    ...eventStreams(options, forEvents, earlierBytes).map((one) => ({ ...common, ...one })),
-    { ...common, ...ledger, max_bytes: ledgerBytes },
+    ...eventStreams(options, sizes.events, earlierBytes).map((one) => ({ ...common, ...one })),
+    { ...common, ...ledger, max_bytes: sizes.ledger },
+    { ...common, ...auditStream(options), max_bytes: sizes.audit },
     {
       ...common,
       name: 'REJECTED',
@@ -115,7 +156,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
       // Only quarantine/cleanup.ts deletes what was quarantined, once it is settled.
       discard: DiscardPolicy.New,
       max_age: 0,
-      max_bytes: rejectedBytes,
+      max_bytes: sizes.rejected,
     },
     {
       ...common,
@@ -125,7 +166,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
       max_age: 7 * day,
       max_bytes: side,
     },
-    { ...common, ...advisories, max_bytes: advisoryBytes },
+    { ...common, ...advisories, max_bytes: sizes.advisories },
     {
       ...common,
       name: 'DEAD',
@@ -137,7 +178,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
     {
       ...common,
       name: 'REPLAY',
-      subjects: ['headgate.replay.>'],
+      subjects: ['headgate.replay.>', subjects.redelivery('*', '*')],
       discard: DiscardPolicy.New,
       max_bytes: side,
       // If the dead letter could not be deleted, the same replay may be requested much later.
@@ -145,16 +186,11 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
     },
     { ...common, ...retries, max_bytes: side },
     { ...common, ...aside, max_bytes: asideBytes },
+    { ...common, ...filtered, max_bytes: sizes.filtered },
     { ...common, ...claims, max_bytes: probe },
-    {
-      ...common,
-      name: 'PROBE',
-      subjects: [subjects.probe],
-      discard: DiscardPolicy.Old,
-      max_msgs: 1,
-      max_bytes: probe,
-    },
+    { ...common, ...probes, max_bytes: probe },
     ...(bucket === 0 ? [] : [{ ...common, ...schemas, max_bytes: bucket }]),
+    { ...common, ...keys, max_bytes: sizes.keys },
   ];
 }
 
@@ -213,6 +249,15 @@ const schemas = {
   deny_purge: true,
 } satisfies StreamSettings;
 
+/** A key-value bucket, too. Of a write key the newest revision counts. */
+const keys = {
+  name: 'KV_headgate_keys',
+  subjects: [subjects.keys('>')],
+  // A full bucket refuses a new key; it never forgets one.
+  discard: DiscardPolicy.New,
+  max_msgs_per_subject: 1,
+} satisfies StreamSettings;
+
 /** Creates missing streams and updates the others. Throws a StartError if NATS refuses. */
 export async function ensureStreams(
   manager: JetStreamManager,
@@ -224,7 +269,7 @@ export async function ensureStreams(
     const info = existing.get(settings.name);
     const current = info?.config;
     try {
-      if (info !== undefined) await update(manager, info.config, keepingRejected(info, settings));
+      if (info !== undefined) await update(manager, info.config, keepingMessages(info, settings));
       else await add(manager, settings, earlierBytes !== undefined);
     } catch (cause) {
       if (cause instanceof StartError) throw cause;
@@ -238,8 +283,9 @@ export async function ensureStreams(
 }
 
 /** A server deletes the oldest messages of a stream whose limit falls below its size. */
-function keepingRejected({ state }: StreamInfo, settings: StreamSettings): StreamSettings {
-  if (settings.name !== 'REJECTED' || settings.max_bytes! >= state.bytes) return settings;
+function keepingMessages({ state }: StreamInfo, settings: StreamSettings): StreamSettings {
+  const isKept = settings.name === 'REJECTED' || settings.name === 'AUDIT';
+  if (!isKept || settings.max_bytes! >= state.bytes) return settings;
   return { ...settings, max_bytes: state.bytes };
 }
 

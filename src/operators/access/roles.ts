@@ -34,10 +34,25 @@ export const roleNeededBy: Readonly<Record<string, RpcRole>> = {
   'headgate.v1.DeadLetterService/GetDeadLetter': 'viewer',
   'headgate.v1.DeadLetterService/FixDeadLetter': 'operator',
   'headgate.v1.DeadLetterService/ReplayDeadLetter': 'operator',
+  'headgate.v1.DeadLetterService/ReplayDeadLetters': 'operator',
   'headgate.v1.DeadLetterService/DiscardDeadLetter': 'operator',
+
+  'headgate.v1.RedeliveryService/CountRedelivery': 'viewer',
+  'headgate.v1.RedeliveryService/StartRedelivery': 'operator',
+  'headgate.v1.RedeliveryService/ListRedeliveries': 'viewer',
+  'headgate.v1.RedeliveryService/PauseRedelivery': 'operator',
+  'headgate.v1.RedeliveryService/ResumeRedelivery': 'operator',
+  'headgate.v1.RedeliveryService/CancelRedelivery': 'operator',
+
+  'headgate.v1.AuditService/ListAudit': 'admin',
 
   'headgate.v1.DestinationService/ListDestinations': 'viewer',
   'headgate.v1.DestinationService/RemoveDestination': 'admin',
+
+  'headgate.v1.KeyService/CreateKey': 'admin',
+  'headgate.v1.KeyService/ListKeys': 'viewer',
+  'headgate.v1.KeyService/RotateKey': 'admin',
+  'headgate.v1.KeyService/RevokeKey': 'admin',
 };
 
 /** Whether a role includes the one that an RPC needs. `metrics` includes none. */

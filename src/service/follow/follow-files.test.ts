@@ -52,7 +52,11 @@ beforeEach(() => {
     reader: { file, read },
     signals: signals as never,
     onChange: (credentials) => changes.push(credentials),
-    onOperators: (entries) => operators.push(entries.map(({ name, role }) => `${name} ${role}`)),
+    admin: {
+      useOperators: (entries) =>
+        void operators.push(entries.map(({ name, role }) => `${name} ${role}`)),
+      useTlsFiles: () => {},
+    },
   });
 });
 afterEach(() => {
@@ -80,6 +84,13 @@ describe('a file that lost its keys', () => {
   });
 });
 
+test('SIGHUP takes a file without keys: all of them may be kept in the log', async () => {
+  await looks();
+  writeFileSync(file, 'auth: keys\n');
+  process.emit('SIGHUP');
+  expect(changes.map(keysOf)).toEqual([[]]);
+});
+
 describe('operators', () => {
   const line = (name: string, role = 'viewer'): string =>
     `  - { name: ${name}, role: ${role}, hash: "${hashWriteKey(name)}" }\n`;
@@ -94,7 +105,12 @@ describe('operators', () => {
     expect(applied.at(-1)!.operator).toEqual({ added: 1, removed: 0, changed: 0 });
     write(line('ada', 'operator'), line('ben'), line('cleo', 'admin'));
     await expect.poll(() => operators.at(-1)).toEqual(['ada operator', 'ben viewer', 'cleo admin']);
-    expect(restarts).toEqual([]);
+    expect(applied.at(-1)!.operator).toEqual({ added: 0, removed: 0, changed: 1 });
+    write(line('ada', 'operator'), line('ben'), line('cleo', 'viewer'));
+    await expect
+      .poll(() => operators.at(-1))
+      .toEqual(['ada operator', 'ben viewer', 'cleo viewer']);
+    expect([held, restarts]).toEqual([[], []]);
     expect(JSON.stringify(applied)).not.toMatch(/sha256|ada/);
   });
 

@@ -1,6 +1,6 @@
-import type { Config } from '../../config/config.ts';
-import type { OperatorEntry } from '../../config/operators/operator-entry.ts';
+import type { Config, TlsConfig } from '../../config/config.ts';
 import type { GateCredentials } from '../../gate/gate.ts';
+import type { AdminListener } from '../../operators/admin.ts';
 import type { Signals } from '../../observability/signals.ts';
 import { followContents, type FollowedContents } from './follow-contents.ts';
 import { createTakeCertificate } from './take-certificate.ts';
@@ -13,11 +13,16 @@ export interface FollowFilesOptions {
   readonly reader: ConfigReader;
   readonly signals: Signals;
   readonly onChange: (credentials: GateCredentials) => void;
-  readonly onOperators: (operators: readonly OperatorEntry[]) => void;
+  /** What is followed for the admin port. */
+  readonly admin: Pick<AdminListener, 'useOperators' | 'useTlsFiles'>;
 }
 
 export interface FollowedFiles {
   stop(): void;
+}
+
+function pathsOf({ cert, key, clientCa }: TlsConfig): string[] {
+  return [cert, key, clientCa].filter((file) => file !== undefined);
 }
 
 /**
@@ -26,7 +31,7 @@ export interface FollowedFiles {
  * cut waits: may-be-cut.ts.
  */
 export function followFiles(options: FollowFilesOptions): FollowedFiles {
-  const { config, reader, signals, onChange, onOperators, hasGate = true } = options;
+  const { config, reader, signals, onChange, admin, hasGate = true } = options;
   const tls = hasGate ? config.tls : undefined;
   const onError = (error: unknown): void => signals.trouble('following files', error);
   let inForce: GateCredentials = {
@@ -44,7 +49,7 @@ export function followFiles(options: FollowFilesOptions): FollowedFiles {
     reader,
     signals,
     onChange: ({ keys, operators, webhooks }) => {
-      onOperators(operators);
+      admin.useOperators(operators);
       change({ keys, webhooks });
     },
   });
@@ -56,8 +61,19 @@ export function followFiles(options: FollowFilesOptions): FollowedFiles {
       onChange: (tlsFiles) => change({ tlsFiles }),
     });
     inForce = { ...inForce, tlsFiles: certificate.files };
-    const paths = [tls.cert, tls.key, tls.clientCa].filter((file) => file !== undefined);
-    followed.push(followContents({ paths, take: certificate.take, onError }));
+    followed.push(followContents({ paths: pathsOf(tls), take: certificate.take, onError }));
+  }
+  if (config.admin.tls !== undefined) {
+    const { tls: adminTls } = config.admin;
+    const certificate = createTakeCertificate({
+      tls: adminTls,
+      port: 'admin',
+      signals,
+      onChange: (files) => admin.useTlsFiles(files),
+    });
+    // The files may have changed since the port was opened.
+    admin.useTlsFiles(certificate.files);
+    followed.push(followContents({ paths: pathsOf(adminTls), take: certificate.take, onError }));
   }
   const onHangUp = (): void => {
     for (const each of followed) each.offerNow();

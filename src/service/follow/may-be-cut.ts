@@ -10,6 +10,8 @@ export interface FollowedEntry {
   readonly id: string;
   /** What it consists of. An entry that has lost one of them has changed. */
   readonly parts: readonly unknown[];
+  /** What can change in it without a sign that the file was cut. */
+  readonly traits?: unknown;
 }
 
 /** What a change of a file does to its entries. Numbers only, so that it can be logged. */
@@ -55,11 +57,15 @@ export function mayBeCut(
 }
 
 export function keyEntries(keys: readonly WriteKey[]): FollowedEntry[] {
-  return keys.map(({ hash, source, events }) => ({ id: hash, parts: [{ source, events }] }));
+  return keys.map(({ hash, source, events, expiresAtMs }) => ({
+    id: hash,
+    parts: [{ source, events, expiresAtMs }],
+  }));
 }
 
+/** Each member of an entry is required, so that one that was cut is not valid. */
 export function operatorEntries(operators: readonly OperatorEntry[]): FollowedEntry[] {
-  return operators.map(({ hash, name, role }) => ({ id: hash, parts: [{ name, role }] }));
+  return operators.map(({ hash, name, role }) => ({ id: hash, parts: [], traits: { name, role } }));
 }
 
 /** A secret more is no loss, and a secret less is one. */
