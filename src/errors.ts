@@ -134,7 +134,7 @@ export const errorTable = {
     grpc: grpcCode.unauthenticated,
     http: 401,
     logLevel: 'info',
-    text: 'The request has no write key, or this gate does not know the key. Send it as `Authorization: Bearer KEY`, as the user of Basic, or as `x-write-key`.',
+    text: 'The request has no write key, or the key is not known to this gate, or has expired or been revoked; the message says which. Send it as `Authorization: Bearer KEY`, as the user of Basic, or as `x-write-key`.',
   },
   operator_not_allowed: {
     ...refused,
@@ -315,6 +315,18 @@ export const errorTable = {
     http: 409,
     retryable: true,
     text: 'Another caller changed the same entry at the same time. Read the current entry, then try again.',
+  },
+  key_not_found: {
+    ...refused,
+    grpc: 5,
+    http: 404,
+    text: 'The log has no write key of this id. `headgate keys list --all` shows all of them; keys of headgate.yaml are changed there.',
+  },
+  key_refused: {
+    ...refused,
+    grpc: grpcCode.failedPrecondition,
+    http: 409,
+    text: 'The change of the write key is refused: the key has ended, or the log has no room for another. Nothing was changed; the message says which.',
   },
   invalid_request: {
     ...refused,

@@ -172,6 +172,20 @@ const certificateExpires = (severity: 'warn' | 'page', seconds: number): Alert =
   description: 'It expires in {{ $value | humanizeDuration }}.',
 });
 
+/**
+ * Every gate on a log counts its keys. A key that was just rotated counts for the hour after its last
+ * use: two hours let a quick change of the sender pass.
+ */
+const keyExpires: Alert = {
+  name: 'HeadgateKeyExpires',
+  severity: 'warn',
+  expression: 'max(headgate_keys_expiring) > 0',
+  for: '2h',
+  summary:
+    'Rotate the write key, or ask its sender to change to the new one (headgate keys list, runbook): it will be refused soon.',
+  description: '{{ $value }} write keys are in use and expire within 14 days.',
+};
+
 /** Fires only with `durability: replicated`. */
 const syncsLate: Alert = {
   name: 'HeadgateLogSyncsLate',
@@ -292,6 +306,7 @@ export const gateGroups: readonly RuleGroup[] = [
       heartbeatLate,
       certificateExpires('warn', thresholds.certificate.warnSeconds),
       certificateExpires('page', thresholds.certificate.pageSeconds),
+      keyExpires,
       targetDown,
     ],
   },

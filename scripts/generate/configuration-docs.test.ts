@@ -37,8 +37,11 @@ describe('the pages of the configuration', () => {
 
   it('have every type of destination', () => {
     expect(types.length).toBeGreaterThan(0);
-    const page = readPage('configuration/destination-types.md');
-    for (const { type } of types) expect(page).toContain(`## \`type: ${type}\``);
+    const both = ['types', 'services'].map((name) =>
+      readPage(`configuration/destination-${name}.md`),
+    );
+    for (const { type } of types)
+      expect(both.join('').split(`## \`type: ${type}\``)).toHaveLength(2);
   });
 
   it('have an example that can be read', () => {

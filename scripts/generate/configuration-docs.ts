@@ -85,7 +85,8 @@ export function renderConfigurationDocs(
     ['configuration/operators.md', operatorsPage()],
     ['configuration/webhooks.md', webhooksPage()],
     ['configuration/destinations.md', destinationsPage()],
-    ['configuration/destination-types.md', destinationTypesPage(types)],
+    ['configuration/destination-types.md', storesPage(types.filter(isStore))],
+    ['configuration/destination-services.md', servicesPage(types.filter((type) => !isStore(type)))],
   ];
   return new Map(pages.map(([path, parts]) => [path, `${[mark, ...parts].join('\n\n')}\n`]));
 }
@@ -138,7 +139,7 @@ function overview(): string[] {
     `## Keys\n\nThe write keys of producers: [keys](configuration/keys.md).`,
     `## Operators\n\nWho may use the admin port, and for what: [operators](configuration/operators.md).`,
     `## Webhooks\n\nServices that send their webhooks to Headgate: [webhooks](configuration/webhooks.md).`,
-    `## Destinations\n\nWhere events go, and the settings of each type: [destinations](configuration/destinations.md), [destination types](configuration/destination-types.md).`,
+    `## Destinations\n\nWhere events go, and the settings of each type: [destinations](configuration/destinations.md), [those that store events](configuration/destination-types.md), [all others](configuration/destination-services.md).`,
   ];
 }
 
@@ -191,7 +192,8 @@ keys:
 \`\`\`
 
 \`keys\` is a list. A source may have several keys, so that you can change a key without an interruption: add the new
-one, change the producer, remove the old one.`,
+one, change the producer, remove the old one. Keys can also be kept in the log, without a line here, and created and
+revoked while gates run: [keys](../../operate/keys-and-certificates.md).`,
     table(['key', 'default', 'takes', 'meaning'], rows),
     toOverview,
   ];
@@ -277,7 +279,8 @@ function destinationsPage(): string[] {
     `# Configuration: destinations
 
 Which type to choose, and how to set it up: [destinations](../../destinations/README.md). This page has the settings of
-every destination with their limits; [destination types](destination-types.md) has those of each type.
+every destination with their limits; those of each type are on two pages: [types that store events](destination-types.md) and
+[all others](destination-services.md).
 
 \`destinations\` is a map from a name of your choice (a letter, then at most 31 of \`a-z\`, \`0-9\`, \`_\`, \`-\`) to the
 settings below and those of the type. Without it there is one destination, \`warehouse\`, of type \`sqlite\`, at
@@ -290,8 +293,11 @@ Each setting of a destination in the file has a variable, \`HEADGATE_DESTINATION
   ];
 }
 
-function destinationTypesPage(types: readonly DestinationTypeSettings[]): string[] {
-  const sections = types.map(({ type, settings, options }) => {
+/** Its destinations start with the oldest event, because they store events. */
+const isStore = ({ startsFrom }: DestinationTypeSettings): boolean => startsFrom === 'earliest';
+
+function sectionsOf(types: readonly DestinationTypeSettings[]): string[] {
+  return types.map(({ type, settings, options }) => {
     const rows = Object.entries(settings).map(([name, setting]) => [
       `\`${name}\``,
       ...cells(asSetting(setting)),
@@ -304,12 +310,26 @@ function destinationTypesPage(types: readonly DestinationTypeSettings[]): string
     const page = `../../destinations/${type}.md`;
     return `## \`type: ${type}\`\n\nHow to use it: [${type}](${page}).\n\n${content}`;
   });
-  return [
-    `# Configuration: destination types
+}
 
-The settings of each type with their limits. The settings of every destination:
-[destinations](destinations.md).`,
-    ...sections,
+function storesPage(types: readonly DestinationTypeSettings[]): string[] {
+  return [
+    `# Configuration: destinations that store events
+
+The settings of each type with their limits. The settings of every destination: [destinations](destinations.md). Webhooks,
+vendors and other services: [all other types](destination-services.md).`,
+    ...sectionsOf(types),
+    toOverview,
+  ];
+}
+
+function servicesPage(types: readonly DestinationTypeSettings[]): string[] {
+  return [
+    `# Configuration: destinations at other services
+
+The settings of each type with their limits. The settings of every destination: [destinations](destinations.md). Databases
+and files: [types that store events](destination-types.md).`,
+    ...sectionsOf(types),
     toOverview,
   ];
 }

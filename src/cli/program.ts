@@ -9,7 +9,7 @@ import type { CommandContext } from './command-context.ts';
 import { deadCommand } from './dead/dead.ts';
 import { destinationsCommand } from './destinations.ts';
 import { doctorCommand } from './doctor/doctor.ts';
-import { keysCommand } from './keys.ts';
+import { keysCommand } from './keys/keys.ts';
 import { operatorsCommand } from './operators.ts';
 import { queryCommand } from './query/query.ts';
 import { reconcileCommand } from './reconcile/reconcile.ts';
@@ -37,7 +37,7 @@ function commands(context: CommandContext): readonly Command[] {
     schemasCommand(context),
     codegenCommand(context),
     validateCommand(context),
-    keysCommand(),
+    keysCommand(context),
     operatorsCommand(),
     rejectedCommand(context),
     deadCommand(context),

@@ -89,6 +89,8 @@ export interface WriteKey {
   readonly hash: string;
   /** Globs on the event name; empty: every event. */
   readonly events: readonly string[];
+  /** When the key ends, as a Unix time in ms. Undefined: it does not expire. */
+  readonly expiresAtMs?: number | undefined;
 }
 
 /** Every input has a limit. A request beyond it gets an error that names the limit. */

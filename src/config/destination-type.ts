@@ -16,9 +16,10 @@ export interface DestinationTypeSettings {
 
 /** One setting of a type. */
 export interface DestinationTypeSetting {
-  readonly type: Exclude<SettingKind, 'address' | 'enum' | 'list' | 'scalar'>;
+  readonly type: Exclude<SettingKind, 'address' | 'list' | 'scalar'>;
   /** Leave it out if the setting is required. `null` if it may be absent. */
   readonly default?: string | number | boolean | null;
+  readonly options?: readonly string[];
   readonly min?: string | number;
   readonly max?: string | number;
   readonly text: string;

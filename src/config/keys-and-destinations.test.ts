@@ -33,6 +33,27 @@ describe('keys', () => {
     ]);
   });
 
+  it.each([
+    ['2027-06-30', '2027-06-30T00:00:00.000Z'],
+    ['2027-06-30T18:00:00+02:00', '2027-06-30T16:00:00.000Z'],
+    ['2027-06-30T18:00:00.5Z', '2027-06-30T18:00:00.500Z'],
+  ])('expire at %s', (expires, at) => {
+    const file = `auth: keys\nkeys:\n  - { source: a, hash: "${hash('a')}", expires: ${expires} }`;
+    expect(read({ file }).keys).toEqual([
+      { source: 'a', hash: hash('a'), events: [], expiresAtMs: Date.parse(at) },
+    ]);
+  });
+
+  it.each(['2027-02-29', '2027-06-30T18:00:00', '90d', '2027-06-30T25:00:00Z', 'soon'])(
+    'refuse %s as their end',
+    (expires) => {
+      const key = `  - { source: a, hash: "${hash('a')}", expires: "${expires}" }`;
+      expect(faultsOf({ file: `auth: keys\nkeys:\n${key}` })).toEqual([
+        expect.stringMatching(/keys\[0\]\.expires: is neither a date nor an RFC 3339 time/),
+      ]);
+    },
+  );
+
   it('accepts a source of 64 characters, and refuses keys that are not a list', () => {
     expect(faultsOf({ file: `keys:\n${keyLine('a', 'a'.repeat(64))}` })).toEqual([]);
     expect(faultsOf({ file: 'keys: {}' })[0]).toMatch(/keys: is not a list/);

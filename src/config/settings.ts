@@ -185,7 +185,7 @@ export const settings = {
     kind: 'enum',
     default: 'off',
     options: ['off', 'keys'],
-    text: '`keys`: each request must have one of the write keys under `keys`. `off` is allowed on loopback only.',
+    text: '`keys`: each request must have a write key, one of those under `keys` or of those that `headgate keys create` makes. `off` is allowed on loopback only.',
   },
   'limits.request_bytes_max': {
     kind: 'bytes',

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 
 /** A source is a token of a NATS subject and a metric label, hence the narrow alphabet. */
 export const sourcePattern = /^[a-z0-9][a-z0-9_-]{0,63}$/;
@@ -20,4 +20,23 @@ export const sourceGlobPattern = /^[a-z0-9_*-]+$/;
  */
 export function hashWriteKey(key: string): string {
   return `sha256:${createHash('sha256').update(key).digest('hex')}`;
+}
+
+/** Makes a write key: 256 random bits. It is shown once, and only its hash is kept. */
+export function newWriteKey(): string {
+  return `hg_${randomBytes(32).toString('base64url')}`;
+}
+
+const hashPrefix = 'sha256:';
+const idDigits = 12;
+
+/** An id of a write key, as `keyIdOf` makes it. */
+export const keyIdPattern = /^[0-9a-f]{12}$/;
+
+/**
+ * The name of a write key wherever the key itself must not be shown: the first 12 digits of its
+ * SHA-256. Whoever finds a key can compute its id, and revoke it.
+ */
+export function keyIdOf(hash: string): string {
+  return hash.slice(hashPrefix.length, hashPrefix.length + idDigits);
 }

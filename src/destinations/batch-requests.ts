@@ -13,10 +13,18 @@ export interface BatchRequests<Message extends { readonly bytes: number }> {
   /** The limit for the messages of one request together. A larger message goes alone. */
   readonly requestBytesMax: number;
   readonly requestEventsMax: number;
+  /** Messages of different groups are never in one request. Undefined: all are of one group. */
+  readonly groupOf?: (message: Message) => RequestGroup;
   /** The message of an event, or the reason why it cannot be sent, which makes it a dead letter. */
   readonly read: (delivery: Delivery) => Message | string;
   /** Never rejects. */
   readonly send: (messages: readonly Message[], signal: AbortSignal) => Promise<RequestOutcome>;
+}
+
+/** What the messages of a request have in common. Groups are compared by identity. */
+export interface RequestGroup {
+  /** If it takes fewer than other groups. */
+  readonly eventsMax?: number;
 }
 
 interface Place<Message> {
@@ -72,12 +80,33 @@ export async function deliverInRequests<Message extends { readonly bytes: number
     if (!isDestinations && verdict.kind !== 'delivered' && part.length > 1) return halve(part);
     for (const { index } of part) outcomes[index] = verdict;
   };
-  for (const part of cut(places, requests)) await send(part);
+  for (const part of partsOf(places, requests)) await send(part);
   return outcomes;
 }
 
 function isList(verdict: RequestOutcome): verdict is readonly MessageOutcome[] {
   return Array.isArray(verdict);
+}
+
+const oneGroup: RequestGroup = {};
+
+function partsOf<Message extends { readonly bytes: number }>(
+  places: readonly Place<Message>[],
+  requests: BatchRequests<Message>,
+): Place<Message>[][] {
+  const groups = new Map<RequestGroup, Place<Message>[]>();
+  for (const place of places) {
+    const group = requests.groupOf?.(place.message) ?? oneGroup;
+    const members = groups.get(group);
+    if (members === undefined) groups.set(group, [place]);
+    else members.push(place);
+  }
+  return [...groups].flatMap(([{ eventsMax = Infinity }, members]) =>
+    cut(members, {
+      ...requests,
+      requestEventsMax: Math.min(requests.requestEventsMax, eventsMax),
+    }),
+  );
 }
 
 function cut<Message extends { readonly bytes: number }>(

@@ -91,9 +91,13 @@ export interface DestinationSetting {
     | 'boolean'
     | 'integer'
     | 'duration'
-    | 'bytes';
+    | 'bytes'
+    /** One of `options`. */
+    | 'enum';
   /** Leave it out if the setting is required. `null` if it may be absent. */
   readonly default?: string | number | boolean | null;
+  /** The values of an `enum`. */
+  readonly options?: readonly string[];
   /** Bounds of a number, written as in the file: `256`, `'100ms'`, `'1MiB'`. */
   readonly min?: string | number;
   readonly max?: string | number;

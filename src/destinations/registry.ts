@@ -8,6 +8,7 @@ import { natsType } from './nats/type.ts';
 import { parquetType } from './parquet/type.ts';
 import { postgresType } from './postgres/type.ts';
 import { posthogType } from './posthog/type.ts';
+import { rudderstackType } from './rudderstack/type.ts';
 import { segmentType } from './segment/type.ts';
 import { sqliteType } from './sqlite/type.ts';
 import { webhookType } from './webhook/type.ts';
@@ -27,6 +28,7 @@ export const destinationTypes: readonly DestinationType[] = [
   webhookType,
   httpApiType,
   segmentType,
+  rudderstackType,
   posthogType,
   mixpanelType,
   kafkaType,

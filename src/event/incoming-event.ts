@@ -1,4 +1,6 @@
 import type { EventError } from './verdict.ts';
+import type { OwnClock } from './time/event-time.ts';
+import type { VendorCall } from './vendor-call.ts';
 import type { JsonObject } from './json/json.ts';
 
 /**
@@ -22,6 +24,10 @@ export interface IncomingEvent {
   /** RFC 3339, UTC, with 3, 6 or 9 digits of a second (`readTime`). Empty if the producer sent none. */
   readonly occurredAt: string;
   readonly schemaVersion: number;
+  /** Undefined if no vendor's SDK sent it. */
+  readonly vendorCall: VendorCall | undefined;
+  /** What the protocol says about the event's time besides `occurredAt`. Undefined: nothing. */
+  readonly clock: OwnClock | undefined;
   /**
    * What the decoder found wrong with this event only. Undefined if the whole event could be read.
    */

@@ -6,7 +6,13 @@ import { describe, expect, test } from 'vitest';
 import { StoredEventSchema } from '../../gen/headgate/v1/stored_event_pb.ts';
 import type { IncomingEvent } from './incoming-event.ts';
 import type { JsonObject } from './json/json.ts';
-import { decodeStoredEvent, encodeRequestPart, encodeStoredEvent } from './stored-event.ts';
+import {
+  decodeStoredEvent,
+  encodeRequestPart,
+  encodeStoredEvent,
+  readEventTime,
+  type StoredEvent,
+} from './stored-event.ts';
 
 const texts = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 10 }),
@@ -27,6 +33,20 @@ const events: fc.Arbitrary<IncomingEvent> = fc.record({
   context: fc.option(objects, { nil: undefined }),
   occurredAt: times,
   schemaVersion: fc.nat(3),
+  vendorCall: fc.option(
+    fc.record({
+      system: fc.constantFrom('segment', 'posthog', 'mixpanel'),
+      call: fc.constantFrom('track', 'identify', 'page'),
+      eventName: texts,
+      messageId: texts,
+      moved: fc.array(texts, { maxLength: 2 }),
+      copied: fc.array(texts, { maxLength: 2 }),
+      own: fc.array(texts, { maxLength: 2 }),
+      contextMember: texts,
+    }),
+    { nil: undefined },
+  ),
+  clock: fc.constant(undefined),
   fault: fc.constant(undefined),
   original: fc.constant(() => new Uint8Array()),
 });
@@ -44,7 +64,15 @@ const requests = fc.record({
   correlationId: fc.stringMatching(/^[\u0021-\u007e]{1,40}$/),
   traceparent: fc.constantFrom('', `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`),
   sentAt: times,
+  historical: fc.boolean(),
 });
+
+const plain = (value: unknown): unknown =>
+  value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+
+/** As protobuf reads a call: members that were not sent are empty. */
+const withEmpty = (call: IncomingEvent['vendorCall']): unknown =>
+  call && { $typeName: 'headgate.v1.VendorCall', ...call };
 
 describe('encodeStoredEvent', () => {
   test('writes the ProtoJSON of headgate.v1.StoredEvent', () => {
@@ -75,7 +103,10 @@ describe('encodeStoredEvent', () => {
             correlationId: request.correlationId,
             traceparent: request.traceparent,
             warnings: list,
+            historical: request.historical,
           });
+          expect(plain(message.vendorCall)).toEqual(withEmpty(event.vendorCall));
+          expect(timestampMs(message.eventTime!)).toBe(timeMs);
           expect(timestampMs(message.timestamp!)).toBe(timeMs);
           expect(
             message.occurredAt === undefined
@@ -85,8 +116,6 @@ describe('encodeStoredEvent', () => {
           expect(
             message.sentAt === undefined ? '' : new Date(timestampMs(message.sentAt)).toISOString(),
           ).toBe(request.sentAt);
-          const plain = (value: unknown): unknown =>
-            value === undefined ? undefined : JSON.parse(JSON.stringify(value));
           expect(message.properties).toEqual(plain(event.properties));
           expect(message.context).toEqual(plain(event.context));
           expect(decodeStoredEvent(text)).toEqual(
@@ -107,6 +136,43 @@ describe('encodeStoredEvent', () => {
       '',
     );
     expect(text).toContain('"properties":{"n":12345678901234567890.0}');
+  });
+});
+
+describe('readEventTime', () => {
+  const timestamp = '2026-03-01T12:00:00.000Z';
+  const occurredAt = '2026-02-01T12:00:00.000Z';
+  const read = (change: Partial<StoredEvent>): string =>
+    readEventTime({
+      eventId: 'e',
+      eventName: 'n',
+      source: 's',
+      idempotencyKey: 'k',
+      timestamp,
+      ...change,
+    });
+
+  test('is what the gate computed, whatever else the event has', () => {
+    expect(read({ eventTime: '1999-01-01T00:00:00.000Z', occurredAt })).toBe(
+      '1999-01-01T00:00:00.000Z',
+    );
+  });
+
+  test('of an earlier version follows from what it has', () => {
+    expect(read({})).toBe(timestamp);
+    expect(read({ occurredAt })).toBe(occurredAt);
+    expect(read({ occurredAt, sentAt: '2026-03-01T13:00:00.000Z' })).toBe(
+      '2026-02-01T11:00:00.000Z',
+    );
+    expect(read({ occurredAt: '2026-03-01T13:00:00.000Z' })).toBe(timestamp);
+    expect(read({ occurredAt: 'no time' })).toBe(timestamp);
+    expect(read({ timestamp: 'no time', occurredAt })).toBe('no time');
+    const old = { occurredAt: '1999-01-01T00:00:00.000Z' };
+    expect(read(old)).toBe(timestamp);
+    expect(read({ ...old, context: { posthog: { historical_migration: true } } })).toBe(
+      old.occurredAt,
+    );
+    expect(read({ ...old, context: { posthog: 1 } })).toBe(timestamp);
   });
 });
 

@@ -2,7 +2,9 @@ import type { EventWarning } from './verdict.ts';
 import type { IncomingEvent } from './incoming-event.ts';
 import { isJsonObject, type JsonObject } from './json/json.ts';
 import { parseJsonText } from './json/parse-json.ts';
-import { timeText } from './time/time-text.ts';
+import { eventTimeOf, requestClock } from './time/event-time.ts';
+import { readTime, timeText } from './time/time-text.ts';
+import type { VendorCall } from './vendor-call.ts';
 
 /** What the server adds to an event when it accepts it: the part of its verdict that is stored. */
 export interface Acceptance {
@@ -19,6 +21,8 @@ export interface RequestFacts {
   readonly traceparent: string;
   /** RFC 3339. */
   readonly sentAt: string;
+  /** The request imports events of the past. */
+  readonly historical?: boolean | undefined;
 }
 
 /** An event as the log holds it: the ProtoJSON of `headgate.v1.StoredEvent`. */
@@ -28,6 +32,8 @@ export interface StoredEvent {
   readonly source: string;
   /** RFC 3339, UTC, milliseconds. */
   readonly timestamp: string;
+  /** When it happened: `eventTimeOf`. Absent in events of earlier versions: `readEventTime`. */
+  readonly eventTime?: string;
   readonly userId?: string;
   readonly anonymousId?: string;
   readonly idempotencyKey: string;
@@ -36,6 +42,8 @@ export interface StoredEvent {
   readonly context?: JsonObject;
   readonly occurredAt?: string;
   readonly sentAt?: string;
+  readonly historical?: boolean;
+  readonly vendorCall?: VendorCall;
   readonly correlationId?: string;
   readonly traceparent?: string;
   readonly warnings?: readonly EventWarning[];
@@ -45,6 +53,7 @@ export interface StoredEvent {
 export function encodeRequestPart(request: RequestFacts): string {
   let text = `,"correlationId":${quoted(request.correlationId)}`;
   if (request.sentAt !== '') text += `,"sentAt":"${request.sentAt}"`;
+  if (request.historical === true) text += ',"historical":true';
   if (request.traceparent !== '') text += `,"traceparent":"${request.traceparent}"`;
   return text;
 }
@@ -55,16 +64,19 @@ export function encodeRequestPart(request: RequestFacts): string {
  * `properties` is spliced in as it came where a second stringify would change it.
  *
  * @param requestPart from `encodeRequestPart`: the same for all events of a request.
+ * @param eventTime from `eventTimeOf`.
  */
 export function encodeStoredEvent(
   event: IncomingEvent,
   acceptance: Acceptance,
   source: string,
   requestPart: string,
+  eventTime: string = timeText(acceptance.timestampMs),
 ): string {
   let text =
     `{"eventId":"${acceptance.eventId}","eventName":"${event.eventName}"` +
-    `,"source":"${source}","timestamp":"${timeText(acceptance.timestampMs)}"`;
+    `,"source":"${source}","timestamp":"${timeText(acceptance.timestampMs)}"` +
+    `,"eventTime":"${eventTime}"`;
   if (event.userId !== '') text += `,"userId":${quoted(event.userId)}`;
   if (event.anonymousId !== '') text += `,"anonymousId":${quoted(event.anonymousId)}`;
   text += `,"idempotencyKey":"${event.idempotencyKey}"`;
@@ -72,6 +84,7 @@ export function encodeStoredEvent(
   text += `,"properties":${event.propertiesText ?? JSON.stringify(event.properties)}`;
   if (event.context !== undefined) text += `,"context":${JSON.stringify(event.context)}`;
   if (event.occurredAt !== '') text += `,"occurredAt":"${event.occurredAt}"`;
+  if (event.vendorCall !== undefined) text += `,"vendorCall":${JSON.stringify(event.vendorCall)}`;
   text += requestPart;
   if (acceptance.warnings.length > 0) text += `,"warnings":${JSON.stringify(acceptance.warnings)}`;
   return `${text}}`;
@@ -93,4 +106,27 @@ export function decodeStoredEvent(payload: Uint8Array | string): StoredEvent {
     throw new TypeError('not a stored event: it has no eventId');
   }
   return value as unknown as StoredEvent;
+}
+
+/**
+ * When an event happened. Of an event that an earlier version stored, by the same rule from what it has:
+ * RFC 3339. `timestamp` if that is no time.
+ */
+export function readEventTime(event: StoredEvent): string {
+  const { eventTime, timestamp, occurredAt = '', sentAt = '' } = event;
+  if (eventTime !== undefined) return eventTime;
+  const receivedMs = Date.parse(timestamp);
+  const occurred = readTime(occurredAt) ?? '';
+  if (occurred === '' || Number.isNaN(receivedMs)) return timestamp;
+  const clock = requestClock(timestamp, receivedMs, sentAt, isHistorical(event));
+  return eventTimeOf(occurred, clock, undefined);
+}
+
+/** Whether an event was imported. Earlier versions kept only what PostHog's SDKs say about it. */
+export function isHistorical({ historical, context }: StoredEvent): boolean {
+  const posthog = context?.['posthog'];
+  return (
+    historical === true ||
+    (posthog !== undefined && isJsonObject(posthog) && posthog['historical_migration'] === true)
+  );
 }

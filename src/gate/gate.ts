@@ -8,6 +8,7 @@ import { createAcceptEvents, type AcceptOptions } from './accept/accept-events.t
 import { createAdmission } from './intake/admission.ts';
 import { createCallers, type Callers } from './intake/callers.ts';
 import { createAuthenticate } from './intake/authenticate.ts';
+import { createKeyRing, type RunTimeKey, type RunTimeKeyChange } from './intake/keys/key-ring.ts';
 import { createConnectEndpoints } from './rpc/connect-router.ts';
 import type { GateContext } from './gate-context.ts';
 import { createRequestHandler, routeOf, isFastPath } from './route-request.ts';
@@ -15,7 +16,7 @@ import { listen, type Listener } from '../http/listen.ts';
 import type { TlsFiles } from '../http/tls-files.ts';
 import { createOpenApi } from './openapi/openapi.ts';
 import { createBodyReader } from './intake/read-body.ts';
-import { createTurnBudget } from './intake/turn-budget.ts';
+import { createTurnBudget, type TurnBudget } from './intake/turn-budget.ts';
 import { createWebhookEntries } from './webhooks/webhook-endpoint.ts';
 
 /** The memory that uploads may hold at once: thirty-two of the largest. */
@@ -38,6 +39,10 @@ export interface GateCredentials {
 export interface Gate {
   /** Applies to new requests and new handshakes, also on open connections. */
   useCredentials(credentials: GateCredentials): void;
+  /** Applies changes of the write keys of the log from the next request on. */
+  followKeys(changes: readonly RunTimeKeyChange[]): void;
+  /** The ids of the write keys that were used since the last call. */
+  takeUsedKeys(): readonly string[];
   readonly address: Listener['address'];
   /** Answers health checks with NOT_SERVING, then drains. */
   close(): Promise<void>;
@@ -49,6 +54,8 @@ export interface GateOptions extends Pick<
   'validate' | 'redactRejected' | 'arrivalHeaders' | 'store' | 'reject' | 'readStored'
 > {
   readonly tlsFiles?: TlsFiles | undefined;
+  /** The write keys of the log, beside those of the configuration. */
+  readonly runTimeKeys?: readonly RunTimeKey[];
   /** Undefined: no heartbeat is sent. */
   readonly canaryKey?: string | undefined;
 }
@@ -56,6 +63,10 @@ export interface GateOptions extends Pick<
 function callersOf({ auth, trustedProxies, limits }: Config, signals: Signals): Callers {
   const { requestBytesMax } = limits;
   return createCallers({ auth, trustedProxies, requestBytesMax, limited: signals.callerLimited });
+}
+
+function turnsOf({ requestBytesMax }: Config['limits']): TurnBudget {
+  return createTurnBudget({ turnBytes, waitingBytesMax: requestBytesMax * bufferedRequests });
 }
 
 /** Opens every endpoint. Throws a StartError when the address cannot be bound. */
@@ -71,7 +82,8 @@ export async function openGate(
   });
   const bodies = createBodyReader(limits);
   const callers = callersOf(config, signals);
-  let authenticate = createAuthenticate(config.auth, config.keys, options.canaryKey);
+  const keys = createKeyRing(config.keys, options.runTimeKeys);
+  const authenticate = createAuthenticate(config.auth, keys, options.canaryKey);
   let closing = false;
   const checkOpen = (): void => {
     if (closing) throw new ServiceError('shutting_down', errorTable.shutting_down.text);
@@ -92,10 +104,7 @@ export async function openGate(
     ),
     bodies,
     callers,
-    turns: createTurnBudget({
-      turnBytes,
-      waitingBytesMax: limits.requestBytesMax * bufferedRequests,
-    }),
+    turns: turnsOf(limits),
     limits,
     signals,
   };
@@ -112,12 +121,14 @@ export async function openGate(
   return {
     address: listener.address,
     useCredentials: (credentials) => {
-      authenticate = createAuthenticate(config.auth, credentials.keys, options.canaryKey);
+      keys.useFileKeys(credentials.keys);
       const entries = createWebhookEntries(credentials.webhooks, context, checkOpen);
       webhooks.clear();
       for (const [source, entry] of entries) webhooks.set(source, entry);
       if (credentials.tlsFiles !== undefined) listener.useTlsFiles(credentials.tlsFiles);
     },
+    followKeys: keys.follow,
+    takeUsedKeys: keys.takeUsed,
     close: async () => {
       closing = true;
       connect.health.stopServing();

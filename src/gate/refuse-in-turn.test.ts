@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 
 import type { HttpCall } from '../http/http-call.ts';
 import type { GateContext } from './gate-context.ts';
-import { createCallers } from './intake/callers.ts';
+import { createCallers, keylessBurstMs } from './intake/callers.ts';
 import { createRequestHandler } from './route-request.ts';
 
 /* What needs no key is answered in the turn of its address. */
@@ -47,12 +47,12 @@ describe.each([
 
   test('is answered at once while time is left, and of a known caller', () => {
     expect(ask(false)).toEqual([status]);
-    callers.turns.spend(101);
+    callers.turns.spend(keylessBurstMs + 1);
     expect(ask(true)).toEqual([status]);
   });
 
   test('waits while none is left', async () => {
-    callers.turns.spend(101);
+    callers.turns.spend(keylessBurstMs + 1);
     const answers = ask(false);
     expect(answers).toEqual([]);
     await vi.waitFor(() => expect(answers).toEqual([status]));

@@ -83,6 +83,8 @@ export function serveUnary<Request, Result>(
     if (ending.isEnded) return;
     const { producer } = intake;
     try {
+      // The body may have arrived long after the key was accepted. This says why it no longer is.
+      if (producer?.isEnded === true) context.authenticate(exchange.call.headers);
       const request = endpoint.decode(call, message, context.limits.batchEventsMax);
       ending.memory?.fix();
       run(context, request, { exchange, call, producer, timeoutMs }, ending.succeed, ending.fail);

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../event/json/json.ts';
+import type { VendorCall } from '../event/vendor-call.ts';
 import type { EventError } from '../event/verdict.ts';
 import type { Log } from './log.ts';
 import { headerBlock } from './publish/raw-publish.ts';
@@ -46,6 +47,8 @@ export interface EventStore {
       readonly original: Uint8Array;
       readonly batchContext: JsonObject | undefined;
       readonly sentAt: string;
+      readonly historical: boolean;
+      readonly vendorCall: VendorCall | undefined;
       readonly redacted: boolean;
       readonly quarantined: boolean;
     },
@@ -58,6 +61,7 @@ export interface EventStore {
 /** The room for the headers of a rejected event. An error with twenty violations is about 6 KB. */
 const headersBytesMax = 64 * 1024;
 const contextBytesMax = 40 * 1024;
+const vendorCallBytesMax = 8 * 1024;
 const excerptCharactersMax = 128;
 
 const decoder = new TextDecoder();
@@ -97,6 +101,8 @@ export function createEventStore(log: Log, isPlanned: (eventName: string) => boo
       if (event.redacted) headers['Headgate-Redacted'] = 'true';
       if (arrival.traceparent !== '') headers['traceparent'] = arrival.traceparent;
       if (event.sentAt !== '') headers['Headgate-Sent-At'] = event.sentAt;
+      if (event.historical) headers['Headgate-Historical'] = 'true';
+      if (event.vendorCall !== undefined) addVendorCall(headers, event.vendorCall);
       if (event.batchContext !== undefined) addContext(headers, event.batchContext);
       // An event is cut only on an external server with a small max_payload. A header records that.
       const fits = original.length <= bytesMax;
@@ -127,6 +133,12 @@ function addContext(headers: Record<string, string>, context: JsonObject): void 
   const text = headerText(JSON.stringify(context));
   if (text.length <= contextBytesMax) headers['Headgate-Batch-Context'] = text;
   else headers['Headgate-Batch-Context-Bytes'] = String(text.length);
+}
+
+/** Not part of the event's own bytes, which are in the contract's names. */
+function addVendorCall(headers: Record<string, string>, call: VendorCall): void {
+  const text = headerText(JSON.stringify(call));
+  if (text.length <= vendorCallBytesMax) headers['Headgate-Vendor-Call'] = text;
 }
 
 /** A name or key of a rejected event, cut and escaped for its header. It may be any text. */

@@ -54,6 +54,7 @@ const syncedStreams: readonly StoredStreamName[] = [
   'RETRY',
   'FILTERED',
   'PROBE',
+  'KV_headgate_keys',
 ];
 
 /**

@@ -16,8 +16,12 @@ export const streamNames = [
   'LEDGER',
   'AUDIT',
   'KV_headgate_schemas',
+  'KV_headgate_keys',
 ] as const;
 export type StreamName = (typeof streamNames)[number];
+
+/** The streams in the layout of a NATS bucket: bucket/bucket.ts. */
+export type BucketStream = Extract<StreamName, `KV_${string}`>;
 
 /**
  * The streams that are delivered to destinations: each destination has a durable consumer on each.
@@ -92,6 +96,8 @@ export const subjects = {
   redeliveryJob: (destination: string) => `headgate.ledger.redelivery.${destination}`,
   /** The layout of a NATS key-value bucket: `nats kv get headgate_schemas taxonomy` reads it. */
   schemas: (key: string) => `$KV.headgate_schemas.${key}`,
+  /** The same: `nats kv ls headgate_keys` lists the ids of write keys. */
+  keys: (key: string) => `$KV.headgate_keys.${key}`,
 } as const;
 
 /**

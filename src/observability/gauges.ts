@@ -37,6 +37,7 @@ export function createGauges(
     lastEvent: zeros(eventNames),
     enforcementSuspended: 0,
     contracts: { revision: 0, badEntries: 0, followedAtMs: 0 },
+    keysFollowedAtMs: 0,
   };
   createGauge(
     registry,
@@ -68,6 +69,15 @@ export function createGauges(
   exposeLog(registry, gauges);
   exposeDestinations(registry, gauges);
   exposeContracts(registry, gauges.contracts);
+  createGauge(
+    registry,
+    {
+      name: 'headgate_keys_followed_timestamp_seconds',
+      help: 'When the write keys of the log were last read; while NATS is away this stands still.',
+      labels: [],
+    },
+    () => [{ labels: [], value: gauges.keysFollowedAtMs / 1000 }],
+  );
   return gauges;
 }
 

@@ -152,3 +152,45 @@ describe('the number of series', () => {
     expect(counted.get(other)).toBe(1);
   });
 });
+
+describe('sources of keys that are created later', () => {
+  const unlabelled = 'headgate_unlabelled{what="source"}';
+  const accepted = (source: string): string =>
+    `headgate_events_total{source="${source}",event_name="order_completed",outcome="accepted"}`;
+  const named = (count: number): string[] => Array.from({ length: count }, (_, at) => `s${at}`);
+
+  test('have series from then on, at 0, and are counted under their names', async () => {
+    const metrics = createMetrics(labels);
+    const signals = createSignals(metrics, pino({ level: 'silent' }));
+    signals.eventValidated('shop', 'order_completed', verdict('accepted'));
+    metrics.addSources(['shop', 'checkout', 'shop']);
+    expect((await series(metrics)).get(accepted('shop'))).toBe(0);
+    signals.eventValidated('shop', 'order_completed', verdict('accepted'));
+    const page = await series(metrics);
+    expect(page.get(accepted('shop'))).toBe(1);
+    expect(page.get(accepted(otherLabel))).toBe(1);
+    expect(page.get('headgate_quarantine_bytes{source="shop"}')).toBe(0);
+  });
+
+  test('have them up to the limit of sources', async () => {
+    const metrics = createMetrics({ ...labels, sources: named(labelledSourcesMax - 1) });
+    metrics.addSources(['last', 'beyond', 'beyond']);
+    const page = await series(metrics);
+    expect(page.has(accepted('last'))).toBe(true);
+    expect(page.has(accepted('beyond'))).toBe(false);
+    expect(page.get(unlabelled)).toBe(1);
+  });
+
+  test('have them up to the limit of pairs', async () => {
+    const eventNames = Array.from({ length: labelledPairsMax / 10 - 1 }, (_, at) => `e${at}`);
+    const metrics = createMetrics({ ...labels, sources: named(7), eventNames });
+    metrics.addSources(['ninth', 'tenth', 'eleventh']);
+    const page = await series(metrics);
+    expect(page.has('headgate_quarantine_bytes{source="tenth"}')).toBe(true);
+    expect(page.has('headgate_quarantine_bytes{source="eleventh"}')).toBe(false);
+    expect(page.get(unlabelled)).toBe(1);
+    // No room is left for an event.
+    metrics.addEventNames(['another']);
+    expect((await series(metrics)).get('headgate_unlabelled{what="event_name"}')).toBe(1);
+  });
+});

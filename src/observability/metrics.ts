@@ -94,17 +94,18 @@ export function createMetrics(labels: LabelValues) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const sources = [...labels.sources.slice(0, labelledSourcesMax), otherLabel];
-  const eventNamesMax = Math.floor(labelledPairsMax / sources.length);
-  const eventNames = [otherLabel, ...labels.eventNames].slice(0, eventNamesMax);
+  const knownSources = new Set(sources);
+  const eventNamesMax = (): number => Math.floor(labelledPairsMax / knownSources.size);
+  const eventNames = [otherLabel, ...labels.eventNames].slice(0, eventNamesMax());
   const unlabelled = {
-    sources: labels.sources.length + 1 - sources.length,
+    sources: new Set(labels.sources.slice(labelledSourcesMax)),
     eventNames: labels.eventNames.length + 1 - eventNames.length,
   };
   const { destinations } = labels;
 
   const counters = createCounters(registry);
-  const countEvents = (names: readonly string[]): void => {
-    for (const source of sources) {
+  const countEvents = (ofSources: Iterable<string>, names: Iterable<string>): void => {
+    for (const source of ofSources) {
       for (const eventName of names) {
         for (const outcome of eventStatuses) counters.events.series(source, eventName, outcome);
         for (const code of errorCodes) {
@@ -116,7 +117,7 @@ export function createMetrics(labels: LabelValues) {
       }
     }
   };
-  countEvents(eventNames);
+  countEvents(knownSources, eventNames);
   for (const code of errorCodes) {
     if (errorEntry(code).scope === 'request') counters.adminErrors.series(code);
   }
@@ -139,15 +140,15 @@ export function createMetrics(labels: LabelValues) {
   /** Adds events that are registered later. The set grows with the registry, which is bounded. */
   const addEventNames = (names: readonly string[]): void => {
     const missing = names.filter((name) => !gauges.lastEvent.has(name));
-    const added = missing.slice(0, eventNamesMax - gauges.lastEvent.size);
+    const added = missing.slice(0, Math.max(0, eventNamesMax() - gauges.lastEvent.size));
     unlabelled.eventNames = missing.length - added.length;
-    countEvents(added);
+    countEvents(knownSources, added);
     for (const name of added) gauges.lastEvent.set(name, 0);
   };
+  const sourcesAdded = { knownSources, unlabelled: unlabelled.sources, gauges, countEvents };
   const canary = createCanaryMetrics(registry);
   const reload = createReloadMetrics(registry);
   exposeUnlabelled(registry, unlabelled);
-  const knownSources: ReadonlySet<string> = new Set(sources);
   return {
     registry,
     ...counters,
@@ -155,14 +156,40 @@ export function createMetrics(labels: LabelValues) {
     gauges,
     canary,
     reload,
-    knownSources,
+    knownSources: knownSources as ReadonlySet<string>,
     addEventNames,
+    addSources: createAddSources(sourcesAdded),
+  };
+}
+
+interface SourceParts {
+  readonly knownSources: Set<string>;
+  readonly unlabelled: Set<string>;
+  readonly gauges: ReturnType<typeof createGauges>;
+  readonly countEvents: (sources: Iterable<string>, names: Iterable<string>) => void;
+}
+
+/** Adds sources of keys that are created later, within the limits of those of the start. */
+function createAddSources({ knownSources, unlabelled, gauges, countEvents }: SourceParts) {
+  return (names: readonly string[]): void => {
+    for (const source of names) {
+      if (knownSources.has(source)) continue;
+      const pairs = (knownSources.size + 1) * gauges.lastEvent.size;
+      if (knownSources.size > labelledSourcesMax || pairs > labelledPairsMax) {
+        unlabelled.add(source);
+        continue;
+      }
+      knownSources.add(source);
+      countEvents([source], gauges.lastEvent.keys());
+      gauges.quarantineBytes.set(source, 0);
+      gauges.quarantineBytesMax.set(source, 0);
+    }
   };
 }
 
 function exposeUnlabelled(
   registry: Registry,
-  unlabelled: { readonly sources: number; readonly eventNames: number },
+  unlabelled: { readonly sources: ReadonlySet<string>; readonly eventNames: number },
 ): void {
   createGauge(
     registry,
@@ -172,7 +199,7 @@ function exposeUnlabelled(
       labels: ['what'],
     },
     () => [
-      { labels: ['source'], value: unlabelled.sources },
+      { labels: ['source'], value: unlabelled.sources.size },
       { labels: ['event_name'], value: unlabelled.eventNames },
     ],
   );

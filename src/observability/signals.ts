@@ -65,6 +65,7 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     ...createDeliverySignals(metrics, logger, sampler),
     ...createRedeliverySignals(metrics, logger),
     ...createRegistrySignals(metrics, logger),
+    ...createKeySignals(metrics, logger),
     ...createSizeSignals(metrics),
     ...createRoomSignals(metrics, logger),
     /** By positions in EVENTS. */
@@ -184,6 +185,38 @@ function createRegistrySignals(metrics: Metrics, logger: Logger) {
       ),
   };
 }
+
+/** The signals about write keys that are kept in the log. They are named by their ids. */
+function createKeySignals(metrics: Metrics, logger: Logger) {
+  return {
+    keysFollowed: (): void => {
+      metrics.gauges.keysFollowedAtMs = Date.now();
+    },
+    /** Keys were created, or have changed. `inForce` is the number of all that are not revoked. */
+    keysChanged: (
+      changed: readonly string[],
+      sources: readonly string[],
+      inForce: number,
+    ): void => {
+      metrics.addSources(sources);
+      // After a start all of them have changed.
+      const ids = changed.slice(0, keysNamedMax);
+      logger.info({ changed: changed.length, ids, inForce }, 'the write keys have changed');
+    },
+    keyUnreadable: (id: string): void =>
+      logger.error({ id }, 'the entry of a write key cannot be read: the key is refused'),
+    keysAway: (error: unknown): void =>
+      logger.warn({ err: error }, 'the write keys cannot be read; they stay as they are'),
+    /** No caller can send anything. */
+    keysMissing: (): void =>
+      logger.warn(
+        'auth is keys, and no write key exists: every request will be refused. Create one with headgate keys create',
+      ),
+  };
+}
+
+/** How many keys a line names. */
+const keysNamedMax = 10;
 
 export interface LogServerFigures {
   readonly name: string;

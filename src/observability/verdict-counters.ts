@@ -17,9 +17,16 @@ export function createVerdictCounters(metrics: Metrics) {
   const labelOf = (source: string): string =>
     metrics.knownSources.has(source) ? source : otherLabel;
 
+  /** A source becomes known when its first key is created. */
+  const cacheOf = (label: string): Map<string, Outcomes> => {
+    const known = cache.get(label) ?? new Map<string, Outcomes>();
+    cache.set(label, known);
+    return known;
+  };
+
   const outcomesOf = (source: string, eventName: string): Outcomes => {
     // An unknown source gets no cache of its own; for example, a replayed event's key was deleted.
-    const events = cache.get(source) ?? cache.get(otherLabel)!;
+    const events = cache.get(source) ?? cacheOf(labelOf(source));
     let outcomes = events.get(eventName);
     if (outcomes === undefined) {
       outcomes = Object.fromEntries(

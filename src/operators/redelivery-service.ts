@@ -105,8 +105,9 @@ async function count(
   });
   return {
     counts: [...page.counts].map(([eventName, events]) => ({ eventName, count: BigInt(events) })),
-    waiting: BigInt(page.waiting),
-    dead: BigInt(page.dead),
+    waiting: BigInt(page.leftOut.waiting),
+    dead: BigInt(page.leftOut.dead),
+    beforeStart: BigInt(page.leftOut.beforeStart),
     walk: page.walk,
     ...(page.oldestMs !== undefined && { oldest: timestampFromMs(page.oldestMs) }),
     reachesBeyondLog: page.isCut,

@@ -5,6 +5,7 @@ import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.
 import { DestinationService } from '../../gen/headgate/v1/destination_service_pb.ts';
 import { EventLogService } from '../../gen/headgate/v1/event_log_service_pb.ts';
 import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
+import { KeyService } from '../../gen/headgate/v1/key_service_pb.ts';
 import { RedeliveryService } from '../../gen/headgate/v1/redelivery_service_pb.ts';
 import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
@@ -18,6 +19,7 @@ import { createDeadLetterService } from './dead-letters/dead-letter-service.ts';
 import { createDestinationService, type DestinationServiceOptions } from './destination-service.ts';
 import { createEventLogService } from './event-log-service.ts';
 import { createEventService, type EventServiceOptions } from './events/event-service.ts';
+import { createKeyService, type KeyServiceOptions } from './key-service.ts';
 import { createRedeliveryService, type RedeliveryServiceOptions } from './redelivery-service.ts';
 import { createRegistryService, type RegistryServiceOptions } from './registry-service.ts';
 import { createRejectedService, type RejectedServiceOptions } from './rejected/rejected-service.ts';
@@ -31,6 +33,7 @@ export interface OperatorsParts {
   readonly rejected: RejectedServiceOptions;
   readonly events: Omit<EventServiceOptions, 'log'>;
   readonly deadLetters: DeadLetterQueue;
+  readonly keys: KeyServiceOptions;
   readonly destinations: Omit<DestinationServiceOptions, 'log'>;
   readonly auditRecords: AuditRecords;
   readonly redeliveries: Omit<RedeliveryServiceOptions, 'log'>;
@@ -39,7 +42,7 @@ export interface OperatorsParts {
 /** Registers all RPC services of the operators' port. */
 export function operatorsRoutes(parts: OperatorsParts): (router: ConnectRouter) => void {
   const { log, tail, registry, rejected, events, deadLetters } = parts;
-  const { destinations, redeliveries, auditRecords } = parts;
+  const { destinations, redeliveries, auditRecords, keys } = parts;
   return (router) =>
     router
       .service(TailService, createTailService(tail))
@@ -50,5 +53,6 @@ export function operatorsRoutes(parts: OperatorsParts): (router: ConnectRouter) 
       .service(DeadLetterService, createDeadLetterService(deadLetters))
       .service(AuditService, createAuditService(auditRecords))
       .service(DestinationService, createDestinationService({ ...destinations, log }))
-      .service(RedeliveryService, createRedeliveryService({ ...redeliveries, log }));
+      .service(RedeliveryService, createRedeliveryService({ ...redeliveries, log }))
+      .service(KeyService, createKeyService(keys));
 }

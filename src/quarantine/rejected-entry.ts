@@ -2,6 +2,7 @@ import type { IncomingEvent } from '../event/incoming-event.ts';
 import { parseExactly } from '../event/exact-numbers.ts';
 import { isJsonObject, type JsonObject } from '../event/json/json.ts';
 import { parseJsonText } from '../event/json/parse-json.ts';
+import type { VendorCall } from '../event/vendor-call.ts';
 import type { EventError } from '../event/verdict.ts';
 import { headerExcerpt } from '../jetstream/event-store.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
@@ -22,6 +23,9 @@ export interface RejectedEntry {
   /** For `JSON.stringify` only: a number that a double cannot hold is kept as text. */
   readonly batchContext: JsonObject | undefined;
   readonly sentAt: string;
+  readonly historical: boolean;
+  /** Undefined if no vendor's SDK sent it. */
+  readonly vendorCall: VendorCall | undefined;
   readonly bytes: Uint8Array;
   /** Why the kept event cannot be validated again; undefined if it can. */
   readonly incomplete: string | undefined;
@@ -45,6 +49,8 @@ export function readEntry(message: StoredMessage): RejectedEntry {
     traceparent: message.header('traceparent'),
     batchContext: readContext(message),
     sentAt: message.header('Headgate-Sent-At'),
+    historical: message.header('Headgate-Historical') === 'true',
+    vendorCall: parsed(message.header('Headgate-Vendor-Call')) as VendorCall | undefined,
     bytes: message.payload,
     incomplete: missingOf(message),
     // NATS trims headers.

@@ -5,7 +5,7 @@ import { readPageToken, writePageToken } from '../jetstream/read/page-token.ts';
 import type { WalkProgress } from '../jetstream/read/walk-pages.ts';
 import type { AuditedDestination } from '../reconciliation/audit.ts';
 import { NoAnswerError } from '../reconciliation/confirm-range.ts';
-import { findRange, selectEvents, type Selection } from './selection.ts';
+import { findRange, selectEvents, type LeftOut, type Selection } from './selection.ts';
 
 /** How a destination is asked what it holds; undefined if it cannot be asked. */
 export type StoredEventsOf = AuditedDestination['stored'];
@@ -14,9 +14,7 @@ export type StoredEventsOf = AuditedDestination['stored'];
 export interface SelectionCounts {
   /** How many events would be sent, by name. */
   readonly counts: ReadonlyMap<string, number>;
-  /** Left out: not settled yet, and dead or discarded. */
-  readonly waiting: number;
-  readonly dead: number;
+  readonly leftOut: LeftOut;
   readonly walk: WalkProgress;
   readonly oldestMs: number | undefined;
   readonly isCut: boolean;
@@ -59,7 +57,7 @@ async function countPage(options: CountOptions): Promise<SelectionCounts> {
   const range = await findRange(log, selection);
   const { next, from, upTo } = typeof start === 'object' ? start : { ...range, next: range.from };
   const counts = new Map<string, number>();
-  const leftOut = { waiting: 0, dead: 0 };
+  const leftOut = { waiting: 0, dead: 0, beforeStart: 0 };
   let reached = next - 1;
   let read = 0;
   const pages = selectEvents({ ...options, from: next, upTo, askedEventsMax: readMax });
@@ -68,6 +66,7 @@ async function countPage(options: CountOptions): Promise<SelectionCounts> {
     read += page.read;
     leftOut.waiting += page.leftOut.waiting;
     leftOut.dead += page.leftOut.dead;
+    leftOut.beforeStart += page.leftOut.beforeStart;
     for (const { subject } of page.events) {
       const name = eventNameOf(subject);
       counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -79,7 +78,7 @@ async function countPage(options: CountOptions): Promise<SelectionCounts> {
   const position = isLast ? undefined : { next: reached + 1, from, upTo };
   return {
     counts,
-    ...leftOut,
+    leftOut,
     walk,
     oldestMs: range.oldestMs,
     isCut: range.isCut,

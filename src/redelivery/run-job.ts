@@ -1,13 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { readReplayRoom, storeLaneCopy } from '../jetstream/consume/lane/lane-copies.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
 import type { AuditedDestination } from '../reconciliation/audit.ts';
 import { endedJob } from './job.ts';
 import { deleteLane } from './jobs.ts';
+import { createFreshWatch } from './fresh-events.ts';
 import { createLaneRoom, type LaneRoom } from './lane-room.ts';
 import type { Lease } from './lease.ts';
+import { createPace, pause } from './pace.ts';
 import { selectEvents } from './selection.ts';
 
 /** A destination with a worker in this process. */
@@ -33,12 +33,13 @@ export interface RunningJob {
 /** How often a job is written while it makes progress, and while it waits. */
 const progressMs = 1_000;
 const heartbeatMs = 3_000;
+const noteMs = 500;
 /** How often settled copies are deleted. */
 const deleteMs = 5_000;
 const pollMs = 50;
 /** At most this share of a second's events is stored at once: a steady rate, not bursts. */
-const slicesPerSecond = 10;
-const sliceEventsMax = 256;
+const slicesPerSecond = 20;
+const sliceEventsMax = 128;
 const sliceBytesMax = 2 * 1024 * 1024;
 
 /**
@@ -101,17 +102,20 @@ async function sendSelected(run: RunningJob, room: LaneRoom, progress: Progress)
   const { log, target, lease, signal } = run;
   const { selection, position, upTo } = lease.job();
   const pace = createPace(lease.job().rate, signal);
+  const areFreshBehind = createFreshWatch(log, target.name);
   const options = { log, destination: target, selection, from: position + 1, upTo, signal };
   try {
     for await (const page of selectEvents(options)) {
       for (const slice of slicesOf(page.events, lease.job().rate)) {
         const bytes = slice.reduce((sum, { payload }) => sum + payload.length, 0);
-        await pace(slice.length);
+        await pace.turn(slice.length);
         for (;;) {
           if (!goesOn(run)) return;
+          const isBehind = await areFreshBehind();
+          if (isBehind) pace.slowDown();
           await room.readWaiting();
-          if (room.hasRoomFor(slice.length, bytes)) break;
-          await progress.write(heartbeatMs);
+          if (!isBehind && room.hasRoomFor(slice.length, bytes)) break;
+          await progress.write(heartbeatMs, isBehind ? 'fresh events come first' : '');
           await pause(pollMs, signal);
         }
         await storeSlice(run, slice, room, bytes);
@@ -163,8 +167,8 @@ function* slicesOf(
 interface Progress {
   /** Everything up to a position was read, and so many more events were stored. */
   reached(position: number, sent: number): void;
-  /** Writes the job if the last write is so long ago. */
-  write(afterMs: number): Promise<void>;
+  /** Writes the job if the last write is so long ago. `note` says what it waits for. */
+  write(afterMs: number, note?: string): Promise<void>;
 }
 
 function createProgress({ lease, target }: RunningJob, room: LaneRoom): Progress {
@@ -176,11 +180,14 @@ function createProgress({ lease, target }: RunningJob, room: LaneRoom): Progress
       position = Math.max(position, to);
       sent += more;
     },
-    write: async (afterMs) => {
+    write: async (afterMs, note = '') => {
       const nowMs = performance.now();
-      if (nowMs - writtenAt < afterMs) return;
+      const full = target.waitsFor() || note;
+      // People see soon what it waits for.
+      const isDue = nowMs - writtenAt >= (full === lease.job().note ? afterMs : noteMs);
+      if (!isDue && afterMs > 0) return;
       const before = room.settledBefore();
-      await lease.update({ position, sent, note: target.waitsFor() });
+      await lease.update({ position, sent, note: full });
       writtenAt = performance.now();
       // After the position is written: a copy that is gone is not recognized when it is stored again.
       if (nowMs - deletedAt < deleteMs || lease.isLost()) return;
@@ -188,23 +195,4 @@ function createProgress({ lease, target }: RunningJob, room: LaneRoom): Progress
       deletedAt = performance.now();
     },
   };
-}
-
-/** How far a job that was held up may catch up with its rate. */
-const catchUpMsMax = 500;
-
-/** Resolves when the next events may be stored. */
-function createPace(rate: number, signal: AbortSignal): (events: number) => Promise<void> {
-  let nextAt = performance.now();
-  return async (events) => {
-    const nowMs = performance.now();
-    const waitMs = nextAt - nowMs;
-    nextAt = Math.max(nextAt, nowMs - catchUpMsMax) + (events / rate) * 1_000;
-    if (waitMs > 0) await pause(waitMs, signal);
-  };
-}
-
-/** Ends early, without an error, when this process stops. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => {});
 }

@@ -38,8 +38,15 @@ export interface SelectedPage {
   /** How many events were read for it. */
   readonly read: number;
   readonly events: readonly StoredMessage[];
-  /** Selected events that are not to be sent: they still wait, or are dead letters. */
-  readonly leftOut: { readonly waiting: number; readonly dead: number };
+  /** Selected events that are not to be sent. */
+  readonly leftOut: LeftOut;
+}
+
+/** Events that are left out: they still wait, are dead letters, or were never for the destination. */
+export interface LeftOut {
+  readonly waiting: number;
+  readonly dead: number;
+  readonly beforeStart: number;
 }
 
 /** Where a selection lies in the log. */
@@ -91,7 +98,8 @@ const secondLookMsDefault = 1_000;
 /**
  * Reads the selected events that the destination's filter lets through, in the order of the log. It
  * leaves out what comes to the destination without it: events that were not settled when the
- * reading began, and dead letters, which people replay.
+ * reading began, and dead letters, which people replay. Events from before the destination's start
+ * were never for it.
  *
  * Rejects when the log cannot be reached, or, for `missing`, when the destination does not answer.
  */
@@ -102,7 +110,7 @@ export function selectEvents(options: SelectOptions): AsyncGenerator<SelectedPag
 async function* selectDelivered(options: SelectOptions): AsyncGenerator<SelectedPage> {
   const { log, destination, selection, from, upTo, signal } = options;
   const matches = compileSelection(options);
-  const isComing = await readComing(log, destination, from);
+  const whyNot = await readReasons(log, destination, from);
   let page = newPage();
   for await (const message of readMatching(log, 'EVENTS', subjectOf(selection), from)) {
     signal.throwIfAborted();
@@ -110,8 +118,8 @@ async function* selectDelivered(options: SelectOptions): AsyncGenerator<Selected
     page.read += 1;
     page.reached = message.sequence;
     if (matches(message)) {
-      const fate = isComing(message.sequence);
-      if (fate !== undefined) page.leftOut[fate] += 1;
+      const reason = whyNot(message.sequence);
+      if (reason !== undefined) page.leftOut[reason] += 1;
       else {
         page.events.push(message);
         page.bytes += message.payload.length;
@@ -156,7 +164,13 @@ async function* selectMissing(options: SelectOptions): AsyncGenerator<SelectedPa
 
 function newPage() {
   const events: StoredMessage[] = [];
-  return { reached: 0, read: 0, events, bytes: 0, leftOut: { waiting: 0, dead: 0 } };
+  return {
+    reached: 0,
+    read: 0,
+    events,
+    bytes: 0,
+    leftOut: { waiting: 0, dead: 0, beforeStart: 0 },
+  };
 }
 
 function isFull({ events, bytes, read }: ReturnType<typeof newPage>): boolean {
@@ -200,14 +214,15 @@ function compilePerson(user: string): (payload: Uint8Array) => boolean {
   };
 }
 
-/** What comes to the destination anyway, or is kept for people, at a position from `from` on. */
-async function readComing(log: Log, destination: AuditedDestination, from: number) {
+/** Why an event at a position from `from` on is left out; undefined if it is sent. */
+async function readReasons(log: Log, destination: AuditedDestination, from: number) {
   const consumers = await readEventPositions(log, destination.name);
   const deadFrom = await firstDead(log, from);
   const snapshot = await takeSnapshot(log, destination, from, deadFrom);
-  return (position: number): 'waiting' | 'dead' | undefined => {
+  return (position: number): keyof LeftOut | undefined => {
     if (position > (positionAt(consumers, position)?.settledUpTo ?? 0)) return 'waiting';
     const fate = snapshot.fateOf(position);
-    return fate === undefined || fate === 'waiting' ? fate : 'dead';
+    if (fate !== undefined) return fate === 'waiting' ? fate : 'dead';
+    return snapshot.isBeforeStart(position) ? 'beforeStart' : undefined;
   };
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { createRegistryContents } from './contents.ts';
-import type { BucketEntry } from '../jetstream/schema-bucket.ts';
+import type { BucketEntry } from '../jetstream/bucket/bucket.ts';
 import { eventsMax } from '../validation/taxonomy/taxonomy.ts';
 
 let revision = 0;

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import type { BucketEntry } from '../jetstream/schema-bucket.ts';
+import type { BucketEntry } from '../jetstream/bucket/bucket.ts';
 import { schemaRevisionsMax } from '../jetstream/topology.ts';
 import { marksWith } from '../validation/schema/personal-data.ts';
 import type { RegistryFault, ReportFault } from '../validation/registry-fault.ts';

@@ -1,5 +1,5 @@
 import { ServiceError } from '../errors.ts';
-import type { SchemaBucket } from '../jetstream/schema-bucket.ts';
+import type { Bucket } from '../jetstream/bucket/bucket.ts';
 import { isConflict } from '../jetstream/publish/publish-error.ts';
 import {
   compatibilityFindings,
@@ -43,7 +43,7 @@ export interface RegistryEditor {
 }
 
 export interface RegistryEditorOptions {
-  readonly bucket: SchemaBucket;
+  readonly bucket: Bucket;
   readonly contents: RegistryContents;
   /** Reads and applies everything written so far. */
   readonly refresh: () => Promise<void>;

@@ -3,6 +3,7 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Address } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import type { GateCredentials } from '../gate/gate.ts';
+import type { RunTimeKeyChange } from '../gate/intake/keys/key-ring.ts';
 import type { MetricDeltas } from '../observability/metric-deltas.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 import type { GateOrder, GateReport, GateSettings } from './gate-process.ts';
@@ -22,13 +23,20 @@ export interface ForkedGate {
   /** Sends the changed events to the process. */
   follow(changed: SchemaRegistry): void;
   useCredentials(credentials: GateCredentials): void;
+  followKeys(changes: readonly RunTimeKeyChange[]): void;
   stop(graceMs: number): Promise<void>;
+}
+
+/** What a gate process reports while it runs. */
+export interface GateReports {
+  readonly onCounted: (deltas: MetricDeltas) => void;
+  readonly onUsedKeys: (ids: readonly string[]) => void;
 }
 
 /** Forks a gate process and sends it its settings. */
 export function forkGate(
   settings: GateSettings,
-  onCounted: (deltas: MetricDeltas) => void,
+  { onCounted, onUsedKeys }: GateReports,
 ): ForkedGate {
   const child = cluster.fork();
   const kill = (): void => void child.process.kill('SIGKILL');
@@ -46,6 +54,7 @@ export function forkGate(
   }, startTimeoutMs);
   child.on('message', (report: GateReport) => {
     if (report.kind === 'counted') onCounted(report.deltas);
+    else if (report.kind === 'used') onUsedKeys(report.keys);
     else if (report.kind === 'storing') storeFailure = report.failure;
     else if (report.kind === 'ready') {
       serves = true;
@@ -71,6 +80,7 @@ export function forkGate(
     storeFailure: () => storeFailure,
     follow: (changed) => order({ kind: 'follow', changed }),
     useCredentials: (credentials) => order({ kind: 'credentials', credentials }),
+    followKeys: (changes) => order({ kind: 'keys', changes }),
     stop: async (graceMs) => {
       if (serves && graceMs > 0) order({ kind: 'stop' });
       else kill();

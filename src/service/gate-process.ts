@@ -3,6 +3,7 @@ import cluster from 'node:cluster';
 import type { Address, Config } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import { openGate, type Gate, type GateCredentials } from '../gate/gate.ts';
+import type { RunTimeKey, RunTimeKeyChange } from '../gate/intake/keys/key-ring.ts';
 import { createEventStore } from '../jetstream/event-store.ts';
 import type { Log } from '../jetstream/log.ts';
 import { openLog, type LogOptions } from '../jetstream/open-log.ts';
@@ -24,6 +25,8 @@ export interface GateSettings {
   readonly config: Config;
   readonly registry: SchemaRegistry;
   readonly tlsFiles: GateCredentials['tlsFiles'];
+  /** The write keys of the log; changes follow as orders. */
+  readonly runTimeKeys: readonly RunTimeKey[];
   /** A secret; `config` is sent without its secrets. */
   readonly hashKey: string | undefined;
   /** The write key of the heartbeat; undefined if no heartbeats are sent. */
@@ -36,6 +39,7 @@ export interface GateSettings {
 export type GateOrder =
   | { readonly kind: 'start'; readonly settings: GateSettings }
   | { readonly kind: 'credentials'; readonly credentials: GateCredentials }
+  | { readonly kind: 'keys'; readonly changes: readonly RunTimeKeyChange[] }
   /** The header of the contracts, and the events that are new or have changed. */
   | { readonly kind: 'follow'; readonly changed: SchemaRegistry }
   | { readonly kind: 'stop' };
@@ -46,7 +50,9 @@ export type GateReport =
   | { readonly kind: 'failed'; readonly text: string }
   | { readonly kind: 'counted'; readonly deltas: MetricDeltas }
   /** Whether this process can store events; sent when it changes. Undefined: it can. */
-  | { readonly kind: 'storing'; readonly failure: string | undefined };
+  | { readonly kind: 'storing'; readonly failure: string | undefined }
+  /** The ids of the write keys that were used since the last report. */
+  | { readonly kind: 'used'; readonly keys: readonly string[] };
 
 /** A killed process loses the counts of at most this time. */
 const countedIntervalMs = 250;
@@ -61,21 +67,21 @@ async function runGateProcess(): Promise<void> {
   // Ctrl-C reaches every process of a terminal. The first one decides, and sends an order.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   prepareRuntime();
-  const { settings, followed, credentials, stopped } = await firstOrder();
+  const { settings, followed, credentials, keys, stopped } = await firstOrder();
   const logger = createLogger(settings.config.logLevel).child({ gateProcess: settings.number });
   const lifecycle = createLifecycle((name, error) =>
     logger.error({ err: error, name }, 'could not be stopped cleanly'),
   );
   let gate: Gate;
   try {
-    gate = await startGate(settings, followed, logger, lifecycle);
+    gate = await startGate(settings, { followed, keys }, logger, lifecycle);
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     // The first process kills this one, because something half open may keep it alive.
     await report({ kind: 'failed', text: error.message });
     return;
   }
-  credentials(gate.useCredentials);
+  credentials.pass(gate.useCredentials);
   await report({ kind: 'ready', address: gate.address });
   await stopped;
   await lifecycle.release();
@@ -84,35 +90,47 @@ async function runGateProcess(): Promise<void> {
 
 interface Orders {
   readonly settings: GateSettings;
-  /** Passes on each change of the contracts, including changes before this call. */
-  readonly followed: (take: (changed: SchemaRegistry) => void) => void;
-  /** Passes on the newest credentials, including those from before this call. */
-  readonly credentials: (take: Gate['useCredentials']) => void;
+  /** Each change of the contracts. */
+  readonly followed: OrderQueue<SchemaRegistry>;
+  readonly credentials: OrderQueue<GateCredentials>;
+  readonly keys: OrderQueue<readonly RunTimeKeyChange[]>;
   readonly stopped: Promise<void>;
+}
+
+/** Orders of one kind, in the order in which they came. */
+interface OrderQueue<Order> {
+  push(order: Order): void;
+  /** Passes on the orders from before this call, and then each as it comes. */
+  pass(take: (order: Order) => void): void;
+}
+
+function createOrderQueue<Order>(): OrderQueue<Order> {
+  const waiting: Order[] = [];
+  let take = (order: Order): void => void waiting.push(order);
+  return {
+    push: (order) => take(order),
+    pass: (taker) => {
+      for (const order of waiting.splice(0)) taker(order);
+      take = taker;
+    },
+  };
 }
 
 /** Listens for orders from the start: a second one may come while the gate is still opening. */
 function firstOrder(): Promise<Orders> {
   return new Promise((resolve) => {
-    const waiting: SchemaRegistry[] = [];
     const stopped = Promise.withResolvers<void>();
-    let take = (changed: SchemaRegistry): void => void waiting.push(changed);
-    let newest: GateCredentials | undefined;
-    let use = (credentials: GateCredentials): void => void (newest = credentials);
-    const credentials: Orders['credentials'] = (taker) => {
-      if (newest !== undefined) taker(newest);
-      use = taker;
-    };
+    const followed = createOrderQueue<SchemaRegistry>();
+    const credentials = createOrderQueue<GateCredentials>();
+    const keys = createOrderQueue<readonly RunTimeKeyChange[]>();
     process.on('message', (order: GateOrder) => {
-      if (order.kind === 'follow') take(order.changed);
-      else if (order.kind === 'credentials') use(order.credentials);
+      if (order.kind === 'follow') followed.push(order.changed);
+      else if (order.kind === 'credentials') credentials.push(order.credentials);
+      else if (order.kind === 'keys') keys.push(order.changes);
       else if (order.kind === 'stop') stopped.resolve();
       else {
-        const followed: Orders['followed'] = (taker) => {
-          for (const changed of waiting.splice(0)) taker(changed);
-          take = taker;
-        };
-        resolve({ settings: order.settings, followed, credentials, stopped: stopped.promise });
+        const { settings } = order;
+        resolve({ settings, followed, credentials, keys, stopped: stopped.promise });
       }
     });
   });
@@ -121,7 +139,7 @@ function firstOrder(): Promise<Orders> {
 /** Runs the stages of service.ts in the same order, without those of the first process. */
 async function startGate(
   settings: GateSettings,
-  followed: Orders['followed'],
+  { followed, keys }: Pick<Orders, 'followed' | 'keys'>,
   logger: ReturnType<typeof createLogger>,
   lifecycle: Lifecycle,
 ): Promise<Gate> {
@@ -130,7 +148,8 @@ async function startGate(
     hashKey: settings.hashKey,
   });
   const metrics = createMetrics(settings.labels);
-  followed((changed) => {
+  metrics.addSources(settings.runTimeKeys.map(({ source }) => source));
+  followed.pass((changed) => {
     validation.replace(withEvents(validation.registry(), compiled(changed)));
     metrics.addEventNames(changed.events.map(({ name }) => name));
   });
@@ -146,8 +165,14 @@ async function startGate(
     ...createEventStore(log, validation.isPlanned),
     canaryKey: settings.canaryKey,
     tlsFiles: settings.tlsFiles,
+    runTimeKeys: settings.runTimeKeys,
   });
+  lifecycle.onRelease('used keys', reportUsedKeys(gate));
   lifecycle.onRelease('gate', gate.close);
+  keys.pass((changes) => {
+    metrics.addSources(changes.flatMap(({ key }) => (key === undefined ? [] : [key.source])));
+    gate.followKeys(changes);
+  });
   return gate;
 }
 
@@ -183,6 +208,22 @@ function reportCounts(metrics: Metrics): () => Promise<void> {
   return async () => {
     clearInterval(timer);
     await reportGrowth();
+  };
+}
+
+const usedIntervalMs = 5_000;
+
+/** Starts to report which write keys are used. The returned function reports the rest and stops. */
+function reportUsedKeys(gate: Gate): () => Promise<void> {
+  const reportUsed = async (): Promise<void> => {
+    const keys = gate.takeUsedKeys();
+    if (keys.length > 0) await report({ kind: 'used', keys });
+  };
+  const timer = setInterval(() => void reportUsed(), usedIntervalMs);
+  timer.unref();
+  return async () => {
+    clearInterval(timer);
+    await reportUsed();
   };
 }
 

@@ -7,11 +7,12 @@ import { fileURLToPath } from 'node:url';
 import type { Address, Config } from '../config/config.ts';
 import { readCertificate } from '../gate/certificate.ts';
 import type { GateCredentials } from '../gate/gate.ts';
+import type { RunTimeKeyChange } from '../gate/intake/keys/key-ring.ts';
 import type { MetricDeltas } from '../observability/metric-deltas.ts';
 import type { Signals } from '../observability/signals.ts';
 import { changedEvents } from '../validation/live-validation.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
-import { forkGate, type ForkedGate } from './fork-gate.ts';
+import { forkGate, type ForkedGate, type GateReports } from './fork-gate.ts';
 import type { GateSettings } from './gate-process.ts';
 import { gateSettingsOf, withoutValidators, type GateSettingsOptions } from './gate-settings.ts';
 
@@ -30,6 +31,10 @@ export interface GateProcesses {
   follow(registry: SchemaRegistry): void;
   /** Also in force in replacements. */
   useCredentials(credentials: GateCredentials): void;
+  /** Applies changes of the write keys of the log; a replacement starts with all of them. */
+  followKeys(changes: readonly RunTimeKeyChange[]): void;
+  /** The ids of the write keys that were used since the last call. */
+  takeUsedKeys(): readonly string[];
   /** Drains and ends every process. */
   close(): Promise<void>;
 }
@@ -57,9 +62,13 @@ export async function startGateProcesses(options: GateProcessesOptions): Promise
   const listen = await choosePort(options.config.listen);
   const { processes, shutdownGraceMs } = options.config;
   let credentials = credentialsOf(options.config);
-  const current = { ...options, credentials: () => credentials };
+  const used = new Set<string>();
+  const onUsedKeys = (ids: readonly string[]): void => {
+    for (const id of ids) used.add(id);
+  };
+  const current = { ...options, credentials: () => credentials, onUsedKeys };
   const gates = Array.from({ length: processes }, (_, index) =>
-    superviseGate(index + 1, () => gateSettingsOf(current, listen), options),
+    superviseGate(index + 1, () => gateSettingsOf(current, listen), current),
   );
   const close = async (graceMs: number): Promise<void> => {
     await Promise.all(gates.map((gate) => gate.stop(graceMs)));
@@ -77,6 +86,14 @@ export async function startGateProcesses(options: GateProcessesOptions): Promise
       useCredentials: (changed) => {
         credentials = changed;
         for (const gate of gates) gate.useCredentials(changed);
+      },
+      followKeys: (changes) => {
+        for (const gate of gates) gate.followKeys(changes);
+      },
+      takeUsedKeys: () => {
+        const ids = [...used];
+        used.clear();
+        return ids;
       },
       close: () => close(shutdownGraceMs + endTimeoutMs),
     };
@@ -109,6 +126,7 @@ interface SupervisedGate {
   readonly storeFailure: () => string | undefined;
   follow(registry: SchemaRegistry): void;
   useCredentials(credentials: GateCredentials): void;
+  followKeys(changes: readonly RunTimeKeyChange[]): void;
   /** Drains the process; kills it if it has not ended after `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }
@@ -122,7 +140,7 @@ interface SupervisedGate {
 function superviseGate(
   number: number,
   settings: () => Omit<GateSettings, 'number'>,
-  options: GateProcessesOptions,
+  options: GateProcessesOptions & Pick<GateReports, 'onUsedKeys'>,
 ): SupervisedGate {
   const { signals } = options;
   const name = `gate process ${number}`;
@@ -135,7 +153,7 @@ function superviseGate(
   const launch = async (): Promise<Address> => {
     const startedAt = performance.now();
     const startedWith = options.registry();
-    const gate = forkGate({ ...settings(), number }, options.onCounted);
+    const gate = forkGate({ ...settings(), number }, options);
     sent = startedWith;
     current = gate;
     const { processId } = gate;
@@ -188,6 +206,7 @@ function superviseGate(
       sent = registry;
     },
     useCredentials: (credentials) => current?.useCredentials(credentials),
+    followKeys: (changes) => current?.followKeys(changes),
     stop: async (graceMs) => {
       stopping.abort();
       await current?.stop(graceMs);

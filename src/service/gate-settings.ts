@@ -1,5 +1,6 @@
 import type { Address, Config } from '../config/config.ts';
 import type { GateCredentials } from '../gate/gate.ts';
+import type { RunTimeKey } from '../gate/intake/keys/key-ring.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 import type { GateSettings } from './gate-process.ts';
 
@@ -9,6 +10,8 @@ export interface GateSettingsOptions {
   readonly registry: () => SchemaRegistry;
   /** Undefined until the files have changed once; then in force for replacements too. */
   readonly credentials?: (() => GateCredentials | undefined) | undefined;
+  /** Returns the current write keys of the log, likewise. */
+  readonly runTimeKeys: () => readonly RunTimeKey[];
   readonly canaryKey: string | undefined;
   readonly labels: GateSettings['labels'];
   readonly log: GateSettings['log'];
@@ -40,6 +43,7 @@ export function gateSettingsOf(
     },
     registry: withoutValidators(registry),
     tlsFiles: credentials?.tlsFiles,
+    runTimeKeys: options.runTimeKeys(),
     labels: {
       ...options.labels,
       eventNames: registry.events.map(({ name }) => name),

@@ -4,6 +4,7 @@ import { createSendHeartbeat } from '../canary/send-heartbeat.ts';
 import type { Config } from '../config/config.ts';
 import { readCertificate } from '../gate/certificate.ts';
 import { openGate, type GateCredentials } from '../gate/gate.ts';
+import type { RunTimeKey } from '../gate/intake/keys/key-ring.ts';
 import { createEventStore } from '../jetstream/event-store.ts';
 import { createDeltaSink } from '../observability/metric-deltas.ts';
 import { countedFamiliesOf } from '../observability/metric-families.ts';
@@ -19,6 +20,8 @@ export interface EndpointParts {
   readonly observed: Observed;
   readonly opened: ServiceLog;
   readonly lifecycle: Lifecycle;
+  /** The write keys of the log, as they are now. */
+  readonly runTimeKeys: () => readonly RunTimeKey[];
 }
 
 /** Opens the endpoints for events, and starts the heartbeat, which is sent through them. */
@@ -59,7 +62,7 @@ export async function openEndpoints(parts: EndpointParts): Promise<GateProcesses
 
 /** Opens the gate in this process. It validates by the contracts that this process follows. */
 async function openGateHere(
-  { config, validation, observed, opened }: EndpointParts,
+  { config, validation, observed, opened, runTimeKeys }: EndpointParts,
   canaryKey: string | undefined,
   tlsFiles: GateCredentials['tlsFiles'],
 ): Promise<GateProcesses> {
@@ -69,6 +72,7 @@ async function openGateHere(
     ...createEventStore(opened.log, validation.isPlanned),
     canaryKey,
     tlsFiles,
+    runTimeKeys: runTimeKeys(),
   });
   const { failure: storeFailure } = opened.log;
   return { ...gate, running: () => 1, storeFailure, follow: () => {} };
@@ -76,13 +80,14 @@ async function openGateHere(
 
 /** Opens the gate in several other processes, which have their own connections to the log. */
 function openGateProcesses(
-  { config, validation, observed, opened }: EndpointParts,
+  { config, validation, observed, opened, runTimeKeys }: EndpointParts,
   canaryKey: string | undefined,
 ): Promise<GateProcesses> {
   const { labels, metrics, signals } = observed;
   return startGateProcesses({
     config,
     registry: validation.registry,
+    runTimeKeys,
     canaryKey,
     labels,
     log: opened.logOptions,

@@ -11,6 +11,7 @@ import { suspendedText, type Signals } from '../observability/signals.ts';
 import { openAdmin, type AdminListener } from '../operators/admin.ts';
 import { auditCalls } from '../operators/audit/audit-calls.ts';
 import { createEventLookups } from '../operators/audit/event-ids.ts';
+import type { KeyServiceOptions } from '../operators/key-service.ts';
 import type { RegistryServiceOptions } from '../operators/registry-service.ts';
 import type { RejectedServiceOptions } from '../operators/rejected/rejected-service.ts';
 import { loadOperatorTokens } from '../operators/token-files.ts';
@@ -31,6 +32,7 @@ export interface OperatorsPortParts {
   readonly registry: RegistryServiceOptions;
   readonly rejected: RejectedServiceOptions;
   readonly deadLetters: DeadLetterQueue;
+  readonly keys: KeyServiceOptions;
   /** Undefined if this process delivers to no destination. */
   readonly delivery: RunningDelivery | undefined;
   /** How many processes accept events now. */
@@ -84,13 +86,14 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Oper
 }
 
 function servicePartsOf(parts: OperatorsPortParts) {
-  const { config, log, metrics, signals, registry, rejected, deadLetters, delivery } = parts;
+  const { config, log, metrics, signals, registry, rejected, deadLetters, delivery, keys } = parts;
   const { destinations } = config;
   return {
     log,
     registry,
     rejected,
     deadLetters,
+    keys,
     auditRecords: createAuditRecords(log),
     events: { destinations, delivery },
     redeliveries: {

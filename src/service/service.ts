@@ -8,7 +8,7 @@ import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { createLiveValidation } from '../validation/live-validation.ts';
 import { emptyRegistry, loadRegistry } from '../validation/schema-registry.ts';
-import { followFiles } from './follow/follow-files.ts';
+import { followFiles, type FollowFilesOptions } from './follow/follow-files.ts';
 import type { ConfigReader } from './follow/take-configuration.ts';
 import type { GateProcesses } from './gate-processes.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
@@ -19,6 +19,7 @@ import { openOperatorsPort } from './open-operators.ts';
 import { openQuarantine } from './open-quarantine.ts';
 import { surviveRejections } from './runtime.ts';
 import { startDelivery } from './start-delivery.ts';
+import { startKeys, type ServiceKeys } from './follow/start-keys.ts';
 import { startRegistry } from './start-registry.ts';
 
 /** A running Headgate. */
@@ -103,6 +104,14 @@ async function startService(
     },
   });
 
+  // The write keys that are kept in the log.
+  const keys = await startKeys({
+    ...started,
+    metrics,
+    onChange: (changes) => gate?.followKeys(changes),
+    takeUsed: () => gate?.takeUsedKeys() ?? [],
+  });
+
   // Dead letters, and delivery, which writes them.
   const fixer = createEventFixer({ validate: validation.validate, ...config.limits });
   const deadLetters = await openDeadLetters(log, fixer);
@@ -111,8 +120,7 @@ async function startService(
     : undefined;
 
   // Rejected events, and their replay, which follows the write keys.
-  let { keys } = config;
-  const rejected = await openQuarantine({ ...started, validation, keys: () => keys });
+  const rejected = await openQuarantine({ ...started, validation, keys: keys.notRevoked });
 
   // The operators' port.
   const admin = await openOperatorsPort({
@@ -123,29 +131,21 @@ async function startService(
     rejected,
     deadLetters,
     delivery,
+    keys: keys.forOperators,
     gatesRunning: () => gate?.running() ?? 0,
     storeFailure: () => gate?.storeFailure(),
   });
 
   // The endpoints for events, last.
   if (config.roles.has('gate')) {
-    gate = await openEndpoints({ config, validation, observed, opened, lifecycle });
-    // The contracts may have changed while the gate opened.
+    const runTimeKeys = keys.ofLog.keys;
+    gate = await openEndpoints({ config, validation, observed, opened, lifecycle, runTimeKeys });
+    // The contracts and the keys may have changed while the gate opened.
     gate.follow(validation.registry());
+    gate.followKeys(runTimeKeys().map((key) => ({ id: key.id, key })));
   }
   if (configReader !== undefined) {
-    const followed = followFiles({
-      config,
-      hasGate: gate !== undefined,
-      reader: configReader,
-      signals,
-      onChange: (credentials) => {
-        ({ keys } = credentials);
-        gate?.useCredentials(credentials);
-      },
-      admin,
-    });
-    lifecycle.onRelease('followed files', async () => followed.stop());
+    followConfiguration({ ...started, reader: configReader, keys, gate, admin });
   }
 
   return {
@@ -155,4 +155,23 @@ async function startService(
     embedded: opened.embedded,
     stop: lifecycle.release,
   };
+}
+
+interface FollowParts extends Pick<FollowFilesOptions, 'config' | 'reader' | 'signals' | 'admin'> {
+  readonly lifecycle: Lifecycle;
+  readonly keys: ServiceKeys;
+  readonly gate: GateProcesses | undefined;
+}
+
+/** Follows the files of keys, operators, webhooks and certificates until the stop. */
+function followConfiguration({ lifecycle, keys, gate, ...options }: FollowParts): void {
+  const followed = followFiles({
+    ...options,
+    hasGate: gate !== undefined,
+    onChange: (credentials) => {
+      keys.useFileKeys(credentials.keys);
+      gate?.useCredentials(credentials);
+    },
+  });
+  lifecycle.onRelease('followed files', async () => followed.stop());
 }

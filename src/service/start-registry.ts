@@ -5,12 +5,12 @@ import type { Config } from '../config/config.ts';
 import { ServiceError, StartError } from '../errors.ts';
 import type { Log } from '../jetstream/log.ts';
 import { lastStoredAtMs } from '../jetstream/read/read.ts';
-import { openSchemaBucket } from '../jetstream/schema-bucket.ts';
+import { openSchemaBucket } from '../jetstream/bucket/bucket.ts';
 import { subjects } from '../jetstream/topology.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Signals } from '../observability/signals.ts';
 import { createRegistryContents, type RegistryContents } from '../registry/contents.ts';
-import { createBucketFollower } from '../registry/follow-bucket.ts';
+import { createRegistryFollower } from '../registry/follow-registry.ts';
 import { registerSchema } from '../registry/register-schema.ts';
 import { createRegistryEditor, type RegistryEditorOptions } from '../registry/registry-editor.ts';
 import type { ChangeableRegistry, RegistryServiceOptions } from '../operators/registry-service.ts';
@@ -52,7 +52,7 @@ async function openBucket(parts: RegistryParts): Promise<ChangeableRegistry> {
     signals.registryChanged(contents.revision(), names);
     parts.onChange(registry);
   };
-  const follower = createBucketFollower({ bucket, contents, signals, onChange });
+  const follower = createRegistryFollower({ bucket, contents, signals, onChange });
   const editing: RegistryEditorOptions = { bucket, contents, refresh: follower.refresh };
   const editor = createRegistryEditor(editing);
   const changeable: ChangeableRegistry = {

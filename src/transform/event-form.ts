@@ -55,11 +55,20 @@ export function storedForm(result: unknown, stored: JsonObject): JsonObject | nu
     ['eventName', stored['eventName']!],
     ...given.map(([name, value]) => [camelCase(name), value] as const),
   ]);
+  if (after['eventName'] !== stored['eventName']) renameCall(after);
   // In the order of the original, so that one that nothing changes is written as it was.
   const names = new Set([...Object.keys(stored), ...Object.keys(after)]);
   return Object.fromEntries(
     [...names].filter((name) => Object.hasOwn(after, name)).map((name) => [name, after[name]!]),
   );
+}
+
+/** A vendor's destination sends the name that the event has now, and no call of another kind. */
+function renameCall(event: JsonObject): void {
+  const call = event['vendorCall'];
+  if (call === undefined || !isJsonObject(call)) return;
+  if (call['call'] === 'track') event['vendorCall'] = { ...call, eventName: event['eventName']! };
+  else delete event['vendorCall'];
 }
 
 function checkKinds(result: JsonObject): void {

@@ -35,6 +35,19 @@ async function apply(program: TransformProgram, ...payloads: Uint8Array[]) {
 const expression = (text: string): TransformProgram => ({ kind: 'jsonata', text });
 const script = (text: string): TransformProgram => ({ kind: 'script', text });
 
+test.each([
+  ['track', { system: 'segment', call: 'track', eventName: 'sale', messageId: 'm-1' }],
+  ['identify', undefined],
+])('an event that came as a %s call and gets another name is sent under it', async (call, left) => {
+  const vendorCall = { system: 'segment', call, eventName: 'Order Completed', messageId: 'm-1' };
+  const [result] = await apply(
+    expression('$merge([$, { "event_name": "sale" }])'),
+    event({ vendorCall }),
+  );
+  expect(result).toMatchObject({ eventName: 'sale' });
+  expect((result as Record<string, unknown>)['vendorCall']).toEqual(left);
+});
+
 /** The same in both languages. */
 const programs: readonly (readonly [what: string, jsonata: string, script: string])[] = [
   [

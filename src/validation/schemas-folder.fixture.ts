@@ -56,6 +56,8 @@ export function orderCompleted(change: Partial<IncomingEvent> = {}): IncomingEve
     context: undefined,
     occurredAt: '',
     schemaVersion: 0,
+    vendorCall: undefined,
+    clock: undefined,
     fault: undefined,
     original: () => new Uint8Array(),
     ...change,

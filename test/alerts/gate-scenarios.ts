@@ -1,5 +1,6 @@
 import { accessScenarios } from './access-scenarios.ts';
 import { auditScenarios } from './audit-scenarios.ts';
+import { keyScenarios } from './key-scenarios.ts';
 import { counter, gauge, missing, stream, type Scenario } from './scenario.ts';
 
 /** Every 5 minutes: an hour is 12 samples. */
@@ -373,6 +374,7 @@ export const gateScenarios: readonly Scenario[] = [
   ...accessScenarios,
   ...syncs,
   ...heartbeats,
+  ...keyScenarios,
   ...target,
   ...objectives,
 ];

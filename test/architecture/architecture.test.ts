@@ -51,6 +51,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   tail: ['event', 'errors', 'jetstream', 'quarantine'],
   canary: ['event', 'config', 'jetstream', 'delivery', 'destinations', 'observability'],
   registry: ['event', 'errors', 'jetstream', 'observability', 'validation'],
+  keys: ['event', 'errors', 'config', 'jetstream', 'observability'],
   catalog: ['event', 'errors', 'validation'],
   codegen: ['event', 'errors', 'validation'],
   operators: [
@@ -70,6 +71,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'locate',
     'tail',
     'registry',
+    'keys',
     'audit',
   ],
   service: [
@@ -89,6 +91,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'tail',
     'canary',
     'registry',
+    'keys',
     'audit',
     'operators',
     'transform',
@@ -129,6 +132,11 @@ const wallClock: Readonly<Record<string, string>> = {
   'gate/accept/accept-events.ts': "the event's timestamp",
   'gate/accept/replay.ts': "the event's timestamp",
   'gate/webhooks/webhook-endpoint.ts': "compared with the sender's clock, within its tolerance",
+  'gate/intake/authenticate.ts':
+    'a key expires at a time that people chose; read for such keys alone',
+  'keys/key-editor.ts': 'when a key was made or revoked, and its end, which people chose',
+  'keys/key-state.ts': 'shown to people: what has expired',
+  'keys/last-used.ts': 'shown to people',
   'http/current-date.ts': 'the Date header',
   'delivery/worker-state.ts': 'shown to people',
   'delivery/call.ts': 'shown to people: the start of an attempt, the latency',

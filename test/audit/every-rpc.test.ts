@@ -14,12 +14,14 @@ import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_ser
 import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
 import type { AuditRecord } from '../../src/audit/audit-record.ts';
 import { eventIdOf } from '../../src/event/event-id.ts';
-import { auditedRpcs } from '../../src/operators/audit/audited-rpcs.ts';
+import { auditedActions, auditedRpcs, rpcName } from '../../src/operators/audit/audited-rpcs.ts';
 import { adminToken } from '../admin-token.ts';
 import { makeSound } from '../dead-letters/dead-rig.ts';
 import { order } from '../endpoints/sample-events.ts';
+import { operatorsServices } from '../operators/operators-services.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { connect, readEntries, readStreamText, sendEvent } from './audit-rig.ts';
+import { fail, keyAndRedeliveryCases, silent, type Case } from './key-and-redelivery-cases.ts';
 
 /* Every RPC of the operators' port on a real service, with what it leaves in the audit log. */
 
@@ -30,6 +32,9 @@ let dead: string[];
 const keys = Array.from({ length: 12 }, () => randomUUID());
 const payload = 'pear-payload';
 const secretText = 'sesame-in-an-edit';
+const person = 'ada@example.com';
+/** Write keys that the cases make. */
+const secrets: string[] = [];
 
 beforeAll(async () => {
   real = await startRealService({ env: { HEADGATE_SCHEMAS_SOURCE: 'registry' } });
@@ -52,18 +57,10 @@ const rejectedIds = (number: number) => ({
   eventId: eventIdOf('default', keys[number - 1]!),
 });
 
-interface Case {
-  /** What is called, once. */
-  readonly call: () => Promise<unknown>;
-  /** Undefined: it leaves no entry. */
-  readonly entry: object | undefined;
-}
-
 const registry = () => connect(real, SchemaRegistryService);
 const rejected = () => connect(real, RejectedService);
 const deadLetters = () => connect(real, DeadLetterService);
 const taxonomy = readFileSync('schemas/taxonomy.yaml', 'utf8');
-const fail = (code: string, more: object = {}) => ({ outcome: code, counts: {}, ...more });
 
 async function firstOfTail(): Promise<void> {
   const stop = new AbortController();
@@ -77,21 +74,18 @@ async function firstOfTail(): Promise<void> {
 
 /** By the full name of the RPC: calls that succeed and calls that are refused. */
 const cases: Readonly<Record<string, readonly Case[]>> = {
-  'headgate.v1.SchemaRegistryService/ListSchemas': [
-    { call: () => registry().listSchemas({}), entry: undefined },
-  ],
+  'headgate.v1.SchemaRegistryService/ListSchemas': [silent(() => registry().listSchemas({}))],
   'headgate.v1.SchemaRegistryService/GetSchema': [
-    { call: () => registry().getSchema({ eventName: 'order_completed' }), entry: undefined },
+    silent(() => registry().getSchema({ eventName: 'order_completed' })),
   ],
-  'headgate.v1.RejectedService/CountRejected': [
-    { call: () => rejected().countRejected({}), entry: undefined },
-  ],
+  'headgate.v1.RejectedService/CountRejected': [silent(() => rejected().countRejected({}))],
   'headgate.v1.DeadLetterService/CountDeadLetters': [
-    { call: () => deadLetters().countDeadLetters({}), entry: undefined },
+    silent(() => deadLetters().countDeadLetters({})),
   ],
   'headgate.v1.DestinationService/ListDestinations': [
-    { call: () => connect(real, DestinationService).listDestinations({}), entry: undefined },
+    silent(() => connect(real, DestinationService).listDestinations({})),
   ],
+  ...keyAndRedeliveryCases(() => real, { person, secretText, secrets }),
   'headgate.v1.TailService/Tail': [
     {
       call: firstOfTail,
@@ -286,6 +280,12 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
   ],
 };
 
+test('the tables classify every RPC of the contract, each by a name of its own', async () => {
+  const methods = (await operatorsServices()).flatMap((one) => one.methods);
+  expect([...auditedRpcs.keys()].toSorted()).toEqual(methods.map(rpcName).toSorted());
+  expect(new Set(auditedActions).size).toBe(auditedActions.length);
+});
+
 test('the cases are of every RPC that the table classifies', () => {
   expect(Object.keys(cases).toSorted()).toEqual([...auditedRpcs.keys()].toSorted());
   const silent = Object.keys(cases).filter((rpc) => cases[rpc]![0]!.entry === undefined);
@@ -330,14 +330,27 @@ describe('an RPC', () => {
     expect(answer).not.toBe('Internal');
 
     // The end of a stream is recorded after its caller has left.
-    await expect.poll(() => entriesAfter(before)).toEqual(wantedEntries(rpc, one, answer));
+    await expect
+      .poll(() => entriesAfter(before), { timeout: 10_000 })
+      .toEqual(wantedEntries(rpc, one, answer));
   });
 });
 
 test('no payload and no secret is in the stream', async () => {
   const text = await readStreamText(real.service.log);
   expect(text.length).toBeGreaterThan(5_000);
-  for (const hidden of [payload, secretText, adminToken, 'Bearer', '"order_id"', 'A-1', 'u-1']) {
+  expect(secrets.map((secret) => secret.length > 20)).toEqual([true]);
+  for (const hidden of [
+    ...secrets,
+    payload,
+    secretText,
+    person,
+    adminToken,
+    'Bearer',
+    '"order_id"',
+    'A-1',
+    'u-1',
+  ]) {
     expect(text).not.toContain(hidden);
   }
 });

@@ -101,6 +101,65 @@ describe.skipIf(whyNoEngine() !== undefined)('with the engine', () => {
 
   describeDestination(clickhouseType, () => startFarSide(engine), ['lost_answer']);
 
+  const timesOf = async (): Promise<(string | null)[]> => {
+    const rows = await engine.ask<{ time: string | null }>(
+      `SELECT toString(event_time) AS time FROM ${table} ORDER BY sequence`,
+    );
+    return rows.map(({ time }) => time);
+  };
+
+  test('when it happened is a column, of earlier versions too, and null where it cannot be', async () => {
+    const destination = openNew();
+    const times = ['2024-03-01T11:00:00.123456Z', undefined, '0900-01-01T00:00:00.000Z'];
+    const deliveries = times.map((eventTime) =>
+      deliveryOfEvent({
+        occurredAt: '2026-02-01T00:00:00.000Z',
+        ...(eventTime !== undefined && { eventTime }),
+      }),
+    );
+    await destination.deliver(deliveries, never);
+    expect(await timesOf()).toEqual(['2024-03-01 11:00:00.123', '2026-02-01 00:00:00.000', null]);
+  });
+
+  test('a table of an earlier version gets the column, and its rows stay as they are', async () => {
+    const destination = openNew();
+    const old = createTable(table).replace(/,\s+event_time .*\n.*by_event_time.*\n/, ',\n');
+    expect(old).not.toContain('event_time');
+    await engine.ask(old);
+    await engine.ask(
+      `INSERT INTO ${table} (event_id, event_name, source, timestamp, idempotency_key, sequence)
+       SELECT generateUUIDv4(), 'n', 's', now(), 'k', 0`,
+    );
+    const eventTime = '2026-02-01T00:00:00.000Z';
+    expect(await destination.deliver([deliveryOfEvent({ eventTime })], never)).toEqual([
+      { kind: 'delivered' },
+    ]);
+    expect(await timesOf()).toEqual([null, '2026-02-01 00:00:00.000']);
+  });
+
+  test('its index shows no copy that FINAL hides', async () => {
+    const destination = openNew();
+    const first = storedEvent({ timestamp: firstTime, eventTime: '2026-02-01T00:00:00.000Z' });
+    const late = '2026-04-01T00:00:00.000Z';
+    const copy = { ...first, timestamp: late, eventTime: late };
+    for (const event of [first, copy]) await destination.deliver([deliveryOfEvent(event)], never);
+    // Enough others, so that each part has granules that the index can skip.
+    await destination.deliver(make(2000), never);
+    expect(await count(`FINAL WHERE event_time >= '${late.slice(0, 10)}'`)).toBe(0);
+    expect(await count("FINAL WHERE event_time < '2026-02-02'")).toBe(1);
+    const [version] = await engine.ask<{ version: string }>('SELECT version() AS version');
+    console.log(`clickhouse ${version?.version}: the index by event_time and FINAL agree`);
+  });
+
+  test('a table that cannot be changed is filled as before', async () => {
+    const destination = openNew();
+    const old = createTable(table)
+      .replace(/,\s+event_time .*\n.*by_event_time.*\n/, ',\n')
+      .replace(/ENGINE = .*/s, 'ENGINE = Null');
+    await engine.ask(old);
+    expect(await destination.deliver([deliveryOfEvent()], never)).toEqual([{ kind: 'delivered' }]);
+  });
+
   test('an event is a row, with its types and its long numbers', async () => {
     const destination = openNew();
     const event = storedEvent({ context: { page: '/' }, occurredAt: '2026-03-01T11:00:00Z' });

@@ -75,6 +75,7 @@ export function startClickhouseFarSide(): Promise<HttpFarSide> {
     if (query.startsWith('INSERT')) return insert(body.toString());
     if (query.startsWith('EXISTS'))
       return { status: 200, text: `{"result":${Number(hasTable)}}\n` };
+    if (query.startsWith('DESCRIBE')) return { status: 200, text: '{"name":"event_time"}\n' };
     if (query.startsWith('SELECT')) return select(query);
     if (!query.startsWith('CREATE')) return clickhouseError(62, 'SYNTAX_ERROR', 'Syntax error');
     hasTable = true;

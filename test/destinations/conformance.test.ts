@@ -36,6 +36,8 @@ const farSides: Readonly<Record<string, () => Promise<FarSide>>> = {
   webhook: startWebhookFarSide,
   http: startHttpApiFarSide,
   segment: startSegmentFarSide,
+  // It speaks the same protocol.
+  rudderstack: startSegmentFarSide,
   posthog: startPosthogFarSide,
   mixpanel: startMixpanelFarSide,
   nats: () => startNatsFarSide(nats),
@@ -52,6 +54,7 @@ const abilities: Readonly<Record<string, readonly Ability[]>> = {
   http: ['partial_failure', 'lost_answer', 'retry_after'],
   // Segment says of no event that it refuses it.
   segment: ['lost_answer', 'retry_after'],
+  rudderstack: ['lost_answer', 'retry_after'],
   posthog: ['partial_failure', 'lost_answer', 'retry_after', 'counts_by_time'],
   mixpanel: ['partial_failure', 'lost_answer', 'retry_after', 'counts_by_time'],
   nats: ['partial_failure', 'lost_answer'],

@@ -59,6 +59,7 @@ test('20,000 events, ten kills of the worker: a receiver that accepts an id once
   const destinations = [
     await vendorDestination('webhook', webhookStandIn()),
     await vendorDestination('segment', segmentStandIn()),
+    await vendorDestination('rudderstack', segmentStandIn()),
     await vendorDestination('posthog', posthogStandIn()),
     await vendorDestination('mixpanel', mixpanelStandIn()),
     await moduleDestination(),

@@ -175,7 +175,14 @@ async function fillSpool(deliveries: readonly Delivery[]): Promise<ExportData> {
   const events = await createSqliteDestination('spool', { path: spool, busy_timeout: 1000 });
   await deliverAll(events, deliveries);
   await events.close();
-  return { folder, spool, busyTimeoutMs: 1000, fileEventsMax: 1000, idsKeptMs: 60_000 };
+  return {
+    folder,
+    spool,
+    busyTimeoutMs: 1000,
+    fileEventsMax: 1000,
+    idsKeptMs: 60_000,
+    partition: 'hour',
+  };
 }
 
 test('a crash between the file and the end of its claim writes the same file, once', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Destination, DestinationSettings } from '../../src/destinations/destination.ts';
 import { createMixpanelDestination } from '../../src/destinations/mixpanel/mixpanel.ts';
 import { createPosthogDestination } from '../../src/destinations/posthog/posthog.ts';
+import { createRudderstackDestination } from '../../src/destinations/rudderstack/rudderstack.ts';
 import { createSegmentDestination } from '../../src/destinations/segment/segment.ts';
 import { StartError } from '../../src/errors.ts';
 import { deliverAll, deliveryOf, deliveryOfEvent, never, storedEvent } from './deliveries.ts';
@@ -22,6 +23,11 @@ interface VendorCase {
 const vendors: Readonly<Record<string, VendorCase>> = {
   segment: {
     create: createSegmentDestination,
+    standIn: segmentStandIn,
+    key: ['write_key', segmentKey],
+  },
+  rudderstack: {
+    create: createRudderstackDestination,
     standIn: segmentStandIn,
     key: ['write_key', segmentKey],
   },

@@ -97,6 +97,7 @@ describe('src/README.md', () => {
     'tail/',
     'canary/',
     'registry/',
+    'keys/',
     'catalog/',
     'codegen/',
     'operators/',

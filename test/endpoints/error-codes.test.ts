@@ -163,6 +163,8 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   schema_refused: "belongs to the operators' port: test/registry",
   registry_read_only: "belongs to the operators' port: test/registry",
   registry_conflict: "belongs to the operators' port: test/registry",
+  key_not_found: "belongs to the operators' port: test/keys",
+  key_refused: "belongs to the operators' port: test/keys",
   invalid_request: "belongs to the operators' port: test/dead-letters",
   destination_not_found: "belongs to the operators' port: test/delivery",
   destination_in_use: "belongs to the operators' port: test/delivery",

@@ -2,10 +2,12 @@ import { createHmac, randomUUID } from 'node:crypto';
 
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
 import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.ts';
+import { AuditService } from '../../gen/headgate/v1/audit_service_pb.ts';
 import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
 import { DestinationService } from '../../gen/headgate/v1/destination_service_pb.ts';
 import { EventLogService } from '../../gen/headgate/v1/event_log_service_pb.ts';
 import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
+import { KeyService } from '../../gen/headgate/v1/key_service_pb.ts';
 import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
@@ -230,10 +232,12 @@ const rows: readonly Row[] = [
 ];
 
 const adminServices = [
+  AuditService,
   DeadLetterService,
   DestinationService,
   EventLogService,
   EventService,
+  KeyService,
   RejectedService,
   SchemaRegistryService,
   TailService,

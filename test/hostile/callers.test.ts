@@ -37,4 +37,18 @@ describe('anonymous load', () => {
     expect(grown).toBeLessThan(memoryMaxBytes);
     expect(p99Ms).toBeLessThan(isLong ? p99MaxMs(compared!) : Infinity);
   });
+
+  /*
+   * Not within the bar: 8,000 open requests are 60 MB of objects, and each time V8 moves the young ones, everything
+   * stops for 20 to 30 ms.
+   */
+  test('thousands of unfinished uploads of a byte end nothing', async () => {
+    await using gate = await startHostileGate();
+    const attack = 'thousands of unfinished uploads';
+    const options = { gate, startDecoy: startHostileGate, attack, rounds, ms: attackMs };
+    const { sent, refusals, text } = await compare(options);
+    console.log(text);
+    expect(refusals).toEqual({});
+    expect(sent).toBeGreaterThan((producersPerSecond * attackMs * rounds) / 1000 / 2);
+  });
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 /*
  * `HOSTILE_REALTIME=1`, for a machine that is busy with other work, or has few cores: the producers, the log and the
@@ -39,5 +39,10 @@ function prefer(processId: number, priority: number): void {
 }
 
 function chrt(thread: string, priority: number): void {
-  execFileSync('chrt', ['--rr', '--pid', String(priority), thread]);
+  try {
+    execFileSync('chrt', ['--rr', '--pid', String(priority), thread], { stdio: 'pipe' });
+  } catch (error) {
+    // Threads come and go.
+    if (existsSync(`/proc/${thread}`)) throw error;
+  }
 }

@@ -50,6 +50,9 @@ const requests: Readonly<Record<string, object>> = {
   DiscardDeadLetter: { why: 'a test' },
   ReadEvents: { eventName: 'order_completed' },
   Locate: { id: 'e-1' },
+  CreateKey: { source: 'shop' },
+  RotateKey: { id: '0123456789ab' },
+  RevokeKey: { id: '0123456789ab' },
   ReplayRejected: { sequence: 1n },
   CountRedelivery: { selection: { destination: 'crm' } },
   StartRedelivery: { selection: { destination: 'crm' } },
@@ -86,6 +89,7 @@ beforeAll(async () => {
     rejected: { rejected: broken(), replay: broken(), discard: broken(), textOf: fails },
     events: { destinations: [], delivery: undefined },
     deadLetters: broken(),
+    keys: { editor: broken(), refresh: fails, list: fails, auth: 'keys' },
     auditRecords: createAuditRecords(log),
     destinations: {
       signals,

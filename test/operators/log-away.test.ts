@@ -6,6 +6,7 @@ import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.
 import { DestinationService } from '../../gen/headgate/v1/destination_service_pb.ts';
 import { EventLogService } from '../../gen/headgate/v1/event_log_service_pb.ts';
 import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
+import { KeyService } from '../../gen/headgate/v1/key_service_pb.ts';
 import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
@@ -35,6 +36,8 @@ test('while the log does not answer, every service reports it, and works again a
     'EventLogService/ReadEvents': () =>
       createClient(EventLogService, transport).readEvents({ eventName: 'order_completed' }),
     'EventService/Locate': () => createClient(EventService, transport).locate({ id: 'e-1' }),
+    'KeyService/ListKeys': () => createClient(KeyService, transport).listKeys({}),
+    'KeyService/CreateKey': () => createClient(KeyService, transport).createKey({ source: 'shop' }),
     'RejectedService/ListRejected': () => createClient(RejectedService, transport).listRejected({}),
     'SchemaRegistryService/PushTaxonomy': () =>
       createClient(SchemaRegistryService, transport).pushTaxonomy({ taxonomy: 'events: {}' }),

@@ -20,6 +20,7 @@ async function handedOver(env: Readonly<Record<string, string>>) {
     {
       config,
       registry: () => registry,
+      runTimeKeys: () => [],
       canaryKey: undefined,
       labels: { sources: ['a'], eventNames: ['b'], destinations: ['crm'] },
       log: {

@@ -37,6 +37,8 @@ function keep(
         original,
         batchContext: undefined,
         sentAt: '',
+        historical: false,
+        vendorCall: undefined,
         redacted: false,
         quarantined,
       },

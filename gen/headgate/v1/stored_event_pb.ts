@@ -14,7 +14,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file headgate/v1/stored_event.proto.
  */
 export const file_headgate_v1_stored_event: GenFile = /*@__PURE__*/
-  fileDesc("Ch5oZWFkZ2F0ZS92MS9zdG9yZWRfZXZlbnQucHJvdG8SC2hlYWRnYXRlLnYxItkDCgtTdG9yZWRFdmVudBIQCghldmVudF9pZBgBIAEoCRISCgpldmVudF9uYW1lGAIgASgJEg4KBnNvdXJjZRgDIAEoCRItCgl0aW1lc3RhbXAYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3VzZXJfaWQYBSABKAkSFAoMYW5vbnltb3VzX2lkGAYgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgHIAEoCRIWCg5zY2hlbWFfdmVyc2lvbhgIIAEoDRIrCgpwcm9wZXJ0aWVzGAkgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIoCgdjb250ZXh0GAogASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIvCgtvY2N1cnJlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHc2VudF9hdBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOY29ycmVsYXRpb25faWQYDSABKAkSEwoLdHJhY2VwYXJlbnQYDiABKAkSKwoId2FybmluZ3MYDyADKAsyGS5oZWFkZ2F0ZS52MS5FdmVudFdhcm5pbmdiBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_headgate_v1_event_result]);
+  fileDesc("Ch5oZWFkZ2F0ZS92MS9zdG9yZWRfZXZlbnQucHJvdG8SC2hlYWRnYXRlLnYxIssECgtTdG9yZWRFdmVudBIQCghldmVudF9pZBgBIAEoCRISCgpldmVudF9uYW1lGAIgASgJEg4KBnNvdXJjZRgDIAEoCRItCgl0aW1lc3RhbXAYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3VzZXJfaWQYBSABKAkSFAoMYW5vbnltb3VzX2lkGAYgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgHIAEoCRIWCg5zY2hlbWFfdmVyc2lvbhgIIAEoDRIrCgpwcm9wZXJ0aWVzGAkgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIoCgdjb250ZXh0GAogASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIvCgtvY2N1cnJlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHc2VudF9hdBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOY29ycmVsYXRpb25faWQYDSABKAkSEwoLdHJhY2VwYXJlbnQYDiABKAkSKwoId2FybmluZ3MYDyADKAsyGS5oZWFkZ2F0ZS52MS5FdmVudFdhcm5pbmcSLgoKZXZlbnRfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKaGlzdG9yaWNhbBgRIAEoCBIsCgt2ZW5kb3JfY2FsbBgSIAEoCzIXLmhlYWRnYXRlLnYxLlZlbmRvckNhbGwilgEKClZlbmRvckNhbGwSDgoGc3lzdGVtGAEgASgJEgwKBGNhbGwYAiABKAkSEgoKZXZlbnRfbmFtZRgDIAEoCRISCgptZXNzYWdlX2lkGAQgASgJEg0KBW1vdmVkGAUgAygJEg4KBmNvcGllZBgGIAMoCRILCgNvd24YByADKAkSFgoOY29udGV4dF9tZW1iZXIYCCABKAliBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_headgate_v1_event_result]);
 
 /**
  * An event as the log stores it. The payload of every message in the stream EVENTS is the ProtoJSON
@@ -103,6 +103,29 @@ export type StoredEvent = Message<"headgate.v1.StoredEvent"> & {
    * @generated from field: repeated headgate.v1.EventWarning warnings = 15;
    */
   warnings: EventWarning[];
+
+  /**
+   * When it happened: the producer's clock where it gave a credible time, else the server's. Computed
+   * once, when the event was accepted, and the same at every destination. Absent in events that an
+   * earlier version stored.
+   *
+   * @generated from field: google.protobuf.Timestamp event_time = 16;
+   */
+  eventTime?: Timestamp | undefined;
+
+  /**
+   * The request imported events of the past.
+   *
+   * @generated from field: bool historical = 17;
+   */
+  historical: boolean;
+
+  /**
+   * The call of a vendor's SDK that became this event. Absent if it came in another way.
+   *
+   * @generated from field: headgate.v1.VendorCall vendor_call = 18;
+   */
+  vendorCall?: VendorCall | undefined;
 };
 
 /**
@@ -111,4 +134,74 @@ export type StoredEvent = Message<"headgate.v1.StoredEvent"> & {
  */
 export const StoredEventSchema: GenMessage<StoredEvent> = /*@__PURE__*/
   messageDesc(file_headgate_v1_stored_event, 0);
+
+/**
+ * What the names of the contract do not keep of a vendor's call.
+ *
+ * @generated from message headgate.v1.VendorCall
+ */
+export type VendorCall = Message<"headgate.v1.VendorCall"> & {
+  /**
+   * segment, posthog or mixpanel: whose endpoint took it.
+   *
+   * @generated from field: string system = 1;
+   */
+  system: string;
+
+  /**
+   * track, identify, page, screen, group, alias or group_identify.
+   *
+   * @generated from field: string call = 2;
+   */
+  call: string;
+
+  /**
+   * The name of the event as it was sent. Empty if the call has none.
+   *
+   * @generated from field: string event_name = 3;
+   */
+  eventName: string;
+
+  /**
+   * The id as it was sent. Empty if it had none.
+   *
+   * @generated from field: string message_id = 4;
+   */
+  messageId: string;
+
+  /**
+   * Members of the call that are properties now.
+   *
+   * @generated from field: repeated string moved = 5;
+   */
+  moved: string[];
+
+  /**
+   * Members of the call that were properties as well.
+   *
+   * @generated from field: repeated string copied = 6;
+   */
+  copied: string[];
+
+  /**
+   * The properties of a call whose other properties were in a member of their own, such as $set.
+   *
+   * @generated from field: repeated string own = 7;
+   */
+  own: string[];
+
+  /**
+   * The member of context that holds what the contract has no field for.
+   *
+   * @generated from field: string context_member = 8;
+   */
+  contextMember: string;
+};
+
+/**
+ * Describes the message headgate.v1.VendorCall.
+ * Use `create(VendorCallSchema)` to create a new message.
+ */
+export const VendorCallSchema: GenMessage<VendorCall> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_stored_event, 1);
 

@@ -22,6 +22,7 @@ import {
   checkFileLimit,
   nearestFolder,
 } from './check-host.ts';
+import { checkKeys } from './check-keys.ts';
 import { checkClock, checkDurability, checkStreams, reachLog } from './check-nats.ts';
 import { checkMissingDeliveries } from './check-missing-deliveries.ts';
 import { checkMissingEvents } from './check-missing-events.ts';
@@ -122,6 +123,7 @@ async function examine(
   const running = gate;
   if (running !== undefined) {
     await check('deliveries', (findings) => checkDeliveries(findings, running));
+    if (config.auth === 'keys') await check('keys', (findings) => checkKeys(findings, running));
   }
   return all;
 }

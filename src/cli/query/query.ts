@@ -35,7 +35,7 @@ export function queryCommand({ env }: CommandContext): Command {
       `
 Columns: event_id, event_name, source, timestamp, user_id, anonymous_id, idempotency_key,
 schema_version, properties, context, occurred_at, sent_at, correlation_id, traceparent, sequence,
-warnings, delivered_at. properties, context and warnings hold JSON: properties->>'$.total'.
+warnings, delivered_at, event_time. properties, context and warnings hold JSON: properties->>'$.total'.
 
 Exit code: 0 done, 1 when SQLite refuses, 2 when the command was not understood.
 

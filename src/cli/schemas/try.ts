@@ -160,6 +160,8 @@ function incomingOf(storedJson: Uint8Array): IncomingEvent {
     context: stored.context,
     occurredAt: stored.occurredAt ?? '',
     schemaVersion: 0,
+    vendorCall: undefined,
+    clock: undefined,
     fault: undefined,
     original: () => storedJson,
   };

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 
 import { encodeRequestPart } from '../../event/stored-event.ts';
+import { requestClock } from '../../event/time/event-time.ts';
+import { timeText } from '../../event/time/time-text.ts';
 import type { Verdict } from '../../event/verdict.ts';
 import { validateEvents } from '../../gate/accept/decide-event.ts';
 import type { IncomingBatch } from '../../gate/decode/incoming-batch.ts';
@@ -30,16 +32,19 @@ export async function openValidate(
   const producer = { source: defaultSource, maySend: () => true, isCanary: false };
   // A gate gives each request without a correlation id a new one, which counts towards the size.
   const correlationId = randomUUID();
-  return ({ events, context, sentAt }) =>
-    validateEvents(
+  return ({ events, context, sentAt, historical = false }) => {
+    const timestampMs = Date.now();
+    return validateEvents(
       {
         producer,
         validate,
         eventBytesMax,
-        timestampMs: Date.now(),
-        requestPart: encodeRequestPart({ correlationId, traceparent: '', sentAt }),
+        timestampMs,
+        clock: requestClock(timeText(timestampMs), timestampMs, sentAt, historical),
+        requestPart: encodeRequestPart({ correlationId, traceparent: '', sentAt, historical }),
         batchContext: context,
       },
       events,
     );
+  };
 }

@@ -31,9 +31,31 @@ export function buildKeys(raws: readonly RawKey[], faults: string[]): WriteKey[]
     }
     validateGlobs(events, from('events'), faults);
     if (hash !== undefined) validateHash(hash, from('hash'), fromByHash, faults);
-    if (source !== undefined && hash !== undefined) keys.push({ source, hash, events });
+    const expires = values.get('expires') as string | undefined;
+    const expiresAtMs =
+      expires === undefined ? undefined : readTime(expires, from('expires'), faults);
+    if (source !== undefined && hash !== undefined) {
+      keys.push({ source, hash, events, ...(expiresAtMs !== undefined && { expiresAtMs }) });
+    }
   }
   return keys;
+}
+
+const timePattern =
+  /^(\d{4}-\d{2}-\d{2})(?:[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2}))?$/;
+
+/** Reads a date or an RFC 3339 time to a Unix time in ms. */
+function readTime(text: string, from: string, faults: string[]): number | undefined {
+  const [, date = ''] = timePattern.exec(text) ?? [];
+  const dayMs = Date.parse(date);
+  // 31 June would be read as 1 July.
+  const isDay = !Number.isNaN(dayMs) && new Date(dayMs).toISOString().startsWith(date);
+  const timeMs = isDay ? Date.parse(text.replace(' ', 'T').toUpperCase()) : Number.NaN;
+  if (!Number.isNaN(timeMs)) return timeMs;
+  faults.push(
+    `${from}: is neither a date nor an RFC 3339 time: write 2027-06-30 or 2027-06-30T18:00:00Z`,
+  );
+  return undefined;
 }
 
 /** Reports globs that cannot match any event name. */

@@ -21,7 +21,7 @@ export function build(raw: RawConfig): Config {
   const destinations = buildDestinations(raw.destinations, values.data_dir ?? '', faults);
   const webhooks = buildWebhooks(raw.webhooks, faults);
   validateOwnTokens(values, operators, faults);
-  const entries = { keys: raw.keyEntries, operators: raw.operators.length };
+  const entries = { operators: raw.operators.length };
   if (!raw.fileBroken) validateRules(table, values, entries, faults);
   if (faults.length > 0) throw new StartError(describeFaults(faults));
   return deepFreeze({ ...assemble(values, keys), operators, destinations, webhooks });

@@ -4,7 +4,6 @@ import type { TableValues } from './table-values.ts';
 
 /** The numbers of entries in the lists of the file, including invalid ones: they were meant. */
 export interface EntryCounts {
-  readonly keys: number;
   readonly operators: number;
 }
 
@@ -80,15 +79,8 @@ const rules: readonly Rule[] = [
     validate: ({ listen, auth }) =>
       auth === 'off' && !isLoopback(listen.host)
         ? `${formatAddress(listen)} can be reached from other machines while auth is off, so ` +
-          'that anyone could write: set auth to keys and add keys (`headgate keys new`), or ' +
+          'that anyone could write: set auth to keys (`headgate keys create` makes them), or ' +
           'listen on 127.0.0.1'
-        : undefined,
-  },
-  {
-    settings: ['auth'],
-    validate: ({ auth }, entries) =>
-      auth === 'keys' && entries.keys === 0
-        ? 'is keys, but there is no key: add one under keys (`headgate keys new` prints its line)'
         : undefined,
   },
   {

@@ -22,6 +22,12 @@ export const keySettings = {
     defaultText: 'every event',
     text: 'Globs on the names of the events that this key may send.',
   },
+  expires: {
+    kind: 'string',
+    default: null,
+    defaultText: 'never',
+    text: 'From then on the key is refused: a date (`2027-06-30`, at its beginning in UTC) or an RFC 3339 time (`2027-06-30T18:00:00+02:00`).',
+  },
 } as const satisfies Record<string, Setting>;
 
 /** The write keys of the file. */

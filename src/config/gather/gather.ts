@@ -18,8 +18,6 @@ export interface RawConfig {
   /** By the path of the setting. */
   readonly values: ReadonlyMap<string, RawValue>;
   readonly keys: readonly RawKey[];
-  /** The number of entries under `keys`, including invalid ones: they were meant as keys. */
-  readonly keyEntries: number;
   readonly operators: readonly RawOperator[];
   readonly destinations: readonly RawDestination[];
   readonly webhooks: readonly RawWebhook[];
@@ -80,8 +78,6 @@ export function gather(sources: ConfigSources): RawConfig {
   }
   const keys = gatherKeys(keysNode, context);
   const operators = gatherOperators(operatorsNode, context);
-  const isList = Array.isArray(keysNode);
-  const keyEntries = isList ? keysNode.length : Number(keysNode !== undefined && keysNode !== null);
   const destinations = file.broken
     ? []
     : gatherDestinations(hasDestinations ? destinationsNode : undefined, hasDestinations, {
@@ -92,7 +88,7 @@ export function gather(sources: ConfigSources): RawConfig {
   const webhooks = gatherWebhooks(webhooksNode, context);
   findUnknownVariables(env, known, file, destinations, faults);
   const fileBroken = file.broken;
-  return { values, keys, keyEntries, operators, destinations, webhooks, fileBroken, faults };
+  return { values, keys, operators, destinations, webhooks, fileBroken, faults };
 }
 
 function findUnknownVariables(

@@ -2,9 +2,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { StartError } from '../../errors.ts';
 import { createClickhouseConnection } from './connection.ts';
-import { faultOf, isTableGone } from './fault.ts';
+import { faultOf, isRefusedChange, isTableGone } from './fault.ts';
 import { rowOf, type ClickhouseRow } from './row.ts';
-import { createTable, quoteName, selectWindow } from './table.ts';
+import { addEventTime, createTable, describeTable, quoteName, selectWindow } from './table.ts';
 import { closeWhenIdle } from '../close-when-idle.ts';
 import {
   delivered,
@@ -42,6 +42,7 @@ export function createClickhouseDestination(
   const { client } = connection;
   const timeoutMs = Number(settings['timeout']);
   let ready = false;
+  let hasEventTime = true;
 
   const prepare = async (abort_signal: AbortSignal, query_id: string): Promise<void> => {
     if (ready) return;
@@ -50,6 +51,7 @@ export function createClickhouseDestination(
     if (!(await isThere(client, table, options))) {
       await client.command({ query: createTable(table), ...options });
     }
+    hasEventTime = await makeEventTime(client, table, options);
     ready = true;
   };
 
@@ -64,7 +66,7 @@ export function createClickhouseDestination(
       await prepare(whole, queryId);
       await client.insert({
         table,
-        values: rows.map(({ row }) => row),
+        values: rows.map(({ row }) => (hasEventTime ? row : withoutEventTime(row))),
         format: 'JSONEachRow',
         query_id: queryId,
         abort_signal: whole,
@@ -134,6 +136,35 @@ async function isThere(
   const answer = await client.query({ query, format: 'JSONEachRow', ...options });
   const [found] = await answer.json<{ result: number }>();
   return found?.result === 1;
+}
+
+/**
+ * Whether the table has a column for the time of an event. A table that this user may not change, or that
+ * is no MergeTree, stays as it is, and is filled as before.
+ */
+async function makeEventTime(
+  client: ClickHouseClient,
+  table: string,
+  options: { readonly abort_signal: AbortSignal; readonly query_id: string },
+): Promise<boolean> {
+  const answer = await client.query({
+    query: describeTable(table),
+    format: 'JSONEachRow',
+    ...options,
+  });
+  const columns = await answer.json<{ name: string }>();
+  if (columns.some(({ name }) => name === 'event_time')) return true;
+  try {
+    await client.command({ query: addEventTime(table), ...options });
+    return true;
+  } catch (error) {
+    if (isRefusedChange(error)) return false;
+    throw error;
+  }
+}
+
+function withoutEventTime({ event_time: _eventTime, ...row }: ClickhouseRow): ClickhouseRow {
+  return row;
 }
 
 /** No table is no event. */

@@ -56,9 +56,20 @@ function faultOfOther(what: string, text: string, head: AnswerHead | undefined):
   return { ofEvent, outcome: { kind: 'retry', fault: 'destination', reason } };
 }
 
-/** The table was removed or never created. */
+/**
+ * The table was removed or never created (60), or has no such column any more (16, 117).
+ */
 export function isTableGone(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && String(error.code) === '60';
+  return ['16', '60', '117'].includes(codeOf(error));
+}
+
+/** This user may not change the table (497), or its engine cannot be changed (48, 36). */
+export function isRefusedChange(error: unknown): boolean {
+  return ['36', '48', '497'].includes(codeOf(error));
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 /** The message quotes the invalid values, which may be personal data. */

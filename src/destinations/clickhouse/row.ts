@@ -1,6 +1,6 @@
 import { rawJson } from '../../event/changed-properties.ts';
 import { parseByHand } from '../../event/json/parse-json.ts';
-import type { StoredEvent } from '../../event/stored-event.ts';
+import { readEventTime, type StoredEvent } from '../../event/stored-event.ts';
 import type { Delivery } from '../destination.ts';
 import { readEvent } from '../readable-event.ts';
 
@@ -44,7 +44,14 @@ export function rowOf(delivery: Delivery): ClickhouseRow | string {
     traceparent: event.traceparent,
     sequence: delivery.sequence,
     warnings: event.warnings && JSON.stringify(event.warnings),
+    event_time: columnTime(readEventTime(event)),
   };
+}
+
+/** The column has milliseconds. Undefined if it cannot hold the time, which an import may have. */
+function columnTime(time: string): string | undefined {
+  const text = `${time.slice(0, '2026-03-01T12:00:00.000'.length).replace('Z', '')}Z`;
+  return timestamp.test(text) ? text : undefined;
 }
 
 /** A number that a double may not hold exactly: at least 17 characters, or an exponent. */

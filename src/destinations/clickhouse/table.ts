@@ -36,11 +36,26 @@ export function createTable(table: string): string {
       sequence UInt64,
       warnings Nullable(String),
       delivered_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'),
+      event_time Nullable(DateTime64(3, 'UTC')),
+      INDEX by_event_time event_time TYPE minmax GRANULARITY 1,
       first_wins UInt64 MATERIALIZED toUInt64(20000000000000 - toUnixTimestamp64Milli(timestamp))
     )
     ENGINE = ReplacingMergeTree(first_wins)
     ORDER BY (event_name, event_id)
     SETTINGS non_replicated_deduplication_window = 1000`;
+}
+
+/** Which columns the table has. */
+export function describeTable(table: string): string {
+  return `DESCRIBE TABLE ${table}`;
+}
+
+/** The column that tables of earlier versions lack. Rows and keys stay as they are. */
+export function addEventTime(table: string): string {
+  return `
+    ALTER TABLE ${table}
+      ADD COLUMN IF NOT EXISTS event_time Nullable(DateTime64(3, 'UTC')),
+      ADD INDEX IF NOT EXISTS by_event_time event_time TYPE minmax GRANULARITY 1`;
 }
 
 /** Selects a time window. FINAL leaves one row of each key. */

@@ -8,13 +8,13 @@ import {
   type Outcome,
 } from '../destination.ts';
 import { excerpt, type HttpAnswer } from '../http-client/answers.ts';
+import { mixpanelMessageOf, type MixpanelKind } from './mixpanel-message.ts';
 import {
-  addressOf,
   basicAuthorization,
   createVendorDestination,
-  personOf,
   refused,
   type VendorMessage,
+  type VendorRequest,
 } from '../vendors/vendor.ts';
 
 /** Mixpanel accepts events of up to 1 MB. */
@@ -26,6 +26,9 @@ const requestBytesMax = 1_900_000;
 /** Mixpanel accepts 2,000 events. */
 const requestEventsMax = 1000;
 
+/** Updates of persons and groups: what Mixpanel has always accepted. */
+const updatesMax = 50;
+
 /**
  * Forwards events to Mixpanel in batches (`POST /import?strict=1`).
  *
@@ -36,9 +39,15 @@ export function createMixpanelDestination(
   name: string,
   settings: DestinationSettings,
 ): Destination {
-  const { authorization, secrets, query } = readAccount(name, settings);
+  const { authorization, secrets, query, token } = readAccount(name, settings);
+  const around = ['[', ']'] as const;
+  const requests: Readonly<Record<MixpanelKind, VendorRequest>> = {
+    event: { path: `/import?strict=1${query}`, around, validate: validateRecords },
+    alias: { path: '/track?verbose=1', around, eventsMax: updatesMax, validate: validateUpdates },
+    person: { path: '/engage?verbose=1', around, eventsMax: updatesMax, validate: validateUpdates },
+    group: { path: '/groups?verbose=1', around, eventsMax: updatesMax, validate: validateUpdates },
+  };
   return createVendorDestination(name, settings, {
-    path: `/import?strict=1${query}`,
     headers: { authorization: `Basic ${authorization}` },
     keySetting: 'secret',
     secrets,
@@ -46,20 +55,10 @@ export function createMixpanelDestination(
     requestBytesMax,
     requestEventsMax,
     waitHeaders: ['retry-after'],
-    around: ['[', ']'],
-    translate: (event) => ({
-      event: event.eventName,
-      properties: {
-        ...event.properties,
-        time: Date.parse(event.timestamp),
-        distinct_id: personOf(event),
-        $insert_id: event.eventId,
-        ...(event.userId === undefined ? {} : { $user_id: event.userId }),
-        ...(event.anonymousId === undefined ? {} : { $device_id: event.anonymousId }),
-        ...(addressOf(event) === undefined ? {} : { ip: addressOf(event) }),
-      },
-    }),
-    validate: validateRecords,
+    translate: (event, time) => {
+      const { kind, body, id } = mixpanelMessageOf(event, time, token);
+      return { to: requests[kind], body, id };
+    },
   });
 }
 
@@ -75,7 +74,30 @@ function readAccount(name: string, settings: DestinationSettings) {
   const authorization =
     account === null ? basicAuthorization(secret, '') : basicAuthorization(String(account), secret);
   const query = projectId === null ? '' : `&project_id=${encodeURIComponent(String(projectId))}`;
-  return { authorization, secrets: [secret, authorization], query };
+  const given = settings['token'] ?? (account === null ? secret : null);
+  const token = given === null ? undefined : String(given);
+  const secrets = [secret, authorization, ...(token === undefined ? [] : [token])];
+  return { authorization, secrets, query, token };
+}
+
+/**
+ * The endpoints of updates answer 200 also where they refuse, with `status` 0. Which one was wrong they do
+ * not say: the request is split.
+ */
+function validateUpdates({ status, text }: HttpAnswer): RequestOutcome | undefined {
+  if (status !== 200) return undefined;
+  const answer = readAnswer(text);
+  if (answer === undefined || answer['status'] !== 0) return undefined;
+  return refused(`answered 200, but refused: ${excerpt(String(answer['error']))}`, '200');
+}
+
+function readAnswer(text: string): Record<string, unknown> | undefined {
+  try {
+    const answer: unknown = JSON.parse(text);
+    return isJsonObject(answer) ? answer : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -100,13 +122,8 @@ function validateRecords(
 }
 
 function readFailedRecords(text: string): Record<string, unknown>[] | undefined {
-  try {
-    const answer: unknown = JSON.parse(text);
-    const records = isJsonObject(answer) ? answer['failed_records'] : undefined;
-    return Array.isArray(records) && records.every(isJsonObject) ? records : undefined;
-  } catch {
-    return undefined;
-  }
+  const records = readAnswer(text)?.['failed_records'];
+  return Array.isArray(records) && records.every(isJsonObject) ? records : undefined;
 }
 
 /** Finds the event by its index, if the id there agrees, otherwise by its id. */
@@ -117,9 +134,9 @@ function placeOf(
   const id = record['$insert_id'] ?? record['insert_id'];
   const index = record['index'];
   const isPlace = typeof index === 'number' && messages[index] !== undefined;
-  if (isPlace && (typeof id !== 'string' || id === '' || id === messages[index]?.eventId)) {
+  if (isPlace && (typeof id !== 'string' || id === '' || id === messages[index]?.sentId)) {
     return index;
   }
-  const found = messages.findIndex(({ eventId }) => eventId === id);
+  const found = messages.findIndex(({ sentId }) => sentId === id);
   return found === -1 ? undefined : found;
 }

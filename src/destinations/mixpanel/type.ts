@@ -1,5 +1,5 @@
 import type { DestinationType } from '../destination.ts';
-import { httpSettings } from '../http-client/settings.ts';
+import { vendorSettings } from '../vendors/settings.ts';
 
 /** `/import` of Mixpanel: mixpanel.ts. */
 export const mixpanelType: DestinationType = {
@@ -16,13 +16,18 @@ export const mixpanelType: DestinationType = {
       default: null,
       text: 'The user name of the service account. Needs project_id.',
     },
+    token: {
+      type: 'secret',
+      default: null,
+      text: 'The token of the project, for updates of persons and groups beside a service account.',
+    },
     project_id: { type: 'string', default: null, text: 'The id of the project, in quotes.' },
     host: {
       type: 'url',
       default: 'https://api.mixpanel.com',
       text: 'Where Mixpanel is. In the EU: https://api-eu.mixpanel.com.',
     },
-    ...httpSettings,
+    ...vendorSettings,
   },
   async create(name, settings) {
     const { createMixpanelDestination } = await import('./mixpanel.ts');

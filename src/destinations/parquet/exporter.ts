@@ -14,6 +14,7 @@ import {
   prepareSpool,
   readClaim,
   takeClaim,
+  type Partition,
 } from './spool.ts';
 
 /** The settings that the thread is started with. */
@@ -23,6 +24,7 @@ export interface ExportData {
   readonly busyTimeoutMs: number;
   readonly fileEventsMax: number;
   readonly idsKeptMs: number;
+  readonly partition: Partition;
 }
 
 /** `nowMs` is the steady time of the thread that starts it, so that no step of the clock forgets ids. */
@@ -72,7 +74,7 @@ export async function exportSpool(data: ExportData, nowMs: number = steadyTimeMs
     const spoolId = prepareSpool(database);
     const last = lastRow(database);
     for (;;) {
-      const claim = takeClaim(database, data.fileEventsMax, last);
+      const claim = takeClaim(database, data.fileEventsMax, last, data.partition);
       if (claim === undefined) break;
       // Loaded only when needed: most runs after a start have nothing to write.
       const { filePathOf, writeFile } = await import('./file.ts');

@@ -48,6 +48,7 @@ const columns: readonly Column[] = [
   { name: 'sequence', kind: 'sequence' },
   { name: 'warnings', kind: 'optional text' },
   { name: 'delivered_at', kind: 'time' },
+  { name: 'event_time', kind: 'time' },
 ];
 
 const elements = {
@@ -63,20 +64,19 @@ const elements = {
 } as const;
 
 /**
- * The path of a claim's file below the folder: `date=2026-03-01/hour=12/` in Hive's form, then the
- * sequences of its first and last event, the spool's name and the number of the file in it. The
- * last two distinguish files with the same range, such as those of a replay.
+ * The path of a claim's file below the folder: `date=2026-03-01/hour=12/` or `event_date=2026-03-01/` in
+ * Hive's form, then the sequences of its first and last event, the spool's name and the number of the
+ * file in it. The last two distinguish files with the same range, such as those of a replay.
  */
 export function filePathOf(claim: Claim, spoolId: string): string {
   const [date, hour = 'unknown'] = claim.hour.split('T');
   const range = [claim.firstSequence, claim.lastSequence].map((each) =>
     String(each).padStart(12, '0'),
   );
-  return path.join(
-    `date=${date}`,
-    `hour=${hour}`,
-    `${range.join('-')}.${spoolId}-${claim.id}.parquet`,
-  );
+  const name = `${range.join('-')}.${spoolId}-${claim.id}.parquet`;
+  return claim.partition === 'event_date'
+    ? path.join(`event_date=${date}`, name)
+    : path.join(`date=${date}`, `hour=${hour}`, name);
 }
 
 /** The spool and the number in a file's name. Undefined if another program made the file. */

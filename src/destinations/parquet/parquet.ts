@@ -6,7 +6,7 @@ import { readParquetWindow } from './reader.ts';
 import { createSqliteDestination } from '../sqlite/sqlite.ts';
 
 /**
- * Parquet files in folders by the hour.
+ * Parquet files in folders by the hour, or by the day on which the events happened.
  *
  * The log delivers about two thousand events at a time and expects an answer within minutes, but a
  * file should have at least a hundred thousand. So events go into a spool first, a SQLite warehouse
@@ -23,7 +23,8 @@ export async function createParquetDestination(
   const folder = path.resolve(String(settings['path']));
   const spool = path.join(folder, '.spool', 'spool.db');
   const busyTimeoutMs = Number(settings['busy_timeout']);
-  const events = await createSqliteDestination(name, { path: spool, busy_timeout: busyTimeoutMs });
+  const own = { path: spool, busy_timeout: busyTimeoutMs };
+  const events = await createSqliteDestination(name, own, false);
   const exporting = createParquetExport(
     {
       folder,
@@ -31,6 +32,7 @@ export async function createParquetDestination(
       busyTimeoutMs,
       fileEventsMax: Number(settings['file_events_max']),
       idsKeptMs: Number(settings['ids_kept']),
+      partition: settings['partition_by'] === 'event_date' ? 'event_date' : 'hour',
     },
     Number(settings['flush_interval']),
   );

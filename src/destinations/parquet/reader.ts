@@ -1,5 +1,5 @@
 import { openSync, closeSync, readSync, fstatSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -11,6 +11,9 @@ import { lastFinished, openSpool, prepareSpool, selectWaiting } from './spool.ts
 
 const pageRows = 2_000;
 const hourMs = 60 * 60 * 1000;
+
+/** More than any clock that sets `timestamp` is ahead of the one that sets the time of a file. */
+const clockErrorMs = hourMs;
 
 /**
  * The events of a time window: those in the spool, then those in the files.
@@ -62,14 +65,36 @@ async function* readSpool(
   }
 }
 
-/** The files of the hours that the window touches. */
-async function* filesOf(folder: string, { fromMs, toMs }: TimeWindow): AsyncGenerator<string> {
-  for (const date of (await namesIn(folder)).filter((name) => name.startsWith('date='))) {
+/**
+ * The files that may have events of the window: of the hours that it touches, and, where a folder has
+ * what happened on a day, all that were written after it began.
+ */
+async function* filesOf(folder: string, window: TimeWindow): AsyncGenerator<string> {
+  const names = await namesIn(folder);
+  yield* filesByHour(folder, names, window);
+  for (const day of names.filter((name) => name.startsWith('event_date='))) {
+    for (const name of await namesIn(path.join(folder, day))) {
+      if (!isFile.test(name)) continue;
+      const file = path.join(folder, day, name);
+      const writtenMs = await stat(file).then(({ mtimeMs }) => mtimeMs, ifGone);
+      if (writtenMs !== undefined && writtenMs + clockErrorMs >= window.fromMs) yield file;
+    }
+  }
+}
+
+const isFile = /^[^.].*\.parquet$/;
+
+async function* filesByHour(
+  folder: string,
+  names: readonly string[],
+  { fromMs, toMs }: TimeWindow,
+): AsyncGenerator<string> {
+  for (const date of names.filter((name) => name.startsWith('date='))) {
     for (const hour of await namesIn(path.join(folder, date))) {
       const startMs = Date.parse(`${date.slice('date='.length)}T${hour.slice('hour='.length)}:00Z`);
       if (!(startMs < toMs && startMs + hourMs > fromMs)) continue;
       for (const name of await namesIn(path.join(folder, date, hour))) {
-        if (/^[^.].*\.parquet$/.test(name)) yield path.join(folder, date, hour, name);
+        if (isFile.test(name)) yield path.join(folder, date, hour, name);
       }
     }
   }
@@ -79,9 +104,13 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     return (await readdir(folder)).sort();
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
-    throw error;
+    return ifGone(error) ?? [];
   }
+}
+
+function ifGone(error: unknown): undefined {
+  if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+  throw error;
 }
 
 /** One group of rows after the other. */

@@ -2,12 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
+/** What decides the folder of an event: the hour of `timestamp`, or the day of `event_time`. */
+export type Partition = 'hour' | 'event_date';
+
 /** The events that go into one file, recorded before the file is begun. */
 export interface Claim {
   readonly id: number;
-  /** `2026-03-01T12`, or `unknown` if the event's timestamp is invalid. */
+  readonly partition: Partition;
+  /** `2026-03-01T12`, or `2026-03-01` by the day; `unknown` if the event has no such time. */
   readonly hour: string;
-  /** The events of the hour up to this row. */
+  /** The events of the hour or day up to this row. */
   readonly rowMax: number;
   readonly events: number;
   readonly firstSequence: number;
@@ -42,10 +46,19 @@ const createTables = `
   );
   CREATE TABLE IF NOT EXISTS spool (id TEXT NOT NULL);`;
 
-/** Never taken from an event, because it becomes the name of a folder. */
-const hourOf = `CASE
-  WHEN timestamp GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:*'
-  THEN substr(timestamp, 1, 13) ELSE 'unknown' END`;
+/** Never taken from an event as it is, because it becomes the name of a folder. */
+const folderOf = (column: string, characters: number): string => `CASE
+  WHEN ${column} GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:*'
+  THEN substr(${column}, 1, ${characters}) ELSE 'unknown' END`;
+
+const folderBy: Readonly<Record<Partition, string>> = {
+  hour: folderOf('timestamp', '2026-03-01T12'.length),
+  event_date: folderOf('coalesce(event_time, timestamp)', '2026-03-01'.length),
+};
+
+/** An import has events of a thousand days, each of which is looked for. */
+const createDayIndex = `
+  CREATE INDEX IF NOT EXISTS events_by_day ON events (${folderBy.event_date})`;
 
 const notExported = 'NOT EXISTS (SELECT 1 FROM exported WHERE exported.event_id = events.event_id)';
 
@@ -62,12 +75,20 @@ export function prepareSpool(database: DatabaseSync): string {
   database.exec('PRAGMA synchronous = FULL');
   return inTransaction(database, () => {
     database.exec(createTables);
+    addPartition(database);
     const found = database.prepare('SELECT id FROM spool').get();
     if (found !== undefined) return String(found['id']);
     const id = randomBytes(4).toString('hex');
     database.prepare('INSERT INTO spool VALUES (?)').run(id);
     return id;
   });
+}
+
+/** Claims of an earlier version are by the hour. */
+function addPartition(database: DatabaseSync): void {
+  const columns = database.prepare("SELECT 1 FROM pragma_table_info('claims') WHERE name = ?");
+  if (columns.get('partition') !== undefined) return;
+  database.exec("ALTER TABLE claims ADD COLUMN partition TEXT NOT NULL DEFAULT 'hour'");
 }
 
 /** The row of the newest event. */
@@ -84,13 +105,16 @@ export function takeClaim(
   database: DatabaseSync,
   eventsMax: number,
   last: number,
+  partition: Partition = 'hour',
 ): Claim | undefined {
+  if (partition === 'event_date') database.exec(createDayIndex);
   return inTransaction(database, () => {
     for (;;) {
       const open = database.prepare('SELECT * FROM claims ORDER BY id DESC LIMIT 1').get();
       if (open !== undefined) {
         return {
           id: Number(open['id']),
+          partition: open['partition'] === 'event_date' ? 'event_date' : 'hour',
           hour: String(open['hour']),
           rowMax: Number(open['row_max']),
           events: Number(open['events']),
@@ -98,16 +122,22 @@ export function takeClaim(
           lastSequence: Number(open['last_sequence']),
         };
       }
-      const select = `SELECT ${hourOf} AS hour FROM events WHERE rowid <= ? ORDER BY rowid LIMIT 1`;
+      const select = `SELECT ${folderBy[partition]} AS hour FROM events WHERE rowid <= ? ORDER BY rowid LIMIT 1`;
       const first = database.prepare(select).get(last);
       if (first === undefined) return undefined;
-      makeClaim(database, String(first['hour']), eventsMax, last);
+      makeClaim(database, { partition, hour: String(first['hour']) }, eventsMax, last);
     }
   });
 }
 
 /** Makes no claim if everything that it found had been exported before. */
-function makeClaim(database: DatabaseSync, hour: string, eventsMax: number, last: number): void {
+function makeClaim(
+  database: DatabaseSync,
+  { partition, hour }: Pick<Claim, 'partition' | 'hour'>,
+  eventsMax: number,
+  last: number,
+): void {
+  const hourOf = folderBy[partition];
   const waiting = database.prepare(
     `SELECT rowid, octet_length(properties) + octet_length(ifnull(context, '')) AS bytes
      FROM events WHERE ${hourOf} = ? AND rowid <= ? ORDER BY rowid LIMIT ?`,
@@ -125,11 +155,11 @@ function makeClaim(database: DatabaseSync, hour: string, eventsMax: number, last
   // Up to the last remaining row, because the number of a deleted row could be given again.
   database
     .prepare(
-      `INSERT INTO claims (hour, row_max, events, first_sequence, last_sequence)
-       SELECT ?2, max(rowid), count(*), min(sequence), max(sequence) FROM events
+      `INSERT INTO claims (partition, hour, row_max, events, first_sequence, last_sequence)
+       SELECT ?3, ?2, max(rowid), count(*), min(sequence), max(sequence) FROM events
        WHERE rowid <= ?1 AND ${hourOf} = ?2 HAVING count(*) > 0`,
     )
-    .run(rowMax, hour);
+    .run(rowMax, hour, partition);
 }
 
 /** The rows of a claim. Undefined if another process has finished it meanwhile. */
@@ -138,7 +168,9 @@ export function readClaim(
   claim: Claim,
 ): Record<string, unknown>[] | undefined {
   const rows = database
-    .prepare(`SELECT * FROM events WHERE rowid <= ? AND ${hourOf} = ? ORDER BY rowid`)
+    .prepare(
+      `SELECT * FROM events WHERE rowid <= ? AND ${folderBy[claim.partition]} = ? ORDER BY rowid`,
+    )
     .all(claim.rowMax, claim.hour);
   if (rows.length === claim.events) return rows;
   const still = database.prepare('SELECT 1 FROM claims WHERE id = ?').get(claim.id);
@@ -151,7 +183,7 @@ export function finishClaim(database: DatabaseSync, claim: Claim, nowMs: number)
   inTransaction(database, () => {
     const { changes } = database.prepare('DELETE FROM claims WHERE id = ?').run(claim.id);
     if (changes === 0) return;
-    const rows = `FROM events WHERE rowid <= ? AND ${hourOf} = ?`;
+    const rows = `FROM events WHERE rowid <= ? AND ${folderBy[claim.partition]} = ?`;
     database
       .prepare(`INSERT OR IGNORE INTO exported SELECT event_id, ? ${rows}`)
       .run(nowMs, claim.rowMax, claim.hour);

@@ -1,6 +1,6 @@
 import type { DestinationType } from '../destination.ts';
 
-/** Parquet files by the hour: parquet.ts. */
+/** Parquet files by the hour or the day: parquet.ts. */
 export const parquetType: DestinationType = {
   type: 'parquet',
   startsFrom: 'earliest',
@@ -10,6 +10,12 @@ export const parquetType: DestinationType = {
     path: {
       type: 'path',
       text: 'The folder of the files, on a local disk. It is created.',
+    },
+    partition_by: {
+      type: 'enum',
+      default: 'hour',
+      options: ['hour', 'event_date'],
+      text: 'The folders: by the hour in which the gate received an event, or by the day on which it happened.',
     },
     flush_interval: {
       type: 'duration',

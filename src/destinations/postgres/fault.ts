@@ -32,9 +32,15 @@ export function faultOf(error: unknown): PostgresFault {
   return { ofEvent, outcome: { kind: 'retry', fault, reason: said, status: code } };
 }
 
-/** The table was removed or never created. */
+/** The table, or a column of it, was removed or never created. */
 export function isTableGone(error: unknown): boolean {
-  return codeOf(error) === '42P01';
+  const code = codeOf(error);
+  return code === '42P01' || code === '42703';
+}
+
+/** The user may not do this: only the owner of a table may change it. */
+export function isNotAllowed(error: unknown): boolean {
+  return codeOf(error) === '42501';
 }
 
 function codeOf(error: unknown): string | undefined {

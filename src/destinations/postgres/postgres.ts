@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { PoolConfig } from 'pg';
+import type { PoolClient, PoolConfig } from 'pg';
 import { StartError } from '../../errors.ts';
 import { closeWhenIdle } from '../close-when-idle.ts';
 import {
@@ -10,9 +10,18 @@ import {
   type Outcome,
 } from '../destination.ts';
 import { createPostgresConnections, type PostgresConnections } from './connections.ts';
-import { faultOf, isTableGone } from './fault.ts';
+import { olderEventTime } from '../older-event-time.ts';
+import { faultOf, isNotAllowed, isTableGone } from './fault.ts';
 import { readPostgresWindow } from './reader.ts';
-import { createTable, findTable, insertEvents, lockCreation, quoteTable } from './table.ts';
+import {
+  addEventTime,
+  createTable,
+  findEventTime,
+  findTable,
+  insertEvents,
+  lockCreation,
+  quoteTable,
+} from './table.ts';
 
 /** Events per commit: 500 gain most of what batching can gain, and hold little in memory. */
 const batchEventsMax = 500;
@@ -38,24 +47,26 @@ export function createPostgresDestination(
   const table = readTable(name, settings);
   const connection = readConnection(name, settings);
   const connections = createPostgresConnections(connection);
-  const insert = insertEvents(table);
-  let ready: Promise<void> | undefined;
+  /** The statement for the table as it is. */
+  let ready: Promise<string> | undefined;
 
-  const prepare = (signal: AbortSignal): Promise<void> => {
-    ready ??= makeTable(connections, table, signal).catch((error: unknown) => {
-      ready = undefined;
-      throw error;
-    });
+  const prepare = (signal: AbortSignal): Promise<string> => {
+    ready ??= makeTable(connections, table, signal).then(
+      (hasEventTime) => insertEvents(table, hasEventTime),
+      (error: unknown) => {
+        ready = undefined;
+        throw error;
+      },
+    );
     return ready;
   };
 
   const write = async (batch: readonly Delivery[], signal: AbortSignal): Promise<Outcome[]> => {
-    const values = [
-      batch.map(({ payload }) => decoder.decode(payload)),
-      batch.map(({ sequence }) => sequence),
-    ];
+    const payloads = batch.map(({ payload }) => decoder.decode(payload));
+    const sequences = batch.map(({ sequence }) => sequence);
+    const values = [payloads, sequences, payloads.map(olderEventTime)];
     try {
-      await prepare(signal);
+      const insert = await prepare(signal);
       await connections.use(signal, (client) => client.query(insert, values));
       return batch.map(() => delivered);
     } catch (error) {
@@ -98,22 +109,41 @@ function* partsOf(batch: readonly Delivery[]): Generator<readonly Delivery[]> {
   if (start < batch.length) yield batch.slice(start);
 }
 
+/** Whether the table has a column for the time of an event. */
 function makeTable(
   connections: PostgresConnections,
   table: string,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   return connections.use(signal, async (client) => {
-    const isThere = async (): Promise<boolean> =>
-      (await client.query<{ there: boolean }>(findTable, [table])).rows[0]?.there === true;
-    if (await isThere()) return;
+    const isThere = async (query: string): Promise<boolean> =>
+      (await client.query<{ there: boolean }>(query, [table])).rows[0]?.there === true;
+    if (await isThere(findTable)) {
+      if (await isThere(findEventTime)) return true;
+      return addColumn(client, table);
+    }
     await client.query('BEGIN');
     await client.query(lockCreation);
-    if (!(await isThere())) {
+    if (!(await isThere(findTable))) {
       for (const statement of createTable(table)) await client.query(statement);
     }
     await client.query('COMMIT');
+    return isThere(findEventTime);
   });
+}
+
+/** A table that belongs to another user stays as it is, and is filled as before. */
+async function addColumn(client: PoolClient, table: string): Promise<boolean> {
+  await client.query('BEGIN');
+  try {
+    for (const statement of addEventTime(table)) await client.query(statement);
+    await client.query('COMMIT');
+    return true;
+  } catch (error) {
+    if (!isNotAllowed(error)) throw error;
+    await client.query('ROLLBACK');
+    return false;
+  }
 }
 
 function fail(name: string, setting: string, text: string): never {

@@ -10,6 +10,22 @@ export function quoteTable(name: string): string | undefined {
     .join('.');
 }
 
+/** The column that tables of earlier versions lack. */
+export const findEventTime = `
+  SELECT count(*) > 0 AS there FROM pg_attribute
+  WHERE attrelid = to_regclass($1) AND attname = 'event_time' AND NOT attisdropped`;
+
+/**
+ * No row is written, so it takes no longer than the lock does. Not waiting for the lock behind a long
+ * transaction, because everything else would wait behind this.
+ */
+export function addEventTime(table: string): string[] {
+  return [
+    "SET LOCAL lock_timeout = '2s'",
+    `ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS event_time timestamptz`,
+  ];
+}
+
 /** Without this lock, two Headgates that start together create the same table, and one fails. */
 export const lockCreation = 'SELECT pg_advisory_xact_lock(4242004)';
 
@@ -22,7 +38,8 @@ export const findTable = 'SELECT to_regclass($1) IS NOT NULL AS there FROM pg_cl
 
 /**
  * The index by time is a BRIN. Rows arrive nearly in the order of their time, so a few bytes for
- * every 128 pages locate a window, and an insert costs almost nothing more.
+ * every 128 pages locate a window, and an insert costs almost nothing more. Those of imports are not in
+ * the order of `event_time`, which has a B-tree.
  */
 export function createTable(table: string): string[] {
   return [
@@ -43,15 +60,18 @@ export function createTable(table: string): string[] {
       traceparent text,
       sequence bigint NOT NULL,
       warnings jsonb,
-      delivered_at timestamptz NOT NULL DEFAULT now()
+      delivered_at timestamptz NOT NULL DEFAULT now(),
+      event_time timestamptz
     )`,
     `CREATE INDEX ON ${table} USING brin (timestamp)`,
+    `CREATE INDEX ON ${table} (event_time)`,
   ];
 }
 
 /**
- * One statement for a whole batch: two arrays, of payloads and of sequences. PostgreSQL parses the
- * events itself, so numbers arrive as the producer wrote them, however long.
+ * One statement for a whole batch: arrays of payloads, of sequences and of the times of events of
+ * earlier versions. PostgreSQL parses the events itself, so numbers arrive as the producer wrote them,
+ * however long.
  *
  * The conflict names its column. Without it, DO NOTHING would also silently skip a row that
  * violates a unique constraint which somebody added.
@@ -59,20 +79,23 @@ export function createTable(table: string): string[] {
  * In the order of the ids: two workers with the same events in different orders would deadlock, and
  * PostgreSQL would end one.
  */
-export function insertEvents(table: string): string {
+export function insertEvents(table: string, hasEventTime: boolean): string {
+  const [column, value] = hasEventTime
+    ? [', event_time', ", coalesce(older_time, e->>'eventTime')::timestamptz"]
+    : ['', ''];
   return `
     INSERT INTO ${table} (
       event_id, event_name, source, timestamp, user_id, anonymous_id, idempotency_key,
       schema_version, properties, context, occurred_at, sent_at, correlation_id, traceparent,
-      warnings, sequence)
+      warnings, sequence${column})
     SELECT
       (e->>'eventId')::uuid, e->>'eventName', e->>'source', (e->>'timestamp')::timestamptz,
       e->>'userId', e->>'anonymousId', e->>'idempotencyKey', (e->>'schemaVersion')::integer,
       e->'properties', e->'context', (e->>'occurredAt')::timestamptz,
-      (e->>'sentAt')::timestamptz, e->>'correlationId', e->>'traceparent', e->'warnings', sequence
+      (e->>'sentAt')::timestamptz, e->>'correlationId', e->>'traceparent', e->'warnings', sequence${value}
     FROM (
-      SELECT payload::jsonb AS e, sequence
-      FROM unnest($1::text[], $2::bigint[]) AS delivered (payload, sequence)
+      SELECT payload::jsonb AS e, sequence, older_time
+      FROM unnest($1::text[], $2::bigint[], $3::text[]) AS delivered (payload, sequence, older_time)
     ) AS events
     ORDER BY 1
     ON CONFLICT (event_id) DO NOTHING`;

@@ -2,7 +2,9 @@ import { isJsonObject } from '../../event/json/json.ts';
 import type { Destination, DestinationSettings } from '../destination.ts';
 import type { HttpAnswer } from '../http-client/answers.ts';
 import type { RequestOutcome } from '../batch-requests.ts';
-import { addressOf, createVendorDestination, personOf } from '../vendors/vendor.ts';
+import { isHistorical, type StoredEvent } from '../../event/stored-event.ts';
+import { createVendorDestination, type VendorRequest } from '../vendors/vendor.ts';
+import { posthogEventOf } from './posthog-event.ts';
 
 /** The largest event that PostHog stores. */
 const eventBytesMax = 1_000_000;
@@ -21,8 +23,15 @@ const requestEventsMax = 1000;
  */
 export function createPosthogDestination(name: string, settings: DestinationSettings): Destination {
   const key = String(settings['project_key']);
-  return createVendorDestination(name, settings, {
+  const begin = `{"api_key":${JSON.stringify(key)},`;
+  const requestOf = (switches: string): VendorRequest => ({
     path: '/batch/',
+    around: [`${begin}${switches}"batch":[`, ']}'],
+    validate: validateQuota,
+  });
+  const live = requestOf('');
+  const past = requestOf('"historical_migration":true,');
+  return createVendorDestination(name, settings, {
     headers: {},
     keySetting: 'project_key',
     secrets: [key],
@@ -30,24 +39,22 @@ export function createPosthogDestination(name: string, settings: DestinationSett
     requestBytesMax,
     requestEventsMax,
     waitHeaders: ['retry-after'],
-    around: [`{"api_key":${JSON.stringify(key)},"batch":[`, ']}'],
-    translate: (event) => {
-      const address = addressOf(event);
-      return {
-        uuid: event.eventId,
-        event: event.eventName,
-        distinct_id: personOf(event),
-        timestamp: event.timestamp,
-        properties: {
-          ...event.properties,
-          $lib: 'headgate',
-          // Otherwise PostHog takes the gate's address for the address of the person.
-          ...(address === undefined ? { $geoip_disable: true } : { $ip: address }),
-        },
-      };
-    },
-    validate: validateQuota,
+    translate: (event, time) => ({
+      to: isPast(event, time) ? past : live,
+      body: posthogEventOf(event, time),
+    }),
   });
+}
+
+/** PostHog takes events as its imports only if they are older. */
+const pastMs = 48 * 3_600_000;
+
+/**
+ * Whether an event belongs to the past, and goes the way of PostHog's imports: by what was known when it
+ * was received, so that every attempt goes the same way.
+ */
+function isPast(event: StoredEvent, time: string): boolean {
+  return isHistorical(event) || Date.parse(event.timestamp) - Date.parse(time) > pastMs;
 }
 
 /** If its quota is exceeded, PostHog answers 200 and drops the request: nothing has arrived. */

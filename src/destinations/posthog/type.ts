@@ -1,5 +1,5 @@
 import type { DestinationType } from '../destination.ts';
-import { httpSettings } from '../http-client/settings.ts';
+import { vendorSettings } from '../vendors/settings.ts';
 
 /** `/batch/` of PostHog: posthog.ts. */
 export const posthogType: DestinationType = {
@@ -13,7 +13,7 @@ export const posthogType: DestinationType = {
       default: 'https://us.i.posthog.com',
       text: 'Where PostHog is. In the EU: https://eu.i.posthog.com; else the address of your own.',
     },
-    ...httpSettings,
+    ...vendorSettings,
   },
   async create(name, settings) {
     const { createPosthogDestination } = await import('./posthog.ts');

@@ -1,5 +1,6 @@
 import type { Destination, DestinationSettings } from '../destination.ts';
 import { basicAuthorization, createVendorDestination } from '../vendors/vendor.ts';
+import { segmentCallOf } from './segment-call.ts';
 
 /** Segment answers 200 to a larger event but drops it, so Headgate refuses it. */
 const eventBytesMax = 32 * 1024;
@@ -11,17 +12,18 @@ const requestBytesMax = 480 * 1024;
 const requestEventsMax = 1000;
 
 /**
- * Forwards events to Segment as `track` calls, in batches (`POST /v1/batch`).
+ * Forwards events to Segment in batches (`POST /v1/batch`), each as the call that it came as, else as a
+ * `track` call.
  *
- * `messageId` is the event's id: Segment drops a second copy that arrives within a day. `timestamp`
- * is the server's time and the same on every attempt. `sentAt` is omitted, because Segment would
- * use it to correct `timestamp`, with a different result on each attempt.
+ * Segment drops a second copy of a `messageId` that arrives within a day. It and `timestamp` are the
+ * same on every attempt. `sentAt` is omitted, because Segment would use it to correct `timestamp`, with
+ * a different result on each attempt.
  */
 export function createSegmentDestination(name: string, settings: DestinationSettings): Destination {
   const key = String(settings['write_key']);
   const authorization = basicAuthorization(key, '');
+  const to = { path: '/v1/batch', around: ['{"batch":[', ']}'] } as const;
   return createVendorDestination(name, settings, {
-    path: '/v1/batch',
     headers: { authorization: `Basic ${authorization}` },
     keySetting: 'write_key',
     secrets: [key, authorization],
@@ -29,16 +31,6 @@ export function createSegmentDestination(name: string, settings: DestinationSett
     requestBytesMax,
     requestEventsMax,
     waitHeaders: ['retry-after', 'x-ratelimit-reset'],
-    around: ['{"batch":[', ']}'],
-    translate: (event) => ({
-      type: 'track',
-      messageId: event.eventId,
-      event: event.eventName,
-      userId: event.userId,
-      anonymousId: event.anonymousId,
-      timestamp: event.timestamp,
-      properties: event.properties ?? {},
-      context: event.context,
-    }),
+    translate: (event, time) => ({ to, body: segmentCallOf(event, time) }),
   });
 }

@@ -1,5 +1,5 @@
 import type { DestinationType } from '../destination.ts';
-import { httpSettings } from '../http-client/settings.ts';
+import { vendorSettings } from '../vendors/settings.ts';
 
 /** `/v1/batch` of Segment: segment.ts. */
 export const segmentType: DestinationType = {
@@ -13,7 +13,7 @@ export const segmentType: DestinationType = {
       default: 'https://api.segment.io',
       text: 'Where Segment is. In the EU: https://events.eu1.segmentapis.com.',
     },
-    ...httpSettings,
+    ...vendorSettings,
   },
   async create(name, settings) {
     const { createSegmentDestination } = await import('./segment.ts');

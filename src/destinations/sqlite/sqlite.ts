@@ -24,14 +24,17 @@ const concurrency = 2;
  *
  * The database lives in a thread. If the thread ends unexpectedly, the batch in progress fails, and
  * the next batch starts another thread.
+ *
+ * @param isIndexed false: rows are not looked for by their time.
  */
 export async function createSqliteDestination(
   name: string,
   settings: DestinationSettings,
+  isIndexed = true,
 ): Promise<Destination> {
   // Resolved, so that a name that is special only to SQLite (:memory:) is a file like any other.
   const path = resolve(String(settings['path']));
-  const data = { path, busyTimeoutMs: Number(settings['busy_timeout']) };
+  const data = { path, busyTimeoutMs: Number(settings['busy_timeout']), isIndexed };
   let thread: Promise<WriterThread> | undefined;
   let closing: Promise<void> | undefined;
 

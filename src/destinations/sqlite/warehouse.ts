@@ -2,8 +2,12 @@ import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { StartError } from '../../errors.ts';
+import { olderEventTime } from '../older-event-time.ts';
 
-/** Increase it, with a step in `migrate`, whenever the table changes. */
+/**
+ * Increase it, with a step in `migrate`, whenever the table changes so that an earlier version cannot
+ * use it. A new column is no such change: `addColumns`.
+ */
 const schemaVersion = 1;
 
 /**
@@ -42,8 +46,13 @@ const createTable = `
     traceparent TEXT,
     sequence INTEGER NOT NULL,
     warnings TEXT,
-    delivered_at TEXT NOT NULL
+    delivered_at TEXT NOT NULL,
+    event_time TEXT
   )`;
+
+/** Of an old table it holds nothing but the new rows. */
+const createIndex = `CREATE INDEX IF NOT EXISTS events_by_time ON events (event_time)
+  WHERE event_time IS NOT NULL`;
 
 /**
  * SQLite parses the event itself: it copies numbers as text, so that none is rounded, and is as
@@ -55,12 +64,12 @@ const insertEvent = `
   INSERT INTO events (
     event_id, event_name, source, timestamp, user_id, anonymous_id, idempotency_key,
     schema_version, properties, context, occurred_at, sent_at, correlation_id, traceparent,
-    warnings, sequence, delivered_at)
+    warnings, sequence, delivered_at, event_time)
   SELECT
     e->>'$.eventId', e->>'$.eventName', e->>'$.source', e->>'$.timestamp', e->>'$.userId',
     e->>'$.anonymousId', e->>'$.idempotencyKey', e->>'$.schemaVersion', e->'$.properties',
     e->'$.context', e->>'$.occurredAt', e->>'$.sentAt', e->>'$.correlationId',
-    e->>'$.traceparent', e->'$.warnings', ?2, ?3
+    e->>'$.traceparent', e->'$.warnings', ?2, ?3, ifnull(?4, e->>'$.eventTime')
   FROM (SELECT ?1 AS e)
   WHERE true
   ON CONFLICT (event_id) DO NOTHING`;
@@ -85,14 +94,18 @@ export interface Warehouse {
   close(): void;
 }
 
-/** Opens the file. Creates it and its table if they are missing. */
-export function openWarehouse(path: string, busyTimeoutMs: number): Warehouse {
+/**
+ * Opens the file. Creates it and its table if they are missing.
+ *
+ * @param isIndexed whether rows are looked for by their time.
+ */
+export function openWarehouse(path: string, busyTimeoutMs: number, isIndexed = true): Warehouse {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   // SQLite would let everyone read it. Its WAL gets the same mode.
   closeSync(openSync(path, 'a', 0o600));
   const database = new DatabaseSync(path, { timeout: busyTimeoutMs });
   try {
-    prepareDatabase(database);
+    prepareDatabase(database, isIndexed);
     syncFolder(dirname(path));
     const insert = database.prepare(insertEvent);
     const opened = fileIdentity(path);
@@ -122,7 +135,7 @@ function syncFolder(folder: string): void {
   closeSync(descriptor);
 }
 
-function prepareDatabase(database: DatabaseSync): void {
+function prepareDatabase(database: DatabaseSync, isIndexed: boolean): void {
   database.exec(`PRAGMA cache_size = ${cacheSize}`);
   database.exec('PRAGMA journal_mode = WAL');
   // FULL syncs the WAL on every commit. NORMAL leaves that to the kernel: a power cut could take
@@ -132,6 +145,35 @@ function prepareDatabase(database: DatabaseSync): void {
   database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
   database.exec(`PRAGMA journal_size_limit = ${walBytesMax}`);
   if (readSchemaVersion(database) !== schemaVersion) migrate(database);
+  addColumns(database, isIndexed);
+}
+
+/**
+ * What a table of an earlier version lacks. That version goes on working with the table, because its
+ * statements name their columns.
+ */
+function addColumns(database: DatabaseSync, isIndexed: boolean): void {
+  if (isComplete(database, isIndexed)) return;
+  // IMMEDIATE, and looked at again: another process may be doing the same.
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    if (!hasColumn(database)) database.exec('ALTER TABLE events ADD COLUMN event_time TEXT');
+    if (isIndexed) database.exec(createIndex);
+    database.exec('COMMIT');
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function isComplete(database: DatabaseSync, isIndexed: boolean): boolean {
+  const index = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'events_by_time'");
+  return hasColumn(database) && (!isIndexed || index.get() !== undefined);
+}
+
+function hasColumn(database: DatabaseSync): boolean {
+  const columns = database.prepare("SELECT 1 FROM pragma_table_info('events') WHERE name = ?");
+  return columns.get('event_time') !== undefined;
 }
 
 function readSchemaVersion(database: DatabaseSync): number {
@@ -181,7 +223,7 @@ function writeBatch(
       const payload = decoder.decode(batch.bytes.subarray(start, end));
       start = end;
       try {
-        insert.run(payload, batch.sequences[index] ?? 0, deliveredAt);
+        insert.run(payload, batch.sequences[index] ?? 0, deliveredAt, olderEventTime(payload));
       } catch (error) {
         const reason = refusalReason(database, payload, error);
         if (reason === undefined) throw error;

@@ -10,6 +10,7 @@ import { openWarehouse, type PackedBatch, type RefusedEvent, type Warehouse } fr
 export interface WriterData {
   readonly path: string;
   readonly busyTimeoutMs: number;
+  readonly isIndexed: boolean;
 }
 
 /** The messages to the thread. */
@@ -30,7 +31,7 @@ function reply(message: WriterReply): void {
 }
 
 function run(data: WriterData): void {
-  const open = (): Warehouse => openWarehouse(data.path, data.busyTimeoutMs);
+  const open = (): Warehouse => openWarehouse(data.path, data.busyTimeoutMs, data.isIndexed);
   let warehouse: Warehouse | undefined;
   try {
     warehouse = open();

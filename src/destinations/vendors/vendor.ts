@@ -1,5 +1,5 @@
 import { parseExactly } from '../../event/exact-numbers.ts';
-import type { StoredEvent } from '../../event/stored-event.ts';
+import { readEventTime, type StoredEvent } from '../../event/stored-event.ts';
 import { deliverInRequests, type RequestOutcome } from '../batch-requests.ts';
 import type { Delivery, Destination, DestinationSettings, Outcome } from '../destination.ts';
 import {
@@ -17,14 +17,38 @@ const answerBytesMax = 1024 * 1024;
 /** An event in the vendor's format. */
 export interface VendorMessage {
   readonly eventId: string;
+  /** The id by which the vendor knows the event, if it is another. */
+  readonly sentId: string;
+  readonly to: VendorRequest;
   readonly text: string;
   readonly bytes: number;
 }
 
-/** What one analytics vendor requires: the address, the limits and the format. */
-export interface Vendor {
-  /** Of the vendor's batch endpoint, with its query. */
+/** An endpoint of a vendor that takes many events. One object for each: it distinguishes their requests. */
+export interface VendorRequest {
+  /** With its query. */
   readonly path: string;
+  /** What stands around the events of a request, which have commas between. */
+  readonly around: readonly [before: string, after: string];
+  /** If it takes fewer than others. */
+  readonly eventsMax?: number;
+  /** What an answer says beyond its status; undefined: the status says it all. */
+  readonly validate?: (
+    answer: HttpAnswer,
+    messages: readonly VendorMessage[],
+  ) => RequestOutcome | undefined;
+}
+
+/** An event in the vendor's format, and the endpoint that takes it. */
+export interface VendorTranslation {
+  readonly to: VendorRequest;
+  readonly body: object;
+  /** The id by which the vendor knows the event, if it is not the event's. */
+  readonly id?: string;
+}
+
+/** What one analytics vendor requires: the limits and the format. */
+export interface Vendor {
   readonly headers: Readonly<Record<string, string>>;
   /** The setting with the key, for the advice on a 401. */
   readonly keySetting: string;
@@ -34,15 +58,12 @@ export interface Vendor {
   readonly requestBytesMax: number;
   readonly requestEventsMax: number;
   readonly waitHeaders: readonly string[];
-  /** What stands around the events of a request, which have commas between. */
-  readonly around: readonly [before: string, after: string];
-  /** The event in the vendor's format. An error that it throws is not caused by the event. */
-  readonly translate: (event: StoredEvent) => object;
-  /** What an answer says beyond its status; undefined: the status says it all. */
-  readonly validate?: (
-    answer: HttpAnswer,
-    messages: readonly VendorMessage[],
-  ) => RequestOutcome | undefined;
+  /**
+   * The event in the vendor's format. An error that it throws is not caused by the event.
+   *
+   * @param time what the vendor is to take for its time: RFC 3339.
+   */
+  readonly translate: (event: StoredEvent, time: string) => VendorTranslation;
 }
 
 /**
@@ -71,13 +92,16 @@ export function createVendorDestination(
       404: `nothing is there: fix destinations.${name}.host`,
     },
   };
-  const path = url.pathname.replace(/\/$/, '') + vendor.path;
+  const base = url.pathname.replace(/\/$/, '');
+  const timeOf: TimeOf =
+    settings['time'] === 'received' ? ({ timestamp }) => timestamp : readEventTime;
   const requests = {
     requestBytesMax,
     requestEventsMax,
-    read: (delivery: Delivery) => readMessage(vendor, delivery),
+    read: (delivery: Delivery) => readMessage(vendor, timeOf, delivery),
+    groupOf: ({ to }: VendorMessage) => to,
     send: (messages: readonly VendorMessage[], signal: AbortSignal) =>
-      post(endpoint, path, vendor, reading, messages, signal),
+      post(endpoint, base, vendor, reading, messages, signal),
   };
   return {
     batchEventsMax: requestEventsMax,
@@ -108,13 +132,22 @@ export function refused(reason: string, status = '400'): Outcome {
   return { kind: 'dead', reason, status };
 }
 
-function readMessage(vendor: Vendor, delivery: Delivery): VendorMessage | string {
+type TimeOf = (event: StoredEvent) => string;
+
+function readMessage(vendor: Vendor, timeOf: TimeOf, delivery: Delivery): VendorMessage | string {
   const event = readEvent(delivery);
   if (typeof event === 'string') return event;
   if (personOf(event) === '') return 'not a stored event: it has neither userId nor anonymousId';
-  const text = JSON.stringify(vendor.translate(exactly(event, delivery)));
+  const {
+    to,
+    body,
+    id = event.eventId,
+  } = vendor.translate(exactly(event, delivery), timeOf(event));
+  const text = JSON.stringify(body);
   const bytes = Buffer.byteLength(text) + 1;
-  if (bytes <= vendor.eventBytesMax) return { eventId: event.eventId, text, bytes };
+  if (bytes <= vendor.eventBytesMax) {
+    return { eventId: event.eventId, sentId: id, to, text, bytes };
+  }
   return `it has ${bytes} bytes in the vendor's form, which takes ${vendor.eventBytesMax} at most`;
 }
 
@@ -126,23 +159,24 @@ function exactly(event: StoredEvent, { payload }: Delivery): StoredEvent {
 
 async function post(
   endpoint: HttpEndpoint,
-  path: string,
+  base: string,
   vendor: Vendor,
   reading: AnswerReading,
   messages: readonly VendorMessage[],
   signal: AbortSignal,
 ): Promise<RequestOutcome> {
-  const [before, after] = vendor.around;
+  const { path, around, validate } = messages[0]!.to;
+  const [before, after] = around;
   const body = Buffer.from(before + messages.map(({ text }) => text).join(',') + after);
   const headers = {
     'content-type': 'application/json',
     'user-agent': 'Headgate/1',
     ...vendor.headers,
   };
-  const reply = await endpoint.post(path, headers, body, signal);
+  const reply = await endpoint.post(base + path, headers, body, signal);
   if (reply.kind === 'unanswered') return reply.outcome;
   const answer = { ...reply.answer, text: reading.hide(reply.answer.text) };
-  const validated = vendor.validate?.(answer, messages);
+  const validated = validate?.(answer, messages);
   if (validated !== undefined) return validated;
   const outcome = outcomeOfAnswer(answer, Date.now(), reading);
   if (outcome.kind !== 'retry' || outcome.fault !== 'event') return outcome;

@@ -1,5 +1,7 @@
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import { encodeRequestPart } from '../../event/stored-event.ts';
+import { requestClock } from '../../event/time/event-time.ts';
+import { timeText } from '../../event/time/time-text.ts';
 import type { Verdict } from '../../event/verdict.ts';
 import type { Signals } from '../../observability/signals.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
@@ -87,7 +89,8 @@ function createPendingBatch(
   onVerdicts: (verdicts: Verdict[]) => void,
 ): PendingBatch {
   const { correlationId, traceparent, producer } = arrival;
-  const { events, sentAt, context } = batch;
+  const { events, sentAt, context, historical = false } = batch;
+  const timestampMs = Date.now();
   const { validate, eventBytesMax } = options;
   const verdicts: Verdict[] = [];
   verdicts.length = events.length;
@@ -100,8 +103,10 @@ function createPendingBatch(
     producer,
     validate,
     eventBytesMax,
-    timestampMs: Date.now(),
-    requestPart: encodeRequestPart({ correlationId, traceparent, sentAt }),
+    timestampMs,
+    clock: requestClock(timeText(timestampMs), timestampMs, sentAt, historical),
+    historical,
+    requestPart: encodeRequestPart({ correlationId, traceparent, sentAt, historical }),
     batchContext: context,
     verdicts,
     withoutVerdict: events.length,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import { requestClock } from '../../event/time/event-time.ts';
 import { decodeStoredEvent, encodeRequestPart } from '../../event/stored-event.ts';
 import { decodeTrackRest } from '../decode/decode-json.ts';
 import { decideEvent, type DecisionRules, type ValidateEvent } from './decide-event.ts';
@@ -19,6 +20,7 @@ function rulesWith(changes: Partial<DecisionRules> = {}): DecisionRules {
     validate: () => valid,
     eventBytesMax: 1000,
     timestampMs: Date.UTC(2026, 2, 1),
+    clock: requestClock('2026-03-01T00:00:00.000Z', Date.UTC(2026, 2, 1), '', false),
     requestPart: encodeRequestPart({ correlationId: 'c-1', traceparent: '', sentAt: '' }),
     batchContext: undefined,
     ...changes,

@@ -2,6 +2,7 @@ import { eventIdOf, isUuid } from '../../event/event-id.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject } from '../../event/json/json.ts';
 import { encodeStoredEvent } from '../../event/stored-event.ts';
+import { eventTimeOf, type RequestClock } from '../../event/time/event-time.ts';
 import type { EventError, EventWarning, Verdict } from '../../event/verdict.ts';
 import type { Producer } from '../intake/authenticate.ts';
 
@@ -22,6 +23,10 @@ export interface DecisionRules {
   readonly eventBytesMax: number;
   /** When the request was accepted, in milliseconds since 1970. */
   readonly timestampMs: number;
+  /** By which the times of the events are read. */
+  readonly clock: RequestClock;
+  /** The time of an event that has one already. */
+  readonly eventTime?: string | undefined;
   /** From `encodeRequestPart`. It is part of the payload, so it counts towards the size. */
   readonly requestPart: string;
   /** Merged under each event's own context. */
@@ -72,7 +77,8 @@ export function decideEvent(
   };
   let payload = '';
   if (error === undefined) {
-    payload = encodeStoredEvent(event, verdict, producer.source, requestPart);
+    const eventTime = rules.eventTime ?? eventTimeOf(sent.occurredAt, rules.clock, sent.clock);
+    payload = encodeStoredEvent(event, verdict, producer.source, requestPart, eventTime);
     verdict.error = sizeError(payload, rules.eventBytesMax) ?? textError(payload);
   }
   if (verdict.error !== undefined) {

@@ -1,6 +1,11 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
-import { encodeRequestPart, encodeStoredEvent } from '../../event/stored-event.ts';
+import {
+  decodeStoredEvent,
+  encodeRequestPart,
+  encodeStoredEvent,
+  type StoredEvent,
+} from '../../event/stored-event.ts';
 import { decodeTrackRest } from '../decode/decode-json.ts';
 import { createEventFixer } from './fix-event.ts';
 
@@ -63,4 +68,29 @@ test('a fault of the event as a whole has no place', () => {
     /^The fixed event breaks its contract: The event takes \d+ bytes as stored; .*send its address\.$/,
   );
   expect(() => fixUser('\ud800')).toThrow(/which is no character\.$/);
+});
+
+describe('when the event happened', () => {
+  const time = '2026-02-01T00:00:00.000Z';
+  const call = { system: 'segment', call: 'identify' } as const;
+  const former = encodeStoredEvent(
+    { ...event, occurredAt: '2026-01-31T00:00:00.000Z', vendorCall: call },
+    { eventId: 'e-of-old', timestampMs: 1_772_366_400_000, schemaVersion: 1, warnings: [] },
+    'shop',
+    encodeRequestPart({ correlationId: 'c-1', traceparent: '', sentAt }),
+    time,
+  );
+  const fix = (path: string, value: string): StoredEvent => {
+    const edits = [{ path, valueJson: JSON.stringify(value) }];
+    return decodeStoredEvent(fixer.fix(former, { eventJson: '', edits }));
+  };
+
+  test('stays, and so does the call that it came as', () => {
+    expect(fix('/user_id', 'u-2')).toMatchObject({ eventTime: time, vendorCall: call });
+  });
+
+  test('follows the time of the producer, if that is fixed', () => {
+    const occurred = '2026-02-15T00:00:00.000Z';
+    expect(fix('/occurred_at', occurred)).toMatchObject({ eventTime: occurred });
+  });
 });

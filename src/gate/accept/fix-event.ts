@@ -5,8 +5,11 @@ import { parseJsonText } from '../../event/json/parse-json.ts';
 import {
   decodeStoredEvent,
   encodeRequestPart,
+  isHistorical,
+  readEventTime,
   type StoredEvent,
 } from '../../event/stored-event.ts';
+import { requestClock } from '../../event/time/event-time.ts';
 import type { EventError } from '../../event/verdict.ts';
 import { decodeTrackRest } from '../decode/decode-json.ts';
 import { parseExactly } from '../decode/exact-json.ts';
@@ -52,8 +55,12 @@ export function createEventFixer({ validate, eventBytesMax }: FixOptions) {
           'Discard this one and send a new event instead.',
       );
     }
-    const rules = { ...requestOf(former), validate, eventBytesMax };
-    const { verdict, payload } = decideEvent(rules, sent, 0, former.eventId);
+    // Its time stays, unless the person changed what it comes from.
+    const isSameTime = sent.occurredAt === (former.occurredAt ?? '');
+    const eventTime = isSameTime ? readEventTime(former) : undefined;
+    const rules = { ...requestOf(former), eventTime, validate, eventBytesMax };
+    const fixed = { ...sent, vendorCall: former.vendorCall };
+    const { verdict, payload } = decideEvent(rules, fixed, 0, former.eventId);
     if (verdict.error !== undefined) refuseEvent(verdict.error);
     return payload;
   };
@@ -71,17 +78,15 @@ export function createEventFixer({ validate, eventBytesMax }: FixOptions) {
 }
 
 /** The request that a stored event came with. Its write key allowed the name, which stays. */
-function requestOf({
-  source,
-  timestamp,
-  correlationId = '',
-  traceparent = '',
-  sentAt = '',
-}: StoredEvent): Omit<DecisionRules, 'validate' | 'eventBytesMax'> {
+function requestOf(former: StoredEvent): Omit<DecisionRules, 'validate' | 'eventBytesMax'> {
+  const { source, timestamp, correlationId = '', traceparent = '', sentAt = '' } = former;
+  const { historical } = former;
+  const timestampMs = Date.parse(timestamp);
   return {
     producer: { source, maySend: () => true, isCanary: false },
-    timestampMs: Date.parse(timestamp),
-    requestPart: encodeRequestPart({ correlationId, traceparent, sentAt }),
+    timestampMs,
+    clock: requestClock(timestamp, timestampMs, sentAt, isHistorical(former)),
+    requestPart: encodeRequestPart({ correlationId, traceparent, sentAt, historical }),
     // It is in the event's own context by now.
     batchContext: undefined,
   };

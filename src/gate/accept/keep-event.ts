@@ -1,6 +1,7 @@
 import { messageIdOf } from '../../event/event-id.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject } from '../../event/json/json.ts';
+import type { VendorCall } from '../../event/vendor-call.ts';
 import type { EventError, Verdict } from '../../event/verdict.ts';
 import type { Signals } from '../../observability/signals.ts';
 import { showsRefusal, type Arrival } from './arrival.ts';
@@ -99,6 +100,8 @@ export interface EventToReject {
   /** The context of the request, which is no part of `original`. */
   readonly batchContext: JsonObject | undefined;
   readonly sentAt: string;
+  readonly historical: boolean;
+  readonly vendorCall: VendorCall | undefined;
   readonly redacted: boolean;
   /** Its sender got no error, so that the kept copy is the event: only a person may give it up. */
   readonly quarantined: boolean;
@@ -120,6 +123,7 @@ export interface RejectingRequest {
   readonly arrival: Arrival;
   readonly batchContext: JsonObject | undefined;
   readonly sentAt: string;
+  readonly historical: boolean;
 }
 
 /**
@@ -131,7 +135,7 @@ export function keepRejected<Request extends RejectingRequest>(
   { event, verdict }: Decision,
   finish: Finish<Request>,
 ): void {
-  const { options, batchContext, sentAt } = request;
+  const { options, batchContext, sentAt, historical } = request;
   const { eventName, idempotencyKey } = event;
   const redacted = options.redactRejected(event);
   const arrival =
@@ -147,6 +151,8 @@ export function keepRejected<Request extends RejectingRequest>(
     error: verdict.error!,
     batchContext,
     sentAt,
+    historical,
+    vendorCall: event.vendorCall,
     original: redacted?.bytes ?? event.original(),
     redacted: redacted !== undefined,
     quarantined: verdict.error!.code === 'quarantined' || !showsRefusal(arrival),

@@ -4,6 +4,8 @@ import { compileEventGlobs } from '../../event/glob.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject } from '../../event/json/json.ts';
 import { encodeRequestPart } from '../../event/stored-event.ts';
+import { requestClock } from '../../event/time/event-time.ts';
+import type { VendorCall } from '../../event/vendor-call.ts';
 import type { Verdict } from '../../event/verdict.ts';
 import type { Signals } from '../../observability/signals.ts';
 import { decodeTrackRest } from '../decode/decode-json.ts';
@@ -25,6 +27,9 @@ export interface KeptEvent extends Original {
   readonly batchContext: JsonObject | undefined;
   /** RFC 3339; empty when there was none. */
   readonly sentAt: string;
+  readonly historical: boolean;
+  /** Undefined if no vendor's SDK sent it, or an earlier version kept it. */
+  readonly vendorCall: VendorCall | undefined;
 }
 
 /** The endpoint for events that were rejected. */
@@ -73,18 +78,10 @@ export function openReplayEndpoint(
   const maySend = createMaySend(config.auth, options.keys);
 
   const decide = (event: IncomingEvent, kept: KeptEvent, arrival: Arrival): Decision => {
-    const { correlationId, traceparent, batchContext, sentAt, receivedAtMs } = kept;
-    // Without the producer's clock its time would be the replay's, which may be days late.
-    const occurredAt = event.occurredAt || new Date(receivedAtMs).toISOString();
-    const rules = {
-      producer: arrival.producer,
-      validate,
-      eventBytesMax,
-      timestampMs: Date.now(),
-      requestPart: encodeRequestPart({ correlationId, traceparent, sentAt }),
-      batchContext,
-    };
-    return decideEvent(rules, { ...event, occurredAt }, 0);
+    const { producer } = arrival;
+    const rules = { producer, validate, eventBytesMax, timestampMs: Date.now() };
+    const { request, event: replayed } = asReceived(event, kept);
+    return decideEvent({ ...rules, ...request }, replayed, 0);
   };
   const storeDecided = (decision: Decision, arrival: Arrival, startedAt: number) =>
     new Promise<Verdict>((resolve) => {
@@ -132,6 +129,23 @@ export function openReplayEndpoint(
     },
     close: admission.close,
   };
+}
+
+/** The event with what its request said: its time is that of the first try, which may be days ago. */
+function asReceived(event: IncomingEvent, kept: KeptEvent) {
+  const { correlationId, traceparent, batchContext, sentAt, receivedAtMs, historical } = kept;
+  const receivedAt = new Date(receivedAtMs).toISOString();
+  const request = {
+    clock: requestClock(receivedAt, receivedAtMs, sentAt, historical),
+    // What we say ourselves needs no correction.
+    eventTime: event.occurredAt === '' ? receivedAt : undefined,
+    requestPart: encodeRequestPart({ correlationId, traceparent, sentAt, historical }),
+    batchContext,
+  };
+  // An event that was given another name is not the call that was sent.
+  const vendorCall = kept.isSame(event) ? kept.vendorCall : undefined;
+  const occurredAt = event.occurredAt || receivedAt;
+  return { request, event: { ...event, occurredAt, vendorCall } };
 }
 
 /** The events that any write key of a source may send. A source without keys had some: it may all. */

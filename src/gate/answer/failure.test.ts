@@ -28,7 +28,7 @@ describe('the error table', () => {
     const mayBeTriedAgain = [408, 429, 500, 503, 504].includes(entry.http);
     expect(entry.retryable).toBe(mayBeTriedAgain || operatorsConflicts.includes(code));
     expect(['error', 'warn'].includes(entry.logLevel)).toBe(
-      ['internal', 'overloaded', 'not_stored', 'log_unavailable'].includes(code),
+      ['internal', 'overloaded', 'not_stored', 'log_unavailable', 'audit_full'].includes(code),
     );
   });
 

@@ -48,7 +48,7 @@ export function decodeTrackConnect(body: Buffer): IncomingEvent {
   );
 }
 
-const batchMembers = ['events', 'context', 'sent_at', 'validate_only'];
+const batchMembers = ['events', 'context', 'sent_at', 'validate_only', 'historical'];
 
 /** The body of `POST /v1/batch` and of the RPC BatchTrack. */
 export function decodeBatchJson(
@@ -218,25 +218,26 @@ function readBatchFields(
   value: JsonObject,
   names: NameStyle,
   exactContext: JsonValue | undefined,
-): Pick<IncomingBatch, 'context' | 'sentAt' | 'validateOnly'> {
-  const { context, sent_at: sentAt, validate_only: validateOnly } = value;
+): Pick<IncomingBatch, 'context' | 'sentAt' | 'validateOnly' | 'historical'> {
+  const { context, sent_at: sentAt } = value;
   const shown = (name: string): string => (names === 'rest' ? name : camelCase(name));
   if (context !== undefined && !isJsonObject(context)) {
     throw new ServiceError('malformed_request', '"context" must be an object.');
   }
   const whole = context === undefined ? undefined : batchContext(context, exactContext);
-  if (validateOnly !== undefined && typeof validateOnly !== 'boolean') {
-    throw new ServiceError(
-      'malformed_request',
-      `"${shown('validate_only')}" must be true or false.`,
-    );
-  }
+  const isSet = (name: 'validate_only' | 'historical'): boolean => {
+    const said = value[name] ?? false;
+    if (typeof said === 'boolean') return said;
+    throw new ServiceError('malformed_request', `"${shown(name)}" must be true or false.`);
+  };
+  const validateOnly = isSet('validate_only');
+  const historical = isSet('historical');
   const sent =
     sentAt === undefined ? '' : typeof sentAt === 'string' ? readTime(sentAt) : undefined;
   if (sent === undefined) {
     throw new ServiceError('malformed_request', `"${shown('sent_at')}" must be an RFC 3339 time.`);
   }
-  return { context: whole, sentAt: sent, validateOnly: validateOnly ?? false };
+  return { context: whole, sentAt: sent, validateOnly, historical };
 }
 
 /**

@@ -71,10 +71,13 @@ function plainOf(event: Event | undefined): Plain {
   };
 }
 
+/** What no producer of ours sends. */
+const never = { vendorCall: undefined, clock: undefined, fault: undefined };
+
 /** What protobuf-es read, in the form of `told`. */
 function expected(event: Event | undefined): unknown {
   const plain = plainOf(event);
-  return plain.occurredAt === undefined ? 'no time' : { ...plain, fault: undefined };
+  return plain.occurredAt === undefined ? 'no time' : { ...plain, ...never };
 }
 
 function told(decoded: IncomingEvent): unknown {

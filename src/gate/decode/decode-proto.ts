@@ -54,6 +54,7 @@ export function decodeBatchProto(body: Buffer, batchEventsMax: number): Incoming
     let context: JsonObject | undefined;
     let sentAt = '';
     let validateOnly = false;
+    let historical = false;
     for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
       switch (tag) {
         case (1 << 3) | bytes: {
@@ -76,15 +77,18 @@ export function decodeBatchProto(body: Buffer, batchEventsMax: number): Incoming
         case (4 << 3) | varint:
           validateOnly = reader.int64() !== 0n;
           break;
+        case (5 << 3) | varint:
+          historical = reader.int64() !== 0n;
+          break;
         default:
-          throw unknownRequestField(tag, 'events, context, sent_at, validate_only');
+          throw unknownRequestField(tag, 'events, context, sent_at, validate_only, historical');
       }
     }
     checkBatchSize(count, batchEventsMax);
     if (context !== undefined && nestsDeeper(context, nestingMax)) {
       throw new WireError(`context nests deeper than ${nestingMax} levels`);
     }
-    return { events, context, sentAt, validateOnly };
+    return { events, context, sentAt, validateOnly, historical };
   });
 }
 

@@ -93,6 +93,8 @@ export function finishDraft(draft: EventDraft, original: () => Uint8Array): Inco
     context: draft.context && (draft.exactContext ?? context),
     occurredAt: draft.occurredAt,
     schemaVersion: draft.schemaVersion,
+    vendorCall: undefined,
+    clock: undefined,
     fault: draft.faults === undefined ? undefined : faultOf(draft.faults),
     original,
   };

@@ -8,6 +8,8 @@ export interface IncomingBatch {
   readonly context: JsonObject | undefined;
   /** RFC 3339; empty when the producer sent none. */
   readonly sentAt: string;
+  /** The request imports events of the past. Absent: it does not say so. */
+  readonly historical?: boolean;
   readonly validateOnly: boolean;
   /** For protocols with these in the body, where ours has headers. Empty where the body has none. */
   readonly inBody?: { readonly writeKey: string; readonly traceparent: string };

@@ -4,26 +4,17 @@ import type { WriteKey } from '../../config/config.ts';
 import { hashWriteKey } from '../../config/write-key.ts';
 import { ServiceError } from '../../errors.ts';
 import { canaryName } from '../../event/canary.ts';
-import { compileEventGlobs } from '../../event/glob.ts';
 import { isCrossSite, isFromBrowser, isLocalHost } from '../../http/same-site.ts';
+import { createKeyRing, type HeldKey, type KeyRing } from './keys/key-ring.ts';
+import type { Producer } from './keys/producer.ts';
 
-/** The sender that a write key identifies. */
-export interface Producer {
-  readonly source: string;
-  /** Whether this producer may send events of this name. */
-  readonly maySend: (eventName: string) => boolean;
-  /** True for the heartbeats of the gate itself. */
-  readonly isCanary: boolean;
-}
+export type { Producer } from './keys/producer.ts';
 
 /** Identifies the sender from the headers of a request. Throws a ServiceError `unauthenticated`. */
 export type Authenticate = (headers: IncomingHttpHeaders) => Producer;
 
 /** The source of every event while `auth` is off. */
 export const defaultSource = 'default';
-
-/** How many keys are cached, so that a key is hashed once and not for every request. */
-const rememberedMax = 10_000;
 
 const canary: Producer = {
   source: canaryName,
@@ -34,7 +25,7 @@ const canary: Producer = {
 /** `canaryKey` is the key of our own heartbeats. Undefined if none are sent. */
 export function createAuthenticate(
   auth: 'off' | 'keys',
-  keys: readonly WriteKey[],
+  keys: KeyRing | readonly WriteKey[],
   canaryKey?: string,
 ): Authenticate {
   if (auth === 'off') {
@@ -44,35 +35,38 @@ export function createAuthenticate(
       return canaryKey !== undefined && headers['x-write-key'] === canaryKey ? canary : anyone;
     };
   }
-  const producers = new Map<string, Producer>(
-    keys.map((key) => [
-      key.hash,
-      {
-        source: key.source,
-        maySend: compileEventGlobs(key.events),
-        isCanary: false,
-      },
-    ]),
-  );
-  if (canaryKey !== undefined) producers.set(hashWriteKey(canaryKey), canary);
-  // Keys are looked up by digest, so the time of a comparison reveals nothing about the key.
-  const remembered = new Map<string, Producer>();
+  const ring = isRing(keys) ? keys : createKeyRing(keys);
+  const canaryHash = canaryKey === undefined ? undefined : hashWriteKey(canaryKey);
   return (headers) => {
     const key = presentedKey(headers);
-    const known = remembered.get(key);
-    if (known !== undefined) return known;
-    const producer = key === '' ? undefined : producers.get(hashWriteKey(key));
-    if (producer === undefined) {
-      throw new ServiceError(
-        'unauthenticated',
-        key === ''
-          ? 'There is no write key in the request. Send it as "Authorization: Bearer KEY" or "x-write-key: KEY".'
-          : 'The write key is not one that this gate knows. "npx headgate keys new" makes one.',
-      );
+    const held = ring.find(key);
+    // The clock is read for keys that end, and for no other.
+    if (held !== undefined && (held.endsAtMs === Infinity || Date.now() < held.endsAtMs)) {
+      held.isUsed = true;
+      return held.producer;
     }
-    if (remembered.size < rememberedMax) remembered.set(key, producer);
-    return producer;
+    // By digest, so that the time of a comparison reveals nothing about the key.
+    if (canaryHash !== undefined && hashWriteKey(key) === canaryHash) return canary;
+    throw new ServiceError('unauthenticated', refusalOf(key, held));
   };
+}
+
+function isRing(keys: KeyRing | readonly WriteKey[]): keys is KeyRing {
+  return !Array.isArray(keys);
+}
+
+/** Only a caller who has the key learns that it has ended. */
+function refusalOf(key: string, held: HeldKey | undefined): string {
+  if (key === '') {
+    return 'There is no write key in the request. Send it as "Authorization: Bearer KEY" or "x-write-key: KEY".';
+  }
+  if (held === undefined) {
+    return 'The write key is not one that this gate knows. "npx headgate keys new" makes one.';
+  }
+  const { revokedAtMs, endsAtMs } = held;
+  const ended = revokedAtMs === undefined ? 'expired' : 'was revoked';
+  const at = new Date(revokedAtMs ?? endsAtMs).toISOString();
+  return `This write key ${ended} at ${at}. Ask the operators of this gate for another one.`;
 }
 
 /**

@@ -33,9 +33,9 @@ const keylessInflationsMax = 2;
 
 /** Time for requests without a valid key. A refusal costs 0.05 ms, a body that inflates to 256 KiB about 1 ms. */
 const keylessShare = 0.05;
-const keylessBurstMs = 100;
+export const keylessBurstMs = 40;
 /** Of the burst, this much at a time: what a keyed request waits for it, at most. */
-const keylessTurnMsMax = 1;
+const keylessTurnMsMax = 0.5;
 /** A check costs 0.25 ms: 80 a second. */
 const checksShare = 0.02;
 const checksBurstMs = 50;

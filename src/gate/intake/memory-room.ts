@@ -145,7 +145,7 @@ function createHeaviest(
 }
 
 /**
- * Calls `left` of tenants that were evicted. Not within one another, and not all in one turn of the event loop: who is evicted
+ * Evicts tenants that have left the room. Not within one another, and not all in one turn of the event loop: who is evicted
  * may need room for its refusal, so that others are evicted, thousands of them.
  */
 function createEvictions(leave: (tenant: Tenant) => void): (victims: readonly Tenant[]) => void {

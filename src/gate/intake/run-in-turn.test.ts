@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 
 import type { HttpCall } from '../../http/http-call.ts';
-import { createCallers } from './callers.ts';
+import { createCallers, keylessBurstMs } from './callers.ts';
 import { CallerGone } from './caller-gone.ts';
 import { runInTurn, type KeylessWork } from './run-in-turn.ts';
 
@@ -40,7 +40,7 @@ describe('work without a key', () => {
     run: () => void log.push('run'),
     lose: (error) => void log.push(error instanceof CallerGone ? 'gone' : 'lost'),
   };
-  const useUp = (): boolean => callers.turns.spend(101);
+  const useUp = (): boolean => callers.turns.spend(keylessBurstMs + 1);
 
   test('runs at once while time is left', () => {
     const { call, receive } = callOf();

@@ -8,7 +8,7 @@ import { listen } from '../../http/listen.ts';
 import { createUniversalEndpoint } from '../../http/universal.ts';
 import { createExchange } from '../exchange.ts';
 import type { GateContext } from '../gate-context.ts';
-import { createCallers } from '../intake/callers.ts';
+import { createCallers, keylessBurstMs } from '../intake/callers.ts';
 import { createHealthService } from './health.ts';
 import { createOpenCalls } from './open-calls.ts';
 import type { OpenLimits } from './open-limits.ts';
@@ -112,7 +112,7 @@ describe.each(['own', 'node'] as const)('calls without a key, engine %s', (engin
   });
 
   test('wait while no time is left, and checks have a time of their own', async () => {
-    callers.turns.spend(101);
+    callers.turns.spend(keylessBurstMs + 1);
     let isRefused = false;
     const refused = ask(watch, 'application/grpc').then(() => (isRefused = true));
     const checked = await ask(check, 'application/json', Buffer.from('{}'));

@@ -2,7 +2,7 @@ import type { HandlerContext } from '@connectrpc/connect';
 import { expect, onTestFinished, test } from 'vitest';
 
 import type { GateContext } from '../gate-context.ts';
-import { createCallers } from '../intake/callers.ts';
+import { createCallers, keylessBurstMs } from '../intake/callers.ts';
 import { createOpenLimits } from './open-limits.ts';
 
 function openLimits(isKnown = false) {
@@ -30,7 +30,7 @@ function openLimits(isKnown = false) {
 test('a question about reflection waits while no keyless time is left', async () => {
   const { callers, mayAsk } = openLimits();
   expect(mayAsk()).toBe(true);
-  callers.turns.spend(101);
+  callers.turns.spend(keylessBurstMs + 1);
   const waiting = mayAsk();
   expect(waiting).toBeInstanceOf(Promise);
   expect(await waiting).toBe(true);
@@ -38,7 +38,7 @@ test('a question about reflection waits while no keyless time is left', async ()
 
 test('and not that of a known caller', () => {
   const { callers, mayAsk } = openLimits(true);
-  callers.turns.spend(101);
+  callers.turns.spend(keylessBurstMs + 1);
   expect(mayAsk()).toBe(true);
 });
 

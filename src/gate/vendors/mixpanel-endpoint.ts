@@ -41,11 +41,13 @@ const json = 'application/json';
 interface MixpanelMessages {
   readonly translate: Translate;
   readonly tokenPlaces: readonly KeyPlace[];
+  /** The events may be of any time in the past. */
+  readonly historical: boolean;
 }
 
 function decodeMessages(
   body: VendorBatchBody,
-  translate: Translate,
+  { translate, historical }: MixpanelMessages,
   batchEventsMax: number,
 ): IncomingBatch {
   const { value, exact } = body;
@@ -64,6 +66,7 @@ function decodeMessages(
     context: undefined,
     sentAt: '',
     validateOnly: false,
+    historical,
   };
 }
 
@@ -164,7 +167,8 @@ function refuse(exchange: Exchange, failure: Failure): number {
   return failure.grpc;
 }
 
-function createEndpoint({ translate, tokenPlaces }: MixpanelMessages): Endpoint {
+function createEndpoint(messages: MixpanelMessages): Endpoint {
+  const { tokenPlaces } = messages;
   return {
     keyInBody: { places: tokenPlaces, isForm, textBesides: textOfQuery },
     begin: (exchange) =>
@@ -173,7 +177,7 @@ function createEndpoint({ translate, tokenPlaces }: MixpanelMessages): Endpoint 
     decode: (_call, message, batchEventsMax) => {
       const body = readVendorBatch(message, undefined, batchEventsMax);
       const writeKey = tokenIn(body.text, tokenPlaces);
-      const batch = decodeMessages(body, translate, batchEventsMax);
+      const batch = decodeMessages(body, messages, batchEventsMax);
       return { ...batch, inBody: { writeKey, traceparent: '' } };
     },
     answer: (exchange, _call, verdicts) => {
@@ -186,22 +190,26 @@ function createEndpoint({ translate, tokenPlaces }: MixpanelMessages): Endpoint 
   };
 }
 
-const eventsEndpoint = createEndpoint({
+const events = {
   translate: translateMixpanelEvent,
   tokenPlaces: [
     ['[]', 'properties', 'token'],
     ['properties', 'token'],
   ],
-});
+} as const;
+const trackEndpoint = createEndpoint({ ...events, historical: false });
+const importEndpoint = createEndpoint({ ...events, historical: true });
 
 const profileTokens: readonly KeyPlace[] = [['[]', '$token'], ['$token']];
 const personsEndpoint = createEndpoint({
   translate: translateMixpanelPerson,
   tokenPlaces: profileTokens,
+  historical: false,
 });
 const groupsEndpoint = createEndpoint({
   translate: translateMixpanelGroup,
   tokenPlaces: profileTokens,
+  historical: false,
 });
 
 const call: EndpointCall = {
@@ -213,8 +221,8 @@ const call: EndpointCall = {
 
 /** By path, which is Mixpanel's own. Its SDK for Node sends a single event by GET. */
 export const mixpanelEndpoints: readonly EndpointRow[] = [
-  ['/track', eventsEndpoint, call],
-  ['/import', eventsEndpoint, call],
+  ['/track', trackEndpoint, call],
+  ['/import', importEndpoint, call],
   ['/engage', personsEndpoint, call],
   ['/groups', groupsEndpoint, call],
 ];

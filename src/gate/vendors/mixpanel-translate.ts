@@ -3,7 +3,9 @@ import type { Translation } from '../decode/vendor/decode-vendor.ts';
 import {
   contextWith,
   flatEvent,
+  type Placed,
   VendorMembers,
+  vendorCallOf,
   idOf,
   keyOf,
   propertiesWith,
@@ -40,7 +42,8 @@ export function translateMixpanelEvent(sent: JsonObject): Translation {
     if (alias !== undefined) members.put('alias', alias);
     properties = others;
   }
-  if (isAlias) properties = propertiesWith(properties, [['previous_id', 'alias']], members);
+  const placed: Placed = { moved: [], copied: [] };
+  if (isAlias) properties = propertiesWith(properties, [['previous_id', 'alias']], members, placed);
   const name = isAlias
     ? 'user_aliased'
     : typeof sentName === 'string'
@@ -50,16 +53,21 @@ export function translateMixpanelEvent(sent: JsonObject): Translation {
   const id = members.take('$insert_id');
   if (id !== undefined && keyOf('mixpanel', id) !== id) members.put('$insert_id', id);
   const time = members.take('time');
+  const fields = {
+    event_name: name,
+    ...identityOf(members, placed),
+    idempotency_key: keyOf('mixpanel', id),
+    occurred_at: timeOf(time),
+    properties,
+  };
+  const [context, rest] = [members.take('context'), members.rest()];
   return {
     time,
-    event: flatEvent({
-      event_name: name,
-      ...identityOf(members),
-      idempotency_key: keyOf('mixpanel', id),
-      occurred_at: timeOf(time),
-      properties,
-      context: contextWith(members.take('context'), 'mixpanel', members.rest()),
-    }),
+    event: flatEvent({ ...fields, context: contextWith(context, 'mixpanel', rest) }),
+    call: vendorCallOf(
+      { system: 'mixpanel', call: isAlias ? 'alias' : 'track' },
+      { eventName: sentName, messageId: id, placed, context, rest },
+    ),
   };
 }
 
@@ -67,15 +75,21 @@ const devicePrefix = '$device:';
 
 function identityOf(
   members: VendorMembers,
+  placed: Placed,
   idName: 'distinct_id' | '$distinct_id' = 'distinct_id',
 ): Record<string, JsonValue | undefined> {
   const distinctId = idOf(members.take(idName));
   const userId = idOf(members.take('$user_id'));
   const deviceId = idOf(members.take('$device_id'));
+  if (userId !== undefined) placed.moved.push('$user_id');
+  if (deviceId !== undefined) placed.moved.push('$device_id');
   if (typeof distinctId === 'string' && distinctId.startsWith(devicePrefix)) {
     const device = deviceId ?? distinctId.slice(devicePrefix.length);
     return { user_id: userId, anonymous_id: device };
   }
+  // Only one of two ids of a person has a place in the contract.
+  const isOther = userId !== undefined && distinctId !== undefined && userId !== distinctId;
+  if (isOther) members.put(idName, distinctId);
   return { user_id: userId ?? distinctId, anonymous_id: deviceId };
 }
 
@@ -88,14 +102,14 @@ export function translateMixpanelPerson(sent: JsonObject): Translation {
   members.take('$token');
   const properties = members.takeUpdate();
   const time = members.take('$time');
-  const event = flatEvent({
+  const placed: Placed = { moved: [], copied: [] };
+  const fields = {
     event_name: 'user_identified',
-    ...identityOf(members, '$distinct_id'),
+    ...identityOf(members, placed, '$distinct_id'),
     occurred_at: timeOf(time),
     properties,
-    context: contextWith(undefined, 'mixpanel', members.rest()),
-  });
-  return withFault(sent, { event, time });
+  };
+  return withFault(sent, { ...withContext(fields, 'identify', members, placed), time });
 }
 
 /**
@@ -112,14 +126,27 @@ export function translateMixpanelGroup(sent: JsonObject): Translation {
     ['group_id', '$group_id'],
   ] as const;
   const time = members.take('$time');
-  const event = flatEvent({
+  const placed: Placed = { moved: [], copied: [] };
+  const fields = {
     event_name: 'group_identified',
     anonymous_id: typeof type === 'string' && typeof id === 'string' ? `$${type}_${id}` : undefined,
     occurred_at: timeOf(time),
-    properties: propertiesWith(properties, added, members),
-    context: contextWith(undefined, 'mixpanel', members.rest()),
-  });
-  return withFault(sent, { event, time });
+    properties: propertiesWith(properties, added, members, placed),
+  };
+  return withFault(sent, { ...withContext(fields, 'group_identify', members, placed), time });
+}
+
+function withContext(
+  fields: Readonly<Record<string, JsonValue | undefined>>,
+  call: 'identify' | 'group_identify',
+  members: VendorMembers,
+  placed: Placed,
+): Translation {
+  const rest = members.rest();
+  return {
+    event: flatEvent({ ...fields, context: contextWith(undefined, 'mixpanel', rest) }),
+    call: vendorCallOf({ system: 'mixpanel', call }, { placed, context: undefined, rest }),
+  };
 }
 
 function withFault(sent: JsonObject, translation: Translation): Translation {

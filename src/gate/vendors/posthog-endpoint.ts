@@ -1,6 +1,8 @@
 import { ServiceError } from '../../errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
+import type { VendorCallKind } from '../../event/vendor-call.ts';
 import type { Verdict } from '../../event/verdict.ts';
+import type { OwnClock } from '../../event/time/event-time.ts';
 import { readTime } from '../../event/time/time-text.ts';
 import { refuseWithProblem } from '../answer/problem.ts';
 import { checkContentType, reply } from '../exchange.ts';
@@ -15,7 +17,9 @@ import {
 import {
   contextWith,
   flatEvent,
+  type Placed,
   VendorMembers,
+  vendorCallOf,
   idOf,
   keyOf,
   propertiesWith,
@@ -35,6 +39,7 @@ const json = 'application/json';
 
 /** How PostHog's own events are named here, and which of their `$` properties become properties. */
 interface OwnEvent {
+  readonly call: VendorCallKind;
   readonly eventName: string;
   /** Whose members are properties; with `$set` those of `$set_once` are, too. */
   readonly within?: string;
@@ -42,10 +47,11 @@ interface OwnEvent {
 }
 
 export const posthogEvents: Readonly<Record<string, OwnEvent>> = {
-  $identify: { eventName: 'user_identified', within: '$set', added: [] },
-  $set: { eventName: 'user_identified', within: '$set', added: [] },
-  $create_alias: { eventName: 'user_aliased', added: [['previous_id', 'alias']] },
+  $identify: { call: 'identify', eventName: 'user_identified', within: '$set', added: [] },
+  $set: { call: 'identify', eventName: 'user_identified', within: '$set', added: [] },
+  $create_alias: { call: 'alias', eventName: 'user_aliased', added: [['previous_id', 'alias']] },
   $groupidentify: {
+    call: 'group_identify',
     eventName: 'group_identified',
     within: '$group_set',
     added: [
@@ -54,6 +60,7 @@ export const posthogEvents: Readonly<Record<string, OwnEvent>> = {
     ],
   },
   $pageview: {
+    call: 'page',
     eventName: 'page_viewed',
     added: [
       ['url', '$current_url'],
@@ -61,7 +68,7 @@ export const posthogEvents: Readonly<Record<string, OwnEvent>> = {
       ['referrer', '$referrer'],
     ],
   },
-  $screen: { eventName: 'screen_viewed', added: [['name', '$screen_name']] },
+  $screen: { call: 'screen', eventName: 'screen_viewed', added: [['name', '$screen_name']] },
 };
 
 /** From `uuid` to the idempotency key. */
@@ -112,15 +119,18 @@ function translateEvent(
     if (alias !== undefined) members.put('alias', alias);
     properties = others;
   }
+  let own: string[] = [];
   if (form?.within !== undefined && (properties === undefined || isJsonObject(properties))) {
+    own = Object.keys(properties ?? {});
     const within = form.within === '$set' ? members.takeUpdate() : members.takeObject(form.within);
     properties = { ...within, ...properties };
   }
   const time = members.take('timestamp');
-  return { event: eventOf({ sentName, form, properties, members, readKey, time }), time };
+  return translationOf({ sentName, form, properties, own, members, readKey, time });
 }
 
 interface SentEvent {
+  readonly own: readonly string[];
   readonly sentName: JsonValue | undefined;
   readonly form: OwnEvent | undefined;
   readonly properties: JsonValue | undefined;
@@ -129,8 +139,8 @@ interface SentEvent {
   readonly time: JsonValue | undefined;
 }
 
-function eventOf(sent: SentEvent): JsonObject {
-  const { sentName, form, properties, members, readKey, time } = sent;
+function translationOf(sent: SentEvent): Translation {
+  const { sentName, form, properties, own, members, readKey, time } = sent;
   const name = form?.eventName ?? (typeof sentName === 'string' ? snakeName(sentName) : sentName);
   if (name !== sentName && sentName !== undefined) members.put('event', sentName);
   const id = members.take('uuid');
@@ -140,15 +150,32 @@ function eventOf(sent: SentEvent): JsonObject {
   const anonymousId = idOf(members.take('$anon_distinct_id'));
   // PostHog's SDKs mark with it that no person is behind the id.
   const isPersonlessEvent = isPersonless(members.rest());
-  return flatEvent({
+  const placed: Placed = { moved: [], copied: [] };
+  const fields = {
     event_name: name,
     user_id: isPersonlessEvent ? undefined : distinctId,
     anonymous_id: isPersonlessEvent ? distinctId : anonymousId,
     idempotency_key: key,
     occurred_at: time,
-    properties: propertiesWith(properties, form?.added ?? [], members),
-    context: contextWith(members.take('context'), 'posthog', members.rest()),
-  });
+    properties: propertiesWith(properties, form?.added ?? [], members, placed),
+  };
+  const [context, rest] = [members.take('context'), members.rest()];
+  return {
+    event: flatEvent({ ...fields, context: contextWith(context, 'posthog', rest) }),
+    time,
+    call: vendorCallOf(
+      { system: 'posthog', call: form?.call ?? 'track' },
+      { eventName: sentName, messageId: id, placed, own, context, rest },
+    ),
+    clock: clockOf(time, rest),
+  };
+}
+
+/** `offset` has the milliseconds since the event, for events without a time. */
+function clockOf(time: JsonValue | undefined, rest: JsonObject): OwnClock | undefined {
+  const { offset, $ignore_sent_at: ignoresSentAt } = rest;
+  if (time === undefined) return typeof offset === 'number' ? { agoMs: offset } : undefined;
+  return ignoresSentAt === true ? { exact: true } : undefined;
 }
 
 function isPersonless(rest: JsonObject): boolean {
@@ -219,6 +246,7 @@ function decodeBatch(body: VendorBody, batchEventsMax: number, readKey: ReadKey)
     context: undefined,
     sentAt: readTime(textIn(value, 'sent_at', 'created_at')) ?? '',
     validateOnly: false,
+    historical: value['historical_migration'] === true,
     inBody: { writeKey: keyIn(value), traceparent: '' },
   };
 }

@@ -73,6 +73,7 @@ interface Decoded {
   readonly idempotencyKey: string;
   readonly properties: object;
   readonly context: Record<string, unknown> | undefined;
+  readonly vendorCall?: object | undefined;
 }
 
 function decodeRequest(request: object): { events: readonly Decoded[]; context: unknown } {
@@ -120,6 +121,7 @@ describe('what a call takes from its request', () => {
     const withoutContext = (event: Decoded) => ({
       ...event,
       context: undefined,
+      vendorCall: { ...event.vendorCall, contextMember: undefined },
       idempotencyKey: '',
       original: undefined,
     });

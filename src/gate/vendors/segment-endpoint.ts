@@ -19,7 +19,9 @@ import {
 import {
   contextWith,
   flatEvent,
+  type Placed,
   VendorMembers,
+  vendorCallOf,
   idOf,
   keyOf,
   propertiesWith,
@@ -101,22 +103,34 @@ function translateCall(
   if (isCall(type)) members.take('type');
   const form: CallForm = isCall(type) ? segmentCalls[type] : segmentCalls.track;
   const eventName = form.eventName ?? nameOf(members);
-  const within = type === 'identify' ? takeTraits(members) : takeProperties(members, form);
+  const placed: Placed = { moved: [], copied: [] };
+  const within = type === 'identify' ? takeTraits(members, placed) : takeProperties(members, form);
   const time = members.takeFirst('timestamp', 'originalTimestamp');
-  const event = flatEvent({
+  const fields = {
     event_name: eventName,
     user_id: idOf(members.take('userId')),
     anonymous_id: idOf(members.take('anonymousId')),
     idempotency_key: keyOf('segment', messageIdOf(members)),
     occurred_at: time,
-    properties: propertiesWith(within, form.added, members),
-    context: contextWith(members.take('context'), 'segment', members.rest()),
-  });
-  if (isCall(type)) return { event, time };
+    properties: propertiesWith(within, form.added, members, placed),
+  };
+  const [context, rest] = [members.take('context'), members.rest()];
+  const event = flatEvent({ ...fields, context: contextWith(context, 'segment', rest) });
+  const { event: sentName, messageId } = sent;
+  const call = vendorCallOf(
+    { system: 'segment', call: isCall(type) ? type : 'track' },
+    { eventName: sentName, messageId, placed, context, rest },
+  );
+  // Whoever sends both times has corrected the first by the second.
+  const isCorrected = time !== undefined && rest['originalTimestamp'] !== undefined;
+  const clock = isCorrected ? { exact: true } : undefined;
+  if (isCall(type)) return { event, time, call, clock };
   const message = `type must be one of ${callNames.join(', ')}.`;
   return {
     event,
     time,
+    call,
+    clock,
     fault: {
       code: 'invalid_field',
       message,
@@ -141,7 +155,7 @@ function takeProperties(members: VendorMembers, form: CallForm): JsonValue | und
  * more than the call's own stay. In the context of other calls the SDKs put the traits of the person,
  * which are not the call's.
  */
-function takeTraits(members: VendorMembers): JsonValue | undefined {
+function takeTraits(members: VendorMembers, placed: Placed): JsonValue | undefined {
   const own = members.take('traits');
   const isEmpty = own === undefined || (isTraits(own) && Object.keys(own).length === 0);
   const context = members.takeObject('context');
@@ -150,6 +164,7 @@ function takeTraits(members: VendorMembers): JsonValue | undefined {
   const isTaken = isTraits(traits) && (isEmpty || isCopy(traits, own));
   const left = isTaken ? others : context;
   if (Object.keys(left).length > 0) members.put('context', left);
+  if (isTaken) (isEmpty ? placed.moved : placed.copied).push('context.traits');
   return isTaken ? traits : own;
 }
 
@@ -226,10 +241,17 @@ function decodeBatch(message: Buffer, batchEventsMax: number): IncomingBatch {
   return {
     events: decodeVendorBatch(memberOf(body, 'batch'), rules, batchEventsMax),
     context,
-    sentAt: timeOf(value['sentAt']) || timeOf(value['timestamp']),
+    sentAt: timeOf(value['sentAt']) || timeOf(value['timestamp']) || sentAtOfCalls(value['batch']),
     validateOnly: false,
     inBody: inBody(value),
   };
+}
+
+/** RudderStack's SDKs say it with each call, once for all of a request. */
+function sentAtOfCalls(calls: JsonValue | undefined): string {
+  if (!Array.isArray(calls)) return '';
+  const [first, ...others] = calls.map((call) => (isJsonObject(call) ? call['sentAt'] : undefined));
+  return others.every((sentAt) => sentAt === first) ? timeOf(first) : '';
 }
 
 /** What a batch has for its calls besides `context`, which the gate merges under each call's own. */

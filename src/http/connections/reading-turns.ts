@@ -36,7 +36,7 @@ const bulkShare = 0.25;
 const bulkBurstMs = 4;
 const waitMsMin = 1;
 /** What may wait in all. Beyond it, a connection of the others ends. */
-export const waitingBytesMax = 32 * 1024 * 1024;
+export const waitingBytesMax = 16 * 1024 * 1024;
 
 /** The bytes of one connection or request: read at once while there is time, otherwise in a later turn. */
 export class PacedReading {

@@ -113,6 +113,7 @@ function sizesOf(options: TopologyOptions) {
     filtered: part(0.01, 64 * mebibyte),
     rejected: Math.min(options.rejectedBytesMax ?? side, Math.floor(total * 0.5)),
     audit: part(0.02, 256 * mebibyte),
+    keys: part(0.01, 16 * mebibyte),
   };
   const others = Object.values(sizes).reduce((sum, bytes) => sum + bytes, side * 3 + probe * 3);
   return { ...sizes, events: total - others };
@@ -176,6 +177,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
     { ...common, ...claims, max_bytes: probe },
     { ...common, ...probes, max_bytes: probe },
     ...(bucket === 0 ? [] : [{ ...common, ...schemas, max_bytes: bucket }]),
+    { ...common, ...keys, max_bytes: sizes.keys },
   ];
 }
 
@@ -226,6 +228,15 @@ const schemas = {
   max_msgs_per_subject: schemaRevisionsMax,
   deny_delete: true,
   deny_purge: true,
+} satisfies StreamSettings;
+
+/** A key-value bucket, too. Of a write key the newest revision counts. */
+const keys = {
+  name: 'KV_headgate_keys',
+  subjects: [subjects.keys('>')],
+  // A full bucket refuses a new key; it never forgets one.
+  discard: DiscardPolicy.New,
+  max_msgs_per_subject: 1,
 } satisfies StreamSettings;
 
 /** Creates missing streams and updates the others. Throws a StartError if NATS refuses. */

@@ -48,6 +48,11 @@ export const roleNeededBy: Readonly<Record<string, RpcRole>> = {
 
   'headgate.v1.DestinationService/ListDestinations': 'viewer',
   'headgate.v1.DestinationService/RemoveDestination': 'admin',
+
+  'headgate.v1.KeyService/CreateKey': 'admin',
+  'headgate.v1.KeyService/ListKeys': 'viewer',
+  'headgate.v1.KeyService/RotateKey': 'admin',
+  'headgate.v1.KeyService/RevokeKey': 'admin',
 };
 
 /** Whether a role includes the one that an RPC needs. `metrics` includes none. */

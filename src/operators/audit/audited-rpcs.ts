@@ -9,6 +9,7 @@ import { DestinationService } from '../../../gen/headgate/v1/destination_service
 import { EventLogService } from '../../../gen/headgate/v1/event_log_service_pb.ts';
 import { EventResult_Status as Status } from '../../../gen/headgate/v1/event_result_pb.ts';
 import { EventService } from '../../../gen/headgate/v1/event_service_pb.ts';
+import { KeyService } from '../../../gen/headgate/v1/key_service_pb.ts';
 import {
   RejectedService,
   type RejectedFilter,
@@ -18,6 +19,7 @@ import { RedeliveryService } from '../../../gen/headgate/v1/redelivery_service_p
 import { SchemaRegistryService } from '../../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { TailService } from '../../../gen/headgate/v1/tail_service_pb.ts';
 import type { AuditedIds } from '../../audit/audit-part.ts';
+import { keyIdPattern } from '../../config/write-key.ts';
 import { rejectedIds } from './event-ids.ts';
 import { recorded, timeRange, type AuditedRpc, type RecordedRequest } from './audited-rpc.ts';
 
@@ -30,6 +32,7 @@ const deadLetters = DeadLetterService.method;
 const rejected = RejectedService.method;
 const schemas = SchemaRegistryService.method;
 const redeliveries = RedeliveryService.method;
+const keys = KeyService.method;
 
 /** RPCs that neither change anything nor show events: counts, names, contracts, states. */
 const harmless: readonly DescMethod[] = [
@@ -40,6 +43,7 @@ const harmless: readonly DescMethod[] = [
   DestinationService.method.listDestinations,
   redeliveries.countRedelivery,
   redeliveries.listRedeliveries,
+  keys.listKeys,
 ];
 
 const views: readonly AuditedRpc[] = [
@@ -94,6 +98,18 @@ const views: readonly AuditedRpc[] = [
 ];
 
 const acts: readonly AuditedRpc[] = [
+  recorded('act', keys.createKey, {
+    request: ({ source, events }) => ({ target: { source, event_names: events.join(' ') } }),
+    answer: () => ({ counts: { created: 1 } }),
+  }),
+  recorded('act', keys.rotateKey, {
+    request: ({ id }) => ({ target: { key: shownKeyId(id) } }),
+    answer: () => ({ counts: { created: 1 } }),
+  }),
+  recorded('act', keys.revokeKey, {
+    request: ({ id }) => ({ target: { key: shownKeyId(id) } }),
+    answer: () => ({ counts: { revoked: 1 } }),
+  }),
   recorded('act', rejected.replayRejected, {
     request: ({ sequence, filter, dryRun, edits, replacementJson }) => ({
       target: {
@@ -273,4 +289,9 @@ function countNames(names: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
   return counts;
+}
+
+/** What is no id may be the key itself. */
+function shownKeyId(id: string): string {
+  return keyIdPattern.test(id) ? id : 'not an id';
 }

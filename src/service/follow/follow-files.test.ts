@@ -84,6 +84,13 @@ describe('a file that lost its keys', () => {
   });
 });
 
+test('SIGHUP takes a file without keys: all of them may be kept in the log', async () => {
+  await looks();
+  writeFileSync(file, 'auth: keys\n');
+  process.emit('SIGHUP');
+  expect(changes.map(keysOf)).toEqual([[]]);
+});
+
 describe('operators', () => {
   const line = (name: string, role = 'viewer'): string =>
     `  - { name: ${name}, role: ${role}, hash: "${hashWriteKey(name)}" }\n`;

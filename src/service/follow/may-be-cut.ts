@@ -57,7 +57,10 @@ export function mayBeCut(
 }
 
 export function keyEntries(keys: readonly WriteKey[]): FollowedEntry[] {
-  return keys.map(({ hash, source, events }) => ({ id: hash, parts: [{ source, events }] }));
+  return keys.map(({ hash, source, events, expiresAtMs }) => ({
+    id: hash,
+    parts: [{ source, events, expiresAtMs }],
+  }));
 }
 
 /** Each member of an entry is required, so that one that was cut is not valid. */

@@ -60,6 +60,7 @@ export function createTakeConfiguration(options: TakeConfigurationOptions) {
       };
       if (!isSame && !offer.isOrdered) {
         checkLastLine(reader.file, text, endsWithLine);
+        checkKeys(inForce, next, reader.file);
         if (!offer.mayRemove && pairs.some((pair) => mayBeCut(...pair))) {
           signals.reloadHeld('configuration', counts, holdMs);
           return 'held';
@@ -104,6 +105,15 @@ function checkLastLine(file: string, text: string, endedWithLine: boolean | unde
   throw new StartError(
     `${file} ends in the middle of a line, and did not before: complete it. If it is complete, end its ` +
       'last line, or send SIGHUP.',
+  );
+}
+
+/** Keys of the log are none of the file's. A file that loses all of its own has more likely lost its end. */
+function checkKeys(before: Config, next: Config, file: string): void {
+  if (before.keys.length === 0 || next.keys.length > 0) return;
+  throw new StartError(
+    `${file} had keys, and there is no key any more: complete it. If all keys are kept in the log ` +
+      '(headgate keys create), send SIGHUP.',
   );
 }
 

@@ -1,6 +1,8 @@
 import { ServiceError } from '../../../errors.ts';
 import type { IncomingEvent } from '../../../event/incoming-event.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../event/json/json.ts';
+import type { OwnClock } from '../../../event/time/event-time.ts';
+import type { VendorCall } from '../../../event/vendor-call.ts';
 import type { EventError } from '../../../event/verdict.ts';
 import { decodeJsonEvent, unreadableEvent } from '../decode-json-event.ts';
 import { checkBatchSize, readBatchBody, textOf } from '../decode-json.ts';
@@ -23,6 +25,10 @@ export interface Translation {
   readonly fault?: EventError;
   /** The event's own time as it was sent. */
   readonly time?: JsonValue | undefined;
+  /** Undefined if no SDK of a vendor sent it. */
+  readonly call?: VendorCall | undefined;
+  /** What the protocol says about the event's time besides that. */
+  readonly clock?: OwnClock | undefined;
 }
 
 /** What a vendor's protocol has of its own. */
@@ -115,7 +121,7 @@ export function decodeVendor(
   if (!isJsonObject(value)) {
     return unreadableEvent('An event must be a JSON object.', () => kept(exact ?? value));
   }
-  const { event: translated, fault, time } = translate(value);
+  const { event: translated, fault, time, call: vendorCall, clock } = translate(value);
   const inExact = isJsonObject(exact) ? translate(exact).event : undefined;
   let event = inExact === undefined ? translated : withTextsOf(inExact, translated);
   if (missingKeys !== undefined && isMissing(event['idempotency_key'])) {
@@ -127,7 +133,7 @@ export function decodeVendor(
   const exactEvent = inExact === undefined ? undefined : withNumbersOf(inExact, event);
   const decoded = decodeJsonEvent(event, exactEvent, 'rest', () => kept(exactEvent ?? event));
   const wrong = fault ?? tooLarge(value, eventBytesMax);
-  return wrong === undefined ? decoded : { ...decoded, fault: wrong };
+  return { ...decoded, vendorCall, clock, fault: wrong ?? decoded.fault };
 }
 
 const textNames = ['user_id', 'anonymous_id', 'idempotency_key', 'occurred_at'] as const;

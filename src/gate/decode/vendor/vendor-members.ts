@@ -3,6 +3,7 @@ import { canonicalNumber } from '../../../event/canonical-number.ts';
 import { numberText } from '../../../event/changed-properties.ts';
 import { idempotencyKeyOf } from '../../../event/event-id.ts';
 import { readTimeNumber } from '../../../event/time/time-text.ts';
+import type { VendorCall } from '../../../event/vendor-call.ts';
 import type { VendorProtocol } from '../../../observability/metrics.ts';
 
 /**
@@ -119,17 +120,69 @@ export function flatEvent(fields: Readonly<Record<string, JsonValue | undefined>
   return Object.fromEntries(there) as JsonObject;
 }
 
+/** Where the members of a call went, so that its vendor's destination can put them back. */
+export interface Placed {
+  readonly moved: string[];
+  readonly copied: string[];
+}
+
+/**
+ * What the names of the contract do not keep of a call. Only texts and names of members: the values are
+ * in the event.
+ */
+export function vendorCallOf(
+  call: Pick<VendorCall, 'system' | 'call'>,
+  facts: {
+    readonly eventName?: JsonValue | undefined;
+    readonly messageId?: JsonValue | undefined;
+    readonly placed?: Placed;
+    readonly own?: readonly string[];
+    readonly context: JsonValue | undefined;
+    readonly rest: JsonObject;
+  },
+): VendorCall {
+  const { eventName, placed, own = [], context, rest } = facts;
+  const messageId = idOf(facts.messageId);
+  const contextMember = contextMemberOf(context, call.system, rest);
+  return {
+    ...call,
+    ...(isShort(eventName) && { eventName }),
+    ...(isShort(messageId) && { messageId }),
+    ...(placed !== undefined && placed.moved.length > 0 && { moved: placed.moved }),
+    ...(placed !== undefined && placed.copied.length > 0 && { copied: placed.copied }),
+    ...(own.length > 0 && { own }),
+    ...(contextMember !== undefined && { contextMember }),
+  };
+}
+
+/** Longer names are refused, and longer ids are those of no SDK. */
+const textCharactersMax = 512;
+
+function isShort(text: JsonValue | undefined): text is string {
+  return typeof text === 'string' && text !== '' && text.length <= textCharactersMax;
+}
+
+function contextMemberOf(
+  context: JsonValue | undefined,
+  system: VendorProtocol,
+  rest: JsonObject,
+): string | undefined {
+  if (Object.keys(rest).length === 0) return undefined;
+  if (context === undefined || !isJsonObject(context)) return system;
+  return Object.hasOwn(context, system) ? `${system}_call` : system;
+}
+
 /** `context` with what has no other place, under the name of the system it came from. */
 export function contextWith(
   context: JsonValue | undefined,
   system: VendorProtocol,
   rest: JsonObject,
 ): JsonValue | undefined {
-  if (Object.keys(rest).length === 0) return context;
-  if (context === undefined) return { [system]: rest };
+  const name = contextMemberOf(context, system, rest);
+  if (name === undefined) return context;
+  if (context === undefined) return { [name]: rest };
   // It is refused for what it is.
   if (!isJsonObject(context)) return context;
-  const name = Object.hasOwn(context, system) ? `${system}_call` : system;
   return { ...context, [name]: rest };
 }
 
@@ -141,6 +194,7 @@ export function propertiesWith(
   properties: JsonValue | undefined,
   added: readonly (readonly [name: string, from: string])[],
   members: VendorMembers,
+  placed: Placed = { moved: [], copied: [] },
 ): JsonValue | undefined {
   if (properties !== undefined && !isJsonObject(properties)) return properties;
   const whole: [string, JsonValue][] = Object.entries(properties ?? {});
@@ -149,7 +203,11 @@ export function propertiesWith(
     if (value === undefined) continue;
     if (properties !== undefined && Object.hasOwn(properties, name)) {
       if (properties[name] !== value) members.put(from, value);
-    } else whole.push([name, value]);
+      else placed.copied.push(from);
+    } else {
+      whole.push([name, value]);
+      placed.moved.push(from);
+    }
   }
   return Object.fromEntries(whole);
 }

@@ -16,7 +16,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file headgate/v1/track_service.proto.
  */
 export const file_headgate_v1_track_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9oZWFkZ2F0ZS92MS90cmFja19zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSIxCgxUcmFja1JlcXVlc3QSIQoFZXZlbnQYASABKAsyEi5oZWFkZ2F0ZS52MS5FdmVudCI5Cg1UcmFja1Jlc3BvbnNlEigKBnJlc3VsdBgBIAEoCzIYLmhlYWRnYXRlLnYxLkV2ZW50UmVzdWx0IqUBChFCYXRjaFRyYWNrUmVxdWVzdBIiCgZldmVudHMYASADKAsyEi5oZWFkZ2F0ZS52MS5FdmVudBIoCgdjb250ZXh0GAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIrCgdzZW50X2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg12YWxpZGF0ZV9vbmx5GAQgASgIIj8KEkJhdGNoVHJhY2tSZXNwb25zZRIpCgdyZXN1bHRzGAEgAygLMhguaGVhZGdhdGUudjEuRXZlbnRSZXN1bHQynQEKDFRyYWNrU2VydmljZRI+CgVUcmFjaxIZLmhlYWRnYXRlLnYxLlRyYWNrUmVxdWVzdBoaLmhlYWRnYXRlLnYxLlRyYWNrUmVzcG9uc2USTQoKQmF0Y2hUcmFjaxIeLmhlYWRnYXRlLnYxLkJhdGNoVHJhY2tSZXF1ZXN0Gh8uaGVhZGdhdGUudjEuQmF0Y2hUcmFja1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_headgate_v1_event, file_headgate_v1_event_result]);
+  fileDesc("Ch9oZWFkZ2F0ZS92MS90cmFja19zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSIxCgxUcmFja1JlcXVlc3QSIQoFZXZlbnQYASABKAsyEi5oZWFkZ2F0ZS52MS5FdmVudCI5Cg1UcmFja1Jlc3BvbnNlEigKBnJlc3VsdBgBIAEoCzIYLmhlYWRnYXRlLnYxLkV2ZW50UmVzdWx0IrkBChFCYXRjaFRyYWNrUmVxdWVzdBIiCgZldmVudHMYASADKAsyEi5oZWFkZ2F0ZS52MS5FdmVudBIoCgdjb250ZXh0GAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIrCgdzZW50X2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEhIKCmhpc3RvcmljYWwYBSABKAgiPwoSQmF0Y2hUcmFja1Jlc3BvbnNlEikKB3Jlc3VsdHMYASADKAsyGC5oZWFkZ2F0ZS52MS5FdmVudFJlc3VsdDKdAQoMVHJhY2tTZXJ2aWNlEj4KBVRyYWNrEhkuaGVhZGdhdGUudjEuVHJhY2tSZXF1ZXN0GhouaGVhZGdhdGUudjEuVHJhY2tSZXNwb25zZRJNCgpCYXRjaFRyYWNrEh4uaGVhZGdhdGUudjEuQmF0Y2hUcmFja1JlcXVlc3QaHy5oZWFkZ2F0ZS52MS5CYXRjaFRyYWNrUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_headgate_v1_event, file_headgate_v1_event_result]);
 
 /**
  * @generated from message headgate.v1.TrackRequest
@@ -81,6 +81,13 @@ export type BatchTrackRequest = Message<"headgate.v1.BatchTrackRequest"> & {
    * @generated from field: bool validate_only = 4;
    */
   validateOnly: boolean;
+
+  /**
+   * The events are imported: occurred_at may be any time in the past, and sent_at does not correct it.
+   *
+   * @generated from field: bool historical = 5;
+   */
+  historical: boolean;
 };
 
 /**

@@ -1,13 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { ReadTimeoutError } from '../jetstream/log-failure.ts';
-import type { BucketEntry, SchemaBucket } from '../jetstream/schema-bucket.ts';
-import type { Signals } from '../observability/signals.ts';
-import { formatFault } from '../validation/registry-fault.ts';
-import type { SchemaRegistry } from '../validation/schema-registry.ts';
-import type { RegistryContents } from './contents.ts';
+import { ReadTimeoutError } from '../log-failure.ts';
+import type { Bucket, BucketEntry } from './bucket.ts';
 
-/** Keeps the registry of this process up to date with the bucket. */
+/** Keeps what this process knows of a bucket up to date. */
 export interface BucketFollower {
   /**
    * Reads everything written so far. Rejects while NATS is unreachable; a later call catches up.
@@ -18,11 +14,13 @@ export interface BucketFollower {
 }
 
 export interface BucketFollowerOptions {
-  readonly bucket: SchemaBucket;
-  readonly contents: RegistryContents;
-  readonly signals: Pick<Signals, 'registryFollowed' | 'registryFault' | 'registryAway'>;
-  /** Called with the registry after each change. */
-  readonly onChange: (registry: SchemaRegistry) => void;
+  readonly bucket: Pick<Bucket, 'readAfter'>;
+  /** The newest revision that is applied; the next reading begins after it. */
+  readonly revision: () => number;
+  /** Takes what a reading found, oldest first. Called after every reading, also an empty one. */
+  readonly apply: (entries: readonly BucketEntry[]) => Promise<void> | void;
+  /** Called once per outage. */
+  readonly onAway: (error: unknown) => void;
 }
 
 /**
@@ -38,7 +36,10 @@ const silenceMsMax = 1_000;
  * Reads all revisions after `revision`. Rejects if the bucket is silent for too long; revisions
  * that arrive later are dropped and read again.
  */
-async function readAfter(bucket: SchemaBucket, revision: number): Promise<BucketEntry[]> {
+async function readAfter(
+  bucket: BucketFollowerOptions['bucket'],
+  revision: number,
+): Promise<BucketEntry[]> {
   const silent = Promise.withResolvers<never>();
   const timer = setTimeout(
     () => silent.reject(new ReadTimeoutError(`the bucket did not answer for ${silenceMsMax} ms`)),
@@ -60,25 +61,12 @@ async function readAfter(bucket: SchemaBucket, revision: number): Promise<Bucket
 }
 
 export function createBucketFollower(options: BucketFollowerOptions): BucketFollower {
-  const { bucket, contents, signals } = options;
+  const { bucket, revision, apply, onAway } = options;
   const stopping = new AbortController();
-  let reported = new Set<string>();
   let running: Promise<void> = Promise.resolve();
   let polling: Promise<void> = Promise.resolve();
 
-  const reportFaults = (): void => {
-    const faults = contents.faults().map(formatFault);
-    for (const fault of faults) if (!reported.has(fault)) signals.registryFault(fault);
-    reported = new Set(faults);
-  };
-
-  const follow = async (): Promise<void> => {
-    const before = contents.registry();
-    await contents.apply(await readAfter(bucket, contents.revision()));
-    if (contents.registry() !== before) options.onChange(contents.registry());
-    reportFaults();
-    signals.registryFollowed(contents.revision(), reported.size);
-  };
+  const follow = async (): Promise<void> => apply(await readAfter(bucket, revision()));
 
   /** Runs one at a time, so that a revision is applied once. */
   const refresh = (): Promise<void> => {
@@ -96,7 +84,7 @@ export function createBucketFollower(options: BucketFollowerOptions): BucketFoll
         away = false;
       } catch (error) {
         // Log one line per outage.
-        if (!away && !stopping.signal.aborted) signals.registryAway(error);
+        if (!away && !stopping.signal.aborted) onAway(error);
         away = true;
       }
     }

@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { Command, InvalidArgumentError } from 'commander';
-import { eventGlobPattern, hashWriteKey, sourcePattern } from '../config/write-key.ts';
+import type { Command } from 'commander';
+
+import { hashWriteKey, newWriteKey } from '../../config/write-key.ts';
+import { readGlobs, readSource } from './key-values.ts';
 
 interface NewKeyOptions {
   readonly source: string;
@@ -8,14 +9,11 @@ interface NewKeyOptions {
   readonly json?: true;
 }
 
-/** `headgate keys`: write keys. Needs no running gate: keys live in the file of the operator. */
-export function keysCommand(
-  write: (text: string) => void = (text) => void process.stdout.write(text),
-): Command {
-  const keys = new Command('keys').description('make write keys');
+/** `headgate keys new`: a line for the file of the operator. Needs no running gate. */
+export function addNewCommand(keys: Command, write: (text: string) => void): void {
   keys
     .command('new')
-    .description('make a write key; it is shown once, and only its hash is configured')
+    .description('make a write key for headgate.yaml; it is shown once, and only its hash is kept')
     .requiredOption(
       '--source <source>',
       'the sender that the key identifies, e.g. checkout',
@@ -24,12 +22,11 @@ export function keysCommand(
     .option('--events <globs>', 'events it may send, e.g. order_*,cart_* (default: all)', readGlobs)
     .option('--json', 'print JSON')
     .action((options: NewKeyOptions) => write(describeNewKey(options)));
-  return keys;
 }
 
 function describeNewKey(options: NewKeyOptions): string {
   const { source, events } = options;
-  const key = `hg_${randomBytes(32).toString('base64url')}`;
+  const key = newWriteKey();
   const hash = hashWriteKey(key);
   const globs = events ? `, events: ${JSON.stringify(events)}` : '';
   const line = `  - { source: ${JSON.stringify(source)}, hash: "${hash}"${globs} }`;
@@ -47,17 +44,4 @@ function describeNewKey(options: NewKeyOptions): string {
     line,
     '',
   ].join('\n');
-}
-
-function readSource(text: string): string {
-  if (sourcePattern.test(text)) return text;
-  throw new InvalidArgumentError(
-    'Begin with a letter or digit, then at most 63 of a-z, 0-9, _ and -.',
-  );
-}
-
-function readGlobs(text: string): string[] {
-  const globs = text.split(',').map((glob) => glob.trim());
-  if (globs.every((glob) => eventGlobPattern.test(glob))) return globs;
-  throw new InvalidArgumentError('Write names with a-z, 0-9, _ and *, with commas between.');
 }

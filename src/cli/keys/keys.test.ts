@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { hashWriteKey, keyHashPattern } from '../config/write-key.ts';
+import { hashWriteKey, keyHashPattern } from '../../config/write-key.ts';
 import { keysCommand } from './keys.ts';
 
 function run(...words: string[]): string {
   let output = '';
-  const command = keysCommand((text) => (output += text));
+  const command = keysCommand({ env: {} }, (text) => (output += text));
   for (const each of [command, ...command.commands]) {
     each.exitOverride().configureOutput({ writeErr: () => {} });
   }

@@ -1,0 +1,45 @@
+import { InvalidArgumentError } from 'commander';
+
+import { eventGlobPattern, keyIdPattern, sourcePattern } from '../../config/write-key.ts';
+import { parseDuration } from '../../config/units.ts';
+import { StartError } from '../../errors.ts';
+
+export function readSource(text: string): string {
+  if (sourcePattern.test(text)) return text;
+  throw new InvalidArgumentError(
+    'Begin with a letter or digit, then at most 63 of a-z, 0-9, _ and -.',
+  );
+}
+
+export function readGlobs(text: string): string[] {
+  const globs = text.split(',').map((glob) => glob.trim());
+  if (globs.every((glob) => eventGlobPattern.test(glob))) return globs;
+  throw new InvalidArgumentError('Write names with a-z, 0-9, _ and *, with commas between.');
+}
+
+/**
+ * The id of a key. Throws a StartError: an InvalidArgumentError would show the text, which may be the
+ * key itself.
+ */
+export function readKeyId(text: string): string {
+  if (keyIdPattern.test(text)) return text;
+  throw new StartError(
+    'This is not the id of a write key, which has 12 hex digits: headgate keys list.',
+  );
+}
+
+/** Reads `24h`, or `0`, to ms. */
+export function readOverlap(text: string): number {
+  const overlapMs = text === '0' ? 0 : parseDuration(text);
+  if (overlapMs !== undefined) return overlapMs;
+  throw new InvalidArgumentError('Give a duration (12h, 7d), or 0.');
+}
+
+/** Reads how long from now on (`90d`), or a date or an RFC 3339 time, to ms from now. */
+export function readExpiry(text: string): number {
+  const durationMs = parseDuration(text) ?? Date.parse(text) - Date.now();
+  if (durationMs > 0) return durationMs;
+  throw new InvalidArgumentError(
+    'Give a duration (90d), or a date or an RFC 3339 time in the future.',
+  );
+}

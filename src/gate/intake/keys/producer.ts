@@ -1,0 +1,10 @@
+/** The sender that a write key identifies. */
+export interface Producer {
+  readonly source: string;
+  /** Whether this producer may send events of this name. */
+  readonly maySend: (eventName: string) => boolean;
+  /** True for the heartbeats of the gate itself. */
+  readonly isCanary: boolean;
+  /** True once its key is revoked or gone. Undefined where it has no key. */
+  readonly isEnded?: boolean;
+}

@@ -1,0 +1,176 @@
+import { hashWriteKey, keyIdOf, newWriteKey } from '../config/write-key.ts';
+import { ServiceError } from '../errors.ts';
+import type { Bucket } from '../jetstream/bucket/bucket.ts';
+import { isConflict } from '../jetstream/publish/publish-error.ts';
+import type { KeyContents } from './contents.ts';
+import {
+  encodeStoredKey,
+  endOf,
+  keyEntry,
+  keysMax,
+  usedEntry,
+  type StoredKey,
+} from './stored-key.ts';
+
+/** A key that was made just now. `text` is the key itself, which nothing keeps: show it once. */
+export interface MadeKey {
+  readonly key: StoredKey;
+  readonly text: string;
+}
+
+/** What a new key is to be. Its values are checked: key-service.ts. */
+export interface WantedKey {
+  readonly source: string;
+  readonly events: readonly string[];
+  /** How long it is to be valid, in ms; undefined: it does not expire. */
+  readonly lifetimeMs: number | undefined;
+}
+
+/** Changes the keys of every gate. `by` is the name of the operator. Throws `key_not_found`, `key_refused`. */
+export interface KeyEditor {
+  create(wanted: WantedKey, by: string): Promise<MadeKey>;
+  /**
+   * Makes a key with the source, the events and the lifetime of another, which ends after
+   * `overlapMs`, if it does not end before. With 0 it is revoked.
+   */
+  rotate(id: string, overlapMs: number, by: string): Promise<MadeKey & { replaced: StoredKey }>;
+  /** A key that was revoked before stays as it is. */
+  revoke(id: string, by: string): Promise<StoredKey>;
+}
+
+export interface KeyEditorOptions {
+  readonly bucket: Bucket;
+  readonly contents: KeyContents;
+  /** Reads and applies everything written so far. */
+  readonly refresh: () => Promise<void>;
+  /** For tests. */
+  readonly keysMax?: number;
+}
+
+/** Each try loses to another writer of the same key. */
+const triesMax = 5;
+/** Ended keys are kept this long at least: a caller learns why its key is refused. */
+const endedKeptMs = 30 * 86_400_000;
+
+export function createKeyEditor(options: KeyEditorOptions): KeyEditor {
+  const { contents, refresh } = options;
+
+  const make = async (wanted: WantedKey & Partial<StoredKey>, by: string): Promise<MadeKey> => {
+    const text = newWriteKey();
+    const hash = hashWriteKey(text);
+    const createdAtMs = Date.now();
+    const { lifetimeMs } = wanted;
+    const key: StoredKey = {
+      replaces: undefined,
+      limits: undefined,
+      ...wanted,
+      id: keyIdOf(hash),
+      hash,
+      createdAtMs,
+      createdBy: by,
+      expiresAtMs: lifetimeMs === undefined ? undefined : createdAtMs + lifetimeMs,
+      revokedAtMs: undefined,
+      revokedBy: undefined,
+    };
+    await makeRoom(options);
+    // 48 bits of the hash: if a key has this id already, this fails, and the operator tries again.
+    await options.bucket.put(keyEntry(key.id), encodeStoredKey(key), contents.revisionOf(key.id));
+    return { key, text };
+  };
+
+  /** Writes a changed key, and reads it again if another process was faster. */
+  const change = async (id: string, changed: (key: StoredKey) => StoredKey): Promise<StoredKey> => {
+    for (let tries = 1; ; tries += 1) {
+      const before = await find(id);
+      const after = changed(before);
+      if (after === before) return before;
+      try {
+        const text = encodeStoredKey(after);
+        await options.bucket.put(keyEntry(id), text, contents.revisionOf(id));
+        return after;
+      } catch (error) {
+        if (!isConflict(error) || tries === triesMax) throw error;
+      }
+    }
+  };
+
+  const find = async (id: string): Promise<StoredKey> => {
+    await refresh();
+    const key = contents.keyOf(id);
+    if (key !== undefined) return key;
+    throw new ServiceError('key_not_found', `The log has no write key ${id}.`);
+  };
+
+  return {
+    create: async (wanted, by) => {
+      await refresh();
+      const made = await make(wanted, by);
+      await refresh();
+      return made;
+    },
+    rotate: async (id, overlapMs, by) => {
+      const old = await find(id);
+      refuseEnded(old);
+      const { source, events, lifetimeMs, limits } = old;
+      const made = await make({ source, events, lifetimeMs, limits, replaces: id }, by);
+      const endsAtMs = Date.now() + overlapMs;
+      const replaced = await change(id, (key) => {
+        if (overlapMs === 0) return revokedNow(key, by);
+        return endOf(key) <= endsAtMs ? key : { ...key, expiresAtMs: endsAtMs };
+      });
+      await refresh();
+      return { ...made, replaced };
+    },
+    revoke: async (id, by) => {
+      const revoked = await change(id, (key) => revokedNow(key, by));
+      await refresh();
+      return revoked;
+    },
+  };
+}
+
+function revokedNow(key: StoredKey, by: string): StoredKey {
+  if (key.revokedAtMs !== undefined) return key;
+  return { ...key, revokedAtMs: Date.now(), revokedBy: by };
+}
+
+function refuseEnded(key: StoredKey): void {
+  const { id, revokedAtMs } = key;
+  const end = endOf(key);
+  if (end > Date.now()) return;
+  throw new ServiceError(
+    'key_refused',
+    `The write key ${id} ${revokedAtMs === undefined ? 'expired' : 'was revoked'} at ` +
+      `${new Date(end).toISOString()}: create another one.`,
+  );
+}
+
+/** More than this is left for revocations, which are longer than what they replace. */
+const fullnessMax = 0.6;
+
+/** Deletes the key that ended longest ago, if there are too many. Throws `key_refused`. */
+async function makeRoom(options: KeyEditorOptions): Promise<void> {
+  const { bucket, contents, keysMax: max = keysMax } = options;
+  if ((await bucket.fullness()) > fullnessMax) {
+    throw new ServiceError(
+      'key_refused',
+      'The room for write keys is used up: raise log.storage_bytes_max, of which it is 1 %.',
+    );
+  }
+  while (contents.size() >= max) {
+    const [oldest] = contents
+      .keys()
+      .filter((key) => endOf(key) < Date.now() - endedKeptMs)
+      .sort((one, other) => endOf(one) - endOf(other));
+    if (oldest === undefined) {
+      throw new ServiceError(
+        'key_refused',
+        `The log has ${max} write keys, the most that it keeps. Those that ended more than 30 days ` +
+          'ago make room.',
+      );
+    }
+    await bucket.remove(keyEntry(oldest.id));
+    await bucket.remove(usedEntry(oldest.id));
+    contents.forget(oldest.id);
+  }
+}

@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+
+import { hashWriteKey, keyIdOf } from '../config/write-key.ts';
+import { decodeStoredKey, encodeStoredKey, type StoredKey } from './stored-key.ts';
+
+const hash = hashWriteKey('hg_a');
+const id = keyIdOf(hash);
+const key: StoredKey = {
+  id,
+  hash,
+  source: 'shop',
+  events: ['order_*'],
+  createdAtMs: 1_000,
+  createdBy: 'ann',
+  expiresAtMs: 2_000,
+  lifetimeMs: 1_000,
+  replaces: '0123456789ab',
+  revokedAtMs: 1_500,
+  revokedBy: 'bob',
+  limits: { events_per_second: 10 },
+};
+
+test('what is written is read, with and without what may be absent', () => {
+  expect(decodeStoredKey(id, encodeStoredKey(key))).toEqual(key);
+  const short = {
+    ...key,
+    events: [],
+    expiresAtMs: undefined,
+    lifetimeMs: undefined,
+    replaces: undefined,
+    revokedAtMs: undefined,
+    revokedBy: undefined,
+    limits: undefined,
+  };
+  expect(decodeStoredKey(id, encodeStoredKey(short))).toEqual(short);
+});
+
+const written = JSON.parse(encodeStoredKey(key)) as Record<string, unknown>;
+test.each([
+  ['no JSON', 'hg_a'],
+  ['a list', '[]'],
+  ['no hash', JSON.stringify({ ...written, hash: undefined })],
+  ['the hash of another key', JSON.stringify({ ...written, hash: hashWriteKey('hg_b') })],
+  ['the key in place of the hash', JSON.stringify({ ...written, hash: 'hg_a' })],
+  ['no source', JSON.stringify({ ...written, source: 'a.b' })],
+  ['a glob that is none', JSON.stringify({ ...written, events: ['a.b'] })],
+  ['events that are no list', JSON.stringify({ ...written, events: '*' })],
+  // Read as no end, it would never end.
+  ['an end that is no time', JSON.stringify({ ...written, expires_at: 'soon' })],
+  ['a revocation that is no time', JSON.stringify({ ...written, revoked_at: 5 })],
+])('does not read %s', (_what, text) => {
+  expect(decodeStoredKey(id, text)).toBeUndefined();
+});

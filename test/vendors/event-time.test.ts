@@ -1,0 +1,220 @@
+import { createClient } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-node';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
+import { withAdminToken } from '../admin-token.ts';
+import { order } from '../endpoints/sample-events.ts';
+import { openVendorGate, shopKey, type StoredJson, type VendorGate } from './vendor-gate.ts';
+
+const second = 1000;
+const hour = 3600 * second;
+const year = 366 * 24 * hour;
+
+/** A time with milliseconds, so many ms from now. */
+const at = (ms: number): string => new Date(Date.now() + ms).toISOString();
+
+/** When an event happened, at a real gate, by what each protocol says about it. */
+describe('event_time', () => {
+  let vendorGate: VendorGate;
+  beforeAll(async () => {
+    vendorGate = await openVendorGate();
+  });
+  afterAll(async () => {
+    await vendorGate[Symbol.asyncDispose]();
+  });
+
+  async function post(path: string, body: object): Promise<StoredJson[]> {
+    const before = (await vendorGate.stored()).length;
+    const answer = await fetch(`${vendorGate.gate.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${shopKey}` },
+      body: JSON.stringify(body),
+    });
+    expect([await answer.text(), answer.status]).toEqual([
+      expect.any(String),
+      expect.toBeOneOf([200, 202]),
+    ]);
+    return (await vendorGate.stored()).slice(before);
+  }
+  const timeOf = async (path: string, body: object): Promise<unknown> => {
+    const [event] = await post(path, body);
+    return event!['eventTime'];
+  };
+  /** How far a time is from now, in ms. */
+  const ageOf = (time: unknown): number => Date.now() - Date.parse(String(time));
+
+  test("is the producer's, with all of its digits, and else the gate's", async () => {
+    const occurred_at = at(-3 * hour).replace('Z', '456Z');
+    expect(await timeOf('/v1/track', order({ occurred_at }))).toBe(occurred_at);
+    const [event] = await post('/v1/track', order());
+    expect(event!['eventTime']).toBe(event!['timestamp']);
+  });
+
+  test.each([
+    ['more than five minutes ahead', 5 * 60 * second + 5 * second],
+    ['more than five years ago', -5 * year],
+  ])('is not that of a clock that is %s', async (_what, ms) => {
+    const [event] = await post('/v1/track', order({ occurred_at: at(ms) }));
+    expect(event!['eventTime']).toBe(event!['timestamp']);
+    expect(event!['occurredAt']).not.toBe(event!['timestamp']);
+  });
+
+  test('of a batch is corrected by sent_at, and not by what the request takes', async () => {
+    const occurred_at = at(-2 * hour);
+    const sent = (ms: number) => ({ events: [order({ occurred_at })], sent_at: at(ms) });
+    expect(await timeOf('/v1/batch', sent(0))).toBe(occurred_at);
+    const ahead = await timeOf('/v1/batch', sent(hour));
+    expect(Date.parse(String(ahead))).toBe(Date.parse(occurred_at) - hour);
+  });
+
+  test('of an import may be any time, and stays as it is', async () => {
+    const batch = {
+      historical: true,
+      sent_at: at(hour),
+      events: [order({ occurred_at: at(-20 * year) })],
+    };
+    const [event] = await post('/v1/batch', batch);
+    expect(event).toMatchObject({ eventTime: batch.events[0]!['occurred_at'], historical: true });
+  });
+
+  describe('Segment', () => {
+    const call = (fields: object) => ({
+      type: 'track',
+      event: 'Order Completed',
+      userId: 'u1',
+      messageId: crypto.randomUUID(),
+      properties: order()['properties'],
+      ...fields,
+    });
+    const send = (request: object, fields: object) =>
+      timeOf('/v1/segment/batch', { ...request, batch: [call(fields)] });
+
+    test('its request says when it was sent', async () => {
+      const timestamp = at(-2 * hour);
+      expect(Date.parse(String(await send({ sentAt: at(hour) }, { timestamp })))).toBe(
+        Date.parse(timestamp) - hour,
+      );
+    });
+
+    test("RudderStack's calls say when they were sent", async () => {
+      const originalTimestamp = at(-2 * hour);
+      const time = await send({}, { originalTimestamp, sentAt: at(hour) });
+      expect(Date.parse(String(time))).toBe(Date.parse(originalTimestamp) - hour);
+    });
+
+    test('a timestamp beside the original one is corrected already', async () => {
+      const timestamp = at(-24 * hour);
+      const own = { timestamp, originalTimestamp: at(hour), sentAt: at(hour) };
+      expect(await send({ sentAt: at(hour) }, own)).toBe(timestamp);
+    });
+  });
+
+  describe('PostHog', () => {
+    const event = (fields: object, properties: object = {}) => ({
+      event: 'Order Completed',
+      distinct_id: 'u1',
+      uuid: crypto.randomUUID(),
+      properties: { ...(order()['properties'] as object), ...properties },
+      ...fields,
+    });
+
+    test('its request says when it was sent, if the event does not say to ignore it', async () => {
+      const timestamp = at(-2 * hour);
+      const send = (properties: object) =>
+        timeOf('/batch/', { batch: [event({ timestamp }, properties)], sent_at: at(hour) });
+      expect(Date.parse(String(await send({})))).toBe(Date.parse(timestamp) - hour);
+      expect(await send({ $ignore_sent_at: true })).toBe(timestamp);
+    });
+
+    test('an offset says how long ago it was', async () => {
+      const age = ageOf(await timeOf('/capture/', event({ offset: 90 * second })));
+      expect(age).toBeGreaterThanOrEqual(90 * second);
+      expect(age).toBeLessThan(100 * second);
+    });
+
+    test('a migration may be of any time', async () => {
+      const timestamp = at(-7 * year);
+      const batch = {
+        historical_migration: true,
+        batch: [event({ timestamp })],
+        sent_at: at(hour),
+      };
+      const [stored] = await post('/batch/', batch);
+      expect(stored).toMatchObject({ eventTime: timestamp, historical: true });
+    });
+  });
+
+  test('Mixpanel: what is imported may be of any time, what is tracked not', async () => {
+    const time = Math.floor(Date.now() / 1000) - (7 * year) / 1000;
+    const event = () => ({
+      event: 'Order Completed',
+      properties: {
+        distinct_id: 'u1',
+        time,
+        $insert_id: crypto.randomUUID(),
+        ...(order()['properties'] as object),
+      },
+    });
+    expect(await timeOf('/import', [event()])).toBe(new Date(time * 1000).toISOString());
+    expect(ageOf(await timeOf('/track', [event()]))).toBeLessThan(10 * second);
+  });
+
+  describe('of a rejected event that is replayed', () => {
+    const replay = async (): Promise<StoredJson> => {
+      const quarantine = createClient(
+        RejectedService,
+        createConnectTransport({
+          baseUrl: vendorGate.gate.real.adminUrl,
+          httpVersion: '1.1',
+          interceptors: [withAdminToken],
+        }),
+      );
+      const before = (await vendorGate.stored()).length;
+      const edits = [{ path: '/properties', valueJson: JSON.stringify(order()['properties']) }];
+      const { results } = await quarantine.replayRejected({ edits });
+      expect(results).toHaveLength(1);
+      const stored = (await vendorGate.stored()).slice(before);
+      expect(stored).toHaveLength(1);
+      return stored[0]!;
+    };
+
+    test('is what it was, corrected as it was, and the call stays what it was', async () => {
+      const timestamp = at(-24 * hour);
+      const call = {
+        type: 'track',
+        event: 'Order Completed',
+        userId: 'u1',
+        messageId: 'not-a-uuid',
+        timestamp,
+        properties: { order_id: 1 },
+      };
+      const stored = await post('/v1/segment/batch', { batch: [call], sentAt: at(hour) });
+      expect(stored).toEqual([]);
+      const replayed = await replay();
+      expect(Date.parse(String(replayed['eventTime']))).toBe(Date.parse(timestamp) - hour);
+      expect(replayed['vendorCall']).toEqual({
+        system: 'segment',
+        call: 'track',
+        eventName: 'Order Completed',
+        messageId: 'not-a-uuid',
+        contextMember: 'segment',
+      });
+    });
+
+    test('is that of its import', async () => {
+      const time = Math.floor(Date.now() / 1000) - (7 * year) / 1000;
+      const properties = { distinct_id: 'u1', time, $insert_id: crypto.randomUUID(), order_id: 1 };
+      const answer = await fetch(`${vendorGate.gate.url}/import`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${shopKey}` },
+        body: JSON.stringify([{ event: 'Order Completed', properties }]),
+      });
+      expect(answer.status).toBe(400);
+      expect(await replay()).toMatchObject({
+        eventTime: new Date(time * 1000).toISOString(),
+        historical: true,
+      });
+    });
+  });
+});
