@@ -100,7 +100,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** These folders alone speak to each of these libraries. */
 const owners: readonly (readonly [pattern: RegExp, folders: readonly string[]])[] = [
-  [/^@nats-io\//, ['jetstream']],
+  // The log; and streams of an operator's own NATS, which are not the log.
+  [/^@nats-io\//, ['jetstream', 'destinations']],
   [/^ajv/, ['validation']],
   [/^prom-client$/, ['observability']],
   [/^pino$/, ['observability']],
