@@ -146,7 +146,10 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
     allow_direct: true,
   };
   return [
-    ...eventStreams(options, sizes.events, earlierBytes).map((one) => ({ ...common, ...one })),
+    ...eventStreams(options, sizes.events - asideBytes, earlierBytes).map((one) => ({
+      ...common,
+      ...one,
+    })),
     { ...common, ...ledger, max_bytes: sizes.ledger },
     { ...common, ...auditStream(options), max_bytes: sizes.audit },
     {
