@@ -1,5 +1,6 @@
 import type { Secret } from './secret.ts';
 import type { WebhookSource } from './webhook-source.ts';
+import type { SourceLimits } from './write-key.ts';
 
 /** The whole configuration, read once at the start, frozen. Durations in ms, sizes in bytes. */
 export interface Config {
@@ -74,6 +75,8 @@ export interface WriteKey {
   readonly hash: string;
   /** Globs on the event name; empty: every event. */
   readonly events: readonly string[];
+  /** Of its source, whichever of its keys states them. */
+  readonly limits?: SourceLimits | undefined;
 }
 
 /** Every input has a limit. A request beyond it gets an error that names the limit. */

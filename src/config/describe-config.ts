@@ -26,7 +26,7 @@ export function describeConfig(
     nats: { ...nats, url: nats.url?.split(',').map(maskUrl).join(',') },
     pii: { hashKey: config.pii.hashKey && mask },
     roles: [...config.roles],
-    keys: config.keys.map(({ source, events }) => ({ source, events })),
+    keys: config.keys.map(({ hash: _hidden, ...key }) => key),
     webhooks: config.webhooks.map(({ secrets: _hidden, ...webhook }) => webhook),
     destinations: config.destinations.map((destination) => {
       const type = destinationTypes.find((candidate) => candidate.type === destination.type);

@@ -8,6 +8,7 @@ import { createAcceptEvents, type AcceptOptions } from './accept/accept-events.t
 import { createAdmission } from './intake/admission.ts';
 import { createCallers, type Callers } from './intake/callers.ts';
 import { createAuthenticate } from './intake/authenticate.ts';
+import type { SourceLimiter } from './limits/source-limiter.ts';
 import { createConnectEndpoints } from './rpc/connect-router.ts';
 import type { GateContext } from './gate-context.ts';
 import { createRequestHandler, routeOf, isFastPath } from './route-request.ts';
@@ -49,6 +50,8 @@ export interface GateOptions extends Pick<
   'validate' | 'redactRejected' | 'arrivalHeaders' | 'store' | 'reject' | 'readStored'
 > {
   readonly tlsFiles?: TlsFiles | undefined;
+  /** The limits of sources: of this process, or leased from the first one. */
+  readonly limiter: SourceLimiter;
   /** Undefined: no heartbeat is sent. */
   readonly canaryKey?: string | undefined;
 }
@@ -92,6 +95,7 @@ export async function openGate(
     ),
     bodies,
     callers,
+    limiter: options.limiter,
     turns: createTurnBudget({
       turnBytes,
       waitingBytesMax: limits.requestBytesMax * bufferedRequests,

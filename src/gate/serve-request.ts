@@ -4,6 +4,7 @@ import type { Endpoint, EndpointCall } from './endpoint.ts';
 import { checkCharset, type Exchange } from './exchange.ts';
 import type { GateContext } from './gate-context.ts';
 import type { IncomingBatch } from './decode/incoming-batch.ts';
+import { isLimited, limitReached } from './limits/source-limiter.ts';
 import { RequestEnding } from './request-ending.ts';
 import { RequestIntake } from './request-intake.ts';
 
@@ -17,6 +18,8 @@ export interface Caller {
   readonly producer: Producer | undefined;
   /** How long the caller waits, in ms; undefined: it sets no deadline. */
   readonly timeoutMs: number | undefined;
+  /** Of its message, inflated. */
+  readonly messageBytes: number;
 }
 
 /** Does what a request asks for. Throws, or calls `succeed` or `fail`, once. */
@@ -39,15 +42,26 @@ export const acceptBatch: RunRequest<IncomingBatch, readonly Verdict[]> = (
   succeed,
   fail,
 ) => {
-  const { exchange, call } = caller;
+  const { exchange, call, messageBytes } = caller;
   const { inBody } = batch;
   const producer =
     caller.producer ?? context.authenticate({ 'x-write-key': inBody?.writeKey ?? '' });
   const { correlationId, tracestate } = exchange;
   const traceparent = exchange.traceparent || (inBody?.traceparent ?? '');
-  const arrival = { producer, correlationId, traceparent, tracestate, ...call };
+  const arrival = { producer, correlationId, traceparent, tracestate, messageBytes, ...call };
   context.accept(batch, arrival, succeed, fail);
 };
+
+/** Throws a ServiceError `limit_reached` if the source has nothing left of a limit. */
+function refuseLimited(
+  { limiter, signals }: GateContext,
+  producer: Producer,
+  call: EndpointCall,
+): void {
+  if (!isLimited(producer)) return;
+  const refused = limiter.refusal(producer, call.rpc === 'Track' ? 1 : undefined);
+  if (refused !== undefined) throw limitReached(signals, producer, refused);
+}
 
 /** Serves one request of an endpoint for events. */
 export function serveRequest(
@@ -83,9 +97,14 @@ export function serveUnary<Request, Result>(
     if (ending.isEnded) return;
     const { producer } = intake;
     try {
+      // What would get nothing is not decoded: a source far beyond its limit costs others little.
+      if (producer?.limits !== undefined && (run as unknown) === acceptBatch) {
+        refuseLimited(context, producer, call);
+      }
       const request = endpoint.decode(call, message, context.limits.batchEventsMax);
       ending.memory?.fix();
-      run(context, request, { exchange, call, producer, timeoutMs }, ending.succeed, ending.fail);
+      const caller = { exchange, call, producer, timeoutMs, messageBytes: message.length };
+      run(context, request, caller, ending.succeed, ending.fail);
     } catch (error) {
       ending.fail(error);
     }

@@ -14,6 +14,7 @@ export const streamNames = [
   'PROBE',
   'LEDGER',
   'KV_headgate_schemas',
+  'KV_headgate_limits',
 ] as const;
 export type StreamName = (typeof streamNames)[number];
 
@@ -79,6 +80,10 @@ export const subjects = {
   ledger: (stream: string, what: string) => `headgate.ledger.${stream}.${what}`,
   /** The layout of a NATS key-value bucket: `nats kv get headgate_schemas taxonomy` reads it. */
   schemas: (key: string) => `$KV.headgate_schemas.${key}`,
+  /** What a gate took of the limits of sources on a day: the same layout. */
+  limits: (gate: string) => `$KV.headgate_limits.${gate}`,
+  /** The same, for the gates that run now. No stream keeps it. */
+  limitsNow: 'headgate.limits.taken',
 } as const;
 
 /**

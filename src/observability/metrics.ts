@@ -50,6 +50,8 @@ export const callerLimits = [
   'keyless_turn',
   'open_streams',
 ] as const;
+/** The limits of a source: gate/limits/allowance.ts. */
+export const sourceLimitNames = ['events_per_second', 'bytes_per_day'] as const;
 export const deliveryOutcomes = ['delivered', 'retried', 'dead', 'filtered'] as const;
 
 export type Rpc = (typeof rpcs)[number];
@@ -57,6 +59,7 @@ export type VendorProtocol = (typeof vendorProtocols)[number];
 export type Protocol = (typeof protocols)[number];
 export type WebhookOutcome = (typeof webhookOutcomes)[number];
 export type CallerLimit = (typeof callerLimits)[number];
+export type SourceLimitName = (typeof sourceLimitNames)[number];
 export type DeliveryOutcome = (typeof deliveryOutcomes)[number];
 
 /**
@@ -124,6 +127,9 @@ export function createMetrics(labels: LabelValues) {
     for (const outcome of webhookOutcomes) counters.webhooks.series(source, outcome);
   }
   for (const limit of callerLimits) counters.callersLimited.series(limit);
+  for (const source of sources) {
+    for (const limit of sourceLimitNames) counters.sourceLimited.series(source, limit);
+  }
   counters.unhandledRejections.series();
   const histograms = createHistograms(registry, destinations);
   const gauges = createGauges(registry, eventNames, destinations, sources);
@@ -205,6 +211,11 @@ function createCounters(registry: Registry) {
       name: 'headgate_callers_limited_total',
       help: 'Requests and connections that were refused, ended or had to wait because a budget of callers was used up, by budget.',
       labels: ['limit'],
+    }),
+    sourceLimited: createCounter(registry, {
+      name: 'headgate_source_limited_total',
+      help: 'Requests that were refused, whole or in part, because their source had reached a limit of its own, by limit.',
+      labels: ['source', 'limit'],
     }),
     webhooks: createCounter(registry, {
       name: 'headgate_webhook_requests_total',

@@ -3,6 +3,7 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Address } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import type { GateCredentials } from '../gate/gate.ts';
+import type { LeaseOrder, LeaseReport } from '../gate/limits/leases.ts';
 import type { MetricDeltas } from '../observability/metric-deltas.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 import type { GateOrder, GateReport, GateSettings } from './gate-process.ts';
@@ -22,6 +23,8 @@ export interface ForkedGate {
   /** Sends the changed events to the process. */
   follow(changed: SchemaRegistry): void;
   useCredentials(credentials: GateCredentials): void;
+  /** Passes on an order about limits. */
+  limit(order: LeaseOrder): void;
   stop(graceMs: number): Promise<void>;
 }
 
@@ -29,6 +32,7 @@ export interface ForkedGate {
 export function forkGate(
   settings: GateSettings,
   onCounted: (deltas: MetricDeltas) => void,
+  onLimit: (report: LeaseReport) => void,
 ): ForkedGate {
   const child = cluster.fork();
   const kill = (): void => void child.process.kill('SIGKILL');
@@ -51,6 +55,8 @@ export function forkGate(
       serves = true;
       clearTimeout(timer);
       ready.resolve(report.address);
+    } else if (report.kind === 'limit asked' || report.kind === 'limit returned') {
+      onLimit(report);
     } else {
       fault = report.text;
       kill();
@@ -71,6 +77,7 @@ export function forkGate(
     storeFailure: () => storeFailure,
     follow: (changed) => order({ kind: 'follow', changed }),
     useCredentials: (credentials) => order({ kind: 'credentials', credentials }),
+    limit: order,
     stop: async (graceMs) => {
       if (serves && graceMs > 0) order({ kind: 'stop' });
       else kill();

@@ -3,6 +3,8 @@ import cluster from 'node:cluster';
 import type { Address, Config } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import { openGate, type Gate, type GateCredentials } from '../gate/gate.ts';
+import { createLeasedLimiter, type LeasedLimiter } from '../gate/limits/leased-limiter.ts';
+import type { LeaseOrder, LeaseReport } from '../gate/limits/leases.ts';
 import { createEventStore } from '../jetstream/event-store.ts';
 import type { Log } from '../jetstream/log.ts';
 import { openLog, type LogOptions } from '../jetstream/open-log.ts';
@@ -38,6 +40,8 @@ export type GateOrder =
   | { readonly kind: 'credentials'; readonly credentials: GateCredentials }
   /** The header of the contracts, and the events that are new or have changed. */
   | { readonly kind: 'follow'; readonly changed: SchemaRegistry }
+  /** About the limits of sources. */
+  | LeaseOrder
   | { readonly kind: 'stop' };
 
 /** Sent to the first process. */
@@ -46,7 +50,9 @@ export type GateReport =
   | { readonly kind: 'failed'; readonly text: string }
   | { readonly kind: 'counted'; readonly deltas: MetricDeltas }
   /** Whether this process can store events; sent when it changes. Undefined: it can. */
-  | { readonly kind: 'storing'; readonly failure: string | undefined };
+  | { readonly kind: 'storing'; readonly failure: string | undefined }
+  /** About the limits of sources. */
+  | LeaseReport;
 
 /** A killed process loses the counts of at most this time. */
 const countedIntervalMs = 250;
@@ -61,14 +67,15 @@ async function runGateProcess(): Promise<void> {
   // Ctrl-C reaches every process of a terminal. The first one decides, and sends an order.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   prepareRuntime();
-  const { settings, followed, credentials, stopped } = await firstOrder();
+  const limiter = createLeasedLimiter((lease) => void report(lease));
+  const { settings, followed, credentials, stopped } = await firstOrder(limiter);
   const logger = createLogger(settings.config.logLevel).child({ gateProcess: settings.number });
   const lifecycle = createLifecycle((name, error) =>
     logger.error({ err: error, name }, 'could not be stopped cleanly'),
   );
   let gate: Gate;
   try {
-    gate = await startGate(settings, followed, logger, lifecycle);
+    gate = await startGate({ settings, followed, limiter, logger, lifecycle });
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     // The first process kills this one, because something half open may keep it alive.
@@ -92,7 +99,7 @@ interface Orders {
 }
 
 /** Listens for orders from the start: a second one may come while the gate is still opening. */
-function firstOrder(): Promise<Orders> {
+function firstOrder(limiter: LeasedLimiter): Promise<Orders> {
   return new Promise((resolve) => {
     const waiting: SchemaRegistry[] = [];
     const stopped = Promise.withResolvers<void>();
@@ -107,6 +114,7 @@ function firstOrder(): Promise<Orders> {
       if (order.kind === 'follow') take(order.changed);
       else if (order.kind === 'credentials') use(order.credentials);
       else if (order.kind === 'stop') stopped.resolve();
+      else if (order.kind !== 'start') limiter.receive(order);
       else {
         const followed: Orders['followed'] = (taker) => {
           for (const changed of waiting.splice(0)) taker(changed);
@@ -119,12 +127,14 @@ function firstOrder(): Promise<Orders> {
 }
 
 /** Runs the stages of service.ts in the same order, without those of the first process. */
-async function startGate(
-  settings: GateSettings,
-  followed: Orders['followed'],
-  logger: ReturnType<typeof createLogger>,
-  lifecycle: Lifecycle,
-): Promise<Gate> {
+async function startGate(parts: {
+  readonly settings: GateSettings;
+  readonly followed: Orders['followed'];
+  readonly limiter: LeasedLimiter;
+  readonly logger: ReturnType<typeof createLogger>;
+  readonly lifecycle: Lifecycle;
+}): Promise<Gate> {
+  const { settings, followed, limiter, logger, lifecycle } = parts;
   const validation = createLiveValidation(compiled(settings.registry), {
     enforcement: settings.config.enforcement,
     hashKey: settings.hashKey,
@@ -145,6 +155,7 @@ async function startGate(
     redactRejected: validation.redactRejected,
     ...createEventStore(log, validation.isPlanned),
     canaryKey: settings.canaryKey,
+    limiter,
     tlsFiles: settings.tlsFiles,
   });
   lifecycle.onRelease('gate', gate.close);

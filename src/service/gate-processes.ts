@@ -7,6 +7,9 @@ import { fileURLToPath } from 'node:url';
 import type { Address, Config } from '../config/config.ts';
 import { readCertificate } from '../gate/certificate.ts';
 import type { GateCredentials } from '../gate/gate.ts';
+import type { Allowances } from '../gate/limits/allowances.ts';
+import { createLeaseDesk, type LeaseDesk } from '../gate/limits/lease-desk.ts';
+import type { LeaseOrder, LeaseReport } from '../gate/limits/leases.ts';
 import type { MetricDeltas } from '../observability/metric-deltas.ts';
 import type { Signals } from '../observability/signals.ts';
 import { changedEvents } from '../validation/live-validation.ts';
@@ -18,6 +21,8 @@ import { gateSettingsOf, withoutValidators, type GateSettingsOptions } from './g
 export interface GateProcessesOptions extends GateSettingsOptions {
   readonly signals: Signals;
   readonly onCounted: (deltas: MetricDeltas) => void;
+  /** The limits of sources, which the processes share. */
+  readonly allowances: Allowances;
 }
 
 /** The gate in several processes. */
@@ -58,8 +63,11 @@ export async function startGateProcesses(options: GateProcessesOptions): Promise
   const { processes, shutdownGraceMs } = options.config;
   let credentials = credentialsOf(options.config);
   const current = { ...options, credentials: () => credentials };
-  const gates = Array.from({ length: processes }, (_, index) =>
-    superviseGate(index + 1, () => gateSettingsOf(current, listen), options),
+  const desk = createLeaseDesk(options.allowances, (number, order) =>
+    gates[number - 1]?.limit(order),
+  );
+  const gates: readonly SupervisedGate[] = Array.from({ length: processes }, (_, index) =>
+    superviseGate(index + 1, () => gateSettingsOf(current, listen), { ...options, desk }),
   );
   const close = async (graceMs: number): Promise<void> => {
     await Promise.all(gates.map((gate) => gate.stop(graceMs)));
@@ -109,6 +117,7 @@ interface SupervisedGate {
   readonly storeFailure: () => string | undefined;
   follow(registry: SchemaRegistry): void;
   useCredentials(credentials: GateCredentials): void;
+  limit(order: LeaseOrder): void;
   /** Drains the process; kills it if it has not ended after `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }
@@ -122,10 +131,11 @@ interface SupervisedGate {
 function superviseGate(
   number: number,
   settings: () => Omit<GateSettings, 'number'>,
-  options: GateProcessesOptions,
+  options: GateProcessesOptions & { readonly desk: LeaseDesk },
 ): SupervisedGate {
-  const { signals } = options;
+  const { signals, desk, onCounted } = options;
   const name = `gate process ${number}`;
+  const onLimit = (report: LeaseReport): void => desk.receive(number, report);
   const stopping = new AbortController();
   let current: ForkedGate | undefined;
   let endsInARow = 0;
@@ -133,16 +143,16 @@ function superviseGate(
   let sent = options.registry();
 
   const launch = async (): Promise<Address> => {
-    const startedAt = performance.now();
-    const startedWith = options.registry();
-    const gate = forkGate({ ...settings(), number }, options.onCounted);
+    const [startedAt, startedWith] = [performance.now(), options.registry()];
+    const gate = forkGate({ ...settings(), number }, onCounted, onLimit);
     sent = startedWith;
     current = gate;
-    const { processId } = gate;
     const address = await gate.ready;
+    const { processId } = gate;
     signals.note({ gateProcess: number, processId }, 'a gate process serves');
     gate.ended
       .then((how) => {
+        desk.ended(number);
         if (stopping.signal.aborted) return undefined;
         if (performance.now() - startedAt > healthyLifeMs) endsInARow = 0;
         signals.trouble(name, new Error(`process ${processId} ended by itself (${how}); replaced`));
@@ -188,6 +198,7 @@ function superviseGate(
       sent = registry;
     },
     useCredentials: (credentials) => current?.useCredentials(credentials),
+    limit: (order) => current?.limit(order),
     stop: async (graceMs) => {
       stopping.abort();
       await current?.stop(graceMs);

@@ -109,7 +109,9 @@ const settlesToo: Readonly<Record<string, string>> = {
 const wallClock: Readonly<Record<string, string>> = {
   'event/time/steady-time.ts': 'ages: the smaller of what both clocks say',
   'gate/accept/accept-events.ts': "the event's timestamp",
+  'gate/accept/accept-limited.ts': "the event's timestamp",
   'gate/accept/replay.ts': "the event's timestamp",
+  'gate/limits/allowances.ts': 'bytes a day: the day of UTC, which never goes back',
   'gate/webhooks/webhook-endpoint.ts': "compared with the sender's clock, within its tolerance",
   'http/current-date.ts': 'the Date header',
   'delivery/worker-state.ts': 'shown to people',

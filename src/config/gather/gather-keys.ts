@@ -1,5 +1,6 @@
 import { type RawValue } from './raw-value.ts';
 import type { Setting } from '../setting.ts';
+import { sourceLimitSettings } from '../write-key.ts';
 import { type GatherContext, collectLeaves } from './tree.ts';
 
 /** A write key as found. */
@@ -22,6 +23,7 @@ export const keySettings = {
     defaultText: 'every event',
     text: 'Globs on the names of the events that this key may send.',
   },
+  ...sourceLimitSettings,
 } as const satisfies Record<string, Setting>;
 
 /** The write keys of the file. */

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 import type { WriteKey } from '../../config/config.ts';
-import { hashWriteKey } from '../../config/write-key.ts';
+import { hashWriteKey, limitsBySource, type SourceLimits } from '../../config/write-key.ts';
 import { ServiceError } from '../../errors.ts';
 import { canaryName } from '../../event/canary.ts';
 import { compileEventGlobs } from '../../event/glob.ts';
@@ -14,6 +14,8 @@ export interface Producer {
   readonly maySend: (eventName: string) => boolean;
   /** True for the heartbeats of the gate itself. */
   readonly isCanary: boolean;
+  /** Of its source, with all of its keys. Undefined: none. */
+  readonly limits?: SourceLimits | undefined;
 }
 
 /** Identifies the sender from the headers of a request. Throws a ServiceError `unauthenticated`. */
@@ -44,6 +46,7 @@ export function createAuthenticate(
       return canaryKey !== undefined && headers['x-write-key'] === canaryKey ? canary : anyone;
     };
   }
+  const limits = limitsBySource(keys);
   const producers = new Map<string, Producer>(
     keys.map((key) => [
       key.hash,
@@ -51,6 +54,7 @@ export function createAuthenticate(
         source: key.source,
         maySend: compileEventGlobs(key.events),
         isCanary: false,
+        limits: limits.get(key.source),
       },
     ]),
   );

@@ -209,6 +209,7 @@ const call: EndpointCall = {
   door: 'mixpanel',
   codec: 'json',
   contentType: json,
+  sendsAll: true,
 };
 
 /** By path, which is Mixpanel's own. Its SDK for Node sends a single event by GET. */

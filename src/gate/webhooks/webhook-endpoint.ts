@@ -45,7 +45,8 @@ function createEntry(
   context: GateContext,
   checkOpen: () => void,
 ): WebhookEntry {
-  const producer = { source: source.source, maySend: () => true, isCanary: false };
+  const { limits } = source;
+  const producer = { source: source.source, maySend: () => true, isCanary: false, limits };
   const verifier = createWebhookVerifier(source);
   const map = createMapWebhook(source);
   const count = (outcome: WebhookOutcome): void =>

@@ -66,6 +66,16 @@ const ledger = {
   max_msgs_per_subject: 1,
 } as const;
 
+/** What gates took of the limits of sources: of each start of a gate the newest report. */
+const limits = {
+  name: 'KV_headgate_limits',
+  subjects: [subjects.limits('*')] as string[],
+  discard: DiscardPolicy.Old,
+  max_msgs_per_subject: 1,
+  // A report is of one day of UTC.
+  max_age: 2 * day,
+} as const;
+
 /** The part of their room that the partitions always get, however much the earlier stream holds. */
 const eventsShareMin = 0.1;
 
@@ -83,9 +93,10 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
   const schemaBytes = Math.min(64 * mebibyte, Math.floor(total * 0.04));
   const bucket = options.keepsSchemas === true ? schemaBytes : 0;
   const ledgerBytes = Math.min(16 * mebibyte, Math.floor(total * 0.01));
+  const limitsBytes = Math.min(16 * mebibyte, Math.floor(total * 0.01));
   const rejectedBytes = Math.min(options.rejectedBytesMax ?? side, Math.floor(total * 0.5));
-  const forEvents =
-    total - side * 4 - rejectedBytes - advisoryBytes - probe * 3 - bucket - ledgerBytes;
+  const forOthers = advisoryBytes + probe * 3 + bucket + ledgerBytes + limitsBytes;
+  const forEvents = total - side * 4 - rejectedBytes - forOthers;
   const common = {
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
@@ -95,6 +106,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
   return [
     ...eventStreams(options, forEvents, earlierBytes).map((one) => ({ ...common, ...one })),
     { ...common, ...ledger, max_bytes: ledgerBytes },
+    { ...common, ...limits, max_bytes: limitsBytes },
     {
       ...common,
       name: 'REJECTED',

@@ -54,7 +54,10 @@ export function mayBeCut(
 }
 
 export function keyEntries(keys: readonly WriteKey[]): FollowedEntry[] {
-  return keys.map(({ hash, source, events }) => ({ id: hash, parts: [{ source, events }] }));
+  return keys.map(({ hash, source, events, limits }) => ({
+    id: hash,
+    parts: [{ source, events, limits }],
+  }));
 }
 
 /** A secret more is no loss, and a secret less is one. */

@@ -1,0 +1,77 @@
+import type { IncomingEvent } from '../../event/incoming-event.ts';
+import type { Verdict } from '../../event/verdict.ts';
+import type { Signals } from '../../observability/signals.ts';
+import type { IncomingBatch } from '../decode/incoming-batch.ts';
+import type { Taken } from '../limits/allowance.ts';
+import {
+  isLimited,
+  limitReached,
+  limitText,
+  type LimitedProducer,
+  type SourceLimiter,
+} from '../limits/source-limiter.ts';
+import type { AcceptEvents } from './accept-events.ts';
+import { eventIdFor } from './decide-event.ts';
+
+interface LimitedOptions {
+  readonly limiter: SourceLimiter;
+  readonly signals: Pick<Signals, 'sourceLimited' | 'eventValidated'>;
+}
+
+/**
+ * Accepts what the limits of its source leave of a request. If that is a part, the rest is `retry`. If it is
+ * nothing, the request fails with `limit_reached`.
+ */
+export function createLimitedAccept(
+  { limiter, signals }: LimitedOptions,
+  accept: AcceptEvents,
+): AcceptEvents {
+  return (batch, arrival, onVerdicts, onError) => {
+    const { producer, messageBytes: bytes = 0, sendsAll } = arrival;
+    if (!isLimited(producer)) {
+      accept(batch, arrival, onVerdicts, onError);
+      return;
+    }
+    const { events } = batch;
+    const ask = { events: events.length, bytes, isWhole: sendsAll === true };
+    limiter.take(producer, ask, (taken) => {
+      if (taken.limit === undefined) accept(batch, arrival, onVerdicts, onError);
+      else if (taken.events === 0) onError(limitReached(signals, producer, taken));
+      else {
+        const rest = limitedVerdicts(signals, producer, batch, taken);
+        const part = { ...batch, events: events.slice(0, taken.events) };
+        accept(part, arrival, (verdicts) => onVerdicts([...verdicts, ...rest]), onError);
+      }
+    });
+  };
+}
+
+/** The verdicts on the events beyond what was taken. */
+function limitedVerdicts(
+  signals: LimitedOptions['signals'],
+  producer: LimitedProducer,
+  { events, validateOnly }: IncomingBatch,
+  { events: first, limit = 'events_per_second', waitMs }: Taken,
+): Verdict[] {
+  const text = limitText(producer, limit, waitMs);
+  signals.sourceLimited(producer.source, limit, text);
+  const error = { code: 'limit_reached', message: text, violations: [] };
+  const timestampMs = Date.now();
+  const verdictOn = ({ idempotencyKey }: IncomingEvent, index: number): Verdict => ({
+    index: first + index,
+    idempotencyKey,
+    eventId: eventIdFor(producer.source, idempotencyKey),
+    status: 'retry',
+    timestampMs,
+    schemaVersion: 0,
+    sequence: 0,
+    error,
+    warnings: [],
+    retryAfterMs: waitMs,
+  });
+  return events.slice(first).map((event, index) => {
+    const verdict = verdictOn(event, index);
+    if (!validateOnly) signals.eventValidated(producer.source, event.eventName, verdict);
+    return verdict;
+  });
+}
