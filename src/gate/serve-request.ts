@@ -52,14 +52,20 @@ export const acceptBatch: RunRequest<IncomingBatch, readonly Verdict[]> = (
   context.accept(batch, arrival, succeed, fail);
 };
 
-/** Throws a ServiceError `limit_reached` if the source has nothing left of a limit. */
+/**
+ * Throws a ServiceError `limit_reached` if the source has nothing left of a limit. A small batch is
+ * decoded nevertheless: then its delay is for as many events as it has.
+ */
 function refuseLimited(
   { limiter, signals }: GateContext,
   producer: Producer,
   call: EndpointCall,
+  messageBytes: number,
 ): void {
-  if (!isLimited(producer)) return;
-  const refused = limiter.refusal(producer, call.rpc === 'Track' ? 1 : undefined);
+  if (!isLimited(producer) || call.sendsOnce === true) return;
+  const isSingle = call.rpc === 'Track';
+  if (!isSingle && messageBytes < largeBytes) return;
+  const refused = limiter.refusal(producer, isSingle ? 1 : undefined);
   if (refused !== undefined) throw limitReached(signals, producer, refused);
 }
 
@@ -99,7 +105,7 @@ export function serveUnary<Request, Result>(
     try {
       // What would get nothing is not decoded: a source far beyond its limit costs others little.
       if (producer?.limits !== undefined && (run as unknown) === acceptBatch) {
-        refuseLimited(context, producer, call);
+        refuseLimited(context, producer, call, message.length);
       }
       const request = endpoint.decode(call, message, context.limits.batchEventsMax);
       ending.memory?.fix();

@@ -10,6 +10,7 @@ import {
   type LimitedProducer,
   type SourceLimiter,
 } from '../limits/source-limiter.ts';
+import { createLimitWaits } from '../limits/limit-waits.ts';
 import type { AcceptEvents } from './accept-events.ts';
 import { eventIdFor } from './decide-event.ts';
 
@@ -26,15 +27,17 @@ export function createLimitedAccept(
   { limiter, signals }: LimitedOptions,
   accept: AcceptEvents,
 ): AcceptEvents {
+  const waits = createLimitWaits(limiter);
   return (batch, arrival, onVerdicts, onError) => {
-    const { producer, messageBytes: bytes = 0, sendsAll } = arrival;
+    const { producer, messageBytes: bytes = 0, sendsAll, sendsOnce } = arrival;
     if (!isLimited(producer)) {
       accept(batch, arrival, onVerdicts, onError);
       return;
     }
     const { events } = batch;
     const ask = { events: events.length, bytes, isWhole: sendsAll === true };
-    limiter.take(producer, ask, (taken) => {
+    const take = sendsOnce === true ? waits.take : limiter.take;
+    take(producer, ask, (taken) => {
       if (taken.limit === undefined) accept(batch, arrival, onVerdicts, onError);
       else if (taken.events === 0) onError(limitReached(signals, producer, taken));
       else {

@@ -15,8 +15,9 @@ export interface Arrival {
   readonly contentType: string;
   /** Bytes of the message, inflated. Undefined: it came by no endpoint, and counts for no limit. */
   readonly messageBytes?: number;
-  /** See `EndpointCall.sendsAll`. */
+  /** See `EndpointCall`. */
   readonly sendsAll?: true;
+  readonly sendsOnce?: true;
 }
 
 /** These answer a rejected event of `Track` with an error. */

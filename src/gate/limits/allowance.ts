@@ -65,6 +65,8 @@ export class Allowance {
   private readonly clocks: Clocks;
   private level: number;
   private filledAt: number;
+  /** Of the last request. */
+  private lastEvents = 1;
 
   constructor(limits: SourceLimits, clocks: Clocks) {
     this.limits = limits;
@@ -88,6 +90,7 @@ export class Allowance {
     this.fill();
     this.startDay();
     const { events, bytes, isWhole } = ask;
+    this.lastEvents = events;
     let granted = this.eventsNow(ask);
     let limit: SourceLimitName | undefined = granted < events ? 'events_per_second' : undefined;
     if (this.limits.bytesPerDay !== undefined && bytes > this.bytesLeft()) {
@@ -106,7 +109,7 @@ export class Allowance {
 
   /**
    * Why a request that is not yet decoded would get nothing. It has `events` events; undefined: one
-   * at least, and its answer is for as many as the last refused request had.
+   * at least, and the delay is for as many as the last request had.
    */
   refusal(events: number | undefined): Taken | undefined {
     this.fill();
@@ -115,11 +118,9 @@ export class Allowance {
       return { events: 0, limit: 'bytes_per_day', waitMs: this.msToNextDay() };
     }
     if (this.limits.eventsPerSecond === undefined || this.level >= 1 - tolerance) return undefined;
-    const waitMs = this.msUntil(events ?? this.refusedEvents);
+    const waitMs = this.msUntil(events ?? this.lastEvents);
     return { events: 0, limit: 'events_per_second', waitMs };
   }
-
-  private refusedEvents = 1;
 
   /** Whether a request of this size would be taken whole. */
   covers(events: number, bytes: number): boolean {
@@ -198,7 +199,6 @@ export class Allowance {
         ? events
         : 0
       : Math.max(0, Math.min(events, Math.floor(left)));
-    if (granted < events) this.refusedEvents = events - granted;
     return granted;
   }
 

@@ -23,7 +23,8 @@ interface Held {
   left: { readonly events: number; readonly at: number } | undefined;
   /** `performance.now()` until which no byte is left. */
   bytesFrom: number;
-  refusedEvents: number;
+  /** Of the last request. */
+  lastEvents: number;
 }
 
 /**
@@ -67,7 +68,6 @@ export function createLeasedLimiter(send: (report: LeaseReport) => void): Leased
     for (const [index, { ask, decide }] of decided.entries()) {
       const taken = answer.taken[index]!;
       held.waitingEvents -= ask.events;
-      if (taken.events < ask.events) held.refusedEvents = ask.events - taken.events;
       decide(taken);
     }
     if (!held.isAsking) askAll(answer.source, held);
@@ -75,13 +75,13 @@ export function createLeasedLimiter(send: (report: LeaseReport) => void): Leased
   return {
     take: (producer, ask, decide) => {
       const held = heldOf(producer);
+      held.lastEvents = ask.events;
       if (takeHere(held, ask)) {
         decide({ events: ask.events, limit: undefined, waitMs: 0 });
         return;
       }
       const refused = refusalOf(held, ask.isWhole ? ask.events : 1, ask.events);
       if (refused !== undefined || held.waitingEvents + ask.events > waitingEventsMax) {
-        held.refusedEvents = ask.events;
         decide(refused ?? { events: 0, limit: 'events_per_second', waitMs: 1000 });
         return;
       }
@@ -91,7 +91,7 @@ export function createLeasedLimiter(send: (report: LeaseReport) => void): Leased
     },
     refusal: (producer, events) => {
       const held = heldOf(producer);
-      return refusalOf(held, 1, events ?? held.refusedEvents);
+      return refusalOf(held, 1, events ?? held.lastEvents);
     },
     receive: (order) => {
       const held = bySource.get(order.source);
@@ -113,7 +113,7 @@ function newHeld(limits: SourceLimits): Held {
     waitingEvents: 0,
     left: undefined,
     bytesFrom: 0,
-    refusedEvents: 1,
+    lastEvents: 1,
   };
 }
 

@@ -210,6 +210,7 @@ const call: EndpointCall = {
   codec: 'json',
   contentType: json,
   sendsAll: true,
+  sendsOnce: true,
 };
 
 /** By path, which is Mixpanel's own. Its SDK for Node sends a single event by GET. */
