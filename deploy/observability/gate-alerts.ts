@@ -121,6 +121,32 @@ const callersLimited: Alert = {
     '{{ $value | humanize }} requests or connections a second are refused, end or wait because of {{ $labels.limit }}.',
 };
 
+const sourceLimited: Alert = {
+  name: 'HeadgateSourceLimited',
+  severity: 'warn',
+  expression: promql`
+    sum by (source, limit) (rate(headgate_source_limited_total[5m])) > ${thresholds.sourceLimits.limitedRateMax}`,
+  for: '10m',
+  summary:
+    'Ask the owners of {{ $labels.source }} to send less, or raise its {{ $labels.limit }} (runbook): what is beyond is refused with 429.',
+  description:
+    '{{ $value | humanize }} requests a second of {{ $labels.source }} are beyond its {{ $labels.limit }}.',
+};
+
+/** Every gate reports the same. */
+const sourceDayFilling: Alert = {
+  name: 'HeadgateSourceDayFilling',
+  severity: 'warn',
+  expression: promql`
+    max by (source) (headgate_source_limit_used_ratio{limit="bytes_per_day"})
+      > ${thresholds.sourceLimits.dayWarnRatio}`,
+  for: '5m',
+  summary:
+    'Raise limits.bytes_per_day of {{ $labels.source }}, or ask its owners to send less: at 100% everything of it is refused until midnight UTC.',
+  description:
+    '{{ $labels.source }} has used {{ $value | humanizePercentage }} of its bytes of today.',
+};
+
 /** Fires only where a certificate is served. */
 const certificateExpires = (severity: 'warn' | 'page', seconds: number): Alert => ({
   name: 'HeadgateCertificateExpires',
@@ -245,6 +271,8 @@ export const gateGroups: readonly RuleGroup[] = [
       retentionShortened,
       acknowledgementSlow,
       callersLimited,
+      sourceLimited,
+      sourceDayFilling,
       syncsLate,
       heartbeatLate,
       certificateExpires('warn', thresholds.certificate.warnSeconds),

@@ -1,6 +1,6 @@
 import type { Setting } from './setting.ts';
 import { webhookProviders } from './webhook-source.ts';
-import { sourceLimitSettings } from './write-key.ts';
+import { sourceLimitSettings } from './gather/source-limit-settings.ts';
 
 /** Limits that legitimate webhooks do not reach. */
 export const webhookLimits = {

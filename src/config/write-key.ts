@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto';
 
-import type { Setting } from './setting.ts';
-
 /** A source is a token of a NATS subject and a metric label, hence the narrow alphabet. */
 export const sourcePattern = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 
@@ -64,28 +62,3 @@ function strictest(one: SourceLimits, other: SourceLimits): SourceLimits {
 function smaller(one: number | undefined, other: number | undefined): number | undefined {
   return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }
-
-/** The settings of the limits, under a key and under a source of webhooks. */
-export const sourceLimitSettings = {
-  'limits.events_per_second': {
-    kind: 'integer',
-    default: null,
-    min: 1,
-    max: 1_000_000,
-    text: 'How many events the source may send in a second, with all of its keys and over all gates. Beyond that its requests are answered with 429.',
-  },
-  'limits.burst': {
-    kind: 'integer',
-    default: null,
-    defaultText: 'the events of one second',
-    min: 1,
-    max: 10_000_000,
-    text: 'How many events the source may send at once after a pause.',
-  },
-  'limits.bytes_per_day': {
-    kind: 'bytes',
-    default: null,
-    min: '1KiB',
-    text: 'How many bytes of requests, inflated, the source may send from midnight to midnight UTC. At least `limits.request_bytes_max`: a larger request could never be sent.',
-  },
-} as const satisfies Record<string, Setting>;

@@ -1,4 +1,5 @@
 import { counter, gauge, missing, type Scenario } from './scenario.ts';
+import { sourceLimitScenarios } from './source-limit-scenarios.ts';
 
 /** Every 5 minutes: an hour is 12 samples. */
 const common = { interval: '5m', at: '65m' } as const;
@@ -403,6 +404,7 @@ export const gateScenarios: readonly Scenario[] = [
   ...retention,
   ...acknowledgement,
   ...callers,
+  ...sourceLimitScenarios,
   ...syncs,
   ...heartbeats,
   ...certificates,

@@ -1,6 +1,6 @@
 import { type RawValue } from './raw-value.ts';
 import type { Setting } from '../setting.ts';
-import { sourceLimitSettings } from '../write-key.ts';
+import { sourceLimitSettings } from './source-limit-settings.ts';
 import { type GatherContext, collectLeaves } from './tree.ts';
 
 /** A write key as found. */

@@ -11,8 +11,16 @@ import {
   type SourceLimiter,
 } from '../limits/source-limiter.ts';
 import { createLimitWaits } from '../limits/limit-waits.ts';
-import type { AcceptEvents } from './accept-events.ts';
+import type { Arrival } from './arrival.ts';
 import { eventIdFor } from './decide-event.ts';
+
+/** As `AcceptEvents`. */
+type Accept = (
+  batch: IncomingBatch,
+  arrival: Arrival,
+  onVerdicts: (verdicts: Verdict[]) => void,
+  onError: (error: unknown) => void,
+) => void;
 
 interface LimitedOptions {
   readonly limiter: SourceLimiter;
@@ -23,10 +31,7 @@ interface LimitedOptions {
  * Accepts what the limits of its source leave of a request. If that is a part, the rest is `retry`. If it is
  * nothing, the request fails with `limit_reached`.
  */
-export function createLimitedAccept(
-  { limiter, signals }: LimitedOptions,
-  accept: AcceptEvents,
-): AcceptEvents {
+export function createLimitedAccept({ limiter, signals }: LimitedOptions, accept: Accept): Accept {
   const waits = createLimitWaits(limiter);
   return (batch, arrival, onVerdicts, onError) => {
     const { producer, messageBytes: bytes = 0, sendsAll, sendsOnce } = arrival;

@@ -88,7 +88,8 @@ export class Allowance {
   /** Takes as much of a request as is allowed now. */
   take(ask: LimitAsk): Taken {
     this.fill();
-    this.startDay();
+    // Bytes are counted without a limit, too, for the other gates, and then the day need not be exact.
+    if (this.limits.bytesPerDay !== undefined) this.startDay();
     const { events, bytes, isWhole } = ask;
     this.lastEvents = events;
     let granted = this.eventsNow(ask);
@@ -112,14 +113,22 @@ export class Allowance {
    * at least, and the delay is for as many as the last request had.
    */
   refusal(events: number | undefined): Taken | undefined {
+    // Time only adds to what was there: usually no clock need be read.
+    if (this.hasSome()) return undefined;
     this.fill();
     this.startDay();
     if (this.limits.bytesPerDay !== undefined && this.bytesLeft() <= 0) {
       return { events: 0, limit: 'bytes_per_day', waitMs: this.msToNextDay() };
     }
-    if (this.limits.eventsPerSecond === undefined || this.level >= 1 - tolerance) return undefined;
+    if (this.hasSome()) return undefined;
     const waitMs = this.msUntil(events ?? this.lastEvents);
     return { events: 0, limit: 'events_per_second', waitMs };
+  }
+
+  private hasSome(): boolean {
+    const { eventsPerSecond, bytesPerDay } = this.limits;
+    const hasEvents = eventsPerSecond === undefined || this.level >= 1 - tolerance;
+    return hasEvents && (bytesPerDay === undefined || this.bytesLeft() > 0);
   }
 
   /** Whether a request of this size would be taken whole. */

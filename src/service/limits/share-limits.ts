@@ -20,7 +20,7 @@ const keepIntervalMs = 2_000;
 const usageIntervalMs = 1_000;
 
 /**
- * Tells the other gates what this one took of the limits of sources, counts what they took, and keeps
+ * Reports to the other gates what this one took of the limits of sources, counts what they took, and keeps
  * the bytes of the day in the log. Resolves once it knows what was taken today. The returned function
  * keeps the rest, and stops.
  */
@@ -37,12 +37,14 @@ export async function shareLimits(options: ShareLimitsOptions): Promise<() => Pr
   }
   const stopSaying = startSaying(options, gate);
   const keeper = startKeeping(options, gate);
-  const usage = setInterval(() => {
+  const reportUsage = (): void => {
     for (const { source, rate, day } of allowances.usage()) {
       if (rate !== undefined) signals.sourceLimitUsed(source, 'events_per_second', rate);
       if (day !== undefined) signals.sourceLimitUsed(source, 'bytes_per_day', day);
     }
-  }, usageIntervalMs);
+  };
+  reportUsage();
+  const usage = setInterval(reportUsage, usageIntervalMs);
   usage.unref();
   return async () => {
     clearInterval(usage);
