@@ -40,7 +40,6 @@ const limitsOf: Readonly<Record<string, string>> = {
   free: '',
   capped: ', limits: { events_per_second: 1000000, burst: 10000000, bytes_per_day: 100TiB }',
   quiet: '',
-  // A small burst: it fills up between the windows.
   loud: `, limits: { events_per_second: ${loudLimit}, burst: 10 }`,
 };
 const folder = mkdtempSync(path.join(os.tmpdir(), 'headgate-bench-limits-'));
