@@ -38,7 +38,7 @@ USER 65532:65532
 VOLUME /data
 EXPOSE 8080 8081
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
-  CMD ["node", "-e", "const port = process.env.HEADGATE_ADMIN_LISTEN.split(':').at(-1); fetch(`http://127.0.0.1:${port}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "const options = { port: process.env.HEADGATE_ADMIN_LISTEN.split(':').at(-1), path: '/healthz', rejectUnauthorized: false }; const ask = (protocol, orElse) => process.getBuiltinModule(protocol).get(options, (answer) => process.exit(answer.statusCode === 200 ? 0 : 1)).on('error', orElse); ask('http', () => ask('https', () => process.exit(1)))"]
 # Without a shell in between, SIGTERM reaches the process, which drains (HEADGATE_SHUTDOWN_GRACE) and ends.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["node", "--max-semi-space-size=32", "--v8-pool-size=1", "bin/headgate.js"]

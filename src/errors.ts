@@ -136,6 +136,13 @@ export const errorTable = {
     logLevel: 'info',
     text: 'The request has no write key, or this gate does not know the key. Send it as `Authorization: Bearer KEY`, as the user of Basic, or as `x-write-key`.',
   },
+  operator_not_allowed: {
+    ...refused,
+    grpc: grpcCode.permissionDenied,
+    http: 403,
+    logLevel: 'info',
+    text: 'The role of your token on the admin port does not allow this. Ask an admin for a token with the role that the message names, or to do it for you.',
+  },
   cross_site_request: {
     ...refused,
     grpc: grpcCode.permissionDenied,
@@ -334,6 +341,31 @@ export const errorTable = {
     http: 409,
     text: 'A configuration names this destination, or a worker still delivers to it. Only a destination without either can be removed.',
   },
+  destination_no_answer: {
+    ...refused,
+    grpc: grpcCode.unavailable,
+    http: 503,
+    retryable: true,
+    text: 'The destination did not answer when it was asked what it holds. The message says why. Try again when it is back.',
+  },
+  redelivery_not_found: {
+    ...refused,
+    grpc: 5,
+    http: 404,
+    text: 'No redelivery has this id. The newest of each destination is kept: `headgate redeliver list` shows all of them.',
+  },
+  redelivery_running: {
+    ...refused,
+    grpc: grpcCode.failedPrecondition,
+    http: 409,
+    text: 'A redelivery to this destination has not ended, and a destination has one at a time. Wait for it, or cancel it; the message has its id.',
+  },
+  redelivery_ended: {
+    ...refused,
+    grpc: grpcCode.failedPrecondition,
+    http: 409,
+    text: 'The redelivery has ended, or is being cancelled, and cannot be changed any more. Start another one.',
+  },
   too_many_subscribers: {
     ...refused,
     grpc: grpcCode.resourceExhausted,
@@ -347,7 +379,15 @@ export const errorTable = {
     http: 503,
     retryable: true,
     logLevel: 'warn',
-    text: 'The log did not answer, or refused. The request may have taken effect anyway; nothing is stored twice, so try again.',
+    text: 'The log did not answer, or refused. Unless the message says that nothing was done, the request may have taken effect anyway; nothing is stored twice, so try again.',
+  },
+  audit_full: {
+    ...refused,
+    grpc: grpcCode.unavailable,
+    http: 503,
+    retryable: true,
+    logLevel: 'error',
+    text: 'The audit log has no room for another entry, and what it cannot record may neither be done nor be shown. Shorten audit.retention or raise log.storage_bytes_max, and restart (docs/operate/audit.md).',
   },
   internal: {
     grpc: grpcCode.internal,

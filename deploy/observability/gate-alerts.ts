@@ -63,6 +63,29 @@ const quarantineFilling: Alert = {
     '{{ $labels.source }} has filled {{ $value | humanizePercentage }} of its share of quarantine.',
 };
 
+const auditFill = promql`
+  max(headgate_stream_bytes{stream="AUDIT"}) / (max(headgate_stream_bytes_max{stream="AUDIT"}) > 0)`;
+
+const auditFilling = (severity: 'warn' | 'page', ratio: number): Alert => ({
+  name: 'HeadgateAuditFilling',
+  severity,
+  expression: promql`(${auditFill}) > ${ratio}`,
+  for: '15m',
+  summary:
+    'Shorten audit.retention or raise log.storage_bytes_max (runbook): when the audit log is full, operators can neither act nor read events.',
+  description: '{{ $value | humanizePercentage }} of the audit log is full.',
+});
+
+const auditUnwritable: Alert = {
+  name: 'HeadgateAuditUnwritable',
+  severity: 'warn',
+  expression: 'sum by (instance) (increase(headgate_audit_failures_total[15m])) > 0',
+  for: '1m',
+  summary:
+    'Find out why the audit log of {{ $labels.instance }} cannot be written (runbook): operators are refused what it cannot record.',
+  description: '{{ $value | humanize }} entries or outcomes were not written in 15 minutes.',
+};
+
 const acknowledgementSlow: Alert = {
   name: 'HeadgateAcknowledgementSlow',
   severity: 'page',
@@ -147,15 +170,31 @@ const sourceDayFilling: Alert = {
     '{{ $labels.source }} has used {{ $value | humanizePercentage }} of its bytes of today.',
 };
 
-/** Fires only where a certificate is served. */
+const operatorTokensWrong: Alert = {
+  name: 'HeadgateOperatorTokensWrong',
+  severity: 'warn',
+  expression: promql`
+    sum(rate(headgate_operator_refused_total{reason="wrong_token"}[5m]))
+    > ${thresholds.operators.wrongTokensRateMax}`,
+  for: '10m',
+  summary:
+    'Find who sends wrong tokens to the admin port (the log line "wrong tokens at the admin port" names the address).',
+  description: '{{ $value | humanize }} requests a second have a token that is not known.',
+};
+
+/** Fires only where a certificate is served. Only that of the admin port has a label `port`. */
 const certificateExpires = (severity: 'warn' | 'page', seconds: number): Alert => ({
   name: 'HeadgateCertificateExpires',
   severity,
   expression: promql`
-    (headgate_certificate_expires_timestamp_seconds > 0) - time() < ${seconds}`,
+    (headgate_certificate_expires_timestamp_seconds > 0) - time() < ${seconds}
+    or label_replace(
+      (headgate_admin_certificate_expires_timestamp_seconds > 0) - time() < ${seconds},
+      "port", "admin", "", ""
+    )`,
   for: '10m',
   summary:
-    'Renew the certificate of {{ $labels.instance }} in its file (runbook): when it has expired, no caller connects.',
+    'Renew the certificate of {{ $labels.instance }}{{ with $labels.port }} ({{ . }} port){{ end }} in its file (runbook): when it has expired, no caller connects.',
   description: 'It expires in {{ $value | humanizeDuration }}.',
 });
 
@@ -268,11 +307,15 @@ export const gateGroups: readonly RuleGroup[] = [
       storeFilling,
       storeAlmostFull,
       quarantineFilling,
+      auditFilling('warn', thresholds.audit.warnRatio),
+      auditFilling('page', thresholds.audit.pageRatio),
+      auditUnwritable,
       retentionShortened,
       acknowledgementSlow,
       callersLimited,
       sourceLimited,
       sourceDayFilling,
+      operatorTokensWrong,
       syncsLate,
       heartbeatLate,
       certificateExpires('warn', thresholds.certificate.warnSeconds),

@@ -44,6 +44,10 @@ export const thresholds = {
     /** Of the bytes of a day. */
     dayWarnRatio: 0.8,
   },
+  operators: {
+    /** Wrong tokens a second. One scraper with a wrong token sends fewer: HeadgateTargetDown reports it. */
+    wrongTokensRateMax: 0.1,
+  },
   deadLetters: {
     /** More than single bad events. */
     countMax: 50,
@@ -64,6 +68,11 @@ export const thresholds = {
     predictedFromRatio: 0.5,
   },
   quarantine: { warnRatio: 0.8 },
+  audit: {
+    warnRatio: 0.8,
+    /** From 95% on nothing may begin. */
+    pageRatio: 0.9,
+  },
   acknowledgement: {
     /**
      * A sync takes 0.2 to 20 ms, and a caller may have a timeout of 1 s. This is the bound of a

@@ -1,5 +1,7 @@
 import { type DestinationTypeSettings, asSetting } from '../../src/config/destination-type.ts';
 import { keySettings } from '../../src/config/gather/gather-keys.ts';
+import { operatorSettings } from '../../src/config/gather/gather-operators.ts';
+import { operatorEntriesMax } from '../../src/config/operators/operator-entry.ts';
 import { webhookLimits, webhookSettings } from '../../src/config/webhook-settings.ts';
 import { environmentName, settings } from '../../src/config/settings.ts';
 import type { Setting } from '../../src/config/setting.ts';
@@ -51,7 +53,7 @@ enforced.`,
     title: 'The log and its storage',
     introduction: `Which NATS holds the events, for how long, and
 [what an acknowledgement means](../../adr/0002-what-an-acknowledgement-means.md).`,
-    words: ['data_dir', 'nats', 'durability', 'log', 'rejected'],
+    words: ['data_dir', 'nats', 'durability', 'log', 'rejected', 'audit'],
   },
   {
     page: 'process',
@@ -80,6 +82,7 @@ export function renderConfigurationDocs(
       groupOf(group),
     ]),
     ['configuration/keys.md', keysPage()],
+    ['configuration/operators.md', operatorsPage()],
     ['configuration/webhooks.md', webhooksPage()],
     ['configuration/destinations.md', destinationsPage()],
     ['configuration/destination-types.md', destinationTypesPage(types)],
@@ -133,6 +136,7 @@ function overview(): string[] {
   return [
     ...sections,
     `## Keys\n\nThe write keys of producers: [keys](configuration/keys.md).`,
+    `## Operators\n\nWho may use the admin port, and for what: [operators](configuration/operators.md).`,
     `## Webhooks\n\nServices that send their webhooks to Headgate: [webhooks](configuration/webhooks.md).`,
     `## Destinations\n\nWhere events go, and the settings of each type: [destinations](configuration/destinations.md), [destination types](configuration/destination-types.md).`,
   ];
@@ -188,6 +192,36 @@ keys:
 
 \`keys\` is a list. A source may have several keys, so that you can change a key without an interruption: add the new
 one, change the producer, remove the old one.`,
+    table(['key', 'default', 'takes', 'meaning'], rows),
+    toOverview,
+  ];
+}
+
+function operatorsPage(): string[] {
+  const rows = Object.entries(operatorSettings).map(([name, setting]) => [
+    `\`${name}\``,
+    ...cells(setting),
+  ]);
+  return [
+    `# Configuration: operators
+
+Give each person and program a token of its own for the admin port. The command prints the token once, and its line for
+the file:
+
+\`\`\`
+$ npx headgate operators new --name ada --role operator
+\`\`\`
+
+\`\`\`yaml
+operators:
+  - name: ada
+    role: operator
+    hash: "sha256:3f1a5b7c9d0e2f4a6b8c0d1e3f5a7b9c1d2e4f6a8b0c2d3e5f7a9b1c3d4e6f80"
+\`\`\`
+
+\`operators\` is a list of up to ${operatorEntriesMax.toLocaleString('en')}. Only tokens that this command made are accepted; the hash of another text
+opens nothing. The tokens \`admin.token\` and \`admin.metrics_token\` work as before, under the names \`admin\` and
+\`metrics\`. Tasks: [operators and roles](../../operate/operators.md).`,
     table(['key', 'default', 'takes', 'meaning'], rows),
     toOverview,
   ];

@@ -11,8 +11,9 @@ import {
 import { createConnectTransport } from '@connectrpc/connect-node';
 
 import { formatAddress, isLoopback } from '../config/address.ts';
-import { readAdminAccess } from '../config/read-admin-access.ts';
+import { readAdminAccess, type AdminAccess } from '../config/read-admin-access.ts';
 import { StartError } from '../errors.ts';
+import { portTls, tlsAdvice, type PortTls } from './admin-port/port-tls.ts';
 import { readAdminTokenFile } from '../operators/token-files.ts';
 
 /** Calls the admin port. A failed call throws a StartError of one sentence. */
@@ -34,7 +35,7 @@ export interface AdminOptions {
 
 /**
  * Calls the admin port of the options or the configuration, which is read at the first call. The
- * token is `admin.token`. For a port of this machine without it, the token that the gate made in
+ * token is HEADGATE_OPERATOR_TOKEN, else `admin.token`. For a port of this machine without it, the token that the gate made in
  * `data_dir` is used.
  */
 export function connectAdmin<Service extends DescService>(
@@ -56,6 +57,8 @@ export interface AdminPort {
   readonly url: string;
   /** Undefined if no token is known. */
   readonly token: string | undefined;
+  /** Undefined if the URL is not https. */
+  readonly tls: PortTls | undefined;
 }
 
 /** Throws a StartError if the configuration has a problem that concerns the admin port. */
@@ -63,12 +66,31 @@ export function findAdmin(options: AdminOptions, env: Environment): AdminPort {
   const { HEADGATE_ADMIN_LISTEN: listen, ...others } = env;
   const readFile = (file: string): string => readFileSync(file, 'utf8');
   const access = readAdminAccess({ env: others, configFile: options.config, readFile });
-  const url = adminUrl(options.admin ?? (listen || formatAddress(access.listen)));
-  return { url, token: access.token?.reveal() ?? tokenFor(url, access.dataDir) };
+  const named = options.admin ?? (listen || formatAddress(access.listen));
+  return adminPort(named, access, env);
 }
 
-/** The token that the gate made is only for this machine, and is sent to no other. */
-export function tokenFor(url: string, dataDir: string): string | undefined {
+/** `named` is a URL or host:port, which is one of TLS if `admin.tls` is configured. */
+export function adminPort(
+  named: string,
+  access: Omit<AdminAccess, 'listen'>,
+  env: Environment,
+): AdminPort {
+  const url = adminUrl(named, access.servedCert === undefined ? 'http' : 'https');
+  return { url, token: tokenFor(url, access, env), tls: portTls(url, access) };
+}
+
+/**
+ * The operator's own token, else that of the configuration, else the one that the gate made, which is
+ * only for this machine and is sent to no other.
+ */
+function tokenFor(
+  url: string,
+  { token, dataDir }: Pick<AdminAccess, 'token' | 'dataDir'>,
+  env: Environment,
+): string | undefined {
+  const own = env['HEADGATE_OPERATOR_TOKEN'] || token?.reveal();
+  if (own !== undefined) return own;
   const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
   return isLoopback(host) ? readAdminTokenFile(dataDir) : undefined;
 }
@@ -76,7 +98,7 @@ export function tokenFor(url: string, dataDir: string): string | undefined {
 /** Calls a known admin port. */
 export function connectAdminPort<Service extends DescService>(
   described: Service,
-  { url, token }: AdminPort,
+  { url, token, tls }: AdminPort,
 ): AdminClient<Service> {
   const withToken: Interceptor = (next) => (request) => {
     if (token !== undefined) request.header.set('authorization', `Bearer ${token}`);
@@ -87,6 +109,7 @@ export function connectAdminPort<Service extends DescService>(
     httpVersion: '1.1',
     interceptors: [withToken],
     defaultTimeoutMs: timeoutMs,
+    ...(tls !== undefined && { nodeOptions: tls }),
   });
   const service = createClient(described, transport);
   return {
@@ -101,12 +124,12 @@ export function connectAdminPort<Service extends DescService>(
 }
 
 /**
- * HEADGATE_ADMIN_LISTEN is host:port. A wildcard address is replaced by loopback, to connect to.
+ * HEADGATE_ADMIN_LISTEN is host:port, to which `scheme` is added. A wildcard address is replaced by loopback, to connect to.
  */
-export function adminUrl(text: string): string {
+export function adminUrl(text: string, scheme: 'http' | 'https' = 'http'): string {
   const url = text.includes('://')
     ? text
-    : `http://${text.startsWith(':') ? `127.0.0.1${text}` : text}`;
+    : `${scheme}://${text.startsWith(':') ? `127.0.0.1${text}` : text}`;
   if (!URL.canParse(url)) {
     throw new StartError('--admin is not a URL such as http://127.0.0.1:8081.');
   }
@@ -119,11 +142,13 @@ export function adminUrl(text: string): string {
 function sentenceOf(error: ConnectError, url: string): string {
   if (error.code === Code.Unauthenticated) {
     return (
-      `The admin port at ${url} asks for another token: set HEADGATE_ADMIN_TOKEN to its admin.token. On ` +
-      'the machine of the gate, unset it and name HEADGATE_DATA_DIR, or the file with --config: this ' +
-      'command then reads the token that the gate made.'
+      `The admin port at ${url} asks for another token: set HEADGATE_ADMIN_TOKEN to its admin.token, or ` +
+      'HEADGATE_OPERATOR_TOKEN to your own. On the machine of the gate, unset both and name ' +
+      'HEADGATE_DATA_DIR, or the file with --config: this command then reads the token that the gate made.'
     );
   }
+  const advice = url.startsWith('https:') ? tlsAdvice(error.cause) : undefined;
+  if (advice !== undefined) return `The admin port at ${url}: ${advice}.`;
   if (error.code === Code.Unavailable && isNetworkFault(error.cause)) {
     return `The admin port cannot be reached at ${url}. Is the gate running, and is --admin right?`;
   }

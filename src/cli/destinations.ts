@@ -1,5 +1,5 @@
 import { enumToJson, toJson } from '@bufbuild/protobuf';
-import { timestampMs, type Timestamp } from '@bufbuild/protobuf/wkt';
+import { timestampDate, timestampMs, type Timestamp } from '@bufbuild/protobuf/wkt';
 import { Command } from 'commander';
 
 import {
@@ -56,6 +56,13 @@ async function list(client: DestinationClient, options: Options): Promise<void> 
   }
   const rows = destinations.map((one) => rowOf(one, Date.now()));
   printTable(headings, rows);
+  for (const { name, beforeStart, started } of destinations) {
+    if (beforeStart === 0n) continue;
+    const when = started === undefined ? '' : ` of ${timestampDate(started).toISOString()}`;
+    process.stderr.write(
+      `${name} does not get the ${beforeStart} events of the log that are older than its start${when}.\n`,
+    );
+  }
   const removed = destinations.filter(({ state }) => state === State.REMOVED);
   if (removed.length === 0) return;
   const names = removed.map(({ name }) => name).join(', ');

@@ -3,20 +3,24 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 
 import { StartError } from '../errors.ts';
+import { auditCommand } from './audit/audit.ts';
 import { codegenCommand } from './codegen.ts';
 import type { CommandContext } from './command-context.ts';
 import { deadCommand } from './dead/dead.ts';
 import { destinationsCommand } from './destinations.ts';
 import { doctorCommand } from './doctor/doctor.ts';
 import { keysCommand } from './keys.ts';
+import { operatorsCommand } from './operators.ts';
 import { queryCommand } from './query/query.ts';
 import { reconcileCommand } from './reconcile/reconcile.ts';
+import { redeliverCommand } from './redeliver/redeliver.ts';
 import { rejectedCommand } from './rejected/rejected.ts';
 import { schemasCommand } from './schemas/schemas.ts';
 import { serveCommand } from './serve.ts';
 import { tailCommand } from './tail/tail.ts';
 import { traceCommand } from './trace/trace.ts';
 import { trackCommand } from './track/track.ts';
+import { transformCommand } from './transform/transform.ts';
 import { validateCommand } from './validate/validate.ts';
 
 /** What scripts can rely on: 0 done, 1 could not be done, 2 the command was not understood. */
@@ -34,10 +38,14 @@ function commands(context: CommandContext): readonly Command[] {
     codegenCommand(context),
     validateCommand(context),
     keysCommand(),
+    operatorsCommand(),
     rejectedCommand(context),
     deadCommand(context),
     destinationsCommand(context),
+    transformCommand(context),
+    redeliverCommand(context),
     traceCommand(context),
+    auditCommand(context),
     reconcileCommand(context),
     doctorCommand(context),
   ];

@@ -82,7 +82,7 @@ function welcome(service: Service, config: Config): string {
     }
   }
   lines.push(
-    `Metrics and health: http://${formatAddress(service.adminAddress)}/metrics`,
+    `Metrics and health: http${config.admin.tls === undefined ? '' : 's'}://${formatAddress(service.adminAddress)}/metrics`,
     `Data: ${config.dataDir}. Ctrl-C drains and stops.`,
   );
   return lines.join('\n');

@@ -51,6 +51,8 @@ const commands: Readonly<
   codegen: { args: '--lang ts --out FOLDER/out', settings: schemas },
   validate: { args: 'FOLDER/events.ndjson', settings: { ...schemas, enforcement: 'nonsense' } },
   'keys new': { args: '--source shop', settings: {} },
+  'operators new': { args: '--name ada --role viewer', settings: {} },
+  audit: { args: '', settings: admin },
   'rejected list': { args: '', settings: admin },
   'rejected show': { args: '1', settings: admin },
   'rejected stats': { args: '', settings: admin },
@@ -64,6 +66,7 @@ const commands: Readonly<
   destinations: { args: '', settings: admin },
   'destinations remove': { args: 'crm --yes', settings: admin },
   trace: { args: key, settings: admin },
+  'transform try': { args: '--destination warehouse', settings: { data_dir: missing } },
   reconcile: { args: '', settings: { data_dir: missing } },
   doctor: { args: '', settings: { schemas_dir: missing, 'admin.listen': nowhere } },
 };

@@ -1,3 +1,4 @@
+import type { OperatorEntry } from './operators/operator-entry.ts';
 import type { Secret } from './secret.ts';
 import type { WebhookSource } from './webhook-source.ts';
 import type { SourceLimits } from './write-key.ts';
@@ -9,7 +10,11 @@ export interface Config {
     readonly listen: Address;
     readonly token: Secret | undefined;
     readonly metricsToken: Secret | undefined;
+    readonly tls: TlsConfig | undefined;
+    readonly client: AdminClientConfig;
   };
+  /** The named operators of the admin port; the tokens of `admin` come in addition. */
+  readonly operators: readonly OperatorEntry[];
   readonly tls: TlsConfig | undefined;
   /** Addresses and networks whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
@@ -38,6 +43,8 @@ export interface Config {
   readonly limits: Limits;
   readonly log: LogRetention;
   readonly rejected: RejectedRetention;
+  /** How long the audit log keeps its entries. */
+  readonly audit: { readonly retentionMs: number };
   /** If undefined, heartbeats are neither sent nor accepted. */
   readonly canary: { readonly intervalMs: number | undefined };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -45,6 +52,14 @@ export interface Config {
   readonly destinations: readonly DestinationConfig[];
   /** The sources of `POST /v1/webhooks/<source>`. */
   readonly webhooks: readonly WebhookSource[];
+}
+
+/** Paths of PEM files with which commands connect to the admin port. */
+export interface AdminClientConfig {
+  /** The CAs that they trust; if undefined, those of the system. */
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
 }
 
 /** Paths of PEM files, and what the handshake requires. */
@@ -120,14 +135,32 @@ export interface DestinationConfig {
   readonly events: readonly string[];
   /** Globs on the source; empty: every source. */
   readonly sources: readonly string[];
+  /** Where it starts if it is new. If undefined, at the first event of the log. */
+  readonly start?: DestinationStart | undefined;
   /** Which fields of an event leave. If undefined, all fields leave unchanged. */
   readonly fields?: FieldRules | undefined;
+  /** Changes or filters events after `fields`. */
+  readonly transform?: TransformConfig | undefined;
   readonly retry: RetryPolicy;
   /** How long a worker may hold an event before the log delivers it to another. */
   readonly ackWaitMs: number;
   /** The type's own settings, read by the type's own table. Null if a setting is absent. */
   readonly settings: Readonly<Record<string, string | number | boolean | null>>;
 }
+
+/** A JSONata expression, or the path of a script. */
+export type TransformConfig =
+  | { readonly kind: 'jsonata'; readonly text: string }
+  | { readonly kind: 'script'; readonly file: string };
+
+/** Where a destination starts that has no position in the log yet. */
+export type DestinationStart =
+  | { readonly kind: 'earliest' }
+  | { readonly kind: 'now' }
+  /** So long before now: ms. */
+  | { readonly kind: 'age'; readonly ms: number }
+  /** A Unix time in ms. */
+  | { readonly kind: 'time'; readonly ms: number };
 
 /** `/properties/items/*` as `['properties', 'items', '*']`: `*` stands for any member. */
 export type FieldPath = readonly string[];

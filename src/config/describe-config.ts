@@ -22,11 +22,14 @@ export function describeConfig(
       listen: formatAddress(admin.listen),
       token: admin.token && mask,
       metricsToken: admin.metricsToken && mask,
+      tls: admin.tls,
+      client: admin.client,
     },
     nats: { ...nats, url: nats.url?.split(',').map(maskUrl).join(',') },
     pii: { hashKey: config.pii.hashKey && mask },
     roles: [...config.roles],
     keys: config.keys.map(({ hash: _hidden, ...key }) => key),
+    operators: config.operators.map(({ name, role }) => ({ name, role })),
     webhooks: config.webhooks.map(({ secrets: _hidden, ...webhook }) => webhook),
     destinations: config.destinations.map((destination) => {
       const type = destinationTypes.find((candidate) => candidate.type === destination.type);

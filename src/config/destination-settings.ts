@@ -15,6 +15,12 @@ export const destinationSettings = {
     defaultText: 'every source',
     text: 'Globs on the source, which the write key of the producer determines: `shop-*`.',
   },
+  from: {
+    kind: 'string',
+    default: null,
+    defaultText: '`earliest` for warehouses and files, `now` for all others',
+    text: 'Where a destination starts that is new to the log: `earliest`, `now`, an age such as `7d`, or a time such as `2026-11-01T00:00:00Z`. A destination that the log knows keeps its position.',
+  },
   'fields.allow': {
     kind: 'list',
     default: null,
@@ -37,6 +43,18 @@ export const destinationSettings = {
     kind: 'secret',
     default: null,
     text: 'The key for these hashes, 16 characters or more. Another key gives other hashes.',
+  },
+  transform: {
+    kind: 'string',
+    default: null,
+    defaultText: 'none',
+    text: 'A JSONata expression that changes or filters each event, after `fields`: it gives an event, or null. Or a map with `script`.',
+  },
+  'transform.script': {
+    kind: 'path',
+    default: null,
+    defaultText: 'none',
+    text: 'A file with an ES module whose default export is a function of an event, in place of an expression.',
   },
   'retry.attempts': {
     kind: 'integer',

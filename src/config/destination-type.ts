@@ -8,6 +8,8 @@ import { destinationSettings } from './destination-settings.ts';
 export interface DestinationTypeSettings {
   readonly type: string;
   readonly settings: Readonly<Record<string, DestinationTypeSetting>>;
+  /** Where a new destination of this type starts without `from`. Default: `now`. */
+  readonly startsFrom?: 'earliest' | 'now';
   /** The text of `options`, if the type also takes a map `options` of any names. */
   readonly options?: string;
 }

@@ -58,6 +58,7 @@ describe('destinations', () => {
       {
         name: 'crm',
         type: 'webhook',
+        start: { kind: 'now' },
         sources: [],
         events: ['order_*'],
         retry: { attempts: 9, baseMs: 3_000, capMs: 7_200_000 },
@@ -139,5 +140,38 @@ describe('destinations', () => {
     expect(faultsOf({ file: `destinations: { own: { ${text} } }` })).toEqual([
       expect.stringMatching(fault),
     ]);
+  });
+});
+
+describe('from', () => {
+  const startOf = (type: string, from = '') =>
+    read({ file: `destinations:\n  crm: { ${type}${from} }` }).destinations[0]!.start;
+  const webhook = 'type: webhook, url: "https://crm.example/h", secret: s3cret';
+
+  it('is earliest for what stores events, and now for what causes an effect outside', () => {
+    expect(startOf('type: sqlite, path: w.db')).toEqual({ kind: 'earliest' });
+    expect(startOf(webhook)).toEqual({ kind: 'now' });
+  });
+
+  it.each([
+    ['earliest', { kind: 'earliest' }],
+    ['now', { kind: 'now' }],
+    ['7d', { kind: 'age', ms: 604_800_000 }],
+    ['"2026-11-01T00:00:00Z"', { kind: 'time', ms: Date.UTC(2026, 10, 1) }],
+    ['2026-11-01T02:00:00+02:00', { kind: 'time', ms: Date.UTC(2026, 10, 1) }],
+  ])('takes %s', (from, start) => {
+    expect(startOf(webhook, `, from: ${from}`)).toEqual(start);
+  });
+
+  it.each([
+    'yesterday',
+    '"7"',
+    '2026-11-01',
+    '2026-11-01T00:00:00',
+    '"2026-13-01T00:00:00Z"',
+    '-1d',
+  ])('refuses %s', (from) => {
+    const file = `destinations:\n  crm: { ${webhook}, from: ${from} }`;
+    expect(faultsOf({ file })).toEqual([expect.stringMatching(/crm\.from: .*write earliest, now/)]);
   });
 });

@@ -8,6 +8,7 @@ import { hashWriteKey } from './write-key.ts';
 export const destinationTypes: readonly DestinationTypeSettings[] = [
   {
     type: 'sqlite',
+    startsFrom: 'earliest',
     settings: {
       path: { type: 'path', text: 'The file.' },
       busy_timeout: { type: 'duration', default: '5s', text: 'How long to wait.' },

@@ -56,6 +56,7 @@ describe('without any configuration', () => {
       {
         name: 'warehouse',
         type: 'sqlite',
+        start: { kind: 'earliest' },
         events: [],
         sources: [],
         retry: { attempts: 5, baseMs: 1_000, capMs: 3_600_000 },

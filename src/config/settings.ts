@@ -10,7 +10,7 @@ export const settings = {
   'admin.listen': {
     kind: 'address',
     default: '127.0.0.1:8081',
-    text: 'The admin port: metrics, health and the operators’ RPCs. It is separate from `listen`, so that it can stay internal. An address other than loopback requires `admin.token`.',
+    text: 'The admin port: metrics, health and the operators’ RPCs. It is separate from `listen`, so that it can stay internal. An address other than loopback requires `admin.token` or `operators`.',
   },
   'admin.token': {
     kind: 'secret',
@@ -23,6 +23,48 @@ export const settings = {
     default: null,
     defaultText: 'made at the first start',
     text: 'The bearer token with which a scraper reads `/metrics`, and nothing else: at least 16 characters, and not `admin.token`. If unset, the first start makes one, and keeps it in the file `metrics-token` of `data_dir`.',
+  },
+  'admin.tls.cert': {
+    kind: 'path',
+    default: null,
+    text: 'The certificate chain of the admin port, in PEM. Needs `admin.tls.key`. Commands on this machine trust it; others need `admin.client.ca` if no public CA signed it.',
+  },
+  'admin.tls.key': {
+    kind: 'path',
+    default: null,
+    text: 'The private key of that certificate, in PEM. Needs `admin.tls.cert`.',
+  },
+  'admin.tls.min_version': {
+    kind: 'enum',
+    default: '1.2',
+    options: ['1.2', '1.3'],
+    text: 'As `tls.min_version`, for the admin port.',
+  },
+  'admin.tls.client_ca': {
+    kind: 'path',
+    default: null,
+    text: 'The CAs that sign client certificates for the admin port, in PEM. Needs `admin.tls.client_auth`.',
+  },
+  'admin.tls.client_auth': {
+    kind: 'enum',
+    default: 'off',
+    options: ['off', 'optional', 'required'],
+    text: '`required`: a connection to the admin port needs a certificate that `admin.tls.client_ca` signed, also for health and metrics. `optional`: it may have none, but no other one. Tokens are required as before.',
+  },
+  'admin.client.ca': {
+    kind: 'path',
+    default: null,
+    text: 'For commands: the CAs that they trust to sign the certificate of the admin port, in PEM. If unset, those of the system, and `admin.tls.cert` for a port on this machine.',
+  },
+  'admin.client.cert': {
+    kind: 'path',
+    default: null,
+    text: 'For commands: the client certificate that they show to the admin port, in PEM. Needs `admin.client.key`.',
+  },
+  'admin.client.key': {
+    kind: 'path',
+    default: null,
+    text: 'For commands: the private key of that certificate, in PEM. Needs `admin.client.cert`.',
   },
   'tls.cert': {
     kind: 'path',
@@ -237,6 +279,13 @@ export const settings = {
     max: '1024TiB',
     defaultText: 'unset: 8% of `log.storage_bytes_max`, at most 1 GiB',
     text: 'The room for rejected events, within `log.storage_bytes_max` and at most half of it. A source may fill half of what the other sources leave; beyond that its events are answered with `retry`.',
+  },
+  'audit.retention': {
+    kind: 'duration',
+    default: '400d',
+    min: '1h',
+    max: '3650d',
+    text: 'How long the [audit log](../../operate/audit.md) keeps what operators did and which events they read. Older entries are deleted; nothing else deletes one. A longer time needs more room: when the audit log is full, operators can neither act nor read events.',
   },
   'canary.interval': {
     kind: 'duration',

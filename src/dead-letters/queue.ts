@@ -277,8 +277,14 @@ async function countPage(
   return { nextPageToken, count, reasons: reasons.counts() };
 }
 
-/** More changes than can have been running when the process ended. */
-const recoveredMessagesMax = 256;
+/**
+ * The newest positions that are read: more than there were since the first change that was running
+ * when the process ended. Between replays, REPLAY has the copies of redeliveries, which are not read.
+ */
+const recovered = [
+  { stream: 'REPLAY', subject: subjects.replay('*', '*'), positions: 65_536 },
+  { stream: 'DEAD', subject: 'headgate.>', positions: 256 },
+] as const;
 
 /**
  * Checks the newest messages that replace an entry. If the entry still exists, a crash prevented
@@ -287,9 +293,9 @@ const recoveredMessagesMax = 256;
  */
 export async function recover(log: Log): Promise<void> {
   let deleted = 0;
-  for (const stream of ['REPLAY', 'DEAD'] as const) {
-    const from = Math.max(1, (await boundsOf(log, stream)).last - recoveredMessagesMax + 1);
-    for await (const message of readMatching(log, stream, 'headgate.>', from)) {
+  for (const { stream, subject, positions } of recovered) {
+    const from = Math.max(1, (await boundsOf(log, stream)).last - positions + 1);
+    for await (const message of readMatching(log, stream, subject, from)) {
       const settled = Number(message.header(settlesHeader));
       if (!(settled > 0)) continue;
       const entry = await readMessage(log, 'DEAD', settled);

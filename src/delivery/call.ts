@@ -1,5 +1,4 @@
 import type { RetryPolicy } from '../config/config.ts';
-import type { Destination, Outcome } from '../destinations/destination.ts';
 import type { DeliveryCall } from '../observability/delivery-signals.ts';
 import type { Signals } from '../observability/signals.ts';
 import { traceDeliveries } from '../tracing/delivery-spans.ts';
@@ -7,21 +6,22 @@ import { markText, type AttemptRecord, type FailedAttempt } from './attempt-reco
 import { inPlaceDelayMsMax } from './capacity.ts';
 import { deliverBatch, type BatchReport } from './deliver-batch.ts';
 import type { DelayedEvents } from './delayed-events.ts';
-import type { EventQueue } from './receive/event-queue.ts';
+import type { Lanes } from './lanes.ts';
 import type { HeldEvent } from './held-event.ts';
 import type { FailureDecision, Parking } from './parking.ts';
 import { retryDelayMs } from './retry-policy.ts';
 import type { Settler } from './settle.ts';
+import type { BatchOutcome, BatchReceiver } from './transform-destination.ts';
 
 export interface CallParts {
   readonly name: string;
   readonly retry: RetryPolicy;
-  readonly destination: Destination;
+  readonly destination: BatchReceiver;
   readonly signals: Signals;
   readonly settler: Settler;
   readonly record: AttemptRecord;
   readonly parking: Parking<FailedAttempt>;
-  readonly queue: EventQueue;
+  readonly queue: Pick<Lanes, 'push' | 'remove'>;
   readonly delayed: DelayedEvents;
   readonly random: () => number;
 }
@@ -145,7 +145,7 @@ function createDeliver({ name, destination }: CallParts) {
 function createSettleBatch({ name, signals, settler }: CallParts) {
   return (
     batch: readonly HeldEvent[],
-    outcomes: readonly Outcome[],
+    outcomes: readonly BatchOutcome[],
     time: FailedAttempt['time'],
   ): Settled => {
     const nowMs = time.startedAtMs + time.durationMs;
@@ -153,14 +153,22 @@ function createSettleBatch({ name, signals, settler }: CallParts) {
     const failures: FailedAttempt[] = [];
     const refused: HeldEvent[] = [];
     let deliveredCount = 0;
+    let filteredCount = 0;
     for (let index = 0; index < batch.length; index += 1) {
       const held = batch[index]!;
       const outcome = outcomes[index]!;
       if (outcome.kind === 'delivered') {
         deliveredCount += 1;
-        const latencyMs = nowMs - held.message.storedAtMs;
-        signals.deliveryLatency(name, Math.max(0, latencyMs / 1_000));
+        if (!held.isRedelivered) {
+          const latencyMs = nowMs - held.message.storedAtMs;
+          signals.deliveryLatency(name, Math.max(0, latencyMs / 1_000));
+        }
         settler.delivered(held);
+        continue;
+      }
+      if (outcome.kind === 'filtered') {
+        filteredCount += 1;
+        settler.filtered(held);
         continue;
       }
       const failure = { held, attempt: held.attempt, outcome, time };
@@ -175,6 +183,7 @@ function createSettleBatch({ name, signals, settler }: CallParts) {
       }
     }
     if (deliveredCount > 0) signals.eventsDelivered(name, deliveredCount);
+    if (filteredCount > 0) signals.eventsFiltered(name, filteredCount);
     const all = deliveredCount === batch.length;
     const delivered = batch.filter((_held, index) => outcomes[index]!.kind === 'delivered');
     return { own, failures, answered: all ? batch : [...delivered, ...refused] };

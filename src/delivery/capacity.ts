@@ -20,10 +20,14 @@ export function heldBytesMaxOf(destinations: number): number {
   return Math.max(destinationHeldBytesMin, Math.floor(processHeldBytesMax / destinations));
 }
 
+/** The stream of a held event, or the lane of redelivered events. */
+export type HeldFrom = ConsumedStream | 'lane';
+
 /** The parts of a destination's bytes: people and failures must not wait for new events. */
-export function heldBytesOf(heldBytesMax: number): Readonly<Record<ConsumedStream, number>> {
+export function heldBytesOf(heldBytesMax: number): Readonly<Record<HeldFrom, number>> {
   const part = Math.floor(heldBytesMax / 8);
-  return { EVENTS: heldBytesMax - 2 * part, REPLAY: part, RETRY: part };
+  const half = Math.floor(part / 2);
+  return { EVENTS: heldBytesMax - 2 * part, REPLAY: half, lane: half, RETRY: part };
 }
 
 /** The payload bytes of one call of `deliver`; more in one call gain nothing. */
@@ -42,6 +46,21 @@ export const ackPendingMax = 4_096;
 
 /** The same for REPLAY, where a person requested every event: an eighth of the limit of EVENTS. */
 export const replayAckPendingMax = ackPendingMax / 8;
+
+/** The same for the lane of redelivered events: at 100 ms in the worker, 5,000 a second. */
+export const laneAckPendingMax = replayAckPendingMax;
+
+/**
+ * The most events of a call of redelivered events: where calls run one at a time, a fresh event waits
+ * for one such call. A database takes 10 to 20 ms for it.
+ */
+export const laneBatchEventsMax = 256;
+
+/** While fresh events wait, redelivered ones get one call after this many of theirs. */
+export const freshCallsPerTurn = 3;
+
+/** While so many fresh events wait in the worker, redelivered ones get no call. */
+export const freshBacklogMax = 1_024;
 
 /**
  * How many events of RETRY the log tracks at once until they are due. Each takes about 100 bytes of

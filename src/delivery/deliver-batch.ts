@@ -1,12 +1,12 @@
-import type { Destination, Outcome } from '../destinations/destination.ts';
 import type { HeldEvent } from './held-event.ts';
+import type { BatchOutcome, BatchReceiver } from './transform-destination.ts';
 
 /** Why a call of `deliver` was cut short. */
 export type CutShort = 'stopping' | 'timeout';
 
 export interface BatchReport {
   /** One per event, whatever the destination did; undefined if the worker is stopping. */
-  readonly outcomes: readonly Outcome[] | undefined;
+  readonly outcomes: readonly BatchOutcome[] | undefined;
   /** An error in the destination's code, to be logged. */
   readonly fault: unknown;
 }
@@ -20,7 +20,7 @@ export interface BatchReport {
  * signal.
  */
 export async function deliverBatch(
-  destination: Destination,
+  destination: BatchReceiver,
   batch: readonly HeldEvent[],
   abort: AbortController,
 ): Promise<BatchReport> {
@@ -29,7 +29,7 @@ export async function deliverBatch(
     if (signal.aborted) resolve('aborted');
     else signal.addEventListener('abort', () => resolve('aborted'), { once: true });
   });
-  let outcomes: Outcome[] | 'aborted';
+  let outcomes: BatchOutcome[] | 'aborted';
   try {
     outcomes = await Promise.race([destination.deliver(batch, signal), aborted]);
   } catch (error) {
@@ -61,7 +61,7 @@ function isComplete(outcomes: unknown, length: number): boolean {
 }
 
 /** An unreadable event is dead at once, so that it does not make its batch fail again. */
-function retryAll(batch: readonly HeldEvent[], reason: string): Outcome[] {
+function retryAll(batch: readonly HeldEvent[], reason: string): BatchOutcome[] {
   return batch.map((held) =>
     held.undecodable === undefined
       ? { kind: 'retry', fault: 'destination', reason }

@@ -23,6 +23,8 @@ export class HeldEvent implements Delivery {
   settled = false;
   /** The event waited in RETRY, and `message` is its copy there. */
   isDelayedCopy = false;
+  /** The event came by the lane of redelivered events. */
+  isRedelivered = false;
   /** How many uncharged tries it had since the log delivered it from EVENTS. */
   tries = 0;
   /** The largest batch it may be in. Halved each time its whole batch fails, down to 1. */

@@ -2,14 +2,14 @@ import type { Destination } from '../destinations/destination.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { FailedAttempt } from './attempt-record.ts';
 import type { Calls } from './call.ts';
-import type { EventQueue } from './receive/event-queue.ts';
+import type { Lanes } from './lanes.ts';
 import type { Parking } from './parking.ts';
 import type { RunningBatches } from './running-batches.ts';
 
 export interface PumpParts {
   readonly destination: Destination;
   readonly signals: Signals;
-  readonly queue: EventQueue;
+  readonly queue: Lanes;
   readonly parking: Parking<FailedAttempt>;
   readonly running: RunningBatches;
   readonly calls: Calls;
@@ -23,18 +23,21 @@ export function createPump(parts: PumpParts): () => void {
   let exclusive = false;
 
   const startNext = (nowMs: number): boolean => {
-    const next = queue.peek();
-    if (next === undefined || exclusive || running.count() >= destination.concurrency) return false;
+    const turn = queue.turn();
+    if (turn === undefined || exclusive || running.count() >= destination.concurrency) return false;
+    const { next } = turn;
     if (next.exclusive && running.count() > 0) return false;
     const what = parking.mayStart(nowMs);
     if (what === 'nothing') return false;
     const probe = what === 'probe';
     if (probe) parking.probeStarted();
-    const events = queue.take(probe ? 1 : destination.batchEventsMax);
+    const events = turn.take(probe ? 1 : destination.batchEventsMax);
+    const ended = queue.started(turn);
     exclusive = next.exclusive;
     running.start(events, (abort) =>
       calls.run(events, abort, probe).finally(() => {
         if (next.exclusive) exclusive = false;
+        ended();
       }),
     );
     return true;

@@ -1,29 +1,34 @@
 import type { DestinationConfig } from '../config/config.ts';
 import type { Destination } from '../destinations/destination.ts';
 import type { GiveUp } from '../event/delivery-attempt.ts';
+import { recordFiltered } from '../jetstream/filtered-events.ts';
 import type { Log } from '../jetstream/log.ts';
 import { flushSettled, type Pull } from '../jetstream/consume/pull.ts';
 import { storeDelayedCopy, type DelayedCopy } from '../jetstream/consume/delayed-copies.ts';
 import type { Signals } from '../observability/signals.ts';
+import type { Transformer } from '../transform/transformer.ts';
 import { createAttemptRecord, type FailedAttempt } from './attempt-record.ts';
 import { createCalls } from './call.ts';
 import {
   ackPendingMax,
   deliverMsMax,
   heldBytesOf,
+  laneAckPendingMax,
   replayAckPendingMax,
   retriedMax,
 } from './capacity.ts';
 import { createDelayedEvents } from './delayed-events.ts';
-import { createEventQueue } from './receive/event-queue.ts';
 import type { HeldEvent } from './held-event.ts';
+import { createLanes } from './lanes.ts';
 import { createHeldRoom } from './receive/held-room.ts';
+import { createLanePull } from './receive/lane-pull.ts';
 import { openPulls } from './receive/open-pulls.ts';
 import { Parking, probeIntervals, type ProbeIntervals } from './parking.ts';
 import { createPump } from './pump.ts';
 import { createRunningBatches } from './running-batches.ts';
 import { createReceiver } from './receive/receiver.ts';
 import { createSettler } from './settle.ts';
+import { transformedDestination, type BatchReceiver } from './transform-destination.ts';
 import { createWorkerStatus, type WorkerState } from './worker-state.ts';
 
 /** Delivers events to one destination. */
@@ -36,11 +41,19 @@ export interface DeliveryWorker {
    */
   stop(): Promise<void>;
   state(): WorkerState;
+  /**
+   * Delivers redelivered events, too: those of REPLAY from a position on. Resolves to a function that
+   * ends this and releases them to the log. Open it once at a time, on a started worker. Rejects if
+   * the log cannot be reached.
+   */
+  openLane(from: number): Promise<() => Promise<void>>;
 }
 
 export interface DeliveryWorkerOptions {
   readonly destinationConfig: DestinationConfig;
   readonly destination: Destination;
+  /** Changes the events on their way. Its owner closes it. */
+  readonly transformer?: Transformer | undefined;
   readonly log: Log;
   readonly signals: Signals;
   /** Stores a dead letter: dead-letters/, passed in by service/start-delivery.ts. */
@@ -77,12 +90,13 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   const ticksMax = deliverMsMax(config.ackWaitMs) / tickMs;
   let tick = 0;
   let stopping = false;
+  const shared = { ...options, settler, queue, stopping: () => stopping };
 
   const running = createRunningBatches(
     () => tick,
     () => pump(),
   );
-  const pump = createPump({ ...options, queue, parking, running, calls, stopping: () => stopping });
+  const pump = createPump({ ...shared, parking, running, calls });
   const schedule = oncePerTurn(pump);
 
   const waiting = (): HeldEvent[] => [
@@ -99,21 +113,18 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   };
 
   let pulls: Pull | undefined;
-  const rooms = createRooms(options.heldBytesMax, () => pulls?.more());
-  const receiver = createReceiver({
-    ...options,
-    settler,
-    queue,
-    rooms,
-    schedule,
-    stopping: () => stopping,
+  const lane = createLanePull(shared);
+  const rooms = createRooms(options.heldBytesMax, () => {
+    pulls?.more();
+    lane.more();
   });
+  const receiver = createReceiver({ ...shared, rooms, schedule });
 
   let timer: NodeJS.Timeout | undefined;
   const start = async (): Promise<void> => {
     timer = setInterval(onTick, tickMs);
     status.change('running', '');
-    pulls = await openPulls({ ...options, rooms, stopping: () => stopping }, receiver);
+    pulls = await openPulls({ ...shared, rooms }, receiver);
   };
 
   let started: Promise<void> | undefined;
@@ -123,6 +134,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     pump();
     await started?.catch(() => {});
     await pulls?.stop();
+    await lane.stop();
     for (const each of waiting()) settler.release(each);
     queue.takeAll();
     delayed.takeAll();
@@ -140,6 +152,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   return {
     start: () => (started ??= start()),
     stop: () => (stopped ??= stop()),
+    openLane: (from) => lane.open(from, rooms.lane, receiver.onRedelivered),
     state: () => status.state(parking.dueMs, options.destination.disabled?.()),
   };
 }
@@ -170,6 +183,7 @@ function createRooms(heldBytesMax: number, onFree: () => void) {
   return {
     EVENTS: createHeldRoom({ messages: ackPendingMax, bytes: bytes.EVENTS }, onFree),
     REPLAY: createHeldRoom({ messages: replayAckPendingMax, bytes: bytes.REPLAY }, onFree),
+    lane: createHeldRoom({ messages: laneAckPendingMax, bytes: bytes.lane }, onFree),
     RETRY: createHeldRoom({ messages: retriedMax, bytes: bytes.RETRY }, onFree),
   };
 }
@@ -184,7 +198,7 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
   const store = (event: Omit<DelayedCopy, 'destination'>): Promise<void> =>
     storeDelayedCopy(log, { ...event, destination: name });
   const settler = createSettler({ ...options, config, record, random, store });
-  const queue = createEventQueue();
+  const queue = createLanes(destination.concurrency);
   const delayed = createDelayedEvents((held) => {
     queue.push(held);
     onDue();
@@ -201,6 +215,21 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
     },
   });
   const own = { settler, record, parking, queue, delayed };
-  const calls = createCalls({ name, retry, destination, signals, random, ...own });
+  const receiver = receiverOf(options);
+  const calls = createCalls({ name, retry, destination: receiver, signals, random, ...own });
   return { settler, queue, parking, delayed, calls, status };
+}
+
+/** The destination, behind its transform if it has one. */
+function receiverOf(options: DeliveryWorkerOptions): BatchReceiver {
+  const { destination, transformer, log, signals } = options;
+  if (transformer === undefined) return destination;
+  const { name } = options.destinationConfig;
+  return transformedDestination({
+    name,
+    destination,
+    transformer,
+    signals,
+    recordFiltered: (positions) => recordFiltered(log, name, positions),
+  });
 }

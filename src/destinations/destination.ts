@@ -107,7 +107,17 @@ export type DestinationSettings = Readonly<Record<string, string | number | bool
 export interface DestinationType {
   /** The value of `type:`. */
   readonly type: string;
+  /**
+   * What becomes of an event that the destination already has, as its page says: a sentence that
+   * people read before they send events again.
+   */
+  readonly secondCopies: string;
   readonly settings: Readonly<Record<string, DestinationSetting>>;
+  /**
+   * Where a new destination of this type starts if its `from` is not set. `earliest` for what stores
+   * events; `now`, the default, for what causes an effect outside.
+   */
+  readonly startsFrom?: 'earliest' | 'now';
   /**
    * The documentation of `options`, if the type accepts a map of options with any names. Values are
    * text, numbers and booleans. `create` gets them as `options.<name>`. Text values are masked as secrets.

@@ -1,7 +1,13 @@
 import type { TlsConfig } from '../config/config.ts';
-import { expiryOf, fingerprintsOf, readTlsFiles, type TlsFiles } from '../http/tls-files.ts';
+import {
+  expiryOf,
+  fingerprintsOf,
+  readTlsFiles,
+  type TlsFiles,
+  type TlsSettings,
+} from '../http/tls-files.ts';
 
-/** The certificate of the public port, and when it expires, in ms since 1970. */
+/** The certificate of a port, and when it expires, in ms since 1970. */
 export interface Certificate {
   readonly files: TlsFiles;
   readonly expiresAtMs: number;
@@ -14,9 +20,9 @@ export interface Certificate {
 /** Throws a StartError that says which file cannot be used, and why. */
 export function readCertificate(
   config: TlsConfig,
-  ...read: [read?: (file: string) => Buffer]
+  ...how: [read?: (file: string) => Buffer, settings?: TlsSettings]
 ): Certificate {
-  const files = readTlsFiles(config, ...read);
+  const files = readTlsFiles(config, ...how);
   return {
     files,
     expiresAtMs: expiryOf(files),

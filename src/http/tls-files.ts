@@ -13,13 +13,17 @@ export interface TlsFiles {
   readonly ca: Buffer | undefined;
 }
 
+/** `tls` of the public port, or that of the admin port. */
+export type TlsSettings = 'tls' | 'admin.tls';
+
 /**
- * Reads the files with `read`. Throws a StartError if one cannot be read, is no PEM or is cut, or if the
+ * Reads the files with `read`. `settings` names those that an error asks to fix. Throws a StartError if one cannot be read, is no PEM or is cut, or if the
  * key is not that of the certificate.
  */
 export function readTlsFiles(
   config: TlsConfig,
   read: (file: string) => Buffer = (file) => readFileSync(file),
+  settings: TlsSettings = 'tls',
 ): TlsFiles {
   try {
     const files = {
@@ -35,7 +39,7 @@ export function readTlsFiles(
   } catch (cause) {
     const why = (cause as Error).message;
     throw new StartError(
-      `The TLS certificate or key cannot be read: ${why}. Fix tls.cert, tls.key or tls.client_ca; ` +
+      `The TLS certificate or key cannot be read: ${why}. Fix ${settings}.cert, ${settings}.key or ${settings}.client_ca; ` +
         'the key must be that of the first certificate.',
       { cause },
     );

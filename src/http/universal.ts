@@ -6,6 +6,7 @@ import {
   createContextValues,
   type ConnectRouter,
   type ConnectRouterOptions,
+  type ContextValues,
   type HandlerContext,
 } from '@connectrpc/connect';
 import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node';
@@ -26,9 +27,9 @@ export interface UniversalEndpoint {
   has(path: string): boolean;
   /**
    * Serves a call by the RPC that `path` names, and sets `correlationId` on the answer. Returns
-   * false if the RPC does not exist; the call is then untouched.
+   * false if the RPC does not exist; the call is then untouched. The RPC's context has `values`.
    */
-  serve(call: HttpCall, correlationId: string, path: string): boolean;
+  serve(call: HttpCall, correlationId: string, path: string, values?: ContextValues): boolean;
 }
 
 /**
@@ -47,10 +48,10 @@ export function createUniversalEndpoint(
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return {
     has: (path) => handlers.has(path),
-    serve: (call, correlationId, path) => {
+    serve: (call, correlationId, path, values = createContextValues()) => {
       const handler = handlers.get(path);
       if (handler === undefined) return false;
-      void serve(handler, call, correlationId, bodyTimeoutMs);
+      void serve(handler, call, { correlationId, bodyTimeoutMs, values });
       return true;
     },
   };
@@ -63,11 +64,16 @@ export function callOf({ values }: Pick<HandlerContext, 'values'>): HttpCall {
   return values.get(callKey)!;
 }
 
+interface Served {
+  readonly correlationId: string;
+  readonly bodyTimeoutMs: number | undefined;
+  readonly values: ContextValues;
+}
+
 async function serve(
   handler: UniversalHandler,
   call: HttpCall,
-  correlationId: string,
-  bodyTimeoutMs: number | undefined,
+  { correlationId, bodyTimeoutMs, values }: Served,
 ): Promise<void> {
   const controller = new AbortController();
   // Also runs after a complete answer, to end the work that the handler left running.
@@ -80,7 +86,7 @@ async function serve(
       url: urlOf(call),
       header: webHeaders(call),
       body: new CallBody(call, bodyTimeoutMs),
-      contextValues: createContextValues().set(callKey, call),
+      contextValues: values.set(callKey, call),
       signal: controller.signal,
     });
     cutOffWhenAnswered(call);

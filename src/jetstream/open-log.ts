@@ -47,10 +47,12 @@ export interface LogOptions {
 /** The streams that must survive a power cut. The others hold data that Headgate can recreate. */
 const syncedStreams: readonly StoredStreamName[] = [
   'LEDGER',
+  'AUDIT',
   'REJECTED',
   'DEAD',
   'REPLAY',
   'RETRY',
+  'FILTERED',
   'PROBE',
 ];
 

@@ -10,9 +10,11 @@ export const streamNames = [
   'DEAD',
   'REPLAY',
   'RETRY',
+  'FILTERED',
   'CLAIMS',
   'PROBE',
   'LEDGER',
+  'AUDIT',
   'KV_headgate_schemas',
   'KV_headgate_limits',
 ] as const;
@@ -67,7 +69,11 @@ export const subjects = {
   discarded: (destination: string, eventName: string) =>
     `headgate.discarded.${destination}.${eventName}`,
   replay: (destination: string, eventName: string) => `headgate.replay.${destination}.${eventName}`,
+  /** Copies of a redelivery, also in REPLAY. They have a consumer of their own. */
+  redelivery: (destination: string, eventName: string) =>
+    `headgate.redelivery.${destination}.${eventName}`,
   retry: (destination: string, eventName: string) => `headgate.retry.${destination}.${eventName}`,
+  filtered: (destination: string) => `headgate.filtered.${destination}`,
   /** The lock of one dead letter. */
   claim: (deadSequence: number) => `headgate.claims.${deadSequence}`,
   /** The claim of the process that confirms the deliveries of a destination. */
@@ -78,6 +84,13 @@ export const subjects = {
    * deliveries of a destination are confirmed.
    */
   ledger: (stream: string, what: string) => `headgate.ledger.${stream}.${what}`,
+  /**
+   * What an operator did. Everything about one act has the same bucket, the first three hex digits of
+   * its id: a subject for each act would cost the server memory.
+   */
+  audit: (action: string, bucket: string) => `headgate.audit.${action}.${bucket}`,
+  /** The newest redelivery of a destination, also in LEDGER. */
+  redeliveryJob: (destination: string) => `headgate.ledger.redelivery.${destination}`,
   /** The layout of a NATS key-value bucket: `nats kv get headgate_schemas taxonomy` reads it. */
   schemas: (key: string) => `$KV.headgate_schemas.${key}`,
   /** What a gate took of the limits of sources on a day: the same layout. */
@@ -102,6 +115,8 @@ export interface TopologyOptions {
   /** The limit for REJECTED. Undefined: a part of `storageBytesMax`, at most 1 GiB. */
   readonly rejectedBytesMax?: number | undefined;
   readonly replicas: number;
+  /** How long the audit log keeps its entries. Undefined: as long as they have room. */
+  readonly auditRetentionMs?: number | undefined;
   /** Whether the log also keeps the contracts: `schemas.source: registry`. */
   readonly keepsSchemas?: boolean;
 }

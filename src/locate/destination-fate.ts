@@ -4,6 +4,12 @@ import type { Destination } from '../destinations/destination.ts';
 import type { DeliveryAttempt } from '../event/delivery-attempt.ts';
 import type { EventFilter } from '../event/event-filter.ts';
 import { positionAt, type ConsumerPosition } from '../jetstream/consume/consumer-position.ts';
+import {
+  isBeforeStart,
+  readStart,
+  type StartPosition,
+} from '../jetstream/consume/start-position.ts';
+import { readFiltered } from '../jetstream/filtered-events.ts';
 import type { Log } from '../jetstream/log.ts';
 import { askDestination } from './ask-destination.ts';
 import {
@@ -41,6 +47,7 @@ export type FateKind =
   | 'retrying'
   | 'delivered'
   | 'filtered'
+  | 'before start'
   | 'dead'
   | 'discarded'
   | 'missing'
@@ -64,7 +71,7 @@ export interface DeliveryFate {
 
 /**
  * Determines the state of an event at one destination from the data that the log keeps anyway. It
- * first checks the states that the log proves: waiting, retrying, dead, discarded or filtered. Any
+ * first checks the states that the log proves: waiting, retrying, dead, discarded, filtered or too old. Any
  * other event was given to a worker. The destination is asked for it, if it can report which events
  * it holds; otherwise a settled event counts as delivered.
  */
@@ -74,6 +81,10 @@ export function createFateReader(
 ): (event: LocatedEvent) => Promise<DeliveryFate> {
   const consumer = createConsumerReader(log, destination.name);
   const readRelated = createRelatedReader(log, destination.name);
+  let found: Promise<StartPosition | undefined> | undefined;
+  const start = () => (found ??= readStart(log, destination.name));
+  let taken: Promise<ReadonlySet<number>> | undefined;
+  const filtered = () => (taken ??= readFiltered(log, destination.name, 1));
   let { stored } = destination;
   // If the destination does not answer once, do not ask it again.
   const ask = async (event: LocatedEvent): Promise<boolean | undefined> => {
@@ -93,7 +104,9 @@ export function createFateReader(
     if (related.replayed !== undefined)
       positions.push({ stream: 'REPLAY', sequence: related.replayed.sequence });
     const attempts = await readAttempts(log, destination.name, positions);
-    const evidence = { event, events, replays, related, attempts };
+    const isEarlier = isBeforeStart(log, await start(), sequence);
+    const isFiltered = (await filtered()).has(sequence);
+    const evidence = { event, events, replays, related, attempts, isEarlier, isFiltered };
     const fate: DeliveryFate = {
       kind: 'unknown',
       ahead: 0,
@@ -116,11 +129,15 @@ interface Evidence {
   readonly replays: ConsumerPosition | undefined;
   readonly related: RelatedMessages;
   readonly attempts: readonly DeliveryAttempt[];
+  /** Whether it was stored before the destination started. */
+  readonly isEarlier: boolean;
+  /** Whether the destination's transform filtered it. */
+  readonly isFiltered: boolean;
 }
 
 /** Undefined if the event was given to a worker and is neither waiting nor dead. */
 function provenFate(
-  { event, events, replays, related }: Evidence,
+  { event, events, replays, related, isEarlier, isFiltered }: Evidence,
   filter: EventFilter,
 ): Partial<DeliveryFate> | undefined {
   const { sequence, subject } = event;
@@ -142,7 +159,9 @@ function provenFate(
   // A replay is always younger than an earlier discard.
   if (related.discarded !== undefined && replayed === undefined) return { kind: 'discarded' };
   const wants = compileWants([events], filter);
-  return replayed === undefined && !wants(sequence, subject) ? { kind: 'filtered' } : undefined;
+  if (replayed !== undefined) return undefined;
+  if (isFiltered || !wants(sequence, subject)) return { kind: 'filtered' };
+  return isEarlier ? { kind: 'before start' } : undefined;
 }
 
 async function fateAtWorker(

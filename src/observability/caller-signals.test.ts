@@ -28,3 +28,26 @@ test('a line a minute for each budget names the caller with the most requests', 
   ]);
   expect(metrics.callersLimited.series('connections').value).toBe(5);
 });
+
+test('wrong tokens have a line a minute, and other refusals are only counted', () => {
+  const lines: object[] = [];
+  const logger = { warn: (fields: object) => void lines.push(fields) } as unknown as Logger;
+  const metrics = createMetrics({ sources: [], eventNames: [], destinations: [] });
+  const { operatorRefused } = createCallerSignals(metrics, logger);
+  operatorRefused('no_token', '192.0.2.1');
+  operatorRefused('role', '192.0.2.1');
+  vi.advanceTimersByTime(60_000);
+  expect(lines).toEqual([]);
+  for (let count = 0; count < 500; count += 1) operatorRefused('wrong_token', '192.0.2.2');
+  vi.advanceTimersByTime(2_000);
+  expect(lines).toEqual([{ caller: '192.0.2.2', requests: 500, ofRequests: 500 }]);
+  operatorRefused('wrong_token', '192.0.2.3');
+  vi.advanceTimersByTime(59_999);
+  expect(lines).toHaveLength(1);
+  vi.advanceTimersByTime(1);
+  expect(lines).toHaveLength(2);
+  const counts = (['no_token', 'wrong_token', 'role'] as const).map(
+    (reason) => metrics.operatorRefused.series(reason).value,
+  );
+  expect(counts).toEqual([1, 501, 1]);
+});

@@ -1,6 +1,11 @@
 import type { LineSampler } from './line-sampler.ts';
 import type { Logger } from './logger.ts';
-import type { DeliveryOutcome, Metrics } from './metrics.ts';
+import {
+  transformOutcomes,
+  type DeliveryOutcome,
+  type Metrics,
+  type TransformOutcome,
+} from './metrics.ts';
 
 /** One call of a destination. Written as one wide log line. */
 export interface DeliveryCall {
@@ -40,9 +45,23 @@ export interface FailedDelivery {
   readonly retryInMs: number | undefined;
 }
 
+function createTransformSignals(metrics: Metrics) {
+  return {
+    eventsTransformed: (
+      destination: string,
+      counts: Readonly<Record<TransformOutcome, number>>,
+    ): void => {
+      for (const outcome of transformOutcomes) {
+        metrics.transforms.series(destination, outcome).value += counts[outcome];
+      }
+    },
+  };
+}
+
 /** The signals about deliveries. */
 export function createDeliverySignals(metrics: Metrics, logger: Logger, sampler: LineSampler) {
   return {
+    ...createTransformSignals(metrics),
     eventsDelivered: (destination: string, count: number): void => {
       metrics.deliveries.series(destination, 'delivered').value += count;
     },
@@ -114,6 +133,36 @@ export function createDeliverySignals(metrics: Metrics, logger: Logger, sampler:
     deadLetters: (destination: string, count: number, oldestSeconds: number): void => {
       metrics.gauges.deadLetters.set(destination, count);
       metrics.gauges.deadLetterOldest.set(destination, oldestSeconds);
+    },
+  };
+}
+
+/** The signals about redeliveries. */
+export function createRedeliverySignals(metrics: Metrics, logger: Logger) {
+  return {
+    /** Events of a redelivery were stored for the lane of the destination. */
+    eventsRedelivered: (destination: string, count: number): void => {
+      metrics.eventsRedelivered.series(destination).value += count;
+    },
+    redeliveryTaken: (destination: string, id: string): void => {
+      metrics.gauges.redeliveryRunning.set(destination, 1);
+      logger.info({ destination, id }, 'redelivery begins here');
+    },
+    /** This process works on it no longer: `state` says whether it has ended. */
+    redeliveryLeft: (
+      destination: string,
+      left: {
+        readonly id: string;
+        readonly state: string;
+        readonly sent: number;
+        readonly note: string;
+      },
+    ): void => {
+      metrics.gauges.redeliveryRunning.set(destination, 0);
+      logger[left.state === 'failed' ? 'warn' : 'info'](
+        { destination, ...left },
+        'redelivery ends here',
+      );
     },
   };
 }

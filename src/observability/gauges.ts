@@ -18,6 +18,7 @@ export function createGauges(
     destinationPending: zeros(destinations),
     destinationParked: zeros(destinations),
     destinationDisabled: zeros(destinations),
+    redeliveryRunning: zeros(destinations),
     deadLetters: zeros(destinations),
     deadLetterOldest: zeros(destinations),
     /** Filled at the first read of the log; topology.ts has the closed set of its streams. */
@@ -161,6 +162,7 @@ type DestinationGauge =
   | 'destinationParked'
   | 'destinationDisabled'
   | 'destinationHeldBytes'
+  | 'redeliveryRunning'
   | 'deadLetters'
   | 'deadLetterOldest';
 
@@ -189,6 +191,11 @@ function exposeDestinations(
     'headgate_destination_held_bytes',
     'What EVENTS holds from the first event on that a destination has not taken. Also for a removed destination that still has a consumer.',
     gauges.destinationHeldBytes,
+  );
+  show(
+    'headgate_redelivery_running',
+    '1 while this process works on a redelivery to a destination.',
+    gauges.redeliveryRunning,
   );
   show(
     'headgate_dead_letters',

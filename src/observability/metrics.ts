@@ -14,6 +14,8 @@ export interface LabelValues {
   readonly destinations: readonly string[];
   /** Sources that send by webhook. */
   readonly webhooks?: readonly string[];
+  /** The RPCs that the audit log records. */
+  readonly auditedActions?: readonly string[];
 }
 
 export const otherLabel = '_other';
@@ -52,6 +54,9 @@ export const callerLimits = [
 ] as const;
 /** The limits of a source: gate/limits/allowance.ts. */
 export const sourceLimitNames = ['events_per_second', 'bytes_per_day'] as const;
+export const transformOutcomes = ['changed', 'unchanged', 'filtered', 'failed'] as const;
+export type TransformOutcome = (typeof transformOutcomes)[number];
+
 export const deliveryOutcomes = ['delivered', 'retried', 'dead', 'filtered'] as const;
 
 export type Rpc = (typeof rpcs)[number];
@@ -60,6 +65,10 @@ export type Protocol = (typeof protocols)[number];
 export type WebhookOutcome = (typeof webhookOutcomes)[number];
 export type CallerLimit = (typeof callerLimits)[number];
 export type SourceLimitName = (typeof sourceLimitNames)[number];
+
+/** Why the admin port refuses a request: its token is missing or not known, or has another role. */
+export const operatorRefusals = ['no_token', 'wrong_token', 'role'] as const;
+export type OperatorRefusal = (typeof operatorRefusals)[number];
 export type DeliveryOutcome = (typeof deliveryOutcomes)[number];
 
 /**
@@ -120,8 +129,7 @@ export function createMetrics(labels: LabelValues) {
     }
   }
   for (const destination of destinations) {
-    for (const outcome of deliveryOutcomes) counters.deliveries.series(destination, outcome);
-    counters.destinationMissing.series(destination);
+    startDestination(counters, destination);
   }
   for (const source of labels.webhooks ?? []) {
     for (const outcome of webhookOutcomes) counters.webhooks.series(source, outcome);
@@ -131,6 +139,7 @@ export function createMetrics(labels: LabelValues) {
     for (const limit of sourceLimitNames) counters.sourceLimited.series(source, limit);
   }
   counters.unhandledRejections.series();
+  startOperators(counters, labels.auditedActions ?? []);
   const histograms = createHistograms(registry, destinations);
   const gauges = createGauges(registry, eventNames, destinations, sources);
   /** Adds events that are registered later. The set grows with the registry, which is bounded. */
@@ -175,7 +184,28 @@ function exposeUnlabelled(
   );
 }
 
-function createCounters(registry: Registry) {
+function startDestination(counters: Counters, destination: string): void {
+  for (const outcome of deliveryOutcomes) counters.deliveries.series(destination, outcome);
+  for (const outcome of transformOutcomes) counters.transforms.series(destination, outcome);
+  counters.destinationMissing.series(destination);
+  counters.eventsRedelivered.series(destination);
+}
+
+function startOperators(counters: Counters, actions: readonly string[]): void {
+  for (const reason of operatorRefusals) counters.operatorRefused.series(reason);
+  for (const action of actions) counters.auditEntries.series(action);
+  counters.auditFailures.series();
+}
+
+type Counters = ReturnType<typeof createCounters>;
+
+const createCounters = (registry: Registry) => ({
+  ...createIntakeCounters(registry),
+  ...createOperatorCounters(registry),
+  ...createDeliveryCounters(registry),
+});
+
+function createIntakeCounters(registry: Registry) {
   return {
     events: createCounter(registry, {
       name: 'headgate_events_total',
@@ -197,11 +227,6 @@ function createCounters(registry: Registry) {
       help: 'Requests by the gRPC status code of the answer.',
       labels: ['rpc', 'protocol', 'code'],
     }),
-    adminErrors: createCounter(registry, {
-      name: 'headgate_admin_errors_total',
-      help: "Operators' RPCs that were answered with an error, by code.",
-      labels: ['code'],
-    }),
     unhandledRejections: createCounter(registry, {
       name: 'headgate_unhandled_rejections_total',
       help: 'Failures that no code handled: each is a fault of Headgate or of a library. The process went on.',
@@ -222,14 +247,54 @@ function createCounters(registry: Registry) {
       help: 'Webhooks received, by result. A mapped one became an event.',
       labels: ['source', 'outcome'],
     }),
+  };
+}
+
+function createOperatorCounters(registry: Registry) {
+  return {
+    adminErrors: createCounter(registry, {
+      name: 'headgate_admin_errors_total',
+      help: "Operators' RPCs that were answered with an error, by code.",
+      labels: ['code'],
+    }),
+    operatorRefused: createCounter(registry, {
+      name: 'headgate_operator_refused_total',
+      help: 'Requests to the admin port that were refused because of their token: none, one that is not known, or one whose role does not include the request.',
+      labels: ['reason'],
+    }),
+    auditEntries: createCounter(registry, {
+      name: 'headgate_audit_entries_total',
+      help: "Operators' acts and views of events that were written to the audit log, by RPC.",
+      labels: ['action'],
+    }),
+    auditFailures: createCounter(registry, {
+      name: 'headgate_audit_failures_total',
+      help: 'Entries of the audit log, or outcomes of one, that could not be written. Without an entry, the call was refused.',
+      labels: [],
+    }),
+  };
+}
+
+function createDeliveryCounters(registry: Registry) {
+  return {
     deliveries: createCounter(registry, {
       name: 'headgate_deliveries_total',
       help: 'Attempts to deliver an event to a destination, by result.',
       labels: ['destination', 'outcome'],
     }),
+    transforms: createCounter(registry, {
+      name: 'headgate_transforms_total',
+      help: 'Events that passed the transform of a destination, by what it did. A failed one becomes a dead letter.',
+      labels: ['destination', 'outcome'],
+    }),
     destinationMissing: createCounter(registry, {
       name: 'headgate_destination_missing_total',
       help: 'Events that were settled without delivery, as the destination said when it was asked. They are delivered again.',
+      labels: ['destination'],
+    }),
+    eventsRedelivered: createCounter(registry, {
+      name: 'headgate_redelivered_events_total',
+      help: 'Events that redeliveries have sent to a destination again.',
       labels: ['destination'],
     }),
   };

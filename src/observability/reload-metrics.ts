@@ -3,16 +3,19 @@ import type { Registry } from 'prom-client';
 import type { Logger } from './logger.ts';
 import { createCounter, createGauge } from './metric-families.ts';
 
-const parts = ['configuration', 'certificate'] as const;
+const parts = ['configuration', 'certificate', 'admin_certificate'] as const;
 export type ReloadPart = (typeof parts)[number];
+
+/** Ports that serve a certificate. */
+export type CertificatePort = 'public' | 'admin';
 
 /** `held`: the file may be cut, so the change waits. */
 type ReloadOutcome = 'applied' | 'failed' | 'held';
 
-const entryKinds = ['key', 'webhook', 'certificate', 'client_ca'] as const;
+const entryKinds = ['key', 'operator', 'webhook', 'certificate', 'client_ca'] as const;
 const changes = ['added', 'removed', 'changed'] as const;
 
-/** How many keys, webhooks or certificates a reload adds, removes or changes. */
+/** How many keys, operators, webhooks or certificates a reload adds, removes or changes. */
 export type ReloadCounts = Partial<
   Record<(typeof entryKinds)[number], Readonly<Record<(typeof changes)[number], number>>>
 >;
@@ -23,24 +26,25 @@ export type ReloadMetrics = ReturnType<typeof createReloadMetrics>;
 export function createReloadMetrics(registry: Registry) {
   const counter = createCounter(registry, {
     name: 'headgate_reload_total',
-    help: 'Changes of the files of keys and certificates: applied; failed, and the old ones kept; held, because the file may be cut.',
+    help: 'Changes of the files of keys, operators and certificates: applied; failed, and the old ones kept; held, because the file may be cut.',
     labels: ['what', 'outcome'],
   });
   const entries = createCounter(registry, {
     name: 'headgate_reload_entries_total',
-    help: 'Write keys, webhooks and certificates that applied changes have added, removed or changed.',
+    help: 'Write keys, operators, webhooks and certificates that applied changes have added, removed or changed.',
     labels: ['kind', 'change'],
   });
-  const certificate = { expiresAtMs: 0 };
-  createGauge(
-    registry,
-    {
-      name: 'headgate_certificate_expires_timestamp_seconds',
-      help: 'When the certificate of the public port expires; 0 without TLS.',
-      labels: [],
-    },
-    () => [{ labels: [], value: certificate.expiresAtMs / 1_000 }],
-  );
+  const expiresAtMs: Record<CertificatePort, number> = { public: 0, admin: 0 };
+  const names = {
+    public: 'headgate_certificate_expires_timestamp_seconds',
+    admin: 'headgate_admin_certificate_expires_timestamp_seconds',
+  } as const;
+  for (const port of ['public', 'admin'] as const) {
+    const help = `When the certificate of the ${port} port expires; 0 without TLS.`;
+    createGauge(registry, { name: names[port], help, labels: [] }, () => [
+      { labels: [], value: expiresAtMs[port] / 1_000 },
+    ]);
+  }
   for (const part of parts) {
     for (const outcome of ['applied', 'failed', 'held']) counter.series(part, outcome);
   }
@@ -48,7 +52,7 @@ export function createReloadMetrics(registry: Registry) {
     for (const change of changes) entries.series(kind, change);
   }
   return {
-    certificate,
+    expiresAtMs,
     count: (part: ReloadPart, outcome: ReloadOutcome): void => {
       counter.series(part, outcome).value += 1;
     },
@@ -63,10 +67,10 @@ export function createReloadMetrics(registry: Registry) {
 }
 
 export function createReloadSignals(metrics: ReloadMetrics, logger: Logger) {
-  const { certificate, count, countEntries } = metrics;
+  const { expiresAtMs, count, countEntries } = metrics;
   return {
-    certificateServed: (expiresAtMs: number): void => {
-      certificate.expiresAtMs = expiresAtMs;
+    certificateServed: (atMs: number, port: CertificatePort): void => {
+      expiresAtMs[port] = atMs;
     },
     reloaded: (what: ReloadPart, counts: ReloadCounts): void => {
       count(what, 'applied');

@@ -46,7 +46,19 @@ export function createRequestSignals(metrics: Metrics, logger: Logger, sampler: 
       error: Error,
     ): void => {
       metrics.adminErrors.series(code).value += 1;
+      if (code === 'operator_not_allowed') metrics.operatorRefused.series('role').value += 1;
       logError(`${rpc}: ${code}`, code, { rpc, correlationId }, error);
+    },
+    /** An operator's act or view has an entry in the audit log. */
+    auditWritten: (action: string): void => {
+      metrics.auditEntries.series(action).value += 1;
+    },
+    /** An entry or its outcome could not be written. Without an entry, the call was refused. */
+    auditFailed: (action: string, correlationId: string, error: unknown): void => {
+      metrics.auditFailures.series().value += 1;
+      if (!sampler.admit('audit failed')) return;
+      const reason = error instanceof Error ? error.message : String(error);
+      logger.error({ action, correlationId, reason }, 'the audit log could not be written');
     },
     webhookReceived: (source: string, outcome: WebhookOutcome): void => {
       metrics.webhooks.series(source, outcome).value += 1;

@@ -2,7 +2,7 @@ import { canaryName } from '../event/canary.ts';
 import type { Verdict } from '../event/verdict.ts';
 import { createCallerSignals, createSourceLimitSignals } from './caller-signals.ts';
 import { createCanarySignals } from './canary-metrics.ts';
-import { createDeliverySignals } from './delivery-signals.ts';
+import { createDeliverySignals, createRedeliverySignals } from './delivery-signals.ts';
 import { createLineSampler } from './line-sampler.ts';
 import { syncModes, type SyncMode } from './gauges.ts';
 import type { Logger } from './logger.ts';
@@ -64,6 +64,7 @@ export function createSignals(metrics: Metrics, logger: Logger) {
       );
     },
     ...createDeliverySignals(metrics, logger, sampler),
+    ...createRedeliverySignals(metrics, logger),
     ...createRegistrySignals(metrics, logger),
     ...createSizeSignals(metrics),
     ...createRoomSignals(metrics, logger),

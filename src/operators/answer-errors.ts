@@ -1,6 +1,6 @@
 import { ConnectError, type Interceptor } from '@connectrpc/connect';
 
-import { errorEntry, errorTable, ServiceError } from '../errors.ts';
+import { errorEntry, errorTable, grpcCodeNames, ServiceError } from '../errors.ts';
 import { logFailureOf } from '../jetstream/log-failure.ts';
 import type { Signals } from '../observability/signals.ts';
 
@@ -62,6 +62,12 @@ function describeError(thrown: unknown, correlationId: string): DescribedError {
     // Omits the error's own text, which may quote any data.
     text: `${errorTable.internal.text} Correlation id: ${correlationId}.`,
   };
+}
+
+/** The code by which an error that an RPC throws is answered, for its record. */
+export function outcomeOf(thrown: unknown): string {
+  if (thrown instanceof ConnectError) return grpcCodeNames[thrown.code] ?? 'unknown';
+  return knownError(thrown)?.code ?? 'internal';
 }
 
 /** The expected error; undefined if the thrown value is unexpected. */

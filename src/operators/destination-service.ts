@@ -15,6 +15,7 @@ import {
   deleteDestinationConsumers,
   listConsumingDestinations,
 } from '../jetstream/consume/destination-consumer.ts';
+import { countBeforeStart, readStart } from '../jetstream/consume/start-position.ts';
 import type { Log } from '../jetstream/log.ts';
 import { countBySubject } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
@@ -76,10 +77,12 @@ async function describe(
   type: string,
   { log, stateOf, deliveredOf }: DestinationServiceOptions,
 ): Promise<DestinationStatus> {
-  const [backlog, dead] = await Promise.all([
+  const [backlog, start, dead] = await Promise.all([
     readBacklog(log, name),
+    readStart(log, name),
     countBySubject(log, 'DEAD', subjects.dead(name, '*')),
   ]);
+  const beforeStart = start === undefined ? 0 : await countBeforeStart(log, start);
   let deadCount = 0;
   for (const count of dead.values()) deadCount += count;
   const state = type === '' ? undefined : stateOf(name);
@@ -95,6 +98,11 @@ async function describe(
     delivered: BigInt(type === '' ? 0 : deliveredOf(name)),
     dead: BigInt(deadCount),
     oldestWaiting: oldestMs > 0 ? timestampFromMs(oldestMs) : undefined,
+    beforeStart: BigInt(beforeStart),
+    started:
+      beforeStart > 0 && start?.recordedAtMs !== undefined
+        ? timestampFromMs(start.recordedAtMs)
+        : undefined,
   });
 }
 

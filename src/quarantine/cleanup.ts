@@ -1,5 +1,5 @@
 import { ageMs, steadyTimeMs } from '../event/time/steady-time.ts';
-import { createStreamAges } from '../jetstream/consume/stream-ages.ts';
+import { createStreamAges } from '../jetstream/consume/retention/stream-ages.ts';
 import type { Log } from '../jetstream/log.ts';
 import {
   boundsOf,

@@ -52,8 +52,8 @@ export interface AuditParts {
 /**
  * Decides what happened to each event at one destination. Certain states come first: the event
  * waits, is dead, or was discarded. All other events are settled. If the destination reports what
- * it holds, reported events are delivered, events that its filter excludes were filtered, and the
- * rest are missing. If it cannot report, the rest count as delivered: the log knows that they were
+ * it holds, reported events are delivered, events that its filter or transform excludes were filtered, events
+ * from before its start were never for it, and the rest are missing. If it cannot report, the rest count as delivered: the log knows that they were
  * settled, and no other outcome settles an event.
  *
  * The log knows only the number of events in progress. The newest events that the destination does
@@ -102,7 +102,9 @@ export function createAudit(parts: AuditParts): Audit {
         const fate = snapshot.fateOf(sequence);
         if (fate !== undefined) countsOf(row)[fate] += 1;
         else if (held?.[segment.firsts[at]!] === 1) countsOf(row).delivered += 1;
-        else if (!snapshot.wants(sequence, subject)) countsOf(row).filtered += 1;
+        else if (!snapshot.wants(sequence, subject) || snapshot.wasFiltered(sequence)) {
+          countsOf(row).filtered += 1;
+        } else if (snapshot.isBeforeStart(sequence)) countsOf(row).beforeStart += 1;
         else {
           const pool = snapshot.inWork.findIndex((some) => some.has(sequence));
           if (pool === -1) settle({ sequence, row });

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { readEventPositions } from '../jetstream/consume/consumer-position.ts';
+import { isBeforeStart, readStart } from '../jetstream/consume/start-position.ts';
+import { readFiltered } from '../jetstream/filtered-events.ts';
 import type { Log } from '../jetstream/log.ts';
 import { boundsOf, readMessage, sequenceSince } from '../jetstream/read/read.ts';
 import { createAudit, missingMax, type Audit, type AuditedDestination } from './audit.ts';
@@ -29,9 +31,15 @@ export interface CheckedRange {
   readonly missing: readonly number[];
 }
 
+/** A destination did not answer when it was asked what it holds. The message says why. */
+export class NoAnswerError extends Error {
+  override readonly name = 'NoAnswerError';
+}
+
 /**
  * Checks the first events of a range: whether the destination has each, or another reason settled it.
- * Rejects when the log cannot be reached, the destination does not answer, or the signal aborts.
+ * Rejects with a NoAnswerError when the destination does not answer, and otherwise when the log cannot
+ * be reached or the signal aborts.
  */
 export async function confirmRange(range: RangeToConfirm): Promise<CheckedRange> {
   const { log, destination, from, upTo, signal } = range;
@@ -50,11 +58,11 @@ export async function confirmRange(range: RangeToConfirm): Promise<CheckedRange>
     const audit = createAudit({ audited, snapshot, table, subjects, index: 0 });
     await audit.count(segment);
     audit.finish();
-    if (!audit.asked()) throw new Error(audit.fault());
+    if (!audit.asked()) throw new NoAnswerError(audit.fault());
     return audit.missing;
   };
   const result = { to: Math.min(upTo, segment.next - 1), events: segment.length };
-  const first = await look(await presumeDelivered(log, destination));
+  const first = await look(await presumeDelivered(log, destination, from));
   if (first.count === 0) return { ...result, missing: [] };
 
   const deadFrom = await firstDead(log, first.first[0]!.sequence);
@@ -77,16 +85,28 @@ export async function confirmRange(range: RangeToConfirm): Promise<CheckedRange>
 async function presumeDelivered(
   log: Log,
   { name, filter }: AuditedDestination,
+  from: number,
 ): Promise<DestinationSnapshot> {
   const wants = compileWants(await readEventPositions(log, name), filter);
-  return { wants, inWork: [], fateOf: () => undefined };
+  const start = await readStart(log, name);
+  const filtered = await readFiltered(log, name, from);
+  return {
+    wants,
+    inWork: [],
+    fateOf: () => undefined,
+    wasFiltered: (sequence) => filtered.has(sequence),
+    isBeforeStart: (sequence) => isBeforeStart(log, start, sequence),
+  };
 }
 
 /** More than the clocks of two servers differ, or one steps. */
 const clockToleranceMs = 2 * 86_400_000;
 
-/** The position in DEAD from which the dead letters of an event, and of later ones, can be. */
-async function firstDead(log: Log, position: number): Promise<number> {
+/**
+ * The position in DEAD from which the dead letters of an event, and of later ones, can be. Rejects
+ * when the log cannot be reached.
+ */
+export async function firstDead(log: Log, position: number): Promise<number> {
   const event = await readMessage(log, 'EVENTS', position);
   if (event === undefined) return 1;
   const since = await sequenceSince(log, 'DEAD', event.storedAtMs - clockToleranceMs);

@@ -5,6 +5,8 @@ export interface EventCounts {
   dead: number;
   discarded: number;
   filtered: number;
+  /** Stored before the destination started. */
+  beforeStart: number;
 }
 
 export type CountColumn = keyof EventCounts;
@@ -21,8 +23,8 @@ export interface CountRow {
 
 /** How many events are missing; 0 if the counts match. */
 export function differenceOf(accepted: number, counts: EventCounts): number {
-  const { delivered, waiting, dead, discarded, filtered } = counts;
-  return accepted - delivered - waiting - dead - discarded - filtered;
+  const { delivered, waiting, dead, discarded, filtered, beforeStart } = counts;
+  return accepted - delivered - waiting - dead - discarded - filtered - beforeStart;
 }
 
 /** Above this limit, which takes thousands of names, further names share one row per hour. */
@@ -52,5 +54,5 @@ export function createCountTable(destinationsCount: number): CountTable {
 }
 
 export function zeroCounts(): EventCounts {
-  return { delivered: 0, waiting: 0, dead: 0, discarded: 0, filtered: 0 };
+  return { delivered: 0, waiting: 0, dead: 0, discarded: 0, filtered: 0, beforeStart: 0 };
 }

@@ -5,7 +5,10 @@ import {
   readEventPositions,
   type ConsumerPosition,
 } from '../jetstream/consume/consumer-position.ts';
+import { isBeforeStart, readStart } from '../jetstream/consume/start-position.ts';
+import { readLanePosition } from '../jetstream/consume/lane/lane-consumer.ts';
 import type { FilterEra } from '../jetstream/consume/filter-history.ts';
+import { readFiltered } from '../jetstream/filtered-events.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMatching } from '../jetstream/read/read.ts';
 import { originHeader, originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
@@ -29,6 +32,10 @@ export interface DestinationSnapshot {
   fateOf(sequence: number): EventFate | undefined;
   readonly inWork: readonly InWork[];
   readonly wants: Wants;
+  /** Whether the destination's transform filtered the event. */
+  readonly wasFiltered: (sequence: number) => boolean;
+  /** Whether the event is older than the start of the destination. */
+  readonly isBeforeStart: (sequence: number) => boolean;
 }
 
 /**
@@ -49,6 +56,7 @@ export async function takeSnapshot(
 ): Promise<DestinationSnapshot> {
   const fates = new Map<number, EventFate>();
   const events = await readEventPositions(log, destination);
+  const start = await readStart(log, destination);
 
   const delayedCopy = await readDelayedCopies(log, destination, fates);
   for (const [subject, fate] of [
@@ -62,13 +70,17 @@ export async function takeSnapshot(
     }
   }
   const replayed = await readReplayed(log, destination, fates);
+  const filtered = await readFiltered(log, destination, fromSequence);
+  const redelivered = await readRedelivered(log, destination, fates);
   return {
     wants: compileWants(events, filter),
+    wasFiltered: (sequence) => filtered.has(sequence),
+    isBeforeStart: (sequence) => isBeforeStart(log, start, sequence),
     fateOf: (sequence) => {
       const deliveredUpTo = positionAt(events, sequence)?.deliveredUpTo ?? 0;
       return fates.get(sequence) ?? (sequence > deliveredUpTo ? 'waiting' : undefined);
     },
-    inWork: [...events.map((one) => inWorkOf(one, events)), delayedCopy, replayed],
+    inWork: [...events.map((one) => inWorkOf(one, events)), delayedCopy, replayed, redelivered],
   };
 }
 
@@ -154,14 +166,29 @@ async function readReplayed(
   fates: Map<number, EventFate>,
 ): Promise<InWork> {
   const position = await readConsumerPosition(log, 'REPLAY', destination);
+  return readReplayedBy(log, position, subjects.replay(destination, '*'), fates);
+}
+
+/** The same for the copies of a redelivery, which exist while it runs. */
+async function readRedelivered(
+  log: Log,
+  destination: string,
+  fates: Map<number, EventFate>,
+): Promise<InWork> {
+  const position = await readLanePosition(log, destination);
+  if (position === undefined) return { has: () => false, count: 0 };
+  return readReplayedBy(log, position, subjects.redelivery(destination, '*'), fates);
+}
+
+async function readReplayedBy(
+  log: Log,
+  position: ConsumerPosition | undefined,
+  subject: string,
+  fates: Map<number, EventFate>,
+): Promise<InWork> {
   const some = new Set<number>();
   const from = (position?.settledUpTo ?? 0) + 1;
-  for await (const message of readMatching(
-    log,
-    'REPLAY',
-    subjects.replay(destination, '*'),
-    from,
-  )) {
+  for await (const message of readMatching(log, 'REPLAY', subject, from)) {
     const sequence = Number(message.header(originHeader));
     if (message.sequence > (position?.deliveredUpTo ?? 0)) fates.set(sequence, 'waiting');
     else if (fates.get(sequence) === undefined) some.add(sequence);

@@ -30,7 +30,8 @@ export function gateSettingsOf(
       ...(credentials && { keys: credentials.keys, webhooks: credentials.webhooks }),
       listen,
       // Secrets stay in the process that uses them: the operators' token, secrets of destinations.
-      admin: { ...config.admin, token: undefined },
+      admin: { ...config.admin, token: undefined, metricsToken: undefined },
+      operators: [],
       nats: { ...config.nats, url: undefined },
       pii: { hashKey: undefined },
       destinations: [],

@@ -5,6 +5,7 @@ import { defaultSource } from '../gate/intake/authenticate.ts';
 import type { Logger } from '../observability/logger.ts';
 import { createMetrics, type LabelValues, type Metrics } from '../observability/metrics.ts';
 import { createSignals, type Signals } from '../observability/signals.ts';
+import { auditedActions } from '../operators/audit/audited-rpcs.ts';
 
 /** The metrics and signals of this process, and their closed sets of labels. */
 export interface Observed {
@@ -20,6 +21,7 @@ export function observe(config: Config, eventNames: readonly string[], logger: L
     eventNames,
     destinations: config.destinations.map((destination) => destination.name),
     webhooks: config.webhooks.map(({ source }) => source),
+    auditedActions,
   };
   const metrics = createMetrics(labels);
   const signals = createSignals(metrics, logger);

@@ -20,6 +20,7 @@ import { readLogServers } from '../jetstream/server/server-sync.ts';
 import { storageBudget } from '../jetstream/server/storage-budget.ts';
 import { findOpenFiles, lockStore } from '../jetstream/server/store-lock.ts';
 import type { Signals } from '../observability/signals.ts';
+import { fixStarts } from './fix-starts.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
 export interface ServiceLogParts {
@@ -54,6 +55,7 @@ export async function openServiceLog(parts: ServiceLogParts): Promise<ServiceLog
   lifecycle.onRelease('log', log.close);
   checkMessageSize(config, log);
   await startIntegrity(parts, log);
+  await fixStarts(config, log, signals);
   const gauges = createStreamGauges({ log, onSize: signals.streamSize });
   lifecycle.onRelease('stream gauges', gauges.stop);
   await gauges.start();
@@ -144,6 +146,7 @@ function logOptionsOf(config: Config, server: LogServer): Omit<LogOptions, 'onSt
       storageBytesMax: server.storageBytesMax,
       rejectedBytesMax: config.rejected.storageBytesMax,
       replicas: config.durability === 'replicated' ? replicasWanted : 1,
+      auditRetentionMs: config.audit.retentionMs,
       keepsSchemas: config.schemasSource === 'registry',
     },
     publishTimeoutMs: config.nats.publishTimeoutMs,

@@ -1,11 +1,16 @@
-import type { Address, Config } from '../config/config.ts';
+import { createAuditLog } from '../audit/audit-log.ts';
+import { createAuditRecords } from '../audit/audit-records.ts';
+import type { Config } from '../config/config.ts';
 import type { DeadLetterQueue } from '../dead-letters/queue.ts';
+import { destinationTypes } from '../destinations/registry.ts';
 import type { Log } from '../jetstream/log.ts';
 import { partitionStream } from '../jetstream/topology.ts';
 import { createGauge } from '../observability/metric-families.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { suspendedText, type Signals } from '../observability/signals.ts';
-import { openAdmin } from '../operators/admin.ts';
+import { openAdmin, type AdminListener } from '../operators/admin.ts';
+import { auditCalls } from '../operators/audit/audit-calls.ts';
+import { createEventLookups } from '../operators/audit/event-ids.ts';
 import type { RegistryServiceOptions } from '../operators/registry-service.ts';
 import type { RejectedServiceOptions } from '../operators/rejected/rejected-service.ts';
 import { loadOperatorTokens } from '../operators/token-files.ts';
@@ -34,10 +39,12 @@ export interface OperatorsPortParts {
   readonly storeFailure: () => string | undefined;
 }
 
+export type OperatorsPort = Pick<AdminListener, 'address' | 'useOperators' | 'useTlsFiles'>;
+
 const closeGraceMs = 1000;
 
 /** Opens the operators' port: health, metrics, and the operators' RPCs. */
-export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Address> {
+export async function openOperatorsPort(parts: OperatorsPortParts): Promise<OperatorsPort> {
   const { config, log, opened, metrics, signals, lifecycle, gatesRunning, storeFailure } = parts;
   exposeGateProcesses(metrics, gatesRunning);
   const tail = createTail(log);
@@ -61,6 +68,11 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Addr
       contentType: metrics.registry.contentType,
       render: () => renderMetrics(metrics.registry),
     },
+    audit: auditCalls({
+      audit: createAuditLog(log),
+      lookups: createEventLookups(parts.deadLetters, parts.rejected.rejected),
+      signals,
+    }),
     routes: operatorsRoutes({ ...servicePartsOf(parts), tail }),
   });
   lifecycle.onRelease('admin port', () => {
@@ -68,7 +80,7 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Addr
     tail.close();
     return admin.close(closeGraceMs);
   });
-  return admin.address;
+  return admin;
 }
 
 function servicePartsOf(parts: OperatorsPortParts) {
@@ -79,7 +91,16 @@ function servicePartsOf(parts: OperatorsPortParts) {
     registry,
     rejected,
     deadLetters,
+    auditRecords: createAuditRecords(log),
     events: { destinations, delivery },
+    redeliveries: {
+      signals,
+      destinations: destinations.map((one) => ({
+        ...one,
+        secondCopies: destinationTypes.find(({ type }) => type === one.type)!.secondCopies,
+      })),
+      storedOf: delivery?.storedOf,
+    },
     destinations: {
       signals,
       destinations,

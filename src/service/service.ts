@@ -115,7 +115,7 @@ async function startService(
   const rejected = await openQuarantine({ ...started, validation, keys: () => keys });
 
   // The operators' port.
-  const adminAddress = await openOperatorsPort({
+  const admin = await openOperatorsPort({
     ...started,
     opened,
     metrics,
@@ -143,13 +143,14 @@ async function startService(
         ({ keys } = credentials);
         gate?.useCredentials(credentials);
       },
+      admin,
     });
     lifecycle.onRelease('followed files', async () => followed.stop());
   }
 
   return {
     address: gate?.address,
-    adminAddress,
+    adminAddress: admin.address,
     log,
     embedded: opened.embedded,
     stop: lifecycle.release,

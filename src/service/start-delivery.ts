@@ -13,8 +13,12 @@ import type { GiveUp } from '../event/delivery-attempt.ts';
 import { createJanitor } from '../jetstream/consume/janitor.ts';
 import type { Log } from '../jetstream/log.ts';
 import { createPressureRelief } from '../jetstream/consume/retention/pressure.ts';
+import { openTransform } from '../transform/open-transform.ts';
+import type { Transformer } from '../transform/transformer.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Signals } from '../observability/signals.ts';
+import { createRedeliveries } from '../redelivery/redeliveries.ts';
+import type { RedeliveryTarget } from '../redelivery/run-job.ts';
 import {
   createConfirmations,
   type Confirmations,
@@ -41,11 +45,12 @@ export interface RunningDelivery {
 export interface Carrier {
   readonly destination: Pick<Destination, 'close' | 'stored'>;
   readonly worker: DeliveryWorker;
+  readonly transformer?: Transformer | undefined;
 }
 
 /**
  * Starts delivery: the collector, which turns advisories into dead letters, a worker for each
- * destination, the confirmations, the gauges and the janitor.
+ * destination, the confirmations, the redeliveries, the gauges and the janitor.
  */
 export async function startDelivery(parts: DeliveryParts): Promise<RunningDelivery> {
   const { config, log, signals, lifecycle } = parts;
@@ -65,13 +70,17 @@ export async function startDelivery(parts: DeliveryParts): Promise<RunningDelive
   });
   lifecycle.onRelease('destinations', () => stopAll(carriers));
   lifecycle.onRelease('confirmations', confirmations.stop);
+  const redeliveries = createRedeliveries({ log, signals });
+  lifecycle.onRelease('redeliveries', redeliveries.stop);
   for (const destinationConfig of config.destinations) {
     const carrier = await createCarrier(destinationConfig, parts, giveUp);
     carriers.push(carrier);
     await confirmations.begin(confirmedDestination(destinationConfig, carrier));
     await carrier.worker.start();
+    redeliveries.add(redeliveryTarget(destinationConfig, carrier));
   }
   confirmations.start();
+  redeliveries.start();
 
   if (config.canary.intervalMs !== undefined) {
     const canary = createCanaryWorker({ config, log, signals, giveUp });
@@ -128,17 +137,19 @@ async function createCarrier(
   giveUp: GiveUp,
 ): Promise<Carrier> {
   const { name, type, settings } = destinationConfig;
+  const transformer = await openTransform(destinationConfig);
   const destination = await destinationTypeOf(type).create(name, settings);
   const worker = createDeliveryWorker({
     destinationConfig,
     destination,
+    transformer,
     log,
     signals,
     giveUp,
     heldBytesMax: heldBytesMaxOf(config.destinations.length),
     stopGraceMs: config.shutdownGraceMs,
   });
-  return { destination, worker };
+  return { destination, worker, transformer };
 }
 
 function confirmedDestination(
@@ -154,18 +165,33 @@ function confirmedDestination(
   };
 }
 
+function redeliveryTarget(config: DestinationConfig, carrier: Carrier): RedeliveryTarget {
+  const { isRunning: _isRunning, ...audited } = confirmedDestination(config, carrier);
+  const { worker } = carrier;
+  return {
+    ...audited,
+    openLane: worker.openLane,
+    waitsFor: () => {
+      const { kind, reason } = worker.state();
+      return kind === 'running' ? '' : `${config.name} is ${kind}: ${reason}`;
+    },
+  };
+}
+
 /** Stops all at once: one after another, each slow destination would use a whole grace period. */
 export async function stopAll(
   carriers: readonly {
     worker: Pick<DeliveryWorker, 'stop'>;
     destination: Carrier['destination'];
+    transformer?: Carrier['transformer'];
   }[],
 ): Promise<void> {
   const ended = await Promise.allSettled(
-    carriers.map(async ({ destination, worker }) => {
+    carriers.map(async ({ destination, worker, transformer }) => {
       try {
         await worker.stop();
       } finally {
+        await transformer?.close();
         await destination.close();
       }
     }),

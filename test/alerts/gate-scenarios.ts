@@ -1,18 +1,11 @@
-import { counter, gauge, missing, type Scenario } from './scenario.ts';
+import { accessScenarios } from './access-scenarios.ts';
+import { auditScenarios } from './audit-scenarios.ts';
+import { counter, gauge, missing, stream, type Scenario } from './scenario.ts';
 import { sourceLimitScenarios } from './source-limit-scenarios.ts';
 
 /** Every 5 minutes: an hour is 12 samples. */
 const common = { interval: '5m', at: '65m' } as const;
 
-const stream = (
-  name: string,
-  bytes: string,
-  bytesMax: number,
-  instance = 'gate-1',
-): Record<string, string> => ({
-  [`headgate_stream_bytes{stream="${name}",instance="${instance}"}`]: bytes,
-  [`headgate_stream_bytes_max{stream="${name}",instance="${instance}"}`]: gauge(bytesMax, 40),
-});
 const events = { stream: 'EVENTS' };
 
 const eventsMissing: readonly Scenario[] = [
@@ -124,6 +117,7 @@ const quarantine: readonly Scenario[] = [
   },
   { title: '80% of a share', series: share('shop', gauge(800, 40), 1000), fires: [] },
 ].map((scenario) => ({ ...common, alert: 'HeadgateQuarantineFilling', ...scenario }));
+
 const reached = (seconds: string, instance = 'worker-1') => ({
   [`headgate_log_reached_retention_seconds{instance="${instance}"}`]: seconds,
 });
@@ -369,45 +363,18 @@ const callers: readonly Scenario[] = [
   },
 ].map((scenario) => ({ ...common, alert: 'HeadgateCallersLimited', ...scenario }));
 
-const expires = (seconds: number) => ({
-  'headgate_certificate_expires_timestamp_seconds{instance="gate-1"}': gauge(seconds, 40),
-});
-const days = 86_400;
-
-const certificates: readonly Scenario[] = [
-  {
-    title: 'it expires in ten days',
-    series: expires(10 * days + 65 * 60),
-    fires: [{ instance: 'gate-1', severity: 'warn' }],
-    says: {
-      summary:
-        'Renew the certificate of gate-1 in its file (runbook): when it has expired, no caller connects.',
-      description: 'It expires in 10d 0h 0m 0s.',
-    },
-  },
-  {
-    title: 'it expires in two days',
-    series: expires(2 * days),
-    fires: [
-      { instance: 'gate-1', severity: 'warn' },
-      { instance: 'gate-1', severity: 'page' },
-    ],
-  },
-  { title: 'it expires in twenty days', series: expires(20 * days), fires: [] },
-  { title: 'there is no TLS', series: expires(0), fires: [] },
-].map((scenario) => ({ ...common, alert: 'HeadgateCertificateExpires', ...scenario }));
-
 export const gateScenarios: readonly Scenario[] = [
   ...eventsMissing,
   ...store,
   ...quarantine,
+  ...auditScenarios,
   ...retention,
   ...acknowledgement,
   ...callers,
   ...sourceLimitScenarios,
+  ...accessScenarios,
   ...syncs,
   ...heartbeats,
-  ...certificates,
   ...target,
   ...objectives,
 ];

@@ -110,3 +110,14 @@ function testFileOf({ alert, interval, series, at, fires, says }: Scenario): obj
     ],
   };
 }
+
+/** How full a stream of the log is. */
+export const stream = (
+  name: string,
+  bytes: string,
+  bytesMax: number,
+  instance = 'gate-1',
+): Record<string, string> => ({
+  [`headgate_stream_bytes{stream="${name}",instance="${instance}"}`]: bytes,
+  [`headgate_stream_bytes_max{stream="${name}",instance="${instance}"}`]: gauge(bytesMax, 40),
+});

@@ -24,10 +24,21 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   jetstream: ['event', 'errors', 'config'],
   gate: ['gen', 'event', 'errors', 'config', 'observability', 'tracing', 'http'],
   destinations: ['event', 'errors', 'tracing'],
-  delivery: ['event', 'config', 'jetstream', 'destinations', 'observability', 'tracing'],
+  transform: ['event', 'errors', 'config'],
+  delivery: [
+    'event',
+    'config',
+    'jetstream',
+    'destinations',
+    'observability',
+    'tracing',
+    'transform',
+  ],
   'dead-letters': ['event', 'errors', 'jetstream', 'observability'],
   quarantine: ['event', 'errors', 'jetstream'],
+  audit: ['errors', 'jetstream'],
   reconciliation: ['event', 'destinations', 'jetstream'],
+  redelivery: ['event', 'errors', 'jetstream', 'observability', 'reconciliation'],
   locate: [
     'event',
     'errors',
@@ -55,9 +66,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'delivery',
     'dead-letters',
     'quarantine',
+    'redelivery',
     'locate',
     'tail',
     'registry',
+    'audit',
   ],
   service: [
     'event',
@@ -72,10 +85,13 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'dead-letters',
     'quarantine',
     'reconciliation',
+    'redelivery',
     'tail',
     'canary',
     'registry',
+    'audit',
     'operators',
+    'transform',
   ],
 };
 
@@ -90,6 +106,7 @@ const owners: readonly (readonly [pattern: RegExp, folders: readonly string[]])[
   // The commands are clients of a gate that runs, in another process.
   [/^@connectrpc\/connect-node$/, ['http', 'cli']],
   [/^undici$/, ['destinations']],
+  [/^(jsonata$|quickjs-emscripten-core|@jitl\/)/, ['transform']],
   [/^(pg|@clickhouse\/|hyparquet)/, ['destinations']],
   [/^@platformatic\/kafka$/, ['destinations']],
   [/^(commander|cli-progress|cli-table3)$/, ['cli']],
@@ -125,8 +142,12 @@ const wallClock: Readonly<Record<string, string>> = {
   'observability/canary-metrics.ts': 'a gauge with a time',
   'canary/heartbeat.ts': 'a gauge with a time',
   'operators/events/event-service.ts': 'the default start of a search',
+  'jetstream/consume/start-position.ts':
+    'once for a new destination: the time that `from: 7d` means, and when it was recorded',
   'reconciliation/snapshot.ts': 'a count for people, of copies that are due',
   'reconciliation/confirmations.ts': 'when missing deliveries were found, for people',
+  'redelivery/job.ts': 'when a redelivery ended, for people',
+  'redelivery/jobs.ts': 'when a redelivery was started, for people',
   'locate/destination-fate.ts': 'shown to people: delivered by now at the latest',
   'quarantine/replay.ts': 'skips a look-up of what the log itself still recognizes',
   'quarantine/replay-marks.ts': 'shown to people',
@@ -234,8 +255,13 @@ describe('files', () => {
   it('do no work when they are imported', async () => {
     const before = process.getActiveResourcesInfo().length;
     for (const { name } of files) {
-      // The entries run on import, and a worker thread's file runs in a thread alone.
-      if (/(^|\/)main\.ts$|sqlite\/writer\.ts$|parquet\/exporter\.ts$/.test(name)) continue;
+      // The entries run on import, and the file of a worker thread or a child process runs there alone.
+      if (
+        /(^|\/)main\.ts$|sqlite\/writer\.ts$|parquet\/exporter\.ts$|transform\/child\.ts$/.test(
+          name,
+        )
+      )
+        continue;
       await import(path.join(source, name));
     }
     expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(before);

@@ -103,7 +103,12 @@ export function prepareWorker(
   const url = new URL(servers[0]!.includes('://') ? servers[0]! : `nats://${servers[0]}`);
   url.username = user ?? '';
   url.password = password ?? '';
-  const common = { ack_wait: '2s', retry: { attempts: 50, base: '10ms', cap: '100ms' } };
+  // Events are published before the first worker runs.
+  const common = {
+    from: 'earliest',
+    ack_wait: '2s',
+    retry: { attempts: 50, base: '10ms', cap: '100ms' },
+  };
   const tree = destinations.map(({ name, settings }) => [name, { ...common, ...settings }]);
   return prepareGate({
     env: {

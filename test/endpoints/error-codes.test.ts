@@ -149,6 +149,7 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   request_timeout: 'slow-callers.test.ts',
   shutting_down: 'stop.test.ts',
   cross_site_request: 'browsers.test.ts',
+  operator_not_allowed: "belongs to the operators' port: test/operators/roles.test.ts",
   dead_letter_not_found: "belongs to the operators' port: test/dead-letters",
   dead_letter_busy: 'the same: test/dead-letters/fix.test.ts',
   dead_letter_changed: 'the same: test/dead-letters/fix.test.ts',
@@ -166,8 +167,13 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   invalid_request: "belongs to the operators' port: test/dead-letters",
   destination_not_found: "belongs to the operators' port: test/delivery",
   destination_in_use: "belongs to the operators' port: test/delivery",
+  destination_no_answer: "belongs to the operators' port: test/redelivery",
+  redelivery_not_found: "belongs to the operators' port: test/redelivery",
+  redelivery_running: "belongs to the operators' port: test/redelivery",
+  redelivery_ended: "belongs to the operators' port: test/redelivery",
   too_many_subscribers: "belongs to the operators' port: test/tail",
   log_unavailable: "belongs to the operators' port: test/operators",
+  audit_full: "belongs to the operators' port: test/audit",
   internal: 'stands for what nobody thought of: there is no request that is known to cause it',
 };
 

@@ -1,9 +1,10 @@
-import { once } from 'node:events';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
+
+import { startChild } from './child-process.ts';
+import { preferAttacker } from './priorities.ts';
 
 /** An attack runs until its signal aborts. It returns how many requests were answered. */
 export type Attack = (port: number, signal: AbortSignal) => Promise<number>;
@@ -85,7 +86,7 @@ export function unfinished(connections: number, streams: number, bytes: number):
         stream.on('error', () => {});
         stream.on('close', () => setTimeout(open, 5));
         stream.resume();
-        for (let sent = 0; sent < bytes; sent += part.length) stream.write(part);
+        for (let left = bytes; left > 0; left -= part.length) stream.write(part.subarray(0, left));
       };
       for (let each = 0; each < streams; each += 1) open();
       return session;
@@ -143,6 +144,7 @@ export const attacks: Readonly<Record<string, Attack>> = {
   zstd: flood(spacesZstd, 'zstd', 2, 50),
   'H3: unfinished uploads of 4 MiB': unfinished(1, 32, 4 * mib),
   'H3: unfinished uploads of 60 KiB': unfinished(4, 200, 60 * 1024),
+  'H3: unfinished uploads of a byte': unfinished(8, 1000, 1),
   'H3: unfinished uploads, one a connection': unfinishedHttp1(200, 200 * 1024),
   'all together': together(
     flood(spaces, 'gzip', 2, 50),
@@ -153,30 +155,25 @@ export const attacks: Readonly<Record<string, Attack>> = {
   ),
 };
 
-/** A thread of its own that attacks. What it prepares is no load any more once it is here. */
+/** A process of its own that attacks. What it prepares is no load any more once it is here. */
 export interface Attacker extends AsyncDisposable {
   /** Attacks for so long. Returns how many requests were answered. */
   attack(ms: number): Promise<number>;
 }
 
 export async function startAttacker(port: number, name: string): Promise<Attacker> {
-  const workerData = { name, port };
-  const worker = new Worker(new URL('./attack-worker.ts', import.meta.url), { workerData });
-  await once(worker, 'message');
+  const child = await startChild('./attack-process.ts', name, String(port));
+  preferAttacker(child.processId);
   return {
-    attack: async (ms) => {
-      worker.postMessage(ms, []);
-      const [answered] = (await once(worker, 'message')) as [number];
-      return answered;
-    },
-    [Symbol.asyncDispose]: async () => void (await worker.terminate()),
+    attack: (ms) => child.ask<number>(ms),
+    [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
   };
 }
 
 /** Attacks once. Returns how many requests were answered. */
 export async function attackFor(ms: number, port: number, name: string): Promise<number> {
   await using attacker = await startAttacker(port, name);
-  // Awaited here: the thread ends when this function returns.
+  // Awaited here: the process ends when this function returns.
   const answered = await attacker.attack(ms);
   return answered;
 }

@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { startAttacker } from './attacks.ts';
 import type { HostileGate } from './hostile-gate.ts';
-import { startProducers, type ProducersReport } from './producers.ts';
+import { startChild } from './child-process.ts';
+import { preferProducers } from './priorities.ts';
+import type { ProducersReport } from './producers.ts';
 
 /* What producers see without an attack and during it, in turns, so that both see the same machine. */
 
@@ -42,17 +44,20 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   await using attacker = await startAttacker(gate.port, name);
   await using decoy = process.env['HOSTILE_DECOY'] === '1' ? await options.startDecoy() : undefined;
   await using elsewhere = decoy && (await startAttacker(decoy.port, name));
+  const args = [gate.port, producersCount, producersPerSecond].map(String);
+  await using producers = await startChild('./producer-process.ts', ...args);
+  preferProducers(producers.processId);
   const during = async (work: () => Promise<unknown>): Promise<ProducersReport> => {
-    const producers = startProducers(gate.port, producersCount, producersPerSecond);
+    producers.tell('start');
     await work();
-    return producers.stop();
+    return producers.ask<ProducersReport>('stop');
   };
   // What is compiled and allocated once is no cost of an attack.
   await during(() => sleep(1_000));
   const alone: number[] = [];
   const attacked: number[] = [];
   const refusals: Record<string, number> = {};
-  let [sent, answered, cpuMs, cpuAloneMs] = [0, 0, 0, 0];
+  let [sent, answered, cpuMs, cpuAloneMs, ownStopMs] = [0, 0, 0, 0, 0];
   for (let round = 0; round < rounds; round += 1) {
     const cpuAtFirst = gate.cpuMs();
     alone.push((await during(() => elsewhere?.attack(ms) ?? sleep(ms))).p99Ms);
@@ -68,6 +73,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
     cpuMs += gate.cpuMs() - cpuBefore;
     attacked.push(report.p99Ms);
     sent += report.sent;
+    ownStopMs = Math.max(ownStopMs, report.ownStopMs);
     for (const [what, count] of Object.entries(report.refusals)) {
       refusals[what] = (refusals[what] ?? 0) + count;
     }
@@ -80,7 +86,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   const text =
     `${name}: ${answered} answered, CPU ${percent(cpuMs)} (alone: ${percent(cpuAloneMs)}), producers p99 ` +
     `${p99Ms.toFixed(1)} ms (alone: ${aloneP99Ms.toFixed(1)}; each: ${shown(attacked)} / ` +
-    `${shown(alone)}), refusals ${JSON.stringify(refusals)}`;
+    `${shown(alone)}; their own event loop stopped for at most ${ownStopMs.toFixed(0)}), refusals ${JSON.stringify(refusals)}`;
   return { aloneP99Ms, p99Ms, sent, refusals, text };
 }
 

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 
 import { hashWriteKey } from '../../src/config/write-key.ts';
 import { prepareGate, type GateProcess } from '../crash/gate-process.ts';
-
-export const producerKey = 'hg_hostile_producer';
+import { preferGate } from './priorities.ts';
+import { producerKey } from './producer-key.ts';
 
 /** A gate as its own process, with keys, that is attacked. */
 export interface HostileGate extends AsyncDisposable {
@@ -24,6 +24,7 @@ export async function startHostileGate(
     env: { HEADGATE_LOG_LEVEL: 'silent', HEADGATE_ENFORCEMENT: 'warn', ...env },
   });
   const { processId } = await gate.start();
+  preferGate(processId, gate.servers());
   return {
     url: gate.url,
     port: Number(new URL(gate.url).port),

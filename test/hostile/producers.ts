@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import http from 'node:http';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { producerKey } from './hostile-gate.ts';
+import { producerKey } from './producer-key.ts';
 
 /** What producers saw. */
 export interface ProducersReport {
@@ -11,6 +12,8 @@ export interface ProducersReport {
   readonly refusals: Readonly<Record<string, number>>;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** How long the event loop of the measuring process stopped, at most. */
+  readonly ownStopMs: number;
 }
 
 export interface Producers {
@@ -70,6 +73,8 @@ export function startProducers(port: number, count: number, perSecond: number): 
     }
     agent.destroy();
   };
+  const loop = monitorEventLoopDelay({ resolution: 1 });
+  loop.enable();
   const running = Array.from({ length: count }, (_, index) => produce(index));
   return {
     stop: async () => {
@@ -77,7 +82,9 @@ export function startProducers(port: number, count: number, perSecond: number): 
       await Promise.all(running);
       latencies.sort((one, other) => one - other);
       const at = (share: number): number => latencies[Math.floor(latencies.length * share)] ?? NaN;
-      return { sent: latencies.length, refusals, p50Ms: at(0.5), p99Ms: at(0.99) };
+      loop.disable();
+      const ownStopMs = loop.max / 1e6;
+      return { sent: latencies.length, refusals, p50Ms: at(0.5), p99Ms: at(0.99), ownStopMs };
     },
   };
 }

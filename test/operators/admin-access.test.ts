@@ -99,6 +99,15 @@ describe('a command on the same machine', () => {
     expect(await runCli(['dead', 'list'], { env: byVariable })).toMatchObject({ code: 0 });
   });
 
+  test('sends the token of the operator who runs it first', async () => {
+    const env = { HEADGATE_DATA_DIR: real.dataDir, HEADGATE_OPERATOR_TOKEN: 'not-known' };
+    const { code, stderr } = await runCli(['destinations', '--admin', real.adminUrl], { env });
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/HEADGATE_OPERATOR_TOKEN to your own/),
+    ]);
+  });
+
   test('says what to do if it finds no token', async () => {
     const env = { HEADGATE_DATA_DIR: path.join(real.dataDir, 'none'), HEADGATE_ADMIN_TOKEN: '' };
     const { code, stderr } = await runCli(['destinations', '--admin', real.adminUrl], { env });

@@ -6,13 +6,13 @@ import type {
   DescMethod,
   DescMethodStreaming,
   DescMethodUnary,
-  DescService,
   MessageInitShape,
 } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { createAuditRecords } from '../../src/audit/audit-records.ts';
 import { formatAddress } from '../../src/config/address.ts';
 import { createSecret } from '../../src/config/secret.ts';
 import { readConfig } from '../../src/config/read-config.ts';
@@ -26,6 +26,7 @@ import { createSignals } from '../../src/observability/signals.ts';
 import { openAdmin } from '../../src/operators/admin.ts';
 import { operatorsRoutes, type OperatorsParts } from '../../src/operators/routes.ts';
 import { adminToken, asAdmin, withAdminToken } from '../admin-token.ts';
+import { operatorsServices } from './operators-services.ts';
 import { createTail } from '../../src/tail/tail.ts';
 
 const secret = 'hunter2 of a place that nobody expected';
@@ -50,21 +51,10 @@ const requests: Readonly<Record<string, object>> = {
   ReadEvents: { eventName: 'order_completed' },
   Locate: { id: 'e-1' },
   ReplayRejected: { sequence: 1n },
+  CountRedelivery: { selection: { destination: 'crm' } },
+  StartRedelivery: { selection: { destination: 'crm' } },
   DiscardRejected: { sequence: 1n, why: 'a test' },
 };
-
-/** The services of the contract, from the generated files, so that new ones are included. */
-async function operatorsServices(): Promise<DescService[]> {
-  const folder = path.resolve('gen/headgate/v1');
-  const services: DescService[] = [];
-  for (const name of readdirSync(folder).filter((each) => each.endsWith('_service_pb.ts'))) {
-    const values = Object.values((await import(path.join(folder, name))) as object) as {
-      readonly kind?: string;
-    }[];
-    services.push(...(values.filter(({ kind }) => kind === 'service') as DescService[]));
-  }
-  return services.filter(({ typeName }) => typeName !== 'headgate.v1.TrackService');
-}
 
 const methods: readonly DescMethod[] = (await operatorsServices()).flatMap((one) => one.methods);
 
@@ -96,11 +86,19 @@ beforeAll(async () => {
     rejected: { rejected: broken(), replay: broken(), discard: broken(), textOf: fails },
     events: { destinations: [], delivery: undefined },
     deadLetters: broken(),
+    auditRecords: createAuditRecords(log),
     destinations: {
       signals,
       destinations: [{ name: 'crm', type: 'webhook' }],
       stateOf: fails,
       deliveredOf: fails,
+    },
+    redeliveries: {
+      signals,
+      destinations: [
+        { name: 'crm', type: 'webhook', events: [], sources: [], secondCopies: 'None.' },
+      ],
+      storedOf: undefined,
     },
   };
   admin = await openAdmin({
@@ -110,6 +108,7 @@ beforeAll(async () => {
     notice: undefined,
     probe: async () => {},
     metricsPage: { contentType: 'text/plain', render: async function* () {} },
+    audit: (next) => next,
     routes: operatorsRoutes(parts),
   });
 });

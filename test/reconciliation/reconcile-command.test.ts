@@ -23,10 +23,10 @@ test('headgate reconcile compares the counts of a running gate, and finds a dele
   expect(sound.stderr).toContain('The counts match.');
   expect(sound.code).toBe(0);
   expect(sound.stdout.split('\n')).toEqual([
-    'hour\tevent\taccepted\tdestination\tdelivered\twaiting\tdead\tdiscarded\tfiltered\tdifference',
-    '2026-01-02T03:00Z\torder_completed\t200\twarehouse\t200\t0\t0\t0\t0\t0',
-    '2026-01-02T03:00Z\tpage_viewed\t50\twarehouse\t50\t0\t0\t0\t0\t0',
-    'all\t-\t250\twarehouse\t250\t0\t0\t0\t0\t0',
+    'hour\tevent\taccepted\tdestination\tdelivered\twaiting\tdead\tdiscarded\tfiltered\tdifference\tbefore start',
+    '2026-01-02T03:00Z\torder_completed\t200\twarehouse\t200\t0\t0\t0\t0\t0\t0',
+    '2026-01-02T03:00Z\tpage_viewed\t50\twarehouse\t50\t0\t0\t0\t0\t0\t0',
+    'all\t-\t250\twarehouse\t250\t0\t0\t0\t0\t0\t0',
     '',
   ]);
 
@@ -35,7 +35,7 @@ test('headgate reconcile compares the counts of a running gate, and finds a dele
   warehouse.close();
   const short = await ask();
   expect(short.code).toBe(1);
-  expect(short.stdout).toContain('\twarehouse\t199\t0\t0\t0\t0\t1\n');
+  expect(short.stdout).toContain('\twarehouse\t199\t0\t0\t0\t0\t1\t0\n');
   expect(short.stderr).toContain(
     `missing at warehouse: ${ids[7]} order_completed 2026-01-02T03:04:05.678Z`,
   );

@@ -91,7 +91,14 @@ describe('reconciliation', () => {
     await queue.replay('crm:5');
     await publishEvents(log, 2);
 
-    const counts = { delivered: 33, waiting: 7, dead: 1, discarded: 1, filtered: 5 };
+    const counts = {
+      delivered: 33,
+      waiting: 7,
+      dead: 1,
+      discarded: 1,
+      filtered: 5,
+      beforeStart: 0,
+    };
     const gone = new Set([3, 4, 5, 7, 10, 11, 12]);
     const held = ids.filter((_id, index) => !gone.has(index + 1));
     for (const audited of [holding(held, config), silent(config)]) {

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file headgate/v1/dead_letter_service.proto.
  */
 export const file_headgate_v1_dead_letter_service: GenFile = /*@__PURE__*/
-  fileDesc("CiVoZWFkZ2F0ZS92MS9kZWFkX2xldHRlcl9zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSLOAQoWTGlzdERlYWRMZXR0ZXJzUmVxdWVzdBITCgtkZXN0aW5hdGlvbhgBIAEoCRISCgpldmVudF9uYW1lGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoDRISCgpwYWdlX3Rva2VuGAQgASgJEg4KBnJlYXNvbhgFIAEoCRIpCgVzaW5jZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wInAKF0xpc3REZWFkTGV0dGVyc1Jlc3BvbnNlEi0KDGRlYWRfbGV0dGVycxgBIAMoCzIXLmhlYWRnYXRlLnYxLkRlYWRMZXR0ZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEg0KBXRvdGFsGAMgASgEIrwBChdDb3VudERlYWRMZXR0ZXJzUmVxdWVzdBITCgtkZXN0aW5hdGlvbhgBIAEoCRISCgpldmVudF9uYW1lGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIpCgVzaW5jZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnBhZ2VfdG9rZW4YBiABKAkicgoYQ291bnREZWFkTGV0dGVyc1Jlc3BvbnNlEg0KBWNvdW50GAEgASgEEi4KB3JlYXNvbnMYAiADKAsyHS5oZWFkZ2F0ZS52MS5EZWFkTGV0dGVyUmVhc29uEhcKD25leHRfcGFnZV90b2tlbhgDIAEoCSIxChBEZWFkTGV0dGVyUmVhc29uEg4KBnJlYXNvbhgBIAEoCRINCgVjb3VudBgCIAEoBCIiChRHZXREZWFkTGV0dGVyUmVxdWVzdBIKCgJpZBgBIAEoCSJrChVHZXREZWFkTGV0dGVyUmVzcG9uc2USLAoLZGVhZF9sZXR0ZXIYASABKAsyFy5oZWFkZ2F0ZS52MS5EZWFkTGV0dGVyEhIKCmV2ZW50X2pzb24YAiABKAkSEAoIcmV2aXNpb24YAyABKAQibwoURml4RGVhZExldHRlclJlcXVlc3QSCgoCaWQYASABKAkSEgoKZXZlbnRfanNvbhgCIAEoCRIlCgVlZGl0cxgDIAMoCzIWLmhlYWRnYXRlLnYxLkV2ZW50RWRpdBIQCghyZXZpc2lvbhgEIAEoBCJrChVGaXhEZWFkTGV0dGVyUmVzcG9uc2USLAoLZGVhZF9sZXR0ZXIYASABKAsyFy5oZWFkZ2F0ZS52MS5EZWFkTGV0dGVyEhIKCmV2ZW50X2pzb24YAiABKAkSEAoIcmV2aXNpb24YAyABKAQiJQoXUmVwbGF5RGVhZExldHRlclJlcXVlc3QSCgoCaWQYASABKAkiLAoYUmVwbGF5RGVhZExldHRlclJlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEIjMKGERpc2NhcmREZWFkTGV0dGVyUmVxdWVzdBIKCgJpZBgBIAEoCRILCgN3aHkYAiABKAkiGwoZRGlzY2FyZERlYWRMZXR0ZXJSZXNwb25zZTLHBAoRRGVhZExldHRlclNlcnZpY2USXAoPTGlzdERlYWRMZXR0ZXJzEiMuaGVhZGdhdGUudjEuTGlzdERlYWRMZXR0ZXJzUmVxdWVzdBokLmhlYWRnYXRlLnYxLkxpc3REZWFkTGV0dGVyc1Jlc3BvbnNlEl8KEENvdW50RGVhZExldHRlcnMSJC5oZWFkZ2F0ZS52MS5Db3VudERlYWRMZXR0ZXJzUmVxdWVzdBolLmhlYWRnYXRlLnYxLkNvdW50RGVhZExldHRlcnNSZXNwb25zZRJWCg1HZXREZWFkTGV0dGVyEiEuaGVhZGdhdGUudjEuR2V0RGVhZExldHRlclJlcXVlc3QaIi5oZWFkZ2F0ZS52MS5HZXREZWFkTGV0dGVyUmVzcG9uc2USVgoNRml4RGVhZExldHRlchIhLmhlYWRnYXRlLnYxLkZpeERlYWRMZXR0ZXJSZXF1ZXN0GiIuaGVhZGdhdGUudjEuRml4RGVhZExldHRlclJlc3BvbnNlEl8KEFJlcGxheURlYWRMZXR0ZXISJC5oZWFkZ2F0ZS52MS5SZXBsYXlEZWFkTGV0dGVyUmVxdWVzdBolLmhlYWRnYXRlLnYxLlJlcGxheURlYWRMZXR0ZXJSZXNwb25zZRJiChFEaXNjYXJkRGVhZExldHRlchIlLmhlYWRnYXRlLnYxLkRpc2NhcmREZWFkTGV0dGVyUmVxdWVzdBomLmhlYWRnYXRlLnYxLkRpc2NhcmREZWFkTGV0dGVyUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_headgate_v1_dead_letter, file_headgate_v1_event_edit]);
+  fileDesc("CiVoZWFkZ2F0ZS92MS9kZWFkX2xldHRlcl9zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSLOAQoWTGlzdERlYWRMZXR0ZXJzUmVxdWVzdBITCgtkZXN0aW5hdGlvbhgBIAEoCRISCgpldmVudF9uYW1lGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoDRISCgpwYWdlX3Rva2VuGAQgASgJEg4KBnJlYXNvbhgFIAEoCRIpCgVzaW5jZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wInAKF0xpc3REZWFkTGV0dGVyc1Jlc3BvbnNlEi0KDGRlYWRfbGV0dGVycxgBIAMoCzIXLmhlYWRnYXRlLnYxLkRlYWRMZXR0ZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEg0KBXRvdGFsGAMgASgEIrwBChdDb3VudERlYWRMZXR0ZXJzUmVxdWVzdBITCgtkZXN0aW5hdGlvbhgBIAEoCRISCgpldmVudF9uYW1lGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIpCgVzaW5jZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnBhZ2VfdG9rZW4YBiABKAkicgoYQ291bnREZWFkTGV0dGVyc1Jlc3BvbnNlEg0KBWNvdW50GAEgASgEEi4KB3JlYXNvbnMYAiADKAsyHS5oZWFkZ2F0ZS52MS5EZWFkTGV0dGVyUmVhc29uEhcKD25leHRfcGFnZV90b2tlbhgDIAEoCSIxChBEZWFkTGV0dGVyUmVhc29uEg4KBnJlYXNvbhgBIAEoCRINCgVjb3VudBgCIAEoBCIiChRHZXREZWFkTGV0dGVyUmVxdWVzdBIKCgJpZBgBIAEoCSJrChVHZXREZWFkTGV0dGVyUmVzcG9uc2USLAoLZGVhZF9sZXR0ZXIYASABKAsyFy5oZWFkZ2F0ZS52MS5EZWFkTGV0dGVyEhIKCmV2ZW50X2pzb24YAiABKAkSEAoIcmV2aXNpb24YAyABKAQibwoURml4RGVhZExldHRlclJlcXVlc3QSCgoCaWQYASABKAkSEgoKZXZlbnRfanNvbhgCIAEoCRIlCgVlZGl0cxgDIAMoCzIWLmhlYWRnYXRlLnYxLkV2ZW50RWRpdBIQCghyZXZpc2lvbhgEIAEoBCJrChVGaXhEZWFkTGV0dGVyUmVzcG9uc2USLAoLZGVhZF9sZXR0ZXIYASABKAsyFy5oZWFkZ2F0ZS52MS5EZWFkTGV0dGVyEhIKCmV2ZW50X2pzb24YAiABKAkSEAoIcmV2aXNpb24YAyABKAQiJQoXUmVwbGF5RGVhZExldHRlclJlcXVlc3QSCgoCaWQYASABKAkiLAoYUmVwbGF5RGVhZExldHRlclJlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEItABChhSZXBsYXlEZWFkTGV0dGVyc1JlcXVlc3QSEwoLZGVzdGluYXRpb24YASABKAkSEgoKZXZlbnRfbmFtZRgCIAEoCRIOCgZyZWFzb24YAyABKAkSKQoFc2luY2UYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwYWdlX3NpemUYBiABKA0SEgoKcGFnZV90b2tlbhgHIAEoCSJmChlSZXBsYXlEZWFkTGV0dGVyc1Jlc3BvbnNlEjAKB3Jlc3VsdHMYASADKAsyHy5oZWFkZ2F0ZS52MS5SZXBsYXllZERlYWRMZXR0ZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkAKElJlcGxheWVkRGVhZExldHRlchIKCgJpZBgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBBIMCgRjb2RlGAMgASgJIjMKGERpc2NhcmREZWFkTGV0dGVyUmVxdWVzdBIKCgJpZBgBIAEoCRILCgN3aHkYAiABKAkiGwoZRGlzY2FyZERlYWRMZXR0ZXJSZXNwb25zZTKrBQoRRGVhZExldHRlclNlcnZpY2USXAoPTGlzdERlYWRMZXR0ZXJzEiMuaGVhZGdhdGUudjEuTGlzdERlYWRMZXR0ZXJzUmVxdWVzdBokLmhlYWRnYXRlLnYxLkxpc3REZWFkTGV0dGVyc1Jlc3BvbnNlEl8KEENvdW50RGVhZExldHRlcnMSJC5oZWFkZ2F0ZS52MS5Db3VudERlYWRMZXR0ZXJzUmVxdWVzdBolLmhlYWRnYXRlLnYxLkNvdW50RGVhZExldHRlcnNSZXNwb25zZRJWCg1HZXREZWFkTGV0dGVyEiEuaGVhZGdhdGUudjEuR2V0RGVhZExldHRlclJlcXVlc3QaIi5oZWFkZ2F0ZS52MS5HZXREZWFkTGV0dGVyUmVzcG9uc2USVgoNRml4RGVhZExldHRlchIhLmhlYWRnYXRlLnYxLkZpeERlYWRMZXR0ZXJSZXF1ZXN0GiIuaGVhZGdhdGUudjEuRml4RGVhZExldHRlclJlc3BvbnNlEl8KEFJlcGxheURlYWRMZXR0ZXISJC5oZWFkZ2F0ZS52MS5SZXBsYXlEZWFkTGV0dGVyUmVxdWVzdBolLmhlYWRnYXRlLnYxLlJlcGxheURlYWRMZXR0ZXJSZXNwb25zZRJiChFSZXBsYXlEZWFkTGV0dGVycxIlLmhlYWRnYXRlLnYxLlJlcGxheURlYWRMZXR0ZXJzUmVxdWVzdBomLmhlYWRnYXRlLnYxLlJlcGxheURlYWRMZXR0ZXJzUmVzcG9uc2USYgoRRGlzY2FyZERlYWRMZXR0ZXISJS5oZWFkZ2F0ZS52MS5EaXNjYXJkRGVhZExldHRlclJlcXVlc3QaJi5oZWFkZ2F0ZS52MS5EaXNjYXJkRGVhZExldHRlclJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_headgate_v1_dead_letter, file_headgate_v1_event_edit]);
 
 /**
  * @generated from message headgate.v1.ListDeadLettersRequest
@@ -363,6 +363,116 @@ export const ReplayDeadLetterResponseSchema: GenMessage<ReplayDeadLetterResponse
   messageDesc(file_headgate_v1_dead_letter_service, 10);
 
 /**
+ * @generated from message headgate.v1.ReplayDeadLettersRequest
+ */
+export type ReplayDeadLettersRequest = Message<"headgate.v1.ReplayDeadLettersRequest"> & {
+  /**
+   * The filters of ListDeadLettersRequest.
+   *
+   * @generated from field: string destination = 1;
+   */
+  destination: string;
+
+  /**
+   * @generated from field: string event_name = 2;
+   */
+  eventName: string;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp since = 4;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp until = 5;
+   */
+  until?: Timestamp | undefined;
+
+  /**
+   * 0 means the default of 100. At most 100. Any page may replay fewer, or none.
+   *
+   * @generated from field: uint32 page_size = 6;
+   */
+  pageSize: number;
+
+  /**
+   * The next_page_token of the previous response. Events that fail again after the first page are on
+   * no page.
+   *
+   * @generated from field: string page_token = 7;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message headgate.v1.ReplayDeadLettersRequest.
+ * Use `create(ReplayDeadLettersRequestSchema)` to create a new message.
+ */
+export const ReplayDeadLettersRequestSchema: GenMessage<ReplayDeadLettersRequest> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_dead_letter_service, 11);
+
+/**
+ * @generated from message headgate.v1.ReplayDeadLettersResponse
+ */
+export type ReplayDeadLettersResponse = Message<"headgate.v1.ReplayDeadLettersResponse"> & {
+  /**
+   * @generated from field: repeated headgate.v1.ReplayedDeadLetter results = 1;
+   */
+  results: ReplayedDeadLetter[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message headgate.v1.ReplayDeadLettersResponse.
+ * Use `create(ReplayDeadLettersResponseSchema)` to create a new message.
+ */
+export const ReplayDeadLettersResponseSchema: GenMessage<ReplayDeadLettersResponse> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_dead_letter_service, 12);
+
+/**
+ * @generated from message headgate.v1.ReplayedDeadLetter
+ */
+export type ReplayedDeadLetter = Message<"headgate.v1.ReplayedDeadLetter"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The sequence number in the stream REPLAY. 0 if it was not replayed.
+   *
+   * @generated from field: uint64 sequence = 2;
+   */
+  sequence: bigint;
+
+  /**
+   * Why it was not replayed: dead_letter_not_found (another caller replayed or discarded it), or
+   * dead_letter_busy (another caller is about to). Empty if it was.
+   *
+   * @generated from field: string code = 3;
+   */
+  code: string;
+};
+
+/**
+ * Describes the message headgate.v1.ReplayedDeadLetter.
+ * Use `create(ReplayedDeadLetterSchema)` to create a new message.
+ */
+export const ReplayedDeadLetterSchema: GenMessage<ReplayedDeadLetter> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_dead_letter_service, 13);
+
+/**
  * @generated from message headgate.v1.DiscardDeadLetterRequest
  */
 export type DiscardDeadLetterRequest = Message<"headgate.v1.DiscardDeadLetterRequest"> & {
@@ -384,7 +494,7 @@ export type DiscardDeadLetterRequest = Message<"headgate.v1.DiscardDeadLetterReq
  * Use `create(DiscardDeadLetterRequestSchema)` to create a new message.
  */
 export const DiscardDeadLetterRequestSchema: GenMessage<DiscardDeadLetterRequest> = /*@__PURE__*/
-  messageDesc(file_headgate_v1_dead_letter_service, 11);
+  messageDesc(file_headgate_v1_dead_letter_service, 14);
 
 /**
  * @generated from message headgate.v1.DiscardDeadLetterResponse
@@ -397,7 +507,7 @@ export type DiscardDeadLetterResponse = Message<"headgate.v1.DiscardDeadLetterRe
  * Use `create(DiscardDeadLetterResponseSchema)` to create a new message.
  */
 export const DiscardDeadLetterResponseSchema: GenMessage<DiscardDeadLetterResponse> = /*@__PURE__*/
-  messageDesc(file_headgate_v1_dead_letter_service, 12);
+  messageDesc(file_headgate_v1_dead_letter_service, 15);
 
 /**
  * Lists, fixes, replays and discards events that could not be delivered. Served on the admin port.
@@ -451,6 +561,17 @@ export const DeadLetterService: GenService<{
     methodKind: "unary";
     input: typeof ReplayDeadLetterRequestSchema;
     output: typeof ReplayDeadLetterResponseSchema;
+  },
+  /**
+   * The same for dead letters that match a filter, page by page. Each is replayed alone: one that
+   * another caller replays or discards does not hold up the others.
+   *
+   * @generated from rpc headgate.v1.DeadLetterService.ReplayDeadLetters
+   */
+  replayDeadLetters: {
+    methodKind: "unary";
+    input: typeof ReplayDeadLettersRequestSchema;
+    output: typeof ReplayDeadLettersResponseSchema;
   },
   /**
    * Gives up delivery of the event to this destination. The reason is kept.

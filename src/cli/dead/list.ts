@@ -68,7 +68,7 @@ async function readLetters(client: DeadClient, options: ListOptions): Promise<De
 }
 
 /** All dead letters that match a filter and existed at the first page. */
-export async function* deadLetterPages(
+async function* deadLetterPages(
   client: DeadClient,
   filter: Filter,
   size: number,

@@ -1,14 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { Code, ConnectError } from '@connectrpc/connect';
 import { Presets, SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 
 import { confirm } from '../terminal/confirm.ts';
 import { readCountUpTo } from '../terminal/option-values.ts';
 import { print } from '../terminal/print.ts';
-import { countAll, reasonLines, withFilter, type DeadClient, type Filter } from './filter.ts';
-import { deadLetterPages } from './list.ts';
+import {
+  countAll,
+  filterRequest,
+  reasonLines,
+  withFilter,
+  type DeadClient,
+  type Filter,
+} from './filter.ts';
 
 interface ReplayOptions extends Filter {
   readonly all?: true;
@@ -18,10 +23,8 @@ interface ReplayOptions extends Filter {
   readonly json?: true;
 }
 
-/** A page is held in memory while its letters are replayed. */
+/** The most that the service replays by one request. */
 const pageSize = 100;
-/** Each replay waits for a sync of the disk; this many share one sync. */
-const inFlightMax = 8;
 const rateMax = 100_000;
 
 /** `headgate dead replay`: one by its id, or all that match a filter. */
@@ -96,8 +99,8 @@ interface Tally {
 }
 
 /**
- * Replays page by page, several at once. An event that fails again becomes a new dead letter, which
- * the pages do not include. It may be interrupted at any time, and run again for the rest.
+ * Replays page by page. An event that fails again becomes a new dead letter, which the pages do not
+ * include. It may be interrupted at any time, and run again for the rest.
  */
 async function replayMatching(
   client: DeadClient,
@@ -107,29 +110,20 @@ async function replayMatching(
   const tally: Tally = { replayed: [], gone: [], busy: [] };
   const bar = startBar(count, options);
   const pace = createPace(options.rate);
-  const replay = async (id: string): Promise<void> => {
-    try {
-      const { sequence } = await client.call((service) => service.replayDeadLetter({ id }));
-      tally.replayed.push({ id, sequence: String(sequence) });
-    } catch (error) {
-      const { code } = ConnectError.from((error as Error).cause);
-      if (code === Code.NotFound) tally.gone.push(id);
-      else if (code === Code.Aborted) tally.busy.push(id);
-      else throw error;
-    }
-    bar?.increment();
-  };
+  let pageToken = '';
   try {
-    for await (const page of deadLetterPages(client, options, pageSize)) {
-      const ids = page.map(({ id }) => id);
-      const work = async (): Promise<void> => {
-        for (let id = ids.shift(); id !== undefined; id = ids.shift()) {
-          await pace();
-          await replay(id);
-        }
-      };
-      await allOrFirstFault(Array.from({ length: inFlightMax }, work), () => ids.splice(0));
-    }
+    do {
+      const request = { ...filterRequest(options), pageSize: pace.pageSize, pageToken };
+      const page = await client.call((service) => service.replayDeadLetters(request));
+      for (const { id, sequence, code } of page.results) {
+        if (code === '') tally.replayed.push({ id, sequence: String(sequence) });
+        else if (code === 'dead_letter_busy') tally.busy.push(id);
+        else tally.gone.push(id);
+      }
+      bar?.increment(page.results.length);
+      pageToken = page.nextPageToken;
+      if (pageToken !== '') await pace.after(page.results.length);
+    } while (pageToken !== '');
   } catch (error) {
     bar?.stop();
     process.stderr.write(`${tally.replayed.length} replayed before this:\n`);
@@ -139,29 +133,20 @@ async function replayMatching(
   return tally;
 }
 
-/** Waits for all. The first error stops the others after their current letter. */
-async function allOrFirstFault(works: readonly Promise<void>[], stop: () => void): Promise<void> {
-  const results = await Promise.allSettled(
-    works.map((work) =>
-      work.catch((error: unknown) => {
-        stop();
-        throw error;
-      }),
-    ),
-  );
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-}
+/** At most so many pages a second, so that destinations get no bursts. */
+const pagesPerSecond = 10;
 
-/** Resolves when the next replay may begin: evenly spaced, so that destinations get no bursts. */
-function createPace(rate: number | undefined): () => Promise<unknown> {
-  if (rate === undefined) return () => Promise.resolve();
+/** How large pages are, and how long to wait after each, to keep a rate. */
+function createPace(rate: number | undefined) {
+  if (rate === undefined) return { pageSize, after: () => Promise.resolve() };
   let nextAt = performance.now();
-  return () => {
-    const now = performance.now();
-    const at = Math.max(now, nextAt);
-    nextAt = at + 1000 / rate;
-    return sleep(at - now);
+  return {
+    pageSize: Math.min(pageSize, Math.max(1, Math.floor(rate / pagesPerSecond))),
+    after: async (replayed: number): Promise<void> => {
+      const now = performance.now();
+      nextAt = Math.max(nextAt, now - 1000) + (replayed * 1000) / rate;
+      await sleep(Math.max(0, nextAt - now));
+    },
   };
 }
 

@@ -6,14 +6,14 @@ import {
   type DestinationStatus,
 } from '../../../gen/headgate/v1/destination_service_pb.ts';
 import { connectAdminPort, type AdminPort } from '../admin-client.ts';
+import { getAdminPage, type AdminPage } from '../admin-port/get-page.ts';
+import { tlsAdvice } from '../admin-port/port-tls.ts';
 import { spanText } from '../destinations.ts';
 import type { CheckFindings } from './finding.ts';
 import { oneLine, visible } from '../terminal/print.ts';
 
 /** A gate that answers at its admin port. */
-export interface RunningGate {
-  readonly url: string;
-  readonly token: string | undefined;
+export interface RunningGate extends AdminPort {
   /** Series without labels, by name. */
   readonly metrics: ReadonlyMap<string, number>;
 }
@@ -23,36 +23,38 @@ const timeoutMs = 5_000;
 /** Undefined if no gate answers, which `findings` reports. */
 export async function reachGate(
   findings: CheckFindings,
-  { url, token }: AdminPort,
+  port: AdminPort,
 ): Promise<RunningGate | undefined> {
-  const headers: Record<string, string> =
-    token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const get = (path: string): Promise<Response> =>
-    fetch(`${url}${path}`, { headers, signal: AbortSignal.timeout(timeoutMs) });
-  let ready: Response;
+  const { url } = port;
+  let ready: AdminPage;
   try {
-    ready = await get('/readyz');
-  } catch {
+    ready = await getAdminPage(port, '/readyz', timeoutMs);
+  } catch (error) {
+    const advice = port.tls && tlsAdvice(error);
+    if (advice !== undefined) {
+      findings.failure(`the gate at ${url} cannot be asked by TLS`, `There, ${advice}.`);
+      return undefined;
+    }
     findings.skipped(
       `no gate answers at ${url}, so what one knows was not looked at`,
       'Run this again while it runs, or name its port: --admin.',
     );
     return undefined;
   }
-  const [why = ''] = visible(await ready.text()).split('\n');
-  if (ready.ok) findings.ok(`the gate at ${url} takes events`);
+  const [why = ''] = visible(ready.text).split('\n');
+  if (ready.status === 200) findings.ok(`the gate at ${url} takes events`);
   else
     findings.failure(`the gate at ${url} is ${why}`, 'See what is said of NATS here, and its log.');
-  const page = await get('/metrics');
+  const page = await getAdminPage(port, '/metrics', timeoutMs);
   if (page.status === 401) {
     findings.failure(
       `the gate at ${url} asks for another token`,
-      'Set HEADGATE_ADMIN_TOKEN to the one that it was started with, or name its HEADGATE_DATA_DIR.',
+      'Set HEADGATE_OPERATOR_TOKEN to your own, or HEADGATE_ADMIN_TOKEN to the one that it was started with, or name its HEADGATE_DATA_DIR.',
     );
     return undefined;
   }
   const metrics = new Map<string, number>();
-  for (const [, name, value] of (await page.text()).matchAll(/^(\w+) (\S+)$/gm)) {
+  for (const [, name, value] of page.text.matchAll(/^(\w+) (\S+)$/gm)) {
     metrics.set(name!, Number(value));
   }
   if (!metrics.has('headgate_enforcement_suspended')) {
@@ -62,7 +64,7 @@ export async function reachGate(
     );
     return undefined;
   }
-  return { url, token, metrics };
+  return { ...port, metrics };
 }
 
 /** What the running gate reports about itself. */

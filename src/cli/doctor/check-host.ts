@@ -23,10 +23,16 @@ export function checkEndpoint(findings: CheckFindings, config: Config): void {
   if (tls !== undefined) {
     for (const file of [tls.cert, tls.key]) checkReadable(findings, file, 'tls.cert and tls.key');
   }
+  if (admin.tls !== undefined) {
+    const settings = 'admin.tls.cert and admin.tls.key';
+    for (const file of [admin.tls.cert, admin.tls.key]) checkReadable(findings, file, settings);
+  }
   if (!isLoopback(admin.listen.host)) {
     findings.warning(
       `the operators' port ${formatAddress(admin.listen)} can be reached from other machines, by whoever has its token`,
-      'Keep it inside by a firewall or a network policy.',
+      admin.tls === undefined
+        ? 'Keep it inside by a firewall or a network policy, and set admin.tls.cert and admin.tls.key: tokens and events come in the clear.'
+        : 'Keep it inside by a firewall or a network policy.',
     );
   }
   if (config.enforcement === 'warn') {

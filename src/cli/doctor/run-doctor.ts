@@ -10,7 +10,7 @@ import type { Log } from '../../jetstream/log.ts';
 import { folderBytes } from '../../jetstream/server/storage-budget.ts';
 import { createLiveValidation } from '../../validation/live-validation.ts';
 import { loadRegistry } from '../../validation/schema-registry.ts';
-import { adminUrl, tokenFor } from '../admin-client.ts';
+import { adminPort } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { checkDestinations } from './check-destinations.ts';
 import { look, type Finding, type CheckFindings } from './finding.ts';
@@ -94,9 +94,10 @@ async function examine(
   await check('data directory', (findings) => checkDataDirectory(findings, config.dataDir));
   await check('disk', (findings) => checkDisk(findings, config, storeBytes));
   await check('gate', async (findings) => {
-    const url = adminUrl(flags.admin ?? formatAddress(config.admin.listen));
-    const token = config.admin.token?.reveal() ?? tokenFor(url, config.dataDir);
-    gate = await reachGate(findings, { url, token });
+    const { listen, token, tls, client } = config.admin;
+    const access = { token, dataDir: config.dataDir, servedCert: tls?.cert, client };
+    const port = adminPort(flags.admin ?? formatAddress(listen), access, context.env);
+    gate = await reachGate(findings, port);
     if (gate !== undefined) checkGate(findings, gate);
   });
   await check('open files', (findings) => checkFileLimit(findings, config, fileLimitOf(gate)));

@@ -61,12 +61,22 @@ export function reportJson(report: ReconciliationReport, strays: Strays): string
 function withDifference(
   accepted: number,
   counts: EventCounts,
-): EventCounts & { difference: number } {
-  return { ...counts, difference: differenceOf(accepted, counts) };
+): Omit<EventCounts, 'beforeStart'> & { before_start: number; difference: number } {
+  const { beforeStart, ...others } = counts;
+  return { ...others, before_start: beforeStart, difference: differenceOf(accepted, counts) };
 }
 
 const columns = ['delivered', 'waiting', 'dead', 'discarded', 'filtered'] as const;
-const headings = ['hour', 'event', 'accepted', 'destination', ...columns, 'difference'];
+/** The newest column is the last one: scripts read the others by their places. */
+const headings = [
+  'hour',
+  'event',
+  'accepted',
+  'destination',
+  ...columns,
+  'difference',
+  'before start',
+];
 /** A terminal need not scroll by ten thousand ids; --json has them. */
 const missingShownMax = 20;
 
@@ -74,7 +84,12 @@ const missingShownMax = 20;
 export function printRows(report: ReconciliationReport): void {
   const rows = report.rows.flatMap((row) => linesOf(row, report));
   rows.push(...totalsOf(report));
-  printTable(headings, rows, process.stdout, ['accepted', ...columns, 'difference']);
+  printTable(headings, rows, process.stdout, [
+    'accepted',
+    ...columns,
+    'difference',
+    'before start',
+  ]);
 }
 
 function linesOf(
@@ -90,7 +105,8 @@ function linesOf(
 
 function cellsOf(accepted: number, name: string, counts: EventCounts): string[] {
   const cells = columns.map((column) => String(counts[column]));
-  return [String(accepted), name, ...cells, String(differenceOf(accepted, counts))];
+  const difference = String(differenceOf(accepted, counts));
+  return [String(accepted), name, ...cells, difference, String(counts.beforeStart)];
 }
 
 function totalsOf({ rows, destinations }: ReconciliationReport): string[][] {
@@ -99,7 +115,9 @@ function totalsOf({ rows, destinations }: ReconciliationReport): string[][] {
     let accepted = 0;
     for (const row of rows) {
       accepted += row.accepted;
-      for (const column of columns) total[column] += row.counts[index]![column];
+      for (const column of [...columns, 'beforeStart'] as const) {
+        total[column] += row.counts[index]![column];
+      }
     }
     return ['all', '-', ...cellsOf(accepted, name, total)];
   });

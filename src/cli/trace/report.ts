@@ -134,6 +134,8 @@ function stateRow(fate: DestinationFate, received: number, nowMs: number): Row {
     }
     case State.FILTERED:
       return row('not wanted: its filter does not take this event');
+    case State.BEFORE_START:
+      return row('not wanted: it was stored before this destination started');
     case State.DEAD:
       return row(`dead: ${reason}; headgate dead show ${fate.deadLetterId}`, fate.endedAt);
     case State.DISCARDED:

@@ -6,6 +6,7 @@ import { type RawDestination, withWarehousePath } from '../gather/gather-destina
 import { isSecret } from '../secret.ts';
 import type { ValuesOf } from '../setting.ts';
 import { destinationSettings } from '../destination-settings.ts';
+import { readStart } from './read-start.ts';
 import { readTable } from './table-values.ts';
 
 type CommonValues = ValuesOf<typeof destinationSettings>;
@@ -40,11 +41,24 @@ function buildDestination(raw: RawDestination, faults: string[]): DestinationCon
     },
     faults,
   );
+  const start = readStart(common.from ?? raw.startsFrom ?? 'now');
+  if (start === undefined) {
+    faults.push(
+      `${table.from('from')}: is not a start: write earliest, now, an age such as 7d, or a time such as 2026-11-01T00:00:00Z`,
+    );
+  }
+  const { transform: text, 'transform.script': file } = common;
+  if (text !== undefined && file !== undefined) {
+    faults.push(`${table.from('transform')}: is set, and so is transform.script: remove one`);
+  }
   return {
     name: raw.name,
     type: raw.type,
     events: common.events ?? [],
     sources: common.sources ?? [],
+    start,
+    ...(text === undefined ? {} : { transform: { kind: 'jsonata' as const, text } }),
+    ...(file === undefined ? {} : { transform: { kind: 'script' as const, file } }),
     ...(fields === undefined ? {} : { fields }),
     retry: {
       attempts: common['retry.attempts'],

@@ -2,6 +2,7 @@ import { StartError } from '../../errors.ts';
 import { buildDestinations } from './build-destinations.ts';
 import { buildKeys } from './build-keys.ts';
 import { type StatedLimits, validateSourceLimits } from './build-source-limits.ts';
+import { buildOperators, validateOwnTokens } from './build-operators.ts';
 import { buildWebhooks } from './build-webhooks.ts';
 import type { Config, Limits, WriteKey } from '../config.ts';
 import { deepFreeze } from './freeze.ts';
@@ -19,14 +20,22 @@ export function build(raw: RawConfig): Config {
   const values = Object.fromEntries(table.values) as unknown as SettingValues;
   const stated: StatedLimits[] = [];
   const keys = buildKeys(raw.keys, faults, stated);
+  const operators = buildOperators(raw.operators, faults);
   const destinations = buildDestinations(raw.destinations, values.data_dir ?? '', faults);
   const webhooks = buildWebhooks(raw.webhooks, faults, stated);
   validateSourceLimits(stated, values['limits.request_bytes_max'], faults);
-  if (!raw.fileBroken) validateRules(table, values, raw.keyEntries, faults);
+  validateOwnTokens(values, operators, faults);
+  const entries = { keys: raw.keyEntries, operators: raw.operators.length };
+  if (!raw.fileBroken) validateRules(table, values, entries, faults);
   if (faults.length > 0) throw new StartError(describeFaults(faults));
   const limits = limitsBySource(stated);
   const assembled = assemble(values, withLimits(keys, limits));
-  return deepFreeze({ ...assembled, destinations, webhooks: withLimits(webhooks, limits) });
+  return deepFreeze({
+    ...assembled,
+    operators,
+    destinations,
+    webhooks: withLimits(webhooks, limits),
+  });
 }
 
 /** Limits belong to the source: each of its entries has them, whichever states them. */
@@ -48,7 +57,7 @@ export function describeFaults(faults: readonly string[]): string {
 function assemble(
   values: SettingValues,
   keys: readonly WriteKey[],
-): Omit<Config, 'destinations' | 'webhooks'> {
+): Omit<Config, 'operators' | 'destinations' | 'webhooks'> {
   const { 'nats.url': url } = values;
   return {
     listen: values.listen,
@@ -56,8 +65,14 @@ function assemble(
       listen: values['admin.listen'],
       token: values['admin.token'],
       metricsToken: values['admin.metrics_token'],
+      tls: assembleTls(values, 'admin.'),
+      client: {
+        ca: values['admin.client.ca'],
+        cert: values['admin.client.cert'],
+        key: values['admin.client.key'],
+      },
     },
-    tls: assembleTls(values),
+    tls: assembleTls(values, ''),
     trustedProxies: values.trusted_proxies ?? [],
     http: { engine: values['http.engine'] },
     dataDir: values.data_dir,
@@ -87,6 +102,7 @@ function assemble(
       retentionMs: values['rejected.retention'],
       storageBytesMax: values['rejected.storage_bytes_max'],
     },
+    audit: { retentionMs: values['audit.retention'] },
     canary: { intervalMs: values['canary.interval'] },
     logLevel: values.log_level,
     shutdownGraceMs: values.shutdown_grace,
@@ -101,17 +117,16 @@ function retentionMinOf(values: SettingValues): number {
   return Math.min(wanted, values['log.retention']);
 }
 
-function assembleTls(values: SettingValues): Config['tls'] {
-  const { 'tls.cert': cert, 'tls.key': key } = values;
+function assembleTls(values: SettingValues, port: '' | 'admin.'): Config['tls'] {
+  const cert = values[`${port}tls.cert`];
+  const key = values[`${port}tls.key`];
   if (cert === undefined || key === undefined) return undefined;
+  const clientAuth = values[`${port}tls.client_auth`];
   return {
     cert,
     key,
-    ...(values['tls.min_version'] === '1.3' && { minVersion: '1.3' }),
-    ...(values['tls.client_auth'] !== 'off' && {
-      clientCa: values['tls.client_ca'],
-      clientAuth: values['tls.client_auth'],
-    }),
+    ...(values[`${port}tls.min_version`] === '1.3' && { minVersion: '1.3' }),
+    ...(clientAuth !== 'off' && { clientCa: values[`${port}tls.client_ca`], clientAuth }),
   };
 }
 

@@ -61,6 +61,30 @@ describe('rules between settings', () => {
     expect(read(env(both)).tls).toMatchObject({ cert: 'c.pem', key: 'k.pem' });
   });
 
+  it('refuses half of TLS on the admin port, and half of a client certificate', () => {
+    const both = { HEADGATE_ADMIN_TLS_KEY: 'k.pem', HEADGATE_ADMIN_TLS_CERT: 'c.pem' };
+    for (const [name, value] of Object.entries(both)) {
+      expect(faultsOf(env({ [name]: value }))).toEqual([
+        expect.stringMatching(/has no admin\.tls\.(cert|key) beside it/),
+      ]);
+    }
+    const { admin, tls } = read(env(both));
+    expect([admin.tls, tls]).toEqual([{ cert: 'c.pem', key: 'k.pem' }, undefined]);
+    expect(faultsOf(env({ ...both, HEADGATE_ADMIN_TLS_CLIENT_AUTH: 'required' }))).toEqual([
+      expect.stringMatching(/needs admin\.tls\.client_ca, admin\.tls\.cert and admin\.tls\.key/),
+    ]);
+    expect(faultsOf(env({ ...both, HEADGATE_ADMIN_TLS_CLIENT_CA: 'ca.pem' }))).toEqual([
+      expect.stringMatching(/is not used while admin\.tls\.client_auth is off/),
+    ]);
+    const client = { HEADGATE_ADMIN_CLIENT_CERT: 'c.pem', HEADGATE_ADMIN_CLIENT_KEY: 'k.pem' };
+    expect(faultsOf(env(client))).toEqual([]);
+    for (const [name, value] of Object.entries(client)) {
+      expect(faultsOf(env({ [name]: value }))).toEqual([
+        expect.stringMatching(/has no admin\.client\.(cert|key) beside it/),
+      ]);
+    }
+  });
+
   it('derives durability from the location of the log, and refuses what it cannot keep', () => {
     const external = { HEADGATE_NATS_URL: 'nats://a:4222' };
     expect(read(env(external)).durability).toBe('replicated');

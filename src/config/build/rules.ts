@@ -2,11 +2,17 @@ import { formatAddress, isLoopback, parseNetwork } from '../address.ts';
 import type { SettingValues } from '../settings.ts';
 import type { TableValues } from './table-values.ts';
 
+/** The numbers of entries in the lists of the file, including invalid ones: they were meant. */
+export interface EntryCounts {
+  readonly keys: number;
+  readonly operators: number;
+}
+
 /** A rule between settings. Applies only if each of them could be read. */
 interface Rule {
   readonly settings: readonly (keyof SettingValues)[];
   /** The problem and how to fix it. Reported at the first of `settings`. */
-  readonly validate: (values: SettingValues, keyEntries: number) => string | undefined;
+  readonly validate: (values: SettingValues, entries: EntryCounts) => string | undefined;
 }
 
 const hashKeyLengthMin = 32;
@@ -26,6 +32,48 @@ function shortToken(which: 'admin.token' | 'admin.metrics_token'): Rule {
   };
 }
 
+type PathSetting =
+  | 'tls.cert'
+  | 'tls.key'
+  | 'admin.tls.cert'
+  | 'admin.tls.key'
+  | 'admin.client.cert'
+  | 'admin.client.key';
+
+/** A certificate and its key. */
+function bothOrNone(...both: readonly [PathSetting, PathSetting]): Rule[] {
+  return [both, both.toReversed() as [PathSetting, PathSetting]].map(([one, other]) => ({
+    settings: [one, other],
+    validate: (values) =>
+      values[one] !== undefined && values[other] === undefined
+        ? `has no ${other} beside it: give both, or none`
+        : undefined,
+  }));
+}
+
+/** Of the public port, or of the admin port. */
+function tlsRules(port: '' | 'admin.'): Rule[] {
+  const [cert, key] = [`${port}tls.cert`, `${port}tls.key`] as const;
+  const [auth, ca] = [`${port}tls.client_auth`, `${port}tls.client_ca`] as const;
+  return [
+    ...bothOrNone(cert, key),
+    {
+      settings: [auth, ca, cert],
+      validate: (values) =>
+        values[auth] !== 'off' && (values[ca] === undefined || values[cert] === undefined)
+          ? `needs ${ca}, ${cert} and ${key}: give all of them, or set it to off`
+          : undefined,
+    },
+    {
+      settings: [ca, auth],
+      validate: (values) =>
+        values[ca] !== undefined && values[auth] === 'off'
+          ? `is not used while ${auth} is off: set that to optional or required, or remove this`
+          : undefined,
+    },
+  ];
+}
+
 const rules: readonly Rule[] = [
   {
     settings: ['listen', 'auth'],
@@ -38,18 +86,20 @@ const rules: readonly Rule[] = [
   },
   {
     settings: ['auth'],
-    validate: ({ auth }, keyEntries) =>
-      auth === 'keys' && keyEntries === 0
+    validate: ({ auth }, entries) =>
+      auth === 'keys' && entries.keys === 0
         ? 'is keys, but there is no key: add one under keys (`headgate keys new` prints its line)'
         : undefined,
   },
   {
     settings: ['admin.listen', 'admin.token'],
-    validate: (values) => {
+    validate: (values, entries) => {
       const address = values['admin.listen'];
-      return values['admin.token'] === undefined && !isLoopback(address.host)
+      const hasToken = values['admin.token'] !== undefined || entries.operators > 0;
+      return !hasToken && !isLoopback(address.host)
         ? `${formatAddress(address)} can be reached from other machines and there is no token: ` +
-            'set HEADGATE_ADMIN_TOKEN (or admin.token), or listen on 127.0.0.1'
+            'set HEADGATE_ADMIN_TOKEN (or admin.token), add operators (`headgate operators new`), or ' +
+            'listen on 127.0.0.1'
         : undefined;
     },
   },
@@ -73,20 +123,9 @@ const rules: readonly Rule[] = [
         : undefined;
     },
   },
-  {
-    settings: ['tls.cert', 'tls.key'],
-    validate: (values) =>
-      values['tls.cert'] !== undefined && values['tls.key'] === undefined
-        ? 'has no tls.key beside it: give both, or none'
-        : undefined,
-  },
-  {
-    settings: ['tls.key', 'tls.cert'],
-    validate: (values) =>
-      values['tls.key'] !== undefined && values['tls.cert'] === undefined
-        ? 'has no tls.cert beside it: give both, or none'
-        : undefined,
-  },
+  ...tlsRules(''),
+  ...tlsRules('admin.'),
+  ...bothOrNone('admin.client.cert', 'admin.client.key'),
   {
     settings: ['trusted_proxies'],
     validate: ({ trusted_proxies: proxies }) => {
@@ -96,21 +135,6 @@ const rules: readonly Rule[] = [
         : `item ${wrong + 1} is neither an IP address nor a network: write it as 10.0.0.7, ` +
             '10.0.0.0/8 or fd00::/8';
     },
-  },
-  {
-    settings: ['tls.client_auth', 'tls.client_ca', 'tls.cert'],
-    validate: (values) =>
-      values['tls.client_auth'] !== 'off' &&
-      (values['tls.client_ca'] === undefined || values['tls.cert'] === undefined)
-        ? 'needs tls.client_ca, tls.cert and tls.key: give all of them, or set it to off'
-        : undefined,
-  },
-  {
-    settings: ['tls.client_ca', 'tls.client_auth'],
-    validate: (values) =>
-      values['tls.client_ca'] !== undefined && values['tls.client_auth'] === 'off'
-        ? 'is not used while tls.client_auth is off: set that to optional or required, or remove this'
-        : undefined,
   },
   {
     settings: ['tls.client_auth', 'canary.interval'],
@@ -174,13 +198,13 @@ const rules: readonly Rule[] = [
 export function validateRules(
   table: TableValues,
   values: SettingValues,
-  keyEntries: number,
+  entries: EntryCounts,
   faults: string[],
 ): void {
   for (const { settings, validate } of rules) {
     const [first] = settings;
     if (first === undefined || settings.some((path) => table.faulty.has(path))) continue;
-    const fault = validate(values, keyEntries);
+    const fault = validate(values, entries);
     if (fault !== undefined) faults.push(`${table.from(first)}: ${fault}`);
   }
 }

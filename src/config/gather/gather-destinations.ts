@@ -13,6 +13,8 @@ import { type GatherContext, collectLeaves } from './tree.ts';
 export interface RawDestination {
   readonly name: string;
   readonly type: string;
+  /** Where one of this type starts without `from`. */
+  readonly startsFrom?: 'earliest' | 'now' | undefined;
   /** `headgate.yaml: destinations.crm`. */
   readonly from: string;
   /** Its allowed settings; undefined if its type is unknown. */
@@ -92,7 +94,7 @@ function gatherDestination(
     const raw = rawFromEnvironment(variable, env);
     if (raw) values.set(path, raw);
   }
-  return { ...empty, settings: table, values };
+  return { ...empty, startsFrom: type.startsFrom, settings: table, values };
 }
 
 /** `crm-eu` and `crm_eu` have the same variables: harmless until one of them is set. */

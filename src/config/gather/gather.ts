@@ -6,6 +6,7 @@ import {
 } from './configuration-file.ts';
 import { gatherDestinations, type RawDestination } from './gather-destinations.ts';
 import { gatherKeys, type RawKey } from './gather-keys.ts';
+import { gatherOperators, type RawOperator } from './gather-operators.ts';
 import { gatherWebhooks, type RawWebhook } from './gather-webhooks.ts';
 import { nearest } from './nearest.ts';
 import { type Environment, type RawValue, rawFromEnvironment } from './raw-value.ts';
@@ -19,6 +20,7 @@ export interface RawConfig {
   readonly keys: readonly RawKey[];
   /** The number of entries under `keys`, including invalid ones: they were meant as keys. */
   readonly keyEntries: number;
+  readonly operators: readonly RawOperator[];
   readonly destinations: readonly RawDestination[];
   readonly webhooks: readonly RawWebhook[];
   /** True if the file could not be read: rules between settings are then not validated. */
@@ -38,8 +40,8 @@ export interface ConfigSources {
 
 const configFileVariable = 'HEADGATE_CONFIG';
 
-/** Settings of `headgate track`, which may be set in the environment of a gate. */
-const clientVariables = ['HEADGATE_URL', 'HEADGATE_WRITE_KEY'];
+/** Settings of commands, which may be set in the environment of a gate. */
+const clientVariables = ['HEADGATE_URL', 'HEADGATE_WRITE_KEY', 'HEADGATE_OPERATOR_TOKEN'];
 
 /** The path of the configuration file, whether it exists or not. */
 export function configFileOf(sources: Pick<ConfigSources, 'env' | 'configFile'>): string {
@@ -63,9 +65,11 @@ export function gather(sources: ConfigSources): RawConfig {
   tree.delete('destinations');
   const webhooksNode = tree.get('webhooks');
   tree.delete('webhooks');
+  const operatorsNode = tree.get('operators');
+  tree.delete('operators');
 
   const context = { file: file.name, env, faults };
-  const sections = ['keys', 'destinations', 'webhooks'];
+  const sections = ['keys', 'operators', 'destinations', 'webhooks'];
   const values = collectLeaves(tree, settings, { ...context, under: '', sections });
   const known = new Set([configFileVariable, ...clientVariables]);
   for (const path of Object.keys(settings)) {
@@ -75,6 +79,7 @@ export function gather(sources: ConfigSources): RawConfig {
     if (raw) values.set(path, raw);
   }
   const keys = gatherKeys(keysNode, context);
+  const operators = gatherOperators(operatorsNode, context);
   const isList = Array.isArray(keysNode);
   const keyEntries = isList ? keysNode.length : Number(keysNode !== undefined && keysNode !== null);
   const destinations = file.broken
@@ -86,7 +91,8 @@ export function gather(sources: ConfigSources): RawConfig {
       });
   const webhooks = gatherWebhooks(webhooksNode, context);
   findUnknownVariables(env, known, file, destinations, faults);
-  return { values, keys, keyEntries, destinations, webhooks, fileBroken: file.broken, faults };
+  const fileBroken = file.broken;
+  return { values, keys, keyEntries, operators, destinations, webhooks, fileBroken, faults };
 }
 
 function findUnknownVariables(
@@ -106,6 +112,12 @@ function findUnknownVariables(
     if (isServiceLink(name, value ?? '')) continue;
     if (name.startsWith('HEADGATE_KEYS')) {
       faults.push(`${name}: write keys have no variable: list them under keys in ${file.name}`);
+      continue;
+    }
+    if (name.startsWith('HEADGATE_OPERATORS')) {
+      faults.push(
+        `${name}: operators have no variables: list them under operators in ${file.name}`,
+      );
       continue;
     }
     if (name.startsWith('HEADGATE_WEBHOOKS')) {

@@ -31,9 +31,11 @@ export function collectLeaves(
       const path = prefix + String(key);
       const full = place.under === '' ? path : `${place.under}.${path}`;
       const from = `${place.file}: ${full}`;
-      if (Object.hasOwn(table, path)) {
+      const hasParts = paths.some((known) => known.startsWith(`${path}.`));
+      // A setting may be a text, or a map of its own settings.
+      if (Object.hasOwn(table, path) && !(hasParts && value instanceof Map)) {
         values.set(path, rawFromFile(from, value, place.env, place.faults));
-      } else if (!paths.some((known) => known.startsWith(`${path}.`))) {
+      } else if (!hasParts) {
         const known = nearestPath(path, [...paths, ...(place.sections ?? [])]);
         place.faults.push(`${from}: is not known; the nearest key that is: ${known}`);
       } else if (value instanceof Map) {

@@ -2,6 +2,7 @@ import type { DestinationConfig } from '../../config/config.ts';
 import type { DeliveredStream } from '../../event/delivery-attempt.ts';
 import { ensureDestinationConsumer } from '../../jetstream/consume/destination-consumer.ts';
 import { recordFilter } from '../../jetstream/consume/filter-history.ts';
+import { fixStart } from '../../jetstream/consume/start-position.ts';
 import { partsOf } from '../../jetstream/events/event-streams.ts';
 import type { StreamPart } from '../../jetstream/events/stream-parts.ts';
 import type { Log } from '../../jetstream/log.ts';
@@ -49,6 +50,10 @@ export async function openPulls(options: OpenPullsOptions, receiver: PullReceive
     RETRY: delayedEventsMax,
   };
   const ensure = async (stream: ConsumedStream, part: StreamPart): Promise<void> => {
+    const start =
+      stream === 'EVENTS' && config.start !== undefined
+        ? (await fixStart(log, config.name, config.start)).start
+        : undefined;
     await ensureDestinationConsumer(
       log,
       stream,
@@ -58,6 +63,7 @@ export async function openPulls(options: OpenPullsOptions, receiver: PullReceive
         attempts: stream === 'RETRY' ? -1 : deliveriesMax(config.retry),
         ackWaitMs: config.ackWaitMs,
         ackPendingMax: pending[stream],
+        start,
       },
       part,
     );

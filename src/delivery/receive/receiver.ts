@@ -3,8 +3,8 @@ import { canaryName, isCanarySubject } from '../../event/canary.ts';
 import { compileEventFilter } from '../../event/event-filter.ts';
 import type { DelayedMessage } from '../../jetstream/consume/delayed-copies.ts';
 import type { Signals } from '../../observability/signals.ts';
-import type { ConsumedStream } from '../../jetstream/topology.ts';
-import { delayedEventsMax, trustedDeliveriesMax } from '../capacity.ts';
+import type { PulledMessage } from '../../jetstream/consume/pull.ts';
+import { delayedEventsMax, trustedDeliveriesMax, type HeldFrom } from '../capacity.ts';
 import { createDueTimes } from './due-times.ts';
 import type { EventQueue } from './event-queue.ts';
 import { compileFieldRules, type FieldMapping } from './field-rules.ts';
@@ -17,16 +17,21 @@ export interface ReceiverParts {
   readonly destinationConfig: DestinationConfig;
   readonly signals: Signals;
   readonly settler: Settler;
-  readonly queue: EventQueue;
+  readonly queue: Pick<EventQueue, 'push'>;
   /** The memory for the events of each stream. */
-  readonly rooms: Readonly<Record<ConsumedStream, HeldRoom>>;
+  readonly rooms: Readonly<Record<HeldFrom, HeldRoom>>;
   /** Called when an event was queued. */
   readonly schedule: () => void;
   readonly stopping: () => boolean;
 }
 
+/** What a worker does with pulled messages, those of the lane included. */
+export interface Receiver extends PullReceiver {
+  onRedelivered(message: PulledMessage): void;
+}
+
 /** Decides whether a pulled event is queued, filtered, delayed, or released to the log. */
-export function createReceiver(parts: ReceiverParts): PullReceiver {
+export function createReceiver(parts: ReceiverParts): Receiver {
   const { settler, queue, rooms } = parts;
   const admit = createAdmit(parts);
   const dueTimes = createDueTimes(delayedEventsMax);
@@ -39,6 +44,11 @@ export function createReceiver(parts: ReceiverParts): PullReceiver {
   };
   return {
     onMessage: (message, stream) => take(new HeldEvent(message, stream, rooms[stream])),
+    onRedelivered: (message) => {
+      const held = new HeldEvent(message, 'REPLAY', rooms.lane);
+      held.isRedelivered = true;
+      take(held);
+    },
     onDelayedCopy: (message) => {
       const waitMs = dueTimes.waitMs(message);
       if (waitMs > 0) settler.returnUntilDue(message, waitMs);

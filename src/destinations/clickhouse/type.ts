@@ -3,6 +3,9 @@ import type { DestinationType } from '../destination.ts';
 /** Rows in ClickHouse: clickhouse.ts. */
 export const clickhouseType: DestinationType = {
   type: 'clickhouse',
+  startsFrom: 'earliest',
+  secondCopies:
+    'SELECT ... FINAL shows an event once. Without FINAL, both copies may be counted until they are merged.',
   settings: {
     url: {
       type: 'url',

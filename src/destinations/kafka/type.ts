@@ -3,6 +3,8 @@ import type { DestinationType } from '../destination.ts';
 /** A topic of Apache Kafka: kafka.ts. */
 export const kafkaType: DestinationType = {
   type: 'kafka',
+  secondCopies:
+    'Each copy is another record with the same key: consumers of the topic must drop what they have.',
   settings: {
     brokers: {
       type: 'string',

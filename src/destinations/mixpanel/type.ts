@@ -4,6 +4,8 @@ import { httpSettings } from '../http/settings.ts';
 /** `/import` of Mixpanel: mixpanel.ts. */
 export const mixpanelType: DestinationType = {
   type: 'mixpanel',
+  secondCopies:
+    'Mixpanel merges copies with the same $insert_id, event, time and distinct_id, which a redelivery has.',
   settings: {
     secret: {
       type: 'secret',

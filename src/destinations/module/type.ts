@@ -3,6 +3,7 @@ import type { DestinationType } from '../destination.ts';
 /** A destination of your own: module.ts. */
 export const moduleType: DestinationType = {
   type: 'module',
+  secondCopies: 'Your module gets the same eventId again, and must refuse what it has.',
   settings: {
     path: {
       type: 'path',

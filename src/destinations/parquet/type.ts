@@ -3,6 +3,9 @@ import type { DestinationType } from '../destination.ts';
 /** Parquet files by the hour: parquet.ts. */
 export const parquetType: DestinationType = {
   type: 'parquet',
+  startsFrom: 'earliest',
+  secondCopies:
+    'A second copy is refused for ids_kept after the first was written (7 days unless set). Later, the event is written again.',
   settings: {
     path: {
       type: 'path',

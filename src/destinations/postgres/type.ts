@@ -3,6 +3,8 @@ import type { DestinationType } from '../destination.ts';
 /** Rows in PostgreSQL: postgres.ts. */
 export const postgresType: DestinationType = {
   type: 'postgres',
+  startsFrom: 'earliest',
+  secondCopies: 'It keeps one row for an event: a second copy is refused by event_id.',
   settings: {
     url: {
       type: 'url',

@@ -4,6 +4,8 @@ import { httpSettings } from '../http/settings.ts';
 /** `/batch/` of PostHog: posthog.ts. */
 export const posthogType: DestinationType = {
   type: 'posthog',
+  secondCopies:
+    'PostHog merges copies with the same uuid, event, timestamp and distinct_id, which a redelivery has.',
   settings: {
     project_key: { type: 'secret', text: 'The key of the project: phc_ and more.' },
     host: {

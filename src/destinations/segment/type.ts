@@ -4,6 +4,8 @@ import { httpSettings } from '../http/settings.ts';
 /** `/v1/batch` of Segment: segment.ts. */
 export const segmentType: DestinationType = {
   type: 'segment',
+  secondCopies:
+    'Segment drops a second copy within about a day by messageId, and counts a later one again.',
   settings: {
     write_key: { type: 'secret', text: 'The write key of the source in Segment.' },
     host: {

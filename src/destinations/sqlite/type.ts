@@ -3,6 +3,8 @@ import type { DestinationType } from '../destination.ts';
 /** A SQLite file: sqlite.ts. */
 export const sqliteType: DestinationType = {
   type: 'sqlite',
+  startsFrom: 'earliest',
+  secondCopies: 'It keeps one row for an event: a second copy is refused by event_id.',
   settings: {
     path: {
       type: 'path',

@@ -4,6 +4,8 @@ import { httpSettings } from '../http/settings.ts';
 /** Signed POSTs: webhook.ts. */
 export const webhookType: DestinationType = {
   type: 'webhook',
+  secondCopies:
+    'Your receiver gets the same webhook-id again (the same eventId, where requests have several events), and must drop what it has.',
   settings: {
     url: {
       type: 'url',

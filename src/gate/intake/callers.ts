@@ -35,7 +35,7 @@ const keylessInflationsMax = 2;
 const keylessShare = 0.05;
 const keylessBurstMs = 100;
 /** Of the burst, this much at a time: what a keyed request waits for it, at most. */
-const keylessTurnMsMax = 5;
+const keylessTurnMsMax = 1;
 /** A check costs 0.25 ms: 80 a second. */
 const checksShare = 0.02;
 const checksBurstMs = 50;

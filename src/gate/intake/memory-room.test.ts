@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 
-import { createMemoryRoom, type Tenant } from './memory-room.ts';
+import { createMemoryRoom, foundPart, type Tenant } from './memory-room.ts';
 
 interface Guest extends Tenant {
   readonly name: string;
@@ -98,5 +98,55 @@ describe('a room of memory', () => {
     for (let each = 0; each < 10; each += 1) room.add(guest('small', `address-${each}`), 5);
     expect(room.add(guest('large', 'large'), 60)).toBe(false);
     expect([full, room.bytesHeld]).toEqual([['large'], 50]);
+  });
+
+  test('among many it finds the heaviest first', () => {
+    vi.useRealTimers();
+    const room = openRoom(foundPart * 100 + 9);
+    for (let each = 0; each < foundPart * 50; each += 1) room.add(guest('before'), 1);
+    room.add(guest('heavy'), 10);
+    for (let each = 0; each < foundPart * 50; each += 1) room.add(guest('after'), 1);
+    expect(full).toEqual(['heavy']);
+    expect(room.add(guest('newcomer'), 11)).toBe(false);
+    expect(full).toEqual(['heavy', 'newcomer']);
+  });
+
+  test('those that are evicted may need room for their refusal, and evict others: thousands', async () => {
+    vi.useRealTimers();
+    const room = openRoom(10_000);
+    let evicted = 0;
+    for (let each = 0; each < 10_000; each += 1) {
+      const tenant = guest('request');
+      tenant.evict = () => {
+        evicted += 1;
+        room.add(guest('refusal'), 1);
+      };
+      room.add(tenant, 1);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(room.add(guest('newcomer'), 1)).toBe(true);
+    while (evicted < 10_000) await new Promise((resolve) => setImmediate(resolve));
+    expect(room.bytesHeld).toBe(10_000);
+  });
+
+  test('evictions of one turn are few: other work comes between', async () => {
+    vi.useRealTimers();
+    const room = openRoom(1000);
+    let evicted = 0;
+    for (let each = 0; each < 1000; each += 1) {
+      const slow = guest('slow');
+      slow.evict = () => {
+        const until = performance.now() + 0.5;
+        while (performance.now() < until);
+        evicted += 1;
+      };
+      room.add(slow, 1);
+    }
+    for (let each = 0; each < 100; each += 1) room.add(guest('other'), 1);
+    expect(room.bytesHeld).toBe(1000);
+    const before = evicted;
+    expect(before).toBeLessThan(10);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([evicted > before, evicted < before + 10]).toEqual([true, true]);
   });
 });

@@ -23,6 +23,8 @@ export interface Upload {
 
 /** How often the watch checks for slow uploads. One timer serves all of them. */
 const sweepIntervalMs = 500;
+/** A turn of the event loop does so much of it: thousands of uploads may be slow, or late, at once. */
+const sweepTurnMs = 1;
 
 /**
  * A linked list of the uploads, oldest first, because all have the same time limit. V8 rebuilds a
@@ -33,20 +35,38 @@ export function createUploadWatch(requestTimeoutMs: number): UploadWatch {
   let oldest: Upload | undefined;
   let newest: Upload | undefined;
 
+  /** The next one that the sweep looks at. Undefined: it has seen all. */
+  let next: Upload | undefined;
+  let isSweeping = false;
+
+  const sweepTurn = (): void => {
+    const startedAt = performance.now();
+    let now = startedAt;
+    while (now - startedAt < sweepTurnMs) {
+      if (oldest !== undefined && oldest.deadline <= now) fail(oldest);
+      else if (next !== undefined) {
+        const upload = next;
+        // It may leave, and others with it.
+        next = upload.newer;
+        upload.isSlow();
+      } else {
+        isSweeping = false;
+        return;
+      }
+      now = performance.now();
+    }
+    setImmediate(sweepTurn);
+  };
+  const fail = (upload: Upload): void => {
+    leave(upload);
+    const text = `The body did not arrive within ${requestTimeoutMs} ms (limits.request_timeout).`;
+    upload.fail(new ServiceError('request_timeout', text));
+  };
   const sweep = setInterval(() => {
-    const now = performance.now();
-    while (oldest !== undefined && oldest.deadline <= now) {
-      const upload = oldest;
-      leave(upload);
-      const text = `The body did not arrive within ${requestTimeoutMs} ms (limits.request_timeout).`;
-      upload.fail(new ServiceError('request_timeout', text));
-    }
-    for (let upload = oldest; upload !== undefined;) {
-      // It may leave, and others with it.
-      const { newer } = upload;
-      if (upload.deadline !== 0) upload.isSlow();
-      upload = newer;
-    }
+    if (isSweeping) return;
+    isSweeping = true;
+    next = oldest;
+    sweepTurn();
   }, sweepIntervalMs);
   sweep.unref();
 
@@ -54,6 +74,7 @@ export function createUploadWatch(requestTimeoutMs: number): UploadWatch {
     if (upload.deadline === 0) return;
     upload.deadline = 0;
     const { older, newer } = upload;
+    if (next === upload) next = newer;
     if (older === undefined) oldest = newer;
     else older.newer = newer;
     if (newer === undefined) newest = older;

@@ -4,6 +4,7 @@ import type { CallerConnection } from '../http-call.ts';
 import { addressGroup, createIsTrusted, withoutMapping } from './address-groups.ts';
 import { createEvictions, type Evictions } from './evictions.ts';
 import { createFlooders } from './flooders.ts';
+import { createReadingTurns, type ReadingTurns } from './reading-turns.ts';
 import { OpenConnection, type ServedConnection } from './open-connection.ts';
 
 /** Budgets of a listener's connections that can be used up. */
@@ -38,6 +39,7 @@ export interface Connections {
   flooded(socket: object): void;
   /** Every socket that is open. */
   readonly sockets: Iterable<net.Socket>;
+  readonly readings: ReadingTurns;
 }
 
 /**
@@ -66,6 +68,7 @@ class ConnectionTable implements Connections {
   private readonly bySocket = new WeakMap<object, OpenConnection>();
   private readonly byPeer = new Map<string, OpenConnection>();
   private readonly counts = new Map<string, number>();
+  readonly readings = createReadingTurns();
   private readonly flooders = createFlooders();
   private readonly evictions: Evictions;
   private timer: NodeJS.Timeout | undefined;

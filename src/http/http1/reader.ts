@@ -2,7 +2,8 @@ import type net from 'node:net';
 
 import type { Connections } from '../connections/connections.ts';
 import type { ServedConnection } from '../connections/open-connection.ts';
-import type { HttpCall } from '../http-call.ts';
+import type { PacedReading, TurnReader } from '../connections/reading-turns.ts';
+import type { CallerConnection, HttpCall } from '../http-call.ts';
 import { readCompleteRequest } from './read-request.ts';
 import { CompleteCall, type CallConnection } from './complete-call.ts';
 import { answerHead, closeLines, keepAliveLines } from './write-answer.ts';
@@ -79,13 +80,16 @@ interface Shared {
  * arrive while a call is under way are kept, and go to Node after the answer, so that answers keep
  * the order of their requests.
  */
-class Http1Connection implements CallConnection, ServedConnection {
+class Http1Connection implements CallConnection, ServedConnection, TurnReader {
   activeCall: CompleteCall | undefined = undefined;
   private readonly shared: Shared;
   readonly socket: net.Socket;
+  private readonly pacing: PacedReading;
   private kept: Buffer[] = [];
   /** True once reading has stopped. */
   private ended = false;
+  /** The caller does not read its answers. */
+  private isFull = false;
   private answers = 0;
   /** What the last sweep saw of the connection, and since when it has not changed. */
   private seenAnswers = 0;
@@ -95,6 +99,7 @@ class Http1Connection implements CallConnection, ServedConnection {
   constructor(shared: Shared, socket: net.Socket) {
     this.shared = shared;
     this.socket = socket;
+    this.pacing = shared.options.connections.readings.open(this);
     shared.connections.add(this);
     shared.options.connections.serve(socket, this);
     socket.on('data', this.read);
@@ -103,6 +108,10 @@ class Http1Connection implements CallConnection, ServedConnection {
   }
 
   readonly read = (bytes: Buffer): void => {
+    if (!this.ended) this.pacing.take(bytes);
+  };
+
+  readNow(bytes: Buffer): void {
     if (this.ended) return;
     if (this.activeCall !== undefined) {
       this.kept.push(bytes);
@@ -118,7 +127,25 @@ class Http1Connection implements CallConnection, ServedConnection {
     const call = new CompleteCall(this, request);
     this.activeCall = call;
     handle(call);
-  };
+  }
+
+  /* For the turns of callers that are not known: TurnReader */
+
+  get connection(): CallerConnection {
+    return this.socket;
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.ended && !this.isFull && this.kept.length === 0) this.socket.resume();
+  }
+
+  giveUp(): void {
+    this.socket.destroy();
+  }
 
   answer(
     status: number,
@@ -138,8 +165,12 @@ class Http1Connection implements CallConnection, ServedConnection {
     else if (kept.length > 0) this.passOn(Buffer.concat(kept));
     else if (!hasRoom) {
       // Stop reading from a caller that does not read its answers.
+      this.isFull = true;
       socket.pause();
-      socket.once('drain', () => socket.resume());
+      socket.once('drain', () => {
+        this.isFull = false;
+        if (!this.pacing.isWaiting) socket.resume();
+      });
     }
   }
 
@@ -186,16 +217,18 @@ class Http1Connection implements CallConnection, ServedConnection {
 
   private passOn(bytes: Buffer): void {
     const { socket, shared } = this;
+    const rest = this.pacing.takeRest();
     this.forget();
     socket.off('data', this.read);
     socket.off('end', this.lose);
     socket.off('close', this.forget);
-    shared.options.passToNode(socket, bytes);
+    shared.options.passToNode(socket, rest.length === 0 ? bytes : Buffer.concat([bytes, ...rest]));
   }
 
   /** The caller has ended its side. As in Node's server, it then gets no more answers. */
   private readonly lose = (): void => {
     this.ended = true;
+    this.pacing.takeRest();
     const lost = this.activeCall;
     this.activeCall = undefined;
     lost?.ended(undefined);

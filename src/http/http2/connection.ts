@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 
 import type { ServedConnection } from '../connections/open-connection.ts';
+import type { PacedReading, ReadingTurns, TurnReader } from '../connections/reading-turns.ts';
 import type { CallerConnection } from '../http-call.ts';
 import { Conduct, type Standing } from './conduct.ts';
 import { drainPing } from './control-frames.ts';
@@ -31,6 +32,7 @@ export interface ConnectionHost {
   readonly encoder: HpackEncoder;
   readonly block: OutputBlock;
   readonly unread: ServerUnread;
+  readonly readings: ReadingTurns;
   readonly onStream: (stream: Http2Stream) => void;
   /** Reports an error that the application's code or ours should have handled. */
   readonly onFault: (error: Error) => void;
@@ -58,7 +60,9 @@ const closedIdsKept = 128;
  * gone (GOAWAY with the last id that is served is sent, open streams may finish); over (reading has
  * stopped, and the socket ends after the written bytes or is lost).
  */
-export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner, ServedConnection {
+export class Http2Connection
+  implements StreamOwner, SenderOwner, ReceiverOwner, ServedConnection, TurnReader
+{
   readonly streams = new StreamTable();
   readonly sender: FrameSender;
   readonly limits: Http2Limits;
@@ -74,6 +78,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner,
   private readonly host: ConnectionHost;
   private readonly reader: FrameReader;
   private readonly receiver: FrameReceiver;
+  private readonly pacing: PacedReading;
   lastStreamId = 0;
   /** Streams that hold a slot: not closed, or the application still works on them. */
   activeStreams = 0;
@@ -100,6 +105,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner,
     this.unread = new UnreadAnswers(host.unread);
     this.receiver = new FrameReceiver(this);
     this.reader = new FrameReader(this.receiver);
+    this.pacing = host.readings.open(this);
     this.windowLeft = host.limits.connectionWindowBytes;
     socket.on('data', (chunk: Buffer) => this.read(chunk));
     socket.on('drain', () => this.sender.drained());
@@ -119,6 +125,28 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner,
   }
 
   read(chunk: Buffer): void {
+    if (!this.isClosed) this.pacing.take(chunk);
+  }
+
+  /* For the turns of callers that are not known: TurnReader */
+
+  get connection(): CallerConnection {
+    return this.caller;
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.isPaused) this.socket.resume();
+  }
+
+  giveUp(): void {
+    this.destroy();
+  }
+
+  readNow(chunk: Buffer): void {
     if (this.isClosed) return;
     try {
       this.reader.read(chunk);
@@ -255,7 +283,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner,
   flushed(): void {
     if (this.isPaused && !this.sender.isBlocked) {
       this.isPaused = false;
-      this.socket.resume();
+      if (!this.pacing.isWaiting) this.socket.resume();
     }
     if (this.hasSentFinalGoAway && this.activeStreams === 0) this.endWhenFlushed();
   }
@@ -341,6 +369,7 @@ export class Http2Connection implements StreamOwner, SenderOwner, ReceiverOwner,
     }
     this.isClosed = true;
     this.reader.isStopped = true;
+    this.pacing.takeRest();
     clearTimeout(this.drainTimer);
     this.host.forget(this);
     for (const stream of this.streams.values()) this.close(stream, true);

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 
 import { standingOf, type Connections } from '../connections/connections.ts';
+import { createReadingTurns } from '../connections/reading-turns.ts';
 import { idleBytesMin } from '../linger.ts';
 import { Http2Connection, type ConnectionHost } from './connection.ts';
 import { errorCode } from './frames.ts';
@@ -60,6 +61,7 @@ export function createHttp2Server(options: Http2ServerOptions): Http2Server {
     encoder: new HpackEncoder(),
     block: new OutputBlock(),
     unread: new ServerUnread(),
+    readings: options.connections?.readings ?? createReadingTurns(),
     onStream: options.onStream,
     onFault: options.onFault,
     onFlood: (socket) => options.connections?.flooded(socket),

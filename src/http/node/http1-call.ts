@@ -2,21 +2,30 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 
 import type { BodySink, CallEnd, CallerConnection, HttpCall, OpenAnswer } from '../http-call.ts';
 import { isContinue } from '../check-requests.ts';
+import type { ReadingTurns } from '../connections/reading-turns.ts';
 import type { LingerLimits } from '../linger.ts';
 import { lingerAfterAnswer } from './linger.ts';
 import { receiveStream, writeWithRoom } from './node-streams.ts';
+import { PacedSink } from './paced-sink.ts';
+
+/** What a call needs from its server. */
+export interface Http1CallOwner {
+  readonly linger: LingerLimits;
+  readonly readings: ReadingTurns;
+}
 
 /** A call on Node's HTTP/1.1 classes. */
 export class Http1Call implements HttpCall {
   readonly httpVersionMajor = 1;
   private readonly body: IncomingMessage;
   private readonly answer: ServerResponse;
-  private readonly linger: LingerLimits;
+  private readonly owner: Http1CallOwner;
+  private sink: PacedSink | undefined = undefined;
 
-  constructor(request: IncomingMessage, response: ServerResponse, linger: LingerLimits) {
+  constructor(request: IncomingMessage, response: ServerResponse, owner: Http1CallOwner) {
     this.body = request;
     this.answer = response;
-    this.linger = linger;
+    this.owner = owner;
   }
 
   get connection(): CallerConnection {
@@ -73,11 +82,12 @@ export class Http1Call implements HttpCall {
     if (expect !== undefined && isContinue(expect) && !this.body.complete) {
       this.answer.writeContinue();
     }
-    receiveStream(this.body, sink);
+    this.sink = new PacedSink(this.body, this, sink, this.owner.readings);
+    receiveStream(this.body, this.sink);
   }
 
   cutOffAfterAnswer(): void {
-    lingerAfterAnswer(this.body, this.answer, this.linger);
+    lingerAfterAnswer(this.body, this.answer, this.owner.linger);
   }
 
   whenAnswered(listener: (end: CallEnd) => void): void {
@@ -91,11 +101,11 @@ export class Http1Call implements HttpCall {
   }
 
   hold(): void {
-    this.body.pause();
+    this.sink?.hold();
   }
 
   resume(): void {
-    this.body.resume();
+    this.sink?.release();
   }
 
   open(): OpenAnswer {

@@ -4,7 +4,7 @@ import type net from 'node:net';
 import type { EngineOptions } from '../engine.ts';
 import { answerBadRequest, refuseConnect } from './bad-request.ts';
 import { defaultLinger } from '../linger.ts';
-import { Http1Call } from './http1-call.ts';
+import { Http1Call, type Http1CallOwner } from './http1-call.ts';
 import { Http1Activity } from './http1-activity.ts';
 import { createUnreadSockets } from './unread-sockets.ts';
 
@@ -28,11 +28,14 @@ const idleSweepMs = 50;
 
 export function createNodeHttp1Server(options: EngineOptions): NodeHttp1Server {
   const { handle, idleTimeoutMs, requestTimeoutMs, connections } = options;
-  const linger = { ...defaultLinger, ...options.linger };
+  const owner: Http1CallOwner = {
+    linger: { ...defaultLinger, ...options.linger },
+    readings: connections.readings,
+  };
   const activities = new WeakMap<object, Http1Activity>();
   const serve = (request: http.IncomingMessage, response: http.ServerResponse): void => {
     activities.get(request.socket)?.begin(request, response);
-    handle(new Http1Call(request, response, linger));
+    handle(new Http1Call(request, response, owner));
   };
   const server = http.createServer(
     {
@@ -61,10 +64,9 @@ export function createNodeHttp1Server(options: EngineOptions): NodeHttp1Server {
       const activity = new Http1Activity();
       activities.set(socket, activity);
       connections.serve(socket, activity);
-      // A socket in flowing mode would drop the bytes.
-      socket.pause();
-      socket.unshift(start);
       server.emit('connection', socket);
+      // At once: what a caller costs is counted while its bytes are read.
+      socket.emit('data', start);
       socket.resume();
       unread.watch(socket);
     },

@@ -9,10 +9,12 @@ import type {
   TrailersCall,
 } from '../http-call.ts';
 import { isContinue } from '../check-requests.ts';
+import type { ReadingTurns } from '../connections/reading-turns.ts';
 import type { LingerLimits } from '../linger.ts';
 import { checkFields, withoutPadding } from './field-values.ts';
 import { GuardedSink } from './guarded-sink.ts';
 import { discardRest, receiveStream, writeWithRoom } from './node-streams.ts';
+import { PacedSink } from './paced-sink.ts';
 
 /** DATA frames smaller than this cost more than their bytes: http2/receiver.ts. */
 const smallDataBytes = 128;
@@ -24,6 +26,7 @@ export interface NodeCallOwner {
   readonly stallTimeoutMs: number;
   /** How long the rest of a request may arrive after its answer, and how much of it. */
   readonly linger: LingerLimits;
+  readonly readings: ReadingTurns;
   /** The stream is closed and the application has finished with it, so its slot is free. */
   settle(call: NodeHttp2Call): void;
   /** Counts frames that carry nothing useful. */
@@ -48,6 +51,7 @@ export class NodeHttp2Call implements TrailersCall {
   /** The application has given its whole answer, or the request was cut short. */
   private isDone = false;
   private isClosed = false;
+  private sink: PacedSink | undefined = undefined;
   private listeners: ((end: CallEnd) => void)[] = [];
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, owner: NodeCallOwner) {
@@ -86,16 +90,20 @@ export class NodeHttp2Call implements TrailersCall {
     if (expect !== undefined && isContinue(expect) && !this.complete && !this.hasBegun) {
       this.stream.additionalHeaders({ ':status': 100 });
     }
-    if (this.isClosed) guarded.cut();
-    else receiveStream(this.stream, guarded);
+    if (this.isClosed) {
+      guarded.cut();
+      return;
+    }
+    this.sink = new PacedSink(this.stream, this, guarded, this.owner.readings);
+    receiveStream(this.stream, this.sink);
   }
 
   hold(): void {
-    this.stream.pause();
+    this.sink?.hold();
   }
 
   resume(): void {
-    this.stream.resume();
+    this.sink?.release();
   }
 
   reply(

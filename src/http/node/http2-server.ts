@@ -1,6 +1,7 @@
 import type net from 'node:net';
 
 import type { Connections } from '../connections/connections.ts';
+import { createReadingTurns } from '../connections/reading-turns.ts';
 import type { RequestHandler } from '../http-call.ts';
 import { defaultLimits, type Http2Limits } from '../http2/limits.ts';
 import { NodeHttp2Session } from './http2-session.ts';
@@ -36,6 +37,7 @@ const sweepIntervalMsMax = 1000;
 export function createNodeHttp2Server(options: NodeHttp2ServerOptions): NodeHttp2Server {
   const limits = { ...defaultLimits, ...options.limits };
   const { handle, onFault, idleTimeoutMs, connections } = options;
+  const readings = connections?.readings ?? createReadingTurns();
   const sessions = new Set<NodeHttp2Session>();
   const intervalMs = Math.min(sweepIntervalMsMax, Math.ceil(idleTimeoutMs / 4));
   let sweep: NodeJS.Timeout | undefined;
@@ -60,7 +62,7 @@ export function createNodeHttp2Server(options: NodeHttp2ServerOptions): NodeHttp
         socket.pause();
         socket.unshift(start);
       }
-      const host = { limits, handle, onFault, idleTimeoutMs, connections, forget };
+      const host = { limits, handle, onFault, idleTimeoutMs, connections, readings, forget };
       const session = new NodeHttp2Session(socket, host);
       connections?.serve(socket, session);
       sessions.add(session);

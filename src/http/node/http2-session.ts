@@ -10,6 +10,7 @@ import type net from 'node:net';
 
 import { standingOf, type Connections } from '../connections/connections.ts';
 import type { ServedConnection } from '../connections/open-connection.ts';
+import type { ReadingTurns } from '../connections/reading-turns.ts';
 import type { RequestHandler } from '../http-call.ts';
 import { Conduct } from '../http2/conduct.ts';
 import type { Http2Limits } from '../http2/limits.ts';
@@ -23,6 +24,7 @@ export interface NodeSessionHost {
   readonly onFault: (error: Error) => void;
   readonly idleTimeoutMs: number;
   readonly connections: Connections | undefined;
+  readonly readings: ReadingTurns;
   forget(session: NodeHttp2Session): void;
 }
 
@@ -87,6 +89,10 @@ export class NodeHttp2Session implements NodeCallOwner, ServedConnection {
 
   get stallTimeoutMs(): number {
     return this.host.limits.stallTimeoutMs;
+  }
+
+  get readings(): ReadingTurns {
+    return this.host.readings;
   }
 
   get linger(): LingerLimits {

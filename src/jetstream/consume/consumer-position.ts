@@ -93,7 +93,8 @@ export const consumerNotFound = 10014;
 export function positionOf(info: ConsumerInfo, part: StreamPart): ConsumerPosition {
   const { delivered, ack_floor: floor, num_ack_pending: inWork } = info;
   // On a cluster, the positions of a consumer that has delivered nothing are 0.
-  const at = (sequence: number): number => part.position(Math.max(sequence, part.from - 1));
+  const before = Math.max(part.from, info.config.opt_start_seq ?? 0) - 1;
+  const at = (sequence: number): number => part.position(Math.max(sequence, before));
   return {
     covers: (position) =>
       partitionOf(position) === part.partition && sequenceIn(position) >= part.from,

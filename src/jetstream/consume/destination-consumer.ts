@@ -9,6 +9,10 @@ import { consumedStreams, subjects, type ConsumedStream } from '../topology.ts';
 import { forgetConfirmed } from '../integrity/confirmed-position.ts';
 import { consumerOf } from './consumer-position.ts';
 import { ensureConsumer } from './ensure-consumer.ts';
+import { deliverFrom, forgetStart, type StartPosition } from './start-position.ts';
+import { forgetJobEntry } from './lane/job-entry.ts';
+import { deleteLaneConsumer } from './lane/lane-consumer.ts';
+import { deleteLaneCopies } from './lane/lane-copies.ts';
 
 export interface ConsumerOptions {
   /** Deliveries of one message before NATS gives up and sends an advisory; -1: no limit. */
@@ -16,12 +20,14 @@ export interface ConsumerOptions {
   readonly ackWaitMs: number;
   /** How many messages may be delivered and unsettled at the same time. */
   readonly ackPendingMax: number;
+  /** Where the log begins to deliver events. Default: with the first. */
+  readonly start?: StartPosition | undefined;
 }
 
 /**
  * Creates the durable consumer of a destination on a part of a stream, or updates its settings. The
- * log delivers from the first message on: all messages of EVENTS, and this destination's messages
- * of REPLAY and RETRY. Rejects when the log cannot be reached.
+ * log delivers the messages of EVENTS from `start` on, and this destination's messages of REPLAY and
+ * RETRY. Rejects when the log cannot be reached.
  */
 export async function ensureDestinationConsumer(
   log: Log,
@@ -49,6 +55,7 @@ function settingsOf(
     ack_policy: AckPolicy.Explicit,
     // The canary skips heartbeats that are older than its consumer.
     deliver_policy: destination === canaryName ? DeliverPolicy.New : DeliverPolicy.All,
+    ...(stream === 'EVENTS' && options.start !== undefined ? deliverFrom(options.start, part) : {}),
     // `backoff` stays unset because NATS adds the delay of nak() to it. We compute the whole delay.
     ack_wait: options.ackWaitMs * 1_000_000,
     max_deliver: options.attempts,
@@ -91,11 +98,12 @@ function isOfDestination(stream: ConsumedStream, name: string, config: ConsumerC
 }
 
 /**
- * Deletes the consumers of a destination and their positions. Events that waited for this
+ * Deletes the consumers of a destination and their positions, and its redelivery. Events that waited for this
  * destination no longer wait. Rejects when the log cannot be reached.
  */
 export async function deleteDestinationConsumers(log: Log, destination: string): Promise<void> {
   const { manager } = clientsOf(log);
+  await forgetStart(log, destination);
   for (const stream of consumedStreams) {
     await withParts(log, stream, async () => {
       for (const part of partsOf(log, stream)) {
@@ -105,4 +113,7 @@ export async function deleteDestinationConsumers(log: Log, destination: string):
       }
     });
   }
+  await deleteLaneConsumer(log, destination);
+  await deleteLaneCopies(log, destination);
+  await forgetJobEntry(log, destination);
 }

@@ -23,7 +23,13 @@ async function createOrUpdate(
     await manager.consumers.add(stream, settings);
     return;
   }
-  const { deliver_policy: _fixed, ack_policy: _alsoFixed, ...changeable } = settings;
+  // Where it starts and how it is acknowledged never changes.
+  const {
+    deliver_policy: _policy,
+    opt_start_seq: _start,
+    ack_policy: _ack,
+    ...changeable
+  } = settings;
   // The metadata also has what other functions recorded there.
   const metadata = { ...current.config.metadata, ...settings.metadata };
   await manager.consumers.update(stream, name, { ...changeable, metadata });

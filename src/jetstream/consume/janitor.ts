@@ -8,7 +8,7 @@ import type { Log } from '../log.ts';
 import { readMatching } from '../read/read.ts';
 import { findDeletable, type DeletableOptions, keptMinOf } from './retention/deletable.ts';
 import { consumedStreams, earlierStream, subjects, type ConsumedStream } from '../topology.ts';
-import { createAgesByStream, type StreamAges } from './stream-ages.ts';
+import { createAgesByStream, type StreamAges } from './retention/stream-ages.ts';
 
 /** Deletes old messages that every consumer has settled. */
 export interface Janitor {

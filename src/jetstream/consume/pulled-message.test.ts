@@ -10,6 +10,7 @@ const withDomain = '$JS.ACK.hub.AbCdEf.EVENTS.crm.3.41.7.1767323045678901234.5.x
 function pulled(reply: string): { message: Pulled; sent: string[] } {
   const sent: string[] = [];
   const connection = {
+    isClosed: () => false,
     publish: (subject: string, text: string) => void sent.push(`${subject} ${text}`),
   } as unknown as NatsConnection;
   const head = headers();

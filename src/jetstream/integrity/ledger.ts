@@ -42,6 +42,12 @@ export interface Mark {
 /** Why events were deleted: their retention is over, the log needs room, or a person wanted it. */
 export type DeletionReason = 'retention' | 'pressure' | 'request';
 
+/** How the entries of LEDGER begin that hold the start of a destination. */
+export const startPrefix = 'start-';
+
+const isOfDestination = (entry: string): boolean =>
+  entry.startsWith(confirmedPrefix) || entry.startsWith(startPrefix);
+
 const what = {
   purged: 'purged',
   mark: 'mark',
@@ -146,7 +152,7 @@ export async function readLedger(log: Log, part: StreamPart): Promise<EventLedge
   const subject = subjects.ledger(part.stream, '*');
   for await (const message of readMatching(log, 'LEDGER', subject)) {
     const entry = message.subject.slice(message.subject.lastIndexOf('.') + 1);
-    if (entry === what.mark || entry.startsWith(confirmedPrefix)) continue;
+    if (entry === what.mark || isOfDestination(entry)) continue;
     const content = JSON.parse(decoder.decode(message.payload)) as never;
     const numbers = /^missing-(\d+)-(\d+)$/.exec(entry);
     if (entry === what.purged) {

@@ -1,7 +1,7 @@
 import { ServiceError } from '../../errors.ts';
 
 /** The lists that are read in pages. A token is valid only for its own list. */
-export type PagedList = 'events' | 'rejected' | 'dead' | 'located';
+export type PagedList = 'events' | 'rejected' | 'dead' | 'located' | 'audit' | 'redelivery';
 
 /** The position from which a walk through one stream continues. All fields are sequences. */
 export interface WalkPosition {

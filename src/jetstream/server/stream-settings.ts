@@ -58,6 +58,14 @@ const claims: StreamSettings = {
   duplicate_window: second,
 };
 
+/** The newest probe of the log. */
+const probes = {
+  name: 'PROBE',
+  subjects: [subjects.probe] as string[],
+  discard: DiscardPolicy.Old,
+  max_msgs: 1,
+} as const;
+
 /** What was deleted from the events, and what was lost. Of each subject the newest entry counts. */
 const ledger = {
   name: 'LEDGER',
@@ -76,8 +84,50 @@ const limits = {
   max_age: 2 * day,
 } as const;
 
+/** Which events a transform filtered, for reconciliation, which looks back no further. */
+const filtered = {
+  name: 'FILTERED',
+  subjects: [subjects.filtered('*')] as string[],
+  discard: DiscardPolicy.Old,
+  max_age: 8 * day,
+} as const;
+
+/** What operators did. Only its age deletes an entry, never a new entry, an operator or Headgate. */
+function auditStream({ auditRetentionMs = 0 }: TopologyOptions) {
+  return {
+    name: 'AUDIT',
+    subjects: [subjects.audit('*', '*')] as string[],
+    discard: DiscardPolicy.New,
+    deny_delete: true,
+    deny_purge: true,
+    max_age: auditRetentionMs * 1_000_000,
+  } as const;
+}
+
 /** The part of their room that the partitions always get, however much the earlier stream holds. */
 const eventsShareMin = 0.1;
+
+const probe = mebibyte;
+
+/** The sizes of the streams: together less than `storageBytesMax`. */
+function sizesOf(options: TopologyOptions) {
+  const total = options.storageBytesMax;
+  const part = (share: number, bytesMax: number): number =>
+    Math.min(bytesMax, Math.floor(total * share));
+  const side = part(0.08, gibibyte);
+  const sizes = {
+    side,
+    advisories: part(0.02, 64 * mebibyte),
+    bucket: options.keepsSchemas === true ? part(0.04, 64 * mebibyte) : 0,
+    ledger: part(0.01, 16 * mebibyte),
+    limits: part(0.01, 16 * mebibyte),
+    filtered: part(0.01, 64 * mebibyte),
+    rejected: Math.min(options.rejectedBytesMax ?? side, Math.floor(total * 0.5)),
+    audit: part(0.02, 256 * mebibyte),
+  };
+  const others = Object.values(sizes).reduce((sum, bytes) => sum + bytes, side * 3 + probe * 3);
+  return { ...sizes, events: total - others };
+}
 
 /**
  * The settings of every stream. The sizes add up to less than `storageBytesMax`: a stream on a full
@@ -85,18 +135,8 @@ const eventsShareMin = 0.1;
  * `earlierBytes` is the size of the stream of an earlier release; undefined without such a stream.
  */
 export function streamSettings(options: TopologyOptions, earlierBytes?: number): StreamSettings[] {
-  const total = options.storageBytesMax;
-  const share = Math.floor(total * 0.08);
-  const side = Math.min(gibibyte, share);
-  const advisoryBytes = Math.min(64 * mebibyte, Math.floor(total * 0.02));
-  const probe = mebibyte;
-  const schemaBytes = Math.min(64 * mebibyte, Math.floor(total * 0.04));
-  const bucket = options.keepsSchemas === true ? schemaBytes : 0;
-  const ledgerBytes = Math.min(16 * mebibyte, Math.floor(total * 0.01));
-  const limitsBytes = Math.min(16 * mebibyte, Math.floor(total * 0.01));
-  const rejectedBytes = Math.min(options.rejectedBytesMax ?? side, Math.floor(total * 0.5));
-  const forOthers = advisoryBytes + probe * 3 + bucket + ledgerBytes + limitsBytes;
-  const forEvents = total - side * 4 - rejectedBytes - forOthers;
+  const sizes = sizesOf(options);
+  const { side, bucket } = sizes;
   const common = {
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
@@ -104,9 +144,10 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
     allow_direct: true,
   };
   return [
-    ...eventStreams(options, forEvents, earlierBytes).map((one) => ({ ...common, ...one })),
-    { ...common, ...ledger, max_bytes: ledgerBytes },
-    { ...common, ...limits, max_bytes: limitsBytes },
+    ...eventStreams(options, sizes.events, earlierBytes).map((one) => ({ ...common, ...one })),
+    { ...common, ...ledger, max_bytes: sizes.ledger },
+    { ...common, ...limits, max_bytes: sizes.limits },
+    { ...common, ...auditStream(options), max_bytes: sizes.audit },
     {
       ...common,
       name: 'REJECTED',
@@ -114,7 +155,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
       // Only quarantine/cleanup.ts deletes what was quarantined, once it is settled.
       discard: DiscardPolicy.New,
       max_age: 0,
-      max_bytes: rejectedBytes,
+      max_bytes: sizes.rejected,
     },
     {
       ...common,
@@ -124,7 +165,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
       max_age: 7 * day,
       max_bytes: side,
     },
-    { ...common, ...advisories, max_bytes: advisoryBytes },
+    { ...common, ...advisories, max_bytes: sizes.advisories },
     {
       ...common,
       name: 'DEAD',
@@ -136,22 +177,16 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
     {
       ...common,
       name: 'REPLAY',
-      subjects: ['headgate.replay.>'],
+      subjects: ['headgate.replay.>', subjects.redelivery('*', '*')],
       discard: DiscardPolicy.New,
       max_bytes: side,
       // If the dead letter could not be deleted, the same replay may be requested much later.
       duplicate_window: deadDedupWindowMs * 1_000_000,
     },
     { ...common, ...retries, max_bytes: side },
+    { ...common, ...filtered, max_bytes: sizes.filtered },
     { ...common, ...claims, max_bytes: probe },
-    {
-      ...common,
-      name: 'PROBE',
-      subjects: [subjects.probe],
-      discard: DiscardPolicy.Old,
-      max_msgs: 1,
-      max_bytes: probe,
-    },
+    { ...common, ...probes, max_bytes: probe },
     ...(bucket === 0 ? [] : [{ ...common, ...schemas, max_bytes: bucket }]),
   ];
 }
@@ -216,7 +251,7 @@ export async function ensureStreams(
     const info = existing.get(settings.name);
     const current = info?.config;
     try {
-      if (info !== undefined) await update(manager, info.config, keepingRejected(info, settings));
+      if (info !== undefined) await update(manager, info.config, keepingMessages(info, settings));
       else await add(manager, settings, earlierBytes !== undefined);
     } catch (cause) {
       if (cause instanceof StartError) throw cause;
@@ -230,8 +265,9 @@ export async function ensureStreams(
 }
 
 /** A server deletes the oldest messages of a stream whose limit falls below its size. */
-function keepingRejected({ state }: StreamInfo, settings: StreamSettings): StreamSettings {
-  if (settings.name !== 'REJECTED' || settings.max_bytes! >= state.bytes) return settings;
+function keepingMessages({ state }: StreamInfo, settings: StreamSettings): StreamSettings {
+  const isKept = settings.name === 'REJECTED' || settings.name === 'AUDIT';
+  if (!isKept || settings.max_bytes! >= state.bytes) return settings;
   return { ...settings, max_bytes: state.bytes };
 }
 

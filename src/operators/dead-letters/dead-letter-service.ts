@@ -4,13 +4,18 @@ import type {
   CountDeadLettersRequest,
   DeadLetterService,
   ListDeadLettersRequest,
+  ReplayDeadLettersRequest,
 } from '../../../gen/headgate/v1/dead_letter_service_pb.ts';
 import type { DeadLetterQueue, OpenedDeadLetter } from '../../dead-letters/queue.ts';
 import type { DeadLetterFilter } from '../../dead-letters/walk-dead-letters.ts';
+import { recordFound } from '../audit/found-events.ts';
 import { readBounds, readPageSize, readWhy, refuse } from '../request-fields.ts';
 import { deadLetterMessage } from './dead-letter-message.ts';
+import { replayPage } from './replay-page.ts';
 
 const pageSizeMax = 1_000;
+/** The audit log names each event of a page. */
+const replayedMax = 100;
 const pathCharactersMax = 1_000;
 /** The longest part of a reason that can be searched for. */
 const reasonCharactersMax = 200;
@@ -45,6 +50,13 @@ export function createDeadLetterService(
       return openedMessage(await queue.fix(id, Number(revision), { eventJson, edits }));
     },
     replayDeadLetter: async ({ id }) => ({ sequence: BigInt(await queue.replay(id)) }),
+    replayDeadLetters: async (request, context) => {
+      const { pageSize, pageToken } = request;
+      const size = readPageSize(pageSize, replayedMax);
+      return replayPage(queue, filterOf(request), size, pageToken, (event) =>
+        recordFound(context, [event]),
+      );
+    },
     discardDeadLetter: async ({ id, why }) => {
       await queue.discard(id, readWhy(why));
       return {};
@@ -52,7 +64,9 @@ export function createDeadLetterService(
   };
 }
 
-function filterOf(request: ListDeadLettersRequest | CountDeadLettersRequest): DeadLetterFilter {
+function filterOf(
+  request: ListDeadLettersRequest | CountDeadLettersRequest | ReplayDeadLettersRequest,
+): DeadLetterFilter {
   const { destination, eventName, reason } = request;
   if (reason.length > reasonCharactersMax) {
     refuse(

@@ -46,6 +46,7 @@ const states: Readonly<Record<FateKind, State>> = {
   retrying: State.RETRYING,
   delivered: State.DELIVERED,
   filtered: State.FILTERED,
+  'before start': State.BEFORE_START,
   dead: State.DEAD,
   discarded: State.DISCARDED,
   missing: State.MISSING,

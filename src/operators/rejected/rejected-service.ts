@@ -12,6 +12,8 @@ import type { RejectedEntry } from '../../quarantine/rejected-entry.ts';
 import type { Found, RejectedEvents, RejectedFilter } from '../../quarantine/rejected-events.ts';
 import type { DiscardEvents } from '../../quarantine/discard.ts';
 import type { Replay } from '../../quarantine/replay.ts';
+import { rejectedIds } from '../audit/event-ids.ts';
+import { recordFound } from '../audit/found-events.ts';
 import { readBounds, readPageSize, readWhy, refuse } from '../request-fields.ts';
 import { countMessage, rejectedMessage, replayMessage } from './rejected-message.ts';
 
@@ -73,7 +75,7 @@ export function createRejectedService(
       const page = await replay.page(filter, size, request.pageToken, how);
       return { ...page, results: page.items.map(replayMessage) };
     },
-    discardRejected: async (request) => {
+    discardRejected: async (request, context) => {
       const { sequence, dryRun } = request;
       const how = { why: readWhy(request.why), dryRun };
       if (sequence !== 0n) {
@@ -82,6 +84,12 @@ export function createRejectedService(
       }
       const size = readPageSize(request.pageSize);
       const page = await discard.page(filterOf(request.filter), size, request.pageToken, how);
+      recordFound(
+        context,
+        page.items.map(({ entry }) =>
+          rejectedIds(entry.sequence, entry.source, entry.idempotencyKey),
+        ),
+      );
       return { ...page, sequences: page.items.map(({ entry }) => BigInt(entry.sequence)) };
     },
   };

@@ -16,6 +16,7 @@ let folder: string;
 let file: string;
 let followed: FollowedFiles;
 const changes: GateCredentials[] = [];
+const operators: string[][] = [];
 const failures: string[] = [];
 const held: ReloadCounts[] = [];
 const applied: ReloadCounts[] = [];
@@ -42,7 +43,7 @@ beforeEach(() => {
   folder = mkdtempSync(path.join(os.tmpdir(), 'headgate-follow-'));
   file = path.join(folder, 'headgate.yaml');
   writeFileSync(file, yaml('shop', 'app'));
-  for (const list of [changes, failures, held, applied, restarts]) list.length = 0;
+  for (const list of [changes, operators, failures, held, applied, restarts]) list.length = 0;
   // As `serve` reads the default file, which may be missing.
   const readFile = (): string => readFileSync(file, 'utf8');
   const read = () => readConfig({ env: {}, readFile, destinationTypes });
@@ -51,6 +52,11 @@ beforeEach(() => {
     reader: { file, read },
     signals: signals as never,
     onChange: (credentials) => changes.push(credentials),
+    admin: {
+      useOperators: (entries) =>
+        void operators.push(entries.map(({ name, role }) => `${name} ${role}`)),
+      useTlsFiles: () => {},
+    },
   });
 });
 afterEach(() => {
@@ -75,6 +81,50 @@ describe('a file that lost its keys', () => {
     expect(failures.join()).toMatch(reason);
     writeFileSync(file, yaml('app'));
     await expect.poll(() => changes.map(keysOf)).toEqual([['app']]);
+  });
+});
+
+describe('operators', () => {
+  const line = (name: string, role = 'viewer'): string =>
+    `  - { name: ${name}, role: ${role}, hash: "${hashWriteKey(name)}" }\n`;
+  const write = (...lines: string[]): void =>
+    writeFileSync(file, `${yaml('shop', 'app')}operators:\n${lines.join('')}`);
+
+  test('are followed, and their roles', async () => {
+    write(line('ada'), line('ben'));
+    await expect.poll(() => operators).toEqual([['ada viewer', 'ben viewer']]);
+    write(line('ada'), line('ben'), line('cleo', 'admin'));
+    await expect.poll(() => operators.at(-1)).toEqual(['ada viewer', 'ben viewer', 'cleo admin']);
+    expect(applied.at(-1)!.operator).toEqual({ added: 1, removed: 0, changed: 0 });
+    write(line('ada', 'operator'), line('ben'), line('cleo', 'admin'));
+    await expect.poll(() => operators.at(-1)).toEqual(['ada operator', 'ben viewer', 'cleo admin']);
+    expect(applied.at(-1)!.operator).toEqual({ added: 0, removed: 0, changed: 1 });
+    write(line('ada', 'operator'), line('ben'), line('cleo', 'viewer'));
+    await expect
+      .poll(() => operators.at(-1))
+      .toEqual(['ada operator', 'ben viewer', 'cleo viewer']);
+    expect([held, restarts]).toEqual([[], []]);
+    expect(JSON.stringify(applied)).not.toMatch(/sha256|ada/);
+  });
+
+  test('that are gone from the end wait, and SIGHUP removes them at once', async () => {
+    write(line('ada'), line('ben'));
+    await expect.poll(() => operators).toHaveLength(1);
+    write(line('ada'));
+    await looks();
+    expect(operators).toHaveLength(1);
+    expect(held.at(-1)!.operator).toEqual({ added: 0, removed: 1, changed: 0 });
+    process.emit('SIGHUP');
+    expect(operators.at(-1)).toEqual(['ada viewer']);
+  });
+
+  test('with a fault stay as they were', async () => {
+    write(line('ada'));
+    await expect.poll(() => operators).toHaveLength(1);
+    write(line('ada'), line('ben', 'root'));
+    await looks();
+    expect(operators).toHaveLength(1);
+    expect(failures.join()).toMatch(/operators\[1\]\.role: "root" .*viewer/);
   });
 });
 

@@ -1,14 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import type { WriteKey } from '../../config/config.ts';
+import type { OperatorEntry } from '../../config/operators/operator-entry.ts';
 import type { WebhookSource } from '../../config/webhook-source.ts';
 
-/** One key, webhook or certificate of a file, in the order of the file. */
+/** One key, operator, webhook or certificate of a file, in the order of the file. */
 export interface FollowedEntry {
   /** What identifies it. Never shown: it may be a hash of a key. */
   readonly id: string;
   /** What it consists of. An entry that has lost one of them has changed. */
   readonly parts: readonly unknown[];
+  /** What can change in it without a sign that the file was cut. */
+  readonly traits?: unknown;
 }
 
 /** What a change of a file does to its entries. Numbers only, so that it can be logged. */
@@ -58,6 +61,11 @@ export function keyEntries(keys: readonly WriteKey[]): FollowedEntry[] {
     id: hash,
     parts: [{ source, events, limits }],
   }));
+}
+
+/** Each member of an entry is required, so that one that was cut is not valid. */
+export function operatorEntries(operators: readonly OperatorEntry[]): FollowedEntry[] {
+  return operators.map(({ hash, name, role }) => ({ id: hash, parts: [], traits: { name, role } }));
 }
 
 /** A secret more is no loss, and a secret less is one. */

@@ -6,7 +6,13 @@ import { isSecret } from '../../config/secret.ts';
 import { StartError } from '../../errors.ts';
 import type { Signals } from '../../observability/signals.ts';
 import { holdMs, type Offer, type OfferOutcome } from './follow-contents.ts';
-import { compareEntries, keyEntries, mayBeCut, webhookEntries } from './may-be-cut.ts';
+import {
+  compareEntries,
+  keyEntries,
+  mayBeCut,
+  operatorEntries,
+  webhookEntries,
+} from './may-be-cut.ts';
 
 /** How the configuration is read again. */
 export interface ConfigReader {
@@ -16,11 +22,15 @@ export interface ConfigReader {
   readonly read: (readFile: (file: string) => string) => Config;
 }
 
+/** The parts of the configuration that are followed. */
+const followedNames = ['keys', 'operators', 'webhooks'] as const;
+type FollowedName = (typeof followedNames)[number];
+
 export interface TakeConfigurationOptions {
   readonly config: Config;
   readonly reader: ConfigReader;
   readonly signals: Signals;
-  readonly onChange: (changed: Pick<Config, 'keys' | 'webhooks'>) => void;
+  readonly onChange: (changed: Pick<Config, FollowedName>) => void;
 }
 
 /** Returns a function that reads headgate.yaml again, and decides whether it comes into force. */
@@ -36,13 +46,21 @@ export function createTakeConfiguration(options: TakeConfigurationOptions) {
       const text = hasFile ? filledText(reader.file, textOf) : '';
       const next = reader.read(textOf);
       checkAuth(config, next, reader.file);
-      const keys = [keyEntries(inForce.keys), keyEntries(next.keys)] as const;
-      const webhooks = [webhookEntries(inForce.webhooks), webhookEntries(next.webhooks)] as const;
-      const isSame = isDeepStrictEqual(keys[0], keys[1]) && isDeepStrictEqual(...webhooks);
-      const counts = { key: compareEntries(...keys), webhook: compareEntries(...webhooks) };
+      const entries = {
+        key: [keyEntries(inForce.keys), keyEntries(next.keys)],
+        operator: [operatorEntries(inForce.operators), operatorEntries(next.operators)],
+        webhook: [webhookEntries(inForce.webhooks), webhookEntries(next.webhooks)],
+      } as const;
+      const pairs = Object.values(entries);
+      const isSame = pairs.every((pair) => isDeepStrictEqual(...pair));
+      const counts = {
+        key: compareEntries(...entries.key),
+        operator: compareEntries(...entries.operator),
+        webhook: compareEntries(...entries.webhook),
+      };
       if (!isSame && !offer.isOrdered) {
         checkLastLine(reader.file, text, endsWithLine);
-        if (!offer.mayRemove && (mayBeCut(...keys) || mayBeCut(...webhooks))) {
+        if (!offer.mayRemove && pairs.some((pair) => mayBeCut(...pair))) {
           signals.reloadHeld('configuration', counts, holdMs);
           return 'held';
         }
@@ -53,7 +71,7 @@ export function createTakeConfiguration(options: TakeConfigurationOptions) {
       endsWithLine = text.endsWith('\n');
       if (!isSame || !offer.isFirst || offer.isOrdered) signals.reloaded('configuration', counts);
       if (isSame) return 'unchanged';
-      onChange({ keys: next.keys, webhooks: next.webhooks });
+      onChange({ keys: next.keys, operators: next.operators, webhooks: next.webhooks });
       return 'applied';
     } catch (error) {
       signals.reloadFailed('configuration', error);
@@ -102,8 +120,7 @@ function checkAuth({ auth }: Config, next: Config, file: string): void {
 export function settingsThatNeedRestart(before: Config, after: Config): string[] {
   return (Object.keys(after) as (keyof Config)[]).filter(
     (name) =>
-      name !== 'keys' &&
-      name !== 'webhooks' &&
+      !(followedNames as readonly string[]).includes(name) &&
       comparable(before[name]) !== comparable(after[name]),
   );
 }

@@ -6,7 +6,7 @@ import { clientsOf } from '../../clients.ts';
 import { firstGivenUp } from '../advisories.ts';
 import { positionOf } from '../consumer-position.ts';
 import { listConsumingDestinations } from '../destination-consumer.ts';
-import type { StreamAges } from '../stream-ages.ts';
+import type { StreamAges } from './stream-ages.ts';
 import type { StreamPart } from '../../events/stream-parts.ts';
 import type { Log } from '../../log.ts';
 import { readNextIn } from '../../read/read.ts';

@@ -2,7 +2,7 @@ import type { StreamInfo } from '@nats-io/jetstream';
 
 import { steadyTimeMs } from '../../../event/time/steady-time.ts';
 import { clientsOf } from '../../clients.ts';
-import { createAgesByStream } from '../stream-ages.ts';
+import { createAgesByStream } from './stream-ages.ts';
 import { withParts } from '../../events/event-streams.ts';
 import { infoOf, type StreamPart } from '../../events/stream-parts.ts';
 import { deleteBefore } from '../../integrity/ledger.ts';

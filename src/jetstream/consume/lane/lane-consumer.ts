@@ -1,0 +1,57 @@
+import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
+
+import { clientsOf } from '../../clients.ts';
+import { otherStream } from '../../events/stream-parts.ts';
+import type { Log } from '../../log.ts';
+import { subjects } from '../../topology.ts';
+import { consumerOf, readPartPosition, type ConsumerPosition } from '../consumer-position.ts';
+import { ensureConsumer } from '../ensure-consumer.ts';
+
+/** The name of the consumer of a lane. Destinations have no capital letters. */
+export const laneConsumer = (destination: string): string => `REDELIVERY-${destination}`;
+
+export interface LaneConsumerOptions {
+  /** The first position of REPLAY that the lane delivers. */
+  readonly from: number;
+  readonly ackWaitMs: number;
+  /** How many copies may be delivered and unsettled at the same time. */
+  readonly ackPendingMax: number;
+}
+
+/**
+ * Creates the durable consumer of a destination's lane on REPLAY. It exists as long as a redelivery
+ * does. Rejects when the log cannot be reached.
+ */
+export async function ensureLaneConsumer(
+  log: Log,
+  destination: string,
+  options: LaneConsumerOptions,
+): Promise<void> {
+  await ensureConsumer(clientsOf(log).manager, 'REPLAY', {
+    durable_name: laneConsumer(destination),
+    ack_policy: AckPolicy.Explicit,
+    deliver_policy: DeliverPolicy.StartSequence,
+    opt_start_seq: options.from,
+    ack_wait: options.ackWaitMs * 1_000_000,
+    // Never given up by the log: no advisory names this consumer's destination.
+    max_deliver: -1,
+    max_ack_pending: options.ackPendingMax,
+    filter_subject: subjects.redelivery(destination, '*'),
+  });
+}
+
+/** The progress of a lane; undefined if it has no consumer. Rejects when the log is unreachable. */
+export function readLanePosition(
+  log: Log,
+  destination: string,
+): Promise<ConsumerPosition | undefined> {
+  return readPartPosition(log, otherStream('REPLAY'), laneConsumer(destination));
+}
+
+/** Succeeds if the consumer does not exist. Rejects when the log cannot be reached. */
+export async function deleteLaneConsumer(log: Log, destination: string): Promise<void> {
+  const { manager } = clientsOf(log);
+  const name = laneConsumer(destination);
+  if ((await consumerOf(manager, 'REPLAY', name)) === undefined) return;
+  await manager.consumers.delete('REPLAY', name);
+}

@@ -1,0 +1,54 @@
+import { eventNameOf } from '../../../event/delivery-attempt.ts';
+import { clientsOf } from '../../clients.ts';
+import { messageIdHeader, type Log } from '../../log.ts';
+import type { PublishAck } from '../../publish/publish-ack.ts';
+import type { StoredMessage } from '../../read/read.ts';
+import { subjects } from '../../topology.ts';
+import { keptHeaders, originHeader } from '../delayed-copies.ts';
+
+/**
+ * Stores a copy of an event of EVENTS for one destination, to be delivered by its lane under the
+ * same event id. If the same redelivery stored it within a day, the acknowledgement is one of a
+ * duplicate. Rejects with a PublishError.
+ */
+export function storeLaneCopy(
+  log: Log,
+  destination: string,
+  redelivery: string,
+  event: StoredMessage,
+): Promise<PublishAck> {
+  const headers: Record<string, string> = {
+    [messageIdHeader]: `redelivery:${destination}:${redelivery}:${event.sequence}`,
+  };
+  for (const name of keptHeaders) {
+    const value = event.header(name);
+    if (value !== '') headers[name] = value;
+  }
+  headers[originHeader] = String(event.sequence);
+  const subject = subjects.redelivery(destination, eventNameOf(event.subject));
+  return log.store('REPLAY', subject, headers, event.payload);
+}
+
+/** How much REPLAY may hold and where it ends now. Rejects when the log cannot be reached. */
+export async function readReplayRoom(
+  log: Log,
+): Promise<{ readonly bytesMax: number; readonly last: number }> {
+  const { config, state } = await clientsOf(log).manager.streams.info('REPLAY');
+  return { bytesMax: config.max_bytes, last: state.last_seq };
+}
+
+/**
+ * Deletes the copies of a destination before a position, or all of them. They need the room only
+ * until they are settled. Rejects when the log cannot be reached.
+ */
+export async function deleteLaneCopies(
+  log: Log,
+  destination: string,
+  before?: number,
+): Promise<void> {
+  // To NATS, everything before 1 is everything.
+  if (before !== undefined && before <= 1) return;
+  const { streams } = clientsOf(log).manager;
+  const filter = subjects.redelivery(destination, '*');
+  await streams.purge('REPLAY', { filter, ...(before !== undefined && { seq: before }) });
+}

@@ -1,0 +1,88 @@
+import { ServiceError } from '../errors.ts';
+import { eventNameOf } from '../event/delivery-attempt.ts';
+import type { Log } from '../jetstream/log.ts';
+import { readPageToken, writePageToken } from '../jetstream/read/page-token.ts';
+import type { WalkProgress } from '../jetstream/read/walk-pages.ts';
+import type { AuditedDestination } from '../reconciliation/audit.ts';
+import { NoAnswerError } from '../reconciliation/confirm-range.ts';
+import { findRange, selectEvents, type Selection } from './selection.ts';
+
+/** How a destination is asked what it holds; undefined if it cannot be asked. */
+export type StoredEventsOf = AuditedDestination['stored'];
+
+/** What a part of the log has for a redelivery. */
+export interface SelectionCounts {
+  /** How many events would be sent, by name. */
+  readonly counts: ReadonlyMap<string, number>;
+  /** Left out: not settled yet, and dead or discarded. */
+  readonly waiting: number;
+  readonly dead: number;
+  readonly walk: WalkProgress;
+  readonly oldestMs: number | undefined;
+  readonly isCut: boolean;
+  /** Empty on the last page. */
+  readonly nextPageToken: string;
+}
+
+export interface CountOptions {
+  readonly log: Log;
+  readonly destination: AuditedDestination;
+  readonly selection: Selection;
+  readonly pageToken: string;
+  readonly signal: AbortSignal;
+  /** How many events one call reads, or asks the destination for. */
+  readonly readMax?: number;
+  readonly secondLookMs?: number;
+}
+
+/** Below a second, and so far below the time that a caller waits for. */
+const readMaxDefault = 20_000;
+
+/**
+ * Counts what a redelivery would send, in parts. Throws a ServiceError: `malformed_request` for a
+ * page token of another list; for `missing`, `destination_no_answer`. Rejects when the log cannot be
+ * reached.
+ */
+export async function countSelection(options: CountOptions): Promise<SelectionCounts> {
+  try {
+    return await countPage(options);
+  } catch (error) {
+    if (!(error instanceof NoAnswerError)) throw error;
+    const text = `${options.destination.name} did not answer: ${error.message}.`;
+    throw new ServiceError('destination_no_answer', text, { cause: error });
+  }
+}
+
+async function countPage(options: CountOptions): Promise<SelectionCounts> {
+  const { log, selection, readMax = readMaxDefault } = options;
+  const [start] = readPageToken('redelivery', 1, options.pageToken);
+  const range = await findRange(log, selection);
+  const { next, from, upTo } = typeof start === 'object' ? start : { ...range, next: range.from };
+  const counts = new Map<string, number>();
+  const leftOut = { waiting: 0, dead: 0 };
+  let reached = next - 1;
+  let read = 0;
+  const pages = selectEvents({ ...options, from: next, upTo, askedEventsMax: readMax });
+  for await (const page of pages) {
+    ({ reached } = page);
+    read += page.read;
+    leftOut.waiting += page.leftOut.waiting;
+    leftOut.dead += page.leftOut.dead;
+    for (const { subject } of page.events) {
+      const name = eventNameOf(subject);
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+    if (read >= readMax) break;
+  }
+  const isLast = reached >= upTo;
+  const walk = { from: BigInt(from), upTo: BigInt(upTo), reached: BigInt(Math.max(0, reached)) };
+  const position = isLast ? undefined : { next: reached + 1, from, upTo };
+  return {
+    counts,
+    ...leftOut,
+    walk,
+    oldestMs: range.oldestMs,
+    isCut: range.isCut,
+    nextPageToken: writePageToken('redelivery', [position]),
+  };
+}

@@ -1,0 +1,210 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { readReplayRoom, storeLaneCopy } from '../jetstream/consume/lane/lane-copies.ts';
+import type { Log } from '../jetstream/log.ts';
+import type { StoredMessage } from '../jetstream/read/read.ts';
+import type { AuditedDestination } from '../reconciliation/audit.ts';
+import { endedJob } from './job.ts';
+import { deleteLane } from './jobs.ts';
+import { createLaneRoom, type LaneRoom } from './lane-room.ts';
+import type { Lease } from './lease.ts';
+import { selectEvents } from './selection.ts';
+
+/** A destination with a worker in this process. */
+export interface RedeliveryTarget extends AuditedDestination {
+  /** Why its worker does not deliver now, as text for people; empty if it does. */
+  readonly waitsFor: () => string;
+  /**
+   * Lets its worker deliver the copies of REPLAY from a position on. Resolves to a function that
+   * ends this.
+   */
+  readonly openLane: (from: number) => Promise<() => Promise<void>>;
+}
+
+export interface RunningJob {
+  readonly log: Log;
+  readonly target: RedeliveryTarget;
+  readonly lease: Lease;
+  /** Aborted when this process stops. */
+  readonly signal: AbortSignal;
+  readonly onSent: (events: number) => void;
+}
+
+/** How often a job is written while it makes progress, and while it waits. */
+const progressMs = 1_000;
+const heartbeatMs = 3_000;
+/** How often settled copies are deleted. */
+const deleteMs = 5_000;
+const pollMs = 50;
+/** At most this share of a second's events is stored at once: a steady rate, not bursts. */
+const slicesPerSecond = 10;
+const sliceEventsMax = 256;
+const sliceBytesMax = 2 * 1024 * 1024;
+
+/**
+ * Works on a job until it has ended, was paused or cancelled, this process stops, or another process
+ * has taken it. Rejects when the log cannot be reached or the destination does not answer; call it
+ * again then: it goes on where the job is.
+ *
+ * The selected events are copied to REPLAY at the job's rate, and never more than `laneEventsMax`
+ * ahead of the destination. A position is recorded after the copies up to it are stored, so a crash
+ * repeats copies, which their message ids refuse, and loses none.
+ */
+export async function runJob(run: RunningJob): Promise<void> {
+  const { log, target, lease, signal } = run;
+  const { destination } = lease.job();
+  if (lease.job().state === 'running') await deliverAll(run);
+  if (lease.isLost()) return;
+  if (lease.job().state === 'cancelling') {
+    await deleteLane(log, destination);
+    await lease.update(endedJob(lease.job(), 'cancelled'));
+  } else if (signal.aborted || lease.job().state === 'paused') {
+    await lease.update({ holder: '', note: '' });
+  } else if (target.stored === undefined && lease.job().selection.missing) {
+    const note = target.fault ?? `${destination} cannot be asked what it holds: select by time`;
+    await lease.update(endedJob(lease.job(), 'failed', note));
+  } else if (lease.job().state === 'running') {
+    await lease.update(endedJob(lease.job(), 'done'));
+    await deleteLane(log, destination);
+  }
+}
+
+async function deliverAll(run: RunningJob): Promise<void> {
+  const { log, target, lease } = run;
+  const { destination, selection } = lease.job();
+  if (selection.missing && target.stored === undefined) return;
+  if (lease.job().laneFrom === 0) {
+    // What an earlier job may have left.
+    await deleteLane(log, destination);
+    await lease.update({ laneFrom: (await readReplayRoom(log)).last + 1 });
+  }
+  if (!goesOn(run)) return;
+  const close = await target.openLane(lease.job().laneFrom);
+  try {
+    const room = await createLaneRoom(log, destination);
+    const progress = createProgress(run, room);
+    await sendSelected(run, room, progress);
+    while (goesOn(run) && (await room.readWaiting()) > 0) {
+      await progress.write(heartbeatMs);
+      await pause(pollMs * 4, run.signal);
+    }
+    await progress.write(0);
+  } finally {
+    await close();
+  }
+}
+
+const goesOn = ({ lease, signal }: RunningJob): boolean =>
+  !signal.aborted && !lease.isLost() && lease.job().state === 'running';
+
+async function sendSelected(run: RunningJob, room: LaneRoom, progress: Progress): Promise<void> {
+  const { log, target, lease, signal } = run;
+  const { selection, position, upTo } = lease.job();
+  const pace = createPace(lease.job().rate, signal);
+  const options = { log, destination: target, selection, from: position + 1, upTo, signal };
+  try {
+    for await (const page of selectEvents(options)) {
+      for (const slice of slicesOf(page.events, lease.job().rate)) {
+        const bytes = slice.reduce((sum, { payload }) => sum + payload.length, 0);
+        await pace(slice.length);
+        for (;;) {
+          if (!goesOn(run)) return;
+          await room.readWaiting();
+          if (room.hasRoomFor(slice.length, bytes)) break;
+          await progress.write(heartbeatMs);
+          await pause(pollMs, signal);
+        }
+        await storeSlice(run, slice, room, bytes);
+        progress.reached(slice.at(-1)!.sequence, slice.length);
+        await progress.write(progressMs);
+      }
+      progress.reached(page.reached, 0);
+      await progress.write(progressMs);
+      if (!goesOn(run)) return;
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+async function storeSlice(
+  { log, lease, onSent }: RunningJob,
+  slice: readonly StoredMessage[],
+  room: LaneRoom,
+  bytes: number,
+): Promise<void> {
+  const { destination, id } = lease.job();
+  const acks = await Promise.all(slice.map((event) => storeLaneCopy(log, destination, id, event)));
+  const last = acks.reduce((most, { sequence }) => Math.max(most, sequence), 0);
+  room.note(last, slice.length, bytes);
+  onSent(acks.filter(({ duplicate }) => !duplicate).length);
+}
+
+function* slicesOf(
+  events: readonly StoredMessage[],
+  rate: number,
+): Generator<readonly StoredMessage[]> {
+  const eventsMax = Math.max(1, Math.min(sliceEventsMax, Math.floor(rate / slicesPerSecond)));
+  let slice: StoredMessage[] = [];
+  let bytes = 0;
+  for (const event of events) {
+    const isFull = slice.length >= eventsMax || bytes + event.payload.length > sliceBytesMax;
+    if (slice.length > 0 && isFull) {
+      yield slice;
+      slice = [];
+      bytes = 0;
+    }
+    slice.push(event);
+    bytes += event.payload.length;
+  }
+  if (slice.length > 0) yield slice;
+}
+
+interface Progress {
+  /** Everything up to a position was read, and so many more events were stored. */
+  reached(position: number, sent: number): void;
+  /** Writes the job if the last write is so long ago. */
+  write(afterMs: number): Promise<void>;
+}
+
+function createProgress({ lease, target }: RunningJob, room: LaneRoom): Progress {
+  let { position, sent } = lease.job();
+  let writtenAt = performance.now();
+  let deletedAt = performance.now();
+  return {
+    reached: (to, more) => {
+      position = Math.max(position, to);
+      sent += more;
+    },
+    write: async (afterMs) => {
+      const nowMs = performance.now();
+      if (nowMs - writtenAt < afterMs) return;
+      const before = room.settledBefore();
+      await lease.update({ position, sent, note: target.waitsFor() });
+      writtenAt = performance.now();
+      // After the position is written: a copy that is gone is not recognized when it is stored again.
+      if (nowMs - deletedAt < deleteMs || lease.isLost()) return;
+      await room.deleteBefore(before);
+      deletedAt = performance.now();
+    },
+  };
+}
+
+/** How far a job that was held up may catch up with its rate. */
+const catchUpMsMax = 500;
+
+/** Resolves when the next events may be stored. */
+function createPace(rate: number, signal: AbortSignal): (events: number) => Promise<void> {
+  let nextAt = performance.now();
+  return async (events) => {
+    const nowMs = performance.now();
+    const waitMs = nextAt - nowMs;
+    nextAt = Math.max(nextAt, nowMs - catchUpMsMax) + (events / rate) * 1_000;
+    if (waitMs > 0) await pause(waitMs, signal);
+  };
+}
+
+/** Ends early, without an error, when this process stops. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => {});
+}

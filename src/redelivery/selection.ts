@@ -1,0 +1,213 @@
+import { compileEventFilter } from '../event/event-filter.ts';
+import { decodeStoredEvent } from '../event/stored-event.ts';
+import { positionAt, readEventPositions } from '../jetstream/consume/consumer-position.ts';
+import type { Log } from '../jetstream/log.ts';
+import {
+  boundsOf,
+  readMatching,
+  readMessage,
+  readNext,
+  sequenceSince,
+  type StoredMessage,
+} from '../jetstream/read/read.ts';
+import { subjects } from '../jetstream/topology.ts';
+import type { AuditedDestination } from '../reconciliation/audit.ts';
+import { confirmRange, firstDead } from '../reconciliation/confirm-range.ts';
+import { takeSnapshot } from '../reconciliation/snapshot.ts';
+
+/** The events that a person wants to send again. Empty fields select all. */
+export interface Selection {
+  /** Stored at this time or later: a Unix time in ms; 0: from the beginning of the log. */
+  readonly sinceMs: number;
+  /** Stored before this time; Infinity: up to now. */
+  readonly untilMs: number;
+  /** A name, or a pattern with `*`. */
+  readonly eventName: string;
+  /** The same for the source. */
+  readonly source: string;
+  /** A user id or an anonymous id. */
+  readonly user: string;
+  /** Only events that the destination should hold and does not. */
+  readonly missing: boolean;
+}
+
+/** A part of the selection. */
+export interface SelectedPage {
+  /** Everything up to this position of EVENTS was read. */
+  readonly reached: number;
+  /** How many events were read for it. */
+  readonly read: number;
+  readonly events: readonly StoredMessage[];
+  /** Selected events that are not to be sent: they still wait, or are dead letters. */
+  readonly leftOut: { readonly waiting: number; readonly dead: number };
+}
+
+/** Where a selection lies in the log. */
+export interface SelectedRange {
+  /** Positions in EVENTS; `upTo` is below `from` if it holds no event. */
+  readonly from: number;
+  readonly upTo: number;
+  /** When the oldest event of the log was stored; undefined if the log is empty. */
+  readonly oldestMs: number | undefined;
+  /** Whether the selection reaches back to events that the log has deleted. */
+  readonly isCut: boolean;
+}
+
+/** Finds where a selection lies now. Rejects when the log cannot be reached. */
+export async function findRange(log: Log, { sinceMs, untilMs }: Selection): Promise<SelectedRange> {
+  const { first, last } = await boundsOf(log, 'EVENTS');
+  const since = sinceMs > 0 ? await sequenceSince(log, 'EVENTS', sinceMs) : first;
+  const until = Number.isFinite(untilMs) ? await sequenceSince(log, 'EVENTS', untilMs) : undefined;
+  const oldestMs = (await readNext(log, 'EVENTS', first, '>'))?.storedAtMs;
+  return {
+    from: since ?? last + 1,
+    upTo: until === undefined ? last : Math.min(last, until - 1),
+    oldestMs,
+    isCut: first > 1 && sinceMs < (oldestMs ?? Number.POSITIVE_INFINITY),
+  };
+}
+
+export interface SelectOptions {
+  readonly log: Log;
+  readonly destination: AuditedDestination;
+  readonly selection: Selection;
+  /** Positions in EVENTS. */
+  readonly from: number;
+  readonly upTo: number;
+  readonly signal: AbortSignal;
+  /** For `missing`: how many events the destination is asked for at once. */
+  readonly askedEventsMax?: number;
+  readonly secondLookMs?: number;
+}
+
+/** The limits of a page: the first that is reached ends it. */
+const pageEventsMax = 512;
+const pageBytesMax = 2 * 1024 * 1024;
+const pageReadMax = 5_000;
+/** About 6 MB, and one query of the destination. */
+const askedEventsMaxDefault = 50_000;
+const secondLookMsDefault = 1_000;
+
+/**
+ * Reads the selected events that the destination's filter lets through, in the order of the log. It
+ * leaves out what comes to the destination without it: events that were not settled when the
+ * reading began, and dead letters, which people replay.
+ *
+ * Rejects when the log cannot be reached, or, for `missing`, when the destination does not answer.
+ */
+export function selectEvents(options: SelectOptions): AsyncGenerator<SelectedPage> {
+  return options.selection.missing ? selectMissing(options) : selectDelivered(options);
+}
+
+async function* selectDelivered(options: SelectOptions): AsyncGenerator<SelectedPage> {
+  const { log, destination, selection, from, upTo, signal } = options;
+  const matches = compileSelection(options);
+  const isComing = await readComing(log, destination, from);
+  let page = newPage();
+  for await (const message of readMatching(log, 'EVENTS', subjectOf(selection), from)) {
+    signal.throwIfAborted();
+    if (message.sequence > upTo) break;
+    page.read += 1;
+    page.reached = message.sequence;
+    if (matches(message)) {
+      const fate = isComing(message.sequence);
+      if (fate !== undefined) page.leftOut[fate] += 1;
+      else {
+        page.events.push(message);
+        page.bytes += message.payload.length;
+      }
+    }
+    if (isFull(page)) {
+      yield page;
+      page = newPage();
+    }
+  }
+  yield { ...page, reached: upTo };
+}
+
+async function* selectMissing(options: SelectOptions): AsyncGenerator<SelectedPage> {
+  const { log, destination, upTo, signal } = options;
+  const matches = compileSelection(options);
+  let { from } = options;
+  while (from <= upTo) {
+    const range = await confirmRange({
+      log,
+      destination,
+      from,
+      upTo,
+      eventsMax: options.askedEventsMax ?? askedEventsMaxDefault,
+      secondLookMs: options.secondLookMs ?? secondLookMsDefault,
+      signal,
+    });
+    let page = newPage();
+    for (const position of range.missing) {
+      const message = await readMessage(log, 'EVENTS', position);
+      if (message === undefined || !matches(message)) continue;
+      page.events.push(message);
+      page.bytes += message.payload.length;
+      if (!isFull(page)) continue;
+      yield { ...page, reached: position };
+      page = newPage();
+    }
+    yield { ...page, reached: range.to, read: range.events };
+    from = range.to + 1;
+  }
+}
+
+function newPage() {
+  const events: StoredMessage[] = [];
+  return { reached: 0, read: 0, events, bytes: 0, leftOut: { waiting: 0, dead: 0 } };
+}
+
+function isFull({ events, bytes, read }: ReturnType<typeof newPage>): boolean {
+  return events.length >= pageEventsMax || bytes >= pageBytesMax || read >= pageReadMax;
+}
+
+/** Exact names are read by their subject, patterns by reading everything. */
+function subjectOf({ eventName, source }: Selection): string {
+  const token = (text: string): string => (text === '' || text.includes('*') ? '*' : text);
+  return subjects.eventsOf(token(source), token(eventName));
+}
+
+function compileSelection({ destination, selection }: SelectOptions) {
+  const { eventName, source, user, sinceMs, untilMs } = selection;
+  const isWanted = compileEventFilter(destination.filter);
+  const isSelected = compileEventFilter({
+    events: eventName === '' ? [] : [eventName],
+    sources: source === '' ? [] : [source],
+  });
+  const isOf = user === '' ? () => true : compilePerson(user);
+  return (message: StoredMessage): boolean =>
+    message.storedAtMs >= sinceMs &&
+    message.storedAtMs < untilMs &&
+    isWanted(message.subject) &&
+    isSelected(message.subject) &&
+    isOf(message.payload);
+}
+
+/** The gate writes an id as JSON does, so a payload without that text needs no parsing. */
+function compilePerson(user: string): (payload: Uint8Array) => boolean {
+  const quoted = JSON.stringify(user);
+  return (payload) => {
+    const { buffer, byteOffset, byteLength } = payload;
+    if (!Buffer.from(buffer, byteOffset, byteLength).includes(quoted)) return false;
+    try {
+      const { userId, anonymousId } = decodeStoredEvent(payload);
+      return userId === user || anonymousId === user;
+    } catch {
+      return false;
+    }
+  };
+}
+
+/** What comes to the destination anyway, or is kept for people, at a position from `from` on. */
+async function readComing(log: Log, destination: AuditedDestination, from: number) {
+  const consumers = await readEventPositions(log, destination.name);
+  const deadFrom = await firstDead(log, from);
+  const snapshot = await takeSnapshot(log, destination, from, deadFrom);
+  return (position: number): 'waiting' | 'dead' | undefined => {
+    if (position > (positionAt(consumers, position)?.settledUpTo ?? 0)) return 'waiting';
+    const fate = snapshot.fateOf(position);
+    return fate === undefined || fate === 'waiting' ? fate : 'dead';
+  };
+}
