@@ -100,7 +100,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** These folders alone speak to each of these libraries. */
 const owners: readonly (readonly [pattern: RegExp, folders: readonly string[]])[] = [
-  [/^@nats-io\//, ['jetstream']],
+  // The log; and streams of an operator's own NATS, which are not the log.
+  [/^@nats-io\//, ['jetstream', 'destinations']],
   [/^ajv/, ['validation']],
   [/^prom-client$/, ['observability']],
   [/^pino$/, ['observability']],
@@ -117,7 +118,7 @@ const owners: readonly (readonly [pattern: RegExp, folders: readonly string[]])[
 
 /** By whom messages are settled besides delivery/settle.ts, and why. */
 const settlesToo: Readonly<Record<string, string>> = {
-  'jetstream/consume/delayed-copies.ts': 'passes the call on to the message of RETRY',
+  'jetstream/consume/delayed-copies.ts': 'passes the call on to the message of RETRY or ASIDE',
   'dead-letters/collect-advisories.ts': 'settles messages of ADVISORIES, which are no events',
 };
 
