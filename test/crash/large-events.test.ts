@@ -32,6 +32,7 @@ async function storeBacklog(
   gate: GateProcess,
   { count, bytes }: (typeof backlogs)[number],
 ): Promise<ReadonlySet<string>> {
+  writeFileSync(path.join(gate.dataDir, 'headgate.yaml'), 'destinations: {}\n');
   const run = await gate.start();
   const ids = new Set<string>();
   const pad = 'x'.repeat(bytes - 1_000);
