@@ -36,6 +36,7 @@ describe('readNatsSettings', () => {
     [{ url: 'tls://a:1,nats://b:1' }, 'write all of them alike'],
     [{ url: 'nats://a:1' }, 'next.tls_ca_file: needs'],
     [{ stream: 'a.b' }, 'next.stream'],
+    [{ format: 'avro' }, 'next.format: use one of headgate, cloudevents, cloudevents_binary'],
     [{ user: null }, 'set user and password together'],
     [{ token: 'hidden' }, 'set one of user, token and creds_file'],
     [{ creds_file: '/a.creds' }, 'set one of user, token and creds_file'],

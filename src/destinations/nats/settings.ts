@@ -1,4 +1,5 @@
 import { StartError } from '../../errors.ts';
+import { readFormat, type EventFormat } from '../cloudevents/format.ts';
 import type { DestinationSettings } from '../destination.ts';
 import { parseSubject, type SubjectOf } from './subject.ts';
 
@@ -13,6 +14,7 @@ export interface NatsSettings {
   readonly tls: { readonly caFile?: string } | undefined;
   readonly timeoutMs: number;
   readonly batchEvents: number;
+  readonly format: EventFormat;
 }
 
 export type NatsLogin =
@@ -54,6 +56,7 @@ export function readNatsSettings(name: string, settings: DestinationSettings): N
     tls: isTls ? (caFile === undefined ? {} : { caFile }) : undefined,
     timeoutMs: Number(settings['timeout'] ?? 10_000),
     batchEvents: Number(settings['batch_events'] ?? 256),
+    format: readFormat(name, settings, ['headgate', 'cloudevents', 'cloudevents_binary']),
   };
 }
 

@@ -1,3 +1,4 @@
+import { formatSetting } from '../cloudevents/format.ts';
 import type { DestinationType } from '../destination.ts';
 
 /** A JetStream stream on a NATS of the operator: nats.ts. */
@@ -18,6 +19,10 @@ export const natsType: DestinationType = {
       type: 'string',
       default: null,
       text: 'The stream that must take the messages. If unset, any stream that has the subject.',
+    },
+    format: {
+      ...formatSetting,
+      text: '`headgate`: the event as the log holds it. `cloudevents`: a CloudEvent 1.0 in JSON; `cloudevents_binary`: its properties, with the rest in headers.',
     },
     user: { type: 'string', default: null, text: 'The user. Needs password.' },
     password: { type: 'secret', default: null, text: 'The password of that user.' },
