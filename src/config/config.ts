@@ -118,6 +118,8 @@ export interface LogRetention {
   readonly dedupWindowMs: number;
   /** All streams together. Always kept below the free disk space. */
   readonly storageBytesMax: number;
+  /** If undefined, a part of the room for events. */
+  readonly asideBytesMax: number | undefined;
 }
 
 /** How long and how much is kept of rejected events. */
@@ -126,6 +128,8 @@ export interface RejectedRetention {
   /** If undefined, a part of `LogRetention.storageBytesMax`. */
   readonly storageBytesMax: number | undefined;
 }
+
+export type WhenFull = 'aside' | 'hold';
 
 export interface DestinationConfig {
   readonly name: string;
@@ -143,6 +147,11 @@ export interface DestinationConfig {
   readonly retry: RetryPolicy;
   /** How long a worker may hold an event before the log delivers it to another. */
   readonly ackWaitMs: number;
+  /**
+   * When the log runs short of room while the destination is away: its oldest events move to a
+   * stream of their own (`aside`), or stay and hold intake (`hold`).
+   */
+  readonly whenFull: WhenFull;
   /** The type's own settings, read by the type's own table. Null if a setting is absent. */
   readonly settings: Readonly<Record<string, string | number | boolean | null>>;
 }

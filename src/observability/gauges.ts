@@ -16,6 +16,7 @@ export function createGauges(
   const zeros = (names: readonly string[]) => new Map(names.map((name) => [name, 0]));
   const gauges = {
     destinationPending: zeros(destinations),
+    destinationAside: zeros(destinations),
     destinationParked: zeros(destinations),
     destinationDisabled: zeros(destinations),
     redeliveryRunning: zeros(destinations),
@@ -150,6 +151,7 @@ function exposeLog(registry: Registry, gauges: Readonly<Record<LogGauge, ByLabel
 
 type DestinationGauge =
   | 'destinationPending'
+  | 'destinationAside'
   | 'destinationParked'
   | 'destinationDisabled'
   | 'destinationHeldBytes'
@@ -167,6 +169,11 @@ function exposeDestinations(
     'headgate_destination_pending',
     'Events that a destination has not been given yet.',
     gauges.destinationPending,
+  );
+  show(
+    'headgate_destination_aside_events',
+    'Events of a destination that wait in the stream ASIDE, because the log ran short of room. Also counted by headgate_destination_pending.',
+    gauges.destinationAside,
   );
   show(
     'headgate_destination_parked',

@@ -145,6 +145,7 @@ function logOptionsOf(config: Config, server: LogServer): Omit<LogOptions, 'onSt
       dedupWindowMs: config.log.dedupWindowMs,
       storageBytesMax: server.storageBytesMax,
       rejectedBytesMax: config.rejected.storageBytesMax,
+      asideBytesMax: config.log.asideBytesMax,
       replicas: config.durability === 'replicated' ? replicasWanted : 1,
       auditRetentionMs: config.audit.retentionMs,
       keepsSchemas: config.schemasSource === 'registry',

@@ -63,11 +63,15 @@ export function storedForm(result: unknown, stored: JsonObject): JsonObject | nu
   );
 }
 
-/** A vendor's destination sends the name that the event has now, and no call of another kind. */
+/**
+ * The name that a vendor's SDK gave is that of another event now; and a call that has no name of its own,
+ * such as `identify`, is another call.
+ */
 function renameCall(event: JsonObject): void {
-  const call = event['vendorCall'];
-  if (call === undefined || !isJsonObject(call)) return;
-  if (call['call'] === 'track') event['vendorCall'] = { ...call, eventName: event['eventName']! };
+  const { vendorCall } = event;
+  if (vendorCall === undefined || !isJsonObject(vendorCall)) return;
+  const { eventName: _name, ...call } = vendorCall;
+  if (call['call'] === 'track') event['vendorCall'] = call;
   else delete event['vendorCall'];
 }
 

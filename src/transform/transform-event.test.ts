@@ -36,7 +36,7 @@ const expression = (text: string): TransformProgram => ({ kind: 'jsonata', text 
 const script = (text: string): TransformProgram => ({ kind: 'script', text });
 
 test.each([
-  ['track', { system: 'segment', call: 'track', eventName: 'sale', messageId: 'm-1' }],
+  ['track', { system: 'segment', call: 'track', messageId: 'm-1' }],
   ['identify', undefined],
 ])('an event that came as a %s call and gets another name is sent under it', async (call, left) => {
   const vendorCall = { system: 'segment', call, eventName: 'Order Completed', messageId: 'm-1' };

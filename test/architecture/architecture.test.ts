@@ -118,7 +118,7 @@ const owners: readonly (readonly [pattern: RegExp, folders: readonly string[]])[
 
 /** By whom messages are settled besides delivery/settle.ts, and why. */
 const settlesToo: Readonly<Record<string, string>> = {
-  'jetstream/consume/delayed-copies.ts': 'passes the call on to the message of RETRY',
+  'jetstream/consume/delayed-copies.ts': 'passes the call on to the message of RETRY or ASIDE',
   'dead-letters/collect-advisories.ts': 'settles messages of ADVISORIES, which are no events',
 };
 

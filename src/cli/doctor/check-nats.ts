@@ -72,6 +72,7 @@ export async function checkStreams(
     dedupWindowMs: config.log.dedupWindowMs,
     storageBytesMax: config.log.storageBytesMax,
     rejectedBytesMax: config.rejected.storageBytesMax,
+    asideBytesMax: config.log.asideBytesMax,
     replicas: config.durability === 'replicated' ? 3 : 1,
     keepsSchemas: config.schemasSource === 'registry',
   });

@@ -75,6 +75,7 @@ function assemble(
       retentionMinMs: retentionMinOf(values),
       dedupWindowMs: values['log.dedup_window'],
       storageBytesMax: values['log.storage_bytes_max'],
+      asideBytesMax: values['log.aside_bytes_max'],
     },
     rejected: {
       retentionMs: values['rejected.retention'],

@@ -101,7 +101,7 @@ export function createNatsDestination(name: string, settings: DestinationSetting
 function checkFiles(name: string, { login, tls }: NatsSettings): void {
   const files = {
     creds_file: login.kind === 'creds' ? login.file : undefined,
-    tls_ca_file: tls?.caFile,
+    tls_ca: tls?.caFile,
   };
   for (const [setting, file] of Object.entries(files)) {
     if (file === undefined) continue;

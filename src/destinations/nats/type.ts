@@ -32,7 +32,7 @@ export const natsType: DestinationType = {
       default: null,
       text: 'A .creds file, in place of a user. It is read at each connection.',
     },
-    tls_ca_file: {
+    tls_ca: {
       type: 'path',
       default: null,
       text: 'Certificate authorities to trust, in PEM. Use it with tls://.',
