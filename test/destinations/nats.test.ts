@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -211,4 +212,58 @@ test('by TLS it connects to a server whose certificate it can check, and to no o
     { kind: 'retry', fault: 'destination', reason: expect.stringMatching(/self-signed/i) },
   ]);
   rmSync(folder, { recursive: true });
+});
+
+test('a connection without answers is given up: the next call opens another', async () => {
+  let [connections, isSilent] = [0, true];
+  const proxy = net.createServer((near) => {
+    connections += 1;
+    const far = net.connect(server.port, '127.0.0.1');
+    for (const socket of [near, far]) socket.on('error', () => undefined);
+    near.pipe(far);
+    // The greeting and the answer to the first PING; then silence.
+    let answers = 0;
+    far.on('data', (data) => {
+      answers += 1;
+      if (answers <= 2 || !isSilent) near.write(data);
+    });
+    near.on('close', () => far.destroy());
+  });
+  await new Promise<void>((resolve) => void proxy.listen(0, '127.0.0.1', resolve));
+  const { port } = proxy.address() as net.AddressInfo;
+  const destination = createNatsDestination('out', natsSettings(port, { ...login, timeout: 300 }));
+  const delivery = deliveryOfEvent();
+  const before = (await readStream(server, 'EVENTS_OUT')).length;
+  expect(await deliverAll(destination, [delivery])).toMatchObject([
+    { kind: 'retry', fault: 'destination', reason: 'no answer within 300 ms' },
+  ]);
+  isSilent = false;
+  expect(await deliverAll(destination, [delivery])).toEqual([{ kind: 'delivered' }]);
+  expect(connections).toBe(2);
+  // It had arrived, and the stream dropped the copy.
+  expect((await readStream(server, 'EVENTS_OUT')).length).toBe(before + 1);
+  await destination.close();
+  proxy.close();
+});
+
+test('a connection that comes after an abort is closed', async () => {
+  const closed = Promise.withResolvers<string>();
+  const proxy = net.createServer((near) => {
+    near.on('error', () => undefined);
+    near.on('close', () => closed.resolve('closed'));
+    const begin = (): void => {
+      const far = net.connect(server.port, '127.0.0.1');
+      far.on('error', () => undefined);
+      near.pipe(far).pipe(near);
+    };
+    setTimeout(begin, 200);
+  });
+  await new Promise<void>((resolve) => void proxy.listen(0, '127.0.0.1', resolve));
+  const { port } = proxy.address() as net.AddressInfo;
+  const destination = createNatsDestination('out', natsSettings(port, login));
+  const outcomes = await deliverAll(destination, [deliveryOfEvent()], AbortSignal.timeout(50));
+  expect(outcomes).toMatchObject([{ kind: 'retry', fault: 'destination' }]);
+  await destination.close();
+  expect(await closed.promise).toBe('closed');
+  proxy.close();
 });
