@@ -1,6 +1,7 @@
 import type { OperatorEntry } from './operators/operator-entry.ts';
 import type { Secret } from './secret.ts';
 import type { WebhookSource } from './webhook-source.ts';
+import type { SourceLimits } from './write-key.ts';
 
 /** The whole configuration, read once at the start, frozen. Durations in ms, sizes in bytes. */
 export interface Config {
@@ -91,6 +92,8 @@ export interface WriteKey {
   readonly events: readonly string[];
   /** When the key ends, as a Unix time in ms. Undefined: it does not expire. */
   readonly expiresAtMs?: number | undefined;
+  /** Of its source, whichever of its keys states them. */
+  readonly limits?: SourceLimits | undefined;
 }
 
 /** Every input has a limit. A request beyond it gets an error that names the limit. */

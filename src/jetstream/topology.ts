@@ -18,6 +18,7 @@ export const streamNames = [
   'AUDIT',
   'KV_headgate_schemas',
   'KV_headgate_keys',
+  'KV_headgate_limits',
 ] as const;
 export type StreamName = (typeof streamNames)[number];
 
@@ -109,6 +110,10 @@ export const subjects = {
   schemas: (key: string) => `$KV.headgate_schemas.${key}`,
   /** The same: `nats kv ls headgate_keys` lists the ids of write keys. */
   keys: (key: string) => `$KV.headgate_keys.${key}`,
+  /** What a gate took of the limits of sources on a day: the same layout. */
+  limits: (gate: string) => `$KV.headgate_limits.${gate}`,
+  /** The same, for the gates that run now. No stream keeps it. */
+  limitsNow: 'headgate.limits.taken',
 } as const;
 
 /**

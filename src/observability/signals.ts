@@ -1,6 +1,6 @@
 import { canaryName } from '../event/canary.ts';
 import type { Verdict } from '../event/verdict.ts';
-import { createCallerSignals } from './caller-signals.ts';
+import { createCallerSignals, createSourceLimitSignals } from './caller-signals.ts';
 import { createCanarySignals } from './canary-metrics.ts';
 import { createDeliverySignals, createRedeliverySignals } from './delivery-signals.ts';
 import { createLineSampler } from './line-sampler.ts';
@@ -55,6 +55,7 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     eventPublished: (seconds: number): void => publishDuration.observe(seconds),
     ...createRequestSignals(metrics, logger, sampler),
     ...createCallerSignals(metrics, logger),
+    ...createSourceLimitSignals(metrics, logger),
     rejectedEventNotKept: (correlationId: string, reason: string): void => {
       if (!sampler.admit('rejected event not kept')) return;
       logger.error(

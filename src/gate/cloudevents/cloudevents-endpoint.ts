@@ -262,7 +262,7 @@ const single: EndpointCall = {
   codec: 'json',
   contentType: json,
 };
-const batch: EndpointCall = { ...single, rpc: 'BatchTrack' };
+const batch: EndpointCall = { ...single, rpc: 'BatchTrack', sendsAll: true };
 
 export const cloudEventsPath = '/v1/cloudevents';
 

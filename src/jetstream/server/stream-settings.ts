@@ -85,6 +85,16 @@ const ledger = {
   max_msgs_per_subject: 1,
 } as const;
 
+/** What gates took of the limits of sources: of each start of a gate the newest report. */
+const limits = {
+  name: 'KV_headgate_limits',
+  subjects: [subjects.limits('*')] as string[],
+  discard: DiscardPolicy.Old,
+  max_msgs_per_subject: 1,
+  // A report is of one day of UTC.
+  max_age: 2 * day,
+} as const;
+
 /** Which events a transform filtered, for reconciliation, which looks back no further. */
 const filtered = {
   name: 'FILTERED',
@@ -121,6 +131,7 @@ function sizesOf(options: TopologyOptions) {
     advisories: part(0.02, 64 * mebibyte),
     bucket: options.keepsSchemas === true ? part(0.04, 64 * mebibyte) : 0,
     ledger: part(0.01, 16 * mebibyte),
+    limits: part(0.01, 16 * mebibyte),
     filtered: part(0.01, 64 * mebibyte),
     rejected: Math.min(options.rejectedBytesMax ?? side, Math.floor(total * 0.5)),
     audit: part(0.02, 256 * mebibyte),
@@ -151,6 +162,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
       ...one,
     })),
     { ...common, ...ledger, max_bytes: sizes.ledger },
+    { ...common, ...limits, max_bytes: sizes.limits },
     { ...common, ...auditStream(options), max_bytes: sizes.audit },
     {
       ...common,
