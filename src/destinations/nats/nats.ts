@@ -6,6 +6,12 @@ import { StartError } from '../../errors.ts';
 import { deliverInRequests, type RequestOutcome } from '../batch-requests.ts';
 import { closeWhenIdle } from '../close-when-idle.ts';
 import {
+  binaryCloudEvent,
+  readCloudEvent,
+  structuredCloudEvent,
+  structuredType,
+} from '../cloudevents/cloudevent.ts';
+import {
   delivered,
   type Delivery,
   type Destination,
@@ -95,7 +101,7 @@ export function createNatsDestination(name: string, settings: DestinationSetting
 function checkFiles(name: string, { login, tls }: NatsSettings): void {
   const files = {
     creds_file: login.kind === 'creds' ? login.file : undefined,
-    tls_ca_file: tls?.caFile,
+    tls_ca: tls?.caFile,
   };
   for (const [setting, file] of Object.entries(files)) {
     if (file === undefined) continue;
@@ -120,13 +126,14 @@ interface Message {
 
 /** The message of a delivery, or the reason why the event cannot be one. */
 export function readMessage(
-  nats: Pick<NatsSettings, 'subjectOf'>,
+  nats: Pick<NatsSettings, 'subjectOf' | 'format'>,
   delivery: Delivery,
 ): Message | string {
   const event = readEvent(delivery);
   if (typeof event === 'string') return event;
+  const content = contentOf(delivery, nats.format);
+  if (typeof content === 'string') return content;
   const { eventId } = event;
-  const { payload } = delivery;
   const subject = nats.subjectOf(event);
   const named = {
     event_id: eventId,
@@ -136,14 +143,34 @@ export function readMessage(
     traceparent: event.traceparent,
   };
   const all = headers();
-  let bytes = overheadBytes + subject.length + payload.length;
-  for (const [key, text] of Object.entries(named)) {
-    // What a header cannot carry is in the payload.
-    if (typeof text !== 'string' || !/^[\x21-\x7e]{1,256}$/.test(text)) continue;
+  let bytes = overheadBytes + subject.length + content.payload.length;
+  const set = (key: string, text: string): void => {
     all.set(key, text);
     bytes += key.length + text.length + 4;
+  };
+  for (const [key, text] of Object.entries(named)) {
+    // What a header cannot carry is in the payload.
+    if (typeof text === 'string' && /^[\x21-\x7e]{1,256}$/.test(text)) set(key, text);
   }
-  return { eventId, subject, headers: all, payload, bytes };
+  for (const [key, text] of Object.entries(content.headers)) set(key, text);
+  return { eventId, subject, headers: all, payload: content.payload, bytes };
+}
+
+interface Content {
+  readonly payload: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/nats-protocol-binding.md */
+function contentOf(delivery: Delivery, format: NatsSettings['format']): Content | string {
+  if (format === 'headgate') return { payload: delivery.payload, headers: {} };
+  const parts = readCloudEvent(delivery);
+  if (typeof parts === 'string') return parts;
+  if (format === 'cloudevents') {
+    return { payload: structuredCloudEvent(parts), headers: { 'content-type': structuredType } };
+  }
+  const { headers: attributes, body } = binaryCloudEvent(parts, 'ce-');
+  return { payload: body, headers: attributes };
 }
 
 /** Never rejects. */

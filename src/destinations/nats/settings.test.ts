@@ -6,12 +6,12 @@ import { readNatsSettings } from './settings.ts';
 import { parseSubject, tokenOf } from './subject.ts';
 
 const settings: DestinationSettings = {
-  url: 'tls://nats-1:4222, tls://[::1]:4223',
+  url: 'tls://nats-1:4222, tls://nats-2:4223',
   subject: 'orders.{event_name}.{source}',
   stream: 'ORDERS',
   user: 'gate',
   password: 'hidden',
-  tls_ca_file: '/etc/ca.pem',
+  tls_ca: '/etc/ca.pem',
   timeout: 1_000,
   batch_events: 10,
 };
@@ -19,7 +19,7 @@ const settings: DestinationSettings = {
 describe('readNatsSettings', () => {
   it('reads servers, login and TLS', () => {
     expect(readNatsSettings('next', settings)).toMatchObject({
-      servers: ['nats-1:4222', '[::1]:4223'],
+      servers: ['nats-1:4222', 'nats-2:4223'],
       stream: 'ORDERS',
       login: { kind: 'user', user: 'gate', password: 'hidden' },
       tls: { caFile: '/etc/ca.pem' },
@@ -33,9 +33,12 @@ describe('readNatsSettings', () => {
     [{ url: 'http://nats-1:4222' }, 'next.url: write nats://'],
     [{ url: 'tls://nats-1:4222,' }, 'next.url: write nats://'],
     [{ url: 'tls://gate:hidden@nats-1:4222' }, 'set user and password in its place'],
+    [{ url: 'tls://127.0.0.1:1' }, 'write host names, not addresses'],
+    [{ url: 'tls://a:1,tls://[::1]:1' }, 'write host names, not addresses'],
     [{ url: 'tls://a:1,nats://b:1' }, 'write all of them alike'],
-    [{ url: 'nats://a:1' }, 'next.tls_ca_file: needs'],
+    [{ url: 'nats://a:1' }, 'next.tls_ca: needs'],
     [{ stream: 'a.b' }, 'next.stream'],
+    [{ format: 'avro' }, 'next.format: use one of headgate, cloudevents, cloudevents_binary'],
     [{ user: null }, 'set user and password together'],
     [{ token: 'hidden' }, 'set one of user, token and creds_file'],
     [{ creds_file: '/a.creds' }, 'set one of user, token and creds_file'],

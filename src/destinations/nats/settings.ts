@@ -1,4 +1,7 @@
+import { isIP } from 'node:net';
+
 import { StartError } from '../../errors.ts';
+import { readFormat, type EventFormat } from '../cloudevents/format.ts';
 import type { DestinationSettings } from '../destination.ts';
 import { parseSubject, type SubjectOf } from './subject.ts';
 
@@ -13,6 +16,7 @@ export interface NatsSettings {
   readonly tls: { readonly caFile?: string } | undefined;
   readonly timeoutMs: number;
   readonly batchEvents: number;
+  readonly format: EventFormat;
 }
 
 export type NatsLogin =
@@ -38,8 +42,12 @@ export function readNatsSettings(name: string, settings: DestinationSettings): N
   if (isTls && urls.some(({ protocol }) => protocol !== 'tls:')) {
     fail('url', 'some of the servers are tls:// and some are not: write all of them alike');
   }
-  const caFile = text('tls_ca_file');
-  if (caFile !== undefined && !isTls) fail('tls_ca_file', 'needs a url that begins with tls://');
+  // The client would compare the certificate with "localhost".
+  if (isTls && urls.some(({ hostname }) => isIP(hostname.replace(/^\[(.*)\]$/, '$1')) !== 0)) {
+    fail('url', 'certificates are checked by name: with tls:// write host names, not addresses');
+  }
+  const caFile = text('tls_ca');
+  if (caFile !== undefined && !isTls) fail('tls_ca', 'needs a url that begins with tls://');
   const subject = text('subject') ?? '';
   const stream = text('stream');
   if (stream !== undefined && !streamName.test(stream)) {
@@ -54,6 +62,7 @@ export function readNatsSettings(name: string, settings: DestinationSettings): N
     tls: isTls ? (caFile === undefined ? {} : { caFile }) : undefined,
     timeoutMs: Number(settings['timeout'] ?? 10_000),
     batchEvents: Number(settings['batch_events'] ?? 256),
+    format: readFormat(name, settings, ['headgate', 'cloudevents', 'cloudevents_binary']),
   };
 }
 

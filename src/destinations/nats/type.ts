@@ -1,3 +1,4 @@
+import { formatSetting } from '../cloudevents/format.ts';
 import type { DestinationType } from '../destination.ts';
 
 /** A JetStream stream on a NATS of the operator: nats.ts. */
@@ -19,6 +20,10 @@ export const natsType: DestinationType = {
       default: null,
       text: 'The stream that must take the messages. If unset, any stream that has the subject.',
     },
+    format: {
+      ...formatSetting,
+      text: '`headgate`: the event as the log holds it. `cloudevents`: a CloudEvent 1.0 in JSON; `cloudevents_binary`: its properties, with the rest in headers.',
+    },
     user: { type: 'string', default: null, text: 'The user. Needs password.' },
     password: { type: 'secret', default: null, text: 'The password of that user.' },
     token: { type: 'secret', default: null, text: 'A token, in place of a user.' },
@@ -27,7 +32,7 @@ export const natsType: DestinationType = {
       default: null,
       text: 'A .creds file, in place of a user. It is read at each connection.',
     },
-    tls_ca_file: {
+    tls_ca: {
       type: 'path',
       default: null,
       text: 'Certificate authorities to trust, in PEM. Use it with tls://.',
