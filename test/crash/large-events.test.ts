@@ -138,7 +138,9 @@ test.each(isLong ? backlogs : [large])(
     await using gate = await prepareGate({ env: { ...settings, ...backlog.env } });
     const ids = await storeBacklog(gate, backlog);
     const crm = receiver.yaml('{ attempts: 100, base: 50ms, cap: 500ms }');
-    const yaml = `destinations:\n  crm:\n${crm.replace('timeout: 1s', 'timeout: 10s')}`;
+    // It is new to the log, which has the backlog already.
+    const settled = crm.replace('timeout: 1s', 'timeout: 10s\n    from: earliest');
+    const yaml = `destinations:\n  crm:\n${settled}`;
     writeFileSync(path.join(gate.dataDir, 'headgate.yaml'), yaml);
     const drained = await drain(gate, () => receiver.taken.size, ids.size);
     expect(drained.longestMs).toBeLessThan(pauseMsMax);
