@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 
-import * as payload from './payload.ts';
+import * as payload from '../payload.ts';
 
 /** What a source got in a window. */
 export interface BenchAnswers {

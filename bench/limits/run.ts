@@ -3,9 +3,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { hashWriteKey } from '../src/config/write-key.ts';
-import { openSource, type BenchSource } from './limited-source.ts';
-import { generatorCore, pin, pinning, startGate } from './processes.ts';
+import { hashWriteKey } from '../../src/config/write-key.ts';
+import { openSource, type BenchSource } from './source.ts';
+import { generatorCore, pin, pinning, startGate } from '../processes.ts';
 
 /*
  * npm run bench:limits [-- --pairs 40] [--milliseconds 500]
